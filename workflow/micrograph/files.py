@@ -1,0 +1,59 @@
+"""The formats we write: tables as TSV, arrays as NPZ. Every file appears whole or not at all, never a pickle."""
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+@contextmanager
+def whole(path):
+    """A temporary path beside `path`, moved onto it when the block ends well and removed when it does not.
+
+    Serves files and folders alike; the temporary name keeps the suffix, which some writers look at.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+    try:
+        yield room / path.name
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(room / path.name, path)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def write_text(path, text):
+    """Write UTF-8 text with Unix line ends."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_table(path, frame, significant=9):
+    """Write a data frame as TSV: no index, floats to `significant` digits, missing values empty."""
+    with whole(path) as partial:
+        frame.to_csv(partial, sep="\t", index=False, float_format=f"%.{significant}g", lineterminator="\n")
+
+
+def read_table(path, text=("sample", "batch", "substrate", "scan", "features", "model")):
+    """Read a TSV written by write_table. The columns named in `text` stay strings, whatever they look like."""
+    columns = pd.read_csv(path, sep="\t", nrows=0).columns
+    kinds = {name: str for name in text if name in columns}
+    return pd.read_csv(path, sep="\t", dtype=kinds, keep_default_na=False, na_values=[""])
+
+
+def write_arrays(path, **arrays):
+    """Write named arrays as one NPZ; the same arrays give the same bytes."""
+    with whole(path) as partial:
+        np.savez(partial, **arrays)
+
+
+def read_arrays(path):
+    """Read an NPZ into a dict of arrays. Object arrays, which would need pickle, raise ValueError."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
