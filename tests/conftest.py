@@ -1,0 +1,22 @@
+"""What all tests share: the project's folder, and the real scans that lie beside it on some machines."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def shared_scans():
+    """The folder of real instrument files beside the project; where it is not there the test is skipped.
+
+    REQUIRE_SHARED=1 (set by CI) turns the skip into a failure.
+    """
+    folder = PROJECT.parent / "shared" / "scans"
+    if not folder.is_dir():
+        if os.environ.get("REQUIRE_SHARED") == "1":
+            pytest.fail(f"REQUIRE_SHARED=1, and {folder} is not there")
+        pytest.skip("the real scans are not beside the project (../shared/scans)")
+    return folder

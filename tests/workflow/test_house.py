@@ -1,0 +1,93 @@
+"""The rules of the house that a machine can check."""
+
+import ast
+import re
+
+import pytest
+
+from conftest import PROJECT
+
+SCRIPTS = sorted((PROJECT / "workflow" / "scripts").glob("*.py"))
+MODULES = sorted((PROJECT / "workflow" / "micrograph").glob("*.py"))
+RULE_FILES = sorted((PROJECT / "workflow" / "rules").glob("*.smk"))
+
+
+def rule_bodies():
+    for path in RULE_FILES:
+        for name, body in re.findall(r"\n *rule (\w+):(.*?)(?=\n *rule |\Z)", path.read_text(encoding="utf-8"), re.S):
+            yield pytest.param(name, body, id=name)
+
+
+@pytest.mark.parametrize(("name", "body"), rule_bodies())
+def test_rule_script_and_log_carry_one_name_and_the_rule_has_a_sentence(name, body):
+    assert f'"../scripts/{name}.py"' in body
+    assert f'"logs/{name}' in body
+    assert '"""' in body
+    assert "run:" not in body and "message:" not in body
+
+
+@pytest.mark.parametrize(("name", "body"), rule_bodies())
+def test_the_module_files_that_a_rule_names_as_inputs_are_those_its_script_runs(name, body):
+    named = set(re.findall(r'"(\w+)"', re.search(r"modules\((.*?)\)", body, re.S)[1]))
+    ours = {path.stem for path in MODULES}
+
+    def reached(path):
+        text = path.read_text(encoding="utf-8")
+        direct = set(re.findall(r"from micrograph\.(\w+) import", text))
+        for line in re.findall(r"from micrograph import (.*)", text):
+            direct |= {word.strip() for word in line.strip("() ").split(",")} & ours
+        return direct
+
+    todo, seen = reached(PROJECT / "workflow" / "scripts" / f"{name}.py"), set()
+    while todo:
+        module = todo.pop()
+        seen.add(module)
+        todo |= reached(PROJECT / "workflow" / "micrograph" / f"{module}.py") - seen
+    # files, job, faults and settings move and check data and change no number in it.
+    assert seen - {"files", "job", "faults", "settings", "__init__"} == named
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_is_a_handshake(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 35
+    assert f'"""Rule {path.stem}' in text
+    branches = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If | ast.While | ast.Try)]
+    assert branches == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_package_has_never_heard_of_snakemake_and_never_unpickles(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    imported |= {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not imported & {"snakemake", "pickle", "joblib", "cloudpickle", "dill"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            assert "weights_only=True" in ast.unparse(node)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.load":
+            assert "allow_pickle=False" in ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_holds_one_idea_and_says_it(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno <= 50, f"{node.name} is long"
+            assert node.name.startswith("_") or ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_nothing_names_a_path_of_one_machine_or_a_registry():
+    # The forbidden words are put together here, so that this file does not hold them itself.
+    words = ["/" + "work/", "/" + "tmp/", "." + "library", "pypi" + ".org", "python" + "hosted", "npm" + "js"]
+    for path in [
+        p for p in PROJECT.rglob("*") if p.suffix in {".py", ".smk", ".yaml", ".md", ".in", ".lock", ".rst", ".j2"}
+    ]:
+        if {".venv", ".snakemake", "results", "logs"} & set(path.relative_to(PROJECT).parts):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not [word for word in words if word in text], path

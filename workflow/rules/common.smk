@@ -1,0 +1,87 @@
+"""Sheets, validation, wildcard limits, and the helpers that answer a rule's questions.
+
+Needs config.yaml (checked here against workflow/schemas) and, for one's own scans, the sample sheet.
+"""
+
+from math import ceil
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from micrograph import settings, sheets
+from micrograph.faults import Fault
+
+BLOCKS = ["block2", "block3", "block4", "pool"]
+
+
+wildcard_constraints:
+    protocol="strict|published",
+    pretraining="[a-z0-9]+",
+    policy="aug[1-4]",
+    block="block2|block3|block4|pool",
+    cev=r"\d+",
+    features=r"(block2|block3|block4|pool)_cev\d+",
+    scheme="nominal|regression",
+    model="[A-Z]+",
+    shard=r"\d{4}",
+    backbone="[A-Za-z0-9_.:-]+",
+
+
+def checked(check, *arguments):
+    """What `check` returns; a fault in what the user gave ends the planning with its sentences alone."""
+    try:
+        return check(*arguments)
+    except Fault as fault:
+        raise WorkflowError(str(fault)) from None
+
+
+with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
+    checked(settings.check, config, yaml.safe_load(schema))
+
+SIMULATED = config["scans"]["source"] == "simulated"
+SHEET = None if SIMULATED else checked(sheets.read, config["scans"]["sheet"], config["classes"])
+DATA = "simulated films" if SIMULATED else "real films"
+
+
+def modules(*names):
+    """The package's module files that a rule's script runs: inputs, so that a change of code reruns the rule."""
+    return [workflow.source_path(f"../micrograph/{name}.py") for name in names]
+
+
+def shards():
+    """The names of the conversion jobs: 0000, 0001, ..."""
+    scans = config["simulate"]["samples"] if SIMULATED else len(SHEET)
+    return [f"{shard:04d}" for shard in range(ceil(scans / config["scans"]["scans_per_shard"]))]
+
+
+def scans_of_shard(wildcards):
+    """The raw scans of one conversion job: a simulated folder, or the files that the user's sheet names."""
+    if SIMULATED:
+        return f"resources/scans/{wildcards.shard}"
+    return sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
+
+
+def predictions_of(table):
+    """The predictions that a table of config.experiments is made from, in the order of its rows."""
+    return expand(
+        "results/predictions/{protocol}/{pretraining}/{policy}/{block}_cev{cev}/{scheme}/{model}.tsv",
+        protocol=config["splits"]["protocols"],
+        pretraining=config["experiments"][table]["pretraining"],
+        policy=config["experiments"][table]["policies"],
+        block=config["experiments"][table]["blocks"],
+        cev=config["experiments"][table]["cev"],
+        scheme=config["experiments"][table]["schemes"],
+        model=config["experiments"][table]["models"],
+    )
+
+
+def picture_formats(name):
+    """The three files of one figure."""
+    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")
+
+
+def end_of_run():
+    """How many scans were read and rejected, and why, as far as the run came."""
+    summary = Path("results/micrographs/summary.txt")
+    return summary.read_text(encoding="utf-8") if summary.is_file() else ""

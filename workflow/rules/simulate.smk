@@ -1,0 +1,45 @@
+"""Needs the settings under `simulate`; used when scans.source is `simulated`.
+Gives the sample sheet, and resources/scans: films grown in the computer, written as genuine NanoScope files, with
+resources/truth: what they show, pixel by pixel.
+"""
+
+if SIMULATED:
+
+    rule plan_samples:
+        """The growth runs of the simulated study: days, temperatures, times, substrates, as a sample sheet."""
+        input:
+            code=modules("simulate"),
+        output:
+            sheet=config["scans"]["sheet"],
+        log:
+            "logs/plan_samples.log",
+        conda:
+            "../../envs/afm.yaml"
+        params:
+            seed=config["seed"],
+            samples=config["simulate"]["samples"],
+            days=config["simulate"]["days"],
+            shares=config["simulate"]["shares"],
+            scans_per_shard=config["scans"]["scans_per_shard"],
+        script:
+            "../scripts/plan_samples.py"
+
+    rule simulate_scans:
+        """Grow and scan the films of one shard; keep the truth about each beside."""
+        input:
+            sheet=config["scans"]["sheet"],
+            code=modules("films", "microscope", "nanoscope_writer", "simulate"),
+        output:
+            scans=directory("resources/scans/{shard}"),
+            truth=directory("resources/truth/{shard}"),
+        log:
+            "logs/simulate_scans/{shard}.log",
+        conda:
+            "../../envs/afm.yaml"
+        params:
+            seed=config["seed"],
+            classes=config["classes"],
+            pixels=config["simulate"]["pixels"],
+            scans_per_shard=config["scans"]["scans_per_shard"],
+        script:
+            "../scripts/simulate_scans.py"
