@@ -1,0 +1,99 @@
+"""From growth conditions to what grows: how temperature, time, substrate and the day shape a film's recipe.
+
+Known: nucleation falls with temperature, as adatoms live longer on the surface and wander farther, so that
+hotter films have fewer, larger, better aligned domains; coverage rises with time; domains of some 10 to 200
+nm are usual for MOCVD on sapphire. Invented for the simulation, and chosen so that neighbouring temperatures
+overlap widely: all numbers below. `heat` is (celsius - 950) / 50: -1, 0 and 1 for the study's classes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from micrograph.faults import known
+from micrograph.films import STEP_NM, Recipe, Steps
+
+# Substrate as the sheet says it -> plane of the sapphire.
+PLANES = {"c-Sapphire": "c", "A-Sapphire": "A", "M-Sapphire": "M"}
+
+
+class Day(NamedTuple):
+    """What a growth day's films share: gas flow, miscut and orientation of the wafer, cleanliness."""
+
+    nucleation: float
+    rate: float
+    miscut_degrees: float
+    direction: float
+    lattice: float
+    dirt: float
+    spread: float
+
+
+def draw_day(rng):
+    """One growth day."""
+    return Day(
+        nucleation=rng.normal(0, 0.22),
+        rate=rng.lognormal(0, 0.2),
+        miscut_degrees=float(np.clip(rng.lognormal(np.log(0.19), 0.35), 0.08, 0.5)),
+        direction=np.radians(90 + rng.normal(0, 14) + 180 * rng.integers(2)),
+        lattice=rng.normal(0, 0.06) + np.pi / 2,
+        dirt=rng.lognormal(0, 0.6),
+        spread=rng.uniform(0.1, 0.6),
+    )
+
+
+def log_density(celsius, day, rng):
+    """Decimal logarithm of the nuclei a square micrometre: falls by 0.45 from one class to the next hotter."""
+    heat = (celsius - 950) / 50
+    return float(np.clip(2.15 - 0.45 * heat + day.nucleation + rng.normal(0, 0.45), 0.6, 3.3))
+
+
+def draw_recipe(celsius, seconds, substrate, day, rng):
+    """Recipe and Steps of one film grown at `celsius` for `seconds` on `substrate` (a row of PLANES)."""
+    plane = known(substrate, PLANES, "substrate")
+    heat = (celsius - 950) / 50
+    nuclei = log_density(celsius, day, rng)
+    dense = (nuclei - 2.15) / 0.6
+    size_nm = 1000 / 10 ** (nuclei / 2)
+    cover = float(np.clip(1.05 * day.rate * (seconds / 500) ** 0.35 * rng.lognormal(0, 0.15), 0.15, 2.2))
+    miscut = day.miscut_degrees * rng.lognormal(0, 0.12)
+    bunch = int(rng.choice([1, 2, 3], p=[0.75, 0.2, 0.05]))
+    step_nm = STEP_NM[plane] * bunch
+    direction = day.direction + rng.normal(0, 0.08)
+    steps = Steps(
+        step_nm=step_nm,
+        terrace_nm=float(np.clip(step_nm / np.tan(np.radians(miscut)), 20, 170)),
+        angle=direction,
+        wander=rng.uniform(0.15, 0.5),
+        wander_nm=rng.uniform(40, 140),
+        scallop=rng.uniform(0, 0.9),
+    )
+    recipe = Recipe(
+        density=10**nuclei,
+        cover=cover,
+        at_steps=float(np.clip(rng.normal(0.35, 0.25), 0, 0.95)),
+        spread=day.spread,
+        aligned=_share(1.0 + 0.8 * heat - 0.3 * dense + rng.normal(0, 0.7)),
+        twins=float(np.clip(rng.normal(0.35, 0.15), 0, 0.5)),
+        lattice=day.lattice,
+        truncation=float(np.clip(rng.normal(1.45, 0.3), 1.0, 2.0)),
+        fray=0.25 * _share(-2.0 - 0.6 * heat + rng.normal(0, 1.0)),
+        relief=_share(-2.2 - 0.5 * heat + 1.2 * dense + rng.normal(0, 0.8)),
+        second=_share(-0.6 - 0.5 * dense + rng.normal(0, 0.8)),
+        second_cover=float(np.clip(0.5 * cover * rng.uniform(0.3, 1.1), 0.05, 0.9)),
+        pyramid=int(rng.choice([0, 1, 3], p=[0.8, 0.12, 0.08])),
+        seam_nm=float(rng.choice([1, -1], p=[0.6, 0.4]) * rng.uniform(0.0, 0.7)),
+        seam_wide_nm=rng.uniform(2.0, 0.1 * size_nm + 4.0),
+        pits=float((rng.random() < 0.25 + 0.1 * heat) * rng.lognormal(np.log(40), 0.8)),
+        pit_nm=rng.uniform(3, 9),
+        particles=float(np.clip(day.dirt * rng.lognormal(np.log(10), 1.2), 0, 300)),
+        particle_nm=rng.uniform(3, 8),
+        needles=float((rng.random() < 0.2) * rng.uniform(1, 6)),
+        grain_nm=float(np.clip(rng.normal(0.03, 0.05), 0, 0.3)),
+    )
+    return recipe, steps
+
+
+def _share(logit):
+    """The share (0 to 1) that belongs to a logit."""
+    return float(1 / (1 + np.exp(-logit)))
