@@ -5,7 +5,7 @@ Needs matplotlib only, and of it Figure objects rather than pyplot: nothing here
 
 import numpy as np
 from matplotlib import colormaps, patheffects, rc_context
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -19,7 +19,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SHARE = LinearSegmentedColormap.from_list("share", ["#f7f9fc", "#c3d3e8", "#6d93c4", "#2a5796", "#0d2a56"])
 
 # How the data are called -> the badge that stands in the figure (None: measured films need no badge).
-BADGES = {"simulated films": "simulated films", "films": None}
+BADGES = {"simulated films": "simulated films", "real films": None, "films": None}
 
 RC = {
     "font.family": "sans-serif",
@@ -121,6 +121,11 @@ def class_marks(classes):
         name: (tuple(float(part) for part in shades[place][:3]), MARKERS[place % len(MARKERS)])
         for place, name in enumerate(classes)
     }
+
+
+def rgb(colour):
+    """A colour as three shares of red, green and blue."""
+    return to_rgb(colour)
 
 
 def celsius(name):
