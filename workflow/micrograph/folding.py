@@ -1,0 +1,84 @@
+"""Folding: batch normalisation of a network in evaluation mode, multiplied into the convolutions before it."""
+
+import copy
+
+import torch
+from torch import nn
+
+PIXELS = 64  # of the picture that shows which normalisation follows which convolution
+DEVIATION = 1e-4  # relative; more than rounding means that a convolution's output had a second reader
+
+
+def fold(network):
+    """A copy of the network in evaluation mode, with fewer modules and the same outputs up to rounding.
+
+    Which batch normalisation reads which convolution is seen by running one picture of noise through the network. A
+    convolution that runs twice, or whose output the normalisation changes for a second reader, cannot be folded:
+    the first is left as it is, the second raises ValueError.
+    """
+    whole = copy.deepcopy(network).eval()
+    noise = torch.randn(1, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
+    noise = noise.to(next(whole.parameters()))
+    with torch.inference_mode():
+        before = whole(noise)
+        for norm, conv in pairs(whole, noise):
+            merge(whole.get_submodule(conv), whole.get_submodule(norm))
+            parent, _, name = norm.rpartition(".")
+            setattr(whole.get_submodule(parent), name, remainder(whole.get_submodule(norm)))
+        after = whole(noise)
+    if float((after - before).abs().max()) > DEVIATION * float(before.abs().max()):
+        raise ValueError(f"{type(network).__name__}: folding its batch normalisation changes what it computes.")
+    return whole
+
+
+def pairs(network, picture):
+    """[(batch normalisation, convolution)] by module name, where the first reads what the second wrote."""
+    written, calls, read = {}, {}, {}
+    handles = []
+
+    def wrote(name):
+        def hook(module, given, result):
+            calls[name] = calls.get(name, 0) + 1
+            written[id(result)] = (name, result)  # the tensor is kept, so that its id is not given away again
+
+        return hook
+
+    def reads(name):
+        def hook(module, given):
+            calls[name] = calls.get(name, 0) + 1
+            read[name] = written.get(id(given[0]), ("", None))[0]
+
+        return hook
+
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            handles.append(module.register_forward_hook(wrote(name)))
+        elif remainder(module) is not None:
+            handles.append(module.register_forward_pre_hook(reads(name)))
+    try:
+        network(picture)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [(norm, conv) for norm, conv in read.items() if conv and calls[norm] == calls[conv] == 1]
+
+
+def remainder(module):
+    """What is left of a batch normalisation once it is folded: nothing, or timm's activation; None for the rest."""
+    if not isinstance(module, nn.BatchNorm2d) or module.running_var is None:
+        return None
+    if type(module) is nn.BatchNorm2d:
+        return nn.Identity()
+    return nn.Sequential(module.drop, module.act) if hasattr(module, "drop") and hasattr(module, "act") else None
+
+
+def merge(conv, norm):
+    """Scale a convolution's filters and set its bias so that it gives what the normalisation gave; in float64."""
+    kind = conv.weight.dtype
+    gain = (norm.running_var.double() + norm.eps).rsqrt()
+    gain = gain if norm.weight is None else gain * norm.weight.double()
+    offset = 0 if norm.bias is None else norm.bias.double()
+    bias = 0 if conv.bias is None else conv.bias.double()
+    conv.weight = nn.Parameter((conv.weight.double() * gain[:, None, None, None]).to(kind), requires_grad=False)
+    bias = (bias - norm.running_mean.double()) * gain + offset
+    conv.bias = nn.Parameter(bias.to(kind), requires_grad=False)
