@@ -1,0 +1,162 @@
+"""The settings searched for each shallow model: the paper's grids in full, and small ones of our own.
+
+A grid is one dict, or several, of setting -> values; its points come in loop order, the first setting outermost. The
+order matters: of equal points the first is taken. Settings that provably cannot change an answer are left out of the
+published grids: the neighbour search `algorithm` (exact whichever is taken), `max_iter` of the ridge classifier (solved
+directly), degree, gamma and coef0 of the linear SVR, and restarts of a Gaussian process whose kernel is fixed (as in
+the paper). friedman_mse is left out because scikit-learn 1.9 no longer tells it from squared_error. The paper's tables
+name C, epsilon and shrinking of the SVR without their values; those here are ours.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+from micrograph.faults import known
+
+SCHEMES = ("nominal", "regression")
+
+
+def _steps(first, last, factor):
+    """first, first * factor, ... up to last."""
+    values = [first]
+    while values[-1] * factor <= last * (1 + 1e-9):
+        values.append(values[-1] * factor)
+    return values
+
+
+TENTHS = [tenths / 10 for tenths in range(1, 10)]
+POWERS = [1, 2, 3, 4, 5]
+WEIGHTS = ["uniform", "distance"]
+QUANTILES = [0.01, 0.03, 0.1, 0.2, 0.3]
+
+
+@dataclass(frozen=True)
+class Grids:
+    """The grids of one model under one scheme; a strict grid stands only where the strict model has other settings."""
+
+    published: dict
+    small: dict
+    strict_published: dict | list | None = None
+    strict_small: dict | list | None = None
+
+
+_TREES = {
+    "n_estimators": list(range(100, 601, 100)),
+    "learning_rate": [0.001, 0.01, 0.1, 1],
+    "min_samples_split": list(range(2, 15, 3)),
+    "max_depth": [6, 7, 8],
+}
+_FEW_TREES = {
+    "n_estimators": [50],
+    "learning_rate": [0.1],
+    "min_samples_split": [2, 14],
+    "max_depth": [6],
+    "max_features": ["sqrt"],
+}
+_NEIGHBOURS = {"n_neighbors": list(range(3, 15)), "weights": WEIGHTS, "p": POWERS}
+_FEW_NEIGHBOURS = {"n_neighbors": [3, 5, 8, 12], "weights": WEIGHTS, "p": [2]}
+_REACHES = {"quantile": QUANTILES, "weights": WEIGHTS, "p": POWERS}
+_FEW_REACHES = {"quantile": QUANTILES, "weights": WEIGHTS, "p": [2]}
+_KERNEL_RIDGE = {"alpha": _steps(0.1, 30, 1.2), "gamma": _steps(0.002, 2, 2), "degree": [3, 5, 7, 9, 11]}
+_FEW_KERNEL_RIDGES = [
+    {"kernel": ["rbf"], "alpha": [1, 0.3, 0.1], "gamma": [0.3, 1]},
+    {"kernel": ["polynomial"], "alpha": [1, 0.3, 0.1], "degree": [2, 3], "gamma": [1]},
+]
+
+GRIDS = {
+    ("SVC", "nominal"): Grids(
+        published={
+            "C": [1, 0.8, 0.2],
+            "kernel": ["poly"],
+            "degree": [2, 3, 4, 5, 6, 7],
+            "gamma": ["scale", "auto"],
+            "coef0": [0.8, 0.2, 0.05, 0],
+            "max_iter": [90, 100, 120, -1],
+        },
+        small={"C": [1, 0.2], "kernel": ["poly"], "degree": [2, 3, 5], "coef0": [0.8, 0.05]},
+    ),
+    ("SVC", "regression"): Grids(
+        published={"C": [1, 0.8, 0.2], "epsilon": [0.05, 0.1, 0.2, 0.5], "shrinking": [True, False]},
+        small={"C": [1, 0.2, 0.05], "epsilon": [0.1, 0.5]},
+    ),
+    ("KRC", "nominal"): Grids(
+        published={"alpha": _steps(1e-4, 30, 1.2)},
+        small={"alpha": [1e-4, 1e-2, 0.1, 1, 10, 30]},
+        strict_published={"kernel": ["polynomial"], **_KERNEL_RIDGE},
+        strict_small=_FEW_KERNEL_RIDGES,
+    ),
+    ("KRC", "regression"): Grids(
+        published=_KERNEL_RIDGE,
+        small={"alpha": [0.1, 1, 30], "gamma": [0.002, 0.064], "degree": [3, 5]},
+        strict_small=_FEW_KERNEL_RIDGES,
+    ),
+    ("RNN", "nominal"): Grids(
+        published={"radius": [2, 3, 4, 5, 6], "weights": WEIGHTS, "p": POWERS},
+        small={"radius": [2, 3, 4, 5, 6], "weights": WEIGHTS, "p": [2]},
+        strict_published=_REACHES,
+        strict_small=_FEW_REACHES,
+    ),
+    ("RNN", "regression"): Grids(
+        published={"radius": [3, 4, 5, 6], "weights": WEIGHTS, "p": POWERS},
+        small={"radius": [3, 4, 5, 6], "weights": WEIGHTS, "p": [2]},
+        strict_published=_REACHES,
+        strict_small=_FEW_REACHES,
+    ),
+    ("GPC", "nominal"): Grids(
+        published={"max_iter_predict": [100, 200, 300, 400, 500], "multi_class": ["one_vs_rest", "one_vs_one"]},
+        small={"multi_class": ["one_vs_rest", "one_vs_one"]},
+        strict_published={"n_restarts_optimizer": [0, 1, 2, 3, 4], "multi_class": ["one_vs_rest", "one_vs_one"]},
+        strict_small={"multi_class": ["one_vs_rest"]},
+    ),
+    ("GPC", "regression"): Grids(
+        published={"alpha": [10.0**-power for power in range(4, 13)], "normalize_y": [False, True]},
+        small={"alpha": [1e-4, 1e-10], "normalize_y": [False, True]},
+        strict_published={"n_restarts_optimizer": list(range(12))},
+        strict_small={"n_restarts_optimizer": [0]},
+    ),
+    ("KNN", "nominal"): Grids(published=_NEIGHBOURS, small=_FEW_NEIGHBOURS),
+    ("KNN", "regression"): Grids(published=_NEIGHBOURS, small=_FEW_NEIGHBOURS),
+    ("DTC", "nominal"): Grids(
+        published={
+            "criterion": ["gini", "entropy", "log_loss"],
+            "min_samples_split": TENTHS,
+            "max_features": ["sqrt", "log2", None],
+        },
+        small={
+            "criterion": ["gini", "entropy"],
+            "min_samples_split": [0.1, 0.3, 0.5],
+            "max_features": ["sqrt", None],
+        },
+    ),
+    ("DTC", "regression"): Grids(
+        published={
+            "criterion": ["squared_error", "absolute_error", "poisson"],
+            "max_depth": [5, 6, 7, 8, None],
+            "min_samples_split": TENTHS,
+            "max_features": ["sqrt", "log2", None],
+        },
+        small={
+            "criterion": ["squared_error"],
+            "max_depth": [5, None],
+            "min_samples_split": [0.1, 0.3, 0.5],
+            "max_features": ["sqrt", None],
+        },
+    ),
+    ("GBC", "nominal"): Grids(published=_TREES, small=_FEW_TREES),
+    ("GBC", "regression"): Grids(published=_TREES, small=_FEW_TREES),
+}
+MODELS = tuple(dict.fromkeys(model for model, _ in GRIDS))
+
+
+def points(model, scheme, protocol, size):
+    """The grid points, a list of dicts of settings, in loop order. size: small or published (the paper's in full)."""
+    known(model, dict.fromkeys(MODELS), "model")
+    grids = known((model, scheme), GRIDS, "model and scheme")
+    known(size, {"small": 0, "published": 0}, "grid")
+    grid = getattr(grids, f"strict_{size}") if protocol == "strict" else None
+    grid = grid or getattr(grids, size)
+    return [
+        dict(zip(part, values, strict=True))
+        for part in (grid if isinstance(grid, list) else [grid])
+        for values in product(*part.values())
+    ]
