@@ -1,0 +1,149 @@
+"""From a levelled height map, or from a finished picture, to the 8-bit micrograph that the networks see."""
+
+from pathlib import Path
+
+import numpy as np
+
+from micrograph.faults import Fault, known
+from micrograph.files import whole
+
+PIXELS = 224
+CLIP_PERCENTILES = (0.5, 99.5)
+WHITE = 255.0
+GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: how bright red, green and blue look
+FEW_BITS = 1 / 16
+ASPECTS = ("pad", "crop", "refuse")
+
+
+def micrograph(height_nm, pixels=PIXELS, clip_percentiles=CLIP_PERCENTILES, aspect="pad", width_nm=None, tall_nm=None):
+    """Draw a levelled height map as a square 8-bit picture, as the study did.
+
+    2x2 median filter, clip to two percentiles, scale to 0..255, area interpolation to pixels x pixels, round. Returns
+    ((pixels, pixels) uint8, nm a pixel or NaN where no size is given). Without a size pixels count as squares.
+    aspect: what becomes of a map that is not square in nanometres (the study squashed these): "pad" keeps it whole
+    between bands of its mean grey, "crop" takes the square in its middle, "refuse" raises Fault. Raises Fault for a
+    map that is one grey.
+    """
+    # The study's code holds the bottom line first, and an even window leans to one side: so it runs upside down.
+    filtered = median_2x2(np.asarray(height_nm, dtype=np.float64)[::-1])
+    low, high = percentiles(filtered, clip_percentiles)
+    if not high > low:
+        raise Fault("the height map shows no relief between its clip percentiles; take the scan out.")
+    np.clip(filtered, low, high, out=filtered)
+    return _square(filtered[::-1], (low, WHITE / (high - low)), pixels, aspect, width_nm, tall_nm)
+
+
+def picture(array, pixels=PIXELS, aspect="pad", width_nm=None, tall_nm=None):
+    """Bring a finished picture to the micrograph's form: (uint8 square, nm a pixel or NaN).
+
+    array: (rows, columns) or (rows, columns, 3 or 4), uint8 or uint16, 0 black. Neither levelled nor stretched: who
+    finished it chose its greys. Raises Fault for other arrays, transparent pixels, one grey everywhere, and 16-bit
+    pictures that use 12 bits or fewer, which would come out black.
+    """
+    array = np.asarray(array)
+    if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3) or 0 in array.shape:
+        raise Fault(f"a picture of type {array.dtype} and shape {array.shape}; save it with 8 or 16 bits a channel.")
+    full = float(np.iinfo(array.dtype).max)
+    grey = _grey(array, full)
+    if np.ptp(grey) == 0:
+        raise Fault("the picture is one grey everywhere; take it out.")
+    if array.dtype == np.uint16 and grey.max() < full * FEW_BITS:
+        raise Fault("the 16-bit picture uses 12 bits or fewer; stretch it to the full range and save it again.")
+    if width_nm and not tall_nm:
+        tall_nm = width_nm * grey.shape[0] / grey.shape[1]
+    return _square(grey, (0.0, WHITE / full), pixels, aspect, width_nm, tall_nm)
+
+
+def _grey(array, full):
+    """One channel of brightness, float64, from one, three or four."""
+    if array.ndim == 2:
+        return array.astype(np.float64)
+    if array.shape[2] not in (3, 4):
+        raise Fault(f"the picture has {array.shape[2]} channels; save it as grey or RGB.")
+    if array.shape[2] == 4 and array[:, :, 3].min() < full:
+        raise Fault("the picture has transparent pixels; save it without transparency.")
+    return array[:, :, :3] @ GREY
+
+
+def median_2x2(array):
+    """scipy.ndimage.median_filter(array, size=2): the third of four, window offsets -1 and 0, edges repeated."""
+    padded = np.pad(array, ((1, 0), (1, 0)), mode="symmetric")
+    low = np.minimum(padded[1:], padded[:-1])
+    high = np.maximum(padded[1:], padded[:-1])
+    both_low = np.maximum(low[:, 1:], low[:, :-1])
+    both_high = np.minimum(high[:, 1:], high[:, :-1])
+    return np.maximum(both_low, both_high, out=both_low)
+
+
+def percentiles(array, percents):
+    """numpy.percentile(array, percents) for a few percents."""
+    return np.percentile(array, percents)
+
+
+def area_matrix(size_in, size_out, start=0.0, stop=None):
+    """(size_out, size_in) weights: each row averages its share of the pixels between `start` and `stop`.
+
+    Overlap of intervals, so that every row sums to one and a picture keeps its mean; enlarging repeats pixels.
+    """
+    edges = np.linspace(start, size_in if stop is None else stop, size_out + 1)
+    places = np.arange(size_in)
+    overlap = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
+    overlap = np.clip(overlap, 0, None)
+    return overlap / overlap.sum(axis=1, keepdims=True)
+
+
+def resize_area(array, rows, cols, box=None):
+    """Area interpolation of `array`, or of the box (top, bottom, left, right) of it in pixels, to (rows, cols)."""
+    top, bottom, left, right = box or (0.0, array.shape[0], 0.0, array.shape[1])
+    upright = area_matrix(array.shape[0], rows, top, bottom)
+    across = area_matrix(array.shape[1], cols, left, right)
+    return upright @ array @ across.T
+
+
+def _square(grey, scale, pixels, aspect, width_nm, tall_nm):
+    """Resize a map to a square uint8 picture; `scale` is (black, factor) that brings it to 0..255."""
+    known(aspect, dict.fromkeys(ASPECTS), "scans.aspect")
+    rows, cols = grey.shape
+    sized = bool(width_nm and tall_nm) and np.isfinite([width_nm, tall_nm]).all()
+    width, tall = (float(width_nm), float(tall_nm)) if sized else (float(cols), float(rows))
+    box, shape, shown = None, (pixels, pixels), max(width, tall)
+    fits = round(pixels * min(width, tall) / shown) == pixels
+    if not fits and aspect == "refuse":
+        raise Fault(f"the scan is not square ({width:.6g} x {tall:.6g}); set scans.aspect to pad or crop.")
+    if not fits and aspect == "pad":
+        shape = max(1, round(pixels * tall / shown)), max(1, round(pixels * width / shown))
+    if not fits and aspect == "crop":
+        shown = min(width, tall)
+        spare_rows, spare_cols = rows * (1 - shown / tall) / 2, cols * (1 - shown / width) / 2
+        box = spare_rows, rows - spare_rows, spare_cols, cols - spare_cols
+    drawn = (resize_area(grey, *shape, box) - scale[0]) * scale[1]
+    field = np.full((pixels, pixels), drawn.mean())
+    top, left = (pixels - shape[0]) // 2, (pixels - shape[1]) // 2
+    field[top : top + shape[0], left : left + shape[1]] = drawn
+    return to_bytes(field), shown / pixels if sized else float("nan")
+
+
+def to_bytes(grey):
+    """Round 0..255 to uint8. Halves go up, also where the last bits of the arithmetic leave them just below."""
+    return np.clip(np.floor(grey + (0.5 + 1e-9)), 0, WHITE).astype(np.uint8)
+
+
+def write_png(path, grey):
+    """Write a (rows, columns) uint8 picture as PNG; the same picture gives the same bytes."""
+    from PIL import Image
+
+    with whole(path) as partial:
+        Image.fromarray(np.ascontiguousarray(grey, dtype=np.uint8)).save(partial, format="PNG", compress_level=6)
+
+
+def read_png(path):
+    """Read an 8-bit grey PNG that write_png wrote: (rows, columns) uint8. Raises Fault for anything else."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.mode != "L":
+                raise Fault(f"{path}: no 8-bit grey micrograph; delete it and run again.")
+            return np.array(image)
+    except OSError:
+        raise Fault(f"{Path(path)}: the micrograph is missing or damaged; delete it and run again.") from None
