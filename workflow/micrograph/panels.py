@@ -1,0 +1,92 @@
+"""Tables for people: panels of text cells, written as Markdown or HTML."""
+
+import html as escaping
+import math
+from dataclasses import dataclass, field
+
+DASH = "–"
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; margin: 2em auto; max-width: 75em; padding: 0 1em; }
+table { border-collapse: collapse; margin: 0.6em 0 1.8em; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.2em 0.8em; text-align: right; white-space: nowrap; }
+th.word, td.word { text-align: left; }
+thead th { border-top: 2px solid #1b1b1b; border-bottom: 1px solid #1b1b1b; white-space: normal; }
+tbody tr.first td { border-top: 1px solid #c8c8c8; }
+tbody tr:last-child td { border-bottom: 2px solid #1b1b1b; }
+"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One block of a table: a title, headings, rows of text cells; the first `words` columns are words, not numbers."""
+
+    title: str
+    headings: list
+    rows: list = field(default_factory=list)
+    words: int = 1
+
+
+def number(value, digits=0):
+    """A number to so many decimals; a dash where there is none."""
+    return DASH if missing(value) else f"{value:.{digits}f}"
+
+
+def spread(mean, std, digits=0):
+    """mean ± standard deviation; without the latter where there is none."""
+    return number(mean, digits) if missing(mean) or missing(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
+def interval(value, low, high, digits=2):
+    """value [low, high]; without the brackets where there is no interval."""
+    tail = "" if missing(low) or missing(high) else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return number(value, digits) + tail
+
+
+def missing(value):
+    """Whether a cell is empty."""
+    return value is None or value != value or (isinstance(value, float) and math.isinf(value))
+
+
+def markdown(panels, caption):
+    """The caption and the panels as Markdown text."""
+    parts = [caption]
+    for panel in panels:
+        rule = [":---" if place < panel.words else "---:" for place in range(len(panel.headings))]
+        lines = ["| " + " | ".join(_bare(cell) for cell in row) + " |" for row in (panel.headings, rule, *panel.rows)]
+        parts += [f"**{panel.title}**", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _bare(cell):
+    return str(cell).replace("|", "\\|").replace("\n", " ")
+
+
+def html(panels, caption, title):
+    """A whole page, self-contained: caption and panels."""
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaping.escape(title)}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n{fragment(panels, caption)}</body>\n</html>\n"
+    )
+
+
+def fragment(panels, caption):
+    """Caption and panels as HTML to be put into a page: paragraphs of the caption are parted by empty lines."""
+    text = "".join(f"<p>{escaping.escape(paragraph)}</p>\n" for paragraph in caption.split("\n\n"))
+    return text + "".join(_panel(panel) for panel in panels)
+
+
+def _panel(panel):
+    head = "".join(_cell("th", name, place < panel.words) for place, name in enumerate(panel.headings))
+    body = "".join(
+        ('<tr class="first">' if row[0] else "<tr>")
+        + "".join(_cell("td", cell, place < panel.words) for place, cell in enumerate(row))
+        + "</tr>\n"
+        for row in panel.rows
+    )
+    title = f"<h3>{escaping.escape(panel.title)}</h3>\n"
+    return f"{title}<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+
+
+def _cell(tag, text, word):
+    kind = ' class="word"' if word else ""
+    return f"<{tag}{kind}>{escaping.escape(str(text))}</{tag}>"
