@@ -8,7 +8,7 @@ flow.py (figure 1) and component_figures.py (figures 8 and 9).
 import numpy as np
 import pandas as pd
 
-from micrograph import style
+from micrograph import scores, style
 from micrograph.faults import Fault
 from micrograph.style import DOUBLE_MM, INK, PAPER, SHARE, SINGLE_MM, SOFT
 
@@ -116,17 +116,16 @@ def _short(words, most):
 
 
 def confusion_counts(predictions, classes, part="test"):
-    """Rows true, columns predicted: counts of one fit's predictions.
+    """Counts of one fit's predictions, rows true, columns predicted, the last column for rows without an answer.
 
-    predictions: table with fold, part, sample, truth_celsius, predicted_celsius. Where every sample stands once in the
-    part (strict) the counts are pooled over folds; where folds repeat samples (published) they are means over folds.
-    Returns (counts (classes, classes) float, number of different samples, number of folds, pooled bool).
+    predictions: the waist's table. Where every sample stands once in the part (strict) the counts are pooled over
+    folds; where folds repeat samples (published) they are means over folds.
+    Returns (counts (classes, classes + 1) float, number of different samples, number of folds, pooled bool).
     """
     rows = predictions[predictions["part"] == part]
     if rows.empty:
         raise Fault(f"Confusion matrix: the predictions have no row of part '{part}'; choose another part.")
-    counts = pd.crosstab(rows["truth_celsius"], rows["predicted_celsius"])
-    counts = counts.reindex(index=classes, columns=classes, fill_value=0).to_numpy(float)
+    counts = scores.confusion(rows, classes)
     samples, folds = rows["sample"].nunique(), rows["fold"].nunique()
     pooled = samples == len(rows)
     return counts if pooled else counts / folds, samples, folds, pooled
@@ -139,16 +138,18 @@ def confusion(predictions, classes, data_label, part="test", title=""):
     predictions: {(features, model): table as in confusion_counts}, in the order of drawing; what is missing stays
     empty. In a cell: the count, and below it the share of its true class, which is also its shade.
     """
-    columns = list(dict.fromkeys(features for features, _ in predictions))
-    rows = list(dict.fromkeys(model for _, model in predictions))
+    counted = {name: confusion_counts(table, classes, part) for name, table in predictions.items()}
+    columns = list(dict.fromkeys(features for features, _ in counted))
+    rows = list(dict.fromkeys(model for _, model in counted))
+    width = len(classes) + any(counts[:, -1].any() for counts, *_ in counted.values())
+    names = [f"{name:g}" for name in classes] + ["none"]
     side, gap, left, top = _matrix_layout(len(columns))
     figure = style.canvas(left + len(columns) * (side + gap), top + len(rows) * (side + 9.5) + 12, data_label)
-    first = None
-    for (features, model), table in predictions.items():
+    for (features, model), (counts, _, _, pooled) in counted.items():
         column, row = columns.index(features), rows.index(model)
         spot = (left + column * (side + gap), top + row * (side + 9.5))
         axes = style.axes_mm(figure, *spot, side, side)
-        first = _matrix(axes, table, classes, part)
+        shown = _matrix(axes, counts[:, :width], pooled, names)
         _matrix_edges(axes, column == 0, row == len(rows) - 1)
         if row == 0:
             style.text_mm(figure, spot[0] + side / 2, top - 9, features_words(features), ha="center", weight="bold")
@@ -158,8 +159,8 @@ def confusion(predictions, classes, data_label, part="test", title=""):
     style.text_mm(figure, left, 2.2, title, weight="bold")
     bottom = top + len(rows) * (side + 9.5) + 3.5
     bar = style.axes_mm(figure, left, bottom, 40, 2.2)
-    figure.colorbar(first, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
-    style.text_mm(figure, left + 43, bottom, f"% of the true class; {_how_counted(predictions, classes, part)}")
+    figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
+    style.text_mm(figure, left + 43, bottom, f"% of the true class; {_how_counted(counted.values(), part)}")
     return figure
 
 
@@ -169,28 +170,28 @@ def _matrix_layout(columns):
     return min((DOUBLE_MM - left) / columns - gap, 38.0), gap, left, 19.0
 
 
-def _how_counted(predictions, classes, part):
-    counted = {confusion_counts(table, classes, part)[1:] for table in predictions.values()}
-    if len(counted) > 1:
+def _how_counted(counted, part):
+    """How many samples and folds the matrices count, where it is the same for all of them."""
+    ways = {tuple(way) for _, *way in counted}
+    if len(ways) > 1:
         return f"{PARTS[part]} part of each fit"
-    samples, folds, pooled = counted.pop()
+    samples, folds, pooled = ways.pop()
     way = f"pooled over {folds} folds" if pooled else f"mean over {folds} fits"
     return f"{PARTS[part]} part, {samples} samples, {way}"
 
 
-def _matrix(axes, table, classes, part):
-    counts, _, _, pooled = confusion_counts(table, classes, part)
+def _matrix(axes, counts, pooled, names):
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    shown = axes.imshow(share, cmap=SHARE, vmin=0, vmax=100)
+    shown = axes.imshow(share, cmap=SHARE, vmin=0, vmax=100, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         ink = PAPER if share[row, column] > 58 else INK
         words = f"{count:.0f}" if pooled else f"{count:.1f}"
         axes.text(column, row - 0.04, words, ha="center", va="bottom", color=ink, fontsize=8)
         axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", ha="center", va="top", color=ink, fontsize=6)
     axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % right", fontsize=6.5, pad=2.5)
-    axes.set_xticks(range(len(classes)), [f"{name:g}" for name in classes])
-    axes.set_yticks(range(len(classes)), [f"{name:g}" for name in classes])
+    axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]])
+    axes.set_yticks(range(len(counts)), names[: len(counts)])
     axes.tick_params(length=0, pad=2)
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.4)
