@@ -57,3 +57,25 @@ def read_arrays(path):
     """Read an NPZ into a dict of arrays. Object arrays, which would need pickle, raise ValueError."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
+
+
+def write_features(path, samples, values, backbone, module, shape):
+    """Write one block's features. values: (samples, width) float32; shape: (channels, rows, cols) of one sample's."""
+    write_arrays(path, samples=np.asarray(samples, str), values=values, backbone=backbone, module=module, shape=shape)
+
+
+def write_components(path, samples, fits):
+    """Write every fold's components (components.Components) as scores_0, explained_0, dual_0, rows_0, scores_1, ..."""
+    arrays = {
+        f"{name}_{fold}": getattr(fit, name)
+        for fold, fit in enumerate(fits)
+        for name in ("scores", "explained", "dual", "rows")
+    }
+    write_arrays(path, samples=np.asarray(samples, str), **arrays)
+
+
+def read_scores(path):
+    """The samples (n,) and, fold by fold, the scores (n, k) that write_components wrote."""
+    arrays = read_arrays(path)
+    folds = sum(name.startswith("scores_") for name in arrays)
+    return arrays["samples"], [arrays[f"scores_{fold}"] for fold in range(folds)]

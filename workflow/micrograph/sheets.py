@@ -130,3 +130,9 @@ def _twice(frame, name):
         for value, lines in groups.items()
         if len(lines) > 1
     ]
+
+
+def in_shards(frame, folder, scans_per_shard):
+    """The same sheet with every scan in its conversion job's folder: {folder}/0000/{file}, {folder}/0001/{file}, ..."""
+    places = [f"{folder}/{row // scans_per_shard:04d}/{Path(scan).name}" for row, scan in enumerate(frame["scan"])]
+    return frame.assign(scan=places)

@@ -41,7 +41,7 @@ with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8
 
 SIMULATED = config["scans"]["source"] == "simulated"
 SHEET = None if SIMULATED else checked(sheets.read, config["scans"]["sheet"], config["classes"])
-DATA = "simulated films" if SIMULATED else "real films"
+DATA = "simulated films" if SIMULATED else "films"
 
 
 def modules(*names):
@@ -62,18 +62,19 @@ def scans_of_shard(wildcards):
     return sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
 
 
-def predictions_of(table):
-    """The predictions that a table of config.experiments is made from, in the order of its rows."""
+def predictions_of(table, **only):
+    """The predictions that a table of config.experiments is made from; `only` narrows its words (cev=[85])."""
+    asked = {name: values for name, values in config["experiments"][table].items()}
+    asked = {"protocol": config["splits"]["protocols"], **asked, **only}
     return expand(
-        "results/predictions/{protocol}/{pretraining}/{policy}/{block}_cev{cev}/{scheme}/{model}.tsv",
-        protocol=config["splits"]["protocols"],
-        pretraining=config["experiments"][table]["pretraining"],
-        policy=config["experiments"][table]["policies"],
-        block=config["experiments"][table]["blocks"],
-        cev=config["experiments"][table]["cev"],
-        scheme=config["experiments"][table]["schemes"],
-        model=config["experiments"][table]["models"],
+        "results/predictions/{protocol}/{pretraining}/{policies}/{blocks}_cev{cev}/{schemes}/{models}.tsv", **asked
     )
+
+
+def first_of(table):
+    """The words of a table's first column: what a figure shows where it can show one only."""
+    asked = {"protocol": config["splits"]["protocols"], **config["experiments"][table]}
+    return {name: values[:1] for name, values in asked.items()}
 
 
 def picture_formats(name):

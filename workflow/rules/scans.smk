@@ -12,7 +12,8 @@ rule level_scans:
         code=modules("nanoscope", "formats", "heightmap", "heights", "conversion", "sheets"),
     output:
         heights=directory("results/heights/{shard}"),
-        table="results/heights/{shard}.tsv",
+        levelled="results/heights/{shard}.tsv",
+        rejected="results/heights/{shard}_rejected.tsv",
     log:
         "logs/level_scans/{shard}.log",
     conda:
@@ -20,10 +21,12 @@ rule level_scans:
     params:
         classes=config["classes"],
         scans_per_shard=config["scans"]["scans_per_shard"],
-        channels=config["scans"]["channels"],
-        direction=config["scans"]["direction"],
-        gwyddion_timeout_seconds=config["scans"]["gwyddion_timeout_seconds"],
-        levelling=config["heights"]["levelling"],
+        settings={
+            "channels": config["scans"]["channels"],
+            "direction": config["scans"]["direction"],
+            "gwyddion_timeout_seconds": config["scans"]["gwyddion_timeout_seconds"],
+            "levelling": config["heights"]["levelling"],
+        },
     script:
         "../scripts/level_scans.py"
 
@@ -32,19 +35,18 @@ rule draw_micrographs:
     """Height maps of one shard, and finished pictures, as 8-bit micrographs."""
     input:
         heights="results/heights/{shard}",
-        table="results/heights/{shard}.tsv",
+        levelled="results/heights/{shard}.tsv",
         code=modules("heightmap", "images", "conversion"),
     output:
         micrographs=directory("results/micrographs/{shard}"),
-        table="results/micrographs/{shard}.tsv",
+        drawn="results/micrographs/{shard}.tsv",
+        rejected="results/micrographs/{shard}_rejected.tsv",
     log:
         "logs/draw_micrographs/{shard}.log",
     conda:
         "../../envs/afm.yaml"
     params:
-        pixels=config["micrographs"]["pixels"],
-        clip_percentiles=config["micrographs"]["clip_percentiles"],
-        aspect=config["micrographs"]["aspect"],
+        settings=config["micrographs"],
     script:
         "../scripts/draw_micrographs.py"
 
@@ -53,7 +55,10 @@ rule gather_micrographs:
     """All shards together: the accepted samples with their growth conditions, the rejected with their reasons."""
     input:
         sheet=config["scans"]["sheet"],
-        tables=expand("results/micrographs/{shard}.tsv", shard=shards()),
+        drawn=expand("results/micrographs/{shard}.tsv", shard=shards()),
+        rejected=expand(
+            "results/{stage}/{shard}_rejected.tsv", stage=["heights", "micrographs"], shard=shards()
+        ),
         code=modules("conversion", "sheets"),
     output:
         samples="results/micrographs/samples.tsv",
@@ -71,6 +76,6 @@ rule gather_micrographs:
     params:
         classes=config["classes"],
         on_bad_scan=config["scans"]["on_bad_scan"],
-        data=DATA,
+        data=config["scans"]["source"],
     script:
         "../scripts/gather_micrographs.py"

@@ -20,6 +20,7 @@ if SIMULATED:
             samples=config["simulate"]["samples"],
             days=config["simulate"]["days"],
             shares=config["simulate"]["shares"],
+            folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:
             "../scripts/plan_samples.py"

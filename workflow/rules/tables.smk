@@ -8,7 +8,7 @@ rule table2:
     input:
         predictions=predictions_of("table2"),
         samples="results/micrographs/samples.tsv",
-        published=workflow.source_path("../../resources/published/values.csv"),
+        published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("tables", "scores"),
     output:
         tsv="results/tables/table2.tsv",

@@ -1,0 +1,42 @@
+"""Run every benchmark, or those named; write results/benchmarks/benchmarks.tsv.
+
+    python -m benchmarks [conversion] [features] [--pairs N]
+
+One row a step: medians of alternating pairs, and their ratio. Absolute times hold for this machine only.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+BENCHMARKS = ("conversion", "features")
+COLUMNS = ["step", "published_seconds", "ours_seconds", "ratio", "pairs", "device"]
+
+
+def main():
+    """Parse the command line, run, print and write."""
+    parser = argparse.ArgumentParser(description="Our ways against the published ones, as ratios in one run.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)} (default: all)")
+    parser.add_argument("--pairs", type=int, default=None, help="alternating pairs of each step (default: its own)")
+    asked = parser.parse_args()
+    unknown = set(asked.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no benchmark '{unknown.pop()}'; there are: {', '.join(BENCHMARKS)}")
+    sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
+    import pandas as pd
+
+    from micrograph import files
+
+    rows = []
+    for name in asked.names or BENCHMARKS:
+        module = importlib.import_module(f"benchmarks.bench_{name}")
+        rows += module.run(**({"pairs": asked.pairs} if asked.pairs else {}))
+        table = pd.DataFrame(rows)[COLUMNS]
+        files.write_table("results/benchmarks/benchmarks.tsv", table, significant=4)
+    print(table.to_string(index=False, float_format="%.4g"))
+
+
+main()

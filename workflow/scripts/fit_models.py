@@ -1,0 +1,22 @@
+"""Rule fit_models."""
+
+from micrograph import files, fitting, job
+
+with job.logged(snakemake.log[0]):
+    names, scores = files.read_scores(snakemake.input.components)
+    words, params = snakemake.wildcards, snakemake.params
+    study = fitting.fit_study(
+        names,
+        scores,
+        files.read_table(snakemake.input.splits),
+        protocol=words.protocol,
+        policy=words.policy,
+        scheme=words.scheme,
+        model=words.model,
+        classes=params.classes,
+        grid=params.grid,
+        rng=job.rng(params.seed, "fit_models", *words),
+    )
+    fitting.write_models(snakemake.output.models, study.models)
+    files.write_table(snakemake.output.choices, study.choices)
+    files.write_table(snakemake.output.predictions, study.predictions)

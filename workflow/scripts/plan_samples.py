@@ -1,0 +1,8 @@
+"""Rule plan_samples."""
+
+from micrograph import files, job, sheets, simulate
+
+with job.logged(snakemake.log[0]):
+    params = snakemake.params
+    sheet = simulate.plan(params.samples, params.days, params.shares, job.rng(params.seed, "plan_samples"))
+    files.write_table(snakemake.output.sheet, sheets.in_shards(sheet, params.folder, params.scans_per_shard))

@@ -1,0 +1,14 @@
+"""Rule project_features."""
+
+from micrograph import components, files, job, splits
+
+with job.logged(snakemake.log[0]):
+    features = files.read_arrays(snakemake.input.features)
+    table = files.read_table(snakemake.input.splits)
+    seen = [
+        splits.rows_seen(table, snakemake.wildcards.protocol, fold, features["samples"])
+        for fold in sorted(set(table["fold"]))
+    ]
+    variance = snakemake.params.variance
+    fits = components.fit_folds(features["values"], seen, [variance])[variance]
+    files.write_components(snakemake.output.components, features["samples"], fits)

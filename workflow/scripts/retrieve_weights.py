@@ -1,0 +1,11 @@
+"""Rule retrieve_weights."""
+
+from micrograph import job, weights
+
+with job.logged(snakemake.log[0]):
+    weights.retrieve(
+        snakemake.wildcards.backbone,
+        snakemake.wildcards.pretraining,
+        snakemake.output.weights,
+        base_url=snakemake.params.mirror,
+    )

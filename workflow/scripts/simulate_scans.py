@@ -1,0 +1,14 @@
+"""Rule simulate_scans."""
+
+from pathlib import Path
+
+from micrograph import job, sheets, simulate
+
+with job.logged(snakemake.log[0]):
+    params = snakemake.params
+    sheet = sheets.read(snakemake.input.sheet, params.classes, files_must_exist=False)
+    rows = sheets.shard(sheet, int(snakemake.wildcards.shard), params.scans_per_shard)
+    for row in job.progress(rows.to_dict("records"), "films grown and scanned"):
+        scan = Path(snakemake.output.scans, Path(row["scan"]).name)
+        truth = Path(snakemake.output.truth, row["sample"] + ".npz")
+        simulate.scan_sample(row, params.seed, scan, truth, params.pixels)
