@@ -12,15 +12,7 @@ from micrograph import scores, style
 from micrograph.faults import Fault
 from micrograph.style import DOUBLE_MM, INK, PAPER, SHARE, SINGLE_MM, SOFT
 
-BLOCKS = {"pool": "pooling"}  # words for blocks whose own name is short of words
 PARTS = {"train": "training", "validation": "validation", "test": "test"}
-
-
-def features_words(features):
-    """A feature set in words: "block2_cev85" -> "block2, 85 %", "tuned" -> "tuned"."""
-    block, _, variance = features.partition("_cev")
-    block = BLOCKS.get(block, block)
-    return f"{block}, {variance} % of variance" if variance else block
 
 
 @style.look()
@@ -152,7 +144,9 @@ def confusion(predictions, classes, data_label, part="test", title=""):
         shown = _matrix(axes, counts[:, :width], pooled, names)
         _matrix_edges(axes, column == 0, row == len(rows) - 1)
         if row == 0:
-            style.text_mm(figure, spot[0] + side / 2, top - 9, features_words(features), ha="center", weight="bold")
+            style.text_mm(
+                figure, spot[0] + side / 2, top - 9, style.features_words(features), ha="center", weight="bold"
+            )
         if column == 0:
             middle = spot[1] + side / 2
             style.text_mm(figure, 1.5, middle, model, fontsize=8, weight="bold", va="center", rotation=90)

@@ -133,6 +133,12 @@ def celsius(name):
     return f"{name:g} °C"
 
 
+def features_words(features):
+    """A feature set in words: "block2_cev85" -> "block2, 85 % of variance", "tuned" -> "tuned"."""
+    block, _, variance = features.partition("_cev")
+    return f"{block}, {variance} % of variance" if variance else block
+
+
 def round_length(longest_nm):
     """The largest of 1, 2, 5 times a power of ten that is not longer than longest_nm (> 0)."""
     power = 10.0 ** np.floor(np.log10(longest_nm))
