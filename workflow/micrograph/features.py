@@ -77,9 +77,8 @@ def extract(network, modules, images, mean, std, batch=16, precision="fp32", dev
 
 def run(network, modules, pictures):
     """One forward pass up to the last of the modules: {block: its output}. Hooks are gone afterwards, come what may."""
-    with hooked(network, modules) as seen:
-        with suppress(Enough):
-            network(pictures)
+    with hooked(network, modules) as seen, suppress(Enough):
+        network(pictures)
     return seen
 
 

@@ -19,7 +19,7 @@ def fold(network):
     whole = copy.deepcopy(network).eval()
     noise = torch.randn(1, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
     noise = noise.to(next(whole.parameters()))
-    with torch.inference_mode():
+    with torch.no_grad():
         before = whole(noise)
         for norm, conv in pairs(whole, noise):
             merge(whole.get_submodule(conv), whole.get_submodule(norm))
