@@ -5,6 +5,7 @@ The predictions table, the waist of the workflow, is made here for all shallow m
 
 import io
 import json
+import sys
 import warnings
 import zipfile
 from collections import Counter
@@ -226,20 +227,35 @@ def _say(caught):
 
 def write_models(path, models):
     """Write fold -> fitted estimator as one .skops; the same models give the same bytes."""
-    import skops.io
-
+    stored = _skops().dumps({str(fold): model for fold, model in models.items()})
     with files.whole(path) as partial:
-        partial.write_bytes(_plain(skops.io.dumps({str(fold): model for fold, model in models.items()})))
+        partial.write_bytes(_plain(stored))
 
 
 def read_models(path):
     """Read what write_models wrote: fold -> estimator. Loads nothing but scikit-learn's types and those in TRUSTED."""
-    import skops.io
-
-    strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    skops = _skops()
+    strange = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
     if strange:
         raise Fault(f"{path}: holds types that this pipeline never writes ({', '.join(strange)}): do not load it.")
-    return {int(fold): model for fold, model in skops.io.load(path, trusted=list(TRUSTED)).items()}
+    return {int(fold): model for fold, model in skops.load(path, trusted=list(TRUSTED)).items()}
+
+
+def _skops():
+    """skops.io, imported without torch.
+
+    It lists scikit-learn's estimators by importing every package in there, one of which would import torch, 3 s a job;
+    an absent torch is passed over.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None
+    try:
+        import skops.io
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    return skops.io
 
 
 def _plain(stored):

@@ -4,6 +4,8 @@ import html as escaping
 import math
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 DASH = "–"
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; margin: 2em auto; max-width: 75em; padding: 0 1em; }
@@ -44,7 +46,7 @@ def interval(value, low, high, digits=2):
 
 def missing(value):
     """Whether a cell is empty."""
-    return value is None or value != value or (isinstance(value, float) and math.isinf(value))
+    return value is None or value is pd.NA or not math.isfinite(value)
 
 
 def markdown(panels, caption):

@@ -87,6 +87,10 @@ def table2(fits, published, *, classes, data, resamples, rng):
     bootstrap. Rows keep the order of the fits, strict before published, each protocol ending with the majority
     baseline. Accuracies in percent, macro F1 from 0 to 1; components: mean number of features over the folds.
     """
+    for word in ("pretraining", "policy", "scheme"):
+        found = dict.fromkeys(fit.words[word] for fit in fits)
+        if len(found) > 1:
+            raise Fault(f"table 2 shows one {word}, not several ({word}: {', '.join(found)}): list one in experiments.")
     rows = []
     for protocol in PROTOCOLS:
         here = [fit for fit in fits if fit.words["protocol"] == protocol]
