@@ -136,7 +136,7 @@ def _level(row, folder, settings):
         shape = {"lines": lines, "pixels": pixels, "lines_planned": lines}
         return known | shape | size | {"height": "", "channel": PICTURE, "direction": ""}
     try:
-        level_nm = heights.level(found.height_nm, settings.levelling)
+        level_nm = heights.level(found.height_nm, settings.levelling, overwrite=True)
     except Fault as fault:
         raise Fault(f"{row['scan']}: {fault}") from None
     path = folder / f"{row['sample']}.gwy"

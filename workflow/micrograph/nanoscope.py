@@ -29,6 +29,7 @@ from micrograph.nanoscope_header import (
 
 CHANNELS = ("Height Sensor", "ZSensor", "Height")
 DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
+BLOCK_ROWS = 32
 ALWAYS_FOUR_BYTES = 0x09200000
 IMAGE_DATA = re.compile(r'\S+\s+\[(?P<internal>[^\]]*)\]\s*"(?P<title>[^"]*)"')
 Z_SCALE = re.compile(
@@ -245,9 +246,15 @@ def _aspect(section):
 
 
 def _values(header, channel, factor):
-    """The stored integers times `factor`, top row first (they are stored bottom row first)."""
-    count = channel.rows * channel.cols
-    raw = np.fromfile(header.path, dtype=f"<i{channel.stored_bytes}", count=count, offset=channel.offset)
-    if raw.size != count:
-        raise CutOff(f"{header.path}: the file is cut off in channel '{channel.title}'; fetch it again.")
-    return np.multiply(raw.reshape(channel.rows, channel.cols)[::-1], factor, dtype=np.float64)
+    """The stored integers times `factor`, top row first (they are stored bottom row first), read a few at a time."""
+    values = np.empty((channel.rows, channel.cols))
+    upward = values[::-1]
+    raw = np.empty((min(BLOCK_ROWS, channel.rows), channel.cols), dtype=f"<i{channel.stored_bytes}")
+    with open(header.path, "rb") as file:
+        file.seek(channel.offset)
+        for row in range(0, channel.rows, BLOCK_ROWS):
+            block = raw[: channel.rows - row]
+            if file.readinto(memoryview(block).cast("B")) != block.nbytes:
+                raise CutOff(f"{header.path}: the file is cut off in channel '{channel.title}'; fetch it again.")
+            np.multiply(block, factor, out=upward[row : row + BLOCK_ROWS])
+    return values
