@@ -86,19 +86,22 @@ def _swarm(values, bins=24, half=0.34):
     return np.where(order % 2, 1, -1) * np.ceil(order / 2) * step
 
 
-def _substrates(axes, groups, marks):
-    """Stacked bars: samples a substrate, by class; the commonest substrate on top."""
-    whole = pd.concat(groups.values())["substrate"].fillna("not stated")
-    order = whole.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable").index[:8]
-    before = np.zeros(len(order))
-    for name, group in groups.items():
-        counts = group["substrate"].fillna("not stated").value_counts().reindex(order, fill_value=0).to_numpy()
-        axes.barh(range(len(order)), counts, left=before, height=0.62, color=marks[name][0], label=style.celsius(name))
+def _substrates(axes, groups, marks, most=7):
+    """Stacked bars: samples a substrate, by class; the commonest substrate on top, those past `most` as one."""
+    named = {name: group["substrate"].fillna("not stated") for name, group in groups.items()}
+    counts = pd.concat(named.values()).value_counts().sort_index(kind="stable")
+    order = counts.sort_values(ascending=False, kind="stable").index
+    words = {name: name if place < most else f"{len(order) - most} others" for place, name in enumerate(order)}
+    shown = list(dict.fromkeys(words.values()))
+    before = np.zeros(len(shown))
+    for name, substrates in named.items():
+        counts = substrates.map(words).value_counts().reindex(shown, fill_value=0).to_numpy()
+        axes.barh(range(len(shown)), counts, left=before, height=0.62, color=marks[name][0], label=style.celsius(name))
         before = before + counts
     for place, count in enumerate(before):
         axes.annotate(f"{count:.0f}", (count, place), xytext=(2, 0), textcoords="offset points", va="center")
-    axes.set_yticks(range(len(order)), [_short(name, 16) for name in order])
-    axes.set(xlabel="Samples", xlim=(0, 1.12 * before.max()), ylim=(len(order) - 0.4, -0.6))
+    axes.set_yticks(range(len(shown)), [_short(name, 16) for name in shown])
+    axes.set(xlabel="Samples", xlim=(0, 1.12 * before.max()), ylim=(len(shown) - 0.4, -0.6))
     axes.set_title("Substrate", loc="left", pad=5)
     axes.legend(loc="lower right", handlelength=0.9, handleheight=0.9, borderaxespad=0)
 
@@ -136,7 +139,8 @@ def confusion(predictions, classes, data_label, part="test", title=""):
     width = len(classes) + any(counts[:, -1].any() for counts, *_ in counted.values())
     names = [f"{name:g}" for name in classes] + ["none"]
     side, gap, left, top = _matrix_layout(len(columns))
-    figure = style.canvas(left + len(columns) * (side + gap), top + len(rows) * (side + 9.5) + 12, data_label)
+    size = max(left + len(columns) * (side + gap), SINGLE_MM), top + len(rows) * (side + 9.5) + 15
+    figure = style.canvas(*size, data_label)
     for (features, model), (counts, _, _, pooled) in counted.items():
         column, row = columns.index(features), rows.index(model)
         spot = (left + column * (side + gap), top + row * (side + 9.5))
@@ -154,7 +158,8 @@ def confusion(predictions, classes, data_label, part="test", title=""):
     bottom = top + len(rows) * (side + 9.5) + 3.5
     bar = style.axes_mm(figure, left, bottom, 40, 2.2)
     figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
-    style.text_mm(figure, left + 43, bottom, f"% of the true class; {_how_counted(counted.values(), part)}")
+    style.text_mm(figure, left + 43, bottom, "% of the true class")
+    style.text_mm(figure, left, bottom + 6.8, _how_counted(counted.values(), part))
     return figure
 
 

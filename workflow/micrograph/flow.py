@@ -4,26 +4,28 @@ flow_figure.py draws it.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from micrograph import policies
+from micrograph import formats, images, nanoscope, policies
 from micrograph.faults import Fault
+from micrograph.heightmap import HeightMap, read_gwy
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The example sample: raw_nm (lines, pixels) before levelling or None, height_nm levelled, micrograph uint8.
+    """The example sample: its raw and levelled HeightMap (None where it came as a finished picture), its micrograph.
 
-    raw_pixel_nm, pixel_nm: nm a pixel across of the height maps and of the micrograph; None where unknown.
+    micrograph: (pixels, pixels) uint8; pixel_nm: nm a micrograph's pixel, NaN where unknown.
     """
 
     sample: str
-    raw_nm: np.ndarray | None
-    height_nm: np.ndarray | None
+    raw: HeightMap | None
+    levelled: HeightMap | None
     micrograph: np.ndarray
-    raw_pixel_nm: float | None = None
-    pixel_nm: float | None = None
+    pixel_nm: float
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,38 @@ class Run:
     after: dict
     scheme: str
     models: list
+
+
+def example(samples):
+    """The row of the sample that the figure shows: of the finest whole square scans of the commonest class, the first.
+
+    samples: the table of accepted samples. Where no scan is square, the first of the finest.
+    """
+    commonest = samples["growth_celsius"].mode().iloc[0]
+    order = pd.DataFrame(
+        {
+            "oblong": samples["lines"] != samples["pixels"],
+            "coarse": -samples["lines"] * samples["pixels"],
+            "rare": samples["growth_celsius"] != commonest,
+            "sample": samples["sample"],
+        }
+    )
+    return samples.loc[order.sort_values(list(order.columns)).index[0]]
+
+
+def pictures(row, height_folders, channels=nanoscope.CHANNELS, direction="any"):
+    """The Pictures of one row of the accepted samples.
+
+    height_folders: of all shards; the shard's name is that of the folder in which the micrograph lies.
+    """
+    micrograph = Path(row["micrograph"])
+    found = formats.read(row["scan"], channels, direction)
+    folders = {Path(folder).name: Path(folder) for folder in height_folders}
+    levelled = None
+    if isinstance(found, HeightMap):
+        levelled = read_gwy(folders[micrograph.parent.name] / f"{row['sample']}.gwy")
+    raw = found if levelled else None
+    return Pictures(row["sample"], raw, levelled, images.read_png(micrograph), row["pixel_nm"])
 
 
 def describe(samples, splits, features, components, classes, words):

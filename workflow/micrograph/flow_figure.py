@@ -62,27 +62,22 @@ def _arrow(paper, start, end, words="", bend=None):
 def _scan_row(figure, paper, pictures):
     """Panels a to c: the raw scan, its levelled height map, its micrograph."""
     top, side = 13, 34
-    shown = [
-        (4, "a", "Raw scan", pictures.raw_nm, pictures.raw_pixel_nm),
-        (53, "b", "Height map", pictures.height_nm, pictures.raw_pixel_nm),
-        (102, "c", "Micrograph", pictures.micrograph, pictures.pixel_nm),
-    ]
-    for left, name, words, values, pixel_nm in shown:
+    for left, name, words, height in ((4, "a", "Raw scan", pictures.raw), (53, "b", "Height map", pictures.levelled)):
         _heading(figure, left, top - 2, name, words)
         axes = style.axes_mm(figure, left, top, side, side)
-        if values is None:
-            axes.text(0.5, 0.5, "made from a\nfinished picture", ha="center", va="center", color=SOFT)
+        if height is None:
+            axes.text(0.5, 0.5, "none: came as\na finished picture", ha="center", va="center", color=SOFT)
             axes.set(xticks=[], yticks=[])
             continue
-        lines, pixels = values.shape
-        if name == "c":
-            style.show_picture(axes, values)
-            words = f"{pixels} × {lines} pixels, 8-bit grey"
-        else:
-            words = f"{pixels} × {lines} pixels, range {_heights(axes, values):.3g} nm"
-            _colour_bar(figure, left, top + side + 1.2, side)
-        style.scale_bar(axes, pixel_nm, fontsize=6.5)
+        words = f"{height.pixels} × {height.lines} pixels, range {_heights(axes, height):.3g} nm"
+        _colour_bar(figure, left, top + side + 1.2, side)
         style.text_mm(figure, left + side / 2, top + side + 3.4, words, ha="center", fontsize=6)
+    _heading(figure, 102, top - 2, "c", "Micrograph")
+    axes = style.axes_mm(figure, 102, top, side, side)
+    style.show_picture(axes, pictures.micrograph)
+    style.scale_bar(axes, pictures.pixel_nm, fontsize=6.5)
+    words = "{1} × {0} pixels, 8-bit grey".format(*pictures.micrograph.shape)
+    style.text_mm(figure, 102 + side / 2, top + side + 3.4, words, ha="center", fontsize=6)
     middle = top + side / 2
     _arrow(paper, (39.5, middle), (51.5, middle), "level")
     _arrow(paper, (88.5, middle), (100.5, middle), "clip,\nresize")
@@ -90,11 +85,20 @@ def _scan_row(figure, paper, pictures):
     style.text_mm(figure, 4, 3.4, f"Sample {pictures.sample}", fontsize=6, color=SOFT)
 
 
-def _heights(axes, height_nm):
-    """Show a height map between its 0.5 and 99.5 percentiles; returns that range in nm."""
-    low, high = np.nanpercentile(height_nm, [0.5, 99.5])
-    axes.imshow(height_nm, cmap=HEIGHTS, vmin=low, vmax=high, interpolation="antialiased")
+def _heights(axes, height):
+    """Show a HeightMap between its 0.5 and 99.5 percentiles, true to scale; returns that range in nm."""
+    low, high = np.nanpercentile(height.height_nm, [0.5, 99.5])
+    across = height.width_nm / height.pixels
+    axes.imshow(
+        height.height_nm,
+        cmap=HEIGHTS,
+        vmin=low,
+        vmax=high,
+        interpolation="antialiased",
+        aspect=height.tall_nm / height.lines / across,
+    )
     axes.set(xticks=[], yticks=[])
+    style.scale_bar(axes, across, fontsize=6.5)
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.5)
     return high - low
