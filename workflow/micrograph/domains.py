@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEVER = np.float32(np.inf)
-
 
 class Nuclei(NamedTuple):
     """Arrays of one length, one entry a nucleus.
@@ -32,38 +30,47 @@ class Nuclei(NamedTuple):
         return Nuclei(*(values[chosen] for values in self))
 
 
-def corner_reach(truncation):
-    """Distance of the corners from the nucleus, in units of the near faces' distance: 2 for a triangle."""
-    return 2 / np.sqrt(3) * np.sqrt(1 + truncation**2 - truncation)
+def corners(nuclei):
+    """Corners of the grown domains relative to their nuclei: (x_nm, y_nm), each (6, nuclei).
+
+    A corner joins a near face (normal n, distance 1) and a far one 60 degrees aside (distance truncation): it lies at n
+    plus or minus (2 truncation - 1) / sqrt(3) along the near face. For a triangle the corners coincide in pairs.
+    """
+    aside = (2 * nuclei.truncation - 1) / np.sqrt(3)
+    normals = nuclei.angle + np.arange(3)[:, None] * 2 * np.pi / 3
+    cosine, sine = np.cos(normals), np.sin(normals)
+    x = np.concatenate([cosine - aside * sine, cosine + aside * sine])
+    y = np.concatenate([sine + aside * cosine, sine - aside * cosine])
+    return x * nuclei.reach_nm, y * nuclei.reach_nm
 
 
 def grow(nuclei, shape, pixel_nm, frayed=None, rng=None):
     """Let the domains grow until they meet or time is over.
 
-    pixel_nm: (down, across) size of a pixel. frayed: None for straight edges, else a field of `shape` in nm
-    by which edges run ahead or behind; every domain takes it from another place of it (needs `rng`), so that
-    neighbours differ. Returns (margin, label): margin (float32, shape) is how far growth went beyond a pixel
-    in nm, at 0 it was just reached, negative never; label (int32) is the domain that came first, -1 where
-    none came. The domain that has gone farthest beyond a pixel is the one that came first, as all faces move
-    alike.
+    pixel_nm: (down, across) size of a pixel. frayed: None for straight edges, else a field of `shape` in nm by which
+    edges run ahead or behind; every domain takes it from another place of it (needs `rng`), so that neighbours differ.
+    Returns (margin, label): margin (float32, shape) is how far growth went beyond a pixel in nm, 0 where it never came;
+    label (int32) is the domain that came first, -1 where none came. The domain that has gone farthest beyond a pixel
+    is the one that came first, as all faces move alike.
     """
-    margin = np.full(shape, -NEVER, np.float32)
+    margin = np.zeros(shape, np.float32)
     label = np.full(shape, -1, np.int32)
-    spread = 0.0 if frayed is None else float(np.max(frayed))
-    half = (nuclei.reach_nm + spread) * corner_reach(nuclei.truncation) + max(pixel_nm)
-    top, bottom = _window(nuclei.y_nm, half, pixel_nm[0], shape[0])
-    left, right = _window(nuclei.x_nm, half, pixel_nm[1], shape[1])
+    reach = nuclei if frayed is None else nuclei._replace(reach_nm=nuclei.reach_nm + float(np.max(frayed)))
+    right_of, below = corners(reach)
+    top, bottom = _window(nuclei.y_nm + below, pixel_nm[0], shape[0])
+    left, right = _window(nuclei.x_nm + right_of, pixel_nm[1], shape[1])
     y_nm = np.arange(shape[0], dtype=np.float32) * np.float32(pixel_nm[0])
     x_nm = np.arange(shape[1], dtype=np.float32) * np.float32(pixel_nm[1])
-    shift = None if frayed is None else rng.random((len(half), 2))
+    shift = None if frayed is None else rng.random((nuclei.x_nm.size, 2))
     for index in np.flatnonzero((bottom > top) & (right > left)):
         rows, columns = slice(top[index], bottom[index]), slice(left[index], right[index])
-        gone = nuclei.reach_nm[index] - _distance(nuclei, index, y_nm[rows], x_nm[columns])
+        gone = _distance(nuclei, index, y_nm[rows], x_nm[columns])
+        np.subtract(np.float32(nuclei.reach_nm[index]), gone, out=gone)
         if frayed is not None:
             gone += _piece(frayed, gone.shape, shift[index])
-        first = gone > np.maximum(margin[rows, columns], 0)
+        first = gone > margin[rows, columns]
         np.copyto(margin[rows, columns], gone, where=first)
-        label[rows, columns][first] = index
+        np.copyto(label[rows, columns], index, where=first)
     return margin, label
 
 
@@ -87,10 +94,10 @@ def boundaries(label, angle, together=0.1):
     return found
 
 
-def _window(centre_nm, half_nm, pixel_nm, size):
-    """First and one-past-last pixel of the windows around the centres, clipped to the picture."""
-    first = np.clip(np.floor((centre_nm - half_nm) / pixel_nm), 0, size).astype(int)
-    last = np.clip(np.ceil((centre_nm + half_nm) / pixel_nm) + 1, 0, size).astype(int)
+def _window(ends_nm, pixel_nm, size):
+    """First and one-past-last pixel between the least and the greatest of each column of ends_nm, clipped."""
+    first = np.clip(np.floor(ends_nm.min(axis=0) / pixel_nm), 0, size).astype(int)
+    last = np.clip(np.ceil(ends_nm.max(axis=0) / pixel_nm) + 1, 0, size).astype(int)
     return first, last
 
 

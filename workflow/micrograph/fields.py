@@ -30,17 +30,22 @@ def rough(shape, longest, rng, octaves=4, fall=0.6):
 
 
 def sample(field, rows, columns):
-    """Values of `field` at fractional positions (bilinear), positions beyond an edge taken at the edge."""
+    """Values of `field` at fractional float32 positions (bilinear), those beyond an edge taken at the edge."""
     rows = np.clip(rows, 0, field.shape[0] - 1.001)
     columns = np.clip(columns, 0, field.shape[1] - 1.001)
-    row, column = rows.astype(np.intp), columns.astype(np.intp)
-    down, across = (rows - row).astype(np.float32), (columns - column).astype(np.float32)
-    start = row * field.shape[1] + column
+    row, column = rows.astype(np.int32), columns.astype(np.int32)
+    rows -= row
+    columns -= column
+    start = row * np.int32(field.shape[1]) + column
     flat = field.ravel()
-    upper = flat[start] + across * (flat[start + 1] - flat[start])
-    start += field.shape[1]
-    lower = flat[start] + across * (flat[start + 1] - flat[start])
-    return upper + down * (lower - upper)
+    upper = flat.take(start)
+    upper += columns * (flat.take(start + 1) - upper)
+    start += np.int32(field.shape[1])
+    lower = flat.take(start)
+    lower += columns * (flat.take(start + 1) - lower)
+    lower -= upper
+    lower *= rows
+    return np.add(upper, lower, out=upper)
 
 
 def _spline(knots, size, length):

@@ -36,6 +36,7 @@ class Recipe(NamedTuple):
     """What grows on it. Lengths in nm, densities a square micrometre, shares 0 to 1."""
 
     density: float = 100.0
+    even: float = 0.5
     cover: float = 1.0
     at_steps: float = 0.3
     spread: float = 0.3
@@ -45,7 +46,7 @@ class Recipe(NamedTuple):
     truncation: float = 1.4
     fray: float = 0.05
     relief: float = 0.0
-    second: float = 0.5
+    second: float = 30.0
     second_cover: float = 0.5
     pyramid: int = 0
     seam_nm: float = 0.3
@@ -56,6 +57,7 @@ class Recipe(NamedTuple):
     particle_nm: float = 5.0
     needles: float = 0.0
     grain_nm: float = 0.0
+    grain_wide_nm: float = 9.0
 
 
 class Film(NamedTuple):
@@ -69,24 +71,20 @@ class Film(NamedTuple):
 def grow(recipe, steps, shape, pixel_nm, rng):
     """Grow one film of `shape` pixels of pixel_nm = (down, across). Returns a Film."""
     height, edges = terraces(steps, shape, pixel_nm, rng)
-    nuclei = nucleate(recipe, edges, shape, pixel_nm, rng)
-    reach = float(np.median(nuclei.reach_nm)) if len(nuclei.x_nm) else 0.0
-    frayed = None
-    if recipe.fray > 0 and reach > 0:
-        longest = max(1.2 * reach / max(pixel_nm), 3.0)
-        frayed = np.float32(recipe.fray * reach) * fields.rough(shape, longest, rng, octaves=5, fall=0.75)
-    margin, label = domains.grow(nuclei, shape, pixel_nm, frayed, rng)
+    margin, label, nuclei = _layer(recipe, edges, shape, pixel_nm, rng)
     covered = label >= 0
     seams = domains.boundaries(label, nuclei.angle)
     masks = {"domains": covered, "boundaries": seams, "terraces": edges}
     height += np.float32(LAYER_NM) * covered
-    height += _relief(recipe, margin, label, nuclei, rng)
+    height += _relief(recipe, margin, label, rng)
     height += _seam_heights(recipe, seams, pixel_nm)
-    masks["islands"] = _second_layers(height, recipe, nuclei, covered, frayed, pixel_nm, rng)
+    masks["islands"] = _islands(height, recipe, edges, covered, pixel_nm, rng)
     if recipe.grain_nm > 0:
-        height += np.float32(recipe.grain_nm) * covered * fields.smooth(shape, (9 / pixel_nm[0], 9 / pixel_nm[1]), rng)
+        lengths = [recipe.grain_wide_nm / pixel for pixel in pixel_nm]
+        height += np.float32(recipe.grain_nm) * covered * fields.smooth(shape, lengths, rng)
     masks["pits"] = _pits(height, recipe, covered, pixel_nm, rng)
-    masks["particles"] = _particles(height, recipe, edges, pixel_nm, rng) | _needles(height, recipe, pixel_nm, rng)
+    masks["particles"] = _particles(height, recipe, edges, pixel_nm, rng)
+    masks["particles"] |= _needles(height, recipe, pixel_nm, rng)
     return Film(height, masks, pixel_nm)
 
 
@@ -104,11 +102,11 @@ def terraces(steps, shape, pixel_nm, rng):
     downhill -= downhill.min()
     along -= along.min()
     fine = 4.0
-    cells = (2.5 * steps.terrace_nm / fine, steps.wander_nm / fine)
+    cells = (1.4 * steps.terrace_nm / fine, steps.wander_nm / fine)
     grid = (int(downhill.max() / fine) + 2, int(along.max() / fine) + 2)
     lobes = fields.smooth(grid, cells, rng)
-    lobes = (1 - steps.scallop) * lobes + steps.scallop * 1.6 * np.abs(lobes)
-    lobes += 0.5 * fields.smooth(grid, (2 * steps.terrace_nm / fine, 0.3 * steps.wander_nm / fine), rng)
+    lobes = (1 - steps.scallop) * lobes + steps.scallop * 1.6 * np.sqrt(lobes**2 + np.float32(0.02))
+    lobes += 0.35 * fields.smooth(grid, (2 * steps.terrace_nm / fine, 0.3 * steps.wander_nm / fine), rng)
     wander = np.float32(steps.wander * steps.terrace_nm) * fields.sample(lobes, downhill / fine, along / fine)
     terrace = np.floor((downhill + wander) / np.float32(steps.terrace_nm) + np.float32(rng.random()))
     edges = np.zeros(shape, bool)
@@ -120,15 +118,15 @@ def terraces(steps, shape, pixel_nm, rng):
 def nucleate(recipe, edges, shape, pixel_nm, rng):
     """Place the nuclei, a share of them at step edges, and give each its orientation, shape and reach.
 
+    A nucleus collects the adatoms around it and keeps others away: a share `even` nucleates one in each cell of a net.
     A margin around the picture nucleates too, so that its rim looks like its middle. The mean reach is such
     that cover = 1 lets domains meet; nuclei born late (share `spread` of the time) reach less.
     """
     tall, wide = shape[0] * pixel_nm[0], shape[1] * pixel_nm[1]
     spacing = 1000 / np.sqrt(recipe.density)
     rim = min(1.2 * recipe.cover * spacing, 500.0)
-    count = rng.poisson(recipe.density * (tall + 2 * rim) * (wide + 2 * rim) / 1e6)
-    y_nm = rng.uniform(-rim, tall + rim, count)
-    x_nm = rng.uniform(-rim, wide + rim, count)
+    y_nm, x_nm = _spaced(recipe, rim, tall, wide, rng)
+    count = len(x_nm)
     rows, columns = np.nonzero(edges)
     if len(rows):
         inside = (y_nm > 0) & (y_nm < tall) & (x_nm > 0) & (x_nm < wide) & (rng.random(count) < recipe.at_steps)
@@ -143,22 +141,47 @@ def nucleate(recipe, edges, shape, pixel_nm, rng):
     return domains.Nuclei(x_nm, y_nm, recipe.lattice + twin + tilt, truncation, reach)
 
 
-def polygon_area(truncation):
-    """Area of a domain in units of the regular hexagon with the same near faces: 1 for a hexagon, 1.5 for a triangle.
+def _spaced(recipe, rim, tall, wide, rng):
+    """Places (y_nm, x_nm) over the picture and its rim: some one in each square cell of a net, the others anywhere."""
+    y_nm, x_nm = np.empty(0), np.empty(0)
+    if recipe.even > 0:
+        cell = 1000 / np.sqrt(recipe.density * recipe.even)
+        down, across = (np.arange(-rim - cell * rng.random(), size + rim, cell) for size in (tall, wide))
+        y_nm = (down[:, None] + cell * rng.random((len(down), len(across)))).ravel()
+        x_nm = (across + cell * rng.random((len(down), len(across)))).ravel()
+    area = (tall + 2 * rim) * (wide + 2 * rim) / 1e6
+    others = rng.random((rng.poisson(recipe.density * (1 - recipe.even) * area), 2))
+    y_nm = np.append(y_nm, others[:, 0] * (tall + 2 * rim) - rim)
+    x_nm = np.append(x_nm, others[:, 1] * (wide + 2 * rim) - rim)
+    return y_nm, x_nm
 
-    The triangle's area is 3 sqrt(3) for near faces at distance 1; each of its corners loses (2 -
-    truncation)^2 / sqrt(3).
+
+def polygon_area(truncation):
+    """Area of a domain over that of the regular hexagon with the same near faces: 1.5 for a triangle.
+
+    The triangle's area is 3 sqrt(3) for near faces at distance 1; each corner loses (2 - truncation)^2 / sqrt(3).
     """
     return (3 - (2 - truncation) ** 2) / 2
 
 
-def _relief(recipe, margin, label, nuclei, rng):
+def _layer(recipe, edges, shape, pixel_nm, rng):
+    """Nucleate and grow one layer: (margin, label) as domains.grow, and the nuclei."""
+    nuclei = nucleate(recipe, edges, shape, pixel_nm, rng)
+    reach = float(np.median(nuclei.reach_nm)) if len(nuclei.x_nm) else 0.0
+    frayed = None
+    if recipe.fray > 0 and reach > 0:
+        longest = max(1.2 * reach / max(pixel_nm), 3.0)
+        frayed = np.float32(recipe.fray * reach) * fields.rough(shape, longest, rng, octaves=5, fall=0.75)
+    return *domains.grow(nuclei, shape, pixel_nm, frayed, rng), nuclei
+
+
+def _relief(recipe, margin, label, rng):
     """Extra height of whole domains (thicker grains, domed as far as growth went) in a film that is not flat."""
-    thick = (rng.random(len(nuclei.x_nm) + 1) < recipe.relief) * rng.integers(1, 4, len(nuclei.x_nm) + 1)
+    count = int(label.max(initial=-1)) + 1
+    thick = (rng.random(count + 1) < recipe.relief) * rng.integers(1, 4, count + 1)
     thick[-1] = 0
     layers = thick.astype(np.float32)[label]
-    reach = max(float(np.max(nuclei.reach_nm, initial=1.0)), 1.0)
-    dome = np.clip(margin / np.float32(reach), 0, 0.5)
+    dome = np.clip(margin / max(float(margin.max(initial=1.0)), 1.0), 0, 0.5)
     return np.float32(LAYER_NM) * layers * (np.float32(0.5) + dome)
 
 
@@ -171,63 +194,64 @@ def _seam_heights(recipe, seams, pixel_nm):
     return np.float32(recipe.seam_nm * 2.5 * np.mean(sigma)) * profile
 
 
-def _second_layers(height, recipe, nuclei, covered, frayed, pixel_nm, rng):
-    """Grow second (and, in pyramids, higher) layers on the first; add them to height, return their mask."""
-    born = rng.random(len(nuclei.x_nm)) < recipe.second
-    found = np.zeros(height.shape, bool)
-    share = recipe.second_cover * rng.uniform(0.3, 1.0, len(nuclei.x_nm))
-    for layer in range(1 + recipe.pyramid):
-        above = nuclei._replace(reach_nm=nuclei.reach_nm * share * (1 - layer / (1 + recipe.pyramid)))
-        above = above.keep(born)
-        _, label = domains.grow(above, height.shape, pixel_nm, None if frayed is None else 0.5 * frayed, rng)
-        upper = (label >= 0) & covered
-        height += np.float32(LAYER_NM) * upper
-        found |= upper
-        born &= rng.random(len(born)) < 0.5 if layer == 0 else True
+def _islands(height, recipe, edges, covered, pixel_nm, rng):
+    """Grow islands on the film and add them to height; return the mask of what has more than one layer.
+
+    `second` nucleate a square micrometre; every other one carries `pyramid` more layers, each smaller than the last.
+    """
+    upper = recipe._replace(
+        density=recipe.second, even=0.0, cover=recipe.second_cover, spread=0.7, fray=0.6 * recipe.fray
+    )
+    _, label, nuclei = _layer(upper, edges, height.shape, pixel_nm, rng)
+    found = (label >= 0) & covered
+    height += np.float32(LAYER_NM) * found
+    tall = nuclei.keep(rng.random(len(nuclei.x_nm)) < 0.5)
+    for layer in range(1, 1 + recipe.pyramid):
+        smaller = tall._replace(reach_nm=tall.reach_nm * (1 - layer / (1 + recipe.pyramid)))
+        _, label = domains.grow(smaller, height.shape, pixel_nm)
+        height += np.float32(LAYER_NM) * ((label >= 0) & found)
     return found
 
 
 def _pits(height, recipe, covered, pixel_nm, rng):
     """Round holes through the film, one to three layers deep."""
     found = np.zeros(height.shape, bool)
-    for y_nm, x_nm in _places(recipe.pits, height.shape, pixel_nm, rng):
+    for place in _places(recipe.pits, height.shape, pixel_nm, rng):
         radius = recipe.pit_nm * rng.uniform(0.5, 1.5)
-        rows, columns, away = _disc(y_nm, x_nm, radius, height.shape, pixel_nm)
-        hole = (away < radius) & covered[rows, columns]
+        rows, columns, along, across = _turned(place, radius, 0.0, height.shape, pixel_nm)
+        hole = (np.hypot(along, across) < radius) & covered[rows, columns]
         height[rows, columns] -= np.float32(LAYER_NM * rng.integers(1, 4)) * hole
         found[rows, columns] |= hole
     return found
 
 
 def _particles(height, recipe, edges, pixel_nm, rng):
-    """Caps of round particles, some of them at step edges, most small and a few large."""
+    """Caps of particles, some of them at step edges, most small and a few large, none quite round."""
     found = np.zeros(height.shape, bool)
-    rows_at, columns_at = np.nonzero(edges)
-    for y_nm, x_nm in _places(recipe.particles, height.shape, pixel_nm, rng):
-        radius = recipe.particle_nm * rng.lognormal(0, 0.4)
-        if len(rows_at) and rng.random() < recipe.at_steps:
-            pick = rng.integers(len(rows_at))
-            y_nm, x_nm = rows_at[pick] * pixel_nm[0], columns_at[pick] * pixel_nm[1]
-        rows, columns, away = _disc(y_nm, x_nm, radius, height.shape, pixel_nm)
-        cap = np.sqrt(np.maximum(1 - (away / radius) ** 2, 0)) * np.float32(0.6 * radius)
-        height[rows, columns] += cap
+    steps_at = np.argwhere(edges) * pixel_nm
+    for place in _places(recipe.particles, height.shape, pixel_nm, rng):
+        radius = recipe.particle_nm * rng.lognormal(0, 0.35)
+        if len(steps_at) and rng.random() < recipe.at_steps:
+            place = steps_at[rng.integers(len(steps_at))]
+        long, aside = rng.uniform(1.0, 1.5), rng.uniform(0.7, 1.0)
+        rows, columns, along, across = _turned(place, 1.5 * radius, rng.uniform(0, np.pi), height.shape, pixel_nm)
+        away = (along / (long * radius)) ** 2 + (across / (aside * radius)) ** 2
+        cap = np.sqrt(np.maximum(1 - away, 0)) * np.float32(radius * rng.uniform(0.2, 0.7))
+        height[rows, columns] += cap.astype(np.float32)
         found[rows, columns] |= cap > 0
     return found
 
 
 def _needles(height, recipe, pixel_nm, rng):
-    """Upright plates seen from above: narrow bars along the lattice's directions, several nm high."""
+    """Upright plates seen from above: narrow uneven bars along the lattice's directions, several nm high."""
     found = np.zeros(height.shape, bool)
-    for y_nm, x_nm in _places(recipe.needles, height.shape, pixel_nm, rng):
-        length, width, tall = rng.uniform(25, 90), rng.uniform(8, 18), rng.uniform(2, 9)
-        angle = recipe.lattice + np.pi / 3 * rng.integers(3) + rng.normal(0, 0.1)
-        rows, columns, _ = _disc(y_nm, x_nm, length, height.shape, pixel_nm)
-        down = (np.arange(rows.start, rows.stop) * pixel_nm[0] - y_nm)[:, None]
-        across = np.arange(columns.start, columns.stop) * pixel_nm[1] - x_nm
-        along = np.abs(across * np.cos(angle) + down * np.sin(angle))
-        aside = np.abs(down * np.cos(angle) - across * np.sin(angle))
-        bar = (along < length) & (aside < width)
-        height[rows, columns] += np.float32(tall) * bar
+    for place in _places(recipe.needles, height.shape, pixel_nm, rng):
+        length, width, tall = rng.uniform(15, 60), rng.uniform(5, 11), rng.lognormal(np.log(2.5), 0.6)
+        angle = recipe.lattice + np.pi / 3 * rng.integers(3) + rng.normal(0, 0.15)
+        rows, columns, along, across = _turned(place, length + 10, angle, height.shape, pixel_nm)
+        uneven = fields.rough(along.shape, max(0.7 * length / max(pixel_nm), 1.0), rng)
+        bar = (np.abs(along) < length + 6 * uneven) & (np.abs(across) < width * (1 + 0.3 * uneven))
+        height[rows, columns] += np.float32(tall) * bar * np.maximum(1 + np.float32(0.3) * uneven, 0)
         found[rows, columns] |= bar
     return found
 
@@ -238,11 +262,14 @@ def _places(density, shape, pixel_nm, rng):
     return rng.random((rng.poisson(density * tall * wide / 1e6), 2)) * (tall, wide)
 
 
-def _disc(y_nm, x_nm, radius_nm, shape, pixel_nm):
-    """The window around a place as row and column slices, and the distance of its pixels from the place in nm."""
-    top, left = (max(int((at - radius_nm) / size), 0) for at, size in zip((y_nm, x_nm), pixel_nm, strict=True))
-    bottom = min(int((y_nm + radius_nm) / pixel_nm[0]) + 2, shape[0])
-    right = min(int((x_nm + radius_nm) / pixel_nm[1]) + 2, shape[1])
-    down = (np.arange(top, bottom) * pixel_nm[0] - y_nm)[:, None]
-    across = np.arange(left, right) * pixel_nm[1] - x_nm
-    return slice(top, bottom), slice(left, right), np.hypot(down, across).astype(np.float32)
+def _turned(place, radius_nm, angle, shape, pixel_nm):
+    """The window around a place (y_nm, x_nm): its rows, its columns, its pixels' coordinates along and across `angle`."""
+    top, left = (max(int((at - radius_nm) / size), 0) for at, size in zip(place, pixel_nm, strict=True))
+    bottom, right = (
+        max(min(int((at + radius_nm) / size) + 2, end), start)
+        for at, size, end, start in zip(place, pixel_nm, shape, (top, left), strict=True)
+    )
+    down = (np.arange(top, bottom) * pixel_nm[0] - place[0])[:, None]
+    right_of = np.arange(left, right) * pixel_nm[1] - place[1]
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return slice(top, bottom), slice(left, right), right_of * cosine + down * sine, down * cosine - right_of * sine

@@ -17,6 +17,10 @@ from micrograph.films import STEP_NM, Recipe, Steps
 PLANES = {"c-Sapphire": "c", "A-Sapphire": "A", "M-Sapphire": "M"}
 
 
+# Decimal logarithm of the nuclei a square micrometre at 950 C.
+MIDDLE = 2.3
+
+
 class Day(NamedTuple):
     """What a growth day's films share: gas flow, miscut and orientation of the wafer, cleanliness."""
 
@@ -32,7 +36,7 @@ class Day(NamedTuple):
 def draw_day(rng):
     """One growth day."""
     return Day(
-        nucleation=rng.normal(0, 0.22),
+        nucleation=rng.normal(0, 0.2),
         rate=rng.lognormal(0, 0.2),
         miscut_degrees=float(np.clip(rng.lognormal(np.log(0.19), 0.35), 0.08, 0.5)),
         direction=np.radians(90 + rng.normal(0, 14) + 180 * rng.integers(2)),
@@ -43,9 +47,9 @@ def draw_day(rng):
 
 
 def log_density(celsius, day, rng):
-    """Decimal logarithm of the nuclei a square micrometre: falls by 0.45 from one class to the next hotter."""
+    """Decimal logarithm of the nuclei a square micrometre: falls by 0.72 from one class to the next hotter."""
     heat = (celsius - 950) / 50
-    return float(np.clip(2.15 - 0.45 * heat + day.nucleation + rng.normal(0, 0.45), 0.6, 3.3))
+    return float(np.clip(MIDDLE - 0.72 * heat + day.nucleation + rng.normal(0, 0.3), 0.7, 3.2))
 
 
 def draw_recipe(celsius, seconds, substrate, day, rng):
@@ -53,9 +57,8 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
     plane = known(substrate, PLANES, "substrate")
     heat = (celsius - 950) / 50
     nuclei = log_density(celsius, day, rng)
-    dense = (nuclei - 2.15) / 0.6
-    size_nm = 1000 / 10 ** (nuclei / 2)
-    cover = float(np.clip(1.05 * day.rate * (seconds / 500) ** 0.35 * rng.lognormal(0, 0.15), 0.15, 2.2))
+    dense = (nuclei - MIDDLE) / 0.6
+    cover = float(np.clip(1.6 * day.rate * (seconds / 500) ** 0.35 * rng.lognormal(0, 0.2), 0.25, 1.8))
     miscut = day.miscut_degrees * rng.lognormal(0, 0.12)
     bunch = int(rng.choice([1, 2, 3], p=[0.75, 0.2, 0.05]))
     step_nm = STEP_NM[plane] * bunch
@@ -64,14 +67,15 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
         step_nm=step_nm,
         terrace_nm=float(np.clip(step_nm / np.tan(np.radians(miscut)), 20, 170)),
         angle=direction,
-        wander=rng.uniform(0.15, 0.5),
-        wander_nm=rng.uniform(40, 140),
+        wander=rng.uniform(0.1, 0.35),
+        wander_nm=rng.uniform(40, 160),
         scallop=rng.uniform(0, 0.9),
     )
     recipe = Recipe(
         density=10**nuclei,
+        even=rng.uniform(0.3, 1.0),
         cover=cover,
-        at_steps=float(np.clip(rng.normal(0.35, 0.25), 0, 0.95)),
+        at_steps=rng.beta(0.8, 1.4),
         spread=day.spread,
         aligned=_share(1.0 + 0.8 * heat - 0.3 * dense + rng.normal(0, 0.7)),
         twins=float(np.clip(rng.normal(0.35, 0.15), 0, 0.5)),
@@ -79,17 +83,18 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
         truncation=float(np.clip(rng.normal(1.45, 0.3), 1.0, 2.0)),
         fray=0.25 * _share(-2.0 - 0.6 * heat + rng.normal(0, 1.0)),
         relief=_share(-2.2 - 0.5 * heat + 1.2 * dense + rng.normal(0, 0.8)),
-        second=_share(-0.6 - 0.5 * dense + rng.normal(0, 0.8)),
-        second_cover=float(np.clip(0.5 * cover * rng.uniform(0.3, 1.1), 0.05, 0.9)),
+        second=10 ** (0.55 * nuclei + rng.normal(0.4, 0.35)),
+        second_cover=float(np.clip(0.35 * cover * rng.lognormal(0, 0.5), 0.05, 1.2)),
         pyramid=int(rng.choice([0, 1, 3], p=[0.8, 0.12, 0.08])),
         seam_nm=float(rng.choice([1, -1], p=[0.6, 0.4]) * rng.uniform(0.0, 0.7)),
-        seam_wide_nm=rng.uniform(2.0, 0.1 * size_nm + 4.0),
-        pits=float((rng.random() < 0.25 + 0.1 * heat) * rng.lognormal(np.log(40), 0.8)),
+        seam_wide_nm=rng.uniform(2.0, 6.0),
+        pits=float((rng.random() < 0.25 + 0.15 * heat) * rng.lognormal(np.log(40), 0.8)),
         pit_nm=rng.uniform(3, 9),
-        particles=float(np.clip(day.dirt * rng.lognormal(np.log(10), 1.2), 0, 300)),
-        particle_nm=rng.uniform(3, 8),
+        particles=float(np.clip(day.dirt * rng.lognormal(np.log(12), 1.4), 0, 300)),
+        particle_nm=rng.uniform(3, 6.5),
         needles=float((rng.random() < 0.2) * rng.uniform(1, 6)),
-        grain_nm=float(np.clip(rng.normal(0.03, 0.05), 0, 0.3)),
+        grain_nm=float(np.clip(rng.lognormal(np.log(0.05) + 0.6 * dense, 0.7), 0, 1.0)),
+        grain_wide_nm=rng.uniform(6, 13),
     )
     return recipe, steps
 

@@ -52,7 +52,7 @@ def draw_instrument(rng):
     """The microscope of one growth day: its tip, noise, drift, rotation of the sample and file version."""
     return Instrument(
         tip_nm=float(np.clip(rng.lognormal(np.log(7), 0.45), 2.5, 25)),
-        ghost=float(rng.uniform(0.3, 0.8) * (rng.random() < 0.08)),
+        ghost=float(rng.uniform(0.3, 0.8) * (rng.random() < 0.05)),
         ghost_nm=float(rng.uniform(8, 30)),
         lag_pixels=float(rng.uniform(0.2, 0.9)),
         noise_nm=float(rng.lognormal(np.log(0.03), 0.5)),
@@ -129,16 +129,28 @@ def dilate(height_nm, pixel_nm, instrument):
 
 def _drifted(film, drift, rng):
     """The film as a drifting sample shows it: lines slide sideways and are stretched downwards, growing calmer."""
-    shape = film.height_nm.shape
-    time = np.arange(shape[0]) / shape[0]
+    lines, pixels = film.height_nm.shape
+    time = np.arange(lines) / lines
     calm = 0.5 * (1 - np.exp(-3 * time)) + 0.5 * time
-    slide = (drift * shape[1] * calm)[:, None] + np.arange(shape[1])
-    down = np.arange(shape[0]) + drift * rng.uniform(-1, 1) * shape[0] * (calm - calm[-1] * time)
-    rows = np.broadcast_to(down[:, None], shape)
-    slide = slide - min(0.0, drift * shape[1])  # keeps the picture's left edge where drift runs left
-    height = fields.sample(film.height_nm, rows, slide)
-    near = np.clip(np.rint(rows), 0, shape[0] - 1).astype(int), np.clip(np.rint(slide), 0, shape[1] - 1).astype(int)
-    return height, {name: mask[near] for name, mask in film.masks.items()}
+    down = np.arange(lines) + drift * rng.uniform(-1, 1) * lines * (calm - calm[-1] * time)
+    slide = drift * pixels * calm
+    slide -= slide.min()  # where drift runs left, the picture starts to its right instead
+    row, over = _split(down, lines - 1)
+    column, aside = _split(slide[:, None] + np.arange(pixels), pixels - 1)
+    height = film.height_nm[row] * (1 - over) + film.height_nm[row + 1] * over
+    at = np.arange(lines)[:, None]
+    height = height[at, column] * (1 - aside) + height[at, column + 1] * aside
+    bits = sum(mask.astype(np.uint8) << bit for bit, mask in enumerate(film.masks.values()))
+    bits = bits[row + (over[:, 0] >= 0.5)][at, column + (aside >= 0.5)]
+    return height, {name: (bits >> bit & 1).astype(bool) for bit, name in enumerate(film.masks)}
+
+
+def _split(place, last):
+    """Whole part (at most last - 1) and fraction (float32, as columns where place is flat) of fractional places."""
+    place = np.clip(place, 0, last)
+    whole = np.minimum(place.astype(np.intp), last - 1)
+    part = (place - whole).astype(np.float32)
+    return whole, part if part.ndim == 2 else part[:, None]
 
 
 def _background(shape, pixel_nm, instrument, rng):
