@@ -9,6 +9,10 @@ from micrograph import classifiers, estimators, grids
 from micrograph.faults import Fault
 
 CLASSES = [900, 950, 1000]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:One or more samples have no neighbors:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The optimal value found:sklearn.exceptions.ConvergenceWarning"),
+]
 
 
 def blobs(spread=1.0, size=20, width=6, seed=0):

@@ -57,7 +57,7 @@ def test_strict_folds_are_balanced_to_within_a_batch():
     assert sizes[1000].between(4, 6).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), rare=st.integers(10, 20), days=st.integers(20, 44))
 def test_strict_succeeds_wherever_the_rare_class_lies_on_enough_days(seed, rare, days):
     frame = films((rare, 60, 47), days, seed)
@@ -96,7 +96,7 @@ def test_published_shares_one_test_part_and_validates_the_rest_once():
 
 
 def test_published_keeps_enough_rare_samples_for_every_validation_part():
-    for seed in range(20):
+    for seed in range(10):
         table = dealt(films((5, 11, 8), 24), "published", 3, seed)
         splits.check(table, "published", CLASSES)
 

