@@ -12,7 +12,7 @@ import pytest
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from micrograph import component_figures, figures, flow, flow_figure, style
+from micrograph import component_figures, figures, files, flow, flow_figure, style
 from micrograph.faults import Fault
 from micrograph.heightmap import HeightMap
 
@@ -75,8 +75,8 @@ def a_run(samples):
         [samples.assign(fold=fold, part=[parts[(day - fold) % 6] for day in place]) for fold in range(6)]
     )
     features = {
-        "block2": {"values": np.zeros((12, 96)), "backbone": "net", "module": "stage.1", "shape": np.array([6, 4, 4])},
-        "pool": {"values": np.zeros((12, 8)), "backbone": "net", "module": "gap", "shape": np.array([8, 1, 1])},
+        "block2": {"backbone": "net", "module": "stage.1", "shape": np.array([6, 4, 4])},
+        "pool": {"backbone": "net", "module": "gap", "shape": np.array([8, 1, 1])},
     }
     kept = {("block2", 85): (3, 4), ("pool", 85): (2, 2)}
     components = {name: {f"explained_{i}": np.zeros(k) for i, k in enumerate(few)} for name, few in kept.items()}
@@ -291,6 +291,26 @@ def test_the_flow_tells_the_numbers_of_the_run(samples):
     words = words_in(flow_figure.draw(run, a_pair_of_pictures(), SIMULATED))
     for part in ("12 samples", "6 batches", "6 × 4 × 4", "stage.1", "3–4", "= 24 fits", "128 × 64 pixels", "aug3"):
         assert part in words
+
+
+def test_the_flow_reads_heads_by_the_names_of_files(tmp_path):
+    files.write_features(tmp_path / "block2.npz", ["a"], np.zeros((1, 96), "f4"), "net", "stage.1", (6, 4, 4))
+    files.write_arrays(tmp_path / "pool_cev99.npz", samples=["a"], explained_0=np.ones(3), scores_0=np.ones((1, 3)))
+    heads = flow.feature_heads([tmp_path / "block2.npz"])
+    assert set(heads["block2"]) == {"backbone", "module", "shape"}
+    assert list(flow.component_heads([tmp_path / "pool_cev99.npz"])["pool", 99]) == ["explained_0"]
+
+
+def test_one_fit_follows_the_order_of_its_file(samples):
+    names = samples["sample"].to_numpy(str)[::-1]
+    arrays = {"samples": names, "scores_1": np.arange(24.0).reshape(12, 2), "explained_1": np.ones(2)}
+    fit = component_figures.one_fit(arrays | {"rows_1": np.array([0, 3, 3])}, samples, fold=1)
+    assert fit.samples["sample"].tolist() == names.tolist()
+    assert np.flatnonzero(fit.seen).tolist() == [0, 3]
+    with pytest.raises(Fault, match="no fold 0"):
+        component_figures.one_fit(arrays, samples)
+    with pytest.raises(Fault, match="MCV1-200101A-01"):
+        component_figures.one_fit(arrays | {"rows_1": np.array([0])}, samples[1:], fold=1)
 
 
 def test_the_flow_of_a_finished_picture_has_no_height_map(samples):

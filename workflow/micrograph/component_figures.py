@@ -4,11 +4,40 @@ Functions as in figures.py: arrays in, a Figure out, inputs left alone. Note tha
 different fits: a figure shows one of them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 
 from micrograph import style
 from micrograph.faults import Fault
 from micrograph.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fold's components: scores (n, k), explained (k,) shares, seen (n,) bool: in the fit; samples: n rows."""
+
+    scores: np.ndarray
+    explained: np.ndarray
+    seen: np.ndarray
+    samples: pd.DataFrame
+
+
+def one_fit(arrays, samples, fold=0):
+    """The Fit of one fold, from the arrays of a components file and the table of accepted samples.
+
+    Fault where the file has no such fold or a sample that the table does not hold.
+    """
+    if f"scores_{fold}" not in arrays:
+        raise Fault(f"the components have no fold {fold}; choose a fold from 0.")
+    names = [str(name) for name in arrays["samples"]]
+    missing = set(names) - set(samples["sample"])
+    if missing:
+        raise Fault(f"sample {min(missing)} has components and is not in samples.tsv; make the components again.")
+    rows = samples.set_index("sample", drop=False).loc[names].reset_index(drop=True)
+    seen = np.isin(np.arange(len(names)), arrays[f"rows_{fold}"])
+    return Fit(arrays[f"scores_{fold}"], arrays[f"explained_{fold}"], seen, rows)
 
 
 def _component_axes(axes, scores, explained):

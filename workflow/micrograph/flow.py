@@ -82,17 +82,35 @@ def pictures(row, height_folders, channels=nanoscope.CHANNELS, direction="any"):
     return Pictures(row["sample"], raw, levelled, images.read_png(micrograph), row["pixel_nm"])
 
 
+def feature_heads(paths):
+    """{block: its backbone, module and shape} of features files named {block}.npz; the values stay on disk."""
+    return {Path(path).stem: _some(path, ("backbone", "module", "shape")) for path in paths}
+
+
+def component_heads(paths):
+    """{(block, cev): explained_0, explained_1, ...} of components files named {block}_cev{cev}.npz."""
+    heads = {tuple(Path(path).stem.split("_cev")): _some(path, ("explained_",)) for path in paths}
+    return {(block, int(cev)): arrays for (block, cev), arrays in heads.items()}
+
+
+def _some(path, beginnings):
+    """The arrays of an NPZ whose names begin so."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files if name.startswith(beginnings)}
+
+
 def describe(samples, splits, features, components, classes, words):
     """The Run that the files on disk tell of.
 
-    samples, splits: tables; features: {block: arrays of its NPZ}; components: {(block, cev): arrays of its NPZ};
+    samples, splits: tables; features: {block: arrays} from feature_heads; components: {(block, cev): arrays} from
+    component_heads;
     classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models": names}.
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["part"] == "train")]
     labels = first["growth_celsius"].to_numpy()
     drawn = labels[policies.training_rows(words["policy"], labels, np.random.default_rng(0))]
     blocks = [
-        (block, str(arrays["module"]), tuple(int(size) for size in arrays["shape"]), int(arrays["values"].shape[1]))
+        (block, str(arrays["module"]), tuple(int(size) for size in arrays["shape"]), int(np.prod(arrays["shape"])))
         for block, arrays in features.items()
     ]
     return Run(

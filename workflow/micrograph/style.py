@@ -105,15 +105,6 @@ def text_mm(figure, left, top, words, **settings):
     return figure.text(left / wide, 1 - top / tall, words, **({"va": "top"} | settings))
 
 
-def letter(axes, name, left_mm=0.0, up_mm=2.0):
-    """A panel's bold letter above its upper left corner."""
-    figure = axes.figure
-    wide, tall = figure.get_size_inches() * MM_PER_INCH
-    box = axes.get_position()
-    spot = (box.x0 - left_mm / wide, box.y1 + up_mm / tall)
-    return figure.text(*spot, name, fontsize=8.5, fontweight="bold", va="bottom")
-
-
 def class_marks(classes):
     """Class -> (colour, marker). Colours rise in lightness with the class, so that grey prints tell them apart."""
     shades = colormaps["plasma"](np.linspace(0.06, 0.80, len(classes)))
