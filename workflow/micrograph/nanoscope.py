@@ -17,6 +17,7 @@ from micrograph.heightmap import NM_PER_M, HeightMap
 from micrograph.nanoscope_header import (
     BadHeader,
     CutOff,
+    NoScanSize,
     TextDamaged,
     UnknownUnit,
     base_unit,
@@ -30,6 +31,7 @@ from micrograph.nanoscope_header import (
 CHANNELS = ("Height Sensor", "ZSensor", "Height")
 DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
 BLOCK_ROWS = 32
+LARGEST_M = 1.0  # no scanner reaches a metre
 ALWAYS_FOUR_BYTES = 0x09200000
 IMAGE_DATA = re.compile(r'\S+\s+\[(?P<internal>[^\]]*)\]\s*"(?P<title>[^"]*)"')
 Z_SCALE = re.compile(
@@ -178,6 +180,8 @@ def _channel(header, section, number, internal, title):
     rows = _rows(section, where, cols, lines, length, stored)
     factor, unit = _scale(header, section, number, where)
     x_m, y_m, planned = _extent(header, section, where, rows, lines)
+    if not (0 < x_m <= LARGEST_M and 0 < y_m <= LARGEST_M):
+        raise NoScanSize(f"{where}: a scan of {x_m:g} m by {y_m:g} m cannot be; take it out or export it anew.")
     factor /= 256**bytes_header
     name = title or internal
     return Channel(name, internal, _direction(section), rows, cols, unit, x_m, y_m, factor, offset, stored, planned)

@@ -1,5 +1,6 @@
 """The header of a NanoScope file: sections of keys and values, numbers and units in them, and signs of damage."""
 
+import codecs
 import math
 import os
 import re
@@ -11,6 +12,8 @@ MAGIC = re.compile(rb"[\\]\*(EC |Force )?File list", re.IGNORECASE)
 END = re.compile(rb"\\\*File list end", re.IGNORECASE)
 HEADER_BYTES = 1 << 20
 PIECE_BYTES = 1 << 16
+CHANCE = 16
+RECODED = "its bytes were recoded as text"
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "\xb5": 1e-6, "~": 1e-6, "m": 1e-3, "": 1.0}
 PREFIXES |= {"k": 1e3, "M": 1e6, "G": 1e9}
 UNITS = ("Hz", "Pa", "eV", "m", "V", "N", "A", "W", "s")
@@ -156,15 +159,15 @@ def _sections(head):
         if line.startswith("\\*"):
             sections.append((line[2:].strip(), {}))
         elif line.startswith("\\") and sections:
-            key, _, value = line[1:].partition(":" if line[1] != "@" else ": ")
+            key, _, value = line[1:].partition(": " if line.startswith("\\@") else ":")
             sections[-1][1][key.strip().lower()] = value.strip()
     return tuple(sections)
 
 
 def _end(keys):
     """(first, last) byte of an image's data, (0, 0) where the header does not say."""
-    offset, length = integers(keys, "data offset"), integers(keys, "data length")
-    return (offset[0], offset[0] + length[0]) if offset and length else (0, 0)
+    offset, length = integers(keys, "data offset")[:1], integers(keys, "data length")[:1]
+    return (offset[0], offset[0] + length[0]) if offset and length and min(offset + length) >= 0 else (0, 0)
 
 
 def _damage(file, text, size, first, last):
@@ -177,14 +180,25 @@ def _damage(file, text, size, first, last):
     if b"\r\n" not in text and size < last:
         return "its line ends were changed by a transfer in text mode"
     if b"\xef\xbf\xbd" in text or b"\xc2\xba" in text:
-        return "its bytes were recoded as text"
+        return RECODED
     if 0 < last < size:
         file.seek(first)
-        data = file.read(min(size, last) - first)
+        data = file.read(min(last - first, HEADER_BYTES))
         single, double = data.count(b"\n"), data.count(b"\r\n")
-        if single > 16 and single == double:
+        if single > CHANCE and single == double:
             return "line ends were put into its data by a transfer in text mode"
+        if sum(byte > 0x7F for byte in data[: HEADER_BYTES >> 8]) > CHANCE and _is_utf8(data):
+            return RECODED
     return ""
+
+
+def _is_utf8(data):
+    """Whether the bytes, up to a character cut in two at their end, are UTF-8: integers by chance never are."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _version(path, sections):
