@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from micrograph import settings, sheets
+from micrograph import settings, sheets, sources
 from micrograph.faults import Fault
 
 BLOCKS = ["block2", "block3", "block4", "pool"]
@@ -44,9 +44,10 @@ SHEET = None if SIMULATED else checked(sheets.read, config["scans"]["sheet"], co
 DATA = "simulated films" if SIMULATED else "films"
 
 
-def modules(*names):
+def modules(rule_name):
     """The package's module files that a rule's script runs: inputs, so that a change of code reruns the rule."""
-    return [workflow.source_path(f"../micrograph/{name}.py") for name in names]
+    script = workflow.source_path(f"../scripts/{rule_name}.py")
+    return [workflow.source_path(f"../micrograph/{name}.py") for name in sources.modules_of(script)]
 
 
 def shards():
@@ -62,24 +63,33 @@ def scans_of_shard(wildcards):
     return sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
 
 
-def predictions_of(table, **only):
-    """The predictions that a table of config.experiments is made from; `only` narrows its words (cev=[85])."""
-    asked = {name: values for name, values in config["experiments"][table].items()}
-    asked = {"protocol": config["splits"]["protocols"], **asked, **only}
+def words_of(table):
+    """Everything that config asks of a table, protocols included: {"protocol": [...], "blocks": [...], ...}."""
+    return {"protocol": config["splits"]["protocols"], **config["experiments"][table]}
+
+
+def shown(table, *whole):
+    """What a figure shows where it can show one fit only: the first of each of a table's words, but all of `whole`."""
+    return {name: words if name in whole else words[:1] for name, words in words_of(table).items()}
+
+
+def said(table):
+    """The same in single words, for a figure to say what it shows."""
+    one = {name: words[0] for name, words in shown(table).items()}
+    fit = {"protocol": one["protocol"], "pretraining": one["pretraining"], "policy": one["policies"]}
+    return {**fit, "scheme": one["schemes"], "models": words_of(table)["models"]}
+
+
+def predictions_of(words):
+    """The predictions of every fit that the words ask for."""
     return expand(
-        "results/predictions/{protocol}/{pretraining}/{policies}/{blocks}_cev{cev}/{schemes}/{models}.tsv", **asked
+        "results/predictions/{protocol}/{pretraining}/{policies}/{blocks}_cev{cev}/{schemes}/{models}.tsv", **words
     )
 
 
-def first_of(table):
-    """The words of a table's first column: what a figure shows where it can show one only."""
-    asked = {"protocol": config["splits"]["protocols"], **config["experiments"][table]}
-    return {name: values[:1] for name, values in asked.items()}
-
-
-def picture_formats(name):
-    """The three files of one figure."""
-    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")
+def components_of(words):
+    """The principal components of every feature set that the words ask for."""
+    return expand("results/components/{protocol}/{pretraining}/{blocks}_cev{cev}.npz", **words)
 
 
 def end_of_run():

@@ -9,13 +9,14 @@ rule extract_features:
         samples="results/micrographs/samples.tsv",
         micrographs=expand("results/micrographs/{shard}", shard=shards()),
         weights=f"resources/weights/{config['networks']['backbone']}-{{pretraining}}.safetensors",
-        code=modules("backbones", "features", "images"),
+        code=modules("extract_features"),
     output:
         features=expand("results/features/{{pretraining}}/{block}.npz", block=BLOCKS),
     log:
         "logs/extract_features/{pretraining}.log",
     conda:
         "../../envs/vision.yaml"
+    threads: 2
     params:
         backbone=config["networks"]["backbone"],
         batch=config["networks"]["batch"],
@@ -23,7 +24,6 @@ rule extract_features:
         device=config["networks"]["device"],
         normalise=config["networks"]["normalise"] == "weights",
         blocks=BLOCKS,
-    threads: 2
     script:
         "../scripts/extract_features.py"
 
@@ -33,7 +33,7 @@ rule project_features:
     input:
         features="results/features/{pretraining}/{block}.npz",
         splits="results/splits/{protocol}.tsv",
-        code=modules("components", "splits"),
+        code=modules("project_features"),
     output:
         components="results/components/{protocol}/{pretraining}/{block}_cev{cev}.npz",
     log:

@@ -9,7 +9,7 @@ rule fit_models:
     input:
         components="results/components/{protocol}/{pretraining}/{features}.npz",
         splits="results/splits/{protocol}.tsv",
-        code=modules("classifiers", "fitting", "policies", "splits"),
+        code=modules("fit_models"),
     output:
         models="results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.skops",
         choices="results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}_choices.tsv",

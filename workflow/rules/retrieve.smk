@@ -6,7 +6,7 @@ Gives resources/weights: the pre-trained networks, one safetensors file each.
 rule retrieve_weights:
     """One pre-trained network's weights, checked against their sha256, as safetensors."""
     input:
-        code=modules("backbones", "weights"),
+        code=modules("retrieve_weights"),
     output:
         weights="resources/weights/{backbone}-{pretraining}.safetensors",
     log:

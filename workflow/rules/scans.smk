@@ -9,7 +9,7 @@ rule level_scans:
     input:
         sheet=config["scans"]["sheet"],
         scans=scans_of_shard,
-        code=modules("nanoscope", "formats", "heightmap", "heights", "conversion", "sheets"),
+        code=modules("level_scans"),
     output:
         heights=directory("results/heights/{shard}"),
         levelled="results/heights/{shard}.tsv",
@@ -36,7 +36,7 @@ rule draw_micrographs:
     input:
         heights="results/heights/{shard}",
         levelled="results/heights/{shard}.tsv",
-        code=modules("heightmap", "images", "conversion"),
+        code=modules("draw_micrographs"),
     output:
         micrographs=directory("results/micrographs/{shard}"),
         drawn="results/micrographs/{shard}.tsv",
@@ -56,10 +56,8 @@ rule gather_micrographs:
     input:
         sheet=config["scans"]["sheet"],
         drawn=expand("results/micrographs/{shard}.tsv", shard=shards()),
-        rejected=expand(
-            "results/{stage}/{shard}_rejected.tsv", stage=["heights", "micrographs"], shard=shards()
-        ),
-        code=modules("conversion", "sheets"),
+        rejected=expand("results/{stage}/{shard}_rejected.tsv", stage=["heights", "micrographs"], shard=shards()),
+        code=modules("gather_micrographs"),
     output:
         samples="results/micrographs/samples.tsv",
         rejected=report(

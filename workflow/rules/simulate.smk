@@ -8,7 +8,7 @@ if SIMULATED:
     rule plan_samples:
         """The growth runs of the simulated study: days, temperatures, times, substrates, as a sample sheet."""
         input:
-            code=modules("simulate"),
+            code=modules("plan_samples"),
         output:
             sheet=config["scans"]["sheet"],
         log:
@@ -29,7 +29,7 @@ if SIMULATED:
         """Grow and scan the films of one shard; keep the truth about each beside."""
         input:
             sheet=config["scans"]["sheet"],
-            code=modules("films", "microscope", "nanoscope_writer", "simulate"),
+            code=modules("simulate_scans"),
         output:
             scans=directory("resources/scans/{shard}"),
             truth=directory("resources/truth/{shard}"),

@@ -7,7 +7,7 @@ rule deal_folds:
     """Deal the samples into folds by one protocol; the invariants are checked before the file is written."""
     input:
         samples="results/micrographs/samples.tsv",
-        code=modules("splits"),
+        code=modules("deal_folds"),
     output:
         splits="results/splits/{protocol}.tsv",
     log:

@@ -6,10 +6,10 @@ Gives results/tables: each as TSV (for machines), Markdown and HTML (for people)
 rule table2:
     """Table 2: three models by block and explained variance, both protocols, beside the paper's numbers."""
     input:
-        predictions=predictions_of("table2"),
+        predictions=predictions_of(words_of("table2")),
         samples="results/micrographs/samples.tsv",
         published=workflow.source_path("../../resources/published/values.tsv"),
-        code=modules("tables", "scores"),
+        code=modules("table2"),
     output:
         tsv="results/tables/table2.tsv",
         md="results/tables/table2.md",

@@ -19,5 +19,7 @@ with job.logged(snakemake.log[0]):
         normalise=params.normalise,
         count=len(samples),
     )
-    for path, (block, module, shape, _) in zip(snakemake.output.features, features.describe(params.backbone), strict=True):
+    for path, (block, module, shape, _) in zip(
+        snakemake.output.features, features.describe(params.backbone), strict=True
+    ):
         files.write_features(path, samples["sample"], values[block], params.backbone, module, shape)

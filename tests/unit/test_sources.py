@@ -1,0 +1,29 @@
+"""Which modules a script runs."""
+
+from conftest import PROJECT
+
+from micrograph import sources
+
+
+def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_path, monkeypatch):
+    package = tmp_path / "micrograph"
+    package.mkdir()
+    for name, text in {
+        "a": "from micrograph import b, faults\nimport numpy",
+        "b": "def f():\n    from micrograph.c import thing",
+        "c": "import micrograph.d",
+        "d": "from micrograph import a",
+        "unused": "",
+        "faults": "",
+    }.items():
+        (package / f"{name}.py").write_text(text, encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text("from micrograph import a, job\n", encoding="utf-8")
+    monkeypatch.setattr(sources, "PACKAGE", package)
+    assert sources.modules_of(script) == ["a", "b", "c", "d"]
+
+
+def test_the_script_that_fits_models_reruns_when_the_grids_change_and_not_when_a_figure_does():
+    modules = sources.modules_of(PROJECT / "workflow/scripts/fit_models.py")
+    assert {"fitting", "classifiers", "grids", "splits"} <= set(modules)
+    assert not {"figures", "style", "features", "nanoscope"} & set(modules)

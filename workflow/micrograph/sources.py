@@ -1,0 +1,31 @@
+"""Which modules of this package a piece of code runs, read off its import statements."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# They log, move and check data; no number depends on them, so a change of theirs makes no result stale.
+INDIFFERENT = frozenset({"__init__", "faults", "job", "settings", "sources"})
+
+
+def modules_of(script):
+    """The names of the package's modules that the Python file `script` imports, through one another, sorted."""
+    found, todo = set(), set(_imported(Path(script)))
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo |= _imported(PACKAGE / f"{name}.py") - found
+    return sorted(found - INDIFFERENT)
+
+
+@cache
+def _imported(path):
+    """The names of the package's modules that one file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.removeprefix("micrograph.") for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "micrograph":
+            names |= {node.module.removeprefix("micrograph."), *(alias.name for alias in node.names)}
+    return {name for name in names if (PACKAGE / f"{name}.py").is_file()}
