@@ -139,7 +139,7 @@ def confusion(predictions, classes, data_label, part="test", title=""):
     width = len(classes) + any(counts[:, -1].any() for counts, *_ in counted.values())
     names = [f"{name:g}" for name in classes] + ["none"]
     side, gap, left, top = _matrix_layout(len(columns))
-    size = max(left + len(columns) * (side + gap), SINGLE_MM), top + len(rows) * (side + 9.5) + 15
+    size = max(left + len(columns) * (side + gap), SINGLE_MM), top + len(rows) * (side + 9.5) + 16
     figure = style.canvas(*size, data_label)
     for (features, model), (counts, _, _, pooled) in counted.items():
         column, row = columns.index(features), rows.index(model)
@@ -159,7 +159,7 @@ def confusion(predictions, classes, data_label, part="test", title=""):
     bar = style.axes_mm(figure, left, bottom, 40, 2.2)
     figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
     style.text_mm(figure, left + 43, bottom, "% of the true class")
-    style.text_mm(figure, left, bottom + 6.8, _how_counted(counted.values(), part))
+    style.text_mm(figure, left, bottom + 7.8, _how_counted(counted.values(), part))
     return figure
 
 
