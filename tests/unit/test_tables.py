@@ -118,7 +118,7 @@ class Grid(HTMLParser):
     def handle_data(self, data):
         self.text.append(data)
         if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
+            self.rows[-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_markdown_and_html_hold_the_same_cells(table):

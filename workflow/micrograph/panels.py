@@ -91,4 +91,5 @@ def _panel(panel):
 
 def _cell(tag, text, word):
     kind = ' class="word"' if word else ""
-    return f"<{tag}{kind}>{escaping.escape(str(text))}</{tag}>"
+    kept_together = escaping.escape(str(text)).replace(" %", "&nbsp;%")
+    return f"<{tag}{kind}>{kept_together}</{tag}>"

@@ -63,7 +63,7 @@ POOLED = (("accuracy", "pooled_pct", 100), ("balanced_accuracy", "balanced_pct",
 
 
 def printed(published, item, words, split, metric="accuracy_pct"):
-    """The paper's (mean, std) for a fit; (NaN, NaN) where it has none. published: resources/published/values.csv."""
+    """The paper's (mean, std) for a fit; (NaN, NaN) where it has none. published: resources/published/values.tsv."""
     same = (published["item"] == item) & (published["split"] == split) & (published["metric"] == metric)
     for column, word in PRINTED.items():
         same &= published[column] == words[word]
@@ -212,8 +212,8 @@ def caption2(table):
         f"and only the published protocol's validation column is made the same way. Always naming the most frequent "
         f"temperature gets {base} of the test predictions right. No best value is marked: intervals that overlap do "
         f"not tell models apart.\n\n"
-        f"What would surprise: a model far above its validation accuracy on strict test films, or a published "
-        f"validation accuracy below the same model's test accuracy, since its settings were chosen on that validation. "
+        f"What would surprise: a model far above its validation accuracy on strict test films, or published validation "
+        f"accuracies below test accuracies in most rows, since settings were chosen on that validation. "
         f"An RNN that falls to the share of the lowest temperature under the published protocol does not surprise: "
         f"there it calls every film without a neighbour in its radius that, as in the paper."
     )
