@@ -11,7 +11,7 @@ import torch
 
 from micrograph import backbones
 from micrograph.faults import Fault, known
-from micrograph.folding import fold
+from micrograph.folding import fold, lay_out
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -54,7 +54,7 @@ def extract(network, modules, images, mean, std, batch=16, precision="fp32", dev
     kind = kind_of(precision, device)
     if isinstance(images, np.ndarray):
         images, count = [images], len(images)
-    folded = fold(network).to(device, kind).to(memory_format=torch.channels_last)
+    folded = lay_out(fold(network), device, kind)
     shift, scale = scaling(mean, std, normalise, device)
     tables, done = {}, 0
     with torch.inference_mode(), exact():

@@ -1,4 +1,7 @@
-"""Folding: batch normalisation of a network in evaluation mode, multiplied into the convolutions before it."""
+"""Folding: a network in evaluation mode made cheaper to run, its outputs the same up to rounding.
+
+Batch normalisation is multiplied into the convolution before it, and the maps lie in memory as processors like them.
+"""
 
 import copy
 
@@ -7,6 +10,18 @@ from torch import nn
 
 PIXELS = 64  # of the picture that shows which normalisation follows which convolution
 DEVIATION = 1e-4  # relative; more than rounding means that a convolution's output had a second reader
+LONG = 2000  # terms in a convolution's sum, from which the plain layout is exacter and no slower (measured, oneDNN)
+
+
+class Plain(nn.Module):
+    """A convolution that computes in the plain layout (channels, rows, cols) and takes and gives channels last."""
+
+    def __init__(self, conv):
+        super().__init__()
+        self.conv = conv.to(memory_format=torch.contiguous_format)
+
+    def forward(self, maps):
+        return self.conv(maps.contiguous()).contiguous(memory_format=torch.channels_last)
 
 
 def fold(network):
@@ -23,8 +38,7 @@ def fold(network):
         before = whole(noise)
         for norm, conv in pairs(whole, noise):
             merge(whole.get_submodule(conv), whole.get_submodule(norm))
-            parent, _, name = norm.rpartition(".")
-            setattr(whole.get_submodule(parent), name, remainder(whole.get_submodule(norm)))
+            replace(whole, norm, remainder(whole.get_submodule(norm)))
         after = whole(noise)
     if float((after - before).abs().max()) > DEVIATION * float(before.abs().max()):
         raise ValueError(f"{type(network).__name__}: folding its batch normalisation changes what it computes.")
@@ -82,3 +96,23 @@ def merge(conv, norm):
     conv.weight = nn.Parameter((conv.weight.double() * gain[:, None, None, None]).to(kind), requires_grad=False)
     bias = (bias - norm.running_mean.double()) * gain + offset
     conv.bias = nn.Parameter(bias.to(kind), requires_grad=False)
+
+
+def lay_out(network, device, kind):
+    """The network itself, moved to a device and a dtype, channels last.
+
+    On a processor in float32, convolutions that sum LONG terms keep the plain layout: with channels last, oneDNN adds
+    them up in one long chain, which rounds twice as badly as the published way does.
+    """
+    network = network.to(device, kind).to(memory_format=torch.channels_last)
+    if device.type == "cpu" and kind is torch.float32:
+        for name, module in list(network.named_modules()):
+            if isinstance(module, nn.Conv2d) and module.weight[0].numel() >= LONG:
+                replace(network, name, Plain(module))
+    return network
+
+
+def replace(network, name, module):
+    """Put a module in another's place."""
+    parent, _, last = name.rpartition(".")
+    setattr(network.get_submodule(parent), last, module)
