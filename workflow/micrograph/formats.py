@@ -77,7 +77,7 @@ def read_picture(path, width_nm=None):
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of odd metadata, and of sizes that are checked here
             with Image.open(path, formats=("PNG", "TIFF")) as image:
                 _check_picture(path, image)
                 width_nm = width_nm or _imagej_width_nm(image)

@@ -6,7 +6,7 @@ from micrograph.faults import Fault, known
 
 SCAR_RATIO = 0.5
 LINE_DEGREE = 2
-FACET_SPREAD = 1 / 20
+FACET_SPREAD = 4
 FACET_ROUNDS = 30
 MASK_ROUNDS = 3
 MASK_WIDTH = 2.5
@@ -26,7 +26,9 @@ def level(height_nm, method="published", overwrite=False):
     height_nm = np.array(height_nm, dtype=np.float64, copy=None if overwrite else True)
     if height_nm.ndim != 2 or height_nm.shape[0] < 1 or height_nm.shape[1] <= LINE_DEGREE + 1:
         raise Fault(f"a height map of shape {height_nm.shape} cannot be levelled; its lines need 4 pixels at least.")
-    if not np.isfinite(height_nm.sum()):
+    with np.errstate(invalid="ignore"):
+        total = height_nm.sum()
+    if not np.isfinite(total):
         raise Fault("the height map holds values that are no numbers; export the scan without masked pixels.")
     reach = _reach(height_nm)
     level_nm = levelled(height_nm)
@@ -108,9 +110,9 @@ def median(height_nm):
 def facet(height_nm):
     """Masked facet levelling: the commonest facets become level, then each line by its background alone.
 
-    The tilt is that of the facets between neighbouring pixels, weighted by exp(-b^2 / (s^2 / 20)), b being a facet's
-    slope and s^2 the mean square slope, until it is still: flat terraces decide, steps and islands hardly count (the
-    idea of Gwyddion's facet levelling). The background are the pixels within 2.5 robust deviations of the median;
+    The tilt is that of the facets between neighbouring pixels, weighted by exp(-b^2 / 4 m), b being a facet's slope and
+    m the median square slope, until it is still: flat terraces decide, steps and islands hardly count (the idea of
+    Gwyddion's facet levelling, with a median in place of its mean). The background are the pixels within 2.5 robust deviations of the median;
     through them every line's quadratic is fitted, and both are found anew three times.
     """
     work = _facet_tilt(height_nm)
@@ -135,7 +137,7 @@ def _facet_tilt(height_nm):
     tilt = np.array([np.median(along), np.median(across)])
     for _ in range(FACET_ROUNDS):
         square = (along - tilt[0]) ** 2 + (across - tilt[1]) ** 2
-        spread = FACET_SPREAD * square.mean()
+        spread = FACET_SPREAD * np.median(square)
         if spread == 0:
             break
         weight = np.exp(-square / spread)
