@@ -15,7 +15,7 @@ from micrograph import files, fitting, grids, scores, splits
 from micrograph.faults import Fault
 
 CLASSES = [900, 950, 1000]
-FOLDS = 5
+FOLDS = 4
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 @pytest.mark.parametrize("scheme", ["nominal", "regression"])
-@pytest.mark.parametrize("model", ["SVC", "KRC", "RNN", "KNN", "DTC"])
+@pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
 def test_predictions_have_one_row_a_fold_and_sample_in_the_waists_columns(study, protocol, scheme, model):
     table = fitted(study, protocol, model, scheme).predictions
     columns = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
@@ -162,7 +162,7 @@ def test_each_fold_uses_its_own_components(study):
         names, narrow, tables["strict"], protocol="strict", policy="aug4", scheme="nominal", model="DTC",
         classes=CLASSES, grid="small", rng=np.random.default_rng(0),
     )  # fmt: skip
-    assert made.predictions.groupby("fold")["components"].unique().explode().tolist() == [2, 3, 4, 5, 6]
+    assert made.predictions.groupby("fold")["components"].unique().explode().tolist() == [2, 3, 4, 5]
 
 
 def test_the_order_of_the_features_rows_only_reorders(study):
@@ -175,9 +175,9 @@ def test_the_order_of_the_features_rows_only_reorders(study):
 
 def test_components_that_do_not_fit_the_splits_are_faults(study):
     names, features, tables = study
-    with pytest.raises(Fault, match="4 folds, the splits 5"):
+    with pytest.raises(Fault, match="3 folds, the splits 4"):
         fitting.fit_study(
-            names, [features] * 4, tables["strict"], protocol="strict", policy="aug3", scheme="nominal", model="KNN",
+            names, [features] * 3, tables["strict"], protocol="strict", policy="aug3", scheme="nominal", model="KNN",
             classes=CLASSES, grid="small", rng=np.random.default_rng(0),
         )  # fmt: skip
     strange = np.append(names[1:], "MCV1-stranger")
