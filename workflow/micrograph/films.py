@@ -263,7 +263,7 @@ def _places(density, shape, pixel_nm, rng):
 
 
 def _turned(place, radius_nm, angle, shape, pixel_nm):
-    """The window around a place (y_nm, x_nm): its rows, its columns, its pixels' coordinates along and across `angle`."""
+    """The window around a place (y_nm, x_nm): rows, columns, and its pixels' coordinates along and across `angle`."""
     top, left = (max(int((at - radius_nm) / size), 0) for at, size in zip(place, pixel_nm, strict=True))
     bottom, right = (
         max(min(int((at + radius_nm) / size) + 2, end), start)

@@ -54,10 +54,9 @@ class Channel(NamedTuple):
 class Frame(NamedTuple):
     """How the picture was taken: width of a scan line, lines that were asked for, and where and when.
 
-    tall_nm is the height that all planned lines would cover. A picture that is not as tall as wide (a flat
-    frame, a scan stopped before its last line) says so by its Aspect Ratio, and readers then take its height
-    as width * lines / Lines of the scan section: that number is therefore written as the lines which a square
-    frame would have.
+    tall_nm is the height that all planned lines would cover. The scan section says both by Lines and Aspect
+    Ratio; the image sections give the ratio of what was scanned, so that a scan stopped before its last line
+    is known as one.
     """
 
     wide_nm: float
@@ -156,7 +155,7 @@ def _common(frame, pixels, version, start):
         "\\Y Offset: 0 nm",
         f"\\Rotate Ang.: {frame.rotation_degrees:g}",
         f"\\Samps/line: {pixels}",
-        f"\\Lines: {round(frame.planned_lines * frame.wide_nm / frame.tall_nm)}",
+        f"\\Lines: {frame.planned_lines}",
         "\\Y disable: Enabled",
         f"\\Aspect Ratio: {_aspect(frame.wide_nm, frame.tall_nm)}",
         "\\Bidirectional Scan: Disabled",

@@ -78,7 +78,7 @@ def scan_sample(row, seed, scan_path, truth_path, pixels=None):
     shared = job.rng(seed, "day", row["batch"])
     day, instrument = growth.draw_day(shared), microscope.draw_instrument(shared)
     rng = job.rng(seed, "film", row["sample"])
-    size, lines = _draw_size(rng)
+    size, lines = draw_size(rng)
     if pixels is not None:
         size, lines = Size(pixels, pixels, 1.0, 1.0), pixels
     recipe, steps = growth.draw_recipe(row["growth_celsius"], row["growth_seconds"], row["substrate"], day, rng)
@@ -157,7 +157,7 @@ def _run(batch, letter, celsius, number, rng):
     ]
 
 
-def _draw_size(rng):
+def draw_size(rng):
     """The Size of a scan and the lines that were scanned before it was stopped, if it was."""
     size = SIZES[rng.choice(len(SIZES), p=[size.often for size in SIZES])]
     stopped = rng.random() < STOPPED_SHARE
