@@ -1,6 +1,7 @@
 """One shard of scans from raw file to micrograph, one scan at a time; a bad one is listed and the others go on."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -51,9 +52,7 @@ def level_shard(rows, heights_folder, settings=Settings()):  # noqa: B008 (froze
     finished picture passes by: it is listed with an empty `height`. Memory does not grow with the rows.
     """
 
-    def one(row):
-        return _level(row, Path(heights_folder), settings)
-
+    one = partial(_level, folder=Path(heights_folder), settings=settings)
     return _each(rows, one, "scans levelled", LEVELLED, settings.on_bad_scan)
 
 
@@ -63,9 +62,7 @@ def draw_shard(levelled, micrographs_folder, settings=Settings()):  # noqa: B008
     Every sample becomes micrographs_folder/{sample}.png.
     """
 
-    def one(row):
-        return _draw(row, Path(micrographs_folder), settings)
-
+    one = partial(_draw, folder=Path(micrographs_folder), settings=settings)
     return _each(levelled, one, "micrographs drawn", DRAWN, settings.on_bad_scan)
 
 

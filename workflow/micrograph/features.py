@@ -62,7 +62,7 @@ def extract(network, modules, images, mean, std, batch=16, precision="fp32", dev
             grey = torch.from_numpy(pictures).to(device).float()[:, None]
             colour = torch.addcmul(shift, grey, scale).to(kind).contiguous(memory_format=torch.channels_last)
             for block, maps in run(folded, modules, colour).items():
-                flat = maps.flatten(1).float().cpu().numpy()
+                flat = maps.flatten(1).cpu().numpy()
                 table = tables.setdefault(block, np.empty((count, flat.shape[1]), np.float32))
                 table[done : done + len(flat)] = flat[: count - done]
             done += len(pictures)
@@ -84,12 +84,12 @@ def run(network, modules, pictures):
 
 @contextmanager
 def hooked(network, modules):
-    """Hooks that put every block's output into the dict given, and end the forward pass once all are there."""
+    """Hooks that copy every block's output into the dict given, and end the forward pass once all are there."""
     seen, handles = {}, []
 
     def keep(block):
         def hook(module, given, result):
-            seen[block] = result
+            seen[block] = result.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
             if len(seen) == len(modules):
                 raise Enough
 

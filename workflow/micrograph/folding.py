@@ -27,6 +27,7 @@ class Plain(nn.Module):
 def fold(network):
     """A copy of the network in evaluation mode, with fewer modules and the same outputs up to rounding.
 
+    Activations work in place here, since nobody looks at gradients; a hook must copy what it wants to keep.
     Which batch normalisation reads which convolution is seen by running one picture of noise through the network. A
     convolution that runs twice, or whose output the normalisation changes for a second reader, cannot be folded:
     the first is left as it is, the second raises ValueError.
@@ -35,10 +36,13 @@ def fold(network):
     noise = torch.randn(1, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
     noise = noise.to(next(whole.parameters()))
     with torch.no_grad():
-        before = whole(noise)
-        for norm, conv in pairs(whole, noise):
+        before, followers = pairs(whole, noise)
+        for norm, conv in followers:
             merge(whole.get_submodule(conv), whole.get_submodule(norm))
             replace(whole, norm, remainder(whole.get_submodule(norm)))
+        for module in whole.modules():
+            if getattr(module, "inplace", None) is False:
+                module.inplace = True
         after = whole(noise)
     if float((after - before).abs().max()) > DEVIATION * float(before.abs().max()):
         raise ValueError(f"{type(network).__name__}: folding its batch normalisation changes what it computes.")
@@ -46,7 +50,7 @@ def fold(network):
 
 
 def pairs(network, picture):
-    """[(batch normalisation, convolution)] by module name, where the first reads what the second wrote."""
+    """(output, [(batch normalisation, convolution)] by module name, where the first reads what the second wrote)."""
     written, calls, read = {}, {}, {}
     handles = []
 
@@ -70,11 +74,11 @@ def pairs(network, picture):
         elif remainder(module) is not None:
             handles.append(module.register_forward_pre_hook(reads(name)))
     try:
-        network(picture)
+        output = network(picture)
     finally:
         for handle in handles:
             handle.remove()
-    return [(norm, conv) for norm, conv in read.items() if conv and calls[norm] == calls[conv] == 1]
+    return output, [(norm, conv) for norm, conv in read.items() if conv and calls[norm] == calls[conv] == 1]
 
 
 def remainder(module):

@@ -121,16 +121,16 @@ COLUMNS = [
 
 def markdown(table, caption):
     """Table 2 as Markdown."""
-    return panels.markdown(_panels(table), caption)
+    return panels.markdown(panels_of(table), caption)
 
 
 def html(table, caption):
     """Table 2 as a self-contained page."""
-    return panels.html(_panels(table), caption, "Table 2")
+    return panels.html(panels_of(table), caption, "Table 2")
 
 
-def _panels(table):
-    """The overview in the paper's layout, then every protocol in detail."""
+def panels_of(table):
+    """Table 2 as panels: the overview in the paper's layout, then every protocol in detail."""
     return [_overview(table), *(_detail(table, protocol) for protocol in table["protocol"].unique())]
 
 

@@ -92,6 +92,12 @@ def components_of(words):
     return expand("results/components/{protocol}/{pretraining}/{blocks}_cev{cev}.npz", **words)
 
 
+def components_shown():
+    """The principal components that figures 8 and 9 show."""
+    words = {**shown("table2"), "blocks": [config["figures"]["components"]]}
+    return ", ".join(components_of(words))
+
+
 def end_of_run():
     """How many scans were read and rejected, and why, as far as the run came."""
     summary = Path("results/micrographs/summary.txt")

@@ -10,7 +10,7 @@ rule fig1:
         scans=[f"resources/scans/{shard}" for shard in shards()] if SIMULATED else SHEET["scan"].tolist(),
         heights=expand("results/heights/{shard}", shard=shards()),
         micrographs=expand("results/micrographs/{shard}", shard=shards()),
-        splits=expand("results/splits/{protocol}.tsv", **shown("table2")),
+        splits=f"results/splits/{said('table2')['protocol']}.tsv",
         features=expand("results/features/{pretraining}/{block}.npz", block=BLOCKS, **shown("table2")),
         components=components_of(shown("table2", "blocks", "cev")),
         code=modules("fig1"),
@@ -66,7 +66,7 @@ rule fig8:
     """Figure 8: the first two principal components by growth temperature."""
     input:
         samples="results/micrographs/samples.tsv",
-        components=components_of({**shown("table2"), "blocks": [config["figures"]["components"]]}),
+        components=components_shown(),
         code=modules("fig8"),
     output:
         pdf="results/figures/fig8.pdf",
@@ -93,7 +93,7 @@ rule fig9:
     """Figure 9: micrographs placed at their first two principal components."""
     input:
         samples="results/micrographs/samples.tsv",
-        components=components_of({**shown("table2"), "blocks": [config["figures"]["components"]]}),
+        components=components_shown(),
         micrographs=expand("results/micrographs/{shard}", shard=shards()),
         code=modules("fig9"),
     output:

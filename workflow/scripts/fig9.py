@@ -4,14 +4,14 @@ from micrograph import component_figures, files, images, job, style
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    fit = files.read_arrays(snakemake.input.components)
-    samples = files.read_table(snakemake.input.samples)
+    arrays, samples = files.read_arrays(snakemake.input.components), files.read_table(snakemake.input.samples)
+    fit = component_figures.one_fit(arrays, samples)
     figure = component_figures.component_map(
-        fit["scores_0"],
-        [images.read_png(path) for path in samples["micrograph"]],
-        samples["pixel_nm"],
-        samples["growth_celsius"],
-        fit["explained_0"],
+        fit.scores,
+        [images.read_png(path) for path in fit.samples["micrograph"]],
+        fit.samples["pixel_nm"],
+        fit.samples["growth_celsius"],
+        fit.explained,
         params.classes,
         params.data,
         params.title,
