@@ -62,9 +62,13 @@ def grow(nuclei, shape, pixel_nm, frayed=None, rng=None):
     y_nm = np.arange(shape[0], dtype=np.float32) * np.float32(pixel_nm[0])
     x_nm = np.arange(shape[1], dtype=np.float32) * np.float32(pixel_nm[1])
     shift = None if frayed is None else rng.random((nuclei.x_nm.size, 2))
+    angles = nuclei.angle + np.arange(3)[:, None] * 2 * np.pi / 3
+    normals = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
     for index in np.flatnonzero((bottom > top) & (right > left)):
         rows, columns = slice(top[index], bottom[index]), slice(left[index], right[index])
-        gone = _distance(nuclei, index, y_nm[rows], x_nm[columns])
+        across = x_nm[columns] - np.float32(nuclei.x_nm[index])
+        down = y_nm[rows, None] - np.float32(nuclei.y_nm[index])
+        gone = _distance(across, down, normals[0][:, index], normals[1][:, index], nuclei.truncation[index])
         np.subtract(np.float32(nuclei.reach_nm[index]), gone, out=gone)
         if frayed is not None:
             gone += _piece(frayed, gone.shape, shift[index])
@@ -101,17 +105,17 @@ def _window(ends_nm, pixel_nm, size):
     return first, last
 
 
-def _distance(nuclei, index, y_nm, x_nm):
-    """Distance of the window's pixels from a nucleus in the polygon's own measure: that of its near faces."""
-    across = x_nm - np.float32(nuclei.x_nm[index])
-    down = (y_nm - np.float32(nuclei.y_nm[index]))[:, None]
-    angles = nuclei.angle[index] + np.array([0, 2, 4]) * np.pi / 3
-    cosine, sine = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+def _distance(across, down, cosine, sine, truncation):
+    """Distance from a nucleus in the polygon's own measure, that of its near faces, whose normals are given.
+
+    across: (pixels,), down: (lines, 1) in nm from the nucleus; cosine, sine: (3,). All float32.
+    """
     one = across * cosine[0] + down * sine[0]
     two = across * cosine[1] + down * sine[1]
     three = across * cosine[2] + down * sine[2]
-    low = np.minimum(np.minimum(one, two), three)
-    low *= np.float32(-1 / nuclei.truncation[index])
+    low = np.minimum(one, two)
+    np.minimum(low, three, out=low)
+    low *= np.float32(-1 / truncation)
     np.maximum(one, two, out=one)
     np.maximum(one, three, out=one)
     return np.maximum(one, low, out=one)

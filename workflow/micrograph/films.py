@@ -48,6 +48,7 @@ class Recipe(NamedTuple):
     relief: float = 0.0
     second: float = 30.0
     second_cover: float = 0.5
+    rim_nm: float = 0.0
     pyramid: int = 0
     seam_nm: float = 0.3
     seam_wide_nm: float = 4.0
@@ -77,7 +78,7 @@ def grow(recipe, steps, shape, pixel_nm, rng):
     masks = {"domains": covered, "boundaries": seams, "terraces": edges}
     height += np.float32(LAYER_NM) * covered
     height += _relief(recipe, margin, label, rng)
-    height += _seam_heights(recipe, seams, pixel_nm)
+    height += _line(seams, recipe.seam_nm, recipe.seam_wide_nm, pixel_nm)
     masks["islands"] = _islands(height, recipe, edges, covered, pixel_nm, rng)
     if recipe.grain_nm > 0:
         lengths = [recipe.grain_wide_nm / pixel for pixel in pixel_nm]
@@ -185,19 +186,20 @@ def _relief(recipe, margin, label, rng):
     return np.float32(LAYER_NM) * layers * (np.float32(0.5) + dome)
 
 
-def _seam_heights(recipe, seams, pixel_nm):
-    """Grain boundaries: ridges (seam_nm above 0) or gaps (below), of Gaussian section."""
-    if recipe.seam_nm == 0 or not seams.any():
+def _line(mask, tall_nm, wide_nm, pixel_nm):
+    """A ridge (tall_nm above 0) or groove (below) of Gaussian section along the pixels of a thin mask."""
+    if tall_nm == 0 or not mask.any():
         return np.float32(0)
-    sigma = [max(0.4 * recipe.seam_wide_nm / pixel, 0.5) for pixel in pixel_nm]
-    profile = ndimage.gaussian_filter(seams.astype(np.float32), sigma, truncate=2.5)
-    return np.float32(recipe.seam_nm * 2.5 * np.mean(sigma)) * profile
+    sigma = [max(0.4 * wide_nm / pixel, 0.5) for pixel in pixel_nm]
+    profile = ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=2.5)
+    return np.float32(tall_nm * 2.5 * np.mean(sigma)) * profile
 
 
 def _islands(height, recipe, edges, covered, pixel_nm, rng):
     """Grow islands on the film and add them to height; return the mask of what has more than one layer.
 
     `second` nucleate a square micrometre; every other one carries `pyramid` more layers, each smaller than the last.
+    rim_nm raises their edges, where growth went on last.
     """
     upper = recipe._replace(
         density=recipe.second, even=0.0, cover=recipe.second_cover, spread=0.7, fray=0.6 * recipe.fray
@@ -205,6 +207,9 @@ def _islands(height, recipe, edges, covered, pixel_nm, rng):
     _, label, nuclei = _layer(upper, edges, height.shape, pixel_nm, rng)
     found = (label >= 0) & covered
     height += np.float32(LAYER_NM) * found
+    if recipe.rim_nm > 0:
+        inside = ndimage.binary_erosion(found, border_value=1)
+        height += _line(found & ~inside, recipe.rim_nm, recipe.seam_wide_nm, pixel_nm)
     tall = nuclei.keep(rng.random(len(nuclei.x_nm)) < 0.5)
     for layer in range(1, 1 + recipe.pyramid):
         smaller = tall._replace(reach_nm=tall.reach_nm * (1 - layer / (1 + recipe.pyramid)))

@@ -18,7 +18,7 @@ PLANES = {"c-Sapphire": "c", "A-Sapphire": "A", "M-Sapphire": "M"}
 
 
 # Decimal logarithm of the nuclei a square micrometre at 950 C.
-MIDDLE = 2.3
+MIDDLE = 2.5
 
 
 class Day(NamedTuple):
@@ -38,7 +38,7 @@ def draw_day(rng):
     return Day(
         nucleation=rng.normal(0, 0.2),
         rate=rng.lognormal(0, 0.2),
-        miscut_degrees=float(np.clip(rng.lognormal(np.log(0.19), 0.35), 0.08, 0.5)),
+        miscut_degrees=float(np.clip(rng.lognormal(np.log(0.16), 0.4), 0.07, 0.5)),
         direction=np.radians(90 + rng.normal(0, 14) + 180 * rng.integers(2)),
         lattice=rng.normal(0, 0.06) + np.pi / 2,
         dirt=rng.lognormal(0, 0.6),
@@ -49,7 +49,7 @@ def draw_day(rng):
 def log_density(celsius, day, rng):
     """Decimal logarithm of the nuclei a square micrometre: falls by 0.72 from one class to the next hotter."""
     heat = (celsius - 950) / 50
-    return float(np.clip(MIDDLE - 0.72 * heat + day.nucleation + rng.normal(0, 0.3), 0.7, 3.2))
+    return float(np.clip(MIDDLE - 0.72 * heat + day.nucleation + rng.normal(0, 0.3), 0.9, 3.35))
 
 
 def draw_recipe(celsius, seconds, substrate, day, rng):
@@ -58,9 +58,9 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
     heat = (celsius - 950) / 50
     nuclei = log_density(celsius, day, rng)
     dense = (nuclei - MIDDLE) / 0.6
-    cover = float(np.clip(1.6 * day.rate * (seconds / 500) ** 0.35 * rng.lognormal(0, 0.2), 0.25, 1.8))
+    cover = float(np.clip(1.65 * day.rate * (seconds / 500) ** 0.35 * rng.lognormal(0, 0.2), 0.25, 1.7))
     miscut = day.miscut_degrees * rng.lognormal(0, 0.12)
-    bunch = int(rng.choice([1, 2, 3], p=[0.75, 0.2, 0.05]))
+    bunch = int(rng.choice([1, 2, 3], p=[0.65, 0.28, 0.07]))
     step_nm = STEP_NM[plane] * bunch
     direction = day.direction + rng.normal(0, 0.08)
     steps = Steps(
@@ -73,7 +73,7 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
     )
     recipe = Recipe(
         density=10**nuclei,
-        even=rng.uniform(0.3, 1.0),
+        even=rng.uniform(0.5, 1.0),
         cover=cover,
         at_steps=rng.beta(0.8, 1.4),
         spread=day.spread,
@@ -82,15 +82,16 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
         lattice=day.lattice,
         truncation=float(np.clip(rng.normal(1.45, 0.3), 1.0, 2.0)),
         fray=0.25 * _share(-2.0 - 0.6 * heat + rng.normal(0, 1.0)),
-        relief=_share(-2.2 - 0.5 * heat + 1.2 * dense + rng.normal(0, 0.8)),
+        relief=_share(-2.0 - 0.5 * heat + 1.2 * dense + rng.normal(0, 0.8)),
         second=10 ** (0.55 * nuclei + rng.normal(0.4, 0.35)),
         second_cover=float(np.clip(0.35 * cover * rng.lognormal(0, 0.5), 0.05, 1.2)),
+        rim_nm=float((rng.random() < 0.3) * rng.uniform(0.2, 1.0)),
         pyramid=int(rng.choice([0, 1, 3], p=[0.8, 0.12, 0.08])),
         seam_nm=float(rng.choice([1, -1], p=[0.6, 0.4]) * rng.uniform(0.0, 0.7)),
         seam_wide_nm=rng.uniform(2.0, 6.0),
         pits=float((rng.random() < 0.25 + 0.15 * heat) * rng.lognormal(np.log(40), 0.8)),
         pit_nm=rng.uniform(3, 9),
-        particles=float(np.clip(day.dirt * rng.lognormal(np.log(12), 1.4), 0, 300)),
+        particles=float(np.clip(day.dirt * rng.lognormal(np.log(20), 1.5), 0, 350)),
         particle_nm=rng.uniform(3, 6.5),
         needles=float((rng.random() < 0.2) * rng.uniform(1, 6)),
         grain_nm=float(np.clip(rng.lognormal(np.log(0.05) + 0.6 * dense, 0.7), 0, 1.0)),

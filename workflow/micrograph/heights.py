@@ -12,7 +12,7 @@ MASK_ROUNDS = 3
 MASK_WIDTH = 2.5
 MAD_TO_SIGMA = 1.4826
 NOTHING_LEFT = 1e-9
-BLOCK_LINES = 32  # lines worked on at a time, so that what is made on the way stays in the processor's cache
+BLOCK_LINES = 64  # lines worked on at a time, so that what is made on the way stays in the processor's cache
 
 
 def level(height_nm, method="published", overwrite=False):
@@ -86,8 +86,11 @@ def level_lines(height_nm, degree=LINE_DEGREE):
 
 
 def line_basis(pixels, degree=LINE_DEGREE):
-    """(pixels, degree + 1) orthonormal polynomials along a line."""
-    return np.linalg.qr(np.vander(np.linspace(-1, 1, pixels), degree + 1, increasing=True))[0]
+    """(pixels, degree + 1) orthonormal polynomials along a line, of degree 0, 1 and 2 at most."""
+    x = np.arange(pixels) - (pixels - 1) / 2
+    square = x * x
+    columns = np.stack([np.ones(pixels), x, square - square.mean()][: degree + 1], axis=1)
+    return columns / np.sqrt(np.einsum("pi,pi->i", columns, columns))
 
 
 def median(height_nm):
@@ -112,8 +115,8 @@ def facet(height_nm):
 
     The tilt is that of the facets between neighbouring pixels, weighted by exp(-b^2 / 4 m), b being a facet's slope and
     m the median square slope, until it is still: flat terraces decide, steps and islands hardly count (the idea of
-    Gwyddion's facet levelling, with a median in place of its mean). The background are the pixels within 2.5 robust deviations of the median;
-    through them every line's quadratic is fitted, and both are found anew three times.
+    Gwyddion's facet levelling, with a median in place of its mean). The background are the pixels within 2.5 robust
+    deviations of the median; through them every line's quadratic is fitted, and both are found anew three times.
     """
     work = _facet_tilt(height_nm)
     basis = line_basis(work.shape[1])

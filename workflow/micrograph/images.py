@@ -1,5 +1,6 @@
 """From a levelled height map, or from a finished picture, to the 8-bit micrograph that the networks see."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ CLIP_PERCENTILES = (0.5, 99.5)
 WHITE = 255.0
 GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: how bright red, green and blue look
 FEW_BITS = 1 / 16
-BLOCK_ROWS = 16  # rows filtered at a time, so that what is made on the way stays in the processor's cache
+BLOCK_VALUES = 1 << 13  # heights filtered at a time, so that what is made on the way stays in the processor's cache
 SAMPLE_STEP = 61
 ASPECTS = ("pad", "crop", "refuse")
 
@@ -32,7 +33,8 @@ def micrograph(height_nm, pixels=PIXELS, clip_percentiles=CLIP_PERCENTILES, aspe
     if not high > low:
         raise Fault("the height map shows no relief between its clip percentiles; take the scan out.")
     np.clip(filtered, low, high, out=filtered)
-    return _square(filtered[::-1], (low, WHITE / (high - low)), pixels, aspect, width_nm, tall_nm)
+    grey, pixel_nm = _square(filtered, (low, WHITE / (high - low)), pixels, aspect, width_nm, tall_nm)
+    return np.ascontiguousarray(grey[::-1]), pixel_nm
 
 
 def picture(array, pixels=PIXELS, aspect="pad", width_nm=None, tall_nm=None):
@@ -71,17 +73,17 @@ def median_2x2(array):
     """scipy.ndimage.median_filter(array, size=2): the third of four, window offsets -1 and 0, edges repeated."""
     rows, cols = array.shape
     filtered = np.empty((rows, cols))
-    scratch = np.empty((4, min(BLOCK_ROWS, rows), cols))
-    for top in range(0, rows, BLOCK_ROWS):
-        here = array[top : top + BLOCK_ROWS]
-        low, high, both_low, both_high = scratch[:, : len(here)]
+    block = max(1, min(rows, BLOCK_VALUES // cols))
+    scratch = np.empty((3, block, cols))
+    for top in range(0, rows, block):
+        here, done = array[top : top + block], filtered[top : top + block]
+        low, high, both_high = scratch[:, : len(here)]
         for pick, out in ((np.minimum, low), (np.maximum, high)):
             pick(here[0], array[max(top - 1, 0)], out=out[0])
             pick(here[1:], here[:-1], out=out[1:])
-        np.maximum(low[:, 1:], low[:, :-1], out=both_low[:, 1:])
+        np.maximum(low[:, 1:], low[:, :-1], out=done[:, 1:])
         np.minimum(high[:, 1:], high[:, :-1], out=both_high[:, 1:])
-        done = filtered[top : top + BLOCK_ROWS]
-        np.maximum(both_low[:, 1:], both_high[:, 1:], out=done[:, 1:])
+        np.maximum(done[:, 1:], both_high[:, 1:], out=done[:, 1:])
         done[:, 0] = high[:, 0]
     return filtered
 
@@ -112,27 +114,30 @@ def _order_statistic(values, sample, place):
 
 
 def area_matrix(size_in, size_out, start=0.0, stop=None):
-    """(size_out, size_in) sparse weights: each row averages its share of the pixels between `start` and `stop`.
+    """(size_out, size_in) weights: each row averages its share of the pixels between `start` and `stop`.
 
     Every row sums to one, so that a picture keeps its mean; enlarging repeats pixels.
     """
-    from scipy.sparse import csr_array
-
     edges = np.linspace(start, size_in if stop is None else stop, size_out + 1)
-    first = np.minimum(edges[:-1].astype(int), size_in - 1)
-    places = first[:, None] + np.arange(int(np.diff(edges).max()) + 2)
+    places = np.arange(size_in)
     overlap = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
-    overlap = np.where(places < size_in, np.clip(overlap, 0, None), 0)
-    overlap /= overlap.sum(axis=1, keepdims=True)
-    ends = np.arange(size_out + 1) * places.shape[1]
-    return csr_array((overlap.ravel(), np.minimum(places, size_in - 1).ravel(), ends), shape=(size_out, size_in))
+    overlap = np.clip(overlap, 0, None)
+    return overlap / overlap.sum(axis=1, keepdims=True)
 
 
 def resize_area(array, rows, cols, box=None):
     """Area interpolation of `array`, or of the box (top, bottom, left, right) of it in pixels, to (rows, cols)."""
     top, bottom, left, right = box or (0.0, array.shape[0], 0.0, array.shape[1])
-    shorter = area_matrix(array.shape[0], rows, top, bottom) @ array
-    return (area_matrix(array.shape[1], cols, left, right) @ np.ascontiguousarray(shorter.T)).T
+    if box:
+        return area_matrix(array.shape[0], rows, top, bottom) @ array @ area_matrix(array.shape[1], cols, left, right).T
+    return _shrink(_shrink(array, rows).T, cols).T
+
+
+def _shrink(array, rows):
+    """Area interpolation of the first axis. 512 to 224 is 32 times 16 to 7, and so much less to compute."""
+    parts = math.gcd(array.shape[0], rows)
+    weights = area_matrix(array.shape[0] // parts, rows // parts)
+    return (weights @ array.reshape(parts, -1, array.shape[1])).reshape(rows, array.shape[1])
 
 
 def _square(grey, scale, pixels, aspect, width_nm, tall_nm):

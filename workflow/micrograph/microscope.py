@@ -51,7 +51,7 @@ class Scan(NamedTuple):
 def draw_instrument(rng):
     """The microscope of one growth day: its tip, noise, drift, rotation of the sample and file version."""
     return Instrument(
-        tip_nm=float(np.clip(rng.lognormal(np.log(7), 0.45), 2.5, 25)),
+        tip_nm=float(np.clip(rng.lognormal(np.log(5.5), 0.45), 2, 20)),
         ghost=float(rng.uniform(0.3, 0.8) * (rng.random() < 0.05)),
         ghost_nm=float(rng.uniform(8, 30)),
         lag_pixels=float(rng.uniform(0.2, 0.9)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from micrograph.faults import Fault
 
 MAGIC = re.compile(rb"[\\]\*(EC |Force )?File list", re.IGNORECASE)
-END = re.compile(rb"\\\*File list end", re.IGNORECASE)
+END = b"\\*File list end"
 HEADER_BYTES = 1 << 20
 PIECE_BYTES = 1 << 16
 CHANCE = 16
@@ -75,13 +75,14 @@ def read_header(path):
             head = file.read(PIECE_BYTES)
             if not MAGIC.match(head):
                 raise NotNanoScope(f"{path}: this is no NanoScope image file; correct the scan in the sample sheet.")
-            while not END.search(head) and len(head) < HEADER_BYTES and (piece := file.read(PIECE_BYTES)):
+            while (end := _end_line(head)) < 0 and len(head) < HEADER_BYTES and (piece := file.read(PIECE_BYTES)):
                 head += piece
             size = os.fstat(file.fileno()).st_size
-            sections = _sections(head)
+            text = head[:end] if end >= 0 else _before_padding(head)
+            sections = _sections(text)
             ends = [_end(keys) for name, keys in sections if name.casefold().endswith("image list")]
             first, last = min((first for first, _ in ends), default=0), max((last for _, last in ends), default=0)
-            damage = _damage(file, _text(head), size, first, last)
+            damage = _damage(file, text, size, first, last)
     except OSError as error:
         raise Fault(f"{path}: the scan cannot be read ({error.strerror}); correct the sample sheet.") from None
     return Header(path, size, _version(path, sections), sections, first, damage)
@@ -143,24 +144,27 @@ def size_m(section, where):
     return sizes
 
 
-def _text(head):
-    """The bytes of the header proper: up to its end line, or to the padding behind it."""
-    end = END.search(head)
-    if end:
-        return head[: end.end()]
-    padding = min((place for place in (head.find(b"\x1a"), head.find(b"\0")) if place >= 0), default=len(head))
-    return head[:padding]
+def _end_line(head):
+    """Where the line that ends the header stands, -1 where it does not."""
+    place = head.find(END)
+    return place if place >= 0 else head.lower().find(END.lower())
 
 
-def _sections(head):
+def _before_padding(head):
+    """The bytes of a header without its end line: up to the padding behind it."""
+    return re.split(rb"[\x1a\0]", head, maxsplit=1)[0]
+
+
+def _sections(text):
     """Sections of keys; the key in lower case, because versions differ in it."""
-    sections = []
-    for line in _text(head).decode("latin-1").replace("\r", "\n").split("\n"):
+    sections, keys = [], {}
+    for line in text.decode("latin-1").replace("\r", "\n").split("\n"):
         if line.startswith("\\*"):
-            sections.append((line[2:].strip(), {}))
-        elif line.startswith("\\") and sections:
-            key, _, value = line[1:].partition(": " if line.startswith("\\@") else ":")
-            sections[-1][1][key.strip().lower()] = value.strip()
+            keys = {}
+            sections.append((line[2:].strip(), keys))
+        elif line[:1] == "\\":
+            key, _, value = line.partition(": " if line[1:2] == "@" else ":")
+            keys[key[1:].rstrip().lower()] = value.strip()
     return tuple(sections)
 
 

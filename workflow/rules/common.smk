@@ -41,7 +41,7 @@ with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8
 
 SIMULATED = config["scans"]["source"] == "simulated"
 SHEET = None if SIMULATED else checked(sheets.read, config["scans"]["sheet"], config["classes"])
-DATA = "simulated films" if SIMULATED else "films"
+DATA = "simulated films" if SIMULATED else "real films"
 
 
 def modules(rule_name):
