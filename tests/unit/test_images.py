@@ -33,10 +33,10 @@ def test_the_clip_limits_are_right_where_the_sample_misleads():
 
 
 def test_area_interpolation_by_hand():
-    np.testing.assert_allclose(images.area_matrix(4, 2).toarray(), [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
-    np.testing.assert_allclose(images.area_matrix(3, 2).toarray(), [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
-    np.testing.assert_allclose(images.area_matrix(2, 4).toarray(), [[1, 0], [1, 0], [0, 1], [0, 1]])
-    np.testing.assert_allclose(images.area_matrix(4, 1, 0.5, 3.5).toarray(), [[1 / 6, 1 / 3, 1 / 3, 1 / 6]])
+    np.testing.assert_allclose(images.area_matrix(4, 2), [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
+    np.testing.assert_allclose(images.area_matrix(3, 2), [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
+    np.testing.assert_allclose(images.area_matrix(2, 4), [[1, 0], [1, 0], [0, 1], [0, 1]])
+    np.testing.assert_allclose(images.area_matrix(4, 1, 0.5, 3.5), [[1 / 6, 1 / 3, 1 / 3, 1 / 6]])
     picture = np.arange(16.0).reshape(4, 4)
     np.testing.assert_allclose(images.resize_area(picture, 2, 2), [[2.5, 4.5], [10.5, 12.5]])
 
