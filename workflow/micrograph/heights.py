@@ -8,6 +8,7 @@ SCAR_RATIO = 0.5
 LINE_DEGREE = 2
 FACET_SPREAD = 4
 FACET_ROUNDS = 30
+FACETS = 20_000
 MASK_ROUNDS = 3
 MASK_WIDTH = 2.5
 MAD_TO_SIGMA = 1.4826
@@ -99,77 +100,84 @@ def median(height_nm):
     Islands, particles and scars of less than half a line do not pull at a median as they do at a fit; but a film that
     rises from line to line loses that rise.
     """
-    lines, pixels = height_nm.shape
     tilt = np.median(np.diff(height_nm, axis=1))
-    work = height_nm - tilt * np.arange(pixels)
-    if lines > 1:
-        steps = np.median(np.diff(work, axis=0), axis=1)
-        work[1:] -= np.cumsum(steps)[:, None]
-    bow = line_basis(pixels)
+    work = height_nm - tilt * np.arange(height_nm.shape[1])
+    work -= _line_steps(work)
+    bow = line_basis(height_nm.shape[1])
     work -= bow @ (bow.T @ np.median(work, axis=0))
     return work - work.mean()
 
 
+def _line_steps(height_nm):
+    """(lines, 1) offsets of the lines: the medians of the steps between neighbouring lines, added up."""
+    steps = np.median(np.diff(height_nm, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)])[:, None]
+
+
 def facet(height_nm):
-    """Masked facet levelling: the commonest facets become level, then each line by its background alone.
+    """Masked facet levelling: the commonest facets become level, then the background of every line equally high.
 
     The tilt is that of the facets between neighbouring pixels, weighted by exp(-b^2 / 4 m), b being a facet's slope and
     m the median square slope, until it is still: flat terraces decide, steps and islands hardly count (the idea of
     Gwyddion's facet levelling, with a median in place of its mean). The background are the pixels within 2.5 robust
-    deviations of the median; through them every line's quadratic is fitted, and both are found anew three times.
+    deviations of the median; from it alone come the lines' offsets and the bow that they share, all found anew three
+    times. A line keeps its own tilt: one fitted to the little background of some lines would run away.
     """
     work = _facet_tilt(height_nm)
-    basis = line_basis(work.shape[1])
-    work -= np.median(work, axis=1, keepdims=True)
+    work -= _line_steps(work)
     for _ in range(MASK_ROUNDS):
         centre = np.median(work)
         sigma = MAD_TO_SIGMA * np.median(np.abs(work - centre))
-        background = np.abs(work - centre) <= max(MASK_WIDTH * sigma, np.finfo(float).tiny)
-        work -= _masked_lines(work, background, basis)
+        background = np.abs(work - centre) <= MASK_WIDTH * sigma
+        work -= _line_offsets(work, background)
+        work -= _shared_bow(work, background)
     return work - work.mean()
 
 
 def _facet_tilt(height_nm):
     """The map less the plane that its commonest facets lie in."""
     lines, pixels = height_nm.shape
-    x, y = np.arange(pixels), np.arange(lines)[:, None]
-    along = np.diff(height_nm, axis=1)
-    along = (along[1:] + along[:-1]) / 2 if lines > 1 else along
-    across = np.diff(height_nm, axis=0)
-    across = (across[:, 1:] + across[:, :-1]) / 2 if lines > 1 else np.zeros_like(along)
+    along, across = _facets(height_nm)
     tilt = np.array([np.median(along), np.median(across)])
     for _ in range(FACET_ROUNDS):
         square = (along - tilt[0]) ** 2 + (across - tilt[1]) ** 2
         spread = FACET_SPREAD * np.median(square)
-        if spread == 0:
+        if spread == 0:  # most facets lie in one plane: the medians stay
             break
         weight = np.exp(-square / spread)
-        if weight.sum() < 1:  # no facet lies near the tilt: the medians stay
-            break
         moved = np.array([(weight * along).sum(), (weight * across).sum()]) / weight.sum()
         still = np.abs(moved - tilt).max() <= 1e-6 * np.sqrt(spread)
         tilt = moved
         if still:
             break
-    return height_nm - tilt[0] * x - tilt[1] * y
+    return height_nm - tilt[0] * np.arange(pixels) - tilt[1] * np.arange(lines)[:, None]
 
 
-def _masked_lines(height_nm, background, basis):
-    """(lines, pixels): every line's least-squares polynomial through its background pixels.
+def _facets(height_nm):
+    """Slopes (along, across) of about FACETS facets of four neighbouring pixels; a single line has none across."""
+    along, across = np.diff(height_nm, axis=1), np.diff(height_nm, axis=0)
+    if len(height_nm) == 1:
+        return along, np.zeros_like(along)
+    along, across = (along[1:] + along[:-1]) / 2, (across[:, 1:] + across[:, :-1]) / 2
+    step = max(1, int(np.sqrt(along.size / FACETS)))
+    return along[::step, ::step], across[::step, ::step]
 
-    A line with background on less than a quarter of its pixels gets only an offset, the median of what it has (or of
-    itself): a bow fitted to so little would run away.
-    """
-    weight = background.astype(float)
-    gram = np.einsum("lp,pi,pj->lij", weight, basis, basis, optimize=True)
-    moment = (height_nm * weight) @ basis
-    sparse = background.sum(axis=1) < max(background.shape[1] / 4, basis.shape[1] + 1)
-    gram[sparse] = np.eye(basis.shape[1])
-    fitted = np.linalg.solve(gram, moment[:, :, None])[:, :, 0] @ basis.T
-    for line in np.flatnonzero(sparse):
-        seen = height_nm[line, background[line]]
-        fitted[line] = np.median(seen if seen.size else height_nm[line])
-    return fitted
+
+def _line_offsets(height_nm, background):
+    """(lines, 1) mean of every line's background; lines with next to none take it from the lines around them."""
+    count = background.sum(axis=1)
+    seen = count >= min(background.shape[1] / 8, count.max())
+    sums = np.where(background, height_nm, 0).sum(axis=1)
+    places = np.arange(len(height_nm))
+    return np.interp(places, places[seen], sums[seen] / count[seen])[:, None]
+
+
+def _shared_bow(height_nm, background):
+    """(pixels,) least-squares tilt and bow of all the background at once."""
+    basis = line_basis(height_nm.shape[1])
+    count, sums = background.sum(axis=0), np.where(background, height_nm, 0).sum(axis=0)
+    gram = basis.T @ (count[:, None] * basis)
+    return basis @ np.linalg.lstsq(gram, basis.T @ sums, rcond=None)[0]
 
 
 METHODS = {"published": published, "median": median, "facet": facet}
