@@ -28,8 +28,9 @@ def read(path, channels, direction, timeout_seconds=60):
     """Read the heights of one scan of any format that Gwyddion knows into a HeightMap.
 
     channels, direction: as in nanoscope.read; the direction is taken from the end of a channel's title, and a title
-    that tells none counts for either. A .gwy file needs no converter. Raises Fault where the converter is not installed, knows no such format, takes longer than
-    timeout_seconds, or the file has no such channel or its values are no heights.
+    that tells none counts for either. A .gwy file needs no converter. Raises Fault where the converter is not
+    installed, knows no such format, takes longer than timeout_seconds, or the file has no such channel or its values
+    are no heights.
     """
     path = Path(path)
     with open(path, "rb") as file:
