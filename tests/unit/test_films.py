@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from micrograph import films
 
 PIXEL_NM = (2.0, 2.0)

@@ -5,6 +5,7 @@ import re
 import gwyddionpy
 import numpy as np
 import pytest
+
 from micrograph import nanoscope, nanoscope_writer
 from micrograph.faults import Fault
 from micrograph.nanoscope_writer import Channel, Frame

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from micrograph import job, nanoscope, simulate
 from micrograph.faults import Fault
 

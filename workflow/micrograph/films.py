@@ -241,7 +241,7 @@ def _particles(height, recipe, edges, pixel_nm, rng):
         long, aside = rng.uniform(1.0, 1.5), rng.uniform(0.7, 1.0)
         rows, columns, along, across = _turned(place, 1.5 * radius, rng.uniform(0, np.pi), height.shape, pixel_nm)
         away = (along / (long * radius)) ** 2 + (across / (aside * radius)) ** 2
-        cap = np.sqrt(np.maximum(1 - away, 0)) * np.float32(radius * rng.uniform(0.2, 0.7))
+        cap = np.sqrt(np.maximum(1 - away, 0)) * np.float32(radius * rng.uniform(0.1, 0.45))
         height[rows, columns] += cap.astype(np.float32)
         found[rows, columns] |= cap > 0
     return found

@@ -16,9 +16,8 @@ from micrograph.films import STEP_NM, Recipe, Steps
 # Substrate as the sheet says it -> plane of the sapphire.
 PLANES = {"c-Sapphire": "c", "A-Sapphire": "A", "M-Sapphire": "M"}
 
-
 # Decimal logarithm of the nuclei a square micrometre at 950 C.
-MIDDLE = 2.5
+MIDDLE = 2.3
 
 
 class Day(NamedTuple):
@@ -36,9 +35,9 @@ class Day(NamedTuple):
 def draw_day(rng):
     """One growth day."""
     return Day(
-        nucleation=rng.normal(0, 0.2),
+        nucleation=rng.normal(0, 0.16),
         rate=rng.lognormal(0, 0.2),
-        miscut_degrees=float(np.clip(rng.lognormal(np.log(0.16), 0.4), 0.07, 0.5)),
+        miscut_degrees=float(np.clip(rng.lognormal(np.log(0.2), 0.35), 0.08, 0.5)),
         direction=np.radians(90 + rng.normal(0, 14) + 180 * rng.integers(2)),
         lattice=rng.normal(0, 0.06) + np.pi / 2,
         dirt=rng.lognormal(0, 0.6),
@@ -47,30 +46,22 @@ def draw_day(rng):
 
 
 def log_density(celsius, day, rng):
-    """Decimal logarithm of the nuclei a square micrometre: falls by 0.72 from one class to the next hotter."""
+    """Decimal logarithm of the nuclei a square micrometre: on average hotter is less, by about 0.9 a class.
+
+    Two regimes, as real films fall into fine and coarse ones: the step between them lies at MIDDLE.
+    """
     heat = (celsius - 950) / 50
-    return float(np.clip(MIDDLE - 0.72 * heat + day.nucleation + rng.normal(0, 0.3), 0.9, 3.35))
+    apart = -0.62 * heat + day.nucleation + rng.normal(0, 0.26)
+    return float(np.clip(MIDDLE + apart + 0.4 * np.tanh(apart / 0.3), 0.9, 3.3))
 
 
 def draw_recipe(celsius, seconds, substrate, day, rng):
     """Recipe and Steps of one film grown at `celsius` for `seconds` on `substrate` (a row of PLANES)."""
-    plane = known(substrate, PLANES, "substrate")
+    steps = _draw_steps(STEP_NM[known(substrate, PLANES, "substrate")], day, rng)
     heat = (celsius - 950) / 50
     nuclei = log_density(celsius, day, rng)
     dense = (nuclei - MIDDLE) / 0.6
     cover = float(np.clip(1.65 * day.rate * (seconds / 500) ** 0.35 * rng.lognormal(0, 0.2), 0.25, 1.7))
-    miscut = day.miscut_degrees * rng.lognormal(0, 0.12)
-    bunch = int(rng.choice([1, 2, 3], p=[0.65, 0.28, 0.07]))
-    step_nm = STEP_NM[plane] * bunch
-    direction = day.direction + rng.normal(0, 0.08)
-    steps = Steps(
-        step_nm=step_nm,
-        terrace_nm=float(np.clip(step_nm / np.tan(np.radians(miscut)), 20, 170)),
-        angle=direction,
-        wander=rng.uniform(0.1, 0.35),
-        wander_nm=rng.uniform(40, 160),
-        scallop=rng.uniform(0, 0.9),
-    )
     recipe = Recipe(
         density=10**nuclei,
         even=rng.uniform(0.5, 1.0),
@@ -83,7 +74,7 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
         truncation=float(np.clip(rng.normal(1.45, 0.3), 1.0, 2.0)),
         fray=0.25 * _share(-2.0 - 0.6 * heat + rng.normal(0, 1.0)),
         relief=_share(-2.0 - 0.5 * heat + 1.2 * dense + rng.normal(0, 0.8)),
-        second=10 ** (0.55 * nuclei + rng.normal(0.4, 0.35)),
+        second=10 ** (0.8 * nuclei + rng.normal(0.05, 0.35)),
         second_cover=float(np.clip(0.35 * cover * rng.lognormal(0, 0.5), 0.05, 1.2)),
         rim_nm=float((rng.random() < 0.3) * rng.uniform(0.2, 1.0)),
         pyramid=int(rng.choice([0, 1, 3], p=[0.8, 0.12, 0.08])),
@@ -98,6 +89,22 @@ def draw_recipe(celsius, seconds, substrate, day, rng):
         grain_wide_nm=rng.uniform(6, 13),
     )
     return recipe, steps
+
+
+def _draw_steps(single_nm, day, rng):
+    """The crystal under one film: steps of single_nm, at times bunched to two or three, on the day's miscut."""
+    miscut = day.miscut_degrees * rng.lognormal(0, 0.12)
+    bunch = int(rng.choice([1, 2, 3], p=[0.5, 0.33, 0.17]))
+    step_nm = single_nm * bunch
+    direction = day.direction + rng.normal(0, 0.08)
+    return Steps(
+        step_nm=step_nm,
+        terrace_nm=float(np.clip(step_nm / np.tan(np.radians(miscut)), 20, 170)),
+        angle=direction,
+        wander=rng.uniform(0.1, 0.35),
+        wander_nm=rng.uniform(40, 160),
+        scallop=rng.uniform(0.2, 1.0),
+    )
 
 
 def _share(logit):

@@ -43,6 +43,99 @@ KINDS = {
 }
 
 
+# The header: what the instrument writes before the images, and for each of them ({blank}: it ends a line in a space).
+COMMON = r"""\*File list
+\Version: {version}
+\Date: {frame.date}
+\Start context: OL2BIG
+\Data length: {start}
+\User Rating: 0
+\Text: {blank}
+\History: {frame.note}
+\Navigator note: {blank}
+\Engage X Pos: -19783.4 um
+\Engage Y Pos: -42151.3 um
+\*Equipment list
+\Description: Dimension Icon
+\Extender: None
+\Torsion: No
+\Sensor: None
+\Scanner file: {frame.scanner}.scn
+\*Scanner list
+\Scanner type: Dim 4000
+\Head Type: SG
+\Serial Number: {frame.scanner}
+\Piezo size: G
+\File name: {frame.scanner}.scn
+\Max scan size: 93
+\Z min: -220
+\Z max: 110
+\@Sens. Zsens: V 23.46000 nm/V
+\*Ciao scan list
+\Parameter select: Main
+\Operating mode: Image
+\Scan Size: {frame.wide_nm:g} nm
+\X Offset: 0 nm
+\Y Offset: 0 nm
+\Rotate Ang.: {frame.rotation_degrees:g}
+\Samps/line: {pixels}
+\Lines: {frame.planned_lines}
+\Y disable: Enabled
+\Aspect Ratio: {aspect}
+\Bidirectional Scan: Disabled
+\Scan Rate: {frame.line_rate_hz:g}
+\Tip Velocity: {micrometres_a_second:g}
+\Units: Metric
+\Capture direction: Down
+\@MicroscopeList: S [SoftHarmoniXAutoPilot] "ScanAsyst"
+\@2:SPMFeedbackList: S [SPMFb] "Peak Force"
+\@Sens. DeflSens: V 77.00000 nm/V
+{sensitivities}
+\@Sens. Phase: V 1.000000 {blank}
+\@Sample period: V (0.1000000 us/LSB) 26.00000 us
+\@1:ZLimit: V [Sens. Zsens] (0.006713867 V/LSB) 330.0000 V
+\@2:SoftHarmoniXSetpoint: V [Sens. ForceDeflSens] (0.0003750000 V/LSB) 0.01987500 V
+\@2:TMSetPhase: V (0.005493164 º/LSB)       0 º
+"""
+
+IMAGE = r"""\*Ciao image list
+\Data offset: {offset}
+\Data length: {size}
+\Bytes/pixel: {header_bytes}
+\Start context: OL
+\Data type: AFM
+\Data Type Description: {blank}
+\Note: {blank}
+\Plane fit: 0 0 0 5
+\Frame direction: Down
+\Capture start line: 0
+\Color Table Index: 12
+\Relative frame time: {seconds:g}
+\Samps/line: {pixels}
+\Number of lines: {lines}
+\Aspect Ratio: {aspect}
+\Scan Size: {wide_um} {wide_um} ~m
+\Scan Line: Main
+\Line Direction: {channel.direction}
+\Highpass: 0
+\Lowpass: 0
+\Realtime Planefit: Line
+\Offline Planefit: None
+\Valid data start X: 0
+\Valid data start Y: 0
+\Valid data len X: {pixels}
+\Valid data len Y: {lines}
+\Tip x width correction factor: 1
+\Tip y width correction factor: 1
+\Tip x width correction factor sigma: 1
+\Tip y width correction factor sigma: 1
+\@2:Image Data: S [{kind.soft}] "{channel.name}"
+\@Z magnify: C [2:Z scale] 0.001421822 {blank}
+\@2:Z scale: V {shown} {volts:#.7g} V
+\@2:Z offset: V {shown}       0 V
+"""
+
+
 class Channel(NamedTuple):
     """One image channel: its name (a row of KINDS), its line direction, (lines, pixels) values in the kind's unit."""
 
@@ -118,110 +211,44 @@ def _digitised(path, channel, stored):
 
 
 def _common(frame, pixels, version, start):
-    """The sections before the images: file, equipment, scanner and scan."""
-    return [
-        "\\*File list",
-        f"\\Version: {version}",
-        f"\\Date: {frame.date}",
-        "\\Start context: OL2BIG",
-        f"\\Data length: {start}",
-        "\\User Rating: 0",
-        "\\Text: ",
-        f"\\History: {frame.note}",
-        "\\Navigator note: ",
-        "\\Engage X Pos: -19783.4 um",
-        "\\Engage Y Pos: -42151.3 um",
-        "\\*Equipment list",
-        "\\Description: Dimension Icon",
-        "\\Extender: None",
-        "\\Torsion: No",
-        "\\Sensor: None",
-        f"\\Scanner file: {frame.scanner}.scn",
-        "\\*Scanner list",
-        "\\Scanner type: Dim 4000",
-        "\\Head Type: SG",
-        f"\\Serial Number: {frame.scanner}",
-        "\\Piezo size: G",
-        f"\\File name: {frame.scanner}.scn",
-        "\\Max scan size: 93",
-        "\\Z min: -220",
-        "\\Z max: 110",
-        "\\@Sens. Zsens: V 23.46000 nm/V",
-        "\\*Ciao scan list",
-        "\\Parameter select: Main",
-        "\\Operating mode: Image",
-        f"\\Scan Size: {frame.wide_nm:g} nm",
-        "\\X Offset: 0 nm",
-        "\\Y Offset: 0 nm",
-        f"\\Rotate Ang.: {frame.rotation_degrees:g}",
-        f"\\Samps/line: {pixels}",
-        f"\\Lines: {frame.planned_lines}",
-        "\\Y disable: Enabled",
-        f"\\Aspect Ratio: {_aspect(frame.wide_nm, frame.tall_nm)}",
-        "\\Bidirectional Scan: Disabled",
-        f"\\Scan Rate: {frame.line_rate_hz:g}",
-        f"\\Tip Velocity: {2e-3 * frame.wide_nm * frame.line_rate_hz:g}",
-        "\\Units: Metric",
-        "\\Capture direction: Down",
-        '\\@MicroscopeList: S [SoftHarmoniXAutoPilot] "ScanAsyst"',
-        '\\@2:SPMFeedbackList: S [SPMFb] "Peak Force"',
-        "\\@Sens. DeflSens: V 77.00000 nm/V",
-        *(f"\\@Sens. {kind.sensitivity}: V {kind.per_volt:#.7g} {kind.unit}/V" for kind in KINDS.values()),
-        "\\@Sens. Phase: V 1.000000 ",
-        "\\@Sample period: V (0.1000000 us/LSB) 26.00000 us",
-        "\\@1:ZLimit: V [Sens. Zsens] (0.006713867 V/LSB) 330.0000 V",
-        "\\@2:SoftHarmoniXSetpoint: V [Sens. ForceDeflSens] (0.0003750000 V/LSB) 0.01987500 V",
-        "\\@2:TMSetPhase: V (0.005493164 º/LSB)       0 º",
-    ]
+    """The lines before the images: file, equipment, scanner and scan."""
+    text = COMMON.format(
+        frame=frame,
+        blank="",
+        pixels=pixels,
+        version=version,
+        start=start,
+        aspect=_aspect(frame.wide_nm, frame.tall_nm),
+        micrometres_a_second=2e-3 * frame.wide_nm * frame.line_rate_hz,
+        sensitivities="\n".join(
+            f"\\@Sens. {kind.sensitivity}: V {kind.per_volt:#.7g} {kind.unit}/V" for kind in KINDS.values()
+        ),
+    )
+    return text.splitlines()
 
 
 def _image_section(channel, frame, volts, stored, offset, size):
-    """The header section of one channel."""
+    """The header lines of one channel."""
     kind = KINDS[channel.name]
     header_bytes = kind.header_bytes_new if stored == 4 else 2
     lines, pixels = channel.values.shape
-    tall_nm = frame.tall_nm * lines / frame.planned_lines
-    wide_um = f"{frame.wide_nm / 1000:g}"
     least = FULL_RANGE_VOLTS / 256**header_bytes
-    digits = 14 if header_bytes == 4 else 10
-    shown = f"[Sens. {kind.sensitivity}] ({least:.{digits}f} V/LSB)"
-    return [
-        "\\*Ciao image list",
-        f"\\Data offset: {offset}",
-        f"\\Data length: {size}",
-        f"\\Bytes/pixel: {header_bytes}",
-        "\\Start context: OL",
-        "\\Data type: AFM",
-        "\\Data Type Description: ",
-        "\\Note: ",
-        "\\Plane fit: 0 0 0 5",
-        "\\Frame direction: Down",
-        "\\Capture start line: 0",
-        "\\Color Table Index: 12",
-        f"\\Relative frame time: {frame.planned_lines / frame.line_rate_hz:g}",
-        f"\\Samps/line: {pixels}",
-        f"\\Number of lines: {lines}",
-        f"\\Aspect Ratio: {_aspect(frame.wide_nm, tall_nm)}",
-        f"\\Scan Size: {wide_um} {wide_um} ~m",
-        "\\Scan Line: Main",
-        f"\\Line Direction: {channel.direction}",
-        "\\Highpass: 0",
-        "\\Lowpass: 0",
-        "\\Realtime Planefit: Line",
-        "\\Offline Planefit: None",
-        "\\Valid data start X: 0",
-        "\\Valid data start Y: 0",
-        f"\\Valid data len X: {pixels}",
-        f"\\Valid data len Y: {lines}",
-        "\\Tip x width correction factor: 1",
-        "\\Tip y width correction factor: 1",
-        "\\Tip x width correction factor sigma: 1",
-        "\\Tip y width correction factor sigma: 1",
-        f'\\@2:Image Data: S [{kind.soft}] "{channel.name}"',
-        "\\@Z magnify: C [2:Z scale] 0.001421822 ",
-        f"\\@2:Z scale: V {shown} {volts:#.7g} V",
-        f"\\@2:Z offset: V {shown}       0 V",
-    ]
+    text = IMAGE.format(
+        channel=channel,
+        kind=kind,
+        header_bytes=header_bytes,
+        offset=offset,
+        size=size,
+        lines=lines,
+        blank="",
+        pixels=pixels,
+        volts=volts,
+        seconds=frame.planned_lines / frame.line_rate_hz,
+        aspect=_aspect(frame.wide_nm, frame.tall_nm * lines / frame.planned_lines),
+        wide_um=f"{frame.wide_nm / 1000:g}",
+        shown=f"[Sens. {kind.sensitivity}] ({least:.{14 if header_bytes == 4 else 10}f} V/LSB)",
+    )
+    return text.splitlines()
 
 
 def _aspect(wide_nm, tall_nm):
