@@ -1,11 +1,10 @@
-"""What all tests share: the project's folder, and the real scans that lie beside it on some machines."""
+"""What all tests share: the real scans that lie beside the project on some machines."""
 
 import os
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[1]
+from project import PROJECT
 
 
 @pytest.fixture

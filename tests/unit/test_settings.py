@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import PROJECT
+from project import PROJECT
 from micrograph import settings
 from micrograph.faults import Fault
 

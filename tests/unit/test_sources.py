@@ -1,6 +1,6 @@
 """Which modules a script runs."""
 
-from conftest import PROJECT
+from project import PROJECT
 
 from micrograph import sources
 

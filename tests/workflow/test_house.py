@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import PROJECT
+from project import PROJECT
 
 SCRIPTS = sorted((PROJECT / "workflow" / "scripts").glob("*.py"))
 MODULES = sorted((PROJECT / "workflow" / "micrograph").glob("*.py"))
@@ -18,7 +18,7 @@ def rule_bodies():
             yield pytest.param(name, body, id=name)
 
 
-@pytest.mark.parametrize(("name", "body"), rule_bodies())
+@pytest.mark.parametrize(("name", "body"), list(rule_bodies()))
 def test_rule_script_and_log_carry_one_name_and_the_rule_has_a_sentence(name, body):
     assert f'"../scripts/{name}.py"' in body
     assert f'"logs/{name}' in body
@@ -55,15 +55,18 @@ def test_the_package_has_never_heard_of_snakemake_and_never_unpickles(path):
 def test_a_module_holds_one_idea_and_says_it(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno <= 50, f"{node.name} is long"
-            assert node.name.startswith("_") or ast.get_docstring(node), f"{node.name} has no docstring"
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree)
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.FunctionDef) or node.end_lineno - node.lineno <= 50, f"{node.name} is long"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
 def test_nothing_names_a_path_of_one_machine_or_a_registry():
     # The forbidden words are put together here, so that this file does not hold them itself.
-    words = ["/" + "work/", "/" + "tmp/", "." + "library", "pypi" + ".org", "python" + "hosted", "npm" + "js"]
+    words = ["/" + "work/", "/" + "tmp/", "/." + "library", "pypi" + ".org", "python" + "hosted", "npm" + "js"]
     for path in [
         p for p in PROJECT.rglob("*") if p.suffix in {".py", ".smk", ".yaml", ".md", ".in", ".lock", ".rst", ".j2"}
     ]:

@@ -74,6 +74,6 @@ rule gather_micrographs:
     params:
         classes=config["classes"],
         on_bad_scan=config["scans"]["on_bad_scan"],
-        data=config["scans"]["source"],
+        data="simulated" if SIMULATED else "real",
     script:
         "../scripts/gather_micrographs.py"

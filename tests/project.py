@@ -1,0 +1,51 @@
+"""The project's folder, and the real workflow run in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[1]
+SMOKE = PROJECT / "tests" / "smoke" / "config.yaml"
+
+
+class Study:
+    """A folder in which the workflow is run, with its own config.yaml."""
+
+    def __init__(self, folder, settings):
+        """Write the settings (a dict, or text) as the folder's config.yaml."""
+        self.folder = folder
+        text = settings if isinstance(settings, str) else yaml.safe_dump(settings)
+        (folder / "config.yaml").write_text(text, encoding="utf-8")
+
+    def run(self, *arguments, cores=2, succeeds=True):
+        """Everything that snakemake prints; fails the test where its success is not as expected."""
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            str(cores),
+            "--directory",
+            str(self.folder),
+            *arguments,
+        ]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "MKL_"))}
+        done = subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=900,
+        )
+        assert (done.returncode == 0) == succeeds, done.stdout
+        return done.stdout
+
+    def results(self):
+        """Relative path -> bytes of every result."""
+        root = self.folder / "results"
+        return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}

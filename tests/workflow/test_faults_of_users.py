@@ -1,0 +1,38 @@
+"""What a user gets to read for a wrong config or sheet: sentences, at once, and no traceback."""
+
+import pytest
+
+from project import Study
+
+
+def planned(folder, settings):
+    printed = Study(folder, settings).run("-n", succeeds=False)
+    assert "Traceback" not in printed
+    return printed
+
+
+def test_a_typo_in_the_config_is_named_with_the_nearest_key(tmp_path, smoke_settings):
+    splits = {"protocols": ["strict"], "fold": 3}
+    printed = planned(tmp_path, {**smoke_settings, "splits": splits})
+    assert "the key splits.fold is not known; did you mean splits.folds?" in printed
+
+
+def test_a_sheet_with_many_faults_is_answered_once(tmp_path, smoke_settings):
+    (tmp_path / "samples.tsv").write_text("sample\tgrowth_celsius\tscan\nx\thot\tmissing.spm\n", encoding="utf-8")
+    scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}
+    printed = planned(tmp_path, {**smoke_settings, "scans": scans})
+    for part in ("line 2: growth_celsius 'hot'", "scan 'missing.spm' is not there", "tells no growth day"):
+        assert part in printed
+
+
+def test_a_missing_sheet_is_named(tmp_path, smoke_settings):
+    scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}
+    assert "there is no such sample sheet" in planned(tmp_path, {**smoke_settings, "scans": scans})
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet_lite9", "resnet"])
+def test_an_unknown_network_is_answered_with_the_known_ones(tmp_path, smoke_settings, backbone):
+    networks = {**smoke_settings["networks"], "backbone": backbone}
+    study = Study(tmp_path, {**smoke_settings, "networks": networks})
+    printed = study.run(f"resources/weights/{backbone}-imagenet.safetensors", succeeds=False)
+    assert "efficientnet_lite0" in printed and "resnet18" in printed

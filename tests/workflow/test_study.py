@@ -1,0 +1,142 @@
+"""The real workflow, whole, at smoke size."""
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from micrograph import files
+from project import Study
+
+
+def test_every_table_figure_and_the_report_are_made(smoke):
+    made = smoke.results()
+    wanted = {f"tables/table2.{suffix}" for suffix in ("tsv", "md", "html")} | {"report/index.html"}
+    for name in ("fig1", "fig2", "fig8", "fig9", "confusion_table2"):
+        wanted |= {f"figures/{name}.{suffix}" for suffix in ("pdf", "svg", "png")}
+    assert wanted <= set(made)
+    assert all(len(made[name]) > 500 for name in wanted)
+    assert "24 of 24 scans read, 0 rejected" in smoke.printed
+
+
+def test_simulated_data_is_called_simulated_wherever_results_are_shown(smoke):
+    made = smoke.results()
+    for name in ("tables/table2.md", "tables/table2.html", "tables/table2.tsv", "report/index.html"):
+        assert b"simulated" in made[name].lower(), name
+    for name in ("fig1", "fig2", "fig8", "fig9", "confusion_table2"):
+        assert b"simulated films" in made[f"figures/{name}.svg"], name
+    assert set(files.read_table(smoke.folder / "results/micrographs/samples.tsv")["data"]) == {"simulated"}
+
+
+def test_no_half_written_file_is_left(smoke):
+    assert not [path for path in smoke.folder.rglob("*") if path.name.startswith(".partial-")]
+
+
+def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of_its_batch(smoke):
+    predictions = files.read_table(smoke.folder / "results/predictions/strict/imagenet/aug3/pool_cev85/nominal/SVC.tsv")
+    tested = predictions[predictions["part"] == "test"]
+    assert sorted(tested["sample"]) == sorted(set(predictions["sample"]))
+    for _, fold in predictions.groupby("fold"):
+        sides = fold.groupby("batch")["part"].nunique()
+        assert (sides == 1).all()
+
+
+def test_a_second_run_has_nothing_to_do_and_says_so(smoke):
+    assert "Nothing to be done" in smoke.run()
+
+
+def test_one_thread_gives_the_same_bytes_as_two(smoke, tmp_path, smoke_settings):
+    again = Study(tmp_path, smoke_settings)
+    again.run(cores=1)
+    ours, theirs = again.results(), smoke.results()
+    assert set(ours) == set(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+@pytest.mark.parametrize("target", ["table2", "fig2", "fig8", "results/tables/table2.tsv", "results/figures/fig2.pdf"])
+def test_a_table_or_figure_is_made_by_name_or_by_path(copy_of_smoke, target):
+    name = target.rsplit("/", 1)[-1].split(".")[0]
+    (made,) = (
+        (copy_of_smoke.folder / "results").glob(f"*/{name}.pdf")
+        if "fig" in name
+        else [copy_of_smoke.folder / "results/tables/table2.tsv"]
+    )
+    before = made.read_bytes()
+    made.unlink()
+    printed = copy_of_smoke.run(target)
+    assert made.read_bytes() == before
+    assert "1 of 1 steps (100%) done" in printed
+
+
+def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_smoke, smoke_settings):
+    changed = {**smoke_settings, "scores": {"bootstrap": 300}}
+    printed = Study(copy_of_smoke.folder, changed).run("-n")
+    assert "table2" in printed and "report" in printed
+    for rule in ("simulate_scans", "extract_features", "fit_models", "fig8"):
+        assert rule not in printed
+
+
+def test_the_models_read_back_predict_what_the_table_says(smoke):
+    from micrograph import fitting
+
+    place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
+    models = fitting.read_models(smoke.folder / f"results/models/{place}.skops")
+    predictions = files.read_table(smoke.folder / f"results/predictions/{place}.tsv")
+    names, scores = files.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
+    rows = {name: row for row, name in enumerate(names)}
+    for fold, model in models.items():
+        told = predictions[predictions["fold"] == int(fold)]
+        answers = model.predict(scores[int(fold)][[rows[name] for name in told["sample"]]])
+        assert list(answers) == list(told["predicted_celsius"])
+
+
+def test_snakemakes_own_report_holds_tables_and_figures_with_their_captions(smoke):
+    smoke.run("--report", str(smoke.folder / "report.zip"))
+    assert (smoke.folder / "report.zip").stat().st_size > 100_000
+
+
+def broken_scans(folder, real_scan):
+    """Files that are no height map, each with a part of the sentence that must come of it."""
+    whole = real_scan.read_bytes()
+    return {
+        "truncated.spm": (whole[: len(whole) // 2], "cut off"),
+        "page.spm": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "HTML"),
+        "empty.spm": (b"", "empty"),
+        "noise.bin": (bytes(range(256)) * 40, "noise.bin"),
+    }
+
+
+def test_bad_scans_are_listed_with_their_sentences_and_the_rest_goes_on(smoke, smoke_settings, tmp_path, shared_scans):
+    (tmp_path / "scans").mkdir()
+    good = sorted((smoke.folder / "resources/scans").rglob("*.spm"))[:6]
+    rows = []
+    for index, path in enumerate(good):
+        (tmp_path / "scans" / path.name).write_bytes(path.read_bytes())
+        rows.append(
+            {"sample": f"good{index}", "growth_celsius": [900, 950, 1000][index % 3], "scan": f"scans/{path.name}"}
+        )
+    bad = broken_scans(tmp_path, good[0])
+    bad["force.001"] = ((shared_scans / "force_scifireaders.001").read_bytes(), "force")
+    for index, (name, (content, _)) in enumerate(bad.items()):
+        (tmp_path / "scans" / name).write_bytes(content)
+        rows.append({"sample": f"bad{index}", "growth_celsius": 950, "scan": f"scans/{name}"})
+    micrograph = next((smoke.folder / "results/micrographs").rglob("*.png"))
+    Image.open(micrograph).save(tmp_path / "scans" / "finished.tif")
+    rows.append({"sample": "picture", "growth_celsius": 950, "scan": "scans/finished.tif", "width_nm": 1000})
+    sheet = pd.DataFrame(rows).assign(batch="day")
+    files.write_table(tmp_path / "samples.tsv", sheet)
+    settings = {**smoke_settings, "scans": {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}}
+    study = Study(tmp_path, settings)
+    printed = study.run("results/micrographs/samples.tsv")
+
+    assert "7 of 12 scans read, 5 rejected" in printed
+    samples = files.read_table(tmp_path / "results/micrographs/samples.tsv")
+    assert sorted(samples["sample"]) == ["good0", "good1", "good2", "good3", "good4", "good5", "picture"]
+    assert set(samples["data"]) == {"real"}
+    rejected = files.read_table(tmp_path / "results/micrographs/rejected.tsv").set_index("scan")["reason"]
+    for name, (_, part) in bad.items():
+        assert part in rejected[f"scans/{name}"], rejected[f"scans/{name}"]
+        assert name in rejected[f"scans/{name}"]
+
+    settings["scans"]["on_bad_scan"] = "stop"
+    printed = Study(tmp_path, settings).run("results/micrographs/samples.tsv", succeeds=False)
+    assert "force.001" in printed and "on_bad_scan" in printed
