@@ -170,7 +170,7 @@ def _layer(recipe, edges, shape, pixel_nm, rng):
     nuclei = nucleate(recipe, edges, shape, pixel_nm, rng)
     reach = float(np.median(nuclei.reach_nm)) if len(nuclei.x_nm) else 0.0
     frayed = None
-    if recipe.fray > 0 and reach > 0:
+    if recipe.fray * reach > 0.25 * max(pixel_nm):  # less would not be seen
         longest = max(1.2 * reach / max(pixel_nm), 3.0)
         frayed = np.float32(recipe.fray * reach) * fields.rough(shape, longest, rng, octaves=5, fall=0.75)
     return *domains.grow(nuclei, shape, pixel_nm, frayed, rng), nuclei

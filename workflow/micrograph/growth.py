@@ -17,7 +17,7 @@ from micrograph.films import STEP_NM, Recipe, Steps
 PLANES = {"c-Sapphire": "c", "A-Sapphire": "A", "M-Sapphire": "M"}
 
 # Decimal logarithm of the nuclei a square micrometre at 950 C.
-MIDDLE = 2.3
+MIDDLE = 2.2
 
 
 class Day(NamedTuple):
@@ -52,7 +52,7 @@ def log_density(celsius, day, rng):
     """
     heat = (celsius - 950) / 50
     apart = -0.62 * heat + day.nucleation + rng.normal(0, 0.26)
-    return float(np.clip(MIDDLE + apart + 0.4 * np.tanh(apart / 0.3), 0.9, 3.3))
+    return float(np.clip(MIDDLE + apart + 0.35 * np.tanh(apart / 0.3), 0.85, 3.25))
 
 
 def draw_recipe(celsius, seconds, substrate, day, rng):
