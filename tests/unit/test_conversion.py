@@ -47,7 +47,10 @@ def sheet(tmp_path):
 
 
 def convert(sheet, tmp_path, **settings):
-    return conversion.convert_shard(sheet, *(tmp_path / name for name in FOLDERS), Settings(**settings))
+    heights, micrographs = (tmp_path / name for name in FOLDERS)
+    levelled, unread = conversion.level_shard(sheet, heights, Settings(**settings))
+    drawn, undrawn = conversion.draw_shard(levelled, micrographs, Settings(**settings))
+    return drawn, pd.concat([unread, undrawn], ignore_index=True).sort_values("sample", ignore_index=True)
 
 
 def test_a_shard_goes_on_without_its_bad_scans(sheet, tmp_path):
@@ -108,13 +111,15 @@ def test_the_same_shard_gives_the_same_bytes(sheet, tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
 
-def test_stopping_at_bad_scans_tells_all_their_sentences(sheet, tmp_path):
+def test_stopping_at_bad_scans_tells_all_their_sentences_and_keeps_what_was_converted(sheet, tmp_path):
+    drawn, rejected = convert(sheet, tmp_path)
     with pytest.raises(Fault) as caught:
-        convert(sheet, tmp_path, on_bad_scan="stop")
-    for words in ("4 of 7 scans read, 3 rejected", "Q: ", "R: ", "S: ", "Set scans.on_bad_scan to skip"):
+        conversion.gather(sheet, [drawn], [rejected], data="real", on_bad_scan="stop")
+    for words in ("4 of 7 scans read, 3 rejected", "Q: ", "R: ", "S: ", "set scans.on_bad_scan to skip"):
         assert words in str(caught.value)
-    with pytest.raises(Fault, match="scans.on_bad_scan is 'weep'; choose one of: skip, stop"):
-        convert(sheet, tmp_path, on_bad_scan="weep")
+    assert len(list((tmp_path / FOLDERS[1]).rglob("*.png"))) == 4
+    with pytest.raises(Fault, match="scans.on_bad_scan 'weep' is not known; choose one of: skip, stop"):
+        conversion.gather(sheet, [drawn], [rejected], data="real", on_bad_scan="weep")
 
 
 def test_an_unforeseen_failure_of_one_scan_is_listed_with_its_kind(sheet, tmp_path):

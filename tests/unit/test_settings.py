@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project import PROJECT
 from micrograph import settings
 from micrograph.faults import Fault
+from project import PROJECT
 
 SCHEMA = yaml.safe_load((PROJECT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 EMBEDDED = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))

@@ -1,8 +1,7 @@
 """Which modules a script runs."""
 
-from project import PROJECT
-
 from micrograph import sources
+from project import PROJECT
 
 
 def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_path, monkeypatch):

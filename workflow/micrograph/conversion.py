@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from micrograph import heights, images
-from micrograph.faults import Fault
+from micrograph.faults import Fault, known
 from micrograph.formats import Picture, read, read_picture
 from micrograph.heightmap import HeightMap, read_gwy, write_gwy
 from micrograph.job import progress
@@ -25,15 +25,12 @@ SAMPLES = (
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "data"),
 )
-ON_BAD_SCAN = ("skip", "stop")
+STOPS = {"skip": False, "stop": True}  # what scans.on_bad_scan means
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How scans are read, levelled and drawn; nanoscope.read, heights.level and images.micrograph say what each means.
-
-    on_bad_scan: "skip" lists a bad scan and goes on, "stop" raises after the shard.
-    """
+    """How scans are read, levelled and drawn; formats.read, heights.level, images.micrograph say what each means."""
 
     channels: tuple = CHANNELS
     direction: str = "any"
@@ -42,7 +39,6 @@ class Settings:
     pixels: int = images.PIXELS
     clip_percentiles: tuple = images.CLIP_PERCENTILES
     gwyddion_timeout_seconds: float = 60.0
-    on_bad_scan: str = "skip"
 
 
 def level_shard(rows, heights_folder, settings=Settings()):  # noqa: B008 (frozen)
@@ -53,7 +49,7 @@ def level_shard(rows, heights_folder, settings=Settings()):  # noqa: B008 (froze
     """
 
     one = partial(_level, folder=Path(heights_folder), settings=settings)
-    return _each(rows, one, "scans levelled", LEVELLED, settings.on_bad_scan)
+    return _each(rows, one, "scans levelled", LEVELLED)
 
 
 def draw_shard(levelled, micrographs_folder, settings=Settings()):  # noqa: B008 (frozen)
@@ -63,27 +59,24 @@ def draw_shard(levelled, micrographs_folder, settings=Settings()):  # noqa: B008
     """
 
     one = partial(_draw, folder=Path(micrographs_folder), settings=settings)
-    return _each(levelled, one, "micrographs drawn", DRAWN, settings.on_bad_scan)
+    return _each(levelled, one, "micrographs drawn", DRAWN)
 
 
-def convert_shard(rows, heights_folder, micrographs_folder, settings=Settings()):  # noqa: B008 (frozen)
-    """level_shard and draw_shard in one: (drawn, rejected) tables."""
-    levelled, unread = level_shard(rows, heights_folder, settings)
-    drawn, undrawn = draw_shard(levelled, micrographs_folder, settings)
-    return drawn, _joined([unread, undrawn], REJECTED)
-
-
-def gather(sheet, accepted, rejected, data):
+def gather(sheet, accepted, rejected, data, on_bad_scan="skip"):
     """Join the shards: (table of all samples, table of all rejections, summary text).
 
     sheet: the sample sheet; accepted, rejected: the shards' tables (DRAWN, REJECTED); data: "simulated" or "real".
-    Raises Fault where fewer than two samples are left, ValueError where a sample of the sheet is in no shard.
+    on_bad_scan: "skip" goes on without the rejected, "stop" raises Fault that names them all; what was converted is
+    kept either way. Raises Fault where fewer than two samples are left, ValueError where a sample of the sheet is in no
+    shard.
     """
     drawn, rejected = _joined(accepted, DRAWN), _joined(rejected, REJECTED)
     seen = sorted([*drawn["sample"], *rejected["sample"]])
     if seen != sorted(sheet["sample"]):
         raise ValueError(f"the shards hold {len(seen)} samples and the sheet {len(sheet)}; they are not of one run")
     text = summary(len(sheet), rejected)
+    if known(on_bad_scan, STOPS, "scans.on_bad_scan") and len(rejected):
+        raise Fault(f"{text}\nMend these scans, or set scans.on_bad_scan to skip to go on without them.")
     if len(drawn) < 2:
         raise Fault(f"fewer than two samples are left to study: {text}")
     samples = drawn.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
@@ -98,10 +91,8 @@ def summary(count, rejected):
     return (":\n" if len(lines) > 1 else ".\n").join([lines[0], "\n".join(lines[1:])]).rstrip("\n")
 
 
-def _each(rows, one, what, columns, on_bad_scan):
+def _each(rows, one, what, columns):
     """The rows that `one` makes of the rows, and the rows that it failed on, whatever the failure was."""
-    if on_bad_scan not in ON_BAD_SCAN:
-        raise Fault(f"scans.on_bad_scan is '{on_bad_scan}'; choose one of: {', '.join(ON_BAD_SCAN)}.")
     good, bad = [], []
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)
     for row in progress(records, what):
@@ -110,10 +101,7 @@ def _each(rows, one, what, columns, on_bad_scan):
         except Exception as error:  # one bad scan must not take the others with it
             reason = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
             bad.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
-    rejected = pd.DataFrame(bad, columns=REJECTED)
-    if bad and on_bad_scan == "stop":
-        raise Fault(f"{summary(len(records), rejected)}\nSet scans.on_bad_scan to skip to go on without them.")
-    return pd.DataFrame(good, columns=columns), rejected
+    return pd.DataFrame(good, columns=columns), pd.DataFrame(bad, columns=REJECTED)
 
 
 def _level(row, folder, settings):
@@ -125,13 +113,13 @@ def _level(row, folder, settings):
         settings.gwyddion_timeout_seconds,
         _number(row.get("width_nm")),
     )
-    known = {"sample": row["sample"], "scan": row["scan"], "source_sha256": found.source_sha256}
+    told = {"sample": row["sample"], "scan": row["scan"], "source_sha256": found.source_sha256}
     if isinstance(found, Picture):
         lines, pixels = found.array.shape[:2]
         width_nm = found.width_nm or float("nan")
         size = {"width_nm": width_nm, "tall_nm": width_nm * lines / pixels}
         shape = {"lines": lines, "pixels": pixels, "lines_planned": lines}
-        return known | shape | size | {"height": "", "channel": PICTURE, "direction": ""}
+        return told | shape | size | {"height": "", "channel": PICTURE, "direction": ""}
     try:
         level_nm = heights.level(found.height_nm, settings.levelling, overwrite=True)
     except Fault as fault:
@@ -140,7 +128,7 @@ def _level(row, folder, settings):
     fields = {name: value for name, value in vars(found).items() if name != "height_nm"}
     write_gwy(path, HeightMap(level_nm, **fields), {"levelling": settings.levelling})
     shape = {"lines": found.lines, "pixels": found.pixels}
-    return {name: value for name, value in (fields | known | shape).items() if name in LEVELLED} | {"height": str(path)}
+    return {name: value for name, value in (fields | told | shape).items() if name in LEVELLED} | {"height": str(path)}
 
 
 def _draw(row, folder, settings):

@@ -14,6 +14,8 @@ rule extract_features:
         features=expand("results/features/{{pretraining}}/{block}.npz", block=BLOCKS),
     log:
         "logs/extract_features/{pretraining}.log",
+    benchmark:
+        "logs/extract_features/{pretraining}.tsv"
     conda:
         "../../envs/vision.yaml"
     threads: 2
@@ -38,6 +40,8 @@ rule project_features:
         components="results/components/{protocol}/{pretraining}/{block}_cev{cev}.npz",
     log:
         "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.log",
+    benchmark:
+        "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.tsv"
     conda:
         "../../envs/learn.yaml"
     params:

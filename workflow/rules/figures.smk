@@ -25,6 +25,8 @@ rule fig1:
         ),
     log:
         "logs/fig1.log",
+    benchmark:
+        "logs/fig1.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
@@ -53,6 +55,8 @@ rule fig2:
         ),
     log:
         "logs/fig2.log",
+    benchmark:
+        "logs/fig2.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
@@ -79,6 +83,8 @@ rule fig8:
         ),
     log:
         "logs/fig8.log",
+    benchmark:
+        "logs/fig8.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
@@ -107,6 +113,8 @@ rule fig9:
         ),
     log:
         "logs/fig9.log",
+    benchmark:
+        "logs/fig9.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
@@ -133,6 +141,8 @@ rule confusion_table2:
         ),
     log:
         "logs/confusion_table2.log",
+    benchmark:
+        "logs/confusion_table2.tsv"
     conda:
         "../../envs/learn.yaml"
     params:

@@ -16,6 +16,8 @@ rule fit_models:
         predictions="results/predictions/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv",
     log:
         "logs/fit_models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.log",
+    benchmark:
+        "logs/fit_models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"
     conda:
         "../../envs/learn.yaml"
     params:

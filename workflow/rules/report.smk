@@ -27,6 +27,8 @@ rule report:
         page="results/report/index.html",
     log:
         "logs/report.log",
+    benchmark:
+        "logs/report.tsv"
     conda:
         "../../envs/learn.yaml"
     params:

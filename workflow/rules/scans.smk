@@ -16,6 +16,8 @@ rule level_scans:
         rejected="results/heights/{shard}_rejected.tsv",
     log:
         "logs/level_scans/{shard}.log",
+    benchmark:
+        "logs/level_scans/{shard}.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
@@ -43,6 +45,8 @@ rule draw_micrographs:
         rejected="results/micrographs/{shard}_rejected.tsv",
     log:
         "logs/draw_micrographs/{shard}.log",
+    benchmark:
+        "logs/draw_micrographs/{shard}.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
@@ -69,6 +73,8 @@ rule gather_micrographs:
         summary="results/micrographs/summary.txt",
     log:
         "logs/gather_micrographs.log",
+    benchmark:
+        "logs/gather_micrographs.tsv"
     conda:
         "../../envs/afm.yaml"
     params:

@@ -13,6 +13,8 @@ if SIMULATED:
             sheet=config["scans"]["sheet"],
         log:
             "logs/plan_samples.log",
+        benchmark:
+            "logs/plan_samples.tsv"
         conda:
             "../../envs/afm.yaml"
         params:
@@ -35,6 +37,8 @@ if SIMULATED:
             truth=directory("resources/truth/{shard}"),
         log:
             "logs/simulate_scans/{shard}.log",
+        benchmark:
+            "logs/simulate_scans/{shard}.tsv"
         conda:
             "../../envs/afm.yaml"
         params:

@@ -12,6 +12,8 @@ rule deal_folds:
         splits="results/splits/{protocol}.tsv",
     log:
         "logs/deal_folds/{protocol}.log",
+    benchmark:
+        "logs/deal_folds/{protocol}.tsv"
     conda:
         "../../envs/learn.yaml"
     params:

@@ -21,6 +21,8 @@ rule table2:
         ),
     log:
         "logs/table2.log",
+    benchmark:
+        "logs/table2.tsv"
     conda:
         "../../envs/learn.yaml"
     params:

@@ -8,4 +8,5 @@ with job.logged(snakemake.log[0]):
         snakemake.wildcards.pretraining,
         snakemake.output.weights,
         base_url=snakemake.params.mirror,
+        user_file=snakemake.params.own,
     )
