@@ -22,7 +22,7 @@ from micrograph import backbones, features, weights
 DEVIATIONS = {"resnet18": 2e-6, "efficientnet_lite0": 1e-5}
 
 
-def run(pairs, pictures=262, threads=2):
+def run(pairs=3, pictures=262, threads=2):
     """Rows of {step, published_seconds, ours_seconds, ratio, pairs, device}: medians over `pairs` alternating runs."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
