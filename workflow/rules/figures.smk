@@ -90,7 +90,7 @@ rule fig8:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"{config['figures']['components']} features, components fitted on fold 0 ({shown('table2')['protocol'][0]})",
+        title=f"{config['figures']['components']} features, {said('table2')['protocol']} fold 0",
     script:
         "../scripts/fig8.py"
 
@@ -120,7 +120,7 @@ rule fig9:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"{config['figures']['components']} features, components fitted on fold 0 ({shown('table2')['protocol'][0]})",
+        title=f"{config['figures']['components']} features, {said('table2')['protocol']} fold 0",
     script:
         "../scripts/fig9.py"
 
@@ -148,6 +148,6 @@ rule confusion_table2:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"Table 2's models, protocol {shown('table2')['protocol'][0]}",
+        title=f"Table 2's models, protocol {said('table2')['protocol']}",
     script:
         "../scripts/confusion_table2.py"
