@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import torch
 
-from micrograph import backbones
+from micrograph import backbones, libraries
 from micrograph.faults import Fault, known
 from micrograph.folding import fold, lay_out
 
@@ -20,11 +20,11 @@ class Enough(Exception):
     """Ends a forward pass at the last block: what would follow it, the classifier, is not wanted."""
 
 
-def describe(backbone, size=backbones.SIZE):
+def describe(backbone, size=libraries.SIZE):
     """The blocks of a backbone in flow order: a list of (block, module, (channels, rows, cols), width)."""
     blocks = backbones.row(backbone).blocks
     shapes = {block: shape for block, (_, shape) in blocks.items()}
-    if size != backbones.SIZE:
+    if size != libraries.SIZE:
         network = backbones.build(backbone).eval()
         with torch.inference_mode():
             maps = run(network, modules_of(backbone), torch.zeros(1, 3, size, size))

@@ -8,8 +8,8 @@ refused with a sentence.
 
 from functools import lru_cache
 
-from micrograph.backbones import BLOCK_ROWS, BUILDERS, IMAGENET_MEAN, IMAGENET_STD, SIZE, Backbone, Weights
 from micrograph.faults import Fault, known
+from micrograph.libraries import BLOCK_ROWS, BUILDERS, IMAGENET_MEAN, IMAGENET_STD, SIZE, Backbone, Weights
 
 
 @lru_cache(maxsize=32)

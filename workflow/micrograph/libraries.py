@@ -1,0 +1,61 @@
+"""The two libraries that networks come from: what a network is to us, and how each library builds one.
+
+torch, torchvision and timm are imported where they are needed: reading this costs nothing.
+"""
+
+from dataclasses import dataclass, field
+
+from micrograph.faults import Fault
+
+SIZE = 224
+BLOCK_ROWS = {"block2": 28, "block3": 14, "block4": 7}
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the weights of one pretraining come from, and how its pictures were normalised (red, green, blue).
+
+    source: a URL, or "PACKAGE/FILE" of an installed Python package. sha256: the whole file's; empty where nobody has
+    published it, then the first download is pinned. prefix: its first digits, where the file name carries them.
+    in_order: the file's tensors are taken in their order, shape by shape, because its names are another library's.
+    """
+
+    source: str
+    mean: tuple
+    std: tuple
+    sha256: str = ""
+    prefix: str = ""
+    in_order: bool = False
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network: its library's name for it, its blocks {block: (module, (channels, rows, cols))}, its weights."""
+
+    library: str
+    network: str
+    blocks: dict
+    classifier: str
+    weights: dict = field(default_factory=dict)
+
+
+def build_torchvision(network, classes):
+    """A torchvision classifier with random weights; Fault for an unknown name."""
+    from torchvision import models
+
+    if network not in models.list_models(module=models):
+        raise Fault(f"torchvision has no classifier '{network}'; its models page lists those it has.")
+    return models.get_model(network, weights=None, num_classes=classes)
+
+
+def build_timm(network, classes):
+    """A timm classifier with random weights; Fault for an unknown name."""
+    import timm
+
+    if not timm.is_model(network):
+        raise Fault(f"timm has no network '{network}'; timm.list_models() lists those it has.")
+    return timm.create_model(network, pretrained=False, num_classes=classes)
+
+
+BUILDERS = {"torchvision": build_torchvision, "timm": build_timm}
