@@ -202,9 +202,10 @@ def _components(figure, run):
         axes.plot([], [], color=tones.get(cev, SOFT), lw=4, solid_capstyle="round", label=f"{cev} %")
     axes.plot([], [], "o", ms=4, mfc=PAPER, mec=SOFT, label="all features")
     axes.set_xscale("log")
-    axes.set_xticks([10, 100, 1000, 10000], ["10", "100", "1000", "10\u2009000"])
+    axes.set_xticks([1, 10, 100, 1000, 10000], ["1", "10", "100", "1000", "10\u2009000"])
     axes.minorticks_off()
-    axes.set(xlim=(2.5, 2.5e5), ylim=(len(run.blocks) - 0.5, -0.8), xlabel="Numbers a sample")
+    least = min([low for low, _ in run.components.values()], default=20)
+    axes.set(xlim=(min(2.5, least / 8), 2.5e5), ylim=(len(run.blocks) - 0.5, -0.8), xlabel="Numbers a sample")
     axes.set_yticks(range(len(run.blocks)), [block for block, *_ in run.blocks])
     axes.legend(
         loc="lower left",
