@@ -1,0 +1,69 @@
+"""What is written appears whole or not at all, and the same content gives the same bytes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograph import files
+from micrograph.components import fit_folds
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(RuntimeError), files.whole(path) as partial:
+        partial.write_text("half", encoding="utf-8")
+        raise RuntimeError("killed")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.tsv"]
+
+
+def test_a_whole_folder_takes_the_place_of_the_old_one(tmp_path):
+    (tmp_path / "made" / "old").mkdir(parents=True)
+    with files.whole(tmp_path / "made") as partial:
+        partial.mkdir()
+        (partial / "new").write_text("x", encoding="utf-8")
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["new"]
+
+
+def test_a_table_comes_back_as_it_was_and_names_stay_names(tmp_path):
+    frame = pd.DataFrame({"sample": ["007", "NA"], "growth_celsius": [900, 950], "pixel_nm": [4.5, np.nan]})
+    files.write_table(tmp_path / "t.tsv", frame)
+    back = files.read_table(tmp_path / "t.tsv")
+    assert back["sample"].tolist() == ["007", "NA"]
+    assert back["growth_celsius"].tolist() == [900, 950]
+    assert back["pixel_nm"][0] == 4.5 and np.isnan(back["pixel_nm"][1])
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
+def test_numbers_keep_nine_digits(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("t") / "t.tsv"
+    files.write_table(path, pd.DataFrame({"value": values}))
+    np.testing.assert_allclose(files.read_table(path)["value"], values, rtol=1e-8)
+
+
+def test_the_same_arrays_give_the_same_bytes_at_another_time(tmp_path, monkeypatch):
+    arrays = {"values": np.arange(6.0).reshape(2, 3), "samples": np.array(["a", "b"])}
+    files.write_arrays(tmp_path / "one.npz", **arrays)
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    monkeypatch.setattr("time.localtime", lambda *_: __import__("time").gmtime(2e9))
+    files.write_arrays(tmp_path / "two.npz", **arrays)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+def test_arrays_that_would_need_unpickling_are_refused(tmp_path):
+    np.savez(tmp_path / "evil.npz", values=np.array([{"code": 1}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        files.read_arrays(tmp_path / "evil.npz")
+
+
+def test_components_come_back_fold_by_fold_in_order(tmp_path):
+    values = np.random.default_rng(0).normal(size=(14, 5))
+    fits = fit_folds(values, [np.arange(fold, 14) for fold in range(11)], [0.9])[0.9]
+    files.write_components(tmp_path / "c.npz", [f"s{row}" for row in range(14)], fits)
+    names, scores = files.read_scores(tmp_path / "c.npz")
+    assert names.tolist()[:2] == ["s0", "s1"] and len(scores) == 11
+    for fold, table in enumerate(scores):
+        np.testing.assert_array_equal(table, fits[fold].scores)

@@ -1,0 +1,77 @@
+"""The log, the randomness and the progress of one job."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograph import job
+from project import PROJECT
+
+
+def run(tmp_path, body):
+    """A job of its own process: (exit status, what the terminal shows, what the log holds)."""
+    script = tmp_path / "script.py"
+    lines = ["from micrograph import job", "from micrograph.faults import Fault", "import os, sys, warnings"]
+    script.write_text(
+        "\n".join([*lines, f"with job.logged({str(tmp_path / 'logs/a.log')!r}):", *body]), encoding="utf-8"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow")}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr, (tmp_path / "logs/a.log").read_text(encoding="utf-8")
+
+
+def test_everything_that_a_job_prints_is_in_its_log_compiled_code_included(tmp_path):
+    body = [
+        "    print('said')",
+        "    os.write(2, b'from C\\n')",
+        "    warnings.warn('careful')",
+        "    os.system('echo shell')",
+    ]
+    status, terminal, log = run(tmp_path, body)
+    assert (status, terminal) == (0, "")
+    for words in ("said", "from C", "careful", "shell"):
+        assert words in log
+
+
+def test_a_fault_ends_the_job_with_its_sentence_alone(tmp_path):
+    status, terminal, log = run(tmp_path, ["raise Fault('scan.spm: is empty; export it anew.')"])
+    assert status == 1
+    assert terminal.strip() == "scan.spm: is empty; export it anew."
+    assert "Traceback" not in log and "scan.spm: is empty" in log
+
+
+def test_an_error_of_ours_ends_the_job_with_its_traceback_in_the_log(tmp_path):
+    status, terminal, log = run(tmp_path, ["1 / 0"])
+    assert status == 1
+    assert "ZeroDivisionError" in terminal and "Traceback" not in terminal
+    assert "Traceback" in log
+
+
+def test_what_comes_after_the_block_is_printed_again(tmp_path, capfd):
+    with job.logged(tmp_path / "a.log"):
+        print("inside")
+    print("outside")
+    assert capfd.readouterr().out == "outside\n"
+
+
+def test_one_name_is_one_stream_and_other_names_or_seeds_are_others():
+    first = job.rng(7, "fit_models", "SVC", 0).random(4)
+    assert np.array_equal(first, job.rng(7, "fit_models", "SVC", 0).random(4))
+    for other in ((8, "fit_models", "SVC", 0), (7, "fit_models", "SVC", 1), (7, "fit_models", "RNN", 0)):
+        assert not np.array_equal(first, job.rng(*other).random(4))
+
+
+@given(st.integers(min_value=0, max_value=2**40), st.text(max_size=9))
+def test_any_seed_and_name_serve(seed, name):
+    assert 0 <= job.rng(seed, name).random() < 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_progress_passes_everything_on_and_says_the_end(count, capsys):
+    assert list(job.progress(range(count), "scans")) == list(range(count))
+    assert capsys.readouterr().out.endswith(f"scans: {count} of {count}\n" if count else "")
