@@ -31,9 +31,14 @@ echo "Making the environment in $folder with $("$python" --version) (about 3 min
 "$folder/bin/python" -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
     --requirement "$lock" >"$folder/install.log" 2>&1 &
 installing=$!
+wait=2
+ending='\r'
+[ -t 1 ] || { wait=20; ending='\n'; }
 while kill -0 "$installing" 2>/dev/null; do
-    sleep 5
-    printf '  %s of %s packages at hand\r' "$(grep -c '^Collecting' "$folder/install.log")" "$(grep -c '==' "$lock")"
+    sleep "$wait"
+    now=$(sed -n 's/^Collecting \([^ =]*\).*/\1/p; s/^Installing collected.*/installing all/p' "$folder/install.log" | tail -n 1)
+    printf "  %3s of about %s packages: %-30s$ending" \
+        "$(grep -c '^Collecting' "$folder/install.log")" "$(grep -c '==' "$lock")" "$now"
 done
 if ! wait "$installing"; then
     printf '\nmake: the environment could not be made; the last lines of pip:\n' >&2

@@ -17,21 +17,15 @@ def run(tmp_path, body):
     """A job of its own process: (exit status, what the terminal shows, what the log holds)."""
     script = tmp_path / "script.py"
     lines = ["from micrograph import job", "from micrograph.faults import Fault", "import os, sys, warnings"]
-    script.write_text(
-        "\n".join([*lines, f"with job.logged({str(tmp_path / 'logs/a.log')!r}):", *body]), encoding="utf-8"
-    )
+    lines += [f"with job.logged({str(tmp_path / 'logs/a.log')!r}):", *(f"    {line}" for line in body)]
+    script.write_text("\n".join(lines), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow")}
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr, (tmp_path / "logs/a.log").read_text(encoding="utf-8")
 
 
 def test_everything_that_a_job_prints_is_in_its_log_compiled_code_included(tmp_path):
-    body = [
-        "    print('said')",
-        "    os.write(2, b'from C\\n')",
-        "    warnings.warn('careful')",
-        "    os.system('echo shell')",
-    ]
+    body = ["print('said')", "os.write(2, b'from C\\n')", "warnings.warn('careful')", "os.system('echo shell')"]
     status, terminal, log = run(tmp_path, body)
     assert (status, terminal) == (0, "")
     for words in ("said", "from C", "careful", "shell"):
