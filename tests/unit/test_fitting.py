@@ -9,10 +9,10 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from test_splits import films
 
 from micrograph import files, fitting, grids, scores, splits
 from micrograph.faults import Fault
+from tables_of_films import films
 
 CLASSES = [900, 950, 1000]
 FOLDS = 4

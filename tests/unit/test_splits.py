@@ -8,20 +8,9 @@ from hypothesis import strategies as st
 
 from micrograph import splits
 from micrograph.faults import Fault
+from tables_of_films import films
 
 CLASSES = [900, 950, 1000]
-
-
-def films(counts, days, seed=0):
-    """A table of samples: so many at each temperature, every temperature on as many of the days as it can."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for celsius, count in zip(CLASSES, counts, strict=True):
-        batches = [rng.permutation(days) for _ in range(-(-count // days))]
-        rows += [(celsius, f"MCV1-{day:06d}") for day in np.concatenate(batches)[:count]]
-    frame = pd.DataFrame(rows, columns=["growth_celsius", "batch"])
-    frame.insert(0, "sample", [f"{batch}-{place:03d}" for place, batch in enumerate(frame["batch"])])
-    return frame
 
 
 def dealt(frame, protocol, folds, seed=1):
