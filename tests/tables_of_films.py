@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+CLASSES = [900, 950, 1000]
+
 
 def films(counts, days, seed=0):
     """A table of samples: so many at each temperature, every temperature on as many of the days as it can."""
