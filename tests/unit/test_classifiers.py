@@ -5,7 +5,7 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.neighbors import RadiusNeighborsClassifier
 
-from micrograph import classifiers, estimators, grids
+from micrograph import classifiers, components, estimators, grids
 from micrograph.faults import Fault
 
 CLASSES = [900, 950, 1000]
@@ -94,13 +94,12 @@ def test_strict_answers_do_not_depend_on_the_unit_of_the_features_but_published_
 
 
 def test_published_krc_is_linear_and_strict_krc_is_not():
-    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    ring = np.column_stack([np.cos(angle), np.sin(angle)])
-    features = np.concatenate([ring * 0.2, ring * 2])
-    labels = np.repeat([900, 950], 60)
+    angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+    features = np.column_stack([np.cos(angle), np.sin(angle)])
+    labels = np.where(np.sin(2 * angle + 0.01) > 0, 900, 950)  # opposite quarters belong together
     strict = built("KRC", kernel="rbf", alpha=0.1, gamma=1.0).fit(features, labels)
     published = built("KRC", "nominal", "published", alpha=0.1).fit(features, labels)
-    assert (strict.predict(features) == labels).all()
+    assert (strict.predict(features) == labels).mean() > 0.95
     assert (published.predict(features) == labels).mean() < 0.75
 
 
@@ -125,9 +124,10 @@ def test_a_query_without_neighbours_is_900_or_nothing_as_published_and_its_neare
     assert published.predict(far).tolist() == [900]
     nothing = built("RNN", "regression", "published", radius=3).fit(features, labels.astype(float))
     assert np.isnan(nothing.predict(far)).all()
-    strict = built("RNN", "nominal", "strict", quantile=0.1).fit(features, labels)
+    strict = estimators.RadiusClassifier(quantile=0.1).fit(features, labels)
+    assert strict.radius_ < 29
     assert strict.predict(far).tolist() == [1000]
-    mean = built("RNN", "regression", "strict", quantile=0.1).fit(features, labels.astype(float))
+    mean = estimators.RadiusRegressor(quantile=0.1).fit(features, labels.astype(float))
     assert mean.predict(far) == pytest.approx([1000])
 
 
@@ -152,14 +152,31 @@ def test_the_radius_ignores_copies_made_by_oversampling():
     )
 
 
-def test_one_scale_keeps_the_shape_of_the_cloud():
-    features, _ = blobs(spread=7)
-    scaled = estimators.OneScale().fit(features).transform(features)
-    assert np.allclose(scaled.mean(axis=0), 0)
-    assert (scaled**2).sum(axis=1).mean() == pytest.approx(1)
-    ratio = scaled.std(axis=0) / features.std(axis=0)
-    assert np.allclose(ratio, ratio[0])
-    assert np.isfinite(estimators.OneScale().fit(np.ones((4, 2))).transform(np.ones((1, 2)))).all()
+def test_rows_become_directions_from_the_training_mean():
+    rows = estimators.UnitRows().fit([[0.0, 0.0], [4.0, 2.0]])  # mean (2, 1)
+    assert rows.transform([[5.0, 5.0], [2.0, 0.0], [2.0, 1.0]]).tolist() == [[0.6, 0.8], [0.0, -1.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("model", ["RNN", "KNN"])
+def test_strict_neighbours_are_not_misled_by_components_on_which_held_out_films_are_shorter(model):
+    """20,000 features that carry noise, 12 of them the class: held-out rows shrink when projected on fitted ones.
+
+    The films at 900 C vary less, so they lie nearest the mean, and shrunken rows of every class lie nearest to them.
+    """
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.repeat(CLASSES, 20), 2)
+    values = rng.normal(size=(120, 20000)) * np.where(labels == 900, 0.5, 1.0)[:, None]
+    for place, celsius in enumerate(CLASSES):
+        values[:, 4 * place : 4 * place + 4] += 15.0 * (labels == celsius)[:, None]
+    train, held = np.arange(60), np.arange(60, 120)
+    scores = components.fit(values, train, 0.99).scores
+    lengths = np.linalg.norm(scores, axis=1)
+    assert np.median(lengths[held]) < 0.7 * np.median(lengths[train])
+    best = max(
+        (built(model, **point).fit(scores[train], labels[train]).predict(scores[held]) == labels[held]).mean()
+        for point in grids.points(model, "nominal", "strict", "small")
+    )
+    assert best > 0.9
 
 
 def test_published_gaussian_regression_keeps_its_kernel_and_strict_fits_it():

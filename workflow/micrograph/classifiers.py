@@ -2,7 +2,7 @@
 
 `published` keeps the paper's choices (scikit-learn classes and defaults as in version 1.2.2), flaws included; `strict`
 does them right. What differs:
-- Features: published raw; strict divided by one scale fitted on the training rows (estimators.OneScale), for every
+- Features: published raw; strict as directions from the training mean (estimators.UnitRows says why), for every
   model. Regressors learn a standardised target under strict, degrees Celsius under published.
 - KRC: published is RidgeClassifier, which is linear whatever its name; strict is kernel ridge classification.
 - RNN: published has an absolute radius in raw features and sends a query without neighbours to the first class, as a
@@ -187,13 +187,13 @@ def _strict(pair, role, settings, classes, seed):
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from micrograph.estimators import OneScale
+    from micrograph.estimators import UnitRows
 
     maker = getattr(pair, f"strict_{role}") or getattr(pair, role)
     estimator = maker(classes, seed).set_params(**settings)
     if role == "regressor":
         estimator = TransformedTargetRegressor(estimator, transformer=StandardScaler())
-    return Pipeline([("scale", OneScale()), ("model", estimator)])
+    return Pipeline([("direction", UnitRows()), ("model", estimator)])
 
 
 def to_class(values, classes):

@@ -8,23 +8,26 @@ from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 
 
-class OneScale(TransformerMixin, BaseEstimator):
-    """Subtract the training mean and divide all features by one number: the training rows' root mean square norm.
+class UnitRows(TransformerMixin, BaseEstimator):
+    """Subtract the training mean and bring every row to length 1: what is compared is the direction from the mean.
 
-    A typical row then lies at distance 1 from the mean, so radii and kernel widths mean the same for every feature
-    set. Principal component scores share one unit; dividing each by its own deviation would give the weakest the voice
-    of the strongest, and with as many components as samples put all training rows equally far apart: on our simulated
-    films it lost a mean of 3 (SVC, KRC) and 21 (RNN) points of test accuracy over Table 2's eight feature sets.
+    With far fewer films than features, components fitted on the training rows follow the noise of these rows too, and
+    rows that were held out come out shorter: on our simulated films their median length is 0.2 (block2) to 0.9 (pool)
+    of a training row's. Unmended, they crowd round the mean, every radius or neighbour found among training rows is
+    wrong for them, and whichever class lies nearest the mean takes them all. A length cannot be compared across that
+    gap; a direction can, whatever the unit of the features. Over four of Table 2's feature sets balanced accuracy on
+    validation films was so 5 (SVC), 0 (KRC) and 20 (RNN) points above that of one scale for all rows.
+    A row that equals the mean stays zero.
     """
 
     def fit(self, X, y=None):
-        X = np.asarray(X, dtype=float)
-        self.mean_ = X.mean(axis=0)
-        self.scale_ = float(np.sqrt(((X - self.mean_) ** 2).sum(axis=1).mean())) or 1.0
+        self.mean_ = np.asarray(X, dtype=float).mean(axis=0)
         return self
 
     def transform(self, X):
-        return (np.asarray(X, dtype=float) - self.mean_) / self.scale_
+        apart = np.asarray(X, dtype=float) - self.mean_
+        length = np.linalg.norm(apart, axis=1, keepdims=True)
+        return apart / np.where(length > 0, length, 1.0)
 
 
 class KernelRidgeClassifier(ClassifierMixin, BaseEstimator):

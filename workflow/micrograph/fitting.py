@@ -22,9 +22,9 @@ SEEDS = 2**31
 GAUSSIAN = "sklearn.gaussian_process"
 TRUSTED = (
     "micrograph.estimators.KernelRidgeClassifier",
-    "micrograph.estimators.OneScale",
     "micrograph.estimators.RadiusClassifier",
     "micrograph.estimators.RadiusRegressor",
+    "micrograph.estimators.UnitRows",
     f"{GAUSSIAN}._gpc._BinaryGaussianProcessClassifierLaplace",
     *(f"{GAUSSIAN}.kernels.{kernel}" for kernel in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")),
     "sklearn.tree._tree.Tree",
