@@ -55,8 +55,8 @@ def table(paths):
 def test_rows_run_strict_first_and_keep_the_order_of_the_fits(table):
     rows = list(zip(table["protocol"], table["features"], table["model"], strict=True))
     once = [("block2_cev85", "SVC"), ("block2_cev85", "RNN"), ("pool_cev99", "SVC"), ("pool_cev99", "RNN")]
-    once.append(("none", "majority"))
-    assert rows == [(protocol, *row) for protocol in ("strict", "published") for row in once]
+    expected = [("strict", *row) for row in [*once, ("any", "chosen"), ("none", "majority")]]
+    assert rows == expected + [("published", *row) for row in [*once, ("none", "majority")]]
 
 
 def test_the_scores_of_a_row_are_hand_worked(table):
@@ -81,6 +81,38 @@ def test_the_baseline_is_the_share_of_the_training_majority(table):
     base = table[table["model"] == "majority"]
     assert base["pooled_pct"].tolist() == [75, 75]
     assert base["balanced_pct"].tolist() == [50, 50]
+
+
+def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
+    """Fold 0: SVC is better in validation and worse in the test; fold 1: equal in validation, the first is taken."""
+    better, worse = predictions((1, 4)), predictions((4, 2))
+    worse.loc[(worse["fold"] == 0) & (worse["part"] == "validation"), "predicted_celsius"] = 1000
+    found = tables.chosen([tables.Fit({}, better), tables.Fit({}, worse)], CLASSES)
+    right = (found["truth_celsius"] == found["predicted_celsius"])[found["part"] == "test"]
+    assert right.groupby(found["fold"]).sum().tolist() == [1, 4]
+    assert len(found) == len(better)
+    swapped = tables.chosen([tables.Fit({}, worse), tables.Fit({}, better)], CLASSES)
+    right = (swapped["truth_celsius"] == swapped["predicted_celsius"])[swapped["part"] == "test"]
+    assert right.groupby(swapped["fold"]).sum().tolist() == [1, 2]
+
+
+def test_choosing_among_models_that_guess_gains_nothing():
+    """200 films, 40 guessers: the best row of the table is above chance, what the folds choose is not."""
+    rng = np.random.default_rng(0)
+    fold, place = np.divmod(np.arange(200), 20)
+    fits = []
+    for _ in range(40):
+        rows = []
+        guess = rng.choice([900, 1000], 200)
+        for part, shift in (("test", 0), ("validation", 1)):
+            frame = pd.DataFrame({"fold": (fold - shift) % 10, "part": part, "sample": np.arange(200)})
+            rows.append(frame.assign(truth_celsius=np.where(place % 2, 900, 1000), predicted_celsius=guess))
+        fits.append(tables.Fit({}, pd.concat(rows)))
+    accuracy = [tables.scores.score(fit.predictions.query("part == 'test'"), "accuracy", [900, 1000]) for fit in fits]
+    found = tables.chosen(fits, [900, 1000]).query("part == 'test'")
+    assert sorted(found["sample"]) == list(range(200))
+    assert max(accuracy) > 0.56
+    assert abs(tables.scores.score(found, "accuracy", [900, 1000]) - 0.5) < 0.06
 
 
 def test_the_table_survives_the_disk(table, tmp_path):
