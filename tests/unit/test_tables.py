@@ -10,6 +10,7 @@ from micrograph import files, panels, tables
 from micrograph.faults import Fault
 
 CLASSES = [900, 950, 1000]
+MADE = {"backbone": "efficientnet_lite0", "grid": "small"}
 PUBLISHED = pd.DataFrame(
     [
         ("table2", "block2_cev85", "imagenet", "aug3", "nominal", "SVC", "val", "accuracy_pct", 66, 6),
@@ -48,7 +49,7 @@ def paths(tmp_path):
 def table(paths):
     fits = tables.gather(paths)
     return tables.table2(
-        fits, PUBLISHED, classes=CLASSES, data="simulated films", resamples=100, rng=np.random.default_rng(0)
+        fits, PUBLISHED, classes=CLASSES, data="simulated films", **MADE, resamples=100, rng=np.random.default_rng(0)
     )
 
 
@@ -124,8 +125,16 @@ def test_the_table_survives_the_disk(table, tmp_path):
 
 def test_one_protocol_alone_makes_a_table(paths):
     fits = tables.gather([path for path in paths if "strict" in path.parts])
-    alone = tables.table2(fits, PUBLISHED, classes=CLASSES, data="films", resamples=50, rng=np.random.default_rng(0))
+    alone = tables.table2(
+        fits, PUBLISHED, classes=CLASSES, data="films", **MADE, resamples=50, rng=np.random.default_rng(0)
+    )
     assert set(alone["protocol"]) == {"strict"}
+    published = tables.table2(
+        tables.gather([path for path in paths if "published" in path.parts]), PUBLISHED, classes=CLASSES, data="films",
+        **MADE, resamples=50, rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert "row chosen in each fold" in tables.caption2(alone)
+    assert "row chosen in each fold" not in tables.caption2(published)
     assert "Protocol strict" in tables.markdown(alone, tables.caption2(alone))
 
 
@@ -171,13 +180,15 @@ def test_the_overview_has_the_papers_layout(table):
     head = next(place for place, line in enumerate(lines) if line.startswith("| Accuracy"))
     assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % |"
     assert lines[head + 2] == "| strict: test | SVC | 75 ± 35 | 75 ± 35 |"
-    assert lines[head + 6].startswith("| paper: validation | SVC | 66 ± 6 | – |")
+    assert lines[head + 6].startswith("| paper, real films: validation | SVC | 66 ± 6 | – |")
 
 
 def test_the_caption_says_what_the_films_are_and_how_many_were_tested(table):
     caption = tables.caption2(table)
     assert "simulated films" in caption
     assert "each of 8 films" in caption
+    assert "efficientnet_lite0 pre-trained on imagenet" in caption and "small grids" in caption
+    assert "262 real films, ResNet18" in caption
     assert "How to read it" in caption
     assert "What would surprise" in caption
 
@@ -201,7 +212,7 @@ def test_two_policies_do_not_mix_in_one_table_2(paths, tmp_path):
     files.write_table(other, predictions((1, 1)))
     with pytest.raises(Fault, match="policy: aug3, aug4"):
         tables.table2(
-            tables.gather([*paths, other]), PUBLISHED, classes=CLASSES, data="films", resamples=50,
+            tables.gather([*paths, other]), PUBLISHED, classes=CLASSES, data="films", **MADE, resamples=50,
             rng=np.random.default_rng(0),
         )  # fmt: skip
 

@@ -30,5 +30,7 @@ rule table2:
         classes=config["classes"],
         resamples=config["scores"]["bootstrap"],
         data=DATA,
+        backbone=config["networks"]["backbone"],
+        grid=config["models"]["grid"],
     script:
         "../scripts/table2.py"

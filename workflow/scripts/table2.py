@@ -9,6 +9,8 @@ with job.logged(snakemake.log[0]):
         files.read_table(snakemake.input.published),
         classes=params.classes,
         data=params.data,
+        backbone=params.backbone,
+        grid=params.grid,
         resamples=params.resamples,
         rng=job.rng(params.seed, "table2"),
     )
