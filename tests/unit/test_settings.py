@@ -50,6 +50,34 @@ def test_several_faults_come_together():
     assert len(faults_of(change).splitlines()) == 3
 
 
+def test_classes_that_do_not_rise_are_refused_for_thresholds_and_figures_count_on_it():
+    message = faults_of(lambda study: study.update(classes=[1000, 950, 900]))
+    assert message == "config.yaml: classes are 1000, 950, 900; write them rising: 900, 950, 1000."
+
+
+def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_are_simulated():
+    def change(study):
+        study["classes"] = [900, 950]
+
+    assert "simulate.shares are of 900, 950, 1000, classes are 900, 950" in faults_of(change)
+    study = copy.deepcopy(EMBEDDED)
+    change(study)
+    study["scans"]["source"] = "folder"
+    settings.check(study, SCHEMA)
+
+
+def test_a_share_of_no_temperature_is_refused():
+    message = faults_of(lambda study: study["simulate"].update(shares={"hot": 0.5, 950: 0.5}))
+    assert message.startswith("config.yaml: simulate.shares") and "'hot'" in message
+
+
+@pytest.mark.parametrize("word", ["pretraining", "policies", "schemes"])
+def test_what_table_2_shows_one_of_is_refused_twice_before_anything_is_fitted(word):
+    two = {"pretraining": ["imagenet", "micronet"], "policies": ["aug3", "aug4"], "schemes": ["nominal", "regression"]}
+    message = faults_of(lambda study: study["experiments"]["table2"].update({word: two[word]}))
+    assert message == f"config.yaml: experiments.table2.{word} lists 2; table 2 shows 1: keep one."
+
+
 def keys_of(schema, path=()):
     yield path
     for name, inner in schema.get("properties", {}).items():

@@ -14,9 +14,19 @@ def check(settings, schema, file="config.yaml"):
     nearest legal one.
     """
     errors = sorted(Draft202012Validator(schema).iter_errors(_named(settings)), key=lambda error: error.json_path)
-    sentences = [sentence for error in errors for sentence in _sentences(error)]
+    sentences = [sentence for error in errors for sentence in _sentences(error)] or list(_between(settings))
     if sentences:
         raise Fault("\n".join(f"{file}: {sentence}" for sentence in sentences))
+
+
+def _between(settings):
+    """Sentences on keys that are legal alone and wrong together, or in their order: what a schema cannot say."""
+    classes = settings["classes"]
+    if classes != sorted(classes):
+        yield f"classes are {_listed(classes)}; write them rising: {_listed(sorted(classes))}."
+    shares = sorted(int(celsius) for celsius in settings["simulate"]["shares"])
+    if settings["scans"]["source"] == "simulated" and shares != sorted(classes):
+        yield f"simulate.shares are of {_listed(shares)}, classes are {_listed(classes)}; give every class its share."
 
 
 def _named(value):
@@ -37,6 +47,9 @@ def _sentences(error):
             f"the key {_join(place, key)} is missing; config.yaml of the project explains it."
             for key in _missing(error)
         ]
+    if error.validator == "maxItems" and place.startswith("experiments"):
+        table = place.split(".")[1].replace("table", "table ")
+        return [f"{place} lists {len(error.instance)}; {table} shows {error.validator_value}: keep one."]
     if error.validator in ("enum", "const"):
         legal = error.schema.get("enum", [error.schema.get("const")])
         return [f"{place} is {error.instance!r}; choose {_nearest(error.instance, legal)}one of: {_listed(legal)}."]
