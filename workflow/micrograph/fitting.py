@@ -190,7 +190,7 @@ def _marks(estimator, features, classes):
     """(n, classes) scores: probabilities where the model has them, otherwise its decision values.
 
     NaN for a class unseen in training, and throughout for a regressor and for the one-against-one Gaussian process,
-    which have neither.
+    which have neither. SVC's largest value need not be its answer: that counts votes between pairs of classes.
     """
     ways = [name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)]
     last = getattr(estimator, "steps", [("model", estimator)])[-1][1]
