@@ -1,5 +1,7 @@
 """The sample sheet."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,10 +83,23 @@ def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "no tab-separated text"),
+        (b"", "has no rows"),
         (b"sample\tgrowth_celsius\tscan\n", "has no rows"),
         (b"sample,growth_celsius,scan\na,950,a.spm\n", "parted by commas"),
+        (b"sample;growth_celsius;scan\na;950;a.spm\n", "parted by semicolons"),
+        (b"sample   growth_celsius   scan\na   950   a.spm\n", "parted by spaces"),
         (b"\xff\xfe\x00s\x00a", "save the sheet as TSV in UTF-8"),
+        ("sample\tbatch\na\tM\xe4rz\n".encode("latin-1"), "this is no UTF-8 text"),
+        (b"sample\tgrowth_celsius\tscan\nx\t95\x000\ta.spm\n", "this is no UTF-8 text"),
+        (
+            b'sample\tgrowth_celsius\tscan\nx\t950\ta.spm\ny\t"950\tb.spm\n',
+            "line 3: a cell begins with a quotation mark",
+        ),
+        (b"sample\tgrowth_celsius\tscan\tscan\nx\t950\ta.spm\tb.spm\n", "column 'scan' stands 2 times; keep one"),
+        (
+            b"sample\tgrowth_celsius\tscan\nx\t950\ta.spm\tnote\n",
+            "line 2: 'note' stands in column 4, which has no name",
+        ),
         (b"sample\tgrowth_celsius\nx\t950\n", "column 'scan' is missing"),
     ],
 )
@@ -92,6 +107,72 @@ def test_a_file_that_is_no_sheet_gets_its_sentence(folder, content, sentence):
     (folder / "samples.tsv").write_bytes(content)
     with pytest.raises(Fault, match=sentence):
         sheets.read(folder / "samples.tsv", CLASSES)
+
+
+SPREADSHEETS = {
+    "a mark of UTF-8": ("", "\n", "", "\ufeff"),
+    "Windows line ends": ("", "\r\n", "", ""),
+    "quoted cells": ('"', "\n", "", ""),
+    "tabs behind every line": ("", "\n", "\t\t", ""),
+    "tabs behind the rows": ("", "\n", "row\t", ""),
+}
+
+
+@pytest.mark.parametrize("kind", SPREADSHEETS)
+def test_what_spreadsheets_add_changes_nothing(folder, kind):
+    quote, end, tail, mark = SPREADSHEETS[kind]
+    rows = ["sample|growth_celsius|scan|batch", "x|950|a.spm|day 1", "y|1000|b.spm|day 2"]
+    plain = sheets.read(write(folder, *rows), CLASSES)
+    lines = ["\t".join(f"{quote}{cell}{quote}" for cell in row.split("|")) for row in rows]
+    tails = ["" if tail.startswith("row") else tail, *[tail.removeprefix("row")] * 2]
+    text = mark + "".join(line + tail + end for line, tail in zip(lines, tails, strict=True))
+    (folder / "samples.tsv").write_bytes(text.encode())
+    assert sheets.read(folder / "samples.tsv", CLASSES).equals(plain)
+
+
+def fault_of(folder, *lines):
+    with pytest.raises(Fault) as fault:
+        sheets.read(write(folder, *lines), CLASSES)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("scan", "sentence"),
+    [
+        ("folder", "scan 'folder' is a folder and no file"),
+        ("loop", "scan 'loop' cannot be read (Too many levels of symbolic links)"),
+        ("nowhere", "scan 'nowhere' is not there"),
+        ("pipe", "scan 'pipe' is a device and no file"),
+        ("n" * 300, "cannot be read (File name too long)"),
+        ("a{0}.spm", "has one of the characters { } < > in its path"),
+        ("<results>/a.spm", "has one of the characters { } < > in its path"),
+    ],
+)
+def test_a_path_that_leads_to_no_file_is_told_from_a_missing_one(folder, scan, sentence):
+    (folder / "folder").mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "nowhere").symlink_to("none")
+    os.mkfifo(folder / "pipe")
+    assert sentence in fault_of(folder, "sample|growth_celsius|scan|batch", f"x|950|{scan}|d")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_scan_that_may_not_be_read_is_named_before_the_run(folder):
+    (folder / "a.spm").chmod(0)
+    assert "scan 'a.spm' may not be read by you" in fault_of(
+        folder, "sample|growth_celsius|scan|batch", "x|950|a.spm|d"
+    )
+
+
+def test_two_spellings_of_one_scan_or_of_one_file_name_are_found(folder):
+    message = fault_of(folder, "sample|growth_celsius|scan|batch", "film|950|./a.spm|d", "Film|950|x/../a.spm|d")
+    assert "lines 2, 3: scan './a.spm', 'x/../a.spm' are one file; each may stand once" in message
+    assert "lines 2, 3: sample 'film', 'Film' name one file on many disks" in message
+
+
+@pytest.mark.parametrize("width", ["1e308", "-5", "1 um", "nan", "1_000", "\u0661\u0660"])
+def test_a_width_that_no_scan_has_is_refused(folder, width):
+    assert "line 2: width_nm" in fault_of(folder, "sample|growth_celsius|scan|batch|width_nm", f"x|950|a.spm|d|{width}")
 
 
 def test_a_sheet_that_is_not_there_gets_its_sentence(folder):

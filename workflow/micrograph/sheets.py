@@ -1,6 +1,10 @@
 """The sample sheet: one row a sample, checked as a whole so that all its faults come in one message."""
 
+import csv
+import io
+import os
 import re
+import stat
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,8 +15,17 @@ from micrograph.faults import Fault
 REQUIRED = ("sample", "growth_celsius", "scan")
 OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "batch", "width_nm")
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
+WIDEST_NM = 1e9
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+PATTERNS = re.compile(r"[{}<>]")  # in a path these stand for something else where files are named by patterns
+SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 STUDY_LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
+# Two spellings of one thing: (what is equal for both, what to say of them).
+ONE = {
+    "sample": (str.casefold, "name one file on many disks"),
+    "scan": (os.path.normpath, "are one file"),
+}
 
 
 def read(path, classes, files_must_exist=True):
@@ -20,17 +33,20 @@ def read(path, classes, files_must_exist=True):
 
     classes: the growth temperatures that are told apart, in Celsius; a sample grown at another is a fault, so that
     none is dropped unseen. Numbers are floats, NaN where empty; `batch` is filled in from labels like
-    MCV1-YYMMDDx-XX where the sheet has none.
+    MCV1-YYMMDDx-XX where the sheet has none. Columns without name and content are passed over.
     Raises Fault that lists every fault with its line in the file (the header is line 1).
     """
-    frame = _table(Path(path))
-    faults = list(_column_faults(frame.columns))
-    if set(REQUIRED) <= set(frame.columns):
-        frame = frame.reindex(columns=[*REQUIRED, *OPTIONAL], fill_value="")
+    names, rows = _table(Path(path))
+    faults = [*_column_faults(names), *_unnamed(names, rows)]
+    if set(REQUIRED) <= set(names) and len(set(names)) == len(names):
+        cells = [dict(zip(names, row, strict=False)) for row in rows.values()]
+        frame = pd.DataFrame(cells, index=list(rows), columns=[*REQUIRED, *OPTIONAL], dtype=object).fillna("")
         faults += _row_faults(frame, classes, files_must_exist) + _twice(frame, "sample") + _twice(frame, "scan")
     if faults:
         count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise Fault(f"{path}: {count} in the sample sheet:\n  " + "\n  ".join(faults))
+        raise Fault(
+            f"{path}: {count} in the sample sheet:\n  " + "\n  ".join(" ".join(fault.split()) for fault in faults)
+        )
     for name in NUMBERS:
         frame[name] = frame[name].replace("", "nan").astype(float)
     frame["growth_celsius"] = frame["growth_celsius"].astype(int)
@@ -50,49 +66,84 @@ def shard(frame, index, scans_per_shard):
 
 
 def _table(path):
-    """The sheet as text, blank rows dropped, indexed by line in the file."""
-    if not path.is_file():
+    """(column names, {line in the file: cells}) of the sheet as text, blank rows dropped."""
+    lines = _cells(path)
+    names = next(iter(lines.values()), [])
+    while names and not names[-1]:
+        names.pop()
+    for separator, word in SEPARATORS.items():
+        if len(names) == 1 and separator in names[0]:
+            raise Fault(f"{path}: the columns are parted by {word}; save the sheet with tabs between them.")
+    rows = {line: cells for line, cells in list(lines.items())[1:] if any(cells)}
+    if not rows:
+        raise Fault(f"{path}: the sample sheet has no rows; give it one row a sample.")
+    return names, rows
+
+
+def _cells(path):
+    """{line in the file: its cells, stripped}; a quoted cell may hold tabs and line ends."""
+    lines, line = {}, 1
+    try:
+        reader = csv.reader(io.StringIO(_text(path)), delimiter="\t", strict=True)
+        for cells in reader:
+            lines[line] = [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+    except csv.Error:
+        raise Fault(
+            f"{path}: line {line}: a cell begins with a quotation mark and does not end with one; take the marks out."
+        ) from None
+    return lines
+
+
+def _text(path):
+    """The sheet's text; Fault where it is missing, not to be read, or no text."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
         raise Fault(
             f"{path}: there is no such sample sheet; write one (README.md, 'Your own scans') or set scans.sheet."
-        )
-    try:
-        frame = pd.read_csv(
-            path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
-        )
-    except (UnicodeDecodeError, ValueError) as error:
-        raise Fault(f"{path}: no tab-separated text ({str(error).strip()}); save the sheet as TSV in UTF-8.") from None
-    if len(frame.columns) == 1 and "," in frame.columns[0]:
-        raise Fault(f"{path}: the columns are parted by commas; save the sheet with tabs between them.")
-    frame = frame.rename(columns=str.strip).map(lambda value: value.strip() if isinstance(value, str) else "")
-    frame.index = pd.RangeIndex(2, 2 + len(frame))
-    frame = frame[(frame != "").any(axis=1)]
-    if frame.empty:
-        raise Fault(f"{path}: the sample sheet has no rows; give it one row a sample.")
-    return frame
+        ) from None
+    except OSError as error:
+        raise Fault(f"{path}: the sample sheet cannot be read ({error.strerror}); set scans.sheet.") from None
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise Fault(f"{path}: this is no UTF-8 text (a workbook, perhaps); save the sheet as TSV in UTF-8.")
+    return text
 
 
-def _column_faults(columns):
-    """Sentences on columns that are missing or not known."""
+def _column_faults(names):
+    """Sentences on columns that are missing, not known, or there twice."""
     legal = [*REQUIRED, *OPTIONAL]
-    for name in columns:
+    for name in dict.fromkeys(filter(None, names)):
         if name not in legal:
             near = get_close_matches(name, legal, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(legal)}."
             yield f"line 1: column '{name}' is not known; {hint}"
+        if names.count(name) > 1:
+            yield f"line 1: column '{name}' stands {names.count(name)} times; keep one."
     for name in REQUIRED:
-        if name not in columns:
+        if name not in names:
             yield f"line 1: column '{name}' is missing; it must be there."
+
+
+def _unnamed(names, rows):
+    """Sentences on cells that stand in no named column."""
+    for line, cells in rows.items():
+        for place, cell in enumerate(cells, start=1):
+            if cell and (place > len(names) or not names[place - 1]):
+                yield f"line {line}: '{cell}' stands in column {place}, which has no name in line 1; move or name it."
 
 
 def _row_faults(frame, classes, files_must_exist):
     """Sentences on single cells."""
     faults = []
-    for line, row in frame.iterrows():
+    for line, row in zip(frame.index, frame.to_dict("records"), strict=True):
         faults += [f"line {line}: {name} is empty; fill it in." for name in REQUIRED if not row[name]]
         if row["sample"] and not FILE_NAME.fullmatch(row["sample"]):
             faults.append(
                 f"line {line}: sample '{row['sample']}' cannot name files; use letters, digits, '.', '_', '+' and '-', "
-                "beginning with a letter or digit."
+                "beginning with a letter or digit, 200 at most."
             )
         bad = [name for name in NUMBERS if row[name] and _number(row[name]) is None]
         faults += [
@@ -103,33 +154,58 @@ def _row_faults(frame, classes, files_must_exist):
                 f"line {line}: growth_celsius {row['growth_celsius']} is none of the classes "
                 f"{', '.join(map(str, classes))}; take the row out or add it to classes in the config."
             )
+        if (_number(row["width_nm"]) or 0) > WIDEST_NM:
+            faults.append(f"line {line}: width_nm {row['width_nm']} is more than a metre; write it in nanometres.")
         if not row["batch"] and row["sample"] and not batch_of(row["sample"]):
             faults.append(
                 f"line {line}: sample '{row['sample']}' tells no growth day (MCV1-YYMMDDx-XX would); "
                 "fill in the column batch."
             )
-        if files_must_exist and row["scan"] and not Path(row["scan"]).is_file():
-            faults.append(f"line {line}: scan '{row['scan']}' is not there; correct the path.")
+        if fault := row["scan"] and _scan_fault(row["scan"], files_must_exist):
+            faults.append(f"line {line}: scan '{row['scan']}' {fault}")
     return faults
 
 
-def _number(text):
-    """The positive finite number that `text` says, None where it says none."""
+def _scan_fault(scan, must_exist):
+    """What is wrong with the path of a scan, "" for nothing."""
+    if PATTERNS.search(scan):
+        return "has one of the characters { } < > in its path, which stand for patterns; rename the file or folder."
+    if not must_exist:
+        return ""
     try:
-        value = float(text)
+        mode = os.stat(scan).st_mode
+    except FileNotFoundError:
+        return "is not there; correct the path."
+    except (OSError, ValueError) as error:
+        return f"cannot be read ({getattr(error, 'strerror', None) or error}); correct the path or the file's rights."
+    if not stat.S_ISREG(mode):
+        return f"is a {'folder' if stat.S_ISDIR(mode) else 'device'} and no file; correct the path."
+    return "" if os.access(scan, os.R_OK) else "may not be read by you; correct the file's rights."
+
+
+def _number(text):
+    """The positive finite number that `text` says in plain digits, None where it says none."""
+    try:
+        value = float(text) if NUMBER.fullmatch(text) else 0.0
     except ValueError:
         return None
     return value if 0 < value < float("inf") else None
 
 
 def _twice(frame, name):
-    """Sentences on values of a column that occur more than once."""
-    groups = frame[frame[name] != ""].groupby(name, sort=True).groups
-    return [
-        f"lines {', '.join(map(str, lines))}: {name} '{value}' stands {len(lines)} times; each may stand once."
-        for value, lines in groups.items()
-        if len(lines) > 1
-    ]
+    """Sentences on values of a column that occur more than once, be it in another spelling."""
+    same, why = ONE[name]
+    filled = frame.loc[frame[name] != "", name]
+    keys = filled.map(same)
+    again, faults = keys.duplicated(keep=False), []
+    for _, values in filled[again].groupby(keys[again], sort=True):
+        spellings = ", ".join(f"'{value}'" for value in dict.fromkeys(values))
+        lines = f"lines {', '.join(map(str, values.index))}: {name}"
+        if values.nunique() > 1:
+            faults.append(f"{lines} {spellings} {why}; each may stand once.")
+        else:
+            faults.append(f"{lines} {spellings} stands {len(values)} times; each may stand once.")
+    return faults
 
 
 def in_shards(frame, folder, scans_per_shard):
