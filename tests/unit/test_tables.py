@@ -123,19 +123,30 @@ def test_the_table_survives_the_disk(table, tmp_path):
     assert np.allclose(read["pooled_pct"], table["pooled_pct"])
 
 
-def test_one_protocol_alone_makes_a_table(paths):
-    fits = tables.gather([path for path in paths if "strict" in path.parts])
-    alone = tables.table2(
+def made_of(fits):
+    return tables.table2(
         fits, PUBLISHED, classes=CLASSES, data="films", **MADE, resamples=50, rng=np.random.default_rng(0)
     )
-    assert set(alone["protocol"]) == {"strict"}
-    published = tables.table2(
-        tables.gather([path for path in paths if "published" in path.parts]), PUBLISHED, classes=CLASSES, data="films",
-        **MADE, resamples=50, rng=np.random.default_rng(0),
-    )  # fmt: skip
-    assert "row chosen in each fold" in tables.caption2(alone)
+
+
+def test_one_protocol_alone_makes_a_table(paths):
+    fits = tables.gather(paths)
+    strict, published = (
+        made_of([fit for fit in fits if fit.words["protocol"] == name]) for name in ("strict", "published")
+    )
+    assert set(strict["protocol"]) == {"strict"}
+    assert "Protocol strict" in tables.markdown(strict, tables.caption2(strict))
+    assert "row chosen in each fold" in tables.caption2(strict)
     assert "row chosen in each fold" not in tables.caption2(published)
-    assert "Protocol strict" in tables.markdown(alone, tables.caption2(alone))
+
+
+def test_a_row_says_the_same_whatever_other_rows_stand_beside_it(paths):
+    fits = tables.gather(paths)
+    everything = made_of(fits)
+    alone = made_of([fit for fit in fits if fit.words["protocol"] == "strict"])
+    pd.testing.assert_frame_equal(everything.head(len(alone)), alone)
+    backwards = made_of(fits[::-1])
+    assert backwards["macro_f1_low"].iloc[:4].tolist() == everything["macro_f1_low"].iloc[3::-1].tolist()
 
 
 class Grid(HTMLParser):

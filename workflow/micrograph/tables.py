@@ -46,15 +46,19 @@ def block_and_cev(features):
     return block, int(cev) if cev else None
 
 
-def measured(predictions, classes, resamples, rng):
-    """A fit's scores in one dict: accuracies over folds and pooled test scores with their 95 % intervals."""
+def measured(predictions, classes, resamples, seed):
+    """A fit's scores in one dict: accuracies over folds and pooled test scores with their 95 % intervals.
+
+    Every interval is drawn anew from `seed`: rows of one table are redrawn by the same batches, and a row says the same
+    whatever other rows stand beside it.
+    """
     row = {}
     for part in scores.by_fold(predictions, "accuracy", classes).itertuples():
         row[f"{part.part}_pct"], row[f"{part.part}_pct_std"] = 100 * part.mean, 100 * part.std
     test = predictions[predictions["part"] == "test"]
     row["folds"], row["tested_samples"] = predictions["fold"].nunique(), test["sample"].nunique()
     for metric, name, factor in POOLED:
-        low, high = scores.bootstrap(test, metric, classes, resamples, rng)
+        low, high = scores.bootstrap(test, metric, classes, resamples, np.random.default_rng(seed))
         row[name] = factor * scores.score(test, metric, classes)
         row[f"{name}_low"], row[f"{name}_high"] = factor * low, factor * high
     return row
@@ -94,11 +98,11 @@ def table2(fits, published, *, classes, data, backbone, grid, resamples, rng):
         found = dict.fromkeys(fit.words[word] for fit in fits)
         if len(found) > 1:
             raise Fault(f"table 2 shows one {word}, not several ({word}: {', '.join(found)}): list one in experiments.")
-    rows = []
+    rows, seed = [], int(rng.integers(2**31))
     for protocol in PROTOCOLS:
         here = [fit for fit in fits if fit.words["protocol"] == protocol]
         for fit in here:
-            row = fit.words | measured(fit.predictions, classes, resamples, rng)
+            row = fit.words | measured(fit.predictions, classes, resamples, seed)
             row["block"], row["cev"] = block_and_cev(fit.words["features"])
             row["components"] = fit.predictions.groupby("fold")["components"].first().mean()
             row["paper_validation_pct"], row["paper_validation_pct_std"] = printed(
@@ -107,11 +111,11 @@ def table2(fits, published, *, classes, data, backbone, grid, resamples, rng):
             rows.append(row)
         if here and protocol == "strict":
             words = here[0].words | {"features": "any", "model": CHOSEN}
-            rows.append(words | measured(chosen(here, classes), classes, resamples, rng))
+            rows.append(words | measured(chosen(here, classes), classes, resamples, seed))
         if here:
             guess = scores.majority(here[0].predictions)
             words = here[0].words | {"features": "none", "model": BASELINE}
-            rows.append(words | measured(guess, classes, resamples, rng) | {"components": 0})
+            rows.append(words | measured(guess, classes, resamples, seed) | {"components": 0})
     table = pd.DataFrame(rows, columns=COLUMNS).assign(data=data, backbone=backbone, grid=grid)
     return table.astype({"cev": "Int64"})
 
