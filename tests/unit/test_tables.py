@@ -199,7 +199,7 @@ def test_the_caption_says_what_the_films_are_and_how_many_were_tested(table):
     assert "simulated films" in caption
     assert "each of 8 films" in caption
     assert "efficientnet_lite0 pre-trained on imagenet" in caption and "small grids" in caption
-    assert "262 real films, ResNet18" in caption
+    assert "262 real films, of 900, 950 and 1000 °C, ResNet18" in caption
     assert "How to read it" in caption
     assert "What would surprise" in caption
 
