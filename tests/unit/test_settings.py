@@ -78,6 +78,73 @@ def test_what_table_2_shows_one_of_is_refused_twice_before_anything_is_fitted(wo
     assert message == f"config.yaml: experiments.table2.{word} lists 2; table 2 shows 1: keep one."
 
 
+def put(study, path, value):
+    *groups, name = path.split(".")
+    for group in groups:
+        study = study[group]
+    study[name] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("seed", "7", "seed is '7', not a whole number"),
+        ("seed", True, "seed is True, not a whole number"),
+        ("micrographs.pixels", 224.0, "micrographs.pixels is 224.0, not a whole number"),
+        ("splits.folds", 10.0, "splits.folds is 10.0, not a whole number"),
+        ("simulate.pixels", 64.5, "simulate.pixels is 64.5, not a whole number or null"),
+        ("scans", None, "scans is None, not a group of keys"),
+        ("scans.channels", "Height", "scans.channels is 'Height', not a list, as [one, two]"),
+        ("scans.gwyddion_timeout_seconds", float("nan"), "scans.gwyddion_timeout_seconds is nan, not a number"),
+        ("micrographs.clip_percentiles", [99, 1], "micrographs.clip_percentiles are 99, 1; write the lower first"),
+        ("micrographs.clip_percentiles", [50, 50], "micrographs.clip_percentiles are 50, 50; write the lower first"),
+        ("simulate.shares", {900: 0.5, 950: 0.5, 1000: 0.5}, "simulate.shares sum to 1.5; make them sum to 1"),
+        ("simulate.days", 121, "simulate.days is 121, more than the 120 of simulate.samples"),
+        ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulate.days"),
+        ("simulate.shares", {900: 0.05, 950: 0.5, 1000: 0.45}, "gives 900 C 6 of 120 films, fewer than the 10 of"),
+        ("networks.backbone", "timm:{x}", "networks.backbone: 'timm:{x}' does not match"),
+        ("experiments.table2.cev", [0], "experiments.table2.cev.0: 0 is less than the minimum of 1"),
+    ],
+)
+def test_values_that_would_fail_later_are_refused_first(path, value, sentence):
+    assert sentence in faults_of(lambda study: put(study, path, value))
+
+
+def test_films_of_ones_own_are_not_judged_by_the_settings_of_the_simulation():
+    study = copy.deepcopy(EMBEDDED)
+    study["scans"]["source"] = "folder"
+    study["splits"]["folds"] = 60
+    settings.check(study, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"", "there are no settings in it; copy config.yaml of the project"),
+        (b"- seed: 7\n", "there are no settings in it"),
+        (b"seed: [7\nclasses: 3\n", "line 2, column 8: this is no YAML"),
+        (b"scans:\n\tsource: folder\n", "line 2, column 1: this is no YAML"),
+        (b"seed: \x01\n", "this is no YAML (a character that YAML does not allow)"),
+        ("# M\xe4rz\nseed: 7\n".encode("latin-1"), "this is no UTF-8 text"),
+        (b"seed: 7\nclasses: []\nseed: 8\n", "the key seed stands twice, in lines 1 and 3; keep one"),
+        (b"scans:\n  sheet: a\n  sheet: b\n", "the key scans.sheet stands twice, in lines 2 and 3; keep one"),
+        (b"a: [{b: 1, b: 2}]\n", "the key a.b stands twice, in lines 1 and 1"),
+    ],
+)
+def test_text_that_is_no_settings_is_told_with_its_line(tmp_path, text, sentence):
+    (tmp_path / "config.yaml").write_bytes(text)
+    with pytest.raises(Fault) as fault:
+        settings.read_text(tmp_path / "config.yaml")
+    assert sentence in str(fault.value) and "\n" not in str(fault.value)
+
+
+def test_right_settings_missing_ones_and_odd_ones_pass(tmp_path):
+    settings.read_text(PROJECT / "config.yaml")
+    settings.read_text(tmp_path / "none.yaml")
+    (tmp_path / "odd.yaml").write_text("a: &x [*x]\n? [b]\n: 1\n", encoding="utf-8")
+    settings.read_text(tmp_path / "odd.yaml")
+
+
 def keys_of(schema, path=()):
     yield path
     for name, inner in schema.get("properties", {}).items():

@@ -1,10 +1,73 @@
 """Checks a study's settings against a closed schema, and says in plain words what is wrong."""
 
+import math
 from difflib import get_close_matches
 
+import yaml
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from micrograph.faults import Fault
+
+# What JSON's words for kinds are called here, and what is asked for beyond them: 224.0 is no count, .nan no number.
+KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "array": "a list, as [one, two]",
+    "object": "a group of keys",
+    "null": "null",
+}
+SHARES_TOLERANCE = 1e-6
+
+
+def read_text(path):
+    """Raise Fault where the settings file at `path` is no group of keys in YAML or names a key twice; a file that is
+    not there is left to others.
+
+    YAML readers take the second of two equal keys without a word.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            tree = yaml.compose(file, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Fault(f"{path}: cannot be read ({error.strerror}); correct the file or its rights.") from None
+    except UnicodeDecodeError:
+        raise Fault(f"{path}: this is no UTF-8 text; save it as plain text in UTF-8.") from None
+    except yaml.YAMLError as error:
+        raise Fault(f"{path}: {_unreadable(error)}") from None
+    if not isinstance(tree, yaml.MappingNode):
+        raise Fault(f"{path}: there are no settings in it; copy config.yaml of the project and change that.")
+    if twice := list(_twice(tree)):
+        raise Fault("\n".join(f"{path}: {sentence}" for sentence in twice))
+
+
+def _unreadable(error):
+    """The sentence for text that is no YAML: where, and what the reader stumbled over."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    what = getattr(error, "problem", None) or "a character that YAML does not allow"
+    return f"{where}this is no YAML ({what}); mend it there or just before, with spaces and no tabs for indentation."
+
+
+def _twice(node, place="", seen=frozenset()):
+    """Sentences on keys that stand twice in one group, at any depth; aliases may make a tree hold itself."""
+    if id(node) in seen:
+        return
+    seen |= {id(node)}
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _twice(item, place, seen)
+    if isinstance(node, yaml.MappingNode):
+        lines = {}
+        for key, value in node.value:
+            name, line = _join(place, str(key.value)), key.start_mark.line + 1
+            if name in lines:
+                yield f"the key {name} stands twice, in lines {lines[name]} and {line}; keep one."
+            lines.setdefault(name, line)
+            yield from _twice(value, name, seen)
 
 
 def check(settings, schema, file="config.yaml"):
@@ -13,20 +76,55 @@ def check(settings, schema, file="config.yaml"):
     YAML's numeric keys are read as text, as JSON has it. Every fault names the key by its path, the value and the
     nearest legal one.
     """
-    errors = sorted(Draft202012Validator(schema).iter_errors(_named(settings)), key=lambda error: error.json_path)
+    errors = sorted(_strict()(schema).iter_errors(_named(settings)), key=lambda error: error.json_path)
     sentences = [sentence for error in errors for sentence in _sentences(error)] or list(_between(settings))
     if sentences:
         raise Fault("\n".join(f"{file}: {sentence}" for sentence in sentences))
 
 
+def _strict():
+    """JSON Schema's validator, for which whole numbers have no point and numbers are finite."""
+    kinds = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
+        }
+    )
+    return extend(Draft202012Validator, type_checker=kinds)
+
+
 def _between(settings):
     """Sentences on keys that are legal alone and wrong together, or in their order: what a schema cannot say."""
-    classes = settings["classes"]
+    classes, (low, high) = settings["classes"], settings["micrographs"]["clip_percentiles"]
     if classes != sorted(classes):
         yield f"classes are {_listed(classes)}; write them rising: {_listed(sorted(classes))}."
-    shares = sorted(int(celsius) for celsius in settings["simulate"]["shares"])
-    if settings["scans"]["source"] == "simulated" and shares != sorted(classes):
-        yield f"simulate.shares are of {_listed(shares)}, classes are {_listed(classes)}; give every class its share."
+    if not low < high:
+        yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
+    if settings["scans"]["source"] == "simulated":
+        yield from _of_simulation(settings["simulate"], classes, settings["splits"])
+
+
+def _of_simulation(simulate, classes, splits):
+    """Sentences on films that cannot be grown, or not dealt into folds."""
+    samples, days, folds = simulate["samples"], simulate["days"], splits["folds"]
+    shares = {int(celsius): share for celsius, share in simulate["shares"].items()}
+    if sorted(shares) != sorted(classes):
+        yield (
+            f"simulate.shares are of {_listed(sorted(shares))}, classes are {_listed(classes)}; "
+            "give every class its share."
+        )
+    if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
+        yield f"simulate.shares sum to {sum(shares.values()):g}; make them sum to 1."
+    if days > samples:
+        yield f"simulate.days is {days}, more than the {samples} of simulate.samples; a day has one film at least."
+    if "strict" in splits["protocols"] and folds > days:
+        yield f"splits.folds is {folds}, more than the {days} of simulate.days; strict folds need a day each."
+    for celsius, share in shares.items():
+        if math.ceil(samples * share) < folds:
+            yield (
+                f"simulate.shares gives {celsius} C {math.ceil(samples * share)} of {samples} films, "
+                f"fewer than the {folds} of splits.folds; raise its share or simulate.samples, or lower splits.folds."
+            )
 
 
 def _named(value):
@@ -47,6 +145,10 @@ def _sentences(error):
             f"the key {_join(place, key)} is missing; config.yaml of the project explains it."
             for key in _missing(error)
         ]
+    if error.validator == "type":
+        kinds = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+        wanted = " or ".join(KINDS[kind] for kind in kinds)
+        return [f"{place or 'the file'} is {error.instance!r}, not {wanted}; config.yaml of the project explains it."]
     if error.validator == "maxItems" and place.startswith("experiments"):
         table = place.split(".")[1].replace("table", "table ")
         return [f"{place} lists {len(error.instance)}; {table} shows {error.validator_value}: keep one."]
