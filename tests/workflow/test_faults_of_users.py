@@ -7,7 +7,7 @@ from project import Study
 
 def planned(folder, settings):
     printed = Study(folder, settings).run("-n", succeeds=False)
-    assert "Traceback" not in printed
+    assert "Traceback" not in printed and 'File "' not in printed
     return printed
 
 
@@ -23,6 +23,11 @@ def test_a_sheet_with_many_faults_is_answered_once(tmp_path, smoke_settings):
     printed = planned(tmp_path, {**smoke_settings, "scans": scans})
     for part in ("line 2: growth_celsius 'hot'", "scan 'missing.spm' is not there", "tells no growth day"):
         assert part in printed
+
+
+def test_a_key_that_stands_twice_and_text_that_is_no_yaml_are_named_with_their_lines(tmp_path):
+    assert "the key seed stands twice, in lines 1 and 2; keep one" in planned(tmp_path, "seed: 7\nseed: 8\n")
+    assert "config.yaml: line 2, column 1: this is no YAML" in planned(tmp_path, "seed: [7\n")
 
 
 def test_a_missing_sheet_is_named(tmp_path, smoke_settings):

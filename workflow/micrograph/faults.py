@@ -13,3 +13,11 @@ def known(name, table, what):
     if name not in table:
         raise Fault(f"{what} '{name}' is not known; choose one of: {', '.join(map(str, table))}.")
     return table[name]
+
+
+def told(check, *arguments):
+    """What `check` returns; a Fault ends the program with status 1 and its sentences alone on the terminal."""
+    try:
+        return check(*arguments)
+    except Fault as fault:
+        raise SystemExit(f"\n{fault}\n") from None

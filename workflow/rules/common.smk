@@ -7,10 +7,9 @@ from math import ceil
 from pathlib import Path
 
 import yaml
-from snakemake.exceptions import WorkflowError
 
 from micrograph import settings, sheets, sources
-from micrograph.faults import Fault
+from micrograph.faults import told
 
 BLOCKS = ["block2", "block3", "block4", "pool"]
 
@@ -28,19 +27,11 @@ wildcard_constraints:
     backbone="[A-Za-z0-9_.:-]+",
 
 
-def checked(check, *arguments):
-    """What `check` returns; a fault in what the user gave ends the planning with its sentences alone."""
-    try:
-        return check(*arguments)
-    except Fault as fault:
-        raise WorkflowError(str(fault)) from None
-
-
 with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
-    checked(settings.check, config, yaml.safe_load(schema))
+    told(settings.check, config, yaml.safe_load(schema))
 
 SIMULATED = config["scans"]["source"] == "simulated"
-SHEET = None if SIMULATED else checked(sheets.read, config["scans"]["sheet"], config["classes"])
+SHEET = None if SIMULATED else told(sheets.read, config["scans"]["sheet"], config["classes"])
 DATA = "simulated films" if SIMULATED else "real films"
 
 
