@@ -1,6 +1,7 @@
 """Scans of every kind, known by their content; and every kind of file that is none."""
 
 import stat
+import struct
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from micrograph import formats, gwyddion
 from micrograph.faults import Fault
@@ -32,6 +34,12 @@ def gsf(path, title="Height", unit="m", values=None):
         (b"", "the file is empty; fetch the scan again"),
         (b"<!DOCTYPE html><html><body>Please log in</body></html>", "a web page and no scan"),
         (b"\xef\xbb\xbf\r\n <HTML><head>", "a web page and no scan"),
+        (b"<?xml version='1.0'?>\n<!DOCTYPE html><html>", "a web page and no scan"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "a web page and no scan"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a JPEG picture, .*; save it from its source as PNG or TIFF"),
+        (b"GIF89a\1\0\1\0", "a GIF picture; save it as PNG"),
+        (b"%PDF-1.7\n", "a PDF document; name the scan itself"),
+        (b"\x1f\x8b\x08\0", "packed by gzip; unpack it"),
     ],
 )
 def test_what_is_no_scan_gets_its_sentence(tmp_path, data, sentence):
@@ -91,11 +99,13 @@ def test_pictures_that_cannot_be_used_are_faults(tmp_path):
     Image.fromarray(GREYS.astype(np.float32)).save(tmp_path / "float.tif")
     Image.fromarray(GREYS.astype(np.int32) * 10**6).save(tmp_path / "deep.tif")
     Image.new("1", (16384, 8192)).save(tmp_path / "bomb.png")
+    Image.new("1", (16384, 16384)).save(tmp_path / "larger.png")
     sentences = {
         "pages.tif": "2 pages",
         "float.tif": "of the kind 'F'",
         "deep.tif": "32 bits",
         "bomb.png": "make it smaller than 8192 x 8192",
+        "larger.png": "make it smaller than 8192 x 8192",
     }
     for name, sentence in sentences.items():
         with pytest.raises(Fault, match=f"{name}: .*{sentence}"):
@@ -133,6 +143,40 @@ def test_another_format_is_read_by_gwyddions_importer(tmp_path):
         formats.read(tmp_path / "h\u00f6he.gsf", channels=("Height Sensor", "ZSensor"))
     with pytest.raises(Fault, match="is in 'V' over 'm' and not in metres"):
         formats.read(gsf(tmp_path / "volt.gsf", unit="V"))
+
+
+def park_tiff(path, counts, wide_um=2.0):
+    """A TIFF as Park instruments write it: a coloured thumbnail, and in tags of their own the 16-bit heights.
+
+    The layout is the one that Gwyddion's importer reads; heights are counts / 2 in nm, the bottom line first.
+    """
+    rows, cols = counts.shape
+
+    def text(words, letters):
+        return words.encode("utf-16-le").ljust(2 * letters, b"\0")
+
+    head = struct.pack("<I", 0) + text("Z Height", 32) + text("NC-AFM", 8)
+    head += struct.pack("<dIIII", 0.0, 0, 0, cols, rows) + struct.pack("<dIdIII", 0.0, 0, 0.0, 1, 1, 0)
+    head += struct.pack("<6d", wide_um, wide_um, 0.0, 0.0, 1.0, 0.0) + text("V", 8)
+    head += struct.pack("<5d", 0.0, 0.0, 1.0, 0.5, 0.0) + text("nm", 8) + struct.pack("<4i", 0, 0, 0, 0)
+    tags = ImageFileDirectory_v2()
+    values = {50432: (4, 0x0E031301), 50433: (4, 0x01000001), 50434: (7, counts.astype("<i2").tobytes())}
+    for tag, (kind, value) in (values | {50435: (7, head.ljust(580, b"\0"))}).items():
+        tags.tagtype[tag], tags[tag] = kind, value
+    Image.fromarray(np.dstack([GREYS, GREYS.T, GREYS])).save(path, format="TIFF", tiffinfo=tags)
+    return path
+
+
+def test_a_scan_that_hides_behind_a_thumbnail_is_never_taken_for_a_picture(tmp_path, monkeypatch):
+    counts = np.arange(12).reshape(3, 4)
+    path = park_tiff(tmp_path / "park.tiff", counts)
+    if gwyddion.converter():
+        scan = formats.read(path, channels=("Z Height",))
+        np.testing.assert_allclose(scan.height_nm, counts[::-1] / 2, atol=1e-9)
+        assert (scan.width_nm, scan.channel) == (pytest.approx(2000), "Z Height")
+    monkeypatch.setenv("GWYDDIONPY_CONVERT", str(tmp_path / "none"))
+    with pytest.raises(Fault, match="converter does not start"):
+        formats.read(path)
 
 
 def test_a_real_scan_reads_the_same_through_gwyddion(shared_scans):

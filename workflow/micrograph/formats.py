@@ -13,7 +13,17 @@ from micrograph.faults import Fault
 from micrograph.nanoscope_header import MAGIC as NANOSCOPE
 
 PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
-PAGES = re.compile(rb"\s*(<!doctype html|<html|<\?xml|<head|<!--)", re.IGNORECASE)
+INSTRUMENT_TAGS = {50432, 32768}  # of Park's and JPK's TIFF files, which show a thumbnail and hide the heights
+# An XML file may be a scan (SPML), unless it goes on as a page or as a server's error.
+PAGES = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--|<!doctype html|<html|<head|<body|<script|<error)", re.IGNORECASE)
+OTHERS = {
+    b"\xff\xd8\xff": "a JPEG picture, whose compression blurs fine relief; save it from its source as PNG or TIFF",
+    b"GIF8": "a GIF picture; save it as PNG or TIFF",
+    b"%PDF-": "a PDF document; name the scan itself",
+    b"\x1f\x8b": "packed by gzip; unpack it",
+    b"7z\xbc\xaf\x27\x1c": "a packed archive; unpack it and name the scan in it",
+    b"Rar!": "a packed archive; unpack it and name the scan in it",
+}
 HEAD_BYTES = 512
 MODES = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16}
 AS_GREY = {"1": "L", "LA": "RGBA", "P": "RGBA", "PA": "RGBA"}
@@ -35,6 +45,8 @@ class Picture:
 def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_seconds=60, width_nm=None):
     """Read one scan: a HeightMap of NanoScope files and of what Gwyddion imports, a Picture of PNG and TIFF.
 
+    TIFF files of Park and JPK instruments are no pictures but scans, and go to Gwyddion's importer.
+
     channels, direction: as in nanoscope.read. width_nm: physical width of a finished picture, from the sample sheet.
     Raises Fault for a missing file, a folder, an empty file, a web page, and all that the readers refuse.
     """
@@ -42,8 +54,11 @@ def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_se
     if NANOSCOPE.match(head):
         return nanoscope.read(path, channels, direction)
     for magic in PICTURES:
-        if head.startswith(magic):
+        if head.startswith(magic) and not _of_an_instrument(path):
             return read_picture(path, width_nm)
+    for magic, kind in OTHERS.items():
+        if head.startswith(magic):
+            raise Fault(f"{path}: this is {kind}.")
     if PAGES.match(head.removeprefix(b"\xef\xbb\xbf")):
         raise Fault(f"{path}: this is a web page and no scan, perhaps a login or error page; download the scan again.")
     return gwyddion.read(path, channels, direction, gwyddion_timeout_seconds)
@@ -65,6 +80,19 @@ def _head(path):
     return head
 
 
+def _of_an_instrument(path):
+    """Whether the picture is the thumbnail of a scan that is stored beside it in the same TIFF file."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of sizes that are checked later
+            with Image.open(path, formats=("TIFF",)) as image:
+                return bool(INSTRUMENT_TAGS & set(image.tag_v2))
+    except Exception:  # no TIFF, or a damaged one: read_picture says so
+        return False
+
+
 def read_picture(path, width_nm=None):
     """Read a PNG or TIFF of 8 or 16 bits into a Picture.
 
@@ -84,6 +112,8 @@ def read_picture(path, width_nm=None):
                 array = _array(path, image)
     except Fault:
         raise
+    except Image.DecompressionBombError:
+        raise Fault(f"{path}: the picture is far too large; make it smaller than 8192 x 8192.") from None
     except Exception as error:  # Pillow raises whatever the damage happens to break
         raise Fault(f"{path}: the picture is damaged ({type(error).__name__}); save it again.") from None
     return Picture(array, width_nm, Path(path).name, digest)
