@@ -102,7 +102,7 @@ def test_a_cropped_scan_shows_the_square_in_its_middle():
 
 
 def test_a_scan_that_is_not_square_can_be_refused():
-    with pytest.raises(Fault, match=r"not square \(1000 x 250\); set scans.aspect to pad or crop"):
+    with pytest.raises(Fault, match=r"not square \(1000 x 250\); set micrographs.aspect to pad or crop"):
         images.micrograph(slope(100, 400), aspect="refuse", width_nm=1000, tall_nm=250)
     with pytest.raises(Fault, match="'squash' is not known; choose one of: pad, crop, refuse"):
         images.micrograph(slope(100, 400), aspect="squash")

@@ -142,14 +142,14 @@ def _shrink(array, rows):
 
 def _square(grey, scale, pixels, aspect, width_nm, tall_nm):
     """Resize a map to a square uint8 picture; `scale` is (black, factor) that brings it to 0..255."""
-    known(aspect, dict.fromkeys(ASPECTS), "scans.aspect")
+    known(aspect, dict.fromkeys(ASPECTS), "micrographs.aspect")
     rows, cols = grey.shape
     sized = bool(width_nm and tall_nm) and np.isfinite([width_nm, tall_nm]).all()
     width, tall = (float(width_nm), float(tall_nm)) if sized else (float(cols), float(rows))
     box, shape, shown = None, (pixels, pixels), max(width, tall)
     fits = round(pixels * min(width, tall) / shown) == pixels
     if not fits and aspect == "refuse":
-        raise Fault(f"the scan is not square ({width:.6g} x {tall:.6g}); set scans.aspect to pad or crop.")
+        raise Fault(f"the scan is not square ({width:.6g} x {tall:.6g}); set micrographs.aspect to pad or crop.")
     if not fits and aspect == "pad":
         shape = max(1, round(pixels * tall / shown)), max(1, round(pixels * width / shown))
     if not fits and aspect == "crop":
