@@ -216,6 +216,14 @@ def test_every_cut_off_file_is_refused_as_cut_off(tmp_path, raw):
             nanoscope.read(tmp_path / "film")
 
 
+def test_a_file_cut_off_within_its_header_says_so_wherever_it_ends(tmp_path, raw):
+    whole = write(tmp_path / "film", image(raw)).read_bytes()
+    for size in range(len("\\*File list"), whole.index(b"\\*File list end")):
+        (tmp_path / "film").write_bytes(whole[:size])
+        with pytest.raises(CutOff, match="cut off .*its header.*; fetch it again"):
+            nanoscope.read(tmp_path / "film")
+
+
 def test_a_transfer_in_text_mode_is_recognised(tmp_path):
     noise = np.random.default_rng(5).integers(-(2**20), 2**20, (64, 64)).astype("<i4")
     whole = write(tmp_path / "film", image(noise)).read_bytes()

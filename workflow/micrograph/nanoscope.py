@@ -26,6 +26,7 @@ from micrograph.nanoscope_header import (
     read_header,
     sensitivity,
     size_m,
+    within_header,
 )
 
 CHANNELS = ("Height Sensor", "ZSensor", "Height")
@@ -128,6 +129,8 @@ def _images(header):
 
 
 def _without_images(header):
+    if header.cut:
+        return within_header(header.path)
     names = " ".join(name.casefold() for name, _ in header.sections)
     if "force" in names:
         return ForceCurve(f"{header.path}: this is a force curve or force volume without an image; take it out.")

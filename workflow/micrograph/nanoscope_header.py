@@ -51,6 +51,7 @@ class Header:
     """sections: (name, {key in lower case: value}) in the file's order; size: of the whole file in bytes.
 
     data_from: the first byte of data, as the header says. damage: what a transfer in text mode did, "" for nothing.
+    cut: whether the file ends before its header does.
     """
 
     path: object
@@ -59,6 +60,7 @@ class Header:
     sections: tuple
     data_from: int
     damage: str
+    cut: bool
 
     def scan_list(self):
         """The section of the scan's own settings, {} where there is none."""
@@ -85,7 +87,8 @@ def read_header(path):
             damage = _damage(file, text, size, first, last)
     except OSError as error:
         raise Fault(f"{path}: the scan cannot be read ({error.strerror}); correct the sample sheet.") from None
-    return Header(path, size, _version(path, sections), sections, first, damage)
+    cut = end < 0 and len(text) == size
+    return Header(path, size, _version(path, sections, cut), sections, first, damage, cut)
 
 
 def integers(section, key):
@@ -205,9 +208,16 @@ def _is_utf8(data):
     return True
 
 
-def _version(path, sections):
+def within_header(path):
+    """The fault of a file that ends before its header does."""
+    return CutOff(f"{path}: the file is cut off within its header; fetch it again.")
+
+
+def _version(path, sections, cut):
     text = sections[0][1].get("version", "") if sections else ""
     try:
         return int(text, 16)
     except ValueError:
+        if cut:
+            raise within_header(path) from None
         raise BadHeader(f"{path}: the header tells no version; export it anew.") from None
