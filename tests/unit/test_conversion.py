@@ -1,6 +1,7 @@
 """Shards of scans: bad ones are listed and the others go on; nothing is lost on the way to the table of samples."""
 
 import json
+import resource
 import tracemalloc
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from micrograph import conversion, files, images
 from micrograph.conversion import Settings
 from micrograph.faults import Fault
+from micrograph.files import Unwritable
 from micrograph.heightmap import HeightMap, read_gwy, write_gwy
 
 FOLDERS = ("heights", "micrographs")
@@ -128,6 +130,24 @@ def test_an_unforeseen_failure_of_one_scan_is_listed_with_its_kind(sheet, tmp_pa
     drawn, rejected = convert(sheet, tmp_path)
     assert "A" not in set(drawn["sample"])
     assert rejected.set_index("sample").loc["A", "reason"].startswith("TypeError: ")
+
+
+def test_a_full_disk_ends_the_job_and_rejects_no_scan(sheet, tmp_path):
+    """A limit on the size of files stands for the full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(Unwritable, match=r"A.gwy: cannot be written \(File too large\); make room"):
+            convert(sheet, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.rglob(".partial-*")) and not list(tmp_path.rglob("A.gwy"))
+
+
+def test_a_folder_that_takes_no_files_ends_the_job(sheet, tmp_path):
+    (tmp_path / "taken").write_bytes(b"a file")
+    with pytest.raises(Unwritable, match="cannot be written"):
+        conversion.level_shard(sheet, tmp_path / "taken")
 
 
 def test_scans_that_are_not_square_can_be_refused(sheet, tmp_path):

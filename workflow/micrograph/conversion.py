@@ -8,6 +8,7 @@ import pandas as pd
 
 from micrograph import heights, images
 from micrograph.faults import Fault, known
+from micrograph.files import FULL, Unwritable
 from micrograph.formats import Picture, read, read_picture
 from micrograph.heightmap import HeightMap, read_gwy, write_gwy
 from micrograph.job import progress
@@ -92,13 +93,18 @@ def summary(count, rejected):
 
 
 def _each(rows, one, what, columns):
-    """The rows that `one` makes of the rows, and the rows that it failed on, whatever the failure was."""
+    """The rows that `one` makes of the rows, and the rows that it failed on, whatever the failure was.
+
+    But a disk that takes no more is no fault of a scan: it ends the job, so that the scans count as not yet converted.
+    """
     good, bad = [], []
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)
     for row in progress(records, what):
         try:
             good.append(one(row))
         except Exception as error:  # one bad scan must not take the others with it
+            if isinstance(error, Unwritable) or getattr(error, "errno", None) in FULL:
+                raise
             reason = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
             bad.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
     return pd.DataFrame(good, columns=columns), pd.DataFrame(bad, columns=REJECTED)

@@ -1,5 +1,6 @@
 """The formats we write: tables as TSV, arrays as NPZ. Every file appears whole or not at all, never a pickle."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -9,23 +10,51 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from micrograph.faults import Fault
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what a disk says that takes no more
+
+
+class Unwritable(Fault):
+    """A file cannot be written. The disk's fault, never that of what was to be written."""
+
 
 @contextmanager
 def whole(path):
     """A temporary path beside `path`, moved onto it when the block ends well and removed when it does not.
 
     Serves files and folders alike; the temporary name keeps the suffix, which some writers look at.
+    Raises Unwritable where the disk is full or the folder is closed.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+    room = _room_beside(path)
     try:
         yield room / path.name
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(room / path.name, path)
+    except OSError as error:
+        if error.errno in FULL:
+            raise _unwritable(path, error) from None
+        raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _room_beside(path):
+    """A new folder beside `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path, error):
+    return Unwritable(
+        f"{path}: cannot be written ({error.strerror}); make room or correct the rights, then run again: "
+        "what is finished is kept."
+    )
 
 
 def write_text(path, text):
