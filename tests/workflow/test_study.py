@@ -99,7 +99,7 @@ def broken_scans(folder, real_scan):
     whole = real_scan.read_bytes()
     return {
         "truncated.spm": (whole[: len(whole) // 2], "cut off"),
-        "page.spm": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "HTML"),
+        "page.spm": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "web page"),
         "empty.spm": (b"", "empty"),
         "noise.bin": (bytes(range(256)) * 40, "noise.bin"),
     }
