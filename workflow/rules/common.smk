@@ -54,6 +54,12 @@ def scans_of_shard(wildcards):
     return sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
 
 
+def rows_of_shard(wildcards):
+    """What the user's sheet says of these scans: a change of it reruns this conversion job, and no other line does."""
+    rows = None if SIMULATED else sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])
+    return None if SIMULATED else rows[["sample", "scan", "width_nm"]].to_csv(sep="\t", index=False)
+
+
 def words_of(table):
     """Everything that config asks of a table, protocols included: {"protocol": [...], "blocks": [...], ...}."""
     return {"protocol": config["splits"]["protocols"], **config["experiments"][table]}

@@ -7,7 +7,7 @@ that everything downstream reads. Scans are handled in shards: one job for many.
 rule level_scans:
     """Read the raw scans of one shard and level their height maps; a bad scan becomes a row, never a crash."""
     input:
-        sheet=config["scans"]["sheet"],
+        sheet=config["scans"]["sheet"] if SIMULATED else ancient(config["scans"]["sheet"]),
         scans=scans_of_shard,
         code=modules("level_scans"),
     output:
@@ -23,6 +23,7 @@ rule level_scans:
     params:
         classes=config["classes"],
         scans_per_shard=config["scans"]["scans_per_shard"],
+        rows=rows_of_shard,
         settings={
             "channels": config["scans"]["channels"],
             "direction": config["scans"]["direction"],

@@ -1,0 +1,71 @@
+"""Scans of one's own: what is done again after a change, and what a killed run leaves behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from project import PROJECT, Study
+
+SAMPLES = "results/micrographs/samples.tsv"
+
+
+def picture(path, seed):
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64)).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def study(tmp_path, smoke_settings):
+    """Six pictures in three shards."""
+    rows = ["sample\tgrowth_celsius\tscan\tbatch\twidth_nm"]
+    for index in range(6):
+        picture(tmp_path / f"{index}.png", index)
+        rows.append(f"film{index}\t950\t{index}.png\tday{index}\t500")
+    (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv", "scans_per_shard": 2}
+    return Study(tmp_path, {**smoke_settings, "scans": scans})
+
+
+def steps(printed):
+    """The conversion jobs that a dry run would do, as rule and shard."""
+    return set(re.findall(r"rule (\w+_scans|draw_micrographs):.*?wildcards: shard=(\d+)", printed, re.DOTALL))
+
+
+def test_only_what_a_change_touches_is_converted_again(study):
+    study.run(SAMPLES)
+    sheet = study.folder / "samples.tsv"
+    later = time.time() + 2
+    sheet.write_text(sheet.read_text(encoding="utf-8").replace("day3", "day 3"), encoding="utf-8")
+    os.utime(sheet, (later, later))
+    printed = study.run("-n", SAMPLES)
+    assert steps(printed) == set() and "gather_micrographs" in printed
+    sheet.write_text(sheet.read_text(encoding="utf-8").replace("day2\t500", "day2\t800"), encoding="utf-8")
+    assert steps(study.run("-n", SAMPLES)) == {("level_scans", "0001"), ("draw_micrographs", "0001")}
+    picture(study.folder / "5.png", 55)
+    os.utime(study.folder / "5.png", (later, later))
+    both = {(rule, shard) for rule in ("level_scans", "draw_micrographs") for shard in ("0001", "0002")}
+    assert steps(study.run("-n", SAMPLES)) == both
+
+
+def test_a_killed_run_is_taken_up_again_and_ends_in_the_same_bytes(study, tmp_path):
+    study.run(SAMPLES)
+    unbroken = study.results()
+    subprocess.run(["rm", "-r", str(study.folder / "results"), str(study.folder / ".snakemake")], check=True)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", str(study.folder), SAMPLES]
+    with open(tmp_path / "printed", "wb") as printed:
+        running = subprocess.Popen(command, cwd=PROJECT, stdout=printed, stderr=printed, start_new_session=True)
+        while not list((study.folder / "results").glob("*/000?.tsv")):
+            assert running.poll() is None, "the run ended before it could be killed"
+            time.sleep(0.02)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    assert not (study.folder / SAMPLES).exists()
+    study.run("--unlock")
+    study.run("--rerun-incomplete", SAMPLES)
+    assert study.results() == unbroken
