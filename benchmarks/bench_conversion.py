@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import published
-from micrograph import heights, images, nanoscope
-from micrograph.nanoscope_writer import Channel, Frame, write
+from micrograph.scans import heights, images, nanoscope
+from micrograph.simulated.nanoscope_writer import Channel, Frame, write
 
 SIZES = (256, 512)
 

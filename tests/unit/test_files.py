@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograph import files
-from micrograph.components import fit_folds
+from micrograph.models.components import fit_folds
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

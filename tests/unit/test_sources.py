@@ -6,12 +6,12 @@ from project import PROJECT
 
 def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_path, monkeypatch):
     package = tmp_path / "micrograph"
-    package.mkdir()
+    (package / "stage").mkdir(parents=True)
     for name, text in {
         "a": "from micrograph import b, faults\nimport numpy",
-        "b": "def f():\n    from micrograph.c import thing",
-        "c": "import micrograph.d",
-        "d": "from micrograph import a",
+        "b": "def f():\n    from micrograph.stage.c import thing",
+        "stage/c": "import micrograph.stage.d",
+        "stage/d": "from micrograph import a\nfrom micrograph.stage import c",
         "unused": "",
         "faults": "",
     }.items():
@@ -19,10 +19,10 @@ def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_
     script = tmp_path / "script.py"
     script.write_text("from micrograph import a, job\n", encoding="utf-8")
     monkeypatch.setattr(sources, "PACKAGE", package)
-    assert sources.modules_of(script) == ["a", "b", "c", "d"]
+    assert sources.modules_of(script) == ["a", "b", "stage/c", "stage/d"]
 
 
 def test_the_script_that_fits_models_reruns_when_the_grids_change_and_not_when_a_figure_does():
     modules = sources.modules_of(PROJECT / "workflow/scripts/fit_models.py")
-    assert {"fitting", "classifiers", "grids", "splits"} <= set(modules)
-    assert not {"figures", "style", "features", "nanoscope"} & set(modules)
+    assert {"models/fitting", "models/classifiers", "models/grids", "models/splits"} <= set(modules)
+    assert not [name for name in modules if name.startswith(("results/", "networks/", "scans/"))]

@@ -8,7 +8,7 @@ import pytest
 from project import PROJECT
 
 SCRIPTS = sorted((PROJECT / "workflow" / "scripts").glob("*.py"))
-MODULES = sorted((PROJECT / "workflow" / "micrograph").glob("*.py"))
+MODULES = sorted((PROJECT / "workflow" / "micrograph").rglob("*.py"))
 RULE_FILES = sorted((PROJECT / "workflow" / "rules").glob("*.smk"))
 
 

@@ -76,7 +76,7 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
 
 
 def test_the_models_read_back_predict_what_the_table_says(smoke):
-    from micrograph import fitting
+    from micrograph.models import fitting
 
     place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
     models = fitting.read_models(smoke.folder / f"results/models/{place}.skops")

@@ -10,7 +10,7 @@ INDIFFERENT = frozenset({"__init__", "faults", "job", "settings", "sources"})
 
 
 def modules_of(script):
-    """The names of the package's modules that the Python file `script` imports, through one another, sorted."""
+    """The package's modules that the Python file `script` imports, through one another: sorted, as "scans/images"."""
     found, todo = set(), set(_imported(Path(script)))
     while todo:
         name = todo.pop()
@@ -21,11 +21,12 @@ def modules_of(script):
 
 @cache
 def _imported(path):
-    """The names of the package's modules that one file imports, anywhere in it."""
-    names = set()
+    """The package's modules that one file imports, anywhere in it."""
+    dotted = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.removeprefix("micrograph.") for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "micrograph":
-            names |= {node.module.removeprefix("micrograph."), *(alias.name for alias in node.names)}
-    return {name for name in names if (PACKAGE / f"{name}.py").is_file()}
+            dotted |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            dotted |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    ours = {name.removeprefix("micrograph.").replace(".", "/") for name in dotted if name.startswith("micrograph.")}
+    return {name for name in ours if (PACKAGE / f"{name}.py").is_file()}

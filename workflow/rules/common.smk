@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from micrograph import settings, sheets, sources
+from micrograph import settings, sources
+from micrograph.scans import sheets
 from micrograph.faults import told
 
 BLOCKS = ["block2", "block3", "block4", "pool"]

@@ -1,6 +1,7 @@
 """Rule confusion_table2."""
 
-from micrograph import figures, job, style, tables
+from micrograph import job
+from micrograph.results import figures, style, tables
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

@@ -1,6 +1,7 @@
 """Rule deal_folds."""
 
-from micrograph import files, job, splits
+from micrograph import files, job
+from micrograph.models import splits
 
 with job.logged(snakemake.log[0]):
     protocol, params = snakemake.wildcards.protocol, snakemake.params

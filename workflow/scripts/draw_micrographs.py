@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from micrograph import conversion, files, job
+from micrograph import files, job
+from micrograph.scans import conversion
 
 with job.logged(snakemake.log[0]):
     output = snakemake.output

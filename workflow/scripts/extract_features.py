@@ -1,6 +1,8 @@
 """Rule extract_features."""
 
-from micrograph import backbones, features, files, images, job
+from micrograph import files, job
+from micrograph.networks import backbones, features
+from micrograph.scans import images
 
 with job.logged(snakemake.log[0]):
     params = snakemake.params

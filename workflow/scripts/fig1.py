@@ -1,6 +1,7 @@
 """Rule fig1."""
 
-from micrograph import files, flow, flow_figure, job, style
+from micrograph import files, job
+from micrograph.results import flow, flow_figure, style
 
 with job.logged(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output

@@ -1,6 +1,7 @@
 """Rule fig2."""
 
-from micrograph import figures, files, job, style
+from micrograph import files, job
+from micrograph.results import figures, style
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

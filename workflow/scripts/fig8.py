@@ -1,6 +1,7 @@
 """Rule fig8."""
 
-from micrograph import component_figures, files, job, style
+from micrograph import files, job
+from micrograph.results import component_figures, style
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

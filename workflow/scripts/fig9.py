@@ -1,6 +1,8 @@
 """Rule fig9."""
 
-from micrograph import component_figures, files, images, job, style
+from micrograph import files, job
+from micrograph.results import component_figures, style
+from micrograph.scans import images
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

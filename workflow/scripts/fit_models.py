@@ -1,6 +1,7 @@
 """Rule fit_models."""
 
-from micrograph import files, fitting, job
+from micrograph import files, job
+from micrograph.models import fitting
 
 with job.logged(snakemake.log[0]):
     names, scores = files.read_scores(snakemake.input.components)

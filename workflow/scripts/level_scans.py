@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from micrograph import conversion, files, job, sheets
+from micrograph import files, job
+from micrograph.scans import conversion, sheets
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

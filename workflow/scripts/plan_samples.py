@@ -1,6 +1,8 @@
 """Rule plan_samples."""
 
-from micrograph import files, job, sheets, simulate
+from micrograph import files, job
+from micrograph.scans import sheets
+from micrograph.simulated import simulate
 
 with job.logged(snakemake.log[0]):
     params = snakemake.params

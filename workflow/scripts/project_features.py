@@ -1,6 +1,7 @@
 """Rule project_features."""
 
-from micrograph import components, files, job, splits
+from micrograph import files, job
+from micrograph.models import components, splits
 
 with job.logged(snakemake.log[0]):
     features = files.read_arrays(snakemake.input.features)

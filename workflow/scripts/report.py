@@ -1,6 +1,7 @@
 """Rule report."""
 
-from micrograph import files, job, report, tables
+from micrograph import files, job
+from micrograph.results import report, tables
 
 with job.logged(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

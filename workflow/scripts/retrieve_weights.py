@@ -1,6 +1,7 @@
 """Rule retrieve_weights."""
 
-from micrograph import job, weights
+from micrograph import job
+from micrograph.networks import weights
 
 with job.logged(snakemake.log[0]):
     weights.retrieve(

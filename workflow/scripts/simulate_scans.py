@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from micrograph import job, sheets, simulate
+from micrograph import job
+from micrograph.scans import sheets
+from micrograph.simulated import simulate
 
 with job.logged(snakemake.log[0]):
     params = snakemake.params

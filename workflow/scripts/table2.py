@@ -1,6 +1,7 @@
 """Rule table2."""
 
-from micrograph import files, job, tables
+from micrograph import files, job
+from micrograph.results import tables
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

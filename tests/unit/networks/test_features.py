@@ -1,0 +1,206 @@
+"""Features: one pass gives what plain passes give, whatever the batch; nothing is left behind."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from micrograph.faults import Fault
+from micrograph.networks import backbones, features
+from micrograph.networks.folding import fold, lay_out
+
+MODULES = features.modules_of("resnet18")
+MEAN, STD = backbones.normalisation("resnet18", "imagenet")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """ResNet18 whose batch norms are not the identity, as trained ones are not."""
+    torch.manual_seed(0)
+    network = backbones.build("resnet18").eval()
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 1.5)
+            nn.init.uniform_(part.weight, 0.8, 1.2)
+            nn.init.normal_(part.bias, 0, 0.1)
+    return network
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 64, 64), dtype=np.uint8)
+
+
+def extract(network, images, **how):
+    return features.extract(network, MODULES, images, MEAN, STD, device="cpu", **how)
+
+
+def hooks(network):
+    return [part for part in network.modules() if part._forward_hooks or part._forward_pre_hooks]
+
+
+def assert_close(ours, plain, tolerance):
+    for block in plain:
+        assert np.abs(ours[block] - plain[block]).max() < tolerance * np.abs(plain[block]).max(), block
+
+
+def test_one_pass_equals_plain_passes_of_single_pictures(network, images):
+    steps = list(network.children())
+    grey = torch.from_numpy(images).float()[:, None].expand(-1, 3, -1, -1) / 255
+    colour = (grey - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    with torch.no_grad():
+        plain = {
+            block: np.stack([nn.Sequential(*steps[:end])(one[None]).flatten().numpy() for one in colour])
+            for block, end in zip(MODULES, (6, 7, 8, 9), strict=True)
+        }
+    ours = extract(network, images)
+    assert list(ours) == ["block2", "block3", "block4", "pool"]
+    assert {part.dtype for part in ours.values()} == {np.dtype(np.float32)}
+    assert {block: part.shape for block, part in ours.items()} == {block: part.shape for block, part in plain.items()}
+    assert_close(ours, plain, 1e-5)
+
+
+def test_rows_are_flattened_as_channels_rows_columns(network, images):
+    table = extract(network, images)["block4"]
+    with torch.no_grad():
+        maps = features.run(network, MODULES, torch.zeros(1, 3, 64, 64))["block4"]
+    assert table.shape[1] == maps.shape[1] * 4
+    pooled = extract(network, images)["pool"]
+    np.testing.assert_allclose(table.reshape(5, 512, 2, 2).mean((2, 3)), pooled, rtol=1e-4, atol=1e-5)
+
+
+def test_the_batch_changes_nothing_but_the_last_digits(network, images):
+    whole = extract(network, images, batch=5)
+    for batch in (1, 2, 16):
+        assert_close(extract(network, images, batch=batch), whole, 1e-5)
+
+
+def test_the_same_batch_gives_the_same_bytes_however_pictures_arrive(network, images):
+    whole = extract(network, images, batch=2)
+    arriving = (images[start:end] for start, end in ((0, 1), (1, 4), (4, 4), (4, 5)))
+    again = extract(network, arriving, batch=2, count=5)
+    assert all(whole[block].tobytes() == again[block].tobytes() for block in whole)
+
+
+def test_a_picture_does_not_touch_its_neighbours(network, images):
+    before = extract(network, images, batch=5)
+    changed = images.copy()
+    changed[2] = 0
+    after = extract(network, changed, batch=5)
+    others = [0, 1, 3, 4]
+    assert_close({b: v[others] for b, v in after.items()}, {b: v[others] for b, v in before.items()}, 1e-5)
+    assert np.abs(after["block2"][2] - before["block2"][2]).max() > 0.1
+
+
+def test_bf16_is_close_and_says_where_it_cannot_be(network, images, capsys):
+    plain, rough = extract(network, images), extract(network, images, precision="bf16")
+    assert_close(rough, plain, 0.05)
+    differs = any((rough[block] != plain[block]).any() for block in plain)
+    assert differs or "no bf16 arithmetic" in capsys.readouterr().out
+
+
+def test_the_papers_way_leaves_pictures_between_0_and_1(network, images):
+    ours = extract(network, images, normalise=False)
+    neutral = features.extract(network, MODULES, images, (0, 0, 0), (1, 1, 1), device="cpu")
+    assert_close(ours, neutral, 1e-6)
+    assert np.abs(ours["pool"] - extract(network, images)["pool"]).max() > 0.01
+
+
+def test_network_and_pictures_are_left_alone(network, images):
+    state = {name: part.clone() for name, part in network.state_dict().items()}
+    names, before = [name for name, _ in network.named_modules()], images.copy()
+    extract(network, images)
+    assert all(torch.equal(part, state[name]) for name, part in network.state_dict().items())
+    assert [name for name, _ in network.named_modules()] == names
+    assert not hooks(network) and not [part for part in network.modules() if getattr(part, "inplace", False)]
+    np.testing.assert_array_equal(images, before)
+
+
+def test_hooks_are_gone_even_after_an_error(network):
+    with pytest.raises(RuntimeError):
+        features.run(network, MODULES, torch.zeros(1, 7, 64, 64))
+    with pytest.raises(AttributeError):
+        features.run(network, {"block2": "layer2", "block3": "layer33"}, torch.zeros(1, 3, 64, 64))
+    assert not hooks(network)
+
+
+def test_the_pass_ends_at_the_last_block(network, images):
+    """A classifier that would raise is never asked."""
+    asked = []
+    handle = network.fc.register_forward_hook(lambda *parts: asked.append(1))
+    features.run(network, MODULES, torch.zeros(1, 3, 64, 64))
+    handle.remove()
+    assert asked == []
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_a_wrong_count_is_refused(network, images, count):
+    with pytest.raises(Fault, match=f"pictures came instead of {count}"):
+        extract(network, iter([images]), count=count)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 64, 64)), np.zeros((2, 64, 64, 3), np.uint8)])
+def test_other_pictures_are_refused(network, bad):
+    with pytest.raises(Fault, match="pictures must be"):
+        extract(network, bad)
+
+
+def test_unknown_ways_are_refused(network, images):
+    with pytest.raises(Fault, match="precision 'fp64' is not known; choose one of: fp32, bf16"):
+        extract(network, images, precision="fp64")
+    with pytest.raises(Fault, match="device 'tpu' is not known; choose one of: auto, cpu, cuda"):
+        features.extract(network, MODULES, images, MEAN, STD, device="tpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_is_not_replaced_silently():
+    with pytest.raises(Fault, match="has no CUDA; choose auto or cpu"):
+        features.device_of("cuda")
+
+
+def test_folding_leaves_no_normalisation_and_the_same_numbers(network):
+    folded = fold(network)
+    assert not [part for part in folded.modules() if isinstance(part, nn.BatchNorm2d)]
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(picture), network(picture), rtol=1e-4, atol=1e-4)
+
+
+def test_folding_by_hand():
+    """y = 2 (3 x - 1) / sqrt(4) + 5 = 3 x + 4, batch norm's eps being 0."""
+    tiny = nn.Sequential(nn.Conv2d(3, 1, 1, bias=False), nn.BatchNorm2d(1, eps=0))
+    nn.init.constant_(tiny[0].weight, 1.0)
+    tiny[1].running_mean.fill_(1 / 3)
+    tiny[1].running_var.fill_(4 / 9)
+    nn.init.constant_(tiny[1].weight, 2.0)
+    nn.init.constant_(tiny[1].bias, 5.0)
+    folded = fold(tiny)
+    assert folded[0].weight.flatten().tolist() == pytest.approx([3, 3, 3])
+    assert folded[0].bias.tolist() == pytest.approx([4])
+
+
+class Forked(nn.Module):
+    """A convolution whose output is read by a normalisation and, besides, added: folding it would be wrong."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+        self.norm.running_mean.fill_(1.0)
+
+    def forward(self, maps):
+        maps = self.conv(maps)
+        return self.norm(maps) + 2 * maps
+
+
+def test_a_network_that_cannot_be_folded_is_not_computed_wrongly():
+    with pytest.raises(ValueError, match="folding its batch normalisation changes what it computes"):
+        fold(Forked())
+
+
+def test_long_sums_keep_the_plain_layout_on_a_processor_only(network):
+    laid = lay_out(fold(network), torch.device("cpu"), torch.float32)
+    plain = [name for name, part in laid.named_modules() if type(part).__name__ == "Plain"]
+    assert "layer4.1.conv2" in plain and "layer1.0.conv1" not in plain
+    rough = lay_out(fold(network), torch.device("cpu"), torch.bfloat16)
+    assert not [part for part in rough.modules() if type(part).__name__ == "Plain"]

@@ -1,0 +1,165 @@
+"""Scores against hand-worked numbers and scikit-learn; intervals against simulated truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from micrograph.results import scores
+from micrograph.faults import Fault
+
+CLASSES = [900, 950, 1000]
+
+
+def predictions(truth, predicted, batch=None, fold=0, part="test", value=None):
+    count = len(truth)
+    return pd.DataFrame(
+        {
+            "fold": fold,
+            "part": part,
+            "sample": [f"s{place:04d}" for place in range(count)],
+            "batch": batch if batch is not None else [f"b{place}" for place in range(count)],
+            "truth_celsius": truth,
+            "predicted_celsius": pd.array(predicted, dtype="Int64"),
+            "value_celsius": value if value is not None else np.nan,
+        }
+    )
+
+
+#         truth 900: 1 of 2 right; 950: 2 of 3; 1000: 1 of 1
+HAND = predictions([900, 900, 950, 950, 950, 1000], [900, 950, 950, 950, 1000, 1000])
+
+
+def test_hand_worked_scores():
+    assert scores.score(HAND, "accuracy", CLASSES) == pytest.approx(4 / 6)
+    assert scores.score(HAND, "balanced_accuracy", CLASSES) == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
+    # F1: 900 has 2*1/(2+1); 950 has 2*2/(3+3); 1000 has 2*1/(1+2)
+    assert scores.score(HAND, "macro_f1", CLASSES) == pytest.approx((2 / 3 + 2 / 3 + 2 / 3) / 3)
+    assert scores.score(HAND, "mae_celsius", CLASSES) == pytest.approx(100 / 6)
+
+
+def test_the_confusion_table_counts_truth_by_prediction():
+    assert scores.confusion(HAND, CLASSES).tolist() == [[1, 1, 0, 0], [0, 2, 1, 0], [0, 0, 1, 0]]
+
+
+def test_scores_agree_with_scikit_learn():
+    rng = np.random.default_rng(3)
+    truth, guess = rng.choice(CLASSES, 200, p=[0.1, 0.5, 0.4]), rng.choice(CLASSES, 200)
+    frame = predictions(truth, guess)
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, guess),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, guess),
+        "macro_f1": metrics.f1_score(truth, guess, average="macro"),
+        "kappa": metrics.cohen_kappa_score(truth, guess, weights="quadratic"),
+        "mae_celsius": metrics.mean_absolute_error(truth, guess),
+    }
+    assert {name: scores.score(frame, name, CLASSES) for name in expected} == pytest.approx(expected)
+
+
+def test_a_class_that_does_not_occur_is_left_out_of_the_means():
+    frame = predictions([950, 950, 1000], [950, 1000, 1000])
+    assert scores.score(frame, "balanced_accuracy", CLASSES) == pytest.approx(0.75)
+    assert scores.score(frame, "macro_f1", CLASSES) == pytest.approx(2 / 3)
+
+
+def test_a_row_without_an_answer_is_wrong_and_leaves_no_distance():
+    frame = predictions([900, 950, 1000, 1000], [900, 950, 1000, None])
+    assert scores.score(frame, "accuracy", CLASSES) == pytest.approx(0.75)
+    assert scores.score(frame, "balanced_accuracy", CLASSES) == pytest.approx((1 + 1 + 0.5) / 3)
+    assert scores.score(frame, "macro_f1", CLASSES) == pytest.approx((1 + 1 + 2 / 3) / 3)
+    assert np.isnan(scores.score(frame, "mae_celsius", CLASSES))
+    assert np.isnan(scores.score(frame, "kappa", CLASSES))
+
+
+def test_errors_of_values_are_hand_worked():
+    frame = predictions([900, 950], [900, 950], value=[930.0, 910.0])
+    assert scores.value_errors(frame) == pytest.approx(
+        {"rmse_celsius": np.sqrt((900 + 1600) / 2), "mae_value_celsius": 35}
+    )
+    frame.loc[0, "value_celsius"] = np.nan
+    assert np.isnan(scores.value_errors(frame)["rmse_celsius"])
+
+
+def test_by_fold_gives_mean_and_spread_of_each_part():
+    frame = pd.concat(
+        [
+            predictions([900, 950], [900, 950], fold=0),
+            predictions([900, 950], [900, 900], fold=1),
+            predictions([900], [900], fold=0, part="train"),
+        ]
+    )
+    table = scores.by_fold(frame, "accuracy", CLASSES).set_index("part")
+    assert list(table.index) == ["train", "validation", "test"]
+    assert table.loc["test", "mean"] == pytest.approx(0.75)
+    assert table.loc["test", "std"] == pytest.approx(np.sqrt(2 * 0.25**2))
+    assert np.isnan(table.loc["train", "std"])
+    assert np.isnan(table.loc["validation", "mean"])
+
+
+def test_the_baseline_names_the_training_majority_of_each_fold():
+    frame = pd.concat(
+        [
+            predictions([900, 950, 950], [900] * 3, fold=0, part="train"),
+            predictions([1000, 950], [1000, 950], fold=0),
+            predictions([1000, 1000, 900], [900] * 3, fold=1, part="train"),
+            predictions([1000, 950], [1000, 950], fold=1),
+        ]
+    )
+    before = frame.copy()
+    guess = scores.majority(frame)
+    assert guess.query("part == 'test' and fold == 0")["predicted_celsius"].tolist() == [950, 950]
+    assert guess.query("part == 'test' and fold == 1")["predicted_celsius"].tolist() == [1000, 1000]
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def days(rng, count=40, films=3):
+    """Predictions of an 0.6-accurate model whose films of one day rise and fall together; truth always 950."""
+    skill = rng.beta(6, 4, count)
+    right = rng.random((count, films)) < skill[:, None]
+    batch = np.repeat([f"d{day:02d}" for day in range(count)], films)
+    return predictions([950] * right.size, np.where(right.ravel(), 950, 1000), batch)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(11)
+    intervals = [scores.bootstrap(days(rng), "accuracy", CLASSES, 400, rng) for _ in range(150)]
+    covered = np.mean([low <= 0.6 <= high for low, high in intervals])
+    assert 0.88 <= covered <= 0.99
+
+
+def test_predicting_the_same_films_more_often_does_not_narrow_the_interval():
+    frame = days(np.random.default_rng(5))
+    often = pd.concat([frame.assign(fold=fold) for fold in range(10)])
+    once, repeated = (scores.bootstrap(f, "accuracy", CLASSES, 500, np.random.default_rng(1)) for f in (frame, often))
+    assert once == pytest.approx(repeated)
+
+
+def test_films_that_fail_together_widen_the_interval():
+    frame = predictions([950] * 80, [950, 1000] * 40)
+    apart = scores.bootstrap(frame, "accuracy", CLASSES, 500, np.random.default_rng(1))
+    together = frame.sort_values("predicted_celsius").assign(batch=np.repeat([f"d{day}" for day in range(8)], 10))
+    low, high = scores.bootstrap(together, "accuracy", CLASSES, 500, np.random.default_rng(1))
+    assert high - low > 1.5 * (apart[1] - apart[0])
+
+
+def test_one_batch_has_no_interval():
+    frame = predictions([900, 950], [900, 900], batch=["d", "d"])
+    assert np.isnan(scores.bootstrap(frame, "accuracy", CLASSES, 100, np.random.default_rng(0))).all()
+
+
+def test_a_model_cannot_be_told_from_itself_but_from_a_much_worse_one():
+    frame = days(np.random.default_rng(5))
+    worse = frame.assign(predicted_celsius=1000)
+    rng = np.random.default_rng(0)
+    assert scores.paired_bootstrap(frame, frame, "accuracy", CLASSES, 200, rng) == (0, 0)
+    low, _ = scores.paired_bootstrap(frame, worse, "accuracy", CLASSES, 200, rng)
+    assert low > 0.3
+    with pytest.raises(Fault, match="different samples"):
+        scores.paired_bootstrap(frame, frame.iloc[1:], "accuracy", CLASSES, 200, rng)
+
+
+def test_unknown_names_are_faults():
+    with pytest.raises(Fault, match="accuracy, balanced_accuracy"):
+        scores.score(HAND, "auc", CLASSES)
+    with pytest.raises(Fault, match="not a class"):
+        scores.score(HAND, "accuracy", [900, 950])

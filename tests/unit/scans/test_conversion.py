@@ -1,0 +1,222 @@
+"""Shards of scans: bad ones are listed and the others go on; nothing is lost on the way to the table of samples."""
+
+import json
+import resource
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from micrograph import files
+from micrograph.faults import Fault
+from micrograph.files import Unwritable
+from micrograph.scans import conversion, images
+from micrograph.scans.conversion import Settings
+from micrograph.scans.heightmap import HeightMap, read_gwy, write_gwy
+
+FOLDERS = ("heights", "micrographs")
+
+
+def film(path, lines=64, pixels=64, seed=0):
+    """A rough film of a micrometre's width, kept as a .gwy file, which needs no other program to be read."""
+    rough = np.random.default_rng(seed).normal(size=(lines, pixels)).cumsum(axis=0).cumsum(axis=1)
+    write_gwy(path, HeightMap(rough, 1000.0, 1000.0 * lines / pixels, "Height", "Trace", "x", "0", lines))
+    return str(path)
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """Three good films (one stopped early), a finished picture, a web page, an empty file and a blank scan."""
+    raw = tmp_path / "raw"
+    write_gwy(raw / "blank.gwy", HeightMap(np.ones((8, 8)), 1.0, 1.0, "Height", "", "x", "0", 8))
+    (raw / "page.spm").write_text("<html>log in</html>", encoding="utf-8")
+    (raw / "empty.spm").write_bytes(b"")
+    picture = np.random.default_rng(9).integers(0, 256, (100, 100)).astype(np.uint8)
+    Image.fromarray(picture).save(raw / "picture.png")
+    scans = {
+        "A": film(raw / "a.gwy"),
+        "B": film(raw / "b.gwy", lines=20, seed=1),
+        "C": film(raw / "c.gwy", seed=2),
+        "P": str(raw / "picture.png"),
+        "Q": str(raw / "page.spm"),
+        "R": str(raw / "empty.spm"),
+        "S": str(raw / "blank.gwy"),
+    }
+    table = pd.DataFrame({"sample": list(scans), "scan": list(scans.values())})
+    rest = {"growth_celsius": 950, "growth_seconds": 600.0, "substrate": "C", "pressure_torr": 50.0, "batch": "day"}
+    return table.assign(**rest, width_nm=[np.nan, np.nan, np.nan, 500.0, np.nan, np.nan, np.nan])
+
+
+def convert(sheet, tmp_path, **settings):
+    heights, micrographs = (tmp_path / name for name in FOLDERS)
+    levelled, unread = conversion.level_shard(sheet, heights, Settings(**settings))
+    drawn, undrawn = conversion.draw_shard(levelled, micrographs, Settings(**settings))
+    return drawn, pd.concat([unread, undrawn], ignore_index=True).sort_values("sample", ignore_index=True)
+
+
+def test_a_shard_goes_on_without_its_bad_scans(sheet, tmp_path):
+    drawn, rejected = convert(sheet, tmp_path)
+    assert list(drawn["sample"]) == ["A", "B", "C", "P"]
+    assert tuple(drawn.columns) == conversion.DRAWN
+    reasons = dict(zip(rejected["sample"], rejected["reason"], strict=True))
+    assert sorted(reasons) == ["Q", "R", "S"]
+    for sample, words in {
+        "Q": "page.spm: this is a web page",
+        "R": "the file is empty",
+        "S": "blank.gwy: the height map is blank",
+    }.items():
+        assert words in reasons[sample]
+    assert sorted(path.name for path in (tmp_path / "micrographs").iterdir()) == ["A.png", "B.png", "C.png", "P.png"]
+    assert sorted(path.name for path in (tmp_path / "heights").iterdir()) == ["A.gwy", "B.gwy", "C.gwy"]
+
+
+def test_the_table_says_what_the_micrographs_show(sheet, tmp_path):
+    drawn = convert(sheet, tmp_path)[0].set_index("sample")
+    for path in drawn["micrograph"]:
+        assert images.read_png(path).shape == (224, 224)
+    assert drawn.loc["A", "pixel_nm"] == pytest.approx(1000 / 224)
+    assert list(drawn.loc["B", ["lines", "pixels"]]) == [20, 64]
+    assert drawn.loc["B", "tall_nm"] == pytest.approx(312.5)
+    assert drawn.loc["P", "pixel_nm"] == pytest.approx(500 / 224)
+    assert list(drawn.loc["P", ["channel", "direction", "width_nm"]]) == ["picture", "", 500.0]
+    assert drawn["source_sha256"].nunique() == 4
+
+
+def test_height_maps_are_kept_level_with_their_origin(sheet, tmp_path):
+    convert(sheet, tmp_path, levelling="median")
+    kept = read_gwy(tmp_path / "heights" / "A.gwy")
+    assert (kept.source, kept.channel, kept.lines) == ("a.gwy", "Height", 64)
+    assert abs(kept.height_nm.mean()) < 1e-6
+    assert b"levelling\0smedian\0" in (tmp_path / "heights" / "A.gwy").read_bytes()
+
+
+def test_a_shard_in_two_steps_through_its_tables_gives_the_same(sheet, tmp_path):
+    whole = convert(sheet, tmp_path / "one")[0]
+    levelled, rejected = conversion.level_shard(sheet.to_dict("records"), tmp_path / "two" / "heights")
+    files.write_table(tmp_path / "levelled.tsv", levelled, significant=17)
+    assert tuple(levelled.columns) == conversion.LEVELLED and len(rejected) == 3
+    assert list(levelled["height"] == "") == [False, False, False, True]
+    drawn = conversion.draw_shard(files.read_table(tmp_path / "levelled.tsv"), tmp_path / "two" / "micrographs")[0]
+    pd.testing.assert_frame_equal(
+        drawn.drop(columns="micrograph"), whole.drop(columns="micrograph"), rtol=1e-12, check_dtype=False
+    )
+    for sample in whole["sample"]:
+        one, two = (tmp_path / way / "micrographs" / f"{sample}.png" for way in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_same_shard_gives_the_same_bytes(sheet, tmp_path):
+    for way in ("one", "two"):
+        convert(sheet, tmp_path / way)
+    for path in (tmp_path / "one").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_stopping_at_bad_scans_tells_all_their_sentences_and_keeps_what_was_converted(sheet, tmp_path):
+    drawn, rejected = convert(sheet, tmp_path)
+    with pytest.raises(Fault) as caught:
+        conversion.gather(sheet, [drawn], [rejected], data="real", on_bad_scan="stop")
+    for words in ("4 of 7 scans read, 3 rejected", "Q: ", "R: ", "S: ", "set scans.on_bad_scan to skip"):
+        assert words in str(caught.value)
+    assert len(list((tmp_path / FOLDERS[1]).rglob("*.png"))) == 4
+    with pytest.raises(Fault, match="scans.on_bad_scan 'weep' is not known; choose one of: skip, stop"):
+        conversion.gather(sheet, [drawn], [rejected], data="real", on_bad_scan="weep")
+
+
+def test_an_unforeseen_failure_of_one_scan_is_listed_with_its_kind(sheet, tmp_path):
+    sheet["scan"] = sheet["scan"].astype(object)
+    sheet.loc[0, "scan"] = 17  # no path at all
+    drawn, rejected = convert(sheet, tmp_path)
+    assert "A" not in set(drawn["sample"])
+    assert rejected.set_index("sample").loc["A", "reason"].startswith("TypeError: ")
+
+
+def test_a_full_disk_ends_the_job_and_rejects_no_scan(sheet, tmp_path):
+    """A limit on the size of files stands for the full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(Unwritable, match=r"A.gwy: cannot be written \(File too large\); make room"):
+            convert(sheet, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.rglob(".partial-*")) and not list(tmp_path.rglob("A.gwy"))
+
+
+def test_a_folder_that_takes_no_files_ends_the_job(sheet, tmp_path):
+    (tmp_path / "taken").write_bytes(b"a file")
+    with pytest.raises(Unwritable, match="cannot be written"):
+        conversion.level_shard(sheet, tmp_path / "taken")
+
+
+def test_scans_that_are_not_square_can_be_refused(sheet, tmp_path):
+    drawn, rejected = convert(sheet, tmp_path, aspect="refuse")
+    assert "B" not in set(drawn["sample"])
+    assert "b.gwy: the scan is not square" in rejected.set_index("sample").loc["B", "reason"]
+
+
+def test_the_shards_join_to_one_table_of_all_samples(sheet, tmp_path):
+    shards = [convert(sheet.iloc[rows], tmp_path / name) for rows, name in ((slice(3, 7), "0"), (slice(0, 3), "1"))]
+    samples, rejected, text = conversion.gather(sheet, *zip(*shards, strict=True), data="simulated")
+    assert tuple(samples.columns) == conversion.SAMPLES
+    assert list(samples["sample"]) == ["A", "B", "C", "P"]
+    assert set(samples["data"]) == {"simulated"} and set(samples["growth_celsius"]) == {950}
+    assert list(rejected["sample"]) == ["Q", "R", "S"]
+    assert text.startswith("4 of 7 scans read, 3 rejected:\n  Q: ") and text.count("\n") == 3
+
+
+def test_a_clean_run_says_so():
+    assert conversion.summary(120, pd.DataFrame(columns=conversion.REJECTED)) == "120 of 120 scans read, 0 rejected."
+
+
+def test_fewer_than_two_samples_are_a_fault_with_the_reasons(sheet, tmp_path):
+    few = sheet.iloc[3:]
+    with pytest.raises(Fault, match=r"fewer than two samples are left to study: 1 of 4 scans read, 3 rejected"):
+        conversion.gather(few, *([table] for table in convert(few, tmp_path)), data="real")
+
+
+def test_a_sample_that_no_shard_holds_is_noticed(sheet, tmp_path):
+    accepted, rejected = convert(sheet.iloc[:5], tmp_path)
+    with pytest.raises(ValueError, match="not of one run"):
+        conversion.gather(sheet, [accepted], [rejected], data="real")
+
+
+def test_an_empty_shard_is_an_empty_table(tmp_path):
+    drawn, rejected = convert(pd.DataFrame(columns=["sample", "scan", "width_nm"]), tmp_path)
+    assert len(drawn) == len(rejected) == 0 and tuple(drawn.columns) == conversion.DRAWN
+
+
+def test_memory_does_not_grow_with_the_number_of_scans(tmp_path):
+    scans = [{"sample": f"s{index}", "scan": film(tmp_path / f"{index}.gwy", 128, 128, index)} for index in range(8)]
+    peaks = []
+    for rows in (scans[:1], scans[:1], scans):  # the first run pays for imports
+        tracemalloc.start()
+        convert(rows, tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.3 * peaks[1]
+
+
+@pytest.mark.parametrize("size", [64, 200])
+def test_no_grey_differs_from_the_published_way_on_written_scans(tmp_path, monkeypatch, pytestconfig, size):
+    pytest.importorskip("pySPM")
+    monkeypatch.syspath_prepend(str(pytestconfig.rootpath))
+    from benchmarks import bench_conversion
+
+    bench_conversion.write_scan(tmp_path / "film.spm", size)
+    assert bench_conversion.differing_pixels(tmp_path / "film.spm") == 0
+
+
+def test_no_grey_differs_from_the_published_way_on_real_scans(shared_scans, monkeypatch, pytestconfig):
+    pytest.importorskip("pySPM")
+    monkeypatch.syspath_prepend(str(pytestconfig.rootpath))
+    from benchmarks import bench_conversion
+
+    golden = json.loads((shared_scans / "golden.json").read_text(encoding="utf-8"))
+    real = [name for name, expected in golden.items() if expected["channels"]]
+    assert len(real) == 4
+    for name in real:
+        channel = "Height Sensor" if name.startswith("v940") else "Height"
+        assert bench_conversion.differing_pixels(shared_scans / name, channel) == 0

@@ -1,0 +1,200 @@
+"""The sample sheet."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograph.faults import Fault
+from micrograph.scans import sheets
+
+CLASSES = [900, 950, 1000]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.spm", "b.spm"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def write(folder, *lines):
+    path = folder / "samples.tsv"
+    path.write_text("\n".join("\t".join(line.split("|")) for line in lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_right_sheet_is_read_with_numbers_batches_and_in_order(folder):
+    path = write(
+        folder,
+        "scan|sample|growth_celsius|growth_seconds|substrate",
+        "b.spm|MCV1-210406b-02|1000||c-plane",
+        "a.spm|MCV1-210405a-07|950|600|c-plane",
+    )
+    frame = sheets.read(path, CLASSES)
+    assert frame["sample"].tolist() == ["MCV1-210405a-07", "MCV1-210406b-02"]
+    assert frame["batch"].tolist() == ["MCV1-210405", "MCV1-210406"]
+    assert frame["growth_celsius"].tolist() == [950, 1000]
+    assert frame["growth_seconds"][0] == 600 and frame["growth_seconds"].isna()[1]
+
+
+def test_two_runs_of_one_day_are_one_batch_and_other_labels_tell_none():
+    assert sheets.batch_of("MCV1-210405a-07") == sheets.batch_of("MCV1-210405b-01") == "MCV1-210405"
+    assert sheets.batch_of("film 7") == ""
+
+
+def test_all_faults_come_in_one_message_each_with_its_line(folder):
+    path = write(
+        folder,
+        "sample|growth_celsius|scan|batch|growth_second",
+        "x1|hot|a.spm|day1|1",
+        "x1|925|missing.spm|day1|1",
+        "x3|950|a.spm||1",
+        "../x4|950|b.spm|day1|",
+        "x5||b.spm|day1|",
+    )
+    with pytest.raises(Fault) as fault:
+        sheets.read(path, CLASSES)
+    message = str(fault.value)
+    for part in (
+        "line 1: column 'growth_second' is not known; did you mean 'growth_seconds'?",
+        "line 2: growth_celsius 'hot'",
+        "line 3: growth_celsius 925 is none of the classes 900, 950, 1000",
+        "line 3: scan 'missing.spm' is not there",
+        "line 4: sample 'x3' tells no growth day",
+        "line 5: sample '../x4' cannot name files",
+        "line 6: growth_celsius is empty",
+        "lines 2, 3: sample 'x1' stands 2 times",
+        "lines 2, 4: scan 'a.spm' stands 2 times",
+        "lines 5, 6: scan 'b.spm' stands 2 times",
+        "10 faults",
+    ):
+        assert part in message, part
+
+
+def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
+    path = write(folder, "sample|growth_celsius|scan|batch", "", "x|950|a.spm|d", "", "y|95o|b.spm|d")
+    with pytest.raises(Fault, match="line 5: growth_celsius '95o'"):
+        sheets.read(path, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "has no rows"),
+        (b"sample\tgrowth_celsius\tscan\n", "has no rows"),
+        (b"sample,growth_celsius,scan\na,950,a.spm\n", "parted by commas"),
+        (b"sample;growth_celsius;scan\na;950;a.spm\n", "parted by semicolons"),
+        (b"sample   growth_celsius   scan\na   950   a.spm\n", "parted by spaces"),
+        (b"\xff\xfe\x00s\x00a", "save the sheet as TSV in UTF-8"),
+        ("sample\tbatch\na\tM\xe4rz\n".encode("latin-1"), "this is no UTF-8 text"),
+        (b"sample\tgrowth_celsius\tscan\nx\t95\x000\ta.spm\n", "this is no UTF-8 text"),
+        (
+            b'sample\tgrowth_celsius\tscan\nx\t950\ta.spm\ny\t"950\tb.spm\n',
+            "line 3: a cell begins with a quotation mark",
+        ),
+        (b"sample\tgrowth_celsius\tscan\tscan\nx\t950\ta.spm\tb.spm\n", "column 'scan' stands 2 times; keep one"),
+        (
+            b"sample\tgrowth_celsius\tscan\nx\t950\ta.spm\tnote\n",
+            "line 2: 'note' stands in column 4, which has no name",
+        ),
+        (b"sample\tgrowth_celsius\nx\t950\n", "column 'scan' is missing"),
+    ],
+)
+def test_a_file_that_is_no_sheet_gets_its_sentence(folder, content, sentence):
+    (folder / "samples.tsv").write_bytes(content)
+    with pytest.raises(Fault, match=sentence):
+        sheets.read(folder / "samples.tsv", CLASSES)
+
+
+SPREADSHEETS = {
+    "a mark of UTF-8": ("", "\n", "", "\ufeff"),
+    "Windows line ends": ("", "\r\n", "", ""),
+    "quoted cells": ('"', "\n", "", ""),
+    "tabs behind every line": ("", "\n", "\t\t", ""),
+    "tabs behind the rows": ("", "\n", "row\t", ""),
+}
+
+
+@pytest.mark.parametrize("kind", SPREADSHEETS)
+def test_what_spreadsheets_add_changes_nothing(folder, kind):
+    quote, end, tail, mark = SPREADSHEETS[kind]
+    rows = ["sample|growth_celsius|scan|batch", "x|950|a.spm|day 1", "y|1000|b.spm|day 2"]
+    plain = sheets.read(write(folder, *rows), CLASSES)
+    lines = ["\t".join(f"{quote}{cell}{quote}" for cell in row.split("|")) for row in rows]
+    tails = ["" if tail.startswith("row") else tail, *[tail.removeprefix("row")] * 2]
+    text = mark + "".join(line + tail + end for line, tail in zip(lines, tails, strict=True))
+    (folder / "samples.tsv").write_bytes(text.encode())
+    assert sheets.read(folder / "samples.tsv", CLASSES).equals(plain)
+
+
+def fault_of(folder, *lines):
+    with pytest.raises(Fault) as fault:
+        sheets.read(write(folder, *lines), CLASSES)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("scan", "sentence"),
+    [
+        ("folder", "scan 'folder' is a folder and no file"),
+        ("loop", "scan 'loop' cannot be read (Too many levels of symbolic links)"),
+        ("nowhere", "scan 'nowhere' is not there"),
+        ("pipe", "scan 'pipe' is a device and no file"),
+        ("n" * 300, "cannot be read (File name too long)"),
+        ("a{0}.spm", "has one of the characters { } < > in its path"),
+        ("<results>/a.spm", "has one of the characters { } < > in its path"),
+    ],
+)
+def test_a_path_that_leads_to_no_file_is_told_from_a_missing_one(folder, scan, sentence):
+    (folder / "folder").mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "nowhere").symlink_to("none")
+    os.mkfifo(folder / "pipe")
+    assert sentence in fault_of(folder, "sample|growth_celsius|scan|batch", f"x|950|{scan}|d")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_scan_that_may_not_be_read_is_named_before_the_run(folder):
+    (folder / "a.spm").chmod(0)
+    assert "scan 'a.spm' may not be read by you" in fault_of(
+        folder, "sample|growth_celsius|scan|batch", "x|950|a.spm|d"
+    )
+
+
+def test_two_spellings_of_one_scan_or_of_one_file_name_are_found(folder):
+    message = fault_of(folder, "sample|growth_celsius|scan|batch", "film|950|./a.spm|d", "Film|950|x/../a.spm|d")
+    assert "lines 2, 3: scan './a.spm', 'x/../a.spm' are one file; each may stand once" in message
+    assert "lines 2, 3: sample 'film', 'Film' name one file on many disks" in message
+
+
+@pytest.mark.parametrize("width", ["1e308", "-5", "1 um", "nan", "1_000", "\u0661\u0660"])
+def test_a_width_that_no_scan_has_is_refused(folder, width):
+    assert "line 2: width_nm" in fault_of(folder, "sample|growth_celsius|scan|batch|width_nm", f"x|950|a.spm|d|{width}")
+
+
+def test_a_sheet_that_is_not_there_gets_its_sentence(folder):
+    with pytest.raises(Fault, match="there is no such sample sheet"):
+        sheets.read(folder / "other.tsv", CLASSES)
+
+
+@given(st.text(max_size=40))
+def test_any_text_as_temperature_is_read_or_refused_and_never_crashes(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("sheet") / "samples.tsv"
+    path.write_text(f"sample\tgrowth_celsius\tscan\tbatch\nx\t{text}\ta\td\n", encoding="utf-8", newline="")
+    try:
+        frame = sheets.read(path, CLASSES, files_must_exist=False)
+    except Fault as fault:
+        assert "samples.tsv" in str(fault)
+    else:
+        assert set(frame["growth_celsius"]) <= set(CLASSES)
+
+
+def test_shards_part_the_sheet_without_loss(folder):
+    path = write(folder, "sample|growth_celsius|scan|batch", *[f"x{i}|950|s{i}|d" for i in range(7)])
+    frame = sheets.read(path, CLASSES, files_must_exist=False)
+    parts = [sheets.shard(frame, index, 3)["sample"].tolist() for index in range(3)]
+    assert [len(part) for part in parts] == [3, 3, 1]
+    assert sum(parts, []) == frame["sample"].tolist()

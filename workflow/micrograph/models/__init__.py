@@ -1,0 +1,1 @@
+"""From features to predictions: folds, policies, components, shallow models and their choice."""

@@ -1,0 +1,175 @@
+"""Weights: from a package, a URL or a file of one's own to one safetensors file that names its origin.
+
+PyTorch's own files are pickles. They are read once, here, with weights_only=True, which runs no code; everything
+downstream reads safetensors. torch, safetensors, pooch and requests are imported when a function needs them.
+"""
+
+import hashlib
+import json
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from micrograph import files
+from micrograph.faults import Fault
+from micrograph.networks import backbones
+
+SECONDS = 60  # without a byte from the server, after which a download is given up
+
+
+def retrieve(backbone, pretraining, path, base_url=None, user_file=None):
+    """Write the weights of one pretraining of a backbone to `path` as safetensors; returns `path`.
+
+    They come from user_file (.pth, .pt, .tar or .safetensors) where one is given, else from the table's source: an
+    installed package, or a download, from base_url (a mirror; the file name is appended) where one is given. The
+    table's sha256 must fit. Where none is known, the first file's is kept in `path`.sha256 and the next ones must fit
+    that. Metadata: JSON under "micrograph" with backbone, pretraining, source, sha256 (of the source), mean, std.
+
+    Raises Fault for an unknown name, a file that is missing, damaged or no weights, and tensors that do not fit.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mean, std = backbones.normalisation(backbone, pretraining)
+    chosen = backbones.row(backbone).weights.get(pretraining) if user_file else backbones.weights(backbone, pretraining)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as room:
+        source, origin = located(backbone, chosen, base_url, user_file, room)
+        digest = sha256(source)
+        if not user_file:
+            check_digest(source, digest, chosen, pin_of(path), origin)
+        tensors = fitted(backbone, state_dict(source, origin), bool(chosen and chosen.in_order), origin)
+    facts = {"backbone": backbone, "pretraining": pretraining, "source": origin, "sha256": digest}
+    write(path, tensors, facts | {"mean": mean, "std": std})
+    if not user_file and not (chosen.sha256 or chosen.prefix):
+        files.write_text(pin_of(path), f"{digest}\n")
+    return path
+
+
+def write(path, tensors, facts):
+    """Write tensors by name and facts (a dict that JSON can say) as safetensors; same input, same bytes."""
+    from safetensors.torch import save
+
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with files.whole(path) as partial:
+        partial.write_bytes(save(whole, metadata={"micrograph": json.dumps(facts, sort_keys=True)}))
+
+
+def located(backbone, chosen, base_url, user_file, room):
+    """(path of the file that holds the weights, what to call its origin); downloads go into the folder `room`."""
+    if user_file:
+        if not Path(user_file).is_file():
+            raise Fault(f"{user_file}: no such file; correct the path of your own weights.")
+        return Path(user_file), Path(user_file).name
+    if not chosen.source:
+        raise Fault(f"backbone '{backbone}' has no weights that can be fetched; name a file of your own.")
+    if "://" not in chosen.source:
+        return packaged(chosen.source), chosen.source
+    name = chosen.source.rsplit("/", 1)[-1]
+    url = f"{base_url.rstrip('/')}/{name}" if base_url else chosen.source
+    return download(url, Path(room) / name), url
+
+
+def packaged(source):
+    """The path of "PACKAGE/FILE" in the installed package, found without importing it; Fault where it is missing."""
+    package, _, inside = source.partition("/")
+    spec = find_spec(package)
+    path = Path(spec.submodule_search_locations[0]) / inside if spec else None
+    if path is None or not path.is_file():
+        raise Fault(f"{source}: not installed; install the Python package {package.replace('_', '-')}.")
+    return path
+
+
+def download(url, path):
+    """Fetch `url` to `path` and return it; Fault where the server is not there, refuses or sends a web page."""
+    import pooch
+    import requests
+
+    way_out = "try again, set a mirror, or name a file of your own"
+    print(f"downloading {url}", flush=True)
+    try:
+        pooch.HTTPDownloader(timeout=SECONDS)(url, str(path), None)
+    except requests.HTTPError as error:
+        answer = f"{error.response.status_code} {error.response.reason}"
+        raise Fault(f"{url}: the server answers {answer}; {way_out}.") from None
+    except requests.RequestException as error:
+        raise Fault(f"{url}: the download broke off ({type(error).__name__}); {way_out}.") from None
+    with open(path, "rb") as opened:
+        start = opened.read(512).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise Fault(f"{url}: a web page came instead of weights (a login or an error page?); {way_out}.")
+    return path
+
+
+def sha256(path):
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def pin_of(path):
+    """Where the checksum of a first download is kept: beside the weights."""
+    return Path(path).with_name(f"{Path(path).name}.sha256")
+
+
+def check_digest(source, digest, chosen, pin, origin):
+    """Fault unless `digest` is the table's, or the pinned one where the table knows none."""
+    if chosen.sha256 or chosen.prefix:
+        expected, way_out = chosen.sha256 or chosen.prefix, "fetch it again, or from another mirror"
+    elif pin.is_file():
+        expected = pin.read_text(encoding="utf-8").strip()
+        way_out = f"fetch it again, or delete {pin} if the new file is meant"
+    else:
+        return
+    if not digest.startswith(expected):
+        raise Fault(f"{origin}: damaged or replaced (sha256 {digest}, expected {expected}); {way_out}.")
+
+
+def state_dict(path, origin=None):
+    """The tensors in a PyTorch or safetensors file, by name.
+
+    A training checkpoint gives its "state_dict"; the prefix "module." of parallel training is taken off. Fault where
+    the file is damaged, holds anything that only a full unpickling could read, or holds no tensors.
+    """
+    import torch
+
+    origin = origin or path
+    if Path(path).suffix == ".safetensors":
+        return backbones.read(path)
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0][:120]
+        raise Fault(f"{origin}: no weights can be read from it safely ({reason}); use another file.") from None
+    if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
+        stored = stored["state_dict"]
+    if not isinstance(stored, dict) or not stored or not all(torch.is_tensor(part) for part in stored.values()):
+        raise Fault(f"{origin}: holds no state dict (names and tensors); save one with torch.save(net.state_dict()).")
+    return {name.removeprefix("module."): tensor for name, tensor in stored.items()}
+
+
+def fitted(backbone, stored, in_order, origin):
+    """The state dict of the backbone with the stored tensors in it, complete and strict.
+
+    in_order: where no stored name is the network's, tensors are taken in their order; kind (weight, bias, running
+    mean ...) and shape must then agree one by one. Only batch-norm's counters may be missing, as in files of PyTorch
+    before 0.4.1: they are 0 then, and nothing here reads them.
+    """
+    import torch
+
+    network = backbones.build(backbone, backbones.classes_in(backbone, stored))
+    wanted = network.state_dict()
+    if in_order and not set(wanted) & set(stored):
+        stored = renamed(stored, wanted, origin)
+    counters = [name for name in wanted if name.endswith(".num_batches_tracked") and name not in stored]
+    stored = stored | {name: torch.zeros_like(wanted[name]) for name in counters}
+    return backbones.fill(network, stored, origin).state_dict()
+
+
+def renamed(stored, wanted, origin):
+    """The stored tensors under the wanted names, taken in order; Fault at the first that differs in kind or shape."""
+    if len(stored) != len(wanted):
+        raise Fault(f"{origin}: has {len(stored)} tensors, the network {len(wanted)}; use the weights of this network.")
+    for (theirs, tensor), (ours, place) in zip(stored.items(), wanted.items(), strict=True):
+        if theirs.rsplit(".", 1)[-1] != ours.rsplit(".", 1)[-1] or tensor.shape != place.shape:
+            shapes = f"{theirs} {tuple(tensor.shape)} does not fit {ours} {tuple(place.shape)}"
+            raise Fault(f"{origin}: {shapes}; use the weights of this network.")
+    return dict(zip(wanted, stored.values(), strict=True))

@@ -1,0 +1,1 @@
+"""From the sample sheet and raw scans to height maps and micrographs."""
