@@ -18,7 +18,7 @@ NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
 WIDEST_NM = 1e9
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-PATTERNS = re.compile(r"[{}<>]")  # in a path these stand for something else where files are named by patterns
+PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # in a path these stand for something else where patterns name files
 SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 STUDY_LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
 # Two spellings of one thing: (what is equal for both, what to say of them).
@@ -72,7 +72,7 @@ def _table(path):
     while names and not names[-1]:
         names.pop()
     for separator, word in SEPARATORS.items():
-        if len(names) == 1 and separator in names[0]:
+        if len(names) == 1 and separator in names[0] and all(name in names[0].lower() for name in REQUIRED):
             raise Fault(f"{path}: the columns are parted by {word}; save the sheet with tabs between them.")
     rows = {line: cells for line, cells in list(lines.items())[1:] if any(cells)}
     if not rows:
@@ -169,7 +169,7 @@ def _row_faults(frame, classes, files_must_exist):
 def _scan_fault(scan, must_exist):
     """What is wrong with the path of a scan, "" for nothing."""
     if PATTERNS.search(scan):
-        return "has one of the characters { } < > in its path, which stand for patterns; rename the file or folder."
+        return "has { } or < > in its path, which stand for patterns of names; rename the file or folder."
     if not must_exist:
         return ""
     try:
