@@ -167,6 +167,16 @@ def test_the_shards_join_to_one_table_of_all_samples(sheet, tmp_path):
     assert text.startswith("4 of 7 scans read, 3 rejected:\n  Q: ") and text.count("\n") == 3
 
 
+def test_copies_of_one_scan_are_pointed_out(sheet, tmp_path):
+    copy = tmp_path / "raw" / "copy.gwy"
+    copy.write_bytes((tmp_path / "raw" / "a.gwy").read_bytes())
+    sheet = pd.concat([sheet, sheet.iloc[:1].assign(sample="Z", scan=str(copy))], ignore_index=True)
+    tables = ([table] for table in convert(sheet, tmp_path))
+    samples, _, text = conversion.gather(sheet, *tables, data="real")
+    assert list(samples["sample"]) == ["A", "B", "C", "P", "Z"]
+    assert text.splitlines()[-1] == "the scans of A, Z are the same file; keep one, or the film is learnt and tested."
+
+
 def test_a_clean_run_says_so():
     assert conversion.summary(120, pd.DataFrame(columns=conversion.REJECTED)) == "120 of 120 scans read, 0 rejected."
 

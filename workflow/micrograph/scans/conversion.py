@@ -81,8 +81,15 @@ def gather(sheet, accepted, rejected, data, on_bad_scan="skip"):
     if len(drawn) < 2:
         raise Fault(f"fewer than two samples are left to study: {text}")
     samples = drawn.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
-    samples = samples.assign(data=data).reindex(columns=SAMPLES)
-    return samples.sort_values("sample", ignore_index=True), rejected, text
+    samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
+    return samples, rejected, "\n".join([text, *twins(samples)])
+
+
+def twins(samples):
+    """Sentences on samples whose scans are the same file byte by byte: one film, perhaps on both sides of a split."""
+    same = samples[samples["source_sha256"].duplicated(keep=False)].groupby("source_sha256", sort=False)
+    names = [", ".join(group["sample"]) for _, group in same]
+    return [f"the scans of {name} are the same file; keep one, or the film is learnt and tested." for name in names]
 
 
 def summary(count, rejected):
