@@ -51,7 +51,11 @@ rule draw_micrographs:
     conda:
         "../../envs/afm.yaml"
     params:
-        settings=config["micrographs"],
+        settings={
+            "pixels": config["micrographs"]["pixels"],
+            "clip_percentiles": config["micrographs"]["clip_percentiles"],
+            "aspect": config["micrographs"]["aspect"],
+        },
     script:
         "../scripts/draw_micrographs.py"
 

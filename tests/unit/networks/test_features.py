@@ -204,3 +204,16 @@ def test_long_sums_keep_the_plain_layout_on_a_processor_only(network):
     assert "layer4.1.conv2" in plain and "layer1.0.conv1" not in plain
     rough = lay_out(fold(network), torch.device("cpu"), torch.bfloat16)
     assert not [part for part in rough.modules() if type(part).__name__ == "Plain"]
+
+
+def test_the_number_of_threads_around_changes_no_byte_and_is_left_as_it_was(network, images):
+    before, tables = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            tables.append(extract(network, images))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for block, values in tables[0].items():
+        assert values.tobytes() == tables[1][block].tobytes() == tables[2][block].tobytes()

@@ -149,7 +149,10 @@ def save_a_figure(folder):
 
 def test_the_same_figure_gives_the_same_bytes_in_another_process(tmp_path):
     save_a_figure(tmp_path / "here")
-    surroundings = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(str(PROJECT / folder) for folder in ("workflow", "tests"))}
+    surroundings = os.environ | {
+        "PYTHONHASHSEED": "1",
+        "PYTHONPATH": os.pathsep.join(str(PROJECT / folder) for folder in ("workflow", "tests")),
+    }
     code = "import runpy, sys; runpy.run_path(sys.argv[1])['save_a_figure'](sys.argv[2])"
     subprocess.run([sys.executable, "-c", code, __file__, str(tmp_path / "there")], env=surroundings, check=True)
     for kind in ("pdf", "svg", "png"):

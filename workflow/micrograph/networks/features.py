@@ -14,6 +14,7 @@ from micrograph.networks import backbones, libraries
 from micrograph.networks.folding import fold, lay_out
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+THREADS = 2  # of the processor, always: with another number the last bits of a sum change, and so the bytes
 
 
 class Enough(Exception):
@@ -128,9 +129,16 @@ def scaling(mean, std, normalise, device):
     )
 
 
+@contextmanager
 def exact():
-    """cuDNN without its shortcuts: the same algorithm each time, no TF32 in fp32."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    """The same sums each time: always THREADS, and cuDNN without its shortcuts (one algorithm, no TF32 in fp32)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def device_of(name):
