@@ -17,7 +17,7 @@ class Study:
     def __init__(self, folder, settings):
         """Write the settings (a dict, or text) as the folder's config.yaml."""
         self.folder = folder
-        text = settings if isinstance(settings, str) else yaml.safe_dump(settings)
+        text = settings if isinstance(settings, str) else yaml.safe_dump(settings, sort_keys=False)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
 
     def run(self, *arguments, cores=2, succeeds=True):

@@ -12,11 +12,11 @@ import pytest
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from project import PROJECT
 from micrograph import files
-from micrograph.results import component_figures, figures, flow, flow_figure, style
 from micrograph.faults import Fault
+from micrograph.results import component_figures, figures, flow, flow_figure, style
 from micrograph.scans.heightmap import HeightMap
+from project import PROJECT
 
 CLASSES = [900, 950, 1000]
 SIMULATED = "simulated films"

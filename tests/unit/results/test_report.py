@@ -1,14 +1,13 @@
 """The report: one file that reads nothing from elsewhere, escapes what files say, and picks its number fairly."""
 
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from project import PROJECT
-from micrograph.results import panels, report
 from micrograph.faults import Fault
+from micrograph.results import panels, report
+from project import PROJECT
 
 FOLDER = PROJECT / "workflow" / "report"
 TEMPLATE = FOLDER / "page.html.j2"

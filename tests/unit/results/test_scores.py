@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from micrograph.results import scores
 from micrograph.faults import Fault
+from micrograph.results import scores
 
 CLASSES = [900, 950, 1000]
 

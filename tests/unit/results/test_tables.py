@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from micrograph import files
-from micrograph.results import panels, tables
 from micrograph.faults import Fault
+from micrograph.results import panels, tables
 
 CLASSES = [900, 950, 1000]
 MADE = {"backbone": "efficientnet_lite0", "grid": "small"}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from micrograph.results import style
 from micrograph.faults import Fault
+from micrograph.results import style
 from micrograph.results.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 
 

@@ -8,8 +8,8 @@ flow.py (figure 1) and component_figures.py (figures 8 and 9).
 import numpy as np
 import pandas as pd
 
-from micrograph.results import scores, style
 from micrograph.faults import Fault
+from micrograph.results import scores, style
 from micrograph.results.style import DOUBLE_MM, INK, PAPER, SHARE, SINGLE_MM, SOFT
 
 PARTS = {"train": "training", "validation": "validation", "test": "test"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from micrograph.faults import Fault
 from micrograph.models import policies
 from micrograph.scans import formats, images, nanoscope
-from micrograph.faults import Fault
 from micrograph.scans.heightmap import HeightMap, read_gwy
 
 

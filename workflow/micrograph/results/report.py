@@ -14,8 +14,8 @@ import jinja2
 import pandas as pd
 from docutils.core import publish_parts
 
-from micrograph.results import panels, tables
 from micrograph.faults import Fault, known
+from micrograph.results import panels, tables
 
 MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 SAID = {  # how the data are called -> the sentence at the top of the page (None: measured films need none)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from micrograph import files
-from micrograph.results import panels, scores
 from micrograph.faults import Fault
+from micrograph.results import panels, scores
 
 KEYS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 BASELINE = "majority"
