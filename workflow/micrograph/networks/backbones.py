@@ -18,7 +18,7 @@ BACKBONES = {
     # Stages end in a linear bottleneck: these maps have no ReLU behind them and may be negative. The weights are
     # TensorFlow's, trained on (grey - 127) / 128 (efficientnet/lite of the tensorflow/tpu repository).
     "efficientnet_lite0": Backbone(
-        library="timm",
+        origin="timm",
         network="tf_efficientnet_lite0",
         blocks={
             "block2": ("blocks.2", (40, 28, 28)),
@@ -40,7 +40,7 @@ BACKBONES = {
     # The paper's network. MicroNet: J. Stuckner, B. Harder, T. M. Smith, npj Comput. Mater. 8, 200 (2022); its
     # training code normalises pictures as ImageNet's do.
     "resnet18": Backbone(
-        library="torchvision",
+        origin="torchvision",
         network="resnet18",
         blocks={
             "block2": ("layer2", (128, 28, 28)),
@@ -101,7 +101,7 @@ def build(name, classes=1000):
     In-place ReLUs, which torchvision and timm use, would change the tensors that backward hooks look at.
     """
     chosen = row(name)
-    network = BUILDERS[chosen.library](chosen.network, classes)
+    network = BUILDERS[chosen.origin](chosen.network, classes)
     for module in network.modules():
         if getattr(module, "inplace", False):
             module.inplace = False

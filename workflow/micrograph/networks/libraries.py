@@ -31,9 +31,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network: its library's name for it, its blocks {block: (module, (channels, rows, cols))}, its weights."""
+    """One network: the library of its origin and its name there, its blocks {block: (module, (channels, rows, cols))}, its weights."""
 
-    library: str
+    origin: str
     network: str
     blocks: dict
     classifier: str
