@@ -31,7 +31,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network: the library of its origin and its name there, its blocks {block: (module, (channels, rows, cols))}, its weights."""
+    """One network: the library it is from and its name there, its blocks and its weights.
+
+    blocks: {block: (module, (channels, rows, cols))}.
+    """
 
     origin: str
     network: str
