@@ -26,7 +26,7 @@ def blobs(spread=1.0, size=20, width=6, seed=0):
 
 
 def built(model, scheme="nominal", protocol="strict", **settings):
-    settings = settings or grids.points(model, scheme, protocol, "small")[0]
+    settings = settings or grids.points(model, scheme, protocol, "default")[0]
     return classifiers.build(model, scheme, protocol, settings, CLASSES, seed=1)
 
 
@@ -41,7 +41,7 @@ def test_every_pair_tells_three_clouds_apart(model, protocol):
     assert (answered == labels).mean() > 0.75  # chance: 0.33
 
 
-@pytest.mark.parametrize("size", ["small", "published"])
+@pytest.mark.parametrize("size", ["default", "published"])
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 @pytest.mark.parametrize("model, scheme", grids.GRIDS)
 def test_every_grid_point_names_settings_that_the_model_has(model, scheme, protocol, size):
@@ -51,9 +51,9 @@ def test_every_grid_point_names_settings_that_the_model_has(model, scheme, proto
         classifiers.build(model, scheme, protocol, point, CLASSES, seed=1)
 
 
-def test_small_grids_are_small():
+def test_default_grids_are_small():
     sizes = [
-        len(grids.points(model, scheme, protocol, "small"))
+        len(grids.points(model, scheme, protocol, "default"))
         for model, scheme in grids.GRIDS
         for protocol in ("strict", "published")
     ]
@@ -61,7 +61,7 @@ def test_small_grids_are_small():
 
 
 @pytest.mark.filterwarnings("ignore:Solver terminated early:sklearn.exceptions.ConvergenceWarning")
-def test_the_small_svr_ends_on_features_in_raw_units():
+def test_the_default_svr_ends_on_features_in_raw_units():
     """The paper's unscaled features: left alone, libsvm takes millions of steps on tables like this."""
     features = np.random.default_rng(0).normal(size=(150, 90)) * 300
     target = np.random.default_rng(1).choice(CLASSES, 150).astype(float)
@@ -183,7 +183,7 @@ def test_strict_neighbours_are_not_misled_by_components_on_which_held_out_films_
     assert np.median(lengths[held]) < 0.7 * np.median(lengths[train])
     best = max(
         (built(model, **point).fit(scores[train], labels[train]).predict(scores[held]) == labels[held]).mean()
-        for point in grids.points(model, "nominal", "strict", "small")
+        for point in grids.points(model, "nominal", "strict", "default")
     )
     assert best > 0.9
 
@@ -209,7 +209,7 @@ def test_unknown_names_are_faults_that_list_the_known():
         classifiers.build("SVM", "nominal", "strict", {}, CLASSES, 0)
     with pytest.raises(Fault, match="nominal, regression"):
         classifiers.build("SVC", "ordinal", "strict", {}, CLASSES, 0)
-    with pytest.raises(Fault, match="small, published"):
+    with pytest.raises(Fault, match="default, published"):
         grids.points("SVC", "nominal", "strict", "huge")
     with pytest.raises(Fault, match="SVC, KRC, RNN"):
-        grids.points("SVM", "nominal", "strict", "small")
+        grids.points("SVM", "nominal", "strict", "default")

@@ -12,7 +12,7 @@ import pytest
 
 from micrograph import files
 from micrograph.faults import Fault
-from micrograph.models import fitting, grids, splits
+from micrograph.models import choosing, classifiers, fitting, grids, splits, storage
 from micrograph.results import scores
 from tables_of_films import films
 
@@ -39,6 +39,7 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
     features = signal if features is None else features
     return fitting.fit_study(
         names,
+        np.zeros(len(names), dtype=int),
         [features] * FOLDS,
         tables[protocol],
         protocol=protocol,
@@ -46,7 +47,7 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
         scheme=scheme,
         model=model,
         classes=CLASSES,
-        grid="small",
+        search="default",
         rng=np.random.default_rng(seed),
     )
 
@@ -56,7 +57,7 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
 @pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
 def test_predictions_have_one_row_a_fold_and_sample_in_the_waists_columns(study, protocol, scheme, model):
     table = fitted(study, protocol, model, scheme).predictions
-    columns = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
+    columns = ["fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
     assert list(table.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
     keys = ["fold", "part", "sample", "batch"]
     expected = study[2][protocol].sort_values(keys[:3], ignore_index=True)
@@ -95,8 +96,8 @@ def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
         features = np.repeat(3 * rng.normal(size=(24, 6)), 3, axis=0) + rng.normal(size=(72, 6))
         table = splits.deal(frame, "strict", 4, np.random.default_rng(seed))
         made = fitting.fit_study(
-            frame["sample"].to_numpy(), [features] * 4, table, protocol="strict", policy="aug3", scheme="nominal",
-            model=model, classes=CLASSES, grid="small", rng=np.random.default_rng(seed),
+            frame["sample"].to_numpy(), np.zeros(72, int), [features] * 4, table, protocol="strict", policy="aug3", scheme="nominal",
+            model=model, classes=CLASSES, search="default", rng=np.random.default_rng(seed),
         )  # fmt: skip
         found.append(scores.score(made.predictions.query("part == 'test'"), "balanced_accuracy", CLASSES))
     assert abs(np.mean(found) - 1 / 3) < 0.12
@@ -117,13 +118,13 @@ def test_strict_learns_nothing_from_the_films_it_is_tested_on(study):
 
 def test_strict_chooses_the_first_best_point_on_validation(study):
     made = fitted(study, model="KNN", policy="aug4")
-    points = grids.points("KNN", "nominal", "strict", "small")
+    points = grids.points("KNN", "nominal", "strict", "default")
     names, features, tables = study
     truth = tables["strict"].drop_duplicates("sample").set_index("sample").loc[names, "growth_celsius"].to_numpy()
     train, held = (splits.rows(tables["strict"], 1, part, names) for part in ("train", "validation"))
     merits = []
     for point in points:
-        model = fitting.classifiers.build("KNN", "nominal", "strict", point, CLASSES, 0).fit(
+        model = classifiers.build("KNN", "nominal", "strict", point, CLASSES, 0).fit(
             features[train], truth[train]
         )
         right = model.predict(features[held]) == truth[held]
@@ -161,8 +162,8 @@ def test_each_fold_uses_its_own_components(study):
     names, features, tables = study
     narrow = [features[:, : 2 + fold] for fold in range(FOLDS)]
     made = fitting.fit_study(
-        names, narrow, tables["strict"], protocol="strict", policy="aug4", scheme="nominal", model="DTC",
-        classes=CLASSES, grid="small", rng=np.random.default_rng(0),
+        names, np.zeros(len(names), int), narrow, tables["strict"], protocol="strict", policy="aug4", scheme="nominal", model="DTC",
+        classes=CLASSES, search="default", rng=np.random.default_rng(0),
     )  # fmt: skip
     assert made.predictions.groupby("fold")["components"].unique().explode().tolist() == [2, 3, 4, 5]
 
@@ -179,8 +180,8 @@ def test_components_that_do_not_fit_the_splits_are_faults(study):
     names, features, tables = study
     with pytest.raises(Fault, match="3 folds, the splits 4"):
         fitting.fit_study(
-            names, [features] * 3, tables["strict"], protocol="strict", policy="aug3", scheme="nominal", model="KNN",
-            classes=CLASSES, grid="small", rng=np.random.default_rng(0),
+            names, np.zeros(len(names), int), [features] * 3, tables["strict"], protocol="strict", policy="aug3", scheme="nominal", model="KNN",
+            classes=CLASSES, search="default", rng=np.random.default_rng(0),
         )  # fmt: skip
     strange = np.append(names[1:], "MCV1-stranger")
     with pytest.raises(Fault, match="in the splits but not among"):
@@ -194,13 +195,13 @@ def test_components_that_do_not_fit_the_splits_are_faults(study):
 @pytest.mark.parametrize("model", grids.MODELS)
 def test_models_come_back_from_disk_answering_the_same(study, protocol, scheme, model, tmp_path):
     _, features, _ = study
-    settings = grids.points(model, scheme, protocol, "small")[0]
+    settings = grids.points(model, scheme, protocol, "default")[0]
     settings |= {"n_estimators": 3} if model == "GBC" else {}
     truth = study[2][protocol].drop_duplicates("sample").set_index("sample").loc[study[0], "growth_celsius"].to_numpy()
     truth = truth if scheme == "nominal" else truth.astype(float)
-    made = fitting.classifiers.build(model, scheme, protocol, settings, CLASSES, 0).fit(features, truth)
-    fitting.write_models(tmp_path / "m.skops", {0: made, 7: made})
-    read = fitting.read_models(tmp_path / "m.skops")
+    made = classifiers.build(model, scheme, protocol, settings, CLASSES, 0).fit(features, truth)
+    storage.write_models(tmp_path / "m.skops", {0: made, 7: made})
+    read = storage.read_models(tmp_path / "m.skops")
     assert sorted(read) == [0, 7]
     assert np.array_equal(read[7].predict(features), made.predict(features), equal_nan=True)
 
@@ -208,25 +209,25 @@ def test_models_come_back_from_disk_answering_the_same(study, protocol, scheme, 
 def test_a_file_with_a_strange_type_is_refused(tmp_path):
     import skops.io
 
-    skops.io.dump({"0": fitting.Choice(0, 0.0, 0.0, None)}, tmp_path / "m.skops")
-    with pytest.raises(Fault, match=r"fitting\.Choice"):
-        fitting.read_models(tmp_path / "m.skops")
+    skops.io.dump({"0": choosing.Choice(0, 0.0, 0.0)}, tmp_path / "m.skops")
+    with pytest.raises(Fault, match=r"choosing\.Choice"):
+        storage.read_models(tmp_path / "m.skops")
 
 
 WRITE = """
 import numpy as np
 import pandas as pd
 from micrograph import files
-from micrograph.models import fitting, splits
+from micrograph.models import fitting, splits, storage
 
 names = [f"MCV1-{place:06d}" for place in range(25)]
 frame = pd.DataFrame({"sample": names, "batch": names, "growth_celsius": np.repeat([900, 950, 1000], [4, 12, 9])})
 features = np.random.default_rng(4).normal(size=(25, 8))
 table = splits.deal(frame, "strict", 3, np.random.default_rng(2))
 for model in ("KRC", "DTC"):
-    made = fitting.fit_study(names, [features] * 3, table, protocol="strict", policy="aug3", scheme="nominal",
-                             model=model, classes=[900, 950, 1000], grid="small", rng=np.random.default_rng(1))
-    fitting.write_models(f"{folder}/{model}.skops", made.models)
+    made = fitting.fit_study(names, [0] * 25, [features] * 3, table, protocol="strict", policy="aug3", scheme="nominal",
+                             model=model, classes=[900, 950, 1000], search="default", rng=np.random.default_rng(1))
+    storage.write_models(f"{folder}/{model}.skops", made.models)
     files.write_table(f"{folder}/{model}.tsv", made.predictions)
 """
 APART = f"import sys; folder = sys.argv[1]{WRITE}assert 'torch' not in sys.modules"
@@ -243,7 +244,7 @@ def test_two_processes_write_the_same_bytes_and_import_no_torch(tmp_path, reques
 
 
 def test_a_models_file_holds_no_time_and_no_memory_address(study, tmp_path):
-    fitting.write_models(tmp_path / "m.skops", fitted(study).models)
+    storage.write_models(tmp_path / "m.skops", fitted(study).models)
     with zipfile.ZipFile(tmp_path / "m.skops") as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert all(len(member.filename.split(".")[0]) < 7 for member in archive.infolist())

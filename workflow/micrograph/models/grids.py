@@ -1,18 +1,18 @@
-"""The settings searched for each shallow model: the paper's grids in full, and small ones of our own.
+"""The settings searched for each shallow model: the paper's grids in full, and a handful of our own.
 
 A grid is one dict, or several, of setting -> values; its points come in loop order, the first setting outermost. The
 order matters: of equal points the first is taken. Settings that provably cannot change an answer are left out of the
 published grids: the neighbour search `algorithm` (exact whichever is taken), `max_iter` of the ridge classifier (solved
 directly), degree, gamma and coef0 of the linear SVR, and restarts of a Gaussian process whose kernel is fixed (as in
 the paper). friedman_mse is left out because scikit-learn 1.9 no longer tells it from squared_error. The paper's tables
-name C, epsilon and shrinking of the SVR without their values; those here are ours. The small SVR stops after 100,000
+name C, epsilon and shrinking of the SVR without their values; those here are ours. The default SVR stops after 100,000
 steps: on raw features of block2 it takes millions, minutes a fit, and predicts no better for it.
 """
 
 from dataclasses import dataclass
 from itertools import product
 
-from micrograph.faults import known
+from micrograph.faults import Fault, known
 
 SCHEMES = ("nominal", "regression")
 
@@ -36,9 +36,9 @@ class Grids:
     """The grids of one model under one scheme; a strict grid stands only where the strict model has other settings."""
 
     published: dict
-    small: dict
+    default: dict
     strict_published: dict | list | None = None
-    strict_small: dict | list | None = None
+    strict_default: dict | list | None = None
 
 
 _TREES = {
@@ -74,56 +74,56 @@ GRIDS = {
             "coef0": [0.8, 0.2, 0.05, 0],
             "max_iter": [90, 100, 120, -1],
         },
-        small={"C": [1, 0.2], "kernel": ["poly"], "degree": [2, 3, 5], "coef0": [0.8, 0.05]},
+        default={"C": [1, 0.2], "kernel": ["poly"], "degree": [2, 3, 5], "coef0": [0.8, 0.05]},
     ),
     ("SVC", "regression"): Grids(
         published={"C": [1, 0.8, 0.2], "epsilon": [0.05, 0.1, 0.2, 0.5], "shrinking": [True, False]},
-        small={"C": [1, 0.2, 0.05], "epsilon": [0.1, 0.5], "max_iter": [100_000]},
+        default={"C": [1, 0.2, 0.05], "epsilon": [0.1, 0.5], "max_iter": [100_000]},
     ),
     ("KRC", "nominal"): Grids(
         published={"alpha": _steps(1e-4, 30, 1.2)},
-        small={"alpha": [1e-4, 1e-2, 0.1, 1, 10, 30]},
+        default={"alpha": [1e-4, 1e-2, 0.1, 1, 10, 30]},
         strict_published={"kernel": ["polynomial"], **_KERNEL_RIDGE},
-        strict_small=_FEW_KERNEL_RIDGES,
+        strict_default=_FEW_KERNEL_RIDGES,
     ),
     ("KRC", "regression"): Grids(
         published=_KERNEL_RIDGE,
-        small={"alpha": [0.1, 1, 30], "gamma": [0.002, 0.064], "degree": [3, 5]},
-        strict_small=_FEW_KERNEL_RIDGES,
+        default={"alpha": [0.1, 1, 30], "gamma": [0.002, 0.064], "degree": [3, 5]},
+        strict_default=_FEW_KERNEL_RIDGES,
     ),
     ("RNN", "nominal"): Grids(
         published={"radius": [2, 3, 4, 5, 6], "weights": WEIGHTS, "p": POWERS},
-        small={"radius": [2, 3, 4, 5, 6], "weights": WEIGHTS, "p": [2]},
+        default={"radius": [2, 3, 4, 5, 6], "weights": WEIGHTS, "p": [2]},
         strict_published=_REACHES,
-        strict_small=_FEW_REACHES,
+        strict_default=_FEW_REACHES,
     ),
     ("RNN", "regression"): Grids(
         published={"radius": [3, 4, 5, 6], "weights": WEIGHTS, "p": POWERS},
-        small={"radius": [3, 4, 5, 6], "weights": WEIGHTS, "p": [2]},
+        default={"radius": [3, 4, 5, 6], "weights": WEIGHTS, "p": [2]},
         strict_published=_REACHES,
-        strict_small=_FEW_REACHES,
+        strict_default=_FEW_REACHES,
     ),
     ("GPC", "nominal"): Grids(
         published={"max_iter_predict": [100, 200, 300, 400, 500], "multi_class": ["one_vs_rest", "one_vs_one"]},
-        small={"multi_class": ["one_vs_rest", "one_vs_one"]},
+        default={"multi_class": ["one_vs_rest", "one_vs_one"]},
         strict_published={"n_restarts_optimizer": [0, 1, 2, 3, 4], "multi_class": ["one_vs_rest", "one_vs_one"]},
-        strict_small={"multi_class": ["one_vs_rest"]},
+        strict_default={"multi_class": ["one_vs_rest"]},
     ),
     ("GPC", "regression"): Grids(
         published={"alpha": [10.0**-power for power in range(4, 13)], "normalize_y": [False, True]},
-        small={"alpha": [1e-4, 1e-10], "normalize_y": [False, True]},
+        default={"alpha": [1e-4, 1e-10], "normalize_y": [False, True]},
         strict_published={"n_restarts_optimizer": list(range(12))},
-        strict_small={"n_restarts_optimizer": [0]},
+        strict_default={"n_restarts_optimizer": [0]},
     ),
-    ("KNN", "nominal"): Grids(published=_NEIGHBOURS, small=_FEW_NEIGHBOURS),
-    ("KNN", "regression"): Grids(published=_NEIGHBOURS, small=_FEW_NEIGHBOURS),
+    ("KNN", "nominal"): Grids(published=_NEIGHBOURS, default=_FEW_NEIGHBOURS),
+    ("KNN", "regression"): Grids(published=_NEIGHBOURS, default=_FEW_NEIGHBOURS),
     ("DTC", "nominal"): Grids(
         published={
             "criterion": ["gini", "entropy", "log_loss"],
             "min_samples_split": TENTHS,
             "max_features": ["sqrt", "log2", None],
         },
-        small={
+        default={
             "criterion": ["gini", "entropy"],
             "min_samples_split": [0.1, 0.3, 0.5],
             "max_features": ["sqrt", None],
@@ -136,26 +136,31 @@ GRIDS = {
             "min_samples_split": TENTHS,
             "max_features": ["sqrt", "log2", None],
         },
-        small={
+        default={
             "criterion": ["squared_error"],
             "max_depth": [5, None],
             "min_samples_split": [0.1, 0.3, 0.5],
             "max_features": ["sqrt", None],
         },
     ),
-    ("GBC", "nominal"): Grids(published=_TREES, small=_FEW_TREES),
-    ("GBC", "regression"): Grids(published=_TREES, small=_FEW_TREES),
+    ("GBC", "nominal"): Grids(published=_TREES, default=_FEW_TREES),
+    ("GBC", "regression"): Grids(published=_TREES, default=_FEW_TREES),
 }
 MODELS = tuple(dict.fromkeys(model for model, _ in GRIDS))
 
 
-def points(model, scheme, protocol, size):
-    """The grid points, a list of dicts of settings, in loop order. size: small or published (the paper's in full)."""
+def points(model, scheme, protocol, search):
+    """The grid points, a list of dicts of settings, in loop order. search: default or published (the paper's in full).
+
+    Unknown words: Fault listing the known.
+    """
     known(model, dict.fromkeys(MODELS), "model")
-    grids = known((model, scheme), GRIDS, "model and scheme")
-    known(size, {"small": 0, "published": 0}, "grid")
-    grid = getattr(grids, f"strict_{size}") if protocol == "strict" else None
-    grid = grid or getattr(grids, size)
+    known(search, {"default": 0, "published": 0}, "search")
+    if scheme not in SCHEMES:
+        raise Fault(f"{model} has no scheme '{scheme}': give a shallow model one of {', '.join(SCHEMES)}.")
+    grids = GRIDS[model, scheme]
+    grid = getattr(grids, f"strict_{search}") if protocol == "strict" else None
+    grid = grid or getattr(grids, search)
     return [
         dict(zip(part, values, strict=True))
         for part in (grid if isinstance(grid, list) else [grid])
