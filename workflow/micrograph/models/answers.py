@@ -1,0 +1,97 @@
+"""From the stored outputs of fine-tuned networks to predictions and choices (the CNN), or to tuned features.
+
+A chunk of folds leaves a dict of arrays (networks/finetune.py): samples (n,), copies (n,), points (JSON, the settings
+of every grid point), and outputs_{fold}_{point} (n, outputs), what that network answers for every row in evaluation
+mode. A grid point is so chosen without a network in memory.
+"""
+
+import json
+
+import numpy as np
+
+from micrograph.faults import Fault, known
+from micrograph.models import choosing, splits, waist
+from micrograph.networks import schemes
+
+
+def score_networks(chunks, table, *, protocol, policy, scheme, classes, rng):
+    """(choices, predictions): the tables of the waist for one network scheme.
+
+    chunks: dicts of arrays as above, together every fold once; table: the splits; scheme: nominal ... regression;
+    classes: growth temperatures in Celsius; rng: numpy Generator, which draws the rows that a policy scores.
+    strict: every fold answers with its own choice. published: validation rows are the fold's own best point, train and
+    test rows the best point of the best fold. The column components is 0: a network sees pictures.
+    """
+    samples, copies, points, outputs = joined(chunks, table["fold"].nunique())
+    folds = waist.folds(samples, copies, table, protocol=protocol, policy=policy, rng=rng)
+    chosen = [_choose(fold, outputs[fold.number], protocol, scheme, classes) for fold in folds]
+    used = choosing.used(chosen, protocol)
+    frames = [
+        _scored(fold, part, outputs[fold.number][choice.point if part == "validation" else point], scheme, classes)
+        for fold, choice, point in zip(folds, chosen, used, strict=True)
+        for part in splits.PARTS
+    ]
+    return waist.choices(chosen, used, points), waist.predictions(frames)
+
+
+def _choose(fold, outputs, protocol, scheme, classes):
+    """The Choice of one fold. outputs: (n, outputs) of every grid point."""
+    held = fold.parts["validation"]
+    predicted = [schemes.decode(scheme, values[held], classes)[0] for values in outputs]
+    return choosing.choose(np.stack(predicted), fold.rows.labels[held], protocol)
+
+
+def _scored(fold, part, outputs, scheme, classes):
+    """One part's predictions from the outputs (n, outputs) of one network."""
+    predicted, value, marks = schemes.decode(scheme, outputs[fold.parts[part]], classes)
+    return waist.answers(fold, part, predicted, value, marks, classes, components=0)
+
+
+def tuned(chunks, curves, *, protocol, folds):
+    """(samples (n,), copies (n,), [features (n, 100) of fold 0, 1, ...]): the fine-tuned features of every row.
+
+    chunks: as above, of the head `tuned`, whose outputs are the features; curves: the learning curves of all folds
+    (fold, point, epoch, validation_accuracy, kept), which choose between grid points; folds: their number.
+    strict: every fold its own network. published: one network, that of the last fold, gives the features of all folds,
+    as in the paper, though most validation samples of the others were in its training rows.
+    """
+    samples, copies, points, outputs = joined(chunks, folds)
+    source = known(protocol, SOURCES, "protocol")
+    best = {fold: _best_point(curves, fold, len(points)) for fold in {source(fold, folds) for fold in range(folds)}}
+    return samples, copies, [outputs[source(fold, folds)][best[source(fold, folds)]] for fold in range(folds)]
+
+
+# Whose network gives a fold's features.
+SOURCES = {"strict": lambda fold, folds: fold, "published": lambda fold, folds: folds - 1}
+
+
+def _best_point(curves, fold, points):
+    """The grid point of a fold whose kept network has the best validation accuracy, the first among equals."""
+    if points == 1:
+        return 0
+    kept = curves[(curves["fold"] == fold) & curves["kept"].astype(bool)].sort_values("point")
+    if sorted(kept["point"]) != list(range(points)):
+        raise Fault(f"the learning curves of fold {fold} do not keep one epoch of every grid point: train it anew.")
+    return int(kept["point"].to_numpy()[kept["validation_accuracy"].round(9).to_numpy().argmax()])
+
+
+def joined(chunks, folds):
+    """(samples, copies, points, {fold: [outputs of point 0, 1, ...]}) of all chunks.
+
+    Raises Fault where the chunks are not of the same rows and grid points, or do not hold each of the folds once.
+    """
+    first = chunks[0]
+    points = json.loads(str(first["points"]))
+    outputs = {}
+    for chunk in chunks:
+        for name in ("samples", "copies", "points"):
+            if not np.array_equal(chunk[name], first[name]):
+                raise Fault(f"networks of one study were trained with different {name}: train all their folds anew.")
+        for fold in sorted({int(name.split("_")[1]) for name in chunk if name.startswith("outputs_")}):
+            if fold in outputs:
+                raise Fault(f"fold {fold} of the networks was given twice: give the answers of every fold once.")
+            outputs[fold] = [chunk[f"outputs_{fold}_{point}"] for point in range(len(points))]
+    if sorted(outputs) != list(range(folds)):
+        held = ", ".join(map(str, sorted(outputs)))
+        raise Fault(f"the splits have {folds} folds, the networks' answers only these: {held}; train all of them.")
+    return first["samples"].astype(str), first["copies"].astype(int), points, outputs
