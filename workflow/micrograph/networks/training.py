@@ -1,0 +1,177 @@
+"""The one training loop: fine-tuned networks, MLPs by the dozen, networks that learn without labels.
+
+It knows bundles (bundles.py), batches and a loss, and nothing of pictures or temperatures.
+"""
+
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+
+from micrograph.faults import Fault, known
+from micrograph.networks import chance
+
+NAMES = ("train_loss", "validation_loss", "validation_accuracy")
+CROWDED = 0.75  # a bundle is narrowed when fewer than this share of its models still learn
+FULL = ("allocate memory", "not enough memory", "out of memory")  # what PyTorch says then
+
+
+class Diverged(Fault):
+    """The loss is no longer a number."""
+
+
+def fit(bundle, batches, validation, loss, *, learning_rate, epochs, patience, rng, keep="best", validate_in="eval",
+        score=None, what="training", key="training", precision=torch.float32, threads=1, every=1):  # fmt: skip
+    """Train all models of a bundle together and put the kept weights of each back into it. Returns the curve.
+
+    batches(epoch), validation(): iterables of (inputs (M, B, ...), targets (M, B, ...), weights (M, B)) on the
+    training device, for the models that bundle.here names; validation None: nothing is validated, the last weights
+    are kept. loss(outputs, targets, weights): (M,), a mean over the batch (heads.loss); score: the same shape, for
+    the curve alone (heads.accuracy). Adam, fused.
+    A model stops when its validation loss has not fallen for `patience` epochs; after `epochs` all do. keep: best,
+    the weights of its lowest validation loss; last, those it stopped with, as the paper.
+    validate_in: eval, or train, the paper's way: dropout and batch statistics as in training, and the running
+    statistics take the validation batches in.
+    rng: numpy Generator, for dropout; precision: a torch dtype, bfloat16 computes in it with float32 weights; threads:
+    of the processor; what: names the fit in the log, a line every `every` epochs; key: its settings in config.yaml.
+
+    The curve is a list of dicts: model, epoch (from 0), train_loss, validation_loss, validation_accuracy, kept (1 for
+    the epoch whose weights are kept, else 0). Raises Diverged when the loss of every model stopped being a number (of
+    several, the others go on), Fault where memory runs out.
+    """
+    mode = known(validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
+    watch = Watch(bundle.models, patience, "last" if validation is None else keep)
+    optimiser = torch.optim.Adam(bundle.parameters(), lr=learning_rate, fused=True)
+    curve = []
+    with chance.repeatable(threads), chance.seeded(rng), _explained(what, key):
+        for epoch in range(epochs):
+            bundle.train()
+            passed = _pass(bundle, batches(epoch), loss, None, precision, optimiser)[:1]
+            mode()
+            if validation is not None:
+                with torch.no_grad():
+                    passed += _pass(bundle, validation(), loss, score, precision)
+            passed, seen = [_spread(values, bundle) for values in passed], watch.learning
+            bundle.keep(watch.see(epoch, *passed[:2], final=epoch == epochs - 1))
+            curve += _rows(epoch, passed, seen)
+            if epoch % every == 0 or not watch.learning.any():
+                print(_line(what, epoch, epochs, passed, watch), flush=True)
+            if watch.diverged.all():
+                raise Diverged(f"{what}: the loss is no longer a number; lower {key}.learning_rate.")
+            if not watch.learning.any():
+                break
+            _narrow(bundle, optimiser, watch.learning[bundle.here])
+        bundle.restore()
+    return [{**row, "kept": int(row["epoch"] == watch.kept[row["model"]])} for row in curve]
+
+
+class Watch:
+    """Which models still learn, and the epoch whose weights each keeps (-1: none)."""
+
+    def __init__(self, models, patience, keep):
+        self.patience = patience
+        self.rule = known(keep, {"best": self._better, "last": self._ending}, "rule of the kept weights")
+        self.least = np.full(models, np.inf)
+        self.best, self.kept = np.full(models, -1), np.full(models, -1)
+        self.learning = np.ones(models, bool)
+        self.diverged, self.ending = np.zeros(models, bool), np.zeros(models, bool)
+
+    def see(self, epoch, trained, held=None, final=False):
+        """Take in an epoch's losses in training and, where there is one, in validation, each (models,).
+
+        Returns (models,) bool: whose present weights are to be kept. final: nobody learns after this epoch.
+        """
+        sound = np.isfinite(trained if held is None else trained + held)
+        self.diverged |= self.learning & ~sound
+        going = self.learning & sound
+        better = going if held is None else going & (np.nan_to_num(held, nan=np.inf) < self.least)
+        self.best[better] = epoch
+        if held is not None:
+            self.least[better] = held[better]
+        self.ending = going & ((epoch - self.best >= self.patience) | final)
+        self.learning = going & ~self.ending
+        chosen = self.rule(better)
+        self.kept[chosen] = epoch
+        return chosen
+
+    def _better(self, better):
+        return better
+
+    def _ending(self, better):
+        return self.ending
+
+
+def _pass(bundle, batches, loss, score, precision, optimiser=None):
+    """One pass over the batches, with a step after each where there is an optimiser: (loss, score), each (M,)."""
+    sums, count = [0.0, 0.0], 0.0
+    for inputs, targets, weights in batches:
+        with _cast(inputs, precision):
+            outputs = bundle.network(inputs)
+        each = loss(outputs.float(), targets, weights)
+        if optimiser is not None:
+            optimiser.zero_grad(set_to_none=True)
+            each.sum().backward()
+            optimiser.step()
+        rows = weights.sum(1)
+        sums[0], count = sums[0] + each.detach() * rows, count + rows
+        if score is not None:
+            sums[1] = sums[1] + score(outputs, targets, weights) * rows
+    nothing = np.full(len(count), np.nan)
+    return [(part / count).double().cpu().numpy() if torch.is_tensor(part) else nothing for part in sums]
+
+
+def _cast(inputs, precision):
+    """Arithmetic in `precision` for the block."""
+    return nullcontext() if precision is torch.float32 else torch.autocast(inputs.device.type, dtype=precision)
+
+
+def _spread(values, bundle):
+    """(models,) from the values of the models held; NaN for the others."""
+    full = np.full(bundle.models, np.nan)
+    full[bundle.here] = values
+    return full
+
+
+def _narrow(bundle, optimiser, learning):
+    """Drop the models that have stopped, once they are many, from the bundle and from Adam's averages."""
+    if learning.mean() >= CROWDED:
+        return
+    bundle.narrow(learning)
+    rows = torch.from_numpy(np.flatnonzero(learning))
+    for state in optimiser.state.values():
+        for name, value in state.items():
+            if value.ndim:
+                state[name] = value[rows.to(value.device)].clone()
+
+
+def _rows(epoch, passed, seen):
+    """The curve's rows of the models that learnt in this epoch."""
+    columns = dict(zip(NAMES, passed, strict=False))
+    nothing = np.full(len(seen), np.nan)
+    return [
+        {"model": int(model), "epoch": epoch, **{name: float(columns.get(name, nothing)[model]) for name in NAMES}}
+        for model in np.flatnonzero(seen)
+    ]
+
+
+def _line(what, epoch, epochs, passed, watch):
+    """The line of an epoch in the log; of several models, their medians."""
+    shown = [
+        f"{name.replace('_', ' ')} {np.nanmedian(values):.4g}"
+        for name, values in zip(NAMES, passed, strict=False)
+        if not np.isnan(values).all()
+    ]
+    many = f"{watch.learning.sum()} of {len(watch.learning)} models go on"
+    return ", ".join([f"{what}: epoch {epoch + 1} of {epochs}", *shown, *[many] * (len(watch.learning) > 1)])
+
+
+@contextmanager
+def _explained(what, key):
+    """Say which settings to lower where memory runs out."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        full = isinstance(error, MemoryError) or any(words in str(error) for words in FULL)
+        if not full:
+            raise
+        raise Fault(f"{what}: not enough memory; lower {key}.batch or training.pixels.") from None
