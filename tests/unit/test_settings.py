@@ -44,7 +44,7 @@ def test_a_wrong_word_is_answered_with_the_legal_ones():
 def test_several_faults_come_together():
     def change(study):
         study["seed"] = -1
-        study["models"]["grid"] = "big"
+        study["models"]["search"] = "big"
         study["unheard_of"] = {}
 
     assert len(faults_of(change).splitlines()) == 3
@@ -101,7 +101,7 @@ def put(study, path, value):
         ("simulate.shares", {900: 0.5, 950: 0.5, 1000: 0.5}, "simulate.shares sum to 1.5; make them sum to 1"),
         ("simulate.days", 121, "simulate.days is 121, more than the 120 of simulate.samples"),
         ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulate.days"),
-        ("simulate.shares", {900: 0.05, 950: 0.5, 1000: 0.45}, "gives 900 C 6 of 120 films, fewer than the 10 of"),
+        ("simulate.shares", {900: 0.03, 950: 0.52, 1000: 0.45}, "gives 900 C 4 of 120 films, fewer than the 5 of"),
         ("networks.backbone", "timm:{x}", "networks.backbone: 'timm:{x}' does not match"),
         ("experiments.table2.cev", [0], "experiments.table2.cev.0: 0 is less than the minimum of 1"),
     ],
@@ -170,3 +170,24 @@ def test_any_value_anywhere_is_accepted_or_refused_in_words(value):
             settings.check(study, SCHEMA)
         except Fault as fault:
             assert "config.yaml: " in str(fault)
+
+
+def test_a_pretraining_without_weights_for_the_backbone_is_refused_before_anything_runs():
+    message = faults_of(lambda study: study["experiments"]["table3"].update(pretraining=["imagenet", "micronet"]))
+    assert "pretraining micronet has weights for the backbone resnet18 alone, not for efficientnet_lite0" in message
+
+    def start(study):
+        study["pretraining"]["films"]["start"] = "micronet"
+
+    assert "pretraining micronet" in faults_of(start)
+
+
+def test_figure_6_shows_a_model_that_is_fitted():
+    message = faults_of(lambda study: study["experiments"]["table4"].update(models=["SVC", "CNN"]))
+    assert message.startswith("config.yaml: figures.micrographs is MLP, which is not among experiments.table4.models")
+
+
+def test_the_papers_settings_are_right_and_leave_nothing_out():
+    paper = yaml.safe_load((PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8"))
+    settings.check(paper, SCHEMA)
+    assert paper["splits"]["folds"] == 10 and paper["training"]["pixels"] == 224

@@ -12,7 +12,7 @@ def planned(folder, settings):
 
 
 def test_a_typo_in_the_config_is_named_with_the_nearest_key(tmp_path, smoke_settings):
-    splits = {"protocols": ["strict"], "fold": 3}
+    splits = {"fold": 3}
     printed = planned(tmp_path, {**smoke_settings, "splits": splits})
     assert "the key splits.fold is not known; did you mean splits.folds?" in printed
 

@@ -100,13 +100,28 @@ def _between(settings):
         yield f"classes are {_listed(classes)}; write them rising: {_listed(sorted(classes))}."
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
+    yield from _of_networks(settings)
     if settings["scans"]["source"] == "simulated":
-        yield from _of_simulation(settings["simulate"], classes, settings["splits"])
+        yield from _of_simulation(settings)
 
 
-def _of_simulation(simulate, classes, splits):
+def _of_networks(settings):
+    """Sentences on pretrainings that the backbone does not have, and on a figure of a model that is not fitted."""
+    asked = {name for words in settings["experiments"].values() for name in words["pretraining"]}
+    asked |= {settings["pretraining"]["films"]["start"]} if "films" in asked else set()
+    backbone, own = settings["networks"]["backbone"], settings["networks"]["weights_file"]
+    if "micronet" in asked and backbone != "resnet18" and not own:
+        yield f"pretraining micronet has weights for the backbone resnet18 alone, not for {backbone}; choose that."
+    shown, fitted = settings["figures"]["micrographs"], settings["experiments"]["table4"]["models"]
+    if shown not in fitted:
+        yield f"figures.micrographs is {shown}, which is not among experiments.table4.models: {_listed(fitted)}."
+
+
+def _of_simulation(settings):
     """Sentences on films that cannot be grown, or not dealt into folds."""
-    samples, days, folds = simulate["samples"], simulate["days"], splits["folds"]
+    simulate, classes, folds = settings["simulate"], settings["classes"], settings["splits"]["folds"]
+    samples, days = simulate["samples"], simulate["days"]
+    protocols = {name for words in settings["experiments"].values() for name in words["protocols"]}
     shares = {int(celsius): share for celsius, share in simulate["shares"].items()}
     if sorted(shares) != sorted(classes):
         yield (
@@ -117,7 +132,7 @@ def _of_simulation(simulate, classes, splits):
         yield f"simulate.shares sum to {sum(shares.values()):g}; make them sum to 1."
     if days > samples:
         yield f"simulate.days is {days}, more than the {samples} of simulate.samples; a day has one film at least."
-    if "strict" in splits["protocols"] and folds > days:
+    if "strict" in protocols and folds > days:
         yield f"splits.folds is {folds}, more than the {days} of simulate.days; strict folds need a day each."
     for celsius, share in shares.items():
         if math.ceil(samples * share) < folds:

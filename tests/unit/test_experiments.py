@@ -1,0 +1,43 @@
+"""Which fits an experiment asks for."""
+
+from micrograph import experiments
+
+TABLE = {
+    "protocols": ["strict"],
+    "pretraining": ["imagenet"],
+    "policies": ["aug3"],
+    "schemes": ["nominal", "nnrank", "regression"],
+    "models": ["SVC", "MLP", "CNN"],
+}
+
+
+def test_models_without_an_ordinal_scheme_are_left_out_of_it():
+    asked = [(fit["scheme"], fit["model"]) for fit in experiments.fits(TABLE)]
+    assert asked == [
+        *(("nominal", model) for model in ("SVC", "MLP", "CNN")),
+        *(("nnrank", model) for model in ("MLP", "CNN")),
+        *(("regression", model) for model in ("SVC", "MLP", "CNN")),
+    ]
+
+
+def test_the_cnn_sees_pictures_and_the_others_tuned_features_where_no_blocks_are_named():
+    features = {fit["model"]: fit["features"] for fit in experiments.fits(TABLE)}
+    assert features == {"SVC": "tuned", "MLP": "tuned", "CNN": "image"}
+
+
+def test_tuned_features_have_no_components_and_stand_once():
+    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "blocks": ["pool", "tuned"], "cev": [85, 99]}
+    assert [fit["features"] for fit in experiments.fits(words)] == ["pool_cev85", "pool_cev99", "tuned"]
+
+
+def test_fits_are_kept_by_their_words():
+    kept = experiments.keep(experiments.fits(TABLE), scheme=["nnrank"], model=["SVC", "CNN"])
+    assert [(fit["scheme"], fit["model"]) for fit in kept] == [("nnrank", "CNN")]
+
+
+def test_chunks_hold_every_fold_once_whatever_their_size():
+    assert experiments.chunks(5, 2) == ["0-1", "2-3", "4"]
+    assert experiments.chunks(5, 9) == ["0-4"]
+    for size in range(1, 12):
+        folds = [fold for chunk in experiments.chunks(10, size) for fold in experiments.folds_of(chunk)]
+        assert folds == list(range(10))
