@@ -73,11 +73,29 @@ def test_a_row_without_an_answer_is_wrong_and_leaves_no_distance():
 
 def test_errors_of_values_are_hand_worked():
     frame = predictions([900, 950], [900, 950], value=[930.0, 910.0])
-    assert scores.value_errors(frame) == pytest.approx(
-        {"rmse_celsius": np.sqrt((900 + 1600) / 2), "mae_value_celsius": 35}
-    )
+    assert scores.score(frame, "rmse_celsius", CLASSES) == pytest.approx(np.sqrt((900 + 1600) / 2))
     frame.loc[0, "value_celsius"] = np.nan
-    assert np.isnan(scores.value_errors(frame)["rmse_celsius"])
+    assert np.isnan(scores.score(frame, "rmse_celsius", CLASSES))
+    assert np.isnan(scores.bootstrap(frame, "rmse_celsius", CLASSES, 100, np.random.default_rng(0))).all()
+
+
+def test_the_spread_of_errors_over_folds_is_hand_worked():
+    frame = pd.concat(
+        [
+            predictions([900], [900], fold=0, value=[910.0]),
+            predictions([900], [900], fold=1, value=[870.0]),
+        ]
+    )
+    test = scores.by_fold(frame, "rmse_celsius", CLASSES).set_index("part").loc["test"]
+    assert (test["mean"], test["std"]) == pytest.approx((20, np.sqrt(200)))
+
+
+def test_intervals_of_several_metrics_are_those_of_each():
+    frame = days(np.random.default_rng(5)).assign(value_celsius=960.0)
+    names = ["accuracy", "macro_f1", "rmse_celsius"]
+    together = scores.intervals(frame, names, CLASSES, 200, np.random.default_rng(1))
+    assert together == {name: scores.bootstrap(frame, name, CLASSES, 200, np.random.default_rng(1)) for name in names}
+    assert together["rmse_celsius"] == pytest.approx((10, 10))
 
 
 def test_by_fold_gives_mean_and_spread_of_each_part():
@@ -156,6 +174,30 @@ def test_a_model_cannot_be_told_from_itself_but_from_a_much_worse_one():
     assert low > 0.3
     with pytest.raises(Fault, match="different samples"):
         scores.paired_bootstrap(frame, frame.iloc[1:], "accuracy", CLASSES, 200, rng)
+
+
+def test_the_best_is_tied_with_itself_and_its_like_and_not_with_a_much_worse_one():
+    best = days(np.random.default_rng(5))
+    like = best.copy()
+    like.loc[like.index[best["predicted_celsius"] == 950][:1], "predicted_celsius"] = 1000
+    worse, silent = best.assign(predicted_celsius=1000), best.assign(predicted_celsius=pd.NA)
+    found = scores.tied([like, worse, best, silent], "accuracy", CLASSES, 300, np.random.default_rng(0))
+    assert found.tolist() == [True, False, True, False]
+
+
+def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
+    best = days(np.random.default_rng(5)).assign(value_celsius=955.0)
+    worse, missing = best.assign(value_celsius=980.0), best.assign(value_celsius=np.nan)
+    found = scores.tied([missing, worse, best], "rmse_celsius", CLASSES, 100, np.random.default_rng(0))
+    assert found.tolist() == [False, False, True]
+    nothing = scores.tied([missing, missing], "rmse_celsius", CLASSES, 100, np.random.default_rng(0))
+    assert nothing.tolist() == [False, False]
+
+
+def test_of_one_batch_nothing_can_be_told():
+    frame = predictions([900, 950], [900, 900], batch=["d", "d"])
+    both = [frame, frame.assign(predicted_celsius=1000)]
+    assert scores.tied(both, "accuracy", CLASSES, 100, np.random.default_rng(0)).all()
 
 
 def test_unknown_names_are_faults():

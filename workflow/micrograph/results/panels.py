@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 DASH = "–"
+MINUS = "−"
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; margin: 2em auto; max-width: 75em; padding: 0 1em; }
 table { border-collapse: collapse; margin: 0.6em 0 1.8em; font-variant-numeric: tabular-nums; }
@@ -15,33 +16,58 @@ th.word, td.word { text-align: left; }
 thead th { border-top: 2px solid #1b1b1b; border-bottom: 1px solid #1b1b1b; white-space: normal; }
 tbody tr.first td { border-top: 1px solid #c8c8c8; }
 tbody tr:last-child td { border-bottom: 2px solid #1b1b1b; }
+p.note { font-size: 0.9em; margin-top: -1.2em; }
 """
+
+
+class Bold(str):
+    """A cell among the best of its row."""
+
+    bold = True
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One block of a table: a title, headings, rows of text cells; the first `words` columns are words, not numbers."""
+    """One block of a table: a title, headings, rows of text cells (str or Bold), notes to stand below (texts).
+
+    The first `words` columns are words, not numbers.
+    """
 
     title: str
     headings: list
     rows: list = field(default_factory=list)
     words: int = 1
+    notes: tuple = ()
 
 
-def number(value, digits=0):
-    """A number to so many decimals; a dash where there is none."""
-    return DASH if missing(value) else f"{value:.{digits}f}"
+def best(text, among):
+    """The cell in bold where it is among the best; a dash never is."""
+    return Bold(text) if among and text != DASH else text
+
+
+def number(value, digits=0, sign=""):
+    """A number to so many decimals; a dash where there is none. sign: "+" where a plus is to be written."""
+    if missing(value):
+        return DASH
+    kept = float(f"{value:.9g}")  # as files.write_table keeps it, so that halves round as in the file
+    return f"{kept:{sign}z.{digits}f}".replace("-", MINUS)
+
+
+def signed(value, digits=0):
+    """A number with its sign, as a difference is written."""
+    return number(value, digits, "+")
 
 
 def spread(mean, std, digits=0):
     """mean ± standard deviation; without the latter where there is none."""
-    return number(mean, digits) if missing(mean) or missing(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"
+    tail = "" if missing(mean) or missing(std) else f" ± {number(std, digits)}"
+    return number(mean, digits) + tail
 
 
-def interval(value, low, high, digits=2):
-    """value [low, high]; without the brackets where there is no interval."""
-    tail = "" if missing(low) or missing(high) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return number(value, digits) + tail
+def interval(value, low, high, digits=2, said=number):
+    """value [low, high]; without the brackets where there is no interval. said: number or signed."""
+    tail = "" if missing(low) or missing(high) else f" [{said(low, digits)}, {said(high, digits)}]"
+    return said(value, digits) + tail
 
 
 def missing(value):
@@ -55,12 +81,13 @@ def markdown(panels, caption):
     for panel in panels:
         rule = [":---" if place < panel.words else "---:" for place in range(len(panel.headings))]
         lines = ["| " + " | ".join(_bare(cell) for cell in row) + " |" for row in (panel.headings, rule, *panel.rows)]
-        parts += [f"**{panel.title}**", "\n".join(lines)]
+        parts += [f"**{panel.title}**", "\n".join(lines), *panel.notes]
     return "\n\n".join(parts) + "\n"
 
 
 def _bare(cell):
-    return str(cell).replace("|", "\\|").replace("\n", " ")
+    text = str(cell).replace("|", "\\|").replace("\n", " ")
+    return f"**{text}**" if isinstance(cell, Bold) else text
 
 
 def html(panels, caption, title):
@@ -86,10 +113,12 @@ def _panel(panel):
         for row in panel.rows
     )
     title = f"<h3>{escaping.escape(panel.title)}</h3>\n"
-    return f"{title}<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+    notes = "".join(f'<p class="note">{escaping.escape(note)}</p>\n' for note in panel.notes)
+    return f"{title}<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{notes}"
 
 
 def _cell(tag, text, word):
     kind = ' class="word"' if word else ""
     kept_together = escaping.escape(str(text)).replace(" %", "&nbsp;%")
-    return f"<{tag}{kind}>{kept_together}</{tag}>"
+    shown = f"<b>{kept_together}</b>" if isinstance(text, Bold) else kept_together
+    return f"<{tag}{kind}>{shown}</{tag}>"

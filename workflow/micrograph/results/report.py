@@ -15,7 +15,7 @@ import pandas as pd
 from docutils.core import publish_parts
 
 from micrograph.faults import Fault, known
-from micrograph.results import panels, tables
+from micrograph.results import fits, panels, table2
 
 MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 SAID = {  # how the data are called -> the sentence at the top of the page (None: measured films need none)
@@ -58,32 +58,35 @@ class Table:
 @dataclass(frozen=True)
 class Headline:
     """The number at the top, in percent: pooled test accuracy, its 95 % interval (NaN where there is none), the
-    majority baseline, and the words that say whose it is."""
+    majority baseline, the words that say whose it is, and the verdict on fine-tuned features ("" for none)."""
 
     accuracy: float
     low: float
     high: float
     majority: float
     words: str
+    verdict: str = ""
 
 
-def headline(table2):
-    """The strict protocol's result with the model, too, chosen on validation samples (tables.chosen), as a Headline.
+def headline(table):
+    """The strict protocol's result with the model, too, chosen on validation samples (fits.chosen), as a Headline.
 
-    table2: the table of tables.table2. The best of many rows would flatter itself. None where the strict protocol was
+    table: the table of table2.table. The best of many rows would flatter itself. None where the strict protocol was
     not run.
     """
-    strict = table2[table2["protocol"] == "strict"].set_index("model")
+    strict = table[table["protocol"] == "strict"]
     if strict.empty:
         return None
-    best, fits = strict.loc[tables.CHOSEN], len(tables.of_fits(strict.reset_index()))
+    best = strict[(strict["model"] == fits.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
     words = (
-        f"In each of {best['folds']} folds, of {fits} combinations of features and model, the one that did best on the "
-        f"fold's validation samples ({best['validation_pct']:.0f} % there). Each of {best['tested_samples']} samples "
-        f"was tested once, by a model that neither learned from its batch nor was chosen on it."
+        f"In each of {best['folds']:.0f} folds, of {len(fits.of_fits(strict))} combinations of features and model, the "
+        f"one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). Each of "
+        f"{best['tested_samples']:.0f} samples was tested once, by a model that neither learned from its batch nor was "
+        f"chosen on it."
     )
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]
-    return Headline(best["pooled_pct"], low, high, strict.loc[tables.BASELINE, "pooled_pct"], words)
+    majority = strict.loc[strict["model"] == fits.BASELINE, "pooled_pct"].iloc[0]
+    return Headline(best["pooled_pct"], low, high, majority, words, table2.verdict(table))
 
 
 def caption(rst_path, params, config=None):

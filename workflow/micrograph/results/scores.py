@@ -1,8 +1,11 @@
-"""From predictions to scores: everything is counted in confusion tables, so a bootstrap is one matrix product.
+"""From predictions to scores: everything is summed batch by batch first, so a bootstrap is one matrix product.
 
-Predictions are tables in the waist's columns (fitting.py). A row without a prediction counts as wrong. A confusion
-array has the shape (..., classes, classes + 1): truth by prediction, the last column for rows without an answer.
+Predictions are tables in the waist's columns (waist.py). A row without a prediction counts as wrong. A confusion array
+has the shape (..., classes, classes + 1): truth by prediction, the last column for rows without an answer.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,8 +22,12 @@ def confusion(predictions, classes):
 
 def confusion_by_batch(predictions, classes):
     """(batches, classes, classes + 1) counts; batches in alphabetical order."""
+    return _by_batch(predictions, _tally, classes)
+
+
+def _by_batch(predictions, tally, classes):
     names, batch = np.unique(predictions["batch"].to_numpy(str), return_inverse=True)
-    return _tally(predictions, batch, len(names), classes)
+    return tally(predictions, batch, len(names), classes)
 
 
 def _tally(predictions, group, groups, classes):
@@ -84,18 +91,45 @@ def _right(counts):
     return np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
 
 
+def _gaps(predictions, group, groups, classes):
+    """(groups, 2): sum of the squared errors of a regressor's own values, and rows; NaN where a value is missing."""
+    gap = predictions["value_celsius"].to_numpy(float) - predictions["truth_celsius"].to_numpy(float)
+    sums = np.zeros((groups, 2))
+    np.add.at(sums, group, np.stack([gap**2, np.ones(len(gap))], axis=-1))
+    return sums
+
+
+def rmse_celsius(sums, classes):
+    """Root mean squared error in Celsius of a regressor's own values; NaN where one is missing. sums: as of _gaps."""
+    return np.sqrt(_share(sums[..., 0], sums[..., 1]))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """value(sums, classes) from the sums that tally(predictions, group, groups, classes) makes of every group of rows.
+
+    Sums of groups add up to the sums of all. rising: whether more is better.
+    """
+
+    value: Callable
+    tally: Callable = _tally
+    rising: bool = True
+
+
 METRICS = {
-    "accuracy": accuracy,
-    "balanced_accuracy": balanced_accuracy,
-    "macro_f1": macro_f1,
-    "kappa": kappa,
-    "mae_celsius": mae_celsius,
+    "accuracy": Metric(accuracy),
+    "balanced_accuracy": Metric(balanced_accuracy),
+    "macro_f1": Metric(macro_f1),
+    "kappa": Metric(kappa),
+    "mae_celsius": Metric(mae_celsius, rising=False),
+    "rmse_celsius": Metric(rmse_celsius, _gaps, rising=False),
 }
 
 
 def score(predictions, metric, classes):
     """One metric over all rows of `predictions`, a float. Unknown metric: Fault listing the known."""
-    return float(known(metric, METRICS, "metric")(confusion(predictions, classes), classes))
+    row = known(metric, METRICS, "metric")
+    return float(row.value(row.tally(predictions, np.zeros(len(predictions), dtype=int), 1, classes)[0], classes))
 
 
 def by_fold(predictions, metric, classes):
@@ -104,20 +138,13 @@ def by_fold(predictions, metric, classes):
     Returns a table part, mean, std, folds in the order train, validation, test; std divides by folds - 1 and is empty
     for one fold.
     """
-    function = known(metric, METRICS, "metric")
     rows = []
     for part in ("train", "validation", "test"):
         here = predictions[predictions["part"] == part]
-        each = [float(function(confusion(fold, classes), classes)) for _, fold in here.groupby("fold")]
+        each = [score(fold, metric, classes) for _, fold in here.groupby("fold")]
         std = float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
         rows.append((part, float(np.mean(each)) if each else np.nan, std, len(each)))
     return pd.DataFrame(rows, columns=["part", "mean", "std", "folds"])
-
-
-def value_errors(predictions):
-    """RMSE and MAE in Celsius of a regressor's own values, before they become classes; NaN where a value is missing."""
-    gap = predictions["value_celsius"].to_numpy(float) - predictions["truth_celsius"].to_numpy(float)
-    return {"rmse_celsius": float(np.sqrt(np.mean(gap**2))), "mae_value_celsius": float(np.mean(np.abs(gap)))}
 
 
 def weights(batches, resamples, rng):
@@ -132,11 +159,19 @@ def bootstrap(predictions, metric, classes, resamples, rng):
     in its batch too, so repeats do not narrow the interval. Percentiles of the resampled values; (NaN, NaN) with fewer
     than two batches.
     """
-    counts = confusion_by_batch(predictions, classes)
-    if len(counts) < 2:
-        return np.nan, np.nan
-    drawn = np.tensordot(weights(len(counts), resamples, rng), counts, axes=1)
-    return _interval(known(metric, METRICS, "metric")(drawn, classes))
+    return intervals(predictions, [metric], classes, resamples, rng)[metric]
+
+
+def intervals(predictions, metrics, classes, resamples, rng):
+    """{metric: (low, high)} as of bootstrap, of several metrics from the same draws."""
+    rows = [known(metric, METRICS, "metric") for metric in metrics]
+    sums = {row.tally: _by_batch(predictions, row.tally, classes) for row in rows}
+    batches = predictions["batch"].nunique()
+    if batches < 2:
+        return dict.fromkeys(metrics, (np.nan, np.nan))
+    times = weights(batches, resamples, rng)
+    drawn = {tally: np.tensordot(times, each, axes=1) for tally, each in sums.items()}
+    return {name: _interval(row.value(drawn[row.tally], classes)) for name, row in zip(metrics, rows, strict=True)}
 
 
 def paired_bootstrap(first, second, metric, classes, resamples, rng):
@@ -144,20 +179,41 @@ def paired_bootstrap(first, second, metric, classes, resamples, rng):
 
     first, second: predictions of the same samples by two models. An interval that holds 0 cannot tell them apart.
     """
-    both = [frame[["sample", "batch"]].drop_duplicates().sort_values("sample").to_numpy() for frame in (first, second)]
-    if not np.array_equal(*both):
-        raise Fault("two models that predict different samples cannot be told apart: compare within one protocol.")
-    function = known(metric, METRICS, "metric")
-    counts = [confusion_by_batch(frame, classes) for frame in (first, second)]
-    if len(counts[0]) < 2:
-        return np.nan, np.nan
-    drawn = weights(len(counts[0]), resamples, rng)
-    one, other = (function(np.tensordot(drawn, table, axes=1), classes) for table in counts)
+    one, other = _resampled([first, second], metric, classes, resamples, rng)
     return _interval(one - other)
 
 
+def tied(frames, metric, classes, resamples, rng):
+    """Which of several models' predictions are best: (frames,) bool, true for the best and for all not told from it.
+
+    frames: predictions of the same samples. Told from the best is whose difference from it has, redrawn by the same
+    batches, a 95 % interval without 0. A model without a score is never among the best.
+    """
+    values = np.array([score(frame, metric, classes) for frame in frames])
+    if np.isnan(values).all():
+        return np.zeros(len(frames), dtype=bool)
+    best = np.nanargmax(values if METRICS[metric].rising else -values)
+    drawn = _resampled(frames, metric, classes, resamples, rng)
+    intervals = np.array([_interval(drawn[best] - other) for other in drawn])
+    told = (intervals[:, 0] > 0) | (intervals[:, 1] < 0)
+    return ~np.isnan(values) & ~told
+
+
+def _resampled(frames, metric, classes, resamples, rng):
+    """(frames, resamples) values of a metric, all frames redrawn by the same batches; empty with fewer than two."""
+    films = [frame[["sample", "batch"]].drop_duplicates().sort_values("sample").to_numpy() for frame in frames]
+    if not all(np.array_equal(films[0], other) for other in films[1:]):
+        raise Fault("two models that predict different samples cannot be told apart: compare within one protocol.")
+    row = known(metric, METRICS, "metric")
+    sums = np.stack([_by_batch(frame, row.tally, classes) for frame in frames])
+    if sums.shape[1] < 2:
+        return np.empty((len(frames), 0))
+    drawn = np.tensordot(weights(sums.shape[1], resamples, rng), sums, axes=(1, 1))
+    return row.value(np.moveaxis(drawn, 1, 0), classes)
+
+
 def _interval(values):
-    if np.isnan(values).any():
+    if np.isnan(values).any() or not len(values):
         return np.nan, np.nan
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -1,0 +1,119 @@
+"""What Tables 2, 3 and 4 have in common when they are shown: rows beside the paper's, details a protocol, captions."""
+
+import numpy as np
+
+from micrograph.results import fits, panels
+
+HEADINGS = {
+    ("strict", "test"): "strict: test",
+    ("published", "validation"): "published: validation",
+    ("published", "test"): "published: test",
+    (fits.PAPER, "validation"): "paper, real films: validation",
+    (fits.PAPER, "test"): "paper, real films: test",
+}
+SUMMARIES = {fits.CHOSEN: "chosen in each fold", fits.BASELINE: "majority class"}
+TESTED = {
+    "strict": "Strict: each of {samples} films is tested once, by a model that saw no film of its growth day.",
+    "published": "Published: the same {samples} films are tested in every fold, so that ± says nothing about other "
+    "films; features have seen them, and growth days stand on both sides.",
+}
+PAPER = (
+    "The paper's numbers are from 262 real films, of 900, 950 and 1000 °C, with ResNet18 and whole grids of settings. "
+    "They stand here for orientation; nearest to them in protocol is ours called published."
+)
+
+
+def cells(here, keys, name, digits=0, flag=None):
+    """Row of cells: mean ± standard deviation of the columns `name` and `name`_std of each key of `here`.
+
+    here: table indexed by key; flag: boolean column of the cells to be bold. A dash where there is no such key.
+    """
+    found = []
+    for key in keys:
+        if key not in here.index:
+            found.append(panels.DASH)
+            continue
+        row = here.loc[key]
+        found.append(panels.best(panels.spread(row[name], row[f"{name}_std"], digits), flag and row[flag]))
+    return found
+
+
+def detail(table, protocol, part, words, before=(), after=()):
+    """One protocol, a row a fit, its figures beside the paper's for `part`.
+
+    words, before, after: columns around those that all tables have: (heading, function of a row giving text).
+    """
+    here = table[table["protocol"] == protocol]
+    papers = (f"Paper, real films, {part} %", lambda row: _papers(table, row, f"{part}_pct"))
+    columns = [*words, *before, *FIGURES, *after, papers]
+    rows, before = [], None
+    for _, row in here.iterrows():
+        texts = [text(row) for _, text in columns]
+        rows.append(["" if texts[0] == before else texts[0], *texts[1:]])
+        before = texts[0]
+    headings = [heading for heading, _ in columns]
+    return panels.Panel(f"Protocol {protocol}", headings, rows, words=len(words))
+
+
+def interval(name, digits=0):
+    """Function of a row: the value in column `name` with its 95 % interval."""
+    return lambda row: panels.interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits)
+
+
+def spread(name, digits=0):
+    """Function of a row: mean ± standard deviation over folds in column `name`."""
+    return lambda row: panels.spread(row[name], row[f"{name}_std"], digits)
+
+
+FIGURES = [
+    ("Train %", spread("train_pct")),
+    ("Validation %", spread("validation_pct")),
+    ("Test %", spread("test_pct")),
+    ("Test, pooled % [95 %]", lambda row: panels.best(interval("pooled_pct")(row), row["best_in_protocol"])),
+    ("Balanced % [95 %]", interval("balanced_pct")),
+    ("Macro F1 [95 %]", interval("macro_f1", 2)),
+    ("Kappa [95 %]", interval("kappa", 2)),
+    ("MAE °C [95 %]", interval("mae_celsius")),
+]
+
+
+def _papers(table, row, name):
+    """The paper's accuracy of the same fit."""
+    found = fits.beside(table, row)
+    return panels.DASH if found is None else spread(name)(found)
+
+
+def relative(value, reference):
+    """(value - reference) / reference in percent with its sign; a dash where there is none."""
+    change = 100 * (value - reference) / reference if reference else np.nan
+    return panels.DASH if panels.missing(change) else panels.signed(change) + " %"
+
+
+def opening(table, pretraining):
+    """Sentences of a caption: the data, what the fits were made with, what the protocols test."""
+    first, ours = table.iloc[0], table[table["protocol"] != fits.PAPER]
+    asked = ours.groupby("protocol", sort=False)["tested_samples"].first()
+    tested = " ".join(TESTED[protocol].format(samples=int(count)) for protocol, count in asked.items())
+    networks = ""
+    if set(ours["features"]) & {"tuned", "image"}:
+        networks = f", fine-tuned on pictures of {first['pixels']:.0f} pixels for at most {first['epochs']:.0f} epochs"
+    return (
+        f"Data: {first['data']}; network {first['backbone']} {pretraining}{networks}; policy {first['policy']}, "
+        f"{first['search']} search of settings, {first['folds']:.0f} folds. {tested}"
+    )
+
+
+def reading(table):
+    """Sentences of a caption: how to read the numbers, the bold ones and the baseline."""
+    base = ", ".join(
+        f"{row.pooled_pct:.0f} % ({row.protocol})" for row in table[table["model"] == fits.BASELINE].itertuples()
+    )
+    return (
+        f"How to read it: mean ± standard deviation over folds; pooled, balanced, macro F1, kappa (weighted by squared "
+        f"degrees) and mean absolute error count all test predictions together, in brackets the 95 % interval from "
+        f"redrawing whole growth days with the fitted models kept. Bold: the best of a row, and with it all that the "
+        f"same redrawing of both cannot tell from it, counting all predictions of the part shown together; in the "
+        f"details the best test accuracy of the protocol likewise. Always naming the temperature most frequent in "
+        f"training gets {base} of the test predictions right. Validation accuracy is that of the settings chosen on "
+        f"it, and so too high; nor is the best of many a fair result."
+    )
