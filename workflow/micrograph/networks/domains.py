@@ -4,13 +4,10 @@ Adding a domain is adding a row to PRETRAINING. Whatever the origin, downstream 
 weights that says what it is (weights.write), so that features and fine-tuning read every domain alike.
 """
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from micrograph.faults import Fault, known
 from micrograph.networks import backbones
-
-SEEDS = 2**63
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,9 @@ def start(backbone, pretraining, path=None, rng=None):
 
 def scratch(backbone, rng, classes=1000):
     """The backbone with the random weights its library begins with, drawn from the rng, in evaluation mode."""
-    with seeded(rng):
+    from micrograph.networks import chance
+
+    with chance.seeded(rng):
         return backbones.build(backbone, classes).eval()
 
 
@@ -87,21 +86,3 @@ def write_scratch(backbone, path, rng):
     facts = {"backbone": backbone, "pretraining": "scratch", "source": "random", "mean": mean, "std": std}
     weights.write(path, scratch(backbone, rng).state_dict(), facts)
     return path
-
-
-@contextmanager
-def seeded(rng, device=None):
-    """Inside, what torch draws (weights, dropout) follows from the rng; torch's own generators are put back after.
-
-    device: a torch device, whose generator is seeded too where it is a CUDA device.
-    """
-    import torch
-
-    cards = [torch.device(device)] if device is not None and torch.device(device).type == "cuda" else []
-    seed = int(rng.integers(SEEDS))
-    with torch.random.fork_rng(devices=cards):
-        torch.default_generator.manual_seed(seed)
-        for card in cards:
-            with torch.cuda.device(card):
-                torch.cuda.manual_seed(seed)
-        yield

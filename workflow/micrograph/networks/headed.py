@@ -1,0 +1,68 @@
+"""A backbone with a head in its classifier's place: made, asked, written and read.
+
+Files are safetensors, whole or not there at all, with the settings that made the network inside (JSON).
+"""
+
+import copy
+
+import numpy as np
+import torch
+
+from micrograph.faults import Fault
+from micrograph.networks import backbones, chance, folding, heads, weights
+
+
+def put(start, backbone, head, classes, dropout, rng):
+    """A copy of the network `start`, a new head in its classifier's place.
+
+    backbone: its name; head: a row of heads.HEADS; classes: in Celsius, rising; dropout: in 0..1; rng: numpy Generator.
+    Raises Fault for a backbone without a linear classifier.
+    """
+    place, old = classifier(start, backbone)
+    network = copy.deepcopy(start, {id(old): torch.nn.Identity()})
+    folding.replace(network, place, heads.head(head, old.in_features, classes, dropout, rng))
+    return network
+
+
+def classifier(network, backbone):
+    """(name, module) of the linear classifier of a backbone; Fault where it has none."""
+    place = backbones.row(backbone).classifier
+    module = dict(network.named_modules()).get(place) if place else None
+    if not isinstance(module, torch.nn.Linear):
+        raise Fault(f"backbone '{backbone}' has no linear classifier that a head could replace; choose another.")
+    return place, module
+
+
+def answers(network, backbone, head, batches):
+    """What the network says to the pictures of all batches: (n, outputs) float32, in evaluation mode and fp32.
+
+    batches: iterable of (B, 3, rows, cols) on the network's device. Outputs are as schemes.py has them; of the head
+    tuned the 100 values that are its features. The network is left as it was, but for its mode.
+    """
+    place = backbones.row(backbone).classifier
+    whole = network.get_submodule(place)
+    network.eval()
+    folding.replace(network, place, heads.answering(head, whole))
+    try:
+        with torch.inference_mode(), chance.repeatable():
+            return torch.cat([network(batch).float().cpu() for batch in batches]).numpy()
+    finally:
+        folding.replace(network, place, whole)
+
+
+def write(path, network, facts):
+    """Write a network and facts (a dict that JSON can say: backbone, head, classes, settings with its dropout, ...).
+
+    The same network and facts give the same bytes.
+    """
+    weights.write(path, network.state_dict(), facts)
+
+
+def read(path):
+    """(network in evaluation mode, facts) of a file of `write`; Fault where it is none or its tensors do not fit."""
+    facts = backbones.describe_file(path)
+    if "head" not in facts:
+        raise Fault(f"{path}: holds no fine-tuned network; give a file of results/networks.")
+    name, dropout = facts["backbone"], facts["settings"]["dropout"]
+    blank = put(backbones.build(name), name, facts["head"], facts["classes"], dropout, np.random.default_rng(0))
+    return backbones.fill(blank, backbones.read(path), path), facts
