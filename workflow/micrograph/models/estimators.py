@@ -82,27 +82,35 @@ class _Radius(BaseEstimator):
 
     def _fit_rows(self, X):
         self.rows_ = np.asarray(X, dtype=float)
-        between = self._distances(self.rows_)
-        apart = between[between > 0]
-        self.radius_ = float(np.quantile(apart, self.quantile)) if apart.size else 0.0
-
-    def _distances(self, X):
-        if self.p == 2:
-            return cdist(X, self.rows_)
-        return cdist(X, self.rows_, "minkowski", p=self.p)
+        self.radius_ = reach(minkowski(self.rows_, self.rows_, self.p), self.quantile)
 
     def _shares(self, X):
-        """(queries, training rows) weights that sum to 1 for every query."""
-        distance = self._distances(np.asarray(X, dtype=float))
-        near = distance <= self.radius_
-        alone = np.flatnonzero(~near.any(axis=1))
-        near[alone] = distance[alone] == distance[alone].min(axis=1, keepdims=True)
-        weight = near.astype(float)
-        if self.weights == "distance":
-            touching = near & (distance == 0)
-            inverse = np.divide(near, distance, where=distance > 0, out=np.zeros_like(distance))
-            weight = np.where(touching.any(axis=1, keepdims=True), touching, inverse)
-        return weight / weight.sum(axis=1, keepdims=True)
+        distance = minkowski(np.asarray(X, dtype=float), self.rows_, self.p)
+        return shares(distance, self.radius_, self.weights)
+
+
+def minkowski(X, rows, p):
+    """(n, m) distances of power p between the rows of two tables."""
+    return cdist(X, rows) if p == 2 else cdist(X, rows, "minkowski", p=p)
+
+
+def reach(between, quantile):
+    """The radius: a quantile of the distances `between` (m, m) training rows that are apart; 0 where none are."""
+    apart = between[between > 0]
+    return float(np.quantile(apart, quantile)) if apart.size else 0.0
+
+
+def shares(distance, radius, weights):
+    """(queries, training rows) weights of the neighbours, which sum to 1 for every query (see _Radius)."""
+    near = distance <= radius
+    alone = np.flatnonzero(~near.any(axis=1))
+    near[alone] = distance[alone] == distance[alone].min(axis=1, keepdims=True)
+    weight = near.astype(float)
+    if weights == "distance":
+        touching = near & (distance == 0)
+        inverse = np.divide(near, distance, where=distance > 0, out=np.zeros_like(distance))
+        weight = np.where(touching.any(axis=1, keepdims=True), touching, inverse)
+    return weight / weight.sum(axis=1, keepdims=True)
 
 
 class RadiusClassifier(ClassifierMixin, _Radius):

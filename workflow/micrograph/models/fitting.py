@@ -35,39 +35,37 @@ def fit_study(
         raise Fault(
             f"the components hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds."
         )
-    tables = [
-        searches.Table(
-            np.asarray(features, dtype=float), fold, points, protocol=protocol, scheme=scheme, model=model,
-            classes=tuple(classes),
-        )
+    words = {"protocol": protocol, "scheme": scheme, "model": model, "classes": tuple(classes)}
+    work = [
+        searches.Search(np.asarray(features, dtype=float), fold, points, **words)
         for features, fold in zip(scores, folds, strict=True)
-    ]  # fmt: skip
+    ]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with ThreadPoolExecutor(workers) as pool:
-            chosen = list(pool.map(_choose, tables))
+            chosen = list(pool.map(_choose, work))
         used = choosing.used(chosen, protocol)
-        fitted = [searches.fit(table, point) for table, point in zip(tables, used, strict=True)]
-        frames = [frame for parts in zip(tables, chosen, used, fitted, strict=True) for frame in _scored(*parts)]
+        fitted = [searches.fit(search, points[point]) for search, point in zip(work, used, strict=True)]
+        frames = [frame for parts in zip(work, chosen, used, fitted, strict=True) for frame in _scored(*parts)]
     _say(caught)
     return waist.Study(dict(enumerate(fitted)), waist.choices(chosen, used, points), waist.predictions(frames))
 
 
-def _choose(table):
+def _choose(search):
     """The Choice of one fold."""
-    truth = table.fold.rows.labels[table.fold.parts["validation"]]
-    return choosing.choose(searches.validated(table), truth, table.protocol)
+    truth = search.fold.rows.labels[search.fold.parts["validation"]]
+    return choosing.choose(searches.validated(search), truth, search.protocol)
 
 
-def _scored(table, choice, point, fitted):
+def _scored(search, choice, point, fitted):
     """The predictions of every part of a fold; those of validation by the point that was chosen there."""
-    own = fitted if choice.point == point else searches.fit(table, choice.point)
+    own = fitted if choice.point == point else searches.fit(search, search.points[choice.point])
     for part in splits.PARTS:
         estimator = own if part == "validation" else fitted
-        features = table.features[table.fold.parts[part]]
-        predicted, value = searches.answered(estimator, features, table.classes)
-        marks = _marks(estimator, features, table.classes)
-        yield waist.answers(table.fold, part, predicted, value, marks, table.classes, features.shape[1])
+        features = search.features[search.fold.parts[part]]
+        predicted, value = searches.answered(estimator, features, search.classes)
+        marks = _marks(estimator, features, search.classes)
+        yield waist.answers(search.fold, part, predicted, value, marks, search.classes, features.shape[1])
 
 
 def _marks(estimator, features, classes):
