@@ -60,7 +60,7 @@ class Stacked(nn.Module):
 
     Weights are (M, in, out), biases (M, 1, out). Each model has a dropout and random numbers of its own: trained in a
     bundle or alone it becomes the same model, up to the rounding of sums. nnrank ends in a sigmoid, regression in
-    degrees Celsius (`degrees.measure` takes the training labels, (M, n)).
+    degrees Celsius (`measure` takes the training labels).
     """
 
     def __init__(self, scheme, width_in, widths, classes, dropouts, rngs):
@@ -94,6 +94,12 @@ class Stacked(nn.Module):
             return torch.sigmoid(outputs)
         return self.degrees(outputs) if self.scheme == "regression" else outputs
 
+    def measure(self, labels):
+        """Take in the training labels in Celsius, one array a model: before training for regression, else unused."""
+        if self.scheme == "regression":
+            self.degrees.measure(labels)
+            self._kept |= {f"degrees.{name}": part.clone() for name, part in self.degrees.named_buffers()}
+
     def keep(self, which):
         """Remember the present weights of the models with these numbers. which: (models,) bool."""
         if not which.any():
@@ -118,6 +124,14 @@ class Stacked(nn.Module):
         self.here = np.arange(self.models)
         self._hold(lambda name, part: self._kept[name].to(part.device))
         self.eval()
+
+    def numbers(self):
+        """What each model held is made of: a dict of numpy arrays each, weights (in, out), all else flat."""
+        parts = {name.rpartition(".")[2]: part.cpu().numpy() for name, part in self.state_dict().items()}
+        flat = {
+            name: part if name.startswith("weight") else part.reshape(len(part), -1) for name, part in parts.items()
+        }
+        return [{name: part[model].copy() for name, part in flat.items()} for model in range(len(self.here))]
 
     def _hold(self, chosen):
         for name, part in [*self.named_parameters(), *self.named_buffers()]:

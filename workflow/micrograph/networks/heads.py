@@ -35,12 +35,11 @@ class Degrees(nn.Module):
     def forward(self, values):
         return self.centre + self.spread * values.float()
 
-    def measure(self, celsius):
-        """Take mean and standard deviation (1 where they are all equal) of training labels (..., n)."""
-        celsius = np.asarray(celsius, dtype=float)
-        spread = celsius.std(axis=-1)
-        self.centre.copy_(torch.as_tensor(celsius.mean(axis=-1)).reshape(self.centre.shape))
-        self.spread.copy_(torch.as_tensor(np.where(spread > 0, spread, 1.0)).reshape(self.spread.shape))
+    def measure(self, labels):
+        """Take mean and standard deviation (1 where they are all equal) of training labels, one array a network."""
+        spread = [np.std(celsius) or 1.0 for celsius in labels]
+        for buffer, values in ((self.centre, [np.mean(celsius) for celsius in labels]), (self.spread, spread)):
+            buffer.copy_(torch.tensor(values, dtype=torch.float32).reshape(buffer.shape))
 
 
 def _linear(width, outputs, dropout):
@@ -103,7 +102,7 @@ def measure(module, labels_celsius):
     """Let the layers of `module` that answer in degrees, if there are any, know the training labels (n,)."""
     for part in module.modules():
         if isinstance(part, Degrees):
-            part.measure(labels_celsius)
+            part.measure([labels_celsius])
 
 
 def answering(name, module):

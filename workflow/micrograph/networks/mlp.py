@@ -1,0 +1,267 @@
+"""The MLP on features: all folds and settings of a fit trained together, and its models, choices and predictions.
+
+Models of one shape, learning rate, batch and number of steps an epoch make a bundle; each is what it would be alone.
+What is stored of a model is numbers and settings: it answers without torch.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from itertools import product
+
+import numpy as np
+import torch
+
+from micrograph import files
+from micrograph.faults import Fault, known
+from micrograph.models import choosing, splits, waist
+from micrograph.networks import bundles, features, heads, schemes, training
+
+TOGETHER = {"cpu": 16, "cuda": 256}  # models in a bundle: on a processor no more than its caches hold
+EVERY = 50  # epochs between lines in the log
+
+# The paper's: dropout, batch, l1, l2, in this order.
+PUBLISHED = ([0, 0.2, 0.35, 0.5], [16, 32, 100], [600, 400, 300, 200], [150, 100, 50])
+WAYS = {"strict": {"validate_in": "eval", "keep": "best"}, "published": {"validate_in": "train", "keep": "last"}}
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """A fitted MLP: scheme and classes (Celsius), the settings that made it, its numbers by name (float32).
+
+    Numbers: mean and std of the features (0 and 1 where they are taken raw), weight1 .. bias3, and for regression
+    centre and spread in Celsius.
+    """
+
+    scheme: str
+    classes: list
+    settings: dict
+    numbers: dict
+
+    def outputs(self, values):
+        """(n, outputs), as schemes.decode wants them, of features (n, width)."""
+        part = {name: array.astype(float) for name, array in self.numbers.items()}
+        hidden = (np.asarray(values, dtype=float) - part["mean"]) / part["std"]
+        for layer in "12":
+            hidden = np.maximum(hidden @ part[f"weight{layer}"] + part[f"bias{layer}"], 0)
+        found = hidden @ part["weight3"] + part["bias3"]
+        ends = {
+            "nnrank": lambda: 0.5 * (1 + np.tanh(found / 2)),
+            "regression": lambda: part["centre"] + part["spread"] * found,
+        }
+        return ends.get(self.scheme, lambda: found)()
+
+    def answer(self, values):
+        """(predicted_celsius, value_celsius, scores) of features (n, width); see schemes.decode."""
+        return schemes.decode(self.scheme, self.outputs(values), self.classes)
+
+
+def points(settings, search):
+    """The settings searched, a list of dicts: learning_rate, batch, dropout, widths; the first of equals is taken.
+
+    settings: training.mlp of the scheme. default: the configured point, then its neighbours in dropout and in a
+    learning rate of a quarter; published: the paper's 144 in its order, at the configured learning rate.
+    """
+    return known(search, {"default": _neighbours, "published": _all}, "search")(settings)
+
+
+def _neighbours(settings):
+    rate, dropouts = settings["learning_rate"], [settings["dropout"], 0.2, 0.5]
+    fixed = {"batch": settings["batch"], "widths": list(settings["widths"])}
+    return [
+        {"learning_rate": rate, "dropout": dropout, **fixed}
+        for rate, dropout in product([rate, rate / 4], dict.fromkeys(dropouts))
+    ]
+
+
+def _all(settings):
+    rate = settings["learning_rate"]
+    return [
+        {"learning_rate": rate, "dropout": dropout, "batch": batch, "widths": [first, second]}
+        for dropout, batch, first, second in product(*PUBLISHED)
+    ]
+
+
+def fit_study(
+    names, copies, scores, table, *, protocol, policy, scheme, classes, search, settings, rng, device="auto"
+):  # fmt: skip
+    """Choose, train and score the MLP on every fold; returns a waist.Study whose models are Perceptrons.
+
+    names, copies: (n,), the sample and copy of every row; scores: K arrays (n, k_i), fold i's features of all n; table:
+    the splits (splits.deal); protocol: strict or published; policy: aug1 ... aug4; scheme: of schemes.py; classes:
+    growth temperatures in Celsius; search: default or published; settings: training.mlp of the scheme, with epochs and
+    patience; rng: numpy Generator; device: auto, cpu or cuda.
+
+    strict: features standardised on the training rows; validated without dropout, the best weights kept. published:
+    features raw, validated with dropout, the last weights kept, as the paper. Which point a fold takes and uses:
+    choosing.py. Predictions of a point that is used and was chosen elsewhere come from the model trained there too.
+    """
+    known(protocol, WAYS, "protocol")
+    folds = waist.folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
+    if len(scores) != len(folds):
+        raise Fault(f"the features hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds.")
+    grid = points(settings, search)
+    data = [_prepared(values, fold, protocol) for values, fold in zip(scores, folds, strict=True)]
+    made = _train(data, grid, protocol, scheme, list(classes), settings, features.device_of(device))
+    chosen = [_choose(one, [made[one.fold.number, point] for point in range(len(grid))], protocol) for one in data]
+    used = choosing.used(chosen, protocol)
+    fitted = {one.fold.number: made[one.fold.number, point] for one, point in zip(data, used, strict=True)}
+    frames = []
+    for one, choice in zip(data, chosen, strict=True):
+        for part in splits.PARTS:
+            model = made[one.fold.number, choice.point] if part == "validation" else fitted[one.fold.number]
+            answer = model.answer(one.raw[one.fold.parts[part]])
+            frames.append(waist.answers(one.fold, part, *answer, classes, one.raw.shape[1]))
+    return waist.Study(fitted, waist.choices(chosen, used, grid), waist.predictions(frames))
+
+
+@dataclass(frozen=True)
+class Data:
+    """One fold's features as they came, (n, k), and the mean and std (k,) that the network sees them by."""
+
+    fold: waist.Fold
+    raw: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+    def seen(self):
+        """(n, k) float32."""
+        return ((self.raw - self.mean) / self.std).astype(np.float32)
+
+
+def _prepared(values, fold, protocol):
+    """The Data of one fold."""
+    values = np.asarray(values, dtype=float)
+    mean, std = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    if protocol == "strict":
+        rows = np.unique(fold.training)
+        mean, std = values[rows].mean(axis=0), values[rows].std(axis=0)
+    return Data(fold, values, mean, np.where(std > 0, std, 1.0))
+
+
+def _choose(one, models, protocol):
+    """The Choice of one fold among its models, one a grid point."""
+    rows = one.fold.parts["validation"]
+    predicted = np.stack([model.answer(one.raw[rows])[0] for model in models])
+    return choosing.choose(predicted, one.fold.rows.labels[rows], protocol)
+
+
+def _train(data, grid, protocol, scheme, classes, settings, device):
+    """{(fold, point): Perceptron} of all folds and points."""
+    groups = defaultdict(list)
+    for one in data:
+        for point, chosen in enumerate(grid):
+            steps = -(-len(one.fold.training) // chosen["batch"])
+            shape = (one.raw.shape[1], steps, chosen["learning_rate"], chosen["batch"], *chosen["widths"])
+            groups[shape].append((one, point))
+    size, made = TOGETHER[device.type], {}
+    parts = [group[start : start + size] for group in groups.values() for start in range(0, len(group), size)]
+    for number, members in enumerate(parts, start=1):
+        what = f"MLP {scheme}, bundle {number} of {len(parts)}"
+        for (one, point), numbers in zip(
+            members, _together(members, grid, protocol, scheme, classes, settings, device, what), strict=True
+        ):
+            numbers |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
+            made[one.fold.number, point] = Perceptron(scheme, classes, grid[point], numbers)
+    return made
+
+
+def _together(members, grid, protocol, scheme, classes, settings, device, what):
+    """Train one bundle: its models' numbers, one dict each."""
+    chosen = [grid[point] for _, point in members]
+    seeds = [np.random.default_rng([one.fold.seed, point]) for one, point in members]
+    weights, orders = zip(*(rng.spawn(2) for rng in seeds), strict=True)
+    dropouts = [point["dropout"] for point in chosen]
+    width = members[0][0].raw.shape[1]
+    bundle = bundles.Stacked(scheme, width, chosen[0]["widths"], classes, dropouts, weights).to(device)
+    bundle.measure([one.fold.rows.labels[one.fold.training] for one, _ in members])
+    feed = Feed([one for one, _ in members], scheme, classes, chosen[0]["batch"], orders, bundle, device)
+    training.fit(
+        bundle,
+        feed.batches,
+        feed.validation,
+        heads.loss(scheme),
+        learning_rate=chosen[0]["learning_rate"],
+        epochs=settings["epochs"],
+        patience=settings["patience"],
+        rng=seeds[0],
+        what=what,
+        key=f"training.mlp.{scheme}",
+        every=EVERY,
+        **WAYS[protocol],
+    )
+    return bundle.numbers()
+
+
+class Feed:
+    """Batches of a bundle's models: each has its own fold, its own order of rows, and rows of weight 0 at the end."""
+
+    def __init__(self, data, scheme, classes, batch, orders, bundle, device):
+        """data: a Data a model; orders: a numpy Generator a model; bundle: whose `here` says which models are held."""
+        folds = {one.fold.number: one for one in data}
+        place = {number: row for row, number in enumerate(folds)}
+        self.fold = np.array([place[one.fold.number] for one in data])
+        self.values = torch.from_numpy(np.stack([one.seen() for one in folds.values()])).to(device)
+        labels = data[0].fold.rows.labels
+        self.targets = torch.from_numpy(schemes.targets(scheme, labels, classes)).to(device)
+        self.training, self.held = ([rows(one.fold) for one in data] for rows in (_trained, _held))
+        self.batch, self.orders, self.bundle, self.device = batch, orders, bundle, device
+
+    def batches(self, epoch):
+        """The training rows of the models held, shuffled, batch by batch."""
+        rows = [self.orders[model].permutation(self.training[model]) for model in self.bundle.here]
+        width = -(-max(map(len, rows)) // self.batch) * self.batch
+        yield from self._taken(rows, width, self.batch)
+
+    def validation(self):
+        """All validation rows of the models held, as one batch."""
+        rows = [self.held[model] for model in self.bundle.here]
+        width = max(map(len, rows))
+        yield from self._taken(rows, width, width)
+
+    def _taken(self, rows, width, batch):
+        counts = np.array([len(few) for few in rows])
+        index = torch.from_numpy(np.stack([np.resize(few, width) for few in rows])).to(self.device)
+        weights = torch.from_numpy((np.arange(width) < counts[:, None]).astype(np.float32)).to(self.device)
+        fold = torch.from_numpy(self.fold[self.bundle.here])[:, None].to(self.device)
+        for start in range(0, width, batch):
+            here = index[:, start : start + batch]
+            yield self.values[fold, here], self.targets[here], weights[:, start : start + batch]
+
+
+def _trained(fold):
+    return fold.training
+
+
+def _held(fold):
+    return fold.parts["validation"]
+
+
+def write_models(path, models):
+    """Write fold -> Perceptron as one .safetensors, settings inside; the same models give the same bytes."""
+    from safetensors.numpy import save
+
+    told = {str(fold): {k: v for k, v in asdict(model).items() if k != "numbers"} for fold, model in models.items()}
+    numbers = {f"{fold}.{name}": array for fold, model in models.items() for name, array in model.numbers.items()}
+    stored = save(numbers, metadata={"micrograph": json.dumps(told)})
+    with files.whole(path) as partial:
+        partial.write_bytes(stored)
+
+
+def read_models(path):
+    """Read what write_models wrote: fold -> Perceptron. Raises Fault for another file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as opened:
+            told = json.loads((opened.metadata() or {}).get("micrograph", "{}"))
+            stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise Fault(f"{path}: not a readable safetensors file ({error}); fit the MLP anew.") from None
+    if not told or not all(isinstance(one, dict) and "scheme" in one for one in told.values()):
+        raise Fault(f"{path}: holds no MLPs of this pipeline; name a file that its fit wrote.")
+    numbers = defaultdict(dict)
+    for name, array in stored.items():
+        fold, _, which = name.partition(".")
+        numbers[fold][which] = array
+    return {int(fold): Perceptron(**one, numbers=numbers[fold]) for fold, one in told.items()}
