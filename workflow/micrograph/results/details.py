@@ -11,7 +11,8 @@ HEADINGS = {
     (fits.PAPER, "validation"): "paper, real films: validation",
     (fits.PAPER, "test"): "paper, real films: test",
 }
-SUMMARIES = {fits.CHOSEN: "chosen in each fold", fits.BASELINE: "majority class"}
+SUMMARIES = {fits.CHOSEN: "chosen in each fold", fits.MEAN: "mean of models", fits.BASELINE: "majority class"}
+SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression"}
 TESTED = {
     "strict": "Strict: each of {samples} films is tested once, by a model that saw no film of its growth day.",
     "published": "Published: the same {samples} films are tested in every fold, so that ± says nothing about other "
@@ -81,6 +82,11 @@ def _papers(table, row, name):
     """The paper's accuracy of the same fit."""
     found = fits.beside(table, row)
     return panels.DASH if found is None else spread(name)(found)
+
+
+def model(row):
+    """What a row's model is called."""
+    return SUMMARIES.get(row["model"], row["model"])
 
 
 def relative(value, reference):

@@ -17,6 +17,7 @@ from micrograph.results import scores
 KEYS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 BASELINE = "majority"
 CHOSEN = "chosen"
+MEAN = "mean"
 PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
@@ -208,14 +209,14 @@ ENDS = {"accuracy_pct": "_pct", "rmse_celsius": "_rmse_celsius"}
 def framed(rows, columns, settings):
     """The rows of a table as a data frame of `columns` and the settings, which are the same in every row."""
     table = pd.DataFrame(rows, columns=columns).assign(**settings)
-    for name in table.columns.intersection([*FLAGS, "best_rmse"]):
+    for name in [name for name in columns if name.startswith("best_")]:
         table[name] = table[name].eq(True)
     return table.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 def of_fits(table):
     """The rows of a table that are single fits of this run: no summaries, no baselines, nothing of the paper."""
-    return table[~table["model"].isin([CHOSEN, BASELINE]) & (table["protocol"] != PAPER)]
+    return table[~table["model"].isin([CHOSEN, MEAN, BASELINE]) & (table["protocol"] != PAPER)]
 
 
 def beside(table, row):

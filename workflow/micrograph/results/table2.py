@@ -133,7 +133,7 @@ def _named(row):
 
 WORDS = [
     ("Features", _named),
-    ("Model", lambda row: details.SUMMARIES.get(row["model"], row["model"])),
+    ("Model", details.model),
 ]
 COMPONENTS = [("Components", lambda row: panels.number(row["components"] or float("nan")))]
 
