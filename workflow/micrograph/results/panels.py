@@ -8,6 +8,7 @@ import pandas as pd
 
 DASH = "–"
 MINUS = "−"
+MARK = "†"  # a cell that a note below speaks of
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; margin: 2em auto; max-width: 75em; padding: 0 1em; }
 table { border-collapse: collapse; margin: 0.6em 0 1.8em; font-variant-numeric: tabular-nums; }

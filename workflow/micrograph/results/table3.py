@@ -122,18 +122,18 @@ def _paper_means(here, name, shown):
 
 
 def _change(values, domain, model, name):
-    """(domain - imagenet) / imagenet in percent, with a star where a paired bootstrap tells the two apart."""
+    """(domain - imagenet) / imagenet in percent, marked where a paired bootstrap tells the two apart."""
     if (domain, model) not in values.index or (REFERENCE, model) not in values.index:
         return panels.DASH
     row = values.loc[domain, model]
     text = details.relative(row[name], values.loc[(REFERENCE, model), name])
-    return text + ("*" if row["gain_points_low"] > 0 or row["gain_points_high"] < 0 else "")
+    return text + (panels.MARK if row["gain_points_low"] > 0 or row["gain_points_high"] < 0 else "")
 
 
 NOTES = (
-    f"Against {REFERENCE}: the relative difference of the two accuracies. * a paired bootstrap over growth days tells "
-    "the two apart (the details have the difference in points with its interval); of many comparisons a twentieth "
-    "gets its star by chance. The paper's numbers allow no such test.",
+    f"Against {REFERENCE}: the relative difference of the two accuracies. {panels.MARK} a paired bootstrap over growth "
+    "days tells the two apart (the details have the difference in points with its interval); of many comparisons a "
+    "twentieth gets its mark by chance. The paper's numbers allow no such test.",
 )
 WORDS = [("Pre-training", lambda row: row["pretraining"]), ("Model", details.model)]
 AFTER = [

@@ -80,9 +80,11 @@ def _overview(table, protocols):
 
 
 def _cells(here, scheme, models, name, flag, gaps=()):
-    """details.cells of a scheme's models, a starred dash where a model left films without an answer."""
+    """details.cells of a scheme's models, a marked dash where a model left films without an answer."""
     found = details.cells(here, [(scheme, model) for model in models], name, flag=flag)
-    return [f"{cell}*" if (scheme, model) in gaps else cell for cell, model in zip(found, models, strict=True)]
+    return [
+        f"{cell}{panels.MARK}" if (scheme, model) in gaps else cell for cell, model in zip(found, models, strict=True)
+    ]
 
 
 def _gaps(here):
@@ -114,7 +116,7 @@ def _pooled(here, key, name, digits, flag, gaps):
         return panels.DASH
     row = here.loc[key]
     text = panels.best(details.interval(name, digits)(row), row[flag])
-    return f"{text}*" if key in gaps else text
+    return f"{text}{panels.MARK}" if key in gaps else text
 
 
 def _notes(table):
@@ -127,9 +129,9 @@ def _notes(table):
         for row in silent.itertuples()
     )
     return (
-        f"* {said}. A test film without an answer counts as wrong, and then there is no error in degrees. RNN as in the "
-        "paper has no answer for a film without a neighbour inside its radius (the paper has no RMSE there either); "
-        "under the strict protocol it answers with the nearest neighbour.",
+        f"{panels.MARK} {said}. A test film without an answer counts as wrong, and then there is no error in degrees. "
+        "RNN as in the paper has no answer for a film without a neighbour inside its radius (the paper has no RMSE there "
+        "either); under the strict protocol it answers with the nearest neighbour.",
     )
 
 
