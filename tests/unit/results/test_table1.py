@@ -122,7 +122,7 @@ def test_the_panels_show_ours_beside_the_papers(table):
 def test_folds_that_differ_are_shown_with_their_spread():
     table = made(study([7, 13, 10]), folds=3, protocols=("strict",))
     shown = table1.panels_of(table)[0].rows
-    assert any(re.fullmatch(r"\d+ ± \d+", cell) for row in shown for cell in row)
+    assert any(re.fullmatch(r"\d+\.\d ± \d+\.\d", cell) for row in shown for cell in row)
 
 
 def test_classes_that_the_paper_has_not_are_dashes():

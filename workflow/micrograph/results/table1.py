@@ -100,7 +100,7 @@ def _protocol(table, protocol):
     classes, rows, before = _classes(here), [], None
     for policy, part in dict.fromkeys((policy, part) for policy, part, _ in here.index):
         keys = [(policy, part, celsius) for celsius in classes]
-        ours = [panels.spread(here.loc[key, "rows"], _varies(here.loc[key, "rows_std"])) for key in keys]
+        ours = [_rows(here.loc[key]) for key in keys]
         theirs = [panels.number(paper.loc[key, "rows"]) if key in paper.index else panels.DASH for key in keys]
         rows.append(["" if policy == before else policy, part, *ours, *theirs])
         before = policy
@@ -109,9 +109,9 @@ def _protocol(table, protocol):
     return panels.Panel(f"Protocol {protocol}: rows of every class", headings, rows, words=2)
 
 
-def _varies(std):
-    """A standard deviation worth printing: none where every fold has the same number."""
-    return std if std > 0 else np.nan
+def _rows(row):
+    """Rows of a class: mean ± standard deviation, the number alone where every fold has it."""
+    return panels.spread(row["rows"], row["rows_std"], 1) if row["rows_std"] > 0 else panels.number(row["rows"])
 
 
 def _pictures(here):
