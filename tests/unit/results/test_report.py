@@ -32,6 +32,24 @@ def table2():
 
 
 @pytest.fixture
+def with_tuned(table2):
+    """The same, and what is chosen of block features and of fine-tuned ones."""
+    pair = pd.DataFrame(
+        {
+            "protocol": "strict",
+            "features": ["blocks", "tuned"],
+            "model": "chosen",
+            "pooled_pct": [57.0, 63.0],
+            "gain_points": [None, 6.0],
+            "gain_points_low": [None, 1.5],
+            "gain_points_high": [None, 11.0],
+            "data": "simulated films",
+        }
+    )
+    return pd.concat([table2, pair], ignore_index=True)
+
+
+@pytest.fixture
 def picture(tmp_path):
     path = tmp_path / "figure.svg"
     path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>')
@@ -71,6 +89,44 @@ def test_a_headline_without_interval_shows_none(table2, picture):
     alone = table2.assign(pooled_pct_low=float("nan"), pooled_pct_high=float("nan"))
     html = a_page(picture, alone)
     assert "57.0" in html and "95 % interval" not in html and "nan" not in html
+
+
+def test_below_the_headline_stands_whether_fine_tuning_pays(with_tuned, table2, picture):
+    html = a_page(picture, with_tuned)
+    assert report.headline(with_tuned).accuracy == 57.0
+    assert html.index("57.0") < html.index("Fine-tuned features beat") < html.index('id="tables-title"')
+    assert "+6.0 [+1.5, +11.0] points" in html
+    assert 'class="verdict"' not in a_page(picture, table2)
+
+
+def test_the_best_is_bold_and_notes_stand_below_their_panel(table2, picture):
+    panel = panels.Panel("all", ["model", "%"], [["SVC", panels.Bold("<66>")], ["RNN", "–†"]], notes=("† no <answer>",))
+    html = a_page(picture, table2, shown_tables=[report.Table("Table 4", "schemes", [panel], "")])
+    assert "<b>&lt;66&gt;</b>" in html and '<td class="number">–†</td>' in html
+    assert html.index("–†</td>") < html.index('<p class="note">† no &lt;answer&gt;</p>')
+
+
+def test_a_folded_table_and_all_panels_but_the_first_are_folded(table2, picture):
+    pair = [panels.Panel(title, ["model"], [["SVC"]]) for title in ("first panel", "second panel")]
+    shown = [report.Table(name, "t", pair, "", folded) for name, folded in (("Table 2", False), ("Table S1", True))]
+    html = a_page(picture, table2, shown_tables=shown)
+    assert html.count("<summary>first panel</summary>") == 1 and html.count("<summary>second panel</summary>") == 2
+    assert html.count('<p class="panel">first panel</p>') == 1
+
+
+def test_figures_of_a_group_share_its_heading_and_further_pages_are_folded(table2, picture):
+    def figure(name, group, images=picture):
+        return report.Figure(name, "t", images, "", group=group)
+
+    figures = [figure("Figure 3", "Performance"), figure("Figure 4", "Performance"), figure("Figure 8", "Features")]
+    figures.append(figure("Figure 6", "Features", [picture] * 3))
+    html = a_page(picture, table2, figures=figures)
+    assert html.count(">Performance</h3>") == html.count(">Features</h3>") == 1
+    assert (
+        html.index(">Performance<") < html.index(">Figure 4 <") < html.index(">Features<") < html.index(">Figure 8 <")
+    )
+    assert html.count("<img ") == 6 and "<summary>2 more pages</summary>" in html and "Figure 6: t, page 3" in html
+    assert 'class="group"' not in a_page(picture, table2)
 
 
 def test_every_section_stands_in_the_page_and_every_link_has_its_target(picture, table2):

@@ -36,23 +36,37 @@ RST = {
 
 @dataclass(frozen=True)
 class Figure:
-    """name: "Figure 2"; title: a few words; image: path of an SVG or PNG; caption: HTML; wide: two columns wide."""
+    """One figure of the page.
+
+    name: "Figure 2"; title: a few words; images: path of an SVG or PNG, or a list of them where a figure has several
+    pages, of which all but the first are folded; caption: HTML; wide: two columns wide; group: the heading that it and
+    its neighbours of the same group stand under, "" for none.
+    """
 
     name: str
     title: str
-    image: str
+    images: str | list
     caption: str
     wide: bool = True
+    group: str = ""
+
+    @property
+    def sources(self):
+        """Every page as a data URI."""
+        pages = self.images if isinstance(self.images, list | tuple) else [self.images]
+        return [embedded(path) for path in pages]
 
 
 @dataclass(frozen=True)
 class Table:
-    """name: "Table 2"; title: a few words; panels: list of panels.Panel; caption: HTML."""
+    """One table of the page. name: "Table 2"; title: a few words; panels: list of panels.Panel, of which all but the
+    first are folded; caption: HTML; folded: whether the first is folded, too."""
 
     name: str
     title: str
     panels: list
     caption: str
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +176,7 @@ def page(template_path, title, data_label, main_number, shown_tables, figures, s
         said=known(data_label, SAID, "data label"),
         headline=main_number,
         tables=shown_tables,
-        figures=[(figure, embedded(figure.image)) for figure in figures],
+        figures=figures,
         counts=samples["growth_celsius"].value_counts().sort_index().items(),
         samples=len(samples),
         batches=samples["batch"].nunique(),

@@ -130,8 +130,8 @@ def _notes(table):
     )
     return (
         f"{panels.MARK} {said}. A test film without an answer counts as wrong, and then there is no error in degrees. "
-        "RNN as in the paper has no answer for a film without a neighbour inside its radius (the paper has no RMSE there "
-        "either); under the strict protocol it answers with the nearest neighbour.",
+        "RNN as in the paper has no answer for a film without a neighbour inside its radius (the paper has no RMSE "
+        "there either); under the strict protocol it answers with the nearest neighbour.",
     )
 
 
