@@ -142,17 +142,18 @@ def fine_tune(
         "policy": policy, "protocol": protocol, "fold": int(fold), "search": search, "mean": mean, "std": std,
         "pixels": album.shown.shape[-1],
     }  # fmt: skip
+    kind = features.kind_of(settings["precision"], album.shown.device)
     start = domains.start(backbone, pretraining, weights, rng)
     curves, outputs, kept = [], [], None
     for number, (point, chance_of_point) in enumerate(zip(tried, rng.spawn(len(tried)), strict=True)):
         what = f"{head} network of fold {fold}" + (f", point {number + 1} of {len(tried)}" if len(tried) > 1 else "")
         network = headed.put(start, backbone, head, classes, point["dropout"], chance_of_point)
-        rows = learn(network, album, head, classes, policy, settings | point, way, chance_of_point, what)
+        rows = learn(network, album, head, classes, policy, settings | point, way, kind, chance_of_point, what)
         if not rows and len(tried) == 1:
             raise Fault(f"{what}: the loss is no longer a number; lower training.{head}.learning_rate.")
         curves.append(pd.DataFrame(rows).assign(point=number).reindex(columns=CURVE))
         everything = (inputs[0] for inputs, *_ in album.batches(range(len(album.shown)), SHOWN))
-        outputs.append(headed.answers(network, backbone, head, everything))
+        outputs.append(headed.answers(network, backbone, head, everything, kind))
         if len(tried) == 1 or best(outputs, album, scheme, classes, protocol) == number:
             kept = network.cpu(), settings | point
     return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
@@ -171,7 +172,7 @@ def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, s
     return Album(images.to(spot), targets.to(spot), mean, std, rows, train, held)
 
 
-def learn(network, album, head, classes, policy, settings, way, rng, what):
+def learn(network, album, head, classes, policy, settings, way, kind, rng, what):
     """Train one network, in place, in one way at one point; the rows of its curve, none where it diverged."""
     chance_of_rows, chance_of_turns, chance_of_checks, chance_of_drops = rng.spawn(4)
     scheme, device = heads.scheme_of(head), album.shown.device
@@ -193,7 +194,7 @@ def learn(network, album, head, classes, policy, settings, way, rng, what):
             bundles.Single(network), epoch, validation, heads.loss(scheme), rng=chance_of_drops,
             learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
             keep=way.keep, validate_in=way.validate_in, score=heads.accuracy(scheme, classes), what=what,
-            key=f"training.{head}", precision=features.kind_of(settings["precision"], device),
+            key=f"training.{head}", precision=kind,
         )  # fmt: skip
     except training.Diverged as fault:
         print(fault, flush=True)

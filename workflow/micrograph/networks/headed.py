@@ -33,21 +33,28 @@ def classifier(network, backbone):
     return place, module
 
 
-def answers(network, backbone, head, batches):
-    """What the network says to the pictures of all batches: (n, outputs) float32, in evaluation mode and fp32.
+def answers(network, backbone, head, batches, kind=torch.float32):
+    """What the network says to the pictures of all batches: (n, outputs) float32, in evaluation mode.
 
-    batches: iterable of (B, 3, rows, cols) on the network's device. Outputs are as schemes.py has them; of the head
-    tuned the 100 values that are its features. The network is left as it was, but for its mode.
+    batches: iterable of (B, 3, rows, cols) on the network's device; kind: the dtype that the backbone computes in
+    (features.kind_of), the head computes in float32. Outputs are as schemes.py has them; of the head tuned the 100
+    values that are its features. The network is left as it was, but for its mode.
     """
     place = backbones.row(backbone).classifier
     whole = network.get_submodule(place)
+    says = heads.answering(head, whole)
     network.eval()
-    folding.replace(network, place, heads.answering(head, whole))
+    folding.replace(network, place, torch.nn.Identity())
+    parts = []
     try:
         with torch.inference_mode(), chance.repeatable():
-            return torch.cat([network(batch).float().cpu() for batch in batches]).numpy()
+            for batch in batches:
+                with torch.autocast(batch.device.type, kind, enabled=kind is not torch.float32):
+                    pooled = network(batch)
+                parts.append(says(pooled.float()).cpu())
     finally:
         folding.replace(network, place, whole)
+    return torch.cat(parts).numpy()
 
 
 def write(path, network, facts):
