@@ -1,6 +1,5 @@
-"""Figures: bars as long as they say, counts that equal hand counts, the badge of simulated data, equal bytes."""
+"""Figures: bars as long as they say, the badge of simulated data, equal bytes."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -9,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
+from made_up import laid_out_well, words_in
 from micrograph import files
 from micrograph.faults import Fault
 from micrograph.results import component_figures, figures, flow, flow_figure, style
@@ -20,10 +18,6 @@ from project import PROJECT
 
 CLASSES = [900, 950, 1000]
 SIMULATED = "simulated films"
-
-
-def words_in(figure):
-    return " | ".join(text.get_text() for text in figure.findobj(lambda thing: hasattr(thing, "get_text")))
 
 
 @pytest.fixture
@@ -49,22 +43,14 @@ def cloud():
     return rng.normal(size=(12, 4)), images, np.full(12, 5.0), np.repeat(CLASSES, 4), np.array([0.4, 0.2, 0.1, 0.05])
 
 
-def predictions(rows):
-    """Rows (fold, part, sample, truth, predicted) as the waist's table."""
-    names = ["fold", "part", "sample", "truth_celsius", "predicted_celsius"]
-    return pd.DataFrame(rows, columns=names)
-
-
 def every_figure(samples, cloud):
     scores, images, pixel_nm, celsius, explained = cloud
-    fit = predictions([(0, "test", "a", 900, 900), (1, "test", "b", 950, 1000)])
     return {
         "fig2": lambda label: figures.samples_by_temperature(samples, CLASSES, label),
         "fig8": lambda label: component_figures.components(scores, celsius, explained, CLASSES, label, celsius > 900),
         "fig9": lambda label: component_figures.component_map(
             scores, images, pixel_nm, celsius, explained, CLASSES, label
         ),
-        "confusion": lambda label: figures.confusion({("block2_cev85", "SVC"): fit}, CLASSES, label),
         "sheet": lambda label: figures.micrograph_sheet(images[:3], ["a", "b", "c"], [5.0, np.nan, 2.0], label, 3),
         "fig1": lambda label: flow_figure.draw(a_run(samples), a_pair_of_pictures(), label),
     }
@@ -116,18 +102,8 @@ def test_figures_are_of_final_size(samples, cloud):
 
 
 def test_nothing_is_cut_off_no_words_overlap_and_none_is_smaller_than_six_points(samples, cloud):
-    for name, draw in every_figure(samples, cloud).items():
-        figure = draw(SIMULATED)
-        figure.draw_without_rendering()
-        drawn, paper = figure.get_tightbbox(), figure.bbox_inches
-        assert drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= paper.width and drawn.y1 <= paper.height, name
-        ticks = {label for axes in figure.axes for label in axes.get_xticklabels() + axes.get_yticklabels()}
-        texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
-        assert min(text.get_fontsize() for text in texts) >= 6
-        boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text not in ticks]
-        for (one, first), (other, second) in itertools.combinations(boxes, 2):
-            shared = Bbox.intersection(first, second)
-            assert shared is None or shared.width < 1 or shared.height < 1.5, (name, one, other)
+    for draw in every_figure(samples, cloud).values():
+        laid_out_well(draw(SIMULATED))
 
 
 def test_inputs_are_left_alone(samples, cloud):
@@ -226,39 +202,6 @@ def test_thinning_identical_places_keeps_one():
 def test_two_components_are_needed(cloud):
     with pytest.raises(Fault, match="two components"):
         component_figures.components(cloud[0][:, :1], cloud[3], cloud[4][:1], CLASSES, SIMULATED)
-
-
-def test_confusion_counts_of_the_strict_protocol_are_pooled():
-    fit = predictions(
-        [
-            *((0, "train", "z", 900, 1000), (0, "test", "a", 900, 900), (0, "test", "b", 950, 900)),
-            *((1, "test", "c", 950, 950), (1, "test", "d", 1000, 950), (1, "test", "e", 1000, np.nan)),
-        ]
-    )
-    counts, samples, folds, pooled = figures.confusion_counts(fit, CLASSES)
-    assert counts.tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1]]
-    assert (samples, folds, pooled) == (5, 2, True)
-
-
-def test_confusion_counts_of_a_shared_test_set_are_means_over_fits():
-    fit = predictions([(fold, "test", "a", 900, 900 + 50 * (fold > 0)) for fold in range(4)])
-    counts, samples, folds, pooled = figures.confusion_counts(fit, CLASSES)
-    assert counts[0].tolist() == [0.25, 0.75, 0, 0]
-    assert (samples, folds, pooled) == (1, 4, False)
-
-
-def test_the_confusion_figure_shows_counts_row_percent_and_missing_answers():
-    rows = [(0, "test", f"s{i}", 950, answer) for i, answer in enumerate([950] * 5 + [1000] * 2 + [np.nan])]
-    words = words_in(figures.confusion({("block2_cev85", "SVC"): predictions(rows)}, CLASSES, SIMULATED))
-    for part in ("block2, 85 % of variance", "| 5 |", "62 %", "| 2 |", "25 %", "none", "62.5 % right", "8 samples"):
-        assert part in words
-    whole = predictions([(0, "test", "a", 900, 900)])
-    assert "none" not in words_in(figures.confusion({("tuned", "SVC"): whole}, CLASSES, SIMULATED))
-
-
-def test_a_part_that_is_not_there_is_named():
-    with pytest.raises(Fault, match="'validation'"):
-        figures.confusion_counts(predictions([(0, "test", "a", 900, 900)]), CLASSES, part="validation")
 
 
 def test_bars_count_the_samples_of_each_temperature(samples):

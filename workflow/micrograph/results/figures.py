@@ -1,18 +1,16 @@
-"""Tables and arrays in, matplotlib figures out: samples, confusion matrices, contact sheets. The look is style.py.
+"""Tables and arrays in, matplotlib figures out: samples by temperature, contact sheets. The look is style.py.
 
 Every function leaves its inputs alone, takes `data_label` ("simulated films" or "films", see style.BADGES) and
-returns a Figure of its final size; style.save writes it. Two have modules of their own:
-flow.py (figure 1) and component_figures.py (figures 8 and 9).
+returns a Figure of its final size; style.save writes it. The others have modules of their own: flow_figure.py (1),
+performance_figures.py (3, S2, 4), confusion_figures.py (5, 7), film_pages.py (6), component_figures.py (8, 9) and
+curve_figures.py (learning curves).
 """
 
 import numpy as np
 import pandas as pd
 
-from micrograph.faults import Fault
-from micrograph.results import scores, style
-from micrograph.results.style import DOUBLE_MM, INK, PAPER, SHARE, SINGLE_MM, SOFT
-
-PARTS = {"train": "training", "validation": "validation", "test": "test"}
+from micrograph.results import style
+from micrograph.results.style import DOUBLE_MM, PAPER, SINGLE_MM, SOFT
 
 
 @style.look()
@@ -108,100 +106,6 @@ def _substrates(axes, groups, marks, most=7):
 
 def _short(words, most):
     return words if len(words) <= most else words[: most - 1] + "…"
-
-
-def confusion_counts(predictions, classes, part="test"):
-    """Counts of one fit's predictions, rows true, columns predicted, the last column for rows without an answer.
-
-    predictions: the waist's table. Where every sample stands once in the part (strict) the counts are pooled over
-    folds; where folds repeat samples (published) they are means over folds.
-    Returns (counts (classes, classes + 1) float, number of different samples, number of folds, pooled bool).
-    """
-    rows = predictions[predictions["part"] == part]
-    if rows.empty:
-        raise Fault(f"Confusion matrix: the predictions have no row of part '{part}'; choose another part.")
-    counts = scores.confusion(rows, classes)
-    samples, folds = rows["sample"].nunique(), rows["fold"].nunique()
-    pooled = samples == len(rows)
-    return counts if pooled else counts / folds, samples, folds, pooled
-
-
-@style.look()
-def confusion(predictions, classes, data_label, part="test", title=""):
-    """Confusion matrices of many fits: a row of matrices a model, a column a feature set.
-
-    predictions: {(features, model): table as in confusion_counts}, in the order of drawing; what is missing stays
-    empty. In a cell: the count, and below it the share of its true class, which is also its shade.
-    """
-    counted = {name: confusion_counts(table, classes, part) for name, table in predictions.items()}
-    columns = list(dict.fromkeys(features for features, _ in counted))
-    rows = list(dict.fromkeys(model for _, model in counted))
-    width = len(classes) + any(counts[:, -1].any() for counts, *_ in counted.values())
-    names = [f"{name:g}" for name in classes] + ["none"]
-    side, gap, left, top = _matrix_layout(len(columns))
-    size = max(left + len(columns) * (side + gap), SINGLE_MM), top + len(rows) * (side + 9.5) + 16
-    figure = style.canvas(*size, data_label)
-    for (features, model), (counts, _, _, pooled) in counted.items():
-        column, row = columns.index(features), rows.index(model)
-        spot = (left + column * (side + gap), top + row * (side + 9.5))
-        axes = style.axes_mm(figure, *spot, side, side)
-        shown = _matrix(axes, counts[:, :width], pooled, names)
-        _matrix_edges(axes, column == 0, row == len(rows) - 1)
-        if row == 0:
-            style.text_mm(
-                figure, spot[0] + side / 2, top - 9, style.features_words(features), ha="center", weight="bold"
-            )
-        if column == 0:
-            middle = spot[1] + side / 2
-            style.text_mm(figure, 1.5, middle, model, fontsize=8, weight="bold", va="center", rotation=90)
-    style.text_mm(figure, left, 2.2, title, weight="bold")
-    bottom = top + len(rows) * (side + 9.5) + 3.5
-    bar = style.axes_mm(figure, left, bottom, 40, 2.2)
-    figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
-    style.text_mm(figure, left + 43, bottom, "% of the true class")
-    style.text_mm(figure, left, bottom + 7.8, _how_counted(counted.values(), part))
-    return figure
-
-
-def _matrix_layout(columns):
-    """Side, gap, left and top margin (mm) of matrices that fill two columns of a page, or fewer where few."""
-    left, gap = 15.0, 4.0
-    return min((DOUBLE_MM - left) / columns - gap, 38.0), gap, left, 19.0
-
-
-def _how_counted(counted, part):
-    """How many samples and folds the matrices count, where it is the same for all of them."""
-    ways = {tuple(way) for _, *way in counted}
-    if len(ways) > 1:
-        return f"{PARTS[part]} part of each fit"
-    samples, folds, pooled = ways.pop()
-    way = f"pooled over {folds} folds" if pooled else f"mean over {folds} fits"
-    return f"{PARTS[part]} part, {samples} samples, {way}"
-
-
-def _matrix(axes, counts, pooled, names):
-    totals = counts.sum(axis=1, keepdims=True)
-    share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    shown = axes.imshow(share, cmap=SHARE, vmin=0, vmax=100, aspect="auto")
-    for (row, column), count in np.ndenumerate(counts):
-        ink = PAPER if share[row, column] > 58 else INK
-        words = f"{count:.0f}" if pooled else f"{count:.1f}"
-        axes.text(column, row - 0.04, words, ha="center", va="bottom", color=ink, fontsize=8)
-        axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", ha="center", va="top", color=ink, fontsize=6)
-    axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % right", fontsize=6.5, pad=2.5)
-    axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]])
-    axes.set_yticks(range(len(counts)), names[: len(counts)])
-    axes.tick_params(length=0, pad=2)
-    for spine in axes.spines.values():
-        spine.set(visible=True, linewidth=0.4)
-    return shown
-
-
-def _matrix_edges(axes, first_column, last_row):
-    """Names of the axes only at the outer edge; labels of temperature at the left and below every matrix."""
-    axes.set_ylabel("True (°C)" if first_column else "", labelpad=2)
-    axes.set_xlabel("Predicted (°C)" if last_row else "", labelpad=2)
-    axes.tick_params(labelleft=first_column, labelbottom=last_row)
 
 
 @style.look()

@@ -5,6 +5,7 @@ Needs matplotlib only, and of it Figure objects rather than pyplot: nothing here
 
 import numpy as np
 from matplotlib import colormaps, patheffects, rc_context
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -17,6 +18,16 @@ MM_PER_INCH = 25.4
 INK, SOFT, FAINT, PAPER = "#1c2330", "#5a6472", "#d9dee5", "#ffffff"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SHARE = LinearSegmentedColormap.from_list("share", ["#f7f9fc", "#c3d3e8", "#6d93c4", "#2a5796", "#0d2a56"])
+
+# Part of a fold -> (its word, colour, marker): told apart by shape and, in grey, by lightness too.
+PARTS = {
+    "train": ("training", "#9fabba", "s"),
+    "validation": ("validation", "#d9822b", "^"),
+    "test": ("test", "#16407a", "o"),
+}
+SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression"}
+FEATURES = {"tuned": "fine-tuned features", "image": "micrographs"}  # those that are no block of the network
+POLICIES = {"aug1": "crops", "aug2": "AutoAug.", "aug3": "balanced", "aug4": "none"}  # short, to stand below an axis
 
 # How the data are called -> the badge that stands in the figure (None: measured films need no badge).
 BADGES = {"simulated films": "simulated films", "real films": None, "films": None}
@@ -125,9 +136,14 @@ def celsius(name):
 
 
 def features_words(features):
-    """A feature set in words: "block2_cev85" -> "block2, 85 % of variance", "tuned" -> "tuned"."""
+    """A feature set in words: "block2_cev85" -> "block2, 85 % of variance", "tuned" -> "fine-tuned features"."""
     block, _, variance = features.partition("_cev")
-    return f"{block}, {variance} % of variance" if variance else block
+    return f"{block}, {variance} % of variance" if variance else FEATURES.get(block, block)
+
+
+def scheme_words(scheme):
+    """A scheme in words: "nnrank" -> "NNRank"."""
+    return known(scheme, SCHEMES, "scheme")
 
 
 def round_length(longest_nm):
@@ -188,6 +204,18 @@ def show_picture(axes, picture, frame=None, grey=(0, 255)):
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(visible=True, color=frame or SOFT, linewidth=1.6 if frame else 0.5)
+
+
+def save_pages(pages, pdf_path, folder, dots_per_inch=200):
+    """Write figures as the pages of one PDF, and as folder/page01.png and so on: whole files, equal bytes each time."""
+    with look(), files.whole(folder) as partial:
+        partial.mkdir()
+        for number, page in enumerate(pages, 1):
+            path = partial / f"page{number:02d}.png"
+            page.savefig(path, format="png", dpi=dots_per_inch, metadata=METADATA["png"])
+    with look(), files.whole(pdf_path) as partial, PdfPages(partial, metadata=METADATA["pdf"]) as book:
+        for page in pages:
+            book.savefig(page, dpi=dots_per_inch)
 
 
 def save(figure, pdf_path, svg_path, png_path, dots_per_inch=300):

@@ -1,0 +1,114 @@
+"""Predictions and curves that nobody fitted, of a chosen skill, in the shape of real ones; and checks of a figure."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from micrograph.results.fits import Fit
+
+CLASSES = [900, 950, 1000]
+SHARES = {2: [0.4, 0.6], 3: [0.11, 0.5, 0.39], 5: [0.1, 0.2, 0.3, 0.25, 0.15]}
+SKILLS = {"train": 0.92, "validation": 0.7, "test": 0.62}
+
+
+def samples(count=24, classes=CLASSES, seed=1):
+    """A samples table: three films a growth day, the paper's shares of the classes, times and substrates with gaps."""
+    rng = np.random.default_rng(seed)
+    celsius = np.concatenate([classes, rng.choice(classes, count - len(classes), p=SHARES[len(classes)])])
+    days = [f"MCV1-2{day // 360}{day // 30 % 12 + 1:02d}{day % 30 + 1:02d}" for day in range(0, 7 * count, 7)]
+    seconds = np.round(rng.uniform(100, 1650, count))
+    substrates = rng.choice(["c-Sapphire", "Al2O3 c-plane", "A-Sapphire"], count, p=[0.6, 0.3, 0.1])
+    return pd.DataFrame(
+        {
+            "sample": [f"{days[place // 3]}A-{place % 3:02d}" for place in range(count)],
+            "batch": [days[place // 3] for place in range(count)],
+            "growth_celsius": celsius,
+            "growth_seconds": np.where(rng.uniform(size=count) < 0.1, np.nan, seconds),
+            "substrate": np.where(rng.uniform(size=count) < 0.1, None, substrates),
+            "pixel_nm": 1000 / 224,
+        }
+    )
+
+
+def parts(table, protocol, folds):
+    """Rows (fold, part, place of the sample) as the protocols deal them: batches in turn, or a shared test set."""
+    batch = table["batch"].factorize()[0]
+    for fold in range(folds):
+        dealt = batch % folds
+        test = np.arange(len(table)) % 10 == 9 if protocol == "published" else dealt == fold
+        validation = ~test & (dealt == (fold + 1) % folds)
+        for part, inside in (("train", ~test & ~validation), ("validation", validation), ("test", test)):
+            yield from ((fold, part, place) for place in np.flatnonzero(inside))
+
+
+def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0, **words):
+    """A Fit whose predictions are right as often as SKILLS say, plus `better`, else a neighbouring class."""
+    table = samples(classes=classes) if table is None else table
+    words = {
+        "protocol": "strict",
+        "pretraining": "imagenet",
+        "policy": "aug3",
+        "features": "image" if words.get("model") == "CNN" else "tuned",
+        "scheme": "nominal",
+        "model": "SVC",
+    } | words
+    rng = np.random.default_rng([seed, *"".join(words.values()).encode()])
+    rows = pd.DataFrame(parts(table, words["protocol"], folds), columns=["fold", "part", "place"])
+    skill = np.clip(rows["part"].map(SKILLS) + better + rng.normal(0, 0.06, folds)[rows["fold"]], 0.05, 1)
+    truth = np.searchsorted(classes, table["growth_celsius"])[rows["place"]]
+    missed = rng.uniform(size=len(rows)) > skill
+    guess = np.clip(np.where(missed, truth + rng.choice([-1, 1], len(rows)), truth), 0, len(classes) - 1)
+    predicted = pd.array(np.asarray(classes)[guess], dtype="Int64")
+    predicted[rng.uniform(size=len(rows)) < unanswered] = pd.NA
+    value = np.asarray(classes)[guess] + rng.uniform(-24, 24, len(rows))
+    films = table.iloc[rows["place"]].reset_index(drop=True)
+    predictions = pd.DataFrame(
+        {
+            "fold": rows["fold"],
+            "part": rows["part"],
+            "sample": films["sample"],
+            "copy": 0,
+            "batch": films["batch"],
+            "truth_celsius": films["growth_celsius"],
+            "predicted_celsius": predicted,
+            "value_celsius": value if words["scheme"] == "regression" else np.nan,
+        }
+    )
+    return Fit(words, predictions)
+
+
+def curve(folds=5, epochs=25, seed=0, points=1):
+    """A table of learning curves: losses that fall, the validation one to rise again; the lowest of it is kept."""
+    rng, rows = np.random.default_rng(seed), []
+    for fold, point in itertools.product(range(folds), range(points)):
+        length = int(rng.integers(epochs // 2, epochs + 1))
+        epoch = np.arange(length)
+        train = 1.1 * np.exp(-epoch / 7) + 0.05 + rng.normal(0, 0.02, length)
+        validation = 0.5 + 0.6 * np.exp(-epoch / 4) + 0.012 * epoch + rng.normal(0, 0.04, length)
+        kept = epoch == np.argmin(validation)
+        right = np.clip(0.4 + 0.3 * (1 - np.exp(-epoch / 4)) + rng.normal(0, 0.03, length), 0, 1)
+        rows += zip([fold] * length, [point] * length, epoch, train, validation, right, kept.astype(int), strict=True)
+    names = ["fold", "point", "epoch", "train_loss", "validation_loss", "validation_accuracy", "kept"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def words_in(figure):
+    """All words of a figure, parted by bars."""
+    return " | ".join(text.get_text() for text in figure.findobj(lambda thing: hasattr(thing, "get_text")))
+
+
+def laid_out_well(figure):
+    """Fail where something is cut off, words overlap or a word is smaller than six points."""
+    figure.draw_without_rendering()
+    drawn, paper = figure.get_tightbbox(), figure.bbox_inches
+    assert drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= paper.width and drawn.y1 <= paper.height, drawn
+    ticks = {label for axes in figure.axes for label in axes.get_xticklabels() + axes.get_yticklabels()}
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    assert min(text.get_fontsize() for text in texts) >= 6
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text not in ticks]
+    for (one, first), (other, second) in itertools.combinations(boxes, 2):
+        shared = Bbox.intersection(first, second)
+        assert shared is None or shared.width < 1 or shared.height < 1.5, (one, other)
