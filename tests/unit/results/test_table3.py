@@ -74,7 +74,7 @@ def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_repo
 def test_the_relative_difference_is_a_row_with_what_can_be_told_marked(table):
     panel = table3.panels_of(table)[0]
     assert panel.headings == ["Accuracy in %", "Pre-training", "SVC", "MLP", "CNN", "Mean"]
-    change = next(line[2:] for line in panel.rows if line[1] == "scratch against imagenet")
+    change = next(line[2:] for line in panel.rows if line[1] == "scratch: change")
     scratch, reference = row(table, "strict", "scratch", "SVC"), row(table, "strict", "imagenet", "SVC")
     value = 100 * (scratch["test_pct"] - reference["test_pct"]) / reference["test_pct"]
     assert change[0] == f"{value:+.0f} %†".replace("-", "−")
@@ -85,7 +85,7 @@ def test_the_relative_difference_is_a_row_with_what_can_be_told_marked(table):
 def test_the_papers_difference_row_comes_out_as_printed(table):
     """From its accuracies 80 and 73, 86 and 65, 70 and 63: -9, -24 and -10 %, and of their means -15 %."""
     panel = table3.panels_of(table)[0]
-    assert panel.rows[-1][1:] == ["micronet against imagenet", "−9 %", "−24 %", "−10 %", "−15 %"]
+    assert panel.rows[-1][1:] == ["micronet: change", "−9 %", "−24 %", "−10 %", "−15 %"]
     assert panel.rows[-3] == ["paper, real films: validation", "imagenet", "80 ± 7", "86 ± 6", "70 ± 6", "79"]
     assert not any(hasattr(cell, "bold") for line in panel.rows[-3:] for cell in line)
 
@@ -96,7 +96,7 @@ def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
     here = table[(table["protocol"] == "strict") & (table["pretraining"] == "imagenet")].set_index("model")
     assert here.loc["mean", "test_pct"] == pytest.approx(here.loc[["SVC", "MLP"], "test_pct"].mean())
     panel = table3.panels_of(table)[0]
-    films = next(line for line in panel.rows if line[1] == "films against imagenet")
+    films = next(line for line in panel.rows if line[1] == "films: change")
     assert films[4] == "–" and films[5] != "–"
 
 
@@ -105,7 +105,7 @@ def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains)
     table = tabled(made(domains=domains, protocols=("strict",)))
     assert table["gain_points"].isna().all()
     panel = table3.panels_of(table)[0]
-    assert not any("against" in line[1] for line in panel.rows[:-1])
+    assert not any("change" in line[1] for line in panel.rows[:-1])
     assert "Protocol strict" in table3.markdown(table, table3.caption(table))
 
 

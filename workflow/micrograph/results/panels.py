@@ -18,6 +18,7 @@ thead th { border-top: 2px solid #1b1b1b; border-bottom: 1px solid #1b1b1b; whit
 tbody tr.first td { border-top: 1px solid #c8c8c8; }
 tbody tr:last-child td { border-bottom: 2px solid #1b1b1b; }
 p.note { font-size: 0.9em; margin-top: -1.2em; }
+div { overflow-x: auto; }
 """
 
 
@@ -94,8 +95,10 @@ def _bare(cell):
 def html(panels, caption, title):
     """A whole page, self-contained: caption and panels."""
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaping.escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n{fragment(panels, caption)}</body>\n</html>\n"
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escaping.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"{fragment(panels, caption)}</body>\n</html>\n"
     )
 
 
@@ -115,7 +118,7 @@ def _panel(panel):
     )
     title = f"<h3>{escaping.escape(panel.title)}</h3>\n"
     notes = "".join(f'<p class="note">{escaping.escape(note)}</p>\n' for note in panel.notes)
-    return f"{title}<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{notes}"
+    return f"{title}<div><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n{notes}"
 
 
 def _cell(tag, text, word):

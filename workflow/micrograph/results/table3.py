@@ -109,7 +109,7 @@ def _block(here, protocol, shown):
     ]
     for domain in domains[1:]:
         if domains[0] == REFERENCE:
-            rows.append([f"{domain} against {REFERENCE}", *(_change(values, domain, model, name) for model in shown)])
+            rows.append([f"{domain}: change", *(_change(values, domain, model, name) for model in shown)])
     heading = details.HEADINGS[protocol, REPORTED[protocol]]
     return [[heading if place == 0 else "", *row] for place, row in enumerate(rows)]
 
@@ -131,7 +131,7 @@ def _change(values, domain, model, name):
 
 
 NOTES = (
-    f"Against {REFERENCE}: the relative difference of the two accuracies. {panels.MARK} a paired bootstrap over growth "
+    f"Change: the relative difference to the accuracy of {REFERENCE}. {panels.MARK} a paired bootstrap over growth "
     "days tells the two apart (the details have the difference in points with its interval); of many comparisons a "
     "twentieth gets its mark by chance. The paper's numbers allow no such test.",
 )
