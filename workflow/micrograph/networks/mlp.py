@@ -17,7 +17,7 @@ from micrograph.faults import Fault, known
 from micrograph.models import choosing, splits, waist
 from micrograph.networks import bundles, features, heads, schemes, training
 
-TOGETHER = {"cpu": 16, "cuda": 256}  # models in a bundle: on a processor no more than its caches hold
+TOGETHER = {"cpu": 64, "cuda": 256}  # models in a bundle; more gain nothing and take memory
 EVERY = 50  # epochs between lines in the log
 
 # The paper's: dropout, batch, l1, l2, in this order.

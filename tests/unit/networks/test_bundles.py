@@ -1,0 +1,160 @@
+"""A model trained in a bundle is the model trained alone; weights are kept, narrowed and restored by model."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from micrograph.networks import bundles, heads, schemes, training
+
+CLASSES = [900, 950, 1000]
+DROPOUTS = [0.0, 0.2, 0.35, 0.5]
+
+
+def stacked(scheme="nominal", models=range(4), widths=(12, 7)):
+    rngs = [np.random.default_rng(model) for model in models]
+    return bundles.Stacked(scheme, 6, widths, CLASSES, [DROPOUTS[model] for model in models], rngs)
+
+
+def fitted(scheme, models, epochs=6, patience=99, keep="best"):
+    """A bundle of these models after some epochs; each sees the rows in an order of its own."""
+    rng = np.random.default_rng(9)
+    labels = rng.choice(CLASSES, 40)
+    inputs = rng.normal(size=(40, 6)).astype(np.float32)
+    inputs[:, 0] += (labels - 950) / 50
+    inputs, targets = torch.from_numpy(inputs), torch.from_numpy(schemes.targets(scheme, labels, CLASSES))
+    bundle = stacked(scheme, models)
+    bundle.measure([labels[:30]] * len(models))
+    orders = [np.random.default_rng(100 + model) for model in models]
+
+    def batches(epoch):
+        rows = torch.from_numpy(np.stack([orders[model].permutation(30) for model in bundle.here]))
+        for few in rows.split(10, dim=1):
+            yield inputs[few], targets[few], torch.ones(few.shape)
+
+    def validation():
+        rows = torch.arange(30, 40).expand(len(bundle.here), -1)
+        yield inputs[rows], targets[rows], torch.ones(rows.shape)
+
+    curve = training.fit(
+        bundle, batches, validation, heads.loss(scheme), learning_rate=0.02, epochs=epochs, patience=patience,
+        rng=np.random.default_rng(1), keep=keep,
+    )  # fmt: skip
+    with torch.no_grad():
+        outputs = bundle.network(inputs.expand(len(models), -1, -1))
+    return bundle, outputs, curve
+
+
+@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+def test_a_model_in_a_bundle_is_the_model_alone(scheme):
+    _, together, _ = fitted(scheme, range(4))
+    for model in range(4):
+        _, alone, _ = fitted(scheme, [model])
+        torch.testing.assert_close(together[model], alone[0], rtol=1e-3, atol=1e-3)
+    assert (together[0] - together[1]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_model_that_stops_early_is_the_model_alone_while_others_go_on(keep):
+    bundle, together, curve = fitted("nominal", range(4), epochs=40, patience=3, keep=keep)
+    ends = [max(row["epoch"] for row in curve if row["model"] == model) for model in range(4)]
+    assert len(set(ends)) > 1, "the example must have models that stop at different epochs"
+    assert bundle.here.tolist() == [0, 1, 2, 3]
+    for model in range(4):
+        _, alone, own = fitted("nominal", [model], epochs=40, patience=3, keep=keep)
+        assert [row["kept"] for row in own] == [row["kept"] for row in curve if row["model"] == model]
+        torch.testing.assert_close(together[model], alone[0], rtol=1e-2, atol=1e-2)
+
+
+def test_the_same_seeds_give_the_same_bytes():
+    first, second = (fitted("nominal", range(2))[0].state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_forward_pass_by_hand():
+    bundle = stacked(models=[0], widths=(2, 1)).eval()
+    weights = {
+        "weight1": [[1.0, -1.0]] + [[0.0, 0.0]] * 5,
+        "bias1": [[0.0, 0.5]],
+        "weight2": [[2.0], [4.0]],
+        "bias2": [[-1.0]],
+        "weight3": [[1.0, 0.0, -1.0]],
+        "bias3": [[0.0, 1.0, 0.0]],
+    }
+    bundle.load_state_dict({name: torch.tensor([value]) for name, value in weights.items()})
+    inputs = torch.tensor([[[3.0, 9, 9, 9, 9, 9], [-1.0, 0, 0, 0, 0, 0], [0.1, 0, 0, 0, 0, 0]]])
+    # 3 gives hidden (3, 0), then 5; -1 gives (0, 1.5), then 5; 0.1 gives (0.1, 0.4), then 0.8.
+    torch.testing.assert_close(bundle.network(inputs), torch.tensor([[[5.0, 1, -5], [5.0, 1, -5], [0.8, 1, -0.8]]]))
+
+
+def test_dropout_is_each_models_own_and_absent_in_evaluation():
+    masks = bundles.Masks([0.0, 0.5, 0.9], [np.random.default_rng(model) for model in range(3)])
+    found = masks(torch.ones(3, 200, 50))
+    assert set(found[0].unique().tolist()) == {1.0}
+    assert set(found[1].unique().tolist()) == {0.0, 2.0}
+    assert found.mean((1, 2)).tolist() == pytest.approx([1, 1, 1], abs=0.1)
+    assert (found == 0).float().mean((1, 2)).tolist() == pytest.approx([0, 0.5, 0.9], abs=0.03)
+    bundle, inputs = stacked().eval(), torch.ones(4, 3, 6)
+    assert torch.equal(bundle.network(inputs), bundle.network(inputs))
+
+
+def test_dropout_of_one_drops_everything():
+    masks = bundles.Masks([1.0], [np.random.default_rng(0)])
+    assert not masks(torch.ones(1, 5, 5)).any()
+
+
+def test_weights_are_kept_by_model_and_narrowing_loses_none():
+    bundle = stacked()
+    first = bundle.weight1.detach().clone()
+    with torch.no_grad():
+        bundle.weight1 += 1
+    bundle.keep(np.array([True, False, False, True]))
+    bundle.narrow(np.array([False, True, False, True]))
+    assert bundle.here.tolist() == [1, 3]
+    torch.testing.assert_close(bundle.weight1, first[[1, 3]] + 1)
+    with torch.no_grad():
+        bundle.weight1 += 1
+    bundle.keep(np.array([True, True, False, False]))  # model 0 is gone: only 1 is kept anew
+    bundle.restore()
+    wanted = first + torch.tensor([1.0, 2.0, 0.0, 1.0])[:, None, None]
+    torch.testing.assert_close(bundle.weight1.detach(), wanted)
+
+
+def test_regression_models_have_a_mean_and_spread_each_that_restoring_leaves():
+    bundle = stacked("regression", range(2))
+    bundle.measure([np.array([900, 1000]), np.array([950, 950, 950])])
+    bundle.restore()
+    assert bundle.degrees.centre.flatten().tolist() == [950, 950]
+    assert bundle.degrees.spread.flatten().tolist() == [50, 1]
+
+
+def test_numbers_are_one_models_arrays():
+    bundle = stacked("regression", range(2))
+    numbers = bundle.numbers()
+    assert len(numbers) == 2
+    shapes = {name: array.shape for name, array in numbers[1].items()}
+    assert shapes == {
+        "weight1": (6, 12), "bias1": (12,), "weight2": (12, 7), "bias2": (7,), "weight3": (7, 1), "bias3": (1,),
+        "centre": (1,), "spread": (1,),
+    }  # fmt: skip
+    np.testing.assert_array_equal(numbers[1]["weight2"], bundle.weight2[1].detach().numpy())
+
+
+def test_a_single_network_keeps_its_batch_statistics_too():
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    bundle = bundles.Single(network)
+    bundle.keep(np.array([True]))
+    kept = {name: part.clone() for name, part in network.state_dict().items()}
+    bundle.train()
+    bundle.network(torch.randn(1, 8, 2))
+    bundle.keep(np.array([False]))
+    assert not torch.equal(network[1].running_mean, kept["1.running_mean"])
+    bundle.restore()
+    assert all(torch.equal(part, kept[name]) for name, part in network.state_dict().items())
+    assert not network.training
+
+
+def test_parameters_that_are_frozen_are_not_trained():
+    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    network[0].requires_grad_(False)
+    assert [part.shape for part in bundles.Single(network).parameters()] == [(1, 3), (1,)]

@@ -1,0 +1,147 @@
+"""Heads have the paper's layers, losses are hand-worked numbers, and rows of weight 0 count for nothing."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from micrograph.faults import Fault
+from micrograph.networks import heads, schemes
+
+CLASSES = [900, 950, 1000]
+
+
+def made(name, width=12, dropout=0.2, seed=0):
+    return heads.head(name, width, CLASSES, dropout, np.random.default_rng(seed))
+
+
+def loss_of(scheme, outputs, targets, weights=None):
+    outputs, targets = torch.tensor(outputs), torch.tensor(targets)
+    weights = torch.ones(outputs.shape[:2]) if weights is None else torch.tensor(weights)
+    return heads.loss(scheme)(outputs, targets, weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs"), [("nominal", 3), ("nnrank", 3), ("corn", 2), ("regression", 1), ("tuned", 3)]
+)
+def test_each_head_has_the_outputs_of_its_scheme(name, outputs):
+    assert made(name)(torch.zeros(5, 12)).shape == (5, outputs)
+    assert schemes.width(heads.scheme_of(name), CLASSES) == outputs
+
+
+def test_the_tuned_head_is_the_papers_and_answers_with_its_hundred_values():
+    head = made("tuned", width=512, dropout=0.35).eval()
+    kinds = [type(part).__name__ for part in head]
+    assert kinds == ["ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    assert [(part.in_features, part.out_features) for part in head if isinstance(part, nn.Linear)] == [
+        (512, 100),
+        (100, 3),
+    ]
+    pooled = torch.randn(4, 512, generator=torch.Generator().manual_seed(1))
+    by_hand = torch.relu(pooled) @ head.hidden.weight.T + head.hidden.bias
+    torch.testing.assert_close(heads.answering("tuned", head)(pooled), by_hand)
+    assert heads.answering("tuned", head).hidden is head.hidden
+
+
+@pytest.mark.parametrize("name", ["nominal", "nnrank", "corn", "regression"])
+def test_the_other_heads_answer_with_their_outputs(name):
+    head = made(name)
+    assert heads.answering(name, head) is head
+
+
+def test_nnrank_answers_with_chances():
+    outputs = made("nnrank").eval()(100 * torch.randn(50, 12))
+    assert ((outputs >= 0) & (outputs <= 1)).all()
+
+
+def test_the_same_rng_gives_the_same_weights_and_torchs_own_generator_stays():
+    torch.manual_seed(5)
+    wanted = torch.rand(1)
+    torch.manual_seed(5)
+    first, second = made("corn", seed=3), made("corn", seed=3)
+    assert torch.rand(1) == wanted
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not torch.equal(first.last.weight, made("corn", seed=4).last.weight)
+
+
+def test_regression_puts_a_standardised_value_back_into_celsius():
+    head = made("regression")
+    heads.measure(head, [900, 900, 1000, 1000])
+    nn.init.zeros_(head.last.weight)
+    nn.init.constant_(head.last.bias, 0.5)
+    assert head.eval()(torch.zeros(1, 12)).item() == 975  # mean 950, standard deviation 50
+    heads.measure(head, [950, 950])
+    assert head(torch.zeros(1, 12)).item() == 950.5  # all equal: a spread of 1
+
+
+def test_measuring_a_head_without_degrees_does_nothing():
+    head = made("nominal")
+    before = {name: part.clone() for name, part in head.state_dict().items()}
+    heads.measure(head, [900, 1000])
+    assert all(torch.equal(part, before[name]) for name, part in head.state_dict().items())
+
+
+def test_cross_entropy_by_hand():
+    found = loss_of("nominal", [[[0.0, np.log(2), 0.0], [0.0, 0.0, 0.0]]], [[1, 0]])
+    assert found.item() == pytest.approx((np.log(2) + np.log(3)) / 2)
+
+
+def test_nnrank_sums_squares_over_outputs_and_takes_the_mean_over_rows():
+    found = loss_of("nnrank", [[[0.5, 0.5, 0.0], [1.0, 1.0, 1.0]]], [[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]])
+    assert found.item() == pytest.approx((0.5 + 1.0) / 2)
+
+
+def test_corn_puts_a_question_only_to_rows_above_the_class_before():
+    # Rows of 900 (asked once: above 900? no) and 1000 (asked twice, yes and yes): three questions in all.
+    logits = [[[0.0, 50.0], [np.log(3), 0.0]]]
+    found = loss_of("corn", logits, [[[0.0, 0.0], [1.0, 1.0]]])
+    by_hand = (np.log(2) + np.log(4 / 3) + np.log(2)) / 3
+    assert found.item() == pytest.approx(by_hand)
+
+
+def test_regression_is_the_mean_squared_error_in_celsius():
+    assert loss_of("regression", [[[910.0], [950.0]]], [[[900.0], [970.0]]]).item() == 250
+
+
+@pytest.mark.parametrize("scheme", list(heads.LOSSES))
+def test_a_loss_a_network_and_rows_of_weight_nought_count_for_nothing(scheme):
+    rng = np.random.default_rng(0)
+    width, labels = schemes.width(scheme, CLASSES), rng.choice(CLASSES, 8)
+    outputs = rng.random((2, 8, width)).astype(np.float32)
+    targets = np.stack([schemes.targets(scheme, labels, CLASSES)] * 2)
+    both = loss_of(scheme, outputs, targets)
+    alone = [loss_of(scheme, outputs[m : m + 1], targets[m : m + 1]).item() for m in range(2)]
+    assert both.tolist() == pytest.approx(alone)
+    padded = loss_of(
+        scheme,
+        np.concatenate([outputs, 100 * outputs], axis=1),
+        np.concatenate([targets, targets], axis=1),
+        np.repeat(np.array([[1, 0]], np.float32), 8, axis=1).repeat(2, axis=0),
+    )
+    torch.testing.assert_close(padded, both)
+
+
+@pytest.mark.parametrize("scheme", list(heads.LOSSES))
+def test_perfect_outputs_have_accuracy_one_and_the_least_loss(scheme):
+    labels = np.array([900, 950, 1000, 950])
+    targets = torch.tensor(schemes.targets(scheme, labels, CLASSES))[None]
+    perfect = {
+        "nominal": lambda: 100 * nn.functional.one_hot(targets, 3).float(),
+        "corn": lambda: 100 * (2 * targets - 1),
+    }.get(scheme, lambda: targets)()
+    weights = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    assert heads.accuracy(scheme, CLASSES)(perfect, targets, weights).tolist() == [1]
+    assert heads.loss(scheme)(perfect, targets, weights).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_accuracy_is_the_weighted_share():
+    outputs = torch.tensor([[[1.0, 0, 0], [1.0, 0, 0], [0, 1.0, 0]]])
+    found = heads.accuracy("nominal", CLASSES)(outputs, torch.tensor([[0, 1, 1]]), torch.tensor([[1.0, 1.0, 2.0]]))
+    assert found.tolist() == [0.75]
+
+
+def test_an_unknown_head_is_named():
+    with pytest.raises(
+        Fault, match="head 'softmax' is not known; choose one of: nominal, nnrank, corn, regression, tuned"
+    ):
+        made("softmax")
