@@ -166,3 +166,15 @@ def points(model, scheme, protocol, search):
         for part in (grid if isinstance(grid, list) else [grid])
         for values in product(*part.values())
     ]
+
+
+def families(points, names, without=False):
+    """The points that share settings: {their settings among `names`, as pairs: [their places]}.
+
+    points: a list of settings, or a dict of place -> settings; without: share all settings but `names`.
+    """
+    shared = {}
+    for place, point in points.items() if isinstance(points, dict) else enumerate(points):
+        key = tuple((name, value) for name, value in point.items() if (name in names) != without)
+        shared.setdefault(key, []).append(place)
+    return shared

@@ -19,8 +19,7 @@ HALFWAY = 1e-6  # Celsius between a value and the border of two classes that rou
 class _Near:
     """One power's distances, the neighbours of every query in order, and how rounding could change that order."""
 
-    def __init__(self, task, p):
-        distance = minkowski(task.held, task.rows, p)
+    def __init__(self, task, distance):
         self.order = np.argsort(distance, axis=1, kind="stable")
         self.distance = np.take_along_axis(distance, self.order, axis=1)
         self.target = task.target[self.order]
@@ -55,9 +54,29 @@ class _Near:
         return np.where(turned.any(axis=1), turned.argmax(axis=1) + 1, self.label.shape[1])
 
 
+def _near(task):
+    """{power: _Near} of all powers in the grid."""
+    powers = sorted({point["p"] for point in task.points})
+    return {p: _Near(task, distance) for p, distance in distances(task.held, task.rows, powers).items()}
+
+
+def distances(queries, rows, powers):
+    """{p: (h, m) Minkowski distances} for whole powers, by multiplication; a row that is repeated is computed once."""
+    distinct, place = np.unique(rows, axis=0, return_inverse=True)
+    found = {p: np.empty((len(queries), len(distinct))) for p in powers}
+    for query in range(len(queries)):
+        gap = np.abs(distinct - queries[query])
+        raised = gap.copy()
+        for p in range(1, max(powers) + 1):
+            if p in found:
+                found[p][query] = raised.sum(axis=1) ** (1 / p)
+            raised *= gap
+    return {p: values[:, place.reshape(-1)] for p, values in found.items()}
+
+
 def votes(task):
     """KNN, classifier. task: searches.Task; returns (predicted (points, h), sure (points,))."""
-    near = {p: _Near(task, p) for p in {point["p"] for point in task.points}}
+    near = _near(task)
 
     def answer(point):
         here, count = near[point["p"]], point["n_neighbors"]
@@ -72,7 +91,7 @@ def votes(task):
 
 def means(task):
     """KNN, regressor; as votes."""
-    near = {p: _Near(task, p) for p in {point["p"] for point in task.points}}
+    near = _near(task)
 
     def answer(point):
         here, count = near[point["p"]], point["n_neighbors"]
@@ -96,7 +115,7 @@ def means(task):
 
 def radius_votes(task):
     """RNN as published: all within a radius vote, a query without neighbours is of the first class; as votes."""
-    near = {p: _Near(task, p) for p in {point["p"] for point in task.points}}
+    near = _near(task)
 
     def answer(point):
         here = near[point["p"]]
@@ -111,7 +130,7 @@ def radius_votes(task):
 
 def radius_means(task):
     """RNN as published, regressor: a query without neighbours has no answer (NaN); as votes."""
-    near = {p: _Near(task, p) for p in {point["p"] for point in task.points}}
+    near = _near(task)
 
     def answer(point):
         here = near[point["p"]]

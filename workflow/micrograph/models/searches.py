@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.preprocessing import StandardScaler
 
-from micrograph.models import boosting, classifiers, kernels, neighbours, waist
+from micrograph.models import boosting, classifiers, machines, neighbours, ridges, waist
 from micrograph.models.estimators import UnitRows
 
 
@@ -67,19 +67,19 @@ def validated(search):
 
 # Protocol, model and scheme -> the faster way; what is not here is fitted point by point.
 WAYS = {
-    ("strict", "SVC", "nominal"): kernels.machines,
-    ("strict", "SVC", "regression"): kernels.machine_values,
-    ("strict", "KRC", "nominal"): kernels.ridges,
-    ("strict", "KRC", "regression"): kernels.ridge_values,
+    ("strict", "SVC", "nominal"): machines.classifiers,
+    ("strict", "SVC", "regression"): machines.regressors,
+    ("strict", "KRC", "nominal"): ridges.classifiers,
+    ("strict", "KRC", "regression"): ridges.regressors,
     ("strict", "RNN", "nominal"): neighbours.reaches,
     ("strict", "RNN", "regression"): neighbours.reach_values,
     ("strict", "KNN", "nominal"): neighbours.votes,
     ("strict", "KNN", "regression"): neighbours.means,
     ("strict", "GBC", "nominal"): boosting.stages,
     ("strict", "GBC", "regression"): boosting.stages,
-    ("published", "SVC", "nominal"): kernels.machines,
-    ("published", "SVC", "regression"): kernels.machine_values,
-    ("published", "KRC", "regression"): kernels.ridge_values,
+    ("published", "SVC", "nominal"): machines.classifiers,
+    ("published", "SVC", "regression"): machines.regressors,
+    ("published", "KRC", "regression"): ridges.regressors,
     ("published", "RNN", "nominal"): neighbours.radius_votes,
     ("published", "RNN", "regression"): neighbours.radius_means,
     ("published", "KNN", "nominal"): neighbours.votes,
