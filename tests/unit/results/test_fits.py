@@ -140,6 +140,14 @@ def test_the_papers_numbers_come_as_rows_in_our_columns():
     assert fits.paper_rows(PUBLISHED, "table2", given, ("features", "model")) == []
 
 
+def test_the_papers_number_for_one_fit_is_found_and_nothing_else():
+    words = WORDS | {"features": "block2_cev85", "scheme": "nominal", "model": "SVC"}
+    assert fits.printed(PUBLISHED, "table2", words, "val") == (66, 6)
+    for other in ({"policy": "aug4"}, {"model": "GBC"}, {"pretraining": "films"}):
+        assert np.isnan(fits.printed(PUBLISHED, "table2", words | other, "val")).all()
+    assert np.isnan(fits.printed(PUBLISHED, "table2", words, "test")).all()
+
+
 def test_the_words_of_a_file_are_its_last_six_path_parts(tmp_path):
     path = tmp_path / "strict/imagenet/aug3/block2_cev85/nominal/SVC.tsv"
     files.write_table(path, predictions((4, 2)))
