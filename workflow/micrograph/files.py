@@ -104,7 +104,17 @@ def write_components(path, samples, fits):
 
 
 def read_scores(path):
-    """The samples (n,) and, fold by fold, the scores (n, k) that write_components wrote."""
+    """What a fit learns from: samples (n,), copies (n,) int and, fold by fold, the scores (n, k) of all rows.
+
+    Reads what write_components and write_tuned wrote; without copies, every row is copy 0, a sample's own micrograph.
+    """
     arrays = read_arrays(path)
     folds = sum(name.startswith("scores_") for name in arrays)
-    return arrays["samples"], [arrays[f"scores_{fold}"] for fold in range(folds)]
+    copies = arrays.get("copies", np.zeros(len(arrays["samples"]), dtype=int))
+    return arrays["samples"], copies, [arrays[f"scores_{fold}"] for fold in range(folds)]
+
+
+def write_tuned(path, samples, copies, scores):
+    """Write fine-tuned features: samples (n,), copies (n,), and every fold's scores (n, k)."""
+    folds = {f"scores_{fold}": values for fold, values in enumerate(scores)}
+    write_arrays(path, samples=np.asarray(samples, str), copies=np.asarray(copies, int), **folds)

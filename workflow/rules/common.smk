@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from micrograph import settings, sources
+from micrograph import experiments, settings, sources
 from micrograph.scans import sheets
 from micrograph.faults import told
 
@@ -21,8 +21,11 @@ wildcard_constraints:
     policy="aug[1-4]",
     block="block2|block3|block4|pool",
     cev=r"\d+",
-    features=r"(block2|block3|block4|pool)_cev\d+",
-    scheme="nominal|regression",
+    features=r"(block2|block3|block4|pool)_cev\d+|tuned|image",
+    scheme="nominal|nnrank|corn|regression",
+    head="nominal|nnrank|corn|regression|tuned",
+    chunk=r"\d+(-\d+)?",
+    seen=r"fold\d+|all",
     model="[A-Z]+",
     shard=r"\d{4}",
     backbone="[A-Za-z0-9_.:-]+",
@@ -34,6 +37,17 @@ with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8
 SIMULATED = config["scans"]["source"] == "simulated"
 SHEET = None if SIMULATED else told(sheets.read, config["scans"]["sheet"], config["classes"])
 DATA = "simulated films" if SIMULATED else "real films"
+PROTOCOLS = [name for name in ("strict", "published") if name in str(config["experiments"])]
+POLICIES = ["aug1", "aug2", "aug3", "aug4"]
+
+# What a table says about how its fits were made.
+SAID = {
+    "data": DATA,
+    "backbone": config["networks"]["backbone"],
+    "search": config["models"]["search"],
+    "pixels": config["training"]["pixels"],
+    "epochs": config["training"]["epochs"],
+}
 
 
 def modules(rule_name):
@@ -61,39 +75,144 @@ def rows_of_shard(wildcards):
     return None if SIMULATED else rows[["sample", "scan", "width_nm"]].to_csv(sep="\t", index=False)
 
 
-def words_of(table):
-    """Everything that config asks of a table, protocols included: {"protocol": [...], "blocks": [...], ...}."""
-    return {"protocol": config["splits"]["protocols"], **config["experiments"][table]}
+def asked(experiment, **words):
+    """The fits that an experiment asks for, those alone that carry the words: asked("table4", model=["GBC"])."""
+    return experiments.keep(experiments.fits(config["experiments"][experiment]), **words)
 
 
-def shown(table, *whole):
-    """What a figure shows where it can show one fit only: the first of each of a table's words, but all of `whole`."""
-    return {name: words if name in whole else words[:1] for name, words in words_of(table).items()}
+def first(experiment, *names):
+    """The first of the experiment's words of each name, for what shows one fit only, as keywords for `asked`."""
+    return {name: [asked(experiment)[0][name]] for name in names}
 
 
-def said(table):
-    """The same in single words, for a figure to say what it shows."""
-    one = {name: words[0] for name, words in shown(table).items()}
-    fit = {"protocol": one["protocol"], "pretraining": one["pretraining"], "policy": one["policies"]}
-    return {**fit, "scheme": one["schemes"], "models": words_of(table)["models"]}
+def said(experiment):
+    """The words of an experiment's first fit, and all its models: for a figure to say what it shows."""
+    fit = asked(experiment)[0]
+    words = {name: fit[name] for name in ("protocol", "pretraining", "policy", "scheme")}
+    return {**words, "models": config["experiments"][experiment]["models"]}
 
 
-def predictions_of(words):
-    """The predictions of every fit that the words ask for."""
-    return expand(
-        "results/predictions/{protocol}/{pretraining}/{policies}/{blocks}_cev{cev}/{schemes}/{models}.tsv", **words
-    )
+def predictions_of(fits):
+    """The predictions of these fits, each once."""
+    path = "results/predictions/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"
+    return list(dict.fromkeys(path.format(**fit) for fit in fits))
 
 
-def components_of(words):
-    """The principal components of every feature set that the words ask for."""
-    return expand("results/components/{protocol}/{pretraining}/{blocks}_cev{cev}.npz", **words)
+def choices_of(fits):
+    """The settings that each fold of these fits chose."""
+    path = "results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}_choices.tsv"
+    return list(dict.fromkeys(path.format(**fit) for fit in fits))
+
+
+def components_of(experiment):
+    """The principal components behind the first fit of an experiment, for every set of features that has them."""
+    fits = asked(experiment, **first(experiment, "protocol", "pretraining"))
+    paths = ["results/components/{protocol}/{pretraining}/{features}.npz".format(**fit) for fit in fits]
+    return list(dict.fromkeys(path for path in paths if "_cev" in path))
 
 
 def components_shown():
     """The principal components that figures 8 and 9 show."""
-    words = {**shown("table2"), "blocks": [config["figures"]["components"]]}
-    return ", ".join(components_of(words))
+    fit, cev = asked("table2")[0], config["experiments"]["table2"]["cev"][0]
+    return f"results/components/{fit['protocol']}/{fit['pretraining']}/{config['figures']['components']}_cev{cev}.npz"
+
+
+def micrographs_shown():
+    """The fit whose answers figure 6 puts beside the micrographs."""
+    return asked("table4", model=[config["figures"]["micrographs"]], **first("table4", "protocol", "scheme"))
+
+
+def ordered_shown():
+    """The fits of figure 7: the paper's regressor and ordinal networks."""
+    return asked("table4", model=["GBC"], scheme=["regression"]) + asked(
+        "table4", model=["MLP", "CNN"], scheme=["nnrank"]
+    )
+
+
+def features_of_fit(wildcards):
+    """What a model on features learns from: principal components, or the fine-tuned features of its policy."""
+    fit = "{protocol}/{pretraining}/{policy}" if wildcards.features == "tuned" else "{protocol}/{pretraining}"
+    folder, name = ("features", "tuned") if wildcards.features == "tuned" else ("components", "{features}")
+    return f"results/{folder}/{fit}/{name}.npz".format(**wildcards)
+
+
+def chunks(protocol, head):
+    """The folds that are trained by one job each; of published tuned features the last fold alone, as in the paper."""
+    folds = config["splits"]["folds"]
+    if (protocol, head) == ("published", "tuned"):
+        return [str(folds - 1)]
+    return experiments.chunks(folds, config["training"]["folds_per_job"])
+
+
+def answers_of(wildcards, head=None):
+    """The outputs of every fold's network of one head; of the scheme's own head where none is named."""
+    path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz"
+    words = {**wildcards, "head": head or wildcards.scheme}
+    return expand(path, **words, chunk=chunks(wildcards.protocol, words["head"]))
+
+
+def tuned_answers(wildcards):
+    """The outputs of the networks that fine-tuned features are taken from."""
+    return answers_of(wildcards, "tuned")
+
+
+def tuned_curves(wildcards):
+    """The learning curves of the networks that fine-tuned features are taken from."""
+    return curves_of([{**wildcards, "features": "tuned"}])
+
+
+def curves_of(fits):
+    """The learning curves of the networks behind these fits."""
+    path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv"
+    heads = {"image": lambda fit: fit["scheme"], "tuned": lambda fit: "tuned"}
+    words = [{**fit, "head": heads[fit["features"]](fit)} for fit in fits if fit["features"] in heads]
+    paths = [path.format(**fit, chunk=chunk) for fit in words for chunk in chunks(fit["protocol"], fit["head"])]
+    return list(dict.fromkeys(paths))
+
+
+def weights_before_tuning(wildcards):
+    """The weights that a chunk's networks start from: fetched once, random (none), or this pipeline's own by fold."""
+    if wildcards.pretraining == "scratch":
+        return []
+    if wildcards.pretraining != "films":
+        return [f"resources/weights/{config['networks']['backbone']}-{wildcards.pretraining}.safetensors"]
+    seen = [f"fold{fold}" for fold in experiments.folds_of(wildcards.chunk)]
+    return expand(
+        "results/pretraining/{protocol}/{seen}.safetensors",
+        protocol=wildcards.protocol,
+        seen=seen if wildcards.protocol == "strict" else ["all"],
+    )
+
+
+def weights_before_pretraining():
+    """The weights that the pretraining `films` starts from."""
+    start = config["pretraining"]["films"]["start"]
+    return [] if start == "scratch" else f"resources/weights/{config['networks']['backbone']}-{start}.safetensors"
+
+
+def copies_of_policy(wildcards):
+    """The tables of a policy's pictures, shard by shard, where it makes any: aug1 and aug2."""
+    made = wildcards.policy in ("aug1", "aug2")
+    return expand("results/policies/{policy}/{shard}.tsv", policy=wildcards.policy, shard=shards()) if made else []
+
+
+def pictures_of_policy(wildcards):
+    """The folders of pictures that networks of a policy see."""
+    folders = expand("results/micrographs/{shard}", shard=shards())
+    made = wildcards.policy in ("aug1", "aug2")
+    return folders + (expand(f"results/policies/{wildcards.policy}/{{shard}}", shard=shards()) if made else [])
+
+
+def settings_of_head(wildcards):
+    """The training settings of one head: a change of another head's reruns nothing here."""
+    shared = {name: config["training"][name] for name in ("pixels", "precision", "epochs", "patience")}
+    return {**shared, **config["training"][wildcards.head]}
+
+
+def settings_of_mlp(wildcards):
+    """The training settings of the MLP under one scheme."""
+    mlp = config["training"]["mlp"]
+    return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[wildcards.scheme]}
 
 
 def end_of_run():

@@ -10,9 +10,9 @@ rule fig1:
         scans=[f"resources/scans/{shard}" for shard in shards()] if SIMULATED else SHEET["scan"].tolist(),
         heights=expand("results/heights/{shard}", shard=shards()),
         micrographs=expand("results/micrographs/{shard}", shard=shards()),
-        splits=f"results/splits/{said('table2')['protocol']}.tsv",
-        features=expand("results/features/{pretraining}/{block}.npz", block=BLOCKS, **shown("table2")),
-        components=components_of(shown("table2", "blocks", "cev")),
+        splits=f"results/splits/{asked('table2')[0]['protocol']}.tsv",
+        features=expand(f"results/features/{asked('table2')[0]['pretraining']}/{{block}}.npz", block=BLOCKS),
+        components=components_of("table2"),
         code=modules("fig1"),
     output:
         pdf="results/figures/fig1.pdf",
@@ -66,6 +66,205 @@ rule fig2:
         "../scripts/fig2.py"
 
 
+rule fig3:
+    """Figure 3: accuracy of three models by augmentation policy."""
+    input:
+        predictions=predictions_of(asked("fig3")),
+        published=workflow.source_path("../../resources/published/values.tsv"),
+        code=modules("fig3"),
+    output:
+        pdf="results/figures/fig3.pdf",
+        svg="results/figures/fig3.svg",
+        png=report(
+            "results/figures/fig3.png",
+            caption="../report/fig3.rst",
+            category="Figures",
+            labels={"figure": "3: accuracy by policy"},
+        ),
+    log:
+        "logs/fig3.log",
+    benchmark:
+        "logs/fig3.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        classes=config["classes"],
+        data=DATA,
+    script:
+        "../scripts/fig3.py"
+
+
+rule figS2:
+    """Figure S2: macro F1 of three models by augmentation policy."""
+    input:
+        predictions=predictions_of(asked("fig3")),
+        published=workflow.source_path("../../resources/published/values.tsv"),
+        code=modules("figS2"),
+    output:
+        pdf="results/figures/figS2.pdf",
+        svg="results/figures/figS2.svg",
+        png=report(
+            "results/figures/figS2.png",
+            caption="../report/figS2.rst",
+            category="Figures",
+            labels={"figure": "S2: macro F1 by policy"},
+        ),
+    log:
+        "logs/figS2.log",
+    benchmark:
+        "logs/figS2.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        classes=config["classes"],
+        data=DATA,
+    script:
+        "../scripts/figS2.py"
+
+
+rule fig4:
+    """Figure 4: training, validation and test accuracy of the nominal models."""
+    input:
+        predictions=predictions_of(asked("table4", scheme=["nominal"])),
+        published=workflow.source_path("../../resources/published/values.tsv"),
+        code=modules("fig4"),
+    output:
+        pdf="results/figures/fig4.pdf",
+        svg="results/figures/fig4.svg",
+        png=report(
+            "results/figures/fig4.png",
+            caption="../report/fig4.rst",
+            category="Figures",
+            labels={"figure": "4: nine models"},
+        ),
+    log:
+        "logs/fig4.log",
+    benchmark:
+        "logs/fig4.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        seed=config["seed"],
+        resamples=config["scores"]["bootstrap"],
+        classes=config["classes"],
+        data=DATA,
+    script:
+        "../scripts/fig4.py"
+
+
+rule fig5:
+    """Figure 5: confusion matrices of the nominal GBC, MLP and CNN."""
+    input:
+        predictions=predictions_of(asked("table4", scheme=["nominal"], model=["GBC", "MLP", "CNN"])),
+        published=workflow.source_path("../../resources/published/confusion.tsv"),
+        code=modules("fig5"),
+    output:
+        pdf="results/figures/fig5.pdf",
+        svg="results/figures/fig5.svg",
+        png=report(
+            "results/figures/fig5.png",
+            caption="../report/fig5.rst",
+            category="Figures",
+            labels={"figure": "5: confusion, nominal"},
+        ),
+    log:
+        "logs/fig5.log",
+    benchmark:
+        "logs/fig5.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        classes=config["classes"],
+        data=DATA,
+        title="Test predictions of nominal models",
+    script:
+        "../scripts/fig5.py"
+
+
+rule fig6:
+    """Figure 6: every test micrograph with its true and predicted class, growth time and substrate; pages of 27."""
+    input:
+        predictions=predictions_of(micrographs_shown()),
+        samples="results/micrographs/samples.tsv",
+        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        code=modules("fig6"),
+    output:
+        pdf="results/figures/fig6.pdf",
+        pages=report(
+            directory("results/figures/fig6"),
+            patterns=["{page}.png"],
+            caption="../report/fig6.rst",
+            category="Figures",
+            labels={"figure": "6: films", "page": "{page}"},
+        ),
+    log:
+        "logs/fig6.log",
+    benchmark:
+        "logs/fig6.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        classes=config["classes"],
+        data=DATA,
+    script:
+        "../scripts/fig6.py"
+
+
+rule fig7:
+    """Figure 7: confusion matrices of the GBC as a regressor and of MLP and CNN with NNRank."""
+    input:
+        predictions=predictions_of(ordered_shown()),
+        published=workflow.source_path("../../resources/published/confusion.tsv"),
+        code=modules("fig7"),
+    output:
+        pdf="results/figures/fig7.pdf",
+        svg="results/figures/fig7.svg",
+        png=report(
+            "results/figures/fig7.png",
+            caption="../report/fig7.rst",
+            category="Figures",
+            labels={"figure": "7: confusion, ordered"},
+        ),
+    log:
+        "logs/fig7.log",
+    benchmark:
+        "logs/fig7.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        classes=config["classes"],
+        data=DATA,
+        title="Test predictions of ordered models",
+    script:
+        "../scripts/fig7.py"
+
+
+rule curves:
+    """Learning curves of the fine-tuned networks."""
+    input:
+        curves=curves_of(asked("table3") + asked("table4") + asked("fig3")),
+        code=modules("curves"),
+    output:
+        pdf="results/figures/curves.pdf",
+        svg="results/figures/curves.svg",
+        png=report(
+            "results/figures/curves.png",
+            caption="../report/curves.rst",
+            category="Figures",
+            labels={"figure": "learning curves"},
+        ),
+    log:
+        "logs/curves.log",
+    benchmark:
+        "logs/curves.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        data=DATA,
+    script:
+        "../scripts/curves.py"
+
+
 rule fig8:
     """Figure 8: the first two principal components by growth temperature."""
     input:
@@ -90,7 +289,7 @@ rule fig8:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"{config['figures']['components']} features, {said('table2')['protocol']} fold 0",
+        title=f"{config['figures']['components']} features, {asked('table2')[0]['protocol']} fold 0",
     script:
         "../scripts/fig8.py"
 
@@ -120,7 +319,7 @@ rule fig9:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"{config['figures']['components']} features, {said('table2')['protocol']} fold 0",
+        title=f"{config['figures']['components']} features, {asked('table2')[0]['protocol']} fold 0",
     script:
         "../scripts/fig9.py"
 
@@ -128,7 +327,7 @@ rule fig9:
 rule confusion_table2:
     """Confusion matrices of Table 2's models on the test part."""
     input:
-        predictions=predictions_of(shown("table2", "blocks", "models")),
+        predictions=predictions_of(asked("table2", **first("table2", "protocol"))),
         code=modules("confusion_table2"),
     output:
         pdf="results/figures/confusion_table2.pdf",
@@ -148,6 +347,6 @@ rule confusion_table2:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"Table 2's models, protocol {said('table2')['protocol']}",
+        title=f"Table 2's models, protocol {asked('table2')[0]['protocol']}",
     script:
         "../scripts/confusion_table2.py"

@@ -1,13 +1,14 @@
 """Rule fit_models."""
 
 from micrograph import files, job
-from micrograph.models import fitting
+from micrograph.models import fitting, storage
 
 with job.logged(snakemake.log[0]):
-    names, scores = files.read_scores(snakemake.input.components)
+    names, copies, scores = files.read_scores(snakemake.input.features)
     words, params = snakemake.wildcards, snakemake.params
     study = fitting.fit_study(
         names,
+        copies,
         scores,
         files.read_table(snakemake.input.splits),
         protocol=words.protocol,
@@ -15,9 +16,10 @@ with job.logged(snakemake.log[0]):
         scheme=words.scheme,
         model=words.model,
         classes=params.classes,
-        grid=params.grid,
+        search=params.search,
         rng=job.rng(params.seed, "fit_models", *words),
+        workers=snakemake.threads,
     )
-    fitting.write_models(snakemake.output.models, study.models)
+    storage.write_models(snakemake.output.models, study.models)
     files.write_table(snakemake.output.choices, study.choices)
     files.write_table(snakemake.output.predictions, study.predictions)

@@ -1,0 +1,1 @@
+"""Rule pretrain_films."""

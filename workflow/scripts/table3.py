@@ -1,0 +1,19 @@
+"""Rule table3."""
+
+from micrograph import files, job
+from micrograph.results import fits, table3
+
+with job.logged(snakemake.log[0]):
+    params, output = snakemake.params, snakemake.output
+    table = table3.table(
+        fits.gather(snakemake.input.predictions),
+        files.read_table(snakemake.input.published),
+        classes=params.classes,
+        resamples=params.resamples,
+        rng=job.rng(params.seed, "table3"),
+        **params.said,
+    )
+    caption = table3.caption(table)
+    files.write_table(output.tsv, table)
+    files.write_text(output.md, table3.markdown(table, caption))
+    files.write_text(output.html, table3.html(table, caption))

@@ -1,0 +1,35 @@
+"""Rule train_networks."""
+
+from itertools import cycle
+
+from micrograph import experiments, files, job
+from micrograph.networks import finetune, pictures
+
+with job.logged(snakemake.log[0]):
+    given, params, output, words = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
+    copies, splits = files.read_table(given.copies), files.read_table(given.splits)
+    images = pictures.read(copies["micrograph"], params.settings["pixels"])
+    kind = {name: getattr(words, name) for name in ("protocol", "pretraining", "policy", "head")}
+    tuned = {
+        fold: finetune.fine_tune(
+            splits,
+            fold,
+            images,
+            copies["sample"],
+            copies["copy"],
+            backbone=params.backbone,
+            weights=weights,
+            classes=params.classes,
+            settings=params.settings,
+            search=params.search,
+            device=params.device,
+            rng=job.rng(params.seed, "train_networks", *kind.values(), fold),
+            **kind,
+        )
+        for fold, weights in zip(experiments.folds_of(words.chunk), cycle(given.weights or [None]), strict=False)
+    }
+    for fold, one in tuned.items():
+        one.write(f"{output.networks}/fold{fold}.safetensors", params.data)
+    curves, answers = finetune.gathered(copies["sample"], copies["copy"], tuned)
+    files.write_arrays(output.answers, **answers)
+    files.write_table(output.curves, curves)
