@@ -1,0 +1,188 @@
+"""The MLP's fit: a row a fold and sample, chosen on validation, the same bytes twice, answers as stored."""
+
+import json
+
+import numpy as np
+import pytest
+
+from micrograph.faults import Fault
+from micrograph.models import splits
+from micrograph.networks import mlp, schemes
+from tables_of_films import films
+
+CLASSES = [900, 950, 1000]
+FOLDS = 4
+SETTINGS = {"learning_rate": 0.02, "batch": 8, "dropout": 0.2, "widths": [16, 8], "epochs": 25, "patience": 6}
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Samples, their splits by protocol, and features in which temperature shows clearly."""
+    frame = films((8, 24, 18), 20)
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(len(frame), 10))
+    values[:, :3] += (frame["growth_celsius"].to_numpy()[:, None] - 950) / 25
+    values[:, 3:6] += 2.0 * (frame["growth_celsius"].to_numpy()[:, None] == 950)
+    tables = {
+        protocol: splits.deal(frame, protocol, FOLDS, np.random.default_rng(2)) for protocol in ("strict", "published")
+    }
+    return frame["sample"].to_numpy(), values, tables
+
+
+def fitted(study, protocol="strict", scheme="nominal", policy="aug3", values=None, copies=None, names=None, **how):
+    samples, signal, tables = study
+    values = signal if values is None else values
+    names = samples if names is None else names
+    return mlp.fit_study(
+        names,
+        np.zeros(len(names), int) if copies is None else copies,
+        [values] * FOLDS,
+        tables[protocol],
+        protocol=protocol,
+        policy=policy,
+        scheme=scheme,
+        classes=CLASSES,
+        search="default",
+        settings=SETTINGS | how,
+        rng=np.random.default_rng(3),
+        device="cpu",
+    )
+
+
+def accuracy(table, part="test"):
+    rows = table[table["part"] == part]
+    return (rows["truth_celsius"] == rows["predicted_celsius"]).mean()
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+def test_the_fit_learns_and_has_the_waists_columns(study, protocol, scheme):
+    found = fitted(study, protocol, scheme)
+    columns = ["fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
+    assert list(found.predictions.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
+    assert len(found.predictions) == FOLDS * len(study[0])
+    assert set(found.predictions["components"]) == {10}
+    assert found.predictions["value_celsius"].notna().all() == (scheme == "regression")
+    assert found.predictions["score_950"].isna().all() == (scheme == "regression")
+    assert accuracy(found.predictions) > 0.75
+    assert list(found.models) == list(range(FOLDS))
+
+
+def test_shuffled_labels_score_at_chance(study):
+    names, values, tables = study
+    mixed = values[np.random.default_rng(0).permutation(len(values))]
+    assert accuracy(fitted(study, values=mixed).predictions) < 0.6
+
+
+def test_validation_rows_are_those_that_the_choice_was_made_on(study):
+    for protocol in ("strict", "published"):
+        found = fitted(study, protocol)
+        for fold, accuracy_told in found.choices[["fold", "validation_accuracy"]].itertuples(index=False):
+            rows = found.predictions[found.predictions["fold"] == fold]
+            assert accuracy(rows, "validation") == pytest.approx(accuracy_told)
+
+
+def test_strict_folds_use_their_own_choice_published_all_that_of_the_best_fold(study):
+    strict, published = (fitted(study, protocol).choices for protocol in ("strict", "published"))
+    assert (strict["chosen"] == strict["used"]).all()
+    best = published["validation_accuracy"].idxmax()
+    assert set(published["used"]) == {published.loc[best, "chosen"]}
+
+
+def test_strict_takes_any_scale_of_the_features(study):
+    factors = 10.0 ** np.arange(-3, 7)
+    plain, scaled = (fitted(study, values=values).predictions for values in (study[1], 5 + factors * study[1]))
+    agreement = (plain["predicted_celsius"] == scaled["predicted_celsius"]).mean()
+    assert agreement > 0.97
+
+
+def test_a_strict_fold_learns_nothing_from_held_out_features(study):
+    names, values, tables = study
+    table = tables["strict"]
+    spoiled = values.copy()
+    held = table[(table["fold"] == 0) & (table["part"] == "test")]["sample"]
+    spoiled[np.isin(names, held)] = 1e6
+    plain, other = (fitted(study, values=one) for one in (values, spoiled))
+    for name, numbers in plain.models[0].numbers.items():
+        np.testing.assert_array_equal(numbers, other.models[0].numbers[name])
+
+
+def test_published_features_stay_raw(study):
+    numbers = fitted(study, "published").models[0].numbers
+    assert not numbers["mean"].any()
+    assert (numbers["std"] == 1).all()
+
+
+def test_the_same_seed_gives_the_same_bytes(study, tmp_path):
+    for name in ("one", "two"):
+        mlp.write_models(tmp_path / f"{name}.safetensors", fitted(study, scheme="corn").models)
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+def test_what_was_stored_answers_as_the_predictions_say(study, tmp_path, scheme):
+    found = fitted(study, scheme=scheme)
+    mlp.write_models(tmp_path / "models.safetensors", found.models)
+    models = mlp.read_models(tmp_path / "models.safetensors")
+    assert models[2].settings == json.loads(found.choices.loc[2, "used"])
+    rows = found.predictions[(found.predictions["fold"] == 2) & (found.predictions["part"] == "test")]
+    features = study[1][[list(study[0]).index(name) for name in rows["sample"]]]
+    predicted, value, scores = models[2].answer(features)
+    np.testing.assert_array_equal(predicted, rows["predicted_celsius"].to_numpy(float))
+    np.testing.assert_allclose(value, rows["value_celsius"])
+    np.testing.assert_allclose(scores, rows[[f"score_{celsius}" for celsius in CLASSES]])
+
+
+def test_crops_are_trained_on_and_only_own_pictures_tested(study):
+    names, values, tables = study
+    copied = np.concatenate([names] * 3)
+    copies = np.repeat([0, 1, 2], len(names))
+    found = fitted(study, policy="aug1", values=np.concatenate([values] * 3), names=copied, copies=copies)
+    assert set(found.predictions["copy"]) == {0}
+    assert accuracy(found.predictions) > 0.75
+    published = fitted(
+        study, "published", policy="aug1", values=np.concatenate([values] * 3), names=copied, copies=copies
+    ).predictions
+    assert (published.loc[published["part"] == "validation", "copy"] > 0).all()
+    assert (published.loc[published["part"] != "validation", "copy"] == 0).all()
+
+
+def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch):
+    together = fitted(study)
+    monkeypatch.setitem(mlp.TOGETHER, "cpu", 1)
+    alone = fitted(study)
+    same = together.predictions["predicted_celsius"] == alone.predictions["predicted_celsius"]
+    assert same.mean() > 0.98
+
+
+def test_the_published_grid_is_the_papers():
+    points = mlp.points(SETTINGS, "published")
+    assert len(points) == 144
+    assert points[0] == {"learning_rate": 0.02, "dropout": 0, "batch": 16, "widths": [600, 150]}
+    assert points[1]["widths"] == [600, 100]
+    assert points[-1] == {"learning_rate": 0.02, "dropout": 0.5, "batch": 100, "widths": [200, 50]}
+
+
+def test_the_default_search_begins_with_the_configured_point_and_repeats_none():
+    points = mlp.points(SETTINGS, "default")
+    assert points[0] == {"learning_rate": 0.02, "dropout": 0.2, "batch": 8, "widths": [16, 8]}
+    assert len({json.dumps(point) for point in points}) == len(points) == 4
+
+
+def test_bad_input_is_named(study, tmp_path):
+    with pytest.raises(Fault, match="the features hold 3 folds, the splits 4"):
+        mlp.fit_study(
+            study[0], np.zeros(len(study[0]), int), [study[1]] * 3, study[2]["strict"], protocol="strict",
+            policy="aug4", scheme="nominal", classes=CLASSES, search="default", settings=SETTINGS,
+            rng=np.random.default_rng(0),
+        )  # fmt: skip
+    with pytest.raises(Fault, match="search 'small' is not known; choose one of: default, published"):
+        mlp.points(SETTINGS, "small")
+    with pytest.raises(Fault, match="scheme 'ordinal' is not known"):
+        fitted(study, scheme="ordinal")
+    with pytest.raises(Fault, match="protocol 'loose' is not known"):
+        fitted((study[0], study[1], {"loose": study[2]["strict"]}), "loose")
+    torn = tmp_path / "torn.safetensors"
+    torn.write_bytes(b"no numbers here")
+    with pytest.raises(Fault, match=r"torn.safetensors: not a readable safetensors file"):
+        mlp.read_models(torn)
