@@ -41,3 +41,7 @@ def test_chunks_hold_every_fold_once_whatever_their_size():
     for size in range(1, 12):
         folds = [fold for chunk in experiments.chunks(10, size) for fold in experiments.folds_of(chunk)]
         assert folds == list(range(10))
+
+
+def test_what_a_pre_training_sees_names_its_fold():
+    assert [experiments.fold_of(seen) for seen in ("fold0", "fold12", "all")] == [0, 12, 0]

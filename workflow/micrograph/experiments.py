@@ -50,3 +50,8 @@ def folds_of(chunk):
     """The folds of a chunk: "2-4" -> [2, 3, 4]."""
     first, _, last = chunk.partition("-")
     return list(range(int(first), int(last or first) + 1))
+
+
+def fold_of(seen):
+    """The fold whose samples a pre-training sees: "fold3" -> 3; "all", which sees every sample, counts as fold 0."""
+    return 0 if seen == "all" else int(seen.removeprefix("fold"))

@@ -187,7 +187,7 @@ def weights_before_tuning(wildcards):
 def weights_before_pretraining():
     """The weights that the pretraining `films` starts from."""
     start = config["pretraining"]["films"]["start"]
-    return [] if start == "scratch" else f"resources/weights/{config['networks']['backbone']}-{start}.safetensors"
+    return [] if start == "scratch" else [f"resources/weights/{config['networks']['backbone']}-{start}.safetensors"]
 
 
 def copies_of_policy(wildcards):

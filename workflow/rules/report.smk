@@ -2,25 +2,40 @@
 Gives results/report/index.html: one file that needs no network.
 """
 
-# What the page shows, in this order: rule, name, title, the file embedded, whether it is two columns wide.
-SHOWN = [
-    ("fig1", "Figure 1", "The flow of this run", "svg", True),
-    ("confusion_table2", "Confusion", "Where Table 2's models err", "svg", True),
-    ("fig2", "Figure 2", "Samples by growth temperature", "svg", True),
-    ("fig8", "Figure 8", "Principal components by growth temperature", "svg", False),
-    ("fig9", "Figure 9", "Micrographs at their principal components", "png", True),
+# What the page shows, in this order. Tables: name, title, whether it is folded. Figures: name, number, title, the file
+# or folder embedded, whether it is two columns wide, and the heading that it stands under.
+TABLES_SHOWN = [
+    ("table1", "Pictures by policy", True),
+    ("table2", "Blocks by models", False),
+    ("table3", "Models by pre-training", False),
+    ("table4", "Models by scheme", False),
+    ("tableS1", "Settings chosen", True),
+]
+FIGURES_SHOWN = [
+    ("fig1", "Figure 1", "The flow of this run", "fig1.svg", True, "The study"),
+    ("fig2", "Figure 2", "Samples by growth temperature", "fig2.svg", True, "The study"),
+    ("fig3", "Figure 3", "Accuracy by augmentation policy", "fig3.svg", True, "Performance"),
+    ("figS2", "Figure S2", "Macro F1 by augmentation policy", "figS2.svg", True, "Performance"),
+    ("fig4", "Figure 4", "Nine models", "fig4.svg", True, "Performance"),
+    ("fig5", "Figure 5", "Where nominal models err", "fig5.svg", False, "Performance"),
+    ("fig7", "Figure 7", "Where ordered models err", "fig7.svg", False, "Performance"),
+    ("confusion_table2", "Confusion", "Where Table 2's models err", "confusion_table2.svg", True, "Performance"),
+    ("curves", "Learning curves", "How the networks learnt", "curves.svg", True, "Performance"),
+    ("fig6", "Figure 6", "Every film and what was said of it", "fig6", True, "The films"),
+    ("fig8", "Figure 8", "Principal components by growth temperature", "fig8.svg", False, "The films"),
+    ("fig9", "Figure 9", "Micrographs at their principal components", "fig9.png", True, "The films"),
 ]
 
 
 rule report:
-    """The study on one page: headline, Table 2, figures, scans read and rejected, how it was made."""
+    """The study on one page: headline, tables, figures, scans read and rejected, how it was made."""
     input:
-        table2="results/tables/table2.tsv",
+        tables=[f"results/tables/{name}.tsv" for name, *_ in TABLES_SHOWN],
         samples="results/micrographs/samples.tsv",
         rejected="results/micrographs/rejected.tsv",
-        figures=[f"results/figures/{rule_name}.{suffix}" for rule_name, _, _, suffix, _ in SHOWN],
-        captions=[workflow.source_path(f"../report/{rule_name}.rst") for rule_name, *_ in SHOWN],
-        table2_caption=workflow.source_path("../report/table2.rst"),
+        figures=[f"results/figures/{image}" for _, _, _, image, *_ in FIGURES_SHOWN],
+        table_captions=[workflow.source_path(f"../report/{name}.rst") for name, *_ in TABLES_SHOWN],
+        figure_captions=[workflow.source_path(f"../report/{name}.rst") for name, *_ in FIGURES_SHOWN],
         template=workflow.source_path("../report/page.html.j2"),
         code=modules("report"),
     output:
@@ -33,7 +48,8 @@ rule report:
         "../../envs/learn.yaml"
     params:
         data=DATA,
-        titles=[(name, title, wide) for _, name, title, _, wide in SHOWN],
+        tables=[(title, folded) for _, title, folded in TABLES_SHOWN],
+        figures=[(number, title, wide, group) for _, number, title, _, wide, group in FIGURES_SHOWN],
         settings=config,
     script:
         "../scripts/report.py"

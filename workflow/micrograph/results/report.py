@@ -38,9 +38,9 @@ RST = {
 class Figure:
     """One figure of the page.
 
-    name: "Figure 2"; title: a few words; images: path of an SVG or PNG, or a list of them where a figure has several
-    pages, of which all but the first are folded; caption: HTML; wide: two columns wide; group: the heading that it and
-    its neighbours of the same group stand under, "" for none.
+    name: "Figure 2"; title: a few words; images: path of an SVG or PNG; where a figure has several pages, a folder
+    of PNGs or a list, of which all but the first are folded; caption: HTML; wide: two columns wide; group: the heading
+    that it and its neighbours of the same group stand under, "" for none.
     """
 
     name: str
@@ -53,7 +53,9 @@ class Figure:
     @property
     def sources(self):
         """Every page as a data URI."""
-        pages = self.images if isinstance(self.images, list | tuple) else [self.images]
+        folder = isinstance(self.images, str | Path) and Path(self.images).is_dir()
+        images = sorted(Path(self.images).glob("*.png")) if folder else self.images
+        pages = images if isinstance(images, list | tuple) else [images]
         return [embedded(path) for path in pages]
 
 
