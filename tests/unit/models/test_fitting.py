@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import pytest
 
 from micrograph import files
 from micrograph.faults import Fault
-from micrograph.models import choosing, classifiers, fitting, grids, splits, storage
+from micrograph.models import classifiers, fitting, grids, splits
 from micrograph.results import scores
 from tables_of_films import films
 
@@ -96,8 +95,8 @@ def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
         features = np.repeat(3 * rng.normal(size=(24, 6)), 3, axis=0) + rng.normal(size=(72, 6))
         table = splits.deal(frame, "strict", 4, np.random.default_rng(seed))
         made = fitting.fit_study(
-            frame["sample"].to_numpy(), np.zeros(72, int), [features] * 4, table, protocol="strict", policy="aug3", scheme="nominal",
-            model=model, classes=CLASSES, search="default", rng=np.random.default_rng(seed),
+            frame["sample"].to_numpy(), np.zeros(72, int), [features] * 4, table, protocol="strict", policy="aug3",
+            scheme="nominal", model=model, classes=CLASSES, search="default", rng=np.random.default_rng(seed),
         )  # fmt: skip
         found.append(scores.score(made.predictions.query("part == 'test'"), "balanced_accuracy", CLASSES))
     assert abs(np.mean(found) - 1 / 3) < 0.12
@@ -124,9 +123,7 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
     train, held = (splits.rows(tables["strict"], 1, part, names) for part in ("train", "validation"))
     merits = []
     for point in points:
-        model = classifiers.build("KNN", "nominal", "strict", point, CLASSES, 0).fit(
-            features[train], truth[train]
-        )
+        model = classifiers.build("KNN", "nominal", "strict", point, CLASSES, 0).fit(features[train], truth[train])
         right = model.predict(features[held]) == truth[held]
         merits.append((round(right.mean(), 9), round(np.mean([right[truth[held] == c].mean() for c in CLASSES]), 9)))
     assert json.loads(made.choices.loc[1, "chosen"]) == points[merits.index(max(merits))]
@@ -162,8 +159,8 @@ def test_each_fold_uses_its_own_components(study):
     names, features, tables = study
     narrow = [features[:, : 2 + fold] for fold in range(FOLDS)]
     made = fitting.fit_study(
-        names, np.zeros(len(names), int), narrow, tables["strict"], protocol="strict", policy="aug4", scheme="nominal", model="DTC",
-        classes=CLASSES, search="default", rng=np.random.default_rng(0),
+        names, np.zeros(len(names), int), narrow, tables["strict"], protocol="strict", policy="aug4",
+        scheme="nominal", model="DTC", classes=CLASSES, search="default", rng=np.random.default_rng(0),
     )  # fmt: skip
     assert made.predictions.groupby("fold")["components"].unique().explode().tolist() == [2, 3, 4, 5]
 
@@ -180,38 +177,14 @@ def test_components_that_do_not_fit_the_splits_are_faults(study):
     names, features, tables = study
     with pytest.raises(Fault, match="3 folds, the splits 4"):
         fitting.fit_study(
-            names, np.zeros(len(names), int), [features] * 3, tables["strict"], protocol="strict", policy="aug3", scheme="nominal", model="KNN",
-            classes=CLASSES, search="default", rng=np.random.default_rng(0),
+            names, np.zeros(len(names), int), [features] * 3, tables["strict"], protocol="strict", policy="aug3",
+            scheme="nominal", model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(0),
         )  # fmt: skip
     strange = np.append(names[1:], "MCV1-stranger")
     with pytest.raises(Fault, match="in the splits but not among"):
         fitted((strange, features, tables))
     with pytest.raises(Fault, match="MCV1-stranger has features but is not in the splits"):
         fitted((np.append(names, "MCV1-stranger"), np.vstack([features, features[:1]]), tables))
-
-
-@pytest.mark.parametrize("protocol", ["strict", "published"])
-@pytest.mark.parametrize("scheme", ["nominal", "regression"])
-@pytest.mark.parametrize("model", grids.MODELS)
-def test_models_come_back_from_disk_answering_the_same(study, protocol, scheme, model, tmp_path):
-    _, features, _ = study
-    settings = grids.points(model, scheme, protocol, "default")[0]
-    settings |= {"n_estimators": 3} if model == "GBC" else {}
-    truth = study[2][protocol].drop_duplicates("sample").set_index("sample").loc[study[0], "growth_celsius"].to_numpy()
-    truth = truth if scheme == "nominal" else truth.astype(float)
-    made = classifiers.build(model, scheme, protocol, settings, CLASSES, 0).fit(features, truth)
-    storage.write_models(tmp_path / "m.skops", {0: made, 7: made})
-    read = storage.read_models(tmp_path / "m.skops")
-    assert sorted(read) == [0, 7]
-    assert np.array_equal(read[7].predict(features), made.predict(features), equal_nan=True)
-
-
-def test_a_file_with_a_strange_type_is_refused(tmp_path):
-    import skops.io
-
-    skops.io.dump({"0": choosing.Choice(0, 0.0, 0.0)}, tmp_path / "m.skops")
-    with pytest.raises(Fault, match=r"choosing\.Choice"):
-        storage.read_models(tmp_path / "m.skops")
 
 
 WRITE = """
@@ -243,8 +216,36 @@ def test_two_processes_write_the_same_bytes_and_import_no_torch(tmp_path, reques
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes(), name
 
 
-def test_a_models_file_holds_no_time_and_no_memory_address(study, tmp_path):
-    storage.write_models(tmp_path / "m.skops", fitted(study).models)
-    with zipfile.ZipFile(tmp_path / "m.skops") as archive:
-        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        assert all(len(member.filename.split(".")[0]) < 7 for member in archive.infolist())
+def test_folds_searched_at_once_give_what_one_after_another_gives(study):
+    names, features, tables = study
+    one, two = (
+        fitting.fit_study(
+            names, np.zeros(len(names), int), [features] * FOLDS, tables["strict"], protocol="strict", policy="aug3",
+            scheme="nominal", model="DTC", classes=CLASSES, search="default", rng=np.random.default_rng(1),
+            workers=workers,
+        )
+        for workers in (1, 3)
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(one.predictions, two.predictions)
+    pd.testing.assert_frame_equal(one.choices, two.choices)
+
+
+@pytest.mark.parametrize(("policy", "protocol"), [("aug1", "strict"), ("aug2", "published")])
+def test_copies_are_learned_from_and_the_samples_own_rows_are_scored(study, policy, protocol):
+    """Copies of the signal, own rows of noise: training rows look clear to the model, what is scored does not."""
+    names, features, tables = study
+    several = np.repeat(names, 10)
+    copies = np.tile(np.arange(10), len(names))
+    table = np.repeat(features, 10, axis=0)
+    table[copies == 0] = np.random.default_rng(0).normal(size=features.shape)
+    made = fitting.fit_study(
+        several, copies, [table] * FOLDS, tables[protocol], protocol=protocol, policy=policy, scheme="nominal",
+        model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(1),
+    )  # fmt: skip
+    scored = made.predictions.groupby("part")
+    assert (scored["copy"].max() > 0).to_dict() == {
+        "train": False, "test": False, "validation": protocol == "published",
+    }  # fmt: skip
+    balanced = {part: scores.score(rows, "balanced_accuracy", CLASSES) for part, rows in scored}
+    assert balanced["test"] < 0.55
+    assert (balanced["validation"] > 0.75) == (protocol == "published")

@@ -1,0 +1,43 @@
+"""Models on disk: they come back answering the same, strange files are refused, nothing depends on the hour."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from micrograph.faults import Fault
+from micrograph.models import choosing, classifiers, grids, storage
+
+CLASSES = [900, 950, 1000]
+LABELS = np.repeat(CLASSES, 15)
+FEATURES = np.random.default_rng(4).normal(size=(45, 8)) + (LABELS[:, None] - 950) / 40
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+@pytest.mark.parametrize("scheme", ["nominal", "regression"])
+@pytest.mark.parametrize("model", grids.MODELS)
+def test_models_come_back_from_disk_answering_the_same(protocol, scheme, model, tmp_path):
+    settings = grids.points(model, scheme, protocol, "default")[0]
+    settings |= {"n_estimators": 3} if model == "GBC" else {}
+    truth = LABELS if scheme == "nominal" else LABELS.astype(float)
+    made = classifiers.build(model, scheme, protocol, settings, CLASSES, 0).fit(FEATURES, truth)
+    storage.write_models(tmp_path / "m.skops", {0: made, 7: made})
+    read = storage.read_models(tmp_path / "m.skops")
+    assert sorted(read) == [0, 7]
+    assert np.array_equal(read[7].predict(FEATURES), made.predict(FEATURES), equal_nan=True)
+
+
+def test_a_file_with_a_strange_type_is_refused(tmp_path):
+    import skops.io
+
+    skops.io.dump({"0": choosing.Choice(0, 0.0, 0.0)}, tmp_path / "m.skops")
+    with pytest.raises(Fault, match=r"choosing\.Choice"):
+        storage.read_models(tmp_path / "m.skops")
+
+
+def test_a_models_file_holds_no_time_and_no_memory_address(tmp_path):
+    made = classifiers.build("KRC", "nominal", "strict", {"alpha": 1}, CLASSES, 0).fit(FEATURES, LABELS)
+    storage.write_models(tmp_path / "m.skops", {0: made})
+    with zipfile.ZipFile(tmp_path / "m.skops") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert all(len(member.filename.split(".")[0]) < 7 for member in archive.infolist())
