@@ -115,6 +115,7 @@ class Siamese(nn.Module):
             self.projector = nn.Sequential(
                 nn.Linear(width, EMBEDDED), nn.BatchNorm1d(EMBEDDED), nn.ReLU(), nn.Linear(EMBEDDED, EMBEDDED)
             )
+            nn.init.kaiming_normal_(self.projector[-1].weight)  # so that embeddings begin with a spread near 1
 
     def forward(self, views):
         """(n, 3, rows, cols) to (n, EMBEDDED)."""
