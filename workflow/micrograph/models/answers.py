@@ -37,14 +37,20 @@ def score_networks(chunks, table, *, protocol, policy, scheme, classes, rng):
 def _choose(fold, outputs, protocol, scheme, classes):
     """The Choice of one fold. outputs: (n, outputs) of every grid point."""
     held = fold.parts["validation"]
-    predicted = [schemes.decode(scheme, values[held], classes)[0] for values in outputs]
+    predicted = [_decoded(scheme, values[held], classes)[0] for values in outputs]
     return choosing.choose(np.stack(predicted), fold.rows.labels[held], protocol)
 
 
 def _scored(fold, part, outputs, scheme, classes):
     """One part's predictions from the outputs (n, outputs) of one network."""
-    predicted, value, marks = schemes.decode(scheme, outputs[fold.parts[part]], classes)
-    return waist.answers(fold, part, predicted, value, marks, classes, components=0)
+    return waist.answers(fold, part, *_decoded(scheme, outputs[fold.parts[part]], classes), classes, components=0)
+
+
+def _decoded(scheme, outputs, classes):
+    """(predicted (m,), value (m,), scores (m, classes)), all NaN where an output is no number: a network diverged."""
+    sound = np.isfinite(outputs).all(axis=1)
+    predicted, value, marks = schemes.decode(scheme, np.where(sound[:, None], outputs, 0.0), classes)
+    return np.where(sound, predicted, np.nan), np.where(sound, value, np.nan), np.where(sound[:, None], marks, np.nan)
 
 
 def tuned(chunks, curves, *, protocol, folds):
@@ -69,10 +75,10 @@ def _best_point(curves, fold, points):
     """The grid point of a fold whose kept network has the best validation accuracy, the first among equals."""
     if points == 1:
         return 0
-    kept = curves[(curves["fold"] == fold) & curves["kept"].astype(bool)].sort_values("point")
-    if sorted(kept["point"]) != list(range(points)):
-        raise Fault(f"the learning curves of fold {fold} do not keep one epoch of every grid point: train it anew.")
-    return int(kept["point"].to_numpy()[kept["validation_accuracy"].round(9).to_numpy().argmax()])
+    kept = curves[(curves["fold"] == fold) & curves["kept"].eq(True)].sort_values("point")
+    if kept.empty:
+        raise Fault(f"the learning curves of fold {fold} keep no epoch of any grid point: lower its learning rates.")
+    return int(kept["point"].to_numpy()[kept["validation_accuracy"].fillna(-1).round(9).to_numpy().argmax()])
 
 
 def joined(chunks, folds):
