@@ -45,6 +45,20 @@ def fitted(scheme, models, epochs=6, patience=99, keep="best"):
     return bundle, outputs, curve
 
 
+def test_the_number_of_threads_changes_no_byte():
+    inputs = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 16, 100)).astype(np.float32))
+    batch, found = (inputs, torch.zeros(8, 16, dtype=torch.int64), torch.ones(8, 16)), []
+    for threads in (1, 2):
+        rngs = [np.random.default_rng(model) for model in range(8)]
+        bundle = bundles.Stacked("nominal", 100, (600, 50), CLASSES, [0.35] * 8, rngs)
+        training.fit(
+            bundle, lambda epoch: [batch] * 3, None, heads.loss("nominal"), learning_rate=0.01, epochs=1, patience=1,
+            rng=np.random.default_rng(1), threads=threads,
+        )  # fmt: skip
+        found.append(bundle.state_dict())
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
 @pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
 def test_a_model_in_a_bundle_is_the_model_alone(scheme):
     _, together, _ = fitted(scheme, range(4))

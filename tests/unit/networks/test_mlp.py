@@ -29,7 +29,9 @@ def study():
     return frame["sample"].to_numpy(), values, tables
 
 
-def fitted(study, protocol="strict", scheme="nominal", policy="aug3", values=None, copies=None, names=None, **how):
+def fitted(
+    study, protocol="strict", scheme="nominal", policy="aug3", values=None, copies=None, names=None, threads=1, **how
+):
     samples, signal, tables = study
     values = signal if values is None else values
     names = samples if names is None else names

@@ -17,7 +17,7 @@ from micrograph.faults import Fault, known
 from micrograph.models import choosing, splits, waist
 from micrograph.networks import bundles, features, heads, schemes, training
 
-TOGETHER = {"cpu": 64, "cuda": 256}  # models in a bundle; more gain nothing and take memory
+TOGETHER = {"cpu": 32, "cuda": 256}  # models in a bundle; more gain nothing and take memory
 EVERY = 50  # epochs between lines in the log
 
 # The paper's: dropout, batch, l1, l2, in this order.
@@ -83,14 +83,14 @@ def _all(settings):
 
 
 def fit_study(
-    names, copies, scores, table, *, protocol, policy, scheme, classes, search, settings, rng, device="auto"
+    names, copies, scores, table, *, protocol, policy, scheme, classes, search, settings, rng, device="auto", threads=1
 ):  # fmt: skip
     """Choose, train and score the MLP on every fold; returns a waist.Study whose models are Perceptrons.
 
     names, copies: (n,), the sample and copy of every row; scores: K arrays (n, k_i), fold i's features of all n; table:
     the splits (splits.deal); protocol: strict or published; policy: aug1 ... aug4; scheme: of schemes.py; classes:
     growth temperatures in Celsius; search: default or published; settings: training.mlp of the scheme, with epochs and
-    patience; rng: numpy Generator; device: auto, cpu or cuda.
+    patience; rng: numpy Generator; device: auto, cpu or cuda; threads: of the processor, which change no result.
 
     strict: features standardised on the training rows; validated without dropout, the best weights kept. published:
     features raw, validated with dropout, the last weights kept, as the paper. Which point a fold takes and uses:
@@ -102,7 +102,9 @@ def fit_study(
         raise Fault(f"the features hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds.")
     grid = points(settings, search)
     data = [_prepared(values, fold, protocol) for values, fold in zip(scores, folds, strict=True)]
-    made = _train(data, grid, protocol, scheme, list(classes), settings, features.device_of(device))
+    how = {"device": features.device_of(device), "threads": threads, **WAYS[protocol]}
+    how |= {name: settings[name] for name in ("epochs", "patience")}
+    made = _train(data, grid, scheme, list(classes), how)
     chosen = [_choose(one, [made[one.fold.number, point] for point in range(len(grid))], protocol) for one in data]
     used = choosing.used(chosen, protocol)
     fitted = {one.fold.number: made[one.fold.number, point] for one, point in zip(data, used, strict=True)}
@@ -146,49 +148,39 @@ def _choose(one, models, protocol):
     return choosing.choose(predicted, one.fold.rows.labels[rows], protocol)
 
 
-def _train(data, grid, protocol, scheme, classes, settings, device):
-    """{(fold, point): Perceptron} of all folds and points."""
+def _train(data, grid, scheme, classes, how):
+    """{(fold, point): Perceptron} of all folds and points. how: settings of the loop, and the device."""
     groups = defaultdict(list)
     for one in data:
         for point, chosen in enumerate(grid):
             steps = -(-len(one.fold.training) // chosen["batch"])
             shape = (one.raw.shape[1], steps, chosen["learning_rate"], chosen["batch"], *chosen["widths"])
             groups[shape].append((one, point))
-    size, made = TOGETHER[device.type], {}
+    size, made = TOGETHER[how["device"].type], {}
     parts = [group[start : start + size] for group in groups.values() for start in range(0, len(group), size)]
     for number, members in enumerate(parts, start=1):
         what = f"MLP {scheme}, bundle {number} of {len(parts)}"
-        for (one, point), numbers in zip(
-            members, _together(members, grid, protocol, scheme, classes, settings, device, what), strict=True
-        ):
+        found = _together(members, grid, scheme, classes, what=what, **how)
+        for (one, point), numbers in zip(members, found, strict=True):
             numbers |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
             made[one.fold.number, point] = Perceptron(scheme, classes, grid[point], numbers)
     return made
 
 
-def _together(members, grid, protocol, scheme, classes, settings, device, what):
-    """Train one bundle: its models' numbers, one dict each."""
-    chosen = [grid[point] for _, point in members]
+def _together(members, grid, scheme, classes, *, device, **how):
+    """Train one bundle: its models' numbers, one dict each. members: (Data, point) of each model, all of one shape."""
+    data, chosen = [one for one, _ in members], [grid[point] for _, point in members]
     seeds = [np.random.default_rng([one.fold.seed, point]) for one, point in members]
     weights, orders = zip(*(rng.spawn(2) for rng in seeds), strict=True)
     dropouts = [point["dropout"] for point in chosen]
-    width = members[0][0].raw.shape[1]
-    bundle = bundles.Stacked(scheme, width, chosen[0]["widths"], classes, dropouts, weights).to(device)
-    bundle.measure([one.fold.rows.labels[one.fold.training] for one, _ in members])
-    feed = Feed([one for one, _ in members], scheme, classes, chosen[0]["batch"], orders, bundle, device)
+    width, first = data[0].raw.shape[1], chosen[0]
+    bundle = bundles.Stacked(scheme, width, first["widths"], classes, dropouts, weights).to(device)
+    bundle.measure([one.fold.rows.labels[one.fold.training] for one in data])
+    feed = Feed(data, scheme, classes, first["batch"], orders, bundle, device)
+    rate, loss = first["learning_rate"], heads.loss(scheme)
+    key = f"training.mlp.{scheme}"
     training.fit(
-        bundle,
-        feed.batches,
-        feed.validation,
-        heads.loss(scheme),
-        learning_rate=chosen[0]["learning_rate"],
-        epochs=settings["epochs"],
-        patience=settings["patience"],
-        rng=seeds[0],
-        what=what,
-        key=f"training.mlp.{scheme}",
-        every=EVERY,
-        **WAYS[protocol],
+        bundle, feed.batches, feed.validation, loss, learning_rate=rate, rng=seeds[0], key=key, every=EVERY, **how
     )
     return bundle.numbers()
 
@@ -204,7 +196,8 @@ class Feed:
         self.values = torch.from_numpy(np.stack([one.seen() for one in folds.values()])).to(device)
         labels = data[0].fold.rows.labels
         self.targets = torch.from_numpy(schemes.targets(scheme, labels, classes)).to(device)
-        self.training, self.held = ([rows(one.fold) for one in data] for rows in (_trained, _held))
+        self.training = [one.fold.training for one in data]
+        self.held = [one.fold.parts["validation"] for one in data]
         self.batch, self.orders, self.bundle, self.device = batch, orders, bundle, device
 
     def batches(self, epoch):
@@ -227,14 +220,6 @@ class Feed:
         for start in range(0, width, batch):
             here = index[:, start : start + batch]
             yield self.values[fold, here], self.targets[here], weights[:, start : start + batch]
-
-
-def _trained(fold):
-    return fold.training
-
-
-def _held(fold):
-    return fold.parts["validation"]
 
 
 def write_models(path, models):
