@@ -14,6 +14,7 @@ from micrograph.results.style import DOUBLE_MM, INK, PAPER, SHARE, SINGLE_MM, SO
 
 FITS_OF_THE_PAPER = 10
 ROW_MM = 9.5  # between two rows of matrices: the share that is right, and the temperatures
+SMALL_MM = 7.0  # a cell less wide holds the count alone
 
 
 @dataclass(frozen=True)
@@ -116,17 +117,20 @@ def _grid(counted, row_words, column_words, classes, data_label):
 
     Returns (figure, left margin in mm, where there is room for a line of words below in mm).
     """
+    if not counted:
+        raise Fault("Confusion matrices: there are no predictions to count; ask for models in experiments.")
     rows, columns = (list(dict.fromkeys(key[side] for key in counted)) for side in (0, 1))
     width = len(classes) + any(matrix.counts[:, -1].any() for matrix in counted.values())
     names = [f"{name:g}" for name in classes] + ["none"]
     side, gap, left, top = _layout(len(columns), width)
-    size = max(left + len(columns) * (side + gap), SINGLE_MM), top + len(rows) * (side + ROW_MM) + 12 + 3.4 * len(rows)
-    figure = style.canvas(*size, data_label)
+    spare = 4 * (side / width < SMALL_MM)
+    tall = top + len(rows) * (side + ROW_MM) + 12 + spare + 3.4 * len(rows)
+    figure = style.canvas(max(left + len(columns) * (side + gap), SINGLE_MM), tall, data_label)
     for (row, column), matrix in counted.items():
         across, down = columns.index(column), rows.index(row)
         spot = left + across * (side + gap), top + down * (side + ROW_MM)
         axes = style.axes_mm(figure, *spot, side, side)
-        shown = _draw(axes, matrix.counts[:, :width], matrix.pooled, names)
+        shown = _draw(axes, matrix.counts[:, :width], matrix.pooled, names, small=side / width < SMALL_MM)
         lowest = max(place for place, name in enumerate(rows) if (name, column) in counted)
         _edges(axes, column == next(name for name in columns if (row, name) in counted), down == lowest)
     for across, column in enumerate(columns):
@@ -137,7 +141,7 @@ def _grid(counted, row_words, column_words, classes, data_label):
         middle = top + down * (side + ROW_MM) + side / 2
         words = {"fontsize": 8, "weight": "bold", "va": "center", "rotation": 90}
         style.text_mm(figure, 1.5, middle, row_words(row), **words)
-    bottom = top + len(rows) * (side + ROW_MM) + 3.5
+    bottom = top + len(rows) * (side + ROW_MM) + 3.5 + spare
     bar = style.axes_mm(figure, left, bottom, 40, 2.2)
     figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
     style.text_mm(figure, left + 43, bottom, "% of the true class")
@@ -152,22 +156,30 @@ def _layout(columns, width):
 
 def _fitting(words, room_mm):
     """A heading on two lines where one would be wider than room_mm (bold, 7 points: 1.6 mm a letter)."""
-    return words if 1.6 * len(words) <= room_mm else words.replace(" of variance", "").replace(", ", "\n")
+    if 1.6 * len(words) <= room_mm:
+        return words
+    first, comma, second = words.removesuffix(" of variance").partition(", ")
+    return f"{first}\n{second}" if comma else first.replace(" ", "\n", 1)
 
 
-def _draw(axes, counts, pooled, names):
+def _draw(axes, counts, pooled, names, small):
+    """One matrix; small: without the shares in words, temperatures upright."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     shown = axes.imshow(share, cmap=SHARE, vmin=0, vmax=100, aspect="auto")
     for (row, column), number in np.ndenumerate(counts):
         ink = PAPER if share[row, column] > 58 else INK
-        words = f"{number:.0f}" if pooled else f"{number:.1f}"
+        words = f"{number:.0f}" if pooled or small else f"{number:.1f}"
+        if small:
+            axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=6)
+            continue
         axes.text(column, row - 0.04, words, ha="center", va="bottom", color=ink, fontsize=8)
         axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", ha="center", va="top", color=ink, fontsize=6)
     axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % right", fontsize=6.5, pad=2.5)
     axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]])
     axes.set_yticks(range(len(counts)), names[: len(counts)])
     axes.tick_params(length=0, pad=2)
+    axes.tick_params(axis="x", rotation=90 if small else 0)
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.4)
     return shown

@@ -12,7 +12,7 @@ import pandas as pd
 
 from micrograph import files
 from micrograph.faults import Fault
-from micrograph.results import style
+from micrograph.results import fits, style
 from micrograph.results.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
 KEYS = ("protocol", "pretraining", "policy", "head")
@@ -60,15 +60,17 @@ def best_points(rows):
 def learning_curves(curves, data_label):
     """Training and validation loss by epoch: a panel a network, a faint line a fold, a ring at the epoch kept.
 
-    curves: list of Curves, in the order of drawing. The strong lines are means over the folds, as long as all of them
-    train. Panels of one head share their axes: 98 % of its losses fit in, higher ones leave the panel.
+    curves: list of Curves, in the order of drawing, but strict before published. The strong lines are means over the
+    folds, as long as all of them train. Panels of one head share their axes: 98 % of its losses fit in, higher ones
+    leave the panel.
     """
     if not curves:
         raise Fault("Learning curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
+    curves = sorted(curves, key=lambda each: fits.PROTOCOLS.index(each.words["protocol"]))
     curves = [Curves(each.words, best_points(each.rows)) for each in curves]
     columns = min(COLUMNS, len(curves))
     width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
-    top, room = (14.5 if width > 120 else 18.5), width / columns
+    top, room = (12.0 if width > 120 else 16.0), width / columns
     figure = style.canvas(width, top + TALL_MM * ceil(len(curves) / columns), data_label)
     limits = {head: _limits([each.rows for each in curves if each.words["head"] == head]) for head in _heads(curves)}
     for place, each in enumerate(curves):
@@ -78,7 +80,7 @@ def learning_curves(curves, data_label):
         _panel(axes, each.rows, limits[each.words["head"]])
         _named(figure, spot, each.words)
         axes.set_xlabel("Epoch" if place + columns >= len(curves) else "", labelpad=1)
-    style.text_mm(figure, 8.5, 2.2, "Learning curves: loss by epoch", weight="bold")
+    style.text_mm(figure, 3, 2.2, "Learning curves: loss by epoch", weight="bold")
     _legend(figure, width)
     return figure
 
@@ -113,20 +115,20 @@ def _panel(axes, rows, limits):
 
 def _named(figure, spot, words):
     """Two lines above a panel: the head, and what the network was made with."""
-    left, top = spot
+    left, top = spot[0] - 5.5, spot[1]
     style.text_mm(figure, left, top - 3.6, HEADS.get(words["head"], words["head"]), weight="bold", va="bottom")
     line = f"{words['protocol']}, {words['pretraining']}, {words['policy']}"
     style.text_mm(figure, left, top - 0.8, line, fontsize=6, color=SOFT, va="bottom")
 
 
 def _legend(figure, width):
-    axes = style.axes_mm(figure, 0, 0, 1, 1)
+    axes = style.axes_mm(figure, 2, 2, 1, 1)
     axes.set_axis_off()
     for part in LOSSES:
         axes.plot([], [], color=style.PARTS[part][1], lw=1.5, label=style.PARTS[part][0])
     axes.plot([], [], color=SOFT, lw=0.5, alpha=0.7, label="one fold")
     axes.plot([], [], "o", ms=3.2, mfc=PAPER, mec=INK, mew=0.7, label="epoch whose weights are kept")
-    corner = 8.5 / width, 1 - 6.8 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
+    corner = 3 / width, 1 - 6.8 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
     columns = 4 if width > 120 else 2
     spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
     handles = axes.get_legend_handles_labels()

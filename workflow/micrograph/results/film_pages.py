@@ -8,6 +8,7 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from micrograph.faults import Fault
 from micrograph.results import style
@@ -87,7 +88,7 @@ def _head(figure, fit, films, number, count):
     style.text_mm(figure, 4, 6.4, line, color=SOFT)
     axes = style.axes_mm(figure, 4.4, 11, 2.4, 2.4)
     style.show_picture(axes, np.full((2, 2), 255), frame=WRONG)
-    style.text_mm(figure, 8.2, 10.8, "thick frame and ×: predicted wrong")
+    style.text_mm(figure, 8.2, 10.8, "thick frame and ×: not right")
 
 
 def _film(figure, spot, film, image, marks):
@@ -98,9 +99,7 @@ def _film(figure, spot, film, image, marks):
     style.scale_bar(axes, film.get("pixel_nm"))
     beside, truth = left + SIDE_MM + 2.2, film["truth_celsius"]
     if truth in marks:
-        dot = style.axes_mm(figure, beside, top + 4.2, 2.2, 2.2)
-        dot.scatter([0], [0], color=marks[truth][0], marker=marks[truth][1], s=14)
-        dot.set_axis_off()
+        _dot(figure, beside + 1.1, top + 5.3, *marks[truth])
     style.text_mm(figure, beside, top + 0.2, _cut(film["sample"], 24), fontsize=6, color=SOFT)
     style.text_mm(figure, beside + 3, top + 4, f"grown at {style.celsius(truth)}")
     said = INK if film["right"] else WRONG
@@ -109,18 +108,25 @@ def _film(figure, spot, film, image, marks):
         style.text_mm(figure, beside, top + 12 + 3.5 * line, words, fontsize=6.5, color=SOFT)
 
 
+def _dot(figure, left, top, colour, marker):
+    """A class's mark with its middle at (left, top) in mm; no axes, of which a page has enough."""
+    wide, tall = figure.get_size_inches() * style.MM_PER_INCH
+    figure.add_artist(Line2D([left / wide], [1 - top / tall], color=colour, marker=marker, ms=4.2, mew=0, ls=""))
+
+
 def _verdict(film):
-    """What the model said: "✓ 950 °C", "× 1000 °C, 7 of 10 fits"."""
+    """What the model said: "✓ predicted 950 °C", "× no answer"."""
     said = film["predicted_celsius"]
     sign = "✓" if film["right"] else "×"
-    votes = f", {film['votes']} of {film['fits']} fits" if film["fits"] > 1 else ""
-    return f"{sign} {'no answer' if pd.isna(said) else style.celsius(said)}{votes}"
+    return f"{sign} no answer" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"
 
 
 def _known(film):
-    """Lines on a film: the regressor's own value, growth time, substrate, as far as they are known."""
+    """Lines on a film: votes and the regressor's own value, growth time, substrate, as far as they are known."""
     value, seconds, substrate = (film.get(name) for name in ("value_celsius", "growth_seconds", "substrate"))
-    lines = [] if pd.isna(value) else [f"estimate {value:.0f} °C"]
+    said = [f"{film['votes']} of {film['fits']} fits"] if film["fits"] > 1 else []
+    said += [] if pd.isna(value) else [f"estimate {value:.0f} °C"]
+    lines = [", ".join(said)] if said else []
     lines += [] if seconds is None or pd.isna(seconds) else [f"{seconds:.0f} s growth"]
     lines += [] if substrate is None or pd.isna(substrate) else [_cut(str(substrate), 22)]
     return lines

@@ -6,7 +6,7 @@ colour and a shape; filled marks are ours, hollow ones the paper's.
 
 import numpy as np
 
-from micrograph.faults import known
+from micrograph.faults import Fault, known
 from micrograph.results import fits, scores, style
 from micrograph.results.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 
@@ -26,14 +26,14 @@ def by_policy(given, published, metric, classes, data_label):
     training and validation part as the paper does, the strict one the test part, too.
     """
     known(metric, METRICS, "metric of figure 3")
-    fits.of_one(given, ("pretraining", "scheme"), "figure 3")
+    _one_study(given, ("pretraining", "scheme"), "figure 3")
     policies = sorted({fit.words["policy"] for fit in given})
     groups = fits.by_protocol(given)
     panels = {name: list(dict.fromkeys(map(_model, here))) for name, here in groups.items()}
     columns = min(3, max(map(len, panels.values())))
     width = DOUBLE_MM if columns > 1 else SINGLE_MM
     rows = {name: -(-len(models) // columns) for name, models in panels.items()}
-    top, tall = _head(width), 56
+    top, tall = _head(width), 53
     figure = style.canvas(width, top + tall * sum(rows.values()) + 5 * len(rows), data_label)
     room = (width - 11) / columns
     for protocol, here in groups.items():
@@ -48,8 +48,16 @@ def by_policy(given, published, metric, classes, data_label):
             _first_only(axes, across == 0, METRICS[metric][0])
         top += tall * rows[protocol] + 5
     style.text_mm(figure, 11, 2.2, f"{METRICS[metric][0].removesuffix(' (%)')} by augmentation policy", weight="bold")
-    _legend(figure, 11, 7.5, [part for part in style.PARTS if any(part in SHOWN[name] for name in groups)], width)
+    parts = [part for part in style.PARTS if any(part in SHOWN[name] for name in groups)]
+    _legend(figure, parts, width, _has(published, METRICS[metric][2], given))
     return figure
+
+
+def _one_study(given, words, figure):
+    """Fault unless there are fits, and all have the same of each of `words`."""
+    if not given:
+        raise Fault(f"{figure}: there are no predictions to show; ask for models in experiments.")
+    fits.of_one(given, words, figure)
 
 
 def _model(fit):
@@ -123,17 +131,24 @@ def _first_only(axes, first, words):
     axes.tick_params(axis="y", labelleft=first)
 
 
-def _legend(figure, left, top, parts, width):
-    """Marks of the parts, of the paper and of the baseline, in rows from (left, top) in mm."""
-    axes = style.axes_mm(figure, 0, 0, 1, 1)
+def _has(published, item, given):
+    """Whether the paper shows anything for this pre-training and scheme."""
+    same = (published["pretraining"] == given[0].words["pretraining"]) & (published["item"] == item)
+    return bool((same & (published["scheme"] == given[0].words["scheme"])).any())
+
+
+def _legend(figure, parts, width, paper):
+    """Marks of the parts, of the paper where it has values, and of the baseline, below the title."""
+    axes = style.axes_mm(figure, 2, 2, 1, 1)
     axes.set_axis_off()
     for part in parts:
         word, colour, shape = style.PARTS[part]
         axes.plot([], [], shape, ms=4.2, mfc=colour, mec=PAPER, mew=0.4, label=word)
-    axes.plot([], [], "o", ms=3.4, mfc=PAPER, mec=SOFT, mew=0.8, label="hollow: the paper, real films")
+    if paper:
+        axes.plot([], [], "o", ms=3.4, mfc=PAPER, mec=SOFT, mew=0.8, label="hollow: the paper, real films")
     axes.plot([], [], color=INK, lw=0.7, ls=(0, (2, 1.5)), label="majority class")
     handles = axes.get_legend_handles_labels()
-    corner = left / width, 1 - top / (figure.get_size_inches()[1] * style.MM_PER_INCH)
+    corner = 11 / width, 1 - 7.5 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
     columns = 5 if width == DOUBLE_MM else 2
     spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
     figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, **spread)
@@ -147,7 +162,7 @@ def by_model(given, published, classes, data_label, resamples, rng):
     temperatures (C). Training and validation: mean and standard deviation over folds. Test: all test predictions
     together with the 95 % interval from redrawing whole batches (resamples, rng), beside it the same of the majority.
     """
-    fits.of_one(given, ("pretraining", "policy", "scheme"), "figure 4")
+    _one_study(given, ("pretraining", "policy", "scheme"), "figure 4")
     seed = int(rng.integers(2**31))
     groups = fits.by_protocol(given)
     models = list(dict.fromkeys(map(_model, given)))
@@ -170,7 +185,7 @@ def by_model(given, published, classes, data_label, resamples, rng):
         style.text_mm(figure, 11, top, _tested(protocol, here), color=SOFT)
         top += 62
     style.text_mm(figure, 11, 2.2, "Accuracy of the models", weight="bold")
-    _legend(figure, 11, 7.5, list(style.PARTS), width)
+    _legend(figure, list(style.PARTS), width, _has(published, "fig4", given))
     return figure
 
 
