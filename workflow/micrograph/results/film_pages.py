@@ -50,7 +50,7 @@ def answers(predictions):
 
 @style.look()
 def pages(fit, samples, images, classes, data_label):
-    """Figure 6: a list of Figures with 27 films each, by temperature and then by name.
+    """Figure 6: a list of Figures of 27 films, the last as high as its films need, by temperature and name.
 
     fit: fits.Fit; samples: the table of accepted samples (sample, pixel_nm, and growth_seconds, substrate where
     known); images: (pixels, pixels) uint8, one a row of `samples`; classes: temperatures (C). Fault where a tested
@@ -61,13 +61,12 @@ def pages(fit, samples, images, classes, data_label):
         raise Fault(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
     films = films.sort_values(["truth_celsius", "sample"], kind="stable", ignore_index=True)
     count = ceil(len(films) / PER_PAGE)
-    rows = ceil(min(len(films), PER_PAGE) / COLUMNS)
     marks = style.class_marks(classes)
     drawn = []
     for number in range(count):
-        figure = style.canvas(DOUBLE_MM, TOP_MM + rows * TALL_MM, data_label)
-        _head(figure, fit, films, number, count)
         here = films.iloc[number * PER_PAGE : (number + 1) * PER_PAGE]
+        figure = style.canvas(DOUBLE_MM, TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM, data_label)
+        _head(figure, fit, films, number, count)
         for place, film in enumerate(here.to_dict("records")):
             down, across = divmod(place, COLUMNS)
             spot = 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM
