@@ -9,12 +9,15 @@ from PIL import Image
 from micrograph import files
 from project import Study
 
+TABLES = ("table1", "table2", "table3", "table4", "tableS1")
+FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "confusion_table2", "curves")
+
 
 def test_every_table_figure_and_the_report_are_made(smoke):
     made = smoke.results()
-    wanted = {f"tables/table2.{suffix}" for suffix in ("tsv", "md", "html")} | {"report/index.html"}
-    for name in ("fig1", "fig2", "fig8", "fig9", "confusion_table2"):
-        wanted |= {f"figures/{name}.{suffix}" for suffix in ("pdf", "svg", "png")}
+    wanted = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("tsv", "md", "html")}
+    wanted |= {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "svg", "png")}
+    wanted |= {"figures/fig6.pdf", "figures/fig6/page01.png", "report/index.html"}
     assert wanted <= set(made)
     assert all(len(made[name]) > 500 for name in wanted)
     assert "24 of 24 scans read, 0 rejected" in smoke.printed
@@ -22,9 +25,11 @@ def test_every_table_figure_and_the_report_are_made(smoke):
 
 def test_simulated_data_is_called_simulated_wherever_results_are_shown(smoke):
     made = smoke.results()
-    for name in ("tables/table2.md", "tables/table2.html", "tables/table2.tsv", "report/index.html"):
+    for name in (*(f"tables/{name}.{suffix}" for name in TABLES for suffix in ("md", "html")), "report/index.html"):
         assert b"simulated" in made[name].lower(), name
-    for name in ("fig1", "fig2", "fig8", "fig9", "confusion_table2"):
+    for name in TABLES:
+        assert b"simulated" in made[f"tables/{name}.tsv"], name
+    for name in FIGURES:
         assert b"simulated films" in made[f"figures/{name}.svg"], name
     assert set(files.read_table(smoke.folder / "results/micrographs/samples.tsv")["data"]) == {"simulated"}
 
@@ -76,13 +81,74 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
     assert planned == {"table2", "report"}
 
 
+def plan(study, *targets):
+    """What a run that starts from nothing would do: {(rule, what it writes)}."""
+    printed = study.run("-n", "--forceall", *targets)
+    return set(re.findall(r"(?m)^rule (\w+):(?:\n .*)*?\n    output: (.*)$", printed))
+
+
+def test_tables_and_figures_share_their_fits_so_nothing_is_trained_twice(copy_of_smoke):
+    fits = {"train_networks", "gather_tuned", "fit_models", "fit_mlp", "pretrain_films", "score_networks"}
+
+    def trained(*targets):
+        return {job for job in plan(copy_of_smoke, *targets) if job[0] in fits}
+
+    tables = trained("table3", "table4")
+    assert trained("table3") & trained("table4")
+    for figure in ("fig4", "fig5", "fig6", "fig7"):
+        assert trained(figure) and trained(figure) <= tables
+    everything = trained()
+    assert len({output for _, output in everything}) == len(everything)
+    assert {name for name, _ in everything} == fits
+
+
+def test_a_table_by_name_plans_only_what_it_needs(copy_of_smoke):
+    rules = {rule for rule, _ in plan(copy_of_smoke, "fig5")}
+    assert not rules & {"extract_features", "project_features", "pretrain_films", "table2", "fig4", "report"}
+    assert {"train_networks", "score_networks", "fit_mlp"} <= rules
+
+
+def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_features(copy_of_smoke, smoke_settings):
+    training = {**smoke_settings["training"], "nnrank": {"learning_rate": 0.002, "batch": 8, "dropout": 0.2}}
+    printed = Study(copy_of_smoke.folder, {**smoke_settings, "training": training}).run("-n")
+    planned = set(re.findall(r"(?m)^(\w+) +\d+$", printed)) - {"total", "default"}
+    assert {"train_networks", "score_networks", "table4", "tableS1", "fig7", "report"} <= planned
+    assert not planned & {"extract_features", "project_features", "fit_models", "gather_tuned", "fit_mlp", "table2"}
+
+
+def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
+    import numpy as np
+
+    from micrograph.networks import headed, mlp, pictures
+
+    words = "strict/imagenet/aug3"
+    network, facts = headed.read(smoke.folder / f"results/networks/{words}/nominal/folds0-2/fold1.safetensors")
+    predictions = files.read_table(smoke.folder / f"results/predictions/{words}/image/nominal/CNN.tsv")
+    told = predictions[(predictions["fold"] == 1) & (predictions["part"] == "test")]
+    samples = files.read_table(smoke.folder / "results/micrographs/samples.tsv").set_index("sample")
+    paths = [smoke.folder / samples["micrograph"][name] for name in told["sample"]]
+    shown = pictures.show(pictures.read(paths, facts["pixels"]), range(len(paths)), facts["mean"], facts["std"])
+    outputs = headed.answers(network, facts["backbone"], facts["head"], [shown])
+    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    scores = told[[f"score_{celsius}" for celsius in facts["classes"]]].to_numpy()
+    assert np.allclose(powers / powers.sum(axis=1, keepdims=True), scores, atol=0.05)  # bf16 in training, fp32 here
+
+    names, _, values = files.read_scores(smoke.folder / f"results/features/{words}/tuned.npz")
+    model = mlp.read_models(smoke.folder / f"results/models/{words}/tuned/nominal/MLP.safetensors")[1]
+    predictions = files.read_table(smoke.folder / f"results/predictions/{words}/tuned/nominal/MLP.tsv")
+    told = predictions[predictions["fold"] == 1]
+    rows = {name: row for row, name in enumerate(names)}
+    predicted, _, _ = model.answer(values[1][[rows[name] for name in told["sample"]]])
+    assert list(predicted) == list(told["predicted_celsius"])
+
+
 def test_the_models_read_back_predict_what_the_table_says(smoke):
-    from micrograph.models import fitting
+    from micrograph.models import storage
 
     place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
-    models = fitting.read_models(smoke.folder / f"results/models/{place}.skops")
+    models = storage.read_models(smoke.folder / f"results/models/{place}.skops")
     predictions = files.read_table(smoke.folder / f"results/predictions/{place}.tsv")
-    names, scores = files.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
+    names, _, scores = files.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
     rows = {name: row for row, name in enumerate(names)}
     for fold, model in models.items():
         told = predictions[predictions["fold"] == int(fold)]

@@ -22,7 +22,7 @@ def score_networks(chunks, table, *, protocol, policy, scheme, classes, rng):
     strict: every fold answers with its own choice. published: validation rows are the fold's own best point, train and
     test rows the best point of the best fold. The column components is 0: a network sees pictures.
     """
-    samples, copies, points, outputs = joined(chunks, table["fold"].nunique())
+    samples, copies, points, outputs = joined(chunks, range(table["fold"].nunique()))
     folds = waist.folds(samples, copies, table, protocol=protocol, policy=policy, rng=rng)
     chosen = [_choose(fold, outputs[fold.number], protocol, scheme, classes) for fold in folds]
     used = choosing.used(chosen, protocol)
@@ -61,8 +61,8 @@ def tuned(chunks, curves, *, protocol, folds):
     strict: every fold its own network. published: one network, that of the last fold, gives the features of all folds,
     as in the paper, though most validation samples of the others were in its training rows.
     """
-    samples, copies, points, outputs = joined(chunks, folds)
     source = known(protocol, SOURCES, "protocol")
+    samples, copies, points, outputs = joined(chunks, {source(fold, folds) for fold in range(folds)})
     best = {fold: _best_point(curves, fold, len(points)) for fold in {source(fold, folds) for fold in range(folds)}}
     return samples, copies, [outputs[source(fold, folds)][best[source(fold, folds)]] for fold in range(folds)]
 
@@ -84,7 +84,8 @@ def _best_point(curves, fold, points):
 def joined(chunks, folds):
     """(samples, copies, points, {fold: [outputs of point 0, 1, ...]}) of all chunks.
 
-    Raises Fault where the chunks are not of the same rows and grid points, or do not hold each of the folds once.
+    folds: those wanted. Raises Fault where the chunks are not of the same rows and grid points, or do not hold each of
+    these folds once.
     """
     first = chunks[0]
     points = json.loads(str(first["points"]))
@@ -97,7 +98,6 @@ def joined(chunks, folds):
             if fold in outputs:
                 raise Fault(f"fold {fold} of the networks was given twice: give the answers of every fold once.")
             outputs[fold] = [chunk[f"outputs_{fold}_{point}"] for point in range(len(points))]
-    if sorted(outputs) != list(range(folds)):
-        held = ", ".join(map(str, sorted(outputs)))
-        raise Fault(f"the splits have {folds} folds, the networks' answers only these: {held}; train all of them.")
+    if lost := sorted(set(folds) - set(outputs)):
+        raise Fault(f"fold {lost[0]} is missing from the networks' answers: train the networks of all folds.")
     return first["samples"].astype(str), first["copies"].astype(int), points, outputs
