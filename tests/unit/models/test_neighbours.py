@@ -70,3 +70,13 @@ def test_radius_votes_and_means_by_hand():
 def test_a_film_just_at_the_radius_is_in_doubt():
     _, sure = neighbours.radius_votes(task([3, 9], [950, 900], [0], [{"radius": 3, "weights": "uniform", "p": 2}]))
     assert not sure.any()
+
+
+@pytest.mark.parametrize("kinds", [5, 60, 100_000])
+def test_the_nearest_stand_in_the_order_of_a_whole_stable_sort_and_no_equal_one_is_left_out(kinds):
+    distance = np.random.default_rng(0).integers(0, kinds, (20, 300)) / kinds
+    found, whole = neighbours._in_order(distance, 6, 1e-9), np.argsort(distance, axis=1, kind="stable")
+    last = (np.sort(distance, axis=1) <= np.sort(distance, axis=1)[:, 5:6]).sum(axis=1)  # equal to the sixth
+    for row, expected, count in zip(found, whole, last, strict=True):
+        assert row[:count].tolist() == expected[:count].tolist()
+    assert (found.shape[1] < 300) == (kinds > 5)

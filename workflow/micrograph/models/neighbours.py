@@ -19,27 +19,27 @@ HALFWAY = 1e-6  # Celsius between a value and the border of two classes that rou
 class _Near:
     """One power's distances, the neighbours of every query in order, and how rounding could change that order."""
 
-    def __init__(self, task, distance):
-        self.order = np.argsort(distance, axis=1, kind="stable")
-        self.distance = np.take_along_axis(distance, self.order, axis=1)
-        self.target = task.target[self.order]
-        self.kinds, label = np.unique(task.target, return_inverse=True)
-        self.label = label[self.order]
+    def __init__(self, task, distance, counts):
         scale = max(np.linalg.norm(task.rows, axis=1).max(), np.linalg.norm(task.held, axis=1).max())
-        self.equal, self.touching = EQUAL * scale, (self.distance[:, 0] <= TOUCHING * scale).any()
+        self.equal = EQUAL * scale
+        order = _in_order(distance, max(counts, default=len(task.rows)), self.equal)
+        self.distance = np.take_along_axis(distance, order, axis=1)
+        self.touching = (self.distance[:, 0] <= TOUCHING * scale).any()
+        self.target = task.target[order]
+        self.kinds, label = np.unique(task.target, return_inverse=True)
+        self.label = label[order]
         votes = self.label[:, :, None] == np.arange(len(self.kinds))
         self.counted = np.concatenate([np.zeros_like(votes[:, :1], dtype=int), votes.cumsum(axis=1)], axis=1)
+        self.inverse = 1 / np.maximum(self.distance, np.finfo(float).tiny)
+        self.weighed = (votes * self.inverse[:, :, None]).cumsum(axis=1)
+        self.edges = {count: self._edge_is_sure(count) for count in counts if count <= votes.shape[1]}
         self.mixed = self._mixed_up_to()
 
     def votes(self, count, weights):
         """(h, classes) weight of every class among the first `count` neighbours."""
-        if weights == "uniform":
-            return self.counted[:, count].astype(float)
-        inverse = 1 / np.maximum(self.distance[:, :count], np.finfo(float).tiny)
-        kinds = np.arange(len(self.kinds))
-        return (inverse[:, :, None] * (self.label[:, :count, None] == kinds)).sum(axis=1)
+        return self.counted[:, count] if weights == "uniform" else self.weighed[:, count - 1]
 
-    def edge_is_sure(self, count):
+    def _edge_is_sure(self, count):
         """Whether no query has neighbours of several kinds that may be equally far at the edge of its first `count`."""
         edge = self.distance[:, count - 1, None]
         first = (self.distance < edge - self.equal).sum(axis=1)
@@ -54,10 +54,27 @@ class _Near:
         return np.where(turned.any(axis=1), turned.argmax(axis=1) + 1, self.label.shape[1])
 
 
+def _in_order(distance, count, equal):
+    """(h, some) places of every query's nearest rows in order, of equal ones the first first.
+
+    Those from the nearest to beyond all that may be as far as the one in place `count`; all rows where that is safest.
+    """
+    some = 4 * count
+    if some < distance.shape[1]:
+        near = np.sort(np.argpartition(distance, some, axis=1)[:, :some], axis=1)
+        apart = np.take_along_axis(distance, near, axis=1)
+        order = np.argsort(apart, axis=1, kind="stable")
+        apart = np.take_along_axis(apart, order, axis=1)
+        if (apart[:, -1] > apart[:, count - 1] + 2 * equal).all():
+            return np.take_along_axis(near, order, axis=1)
+    return np.argsort(distance, axis=1, kind="stable")
+
+
 def _near(task):
     """{power: _Near} of all powers in the grid."""
     powers = sorted({point["p"] for point in task.points})
-    return {p: _Near(task, distance) for p, distance in distances(task.held, task.rows, powers).items()}
+    counts = {point["n_neighbors"] for point in task.points if "n_neighbors" in point}
+    return {p: _Near(task, distance, counts) for p, distance in distances(task.held, task.rows, powers).items()}
 
 
 def distances(queries, rows, powers):
@@ -84,7 +101,7 @@ def votes(task):
             return np.full(len(task.held), np.nan), False
         marks = here.votes(count, point["weights"])
         clear = point["weights"] == "uniform" or (not here.touching and _leads(marks))
-        return here.kinds[marks.argmax(axis=1)], clear and here.edge_is_sure(count)
+        return here.kinds[marks.argmax(axis=1)], clear and here.edges[count]
 
     return _all(answer, task.points)
 
@@ -102,13 +119,13 @@ def means(task):
             values = np.mean(target, axis=1)[:, 0]
             loose = here.mixed < count
         else:
-            weight = 1 / np.maximum(here.distance[:, :count], np.finfo(float).tiny)
+            weight = here.inverse[:, :count]
             values = (target[:, :, 0] * weight).sum(axis=1) / weight.sum(axis=1)
             loose = np.ones(len(values), dtype=bool)
         celsius = task.celsius(values)
         clear = not (loose & _at_a_border(celsius, task.classes)).any()
         clear = clear and (point["weights"] == "uniform" or not here.touching)
-        return to_class(celsius, task.classes), clear and here.edge_is_sure(count)
+        return to_class(celsius, task.classes), clear and here.edges[count]
 
     return _all(answer, task.points)
 
@@ -175,7 +192,7 @@ def _shared(task, answer):
 def _within(near, point):
     """(h, classes) weight of every class among the neighbours within the radius."""
     inside = near.distance <= point["radius"]
-    weight = inside if point["weights"] == "uniform" else inside / np.maximum(near.distance, np.finfo(float).tiny)
+    weight = inside if point["weights"] == "uniform" else inside * near.inverse
     return np.stack([(weight * (near.label == kind)).sum(axis=1) for kind in range(len(near.kinds))], axis=1)
 
 
