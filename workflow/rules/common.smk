@@ -205,7 +205,8 @@ def pictures_of_policy(wildcards):
 
 def settings_of_head(wildcards):
     """The training settings of one head: a change of another head's reruns nothing here."""
-    shared = {name: config["training"][name] for name in ("pixels", "precision", "epochs", "patience")}
+    names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
+    shared = {name: config["training"][name] for name in names}
     return {**shared, **config["training"][wildcards.head]}
 
 

@@ -17,6 +17,7 @@ from project import PROJECT
 
 BACKBONE, CLASSES = "timm:mobilenetv3_small_050", [900, 950, 1000]
 SETTINGS = {"learning_rate": 2e-3, "batch": 8, "dropout": 0.0, "epochs": 1, "patience": 5, "precision": "fp32"}
+SETTINGS |= {"batch_norm_momentum": 0.4}
 SIDE = 32
 
 

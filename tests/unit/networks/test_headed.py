@@ -117,3 +117,11 @@ def test_a_backbone_without_a_linear_classifier_is_refused(start):
     headless = headed.put(start, BACKBONE, "nominal", CLASSES, 0.0, np.random.default_rng(0))
     with pytest.raises(Fault, match="has no linear classifier that a head could replace"):
         headed.classifier(headless, BACKBONE)
+
+
+def test_running_statistics_follow_a_batch_by_the_weight_given():
+    norm = nn.BatchNorm2d(1)
+    headed.follow(nn.Sequential(norm), 0.25)
+    norm(torch.full((2, 1, 2, 2), 8.0) + torch.tensor([-1.0, 1.0])[:, None, None, None])
+    assert float(norm.running_mean[0]) == 0.25 * 8  # from 0
+    assert float(norm.running_var[0]) == pytest.approx(0.75 * 1 + 0.25 * 8 / 7)  # from 1; eight values, variance 8 / 7

@@ -125,7 +125,7 @@ def fine_tune(
     table: the splits; images: (n, side, side) uint8, array or tensor (pictures.read); samples, copies: (n,), what each
     shows; weights: path of the backbone's weights, or None for scratch; head: nominal, nnrank, corn, regression or
     tuned; policy: aug1 ... aug4; protocol: strict or published; classes: in Celsius, rising; settings: {learning_rate,
-    batch, dropout, epochs, patience, precision}; rng: numpy Generator; device: auto, cpu or cuda.
+    batch, dropout, epochs, patience, precision, batch_norm_momentum}; rng: numpy Generator; device: auto, cpu or cuda.
 
     strict: validated in evaluation mode on pictures as they are, the weights of the lowest validation loss are kept.
     published: validation pictures are turned too and validated in training mode, the last weights are kept. The network
@@ -178,6 +178,7 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
     scheme, device = heads.scheme_of(head), album.shown.device
     labels, copied = album.rows.labels[album.train], album.rows.copies[album.train]
     heads.measure(network, labels)
+    headed.follow(network, settings["batch_norm_momentum"])
     depthwise.quicken(network.to(device, memory_format=torch.channels_last))
 
     def epoch(number):

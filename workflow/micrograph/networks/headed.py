@@ -33,6 +33,17 @@ def classifier(network, backbone):
     return place, module
 
 
+def follow(network, momentum):
+    """Let the running statistics of all batch normalisation, in place, follow each batch by the weight `momentum`.
+
+    PyTorch's 0.1 forgets where they came from after some thirty steps; fine-tuning on a few dozen films has no more, and
+    is then validated by statistics that are half those of the pre-training.
+    """
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = momentum
+
+
 def answers(network, backbone, head, batches, kind=torch.float32):
     """What the network says to the pictures of all batches: (n, outputs) float32, in evaluation mode.
 
