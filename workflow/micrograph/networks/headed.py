@@ -36,8 +36,8 @@ def classifier(network, backbone):
 def follow(network, momentum):
     """Let the running statistics of all batch normalisation, in place, follow each batch by the weight `momentum`.
 
-    PyTorch's 0.1 forgets where they came from after some thirty steps; fine-tuning on a few dozen films has no more, and
-    is then validated by statistics that are half those of the pre-training.
+    PyTorch's 0.1 forgets where they came from after some thirty steps; fine-tuning on a few dozen films has no more,
+    and is then validated by statistics that are half those of the pre-training.
     """
     for module in network.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):

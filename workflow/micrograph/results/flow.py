@@ -109,7 +109,8 @@ def describe(samples, splits, features, components, classes, words):
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["part"] == "train")]
     labels = first["growth_celsius"].to_numpy()
-    drawn = labels[policies.training_rows(words["policy"], labels, np.zeros(len(labels), int), np.random.default_rng(0))]
+    own = np.zeros(len(labels), dtype=int)
+    drawn = labels[policies.training_rows(words["policy"], labels, own, np.random.default_rng(0))]
     blocks = [
         (block, str(arrays["module"]), tuple(int(size) for size in arrays["shape"]), int(np.prod(arrays["shape"])))
         for block, arrays in features.items()
