@@ -92,6 +92,14 @@ def said(experiment):
     return {**words, "models": config["experiments"][experiment]["models"]}
 
 
+def networks_said():
+    """What is fine-tuned, for figure 1 to say."""
+    asked_for = config["experiments"]
+    words = {"policies": "fig3", "pretraining": "table3", "schemes": "table4", "models": "table4"}
+    networks = {name: asked_for[table][name] for name, table in words.items()}
+    return {**networks, **{name: config["training"][name] for name in ("pixels", "epochs")}}
+
+
 def predictions_of(fits):
     """The predictions of these fits, each once."""
     path = "results/predictions/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"

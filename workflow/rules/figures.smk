@@ -32,7 +32,7 @@ rule fig1:
     params:
         classes=config["classes"],
         data=DATA,
-        words=said("table2"),
+        words={**said("table2"), "networks": networks_said()},
         channels=config["scans"]["channels"],
         direction=config["scans"]["direction"],
     script:

@@ -74,6 +74,14 @@ def a_run(samples):
         "policy": "aug3",
         "scheme": "nominal",
         "models": ["SVC", "KRC"],
+        "networks": {
+            "pixels": 80,
+            "epochs": 5,
+            "policies": ["aug1", "aug2", "aug3", "aug4"],
+            "pretraining": ["imagenet", "scratch", "films"],
+            "schemes": ["nominal", "nnrank", "corn", "regression"],
+            "models": ["SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN"],
+        },
     }
     return flow.describe(samples, splits, features, components, CLASSES, words)
 
@@ -237,7 +245,17 @@ def test_the_flow_tells_the_numbers_of_the_run(samples):
     assert run.components == {("block2", 85): (3, 4), ("pool", 85): (2, 2)}
     assert (run.grid == "test").sum(axis=0).tolist() == [1] * 6
     words = words_in(flow_figure.draw(run, a_pair_of_pictures(), SIMULATED))
-    for part in ("12 samples", "6 batches", "6 × 4 × 4", "stage.1", "3–4", "= 24 fits", "128 × 64 pixels", "aug3"):
+    for part in (
+        "12 samples",
+        "6 batches",
+        "6 × 4 × 4",
+        "stage.1",
+        "3–4",
+        "= 24 fits",
+        "128 × 64 pixels",
+        "aug3",
+        "nominal, NNRank, CORN",
+    ):
         assert part in words
 
 

@@ -49,6 +49,7 @@ class Run:
     after: dict
     scheme: str
     models: list
+    networks: dict
 
 
 def example(samples):
@@ -105,7 +106,8 @@ def describe(samples, splits, features, components, classes, words):
 
     samples, splits: tables; features: {block: arrays} from feature_heads; components: {(block, cev): arrays} from
     component_heads;
-    classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models": names}.
+    classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models": names, "networks": what
+    networks are trained: {"pixels", "epochs": numbers, "policies", "pretraining", "schemes", "models": names}}.
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["part"] == "train")]
     labels = first["growth_celsius"].to_numpy()

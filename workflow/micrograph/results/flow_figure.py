@@ -10,7 +10,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectang
 from micrograph.results import style
 from micrograph.results.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
-TALL_MM = 140
+TALL_MM = 169
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#1d0f08", "#6b3a14", "#c98a2b", "#f3d58a", "#fffdf4"])
 PARTS = {"train": "#d3dbe5", "validation": "#6f9bd1", "test": "#15396b"}  # part -> its shade in the folds' grid
 WORDS = {"train": "training", "validation": "validation", "test": "test"}
@@ -33,6 +33,7 @@ def draw(run, pictures, data_label):
     _components(figure, run)
     _policy(figure, run, marks)
     _models(figure, paper, run)
+    _fine_tuning(figure, paper, run)
     return figure
 
 
@@ -254,3 +255,37 @@ def _models(figure, paper, run):
     )
     paper.text(150, 108, words, va="top", fontsize=6.5, linespacing=1.35)
     paper.add_patch(Rectangle((148, 108), 0.5, 22.5, facecolor=SIDE, lw=0))
+
+
+def _fine_tuning(figure, paper, run):
+    """Panel j: the other way from the micrograph, through networks that are trained on the films themselves."""
+    _heading(figure, 4, 145, "j", "Fine-tuned networks, each fold its own")
+    words, folds = run.networks, len(run.grid)
+    seen = f"{words['pixels']} × {words['pixels']} pixels, turned and mirrored\nup to {words['epochs']} epochs under policies"
+    _box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_few(words['policies'])}")
+    _arrow(paper, (52, 157), (58, 157))
+    _box(
+        paper,
+        (59, 148.5),
+        (42, 17),
+        run.backbone,
+        f"all weights trained, from\n{_few(words['pretraining'])}\n{folds} folds",
+    )
+    _arrow(paper, (102, 157), (108, 152.3))
+    _arrow(paper, (102, 157), (108, 161.7))
+    fed = [model for model in words["models"] if model != "CNN"]
+    _box(paper, (109, 148.5), (70, 7.8), "Head of 100 values", f"tuned features → {_few(fed)}")
+    _box(paper, (109, 157.7), (70, 7.8), "CNN", f"a head each: {_few(words['schemes'])}")
+
+
+def _box(paper, corner, size, title, lines):
+    """A box with a title and lines of text below it."""
+    shape = FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=1.2", fc=PAPER, ec=SIDE, lw=0.6)
+    paper.add_patch(shape)
+    paper.text(corner[0] + 2, corner[1] + 3.2, title, weight="bold", va="baseline")
+    paper.text(corner[0] + 2, corner[1] + 4.4, lines, va="top", fontsize=6, linespacing=1.3)
+
+
+def _few(names):
+    """Names in a row, those of schemes as they are written."""
+    return ", ".join(style.scheme_words(name) if name in style.SCHEMES else str(name) for name in names)
