@@ -105,9 +105,9 @@ def describe(samples, splits, features, components, classes, words):
     """The Run that the files on disk tell of.
 
     samples, splits: tables; features: {block: arrays} from feature_heads; components: {(block, cev): arrays} from
-    component_heads;
-    classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models": names, "networks": what
-    networks are trained: {"pixels", "epochs": numbers, "policies", "pretraining", "schemes", "models": names}}.
+    component_heads; classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models":
+    names, "networks": what networks are trained, {"pixels", "epochs": numbers, "policies", "pretraining", "schemes",
+    "models": names}}.
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["part"] == "train")]
     labels = first["growth_celsius"].to_numpy()

@@ -261,7 +261,7 @@ def _fine_tuning(figure, paper, run):
     """Panel j: the other way from the micrograph, through networks that are trained on the films themselves."""
     _heading(figure, 4, 145, "j", "Fine-tuned networks, each fold its own")
     words, folds = run.networks, len(run.grid)
-    seen = f"{words['pixels']} × {words['pixels']} pixels, turned and mirrored\nup to {words['epochs']} epochs under policies"
+    seen = "{pixels} × {pixels} pixels, turned and mirrored\nup to {epochs} epochs under policies".format(**words)
     _box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_few(words['policies'])}")
     _arrow(paper, (52, 157), (58, 157))
     _box(
