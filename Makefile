@@ -10,7 +10,7 @@ READY := $(VENV)/.made-from-lock
 .PHONY: run test bench lock clean environment check format
 
 run: environment
-	@$(BIN)/snakemake --cores $(CORES) --rerun-incomplete --quiet rules host
+	@$(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --quiet rules host
 	@echo "The report is results/report/index.html"
 
 test: environment

@@ -30,6 +30,8 @@ class Study:
             str(cores),
             "--directory",
             str(self.folder),
+            "--scheduler",
+            "greedy",
             *arguments,
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "MKL_"))}

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from micrograph import files
-from project import Study
+from project import PROJECT, Study
 
 TABLES = ("table1", "table2", "table3", "table4", "tableS1")
 FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "confusion_table2", "curves")
@@ -106,6 +106,13 @@ def test_a_table_by_name_plans_only_what_it_needs(copy_of_smoke):
     rules = {rule for rule, _ in plan(copy_of_smoke, "fig5")}
     assert not rules & {"extract_features", "project_features", "pretrain_films", "table2", "fig4", "report"}
     assert {"train_networks", "score_networks", "fit_mlp"} <= rules
+
+
+def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path):
+    printed = Study(tmp_path, (PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8")).run("-n")
+    planned = {rule: int(count) for rule, count in re.findall(r"(?m)^(\w+) +(\d+)$", printed)}
+    cnn = 2 * 10 * (4 + 3 + 3)  # protocols, folds; four pre-trainings, three more policies, three more schemes
+    assert planned["train_networks"] == cnn + 7 * (10 + 1)  # tuned: strict every fold, published the last one
 
 
 def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_features(copy_of_smoke, smoke_settings):

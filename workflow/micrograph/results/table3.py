@@ -151,7 +151,7 @@ def caption(table):
     domains = ", ".join(fits.of_fits(table)["pretraining"].unique())
     return (
         f"{NAME}. Growth temperature told from a micrograph by shallow models and an MLP on fine-tuned features, and "
-        f"by the fine-tuned network itself (CNN), by the pictures that the network was pre-trained on. "
+        f"by a network fine-tuned with a head of its own (CNN), by the pictures that the network was pre-trained on. "
         f"{details.opening(table, 'pre-trained on ' + domains)} imagenet: photographs; micronet: electron micrographs "
         f"of many materials; scratch: none, random weights; films: micrographs of this study's training films and "
         f"simulated ones, without labels.\n\n"
