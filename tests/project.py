@@ -42,7 +42,7 @@ class Study:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=900,
+            timeout=2700,
         )
         assert (done.returncode == 0) == succeeds, done.stdout
         return done.stdout

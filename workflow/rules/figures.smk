@@ -135,7 +135,7 @@ rule fig4:
             "results/figures/fig4.png",
             caption="../report/fig4.rst",
             category="Figures",
-            labels={"figure": "4: nine models"},
+            labels={"figure": "4: models compared"},
         ),
     log:
         "logs/fig4.log",

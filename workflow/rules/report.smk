@@ -16,7 +16,7 @@ FIGURES_SHOWN = [
     ("fig2", "Figure 2", "Samples by growth temperature", "fig2.svg", True, "The study"),
     ("fig3", "Figure 3", "Accuracy by augmentation policy", "fig3.svg", True, "Performance"),
     ("figS2", "Figure S2", "Macro F1 by augmentation policy", "figS2.svg", True, "Performance"),
-    ("fig4", "Figure 4", "Nine models", "fig4.svg", True, "Performance"),
+    ("fig4", "Figure 4", "Models compared", "fig4.svg", True, "Performance"),
     ("fig5", "Figure 5", "Where nominal models err", "fig5.svg", False, "Performance"),
     ("fig7", "Figure 7", "Where ordered models err", "fig7.svg", False, "Performance"),
     ("confusion_table2", "Confusion", "Where Table 2's models err", "confusion_table2.svg", True, "Performance"),

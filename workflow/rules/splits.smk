@@ -62,6 +62,6 @@ rule gather_copies:
     benchmark:
         "logs/gather_copies/{policy}.tsv"
     conda:
-        "../../envs/learn.yaml"
+        "../../envs/vision.yaml"
     script:
         "../scripts/gather_copies.py"

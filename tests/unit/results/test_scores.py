@@ -205,3 +205,19 @@ def test_unknown_names_are_faults():
         scores.score(HAND, "auc", CLASSES)
     with pytest.raises(Fault, match="not a class"):
         scores.score(HAND, "accuracy", [900, 950])
+
+
+def test_a_few_draws_without_a_score_do_not_undo_an_interval_or_a_comparison():
+    # Four growth days, the middle two of both classes: one draw in 256 x 2 has films of one class alone.
+    rows = [(day, 900 if (day + film) % 2 else 950) for day in (1, 2) for film in range(4)]
+    rows = [(0, 900)] * 4 + rows + [(3, 950)] * 4
+    frame = pd.DataFrame(rows, columns=["batch", "truth_celsius"]).astype({"batch": str})
+    frame = frame.assign(sample=[f"s{row}" for row in range(len(frame))])
+    perfect = frame.assign(predicted_celsius=frame["truth_celsius"])
+    constant = frame.assign(predicted_celsius=950)
+    low, high = scores.bootstrap(perfect, "kappa", [900, 950], 1000, np.random.default_rng(0))
+    assert (low, high) == (1, 1)
+    assert scores.tied([perfect, constant], "kappa", [900, 950], 1000, np.random.default_rng(0)).tolist() == [
+        True,
+        False,
+    ]

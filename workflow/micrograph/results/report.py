@@ -20,7 +20,8 @@ from micrograph.results import fits, panels, table2
 MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 SAID = {  # how the data are called -> the sentence at the top of the page (None: measured films need none)
     "simulated films": "Simulated films. They were grown and scanned in the computer: the numbers below say how "
-    "well the method works on them, and nothing about real MoS2.",
+    "well the method works on them, and nothing about real MoS2. The embedded study's settings were chosen by hand "
+    "with its results, test included, in view.",
     "real films": None,
     "films": None,
 }

@@ -213,9 +213,12 @@ def _resampled(frames, metric, classes, resamples, rng):
 
 
 def _interval(values):
-    if np.isnan(values).any() or not len(values):
+    """Percentiles of the resampled values. Draws without a score (kappa where all films are of one class) are left out,
+    and there is no interval where they are more than the tails."""
+    found = values[~np.isnan(values)]
+    if not len(values) or len(values) - len(found) > (1 - LEVEL) * len(values):
         return np.nan, np.nan
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

@@ -167,7 +167,7 @@ MEANT = {
     "aug4": "aug4: micrographs as they are, once each.",
 }
 SURPRISES = {
-    "strict": "strict: validation and test rows are the samples' own pictures under every policy, so that the policies "
-    "are compared on the same pictures.",
+    "strict": "strict: validation and test rows are one picture a sample: its micrograph, but under aug1 the central "
+    "window of its scan, so that aug1 against the others compares pictures as well as policies.",
     "published": "published: validation rows are multiplied with the training rows, as in the paper.",
 }

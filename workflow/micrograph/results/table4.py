@@ -146,8 +146,8 @@ AFTER = [("RMSE °C", details.spread("test_rmse_celsius")), ("RMSE, pooled °C [
 def caption(table):
     """Table 4's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
     return (
-        f"{NAME}. Growth temperature told from a micrograph by nine models, as a name among temperatures (nominal), as "
-        f"a place in their order (NNRank, as published, and CORN, its rank-consistent kin; networks alone) and as a "
+        f"{NAME}. Growth temperature told from a micrograph by several models, as a name among temperatures (nominal), "
+        f"as a place in their order (NNRank, as published, and CORN, its rank-consistent kin; networks alone) and as a "
         f"number (regression; for accuracy its value becomes the nearest temperature). "
         f"{details.opening(table, 'pre-trained on ' + table.iloc[0]['pretraining'])}\n\n"
         f"{details.reading(table)} RMSE: root mean squared error in °C of a regression's own values, before they "
