@@ -176,6 +176,21 @@ def test_a_single_point_that_diverges_is_a_fault(films):
         tune(films, learning_rate=1e30, epochs=3)
 
 
+def test_a_search_whose_points_all_diverge_is_a_fault(films, monkeypatch):
+    monkeypatch.setitem(finetune.GRIDS, "nominal", {"learning_rate": [1e30, 1e35]})
+    with pytest.raises(Fault, match="network of fold 0: .*lower training.nominal.learning_rate with models.search def"):
+        tune(films, search="published", epochs=3)
+
+
+def test_too_little_memory_for_answers_says_what_to_lower(films, monkeypatch):
+    def greedy(*given):
+        return torch.empty(2**47)
+
+    monkeypatch.setattr(headed, "answers", greedy)
+    with pytest.raises(Fault, match=r"nominal network of fold 0: not enough memory; lower training.pixels\.$"):
+        tune(films)
+
+
 @pytest.mark.parametrize(("rows", "size", "sizes"), [(7, 3, [3, 4]), (6, 3, [3, 3]), (8, 3, [3, 3, 2]), (2, 5, [2]),
                                                      (3, 1, [1, 1, 1]), (1, 4, [1]), (6, 5, [6])])  # fmt: skip
 def test_batches_hold_all_rows_in_order_and_none_is_single(rows, size, sizes):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from micrograph.faults import Fault
@@ -30,7 +31,7 @@ def study():
 
 
 def fitted(
-    study, protocol="strict", scheme="nominal", policy="aug3", values=None, copies=None, names=None, threads=1, **how
+    study, protocol="strict", scheme="nominal", policy="aug3", values=None, copies=None, names=None, scores=None, **how
 ):
     samples, signal, tables = study
     values = signal if values is None else values
@@ -38,7 +39,7 @@ def fitted(
     return mlp.fit_study(
         names,
         np.zeros(len(names), int) if copies is None else copies,
-        [values] * FOLDS,
+        [values] * FOLDS if scores is None else scores,
         tables[protocol],
         protocol=protocol,
         policy=policy,
@@ -149,12 +150,59 @@ def test_crops_are_trained_on_and_only_own_pictures_tested(study):
     assert (published.loc[published["part"] != "validation", "copy"] == 0).all()
 
 
-def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch):
-    together = fitted(study)
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch, protocol):
+    """Few patient epochs: some models stop before others; fewer still let roundings stay small."""
+    table = study[2][protocol]
+    sizes = table[table["part"] == "validation"].groupby("fold").size()
+    assert sizes.nunique() > 1, "the example must have validation parts of several sizes"
+    how = {"epochs": 12, "patience": 1, "learning_rate": 0.01, "dropout": 0.35}
+    together = fitted(study, protocol, **how)
     monkeypatch.setitem(mlp.TOGETHER, "cpu", 1)
-    alone = fitted(study)
-    same = together.predictions["predicted_celsius"] == alone.predictions["predicted_celsius"]
-    assert same.mean() > 0.98
+    alone = fitted(study, protocol, **how)
+    for fold, model in together.models.items():
+        for name, numbers in model.numbers.items():
+            np.testing.assert_allclose(numbers, alone.models[fold].numbers[name], rtol=0, atol=1e-5)
+    pd.testing.assert_frame_equal(together.choices, alone.choices)
+
+
+@pytest.mark.parametrize("together", [1, 32])
+@pytest.mark.parametrize("scheme", ["nominal", "regression"])
+def test_a_fold_whose_models_diverge_is_a_fault(study, monkeypatch, capsys, scheme, together):
+    """Features of 1e39 are no float32: no weights can come of them."""
+    monkeypatch.setitem(mlp.TOGETHER, "cpu", together)
+    scores = [study[1] * (1e39 if fold == 2 else 1.0) for fold in range(FOLDS)]
+    sentence = f"MLP {scheme} of fold 2: .* no longer a number; lower training.mlp.{scheme}.learning_rate"
+    with pytest.raises(Fault, match=sentence), np.errstate(over="ignore"):
+        fitted(study, "published", scheme, scores=scores, epochs=3)
+    told = f'MLP {scheme} of fold 2, {{"learning_rate": 0.02, "dropout": 0.5, "batch": 8, "widths": [16, 8]}}: the loss'
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+@pytest.mark.parametrize("scheme", ["nnrank", "regression"])
+def test_a_point_that_diverges_beside_others_is_passed_over(study, monkeypatch, protocol, scheme):
+    def grid(settings, search):
+        point = {name: settings[name] for name in ("dropout", "batch", "widths")}
+        return [{"learning_rate": rate, **point} for rate in (float("inf"), 0.02)]
+
+    monkeypatch.setattr(mlp, "points", grid)
+    found = fitted(study, protocol, scheme)
+    assert all(json.loads(point)["learning_rate"] == 0.02 for point in found.choices["used"])
+    assert accuracy(found.predictions) > 0.75
+
+
+def test_a_model_without_weights_answers_nothing():
+    nothing = np.full((2, 2), np.nan)
+    numbers = {"mean": np.zeros(2), "std": np.ones(2)}
+    numbers |= {f"weight{layer}": nothing for layer in "123"} | {f"bias{layer}": nothing[0] for layer in "123"}
+    for scheme in schemes.SCHEMES:
+        width = schemes.width(scheme, CLASSES[:2])
+        last = {"weight3": nothing[:, :width], "bias3": nothing[0, :width]} | {"centre": [950.0], "spread": [1.0]}
+        last = {name: np.asarray(part) for name, part in last.items()}
+        model = mlp.Perceptron(scheme, CLASSES[:2], {}, numbers | last)
+        assert not model.learned()
+        assert all(np.isnan(part).all() for part in model.answer(np.ones((3, 2))))
 
 
 def test_the_published_grid_is_the_papers():

@@ -91,6 +91,16 @@ def test_pretraining_lowers_the_loss_spreads_embeddings_and_repeats_itself(image
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
 
 
+def test_the_log_and_too_little_memory_have_the_words_of_this_training(images, monkeypatch, capsys):
+    pretrain(images, epochs=1)
+    line = capsys.readouterr().out.splitlines()[0]
+    assert "check loss" in line and "spread" in line and "accuracy" not in line
+    monkeypatch.setattr(selfsupervised, "loss", lambda *given: torch.empty(2**47))
+    keys = "pretraining.films.batch or pretraining.films.pixels"
+    with pytest.raises(Fault, match=rf"pre-training without labels: not enough memory; lower {keys}\.$"):
+        pretrain(images, epochs=1)
+
+
 def test_the_weights_are_a_domain_like_any_other(images, tmp_path):
     path = domains.write_scratch(BACKBONE, tmp_path / "start.safetensors", np.random.default_rng(3))
     before = domains.start(BACKBONE, "scratch", path)

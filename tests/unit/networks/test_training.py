@@ -1,6 +1,7 @@
 """The loop learns, stops when it should, keeps the right weights, leaves batch statistics alone, says what is wrong."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -176,6 +177,8 @@ def test_every_epoch_has_a_line_in_the_log(capsys):
     assert lines[1].startswith("nominal, fold 3: epoch 2 of 2, train loss ")
     assert "validation loss" in lines[1]
     assert "validation accuracy" in lines[1]
+    fit(network(), epochs=1, names=("train_loss", "check_loss", "spread"))
+    assert re.search(r"train loss \S+, check loss \S+, spread \S+$", capsys.readouterr().out.strip())
 
 
 def test_a_loss_that_is_no_number_names_the_learning_rate():
@@ -183,7 +186,16 @@ def test_a_loss_that_is_no_number_names_the_learning_rate():
         fit(network(), epochs=9, learning_rate=1e30, what="fold 3", key="training.nnrank")
 
 
-def test_a_diverged_model_does_not_stop_the_others():
+def test_a_network_that_was_good_before_it_diverged_keeps_its_best_weights(capsys):
+    curve, weight = scripted([5.0, 3.0, 4.0, float("nan"), 1.0])
+    assert [row["kept"] for row in curve] == [0, 1, 0, 0]
+    assert weight == 2
+    assert "in 1 of 1 models; 1 of these keep the weights of an earlier epoch" in capsys.readouterr().out
+    with pytest.raises(training.Diverged, match="no longer a number"):
+        scripted([5.0, 3.0, 4.0, float("nan"), 1.0], keep="last")
+
+
+def test_a_diverged_model_does_not_stop_the_others(capsys):
     bundle = bundles.Stacked("regression", 2, (4, 3), CLASSES, [0, 0], [np.random.default_rng(i) for i in range(2)])
     first = bundle.bias3.detach().clone()
     targets = torch.tensor([[[900.0]], [[float("nan")]]])
@@ -194,7 +206,8 @@ def test_a_diverged_model_does_not_stop_the_others():
         rng=np.random.default_rng(0),
     )  # fmt: skip
     assert [(row["model"], row["epoch"], row["kept"]) for row in curve] == [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 2, 1)]
-    assert torch.equal(bundle.bias3[1], first[1]), "it keeps the weights it began with"
+    assert torch.isnan(bundle.bias3[1]).all(), "it has no weights: none of its epochs was sound"
+    assert "the loss stopped being a number in 1 of 2 models; 0 of these keep" in capsys.readouterr().out
     assert not torch.equal(bundle.bias3[0], first[0])
 
 
@@ -204,11 +217,12 @@ def test_too_little_memory_says_which_settings_to_lower():
 
     module = nn.Linear(1, 1)
     one = batch_of(torch.ones(1, 1), torch.zeros(1))
-    with pytest.raises(Fault, match=r"fold 3: not enough memory; lower training.nominal.batch or training.pixels"):
-        training.fit(
-            bundles.Single(module), lambda epoch: [one], None, greedy, learning_rate=1.0, epochs=1, patience=1,
-            rng=np.random.default_rng(0), what="fold 3", key="training.nominal",
-        )  # fmt: skip
+    for lower, told in (((), "training.nominal.batch"), (("films.batch", "pixels"), "films.batch or pixels")):
+        with pytest.raises(Fault, match=rf"fold 3: not enough memory; lower {told}\.$"):
+            training.fit(
+                bundles.Single(module), lambda epoch: [one], None, greedy, learning_rate=1.0, epochs=1, patience=1,
+                rng=np.random.default_rng(0), what="fold 3", key="training.nominal", lower=lower,
+            )  # fmt: skip
 
 
 def test_other_errors_of_torch_keep_their_traceback():

@@ -76,7 +76,7 @@ class Stacked(nn.Module):
         self.masks = Masks(dropouts, rngs)
         if scheme == "regression":
             self.degrees = Degrees((self.models, 1, 1))
-        self._kept = {name: part.detach().clone() for name, part in self.state_dict().items()}
+        self._kept = {name: torch.full_like(part, torch.nan) for name, part in self.state_dict().items()}
 
     def network(self, inputs):
         """(M, B, in) to (M, B, outputs)."""
@@ -120,7 +120,7 @@ class Stacked(nn.Module):
 
     @torch.no_grad()
     def restore(self):
-        """Hold all models again, each with the weights kept last (or those it began with); evaluation mode."""
+        """Hold all models again, each with the weights kept last, NaN where none ever were; evaluation mode."""
         self.here = np.arange(self.models)
         self._hold(lambda name, part: self._kept[name].to(part.device))
         self.eval()

@@ -130,7 +130,8 @@ def fine_tune(
     strict: validated in evaluation mode on pictures as they are, the weights of the lowest validation loss are kept.
     published: validation pictures are turned too and validated in training mode, the last weights are kept. The network
     is that of the point that the shared rule (choosing) takes; a point that diverges beside others answers NaN.
-    Raises Fault for names and settings that are not known, and for rows and splits that do not fit.
+    Raises Fault for names and settings that are not known, for rows and splits that do not fit, where memory runs out,
+    and where the point that is taken diverged.
     """
     way, scheme, tried = known(protocol, WAYS, "protocol"), heads.scheme_of(head), points(head, settings, search)
     mean, std = domains.normalisation(backbone, pretraining, weights)
@@ -149,13 +150,16 @@ def fine_tune(
         what = f"{head} network of fold {fold}" + (f", point {number + 1} of {len(tried)}" if len(tried) > 1 else "")
         network = headed.put(start, backbone, head, classes, point["dropout"], chance_of_point)
         rows = learn(network, album, head, classes, policy, settings | point, way, kind, chance_of_point, what)
-        if not rows and len(tried) == 1:
-            raise Fault(f"{what}: the loss is no longer a number; lower training.{head}.learning_rate.")
         curves.append(pd.DataFrame(rows).assign(point=number).reindex(columns=CURVE))
         everything = (inputs[0] for inputs, *_ in album.batches(range(len(album.shown)), SHOWN))
-        outputs.append(headed.answers(network, backbone, head, everything, kind))
+        with training.explained(what, "training.pixels"):
+            found = headed.answers(network, backbone, head, everything, kind)
+        outputs.append(found if rows else np.full_like(found, np.nan))
         if len(tried) == 1 or best(outputs, album, scheme, classes, protocol) == number:
-            kept = network.cpu(), settings | point
+            kept = network.cpu(), settings | point, bool(rows)
+    if not kept[2]:
+        way_out = f"lower training.{head}.learning_rate" + " with models.search default" * (len(tried) > 1)
+        raise Fault(f"{head} network of fold {fold}: the loss is no longer a number; {way_out}.")
     return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
 
 
@@ -169,7 +173,8 @@ def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, s
     train, held = (waist.part_rows(rows, table, fold, part) for part in ("train", "validation"))
     held = waist.scored(rows, held, "validation", protocol, policy, rng)
     spot = features.device_of(device)
-    return Album(images.to(spot), targets.to(spot), mean, std, rows, train, held)
+    with training.explained(f"pictures of fold {fold}", "training.pixels"):
+        return Album(images.to(spot), targets.to(spot), mean, std, rows, train, held)
 
 
 def learn(network, album, head, classes, policy, settings, way, kind, rng, what):
@@ -195,7 +200,7 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
             bundles.Single(network), epoch, validation, heads.loss(scheme), rng=chance_of_drops,
             learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
             keep=way.keep, validate_in=way.validate_in, score=heads.accuracy(scheme, classes), what=what,
-            key=f"training.{head}", precision=kind,
+            key=f"training.{head}", lower=(f"training.{head}.batch", "training.pixels"), precision=kind,
         )  # fmt: skip
     except training.Diverged as fault:
         print(fault, flush=True)

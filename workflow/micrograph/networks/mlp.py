@@ -1,6 +1,7 @@
 """The MLP on features: all folds and settings of a fit trained together, and its models, choices and predictions.
 
-Models of one shape, learning rate, batch and number of steps an epoch make a bundle; each is what it would be alone.
+Models of one shape, learning rate, batch and number of steps an epoch make a bundle, under published also of one
+number of validation rows; each is what it would be alone.
 What is stored of a model is numbers and settings: it answers without torch.
 """
 
@@ -52,8 +53,17 @@ class Perceptron:
         return ends.get(self.scheme, lambda: found)()
 
     def answer(self, values):
-        """(predicted_celsius, value_celsius, scores) of features (n, width); see schemes.decode."""
-        return schemes.decode(self.scheme, self.outputs(values), self.classes)
+        """(predicted_celsius, value_celsius, scores) of features (n, width), NaN where there are no finite outputs; see
+        schemes.decode."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            outputs = self.outputs(values)
+        sound = np.isfinite(outputs).all(axis=1)
+        found = schemes.decode(self.scheme, np.where(sound[:, None], outputs, 0), self.classes)
+        return tuple(np.where(sound.reshape(-1, *[1] * (part.ndim - 1)), part, np.nan) for part in found)
+
+    def learned(self):
+        """Whether there are weights: none are where the loss was never a number."""
+        return all(np.isfinite(array).all() for array in self.numbers.values())
 
 
 def points(settings, search):
@@ -94,7 +104,8 @@ def fit_study(
 
     strict: features standardised on the training rows; validated without dropout, the best weights kept. published:
     features raw, validated with dropout, the last weights kept, as the paper. Which point a fold takes and uses:
-    choosing.py. Predictions of a point that is used and was chosen elsewhere come from the model trained there too.
+    choosing.py. Predictions of a point that is used and was chosen elsewhere come from the model trained there too. A
+    model whose loss was never a number answers NaN; Fault where a fold would use one.
     """
     known(protocol, WAYS, "protocol")
     folds = waist.folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
@@ -108,6 +119,10 @@ def fit_study(
     chosen = [_choose(one, [made[one.fold.number, point] for point in range(len(grid))], protocol) for one in data]
     used = choosing.used(chosen, protocol)
     fitted = {one.fold.number: made[one.fold.number, point] for one, point in zip(data, used, strict=True)}
+    for fold, model in fitted.items():
+        if not model.learned():
+            key = f"training.mlp.{scheme}.learning_rate"
+            raise Fault(f"MLP {scheme} of fold {fold}: the loss is no longer a number; lower {key}.")
     frames = []
     for one, choice in zip(data, chosen, strict=True):
         for part in splits.PARTS:
@@ -154,7 +169,9 @@ def _train(data, grid, scheme, classes, how):
     for one in data:
         for point, chosen in enumerate(grid):
             steps = -(-len(one.fold.training) // chosen["batch"])
-            shape = (one.raw.shape[1], steps, chosen["learning_rate"], chosen["batch"], *chosen["widths"])
+            # In training mode validation draws dropout too, for every row of its batch: a padded one would draw more.
+            held = len(one.fold.parts["validation"]) if how["validate_in"] == "train" else 0
+            shape = (one.raw.shape[1], steps, held, chosen["learning_rate"], chosen["batch"], *chosen["widths"])
             groups[shape].append((one, point))
     size, made = TOGETHER[how["device"].type], {}
     parts = [group[start : start + size] for group in groups.values() for start in range(0, len(group), size)]
@@ -163,7 +180,10 @@ def _train(data, grid, scheme, classes, how):
         found = _together(members, grid, scheme, classes, what=what, **how)
         for (one, point), numbers in zip(members, found, strict=True):
             numbers |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
-            made[one.fold.number, point] = Perceptron(scheme, classes, grid[point], numbers)
+            model = made[one.fold.number, point] = Perceptron(scheme, classes, grid[point], numbers)
+            if not model.learned():
+                told = json.dumps(grid[point])
+                print(f"MLP {scheme} of fold {one.fold.number}, {told}: the loss is no longer a number.", flush=True)
     return made
 
 
@@ -179,9 +199,12 @@ def _together(members, grid, scheme, classes, *, device, **how):
     feed = Feed(data, scheme, classes, first["batch"], orders, bundle, device)
     rate, loss = first["learning_rate"], heads.loss(scheme)
     key = f"training.mlp.{scheme}"
-    training.fit(
-        bundle, feed.batches, feed.validation, loss, learning_rate=rate, rng=seeds[0], key=key, every=EVERY, **how
-    )
+    try:
+        training.fit(
+            bundle, feed.batches, feed.validation, loss, learning_rate=rate, rng=seeds[0], key=key, every=EVERY, **how
+        )
+    except training.Diverged:
+        bundle.restore()
     return bundle.numbers()
 
 
@@ -198,19 +221,19 @@ class Feed:
         self.targets = torch.from_numpy(schemes.targets(scheme, labels, classes)).to(device)
         self.training = [one.fold.training for one in data]
         self.held = [one.fold.parts["validation"] for one in data]
+        self.widths = [max(map(len, parts)) for parts in (self.training, self.held)]  # the same when some have stopped
         self.batch, self.orders, self.bundle, self.device = batch, orders, bundle, device
 
     def batches(self, epoch):
         """The training rows of the models held, shuffled, batch by batch."""
         rows = [self.orders[model].permutation(self.training[model]) for model in self.bundle.here]
-        width = -(-max(map(len, rows)) // self.batch) * self.batch
+        width = -(-self.widths[0] // self.batch) * self.batch
         yield from self._taken(rows, width, self.batch)
 
     def validation(self):
         """All validation rows of the models held, as one batch."""
         rows = [self.held[model] for model in self.bundle.here]
-        width = max(map(len, rows))
-        yield from self._taken(rows, width, width)
+        yield from self._taken(rows, self.widths[1], self.widths[1])
 
     def _taken(self, rows, width, batch):
         counts = np.array([len(few) for few in rows])

@@ -31,6 +31,8 @@ BLUR = 1.2  # of the Gaussian, in pixels, at most
 REACH = 3  # pixels that a blur looks to either side
 FEWEST = 8  # pictures that can say anything about each other
 CHECKED = 64  # pictures on which the loss and the spread are read off after every epoch
+WHAT, MEMORY = "pre-training without labels", ("pretraining.films.batch", "pretraining.films.pixels")
+NAMES = ("train_loss", "check_loss", "spread")  # of the curve
 COLLAPSED = 0.1  # spread below which embeddings count as one and the same; VICReg wants 1
 
 
@@ -58,7 +60,8 @@ def pretrain(images, *, backbone, settings, rng, start="imagenet", weights=None,
     """
     of_start, of_projector, of_views, of_checks, of_drops = rng.spawn(5)
     spot, pixels = features.device_of(device), settings["pixels"]
-    album = torch.from_numpy(pictures.shrink(np.asarray(images), pixels)).to(spot)
+    with training.explained(WHAT, MEMORY[-1]):
+        album = torch.from_numpy(pictures.shrink(np.asarray(images), pixels)).to(spot)
     if len(album) < FEWEST:
         raise Fault(f"pre-training without labels on {len(album)} pictures; give it {FEWEST} or more.")
     mean, std = domains.normalisation(backbone, start, weights)
@@ -80,8 +83,8 @@ def pretrain(images, *, backbone, settings, rng, start="imagenet", weights=None,
     curve = training.fit(
         bundles.Single(siamese), epoch, check, loss, learning_rate=settings["learning_rate"],
         epochs=settings["epochs"], patience=settings["epochs"], rng=of_drops, keep="last", score=spread,
-        validate_in="train", what="pre-training without labels", key="pretraining.films",
-        precision=features.kind_of(precision, spot),
+        validate_in="train", what=WHAT, key="pretraining.films", lower=MEMORY,
+        names=NAMES, precision=features.kind_of(precision, spot),
     )  # fmt: skip
     table = curve_of(curve)
     facts = {"backbone": backbone, "pretraining": "films", "source": f"{len(album)} micrographs without labels",
@@ -91,12 +94,12 @@ def pretrain(images, *, backbone, settings, rng, start="imagenet", weights=None,
 
 def curve_of(rows):
     """The curve's table; a line is printed where the embeddings ended up all the same."""
-    names = {"validation_loss": "check_loss", "validation_accuracy": "spread"}
-    table = pd.DataFrame(rows).rename(columns=names)[["epoch", "train_loss", "check_loss", "spread"]]
+    names = dict(zip(training.NAMES, NAMES, strict=True))
+    table = pd.DataFrame(rows).rename(columns=names)[["epoch", *NAMES]]
     last = table["spread"].iloc[-1]
     if last < COLLAPSED:
         print(
-            f"pre-training without labels: the embeddings of all pictures are nearly the same (spread {last:.2g} "
+            f"{WHAT}: the embeddings of all pictures are nearly the same (spread {last:.2g} "
             "instead of 1): nothing was learned; change pretraining.films.learning_rate, or raise its batch.",
             flush=True,
         )

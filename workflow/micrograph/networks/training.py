@@ -21,7 +21,8 @@ class Diverged(Fault):
 
 
 def fit(bundle, batches, validation, loss, *, learning_rate, epochs, patience, rng, keep="best", validate_in="eval",
-        score=None, what="training", key="training", precision=torch.float32, threads=1, every=1):  # fmt: skip
+        score=None, what="training", key="training", lower=(), names=NAMES, precision=torch.float32, threads=1,
+        every=1):  # fmt: skip
     """Train all models of a bundle together and put the kept weights of each back into it. Returns the curve.
 
     batches(epoch), validation(): iterables of (inputs (M, B, ...), targets (M, B, ...), weights (M, B)) on the
@@ -33,17 +34,18 @@ def fit(bundle, batches, validation, loss, *, learning_rate, epochs, patience, r
     validate_in: eval, or train, the paper's way: dropout and batch statistics as in training, and the running
     statistics take the validation batches in.
     rng: numpy Generator, for dropout; precision: a torch dtype, bfloat16 computes in it with float32 weights; threads:
-    of the processor; what: names the fit in the log, a line every `every` epochs; key: its settings in config.yaml.
+    of the processor; what: names the fit in the log, a line every `every` epochs; key: its settings in config.yaml;
+    lower: the settings that save memory (else `key`.batch); names: what the log calls losses and score.
 
     The curve is a list of dicts: model, epoch (from 0), train_loss, validation_loss, validation_accuracy, kept (1 for
-    the epoch whose weights are kept, else 0). Raises Diverged when the loss of every model stopped being a number (of
-    several, the others go on), Fault where memory runs out.
+    the epoch whose weights are kept, else 0). A model whose loss stops being a number stops there; Diverged is raised
+    when all did and none has kept weights, Fault where memory runs out.
     """
     mode = known(validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
     watch = Watch(bundle.models, patience, "last" if validation is None else keep)
     optimiser = torch.optim.Adam(bundle.parameters(), lr=learning_rate, fused=True)
     curve = []
-    with chance.repeatable(threads), chance.seeded(rng), _explained(what, key):
+    with chance.repeatable(threads), chance.seeded(rng), explained(what, *(lower or [f"{key}.batch"])):
         for epoch in range(epochs):
             bundle.train()
             passed = _pass(bundle, batches(epoch), loss, None, precision, optimiser)[:1]
@@ -55,12 +57,11 @@ def fit(bundle, batches, validation, loss, *, learning_rate, epochs, patience, r
             bundle.keep(watch.see(epoch, *passed[:2], final=epoch == epochs - 1))
             curve += _rows(epoch, passed, seen)
             if epoch % every == 0 or not watch.learning.any():
-                print(_line(what, epoch, epochs, passed, watch), flush=True)
-            if watch.diverged.all():
-                raise Diverged(f"{what}: the loss is no longer a number; lower {key}.learning_rate.")
+                print(_line(what, epoch, epochs, zip(names, passed, strict=False), watch), flush=True)
             if not watch.learning.any():
                 break
             _narrow(bundle, optimiser, watch.learning[bundle.here])
+        _judged(watch, what, key)
         bundle.restore()
     return [{**row, "kept": int(row["epoch"] == watch.kept[row["model"]])} for row in curve]
 
@@ -154,24 +155,37 @@ def _rows(epoch, passed, seen):
     ]
 
 
+def _judged(watch, what, key):
+    """Say what became of models whose loss stopped being a number; Diverged where that is all there is."""
+    if not watch.diverged.any():
+        return
+    saved = watch.kept >= 0
+    if watch.diverged.all() and not saved.any():
+        raise Diverged(f"{what}: the loss is no longer a number; lower {key}.learning_rate.")
+    lost, kept = watch.diverged.sum(), (watch.diverged & saved).sum()
+    print(
+        f"{what}: the loss stopped being a number in {lost} of {len(saved)} models; {kept} of these keep the weights "
+        f"of an earlier epoch (lower {key}.learning_rate to have all).",
+        flush=True,
+    )
+
+
 def _line(what, epoch, epochs, passed, watch):
     """The line of an epoch in the log; of several models, their medians."""
     shown = [
-        f"{name.replace('_', ' ')} {np.nanmedian(values):.4g}"
-        for name, values in zip(NAMES, passed, strict=False)
-        if not np.isnan(values).all()
+        f"{name.replace('_', ' ')} {np.nanmedian(values):.4g}" for name, values in passed if not np.isnan(values).all()
     ]
     many = f"{watch.learning.sum()} of {len(watch.learning)} models go on"
     return ", ".join([f"{what}: epoch {epoch + 1} of {epochs}", *shown, *[many] * (len(watch.learning) > 1)])
 
 
 @contextmanager
-def _explained(what, key):
-    """Say which settings to lower where memory runs out."""
+def explained(what, *lower):
+    """Where memory runs out in the block, a Fault that says which settings to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         full = isinstance(error, MemoryError) or any(words in str(error) for words in FULL)
         if not full:
             raise
-        raise Fault(f"{what}: not enough memory; lower {key}.batch or training.pixels.") from None
+        raise Fault(f"{what}: not enough memory; lower {' or '.join(lower)}.") from None
