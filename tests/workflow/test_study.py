@@ -40,7 +40,7 @@ def test_no_half_written_file_is_left(smoke):
 
 def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of_its_batch(smoke):
     paths = sorted((smoke.folder / "results/predictions/strict").rglob("*.tsv"))
-    assert {path.stem for path in paths} == {"SVC", "RNN", "GBC", "MLP", "CNN"}
+    assert {path.stem for path in paths} == {"SVC", "GBC", "MLP", "CNN"}
     for path in paths:
         out_of_fold(files.read_table(path))
 
@@ -107,8 +107,8 @@ def test_tables_and_figures_share_their_fits_so_nothing_is_trained_twice(copy_of
     def trained(*targets):
         return {job for job in plan(copy_of_smoke, *targets) if job[0] in fits}
 
-    tables = trained("table3", "table4")
-    assert trained("table3") & trained("table4")
+    tables = trained("table4")
+    assert trained("table3") & tables
     for figure in ("fig4", "fig5", "fig6", "fig7"):
         assert trained(figure) and trained(figure) <= tables
     everything = trained()
