@@ -63,7 +63,15 @@ def test_components_come_back_fold_by_fold_in_order(tmp_path):
     values = np.random.default_rng(0).normal(size=(14, 5))
     fits = fit_folds(values, [np.arange(fold, 14) for fold in range(11)], [0.9])[0.9]
     files.write_components(tmp_path / "c.npz", [f"s{row}" for row in range(14)], fits)
-    names, scores = files.read_scores(tmp_path / "c.npz")
-    assert names.tolist()[:2] == ["s0", "s1"] and len(scores) == 11
+    names, copies, scores = files.read_scores(tmp_path / "c.npz")
+    assert names.tolist()[:2] == ["s0", "s1"] and not copies.any() and len(scores) == 11
     for fold, table in enumerate(scores):
         np.testing.assert_array_equal(table, fits[fold].scores)
+
+
+def test_tuned_features_come_back_with_their_copies(tmp_path):
+    scores = [np.full((3, 100), float(fold)) for fold in range(2)]
+    files.write_tuned(tmp_path / "t.npz", ["a", "a", "b"], [0, 1, 0], scores)
+    names, copies, read = files.read_scores(tmp_path / "t.npz")
+    assert names.tolist() == ["a", "a", "b"] and copies.tolist() == [0, 1, 0]
+    assert [float(values[0, 0]) for values in read] == [0, 1]
