@@ -37,7 +37,8 @@ with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8
 SIMULATED = config["scans"]["source"] == "simulated"
 SHEET = None if SIMULATED else told(sheets.read, config["scans"]["sheet"], config["classes"])
 DATA = "simulated films" if SIMULATED else "real films"
-PROTOCOLS = [name for name in ("strict", "published") if name in str(config["experiments"])]
+ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
+PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]
 POLICIES = ["aug1", "aug2", "aug3", "aug4"]
 
 # What a table says about how its fits were made.
@@ -142,86 +143,6 @@ def features_of_fit(wildcards):
     fit = "{protocol}/{pretraining}/{policy}" if wildcards.features == "tuned" else "{protocol}/{pretraining}"
     folder, name = ("features", "tuned") if wildcards.features == "tuned" else ("components", "{features}")
     return f"results/{folder}/{fit}/{name}.npz".format(**wildcards)
-
-
-def chunks(protocol, head):
-    """The folds that are trained by one job each; of published tuned features the last fold alone, as in the paper."""
-    folds = config["splits"]["folds"]
-    if (protocol, head) == ("published", "tuned"):
-        return [str(folds - 1)]
-    return experiments.chunks(folds, config["training"]["folds_per_job"])
-
-
-def answers_of(wildcards, head=None):
-    """The outputs of every fold's network of one head; of the scheme's own head where none is named."""
-    path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz"
-    words = {**wildcards, "head": head or wildcards.scheme}
-    return expand(path, **words, chunk=chunks(wildcards.protocol, words["head"]))
-
-
-def tuned_answers(wildcards):
-    """The outputs of the networks that fine-tuned features are taken from."""
-    return answers_of(wildcards, "tuned")
-
-
-def tuned_curves(wildcards):
-    """The learning curves of the networks that fine-tuned features are taken from."""
-    return curves_of([{**wildcards, "features": "tuned"}])
-
-
-def curves_of(fits):
-    """The learning curves of the networks behind these fits."""
-    path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv"
-    heads = {"image": lambda fit: fit["scheme"], "tuned": lambda fit: "tuned"}
-    words = [{**fit, "head": heads[fit["features"]](fit)} for fit in fits if fit["features"] in heads]
-    paths = [path.format(**fit, chunk=chunk) for fit in words for chunk in chunks(fit["protocol"], fit["head"])]
-    return list(dict.fromkeys(paths))
-
-
-def weights_before_tuning(wildcards):
-    """The weights that a chunk's networks start from: fetched once, random (none), or this pipeline's own by fold."""
-    if wildcards.pretraining == "scratch":
-        return []
-    if wildcards.pretraining != "films":
-        return [f"resources/weights/{config['networks']['backbone']}-{wildcards.pretraining}.safetensors"]
-    seen = [f"fold{fold}" for fold in experiments.folds_of(wildcards.chunk)]
-    return expand(
-        "results/pretraining/{protocol}/{seen}.safetensors",
-        protocol=wildcards.protocol,
-        seen=seen if wildcards.protocol == "strict" else ["all"],
-    )
-
-
-def weights_before_pretraining():
-    """The weights that the pretraining `films` starts from."""
-    start = config["pretraining"]["films"]["start"]
-    return [] if start == "scratch" else [f"resources/weights/{config['networks']['backbone']}-{start}.safetensors"]
-
-
-def copies_of_policy(wildcards):
-    """The tables of a policy's pictures, shard by shard, where it makes any: aug1 and aug2."""
-    made = wildcards.policy in ("aug1", "aug2")
-    return expand("results/policies/{policy}/{shard}.tsv", policy=wildcards.policy, shard=shards()) if made else []
-
-
-def pictures_of_policy(wildcards):
-    """The folders of pictures that networks of a policy see."""
-    folders = expand("results/micrographs/{shard}", shard=shards())
-    made = wildcards.policy in ("aug1", "aug2")
-    return folders + (expand(f"results/policies/{wildcards.policy}/{{shard}}", shard=shards()) if made else [])
-
-
-def settings_of_head(wildcards):
-    """The training settings of one head: a change of another head's reruns nothing here."""
-    names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
-    shared = {name: config["training"][name] for name in names}
-    return {**shared, **config["training"][wildcards.head]}
-
-
-def settings_of_mlp(wildcards):
-    """The training settings of the MLP under one scheme."""
-    mlp = config["training"]["mlp"]
-    return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[wildcards.scheme]}
 
 
 def end_of_run():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import random_weights
 from micrograph.faults import Fault
 from micrograph.networks import domains, pictures, selfsupervised
 
@@ -102,7 +103,7 @@ def test_the_log_and_too_little_memory_have_the_words_of_this_training(images, m
 
 
 def test_the_weights_are_a_domain_like_any_other(images, tmp_path):
-    path = domains.write_scratch(BACKBONE, tmp_path / "start.safetensors", np.random.default_rng(3))
+    path = random_weights.write(BACKBONE, tmp_path / "start.safetensors", np.random.default_rng(3))
     before = domains.start(BACKBONE, "scratch", path)
     pretrain(images, weights=path, epochs=1).write(tmp_path / "films.safetensors")
     after = domains.start(BACKBONE, "films", tmp_path / "films.safetensors")

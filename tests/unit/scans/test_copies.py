@@ -135,7 +135,7 @@ def test_finished_pictures_are_cropped_as_pictures(tmp_path):
 
 
 def test_autoaugment_is_torchvisions_on_the_8_bit_micrograph(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
     from torchvision.transforms import AutoAugment
 
     samples = converted(tmp_path, A=(rough(40, 40), 1000.0, 1000.0))
@@ -150,7 +150,8 @@ def test_autoaugment_is_torchvisions_on_the_8_bit_micrograph(tmp_path):
 
 
 def test_autoaugment_leaves_the_micrograph_and_torchs_generator_alone():
-    torch = pytest.importorskip("torch")
+    import torch
+
     grey = images.to_bytes(rough(32, 32) * 9 + 128)
     before, state = grey.copy(), torch.random.get_rng_state()
     changed = [copies.autoaugment(grey, np.random.default_rng(seed)) for seed in range(40)]

@@ -25,19 +25,13 @@ PRETRAINING = {
     "films": Domain("trained", "micrographs of films, without labels, inside this study"),
 }
 
-# Where weights come from: fetched (weights.retrieve), drawn (write_scratch), trained (selfsupervised.pretrain).
+# Where weights come from: fetched (weights.retrieve), drawn (scratch), trained (selfsupervised.pretrain).
 ORIGINS = ("fetched", "drawn", "trained")
 
 
 def domain(pretraining):
     """The row of a pretraining; Fault that lists the known."""
     return known(pretraining, PRETRAINING, "pretraining")
-
-
-def of_origin(origin):
-    """The pretrainings of one origin, in the table's order."""
-    known(origin, dict.fromkeys(ORIGINS), "origin of weights")
-    return [name for name, row in PRETRAINING.items() if row.origin == origin]
 
 
 def normalisation(backbone, pretraining, path=None):
@@ -76,13 +70,3 @@ def scratch(backbone, rng, classes=1000):
 
     with chance.seeded(rng):
         return backbones.build(backbone, classes).eval()
-
-
-def write_scratch(backbone, path, rng):
-    """Write the random weights of a backbone as every other weights file; same rng, same bytes. Returns `path`."""
-    from micrograph.networks import weights
-
-    mean, std = backbones.normalisation(backbone, "scratch")
-    facts = {"backbone": backbone, "pretraining": "scratch", "source": "random", "mean": mean, "std": std}
-    weights.write(path, scratch(backbone, rng).state_dict(), facts)
-    return path
