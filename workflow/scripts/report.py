@@ -1,33 +1,32 @@
 """Rule report."""
 
+from pathlib import Path
+
 from micrograph import files, job
-from micrograph.results import report, table1, table2, table3, table4, tableS1
+from micrograph.attribution import maps
+from micrograph.page import contents, films, folder, neighbours, report
+from micrograph.results import curve_figures, explanations, fits
 
 with job.logged(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    words, tables = {"data": params.data}, [files.read_table(path) for path in given.tables]
-    shown = [
-        report.Table(kind.NAME, title, kind.panels_of(table), report.caption(caption, words), folded)
-        for kind, table, (title, folded), caption in zip(
-            (table1, table2, table3, table4, tableS1), tables, params.tables, given.table_captions, strict=True
-        )
-    ]
-    figures = [
-        report.Figure(name, title, image, report.caption(caption, words), wide, group)
-        for (name, title, wide, group), image, caption in zip(
-            params.figures, given.figures, given.figure_captions, strict=True
-        )
-    ]
-    page = report.page(
-        given.template,
+    samples, (fit,) = files.read_table(given.samples), fits.gather([given.predictions])
+    explained, (curves,) = maps.gather(given.explanations), curve_figures.gather(given.curves)
+    rows = films.tested(fit.predictions, samples)
+    near = neighbours.nearest(rows["sample"], files.read_scores(given.features), files.read_table(given.splits))
+    place = films.feature_map(files.read_arrays(given.components), samples, rows["sample"], params.components)
+    study = films.study(rows, explained, near, place, curves.rows, fit.words, params.classes, params.data)
+    tables = {Path(path).stem: files.read_table(path) for path in given.tables}
+    story = report.Story(
         "Growth temperature from micrographs",
         params.data,
-        report.headline(tables[1]),
-        shown,
-        figures,
-        files.read_table(given.samples),
+        report.headline(tables["table2"], files.read_table(given.published)),
+        samples,
         files.read_table(given.rejected),
         params.settings,
-        report.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
+        contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
+        contents.tables(given.tables, params.tables, given.table_captions, params.data),
+        contents.figures(params.figures, given.figures, given.figure_captions, params.data),
+        explanations.verdict(tables["explanations"]),
+        report.glance(fit.predictions, params.classes, films.named(fit.words)),
     )
-    files.write_text(snakemake.output.page, page)
+    folder.write(Path(snakemake.output.page).parent, given.face, story, study, films.drawn(rows, explained))

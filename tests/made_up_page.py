@@ -1,0 +1,143 @@
+"""A report page of films that were never grown: predictions, explanations, neighbours, curves and pictures of any
+number of films, written by the functions that write the real page."""
+
+import numpy as np
+
+import made_up
+from micrograph.attribution import maps, occlusion
+from micrograph.page import films, folder, neighbours, report, sheets
+
+CLASSES = made_up.CLASSES
+WORDS = made_up.fit(model="CNN").words
+SIDE, PATCH, STRIDE = 80, 8, 4
+CHANNELS = ["Height Sensor", "Height"]
+CONFIG = {"classes": CLASSES, "scans": {"source": "simulated"}, "splits": {"folds": 5}, "seed": 7}
+
+
+def samples(count, seed=1):
+    """A table of accepted samples with every column that a page shows."""
+    rng = np.random.default_rng(seed)
+    table = made_up.samples(count, seed=seed)
+    lines = rng.choice([512, 256, 235], count)
+    return table.assign(
+        pressure_torr=rng.choice([100.0, 200.0], count),
+        scan=[f"resources/scans/{name}.spm" for name in table["sample"]],
+        micrograph="",
+        lines=lines,
+        pixels=512,
+        width_nm=1000.0,
+        tall_nm=1000.0 * lines / 512,
+        channel=rng.choice(CHANNELS, count),
+        direction=rng.choice(["Trace", "Retrace"], count),
+        source_sha256=[f"{place:064x}" for place in range(count)],
+        data="simulated",
+    )
+
+
+def predictions(table, folds=5, seed=0):
+    """The CNN's predictions in the waist's columns, with scores."""
+    frame = made_up.fit(table, model="CNN", folds=folds, seed=seed).predictions
+    rng = np.random.default_rng(seed)
+    marks = rng.dirichlet(np.ones(len(CLASSES)), len(frame))
+    named = np.searchsorted(CLASSES, frame["predicted_celsius"].fillna(CLASSES[0]))
+    marks[np.arange(len(frame)), named] += 1
+    marks /= marks.sum(axis=1, keepdims=True)
+    return frame.assign(**{f"score_{name}": marks[:, place] for place, name in enumerate(CLASSES)}, components=0)
+
+
+def explained(rows, seed=0):
+    """Explanations of the films: a bump somewhere that the map finds, one film flagged for each fault."""
+    rng, count = np.random.default_rng(seed), len(rows)
+    steps = len(occlusion.positions(SIDE, PATCH, STRIDE))
+    cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
+    flag = np.array([""] * count, dtype="U12")
+    flag[: 2 if count > 4 else 0] = ["all zero", "not finite"][: 2 if count > 4 else 0]
+    target = np.searchsorted(CLASSES, rows["predicted_celsius"].fillna(CLASSES[0]).astype(int))
+    return maps.Explained(
+        samples=rows["sample"].to_numpy(str),
+        fold=rows["fold"].to_numpy(int),
+        truth=rows["truth_celsius"].to_numpy(int),
+        predicted=rows["predicted_celsius"].to_numpy(float, na_value=np.nan),
+        target=target,
+        outputs=np.zeros((count, len(CLASSES)), dtype=np.float32),
+        evidence=np.zeros((count, len(CLASSES))),
+        cam=cams,
+        weighted=np.repeat(cams[:, None], len(CLASSES), axis=1),
+        weighted_name="cam_class",
+        occlusion=np.repeat(windows[:, None], len(CLASSES), axis=1),
+        cam_flag=flag,
+        occlusion_flag=flag,
+        scheme="nominal",
+        classes=np.array(CLASSES),
+        side=SIDE,
+        patch=PATCH,
+        stride=STRIDE,
+        baseline="zero",
+    )
+
+
+def _bumps(rng, count, side):
+    """(count, side, side) float32: a hill and a valley each."""
+    grid = (np.arange(side) + 0.5) / side
+    value = np.zeros((count, side, side))
+    for sign in (1.0, -0.6):
+        row, col = rng.random((2, count, 1, 1))
+        value += sign * np.exp(-((grid[None, :, None] - row) ** 2 + (grid[None, None, :] - col) ** 2) / 0.03)
+    return value.astype(np.float32)
+
+
+def picture(place):
+    """A micrograph of terraces, (224, 224) uint8, its own for every place."""
+    rng = np.random.default_rng(place)
+    across, down = np.meshgrid(np.linspace(0, 1, 224), np.linspace(0, 1, 224))
+    angle, steps = rng.uniform(0, np.pi), rng.uniform(3, 9)
+    height = (across * np.cos(angle) + down * np.sin(angle) + 0.02 * np.sin(19 * across + place)) * steps
+    return np.uint8(np.clip(60 + 130 * (height % 1) + rng.normal(0, 12, (224, 224)), 0, 255))
+
+
+def near(rows, count=5, seed=0):
+    """Neighbours: films of other folds, drawn."""
+    rng, fold = np.random.default_rng(seed), rows["fold"].to_numpy(int)
+    places = np.array([rng.choice(np.flatnonzero(fold != own), count, replace=False) for own in fold])
+    distances = np.sort(rng.uniform(2, 9, places.shape), axis=1)
+    return neighbours.Near(places, distances, np.array([(fold != own).sum() for own in fold]))
+
+
+def components(table, seed=0):
+    """Arrays of a components file: classes that overlap."""
+    rng = np.random.default_rng(seed)
+    middle = np.stack([table["growth_celsius"].to_numpy(float) / 25, np.zeros(len(table))], axis=1)
+    return {
+        "samples": table["sample"].to_numpy(str),
+        "scores_0": middle + rng.normal(0, 2, middle.shape),
+        "explained_0": np.array([0.31, 0.12]),
+        "rows_0": np.arange(len(table)),
+    }
+
+
+def study(count, seed=1):
+    """(story without tables and figures, study, drawn) of so many films, as folder.write takes them."""
+    table = samples(count, seed)
+    rows = films.tested(predictions(table), table)
+    maps_of = explained(rows)
+    place = films.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
+    made = films.study(rows, maps_of, near(rows), place, made_up.curve(), WORDS, CLASSES, "simulated films")
+    story = report.Story(
+        "Growth temperature from micrographs",
+        "simulated films",
+        report.Headline(61.2, 55.0, 68.1, 49.6, "What was chosen in each fold.", "", 71.0, "The paper's best."),
+        table,
+        table.head(0)[["sample", "scan"]].assign(reason=""),
+        CONFIG,
+        {"numpy": np.__version__},
+        glance=report.glance(predictions(table), CLASSES, films.named(WORDS)),
+    )
+    drawn = films.drawn(rows, maps_of)
+    return story, made, sheets.Drawn(count, picture, drawn.cam, drawn.occlusion)
+
+
+def write(path, count, face, seed=1):
+    """Write the page of so many films into the folder `path`; its study. face: the page's own files."""
+    story, made, drawn = study(count, seed)
+    folder.write(path, face, story, made, drawn)
+    return made

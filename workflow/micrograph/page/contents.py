@@ -1,0 +1,142 @@
+"""The contents of the report page: tables, figures and their captions, what was refused, how it was made."""
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import pandas as pd
+from docutils.core import publish_parts
+
+from micrograph import files
+from micrograph.faults import Fault, known
+from micrograph.results import panels, table1, table2, table3, table4, tableS1
+
+KINDS = {  # name of a table's file -> the module that shows it
+    "table1": table1,
+    "table2": table2,
+    "table3": table3,
+    "table4": table4,
+    "tableS1": tableS1,
+}
+RST = {
+    "raw_enabled": False,
+    "file_insertion_enabled": False,
+    "report_level": 2,
+    "halt_level": 2,
+    "_disable_config": True,
+    "syntax_highlight": "none",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the page.
+
+    name: "Figure 2"; title: a few words; images: path of an SVG or PNG, or a folder of PNGs, or a list of paths; of
+    several all but the first are folded; caption: HTML; wide: two columns wide; group: the heading that it and its
+    neighbours of the same group stand under, "" for none. Filled in when the page is written: sources, the paths of its
+    pages as the page sees them, and sizes, (width, height) of each or None.
+    """
+
+    name: str
+    title: str
+    images: str | list
+    caption: str
+    wide: bool = True
+    group: str = ""
+    sources: tuple = ()
+    sizes: tuple = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the page. name: "Table 2"; title: a few words; panels: list of panels.Panel, of which all but the
+    first are folded; caption: HTML; folded: whether the first is folded, too; file: path of the table as TSV, "" for
+    none."""
+
+    name: str
+    title: str
+    panels: list
+    caption: str
+    folded: bool = False
+    file: str = ""
+
+
+def tables(paths, shown, captions, data):
+    """The Tables of the page, in order.
+
+    paths: files named as KINDS (results/tables/table2.tsv); shown: (title, folded) of each; captions: paths of
+    reStructuredText; data: how the data are called.
+    """
+    return [
+        table(path, title, caption(words, {"data": data}), folded)
+        for path, (title, folded), words in zip(paths, shown, captions, strict=True)
+    ]
+
+
+def table(path, title, said="", folded=False):
+    """The Table of one file. said: its caption as HTML."""
+    kind = known(Path(path).stem, KINDS, "table")
+    return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path))
+
+
+def figures(shown, images, captions, data):
+    """The Figures of the page, in order. shown: (name, title, wide, group) of each; images, captions: paths."""
+    return [
+        Figure(name, title, image, caption(words, {"data": data}), wide, group)
+        for (name, title, wide, group), image, words in zip(shown, images, captions, strict=True)
+    ]
+
+
+def caption(rst_path, params, config=None):
+    """A caption file as HTML: Jinja as Snakemake's report fills it in, then reStructuredText without raw HTML.
+
+    params: what the caption may call snakemake.params; config: what it may call snakemake.config. A name that the
+    caption asks for and nobody gives raises Fault.
+    """
+    given = SimpleNamespace(params=SimpleNamespace(**params), config=config or {})
+    frame = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    try:
+        text = frame.from_string(Path(rst_path).read_text(encoding="utf-8")).render(snakemake=given)
+    except jinja2.UndefinedError as error:
+        raise Fault(f"{Path(rst_path).name}: {error.message}; give the caption what it asks for.") from None
+    return publish_parts(text, writer="html5", settings_overrides=RST)["body"]
+
+
+def versions(names):
+    """{package: installed version} of the named packages, "not installed" where there is none."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def flat(settings, above=""):
+    """[(dotted key, value in words)] of nested settings, in their order: {"a": {"b": [1, 2]}} -> [("a.b", "1, 2")]."""
+    rows = []
+    for name, value in settings.items():
+        key = f"{above}{name}"
+        if isinstance(value, dict):
+            rows += flat(value, f"{key}.")
+        else:
+            rows.append((key, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
+    return rows
+
+
+def panel(title, frame):
+    """A data frame as a panels.Panel: numbers to four figures, missing values empty, words before numbers."""
+    numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
+    order = [name for name in frame if name not in numbers] + numbers
+    rows = [[_words(value) for value in row] for row in frame[order].itertuples(index=False)]
+    return panels.Panel(title, [str(name) for name in order], rows, words=len(order) - len(numbers))
+
+
+def _words(value):
+    if pd.isna(value):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
