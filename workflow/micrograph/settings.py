@@ -101,6 +101,7 @@ def _between(settings):
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
     yield from _of_networks(settings)
+    yield from _of_attribution(settings["attribution"], settings["training"]["pixels"])
     if settings["scans"]["source"] == "simulated":
         yield from _of_simulation(settings)
 
@@ -108,6 +109,7 @@ def _between(settings):
 def _of_networks(settings):
     """Sentences on pretrainings that the backbone does not have, and on a figure of a model that is not fitted."""
     asked = {name for words in settings["experiments"].values() for name in words["pretraining"]}
+    asked |= {settings["production"]["pretraining"]}
     asked |= {settings["pretraining"]["films"]["start"]} if "films" in asked else set()
     backbone, own = settings["networks"]["backbone"], settings["networks"]["weights_file"]
     if "micronet" in asked and backbone != "resnet18" and not own:
@@ -117,11 +119,19 @@ def _of_networks(settings):
         yield f"figures.micrographs is {shown}, which is not among experiments.table4.models: {_listed(fitted)}."
 
 
+def _of_attribution(attribution, pixels):
+    """Sentences on a patch that does not fit into the picture, or leaves parts of it uncovered."""
+    patch, stride = attribution["patch"], attribution["stride"]
+    if patch > pixels:
+        yield f"attribution.patch is {patch}, more than the {pixels} of training.pixels; make it smaller."
+    if stride > patch:
+        yield f"attribution.stride is {stride}, more than the {patch} of attribution.patch; no pixel may be left out."
+
+
 def _of_simulation(settings):
     """Sentences on films that cannot be grown, or not dealt into folds."""
     simulate, classes, folds = settings["simulate"], settings["classes"], settings["splits"]["folds"]
     samples, days = simulate["samples"], simulate["days"]
-    protocols = {name for words in settings["experiments"].values() for name in words["protocols"]}
     shares = {int(celsius): share for celsius, share in simulate["shares"].items()}
     if sorted(shares) != sorted(classes):
         yield (
@@ -132,7 +142,7 @@ def _of_simulation(settings):
         yield f"simulate.shares sum to {sum(shares.values()):g}; make them sum to 1."
     if days > samples:
         yield f"simulate.days is {days}, more than the {samples} of simulate.samples; a day has one film at least."
-    if "strict" in protocols and folds > days:
+    if folds > days:
         yield f"splits.folds is {folds}, more than the {days} of simulate.days; strict folds need a day each."
     for celsius, share in shares.items():
         if math.ceil(samples * share) < folds:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from micrograph import experiments, settings, sources
-from micrograph.scans import sheets
+from micrograph.scans import folders, sheets
 from micrograph.faults import told
 
 BLOCKS = ["block2", "block3", "block4", "pool"]
@@ -25,6 +25,8 @@ wildcard_constraints:
     scheme="nominal|nnrank|corn|regression",
     head="nominal|nnrank|corn|regression|tuned",
     chunk=r"\d+(-\d+)?",
+    fold=r"\d+",
+    sample=r"[^/]+",
     seen=r"fold\d+|all",
     model="[A-Z]+",
     shard=r"\d{4}",
@@ -40,6 +42,10 @@ DATA = "simulated films" if SIMULATED else "real films"
 ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
 PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]
 POLICIES = ["aug1", "aug2", "aug3", "aug4"]
+PRODUCTION = {name: config["production"][name] for name in ("pretraining", "policy", "scheme")}
+STUDY = {name: words for name, words in config.items() if name != "new_scans"}  # new scans change no result
+ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
+EXPLAINED = {"protocol": "strict", **PRODUCTION, "features": "image", "model": "CNN"}
 
 # What a table says about how its fits were made.
 SAID = {

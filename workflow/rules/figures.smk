@@ -350,3 +350,61 @@ rule confusion_table2:
         title=f"Table 2's models, protocol {asked('table2')[0]['protocol']}",
     script:
         "../scripts/confusion_table2.py"
+
+
+rule fig10:
+    """Figure 10: films of each class with class activation map, overlay and occlusion, out of fold."""
+    input:
+        maps=explained("fold{fold}.npz"),
+        predictions=predictions_of([EXPLAINED]),
+        samples="results/micrographs/samples.tsv",
+        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        code=modules("fig10"),
+    output:
+        pdf="results/figures/fig10.pdf",
+        svg="results/figures/fig10.svg",
+        png=report(
+            "results/figures/fig10.png",
+            caption="../report/fig10.rst",
+            category="Figures",
+            labels={"figure": "10: why"},
+        ),
+    log:
+        "logs/fig10.log",
+    benchmark:
+        "logs/fig10.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        classes=config["classes"],
+        films_a_class=config["attribution"]["films_a_class"],
+        data=DATA,
+    script:
+        "../scripts/fig10.py"
+
+
+rule faithfulness:
+    """Whether the explanations are true, drawn: the table `explanations` with its intervals and controls."""
+    input:
+        tests=explained("tests{fold}.tsv"),
+        table="results/tables/explanations.tsv",
+        code=modules("faithfulness"),
+    output:
+        pdf="results/figures/faithfulness.pdf",
+        svg="results/figures/faithfulness.svg",
+        png=report(
+            "results/figures/faithfulness.png",
+            caption="../report/explanations.rst",
+            category="Figures",
+            labels={"figure": "are the explanations true?"},
+        ),
+    log:
+        "logs/faithfulness.log",
+    benchmark:
+        "logs/faithfulness.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        data=DATA,
+    script:
+        "../scripts/faithfulness.py"

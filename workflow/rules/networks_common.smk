@@ -1,4 +1,5 @@
-"""The helpers that answer the questions of networks.smk: which folds a job trains, on which pictures, from which weights.
+"""The helpers that answer the questions of networks.smk and of what uses networks: which folds a job trains, on which
+pictures, from which weights, which network a fold has, which files explain the films.
 
 Needs common.smk.
 """
@@ -82,3 +83,32 @@ def settings_of_mlp(wildcards):
     """The training settings of the MLP under one scheme."""
     mlp = config["training"]["mlp"]
     return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[wildcards.scheme]}
+
+
+def networks_of_fold(wildcards):
+    """The folder that holds the network of one fold, and those of its chunk."""
+    held = [
+        chunk
+        for chunk in chunks(wildcards.protocol, wildcards.scheme)
+        if int(wildcards.fold) in experiments.folds_of(chunk)
+    ]
+    return expand("results/networks/{protocol}/{pretraining}/{policy}/{scheme}/folds{chunk}", **wildcards, chunk=held)
+
+
+def explained(name):
+    """One file of every fold beside the maps: explained("fold{fold}.npz"), of the networks that production names."""
+    path = "results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/" + name
+    return expand(path, **EXPLAINED, fold=range(config["splits"]["folds"]))
+
+
+def weights_of_production():
+    """The weights that the production network starts from; `films` has seen all films, for here none is held back."""
+    if PRODUCTION["pretraining"] == "films":
+        return ["results/pretraining/published/all.safetensors"]
+    known = f"resources/weights/{config['networks']['backbone']}-{PRODUCTION['pretraining']}.safetensors"
+    return [] if PRODUCTION["pretraining"] == "scratch" else [known]
+
+
+def new_scans(wildcards):
+    """The scans to predict, with their sizes and times: new or changed ones are predicted anew."""
+    return told(folders.scans_in, config["new_scans"])

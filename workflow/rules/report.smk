@@ -50,6 +50,6 @@ rule report:
         data=DATA,
         tables=[(title, folded) for _, title, folded in TABLES_SHOWN],
         figures=[(number, title, wide, group) for _, number, title, _, wide, group in FIGURES_SHOWN],
-        settings=config,
+        settings=STUDY,
     script:
         "../scripts/report.py"

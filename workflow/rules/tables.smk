@@ -150,3 +150,32 @@ rule tableS1:
         data=DATA,
     script:
         "../scripts/tableS1.py"
+
+
+rule explanations:
+    """Whether the explanations are true: what maps find, whether they follow the weights, against controls."""
+    input:
+        tests=explained("tests{fold}.tsv"),
+        code=modules("explanations"),
+    output:
+        tsv="results/tables/explanations.tsv",
+        md="results/tables/explanations.md",
+        html=report(
+            "results/tables/explanations.html",
+            caption="../report/explanations.rst",
+            category="Tables",
+            labels={"table": "are the explanations true?"},
+        ),
+    log:
+        "logs/explanations.log",
+    benchmark:
+        "logs/explanations.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        seed=config["seed"],
+        resamples=config["scores"]["bootstrap"],
+        classes=config["classes"],
+        data=DATA,
+    script:
+        "../scripts/explanations.py"

@@ -1,0 +1,56 @@
+"""Needs all micrographs, what the strict folds chose and predicted, and new scans.
+Gives results/production (one file that holds the production model) and results/new (what it says of new scans).
+"""
+
+
+rule train_production:
+    """The production model: the CNN trained on all films by strict's settings, calibrated on its out-of-fold answers."""
+    input:
+        samples="results/micrographs/samples.tsv",
+        copies="results/policies/{policy}/copies.tsv".format(**EXPLAINED),
+        pictures=pictures_of_policy(PRODUCTION),
+        splits="results/splits/strict.tsv",
+        weights=weights_of_production(),
+        predictions=predictions_of([EXPLAINED]),
+        choices=choices_of([EXPLAINED]),
+        curves=curves_of([EXPLAINED]),
+        code=modules("train_production"),
+    output:
+        model="results/production/model.safetensors",
+        card="results/production/card.md",
+    log:
+        "logs/train_production.log",
+    benchmark:
+        "logs/train_production.tsv"
+    conda:
+        "../../envs/vision.yaml"
+    params:
+        seed=config["seed"],
+        data=DATA,
+        settings=STUDY,
+    script:
+        "../scripts/train_production.py"
+
+
+rule predict:
+    """What the production model says of new scans: --config new_scans=FOLDER."""
+    input:
+        model="results/production/model.safetensors",
+        template=workflow.source_path("../report/new.html.j2"),
+        code=modules("predict"),
+    output:
+        predictions="results/new/predictions.tsv",
+        page="results/new/index.html",
+        parts=directory("results/new/parts"),
+    log:
+        "logs/predict.log",
+    benchmark:
+        "logs/predict.tsv"
+    conda:
+        "../../envs/vision.yaml"
+    params:
+        scans=new_scans,
+        device=config["networks"]["device"],
+        settings=ATTRIBUTION,
+    script:
+        "../scripts/predict.py"
