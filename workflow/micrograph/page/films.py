@@ -9,7 +9,7 @@ films       columns, index i the film: sample, batch, truth, predicted, value (C
             lines, pixels, channel, direction, sha256 (12 digits), scores [[one a class] ...], cam_flag, occlusion_flag,
             cam_strongest, occlusion_strongest (the value drawn strongest, in units of the evidence), neighbours
             [[places] ...], distances [[...] ...], training (films that neighbours were chosen from), x, y
-overlays    cam, occlusion: {words, detail, colours {positive, negative}}
+overlays    cam, occlusion: {name, words, detail, colours {positive, negative (null: not drawn)}}
 neighbours  words
 map         words, x, y (labels of the axes)
 curves      {fold: {epoch, train_loss, validation_loss, validation_accuracy: [...], kept: epoch}}; training: words
@@ -24,9 +24,9 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from micrograph.attribution import evidence
-from micrograph.faults import Fault
+from micrograph.faults import Fault, known
 from micrograph.page import overlays, sheets
-from micrograph.results import component_figures, curve_figures, style
+from micrograph.results import component_figures, curve_figures, map_drawing, style
 from micrograph.scans import images
 
 SIGNIFICANT = 5  # digits that the page is given
@@ -152,25 +152,29 @@ def _overlays(explained):
     """What the page says of the two kinds of overlay."""
     high, wide = explained.weighted.shape[2:]
     rows, cols = explained.occlusion.shape[2:]
-    details = {
-        "cam": (overlays.CAM, f"It has {high} x {wide} values, drawn smooth."),
+    filled = known(explained.baseline, BASELINES, "baseline")
+    kinds = {
+        "cam": (overlays.CAM, map_drawing.NAMES[explained.weighted_name], f"{high} x {wide} values, drawn smooth."),
         "occlusion": (
             overlays.OCCLUSION,
-            f"{rows} x {cols} windows of {explained.patch} px, {explained.stride} px apart, in a picture of "
-            f"{explained.side} px, each filled with {BASELINES[explained.baseline]}.",
+            "Occlusion",
+            f"{rows} x {cols} windows of {explained.patch} x {explained.patch} pixels, {explained.stride} apart, in a "
+            f"picture of {explained.side} x {explained.side}, filled with {filled}.",
         ),
     }
     return {
         kind: {
+            "name": name,
             "words": scale.words,
-            "detail": detail,
+            "detail": f"{detail} Every film by its own strongest value, so that two films' colours do not compare.",
             "colours": {"positive": scale.positive, "negative": scale.negative},
         }
-        for kind, (scale, detail) in details.items()
+        for kind, (scale, name, detail) in kinds.items()
     }
 
 
-BASELINES = {"zero": "the mean grey of the pictures that pre-trained the network", "mean": "the picture's own mean"}
+# What stands in a covered window.
+BASELINES = {"zero": "the grey that the network takes for zero", "mean": "the picture's own mean grey"}
 
 
 def feature_map(components, samples, names, title):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from micrograph.attribution import maps
+from micrograph.results import map_drawing
 
 LEVELS = 32  # steps of opacity: not told apart by eye, and small files
-OPAQUE = 0.8  # the strongest value still lets the micrograph through
+OPAQUE = 0.7  # the strongest value still lets the micrograph through
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,15 @@ class Scale:
 
 
 CAM = Scale(
-    "#00b8d4",
+    "#f98e1f",
     None,
-    "class activation map of the class that the network named: the stronger the blue, the more the place speaks for "
-    "it; what speaks against it is not drawn",
+    "The stronger the orange, the more the place speaks for the network's answer; what speaks against it is not drawn.",
 )
 OCCLUSION = Scale(
-    "#3ddc84",
-    "#d81b60",
-    "occlusion: green where covering the place lowers what is explained (the place speaks for it), red where it raises "
-    "it",
+    map_drawing.FOR,
+    map_drawing.AGAINST,
+    "Green where covering the place weakens the network's answer (the place speaks for it), red where it strengthens "
+    "it.",
 )
 
 
@@ -71,5 +71,5 @@ def _seen(values, scale):
 
 
 def rgb(colour):
-    """The three bytes of a colour: "#00b8d4" -> (0, 184, 212)."""
+    """The three bytes of a colour: "#f98e1f" -> (0, 184, 212)."""
     return tuple(bytes.fromhex(colour.removeprefix("#")))
