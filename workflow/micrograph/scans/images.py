@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -140,29 +141,68 @@ def _shrink(array, rows):
     return (weights @ array.reshape(parts, -1, array.shape[1])).reshape(rows, array.shape[1])
 
 
-def _square(grey, scale, pixels, aspect, width_nm, tall_nm):
-    """Resize a map to a square uint8 picture; `scale` is (black, factor) that brings it to 0..255."""
+class Frame(NamedTuple):
+    """Where a map stands in its square picture.
+
+    box: (top, bottom, left, right) of what is shown of the map, in its pixels, or None for all of it; it fills `rows`
+    rows from `top` and `cols` columns from `left` of the picture; pixel_nm: nm a pixel, NaN where no size is given.
+    """
+
+    box: tuple | None
+    rows: int
+    cols: int
+    top: int
+    left: int
+    pixel_nm: float
+
+
+def frame(shape, pixels=PIXELS, aspect="pad", width_nm=None, tall_nm=None):
+    """The Frame of a map of this shape in a picture of pixels x pixels; aspect and sizes as in `micrograph`."""
     known(aspect, dict.fromkeys(ASPECTS), "micrographs.aspect")
-    rows, cols = grey.shape
+    rows, cols = shape
     sized = bool(width_nm and tall_nm) and np.isfinite([width_nm, tall_nm]).all()
     width, tall = (float(width_nm), float(tall_nm)) if sized else (float(cols), float(rows))
-    box, shape, shown = None, (pixels, pixels), max(width, tall)
+    box, filled, shown = None, (pixels, pixels), max(width, tall)
     fits = round(pixels * min(width, tall) / shown) == pixels
     if not fits and aspect == "refuse":
         raise Fault(f"the scan is not square ({width:.6g} x {tall:.6g}); set micrographs.aspect to pad or crop.")
     if not fits and aspect == "pad":
-        shape = max(1, round(pixels * tall / shown)), max(1, round(pixels * width / shown))
+        filled = max(1, round(pixels * tall / shown)), max(1, round(pixels * width / shown))
     if not fits and aspect == "crop":
         shown = min(width, tall)
         spare_rows, spare_cols = rows * (1 - shown / tall) / 2, cols * (1 - shown / width) / 2
         box = spare_rows, rows - spare_rows, spare_cols, cols - spare_cols
-    drawn = resize_area(grey, *shape, box)
+    top, left = (pixels - filled[0]) // 2, (pixels - filled[1]) // 2
+    return Frame(box, *filled, top, left, shown / pixels if sized else float("nan"))
+
+
+def placed(values, pixels=PIXELS, aspect="pad", width_nm=None, tall_nm=None):
+    """What is known of every pixel of a map, in the frame that `micrograph` draws this map in.
+
+    values: (lines, pixels of a line) numbers or bool, row 0 the top. Returns (pixels, pixels) float64: area averages
+    of `values`, 0 in the bands around a map that is padded. The 2x2 median filter of `micrograph` is left out: it
+    moves what it shows by half a pixel of the scan.
+    """
+    values = np.asarray(values, dtype=np.float64)[::-1]  # as in `micrograph`: bands of an odd height differ by a row
+    place = frame(values.shape, pixels, aspect, width_nm, tall_nm)
+    field = np.zeros((pixels, pixels))
+    _window(field, place)[:] = resize_area(values, place.rows, place.cols, place.box)
+    return np.ascontiguousarray(field[::-1])
+
+
+def _window(field, place):
+    return field[place.top : place.top + place.rows, place.left : place.left + place.cols]
+
+
+def _square(grey, scale, pixels, aspect, width_nm, tall_nm):
+    """Resize a map to a square uint8 picture; `scale` is (black, factor) that brings it to 0..255."""
+    place = frame(grey.shape, pixels, aspect, width_nm, tall_nm)
+    drawn = resize_area(grey, place.rows, place.cols, place.box)
     drawn -= scale[0]
     drawn *= scale[1]
     field = np.full((pixels, pixels), to_bytes(drawn.mean()))
-    top, left = (pixels - shape[0]) // 2, (pixels - shape[1]) // 2
-    field[top : top + shape[0], left : left + shape[1]] = to_bytes(drawn)
-    return field, shown / pixels if sized else float("nan")
+    _window(field, place)[:] = to_bytes(drawn)
+    return field, place.pixel_nm
 
 
 def to_bytes(grey):
