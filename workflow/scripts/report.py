@@ -9,7 +9,7 @@ from micrograph.results import curve_figures, explanations, fits
 
 with job.logged(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    samples, (fit,) = files.read_table(given.samples), fits.gather([given.predictions])
+    samples, (fit,) = files.read_table(given.samples), fits.gather(given.predictions)
     explained, (curves,) = maps.gather(given.explanations), curve_figures.gather(given.curves)
     rows = films.tested(fit.predictions, samples)
     near = neighbours.nearest(rows["sample"], files.read_scores(given.features), files.read_table(given.splits))
