@@ -14,7 +14,7 @@ from micrograph.faults import Fault
 from micrograph.job import progress
 
 # Micrographs are coded with loss (their noise costs much otherwise), overlays without: few colours, exact edges.
-LOSSY = {"quality": 80, "method": 4}
+LOSSY = {"quality": 80, "method": 2}
 LOSSLESS = {"lossless": True, "quality": 50, "method": 4, "exact": False}
 
 
