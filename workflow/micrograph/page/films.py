@@ -7,8 +7,9 @@ data, classes, colours ([hex, one a class]), scheme, target (what is explained, 
 films       columns, index i the film: sample, batch, truth, predicted, value (C), confidence, right, fold, substrate,
             seconds, pressure, scan, pixel_nm, side_nm (of the square micrograph), width_nm, tall_nm (of the scan),
             lines, pixels, channel, direction, sha256 (12 digits), scores [[one a class] ...], cam_flag, occlusion_flag,
-            cam_strongest (the map's largest value), occlusion_strongest (the largest effect of one window, without
-            its sign; both in units of the evidence, of `target`), neighbours [[places] ...], distances [[...] ...], training (films that neighbours were chosen from), x, y
+            cam_strongest (the map's largest value), occlusion_strongest (the largest effect of one window on `target`,
+            without its sign), neighbours [[places] ...], distances [[...] ...], training (films that neighbours were
+            chosen from), x, y
 overlays    cam, occlusion: {name, words, detail, colours {positive, negative (null: not drawn)}}
 neighbours  words
 map         words, x, y (labels of the axes)
