@@ -1,0 +1,189 @@
+"""The words of the table of explanations: names of maps, features and measures, and what its numbers say in sentences.
+
+A sentence says more than "cannot be told" only where a 95 % interval leaves out the value that would mean nothing.
+"""
+
+from micrograph.results import panels
+
+MAPS = {
+    "cam": "CAM of the paper",
+    "cam_class": "class-weighted CAM",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion, for",
+    "occlusion_abs": "occlusion, both signs",
+}
+OF_THE_FILM = {
+    "boundaries": "domain boundaries",
+    "domains": "domains",
+    "islands": "islands",
+    "terraces": "terrace edges",
+    "pits": "pits",
+    "particles": "particles",
+    "background": "bare substrate",
+}
+NOT_OF_THE_FILM = {"artefacts": "scars and jumps", "padding": "padding"}
+FEATURES = OF_THE_FILM | NOT_OF_THE_FILM
+FOUND = {"mass": "Share of the map that lies on a feature", "pointing": "Pointing game: the map's maximum on a feature"}
+CURVES = ("deletion", "insertion")
+ALIKE = {
+    ("randomised_head", ""): "itself, the head drawn anew",
+    ("randomised_head", "unsigned"): "the same, without signs",
+    ("randomised_all", ""): "itself, all weights drawn anew",
+    ("randomised_all", "unsigned"): "the same, without signs",
+    ("agreement", "occlusion"): "occlusion",
+    ("agreement", "occlusion_abs"): "occlusion, without signs",
+}
+MEASURES = tuple(dict.fromkeys([*FOUND, *CURVES, *(measure for measure, _ in ALIKE)]))
+MAIN = {  # the maps of figure 10, which the sentences are about
+    "cam_class": "the class-weighted CAM",
+    "grad_cam": "the Grad-CAM",
+    "occlusion": "the occlusion map",
+}
+SAME = 0.5  # a rank correlation above it: much the same map
+UNTOLD = "cannot be told"
+
+
+def verdict(table):
+    """What the numbers say: a list of sentences, in the order of the questions asked.
+
+    table: of explanations.table. Questions whose measures were not taken (of real films nobody knows where things are)
+    have no sentence.
+    """
+    said = []
+    for name in MAIN:
+        said += _found(table, name)
+    for name in MAIN:
+        said += _not_of_the_film(table, name)
+    for name in MAIN:
+        said += _faithful(table, name)
+    for name in MAIN:
+        said += _randomised(table, name)
+    return said + _agreement(table)
+
+
+def looked_elsewhere(table):
+    """The sentences on what is not the film (scars, padding) that the network looks at more than at the rest."""
+    return [said for name in MAIN for said in _not_of_the_film(table, name) if SEEN in said]
+
+
+def rows_of(table, **words):
+    """The rows of the table with these words: {feature: row as a dict}."""
+    for column, word in words.items():
+        table = table[table[column] == word]
+    return {row["feature"]: row for row in table.to_dict("records")}
+
+
+def _capital(text):
+    return text[0].upper() + text[1:]
+
+
+def _parted(rows, name, middle):
+    """The features whose interval of `name` lies above `middle`, below it, and the rest."""
+    above = [feature for feature, row in rows.items() if row[f"{name}_low"] > middle]
+    below = [feature for feature, row in rows.items() if row[f"{name}_high"] < middle]
+    return above, below, [feature for feature in rows if feature not in (*above, *below)]
+
+
+def _listed(parts):
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _found(table, name):
+    """Does the map find what is there better than another film's map does?"""
+    rows = {f: row for f, row in rows_of(table, map=name, measure="mass").items() if f in OF_THE_FILM}
+    if not rows:
+        return []
+    more, less, rest = _parted(rows, "gain", 0)
+    parts = []
+    for found, word in ((more, "more"), (less, "less")):
+        points = [f"{OF_THE_FILM[feature]} ({_points(rows[feature])})" for feature in found]
+        parts += [f"lies {word} on {_listed(points)} than another film's map does"] if found else []
+    if not parts:
+        return [f"Whether {MAIN[name]} finds anything of the film better than another film's map does {UNTOLD}."]
+    tail = f"; of {_listed([OF_THE_FILM[feature] for feature in rest])} this {UNTOLD}" if rest else ""
+    return [_capital(f"{MAIN[name]} {', and '.join(parts)}{tail}.")]
+
+
+def _points(row):
+    values = (100 * row[part] for part in ("gain", "gain_low", "gain_high"))
+    return f"{panels.interval(*values, 2, panels.signed)} points"
+
+
+def _not_of_the_film(table, name):
+    """Does the network look at scars, or at padding, more than their area?"""
+    rows = {f: row for f, row in rows_of(table, map=name, measure="mass").items() if f in NOT_OF_THE_FILM}
+    return [
+        f"On {NOT_OF_THE_FILM[feature]} lies {panels.interval(*_of(row, 'ratio'))} times as much of {MAIN[name]} as of "
+        f"the picture (of another film's map {panels.number(row['control_ratio'], 2)}): {_judged(row)}."
+        for feature, row in rows.items()
+    ]
+
+
+def _judged(row):
+    """Where more of the map lies there than of the picture and than of another film's map, the network looks at it."""
+    if row["ratio_low"] > 1:
+        return SEEN if row["gain_low"] > 0 else HABIT
+    return "less than on the rest" if row["ratio_high"] < 1 else UNSEEN
+
+
+SEEN = "the network looks at what is not the film"
+HABIT = f"more than on the rest, but whether because of what is there {UNTOLD}"
+UNSEEN = f"whether the network looks there more than at the rest {UNTOLD}"
+
+
+def _of(row, name):
+    return row[name], row[f"{name}_low"], row[f"{name}_high"]
+
+
+def _faithful(table, name):
+    """Does what the map marks matter to the network more than what another film's map marks?"""
+    said = []
+    for (measure, sign), words in ORDERS.items():
+        for row in rows_of(table, map=name, measure=measure).values():
+            low, high = sorted(sign * row[f"gain_{end}"] for end in ("low", "high"))
+            told = "sooner" if low > 0 else "later" if high < 0 else "sooner or later"
+            text = f"{words[0]} first what {MAIN[name]} marks {words[1]} {told} than if another film's map is followed"
+            text = text if told != "sooner or later" else f"whether {text} {UNTOLD}"
+            numbers = panels.interval(*_of(row, "gain"), 3, panels.signed)
+            said.append(_capital(f"{text} (areas under the curves differ by {numbers})."))
+    return said
+
+
+# Measure and the sign of what is better -> what is done, and what it does.
+ORDERS = {
+    ("deletion", -1): ("hiding", "takes the prediction away"),
+    ("insertion", 1): ("showing", "brings the prediction back"),
+}
+
+
+def _randomised(table, name):
+    """Does the map change when the weights are drawn anew?"""
+    said = []
+    for measure, words in (("randomised_head", "the head's weights"), ("randomised_all", "all weights")):
+        for row in rows_of(table, map=name, measure=measure, feature="").values():
+            told = CHANGES if row["high"] < SAME else STAYS if row["low"] >= SAME else UNTOLD_CHANGE
+            numbers = f"{_correlation(row)}; of another film's map {panels.signed(row['control'], 2)}"
+            said.append(_capital(f"{MAIN[name]} {told} when {words} are drawn anew ({numbers})."))
+    return said
+
+
+CHANGES = "changes, as it should,"
+STAYS = "stays much the same, as it should not,"
+UNTOLD_CHANGE = "changes in part"
+
+
+def _agreement(table):
+    """Do class activation maps and occlusion agree?"""
+    said = []
+    for name in MAIN:
+        for row in rows_of(table, map=name, measure="agreement", feature="occlusion").values():
+            low, high = row["low"], row["high"]
+            told = "agree" if low > 0 else "contradict each other" if high < 0 else None
+            pair = f"{MAIN[name]} and occlusion"
+            pair = f"{pair} {told}" if told else f"whether {pair} agree {UNTOLD}"
+            said.append(_capital(f"{pair} ({_correlation(row)})."))
+    return said
+
+
+def _correlation(row):
+    return f"rank correlation {panels.interval(row['value'], row['low'], row['high'], 2, panels.signed)}"

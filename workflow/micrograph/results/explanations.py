@@ -1,0 +1,216 @@
+"""The table of explanations: whether maps of attribution find what a film shows, and name what the network goes by.
+
+Made of the long tables of attribution/faithfulness.py (results/attribution/.../tests*.tsv): one row a film, map,
+measure and feature. Every map has a control: the same measure of the map of another film, laid over this one.
+"""
+
+import numpy as np
+import pandas as pd
+
+from micrograph.faults import Fault
+from micrograph.results import explanation_words, panels, scores, style
+from micrograph.results.explanation_words import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES
+
+NAME = "Table of explanations"
+KEYS = ["map", "measure", "feature"]
+CONTROL = ":another"  # behind the name of a map: another film's, of the same fold
+KNOWN = {"map": MAPS, "measure": MEASURES, "feature": dict.fromkeys(["", *FEATURES, *(seen for _, seen in ALIKE)])}
+COLUMNS = [
+    *KEYS,
+    *("value", "low", "high", "control", "gain", "gain_low", "gain_high"),
+    *("area", "ratio", "ratio_low", "ratio_high", "control_ratio", "films", "batches", "folds"),
+]
+
+
+def table(tests, *, resamples, seed, data, words):
+    """The table: one row a map, measure and feature, over all films out of fold.
+
+    tests: data frames of faithfulness.tested, one a fold; resamples, seed: of the bootstrap, which redraws whole
+    batches, the same ones for every row; data: what the films are, as "simulated films"; words: what is explained,
+    {"protocol": ..., "pretraining": ..., "policy": ..., "scheme": ...}, the same in every row.
+
+    value: mean over films (mass and pointing: a share, beside it `area`, the share of the picture that shows the
+    feature); control: the mean of another film's map on the same films; gain: value - control; ratio: value / area,
+    both means over films, so that films which show more count for more. Intervals are 95 %, and missing where there
+    are fewer than two batches. A film without the feature, or with a map that is flagged, does not count.
+    """
+    rows = _paired(pd.concat(list(tests), ignore_index=True))
+    names = np.unique(rows["batch"])
+    times = scores.weights(len(names), resamples, np.random.default_rng(seed))
+    made = [
+        dict(zip(KEYS, key, strict=True)) | _measured(here, names, times)
+        for key, here in rows.groupby(KEYS, sort=False, dropna=False)
+    ]
+    made = pd.DataFrame(made, columns=COLUMNS).assign(data=data, **words)
+    order = {name: {word: place for place, word in enumerate(words)} for name, words in KNOWN.items()}
+    return made.sort_values(KEYS, key=lambda column: column.map(order[column.name]), kind="stable", ignore_index=True)
+
+
+def _paired(tests):
+    """The rows of the maps themselves, with the control's value beside (missing where a measure has none)."""
+    tests = tests.assign(feature=tests["feature"].fillna(""))
+    twice = tests.duplicated(["sample", *KEYS])
+    for sample in tests.loc[twice, "sample"]:
+        raise Fault(f"sample '{sample}' is tested in two folds; give the tests of one network a fold.")
+    control = tests["map"].str.endswith(CONTROL)
+    others = tests[control].assign(map=tests["map"].str.removesuffix(CONTROL), control=tests["value"])
+    rows = tests[~control].merge(others[["sample", *KEYS, "control"]], on=["sample", *KEYS], how="left")
+    for name in KEYS:
+        for stranger in rows.loc[~rows[name].isin(KNOWN[name]), name]:
+            raise Fault(f"{name} '{stranger}' of the tests is not known; add it to results/explanations.py.")
+    return rows[rows["value"].notna()]
+
+
+def _measured(here, names, times):
+    """Means, ratio and intervals of one row of the table."""
+    paired = here["control"].notna().to_numpy()
+    value, control, area = (here[name].to_numpy(float) for name in ("value", "control", "area"))
+    columns = [np.ones(len(here)), value, area, paired, np.where(paired, value - control, 0)]
+    sums = np.zeros((len(names), len(columns)))
+    np.add.at(sums, np.searchsorted(names, here["batch"]), np.nan_to_num(np.stack(columns, axis=1)))
+    found, drawn = _of_sums(sums.sum(axis=0)), _of_sums(times @ sums)
+    row = {name: float(found[name]) for name in found} | {"control": np.nan}
+    if paired.any():
+        row["control"] = float(control[paired].mean())
+    row["control_ratio"] = row["control"] / row["area"] if row["area"] > 0 else np.nan
+    for name, low, high in (("value", "low", "high"), *((f, f"{f}_low", f"{f}_high") for f in ("gain", "ratio"))):
+        row[low], row[high] = _interval(drawn[name]) if here["batch"].nunique() > 1 else (np.nan, np.nan)
+    return row | {"films": len(here), "batches": here["batch"].nunique(), "folds": here["fold"].nunique()}
+
+
+def _of_sums(sums):
+    """Sums (..., 5) as the means that the table holds; NaN where nothing is there to divide by."""
+    count, value, area, paired, gain = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made = {"value": value / count, "gain": gain / paired, "area": area / count, "ratio": value / area}
+    none = {"value": count, "gain": paired, "area": area, "ratio": area}
+    return {name: np.where(none[name] > 0, made[name], np.nan) for name in made}
+
+
+def _interval(values):
+    """Percentiles of redrawn values; none where more than the tails have no value."""
+    kept = values[np.isfinite(values)]
+    if len(kept) < scores.LEVEL * len(values) or not len(kept):
+        return np.nan, np.nan
+    low, high = np.quantile(kept, [(1 - scores.LEVEL) / 2, (1 + scores.LEVEL) / 2])
+    return float(low), float(high)
+
+
+def panels_of(table):
+    """The table as panels: features found, curves, likeness; those that no film has are left out."""
+    made = [_found(table, measure) for measure in FOUND] + [_curves(table), _alike(table)]
+    return [panel for panel in made if panel.rows]
+
+
+def _found(table, measure):
+    here = table[table["measure"] == measure]
+    rows = []
+    for feature, some in here.groupby("feature", sort=False):
+        for place, row in enumerate(some.to_dict("records")):
+            told = [
+                panels.interval(100 * row["value"], 100 * row["low"], 100 * row["high"], 1),
+                panels.number(100 * row["area"], 1),
+                panels.best(panels.interval(*_of(row, "ratio")), _beside(row, "ratio", 1)),
+                panels.number(row["control_ratio"], 2),
+                panels.best(_points(row), _beside(row, "gain", 0)),
+                f"{row['films']}",
+            ]
+            rows.append([FEATURES[feature] if place == 0 else "", MAPS[row["map"]], *told])
+    headings = ["Feature", "Map", "Share, %", "Area, %", "Share ÷ area", "Another film's map ÷ area"]
+    headings += ["Gain over it, points", "Films"]
+    return panels.Panel(FOUND[measure], headings, rows, words=2)
+
+
+def _curves(table):
+    rows = []
+    for measure in CURVES:
+        for place, row in enumerate(table[table["measure"] == measure].to_dict("records")):
+            told = [
+                panels.interval(row["value"], row["low"], row["high"], 3),
+                panels.number(row["control"], 3),
+                panels.best(panels.interval(*_of(row, "gain"), 3, panels.signed), _beside(row, "gain", 0)),
+                f"{row['films']}",
+            ]
+            rows.append([measure if place == 0 else "", MAPS[row["map"]], *told])
+    headings = ["Curve", "Map", "Area under it", "Another film's map", "Difference", "Films"]
+    notes = ("Deletion: lower is better. Insertion: higher is better.",)
+    return panels.Panel("Hiding and showing the picture in the order of the map", headings, rows, 2, notes)
+
+
+def _alike(table):
+    rows = []
+    for (measure, feature), words in ALIKE.items():
+        here = table[(table["measure"] == measure) & (table["feature"] == feature)]
+        for place, row in enumerate(here.to_dict("records")):
+            told = [panels.interval(row["value"], row["low"], row["high"], 2, panels.signed)]
+            told += [panels.signed(row["control"], 2), f"{row['films']}"]
+            rows.append([words if place == 0 else "", MAPS[row["map"]], *told])
+    headings = ["Compared with", "Map", "Rank correlation", "Another film's map", "Films"]
+    return panels.Panel("Likeness of maps", headings, rows, words=2)
+
+
+def _of(row, name):
+    return row[name], row[f"{name}_low"], row[f"{name}_high"]
+
+
+def _points(row):
+    return panels.interval(*(100 * part for part in _of(row, "gain")), 2, panels.signed)
+
+
+def _beside(row, name, middle):
+    """Whether the interval leaves `middle` out."""
+    return row[f"{name}_low"] > middle or row[f"{name}_high"] < middle
+
+
+def verdict(table):
+    """What the numbers say: a list of sentences (explanation_words.verdict)."""
+    return explanation_words.verdict(table)
+
+
+def caption(table):
+    """The table's caption: what is shown, from what, what it says, how to read it, what would surprise (paragraphs)."""
+    first = table.iloc[0]
+    known = table["measure"].isin(FOUND).any()
+    return "\n\n".join(
+        [
+            f"{NAME}. Do class activation maps and occlusion show what the network goes by, and is that there? "
+            f"CNN, {style.scheme_words(first['scheme'])}, pre-trained on {first['pretraining']}, {first['protocol']} "
+            f"protocol; {first['data']}. None is chosen: {table['films'].max()} films, each explained by the network "
+            f"of that one of {table['folds'].max()} folds that tests it, for the temperature that it predicts.",
+            " ".join(verdict(table)),
+            (TRUTH if known else NO_TRUTH) + " " + READING,
+            SURPRISE,
+        ]
+    )
+
+
+TRUTH = (
+    "The simulation knows where everything is. Share: the part of the map's positive values that lies on a feature; "
+    "where it is no more than the feature's part of the picture (area), the map does not see the feature. Pointing "
+    "game: how often the map's largest value lies on it. Share ÷ area compares means over the films that show the "
+    "feature."
+)
+NO_TRUTH = "Nobody knows where boundaries or scars are in real films: whether maps find them is not tested here."
+READING = (
+    "Another film's map, laid over this film, is what a map reaches that knows the network's habits, such as a liking "
+    "for the middle, and nothing of the film. Deletion and insertion hide or show the picture step by step in the "
+    "order of the map and follow what the network says. With weights drawn anew a map should be no more like itself "
+    "than like another film's: one that is shows the picture, not what was learned. Intervals are 95 %, from redrawing "
+    "whole growth days; bold: those that leave out 1 (share ÷ area) or 0 (differences). Of twenty comparisons about "
+    "one is bold by chance."
+)
+SURPRISE = (
+    "What would surprise: a class activation map that finds boundaries, since its few values are far coarser than "
+    "they are. What would weaken every result: a share far above the area for scars, jumps or padding, which are the "
+    "microscope's and not the film's."
+)
+
+
+def markdown(table, caption):
+    """The table as Markdown."""
+    return panels.markdown(panels_of(table), caption)
+
+
+def html(table, caption):
+    """The table as a self-contained page."""
+    return panels.html(panels_of(table), caption, NAME)
