@@ -39,10 +39,11 @@ def of_fold(network, facts, images, samples, truth_celsius, classes, settings, d
 def explain(network, facts, images, classes, settings, device="auto", what="occlusion"):
     """Explain n > 0 pictures. Returns a dict of arrays, ready for files.write_arrays.
 
-    network, facts: of headed.read (facts: backbone, head, classes, mean, std, pixels, settings), left as it was but for mode and device; images:
-    (n, side, side) uint8, array or tensor, side = facts["pixels"]; classes: in Celsius, rising, those of the network;
-    settings: {patch, stride (pixels), baseline (zero, mean), precision (of the occlusion: fp32, bf16), memory_mb};
-    device: auto, cpu (one thread, so that bytes do not depend on cores) or cuda.
+    network, facts: of headed.read (facts: backbone, head, classes, mean, std, pixels, settings); the network is left as
+    it was, but for its mode and device. images: (n, side, side) uint8, array or tensor, side = facts["pixels"].
+    classes: in Celsius, rising, those of the network. settings: {patch, stride (pixels), baseline (zero, mean),
+    precision (of the occlusion: fp32, bf16), memory_mb}. device: auto, cpu (one thread, so that bytes do not depend on
+    the number of cores) or cuda.
 
     outputs (n, o), as the study predicted, in the precision that the network was trained in: a class by bf16 is not
     always that by fp32; evidence (n, t), target, predicted (n,); cam (n, h, w); cam_class (n, t, h, w), or grad_cam
