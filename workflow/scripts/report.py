@@ -24,8 +24,8 @@ with job.logged(snakemake.log[0]):
         files.read_table(given.rejected),
         params.settings,
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
-        contents.tables(given.tables, params.tables, given.table_captions, params.data),
-        contents.figures(params.figures, given.figures, given.figure_captions, params.data),
+        contents.tables(given.tables, params.tables, given.table_captions, params.words),
+        contents.figures(params.figures, given.figures, given.figure_captions, params.words),
         explanations.verdict(tables["explanations"]),
         report.glance(fit.predictions, params.classes, films.named(fit.words)),
     )

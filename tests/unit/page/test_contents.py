@@ -11,12 +11,13 @@ from project import PROJECT
 FOLDER = PROJECT / "workflow" / "report"
 HOSTILE = "<script>alert('x')</script>&\"'"
 CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
+WORDS = {"data": "simulated films", "films_a_class": 4}
 FIGURE_CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst") if path.name != "workflow.rst")
 
 
 @pytest.mark.parametrize("name", FIGURE_CAPTIONS)
-def test_captions_need_only_the_data_and_say_what_they_are_of(name):
-    html = contents.caption(FOLDER / name, {"data": "simulated films"})
+def test_captions_need_only_words_that_the_page_has_and_say_what_they_are_of(name):
+    html = contents.caption(FOLDER / name, WORDS)
     assert html.startswith("<p><strong>") and "simulated films" in html
     assert "system-message" not in html and "{" not in html
 
@@ -36,7 +37,7 @@ def test_captions_are_valid_where_snakemake_renders_them(name):
     from docutils.core import publish_parts
     from jinja2 import Environment
 
-    given = SimpleNamespace(params=SimpleNamespace(data="simulated films"), config=CONFIG)
+    given = SimpleNamespace(params=SimpleNamespace(**WORDS), config=CONFIG)
     text = Environment(trim_blocks=True).from_string((FOLDER / name).read_text(encoding="utf-8"))
     html = publish_parts(text.render(snakemake=given), writer="html", settings_overrides={"halt_level": 2})["body"]
     assert "<p>" in html
@@ -72,7 +73,7 @@ def test_a_table_is_shown_by_the_module_that_its_file_is_named_after(tmp_path):
     files.write_table(tmp_path / "tableS1.tsv", frame)
     (tmp_path / "tableS1.rst").write_text("Of {{ snakemake.params.data }}.")
     given = [tmp_path / "tableS1.tsv"], [("Settings chosen", True)], [tmp_path / "tableS1.rst"]
-    (table,) = contents.tables(*given, "simulated films")
+    (table,) = contents.tables(*given, WORDS)
     assert (table.name, table.title, table.folded) == ("Table S1", "Settings chosen", True)
     assert table.file == str(tmp_path / "tableS1.tsv") and "Of simulated films." in table.caption
     with pytest.raises(Fault, match="table 'table9'"):
@@ -82,7 +83,7 @@ def test_a_table_is_shown_by_the_module_that_its_file_is_named_after(tmp_path):
 def test_figures_keep_their_order_and_their_captions(tmp_path):
     (tmp_path / "fig2.rst").write_text("Of {{ snakemake.params.data }}.")
     shown = [("Figure 2", "Samples", True, "The study"), ("Figure 6", "Films", False, "Films")]
-    made = contents.figures(shown, ["fig2.svg", "fig6"], [tmp_path / "fig2.rst"] * 2, "films")
+    made = contents.figures(shown, ["fig2.svg", "fig6"], [tmp_path / "fig2.rst"] * 2, {"data": "films"})
     assert [(one.name, one.images, one.wide, one.group) for one in made] == [
         ("Figure 2", "fig2.svg", True, "The study"),
         ("Figure 6", "fig6", False, "Films"),

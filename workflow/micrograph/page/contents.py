@@ -11,7 +11,7 @@ from docutils.core import publish_parts
 
 from micrograph import files
 from micrograph.faults import Fault, known
-from micrograph.results import panels, table1, table2, table3, table4, tableS1
+from micrograph.results import explanations, panels, table1, table2, table3, table4, tableS1
 
 KINDS = {  # name of a table's file -> the module that shows it
     "table1": table1,
@@ -19,6 +19,7 @@ KINDS = {  # name of a table's file -> the module that shows it
     "table3": table3,
     "table4": table4,
     "tableS1": tableS1,
+    "explanations": explanations,
 }
 RST = {
     "raw_enabled": False,
@@ -64,15 +65,15 @@ class Table:
     file: str = ""
 
 
-def tables(paths, shown, captions, data):
+def tables(paths, shown, captions, words):
     """The Tables of the page, in order.
 
     paths: files named as KINDS (results/tables/table2.tsv); shown: (title, folded) of each; captions: paths of
-    reStructuredText; data: how the data are called.
+    reStructuredText; words: {name: what captions may call snakemake.params.name}, as data: "simulated films".
     """
     return [
-        table(path, title, caption(words, {"data": data}), folded)
-        for path, (title, folded), words in zip(paths, shown, captions, strict=True)
+        table(path, title, caption(rst, words), folded)
+        for path, (title, folded), rst in zip(paths, shown, captions, strict=True)
     ]
 
 
@@ -82,11 +83,12 @@ def table(path, title, said="", folded=False):
     return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path))
 
 
-def figures(shown, images, captions, data):
-    """The Figures of the page, in order. shown: (name, title, wide, group) of each; images, captions: paths."""
+def figures(shown, images, captions, words):
+    """The Figures of the page, in order. shown: (name, title, wide, group) of each; images, captions: paths; words: as
+    of `tables`."""
     return [
-        Figure(name, title, image, caption(words, {"data": data}), wide, group)
-        for (name, title, wide, group), image, words in zip(shown, images, captions, strict=True)
+        Figure(name, title, image, caption(rst, words), wide, group)
+        for (name, title, wide, group), image, rst in zip(shown, images, captions, strict=True)
     ]
 
 

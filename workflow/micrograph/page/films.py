@@ -232,11 +232,10 @@ def _plain(value):
         return None
     if isinstance(value, str | bool):
         return value
-    if not math.isfinite(value):
-        return None
     if float(value).is_integer() and abs(value) < 2**53:
         return int(value)
-    return float(f"{value:.{SIGNIFICANT}g}")
+    rounded = float(f"{value:.{SIGNIFICANT}g}")
+    return rounded if math.isfinite(rounded) else None
 
 
 def javascript(study):
