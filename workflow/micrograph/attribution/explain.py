@@ -63,20 +63,13 @@ def explain(network, facts, images, classes, settings, device="auto", what="occl
         effects = _effects(network, facts["backbone"], colour, scheme, classes, settings, what)
     rows = np.arange(len(shown))
     return {
-        "outputs": outputs,
-        "evidence": said.astype(np.float32),
-        "target": target,
-        "predicted": predicted.astype(int),
-        "cam": summed,
-        name: weighted,
-        "occlusion": effects,
+        "outputs": outputs, "evidence": said.astype(np.float32), "target": target, "predicted": predicted.astype(int),
+        "cam": summed, name: weighted, "occlusion": effects,
         "cam_flag": maps.flags(summed, weighted[rows, target]),
         "occlusion_flag": maps.flags(effects[rows, target]),
         **{key: settings[key] for key in ("patch", "stride", "baseline")},
-        "side": shown.shape[-1],
-        "scheme": scheme,
-        "classes": np.asarray(classes),
-    }
+        "side": shown.shape[-1], "scheme": scheme, "classes": np.asarray(classes),
+    }  # fmt: skip
 
 
 def _checked(facts, images, classes):
