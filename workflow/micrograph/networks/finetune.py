@@ -6,7 +6,7 @@ every row in the end.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -143,11 +143,12 @@ def fine_tune(
         "policy": policy, "protocol": protocol, "fold": int(fold), "search": search, "mean": mean, "std": std,
         "pixels": album.shown.shape[-1],
     }  # fmt: skip
+    held = f"fold {fold}" if len(album.held) else "all films"
     kind = features.kind_of(settings["precision"], album.shown.device)
     start = domains.start(backbone, pretraining, weights, rng)
     curves, outputs, kept = [], [], None
     for number, (point, chance_of_point) in enumerate(zip(tried, rng.spawn(len(tried)), strict=True)):
-        what = f"{head} network of fold {fold}" + (f", point {number + 1} of {len(tried)}" if len(tried) > 1 else "")
+        what = f"{head} network of {held}" + (f", point {number + 1} of {len(tried)}" if len(tried) > 1 else "")
         network = headed.put(start, backbone, head, classes, point["dropout"], chance_of_point)
         rows = learn(network, album, head, classes, policy, settings | point, way, kind, chance_of_point, what)
         curves.append(pd.DataFrame(rows).assign(point=number).reindex(columns=CURVE))
@@ -159,8 +160,20 @@ def fine_tune(
             kept = network.cpu(), settings | point, bool(rows)
     if not kept[2]:
         way_out = f"lower training.{head}.learning_rate" + " with models.search default" * (len(tried) > 1)
-        raise Fault(f"{head} network of fold {fold}: the loss is no longer a number; {way_out}.")
+        raise Fault(f"{head} network of {held}: the loss is no longer a number; {way_out}.")
     return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
+
+
+def train_on_all(films, images, samples, copies, *, policy, settings, **how):
+    """The network that learns from all films: no film is held out, so it ends after `epochs`. Returns Tuned.
+
+    films: table of sample, batch, growth_celsius; settings: as of fine_tune, with one point's learning_rate, batch and
+    dropout (patience counts for nothing); how: backbone, weights, head, classes, rng, pretraining, device, as of
+    fine_tune. outputs are of the rows it learnt from: they say nothing of its worth.
+    """
+    table = films[["sample", "batch", "growth_celsius"]].assign(fold=0, part="train")
+    tuned = fine_tune(table, 0, images, samples, copies, policy=policy, protocol="strict", settings=settings, **how)
+    return replace(tuned, facts=tuned.facts | {"protocol": "all", "fold": None})
 
 
 def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, std, policy, protocol, rng, device):
@@ -178,7 +191,10 @@ def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, s
 
 
 def learn(network, album, head, classes, policy, settings, way, kind, rng, what):
-    """Train one network, in place, in one way at one point; the rows of its curve, none where it diverged."""
+    """Train one network, in place, in one way at one point; the rows of its curve, none where it diverged.
+
+    Where the album holds no film out, nothing is validated and the last weights are kept.
+    """
     chance_of_rows, chance_of_turns, chance_of_checks, chance_of_drops = rng.spawn(4)
     scheme, device = heads.scheme_of(head), album.shown.device
     labels, copied = album.rows.labels[album.train], album.rows.copies[album.train]
@@ -197,7 +213,8 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
 
     try:
         return training.fit(
-            bundles.Single(network), epoch, validation, heads.loss(scheme), rng=chance_of_drops,
+            bundles.Single(network), epoch, validation if len(album.held) else None, heads.loss(scheme),
+            rng=chance_of_drops,
             learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
             keep=way.keep, validate_in=way.validate_in, score=heads.accuracy(scheme, classes), what=what,
             key=f"training.{head}", lower=(f"training.{head}.batch", "training.pixels"), precision=kind,

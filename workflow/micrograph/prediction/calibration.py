@@ -78,9 +78,10 @@ def fit(known, coverage):
 def fit_temperature(marks, places):
     """The temperature T of p^(1/T), within TEMPERATURES, with the least log loss.
 
-    marks: (n, K) scores that are probabilities; places: (n,) of the true classes. As in Platt's scaling the truth counts as (n + 1) /
-    (n + K) and each other class as 1 / (n + K), so that a few films that are all right do not make it endlessly sure.
-    The loss is convex in 1/T, and so halved down. (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, ICML 2017.)
+    marks: (n, K) scores that are probabilities; places: (n,) of the true classes. As in Platt's scaling the truth
+    counts as (n + 1) / (n + K) and each other class as 1 / (n + K), so that a few films, all right, do not make it
+    endlessly sure. The loss is convex in 1/T, and so halved down.
+    (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, ICML 2017.)
     """
     logs = np.log(np.maximum(marks, LEAST))
     count, classes = logs.shape

@@ -76,10 +76,24 @@ def apart(looks, batches):
     return found
 
 
-def threshold(looks, batches, quantile):
-    """The distance that this share of the study's films keeps to films of other batches; infinite for a single one."""
-    found = apart(looks, batches)
-    return float(np.quantile(found, quantile)) if np.isfinite(found).all() else float("inf")
+def threshold(found, quantile):
+    """The distance that this share of the study's films keeps to films of other batches; infinite for a single batch.
+
+    found: (n,), of `apart`.
+    """
+    return float(np.quantile(found, quantile)) if len(found) and np.isfinite(found).all() else float("inf")
+
+
+def flagged(found, batches, quantile):
+    """The share of the study's films that look strange when their day is left out of the threshold.
+
+    found: (n,), of `apart`; batches: (n,). What to expect of films like the study's, of new days.
+    """
+    batches, far = np.asarray(batches), np.zeros(len(found), dtype=bool)
+    for day in np.unique(batches):
+        here = batches == day
+        far[here] = found[here] > threshold(found[~here], quantile)
+    return float(far.mean())
 
 
 def ranges(seen):

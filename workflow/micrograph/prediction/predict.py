@@ -1,0 +1,203 @@
+"""What the production model says of new scans: of one, or of any number with flat memory."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from micrograph import job
+from micrograph.attribution import explain, maps
+from micrograph.faults import Fault
+from micrograph.networks import pictures, schemes
+from micrograph.prediction import calibration, novelty, seeing, storage
+from micrograph.prediction.looks import looks
+from micrograph.scans import conversion, folders
+
+AT_ONCE = 16  # scans that are in memory together
+NOTHING = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What is said of one scan.
+
+    scan: its path; sha256: of its file. fault: why nothing could be said, in a sentence, else ""; all that follows is
+    then empty, but for `unlike` and `reasons` of a blank scan. Temperatures are growth temperatures in degrees Celsius.
+
+    unlike: whether the scan is unlike the study's films, for `reasons` (sentences): what is said of it then rests on
+    nothing. predicted_celsius: the class; probabilities: {class: calibrated probability}; prediction_set: the classes
+    that hold the true one with probability `coverage`; temperature_celsius: the mean of the probabilities; low_celsius,
+    high_celsius: the interval that holds the true temperature with that probability, infinite where the study has too
+    few days to promise one. See calibration.py for what these promises rest on. neighbours: of the five films of the
+    study that look most alike, nearest first, dicts of sample, batch, growth_celsius, growth_seconds, substrate,
+    pressure_torr and distance; distance: how far the fifth lies, threshold: from where that is strange.
+    measures: {width_nm, lines, pixels, scan_pixel_nm, relief_nm}, NaN where unknown; channel: of the heights, or
+    "picture". micrograph: (pixels, pixels) uint8, pixel_nm: nm a pixel of it. cam (h, w), occlusion (side, side):
+    float32 maps of what speaks for the class (above 0) and against it, raw; cam_flag, occlusion_flag: "" where they can
+    be drawn. simulated: whether the model was trained on simulated films.
+    """
+
+    scan: str
+    fault: str = ""
+    sha256: str = ""
+    unlike: bool = False
+    reasons: tuple = ()
+    predicted_celsius: int | None = None
+    probabilities: dict = field(default_factory=dict)
+    prediction_set: tuple = ()
+    temperature_celsius: float = NOTHING
+    low_celsius: float = NOTHING
+    high_celsius: float = NOTHING
+    coverage: float = NOTHING
+    neighbours: tuple = ()
+    distance: float = NOTHING
+    threshold: float = NOTHING
+    measures: dict = field(default_factory=dict)
+    channel: str = ""
+    micrograph: np.ndarray | None = None
+    pixel_nm: float = NOTHING
+    cam: np.ndarray | None = None
+    occlusion: np.ndarray | None = None
+    cam_flag: str = ""
+    occlusion_flag: str = ""
+    simulated: bool = False
+
+
+def predict(path, model, width_nm=None, device="auto"):
+    """The Prediction of one scan.
+
+    path: a scan of any readable format; model: path of results/production/model.safetensors, or what storage.read gives
+    of it, which saves a second a scan; width_nm: the width of a finished picture (PNG, TIFF) that does not say its own;
+    device: auto, cpu or cuda. Raises Fault, one sentence, for a file that is no scan and a model that is none.
+
+    >>> found = micrograph.predict("film.spm", "results/production/model.safetensors")
+    >>> found.temperature_celsius, found.prediction_set, found.reasons
+    """
+    model = _model(model)
+    seen = seeing.see(path, _settings(model), width_nm)
+    return _said([seen], model, device)[0]
+
+
+def many(paths, model, device="auto"):
+    """Yield the Prediction of every scan, in order; of a file that cannot be read, one with its `fault`.
+
+    paths: iterable; model, device: as of `predict`. AT_ONCE scans at a time: memory does not grow with their number,
+    and what is said of one does not depend on the others but for rounding.
+    """
+    model = _model(model)
+    see, waiting, sound = partial(_seen, settings=_settings(model)), [], []
+    paths = list(paths)
+    for number, path in enumerate(job.progress(paths, "scans seen"), start=1):
+        waiting.append(see(path))
+        sound += [one for one in waiting[-1:] if isinstance(one, seeing.Seen)]
+        if len(sound) == AT_ONCE or number == len(paths):
+            said = iter(_said(sound, model, device) if sound else [])
+            yield from (next(said) if isinstance(one, seeing.Seen) else one for one in waiting)
+            waiting, sound = [], []
+
+
+def predict_folder(place, model, device="auto"):
+    """As `many`, of all files in a folder and its folders (hidden ones are passed over), or of one file."""
+    return many(folders.scans_in(place), model, device)
+
+
+def _model(model):
+    return model if isinstance(model, storage.Production) else storage.read(model)
+
+
+def _settings(model):
+    return conversion.Settings(**model.facts["preprocessing"])
+
+
+def _seen(path, settings):
+    """The Seen of a file, or the Prediction that says why there is none; whatever was wrong with it."""
+    try:
+        return seeing.see(path, settings)
+    except seeing.Blank as fault:
+        return Prediction(str(path), fault=str(fault), unlike=True, reasons=("it shows no relief",))
+    except Fault as fault:
+        return Prediction(str(path), fault=" ".join(str(fault).split()))
+    except Exception as error:  # one bad file must not take the others with it
+        return Prediction(str(path), fault=f"{path}: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _said(seen, model, device):
+    """The Predictions of Seen scans."""
+    facts = model.facts
+    images = np.stack([one.micrograph for one in seen])
+    shown = pictures.shrink(images, facts["pixels"])
+    explained = explain.explain(model.network, facts, shown, facts["classes"], facts["attribution"], device)
+    apart = novelty.distances(looks(model.backbone, facts, images, device), model.looks)
+    answers = _answers(explained["outputs"], facts)
+    drawn = _maps(explained)
+    return [
+        Prediction(
+            one.scan, sha256=one.sha256, measures=one.measures, channel=one.channel, micrograph=one.micrograph,
+            pixel_nm=one.pixel_nm, simulated=facts["data"] == "simulated films",
+            **answer, **attributed, **_alike(one, row, model),
+        )
+        for one, answer, attributed, row in zip(seen, answers, drawn, apart, strict=True)
+    ]  # fmt: skip
+
+
+def _answers(outputs, facts):
+    """Class, calibrated probabilities, set and temperature of every row of the outputs (n, o): a list of dicts."""
+    classes, fitted = facts["classes"], facts["calibration"]
+    predicted, _, marks = schemes.decode(facts["head"], outputs, classes)
+    chances = calibration.probabilities(marks, fitted["temperature"])
+    inside = calibration.sets(chances, _limit(fitted["set_limit"]))
+    celsius, reach = calibration.expected(chances, classes), _limit(fitted["reach_celsius"])
+    return [
+        {
+            "predicted_celsius": int(predicted[row]),
+            "probabilities": dict(zip(classes, chances[row].tolist(), strict=True)),
+            "prediction_set": tuple(name for name, there in zip(classes, inside[row], strict=True) if there),
+            "temperature_celsius": float(celsius[row]),
+            "low_celsius": float(celsius[row] - reach),
+            "high_celsius": float(celsius[row] + reach),
+            "coverage": fitted["coverage"],
+        }
+        for row in range(len(outputs))
+    ]
+
+
+def _maps(explained):
+    """The two maps of every picture's own class, with their flags: a list of dicts."""
+    name = next(name for name in maps.WEIGHTED if name in explained)
+    side, patch, stride = (int(explained[word]) for word in ("side", "patch", "stride"))
+    return [
+        {
+            "cam": explained[name][row, target],
+            "occlusion": np.float32(maps.occlusion.spread(explained["occlusion"][row, target], side, patch, stride)),
+            "cam_flag": str(explained["cam_flag"][row]),
+            "occlusion_flag": str(explained["occlusion_flag"][row]),
+        }
+        for row, target in enumerate(explained["target"])
+    ]
+
+
+def _alike(seen, row, model):
+    """What makes a scan strange, and the films of the study that it is most like: a dict. row: (n,) distances."""
+    facts, films = model.facts["novelty"], model.facts["films"]
+    distance, limit = novelty.reach(row), _limit(facts["threshold"])
+    reasons = [
+        *seen.strange,
+        *novelty.strange_measures(seen.measures, facts["ranges"]),
+        *novelty.strange_look(distance, limit),
+    ]
+    near = tuple(
+        {name: values[place] for name, values in films.items()} | {"distance": float(row[place])}
+        for place in novelty.nearest(row)
+    )
+    return {
+        "unlike": bool(reasons),
+        "reasons": tuple(reasons),
+        "neighbours": near,
+        "distance": distance,
+        "threshold": limit,
+    }
+
+
+def _limit(value):
+    """A limit of the model's file, where none is endless."""
+    return float("inf") if value is None else float(value)

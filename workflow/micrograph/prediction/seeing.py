@@ -1,0 +1,81 @@
+"""Seeing: one new scan from raw file to micrograph, as the study's scans were brought there, with its measures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograph.faults import Fault
+from micrograph.prediction import novelty
+from micrograph.scans import heights, images
+from micrograph.scans.conversion import PICTURE
+from micrograph.scans.formats import Picture, read
+
+
+class Blank(Fault):
+    """A scan that can be read, and shows nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A new scan. micrograph: (pixels, pixels) uint8; pixel_nm: of the micrograph, NaN where nobody knows; measures:
+    {width_nm, lines, pixels, scan_pixel_nm, relief_nm}, NaN where there is none; strange: sentences on what is unlike
+    the study already in the file; channel: that of the heights, or "picture"."""
+
+    scan: str
+    sha256: str
+    micrograph: np.ndarray
+    pixel_nm: float
+    measures: dict
+    channel: str
+    strange: tuple
+
+
+def see(path, settings, width_nm=None):
+    """The Seen of one file.
+
+    settings: scans.conversion.Settings of the study; width_nm: of a finished picture, where its file does not say it.
+    Raises Fault for all that cannot be read or drawn, Blank where there is nothing to see.
+    """
+    found = read(path, settings.channels, settings.direction, settings.gwyddion_timeout_seconds, width_nm)
+    try:
+        return _picture(path, found, settings) if isinstance(found, Picture) else _heights(path, found, settings)
+    except Fault as fault:
+        raise type(fault)(str(fault) if str(path) in str(fault) else f"{path}: {fault}") from None
+
+
+def _heights(path, found, settings):
+    """The Seen of a height map."""
+    level_nm = _levelled(found.height_nm, settings.levelling)
+    relief = novelty.relief_nm(level_nm)
+    if not relief > 0:
+        raise Blank("the height map shows no relief; take the scan out.")
+    size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}
+    grey, pixel_nm = images.micrograph(level_nm, settings.pixels, settings.clip_percentiles, settings.aspect, **size)
+    measures = _measures(found.width_nm, *level_nm.shape, relief)
+    return Seen(str(path), found.source_sha256, grey, pixel_nm, measures, found.channel, ())
+
+
+def _levelled(height_nm, method):
+    """heights.level; what it refuses though all values are numbers is Blank."""
+    try:
+        return heights.level(height_nm, method)
+    except Fault as fault:
+        sound = height_nm.ndim == 2 and height_nm.shape[1] > heights.LINE_DEGREE + 1 and np.isfinite(height_nm).all()
+        raise (Blank if sound else Fault)(str(fault)) from None
+
+
+def _picture(path, found, settings):
+    """The Seen of a finished picture, which is neither levelled nor stretched."""
+    if np.ptp(found.array) == 0:
+        raise Blank("the picture is one grey everywhere; take it out.")
+    grey, pixel_nm = images.picture(found.array, settings.pixels, settings.aspect, found.width_nm)
+    measures = _measures(found.width_nm or np.nan, *found.array.shape[:2], np.nan)
+    strange = novelty.strange_picture(found.array)
+    return Seen(str(path), found.source_sha256, grey, pixel_nm, measures, PICTURE, tuple(strange))
+
+
+def _measures(width_nm, lines, pixels, relief):
+    return {
+        "width_nm": float(width_nm), "lines": lines, "pixels": pixels,
+        "scan_pixel_nm": float(width_nm) / pixels, "relief_nm": relief,
+    }  # fmt: skip

@@ -1,0 +1,82 @@
+"""The production model as one safetensors file: networks, what is known of the study's films, and all facts as JSON.
+
+A reader refuses a file that was changed: the facts hold a SHA-256 of all tensors and of the facts themselves.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from micrograph.faults import Fault
+from micrograph.networks import backbones, headed, weights
+
+VERSION = 1  # of the file's form
+NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
+WAY_OUT = "train it: snakemake --cores 8 results/production/model.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Production:
+    """A production model. network: fine-tuned on all films; backbone: as it was before, which says what a film looks
+    like; both in evaluation mode, on the processor; facts: a dict, see production.make; looks: (n, C) float32 of the
+    study's films (novelty.texture); pictures: (n, side, side) uint8, their micrographs, small."""
+
+    network: torch.nn.Module
+    backbone: torch.nn.Module
+    facts: dict
+    looks: np.ndarray
+    pictures: np.ndarray
+
+    @property
+    def films(self):
+        """The study's films: a table with sample, batch and growth conditions, in the order of looks and pictures."""
+        return pd.DataFrame(self.facts["films"])
+
+
+def write(path, production):
+    """Write the model, whole or not at all; the same model gives the same bytes."""
+    parts = {NETWORK: production.network, BACKBONE: production.backbone}
+    tensors = {f"{kind}{name}": part for kind, net in parts.items() for name, part in net.state_dict().items()}
+    tensors |= {name: torch.from_numpy(np.ascontiguousarray(part))
+                for name, part in ((LOOKS, production.looks), (PICTURES, production.pictures))}  # fmt: skip
+    facts = json.loads(json.dumps(production.facts)) | {"production": VERSION}
+    weights.write(path, tensors, facts | {"sha256": digest(tensors, facts)})
+
+
+def read(path):
+    """The Production in a file of `write`; Fault where it is missing, something else, of another form or changed."""
+    if not Path(path).is_file():
+        raise Fault(f"{path}: there is no such production model; correct the path, or {WAY_OUT}")
+    facts = backbones.describe_file(path)
+    if facts.get("production") != VERSION:
+        raise Fault(f"{path}: holds no production model of this version; {WAY_OUT}")
+    tensors, said = backbones.read(path), facts.pop("sha256", "")
+    if digest(tensors, facts) != said:
+        raise Fault(f"{path}: was changed after it was written (its checksum differs); copy it anew, or {WAY_OUT}")
+    looks, pictures = (tensors.pop(name).numpy() for name in (LOOKS, PICTURES))
+    name = facts["backbone"]
+    own, before = (
+        {key.removeprefix(kind): part for key, part in tensors.items() if key.startswith(kind)}
+        for kind in (NETWORK, BACKBONE)
+    )
+    start = backbones.build(name, backbones.classes_in(name, before))
+    blank = headed.put(
+        start, name, facts["head"], facts["classes"], facts["settings"]["dropout"], np.random.default_rng(0)
+    )
+    network, start = backbones.fill(blank, own, path), backbones.fill(start, before, path)
+    return Production(network, start, facts | {"sha256": said}, looks, pictures)
+
+
+def digest(tensors, facts):
+    """SHA-256, in hexadecimal digits, of tensors by name (values, kinds, shapes) and of facts (a dict of JSON)."""
+    sum_of_all = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        values = np.ascontiguousarray(tensor.detach().cpu().numpy())
+        sum_of_all.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        sum_of_all.update(values.data)
+    return sum_of_all.hexdigest()
