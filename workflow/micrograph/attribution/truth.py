@@ -37,7 +37,7 @@ assert {*MARKED} == {*films.MASKS, "artefacts"}
 
 
 def masks(path, side, aspect="pad", pixels=images.PIXELS):
-    """Where every feature of a simulated film is: {feature: (side, side) float32}, the share of the pixel that shows it.
+    """Where every feature of a simulated film is: {feature: (side, side) float32}, the share of each pixel.
 
     path: a truth file of simulate.scan_sample; side: pixels of a side of the pictures that the network sees; aspect and
     pixels: as the micrograph was drawn (images.micrograph), from which the pictures are averaged. Features in the order
