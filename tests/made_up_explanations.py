@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.text import Text
 
 from micrograph import files
 from micrograph.attribution import maps
@@ -93,3 +94,8 @@ def _of_film(name, features, looks, scars, keeps, rng):
     if name in ("cam", "cam_class"):
         yield name, "agreement", "occlusion", 0.3 + rng.normal(0, 0.1), np.nan
         yield other, "agreement", "occlusion", rng.normal(0, 0.1), np.nan
+
+
+def words_in(figure):
+    """All words of a figure, parted by bars."""
+    return " | ".join(text.get_text() for text in figure.findobj(Text))

@@ -197,7 +197,7 @@ def strength(values, scheme):
 def _foot(figure, top, explained):
     """Both scales and what they mean."""
     map_drawing.heat_scale(figure, EDGE_MM + 1, top, 22, heat_words(explained))
-    map_drawing.occlusion_scale(figure, EDGE_MM + _film_width(True) - 4, top, 22, occlusion_words(explained))
+    map_drawing.occlusion_scale(figure, EDGE_MM + 76, top, 22, occlusion_words(explained))
 
 
 def heat_words(explained, shown="shown as they are,\nin the overlay enlarged smoothly"):

@@ -69,7 +69,7 @@ def _foot(figure, top, explained):
     words = attribution_figures.heat_words(explained, "smooth over pictures;\nin the second row ÷ the row's largest")
     map_drawing.heat_scale(figure, EDGE_MM + 1, top, 22, words)
     words = attribution_figures.occlusion_words(explained, "the row's largest")
-    map_drawing.occlusion_scale(figure, EDGE_MM + 80, top, 22, words)
+    map_drawing.occlusion_scale(figure, EDGE_MM + 76, top, 22, words)
 
 
 def _row(table, sample):

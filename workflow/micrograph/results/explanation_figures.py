@@ -7,7 +7,7 @@ intervals; the same of another film's map, laid over this film, stands hollow be
 import numpy as np
 
 from micrograph.results import style
-from micrograph.results.explanation_words import FEATURES, MAPS, NOT_OF_THE_FILM
+from micrograph.results.explanation_words import FEATURES, MAPS, NOT_OF_THE_FILM, WHOLE
 from micrograph.results.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
 # Map -> (colour, marker): told apart by shape, and in grey by lightness.
@@ -20,13 +20,13 @@ MARKS = {
 }
 HEAD_MM, ROW_MM, LEFT_MM, GAP_MM, BELOW_MM = 18.0, 9.2, 27.0, 10.0, 16.0
 LINES = {  # measures of a map as a whole -> their words; deletion and insertion are differences
-    ("deletion", ""): "deletion\n(lower: better)",
-    ("insertion", ""): "insertion\n(higher: better)",
+    ("deletion", WHOLE): "deletion\n(lower: better)",
+    ("insertion", WHOLE): "insertion\n(higher: better)",
 }
 LIKE = {
     ("agreement", "occlusion"): "with occlusion",
-    ("randomised_head", ""): "with itself,\nhead drawn anew",
-    ("randomised_all", ""): "with itself,\nall drawn anew",
+    ("randomised_head", WHOLE): "with itself,\nhead drawn anew",
+    ("randomised_all", WHOLE): "with itself,\nall drawn anew",
 }
 
 

@@ -24,11 +24,12 @@ OF_THE_FILM = {
 NOT_OF_THE_FILM = {"artefacts": "scars and jumps", "padding": "padding"}
 FEATURES = OF_THE_FILM | NOT_OF_THE_FILM
 FOUND = {"mass": "Share of the map that lies on a feature", "pointing": "Pointing game: the map's maximum on a feature"}
+WHOLE = "whole"  # the word for a feature where a measure is of the map as a whole
 CURVES = ("deletion", "insertion")
 ALIKE = {
-    ("randomised_head", ""): "itself, the head drawn anew",
+    ("randomised_head", WHOLE): "itself, the head drawn anew",
     ("randomised_head", "unsigned"): "the same, without signs",
-    ("randomised_all", ""): "itself, all weights drawn anew",
+    ("randomised_all", WHOLE): "itself, all weights drawn anew",
     ("randomised_all", "unsigned"): "the same, without signs",
     ("agreement", "occlusion"): "occlusion",
     ("agreement", "occlusion_abs"): "occlusion, without signs",
@@ -160,7 +161,7 @@ def _randomised(table, name):
     """Does the map change when the weights are drawn anew?"""
     said = []
     for measure, words in (("randomised_head", "the head's weights"), ("randomised_all", "all weights")):
-        for row in rows_of(table, map=name, measure=measure, feature="").values():
+        for row in rows_of(table, map=name, measure=measure, feature=WHOLE).values():
             told = CHANGES if row["high"] < SAME else STAYS if row["low"] >= SAME else UNTOLD_CHANGE
             numbers = f"{_correlation(row)}; of another film's map {panels.signed(row['control'], 2)}"
             said.append(_capital(f"{MAIN[name]} {told} when {words} are drawn anew ({numbers})."))

@@ -9,12 +9,12 @@ import pandas as pd
 
 from micrograph.faults import Fault
 from micrograph.results import explanation_words, panels, scores, style
-from micrograph.results.explanation_words import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES
+from micrograph.results.explanation_words import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES, WHOLE
 
 NAME = "Table of explanations"
 KEYS = ["map", "measure", "feature"]
 CONTROL = ":another"  # behind the name of a map: another film's, of the same fold
-KNOWN = {"map": MAPS, "measure": MEASURES, "feature": dict.fromkeys(["", *FEATURES, *(seen for _, seen in ALIKE)])}
+KNOWN = {"map": MAPS, "measure": MEASURES, "feature": dict.fromkeys([WHOLE, *FEATURES, *(seen for _, seen in ALIKE)])}
 COLUMNS = [
     *KEYS,
     *("value", "low", "high", "control", "gain", "gain_low", "gain_high"),
@@ -35,6 +35,8 @@ def table(tests, *, resamples, seed, data, words):
     are fewer than two batches. A film without the feature, or with a map that is flagged, does not count.
     """
     rows = _paired(pd.concat(list(tests), ignore_index=True))
+    if rows.empty:
+        raise Fault(f"{NAME}: there are no tests; explain films first, with maps that can be drawn.")
     names = np.unique(rows["batch"])
     times = scores.weights(len(names), resamples, np.random.default_rng(seed))
     made = [
@@ -48,7 +50,7 @@ def table(tests, *, resamples, seed, data, words):
 
 def _paired(tests):
     """The rows of the maps themselves, with the control's value beside (missing where a measure has none)."""
-    tests = tests.assign(feature=tests["feature"].fillna(""))
+    tests = tests.assign(feature=tests["feature"].fillna("").replace("", WHOLE))
     twice = tests.duplicated(["sample", *KEYS])
     for sample in tests.loc[twice, "sample"]:
         raise Fault(f"sample '{sample}' is tested in two folds; give the tests of one network a fold.")

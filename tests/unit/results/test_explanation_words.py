@@ -1,0 +1,99 @@
+"""Sentences say no more than their intervals: more, less, or that it cannot be told."""
+
+import pytest
+
+from made_up_explanations import MAPS, WORDS, tests
+from micrograph.results import explanation_words, explanations
+
+tests.__test__ = False
+
+
+def table(**settings):
+    return explanations.table(tests(**settings), resamples=400, seed=3, data="simulated films", words=WORDS)
+
+
+def sentence(said, *words):
+    (found,) = [line for line in said if all(word in line for word in words)]
+    return found
+
+
+def changed(rows, **changes):
+    """The table with columns of the rows that match the words replaced: (words, columns)."""
+    rows = rows.copy()
+    here = rows["map"].isin(MAPS)
+    for name, word in changes["where"].items():
+        here &= rows[name] == word
+    rows.loc[here, list(changes["to"])] = list(changes["to"].values())
+    return rows
+
+
+def test_what_a_map_finds_is_named_and_the_rest_cannot_be_told():
+    said = explanation_words.verdict(table(looks=("islands",)))
+    assert "lies more on islands (+" in sentence(said, "The class-weighted CAM lies")
+    assert "pits" not in sentence(said, "The occlusion map lies").split("; of ")[0]
+
+
+def test_a_map_that_finds_nothing_is_said_to():
+    rows = changed(table(), where={"measure": "mass"}, to={"gain_low": -0.1, "gain_high": 0.1})
+    assert "cannot be told" in sentence(explanation_words.verdict(rows), "Whether the occlusion map finds anything")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "gain_low", "words", "seen"),
+    [
+        ((1.4, 1.2, 1.6), 0.01, explanation_words.SEEN, True),
+        ((1.4, 1.2, 1.6), -0.01, "more than on the rest, but", False),
+        ((1.1, 0.8, 1.6), 0.01, "cannot be told", False),
+        ((0.5, 0.2, 0.9), 0.01, "less than on the rest", False),
+        ((1.4, float("nan"), float("nan")), float("nan"), "cannot be told", False),
+    ],
+)
+def test_scars_are_looked_at_only_where_interval_and_control_say_so(ratio, gain_low, words, seen):
+    to = dict(zip(("ratio", "ratio_low", "ratio_high"), ratio, strict=True)) | {"gain_low": gain_low}
+    rows = changed(table(), where={"measure": "mass", "feature": "artefacts", "map": "occlusion"}, to=to)
+    line = sentence(explanation_words.verdict(rows), "On scars", "of the occlusion map")
+    assert words in line and f"{ratio[0]:.2f}" in line
+    assert (line in explanation_words.looked_elsewhere(rows)) == seen
+
+
+@pytest.mark.parametrize(
+    ("measure", "low", "high", "words"),
+    [
+        ("deletion", -0.2, -0.1, "takes the prediction away sooner"),
+        ("deletion", 0.1, 0.2, "takes the prediction away later"),
+        ("deletion", -0.1, 0.2, "cannot be told"),
+        ("insertion", 0.1, 0.2, "brings the prediction back sooner"),
+        ("insertion", -0.2, -0.1, "brings the prediction back later"),
+    ],
+)
+def test_hiding_and_showing_are_better_in_opposite_directions(measure, low, high, words):
+    rows = changed(
+        table(), where={"measure": measure}, to={"gain": (low + high) / 2, "gain_low": low, "gain_high": high}
+    )
+    verb = {"deletion": "iding", "insertion": "howing"}[measure]
+    assert words in sentence(explanation_words.verdict(rows), verb, "the class-weighted CAM marks")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(-0.1, 0.2, "changes, as it should"), (0.6, 0.8, "as it should not"), (0.3, 0.7, "changes in part")],
+)
+def test_maps_of_drawn_weights_should_change(low, high, words):
+    where = {"measure": "randomised_all", "feature": "whole"}
+    rows = changed(table(), where=where, to={"value": (low + high) / 2, "low": low, "high": high})
+    assert words in sentence(explanation_words.verdict(rows), "The occlusion map", "all weights")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.1, 0.2, "agree"), (-0.2, -0.1, "contradict each other"), (-0.1, 0.1, "cannot be told")],
+)
+def test_maps_agree_contradict_or_cannot_be_told(low, high, words):
+    rows = changed(table(), where={"measure": "agreement"}, to={"low": low, "high": high})
+    assert words in sentence(explanation_words.verdict(rows), "CAM and occlusion")
+
+
+def test_questions_that_were_not_asked_have_no_sentence():
+    said = " ".join(explanation_words.verdict(table(features=())))
+    assert "scars" not in said and "lies" not in said and "drawn anew" in said
+    assert explanation_words.looked_elsewhere(table(features=())) == []
