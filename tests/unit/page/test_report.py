@@ -81,8 +81,9 @@ def test_the_headline_is_no_best_row_but_what_every_fold_chose_for_itself(table2
 def test_the_papers_best_stands_beside_the_headline_with_what_it_is(table2):
     found = report.headline(table2, pd.read_csv(PUBLISHED, sep="\t"))
     assert found.paper == 71.0
-    assert "71 ± 4 % (MLP, NNRank) on 27 test films" in found.paper_words
-    assert "86 ± 6 % (MLP, nominal) on validation films" in found.paper_words
+    said = found.paper_words.replace("\u00a0", " ")
+    assert "71 ± 4 % (MLP, NNRank) on 27 test films" in said
+    assert "86 ± 6 % (MLP, nominal) on validation films" in said
     assert html_of_number(a_page(table2), "71.0")
 
 

@@ -22,6 +22,7 @@ SAID = {  # how the data are called -> the sentence at the top of the page (None
     "real films": None,
     "films": None,
 }
+NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ def _best(published, split):
 
 def _named(row):
     """A row of the paper in words: "71 ± 4 % (MLP, NNRank)"."""
-    number = panels.spread(float(row["mean"]), float(row["std"]))
-    return f"{number} % ({row['model']}, {style.scheme_words(row['scheme'])})"
+    number = f"{panels.spread(float(row['mean']), float(row['std']))} %".replace(" ", NO_BREAK)
+    return f"{number} ({row['model']}, {style.scheme_words(row['scheme'])})"
 
 
 def glance(predictions, classes, words):
