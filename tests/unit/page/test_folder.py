@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -40,7 +42,9 @@ def write(path, figures=(), tables=(), face=FACE, count=12):
 def test_all_that_the_page_names_lies_beside_it_and_is_whole(tmp_path, figures):
     made = write(tmp_path / "report", figures)
     html = (made / "index.html").read_text(encoding="utf-8")
-    for name in re.findall(r'(?:src|href)="(parts/(?:figures|tables|sheets)/[^"]+|parts/films\.js)"', html):
+    named = re.findall(r'(?:src|href)="(parts/[^"]+)"', html)
+    assert "parts/films.js" in named and "parts/figures/fig2.svg" in named
+    for name in named:
         assert (made / name).stat().st_size > 0, name
     for path in FACE:
         if path.name != folder.TEMPLATE:
@@ -51,6 +55,12 @@ def test_all_that_the_page_names_lies_beside_it_and_is_whole(tmp_path, figures):
         with Image.open(made / name) as image:
             image.load()
     assert sorted(path.name for path in made.iterdir()) == ["index.html", "parts"]
+
+
+def test_the_page_is_written_without_torch_or_scikit_learn():
+    asked = "import sys; from micrograph.page import folder, neighbours; print({'torch', 'sklearn'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", asked], cwd=PROJECT / "workflow", capture_output=True, text=True)
+    assert ran.stdout == "set()\n", ran.stderr
 
 
 def test_pages_of_a_figure_stand_in_order_with_their_sizes(tmp_path, figures):

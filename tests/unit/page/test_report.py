@@ -204,6 +204,26 @@ def test_late_pictures_move_nothing(table2):
     assert all('width="692"' in tag and 'height="234"' in tag for tag in images)
 
 
+def test_what_explanations_say_stands_with_the_result(table2):
+    html = a_page(table2, verdicts=["Maps lie on <scars>.", "More cannot be told."])
+    assert html_of_number(html, "Maps lie on &lt;scars&gt;.") and html_of_number(html, "More cannot be told.")
+
+
+def test_the_glance_is_readable_without_scripts(table2):
+    counts = np.array([[31, 2, 3, 0], [4, 52, 6, 7], [8, 9, 73, 0]])
+    glance = report.Glance("CNN, nominal", [900, 950, 1000], counts, 156, 195)
+    html = a_page(table2, glance=glance)
+    assert html_of_number(html, "156 of 195") and "CNN, nominal" in html
+    for count in (31, 52, 73):
+        assert html_of_number(html, f">{count}<")
+
+
+def test_a_table_can_be_taken_from_the_page(table2):
+    table = contents.Table("Table 2", "t", [], "", file="parts/tables/table2.tsv")
+    assert 'href="parts/tables/table2.tsv"' in a_page(table2, tables=[table])
+    assert "parts/tables/" not in a_page(table2)
+
+
 def test_rejected_scans_stand_with_their_reasons(table2):
     html = a_page(table2, rejected=[("d", "d.spm", "d.spm: is empty; copy it again.")])
     assert "3 of 4 scans were read" in html and "d.spm: is empty; copy it again." in html
