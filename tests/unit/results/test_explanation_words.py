@@ -75,21 +75,26 @@ def test_hiding_and_showing_are_better_in_opposite_directions(measure, low, high
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [(-0.1, 0.2, "changes, as it should"), (0.6, 0.8, "as it should not"), (0.3, 0.7, "changes in part")],
+    ("low", "gain", "words"),
+    [
+        (0.1, (-0.1, 0.1), "keeps no more than another film's map would"),
+        (0.2, (0.1, 0.3), "keeps more than another film's map would when"),
+        (0.6, (0.1, 0.3), "as it should not"),
+        (0.1, (float("nan"), float("nan")), "cannot be told"),
+    ],
 )
-def test_maps_of_drawn_weights_should_change(low, high, words):
-    where = {"measure": "randomised_all", "feature": "whole"}
-    rows = changed(table(), where=where, to={"value": (low + high) / 2, "low": low, "high": high})
+def test_maps_of_drawn_weights_should_be_no_more_alike_than_those_of_two_films(low, gain, words):
+    to = {"low": low, "gain_low": gain[0], "gain_high": gain[1]}
+    rows = changed(table(), where={"measure": "randomised_all"}, to=to)
     assert words in sentence(explanation_words.verdict(rows), "The occlusion map", "all weights")
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [(0.1, 0.2, "agree"), (-0.2, -0.1, "contradict each other"), (-0.1, 0.1, "cannot be told")],
+    ("gain_low", "high", "words"),
+    [(0.1, 0.4, "agree better"), (-0.3, -0.1, "contradict each other"), (-0.1, 0.4, "cannot be told")],
 )
-def test_maps_agree_contradict_or_cannot_be_told(low, high, words):
-    rows = changed(table(), where={"measure": "agreement"}, to={"low": low, "high": high})
+def test_maps_agree_contradict_or_cannot_be_told(gain_low, high, words):
+    rows = changed(table(), where={"measure": "agreement"}, to={"gain_low": gain_low, "high": high})
     assert words in sentence(explanation_words.verdict(rows), "CAM and occlusion")
 
 

@@ -19,15 +19,13 @@ MARKS = {
     "occlusion_abs": ("#d9822b", "^"),
 }
 HEAD_MM, ROW_MM, LEFT_MM, GAP_MM, BELOW_MM = 18.0, 9.2, 27.0, 10.0, 16.0
-LINES = {  # measures of a map as a whole -> their words; deletion and insertion are differences
-    ("deletion", WHOLE): "deletion\n(lower: better)",
-    ("insertion", WHOLE): "insertion\n(higher: better)",
-}
+LINES = {"deletion": "deletion\n(lower: better)", "insertion": "insertion\n(higher: better)"}
 LIKE = {
-    ("agreement", "occlusion"): "with occlusion",
-    ("randomised_head", WHOLE): "with itself,\nhead drawn anew",
-    ("randomised_all", WHOLE): "with itself,\nall drawn anew",
+    "agreement": "with occlusion\n(higher: better)",
+    "randomised_head": "with itself,\nhead drawn anew",
+    "randomised_all": "with itself,\nall drawn anew",
 }
+TICKS = (0.125, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 8)
 
 
 @style.look()
@@ -97,9 +95,6 @@ def _mass(axes, table, shown, features):
     _apart(axes, features)
 
 
-TICKS = (0.125, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 8)
-
-
 def _reach(rows, shown, features):
     """How far the logarithmic axis goes to either side of 1, so that all marks and intervals are on it."""
     ends = ("ratio", "ratio_low", "ratio_high", "control_ratio")
@@ -130,10 +125,10 @@ def _pointing(axes, table, shown, features):
 def _curves(axes, table, shown):
     """What deletion and insertion gain over another film's map."""
     reach = 0.0
-    for place, (measure, feature) in enumerate(LINES):
+    for place, measure in enumerate(LINES):
         rows = _rows(table, measure)
         for name, shift in _shifts(shown):
-            row = rows.get((name, feature))
+            row = rows.get((name, WHOLE))
             if row:
                 ends = [row[part] for part in ("gain", "gain_low", "gain_high")]
                 _mark(axes, place + shift, *ends, name)
@@ -147,14 +142,15 @@ def _curves(axes, table, shown):
 
 def _likeness(axes, table, shown):
     """Rank correlations of maps."""
-    for place, (measure, feature) in enumerate(LIKE):
+    for place, measure in enumerate(LIKE):
         for name, shift in _shifts(shown):
-            row = _rows(table, measure).get((name, feature))
+            row = _rows(table, measure).get((name, WHOLE))
             if row:
                 _mark(axes, place + shift, row["value"], row["low"], row["high"], name)
                 _hollow(axes, place + shift, row["control"], name)
     _lined(axes, list(LIKE.values()), 0)
-    axes.set(xlim=(-1.02, 1.02), xticks=[-1, -0.5, 0, 0.5, 1], xlabel="rank correlation")
+    least = np.nanmin([-0.2, *table.loc[table["measure"].isin(LIKE), ["low", "value", "control"]].min()])
+    axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (drawn anew: its size)")
     axes.set_title("Likeness of maps", loc="left", pad=4)
 
 

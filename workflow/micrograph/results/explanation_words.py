@@ -27,20 +27,17 @@ FOUND = {"mass": "Share of the map that lies on a feature", "pointing": "Pointin
 WHOLE = "whole"  # the word for a feature where a measure is of the map as a whole
 CURVES = ("deletion", "insertion")
 ALIKE = {
-    ("randomised_head", WHOLE): "itself, the head drawn anew",
-    ("randomised_head", "unsigned"): "the same, without signs",
-    ("randomised_all", WHOLE): "itself, all weights drawn anew",
-    ("randomised_all", "unsigned"): "the same, without signs",
-    ("agreement", "occlusion"): "occlusion",
-    ("agreement", "occlusion_abs"): "occlusion, without signs",
+    "agreement": "occlusion of the same film",
+    "randomised_head": "itself, the head drawn anew",
+    "randomised_all": "itself, all weights drawn anew",
 }
-MEASURES = tuple(dict.fromkeys([*FOUND, *CURVES, *(measure for measure, _ in ALIKE)]))
+MEASURES = (*FOUND, *CURVES, *ALIKE)
 MAIN = {  # the maps of figure 10, which the sentences are about
     "cam_class": "the class-weighted CAM",
     "grad_cam": "the Grad-CAM",
     "occlusion": "the occlusion map",
 }
-SAME = 0.5  # a rank correlation above it: much the same map
+SAME = 0.5  # from this rank correlation on it is much the same map
 UNTOLD = "cannot be told"
 
 
@@ -159,32 +156,39 @@ ORDERS = {
 
 def _randomised(table, name):
     """Does the map change when the weights are drawn anew?"""
-    said = []
-    for measure, words in (("randomised_head", "the head's weights"), ("randomised_all", "all weights")):
-        for row in rows_of(table, map=name, measure=measure, feature=WHOLE).values():
-            told = CHANGES if row["high"] < SAME else STAYS if row["low"] >= SAME else UNTOLD_CHANGE
-            numbers = f"{_correlation(row)}; of another film's map {panels.signed(row['control'], 2)}"
-            said.append(_capital(f"{MAIN[name]} {told} when {words} are drawn anew ({numbers})."))
-    return said
+    return [
+        _capital(f"{MAIN[name]} {_changed(row)} when {words} are drawn anew ({_correlation(row, panels.number)}).")
+        for measure, words in (("randomised_head", "the head's weights"), ("randomised_all", "all weights"))
+        for row in rows_of(table, map=name, measure=measure).values()
+    ]
 
 
-CHANGES = "changes, as it should,"
+def _changed(row):
+    """A map that has learned something is no more like that of new weights than another film's map is."""
+    if row["low"] >= SAME:
+        return STAYS
+    return KEEPS if row["gain_low"] > 0 else CHANGES if row["gain_high"] >= row["gain_low"] else UNTOLD_CHANGE
+
+
 STAYS = "stays much the same, as it should not,"
-UNTOLD_CHANGE = "changes in part"
+KEEPS = "keeps more than another film's map would"
+CHANGES = "keeps no more than another film's map would, as far as can be told,"
+UNTOLD_CHANGE = "changes to an extent that cannot be told"
 
 
 def _agreement(table):
     """Do class activation maps and occlusion agree?"""
     said = []
     for name in MAIN:
-        for row in rows_of(table, map=name, measure="agreement", feature="occlusion").values():
-            low, high = row["low"], row["high"]
-            told = "agree" if low > 0 else "contradict each other" if high < 0 else None
+        for row in rows_of(table, map=name, measure="agreement").values():
             pair = f"{MAIN[name]} and occlusion"
-            pair = f"{pair} {told}" if told else f"whether {pair} agree {UNTOLD}"
-            said.append(_capital(f"{pair} ({_correlation(row)})."))
+            told = f"whether {pair} of the same film agree better than those of two films {UNTOLD}"
+            told = f"{pair} of the same film agree better than those of two films" if row["gain_low"] > 0 else told
+            told = f"{pair} contradict each other" if row["high"] < 0 else told
+            said.append(_capital(f"{told} ({_correlation(row, panels.signed)})."))
     return said
 
 
-def _correlation(row):
-    return f"rank correlation {panels.interval(row['value'], row['low'], row['high'], 2, panels.signed)}"
+def _correlation(row, form):
+    value = panels.interval(row["value"], row["low"], row["high"], 2, form)
+    return f"rank correlation {value}, of another film's map {form(row['control'], 2)}"

@@ -7,14 +7,14 @@ measure and feature. Every map has a control: the same measure of the map of ano
 import numpy as np
 import pandas as pd
 
+from micrograph.attribution import kinds
 from micrograph.faults import Fault
 from micrograph.results import explanation_words, panels, scores, style
 from micrograph.results.explanation_words import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES, WHOLE
 
 NAME = "Table of explanations"
 KEYS = ["map", "measure", "feature"]
-CONTROL = ":another"  # behind the name of a map: another film's, of the same fold
-KNOWN = {"map": MAPS, "measure": MEASURES, "feature": dict.fromkeys([WHOLE, *FEATURES, *(seen for _, seen in ALIKE)])}
+KNOWN = {"map": MAPS, "measure": MEASURES, "feature": (WHOLE, *FEATURES)}
 COLUMNS = [
     *KEYS,
     *("value", "low", "high", "control", "gain", "gain_low", "gain_high"),
@@ -54,8 +54,8 @@ def _paired(tests):
     twice = tests.duplicated(["sample", *KEYS])
     for sample in tests.loc[twice, "sample"]:
         raise Fault(f"sample '{sample}' is tested in two folds; give the tests of one network a fold.")
-    control = tests["map"].str.endswith(CONTROL)
-    others = tests[control].assign(map=tests["map"].str.removesuffix(CONTROL), control=tests["value"])
+    control = tests["map"].str.startswith(kinds.ANOTHER)
+    others = tests[control].assign(map=tests["map"].str.removeprefix(kinds.ANOTHER), control=tests["value"])
     rows = tests[~control].merge(others[["sample", *KEYS, "control"]], on=["sample", *KEYS], how="left")
     for name in KEYS:
         for stranger in rows.loc[~rows[name].isin(KNOWN[name]), name]:
@@ -141,14 +141,20 @@ def _curves(table):
 
 def _alike(table):
     rows = []
-    for (measure, feature), words in ALIKE.items():
-        here = table[(table["measure"] == measure) & (table["feature"] == feature)]
-        for place, row in enumerate(here.to_dict("records")):
-            told = [panels.interval(row["value"], row["low"], row["high"], 2, panels.signed)]
-            told += [panels.signed(row["control"], 2), f"{row['films']}"]
+    for measure, words in ALIKE.items():
+        form = panels.signed if measure == "agreement" else panels.number
+        for place, row in enumerate(table[table["measure"] == measure].to_dict("records")):
+            told = [
+                panels.interval(row["value"], row["low"], row["high"], 2, form),
+                form(row["control"], 2),
+                panels.best(panels.interval(*_of(row, "gain"), 2, panels.signed), _beside(row, "gain", 0)),
+                f"{row['films']}",
+            ]
             rows.append([words if place == 0 else "", MAPS[row["map"]], *told])
-    headings = ["Compared with", "Map", "Rank correlation", "Another film's map", "Films"]
-    return panels.Panel("Likeness of maps", headings, rows, words=2)
+    headings = ["Compared with", "Map", "Rank correlation", "Another film's map", "Difference", "Films"]
+    notes = ("Agreement: higher is better. With weights drawn anew, where a sign may turn, the size counts: no higher "
+             "than of another film's map is better.",)  # fmt: skip
+    return panels.Panel("Likeness of maps", headings, rows, 2, notes)
 
 
 def _of(row, name):
