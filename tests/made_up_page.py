@@ -1,6 +1,8 @@
 """A report page of films that were never grown: predictions, explanations, neighbours, curves and pictures of any
 number of films, written by the functions that write the real page."""
 
+from functools import cache
+
 import numpy as np
 
 import made_up
@@ -87,7 +89,12 @@ def _bumps(rng, count, side):
 
 
 def picture(place):
-    """A micrograph of terraces, (224, 224) uint8, its own for every place."""
+    """A micrograph of terraces, (224, 224) uint8; there are sixty, in turn."""
+    return _terraces(place % 60)
+
+
+@cache
+def _terraces(place):
     rng = np.random.default_rng(place)
     across, down = np.meshgrid(np.linspace(0, 1, 224), np.linspace(0, 1, 224))
     angle, steps = rng.uniform(0, np.pi), rng.uniform(3, 9)
