@@ -39,5 +39,5 @@ def agreement(arrays, name, i, rest, target):
     against the effects with their sign. i: the film; rest: (k,) rows of the others.
     """
     cam = kinds.raw(arrays, name, np.array([i]), target)[0]
-    laid = kinds.laid(arrays, AGREE[name], np.append(i, rest), target)
+    laid = kinds.laid(arrays, AGREE[name], np.append(i, rest).astype(int), target)
     return spearman(cam, np.stack([images.resize_area(one.astype(float), *cam.shape) for one in laid]))

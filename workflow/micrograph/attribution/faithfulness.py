@@ -22,7 +22,7 @@ film does not have or has everywhere, of a correlation with a flat map; and film
 | mass            | share of the map's positive part on the feature        | pointing.py   | (see below)           |
 | deletion        | mean evidence while its pixels go, largest first       | curves.py     | below the control     |
 | insertion       | mean evidence while they come, largest first           | curves.py     | above the control     |
-| randomised_head | size of the rank correlation with redrawn heads' maps  | randomised.py | not above the control |
+| randomised_head | size of the rank correlation with redrawn heads' maps  | randomised.py | well below 1          |
 | randomised_all  | the same with a wholly redrawn network's               | randomised.py | not above the control |
 | agreement       | rank correlation of the CAM with the occlusion map     | alike.py      | above the control     |
 

@@ -8,7 +8,8 @@ network for the same target, the mean over HEADS draws of the head. Without its 
 to prefer a class as to shun it: with its sign the mean would be about 0 for any linear head, whatever the map shows.
 (The maps themselves keep their signs.) So unrelated maps do not score 0 either, the less so the coarser they are; what
 unrelated maps score says the control, other films' maps against the same redrawn map. A value above the control means
-that the map shows, for a part, what any network would see in this film.
+that the map shows, for a part, what any network would see in this film; with a redrawn head alone, what the trained
+layers before it find remarkable, whichever class it speaks for.
 
 The paper's sum of maps never reads the head: its value for a redrawn head is 1 by its definition, which is worth
 knowing of a map that is shown as the reason for a class.

@@ -17,8 +17,7 @@ a mask lie on each other. A feature is a share of each pixel, since seams and st
 | padding    | the bands around a scan that was stopped or is not square: no film at all               |
 
 Real films have no such truth. What masks do not say: levelling mends most scars, so that a network may see little of
-what is marked as artefacts; the tip and the 2x2 median filter widen and move edges by about a pixel of the scan, which
-is less than a pixel of the pictures.
+what is marked as artefacts; the tip widens what stands out by about a pixel of the scan, and the feedback drags it.
 """
 
 from collections.abc import Mapping

@@ -180,10 +180,12 @@ def placed(values, pixels=PIXELS, aspect="pad", width_nm=None, tall_nm=None):
     """What is known of every pixel of a map, in the frame that `micrograph` draws this map in.
 
     values: (lines, pixels of a line) numbers or bool, row 0 the top. Returns (pixels, pixels) float64: area averages
-    of `values`, 0 in the bands around a map that is padded. The 2x2 median filter of `micrograph` is left out: it
-    moves what it shows by half a pixel of the scan.
+    of `values`, 0 in the bands around a map that is padded. The 2x2 median filter of `micrograph` moves what it shows
+    by half a pixel of the scan; so does the mean over the same windows here.
     """
-    values = np.asarray(values, dtype=np.float64)[::-1]  # as in `micrograph`: bands of an odd height differ by a row
+    values = np.asarray(values, dtype=np.float64)[::-1]  # upside down as in `micrograph`
+    values = (values + values[np.maximum(np.arange(len(values)) - 1, 0)]) / 2
+    values = (values + values[:, np.maximum(np.arange(values.shape[1]) - 1, 0)]) / 2
     place = frame(values.shape, pixels, aspect, width_nm, tall_nm)
     field = np.zeros((pixels, pixels))
     _window(field, place)[:] = resize_area(values, place.rows, place.cols, place.box)

@@ -1,0 +1,61 @@
+"""Kinds of map: read for the right film and target, laid over the picture; controls of other batches."""
+
+import numpy as np
+import pytest
+
+from micrograph.attribution import kinds, maps
+
+RNG = np.random.default_rng(0)
+
+
+def arrays(**more):
+    """Three films, two targets, windows of 4 pixels side by side in pictures of 8."""
+    return {
+        "side": 8, "patch": 4, "stride": 4, "cam": RNG.random((3, 2, 2)), "cam_class": RNG.normal(size=(3, 2, 2, 2)),
+        "occlusion": RNG.normal(size=(3, 2, 2, 2)), "cam_flag": np.array(["", maps.ALL_ZERO, ""]),
+        "occlusion_flag": np.array(["", "", maps.NOT_FINITE]),
+    } | more  # fmt: skip
+
+
+def test_maps_are_those_of_the_films_and_the_target_and_keep_their_sign():
+    made = arrays()
+    effects = made["occlusion"][[2, 0], 1]
+    np.testing.assert_array_equal(kinds.raw(made, "occlusion", np.array([2, 0]), 1), effects)
+    laid = kinds.laid(made, "occlusion", np.array([2, 0]), 1)
+    np.testing.assert_allclose(laid, np.kron(effects, np.ones((4, 4))), rtol=1e-6)
+    np.testing.assert_array_equal(kinds.laid(made, "occlusion_abs", np.array([2, 0]), 1), np.abs(laid))
+    np.testing.assert_array_equal(kinds.raw(made, "cam", np.array([1]), 1), made["cam"][1:2])
+    enlarged = kinds.laid(made, "cam_class", np.array([1]), 0)
+    assert enlarged.shape == (1, 8, 8) and enlarged.dtype == np.float32
+    np.testing.assert_allclose(enlarged[0, [0, 0, -1, -1], [0, -1, 0, -1]], made["cam_class"][1, 0].ravel(), rtol=1e-6)
+
+
+def test_kinds_are_those_that_the_file_has_and_a_flag_takes_a_map_out():
+    made = arrays()
+    assert kinds.there(made) == ["cam", "cam_class", "occlusion", "occlusion_abs"]
+    assert kinds.usable(made, "cam").tolist() == [True, False, True]
+    assert kinds.usable(made, "occlusion_abs").tolist() == [True, True, False]
+
+
+def test_controls_are_good_films_of_other_batches_where_there_are_any():
+    batches, good = np.array(["a", "a", "a", "b", "b"]), np.array([True, True, False, True, False])
+    found = kinds.others(batches, good, np.random.default_rng(0))
+    assert [sorted(rows) for rows in found] == [[3], [3], [3], [0, 1], [0, 1]]
+    alone = kinds.others(batches[:3], good[:3], np.random.default_rng(0))
+    assert [sorted(rows) for rows in alone] == [[1], [0], [0, 1]]
+    assert [len(rows) for rows in kinds.others(["a"], [True], np.random.default_rng(0))] == [0]
+
+
+def test_controls_are_few_drawn_by_chance_and_never_the_film_itself():
+    batches = np.arange(50).astype(str)
+    found = kinds.others(batches, np.ones(50, bool), np.random.default_rng(0))
+    assert {len(rows) for rows in found} == {kinds.OTHERS}
+    assert all(i not in rows and len(set(rows)) == len(rows) for i, rows in enumerate(found))
+    again = kinds.others(batches, np.ones(50, bool), np.random.default_rng(0))
+    assert all((one == other).all() for one, other in zip(found, again, strict=True))
+    assert any((one != other).any() for one, other in zip(found, found[1:], strict=False))
+
+
+def test_an_unknown_kind_is_no_kind():
+    with pytest.raises(KeyError):
+        kinds.raw(arrays(), "saliency", np.array([0]), 0)
