@@ -29,7 +29,8 @@ def changed(rows, **changes):
 
 def test_what_a_map_finds_is_named_and_the_rest_cannot_be_told():
     said = explanation_words.verdict(table(looks=("islands",)))
-    assert "lies more on islands (+" in sentence(said, "The class-weighted CAM lies")
+    line = sentence(said, "The class-weighted CAM lies")
+    assert "lies more on islands (1" in line and "than another film's map does; of domain boundaries" in line
     assert "pits" not in sentence(said, "The occlusion map lies").split("; of ")[0]
 
 
@@ -96,6 +97,14 @@ def test_maps_of_drawn_weights_should_be_no_more_alike_than_those_of_two_films(l
 def test_maps_agree_contradict_or_cannot_be_told(gain_low, high, words):
     rows = changed(table(), where={"measure": "agreement"}, to={"gain_low": gain_low, "high": high})
     assert words in sentence(explanation_words.verdict(rows), "CAM and occlusion")
+
+
+def test_every_question_has_its_sentences_and_the_verdict_is_all_of_them():
+    rows = table()
+    answers = explanation_words.answers(rows)
+    assert [len(lines) for lines in answers.values()] == [2, 4, 4, 4, 1]
+    assert explanation_words.verdict(rows) == [line for lines in answers.values() for line in lines]
+    assert all(line.endswith(".") and line[0].isupper() for line in explanation_words.verdict(rows))
 
 
 def test_questions_that_were_not_asked_have_no_sentence():

@@ -41,22 +41,18 @@ SAME = 0.5  # from this rank correlation on it is much the same map
 UNTOLD = "cannot be told"
 
 
-def verdict(table):
-    """What the numbers say: a list of sentences, in the order of the questions asked.
+def answers(table):
+    """What the numbers say: {question: its sentences}, without the questions whose measures were not taken.
 
-    table: of explanations.table. Questions whose measures were not taken (of real films nobody knows where things are)
-    have no sentence.
+    table: of explanations.table. Of real films nobody knows where things are: what maps find is not asked there.
     """
-    said = []
-    for name in MAIN:
-        said += _found(table, name)
-    for name in MAIN:
-        said += _not_of_the_film(table, name)
-    for name in MAIN:
-        said += _faithful(table, name)
-    for name in MAIN:
-        said += _randomised(table, name)
-    return said + _agreement(table)
+    said = {question: [line for name in MAIN for line in ask(table, name)] for question, ask in QUESTIONS.items()}
+    return {question: lines for question, lines in said.items() if lines}
+
+
+def verdict(table):
+    """The sentences of `answers`, in the order of the questions."""
+    return [line for lines in answers(table).values() for line in lines]
 
 
 def looked_elsewhere(table):
@@ -92,19 +88,21 @@ def _found(table, name):
     if not rows:
         return []
     more, less, rest = _parted(rows, "gain", 0)
-    parts = []
-    for found, word in ((more, "more"), (less, "less")):
-        points = [f"{OF_THE_FILM[feature]} ({_points(rows[feature])})" for feature in found]
-        parts += [f"lies {word} on {_listed(points)} than another film's map does"] if found else []
-    if not parts:
+    told = [
+        f"{word} on {_listed([f'{OF_THE_FILM[feature]} ({_points(rows[feature])})' for feature in found])}"
+        for word, found in (("more", more), ("less", less))
+        if found
+    ]
+    if not told:
         return [f"Whether {MAIN[name]} finds anything of the film better than another film's map does {UNTOLD}."]
     tail = f"; of {_listed([OF_THE_FILM[feature] for feature in rest])} this {UNTOLD}" if rest else ""
-    return [_capital(f"{MAIN[name]} {', and '.join(parts)}{tail}.")]
+    return [_capital(f"{MAIN[name]} lies {', and '.join(told)} than another film's map does{tail}.")]
 
 
 def _points(row):
     values = (100 * row[part] for part in ("gain", "gain_low", "gain_high"))
-    return f"{panels.interval(*values, 2, panels.signed)} points"
+    points = panels.interval(*values, 2, panels.signed)
+    return f"{panels.number(100 * row['value'], 1)} % of it, {points} points"
 
 
 def _not_of_the_film(table, name):
@@ -176,19 +174,27 @@ CHANGES = "keeps no more than another film's map would, as far as can be told,"
 UNTOLD_CHANGE = "changes to an extent that cannot be told"
 
 
-def _agreement(table):
+def _agreement(table, name):
     """Do class activation maps and occlusion agree?"""
     said = []
-    for name in MAIN:
-        for row in rows_of(table, map=name, measure="agreement").values():
-            pair = f"{MAIN[name]} and occlusion"
-            told = f"whether {pair} of the same film agree better than those of two films {UNTOLD}"
-            told = f"{pair} of the same film agree better than those of two films" if row["gain_low"] > 0 else told
-            told = f"{pair} contradict each other" if row["high"] < 0 else told
-            said.append(_capital(f"{told} ({_correlation(row, panels.signed)})."))
+    for row in rows_of(table, map=name, measure="agreement").values():
+        pair = f"{MAIN[name]} and occlusion"
+        told = f"whether {pair} of the same film agree better than those of two films {UNTOLD}"
+        told = f"{pair} of the same film agree better than those of two films" if row["gain_low"] > 0 else told
+        told = f"{pair} contradict each other" if row["high"] < 0 else told
+        said.append(_capital(f"{told} ({_correlation(row, panels.signed)})."))
     return said
 
 
 def _correlation(row, form):
     value = panels.interval(row["value"], row["low"], row["high"], 2, form)
     return f"rank correlation {value}, of another film's map {form(row['control'], 2)}"
+
+
+QUESTIONS = {
+    "Do maps find what a film shows?": _found,
+    "Does the network look at what is not the film?": _not_of_the_film,
+    "Do maps mark what the network uses?": _faithful,
+    "Do maps depend on what was learned?": _randomised,
+    "Do both kinds of map agree?": _agreement,
+}

@@ -114,7 +114,7 @@ def _found(table, measure):
                 panels.number(100 * row["area"], 1),
                 panels.best(panels.interval(*_of(row, "ratio")), _beside(row, "ratio", 1)),
                 panels.number(row["control_ratio"], 2),
-                panels.best(_points(row), _beside(row, "gain", 0)),
+                panels.best(_points(row), _beside(row, "gain", 0, factor=100)),
                 f"{row['films']}",
             ]
             rows.append([FEATURES[feature] if place == 0 else "", MAPS[row["map"]], *told])
@@ -130,7 +130,7 @@ def _curves(table):
             told = [
                 panels.interval(row["value"], row["low"], row["high"], 3),
                 panels.number(row["control"], 3),
-                panels.best(panels.interval(*_of(row, "gain"), 3, panels.signed), _beside(row, "gain", 0)),
+                panels.best(panels.interval(*_of(row, "gain"), 3, panels.signed), _beside(row, "gain", 0, digits=3)),
                 f"{row['films']}",
             ]
             rows.append([measure if place == 0 else "", MAPS[row["map"]], *told])
@@ -165,9 +165,10 @@ def _points(row):
     return panels.interval(*(100 * part for part in _of(row, "gain")), 2, panels.signed)
 
 
-def _beside(row, name, middle):
-    """Whether the interval leaves `middle` out."""
-    return row[f"{name}_low"] > middle or row[f"{name}_high"] < middle
+def _beside(row, name, middle, digits=2, factor=1):
+    """Whether the interval, as it is written, leaves `middle` out."""
+    low, high = (round(factor * row[f"{name}_{end}"], digits) for end in ("low", "high"))
+    return low > middle or high < middle
 
 
 def verdict(table):
@@ -184,8 +185,8 @@ def caption(table):
             f"{NAME}. Do class activation maps and occlusion show what the network goes by, and is that there? "
             f"CNN, {style.scheme_words(first['scheme'])}, pre-trained on {first['pretraining']}, {first['protocol']} "
             f"protocol; {first['data']}. None is chosen: {table['films'].max()} films, each explained by the network "
-            f"of that one of {table['folds'].max()} folds that tests it, for the temperature that it predicts.",
-            " ".join(verdict(table)),
+            f"that tests it ({table['folds'].max()} folds), for the temperature that it predicts.",
+            *(f"{question} {' '.join(said)}" for question, said in explanation_words.answers(table).items()),
             (TRUTH if known else NO_TRUTH) + " " + READING,
             SURPRISE,
         ]
@@ -203,9 +204,9 @@ READING = (
     "Another film's map, laid over this film, is what a map reaches that knows the network's habits, such as a liking "
     "for the middle, and nothing of the film. Deletion and insertion hide or show the picture step by step in the "
     "order of the map and follow what the network says. With weights drawn anew a map should be no more like itself "
-    "than like another film's: one that is shows the picture, not what was learned. Intervals are 95 %, from redrawing "
-    "whole growth days; bold: those that leave out 1 (share ÷ area) or 0 (differences). Of twenty comparisons about "
-    "one is bold by chance."
+    "than like another film's: one that is shows the picture, not what was learned (the paper's CAM does not know the "
+    "head at all). Intervals are 95 %, from redrawing whole growth days; bold: those that leave out 1 (share ÷ area) "
+    "or 0 (differences). Of twenty comparisons about one is bold by chance."
 )
 SURPRISE = (
     "What would surprise: a class activation map that finds boundaries, since its few values are far coarser than "
