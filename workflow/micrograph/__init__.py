@@ -7,10 +7,26 @@ simulated   films grown and scanned in the computer, written as the instrument's
 scans       sample sheet and raw scans -> height maps -> micrographs
 networks    pre-trained networks: weights, blocks, features of micrographs
 models      folds, policies, components, shallow models -> predictions
-results     predictions -> scores, tables, figures, the report page
+attribution what speaks for a network's answer: class activation maps, occlusion, and whether they are true
+results     predictions -> scores, tables, figures
+page        the report page
+prediction  the production model, and what it says of new scans
 
 and, used by all: faults (what a user can mend), files (what we write), job (log, randomness, progress), settings (the
 closed config), sources (which modules a script runs).
 """
 
 __version__ = "0.1.0"
+
+
+def predict(path, model, **how):
+    """What the production model says of one scan: prediction.predict.predict, for notebooks and instruments.
+
+    path: a scan of any readable format; model: path of results/production/model.safetensors, or what
+    micrograph.prediction.storage.read gives of it. Returns a Prediction: temperature_celsius with low_celsius and
+    high_celsius, probabilities, prediction_set, neighbours, unlike with its reasons, cam, occlusion and more. For many
+    scans: micrograph.prediction.predict.many. Raises micrograph.faults.Fault, one sentence, where nothing can be said.
+    """
+    from micrograph.prediction.predict import predict as said
+
+    return said(path, model, **how)

@@ -15,9 +15,21 @@ import torch
 
 from micrograph.faults import Fault, known
 from micrograph.models import choosing, policies, waist
-from micrograph.networks import bundles, depthwise, domains, features, headed, heads, pictures, schemes, training
+from micrograph.networks import (
+    bundles,
+    chance,
+    depthwise,
+    domains,
+    features,
+    headed,
+    heads,
+    pictures,
+    schemes,
+    training,
+)
 
 SHOWN = 64  # pictures that pass a network at once where nothing is learned
+SETTLED = 2  # passes over the training pictures that settle running statistics
 CURVE = ["point", "epoch", "train_loss", "validation_loss", "validation_accuracy", "kept"]
 
 
@@ -143,7 +155,7 @@ def fine_tune(
         "policy": policy, "protocol": protocol, "fold": int(fold), "search": search, "mean": mean, "std": std,
         "pixels": album.shown.shape[-1],
     }  # fmt: skip
-    held = f"fold {fold}" if len(album.held) else "all films"
+    held = f"fold {fold}" if len(album.held) else f"{len(album.train)} pictures"
     kind = features.kind_of(settings["precision"], album.shown.device)
     start = domains.start(backbone, pretraining, weights, rng)
     curves, outputs, kept = [], [], None
@@ -164,14 +176,14 @@ def fine_tune(
     return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
 
 
-def train_on_all(films, images, samples, copies, *, policy, settings, **how):
-    """The network that learns from all films: no film is held out, so it ends after `epochs`. Returns Tuned.
+def train_to_the_end(table, images, samples, copies, *, policy, settings, **how):
+    """Fine-tune one network for a given number of passes, with no film held out to stop it. Returns Tuned.
 
-    films: table of sample, batch, growth_celsius; settings: as of fine_tune, with one point's learning_rate, batch and
-    dropout (patience counts for nothing); how: backbone, weights, head, classes, rng, pretraining, device, as of
-    fine_tune. outputs are of the rows it learnt from: they say nothing of its worth.
+    table: sample, batch, growth_celsius, part: films of `train` are learnt from, others only answered; settings: as of
+    fine_tune, with one point's learning_rate, batch and dropout, and `epochs`, the passes (patience counts for
+    nothing); how: backbone, weights, head, classes, rng, pretraining, device, as of fine_tune.
     """
-    table = films[["sample", "batch", "growth_celsius"]].assign(fold=0, part="train")
+    table = table[["sample", "batch", "growth_celsius", "part"]].assign(fold=0)
     tuned = fine_tune(table, 0, images, samples, copies, policy=policy, protocol="strict", settings=settings, **how)
     return replace(tuned, facts=tuned.facts | {"protocol": "all", "fold": None})
 
@@ -193,7 +205,7 @@ def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, s
 def learn(network, album, head, classes, policy, settings, way, kind, rng, what):
     """Train one network, in place, in one way at one point; the rows of its curve, none where it diverged.
 
-    Where the album holds no film out, nothing is validated and the last weights are kept.
+    Where the album holds no film out, nothing is validated, the last weights are kept and running statistics settled.
     """
     chance_of_rows, chance_of_turns, chance_of_checks, chance_of_drops = rng.spawn(4)
     scheme, device = heads.scheme_of(head), album.shown.device
@@ -212,7 +224,7 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
         return album.batches(album.held, SHOWN)
 
     try:
-        return training.fit(
+        curve = training.fit(
             bundles.Single(network), epoch, validation if len(album.held) else None, heads.loss(scheme),
             rng=chance_of_drops,
             learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
@@ -222,6 +234,32 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
     except training.Diverged as fault:
         print(fault, flush=True)
         return []
+    if not len(album.held):
+        drawn = np.concatenate([policies.epoch_rows(policy, labels, copied, chance_of_rows) for _ in range(SETTLED)])
+        settle(network, album.batches(album.train[drawn], SHOWN, chance_of_turns, way.corners), kind)
+    return curve
+
+
+def settle(network, batches, kind=torch.float32):
+    """Make the running statistics of all batch normalisation, in place, the means over these batches.
+
+    Else they follow the last few steps, whatever these happened to show: no validation has picked a good moment, and a
+    network trained to the end answers much too surely. (Y. Wu, J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.)
+    """
+    layers = [part for part in network.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    before = [layer.momentum for layer in layers]
+    network.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+        layer.train()
+    with torch.no_grad(), chance.repeatable():
+        for inputs, *_ in batches:
+            with torch.autocast(inputs.device.type, kind, enabled=kind is not torch.float32):
+                network(inputs[0])
+    for layer, momentum in zip(layers, before, strict=True):
+        layer.momentum = momentum
+    network.eval()
 
 
 def best(outputs, album, scheme, classes, protocol):

@@ -1,12 +1,13 @@
 """Calibration: probabilities that mean what they say, and sets and intervals that cover as often as they promise.
 
-Everything is learnt from answers on films that the answering network did not learn from. What is promised: a film of a
-new day, drawn like the days of the study, has its true class in its set, and its temperature in its interval, with the
-stated probability at least. It rests on the days being exchangeable; that the films of one day are alike is allowed
-for (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with hierarchical
-data", 2023; with one film a day it is the textbook rule). It says nothing about single classes, about temperatures that
-the study has not, or about films unlike the study's. That the networks of the folds learnt from fewer films than the
-production network is not allowed for: `checked` shows what was reached.
+Everything is learnt from answers on films whose days the answering network did not learn from (production.rehearse).
+What is aimed at: a film of a new day, drawn like the days of the study, has its true class in its set, and its
+temperature in its interval, with the stated probability at least. It rests on the days being exchangeable; that the
+films of one day are alike is allowed for (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett,
+"Distribution-free inference with hierarchical data", 2023; with one film a day it is the textbook rule). It says
+nothing about single classes, about temperatures that the study has not, or about films unlike the study's. Not allowed
+for is that the answering networks are not the production network: they learnt alike, from fewer films, each with its
+own luck. `checked` shows what was reached.
 """
 
 from dataclasses import dataclass
@@ -23,21 +24,20 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Answers:
-    """What the networks of all folds said of n films that they had not learnt from.
+    """What networks said of n films of days that they had not learnt from.
 
-    held, tested: (n, K) scores of the validation and of the test films, each film once in each; places: (n,) place of
-    the true class; batches: (n,) growth days; classes: (K,) Celsius, rising.
+    marks: (n, K) scores that are probabilities; places: (n,) place of the true class; batches: (n,) growth days;
+    classes: (K,) Celsius, rising.
     """
 
-    held: np.ndarray
-    tested: np.ndarray
+    marks: np.ndarray
     places: np.ndarray
     batches: np.ndarray
     classes: np.ndarray
 
     def of(self, rows):
         """The same for some of the films."""
-        return Answers(self.held[rows], self.tested[rows], self.places[rows], self.batches[rows], self.classes)
+        return Answers(self.marks[rows], self.places[rows], self.batches[rows], self.classes)
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,18 @@ class Calibration:
 
 
 def answers(predictions, classes):
-    """The Answers in a strict predictions table (waist.py); a missing answer counts as equal scores."""
-    names = [f"score_{celsius}" for celsius in classes]
-    held, tested = (
-        predictions[predictions["part"] == part].sort_values("sample", ignore_index=True)
-        for part in ("validation", "test")
-    )
-    films = tested["truth_celsius"].to_numpy(int)
-    places = np.searchsorted(classes, films)
-    found = [np.nan_to_num(part[names].to_numpy(float), nan=1 / len(classes)) for part in (held, tested)]
-    return Answers(*found, places, tested["batch"].to_numpy(str), np.asarray(classes, dtype=float))
+    """The Answers in the test part of predictions (waist.py); a missing answer counts as equal scores."""
+    tested = predictions[predictions["part"] == "test"]
+    marks = tested[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
+    places = np.searchsorted(classes, tested["truth_celsius"].to_numpy(int))
+    batches, classes = tested["batch"].to_numpy(str), np.asarray(classes, dtype=float)
+    return Answers(np.nan_to_num(marks, nan=1 / len(classes)), places, batches, classes)
 
 
 def fit(known, coverage):
-    """The Calibration of Answers. Temperature by the log loss of the validation answers, limits by the test answers."""
-    temperature = fit_temperature(known.held, known.places)
-    chances = probabilities(known.tested, temperature)
+    """The Calibration of Answers: first the temperature, then the limits of what it makes of their scores."""
+    temperature = fit_temperature(known.marks, known.places)
+    chances = probabilities(known.marks, temperature)
     missed = 1 - chances[np.arange(len(chances)), known.places]
     errors = np.abs(known.classes[known.places] - expected(chances, known.classes))
     limits = (quantile(values, known.batches, coverage) for values in (missed, errors))
@@ -147,7 +143,7 @@ def left_out(known, coverage):
 
 def _told(films, fitted):
     rows = np.arange(len(films.places))
-    raw, chances = (probabilities(films.tested, temperature) for temperature in (1.0, fitted.temperature))
+    raw, chances = (probabilities(films.marks, temperature) for temperature in (1.0, fitted.temperature))
     inside = sets(chances, fitted.set_limit)
     errors = np.abs(films.classes[films.places] - expected(chances, films.classes))
     return {

@@ -1,8 +1,8 @@
 """The production model: the CNN trained on all films by the settings that the strict protocol chose, and all that a new
 scan's answer rests on: calibration, coverage, the look and the measures of the study's films.
 
-No film is left to test this network on. What is known of it comes from the networks of the strict folds, which learnt
-by the same settings from fewer films.
+No film is left to test this network on. What is known of it comes from a rehearsal: networks trained in the same way on
+all films but those of one fold's days.
 """
 
 import hashlib
@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 
 import numpy as np
+import pandas as pd
 
 from micrograph import __version__, job
 from micrograph.faults import Fault
-from micrograph.networks import domains, finetune, pictures
+from micrograph.networks import domains, finetune, pictures, schemes
 from micrograph.prediction import calibration, novelty
 from micrograph.prediction.looks import looks
 from micrograph.prediction.storage import Production
@@ -57,36 +58,86 @@ class Recipe:
     seed: int
 
 
-def make(recipe, films, copies, levelled, choices, curves, predictions, weights=None, device="auto"):
-    """Train the production model and measure what it rests on. Returns storage.Production.
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What the study knows. films: the table of samples (conversion.SAMPLES); copies: the policy's pictures (sample,
+    copy, micrograph); levelled: the shards' tables of levelled scans (conversion.LEVELLED), for their relief; splits,
+    choices, curves, predictions: of the strict CNN, who was tested when, what each fold chose, how it learnt (the
+    tables of all chunks) and what it said; weights: path of the weights that it starts from, None for scratch."""
 
-    films: the table of samples (conversion.SAMPLES); copies: the policy's pictures (sample, copy, micrograph);
-    levelled: the shards' tables of levelled scans (conversion.LEVELLED), for their relief; choices, curves,
-    predictions: what the strict CNN chose, how it learnt (the tables of all chunks) and what it said; weights: path of
-    the weights it starts from, None for scratch. Raises Fault for a scheme without probabilities, and where the tables
-    are not of one study.
+    films: pd.DataFrame
+    copies: pd.DataFrame
+    levelled: list
+    splits: pd.DataFrame
+    choices: pd.DataFrame
+    curves: list
+    predictions: pd.DataFrame
+    weights: str | None = None
+
+
+def make(recipe, study, device="auto"):
+    """Train the production model and measure what its answers rest on. Returns storage.Production.
+
+    recipe: Recipe; study: Study; device: auto, cpu or cuda. Raises Fault for a scheme without probabilities, and where
+    the tables are not of one study.
     """
     if recipe.scheme not in SCHEMES:
         raise Fault(f"production.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}.")
-    point = chosen(choices)
-    epochs = passes(curves, finetune.points(recipe.scheme, recipe.training, recipe.search).index(point))
-    chance = job.rng(recipe.seed, "train_production")
-    tuned = _trained(recipe, films, copies, point | {"epochs": epochs}, weights, chance, device)
-    start = domains.start(recipe.backbone, recipe.pretraining, weights, _first_weights(chance))
-    known = calibration.answers(predictions, recipe.classes)
+    settings = settled(recipe, study)
+    images = pictures.read(study.copies["micrograph"], recipe.training["pixels"])
+    rehearsed = rehearse(recipe, study, settings, images, device)
+    tuned = _trained(recipe, study, study.films.assign(part="train"), settings, images, device, "all")
+    start = _start(recipe, study)
     said = tuned.facts | {"preprocessing": recipe.preprocessing, "attribution": recipe.attribution}
-    seen = looks(start, said, _micrographs(films), device)
+    seen = looks(start, said, _micrographs(study.films), device)
+    small = np.stack([pictures.shrink(one[None], SMALL)[0] for one in _micrographs(study.films)])
+    known = calibration.answers(rehearsed, recipe.classes)
     facts = said | {
         "data": recipe.data, "seed": recipe.seed, "versions": _versions(),
         "recipe_sha256": hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest(),
         "calibration": asdict(calibration.fit(known, recipe.coverage)),
         "checked": calibration.checked(known, recipe.coverage, recipe.resamples, job.rng(recipe.seed, "checked")),
-        "scores": _scores(predictions, recipe),
-        "novelty": _novelty(recipe, films, levelled, seen),
-        "films": {name: films[name].tolist() for name in FILM},
+        "rehearsed": _scores(rehearsed, recipe), "strict": _scores(study.predictions, recipe),
+        "majority": _majority(study.predictions, recipe),
+        "novelty": _novelty(recipe, study, seen),
+        "films": {name: study.films[name].tolist() for name in FILM},
     }  # fmt: skip
-    small = np.stack([pictures.shrink(one[None], SMALL)[0] for one in _micrographs(films)])
     return Production(tuned.network, start, _plain(facts), seen, small)
+
+
+def settled(recipe, study):
+    """The settings that the production network is trained by: a point's, and `epochs`, its passes."""
+    point = chosen(study.choices)
+    tried = finetune.points(recipe.scheme, recipe.training, recipe.search)
+    if point not in tried:
+        raise Fault(f"the strict folds chose {point}, which the settings do not hold; train the strict networks anew.")
+    return recipe.training | point | {"epochs": passes(study.curves, tried.index(point))}
+
+
+def rehearse(recipe, study, settings, images, device="auto"):
+    """What networks trained as the production network is say of the films they did not learn from.
+
+    One network for each strict fold, which learns from all films but the fold's test films, with no film to choose its
+    moment by: the strict networks, which have one, say nothing of how sure the production network is. Returns the
+    predictions of the test films, in the waist's columns.
+    """
+    names, copies = study.copies["sample"].to_numpy(str), study.copies["copy"].to_numpy(int)
+    frames = []
+    for fold, table in study.splits.groupby("fold"):
+        tested = table["part"].eq("test")
+        tuned = _trained(
+            recipe, study, table.assign(part=np.where(tested, "test", "train")), settings, images, device, fold
+        )
+        films = table[tested].sort_values("sample")
+        place = {name: row for row, name in enumerate(names) if copies[row] == 0}
+        rows = [place[name] for name in films["sample"]]
+        predicted, value, marks = schemes.decode(recipe.scheme, tuned.outputs[0][rows], recipe.classes)
+        frame = films[["fold", "part", "sample", "batch"]].assign(
+            copy=0, truth_celsius=films["growth_celsius"], predicted_celsius=predicted, value_celsius=value
+        )
+        frame[[f"score_{celsius}" for celsius in recipe.classes]] = marks
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True).sort_values("sample", ignore_index=True)
 
 
 def chosen(choices):
@@ -109,18 +160,19 @@ def passes(curves, point):
     return int(np.floor(np.median(kept + 1) + 0.5))
 
 
-def _trained(recipe, films, copies, settings, weights, chance, device):
-    """The Tuned network of all films."""
-    return finetune.train_on_all(
-        films, pictures.read(copies["micrograph"], recipe.training["pixels"]), copies["sample"], copies["copy"],
-        policy=recipe.policy, settings=recipe.training | settings, backbone=recipe.backbone, weights=weights,
-        pretraining=recipe.pretraining, head=recipe.scheme, classes=recipe.classes, rng=chance, device=device,
+def _trained(recipe, study, table, settings, images, device, which):
+    """The Tuned network of the films of `train`; `which` of the networks it is: a fold, or all."""
+    return finetune.train_to_the_end(
+        table, images, study.copies["sample"], study.copies["copy"], policy=recipe.policy, settings=settings,
+        backbone=recipe.backbone, weights=study.weights, pretraining=recipe.pretraining, head=recipe.scheme,
+        classes=recipe.classes, rng=job.rng(recipe.seed, "train_production", which), device=device,
     )  # fmt: skip
 
 
-def _first_weights(chance):
-    """An rng that is not the training's, for the random weights of scratch."""
-    return chance.spawn(1)[0]
+def _start(recipe, study):
+    """The network as it was before it learnt."""
+    chance = job.rng(recipe.seed, "train_production", "start")  # for scratch, whose random weights are drawn anew
+    return domains.start(recipe.backbone, recipe.pretraining, study.weights, chance)
 
 
 def _micrographs(films):
@@ -128,9 +180,10 @@ def _micrographs(films):
     return (images.read_png(path) for path in films["micrograph"])
 
 
-def _novelty(recipe, films, levelled, seen):
+def _novelty(recipe, study, seen):
     """Limits of measures and looks: {block, neighbours, quantile, threshold, flagged, ranges}."""
-    relief, batches = _reliefs(films, levelled), films["batch"].to_numpy(str)
+    films = study.films
+    relief, batches = _reliefs(films, study.levelled), films["batch"].to_numpy(str)
     apart = novelty.apart(seen, batches)
     measured = {name: films[name].to_numpy(float) for name in ("width_nm", "lines", "pixels")}
     measured |= {"scan_pixel_nm": measured["width_nm"] / measured["pixels"], "relief_nm": relief}
@@ -152,13 +205,17 @@ def _reliefs(films, levelled):
 
 
 def _scores(predictions, recipe):
-    """{metric: [value, low, high]} of the strict test predictions, and of always answering the commonest class."""
+    """{metric: [value, low, high]} of the test predictions, with the numbers of films and batches."""
     tested = predictions[predictions["part"] == "test"]
     ends = scores.intervals(tested, METRICS, recipe.classes, recipe.resamples, job.rng(recipe.seed, "card"))
     found = {name: [scores.score(tested, name, recipe.classes), *ends[name]] for name in METRICS}
+    return found | {"films": len(tested), "batches": tested["batch"].nunique()}
+
+
+def _majority(predictions, recipe):
+    """The accuracy of always answering the commonest class of the training films."""
     plain = scores.majority(predictions)
-    majority = scores.score(plain[plain["part"] == "test"], "accuracy", recipe.classes)
-    return found | {"majority_accuracy": majority, "films": len(tested), "batches": tested["batch"].nunique()}
+    return scores.score(plain[plain["part"] == "test"], "accuracy", recipe.classes)
 
 
 def _versions():

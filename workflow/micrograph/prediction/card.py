@@ -1,0 +1,129 @@
+"""The model card: what the production model is, how good, how sure, and what it is not for. Markdown."""
+
+from micrograph.prediction import novelty
+
+SIMULATED = (
+    "**Trained on simulated films**, grown and scanned in the computer. Its numbers say how the method works on them, "
+    "and nothing about real films; do not use it on real scans.\n"
+)
+CHECKS = {
+    "covered": ("true class in the set", "share"),
+    "within": ("true temperature in the interval", "share"),
+    "size": ("classes in a set", "number"),
+    "alone": ("sets of one class", "share"),
+    "width": ("width of the interval, °C", "number"),
+    "loss_before": ("log loss of the probabilities as the network has them", "number"),
+    "loss_after": ("log loss of the calibrated probabilities", "number"),
+    "loss_change": ("change by calibration (below 0 is better)", "number"),
+}
+METRICS = {
+    "accuracy": ("accuracy", "share"),
+    "balanced_accuracy": ("balanced accuracy", "share"),
+    "macro_f1": ("macro F1", "number"),
+    "mae_celsius": ("mean absolute error of the class, °C", "number"),
+}
+
+
+def card(facts):
+    """The card of a production model as Markdown text. facts: of storage.Production, as production.make gives them."""
+    return "\n".join([_head(facts), _training(facts), _worth(facts), _sureness(facts), _limits(facts), _made(facts)])
+
+
+def _head(facts):
+    classes, films = ", ".join(map(str, facts["classes"])), facts["rehearsed"]
+    said = SIMULATED if facts["data"] == "simulated films" else ""
+    return (
+        f"# Growth temperature of thin films from micrographs: the production model\n\n{said}\n"
+        f"One file, `model.safetensors`, answers for new scans: the growth temperature as one of the classes {classes} "
+        f"°C, calibrated probabilities, a set of classes, a temperature with an interval, the films of the study that "
+        f"look most alike, maps of what speaks for the class, and whether the scan is unlike anything seen.\n\n"
+        f"Data: {facts['data']}, {films['films']} films of {films['batches']} growth days.\n"
+    )
+
+
+def _training(facts):
+    settings = ", ".join(f"{name} {value}" for name, value in sorted(facts["settings"].items()))
+    return (
+        "## How it was trained\n\n"
+        f"{facts['backbone']}, pre-trained: {facts['pretraining']}; head: {facts['head']}; policy: {facts['policy']}; "
+        f"pictures of {facts['pixels']} pixels. Settings are those that most folds of the strict protocol chose, the "
+        "number of passes is the median of the folds'. All films are learnt from and none is held out, so the last "
+        f"weights are kept, and the running statistics are settled over the training pictures at the end. {settings}.\n"
+    )
+
+
+def _worth(facts):
+    return (
+        "## How good it is\n\n"
+        "No film is left to test it on. In a rehearsal, networks were trained in the same way on all films but those "
+        "of one fold's growth days, and asked about these. The strict networks beside them stopped at the moment that "
+        "was best on validation films, which the production network cannot do. Settings and passes were chosen with "
+        "all films in view, so even these numbers are a little too good. 95 % intervals redraw growth days.\n\n"
+        "| test films of days not learnt from | rehearsed | strict networks |\n|---|---|---|\n"
+        + "\n".join(
+            f"| {words} | {_three(facts['rehearsed'][name], kind)} | {_three(facts['strict'][name], kind)} |"
+            for name, (words, kind) in METRICS.items()
+        )
+        + f"\n| accuracy of always answering the commonest class | {_number(facts['majority'], 'share')} | |\n"
+    )
+
+
+def _sureness(facts):
+    fitted, classes = facts["calibration"], facts["classes"]
+    promise = f"{100 * fitted['coverage']:g} %"
+    reach = "endless: too few growth days" if fitted["reach_celsius"] is None else f"{fitted['reach_celsius']:.1f} °C"
+    limit = "endless: too few growth days" if fitted["set_limit"] is None else f"{fitted['set_limit']:.3f}"
+    covered = [
+        f"| true class in the set, films of {celsius} °C | {_three(facts['checked'][f'covered_{celsius}'], 'share')} |"
+        for celsius in classes
+    ]
+    checks = [f"| {words} | {_three(facts['checked'][name], kind)} |" for name, (words, kind) in CHECKS.items()]
+    return (
+        "## How sure its answers are\n\n"
+        f"Probabilities are the network's to the power 1/T, T = {fitted['temperature']:.3f}, fitted by log loss on the "
+        f"rehearsal. The set holds every class whose probability misses 1 by {limit} at most, the interval reaches "
+        f"± {reach} around the mean of the probabilities: conformal limits on the rehearsal with growth days as the "
+        f"units, aimed at {promise} of the films of new days. What was reached where each day was left out of T and "
+        "limits:\n\n| | mean, 95 % interval |\n|---|---|\n" + "\n".join([*checks, *covered]) + "\n\n"
+        "The aim rests on new days being like the study's, and on the production network being like the rehearsed "
+        "ones, which learnt from fewer films, each with its own luck. Nothing is promised for one class, for one day, "
+        f"for temperatures other than {', '.join(map(str, classes))} °C, or for scans unlike the study's.\n"
+    )
+
+
+def _limits(facts):
+    found = facts["novelty"]
+    limit = "none: a single growth day" if found["threshold"] is None else f"{found['threshold']:.4f}"
+    rows = [
+        f"| {name.replace('_', ' ')} | {least:.4g} to {most:.4g} | x {novelty.MEASURES[name].tolerance:g} |"
+        for name, (least, most) in found["ranges"].items()
+    ]
+    return (
+        "## What it does not know\n\n"
+        f"A scan is called {novelty.UNLIKE} where its texture (mean and standard deviation of the channels of "
+        f"{found['block']} of the network before fine-tuning) lies farther from its {found['neighbours']}th nearest "
+        f"film than {limit} in cosine distance, which {100 * found['quantile']:g} % of the study's films keep to films "
+        f"of other days; where it is in colours or of unknown size; or where a measure is outside of the study's:\n\n"
+        "| measure | in the study | tolerance |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        f"Of the study's films, each day left out of the limit, {100 * found['flagged']:.1f} % look so. A scan without "
+        "a flag may still be strange: another material that looks alike is not told apart.\n\n"
+        "Maps say what the network goes by, not what is true of a film.\n"
+    )
+
+
+def _made(facts):
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return f"## Made by\n\nSeed {facts['seed']}; recipe {facts['recipe_sha256'][:16]}; {versions}.\n"
+
+
+def _three(values, kind):
+    """A mean with its interval in words."""
+    middle, low, high = values
+    ends = "" if low is None or high is None else f" ({_number(low, kind)} to {_number(high, kind)})"
+    return f"{_number(middle, kind)}{ends}"
+
+
+def _number(value, kind):
+    if value is None:
+        return "none"
+    return f"{100 * value:.1f} %" if kind == "share" else f"{value:.3g}"
