@@ -68,7 +68,9 @@ def test_nothing_names_a_path_of_one_machine_or_a_registry():
     # The forbidden words are put together here, so that this file does not hold them itself.
     words = ["/" + "work/", "/" + "tmp/", "/." + "library", "pypi" + ".org", "python" + "hosted", "npm" + "js"]
     for path in [
-        p for p in PROJECT.rglob("*") if p.suffix in {".py", ".smk", ".yaml", ".md", ".in", ".lock", ".rst", ".j2"}
+        p
+        for p in PROJECT.rglob("*")
+        if p.suffix in {".py", ".smk", ".yaml", ".md", ".in", ".lock", ".rst", ".j2", ".js", ".css", ".sh"}
     ]:
         if path.relative_to(PROJECT).parts[0] in {".venv", ".snakemake", "results", "resources", "logs"}:
             continue

@@ -51,7 +51,7 @@ rule test_explanations:
         classes=config["classes"],
         device=config["networks"]["device"],
         settings=ATTRIBUTION,
-        aspect=config["micrographs"]["aspect"],
+        drawn={name: config["micrographs"][name] for name in ("aspect", "pixels")},
     script:
         "../scripts/test_explanations.py"
 

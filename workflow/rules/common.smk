@@ -44,6 +44,11 @@ PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]
 POLICIES = ["aug1", "aug2", "aug3", "aug4"]
 PRODUCTION = {name: config["production"][name] for name in ("pretraining", "policy", "scheme")}
 STUDY = {name: words for name, words in config.items() if name != "new_scans"}  # new scans change no result
+PREPROCESSING = {
+    **{name: config["scans"][name] for name in ("channels", "direction", "gwyddion_timeout_seconds")},
+    **{name: config["micrographs"][name] for name in ("pixels", "clip_percentiles", "aspect")},
+    "levelling": config["heights"]["levelling"],
+}
 ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
 EXPLAINED = {"protocol": "strict", **PRODUCTION, "features": "image", "model": "CNN"}
 

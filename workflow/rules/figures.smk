@@ -386,7 +386,6 @@ rule fig10:
 rule faithfulness:
     """Whether the explanations are true, drawn: the table `explanations` with its intervals and controls."""
     input:
-        tests=explained("tests{fold}.tsv"),
         table="results/tables/explanations.tsv",
         code=modules("faithfulness"),
     output:

@@ -67,16 +67,20 @@ def copies_of_policy(wildcards):
 
 def pictures_of_policy(wildcards):
     """The folders of pictures that networks of a policy see."""
-    folders = expand("results/micrographs/{shard}", shard=shards())
-    made = wildcards.policy in ("aug1", "aug2")
-    return folders + (expand(f"results/policies/{wildcards.policy}/{{shard}}", shard=shards()) if made else [])
+    return pictures_of(wildcards.policy)
 
 
-def settings_of_head(wildcards):
+def pictures_of(policy):
+    """The folders of a policy's pictures: of all micrographs, and of those that the policy makes."""
+    made = [f"policies/{policy}"] if policy in ("aug1", "aug2") else []
+    return expand("results/{folder}/{shard}", folder=["micrographs", *made], shard=shards())
+
+
+def settings_of_head(head):
     """The training settings of one head: a change of another head's reruns nothing here."""
     names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
     shared = {name: config["training"][name] for name in names}
-    return {**shared, **config["training"][wildcards.head]}
+    return {**shared, **config["training"][head]}
 
 
 def settings_of_mlp(wildcards):

@@ -4,16 +4,18 @@ Gives results/production (one file that holds the production model) and results/
 
 
 rule train_production:
-    """The production model: the CNN trained on all films by strict's settings, calibrated on its out-of-fold answers."""
+    """The production model: the CNN trained on all films by strict's settings, rehearsed on the folds, calibrated."""
     input:
         samples="results/micrographs/samples.tsv",
+        levelled=expand("results/heights/{shard}.tsv", shard=shards()),
+        heights=expand("results/heights/{shard}", shard=shards()),
         copies="results/policies/{policy}/copies.tsv".format(**EXPLAINED),
-        pictures=pictures_of_policy(PRODUCTION),
+        pictures=pictures_of(PRODUCTION["policy"]),
         splits="results/splits/strict.tsv",
         weights=weights_of_production(),
-        predictions=predictions_of([EXPLAINED]),
-        choices=choices_of([EXPLAINED]),
+        choices=choices_of([EXPLAINED])[0],
         curves=curves_of([EXPLAINED]),
+        predictions=predictions_of([EXPLAINED])[0],
         code=modules("train_production"),
     output:
         model="results/production/model.safetensors",
@@ -25,9 +27,19 @@ rule train_production:
     conda:
         "../../envs/vision.yaml"
     params:
-        seed=config["seed"],
-        data=DATA,
-        settings=STUDY,
+        device=config["networks"]["device"],
+        recipe={
+            **config["production"],
+            "classes": config["classes"],
+            "backbone": config["networks"]["backbone"],
+            "search": config["models"]["search"],
+            "training": settings_of_head(PRODUCTION["scheme"]),
+            "preprocessing": PREPROCESSING,
+            "attribution": ATTRIBUTION,
+            "resamples": config["scores"]["bootstrap"],
+            "data": DATA,
+            "seed": config["seed"],
+        },
     script:
         "../scripts/train_production.py"
 
@@ -51,6 +63,5 @@ rule predict:
     params:
         scans=new_scans,
         device=config["networks"]["device"],
-        settings=ATTRIBUTION,
     script:
         "../scripts/predict.py"

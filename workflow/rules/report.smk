@@ -1,5 +1,5 @@
-"""Needs tables, figures and their captions.
-Gives results/report/index.html: one file that needs no network.
+"""Needs tables, figures, their captions, and what is known of every film: predictions, explanations, features, curves.
+Gives results/report: index.html and parts/ beside it, which need no network.
 """
 
 # What the page shows, in this order. Tables: name, title, whether it is folded. Figures: name, number, title, the file
@@ -10,6 +10,7 @@ TABLES_SHOWN = [
     ("table3", "Models by pre-training", False),
     ("table4", "Models by scheme", False),
     ("tableS1", "Settings chosen", True),
+    ("explanations", "Are the explanations true?", False),
 ]
 FIGURES_SHOWN = [
     ("fig1", "Figure 1", "The flow of this run", "fig1.svg", True, "The study"),
@@ -22,24 +23,43 @@ FIGURES_SHOWN = [
     ("confusion_table2", "Confusion", "Where Table 2's models err", "confusion_table2.svg", True, "Performance"),
     ("curves", "Learning curves", "How the networks learnt", "curves.svg", True, "Performance"),
     ("fig6", "Figure 6", "Every film and what was said of it", "fig6", True, "The films"),
+    ("fig10", "Figure 10", "What speaks for the temperature", "fig10.svg", True, "The films"),
+    ("faithfulness", "Explanations", "Are they true?", "faithfulness.svg", True, "The films"),
     ("fig8", "Figure 8", "Principal components by growth temperature", "fig8.svg", False, "The films"),
     ("fig9", "Figure 9", "Micrographs at their principal components", "fig9.png", True, "The films"),
 ]
 
+# Figures whose caption is another's.
+CAPTIONS = {"faithfulness": "explanations"}
+
+# The page's own files: its template, and what is copied beside it.
+FACE = sorted(path for path in Path(workflow.current_basedir, "../report/page").rglob("*") if path.suffix != ".md")
+
 
 rule report:
-    """The study on one page: headline, tables, figures, scans read and rejected, how it was made."""
+    """The study on pages that answer: headline, tables, figures, every film with its explanation, how it was made."""
     input:
         tables=[f"results/tables/{name}.tsv" for name, *_ in TABLES_SHOWN],
         samples="results/micrographs/samples.tsv",
+        micrographs=expand("results/micrographs/{shard}", shard=shards()),
         rejected="results/micrographs/rejected.tsv",
+        predictions=predictions_of([EXPLAINED]),
+        explanations=explained("fold{fold}.npz"),
+        curves=curves_of([EXPLAINED]),
+        features="results/features/{protocol}/{pretraining}/{policy}/tuned.npz".format(**EXPLAINED),
+        splits="results/splits/strict.tsv",
+        components=components_shown(),
+        published=workflow.source_path("../../resources/published/values.tsv"),
         figures=[f"results/figures/{image}" for _, _, _, image, *_ in FIGURES_SHOWN],
         table_captions=[workflow.source_path(f"../report/{name}.rst") for name, *_ in TABLES_SHOWN],
-        figure_captions=[workflow.source_path(f"../report/{name}.rst") for name, *_ in FIGURES_SHOWN],
-        template=workflow.source_path("../report/page.html.j2"),
+        figure_captions=[
+            workflow.source_path(f"../report/{CAPTIONS.get(name, name)}.rst") for name, *_ in FIGURES_SHOWN
+        ],
+        face=[str(path.resolve()) for path in FACE if path.is_file()],
         code=modules("report"),
     output:
         page="results/report/index.html",
+        parts=directory("results/report/parts"),
     log:
         "logs/report.log",
     benchmark:
@@ -48,6 +68,9 @@ rule report:
         "../../envs/learn.yaml"
     params:
         data=DATA,
+        words={"data": DATA, "films_a_class": config["attribution"]["films_a_class"]},
+        classes=config["classes"],
+        components=f"{config['figures']['components']} features, {asked('table2')[0]['protocol']} fold 0",
         tables=[(title, folded) for _, title, folded in TABLES_SHOWN],
         figures=[(number, title, wide, group) for _, number, title, _, wide, group in FIGURES_SHOWN],
         settings=STUDY,

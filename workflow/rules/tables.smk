@@ -175,7 +175,7 @@ rule explanations:
     params:
         seed=config["seed"],
         resamples=config["scores"]["bootstrap"],
-        classes=config["classes"],
         data=DATA,
+        words={name: EXPLAINED[name] for name in ("protocol", "pretraining", "policy", "scheme")},
     script:
         "../scripts/explanations.py"

@@ -220,7 +220,15 @@ def save_pages(pages, pdf_path, folder, dots_per_inch=200):
 
 def save(figure, pdf_path, svg_path, png_path, dots_per_inch=300):
     """Write a figure as PDF, SVG and PNG: the same figure gives the same bytes, and a file appears whole."""
-    with look():
-        for kind, path in (("pdf", pdf_path), ("svg", svg_path), ("png", png_path)):
-            with files.whole(path) as partial:
-                figure.savefig(partial, format=kind, dpi=dots_per_inch, metadata=METADATA[kind])
+    for kind, path in (("pdf", pdf_path), ("svg", svg_path), ("png", png_path)):
+        _save(figure, path, kind, dots_per_inch)
+
+
+def save_png(figure, path, dots_per_inch=200):
+    """Write a figure as PNG alone: the same figure gives the same bytes, and the file appears whole."""
+    _save(figure, path, "png", dots_per_inch)
+
+
+def _save(figure, path, kind, dots_per_inch):
+    with look(), files.whole(path) as partial:
+        figure.savefig(partial, format=kind, dpi=dots_per_inch, metadata=METADATA[kind])
