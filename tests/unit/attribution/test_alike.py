@@ -32,13 +32,20 @@ def test_a_flat_map_or_one_with_no_number_has_no_correlation():
 
 def test_a_cam_agrees_with_the_effects_that_it_stands_over_and_not_with_anothers():
     effects = np.random.default_rng(0).normal(size=(2, 1, 4, 4))
-    arrays = {"cam_class": effects[:1, :, :2, :2] * 0, "occlusion": effects, "side": 8, "patch": 2, "stride": 2}
+    arrays = {
+        "cam_class": effects[:1, :, :2, :2] * 0,
+        "occlusion": effects,
+        "side": 8,
+        "patch": 2,
+        "stride": 2,
+        "target": np.zeros(2, int),
+    }
     cells = effects[0, 0].reshape(2, 2, 2, 2).mean(axis=(1, 3))
     arrays["cam_class"] = np.stack([cells, -cells])[:, None]
-    own, other = alike.agreement(arrays, "cam_class", 0, [1], 0)
+    own, other = alike.agreement(arrays, "cam_class", 0, [1])
     assert own == pytest.approx(1)
     assert other == pytest.approx(stats.spearmanr(cells.ravel(), block_means(effects[1, 0]).ravel()).statistic)
-    assert alike.agreement(arrays, "cam_class", 0, [], 0) == pytest.approx([1])
+    assert alike.agreement(arrays, "cam_class", 0, []) == pytest.approx([1])
 
 
 def block_means(values):
@@ -47,5 +54,12 @@ def block_means(values):
 
 def test_the_sum_of_all_maps_is_held_against_the_size_of_effects():
     effects = np.array([[-4.0, 3.0], [-2.0, 1.0]])
-    arrays = {"cam": np.abs(effects)[None], "occlusion": effects[None, None], "side": 4, "patch": 2, "stride": 2}
-    assert alike.agreement(arrays, "cam", 0, [], 0) == pytest.approx([1])
+    arrays = {
+        "cam": np.abs(effects)[None],
+        "occlusion": effects[None, None],
+        "side": 4,
+        "patch": 2,
+        "stride": 2,
+        "target": np.zeros(1, int),
+    }
+    assert alike.agreement(arrays, "cam", 0, []) == pytest.approx([1])

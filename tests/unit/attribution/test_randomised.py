@@ -35,7 +35,7 @@ def case(request):
 
 def compared(case, seed=3):
     network, facts, arrays = case
-    rest = kinds.others(np.arange(FILMS).astype(str), np.ones(FILMS, bool), np.random.default_rng(2))
+    rest = kinds.others(np.arange(FILMS).astype(str), np.zeros(FILMS), np.ones(FILMS, bool), np.random.default_rng(2))
     rows = randomised.tested(network, facts, films(), arrays, rest, SETTINGS, np.random.default_rng(seed), "cpu")
     return {(i, name, measure): values for i, name, measure, values in rows}
 

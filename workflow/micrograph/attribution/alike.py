@@ -31,13 +31,13 @@ def _ranks(maps):
     return np.where(np.isfinite(flat).all(axis=1, keepdims=True), ranks, np.nan)
 
 
-def agreement(arrays, name, i, rest, target):
+def agreement(arrays, name, i, rest):
     """Rank correlation of a film's CAM with its own occlusion map and with those of other films: (1 + k,).
 
     name: a kind of CAM. Both are compared at the CAM's resolution, occlusion averaged over each of its cells: the CAM
     has no more to say. The sum of all maps, which has no sign, is held against the size of the effects, a target's CAM
     against the effects with their sign. i: the film; rest: (k,) rows of the others.
     """
-    cam = kinds.raw(arrays, name, np.array([i]), target)[0]
-    laid = kinds.laid(arrays, AGREE[name], np.append(i, rest).astype(int), target)
+    cam = kinds.raw(arrays, name, np.array([i]))[0]
+    laid = kinds.laid(arrays, AGREE[name], np.append(i, rest).astype(int))
     return spearman(cam, np.stack([images.resize_area(one.astype(float), *cam.shape) for one in laid]))

@@ -2,11 +2,12 @@
 
 Columns: sample batch fold truth_celsius predicted_celsius map measure feature value area. A row is one test of one map
 of one film. `map` is cam, cam_class or grad_cam, occlusion, occlusion_abs; with "another_" before it (another_cam) the
-row is the control: the mean of the same test over some other films' maps for the same target, of other batches where
-there are any. What maps have in common because of where they are strong, how coarse they are and which network made
-them is in both. `area` is what a map scores that has no relation to any film and no favourite place (pointing, mass);
-empty elsewhere. A test that says nothing has no row: of a map with a flag (all zero, not finite), on a feature that the
-film does not have or has everywhere, of a correlation with a flat map; and films without others have no control.
+row is the control: the mean of the same test over some other films' maps (kinds.others: films of other batches with the
+same answer, where there are any). What maps have in common because of where they are strong, how coarse they are, for
+which class and by which network they were made is in both. `area` is what a map scores that has no relation to any film
+and no favourite place (pointing, mass); empty elsewhere. A test that says nothing has no row: of a map with a flag (all
+zero, not finite), on a feature that the film does not have or has everywhere, of a correlation with a flat map; and
+films without others have no control.
 
     sample           batch       fold  truth  predicted  map          measure          feature     value  area
     MCV1-170324A-01  MCV1-170324    0    900        950  cam          pointing         boundaries  1      0.31
@@ -66,7 +67,7 @@ def tested(network, facts, images, arrays, masks, batches, settings, rng, device
     _check(images, arrays, masks)
     days = np.array([batches[sample] for sample in samples])
     clean = np.logical_and.reduce([kinds.usable(arrays, name) for name in kinds.there(arrays)])
-    rest = kinds.others(days, clean, rng)
+    rest = kinds.others(days, arrays["target"], clean, rng)
     asked = hiding.Asked(network, facts, str(arrays["baseline"]), settings["precision"], device)
     rows = []
     for i in job.progress(range(len(samples)), "explanations tested"):
@@ -81,13 +82,9 @@ def tested(network, facts, images, arrays, masks, batches, settings, rng, device
 
 
 def laid_over(arrays, i, rest):
-    """{kind: (1 + k, side, side)}: the usable maps of film i and of the rest (k,), for its target, over its picture."""
+    """{kind: (1 + k, side, side)}: the usable maps of film i, and those of the rest (k,), over its picture."""
     rows = np.append(i, rest).astype(int)
-    return {
-        name: kinds.laid(arrays, name, rows, arrays["target"][i])
-        for name in kinds.there(arrays)
-        if kinds.usable(arrays, name)[i]
-    }
+    return {name: kinds.laid(arrays, name, rows) for name in kinds.there(arrays) if kinds.usable(arrays, name)[i]}
 
 
 def _check(images, arrays, masks):
@@ -127,7 +124,7 @@ def _curves(laid, asked, picture, arrays, i):
 def _agreement(laid, arrays, i, rest):
     for name, other in alike.AGREE.items():
         if name in laid and other in laid:
-            yield name, "agreement", "", alike.agreement(arrays, name, i, rest, arrays["target"][i]), np.nan
+            yield name, "agreement", "", alike.agreement(arrays, name, i, rest), np.nan
 
 
 def _table(rows, arrays, days, facts):

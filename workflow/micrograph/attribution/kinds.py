@@ -40,20 +40,19 @@ def there(arrays):
     return [name for name, kind in KINDS.items() if kind.array in arrays]
 
 
-def raw(arrays, name, rows, target):
-    """The values of a kind, as computed, of some films (rows, (k,) ints) for one target: (k, h, w)."""
+def raw(arrays, name, rows):
+    """The values of a kind, as computed, of some films (rows, (k,) ints), each for its own target: (k, h, w)."""
     kind = KINDS[name]
-    values = arrays[kind.array][rows]
-    return values[:, target] if kind.targets else values
+    return arrays[kind.array][rows, arrays["target"][rows]] if kind.targets else arrays[kind.array][rows]
 
 
-def laid(arrays, name, rows, target):
-    """The maps of some films for one target, laid over the picture: (k, side, side) float32, raw, of both signs.
+def laid(arrays, name, rows):
+    """The maps of some films, each for its own target, over the picture: (k, side, side) float32, raw, of both signs.
 
     CAMs are enlarged (bilinear, maps.enlarge), effects of windows are spread (the mean over a pixel's windows).
     """
     kind, side = KINDS[name], int(arrays["side"])
-    values = raw(arrays, name, rows, target)
+    values = raw(arrays, name, rows)
     if kind.windows:
         values = occlusion.spread(values, side, int(arrays["patch"]), int(arrays["stride"]))
     else:
@@ -66,17 +65,20 @@ def usable(arrays, name):
     return arrays[KINDS[name].flag] == ""
 
 
-def others(batches, good, rng, most=OTHERS):
-    """For every film whose map is good, the rows of up to `most` other films with good maps, in an order by chance.
+def others(batches, targets, good, rng, most=OTHERS):
+    """For every film, the rows of up to `most` other films with good maps, in an order by chance.
 
-    Films of other batches, where there are any, since films of one batch are alike: with one of them as control, a
-    map that shows what a batch has in common would look as if it showed nothing. batches: (m,); good: (m,) bool.
-    Returns a list of (k,) int arrays; k is 0 where there is no other film.
+    Films of other batches, since films of one batch are alike: with one of them as control, a map that shows what a
+    batch has in common would look as if it showed nothing. And films with the same target, since maps of the class that
+    a network chose are not like those of a class that it did not. Where there is none of both kinds a film of another
+    batch will do, and where all are of one batch any other. batches, targets: (m,); good: (m,) bool. Returns a list of
+    (k,) int arrays; k is 0 where there is no other good film.
     """
-    batches, good = np.asarray(batches), np.asarray(good)
+    batches, targets, good = np.asarray(batches), np.asarray(targets), np.asarray(good)
     found = []
     for i in range(len(batches)):
         rest = good & (np.arange(len(batches)) != i)
         far = rest & (batches != batches[i])
-        found.append(rng.permutation(np.flatnonzero(far if far.any() else rest))[:most])
+        choice = next((some for some in (far & (targets == targets[i]), far) if some.any()), rest)
+        found.append(rng.permutation(np.flatnonzero(choice))[:most])
     return found

@@ -135,7 +135,7 @@ def _compared(arrays, drawn, place, i, rest):
     rows = np.append(i, rest).astype(int)
     for name, redrawn in drawn.items():
         if kinds.usable(arrays, name)[i]:
-            trained = kinds.raw(arrays, name, rows, arrays["target"][i])
+            trained = kinds.raw(arrays, name, rows)
             if name == "occlusion":
                 step = -(-trained.shape[-1] // WINDOWS)
                 trained = trained[:, ::step, ::step]
