@@ -1,7 +1,8 @@
 "use strict";
-// Starts the page: tables first, which need no study; then the films.
+// Starts the page: first what needs no study, then the films.
 (function (Page) {
   Page.tables();
+  Page.contents();
   const place = document.getElementById("explorer");
   if (!Page.study) {
     place.append(Page.make("p", { class: "note", text: "parts/films.js is missing or broken, so the films cannot be shown one by one; make the report again." }));

@@ -124,7 +124,7 @@
 
     function strongest(i) {
       const value = study.value(`${state.now.show}_strongest`, i);
-      return known(value) ? make("p", { class: "legend", text: `Each map is drawn by its own strongest value, here ${Number(value).toPrecision(3)}: strengths of two films cannot be compared by eye.` }) : null;
+      return known(value) ? make("p", { class: "legend", text: `Strongest value here: ${Number(value).toPrecision(3)}.` }) : null;
     }
 
     function fill(i) {

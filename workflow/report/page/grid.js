@@ -3,19 +3,20 @@
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, marks, sprites } = Page;
-  const WIDE = 96, GAP = 12, HIGH = 150, SPARE = 2; // pixels; rows made beyond those in sight
+  const WIDE = 96, GAP = 12, HIGH = 150, EDGE = 8, SPARE = 2; // pixels (EDGE: padding of .grid); rows made beyond those in sight
 
   Page.grid = function () {
     const sheet = make("div", { class: "tiles", role: "list", "aria-label": "Films" });
     const box = make("div", { class: "grid" }, sheet);
     const empty = make("p", { class: "empty", text: "No film passes these filters." });
     const tiles = new Map(); // place in the list -> element
-    let across = 1, current = 0, list = [];
+    let across = 1, pitch = WIDE + GAP, current = 0, list = [];
 
     function label(i) {
       const truth = study.films.truth[i], said = study.films.predicted[i];
-      const parts = [marks.sign(truth), String(truth ?? "?")];
-      if (!study.films.right[i]) parts.push("→ ", marks.sign(said), String(said ?? "none"));
+      const word = (text) => make("span", { text });
+      const parts = [marks.sign(truth), word(truth ?? "?")];
+      if (!study.films.right[i]) parts.push(word("→"), marks.sign(said), word(said ?? "none"));
       return make("span", { class: study.films.right[i] ? "marks right" : "marks wrong" }, ...parts,
         make("span", { class: "verdict-sign", text: study.films.right[i] ? "✓" : "✗" }));
     }
@@ -38,7 +39,7 @@
         "data-place": place, "aria-label": `${study.films.sample[i]}. ${study.sentence(i)}` },
       ground(i), label(i), make("span", { class: "name", text: study.films.sample[i] }));
       const item = make("div", { class: "cell-of-tile", role: "listitem", "aria-posinset": place + 1, "aria-setsize": list.length }, button);
-      item.style.left = `${(place % across) * (WIDE + GAP)}px`;
+      item.style.left = `${(place % across) * pitch}px`;
       item.style.top = `${Math.floor(place / across) * HIGH}px`;
       return item;
     }
@@ -64,9 +65,10 @@
     function fresh() {
       for (const item of tiles.values()) item.remove();
       tiles.clear();
-      across = Math.max(1, Math.floor((box.clientWidth + GAP - 16) / (WIDE + GAP)));
+      const room = box.clientWidth - 2 * EDGE;
+      across = Math.max(1, Math.floor((room + GAP) / (WIDE + GAP)));
+      pitch = across > 1 ? (room - WIDE) / (across - 1) : 0; // the last column ends where the tools end
       sheet.style.height = `${Math.ceil(list.length / across) * HIGH}px`;
-      sheet.style.width = `${across * (WIDE + GAP) - GAP}px`;
       empty.hidden = list.length > 0;
       draw();
     }

@@ -4,7 +4,7 @@
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, marks, sprites } = Page;
-  const CLOSEST = 60, PICTURED = 14, SIGNED = 30; // zoom; sides from which pictures and signs are drawn, pixels
+  const CLOSEST = 60, PICTURED = 14, SIGNED = 30, DOT = 11; // zoom; sides from which pictures and signs are drawn, pixels
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
   Page.map = function (peek) {
@@ -26,9 +26,9 @@
       const frame = study.films[state.now.colour][i], colour = (colours[frame] ||= marks.colour(frame));
       const pictured = side >= PICTURED && sprites.draw(context, "micrograph", i, left, top, side, redraw);
       context.fillStyle = context.strokeStyle = colour;
-      if (!pictured) {
+      if (!pictured) { // too small, or the sheet is on its way
         context.translate(left + side / 2, top + side / 2);
-        context.fill(new Path2D(marks.path(frame, side * side * 0.6)));
+        context.fill(new Path2D(marks.path(frame, 0.6 * Math.min(side, DOT) ** 2)));
         context.translate(-left - side / 2, -top - side / 2);
         return;
       }
@@ -101,7 +101,7 @@
       chosen = i;
       canvas.classList.toggle("on-film", i !== null);
       if (i === null) peek.hide();
-      else peek.show(i, anchorOf(i));
+      else peek.show(i, anchorOf(i), box);
       if (speak && i !== null) spoken.textContent = `${study.films.sample[i]}. ${study.sentence(i)}`;
       redraw();
     }

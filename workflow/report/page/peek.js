@@ -34,7 +34,15 @@
       }
     }
 
-    function put(anchor) {
+    // Above the tile, or below it where there is no room; over a map in the lower corner that is farther from the film.
+    function put(anchor, frame) {
+      if (frame) {
+        const whole = frame.getBoundingClientRect(), film = anchor.getBoundingClientRect(), own = element.getBoundingClientRect();
+        const toRight = film.left < whole.left + whole.width / 2;
+        element.style.left = `${toRight ? whole.right - own.width - 10 : whole.left + 10}px`;
+        element.style.top = `${Math.min(whole.bottom, window.innerHeight) - own.height - 10}px`;
+        return;
+      }
       const at = anchor.getBoundingClientRect(), own = element.getBoundingClientRect(), gap = 10;
       const left = Math.min(Math.max(8, at.left + at.width / 2 - own.width / 2), document.documentElement.clientWidth - own.width - 8);
       const over = at.top - own.height - gap, under = at.bottom + gap;
@@ -42,15 +50,16 @@
       element.style.top = `${over > 56 || under + own.height > window.innerHeight ? Math.max(8, over) : under}px`;
     }
 
-    // Show film i near `anchor` ({getBoundingClientRect}); null: at the lower edge of the screen, to be tapped.
-    function show(i, anchor) {
+    // Show film i near `anchor` ({getBoundingClientRect}) or in a corner of the element `frame`; anchor null: at the lower
+    // edge of the screen, to be tapped.
+    function show(i, anchor, frame) {
       clearTimeout(wait);
       const at = () => {
         film = i;
         fill(i, !anchor);
         element.classList.toggle("docked", !anchor);
         element.hidden = false;
-        if (anchor) put(anchor);
+        if (anchor) put(anchor, frame);
         else element.style.left = element.style.top = "";
       };
       if (!element.hidden || !anchor) at();
@@ -63,7 +72,7 @@
       element.hidden = true;
     }
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-    window.addEventListener("scroll", () => { if (!element.classList.contains("docked")) hide(); }, { passive: true });
+    window.addEventListener("scroll", () => { if (!element.hidden && !element.classList.contains("docked")) hide(); }, { passive: true });
     return { show, hide, film: () => film };
   };
 

@@ -34,7 +34,7 @@
     const inputs = [0, 1].map((place) => handle(name, ends, place, words, unit));
     const said = make("output", { class: "said-range" }), { svg, draw } = histogram(of, ends);
     const track = make("div", { class: "track" }), between = track.appendChild(make("div", { class: "between" }));
-    const element = make("fieldset", { class: "facet range" }, make("legend", { text: words }), said, svg,
+    const element = make("fieldset", { class: "facet range" }, make("legend", {}, make("span", { text: words }), said), svg,
       make("div", { class: "handles" }, track, ...inputs));
 
     const choose = (place) => () => {

@@ -35,6 +35,39 @@
     return true;
   }
 
+  // Sheets at half their size, for maps of many small pictures: a browser forgets decoded pictures and would decode them
+  // anew in every frame. They are made one after the other, so that the page stays awake.
+  const halves = new Map(); // path -> canvas, null while it waits
+  const waiting = [];
+  let busy = false;
+
+  function makeHalf() {
+    const next = waiting.shift();
+    if (!next) { busy = false; return; }
+    busy = true;
+    const picture = new Image(), go = (act) => () => { act(); setTimeout(makeHalf); };
+    picture.src = next.path;
+    picture.decode().then(go(() => {
+      const half = Page.make("canvas", { width: picture.naturalWidth / 2, height: picture.naturalHeight / 2 });
+      half.getContext("2d").drawImage(picture, 0, 0, half.width, half.height);
+      halves.set(next.path, half);
+      next.then();
+    }), go(() => halves.delete(next.path)));
+  }
+
+  // As draw, out of the halved sheets.
+  function drawSmall(context, kind, i, x, y, size, then) {
+    const found = find(SMALL, kind, i), half = found && halves.get(found.path), tile = SMALL.tile / 2;
+    if (!found) return true;
+    if (half) context.drawImage(half, found.column * tile, found.row * tile, tile, tile, x, y, size, size);
+    else if (half === undefined) {
+      halves.set(found.path, null);
+      waiting.push({ path: found.path, then });
+      if (!busy) makeHalf();
+    }
+    return Boolean(half);
+  }
+
   function canvas(grid, kind, i, extra) {
     const element = Page.make("canvas", { width: grid.tile, height: grid.tile, class: extra, "aria-hidden": "true" });
     const paint = () => draw(element.getContext("2d"), kind, i, 0, 0, grid.tile, paint, grid);
@@ -44,7 +77,7 @@
 
   Page.sprites = {
     tile: SMALL.tile,
-    draw,
+    draw: (context, kind, i, x, y, size, then) => (size > SMALL.tile / 2 ? draw : drawSmall)(context, kind, i, x, y, size, then),
     small: (kind, i, extra) => canvas(SMALL, kind, i, extra),
     large: (i, extra) => canvas(LARGE && LARGE.micrograph ? LARGE : SMALL, "micrograph", i, extra),
 

@@ -1,0 +1,104 @@
+"""Pages on disk for the browser: of 262 films, with tables and figures, and of 5,000."""
+
+import functools
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import made_up_page
+from micrograph.page import contents, films, folder, sheets
+from micrograph.results import panels
+from project import PROJECT
+
+FEW, MANY = 262, 5000
+FACE = [path for path in (PROJECT / "workflow/report/page").rglob("*") if path.is_file() and path.suffix != ".md"]
+HOSTILE = "<img src=x onerror=alert(1)>&\"' = 7%#film"
+# As matplotlib writes them: styles inside the picture, which the page's own policy must not forbid.
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="144pt" height="72pt" viewBox="0 0 2 1">'
+    '<style type="text/css">*{stroke-linejoin: round}</style><path d="M0 0h2v1h-2z" style="fill: #2a5796"/></svg>'
+)
+
+
+@dataclass
+class Site:
+    """A page on disk: its folder, what it knows of its films, and the address that it is read from."""
+
+    folder: Path
+    study: dict
+    address: str
+
+    @property
+    def films(self):
+        return self.study["films"]
+
+
+def few(home):
+    """The page of 262 films, one of them called as no film should be, with tables and figures, as a Site."""
+    story, study, drawn = made_up_page.study(FEW)
+    study["films"]["sample"][100] = HOSTILE
+    picture = functools.cache(made_up_page.picture)
+    drawn = replace(drawn, micrograph=lambda i: picture(i % 60))
+    story = replace(story, tables=_tables(), figures=_figures(home), verdicts=["The network looks at steps."])
+    folder.write(home / "report", FACE, story, study, drawn)
+    return Site(home / "report", study | _pictures(FEW), (home / "report" / "index.html").as_uri())
+
+
+def many(few, home):
+    """The page of 5,000 films as a Site; its sheets are copies of the 262 films', each a file of its own."""
+    shutil.copytree(few.folder, home)
+    _, study, _ = made_up_page.study(MANY)
+    study |= _pictures(MANY)
+    for part in ("sheets", "large"):
+        for names in (value for value in study[part].values() if isinstance(value, list)):
+            own = [home / name for name in names if (home / name).exists()]
+            for place, name in enumerate(names[len(own) :]):
+                shutil.copyfile(own[place % len(own)], home / name)
+    (home / "parts" / "films.js").write_text(films.javascript(study), encoding="ascii")
+    return Site(home, study, (home / "index.html").as_uri())
+
+
+def _pictures(count):
+    """What sheets.write says of so many films."""
+    stems = {
+        "sheets": (sheets.SMALL, ("micrograph", "cam", "occlusion")),
+        "large": (sheets.LARGE, ("micrograph",)),
+    }
+    made = {}
+    for part, (grid, kinds) in stems.items():
+        numbers = range(-(-count // grid.room))
+        stem = "" if part == "sheets" else f"{part}_"
+        made[part] = dict(vars(grid)) | {
+            kind: [f"parts/sheets/{stem}{kind}_{number:03d}.webp" for number in numbers] for kind in kinds
+        }
+    return made
+
+
+def _tables():
+    """A table with groups, numbers of every writing, rows of the paper; and one that is folded."""
+    rows = [
+        ["strict: test", "SVC", "66 ± 17", "−0.5 [−0.9, 0.1]"],
+        ["", "KRC", "9 ± 3", "0.62 [0.49, 0.73]"],
+        ["", "RNN", panels.DASH, "1,024"],
+        ["the paper, real films", "SVC", panels.Bold("71 ± 4"), panels.DASH],
+        ["", "KRC", "45 ± 5", "2"],
+    ]
+    panel = panels.Panel("At a glance", ["Accuracy in %", "Model", "Test %", "Gain"], rows, words=2, notes=("A note.",))
+    return [
+        contents.Table("Table 2", "Blocks by models", [panel, replace(panel, title="Details")], "<p>How to read.</p>"),
+        contents.Table("Table 3", HOSTILE, [replace(panel, title=HOSTILE)], "<p>How to read.</p>", folded=True),
+    ]
+
+
+def _figures(home):
+    """A figure of one SVG, and one of a folder of pages."""
+    from PIL import Image
+
+    (home / "fig2.svg").write_text(SVG)
+    (home / "fig6").mkdir()
+    for page in (1, 2):
+        Image.new("RGB", (300, 200 * page), "#88aacc").save(home / "fig6" / f"page0{page}.png")
+    return [
+        contents.Figure("Figure 2", "samples", str(home / "fig2.svg"), "<p>A caption.</p>", True, "The study"),
+        contents.Figure("Figure 6", "films", str(home / "fig6"), "<p>A caption.</p>", True, "The films"),
+    ]

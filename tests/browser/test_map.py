@@ -1,0 +1,85 @@
+"""The map: films are found on it with pointer and keys, and the filters hold there, too."""
+
+import pytest
+
+from browser.visiting import PIXELS, until
+
+
+@pytest.fixture
+def page(visit, few):
+    opened = visit(few.address + "#view=map", ready=".map-canvas")
+    opened.locator("#films").scroll_into_view_if_needed()
+    opened.wait_for_timeout(100)
+    return opened
+
+
+def chosen(page):
+    return page.locator(".map .unseen").inner_text().split(". ")[0]
+
+
+def test_keys_go_from_film_to_film_and_open_one(page, few):
+    page.locator(".map-canvas").focus()
+    page.keyboard.press("ArrowRight")
+    first = chosen(page)
+    assert first in few.films["sample"]
+    page.keyboard.press("ArrowRight")
+    second = chosen(page)
+    at = {name: few.films["x"][few.films["sample"].index(name)] for name in (first, second)}
+    assert at[second] > at[first]
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open]")
+    assert page.locator("#film-name").inner_text() == second
+    page.keyboard.press("Escape")
+    until(page, "document.activeElement.classList.contains('map-canvas')")
+
+
+def test_the_pointer_finds_a_film_names_it_and_opens_it(page, few):
+    box = page.locator(".map-canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(box["x"] + box["width"] / 2 + 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector(".peek:not([hidden])")
+    name = page.locator(".peek .name").inner_text()
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_selector("dialog[open]")
+    assert page.locator("#film-name").inner_text() == name
+
+
+def test_filters_hold_on_the_map(page, few):
+    name = few.films["sample"][33]
+    page.fill(".side input[type=search]", name)
+    page.locator(".map-canvas").focus()
+    page.keyboard.press("ArrowDown")
+    assert chosen(page) == name
+    page.keyboard.press("ArrowRight")
+    assert chosen(page) == name
+
+
+def test_it_can_be_enlarged_moved_and_seen_whole_again(visit, few_served):
+    page = visit(few_served.address + "#view=map", ready=".map-canvas")
+    page.locator("#films").scroll_into_view_if_needed()
+    ink = f"""[document.querySelector(".map-canvas")].map({PIXELS})[0]
+      .reduce((sum, value, k) => (sum + value * (k % 9973)) % 1e9, 0)"""
+
+    def settled():
+        before, now = None, page.evaluate(ink)
+        while before != now:
+            page.wait_for_timeout(300)
+            before, now = now, page.evaluate(ink)
+        return now
+
+    whole = settled()
+    box = page.locator(".map-canvas").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 3)
+    page.mouse.wheel(0, -300)
+    near = settled()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 60)
+    page.mouse.up()
+    moved = settled()
+    page.click("[aria-label='Zoom in']")
+    nearer = settled()
+    assert len({whole, near, moved, nearer}) == 4
+    page.locator(".map-canvas").focus()
+    page.keyboard.press("0")
+    assert settled() == whole

@@ -1,0 +1,113 @@
+"""The page as a whole: it comes up, asks nobody, says no error, and stands on its own without JavaScript."""
+
+import shutil
+from urllib.parse import unquote, urlparse
+
+from browser.made_up_site import HOSTILE
+from browser.visiting import until
+
+SECONDS = 3  # to the first view of 262 films, asked of the best of three visits
+
+
+def walk(page):
+    """Look at everything once: overlays, order, map, a film, every figure, every fold."""
+    for layer in ("cam", "occlusion", "micrograph"):
+        page.click(f".tools [data-value={layer}]")
+    page.evaluate("document.querySelector('#films').scrollIntoView()")
+    page.wait_for_timeout(100)
+    page.hover(".tile >> nth=3")
+    page.wait_for_selector(".peek:not([hidden])")
+    page.click(".tools [data-value=map]")
+    page.click(".zoom button >> nth=0")
+    page.hover(".map-canvas", position={"x": 300, "y": 300})
+    page.click(".tools [data-value=grid]")
+    page.click(".tile >> nth=5")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Escape")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for image in page.locator("img").all():
+        image.scroll_into_view_if_needed()
+    until(page, "[...document.images].every((one) => one.complete)")
+
+
+def test_read_from_disk_nothing_fails_and_nothing_leaves_the_folder(visit, few):
+    page = visit(few.address)
+    walk(page)
+    own = few.folder.resolve().as_posix()
+    for url in page.heard.asked:
+        assert urlparse(url).scheme == "file" and unquote(urlparse(url).path).startswith(own), url
+    assert min(page.evaluate("[...document.images].map((one) => one.naturalWidth)")) > 0
+
+
+def test_read_from_a_server_nothing_fails_and_nothing_leaves_it(visit, few_served):
+    page = visit(few_served.address)
+    walk(page)
+    home = few_served.address.removesuffix("index.html")
+    assert page.heard.asked and all(url.startswith(home) for url in page.heard.asked)
+    names = {url.removeprefix(home).partition("#")[0] for url in page.heard.asked}
+    assert all((few_served.folder / name).is_file() for name in names)
+
+
+def test_the_first_view_of_262_films_comes_within_seconds(visit, few):
+    took = []
+    for _ in range(3):
+        page = visit(few.address, ready=".tile")
+        took.append(page.evaluate("performance.now()"))
+        assert page.locator(".tile").count() >= 8
+    assert min(took) < 1000 * SECONDS
+
+
+def test_without_javascript_the_results_are_all_there(visit, few):
+    page = visit(few.address, ready="main", java_script_enabled=False)
+    assert "61.2" in page.locator(".accuracy .value").inner_text()
+    assert page.locator(".glance td.hit").count() == len(few.study["classes"])
+    assert page.locator("table.sortable").first.locator("tbody tr").count() == 5
+    assert page.locator("noscript p").is_visible()
+    page.locator("img").first.scroll_into_view_if_needed()
+    assert page.locator("img").first.bounding_box()["height"] > 50
+
+
+def test_a_page_without_its_films_says_so_and_its_tables_still_sort(browser, few, tmp_path):
+    home = tmp_path / "report"
+    shutil.copytree(few.folder, home)
+    (home / "parts" / "films.js").write_text("window.STUDY = {")
+    page = browser.new_page()
+    page.goto((home / "index.html").as_uri())
+    assert "films.js" in page.locator("#explorer").inner_text()
+    page.click("table.sortable thead button >> nth=2")
+    assert page.locator("[aria-sort=descending]").count() == 1
+    page.close()
+
+
+def test_names_are_shown_and_never_run(visit, few):
+    page = visit(few.address)
+    page.fill(".side input[type=search]", "onerror")
+    assert page.locator(".tile .name").all_inner_texts() == [HOSTILE]
+    page.click(".tile")
+    assert page.locator("#film-name").inner_text() == HOSTILE
+    page.reload()
+    page.wait_for_selector("dialog[open]")
+    assert page.locator("#film-name").inner_text() == HOSTILE
+    assert page.locator("img[src=x]").count() == 0
+    assert HOSTILE in page.locator("#table-2").inner_text()
+
+
+def test_it_fits_a_phone_and_a_desk_in_light_and_dark(visit, few):
+    for width in (390, 1400):
+        grounds = set()
+        for scheme in ("light", "dark"):
+            page = visit(few.address, ready=".tile", viewport={"width": width, "height": 844}, color_scheme=scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        assert len(grounds) == 2
+
+
+def test_every_control_has_a_name(visit, few):
+    page = visit(few.address + "#film=" + few.films["sample"][7], ready="dialog[open]")
+    controls = "button, input, select, summary, a, canvas[tabindex], [role=img]"
+    nameless = page.evaluate(
+        """(controls) => [...document.querySelectorAll(controls)].filter((one) => !one.getAttribute("aria-label") &&
+        !one.textContent.trim() && !(one.labels || []).length).length""",
+        controls,
+    )
+    assert nameless == 0

@@ -1,0 +1,62 @@
+"""Visits to a page: what it says and asks for, waiting for it, a server of this machine."""
+
+import contextlib
+import functools
+import http.server
+import threading
+import time
+from dataclasses import dataclass, field
+
+PATIENCE = 30  # seconds
+PIXELS = """(one) => {
+  const copy = document.createElement("canvas");
+  [copy.width, copy.height] = [one.width, one.height];
+  const context = copy.getContext("2d", { willReadFrequently: true });
+  context.drawImage(one, 0, 0);
+  return context.getImageData(0, 0, one.width, one.height).data;
+}"""  # the bytes of a canvas; a page from disk may not read them
+
+
+@dataclass
+class Heard:
+    """What a page said and asked for while it was open."""
+
+    said: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
+    failed: list = field(default_factory=list)
+
+
+def listen(page):
+    """The Heard of a page that is about to be opened."""
+    heard = Heard()
+    page.on("console", lambda message: heard.said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: heard.said.append(f"error: {error}"))
+    page.on("request", lambda request: heard.asked.append(request.url))
+    page.on("requestfailed", lambda request: heard.failed.append(request.url))
+    page.on("response", lambda response: heard.failed.append(response.url) if response.status >= 400 else None)
+    return heard
+
+
+def until(page, expression):
+    """Wait until a JavaScript expression holds; Playwright's own wait needs eval, which the page's policy forbids."""
+    end = time.monotonic() + PATIENCE
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never came true: {expression}"
+        page.wait_for_timeout(50)
+
+
+@contextlib.contextmanager
+def served(path):
+    """The address of a folder on a server of this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
