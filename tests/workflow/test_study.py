@@ -9,8 +9,9 @@ from PIL import Image
 from micrograph import files
 from project import PROJECT, Study
 
-TABLES = ("table1", "table2", "table3", "table4", "tableS1")
-FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "confusion_table2", "curves")
+TABLES = ("table1", "table2", "table3", "table4", "tableS1", "explanations")
+FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "fig10",
+           "faithfulness", "confusion_table2", "curves")  # fmt: skip
 
 
 def test_every_table_figure_and_the_report_are_made(smoke):
@@ -18,6 +19,7 @@ def test_every_table_figure_and_the_report_are_made(smoke):
     wanted = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("tsv", "md", "html")}
     wanted |= {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "svg", "png")}
     wanted |= {"figures/fig6.pdf", "figures/fig6/page01.png", "report/index.html"}
+    wanted |= {"report/parts/films.js", "production/model.safetensors", "production/card.md"}
     assert wanted <= set(made)
     assert all(len(made[name]) > 500 for name in wanted)
     assert "24 of 24 scans read, 0 rejected" in smoke.printed
@@ -25,7 +27,8 @@ def test_every_table_figure_and_the_report_are_made(smoke):
 
 def test_simulated_data_is_called_simulated_wherever_results_are_shown(smoke):
     made = smoke.results()
-    for name in (*(f"tables/{name}.{suffix}" for name in TABLES for suffix in ("md", "html")), "report/index.html"):
+    for name in (*(f"tables/{name}.{suffix}" for name in TABLES for suffix in ("md", "html")), "report/index.html",
+                 "production/card.md"):  # fmt: skip
         assert b"simulated" in made[name].lower(), name
     for name in TABLES:
         assert b"simulated" in made[f"tables/{name}.tsv"], name
@@ -92,7 +95,16 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
     changed = {**smoke_settings, "scores": {"bootstrap": 300}}
     printed = Study(copy_of_smoke.folder, changed).run("-n")
     planned = set(re.findall(r"(?m)^(\w+) +\d+$", printed)) - {"total", "default"}
-    assert planned == {"table2", "table3", "table4", "fig4", "report"}
+    assert planned == {
+        "table2",
+        "table3",
+        "table4",
+        "fig4",
+        "report",
+        "explanations",
+        "faithfulness",
+        "train_production",
+    }
 
 
 def plan(study, *targets):

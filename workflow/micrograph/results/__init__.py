@@ -1,1 +1,1 @@
-"""From predictions to what people read: scores, tables, figures, the report page."""
+"""From predictions to what people read: scores, tables, figures."""

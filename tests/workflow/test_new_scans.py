@@ -1,0 +1,114 @@
+"""New scans through the real workflow: every file an answer or a sentence, and the function says the same."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import micrograph
+from micrograph import faults, files
+from micrograph.simulated import simulate
+
+MODEL = "results/production/model.safetensors"
+TABLE = "results/new/predictions.tsv"
+
+
+def new_film(path, name, celsius, **size):
+    """A film of a day that no study has seen, grown, scanned and written as a NanoScope file."""
+    row = {"sample": name, "batch": "MCV1-991231", "growth_celsius": celsius, "growth_seconds": 500,
+           "substrate": "c-Sapphire"}  # fmt: skip
+    simulate.scan_sample(row, 991231, path, path.with_suffix(".npz"), **size)
+    path.with_suffix(".npz").unlink()
+
+
+@pytest.fixture
+def new_scans(tmp_path):
+    """A folder of three films, one of them in a folder of its own, and of what people also have in their folders."""
+    folder = tmp_path / "new scans {of} May"
+    (folder / "süd").mkdir(parents=True)
+    for name, celsius in (("one", 900), ("two", 950), ("süd/three", 1000)):
+        new_film(folder / f"{name}.spm", name, celsius, pixels=256)
+    (folder / "cut.spm").write_bytes((folder / "one.spm").read_bytes()[:9000])
+    (folder / "notes.txt").write_text("grown on Monday", encoding="utf-8")
+    (folder / ".DS_Store").write_bytes(b"\0" * 12)
+    rows, columns = np.mgrid[0:300, 0:400]
+    photograph = np.stack([columns * 255 // 400, rows * 255 // 300, 255 - rows * 255 // 300], axis=-1)
+    Image.fromarray(photograph.astype(np.uint8)).save(folder / "beach.png")
+    return folder
+
+
+def test_every_new_scan_gets_an_answer_or_a_sentence_and_the_function_says_the_same(copy_of_smoke, new_scans):
+    printed = copy_of_smoke.run("--config", f"new_scans={new_scans}", "--", "predict")
+    assert "1 of 1 steps (100%) done" in printed
+
+    told = files.read_table(copy_of_smoke.folder / TABLE, text=("scan", "fault", "reasons", "set")).set_index("scan")
+    names = {str(path.relative_to(new_scans)) for path in new_scans.rglob("*") if path.is_file()} - {".DS_Store"}
+    assert {str(name).removeprefix(f"{new_scans}/") for name in told.index} == names
+    good = told.loc[[f"{new_scans}/{name}.spm" for name in ("one", "two", "süd/three")]]
+    assert good["fault"].isna().all()
+    assert set(good["predicted_celsius"]) <= {900, 950, 1000}
+    assert np.allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
+    samples = set(files.read_table(copy_of_smoke.folder / "results/micrographs/samples.tsv")["sample"])
+    assert set(good[[f"neighbour_{place}" for place in range(1, 6)]].to_numpy().ravel()) <= samples
+    for name, part in (("cut.spm", "cut.spm"), ("notes.txt", "notes.txt")):
+        assert part in told.loc[f"{new_scans}/{name}", "fault"]
+    assert told.loc[f"{new_scans}/beach.png", "unlike"] == "yes"
+
+    page = (copy_of_smoke.folder / "results/new/index.html").read_text(encoding="utf-8")
+    assert "simulated" in page.lower() and "http" not in page.replace("http-equiv", "")
+
+    alone = micrograph.predict(new_scans / "two.spm", copy_of_smoke.folder / MODEL)
+    row = told.loc[f"{new_scans}/two.spm"]
+    assert alone.predicted_celsius == row["predicted_celsius"]
+    assert [one["sample"] for one in alone.neighbours] == [row[f"neighbour_{place}"] for place in range(1, 6)]
+    assert np.isclose(alone.temperature_celsius, row["temperature_celsius"], atol=1e-3)
+
+
+def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_again(copy_of_smoke, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    new_film(folder / "a.spm", "a", 900, pixels=256)
+    copy_of_smoke.run("--config", f"new_scans={folder}", "--", "predict")
+    first = (copy_of_smoke.folder / TABLE).read_bytes()
+    assert "Nothing to be done" in copy_of_smoke.run("--config", f"new_scans={folder}", "--", "predict")
+    new_film(folder / "b.spm", "b", 1000, pixels=256)
+    printed = copy_of_smoke.run("--config", f"new_scans={folder}", "--", "predict")
+    assert "1 of 1 steps (100%) done" in printed
+    assert len(files.read_table(copy_of_smoke.folder / TABLE)) == 2
+    assert "Nothing to be done" in copy_of_smoke.run()  # the study knows nothing of new scans
+
+    (folder / "b.spm").unlink()
+    copy_of_smoke.run("--config", f"new_scans={folder}", "--", "predict")
+    assert (copy_of_smoke.folder / TABLE).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [(None, "new_scans names no scans"), ("nowhere", "no folder and no scan nowhere"), ("empty", "holds no files")],
+)
+def test_scans_that_are_not_there_are_one_sentence_before_any_job(copy_of_smoke, place, part):
+    (copy_of_smoke.folder / "empty").mkdir()
+    printed = copy_of_smoke.run(*(["--config", f"new_scans={place}"] * bool(place)), "--", "predict", succeeds=False)
+    assert part in printed and "Traceback" not in printed
+
+
+def test_a_changed_model_file_is_refused(copy_of_smoke, tmp_path):
+    model, scan = tmp_path / "model.safetensors", tmp_path / "a.spm"
+    shutil.copy(copy_of_smoke.folder / MODEL, model)
+    with open(model, "r+b") as opened:
+        opened.seek(-1000, 2)
+        opened.write(b"\1\2\3\4")
+    new_film(scan, "a", 900, pixels=256)
+    with pytest.raises(faults.Fault, match="changed"):
+        micrograph.predict(scan, model)
+
+
+def test_the_package_can_be_imported_from_anywhere_in_the_environment(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import micrograph; print(micrograph.predict.__doc__)"],
+        cwd=tmp_path, text=True, capture_output=True,
+    )  # fmt: skip
+    assert "production model" in done.stdout, f"{done.stderr}: make the environment by `make environment`"
