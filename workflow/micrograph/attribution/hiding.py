@@ -5,7 +5,8 @@ import copy
 import numpy as np
 import torch
 
-from micrograph.attribution import occluding
+from micrograph.attribution import occlusion
+from micrograph.faults import known
 from micrograph.networks import backbones, chance, features, folding, pictures
 
 BATCH = 32
@@ -19,6 +20,7 @@ class Asked:
     """
 
     def __init__(self, network, facts, baseline, precision="fp32", device="auto"):
+        known(baseline, dict.fromkeys(occlusion.BASELINES), "baseline")
         self.facts, self.baseline, self.device = facts, baseline, features.device_of(device)
         self.kind = features.kind_of(precision, self.device)
         place = backbones.row(facts["backbone"]).classifier
@@ -35,7 +37,7 @@ class Asked:
         """
         grey = torch.from_numpy(picture).to(self.device)[None, None]
         colour = pictures.colours(grey, self.facts["mean"], self.facts["std"])
-        fill = occluding.fills(colour, self.baseline)
+        fill = torch.zeros_like(colour) if self.baseline == "zero" else colour.mean((2, 3), keepdim=True)
         hidden = torch.from_numpy(np.ascontiguousarray(hidden)).to(self.device)[:, None]
         with torch.inference_mode(), chance.repeatable():
             parts = [
