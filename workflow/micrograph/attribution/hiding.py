@@ -5,23 +5,22 @@ import copy
 import numpy as np
 import torch
 
-from micrograph.attribution import occlusion
 from micrograph.faults import known
 from micrograph.networks import backbones, chance, features, folding, pictures
 
 BATCH = 32
+FILLS = {"zero": torch.zeros_like, "mean": lambda colour: colour.mean((2, 3), keepdim=True)}  # as of occlusion.occlude
 
 
 class Asked:
     """A network that says what it makes of pictures with pixels hidden. The network itself is left alone.
 
-    facts: of the network's file (backbone, mean, std); baseline: zero or mean (occlusion.BASELINES); precision: fp32
+    facts: of the network's file (backbone, mean, std); baseline: a row of FILLS; precision: fp32
     or bf16, of the backbone; device: auto, cpu or cuda.
     """
 
     def __init__(self, network, facts, baseline, precision="fp32", device="auto"):
-        known(baseline, dict.fromkeys(occlusion.BASELINES), "baseline")
-        self.facts, self.baseline, self.device = facts, baseline, features.device_of(device)
+        self.facts, self.fill, self.device = facts, known(baseline, FILLS, "baseline"), features.device_of(device)
         self.kind = features.kind_of(precision, self.device)
         place = backbones.row(facts["backbone"]).classifier
         own = network.get_submodule(place)
@@ -37,7 +36,7 @@ class Asked:
         """
         grey = torch.from_numpy(picture).to(self.device)[None, None]
         colour = pictures.colours(grey, self.facts["mean"], self.facts["std"])
-        fill = torch.zeros_like(colour) if self.baseline == "zero" else colour.mean((2, 3), keepdim=True)
+        fill = self.fill(colour)
         hidden = torch.from_numpy(np.ascontiguousarray(hidden)).to(self.device)[:, None]
         with torch.inference_mode(), chance.repeatable():
             parts = [
