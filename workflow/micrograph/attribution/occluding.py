@@ -1,4 +1,4 @@
-"""How occlusion is computed: which pictures at a time, by which way, with which heads. Called through occlusion.py."""
+"""How occlusion is computed: which pictures at a time, in which way, with which heads. Called through occlusion.py."""
 
 import copy
 
@@ -6,63 +6,83 @@ import numpy as np
 import torch
 
 from micrograph import job
-from micrograph.attribution import occlusion
+from micrograph.attribution import incremental, memory, occlusion, reach, steps
 from micrograph.faults import Fault, known
-from micrograph.networks import chance, features, folding
+from micrograph.networks import backbones, chance, features, folding
 
-BATCH = 16
+PLAIN = 16  # pictures that pass a network at once where nothing is incremental
+BASELINES = {"zero": lambda mean: torch.zeros_like(mean), "mean": lambda mean: mean}
 
 
 def occlude(network, backbone, colour, *, patch, stride, baseline, precision, memory_mb, threads, heads, what):
     """See occlusion.occlude."""
-    if colour.ndim != 4 or colour.shape[2] != colour.shape[3] or not colour.is_floating_point():
-        raise Fault(f"{what}: pictures must be (n, 3, side, side) floats, not {tuple(colour.shape)} {colour.dtype}.")
-    starts = occlusion.positions(colour.shape[-1], patch, stride)
+    if colour.ndim != 4 or colour.shape[1] != 3 or colour.shape[2] != colour.shape[3]:
+        raise Fault(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
+    first = occlusion.positions(colour.shape[-1], patch, stride)
     kind = features.kind_of(precision, colour.device)
-    place, own = _parted(network, backbone)
-    asked = [copy.deepcopy(head).eval().to(colour.device) for head in ([own] if heads is None else heads)]
-    trunk = copy.deepcopy(network, {id(own): torch.nn.Identity()}).eval()
-    folding.replace(trunk, place, torch.nn.Identity())
-    found = [[] for _ in asked]
+    fill = known(baseline, BASELINES, "baseline")(colour.mean((2, 3)))
     with torch.inference_mode(), chance.repeatable(threads or torch.get_num_threads()):
-        trunk = folding.lay_out(folding.fold(trunk), colour.device, kind)
-        fill = fills(colour, baseline)
-        for row in job.progress(range(len(colour)), what):
-            pooled = plain(trunk, colour[row], fill[row], starts, patch, kind)
-            for parts, head in zip(found, asked, strict=True):
-                parts.append(head(pooled).cpu().numpy())
-    pairs = [apart(np.stack(parts), len(starts)) for parts in found]
+        trunk, own = parted(network, backbone, colour.device)
+        asked = [ready(head, colour.device) for head in ([own] if heads is None else heads)]
+        found = [([], []) for _ in asked]
+        way = way_for(trunk, colour, first, patch, kind, memory_mb, what)
+        rounds = range(0, len(colour), way.pictures)
+        for start in job.progress(rounds, what):
+            some = slice(start, start + way.pictures)
+            untouched, hidden = way.pooled(colour[some], fill[some])
+            for head, (shown, covered) in zip(asked, found, strict=True):
+                shown.append(head(untouched).float().cpu().numpy())
+                covered.append(head(hidden.flatten(0, 2)).float().cpu().numpy().reshape(*hidden.shape[:3], -1))
+    pairs = [(np.concatenate(covered), np.concatenate(shown)) for shown, covered in found]
     return pairs[0] if heads is None else pairs
 
 
-def _parted(network, backbone):
-    from micrograph.networks import backbones
-
+def parted(network, backbone, device):
+    """(a folded copy of the network without its head, channels last on the device; the head)."""
     place = backbones.row(backbone).classifier
-    return place, network.get_submodule(place)
+    head = network.get_submodule(place)
+    trunk = copy.deepcopy(network, {id(head): torch.nn.Identity()})
+    return folding.fold(trunk.to(device)).to(memory_format=torch.channels_last), head
 
 
-def apart(outputs, count):
-    """(n, 1 + count * count, o) as (n, count, count, o) of the windows and (n, o) of the picture as it is."""
-    return outputs[:, 1:].reshape(len(outputs), count, count, -1), outputs[:, 0]
+def ready(head, device):
+    """A copy of a head in evaluation mode, in float32, on the device."""
+    return copy.deepcopy(head).eval().float().to(device)
 
 
-def fills(colour, baseline):
-    """What windows are hidden by: (n, 3, 1, 1)."""
-    known(baseline, dict.fromkeys(occlusion.BASELINES), "baseline")
-    mean = colour.mean((2, 3), keepdim=True)
-    return torch.zeros_like(mean) if baseline == "zero" else mean
+def way_for(trunk, colour, first, patch, kind, memory_mb, what):
+    """The incremental way, where the network's steps can be read; else the plain one, and a line says so."""
+    made = steps.read(trunk, colour.shape[-1])
+    trunk = trunk.to(kind)
+    if made is None:
+        print(f"{what}: this network is not understood step by step; every hidden picture passes it whole", flush=True)
+        return Plain(trunk, first, patch, kind)
+    geometry = reach.Reach(made, colour.shape[-1], first, patch)
+    amounts = memory.amounts(geometry, len(colour), kind.itemsize, memory_mb)
+    return incremental.Occluder(geometry, amounts)
 
 
-def plain(trunk, picture, fill, starts, patch, kind):
-    """Pooled features (1 + windows, width) float32 of a picture (3, side, side) and of it with every window hidden."""
-    corners = [(None, None)] + [(top, left) for top in starts for left in starts]
-    parts = []
-    for first in range(0, len(corners), BATCH):
-        some = corners[first : first + BATCH]
-        shown = picture.repeat(len(some), 1, 1, 1)
-        for one, (top, left) in zip(shown, some, strict=True):
-            if top is not None:
-                one[:, top : top + patch, left : left + patch] = fill
-        parts.append(trunk(shown.to(kind).contiguous(memory_format=torch.channels_last)).float())
-    return torch.cat(parts)
+class Plain:
+    """Every picture with every window hidden passes the whole network, as in Captum, but many at a time."""
+
+    pictures = 1
+
+    def __init__(self, trunk, first, patch, kind):
+        self.trunk, self.first, self.patch, self.kind = trunk, first, patch, kind
+
+    def pooled(self, colour, fill):
+        """As incremental.Occluder's, of one picture."""
+        places = [(top, left) for top in self.first for left in self.first]
+        parts = [self.look(colour)]
+        for start in range(0, len(places), PLAIN):
+            some = places[start : start + PLAIN]
+            shown = colour.repeat(len(some), 1, 1, 1)
+            for one, (top, left) in zip(shown, some, strict=True):
+                one[:, top : top + self.patch, left : left + self.patch] = fill[0][:, None, None]
+            parts.append(self.look(shown))
+        whole = torch.cat(parts)
+        return whole[:1], whole[1:].reshape(1, len(self.first), len(self.first), -1)
+
+    def look(self, shown):
+        """The pooled features (n, width) float32 of pictures."""
+        return self.trunk(shown.to(self.kind).contiguous(memory_format=torch.channels_last)).flatten(1).float()

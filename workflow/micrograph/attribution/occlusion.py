@@ -12,8 +12,6 @@ import numpy as np
 
 from micrograph.faults import Fault
 
-BASELINES = ("zero", "mean")  # what a window is hidden by: 0 in the network's normalised input; the picture's own mean
-
 
 def positions(side, patch, stride):
     """The first row (or column) of every window: (k,) ints. Fault unless 1 <= stride <= patch <= side."""

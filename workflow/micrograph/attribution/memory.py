@@ -1,0 +1,93 @@
+"""How many pictures and windows are computed at once, so that maps and tables stay within the memory asked for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograph.attribution import spectral
+from micrograph.attribution.steps import PICTURE, reads
+from micrograph.faults import Fault
+
+WINDOWS = 96  # that pass the early steps at once: their maps then stay in a processor's cache (measured)
+LATE = 256  # windows that pass the late steps at once
+MEGABYTE = 1e6
+INDEX, FLOAT = 4, 4  # bytes
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What is computed at once: pictures; windows, of all pictures, in the early steps and in the late ones."""
+
+    pictures: int
+    windows: int
+    late: int
+
+
+def amounts(reach, pictures, itemsize, megabytes):
+    """The largest Amounts for at most this number of pictures that fit; Fault where not even the smallest do.
+
+    reach: reach.Reach; itemsize: bytes of a value of a map.
+    """
+    group = len(reach.lows[PICTURE]) ** 2 / len(reach.classes) ** 2
+    pictures = min(pictures, max(1, round(WINDOWS / group)))
+    tried = Amounts(pictures, WINDOWS, LATE)
+    while needed(reach, tried, itemsize) > megabytes * MEGABYTE:
+        if tried == Amounts(1, 1, 1):
+            least = int(np.ceil(needed(reach, tried, itemsize) / MEGABYTE))
+            raise Fault(f"occlusion: {megabytes} MB are too few for one window; set attribution.memory_mb to {least}.")
+        halves = (max(1, part // 2) for part in (tried.pictures, tried.windows, tried.late))
+        tried = Amounts(*halves)
+    return tried
+
+
+def needed(reach, amounts, itemsize):
+    """Bytes that maps, tables and the pooled features of one round of pictures take, at most."""
+    steps, late = reach.steps, reach.late
+    channels = np.array([step.channels for step in steps])
+    maps = reach.sides**2 * channels
+    windows = np.max([one.sizes for one in reach.classes], axis=0) ** 2 * channels
+    kept, handed = gathered(reach), reach.handed_over()
+    buffers = sum(amounts.pictures * maps[place] + amounts.windows * windows[place] for place in kept)
+    buffers += amounts.late * maps[handed].sum()
+    early = max((early_values(reach, place, windows) for place in range(1, late)), default=0) * amounts.windows
+    after = max((late_values(reach, place, maps) for place in range(late, len(steps))), default=0) * amounts.late
+    before = max(late_values(reach, place, maps) for place in range(1, len(steps))) * amounts.pictures
+    before += amounts.pictures * maps[kept].sum()
+    pooled = amounts.pictures * len(reach.lows[PICTURE]) ** 2 * channels[-1] * FLOAT
+    return itemsize * (buffers + max(early, after, before)) + pooled + INDEX * table_rows(reach) * amounts.pictures
+
+
+def gathered(reach):
+    """The places of the maps that some early step may gather rows from."""
+    early = enumerate(reach.steps[1 : reach.late], start=1)
+    near = {read for _, step in early for read in reads(step) if read == step.plus or step.kernel * step.stride > 1}
+    return sorted(near | set(reach.handed_over()))
+
+
+def early_values(reach, place, windows):
+    """Values that one window takes while an early step runs, beside the buffers: what it reads, its result thrice."""
+    step = reach.steps[place]
+    size = max((one.sizes[place] - 1) * step.stride + step.kernel for one in reach.classes)
+    return size**2 * reach.steps[step.source].channels + 3 * windows[place] + windows[step.source]
+
+
+def late_values(reach, place, maps):
+    """Values that one picture takes while a step runs on whole maps, with one map more that waits for a later sum."""
+    step = reach.steps[place]
+    spread = 1.0
+    if spectral.serves(step.module, reach.sides[place]):
+        spread = 1 + spectral.products(reach.sides[place]) / reach.sides[place] ** 2
+    padded = 2 if step.same else 1
+    return spread * (padded * maps[step.source] + maps[place]) + maps[place] + max(maps[read] for read in reads(step))
+
+
+def table_rows(reach):
+    """Rows of all tables of one picture."""
+    total = 0
+    for place, step in enumerate(reach.steps[1 : reach.late], start=1):
+        for read in reads(step):
+            kernel, stride = (step.kernel, step.stride) if read == step.source else (1, 1)
+            long = [len(one.members) * ((one.sizes[place] - 1) * stride + kernel) for one in reach.classes]
+            total += sum(long) ** 2
+    count = len(reach.lows[PICTURE])
+    return total + sum((count * reach.sides[read]) ** 2 for read in reach.handed_over())
