@@ -42,6 +42,8 @@ def _skops():
     It lists scikit-learn's estimators by importing every package in there, one of which would import torch, 3 s a job;
     an absent torch is passed over.
     """
+    import sklearn.utils  # noqa: F401  first, for scipy, which it imports, looks into torch wherever it is listed
+
     hidden = "torch" not in sys.modules
     if hidden:
         sys.modules["torch"] = None
