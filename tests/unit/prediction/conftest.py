@@ -1,0 +1,103 @@
+"""A small study with its production model: films grown, scanned, levelled, drawn, learnt from.
+
+All is real but the skill of its strict predictions, which are made up.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrograph import job
+from micrograph.models import splits
+from micrograph.networks import weights
+from micrograph.prediction import production, storage
+from micrograph.scans import conversion
+from micrograph.simulated import simulate
+
+CLASSES = [900, 950, 1000]
+BACKBONE = "efficientnet_lite0"
+PIXELS = 64
+TRAINING = {"pixels": 32, "precision": "fp32", "epochs": 3, "patience": 2, "batch_norm_momentum": 0.4}
+SETTINGS = {"learning_rate": 1e-3, "batch": 8, "dropout": 0}
+
+
+def recipe(**changed):
+    """The Recipe of the small study."""
+    words = {
+        "classes": CLASSES, "backbone": BACKBONE, "pretraining": "imagenet", "policy": "aug3", "scheme": "nominal",
+        "search": "default", "coverage": 0.8, "novelty_quantile": 0.95, "resamples": 200, "data": "simulated films",
+        "seed": 5,
+        "training": TRAINING | SETTINGS,
+        "preprocessing": {"pixels": PIXELS},
+        "attribution": {"patch": 16, "stride": 8, "baseline": "zero", "precision": "fp32", "memory_mb": 200},
+    }  # fmt: skip
+    return production.Recipe(**words | changed)
+
+
+def grown(folder, count, days, seed):
+    """The sheet of films grown, scanned and written into `folder`."""
+    sheet = simulate.plan(count, days, {900: 0.3, 950: 0.4, 1000: 0.3}, job.rng(seed, "plan"), folder)
+    for row in sheet.to_dict("records"):
+        simulate.scan_sample(row, seed, row["scan"], folder / "truth" / f"{row['sample']}.npz", PIXELS)
+    return sheet.assign(width_nm=np.nan)
+
+
+def spoken(table, skill=0.8):
+    """Strict predictions, choices and learning curves in which every film is validated and tested once."""
+    rng, rows = np.random.default_rng(3), table.reset_index(drop=True)
+    truth = rows["growth_celsius"].to_numpy()
+    place = np.where(rng.random(len(rows)) < skill, np.searchsorted(CLASSES, truth), rng.integers(3, size=len(rows)))
+    marks = np.full((len(rows), 3), 0.15)
+    marks[np.arange(len(rows)), place] = 0.7
+    predictions = rows[["fold", "part", "sample", "batch"]].assign(
+        copy=0, truth_celsius=truth, predicted_celsius=np.asarray(CLASSES)[place], value_celsius=np.nan
+    )
+    predictions[[f"score_{celsius}" for celsius in CLASSES]] = marks
+    folds = range(rows["fold"].nunique())
+    choices = pd.DataFrame({"fold": folds, "validation_accuracy": 0.5, "chosen": [CHOSEN for _ in folds]})
+    curves = [pd.DataFrame({"fold": fold, "point": 0, "epoch": range(3), "kept": [0, 1, 0]}) for fold in folds]
+    return {"predictions": predictions, "choices": choices, "curves": curves}
+
+
+CHOSEN = '{"learning_rate": 0.001, "batch": 8, "dropout": 0}'
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory):
+    """The folder of the small study."""
+    return tmp_path_factory.mktemp("study")
+
+
+@pytest.fixture(scope="session")
+def weights_path(room):
+    """The weights that come with the environment."""
+    return weights.retrieve(BACKBONE, "imagenet", room / "weights.safetensors")
+
+
+@pytest.fixture(scope="session")
+def study(room, weights_path):
+    """A production.Study of 18 films of 9 days."""
+    sheet = grown(room / "scans", 18, 9, seed=4)
+    settings = conversion.Settings(pixels=PIXELS)
+    levelled, _ = conversion.level_shard(sheet, room / "heights", settings)
+    drawn, _ = conversion.draw_shard(levelled, room / "micrographs", settings)
+    films, *_ = conversion.gather(sheet, [drawn], [], "simulated")
+    table = splits.deal(films, "strict", 3, np.random.default_rng(0))
+    copies = films[["sample", "micrograph"]].assign(copy=0)
+    return production.Study(
+        films=films, copies=copies, levelled=[levelled], splits=table, weights=weights_path, **spoken(table)
+    )
+
+
+@pytest.fixture(scope="session")
+def model(study):
+    """The production model of the small study."""
+    return production.make(recipe(), study, "cpu")
+
+
+@pytest.fixture(scope="session")
+def model_path(model, room):
+    """The production model's file."""
+    path = room / "model.safetensors"
+    storage.write(path, model)
+    return path

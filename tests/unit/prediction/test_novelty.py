@@ -1,0 +1,89 @@
+"""What is strange in looks and measures, on inputs whose answer is known."""
+
+import numpy as np
+import pytest
+
+from micrograph.prediction import novelty
+
+
+def test_texture_is_mean_and_spread_of_each_channel():
+    maps = np.array([[1, 1, 1, 1, 0, 2, 0, 2]], dtype=np.float32)
+    np.testing.assert_allclose(novelty.texture(maps, (2, 2, 2)), [[1, 1, 0, 1]])
+
+
+def test_distance_is_by_direction_alone():
+    known = np.array([[1, 0], [0, 2], [-3, 0.0]])
+    np.testing.assert_allclose(novelty.distances(np.array([[5.0, 0]]), known), [[0, 1, 2]])
+    assert novelty.distances(np.zeros((1, 2)), known).tolist() == [[1, 1, 1]]
+
+
+def test_the_nearest_come_first_and_the_fifth_says_how_far_a_scan_lies():
+    row = np.array([0.6, 0.1, 0.5, 0.2, 0.4, 0.3])
+    assert novelty.nearest(row).tolist() == [1, 3, 5, 4, 2]
+    assert novelty.reach(row) == 0.5
+    assert novelty.reach(row[:2]) == 0.6
+
+
+def test_a_film_is_measured_against_other_batches_alone():
+    looks = np.array([[1, 0], [1, 0.0], [0, 1], [0, 1]])
+    np.testing.assert_allclose(novelty.apart(looks, ["a", "a", "b", "b"]), 1)
+    np.testing.assert_allclose(novelty.apart(looks, ["a", "b", "c", "d"]), 1)  # the third nearest of three
+
+
+def test_the_threshold_is_the_quantile_and_a_single_batch_has_none():
+    assert novelty.threshold(np.arange(101.0), 0.95) == 95
+    assert novelty.threshold(novelty.apart(np.ones((3, 2)), ["a"] * 3), 0.95) == np.inf
+
+
+def test_a_film_of_a_strange_day_is_flagged_when_its_day_is_left_out():
+    found, days = np.r_[np.zeros(99), 5.0], np.arange(100)
+    assert novelty.flagged(found, days, 0.999) == 0.01
+    assert novelty.flagged(np.ones(100), days, 0.9) == 0
+
+
+@pytest.fixture
+def limits():
+    seen = {"width_nm": [1000, 1000], "lines": [256, 512], "pixels": [256, 512], "relief_nm": [2.0, np.nan]}
+    return novelty.ranges(seen | {"scan_pixel_nm": [1.95, 3.91]})
+
+
+def test_measures_within_the_study_are_not_strange(limits):
+    assert limits["relief_nm"] == [2.0, 2.0]
+    fits = {"width_nm": 1050, "lines": 512, "pixels": 256, "relief_nm": 1.1, "scan_pixel_nm": 4.1}
+    assert novelty.strange_measures(fits, limits) == []
+    assert novelty.strange_measures(fits | {"relief_nm": np.nan}, limits) == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "sentence"),
+    [
+        ("width_nm", 10000, "it is 10 µm wide, the study's films 1000 nm"),
+        ("lines", 64, "it has 64 lines, the study's films 256 to 512"),
+        ("pixels", 1024, "it has 1024 pixels a line, the study's films 256 to 512"),
+        ("scan_pixel_nm", 15.6, "it has pixels of 15.6 nm, the study's films 1.95 to 3.91 nm"),
+        ("relief_nm", 0.1, "it has a relief of 0.1 nm, the study's films 2 nm"),
+        ("width_nm", np.nan, "nobody says how wide it is"),
+    ],
+)
+def test_what_leaves_the_study_is_said_with_its_number(limits, measure, value, sentence):
+    fits = {"width_nm": 1000, "lines": 512, "pixels": 256, "relief_nm": 2, "scan_pixel_nm": 3.9}
+    assert novelty.strange_measures(fits | {measure: value}, limits) == [sentence]
+
+
+def test_a_measure_that_the_study_does_not_know_is_not_asked_for():
+    assert "relief_nm" not in novelty.ranges({"relief_nm": [np.nan, np.nan]})
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_colours_are_strange_and_grey_in_three_channels_is_not(kind):
+    grey = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (8, 8, 1)).astype(kind)
+    assert novelty.strange_picture(grey[:, :, 0]) == []
+    assert novelty.strange_picture(np.repeat(grey, 3, axis=2)) == []
+    coloured = np.concatenate([grey, grey, np.zeros_like(grey)], axis=2)
+    assert "colours" in novelty.strange_picture(coloured)[0]
+
+
+def test_relief_leaves_the_outermost_values_out():
+    heights = np.linspace(0, 1, 10001)
+    heights[0], heights[-1] = -50, 50
+    assert novelty.relief_nm(heights) == pytest.approx(0.99, abs=1e-3)

@@ -1,0 +1,231 @@
+"""What is said of new scans: films like the study's, strange ones, bad files, many of them."""
+
+import datetime
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import micrograph
+from micrograph.faults import Fault
+from micrograph.prediction import predict, seeing, storage, table
+from micrograph.scans import conversion, images
+from micrograph.simulated import nanoscope_writer as writer
+
+from .conftest import CLASSES, PIXELS, grown
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory):
+    """Four new films, of another seed."""
+    return grown(tmp_path_factory.mktemp("new"), 4, 4, seed=99)["scan"].tolist()
+
+
+def write_scan(path, height_nm, width_nm=1000.0):
+    lines = height_nm.shape[0]
+    frame = writer.Frame(
+        width_nm, width_nm, lines, date=f"{datetime.datetime(2023, 1, 2):%I:%M:%S %p %a %b %d %Y}",
+        line_rate_hz=1.0, rotation_degrees=0.0,
+    )  # fmt: skip
+    writer.write(path, [writer.Channel("Height Sensor", "Trace", height_nm)], frame, "0x09400202")
+    return path
+
+
+def relief(pixels=PIXELS):
+    """A hilly height map of some nanometres."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:pixels, 0:pixels] / pixels
+    return 2 * np.sin(9 * x) * np.cos(7 * y) + rng.normal(0, 0.1, (pixels, pixels))
+
+
+def photograph(path):
+    """Sky, sun, hill and house."""
+    y, x = np.mgrid[0:96, 0:96] / 96
+    sky = np.stack([90 + 60 * y, 140 + 50 * y, 235 - 20 * y], axis=2)
+    for inside, colour in (
+        ((x - 0.7) ** 2 + (y - 0.25) ** 2 < 0.01, (255, 240, 120)),
+        (y > 0.65 + 0.08 * np.sin(7 * x), (50, 110, 40)),
+        ((abs(x - 0.3) < 0.1) & (y > 0.5) & (y < 0.75), (150, 60, 50)),
+    ):
+        sky[inside] = colour
+    Image.fromarray(sky.astype(np.uint8)).save(path)
+    return path
+
+
+def test_a_scan_becomes_the_micrograph_that_the_study_would_have_made_of_it(study):
+    settings = conversion.Settings(pixels=PIXELS)
+    for film in study.films.itertuples():
+        seen = seeing.see(film.scan, settings)
+        np.testing.assert_array_equal(seen.micrograph, images.read_png(film.micrograph))
+        assert seen.pixel_nm == pytest.approx(film.pixel_nm)
+        assert seen.sha256 == film.source_sha256 and seen.channel == film.channel
+
+
+def test_all_is_said_of_a_scan_and_fits_together(model_path, new):
+    said = micrograph.predict(new[0], model_path, device="cpu")
+    assert said.fault == "" and said.simulated and said.coverage == 0.8
+    assert list(said.probabilities) == CLASSES and sum(said.probabilities.values()) == pytest.approx(1)
+    mean = sum(celsius * chance for celsius, chance in said.probabilities.items())
+    assert said.temperature_celsius == pytest.approx(mean)
+    assert said.low_celsius < said.temperature_celsius < said.high_celsius
+    assert max(said.probabilities, key=said.probabilities.get) in said.prediction_set
+    assert said.predicted_celsius == max(said.probabilities, key=said.probabilities.get)
+    distances = [near["distance"] for near in said.neighbours]
+    assert distances == sorted(distances) and distances[-1] == said.distance and len(distances) == 5
+    assert set(said.neighbours[0]) == {"distance", *model_facts_of_films()}
+    assert said.sha256 == hashlib.sha256(Path(new[0]).read_bytes()).hexdigest()
+    assert said.micrograph.shape == (PIXELS, PIXELS) and said.occlusion.shape == (32, 32) and said.cam.ndim == 2
+
+
+def model_facts_of_films():
+    return ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
+
+
+def test_a_film_of_the_study_is_its_own_nearest_neighbour(model, study):
+    film = study.films.iloc[3]
+    near = predict.predict(film["scan"], model, device="cpu").neighbours[0]
+    assert near["sample"] == film["sample"] and near["distance"] < 1e-5
+    assert near["growth_seconds"] == film["growth_seconds"]
+
+
+def test_a_model_that_was_read_answers_like_its_file(model_path, new):
+    one, other = (predict.predict(new[1], given, device="cpu") for given in (model_path, storage.read(model_path)))
+    assert one.probabilities == other.probabilities and one.neighbours == other.neighbours
+
+
+def strange(tmp_path):
+    """{name: (path, words of the reason)} of scans that are unlike the study's."""
+    hills = relief()
+    return {
+        "photograph": (photograph(tmp_path / "photograph.png"), ["in colours", "nobody says how wide it is"]),
+        "far": (write_scan(tmp_path / "far.spm", hills, 10000.0), ["it is 10 µm wide, the study's films 1000 nm"]),
+        "coarse": (write_scan(tmp_path / "coarse.spm", relief(16)), ["it has 16 lines", "pixels of 62.5 nm"]),
+        "fine": (write_scan(tmp_path / "fine.spm", relief(512)), ["it has 512 lines", "pixels of 1.953 nm"]),
+        "noise": (
+            write_scan(tmp_path / "noise.spm", np.random.default_rng(0).normal(0, 0.02, (PIXELS, PIXELS))),
+            ["a relief of"],
+        ),
+    }
+
+
+def test_a_photograph_a_blank_scan_another_size_and_another_resolution_are_unlike_anything_seen(model, tmp_path):
+    for name, (path, words) in strange(tmp_path).items():
+        said = predict.predict(path, model, device="cpu")
+        assert said.unlike and said.fault == "", name
+        assert all(any(word in reason for reason in said.reasons) for word in words), (name, said.reasons)
+
+
+def test_a_scan_without_any_relief_is_no_scan_to_answer_and_says_so(model, tmp_path):
+    flat = write_scan(tmp_path / "flat.spm", np.zeros((PIXELS, PIXELS)))
+    tilted = write_scan(tmp_path / "tilted.spm", np.add.outer(np.arange(PIXELS), np.zeros(PIXELS)) * 1.0)
+    Image.new("L", (64, 64), 7).save(tmp_path / "grey.png")
+    for path in (flat, tilted, tmp_path / "grey.png"):
+        (said,) = predict.many([path], model, "cpu")
+        assert said.unlike and said.reasons == ("it shows no relief",) and str(path) in said.fault
+        assert said.predicted_celsius is None and said.micrograph is None
+        with pytest.raises(Fault, match="take"):
+            predict.predict(path, model, device="cpu")
+
+
+def test_the_width_of_a_picture_can_be_given(model, tmp_path):
+    y, x = np.mgrid[0:64, 0:64]
+    Image.fromarray(np.uint8(90 + 60 * np.sin(x / 3) * np.cos(y / 4))).save(tmp_path / "p.png")
+    unknown, known = (
+        predict.predict(tmp_path / "p.png", model, width_nm=wide, device="cpu") for wide in (None, 1000.0)
+    )
+    assert any("nobody says how wide" in reason for reason in unknown.reasons)
+    assert not any("wide" in reason for reason in known.reasons)
+    assert np.isnan(unknown.pixel_nm) and known.pixel_nm == pytest.approx(1000 / PIXELS)
+
+
+@pytest.fixture
+def mixed(tmp_path, new):
+    """A folder of good scans, bad files, hidden ones, and one in a folder of its own."""
+    folder = tmp_path / "mixed"
+    (folder / "deeper").mkdir(parents=True)
+    for place, path in enumerate(new):
+        target = folder / ("deeper" if place == 3 else "") / f"scan{place}.spm"
+        target.write_bytes(Path(path).read_bytes())
+    (folder / "notes.txt").write_text("grown on Monday\n")
+    (folder / "cut.spm").write_bytes(Path(new[0]).read_bytes()[:9000])
+    (folder / "empty.spm").touch()
+    (folder / ".hidden").write_text("x")
+    write_scan(folder / "flat.spm", np.zeros((PIXELS, PIXELS)))
+    return folder
+
+
+def test_a_folder_is_answered_file_by_file_and_bad_ones_get_their_sentence(model, mixed, monkeypatch):
+    monkeypatch.setattr(predict, "AT_ONCE", 2)
+    found = {str(one.scan).rpartition("mixed/")[2]: one for one in predict.predict_folder(mixed, model, "cpu")}
+    names = ["cut.spm", "deeper/scan3.spm", "empty.spm", "flat.spm", "notes.txt", "scan0.spm", "scan1.spm", "scan2.spm"]
+    assert list(found) == names
+    faults = {name for name, one in found.items() if one.fault}
+    assert faults == {"cut.spm", "empty.spm", "flat.spm", "notes.txt"}
+    assert all(name in found[name].fault and "\n" not in found[name].fault for name in faults)
+    alone = predict.predict(mixed / "scan2.spm", model, device="cpu")
+    assert found["scan2.spm"].probabilities == pytest.approx(alone.probabilities, rel=1e-4)
+    assert found["scan2.spm"].neighbours[0]["sample"] == alone.neighbours[0]["sample"]
+
+
+def test_no_more_scans_are_in_memory_than_at_once(model, new, monkeypatch):
+    monkeypatch.setattr(predict, "AT_ONCE", 2)
+    read = []
+    see = seeing.see
+    monkeypatch.setattr(seeing, "see", lambda path, settings, width_nm=None: read.append(path) or see(path, settings))
+    found = predict.many(new, model, "cpu")
+    next(found)
+    assert len(read) == 2
+    list(found)
+    assert read == new
+
+
+def test_one_bad_file_does_not_take_the_others_with_it(model, new, monkeypatch):
+    see = seeing.see
+
+    def broken(path, settings, width_nm=None):
+        if path == new[1]:
+            raise MemoryError("no room\nfor it")
+        return see(path, settings)
+
+    monkeypatch.setattr(seeing, "see", broken)
+    found = list(predict.many(new, model, "cpu"))
+    assert [bool(one.fault) for one in found] == [False, True, False, False]
+    assert found[1].fault.endswith("MemoryError: no room for it")
+
+
+def test_a_bad_file_a_missing_one_and_a_wrong_model_are_faults(model, weights_path, tmp_path, new):
+    (tmp_path / "empty.spm").touch()
+    with pytest.raises(Fault, match="the file is empty"):
+        micrograph.predict(tmp_path / "empty.spm", model)
+    with pytest.raises(Fault, match="there is no such scan"):
+        micrograph.predict(tmp_path / "none.spm", model)
+    with pytest.raises(Fault, match="holds no production model"):
+        micrograph.predict(new[0], weights_path)
+
+
+def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
+    rows = [table.row(one, CLASSES) for one in predict.predict_folder(mixed, model, "cpu")]
+    frame = table.table(rows, CLASSES)
+    assert list(frame.columns) == table.columns(CLASSES)
+    assert frame.columns[:8].tolist() == [
+        *("scan", "fault", "unlike", "reasons", "predicted_celsius", "p_900", "p_950", "p_1000")
+    ]
+    good = frame[frame["fault"] == ""]
+    assert len(good) == 4 and len(frame) == 8
+    np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
+    assert set(" ".join(good["set"]).split()) <= {"900", "950", "1000"}
+    assert (good[[f"neighbour_{place}" for place in range(1, 6)]] != "").all(axis=None)
+    assert frame.loc[frame["fault"] != "", "predicted_celsius"].isna().all()
+    flat = frame[frame["scan"].str.endswith("flat.spm")].iloc[0]
+    assert flat["unlike"] == "yes" and flat["reasons"] == "it shows no relief"
+
+
+def test_endless_intervals_are_empty_cells(model, new):
+    facts = model.facts | {"calibration": model.facts["calibration"] | {"reach_celsius": None, "set_limit": None}}
+    endless = storage.Production(model.network, model.backbone, facts, model.looks, model.pictures)
+    said = predict.predict(new[0], endless, device="cpu")
+    assert said.low_celsius == -np.inf and said.prediction_set == tuple(CLASSES)
+    frame = table.table([table.row(said, CLASSES)], CLASSES)
+    assert frame[["low_celsius", "high_celsius"]].isna().all(axis=None)

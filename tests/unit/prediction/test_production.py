@@ -1,0 +1,151 @@
+"""How the production model comes about: settings, passes, the rehearsal; nothing is learnt where it is asked."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from micrograph.faults import Fault
+from micrograph.networks import finetune, pictures
+from micrograph.prediction import card, production, storage
+
+from .conftest import CLASSES, recipe
+
+
+def choices(*rows):
+    return pd.DataFrame(rows, columns=["chosen", "validation_accuracy"])
+
+
+def test_the_settings_of_most_folds_are_taken_and_of_equals_the_better_validated():
+    one, two, three = (f'{{"learning_rate": {rate}}}' for rate in (0.1, 0.2, 0.3))
+    assert production.chosen(choices((one, 0.9), (two, 0.1), (two, 0.2))) == {"learning_rate": 0.2}
+    assert production.chosen(choices((one, 0.5), (two, 0.6), (three, 0.7))) == {"learning_rate": 0.3}
+    assert production.chosen(choices((one, 0.5), (two, 0.5))) == {"learning_rate": 0.1}
+
+
+def curves(*kept, point=0):
+    return [pd.DataFrame({"point": point, "epoch": range(9), "kept": [int(e == k) for e in range(9)]}) for k in kept]
+
+
+def test_it_learns_for_the_median_of_the_passes_that_folds_kept():
+    assert production.passes(curves(0, 4, 2), 0) == 3
+    assert production.passes(curves(2, 3), 0) == 4
+    assert production.passes(curves(8, point=0) + curves(1, 1, point=1), 1) == 2
+    with pytest.raises(Fault, match="keep no network"):
+        production.passes(curves(1), 7)
+
+
+def test_settings_that_were_not_tried_and_schemes_without_probabilities_are_a_fault(study):
+    strange = study.choices.assign(chosen='{"learning_rate": 9}')
+    with pytest.raises(Fault, match="the settings do not hold"):
+        production.settled(recipe(), replace(study, choices=strange))
+    with pytest.raises(Fault, match="regression gives no probabilities; choose one of: nominal, nnrank, corn"):
+        production.make(recipe(scheme="regression"), study)
+
+
+def test_the_facts_tell_how_it_was_made(model, study):
+    facts = model.facts
+    assert facts["settings"]["epochs"] == 2 and facts["settings"]["learning_rate"] == 0.001
+    assert facts["protocol"] == "all" and facts["fold"] is None and facts["classes"] == CLASSES
+    assert facts["films"]["sample"] == study.films["sample"].tolist()
+    assert facts["novelty"]["ranges"]["width_nm"] == [1000, 1000]
+    assert facts["novelty"]["ranges"]["relief_nm"][0] > 0.1
+    assert facts["rehearsed"]["films"] == facts["strict"]["films"] == 18
+    assert len(model.looks) == len(model.pictures) == 18
+    assert not model.network.training and not model.backbone.training
+
+
+def test_the_rehearsal_asks_every_film_once_of_a_network_that_did_not_see_its_day(study, monkeypatch):
+    seen = []
+
+    def watched(table, *given, **how):
+        seen.append(table)
+        return whole(table, *given, **how)
+
+    whole = finetune.train_to_the_end
+    monkeypatch.setattr(finetune, "train_to_the_end", watched)
+    settings = production.settled(recipe(), study) | {"epochs": 1}
+    images = pictures.read(study.copies["micrograph"], 32)
+    said = production.rehearse(recipe(), study, settings, images, "cpu")
+    assert said["sample"].tolist() == sorted(study.films["sample"])
+    for fold, table in enumerate(seen):
+        learnt, asked = (table[table["part"] == part] for part in ("train", "test"))
+        assert not set(learnt["batch"]) & set(asked["batch"])
+        assert set(asked["sample"]) == set(said.loc[said["fold"] == fold, "sample"])
+        assert len(learnt) + len(asked) == 18
+    marks = said[[f"score_{celsius}" for celsius in CLASSES]].to_numpy()
+    np.testing.assert_allclose(marks.sum(axis=1), 1, atol=1e-6)
+
+
+def how(study):
+    return {
+        "copies": study.copies["copy"], "policy": "aug3", "backbone": "efficientnet_lite0", "weights": study.weights,
+        "pretraining": "imagenet", "head": "nominal", "classes": CLASSES, "device": "cpu",
+    }  # fmt: skip
+
+
+def to_the_end(study, images, table, epochs=2):
+    settings = recipe().training | {"epochs": epochs}
+    words = how(study)
+    return finetune.train_to_the_end(
+        table,
+        images,
+        study.copies["sample"],
+        words.pop("copies"),
+        settings=settings,
+        rng=np.random.default_rng(1),
+        **words,
+    )
+
+
+def test_training_to_the_end_takes_all_passes_and_no_look_at_films_that_are_only_asked(study):
+    images = pictures.read(study.copies["micrograph"], 32)
+    part = np.where(np.arange(18) < 4, "test", "train")
+    table = study.films.assign(part=part)
+    spoilt = images.clone()
+    spoilt[:4] = 255 - spoilt[:4]
+    plain, other = (to_the_end(study, shown, table) for shown in (images, spoilt))
+    assert plain.curve["epoch"].tolist() == [0, 1] and plain.curve["kept"].tolist() == [0, 1]
+    assert plain.curve["validation_loss"].isna().all()
+    for name, tensor in plain.network.state_dict().items():
+        torch.testing.assert_close(tensor, other.network.state_dict()[name], rtol=0, atol=0)
+    assert not np.allclose(plain.outputs[0][:4], other.outputs[0][:4])
+
+
+def test_settled_statistics_are_the_means_over_all_batches():
+    layer = torch.nn.BatchNorm1d(1, momentum=0.4)
+    network = torch.nn.Sequential(layer, torch.nn.Dropout(0.5))
+    batches = [(torch.tensor(values).reshape(1, -1, 1),) for values in ([0.0, 2.0], [4.0, 8.0])]
+    finetune.settle(network, batches)
+    assert layer.running_mean.item() == pytest.approx(3.5)
+    assert layer.running_var.item() == pytest.approx((2 + 8) / 2)
+    assert layer.momentum == 0.4 and not network.training and not layer.training
+
+
+def test_the_same_study_gives_the_same_bytes(study, model, model_path, tmp_path):
+    again = production.make(recipe(), study, "cpu")
+    storage.write(tmp_path / "again.safetensors", again)
+    assert (tmp_path / "again.safetensors").read_bytes() == model_path.read_bytes()
+
+
+def test_the_card_says_what_it_is_how_good_and_what_it_does_not_know(model):
+    text = card.card(model.facts)
+    for words in (
+        "simulated films",
+        "do not use it on real scans",
+        "rehearsed",
+        "aimed at 80 %",
+        "a single growth day",
+    ):
+        assert (words in text) == (words != "a single growth day")
+    assert "None" not in text and "nan" not in text
+    real = card.card(model.facts | {"data": "real films"})
+    assert "do not use it on real scans" not in real
+
+
+def test_the_card_owns_up_to_limits_that_are_endless(model):
+    calibration = model.facts["calibration"] | {"set_limit": None, "reach_celsius": None}
+    text = card.card(model.facts | {"calibration": calibration})
+    assert text.count("too few growth days") == 2

@@ -1,0 +1,70 @@
+"""The production model's file: what is read is what was written, and nothing else."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from micrograph.faults import Fault
+from micrograph.prediction import storage
+
+
+def test_what_is_read_is_what_was_written(model, model_path):
+    found = storage.read(model_path)
+    for ours, theirs in ((model.network, found.network), (model.backbone, found.backbone)):
+        assert ours.state_dict().keys() == theirs.state_dict().keys()
+        assert all(torch.equal(ours.state_dict()[name], part) for name, part in theirs.state_dict().items())
+    np.testing.assert_array_equal(found.looks, model.looks)
+    np.testing.assert_array_equal(found.pictures, model.pictures)
+    assert {name: found.facts[name] for name in model.facts} == model.facts
+    assert found.films["sample"].tolist() == model.facts["films"]["sample"]
+
+
+def test_a_missing_file_and_one_that_holds_something_else_say_how_to_make_one(tmp_path):
+    with pytest.raises(Fault, match="there is no such production model; correct the path, or train it: snakemake"):
+        storage.read(tmp_path / "none.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(Fault, match="holds no production model"):
+        storage.read(tmp_path / "other.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(Fault, match="not a readable safetensors file"):
+        storage.read(tmp_path / "text.safetensors")
+
+
+def parts(path):
+    with safe_open(path, "pt") as opened:
+        facts = json.loads(opened.metadata()["micrograph"])
+        return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 (no dict)
+
+
+def change_a_weight(tensors, facts):
+    name = next(name for name in tensors if name.startswith("network.") and tensors[name].ndim == 4)
+    tensors[name][0, 0, 0, 0] += 1e-3
+
+
+def change_a_fact(tensors, facts):
+    facts["calibration"]["temperature"] = 1.0
+
+
+def drop_a_film(tensors, facts):
+    tensors["films.looks"] = tensors["films.looks"][1:].contiguous()
+
+
+@pytest.mark.parametrize("change", [change_a_weight, change_a_fact, drop_a_film])
+def test_a_changed_file_is_refused(model_path, tmp_path, change):
+    tensors, facts = parts(model_path)
+    change(tensors, facts)
+    path = tmp_path / "changed.safetensors"
+    save_file(tensors, path, metadata={"micrograph": json.dumps(facts)})
+    with pytest.raises(Fault, match="was changed after it was written"):
+        storage.read(path)
+
+
+def test_a_cut_file_is_refused(model_path, tmp_path):
+    whole = model_path.read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Fault, match="not a readable safetensors file"):
+        storage.read(tmp_path / "cut.safetensors")
