@@ -43,7 +43,7 @@
     };
     const headings = [], cells = [];
     const headed = (name, text) => { headings.push(heading(name, text)); return headings[headings.length - 1]; };
-    const head = make("thead", {}, make("tr", {}, make("td", { class: "corner", text: "grown ↓ said →" }),
+    const head = make("thead", {}, make("tr", {}, make("td", { class: "corner", text: "grown ↓\nsaid →" }),
       ...columns.map((text) => make("th", { scope: "col" }, headed("predicted", text)))));
     const body = make("tbody", {}, ...rows.map((truth) => make("tr", {},
       make("th", { scope: "row" }, headed("truth", truth)),

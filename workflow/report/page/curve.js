@@ -14,9 +14,9 @@
     const ticks = x.ticks(6).filter(Number.isInteger);
     d3.select(svg).append("g").attr("class", "axis-of-curve").attr("transform", `translate(0,${panels.accuracy.range()[0]})`)
       .call(d3.axisBottom(x).tickValues(ticks).tickFormat(d3.format("d")).tickSize(3));
-    for (const [name, words, format] of [["loss", "loss", "~g"], ["accuracy", "accuracy", ".0%"]]) {
+    for (const [name, words, format] of [["loss", "loss", d3.format("~g")], ["accuracy", "accuracy", (share) => `${100 * share} %`]]) {
       d3.select(svg).append("g").attr("class", "axis-of-curve").attr("transform", `translate(${LEFT},0)`)
-        .call(d3.axisLeft(panels[name]).ticks(name === "loss" ? 4 : 3, format).tickSize(3));
+        .call(d3.axisLeft(panels[name]).ticks(name === "loss" ? 4 : 3).tickFormat(format).tickSize(3));
       svg.append(drawing("text", { class: "panel-of-curve", x: LEFT + 6, y: panels[name].range()[1] - 5, text: words }));
     }
     svg.append(drawing("text", { class: "panel-of-curve", x: WIDE - RIGHT + 6, y: panels.accuracy.range()[0] + 14, text: "epoch" }));

@@ -84,9 +84,15 @@
     zoom.filter((event) => (!event.ctrlKey || event.type === "wheel") && !event.button &&
       !(event.type === "touchstart" && event.touches.length === 1 && d3.zoomTransform(canvas).k === 1));
     const selection = d3.select(canvas).call(zoom).on("dblclick.zoom", null);
+    // Where buttons and keys zoom to: the film that is chosen, or else the middle of the films in sight.
+    const focus = () => {
+      if (chosen !== null) return [space.x(chosen), space.y(chosen)];
+      const seen = space.shown().filter((i) => space.inSight(i, 0));
+      return seen.length ? [d3.median(seen, space.x), d3.median(seen, space.y)] : [wide / 2, high / 2];
+    };
     const glide = () => (calm.matches ? selection : selection.transition().duration(220));
     const buttons = make("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
-      ...[["+", "Zoom in", () => zoom.scaleBy(glide(), 1.7)], ["−", "Zoom out", () => zoom.scaleBy(glide(), 1 / 1.7)],
+      ...[["+", "Zoom in", () => zoom.scaleBy(glide(), 1.7, focus())], ["−", "Zoom out", () => zoom.scaleBy(glide(), 1 / 1.7, focus())],
         ["All", "Show the whole map", () => zoom.transform(glide(), d3.zoomIdentity)]].map(([text, label, act]) =>
         make("button", { type: "button", text, "aria-label": label, on: { click: act } })));
     box.append(buttons);
@@ -114,7 +120,7 @@
       else if (arrow) {
         const next = chosen === null ? space.middle() : space.beside(chosen, ...arrow);
         if (next !== null) { keepInSight(next); choose(next, true); }
-      } else if (event.key in zooms) zoom.scaleBy(selection, zooms[event.key], chosen === null ? undefined : [space.x(chosen), space.y(chosen)]);
+      } else if (event.key in zooms) zoom.scaleBy(selection, zooms[event.key], focus());
       else if (event.key === "0") zoom.transform(selection, d3.zoomIdentity);
       else if (event.key === "Enter" && chosen !== null) { peek.hide(); state.open(chosen); }
       else return;
