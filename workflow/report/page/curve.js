@@ -3,8 +3,16 @@
 (function (Page) {
   if (!Page.study) return;
   const { make, drawing, study } = Page;
-  const WIDE = 440, LEFT = 40, RIGHT = 92, TOP = 18, LOSS = 130, GAP = 30, SHARE = 70, FEW = 40;
-  const LINES = [ // key, words, class, the panel it stands in
+  const WIDE = 440;
+  const LEFT = 40;
+  const RIGHT = 92;
+  const TOP = 18;
+  const LOSS = 130;
+  const GAP = 30;
+  const SHARE = 70;
+  const FEW = 40;
+  const LINES = [
+    // key, words, class, the panel it stands in
     ["train_loss", "training", "train", "loss"],
     ["validation_loss", "validation", "validation", "loss"],
     ["validation_accuracy", "validation", "validation", "accuracy"],
@@ -12,25 +20,62 @@
 
   function axes(svg, x, panels) {
     const ticks = x.ticks(6).filter(Number.isInteger);
-    d3.select(svg).append("g").attr("class", "axis-of-curve").attr("transform", `translate(0,${panels.accuracy.range()[0]})`)
+    d3.select(svg)
+      .append("g")
+      .attr("class", "axis-of-curve")
+      .attr("transform", `translate(0,${panels.accuracy.range()[0]})`)
       .call(d3.axisBottom(x).tickValues(ticks).tickFormat(d3.format("d")).tickSize(3));
-    for (const [name, words, format] of [["loss", "loss", d3.format("~g")], ["accuracy", "accuracy", (share) => `${100 * share} %`]]) {
-      d3.select(svg).append("g").attr("class", "axis-of-curve").attr("transform", `translate(${LEFT},0)`)
-        .call(d3.axisLeft(panels[name]).ticks(name === "loss" ? 4 : 3).tickFormat(format).tickSize(3));
-      svg.append(drawing("text", { class: "panel-of-curve", x: LEFT + 6, y: panels[name].range()[1] - 5, text: words }));
+    for (const [name, words, format] of [
+      ["loss", "loss", d3.format("~g")],
+      ["accuracy", "accuracy", (share) => `${100 * share} %`],
+    ]) {
+      d3.select(svg)
+        .append("g")
+        .attr("class", "axis-of-curve")
+        .attr("transform", `translate(${LEFT},0)`)
+        .call(
+          d3
+            .axisLeft(panels[name])
+            .ticks(name === "loss" ? 4 : 3)
+            .tickFormat(format)
+            .tickSize(3),
+        );
+      svg.append(
+        drawing("text", { class: "panel-of-curve", x: LEFT + 6, y: panels[name].range()[1] - 5, text: words }),
+      );
     }
-    svg.append(drawing("text", { class: "panel-of-curve", x: WIDE - RIGHT + 6, y: panels.accuracy.range()[0] + 14, text: "epoch" }));
+    svg.append(
+      drawing("text", {
+        class: "panel-of-curve",
+        x: WIDE - RIGHT + 6,
+        y: panels.accuracy.range()[0] + 14,
+        text: "epoch",
+      }),
+    );
   }
 
   function line(svg, x, y, epochs, values, [, words, kind]) {
     const there = epochs.map((epoch, k) => [epoch, values[k]]).filter(([, value]) => study.known(value));
     if (!there.length) return null;
-    svg.append(drawing("path", { class: `curve ${kind}`, d: d3.line(([epoch]) => x(epoch), ([, value]) => y(value))(there) }));
+    svg.append(
+      drawing("path", {
+        class: `curve ${kind}`,
+        d: d3.line(
+          ([epoch]) => x(epoch),
+          ([, value]) => y(value),
+        )(there),
+      }),
+    );
     if (there.length <= FEW) {
-      there.forEach(([epoch, value]) => svg.append(drawing("circle", { class: `dot ${kind}`, cx: x(epoch), cy: y(value), r: 2.5 })));
+      there.forEach(([epoch, value]) =>
+        svg.append(drawing("circle", { class: `dot ${kind}`, cx: x(epoch), cy: y(value), r: 2.5 })),
+      );
     }
     const [epoch, value] = there[there.length - 1];
-    return { text: drawing("text", { class: `end ${kind}`, x: x(epoch) + 7, y: y(value) + 4, text: words }), at: y(value) + 4 };
+    return {
+      text: drawing("text", { class: `end ${kind}`, x: x(epoch) + 7, y: y(value) + 4, text: words }),
+      at: y(value) + 4,
+    };
   }
 
   // The learning curve of a fold as a figure, or a sentence where there is none.
@@ -45,16 +90,30 @@
       accuracy: d3.scaleLinear([0, 1], [bottom, bottom - SHARE]),
     };
     const kept = study.known(given.kept) ? `, weights of epoch ${given.kept} kept` : "";
-    const svg = drawing("svg", { class: "learning", viewBox: `0 0 ${WIDE} ${bottom + 24}`, role: "img",
-      "aria-label": `Learning curve of fold ${fold}: ${given.epoch.length} epochs${kept}` });
+    const svg = drawing("svg", {
+      class: "learning",
+      viewBox: `0 0 ${WIDE} ${bottom + 24}`,
+      role: "img",
+      "aria-label": `Learning curve of fold ${fold}: ${given.epoch.length} epochs${kept}`,
+    });
     axes(svg, x, panels);
     if (study.known(given.kept)) {
-      svg.append(drawing("line", { class: "kept", x1: x(given.kept), x2: x(given.kept), y1: TOP - 4, y2: bottom }),
-        drawing("text", { class: "kept-word", x: x(given.kept), y: TOP - 8, "text-anchor": "middle", text: `kept: epoch ${given.kept}` }));
+      svg.append(
+        drawing("line", { class: "kept", x1: x(given.kept), x2: x(given.kept), y1: TOP - 4, y2: bottom }),
+        drawing("text", {
+          class: "kept-word",
+          x: x(given.kept),
+          y: TOP - 8,
+          "text-anchor": "middle",
+          text: `kept: epoch ${given.kept}`,
+        }),
+      );
     }
     const ends = LINES.map((one) => line(svg, x, panels[one[3]], given.epoch, given[one[0]] || [], one));
-    if (ends[0] && ends[1] && Math.abs(ends[0].at - ends[1].at) < 13) { // words of close ends stand apart
-      const [upper, lower] = ends[0].at <= ends[1].at ? [ends[0], ends[1]] : [ends[1], ends[0]], mid = (upper.at + lower.at) / 2;
+    if (ends[0] && ends[1] && Math.abs(ends[0].at - ends[1].at) < 13) {
+      // words of close ends stand apart
+      const [upper, lower] = ends[0].at <= ends[1].at ? [ends[0], ends[1]] : [ends[1], ends[0]];
+      const mid = (upper.at + lower.at) / 2;
       upper.text.setAttribute("y", mid - 6.5);
       lower.text.setAttribute("y", mid + 6.5);
     }

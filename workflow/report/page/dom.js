@@ -22,9 +22,18 @@ window.Page = {};
   // Calls in one burst end in one act, `pause` milliseconds after the last; `flush` acts at once.
   Page.later = function (act, pause) {
     let timer = null;
-    const run = () => { clearTimeout(timer); timer = null; act(); };
-    const call = () => { clearTimeout(timer); timer = setTimeout(run, pause); };
-    call.flush = () => { if (timer !== null) run(); };
+    const run = () => {
+      clearTimeout(timer);
+      timer = null;
+      act();
+    };
+    const call = () => {
+      clearTimeout(timer);
+      timer = setTimeout(run, pause);
+    };
+    call.flush = () => {
+      if (timer !== null) run();
+    };
     return call;
   };
 
@@ -34,15 +43,23 @@ window.Page = {};
     return () => {
       if (asked) return;
       asked = true;
-      requestAnimationFrame(() => { asked = false; act(); });
+      requestAnimationFrame(() => {
+        asked = false;
+        act();
+      });
     };
   };
 
   // A row of buttons of which one is pressed: choices {value: words}; `show(value)` presses one.
   Page.choice = function (label, choices, choose, extra) {
     const buttons = Object.entries(choices).map(([value, words]) =>
-      Page.make("button", { type: "button", "data-value": value, text: words, on: { click: () => choose(value) } }));
-    const element = Page.make("div", { class: `choice ${extra || ""}`, role: "group", "aria-label": label }, ...buttons);
+      Page.make("button", { type: "button", "data-value": value, text: words, on: { click: () => choose(value) } }),
+    );
+    const element = Page.make(
+      "div",
+      { class: `choice ${extra || ""}`, role: "group", "aria-label": label },
+      ...buttons,
+    );
     const show = (value) => buttons.forEach((one) => one.setAttribute("aria-pressed", one.dataset.value === value));
     return { element, show };
   };

@@ -9,15 +9,23 @@
   // Choices: name -> {words, of(film) -> text, said(text) -> words}. An empty set of chosen texts lets all pass.
   const FACETS = {
     truth: { words: "Grown at", of: (i) => word(films.truth[i]), said: (text) => celsius(text) },
-    predicted: { words: "Network says", of: (i) => word(films.predicted[i]), said: (text) => (text === "unknown" ? "none" : celsius(text)) },
+    predicted: {
+      words: "Network says",
+      of: (i) => word(films.predicted[i]),
+      said: (text) => (text === "unknown" ? "none" : celsius(text)),
+    },
     answer: { words: "Answer", of: answer, said: (text) => (text === "right" ? "✓ right" : "✗ wrong") },
     fold: { words: "Fold", of: (i) => word(films.fold[i]), said: (text) => text },
     substrate: { words: "Substrate", of: (i) => word(value("substrate", i)), said: (text) => text },
   };
-  // Ranges: name -> {words, unit, of(film) -> number or null}. A film without the number passes an untouched range only.
+  // Ranges: name -> {words, unit, of(film) -> number or null}. A film without the number passes untouched ranges alone.
   const RANGES = {
     time: { words: "Growth time", unit: "s", of: (i) => value("seconds", i) },
-    confidence: { words: "Confidence", unit: "%", of: (i) => (known(films.confidence[i]) ? 100 * films.confidence[i] : null) },
+    confidence: {
+      words: "Confidence",
+      unit: "%",
+      of: (i) => (known(films.confidence[i]) ? 100 * films.confidence[i] : null),
+    },
   };
   const wrongFirst = (i) => (films.right[i] ? 1 : 0);
   const last = (number) => (known(number) ? number : Infinity);
@@ -32,14 +40,17 @@
     shortest: { words: "Shortest growth first", keys: [(i) => last(value("seconds", i))] },
     longest: { words: "Longest growth first", keys: [(i) => -(value("seconds", i) ?? -Infinity)] },
   };
-  const haystacks = films.sample.map((name, i) => [name, films.batch[i], value("substrate", i), value("scan", i)]
-    .filter(known).join("\n").toLowerCase());
+  const haystacks = films.sample.map((name, i) =>
+    [name, films.batch[i], value("substrate", i), value("scan", i)].filter(known).join("\n").toLowerCase(),
+  );
 
   function choices(facet) {
     const found = new Set(d3.range(count).map(FACETS[facet].of));
     if (facet === "truth" || facet === "predicted") classes.forEach((one) => found.add(String(one)));
     if (facet === "answer") return ["right", "wrong"].filter((one) => found.has(one));
-    return [...found].sort((a, b) => (a === "unknown") - (b === "unknown") || a.localeCompare(b, "en", { numeric: true }));
+    return [...found].sort(
+      (a, b) => (a === "unknown") - (b === "unknown") || a.localeCompare(b, "en", { numeric: true }),
+    );
   }
 
   function bounds(range) {
@@ -73,7 +84,8 @@
     for (let i = 0; i < count; i++) {
       const failed = failures(i, filters, terms);
       if (!failed.length) found.shown.push(i);
-      if (failed.every((name) => name === "truth" || name === "predicted")) add(found.table, pair(FACETS.truth.of(i), FACETS.predicted.of(i)));
+      if (failed.every((name) => name === "truth" || name === "predicted"))
+        add(found.table, pair(FACETS.truth.of(i), FACETS.predicted.of(i)));
       if (failed.length > 1) continue;
       for (const name in FACETS) if (!failed.length || failed[0] === name) add(found.counts[name], FACETS[name].of(i));
       for (const name in RANGES) if (!failed.length || failed[0] === name) found.within[name].push(i);
@@ -85,7 +97,8 @@
     const { keys } = ORDERS[order];
     const compare = (a, b) => {
       for (const key of keys) {
-        const left = key(a), right = key(b);
+        const left = key(a);
+        const right = key(b);
         if (left !== right) return left < right ? -1 : 1;
       }
       return a - b; // films stand by name
@@ -93,7 +106,15 @@
     return keys.length ? [...shown].sort(compare) : shown;
   }
 
-  const empty = () => ({ truth: new Set(), predicted: new Set(), answer: new Set(), fold: new Set(), substrate: new Set(),
-    time: null, confidence: null, text: "" });
+  const empty = () => ({
+    truth: new Set(),
+    predicted: new Set(),
+    answer: new Set(),
+    fold: new Set(),
+    substrate: new Set(),
+    time: null,
+    confidence: null,
+    text: "",
+  });
   Page.filters = { FACETS, RANGES, ORDERS, choices, bounds, apply, sorted, empty, pair };
 })(window.Page);

@@ -3,28 +3,42 @@
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, marks, sprites } = Page;
-  const WIDE = 96, GAP = 12, HIGH = 150, EDGE = 8, SPARE = 2; // pixels (EDGE: padding of .grid); rows made beyond those in sight
+  const WIDE = 96;
+  const GAP = 12;
+  const HIGH = 150;
+  const EDGE = 8;
+  const SPARE = 2; // pixels (EDGE: padding of .grid); rows made beyond those in sight
 
   Page.grid = function () {
     const sheet = make("div", { class: "tiles", role: "list", "aria-label": "Films" });
     const box = make("div", { class: "grid" }, sheet);
     const empty = make("p", { class: "empty", text: "No film passes these filters." });
     const tiles = new Map(); // place in the list -> element
-    let across = 1, pitch = WIDE + GAP, current = 0, list = [];
+    let across = 1;
+    let pitch = WIDE + GAP;
+    let current = 0;
+    let list = [];
 
     function label(i) {
-      const truth = study.films.truth[i], said = study.films.predicted[i];
+      const truth = study.films.truth[i];
+      const said = study.films.predicted[i];
       const word = (text) => make("span", { text });
       const parts = [marks.sign(truth), word(truth ?? "?")];
       if (!study.films.right[i]) parts.push(word("→"), marks.sign(said), word(said ?? "none"));
-      return make("span", { class: study.films.right[i] ? "marks right" : "marks wrong" }, ...parts,
-        make("span", { class: "verdict-sign", text: study.films.right[i] ? "✓" : "✗" }));
+      return make(
+        "span",
+        { class: study.films.right[i] ? "marks right" : "marks wrong" },
+        ...parts,
+        make("span", { class: "verdict-sign", text: study.films.right[i] ? "✓" : "✗" }),
+      );
     }
 
     function ground(i) {
-      const picture = make("span", { class: "picture" }), bar = make("span", { class: "bar-of-classes" });
+      const picture = make("span", { class: "picture" });
+      const bar = make("span", { class: "bar-of-classes" });
       sprites.dress(picture, "micrograph", i);
-      bar.style.background = `linear-gradient(90deg, ${marks.variable(study.films.truth[i])} 50%, ${marks.variable(study.films.predicted[i])} 50%)`;
+      const halves = [study.films.truth[i], study.films.predicted[i]].map((one) => `${marks.variable(one)} 50%`);
+      bar.style.background = `linear-gradient(90deg, ${halves.join(", ")})`;
       if (state.now.show !== "micrograph") {
         if (study.flag(state.now.show, i)) picture.append(make("span", { class: "unsaid", text: "says nothing" }));
         else sprites.dress(picture.appendChild(make("span", { class: "overlay" })), state.now.show, i);
@@ -35,10 +49,25 @@
 
     function tile(place) {
       const i = list[place];
-      const button = make("button", { type: "button", class: "tile", tabindex: place === current ? 0 : -1, "data-film": i,
-        "data-place": place, "aria-label": `${study.films.sample[i]}. ${study.sentence(i)}` },
-      ground(i), label(i), make("span", { class: "name", text: study.films.sample[i] }));
-      const item = make("div", { class: "cell-of-tile", role: "listitem", "aria-posinset": place + 1, "aria-setsize": list.length }, button);
+      const button = make(
+        "button",
+        {
+          type: "button",
+          class: "tile",
+          tabindex: place === current ? 0 : -1,
+          "data-film": i,
+          "data-place": place,
+          "aria-label": `${study.films.sample[i]}. ${study.sentence(i)}`,
+        },
+        ground(i),
+        label(i),
+        make("span", { class: "name", text: study.films.sample[i] }),
+      );
+      const item = make(
+        "div",
+        { class: "cell-of-tile", role: "listitem", "aria-posinset": place + 1, "aria-setsize": list.length },
+        button,
+      );
       item.style.left = `${(place % across) * pitch}px`;
       item.style.top = `${Math.floor(place / across) * HIGH}px`;
       return item;
@@ -51,13 +80,20 @@
 
     function draw() {
       const [first, last] = rowsInSight();
-      const from = first * across, to = Math.min(list.length, last * across);
+      const from = first * across;
+      const to = Math.min(list.length, last * across);
       for (const [place, item] of tiles) {
-        if ((place < from || place >= to) && !item.contains(document.activeElement)) { item.remove(); tiles.delete(place); }
+        if ((place < from || place >= to) && !item.contains(document.activeElement)) {
+          item.remove();
+          tiles.delete(place);
+        }
       }
       const fresh = document.createDocumentFragment();
       for (let place = from; place < to; place++) {
-        if (!tiles.has(place)) { tiles.set(place, tile(place)); fresh.append(tiles.get(place)); }
+        if (!tiles.has(place)) {
+          tiles.set(place, tile(place));
+          fresh.append(tiles.get(place));
+        }
       }
       sheet.append(fresh);
     }
@@ -84,13 +120,24 @@
       else if (top + HIGH > box.scrollTop + box.clientHeight) box.scrollTop = top + HIGH - box.clientHeight;
       draw();
       const next = tileOf(current);
-      if (next) { next.tabIndex = 0; next.focus({ preventScroll: true }); }
+      if (next) {
+        next.tabIndex = 0;
+        next.focus({ preventScroll: true });
+      }
     }
 
     box.addEventListener("keydown", (event) => {
       const page = Math.max(1, Math.floor(box.clientHeight / HIGH)) * across;
-      const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, PageDown: page, PageUp: -page,
-        Home: -list.length, End: list.length };
+      const steps = {
+        ArrowRight: 1,
+        ArrowLeft: -1,
+        ArrowDown: across,
+        ArrowUp: -across,
+        PageDown: page,
+        PageUp: -page,
+        Home: -list.length,
+        End: list.length,
+      };
       if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey || !list.length) return;
       event.preventDefault();
       focus(current + steps[event.key]);
@@ -105,9 +152,14 @@
     });
     box.addEventListener("scroll", Page.onFrame(draw), { passive: true });
     let width = 0;
-    new ResizeObserver(Page.onFrame(() => {
-      if (box.clientWidth && box.clientWidth !== width) { width = box.clientWidth; fresh(); } else draw();
-    })).observe(box);
+    new ResizeObserver(
+      Page.onFrame(() => {
+        if (box.clientWidth && box.clientWidth !== width) {
+          width = box.clientWidth;
+          fresh();
+        } else draw();
+      }),
+    ).observe(box);
 
     box.append(empty);
     return {
@@ -115,10 +167,17 @@
       draw(now, before) {
         box.hidden = now.view !== "grid";
         const changed = list !== state.listed();
-        if (changed) { list = state.listed(); current = 0; box.scrollTop = 0; }
+        if (changed) {
+          list = state.listed();
+          current = 0;
+          box.scrollTop = 0;
+        }
         if (!box.hidden && (changed || !before || before.show !== now.show || before.view !== now.view)) fresh();
       },
-      focusFilm(i) { const place = list.indexOf(i); if (place >= 0 && !box.hidden) focus(place); },
+      focusFilm(i) {
+        const place = list.indexOf(i);
+        if (place >= 0 && !box.hidden) focus(place);
+      },
     };
   };
 })(window.Page);

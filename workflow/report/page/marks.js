@@ -4,16 +4,28 @@
   if (!Page.study) return;
   const { raw, classes } = Page.study;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const down = { draw(context, size) { // a triangle on its point
-    const side = Math.sqrt(size / (Math.sqrt(3) * 3));
-    context.moveTo(0, side * 2);
-    context.lineTo(-Math.sqrt(3) * side, -side);
-    context.lineTo(Math.sqrt(3) * side, -side);
-    context.closePath();
-  } };
-  const SIGNS = [d3.symbolCircle, d3.symbolSquare, d3.symbolTriangle, d3.symbolDiamond, down, d3.symbolCross,
-    d3.symbolWye, d3.symbolStar];
-  const given = raw.colours || classes.map((_, k) => d3.interpolatePlasma(0.06 + 0.74 * k / Math.max(1, classes.length - 1)));
+  const down = {
+    draw(context, size) {
+      // a triangle on its point
+      const side = Math.sqrt(size / (Math.sqrt(3) * 3));
+      context.moveTo(0, side * 2);
+      context.lineTo(-Math.sqrt(3) * side, -side);
+      context.lineTo(Math.sqrt(3) * side, -side);
+      context.closePath();
+    },
+  };
+  const SIGNS = [
+    d3.symbolCircle,
+    d3.symbolSquare,
+    d3.symbolTriangle,
+    d3.symbolDiamond,
+    down,
+    d3.symbolCross,
+    d3.symbolWye,
+    d3.symbolStar,
+  ];
+  const given =
+    raw.colours || classes.map((_, k) => d3.interpolatePlasma(0.06 + (0.74 * k) / Math.max(1, classes.length - 1)));
   const watchers = [];
 
   function onDark(colour) {
@@ -34,7 +46,8 @@
   Page.marks = {
     place,
     path: (temperature, size) => d3.symbol(SIGNS[Math.max(0, place(temperature)) % SIGNS.length], size)(),
-    colour: (temperature) => colours()[place(temperature)] || getComputedStyle(document.documentElement).getPropertyValue("--soft"),
+    colour: (temperature) =>
+      colours()[place(temperature)] || getComputedStyle(document.documentElement).getPropertyValue("--soft"),
     variable: (temperature) => (place(temperature) < 0 ? "var(--soft)" : `var(--class-${place(temperature)})`),
     onTheme: (act) => watchers.push(act), // called when light becomes dark or the other way round
 
@@ -47,7 +60,8 @@
     },
 
     // "● 900 °C" as elements: sign and words.
-    named: (temperature) => Page.make("span", { class: "named" }, Page.marks.sign(temperature), Page.study.celsius(temperature)),
+    named: (temperature) =>
+      Page.make("span", { class: "named" }, Page.marks.sign(temperature), Page.study.celsius(temperature)),
   };
   dark.addEventListener("change", apply);
   apply();

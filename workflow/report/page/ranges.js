@@ -3,20 +3,37 @@
 (function (Page) {
   if (!Page.study) return;
   const { make, drawing, state, filters } = Page;
-  const BARS = 24, HIGH = 28;
+  const BARS = 24;
+  const HIGH = 28;
 
   function handle(name, ends, place, words, unit) {
-    return make("input", { type: "range", min: ends[0], max: ends[1], step: 1, value: ends[place],
+    return make("input", {
+      type: "range",
+      min: ends[0],
+      max: ends[1],
+      step: 1,
+      value: ends[place],
       "aria-label": `${words}, ${place ? "at most" : "at least"}, in ${unit === "%" ? "percent" : "seconds"}`,
-      "data-range": name, "data-end": place ? "high" : "low" });
+      "data-range": name,
+      "data-end": place ? "high" : "low",
+    });
   }
 
   function histogram(of, ends) {
-    const bin = d3.bin().domain(ends).thresholds(d3.range(1, BARS).map((k) => ends[0] + (k * (ends[1] - ends[0])) / BARS));
-    const svg = drawing("svg", { class: "histogram", viewBox: `0 0 ${BARS} ${HIGH}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+    const bin = d3
+      .bin()
+      .domain(ends)
+      .thresholds(d3.range(1, BARS).map((k) => ends[0] + (k * (ends[1] - ends[0])) / BARS));
+    const svg = drawing("svg", {
+      class: "histogram",
+      viewBox: `0 0 ${BARS} ${HIGH}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    });
     const bars = d3.range(BARS).map((k) => svg.appendChild(drawing("rect", { x: k + 0.08, width: 0.84 })));
     const draw = (within, chosen) => {
-      const bins = bin(within.map(of).filter(Page.study.known)), most = d3.max(bins, (one) => one.length) || 1;
+      const bins = bin(within.map(of).filter(Page.study.known));
+      const most = d3.max(bins, (one) => one.length) || 1;
       bars.forEach((bar, k) => {
         const high = bins[k] && bins[k].length ? Math.max(1.5, (HIGH * bins[k].length) / most) : 0;
         bar.setAttribute("y", HIGH - high);
@@ -29,13 +46,21 @@
 
   // The control of one range: {element, draw(filters, found)}; null where no film has the number, or all have the same.
   Page.range = function (name) {
-    const { words, unit, of } = filters.RANGES[name], ends = filters.bounds(name);
+    const { words, unit, of } = filters.RANGES[name];
+    const ends = filters.bounds(name);
     if (!ends || ends[0] === ends[1]) return null;
     const inputs = [0, 1].map((place) => handle(name, ends, place, words, unit));
-    const said = make("output", { class: "said-range" }), { svg, draw } = histogram(of, ends);
-    const track = make("div", { class: "track" }), between = track.appendChild(make("div", { class: "between" }));
-    const element = make("fieldset", { class: "facet range" }, make("legend", {}, make("span", { text: words }), said), svg,
-      make("div", { class: "handles" }, track, ...inputs));
+    const said = make("output", { class: "said-range" });
+    const { svg, draw } = histogram(of, ends);
+    const track = make("div", { class: "track" });
+    const between = track.appendChild(make("div", { class: "between" }));
+    const element = make(
+      "fieldset",
+      { class: "facet range" },
+      make("legend", {}, make("span", { text: words }), said),
+      svg,
+      make("div", { class: "handles" }, track, ...inputs),
+    );
 
     const choose = (place) => () => {
       const pair = inputs.map((input) => Number(input.value));
@@ -44,15 +69,20 @@
     };
     inputs.forEach((input, place) => input.addEventListener("input", choose(place)));
 
-    return { element, draw(chosen, found) {
-      const pair = (chosen[name] || ends).map((one) => Math.min(Math.max(one, ends[0]), ends[1]));
-      inputs.forEach((input, place) => { input.value = pair[place]; });
-      inputs[0].classList.toggle("above", pair[0] > (ends[0] + ends[1]) / 2); // so that both can be taken hold of
-      const share = (one) => (100 * (one - ends[0])) / (ends[1] - ends[0]);
-      between.style.left = `${share(pair[0])}%`;
-      between.style.right = `${100 - share(pair[1])}%`;
-      said.textContent = `${pair[0]} to ${pair[1]} ${unit}`;
-      draw(found.within[name], chosen[name]);
-    } };
+    return {
+      element,
+      draw(chosen, found) {
+        const pair = (chosen[name] || ends).map((one) => Math.min(Math.max(one, ends[0]), ends[1]));
+        inputs.forEach((input, place) => {
+          input.value = pair[place];
+        });
+        inputs[0].classList.toggle("above", pair[0] > (ends[0] + ends[1]) / 2); // so that both can be taken hold of
+        const share = (one) => (100 * (one - ends[0])) / (ends[1] - ends[0]);
+        between.style.left = `${share(pair[0])}%`;
+        between.style.right = `${100 - share(pair[1])}%`;
+        said.textContent = `${pair[0]} to ${pair[1]} ${unit}`;
+        draw(found.within[name], chosen[name]);
+      },
+    };
   };
 })(window.Page);

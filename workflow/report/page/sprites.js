@@ -4,11 +4,13 @@
   if (!Page.study) return;
   const { raw } = Page.study;
   const loaded = new Map(); // path -> Image
-  const SMALL = raw.sheets, LARGE = raw.large;
+  const SMALL = raw.sheets;
+  const LARGE = raw.large;
 
   // Where film i stands: {path, column, row} of a kind of picture, null where there is no such sheet.
   function find(grid, kind, i) {
-    const room = grid.across * grid.down, path = (grid[kind] || [])[Math.floor(i / room)];
+    const room = grid.across * grid.down;
+    const path = (grid[kind] || [])[Math.floor(i / room)];
     return path ? { path, column: (i % room) % grid.across, row: Math.floor((i % room) / grid.across) } : null;
   }
 
@@ -35,29 +37,41 @@
     return true;
   }
 
-  // Sheets at half their size, for maps of many small pictures: a browser forgets decoded pictures and would decode them
-  // anew in every frame. They are made one after the other, so that the page stays awake.
+  // Sheets at half their size, for maps of many small pictures: a browser forgets decoded pictures and would decode
+  // them anew in every frame. They are made one after the other, so that the page stays awake.
   const halves = new Map(); // path -> canvas, null while it waits
   const waiting = [];
   let busy = false;
 
   function makeHalf() {
     const next = waiting.shift();
-    if (!next) { busy = false; return; }
+    if (!next) {
+      busy = false;
+      return;
+    }
     busy = true;
-    const picture = new Image(), go = (act) => () => { act(); setTimeout(makeHalf); };
+    const picture = new Image();
+    const go = (act) => () => {
+      act();
+      setTimeout(makeHalf);
+    };
     picture.src = next.path;
-    picture.decode().then(go(() => {
-      const half = Page.make("canvas", { width: picture.naturalWidth / 2, height: picture.naturalHeight / 2 });
-      half.getContext("2d").drawImage(picture, 0, 0, half.width, half.height);
-      halves.set(next.path, half);
-      next.then();
-    }), go(() => halves.delete(next.path)));
+    picture.decode().then(
+      go(() => {
+        const half = Page.make("canvas", { width: picture.naturalWidth / 2, height: picture.naturalHeight / 2 });
+        half.getContext("2d").drawImage(picture, 0, 0, half.width, half.height);
+        halves.set(next.path, half);
+        next.then();
+      }),
+      go(() => halves.delete(next.path)),
+    );
   }
 
   // As draw, out of the halved sheets.
   function drawSmall(context, kind, i, x, y, size, then) {
-    const found = find(SMALL, kind, i), half = found && halves.get(found.path), tile = SMALL.tile / 2;
+    const found = find(SMALL, kind, i);
+    const half = found && halves.get(found.path);
+    const tile = SMALL.tile / 2;
     if (!found) return true;
     if (half) context.drawImage(half, found.column * tile, found.row * tile, tile, tile, x, y, size, size);
     else if (half === undefined) {
@@ -77,7 +91,8 @@
 
   Page.sprites = {
     tile: SMALL.tile,
-    draw: (context, kind, i, x, y, size, then) => (size > SMALL.tile / 2 ? draw : drawSmall)(context, kind, i, x, y, size, then),
+    draw: (context, kind, i, x, y, size, then) =>
+      (size > SMALL.tile / 2 ? draw : drawSmall)(context, kind, i, x, y, size, then),
     small: (kind, i, extra) => canvas(SMALL, kind, i, extra),
     large: (i, extra) => canvas(LARGE && LARGE.micrograph ? LARGE : SMALL, "micrograph", i, extra),
 

@@ -4,7 +4,8 @@
 (function (Page) {
   if (!Page.study) return;
   const { study, filters } = Page;
-  const VIEWS = { // name -> the values that it can have, the usual one first
+  const VIEWS = {
+    // name -> the values that it can have, the usual one first
     view: ["grid", "map"],
     show: ["micrograph", "cam", "occlusion"],
     colour: ["truth", "predicted"],
@@ -19,16 +20,19 @@
   }
 
   const state = usual();
-  let found = null, listed = null;
+  let found = null;
+  let listed = null;
 
   function derive() {
     found = filters.apply(state.filters);
-    const next = filters.sorted(found.shown, state.order), same = listed && next.length === listed.length && next.every((i, k) => i === listed[k]);
+    const next = filters.sorted(found.shown, state.order);
+    const same = listed && next.length === listed.length && next.every((i, k) => i === listed[k]);
     if (!same) listed = next; // the same list is the same array, so that going back keeps the place in it
   }
 
   function written() {
-    const words = new URLSearchParams(), chosen = state.filters;
+    const words = new URLSearchParams();
+    const chosen = state.filters;
     for (const name in filters.FACETS) for (const text of chosen[name]) words.append(name, text);
     for (const name in filters.RANGES) if (chosen[name]) words.append(name, chosen[name].join("-"));
     if (chosen.text) words.append("search", chosen.text);
@@ -38,7 +42,9 @@
   }
 
   function read(text) {
-    const words = new URLSearchParams(text), next = usual(), chosen = next.filters;
+    const words = new URLSearchParams(text);
+    const next = usual();
+    const chosen = next.filters;
     for (const name in filters.FACETS) words.getAll(name).forEach((one) => chosen[name].add(one));
     for (const name in filters.RANGES) {
       const ends = /^(-?[\d.]+)-(-?[\d.]+)$/.exec(words.get(name) || "");
@@ -54,12 +60,14 @@
   const isState = (hash) => hash.includes("=");
 
   function write(push) {
-    const text = written(), here = location.hash.slice(1);
+    const text = written();
+    const here = location.hash.slice(1);
     if (text === here || (!text && !isState(here))) return;
     const address = text ? `#${text}` : location.pathname + location.search;
     try {
       history[push ? "pushState" : "replaceState"](null, "", address);
-    } catch (error) { // some browsers count how often; the page goes on without the address
+    } catch (error) {
+      // some browsers count how often; the page goes on without the address
       pushed = false;
     }
   }
@@ -84,9 +92,16 @@
     found: () => found,
     listed: () => listed, // the films that pass, in order
 
-    set(next) { move(next); writeSoon(); },
-    filter(next) { Page.state.set({ filters: { ...state.filters, ...next } }); },
-    reset() { Page.state.set({ filters: filters.empty() }); },
+    set(next) {
+      move(next);
+      writeSoon();
+    },
+    filter(next) {
+      Page.state.set({ filters: { ...state.filters, ...next } });
+    },
+    reset() {
+      Page.state.set({ filters: filters.empty() });
+    },
 
     // Press or release one choice of a facet.
     toggle(facet, text) {
@@ -105,10 +120,17 @@
     close() {
       if (state.film === null) return;
       writeSoon.flush();
-      if (pushed) { pushed = false; history.back(); return; }
+      if (pushed) {
+        pushed = false;
+        history.back();
+        return;
+      }
       move({ film: null });
       write(false);
     },
-    start() { window.addEventListener("popstate", follow); move(read(isState(location.hash) ? location.hash.slice(1) : "")); },
+    start() {
+      window.addEventListener("popstate", follow);
+      move(read(isState(location.hash) ? location.hash.slice(1) : ""));
+    },
   };
 })(window.Page);

@@ -26,16 +26,22 @@
     // One sentence that says what the network said of a film, and how it was grown.
     sentence(i) {
       const sure = known(films.confidence[i]) ? `, ${percent(films.confidence[i])} sure` : "";
-      return `Grown at ${celsius(films.truth[i])}, the network says ${celsius(films.predicted[i])}${sure}: ` +
-        `${films.right[i] ? "right" : "wrong"}.`;
+      return (
+        `Grown at ${celsius(films.truth[i])}, the network says ${celsius(films.predicted[i])}${sure}: ` +
+        `${films.right[i] ? "right" : "wrong"}.`
+      );
     },
 
     // Why a map is not drawn, or "" where it is. kind: cam or occlusion.
     flag(kind, i) {
       const flags = films[`${kind}_flag`];
       if (!flags || !flags[i]) return "";
-      return { "all zero": "The map is zero everywhere: it says nothing.",
-        "not finite": "The map holds values that are no numbers: it says nothing." }[flags[i]] || `Not drawn: ${flags[i]}.`;
+      return (
+        {
+          "all zero": "The map is zero everywhere: it says nothing.",
+          "not finite": "The map holds values that are no numbers: it says nothing.",
+        }[flags[i]] || `Not drawn: ${flags[i]}.`
+      );
     },
   };
 })(window.Page);

@@ -1,6 +1,6 @@
 "use strict";
-// Tables sort by any heading: most (or A) first, then least, then as they stood. A blank word means "as above", so it is
-// filled in while a table is sorted.
+// Tables sort by any heading: most (or A) first, then least, then as they stood. A blank word means "as above", so it
+// is filled in while a table is sorted.
 (function (Page) {
   const { make } = Page;
   const MOST_FIRST = { none: "descending", descending: "ascending", ascending: "none" }; // numbers
@@ -15,19 +15,28 @@
   function compare(a, b, numeric, sign) {
     if (!numeric) return sign * a.localeCompare(b, "en", { numeric: true, sensitivity: "base" });
     const [left, right] = [number(a), number(b)];
-    if (Number.isNaN(left) || Number.isNaN(right)) return Number.isNaN(left) - Number.isNaN(right); // nothing stands last
+    const nothing = Number.isNaN(left) - Number.isNaN(right); // stands last
+    if (nothing || Number.isNaN(left)) return nothing;
     return sign * (left - right);
   }
 
   // Words of blank cells that continue a group: [[row, column, word], ...]
   function continued(rows) {
-    const above = [], found = [];
+    const above = [];
+    const found = [];
     for (const row of rows) {
       let joined = true;
       [...row.cells].forEach((cell, column) => {
         const text = cell.textContent.trim();
-        if (cell.classList.contains("number") || !joined) { above[column] = text; return; }
-        if (text || !above[column]) { joined = false; above[column] = text; return; }
+        if (cell.classList.contains("number") || !joined) {
+          above[column] = text;
+          return;
+        }
+        if (text || !above[column]) {
+          joined = false;
+          above[column] = text;
+          return;
+        }
         found.push([cell, above[column]]);
       });
     }
@@ -35,7 +44,9 @@
   }
 
   function sortable(table) {
-    const body = table.tBodies[0], original = [...body.rows], headings = [...table.tHead.rows[0].cells];
+    const body = table.tBodies[0];
+    const original = [...body.rows];
+    const headings = [...table.tHead.rows[0].cells];
     if (original.length < 3) return;
     const blanks = continued(original);
 
@@ -44,11 +55,17 @@
         if (k === column && way !== "none") heading.setAttribute("aria-sort", way);
         else heading.removeAttribute("aria-sort");
       });
-      blanks.forEach(([cell, word]) => { cell.textContent = way === "none" ? "" : word; cell.classList.toggle("filled", way !== "none"); });
+      blanks.forEach(([cell, word]) => {
+        cell.textContent = way === "none" ? "" : word;
+        cell.classList.toggle("filled", way !== "none");
+      });
       table.classList.toggle("sorted", way !== "none");
-      const numeric = headings[column].classList.contains("number"), text = (row) => row.cells[column].textContent.trim();
-      const rows = way === "none" ? original
-        : [...original].sort((a, b) => compare(text(a), text(b), numeric, way === "ascending" ? 1 : -1));
+      const numeric = headings[column].classList.contains("number");
+      const text = (row) => row.cells[column].textContent.trim();
+      const rows =
+        way === "none"
+          ? original
+          : [...original].sort((a, b) => compare(text(a), text(b), numeric, way === "ascending" ? 1 : -1));
       body.append(...rows);
     }
 
