@@ -32,7 +32,8 @@ def fold(network):
     convolution that runs twice, or whose output the normalisation changes for a second reader, cannot be folded:
     the first is left as it is, the second raises ValueError.
     """
-    whole = copy.deepcopy(network).eval()
+    kind = next(network.parameters()).dtype
+    whole = copy.deepcopy(network).eval().double()  # what is compared below differs by more than rounding, or not
     noise = torch.randn(1, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
     noise = noise.to(next(whole.parameters()))
     with torch.no_grad():
@@ -46,7 +47,7 @@ def fold(network):
         after = whole(noise)
     if float((after - before).abs().max()) > DEVIATION * float(before.abs().max()):
         raise ValueError(f"{type(network).__name__}: folding its batch normalisation changes what it computes.")
-    return whole
+    return whole.to(kind)
 
 
 def pairs(network, picture):
