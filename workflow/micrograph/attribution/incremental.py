@@ -60,8 +60,8 @@ class Occluder:
         """The Chunks of one group."""
         pairs = np.stack(np.meshgrid(range(len(down.members)), range(len(across.members)), indexing="ij"), -1)
         pairs = pairs.reshape(-1, 2)
-        parts = -(-len(pairs) * self.pictures // self.amounts.windows)
-        return [self.chunk(down, across, *part.T) for part in np.array_split(pairs, min(parts, len(pairs)))]
+        most = max(1, self.amounts.windows // self.pictures)
+        return [self.chunk(down, across, *part.T) for part in np.array_split(pairs, -(-len(pairs) // most))]
 
     def chunk(self, down, across, rows, cols):
         """The Chunk of some members of a group: rows of `down`, cols of `across`."""

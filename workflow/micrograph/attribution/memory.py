@@ -9,7 +9,7 @@ from micrograph.attribution.steps import PICTURE, reads
 from micrograph.faults import Fault
 
 WINDOWS = 96  # that pass the early steps at once: their maps then stay in a processor's cache (measured)
-LATE = 256  # windows that pass the late steps at once
+LATE = 128  # windows that pass the late steps at once
 MEGABYTE = 1e6
 INDEX, FLOAT = 4, 4  # bytes
 

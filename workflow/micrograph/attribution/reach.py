@@ -17,10 +17,11 @@ from functools import cached_property
 
 import numpy as np
 
+from micrograph.attribution import spectral
 from micrograph.attribution.steps import reads
 
 CLASSES = 4  # of an axis; more save less than the smaller groups cost (measured)
-NEARLY = 0.8  # of a map's side: from windows of this size on, on the mean, whole maps are computed (measured)
+GATHERED = 1.15  # times the work itself: what gathering windows and small maps add (measured)
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ class Reach:
 
     steps: steps.read; side: of the picture; first: (k,) first pixels of the windows; patch: their side.
     sides: (steps,) of all maps; lows, highs: (steps, k), the half-open range of every map that each window changes;
-    classes: list of Windows; late: the first step from which on windows are nearly whole maps.
+    costs: (steps,) multiplications for one pixel of every map; classes: list of Windows.
     """
 
     def __init__(self, steps, side, first, patch):
         self.steps, self.patch = steps, patch
         self.sides, self.lows, self.highs = spans(steps, side, first, patch)
-        costs = np.array([work(step) for step in steps])
-        parts = partition(self.highs - self.lows, costs, CLASSES)
+        self.costs = np.array([work(step) for step in steps])
+        parts = partition(self.highs - self.lows, self.costs, CLASSES)
         self.classes = [self.windows(members) for members in parts]
 
     def windows(self, members):
@@ -55,12 +56,11 @@ class Reach:
 
     @cached_property
     def late(self):
-        """See the class; the number of steps where there is none."""
-        share = (self.highs - self.lows).mean(axis=1) / self.sides
-        place = len(self.steps)
-        while place > 1 and all(share[read] >= NEARLY for read in reads(self.steps[place - 1])):
-            place -= 1
-        return place
+        """The first step that is computed on whole maps: where that costs least, all steps together."""
+        shares = [spectral.share(step.module, side) for step, side in zip(self.steps, self.sides, strict=True)]
+        whole = self.costs * self.sides**2 * shares
+        costs = [GATHERED * self.grouped[:place].sum() + whole[place:].sum() for place in range(1, len(self.steps) + 1)]
+        return 1 + int(np.argmin(costs))
 
     def handed_over(self):
         """The places of the maps made before `late` that are read from there on."""
@@ -71,13 +71,16 @@ class Reach:
         """All pairs (down, across) of Windows."""
         return [(down, across) for down in self.classes for across in self.classes]
 
+    @property
+    def grouped(self):
+        """(steps,) multiplications of a window, on the mean, sizes being those of its group."""
+        sizes = sum(len(one.members) * one.sizes for one in self.classes) / self.lows.shape[1]
+        return self.costs * sizes**2
+
     def multiplications(self):
         """(whole, exact, grouped): of one picture passed plainly; of a window on the mean, exactly, and in groups."""
-        costs = np.array([work(step) for step in self.steps])
         exact = (self.highs - self.lows).mean(axis=1)
-        count = self.lows.shape[1]
-        grouped = sum(len(one.members) * one.sizes for one in self.classes) / count
-        return tuple(float((costs * size**2).sum()) for size in (self.sides, exact, grouped))
+        return tuple(float(part.sum()) for part in (self.costs * self.sides**2, self.costs * exact**2, self.grouped))
 
 
 def work(step):
