@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 import made_up
-from micrograph.attribution import maps, occlusion
+from micrograph.attribution import geometry, maps
 from micrograph.page import films, folder, neighbours, report, sheets
 
 CLASSES = made_up.CLASSES
@@ -50,7 +50,7 @@ def predictions(table, folds=5, seed=0):
 def explained(rows, seed=0):
     """Explanations of the films: a bump somewhere that the map finds, one film flagged for each fault."""
     rng, count = np.random.default_rng(seed), len(rows)
-    steps = len(occlusion.positions(SIDE, PATCH, STRIDE))
+    steps = len(geometry.positions(SIDE, PATCH, STRIDE))
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
     flag = np.array([""] * count, dtype="U12")
     flag[: 2 if count > 4 else 0] = ["all zero", "not finite"][: 2 if count > 4 else 0]

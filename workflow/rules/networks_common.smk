@@ -101,7 +101,7 @@ def networks_of_fold(wildcards):
 
 def explained(name):
     """One file of every fold beside the maps: explained("fold{fold}.npz"), of the networks that production names."""
-    path = "results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/" + name
+    path = f"results/attribution/{{protocol}}/{{pretraining}}/{{policy}}/{{scheme}}/{name}"
     return expand(path, **EXPLAINED, fold=range(config["splits"]["folds"]))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograph.attribution import maps, occlusion
+from micrograph.attribution import geometry, maps
 
 ANOTHER = "another_"  # before the name of a kind: the control
 OTHERS = 10  # other films that the control is the mean of, at most
@@ -54,7 +54,7 @@ def laid(arrays, name, rows):
     kind, side = KINDS[name], int(arrays["side"])
     values = raw(arrays, name, rows)
     if kind.windows:
-        values = occlusion.spread(values, side, int(arrays["patch"]), int(arrays["stride"]))
+        values = geometry.spread(values, side, int(arrays["patch"]), int(arrays["stride"]))
     else:
         values = maps.enlarge(values, side)
     return kind.pixels(np.float32(values))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from micrograph import files
-from micrograph.attribution import occlusion
+from micrograph.attribution import geometry
 from micrograph.faults import Fault
 
 ALL_ZERO, NOT_FINITE = "all zero", "not finite"
@@ -74,7 +74,7 @@ class Explained:
 
     def occlusion_map(self, i, target=None):
         """The mean effect of the windows over every pixel of film i: (side, side) float32, raw, of both signs."""
-        return np.float32(occlusion.spread(self.windows(i, target), self.side, self.patch, self.stride))
+        return np.float32(geometry.spread(self.windows(i, target), self.side, self.patch, self.stride))
 
     def _column(self, i, target):
         return self.target[i] if target is None else target

@@ -1,41 +1,21 @@
-"""Occlusion: what a network says when a square of the picture is hidden, for every place of the square.
+"""Occlusion: what a network says when a square of the picture is hidden, for every place of the square (geometry.py).
 
-Geometry and meaning are Captum's (M. D. Zeiler, R. Fergus, ECCV 2014): windows of patch x patch pixels start at 0,
-stride, 2 stride, ... along each axis, as many as cover the picture; what the last one has outside the picture is cut
-off. The effect of a window is the evidence for a class of the picture minus that of the picture with the window hidden:
-positive where the window speaks for the class.
-
-torch is imported where it is needed: the geometry costs nothing.
+The effect of a window is the evidence for a class of the picture minus that of the picture with the window hidden:
+positive where the window speaks for the class (M. D. Zeiler, R. Fergus, ECCV 2014; equal to Captum's).
 """
 
+import copy
+
 import numpy as np
+import torch
 
-from micrograph.faults import Fault
+from micrograph import job
+from micrograph.attribution import geometry, incremental, memory, reach, steps
+from micrograph.faults import Fault, known
+from micrograph.networks import backbones, chance, features, folding
 
-
-def positions(side, patch, stride):
-    """The first row (or column) of every window: (k,) ints. Fault unless 1 <= stride <= patch <= side."""
-    if not 1 <= stride <= patch <= side:
-        raise Fault(
-            f"occlusion: a patch of {patch} pixels moved by {stride} does not cover a picture of {side}; "
-            "choose attribution.stride <= attribution.patch <= the picture's side."
-        )
-    return stride * np.arange(-(-(side - patch) // stride) + 1)
-
-
-def spread(effects, side, patch, stride):
-    """Effects of windows (..., rows, cols) as a map of pixels (..., side, side): the mean over the windows of each."""
-    cover = covered(side, patch, stride)
-    if effects.shape[-2:] != (len(cover), len(cover)):
-        raise Fault(f"occlusion: {effects.shape[-2:]} effects for {len(cover)} windows an axis; use the same geometry.")
-    share = cover / cover.sum(axis=0)
-    return share.T @ effects @ share
-
-
-def covered(side, patch, stride):
-    """Which pixels of an axis each window hides: (k, side) of 0 and 1."""
-    starts, pixels = positions(side, patch, stride)[:, None], np.arange(side)
-    return ((starts <= pixels) & (pixels < starts + patch)).astype(float)
+PLAIN = 16  # pictures that pass a network at once where nothing is incremental
+BASELINES = {"zero": lambda mean: torch.zeros_like(mean), "mean": lambda mean: mean}
 
 
 def occlude(
@@ -54,9 +34,73 @@ def occlude(
     mode. With heads, a list of modules (B, width) -> (B, outputs), the same of each of them in turn: a list of such
     pairs, for the price of one. torch.nn.Identity() gives the pooled features themselves.
     """
-    from micrograph.attribution import occluding
+    if colour.ndim != 4 or colour.shape[1] != 3 or colour.shape[2] != colour.shape[3]:
+        raise Fault(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
+    first = geometry.positions(colour.shape[-1], patch, stride)
+    kind = features.kind_of(precision, colour.device)
+    fill = known(baseline, BASELINES, "baseline")(colour.mean((2, 3)))
+    with torch.inference_mode(), chance.repeatable(threads or torch.get_num_threads()):
+        trunk, own = parted(network, backbone, colour.device)
+        asked = [ready(head, colour.device) for head in ([own] if heads is None else heads)]
+        found = [([], []) for _ in asked]
+        way = way_for(trunk, colour, first, patch, kind, memory_mb, what)
+        rounds = range(0, len(colour), way.pictures)
+        for start in job.progress(rounds, what):
+            some = slice(start, start + way.pictures)
+            untouched, hidden = way.pooled(colour[some], fill[some])
+            for head, (shown, covered) in zip(asked, found, strict=True):
+                shown.append(head(untouched).float().cpu().numpy())
+                covered.append(head(hidden.flatten(0, 2)).float().cpu().numpy().reshape(*hidden.shape[:3], -1))
+    pairs = [(np.concatenate(covered), np.concatenate(shown)) for shown, covered in found]
+    return pairs[0] if heads is None else pairs
 
-    return occluding.occlude(
-        network, backbone, colour, patch=patch, stride=stride, baseline=baseline, precision=precision,
-        memory_mb=memory_mb, threads=threads, heads=heads, what=what,
-    )  # fmt: skip
+
+def parted(network, backbone, device):
+    """(a folded copy of the network without its head, channels last on the device; the head)."""
+    place = backbones.row(backbone).classifier
+    head = network.get_submodule(place)
+    trunk = copy.deepcopy(network, {id(head): torch.nn.Identity()})
+    return folding.fold(trunk.to(device)).to(memory_format=torch.channels_last), head
+
+
+def ready(head, device):
+    """A copy of a head in evaluation mode, in float32, on the device."""
+    return copy.deepcopy(head).eval().float().to(device)
+
+
+def way_for(trunk, colour, first, patch, kind, memory_mb, what):
+    """The incremental way, where the network's steps can be read; else the plain one, and a line says so."""
+    made = steps.read(trunk, colour.shape[-1])
+    trunk = trunk.to(kind)
+    if made is None:
+        print(f"{what}: this network is not understood step by step; every hidden picture passes it whole", flush=True)
+        return Plain(trunk, first, patch, kind)
+    reached = reach.Reach(made, colour.shape[-1], first, patch)
+    amounts = memory.amounts(reached, len(colour), kind.itemsize, memory_mb)
+    return incremental.Occluder(reached, amounts)
+
+
+class Plain:
+    """Every picture with every window hidden passes the whole network, as in Captum, but many at a time."""
+
+    pictures = 1
+
+    def __init__(self, trunk, first, patch, kind):
+        self.trunk, self.first, self.patch, self.kind = trunk, first, patch, kind
+
+    def pooled(self, colour, fill):
+        """As incremental.Occluder's, of one picture."""
+        places = [(top, left) for top in self.first for left in self.first]
+        parts = [self.look(colour)]
+        for start in range(0, len(places), PLAIN):
+            some = places[start : start + PLAIN]
+            shown = colour.repeat(len(some), 1, 1, 1)
+            for one, (top, left) in zip(shown, some, strict=True):
+                one[:, top : top + self.patch, left : left + self.patch] = fill[0][:, None, None]
+            parts.append(self.look(shown))
+        whole = torch.cat(parts)
+        return whole[:1], whole[1:].reshape(1, len(self.first), len(self.first), -1)
+
+    def look(self, shown):
+        """The pooled features (n, width) float32 of pictures."""
+        return self.trunk(shown.to(self.kind).contiguous(memory_format=torch.channels_last)).flatten(1).float()

@@ -25,7 +25,7 @@ import copy
 import numpy as np
 import torch
 
-from micrograph.attribution import alike, cam, evidence, hiding, kinds, maps, occlusion
+from micrograph.attribution import alike, cam, evidence, geometry, hiding, kinds, maps
 from micrograph.networks import backbones, chance, domains, features, headed, heads, pictures
 
 HEADS = 8
@@ -108,7 +108,7 @@ def _gradient(seen, head, scheme, classes, targets):
 def _effects(network, drawn, facts, images, arrays, targets, settings, device):
     """(heads, films, rows, cols) effects of some windows on the evidence for each film's target."""
     side, patch = int(arrays["side"]), int(arrays["patch"])
-    starts = _some(occlusion.positions(side, patch, int(arrays["stride"])))
+    starts = _some(geometry.positions(side, patch, int(arrays["stride"])))
     pixels = np.arange(side)
     along = (starts[:, None] <= pixels) & (pixels < starts[:, None] + patch)
     windows = along[:, None, :, None] & along[None, :, None, :]

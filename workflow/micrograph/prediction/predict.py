@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from micrograph import job
-from micrograph.attribution import explain, maps
+from micrograph.attribution import explain, geometry, maps
 from micrograph.faults import Fault
 from micrograph.networks import pictures, schemes
 from micrograph.prediction import calibration, novelty, seeing, storage
@@ -168,7 +168,7 @@ def _maps(explained):
     return [
         {
             "cam": explained[name][row, target],
-            "occlusion": np.float32(maps.occlusion.spread(explained["occlusion"][row, target], side, patch, stride)),
+            "occlusion": np.float32(geometry.spread(explained["occlusion"][row, target], side, patch, stride)),
             "cam_flag": str(explained["cam_flag"][row]),
             "occlusion_flag": str(explained["occlusion_flag"][row]),
         }
