@@ -51,7 +51,7 @@ def test_what_is_no_scan_gets_its_sentence(tmp_path, data, sentence):
 def test_folders_and_missing_files_get_their_sentences(tmp_path):
     with pytest.raises(Fault, match="this is a folder and no scan"):
         formats.read(tmp_path)
-    with pytest.raises(Fault, match="there is no such scan; correct the sample sheet"):
+    with pytest.raises(Fault, match="there is no such scan; name an existing file"):
         formats.read(tmp_path / "none.spm")
 
 

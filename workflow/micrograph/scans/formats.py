@@ -1,7 +1,9 @@
 """One door for scans of every kind: known by their content, never by their extension."""
 
 import hashlib
+import os
 import re
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,19 +67,32 @@ def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_se
 
 
 def _head(path):
-    """The first bytes of a file that is there and not empty."""
-    if path.is_dir():
-        raise Fault(f"{path}: this is a folder and no scan; name a file in the sample sheet.")
+    """The first bytes of a file that is there and not empty; a pipe, which would be waited for, is not opened."""
     try:
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise Fault(f"{path}: {_folder(path)}.")
+        if not stat.S_ISREG(kind):
+            raise Fault(f"{path}: this is no file that can be read; name a scan's own file.")
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
-        raise Fault(f"{path}: there is no such scan; correct the sample sheet.") from None
+        raise Fault(f"{path}: {_missing(path)}; name an existing file.") from None
     except OSError as error:
-        raise Fault(f"{path}: the scan cannot be read ({error.strerror}); correct the sample sheet.") from None
+        raise Fault(f"{path}: the scan cannot be read ({error.strerror or error}); name a readable file.") from None
     if not head:
         raise Fault(f"{path}: the file is empty; fetch the scan again.")
     return head
+
+
+def _folder(path):
+    if os.access(path, os.R_OK | os.X_OK):
+        return "this is a folder and no scan; name a file in it"
+    return "this folder cannot be opened; correct its rights"
+
+
+def _missing(path):
+    return "this link leads to no file" if os.path.islink(path) else "there is no such scan"
 
 
 def _of_an_instrument(path):
