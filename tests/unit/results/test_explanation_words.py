@@ -31,6 +31,7 @@ def test_what_a_map_finds_is_named_and_the_rest_cannot_be_told():
     said = explanation_words.verdict(table(looks=("islands",)))
     line = sentence(said, "The class-weighted CAM lies")
     assert "lies more on islands (1" in line and "than another film's map does; of domain boundaries" in line
+    assert "bare substrate" in line and "domains" not in line  # of domains and what they leave one is told
     assert "pits" not in sentence(said, "The occlusion map lies").split("; of ")[0]
 
 
@@ -40,17 +41,21 @@ def test_a_map_that_finds_nothing_is_said_to():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "gain_low", "words", "seen"),
+    ("ratio", "gain", "words", "seen"),
     [
-        ((1.4, 1.2, 1.6), 0.01, explanation_words.SEEN, True),
-        ((1.4, 1.2, 1.6), -0.01, "more than on the rest, but", False),
-        ((1.1, 0.8, 1.6), 0.01, "cannot be told", False),
-        ((0.5, 0.2, 0.9), 0.01, "less than on the rest", False),
-        ((1.4, float("nan"), float("nan")), float("nan"), "cannot be told", False),
+        ((1.4, 1.2, 1.6), (0.01, 0.02), explanation_words.SEEN, True),
+        ((1.4, 1.2, 1.6), (-0.01, 0.02), "more than on the rest, but", False),
+        ((1.4, 1.2, 1.6), (0.00004, 0.02), "more than on the rest, but", False),  # written: 0.00 points
+        ((1.1, 0.8, 1.6), (0.01, 0.02), "cannot be told", False),
+        ((0.5, 0.2, 0.9), (-0.02, -0.01), ": less than on the rest.", False),
+        ((0.5, 0.2, 0.9), (-0.02, 0.01), "less than on the rest, but", False),
+        ((0.5, 0.2, 0.9), (0.01, 0.02), "less than on the rest, but", False),
+        ((1.4, float("nan"), float("nan")), (float("nan"), float("nan")), "cannot be told", False),
     ],
 )
-def test_scars_are_looked_at_only_where_interval_and_control_say_so(ratio, gain_low, words, seen):
-    to = dict(zip(("ratio", "ratio_low", "ratio_high"), ratio, strict=True)) | {"gain_low": gain_low}
+def test_scars_are_looked_at_more_or_less_only_where_interval_and_control_say_so(ratio, gain, words, seen):
+    to = dict(zip(("ratio", "ratio_low", "ratio_high"), ratio, strict=True))
+    to |= dict(zip(("gain_low", "gain_high"), gain, strict=True))
     rows = changed(table(), where={"measure": "mass", "feature": "artefacts", "map": "occlusion"}, to=to)
     line = sentence(explanation_words.verdict(rows), "On scars", "of the occlusion map")
     assert words in line and f"{ratio[0]:.2f}" in line
@@ -78,16 +83,40 @@ def test_hiding_and_showing_are_better_in_opposite_directions(measure, low, high
 @pytest.mark.parametrize(
     ("low", "gain", "words"),
     [
-        (0.1, (-0.1, 0.1), "keeps no more than another film's map would"),
-        (0.2, (0.1, 0.3), "keeps more than another film's map would when"),
+        (0.1, (-0.1, 0.09), "is no more like what it was than another film's map is, to within 0.1 ("),
+        (0.1, (-0.3, -0.2), "is no more like what it was"),
+        (0.1, (-0.0005, 0.2), "cannot be told"),
+        (0.2, (0.1, 0.3), "stays more like what it was than another film's map is ("),
+        (0.2, (0.01, 0.05), "stays more like what it was than another film's map is, but by no more than 0.05 ("),
         (0.6, (0.1, 0.3), "as it should not"),
+        (0.6, (-0.1, 0.3), "cannot be told"),  # another film's map may be as like it
         (0.1, (float("nan"), float("nan")), "cannot be told"),
     ],
 )
 def test_maps_of_drawn_weights_should_be_no_more_alike_than_those_of_two_films(low, gain, words):
     to = {"low": low, "gain_low": gain[0], "gain_high": gain[1]}
     rows = changed(table(), where={"measure": "randomised_all"}, to=to)
-    assert words in sentence(explanation_words.verdict(rows), "The occlusion map", "all weights")
+    assert words in sentence(explanation_words.verdict(rows), "all weights", "the occlusion map")
+
+
+def test_what_intervals_cannot_know_stands_with_its_question():
+    rows = table()
+    found, elsewhere, used, learned, _ = explanation_words.answers(rows).values()
+    assert found[-1].startswith("These are 12 comparisons")  # six features of two maps: domains are not told
+    assert elsewhere[-1] == explanation_words.LEVELLED and used[-1] == explanation_words.CIRCULAR
+    assert "all 60 films, and one network" in learned[-1] and "not in the intervals" in learned[-1]
+    fewer = rows.assign(films=rows["films"].where(~rows["measure"].str.startswith("randomised"), 48))
+    sentence(explanation_words.verdict(fewer), "This rests on 48 of the films, drawn by chance, and one network")
+
+
+def test_what_does_not_apply_is_not_said():
+    said = explanation_words.verdict(table(features=("padding",)))
+    assert explanation_words.LEVELLED not in said
+    rows = table()
+    said = explanation_words.verdict(rows[~rows["map"].str.startswith("occlusion")])
+    assert explanation_words.CIRCULAR not in said
+    rows = rows[~rows["measure"].str.startswith("randomised")]
+    assert explanation_words.redrawn(rows) == "" and "drawn anew" not in " ".join(explanation_words.verdict(rows))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +131,7 @@ def test_maps_agree_contradict_or_cannot_be_told(gain_low, high, words):
 def test_every_question_has_its_sentences_and_the_verdict_is_all_of_them():
     rows = table()
     answers = explanation_words.answers(rows)
-    assert [len(lines) for lines in answers.values()] == [2, 4, 4, 4, 1]
+    assert [len(lines) for lines in answers.values()] == [3, 5, 5, 5, 1]
     assert explanation_words.verdict(rows) == [line for lines in answers.values() for line in lines]
     assert all(line.endswith(".") and line[0].isupper() for line in explanation_words.verdict(rows))
 

@@ -62,6 +62,28 @@ def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
     assert (row["value"], row["control"], row["gain"]) == pytest.approx((0.4, 0.6, -0.1))
 
 
+@pytest.mark.parametrize(("measure", "hits", "told"), [("pointing", 0, 0), ("pointing", 4, 0), ("pointing", 5, 1),
+                                                       ("mass", 0, 0), ("mass", 1, 1)])  # fmt: skip
+def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(measure, hits, told):
+    films = [(f"f{i:02d}", f"d{i:02d}") for i in range(12)]
+    rows = [(*film, "occlusion", measure, "padding", float(i < hits), 0.9) for i, film in enumerate(films)]
+    rows += [(*film, "another_occlusion", measure, "padding", 0.8 + i / 100, 0.9) for i, film in enumerate(films)]
+    table = explanations.table([by_hand(*rows)], **GIVEN)
+    row = one(table)
+    assert row["value"] == pytest.approx(hits / 12) and row["films"] == 12
+    ends = [row[f"{name}{end}"] for name in ("", "gain_", "ratio_") for end in ("low", "high")]
+    assert np.isfinite(ends).all() == told and np.isnan(ends).all() != told
+    (panel,) = explanations.panels_of(table)
+    assert any(getattr(cell, "bold", False) for cell in panel.rows[0]) == told
+
+
+def test_a_gain_that_is_the_same_for_all_has_no_interval():
+    rows = [("a", "x", "cam", "mass", "islands", 0.3, 0.1), ("b", "y", "cam", "mass", "islands", 0.5, 0.3)]
+    rows += [(*row[:2], "another_cam", *row[3:5], row[5] - 0.2, row[6]) for row in rows]
+    row = one(explanations.table([by_hand(*rows)], **GIVEN))
+    assert row["gain"] == pytest.approx(0.2) and np.isnan(row["gain_low"]) and np.isfinite(row["low"])
+
+
 def test_intervals_hold_more_where_days_are_alike_than_where_films_stand_alone():
     rng = np.random.default_rng(0)
     day = np.repeat(rng.normal(0, 1, 15), 6)
@@ -115,7 +137,8 @@ def test_bold_is_what_leaves_out_the_value_that_means_nothing():
 def test_caption_and_both_forms_say_whose_maps_these_are_and_what_was_found(tmp_path):
     table = explanations.table(tests(scars=1.4), **GIVEN)
     caption = explanations.caption(table)
-    for part in ("simulated films", "60 films", "4 folds", "imagenet", "the network looks at what is not the film"):
+    parts = ("simulated films", "60 films", "4 folds", "imagenet", "the network looks at what is not the film")
+    for part in (*parts, "With weights drawn anew: all 60 films, and one network", "in deletion and insertion one"):
         assert part in caption
     assert caption in explanations.markdown(table, caption)
     assert explanations.html(table, caption).startswith("<!DOCTYPE html>")

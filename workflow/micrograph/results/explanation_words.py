@@ -1,6 +1,8 @@
 """The words of the table of explanations: names of maps, features and measures, and what its numbers say in sentences.
 
-A sentence says more than "cannot be told" only where a 95 % interval leaves out the value that would mean nothing.
+A sentence says more than "cannot be told" only where a 95 % interval, as it is written, leaves out the value that would
+mean nothing; that there is no difference only where the interval ends below a margin that is stated with it. What an
+interval cannot know stands in a sentence of its own at the end of its question.
 """
 
 from micrograph.results import panels
@@ -38,6 +40,8 @@ MAIN = {  # the maps of figure 10, which the sentences are about
     "occlusion": "the occlusion map",
 }
 SAME = 0.5  # from this rank correlation on it is much the same map
+MARGIN = 0.1  # less than this in rank correlation is next to no difference
+LEAVINGS = {"background": "domains"}  # a feature -> what it is the rest of: sentences tell one of both, tables both
 UNTOLD = "cannot be told"
 
 
@@ -46,8 +50,12 @@ def answers(table):
 
     table: of explanations.table. Of real films nobody knows where things are: what maps find is not asked there.
     """
-    said = {question: [line for name in MAIN for line in ask(table, name)] for question, ask in QUESTIONS.items()}
-    return {question: lines for question, lines in said.items() if lines}
+    said = {}
+    for question, (ask, caveat) in QUESTIONS.items():
+        lines = [line for name in MAIN for line in ask(table, name)]
+        if lines:
+            said[question] = lines + caveat(table)
+    return said
 
 
 def verdict(table):
@@ -71,32 +79,47 @@ def _capital(text):
     return text[0].upper() + text[1:]
 
 
-def _parted(rows, name, middle):
-    """The features whose interval of `name` lies above `middle`, below it, and the rest."""
-    above = [feature for feature, row in rows.items() if row[f"{name}_low"] > middle]
-    below = [feature for feature, row in rows.items() if row[f"{name}_high"] < middle]
-    return above, below, [feature for feature in rows if feature not in (*above, *below)]
+def side(row, name, middle=0.0, digits=2, factor=1):
+    """1 where the interval of `name` lies above `middle`, -1 below, 0 where it holds it or there is none.
+
+    Compared are the ends as they are written: times the factor, to so many digits.
+    """
+    low, high = (round(factor * row[f"{name}_{end}"], digits) for end in ("low", "high"))
+    return int(low > middle) - int(high < middle)
 
 
 def _listed(parts):
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def _asked(table, name):
+    """{feature: row} of what a film shows; of a feature and what it leaves only one."""
+    rows = {f: row for f, row in rows_of(table, map=name, measure="mass").items() if f in OF_THE_FILM}
+    twice = [LEAVINGS[feature] for feature in rows if feature in LEAVINGS]
+    return {feature: row for feature, row in rows.items() if feature not in twice}
+
+
 def _found(table, name):
     """Does the map find what is there better than another film's map does?"""
-    rows = {f: row for f, row in rows_of(table, map=name, measure="mass").items() if f in OF_THE_FILM}
+    rows = _asked(table, name)
     if not rows:
         return []
-    more, less, rest = _parted(rows, "gain", 0)
-    told = [
-        f"{word} on {_listed([f'{OF_THE_FILM[feature]} ({_points(rows[feature])})' for feature in found])}"
-        for word, found in (("more", more), ("less", less))
-        if found
-    ]
+    sides = {feature: side(row, "gain", factor=100) for feature, row in rows.items()}
+    told = []
+    for word, wanted in (("more", 1), ("less", -1)):
+        here = [f"{OF_THE_FILM[feature]} ({_points(rows[feature])})" for feature in rows if sides[feature] == wanted]
+        told += [f"{word} on {_listed(here)}"] if here else []
     if not told:
         return [f"Whether {MAIN[name]} finds anything of the film better than another film's map does {UNTOLD}."]
-    tail = f"; of {_listed([OF_THE_FILM[feature] for feature in rest])} this {UNTOLD}" if rest else ""
+    rest = [OF_THE_FILM[feature] for feature in rows if sides[feature] == 0]
+    tail = f"; of {_listed(rest)} this {UNTOLD}" if rest else ""
     return [_capital(f"{MAIN[name]} lies {', and '.join(told)} than another film's map does{tail}.")]
+
+
+def _many(table):
+    """How many comparisons there were, so that one that stands out is no wonder."""
+    count = sum(len(_asked(table, name)) for name in MAIN)
+    return [f"These are {count} comparisons, of features on maps; of twenty about one stands out by chance."]
 
 
 def _points(row):
@@ -116,15 +139,25 @@ def _not_of_the_film(table, name):
 
 
 def _judged(row):
-    """Where more of the map lies there than of the picture and than of another film's map, the network looks at it."""
-    if row["ratio_low"] > 1:
-        return SEEN if row["gain_low"] > 0 else HABIT
-    return "less than on the rest" if row["ratio_high"] < 1 else UNSEEN
+    """What differs from the area is told of the place only where it differs from another film's map as well."""
+    ratio, gain = side(row, "ratio", 1), side(row, "gain", factor=100)
+    return UNSEEN if ratio == 0 else THERE[ratio] if ratio == gain else HABIT[ratio]
 
 
 SEEN = "the network looks at what is not the film"
-HABIT = f"more than on the rest, but whether because of what is there {UNTOLD}"
+THERE = {1: SEEN, -1: "less than on the rest"}
+HABIT = {
+    1: f"more than on the rest, but whether because of what is there {UNTOLD}",
+    -1: f"less than on the rest, but whether because of what is there {UNTOLD}",
+}
 UNSEEN = f"whether the network looks there more than at the rest {UNTOLD}"
+LEVELLED = (
+    "Levelling mends most scars before the network sees a film: little of what is marked as scars may be visible to it."
+)
+
+
+def _levelled(table):
+    return [LEVELLED] if "artefacts" in set(table["feature"]) else []
 
 
 def _of(row, name):
@@ -136,8 +169,7 @@ def _faithful(table, name):
     said = []
     for (measure, sign), words in ORDERS.items():
         for row in rows_of(table, map=name, measure=measure).values():
-            low, high = sorted(sign * row[f"gain_{end}"] for end in ("low", "high"))
-            told = "sooner" if low > 0 else "later" if high < 0 else "sooner or later"
+            told = {1: "sooner", -1: "later", 0: "sooner or later"}[sign * side(row, "gain", digits=3)]
             text = f"{words[0]} first what {MAIN[name]} marks {words[1]} {told} than if another film's map is followed"
             text = text if told != "sooner or later" else f"whether {text} {UNTOLD}"
             numbers = panels.interval(*_of(row, "gain"), 3, panels.signed)
@@ -152,26 +184,52 @@ ORDERS = {
 }
 
 
+CIRCULAR = (
+    "Occlusion maps are themselves made by hiding, so that passing says little of them; class activation maps know "
+    "nothing of hiding."
+)
+
+
+def _circular(table):
+    return [CIRCULAR] if ((table["map"] == "occlusion") & table["measure"].isin(CURVES)).any() else []
+
+
 def _randomised(table, name):
     """Does the map change when the weights are drawn anew?"""
     return [
-        _capital(f"{MAIN[name]} {_changed(row)} when {words} are drawn anew ({_correlation(row, panels.number)}).")
+        f"With {words} drawn anew {_changed(row, MAIN[name])} ({_correlation(row, panels.number)})."
         for measure, words in (("randomised_head", "the head's weights"), ("randomised_all", "all weights"))
         for row in rows_of(table, map=name, measure=measure).values()
     ]
 
 
-def _changed(row):
+def _changed(row, name):
     """A map that has learned something is no more like that of new weights than another film's map is."""
-    if row["low"] >= SAME:
-        return STAYS
-    return KEEPS if row["gain_low"] > 0 else CHANGES if row["gain_high"] >= row["gain_low"] else UNTOLD_CHANGE
+    more, most = side(row, "gain") > 0, round(row["gain_high"], 2)
+    if more and row["low"] >= SAME:
+        return f"{name} {STAYS}"
+    if more:
+        return f"{name} {KEEPS}{f', but by no more than {panels.number(most, 2)}' if most < MARGIN else ''}"
+    return f"{name} {CHANGES}" if most < MARGIN else f"whether {name} {KEEPS} {UNTOLD}"
 
 
-STAYS = "stays much the same, as it should not,"
-KEEPS = "keeps more than another film's map would"
-CHANGES = "keeps no more than another film's map would, as far as can be told,"
-UNTOLD_CHANGE = "changes to an extent that cannot be told"
+STAYS = "stays much as it was, as it should not"
+KEEPS = "stays more like what it was than another film's map is"
+CHANGES = f"is no more like what it was than another film's map is, to within {MARGIN:g}"
+
+
+def redrawn(table):
+    """What the comparison with weights drawn anew rests on, in words; nothing where it was not made."""
+    rows = table[table["measure"].str.startswith("randomised")]
+    if rows.empty:
+        return ""
+    films = rows["films"].max()
+    some = f"{films} of the films, drawn by chance" if films < table["films"].max() else f"all {films} films"
+    return f"{some}, and one network and a few heads redrawn in each fold ({rows['folds'].max()} folds)"
+
+
+def _luck(table):
+    return [f"This rests on {redrawn(table)}; the luck of redrawing is not in the intervals."]
 
 
 def _agreement(table, name):
@@ -180,21 +238,23 @@ def _agreement(table, name):
     for row in rows_of(table, map=name, measure="agreement").values():
         pair = f"{MAIN[name]} and occlusion"
         told = f"whether {pair} of the same film agree better than those of two films {UNTOLD}"
-        told = f"{pair} of the same film agree better than those of two films" if row["gain_low"] > 0 else told
-        told = f"{pair} contradict each other" if row["high"] < 0 else told
+        told = f"{pair} of the same film agree better than those of two films" if side(row, "gain") > 0 else told
+        told = f"{pair} contradict each other" if round(row["high"], 2) < 0 else told
         said.append(_capital(f"{told} ({_correlation(row, panels.signed)})."))
     return said
 
 
 def _correlation(row, form):
-    value = panels.interval(row["value"], row["low"], row["high"], 2, form)
-    return f"rank correlation {value}, of another film's map {form(row['control'], 2)}"
+    value, control = (form(row[name], 2) for name in ("value", "control"))
+    gain = panels.interval(*_of(row, "gain"), 2, panels.signed)
+    return f"rank correlation {value}, of another film's map {control}, difference {gain}"
 
 
+# Question -> (what is said of each map, what is to be known with it).
 QUESTIONS = {
-    "Do maps find what a film shows?": _found,
-    "Does the network look at what is not the film?": _not_of_the_film,
-    "Do maps mark what the network uses?": _faithful,
-    "Do maps depend on what was learned?": _randomised,
-    "Do both kinds of map agree?": _agreement,
+    "Do maps find what a film shows?": (_found, _many),
+    "Does the network look at what is not the film?": (_not_of_the_film, _levelled),
+    "Do maps mark what the network uses?": (_faithful, _circular),
+    "Do maps depend on what was learned?": (_randomised, _luck),
+    "Do both kinds of map agree?": (_agreement, lambda table: []),
 }

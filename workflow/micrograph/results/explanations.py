@@ -14,6 +14,7 @@ from micrograph.results.explanation_words import ALIKE, CURVES, FEATURES, FOUND,
 
 NAME = "Table of explanations"
 KEYS = ["map", "measure", "feature"]
+FEWEST = {"pointing": 5}  # measure -> films that must differ from the commonest value for an interval; of others one
 KNOWN = {"map": MAPS, "measure": MEASURES, "feature": (WHOLE, *FEATURES)}
 COLUMNS = [
     *KEYS,
@@ -32,7 +33,8 @@ def table(tests, *, resamples, seed, data, words):
     value: mean over films (mass and pointing: a share, beside it `area`, the share of the picture that shows the
     feature); control: the mean of another film's map on the same films; gain: value - control; ratio: value / area,
     both means over films, so that films which show more count for more. Intervals are 95 %, and missing where there
-    are fewer than two batches. A film without the feature, or with a map that is flagged, does not count.
+    are fewer than two batches or hardly a film differs from the others (FEWEST). A film without the feature, or with a
+    map that is flagged, does not count.
     """
     rows = _paired(pd.concat(list(tests), ignore_index=True))
     if rows.empty:
@@ -75,9 +77,20 @@ def _measured(here, names, times):
     if paired.any():
         row["control"] = float(control[paired].mean())
     row["control_ratio"] = row["control"] / row["area"] if row["area"] > 0 else np.nan
+    apart = _apart(value, here)
+    told = {"value": apart, "ratio": apart, "gain": apart and _apart(value - control, here)}
     for name, low, high in (("value", "low", "high"), *((f, f"{f}_low", f"{f}_high") for f in ("gain", "ratio"))):
-        row[low], row[high] = _interval(drawn[name]) if here["batch"].nunique() > 1 else (np.nan, np.nan)
+        row[low], row[high] = _interval(drawn[name]) if told[name] else (np.nan, np.nan)
     return row | {"films": len(here), "batches": here["batch"].nunique(), "folds": here["fold"].nunique()}
+
+
+def _apart(values, here):
+    """Whether redrawing batches can tell anything: two of them or more, and films with values of their own."""
+    there = np.isfinite(values)
+    if here.loc[there, "batch"].nunique() < 2:
+        return False
+    alike = np.unique(np.round(values[there], 9), return_counts=True)[1].max()
+    return there.sum() - alike >= FEWEST.get(here["measure"].iloc[0], 1)
 
 
 def _of_sums(sums):
@@ -167,8 +180,7 @@ def _points(row):
 
 def _beside(row, name, middle, digits=2, factor=1):
     """Whether the interval, as it is written, leaves `middle` out."""
-    low, high = (round(factor * row[f"{name}_{end}"], digits) for end in ("low", "high"))
-    return low > middle or high < middle
+    return explanation_words.side(row, name, middle, digits, factor) != 0
 
 
 def verdict(table):
@@ -180,12 +192,14 @@ def caption(table):
     """The table's caption: what is shown, from what, what it says, how to read it, what would surprise (paragraphs)."""
     first = table.iloc[0]
     known = table["measure"].isin(FOUND).any()
+    redrawn = explanation_words.redrawn(table)
     return "\n\n".join(
         [
             f"{NAME}. Do class activation maps and occlusion show what the network goes by, and is that there? "
             f"CNN, {style.scheme_words(first['scheme'])}, pre-trained on {first['pretraining']}, {first['protocol']} "
-            f"protocol; {first['data']}. None is chosen: {table['films'].max()} films, each explained by the network "
-            f"that tests it ({table['folds'].max()} folds), for the temperature that it predicts.",
+            f"protocol; {first['data']}. No film is picked out: {table['films'].max()} films, each explained by the "
+            f"network that tests it ({table['folds'].max()} folds), for the temperature that it predicts."
+            + (f" With weights drawn anew: {redrawn}." if redrawn else ""),
             *(f"{question} {' '.join(said)}" for question, said in explanation_words.answers(table).items()),
             (TRUTH if known else NO_TRUTH) + " " + READING,
             SURPRISE,
@@ -202,11 +216,14 @@ TRUTH = (
 NO_TRUTH = "Nobody knows where boundaries or scars are in real films: whether maps find them is not tested here."
 READING = (
     "Another film's map, laid over this film, is what a map reaches that knows the network's habits, such as a liking "
-    "for the middle, and nothing of the film. Deletion and insertion hide or show the picture step by step in the "
-    "order of the map and follow what the network says. With weights drawn anew a map should be no more like itself "
-    "than like another film's: one that is shows the picture, not what was learned (the paper's CAM does not know the "
-    "head at all). Intervals are 95 %, from redrawing whole growth days; bold: those that leave out 1 (share ÷ area) "
-    "or 0 (differences). Of twenty comparisons about one is bold by chance."
+    f"for the middle, and nothing of the film: the mean of up to {kinds.OTHERS} other films' maps, in deletion and "
+    "insertion one other film's. Deletion and insertion hide or show the picture step by step in the order of the map "
+    "and follow what the network says. With weights drawn anew a map should be no more like itself than like another "
+    "film's: one that is shows the picture, not what was learned (the paper's CAM does not know the head at all). "
+    "Intervals are 95 %, from redrawing whole growth days; there is none where all films have the same value, in the "
+    f"pointing game where fewer than {FEWEST['pointing']} differ from the rest. Bold: intervals that leave out 1 "
+    "(share ÷ area) or 0 (differences). Of twenty comparisons about one is bold by chance. Bare substrate is what is "
+    "no domain."
 )
 SURPRISE = (
     "What would surprise: a class activation map that finds boundaries, since its few values are far coarser than "
