@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from PIL import Image
 
 import micrograph
+from micrograph import files
 from micrograph.faults import Fault
-from micrograph.prediction import predict, seeing, storage, table
+from micrograph.prediction import page, predict, seeing, storage, table
 from micrograph.scans import conversion, images
 from micrograph.simulated import nanoscope_writer as writer
+from project import PROJECT
 
 from .conftest import CLASSES, PIXELS, grown
 
@@ -138,6 +141,42 @@ def test_the_width_of_a_picture_can_be_given(model, tmp_path):
     assert any("nobody says how wide" in reason for reason in unknown.reasons)
     assert not any("wide" in reason for reason in known.reasons)
     assert np.isnan(unknown.pixel_nm) and known.pixel_nm == pytest.approx(1000 / PIXELS)
+
+
+def test_a_picture_of_one_colour_is_as_blank_as_one_of_one_grey(model, tmp_path):
+    Image.new("RGB", (64, 64), (200, 40, 90)).save(tmp_path / "red.png")
+    Image.new("RGBA", (64, 64), (200, 40, 90, 255)).save(tmp_path / "opaque.png")
+    for said in predict.many([tmp_path / "red.png", tmp_path / "opaque.png"], model, "cpu"):
+        assert said.unlike and said.reasons == ("it shows no relief",)
+        assert "the picture is one colour everywhere" in said.fault
+
+
+@pytest.mark.parametrize("wide", [-3, 0, "wide", np.nan, np.inf, True, [1.0]])
+def test_a_width_that_is_none_is_a_fault(model, tmp_path, wide):
+    Image.fromarray(np.uint8(np.arange(64 * 64).reshape(64, 64) % 251)).save(tmp_path / "p.png")
+    with pytest.raises(Fault, match=r"p.png: width_nm is .*; give the picture's width in nanometres, a number above 0"):
+        predict.predict(tmp_path / "p.png", model, width_nm=wide, device="cpu")
+
+
+def test_names_that_are_not_utf8_are_written_with_their_bytes_escaped(model_path, tmp_path, new):
+    model = storage.read(model_path)
+    good, bad = (os.fsencode(tmp_path) + name for name in (b"/good\xff.spm", b"/bad\xfe\n.spm"))
+    try:
+        for path, data in ((good, Path(new[0]).read_bytes()), (bad, b"no scan")):
+            with open(path, "wb") as file:
+                file.write(data)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    found = list(predict.predict_folder(tmp_path, model, "cpu"))
+    assert [one.scan for one in found] == [f"{tmp_path}/bad\\xfe\\x0a.spm", f"{tmp_path}/good\\xff.spm"]
+    assert found[0].fault.startswith(found[0].scan) and not found[1].fault
+    template, index = PROJECT / "workflow" / "report" / "new.html.j2", tmp_path / "new" / "index.html"
+    files.write_table(tmp_path / "new.tsv", page.write(found, model, template, index, tmp_path / "new" / "parts"))
+    assert files.read_table(tmp_path / "new.tsv")["scan"].tolist() == [one.scan for one in found]
+    assert all(name in index.read_text("utf-8") for name in ("good\\xff.spm", "<li>bad\\xfe\\x0a.spm: "))
+    with pytest.raises(Fault) as fault:
+        predict.predict(os.fsdecode(bad), model, device="cpu")
+    assert str(fault.value).startswith(found[0].scan)
 
 
 @pytest.fixture

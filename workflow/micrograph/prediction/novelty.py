@@ -18,7 +18,8 @@ COLOUR_SPREAD = 8  # of 255: what a grey picture's channels may differ by after 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of a scan: its name in a sentence, its unit, and by what factor it may leave the study's range."""
+    """One measure of a scan: its name in a sentence, its unit (nm, or what is counted), and by what factor it may leave
+    the study's range."""
 
     words: str
     unit: str
@@ -27,8 +28,8 @@ class Measure:
 
 MEASURES = {
     "width_nm": Measure("is {} wide", "nm", 1.1),
-    "lines": Measure("has {} lines", "", 1.1),
-    "pixels": Measure("has {} pixels a line", "", 1.1),
+    "lines": Measure("has {}", "line", 1.1),
+    "pixels": Measure("has {} a line", "pixel", 1.1),
     "scan_pixel_nm": Measure("has pixels of {}", "nm", 1.1),
     "relief_nm": Measure("has a relief of {}", "nm", 2.0),
 }
@@ -141,7 +142,12 @@ def relief_nm(height_nm):
 
 
 def _amount(value, row):
-    """A number with its unit: 10000, nm -> "10 µm"."""
-    if row.unit == "nm" and value >= 2000:
-        return f"{value / 1000:.4g} µm"
-    return f"{value:.4g} {row.unit}".rstrip()
+    """A number with its unit: 10000, nm -> "10 µm"; 1, line -> "1 line"."""
+    if row.unit == "nm":
+        return f"{value / 1000:.4g} µm" if value >= 2000 else f"{value:.4g} nm"
+    return counted(value, row.unit)
+
+
+def counted(count, thing):
+    """A number of things in words: 1, line -> "1 line"."""
+    return f"{count:.4g} {thing}{'' if count == 1 else 's'}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograph import files
 from micrograph.page import overlays
-from micrograph.prediction import table
+from micrograph.prediction import novelty, table
 from micrograph.results import style
 from micrograph.scans import images
 
@@ -133,8 +133,9 @@ def _given(value):
 def _measures(said):
     """The scan's size in words."""
     width, lines, pixels = (said.measures[name] for name in ("width_nm", "lines", "pixels"))
+    counts = f"{novelty.counted(lines, 'line')} of {novelty.counted(pixels, 'pixel')}"
     wide = f"{style.length_words(width)} wide" if style.known_size(width) else "of unknown width"
-    return f"{said.channel}, {wide}, {lines} lines of {pixels} pixels"
+    return f"{said.channel}, {wide}, {counts}"
 
 
 def _bar(said):

@@ -21,15 +21,16 @@ NOTHING = float("nan")
 class Prediction:
     """What is said of one scan.
 
-    scan: its path; sha256: of its file. fault: why nothing could be said, in a sentence, else ""; all that follows is
-    then empty, but for `unlike` and `reasons` of a blank scan. Temperatures are growth temperatures in degrees Celsius.
+    scan: its path, printable (folders.printable); sha256: of its file. fault: why nothing could be said, in a sentence,
+    else ""; all that follows is then empty, but for `unlike` and `reasons` of a blank scan. Temperatures are growth
+    temperatures in degrees Celsius.
 
     unlike: whether the scan is unlike the study's films, for `reasons` (sentences): what is said of it then rests on
-    nothing. predicted_celsius: the class; probabilities: {class: calibrated probability}; prediction_set: the classes
-    that hold the true one with probability `coverage`; temperature_celsius: the mean of the probabilities; low_celsius,
-    high_celsius: the interval that holds the true temperature with that probability, infinite where the study has too
-    few days to promise one. See calibration.py for what these promises rest on. neighbours: of the five films of the
-    study that look most alike, nearest first, dicts of sample, batch, growth_celsius, growth_seconds, substrate,
+    nothing. predicted_celsius: the class; probabilities: {class: calibrated probability}; prediction_set: classes,
+    aimed at holding the true one for the share `coverage` of films of new days; temperature_celsius: the mean of the
+    probabilities; low_celsius, high_celsius: an interval aimed at holding the true temperature as often, infinite where
+    the study has too few days to aim by. See calibration.py for what that rests on. neighbours: of the five films of
+    the study that look most alike, nearest first, dicts of sample, batch, growth_celsius, growth_seconds, substrate,
     pressure_torr and distance; distance: how far the fifth lies, threshold: from where that is strange.
     measures: {width_nm, lines, pixels, scan_pixel_nm, relief_nm}, NaN where unknown; channel: of the heights, or
     "picture". micrograph: (pixels, pixels) uint8, pixel_nm: nm a pixel of it. cam (h, w), occlusion (side, side):
@@ -111,14 +112,20 @@ def _settings(model):
 
 def _seen(path, settings):
     """The Seen of a file, or the Prediction that says why there is none; whatever was wrong with it."""
+    name = folders.printable(path)
     try:
         return seeing.see(path, settings)
     except seeing.Blank as fault:
-        return Prediction(str(path), fault=str(fault), unlike=True, reasons=("it shows no relief",))
+        return Prediction(name, fault=_sentence(fault), unlike=True, reasons=("it shows no relief",))
     except Fault as fault:
-        return Prediction(str(path), fault=" ".join(str(fault).split()))
+        return Prediction(name, fault=_sentence(fault))
     except Exception as error:  # one bad file must not take the others with it
-        return Prediction(str(path), fault=f"{path}: {type(error).__name__}: {' '.join(str(error).split())}")
+        return Prediction(name, fault=f"{name}: {type(error).__name__}: {_sentence(error)}")
+
+
+def _sentence(error):
+    """What an error says, on one line and printable."""
+    return folders.printable(" ".join(str(error).split()))
 
 
 def _said(seen, model, device):

@@ -1,12 +1,13 @@
 """Seeing: one new scan from raw file to micrograph, as the study's scans were brought there, with its measures."""
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
 from micrograph.faults import Fault
 from micrograph.prediction import novelty
-from micrograph.scans import heights, images
+from micrograph.scans import folders, heights, images
 from micrograph.scans.conversion import PICTURE
 from micrograph.scans.formats import Picture, read
 
@@ -17,9 +18,9 @@ class Blank(Fault):
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A new scan. micrograph: (pixels, pixels) uint8; pixel_nm: of the micrograph, NaN where nobody knows; measures:
-    {width_nm, lines, pixels, scan_pixel_nm, relief_nm}, NaN where there is none; strange: sentences on what is unlike
-    the study already in the file; channel: that of the heights, or "picture"."""
+    """A new scan. scan: its path, printable; micrograph: (pixels, pixels) uint8; pixel_nm: of the micrograph, NaN where
+    nobody knows; measures: {width_nm, lines, pixels, scan_pixel_nm, relief_nm}, NaN where there is none; strange:
+    sentences on what is unlike the study already in the file; channel: that of the heights, or "picture"."""
 
     scan: str
     sha256: str
@@ -34,16 +35,26 @@ def see(path, settings, width_nm=None):
     """The Seen of one file.
 
     settings: scans.conversion.Settings of the study; width_nm: of a finished picture, where its file does not say it.
-    Raises Fault for all that cannot be read or drawn, Blank where there is nothing to see.
+    Raises Fault for all that cannot be read or drawn and for a width that is none, Blank where there is nothing to see.
     """
-    found = read(path, settings.channels, settings.direction, settings.gwyddion_timeout_seconds, width_nm)
+    name = folders.printable(path)
+    _check_width(name, width_nm)
     try:
-        return _picture(path, found, settings) if isinstance(found, Picture) else _heights(path, found, settings)
+        found = read(path, settings.channels, settings.direction, settings.gwyddion_timeout_seconds, width_nm)
+        return _picture(name, found, settings) if isinstance(found, Picture) else _heights(name, found, settings)
     except Fault as fault:
-        raise type(fault)(str(fault) if str(path) in str(fault) else f"{path}: {fault}") from None
+        said = str(fault).replace(str(path), name)
+        raise type(fault)(said if name in said else f"{name}: {said}") from None
 
 
-def _heights(path, found, settings):
+def _check_width(name, width_nm):
+    """Fault where the width that was given is no length; None was not given."""
+    number = isinstance(width_nm, numbers.Real) and not isinstance(width_nm, bool)
+    if width_nm is not None and not (number and 0 < width_nm < np.inf):
+        raise Fault(f"{name}: width_nm is {width_nm!r}; give the picture's width in nanometres, a number above 0.")
+
+
+def _heights(name, found, settings):
     """The Seen of a height map."""
     level_nm = _levelled(found.height_nm, settings.levelling)
     relief = novelty.relief_nm(level_nm)
@@ -52,7 +63,7 @@ def _heights(path, found, settings):
     size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}
     grey, pixel_nm = images.micrograph(level_nm, settings.pixels, settings.clip_percentiles, settings.aspect, **size)
     measures = _measures(found.width_nm, *level_nm.shape, relief)
-    return Seen(str(path), found.source_sha256, grey, pixel_nm, measures, found.channel, ())
+    return Seen(name, found.source_sha256, grey, pixel_nm, measures, found.channel, ())
 
 
 def _levelled(height_nm, method):
@@ -64,14 +75,15 @@ def _levelled(height_nm, method):
         raise (Blank if sound else Fault)(str(fault)) from None
 
 
-def _picture(path, found, settings):
+def _picture(name, found, settings):
     """The Seen of a finished picture, which is neither levelled nor stretched."""
-    if np.ptp(found.array) == 0:
-        raise Blank("the picture is one grey everywhere; take it out.")
+    channels = found.array.reshape(found.array.shape[0] * found.array.shape[1], -1)
+    if not np.ptp(channels, axis=0).any():
+        raise Blank("the picture is one colour everywhere; take it out.")
     grey, pixel_nm = images.picture(found.array, settings.pixels, settings.aspect, found.width_nm)
     measures = _measures(found.width_nm or np.nan, *found.array.shape[:2], np.nan)
     strange = novelty.strange_picture(found.array)
-    return Seen(str(path), found.source_sha256, grey, pixel_nm, measures, PICTURE, tuple(strange))
+    return Seen(name, found.source_sha256, grey, pixel_nm, measures, PICTURE, tuple(strange))
 
 
 def _measures(width_nm, lines, pixels, relief):

@@ -82,7 +82,7 @@ def _converted(path, timeout_seconds):
                 "raise scans.gwyddion_timeout_seconds or take the scan out."
             ) from None
         except OSError as error:
-            raise Fault(f"{program}: Gwyddion's converter does not start ({error.strerror or error}); {INSTALL}.") from None
+            raise Fault(f"{program}: Gwyddion's converter does not start ({error.strerror}); {INSTALL}.") from None
         if done.returncode != 0 or not out.is_file():
             raise Fault(f"{path}: in no format that Gwyddion's importer knows, or damaged; take it out.")
         return out.read_bytes()
