@@ -29,9 +29,19 @@ def test_a_missing_file_and_one_that_holds_something_else_say_how_to_make_one(tm
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(Fault, match="holds no production model"):
         storage.read(tmp_path / "other.safetensors")
-    (tmp_path / "text.safetensors").write_text("hello")
-    with pytest.raises(Fault, match="not a readable safetensors file"):
-        storage.read(tmp_path / "text.safetensors")
+    for said in ("no JSON", "[]", "3"):
+        save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"micrograph": said})
+        with pytest.raises(Fault, match=rf"production model .*train it again: {storage.COMMAND}$"):
+            storage.read(tmp_path / "other.safetensors")
+
+
+def test_a_file_of_text_an_empty_one_and_a_cut_one_say_how_to_train_it_again(model_path, tmp_path):
+    whole = model_path.read_bytes()
+    for data in (b"hello", b"", whole[:5], whole[: len(whole) // 2], b"\xff" * 100):
+        (tmp_path / "m.safetensors").write_bytes(data)
+        with pytest.raises(Fault, match=r"m.safetensors: cannot be read as .*train it again: snakemake") as fault:
+            storage.read(tmp_path / "m.safetensors")
+        assert "weights" not in str(fault.value) and "\n" not in str(fault.value)
 
 
 def parts(path):
@@ -61,10 +71,3 @@ def test_a_changed_file_is_refused(model_path, tmp_path, change):
     save_file(tensors, path, metadata={"micrograph": json.dumps(facts)})
     with pytest.raises(Fault, match="was changed after it was written"):
         storage.read(path)
-
-
-def test_a_cut_file_is_refused(model_path, tmp_path):
-    whole = model_path.read_bytes()
-    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(Fault, match="not a readable safetensors file"):
-        storage.read(tmp_path / "cut.safetensors")

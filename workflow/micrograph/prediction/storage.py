@@ -17,7 +17,8 @@ from micrograph.networks import backbones, headed, weights
 
 VERSION = 1  # of the file's form
 NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
-WAY_OUT = "train it: snakemake --cores 8 results/production/model.safetensors"
+COMMAND = "snakemake --cores 8 results/production/model.safetensors"
+WAY_OUT = f"train it: {COMMAND}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +53,15 @@ def read(path):
     """The Production in a file of `write`; Fault where it is missing, something else, of another form or changed."""
     if not Path(path).is_file():
         raise Fault(f"{path}: there is no such production model; correct the path, or {WAY_OUT}")
-    facts = backbones.describe_file(path)
-    if facts.get("production") != VERSION:
-        raise Fault(f"{path}: holds no production model of this version; {WAY_OUT}")
-    tensors, said = backbones.read(path), facts.pop("sha256", "")
+    facts, tensors = _opened(path)
+    if not isinstance(facts, dict) or facts.get("production") != VERSION:
+        raise Fault(f"{path}: holds no production model of this version; train it again: {COMMAND}")
+    said = facts.pop("sha256", "")
     if digest(tensors, facts) != said:
-        raise Fault(f"{path}: was changed after it was written (its checksum differs); copy it anew, or {WAY_OUT}")
+        raise Fault(
+            f"{path}: was changed after it was written (its checksum differs); copy it anew, or "
+            f"train it again: {COMMAND}"
+        )
     looks, pictures = (tensors.pop(name).numpy() for name in (LOOKS, PICTURES))
     name = facts["backbone"]
     own, before = (
@@ -70,6 +74,17 @@ def read(path):
     )
     network, start = backbones.fill(blank, own, path), backbones.fill(start, before, path)
     return Production(network, start, facts | {"sha256": said}, looks, pictures)
+
+
+def _opened(path):
+    """What the file says of itself, and its tensors."""
+    try:
+        return backbones.describe_file(path), backbones.read(path)
+    except (Fault, ValueError, RecursionError):  # no safetensors file, or one whose words are no JSON
+        raise Fault(
+            f"{path}: cannot be read as a production model (cut off, empty or something else); copy it anew, "
+            f"or train it again: {COMMAND}"
+        ) from None
 
 
 def digest(tensors, facts):
