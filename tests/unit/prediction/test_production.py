@@ -79,6 +79,39 @@ def test_the_rehearsal_asks_every_film_once_of_a_network_that_did_not_see_its_da
     np.testing.assert_allclose(marks.sum(axis=1), 1, atol=1e-6)
 
 
+def test_the_rehearsal_of_a_fold_starts_from_weights_that_have_not_seen_its_test_films(study, monkeypatch):
+    asked = []
+
+    class Started(Exception):
+        pass
+
+    def watched(table, *given, **how):
+        asked.append((sorted(table.loc[table["part"] == "test", "sample"]), how["weights"]))
+        if len(asked) == 3:
+            raise Started
+        return done
+
+    settings = production.settled(recipe(), study) | {"epochs": 1}
+    images = pictures.read(study.copies["micrograph"], 32)
+    done = to_the_end(study, images, study.films.assign(part="train"), epochs=1)
+    monkeypatch.setattr(finetune, "train_to_the_end", watched)
+    strict = [f"fold{fold}.safetensors" for fold in range(3)]
+    with pytest.raises(Started):
+        production.rehearse(
+            recipe(pretraining="films"), replace(study, rehearsal_weights=strict), settings, images, "cpu"
+        )
+    tested = study.splits[study.splits["part"] == "test"].groupby("fold")["sample"]
+    assert asked == [(sorted(names), strict[fold]) for fold, names in tested]
+
+
+@pytest.mark.parametrize(("pretraining", "paths"), [("films", []), ("films", ["a", "b"]), ("imagenet", ["a"])])
+def test_films_that_were_seen_are_not_rehearsed_on(study, pretraining, paths):
+    with pytest.raises(Fault, match=rf"there are {len(paths)} rehearsal weights for 3 folds; give each fold those"):
+        production.rehearse(
+            recipe(pretraining=pretraining), replace(study, rehearsal_weights=paths), {}, torch.zeros(0), "cpu"
+        )
+
+
 def how(study):
     return {
         "copies": study.copies["copy"], "policy": "aug3", "backbone": "efficientnet_lite0", "weights": study.weights,

@@ -8,7 +8,7 @@ all films but those of one fold's days.
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 
 import numpy as np
@@ -63,7 +63,11 @@ class Study:
     """What the study knows. films: the table of samples (conversion.SAMPLES); copies: the policy's pictures (sample,
     copy, micrograph); levelled: the shards' tables of levelled scans (conversion.LEVELLED), for their relief; splits,
     choices, curves, predictions: of the strict CNN, who was tested when, what each fold chose, how it learnt (the
-    tables of all chunks) and what it said; weights: path of the weights that it starts from, None for scratch."""
+    tables of all chunks) and what it said; weights: path of the weights that it starts from, None for scratch.
+    rehearsal_weights: where these weights have learnt from the study's films (pretraining `films`), a path for each
+    fold, in the order of folds, of weights that learnt from the fold's training films alone, without their
+    temperatures: its validation and its test films are held out (splits.rows_seen of strict). Empty where the weights
+    have seen no film: then they serve the rehearsal, too."""
 
     films: pd.DataFrame
     copies: pd.DataFrame
@@ -73,6 +77,7 @@ class Study:
     curves: list
     predictions: pd.DataFrame
     weights: str | None = None
+    rehearsal_weights: list = field(default_factory=list)
 
 
 def make(recipe, study, device="auto"):
@@ -118,16 +123,17 @@ def rehearse(recipe, study, settings, images, device="auto"):
     """What networks trained as the production network is say of the films they did not learn from.
 
     One network for each strict fold, which learns from all films but the fold's test films, with no film to choose its
-    moment by: the strict networks, which have one, say nothing of how sure the production network is. Returns the
-    predictions of the test films, in the waist's columns.
+    moment by: the strict networks, which have one, say nothing of how sure the production network is. It starts from
+    weights that have not seen the fold's test films (Study.rehearsal_weights). Returns the predictions of the test
+    films, in the waist's columns. Raises Fault where there are not as many such weights as folds.
     """
+    starts = _starts(recipe, study)
     names, copies = study.copies["sample"].to_numpy(str), study.copies["copy"].to_numpy(int)
     frames = []
     for fold, table in study.splits.groupby("fold"):
         tested = table["part"].eq("test")
-        tuned = _trained(
-            recipe, study, table.assign(part=np.where(tested, "test", "train")), settings, images, device, fold
-        )
+        shown = table.assign(part=np.where(tested, "test", "train"))
+        tuned = _trained(recipe, replace(study, weights=starts[fold]), shown, settings, images, device, fold)
         films = table[tested].sort_values("sample")
         place = {name: row for row, name in enumerate(names) if copies[row] == 0}
         rows = [place[name] for name in films["sample"]]
@@ -138,6 +144,18 @@ def rehearse(recipe, study, settings, images, device="auto"):
         frame[[f"score_{celsius}" for celsius in recipe.classes]] = marks
         frames.append(frame)
     return pd.concat(frames, ignore_index=True).sort_values("sample", ignore_index=True)
+
+
+def _starts(recipe, study):
+    """{fold: path of the weights that its rehearsal starts from, or None}."""
+    folds, paths = sorted(study.splits["fold"].unique()), study.rehearsal_weights
+    trained = domains.domain(recipe.pretraining).origin == "trained"
+    if len(paths) != (len(folds) if trained or paths else 0):
+        raise Fault(
+            f"production.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
+            "folds; give each fold those that have not seen its test films."
+        )
+    return dict(zip(folds, paths or [study.weights] * len(folds), strict=True))
 
 
 def chosen(choices):
