@@ -5,22 +5,26 @@ import copy
 import numpy as np
 import torch
 
+from micrograph.attribution.baselines import BASELINES
 from micrograph.faults import known
 from micrograph.networks import backbones, chance, features, folding, pictures
 
 BATCH = 32
-FILLS = {"zero": torch.zeros_like, "mean": lambda colour: colour.mean((2, 3), keepdim=True)}  # as of occlusion.occlude
 
 
 class Asked:
     """A network that says what it makes of pictures with pixels hidden. The network itself is left alone.
 
-    facts: of the network's file (backbone, mean, std); baseline: a row of FILLS; precision: fp32
-    or bf16, of the backbone; device: auto, cpu or cuda.
+    facts: of the network's file (backbone, mean, std); baseline: a row of BASELINES; precision: fp32 or bf16, of the
+    backbone; device: auto, cpu or cuda.
     """
 
     def __init__(self, network, facts, baseline, precision="fp32", device="auto"):
-        self.facts, self.fill, self.device = facts, known(baseline, FILLS, "baseline"), features.device_of(device)
+        self.facts, self.fill, self.device = (
+            facts,
+            known(baseline, BASELINES, "baseline").of,
+            features.device_of(device),
+        )
         self.kind = features.kind_of(precision, self.device)
         place = backbones.row(facts["backbone"]).classifier
         own = network.get_submodule(place)
@@ -36,7 +40,7 @@ class Asked:
         """
         grey = torch.from_numpy(picture).to(self.device)[None, None]
         colour = pictures.colours(grey, self.facts["mean"], self.facts["std"])
-        fill = self.fill(colour)
+        fill = self.fill(colour.mean((2, 3), keepdim=True))
         hidden = torch.from_numpy(np.ascontiguousarray(hidden)).to(self.device)[:, None]
         with torch.inference_mode(), chance.repeatable():
             parts = [

@@ -25,6 +25,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from micrograph.attribution import evidence
+from micrograph.attribution.baselines import BASELINES
 from micrograph.faults import Fault, known
 from micrograph.page import overlays, sheets
 from micrograph.results import component_figures, curve_figures, map_drawing, style
@@ -153,7 +154,7 @@ def _overlays(explained):
     """What the page says of the two kinds of overlay."""
     high, wide = explained.weighted.shape[2:]
     rows, cols = explained.occlusion.shape[2:]
-    filled = known(explained.baseline, BASELINES, "baseline")
+    filled = known(explained.baseline, BASELINES, "baseline").words
     kinds = {
         "cam": (overlays.CAM, map_drawing.NAMES[explained.weighted_name], f"{high} x {wide} values, drawn smooth."),
         "occlusion": (
@@ -172,10 +173,6 @@ def _overlays(explained):
         }
         for kind, (scale, name, detail) in kinds.items()
     }
-
-
-# What stands in a covered window.
-BASELINES = {"zero": "the grey that the network takes for zero", "mean": "the picture's own mean grey"}
 
 
 def feature_map(components, samples, names, title):
