@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from micrograph.attribution import explain, faithfulness, maps, truth
+from micrograph.attribution import curves, explain, faithfulness, hiding, kinds, maps, truth
 from micrograph.faults import Fault
 from micrograph.networks import domains, headed, heads
 
@@ -90,6 +90,23 @@ def test_the_table_has_its_columns_a_control_of_every_row_and_is_sorted(case):
     predicted = case[2]["predicted"][2]
     assert first[:5].tolist() == ["film-2", "day-2", 3, 950, predicted]
     assert (found["area"].notna() == found["measure"].isin(["pointing", "mass"])).all()
+
+
+def test_the_control_of_deletion_and_insertion_is_one_other_films_map(case):
+    network, facts, arrays = case
+    days = np.array([BATCHES[sample] for sample in SAMPLES])
+    rest = kinds.others(days, arrays["target"], np.ones(FILMS, bool), np.random.default_rng(7))
+    assert max(map(len, rest)) > 1
+    found = table(case, None)
+    asked = hiding.Asked(network, facts, "zero", device="cpu")
+    for i, sample in enumerate(SAMPLES):
+
+        def says(hidden, i=i):
+            return curves.strength("nominal", asked.outputs(films()[i], hidden), CLASSES)[:, arrays["target"][i]]
+
+        other = kinds.laid(arrays, "occlusion", rest[i][:1])
+        told = [values(found, sample=sample, map="another_occlusion", measure=m)[0] for m in ("deletion", "insertion")]
+        np.testing.assert_allclose(told, curves.areas(other, says)[0], rtol=1e-4)
 
 
 def test_real_films_have_neither_pointing_nor_mass(case):

@@ -11,9 +11,10 @@ degrees. A map that orders pixels as the network uses them has a small area in d
 
 Pictures with pixels hidden are like none of training, so that the level of a curve says as much about the hiding as
 about the map, and a coarse map hides whole regions where a fine one speckles: only a map of the same kind, with the
-same grain, is a fair control, and kinds are not to be ranked among each other. Occlusion maps are made by hiding
-windows with the same baseline, and so know the answers beforehand: that they pass says that the effects of windows add
-up, and little more. A CAM knows nothing of hiding; that it passes, or fails, says something.
+same grain, is a fair control (of one other film, since a map costs 2 (STEPS - 1) answers of the network), and kinds are
+not to be ranked among each other. Occlusion maps are made by hiding windows with the same baseline, and so know the
+answers beforehand: that they pass says that the effects of windows add up, and little more. A CAM knows nothing of
+hiding; that it passes, or fails, says something.
 """
 
 import numpy as np

@@ -3,8 +3,9 @@
 Columns: sample batch fold truth_celsius predicted_celsius map measure feature value area. A row is one test of one map
 of one film. `map` is cam, cam_class or grad_cam, occlusion, occlusion_abs; with "another_" before it (another_cam) the
 row is the control: the mean of the same test over some other films' maps (kinds.others: films of other batches with the
-same answer, where there are any). What maps have in common because of where they are strong, how coarse they are, for
-which class and by which network they were made is in both. `area` is what a map scores that has no relation to any film
+same answer, where there are any); in deletion and insertion, which ask the network at every step, the map of ONE other
+film, drawn by chance. What maps have in common because of where they are strong, how coarse they are, for which class
+and by which network they were made is in both. `area` is what a map scores that has no relation to any film
 and no favourite place (pointing, mass); empty elsewhere. A test that says nothing has no row: of a map with a flag (all
 zero, not finite), on a feature that the film does not have or has everywhere, of a correlation with a flat map; and
 films without others have no control.
@@ -38,7 +39,8 @@ wrong together.
 
 All films are tested, the wrongly predicted too, each for the answer that its network gave. Films of one batch are alike
 and all films of a fold share one network: intervals are to be drawn over batches (results.scores), and say nothing of
-networks that were trained otherwise. Real films have no truth, and so neither pointing nor mass.
+networks that were trained otherwise, nor of the few films and the one redrawn network of a fold that the randomised
+rows rest on (randomised.FILMS). Real films have no truth, and so neither pointing nor mass.
 """
 
 import numpy as np
