@@ -56,6 +56,16 @@ def test_real_films_have_two_panels_and_no_feature():
     assert len(figure.axes) == 3 and "Likeness of maps" in words
 
 
+def test_likeness_of_fewer_films_says_of_how_many():
+    rows = table(films=24)
+    assert " films)" not in words_in(explanation_figures.explanations(rows, "simulated films"))
+    rows.loc[rows["measure"].str.startswith("randomised"), "films"] = 12
+    figure = explanation_figures.explanations(rows, "simulated films")
+    told = [text.get_text() for text in panel(figure, "Likeness").get_yticklabels()]
+    assert [text.endswith("\n(12 films)") for text in told] == [False, True, True]
+    laid_out_well(figure)
+
+
 @pytest.mark.parametrize("features", [FEATURES, FEATURES[:2], ()])
 def test_the_figure_is_laid_out_well(features):
     laid_out_well(explanation_figures.explanations(table(features=features, films=24), "simulated films"))

@@ -117,7 +117,7 @@ def _pointing(axes, table, shown, features):
         if areas:
             axes.plot([np.mean(areas)] * 2, [place - 0.42, place + 0.42], color=INK, lw=0.8, ls=(0, (2, 1.5)), zorder=1)
     _lined(axes, [""] * len(features), None)
-    axes.set(xlim=(-2, 102), xlabel="films whose largest value lies there (%); dashed: a random pixel")
+    axes.set(xlim=(-2, 102), xlabel="films with the maximum there (%); dashed: a random pixel")
     axes.set_title("Pointing game", loc="left", pad=4)
     _apart(axes, features)
 
@@ -141,14 +141,16 @@ def _curves(axes, table, shown):
 
 
 def _likeness(axes, table, shown):
-    """Rank correlations of maps."""
+    """Rank correlations of maps; where they are of fewer films than the rest, it says of how many."""
+    counts = {measure: table.loc[table["measure"] == measure, "films"].max() for measure in LIKE}
     for place, measure in enumerate(LIKE):
         for name, shift in _shifts(shown):
             row = _rows(table, measure).get((name, WHOLE))
             if row:
                 _mark(axes, place + shift, row["value"], row["low"], row["high"], name)
                 _hollow(axes, place + shift, row["control"], name)
-    _lined(axes, list(LIKE.values()), 0)
+    fewer = {measure: f"\n({count:g} films)" for measure, count in counts.items() if count < table["films"].max()}
+    _lined(axes, [words + fewer.get(measure, "") for measure, words in LIKE.items()], 0)
     least = np.nanmin([-0.2, *table.loc[table["measure"].isin(LIKE), ["low", "value", "control"]].min()])
     axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (drawn anew: its size)")
     axes.set_title("Likeness of maps", loc="left", pad=4)
