@@ -105,10 +105,38 @@ def test_a_day_left_out_has_no_part_in_what_it_is_told():
 
 def test_what_was_reached_comes_with_intervals_and_class_by_class():
     found = calibration.checked(answers(300, days=60), 0.9, 500, np.random.default_rng(0))
-    for mean, low, high in (found[name] for name in ("covered", "within", "size", "loss_change", "covered_950")):
+    for name in ("covered", "covered_by_day", "within", "within_by_day", "size", "loss_change", "covered_950"):
+        mean, low, high, films, days = found[name]
         assert low <= mean <= high and high > low
+        assert days == 60 if name != "covered_950" else days < 60
+        assert films == 300 if name != "covered_950" else films < 300
     again = calibration.checked(answers(300, days=60), 0.9, 500, np.random.default_rng(0))
     assert again == found
+
+
+def test_equal_values_have_no_interval_but_are_counted():
+    values, days = np.array([1.0, 1.0, np.nan, 1.0]), np.array([0, 0, 1, 2])
+    times = np.random.default_rng(0).multinomial(3, [1 / 3] * 3, size=50)
+    mean, low, high, films, seen = calibration._mean(values, days, 3, times)
+    assert (mean, films, seen) == (1, 3, 2) and np.isnan([low, high]).all()
+    mean, low, high, films, seen = calibration._mean(np.array([1.0, 0, 0, 1]), days, 3, times)
+    assert (mean, films, seen) == (0.5, 4, 3) and low < high
+    mean, low, high, films, seen = calibration._mean(np.full(4, np.nan), days, 3, times)
+    assert np.isnan([mean, low, high]).all() and (films, seen) == (0, 0)
+
+
+def test_coverage_by_day_counts_every_day_alike(monkeypatch):
+    known = calibration.Answers(np.full((4, 3), 1 / 3), np.zeros(4, int), np.array(["a", "a", "a", "b"]), CLASSES)
+    told = {name: np.array([1.0, 1, 1, 0]) for name in ("covered", "within", "loss_before", "loss_after")}
+    monkeypatch.setattr(calibration, "left_out", lambda known, coverage: dict(told))
+    found = calibration.checked(known, 0.9, 50, np.random.default_rng(0))
+    assert found["covered"][0] == 0.75 and found["covered_by_day"][0] == found["within_by_day"][0] == 0.5
+    assert found["covered_by_day"][3:] == (4, 2)
+
+
+def test_one_studys_coverage_scatters_by_its_number_of_days():
+    assert calibration.scatter(0.9, 36) == pytest.approx(0.05)
+    assert calibration.scatter(0.8, 16) == pytest.approx(0.1)
 
 
 def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():

@@ -178,6 +178,28 @@ def test_the_card_says_what_it_is_how_good_and_what_it_does_not_know(model):
     assert "do not use it on real scans" not in real
 
 
+def test_the_card_gives_counts_instead_of_an_interval_of_equal_values(model):
+    checked = model.facts["checked"] | {"covered_900": [1.0, None, None, 13, 7], "alone": [0.5, 0.25, 0.75, 18, 9]}
+    sure = model.facts["rehearsed"] | {"accuracy": [1.0, 1.0, 1.0]}
+    text = card.card(model.facts | {"checked": checked, "rehearsed": sure})
+    assert "| true class in the set, films of 900 °C | 100.0 % (13 films of 7 growth days) |" in text
+    assert "| sets of one class | 50.0 % (25.0 % to 75.0 %) |" in text
+    assert "| accuracy | 100.0 % (18 films of 9 growth days) |" in text
+    assert "100.0 % to 100.0 %" not in text
+
+
+def test_the_card_counts_by_film_and_by_day_and_says_how_much_one_study_scatters(model):
+    text = card.card(model.facts)
+    assert text.count("the same, every growth day counted alike") == 2
+    assert "scatters around it by about 13.3 percentage points" in text and "c = 80 %, D = 9" in text
+    assert "farther by look alone" in text and "look so" not in text
+
+
+def test_the_card_says_where_the_network_that_measures_looks_has_seen_the_films(model):
+    assert "has seen these films in its pretraining" not in card.card(model.facts)
+    assert "has seen these films in its pretraining" in card.card(model.facts | {"pretraining": "films"})
+
+
 def test_the_card_owns_up_to_limits_that_are_endless(model):
     calibration = model.facts["calibration"] | {"set_limit": None, "reach_celsius": None}
     text = card.card(model.facts | {"calibration": calibration})

@@ -158,9 +158,12 @@ def _told(films, fitted):
 
 
 def checked(known, coverage, resamples, rng):
-    """{name: (mean, low, high)} of what left_out tells, and of loss_change, with 95 % intervals over redrawn days.
+    """{name: (mean, low, high, films, days)} of what left_out tells, and of loss_change: a mean over films, its 95 %
+    interval over redrawn days (NaN where all values are equal, for then redrawing tells nothing), and of how many films
+    of how many days.
 
-    Also covered_{celsius}, the share of the films of one class whose set holds it: nothing is promised of these.
+    Also covered_by_day and within_by_day, the means of the days' shares, which is what `quantile` aims at; and
+    covered_{celsius}, the share of the films of one class whose set holds it: nothing is promised of these.
     """
     told = left_out(known, coverage)
     told["loss_change"] = told["loss_after"] - told["loss_before"]
@@ -170,17 +173,31 @@ def checked(known, coverage, resamples, rng):
     }
     days, batch = np.unique(known.batches, return_inverse=True)
     times = scores.weights(len(days), resamples, rng)
-    return {name: _mean(values, batch, len(days), times) for name, values in told.items()}
+    found = {name: _mean(values, batch, len(days), times) for name, values in told.items()}
+    for name in ("covered", "within"):
+        shares = np.bincount(batch, told[name]) / np.bincount(batch)
+        found[f"{name}_by_day"] = (*_mean(shares, np.arange(len(days)), len(days), times)[:3], len(batch), len(days))
+    return found
+
+
+def scatter(coverage, days):
+    """About how far, as one standard deviation, what the limits of one study of so many days cover lies from the aim.
+
+    Limits are drawn with the days that they are fitted on: even of endlessly many new days they cover a share that
+    differs from study to study, and only its mean is the aim. (V. Vovk, ACML 2012.)
+    """
+    return float(np.sqrt(coverage * (1 - coverage) / days))
 
 
 def _mean(values, batch, days, times):
-    """(mean, low, high) of values (n,), NaN left out; times: (resamples, days) that each day is drawn."""
+    """(mean, low, high, films, days) of values (n,), NaN left out; times: (resamples, days) that each day is drawn."""
     there = ~np.isnan(values)
     sums, counts = (np.bincount(batch[there], weights, days) for weights in (values[there], np.ones(there.sum())))
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = (times @ sums) / (times @ counts)
     mean = float(values[there].mean()) if there.any() else float("nan")
-    if days < 2 or not np.isfinite(drawn).any():
-        return mean, float("nan"), float("nan")
+    counted = int(there.sum()), int((counts > 0).sum())
+    if counted[1] < 2 or np.isinf(mean) or np.ptp(values[there]) <= ROUNDING:
+        return mean, float("nan"), float("nan"), *counted
     low, high = np.nanquantile(drawn, [(1 - scores.LEVEL) / 2, (1 + scores.LEVEL) / 2])
-    return mean, float(low), float(high)
+    return mean, float(low), float(high), *counted

@@ -1,14 +1,21 @@
 """The model card: what the production model is, how good, how sure, and what it is not for. Markdown."""
 
-from micrograph.prediction import novelty
+from micrograph.prediction import calibration, novelty
 
 SIMULATED = (
     "**Trained on simulated films**, grown and scanned in the computer. Its numbers say how the method works on them, "
     "and nothing about real films; do not use it on real scans.\n"
 )
+SEEN = (
+    "The network before fine-tuning has seen these films in its pretraining, without their temperatures: their "
+    "distances need not be those of films that it has not seen, and the limit and this share may be too small or too "
+    "large for new ones. "
+)
 CHECKS = {
     "covered": ("true class in the set", "share"),
+    "covered_by_day": ("the same, every growth day counted alike", "share"),
     "within": ("true temperature in the interval", "share"),
+    "within_by_day": ("the same, every growth day counted alike", "share"),
     "size": ("classes in a set", "number"),
     "alone": ("sets of one class", "share"),
     "width": ("width of the interval, °C", "number"),
@@ -61,7 +68,7 @@ def _worth(facts):
         "all films in view, so even these numbers are a little too good. 95 % intervals redraw growth days.\n\n"
         "| test films of days not learnt from | rehearsed | strict networks |\n|---|---|---|\n"
         + "\n".join(
-            f"| {words} | {_three(facts['rehearsed'][name], kind)} | {_three(facts['strict'][name], kind)} |"
+            f"| {words} | {_scored(facts['rehearsed'], name, kind)} | {_scored(facts['strict'], name, kind)} |"
             for name, (words, kind) in METRICS.items()
         )
         + f"\n| accuracy of always answering the commonest class | {_number(facts['majority'], 'share')} | |\n"
@@ -69,25 +76,32 @@ def _worth(facts):
 
 
 def _sureness(facts):
-    fitted, classes = facts["calibration"], facts["classes"]
-    promise = f"{100 * fitted['coverage']:g} %"
+    fitted, classes, checked = facts["calibration"], facts["classes"], facts["checked"]
+    aim, days = f"{100 * fitted['coverage']:g} %", facts["rehearsed"]["batches"]
+    scatter = 100 * calibration.scatter(fitted["coverage"], days)
     reach = "endless: too few growth days" if fitted["reach_celsius"] is None else f"{fitted['reach_celsius']:.1f} °C"
     limit = "endless: too few growth days" if fitted["set_limit"] is None else f"{fitted['set_limit']:.3f}"
     covered = [
-        f"| true class in the set, films of {celsius} °C | {_three(facts['checked'][f'covered_{celsius}'], 'share')} |"
+        f"| true class in the set, films of {celsius} °C | {_measured(checked[f'covered_{celsius}'], 'share')} |"
         for celsius in classes
     ]
-    checks = [f"| {words} | {_three(facts['checked'][name], kind)} |" for name, (words, kind) in CHECKS.items()]
+    checks = [f"| {words} | {_measured(checked[name], kind)} |" for name, (words, kind) in CHECKS.items()]
     return (
         "## How sure its answers are\n\n"
         f"Probabilities are the network's to the power 1/T, T = {fitted['temperature']:.3f}, fitted by log loss on the "
         f"rehearsal. The set holds every class whose probability misses 1 by {limit} at most, the interval reaches "
         f"± {reach} around the mean of the probabilities: conformal limits on the rehearsal with growth days as the "
-        f"units, aimed at {promise} of the films of new days. What was reached where each day was left out of T and "
-        "limits:\n\n| | mean, 95 % interval |\n|---|---|\n" + "\n".join([*checks, *covered]) + "\n\n"
+        f"units, aimed at {aim} of the films of new days, a day weighing as much as any. What was "
+        "reached where each day was left out of T and limits:\n\n| | mean, 95 % interval |\n|---|---|\n"
+        + "\n".join([*checks, *covered])
+        + "\n\n"
+        "Where all films have the same value there is no interval: redrawn, equal values stay equal.\n\n"
         "The aim rests on new days being like the study's, and on the production network being like the rehearsed "
-        "ones, which learnt from fewer films, each with its own luck. Nothing is promised for one class, for one day, "
-        f"for temperatures other than {', '.join(map(str, classes))} °C, or for scans unlike the study's.\n"
+        "ones, which learnt from fewer films, each with its own luck. It is meant on average over studies: what the "
+        f"limits of one study of {days} growth days reach scatters around it by about {scatter:.1f} percentage points "
+        f"(one standard deviation, the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is promised for one "
+        f"class, for one day, for temperatures other than {', '.join(map(str, classes))} °C, or for scans "
+        "unlike the study's.\n"
     )
 
 
@@ -98,6 +112,7 @@ def _limits(facts):
         f"| {name.replace('_', ' ')} | {least:.4g} to {most:.4g} | x {novelty.MEASURES[name].tolerance:g} |"
         for name, (least, most) in found["ranges"].items()
     ]
+    seen = SEEN if facts["pretraining"] == "films" else ""
     return (
         "## What it does not know\n\n"
         f"A scan is called {novelty.UNLIKE} where its texture (mean and standard deviation of the channels of "
@@ -105,8 +120,9 @@ def _limits(facts):
         f"film than {limit} in cosine distance, which {100 * found['quantile']:g} % of the study's films keep to films "
         f"of other days; where it is in colours or of unknown size; or where a measure is outside of the study's:\n\n"
         "| measure | in the study | tolerance |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        f"Of the study's films, each day left out of the limit, {100 * found['flagged']:.1f} % look so. A scan without "
-        "a flag may still be strange: another material that looks alike is not told apart.\n\n"
+        f"Of the study's films, each day left out of the limit, {100 * found['flagged']:.1f} % are farther by look "
+        f"alone; the ranges of the measures were not left out, so new films may be called so more often. {seen}A scan "
+        "without a flag may still be strange: another material that looks alike is not told apart.\n\n"
         "Maps say what the network goes by, not what is true of a film.\n"
     )
 
@@ -116,11 +132,20 @@ def _made(facts):
     return f"## Made by\n\nSeed {facts['seed']}; recipe {facts['recipe_sha256'][:16]}; {versions}.\n"
 
 
-def _three(values, kind):
-    """A mean with its interval in words."""
-    middle, low, high = values
-    ends = "" if low is None or high is None else f" ({_number(low, kind)} to {_number(high, kind)})"
-    return f"{_number(middle, kind)}{ends}"
+def _scored(scores, name, kind):
+    """A score of predictions with its interval in words."""
+    return _measured([*scores[name], scores["films"], scores["batches"]], kind)
+
+
+def _measured(values, kind):
+    """A mean with its interval in words; with the numbers of films and days where there is no interval, or an empty
+    one, which would pass for certainty."""
+    middle, low, high, films, days = values
+    if None in (low, high) or low == high:
+        ends = f"{films} film{'' if films == 1 else 's'} of {days} growth day{'' if days == 1 else 's'}"
+    else:
+        ends = f"{_number(low, kind)} to {_number(high, kind)}"
+    return f"{_number(middle, kind)} ({ends})"
 
 
 def _number(value, kind):

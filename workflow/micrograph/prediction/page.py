@@ -12,7 +12,7 @@ import numpy as np
 
 from micrograph import files
 from micrograph.page import overlays
-from micrograph.prediction import novelty, table
+from micrograph.prediction import calibration, novelty, table
 from micrograph.results import style
 from micrograph.scans import images
 
@@ -63,6 +63,8 @@ def _pages(cards, model, template, inside):
             parts=f"{inside}/" if number == 1 else "",
             cam_words=overlays.CAM.words,
             occlusion_words=overlays.OCCLUSION.words,
+            scatter=100
+            * calibration.scatter(model.facts["calibration"]["coverage"], model.facts["checked"]["covered"][4]),
         )
         for number, part in enumerate(shown, start=1)
     ]

@@ -15,7 +15,7 @@ import torch
 from micrograph.faults import Fault
 from micrograph.networks import backbones, headed, weights
 
-VERSION = 1  # of the file's form
+VERSION = 2  # of the file's form
 NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
 COMMAND = "snakemake --cores 8 results/production/model.safetensors"
 WAY_OUT = f"train it: {COMMAND}"
