@@ -113,6 +113,12 @@ def weights_of_production():
     return [] if PRODUCTION["pretraining"] == "scratch" else [known]
 
 
+def weights_of_rehearsal():
+    """The weights of each fold's rehearsal where these have seen films: those that have not seen the fold's own."""
+    paths = expand("results/pretraining/strict/fold{fold}.safetensors", fold=range(config["splits"]["folds"]))
+    return paths if PRODUCTION["pretraining"] == "films" else []
+
+
 def new_scans(wildcards):
     """The scans to predict, with their sizes and times: new or changed ones are predicted anew."""
     return told(folders.scans_in, config["new_scans"])

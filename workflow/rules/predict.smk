@@ -13,6 +13,7 @@ rule train_production:
         pictures=pictures_of(PRODUCTION["policy"]),
         splits="results/splits/strict.tsv",
         weights=weights_of_production(),
+        rehearsal_weights=weights_of_rehearsal(),
         choices=choices_of([EXPLAINED])[0],
         curves=curves_of([EXPLAINED]),
         predictions=predictions_of([EXPLAINED])[0],

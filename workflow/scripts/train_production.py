@@ -14,6 +14,7 @@ with job.logged(snakemake.log[0]):
         curves=[files.read_table(path) for path in given.curves],
         predictions=files.read_table(given.predictions),
         weights=next(iter(given.weights or []), None),
+        rehearsal_weights=list(given.rehearsal_weights or []),
     )
     model = production.make(production.Recipe(**params.recipe), study, params.device)
     storage.write(snakemake.output.model, model)
