@@ -1,6 +1,6 @@
 """Run every benchmark, or those named; write results/benchmarks/benchmarks.tsv.
 
-    python -m benchmarks [conversion] [features] [training] [grids] [mlp] [--pairs N]
+    python -m benchmarks [conversion] [features] [training] [grids] [mlp] [occlusion] [--pairs N]
 
 One row a step: medians of alternating pairs, and their ratio. Absolute times hold for this machine only.
 """
@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("conversion", "features", "training", "grids", "mlp")
+BENCHMARKS = ("conversion", "features", "training", "grids", "mlp", "occlusion")
 COLUMNS = ["step", "published_seconds", "ours_seconds", "ratio", "pairs", "device"]
 
 

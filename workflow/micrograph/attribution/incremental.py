@@ -183,11 +183,9 @@ class Occluder:
 
 def quickened(geometry):
     """The steps, with convolutions of whole small maps done by their Fourier coefficients."""
-    made = []
-    for place, step in enumerate(geometry.steps):
-        if place >= geometry.late and spectral.serves(step.module, geometry.sides[place]):
-            step = replace(step, module=spectral.Spectral(step.module, int(geometry.sides[place])))
-        made.append(step)
+    made = list(geometry.steps)
+    for place in geometry.spectral():
+        made[place] = replace(made[place], module=spectral.Spectral(made[place].module, int(geometry.sides[place])))
     return made
 
 

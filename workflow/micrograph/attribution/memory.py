@@ -1,10 +1,11 @@
 """How many pictures and windows are computed at once, so that maps and tables stay within the memory asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from micrograph.attribution import spectral
+from micrograph.attribution.reach import Reach
 from micrograph.attribution.steps import PICTURE, reads
 from micrograph.faults import Fault
 
@@ -23,25 +24,41 @@ class Amounts:
     late: int
 
 
-def amounts(reach, pictures, itemsize, megabytes):
-    """The largest Amounts for at most this number of pictures that fit; Fault where not even the smallest do.
+def plan(steps, side, first, patch, pictures, itemsize, megabytes):
+    """(reach.Reach, Amounts): the geometry, and the largest amounts for at most this number of pictures that fit.
 
-    reach: reach.Reach; itemsize: bytes of a value of a map.
+    itemsize: bytes of a value of a map. Fourier coefficients of kernels are used where they take two thirds of the
+    memory at most. Fault where not even one window at a time fits.
     """
-    group = len(reach.lows[PICTURE]) ** 2 / len(reach.classes) ** 2
-    pictures = min(pictures, max(1, round(WINDOWS / group)))
-    tried = Amounts(pictures, WINDOWS, LATE)
-    while needed(reach, tried, itemsize) > megabytes * MEGABYTE:
+    reached = Reach(steps, side, first, patch)
+    if itemsize * coefficients(reached) > megabytes * MEGABYTE * 2 / 3:
+        reached = Reach(steps, side, first, patch, fourier=False)
+    group = len(first) ** 2 / len(reached.classes) ** 2
+    tried = Amounts(min(pictures, max(1, round(WINDOWS / group))), WINDOWS, LATE)
+    while needed(reached, tried, itemsize) > megabytes * MEGABYTE:
         if tried == Amounts(1, 1, 1):
-            least = int(np.ceil(needed(reach, tried, itemsize) / MEGABYTE))
+            least = int(np.ceil(needed(reached, tried, itemsize) / MEGABYTE))
             raise Fault(f"occlusion: {megabytes} MB are too few for one window; set attribution.memory_mb to {least}.")
-        halves = (max(1, part // 2) for part in (tried.pictures, tried.windows, tried.late))
-        tried = Amounts(*halves)
-    return tried
+        tried = smaller(tried)
+    return reached, tried
+
+
+def smaller(amounts):
+    """Less at once: by turns half the windows of the early steps, and half of the rest."""
+    if amounts.windows > max(amounts.late // 2, 1):
+        return replace(amounts, pictures=min(amounts.pictures, amounts.windows // 2), windows=amounts.windows // 2)
+    pictures, late = (max(1, part // 2) for part in (amounts.pictures, amounts.late))
+    return replace(amounts, pictures=pictures, late=late)
+
+
+def coefficients(reach):
+    """Values that the Fourier coefficients of kernels take."""
+    modules = [(reach.steps[place].module, reach.sides[place]) for place in reach.spectral()]
+    return sum(spectral.products(side) * module.in_channels * module.out_channels for module, side in modules)
 
 
 def needed(reach, amounts, itemsize):
-    """Bytes that maps, tables and the pooled features of one round of pictures take, at most."""
+    """Bytes that maps, tables, coefficients and the pooled features of one round of pictures take, at most."""
     steps, late = reach.steps, reach.late
     channels = np.array([step.channels for step in steps])
     maps = reach.sides**2 * channels
@@ -54,7 +71,8 @@ def needed(reach, amounts, itemsize):
     before = max(late_values(reach, place, maps) for place in range(1, len(steps))) * amounts.pictures
     before += amounts.pictures * maps[kept].sum()
     pooled = amounts.pictures * len(reach.lows[PICTURE]) ** 2 * channels[-1] * FLOAT
-    return itemsize * (buffers + max(early, after, before)) + pooled + INDEX * table_rows(reach) * amounts.pictures
+    values = buffers + max(early, after, before) + coefficients(reach)
+    return itemsize * values + pooled + INDEX * table_rows(reach) * amounts.pictures
 
 
 def gathered(reach):
@@ -75,7 +93,7 @@ def late_values(reach, place, maps):
     """Values that one picture takes while a step runs on whole maps, with one map more that waits for a later sum."""
     step = reach.steps[place]
     spread = 1.0
-    if spectral.serves(step.module, reach.sides[place]):
+    if place in reach.spectral():
         spread = 1 + spectral.products(reach.sides[place]) / reach.sides[place] ** 2
     padded = 2 if step.same else 1
     return spread * (padded * maps[step.source] + maps[place]) + maps[place] + max(maps[read] for read in reads(step))

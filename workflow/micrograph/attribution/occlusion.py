@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from micrograph import job
-from micrograph.attribution import geometry, incremental, memory, reach, steps
+from micrograph.attribution import geometry, incremental, memory, steps
+from micrograph.attribution.baselines import BASELINES
 from micrograph.faults import Fault, known
 from micrograph.networks import backbones, chance, features, folding
 
 PLAIN = 16  # pictures that pass a network at once where nothing is incremental
-BASELINES = {"zero": lambda mean: torch.zeros_like(mean), "mean": lambda mean: mean}
 
 
 def occlude(
@@ -34,11 +34,13 @@ def occlude(
     mode. With heads, a list of modules (B, width) -> (B, outputs), the same of each of them in turn: a list of such
     pairs, for the price of one. torch.nn.Identity() gives the pooled features themselves.
     """
+    if not len(colour):
+        raise Fault(f"{what}: there is no picture to occlude; give at least one.")
     if colour.ndim != 4 or colour.shape[1] != 3 or colour.shape[2] != colour.shape[3]:
         raise Fault(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
     first = geometry.positions(colour.shape[-1], patch, stride)
     kind = features.kind_of(precision, colour.device)
-    fill = known(baseline, BASELINES, "baseline")(colour.mean((2, 3)))
+    fill = known(baseline, BASELINES, "baseline").of(colour.mean((2, 3)))
     with torch.inference_mode(), chance.repeatable(threads or torch.get_num_threads()):
         trunk, own = parted(network, backbone, colour.device)
         asked = [ready(head, colour.device) for head in ([own] if heads is None else heads)]
@@ -75,9 +77,8 @@ def way_for(trunk, colour, first, patch, kind, memory_mb, what):
     if made is None:
         print(f"{what}: this network is not understood step by step; every hidden picture passes it whole", flush=True)
         return Plain(trunk, first, patch, kind)
-    reached = reach.Reach(made, colour.shape[-1], first, patch)
-    amounts = memory.amounts(reached, len(colour), kind.itemsize, memory_mb)
-    return incremental.Occluder(reached, amounts)
+    plan = memory.plan(made, colour.shape[-1], first, patch, len(colour), kind.itemsize, memory_mb)
+    return incremental.Occluder(*plan)
 
 
 class Plain:

@@ -20,7 +20,7 @@ import numpy as np
 from micrograph.attribution import spectral
 from micrograph.attribution.steps import reads
 
-CLASSES = 4  # of an axis; more save less than the smaller groups cost (measured)
+CLASSES = 6  # of an axis; more save less than the smaller groups cost (measured)
 GATHERED = 1.15  # times the work itself: what gathering windows and small maps add (measured)
 
 
@@ -38,11 +38,12 @@ class Reach:
 
     steps: steps.read; side: of the picture; first: (k,) first pixels of the windows; patch: their side.
     sides: (steps,) of all maps; lows, highs: (steps, k), the half-open range of every map that each window changes;
+    fourier: whether whole maps may be convolved by their Fourier coefficients (spectral.py).
     costs: (steps,) multiplications for one pixel of every map; classes: list of Windows.
     """
 
-    def __init__(self, steps, side, first, patch):
-        self.steps, self.patch = steps, patch
+    def __init__(self, steps, side, first, patch, fourier=True):
+        self.steps, self.patch, self.fourier = steps, patch, fourier
         self.sides, self.lows, self.highs = spans(steps, side, first, patch)
         self.costs = np.array([work(step) for step in steps])
         parts = partition(self.highs - self.lows, self.costs, CLASSES)
@@ -57,10 +58,16 @@ class Reach:
     @cached_property
     def late(self):
         """The first step that is computed on whole maps: where that costs least, all steps together."""
-        shares = [spectral.share(step.module, side) for step, side in zip(self.steps, self.sides, strict=True)]
+        pairs = zip(self.steps, self.sides, strict=True)
+        shares = [spectral.share(step.module, side) if self.fourier else 1.0 for step, side in pairs]
         whole = self.costs * self.sides**2 * shares
         costs = [GATHERED * self.grouped[:place].sum() + whole[place:].sum() for place in range(1, len(self.steps) + 1)]
         return 1 + int(np.argmin(costs))
+
+    def spectral(self):
+        """The places of the steps whose convolutions go by Fourier coefficients."""
+        late = range(self.late, len(self.steps)) if self.fourier else ()
+        return [place for place in late if spectral.serves(self.steps[place].module, self.sides[place])]
 
     def handed_over(self):
         """The places of the maps made before `late` that are read from there on."""

@@ -76,7 +76,7 @@ def read_header(path):
         with open(path, "rb") as file:
             head = file.read(PIECE_BYTES)
             if not MAGIC.match(head):
-                raise NotNanoScope(f"{path}: this is no NanoScope image file; correct the scan in the sample sheet.")
+                raise NotNanoScope(f"{path}: this is no NanoScope image file; name one that is.")
             while (end := _end_line(head)) < 0 and len(head) < HEADER_BYTES and (piece := file.read(PIECE_BYTES)):
                 head += piece
             size = os.fstat(file.fileno()).st_size
@@ -86,7 +86,7 @@ def read_header(path):
             first, last = min((first for first, _ in ends), default=0), max((last for _, last in ends), default=0)
             damage = _damage(file, text, size, first, last)
     except OSError as error:
-        raise Fault(f"{path}: the scan cannot be read ({error.strerror}); correct the sample sheet.") from None
+        raise Fault(f"{path}: the scan cannot be read ({error.strerror or error}); name a readable file.") from None
     cut = end < 0 and len(text) == size
     return Header(path, size, _version(path, sections, cut), sections, first, damage, cut)
 
