@@ -46,7 +46,4 @@ if ! wait "$installing"; then
     exit 1
 fi
 "$folder/bin/python" -c 'import snakemake, torch'
-# Python of this environment knows the package: `from micrograph import predict` in a notebook or a script.
-here=$(cd "$(dirname "$0")" && pwd)
-echo "$here" >"$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/growth-from-micrographs.pth"
 printf '\nThe environment is ready.\n'
