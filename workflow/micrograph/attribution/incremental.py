@@ -193,7 +193,8 @@ def compute(step, given, many, tall, wide, plus, room):
     """Write a step's windows (many, tall, wide) into `room`, rows of channels, from the rows that they read."""
     conv = step.module
     if isinstance(conv, nn.Conv2d) and step.kernel == 1 and conv.groups == 1:
-        torch.addmm(conv.bias, given, conv.weight.flatten(1).t(), out=room)
+        bias = given.new_zeros(()) if conv.bias is None else conv.bias
+        torch.addmm(bias, given, conv.weight.flatten(1).t(), out=room)
         if plus is not None:
             room.add_(plus)
     else:

@@ -92,11 +92,11 @@ def early_values(reach, place, windows):
 def late_values(reach, place, maps):
     """Values that one picture takes while a step runs on whole maps, with one map more that waits for a later sum."""
     step = reach.steps[place]
-    spread = 1.0
-    if place in reach.spectral():
-        spread = 1 + spectral.products(reach.sides[place]) / reach.sides[place] ** 2
-    padded = 2 if step.same else 1
-    return spread * (padded * maps[step.source] + maps[place]) + maps[place] + max(maps[read] for read in reads(step))
+    side = reach.sides[step.source]
+    padded = ((side + step.kernel) / side) ** 2 if step.same else 0
+    spread = spectral.products(side) / side**2 if place in reach.spectral() else 0
+    waiting = max(maps[read] for read in reads(step))
+    return maps[step.source] * (1 + padded + spread) + maps[place] * (2 + spread) + waiting
 
 
 def table_rows(reach):

@@ -48,12 +48,13 @@ class Spectral(nn.Module):
 
     def __init__(self, conv, side):
         super().__init__()
-        there, kernel, back = (torch.from_numpy(part) for part in bases(side))
-        weight = conv.weight.detach().double().flatten(2).permute(2, 1, 0)  # (9, in, out)
-        taps = (kernel.to(weight.device) @ weight.flatten(1)).reshape(-1, *weight.shape[1:])
+        weight = conv.weight.detach().flatten(2).permute(2, 1, 0)  # (9, in, out)
+        fine = torch.promote_types(weight.dtype, torch.float32)
+        there, kernel, back = (torch.from_numpy(part).to(weight.device, fine) for part in bases(side))
+        taps = (kernel @ weight.to(fine).reshape(KERNEL**2, -1)).reshape(-1, *weight.shape[1:])
         self.side = side
         for name, part in (("there", there), ("taps", taps), ("back", back)):
-            self.register_buffer(name, part.to(conv.weight.device, conv.weight.dtype))
+            self.register_buffer(name, part.to(weight.dtype))
         self.register_buffer("bias", None if conv.bias is None else conv.bias.detach().clone())
 
     def forward(self, maps):
