@@ -65,7 +65,7 @@ rule draw_explanation:
         ),
         predictions="results/predictions/{protocol}/{pretraining}/{policy}/image/{scheme}/CNN.tsv",
         samples="results/micrographs/samples.tsv",
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         code=modules("draw_explanation"),
     output:
         png="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/{sample}.png",

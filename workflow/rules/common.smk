@@ -3,6 +3,7 @@
 Needs config.yaml (checked here against workflow/schemas) and, for one's own scans, the sample sheet.
 """
 
+from functools import cache
 from math import ceil
 from pathlib import Path
 
@@ -36,8 +37,9 @@ wildcard_constraints:
 with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
     told(settings.check, config, yaml.safe_load(schema))
 
-SIMULATED = config["scans"]["source"] == "simulated"
-SHEET = None if SIMULATED else told(sheets.read, config["scans"]["sheet"], config["classes"])
+SOURCE = config["scans"]["source"]
+SIMULATED = SOURCE == "simulated"
+FETCHED = SOURCE in ("zenodo", "list")
 DATA = "simulated films" if SIMULATED else "real films"
 ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
 PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]
@@ -68,22 +70,44 @@ def modules(rule_name):
     return [workflow.source_path(f"../micrograph/{name}.py") for name in sources.modules_of(script)]
 
 
+@cache
+def read_sheet(path):
+    """The sample sheet on disk, checked."""
+    return told(sheets.read, path, config["classes"])
+
+
+def sheet():
+    """The sample sheet that the scans are named by; fetched scans have one as soon as they are there."""
+    path = getattr(checkpoints, f"retrieve_{SOURCE}").get().output.sheet if FETCHED else config["scans"]["sheet"]
+    return read_sheet(path)
+
+
 def shards():
     """The names of the conversion jobs: 0000, 0001, ..."""
-    scans = config["simulate"]["samples"] if SIMULATED else len(SHEET)
+    scans = config["simulate"]["samples"] if SIMULATED else len(sheet())
     return [f"{shard:04d}" for shard in range(ceil(scans / config["scans"]["scans_per_shard"]))]
 
 
+def of_all_shards(*paths):
+    """The files of every conversion job; where scans are fetched, a function that tells once their number is known."""
+    return (lambda wildcards: expand(paths, shard=shards())) if FETCHED else expand(paths, shard=shards())
+
+
 def scans_of_shard(wildcards):
-    """The raw scans of one conversion job: a simulated folder, or the files that the user's sheet names."""
+    """The raw scans of one conversion job: a simulated folder, or the files that the sheet names."""
     if SIMULATED:
         return f"resources/scans/{wildcards.shard}"
-    return sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
+    return sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
+
+
+def all_scans(wildcards):
+    """The raw scans of the whole study: simulated folders, or the files that the sheet names."""
+    return expand("resources/scans/{shard}", shard=shards()) if SIMULATED else sheet()["scan"].tolist()
 
 
 def rows_of_shard(wildcards):
-    """What the user's sheet says of these scans: a change of it reruns this conversion job, and no other line does."""
-    rows = None if SIMULATED else sheets.shard(SHEET, int(wildcards.shard), config["scans"]["scans_per_shard"])
+    """What the sheet says of these scans: a change of it reruns this conversion job, and no other line does."""
+    rows = None if SIMULATED else sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
     return None if SIMULATED else rows[["sample", "scan", "width_nm"]].to_csv(sep="\t", index=False)
 
 

@@ -7,7 +7,7 @@ rule extract_features:
     """All blocks' features of all micrographs, in one pass through the pre-trained network."""
     input:
         samples="results/micrographs/samples.tsv",
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         weights=f"resources/weights/{config['networks']['backbone']}-{{pretraining}}.safetensors",
         code=modules("extract_features"),
     output:

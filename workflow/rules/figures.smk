@@ -7,9 +7,9 @@ rule fig1:
     """Figure 1: the flow of this run, with its own example, network, shapes and numbers."""
     input:
         samples="results/micrographs/samples.tsv",
-        scans=[f"resources/scans/{shard}" for shard in shards()] if SIMULATED else SHEET["scan"].tolist(),
-        heights=expand("results/heights/{shard}", shard=shards()),
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        scans=all_scans,
+        heights=of_all_shards("results/heights/{shard}"),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         splits=f"results/splits/{asked('table2')[0]['protocol']}.tsv",
         features=expand(f"results/features/{asked('table2')[0]['pretraining']}/{{block}}.npz", block=BLOCKS),
         components=components_of("table2"),
@@ -186,7 +186,7 @@ rule fig6:
     input:
         predictions=predictions_of(micrographs_shown()),
         samples="results/micrographs/samples.tsv",
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         code=modules("fig6"),
     output:
         pdf="results/figures/fig6.pdf",
@@ -299,7 +299,7 @@ rule fig9:
     input:
         samples="results/micrographs/samples.tsv",
         components=components_shown(),
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         code=modules("fig9"),
     output:
         pdf="results/figures/fig9.pdf",
@@ -358,7 +358,7 @@ rule fig10:
         maps=explained("fold{fold}.npz"),
         predictions=predictions_of([EXPLAINED]),
         samples="results/micrographs/samples.tsv",
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         code=modules("fig10"),
     output:
         pdf="results/figures/fig10.pdf",

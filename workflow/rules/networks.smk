@@ -31,7 +31,7 @@ rule pretrain_films:
     """The backbone pre-trained without labels on simulated micrographs and those that one fold may see."""
     input:
         samples="results/micrographs/samples.tsv",
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         simulated="results/pretraining/simulated.npz",
         splits="results/splits/{protocol}.tsv",
         weights=weights_before_pretraining(),

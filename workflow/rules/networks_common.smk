@@ -70,6 +70,11 @@ def pictures_of_policy(wildcards):
     return pictures_of(wildcards.policy)
 
 
+def pictures_of_production(wildcards):
+    """The folders of pictures that the production network sees."""
+    return pictures_of(PRODUCTION["policy"])
+
+
 def pictures_of(policy):
     """The folders of a policy's pictures: of all micrographs, and of those that the policy makes."""
     made = [f"policies/{policy}"] if policy in ("aug1", "aug2") else []

@@ -7,10 +7,10 @@ rule train_production:
     """The production model: the CNN trained on all films by strict's settings, rehearsed on the folds, calibrated."""
     input:
         samples="results/micrographs/samples.tsv",
-        levelled=expand("results/heights/{shard}.tsv", shard=shards()),
-        heights=expand("results/heights/{shard}", shard=shards()),
+        levelled=of_all_shards("results/heights/{shard}.tsv"),
+        heights=of_all_shards("results/heights/{shard}"),
         copies="results/policies/{policy}/copies.tsv".format(**EXPLAINED),
-        pictures=pictures_of(PRODUCTION["policy"]),
+        pictures=pictures_of_production,
         splits="results/splits/strict.tsv",
         weights=weights_of_production(),
         rehearsal_weights=weights_of_rehearsal(),

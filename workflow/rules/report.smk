@@ -41,7 +41,7 @@ rule report:
     input:
         tables=[f"results/tables/{name}.tsv" for name, *_ in TABLES_SHOWN],
         samples="results/micrographs/samples.tsv",
-        micrographs=expand("results/micrographs/{shard}", shard=shards()),
+        micrographs=of_all_shards("results/micrographs/{shard}"),
         rejected="results/micrographs/rejected.tsv",
         predictions=predictions_of([EXPLAINED]),
         explanations=explained("fold{fold}.npz"),

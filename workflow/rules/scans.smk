@@ -64,8 +64,8 @@ rule gather_micrographs:
     """All shards together: the accepted samples with their growth conditions, the rejected with their reasons."""
     input:
         sheet=config["scans"]["sheet"],
-        drawn=expand("results/micrographs/{shard}.tsv", shard=shards()),
-        rejected=expand("results/{stage}/{shard}_rejected.tsv", stage=["heights", "micrographs"], shard=shards()),
+        drawn=of_all_shards("results/micrographs/{shard}.tsv"),
+        rejected=of_all_shards("results/heights/{shard}_rejected.tsv", "results/micrographs/{shard}_rejected.tsv"),
         code=modules("gather_micrographs"),
     output:
         samples="results/micrographs/samples.tsv",
