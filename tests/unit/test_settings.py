@@ -191,3 +191,28 @@ def test_the_papers_settings_are_right_and_leave_nothing_out():
     paper = yaml.safe_load((PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8"))
     settings.check(paper, SCHEMA)
     assert paper["splits"]["folds"] == 10 and paper["training"]["pixels"] == 224
+
+
+@pytest.mark.parametrize("source", ["simulated", "zenodo", "list"])
+@pytest.mark.parametrize("sheet", ["samples.tsv", "resources/../samples.tsv", "my resources/samples.tsv"])
+def test_a_sheet_of_ones_own_is_never_written_over(source, sheet):
+    message = faults_of(lambda study: study["scans"].update(source=source, sheet=sheet))
+    assert message.startswith(f"config.yaml: scans.sheet is {sheet}; with source {source} the sheet is written anew")
+
+
+def test_credentials_themselves_are_refused_in_a_config():
+    for secret in ('{"token": "hush"}', {"token": "hush"}):
+        message = faults_of(lambda study, secret=secret: study["list"].update(credentials=secret))
+        assert message.startswith("config.yaml: list.credentials is neither null nor a path;") and "hush" not in message
+
+
+def test_dropout_is_one_number_or_one_for_every_pretraining_and_faults_name_the_key():
+    study = copy.deepcopy(EMBEDDED)
+    study["training"]["tuned"]["dropout"] = {"imagenet": 0.35, "micronet": 0, "scratch": 0, "films": 0}
+    settings.check(study, SCHEMA)
+    message = faults_of(lambda study: study["training"]["tuned"].update(dropout={"imagnet": 0.1}))
+    assert (
+        "the key training.tuned.dropout.imagnet is not known; did you mean training.tuned.dropout.imagenet?" in message
+    )
+    message = faults_of(lambda study: study["training"]["tuned"].update(dropout=1.5))
+    assert message.startswith("config.yaml: training.tuned.dropout: 1.5")

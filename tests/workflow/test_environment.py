@@ -107,7 +107,7 @@ def needs_of(path, seen):
 
 def rules():
     """Rule name, conda file and script of every rule that has a script."""
-    pattern = re.compile(r"rule (\w+):(.*?)(?=\n *rule |\Z)", re.S)
+    pattern = re.compile(r"(?:rule|checkpoint) (\w+):(.*?)(?=\n *(?:rule|checkpoint) |\Z)", re.S)
     for path in sorted((PROJECT / "workflow" / "rules").glob("*.smk")):
         for name, body in pattern.findall(path.read_text(encoding="utf-8")):
             script = re.search(r'"\.\./scripts/(\w+)\.py"', body)

@@ -14,7 +14,11 @@ RULE_FILES = sorted((PROJECT / "workflow" / "rules").glob("*.smk"))
 
 def rule_bodies():
     for path in RULE_FILES:
-        for name, body in re.findall(r"\n *rule (\w+):(.*?)(?=\n *rule |\Z)", path.read_text(encoding="utf-8"), re.S):
+        for name, body in re.findall(
+            r"\n *(?:rule|checkpoint) (\w+):(.*?)(?=\n *(?:rule|checkpoint) |\Z)",
+            path.read_text(encoding="utf-8"),
+            re.S,
+        ):
             yield pytest.param(name, body, id=name)
 
 

@@ -2,6 +2,8 @@
 
 import math
 from difflib import get_close_matches
+from os.path import normpath
+from pathlib import PurePosixPath
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -19,6 +21,7 @@ KINDS = {
     "null": "null",
 }
 SHARES_TOLERANCE = 1e-6
+SECRET = "list.credentials"
 
 
 def read_text(path):
@@ -100,10 +103,20 @@ def _between(settings):
         yield f"classes are {_listed(classes)}; write them rising: {_listed(sorted(classes))}."
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
+    yield from _of_the_sheet(settings["scans"])
     yield from _of_networks(settings)
     yield from _of_attribution(settings["attribution"], settings["training"]["pixels"])
     if settings["scans"]["source"] == "simulated":
         yield from _of_simulation(settings)
+
+
+def _of_the_sheet(scans):
+    """A sentence on a sheet of the user's own that the workflow would write over."""
+    if scans["source"] != "folder" and PurePosixPath(normpath(scans["sheet"])).parts[0] != "resources":
+        yield (
+            f"scans.sheet is {scans['sheet']}; with source {scans['source']} the sheet is written anew there, so it "
+            "must lie under resources/, as resources/samples.tsv; for a sheet of your own set scans.source to folder."
+        )
 
 
 def _of_networks(settings):
@@ -162,6 +175,10 @@ def _named(value):
 def _sentences(error):
     """One sentence, or several for unknown keys, for one error of jsonschema."""
     place = ".".join(map(str, error.absolute_path))
+    if place.startswith(SECRET):  # what stands there may be a secret, and is not repeated
+        return [
+            f"{SECRET} is neither null nor a path; name a file that holds your credentials, and keep them out of here."
+        ]
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         legal = list(error.schema.get("properties", {}))
         return [_unknown(place, key, legal) for key in error.instance if key not in legal]
@@ -170,6 +187,9 @@ def _sentences(error):
             f"the key {_join(place, key)} is missing; config.yaml of the project explains it."
             for key in _missing(error)
         ]
+    if error.validator == "anyOf":  # one value, or a group of values: what is said is on the form that was chosen
+        form = int(isinstance(error.instance, dict))
+        return [sentence for inner in error.context if inner.schema_path[0] == form for sentence in _sentences(inner)]
     if error.validator == "type":
         kinds = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
         wanted = " or ".join(KINDS[kind] for kind in kinds)

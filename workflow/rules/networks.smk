@@ -79,7 +79,7 @@ rule train_networks:
         backbone=config["networks"]["backbone"],
         device=config["networks"]["device"],
         search=config["models"]["search"],
-        settings=lambda wildcards: settings_of_head(wildcards.head),
+        settings=lambda wildcards: settings_of_head(wildcards.head, wildcards.pretraining),
         data=DATA,
     script:
         "../scripts/train_networks.py"

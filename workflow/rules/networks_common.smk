@@ -81,11 +81,13 @@ def pictures_of(policy):
     return expand("results/{folder}/{shard}", folder=["micrographs", *made], shard=shards())
 
 
-def settings_of_head(head):
+def settings_of_head(head, pretraining):
     """The training settings of one head: a change of another head's reruns nothing here."""
     names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
-    shared = {name: config["training"][name] for name in names}
-    return {**shared, **config["training"][head]}
+    settings = {name: config["training"][name] for name in names} | config["training"][head]
+    if isinstance(settings["dropout"], dict):
+        settings["dropout"] = settings["dropout"][pretraining]
+    return settings
 
 
 def settings_of_mlp(wildcards):

@@ -34,7 +34,7 @@ rule train_production:
             "classes": config["classes"],
             "backbone": config["networks"]["backbone"],
             "search": config["models"]["search"],
-            "training": settings_of_head(PRODUCTION["scheme"]),
+            "training": settings_of_head(PRODUCTION["scheme"], PRODUCTION["pretraining"]),
             "preprocessing": PREPROCESSING,
             "attribution": ATTRIBUTION,
             "resamples": config["scores"]["bootstrap"],
