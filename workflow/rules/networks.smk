@@ -73,6 +73,8 @@ rule train_networks:
         "logs/train_networks/{protocol}/{pretraining}/{policy}/{head}/{chunk}.tsv"
     conda:
         "../../envs/vision.yaml"
+    resources:
+        folds_at_once=1,
     params:
         seed=config["seed"],
         classes=config["classes"],
