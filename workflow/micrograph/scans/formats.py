@@ -12,6 +12,7 @@ import numpy as np
 
 from micrograph.faults import Fault
 from micrograph.scans import gwyddion, nanoscope
+from micrograph.scans.folders import printable
 from micrograph.scans.nanoscope_header import MAGIC as NANOSCOPE
 
 PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
@@ -30,6 +31,7 @@ HEAD_BYTES = 512
 MODES = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16}
 AS_GREY = {"1": "L", "LA": "RGBA", "P": "RGBA", "PA": "RGBA"}
 PIXELS_AT_MOST = 1 << 26
+WIDEST_NM = 1e9
 IMAGEJ_NM = {"nm": 1.0, "um": 1e3, "\xb5m": 1e3, "\\u00B5m": 1e3, "micron": 1e3, "microns": 1e3}
 
 
@@ -52,18 +54,40 @@ def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_se
     channels, direction: as in nanoscope.read. width_nm: physical width of a finished picture, from the sample sheet.
     Raises Fault for a missing file, a folder, an empty file, a web page, and all that the readers refuse.
     """
+    found = kind(path)
+    if found == "nanoscope":
+        return nanoscope.read(path, channels, direction)
+    if found == "picture":
+        return read_picture(path, width_nm)
+    return gwyddion.read(path, channels, direction, gwyddion_timeout_seconds)
+
+
+def kind(path):
+    """What the first bytes of a file say that it is: "nanoscope", "picture", or "other", which Gwyddion may know.
+
+    Raises Fault for a missing file, a folder, an empty file, a web page, and pictures and archives that are never read.
+    """
+    try:
+        return _read(path, channels, direction, gwyddion_timeout_seconds, width_nm)
+    except Fault as fault:
+        if (shown := printable(path)) == str(path):
+            raise
+        raise Fault(str(fault).replace(str(path), shown)) from None
+
+
+def _read(path, channels, direction, gwyddion_timeout_seconds, width_nm):
     head = _head(Path(path))
     if NANOSCOPE.match(head):
-        return nanoscope.read(path, channels, direction)
+        return "nanoscope"
     for magic in PICTURES:
         if head.startswith(magic) and not _of_an_instrument(path):
-            return read_picture(path, width_nm)
-    for magic, kind in OTHERS.items():
+            return "picture"
+    for magic, thing in OTHERS.items():
         if head.startswith(magic):
-            raise Fault(f"{path}: this is {kind}.")
+            raise Fault(f"{path}: this is {thing}.")
     if PAGES.match(head.removeprefix(b"\xef\xbb\xbf")):
         raise Fault(f"{path}: this is a web page and no scan, perhaps a login or error page; download the scan again.")
-    return gwyddion.read(path, channels, direction, gwyddion_timeout_seconds)
+    return "other"
 
 
 def _head(path):
@@ -78,8 +102,9 @@ def _head(path):
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
         raise Fault(f"{path}: {_missing(path)}; name an existing file.") from None
-    except OSError as error:
-        raise Fault(f"{path}: the scan cannot be read ({error.strerror or error}); name a readable file.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Fault(f"{path}: the scan cannot be read ({reason}); name a readable file.") from None
     if not head:
         raise Fault(f"{path}: the file is empty; fetch the scan again.")
     return head
@@ -116,8 +141,6 @@ def read_picture(path, width_nm=None):
     """
     from PIL import Image
 
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of sizes that are checked here
@@ -125,13 +148,30 @@ def read_picture(path, width_nm=None):
                 _check_picture(path, image)
                 width_nm = width_nm or _imagej_width_nm(image)
                 array = _array(path, image)
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except Fault:
         raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise Fault(f"{path}: the picture cannot be read ({error.strerror}); name a readable file.") from None
     except Image.DecompressionBombError:
         raise Fault(f"{path}: the picture is far too large; make it smaller than 8192 x 8192.") from None
     except Exception as error:  # Pillow raises whatever the damage happens to break
         raise Fault(f"{path}: the picture is damaged ({type(error).__name__}); save it again.") from None
     return Picture(array, width_nm, Path(path).name, digest)
+
+
+def imagej_width_nm(path):
+    """The width in nm that ImageJ wrote into a TIFF, None where there is none; the pixels are not read."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=("TIFF",)) as image:
+                return _imagej_width_nm(image)
+    except Exception:  # no TIFF, or a damaged one: read_picture says so
+        return None
 
 
 def _check_picture(path, image):
@@ -161,6 +201,7 @@ def _imagej_width_nm(image):
     tags = getattr(image, "tag_v2", {})
     unit = re.search(r"^unit=(\S+)$", str(tags.get(270, "")), re.MULTILINE)
     per_unit = float(tags.get(282, 0) or 0)
-    if not str(tags.get(270, "")).startswith("ImageJ") or not unit or unit[1] not in IMAGEJ_NM or per_unit <= 0:
+    if not str(tags.get(270, "")).startswith("ImageJ") or not unit or unit[1] not in IMAGEJ_NM or not per_unit > 0:
         return None
-    return image.width / per_unit * IMAGEJ_NM[unit[1]]
+    width_nm = image.width / per_unit * IMAGEJ_NM[unit[1]]
+    return width_nm if 0 < width_nm <= WIDEST_NM else None

@@ -33,10 +33,12 @@ CHANNELS = ("Height Sensor", "ZSensor", "Height")
 DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
 BLOCK_ROWS = 32
 LARGEST_M = 1.0  # no scanner reaches a metre
+PIXELS_AT_MOST = 1 << 26
+LISTED_AT_MOST = 12
 ALWAYS_FOUR_BYTES = 0x09200000
-IMAGE_DATA = re.compile(r'\S+\s+\[(?P<internal>[^\]]*)\]\s*"(?P<title>[^"]*)"')
+IMAGE_DATA = re.compile(r'\S+\s+\[(?P<internal>[^\]]{0,60})\]\s*"(?P<title>[^"]{0,60})"')
 Z_SCALE = re.compile(
-    r"\S+\s+(?:\[(?P<soft>[^\]]*)\]\s*)?(?:\(.*\)\s+)?(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<unit>\S*)"
+    r"\S+\s+(?:\[(?P<soft>[^\]]{0,60})\]\s*)?(?:\(.*\)\s+)?(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<unit>\S{0,40})"
 )
 
 
@@ -76,6 +78,21 @@ def channels(path):
     return [_channel(header, *found) for found in _images(header)]
 
 
+def check(header):
+    """Raise the Fault of a file in which no image is one of heights: a force curve, cut off, phases alone ...
+
+    header: what nanoscope_header.read_header says of it; the data are not read.
+    """
+    faults = []
+    for image in _images(header):
+        try:
+            if _channel(header, *image).unit == "m":
+                return
+        except Fault as fault:
+            faults.append(fault)
+    raise (faults or [NoSuchChannel(f"{header.path}: no channel holds heights; it has {_listed(header)}.")])[0]
+
+
 def read_channel(path, title, direction="any"):
     """One channel in its own unit: ((rows, cols) float64 with row 0 the top, Channel)."""
     header = read_header(path)
@@ -98,6 +115,8 @@ def read(path, channels=CHANNELS, direction="any"):
             f"{path}: channel '{channel.title}' is in '{channel.unit}', which is no length; "
             f"name a height channel in scans.channels (the file has {_listed(header)})."
         )
+    if abs(channel.factor) * 256**channel.stored_bytes > LARGEST_M:
+        raise BadHeader(f"{path}: channel '{channel.title}' has heights of more than a metre; export it anew.")
     height_nm = _values(header, channel, channel.factor * NM_PER_M)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -140,7 +159,7 @@ def _without_images(header):
 
 
 def _direction(section):
-    return section.get("line direction", "").strip().capitalize()
+    return section.get("line direction", "").strip().capitalize()[:20]
 
 
 def _choose(header, names, direction):
@@ -162,9 +181,9 @@ def _choose(header, names, direction):
 
 
 def _listed(header):
-    return ", ".join(
-        f"'{title or internal}' ({_direction(section)})" for section, _, internal, title in _images(header)
-    )
+    names = [f"'{title or internal}' ({_direction(section)})" for section, _, internal, title in _images(header)]
+    more = [f"{len(names) - LISTED_AT_MOST} more"] if len(names) > LISTED_AT_MOST else []
+    return ", ".join(names[:LISTED_AT_MOST] + more)
 
 
 def _channel(header, section, number, internal, title):
@@ -181,6 +200,8 @@ def _channel(header, section, number, internal, title):
         raise BadHeader(f"{where} has {bytes_header} bytes a pixel, only 2 and 4 are known; export it anew.")
     stored = 4 if header.version >= ALWAYS_FOUR_BYTES else bytes_header
     rows = _rows(section, where, cols, lines, length, stored)
+    if rows * cols > PIXELS_AT_MOST:
+        raise BadHeader(f"{where} has {cols} x {rows} pixels; export it smaller than 8192 x 8192.")
     factor, unit = _scale(header, section, number, where)
     x_m, y_m, planned = _extent(header, section, where, rows, lines)
     if not (0 < x_m <= LARGEST_M and 0 < y_m <= LARGEST_M):
