@@ -1,0 +1,223 @@
+"""The circumstances of a run: its command without secrets, code, packages and machine.
+
+Of the machine stands here what results may depend on or a reader needs to judge a time: processor, its instruction
+sets, cores, memory, graphics cards, system and C library, and the settings that choose between ways to compute. No name
+of the machine, of its user, or of folders outside the study.
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+from micrograph.provenance import hashes
+
+MASK = "(masked)"
+SECRET = re.compile(r"credential|password|passwd|secret|token|api[_-]?key|access[_-]?key|authori[sz]ation|cookie", re.I)
+USER_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+GIT_SECONDS = 20
+
+# What decides how fast, and to which last digit, numbers are computed; names as Linux gives them.
+INSTRUCTION_SETS = (
+    "sse4_2", "avx", "fma", "f16c", "avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx_vnni",
+    "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "asimd", "asimddp", "bf16", "i8mm", "sve", "sve2",
+)  # fmt: skip
+# Settings of the environment that change how results are computed.
+SETTINGS = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR",
+    "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES",
+    "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "GLIBC_TUNABLES",
+)  # fmt: skip
+SOURCES = ("Snakefile", "*.smk", "*.py", "*.yaml", "*.j2", "*.js", "*.css", "*.rst", "*.sh", "*.svg")
+
+
+def command(argv, folder):
+    """The words of a command line without secrets: values under names like `credentials`, users in addresses.
+
+    The study's own folder is written "." and the user's home "~", so that no path of the machine stays that is not
+    needed to read the command.
+    """
+    words, hidden = [], False
+    for word in map(str, argv):
+        words.append(MASK if hidden and not word.startswith("-") else _masked_word(word))
+        hidden = word.startswith("-") and "=" not in word and bool(SECRET.search(word))
+    if words:
+        words[0] = _program(words[0])
+    return [_without_places(word, Path(folder).resolve()) for word in words]
+
+
+def _masked_word(word):
+    """A word of the command line; of `name=value`, a value that is or holds a secret is masked."""
+    name, sign, value = word.partition("=")
+    if not sign:
+        return USER_IN_ADDRESS.sub(MASK, MASK if SECRET.search(word) and "{" in word else word)
+    if SECRET.search(name):
+        return f"{name}={MASK}"
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        read = None
+    if isinstance(read, dict | list):
+        value = json.dumps(masked(read))
+    elif SECRET.search(value):
+        value = MASK
+    return f"{name}={USER_IN_ADDRESS.sub(MASK, value)}"
+
+
+def masked(settings):
+    """The same settings with text keys, everything under a key like `credentials` masked unless it is null, and
+    users and passwords taken out of addresses."""
+    if isinstance(settings, dict):
+        return {
+            str(name): MASK if SECRET.search(str(name)) and value is not None else masked(value)
+            for name, value in settings.items()
+        }
+    if isinstance(settings, list | tuple):
+        return [masked(value) for value in settings]
+    return USER_IN_ADDRESS.sub(MASK, settings) if isinstance(settings, str) else settings
+
+
+def _program(word):
+    """The name of a program: `snakemake` for the path of its own module too."""
+    path = Path(word)
+    return path.parent.name if path.name == "__main__.py" else path.name
+
+
+def _without_places(word, folder):
+    for place, sign in ((str(folder), "."), (str(Path.home()), "~")):
+        if len(place) > 1:
+            word = re.sub(rf"(?<![\w.-]){re.escape(place)}(?=/|$)", sign, word)
+    return word
+
+
+def code(project, started=None):
+    """{commit, changed, sha256, changed_while_running} of the workflow in the folder `project`.
+
+    commit and changed (whether tracked files differ from it) are null without git or outside a checkout of its own;
+    sha256 is over the workflow's files, checkout or not. started: time.time() of the run's start.
+    """
+    project = Path(project)
+    names = [
+        path.relative_to(project).as_posix()
+        for pattern in SOURCES
+        for path in [*project.glob(pattern), *(project / "workflow").rglob(pattern)]
+        if path.is_file() and ".snakemake" not in path.parts
+    ]
+    top = _git(project, "rev-parse", "--show-toplevel")
+    ours = top is not None and Path(top).resolve() == project.resolve()
+    status = _git(project, "status", "--porcelain", "--untracked-files=no") if ours else None
+    return {
+        "commit": _git(project, "rev-parse", "HEAD") if ours else None,
+        "changed": None if status is None else bool(status),
+        "sha256": hashes.of_tree(project, set(names)),
+        "changed_while_running": any((project / name).stat().st_mtime > started for name in names) if started else None,
+    }
+
+
+def _git(project, *words):
+    """What git says, or None where it is missing, slow or refuses."""
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(project), *words],
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        )
+        return said.stdout.strip()
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def packages(lock):
+    """(versions, differs) of the packages that the lock file `lock` names and that are installed here.
+
+    versions: {name: version}; differs: {name: {"locked", "installed"}} of those of another version. Both are empty
+    where there is no lock.
+    """
+    try:
+        text = Path(lock).read_text(encoding="utf-8")
+    except OSError:
+        return {}, {}
+    locked = dict(re.findall(r"(?m)^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", text))
+    installed = {name: _installed(name) for name in locked}
+    versions = {name: version for name, version in installed.items() if version}
+    differs = {
+        name: {"locked": locked[name], "installed": version}
+        for name, version in versions.items()
+        if version.partition("+")[0] != locked[name].partition("+")[0]
+    }
+    return versions, differs
+
+
+def _installed(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def machine():
+    """What results may depend on of the machine that started the run; a cluster's nodes are others and not asked."""
+    flags, model = _processor()
+    return {
+        "processor": model,
+        "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+        "cores": os.cpu_count(),
+        "cores_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "graphics": _graphics(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "distribution": _distribution(),
+        "c_library": " ".join(platform.libc_ver()).strip() or None,
+        "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+    }
+
+
+def _processor():
+    """(instruction sets, model) of the processor, as Linux or macOS gives them."""
+    text = _read("/proc/cpuinfo")
+    if not text:
+        model = _said("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
+        return set(), model or None
+    facts = dict(re.findall(r"(?m)^([\w ]+?)\s*:\s*(.*)$", text))
+    flags = facts.get("flags") or facts.get("Features") or ""
+    return set(flags.split()), facts.get("model name") or platform.machine()
+
+
+def _memory_gib():
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (OSError, ValueError):
+        return None
+
+
+def _graphics():
+    """The models of NVIDIA's graphics cards that the driver knows."""
+    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    return [model.strip() for card in cards for model in re.findall(r"(?m)^Model:\s*(.+)$", _read(card))]
+
+
+def _distribution():
+    found = re.search(r'(?m)^PRETTY_NAME="?([^"\n]*)', _read("/etc/os-release"))
+    return found.group(1) if found else platform.platform(terse=True)
+
+
+def _read(path):
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _said(*words):
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=GIT_SECONDS, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
