@@ -54,12 +54,17 @@ def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_se
     channels, direction: as in nanoscope.read. width_nm: physical width of a finished picture, from the sample sheet.
     Raises Fault for a missing file, a folder, an empty file, a web page, and all that the readers refuse.
     """
-    found = kind(path)
-    if found == "nanoscope":
-        return nanoscope.read(path, channels, direction)
-    if found == "picture":
-        return read_picture(path, width_nm)
-    return gwyddion.read(path, channels, direction, gwyddion_timeout_seconds)
+    try:
+        found = kind(path)
+        if found == "nanoscope":
+            return nanoscope.read(path, channels, direction)
+        if found == "picture":
+            return read_picture(path, width_nm)
+        return gwyddion.read(path, channels, direction, gwyddion_timeout_seconds)
+    except Fault as fault:
+        if (shown := printable(path)) == str(path):
+            raise
+        raise Fault(str(fault).replace(str(path), shown)) from None
 
 
 def kind(path):
@@ -67,15 +72,6 @@ def kind(path):
 
     Raises Fault for a missing file, a folder, an empty file, a web page, and pictures and archives that are never read.
     """
-    try:
-        return _read(path, channels, direction, gwyddion_timeout_seconds, width_nm)
-    except Fault as fault:
-        if (shown := printable(path)) == str(path):
-            raise
-        raise Fault(str(fault).replace(str(path), shown)) from None
-
-
-def _read(path, channels, direction, gwyddion_timeout_seconds, width_nm):
     head = _head(Path(path))
     if NANOSCOPE.match(head):
         return "nanoscope"
