@@ -16,9 +16,12 @@ CHANCE = 16
 RECODED = "its bytes were recoded as text"
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "\xb5": 1e-6, "~": 1e-6, "m": 1e-3, "": 1.0}
 PREFIXES |= {"k": 1e3, "M": 1e6, "G": 1e9}
+DIGITS_AT_MOST = 18  # of a whole number: beyond lies no file, and no arithmetic of machines
+# Signs that stand for nothing on paper would reach tables and terminals with a channel's name.
+PLAIN = dict.fromkeys([*range(32), *range(127, 160), 173], "?") | {0x09: " ", 0x0A: "\n", 0xA0: " "}
 UNITS = ("Hz", "Pa", "eV", "m", "V", "N", "A", "W", "s")
 DEGREES = ("\xba", "\xb0", "deg")
-SENSITIVITY = re.compile(r"\S+\s+(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<unit>\S*)")
+SENSITIVITY = re.compile(r"\S+\s+(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<unit>\S{0,40})")
 SCAN_SIZE = re.compile(r"(?P<x>[\d.]+(?:[eE][-+]?\d+)?)\s+(?:(?P<y>[\d.]+(?:[eE][-+]?\d+)?)\s+)?(?P<unit>\S+)")
 
 
@@ -92,9 +95,10 @@ def read_header(path):
 
 
 def integers(section, key):
-    """The whole numbers of a value, [] where the key is missing or says something else."""
+    """The whole numbers of a value, [] where the key is missing, says something else or more than a file can hold."""
+    words = section.get(key, "").split()
     try:
-        return [int(word) for word in section.get(key, "").split()]
+        return [int(word) for word in words] if all(len(word) <= DIGITS_AT_MOST for word in words) else []
     except ValueError:
         return []
 
@@ -161,7 +165,7 @@ def _before_padding(head):
 def _sections(text):
     """Sections of keys; the key in lower case, because versions differ in it."""
     sections, keys = [], {}
-    for line in text.decode("latin-1").replace("\r", "\n").split("\n"):
+    for line in text.decode("latin-1").replace("\r", "\n").translate(PLAIN).split("\n"):
         if line.startswith("\\*"):
             keys = {}
             sections.append((line[2:].strip(), keys))
