@@ -19,6 +19,11 @@ MAGIC = b"GWYP"
 WIDTHS = {"b": 1, "c": 1, "i": 4, "q": 8, "d": 8}
 ARRAYS = {"C": "S1", "I": "<i4", "Q": "<i8", "D": "<f8"}
 NESTED = 8
+PARTS_AT_MOST = 1 << 16  # of one object in a .gwy file
+BYTES_AT_MOST = 1 << 30  # of a .gwy file
+PIXELS_AT_MOST = 1 << 26
+LARGEST_NM = 1e9
+LISTED_AT_MOST = 12
 WAY = re.compile(r"[\s_\-\[(]*(?P<way>retrace|trace|backward|forward|bwd|fwd)[\])\s]*$", re.IGNORECASE)
 WAYS = {"trace": "Trace", "forward": "Trace", "fwd": "Trace"} | dict.fromkeys(("retrace", "backward", "bwd"), "Retrace")
 DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
@@ -35,13 +40,19 @@ def read(path, channels, direction, timeout_seconds=60):
     path = Path(path)
     with open(path, "rb") as file:
         native = file.read(len(MAGIC)) == MAGIC
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    data = path.read_bytes() if native else _converted(path, timeout_seconds)
-    fields = _fields(path, data)
+    fields = _fields(path, _bytes(path, path) if native else _converted(path, timeout_seconds))
     title, way, field = _choose(path, fields, channels, direction)
     values, size_nm = _heights(path, title, field)
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return HeightMap(values, *size_nm, title, way, path.name, digest, values.shape[0])
+
+
+def _bytes(path, data_path):
+    """All bytes of a .gwy file, which is the scan at `path` or was made of it."""
+    if data_path.stat().st_size > BYTES_AT_MOST:
+        raise Fault(f"{path}: its .gwy data take more than 1 GiB; save the height channel by itself.")
+    return data_path.read_bytes()
 
 
 def converter():
@@ -85,7 +96,7 @@ def _converted(path, timeout_seconds):
             raise Fault(f"{program}: Gwyddion's converter does not start ({error.strerror}); {INSTALL}.") from None
         if done.returncode != 0 or not out.is_file():
             raise Fault(f"{path}: in no format that Gwyddion's importer knows, or damaged; take it out.")
-        return out.read_bytes()
+        return _bytes(path, out)
 
 
 def _fields(path, data):
@@ -97,7 +108,7 @@ def _fields(path, data):
         keys = sorted(
             (key for key in container if re.fullmatch(r"/\d+/data", key)), key=lambda key: int(key.split("/")[1])
         )
-        return [(str(container.get(f"{key}/title", "")), container[key]) for key in keys]
+        return [(_plain(container.get(f"{key}/title", "")), container[key]) for key in keys]
     except (ValueError, IndexError, struct.error, KeyError, TypeError, AttributeError):
         raise Fault(f"{path}: the .gwy data is damaged; export the scan anew.") from None
 
@@ -114,6 +125,8 @@ def _thing(view, at, depth):
     while at < end:
         key, at = _string(view, at)
         parts[key], at = _component(view, at, depth)
+        if len(parts) > PARTS_AT_MOST:
+            raise ValueError("too many parts")
     return name, parts, end
 
 
@@ -133,8 +146,8 @@ def _component(view, at, depth):
     if kind in ARRAYS:
         values = np.frombuffer(view, dtype=ARRAYS[kind], count=count, offset=at)
         return values, at + values.nbytes
-    if kind not in "SO":
-        raise ValueError(f"unknown type {kind}")
+    if kind not in "SO" or count > PARTS_AT_MOST:
+        raise ValueError(f"unknown type {kind}, or too many")
     many = []
     for _ in range(count):
         one, at = _string(view, at) if kind == "S" else _thing(view, at, depth - 1)[1:]
@@ -172,7 +185,7 @@ def _choose(path, fields, channels, direction):
                 if name in (title, plain) and way in (wanted, ""):
                     return title, way, field
     asked = " or ".join(f"'{name}'" for name in channels)
-    has = ", ".join(f"'{title}'" for title, _ in fields) or "no image at all"
+    has = ", ".join(f"'{title}'" for title, _ in fields[:LISTED_AT_MOST]) or "no image at all"
     raise Fault(f"{path}: no channel {asked}; it has {has}; set scans.channels and scans.direction to one of these.")
 
 
@@ -180,16 +193,24 @@ def _heights(path, title, field):
     """((lines, pixels) nm, (width_nm, tall_nm)) of a data field in metres."""
     try:
         rows, cols = int(field["yres"]), int(field["xres"])
-        values = np.asarray(field["data"], dtype=np.float64).reshape(rows, cols)
+        values = np.asarray(field["data"], dtype=np.float64).reshape(max(rows, 0), max(cols, 0))
         size = float(field["xreal"]) * NM_PER_M, float(field["yreal"]) * NM_PER_M
-    except (KeyError, TypeError, ValueError):
+        units = [_plain(field.get(name, {}).get("unitstr", "")) for name in ("si_unit_xy", "si_unit_z")]
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
         raise Fault(f"{path}: the .gwy data of channel '{title}' is damaged; export the scan anew.") from None
-    units = [field.get(name, {}).get("unitstr", "") for name in ("si_unit_xy", "si_unit_z")]
     if units != ["m", "m"]:
         raise Fault(
             f"{path}: channel '{title}' is in '{units[1]}' over '{units[0]}' and not in metres; "
             "name a height channel in scans.channels."
         )
-    if not all(np.isfinite(size)) or min(size) <= 0 or values.size == 0:
+    if not all(0 < length <= LARGEST_NM for length in size) or values.size == 0:
         raise Fault(f"{path}: channel '{title}' tells no scan size; export the scan anew with its size.")
-    return values * NM_PER_M, size
+    if values.size > PIXELS_AT_MOST:
+        raise Fault(f"{path}: channel '{title}' has {cols} x {rows} pixels; export it smaller than 8192 x 8192.")
+    with np.errstate(over="ignore"):  # of heights beyond all measure, which the levelling refuses
+        return values * NM_PER_M, size
+
+
+def _plain(text):
+    """A text of the file as sentences and tables can hold it: printable, and 60 signs at most."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(text)[:60])
