@@ -13,6 +13,7 @@ MASK_ROUNDS = 3
 MASK_WIDTH = 2.5
 MAD_TO_SIGMA = 1.4826
 NOTHING_LEFT = 1e-9
+HIGHEST_NM, LOWEST_NM = 1e9, 1e-9  # beyond a metre, or below a millionth of an atom, there is no relief of a film
 BLOCK_LINES = 64  # lines worked on at a time, so that what is made on the way stays in the processor's cache
 
 
@@ -27,13 +28,15 @@ def level(height_nm, method="published", overwrite=False):
     height_nm = np.array(height_nm, dtype=np.float64, copy=None if overwrite else True)
     if height_nm.ndim != 2 or height_nm.shape[0] < 1 or height_nm.shape[1] <= LINE_DEGREE + 1:
         raise Fault(f"a height map of shape {height_nm.shape} cannot be levelled; its lines need 4 pixels at least.")
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         total = height_nm.sum()
-    if not np.isfinite(total):
-        raise Fault("the height map holds values that are no numbers; export the scan without masked pixels.")
     reach = _reach(height_nm)
+    if not np.isfinite([total, reach]).all() and not HIGHEST_NM < reach < np.inf:
+        raise Fault("the height map holds values that are no numbers; export the scan without masked pixels.")
+    if reach > HIGHEST_NM:
+        raise Fault("the height map reaches more than a metre; export the scan anew with the right units.")
     level_nm = levelled(height_nm)
-    if _reach(level_nm) <= NOTHING_LEFT * reach:
+    if _reach(level_nm) <= max(NOTHING_LEFT * reach, LOWEST_NM):
         raise Fault("the height map is blank, or is once tilt and bow are taken out; take the scan out.")
     return level_nm
 
