@@ -1,0 +1,109 @@
+"""What every fault test asks of its victim: a right answer or one sentence, within its time and its memory."""
+
+import os
+import re
+import signal
+from contextlib import contextmanager
+
+import numpy as np
+
+from micrograph.faults import Fault
+from micrograph.scans import formats, heights, images
+from micrograph.scans.folders import printable
+from micrograph.scans.formats import Picture
+from micrograph.scans.heightmap import HeightMap
+
+NIGHTLY = os.environ.get("FAULTS") == "nightly"
+SECONDS_A_FILE = 20
+LONGEST_SENTENCE = 1000
+PIXELS = 32
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what breaks a line, a table or a terminal
+
+
+class Hang(BaseException):
+    """The victim took longer than it may. No Exception, so that no `except Exception` of a victim's hides it."""
+
+
+def count(quick, nightly):
+    """How many times a test does what it does: `quick` in `make test`, `nightly` where FAULTS=nightly."""
+    return nightly if NIGHTLY else quick
+
+
+@contextmanager
+def within(seconds):
+    """Raise Hang in the block once it has taken so long."""
+
+    def ring(*_):
+        raise Hang(f"still not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def one_sentence(fault, *names):
+    """Check that a Fault is one printable line of bearable length that ends as sentences do and names what it must."""
+    text = str(fault)
+    assert not CONTROL.search(text) and len(text) <= LONGEST_SENTENCE and text.endswith("."), text[
+        : 2 * LONGEST_SENTENCE
+    ]
+    for name in names:
+        assert str(name) in text, text
+
+
+def read(path, **asked):
+    """What formats.read makes of a file: a sound HeightMap or Picture, or a Fault of one sentence that names it."""
+    with within(SECONDS_A_FILE):
+        try:
+            found = formats.read(path, **asked)
+        except Fault as fault:
+            one_sentence(fault, printable(path))
+            return fault
+    sound_picture(found) if isinstance(found, Picture) else sound_height_map(found)
+    return found
+
+
+def sound_picture(found):
+    """Check shape, kind and size of a finished picture."""
+    assert found.array.dtype in (np.uint8, np.uint16) and found.array.size > 0
+    assert found.array.ndim == 2 or found.array.shape[2:] in ((3,), (4,))
+    assert found.width_nm is None or 0 < found.width_nm < np.inf
+    assert len(found.source_sha256) == 64
+
+
+def sound_height_map(found):
+    """Check shape, sizes and names of a height map; numbers that are none are left to the levelling."""
+    assert isinstance(found, HeightMap) and found.height_nm.dtype == np.float64
+    assert found.height_nm.shape == (found.lines, found.pixels) and found.lines > 0 and found.pixels > 0
+    assert 0 < found.width_nm <= 1e9 and 0 < found.tall_nm <= 1e9
+    assert found.lines_planned >= found.lines
+    assert found.direction in ("Trace", "Retrace", "") and found.channel.isprintable()
+    assert len(found.source_sha256) == 64
+
+
+def micrograph(path, levelling="published", aspect="pad", **asked):
+    """The micrograph of a file, as the workflow makes it: (PIXELS, PIXELS) uint8 that is no single grey, or a Fault."""
+    found = read(path, **asked)
+    if isinstance(found, Fault):
+        return found
+    with within(SECONDS_A_FILE), np.errstate(all="raise", under="ignore"):
+        try:
+            grey = _drawn(found, levelling, aspect)
+        except Fault as fault:
+            one_sentence(fault)
+            return fault
+    assert grey.shape == (PIXELS, PIXELS) and grey.dtype == np.uint8
+    return grey
+
+
+def _drawn(found, levelling, aspect):
+    if isinstance(found, Picture):
+        return images.picture(found.array, PIXELS, aspect, found.width_nm)[0]
+    level_nm = heights.level(found.height_nm, levelling)
+    assert np.isfinite(level_nm).all()
+    size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}
+    return images.micrograph(level_nm, PIXELS, aspect=aspect, **size)[0]

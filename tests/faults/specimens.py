@@ -1,0 +1,92 @@
+"""Sound files of every kind, to be damaged: what the simulator writes, pictures, .gwy, and another instrument's."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from micrograph.scans.heightmap import HeightMap, write_gwy
+from micrograph.simulated import nanoscope_writer as writer
+from micrograph.simulated import simulate
+
+# The sizes of simulate.SIZES at a quarter of their pixels, and one scan stopped early.
+SIZES = {
+    "square": (64, 64, 64, 1.0),
+    "flat": (64, 48, 48, 0.75),
+    "coarse": (64, 32, 32, 1.0),
+    "stopped": (64, 23, 64, 1.0),
+}
+
+
+def relief(lines, pixels, rng):
+    """(lines, pixels) heights in nm: terraces a third of a nanometre high on a slope, with noise."""
+    rows, cols = np.mgrid[0:lines, 0:pixels]
+    return np.floor(rows / 9 + cols / 13) * 0.33 + 0.01 * cols + rng.normal(0, 0.05, (lines, pixels))
+
+
+def write_simulated(folder, rng):
+    """One NanoScope file of every version and size that the simulator knows, and two whole simulated scans."""
+    for name, (pixels, lines, planned, tall) in SIZES.items():
+        for wide, version in simulate.VERSIONS.items():
+            frame = writer.Frame(1000.0, 1000.0 * tall, planned)
+            trace = relief(lines, pixels, rng)
+            channels = [
+                writer.Channel("Height Sensor", "Trace", trace),
+                writer.Channel("Height Sensor", "Retrace", trace + 0.1),
+                writer.Channel("Peak Force Error", "Trace", rng.normal(0, 1, trace.shape)),
+            ]
+            writer.write(folder / f"{name}{32 if wide else 16}.spm", channels, frame, version)
+    for day in range(2):
+        row = {"sample": f"film{day}", "batch": f"MCV1-20010{day + 1}", "growth_celsius": 950, "growth_seconds": 500,
+               "substrate": "c-Sapphire"}  # fmt: skip
+        simulate.scan_sample(row, 7, folder / f"film{day}.spm", folder / f"film{day}.npz", pixels=64)
+        (folder / f"film{day}.npz").unlink()
+
+
+def write_pictures(folder, rng):
+    """PNG and TIFF files of every depth, colour and packing that is read."""
+    grey = np.clip(relief(48, 64, rng) * 20, 0, 255).astype(np.uint8)
+    image, colours = Image.fromarray(grey), Image.fromarray(np.dstack([grey, grey[::-1], grey]))
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    for name, picture in {"grey": image, "colours": colours, "deep": deep, "palette": image.quantize(32)}.items():
+        picture.save(folder / f"{name}.png")
+        picture.save(folder / f"{name}.tif")
+    for packing in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        image.save(folder / f"{packing}.tif", compression=packing)
+    image.save(folder / "imagej.tif", tiffinfo={270: "ImageJ=1.53k\nunit=nm\n", 282: 2.0, 283: 2.0})
+
+
+def write_gwyddions(folder, rng):
+    """A .gwy file, and a Gwyddion simple field (a text header and floats), which needs Gwyddion's importer."""
+    heights = relief(24, 32, rng)
+    write_gwy(folder / "film.gwy", HeightMap(heights, 1000.0, 750.0, "Height", "Trace", "film.spm", "0" * 64, 24))
+    head = b"Gwyddion Simple Field 1.0\nXRes = 32\nYRes = 24\nXReal = 1e-6\nYReal = 7.5e-7\nXYUnits = m\n"
+    head += b"ZUnits = m\nTitle = Height\n"
+    values = (heights * 1e-9).astype("<f4").tobytes()
+    (folder / "film.gsf").write_bytes(head + b"\0" * (4 - len(head) % 4) + values)
+
+
+def write_all(folder):
+    """All of these into a folder; returns the paths by name."""
+    rng = np.random.default_rng(20)
+    write_simulated(folder, rng)
+    write_pictures(folder, rng)
+    write_gwyddions(folder, rng)
+    return {path.name: path for path in sorted(Path(folder).iterdir())}
+
+
+def boundaries(data):
+    """Byte places where a file's parts begin and end, and the middles between: of a NanoScope file the sections of its
+    header, the header's end and every image's first and last byte; of other files the sixteenths."""
+    if not data.lower().startswith((b"\\*file list", b"\\*force file list", b"\\*ec file list")):
+        places = {len(data) * part // 16 for part in range(17)} | set(range(1, min(32, len(data))))
+    else:
+        head = data[: 1 << 17]
+        places = {match.start() for match in re.finditer(rb"\\\*", head)} | {head.find(b"\x1a"), len(data)}
+        images = re.findall(rb"Data offset: (\d+)\r\n\\Data length: (\d+)", head)
+        places |= {int(first) for first, _ in images} | {int(first) + int(length) for first, length in images}
+    ordered = sorted(place for place in places if 0 <= place <= len(data))
+    middles = [(first + last) // 2 for first, last in zip(ordered, ordered[1:], strict=False)]
+    around = {place + step for place in ordered for step in (-1, 0, 1)}
+    return sorted(place for place in around | set(middles) if 0 <= place <= len(data))
