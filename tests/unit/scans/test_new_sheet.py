@@ -1,4 +1,4 @@
-"""A sheet to fill in: it lists what can be read, names what cannot, guesses nothing, and passes once it is filled in."""
+"""A sheet to fill in: it lists what can be read, names what cannot, guesses nothing, and passes once filled in."""
 
 import os
 import subprocess
