@@ -162,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"Content-Length": str(length)} | headers
         else:
             headers |= {"Connection": "close"}
-        self.send_response(status)
+        self.send_response_only(status)
+        headers = {"Date": self.date_time_string()} | headers
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
