@@ -30,6 +30,7 @@ FORMAT = "growth-from-micrographs provenance 1"
 RECORD = "results/provenance.json"
 ASIDE = "results/provenance.set-aside.json"
 KNOWN = "results/.provenance-hashes.json"
+NEW = "is not recorded"
 OURS = frozenset({RECORD, ASIDE, KNOWN})
 
 
@@ -228,4 +229,4 @@ def faults(folder, record):
             elif now[name]["sha256"] != said["sha256"]:
                 found.append((name, "is not what the record says"))
     new = set(hashes.walk(folder, "results", OURS)) - set(record["results"])
-    return found + [(name, "is not recorded") for name in sorted(new)]
+    return found + [(name, NEW) for name in sorted(new)]

@@ -1,0 +1,146 @@
+"""Two folders of results, file by file: equal to the byte, or how far apart.
+
+    python -m micrograph.provenance.compare results other/results [--files]
+
+prints a line a stage of the workflow, with --files also one for every file that differs, and exits 1 where any does.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from micrograph.faults import Fault, told
+from micrograph.provenance import contents, hashes
+
+# The folders of results/, in the order of the flow.
+STAGES = (
+    "heights", "micrographs", "splits", "policies", "features", "components", "pretraining", "networks", "models",
+    "predictions", "tables", "figures", "attribution", "production", "report", "new",
+)  # fmt: skip
+SKIPPED = ("provenance.json", "provenance.set-aside.json", ".provenance-hashes.json")  # they tell of runs, not results
+
+EQUAL, CLOSE, OTHER, OURS_ONLY, THEIRS_ONLY = "equal", "numbers differ", "differs", "only in A", "only in B"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One file of two folders: its name, verdict (EQUAL, CLOSE, ...), contents.Distance (or None), and a remark."""
+
+    name: str
+    verdict: str
+    distance: contents.Distance | None = None
+    remark: str = ""
+
+    @property
+    def stage(self):
+        """The stage of the workflow that the file belongs to; `others` for what lies in no known folder."""
+        first = self.name.split("/")[0]
+        return first if first in STAGES else "others"
+
+
+def folders(ours, theirs):
+    """[Compared] of every file in either folder, sorted by name. Raises Fault where one is no folder."""
+    for folder in (ours, theirs):
+        if not Path(folder).is_dir():
+            raise Fault(f"{folder}: there is no such folder; name two folders of results.")
+    names = [hashes.walk(folder, ".", SKIPPED) for folder in (ours, theirs)]
+    sums = [hashes.of_files(folder, here)[0] for folder, here in zip((ours, theirs), names, strict=True)]
+    return [
+        _compared(Path(ours), Path(theirs), name, *(said.get(name) for said in sums))
+        for name in sorted(set(names[0]) | set(names[1]))
+    ]
+
+
+def _compared(ours, theirs, name, our_sum, their_sum):
+    if our_sum is None or their_sum is None:
+        return Compared(name, THEIRS_ONLY if our_sum is None else OURS_ONLY)
+    if our_sum == their_sum:
+        return Compared(name, EQUAL, _without_distance(ours / name))
+    return judge(name, ours / name, theirs / name)
+
+
+def _without_distance(path):
+    """No distance; of predictions the number of rows, so that shares can be told."""
+    rows = contents.READERS[".tsv"](path).get(contents.CLASSES, ()) if path.suffix == ".tsv" else ()
+    return contents.Distance(rows=len(rows))
+
+
+def judge(name, ours, theirs):
+    """Compared of two files whose bytes differ."""
+    try:
+        distance = contents.between(ours, theirs)
+    except Fault as fault:
+        return Compared(name, OTHER, None, str(fault))
+    if distance is None:
+        return Compared(
+            name, OTHER, None, f"other bytes; {ours.suffix or 'such'} files are compared by their bytes alone"
+        )
+    if distance.shape or distance.texts:
+        return Compared(name, OTHER, distance, distance.shape or f"{distance.texts} texts differ")
+    if not distance.absolute:
+        return Compared(name, CLOSE, distance, "the same numbers, written in other bytes")
+    return Compared(name, CLOSE, distance)
+
+
+def by_stage(compared):
+    """Rows of text, a heading first, one a stage: files, how many are equal, how far the others are apart."""
+    rows = [("stage", "files", "equal", "numbers differ", "differ", "in one only", "relative", "classes changed")]
+    for stage in [*STAGES, "others"]:
+        here = [one for one in compared if one.stage == stage]
+        if here:
+            rows.append((stage, str(len(here)), *_summary(here)))
+    return rows
+
+
+def _summary(here):
+    count = Counter(one.verdict for one in here)
+    apart = [one.distance for one in here if one.distance and one.verdict in (CLOSE, OTHER) and not one.distance.shape]
+    rows = sum(one.distance.rows for one in here if one.distance)
+    changed = sum(one.distance.classes for one in here if one.distance)
+    return (
+        str(count[EQUAL]),
+        str(count[CLOSE]),
+        str(count[OTHER]),
+        str(count[OURS_ONLY] + count[THEIRS_ONLY]),
+        f"{max(one.relative for one in apart):.1e}" if apart else "",
+        f"{changed} of {rows}" if rows else "",
+    )
+
+
+def described(one):
+    """One file's verdict and distance as a line."""
+    words = [f"{one.name}: {one.verdict}"]
+    if one.distance and one.distance.absolute:
+        words.append(f"by up to {one.distance.absolute:.2g}, {one.distance.relative:.1e} of the largest")
+        words.append(f"in {one.distance.where}")
+    if one.distance and one.distance.classes:
+        words.append(f"{one.distance.classes} of {one.distance.rows} predicted classes")
+    return ", ".join([*words, one.remark] if one.remark else words)
+
+
+def aligned(rows):
+    """Rows of text as lines with columns of equal width."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def main(words=None):
+    """Compare the two folders of the command line; the status: 0 where all is equal to the byte, else 1."""
+    parser = argparse.ArgumentParser(prog="compare", description=__doc__.split("\n")[0])
+    parser.add_argument("A", help="a folder of results")
+    parser.add_argument("B", help="another one")
+    parser.add_argument("--files", action="store_true", help="every file that differs, not the stages alone")
+    asked = parser.parse_args(words)
+    compared = told(folders, asked.A, asked.B)
+    differ = [one for one in compared if one.verdict != EQUAL]
+    if asked.files:
+        print("\n".join(map(described, differ)))
+    print("\n".join(aligned(by_stage(compared))))
+    print(f"{len(compared) - len(differ)} of {len(compared)} files are equal to the byte.")
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""What is in a result: its numbers and its texts by name, whatever the format; and how far two results lie apart."""
+
+import csv
+from dataclasses import dataclass
+
+import numpy as np
+
+from micrograph.faults import Fault
+
+CLASSES = "predicted_celsius"  # the column of predictions that names the class
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far two results lie apart.
+
+    absolute: the largest difference of two numbers; relative: the largest over all columns or arrays of their largest
+    difference over their largest magnitude; where: the name of that column or array; texts: how many texts differ;
+    classes: of how many rows the predicted class differs, and rows: of how many (0 in what is no table of predictions).
+    shape: a sentence where names or sizes differ, so that there is nothing to subtract.
+    """
+
+    absolute: float = 0.0
+    relative: float = 0.0
+    where: str = ""
+    texts: int = 0
+    classes: int = 0
+    rows: int = 0
+    shape: str = ""
+
+
+def between(ours, theirs):
+    """The Distance of two files of one format; None where the format has no numbers that we read.
+
+    Raises Fault where one of them cannot be read.
+    """
+    reader = READERS.get(ours.suffix)
+    return None if reader is None else distance(_read(reader, ours), _read(reader, theirs))
+
+
+def _read(reader, path):
+    try:
+        return reader(path)
+    except Exception as error:  # each library has its own words for damage
+        raise Fault(f"{path}: cannot be read ({type(error).__name__}: {error}).") from None
+
+
+def distance(ours, theirs):
+    """The Distance of two dicts of arrays."""
+    if list(ours) != list(theirs):
+        return Distance(shape="other names: " + ", ".join(sorted(map(str, set(ours) ^ set(theirs)))[:3]))
+    sizes = [name for name in ours if ours[name].shape != theirs[name].shape]
+    if sizes:
+        return Distance(shape=f"{sizes[0]}: {ours[sizes[0]].shape} and {theirs[sizes[0]].shape}")
+    numbers = {name: _apart(ours[name], theirs[name]) for name in ours if _numeric(ours[name], theirs[name])}
+    texts = sum(int(np.sum(ours[name].astype(str) != theirs[name].astype(str))) for name in ours if name not in numbers)
+    where = max(numbers, key=lambda name: numbers[name][1], default="")
+    classes = ours[CLASSES] if CLASSES in numbers else np.zeros(0)
+    return Distance(
+        absolute=max((absolute for absolute, _ in numbers.values()), default=0.0),
+        relative=numbers[where][1] if numbers else 0.0,
+        where=where if numbers and numbers[where][1] else "",
+        texts=texts,
+        classes=int(np.sum(~_same(classes, theirs[CLASSES]))) if len(classes) else 0,
+        rows=len(classes),
+    )
+
+
+def _numeric(ours, theirs):
+    return all(np.issubdtype(array.dtype, np.number) or array.dtype == bool for array in (ours, theirs))
+
+
+def _same(ours, theirs):
+    return (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+
+
+def _apart(ours, theirs):
+    """(largest difference, the same over the largest magnitude) of two arrays; missing in both is equal, in one not."""
+    ours, theirs = ours.astype(float), theirs.astype(float)
+    differ = ~_same(ours, theirs)
+    if not differ.any():
+        return 0.0, 0.0
+    with np.errstate(invalid="ignore"):
+        gaps = np.abs(ours[differ] - theirs[differ])
+    absolute = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
+    finite = [np.abs(array[np.isfinite(array)]) for array in (ours, theirs)]
+    largest = max((float(part.max()) for part in finite if part.size), default=0.0)
+    return absolute, absolute / largest if largest else np.inf
+
+
+def _table(path):
+    """The columns of a TSV: numbers where every filled cell is one (empty: missing), else texts."""
+    with open(path, encoding="utf-8", newline="") as lines:
+        header, *rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("lines of different lengths")
+    return {name: _column([row[place] for row in rows]) for place, name in enumerate(header)}
+
+
+def _column(cells):
+    try:
+        return np.array([float(cell) if cell else np.nan for cell in cells])
+    except ValueError:
+        return np.array(cells, dtype=str)
+
+
+def _arrays(path):
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in sorted(stored.files)}
+
+
+def _tensors(path):
+    """The tensors of a safetensors file, and its settings as texts."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as stored:
+        texts = {f"settings: {name}": np.array([text]) for name, text in sorted((stored.metadata() or {}).items())}
+        return texts | {name: stored.get_tensor(name) for name in sorted(stored.keys())}
+
+
+def _picture(path):
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return {"pixels": np.asarray(picture.convert("RGBA"))}
+
+
+def _heights(path):
+    from micrograph.scans import heightmap
+
+    field = heightmap.read_gwy(path)
+    return {
+        "height_nm": field.height_nm,
+        "size_nm": np.array([field.width_nm, field.tall_nm]),
+        **{name: np.array([str(getattr(field, name))]) for name in heightmap.META},
+    }
+
+
+# Formats whose numbers are compared; of all others (skops, pdf, svg, html, ...) the bytes alone.
+READERS = {
+    ".tsv": _table,
+    ".npz": _arrays,
+    ".safetensors": _tensors,
+    ".png": _picture,
+    ".webp": _picture,
+    ".gwy": _heights,
+}
