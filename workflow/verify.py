@@ -3,10 +3,10 @@
     python workflow/verify.py [--share 0.1] [--seed 4711] [--only 'results/tables/*'] [--folder my-study] [--cores 2]
 
 First every recorded file is read anew and must be what results/provenance.json says. Then the outputs of the workflow
-are drawn (a folder that a rule makes counts as one), each is made again from the study's own files, by the same settings,
-and compared. The study is not touched: its results are copied to a temporary folder; only scans, weights and the sheet,
-which nothing here makes again, are linked where that is possible. The status is 0 where all is equal, 1 where anything
-differs, and 2 where something could not be made again.
+are drawn (a folder that a rule makes counts as one), each is made again from the study's own files, by the same
+settings, and compared. The study is not touched: its results are copied to a temporary folder; only scans, weights and
+the sheet, which nothing here makes again, are linked where that is possible. The status is 0 where all is equal, 1
+where anything differs, and 2 where something could not be made again.
 """
 
 import argparse
