@@ -141,8 +141,51 @@ def test_text_that_is_no_settings_is_told_with_its_line(tmp_path, text, sentence
 def test_right_settings_missing_ones_and_odd_ones_pass(tmp_path):
     settings.read_text(PROJECT / "config.yaml")
     settings.read_text(tmp_path / "none.yaml")
-    (tmp_path / "odd.yaml").write_text("a: &x [*x]\n? [b]\n: 1\n", encoding="utf-8")
+    (tmp_path / "odd.yaml").write_text("a: &x [1, 2]\nb: [*x, *x]\n? !!str c\n: 2020-02-29\n", encoding="utf-8")
     settings.read_text(tmp_path / "odd.yaml")
+
+
+LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: &x [*x]\n", "stand for more than 100000 values, or for themselves; write them out"),
+        (LAUGHS, "stand for more than 100000 values"),
+        ("a: " + "[" * 5000 + "]" * 5000, "more deeply than can be read; write them flat"),
+        ("? [b]\n: 1\n", "line 1: a key is no plain word"),
+        ("day: 2020-02-30\n", "line 1: '2020-02-30' is no value that can be read; put it in quotes"),
+        (f"seed: {'9' * 5000}\n", "line 1: '99999"),
+        ("seed: !!python/object/apply:os.getcwd []\n", "line 1: tag:yaml.org,2002:python/object/apply:os.getcwd would"),
+        ("seed: !!python/name:os.getcwd\n", "line 1: '' is no value that can be read"),
+    ],
+)
+def test_settings_that_would_hang_fill_memory_or_run_code_are_refused_as_text(tmp_path, text, sentence):
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(Fault) as fault:
+        settings.read_text(tmp_path / "config.yaml")
+    assert sentence in str(fault.value) and "\n" not in str(fault.value) and len(str(fault.value)) < 500
+
+
+def test_settings_that_are_a_program_are_refused_before_anyone_runs_it(tmp_path):
+    program = f"__use_yte__: true\nseed: ?open({str(tmp_path / 'ran')!r}, 'w').write('x')\n"
+    (tmp_path / "config.yaml").write_text(program, encoding="utf-8")
+    with pytest.raises(Fault, match="the key __use_yte__ makes a program of the settings, whose code would be run"):
+        settings.read_text(tmp_path / "config.yaml")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_number_of_five_thousand_digits_and_a_text_of_a_book_are_shown_in_part():
+    message = faults_of(lambda study: study.update(seed=10**5000))
+    assert message == "config.yaml: seed is 'a number of 16610 bits', not a whole number; " + EXPLAINED
+    message = faults_of(lambda study: study.update(seed=["x"] * 500))
+    assert message.startswith("config.yaml: seed is ['x', 'x', ") and len(message) < 200
+    message = faults_of(lambda study: study["scans"].update(sheet="a\0b"))
+    assert message.startswith("config.yaml: scans.sheet: 'a\\x00b' is too long, or has signs that cannot be printed")
+
+
+EXPLAINED = "config.yaml of the project explains it."
 
 
 def keys_of(schema, path=()):

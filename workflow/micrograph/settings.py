@@ -5,11 +5,13 @@ from difflib import get_close_matches
 from os.path import normpath
 from pathlib import PurePosixPath
 
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from micrograph.faults import Fault
+from micrograph.scans.folders import UNPRINTABLE, printable
+from micrograph.settings_text import DEEP, joined, shown
+from micrograph.settings_text import read_text as read_text
 
 # What JSON's words for kinds are called here, and what is asked for beyond them: 224.0 is no count, .nan no number.
 KINDS = {
@@ -21,56 +23,9 @@ KINDS = {
     "null": "null",
 }
 SHARES_TOLERANCE = 1e-6
+SIGNS_AT_MOST = 1000  # of one key or text
+BITS_AT_MOST = 63  # of a whole number
 SECRET = "list.credentials"
-
-
-def read_text(path):
-    """Raise Fault where the settings file at `path` is no group of keys in YAML or names a key twice; a file that is
-    not there is left to others.
-
-    YAML readers take the second of two equal keys without a word.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            tree = yaml.compose(file, Loader=yaml.SafeLoader)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise Fault(f"{path}: cannot be read ({error.strerror}); correct the file or its rights.") from None
-    except UnicodeDecodeError:
-        raise Fault(f"{path}: this is no UTF-8 text; save it as plain text in UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise Fault(f"{path}: {_unreadable(error)}") from None
-    if not isinstance(tree, yaml.MappingNode):
-        raise Fault(f"{path}: there are no settings in it; copy config.yaml of the project and change that.")
-    if twice := list(_twice(tree)):
-        raise Fault("\n".join(f"{path}: {sentence}" for sentence in twice))
-
-
-def _unreadable(error):
-    """The sentence for text that is no YAML: where, and what the reader stumbled over."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    what = getattr(error, "problem", None) or "a character that YAML does not allow"
-    return f"{where}this is no YAML ({what}); mend it there or just before, with spaces and no tabs for indentation."
-
-
-def _twice(node, place="", seen=frozenset()):
-    """Sentences on keys that stand twice in one group, at any depth; aliases may make a tree hold itself."""
-    if id(node) in seen:
-        return
-    seen |= {id(node)}
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _twice(item, place, seen)
-    if isinstance(node, yaml.MappingNode):
-        lines = {}
-        for key, value in node.value:
-            name, line = _join(place, str(key.value)), key.start_mark.line + 1
-            if name in lines:
-                yield f"the key {name} stands twice, in lines {lines[name]} and {line}; keep one."
-            lines.setdefault(name, line)
-            yield from _twice(value, name, seen)
 
 
 def check(settings, schema, file="config.yaml"):
@@ -79,10 +34,29 @@ def check(settings, schema, file="config.yaml"):
     YAML's numeric keys are read as text, as JSON has it. Every fault names the key by its path, the value and the
     nearest legal one.
     """
-    errors = sorted(_strict()(schema).iter_errors(_named(settings)), key=lambda error: error.json_path)
-    sentences = [sentence for error in errors for sentence in _sentences(error)] or list(_between(settings))
-    if sentences:
+    try:
+        named = _named(settings)
+        errors = sorted(_strict()(schema).iter_errors(named), key=lambda error: error.json_path)
+        sentences = list(_of_texts(named)) or [sentence for error in errors for sentence in _sentences(error)]
+    except RecursionError:
+        raise Fault(f"{file}: {DEEP}") from None
+    if sentences := sentences or list(_between(named)):
         raise Fault("\n".join(f"{file}: {sentence}" for sentence in sentences))
+
+
+def _of_texts(value, place=""):
+    """Sentences on keys and texts that are no words: too long, or with signs that cannot be printed."""
+    if place.startswith(SECRET):
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _of_texts(key, f"{place or 'the file'}, its key {shown(key)}")
+            yield from _of_texts(item, joined(place, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _of_texts(item, joined(place, str(index)))
+    elif isinstance(value, str) and (len(value) > SIGNS_AT_MOST or UNPRINTABLE.search(value)):
+        yield f"{printable(place)[:SIGNS_AT_MOST]}: {shown(value)} is too long, or has signs that cannot be printed."
 
 
 def _strict():
@@ -127,9 +101,9 @@ def _of_networks(settings):
     backbone, own = settings["networks"]["backbone"], settings["networks"]["weights_file"]
     if "micronet" in asked and backbone != "resnet18" and not own:
         yield f"pretraining micronet has weights for the backbone resnet18 alone, not for {backbone}; choose that."
-    shown, fitted = settings["figures"]["micrographs"], settings["experiments"]["table4"]["models"]
-    if shown not in fitted:
-        yield f"figures.micrographs is {shown}, which is not among experiments.table4.models: {_listed(fitted)}."
+    drawn, fitted = settings["figures"]["micrographs"], settings["experiments"]["table4"]["models"]
+    if drawn not in fitted:
+        yield f"figures.micrographs is {drawn}, which is not among experiments.table4.models: {_listed(fitted)}."
 
 
 def _of_attribution(attribution, pixels):
@@ -166,15 +140,17 @@ def _of_simulation(settings):
 
 
 def _named(value):
-    """The same settings with text keys throughout."""
+    """The same settings with text keys throughout, and in place of numbers that no machine counts with a text."""
     if isinstance(value, dict):
-        return {str(key): _named(item) for key, item in value.items()}
+        return {str(_named(key)): _named(item) for key, item in value.items()}
+    if isinstance(value, int) and value.bit_length() > BITS_AT_MOST:
+        return f"a number of {value.bit_length()} bits"
     return [_named(item) for item in value] if isinstance(value, list) else value
 
 
 def _sentences(error):
     """One sentence, or several for unknown keys, for one error of jsonschema."""
-    place = ".".join(map(str, error.absolute_path))
+    place, value = ".".join(map(str, error.absolute_path)), shown(error.instance)
     if place.startswith(SECRET):  # what stands there may be a secret, and is not repeated
         return [
             f"{SECRET} is neither null nor a path; name a file that holds your credentials, and keep them out of here."
@@ -184,7 +160,7 @@ def _sentences(error):
         return [_unknown(place, key, legal) for key in error.instance if key not in legal]
     if error.validator == "required":
         return [
-            f"the key {_join(place, key)} is missing; config.yaml of the project explains it."
+            f"the key {joined(place, key)} is missing; config.yaml of the project explains it."
             for key in _missing(error)
         ]
     if error.validator == "anyOf":  # one value, or a group of values: what is said is on the form that was chosen
@@ -193,14 +169,15 @@ def _sentences(error):
     if error.validator == "type":
         kinds = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
         wanted = " or ".join(KINDS[kind] for kind in kinds)
-        return [f"{place or 'the file'} is {error.instance!r}, not {wanted}; config.yaml of the project explains it."]
+        return [f"{place or 'the file'} is {value}, not {wanted}; config.yaml of the project explains it."]
     if error.validator == "maxItems" and place.startswith("experiments"):
         table = place.split(".")[1].replace("table", "table ")
         return [f"{place} lists {len(error.instance)}; {table} shows {error.validator_value}: keep one."]
     if error.validator in ("enum", "const"):
         legal = error.schema.get("enum", [error.schema.get("const")])
-        return [f"{place} is {error.instance!r}; choose {_nearest(error.instance, legal)}one of: {_listed(legal)}."]
-    return [f"{place or 'the file'}: {error.message}; config.yaml of the project explains the key."]
+        return [f"{place} is {value}; choose {_nearest(error.instance, legal)}one of: {_listed(legal)}."]
+    message = error.message.replace(repr(error.instance), value)
+    return [f"{place or 'the file'}: {message}; config.yaml of the project explains the key."]
 
 
 def _missing(error):
@@ -210,17 +187,13 @@ def _missing(error):
 
 def _unknown(place, key, legal):
     near = get_close_matches(key, legal, n=1)
-    hint = f"did you mean {_join(place, near[0])}?" if near else f"known here are: {_listed(legal)}."
-    return f"the key {_join(place, key)} is not known; {hint}"
+    hint = f"did you mean {joined(place, near[0])}?" if near else f"known here are: {_listed(legal)}."
+    return f"the key {joined(place, key)} is not known; {hint}"
 
 
 def _nearest(value, legal):
     near = get_close_matches(str(value), list(map(str, legal)), n=1)
     return f"'{near[0]}', or " if near else ""
-
-
-def _join(place, key):
-    return f"{place}.{key}" if place else key
 
 
 def _listed(names):
