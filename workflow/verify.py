@@ -30,7 +30,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 STATUS = {"equal": 0, "could not": 2, "differs": 1}  # of the command, by the worst verdict; the worst stands last
 NOTED = 10  # names and lines of a job's log that are printed at most
 SPARE_BYTES = 200e6  # room that the jobs may need beside the copy
-UP_TO_DATE = ["--rerun-triggers", "params"]  # a fresh checkout's files are newer than any result: times say nothing
 
 
 @dataclass
@@ -57,8 +56,11 @@ def snakemake(folder, *words):
 
 
 def outputs_of(folder):
-    """(up to date, others): the workflow's Outputs under results/ as `snakemake --summary` lists them."""
-    done = snakemake(folder, "--summary", *UP_TO_DATE)
+    """(there, missing): the workflow's Outputs under results/, as `snakemake --summary` lists them.
+
+    Whether Snakemake finds them up to date is not asked: by the times of a fresh checkout's code nothing is.
+    """
+    done = snakemake(folder, "--summary")
     header, *rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line] or [[]]
     if done.returncode or "output_file" not in header:
         raise Fault(f"the workflow cannot say what it makes here; it said: {_end_of(done)}")
@@ -66,8 +68,8 @@ def outputs_of(folder):
     kinds = {True: [], False: []}
     for row in sorted(table, key=lambda row: row["output_file"]):
         if row["output_file"].startswith("results/"):
-            fresh = row["plan"] == "no update" and (folder / row["output_file"]).exists()
-            kinds[fresh].append(Output(row["output_file"].rstrip("/"), row["rule"]))
+            output = Output(row["output_file"].rstrip("/"), row["rule"])
+            kinds[(folder / output.name).exists()].append(output)
     return kinds[True], kinds[False]
 
 
@@ -76,7 +78,7 @@ def draw(outputs, share, seed, only=None):
     among = [output for output in outputs if only is None or fnmatchcase(output.name, only)]
     if not among:
         raise Fault(
-            f"no output that is up to date matches {only or 'results/*'}; `snakemake --summary` lists them all."
+            f"there is no output like {only or 'results/*'}; `snakemake --summary` lists those of the workflow."
         )
     return sorted(
         random.Random(seed).sample(among, max(1, round(share * len(among)))),
@@ -151,7 +153,7 @@ def recompute(study, place, rule, outputs, cores):
     for output in outputs:
         remove(place / output.name)
     names = [output.name for output in outputs]
-    words = ["--cores", str(cores), "--force", "--keep-going", "--no-hooks", *UP_TO_DATE, "--allowed-rules", rule]
+    words = ["--cores", str(cores), "--force", "--keep-going", "--no-hooks", "--allowed-rules", rule]
     done = snakemake(place, *words, "--", *names)
     made = [name for name in changed(study, place) if (place / name).exists()]
     missing = [output for output in outputs if not (place / output.name).exists()]
@@ -238,9 +240,9 @@ def verify(study, share, seed, only, cores):
     with tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True) as place:
         place = room_for(Path(place).resolve(), written["inputs"])
         copy_study(study, place, written)
-        outputs, stale = outputs_of(place)
-        if stale:
-            print(f"Missing or made by other settings, so not drawn, are {len(stale)}, as {stale[0].name}.")
+        outputs, missing = outputs_of(place)
+        if missing:
+            print(f"Not there, and so not drawn, are {len(missing)} outputs, as {missing[0].name}.")
         drawn = draw(outputs, share, seed, only)
         print(
             f"Making {len(drawn)} of {len(outputs)} outputs again; the draw is share {share:g}, seed {seed}.",
