@@ -75,3 +75,16 @@ def test_tuned_features_come_back_with_their_copies(tmp_path):
     names, copies, read = files.read_scores(tmp_path / "t.npz")
     assert names.tolist() == ["a", "a", "b"] and copies.tolist() == [0, 1, 0]
     assert [float(values[0, 0]) for values in read] == [0, 1]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "x"), OSError(30, "x"), RuntimeError("I/O error: x (os error 28)")])
+def test_a_disk_that_takes_no_more_is_told_whoever_writes(tmp_path, error):
+    files.write_text(tmp_path / "a.txt", "old")
+    with (
+        pytest.raises(files.Unwritable, match="a.txt: cannot be written .*; make room"),
+        files.whole(tmp_path / "a.txt"),
+    ):
+        raise error
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(RuntimeError, match="os error 2"), files.whole(tmp_path / "a.txt"):
+        raise RuntimeError("something else (os error 2)")

@@ -69,3 +69,36 @@ def test_any_seed_and_name_serve(seed, name):
 def test_progress_passes_everything_on_and_says_the_end(count, capsys):
     assert list(job.progress(range(count), "scans")) == list(range(count))
     assert capsys.readouterr().out.endswith(f"scans: {count} of {count}\n" if count else "")
+
+
+def run_with_log(tmp_path, log, body):
+    """A job whose log is at `log`: (exit status, what the terminal shows)."""
+    text = "\n".join(
+        ["from micrograph import job", "from micrograph.faults import Fault", f"with job.logged({log!r}):"]
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{text}\n    {body}"], env=environment, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_log_that_takes_nothing_more_ends_in_a_sentence_and_hides_no_fault(tmp_path):
+    status, terminal = run_with_log(tmp_path, "/dev/full", "print('x' * 10000)")
+    assert (status, "Traceback" in terminal) == (1, False)
+    assert "/dev/full: cannot be written (No space left on device); make room" in terminal
+    status, terminal = run_with_log(tmp_path, "/dev/full", "raise Fault('scan.spm: is empty; export it anew.')")
+    assert (status, terminal.strip()) == (1, "scan.spm: is empty; export it anew.")
+
+
+def test_a_log_that_cannot_be_begun_is_named(tmp_path):
+    (tmp_path / "logs").write_text("a file where a folder should be", encoding="utf-8")
+    status, terminal = run_with_log(tmp_path, str(tmp_path / "logs/a.log"), "print('x')")
+    assert (status, "Traceback" in terminal) == (1, False)
+    assert "logs/a.log: cannot be written (" in terminal
+
+
+def test_a_name_that_is_no_utf_8_can_be_told(tmp_path):
+    status, terminal, log = run(tmp_path, ["raise Fault('scan\\udcff.spm: is empty.')"])
+    assert (status, terminal.strip(), log.strip()) == (1, "scan\\udcff.spm: is empty.", "scan\\udcff.spm: is empty.")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pandas as pd
 from micrograph.faults import Fault
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what a disk says that takes no more
+IN_WORDS = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, tell it
 
 
 class Unwritable(Fault):
@@ -33,9 +35,9 @@ def whole(path):
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(room / path.name, path)
-    except OSError as error:
-        if error.errno in FULL:
-            raise _unwritable(path, error) from None
+    except Exception as error:
+        if (number := disk_full(error)) is not None:
+            raise unwritable(path, number) from None
         raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
@@ -47,12 +49,20 @@ def _room_beside(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error.errno) from None
 
 
-def _unwritable(path, error):
+def disk_full(error):
+    """The error number of a disk that is full or closed, where that is what `error` tells; None for other errors."""
+    told = IN_WORDS.search(str(error))
+    number = int(told[1]) if told else getattr(error, "errno", None)
+    return number if number in FULL else None
+
+
+def unwritable(path, number):
+    """The Unwritable for a path that the system's error `number` kept from being written."""
     return Unwritable(
-        f"{path}: cannot be written ({error.strerror}); make room or correct the rights, then run again: "
+        f"{path}: cannot be written ({os.strerror(number)}); make room or correct the rights, then run again: "
         "what is finished is kept."
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from micrograph.faults import Fault, known
-from micrograph.files import FULL, Unwritable
+from micrograph.files import Unwritable, disk_full
 from micrograph.job import progress
 from micrograph.scans import heights, images
 from micrograph.scans.formats import Picture, read, read_picture
@@ -110,7 +110,7 @@ def _each(rows, one, what, columns):
         try:
             good.append(one(row))
         except Exception as error:  # one bad scan must not take the others with it
-            if isinstance(error, Unwritable) or getattr(error, "errno", None) in FULL:
+            if isinstance(error, Unwritable) or disk_full(error) is not None:
                 raise
             reason = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
             bad.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
