@@ -81,7 +81,7 @@ def write(folder, sheet):
         except (Fault, OSError) as error:
             fault = str(error).removeprefix(f"{path}: ").rstrip(".")
         passed_over += [(path, fault)] if fault else []
-    rows = _named(found)
+    rows = named(found)
     if not rows:
         reasons = "\n".join(of_others(passed_over))
         raise Fault(f"{reasons}\n{printable(folder)}: no scan was found in it; name the folder that holds the scans.")
@@ -101,6 +101,24 @@ def sample_name(text):
     """
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", plain).lstrip("._+-")[:LONGEST].rstrip("._") or "scan"
+
+
+def named(rows):
+    """The rows (dicts), each with a `sample` after its `film`: no two alike, not even on disks that know no capitals.
+
+    film: a legal name (sample_name), which its first row keeps; the others get _2, _3, ...
+    """
+    taken, numbers = {row["film"].casefold() for row in rows}, {}
+    for row in rows:
+        film = row["film"].casefold()
+        numbers[film] = numbers.get(film, 0) + 1
+        row["sample"] = row["film"]
+        if numbers[film] > 1:
+            while f"{film}_{numbers[film]}" in taken:
+                numbers[film] += 1
+            row["sample"] = f"{row['film']}_{numbers[film]}"
+            taken.add(f"{film}_{numbers[film]}")
+    return rows
 
 
 def label_of(file_name):
@@ -214,21 +232,6 @@ def _cell(path, home):
 def _perhaps_a_scan(path):
     with open(path, "rb") as file:
         return Path(path).suffix.lower() in SUFFIXES or file.read(64).lstrip(b"\xef\xbb\xbf").startswith(BEGINNINGS)
-
-
-def _named(rows):
-    """The rows with names for the samples, no two of which are one on a disk that ignores case."""
-    taken, numbers = {row["film"].casefold() for row in rows}, {}
-    for row in rows:
-        film = row["film"].casefold()
-        numbers[film] = numbers.get(film, 0) + 1
-        row["sample"] = row["film"]
-        if numbers[film] > 1:
-            while f"{film}_{numbers[film]}" in taken:
-                numbers[film] += 1
-            row["sample"] = f"{row['film']}_{numbers[film]}"
-            taken.add(f"{film}_{numbers[film]}")
-    return rows
 
 
 if __name__ == "__main__":

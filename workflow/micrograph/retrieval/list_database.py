@@ -1,0 +1,192 @@
+"""Scans from the LiST database: the study's centre scans, one a film, with a sample sheet and all that is left out.
+
+The question, the filters and the local names are the study's; what the answers look like: list_answers.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from micrograph import files
+from micrograph.faults import Fault
+from micrograph.job import progress
+from micrograph.retrieval import credentials as kept
+from micrograph.retrieval import list_answers as answers
+from micrograph.retrieval import names
+from micrograph.retrieval.server import Server
+from micrograph.scans import formats, new_sheet, sheets
+
+LEFT_OUT = ("source", "what", "reason")
+SEARCH = "samples/search"
+PAGE = 100  # samples asked for at once
+MOST_SAMPLES = 100_000
+BROKEN_IN_A_ROW = 20  # files or films, after which it is the server that is broken
+
+
+class Broken(Fault):
+    """One film's activities or one file cannot be had, while the server answers other questions."""
+
+
+def retrieve(url, credentials, query, classes, folder, requests_per_second):
+    """Fetch one centre scan of 1 um of every film that was grown at one of the classes: (sheet, left out).
+
+    url: of the interface (.../api/v2); credentials: path of a file of request headers or None (credentials.read);
+    query: the criteria of the search, a dict; classes: temperatures in Celsius; folder: where scans are kept, and, as
+    long as a retrieval is unfinished, the answers, so that the next one goes on there. sheet has the columns of a
+    sample sheet, left_out LEFT_OUT: every file and film that is not used, and why.
+
+    Of several scans of a film the one as measured counts before a processed copy, then the lowest activity and file.
+    A film or file that cannot be had is left out. Raises Fault where the server is not there or refuses the
+    credentials, answers otherwise than is known, or has no such scan at all; what was fetched is kept.
+    """
+    server = Server(url, headers=kept.read(credentials), per_second=requests_per_second)
+    retrieval = _Retrieval(server, query, Path(folder))
+    films = [
+        film for sample in progress(retrieval.samples(), "films asked for") if (film := retrieval.film(sample, classes))
+    ]
+    rows = [row for film in progress(films, "films fetched") if (row := retrieval.row(film))]
+    left_out = pd.DataFrame(retrieval.left_out, columns=LEFT_OUT)
+    retrieval.finished()
+    if not rows:
+        raise Fault(f"{url}: no scan came that can be used; set list.query otherwise. {_commonest(left_out)}")
+    sheet = pd.DataFrame(new_sheet.named(rows)).reindex(columns=new_sheet.COLUMNS)
+    return sheet.sort_values("sample", ignore_index=True), left_out
+
+
+class _Retrieval:
+    """One retrieval: what the server is asked, what it has answered so far, and what was left out."""
+
+    def __init__(self, server, query, folder):
+        self.server, self.query, self.scans = server, query, folder / "scans"
+        question = json.dumps([server.base_url, query], sort_keys=True)
+        self.unfinished = folder / f"unfinished-{hashlib.sha256(question.encode()).hexdigest()[:12]}"
+        self.left_out, self.broken = [], 0
+
+    def samples(self):
+        """All samples of the search, each once, in the server's order."""
+        found, hidden = self._answered("search", self._search)
+        if hidden:
+            self.left_out.append(("list", f"{hidden} samples", "the search counts them and does not show them"))
+        return found
+
+    def film(self, sample, classes):
+        """{sample, label, scans, conditions ...} of a film of the study, None for one that is left out."""
+        number, label = (str(answers.field(sample, what, SEARCH)) for what in ("sample", "label"))
+        film = {"number": number, "label": label, "film": new_sheet.sample_name(label)}
+        where = f"samples/{quote(number, safe='')}/activities"
+        try:
+            activities = self._surely(lambda: self._answered(names.safe(number), lambda: self.server.json(where)))
+            found = answers.scans(activities, "samples/{id}/activities")
+        except (Broken, answers.Unknown) as fault:
+            return self._leave(film, "", str(fault))
+        for scan, is_spm in found:
+            if not is_spm or not answers.is_centre_1um(scan.name):
+                self._leave(film, scan.name, "no centre scan of 1 um by its name" if is_spm else "no .spm file")
+        film["scans"] = sorted(
+            (scan for scan, spm in found if spm and answers.is_centre_1um(scan.name)), key=answers.rank
+        )
+        film |= answers.conditions(sample, activities)
+        film["batch"] = sheets.batch_of(film["film"]) or answers.day(sample)
+        reason = _unfit(film, classes)
+        return self._leave(film, "", reason) if reason else film
+
+    def row(self, film):
+        """The film's row of the sample sheet, its scan fetched; None where none of its scans can be had."""
+        chosen = None
+        for scan in film["scans"]:
+            if chosen:
+                self._leave(film, scan.name, f"another scan of this film is used: {chosen.name}")
+                continue
+            name = names.safe("_".join((film["label"], film["number"], *scan)))
+            try:
+                self._surely(lambda scan=scan, name=name: self._fetch(scan, self.scans / name))
+                chosen, film["scan"] = scan, str(self.scans / name)
+            except Broken as fault:
+                self._leave(film, scan.name, str(fault))
+        return film if chosen else None
+
+    def finished(self):
+        """Forget the answers, so that the next retrieval asks anew."""
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+
+    def _search(self):
+        """(samples of all pages, how many the server counts beyond these); ends with a page that brings nothing new."""
+        found, start, total = {}, 0, None
+        while total is None or start < total:
+            question = {"start": start, "length": PAGE, "draw": start // PAGE + 1}
+            rows, total = answers.page(self.server.json(SEARCH, body=self.query, **question), SEARCH)
+            new = {str(answers.field(row, "sample", SEARCH)): row for row in rows}
+            if new.keys() <= found.keys():
+                break
+            found, start = new | found, start + len(rows)
+            if len(found) > MOST_SAMPLES:
+                raise Fault(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list.query.")
+        print(f"the search has {len(found)} samples", flush=True)
+        return list(found.values()), max((total or 0) - len(found), 0)
+
+    def _answered(self, name, ask):
+        """What ask() says, or said before the retrieval was interrupted."""
+        path = self.unfinished / f"{name}.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            answer = ask()
+        files.write_text(path, json.dumps(answer))
+        return answer
+
+    def _fetch(self, scan, to):
+        """Fetch one scan, unless it is there; what came and is no scan is thrown away."""
+        activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
+        self.server.fetch(f"sample-activities/{activity}/files/{file}", to)
+        try:
+            if formats.kind(to) == "nanoscope":
+                return
+        except Fault:
+            pass
+        to.unlink()
+        raise Fault("what came is no NanoScope file")
+
+    def _surely(self, attempt):
+        """What attempt() returns. Broken where it fails and the server answers a question that it answered before;
+        else the Fault of a server that is not there, lets us in no more, or breaks at everything."""
+        try:
+            done = attempt()
+        except files.Unwritable:
+            raise
+        except Fault as fault:
+            self.server.json(SEARCH, body=self.query, start=0, length=1, draw=1)
+            self.broken += 1
+            if self.broken >= BROKEN_IN_A_ROW:
+                raise Fault(f"{fault} {self.broken} such faults came in a row; what was fetched is kept.") from None
+            raise Broken(str(fault)) from None
+        self.broken = 0
+        return done
+
+    def _leave(self, film, what, reason):
+        """Write down what is left out, and why."""
+        told = f"{film['label']} (sample {film['number']}){': ' if what else ''}{what}"
+        self.left_out.append(("list", " ".join(told.split()), " ".join(reason.split())))
+
+
+def _unfit(film, classes):
+    """Why a film is not used, "" where it is."""
+    celsius = film["growth_celsius"]
+    if not film["scans"]:
+        return "it has no centre scan of 1 um"
+    if celsius is None:
+        return "nothing tells one growth temperature"
+    if celsius not in classes:
+        return f"grown at {celsius:g} C, which is none of the classes"
+    return "" if film["batch"] else "nothing tells its growth day"
+
+
+def _commonest(left_out):
+    """A sentence on why most is left out."""
+    if left_out.empty:
+        return "The search found nothing."
+    reason, count = next(iter(left_out["reason"].value_counts().items()))
+    return f"Most often ({count} times): {reason}"
