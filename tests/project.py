@@ -48,6 +48,7 @@ class Study:
         return done.stdout
 
     def results(self):
-        """Relative path -> bytes of every result."""
+        """Relative path -> bytes of every result; the record of the runs, which holds their times, is none."""
         root = self.folder / "results"
-        return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+        paths = [path for path in sorted(root.rglob("*")) if path.is_file() and "provenance" not in path.name]
+        return {str(path.relative_to(root)): path.read_bytes() for path in paths}

@@ -3,6 +3,7 @@
 Needs config.yaml (checked here against workflow/schemas) and, for one's own scans, the sample sheet.
 """
 
+import sys
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from micrograph import experiments, settings, sources
+from micrograph.provenance import record
 from micrograph.scans import folders, sheets
 from micrograph.faults import told
 
@@ -37,6 +39,7 @@ wildcard_constraints:
 with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
     told(settings.check, config, yaml.safe_load(schema))
 
+RUN = record.begin(sys.argv, config, workflow.configfiles, Path(workflow.current_basedir, "../.."))
 SOURCE = config["scans"]["source"]
 SIMULATED = SOURCE == "simulated"
 FETCHED = SOURCE in ("zenodo", "list")
@@ -180,7 +183,8 @@ def features_of_fit(wildcards):
     return f"results/{folder}/{fit}/{name}.npz".format(**wildcards)
 
 
-def end_of_run():
-    """How many scans were read and rejected, and why, as far as the run came."""
+def end_of_run(outcome):
+    """How many scans were read and rejected, and why, as far as the run came; and what was entered into its record."""
     summary = Path("results/micrographs/summary.txt")
-    return summary.read_text(encoding="utf-8") if summary.is_file() else ""
+    said = summary.read_text(encoding="utf-8") if summary.is_file() else ""
+    return said + record.write(Path(), RUN, outcome)
