@@ -1,20 +1,41 @@
-# make run    the embedded study, from scans to report          make test   every test
-# make bench  our ways against the published ones               make lock   resolve requirements.in anew
-# make clean  remove results, logs and the simulated scans      (the environment is made by whichever comes first)
+# make run     the embedded study, from scans to report         make test     every test
+# make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  the tests of faults, with many more of them
+# make verify  recompute a tenth of the results, compare bytes   make bench    our ways against the published ones
+# make compare A=results B=other/results: two runs compared      make audit    known weaknesses of what is locked
+# make clean   remove results, logs and the simulated scans      make lock     resolve requirements.in anew
+# (the environment is made by whichever comes first)
 
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 READY := $(VENV)/.made-from-lock
 
-.PHONY: run test bench lock clean environment check format
+.PHONY: run sheet verify compare test nightly bench audit lock clean environment check format
 
 run: environment
 	@$(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --quiet rules host
 	@echo "The report is results/report/index.html"
 
+# SHEET=samples.tsv names the sheet.
+SHEET ?= samples.tsv
+sheet: environment
+	@PYTHONPATH=workflow $(BIN)/python -m micrograph.scans.new_sheet "$(FOLDER)" --sheet "$(SHEET)"
+
+# A share (SHARE=0.1) is drawn by SEED=number, else by a new one, which is printed; ONLY='results/tables/*' draws among
+# these; STUDY=folder is another --directory.
+STUDY ?= .
+verify: environment
+	@PYTHONPATH=workflow $(BIN)/python workflow/verify.py --folder "$(STUDY)" --cores $(CORES) \
+	  $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
+
+compare: environment
+	@PYTHONPATH=workflow $(BIN)/python -m micrograph.provenance.compare "$(A)" "$(B)"
+
 test: environment
 	$(BIN)/python -m pytest
+
+nightly: environment
+	FAULTS=nightly $(BIN)/python -m pytest tests/faults
 
 bench: environment
 	$(BIN)/python -m benchmarks
@@ -36,6 +57,12 @@ format: environment
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+# In an environment of its own, for it is no part of the study; needs the network.
+audit:
+	python3 -m venv --clear .audit
+	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
 # Needs uv; the lock holds no address, only versions and hashes. Then bring envs/*.yaml to the same versions.
 lock:
