@@ -57,14 +57,8 @@ def _compared(ours, theirs, name, our_sum, their_sum):
     if our_sum is None or their_sum is None:
         return Compared(name, THEIRS_ONLY if our_sum is None else OURS_ONLY)
     if our_sum == their_sum:
-        return Compared(name, EQUAL, _without_distance(ours / name))
+        return Compared(name, EQUAL, contents.Distance(rows=contents.predictions_in(ours / name)))
     return judge(name, ours / name, theirs / name)
-
-
-def _without_distance(path):
-    """No distance; of predictions the number of rows, so that shares can be told."""
-    rows = contents.READERS[".tsv"](path).get(contents.CLASSES, ()) if path.suffix == ".tsv" else ()
-    return contents.Distance(rows=len(rows))
 
 
 def judge(name, ours, theirs):
@@ -78,10 +72,14 @@ def judge(name, ours, theirs):
             name, OTHER, None, f"other bytes; {ours.suffix or 'such'} files are compared by their bytes alone"
         )
     if distance.shape or distance.texts:
-        return Compared(name, OTHER, distance, distance.shape or f"{distance.texts} texts differ")
+        return Compared(name, OTHER, distance, distance.shape or _texts(distance.texts))
     if not distance.absolute:
         return Compared(name, CLOSE, distance, "the same numbers, written in other bytes")
     return Compared(name, CLOSE, distance)
+
+
+def _texts(count):
+    return "1 text differs" if count == 1 else f"{count} texts differ"
 
 
 def by_stage(compared):

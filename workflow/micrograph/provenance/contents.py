@@ -38,6 +38,16 @@ def between(ours, theirs):
     return None if reader is None else distance(_read(reader, ours), _read(reader, theirs))
 
 
+def predictions_in(path):
+    """How many predicted classes a file holds; 0 where it is no table of predictions."""
+    if path.suffix != ".tsv":
+        return 0
+    try:
+        return len(_table(path).get(CLASSES, ()))
+    except (OSError, ValueError, csv.Error):
+        return 0
+
+
 def _read(reader, path):
     try:
         return reader(path)
