@@ -220,3 +220,52 @@ def test_shards_part_the_sheet_without_loss(folder):
     parts = [sheets.shard(frame, index, 3)["sample"].tolist() for index in range(3)]
     assert [len(part) for part in parts] == [3, 3, 1]
     assert sum(parts, []) == frame["sample"].tolist()
+
+
+def test_a_job_reads_its_own_rows_as_the_whole_sheet_has_them(folder):
+    lines = [f"x{(7 * i) % 10}|950|s{i}|d{i % 3}|{i or ''}" for i in range(10)]
+    path = write(folder, "sample|growth_celsius|scan|batch|width_nm", *lines)
+    frame = sheets.read(path, CLASSES, files_must_exist=False)
+    for index in range(4):
+        own = sheets.read_shard(path, CLASSES, index, 3)
+        assert own.equals(sheets.shard(frame, index, 3).reset_index(drop=True)), index
+
+
+def test_a_sheet_that_was_spoilt_after_planning_is_refused_by_the_job_that_meets_it(folder):
+    path = write(folder, "sample|growth_celsius|scan|batch", "x1|950|a|d", "x2|95o|b|d", "x3||c")
+    assert sheets.read_shard(path, CLASSES, 0, 1)["sample"].tolist() == ["x1"]
+    with pytest.raises(Fault, match="line 3: growth_celsius '95o'"):
+        sheets.read_shard(path, CLASSES, 1, 1)
+    with pytest.raises(Fault, match="line 4: growth_celsius is empty"):
+        sheets.read_shard(path, CLASSES, 2, 1)
+
+
+def test_every_missing_file_of_thousands_is_named_with_its_line(folder):
+    scans = ["a.spm" if i == 0 else f"s{i}.spm" for i in range(2000)]
+    for scan in scans:
+        (folder / scan).touch()
+    for lost in (1, 777, 1999):
+        (folder / scans[lost]).unlink()
+    message = fault_of(folder, "sample|growth_celsius|scan|batch", *[f"x{i}|950|{s}|d" for i, s in enumerate(scans)])
+    said = [f"line {lost + 2}: scan 's{lost}.spm' is not there; correct the path." for lost in (1, 777, 1999)]
+    assert message.splitlines()[1:] == [f"  {sentence}" for sentence in said]
+
+
+def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
+    message = fault_of(
+        folder, "sample|growth_celsius|scan|batch|width_nm", "?|950|a.spm|d", "x|925", "y|hot|b.spm|d|-1"
+    )
+    beginnings = [line.strip().split(" ", 3)[:3] for line in message.splitlines()[1:]]
+    assert beginnings == [
+        ["line", "2:", "sample"],
+        ["line", "3:", "scan"],
+        ["line", "3:", "growth_celsius"],
+        ["line", "3:", "sample"],
+        ["line", "4:", "growth_celsius"],
+        ["line", "4:", "width_nm"],
+    ]
+
+
+def test_empty_columns_between_the_named_ones_are_passed_over(folder):
+    path = write(folder, "sample|growth_celsius|||scan|batch", "x|950|||a.spm|d")
+    assert sheets.read(path, CLASSES).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]

@@ -5,7 +5,10 @@ import io
 import os
 import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +22,7 @@ NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
 WIDEST_NM = 1e9
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # in a path these stand for something else where patterns name files
+AT_A_TIME, PART = 16, 500  # threads that look for files, and paths that one looks for before its next turn
 SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 STUDY_LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
 # Two spellings of one thing: (what is equal for both, what to say of them).
@@ -36,10 +40,28 @@ def read(path, classes, files_must_exist=True):
     MCV1-YYMMDDx-XX where the sheet has none. Columns without name and content are passed over.
     Raises Fault that lists every fault with its line in the file (the header is line 1).
     """
+    return _checked(path, *_table(Path(path)), classes, files_must_exist)
+
+
+def read_shard(path, classes, index, scans_per_shard):
+    """The rows of the sheet that conversion job `index` is for, as `shard(read(...))` gives them, but sooner.
+
+    For jobs: these rows alone are checked, and no file is looked for, since the whole sheet was checked when the run
+    was planned. Raises Fault as `read` does.
+    """
     names, rows = _table(Path(path))
+    place = names.index("sample") if "sample" in names else 0
+    lines = sorted(rows, key=lambda line: rows[line][place : place + 1])
+    own = lines[index * scans_per_shard : (index + 1) * scans_per_shard]
+    return _checked(path, names, {line: rows[line] for line in own}, classes, files_must_exist=False)
+
+
+def _checked(path, names, rows, classes, files_must_exist):
+    """The data frame that `read` gives, of these rows; Fault that lists their faults."""
     faults = [*_column_faults(names), *_unnamed(names, rows)]
-    if set(REQUIRED) <= set(names) and len(set(names)) == len(names):
-        cells = [dict(zip(names, row, strict=False)) for row in rows.values()]
+    named = [name for name in names if name]
+    if set(REQUIRED) <= set(named) and len(set(named)) == len(named):
+        cells = dict(zip(names, zip_longest(*rows.values(), fillvalue=""), strict=False))
         frame = pd.DataFrame(cells, index=list(rows), columns=[*REQUIRED, *OPTIONAL], dtype=object).fillna("")
         faults += _row_faults(frame, classes, files_must_exist) + _twice(frame, "sample") + _twice(frame, "scan")
     if faults:
@@ -136,42 +158,78 @@ def _unnamed(names, rows):
 
 
 def _row_faults(frame, classes, files_must_exist):
-    """Sentences on single cells."""
-    faults = []
-    for line, row in zip(frame.index, frame.to_dict("records"), strict=True):
-        faults += [f"line {line}: {name} is empty; fill it in." for name in REQUIRED if not row[name]]
-        if row["sample"] and not FILE_NAME.fullmatch(row["sample"]):
-            faults.append(
-                f"line {line}: sample '{row['sample']}' cannot name files; use letters, digits, '.', '_', '+' and '-', "
-                "beginning with a letter or digit, 200 at most."
-            )
-        bad = [name for name in NUMBERS if row[name] and _number(row[name]) is None]
-        faults += [
-            f"line {line}: {name} '{row[name]}' is no positive number; write it plainly, as 950." for name in bad
-        ]
-        if row["growth_celsius"] and "growth_celsius" not in bad and _number(row["growth_celsius"]) not in classes:
-            faults.append(
-                f"line {line}: growth_celsius {row['growth_celsius']} is none of the classes "
-                f"{', '.join(map(str, classes))}; take the row out or add it to classes in the config."
-            )
-        if (_number(row["width_nm"]) or 0) > WIDEST_NM:
-            faults.append(f"line {line}: width_nm {row['width_nm']} is more than a metre; write it in nanometres.")
-        if not row["batch"] and row["sample"] and not batch_of(row["sample"]):
-            faults.append(
-                f"line {line}: sample '{row['sample']}' tells no growth day (MCV1-YYMMDDx-XX would); "
-                "fill in the column batch."
-            )
-        if fault := row["scan"] and _scan_fault(row["scan"], files_must_exist):
-            faults.append(f"line {line}: scan '{row['scan']}' {fault}")
-    return faults
+    """Sentences on single cells, line by line. Every value is judged once, however many lines hold it."""
+    at_files = _file_faults(frame["scan"].unique()) if files_must_exist else {}
+    # (cells, what is wrong with one of them), in the order in which a line's faults are told
+    checks = [
+        *[(frame[name], partial(_empty, name=name)) for name in REQUIRED],
+        (frame["sample"], _sample_fault),
+        *[(frame[name], partial(_number_fault, name=name)) for name in NUMBERS],
+        (frame["growth_celsius"], partial(_class_fault, classes=classes)),
+        (frame["width_nm"], _width_fault),
+        (frame["sample"].where(frame["batch"] == "", ""), _batch_fault),
+        (frame["scan"], partial(_scan_fault, at_files=at_files)),
+    ]
+    found = []
+    for place, (cells, judge) in enumerate(checks):
+        wrong = {value: fault for value in cells.unique() if (fault := judge(value))}
+        faulty = cells[cells.isin(list(wrong))] if wrong else cells[:0]
+        found += [(line, place, f"line {line}: {wrong[value]}") for line, value in faulty.items()]
+    return [sentence for _, _, sentence in sorted(found)]
 
 
-def _scan_fault(scan, must_exist):
-    """What is wrong with the path of a scan, "" for nothing."""
-    if PATTERNS.search(scan):
-        return "has { } or < > in its path, which stand for patterns of names; rename the file or folder."
-    if not must_exist:
+def _empty(cell, name):
+    return "" if cell else f"{name} is empty; fill it in."
+
+
+def _sample_fault(sample):
+    if not sample or FILE_NAME.fullmatch(sample):
         return ""
+    return (
+        f"sample '{sample}' cannot name files; use letters, digits, '.', '_', '+' and '-', "
+        "beginning with a letter or digit, 200 at most."
+    )
+
+
+def _number_fault(cell, name):
+    return f"{name} '{cell}' is no positive number; write it plainly, as 950." if cell and not _number(cell) else ""
+
+
+def _class_fault(cell, classes):
+    if _number(cell) in (None, *classes):
+        return ""
+    return (
+        f"growth_celsius {cell} is none of the classes {', '.join(map(str, classes))}; "
+        "take the row out or add it to classes in the config."
+    )
+
+
+def _width_fault(cell):
+    return f"width_nm {cell} is more than a metre; write it in nanometres." if (_number(cell) or 0) > WIDEST_NM else ""
+
+
+def _batch_fault(sample):
+    if not sample or batch_of(sample):
+        return ""
+    return f"sample '{sample}' tells no growth day (MCV1-YYMMDDx-XX would); fill in the column batch."
+
+
+def _scan_fault(scan, at_files):
+    odd = "has { } or < > in its path, which stand for patterns of names; rename the file or folder."
+    fault = odd if PATTERNS.search(scan) else at_files.get(scan)
+    return f"scan '{scan}' {fault}" if fault else ""
+
+
+def _file_faults(scans):
+    """{scan: what is wrong with its file}; many at a time, for a file server takes its time over each."""
+    parts = [[scan for scan in scans[start : start + PART] if scan] for start in range(0, len(scans), PART)]
+    with ThreadPoolExecutor(AT_A_TIME) as threads:
+        told = threads.map(lambda part: {scan: fault for scan in part if (fault := _file_fault(scan))}, parts)
+        return {scan: fault for part in told for scan, fault in part.items()}
+
+
+def _file_fault(scan):
+    """What is wrong with the file at the path of a scan, "" for nothing."""
     try:
         mode = os.stat(scan).st_mode
     except FileNotFoundError:
