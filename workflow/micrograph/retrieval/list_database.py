@@ -122,7 +122,7 @@ class _Retrieval:
             new = {str(answers.field(row, "sample", SEARCH)): row for row in rows}
             if new.keys() <= found.keys():
                 break
-            found, start = new | found, start + len(rows)
+            found, start = found | new, start + len(rows)
             if len(found) > MOST_SAMPLES:
                 raise Fault(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list.query.")
         print(f"the search has {len(found)} samples", flush=True)
