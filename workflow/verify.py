@@ -93,7 +93,7 @@ def copy_study(study, place, written):
         if (study / part).is_dir():
             shutil.copytree(study / part, place / part, copy_function=way, ignore_dangling_symlinks=True)
     for name in written["inputs"]:
-        if not Path(name).is_absolute() and not (place / name).exists():
+        if not Path(name).is_absolute() and (study / name).exists() and not (place / name).exists():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             _link(study / name, place / name)
     for folder, _, _ in os.walk(place):

@@ -26,6 +26,7 @@ from micrograph import files
 from micrograph.faults import Fault
 from micrograph.provenance import circumstances, hashes
 
+PROJECT = Path(__file__).resolve().parents[3]  # the checkout that this package lies in
 FORMAT = "growth-from-micrographs provenance 1"
 RECORD = "results/provenance.json"
 ASIDE = "results/provenance.set-aside.json"
@@ -50,8 +51,8 @@ class Run:
     clock: float
 
 
-def begin(command, config, config_files, project):
-    """The run that begins now. Looks at nothing, so that it costs nothing where a job reads the workflow again."""
+def begin(command, config, config_files, project=PROJECT):
+    """The Run that begins now. Looks at nothing, so that it costs nothing where a job reads the workflow again."""
     return Run(list(command), config, list(config_files), Path(project), time.time(), time.monotonic())
 
 
