@@ -48,7 +48,7 @@ def within(seconds):
 def one_sentence(fault, *names):
     """Check that a Fault is one printable line of bearable length that ends as sentences do and names what it must."""
     text = str(fault)
-    assert not CONTROL.search(text) and len(text) <= LONGEST_SENTENCE and text.endswith("."), text[
+    assert not CONTROL.search(text) and len(text) <= LONGEST_SENTENCE and text.endswith((".", "?")), text[
         : 2 * LONGEST_SENTENCE
     ]
     for name in names:

@@ -20,10 +20,12 @@ KINDS = {
     "string": "a text",
     "array": "a list, as [one, two]",
     "object": "a group of keys",
+    "boolean": "true or false",
     "null": "null",
 }
 SHARES_TOLERANCE = 1e-6
 SIGNS_AT_MOST = 1000  # of one key or text
+FAULTS_AT_MOST = 40  # told at once
 BITS_AT_MOST = 63  # of a whole number
 SECRET = "list.credentials"
 
@@ -41,7 +43,8 @@ def check(settings, schema, file="config.yaml"):
     except RecursionError:
         raise Fault(f"{file}: {DEEP}") from None
     if sentences := sentences or list(_between(named)):
-        raise Fault("\n".join(f"{file}: {sentence}" for sentence in sentences))
+        more = [f"and {len(sentences) - FAULTS_AT_MOST} faults more."] if len(sentences) > FAULTS_AT_MOST else []
+        raise Fault("\n".join(f"{file}: {sentence}" for sentence in sentences[:FAULTS_AT_MOST] + more))
 
 
 def _of_texts(value, place=""):
