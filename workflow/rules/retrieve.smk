@@ -1,6 +1,65 @@
-"""Needs the environment (weights that come as a package) or the network.
-Gives resources/weights: the pre-trained networks, one safetensors file each.
+"""Needs the network, or the environment for weights that come as a package.
+Gives the sample sheet of scans that are fetched, with the scans beside it in resources/downloads (kept whatever happens, so
+that a broken download is taken up again), and resources/weights: the pre-trained networks, one safetensors file each.
+
+On a cluster these rules run where snakemake itself runs: compute nodes often reach no network.
 """
+
+
+localrules:
+    retrieve_weights,
+
+
+if SOURCE == "zenodo":
+
+    localrules:
+        retrieve_zenodo,
+
+    checkpoint retrieve_zenodo:
+        """The study's own micrographs, from its data record, as pictures with a sample sheet."""
+        input:
+            code=modules("retrieve_zenodo"),
+        output:
+            sheet=config["scans"]["sheet"],
+            left_out="resources/left_out.tsv",
+        log:
+            "logs/retrieve_zenodo.log",
+        benchmark:
+            "logs/retrieve_zenodo.tsv"
+        conda:
+            "../../envs/afm.yaml"
+        params:
+            **config["zenodo"],
+            classes=config["classes"],
+            folder="resources/downloads/zenodo",
+        script:
+            "../scripts/retrieve_zenodo.py"
+
+
+if SOURCE == "list":
+
+    localrules:
+        retrieve_list,
+
+    checkpoint retrieve_list:
+        """The centre scans of every film that the LiST database has, one a film, with a sample sheet."""
+        input:
+            code=modules("retrieve_list"),
+        output:
+            sheet=config["scans"]["sheet"],
+            left_out="resources/left_out.tsv",
+        log:
+            "logs/retrieve_list.log",
+        benchmark:
+            "logs/retrieve_list.tsv"
+        conda:
+            "../../envs/afm.yaml"
+        params:
+            **config["list"],
+            classes=config["classes"],
+            folder="resources/downloads/list",
+        script:
+            "../scripts/retrieve_list.py"
 
 
 rule retrieve_weights:
