@@ -161,6 +161,7 @@ def recompute(study, place, rule, outputs, cores):
     for output in outputs:
         lost = [name for name in changed(study, place) if output.holds(name) and not (place / name).exists()]
         wrong = [f"{name}: {remark}" for name, remark in differ.items() if output.holds(name)]
+        wrong = [one.removeprefix(f"{output.name}: ") for one in wrong]
         wrong += [f"{name}: not made again" for name in lost]
         if output in missing:
             output.remark = _end_of(done)

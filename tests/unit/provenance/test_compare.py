@@ -51,7 +51,10 @@ def test_a_changed_score_is_told_with_its_size_its_share_and_its_column(both, ca
     assert (one.distance.classes, one.distance.rows) == (0, 3)
     assert compare.main([*map(str, both), "--files"]) == 1
     printed = capsys.readouterr().out
-    assert "predictions/strict/SVC.tsv: numbers differ, by up to 0.5, 6.7e-01 of the largest, in score_900" in printed
+    assert (
+        "predictions/strict/SVC.tsv: numbers differ, by up to 0.5, by up to 6.7e-01 of the largest in score_900"
+        in printed
+    )
     assert "4 of 5 files are equal to the byte" in printed
 
 

@@ -111,8 +111,8 @@ def described(one):
     """One file's verdict and distance as a line."""
     words = [f"{one.name}: {one.verdict}"]
     if one.distance and one.distance.absolute:
-        words.append(f"by up to {one.distance.absolute:.2g}, {one.distance.relative:.1e} of the largest")
-        words.append(f"in {one.distance.where}")
+        words.append(f"by up to {one.distance.absolute:.2g}")
+        words.append(f"by up to {one.distance.relative:.1e} of the largest in {one.distance.where}")
     if one.distance and one.distance.classes:
         words.append(f"{one.distance.classes} of {one.distance.rows} predicted classes")
     return ", ".join([*words, one.remark] if one.remark else words)
