@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
-# The plugin's jobs drop every SLURM_* variable, SLURM_CONF too: the configuration has to lie where SLURM looks by itself.
+# The plugin's jobs drop every SLURM_* variable, SLURM_CONF too: the configuration must lie where SLURM looks by itself.
 ETC = Path("/etc/slurm")
 FILES = ("slurm.conf", "gres.conf", "cgroup.conf")
 GPUS = ("/dev/null", "/dev/zero")

@@ -1,0 +1,79 @@
+"""The SLURM profile fits the workflow; no cluster is needed to see that."""
+
+import re
+
+import pytest
+import yaml
+from snakemake.resources import Resource
+
+from project import PROJECT, SMOKE, Study
+
+PROFILE = PROJECT / "workflow" / "profiles" / "slurm"
+RULE = re.compile(r"^ *(?:rule|checkpoint) (\w+):\n(.*?)(?=^ *(?:rule|checkpoint) \w+:|\Z)", re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def profile():
+    return yaml.safe_load((PROFILE / "config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def rules():
+    """{rule: its text} of every rule with a script."""
+    texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "workflow" / "rules").glob("*.smk")]
+    return {name: body for text in texts for name, body in RULE.findall(text) if "script:" in body}
+
+
+def asked_for(profile, rule, resource, attempt):
+    """What the profile asks for of one resource, at one attempt, as Snakemake reads its expressions."""
+    words = {**profile["default-resources"], **profile["set-resources"].get(rule, {})}
+    given = {"wildcards": None, "input": [], "async_run": None}
+    return Resource.cli_evaluator(resource, str(words.get(resource, 0)), attempt=attempt, **given)
+
+
+def test_every_rule_that_the_profile_names_exists(profile, rules):
+    assert set(profile["set-resources"]) | set(profile["groups"]) <= set(rules)
+    assert set(profile["group-components"]) == set(profile["groups"].values())
+
+
+def test_a_gpu_is_asked_for_by_the_rules_that_use_a_device_and_no_others_but_not_by_the_small_mlps(profile, rules):
+    on_a_device = {name for name, body in rules.items() if "device=" in body}
+    asking = {name for name in rules if asked_for(profile, name, "gpu", 1)}
+    assert asking == on_a_device - {"fit_mlp"}
+    assert all(asked_for(profile, name, "gpu", 1) == 1 for name in asking)
+
+
+def test_every_rule_asks_for_time_and_memory_and_for_more_after_a_failure(profile, rules):
+    for name in rules:
+        for resource in ("runtime", "mem_mb"):
+            first, second, third = (asked_for(profile, name, resource, attempt) for attempt in (1, 2, 3))
+            assert 0 < first < second < third, (name, resource)
+    assert profile["retries"] == 2
+
+
+def test_no_rule_asks_for_less_than_its_measured_peak_and_what_starts_it(profile, rules):
+    # MB: peaks of the embedded study, and 300 for Snakemake, twice over in every job.
+    peaks = {"pretrain_films": 1450, "train_networks": 1260, "explain_films": 1110, "extract_features": 1100}
+    peaks |= {"train_production": 1050, "predict": 1040, "test_explanations": 980, "retrieve_weights": 780}
+    peaks |= {"fit_mlp": 760, "draw_copies": 730, "fit_models": 270}
+    for name in rules:
+        assert asked_for(profile, name, "mem_mb", 1) >= peaks.get(name, 220) + 300, name
+
+
+def test_what_asks_for_a_gpu_is_in_no_group_so_that_a_group_never_holds_a_gpu_without_need(profile, rules):
+    assert not [name for name in profile["groups"] if asked_for(profile, name, "gpu", 1)]
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """What Snakemake plans of the smoke study with the profile, but on this machine, in words."""
+    study = Study(tmp_path_factory.mktemp("planned"), SMOKE.read_text(encoding="utf-8"))
+    return study.run("-n", "--workflow-profile", str(PROFILE), "--executor", "dryrun")
+
+
+def test_snakemake_reads_the_profile_and_finds_its_groups_free_of_circles(planned, profile):
+    blocks = dict(re.findall(r"^\s*(?:local)?rule (\w+):\n((?:\s{4,}.*\n)+)", planned, re.M))
+    for name in ("train_networks", "pretrain_films", "explain_films", "extract_features"):
+        assert re.search(r"resources:.*\bgpu=1\b", blocks[name]), name
+        assert re.search(r"resources:.*\bmem_mb=4000\b.*\bruntime=60\b", blocks[name]), name
+    assert not re.search(r"resources:.*\bgpu=", blocks["fit_mlp"])
