@@ -1,0 +1,164 @@
+"""From pickles to pictures and a sheet: what is used, under which name, and why the rest is not."""
+
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+from micrograph import files
+from micrograph.faults import Fault
+from micrograph.retrieval import archive
+from micrograph.scans import images, sheets
+
+CLASSES = [900, 950, 1000]
+
+
+def greys(seed, top=255.0):
+    """A picture of greys from 0 to `top`, each of which occurs."""
+    values = np.linspace(0, top, 224 * 224)
+    return np.random.default_rng(seed).permutation(values).reshape(224, 224)
+
+
+def entry(label="MCV1-210405a-07", number=1, seed=None, **more):
+    told = {"sampleLabel": label, "sampleId": number, "image": greys(number if seed is None else seed)}
+    return told | {"T": 950, "time": 600, "substrate": "c-Sapphire"} | more
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Function that writes {name: content} as pickles and gives back what archive.films makes of them."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(contents, **more):
+        fetched = {}
+        for name, content in contents.items():
+            path = tmp_path / name
+            path.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content))
+            fetched[f"zenodo 1/{name}"] = path
+        return archive.films(fetched, CLASSES, "store", **more)
+
+    return made
+
+
+def reasons(left_out):
+    return list(left_out["reason"])
+
+
+def test_every_film_becomes_a_picture_and_a_row_that_the_workflow_takes(made, tmp_path):
+    told = [entry(), entry("MCV1-210406b-01", 2, T=1000.0, time=None, substrate=None), entry("lab film", 3, T="900")]
+    sheet, left_out = made({"all.pkl": told}, left_out=[{"source": "zenodo 1", "what": "a.md", "reason": "no"}])
+    assert left_out.to_dict("records") == [{"source": "zenodo 1", "what": "a.md", "reason": "no"}]
+    files.write_table(tmp_path / "samples.tsv", sheet)
+    read = sheets.read(tmp_path / "samples.tsv", CLASSES).set_index("sample")
+    assert list(read.index[:2]) == ["MCV1-210405a-07", "MCV1-210406b-01"] and read.index[2].startswith("lab_film-3-")
+    assert list(read["growth_celsius"]) == [950, 1000, 900]
+    assert list(read["batch"]) == ["MCV1-210405", "MCV1-210406", "lab film"]
+    assert list(read["growth_seconds"].fillna(0)) == [600, 0, 600]
+    assert list(read["substrate"]) == ["c-Sapphire", "", "c-Sapphire"] and set(read["width_nm"]) == {1000}
+    for scan, number in zip(read["scan"], (1, 2, 3), strict=True):
+        np.testing.assert_array_equal(images.read_png(scan), np.floor(greys(number) + 0.5))
+        assert scan.startswith("store/films/")
+
+
+def test_greys_of_0_to_1_and_of_0_to_255_become_the_same_picture(made, capsys):
+    for image in (greys(1, 1.0), greys(1).astype(np.float32), greys(1).tolist()):
+        sheet, _ = made({"a.pkl": [entry(image=image)]})
+        np.testing.assert_array_equal(images.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
+    said = capsys.readouterr().out
+    assert said.count("taken for 0..1") == 1 and said.count("taken for 0..255") == 2
+
+
+def test_the_scale_is_that_of_the_file_and_not_of_one_picture(made):
+    dim = greys(2, 0.4)
+    sheet, _ = made({"a.pkl": [entry(image=greys(1, 1.0)), entry("MCV1-210406a-01", 2, image=dim)]})
+    np.testing.assert_array_equal(images.read_png(sheet["scan"][1]), np.floor(dim * 255 + 0.5))
+    sheet, left_out = made({"a.pkl": [entry(), entry("MCV1-210406a-01", 2, image=dim)]})
+    assert len(sheet) == 1 and "of another scale than the rest of its file" in reasons(left_out)[0]
+
+
+@pytest.mark.parametrize("peak", [1.5, 20.0, 300.0, 65535.0])
+def test_greys_of_any_other_scale_are_refused(made, peak):
+    words = re.escape(f"the brightest pixel is {peak:.4g}, so its greys are neither 0..1 nor 0..255.") + "$"
+    with pytest.raises(Fault, match=words):
+        made({"a.pkl": [entry(image=greys(1, peak))]})
+
+
+UNFIT = {
+    "grown at 850 C, which is none of the classes 900, 950, 1000": {"T": 850},
+    "sampleLabel, sampleId or T says nothing": {"T": "hot"},
+    "its sampleLabel, sampleId or T says nothing": {"sampleLabel": " "},
+    "its image is no array of finite numbers": {"image": np.where(greys(2) > 254, np.nan, greys(2))},
+    "its image is no array": {"image": "image.png"},
+    "its image has the shape (224, 223), not (224, 224)": {"image": greys(2)[:, 1:]},
+    "its image has the shape (1, 224, 224), not (224, 224)": {"image": greys(2)[None]},
+    "its image has negative greys, down to -3": {"image": greys(2) - 3},
+    "its image is black, one grey everywhere": {"image": np.full((224, 224), 7.0)},
+    "has no sampleId and no T": {"sampleId": None, "T": None},
+    "has no image": {"image": None},
+}
+
+
+@pytest.mark.parametrize(("reason", "change"), UNFIT.items(), ids=list(UNFIT))
+def test_what_cannot_be_used_is_listed_with_its_reason(made, reason, change):
+    sheet, left_out = made({"a.pkl": [entry(), entry("MCV1-210406a-01", 2) | change]})
+    assert list(sheet["sample"]) == ["MCV1-210405a-07"]
+    row = left_out.iloc[0]
+    assert row["source"] == "zenodo 1/a.pkl" and row["what"].startswith("entry 2") and reason in row["reason"]
+
+
+def test_one_picture_a_film_is_used_the_first(made):
+    train = [entry(), entry(seed=5), entry("MCV1-210406a-01", 2)]
+    test = [entry(), entry(number=1.0, seed=6), entry("MCV1-210407a-01", 9, seed=2)]
+    sheet, left_out = made({"b_test.pkl": test, "a_train.pkl": train})
+    assert list(sheet["sample"]) == ["MCV1-210405a-07", "MCV1-210406a-01"]
+    np.testing.assert_array_equal(images.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
+    assert reasons(left_out) == [
+        "another picture of MCV1-210405a-07 (1); the first, in zenodo 1/a_train.pkl, is used",
+        "the same picture, byte for byte, as that of MCV1-210405a-07 (1) in zenodo 1/a_train.pkl",
+        "another picture of MCV1-210405a-07 (1); the first, in zenodo 1/a_train.pkl, is used",
+        "the same picture, byte for byte, as that of MCV1-210406a-01 (2) in zenodo 1/a_train.pkl",
+    ]
+
+
+def test_labels_of_several_films_are_told_apart_by_their_numbers(made):
+    told = [entry("x", 1), entry("x", 2), entry("X", 3), entry("a b", 4), entry("a_b", 5), entry("ok", 6)]
+    sheet, _ = made(
+        {"a.pkl": told + [entry("../../etc/passwd", 7), entry("a-1", 8), entry("a", "1-1", seed=10), entry("A-1", 9)]}
+    )
+    names = list(sheet["sample"])
+    assert {"x-1", "x-2", "X-3", "a_b", "ok"} <= set(names)
+    assert len({name.casefold() for name in names}) == 10 and all(map(sheets.FILE_NAME.fullmatch, names))
+    assert all(scan.startswith("store/films/") and ".." not in scan for scan in sheet["scan"])
+
+
+def test_the_order_of_files_changes_nothing(made, tmp_path):
+    contents = {f"{name}.pkl": [entry(f"s{n}", n, seed=n % 4) for n in range(k, k + 4)] for k, name in enumerate("abc")}
+    tables = [made(dict(sorted(contents.items(), reverse=way))) for way in (False, True)]
+    for one, other in zip(*tables, strict=True):
+        assert one.equals(other)
+
+
+def test_files_that_are_no_lists_of_films_are_left_out_whole(made):
+    contents = {
+        "a.pkl": [entry()],
+        "b.pkl": b"cos\nsystem\n(S'touch owned'\ntR.",
+        "c.pkl": {"svc": [1, 2]},
+        "d.pkl": [1, 2],
+        "e.pkl": b"<html>",
+        "f.pkl": [{"sampleLabel": "x"}],
+    }
+    sheet, left_out = made(contents)
+    assert len(sheet) == 1
+    assert list(left_out["what"]) == ["the whole file"] * 5
+    for reason, words in zip(
+        reasons(left_out), ("names os.system", "no list of samples", "no list", "damaged", "has an image"), strict=True
+    ):
+        assert words in reason
+    with pytest.raises(Fault, match="no picture that can be used; most often: .*no list of samples"):
+        made({"c.pkl": contents["c.pkl"]})
+
+
+def test_an_array_of_dicts_is_read_as_a_list(made):
+    sheet, _ = made({"a.pkl": np.array([entry(), entry("MCV1-210406a-01", 2)], dtype=object)})
+    assert len(sheet) == 2
