@@ -1,6 +1,7 @@
 """Run every benchmark, or those named; write results/benchmarks/benchmarks.tsv.
 
-    python -m benchmarks [conversion] [features] [training] [grids] [mlp] [occlusion] [--pairs N]
+    python -m benchmarks [conversion] [features] [training] [grids] [mlp] [occlusion] [scale]
+        [--pairs N] [--scans N]
 
 One row a step: medians of alternating pairs, and their ratio. Absolute times hold for this machine only.
 """
@@ -11,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("conversion", "features", "training", "grids", "mlp", "occlusion")
+BENCHMARKS = ("conversion", "features", "training", "grids", "mlp", "occlusion", "scale")
 COLUMNS = ["step", "published_seconds", "ours_seconds", "ratio", "pairs", "device"]
 
 
@@ -20,6 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description="Our ways against the published ones, as ratios in one run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)} (default: all)")
     parser.add_argument("--pairs", type=int, default=None, help="alternating pairs of each step (default: its own)")
+    parser.add_argument("--scans", type=int, default=None, help="scale alone: how many scans are planned")
     asked = parser.parse_args()
     unknown = set(asked.names) - set(BENCHMARKS)
     if unknown:
@@ -33,7 +35,8 @@ def main():
     rows = []
     for name in asked.names or BENCHMARKS:
         module = importlib.import_module(f"benchmarks.bench_{name}")
-        rows += module.run(**({"pairs": asked.pairs} if asked.pairs else {}))
+        sizes = {"pairs": asked.pairs, "scans": asked.scans if name == "scale" else None}
+        rows += module.run(**{word: size for word, size in sizes.items() if size})
         table = pd.DataFrame(rows)[COLUMNS]
         files.write_table("results/benchmarks/benchmarks.tsv", table, significant=4)
     print(table.to_string(index=False, float_format="%.4g"))
