@@ -1,8 +1,6 @@
 """Weights: the right file, whole and verified, or a sentence; never a pickle beyond tensors."""
 
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,8 +10,11 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+import loopback
+from loopback import Answer
 from micrograph.faults import Fault
 from micrograph.networks import backbones, weights
+from micrograph.retrieval import server
 
 NAME = "resnet18_pretrained_microscopynet_v1.0.pth.tar"
 
@@ -44,26 +45,11 @@ def micronet(tmp_path_factory):
 
 
 @pytest.fixture
-def server():
-    """(base URL, {path: (status, body, announced length)}): a web server of this test alone."""
-    answers = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, body, length = answers.get(self.path, (404, b"not here", None))
-            self.send_response(status)
-            self.send_header("Content-Length", str(length or len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *words):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}/mirror", answers
-    running.shutdown()
-    running.server_close()
+def web(monkeypatch):
+    """A web server of this test alone."""
+    monkeypatch.setattr(server, "FIRST_WAIT_SECONDS", 0.01)
+    with loopback.running() as running:
+        yield running
 
 
 def same(pictures, kernel, stride):
@@ -147,59 +133,87 @@ def test_order_alone_is_not_trusted(package, tmp_path):
         weights.retrieve("efficientnet_lite0", "imagenet", tmp_path / "w", user_file=tmp_path / "short.pth")
 
 
-def test_a_training_checkpoint_is_downloaded_unwrapped_and_pinned(server, micronet, tmp_path):
-    url, answers = server
+def test_a_training_checkpoint_is_downloaded_unwrapped_and_pinned(web, micronet, tmp_path):
     tensors, body = micronet
-    answers[f"/mirror/{NAME}"] = (200, body, None)
-    path = weights.retrieve("resnet18", "micronet", tmp_path / "micronet.safetensors", base_url=url)
+    web.say(f"/mirror/{NAME}", body)
+    path = weights.retrieve("resnet18", "micronet", tmp_path / "micronet.safetensors", base_url=f"{web.url}/mirror/")
     stored = load_file(path)
     assert stored.keys() == tensors.keys()
     assert all(torch.equal(stored[name], tensors[name]) for name in tensors)
     facts = backbones.describe_file(path)
     assert facts["sha256"] == hashlib.sha256(body).hexdigest() == weights.pin_of(path).read_text().strip()
-    assert facts["source"] == f"{url}/{NAME}"
+    assert facts["source"] == f"{web.url}/mirror/{NAME}"
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, weights.pin_of(path).name]
 
 
-def test_another_file_than_the_first_is_refused_and_the_first_stays(server, micronet, tmp_path):
-    url, answers = server
-    answers[f"/mirror/{NAME}"] = (200, micronet[1], None)
-    path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=url)
+def test_another_file_than_the_first_is_refused_and_the_first_stays(web, micronet, tmp_path):
+    web.say(f"/{NAME}", micronet[1], micronet[1] + b"x")
+    path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
     before = path.read_bytes()
-    answers[f"/mirror/{NAME}"] = (200, micronet[1] + b"x", None)
     with pytest.raises(Fault, match=r"damaged or replaced .*delete .*w.safetensors.sha256 if the new file is meant"):
-        weights.retrieve("resnet18", "micronet", path, base_url=url)
+        weights.retrieve("resnet18", "micronet", path, base_url=web.url)
     assert path.read_bytes() == before
+    assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, weights.pin_of(path).name]
 
 
-def served(status, body, length=None):
-    return status, body, length
+def test_a_download_that_breaks_off_is_gone_on_with_by_the_next_run(web, micronet, tmp_path):
+    body = micronet[1]
+    web.say(f"/{NAME}", Answer(body, cut_after=len(body) // 2, etag='"1"'), Answer(status=503))
+    with pytest.raises(Fault, match="the server answers 503 Service Unavailable"):
+        weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
+    assert [part for part in tmp_path.iterdir() if part.suffix == ".safetensors"] == []
+    web.say(f"/{NAME}", Answer(body, etag='"1"'))
+    path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
+    assert backbones.describe_file(path)["sha256"] == hashlib.sha256(body).hexdigest()
+    assert web.asked()[-1].headers["range"] == f"bytes={len(body) // 2}-"
+    assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, weights.pin_of(path).name]
+
+
+def test_a_checksum_that_is_known_whole_is_checked_while_it_is_fetched(web, tmp_path):
+    web.say("/w.pth", b"weights")
+    known = hashlib.sha256(b"weights").hexdigest()
+    assert weights.download(f"{web.url}/w.pth", tmp_path / "w", known).read_bytes() == b"weights"
+    with pytest.raises(Fault, match=f"damaged or replaced .sha256 {known}, expected 0000"):
+        weights.download(f"{web.url}/w.pth", tmp_path / "v", "0" * 64)
+    assert [path.name for path in tmp_path.iterdir()] == ["w"]
 
 
 @pytest.mark.parametrize(
     ("pretraining", "answer", "sentence"),
     [
-        ("imagenet", served(200, b"PK\x03\x04 not the weights"), "damaged or replaced .*expected f37072fd"),
-        ("imagenet", served(404, b"gone"), "the server answers 404 Not Found; try again, set a mirror"),
-        ("imagenet", served(503, b""), "the server answers 503"),
-        ("imagenet", served(200, b"\n<!DOCTYPE html><html>Please log in</html>"), "a web page came instead"),
-        ("imagenet", served(200, b"short", 5000), "the download broke off"),
-        ("micronet", served(200, b"PK\x03\x04 not the weights"), "no weights can be read from it safely"),
-        ("micronet", served(200, b""), "no weights can be read from it safely"),
+        ("imagenet", Answer(b"PK\x03\x04 not the weights"), "damaged or replaced .*expected f37072fd"),
+        ("imagenet", Answer(b"gone", status=404), "the server answers 404 Not Found.*as networks.weights_file"),
+        ("imagenet", Answer(status=503), "the server answers 503.*try again later. Or fetch http"),
+        ("imagenet", Answer(b"\n<!DOCTYPE html><html>Please log in</html>"), "a web page came instead"),
+        ("micronet", Answer(b"PK\x03\x04 not the weights"), "no weights can be read from it safely"),
+        ("micronet", Answer(b""), "no weights can be read from it safely"),
     ],
-    ids=["corrupt", "missing", "unavailable", "page", "cut", "no-archive", "empty"],
+    ids=["corrupt", "missing", "unavailable", "page", "no-archive", "empty"],
 )
-def test_a_bad_download_gets_its_sentence_and_leaves_nothing(server, tmp_path, pretraining, answer, sentence):
-    url, answers = server
-    answers[f"/mirror/{NAME}"] = answers["/mirror/resnet18-f37072fd.pth"] = answer
+def test_a_bad_download_gets_its_sentence_and_leaves_nothing(web, tmp_path, pretraining, answer, sentence):
+    web.say(f"/{NAME}", answer)
+    web.say("/resnet18-f37072fd.pth", answer)
     with pytest.raises(Fault, match=sentence):
-        weights.retrieve("resnet18", pretraining, tmp_path / "w.safetensors", base_url=url)
+        weights.retrieve("resnet18", pretraining, tmp_path / "w.safetensors", base_url=web.url)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_not_there_gets_its_sentence(tmp_path):
-    with pytest.raises(Fault, match="the download broke off .ConnectionError."):
-        weights.retrieve("resnet18", "imagenet", tmp_path / "w.safetensors", base_url="http://127.0.0.1:9")
+def test_a_download_that_is_always_cut_gets_its_sentence(web, tmp_path):
+    web.say("/resnet18-f37072fd.pth", Answer(b"short" * 1000, cut_after=5, ranges=False))
+    with pytest.raises(Fault, match=r"the connection broke off \(5 tries\)"):
+        weights.retrieve("resnet18", "imagenet", tmp_path / "w.safetensors", base_url=web.url)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_a_machine_without_network_is_told_what_to_fetch_and_where_to_name_it(web, tmp_path):
+    url = loopback.closed_url()
+    with pytest.raises(Fault) as caught:
+        weights.retrieve("resnet18", "imagenet", tmp_path / "w.safetensors", base_url=url)
+    said = str(caught.value)
+    assert "this machine has no network, or there is no such server" in said
+    assert f"Or fetch {url}/resnet18-f37072fd.pth where there is a network" in said
+    assert "networks.weights_file" in said and "networks.weights_mirror" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 class Intruder:

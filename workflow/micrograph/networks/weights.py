@@ -1,20 +1,22 @@
 """Weights: from a package, a URL or a file of one's own to one safetensors file that names its origin.
 
 PyTorch's own files are pickles. They are read once, here, with weights_only=True, which runs no code; everything
-downstream reads safetensors. torch, safetensors, pooch and requests are imported when a function needs them.
+downstream reads safetensors. torch and safetensors are imported when a function needs them.
 """
 
 import hashlib
 import json
-import tempfile
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from micrograph import files
 from micrograph.faults import Fault
+from micrograph.files import Unwritable
 from micrograph.networks import backbones
-
-SECONDS = 60  # without a byte from the server, after which a download is given up
+from micrograph.retrieval import names
+from micrograph.retrieval.questions import shown
+from micrograph.retrieval.server import Server
 
 
 def retrieve(backbone, pretraining, path, base_url=None, user_file=None):
@@ -25,14 +27,14 @@ def retrieve(backbone, pretraining, path, base_url=None, user_file=None):
     table's sha256 must fit. Where none is known, the first file's is kept in `path`.sha256 and the next ones must fit
     that. Metadata: JSON under "micrograph" with backbone, pretraining, source, sha256 (of the source), mean, std.
 
-    Raises Fault for an unknown name, a file that is missing, damaged or no weights, and tensors that do not fit.
+    A download that breaks off is gone on with by the next call (what has come lies beside `path`). Raises Fault for an
+    unknown name, a file that is missing, damaged or no weights, and tensors that do not fit.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     mean, std = backbones.normalisation(backbone, pretraining)
     chosen = backbones.row(backbone).weights.get(pretraining) if user_file else backbones.weights(backbone, pretraining)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as room:
-        source, origin = located(backbone, chosen, base_url, user_file, room)
+    with located(backbone, chosen, base_url, user_file, path) as (source, origin):
         digest = sha256(source)
         if not user_file:
             check_digest(source, digest, chosen, pin_of(path), origin)
@@ -53,19 +55,29 @@ def write(path, tensors, facts):
         partial.write_bytes(save(whole, metadata={"micrograph": json.dumps(facts, sort_keys=True)}))
 
 
-def located(backbone, chosen, base_url, user_file, room):
-    """(path of the file that holds the weights, what to call its origin); downloads go into the folder `room`."""
+@contextmanager
+def located(backbone, chosen, base_url, user_file, path):
+    """(path of the file that holds the weights, what to call its origin) while the block runs.
+
+    A download goes beside `path`, the file that is to be made of it, and is removed after the block.
+    """
     if user_file:
         if not Path(user_file).is_file():
             raise Fault(f"{user_file}: no such file; correct the path of your own weights.")
-        return Path(user_file), Path(user_file).name
+        yield Path(user_file), Path(user_file).name
+        return
     if not chosen.source:
         raise Fault(f"backbone '{backbone}' has no weights that can be fetched; name a file of your own.")
     if "://" not in chosen.source:
-        return packaged(chosen.source), chosen.source
+        yield packaged(chosen.source), chosen.source
+        return
     name = chosen.source.rsplit("/", 1)[-1]
     url = f"{base_url.rstrip('/')}/{name}" if base_url else chosen.source
-    return download(url, Path(room) / name), url
+    fetched = download(url, path.with_name(f"{path.name}.from-{names.safe(name)}"), chosen.sha256)
+    try:
+        yield fetched, url
+    finally:
+        fetched.unlink()
 
 
 def packaged(source):
@@ -78,25 +90,15 @@ def packaged(source):
     return path
 
 
-def download(url, path):
-    """Fetch `url` to `path` and return it; Fault where the server is not there, refuses or sends a web page."""
-    import pooch
-    import requests
-
-    way_out = "try again, set a mirror, or name a file of your own"
-    print(f"downloading {url}", flush=True)
+def download(url, path, sha256=None):
+    """Fetch `url` to `path` and return it; Fault where that fails, with what can be done without this server."""
     try:
-        pooch.HTTPDownloader(timeout=SECONDS)(url, str(path), None)
-    except requests.HTTPError as error:
-        answer = f"{error.response.status_code} {error.response.reason}"
-        raise Fault(f"{url}: the server answers {answer}; {way_out}.") from None
-    except requests.RequestException as error:
-        raise Fault(f"{url}: the download broke off ({type(error).__name__}); {way_out}.") from None
-    with open(path, "rb") as opened:
-        start = opened.read(512).lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise Fault(f"{url}: a web page came instead of weights (a login or an error page?); {way_out}.")
-    return path
+        return Server(url).fetch(url, path, checksum=f"sha256:{sha256}" if sha256 else None)
+    except Unwritable:
+        raise
+    except Fault as fault:
+        by_hand = f"Or fetch {shown(url)} where there is a network, and name that file as networks.weights_file"
+        raise Fault(f"{fault} {by_hand}, or a mirror's address as networks.weights_mirror.") from None
 
 
 def sha256(path):
