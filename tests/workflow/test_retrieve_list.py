@@ -1,0 +1,71 @@
+"""The real workflow with scans from a LiST database on loopback: a sheet, height maps, and the key nowhere."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import loopback
+from loopback import Answer
+from micrograph.simulated import nanoscope_writer as writer
+from project import SMOKE, Study
+
+SECRET = "s3cr3t-0f-the-d4tabase"
+TEMPERATURES = (900, 950, 1000)
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A database of nine films, one of each temperature a day, and one that was grown at another."""
+    frame = writer.Frame(1000, 1000, 64, date="04:49:10 PM Wed Dec 15 2021", line_rate_hz=1, rotation_degrees=0)
+    samples = []
+    with loopback.running() as web:
+        for number in range(10):
+            heights_nm = np.random.default_rng(number).normal(size=(64, 64))
+            path = tmp_path / f"{number}.spm"
+            writer.write(path, [writer.Channel("Height Sensor", "Trace", heights_nm)], frame, "0x09400202")
+            celsius = 600 if number == 9 else TEMPERATURES[number % 3]
+            sample = {"id": number, "sampleLabel": f"MCV1-21050{1 + number // 3}{'ABC'[number % 3]}-NT"}
+            samples.append(sample | {"description": f"Growth time: 9mins\nTemp: {celsius}C"})
+            files = [{"files": [{"id": 5, "filename": "center 1um.0_00001.spm", "filetype": "spm"}]}]
+            web.say(f"/v2/samples/{number}/activities", [{"id": number, "category": "CHAR", "files": files}])
+            web.say(f"/v2/sample-activities/{number}/files/5", path.read_bytes())
+        let_in = {"data": samples, "recordsFiltered": 10}
+        web.say(
+            "/v2/samples/search",
+            lambda request: let_in if request.headers.get("x-api-key") == SECRET else Answer(status=401),
+        )
+        yield web
+
+
+def study_of(folder, url):
+    folder.mkdir()
+    settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+    settings["scans"] |= {"source": "list", "sheet": "resources/samples.tsv", "scans_per_shard": 4}
+    settings["list"] |= {"url": f"{url}/v2", "credentials": None, "requests_per_second": 100}
+    return Study(folder, settings)
+
+
+def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_message(database, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIST_CREDENTIALS", f'{{"X-API-KEY": "{SECRET}"}}')
+    study = study_of(tmp_path / "study", database.url)
+    said = study.run("--printshellcmds", "--verbose", "results/micrographs/samples.tsv")
+    samples = pd.read_csv(study.folder / "results/micrographs/samples.tsv", sep="\t")
+    assert len(samples) == 9 and set(samples["growth_celsius"]) == set(TEMPERATURES)
+    assert set(samples["batch"]) == {"MCV1-210501", "MCV1-210502", "MCV1-210503"}
+    left_out = pd.read_csv(study.folder / "resources/left_out.tsv", sep="\t")
+    assert left_out["reason"].tolist() == ["grown at 600 C, which is none of the classes"]
+    written = [path for path in study.folder.rglob("*") if path.is_file()]
+    assert len(written) > 30 and not any(SECRET.encode() in path.read_bytes() for path in written)
+    assert SECRET not in said
+    asked = len(database.requests)
+    assert "Nothing to be done" in study.run("results/micrographs/samples.tsv")
+    assert len(database.requests) == asked
+
+
+def test_refused_credentials_are_one_sentence_on_the_terminal(database, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIST_CREDENTIALS", f'{{"X-API-KEY": "not {SECRET}"}}')
+    study = study_of(tmp_path / "study", database.url)
+    said = study.run("results/micrographs/samples.tsv", succeeds=False)
+    assert "it asks for credentials, or does not know the ones it got; check them" in said
+    assert SECRET not in said and "Traceback" not in said
