@@ -222,7 +222,10 @@ def check_record(study):
     try:
         written = record.read(study)
     except FileNotFoundError:
-        raise Fault(f"{study / record.RECORD}: there is no such record; run the workflow, which writes it.") from None
+        raise Fault(
+            f"{study / record.RECORD}: there is no such record; a run of the workflow writes it (where nothing is left "
+            "to do: snakemake --cores 1 --force table1)."
+        ) from None
     found = record.faults(study, written)
     wrong = [f"{name}: {fault}" for name, fault in found if fault != record.NEW]
     new = [name for name, fault in found if fault == record.NEW]
@@ -286,6 +289,7 @@ def main(words=None):
     parser.add_argument("--folder", type=Path, default=Path(), help="the study's folder; the one that you are in")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="cores to compute with; all")
     asked = parser.parse_args(words)
+    sys.stdout.reconfigure(errors="backslashreplace")  # file names may be in no known encoding
     share = asked.share or (1.0 if asked.only else 0.1)
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     return told(verify, asked.folder.resolve(), share, seed, asked.only, asked.cores)

@@ -185,6 +185,16 @@ def test_a_pipe_or_a_broken_link_among_the_results_neither_hangs_nor_vanishes_un
     assert "results/link, results/pipe" in said
 
 
+def test_names_in_no_known_encoding_are_entered_and_the_sentence_can_be_printed_anywhere(study):
+    name = os.fsdecode(b"results/\xff\xe4.tsv")
+    put(study / name, b"odd\n")
+    (study / os.fsdecode(b"results/\xfe")).symlink_to("nowhere")
+    written, said = entered(study)
+    assert written["results"][name]["sha256"] == sha256(b"odd\n")
+    assert "Could not be read" in said and said.isascii()
+    assert record.faults(study, record.read(study)) == [(os.fsdecode(b"results/\xfe"), record.NEW)]
+
+
 def test_new_scans_are_inputs_file_by_file(study):
     put(study / "new/x y.spm", b"x")
     written, _ = entered(study, config={**CONFIG, "new_scans": "new"})

@@ -131,6 +131,7 @@ def main(words=None):
     parser.add_argument("B", help="another one")
     parser.add_argument("--files", action="store_true", help="every file that differs, not the stages alone")
     asked = parser.parse_args(words)
+    getattr(sys.stdout, "reconfigure", dict)(errors="backslashreplace")  # file names may be in no known encoding
     compared = told(folders, asked.A, asked.B)
     differ = [one for one in compared if one.verdict != EQUAL]
     if asked.files:

@@ -82,7 +82,7 @@ def write_known(path, known):
 
 def of_text(text):
     """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def of_tree(folder, names):

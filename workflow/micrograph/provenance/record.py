@@ -62,9 +62,15 @@ def write(folder, run, outcome="finished"):
     outcome: finished or failed. Never raises: a record that cannot be written takes nothing from results that can.
     """
     try:
-        return _write(Path(folder), run, outcome)
+        return _printable(_write(Path(folder), run, outcome))
     except Exception as error:  # whatever it is, the run's own outcome must stand
-        return f"{RECORD}: not written ({type(error).__name__}: {error}); the results themselves are not touched."
+        why = f"{type(error).__name__}: {error}"
+        return _printable(f"{RECORD}: not written ({why}); the results themselves are not touched.")
+
+
+def _printable(said):
+    """A sentence that any terminal takes, file names in no known encoding included; with the end of its line."""
+    return said.encode("ascii", "backslashreplace").decode("ascii") + "\n"
 
 
 def _write(folder, run, outcome):
