@@ -5,6 +5,11 @@ set -eu
 folder=$1
 lock=$2
 
+if [ -L "$folder" ]; then
+    echo "make: $folder is a link, and what it leads to would be emptied; remove the link, then run make again." >&2
+    exit 1
+fi
+
 fits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }
