@@ -19,7 +19,7 @@ STAGES = (
     "heights", "micrographs", "splits", "policies", "features", "components", "pretraining", "networks", "models",
     "predictions", "tables", "figures", "attribution", "production", "report", "new",
 )  # fmt: skip
-SKIPPED = ("provenance.json", "provenance.set-aside.json", ".provenance-hashes.json")  # they tell of runs, not results
+SKIPPED = ("provenance.json", "provenance.set-aside.json")  # they tell of runs, not results
 
 EQUAL, CLOSE, OTHER, OURS_ONLY, THEIRS_ONLY = "equal", "numbers differ", "differs", "only in A", "only in B"
 

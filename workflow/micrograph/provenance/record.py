@@ -30,9 +30,9 @@ PROJECT = Path(__file__).resolve().parents[3]  # the checkout that this package 
 FORMAT = "growth-from-micrographs provenance 1"
 RECORD = "results/provenance.json"
 ASIDE = "results/provenance.set-aside.json"
-KNOWN = "results/.provenance-hashes.json"
+KNOWN = "logs/provenance-hashes.json"  # sizes, times and sums, so that unchanged files are not read again
 NEW = "is not recorded"
-OURS = frozenset({RECORD, ASIDE, KNOWN})
+OURS = frozenset({RECORD, ASIDE})
 
 
 @dataclass(frozen=True)
