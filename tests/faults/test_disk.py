@@ -43,10 +43,10 @@ def enlarge(disk, size="400m"):
 
 
 def settings_of(**scans):
-    """The smoke study on small films, in shards of three."""
+    """The smoke study on a dozen small films, or on scans given, in shards of three."""
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     settings["scans"] |= {"scans_per_shard": 3, **scans}
-    settings["simulate"]["pixels"] = 64
+    settings["simulate"] |= {"samples": 12, "days": 6, "pixels": 64}
     return settings
 
 
@@ -105,7 +105,7 @@ def fill(disk, left):
 
 def test_a_disk_that_is_full_when_a_model_is_fitted_ends_in_a_sentence_and_goes_on_with_room(disk):
     enlarge(disk)
-    study = Study(disk, settings_of())
+    study = Study(disk, settings_of(scans_per_shard=12))
     study.run(FIT)
     models = disk / FIT.replace("predictions", "models").replace(".tsv", ".skops")
     fitted, size = (disk / FIT).read_bytes(), models.stat().st_size

@@ -1,0 +1,155 @@
+"""Sample sheets with every fault that people and programs put into them, alone and together."""
+
+import itertools
+import os
+
+import pytest
+
+from faults import judged
+from micrograph.faults import Fault
+from micrograph.scans import sheets
+
+CLASSES = (900, 950, 1000)
+COLUMNS = ("sample", "growth_celsius", "scan", "batch", "width_nm")
+GOOD = {"sample": "film", "growth_celsius": "950", "scan": "a.spm", "batch": "day", "width_nm": "500"}
+
+# What may be wrong in one row: what is put where, and a part of the sentence that comes of it.
+ROWS = {
+    "no sample": ({"sample": ""}, "sample is empty"),
+    "no temperature": ({"growth_celsius": ""}, "growth_celsius is empty"),
+    "no scan": ({"scan": ""}, "scan is empty"),
+    "no batch": ({"batch": ""}, "tells no growth day"),
+    "a temperature in words": ({"growth_celsius": "hot"}, "growth_celsius 'hot' is no positive number"),
+    "a temperature with its unit": ({"growth_celsius": "950 C"}, "growth_celsius '950 C' is no positive number"),
+    "a decimal comma": ({"growth_celsius": "950,0"}, "growth_celsius '950,0' is no positive number"),
+    "a negative temperature": ({"growth_celsius": "-950"}, "growth_celsius '-950' is no positive number"),
+    "a temperature that is no number": ({"growth_celsius": "nan"}, "growth_celsius 'nan' is no positive number"),
+    "a temperature without end": ({"growth_celsius": "1e999"}, "growth_celsius '1e999' is no positive number"),
+    "an infinite temperature": ({"growth_celsius": "inf"}, "growth_celsius 'inf' is no positive number"),
+    "another temperature": ({"growth_celsius": "925"}, "growth_celsius 925 is none of the classes"),
+    "a class and a half": ({"growth_celsius": "950.5"}, "growth_celsius 950.5 is none of the classes"),
+    "Arabic digits": ({"growth_celsius": "\u0669\u0665\u0660"}, "is no positive number"),
+    "a sample that leads elsewhere": ({"sample": "../film"}, "cannot name files"),
+    "a sample with a folder": ({"sample": "a/b"}, "cannot name files"),
+    "a hidden sample": ({"sample": ".film"}, "cannot name files"),
+    "a sample that is an option": ({"sample": "-rf"}, "cannot name files"),
+    "a sample that is a command": ({"sample": "$(touch x)"}, "cannot name files"),
+    "a sample with a pattern": ({"sample": "{film}"}, "cannot name files"),
+    "a sample of 201 signs": ({"sample": "x" * 201}, "cannot name files"),
+    "a sample in Chinese": ({"sample": "\u8584\u819c"}, "cannot name files"),
+    "a scan that is not there": ({"scan": "none.spm"}, "scan 'none.spm' is not there"),
+    "a scan that is a folder": ({"scan": "folder"}, "is a folder and no file"),
+    "a scan that is a pipe": ({"scan": "pipe"}, "is a device and no file"),
+    "a scan in a loop": ({"scan": "loop"}, "cannot be read (Too many levels"),
+    "a scan behind a file": ({"scan": "a.spm/b"}, "cannot be read (Not a directory)"),
+    "a scan of a long name": ({"scan": "n" * 300}, "cannot be read (File name too long)"),
+    "a scan with a pattern": ({"scan": "{a}.spm"}, "has { } or < > in its path"),
+    "a scan of the web": ({"scan": "https://example.org/a.spm"}, "is not there"),
+    "a width with its unit": ({"width_nm": "1 um"}, "width_nm '1 um' is no positive number"),
+    "a negative width": ({"width_nm": "-5"}, "width_nm '-5' is no positive number"),
+    "a width of nothing": ({"width_nm": "0"}, "width_nm '0' is no positive number"),
+    "a width of miles": ({"width_nm": "1e13"}, "is more than a metre"),
+}
+
+# What may be wrong with a sheet as a whole: its text made of the sound text, and a part of the sentence.
+TEXTS = {
+    "empty": (lambda text: "", "has no rows"),
+    "only its names": (lambda text: text.splitlines()[0], "has no rows"),
+    "no names": (lambda text: "\n".join(text.splitlines()[1:]), "is not known"),
+    "commas": (lambda text: text.replace("\t", ","), "the columns are parted by commas"),
+    "semicolons": (lambda text: text.replace("\t", ";"), "the columns are parted by semicolons"),
+    "spaces": (lambda text: text.replace("\t", " "), "the columns are parted by spaces"),
+    "a missing column": (lambda text: text.replace("growth_celsius", "growth"), "column 'growth_celsius' is missing"),
+    "a misspelt column": (lambda text: text.replace("width_nm", "width_mn"), "did you mean 'width_nm'?"),
+    "a column twice": (lambda text: text.replace("width_nm", "batch"), "column 'batch' stands 2 times"),
+    "capitals": (lambda text: text.replace("sample\t", "Sample\t"), "did you mean 'sample'?"),
+    "a note beside": (lambda text: text.replace("500\n", "500\tgood\n", 1), "which has no name in line 1"),
+    "an open quotation": (lambda text: text.replace("film1", '"film1'), "does not end with one"),
+    "a zero byte": (lambda text: text.replace("film1", "fi\0lm1"), "this is no UTF-8 text"),
+    "a sample twice": (lambda text: text.replace("film1", "film0"), "sample 'film0' stands 2 times"),
+    "a sample in two cases": (lambda text: text.replace("film1", "FILM0"), "name one file on many disks"),
+    "a scan twice": (lambda text: text.replace("b.spm", "a.spm"), "scan 'a.spm' stands 2 times"),
+    "a scan in two spellings": (lambda text: text.replace("b.spm", "./a.spm"), "are one file"),
+}
+BYTES = {
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "Latin-1": lambda text: text.replace("day", "M\xe4rz").encode("latin-1"),
+    "a workbook": lambda text: b"PK\3\4" + b"\0" * 100,
+    "a picture": lambda text: b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+    "a web page": lambda text: b"<!DOCTYPE html>\n<html>\n</html>\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with two scans, and things that are none."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.spm", "b.spm"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    return tmp_path
+
+
+def text_of(*rows):
+    """A sheet's text."""
+    lines = ["\t".join(COLUMNS), *("\t".join(row[name] for name in COLUMNS) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+SOUND = text_of({**GOOD, "sample": "film0"}, {**GOOD, "sample": "film1", "scan": "b.spm"})
+
+
+def fault_of(folder, content):
+    """What the sheet's reader says, in bounded time."""
+    (folder / "samples.tsv").write_bytes(content.encode() if isinstance(content, str) else content)
+    with judged.within(20), pytest.raises(Fault) as fault:
+        sheets.read(folder / "samples.tsv", CLASSES)
+    return str(fault.value)
+
+
+def test_the_sound_sheet_is_read(folder):
+    (folder / "samples.tsv").write_text(SOUND, encoding="utf-8")
+    assert sheets.read(folder / "samples.tsv", CLASSES)["sample"].tolist() == ["film0", "film1"]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_fault_in_a_row_is_told_with_its_line_and_no_other_is(folder, name):
+    change, sentence = ROWS[name]
+    message = fault_of(folder, text_of({**GOOD, "sample": "sound", "scan": "b.spm"}, {**GOOD, **change}))
+    assert sentence in message and "one fault in the sample sheet" in message and "line 3" in message, message
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_fault_of_the_whole_sheet_is_told(folder, name):
+    change, sentence = TEXTS[name]
+    assert sentence in fault_of(folder, change(SOUND))
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_what_is_no_sheet_is_told(folder, name):
+    message = fault_of(folder, BYTES[name](SOUND))
+    assert str(folder / "samples.tsv") in message and "Error" not in message
+
+
+def test_any_two_faults_are_both_told(folder):
+    for (_, first), (_, second) in itertools.combinations(ROWS.items(), 2):
+        message = fault_of(
+            folder, text_of({**GOOD, "sample": "one", **first[0]}, {**GOOD, "sample": "two", **second[0]})
+        )
+        assert first[1] in message and second[1] in message, message
+
+
+def test_all_faults_of_rows_come_in_one_message(folder):
+    message = fault_of(
+        folder, text_of(*({**GOOD, "sample": f"film{n}", **row[0]} for n, row in enumerate(ROWS.values())))
+    )
+    assert not [sentence for _, sentence in ROWS.values() if sentence not in message]
+
+
+@pytest.mark.parametrize("place", ["folder", "loop", "none.tsv", "n" * 300, "a.spm/b"])
+def test_what_is_no_file_is_refused_at_once_and_never_waited_for(folder, place):
+    with judged.within(10), pytest.raises(Fault) as fault:
+        sheets.read(folder / place, CLASSES)
+    assert place in str(fault.value)
