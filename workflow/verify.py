@@ -274,9 +274,12 @@ def report(drawn):
 
 def share_of(text):
     """A share from the command line: above 0, up to 1."""
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
     if not 0 < share <= 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text} is no share; give a number above 0, up to 1, as 0.1")
     return share
 
 
