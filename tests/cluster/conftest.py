@@ -55,7 +55,8 @@ class Submitted:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "MKL_"))}
         with open(self.output, "w", encoding="utf-8") as output:
             streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, **streams)
+            streams |= {"cwd": PROJECT, "env": environment, "preexec_fn": slurm.dies_with_us}
+            self.process = subprocess.Popen(command, **streams)
 
     def __enter__(self):
         return self

@@ -1,7 +1,7 @@
-"""A throw-away SLURM cluster of one node on the loopback interface: munged, slurmctld and slurmd with two counted GPUs.
+"""A throw-away SLURM cluster of one node on the loopback interface: munged, slurmctld, slurmd, and four counted GPUs.
 
 The GPUs are device files that compute nothing: SLURM counts them and tells jobs which they have (CUDA_VISIBLE_DEVICES).
-The node says that it has four cores and 16 GB, whatever the machine has: memory is asked for but not enforced here.
+The node says that it has four cores and 32 GB, whatever the machine has: memory is asked for but not enforced here.
 There is no accounting. Nothing is left behind: jobs are cancelled, daemons ended, links removed, even after a failure.
 """
 
@@ -20,7 +20,7 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 # The plugin's jobs drop every SLURM_* variable, SLURM_CONF too: the configuration must lie where SLURM looks by itself.
 ETC = Path("/etc/slurm")
 FILES = ("slurm.conf", "gres.conf", "cgroup.conf")
-GPUS = ("/dev/null", "/dev/zero")
+GPUS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random")
 
 CONF = """\
 ClusterName=throwaway
@@ -49,7 +49,7 @@ SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000 Gres=gpu:{gpus} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=32000 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -61,13 +61,20 @@ def missing():
         return f"{', '.join(absent)} not installed (Debian: slurmctld slurmd slurm-client munge)"
     if os.geteuid() != 0:
         return "only root can start slurmd"
-    if any((ETC / name).exists() for name in FILES):
+    if any((ETC / name).exists() for name in FILES) and not _left_behind():
         return f"this machine belongs to a SLURM cluster already ({ETC}/slurm.conf)"
     return ""
 
 
-def _dies_with_us():
-    """In a daemon's process, before it starts: end it should the tests be killed outright (PR_SET_PDEATHSIG)."""
+def _left_behind():
+    """Whether the configuration is that of a throw-away cluster whose tests were killed: nobody answers any more."""
+    conf = ETC / "slurm.conf"
+    ours = conf.is_symlink() and "ClusterName=throwaway" in conf.read_text(encoding="utf-8")
+    return ours and "DOWN" in said("scontrol", "ping", fails=True)
+
+
+def dies_with_us():
+    """For a process that is about to start: end it should the tests be killed outright (PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
@@ -128,6 +135,7 @@ class Cluster:
         ETC.mkdir(exist_ok=True)
         for name, text in texts.items():
             (self.folder / name).write_text(text, encoding="utf-8")
+            (ETC / name).unlink(missing_ok=True)
             (ETC / name).symlink_to(self.folder / name)
 
     def _start(self, *command):
@@ -138,7 +146,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_dies_with_us,
+                preexec_fn=dies_with_us,
             )
         self.daemons.append(daemon)
 
