@@ -153,7 +153,8 @@ def test_a_saturated_channel_is_drawn_where_any_relief_is_left(tmp_path, levelli
 
 
 NUMBERS = ["0", "-1", "1", "3", "1000000000", "9" * 19, "9" * 400, "9" * 4299, "9" * 4300, "9" * 5000, "1e9", "nan",
-           "inf", "-0", "24.5760.", "1.2.3", ".", "5.", "1e", "0x10", "1_000", "\u00b2", "", " ", "64 64 64", "64.5", "\x1b[2J", "%s%n", "{0}"]  # fmt: skip
+           "inf", "-0", "24.5760.", "1.2.3", ".", "5.", "1e", "0x10", "1_000", "\u00b2", "", " ", "64 64 64", "64.5",
+           "\x1b[2J", "%s%n", "{0}"]  # fmt: skip
 KEYS = ["Version", "Data offset", "Data length", "Bytes/pixel", "Samps/line", "Number of lines", "Lines",
         "Valid data len Y", "Aspect Ratio", "Scan Size", "Line Direction", "@2:Z scale", "@Sens. ZsensSens",
         "@2:Image Data"]  # fmt: skip

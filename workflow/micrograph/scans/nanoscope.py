@@ -38,7 +38,8 @@ LISTED_AT_MOST = 12
 ALWAYS_FOUR_BYTES = 0x09200000
 IMAGE_DATA = re.compile(r'\S+\s+\[(?P<internal>[^\]]{0,60})\]\s*"(?P<title>[^"]{0,60})"')
 Z_SCALE = re.compile(
-    r"\S+\s+(?:\[(?P<soft>[^\]]{0,60})\]\s*)?(?:\(.*\)\s+)?(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>\S{0,40})"
+    r"\S+\s+(?:\[(?P<soft>[^\]]{0,60})\]\s*)?(?:\(.*\)\s+)?"
+    r"(?P<value>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>\S{0,40})"
 )
 
 

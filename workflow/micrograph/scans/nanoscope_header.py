@@ -16,6 +16,7 @@ CHANCE = 16
 RECODED = "its bytes were recoded as text"
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "\xb5": 1e-6, "~": 1e-6, "m": 1e-3, "": 1.0}
 PREFIXES |= {"k": 1e3, "M": 1e6, "G": 1e9}
+SIGNS_AT_MOST = 1000  # of a value: patterns try all ways to part it
 DIGITS_AT_MOST = 18  # of a whole number: beyond lies no file, and no arithmetic of machines
 # Signs that stand for nothing on paper would reach tables and terminals with a channel's name.
 PLAIN = dict.fromkeys([*range(32), *range(127, 160), 173], "?") | {0x09: " ", 0x0A: "\n", 0xA0: " "}
@@ -171,7 +172,7 @@ def _sections(text):
             sections.append((line[2:].strip(), keys))
         elif line[:1] == "\\":
             key, _, value = line.partition(": " if line[1:2] == "@" else ":")
-            keys[key[1:].rstrip().lower()] = value.strip()
+            keys[key[1:].rstrip().lower()] = value.strip()[:SIGNS_AT_MOST]
     return tuple(sections)
 
 
