@@ -203,7 +203,8 @@ def _placed(answer, part, start):
     else:
         sent = SENT.fullmatch(said)
         first, total = (int(sent[1]), sent[3]) if sent else (None, "")
-        fits = start and first == start and not packed and part.version() in ("", _version(answer))
+        other = part.version() and _version(answer) not in ("", part.version())
+        fits = start and first == start and not packed and not other
     if not fits:
         part.begin()
         raise Faltered("the server sent something else than the rest that was asked for")
