@@ -20,7 +20,7 @@ TARGETS = ["table2", "table3", "table4", "explanations"]
 IMPATIENT = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A throw-away SLURM cluster; skipped with a sentence where there can be none, failed where REQUIRE_SLURM=1."""
     why = slurm.missing()
@@ -96,7 +96,7 @@ def is_of(job, rule, state):
     return rule in job["Comment"] and job["JobState"] == state
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def story(cluster, tmp_path_factory):
     """One study on the cluster: a job cancelled, Snakemake killed, resumed; and the same study without a cluster."""
     local = Study(tmp_path_factory.mktemp("local"), settings())
