@@ -22,6 +22,7 @@ PORTS = {"http": 80, "https": 443}
 MOVED = {301, 302, 303, 307, 308}
 BUSY = {408, 425, 429}
 PART, PAST_THE_END = 206, 416
+PACKED = {"", "identity", "gzip", "x-gzip", "deflate"}  # what is unpacked, asked for or not
 REFUSALS = {
     401: "it asks for credentials, or does not know the ones it got; check them",
     403: "it refuses access; the data may be restricted, or the credentials not be enough",
@@ -120,10 +121,13 @@ class Asker:
     def pieces(self, answer):
         """The body of an open answer in pieces of bytes, unpacked where it came packed.
 
-        Raises Faltered where the connection breaks off, falls silent, or brings next to nothing.
+        Raises Faltered where the connection breaks off, falls silent, or brings next to nothing, Fault where it is
+        packed in a way that is not known here.
         """
         import urllib3
 
+        if answer.headers.get("Content-Encoding", "").strip().lower() not in PACKED:
+            raise Fault(f"{shown(answer.url)}: the answer came packed in a way that nobody asked for; try a mirror.")
         since, got = time.monotonic(), 0
         while True:
             try:
