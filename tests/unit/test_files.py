@@ -88,3 +88,10 @@ def test_a_disk_that_takes_no_more_is_told_whoever_writes(tmp_path, error):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     with pytest.raises(RuntimeError, match="os error 2"), files.whole(tmp_path / "a.txt"):
         raise RuntimeError("something else (os error 2)")
+
+
+def test_folders_that_take_no_file_are_named_before_a_run(tmp_path):
+    files.check_writable(tmp_path, tmp_path / "not made yet")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(files.Unwritable, match="/proc/.*: cannot be written"):
+        files.check_writable("/proc")

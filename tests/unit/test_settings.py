@@ -259,3 +259,9 @@ def test_dropout_is_one_number_or_one_for_every_pretraining_and_faults_name_the_
     )
     message = faults_of(lambda study: study["training"]["tuned"].update(dropout=1.5))
     assert message.startswith("config.yaml: training.tuned.dropout: 1.5")
+
+
+@pytest.mark.parametrize("key", ["scans.sheet", "networks.weights_file"])
+def test_a_path_with_a_pattern_in_it_is_refused_before_snakemake_takes_it_for_one(key):
+    message = faults_of(lambda study: put(study, key, "of {all} films"))
+    assert f"config.yaml: {key} is of {{all}} films; {{ }} and < > in a path stand for patterns" in message

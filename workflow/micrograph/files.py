@@ -52,6 +52,13 @@ def _room_beside(path):
         raise unwritable(path, error.errno) from None
 
 
+def check_writable(*folders):
+    """Raise Unwritable where one of the folders takes no new file; a folder that is not there yet is made later."""
+    for folder in map(Path, folders):
+        if folder.is_dir():
+            _room_beside(folder / "any").rmdir()
+
+
 def disk_full(error):
     """The error number of a disk that is full or closed, where that is what `error` tells; None for other errors."""
     told = IN_WORDS.search(str(error))

@@ -10,6 +10,7 @@ from jsonschema.validators import extend
 
 from micrograph.faults import Fault
 from micrograph.scans.folders import UNPRINTABLE, printable
+from micrograph.scans.sheets import PATTERNS
 from micrograph.settings_text import DEEP, joined, shown
 from micrograph.settings_text import read_text as read_text
 
@@ -81,6 +82,7 @@ def _between(settings):
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
     yield from _of_the_sheet(settings["scans"])
+    yield from _of_paths({"scans.sheet": settings["scans"]["sheet"], **_weights(settings["networks"])})
     yield from _of_networks(settings)
     yield from _of_attribution(settings["attribution"], settings["training"]["pixels"])
     if settings["scans"]["source"] == "simulated":
@@ -94,6 +96,17 @@ def _of_the_sheet(scans):
             f"scans.sheet is {scans['sheet']}; with source {scans['source']} the sheet is written anew there, so it "
             "must lie under resources/, as resources/samples.tsv; for a sheet of your own set scans.source to folder."
         )
+
+
+def _weights(networks):
+    return {"networks.weights_file": networks["weights_file"] or ""}
+
+
+def _of_paths(paths):
+    """Sentences on paths whose signs stand for something else where patterns name files."""
+    for key, path in paths.items():
+        if PATTERNS.search(path):
+            yield f"{key} is {path}; {{ }} and < > in a path stand for patterns of names: rename the file or folder."
 
 
 def _of_networks(settings):
