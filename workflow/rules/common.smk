@@ -75,8 +75,8 @@ def modules(rule_name):
 
 @cache
 def read_sheet(path):
-    """The sample sheet on disk, checked."""
-    return told(sheets.read, path, config["classes"])
+    """The sample sheet on disk, checked; the files it names are looked for once, where the run is planned."""
+    return told(sheets.read, path, config["classes"], workflow.is_main_process)
 
 
 def sheet():

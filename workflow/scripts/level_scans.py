@@ -7,8 +7,8 @@ from micrograph.scans import conversion, sheets
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    sheet = sheets.read(snakemake.input.sheet, params.classes, files_must_exist=False)
-    rows = sheets.shard(sheet, int(snakemake.wildcards.shard), params.scans_per_shard)
+    shard, many = int(snakemake.wildcards.shard), params.scans_per_shard
+    rows = sheets.read_shard(snakemake.input.sheet, params.classes, shard, many)
     Path(output.heights).mkdir(parents=True, exist_ok=True)
     levelled, rejected = conversion.level_shard(rows, output.heights, conversion.Settings(**params.settings))
     files.write_table(output.levelled, levelled)

@@ -8,8 +8,8 @@ from micrograph.simulated import simulate
 
 with job.logged(snakemake.log[0]):
     params = snakemake.params
-    sheet = sheets.read(snakemake.input.sheet, params.classes, files_must_exist=False)
-    rows = sheets.shard(sheet, int(snakemake.wildcards.shard), params.scans_per_shard)
+    shard, many = int(snakemake.wildcards.shard), params.scans_per_shard
+    rows = sheets.read_shard(snakemake.input.sheet, params.classes, shard, many)
     for row in job.progress(rows.to_dict("records"), "films grown and scanned"):
         scan = Path(snakemake.output.scans, Path(row["scan"]).name)
         truth = Path(snakemake.output.truth, row["sample"] + ".npz")
