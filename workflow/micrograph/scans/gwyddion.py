@@ -26,7 +26,7 @@ BYTES_AT_MOST = 1 << 30  # of a .gwy file
 PIXELS_AT_MOST = 1 << 26
 LARGEST_NM = 1e9
 LISTED_AT_MOST = 12
-ROOM_A_BYTE = 8  # what a converted scan may take of the disk, for a byte of the scan
+SMALL_BYTES = 1 << 24  # a temporary folder with less room than this, and than the scan takes, is full
 WAY = re.compile(r"[\s_\-\[(]*(?P<way>retrace|trace|backward|forward|bwd|fwd)[\])\s]*$", re.IGNORECASE)
 WAYS = {"trace": "Trace", "forward": "Trace", "fwd": "Trace"} | dict.fromkeys(("retrace", "backward", "bwd"), "Retrace")
 DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
@@ -97,7 +97,7 @@ def _converted(path, timeout_seconds):
             ) from None
         except OSError as error:
             raise Fault(f"{program}: Gwyddion's converter does not start ({error.strerror}); {INSTALL}.") from None
-        if done.returncode != 0 and shutil.disk_usage(room).free < path.stat().st_size * ROOM_A_BYTE:
+        if done.returncode != 0 and shutil.disk_usage(room).free < min(path.stat().st_size, SMALL_BYTES):
             raise unwritable(room, errno.ENOSPC)
         if done.returncode != 0 or not out.is_file():
             raise Fault(f"{path}: in no format that Gwyddion's importer knows, or damaged; take it out.")
