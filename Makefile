@@ -25,11 +25,11 @@ sheet: environment
 # these; STUDY=folder is another --directory.
 STUDY ?= .
 verify: environment
-	@PYTHONPATH=workflow $(BIN)/python workflow/verify.py --folder "$(STUDY)" --cores $(CORES) \
+	@$(BIN)/python workflow/verify.py --folder "$(STUDY)" --cores $(CORES) \
 	  $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 
 compare: environment
-	@PYTHONPATH=workflow $(BIN)/python -m micrograph.provenance.compare "$(A)" "$(B)"
+	@PYTHONPATH=workflow $(BIN)/python -m micrograph.provenance.compare "$(A)" "$(B)" $(if $(FILES),--files)
 
 test: environment
 	$(BIN)/python -m pytest

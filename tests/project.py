@@ -50,5 +50,5 @@ class Study:
     def results(self):
         """Relative path -> bytes of every result; the record of the runs, which holds their times, is none."""
         root = self.folder / "results"
-        paths = [path for path in sorted(root.rglob("*")) if path.is_file() and "provenance" not in path.name]
+        paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "provenance.json"]
         return {str(path.relative_to(root)): path.read_bytes() for path in paths}

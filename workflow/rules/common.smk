@@ -39,7 +39,7 @@ wildcard_constraints:
 with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
     told(settings.check, config, yaml.safe_load(schema))
 
-RUN = record.begin(sys.argv, config, workflow.configfiles, Path(workflow.current_basedir, "../.."))
+RUN = record.begin(sys.argv, config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
 SIMULATED = SOURCE == "simulated"
 FETCHED = SOURCE in ("zenodo", "list")
