@@ -148,7 +148,7 @@ def test_all_faults_of_rows_come_in_one_message(folder):
     assert not [sentence for _, sentence in ROWS.values() if sentence not in message]
 
 
-@pytest.mark.parametrize("place", ["folder", "loop", "none.tsv", "n" * 300, "a.spm/b"])
+@pytest.mark.parametrize("place", ["folder", "loop", "none.tsv", "n" * 300, "a.spm/b", "pipe"])
 def test_what_is_no_file_is_refused_at_once_and_never_waited_for(folder, place):
     with judged.within(10), pytest.raises(Fault) as fault:
         sheets.read(folder / place, CLASSES)

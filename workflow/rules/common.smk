@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from micrograph import experiments, settings, sources
+from micrograph import experiments, files, settings, sources
 from micrograph.provenance import record
 from micrograph.scans import folders, sheets
 from micrograph.faults import told
@@ -32,7 +32,7 @@ wildcard_constraints:
     sample=r"[^/]+",
     seen=r"fold\d+|all",
     model="[A-Z]+",
-    shard=r"\d{4}",
+    shard=r"\d{4}\d*",
     backbone="[A-Za-z0-9_.:-]+",
 
 
@@ -110,8 +110,10 @@ def all_scans(wildcards):
 
 def rows_of_shard(wildcards):
     """What the sheet says of these scans: a change of it reruns this conversion job, and no other line does."""
-    rows = None if SIMULATED else sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
-    return None if SIMULATED else rows[["sample", "scan", "width_nm"]].to_csv(sep="\t", index=False)
+    if SIMULATED:
+        return None
+    rows = sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
+    return rows[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
 
 
 def asked(experiment, **words):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from micrograph.faults import Fault
+from micrograph.scans.folders import printable
 
 REQUIRED = ("sample", "growth_celsius", "scan")
 OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "batch", "width_nm")
@@ -67,7 +68,8 @@ def _checked(path, names, rows, classes, files_must_exist):
     if faults:
         count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise Fault(
-            f"{path}: {count} in the sample sheet:\n  " + "\n  ".join(" ".join(fault.split()) for fault in faults)
+            f"{path}: {count} in the sample sheet:\n  "
+            + "\n  ".join(printable(" ".join(fault.split())) for fault in faults)
         )
     for name in NUMBERS:
         frame[name] = frame[name].replace("", "nan").astype(float)
@@ -120,6 +122,9 @@ def _cells(path):
 def _text(path):
     """The sheet's text; Fault where it is missing, not to be read, or no text."""
     try:
+        kind = os.stat(path).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe would be waited for
+            raise Fault(f"{path}: the sample sheet is no file; set scans.sheet.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise Fault(
