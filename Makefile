@@ -1,5 +1,5 @@
 # make run     the embedded study, from scans to report         make test     every test
-# make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  the tests of faults, with many more of them
+# make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  tests of faults and cluster, many more
 # make verify  recompute a tenth of the results, compare bytes   make bench    our ways against the published ones
 # make compare A=results B=other/results: two runs compared      make audit    known weaknesses of what is locked
 # make clean   remove results, logs and the simulated scans      make lock     resolve requirements.in anew
@@ -35,7 +35,7 @@ test: environment
 	$(BIN)/python -m pytest
 
 nightly: environment
-	FAULTS=nightly $(BIN)/python -m pytest tests/faults
+	FAULTS=nightly $(BIN)/python -m pytest tests/faults tests/cluster
 
 bench: environment
 	$(BIN)/python -m benchmarks
