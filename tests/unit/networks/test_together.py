@@ -14,8 +14,13 @@ from micrograph.networks import finetune, together
 
 CLASSES = [900, 950, 1000]
 SETTINGS = {
-    **{"learning_rate": 2e-3, "batch": 8, "dropout": 0.2, "epochs": 2, "patience": 5},
-    **{"precision": "fp32", "batch_norm_momentum": 0.4},
+    "learning_rate": 2e-3,
+    "batch": 8,
+    "dropout": 0.2,
+    "epochs": 2,
+    "patience": 5,
+    "precision": "fp32",
+    "batch_norm_momentum": 0.4,
 }
 
 
@@ -65,6 +70,6 @@ def test_a_fault_of_one_fit_arrives_in_its_own_words():
 
 
 def test_each_runs_in_a_process_of_its_own_and_one_alone_runs_here():
-    processes = together.run({name: os.getpid for name in "ab"}, 2)
+    processes = together.run(dict.fromkeys("ab", os.getpid), 2)
     assert os.getpid() not in processes.values()
     assert together.run({"a": os.getpid}, 4) == {"a": os.getpid()}
