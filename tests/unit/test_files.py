@@ -1,5 +1,10 @@
 """What is written appears whole or not at all, and the same content gives the same bytes."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +13,7 @@ from hypothesis import strategies as st
 
 from micrograph import files
 from micrograph.models.components import fit_folds
+from project import PROJECT
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -18,6 +24,25 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError("killed")
     assert path.read_text(encoding="utf-8") == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["table.tsv"]
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_same_is_written_again(tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from micrograph import files\n"
+        "for path in sys.argv[1:]:\n"
+        "    room = files.whole(path)\n"
+        "    room.__enter__().write_text('half')\n"
+        "    globals().setdefault('kept', []).append(room)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    paths = [str(tmp_path / name) for name in ("table.tsv", "table.tsv-2")]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
+    killed = subprocess.run([sys.executable, "-c", script, *paths], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL and len(list(tmp_path.iterdir())) == 2
+    files.write_text(tmp_path / "table.tsv", "whole")
+    left = [file.name for file in tmp_path.iterdir()]
+    assert "table.tsv" in left and len(left) == 2, "only the room of the other file is still there"
 
 
 def test_a_whole_folder_takes_the_place_of_the_old_one(tmp_path):

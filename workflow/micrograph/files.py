@@ -1,6 +1,7 @@
 """The formats we write: tables as TSV, arrays as NPZ. Every file appears whole or not at all, never a pickle."""
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -44,10 +45,13 @@ def whole(path):
 
 
 def _room_beside(path):
-    """A new folder beside `path`."""
+    """A new folder beside `path`; those in which a killed process was writing the same are cleared away."""
+    prefix = f".partial-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+        for left in path.parent.glob(f"{prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     except OSError as error:
         raise unwritable(path, error.errno) from None
 

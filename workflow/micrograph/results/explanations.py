@@ -198,8 +198,8 @@ def caption(table):
             f"{NAME}. Do class activation maps and occlusion show what the network goes by, and is that there? "
             f"CNN, {style.scheme_words(first['scheme'])}, pre-trained on {first['pretraining']}, {first['protocol']} "
             f"protocol; {first['data']}. {table['films'].max()} films, each explained by the network that tests it "
-            f"({table['folds'].max()} folds), for the temperature that it predicts: none is picked out, but a film that "
-            "alone in its fold got its answer has no other film's map beside it and is not counted."
+            f"({table['folds'].max()} folds), for the temperature that it predicts: none is picked out, but a film "
+            "that alone in its fold got its answer has no other film's map beside it and is not counted."
             + (f" With weights drawn anew: {redrawn}." if redrawn else ""),
             *(f"{question} {' '.join(said)}" for question, said in explanation_words.answers(table).items()),
             (TRUTH if known else NO_TRUTH) + " " + READING,
