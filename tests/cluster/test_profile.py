@@ -79,3 +79,24 @@ def test_snakemake_reads_the_profile_and_finds_its_groups_free_of_circles(planne
         assert re.search(r"resources:.*\bgpu=1\b", blocks[name]), name
         assert re.search(r"resources:.*\bmem_mb=4000\b.*\bruntime=60\b", blocks[name]), name
     assert not re.search(r"resources:.*\bgpu=", blocks["fit_mlp"])
+
+
+def test_the_lines_for_a_site_work_as_they_stand_once_their_marks_are_taken_off(tmp_path):
+    text = (PROFILE / "config.yaml").read_text(encoding="utf-8")
+    text = text.replace("  train_networks: *a_gpu\n", "")
+    options = (
+        r"^( *)# (slurm_account: |slurm_partition: |gpu_model: |train_networks:|"
+        r"  (?:<<|folds_at_once|mem_mb|cpus_per_task): )"
+    )
+    text, taken = re.subn(options, r"\1\2", text, flags=re.M)
+    assert taken == 9
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile" / "config.yaml").write_text(text.replace('"cpu"', '"all"'), encoding="utf-8")
+    (tmp_path / "study").mkdir()
+    study = Study(tmp_path / "study", SMOKE.read_text(encoding="utf-8"))
+    planned = study.run("-n", "--workflow-profile", str(tmp_path / "profile"), "--executor", "dryrun", "table3")
+    blocks = dict(re.findall(r"^\s*(?:local)?rule (\w+):\n((?:\s{4,}.*\n)+)", planned, re.M))
+    for words in ("slurm_account=my_account", "slurm_partition=gpu", "gpu_model=a100", "gpu=1", "folds_at_once=4",
+                  "mem_mb=16000", "cpus_per_task=4", "runtime=60"):  # fmt: skip
+        assert re.search(rf"resources:.*\b{words}\b", blocks["train_networks"]), words
+    assert re.search(r"resources:.*\bslurm_partition=all\b", blocks["gather_micrographs"]), "not Python's all"

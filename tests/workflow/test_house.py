@@ -26,7 +26,8 @@ def rule_bodies():
 def test_rule_script_and_log_carry_one_name_and_the_rule_has_a_sentence(name, body):
     assert f'"../scripts/{name}.py"' in body
     assert f'"logs/{name}' in body
-    assert f'code=modules("{name}")' in body
+    fetched = name in {"retrieve_zenodo", "retrieve_list"}  # what was fetched stands when our code changes
+    assert (f'code=modules("{name}")' in body) != fetched
     assert '"""' in body
     assert "run:" not in body and "message:" not in body
 

@@ -5,8 +5,13 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-# They log, move and check data; no number depends on them, so a change of theirs makes no result stale.
-INDIFFERENT = frozenset({"__init__", "faults", "job", "settings", "sources"})
+# They log, move, fetch and check data; no number depends on them, so a change of theirs makes no result stale.
+INDIFFERENT = frozenset(
+    {
+        *("__init__", "faults", "job", "settings", "settings_text", "sources"),
+        *("retrieval/credentials", "retrieval/downloads", "retrieval/questions", "retrieval/server"),
+    }
+)
 
 
 def modules_of(script):

@@ -2,7 +2,8 @@
 Gives the sample sheet of scans that are fetched, with the scans beside it in resources/downloads (kept whatever happens, so
 that a broken download is taken up again), and resources/weights: the pre-trained networks, one safetensors file each.
 
-On a cluster these rules run where snakemake itself runs: compute nodes often reach no network.
+On a cluster these rules run where snakemake itself runs: compute nodes often reach no network. What was
+fetched stands when the package changes (no code among the inputs), until the settings say otherwise or --forcerun does.
 """
 
 
@@ -17,8 +18,6 @@ if SOURCE == "zenodo":
 
     checkpoint retrieve_zenodo:
         """The study's own micrographs, from its data record, as pictures with a sample sheet."""
-        input:
-            code=modules("retrieve_zenodo"),
         output:
             sheet=config["scans"]["sheet"],
             left_out="resources/left_out.tsv",
@@ -43,8 +42,6 @@ if SOURCE == "list":
 
     checkpoint retrieve_list:
         """The centre scans of every film that the LiST database has, one a film, with a sample sheet."""
-        input:
-            code=modules("retrieve_list"),
         output:
             sheet=config["scans"]["sheet"],
             left_out="resources/left_out.tsv",
