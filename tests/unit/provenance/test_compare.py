@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from micrograph import files
-from micrograph.faults import Fault
 from micrograph.provenance import compare, contents
 
 PREDICTIONS = "sample\tpredicted_celsius\tscore_900\nA\t900\t0.5\nB\t950\t0.25\nC\t950\t\n"
@@ -160,9 +159,69 @@ def test_objects_that_would_be_unpickled_are_refused(tmp_path):
     assert one.verdict == compare.OTHER and "cannot be read" in one.remark
 
 
-def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(Fault, match="no such folder"):
-        compare.folders(tmp_path, tmp_path / "none")
+def test_a_folder_that_is_not_named_not_there_or_empty_is_one_sentence_and_status_2(both, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    for named, part in (("", "is not named"), ("none", "no such folder"), ("empty", "no file in this folder")):
+        folder = str(tmp_path / named) if named else ""
+        for words in ([folder, str(both[0])], [str(both[0]), folder]):
+            assert compare.main(words) == 2
+            printed = capsys.readouterr()
+            assert part in printed.err and "make compare A=results B=other/results" in printed.err
+            assert len(printed.err.splitlines()) == 1 and not printed.out
+
+
+def test_a_link_to_nothing_is_no_file_of_the_other_folder_alone(both):
+    for folder, name in ((both[0], "tables/table1.md"), (both[1], "tables/table1.tsv"), (both[1], "gone")):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to("nowhere")
+    found = verdicts(both)
+    assert found["tables/table1.md"].verdict == compare.OTHER and "in A:" in found["tables/table1.md"].remark
+    assert found["tables/table1.tsv"].verdict == compare.OTHER and "in B:" in found["tables/table1.tsv"].remark
+    assert found["gone"].verdict == compare.THEIRS_ONLY
+
+
+def one_table(tmp_path, ours, theirs):
+    for name, text in (("ours", ours), ("theirs", theirs)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t.tsv").write_text(text, encoding="utf-8")
+    (one,) = compare.folders(tmp_path / "ours", tmp_path / "theirs")
+    return one
+
+
+@pytest.mark.parametrize(("ours", "theirs", "apart"), [
+    (2**60, 2**60 + 1, 1), (-(2**70), 2 - 2**70, 2), (2**60, "1.5", 2**60), (2**60, "", np.inf), ("", 2**60, np.inf),
+])  # fmt: skip
+def test_large_whole_numbers_in_tables_are_compared_as_such(tmp_path, ours, theirs, apart):
+    one = one_table(tmp_path, f"y\tx\n0\t1\n0\t{ours}\n", f"y\tx\n0\t1\n0\t{theirs}\n")
+    assert one.verdict == compare.CLOSE and one.distance.absolute == apart and one.distance.relative > 0
+    assert "same numbers" not in one.remark
+
+
+def test_large_whole_numbers_written_otherwise_and_missing_ones_are_the_same(tmp_path):
+    one = one_table(tmp_path, f"x\ty\n+{2**60}\t\n\t1\n", f"x\ty\n{2**60}\t\n\t1.0\n")
+    assert one.distance.absolute == 0 and "same numbers" in one.remark
+
+
+def test_a_column_that_carries_the_name_of_another_is_compared_too(tmp_path):
+    one = one_table(tmp_path, "x\tx\n1\t2\n", "x\tx\n9\t2\n")
+    assert one.verdict == compare.CLOSE and (one.distance.absolute, one.distance.where) == (8, "x")
+
+
+@pytest.mark.parametrize("kinds", [(np.int64, np.int64), (np.uint64, np.int64), (np.uint64, np.uint64)])
+def test_large_whole_numbers_in_arrays_are_compared_as_such(kinds):
+    ours, theirs = ({"x": np.array([3, 2**60 + step], kind)} for step, kind in zip((0, 1), kinds, strict=True))
+    there = contents.distance(ours, theirs)
+    assert there.absolute == 1 and there.relative == pytest.approx(2.0**-60)
+    assert contents.distance(ours, ours).absolute == 0
+
+
+def test_complex_numbers_differ_by_their_imaginary_part_too():
+    ours, theirs = {"x": np.array([3 + 4j, 1])}, {"x": np.array([3 + 4j, 1 + 2j])}
+    there = contents.distance(ours, theirs)
+    assert there.absolute == 2 and there.relative == pytest.approx(2 / 5)
+    assert contents.distance(ours, {"x": np.array([3.0, 1.0])}).absolute == 4
+    missing = {"x": np.array([complex(np.nan, 1), 1])}
+    assert contents.distance(missing, missing).absolute == 0 and contents.distance(ours, missing).absolute == np.inf
 
 
 numbers = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=3, max_size=3)

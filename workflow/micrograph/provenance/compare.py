@@ -2,7 +2,8 @@
 
     python -m micrograph.provenance.compare results other/results [--files]
 
-prints a line a stage of the workflow, with --files also one for every file that differs, and exits 1 where any does.
+prints a line a stage of the workflow, with --files also one for every file that differs. The status is 0 where all is
+equal, 1 where any file differs, and 2 where there is nothing to compare.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from micrograph.faults import Fault, told
+from micrograph.faults import Fault
 from micrograph.provenance import contents, hashes
 
 # The folders of results/, in the order of the flow.
@@ -41,21 +42,36 @@ class Compared:
 
 
 def folders(ours, theirs):
-    """[Compared] of every file in either folder, sorted by name. Raises Fault where one is no folder."""
-    for folder in (ours, theirs):
-        if not Path(folder).is_dir():
-            raise Fault(f"{folder}: there is no such folder; name two folders of results.")
-    names = [hashes.walk(folder, ".", SKIPPED) for folder in (ours, theirs)]
+    """[Compared] of every file in either folder, sorted by name. Raises Fault where one is no folder or has no file."""
+    names = [_files(folder) for folder in (ours, theirs)]
     sums = [hashes.of_files(folder, here)[0] for folder, here in zip((ours, theirs), names, strict=True)]
+    one_sided = dict.fromkeys(names[0], OURS_ONLY) | dict.fromkeys(names[1], THEIRS_ONLY)
+    both = set(names[0]) & set(names[1])
     return [
         _compared(Path(ours), Path(theirs), name, *(said.get(name) for said in sums))
-        for name in sorted(set(names[0]) | set(names[1]))
+        if name in both
+        else Compared(name, one_sided[name])
+        for name in sorted(one_sided)
     ]
+
+
+def _files(folder):
+    """The names of a folder's files."""
+    way_out = "name two folders of results: make compare A=results B=other/results"
+    if not str(folder):
+        raise Fault(f"a folder is not named; {way_out}")
+    if not Path(folder).is_dir():
+        raise Fault(f"{folder}: there is no such folder; {way_out}")
+    names = hashes.walk(folder, ".", SKIPPED)
+    if not names:
+        raise Fault(f"{folder}: there is no file in this folder; {way_out}")
+    return names
 
 
 def _compared(ours, theirs, name, our_sum, their_sum):
     if our_sum is None or their_sum is None:
-        return Compared(name, THEIRS_ONLY if our_sum is None else OURS_ONLY)
+        where = " and ".join(side for side, said in (("A", our_sum), ("B", their_sum)) if said is None)
+        return Compared(name, OTHER, None, f"cannot be read in {where}: no file, or a link to none")
     if our_sum == their_sum:
         return Compared(name, EQUAL, contents.Distance(rows=contents.predictions_in(ours / name)))
     return judge(name, ours / name, theirs / name)
@@ -125,14 +141,19 @@ def aligned(rows):
 
 
 def main(words=None):
-    """Compare the two folders of the command line; the status: 0 where all is equal to the byte, else 1."""
+    """Compare the two folders of the command line; the status: 0 where all is equal to the byte, 1 where not, 2
+    where there is nothing to compare, which is said."""
     parser = argparse.ArgumentParser(prog="compare", description=__doc__.split("\n")[0])
     parser.add_argument("A", help="a folder of results")
     parser.add_argument("B", help="another one")
     parser.add_argument("--files", action="store_true", help="every file that differs, not the stages alone")
     asked = parser.parse_args(words)
     getattr(sys.stdout, "reconfigure", dict)(errors="backslashreplace")  # file names may be in no known encoding
-    compared = told(folders, asked.A, asked.B)
+    try:
+        compared = folders(asked.A, asked.B)
+    except Fault as fault:
+        print(fault, file=sys.stderr)
+        return 2
     differ = [one for one in compared if one.verdict != EQUAL]
     if asked.files:
         print("\n".join(map(described, differ)))

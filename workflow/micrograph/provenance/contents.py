@@ -1,6 +1,7 @@
 """What is in a result: its numbers and its texts by name, whatever the format; and how far two results lie apart."""
 
 import csv
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from micrograph.faults import Fault
 
 CLASSES = "predicted_celsius"  # the column of predictions that names the class
+WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
+FLOATS_TO = 2**53  # whole numbers up to here are floats without loss
 
 
 @dataclass(frozen=True)
@@ -77,22 +80,43 @@ def distance(ours, theirs):
 
 
 def _numeric(ours, theirs):
-    return all(np.issubdtype(array.dtype, np.number) or array.dtype == bool for array in (ours, theirs))
+    return all(np.issubdtype(one.dtype, np.number) or one.dtype in (bool, object) for one in (ours, theirs))
+
+
+def _exact(*arrays):
+    """Whether any holds whole numbers that floats cannot tell apart: 64 bits, or Python's own."""
+    return any(one.dtype == object or (one.dtype.kind in "iu" and one.dtype.itemsize > 4) for one in arrays)
+
+
+def _missing(number):
+    return number is None or number != number
 
 
 def _same(ours, theirs):
+    """Where two arrays hold the same number, or both none."""
+    if _exact(ours, theirs):
+        pairs = zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True)
+        same = [one == other or (_missing(one) and _missing(other)) for one, other in pairs]
+        return np.array(same, dtype=bool).reshape(ours.shape)
     return (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
 
 
 def _apart(ours, theirs):
     """(largest difference, the same over the largest magnitude) of two arrays; missing in both is equal, in one not."""
-    ours, theirs = ours.astype(float), theirs.astype(float)
     differ = ~_same(ours, theirs)
     if not differ.any():
         return 0.0, 0.0
-    with np.errstate(invalid="ignore"):
-        gaps = np.abs(ours[differ] - theirs[differ])
-    absolute = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
+    if _exact(ours, theirs):
+        pairs = zip(ours[differ].tolist(), theirs[differ].tolist(), strict=True)
+        gaps = [np.inf if _missing(one) or _missing(other) else abs(one - other) for one, other in pairs]
+        absolute = max(map(float, gaps))
+        ours, theirs = (np.array([np.nan if _missing(one) else abs(one) for one in part.ravel().tolist()], dtype=float)
+                        for part in (ours, theirs))  # fmt: skip
+    else:
+        wide = np.result_type(ours, theirs, np.float64)  # float, or complex
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs(ours[differ].astype(wide) - theirs[differ].astype(wide))
+        absolute = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
     finite = [np.abs(array[np.isfinite(array)]) for array in (ours, theirs)]
     largest = max((float(part.max()) for part in finite if part.size), default=0.0)
     return absolute, absolute / largest if largest else np.inf
@@ -104,10 +128,20 @@ def _table(path):
         header, *rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
     if any(len(row) != len(header) for row in rows):
         raise ValueError("lines of different lengths")
-    return {name: _column([row[place] for row in rows]) for place, name in enumerate(header)}
+    return {name: _column([row[place] for row in rows]) for place, name in enumerate(_names(header))}
+
+
+def _names(header):
+    """The names of columns, each once: a name that came before is told by its place."""
+    return [f"{name} (column {place + 1})" if name in header[:place] else name for place, name in enumerate(header)]
 
 
 def _column(cells):
+    """Numbers where every filled cell is one: floats, or whole numbers as Python's own where floats would lose some."""
+    if all(WHOLE.fullmatch(cell) for cell in cells if cell):
+        whole = [int(cell) if cell else None for cell in cells]
+        if any(abs(number) > FLOATS_TO for number in whole if number is not None):
+            return np.array(whole, dtype=object)
     try:
         return np.array([float(cell) if cell else np.nan for cell in cells])
     except ValueError:
