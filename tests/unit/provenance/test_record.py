@@ -270,10 +270,19 @@ def test_a_record_of_another_version_is_refused_with_a_sentence(study):
         ["--storage-s3-secret-key", "S3CRET"],
         ["--storage-x-token=S3CRET"],
         ["https://me:S3CRET@host/x"],
+        ["https://h/?access_token=S3CRET"],
+        ["https://h/a?page=1&sig=S3CRET&x=S3CRET"],
+        ["--default-storage-prefix", "https://h/a?X-Amz-Signature=S3CRET"],
+        ["--config", "url=https://h/?sig=S3CRET"],
+        ["--config", 'zenodo={"url": "https://h/?sig=S3CRET", "records": [7]}'],
+        ["--config", "zenodo={url: https://h/?sig=S3CRET, records"],
+        ["--password", "-S3CRET"],
+        ["--api-token", "--S3CRET"],
+        ["--no-password", "--token", "S3CRET"],
     ],
 )
 def test_no_secret_of_the_command_line_is_kept(words, tmp_path):
-    kept = circumstances.command(["snakemake", "--cores", "2", *words, "table1"], tmp_path)
+    kept = circumstances.command(["snakemake", "--cores", "2", *words, "table1"], tmp_path, PROJECT)
     assert "S3CRET" not in json.dumps(kept)
     assert kept[:3] == ["snakemake", "--cores", "2"] and kept[-1] == "table1"
 
@@ -288,6 +297,11 @@ def test_whatever_stands_under_a_secret_key_is_masked_at_any_depth(secret, key):
     kept = circumstances.masked(settings)
     assert secret not in json.dumps(kept, ensure_ascii=False)
     assert kept["seed"] == 7 and kept["open"] == "shown"
+
+
+def test_what_addresses_ask_is_masked_in_settings_and_the_rest_of_them_shown():
+    kept = circumstances.masked({"url": "https://u:S3CRET@h/a/b?sig=S3CRET&x=S3CRET", "note": ["why?", "a?b=c"]})
+    assert kept == {"url": "https://(masked)@h/a/b?(masked)", "note": ["why?", "a?b=c"]}
 
 
 def test_credentials_that_are_none_are_shown_as_none():
@@ -307,9 +321,21 @@ def test_the_command_names_neither_the_users_home_nor_the_studys_place(tmp_path,
     monkeypatch.setenv("HOME", "/home/someone")
     words = ["/home/someone/env/site-packages/snakemake/__main__.py", "--directory", str(tmp_path),
              "--configfile", "/home/someone/my.yaml", f"{tmp_path}/results/x.tsv", "/home/someonelse/x"]  # fmt: skip
-    assert circumstances.command(words, tmp_path) == [
+    assert circumstances.command(words, tmp_path, tmp_path / "project") == [
         "snakemake", "--directory", ".", "--configfile", "~/my.yaml", "./results/x.tsv", "/home/someonelse/x",
     ]  # fmt: skip
+
+
+def test_the_projects_own_folder_is_a_sign_wherever_it_lies_and_however_it_is_named(tmp_path):
+    clone, link = tmp_path / "alice/clone", tmp_path / "link"
+    (clone / "study").mkdir(parents=True)
+    link.symlink_to(clone)
+    words = ["snakemake", "-s", f"{clone}/Snakefile", f"--profile={link}/workflow/profiles/slurm", f"{clone}s/x"]
+    for folder in (tmp_path / "study", clone / "study"):
+        kept = circumstances.command([*words, "--directory", str(folder)], folder, link)
+        assert kept[2:4] == ["(project)/Snakefile", "--profile=(project)/workflow/profiles/slurm"]
+        assert kept[4:] == [f"{clone}s/x", "--directory", "."]
+    assert circumstances.command(words, clone, clone)[2] == "./Snakefile"
 
 
 def test_the_record_names_neither_machine_nor_user(study):

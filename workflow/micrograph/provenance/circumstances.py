@@ -1,8 +1,9 @@
 """The circumstances of a run: its command without secrets, code, packages and machine.
 
 Of the machine stands here what results may depend on or a reader needs to judge a time: processor, its instruction
-sets, cores, memory, graphics cards, system and C library, and the settings that choose between ways to compute. No name
-of the machine, of its user, or of folders outside the study.
+sets, cores, memory, graphics cards, system and C library, and the settings that choose between ways to compute; not the
+machine's name. Of its folders, the study's, the project's and the user's home stand as signs in the command; others
+stand as the command and the settings name them (of a profile, of new scans, of weights), for they are what was asked.
 """
 
 import json
@@ -20,6 +21,7 @@ from micrograph.provenance import hashes
 MASK = "(masked)"
 SECRET = re.compile(r"credential|password|passwd|secret|token|api[_-]?key|access[_-]?key|authori[sz]ation|cookie", re.I)
 USER_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+ASKED_OF_ADDRESS = re.compile(r"(://[^\s?#]*[?#])\S+")  # what follows ? may be a key or a signature, by any name
 GIT_SECONDS = 20
 
 # What decides how fast, and to which last digit, numbers are computed; names as Linux gives them.
@@ -36,26 +38,27 @@ SETTINGS = (
 SOURCES = ("Snakefile", "*.smk", "*.py", "*.yaml", "*.j2", "*.js", "*.css", "*.rst", "*.sh", "*.svg")
 
 
-def command(argv, folder):
-    """The words of a command line without secrets: values under names like `credentials`, users in addresses.
+def command(argv, folder, project):
+    """The words of a command line without secrets: values under names like `credentials`, and what addresses carry.
 
-    The study's own folder is written "." and the user's home "~", so that no path of the machine stays that is not
-    needed to read the command.
+    The study's own folder is written ".", the project's "(project)" and the user's home "~"; other folders stay as
+    they were named.
     """
     words, hidden = [], False
     for word in map(str, argv):
-        words.append(MASK if hidden and not word.startswith("-") else _masked_word(word))
+        words.append(MASK if hidden else _masked_word(word))
         hidden = word.startswith("-") and "=" not in word and bool(SECRET.search(word))
     if words:
         words[0] = _program(words[0])
-    return [_without_places(word, Path(folder).resolve()) for word in words]
+    places = ((Path(folder), "."), (Path(project), "(project)"), (Path.home(), "~"))
+    return [_without_places(word, places) for word in words]
 
 
 def _masked_word(word):
     """A word of the command line; of `name=value`, a value that is or holds a secret is masked."""
     name, sign, value = word.partition("=")
-    if not sign:
-        return USER_IN_ADDRESS.sub(MASK, MASK if SECRET.search(word) and "{" in word else word)
+    if not sign or "://" in name:
+        return MASK if SECRET.search(word) and "{" in word else _without_keys(word)
     if SECRET.search(name):
         return f"{name}={MASK}"
     try:
@@ -63,15 +66,13 @@ def _masked_word(word):
     except yaml.YAMLError:
         read = None
     if isinstance(read, dict | list):
-        value = json.dumps(masked(read))
-    elif SECRET.search(value):
-        value = MASK
-    return f"{name}={USER_IN_ADDRESS.sub(MASK, value)}"
+        return f"{name}={json.dumps(masked(read))}"
+    return f"{name}={MASK if SECRET.search(value) else _without_keys(value)}"
 
 
 def masked(settings):
     """The same settings with text keys, everything under a key like `credentials` masked unless it is null, and
-    users and passwords taken out of addresses."""
+    users, passwords and what follows ? taken out of addresses."""
     if isinstance(settings, dict):
         return {
             str(name): MASK if SECRET.search(str(name)) and value is not None else masked(value)
@@ -79,7 +80,12 @@ def masked(settings):
         }
     if isinstance(settings, list | tuple):
         return [masked(value) for value in settings]
-    return USER_IN_ADDRESS.sub(MASK, settings) if isinstance(settings, str) else settings
+    return _without_keys(settings) if isinstance(settings, str) else settings
+
+
+def _without_keys(text):
+    """A text whose addresses carry neither users and passwords nor questions, which may hold keys."""
+    return ASKED_OF_ADDRESS.sub(rf"\1{MASK}", USER_IN_ADDRESS.sub(MASK, text))
 
 
 def _program(word):
@@ -88,10 +94,12 @@ def _program(word):
     return path.parent.name if path.name == "__main__.py" else path.name
 
 
-def _without_places(word, folder):
-    for place, sign in ((str(folder), "."), (str(Path.home()), "~")):
+def _without_places(word, places):
+    """A word with the folders of [(folder, sign)] written as their signs, the innermost first."""
+    named = {str(path): sign for folder, sign in reversed(places) for path in (folder.absolute(), folder.resolve())}
+    for place in sorted(named, key=len, reverse=True):
         if len(place) > 1:
-            word = re.sub(rf"(?<![\w.-]){re.escape(place)}(?=/|$)", sign, word)
+            word = re.sub(rf"(?<![\w.-]){re.escape(place)}(?=/|$)", named[place], word)
     return word
 
 

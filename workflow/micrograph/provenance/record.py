@@ -115,7 +115,7 @@ def _facts(folder, run, outcome):
     versions, unlike = circumstances.packages(run.project / "requirements.lock")
     locks, _, _ = hashes.of_files(run.project, ["requirements.lock"])
     return {
-        "command": circumstances.command(run.command, folder),
+        "command": circumstances.command(run.command, folder, run.project),
         "outcome": outcome,
         "started": _when(run.started),
         "ended": _when(time.time()),
