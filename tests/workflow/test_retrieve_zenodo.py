@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -32,9 +33,9 @@ class Hostile:
         return open, (str(self.path), "w")
 
 
-@pytest.fixture
-def archive(tmp_path):
-    """A record of fifteen films, one of them grown at another temperature, and a pickle that runs code."""
+@contextmanager
+def serving(tmp_path):
+    """A server that holds a record of fifteen films, one grown at another temperature, and a pickle that runs code."""
     films = [entry(number) for number in range(15)]
     films[14]["T"] = 700
     stored = {"films.pkl": pickle.dumps(films), "trap.pkl": pickle.dumps(Hostile(tmp_path / "run")), "notes.md": b"#"}
@@ -50,6 +51,12 @@ def archive(tmp_path):
                 Answer(body, etag='"1"'),
             )
         web.say("/api/records/7", Answer(status=503, headers={"Retry-After": "0"}), {"files": listed})
+        yield web
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with serving(tmp_path) as web:
         yield web
 
 
@@ -86,3 +93,15 @@ def test_an_archive_that_is_gone_is_one_sentence_and_what_was_fetched_serves_whe
     assert "trap.pkl" in said
     fetched = [request for request in good() if request.path.endswith("films.pkl/content")]
     assert len(fetched) == 2, "the first was cut and resumed; the second run asks for nothing that it has"
+
+
+def test_without_its_server_a_study_keeps_what_it_has_fetched(tmp_path):
+    sheet, left_out = "resources/samples.tsv", "resources/left_out.tsv"
+    with serving(tmp_path) as web:
+        study = study_of(tmp_path / "study", web.url)
+        study.run(sheet)
+    before = [(study.folder / table).read_bytes() for table in (sheet, left_out)]
+    study.run("--forcerun", "retrieve_zenodo", "--", sheet)
+    assert [(study.folder / table).read_bytes() for table in (sheet, left_out)] == before
+    log = (study.folder / "logs/retrieve_zenodo.log").read_text(encoding="utf-8")
+    assert "cannot be reached" in log and "All files are there: going on with its answer of 20" in log

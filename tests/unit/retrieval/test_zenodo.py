@@ -102,7 +102,7 @@ def test_names_from_the_server_cannot_leave_the_folder(web, tmp_path):
         told["files"] += [today(web, 1, key, body) | {"links": {"self": f"{web.url}/api/files/b/{place}"}}]
     web.say("/api/records/1", told)
     fetched, _ = zenodo.retrieve(web.url, [1], ["*.pkl"], tmp_path / "deep" / "down")
-    there = [path for path in tmp_path.rglob("*") if path.is_file()]
+    there = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != zenodo.KEPT]
     assert {path.parent for path in there} == {tmp_path / "deep" / "down" / "1"} and len(there) == len(keys)
     assert len({path.name.lower() for path in there}) == len(keys)
     assert {path.read_bytes() for path in fetched.values()} == set(bodies.values())
@@ -153,3 +153,62 @@ def test_a_file_that_is_not_the_records_is_refused(web, tmp_path, served):
     with pytest.raises(Fault, match="test.PKL/content: (damaged or replaced|3996 bytes came|a web page came)"):
         zenodo.retrieve(web.url, [8432222], ["test.pkl"], tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def kept(web, folder, capsys):
+    """What a retrieval gives that is told, by a line, that the server is not there."""
+    given = zenodo.retrieve(web.url, [1, 2], ["*.pkl"], folder)
+    said = [line for line in capsys.readouterr().out.splitlines() if "going on with its answer of 20" in line]
+    assert len(said) == 2 and all("All files are there" in line and line.endswith("UTC") for line in said)
+    return given
+
+
+def test_a_server_that_cannot_be_reached_is_not_needed_once_everything_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(server, "FIRST_WAIT_SECONDS", 0.01)
+    with loopback.running() as web:
+        publish(web, 1)
+        publish(web, 2, {"more.pkl": b"more", "note.txt": b"note"})
+        given = zenodo.retrieve(web.url, [1, 2], ["*.pkl"], tmp_path)
+        web.say("/api/records/1", Answer(status=503))
+        web.say("/api/records/2", Answer(status=429, headers={"Retry-After": "9999"}))
+        assert kept(web, tmp_path, capsys) == given
+    assert kept(web, tmp_path, capsys) == given
+
+
+@pytest.mark.parametrize("fault", [401, 403, 404, 410])
+def test_a_refusal_is_not_passed_over_by_what_is_kept(web, tmp_path, fault):
+    publish(web)
+    zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
+    for answer, words in ((Answer(status=fault), f"answers {fault}"), ([], "is no record"), (b"?", "is no JSON")):
+        web.say("/api/records/8432222", answer)
+        with pytest.raises(Fault, match=words):
+            zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
+
+
+def test_what_is_kept_serves_neither_for_files_that_are_not_whole_nor_for_another_server(web, tmp_path):
+    publish(web)
+    fetched, _ = zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
+    with pytest.raises(Fault, match=r"cannot be reached.*try again later\.$"):
+        zenodo.retrieve(loopback.closed_url(), [8432222], ["*.pkl"], tmp_path)
+    web.say("/api/records/8432222", Answer(status=500))
+    with pytest.raises(Fault, match="answers 500.* is kept, but README.md is not there, or not whole"):
+        zenodo.retrieve(web.url, [8432222], ["*"], tmp_path)
+    fetched["zenodo 8432222/test.PKL"].write_bytes(b"tset" * 1000)
+    with pytest.raises(Fault, match="answers 500.* is kept, but test.PKL is not there, or not whole"):
+        zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
+
+
+def test_nothing_is_kept_of_a_record_before_all_its_files_are_there(web, tmp_path):
+    publish(web)
+    web.say("/api/records/8432222/files/test.PKL/content", Answer(status=404))
+    with pytest.raises(Fault, match="404"):
+        zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
+    assert not (tmp_path / "8432222" / zenodo.KEPT).exists()
+
+
+def test_a_file_of_the_name_under_which_the_answer_is_kept_stays_apart(web, tmp_path):
+    publish(web, bodies={"record.json": b"mine", "Record.JSON": b"too"})
+    fetched, _ = zenodo.retrieve(web.url, [8432222], ["*.json"], tmp_path)
+    web.say("/api/records/8432222", Answer(status=500))
+    assert zenodo.retrieve(web.url, [8432222], ["*.json"], tmp_path)[0] == fetched
+    assert sorted(path.read_bytes() for path in fetched.values()) == [b"mine", b"too"]

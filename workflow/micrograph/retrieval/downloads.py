@@ -65,6 +65,12 @@ def wrong(path, size=None, checksum=None):
     return "" if digest == digits.lower() else f"damaged or replaced ({kind} {digest}, expected {digits.lower()})"
 
 
+def is_whole(path, size=None, checksum=None):
+    """Whether a file is there and of this size (bytes) and checksum."""
+    known = checksum is None or CHECKSUM.fullmatch(checksum)
+    return bool(known) and path.is_file() and not wrong(path, size, checksum)
+
+
 def is_page(start):
     """Whether bytes begin as a web page, or a server's error in XML, does."""
     return bool(PAGES.match(bytes(start[:HEAD_BYTES]).removeprefix(b"\xef\xbb\xbf")))

@@ -23,10 +23,13 @@ def safe(name):
     return name if legal and len(name) <= LONGEST else _spelt(name)
 
 
-def apart(names):
-    """{remote name: local name} of files for one folder: no two alike, not even on disks that know no capitals."""
+def apart(names, taken=()):
+    """{remote name: local name} of files for one folder: no two alike, not even on disks that know no capitals.
+
+    taken: names, in small letters, that none of them may have.
+    """
     local = {str(name): safe(name) for name in names}
-    count = Counter(text.lower() for text in local.values())
+    count = Counter([*taken, *(text.lower() for text in local.values())])
     return {name: text if count[text.lower()] == 1 else _spelt(name) for name, text in local.items()}
 
 

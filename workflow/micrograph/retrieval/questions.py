@@ -41,6 +41,10 @@ class Faltered(Exception):
         self.what, self.wait_seconds = what, wait_seconds
 
 
+class Unreachable(Fault):
+    """The server is not there, or gives no answer after all tries: no refusal, and nothing that we did wrong."""
+
+
 def shown(url):
     """The address as it may stand in messages and logs: without user, password, query and fragment."""
     parts = urlsplit(url)

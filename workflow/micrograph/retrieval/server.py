@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from micrograph.faults import Fault
 from micrograph.retrieval import downloads
-from micrograph.retrieval.questions import Asker, Faltered, shown
+from micrograph.retrieval.questions import Asker, Faltered, Unreachable, shown
 
 FIRST_WAIT_SECONDS = 1.0  # after a first failure; twice as long after each further one
 LEAST_PROGRESS_BYTES = 1 << 14  # a try that brought so much new is no failure
@@ -38,7 +38,8 @@ class Server:
     def json(self, path, body=None, **query):
         """What the server says in JSON to GET, or to POST where there is a body (what JSON can say).
 
-        Raises Fault where it refuses, does not answer, or answers with a web page or anything else that is no JSON.
+        Raises Unreachable where no answer comes after all tries, Fault where it refuses, or answers with a web page
+        or anything else that is no JSON.
         """
         url = self.address(path, **query)
         return self.patiently(url, lambda: self._json(url, body))
@@ -55,6 +56,7 @@ class Server:
     def patiently(self, url, attempt, gained=lambda: 0):
         """What attempt() returns; tried again, with waits, where it raises Faltered.
 
+        Raises Unreachable after the last of its tries, and where the server wants to be left alone for too long.
         gained: how many bytes have come so far; a try that brought more of them starts the count of tries anew.
         """
         failures = 0
@@ -65,17 +67,17 @@ class Server:
             except Faltered as faltered:
                 failures = 1 if gained() - before >= LEAST_PROGRESS_BYTES else failures + 1
                 if failures >= self.tries:
-                    raise Fault(f"{shown(url)}: {faltered.what} ({failures} tries); try again later.") from None
+                    raise Unreachable(f"{shown(url)}: {faltered.what} ({failures} tries); try again later.") from None
                 self._wait(url, faltered, failures)
 
     def _wait(self, url, faltered, failures):
-        """Wait before the next try; Fault where the server wants to be left alone for too long."""
+        """Wait before the next try; Unreachable where the server wants to be left alone for too long."""
         seconds = FIRST_WAIT_SECONDS * 2 ** (failures - 1)
         if faltered.wait_seconds is not None:
             seconds = faltered.wait_seconds
         if seconds > self.longest_wait_seconds:
             wish = f"{faltered.what} and asks to be left alone for {seconds:.0f} s"
-            raise Fault(f"{shown(url)}: {wish}; try again after that.") from None
+            raise Unreachable(f"{shown(url)}: {wish}; try again after that.") from None
         print(f"{shown(url)}: {faltered.what}; again in {seconds:.3g} s", flush=True)
         time.sleep(seconds)
 

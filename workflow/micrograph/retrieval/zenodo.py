@@ -12,10 +12,12 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from micrograph.faults import Fault
-from micrograph.retrieval import names
+from micrograph.retrieval import downloads, kept_answers, names
+from micrograph.retrieval.questions import Unreachable
 from micrograph.retrieval.server import Server
 
 LEFT_OUT = ("source", "what", "reason")
+KEPT = "record.json"  # what the server answered on a record, beside its files
 CLOSED = ("restricted", "closed", "embargoed")
 CHECKSUM = re.compile(r"[0-9a-fA-F]{32}")
 OF_CONTENT = re.compile(r"https?://[^/?#]+(/.*)?/(api/files/[^/]+/.+|files/.+/content|files/.+\?download=1)")
@@ -36,27 +38,61 @@ def retrieve(url, records, patterns, folder):
 
     url: of Zenodo or of a server that speaks like it; records: their numbers; patterns: of file names, as "*.pkl", in
     any capitals. Returns ({source: path}, rows of LEFT_OUT for the other files); a source reads "zenodo 8432222/a.pkl",
-    its file is {folder}/8432222/a.pkl, or a safe spelling of that. Raises Fault where a record cannot be read or none
-    of all files matches.
+    its file is {folder}/8432222/a.pkl, or a safe spelling of that. What the server answered on a record is kept beside
+    its files, and serves when the server cannot be reached and all that is wanted is there and whole; a line says so.
+    Raises Fault where a record cannot be read or none of all files matches.
     """
     server, fetched, left_out = Server(url), {}, []
     for record in sorted({int(record) for record in records}):
         source = f"zenodo {record}"
-        listed = files_of(server.json(f"api/records/{record}"), url, record)
-        wanted = [file for file in listed if _matches(file.key, patterns)]
-        print(f"{source}: {len(wanted)} of {len(listed)} files match {', '.join(patterns)}", flush=True)
+        listed, wanted = _of_record(server, record, patterns, Path(folder) / str(record))
         reason = f"matches none of zenodo.files: {', '.join(patterns)}"
         left_out += [
             {"source": source, "what": shown(file.key), "reason": reason} for file in listed if file not in wanted
         ]
-        local = names.apart(file.key for file in listed)
-        for file in wanted:
-            path = Path(folder) / str(record) / local[file.key]
-            fetched[f"{source}/{shown(file.key)}"] = server.fetch(file.link, path, file.size, file.checksum)
+        fetched |= {f"{source}/{shown(file.key)}": path for file, path in wanted.items()}
     if not fetched:
         there = ", ".join(row["what"] for row in left_out)
         raise Fault(f"zenodo.files: none of the records' files matches {', '.join(patterns)}; there are: {there}.")
     return fetched, left_out
+
+
+def _of_record(server, record, patterns, folder):
+    """(all files that a record lists, {those that are wanted: their paths}), the wanted ones fetched."""
+    try:
+        answer = server.json(f"api/records/{record}")
+        listed = files_of(answer, server.base_url, record)
+        wanted = _wanted(listed, record, patterns, folder)
+        for file, path in wanted.items():
+            server.fetch(file.link, path, file.size, file.checksum)
+    except Unreachable as fault:
+        server.tries = 1  # whoever was not there for one record is not waited for at each of the others
+        return _as_kept(server.base_url, record, patterns, folder, fault)
+    kept_answers.write(folder / KEPT, url=server.base_url, record=answer)
+    return listed, wanted
+
+
+def _wanted(listed, record, patterns, folder):
+    """{file: its path} of the listed files that match a pattern."""
+    local = names.apart((file.key for file in listed), taken=(KEPT,))
+    wanted = {file: folder / local[file.key] for file in listed if _matches(file.key, patterns)}
+    print(f"zenodo {record}: {len(wanted)} of {len(listed)} files match {', '.join(patterns)}", flush=True)
+    return wanted
+
+
+def _as_kept(url, record, patterns, folder, fault):
+    """What _of_record returns, by the answer that was kept; raises `fault`, why none came today, where there is none."""
+    kept = kept_answers.read(folder / KEPT)
+    if kept.get("url") != url:
+        raise fault
+    listed = files_of(kept.get("record"), url, record)
+    wanted = _wanted(listed, record, patterns, folder)
+    missing = [file for file, path in wanted.items() if not downloads.is_whole(path, file.size, file.checksum)]
+    if missing:
+        lacks = f"its answer of {kept['answered']} is kept, but {shown(missing[0].key)} is not there, or not whole"
+        raise Fault(f"{fault} For zenodo record {record} {lacks}.")
+    print(f"{fault} All files are there: going on with its answer of {kept['answered']}", flush=True)
+    return listed, wanted
 
 
 def shown(key):
