@@ -61,6 +61,13 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     asked = len(database.requests)
     assert "Nothing to be done" in study.run("results/micrographs/samples.tsv")
     assert len(database.requests) == asked
+    tables = [study.folder / "resources" / name for name in ("samples.tsv", "left_out.tsv")]
+    before = [table.read_bytes() for table in tables]
+    database.say("/v2/samples/search", Answer(status=503, headers={"Retry-After": "9999"}))
+    study.run("--forcerun", "retrieve_list", "--", "resources/samples.tsv")
+    assert [table.read_bytes() for table in tables] == before, "a study keeps what it has without its server"
+    log = (study.folder / "logs/retrieve_list.log").read_text(encoding="utf-8")
+    assert "All scans are there: going on with its answers of 20" in log
 
 
 def test_refused_credentials_are_one_sentence_on_the_terminal(database, tmp_path, monkeypatch):

@@ -168,7 +168,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
 
 def test_a_finished_retrieval_asks_anew_and_fetches_no_scan_twice(database, study):
     first, _ = retrieved(database.url)
-    assert os.listdir("downloads") == ["scans"]  # no answers are kept
+    assert [name[:5] for name in sorted(os.listdir("downloads"))] == ["last-", "scans"]
     asked = len(database.web.asked())
     second, _ = retrieved(database.url)
     assert len(database.web.asked()) == 2 * asked - 3 and database.asked("/files/") == 3
@@ -197,7 +197,7 @@ def test_a_killed_retrieval_goes_on_where_it_stopped(database, study):
     sheet, left_out = retrieved(database.url)
     assert len(sheet) == 3 and len(left_out) == 6
     assert len(database.web.asked()) == asked + 2  # the two scans that were missing, and no question twice
-    assert os.listdir("downloads") == ["scans"] and len(os.listdir("downloads/scans")) == 3
+    assert not list(Path("downloads").glob("unfinished-*")) and len(os.listdir("downloads/scans")) == 3
 
 
 def test_another_question_does_not_get_the_answers_of_a_killed_one(database, study):
@@ -380,3 +380,69 @@ def test_real_files_of_instruments_come_through_unchanged(web, study, shared_sca
     real = shared_scans / "v940_spmconverter_AFM.spm"
     sheet, _ = retrieved(Database(web, [film(1, "MCV1-210504A-NT")], real.read_bytes()).url)
     assert Path(sheet["scan"][0]).read_bytes() == real.read_bytes()
+
+
+def test_a_server_that_cannot_be_reached_is_not_needed_once_everything_is_there(web, study, spm, capsys):
+    database = Database(web, FILMS, spm)
+    web.say(database.paths(FILMS[1][1])[1], Answer(status=404))  # this scan and these activities cannot be had
+    web.say(f"{API}/samples/10191/activities", Answer(b"?"))
+    given = retrieved(database.url)
+    assert len(given[0]) == 2 and len(given[1]) == 7
+    for fault in (Answer(status=502), Answer(status=503, headers={"Retry-After": "9999"})):
+        web.say(f"{API}/samples/search", fault)
+        for was, again in zip(given, retrieved(database.url), strict=True):
+            pd.testing.assert_frame_equal(was, again)
+        assert capsys.readouterr().out.count("All scans are there: going on with its answers of 20") == 1
+    Database(web, FILMS, spm)
+    assert len(retrieved(database.url)[0]) == 3  # and once it is there, it is asked anew
+
+
+def test_a_server_that_goes_away_in_the_middle_leaves_the_last_answers(database, study):
+    given = retrieved(database.url)
+    gone = [lambda request: database.search(request)] * 3
+    database.web.say(f"{API}/samples/search", *gone, Answer(status=500))
+    database.web.say(f"{API}/samples/10191/activities", Answer(status=500))
+    pd.testing.assert_frame_equal(retrieved(database.url)[0], given[0])
+    Database(database.web, FILMS, database.spm)
+    asked = database.asked("search")
+    pd.testing.assert_frame_equal(retrieved(database.url)[0], given[0])
+    assert database.asked("search") == asked, "what was answered before the server went away is not asked again"
+
+
+@pytest.mark.parametrize("fault", [Answer(status=401), Answer(status=403), Answer(status=404), Answer(b"?"), {"a": 1}])
+def test_a_refusal_is_not_passed_over_by_what_is_kept(database, study, fault):
+    retrieved(database.url)
+    database.web.say(f"{API}/samples/search", fault)
+    with pytest.raises(Fault, match="answers 40|no JSON|no field 'data'"):
+        retrieved(database.url)
+
+
+def test_what_is_kept_serves_no_other_question_and_not_without_its_scans(database, study):
+    scan = Path(retrieved(database.url)[0]["scan"][0])
+    with pytest.raises(Fault, match=r"cannot be reached.*try again later\.$"):
+        retrieved(loopback.closed_url() + API)
+    database.web.say(f"{API}/samples/search", Answer(status=500))
+    with pytest.raises(Fault, match=r"answers 500.*try again later\.$"):
+        retrieved(database.url, query=QUERY | {"more": True})
+    scan.write_bytes(b"")
+    with pytest.raises(
+        Fault, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
+    ):
+        retrieved(database.url)
+    scan.unlink()
+    with pytest.raises(
+        Fault, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
+    ):
+        retrieved(database.url)
+
+
+def test_samples_of_hostile_numbers_do_not_take_the_names_of_other_answers(web, study, spm):
+    films = [film(7, "MCV1-210504A-NT"), film(8, "MCV1-210505A-NT")]
+    database = Database(web, films, spm)
+    for (sample, activities), number in zip(films, ("search", "finished"), strict=True):
+        sample["id"] = number
+        web.say(f"{API}/samples/{number}/activities", activities)
+    given = retrieved(database.url)
+    assert len(given[0]) == 2
+    web.say(f"{API}/samples/search", Answer(status=500))
+    pd.testing.assert_frame_equal(retrieved(database.url)[0], given[0])

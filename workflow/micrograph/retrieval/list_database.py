@@ -5,7 +5,7 @@ The question, the filters and the local names are the study's; what the answers 
 
 import hashlib
 import json
-import shutil
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,13 +15,15 @@ from micrograph import files
 from micrograph.faults import Fault
 from micrograph.job import progress
 from micrograph.retrieval import credentials as kept
+from micrograph.retrieval import kept_answers, names
 from micrograph.retrieval import list_answers as answers
-from micrograph.retrieval import names
+from micrograph.retrieval.questions import Unreachable
 from micrograph.retrieval.server import Server
 from micrograph.scans import formats, new_sheet, sheets
 
 LEFT_OUT = ("source", "what", "reason")
 SEARCH = "samples/search"
+FINISHED = "finished"  # beside the answers: when they were complete, and what could not be had
 PAGE = 100  # samples asked for at once
 MOST_SAMPLES = 100_000
 BROKEN_IN_A_ROW = 20  # files or films, after which it is the server that is broken
@@ -35,16 +37,24 @@ def retrieve(url, credentials, query, classes, folder, requests_per_second):
     """Fetch one centre scan of 1 um of every film that was grown at one of the classes: (sheet, left out).
 
     url: of the interface (.../api/v2); credentials: path of a file of request headers or None (credentials.read);
-    query: the criteria of the search, a dict; classes: temperatures in Celsius; folder: where scans are kept, and, as
-    long as a retrieval is unfinished, the answers, so that the next one goes on there. sheet has the columns of a
-    sample sheet, left_out LEFT_OUT: every file and film that is not used, and why.
+    query: the criteria of the search, a dict; classes: temperatures in Celsius; folder: where scans are kept, and the
+    answers: those of an unfinished retrieval, so that the next one goes on there, and those of the last finished one
+    of this url and query, which serve when the server cannot be reached and every scan is there; a line says so.
+    sheet has the columns of a sample sheet, left_out LEFT_OUT: every file and film that is not used, and why.
 
     Of several scans of a film the one as measured counts before a processed copy, then the lowest activity and file.
     A film or file that cannot be had is left out. Raises Fault where the server is not there or refuses the
     credentials, answers otherwise than is known, or has no such scan at all; what was fetched is kept.
     """
     server = Server(url, headers=kept.read(credentials), per_second=requests_per_second)
-    retrieval = _Retrieval(server, query, Path(folder))
+    try:
+        return _tables(_Retrieval(server, query, Path(folder)), classes)
+    except Unreachable as fault:
+        return _tables(_Earlier(server, query, Path(folder), fault), classes)
+
+
+def _tables(retrieval, classes):
+    """(sheet, left out) of a retrieval."""
     films = [
         film for sample in progress(retrieval.samples(), "films asked for") if (film := retrieval.film(sample, classes))
     ]
@@ -52,6 +62,7 @@ def retrieve(url, credentials, query, classes, folder, requests_per_second):
     left_out = pd.DataFrame(retrieval.left_out, columns=LEFT_OUT)
     retrieval.finished()
     if not rows:
+        url = retrieval.server.base_url
         raise Fault(f"{url}: no scan came that can be used; set list.query otherwise. {_commonest(left_out)}")
     sheet = pd.DataFrame(new_sheet.named(rows)).reindex(columns=new_sheet.COLUMNS)
     return sheet.sort_values("sample", ignore_index=True), left_out
@@ -63,8 +74,9 @@ class _Retrieval:
     def __init__(self, server, query, folder):
         self.server, self.query, self.scans = server, query, folder / "scans"
         question = json.dumps([server.base_url, query], sort_keys=True)
-        self.unfinished = folder / f"unfinished-{hashlib.sha256(question.encode()).hexdigest()[:12]}"
-        self.left_out, self.broken = [], 0
+        digits = hashlib.sha256(question.encode()).hexdigest()[:12]
+        self.answers, self.last = folder / f"unfinished-{digits}", folder / f"last-{digits}"
+        self.left_out, self.broken, self.not_had = [], 0, {}
 
     def samples(self):
         """All samples of the search, each once, in the server's order."""
@@ -77,9 +89,9 @@ class _Retrieval:
         """{sample, label, scans, conditions ...} of a film of the study, None for one that is left out."""
         number, label = (str(answers.field(sample, what, SEARCH)) for what in ("sample", "label"))
         film = {"number": number, "label": label, "film": new_sheet.sample_name(label)}
-        where = f"samples/{quote(number, safe='')}/activities"
+        name, where = names.safe(f"sample-{number}"), f"samples/{quote(number, safe='')}/activities"
         try:
-            activities = self._surely(lambda: self._answered(names.safe(number), lambda: self.server.json(where)))
+            activities = self._surely(name, lambda: self._answered(name, lambda: self.server.json(where)))
             found = answers.scans(activities, "samples/{id}/activities")
         except (Broken, answers.Unknown) as fault:
             return self._leave(film, "", str(fault))
@@ -103,15 +115,17 @@ class _Retrieval:
                 continue
             name = names.safe("_".join((film["label"], film["number"], *scan)))
             try:
-                self._surely(lambda scan=scan, name=name: self._fetch(scan, self.scans / name))
+                self._surely(name, lambda scan=scan, name=name: self._fetch(scan, self.scans / name))
                 chosen, film["scan"] = scan, str(self.scans / name)
             except Broken as fault:
                 self._leave(film, scan.name, str(fault))
         return film if chosen else None
 
     def finished(self):
-        """Forget the answers, so that the next retrieval asks anew."""
-        shutil.rmtree(self.unfinished, ignore_errors=True)
+        """Put the answers in the place of the last ones, so that the next retrieval asks anew."""
+        kept_answers.write(self.answers / f"{FINISHED}.json", not_had=self.not_had)
+        with files.whole(self.last) as room:
+            os.replace(self.answers, room)
 
     def _search(self):
         """(samples of all pages, how many the server counts beyond these); ends with a page that brings nothing new."""
@@ -130,7 +144,7 @@ class _Retrieval:
 
     def _answered(self, name, ask):
         """What ask() says, or said before the retrieval was interrupted."""
-        path = self.unfinished / f"{name}.json"
+        path = self.answers / f"{name}.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -142,17 +156,14 @@ class _Retrieval:
         """Fetch one scan, unless it is there; what came and is no scan is thrown away."""
         activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
         self.server.fetch(f"sample-activities/{activity}/files/{file}", to)
-        try:
-            if formats.kind(to) == "nanoscope":
-                return
-        except Fault:
-            pass
-        to.unlink()
-        raise Fault("what came is no NanoScope file")
+        if not _is_scan(to):
+            to.unlink()
+            raise Fault("what came is no NanoScope file")
 
-    def _surely(self, attempt):
-        """What attempt() returns. Broken where it fails and the server answers a question that it answered before;
-        else the Fault of a server that is not there, lets us in no more, or breaks at everything."""
+    def _surely(self, name, attempt):
+        """What attempt() returns, at the thing of this name. Broken where it fails and the server answers a question
+        that it answered before; else the Fault of a server that is not there, lets us in no more, or breaks at
+        everything."""
         try:
             done = attempt()
         except files.Unwritable:
@@ -162,6 +173,7 @@ class _Retrieval:
             self.broken += 1
             if self.broken >= BROKEN_IN_A_ROW:
                 raise Fault(f"{fault} {self.broken} such faults came in a row; what was fetched is kept.") from None
+            self.not_had[name] = str(fault)
             raise Broken(str(fault)) from None
         self.broken = 0
         return done
@@ -170,6 +182,47 @@ class _Retrieval:
         """Write down what is left out, and why."""
         told = f"{film['label']} (sample {film['number']}){': ' if what else ''}{what}"
         self.left_out.append(("list", " ".join(told.split()), " ".join(reason.split())))
+
+
+class _Earlier(_Retrieval):
+    """The last finished retrieval once more, by the answers and scans that are kept: nobody is asked."""
+
+    def __init__(self, server, query, folder, fault):
+        """fault: why the server cannot be asked; raised where what is kept will not do."""
+        super().__init__(server, query, folder)
+        self.answers, self.fault = self.last, fault
+        self.finish = kept_answers.read(self.last / f"{FINISHED}.json")
+        if not self.finish:
+            raise fault
+
+    def finished(self):
+        """Say that this was an earlier retrieval, and leave its answers where they are."""
+        when = self.finish["answered"]
+        print(f"{self.fault} All scans are there: going on with its answers of {when}", flush=True)
+
+    def _answered(self, name, _):
+        return super()._answered(name, lambda: self._lack(f"its answer '{name}'"))
+
+    def _fetch(self, scan, to):
+        if not _is_scan(to):
+            self._lack(f"the scan {to}")
+
+    def _surely(self, name, attempt):
+        if name in self.finish["not_had"]:
+            raise Broken(self.finish["not_had"][name])
+        return attempt()
+
+    def _lack(self, what):
+        when = self.finish["answered"]
+        raise Fault(f"{self.fault} Its answers of {when} are kept, but {what} is not there, or not whole.")
+
+
+def _is_scan(path):
+    """Whether there is a NanoScope file."""
+    try:
+        return formats.kind(path) == "nanoscope"
+    except Fault:
+        return False
 
 
 def _unfit(film, classes):

@@ -81,7 +81,7 @@ def _wanted(listed, record, patterns, folder):
 
 
 def _as_kept(url, record, patterns, folder, fault):
-    """What _of_record returns, by the answer that was kept; raises `fault`, why none came today, where there is none."""
+    """What _of_record returns, by the answer that was kept; raises `fault`, why none came now, where none is kept."""
     kept = kept_answers.read(folder / KEPT)
     if kept.get("url") != url:
         raise fault
