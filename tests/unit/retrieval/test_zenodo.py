@@ -125,7 +125,7 @@ def test_names_from_the_server_cannot_leave_the_folder(web, tmp_path):
         ({"files": [{"key": "a.pkl", "size": "9", "checksum": "md5:" + "0" * 32}]}, "without size or checksum"),
         ({"files": [{"key": "a.pkl", "size": 9, "checksum": "crc:1"}]}, "its checksum is of no kind known here"),
         ({"files": [{"key": "a.pkl", "size": 9, "checksum": "0" * 32}] * 2}, "two files of one name"),
-        (b"<html>Maintenance</html>", "a web page came instead of an answer in JSON"),
+        (b"<html>Maintenance</html>", "a web page came .*; check the address, and the credentials where there are any"),
         (Answer(status=404), "the server answers 404 Not Found"),
         (Answer(status=403), "403 Forbidden: it refuses access"),
         (Answer(status=410), "410 Gone: this has been withdrawn"),

@@ -95,7 +95,9 @@ class Server:
         except (ValueError, RecursionError):
             if downloads.is_page(said):
                 words = "a web page came instead of an answer in JSON (a login or an error page?)"
-                raise Fault(f"{shown(url)}: {words}; check address and credentials.") from None
+                raise Fault(
+                    f"{shown(url)}: {words}; check the address, and the credentials where there are any."
+                ) from None
             if cut and said:
                 raise Faltered("the answer broke off") from None
             raise Fault(f"{shown(url)}: the answer is no JSON; check the address.") from None
