@@ -261,6 +261,43 @@ def test_bytes_without_end_are_not_waited_for(web, tmp_path, monkeypatch):
     assert names(tmp_path) == []
 
 
+def test_what_is_larger_than_anything_we_look_for_is_not_fetched(web, tmp_path):
+    web.say("/f", Answer(BODY, announced=(1 << 30) + 1))
+    with pytest.raises(Fault, match="the file does not end .it has more than 1073741824 bytes"):
+        Server(web.url, tries=1).fetch("f", tmp_path / "f")
+    web.say("/j", b" " * (1 << 26) + b"{}")
+    with pytest.raises(Fault, match="the answer does not end"):
+        Server(web.url).json("j")
+    assert len(web.asked()) == 2 and names(tmp_path) == []
+
+
+def test_what_comes_slowly_is_waited_for_as_long_as_its_size_is_known(web, tmp_path, monkeypatch):
+    def slowly():
+        for start in range(0, 64_000, 2000):
+            yield BODY[start : start + 2000]
+            time.sleep(0.02)
+
+    for module in (downloads, server):
+        monkeypatch.setattr(module, "LONGEST_SECONDS", 0.2)
+    web.say("/f", Answer(slowly))
+    assert Server(web.url).fetch("f", tmp_path / "f", size=64_000).read_bytes() == BODY[:64_000]
+    with pytest.raises(questions.Unreachable, match="/f: too slow, it does not end in time; try again later"):
+        Server(web.url).fetch("f", tmp_path / "g")
+    with pytest.raises(questions.Unreachable, match="/f: too slow, it does not end in time"):
+        Server(web.url).json("f")
+
+
+def test_a_server_that_brings_two_hundred_bytes_a_second_is_given_up(web, tmp_path):
+    def drops():
+        for _ in range(40):
+            yield b"." * 10
+            time.sleep(0.05)
+
+    web.say("/f", Answer(drops))
+    with pytest.raises(questions.Unreachable, match=r"only \d+ bytes came in"):
+        Server(web.url, tries=1, timeout_seconds=0.5).fetch("f", tmp_path / "f")
+
+
 def test_an_answer_without_a_length_that_ends_early_is_gone_on_with(web, tmp_path):
     web.say("/f", Answer(lambda: [BODY[:100_000]]), Answer(BODY))
     assert Server(web.url).fetch("f", tmp_path / "f", len(BODY), MD5).read_bytes() == BODY

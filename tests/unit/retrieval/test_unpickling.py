@@ -406,6 +406,10 @@ def test_a_file_beyond_the_limit_is_not_opened_up(scratch):
     scratch.write_bytes(pickle.dumps(STUDY))
     with pytest.raises(Fault, match="more than the 1000 that are read"):
         unpickling.read(scratch, most_bytes=1000)
+    os.truncate(scratch, (1 << 30) + 1)  # a hole: no room is taken
+    with pytest.raises(Fault, match="has 1073741825 bytes, more than the 1073741824 that are read"):
+        unpickling.read(scratch)
+    os.truncate(scratch, 0)
     with pytest.raises(Fault, match="nowhere.pkl: the pickle cannot be read"):
         unpickling.read(scratch.with_name("nowhere.pkl"))
 

@@ -6,6 +6,7 @@ Beside the file `to` stand, until it is whole: {to}.part, the bytes so far, and 
 
 import fcntl
 import hashlib
+import math
 import os
 import re
 import time
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from micrograph.faults import Fault
 from micrograph.files import Unwritable
-from micrograph.retrieval.questions import PART, PAST_THE_END, Faltered, shown
+from micrograph.retrieval.questions import LONGEST_SECONDS, PART, PAST_THE_END, Faltered, shown
 
-MOST_BYTES = 1 << 36  # of a file whose size nobody told us
+MOST_BYTES = 1 << 30  # of a file whose size nobody told us
 HEAD_BYTES = 512
 CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):([0-9a-fA-F]+)")
 SENT = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -47,7 +48,8 @@ def fetch(server, url, to, size=None, checksum=None):
 
 def _gathered(server, url, part, size, checksum):
     """Get all that is missing of a part; what is wrong with the whole, in words, "" for nothing."""
-    server.patiently(url, lambda: _attempt(server.asker, url, part, size, checksum), lambda: part.most)
+    until = time.monotonic() + LONGEST_SECONDS if size is None else math.inf
+    server.patiently(url, lambda: _attempt(server.asker, url, part, size, checksum, until), lambda: part.most)
     page = "a web page came instead of the file (a login or an error page?)" if part.is_page() else ""
     return page or wrong(part.path, size, checksum)
 
@@ -173,9 +175,10 @@ def _lock(opened, url):
         pass
 
 
-def _attempt(asker, url, part, size, checksum):
-    """One try to get the rest of a part. Raises Faltered where it ends early, Fault where it does not end at all.
+def _attempt(asker, url, part, size, checksum, until):
+    """One try to get the rest of a part, up to the time `until`.
 
+    Raises Faltered where it ends early, Fault where it does not end at all.
     Without a mark of the version, only a checksum can tell whether the rest fits; without either it begins anew.
     """
     start = part.length if part.version() or checksum else 0
@@ -186,7 +189,9 @@ def _attempt(asker, url, part, size, checksum):
     asked = {"Range": f"bytes={start}-"} | mark if start else {}
     with asker.ask(url, headers=asked, statuses=(200, PART, PAST_THE_END)) as answer:
         total = _placed(answer, part, start)
-        _pour(asker.pieces(answer) if answer.status_code != PAST_THE_END else (), part, url, size)
+        if size is None and (total or 0) > MOST_BYTES:
+            raise _endless(url, part)
+        _pour(asker.pieces(answer, until) if answer.status_code != PAST_THE_END else (), part, url, size)
     expected = size if total is None else total
     if expected is not None and part.length < expected:
         raise Faltered("the connection broke off")
@@ -232,9 +237,14 @@ def _pour(pieces, part, url, size):
         if part.length > most and size is not None:
             return
         if part.length > most:
-            part.begin()
-            raise Fault(f"{shown(url)}: the file does not end ({most} bytes came); check the address.")
+            raise _endless(url, part)
         if time.monotonic() - printed > EVERY_SECONDS:
             printed = time.monotonic()
             of = f" of {size / 1e6:.1f}" if size else ""
             print(f"fetching {shown(url)}: {part.length / 1e6:.1f}{of} MB", flush=True)
+
+
+def _endless(url, part):
+    """The Fault for a file of unknown size that is larger than any that we look for; what came of it goes."""
+    part.begin()
+    return Fault(f"{shown(url)}: the file does not end (it has more than {MOST_BYTES} bytes); check the address.")

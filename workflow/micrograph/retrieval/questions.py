@@ -4,6 +4,7 @@ Credentials go to one origin (scheme, host, port) alone. No message names a quer
 requests and urllib3 are imported when a function needs them.
 """
 
+import math
 import re
 import time
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from micrograph.faults import Fault
 AGENT = "growth-from-micrographs"
 REDIRECTS = 10
 BLOCK_BYTES = 1 << 16
-SLOWEST_BYTES_A_SECOND = 64  # slower than this, over the time of patience, is taken for a connection that hangs
+SLOWEST_BYTES_A_SECOND = 1024  # slower than this, over the time of patience, is taken for a connection that hangs
+LONGEST_SECONDS = 3600.0  # that one thing is waited for of which nobody told us how large it is
 PORTS = {"http": 80, "https": 443}
 MOVED = {301, 302, 303, 307, 308}
 BUSY = {408, 425, 429}
@@ -122,11 +124,11 @@ class Asker:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _unanswered(url, error, self.timeout_seconds) from None
 
-    def pieces(self, answer):
+    def pieces(self, answer, until=math.inf):
         """The body of an open answer in pieces of bytes, unpacked where it came packed.
 
-        Raises Faltered where the connection breaks off, falls silent, or brings next to nothing, Fault where it is
-        packed in a way that is not known here.
+        Raises Faltered where the connection breaks off, falls silent, or brings next to nothing, Unreachable where it
+        still goes on at `until` (time.monotonic, seconds), Fault where it is packed in a way that is not known here.
         """
         import urllib3
 
@@ -143,6 +145,8 @@ class Asker:
             if not piece:
                 return
             yield piece
+            if time.monotonic() > until:
+                raise Unreachable(f"{shown(answer.url)}: too slow, it does not end in time; try again later.")
             got += len(piece)
             passed = time.monotonic() - since
             if passed > self.timeout_seconds:

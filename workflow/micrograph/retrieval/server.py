@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from micrograph.faults import Fault
 from micrograph.retrieval import downloads
-from micrograph.retrieval.questions import Asker, Faltered, Unreachable, shown
+from micrograph.retrieval.questions import LONGEST_SECONDS, Asker, Faltered, Unreachable, shown
 
 FIRST_WAIT_SECONDS = 1.0  # after a first failure; twice as long after each further one
 LEAST_PROGRESS_BYTES = 1 << 14  # a try that brought so much new is no failure
-MOST_JSON_BYTES = 1 << 28
+MOST_JSON_BYTES = 1 << 26
 WHOLE_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -85,7 +85,7 @@ class Server:
         """One try at a question."""
         with self.asker.ask(url, body, {"Accept": "application/json"}) as answer:
             said = bytearray()
-            for piece in self.asker.pieces(answer):
+            for piece in self.asker.pieces(answer, time.monotonic() + LONGEST_SECONDS):
                 said += piece
                 if len(said) > MOST_JSON_BYTES:
                     raise Fault(f"{shown(url)}: the answer does not end; check the address.")

@@ -15,7 +15,7 @@ import re
 from micrograph.faults import Fault
 from micrograph.retrieval.pickled_arrays import MEMBER, STAND_INS, Allowance, Array, Dtype, Refused, key
 
-MOST_BYTES = 1 << 32
+MOST_BYTES = 1 << 30
 DEEPEST = 64
 LARGEST_INT = 1 << 64
 MEMO_ENTRIES = 1 << 32
