@@ -6,30 +6,32 @@ First every recorded file is read anew and must be what results/provenance.json 
 are drawn (a folder that a rule makes counts as one), each is made again from the study's own files, by the same
 settings, and compared. The study is not touched: its results are copied to a temporary folder; only scans, weights and
 the sheet, which nothing here makes again, are linked where that is possible. The status is 0 where all is equal, 1
-where anything differs, and 2 where something could not be made again.
+where anything differs, and 2 where something could not be made again. Interrupted or terminated, it ends its jobs and
+removes the copy.
 """
 
 import argparse
 import os
 import random
 import secrets
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import yaml
-
 from micrograph.faults import Fault, told
-from micrograph.provenance import circumstances, compare, hashes, record
+from micrograph.provenance import circumstances, compare, copies, record
 
 PROJECT = Path(__file__).resolve().parents[1]
 STATUS = {"equal": 0, "could not": 2, "differs": 1}  # of the command, by the worst verdict; the worst stands last
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE_SECONDS = 3  # for jobs to end when they are told to, before they are made to
+NEW_SCANS = "results/new/"  # of the target predict, which the study itself does not ask for
 NOTED = 10  # names and lines of a job's log that are printed at most
-SPARE_BYTES = 200e6  # room that the jobs may need beside the copy
 
 
 @dataclass
@@ -47,20 +49,61 @@ class Output:
         return name == self.name or name.startswith(f"{self.name}/")
 
 
+class Stopped(BaseException):
+    """A signal has asked this program to end; its number is the only argument."""
+
+
+def stop(number, _):
+    """A signal handler: raises Stopped, once."""
+    for one in STOPS:
+        signal.signal(one, signal.SIG_IGN)
+    raise Stopped(number)
+
+
 def snakemake(folder, *words):
-    """The finished process of the project's workflow in `folder`; what it printed stands in stdout and stderr."""
+    """The finished process of the project's workflow in `folder`; what it printed stands in stdout and stderr.
+
+    However this ends, no job of it runs on.
+    """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder)]
-    return subprocess.run(
-        [*command, "--scheduler", "greedy", "--nolock", *words], capture_output=True, text=True, cwd=folder
-    )
+    process = subprocess.Popen(
+        [*command, "--scheduler", "greedy", "--nolock", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace", cwd=folder,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, err = process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def outputs_of(folder):
+def _end(process):
+    """End a process and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def outputs_of(folder, settings):
     """(there, missing): the workflow's Outputs under results/, as `snakemake --summary` lists them.
 
-    Whether Snakemake finds them up to date is not asked: by the times of a fresh checkout's code nothing is.
+    settings: those of the record. Whether Snakemake finds outputs up to date is not asked: by the times of a fresh
+    checkout's code nothing is. A sheet of fetched scans alone must be, or what comes after it would not be listed: it
+    is declared to be, in this folder.
     """
-    done = snakemake(folder, "--summary")
+    sheets = copies.sheets_made(settings)
+    if sheets and all((folder / name).is_file() for name in sheets):
+        fetching = f"retrieve_{settings['scans']['source']}"
+        snakemake(folder, "--cores", "1", "--touch", "--no-hooks", "--allowed-rules", fetching, "--", sheets[0])
+    done = snakemake(folder, "--summary", "--", "default", *(["predict"] if settings.get("new_scans") else []))
+    if done.returncode and settings.get("new_scans"):
+        done = snakemake(folder, "--summary")  # the new scans may be gone
     header, *rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line] or [[]]
     if done.returncode or "output_file" not in header:
         raise Fault(f"the workflow cannot say what it makes here; it said: {_end_of(done)}")
@@ -71,6 +114,27 @@ def outputs_of(folder):
             output = Output(row["output_file"].rstrip("/"), row["rule"])
             kinds[(folder / output.name).exists()].append(output)
     return kinds[True], kinds[False]
+
+
+def unlisted(written, outputs, only=None):
+    """The status of recorded results that are no output of the workflow and so cannot be drawn; printed, how many.
+
+    It is 2 where they lie in the workflow's own folders, but for predictions of new scans, which are said by name.
+    """
+    listed = {output.name for output in outputs}
+    parts = {name: {name, *map(str, Path(name).parents)} for name in written["results"]}
+    names = [name for name, among in parts.items() if not among & listed]
+    names = [name for name in names if only is None or any(fnmatchcase(part, only) for part in parts[name])]
+    new = [name for name in names if name.startswith(NEW_SCANS)]
+    lost = [name for name in names if name not in new]
+    if new:
+        print(f"Not drawn are {len(new)} files of {NEW_SCANS}: the target predict made them, of scans not named here.")
+    if lost:
+        print(
+            f"{len(lost)} recorded results cannot be drawn here (as {lost[0]}): by the recorded settings the workflow "
+            "makes no such file."
+        )
+    return 2 if any(Path(name).parts[1] in compare.STAGES for name in lost) else 0
 
 
 def draw(outputs, share, seed, only=None):
@@ -86,80 +150,18 @@ def draw(outputs, share, seed, only=None):
     )
 
 
-def copy_study(study, place, written):
-    """Bring what a run in `place` needs: results and Snakemake's notes copied, inputs linked, settings as recorded."""
-    _check_room(study, place)
-    for part, way in (("results", shutil.copy2), (".snakemake/metadata", shutil.copy2), ("resources", _link)):
-        if (study / part).is_dir():
-            shutil.copytree(study / part, place / part, copy_function=way, ignore_dangling_symlinks=True)
-    for name in written["inputs"]:
-        if not Path(name).is_absolute() and (study / name).exists() and not (place / name).exists():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            _link(study / name, place / name)
-    for folder, _, _ in os.walk(place):
-        os.chmod(folder, 0o700)
-    _write_settings(study, place, written["runs"][-1]["config"])
-
-
-def room_for(place, inputs):
-    """A new folder in `place`, so deep that inputs named by ../ come to lie in `place` as well."""
-    depth = max((Path(os.path.normpath(name)).parts.count("..") for name in inputs), default=0)
-    folder = place.joinpath(*["above"] * depth, "study")
-    folder.mkdir(parents=True)
-    return folder
-
-
-def _link(source, target):
-    """A second name for a file, or a copy where the disk is another. For files that no job run here writes to."""
-    try:
-        os.link(os.path.realpath(source), target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def _check_room(study, place):
-    same_disk = os.stat(study).st_dev == os.stat(place).st_dev
-    parts = ["results"] if same_disk else ["results", "resources"]
-    needed = SPARE_BYTES + sum((study / name).stat().st_size for part in parts for name in hashes.walk(study, part))
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise Fault(
-            f"{tempfile.gettempdir()}: a copy of the results needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
-            "free; name a folder with more room: TMPDIR=FOLDER make verify"
-        )
-
-
-def _write_settings(study, place, settings):
-    """The recorded settings as config.yaml, unless the study's own file says the same."""
-    (place / "config.yaml").unlink(missing_ok=True)  # it may be linked: never written into
-    try:
-        text = (study / "config.yaml").read_text(encoding="utf-8")
-        same = circumstances.masked(yaml.safe_load(text)) == settings
-    except (OSError, ValueError, yaml.YAMLError):
-        same = False
-    recorded = yaml.safe_dump(_numbered(settings), sort_keys=False, allow_unicode=True)
-    (place / "config.yaml").write_text(text if same else recorded, encoding="utf-8")
-
-
-def _numbered(settings):
-    """Settings read from JSON with keys that are whole numbers as numbers again, as YAML had them."""
-    if isinstance(settings, dict):
-        return {int(name) if name.isdecimal() else name: _numbered(value) for name, value in settings.items()}
-    return [_numbered(value) for value in settings] if isinstance(settings, list) else settings
-
-
 def recompute(study, place, rule, outputs, cores):
     """Make the outputs of one rule again in `place` and judge them; then put the study's own files there again."""
     for output in outputs:
-        remove(place / output.name)
+        copies.remove(place / output.name)
     names = [output.name for output in outputs]
     words = ["--cores", str(cores), "--force", "--keep-going", "--no-hooks", "--allowed-rules", rule]
     done = snakemake(place, *words, "--", *names)
-    made = [name for name in changed(study, place) if (place / name).exists()]
+    made = [name for name in copies.changed(study, place) if (place / name).exists()]
     missing = [output for output in outputs if not (place / output.name).exists()]
     differ = {name: remark for name in made if (remark := _difference(study, place, name))}
     for output in outputs:
-        lost = [name for name in changed(study, place) if output.holds(name) and not (place / name).exists()]
+        lost = [name for name in copies.changed(study, place) if output.holds(name) and not (place / name).exists()]
         wrong = [f"{name}: {remark}" for name, remark in differ.items() if output.holds(name)]
         wrong = [one.removeprefix(f"{output.name}: ") for one in wrong]
         wrong += [f"{name}: not made again" for name in lost]
@@ -168,29 +170,7 @@ def recompute(study, place, rule, outputs, cores):
         else:
             output.verdict, output.remark = ("differs", wrong[0]) if wrong else ("equal", "")
     outputs[0].beside = [(name, differ.get(name)) for name in made if not any(one.holds(name) for one in outputs)]
-    restore(study, place)
-
-
-def remove(path):
-    """Remove a file or folder."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def changed(study, place):
-    """Names of results that `place` lacks, has besides, or has with another time or size than the study."""
-    ours, theirs = (_stamps(folder) for folder in (study, place))
-    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-
-
-def _stamps(folder):
-    stamps = {}
-    for name in hashes.walk(folder, "results", record.OURS):
-        facts = (folder / name).stat()
-        stamps[name] = (facts.st_size, facts.st_mtime_ns)
-    return stamps
+    copies.restore(study, place)
 
 
 def _difference(study, place, name):
@@ -200,15 +180,6 @@ def _difference(study, place, name):
     if (study / name).read_bytes() == (place / name).read_bytes():
         return ""
     return compare.described(compare.judge(name, study / name, place / name)).removeprefix(f"{name}: ")
-
-
-def restore(study, place):
-    """Put the study's own results back, so that what comes next starts from them."""
-    for name in changed(study, place):
-        (place / name).unlink(missing_ok=True)
-        if (study / name).exists():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(study / name, place / name)
 
 
 def _end_of(done):
@@ -235,6 +206,13 @@ def check_record(study):
     )
     if new:
         print(f"Not recorded are {len(new)} files, as {', '.join(new[:NOTED])}; the next run enters them.")
+    runs = [written["runs"][number] for number in sorted({said["run"] for said in written["results"].values()})]
+    unlike = circumstances.unlike(runs, PROJECT)
+    print(
+        f"Not as in the record are here: {', '.join(unlike)}; a difference below may come from that."
+        if unlike
+        else "Code, packages and machine are here as in the record."
+    )
     return written, len(wrong)
 
 
@@ -242,11 +220,12 @@ def verify(study, share, seed, only, cores):
     """The status of the command, after printing what was found."""
     written, wrong = check_record(study)
     with tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True) as place:
-        place = room_for(Path(place).resolve(), written["inputs"])
-        copy_study(study, place, written)
-        outputs, missing = outputs_of(place)
+        place = copies.room_for(Path(place).resolve(), written["inputs"])
+        copies.of_study(study, place, written)
+        outputs, missing = outputs_of(place, written["runs"][-1]["config"])
         if missing:
             print(f"Not there, and so not drawn, are {len(missing)} outputs, as {missing[0].name}.")
+        beyond = unlisted(written, outputs + missing, only)
         drawn = draw(outputs, share, seed, only)
         print(
             f"Making {len(drawn)} of {len(outputs)} outputs again; the draw is share {share:g}, seed {seed}.",
@@ -255,7 +234,7 @@ def verify(study, share, seed, only, cores):
         for rule in dict.fromkeys(output.rule for output in drawn):
             recompute(study, place, rule, [output for output in drawn if output.rule == rule], cores)
             print("\n".join(f"  {one.verdict:10}{one.name}" for one in drawn if one.rule == rule), flush=True)
-    return max(report(drawn), bool(wrong), key=(0, 2, 1).index)
+    return max(report(drawn), bool(wrong), beyond, key=(0, 2, 1).index)
 
 
 def report(drawn):
@@ -295,7 +274,15 @@ def main(words=None):
     sys.stdout.reconfigure(errors="backslashreplace")  # file names may be in no known encoding
     share = asked.share or (1.0 if asked.only else 0.1)
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    return told(verify, asked.folder.resolve(), share, seed, asked.only, asked.cores)
+    for one in STOPS:
+        if signal.getsignal(one) is not signal.SIG_IGN:  # as nohup does
+            signal.signal(one, stop)
+    try:
+        return told(verify, asked.folder.resolve(), share, seed, asked.only, asked.cores)
+    except Stopped as stopped:
+        name = signal.Signals(stopped.args[0]).name
+        print(f"\nStopped by {name}: nothing is verified; the jobs are ended, the copy removed.", file=sys.stderr)
+        return 128 + stopped.args[0]
 
 
 if __name__ == "__main__":

@@ -2,9 +2,16 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+
+import psutil
+import pytest
+import yaml
 
 from micrograph.provenance import record
 from project import PROJECT
@@ -116,3 +123,145 @@ def test_a_folder_without_a_record_cannot_be_verified_and_that_is_said(copy_of_s
     assert (
         status == 1 and "there is no such record; a run of the workflow writes it" in said and "Traceback" not in said
     )
+
+
+# --- a little workflow of its own, which fetches its sheet as the real one does ---------------------------------------
+
+SNAKEFILE = """
+configfile: "config.yaml"
+
+rule default:
+    default_target: True
+    input: "results/tables/all.tsv"
+
+checkpoint retrieve_zenodo:
+    input: code=workflow.source_path("code.py")
+    output: sheet="resources/samples.tsv", left_out="resources/left_out.tsv"
+    params: address=config["address"]
+    shell: "test {params.address} = there && printf 'A\\nB\\n' > {output.sheet} && touch {output.left_out}"
+
+def parts(wildcards):
+    with open(checkpoints.retrieve_zenodo.get().output.sheet) as lines:
+        return [f"results/heights/{line.strip()}.txt" for line in lines]
+
+rule level:
+    output: "results/heights/{sample}.txt"
+    params: seconds=config["seconds"]
+    shell: "sleep {params.seconds}; echo {wildcards.sample} > {output}"
+
+rule gather:
+    input: parts, code=workflow.source_path("code.py")
+    output: "results/tables/all.tsv"
+    shell: "cat results/heights/*.txt > {output}"
+
+rule predict:
+    input: "results/tables/all.tsv"
+    output: "results/new/predictions.tsv"
+    params: scans=lambda wildcards: open(config["new_scans"]).read()
+    shell: "echo {params.scans} > {output}"
+"""
+SETTINGS = {"scans": {"source": "zenodo", "sheet": "resources/samples.tsv"}, "address": "there", "seconds": 0}
+
+
+def checkout(folder, code="1"):
+    """A checkout of the little project, with verify.py and the real package."""
+    (folder / "workflow").mkdir(parents=True)
+    shutil.copy2(PROJECT / "workflow/verify.py", folder / "workflow/verify.py")
+    (folder / "workflow/micrograph").symlink_to(PROJECT / "workflow/micrograph")
+    (folder / "Snakefile").write_text(SNAKEFILE, encoding="utf-8")
+    (folder / "code.py").write_text(code, encoding="utf-8")
+    return folder
+
+
+def run_of(project, folder, settings, *words):
+    """Run the little workflow and record the run."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    run = record.begin(["snakemake"], settings, ["config.yaml"], project)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", project / "Snakefile", "--directory", folder]
+    subprocess.run([*command, "--cores", "1", "--quiet", "all", "--", *words], check=True, capture_output=True)
+    record.write(folder, run)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished study of the little project, whose source is gone since, and another checkout's folder."""
+    room = tmp_path_factory.mktemp("little")
+    (room / "study").mkdir()
+    (room / "scans.txt").write_text("new", encoding="utf-8")
+    settings = SETTINGS | {"new_scans": str(room / "scans.txt")}
+    run_of(checkout(room / "one"), room / "study", settings, "default", "predict")
+    return room / "study", checkout(room / "two", code="2")
+
+
+@pytest.fixture
+def fetched(finished, tmp_path):
+    """The same in a folder of its own, to be changed."""
+    shutil.copytree(finished[0], tmp_path / "study")
+    return tmp_path / "study", finished[1]
+
+
+def command_of(study, project, *words):
+    return [sys.executable, project / "workflow/verify.py", "--folder", study, "--cores", "1", *words]
+
+
+def verified(study, project, *words):
+    """(status, what is printed) of the command."""
+    done = subprocess.run(command_of(study, project, *words), capture_output=True, text=True, timeout=120, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_with_another_checkout_and_the_source_gone_all_outputs_are_drawn_and_the_study_is_not_touched(fetched):
+    folder, project = fetched
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    status, said = verified(folder, project, "--share", "1")
+    assert status == 0, said
+    for name in ("heights/A.txt", "heights/B.txt", "tables/all.tsv", "new/predictions.tsv"):
+        assert f"equal     results/{name}" in said
+    assert "cannot be drawn" not in said and "Not drawn" not in said
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert "Not as in the record are here: the code;" in said
+    assert said.index("the code;") < said.index("Making 4 of 4")
+
+
+def test_new_scans_that_are_gone_take_no_other_from_the_draw_and_what_the_workflow_does_not_make_is_status_2(fetched):
+    folder, project = fetched
+    (folder / "results/networks").mkdir()
+    (folder / "results/networks/a.txt").write_text("of settings that are no more", encoding="utf-8")
+    settings = record.read(folder)["runs"][-1]["config"] | {"new_scans": "/no/such/scans"}
+    record.write(folder, record.begin(["snakemake"], settings, ["config.yaml"], project))
+    status, said = verified(folder, project, "--share", "0.3")
+    assert status == 2, said
+    assert "Making 1 of 3 outputs" in said and "1 equal, 0 could not, 0 differs" in said
+    assert "Not drawn are 1 files of results/new/: the target predict" in said
+    assert "1 recorded results cannot be drawn here (as results/networks/a.txt)" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_so_ends_its_jobs_and_removes_the_copy(fetched, tmp_path, number):
+    folder, project = fetched
+    written = record.read(folder)
+    written["runs"][-1]["config"]["seconds"] = 600  # the job made again would sleep for so long
+    (folder / record.RECORD).write_text(json.dumps(written), encoding="utf-8")
+    (tmp_path / "room").mkdir()
+    process = subprocess.Popen(
+        command_of(folder, project, "--only", "results/heights/A.txt"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env={**os.environ, "TMPDIR": str(tmp_path / "room")},
+    )  # fmt: skip
+    family = psutil.Process(process.pid)
+    until(lambda: ["sleep", "600"] in [one.cmdline() for one in family.children(recursive=True)])
+    mine = family.children(recursive=True)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert len(err.strip().splitlines()) == 1 and f"Stopped by {number.name}" in err and "Traceback" not in out
+    assert [path for path in (tmp_path / "room").iterdir() if path.name.startswith("verify-")] == []
+    assert psutil.wait_procs(mine, timeout=5)[1] == []
+
+
+def until(true, seconds=60):
+    """Wait until it is true; the test fails where that takes longer."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)

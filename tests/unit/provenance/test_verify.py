@@ -8,7 +8,7 @@ import yaml
 
 import verify
 from micrograph.faults import Fault
-from micrograph.provenance import record
+from micrograph.provenance import copies, record
 from project import PROJECT
 
 OUTPUTS = [verify.Output(f"results/tables/{number:03}.tsv", f"rule{number % 7}") for number in range(262)]
@@ -42,8 +42,8 @@ def study(tmp_path):
 def copy(study, tmp_path):
     """The study's copy as verification makes it."""
     written = record.read(study)
-    place = verify.room_for(tmp_path / "room", written["inputs"])
-    verify.copy_study(study, place, written)
+    place = copies.room_for(tmp_path / "room", written["inputs"])
+    copies.of_study(study, place, written)
     return place
 
 
@@ -68,7 +68,7 @@ def test_one_is_drawn_at_least_and_only_what_matches():
 def test_the_copy_has_all_that_a_run_needs(study, copy):
     for name in ("results/tables/t.tsv", "scans/a.spm", "../b.spm", "resources/weights/w.safetensors", "config.yaml"):
         assert (copy / name).read_bytes() == (study / name).read_bytes()
-    assert verify.changed(study, copy) == []
+    assert copies.changed(study, copy) == []
 
 
 def test_whatever_is_written_into_the_copys_results_settings_and_notes_the_study_stays(study, copy):
@@ -76,7 +76,7 @@ def test_whatever_is_written_into_the_copys_results_settings_and_notes_the_study
     for name in ("results/tables/t.tsv", "results/heights/0000/a.gwy", "config.yaml", ".snakemake/metadata/x"):
         with open(copy / name, "a", encoding="utf-8") as file:  # in place, as through a hard link
             file.write("written in place")
-    verify.remove(copy / "results/heights/0000")
+    copies.remove(copy / "results/heights/0000")
     shutil.rmtree(copy / "resources")
     assert contents_of(study) == before
 
@@ -84,21 +84,21 @@ def test_whatever_is_written_into_the_copys_results_settings_and_notes_the_study
 def test_what_changed_in_the_copy_is_found_and_put_back(study, copy):
     (copy / "results/tables/t.tsv").write_text("2\n", encoding="utf-8")
     (copy / "results/tables/new.tsv").write_text("3\n", encoding="utf-8")
-    verify.remove(copy / "results/heights/0000")
-    assert verify.changed(study, copy) == [
+    copies.remove(copy / "results/heights/0000")
+    assert copies.changed(study, copy) == [
         "results/heights/0000/a.gwy",
         "results/tables/new.tsv",
         "results/tables/t.tsv",
     ]
-    verify.restore(study, copy)
-    assert verify.changed(study, copy) == []
+    copies.restore(study, copy)
+    assert copies.changed(study, copy) == []
 
 
 def test_settings_of_the_recorded_run_are_used_where_the_file_says_others(study, copy, tmp_path):
     assert (copy / "config.yaml").read_text(encoding="utf-8").startswith("seed: 7\n")
     (study / "config.yaml").write_text("seed: 8\n", encoding="utf-8")
-    again = verify.room_for(tmp_path / "again", record.read(study)["inputs"])
-    verify.copy_study(study, again, record.read(study))
+    again = copies.room_for(tmp_path / "again", record.read(study)["inputs"])
+    copies.of_study(study, again, record.read(study))
     read = yaml.safe_load((again / "config.yaml").read_text(encoding="utf-8"))
     assert read == {"seed": 7, "scans": {"sheet": "samples.tsv"}, "shares": {900: 0.5}}
     assert (study / "config.yaml").read_text(encoding="utf-8") == "seed: 8\n"
@@ -106,9 +106,9 @@ def test_settings_of_the_recorded_run_are_used_where_the_file_says_others(study,
 
 def test_too_little_room_is_a_sentence_with_the_way_out(study, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(verify.shutil, "disk_usage", lambda path: usage._replace(free=10**6))
+    monkeypatch.setattr(copies.shutil, "disk_usage", lambda path: usage._replace(free=10**6))
     with pytest.raises(Fault, match="TMPDIR=FOLDER make verify"):
-        verify.copy_study(study, verify.room_for(tmp_path / "full", []), record.read(study))
+        copies.of_study(study, copies.room_for(tmp_path / "full", []), record.read(study))
 
 
 @pytest.mark.parametrize(("verdicts", "status"), [
@@ -131,3 +131,24 @@ def test_a_share_that_is_none_is_refused(share, capsys):
     with pytest.raises(SystemExit):
         verify.main(["--share", share, "--folder", os.devnull])
     assert "--share" in capsys.readouterr().err
+
+
+RECORDED = {"results": {name: {} for name in (
+    "results/heights/0000/a.gwy", "results/networks/a.txt", "results/benchmarks/scale.tsv", "results/new/parts/a.tsv",
+)}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("outputs", "only", "status", "said", "not_said"), [
+    (["results/heights/0000"], None, 2, "2 recorded results cannot be drawn here (as results/networks/a.txt)", "0000"),
+    (["results/heights/0000"], None, 2, "Not drawn are 1 files of results/new/", "0000"),
+    (["results/heights/0000", "results/networks/a.txt"], None, 0, "1 recorded results cannot", "networks"),
+    (["results/new/parts"], "results/networks/*", 2, "1 recorded results cannot", "results/new"),
+    ([], "results/heights/0000", 2, "1 recorded results cannot be drawn here (as results/heights/0000/a.gwy)", "new"),
+    ([], "results/new/*", 0, "Not drawn are 1 files", "cannot"),
+])  # fmt: skip
+def test_recorded_results_that_are_no_output_are_counted_and_those_of_the_workflow_change_the_status(
+    outputs, only, status, said, not_said, capsys
+):
+    assert verify.unlisted(RECORDED, [verify.Output(name, "rule") for name in outputs], only) == status
+    printed = capsys.readouterr().out
+    assert said in printed and not_said not in printed

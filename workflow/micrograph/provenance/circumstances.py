@@ -188,6 +188,32 @@ def machine():
     }
 
 
+def unlike(runs, project):
+    """What here is unlike any of the recorded runs: phrases on the code of `project`, packages, Python, the machine."""
+    lock = packages(Path(project) / "requirements.lock")[0]
+    code_now, machine_now = code(project), machine()
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    phrases = []
+    if others := [run.get("code", {}) for run in runs if run.get("code", {}).get("sha256") != code_now["sha256"]]:
+        commits = [str(one.get("commit"))[:7] for one in (others[-1], code_now)]
+        phrases.append(f"the code (commit {commits[0]}, now {commits[1]})" if commits[0] != commits[1] else "the code")
+    was = {name: version for run in runs for name, version in _pairs(run, "packages") if lock.get(name) != version}
+    was |= {name: None for run in runs for name in lock.keys() - dict(_pairs(run, "packages"))}
+    if was:
+        first = [f"{name} {was[name] or 'none'}, now {lock.get(name, 'none')}" for name in sorted(was)[:3]]
+        phrases.append(f"{len(was)} packages ({'; '.join(first)}{'; ...' if len(was) > 3 else ''})")
+    if others := [run.get("python") for run in runs if run.get("python") != python]:
+        phrases.append(f"Python ({others[-1]}, now {python})")
+    facts = [name for name in machine_now if any(run.get("machine", {}).get(name) != machine_now[name] for run in runs)]
+    if facts := [name for name in facts if name != "memory_gib"]:  # no result depends on it
+        phrases.append(f"the machine ({', '.join(facts)})".replace("_", " "))
+    return phrases
+
+
+def _pairs(run, name):
+    return run.get(name, {}).items()
+
+
 def _processor():
     """(instruction sets, model) of the processor, as Linux or macOS gives them."""
     text = _read("/proc/cpuinfo")
