@@ -452,6 +452,21 @@ def test_a_password_in_an_address_is_refused_unseen():
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "host", ["m4-2dcc.vmhost.psu.edu", "127.0.0.1.example.org", "localhost.example.org", "10.0.0.1", "[2001:db8::1]"]
+)
+def test_credentials_are_not_sent_without_encryption(host):
+    with pytest.raises(Fault, match="credentials are not sent without encryption; write the address with https"):
+        Server(f"http://{host}/list", {"X-Api-Key": SECRET})
+    Server(f"https://{host}/list", {"X-Api-Key": SECRET})
+    Server(f"http://{host}/list")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.1.2.3", "[::1]:8000"])
+def test_unless_it_is_this_machine_that_they_go_to(host):
+    Server(f"http://{host}/list", {"X-Api-Key": SECRET})
+
+
 def test_a_path_cannot_lead_to_another_server():
     client = Server("https://example.org/api")
     assert client.address("//evil.org/x") == "https://example.org/api/evil.org/x"

@@ -4,6 +4,7 @@ Credentials go to one origin (scheme, host, port) alone. No message names a quer
 requests and urllib3 are imported when a function needs them.
 """
 
+import ipaddress
 import math
 import re
 import time
@@ -86,6 +87,9 @@ class Asker:
         self.origin, self.headers = origin(base_url), checked_headers(headers)
         if "@" in urlsplit(base_url).netloc:
             raise Fault(f"{shown(base_url)}: names and passwords do not belong in an address; take them out.")
+        if self.headers and self.origin[0] != "https" and not _is_this_machine(self.origin[1]):
+            words = "credentials are not sent without encryption; write the address with https"
+            raise Fault(f"{shown(base_url)}: {words}.")
         self.timeout_seconds = timeout_seconds
         self.pause_seconds = 1 / per_second if per_second else 0.0
         self.next_at = 0.0
@@ -153,6 +157,14 @@ class Asker:
                 if got < SLOWEST_BYTES_A_SECOND * passed:
                     raise Faltered(f"only {got} bytes came in {passed:.0f} s")
                 since, got = time.monotonic(), 0
+
+
+def _is_this_machine(host):
+    """Whether a host is this very machine (loopback), so that nobody can listen on the way to it."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _moved(url, target):
