@@ -6,6 +6,7 @@ seconds and peak memory. Sizes by parameter: python -m benchmarks scale --scans 
 """
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -27,6 +28,7 @@ A_JOB = (30, 500, 1000)  # scans of one conversion job
 CONVERTED, CONVERTED_A_JOB, SIDE = 900, (30, 300, 900), 64
 SHEETS = {"folder": "samples.tsv", "simulated": "resources/samples.tsv"}
 GOAL = "results/micrographs/samples.tsv"
+LEAST = 200  # the smaller of the two sizes is a tenth, which must be enough for three folds of the rarest class
 LINKS = 10_000  # of one file: file systems have a limit
 MEASURED = ["step", "scans", "scans_a_job", "seconds", "processor_seconds", "peak_mb", "job_peak_mb"]
 
@@ -34,9 +36,11 @@ MEASURED = ["step", "scans", "scans_a_job", "seconds", "processor_seconds", "pea
 def run(pairs=3, scans=20_000):
     """Rows of {step, published_seconds, ours_seconds, ratio, pairs, device}: medians over `pairs` runs of each size.
 
-    scans: the larger size; the smaller is a tenth. Writes results/benchmarks/scale.tsv. Raises AssertionError where a
-    run of Snakemake fails, with what it printed.
+    scans: the larger size, LEAST at least; the smaller is a tenth. Writes results/benchmarks/scale.tsv. Ends
+    with a sentence where scans are too few. Raises AssertionError where a run of Snakemake fails, with what it printed.
     """
+    if scans < LEAST:
+        raise SystemExit(f"--scans {scans}: a tenth of these is too small a study; give {LEAST} or more.")
     with tempfile.TemporaryDirectory() as room:
         room = Path(room)
         measured = [
@@ -105,7 +109,10 @@ def settings(folder, source, scans, a_job):
     """The embedded study's config.yaml with this source and these sizes."""
     words = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     words["scans"] |= {"source": source, "sheet": SHEETS[source], "scans_per_shard": a_job}
-    words["simulate"] |= {"samples": scans}
+    days = min(words["simulate"]["days"], scans)
+    rarest = min(math.ceil(scans * share) for share in words["simulate"]["shares"].values())
+    words["simulate"] |= {"samples": scans, "days": days}
+    words["splits"]["folds"] = min(words["splits"]["folds"], days, rarest)  # plays no part up to the table of samples
     files.write_text(folder / "config.yaml", json.dumps(words))
 
 
