@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from micrograph import files
 from micrograph.faults import Fault, told
 from micrograph.provenance import circumstances, compare, copies, record
 
@@ -283,6 +284,11 @@ def main(words=None):
         name = signal.Signals(stopped.args[0]).name
         print(f"\nStopped by {name}: nothing is verified; the jobs are ended, the copy removed.", file=sys.stderr)
         return 128 + stopped.args[0]
+    except OSError as error:
+        if (number := files.disk_full(error)) is None:
+            raise
+        print(f"\n{files.unwritable(error.filename2 or tempfile.gettempdir(), number)}", file=sys.stderr)
+        return STATUS["could not"]
 
 
 if __name__ == "__main__":

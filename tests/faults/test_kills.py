@@ -3,7 +3,6 @@
 import glob
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -119,33 +118,31 @@ def faketime():
     return next((place for place in places if os.path.isfile(place)), None)
 
 
-def run_at(study, shift, *targets):
-    """A run whose clock is shifted (`-365d`, say): (what it prints, the jobs that it did)."""
+def run_at(study, shift, *targets, succeeds=True):
+    """What a run prints whose clock is shifted (`-365d`, say)."""
     library = faketime()
     if library is None:
         pytest.skip("libfaketime is not installed (Debian: faketime), so no clock can jump")
     environment = os.environ | {"LD_PRELOAD": library, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     log = study.folder.with_name(f"at{shift}")
     running = start(study, *targets, log=log.name, environment=environment)
-    assert running.wait(timeout=600) == 0, log.read_text(encoding="utf-8")
+    ended = running.wait(timeout=600)
     printed = log.read_text(encoding="utf-8")
     log.unlink()
-    return printed, set(re.findall(r"(?m)^(?:localrule|rule|checkpoint) (\w+):", printed))
+    assert (ended == 0) == succeeds, printed
+    return printed
 
 
 def test_a_clock_that_jumps_a_year_loses_nothing_and_the_bytes_are_the_same(tmp_path):
     unbroken = new_study(tmp_path / "unbroken")
     unbroken.run(*TARGETS)
     study = new_study(tmp_path / "jumps")
-    run_at(study, "-365d", DRAWN)
-    half = whole_files(study)
-    run_at(study, "+0d", *TARGETS)
-    now = whole_files(study)
-    assert {path: now[path] for path in half if path.name != "provenance.json"} == {
-        path: state for path, state in half.items() if path.name != "provenance.json"
-    }
-    printed, done = run_at(study, "-365d", *TARGETS)
-    assert "Nothing to be done" in printed and not done
-    printed, done = run_at(study, "+365d", *TARGETS)
-    assert "Nothing to be done" in printed and not done
+    study.run(DRAWN)
+    half = {path: state for path, state in whole_files(study).items() if path.name != "provenance.json"}
+    # A year back all that is made would be older than what it is made from: Snakemake says so and makes nothing.
+    assert "has older modification time" in run_at(study, "-365d", *TARGETS, succeeds=False)
+    assert {path: whole_files(study)[path] for path in half} == half
+    run_at(study, "+365d", *TARGETS)
+    assert {path: whole_files(study)[path] for path in half} == half
+    assert "Nothing to be done" in study.run(*TARGETS), "what was made in a year's time counts as made"
     assert results_of(study) == results_of(unbroken)
