@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from faults import specimens
+from faults import judged, specimens
 from micrograph.scans import formats
 from project import SMOKE, Study
 
@@ -22,14 +22,14 @@ def mount(*arguments):
     """Mount something, or skip the test where this machine does not let us."""
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+        judged.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
 
 
 @pytest.fixture
 def disk(tmp_path):
     """A disk of its own in memory, 2 MiB; only root may make one."""
     if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root can mount a small disk")
+        judged.skip("only root can mount a small disk")
     place = tmp_path / "disk"
     place.mkdir()
     mount("-t", "tmpfs", "-o", "size=2m", "none", str(place))

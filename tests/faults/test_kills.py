@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 
-import pytest
 import yaml
 
 from faults import judged
@@ -53,11 +52,6 @@ def kill_after(running, seconds):
     return False
 
 
-def results_of(study):
-    """Relative path -> bytes of every result but the record of its runs, which tells when they were."""
-    return {name: content for name, content in study.results().items() if not name.startswith("provenance")}
-
-
 def whole_files(study):
     """Every result that is there, by its path: (size, time of the last change)."""
     root = study.folder / "results"
@@ -92,7 +86,7 @@ def test_a_study_killed_at_random_moments_and_resumed_ends_in_the_bytes_of_an_un
     study.run("--rerun-incomplete", *TARGETS)
     print(f"{killed} of {KILLS} runs killed, results after each: {left}")
     assert killed >= KILLS // 2 and len(set(left)) > 1
-    ours, theirs = results_of(study), results_of(unbroken)
+    ours, theirs = study.results(), unbroken.results()
     assert set(ours) == set(theirs)
     assert [name for name in ours if ours[name] != theirs[name]] == []
     no_traces(study)
@@ -122,7 +116,7 @@ def run_at(study, shift, *targets, succeeds=True):
     """What a run prints whose clock is shifted (`-365d`, say)."""
     library = faketime()
     if library is None:
-        pytest.skip("libfaketime is not installed (Debian: faketime), so no clock can jump")
+        judged.skip("libfaketime is not installed (Debian: faketime), so no clock can jump")
     environment = os.environ | {"LD_PRELOAD": library, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     log = study.folder.with_name(f"at{shift}")
     running = start(study, *targets, log=log.name, environment=environment)
@@ -145,4 +139,4 @@ def test_a_clock_that_jumps_a_year_loses_nothing_and_the_bytes_are_the_same(tmp_
     run_at(study, "+365d", *TARGETS)
     assert {path: whole_files(study)[path] for path in half} == half
     assert "Nothing to be done" in study.run(*TARGETS), "what was made in a year's time counts as made"
-    assert results_of(study) == results_of(unbroken)
+    assert study.results() == unbroken.results()

@@ -1,13 +1,12 @@
 """The real workflow with scans from a LiST database on loopback: a sheet, height maps, and the key nowhere."""
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 import loopback
+import small_scan
 from loopback import Answer
-from micrograph.simulated import nanoscope_writer as writer
 from project import SMOKE, Study
 
 SECRET = "s3cr3t-0f-the-d4tabase"
@@ -17,19 +16,16 @@ TEMPERATURES = (900, 950, 1000)
 @pytest.fixture
 def database(tmp_path):
     """A database of nine films, one of each temperature a day, and one that was grown at another."""
-    frame = writer.Frame(1000, 1000, 64, date="04:49:10 PM Wed Dec 15 2021", line_rate_hz=1, rotation_degrees=0)
     samples = []
     with loopback.running() as web:
         for number in range(10):
-            heights_nm = np.random.default_rng(number).normal(size=(64, 64))
-            path = tmp_path / f"{number}.spm"
-            writer.write(path, [writer.Channel("Height Sensor", "Trace", heights_nm)], frame, "0x09400202")
+            scan = small_scan.write(tmp_path / f"{number}.spm", 64, seed=number)
             celsius = 600 if number == 9 else TEMPERATURES[number % 3]
             sample = {"id": number, "sampleLabel": f"MCV1-21050{1 + number // 3}{'ABC'[number % 3]}-NT"}
             samples.append(sample | {"description": f"Growth time: 9mins\nTemp: {celsius}C"})
             files = [{"files": [{"id": 5, "filename": "center 1um.0_00001.spm", "filetype": "spm"}]}]
             web.say(f"/v2/samples/{number}/activities", [{"id": number, "category": "CHAR", "files": files}])
-            web.say(f"/v2/sample-activities/{number}/files/5", path.read_bytes())
+            web.say(f"/v2/sample-activities/{number}/files/5", scan)
         let_in = {"data": samples, "recordsFiltered": 10}
         web.say(
             "/v2/samples/search",

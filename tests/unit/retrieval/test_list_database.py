@@ -8,17 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import loopback
+import small_scan
 from loopback import Answer, redirect
 from micrograph import files
 from micrograph.faults import Fault
 from micrograph.retrieval import list_database, server
 from micrograph.scans import formats, sheets
-from micrograph.simulated import nanoscope_writer as writer
 from project import PROJECT
 
 API = "/list/api/v2"
@@ -30,11 +29,7 @@ CLASSES = [900, 950, 1000]
 @pytest.fixture(scope="module")
 def spm(tmp_path_factory):
     """The bytes of a small scan as an instrument writes it."""
-    path = tmp_path_factory.mktemp("scan") / "a.spm"
-    frame = writer.Frame(1000, 1000, 16, date="04:49:10 PM Wed Dec 15 2021", line_rate_hz=1, rotation_degrees=0)
-    heights_nm = np.random.default_rng(0).normal(size=(16, 16))
-    writer.write(path, [writer.Channel("Height Sensor", "Trace", heights_nm)], frame, "0x09400202")
-    return path.read_bytes()
+    return small_scan.write(tmp_path_factory.mktemp("scan") / "a.spm", 16)
 
 
 def film(number, label, celsius=950, names=("center1um.0_00001.spm",), **more):

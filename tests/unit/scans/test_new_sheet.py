@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import small_scan
 from micrograph.faults import Fault
 from micrograph.scans import new_sheet, sheets
-from micrograph.simulated import nanoscope_writer as writer
 from project import PROJECT
 
 CLASSES = [900, 950, 1000]
@@ -23,11 +23,7 @@ CLASSES = [900, 950, 1000]
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
     """The bytes of a small scan as an instrument writes it, taken on the 15th of December 2021."""
-    path = tmp_path_factory.mktemp("scan") / "a.spm"
-    frame = writer.Frame(1000, 1000, 8, date="04:49:10 PM Wed Dec 15 2021", line_rate_hz=1, rotation_degrees=0)
-    heights_nm = np.random.default_rng(0).normal(size=(8, 8))
-    writer.write(path, [writer.Channel("Height Sensor", "Trace", heights_nm)], frame, "0x09400202")
-    return path.read_bytes()
+    return small_scan.write(tmp_path_factory.mktemp("scan") / "a.spm", 8)
 
 
 @pytest.fixture
