@@ -84,6 +84,14 @@ class Protocol:
         return self.reported if "grid" in self.leaks else "validation"
 
     @property
+    def way(self):
+        """How networks are validated while they learn, and which weights are kept: keywords of training.fit."""
+        return {
+            "validate_in": "train" if "train_mode" in self.leaks else "eval",
+            "keep": "last" if "last_weights" in self.leaks else "best",
+        }
+
+    @property
     def name(self):
         """The name that reads as this protocol; every protocol has one."""
         return self._base() + self._variations()

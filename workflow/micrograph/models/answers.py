@@ -9,7 +9,8 @@ import json
 
 import numpy as np
 
-from micrograph.faults import Fault, known
+from micrograph import protocols
+from micrograph.faults import Fault
 from micrograph.models import choosing, splits, waist
 from micrograph.networks import schemes
 
@@ -24,7 +25,7 @@ def score_networks(chunks, table, *, protocol, policy, scheme, classes, rng):
     """
     samples, copies, points, outputs = joined(chunks, range(table["fold"].nunique()))
     folds = waist.folds(samples, copies, table, protocol=protocol, policy=policy, rng=rng)
-    chosen = [_choose(fold, outputs[fold.number], protocol, scheme, classes) for fold in folds]
+    chosen = _chosen(folds, outputs, protocol, scheme, classes)
     used = choosing.used(chosen, protocol)
     frames = [
         _scored(fold, part, outputs[fold.number][choice.point if part == "validation" else point], scheme, classes)
@@ -34,11 +35,15 @@ def score_networks(chunks, table, *, protocol, policy, scheme, classes, rng):
     return waist.choices(chosen, used, points), waist.predictions(frames)
 
 
-def _choose(fold, outputs, protocol, scheme, classes):
-    """The Choice of one fold. outputs: (n, outputs) of every grid point."""
-    held = fold.parts["validation"]
-    predicted = [_decoded(scheme, values[held], classes)[0] for values in outputs]
-    return choosing.choose(np.stack(predicted), fold.rows.labels[held], protocol)
+def _chosen(folds, outputs, protocol, scheme, classes):
+    """The Choice of every fold. outputs: {fold: (n, outputs) of every grid point}."""
+    held = [fold.parts[protocols.read(protocol).chooser] for fold in folds]
+    predicted = [
+        np.stack([_decoded(scheme, values[rows], classes)[0] for values in outputs[fold.number]])
+        for fold, rows in zip(folds, held, strict=True)
+    ]
+    truths = [fold.rows.labels[rows] for fold, rows in zip(folds, held, strict=True)]
+    return choosing.choose_folds(predicted, truths, protocol)
 
 
 def _scored(fold, part, outputs, scheme, classes):
@@ -58,17 +63,23 @@ def tuned(chunks, curves, *, protocol, folds):
 
     chunks: as above, of the head `tuned`, whose outputs are the features; curves: the learning curves of all folds
     (fold, point, epoch, validation_accuracy, kept), which choose between grid points; folds: their number.
-    strict: every fold its own network. published: one network, that of the last fold, gives the features of all folds,
-    as in the paper, though most validation samples of the others were in its training rows.
+    Every fold its own network; with the leak `one_fold` one network, that of the last fold, gives the features of all
+    folds, as in the paper, though most held-out samples of the others were in its training rows.
     """
-    source = known(protocol, SOURCES, "protocol")
+    source = _last if "one_fold" in protocols.read(protocol).leaks else _own
     samples, copies, points, outputs = joined(chunks, {source(fold, folds) for fold in range(folds)})
     best = {fold: _best_point(curves, fold, len(points)) for fold in {source(fold, folds) for fold in range(folds)}}
     return samples, copies, [outputs[source(fold, folds)][best[source(fold, folds)]] for fold in range(folds)]
 
 
-# Whose network gives a fold's features.
-SOURCES = {"strict": lambda fold, folds: fold, "published": lambda fold, folds: folds - 1}
+def _own(fold, folds):
+    """The fold whose network gives a fold's features: itself."""
+    return fold
+
+
+def _last(fold, folds):
+    """The fold whose network gives a fold's features: the last one, for all."""
+    return folds - 1
 
 
 def _best_point(curves, fold, points):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from micrograph import protocols
 from micrograph.faults import known
 
 
@@ -169,12 +170,12 @@ ROLES = {"nominal": "classifier", "regression": "regressor"}
 def build(model, scheme, protocol, settings, classes, seed):
     """An unfitted estimator for one grid point.
 
-    model: SVC ... GBC; scheme: nominal or regression; protocol: strict or published; settings: one of grids.points;
+    model: SVC ... GBC; scheme: nominal or regression; protocol: its name; settings: one of grids.points;
     classes: growth temperatures in Celsius; seed: int, for the models that draw. Unknown names: Fault.
     """
     pair = known(model, MODELS, "model")
     role = known(scheme, ROLES, "scheme")
-    dress = known(protocol, {"strict": _strict, "published": _published}, "protocol")
+    dress = {"strict": _strict, "published": _published}[protocols.read(protocol).dress]
     return dress(pair, role, settings, classes, seed)
 
 

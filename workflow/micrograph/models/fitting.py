@@ -17,11 +17,11 @@ def fit_study(
     """Choose, fit and score one model on every fold; returns a waist.Study.
 
     names, copies: (n,), the sample and copy of every row; scores: K arrays (n, k_i), fold i's features of all n; table:
-    the splits (splits.deal); protocol: strict or published; policy: aug1 ... aug4; scheme: nominal or regression;
+    the splits (splits.deal); protocol: its name; policy: aug1 ... aug4; scheme: nominal or regression;
     model: SVC ... GBC; classes: growth temperatures in Celsius; search: default or published; rng: numpy Generator;
     workers: folds searched at once, which changes no result.
 
-    A grid point is chosen by validation accuracy, the first in loop order among equals (choosing.choose).
+    A grid point is chosen by validation accuracy, the first in loop order among equals (choosing.choose_folds).
     strict: each fold takes its own choice (ties first go to the higher balanced accuracy), fitted on its training rows
     alone; test is scored once.
     published: the validation rows are each fold's best point, whose accuracy is what the paper reports; the best point
@@ -43,18 +43,13 @@ def fit_study(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with ThreadPoolExecutor(workers) as pool:
-            chosen = list(pool.map(_choose, work))
+            compared = list(pool.map(searches.validated, work))
+            chosen = choosing.choose_folds(compared, [search.truth for search in work], protocol)
         used = choosing.used(chosen, protocol)
         fitted = [searches.fit(search, points[point]) for search, point in zip(work, used, strict=True)]
         frames = [frame for parts in zip(work, chosen, used, fitted, strict=True) for frame in _scored(*parts)]
     _say(caught)
     return waist.Study(dict(enumerate(fitted)), waist.choices(chosen, used, points), waist.predictions(frames))
-
-
-def _choose(search):
-    """The Choice of one fold."""
-    truth = search.fold.rows.labels[search.fold.parts["validation"]]
-    return choosing.choose(searches.validated(search), truth, search.protocol)
 
 
 def _scored(search, choice, point, fitted):

@@ -12,6 +12,7 @@ steps: on raw features of block2 it takes millions, minutes a fit, and predicts 
 from dataclasses import dataclass
 from itertools import product
 
+from micrograph import protocols
 from micrograph.faults import Fault, known
 
 SCHEMES = ("nominal", "regression")
@@ -159,7 +160,7 @@ def points(model, scheme, protocol, search):
     if scheme not in SCHEMES:
         raise Fault(f"{model} has no scheme '{scheme}': give a shallow model one of {', '.join(SCHEMES)}.")
     grids = GRIDS[model, scheme]
-    grid = getattr(grids, f"strict_{search}") if protocol == "strict" else None
+    grid = getattr(grids, f"strict_{search}") if protocols.read(protocol).dress == "strict" else None
     grid = grid or getattr(grids, search)
     return [
         dict(zip(part, values, strict=True))

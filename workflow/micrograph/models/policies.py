@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from micrograph import protocols
 from micrograph.faults import Fault, known
 
 COPIES_OF_LARGEST = 2  # the paper's: of every sample of the largest class
@@ -58,7 +59,7 @@ def scored_rows(policy, protocol, part, labels, copies, rng):
     Raises Fault for an unknown policy or protocol, and where samples lack the copies that are scored.
     """
     labels, copies = np.asarray(labels), np.asarray(copies)
-    copied = known(protocol, SCORES_COPIES, "protocol") and part == "validation" and _row(policy).multiplies
+    copied = SCORES_COPIES[protocols.read(protocol).dress] and part == "validation" and _row(policy).multiplies
     if not copied:
         return np.flatnonzero(copies == 0)
     return np.sort(np.concatenate(list(_by_class(labels, copies, rng))))

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.preprocessing import StandardScaler
 
+from micrograph import protocols
 from micrograph.models import boosting, classifiers, machines, neighbours, ridges, waist
 from micrograph.models.estimators import UnitRows
 
@@ -28,6 +29,21 @@ class Search:
     classes: tuple
 
     @property
+    def dress(self):
+        """Whose models and preparation: strict or published."""
+        return protocols.read(self.protocol).dress
+
+    @property
+    def compared(self):
+        """The rows that the points of the grid are compared on: validation, but with the leak `grid` those reported."""
+        return self.fold.parts[protocols.read(self.protocol).chooser]
+
+    @property
+    def truth(self):
+        """(h,) the labels of these rows."""
+        return self.fold.rows.labels[self.compared]
+
+    @property
     def target(self):
         """(m,) the labels of the training rows, whole for a classifier, Celsius for a regressor."""
         labels = self.fold.rows.labels[self.fold.training]
@@ -39,8 +55,8 @@ class Task:
     """What the bare estimator of a search sees.
 
     rows (m, k), target (m,): the training rows and targets after the protocol's own preparation; held (h, k): the
-    validation rows; points: the grid; fit(point): the plain way, the whole estimator; celsius(values): a regressor's
-    output in degrees; classes: growth temperatures.
+    rows that points are compared on; points: the grid; fit(point): the plain way, the whole estimator;
+    celsius(values): a regressor's output in degrees; classes: growth temperatures.
     """
 
     rows: np.ndarray
@@ -53,9 +69,9 @@ class Task:
 
 
 def validated(search):
-    """(points, h) classes in Celsius that every grid point predicts for the fold's h validation rows."""
-    way = WAYS.get((search.protocol, search.model, search.scheme))
-    held = search.features[search.fold.parts["validation"]]
+    """(points, h) classes in Celsius that every grid point predicts for the h rows that the fold compares points on."""
+    way = WAYS.get((search.dress, search.model, search.scheme))
+    held = search.features[search.compared]
     predicted = np.full((len(search.points), len(held)), np.nan)
     sure = np.zeros(len(search.points), dtype=bool)
     if way is not None:
@@ -65,7 +81,7 @@ def validated(search):
     return predicted
 
 
-# Protocol, model and scheme -> the faster way; what is not here is fitted point by point.
+# Dress of the protocol, model and scheme -> the faster way; what is not here is fitted point by point.
 WAYS = {
     ("strict", "SVC", "nominal"): machines.classifiers,
     ("strict", "SVC", "regression"): machines.regressors,
@@ -107,12 +123,12 @@ def answered(estimator, features, classes):
 def _task(search):
     """The Task of a search, prepared as classifiers.build prepares it: by the same scikit-learn objects, bit by bit."""
     rows = search.features[search.fold.training]
-    held = search.features[search.fold.parts["validation"]]
+    held = search.features[search.compared]
     target, celsius = search.target, np.asarray
-    if search.protocol == "strict":
+    if search.dress == "strict":
         direction = UnitRows().fit(rows)
         rows, held = direction.transform(rows), direction.transform(held)
-    if search.protocol == "strict" and search.scheme == "regression":
+    if search.dress == "strict" and search.scheme == "regression":
         scale = StandardScaler().fit(target[:, None])
         target = scale.transform(target[:, None])[:, 0]
         celsius = lambda values: scale.inverse_transform(np.asarray(values)[:, None])[:, 0]  # noqa: E731

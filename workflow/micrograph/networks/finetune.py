@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from micrograph import protocols
 from micrograph.faults import Fault, known
 from micrograph.models import choosing, policies, waist
 from micrograph.networks import (
@@ -46,11 +47,18 @@ class Way:
     corners: str
 
 
-# published: as the paper's code does it, leaks and all (protocol.md, 4).
-WAYS = {
-    "strict": Way(keep="best", validate_in="eval", turned=False, corners="mirrored"),
-    "published": Way(keep="last", validate_in="train", turned=True, corners="black"),
+# What each dress shows: published as the paper's code does it, which turns validation pictures, too.
+PICTURES = {
+    "strict": {"turned": False, "corners": "mirrored"},
+    "published": {"turned": True, "corners": "black"},
 }
+
+
+def way_of(protocol):
+    """The Way of a protocol, by its name."""
+    read = protocols.read(protocol)
+    return Way(**read.way, **PICTURES[read.dress])
+
 
 RATES, BATCHES, DROPOUTS = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5, 5e-6], [24, 32, 100], [0.2, 0.35, 0.5, 0.65, 0.75]
 
@@ -136,7 +144,7 @@ def fine_tune(
 
     table: the splits; images: (n, side, side) uint8, array or tensor (pictures.read); samples, copies: (n,), what each
     shows; weights: path of the backbone's weights, or None for scratch; head: nominal, nnrank, corn, regression or
-    tuned; policy: aug1 ... aug4; protocol: strict or published; classes: in Celsius, rising; settings: {learning_rate,
+    tuned; policy: aug1 ... aug4; protocol: its name; classes: in Celsius, rising; settings: {learning_rate,
     batch, dropout, epochs, patience, precision, batch_norm_momentum}; rng: numpy Generator; device: auto, cpu or cuda.
 
     strict: validated in evaluation mode on pictures as they are, the weights of the lowest validation loss are kept.
@@ -145,7 +153,7 @@ def fine_tune(
     Raises Fault for names and settings that are not known, for rows and splits that do not fit, where memory runs out,
     and where the point that is taken diverged.
     """
-    way, scheme, tried = known(protocol, WAYS, "protocol"), heads.scheme_of(head), points(head, settings, search)
+    way, scheme, tried = way_of(protocol), heads.scheme_of(head), points(head, settings, search)
     mean, std = domains.normalisation(backbone, pretraining, weights)
     rng, chance_of_rows = rng.spawn(2)
     album = open_album(table, fold, images, samples, copies, scheme=scheme, classes=classes, mean=mean, std=std,

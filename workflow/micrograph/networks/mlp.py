@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from micrograph import files
+from micrograph import files, protocols
 from micrograph.faults import Fault, known
 from micrograph.models import choosing, splits, waist
 from micrograph.networks import bundles, features, heads, schemes, training
@@ -23,7 +23,6 @@ EVERY = 50  # epochs between lines in the log
 
 # The paper's: dropout, batch, l1, l2, in this order.
 PUBLISHED = ([0, 0.2, 0.35, 0.5], [16, 32, 100], [600, 400, 300, 200], [150, 100, 50])
-WAYS = {"strict": {"validate_in": "eval", "keep": "best"}, "published": {"validate_in": "train", "keep": "last"}}
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def fit_study(
     """Choose, train and score the MLP on every fold; returns a waist.Study whose models are Perceptrons.
 
     names, copies: (n,), the sample and copy of every row; scores: K arrays (n, k_i), fold i's features of all n; table:
-    the splits (splits.deal); protocol: strict or published; policy: aug1 ... aug4; scheme: of schemes.py; classes:
+    the splits (splits.deal); protocol: its name; policy: aug1 ... aug4; scheme: of schemes.py; classes:
     growth temperatures in Celsius; search: default or published; settings: training.mlp of the scheme, with epochs and
     patience; rng: numpy Generator; device: auto, cpu or cuda; threads: of the processor, which change no result.
 
@@ -107,16 +106,15 @@ def fit_study(
     choosing.py. Predictions of a point that is used and was chosen elsewhere come from the model trained there too. A
     model whose loss was never a number answers NaN; Fault where a fold would use one.
     """
-    known(protocol, WAYS, "protocol")
     folds = waist.folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
     if len(scores) != len(folds):
         raise Fault(f"the features hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds.")
     grid = points(settings, search)
     data = [_prepared(values, fold, protocol) for values, fold in zip(scores, folds, strict=True)]
-    how = {"device": features.device_of(device), "threads": threads, **WAYS[protocol]}
+    how = {"device": features.device_of(device), "threads": threads, **protocols.read(protocol).way}
     how |= {name: settings[name] for name in ("epochs", "patience")}
     made = _train(data, grid, scheme, list(classes), how)
-    chosen = [_choose(one, [made[one.fold.number, point] for point in range(len(grid))], protocol) for one in data]
+    chosen = _chosen(data, made, len(grid), protocol)
     used = choosing.used(chosen, protocol)
     fitted = {one.fold.number: made[one.fold.number, point] for one, point in zip(data, used, strict=True)}
     for fold, model in fitted.items():
@@ -150,17 +148,21 @@ def _prepared(values, fold, protocol):
     """The Data of one fold."""
     values = np.asarray(values, dtype=float)
     mean, std = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    if protocol == "strict":
+    if protocols.read(protocol).dress == "strict":
         rows = np.unique(fold.training)
         mean, std = values[rows].mean(axis=0), values[rows].std(axis=0)
     return Data(fold, values, mean, np.where(std > 0, std, 1.0))
 
 
-def _choose(one, models, protocol):
-    """The Choice of one fold among its models, one a grid point."""
-    rows = one.fold.parts["validation"]
-    predicted = np.stack([model.answer(one.raw[rows])[0] for model in models])
-    return choosing.choose(predicted, one.fold.rows.labels[rows], protocol)
+def _chosen(data, made, count, protocol):
+    """The Choice of every fold among its models, one for each of `count` grid points."""
+    held = [one.fold.parts[protocols.read(protocol).chooser] for one in data]
+    predicted = [
+        np.stack([made[one.fold.number, point].answer(one.raw[rows])[0] for point in range(count)])
+        for one, rows in zip(data, held, strict=True)
+    ]
+    truths = [one.fold.rows.labels[rows] for one, rows in zip(data, held, strict=True)]
+    return choosing.choose_folds(predicted, truths, protocol)
 
 
 def _train(data, grid, scheme, classes, how):
