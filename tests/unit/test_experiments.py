@@ -45,3 +45,44 @@ def test_chunks_hold_every_fold_once_whatever_their_size():
 
 def test_what_a_pre_training_sees_names_its_fold():
     assert [experiments.fold_of(seen) for seen in ("fold0", "fold12", "all")] == [0, 12, 0]
+
+
+def test_a_leak_is_asked_for_where_it_can_change_an_answer():
+    words = {**TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "cev": [85]}
+    protocols = ["strict+one_fold", "strict+all_rows", "strict+train_mode"]
+    asked = {(fit["protocol"], fit["features"]) for fit in experiments.fits({**words, "protocols": protocols})}
+    assert asked == {
+        ("strict+one_fold", "tuned"), ("strict+all_rows", "pool_cev85"), ("strict+train_mode", "tuned"),
+        ("strict+train_mode", "image"),
+    }  # fmt: skip
+
+
+def test_labels_are_shuffled_as_often_as_asked_and_under_the_protocols_named():
+    words = {**TABLE, "schemes": ["nominal"], "models": ["CNN"], "protocols": ["strict", "published", "strict+grid"]}
+    words |= {"shuffled": ["strict", "published"], "shuffles": {"films": 2, "batches": 1}}
+    assert [fit["protocol"] for fit in experiments.of_leakage(words)] == [
+        "strict", "published", "strict+grid",
+        "strict.shuffled_films1", "strict.shuffled_films2", "strict.shuffled_batches1",
+        "published.shuffled_films1", "published.shuffled_films2", "published.shuffled_batches1",
+    ]  # fmt: skip
+
+
+def test_a_learning_curve_ends_with_all_films():
+    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "shares": [25, 50]}
+    asked = [fit["protocol"] for fit in experiments.of_learning_curve(words)]
+    assert asked == ["strict.share25", "strict.share50", "strict"]
+
+
+def test_repeats_deal_the_folds_anew_and_keep_the_first_deal():
+    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"]}
+    asked = experiments.repeated(experiments.fits(words), 3)
+    assert [fit["protocol"] for fit in asked] == ["strict", "strict.repeat1", "strict.repeat2"]
+    assert experiments.repeated(experiments.fits(words), 1) == experiments.fits(words)
+
+
+def test_baselines_know_no_network():
+    words = {"protocols": ["strict"], "policies": ["aug3"], "features": ["metadata"], "models": ["OLR", "GBC"]}
+    made = [
+        (fit["pretraining"], fit["features"], fit["scheme"], fit["model"]) for fit in experiments.of_baselines(words)
+    ]
+    assert made == [("none", "metadata", "ordinal", "OLR"), ("none", "metadata", "nominal", "GBC")]

@@ -2,17 +2,22 @@
 
 from itertools import product
 
+from micrograph import protocols
+
 WORDS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 ORDINAL = ("nnrank", "corn")  # schemes for networks alone: they change the head and the loss
 NETWORKS = ("MLP", "CNN")
+ON_TUNED = ("MLP",)  # models that learn from fine-tuned features alone
+BASELINE = {"pretraining": "none"}  # of what is known of a film without a network
 
 
 def fits(experiment):
     """Every fit that an experiment asks for: a list of dicts protocol, pretraining, policy, features, scheme, model.
 
     experiment: its settings, {"protocols": [...], "pretraining": [...], ...}. The CNN sees pictures ("image"), the
-    other models features: those of `blocks` and `cev` where the experiment has them, else the tuned ones. A model
-    without the scheme (SVC has no nnrank) is left out.
+    other models features: those of `blocks` and `cev` where the experiment has them, else the tuned ones; the MLP
+    always the tuned. Left out are a model without the scheme (SVC has no nnrank), and a protocol with a leak that
+    cannot change what the model says of a film (protocols.felt).
     """
     names = ("protocols", "pretraining", "policies", "schemes", "models")
     return [
@@ -20,6 +25,7 @@ def fits(experiment):
         for protocol, pretraining, policy, scheme, model in product(*(experiment[name] for name in names))
         if model in NETWORKS or scheme not in ORDINAL
         for features in features_of(experiment, model)
+        if protocols.felt(protocol, features)
     ]
 
 
@@ -27,11 +33,50 @@ def features_of(experiment, model):
     """The feature sets that a model is fitted on: image, tuned, or {block}_cev{cev}."""
     if model == "CNN":
         return ["image"]
+    if model in ON_TUNED:
+        return ["tuned"]
     sets = [
         block if block == "tuned" else f"{block}_cev{cev}"
         for block, cev in product(experiment.get("blocks", ["tuned"]), experiment.get("cev", [None]))
     ]
     return list(dict.fromkeys(sets))
+
+
+def of_leakage(experiment):
+    """The fits of the experiment `leakage`: its protocols on the true labels, and those under `shuffled` on every draw
+    of shuffled ones. shuffles: {films: draws, batches: draws}."""
+    drawn = [
+        f"{protocol}.shuffled_{kind}{draw}"
+        for protocol in experiment["shuffled"]
+        for kind, draws in experiment["shuffles"].items()
+        for draw in range(1, draws + 1)
+    ]
+    return fits({**experiment, "protocols": [*experiment["protocols"], *drawn]})
+
+
+def of_learning_curve(experiment):
+    """The fits of the experiment `learning_curve`: its protocols with each share of the training batches, and whole."""
+    names = [f"{protocol}.share{share}" for protocol in experiment["protocols"] for share in experiment["shares"]]
+    return fits({**experiment, "protocols": [*names, *experiment["protocols"]]})
+
+
+def of_baselines(experiment):
+    """The fits of the experiment `baselines`: models on what is known of a film without a network.
+
+    experiment: {"protocols": [...], "policies": [...], "features": ["metadata", ...], "models": ["OLR", ...]}.
+    """
+    names = ("protocols", "policies", "features", "models")
+    return [
+        {"protocol": protocol, **BASELINE, "policy": policy, "features": features,
+         "scheme": "ordinal" if model == "OLR" else "nominal", "model": model}
+        for protocol, policy, features, model in product(*(experiment[name] for name in names))
+    ]  # fmt: skip
+
+
+def repeated(some, repeats):
+    """The fits in every one of `repeats` deals of the folds, the first deal of all first."""
+    more = [{**fit, "protocol": f"{fit['protocol']}.repeat{deal}"} for deal in range(1, repeats) for fit in some]
+    return [*some, *more]
 
 
 def keep(some, **words):

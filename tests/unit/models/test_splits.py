@@ -189,3 +189,41 @@ def test_strict_fits_see_training_rows_and_published_fits_see_everything():
         seen = frame["sample"].to_numpy()[splits.rows_seen(table, protocol, 2, frame["sample"])]
         here = table[(table["fold"] == 2) & table["part"].isin(part_seen)]
         assert sorted(seen) == sorted(here["sample"])
+
+
+def sides(table):
+    """The parts that each batch of each fold stands in."""
+    return table.groupby(["fold", "batch"])["part"].nunique()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ungrouped_parts_batches_and_still_tests_each_sample_once(seed):
+    table = dealt(films((13, 60, 47), 44), "strict+ungrouped", 4, seed)
+    splits.check(table, "strict+ungrouped", CLASSES)
+    assert (sides(table) > 1).mean() > 0.5
+    assert not table[table["part"] == "test"]["sample"].duplicated().any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_published_protocol_can_be_grouped_by_batch(seed):
+    table = dealt(films((13, 60, 47), 44), "published-ungrouped", 4, seed)
+    splits.check(table, "published-ungrouped", CLASSES)
+    assert (sides(table) == 1).all()
+    assert (sides(dealt(films((13, 60, 47), 44), "published", 4, seed)) > 1).any()
+
+
+def test_another_deal_is_another_and_every_deal_keeps_the_promises():
+    frame = films((13, 60, 47), 44)
+    first, second = dealt(frame, "strict", 4, 1), dealt(frame, "strict.repeat1", 4, 2)
+    splits.check(second, "strict.repeat1", CLASSES)
+    assert not first.equals(second)
+
+
+def test_components_see_all_rows_only_with_the_leak():
+    table = dealt(films((13, 60, 47), 44), "strict", 4)
+    names = sorted(set(table["sample"]))
+    train = set(table[(table["fold"] == 2) & (table["part"] == "train")]["sample"])
+    for protocol in ("strict", "strict+grid", "published-all_rows"):
+        assert {names[row] for row in splits.rows_seen(table, protocol, 2, names)} == train
+    for protocol in ("strict+all_rows", "published"):
+        assert len(splits.rows_seen(table, protocol, 2, names)) == len(names)
