@@ -154,6 +154,13 @@ def test_whatever_comes_is_understood_or_one_sentence(thing, sample):
             assert str(fault).startswith("there")
 
 
+def test_the_operator_is_read_where_a_field_names_one():
+    recipe = {"category": "GROWTH", "data": [{"name": "Operator", "value": "A.  Smith"}]}
+    assert answers.conditions({}, [recipe])["operator"] == "A. Smith"
+    assert answers.conditions({"grownBy": {"name": "B"}}, [recipe])["operator"] == "A. Smith; B"
+    assert answers.conditions({"id": 7}, [])["operator"] == ""
+
+
 def test_the_growth_day_is_read_in_both_spellings():
     assert answers.day({"creationDate": "4/23/2019"}) == answers.day({"growthDates": ["2019-04-23T00:00:00"]})
     assert answers.day({"creationDate": "4/23/2019"}) == "2019-04-23"

@@ -67,8 +67,8 @@ FILMS = [
     film(
         8620, "MCV1-210504A-NT", 950, ("MCV1-210504A-NT_211201-center-1um.0_00003.spm", "edge1um.spm", "center5um.spm")
     ),
-    film(10190, "MCV1-210910A-NT", 900, ("center1um.0_00001_cs.spm", "center1um.0_00001.spm")),
-    film(10191, "MCV1-210917A-NT", 1000),
+    film(10190, "MCV1-210910A-NT", 900, ("center1um.0_00001_cs.spm", "center1um.0_00001.spm"), operator="A. NAME"),
+    film(10191, "MCV1-210917A-NT", 1000, operator="A. Name"),
     film(10193, "MCV1-210918A-NT", 600),
     film(10194, "MCV1-210919A-NT", 950, ("edge1um.spm",)),
 ]
@@ -158,7 +158,10 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
         "MCV1-210919A-NT (sample 10194)": "it has no centre scan of 1 um",
     }
     files.write_table("samples.tsv", sheet)
-    assert sheets.read("samples.tsv", CLASSES)["batch"].tolist() == ["MCV1-210504", "MCV1-210910", "MCV1-210917"]
+    read = sheets.read("samples.tsv", CLASSES)
+    assert read["batch"].tolist() == ["MCV1-210504", "MCV1-210910", "MCV1-210917"]
+    assert read["grown"].tolist() == ["2021-05-04", "2021-09-10", "2021-09-17"]
+    assert read["operator"].tolist() == ["", "A. NAME", "A. NAME"]
 
 
 def test_a_finished_retrieval_asks_anew_and_fetches_no_scan_twice(database, study):

@@ -269,3 +269,33 @@ def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
 def test_empty_columns_between_the_named_ones_are_passed_over(folder):
     path = write(folder, "sample|growth_celsius|||scan|batch", "x|950|||a.spm|d")
     assert sheets.read(path, CLASSES).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]
+
+
+def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_empty(folder):
+    rows = [
+        "a1|950|1.spm|day 1||anna",
+        "MCV1-210405a-07|950|2.spm|||",
+        "c|950|3.spm|2021-12-15||bo",
+        "d|950|4.spm|2021-12-15|2021-11-30|bo",
+        "e|950|5.spm|monday||",
+    ]
+    path = write(folder, "sample|growth_celsius|scan|batch|grown|operator", *rows)
+    frame = sheets.read(path, CLASSES, files_must_exist=False).set_index("sample")
+    days = {"a1": "", "MCV1-210405a-07": "2021-04-05", "c": "2021-12-15", "d": "2021-11-30", "e": ""}
+    assert frame["grown"].to_dict() == days
+    assert frame["operator"].to_dict() == {"a1": "anna", "MCV1-210405a-07": "", "c": "bo", "d": "bo", "e": ""}
+
+
+@pytest.mark.parametrize("day", ["5.4.2021", "2021-02-30", "20210405", "2021-4-5", "0021-04-05", "monday"])
+def test_a_day_that_is_none_is_refused(folder, day):
+    message = fault_of(folder, "sample|growth_celsius|scan|batch|grown", f"x|950|a.spm|d|{day}")
+    assert f"line 2: grown '{day}' is no day; write it as 2021-04-05." in message
+
+
+def test_one_operator_in_two_spellings_is_refused_and_two_operators_are_not(folder):
+    rows = ["x|950|a.spm|d|Ann", "y|950|b.spm|d|ann"]
+    assert "operator 'Ann', 'ann': one word in several spellings; use one." in fault_of(
+        folder, "sample|growth_celsius|scan|batch|operator", *rows
+    )
+    path = write(folder, "sample|growth_celsius|scan|batch|operator", rows[0], rows[1].replace("|ann", "|Anna"))
+    assert sheets.read(path, CLASSES)["operator"].tolist() == ["Ann", "Anna"]

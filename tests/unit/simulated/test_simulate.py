@@ -64,6 +64,34 @@ def test_labels_are_unique_sorted_and_tell_the_batch():
     assert sheet["growth_seconds"].between(100, 1650).all()
 
 
+def test_every_day_has_one_operator_and_every_operator_about_as_many_days():
+    sheet = simulate.plan(120, 44, SHARES, job.rng(0, "plan"), operators=4)
+    assert (sheet.groupby("batch")["operator"].nunique() == 1).all()
+    assert sheet.groupby("operator")["batch"].nunique().to_dict() == {f"operator {name}": 11 for name in (1, 2, 3, 4)}
+
+
+def test_the_day_of_growth_is_that_of_the_label():
+    sheet = plan()
+    labels = sheet["sample"].str.slice(5, 11)
+    assert (sheet["grown"].str.replace("-", "").str.slice(2) == labels).all()
+    assert sheet["grown"].str.fullmatch(r"20\d\d-\d\d-\d\d").all()
+
+
+def test_naming_operators_changes_nothing_else():
+    named = simulate.plan(120, 44, SHARES, job.rng(0, "plan"), operators=5)
+    assert (plan()["operator"] == "").all() and (named["operator"] != "").all()
+    assert plan().drop(columns="operator").equals(named.drop(columns="operator"))
+
+
+def test_operator_and_day_change_no_byte_of_a_scan(tmp_path):
+    assert made(tmp_path) == made(tmp_path, operator="operator 3", grown="2018-03-12")
+
+
+def test_more_operators_than_days_are_refused():
+    with pytest.raises(Fault, match="5 operators cannot share 4 days"):
+        simulate.plan(12, 4, EQUAL, job.rng(0, "plan"), operators=5)
+
+
 def test_the_same_seed_gives_the_same_plan_and_another_another():
     assert plan(seed=3).equals(plan(seed=3))
     assert not plan(seed=3).equals(plan(seed=4))

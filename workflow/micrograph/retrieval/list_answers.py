@@ -35,7 +35,9 @@ NAMES = {  # of the conditions; a single letter counts as it is written, words i
     "growth_seconds": ("growthtime", "growthduration", "time", "duration", "t"),
     "pressure_torr": ("growthpressure", "reactorpressure", "pressure", "P"),
     "substrate": ("substrate", "substrates", "substratematerial", "substratematerials"),
+    "operator": ("operator", "growthoperator", "grower", "grownby"),
 }
+TEXTS = ("substrate", "operator")
 UNITS = {
     "growth_celsius": dict.fromkeys(("", "c", "degc", "\xb0c", "\xbac"), 1),
     "growth_seconds": dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1)
@@ -125,7 +127,7 @@ def rank(scan):
 
 def conditions(sample, activities):
     """How a film was grown: growth_celsius, growth_seconds, pressure_torr (floats, None where nothing tells them),
-    substrate (text), and told_by: where the temperature stands, "" where there is none or more than one."""
+    substrate, operator (texts), and told_by: where the temperature stands, "" where there is none or more than one."""
     growth = [one for one in activities if isinstance(one, dict) and str(one.get("category", "")).upper() != "CHAR"]
     places = [*_dicts(growth), *_dicts([sample])]
     steps = [place for place in places if _is_growth_step(place)]
@@ -139,10 +141,11 @@ def conditions(sample, activities):
         where = next((name for name, numbers in told.items() if len(numbers) == 1), "")
         found[quantity] = next(iter(told[where])) if where else None
         found["told_by"] = where if quantity == "growth_celsius" else found["told_by"]
-    texts = [
-        text for place in places for name, value in _pairs(place) if _is(name, "substrate") for text in _texts(value)
-    ]
-    return found | {"substrate": "; ".join(dict.fromkeys(texts))[:200]}
+    pairs = [pair for place in places for pair in _pairs(place)]
+    for quantity in TEXTS:
+        texts = [text for name, value in pairs if _is(name, quantity) for text in _texts(value)]
+        found[quantity] = "; ".join(dict.fromkeys(texts))[:200]
+    return found
 
 
 def day(sample):

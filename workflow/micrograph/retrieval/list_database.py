@@ -65,6 +65,7 @@ def _tables(retrieval, classes):
         url = retrieval.server.base_url
         raise Fault(f"{url}: no scan came that can be used; set list.query otherwise. {_commonest(left_out)}")
     sheet = pd.DataFrame(new_sheet.named(rows)).reindex(columns=new_sheet.COLUMNS)
+    sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")  # one spelling
     return sheet.sort_values("sample", ignore_index=True), left_out
 
 

@@ -18,7 +18,10 @@ from micrograph.scans import formats, gwyddion, nanoscope, sheets
 from micrograph.scans.folders import printable
 from micrograph.scans.nanoscope_header import read_header
 
-COLUMNS = (*sheets.REQUIRED, "batch", "growth_seconds", "substrate", "pressure_torr", "width_nm")
+COLUMNS = (
+    *(*sheets.REQUIRED, "batch", "grown", "operator"),
+    *("growth_seconds", "substrate", "pressure_torr", "width_nm"),
+)
 NEEDED = "needed"  # no number, so that a sheet is refused as long as it stands there
 LONGEST = 190  # of a sample's name, so that a number fits behind it within the 200 that a sheet takes
 # How the study named its downloads, {sampleLabel}_{sampleId}_{activityId}_{fileId}_{original name}, and its labels.

@@ -14,10 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 from micrograph.faults import Fault
+from micrograph.scans import days
+from micrograph.scans.days import batch_of
 from micrograph.scans.folders import printable
 
 REQUIRED = ("sample", "growth_celsius", "scan")
-OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "batch", "width_nm")
+OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "operator", "grown", "batch", "width_nm")
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
 WIDEST_NM = 1e9
@@ -25,7 +27,6 @@ FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # in a path these stand for something else where patterns name files
 AT_A_TIME, PART = 16, 500  # threads that look for files, and paths that one looks for before its next turn
 SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
-STUDY_LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
 # Two spellings of one thing: (what is equal for both, what to say of them).
 ONE = {
     "sample": (str.casefold, "name one file on many disks"),
@@ -38,7 +39,8 @@ def read(path, classes, files_must_exist=True):
 
     classes: the growth temperatures that are told apart, in Celsius; a sample grown at another is a fault, so that
     none is dropped unseen. Numbers are floats, NaN where empty; `batch` is filled in from labels like
-    MCV1-YYMMDDx-XX where the sheet has none. Columns without name and content are passed over.
+    MCV1-YYMMDDx-XX where the sheet has none, then `grown` (a day, as 2021-04-05) from batches that tell a day
+    (days.grown). Columns without name and content are passed over.
     Raises Fault that lists every fault with its line in the file (the header is line 1).
     """
     return _checked(path, *_table(Path(path)), classes, files_must_exist)
@@ -65,6 +67,7 @@ def _checked(path, names, rows, classes, files_must_exist):
         cells = dict(zip(names, zip_longest(*rows.values(), fillvalue=""), strict=False))
         frame = pd.DataFrame(cells, index=list(rows), columns=[*REQUIRED, *OPTIONAL], dtype=object).fillna("")
         faults += _row_faults(frame, classes, files_must_exist) + _twice(frame, "sample") + _twice(frame, "scan")
+        faults += _spelt_twice(frame, "operator")
     if faults:
         count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise Fault(
@@ -75,13 +78,8 @@ def _checked(path, names, rows, classes, files_must_exist):
         frame[name] = frame[name].replace("", "nan").astype(float)
     frame["growth_celsius"] = frame["growth_celsius"].astype(int)
     frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_of))
+    frame["grown"] = frame["grown"].where(frame["grown"] != "", frame["batch"].map(days.grown))
     return frame.sort_values("sample", ignore_index=True)
-
-
-def batch_of(label):
-    """The growth day of a label in the study's style, "" for other labels: MCV1-210405a-07 -> MCV1-210405."""
-    match = STUDY_LABEL.fullmatch(label)
-    return match["day"] if match else ""
 
 
 def shard(frame, index, scans_per_shard):
@@ -172,6 +170,7 @@ def _row_faults(frame, classes, files_must_exist):
         *[(frame[name], partial(_number_fault, name=name)) for name in NUMBERS],
         (frame["growth_celsius"], partial(_class_fault, classes=classes)),
         (frame["width_nm"], _width_fault),
+        (frame["grown"], _day_fault),
         (frame["sample"].where(frame["batch"] == "", ""), _batch_fault),
         (frame["scan"], partial(_scan_fault, at_files=at_files)),
     ]
@@ -211,6 +210,10 @@ def _class_fault(cell, classes):
 
 def _width_fault(cell):
     return f"width_nm {cell} is more than a metre; write it in nanometres." if (_number(cell) or 0) > WIDEST_NM else ""
+
+
+def _day_fault(cell):
+    return f"grown '{cell}' is no day; write it as 2021-04-05." if cell and not days.is_written(cell) else ""
 
 
 def _batch_fault(sample):
@@ -269,6 +272,14 @@ def _twice(frame, name):
         else:
             faults.append(f"{lines} {spellings} stands {len(values)} times; each may stand once.")
     return faults
+
+
+def _spelt_twice(frame, name):
+    """Sentences on words of a column that differ in capitals or spaces alone: one thing that would count as two."""
+    found = {}
+    for value in filter(None, frame[name].unique()):
+        found.setdefault(" ".join(value.casefold().split()), []).append(f"'{value}'")
+    return [f"{name} {', '.join(same)}: one word in several spellings; use one." for same in found.values() if same[1:]]
 
 
 def in_shards(frame, folder, scans_per_shard):

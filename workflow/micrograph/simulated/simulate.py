@@ -34,28 +34,34 @@ STOPPED_LINES = (235, 162, 125, 74)
 VERSIONS = {True: "0x09400202", False: "0x08150300"}
 SUBSTRATES = {"c-Sapphire": 0.84, "A-Sapphire": 0.08, "M-Sapphire": 0.08}
 PRESSURES_TORR = {50: 0.7, 100: 0.15, 200: 0.15}
+FIRST_DAY = datetime.date(2017, 1, 2)
 
 
-def plan(count, batches, shares, rng, folder="resources/scans"):
+def plan(count, batches, shares, rng, folder="resources/scans", operators=0):
     """The sample sheet: `count` samples grown on `batches` days, temperatures by `shares` (celsius -> share).
 
     Class counts follow the largest remainder. The rarest class is dealt first, one sample a day as far as
     days go, so that grouped folds can all get some of it; the other places of a day mostly share one
-    temperature. Columns: sample, growth_celsius, growth_seconds, substrate, pressure_torr, batch, scan;
-    sorted by sample. Raises Fault on numbers that make no sense.
+    temperature. operators: how many people grow, each about as many days, one a day; 0: nobody is named. Who grew
+    changes nothing about a film: what a study finds between operators is chance. Columns: sample, growth_celsius,
+    growth_seconds, substrate, pressure_torr, operator, grown (as 2018-03-12), batch, scan; sorted by sample. Raises
+    Fault on numbers that make no sense.
     """
     if not 1 <= batches <= count:
         raise Fault(f"{count} samples cannot be grown on {batches} days; set 1 <= batches <= count.")
+    if not 0 <= operators <= batches:
+        raise Fault(f"{operators} operators cannot share {batches} days; set 0 <= simulate.operators <= simulate.days.")
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
         raise Fault(f"the class shares {dict(shares)} do not sum to 1; correct them.")
     days = _deal(class_counts(count, shares), batches, rng)
     dates = np.sort(rng.choice(5 * 365, size=batches, replace=False))
     rows = []
     for number, temperatures in zip(dates, days, strict=True):
-        date = datetime.date(2017, 1, 2) + datetime.timedelta(days=int(number))
+        date = FIRST_DAY + datetime.timedelta(days=int(number))
         for letter, celsius in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", sorted(set(temperatures)), strict=False):
-            rows += _run(f"MCV1-{date:%y%m%d}", letter, celsius, temperatures.count(celsius), rng)
+            rows += _run(date, letter, celsius, temperatures.count(celsius), rng)
     sheet = pd.DataFrame(rows)
+    sheet["operator"] = sheet["grown"].map(_operators(sheet["grown"].unique(), operators, rng))
     sheet["scan"] = [f"{folder}/{sample}.spm" for sample in sheet["sample"]]
     return sheet.sort_values("sample", ignore_index=True)
 
@@ -141,8 +147,17 @@ def _deal(counts, batches, rng):
     return days
 
 
-def _run(batch, letter, celsius, number, rng):
+def _operators(days, operators, rng):
+    """{day: who grew}. Drawn after everything else, so that nothing else depends on how many operators there are."""
+    if not operators:
+        return dict.fromkeys(days, "")
+    order = rng.permutation(len(days))
+    return {days[day]: f"operator {1 + place % operators}" for place, day in enumerate(order)}
+
+
+def _run(date, letter, celsius, number, rng):
     """The rows of one growth run: samples grown together at one temperature, for one time, at one pressure."""
+    batch = f"MCV1-{date:%y%m%d}"
     seconds = int(np.clip(round(rng.lognormal(np.log(480), 0.7), -1), 100, 1650))
     pressure = int(rng.choice(list(PRESSURES_TORR), p=list(PRESSURES_TORR.values())))
     return [
@@ -152,6 +167,8 @@ def _run(batch, letter, celsius, number, rng):
             "growth_seconds": seconds,
             "substrate": str(rng.choice(list(SUBSTRATES), p=list(SUBSTRATES.values()))),
             "pressure_torr": pressure,
+            "operator": "",
+            "grown": date.isoformat(),
             "batch": batch,
         }
         for piece in range(1, number + 1)
