@@ -1,6 +1,7 @@
 """The model card: what the production model is, how good, how sure, and what it is not for. Markdown."""
 
-from micrograph.prediction import calibration, novelty
+from micrograph.prediction import novelty
+from micrograph.results import probabilities
 
 SIMULATED = (
     "**Trained on simulated films**, grown and scanned in the computer. Its numbers say how the method works on them, "
@@ -78,7 +79,7 @@ def _worth(facts):
 def _sureness(facts):
     fitted, classes, checked = facts["calibration"], facts["classes"], facts["checked"]
     aim, days = f"{100 * fitted['coverage']:g} %", facts["rehearsed"]["batches"]
-    scatter = 100 * calibration.scatter(fitted["coverage"], days)
+    scatter = 100 * probabilities.scatter(fitted["coverage"], days)
     reach = "endless: too few growth days" if fitted["reach_celsius"] is None else f"{fitted['reach_celsius']:.1f} °C"
     limit = "endless: too few growth days" if fitted["set_limit"] is None else f"{fitted['set_limit']:.3f}"
     covered = [

@@ -12,8 +12,8 @@ import numpy as np
 
 from micrograph import files
 from micrograph.page import overlays
-from micrograph.prediction import calibration, novelty, table
-from micrograph.results import style
+from micrograph.prediction import novelty, table
+from micrograph.results import probabilities, style
 from micrograph.scans import images
 
 A_PAGE = 100
@@ -64,7 +64,7 @@ def _pages(cards, model, template, inside):
             cam_words=overlays.CAM.words,
             occlusion_words=overlays.OCCLUSION.words,
             scatter=100
-            * calibration.scatter(model.facts["calibration"]["coverage"], model.facts["checked"]["covered"][4]),
+            * probabilities.scatter(model.facts["calibration"]["coverage"], model.facts["checked"]["covered"][4]),
         )
         for number, part in enumerate(shown, start=1)
     ]

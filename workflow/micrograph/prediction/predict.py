@@ -9,8 +9,9 @@ from micrograph import job
 from micrograph.attribution import explain, geometry, maps
 from micrograph.faults import Fault
 from micrograph.networks import pictures, schemes
-from micrograph.prediction import calibration, novelty, seeing, storage
+from micrograph.prediction import novelty, seeing, storage
 from micrograph.prediction.looks import looks
+from micrograph.results import probabilities
 from micrograph.scans import conversion, folders
 
 AT_ONCE = 16  # scans that are in memory together
@@ -151,9 +152,9 @@ def _answers(outputs, facts):
     """Class, calibrated probabilities, set and temperature of every row of the outputs (n, o): a list of dicts."""
     classes, fitted = facts["classes"], facts["calibration"]
     predicted, _, marks = schemes.decode(facts["head"], outputs, classes)
-    chances = calibration.probabilities(marks, fitted["temperature"])
-    inside = calibration.sets(chances, _limit(fitted["set_limit"]))
-    celsius, reach = calibration.expected(chances, classes), _limit(fitted["reach_celsius"])
+    chances = probabilities.tempered(marks, fitted["temperature"])
+    inside = probabilities.sets(chances, _limit(fitted["set_limit"]))
+    celsius, reach = probabilities.expected(chances, classes), _limit(fitted["reach_celsius"])
     return [
         {
             "predicted_celsius": int(predicted[row]),

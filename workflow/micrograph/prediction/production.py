@@ -20,7 +20,7 @@ from micrograph.networks import domains, finetune, pictures, schemes
 from micrograph.prediction import calibration, novelty
 from micrograph.prediction.looks import looks
 from micrograph.prediction.storage import Production
-from micrograph.results import scores
+from micrograph.results import probabilities, scores
 from micrograph.scans import images
 from micrograph.scans.heightmap import read_gwy
 
@@ -96,7 +96,7 @@ def make(recipe, study, device="auto"):
     said = tuned.facts | {"preprocessing": recipe.preprocessing, "attribution": recipe.attribution}
     seen = looks(start, said, _micrographs(study.films), device)
     small = np.stack([pictures.shrink(one[None], SMALL)[0] for one in _micrographs(study.films)])
-    known = calibration.answers(rehearsed, recipe.classes)
+    known = probabilities.answers(rehearsed, recipe.classes)
     facts = said | {
         "data": recipe.data, "seed": recipe.seed, "versions": _versions(),
         "recipe_sha256": hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest(),
