@@ -10,16 +10,19 @@ from sklearn.base import is_regressor
 from micrograph.faults import Fault
 from micrograph.models import choosing, grids, searches, splits, waist
 
+FILLS_GAPS = ("OLR",)  # models that learn from features with unknown values (NaN)
+
 
 def fit_study(
     names, copies, scores, table, *, protocol, policy, scheme, model, classes, search, rng, workers=1
 ):  # fmt: skip
     """Choose, fit and score one model on every fold; returns a waist.Study.
 
-    names, copies: (n,), the sample and copy of every row; scores: K arrays (n, k_i), fold i's features of all n; table:
-    the splits (splits.deal); protocol: its name; policy: aug1 ... aug4; scheme: nominal or regression;
-    model: SVC ... GBC; classes: growth temperatures in Celsius; search: default or published; rng: numpy Generator;
-    workers: folds searched at once, which changes no result.
+    names, copies: (n,), the sample and copy of every row; scores: K arrays (n, k_i), fold i's features of all n, or one
+    array, of features that no fold had a part in, for all folds; table: the splits (splits.deal); protocol: its name;
+    policy: aug1 ... aug4; scheme: nominal or regression, of OLR ordinal; model: SVC ... GBC, OLR; classes: growth
+    temperatures in Celsius; search: default or published; rng: numpy Generator; workers: folds searched at once, which
+    changes no result. Unknown features are NaN; OLR alone learns from them.
 
     A grid point is chosen by validation accuracy, the first in loop order among equals (choosing.choose_folds).
     strict: each fold takes its own choice (ties first go to the higher balanced accuracy), fitted on its training rows
@@ -31,10 +34,7 @@ def fit_study(
     """
     points = grids.points(model, scheme, protocol, search)
     folds = waist.folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
-    if len(scores) != len(folds):
-        raise Fault(
-            f"the components hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds."
-        )
+    scores = _of_folds(scores, len(folds), model)
     words = {"protocol": protocol, "scheme": scheme, "model": model, "classes": tuple(classes)}
     work = [
         searches.Search(np.asarray(features, dtype=float), fold, points, **words)
@@ -50,6 +50,16 @@ def fit_study(
         frames = [frame for parts in zip(work, chosen, used, fitted, strict=True) for frame in _scored(*parts)]
     _say(caught)
     return waist.Study(dict(enumerate(fitted)), waist.choices(chosen, used, points), waist.predictions(frames))
+
+
+def _of_folds(scores, folds, model):
+    """The features of every fold; Fault where they are of other folds, or not known and the model needs them."""
+    scores = list(scores) * folds if len(scores) == 1 else list(scores)
+    if len(scores) != folds:
+        raise Fault(f"the components hold {len(scores)} folds, the splits {folds}: make both with one splits.folds.")
+    if model not in FILLS_GAPS and any(np.isnan(features).any() for features in scores):
+        raise Fault(f"{model} cannot learn from features that are not known of some films: ask for OLR on them.")
+    return scores
 
 
 def _scored(search, choice, point, fitted):

@@ -6,7 +6,8 @@ published grids: the neighbour search `algorithm` (exact whichever is taken), `m
 directly), degree, gamma and coef0 of the linear SVR, and restarts of a Gaussian process whose kernel is fixed (as in
 the paper). friedman_mse is left out because scikit-learn 1.9 no longer tells it from squared_error. The paper's tables
 name C, epsilon and shrinking of the SVR without their values; those here are ours. The default SVR stops after 100,000
-steps: on raw features of block2 it takes millions, minutes a fit, and predicts no better for it.
+steps: on raw features of block2 it takes millions, minutes a fit, and predicts no better for it. OLR is not in the
+paper; its ridges go from strong to weak, so that of equals the simpler is taken.
 """
 
 from dataclasses import dataclass
@@ -14,8 +15,6 @@ from itertools import product
 
 from micrograph import protocols
 from micrograph.faults import Fault, known
-
-SCHEMES = ("nominal", "regression")
 
 
 def _steps(first, last, factor):
@@ -146,6 +145,10 @@ GRIDS = {
     ),
     ("GBC", "nominal"): Grids(published=_TREES, default=_FEW_TREES),
     ("GBC", "regression"): Grids(published=_TREES, default=_FEW_TREES),
+    ("OLR", "ordinal"): Grids(
+        published={"alpha": [10 ** (-halves / 2) for halves in range(-5, 6)]},
+        default={"alpha": [100, 10, 1, 0.1]},
+    ),
 }
 MODELS = tuple(dict.fromkeys(model for model, _ in GRIDS))
 
@@ -157,8 +160,9 @@ def points(model, scheme, protocol, search):
     """
     known(model, dict.fromkeys(MODELS), "model")
     known(search, {"default": 0, "published": 0}, "search")
-    if scheme not in SCHEMES:
-        raise Fault(f"{model} has no scheme '{scheme}': give a shallow model one of {', '.join(SCHEMES)}.")
+    if (model, scheme) not in GRIDS:
+        own = [known_scheme for name, known_scheme in GRIDS if name == model]
+        raise Fault(f"{model} has no scheme '{scheme}': give it {' or '.join(own)}.")
     grids = GRIDS[model, scheme]
     grid = getattr(grids, f"strict_{search}") if protocols.read(protocol).dress == "strict" else None
     grid = grid or getattr(grids, search)

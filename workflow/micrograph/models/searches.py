@@ -47,7 +47,7 @@ class Search:
     def target(self):
         """(m,) the labels of the training rows, whole for a classifier, Celsius for a regressor."""
         labels = self.fold.rows.labels[self.fold.training]
-        return labels if self.scheme == "nominal" else labels.astype(float)
+        return labels.astype(float) if self.scheme == "regression" else labels
 
 
 @dataclass(frozen=True)

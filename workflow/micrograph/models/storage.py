@@ -14,6 +14,8 @@ TRUSTED = (
     "micrograph.models.estimators.RadiusClassifier",
     "micrograph.models.estimators.RadiusRegressor",
     "micrograph.models.estimators.UnitRows",
+    "micrograph.models.ordinal.OrdinalLogit",
+    "numpy.dtype",  # of the table that an OrdinalLogit filled the gaps of
     f"{GAUSSIAN}._gpc._BinaryGaussianProcessClassifierLaplace",
     *(f"{GAUSSIAN}.kernels.{kernel}" for kernel in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")),
     "sklearn.tree._tree.Tree",
