@@ -4,7 +4,7 @@ from pathlib import Path
 
 from micrograph import files, job
 from micrograph.attribution import maps
-from micrograph.page import contents, films, folder, neighbours, report
+from micrograph.page import claimed, contents, films, folder, neighbours, report
 from micrograph.results import curve_figures, explanations, fits
 
 with job.logged(snakemake.log[0]):
@@ -28,5 +28,6 @@ with job.logged(snakemake.log[0]):
         contents.figures(params.figures, given.figures, given.figure_captions, params.words),
         explanations.verdict(tables["explanations"]),
         report.glance(fit.predictions, params.classes, films.named(fit.words)),
+        claimed.told(tables.get("claims")),
     )
     folder.write(Path(snakemake.output.page).parent, given.face, story, study, films.drawn(rows, explained))

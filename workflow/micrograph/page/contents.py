@@ -11,7 +11,7 @@ from docutils.core import publish_parts
 
 from micrograph import files
 from micrograph.faults import Fault, known
-from micrograph.results import explanations, panels, table1, table2, table3, table4, tableS1
+from micrograph.results import claims, explanations, panels, table1, table2, table3, table4, tableS1
 
 KINDS = {  # name of a table's file -> the module that shows it
     "table1": table1,
@@ -20,6 +20,7 @@ KINDS = {  # name of a table's file -> the module that shows it
     "table4": table4,
     "tableS1": tableS1,
     "explanations": explanations,
+    "claims": claims,
 }
 RST = {
     "raw_enabled": False,
@@ -55,7 +56,7 @@ class Figure:
 class Table:
     """One table of the page. name: "Table 2"; title: a few words; panels: list of panels.Panel, of which all but the
     first are folded; caption: HTML; folded: whether the first is folded, too; file: path of the table as TSV, "" for
-    none."""
+    none; group: the heading that it and its neighbours of the same group stand under, "" for none."""
 
     name: str
     title: str
@@ -63,24 +64,26 @@ class Table:
     caption: str
     folded: bool = False
     file: str = ""
+    group: str = ""
 
 
 def tables(paths, shown, captions, words):
     """The Tables of the page, in order.
 
-    paths: files named as KINDS (results/tables/table2.tsv); shown: (title, folded) of each; captions: paths of
-    reStructuredText; words: {name: what captions may call snakemake.params.name}, as data: "simulated films".
+    paths: files named as KINDS (results/tables/table2.tsv); shown: (title, folded, group) of each, the group left out
+    for none; captions: paths of reStructuredText; words: {name: what captions may call snakemake.params.name}, as
+    data: "simulated films".
     """
     return [
-        table(path, title, caption(rst, words), folded)
-        for path, (title, folded), rst in zip(paths, shown, captions, strict=True)
+        table(path, title, caption(rst, words), folded, *group)
+        for path, (title, folded, *group), rst in zip(paths, shown, captions, strict=True)
     ]
 
 
-def table(path, title, said="", folded=False):
+def table(path, title, said="", folded=False, group=""):
     """The Table of one file. said: its caption as HTML."""
     kind = known(Path(path).stem, KINDS, "table")
-    return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path))
+    return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path), group)
 
 
 def figures(shown, images, captions, words):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from micrograph.faults import known
 from micrograph.page import contents
+from micrograph.page.claimed import Told
 from micrograph.results import fits, panels, scores, style, table2
 
 SAID = {  # how the data are called -> the sentence at the top of the page (None: measured films need none)
@@ -56,8 +57,9 @@ class Glance:
 @dataclass(frozen=True)
 class Story:
     """All that the template tells. title; data: how the data are called; headline: a Headline or None; glance: a Glance
-    or None; verdicts: sentences; tables, figures: lists of Table and Figure; samples, rejected: the tables of accepted
-    and refused scans; settings: the run's config; made_with: {package: version}."""
+    or None; claims: a claimed.Told or None; verdicts: sentences, shown where there are none; tables, figures: lists of
+    Table and Figure; samples, rejected: the tables of accepted and refused scans; settings: the run's config;
+    made_with: {package: version}."""
 
     title: str
     data: str
@@ -70,6 +72,7 @@ class Story:
     figures: list = field(default_factory=list)
     verdicts: list = field(default_factory=list)
     glance: Glance | None = None
+    claims: Told | None = None
 
 
 def headline(table, published=None):
@@ -138,6 +141,8 @@ def html(template_path, story):
         said=known(story.data, SAID, "data label"),
         headline=story.headline,
         glance=story.glance,
+        claims=story.claims,
+        places={Path(table.file).stem: place for place, table in enumerate(story.tables, 1) if table.file},
         verdicts=story.verdicts,
         tables=story.tables,
         figures=story.figures,

@@ -1,0 +1,219 @@
+"""Claims on when an answer can be trusted: calibration, sets, new operators and days, confounders, spread over repeats.
+
+Made from the tables calibration, confounders and Table 2.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from micrograph.results import claim_rules, fits, panels, table2
+from micrograph.results.claim_rules import MARGIN_POINTS, Compared, Rule, Words
+from micrograph.results.claim_topics import Topic, interval_of, names, rows_of, tested, untested
+
+STRICT = "strict"
+AS_IS, SCALED = "as_is", "scaled"
+CLOSE = Rule(sign=-1, least=MARGIN_POINTS, contrary=MARGIN_POINTS)
+HOLDS = Rule(least=-MARGIN_POINTS)
+OTHER = Rule(sign=0)
+SPLIT = "split"
+KINDS = {  # kind of confounder -> in words
+    "growth_seconds": "growth time",
+    "substrate": "substrate",
+    "batch_size": "number of films grown on a day",
+    "scan_quality": "quality of the scan",
+    "pressure_torr": "pressure",
+    "operator": "operator",
+}
+
+
+def calibrated(table, data):
+    """Are probabilities as good as they say, before and after scaling? A claim a fit and stage."""
+    made = []
+    for row, name in _fits(table):
+        words = {AS_IS: "as the model gives them", SCALED: "scaled by a temperature fitted on validation films"}
+        stage = words.get(row["stage"], row["stage"])
+        one = claim_rules.of_row(row, "ece_pct", f"{name}, expected calibration error")
+        said = f"probabilities, {stage}, are off by less than {MARGIN_POINTS} points on average"
+        told = Words(
+            f"P{said[1:]}",
+            f"Probabilities, {stage}, are off by more than {MARGIN_POINTS} points on average",
+            said,
+            data,
+        )
+        made += [claim_rules.single(told, one, CLOSE, "points of spread")] if tested([one]) else []
+    return made
+
+
+def covered(table, data):
+    """Do the sets hold the truth as often as they aim at? A claim a fit, of scaled probabilities if there are."""
+    stage = SCALED if SCALED in set(table["stage"]) else AS_IS
+    made = []
+    for row, name in _fits(table[table["stage"] == stage]):
+        aim = claim_rules.number(row, "coverage_aim_pct")
+        one = claim_rules.of_row(row, "covered_pct", name + _size(row))
+        if tested([one]):
+            words = Words(
+                f"Sets aimed at holding the truth for {aim:.0f} % of films do so to within {MARGIN_POINTS} points",
+                f"Sets aimed at holding the truth for {aim:.0f} % of films fall short of it",
+                f"sets aimed at holding the truth for {aim:.0f} % of films do so to within {MARGIN_POINTS} points",
+                data,
+            )
+            made.append(claim_rules.single(words, one, Rule(1, aim - MARGIN_POINTS, aim), "%"))
+    return made
+
+
+def _size(row):
+    size = claim_rules.number(row, "set_size")
+    return "" if np.isnan(size) else f", sets of {panels.number(size, 1)} temperatures on average"
+
+
+def _fits(table):
+    """(row, name of the fit) of the strict protocol."""
+    rows = rows_of(table, protocol=STRICT)
+    return zip(rows, names(rows), strict=True)
+
+
+def elsewhere(table, data, split, who):
+    """Is a film told as well where nothing of its operator, or no later day, was learnt from? who: these, in words."""
+    rows = [row for row in rows_of(table, kind=SPLIT) if str(row["group"]).startswith(split)]
+    found = [_difference(row, name) for row, name in zip(rows, names(rows), strict=True)]
+    words = Words(
+        f"Films of {who} are told as well as others, to within {MARGIN_POINTS} points",
+        f"Films of {who} are told worse than by the strict protocol",
+        f"films of {who} are told as well as others, to within {MARGIN_POINTS} points,",
+        data,
+    )
+    if family := tested(found):
+        return [claim_rules.every(words, family, HOLDS, "points")]
+    return [untested(f"whether films of {who} are told as well", _why(rows))] if rows else []
+
+
+def confounded(table, data):
+    """Does accuracy depend on how films were grown and scanned? A claim a kind; all comparisons are made at once."""
+    kinds = [kind for kind in dict.fromkeys(table["kind"]) if kind != SPLIT]
+    rows = {kind: rows_of(table, kind=kind) for kind in kinds}
+    found = {kind: tested(_groups(here)) for kind, here in rows.items()}
+    count = sum(map(len, found.values()))
+    return [_depends(KINDS.get(kind, kind), rows[kind], found[kind], count, data) for kind in kinds]
+
+
+def _depends(kind, rows, family, count, data):
+    if not family:
+        return untested(f"whether accuracy depends on the {kind}", _why(rows))
+    words = Words(f"Accuracy depends on the {kind}", "", f"accuracy depends on the {kind}", data)
+    return claim_rules.some(words, family, OTHER, "points", count)
+
+
+def _groups(rows):
+    """The comparisons of groups with the rest. Of two groups each is the other's rest: one comparison, not two."""
+    by_fit = {}
+    for row, name in zip(rows, names(rows), strict=True):
+        by_fit.setdefault(name, []).append(_difference(row, str(row["group"])))
+    alone = len(by_fit) == 1
+    found = []
+    for name, groups in by_fit.items():
+        there = tested(groups)
+        there = there[:1] if len(there) == 2 else there
+        found += there if alone else [_named(one, f"{one.name}, {name}") for one in there]
+    return found
+
+
+def _named(one, name):
+    return Compared(name, one.estimate, one.low, one.high, one.films, one.batches, one.beside)
+
+
+def _difference(row, name):
+    accuracy, rest = (claim_rules.number(row, column) for column in ("accuracy_pct", "rest_pct"))
+    beside = "" if np.isnan(rest) else f"{panels.number(accuracy, 1)} % against {panels.number(rest, 1)} %"
+    return claim_rules.of_row(row, "difference_points", name, beside)
+
+
+def _why(rows):
+    """Why rows have no difference: the table's own words."""
+    said = [str(row["why"]).strip() for row in rows if isinstance(row.get("why"), str) and row["why"].strip()]
+    return said[0] if said else "no group of films can be compared with the rest"
+
+
+def spread(table, data):
+    """Is the luck of dealing the folds smaller than that of which days films were grown on?"""
+    rows = rows_of(table, protocol=STRICT, model=fits.CHOSEN, features=table2.ANY)
+    repeats = claim_rules.number(rows[0], "repeats") if rows else np.nan
+    if np.isnan(repeats) or repeats < 2:
+        return []
+    row = rows[0]
+    low, high = (claim_rules.number(row, f"pooled_pct_{end}") for end in ("low", "high"))
+    days = (high - low) / (2 * claim_rules.QUANTILE)
+    deal = claim_rules.number(row, "pooled_repeat_std")
+    name = f"standard deviation over {repeats:.0f} deals of the folds"
+    films = claim_rules.number(row, "films" if "films" in row else "tested_samples")
+    one = Compared(name, deal, *_deviation(deal, repeats), films, claim_rules.number(row, "batches"))
+    other = f"({panels.number(days, 1)} points of standard deviation)"
+    words = Words(
+        f"How the folds are dealt moves the accuracy less than which growth days are tested {other}",
+        f"How the folds are dealt moves the accuracy more than which growth days are tested {other}",
+        f"how the folds are dealt moves the accuracy less than which growth days are tested {other}",
+        data,
+    )
+    return [claim_rules.single(words, one, Rule(-1, days, days), "points of spread")] if tested([one]) else []
+
+
+def _deviation(std, count):
+    """The 95 % interval of a standard deviation of `count` normal values (chi-squared)."""
+    from scipy import stats
+
+    tail = (1 - claim_rules.scores.LEVEL) / 2
+    return tuple(float(std * np.sqrt((count - 1) / stats.chi2.ppf(1 - part, count - 1))) for part in (tail, 1 - tail))
+
+
+def scope(data):
+    """What is said of other films than these, a list of one Claim: nothing. data: what the films are."""
+    said = {
+        "simulated films": "all films of this run were grown and scanned in the computer, so that no claim here is one "
+        "about real MoS2 films",
+    }
+    other = "all claims are about films that were grown, scanned and chosen as these were"
+    asks = "how well real films are told" if data in said else "how well films of other reactors and materials are told"
+    return [untested(asks, said.get(data, other))]
+
+
+WORDS = ["protocol", "features", "model", "stage"]
+DIFFERENCE = ["kind", "group", "model", "features", *interval_of("difference_points")]
+TOPICS = [
+    Topic(
+        "Are the probabilities calibrated?",
+        "whether probabilities are as good as they say",
+        {"calibration": [*WORDS, *interval_of("ece_pct")]},
+        calibrated,
+    ),
+    Topic(
+        "Do the sets hold what they promise?",
+        "whether sets hold the truth as often as they aim at",
+        {"calibration": [*WORDS, "coverage_aim_pct", *interval_of("covered_pct")]},
+        covered,
+    ),
+    Topic(
+        "Does it hold for new operators?",
+        "whether films of operators never learnt from are told as well",
+        {"confounders": DIFFERENCE},
+        partial(elsewhere, split="by_operator", who="operators never learnt from"),
+    ),
+    Topic(
+        "Does it hold on later days?",
+        "whether films of later days are told as well",
+        {"confounders": DIFFERENCE},
+        partial(elsewhere, split="by_date", who="days after all that was learnt from"),
+    ),
+    Topic(
+        "What does accuracy depend on?",
+        "whether accuracy depends on growth time, substrate, batch size or scan quality",
+        {"confounders": DIFFERENCE},
+        confounded,
+    ),
+    Topic(
+        "How much is luck?",
+        "whether the luck of dealing the folds is smaller than that of the growth days (the folds were dealt once)",
+        {"table2": [*WORDS[:3], *interval_of("pooled_pct"), "repeats", "pooled_repeat_std"]},
+        spread,
+    ),
+]

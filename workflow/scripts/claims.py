@@ -1,0 +1,15 @@
+"""Rule claims."""
+
+from pathlib import Path
+
+from micrograph import files, job
+from micrograph.results import claims
+
+with job.logged(snakemake.log[0]):
+    output = snakemake.output
+    tables = {Path(path).stem: files.read_table(path) for path in snakemake.input.tables}
+    table = claims.table(tables, data=snakemake.params.data)
+    caption = claims.caption(table)
+    files.write_table(output.tsv, table)
+    files.write_text(output.md, claims.markdown(table, caption))
+    files.write_text(output.html, claims.html(table, caption))
