@@ -1,0 +1,182 @@
+"""Baselines: what is told of the growth temperature without a network, and how far the network on pictures is ahead.
+
+Always naming the commonest temperature; growth metadata alone, for a network may be reading no more than the batch;
+physical measures of the surface alone, for it may tell no more than these.
+"""
+
+from micrograph.faults import Fault
+from micrograph.results import details, fits, panels, scores
+
+NAME = "Baselines"
+NOTHING = "none"
+FEATURES = {
+    NOTHING: "nothing",
+    "metadata": "growth metadata",
+    "physical": "physical features",
+    "image": "micrographs",
+}
+AHEAD = ["ahead_points", "ahead_points_low", "ahead_points_high"]
+COLUMNS = [*dict.fromkeys([*fits.KEYS, *fits.MEASURED, "batches", *AHEAD])]
+
+
+def table(given, network, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+    """The baselines as a data frame: protocol by protocol the majority, then the fits, under strict the network last.
+
+    given: fits.Fit of the models on metadata or physical features; network: the strict Fit of the network on pictures;
+    classes: growth temperatures in Celsius; data ... epochs: said of how the fits were made; resamples, rng: of the
+    bootstrap. The columns `ahead_points` say, for strict alone, by how many points of test accuracy the network is
+    better than the row, with the paired 95 % interval from redrawing whole batches.
+    """
+    if not given:
+        raise Fault(f"{NAME}: there are no fits to show; name features and models in experiments.baselines.")
+    drawn = (classes, resamples, int(rng.integers(2**31)))
+    rows = []
+    for protocol, here in fits.by_protocol(given).items():
+        rivals = [_majority(here[0]), *here]
+        strict = protocol == network.words["protocol"]
+        for fit in [*rivals, *([network] if strict else [])]:
+            ahead = _ahead(fit, network, drawn) if strict and fit is not network else {}
+            batches = fit.predictions.loc[fit.predictions["part"] == "test", "batch"].nunique()
+            rows.append(fit.words | fits.measured(fit.predictions, *drawn) | {"batches": batches} | ahead)
+    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
+    return fits.framed(rows, COLUMNS, made)
+
+
+def _majority(fit):
+    """Always naming the temperature most frequent in training, on the films of `fit`."""
+    words = fit.words | {"features": NOTHING, "scheme": NOTHING, "model": fits.BASELINE}
+    return fits.Fit(words, scores.majority(fit.predictions))
+
+
+def _ahead(fit, network, drawn):
+    """The columns AHEAD of one row."""
+    gain = fits.gain(fit.predictions, network.predictions, *drawn)
+    return dict(zip(AHEAD, (gain[name] for name in fits.GAIN), strict=True))
+
+
+def told_apart(row):
+    """Whether the interval of a row's difference to the network leaves out 0."""
+    return bool(row["ahead_points_low"] > 0 or row["ahead_points_high"] < 0)
+
+
+def panels_of(table):
+    """The table as panels, one a protocol."""
+    return [_panel(here, protocol) for protocol, here in table.groupby("protocol", sort=False)]
+
+
+def _panel(here, protocol):
+    columns = [column for column in SHOWN if protocol == "strict" or column[0] != HEADING]
+    rows = [[text(row) for _, text in columns] for _, row in here.iterrows()]
+    return panels.Panel(f"Protocol {protocol}", [heading for heading, _ in columns], rows, words=3)
+
+
+def _ahead_text(row):
+    text = panels.interval(row["ahead_points"], row["ahead_points_low"], row["ahead_points_high"], 0, panels.signed)
+    return panels.best(text, told_apart(row))
+
+
+HEADING = "Network ahead by, points [95 %]"
+SHOWN = [
+    ("Seen of a film", lambda row: FEATURES.get(row["features"], row["features"])),
+    ("Model", details.model),
+    ("Policy", lambda row: panels.DASH if row["model"] == fits.BASELINE else row["policy"]),
+    ("Validation %", details.spread("validation_pct")),
+    ("Test, pooled % [95 %]", details.interval("pooled_pct")),
+    ("Balanced % [95 %]", details.interval("balanced_pct")),
+    ("Macro F1 [95 %]", details.interval("macro_f1", 2)),
+    ("Kappa [95 %]", details.interval("kappa", 2)),
+    ("MAE °C [95 %]", details.interval("mae_celsius")),
+    (HEADING, _ahead_text),
+]
+
+
+def caption(table):
+    """The caption: what is shown, from what, what was found, how to read it, what would surprise (paragraphs)."""
+    first = table.iloc[0]
+    films = ", ".join(
+        f"{protocol}: {int(rows['tested_samples'].iloc[0])} films of {int(rows['batches'].iloc[0])} growth days tested "
+        f"in {int(rows['folds'].iloc[0])} folds"
+        for protocol, rows in table.groupby("protocol", sort=False)
+    )
+    return "\n\n".join(
+        [
+            f"{NAME}. Is a network needed to tell the growth temperature, or is it only reading the batch? Data: "
+            f"{first['data']}; {films}. {SEEN}",
+            " ".join([*findings(table), *_both_sides(table)]),
+            READING,
+            SURPRISE,
+        ]
+    )
+
+
+def findings(table):
+    """What is found of the network against each strict baseline, a list of sentences; empty without strict rows."""
+    rows = [row for _, row in table[table["ahead_points"].notna()].iterrows()]
+    said = [(row, panels.signed(row["ahead_points"])) for row in rows]
+    return [f"{_against(row)}: {points} points{_ends(row)}, {_verdict(row)}." for row, points in said]
+
+
+def _against(row):
+    what = FEATURES.get(row["features"], row["features"])
+    rival = "the commonest temperature" if row["model"] == fits.BASELINE else f"{row['model']} on {what}"
+    return f"The network on micrographs against {rival}"
+
+
+def _ends(row):
+    low, high = row["ahead_points_low"], row["ahead_points_high"]
+    return "" if panels.missing(low) else f" [{panels.signed(low)}, {panels.signed(high)}]"
+
+
+def _verdict(row):
+    """The network's standing in words; the difference is of test accuracy, film by film."""
+    if panels.missing(row["ahead_points_low"]):
+        return "of too few growth days for an interval"
+    if not told_apart(row):
+        return "not told apart"
+    return "the network tells more" if row["ahead_points"] > 0 else "the network tells less"
+
+
+def _both_sides(table):
+    """A sentence on the metadata where both protocols have them, else nothing: what a batch gives away."""
+    here = table[table["features"] == "metadata"].drop_duplicates("protocol").set_index("protocol")
+    if not {"strict", "published"} <= set(here.index):
+        return []
+    apart, both = here.loc["strict", "pooled_pct"], here.loc["published", "validation_pct"]
+    return [
+        f"Growth metadata reach {panels.number(both)} % of the validation films under published, where films of one "
+        f"growth day stand on both sides, and {panels.number(apart)} % of the tested films under strict, where none do."
+    ]
+
+
+SEEN = (
+    "Growth metadata are what the sheet has of growth time, pressure, day, substrate, operator and batch. Physical "
+    "features are roughness, height distribution, correlation length, spectrum, grains and steps, measured on the "
+    "height maps (on grey values where the study has finished pictures only). OLR is ordinal logistic regression: "
+    "proportional odds with a ridge, whose strength is chosen on validation films; what is unknown of a film counts as "
+    "the training mean, and that it is unknown is a feature of its own. The network is the CNN that is explained and "
+    "that predicts new scans, out of fold."
+)
+READING = (
+    "How to read it: validation is mean ± standard deviation over folds; the other figures count all test predictions "
+    "together, in brackets the 95 % interval from redrawing whole growth days with the fitted models kept. The "
+    "last column is the network's test accuracy less that of the row, with the paired interval from redrawing the same "
+    "growth days for both; bold where it leaves out 0. Where it does not, the data cannot tell the two apart, which is "
+    "not to say that they are equal. Under strict the batch of a tested film was never seen in training, so that the "
+    "columns of batches say nothing of it, and metadata can tell only what holds from day to day, as a habit of "
+    "growing longer at one temperature; under published a film's own batch may name its temperature."
+)
+SURPRISE = (
+    "What would surprise: growth metadata as good as the network under strict, for then the pictures may tell no more "
+    "than the circumstances of growth; or physical features far behind it, for then the network would see what "
+    "roughness, grains and steps do not say."
+)
+
+
+def markdown(table, caption):
+    """The baselines as Markdown."""
+    return panels.markdown(panels_of(table), caption)
+
+
+def html(table, caption):
+    """The baselines as a self-contained page."""
+    return panels.html(panels_of(table), caption, NAME)
