@@ -8,6 +8,7 @@ with job.logged(snakemake.log[0]):
     table = table4.table(
         fits.gather(snakemake.input.predictions),
         files.read_table(snakemake.input.published),
+        fits.gather(snakemake.input.get("baselines", [])),
         classes=params.classes,
         resamples=params.resamples,
         rng=job.rng(params.seed, "table4"),

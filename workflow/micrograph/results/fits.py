@@ -4,13 +4,13 @@ A fit's predictions lie at .../{protocol}/{pretraining}/{policy}/{features}/{sch
 says which fit they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from micrograph import files
+from micrograph import files, protocols
 from micrograph.faults import Fault
 from micrograph.results import scores
 
@@ -22,7 +22,8 @@ PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
 SETTINGS = ["data", "backbone", "search", "pixels", "epochs"]
-COUNTS = ["folds", "tested_samples", "unanswered"]
+COUNTS = ["folds", "repeats", "tested_samples", "unanswered"]
+ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
 # What is measured of all test predictions together: metric, its column, factor.
 POOLED = (
@@ -38,20 +39,55 @@ MEASURED = [
     *(f"{part}_pct{std}" for part in ("train", "validation", "test") for std in ("", "_std")),
     *("test_rmse_celsius", "test_rmse_celsius_std"),
     *(f"{name}{end}" for _, name, _ in POOLED for end in ("", "_low", "_high")),
+    "pooled_repeat_std",
 ]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit: its words (KEYS) and its predictions, a table in the waist's columns."""
+    """One fit: its words (KEYS) and its predictions, a table in the waist's columns.
+
+    Where the folds were dealt more than once, all deals' predictions, with the column repeat (0 for the first deal).
+    """
 
     words: dict
     predictions: pd.DataFrame
 
 
 def gather(paths):
-    """The Fit of every predictions file, in the order of the paths."""
-    return [Fit(words_of(path), files.read_table(path)) for path in paths]
+    """The Fit of every predictions file, in the order of the paths; files that differ in the deal alone are one Fit.
+
+    Its protocol is named as the first deal's. Folds of later deals are counted on from those of earlier ones: a fold is
+    one fitted model.
+    """
+    found = {}
+    for path in paths:
+        words = words_of(path)
+        protocol = protocols.read(words["protocol"])
+        key = tuple((words | {"protocol": replace(protocol, repeat=0).name}).values())
+        found.setdefault(key, {})[protocol.repeat] = path
+    return [Fit(dict(zip(KEYS, key, strict=True)), _merged(deals)) for key, deals in found.items()]
+
+
+def _merged(deals):
+    """The predictions of all deals, {repeat: path}, as one table."""
+    frames, before = [], 0
+    for repeat in sorted(deals):
+        frame = files.read_table(deals[repeat])
+        frames.append(frame.assign(fold=frame["fold"] + before, repeat=repeat))
+        before += int(frame["fold"].max()) + 1
+    return pd.concat(frames, ignore_index=True)
+
+
+def by_repeat(predictions):
+    """The predictions of each deal of the folds, a list; a table without the column repeat is of one deal."""
+    return [deal for _, deal in predictions.groupby("repeat")] if "repeat" in predictions else [predictions]
+
+
+def over_repeats(predictions, value):
+    """Standard deviation over the deals of value(predictions of one), a float; NaN for one deal."""
+    each = [value(deal) for deal in by_repeat(predictions)]
+    return float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
 
 
 def words_of(path):
@@ -89,6 +125,10 @@ def measured(predictions, classes, resamples, seed):
     values, before they become classes. Nothing has a kappa or an error where a row has no answer; `unanswered` counts
     those test rows. Every interval is drawn anew from `seed`: rows of one table are redrawn by the same batches, and a
     row says the same whatever other rows stand beside it.
+
+    Of several deals of the folds: mean and standard deviation are over the folds of all of them; pooled are all their
+    predictions, and since a film's stay together with its batch, more deals do not narrow an interval as more films
+    would. pooled_repeat_std (points): standard deviation over the deals of the accuracy of each. folds: of one deal.
     """
     row = {}
     for part in scores.by_fold(predictions, "accuracy", classes).itertuples():
@@ -96,14 +136,25 @@ def measured(predictions, classes, resamples, seed):
     rmse = scores.by_fold(predictions, "rmse_celsius", classes).set_index("part").loc["test"]
     row["test_rmse_celsius"], row["test_rmse_celsius_std"] = rmse["mean"], rmse["std"]
     test = predictions[predictions["part"] == "test"]
-    row["folds"], row["tested_samples"] = predictions["fold"].nunique(), test["sample"].nunique()
+    row["repeats"] = len(by_repeat(predictions))
+    row["folds"], row["tested_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
     row["unanswered"] = int(test["predicted_celsius"].isna().sum())
     drawn = scores.intervals(test, [metric for metric, *_ in POOLED], classes, resamples, np.random.default_rng(seed))
     for metric, name, factor in POOLED:
         low, high = drawn[metric]
         row[name] = factor * scores.score(test, metric, classes)
         row[f"{name}_low"], row[f"{name}_high"] = factor * low, factor * high
+    row["pooled_repeat_std"] = 100 * over_repeats(test, lambda deal: scores.score(deal, "accuracy", classes))
     return row
+
+
+def alone(baselines, classes, resamples, seed):
+    """The rows of those `baselines` that are strict fits: models on what is known of a film without a network (ALONE).
+
+    They take no part in what is bold: a table compares its own fits.
+    """
+    strict = [fit for fit in baselines if fit.words["protocol"] == "strict"]
+    return [fit.words | measured(fit.predictions, classes, resamples, seed) for fit in strict]
 
 
 def baseline(fits, classes, resamples, seed):
@@ -216,7 +267,13 @@ def framed(rows, columns, settings):
 
 def of_fits(table):
     """The rows of a table that are single fits of this run: no summaries, no baselines, nothing of the paper."""
-    return table[~table["model"].isin([CHOSEN, MEAN, BASELINE]) & (table["protocol"] != PAPER)]
+    here = compared(table)
+    return here[~here["model"].isin([CHOSEN, MEAN]) & (here["protocol"] != PAPER)]
+
+
+def compared(table):
+    """The rows of a table without baselines: neither the majority nor models on features of ALONE."""
+    return table[(table["model"] != BASELINE) & ~table["features"].isin(ALONE)]
 
 
 def beside(table, row):

@@ -15,18 +15,20 @@ COLUMNS = [
 ]
 
 
-def table(given, published, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+def table(given, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
     """Table 3 as a data frame: protocol by pre-training domain by model, then the paper's numbers as protocol "paper".
 
     Arguments as of table2.table. Every domain goes on with the mean of those models that all domains of the protocol
     have: all their predictions together. The gain columns say by how many points of accuracy a fit, or the mean, is
     better than the same on imagenet, in the part that the protocol reports (strict: test; published: validation, as in
-    the paper), with the paired 95 % interval. Each protocol ends with the majority baseline.
+    the paper), with the paired 95 % interval. Each protocol ends with the majority baseline, strict also with
+    `baselines`: fits.Fit of models on features of fits.ALONE.
     """
     fits.of_one(given, ("policy", "scheme"), "table 3")
     rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
     for protocol, here in fits.by_protocol(given).items():
         rows += _rows(here, REPORTED[protocol], drawn)
+        rows += fits.alone(baselines, *drawn) if protocol == "strict" else []
         rows.append(fits.baseline(here, *drawn) | {"pretraining": "none"})
     rows += fits.paper_rows(published, "table3", given, ("features", "policy", "scheme", "model"))
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
@@ -88,12 +90,13 @@ def _overview(table, protocols):
     """Domains in rows, models in columns, then each domain's relative difference to imagenet."""
     models = list(fits.of_fits(table)["model"].unique())
     shown = [*models, *([fits.MEAN] if fits.MEAN in set(table["model"]) else [])]
-    rows = []
+    rows, compared = [], fits.compared(table)
     for protocol in (*protocols, fits.PAPER):
-        here = table[(table["protocol"] == protocol) & (table["model"] != fits.BASELINE)]
-        rows += _block(here, protocol, shown)
+        rows += _block(compared[compared["protocol"] == protocol], protocol, shown)
     headings = ["Accuracy in %", "Pre-training", *models, *(["Mean"] if fits.MEAN in shown else [])]
-    return panels.Panel("At a glance, in the paper's layout", headings, rows, words=2, notes=NOTES)
+    return panels.Panel(
+        "At a glance, in the paper's layout", headings, rows, words=2, notes=(*NOTES, *details.alone(table))
+    )
 
 
 def _block(here, protocol, shown):

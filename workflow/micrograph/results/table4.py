@@ -19,17 +19,19 @@ BEST = {  # which flag of a row goes by which metric
 }
 
 
-def table(given, published, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+def table(given, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
     """Table 4 as a data frame: protocol by scheme by model, then the paper's numbers as protocol "paper".
 
     Arguments as of table2.table. RMSE in Celsius is that of a regression's own values, mean absolute error and kappa
     that of the temperatures they become. A row whose model left a test film without an answer has none of the three,
-    and `unanswered` says how many predictions that are. Each protocol ends with the majority baseline.
+    and `unanswered` says how many predictions that are. Each protocol ends with the majority baseline, strict also with
+    `baselines`: fits.Fit of models on features of fits.ALONE.
     """
     fits.of_one(given, ("pretraining", "policy"), "table 4")
     rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
-    for here in fits.by_protocol(given).values():
+    for protocol, here in fits.by_protocol(given).items():
         rows += _rows(here, drawn)
+        rows += fits.alone(baselines, *drawn) if protocol == "strict" else []
         rows.append(fits.baseline(here, *drawn) | {"scheme": "none"})
     rows += fits.paper_rows(published, "table4", given, ("features", "pretraining", "policy", "scheme", "model"))
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
@@ -52,14 +54,14 @@ def panels_of(table):
     """Table 4 as panels: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
     protocols = [name for name in fits.PROTOCOLS if name in set(table["protocol"])]
     return [
-        _overview(table, [*protocols, fits.PAPER]),
-        _ordered(table, protocols),
+        _overview(fits.compared(table), [*protocols, fits.PAPER], details.alone(table)),
+        _ordered(fits.compared(table), protocols),
         *(details.detail(table, name, PART, WORDS, after=AFTER) for name in protocols),
     ]
 
 
-def _overview(table, protocols):
-    """Schemes in rows, models in columns: accuracy, then the error of the regressions."""
+def _overview(table, protocols, beside):
+    """Schemes in rows, models in columns: accuracy, then the error of the regressions. beside: notes on baselines."""
     models = fits.of_fits(table)["model"].unique()
     rows = []
     for protocol in protocols:
@@ -75,7 +77,7 @@ def _overview(table, protocols):
         heading = details.HEADINGS[protocol, PART]
         rows += [[heading if place == 0 else "", *row] for place, row in enumerate(block)]
     headings = ["Test", "Scheme", *models]
-    notes = _notes(table)
+    notes = (*_notes(table), *beside)
     return panels.Panel("At a glance, in the paper's layout", headings, rows, words=2, notes=notes)
 
 
