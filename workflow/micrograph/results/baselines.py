@@ -78,7 +78,7 @@ def _ahead_text(row):
 HEADING = "Network ahead by, points [95 %]"
 SHOWN = [
     ("Seen of a film", lambda row: FEATURES.get(row["features"], row["features"])),
-    ("Model", details.model),
+    ("Model", lambda row: details.SUMMARIES.get(row["model"], row["model"])),
     ("Policy", lambda row: panels.DASH if row["model"] == fits.BASELINE else row["policy"]),
     ("Validation %", details.spread("validation_pct")),
     ("Test, pooled % [95 %]", details.interval("pooled_pct")),
@@ -153,8 +153,8 @@ SEEN = (
     "features are roughness, height distribution, correlation length, spectrum, grains and steps, measured on the "
     "height maps (on grey values where the study has finished pictures only). OLR is ordinal logistic regression: "
     "proportional odds with a ridge, whose strength is chosen on validation films; what is unknown of a film counts as "
-    "the training mean, and that it is unknown is a feature of its own. The network is the CNN that is explained and "
-    "that predicts new scans, out of fold."
+    "the training mean, and that it is unknown is a feature of its own; it sees only what rises or falls with the "
+    "temperature. The network is the CNN that is explained and that predicts new scans, out of fold."
 )
 READING = (
     "How to read it: validation is mean ± standard deviation over folds; the other figures count all test predictions "
@@ -163,7 +163,8 @@ READING = (
     "growth days for both; bold where it leaves out 0. Where it does not, the data cannot tell the two apart, which is "
     "not to say that they are equal. Under strict the batch of a tested film was never seen in training, so that the "
     "columns of batches say nothing of it, and metadata can tell only what holds from day to day, as a habit of "
-    "growing longer at one temperature; under published a film's own batch may name its temperature."
+    "growing longer at one temperature; under published a film's own batch may name its temperature. That the network "
+    "is ahead of metadata does not show that it makes no use of them: leakage and confounders ask that."
 )
 SURPRISE = (
     "What would surprise: growth metadata as good as the network under strict, for then the pictures may tell no more "
