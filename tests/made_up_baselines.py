@@ -1,0 +1,50 @@
+"""Made-up fits of baselines and of the network on pictures, and the table of them."""
+
+import numpy as np
+import pandas as pd
+
+import made_up_fits
+from micrograph.results import baselines, fits
+
+MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
+SHEET = made_up_fits.films(samples=90, days=30, folds=4)
+
+
+def fit(features, skill, protocol="strict", model="OLR", scheme="ordinal", **words):
+    return made_up_fits.fit(
+        SHEET, skill, protocol=protocol, pretraining="none", policy="aug3", features=features, scheme=scheme,
+        model=model, **words,
+    )  # fmt: skip
+
+
+def network(skill=0.7):
+    return fit("image", skill, model="CNN", scheme="nominal") if skill is not None else None
+
+
+def given(protocols=("strict", "published"), metadata=0.3, physical=0.5):
+    return [
+        fit(features, skill, protocol)
+        for protocol in protocols
+        for features, skill in (("metadata", metadata), ("physical", physical))
+    ]
+
+
+def tabled(some, net=None, **words):
+    words = {"data": "simulated films", "classes": [900, 950, 1000], **MADE, "resamples": 300} | words
+    return baselines.table(some, net or network(), rng=np.random.default_rng(0), **words)
+
+
+def by_hand(right, batches="xxyy"):
+    """A strict Fit of one fold: tested films of 900 C, right or not as told, one training film and one validated."""
+    part = ["train", "validation"] + ["test"] * len(right)
+    predicted = [950, 900, *(900 if yes else 950 for yes in right)]
+    return fits.Fit(
+        dict.fromkeys(fits.KEYS, "any") | {"protocol": "strict", "features": "metadata"},
+        pd.DataFrame(
+            {
+                "fold": 0, "part": part, "sample": [f"s{place}" for place in range(len(part))], "copy": 0,
+                "batch": ["u", "v", *batches], "truth_celsius": [950, *[900] * (len(part) - 1)],
+                "predicted_celsius": predicted, "value_celsius": np.nan,
+            }
+        ),
+    )  # fmt: skip
