@@ -44,7 +44,7 @@ def fit(levels, rows, ridge):
     at finite slopes. Warns (statsmodels' ConvergenceWarning) where the search ends early.
     """
     model = RidgedOdds(np.asarray(levels), np.asarray(rows, dtype=float), ridge)
-    found = model.fit(method="lbfgs", maxiter=2000, maxfun=4000, pgtol=1e-7, factr=10.0, disp=0, skip_hessian=True)
+    found = model.fit(method="lbfgs", maxiter=2000, maxfun=4000, pgtol=1e-7, factr=1e4, disp=0, skip_hessian=True)
     return found.params[: model.k_vars], model.transform_threshold_params(found.params)[1:-1]
 
 
