@@ -56,7 +56,8 @@ class Figure:
 class Table:
     """One table of the page. name: "Table 2"; title: a few words; panels: list of panels.Panel, of which all but the
     first are folded; caption: HTML; folded: whether the first is folded, too; file: path of the table as TSV, "" for
-    none; group: the heading that it and its neighbours of the same group stand under, "" for none."""
+    none; group: the heading that it and its neighbours of the same group stand under, "" for none; wraps: whether its
+    words are sentences, which are broken into lines."""
 
     name: str
     title: str
@@ -65,6 +66,7 @@ class Table:
     folded: bool = False
     file: str = ""
     group: str = ""
+    wraps: bool = False
 
 
 def tables(paths, shown, captions, words):
@@ -83,7 +85,8 @@ def tables(paths, shown, captions, words):
 def table(path, title, said="", folded=False, group=""):
     """The Table of one file. said: its caption as HTML."""
     kind = known(Path(path).stem, KINDS, "table")
-    return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path), group)
+    wraps = getattr(kind, "WRAPS", False)
+    return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path), group, wraps)
 
 
 def figures(shown, images, captions, words):

@@ -24,7 +24,7 @@ def used(table, data):
         circular = " (itself made by hiding)" if name == "occlusion" else ""
         text = f"{spoken}{circular} marks {{}} of what the network uses than another film's map does"
         if family := tested(family):
-            made.append(claim_rules.every(_told(text, "more", "less", data), family, Rule(), "area"))
+            made.append(claim_rules.every(_told(text, "more", "less", data), family, Rule(), "area under the curve"))
     return made
 
 
@@ -69,7 +69,7 @@ def learnt(table, data):
             f"{spoken} depends on what was learnt",
             data,
         )  # fmt: skip
-        made += [claim_rules.every(words, family, LEARNT, "correlation")] if (family := tested(family)) else []
+        made += [claim_rules.every(words, family, LEARNT, "rank correlation")] if (family := tested(family)) else []
     return made
 
 

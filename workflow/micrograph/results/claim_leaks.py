@@ -112,7 +112,7 @@ def _above(rows, by_protocol=False):
 
 def _at_chance(protocol, family, how, data):
     words = Words(
-        f"Under {protocol} nothing is learnt from growth temperatures {how}: test accuracy is less than "
+        f"Under {protocol} next to nothing is learnt from growth temperatures {how}: test accuracy is less than "
         f"{MARGIN_POINTS} points above chance",
         f"Under {protocol} test accuracy is above chance on growth temperatures {how}, where there is nothing to learn",
         f"under {protocol} test accuracy stays less than {MARGIN_POINTS} points above chance on growth temperatures "

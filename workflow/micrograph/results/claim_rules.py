@@ -23,10 +23,10 @@ UNITS = {
     "points": (1, panels.signed, " points"),
     "%": (1, panels.number, " %"),
     "°C": (1, panels.signed, " °C"),
-    "area": (3, panels.signed, " in area under the curve"),
-    "correlation": (2, panels.signed, " in rank correlation"),
+    "area under the curve": (3, panels.signed, " in area under the curve"),
+    "rank correlation": (2, panels.signed, " in rank correlation"),
     "times": (2, panels.number, " times"),
-    "points of spread": (1, panels.number, " points"),
+    "points, standard deviation": (1, panels.number, " points"),
 }
 
 

@@ -41,7 +41,7 @@ def calibrated(table, data):
             said,
             data,
         )
-        made += [claim_rules.single(told, one, CLOSE, "points of spread")] if tested([one]) else []
+        made += [claim_rules.single(told, one, CLOSE, "%")] if tested([one]) else []
     return made
 
 
@@ -90,18 +90,18 @@ def elsewhere(table, data, split, who):
 
 
 def confounded(table, data):
-    """Does accuracy depend on how films were grown and scanned? A claim a kind; all comparisons are made at once."""
+    """Does accuracy differ with how films were grown and scanned? A claim a kind; all comparisons are made at once."""
     kinds = [kind for kind in dict.fromkeys(table["kind"]) if kind != SPLIT]
     rows = {kind: rows_of(table, kind=kind) for kind in kinds}
     found = {kind: tested(_groups(here)) for kind, here in rows.items()}
     count = sum(map(len, found.values()))
-    return [_depends(KINDS.get(kind, kind), rows[kind], found[kind], count, data) for kind in kinds]
+    return [_differs(KINDS.get(kind, kind), rows[kind], found[kind], count, data) for kind in kinds]
 
 
-def _depends(kind, rows, family, count, data):
+def _differs(kind, rows, family, count, data):
     if not family:
-        return untested(f"whether accuracy depends on the {kind}", _why(rows))
-    words = Words(f"Accuracy depends on the {kind}", "", f"accuracy depends on the {kind}", data)
+        return untested(f"whether accuracy differs with the {kind}", _why(rows))
+    words = Words(f"Accuracy differs with the {kind}", "", f"accuracy differs with the {kind}", data)
     return claim_rules.some(words, family, OTHER, "points", count)
 
 
@@ -155,7 +155,7 @@ def spread(table, data):
         f"how the folds are dealt moves the accuracy less than which growth days are tested {other}",
         data,
     )
-    return [claim_rules.single(words, one, Rule(-1, days, days), "points of spread")] if tested([one]) else []
+    return [claim_rules.single(words, one, Rule(-1, days, days), "points, standard deviation")] if tested([one]) else []
 
 
 def _deviation(std, count):
@@ -205,8 +205,8 @@ TOPICS = [
         partial(elsewhere, split="by_date", who="days after all that was learnt from"),
     ),
     Topic(
-        "What does accuracy depend on?",
-        "whether accuracy depends on growth time, substrate, batch size or scan quality",
+        "Does accuracy differ between kinds of films?",
+        "whether accuracy differs with growth time, substrate, batch size or scan quality",
         {"confounders": DIFFERENCE},
         confounded,
     ),

@@ -18,6 +18,7 @@ from micrograph.results import (
 from micrograph.results.claim_rules import UNITS, VERDICTS
 
 NAME = "Table of claims"
+WRAPS = True  # its words are sentences
 COLUMNS = [
     *("number", "topic", "claim", "verdict", "estimate", "low", "high", "unit", "films", "batches", "source"),
 ]
@@ -37,7 +38,7 @@ ORDER = [  # the questions in the order in which a reader has them
     "Do the sets hold what they promise?",
     "Does it hold for new operators?",
     "Does it hold on later days?",
-    "What does accuracy depend on?",
+    "Does accuracy differ between kinds of films?",
     "Would more films help?",
     "How much is luck?",
     "Are the explanations true?",
