@@ -9,12 +9,7 @@ from micrograph.results import details, fits, panels, scores
 
 NAME = "Baselines"
 NOTHING = "none"
-FEATURES = {
-    NOTHING: "nothing",
-    "metadata": "growth metadata",
-    "physical": "physical features",
-    "image": "micrographs",
-}
+FEATURES = {NOTHING: "nothing", **fits.ALONE, "image": "micrographs"}
 AHEAD = ["ahead_points", "ahead_points_low", "ahead_points_high"]
 COLUMNS = [*dict.fromkeys([*fits.KEYS, *fits.MEASURED, "batches", *AHEAD])]
 
