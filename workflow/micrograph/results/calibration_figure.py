@@ -4,6 +4,8 @@ Marks below are the table's numbers (calibration_table.py); the diagrams are of 
 as they are; filled: scaled by the temperature that each fold's validation films gave.
 """
 
+import textwrap
+
 import numpy as np
 
 from micrograph.faults import Fault
@@ -11,8 +13,9 @@ from micrograph.results import calibrated, fits, reliability, scores, style
 from micrograph.results.calibration_words import NAME, labels
 from micrograph.results.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
-HEAD_MM, CELL_MM, SIDE_MM, ROW_MM, LEFT_MM = 17.0, 50.0, 35.0, 6.5, 34.0
+HEAD_MM, CELL_MM, SIDE_MM, ROW_MM = 17.0, 51.0, 35.0, 6.5
 ACROSS = 4  # diagrams a row
+LETTER_MM, LINE = 1.15, 26  # width of a letter of six points; letters that fit above a diagram
 COLOUR = style.PARTS["test"][1]
 SHIFTS = {calibrated.AS_IS: -0.17, calibrated.SCALED: 0.17}
 # Title and axis of the panels below, the table's column, and that of the dashed mark, or none.
@@ -31,23 +34,23 @@ def calibration(studies, table, data_label, *, resamples, rng):
     studies: of calibration_table.judged; table: of calibration_table.table, of the same fits; resamples, rng: of the
     diagrams' intervals, which redraw whole growth days. Raises Fault where every fit is left out.
     """
-    shown = [study for study in studies if study.stages]
+    told = zip(studies, labels([study.words for study in studies]), strict=True)
+    shown = [(study, name) for study, name in told if study.stages]
     if not shown:
         raise Fault(f"{NAME}: no fit has probabilities to show; list models that give them (CNN, MLP) in experiments.")
-    names = labels([study.words for study in shown])
     rows = -(-len(shown) // ACROSS)
     below = HEAD_MM + rows * CELL_MM + 7
     figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data_label)
     _head(figure, table)
     seed = int(rng.integers(2**31))
-    for place, (study, name) in enumerate(zip(shown, names, strict=True)):
+    for place, (study, name) in enumerate(shown):
         down, across = divmod(place, ACROSS)
         spot = (12 + across * (DOUBLE_MM - 5) / ACROSS, HEAD_MM + 4 + down * CELL_MM)
         axes = style.axes_mm(figure, *spot, SIDE_MM, SIDE_MM)
         _diagram(axes, study, resamples, seed)
-        axes.set_title(name, loc="left", pad=3)
+        axes.set_title(textwrap.fill(name, LINE), loc="left", pad=3, fontsize=6)
         axes.set_ylabel("answers that are right (%)" if across == 0 else "")
-    _below(figure, table, names, below)
+    _below(figure, table, [name for _, name in shown], below)
     for letter, top in zip("ab", (HEAD_MM - 2, below - 6), strict=True):
         style.text_mm(figure, 1.5, top, letter, fontsize=8.5, weight="bold")
     return figure
@@ -102,10 +105,11 @@ def _bin(axes, mark, stage):
 def _below(figure, table, names, top):
     """The table's numbers: a row a fit, a panel a measure."""
     told = table[table["stage"] != calibrated.LEFT_OUT]
-    room = (DOUBLE_MM - LEFT_MM - 4) / len(BELOW)
+    left = 4 + LETTER_MM * max(map(len, names))
+    room = (DOUBLE_MM - left - 4) / len(BELOW)
     order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(fits.KEYS)].to_numpy())))}
     for place, (title, axis, column, dashed) in enumerate(BELOW):
-        axes = style.axes_mm(figure, LEFT_MM + place * room, top, room - 5, len(names) * ROW_MM)
+        axes = style.axes_mm(figure, left + place * room, top, room - 5, len(names) * ROW_MM)
         for row in told.to_dict("records"):
             _row(axes, row, order[tuple(row[name] for name in fits.KEYS)], column, dashed)
         _lined(axes, names if place == 0 else [""] * len(names))

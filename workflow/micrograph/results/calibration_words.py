@@ -101,8 +101,8 @@ def _open(rows):
     """Folds whose sets have no limit."""
     few = rows[rows["open_folds"] > 0].groupby(["open_folds", "folds"], sort=False)["label"]
     return [
-        f"In {count:.0f} of {folds:.0f} folds there are too few validation days for this aim, and sets hold every class: "
-        f"{', '.join(names)}."
+        f"In {count:.0f} of {folds:.0f} folds there are too few validation days for this aim, and sets hold every "
+        f"class: {', '.join(names)}."
         for (count, folds), names in few
     ]
 
