@@ -1,0 +1,131 @@
+"""All measures of one map: what must scale scales, what must stay stays, and real scans are measured whole."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from made_up_surfaces import gaussian, staircase
+from micrograph.faults import Fault
+from micrograph.scans import heights
+from micrograph.scans.formats import read
+from micrograph.topography.measure import HEIGHTS, MEASURES, measure
+
+PIXEL = (1000 / 256, 1000 / 256)
+DIRECTION = "step_direction_degrees"
+
+
+def film(shape=(256, 256), pixel_nm=PIXEL, seed=0):
+    """Steps with a grainy film on them: every measure is told."""
+    rough = gaussian(shape, pixel_nm, (10, 10), seed)
+    return 0.1 * rough + staircase(shape, pixel_nm, 70, 35, step_nm=0.8)
+
+
+def test_every_measure_has_a_number_and_a_name_and_the_map_is_left_alone():
+    height = film()
+    before = height.copy()
+    found = measure(height, PIXEL)
+    np.testing.assert_array_equal(height, before)
+    assert list(found) == list(MEASURES)
+    assert all(isinstance(value, float) and np.isfinite(value) for value in found.values()), found
+
+
+def test_heights_in_another_unit_change_what_is_in_that_unit_alone():
+    one, ten = measure(film(), PIXEL), measure(100 + 10 * film(), PIXEL)
+    for name, kind in MEASURES.items():
+        assert ten[name] == pytest.approx((10 if kind.unit == HEIGHTS else 1) * one[name], rel=1e-6), name
+
+
+def test_a_wider_scan_of_the_same_pixels_has_longer_lengths_and_fewer_grains():
+    one, two = (measure(film(), (size, size)) for size in (PIXEL[0], 2 * PIXEL[0]))
+    for name in ("correlation_along_nm", "correlation_across_nm", "correlation_shortest_nm", "step_spacing_nm"):
+        assert two[name] == pytest.approx(2 * one[name], rel=0.05), name
+    for name in ("rms_roughness", "skewness", "coverage_pct", "texture_aspect", DIRECTION):
+        assert two[name] == pytest.approx(one[name], rel=0.02), name
+
+
+def test_a_map_on_its_side_swaps_along_and_across_and_turns_its_steps():
+    one, turned = measure(film(), PIXEL), measure(film().T.copy(), PIXEL)
+    assert turned["correlation_along_nm"] == pytest.approx(one["correlation_across_nm"], rel=0.01)
+    assert turned["correlation_across_nm"] == pytest.approx(one["correlation_along_nm"], rel=0.01)
+    assert turned["rms_roughness"] == pytest.approx(one["rms_roughness"])
+    assert turned["step_spacing_nm"] == pytest.approx(one["step_spacing_nm"], rel=0.03)
+    assert turned[DIRECTION] == pytest.approx(90 - one[DIRECTION], abs=3)
+
+
+def test_the_microscopes_pixels_change_little():
+    fine = film((512, 512), (1000 / 512, 1000 / 512))
+    coarse = fine.reshape(256, 2, 256, 2).mean(axis=(1, 3))
+    one, two = measure(fine, (1000 / 512, 1000 / 512)), measure(coarse, PIXEL)
+    for name in MEASURES:
+        assert two[name] == pytest.approx(one[name], rel=0.15), name
+
+
+def test_a_scan_stopped_half_way_measures_the_same_film():
+    whole, half = measure(film(), PIXEL), measure(film()[:150], PIXEL)
+    for name in ("rms_roughness", "correlation_along_nm", "step_spacing_nm", "grain_diameter_nm", "psd_slope"):
+        assert half[name] == pytest.approx(whole[name], rel=0.25), name
+
+
+@pytest.mark.parametrize("lines", [1, 2, 7, 8, 20, 74])
+def test_a_scan_of_few_lines_tells_what_it_can(lines):
+    found = measure(film()[:lines], PIXEL)
+    assert np.isfinite([found[name] for name in ("rms_roughness", "mean_roughness", "kurtosis")]).all()
+    assert np.isfinite(found["correlation_along_nm"]) == (lines >= 8)
+    assert not np.isinf(list(found.values())).any()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(2, 60)),
+    pixel_nm=st.tuples(st.floats(0.2, 300), st.floats(0.2, 300)),
+    greys=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_shape_and_the_pixels_numbers_are_numbers_or_missing(shape, pixel_nm, greys):
+    height = np.random.default_rng(shape).normal(size=shape)
+    height[0, :2] = 0, 5  # never blank
+    found = measure((20 * height).astype(np.uint8) if greys else height, pixel_nm)
+    assert list(found) == list(MEASURES)
+    assert not np.isinf(list(found.values())).any()
+    assert found["rms_roughness"] > 0
+    for name, kind in MEASURES.items():
+        if kind.unit in (HEIGHTS, "nm", "1/um^2"):
+            assert np.isnan(found[name]) or found[name] >= 0, name
+
+
+def test_a_blank_map_is_a_fault():
+    with pytest.raises(Fault, match="one height everywhere"):
+        measure(np.ones((16, 16)), PIXEL)
+
+
+def test_a_scan_of_512_lines_takes_a_fraction_of_a_second():
+    height = film((512, 512), (1000 / 512, 1000 / 512))
+    measure(height, PIXEL)
+    start = time.process_time()
+    measure(height, (1000 / 512, 1000 / 512))
+    assert time.process_time() - start < 1.0  # some 50 ms where nothing else runs
+
+
+@pytest.mark.parametrize(
+    ("name", "rms_nm"),
+    [
+        ("v432_scilab4spm_data1.007", (0.5, 500)),
+        ("v5120000_ifidontrelapse_5.011", (0.5, 500)),
+        ("v5120130_jmarini_multi.000", (0.05, 500)),
+        ("v940_spmconverter_AFM.spm", (0.05, 500)),
+    ],
+)
+def test_real_scans_are_measured_in_sensible_numbers(shared_scans, name, rms_nm):
+    scan = read(shared_scans / name)
+    pixel_nm = (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels)
+    found = measure(heights.level(scan.height_nm), pixel_nm)
+    assert rms_nm[0] < found["rms_roughness"] < rms_nm[1]
+    assert found["mean_roughness"] <= found["rms_roughness"] < found["height_range"]
+    assert found["kurtosis"] >= 1 + found["skewness"] ** 2  # Pearson's inequality
+    assert max(pixel_nm) / 2 < found["correlation_along_nm"] < scan.width_nm / 2
+    assert 0 < found["texture_aspect"] <= 1 and 0 <= found["directionality"] <= 1
+    assert 0 < found["coverage_pct"] < 100 and 0 < found["bimodality"] <= 1
+    assert found["grain_density_um2"] > 0
+    assert 0 < found["psd_slope"] < 7 or np.isnan(found["psd_slope"])
