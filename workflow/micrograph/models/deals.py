@@ -25,8 +25,16 @@ def by_operator(samples, rng):
     An operator without whom a class lies in too few batches for that is left in: no fold tests these films, and a
     line says so. Raises Fault where fewer than two operators are named, or none can be left out.
     """
+    parts, left_in = _by_operator(samples, rng)
+    for name in left_in:
+        print(f"by_operator: {name} grew what nobody else grew often enough: not left out", flush=True)
+    return parts
+
+
+def _by_operator(samples, rng):
+    """(parts, names of the operators that cannot be left out)."""
     operator, batch = _text(samples, "operator"), samples["batch"].to_numpy(str)
-    labels, parts = samples["growth_celsius"].to_numpy(), []
+    labels, parts, left_in = samples["growth_celsius"].to_numpy(), [], []
     names = sorted(set(operator) - {""})
     if len(names) < 2:
         raise Fault(
@@ -38,15 +46,15 @@ def by_operator(samples, rng):
         others = (operator != "") & ~np.isin(batch, batch[tested])
         validated = _held_back(labels, batch, others, rng)
         if validated is None:
-            print(f"by_operator: {name} grew what nobody else grew often enough: not left out", flush=True)
-            continue
-        parts.append(np.select([tested, validated, others], ["test", "validation", "train"], UNUSED))
+            left_in.append(name)
+        else:
+            parts.append(np.select([tested, validated, others], ["test", "validation", "train"], UNUSED))
     if not parts:
         raise Fault(
             "by_operator: without any one operator some class lies in fewer than two batches; leave by_operator out "
             "of experiments.confounders."
         )
-    return np.stack(parts)
+    return np.stack(parts), left_in
 
 
 def _held_back(labels, batch, others, rng):
@@ -115,7 +123,8 @@ def _text(samples, name):
     return np.array(["" if pd.isna(cell) else str(cell) for cell in samples[name]], dtype=str)
 
 
-WAYS = {"by_operator": lambda samples, folds, rng: by_operator(samples, rng), "by_date": by_date}
+# Base: its way, (samples, folds, rng) -> parts, without a line.
+WAYS = {"by_operator": lambda samples, folds, rng: _by_operator(samples, rng)[0], "by_date": by_date}
 
 
 def why_not(samples, base, folds):
