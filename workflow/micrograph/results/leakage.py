@@ -13,14 +13,13 @@ import pandas as pd
 from micrograph import protocols
 from micrograph.faults import Fault
 from micrograph.models import grids
-from micrograph.results import fits, scores
+from micrograph.results import above_chance, fits
 
 NAME = "Table of leakage"
 LABELS = ("true", "films", "batches")
 WORDS = ("pretraining", "policy", "features", "scheme", "model")
 KEYS = ["protocol", "labels", *WORDS]
 PARTS = ("validation", "test")
-UNIT, FOLD = ["draw", "batch"], ["deal", "fold"]  # what is redrawn; what is a fold of its own
 ABOVE, AT, BELOW = "above chance", "at chance", "below chance"
 ENDS = ("", "_low", "_high")
 COLUMNS = [
@@ -40,7 +39,7 @@ COMPARED = {"default": 1_000, "published": 10_000}
 @dataclass(frozen=True)
 class Draws:
     """One fit, all its draws of labels together: its protocol (protocols.Protocol, without variations), and its
-    predictions with the columns draw and deal (which predictions file, whose folds are its own)."""
+    predictions with the columns draw, and unit and deal as of above_chance.py."""
 
     protocol: protocols.Protocol
     predictions: pd.DataFrame
@@ -93,11 +92,21 @@ def _grouped(given):
             raise Fault(f"protocol '{protocol.name}' trains on a share of the films: leave it out of the leakage.")
         key = (protocols.plain(protocol.name), protocol.shuffled or "true", *(fit.words[word] for word in WORDS))
         found.setdefault(key, []).append((protocol.draw, fit.predictions))
-    made = {}
-    for key in sorted(found, key=_place):
-        frames = [frame.assign(draw=draw, deal=deal) for deal, (draw, frame) in enumerate(found[key])]
-        made[key] = Draws(protocols.read(key[0]), pd.concat(frames, ignore_index=True))
-    return made
+    days = sorted({str(day) for fit in given for day in fit.predictions["batch"].unique()})
+    places = {day: place for place, day in enumerate(days)}
+    return {key: _together(protocols.read(key[0]), found[key], places) for key in sorted(found, key=_place)}
+
+
+def _together(protocol, drawn, days):
+    """The Draws of a fit. drawn: (draw, predictions) of every file; days: {batch: a whole number of its own}.
+
+    Redrawn together are the films of a day of a draw; folds of different files are different folds.
+    """
+    frames = []
+    for place, (draw, rows) in enumerate(drawn):
+        unit = draw * len(days) + rows["batch"].astype(str).map(days)
+        frames.append(rows.assign(draw=draw, unit=unit, deal=rows["fold"] * len(drawn) + place))
+    return Draws(protocol, pd.concat(frames, ignore_index=True))
 
 
 def _place(key):
@@ -119,75 +128,29 @@ def _measured(draws, base, classes, resamples, seed):
     row = {"reported": draws.protocol.reported, "draws": draws.predictions["draw"].nunique()}
     row["films"], row["batches"] = draws.reported["sample"].nunique(), draws.reported["batch"].nunique()
     for part in PARTS:
-        (accuracy, chance), drawn = _redrawn([draws.part(part)], *given)
-        row[f"chance_{part}_pct"] = chance[0, 0]
-        _put(row, f"{part}_pct", accuracy[0], drawn)
-        _put(row, f"above_{part}_points", accuracy[0] - chance[0], drawn)
-    _put(row, "gap_points", *_difference([draws.part(part) for part in PARTS], *given))
-    changed = [np.nan], False
+        accuracy, above = above_chance.redrawn([draws.part(part)], *given)
+        row[f"chance_{part}_pct"] = float(accuracy[0, 0] - above[0, 0])
+        _put(row, f"{part}_pct", accuracy[0])
+        _put(row, f"above_{part}_points", above[0])
+    _put(row, "gap_points", _difference([draws.part(part) for part in PARTS], *given))
+    changed = np.array([np.nan])
     if base is not None and base is not draws:
         common = set(draws.reported["draw"]) & set(base.reported["draw"])
         changed = _difference([rows[rows["draw"].isin(common)] for rows in (draws.reported, base.reported)], *given)
-    _put(row, "change_points", *changed)
+    _put(row, "change_points", changed)
     return row
 
 
-def _put(row, name, values, drawn):
-    """Into a row: the value (the first), and the interval of the rest where anything was redrawn."""
+def _put(row, name, values):
+    """Into a row: the value, which is the first, and the interval of the others, which are redrawn."""
     row[name] = float(values[0])
-    row[f"{name}_low"], row[f"{name}_high"] = _interval(values[1:]) if drawn else (np.nan, np.nan)
-
-
-def _interval(values):
-    """Percentiles of redrawn values; none where more than the tails have no value."""
-    kept = values[np.isfinite(values)]
-    if len(kept) < scores.LEVEL * len(values):
-        return np.nan, np.nan
-    low, high = np.quantile(kept, [(1 - scores.LEVEL) / 2, (1 + scores.LEVEL) / 2])
-    return float(low), float(high)
+    row[f"{name}_low"], row[f"{name}_high"] = above_chance.interval(values[1:])
 
 
 def _difference(frames, classes, resamples, seed):
-    """As _redrawn, (1 + resamples,): the accuracies of the first frame less the second's, redrawn by the same days."""
-    (accuracy, _), drawn = _redrawn(frames, classes, resamples, seed)
-    return accuracy[0] - accuracy[1], drawn
-
-
-def _redrawn(frames, classes, resamples, seed):
-    """((accuracy, chance), whether anything was redrawn): (frames, 1 + resamples) percent, the first of all as it is.
-
-    What is redrawn are the days of all draws of all frames, the same ones for every frame; a frame of fewer than two
-    has no interval.
-    """
-    units = pd.MultiIndex.from_frame(pd.concat([frame[UNIT] for frame in frames]).drop_duplicates())
-    units = units.sort_values()
-    drawn = min(len(frame[UNIT].drop_duplicates()) for frame in frames) > 1
-    times = np.ones((1, len(units)))
-    if drawn:
-        times = np.concatenate([times, scores.weights(len(units), resamples, np.random.default_rng(seed))])
-    values = [_percent(frame, units, times, classes) for frame in frames]
-    return tuple(np.stack(kind) for kind in zip(*values, strict=True)), drawn
-
-
-def _percent(rows, units, times, classes):
-    """(accuracy, chance) in percent of rows whose days (units) count `times` (n, units): two arrays (n,)."""
-    right, chance, whole = np.zeros((3, len(times)))
-    unit = units.get_indexer(pd.MultiIndex.from_frame(rows[UNIT]))
-    fold = rows.groupby(FOLD).ngroup().to_numpy()
-    for number in range(fold.max(initial=-1) + 1):
-        here = fold == number
-        days, place = np.unique(unit[here], return_inverse=True)
-        counts = scores.METRICS["accuracy"].tally(rows[here], place, len(days), classes)
-        held = np.tensordot(times[:, days], counts, axes=1)
-        films = held.sum(axis=(-2, -1))
-        right += np.trace(held[..., :-1], axis1=-2, axis2=-1)
-        chance += _share((held.sum(axis=-1) * held[..., :-1].sum(axis=-2)).sum(axis=-1), films, 0.0)
-        whole += films
-    return 100 * _share(right, whole, np.nan), 100 * _share(chance, whole, np.nan)
-
-
-def _share(part, whole, otherwise):
-    return np.divide(part, whole, out=np.full(len(part), otherwise), where=whole > 0)
+    """The accuracy of the first frame less the second's, in points, as it is and redrawn by the same days."""
+    accuracy, _ = above_chance.redrawn(frames, classes, resamples, seed)
+    return accuracy[0] - accuracy[1]
 
 
 def _verdict(row):
@@ -210,7 +173,7 @@ def choosing(validation, words, search):
     alone = "sample" if words["labels"] == "films" else "batch"
     counted = np.log(compared(words["model"], words["scheme"], search))
     most = []
-    for _, fold in validation.groupby(FOLD):
+    for _, fold in validation.groupby("deal"):
         sizes = fold.groupby(alone).size().to_numpy(float)
         most.append(np.sqrt(counted / 2 * (sizes**2).sum()) / sizes.sum())
     return 100 * float(np.mean(most)) if most else np.nan

@@ -1,0 +1,61 @@
+"""Fits of made-up features by the real models: signal that films show, labels that leak, temperatures dealt anew."""
+
+import numpy as np
+
+from micrograph import protocols
+from micrograph.models import fitting, splits, variations
+from micrograph.results import fits, leakage
+from tables_of_films import CLASSES, films
+
+FOLDS = 4
+SETTINGS = {"data": "simulated films", "backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
+
+
+def samples(seed=0):
+    """96 films of 28 growth days."""
+    return films((16, 44, 36), 28, seed)
+
+
+def days_alike(sample_table, rng, width=6):
+    """(n, width) features that say which day a film is of and nothing of its temperature."""
+    days, day = np.unique(sample_table["batch"].to_numpy(str), return_inverse=True)
+    return 2 * rng.normal(size=(len(days), width))[day] + rng.normal(size=(len(day), width))
+
+
+def known(dealt, names, parts, rng):
+    """(n, 3) features of one fold that give the label away in the rows of `parts` and are noise elsewhere.
+
+    dealt: the rows of the fold in the splits table.
+    """
+    rows = dealt.set_index("sample").loc[names]
+    shown = (rows["growth_celsius"].to_numpy()[:, None] == np.array(CLASSES)) & rows["part"].isin(parts).to_numpy()[
+        :, None
+    ]
+    return rng.normal(size=shown.shape) + 12.0 * shown
+
+
+def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85", seed=1):
+    """The Fit of a protocol, by its name: temperatures dealt anew if it says so, films dealt into folds, everything
+    fitted by models/fitting.py.
+
+    table: samples; features: (n, k) of all films; parts: those whose rows give their label away besides (known).
+    """
+    rng = np.random.default_rng([seed, *protocols.base(protocol).encode()])
+    named = variations.relabelled(table, protocol, FOLDS, rng)
+    dealt = splits.deal(named, protocol, FOLDS, rng)
+    names = table["sample"].to_numpy(str)
+    each = [features] * FOLDS
+    if parts:
+        each = [np.hstack([features, known(rows, names, parts, rng)]) for _, rows in dealt.groupby("fold")]
+    made = fitting.fit_study(
+        names, np.zeros(len(names), int), each, dealt, protocol=protocol, policy="aug4", scheme="nominal",
+        model=model, classes=CLASSES, search="default", rng=rng,
+    )  # fmt: skip
+    words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": called}
+    return fits.Fit(words | {"scheme": "nominal", "model": model}, made.predictions)
+
+
+def tabled(given, resamples=400):
+    """The table of leakage of such fits."""
+    rng = np.random.default_rng(0)
+    return leakage.table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
