@@ -80,6 +80,16 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
     return Fit(words, predictions)
 
 
+def dealt(*deals):
+    """Fits of the same words, each of a deal of the folds of its own, as one."""
+    before = np.cumsum([0] + [one.predictions["fold"].max() + 1 for one in deals])
+    frames = [
+        one.predictions.assign(fold=one.predictions["fold"] + before[repeat], repeat=repeat)
+        for repeat, one in enumerate(deals)
+    ]
+    return Fit(deals[0].words, pd.concat(frames, ignore_index=True))
+
+
 def curve(folds=5, epochs=25, seed=0, points=1):
     """A table of learning curves: losses that fall, the validation one to rise again; the lowest of it is kept."""
     rng, rows = np.random.default_rng(seed), []

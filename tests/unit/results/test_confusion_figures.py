@@ -52,6 +52,30 @@ def test_counts_of_a_shared_test_set_are_means_over_fits():
     assert (matrix.samples, matrix.folds, matrix.pooled) == (1, 4, False)
 
 
+def test_counts_of_several_deals_are_means_over_them():
+    first = predictions([(0, "test", "a", 900, 900), (1, "test", "b", 950, 950)])
+    second = predictions([(0, "test", "a", 900, 950), (1, "test", "b", 950, 950)])
+    both = made_up.dealt(*(Fit({}, frame) for frame in (first, second)))
+    matrix = confusion_figures.count(both.predictions, CLASSES)
+    assert matrix.counts.tolist() == [[0.5, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert (matrix.samples, matrix.folds, matrix.deals) == (2, 2, 2) and not matrix.whole
+
+
+def test_deals_that_each_test_films_of_their_own_are_means_over_all_fits():
+    deals = [predictions([(fold, "test", name, 900, 900 + 50 * fold) for fold in range(2)]) for name in "ab"]
+    matrix = confusion_figures.count(made_up.dealt(*(Fit({}, frame) for frame in deals)).predictions, CLASSES)
+    assert matrix.counts[0].tolist() == [0.5, 0.5, 0, 0]
+    assert (matrix.samples, matrix.folds, matrix.pooled, matrix.deals) == (1, 2, False, 2)
+
+
+def test_figures_of_several_deals_say_so():
+    given = [made_up.dealt(fit, fit) for fit in fitted(NOMINAL, protocols=("strict", "published"))]
+    figure = confusion_figures.beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
+    laid_out_well(figure)
+    for words in ("24 films, sum over 5 folds, mean of 2 deals", "2 films, mean over 5 fits, mean of 2 deals"):
+        assert words in words_in(figure)
+
+
 def test_a_part_that_is_not_there_is_named():
     with pytest.raises(Fault, match="'validation'"):
         confusion_figures.count(predictions([(0, "test", "a", 900, 900)]), CLASSES, part="validation")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import made_up
 import made_up_fits
 from micrograph import files
 from micrograph.faults import Fault
@@ -156,6 +157,58 @@ def test_the_words_of_a_file_are_its_last_six_path_parts(tmp_path):
     assert len(fit.predictions) == 24
     with pytest.raises(Fault, match="is not named as predictions are"):
         fits.words_of("SVC.tsv")
+
+
+def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
+    names = ["strict/imagenet", "published/imagenet", "strict.repeat2/imagenet", "strict.repeat1/imagenet"]
+    paths = [tmp_path / name / "aug3/tuned/nominal/SVC.tsv" for name in names]
+    for path, right in zip(paths, [(4, 2), (4, 4), (0, 0), (1, 1)], strict=True):
+        files.write_table(path, predictions(right))
+    strict, published = fits.gather(paths)
+    assert (strict.words["protocol"], published.words["protocol"]) == ("strict", "published")
+    right = strict.predictions.query("part == 'test' and truth_celsius == predicted_celsius")
+    assert right.groupby(["repeat", "fold"]).size().to_dict() == {(0, 0): 4, (0, 1): 2, (1, 2): 1, (1, 3): 1}
+    assert strict.predictions["fold"].nunique() == 6 and published.predictions["fold"].nunique() == 2
+
+
+def test_what_is_varied_besides_the_deal_stays_a_fit_of_its_own(tmp_path):
+    names = ["strict.repeat1.share50", "strict", "strict+grid", "strict.share50"]
+    paths = [tmp_path / name / "imagenet/aug3/tuned/nominal/SVC.tsv" for name in names]
+    for path in paths:
+        files.write_table(path, predictions((4, 2)))
+    found = fits.gather(paths)
+    assert [fit.words["protocol"] for fit in found] == ["strict.share50", "strict", "strict+grid"]
+    assert [len(fits.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
+
+
+def test_the_spread_over_deals_is_hand_worked():
+    """Six of eight test films right in one deal, four in the other: 62.5 %, and from there 12.5 points either way."""
+    both = made_up.dealt(*(fits.Fit({}, predictions(right)) for right in ((4, 2), (2, 2))))
+    row = fits.measured(both.predictions, CLASSES, 100, seed=1)
+    assert (row["folds"], row["repeats"], row["tested_samples"]) == (2, 2, 8)
+    assert row["pooled_pct"] == 62.5
+    assert row["pooled_repeat_std"] == pytest.approx(np.sqrt(2) * 12.5)
+    assert row["test_pct_std"] == pytest.approx(100 * np.std([1, 0.5, 0.5, 0.5], ddof=1))
+
+
+def test_the_same_deal_twice_makes_nothing_more_certain():
+    one = fits.Fit({}, predictions((4, 2)))
+    row, twice = (fits.measured(fit.predictions, CLASSES, 200, 1) for fit in (one, made_up.dealt(one, one)))
+    assert np.isnan(row["pooled_repeat_std"]) and twice["pooled_repeat_std"] == 0
+    same = [name for name in fits.MEASURED if name.startswith(("pooled_pct", "balanced", "kappa", "mae"))]
+    assert len(same) == 12
+    assert {name: twice[name] for name in same} == pytest.approx({name: row[name] for name in same})
+
+
+def test_each_fold_of_each_deal_chooses_its_own_model():
+    """One model is right in validation in the first deal, the other in the second."""
+    good, bad = predictions((4, 4)), predictions((0, 0))
+    bad.loc[bad["part"] == "validation", "predicted_celsius"] = 1000
+    deals = [fits.Fit({}, frame) for frame in (good, bad)]
+    found = fits.chosen([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
+    test = found.query("part == 'test'")
+    assert len(test) == 16 and (test["truth_celsius"] == test["predicted_celsius"]).all()
+    assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,45 @@ def test_a_model_is_drawn_alike_whatever_stands_beside_it():
     assert set(bars[0]) <= set(bars[1])
 
 
+def lines_of_deals(axes):
+    return [sorted(line.get_ydata().tolist()) for line in axes.get_lines() if line.get_marker() == "_"]
+
+
+def test_single_deals_are_short_lines_beside_their_mean():
+    """Three of four test films right in one deal, all in the other."""
+    one, other = two_folds(), two_folds()
+    other.predictions["predicted_celsius"] = other.predictions["truth_celsius"]
+    both = made_up.dealt(one, other)
+    for figure in (
+        figure4([both]),
+        performance_figures.by_policy([both], PUBLISHED, "accuracy", CLASSES, SIMULATED),
+    ):
+        assert marks(figure.axes[0], "test", hollow=False) == [87.5]
+        assert lines_of_deals(figure.axes[0]) == [[75, 100]]
+        assert "single deals" in words_in(figure) and "2 folds × 2 deals" in words_in(figure)
+    assert lines_of_deals(figure4([one]).axes[0]) == [] and "deal" not in words_in(figure4([one]))
+
+
+def twice(**words):
+    """A fit of two deals of the folds."""
+    first, second = (made_up.fit(made_up.samples(60), seed=seed, **words) for seed in (0, 1))
+    return made_up.dealt(first, Fit(first.words, second.predictions))
+
+
+@pytest.mark.parametrize("models", [NINE, NINE[:2]])
+def test_figure_4_of_several_deals_is_laid_out_well(models):
+    given = [twice(protocol=protocol, model=model) for protocol in ("strict", "published") for model in models]
+    figure = figure4(given)
+    laid_out_well(figure)
+    assert "5 folds × 2 deals: 60 films, each tested once a deal" in words_in(figure)
+    assert "5 folds × 2 deals: a test set each, 6 films" in words_in(figure)
+
+
+def test_figure_3_of_several_deals_is_laid_out_well():
+    few = [twice(policy=policy, model="CNN") for policy in POLICIES]
+    laid_out_well(performance_figures.by_policy(few, PUBLISHED, "accuracy", CLASSES, SIMULATED))
+
+
 def test_badges_sizes_and_inputs():
     given = nine(models=("SVC", "CNN", "MLP", "GBC", "DTC"))
     before = [fit.predictions.copy(deep=True) for fit in given]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import made_up
 import made_up_fits
 from micrograph import files
 from micrograph.faults import Fault
@@ -28,9 +29,9 @@ def made(domains=tuple(SKILLS), models=("SVC", "MLP", "CNN"), protocols=("strict
     ]  # fmt: skip
 
 
-def tabled(given):
+def tabled(given, baselines=()):
     return table3.table(
-        given, PUBLISHED, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
+        given, PUBLISHED, baselines, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
         rng=np.random.default_rng(0),
     )  # fmt: skip
 
@@ -129,6 +130,42 @@ def test_the_caption_names_the_films_and_the_domains(table):
     caption = table3.caption(table)
     for part in ("simulated films", "imagenet, scratch, films", "How to read it", "What would surprise", "majority"):
         assert part in caption.replace("most frequent", "majority")
+
+
+def alone(protocol="strict"):
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    words = {"protocol": protocol, "pretraining": "none", "policy": "aug3", "scheme": "ordinal", "model": "OLR"}
+    return [made_up_fits.fit(sheet, 0.9, features=features, **words) for features in ("metadata", "physical")]
+
+
+def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing_else(table):
+    among = tabled(made(), [*alone(), *alone("published")])
+    rows = among[among["features"].isin(fits.ALONE)]
+    assert rows["protocol"].tolist() == ["strict", "strict"] and not rows[fits.FLAGS].any(axis=None)
+    pd.testing.assert_frame_equal(among.drop(rows.index).reset_index(drop=True), table)
+    assert set(rows.index + 1) & set(among.index[among["model"] == fits.BASELINE]) == {rows.index[-1] + 1}
+    first, strict = table3.panels_of(among)[:2]
+    assert first.rows == table3.panels_of(table)[0].rows
+    assert "growth metadata alone, OLR " in first.notes[-1] and "[" in first.notes[-1]
+    assert [line[1] for line in strict.rows[-3:]] == [
+        "growth metadata alone, OLR",
+        "physical features alone, OLR",
+        "majority class",
+    ]
+    assert "alone" not in "".join(table3.panels_of(table)[0].notes)
+
+
+def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    other = [made_up_fits.fit(sheet, 0.5, **fit.words) for fit in made()]
+    twice = tabled([made_up.dealt(*deals) for deals in zip(made(), other, strict=True)])
+    ours = twice[twice["protocol"] != fits.PAPER]
+    assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
+    assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
+    for words in (table3.caption(twice), table3.panels_of(twice)[1].headings):
+        assert any("Over deals, ±" in word for word in ([words] if isinstance(words, str) else words))
+    assert "4 folds dealt 2 times" in table3.caption(twice) and "in each deal each of 60" in table3.caption(twice)
+    assert "deal" not in table3.markdown(table, table3.caption(table))
 
 
 def test_two_schemes_do_not_mix():

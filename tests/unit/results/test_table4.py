@@ -1,6 +1,7 @@
 """Table 4: schemes side by side, errors in degrees, and what a model without an answer is shown as."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import made_up_fits
@@ -29,9 +30,9 @@ def made(protocols=("published", "strict"), schemes=tuple(SCHEMES), **words):
     ]  # fmt: skip
 
 
-def tabled(given):
+def tabled(given, baselines=()):
     return table4.table(
-        given, PUBLISHED, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
+        given, PUBLISHED, baselines, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
         rng=np.random.default_rng(0),
     )  # fmt: skip
 
@@ -51,6 +52,18 @@ def lines(panel, protocol):
     starts = [place for place, row in enumerate(panel.rows) if row[0].startswith(protocol)]
     ends = [place for place, row in enumerate(panel.rows) if row[0] and place > starts[0]] + [len(panel.rows)]
     return {row[1]: row[2:] for row in panel.rows[starts[0] : ends[0]]}
+
+
+def test_models_without_a_network_stand_below_the_strict_fits_and_in_no_overview(table):
+    words = {"protocol": "strict", "pretraining": "none", "policy": "aug3", "scheme": "nominal", "model": "SVC"}
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    among = tabled(made(), [made_up_fits.fit(sheet, 0.9, features="physical", **words)])
+    (place,) = among.index[among["features"] == "physical"]
+    assert among.loc[place + 1, ["protocol", "model"]].tolist() == ["strict", fits.BASELINE]
+    pd.testing.assert_frame_equal(among.drop(place).reset_index(drop=True), table)
+    for beside, without in zip(table4.panels_of(among)[:2], table4.panels_of(table)[:2], strict=True):
+        assert beside.rows == without.rows
+    assert any("physical features alone, SVC" in note for note in table4.panels_of(among)[0].notes)
 
 
 def test_rows_run_scheme_by_scheme_strict_first(table):

@@ -20,27 +20,36 @@ SMALL_MM = 7.0  # a cell less wide holds the count alone
 @dataclass(frozen=True)
 class Matrix:
     """counts (classes, classes + 1), the last column for rows without an answer; of how many samples and folds;
-    pooled: whether the counts are sums over the folds, else means."""
+    pooled: whether the counts are sums over the folds of a deal, else means over the folds; deals: how often the folds
+    were dealt, of which counts are means."""
 
     counts: np.ndarray
     samples: int
     folds: int
     pooled: bool
+    deals: int = 1
+
+    @property
+    def whole(self):
+        """Whether the counts are whole numbers, not means."""
+        return self.pooled and self.deals == 1
 
 
 def count(predictions, classes, part="test"):
     """The Matrix of one fit's predictions, rows true, columns predicted.
 
-    predictions: the waist's table. Where every sample stands once in the part (strict) the counts are pooled over
-    folds; where folds repeat samples (published) they are means over folds. Fault where the part has no row.
+    predictions: the waist's table, of one deal of the folds or more (fits.gather). Where every sample stands once in
+    the part (strict) the counts are pooled over the folds of a deal, and means over deals; where folds repeat samples
+    (published) they are means over folds, and samples are those of one fold. Fault where the part has no row.
     """
     rows = predictions[predictions["part"] == part]
     if rows.empty:
         raise Fault(f"Confusion matrix: the predictions have no row of part '{part}'; choose another part.")
     counts = scores.confusion(rows, classes)
-    samples, folds = rows["sample"].nunique(), rows["fold"].nunique()
-    pooled = samples == len(rows)
-    return Matrix(counts if pooled else counts / folds, samples, folds, pooled)
+    deals = [(deal["sample"].nunique(), deal["fold"].nunique(), len(deal)) for deal in fits.by_repeat(rows)]
+    samples, folds = round(sum(deal[0] for deal in deals) / len(deals)), deals[0][1]
+    pooled = all(samples_of_deal == rows_of_deal for samples_of_deal, _, rows_of_deal in deals)
+    return Matrix(counts / len(deals) / (1 if pooled else folds), samples, folds, pooled, len(deals))
 
 
 def printed(published, item, scheme, model, classes):
@@ -105,11 +114,12 @@ def _model_words(column):
 
 def _how_counted(matrices):
     """How many samples and folds the matrices count, where it is the same for all of them."""
-    ways = {(matrix.samples, matrix.folds, matrix.pooled) for matrix in matrices}
+    ways = {(matrix.samples, matrix.folds, matrix.pooled, matrix.deals) for matrix in matrices}
     if len(ways) > 1:
         return ""
-    samples, folds, pooled = ways.pop()
-    return f": {samples} films, " + (f"sum over {folds} folds" if pooled else f"mean over {folds} fits")
+    samples, folds, pooled, deals = ways.pop()
+    how = f"sum over {folds} folds" if pooled else f"mean over {folds} fits"
+    return f": {samples} films, {how}" + (f", mean of {deals} deals" if deals > 1 else "")
 
 
 def _grid(counted, row_words, column_words, classes, data_label):
@@ -130,7 +140,7 @@ def _grid(counted, row_words, column_words, classes, data_label):
         across, down = columns.index(column), rows.index(row)
         spot = left + across * (side + gap), top + down * (side + ROW_MM)
         axes = style.axes_mm(figure, *spot, side, side)
-        shown = _draw(axes, matrix.counts[:, :width], matrix.pooled, names, small=side / width < SMALL_MM)
+        shown = _draw(axes, matrix.counts[:, :width], matrix.whole, names, small=side / width < SMALL_MM)
         lowest = max(place for place, name in enumerate(rows) if (name, column) in counted)
         _edges(axes, column == next(name for name in columns if (row, name) in counted), down == lowest)
     for across, column in enumerate(columns):
@@ -162,14 +172,14 @@ def _fitting(words, room_mm):
     return f"{first}\n{second}" if comma else first.replace(" ", "\n", 1)
 
 
-def _draw(axes, counts, pooled, names, small):
+def _draw(axes, counts, whole, names, small):
     """One matrix; small: without the shares in words, temperatures upright."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     shown = axes.imshow(share, cmap=SHARE, vmin=0, vmax=100, aspect="auto")
     for (row, column), number in np.ndenumerate(counts):
         ink = PAPER if share[row, column] > 58 else INK
-        words = f"{number:.0f}" if pooled or small else f"{number:.1f}"
+        words = f"{number:.0f}" if whole or small else f"{number:.1f}"
         if small:
             axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=6)
             continue

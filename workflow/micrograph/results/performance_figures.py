@@ -1,7 +1,8 @@
 """Figures 3, S2 and 4: how well models do, by augmentation policy and model by model, beside the paper's values.
 
 Functions as in figures.py: fits in, a Figure out, inputs left alone. Training, validation and test part each have a
-colour and a shape; filled marks are ours, hollow ones the paper's.
+colour and a shape; filled marks are ours, hollow ones the paper's. Where the folds were dealt more than once, short
+lines beside a mark are the single deals.
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ METRICS = {"accuracy": ("Accuracy (%)", 100, "fig3", "accuracy_pct"), "macro_f1"
 SHOWN = {"strict": ("train", "validation", "test"), "published": ("train", "validation")}
 SPLITS = {ours: theirs for theirs, ours in fits.PARTS.items()}
 STEP, BESIDE = 0.29, 0.12  # of one slot: from part to part, from ours to the paper's
+DEALS = 0.1  # of one slot: from a mark to the lines of the single deals
 
 
 @style.look()
@@ -23,7 +25,8 @@ def by_policy(given, published, metric, classes, data_label):
 
     given: fits.Fit, of one pre-training and one scheme; published: resources/published/values.tsv; metric: "accuracy"
     or "macro_f1"; classes: temperatures (C). Mean and standard deviation over folds; the published protocol shows
-    training and validation part as the paper does, the strict one the test part, too.
+    training and validation part as the paper does, the strict one the test part, too; beside the last of these the
+    means over the folds of single deals.
     """
     known(metric, METRICS, "metric of figure 3")
     _one_study(given, ("pretraining", "scheme"), "figure 3")
@@ -49,7 +52,7 @@ def by_policy(given, published, metric, classes, data_label):
         top += tall * rows[protocol] + 5
     style.text_mm(figure, 11, 2.2, f"{METRICS[metric][0].removesuffix(' (%)')} by augmentation policy", weight="bold")
     parts = [part for part in style.PARTS if any(part in SHOWN[name] for name in groups)]
-    _legend(figure, parts, width, _has(published, METRICS[metric][2], given))
+    _legend(figure, parts, width, _has(published, METRICS[metric][2], given), _deals(given) > 1)
     return figure
 
 
@@ -66,9 +69,22 @@ def _model(fit):
 
 def _counted(protocol, here):
     """A protocol and what its figures are made of."""
-    folds = here[0].predictions["fold"].nunique()
     films = here[0].predictions["sample"].nunique()
-    return f"{protocol} protocol: {films} films, mean ± deviation over {folds} folds"
+    if _deals(here[:1]) > 1:
+        return f"{protocol}, {films} films: mean ± deviation, {_folds(here)}"
+    return f"{protocol} protocol: {films} films, mean ± deviation over {_folds(here)}"
+
+
+def _deals(given):
+    """How often the folds were dealt."""
+    return max(len(fits.by_repeat(fit.predictions)) for fit in given)
+
+
+def _folds(here):
+    """How many folds, and of how many deals."""
+    deals = _deals(here[:1])
+    folds = f"{here[0].predictions['fold'].nunique() // deals} folds"
+    return f"{folds} × {deals} deals" if deals > 1 else folds
 
 
 def _head(width):
@@ -93,6 +109,8 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
             mean, std = factor * ours.loc[part, ["mean", "std"]]
             _mark(axes, middle - shift, mean, std, std, part)
             _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
+        deals = [scores.by_fold(deal, metric, classes).set_index("part") for deal in fits.by_repeat(fit.predictions)]
+        _single_deals(axes, middle - shift, [factor * deal.loc[part, "mean"] for deal in deals], part)
         chance = scores.by_fold(scores.majority(fit.predictions), metric, classes).set_index("part")
         _baseline(axes, slot, factor * chance.loc[parts[-1], "mean"])
     axes.set_xticks(range(len(policies)), [f"{name}\n{style.POLICIES[name]}" for name in policies])
@@ -108,6 +126,12 @@ def _mark(axes, place, value, low, high, part, hollow=False):
         axes.plot([place] * 2, [value - low, value + high], color=colour, lw=0.7 if hollow else 1.3, zorder=2)
     fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if hollow else {"mfc": colour, "mec": PAPER, "mew": 0.4}
     axes.plot([place], [value], shape, ms=3.4 if hollow else 4.2, zorder=3, clip_on=False, **fill)
+
+
+def _single_deals(axes, place, values, part):
+    """A short line beside a mark for each deal of the folds, where there were several."""
+    if len(values) > 1:
+        axes.plot([place - DEALS] * len(values), values, "_", ms=3, mew=0.7, color=style.PARTS[part][1], zorder=2)
 
 
 def _baseline(axes, slot, value):
@@ -137,8 +161,9 @@ def _has(published, item, given):
     return bool((same & (published["scheme"] == given[0].words["scheme"])).any())
 
 
-def _legend(figure, parts, width, paper):
-    """Marks of the parts, of the paper where it has values, and of the baseline, below the title."""
+def _legend(figure, parts, width, paper, deals):
+    """Marks of the parts, of the paper where it has values, of single deals where there are several, and of the
+    baseline, below the title."""
     axes = style.axes_mm(figure, 2, 2, 1, 1)
     axes.set_axis_off()
     for part in parts:
@@ -146,10 +171,12 @@ def _legend(figure, parts, width, paper):
         axes.plot([], [], shape, ms=4.2, mfc=colour, mec=PAPER, mew=0.4, label=word)
     if paper:
         axes.plot([], [], "o", ms=3.4, mfc=PAPER, mec=SOFT, mew=0.8, label="hollow: the paper, real films")
+    if deals:
+        axes.plot([], [], "_", ms=3, mew=0.7, color=style.PARTS[parts[-1]][1], label="single deals")
     axes.plot([], [], color=INK, lw=0.7, ls=(0, (2, 1.5)), label="majority class")
     handles = axes.get_legend_handles_labels()
     corner = 11 / width, 1 - 7.5 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    columns = 5 if width == DOUBLE_MM else 2
+    columns = 6 if width == DOUBLE_MM else 2
     spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
     figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, **spread)
 
@@ -160,7 +187,8 @@ def by_model(given, published, classes, data_label, resamples, rng):
 
     given: fits.Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv; classes:
     temperatures (C). Training and validation: mean and standard deviation over folds. Test: all test predictions
-    together with the 95 % interval from redrawing whole batches (resamples, rng), beside it the same of the majority.
+    together with the 95 % interval from redrawing whole batches (resamples, rng), beside it the same of the majority,
+    and of the test predictions of single deals.
     """
     _one_study(given, ("pretraining", "policy", "scheme"), "figure 4")
     seed = int(rng.integers(2**31))
@@ -185,7 +213,7 @@ def by_model(given, published, classes, data_label, resamples, rng):
         style.text_mm(figure, 11, top, _tested(protocol, here), color=SOFT)
         top += 62
     style.text_mm(figure, 11, 2.2, "Accuracy of the models", weight="bold")
-    _legend(figure, list(style.PARTS), width, _has(published, "fig4", given))
+    _legend(figure, list(style.PARTS), width, _has(published, "fig4", given), _deals(given) > 1)
     return figure
 
 
@@ -200,9 +228,13 @@ def _seen(features):
 def _tested(protocol, here):
     """A protocol and the films that it tests."""
     rows = _test(here[0].predictions)
-    folds, tested = here[0].predictions["fold"].nunique(), rows["sample"].nunique()
+    tested, deals = rows["sample"].nunique(), _deals(here[:1])
+    if deals > 1:
+        once = len(rows) == tested * deals
+        how = f"{tested} films, each tested once a deal" if once else f"a test set each, {tested} films"
+        return f"{protocol}, {_folds(here)}: {how}"
     how = f"{tested} films, each tested once" if len(rows) == tested else f"the same {tested} films tested in each"
-    return f"{protocol} protocol: {folds} folds, {how}"
+    return f"{protocol} protocol: {_folds(here)}, {how}"
 
 
 def _model_slot(axes, slot, fit, published, classes, resamples, seed):
@@ -219,3 +251,5 @@ def _model_slot(axes, slot, fit, published, classes, resamples, seed):
         middle = slot + (place - 1) * STEP
         _mark(axes, middle - shift, *reach.get(part, (mean, std, std)), part)
         _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
+    deals = [100 * scores.score(deal, "accuracy", classes) for deal in fits.by_repeat(test)]
+    _single_deals(axes, middle - shift, deals, part)
