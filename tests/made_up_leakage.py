@@ -1,19 +1,25 @@
 """Fits of made-up features by the real models: signal that films show, labels that leak, temperatures dealt anew."""
 
 import numpy as np
+import pandas as pd
 
 from micrograph import protocols
 from micrograph.models import fitting, splits, variations
 from micrograph.results import fits, leakage
-from tables_of_films import CLASSES, films
+from tables_of_films import CLASSES
 
 FOLDS = 4
 SETTINGS = {"data": "simulated films", "backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
 
 
-def samples(seed=0):
-    """96 films of 28 growth days."""
-    return films((16, 44, 36), 28, seed)
+def samples(days=30, films=3, seed=0):
+    """A table of samples: so many growth days of as many films, each day of one temperature."""
+    celsius = np.random.default_rng(seed).permutation(
+        np.repeat(CLASSES, [days // 5, days // 2, days - days // 5 - days // 2])
+    )
+    batch = [f"MCV1-{day:06d}" for day in range(days)]
+    frame = pd.DataFrame({"batch": np.repeat(batch, films), "growth_celsius": np.repeat(celsius, films)})
+    return frame.assign(sample=[f"{name}-{place % films}" for place, name in enumerate(frame["batch"])])
 
 
 def days_alike(sample_table, rng, width=6):

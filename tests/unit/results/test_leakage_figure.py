@@ -1,0 +1,168 @@
+"""The figure of leakage shows the table's numbers, and the table's words say what it shows."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+import made_up_fits
+from made_up import laid_out_well, words_in
+from made_up_leakage import SETTINGS
+from micrograph import protocols
+from micrograph.faults import Fault
+from micrograph.results import fits, leakage, leakage_figure, leakage_words
+
+MODELS = [("block3_cev85", "SVC"), ("tuned", "KNN"), ("tuned", "MLP"), ("image", "CNN")]
+LEAKING = [f"{base}{leak}" for base in ("strict+", "published-") for leak in protocols.LEAKS]
+
+
+def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resamples=100):
+    """Made-up fits: what they say of dealt labels is as wrong as of true ones, which is enough to be drawn."""
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    given = []
+    for (features, model), name in itertools.product(models, names):
+        if not protocols.felt(name, features):
+            continue
+        shuffled = [f"{name}.shuffled_{kind}{draw + 1}" for kind in ("films", "batches") for draw in range(draws)]
+        for full in [name, *(shuffled if name in protocols.BASES else [])]:
+            made = made_up_fits.fit(
+                sheet, 0.55 + 0.1 * ("fold" in name), protocol=protocols.read(name).base, features=features,
+                model=model, pretraining="imagenet", policy="aug3",
+            )  # fmt: skip
+            given.append(fits.Fit(made.words | {"protocol": full}, made.predictions))
+    rng = np.random.default_rng(0)
+    return leakage.table(given, classes=made_up_fits.CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tabled()
+
+
+def panel(figure, title, place=0):
+    return [axes for axes in figure.axes if axes.get_title(loc="left") == title][place]
+
+
+def marks(axes):
+    """{colour: [(x, y, filled)]} of all marks."""
+    found = {}
+    for line in axes.lines:
+        if line.get_marker() != "None" and len(line.get_xdata()) == 1:
+            face, edge = (to_hex(part) for part in (line.get_markerfacecolor(), line.get_markeredgecolor()))
+            filled = edge == "#ffffff"
+            spot = (*(float(values[0]) for values in line.get_data()), filled)
+            found.setdefault(face if filled else edge, []).append(spot)
+    return found
+
+
+@pytest.mark.parametrize(("place", "base"), [(0, "strict"), (1, "published")])
+def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(table, place, base):
+    figure = leakage_figure.leakage_figure(table, "simulated films")
+    for labels, title in leakage_figure.TITLES.items():
+        drawn = marks(panel(figure, title, place))
+        here = table[(table["protocol"] == base) & (table["labels"] == labels)]
+        assert len(drawn) == len(here) == len(MODELS)
+        for (validation, test), row in zip(drawn.values(), here.itertuples(), strict=True):
+            assert (validation[1], test[1]) == pytest.approx((row.validation_pct, row.test_pct))
+            assert (validation[2], test[2]) == (base == "published", base == "strict")
+            assert validation[0] < 0.5 < test[0]
+
+
+def test_every_slope_has_its_chance(table):
+    figure = leakage_figure.leakage_figure(table, "simulated films")
+    row = table[(table["protocol"] == "strict") & (table["labels"] == "films")].iloc[1]
+    lines = [line for line in panel(figure, leakage_figure.TITLES["films"]).lines if line.get_linestyle() == "--"]
+    heights = [line.get_ydata()[0] for line in lines]
+    assert len(heights) == 2 * len(MODELS)
+    for part in leakage.PARTS:
+        assert any(height == pytest.approx(row[f"chance_{part}_pct"]) for height in heights)
+
+
+@pytest.mark.parametrize("base", ["strict", "published"])
+def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, base):
+    figure = leakage_figure.leakage_figure(table, "simulated films")
+    sign, _, title = leakage_figure.BASES[base]
+    axes = panel(figure, title)
+    spots = [spot for some in marks(axes).values() for spot in some]
+    for place, leak in enumerate(leakage_figure.LEAKS):
+        here = table[table["protocol"] == f"{base}{sign}{leak}"]
+        drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
+        assert drawn == pytest.approx(sorted(here["change_points"]))
+        assert len(drawn) == sum(protocols.felt(f"{base}{sign}{leak}", features) for features, _ in MODELS)
+    low, high = axes.get_xlim()
+    ends = table[[f"change_points{end}" for end in leakage.ENDS]].to_numpy()
+    assert low < np.nanmin(ends) and np.nanmax(ends) < high
+
+
+EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), ("image", "CNN")]
+
+
+@pytest.mark.parametrize(
+    ("models", "names"),
+    [
+        (MODELS, ("strict", "published", *LEAKING)),
+        (EVERY, ("strict", "published", "strict+one_fold")),
+        ([("image", "CNN")], ("strict",)),
+        ([("block2_cev99", "SVC")], ("published", "published-grid")),
+    ],
+)
+def test_the_figure_is_laid_out_well(models, names):
+    laid_out_well(leakage_figure.leakage_figure(tabled(models, names, resamples=20), "simulated films"))
+
+
+def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
+    figure = leakage_figure.leakage_figure(table[table["labels"] == "true"], "real films")
+    assert "dealt by chance" not in words_in(figure) and "simulated" not in words_in(figure)
+    laid_out_well(figure)
+
+
+def test_a_figure_without_a_base_is_a_fault(table):
+    with pytest.raises(Fault, match="needs strict or published"):
+        leakage_figure.leakage_figure(table[table["protocol"] == "strict+grid"], "simulated films")
+
+
+def test_the_panels_hold_every_row_of_the_table_once(table):
+    true, shuffled, leaks, _ = leakage_words.panels_of(table)
+    bases = table["protocol"].isin(["strict", "published"])
+    assert len(true.rows) == (bases & (table["labels"] == "true")).sum()
+    assert len(shuffled.rows) == (bases & (table["labels"] != "true")).sum()
+    filled = sum(cell != "–" for row in leaks.rows for cell in (row[2], row[4]))
+    assert filled == (~bases).sum()
+    assert [row[0] for row in leaks.rows if row[0]] == list(leakage_words.LEAKS.values())
+
+
+def test_the_words_are_of_all_leaks_and_in_one_order():
+    assert list(leakage_words.LEAKS) == list(leakage_figure.LEAKS) == list(protocols.LEAKS)
+    assert list(leakage_words.LABELS) == list(leakage.LABELS)
+
+
+def test_the_caption_says_what_was_found_and_how_the_reader_may_know(table):
+    said = leakage_words.caption(table)
+    at = ((table["protocol"] == "strict") & (table["verdict"] == "at chance")).sum()
+    assert f"strict test accuracy is at chance in {at} of {2 * len(MODELS)} rows" in said
+    assert "simulated films" in said and "What would surprise" in said
+    assert "reports test accuracy" in said and "reports validation accuracy" in said
+    alone = leakage_words.caption(table[table["labels"] == "true"])
+    assert "at chance in" not in alone
+
+
+def test_both_forms_of_the_table_hold_its_numbers(table):
+    said = leakage_words.caption(table)
+    row = table[(table["protocol"] == "strict") & (table["labels"] == "true")].iloc[0]
+    for text in (leakage_words.markdown(table, said), leakage_words.html(table, said)):
+        assert f"{row['test_pct']:.0f} [" in text and "What the audit of this table found" in text
+
+
+def test_what_no_leak_explains_stands_first_and_alone(table):
+    shuffled = table[(table["labels"] == "films") & (table["protocol"] == "published")]
+    far = shuffled.assign(
+        above_validation_points=30.0, above_validation_points_low=25.0, above_validation_points_high=35.0
+    )
+    far = far.assign(above_test_points_low=-5.0)
+    strict = far.iloc[:1].assign(protocol="strict", above_test_points=9.0, above_test_points_low=3.0)
+    said = leakage_words.findings(pd.concat([far, strict]))
+    assert said[0].startswith("strict, temperatures dealt anew film by film: test accuracy 9.0 points [3.0")
+    assert "No leak of this protocol explains it" in said[0]
+    assert "in 2 rows" in said[-1] and "features of all folds from one fold's network" in said[-1]
