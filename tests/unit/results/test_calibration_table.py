@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from made_up_answers import fit
+from micrograph import files
 from micrograph.faults import Fault
 from micrograph.results import calibration_table, calibration_words, fits
 
@@ -159,6 +160,14 @@ def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():
     assert "class shares of the training films has a log loss of" in text
     page = calibration_table.html(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal"), "x")
     assert "&lt;a&gt;" in page and "<a>" not in page
+
+
+def test_the_table_reads_the_same_from_its_file(tmp_path):
+    made = mixed()
+    files.write_table(tmp_path / "calibration.tsv", made)
+    again = files.read_table(tmp_path / "calibration.tsv")
+    assert calibration_words.caption(again) == calibration_words.caption(made)
+    assert calibration_table.markdown(again, "") == calibration_table.markdown(made, "")
 
 
 def test_a_table_of_nothing_but_left_out_fits_can_be_read():

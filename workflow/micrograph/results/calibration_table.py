@@ -195,7 +195,8 @@ def _sets(table):
 
 def _left_out(table):
     names = labels(table[list(fits.KEYS)].to_dict("records"))
-    rows = [[name, row.why] for name, row in zip(names, table.itertuples(), strict=True) if row.why]
+    out = table["stage"] == calibrated.LEFT_OUT
+    rows = [[name, row.why] for name, row, left in zip(names, table.itertuples(), out, strict=True) if left]
     return panels.Panel("Left out", ["Model", "Why"], rows, words=2)
 
 

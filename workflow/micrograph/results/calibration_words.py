@@ -75,7 +75,7 @@ def _covered(rows):
     lines = {
         "their interval holds the aim for {}": rows[(low <= aim) & (high >= aim)],
         "they cover less for {}": rows[high < aim],
-        "they cover more, as sets with few days to learn from must to be safe, for {}": rows[low > aim],
+        "they cover more for {}": rows[low > aim],
         "there is no interval for {}": rows[low.isna() & (rows["covered_pct"] < ALL)],
         "every film is covered for {}": rows[low.isna() & (rows["covered_pct"] == ALL)],
     }
@@ -161,10 +161,11 @@ READING = (
     "folds; of decision values it also holds their unit; 20 is the most that is tried, and says that the scores know "
     "nothing of the class. A probability of 0 counts as one in a million. Sets: all classes whose probability is high"
     " enough, at least one (split conformal prediction; growth days as the unit). What they aim at is the mean over "
-    "new days of the share of films covered; with few validation days a fold's limit strays from it by chance, and "
-    "since settings and the best moment were chosen on those days, a little less may be covered. Intervals are 95 %, "
-    "from redrawing whole growth days with models, temperatures and limits kept; there is none where all films are "
-    "alike. Bold: an interval that leaves out 0 (change) or the aim (coverage)."
+    "new days of the share of films covered; with few validation days sets must be large to be safe, and cover more; "
+    "a fold's limit strays by chance, too; and since settings and the best moment were chosen on those days, a little"
+    " less may be covered. Intervals are 95 %, from redrawing whole growth days with models, temperatures and limits "
+    "kept; there is none where all films are alike. Bold: an interval that leaves out 0 (change) or the aim "
+    "(coverage)."
 )
 SURPRISE = (
     "What would surprise: sets that cover far less than they aim at, which would say that growth days are not "
