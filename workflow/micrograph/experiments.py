@@ -84,6 +84,9 @@ def keep(some, **words):
     return [fit for fit in some if all(fit[name] in wanted for name, wanted in words.items())]
 
 
+EVERY_FOLD = "all"  # the chunk of all folds, where their number is known from the splits alone
+
+
 def chunks(folds, folds_per_job):
     """The folds that one job trains, as names: 5 folds by 2 are "0-1", "2-3", "4"."""
     starts = range(0, folds, folds_per_job)
@@ -91,8 +94,10 @@ def chunks(folds, folds_per_job):
     return [str(first) if first == last else f"{first}-{last}" for first, last in spans]
 
 
-def folds_of(chunk):
-    """The folds of a chunk: "2-4" -> [2, 3, 4]."""
+def folds_of(chunk, folds=0):
+    """The folds of a chunk: "2-4" -> [2, 3, 4]; of EVERY_FOLD all `folds`."""
+    if chunk == EVERY_FOLD:
+        return list(range(folds))
     first, _, last = chunk.partition("-")
     return list(range(int(first), int(last or first) + 1))
 

@@ -15,6 +15,8 @@ import pandas as pd
 from micrograph.faults import Fault
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what a disk says that takes no more
+# Columns of tables that stay text, whatever they look like: an operator may be called 7.
+TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "grown")
 IN_WORDS = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, tell it
 
 
@@ -90,7 +92,7 @@ def write_table(path, frame, significant=9):
         frame.to_csv(partial, sep="\t", index=False, float_format=f"%.{significant}g", lineterminator="\n")
 
 
-def read_table(path, text=("sample", "batch", "substrate", "scan", "features", "model")):
+def read_table(path, text=TEXT):
     """Read a TSV written by write_table. The columns named in `text` stay strings, whatever they look like."""
     columns = pd.read_csv(path, sep="\t", nrows=0).columns
     kinds = {name: str for name in text if name in columns}

@@ -115,8 +115,8 @@ def read(name):
     """The Protocol of a name. Raises Fault for what is none, and for leaks or variations that are named for nothing."""
     if not re.fullmatch(PATTERN, name):
         raise Fault(
-            f"protocol '{name}' is none: name one of {', '.join(BASES)}, with +LEAK (strict) or -LEAK (published) of "
-            f"{', '.join(LEAKS)}, and .{', .'.join(f'{word}N' for word in VARIATIONS)}."
+            f"protocol '{name}' is not known: name one of {', '.join(BASES)}, with +LEAK (strict) or -LEAK (published) "
+            f"of {', '.join(LEAKS)}, and .{', .'.join(f'{word}N' for word in VARIATIONS)}."
         )
     stem, *words = name.split(".")
     base, *changes = re.split(r"(?=[+-])", stem)

@@ -111,7 +111,7 @@ def _of_paths(paths):
 
 def _of_networks(settings):
     """Sentences on pretrainings that the backbone does not have, and on a figure of a model that is not fitted."""
-    asked = {name for words in settings["experiments"].values() for name in words["pretraining"]}
+    asked = {name for words in settings["experiments"].values() for name in words.get("pretraining", [])}
     asked |= {settings["production"]["pretraining"]}
     asked |= {settings["pretraining"]["films"]["start"]} if "films" in asked else set()
     backbone, own = settings["networks"]["backbone"], settings["networks"]["weights_file"]
@@ -145,6 +145,8 @@ def _of_simulation(settings):
         yield f"simulate.shares sum to {sum(shares.values()):g}; make them sum to 1."
     if days > samples:
         yield f"simulate.days is {days}, more than the {samples} of simulate.samples; a day has one film at least."
+    if simulate["operators"] > days:
+        yield f"simulate.operators is {simulate['operators']}, more than the {days} of simulate.days; each grows one."
     if folds > days:
         yield f"splits.folds is {folds}, more than the {days} of simulate.days; strict folds need a day each."
     for celsius, share in shares.items():

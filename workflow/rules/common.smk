@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from micrograph import experiments, files, settings, sources
+from micrograph import experiments, files, protocols, settings, sources
 from micrograph.provenance import record
 from micrograph.scans import folders, sheets
 from micrograph.faults import told
@@ -19,15 +19,15 @@ BLOCKS = ["block2", "block3", "block4", "pool"]
 
 
 wildcard_constraints:
-    protocol="strict|published",
+    protocol=protocols.PATTERN,
     pretraining="[a-z0-9]+",
     policy="aug[1-4]",
     block="block2|block3|block4|pool",
     cev=r"\d+",
-    features=r"(block2|block3|block4|pool)_cev\d+|tuned|image",
-    scheme="nominal|nnrank|corn|regression",
+    features=r"(block2|block3|block4|pool)_cev\d+|tuned|image|metadata|physical",
+    scheme="nominal|nnrank|corn|regression|ordinal",
     head="nominal|nnrank|corn|regression|tuned",
-    chunk=r"\d+(-\d+)?",
+    chunk=r"\d+(-\d+)?|all",
     fold=r"\d+",
     sample=r"[^/]+",
     seen=r"fold\d+|all",
@@ -45,7 +45,7 @@ SIMULATED = SOURCE == "simulated"
 FETCHED = SOURCE in ("zenodo", "list")
 DATA = "simulated films" if SIMULATED else "real films"
 ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
-PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]
+PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]  # those of the paper's own tables
 POLICIES = ["aug1", "aug2", "aug3", "aug4"]
 PRODUCTION = {name: config["production"][name] for name in ("pretraining", "policy", "scheme")}
 STUDY = {name: words for name, words in config.items() if name != "new_scans"}  # new scans change no result
@@ -114,75 +114,6 @@ def rows_of_shard(wildcards):
         return None
     rows = sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
     return rows[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
-
-
-def asked(experiment, **words):
-    """The fits that an experiment asks for, those alone that carry the words: asked("table4", model=["GBC"])."""
-    return experiments.keep(experiments.fits(config["experiments"][experiment]), **words)
-
-
-def first(experiment, *names):
-    """The first of the experiment's words of each name, for what shows one fit only, as keywords for `asked`."""
-    return {name: [asked(experiment)[0][name]] for name in names}
-
-
-def said(experiment):
-    """The words of an experiment's first fit, and all its models: for a figure to say what it shows."""
-    fit = asked(experiment)[0]
-    words = {name: fit[name] for name in ("protocol", "pretraining", "policy", "scheme")}
-    return {**words, "models": config["experiments"][experiment]["models"]}
-
-
-def networks_said():
-    """What is fine-tuned, for figure 1 to say."""
-    asked_for = config["experiments"]
-    words = {"policies": "fig3", "pretraining": "table3", "schemes": "table4", "models": "table4"}
-    networks = {name: asked_for[table][name] for name, table in words.items()}
-    return {**networks, **{name: config["training"][name] for name in ("pixels", "epochs")}}
-
-
-def predictions_of(fits):
-    """The predictions of these fits, each once."""
-    path = "results/predictions/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"
-    return list(dict.fromkeys(path.format(**fit) for fit in fits))
-
-
-def choices_of(fits):
-    """The settings that each fold of these fits chose."""
-    path = "results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}_choices.tsv"
-    return list(dict.fromkeys(path.format(**fit) for fit in fits))
-
-
-def components_of(experiment):
-    """The principal components behind the first fit of an experiment, for every set of features that has them."""
-    fits = asked(experiment, **first(experiment, "protocol", "pretraining"))
-    paths = ["results/components/{protocol}/{pretraining}/{features}.npz".format(**fit) for fit in fits]
-    return list(dict.fromkeys(path for path in paths if "_cev" in path))
-
-
-def components_shown():
-    """The principal components that figures 8 and 9 show."""
-    fit, cev = asked("table2")[0], config["experiments"]["table2"]["cev"][0]
-    return f"results/components/{fit['protocol']}/{fit['pretraining']}/{config['figures']['components']}_cev{cev}.npz"
-
-
-def micrographs_shown():
-    """The fit whose answers figure 6 puts beside the micrographs."""
-    return asked("table4", model=[config["figures"]["micrographs"]], **first("table4", "protocol", "scheme"))
-
-
-def ordered_shown():
-    """The fits of figure 7: the paper's regressor and ordinal networks."""
-    return asked("table4", model=["GBC"], scheme=["regression"]) + asked(
-        "table4", model=["MLP", "CNN"], scheme=["nnrank"]
-    )
-
-
-def features_of_fit(wildcards):
-    """What a model on features learns from: principal components, or the fine-tuned features of its policy."""
-    fit = "{protocol}/{pretraining}/{policy}" if wildcards.features == "tuned" else "{protocol}/{pretraining}"
-    folder, name = ("features", "tuned") if wildcards.features == "tuned" else ("components", "{features}")
-    return f"results/{folder}/{fit}/{name}.npz".format(**wildcards)
 
 
 def end_of_run(outcome):

@@ -1,6 +1,65 @@
-"""Needs micrographs, weights and splits.
-Gives results/features (one table a block) and results/components (principal components of each fold).
+"""Needs height maps, micrographs, weights and splits.
+Gives results/features (one table a block; physical measures and the sheet's metadata, which need no network) and
+results/components (principal components of each fold).
 """
+
+
+rule measure_films:
+    """Roughness, spectrum, grains and steps of the films of one shard."""
+    input:
+        drawn="results/micrographs/{shard}.tsv",
+        heights="results/heights/{shard}",
+        micrographs="results/micrographs/{shard}",
+        code=modules("measure_films"),
+    output:
+        measured="results/topography/{shard}.tsv",
+    log:
+        "logs/measure_films/{shard}.log",
+    benchmark:
+        "logs/measure_films/{shard}.tsv"
+    conda:
+        "../../envs/afm.yaml"
+    params:
+        aspect=config["micrographs"]["aspect"],
+    script:
+        "../scripts/measure_films.py"
+
+
+rule gather_topography:
+    """The physical measures of all films: tables to read, and features that models learn from."""
+    input:
+        samples="results/micrographs/samples.tsv",
+        measured=of_all_shards("results/topography/{shard}.tsv"),
+        code=modules("gather_topography"),
+    output:
+        topography="results/topography/topography.tsv",
+        measures="results/topography/measures.tsv",
+        features="results/features/physical.npz",
+    log:
+        "logs/gather_topography.log",
+    benchmark:
+        "logs/gather_topography.tsv"
+    conda:
+        "../../envs/afm.yaml"
+    script:
+        "../scripts/gather_topography.py"
+
+
+rule gather_metadata:
+    """What the sheet says of the films, as features: growth time, substrate, pressure, operator, day, batch."""
+    input:
+        samples="results/micrographs/samples.tsv",
+        code=modules("gather_metadata"),
+    output:
+        features="results/features/metadata.npz",
+    log:
+        "logs/gather_metadata.log",
+    benchmark:
+        "logs/gather_metadata.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    script:
+        "../scripts/gather_metadata.py"
 
 
 rule extract_features:
@@ -34,7 +93,7 @@ rule project_features:
     """Fit each fold's principal components on the rows that the protocol lets it see; project every sample on them."""
     input:
         features="results/features/{pretraining}/{block}.npz",
-        splits="results/splits/{protocol}.tsv",
+        splits=splits_of,
         code=modules("project_features"),
     output:
         components="results/components/{protocol}/{pretraining}/{block}_cev{cev}.npz",

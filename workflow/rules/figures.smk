@@ -69,7 +69,7 @@ rule fig2:
 rule fig3:
     """Figure 3: accuracy of three models by augmentation policy."""
     input:
-        predictions=predictions_of(asked("fig3")),
+        predictions=predictions_of(repeated("fig3")),
         published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("fig3"),
     output:
@@ -97,7 +97,7 @@ rule fig3:
 rule figS2:
     """Figure S2: macro F1 of three models by augmentation policy."""
     input:
-        predictions=predictions_of(asked("fig3")),
+        predictions=predictions_of(repeated("fig3")),
         published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("figS2"),
     output:
@@ -125,7 +125,7 @@ rule figS2:
 rule fig4:
     """Figure 4: training, validation and test accuracy of the nominal models."""
     input:
-        predictions=predictions_of(asked("table4", scheme=["nominal"])),
+        predictions=predictions_of(repeated("table4", scheme=["nominal"])),
         published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("fig4"),
     output:
@@ -155,7 +155,7 @@ rule fig4:
 rule fig5:
     """Figure 5: confusion matrices of the nominal GBC, MLP and CNN."""
     input:
-        predictions=predictions_of(asked("table4", scheme=["nominal"], model=["GBC", "MLP", "CNN"])),
+        predictions=predictions_of(repeated("table4", scheme=["nominal"], model=["GBC", "MLP", "CNN"])),
         published=workflow.source_path("../../resources/published/confusion.tsv"),
         code=modules("fig5"),
     output:
@@ -327,7 +327,7 @@ rule fig9:
 rule confusion_table2:
     """Confusion matrices of Table 2's models on the test part."""
     input:
-        predictions=predictions_of(asked("table2", **first("table2", "protocol"))),
+        predictions=predictions_of(repeated("table2", **first("table2", "protocol"))),
         code=modules("confusion_table2"),
     output:
         pdf="results/figures/confusion_table2.pdf",

@@ -8,7 +8,7 @@ rule fit_models:
     """One shallow model on one set of features, all folds: settings chosen on validation, test scored once."""
     input:
         features=features_of_fit,
-        splits="results/splits/{protocol}.tsv",
+        splits=splits_of,
         code=modules("fit_models"),
     output:
         models="results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.skops",
@@ -19,7 +19,7 @@ rule fit_models:
     benchmark:
         "logs/fit_models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"
     wildcard_constraints:
-        model="SVC|KRC|RNN|GPC|KNN|DTC|GBC",
+        model="SVC|KRC|RNN|GPC|KNN|DTC|GBC|OLR",
     conda:
         "../../envs/learn.yaml"
     params:
@@ -33,8 +33,8 @@ rule fit_models:
 rule fit_mlp:
     """The MLP on fine-tuned features: all folds and settings trained together."""
     input:
-        features="results/features/{protocol}/{pretraining}/{policy}/tuned.npz",
-        splits="results/splits/{protocol}.tsv",
+        features=tuned_of_fit,
+        splits=splits_of,
         code=modules("fit_mlp"),
     output:
         models="results/models/{protocol}/{pretraining}/{policy}/tuned/{scheme}/MLP.safetensors",

@@ -33,7 +33,7 @@ rule pretrain_films:
         samples="results/micrographs/samples.tsv",
         micrographs=of_all_shards("results/micrographs/{shard}"),
         simulated="results/pretraining/simulated.npz",
-        splits="results/splits/{protocol}.tsv",
+        splits=splits_of,
         weights=weights_before_pretraining(),
         code=modules("pretrain_films"),
     output:
@@ -60,7 +60,7 @@ rule train_networks:
     input:
         copies="results/policies/{policy}/copies.tsv",
         pictures=pictures_of_policy,
-        splits="results/splits/{protocol}.tsv",
+        splits=splits_of,
         weights=weights_before_tuning,
         code=modules("train_networks"),
     output:
@@ -111,7 +111,7 @@ rule score_networks:
     """The CNN's predictions, and the settings that each fold chose, read off the networks' outputs."""
     input:
         answers=answers_of,
-        splits="results/splits/{protocol}.tsv",
+        splits=splits_of,
         code=modules("score_networks"),
     output:
         choices="results/models/{protocol}/{pretraining}/{policy}/image/{scheme}/CNN_choices.tsv",

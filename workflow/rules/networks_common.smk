@@ -6,17 +6,26 @@ Needs common.smk.
 
 
 def chunks(protocol, head):
-    """The folds that are trained by one job each; of published tuned features the last fold alone, as in the paper."""
-    folds = config["splits"]["folds"]
-    if (protocol, head) == ("published", "tuned"):
+    """The folds that are trained by one job each, those alone whose networks are used.
+
+    Where tuned features of all folds come from the last one, published trains that fold alone, as the paper;
+    strict+one_fold takes strict's networks. by_operator has as many folds as there are operators to leave out.
+    """
+    folds, read = config["splits"]["folds"], protocols.read(protocol)
+    if read.base == "by_operator":
+        return [experiments.EVERY_FOLD]
+    dealt = experiments.chunks(folds, config["training"]["folds_per_job"])
+    if head != "tuned" or "one_fold" not in read.leaks:
+        return dealt
+    if read.base == "published":
         return [str(folds - 1)]
-    return experiments.chunks(folds, config["training"]["folds_per_job"])
+    return [chunk for chunk in dealt if folds - 1 in experiments.folds_of(chunk)]
 
 
 def answers_of(wildcards, head=None):
     """The outputs of every fold's network of one head; of the scheme's own head where none is named."""
     path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz"
-    words = {**wildcards, "head": head or wildcards.scheme}
+    words = {**wildcards, "head": head or wildcards.scheme, "protocol": protocols.at("networks", wildcards.protocol)}
     return expand(path, **words, chunk=chunks(wildcards.protocol, words["head"]))
 
 
@@ -35,7 +44,11 @@ def curves_of(fits):
     path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv"
     heads = {"image": lambda fit: fit["scheme"], "tuned": lambda fit: "tuned"}
     words = [{**fit, "head": heads[fit["features"]](fit)} for fit in fits if fit["features"] in heads]
-    paths = [path.format(**fit, chunk=chunk) for fit in words for chunk in chunks(fit["protocol"], fit["head"])]
+    paths = [
+        path.format(**{**fit, "protocol": protocols.at("networks", fit["protocol"])}, chunk=chunk)
+        for fit in words
+        for chunk in chunks(fit["protocol"], fit["head"])
+    ]
     return list(dict.fromkeys(paths))
 
 
@@ -48,8 +61,8 @@ def weights_before_tuning(wildcards):
     seen = [f"fold{fold}" for fold in experiments.folds_of(wildcards.chunk)]
     return expand(
         "results/pretraining/{protocol}/{seen}.safetensors",
-        protocol=wildcards.protocol,
-        seen=seen if wildcards.protocol == "strict" else ["all"],
+        protocol=protocols.at("splits", wildcards.protocol),
+        seen=["all"] if "all_rows" in protocols.read(wildcards.protocol).leaks else seen,
     )
 
 

@@ -22,6 +22,7 @@ if SIMULATED:
             samples=config["simulate"]["samples"],
             days=config["simulate"]["days"],
             shares=config["simulate"]["shares"],
+            operators=config["simulate"]["operators"],
             folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:

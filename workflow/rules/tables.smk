@@ -38,7 +38,7 @@ rule table1:
 rule table2:
     """Table 2: three models by block and explained variance, both protocols, beside the paper's numbers."""
     input:
-        predictions=predictions_of(asked("table2")),
+        predictions=predictions_of(repeated("table2")),
         published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("table2"),
     output:
@@ -68,7 +68,8 @@ rule table2:
 rule table3:
     """Table 3: nine models by the domain that the network was pre-trained on, with the relative difference."""
     input:
-        predictions=predictions_of(asked("table3")),
+        predictions=predictions_of(repeated("table3")),
+        baselines=predictions_of(asked("baselines", protocol=["strict"])),
         published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("table3"),
     output:
@@ -98,7 +99,8 @@ rule table3:
 rule table4:
     """Table 4: nine models as nominal classifiers, ordinal classifiers and regressors, with their errors in Celsius."""
     input:
-        predictions=predictions_of(asked("table4")),
+        predictions=predictions_of(repeated("table4")),
+        baselines=predictions_of(asked("baselines", protocol=["strict"])),
         published=workflow.source_path("../../resources/published/values.tsv"),
         code=modules("table4"),
     output:

@@ -1,7 +1,7 @@
 """Rule baselines."""
 
 from micrograph import files, job
-from micrograph.results import baselines, fits
+from micrograph.results import baselines, baselines_figure, fits, style
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
@@ -17,3 +17,4 @@ with job.logged(snakemake.log[0]):
     files.write_table(output.tsv, table)
     files.write_text(output.md, baselines.markdown(table, caption))
     files.write_text(output.html, baselines.html(table, caption))
+    style.save(baselines_figure.draw(table, params.said["data"]), output.pdf, output.svg, output.png)

@@ -10,6 +10,6 @@ with job.logged(snakemake.log[0]):
     chance = job.rng(params.seed, "relabel", str(read.shuffled), read.draw)
     labelled = variations.relabelled(files.read_table(snakemake.input.samples), protocol, params.folds, chance)
     table = splits.deal(labelled, protocol, params.folds, job.rng(params.seed, "deal_folds", dealt))
-    splits.check(table, protocol, params.classes)
+    splits.check(table, protocol, params.classes, labelled)
     thinned = variations.thinned(table, protocol, job.rng(params.seed, "thin", dealt))
     files.write_table(snakemake.output.splits, thinned)

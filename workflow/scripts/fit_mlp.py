@@ -1,6 +1,6 @@
 """Rule fit_mlp."""
 
-from micrograph import files, job
+from micrograph import files, job, protocols
 from micrograph.networks import mlp
 
 with job.logged(snakemake.log[0]):
@@ -15,7 +15,7 @@ with job.logged(snakemake.log[0]):
         search=params.search,
         settings=params.settings,
         device=params.device,
-        rng=job.rng(params.seed, "fit_mlp", *words),
+        rng=job.rng(params.seed, "fit_mlp", protocols.base(words.protocol), *words[1:]),
     )
     mlp.write_models(snakemake.output.models, study.models)
     files.write_table(snakemake.output.choices, study.choices)

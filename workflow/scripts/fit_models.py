@@ -1,6 +1,6 @@
 """Rule fit_models."""
 
-from micrograph import files, job
+from micrograph import files, job, protocols
 from micrograph.models import fitting, storage
 
 with job.logged(snakemake.log[0]):
@@ -17,7 +17,7 @@ with job.logged(snakemake.log[0]):
         model=words.model,
         classes=params.classes,
         search=params.search,
-        rng=job.rng(params.seed, "fit_models", *words),
+        rng=job.rng(params.seed, "fit_models", protocols.base(words.protocol), *words[1:]),
         workers=snakemake.threads,
     )
     storage.write_models(snakemake.output.models, study.models)

@@ -1,6 +1,6 @@
 """Rule score_networks."""
 
-from micrograph import files, job
+from micrograph import files, job, protocols
 from micrograph.models import answers
 
 with job.logged(snakemake.log[0]):
@@ -12,7 +12,7 @@ with job.logged(snakemake.log[0]):
         policy=words.policy,
         scheme=words.scheme,
         classes=params.classes,
-        rng=job.rng(params.seed, "score_networks", *words),
+        rng=job.rng(params.seed, "score_networks", protocols.base(words.protocol), *words[1:]),
     )
     files.write_table(output.choices, choices)
     files.write_table(output.predictions, predictions)

@@ -141,3 +141,16 @@ def test_missing_doubled_and_differing_chunks_are_faults():
         )
     with pytest.raises(Fault, match="different samples"):
         scored([chunk([0, 1], half_right), chunk([2, 3], half_right) | {"samples": NAMES[::-1]}], "strict")
+
+
+@pytest.mark.parametrize(("protocol", "source"), [
+    ("strict", [0, 1, 2, 3]), ("strict+one_fold", [3, 3, 3, 3]), ("published", [3, 3, 3, 3]),
+    ("published-one_fold", [0, 1, 2, 3]), ("strict.shuffled_films1", [0, 1, 2, 3]),
+])  # fmt: skip
+def test_one_fold_gives_the_features_of_all_with_the_leak_alone(protocol, source):
+    numbered = chunk(range(FOLDS), lambda fold, point: np.full((len(NAMES), 2), fold, np.float32))
+    curves = pd.DataFrame(
+        {"fold": np.repeat(range(FOLDS), 2), "point": [0, 1] * FOLDS, "epoch": 0, "kept": 1, "validation_accuracy": 0.5}
+    )
+    *_, features = answers.tuned([numbered], curves, protocol=protocol, folds=FOLDS)
+    assert [int(values[0, 0]) for values in features] == source

@@ -30,3 +30,23 @@ def test_strict_folds_use_their_own_point_and_published_ones_that_of_the_best_fo
 def test_an_unknown_protocol_is_a_fault():
     with pytest.raises(Fault, match="strict, published"):
         choosing.choose([[900]], [900], "loose")
+
+
+def test_without_the_leak_a_published_fold_is_chosen_by_the_others_and_scored_on_its_own_films():
+    right, wrong = [950] * 4, [900] * 4
+    truths = [np.array(right)] * 3
+    predicted = [[right, wrong], [wrong, right], [wrong, [950, 950, 900, 900]]]  # (folds, points, films)
+    own = choosing.choose_folds(predicted, truths, "published")
+    assert [choice.point for choice in own] == [0, 1, 1]
+    others = choosing.choose_folds(predicted, truths, "published-grid")
+    # Fold 0 asks folds 1 and 2 (point 0: 0, point 1: 0.75), fold 1 asks 0 and 2 (0.5, 0.25), fold 2 finds a tie.
+    assert [choice.point for choice in others] == [1, 0, 0]
+    assert [choice.accuracy for choice in others] == [0.0, 0.0, 0.0]
+    assert choosing.used(others, "published-grid") == [1, 0, 0]
+
+
+def test_a_leak_that_is_not_of_the_grid_changes_no_choice():
+    predicted, truth = [[[900] * 4, [950] * 4]] * 3, [np.array([950] * 4)] * 3
+    plain = choosing.choose_folds(predicted, truth, "strict")
+    for leak in ("one_fold", "all_rows", "grid", "train_mode", "last_weights", "ungrouped"):
+        assert choosing.choose_folds(predicted, truth, f"strict+{leak}") == plain

@@ -249,3 +249,24 @@ def test_copies_are_learned_from_and_the_samples_own_rows_are_scored(study, poli
     balanced = {part: scores.score(rows, "balanced_accuracy", CLASSES) for part, rows in scored}
     assert balanced["test"] < 0.55
     assert (balanced["validation"] > 0.75) == (protocol == "published")
+
+
+def test_with_the_leak_grid_a_fold_chooses_on_what_it_reports_and_cannot_report_less(study):
+    names, _, tables = study
+    noise = np.random.default_rng(8).normal(size=(len(names), 8))
+    tables = {**tables, "strict+grid": tables["strict"]}
+    honest, leaking = (fitted((names, noise, tables), protocol, "KNN") for protocol in ("strict", "strict+grid"))
+    found = {}
+    for name, made in (("honest", honest), ("leaking", leaking)):
+        test = made.predictions[made.predictions["part"] == "test"]
+        right = (test["truth_celsius"] == test["predicted_celsius"]).astype(float)
+        found[name] = right.groupby(test["fold"]).mean()
+    assert (found["leaking"] >= found["honest"]).all() and found["leaking"].mean() > found["honest"].mean() + 0.05
+    assert np.allclose(leaking.choices["validation_accuracy"], found["leaking"])
+
+
+def test_a_leak_elsewhere_leaves_a_fit_as_it_is(study):
+    names, signal, tables = study
+    tables = {**tables, "strict+one_fold": tables["strict"]}
+    plain, leaking = (fitted((names, signal, tables), protocol, "SVC") for protocol in ("strict", "strict+one_fold"))
+    pd.testing.assert_frame_equal(plain.predictions, leaking.predictions)

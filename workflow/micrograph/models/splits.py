@@ -90,12 +90,12 @@ def _grouped(labels, names, folds, rng):
 DEALS = {"strict": _strict, "published": _published, "by_operator": _by_operator, "by_date": deals.by_date}
 
 
-def check(table, protocol, classes):
+def check(table, protocol, classes, samples=None):
     """Raise Fault unless the splits table keeps its protocol's promises.
 
     Each sample in one part a fold; no batch on two sides, but with the leak `ungrouped`. strict and published: every
     class in every part of every fold; strict: each sample tested exactly once; published: one test part for all folds,
-    each other sample validated exactly once. by_operator, by_date: deals.check.
+    each other sample validated exactly once. by_operator, by_date: deals.check, of the samples that were dealt.
     """
     base, table = protocols.read(protocol).base, table[table["part"] != deals.UNUSED]
     _once(table, ["fold", "sample"], "sample")
@@ -106,7 +106,7 @@ def check(table, protocol, classes):
         _all_classes(table, protocol, classes)
         PROMISES[base](table, protocol)
     else:
-        deals.check(table, protocol, classes)
+        deals.check(table, protocol, classes, samples)
 
 
 def _all_classes(table, protocol, classes):

@@ -25,8 +25,13 @@ PARTS = {
     "validation": ("validation", "#d9822b", "^"),
     "test": ("test", "#16407a", "o"),
 }
-SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression"}
-FEATURES = {"tuned": "fine-tuned features", "image": "micrographs"}  # those that are no block of the network
+SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression", "ordinal": "ordinal"}
+FEATURES = {  # those that are no block of the network
+    "tuned": "fine-tuned features",
+    "image": "micrographs",
+    "metadata": "growth metadata",
+    "physical": "physical features",
+}
 POLICIES = {"aug1": "crops", "aug2": "AutoAug.", "aug3": "balanced", "aug4": "none"}  # short, to stand below an axis
 
 # How the data are called -> the badge that stands in the figure (None: measured films need no badge).
