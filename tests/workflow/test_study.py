@@ -9,9 +9,10 @@ from PIL import Image
 from micrograph import files
 from project import PROJECT, Study
 
-TABLES = ("table1", "table2", "table3", "table4", "tableS1", "explanations")
+TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
+TABLES = ("table1", "table2", "table3", "table4", "tableS1", "explanations", *TRUSTED, "claims")
 FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "fig10",
-           "faithfulness", "confusion_table2", "curves")  # fmt: skip
+           "faithfulness", "confusion_table2", "curves", *TRUSTED)  # fmt: skip
 
 
 def test_every_table_figure_and_the_report_are_made(smoke):
@@ -42,8 +43,10 @@ def test_no_half_written_file_is_left(smoke):
 
 
 def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of_its_batch(smoke):
-    paths = sorted((smoke.folder / "results/predictions/strict").rglob("*.tsv"))
-    assert {path.stem for path in paths} == {"SVC", "GBC", "MLP", "CNN"}
+    dealt = sorted((smoke.folder / "results/predictions").glob("strict*"))
+    assert {folder.name for folder in dealt} >= {"strict", "strict.repeat1", "strict.shuffled_films1", "strict.share60"}
+    paths = [path for folder in dealt for path in sorted(folder.rglob("*.tsv"))]
+    assert {path.stem for path in paths} == {"SVC", "GBC", "MLP", "CNN", "OLR"}
     for path in paths:
         out_of_fold(files.read_table(path))
 
@@ -104,6 +107,8 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
         "explanations",
         "faithfulness",
         "train_production",
+        *TRUSTED,
+        "claims",
     }
 
 
@@ -138,7 +143,11 @@ def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path)
     printed = Study(tmp_path, (PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8")).run("-n")
     planned = {rule: int(count) for rule, count in re.findall(r"(?m)^(\w+) +(\d+)$", printed)}
     cnn = 2 * 10 * (4 + 3 + 3)  # protocols, folds; four pre-trainings, three more policies, three more schemes
-    assert planned["train_networks"] == cnn + 7 * (10 + 1)  # tuned: strict every fold, published the last one
+    tuned = 7 * (10 + 1)  # strict every fold, published the last one
+    leaks = 3 * 10 + 9 + 3  # strict with each leak that networks feel; published's other folds, and with each leak closed
+    shuffled = 2 * 5 * (10 + 1)  # films and batches, five draws each
+    shares = 3 * 10
+    assert planned["train_networks"] == cnn + tuned + leaks + shuffled + shares
 
 
 def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_features(copy_of_smoke, smoke_settings):
@@ -240,3 +249,15 @@ def test_bad_scans_are_listed_with_their_sentences_and_the_rest_goes_on(smoke, s
     settings["scans"]["on_bad_scan"] = "stop"
     printed = Study(tmp_path, settings).run("results/micrographs/samples.tsv", succeeds=False)
     assert "force.001" in printed and "on_bad_scan" in printed
+
+
+def test_a_leak_shares_what_it_does_not_touch_and_repeats_keep_the_first_deal(smoke):
+    made = smoke.results()
+    predictions = {name.split("/")[1] for name in made if name.startswith("predictions/")}
+    assert {"strict+all_rows", "strict+train_mode", "published-grid", "by_operator", "by_date"} - predictions == {
+        "strict+train_mode"  # no model of the smoke study's leakage sees a network
+    }
+    splits = {name.split("/")[1].removesuffix(".tsv") for name in made if name.startswith("splits/")}
+    assert not {name for name in splits if "+" in name or "-" in name}
+    table = files.read_table(smoke.folder / "results/tables/table2.tsv")
+    assert set(table.loc[table["protocol"] == "strict", "repeats"].dropna()) == {2}

@@ -59,8 +59,9 @@ def choices_of(fits):
 
 
 def probable():
-    """The strict fits whose answers come with probabilities, or with scores that can become some."""
-    return asked("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"])
+    """The strict fits whose answers come with probabilities, or with scores that can become some; the network that is
+    explained is always among them."""
+    return [*asked("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"]), EXPLAINED]
 
 
 def dealt_otherwise(wildcards):
