@@ -17,6 +17,9 @@ from micrograph.results import fits, leakage, leakage_figure, leakage_words
 MODELS = [("block3_cev85", "SVC"), ("tuned", "KNN"), ("tuned", "MLP"), ("image", "CNN")]
 LEAKING = [f"{base}{leak}" for base in ("strict+", "published-") for leak in protocols.LEAKS]
 
+SHUFFLED = dict.fromkeys(("strict", "published"), ("films", "batches"))
+SHUFFLED |= {"strict+one_fold": ("films", "batches"), "published-one_fold": ("films",)}
+
 
 def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resamples=100):
     """Made-up fits: what they say of dealt labels is as wrong as of true ones, which is enough to be drawn."""
@@ -25,8 +28,8 @@ def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resa
     for (features, model), name in itertools.product(models, names):
         if not protocols.felt(name, features):
             continue
-        shuffled = [f"{name}.shuffled_{kind}{draw + 1}" for kind in ("films", "batches") for draw in range(draws)]
-        for full in [name, *(shuffled if name in protocols.BASES else [])]:
+        kinds = SHUFFLED.get(name, ())
+        for full in [name, *(f"{name}.shuffled_{kind}{draw + 1}" for kind in kinds for draw in range(draws))]:
             made = made_up_fits.fit(
                 sheet, 0.55 + 0.1 * ("fold" in name), protocol=protocols.read(name).base, features=features,
                 model=model, pretraining="imagenet", policy="aug3",
@@ -80,20 +83,44 @@ def test_every_slope_has_its_chance(table):
         assert any(height == pytest.approx(row[f"chance_{part}_pct"]) for height in heights)
 
 
+def leak_panels(figure, base):
+    """{kind of labels: the panel of single leaks of a base}."""
+    head = next(text for text in figure.texts if text.get_text() == leakage_figure.BASES[base][2])
+    titles = {title: labels for labels, title in leakage_figure.TITLES.items()}
+    below = [axes for axes in figure.axes if axes.get_xlabel().startswith("change")]
+    first = max(axes.get_position().y1 for axes in below if axes.get_position().y1 < head.get_position()[1])
+    return {titles[axes.get_title(loc="left")]: axes for axes in below if axes.get_position().y1 == first}
+
+
 @pytest.mark.parametrize("base", ["strict", "published"])
 def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, base):
-    figure = leakage_figure.leakage_figure(table, "simulated films")
-    sign, _, title = leakage_figure.BASES[base]
-    axes = panel(figure, title)
-    spots = [spot for some in marks(axes).values() for spot in some]
-    for place, leak in enumerate(leakage_figure.LEAKS):
-        here = table[table["protocol"] == f"{base}{sign}{leak}"]
-        drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
-        assert drawn == pytest.approx(sorted(here["change_points"]))
-        assert len(drawn) == sum(protocols.felt(f"{base}{sign}{leak}", features) for features, _ in MODELS)
-    low, high = axes.get_xlim()
-    ends = table[[f"change_points{end}" for end in leakage.ENDS]].to_numpy()
-    assert low < np.nanmin(ends) and np.nanmax(ends) < high
+    sign = leakage_figure.BASES[base][0]
+    panels = leak_panels(leakage_figure.leakage_figure(table, "simulated films"), base)
+    assert list(panels) == ["true", "films", *(["batches"] if base == "strict" else [])]
+    told = [label.get_text() for label in panels["true"].get_yticklabels()]
+    assert told == list(leakage_figure.LEAKS.values())
+    for labels, axes in panels.items():
+        spots = [spot for some in marks(axes).values() for spot in some]
+        for place, leak in enumerate(leakage_figure.LEAKS):
+            here = table[(table["protocol"] == f"{base}{sign}{leak}") & (table["labels"] == labels)]
+            drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
+            assert drawn == pytest.approx(sorted(here["change_points"]))
+            reached = sum(protocols.felt(f"{base}{sign}{leak}", features) for features, _ in MODELS)
+            assert len(drawn) == (reached if labels == "true" or leak == "one_fold" else 0)
+        low, high = axes.get_xlim()
+        changed = table["protocol"].str.startswith(f"{base}{sign}")
+        ends = table.loc[changed, [f"change_points{end}" for end in leakage.ENDS]].to_numpy()
+        assert low < np.nanmin(ends) and np.nanmax(ends) < high
+
+
+def test_a_leak_that_was_not_run_on_dealt_labels_says_so(table):
+    axes = leak_panels(leakage_figure.leakage_figure(table, "simulated films"), "strict")["films"]
+    assert [text.get_text() for text in axes.texts] == ["not run"] * 5
+
+
+def test_models_have_marks_of_their_own_even_where_colours_begin_anew():
+    marked = [leakage_figure._look(place) for place in range(24)]
+    assert len(set(marked)) == 24
 
 
 EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), ("image", "CNN")]
@@ -102,7 +129,6 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
 @pytest.mark.parametrize(
     ("models", "names"),
     [
-        (MODELS, ("strict", "published", *LEAKING)),
         (EVERY, ("strict", "published", "strict+one_fold")),
         ([("image", "CNN")], ("strict",)),
         ([("block2_cev99", "SVC")], ("published", "published-grid")),
@@ -110,6 +136,10 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
 )
 def test_the_figure_is_laid_out_well(models, names):
     laid_out_well(leakage_figure.leakage_figure(tabled(models, names, resamples=20), "simulated films"))
+
+
+def test_the_whole_figure_is_laid_out_well(table):
+    laid_out_well(leakage_figure.leakage_figure(table, "simulated films"))
 
 
 def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
@@ -124,13 +154,20 @@ def test_a_figure_without_a_base_is_a_fault(table):
 
 
 def test_the_panels_hold_every_row_of_the_table_once(table):
-    true, shuffled, leaks, _ = leakage_words.panels_of(table)
+    true, shuffled, *leaks, _ = leakage_words.panels_of(table)
     bases = table["protocol"].isin(["strict", "published"])
     assert len(true.rows) == (bases & (table["labels"] == "true")).sum()
     assert len(shuffled.rows) == (bases & (table["labels"] != "true")).sum()
-    filled = sum(cell != "–" for row in leaks.rows for cell in (row[2], row[4]))
-    assert filled == (~bases).sum()
-    assert [row[0] for row in leaks.rows if row[0]] == list(leakage_words.LEAKS.values())
+    for panel, labels in zip(leaks, leakage.LABELS, strict=True):
+        filled = sum(cell != "–" for row in panel.rows for cell in row[2::3])
+        assert filled == (~bases & (table["labels"] == labels)).sum()
+    assert [row[0] for row in leaks[0].rows if row[0]] == list(leakage_words.LEAKS.values())
+    assert [row[0] for row in leaks[1].rows if row[0]] == [leakage_words.LEAKS["one_fold"]]
+
+
+def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
+    *_, leaks, _, _, _ = leakage_words.panels_of(table[~table["protocol"].str.startswith("published-")])
+    assert len(leaks.headings) == len(leaks.rows[0]) == 5
 
 
 def test_the_words_are_of_all_leaks_and_in_one_order():
