@@ -5,9 +5,10 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import made_up_claims
 import made_up_page
-from micrograph.page import contents, films, folder, sheets
-from micrograph.results import panels
+from micrograph.page import claimed, contents, films, folder, sheets
+from micrograph.results import claims, panels
 from project import PROJECT
 
 FEW, MANY = 262, 5000
@@ -39,7 +40,7 @@ def few(home):
     study["films"]["sample"][100] = HOSTILE
     picture = functools.cache(made_up_page.picture)
     drawn = replace(drawn, micrograph=lambda i: picture(i % 60))
-    story = replace(story, tables=_tables(), figures=_figures(home), verdicts=["The network looks at steps."])
+    story = replace(story, tables=_tables(), figures=_figures(home), claims=_claims())
     folder.write(home / "report", FACE, story, study, drawn)
     return Site(home / "report", study | _pictures(FEW), (home / "report" / "index.html").as_uri())
 
@@ -88,6 +89,13 @@ def _tables():
         contents.Table("Table 2", "Blocks by models", [panel, replace(panel, title="Details")], "<p>How to read.</p>"),
         contents.Table("Table 3", HOSTILE, [replace(panel, title=HOSTILE)], "<p>How to read.</p>", folded=True),
     ]
+
+
+def _claims():
+    """The claims of a whole study, one of them about films of a kind called as no film should be."""
+    tables = made_up_claims.tables()
+    tables["confounders"]["group"] = tables["confounders"]["group"].replace("c-plane", HOSTILE)
+    return claimed.told(claims.table(tables, data="simulated films"))
 
 
 def _figures(home):

@@ -6,12 +6,14 @@ import pytest
 from micrograph import files
 from micrograph.faults import Fault
 from micrograph.page import contents
+from micrograph.results import tableS1
 from project import PROJECT
 
 FOLDER = PROJECT / "workflow" / "report"
 HOSTILE = "<script>alert('x')</script>&\"'"
 CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
-WORDS = {"data": "simulated films", "films_a_class": 4}
+SAID = {"data": "simulated films"}
+WORDS = {"data": "simulated films", "said": SAID, "films_a_class": 4, "coverage": 0.9}
 FIGURE_CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst") if path.name != "workflow.rst")
 
 
@@ -69,7 +71,7 @@ def test_a_frame_becomes_a_panel_with_words_before_numbers():
 
 
 def test_a_table_is_shown_by_the_module_that_its_file_is_named_after(tmp_path):
-    frame = pd.DataFrame(columns=contents.KINDS["tableS1"].COLUMNS)
+    frame = pd.DataFrame(columns=tableS1.COLUMNS)
     files.write_table(tmp_path / "tableS1.tsv", frame)
     (tmp_path / "tableS1.rst").write_text("Of {{ snakemake.params.data }}.")
     given = [tmp_path / "tableS1.tsv"], [("Settings chosen", True)], [tmp_path / "tableS1.rst"]

@@ -198,10 +198,54 @@ def test_calibration_is_judged_before_and_after_scaling_and_sets_by_their_aim():
     assert short["verdict"] == "not supported"
 
 
+def with_calibration(**columns):
+    """The claims of a study whose table of calibration has more columns."""
+    given = made_up_claims.tables()
+    given["calibration"] = given["calibration"].assign(**columns)
+    return claims.table(given, data=SIMULATED)
+
+
+def test_scaling_helps_where_the_paired_log_loss_falls_and_probabilities_must_beat_the_class_shares():
+    changed = made_up_claims.value("log_loss_change", -0.1, 0.05) | made_up_claims.value("log_loss", 0.7, 0.1)
+    table = with_calibration(**changed, shares_log_loss=0.98)
+    said = found(table, "A temperature fitted on validation films makes probabilities more true")
+    assert (said["verdict"], said["estimate"], said["unit"]) == ("supported", -0.1, "nats")
+    more = found(table, "say more than how common each temperature is (log loss 0.98)")
+    assert (more["verdict"], more["estimate"]) == ("supported", 0.7)
+    level = with_calibration(**made_up_claims.value("log_loss", 0.95, 0.1), shares_log_loss=0.98)
+    assert found(level, "say more than how common each temperature is")["verdict"] == "cannot be told"
+
+
+def test_sets_are_judged_by_the_mean_over_growth_days_where_the_table_has_it():
+    said = found(with_calibration(**made_up_claims.value("covered_by_day_pct", 91.0, 2)), "aimed at holding")
+    assert (said["verdict"], said["estimate"]) == ("supported", 91) and "88.0 % of films" in said["claim"]
+
+
+def test_a_fit_without_probabilities_says_why_it_is_left_out():
+    given = made_up_claims.tables()
+    left_out = {"stage": "left_out", "why": "it gives no probabilities", "ece_pct": np.nan, "covered_pct": np.nan}
+    given["calibration"] = given["calibration"].iloc[:1].assign(**left_out)
+    table = claims.table(given, data=SIMULATED)
+    assert found(table, "it gives no probabilities")["verdict"] == claim_rules.UNTESTED
+
+
+def test_of_many_calibrated_models_the_network_is_spoken_of():
+    given = made_up_claims.tables()
+    others = [given["calibration"].assign(model=name, features="tuned") for name in ("SVC", "GBC", "MLP")]
+    given["calibration"] = pd.concat([*others, given["calibration"]], ignore_index=True)
+    table = claims.table(given, data=SIMULATED)
+    rows = table[table["source"] == "calibration"]
+    assert len(rows) == 3 and rows["claim"].str.contains("CNN on micrographs").all()
+
+
 def test_new_operators_and_later_days_are_judged_within_a_margin_and_what_cannot_be_tested_says_why():
     table = made()
     assert found(table, "operators never learnt from")["verdict"] == "supported"
     assert found(table, "days after all that was learnt from")["verdict"] == "not supported"
+    given = made_up_claims.tables()
+    given["confounders"] = given["confounders"].assign(training_films=40.2, rest_training_films=80.0)
+    fewer = found(claims.table(given, data=SIMULATED), "days after all")
+    assert "learnt from 40 films a fold against 80" in fewer["claim"]  # so that the reader sees another reason
     said = found(made(confounders={"why": "the sheet names no operators"}), "the sheet names no operators")
     assert said["verdict"] == claim_rules.UNTESTED and said["topic"] == "Does it hold for new operators?"
 

@@ -11,17 +11,37 @@ from docutils.core import publish_parts
 
 from micrograph import files
 from micrograph.faults import Fault, known
-from micrograph.results import claims, explanations, panels, table1, table2, table3, table4, tableS1
+from micrograph.results import (
+    baselines,
+    calibration_table,
+    calibration_words,
+    claims,
+    confounders,
+    explanations,
+    leakage,
+    leakage_words,
+    panels,
+    table1,
+    table2,
+    table3,
+    table4,
+    tableS1,
+)
 
-KINDS = {  # name of a table's file -> the module that shows it
-    "table1": table1,
-    "table2": table2,
-    "table3": table3,
-    "table4": table4,
-    "tableS1": tableS1,
-    "explanations": explanations,
-    "claims": claims,
+KINDS = {  # name of a table's file -> (what the table is called, the function that gives its panels)
+    "table1": (table1.NAME, table1.panels_of),
+    "table2": (table2.NAME, table2.panels_of),
+    "table3": (table3.NAME, table3.panels_of),
+    "table4": (table4.NAME, table4.panels_of),
+    "tableS1": (tableS1.NAME, tableS1.panels_of),
+    "leakage": (leakage.NAME, leakage_words.panels_of),
+    "baselines": (baselines.NAME, baselines.panels_of),
+    "confounders": (confounders.NAME, confounders.panels_of),
+    "calibration": (calibration_words.NAME, calibration_table.panels_of),
+    "explanations": (explanations.NAME, explanations.panels_of),
+    "claims": (claims.NAME, claims.panels_of),
 }
+SENTENCES = {"claims"}  # tables whose words are sentences, which are broken into lines
 RST = {
     "raw_enabled": False,
     "file_insertion_enabled": False,
@@ -84,9 +104,9 @@ def tables(paths, shown, captions, words):
 
 def table(path, title, said="", folded=False, group=""):
     """The Table of one file. said: its caption as HTML."""
-    kind = known(Path(path).stem, KINDS, "table")
-    wraps = getattr(kind, "WRAPS", False)
-    return Table(kind.NAME, title, kind.panels_of(files.read_table(path)), said, folded, str(path), group, wraps)
+    stem = Path(path).stem
+    name, panels_of = known(stem, KINDS, "table")
+    return Table(name, title, panels_of(files.read_table(path)), said, folded, str(path), group, stem in SENTENCES)
 
 
 def figures(shown, images, captions, words):

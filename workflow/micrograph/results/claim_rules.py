@@ -26,6 +26,8 @@ UNITS = {
     "area under the curve": (3, panels.signed, " in area under the curve"),
     "rank correlation": (2, panels.signed, " in rank correlation"),
     "times": (2, panels.number, " times"),
+    "nats": (3, panels.signed, " nats"),
+    "log loss": (2, panels.number, " nats"),
     "points, standard deviation": (1, panels.number, " points"),
 }
 

@@ -18,7 +18,6 @@ from micrograph.results import (
 from micrograph.results.claim_rules import UNITS, VERDICTS
 
 NAME = "Table of claims"
-WRAPS = True  # its words are sentences
 COLUMNS = [
     *("number", "topic", "claim", "verdict", "estimate", "low", "high", "unit", "films", "batches", "source"),
 ]
