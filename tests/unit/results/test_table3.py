@@ -165,6 +165,7 @@ def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
     for words in (table3.caption(twice), table3.panels_of(twice)[1].headings):
         assert any("Over deals, ±" in word for word in ([words] if isinstance(words, str) else words))
     assert "4 folds dealt 2 times" in table3.caption(twice) and "in each deal each of 60" in table3.caption(twice)
+    assert "another deal others" in table3.caption(twice)
     assert "deal" not in table3.markdown(table, table3.caption(table))
 
 
