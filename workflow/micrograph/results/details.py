@@ -24,8 +24,8 @@ TESTED = {  # of one deal of the folds, and of several
     "published": (
         "Published: the same {samples} films are tested in every fold, so that ± says nothing about other films, and "
         + BOTH_SIDES,
-        "Published: a deal tests the same films in all its folds, another deal others ({samples} films in all), so that "
-        "± over the folds says little about other films, and " + BOTH_SIDES,
+        "Published: a deal tests the same films in all its folds, another deal others ({samples} films in all), so "
+        "that ± over the folds says little about other films, and " + BOTH_SIDES,
     ),
 }
 DEALS = (
