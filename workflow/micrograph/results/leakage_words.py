@@ -91,40 +91,36 @@ def _leaks(table, labels):
     changed = table[~table["protocol"].isin(protocols.BASES) & (table["labels"] == labels)]
     kept = {(row["protocol"], row["features"], row["model"]): row for row in changed.to_dict("records")}
     models = dict.fromkeys(zip(table["features"], table["model"], strict=True))
-    ways = {way: names for way, names in WAYS.items() if changed["protocol"].str.startswith(way).any()}
+    ways = {way: words for way, words in WAYS.items() if changed["protocol"].str.startswith(way).any()}
+    shown = [name for name in CHANGED if labels != "true" or name != "above"]
     rows = []
     for leak, words in LEAKS.items():
         for features, model in models:
             found = [kept.get((f"{way}{leak}", features, model)) for way in ways]
-            cells = [cell for row in found for cell in _changed(row)]
+            cells = [_changed(row, name) for row in found for name in shown]
             if any(found):
                 rows.append([words, _model({"features": features, "model": model}), *cells])
-    headings = [
-        "Leak",
-        "Model",
-        *(f"{name}, {unit}" for names in ways.values() for name, unit in zip(names, UNITS, strict=True)),
-    ]
+    headings = ["Leak", "Model", *(CHANGED[name].format(words) for words in ways.values() for name in shown)]
     return panels.Panel(f"Each leak by itself: {LABELS[labels]}", headings, list(_named(rows, 1)), 2, NOTES)
 
 
-# How a leak is changed, and what its columns are called.
-WAYS = {
-    "strict+": ("Added to strict: test", "Above chance", "Change"),
-    "published-": ("Closed in published: validation", "Above chance", "Change"),
-}
-UNITS = ("%", "points", "points")
+# How a leak is changed, and what is reported then; the columns of each way (of true labels without the second).
+WAYS = {"strict+": "Added to strict: test", "published-": "Closed in published: validation"}
+CHANGED = {"value": "{}, %", "above": "Above chance, points", "change": "Change, points"}
 NOTES = (
     "A model that a leak cannot reach has no row there: no CNN sees another network's features. Leaks overlap: their "
     "changes need not add up to the difference between the protocols.",
 )
 
 
-def _changed(row):
-    """The reported accuracy under a changed leak, what of it is above chance, and the change; dashes for no row."""
+def _changed(row, name):
+    """The reported accuracy under a changed leak, what of it is above chance, or the change; a dash for no row."""
     if row is None:
-        return (panels.DASH,) * len(UNITS)
+        return panels.DASH
     part = row["reported"]
-    return panels.number(row[f"{part}_pct"]), _points(row, f"above_{part}_points"), _points(row, "change_points")
+    if name == "value":
+        return panels.number(row[f"{part}_pct"])
+    return _points(row, {"above": f"above_{part}_points", "change": "change_points"}[name])
 
 
 def _audit(table):
