@@ -6,7 +6,7 @@ import pytest
 from micrograph.results import claim_rules
 from micrograph.results.claim_rules import CONTRARY, SUPPORTED, UNTOLD, Compared, Rule, Words
 
-WORDS = Words("A beats B", "A loses to B", "A beats B", "films")
+WORDS = Words("A beats B", "it loses", "films", also=" at last")
 MORE, LESS, OTHER = Rule(), Rule(sign=-1), Rule(sign=0)
 WITHIN = Rule(sign=-1, least=5)  # no more than 5 above, and no wholly above 0
 
@@ -47,9 +47,21 @@ def test_an_interval_counts_as_it_is_written():
 
 def test_each_verdict_has_its_sentence_with_number_interval_and_films():
     said = [claim_rules.single(WORDS, compared(*ends), MORE, "points").claim for ends in ((2, 14), (-14, -2), (-2, 14))]
-    assert said[0] == "A beats B: SVC, +8.0 points [+2.0, +14.0]; 118 films of 44 growth days."
-    assert said[1] == "A loses to B: SVC, −8.0 points [−14.0, −2.0]; 118 films of 44 growth days."
+    assert said[0] == "A beats B at last: SVC, +8.0 points [+2.0, +14.0]; 118 films of 44 growth days."
+    assert (
+        said[1]
+        == "That A beats B is not supported; it loses: SVC, −8.0 points [−14.0, −2.0]; 118 films of 44 growth days."
+    )
     assert said[2] == "Whether A beats B cannot be told: SVC, +6.0 points [−2.0, +14.0]; 118 films of 44 growth days."
+
+
+def test_a_claim_with_a_subclause_is_closed_before_its_verdict_and_begins_with_a_capital():
+    words = Words("films of X, grown late, are told", "they are not", "films")
+    assert words.said(SUPPORTED) == "Films of X, grown late, are told"
+    assert words.said(UNTOLD) == "Whether films of X, grown late, are told, cannot be told"
+    plain = Words("films (of X, grown late) are told", "they are not", "films")
+    assert plain.said(UNTOLD) == "Whether films (of X, grown late) are told cannot be told"
+    assert words.said(CONTRARY) == "That films of X, grown late, are told, is not supported; they are not"
 
 
 def test_without_an_interval_nothing_can_be_told_and_the_sentence_says_so():

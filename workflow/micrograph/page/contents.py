@@ -20,6 +20,7 @@ from micrograph.results import (
     explanations,
     leakage,
     leakage_words,
+    learning_curve,
     panels,
     table1,
     table2,
@@ -38,6 +39,7 @@ KINDS = {  # name of a table's file -> (what the table is called, the function t
     "baselines": (baselines.NAME, baselines.panels_of),
     "confounders": (confounders.NAME, confounders.panels_of),
     "calibration": (calibration_words.NAME, calibration_table.panels_of),
+    "learning_curve": (learning_curve.NAME, learning_curve.panels_of),
     "explanations": (explanations.NAME, explanations.panels_of),
     "claims": (claims.NAME, claims.panels_of),
 }

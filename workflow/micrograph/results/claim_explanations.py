@@ -22,9 +22,10 @@ def used(table, data):
             for row in rows_of(table, map=name, measure=measure)
         ]
         circular = " (itself made by hiding)" if name == "occlusion" else ""
-        text = f"{spoken}{circular} marks {{}} of what the network uses than another film's map does"
+        text = f"{spoken}{circular} marks more of what the network uses than another film's map does"
         if family := tested(family):
-            made.append(claim_rules.every(_told(text, "more", "less", data), family, Rule(), "area under the curve"))
+            words = Words(text, "it marks less", data)
+            made.append(claim_rules.every(words, family, Rule(), "area under the curve"))
     return made
 
 
@@ -38,21 +39,11 @@ def shown(table, data):
     if not found:
         return [untested("whether maps find what a film shows", "where things are is known of simulated films alone")]
     count = sum(map(len, found.values()))
-    return [
-        claim_rules.some(
-            _told(
-                f"{explanation_words.MAIN[name]} lies {{}} on what the film shows than another film's map does",
-                "more",
-                "less",
-                data,
-            ),
-            family,
-            Rule(),
-            "points",
-            count,
-        )
-        for name, family in found.items()
-    ]
+    made = []
+    for name, family in found.items():
+        text = f"{explanation_words.MAIN[name]} lies more on what the film shows than another film's map does"
+        made.append(claim_rules.some(Words(text, "it lies less on it", data), family, Rule(), "points", count))
+    return made
 
 
 def learnt(table, data):
@@ -62,13 +53,8 @@ def learnt(table, data):
         family = [
             _gain(row, what) for measure, what in REDRAWN.items() for row in rows_of(table, map=name, measure=measure)
         ]
-        words = Words(
-            _capital(f"{spoken} depends on what was learnt: with weights drawn anew it is no more like itself than "
-                     f"like another film's map, to within {MARGIN:g}"),
-            _capital(f"{spoken} stays like itself with weights drawn anew, as it should not"),
-            f"{spoken} depends on what was learnt",
-            data,
-        )  # fmt: skip
+        text = f"{spoken} with weights drawn anew is no more like itself than like another film's map, to within"
+        words = Words(f"{text} {MARGIN:g}", "it is more like itself, as it should not be", data)
         made += [claim_rules.every(words, family, LEARNT, "rank correlation")] if (family := tested(family)) else []
     return made
 
@@ -87,14 +73,10 @@ def elsewhere(table, data):
 def _kept_off(row, spoken, where, data):
     sides = explanation_words.side(row, "ratio", 1), explanation_words.side(row, "gain", factor=PERCENT)
     verdict = CONTRARY if sides == (1, 1) else SUPPORTED if sides[0] < 0 else UNTOLD
-    head = {
-        SUPPORTED: f"The network looks less at {where} than at the rest",
-        CONTRARY: f"The network looks at {where}, which are not the film",
-        UNTOLD: f"Whether the network looks no more at {where} than at the rest cannot be told",
-    }[verdict]
+    words = Words(f"the network looks less at {where} than at the rest", "it looks more at what is not the film", data)
     one = claim_rules.of_row(row, "ratio", f"by {spoken}, share of the map ÷ share of the picture")
     control = f"of another film's map {panels.number(row['control_ratio'], 2)}"
-    text = f"{head}: {claim_rules.shown(one, 'times')}, {control}; {claim_rules.counts(one, data)}."
+    text = f"{words.said(verdict)}: {claim_rules.shown(one, 'times')}, {control}; {claim_rules.counts(one, data)}."
     return Claim(text, verdict, one.estimate, one.low, one.high, "times", one.films, one.batches)
 
 
@@ -103,14 +85,6 @@ def _gain(row, name, sign=1, factor=1):
     one = claim_rules.of_row(row, "gain", name)
     ends = sorted((sign * factor * one.low, sign * factor * one.high))
     return Compared(name, sign * factor * one.estimate, *ends, one.films, one.batches)
-
-
-def _told(text, more, less, data):
-    return Words(_capital(text.format(more)), _capital(text.format(less)), text.format(more), data)
-
-
-def _capital(text):
-    return text[0].upper() + text[1:]
 
 
 FEATURES = {name: words for name, words in explanation_words.OF_THE_FILM.items() if name != "background"}

@@ -33,12 +33,8 @@ def overstated(table, data):
 def _gap(protocol, data):
     where = {"published": "which it reports", "strict": "which it does not report"}[protocol]
     shared = ", though these share growth days with training films" if protocol == "published" else ""
-    return Words(
-        f"Under {protocol}, validation films, {where}, are told better than test films{shared}",
-        f"Under {protocol}, validation films, {where}, are told worse than test films{shared}",
-        f"under {protocol} validation films, {where}, are told better than test films{shared}",
-        data,
-    )
+    text = f"under {protocol} validation films, {where}, are told better than test films{shared}"
+    return Words(text, "they are told worse", data)
 
 
 def contributed(table, data, base):
@@ -66,16 +62,11 @@ def _contribution(base, leak, found, moved, count, data):
     if not found:
         return untested(f"what {base} reports {leaks}", "no fit was made with it that it can touch")
     if not moved:
-        text = f"{base.capitalize()} reports the same {leaks}: no answer of {len(found)} fits changes"
-        one = found[0]
+        one, fits = found[0], "one fit" if len(found) == 1 else f"{len(found)} fits"
+        text = f"That {base} reports {more} {leaks} is not supported; it reports the same: no answer of {fits} changes"
         text += f"; {claim_rules.counts(one, data)}."
         return Claim(text, claim_rules.CONTRARY, 0.0, 0.0, 0.0, "points", one.films, one.batches)
-    words = Words(
-        f"{base.capitalize()} reports {more} {leaks}",
-        f"{base.capitalize()} reports {less} {leaks}",
-        f"{base} reports {more} {leaks}",
-        data,
-    )
+    words = Words(f"{base} reports {more} {leaks}", f"it reports {less}", data)
     return claim_rules.some(words, moved, rule, "points", count)
 
 
@@ -112,28 +103,23 @@ def _above(rows, by_protocol=False):
 
 def _at_chance(protocol, family, how, data):
     words = Words(
-        f"Under {protocol} next to nothing is learnt from growth temperatures {how}: test accuracy is less than "
-        f"{MARGIN_POINTS} points above chance",
-        f"Under {protocol} test accuracy is above chance on growth temperatures {how}, where there is nothing to learn",
-        f"under {protocol} test accuracy stays less than {MARGIN_POINTS} points above chance on growth temperatures "
-        f"{how}",
+        f"{protocol} is less than {MARGIN_POINTS} points of test accuracy above chance on growth temperatures {how}, "
+        f"where there is nothing to learn",
+        "it is above chance",
         data,
     )
     return claim_rules.every(words, family, AT_CHANCE, "points")
 
 
 def _above_chance(protocol, family, how, data):
-    text = f"{{}} reports accuracy {{}} chance on growth temperatures {how}, where there is nothing to learn"
-    spoken = protocol.capitalize()
-    words = Words(
-        text.format(spoken, "above"), text.format(spoken, "below"), text.format(protocol, "above") + ",", data
-    )
+    text = f"{protocol} reports accuracy above chance on growth temperatures {how}, where there is nothing to learn"
+    words = Words(text, "it is below", data)
     return claim_rules.some(words, family, MORE, "points")
 
 
 def _made_up(family, how, data):
-    text = f"ingle leaks added to strict make accuracy of growth temperatures {how}, where there is nothing to learn"
-    words = Words(f"S{text}", f"S{text.replace('make', 'take')}", f"s{text},", data)
+    text = f"leaks added to strict make it report accuracy above chance on growth temperatures {how}"
+    words = Words(text, "it is below", data)
     return claim_rules.some(words, family, MORE, "points")
 
 

@@ -25,10 +25,9 @@ def accuracy(table, data):
         return []
     ours, always = (_pooled(rows[0]) for rows in (found, base))
     words = Words(
-        f"The growth temperature of films from days never seen is told right more often than by always naming the "
+        f"the growth temperature of films from days never seen is told right more often than by always naming the "
         f"commonest ({_percent(always)})",
-        f"The growth temperature is told right less often than by always naming the commonest ({_percent(always)})",
-        f"the growth temperature is told right more often than by always naming the commonest ({_percent(always)})",
+        "it is less often",
         data,
     )
     ours = Compared("model and features chosen in each fold", *_values(ours), ours.films, ours.batches)
@@ -41,12 +40,7 @@ def ahead(table, data, features, what):
     if features == "majority":
         rows = rows_of(table, protocol=STRICT, model=fits.BASELINE)
     family = [_of(row, "ahead_points", name, _beside(row)) for row, name in zip(rows, _rivals(rows), strict=True)]
-    words = Words(
-        f"The network on pictures ({NETWORK}) tells more than {what}",
-        f"The network on pictures ({NETWORK}) tells less than {what}",
-        f"the network on pictures ({NETWORK}) tells more than {what}",
-        data,
-    )
+    words = Words(f"the network on pictures ({NETWORK}) tells more than {what}", "it tells less", data)
     return [claim_rules.every(words, family, MORE, "points")] if (family := tested(family)) else []
 
 
@@ -63,10 +57,7 @@ def alone(table, data, features, what, meaning):
         if row["model"] != fits.BASELINE
     ]
     words = Words(
-        f"{what.capitalize()} alone tell more than the commonest temperature: {meaning}",
-        f"{what.capitalize()} alone tell less than the commonest temperature",
-        f"{what} alone tell more than the commonest temperature",
-        data,
+        f"{what} alone tell more than the commonest temperature", "they tell less", data, f", so that {meaning}"
     )
     return [claim_rules.some(words, family, MORE, "points")] if (family := tested(family)) else []
 
@@ -79,12 +70,7 @@ def tuned(table, data):
     ours, theirs = rows[table2.TUNED], rows[table2.BLOCKS]
     beside = f"{panels.number(ours['pooled_pct'], 1)} % against {panels.number(theirs['pooled_pct'], 1)} %"
     one = _of(ours, "gain_points", "model and settings chosen in each fold", beside)
-    words = Words(
-        "Fine-tuned features beat those of the network's blocks",
-        "Fine-tuned features do worse than those of the network's blocks",
-        "fine-tuned features beat those of the network's blocks",
-        data,
-    )
+    words = Words("fine-tuned features beat those of the network's blocks", "they do worse", data)
     return [claim_rules.single(words, one, MORE, "points")] if tested([one]) else []
 
 
@@ -112,12 +98,8 @@ def _pretrained(family, for_imagenet, other, data):
     """The claim on one domain; gains are against ImageNet, so a claim for ImageNet turns their sign."""
     better, worse = ("ImageNet", other) if for_imagenet else (other, "ImageNet")
     family = [_turned(one) for one in family] if for_imagenet else family
-    words = Words(
-        f"A network that starts from {better} tells more than one that starts from {worse}",
-        f"A network that starts from {better} tells less than one that starts from {worse}",
-        f"a network that starts from {better} tells more than one that starts from {worse}",
-        data,
-    )
+    text = f"a network that starts from {better} tells more than one that starts from {worse}"
+    words = Words(text, "it tells less", data)
     return claim_rules.every(words, family, MORE, "points")
 
 
@@ -146,8 +128,8 @@ def _ordered(row, nominal):
 
 
 def _in_order(scheme, data):
-    text = f"emperatures told as {scheme} are missed by {{}} degrees than told as names (mean absolute error)"
-    return Words(f"T{text.format('fewer')}", f"T{text.format('more')}", f"t{text.format('fewer')}", data)
+    text = f"temperatures told as {scheme} are missed by fewer degrees than told as names (mean absolute error)"
+    return Words(text, "they are missed by more", data)
 
 
 def more_films(table, data):
@@ -172,13 +154,8 @@ def more_films(table, data):
 
 
 def _grown(span, step, data):
-    text = f"to learn from ({step})"
-    return Words(
-        f"{span.capitalize()} {text} raised the accuracy; whether still more would, a curve does not show",
-        f"{span.capitalize()} {text} lowered the accuracy",
-        f"{span} {text} raised the accuracy, and so whether still more would,",
-        data,
-    )
+    text = f"{span} to learn from ({step}) raised the accuracy"
+    return Words(text, "they lowered it", data, "; whether still more would, a curve does not show")
 
 
 def _training(few, many):

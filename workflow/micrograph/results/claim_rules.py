@@ -6,6 +6,7 @@ holds of one of them (`some`) only with intervals widened for their number (Bonf
 all of them (`every`) with each interval as it is.
 """
 
+import re
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -73,13 +74,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Words:
-    """What is said: `yes` where a claim is supported, `no` where the contrary is, `whether` where it cannot be told
-    (after "Whether"). Each without its full stop; numbers follow. data: what the films are, as "simulated films"."""
+    """What is said, without full stops. claim: the claim, as it stands after "whether"; against: what is said beside
+    it where the contrary holds ("it tells less"); data: what the films are, as "simulated films"; also: what is said
+    behind the claim where it is supported."""
 
-    yes: str
-    no: str
-    whether: str
+    claim: str
+    against: str
     data: str
+    also: str = ""
+
+    def said(self, verdict):
+        """The claim with a verdict: the beginning of a sentence whose numbers follow."""
+        closed = self.claim + ("," if "," in re.sub(r"\(.*?\)", "", self.claim) else "")
+        if verdict == SUPPORTED:
+            return capital(self.claim) + self.also
+        if verdict == CONTRARY:
+            return f"That {closed} is not supported; {self.against}"
+        return f"Whether {closed} cannot be told"
 
 
 def of_row(row, column, name="", beside="", films="films", batches="batches"):
@@ -192,12 +203,16 @@ def _clearness(one, rule):
 
 
 def _claim(words, verdict, one, unit, evidence, count=1):
-    head = {SUPPORTED: words.yes, CONTRARY: words.no}.get(verdict, f"Whether {words.whether} cannot be told")
     if np.isnan(one.low) or np.isnan(one.high):
         evidence += ", without an interval"
     at_once = f" Intervals are widened for {count} comparisons made at once." if count > 1 else ""
-    text = f"{head}: {evidence}; {counts(one, words.data)}.{at_once}"
+    text = f"{words.said(verdict)}: {evidence}; {counts(one, words.data)}.{at_once}"
     return Claim(text, verdict, one.estimate, one.low, one.high, unit, one.films, one.batches)
+
+
+def capital(text):
+    """The text with a capital first letter."""
+    return text[0].upper() + text[1:]
 
 
 def shown(one, unit):

@@ -55,9 +55,12 @@ def interval_of(*columns):
 
 
 def rows_of(table, **words):
-    """The rows that have these words, as a list of Series."""
+    """The rows that have these words, as a list of Series.
+
+    Capitals do not count: a column that holds nothing but the word "true" is read from its file as a truth value.
+    """
     for column, word in words.items():
-        table = table[table[column].astype(str) == str(word)]
+        table = table[table[column].astype(str).str.lower() == str(word).lower()]
     return [row for _, row in table.iterrows()]
 
 

@@ -46,25 +46,23 @@ def _error(row, name, data):
     """The expected calibration error of a stage."""
     stage = STAGES.get(row["stage"], row["stage"])
     one = claim_rules.of_row(row, "ece_pct", f"{name}, expected calibration error")
-    text = f"robabilities, {stage}, are off by {{}} than {MARGIN_POINTS} points on average"
-    words = Words(f"P{text.format('less')}", f"P{text.format('more')}", f"p{text.format('less')}", data)
+    text = f"probabilities, {stage}, are off by less than {MARGIN_POINTS} points on average"
+    words = Words(text, "they are off by more", data)
     return [claim_rules.single(words, one, CLOSE, "%")] if tested([one]) else []
 
 
 def _scaling(row, name, data):
     """Whether scaling lessened the log loss; a table need not have that."""
     one = claim_rules.of_row(row, "log_loss_change", f"{name}, change of the log loss")
-    text = "a temperature fitted on validation films makes probabilities {} true"
-    words = Words(f"A{text[1:].format('more')}", f"A{text[1:].format('less')}", text.format("more"), data)
+    words = Words("a temperature fitted on validation films makes probabilities more true", "they are less true", data)
     return [claim_rules.single(words, one, LESS, "nats")] if row["stage"] == SCALED and tested([one]) else []
 
 
 def _informative(row, name, data):
     """Whether probabilities say more than the shares of the classes do; a table need not have that."""
     one, shares = claim_rules.of_row(row, "log_loss", f"{name}, log loss"), claim_rules.number(row, "shares_log_loss")
-    text = f"robabilities, {STAGES.get(row['stage'])}, say {{}} than how common each temperature is (log loss "
-    text += f"{panels.number(shares, 2)})"
-    words = Words(f"P{text.format('more')}", f"P{text.format('less')}", f"p{text.format('more')}", data)
+    text = f"probabilities, {STAGES.get(row['stage'])}, say more than how common each temperature is (log loss "
+    words = Words(f"{text}{panels.number(shares, 2)})", "they say less", data)
     there = row["stage"] == SCALED and tested([one]) and not np.isnan(shares)
     return [claim_rules.single(words, one, Rule(-1, shares, shares), "log loss")] if there else []
 
@@ -78,9 +76,8 @@ def covered(table, data):
     made = []
     for row, name in _fits(table[table["stage"] == stage]):
         aim, (one,) = claim_rules.number(row, "coverage_aim_pct"), [_held(row, name)]
-        text = f"ets aimed at holding the truth for {aim:.0f} % of films"
-        within = f"{text} do so to within {MARGIN_POINTS} points"
-        words = Words(f"S{within}", f"S{text} fall short of it", f"s{within}", data)
+        text = f"sets aimed at holding the truth for {aim:.0f} % of films do so to within {MARGIN_POINTS} points"
+        words = Words(text, "they fall short of their aim", data)
         made += [claim_rules.single(words, one, Rule(1, aim - MARGIN_POINTS, aim), "%")] if tested([one]) else []
     return made
 
@@ -107,12 +104,8 @@ def elsewhere(table, data, split, who):
     """Is a film told as well where nothing of its operator, or no later day, was learnt from? who: these, in words."""
     rows = [row for row in rows_of(table, kind=SPLIT) if str(row["group"]).startswith(split)]
     found = [_difference(row, name) for row, name in zip(rows, names(rows), strict=True)]
-    words = Words(
-        f"Films of {who} are told as well as others, to within {MARGIN_POINTS} points",
-        f"Films of {who} are told worse than by the strict protocol",
-        f"films of {who} are told as well as others, to within {MARGIN_POINTS} points,",
-        data,
-    )
+    text = f"films of {who} are told as well as by the strict protocol, to within {MARGIN_POINTS} points"
+    words = Words(text, "they are told worse", data)
     if family := tested(found):
         return [claim_rules.every(words, family, HOLDS, "points")]
     return [untested(f"whether films of {who} are told as well", _why(rows))] if rows else []
@@ -130,7 +123,7 @@ def confounded(table, data):
 def _differs(kind, rows, family, count, data):
     if not family:
         return untested(f"whether accuracy differs with the {kind}", _why(rows))
-    words = Words(f"Accuracy differs with the {kind}", "", f"accuracy differs with the {kind}", data)
+    words = Words(f"accuracy differs with the {kind}", "", data)
     return claim_rules.some(words, family, OTHER, "points", count)
 
 
@@ -182,12 +175,8 @@ def spread(table, data):
     films = claim_rules.number(row, "films" if "films" in row else "tested_samples")
     one = Compared(name, deal, *_deviation(deal, repeats), films, claim_rules.number(row, "batches"))
     other = f"({panels.number(days, 1)} points of standard deviation)"
-    words = Words(
-        f"How the folds are dealt moves the accuracy less than which growth days are tested {other}",
-        f"How the folds are dealt moves the accuracy more than which growth days are tested {other}",
-        f"how the folds are dealt moves the accuracy less than which growth days are tested {other}",
-        data,
-    )
+    text = f"how the folds are dealt moves the accuracy less than which growth days are tested {other}"
+    words = Words(text, "it moves it more", data)
     return [claim_rules.single(words, one, Rule(-1, days, days), "points, standard deviation")] if tested([one]) else []
 
 
