@@ -74,7 +74,8 @@ def _shuffled(table):
             for cell in (panels.number(row[f"{part}_pct"]), _points(row, f"above_{part}_points"))
         ]
         verdict = panels.best(row["verdict"] or panels.DASH, row["verdict"] not in ("", leakage.AT))
-        dealt = f"{LABELS[row['labels']].removeprefix('temperatures ')} ({row['draws']} times)"
+        times = {1: "once", 2: "twice"}.get(row["draws"], f"{row['draws']} times")
+        dealt = f"{LABELS[row['labels']].removeprefix('temperatures ')} ({times})"
         rows.append([dealt, f"{row['protocol']}: reports {row['reported']}", _model(row), *cells, verdict])
     rows = sorted(rows, key=lambda cells: list(LABELS.values()).index(f"temperatures {cells[0].split(' (')[0]}"))
     headings = ["Temperatures", "Protocol", "Model", "Validation, %", "Above chance, points", "Test, %"]
