@@ -296,6 +296,16 @@ def test_more_films_help_where_the_last_step_did_and_nothing_is_said_beyond_the_
     assert found(made(learning_curve={"gain": 0.0}), "the last films to learn from")["verdict"] == "cannot be told"
 
 
+def test_what_all_films_gave_over_the_fewest_is_paired_where_the_table_has_it():
+    given = made_up_claims.tables()
+    assert "not paired" in found(claims.table(given, data=SIMULATED), "More films to learn from (15 to 60")["claim"]
+    given["learning_curve"] = given["learning_curve"].assign(**made_up_claims.value("rise_points", 14.0, 2))
+    said = found(claims.table(given, data=SIMULATED), "More films to learn from (15 to 60")
+    assert (said["verdict"], said["estimate"], said["low"]) == ("supported", 14, 12)
+    given["learning_curve"] = given["learning_curve"].iloc[1:]  # two shares: the last step is the whole rise
+    assert not claims.table(given, data=SIMULATED)["claim"].str.contains("ore films to learn from").any()
+
+
 def test_the_luck_of_the_folds_is_set_beside_that_of_the_days_with_its_chi_squared_interval():
     said = found(made(table2={"repeats": 5, "deal_std": 2.0}), "ow the folds are dealt")
     assert said["low"] == pytest.approx(2 * math.sqrt(4 / 11.1433), rel=1e-4)  # chi-squared of 4, 97.5 %

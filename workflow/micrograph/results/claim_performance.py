@@ -139,18 +139,21 @@ def more_films(table, data):
     if len(shares) < 2:
         return []
     few, before, whole = (rows_of(strict, share_pct=share) for share in (shares[0], shares[-2], shares[-1]))
-    last = [_of(row, "gain_points", name) for row, name in zip(whole, names(whole), strict=True)]
+    last = tested([_of(row, "gain_points", name) for row, name in zip(whole, names(whole), strict=True)])
+    rise = tested(_rises(few, whole)) if len(shares) > 2 else []
+    made = [("the last films", _training(before, whole), last), ("more films", _training(few, whole), rise)]
+    return [claim_rules.some(_grown(span, step, data), found, MORE, "points") for span, step, found in made if found]
+
+
+def _rises(few, whole):
+    """The accuracy with all films less that with the fewest, fit by fit; paired where the table has that."""
     least = {name: _of(row, "test_pct") for row, name in zip(few, names(few), strict=True)}
-    most = {name: _of(row, "test_pct") for row, name in zip(whole, names(whole), strict=True)}
-    all_of_them = [claim_rules.unpaired(most[name], least[name], name) for name in most if name in least]
-    return [
-        claim_rules.some(_grown(span, step, data), family, MORE, "points")
-        for span, step, family in (
-            ("the last films", _training(before, whole), tested(last)),
-            ("more films", _training(few, whole), tested(all_of_them)),
-        )
-        if family
-    ]
+    for row, name in zip(whole, names(whole), strict=True):
+        paired = _of(row, "rise_points", name)
+        if tested([paired]):
+            yield paired
+        elif name in least:
+            yield claim_rules.unpaired(_of(row, "test_pct"), least[name], name)
 
 
 def _grown(span, step, data):
