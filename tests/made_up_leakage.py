@@ -5,7 +5,8 @@ import pandas as pd
 
 from micrograph import protocols
 from micrograph.models import fitting, splits, variations
-from micrograph.results import fits, leakage
+from micrograph.results import fits
+from micrograph.trust import leakage
 from tables_of_films import CLASSES
 
 FOLDS = 4

@@ -8,7 +8,8 @@ from pathlib import Path
 import made_up_claims
 import made_up_page
 from micrograph.page import claimed, contents, films, folder, sheets
-from micrograph.results import claims, panels
+from micrograph.results import panels
+from micrograph.trust import claims
 from project import PROJECT
 
 FEW, MANY = 262, 5000

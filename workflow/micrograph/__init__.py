@@ -5,15 +5,19 @@ directory. The rooms, in the order of the flow:
 
 simulated   films grown and scanned in the computer, written as the instrument's files
 scans       sample sheet and raw scans -> height maps -> micrographs
+topography  physical features of height maps: roughness, spectrum, correlation, grains, steps
 networks    pre-trained networks: weights, blocks, features of micrographs
 models      folds, policies, components, shallow models -> predictions
 attribution what speaks for a network's answer: class activation maps, occlusion, and whether they are true
 results     predictions -> scores, tables, figures
+trust       what the numbers are worth: leaks, baselines, confounders, calibration, films needed, claims
 page        the report page
 prediction  the production model, and what it says of new scans
+retrieval   scans and weights from servers
+provenance  what made every result, and whether it can be made again
 
 and, used by all: faults (what a user can mend), files (what we write), job (log, randomness, progress), settings (the
-closed config), sources (which modules a script runs).
+closed config), protocols and experiments (what is asked for, by name), sources (which modules a script runs).
 """
 
 __version__ = "0.1.0"

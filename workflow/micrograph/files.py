@@ -16,7 +16,7 @@ from micrograph.faults import Fault
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what a disk says that takes no more
 # Columns of tables that stay text, whatever they look like: an operator may be called 7.
-TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "grown")
+TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "grown", "labels", "group")
 IN_WORDS = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, tell it
 
 

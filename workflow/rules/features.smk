@@ -32,7 +32,12 @@ rule gather_topography:
         measured=of_all_shards("results/topography/{shard}.tsv"),
         code=modules("gather_topography"),
     output:
-        topography="results/topography/topography.tsv",
+        topography=report(
+            "results/topography/topography.tsv",
+            caption="../report/topography.rst",
+            category="Scans",
+            labels={"table": "physical features"},
+        ),
         measures="results/topography/measures.tsv",
         features="results/features/physical.npz",
     log:
@@ -41,6 +46,8 @@ rule gather_topography:
         "logs/gather_topography.tsv"
     conda:
         "../../envs/afm.yaml"
+    params:
+        data=DATA,
     script:
         "../scripts/gather_topography.py"
 

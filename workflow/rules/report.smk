@@ -2,15 +2,22 @@
 Gives results/report: index.html and parts/ beside it, which need no network.
 """
 
-# What the page shows, in this order. Tables: name, title, whether it is folded. Figures: name, number, title, the file
-# or folder embedded, whether it is two columns wide, and the heading that it stands under.
+# What the page shows, in this order. Tables: name, title, whether it is folded, and the heading that it stands under.
+# Figures: name, number, title, the file or folder embedded, whether it is two columns wide, and the heading.
+TRUST = "Can it be trusted?"
 TABLES_SHOWN = [
-    ("table1", "Pictures by policy", True),
-    ("table2", "Blocks by models", False),
-    ("table3", "Models by pre-training", False),
-    ("table4", "Models by scheme", False),
-    ("tableS1", "Settings chosen", True),
-    ("explanations", "Are the explanations true?", False),
+    ("table1", "Pictures by policy", True, "The study"),
+    ("table2", "Blocks by models", False, "Performance"),
+    ("table3", "Models by pre-training", False, "Performance"),
+    ("table4", "Models by scheme", False, "Performance"),
+    ("tableS1", "Settings chosen", True, "Performance"),
+    ("leakage", "What the protocol leaks", False, TRUST),
+    ("baselines", "What is told without a network", False, TRUST),
+    ("confounders", "Is it the same for all films?", False, TRUST),
+    ("calibration", "How sure, how often right", False, TRUST),
+    ("learning_curve", "Would more films help?", False, TRUST),
+    ("explanations", "Are the explanations true?", False, TRUST),
+    ("claims", "What can be claimed", True, TRUST),
 ]
 FIGURES_SHOWN = [
     ("fig1", "Figure 1", "The flow of this run", "fig1.svg", True, "The study"),
@@ -22,6 +29,11 @@ FIGURES_SHOWN = [
     ("fig7", "Figure 7", "Where ordered models err", "fig7.svg", False, "Performance"),
     ("confusion_table2", "Confusion", "Where Table 2's models err", "confusion_table2.svg", True, "Performance"),
     ("curves", "Learning curves", "How the networks learnt", "curves.svg", True, "Performance"),
+    ("leakage", "Leakage", "What the protocol leaks", "leakage.svg", True, TRUST),
+    ("baselines", "Baselines", "What is told without a network", "baselines.svg", True, TRUST),
+    ("confounders", "Confounders", "Is it the same for all films?", "confounders.svg", True, TRUST),
+    ("calibration", "Calibration", "How sure, how often right", "calibration.svg", True, TRUST),
+    ("learning_curve", "Films needed", "Would more films help?", "learning_curve.svg", True, TRUST),
     ("fig6", "Figure 6", "Every film and what was said of it", "fig6", True, "The films"),
     ("fig10", "Figure 10", "What speaks for the temperature", "fig10.svg", True, "The films"),
     ("faithfulness", "Explanations", "Are they true?", "faithfulness.svg", True, "The films"),
@@ -68,10 +80,15 @@ rule report:
         "../../envs/learn.yaml"
     params:
         data=DATA,
-        words={"data": DATA, "films_a_class": config["attribution"]["films_a_class"]},
+        words={
+            "data": DATA,
+            "said": SAID,
+            "coverage": config["production"]["coverage"],
+            "films_a_class": config["attribution"]["films_a_class"],
+        },
         classes=config["classes"],
         components=f"{config['figures']['components']} features, {asked('table2')[0]['protocol']} fold 0",
-        tables=[(title, folded) for _, title, folded in TABLES_SHOWN],
+        tables=[(title, folded, group) for _, title, folded, group in TABLES_SHOWN],
         figures=[(number, title, wide, group) for _, number, title, _, wide, group in FIGURES_SHOWN],
         settings=STUDY,
     script:

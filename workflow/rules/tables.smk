@@ -61,6 +61,7 @@ rule table2:
         classes=config["classes"],
         resamples=config["scores"]["bootstrap"],
         said=SAID,
+        data=DATA,
     script:
         "../scripts/table2.py"
 
@@ -92,6 +93,7 @@ rule table3:
         classes=config["classes"],
         resamples=config["scores"]["bootstrap"],
         said=SAID,
+        data=DATA,
     script:
         "../scripts/table3.py"
 
@@ -123,6 +125,7 @@ rule table4:
         classes=config["classes"],
         resamples=config["scores"]["bootstrap"],
         said=SAID,
+        data=DATA,
     script:
         "../scripts/table4.py"
 

@@ -1,7 +1,8 @@
 """Rule baselines."""
 
 from micrograph import files, job
-from micrograph.results import baselines, baselines_figure, fits, style
+from micrograph.results import fits, style
+from micrograph.trust import baselines, baselines_figure
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

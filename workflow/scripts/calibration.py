@@ -1,7 +1,8 @@
 """Rule calibration."""
 
 from micrograph import files, job
-from micrograph.results import calibration_figure, calibration_table, calibration_words, fits, style
+from micrograph.results import fits, style
+from micrograph.trust import calibration_figure, calibration_table, calibration_words
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

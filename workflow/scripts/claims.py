@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from micrograph import files, job
-from micrograph.results import claims
+from micrograph.trust import claims
 
 with job.logged(snakemake.log[0]):
     output = snakemake.output

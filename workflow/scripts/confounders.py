@@ -1,7 +1,8 @@
 """Rule confounders."""
 
 from micrograph import files, job
-from micrograph.results import confounders, confounders_figure, fits, style
+from micrograph.results import fits, style
+from micrograph.trust import confounders, confounders_figure
 
 with job.logged(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output

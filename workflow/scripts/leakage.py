@@ -1,7 +1,8 @@
 """Rule leakage."""
 
 from micrograph import files, job
-from micrograph.results import fits, leakage, leakage_figure, leakage_words, style
+from micrograph.results import fits, style
+from micrograph.trust import leakage, leakage_figure, leakage_words
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

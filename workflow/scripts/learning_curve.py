@@ -1,7 +1,8 @@
 """Rule learning_curve."""
 
 from micrograph import files, job
-from micrograph.results import fits, learning_curve, learning_curve_figure, style
+from micrograph.results import fits, style
+from micrograph.trust import learning_curve, learning_curve_figure
 
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output

@@ -8,7 +8,7 @@ import made_up_claims
 from made_up_page import CONFIG, samples
 from micrograph import files
 from micrograph.page import claimed, contents, report
-from micrograph.results import claims
+from micrograph.trust import claims
 from project import PROJECT
 
 TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from micrograph.results import claims
-from micrograph.results.claim_rules import CONTRARY, SUPPORTED, UNTESTED, UNTOLD
+from micrograph.trust import claims
+from micrograph.trust.claim_rules import CONTRARY, SUPPORTED, UNTESTED, UNTOLD
 
 MARKS = {SUPPORTED: "✓", CONTRARY: "✗", UNTOLD: "?", UNTESTED: "–"}  # told apart without colour, too
 FIRST = 4  # so many claims of a question stand open, the others are folded
@@ -40,7 +40,7 @@ class Told:
 
 
 def told(table):
-    """The Told of a table of claims (results/claims.py), in the table's order; None where there is no table."""
+    """The Told of a table of claims (trust/claims.py), in the table's order; None where there is no table."""
     if table is None:
         return None
     counts = [

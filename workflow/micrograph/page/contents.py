@@ -11,22 +11,16 @@ from docutils.core import publish_parts
 
 from micrograph import files
 from micrograph.faults import Fault, known
-from micrograph.results import (
+from micrograph.results import explanations, panels, table1, table2, table3, table4, tableS1
+from micrograph.trust import (
     baselines,
     calibration_table,
     calibration_words,
     claims,
     confounders,
-    explanations,
     leakage,
     leakage_words,
     learning_curve,
-    panels,
-    table1,
-    table2,
-    table3,
-    table4,
-    tableS1,
 )
 
 KINDS = {  # name of a table's file -> (what the table is called, the function that gives its panels)

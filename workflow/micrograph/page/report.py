@@ -85,11 +85,12 @@ def headline(table, published=None):
     if strict.empty:
         return None
     best = strict[(strict["model"] == fits.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
+    dealt, once = (f" of each of {best['repeats']:.0f} deals", " in each deal") if best["repeats"] > 1 else ("", "")
     words = (
-        f"In each of {best['folds']:.0f} folds, of {len(fits.of_fits(strict))} combinations of features and model, the "
-        f"one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). Each of "
-        f"{best['tested_samples']:.0f} samples was tested once, by a model that neither learned from its batch nor was "
-        f"chosen on it."
+        f"In each of {best['folds']:.0f} folds{dealt}, of {len(fits.of_fits(strict))} combinations of features and "
+        f"model, the one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). Each of "
+        f"{best['tested_samples']:.0f} samples was tested once{once}, by a model that neither learned from its batch nor "
+        f"was chosen on it."
     )
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]
     majority = strict.loc[strict["model"] == fits.BASELINE, "pooled_pct"].iloc[0]

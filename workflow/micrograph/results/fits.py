@@ -22,7 +22,7 @@ PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
 SETTINGS = ["data", "backbone", "search", "pixels", "epochs"]
-COUNTS = ["folds", "repeats", "tested_samples", "unanswered"]
+COUNTS = ["folds", "repeats", "tested_samples", "batches", "unanswered"]
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
 # What is measured of all test predictions together: metric, its column, factor.
@@ -138,6 +138,7 @@ def measured(predictions, classes, resamples, seed):
     test = predictions[predictions["part"] == "test"]
     row["repeats"] = len(by_repeat(predictions))
     row["folds"], row["tested_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
+    row["batches"] = test["batch"].nunique()
     row["unanswered"] = int(test["predicted_celsius"].isna().sum())
     drawn = scores.intervals(test, [metric for metric, *_ in POOLED], classes, resamples, np.random.default_rng(seed))
     for metric, name, factor in POOLED:

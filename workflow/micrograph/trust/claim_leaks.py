@@ -1,0 +1,162 @@
+"""Claims on what protocols leak: whether the published one overstates, what each leak adds, what is made of nothing.
+
+Made from the table leakage (trust/leakage.py), whose captions tell how its numbers come about.
+"""
+
+from micrograph import protocols
+from micrograph.trust import claim_rules
+from micrograph.trust.claim_rules import MARGIN_POINTS, Claim, Rule, Words
+from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested, untested
+
+MORE, LESS = Rule(), Rule(sign=-1)
+AT_CHANCE = Rule(sign=-1, least=MARGIN_POINTS)
+TRUE = "true"
+SHUFFLED = {"films": "dealt anew between films", "batches": "dealt anew between whole growth days"}
+# What a leak is added to or taken from -> (sign in names, rule of the claim, more, less, what is done).
+CHANGES = {
+    "strict": ("+", MORE, "more", "less", "with the leak"),
+    "published": ("-", LESS, "less", "more", "without the leak"),
+}
+
+
+def overstated(table, data):
+    """Does each protocol report more on validation films than its test films bear out? published first."""
+    made = []
+    for protocol in ("published", "strict"):
+        rows = rows_of(table, protocol=protocol, labels=TRUE)
+        found = [_of(row, "gap_points", name, row) for row, name in zip(rows, names(rows), strict=True)]
+        if family := tested(found):
+            made.append(claim_rules.some(_gap(protocol, data), family, MORE, "points"))
+    return made
+
+
+def _gap(protocol, data):
+    where = {"published": "which it reports", "strict": "which it does not report"}[protocol]
+    shared = ", though these share growth days with training films" if protocol == "published" else ""
+    text = f"under {protocol} validation films, {where}, are told better than test films{shared}"
+    return Words(text, "they are told worse", data)
+
+
+def contributed(table, data, base):
+    """What does each leak alone do to the accuracy that is reported? base: strict (leaks added) or published (taken).
+
+    All comparisons of a base are made at once. A fit that a leak cannot touch is not compared.
+    """
+    sign, *_ = CHANGES[base]
+    rows = {leak: rows_of(table, protocol=f"{base}{sign}{leak}", labels=TRUE) for leak in protocols.LEAKS}
+    if not any(rows.values()):
+        return []
+    found = {
+        leak: tested([_of(row, "change_points", name) for row, name in zip(here, names(here), strict=True)])
+        for leak, here in rows.items()
+    }
+    moved = {leak: [one for one in here if not _unmoved(one)] for leak, here in found.items()}
+    count = sum(map(len, moved.values()))
+    return [_contribution(base, leak, found[leak], moved[leak], count, data) for leak in protocols.LEAKS]
+
+
+def _contribution(base, leak, found, moved, count, data):
+    """The claim on one leak. found: all fits compared; moved: those whose answers it changes."""
+    _, rule, more, less, done = CHANGES[base]
+    leaks = f"{done} {leak} alone ({protocols.LEAKS[leak]})"
+    if not found:
+        return untested(f"what {base} reports {leaks}", "no fit was made with it that it can touch")
+    if not moved:
+        one, fits = found[0], "one fit" if len(found) == 1 else f"{len(found)} fits"
+        text = f"That {base} reports {more} {leaks} is not supported; it reports the same: no answer of {fits} changes"
+        text += f"; {claim_rules.counts(one, data)}."
+        return Claim(text, claim_rules.CONTRARY, 0.0, 0.0, 0.0, "points", one.films, one.batches)
+    words = Words(f"{base} reports {more} {leaks}", f"it reports {less}", data)
+    return claim_rules.some(words, moved, rule, "points", count)
+
+
+def _unmoved(one):
+    return one.estimate == one.low == one.high == 0
+
+
+def nothing(table, data):
+    """What is reported where there is nothing to learn: strict, published, and strict with single leaks."""
+    if not (set(table["labels"]) & set(SHUFFLED)):
+        return []
+    made = []
+    for labels, how in SHUFFLED.items():
+        for protocol, claim in (("strict", _at_chance), ("published", _above_chance)):
+            family = _above(rows_of(table, protocol=protocol, labels=labels))
+            asks = f"what {protocol} reports on growth temperatures {how}"
+            none = untested(asks, "the table leakage has no row for it")
+            made.append(claim(protocol, family, how, data) if family else none)
+        leaky = [row for row in rows_of(table, labels=labels) if str(row["protocol"]).startswith("strict+")]
+        if family := _above(leaky, by_protocol=True):
+            made.append(_made_up(family, how, data))
+    return made
+
+
+def _above(rows, by_protocol=False):
+    """How far above chance the accuracy is that each row's protocol reports."""
+    found = []
+    for row, name in zip(rows, names(rows), strict=True):
+        leaks = str(row["protocol"]).partition("+")[2]
+        name = f"{leaks}, {name}" if by_protocol else name
+        found.append(_of(row, f"above_{row['reported']}_points", name))
+    return tested(found)
+
+
+def _at_chance(protocol, family, how, data):
+    words = Words(
+        f"{protocol} is less than {MARGIN_POINTS} points of test accuracy above chance on growth temperatures {how}, "
+        f"where there is nothing to learn",
+        "it is above chance",
+        data,
+    )
+    return claim_rules.every(words, family, AT_CHANCE, "points")
+
+
+def _above_chance(protocol, family, how, data):
+    text = f"{protocol} reports accuracy above chance on growth temperatures {how}, where there is nothing to learn"
+    words = Words(text, "it is below", data)
+    return claim_rules.some(words, family, MORE, "points")
+
+
+def _made_up(family, how, data):
+    text = f"leaks added to strict make it report accuracy above chance on growth temperatures {how}"
+    words = Words(text, "it is below", data)
+    return claim_rules.some(words, family, MORE, "points")
+
+
+def _of(row, column, name, parts=None):
+    both = [] if parts is None else [_percent(parts, part) for part in ("validation", "test")]
+    return claim_rules.of_row(row, column, name, " against ".join(both))
+
+
+def _percent(row, part):
+    return f"{claim_rules.panels.number(row.get(f'{part}_pct', float('nan')), 1)} %"
+
+
+FITS = ["protocol", "labels", "features", "scheme", "model"]
+EACH = "What does each leak contribute?"
+TOPICS = [
+    Topic(
+        "Does the published protocol overstate?",
+        "whether validation films are told better than test films",
+        {"leakage": [*FITS, *interval_of("gap_points")]},
+        overstated,
+    ),
+    Topic(
+        EACH,
+        "what each leak adds to strict",
+        {"leakage": [*FITS, *interval_of("change_points")]},
+        lambda table, data: contributed(table, data, "strict"),
+    ),
+    Topic(
+        EACH,
+        "what published reports without each of its leaks",
+        {"leakage": [*FITS, *interval_of("change_points")]},
+        lambda table, data: contributed(table, data, "published"),
+    ),
+    Topic(
+        "Is anything learnt where there is nothing to learn?",
+        "what is reported on shuffled growth temperatures",
+        {"leakage": [*FITS, "reported", *interval_of("above_validation_points", "above_test_points")]},
+        nothing,
+    ),
+]
