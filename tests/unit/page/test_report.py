@@ -29,7 +29,7 @@ def table2():
         ("published", "none", "majority", 50.0, 48.0, 40.0, 50.0),
     ]
     columns = ["protocol", "features", "model", "validation_pct", "pooled_pct", "pooled_pct_low", "pooled_pct_high"]
-    return pd.DataFrame(rows, columns=columns).assign(tested_samples=118, folds=10)
+    return pd.DataFrame(rows, columns=columns).assign(tested_samples=118, folds=10, repeats=1)
 
 
 @pytest.fixture

@@ -88,9 +88,9 @@ def headline(table, published=None):
     dealt, once = (f" of each of {best['repeats']:.0f} deals", " in each deal") if best["repeats"] > 1 else ("", "")
     words = (
         f"In each of {best['folds']:.0f} folds{dealt}, of {len(fits.of_fits(strict))} combinations of features and "
-        f"model, the one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). Each of "
-        f"{best['tested_samples']:.0f} samples was tested once{once}, by a model that neither learned from its batch nor "
-        f"was chosen on it."
+        f"model, the one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). Each "
+        f"of {best['tested_samples']:.0f} samples was tested once{once}, by a model that neither learned from its "
+        f"batch nor was chosen on it."
     )
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]
     majority = strict.loc[strict["model"] == fits.BASELINE, "pooled_pct"].iloc[0]
