@@ -34,7 +34,7 @@ def cluster(tmp_path_factory):
 
 
 def settings():
-    """The smoke study; by day with fewer comparisons: 40 jobs, not 115, of every kind but figures and prediction."""
+    """The smoke study; by day with fewer comparisons: 46 jobs, not 170, of every kind but figures and prediction."""
     study = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     study["scans"]["scans_per_shard"] = 12
     if WHOLE:
