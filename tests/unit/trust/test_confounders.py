@@ -173,5 +173,5 @@ def test_table_caption_and_page_say_what_the_films_are_and_count_the_comparisons
     assert "simulated films" in caption and "of 3 comparisons" in caption and "names alone" in caption
     assert "names alone" not in confounders.caption(table.assign(data="real films"))
     text = confounders.markdown(table, caption)
-    assert "Groups of films: CNN" in text and "of an operator left out" in text and "nan" not in text
+    assert "Groups of films: CNN" in text and "of a new operator" in text and "nan" not in text
     assert confounders.html(table, caption).startswith("<!DOCTYPE html>")

@@ -15,7 +15,7 @@ KINDS = {
     "operator": "Operator",
     SPLIT: "Tested films",
 }
-SPLITS = {"by_operator": "of an operator left out", "by_date": "of later days"}
+SPLITS = {"by_operator": "of a new operator", "by_date": "of later days"}
 EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups are not each other's rest
 # Of a group of fewer batches an interval drawn so leaves out the truth about this often (test_confounders.py).
 ENOUGH, MISSED = 12, 0.1
