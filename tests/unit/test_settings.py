@@ -230,6 +230,15 @@ def test_figure_6_shows_a_model_that_is_fitted():
     assert message.startswith("config.yaml: figures.micrographs is MLP, which is not among experiments.table4.models")
 
 
+def test_what_a_figure_cannot_do_without_is_asked_for_before_anything_runs():
+    message = faults_of(lambda study: study["experiments"]["table4"].update(schemes=["regression"]))
+    assert "experiments.table4.schemes lacks nominal" in message
+    message = faults_of(lambda study: study["experiments"]["leakage"].update(protocols=["strict+grid"]))
+    assert "experiments.leakage.protocols are strict+grid; add strict or published" in message
+    message = faults_of(lambda study: study["simulate"].update(operators=100))
+    assert "simulate.operators is 100, more than the" in message
+
+
 def test_the_papers_settings_are_right_and_leave_nothing_out():
     paper = yaml.safe_load((PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8"))
     settings.check(paper, SCHEMA)

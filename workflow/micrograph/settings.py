@@ -120,6 +120,11 @@ def _of_networks(settings):
     drawn, fitted = settings["figures"]["micrographs"], settings["experiments"]["table4"]["models"]
     if drawn not in fitted:
         yield f"figures.micrographs is {drawn}, which is not among experiments.table4.models: {_listed(fitted)}."
+    if "nominal" not in settings["experiments"]["table4"]["schemes"]:
+        yield "experiments.table4.schemes lacks nominal, which figures 4 and 5 show; add it."
+    leaking = settings["experiments"]["leakage"]["protocols"]
+    if not {"strict", "published"} & set(leaking):
+        yield f"experiments.leakage.protocols are {_listed(leaking)}; add strict or published, to compare them with."
 
 
 def _of_attribution(attribution, pixels):

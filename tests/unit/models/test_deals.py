@@ -91,7 +91,7 @@ def test_when_no_operator_can_be_left_out_it_is_a_fault():
     samples = films((10, 40, 40), 30)
     samples["operator"] = np.where(samples["growth_celsius"] == 900, "anna", "bo")
     samples["batch"] = samples["batch"] + samples["operator"]
-    with pytest.raises(Fault, match="without any one operator some class"):
+    with pytest.raises(Fault, match="whoever is left out"):
         by_operator(samples)
 
 

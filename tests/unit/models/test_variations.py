@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from micrograph.faults import Fault
 from micrograph.models import splits, variations
 from tables_of_films import films
 
@@ -74,10 +73,12 @@ def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_te
                 assert t[(t["fold"] == fold) & (t["part"] == part)].equals(whole[whole["part"] == part]), share
 
 
-def test_a_share_without_a_class_is_a_fault():
+def test_a_share_too_small_for_every_class_grows_until_it_holds_them():
     table = splits.deal(films((6, 60, 54), 44), "strict", 3, np.random.default_rng(0))
-    with pytest.raises(Fault, match="take a greater share"):
-        variations.thinned(table, "strict.share1", np.random.default_rng(0))
+    few = variations.thinned(table, "strict.share1", np.random.default_rng(0))
+    held = few[few["part"] == "train"].groupby("fold")["growth_celsius"].agg(set)
+    assert (held == set(CLASSES)).all()
+    assert (few["part"] == "train").sum() < 0.5 * (table["part"] == "train").sum()
 
 
 def test_the_whole_share_is_the_table_itself():

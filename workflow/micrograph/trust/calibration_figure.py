@@ -15,7 +15,8 @@ from micrograph.trust import calibrated, reliability
 from micrograph.trust.calibration_words import NAME, labels
 
 HEAD_MM, CELL_MM, SIDE_MM, ROW_MM = 17.0, 51.0, 35.0, 6.5
-ACROSS = 4  # diagrams a row
+ACROSS, MOST = 4, 8  # diagrams a row, and diagrams at most
+FIRST = ("CNN", "MLP")  # whose diagrams are drawn before those of others
 LETTER_MM, LINE = 1.15, 26  # width of a letter of six points; letters that fit above a diagram
 COLOUR = style.PARTS["test"][1]
 SHIFTS = {calibrated.AS_IS: -0.17, calibrated.SCALED: 0.17}
@@ -30,7 +31,7 @@ BELOW = (
 
 @style.look()
 def calibration(studies, table, data_label, *, resamples, rng):
-    """The figure; fits that are left out are not in it.
+    """The figure; fits that are left out are not in it, and of more than MOST fits not every one has a diagram.
 
     studies: of calibration_table.judged; table: of calibration_table.table, of the same fits; resamples, rng: of the
     diagrams' intervals, which redraw whole growth days. Raises Fault where every fit is left out.
@@ -39,12 +40,13 @@ def calibration(studies, table, data_label, *, resamples, rng):
     shown = [(study, name) for study, name in told if study.stages]
     if not shown:
         raise Fault(f"{NAME}: no fit has probabilities to show; list models that give them (CNN, MLP) in experiments.")
-    rows = -(-len(shown) // ACROSS)
+    drawn = sorted(shown, key=lambda one: (*FIRST, one[0].words["model"]).index(one[0].words["model"]))[:MOST]
+    rows = -(-len(drawn) // ACROSS)
     below = HEAD_MM + rows * CELL_MM + 7
     figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data_label)
-    _head(figure, table)
+    _head(figure, table, f"; diagrams of {len(drawn)} of {len(shown)} models" if len(drawn) < len(shown) else "")
     seed = int(rng.integers(2**31))
-    for place, (study, name) in enumerate(shown):
+    for place, (study, name) in enumerate(drawn):
         down, across = divmod(place, ACROSS)
         spot = (12 + across * (DOUBLE_MM - 5) / ACROSS, HEAD_MM + 4 + down * CELL_MM)
         axes = style.axes_mm(figure, *spot, SIDE_MM, SIDE_MM)
@@ -57,12 +59,12 @@ def calibration(studies, table, data_label, *, resamples, rng):
     return figure
 
 
-def _head(figure, table):
-    """What is shown, of how many films, and the marks."""
+def _head(figure, table, chosen):
+    """What is shown, of how many films and models, and the marks."""
     first = table.iloc[0]
     style.text_mm(figure, 4, 2.2, "Are the probabilities true, and do sets cover what they aim at?", weight="bold")
     counted = f"{first['films']} films of {first['batches']} growth days, each tested out of fold; "
-    style.text_mm(figure, 4, 6.2, f"{counted}bars: 95 % intervals", color=SOFT)
+    style.text_mm(figure, 4, 6.2, f"{counted}bars: 95 % intervals{chosen}", color=SOFT)
     axes = style.axes_mm(figure, 2, 2, 1, 1)
     axes.set_axis_off()
     for stage, word in ((calibrated.AS_IS, "as they are"), (calibrated.SCALED, "scaled by a temperature")):

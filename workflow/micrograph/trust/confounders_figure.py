@@ -23,7 +23,7 @@ def confounders(table, data_label):
     rows = _laid_out(table)
     tall = ROW_MM * len(rows)
     figure = style.canvas(DOUBLE_MM, HEAD_MM + tall + FOOT_MM, data_label)
-    _head(figure)
+    _head(figure, next((row["model"] for row in rows if row["kind"] != SPLIT and row["group"]), "the network"))
     right = LEFT_MM + WIDE_MM + COUNT_MM + GAP_MM
     accuracy = style.axes_mm(figure, LEFT_MM, HEAD_MM, WIDE_MM, tall)
     difference = style.axes_mm(figure, right, HEAD_MM, DOUBLE_MM - right - 4, tall)
@@ -46,9 +46,12 @@ def _laid_out(table):
     return rows
 
 
-def _head(figure):
+def _head(figure, model):
     style.text_mm(figure, 4, 2.2, "Is the accuracy the same for all films?", weight="bold")
-    words = "test films out of fold; bars: 95 % intervals from redrawing batches; hollow: no interval"
+    words = (
+        f"{model}, strict, films out of fold; bars: 95 % intervals from redrawing growth days; hollow: no interval; "
+    )
+    words += "dark: leaves out 0"
     style.text_mm(figure, 4, 6.4, words, color=SOFT)
     titles = [(LEFT_MM, "accuracy"), (LEFT_MM + WIDE_MM + 2, "films / batches")]
     titles += [(LEFT_MM + WIDE_MM + COUNT_MM + GAP_MM, "less the other films (last rows: less strict)")]
