@@ -91,6 +91,18 @@ def test_the_caption_says_whose_films_what_was_found_and_what_a_batch_gives_away
     assert "Growth metadata reach" not in baselines.caption(tabled(given(("strict",))))
 
 
+def test_the_caption_says_by_the_rows_policies_who_learns_without_rebalancing(table):
+    assert "OLR learns from rebalanced classes (aug3), CNN learns from rebalanced classes (aug3): rebalancing" in (
+        baselines.caption(table)
+    )
+    plain = table.assign(policy=table["policy"].mask(table["model"] == "OLR", "aug4"))
+    caption = baselines.caption(plain)
+    assert "OLR learns without rebalancing (aug4), CNN learns from rebalanced classes (aug3): rebalancing" in caption
+    assert "lowers plain accuracy" in caption and "no upper bound" in caption
+    majority = table[table["model"] == fits.BASELINE]
+    assert "rebalanc" not in baselines.caption(majority)
+
+
 def test_without_strict_fits_nothing_is_compared():
     table = tabled(given(("published",)))
     assert table["ahead_points"].isna().all() and "CNN" not in set(table["model"])

@@ -8,7 +8,7 @@ from micrograph.trust.claim_rules import CONTRARY, SUPPORTED, UNTOLD, Compared, 
 
 WORDS = Words("A beats B", "it loses", "films", also=" at last")
 MORE, LESS, OTHER = Rule(), Rule(sign=-1), Rule(sign=0)
-WITHIN = Rule(sign=-1, least=5)  # no more than 5 above, and no wholly above 0
+WITHIN = Rule(sign=-1, least=5)  # no more than 5 above; its contrary, that it is more
 
 
 def compared(low, high, name="SVC", estimate=None):
@@ -28,7 +28,11 @@ def compared(low, high, name="SVC", estimate=None):
         (-14.0, 2.0, OTHER, UNTOLD),
         (-6.0, 4.9, WITHIN, SUPPORTED),
         (-6.0, 5.0, WITHIN, UNTOLD),
-        (0.1, 4.0, WITHIN, CONTRARY),
+        (0.1, 4.0, WITHIN, SUPPORTED),  # a difference that is there, but small, is within the margin
+        (4.0, 6.0, WITHIN, UNTOLD),
+        (5.1, 9.0, WITHIN, CONTRARY),
+        (-4.0, -0.1, Rule(1, -5), SUPPORTED),
+        (-9.0, -5.1, Rule(1, -5), CONTRARY),
         (86.0, 93.0, Rule(1, 85, 90), SUPPORTED),
         (84.0, 93.0, Rule(1, 85, 90), UNTOLD),
         (86.0, 89.0, Rule(1, 85, 90), CONTRARY),
@@ -38,6 +42,16 @@ def compared(low, high, name="SVC", estimate=None):
 )
 def test_a_verdict_follows_from_where_the_interval_lies(low, high, rule, verdict):
     assert claim_rules.judged(compared(low, high), rule, 1) == verdict
+
+
+@pytest.mark.parametrize("rule", [MORE, LESS, WITHIN, Rule(1, -5), Rule(1, 85, 80)])
+def test_no_interval_both_supports_a_claim_and_holds_values_that_speak_against_it(rule):
+    """A claim that is supported is so of every part of its interval, and one not supported of none."""
+    for low in np.arange(-12.0, 100.0, 3.5):
+        for width in (0.5, 3.0, 11.0):
+            whole = claim_rules.judged(compared(low, low + width), rule, 1)
+            parts = {claim_rules.judged(compared(at, at), rule, 1) for at in (low, low + width / 2, low + width)}
+            assert whole == UNTOLD or parts == {whole}
 
 
 def test_an_interval_counts_as_it_is_written():

@@ -74,6 +74,25 @@ def test_the_interval_holds_the_error_of_probabilities_that_are_too_sure():
     assert np.mean([each["plain"] > each["calibrated_high"] for each in found]) > 0.95
 
 
+def test_the_upper_end_is_seldom_below_the_error_itself():
+    """Of 320 studies of 120 films no more than 5 of 100: 2.5 and three standard deviations of chance."""
+    below = []
+    for sharpness in (0.7, 1.5, 2.0, 3.0):
+        truth = error(of_study(sharpness, 1000, days=10000), resamples=2)["plain"]
+        below += [error(of_study(sharpness, seed), resamples=200)["high"] < truth for seed in range(80)]
+    assert np.mean(below) <= 0.05
+
+
+def test_the_upper_end_is_no_less_than_that_of_the_redrawn_plain_errors():
+    """By hand: of two days, one of 0.4 too sure and one right as promised, drawn twice, once each, or not at all."""
+    said = answered([0.9, 0.9], [False, True], batch=[0, 1])
+    times = np.array([[2, 0], [0, 2], [1, 1], [1, 1]])
+    found = reliability.calibration_error(said, times, np.random.default_rng(0))
+    drawn = [0.9, 0.1, 0.4, 0.4]  # |0.9 - 0|, |0.9 - 1|, |0.9 - 0.5|
+    assert found["plain"] == pytest.approx(0.4)
+    assert found["high"] == pytest.approx(np.quantile(drawn, 0.975)) and found["high"] > 2 * 0.4 - min(drawn)
+
+
 def test_one_day_gives_no_interval():
     said = answered([0.6, 0.9], [True, True], batch=[0, 0])
     found = error(said)

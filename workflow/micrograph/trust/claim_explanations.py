@@ -10,7 +10,7 @@ from micrograph.trust.claim_rules import CONTRARY, SUPPORTED, UNTOLD, Claim, Com
 from micrograph.trust.claim_topics import Topic, interval_of, rows_of, tested, untested
 
 PERCENT = 100
-LEARNT = Rule(sign=-1, least=MARGIN)
+LEARNT = Rule(sign=-1, least=MARGIN, contrary=MARGIN)
 
 
 def used(table, data):
@@ -55,7 +55,7 @@ def learnt(table, data):
             _gain(row, what) for measure, what in REDRAWN.items() for row in rows_of(table, map=name, measure=measure)
         ]
         text = f"{spoken} with weights drawn anew is no more like itself than like another film's map, to within"
-        words = Words(f"{text} {MARGIN:g}", "it is more like itself, as it should not be", data)
+        words = Words(f"{text} {MARGIN:g}", "it is more like itself by more than that, as it should not be", data)
         made += [claim_rules.every(words, family, LEARNT, "rank correlation")] if (family := tested(family)) else []
     return made
 

@@ -1,9 +1,10 @@
 """The rules by which a claim is judged: what its interval must leave out, and what may then be said.
 
 A claim is supported where the whole 95 % interval, as it is written, lies where the claim says; it is not supported
-where the whole interval lies on the other side; else it cannot be told. Of several comparisons made for one claim, that
-holds of one of them (`some`) only with intervals widened for their number (Bonferroni: all at once hold with 95 %), of
-all of them (`every`) with each interval as it is.
+where the whole interval lies on the other side; else it cannot be told. A claim of a margin has its sides at that
+margin: an interval within it supports the claim even where it leaves out 0. Of several comparisons made for one claim,
+that holds of one of them (`some`) only with intervals widened for their number (Bonferroni: all at once hold with
+95 %), of all of them (`every`) with each interval as it is.
 """
 
 import re
@@ -65,11 +66,12 @@ class Compared:
 @dataclass(frozen=True)
 class Rule:
     """When a claim about large (sign 1), small (-1) or other (0) values holds: the whole interval lies beyond `least`;
-    and when the contrary does: it lies short of `contrary`. A contrary counts first. Sign 0: it leaves out `least`."""
+    and when the contrary does: it lies short of `contrary`, which is `least` where it is not said. A contrary counts
+    first. Sign 0: it leaves out `least`."""
 
     sign: int = 1
     least: float = 0.0
-    contrary: float = 0.0
+    contrary: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ def widened(one, count):
 
 def judged(one, rule, digits):
     """The verdict on one comparison, of its interval as it is written (to so many digits)."""
-    low, high, least, contrary = (round(value, digits) for value in (one.low, one.high, rule.least, rule.contrary))
+    short_of = rule.least if rule.contrary is None else rule.contrary
+    low, high, least, contrary = (round(value, digits) for value in (one.low, one.high, rule.least, short_of))
     if np.isnan(low) or np.isnan(high):
         return UNTOLD
     if rule.sign == 0:

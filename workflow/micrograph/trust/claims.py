@@ -6,7 +6,7 @@ is said not to be tested.
 
 import pandas as pd
 
-from micrograph.results import panels
+from micrograph.results import explanation_words, panels
 from micrograph.trust import claim_explanations, claim_leaks, claim_performance, claim_rules, claim_topics, claim_trust
 from micrograph.trust.claim_rules import UNITS, VERDICTS
 
@@ -105,11 +105,12 @@ OPENING = (
 RULES = (
     "Supported: the whole 95 % interval, as it is written, lies where the claim says. Not supported: the whole "
     "interval lies on the other side. Cannot be told: it holds both. Not tested: the run has not made what it takes. "
-    "Where nothing is claimed to differ, the interval has to stay within a margin that the sentence says "
-    f"({claim_rules.MARGIN_POINTS} points of accuracy, coverage or calibration). Where a claim rests on several "
-    "comparisons, their intervals are widened so that all hold at once with 95 % (Bonferroni, widened by normal "
-    "quantiles), unless the claim is that all of them agree. Over all questions nothing is widened: of twenty claims "
-    "about one may stand by chance."
+    "Where nothing is claimed to differ, the sentence says a margin, and the two sides are within it and beyond it "
+    f"({claim_rules.MARGIN_POINTS} points of accuracy, coverage or calibration, {explanation_words.MARGIN:g} of rank "
+    "correlation): an interval within it may leave out 0, of a difference that is there but small. Where a claim rests "
+    "on several comparisons, their intervals are widened so that all hold at once with 95 % (Bonferroni, widened by "
+    "normal quantiles), unless the claim is that all of them agree. Over all questions nothing is widened: of twenty "
+    "claims about one may stand by chance."
 )
 READING = (
     "Intervals come from redrawing whole growth days with the fitted models kept, the same days for both sides of a "

@@ -66,10 +66,12 @@ def calibration_error(said, times, rng):
     """The expected calibration error (0 to 1) of Answered, in a dict.
 
     times: (resamples, days) that each day is drawn (scores.weights); rng: numpy Generator. plain: as above; value:
-    plain less what redrawing the days adds to it, at least 0; low, high: its 95 % interval, the redrawn values mirrored
-    at the plain one (the plain percentiles never reach 0), with 0 as lower end where true probabilities would often
-    show as much, NaN with fewer than two days; calibrated, calibrated_high: what plain would be on average, and in
-    one of twenty studies, if every probability were true and films independent; bins.
+    plain less what redrawing the days adds to it, at least 0; low, high: its 95 % interval, NaN with fewer than two
+    days; calibrated, calibrated_high: what plain would be on average, and in one of twenty studies, if every
+    probability were true and films independent; bins.
+    The lower end is the basic bootstrap's (twice plain less the upper percentile of the redrawn values, for the plain
+    percentiles never reach 0), and 0 where true probabilities would often show as much. The upper end is the basic
+    bootstrap's or the upper percentile, whichever is larger: the former alone lies below the error itself too often.
     """
     plain = plain_error(said.confidence, said.right, said.bins)
     fair = _true_draws(said, len(times), rng)
@@ -80,9 +82,10 @@ def calibration_error(said, times, rng):
         return found | {"value": plain, "low": np.nan, "high": np.nan}
     drawn = np.abs(times @ _gaps(said)).sum(axis=1) / (times @ np.bincount(said.batch))
     low, high = np.quantile(drawn, [(1 - scores.LEVEL) / 2, (1 + scores.LEVEL) / 2])
+    far = float(high)
     low, high, value = (float(np.clip(2 * plain - end, 0, 1)) for end in (high, low, drawn.mean()))
     low = 0.0 if plain <= found["calibrated_high"] else low
-    return found | {"value": value, "low": min(low, value), "high": max(high, value)}
+    return found | {"value": value, "low": min(low, value), "high": max(high, value, far)}
 
 
 def diagram(said, times, rng):
