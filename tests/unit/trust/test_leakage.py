@@ -148,12 +148,81 @@ def test_rows_stand_in_one_order_however_the_fits_are_given():
     names = ["strict", "strict.shuffled_films1", "strict.shuffled_batches1", "strict+one_fold", "strict+ungrouped"]
     names += ["published", "published-one_fold", "published-grid"]
     expected = tabled(*(fit(name, test) for name in names))
-    assert list(zip(expected["protocol"], expected["labels"], strict=True)) == [
+    assert expected.index[expected["labels"] == "both"].tolist() == [3]
+    alone = expected[expected["model"] != leakage.ALL]
+    assert list(zip(alone["protocol"], alone["labels"], strict=True)) == [
         (name.split(".")[0], "films" if "films" in name else "batches" if "batches" in name else "true")
         for name in names
     ]
     pd.testing.assert_frame_equal(tabled(*(fit(name, test) for name in names[::-1])), expected)
     assert list(expected.columns) == [*leakage.COLUMNS, *SETTINGS]
+
+
+def shuffled(protocol, model, labels, right, days="abcd", draw=1):
+    """A fit whose test answers are right where `right` says so; true are 900 and 950 in turn."""
+    truth = [900, 950] * (len(right) // 2)
+    answers = [celsius if known else 1850 - celsius for celsius, known in zip(truth, right, strict=True)]
+    frames = [rows(part, truth, answers, days) for part in leakage.PARTS]
+    return fit(f"{protocol}.shuffled_{labels}{draw}", *frames, model=model)
+
+
+def test_all_models_together_have_a_row_a_kind_of_shuffle_and_one_for_both():
+    given = [
+        shuffled("strict", "KNN", "films", [1, 1, 1, 0]),
+        shuffled("strict", "SVC", "films", [1, 0, 0, 0]),
+        shuffled("strict", "KNN", "batches", [1, 1, 1, 1]),
+        shuffled("strict", "SVC", "batches", [1, 1, 1, 1], draw=2),
+        shuffled("strict", "KNN", "batches", [1, 1, 1, 1], draw=2),
+    ]
+    table = tabled(*given, fit("strict", rows("test", [900, 950], [900, 900], "ab")))
+    together = table[table["model"] == leakage.ALL].set_index("labels")
+    assert together.index.tolist() == ["films", "batches", "both"]
+    assert together["test_pct"].tolist() == pytest.approx([50, 100, 80])
+    assert together["draws"].tolist() == [1, 2, 3]
+    assert (together["films"].tolist(), together["batches"].tolist()) == ([4] * 3, [4] * 3)
+    assert (together["features"] == leakage.ALL).all() and (together["verdict"] != "").all()
+    chance = table[(table["labels"] == "films") & (table["model"] != leakage.ALL)]["chance_test_pct"].mean()
+    assert together.loc["films", "chance_test_pct"] == pytest.approx(chance)
+
+
+def test_models_that_answer_alike_tell_no_more_together_than_one_of_them():
+    """What all say of the films of a day of a draw is redrawn as one."""
+    rng = np.random.default_rng(2)
+    right, days = rng.integers(2, size=40), np.repeat([f"d{day:02d}" for day in range(20)], 2)
+    table = tabled(*(shuffled("strict", model, "films", right, days) for model in ("KNN", "SVC", "MLP")))
+    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in leakage.ENDS]
+    assert len(table) == 4
+    for row in table[names].to_numpy():
+        assert row == pytest.approx(table[names].iloc[0].to_numpy())
+    assert table["choosing_points"].iloc[-1] == pytest.approx(table["choosing_points"].iloc[:-1].mean())
+
+
+def test_models_that_err_on_their_own_and_draws_of_both_kinds_narrow_the_interval():
+    rng = np.random.default_rng(6)
+    days = [f"d{day:02d}" for day in range(40)]
+    given = [
+        shuffled("strict", model, labels, rng.integers(2, size=40), days)
+        for model in ("KNN", "SVC")
+        for labels in ("films", "batches")
+    ]
+    table = tabled(*given)
+    wide = (table["above_test_points_high"] - table["above_test_points_low"]).groupby(
+        [table["model"] == leakage.ALL, table["labels"]]
+    )
+    alone, together, both = wide.mean()[False, "films"], wide.mean()[True, "films"], wide.mean()[True, "both"]
+    assert 0.5 < together / alone < 0.95 and 0.5 < both / together < 0.95  # one part in the root of 2, give or take
+
+
+def test_a_change_of_all_models_is_of_those_that_the_leak_reaches():
+    given = [
+        shuffled("strict", "KNN", "films", [1, 1, 0, 0]),
+        shuffled("strict", "SVC", "films", [1, 0, 0, 0]),
+        shuffled("strict", "CNN", "films", [1, 1, 1, 1]),
+        shuffled("strict+one_fold", "KNN", "films", [1, 1, 1, 0]),
+        shuffled("strict+one_fold", "SVC", "films", [1, 1, 1, 0]),
+    ]
+    row = one(*given, protocol="strict+one_fold", model=leakage.ALL)
+    assert row["change_points"] == pytest.approx(37.5)  # of 3 of 8 to 6 of 8; the CNN is no part of it
 
 
 def test_what_choosing_adds_is_not_exceeded_by_the_best_of_many_guesses():

@@ -66,7 +66,7 @@ def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(
     figure = leakage_figure.leakage_figure(table, "simulated films")
     for labels, title in leakage_figure.TITLES.items():
         drawn = marks(panel(figure, title, place))
-        here = table[(table["protocol"] == base) & (table["labels"] == labels)]
+        here = table[(table["protocol"] == base) & (table["labels"] == labels) & (table["model"] != leakage.ALL)]
         assert len(drawn) == len(here) == len(MODELS)
         for (validation, test), row in zip(drawn.values(), here.itertuples(), strict=True):
             assert (validation[1], test[1]) == pytest.approx((row.validation_pct, row.test_pct))
@@ -104,6 +104,7 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
         spots = [spot for some in marks(axes).values() for spot in some]
         for place, leak in enumerate(leakage_figure.LEAKS):
             here = table[(table["protocol"] == f"{base}{sign}{leak}") & (table["labels"] == labels)]
+            here = here[here["model"] != leakage.ALL]
             drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
             assert drawn == pytest.approx(sorted(here["change_points"]))
             reached = sum(protocols.felt(f"{base}{sign}{leak}", features) for features, _ in MODELS)
@@ -168,7 +169,7 @@ def test_the_panels_hold_every_row_of_the_table_once(table):
 
 def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
     _, _, *leaks, _ = leakage_words.panels_of(table[~table["protocol"].str.startswith("published-")])
-    assert [len(panel.headings) for panel in leaks] == [len(panel.rows[0]) for panel in leaks] == [4, 5, 5]
+    assert [len(panel.headings) for panel in leaks] == [len(panel.rows[0]) for panel in leaks] == [4, 5, 5, 5]
 
 
 def test_the_words_are_of_all_leaks_and_in_one_order():
@@ -178,12 +179,63 @@ def test_the_words_are_of_all_leaks_and_in_one_order():
 
 def test_the_caption_says_what_was_found_and_how_the_reader_may_know(table):
     said = leakage_words.caption(table)
-    at = ((table["protocol"] == "strict") & (table["verdict"] == "at chance")).sum()
+    strict = table[(table["protocol"] == "strict") & (table["model"] != leakage.ALL)]
+    at = (strict["verdict"] == "at chance").sum()
     assert f"strict test accuracy is at chance in {at} of {2 * len(MODELS)} rows" in said
     assert "simulated films" in said and "What would surprise" in said
     assert "reports test accuracy" in said and "reports validation accuracy" in said
+    assert "all models and all 2 draws together lie" in said
     alone = leakage_words.caption(table[table["labels"] == "true"])
     assert "at chance in" not in alone
+
+
+@pytest.mark.parametrize(
+    ("without", "words"),
+    [
+        (r"^published-", ["published-X", "leaks are closed"]),
+        (r"^strict\+", ["strict+X", "K − 2 of K parts"]),
+        (r"one_fold", ["K − 2 of K parts"]),
+        (r"(?:train_mode|last_weights)$", ["training mode"]),
+        (r"ungrouped$", ["luck of the deal"]),
+        (r"^published", ["ublished"]),
+        (r"^strict", ["trict"]),
+    ],
+)
+def test_the_caption_speaks_of_no_rows_that_were_not_run(table, without, words):
+    # What strict has in common with others is said of them; strict itself goes with all that begins with it.
+    said, less = (leakage_words.caption(some) for some in (table, table[~table["protocol"].str.contains(without)]))
+    for word in words:
+        assert word in said and word not in less
+
+
+def test_the_caption_of_true_labels_does_not_speak_of_dealt_ones(table):
+    said = leakage_words.caption(table[table["labels"] == "true"])
+    assert "by lot" not in said and "at chance there" not in said and "shuffled" not in said
+
+
+def test_published_at_chance_surprises_for_fine_tuned_features_alone(table):
+    words = "at chance there for models on fine-tuned features"
+    assert words in leakage_words.caption(table)
+    assert words not in leakage_words.caption(table[table["features"] != "tuned"])
+
+
+def changed(table, protocol, high):
+    """The table with a change of 0 [0, high] under a protocol, and of [-1, 1] under published without the leak."""
+    ends = [f"change_points{end}" for end in leakage.ENDS]
+    made = table.copy()
+    made.loc[made["protocol"] == protocol, ends] = [0.0, 0.0, high]
+    made.loc[made["protocol"] == "published-grid", ends] = [0.0, -1.0, 1.0]
+    return made
+
+
+def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained(table):
+    _, shuffled, _, films, *_, both, _ = leakage_words.panels_of(table)
+    assert sum("all models" in row for row in shuffled.rows) == 6
+    assert [row[1] for row in films.rows][-1] == "all models" and [row[1] for row in both.rows] == ["all models"]
+    noted, moved = (leakage_words.panels_of(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
+    assert any("one setting, nothing to choose" in note for note in noted.notes)
+    assert not any("one setting" in note for note in moved.notes)
+    assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)
 
 
 def test_both_forms_of_the_table_hold_its_numbers(table):

@@ -3,13 +3,16 @@
 Made from the table leakage (trust/leakage.py), whose captions tell how its numbers come about.
 """
 
+from dataclasses import replace
+
 from micrograph import protocols
-from micrograph.trust import claim_rules
+from micrograph.trust import claim_rules, leakage
 from micrograph.trust.claim_rules import MARGIN_POINTS, Claim, Rule, Words
 from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested, untested
 
 MORE, LESS = Rule(), Rule(sign=-1)
-AT_CHANCE = Rule(sign=-1, least=MARGIN_POINTS)
+AT_CHANCE = Rule(sign=-1, least=MARGIN_POINTS, contrary=MARGIN_POINTS)
+LUCK = "; the folds are other ones, so that this also holds the luck of another deal"
 TRUE = "true"
 SHUFFLED = {"films": "dealt anew between films", "batches": "dealt anew between whole growth days"}
 # What a leak is added to or taken from -> (sign in names, rule of the claim, more, less, what is done).
@@ -58,7 +61,7 @@ def contributed(table, data, base):
 def _contribution(base, leak, found, moved, count, data):
     """The claim on one leak. found: all fits compared; moved: those whose answers it changes."""
     _, rule, more, less, done = CHANGES[base]
-    leaks = f"{done} {leak} alone ({protocols.LEAKS[leak]})"
+    leaks = f"{done} {leak} alone ({protocols.LEAKS[leak]}{LUCK if leak == 'ungrouped' else ''})"
     if not found:
         return untested(f"what {base} reports {leaks}", "no fit was made with it that it can touch")
     if not moved:
@@ -75,19 +78,22 @@ def _unmoved(one):
 
 
 def nothing(table, data):
-    """What is reported where there is nothing to learn: strict, published, and strict with single leaks."""
+    """What is reported where there is nothing to learn: strict, published, and strict with single leaks.
+
+    That strict is at chance is one claim, of all models and draws together; what leaks make up is asked of every model.
+    """
     if not (set(table["labels"]) & set(SHUFFLED)):
         return []
-    made = []
+    made = _at_chance(table, data)
+    models = table[table["model"] != leakage.ALL]
     for labels, how in SHUFFLED.items():
-        for protocol, claim in (("strict", _at_chance), ("published", _above_chance)):
-            family = _above(rows_of(table, protocol=protocol, labels=labels))
-            asks = f"what {protocol} reports on growth temperatures {how}"
-            none = untested(asks, "the table leakage has no row for it")
-            made.append(claim(protocol, family, how, data) if family else none)
-        leaky = [row for row in rows_of(table, labels=labels) if str(row["protocol"]).startswith("strict+")]
+        rows = rows_of(models, protocol="published", labels=labels)
+        none = untested(f"what published reports on growth temperatures {how}", "the table leakage has no row for it")
+        made.append(_above_chance(rows, how, data) if tested(_above(rows)) else none)
+        leaky = [row for row in rows_of(models, labels=labels) if str(row["protocol"]).startswith("strict+")]
+        leaky = [row for row in leaky if not _unmoved(_of(row, "change_points", ""))]
         if family := _above(leaky, by_protocol=True):
-            made.append(_made_up(family, how, data))
+            made.append(_made_up(family, _dealt(leaky, how), data))
     return made
 
 
@@ -101,20 +107,55 @@ def _above(rows, by_protocol=False):
     return tested(found)
 
 
-def _at_chance(protocol, family, how, data):
+def _dealt(rows, how):
+    """How labels were dealt anew, and how often: "dealt anew between films (2 draws)"."""
+    draws = int(max(row.get("draws", 1) for row in rows))
+    return f"{how} ({draws} draw{'' if draws == 1 else 's'})"
+
+
+def _at_chance(table, data):
+    """One claim from all models of both kinds of draws; one of each kind where there is no such row."""
+    strict = {labels: rows_of(table, protocol="strict", labels=labels) for labels in SHUFFLED}
+    both = [_dealt(rows, how) for how, rows in zip(SHUFFLED.values(), strict.values(), strict=True) if rows]
+    asked = {how: _pooled(rows) for how, rows in zip(SHUFFLED.values(), strict.values(), strict=True)}
+    if rows := rows_of(table, protocol="strict", labels=leakage.BOTH):
+        asked = {f"{both[0]} and {both[1].removeprefix('dealt anew ')}": rows}
+    made = []
+    for how, rows in asked.items():
+        none = untested(f"what strict reports on growth temperatures {how}", "the table leakage has no row for it")
+        how = how if how.endswith(")") or not rows else _dealt(rows, how)
+        made.append(_strict(rows, how, data) if tested(_above(rows)) else none)
+    return made
+
+
+def _pooled(rows):
+    """The row of all models together, as a list; all rows where there is none."""
+    return [row for row in rows if row["model"] == leakage.ALL] or rows
+
+
+def _strict(rows, how, data):
     words = Words(
-        f"{protocol} is less than {MARGIN_POINTS} points of test accuracy above chance on growth temperatures {how}, "
+        f"strict is less than {MARGIN_POINTS} points of test accuracy above chance on growth temperatures {how}, "
         f"where there is nothing to learn",
-        "it is above chance",
+        f"it is more than {MARGIN_POINTS} points above",
         data,
     )
+    family = [_beside(one) for one in _above(rows)]
     return claim_rules.every(words, family, AT_CHANCE, "points")
 
 
-def _above_chance(protocol, family, how, data):
-    text = f"{protocol} reports accuracy above chance on growth temperatures {how}, where there is nothing to learn"
-    words = Words(text, "it is below", data)
-    return claim_rules.some(words, family, MORE, "points")
+def _beside(one):
+    """The comparison, with the side of chance on which its whole interval lies, where it does."""
+    low, high = (round(end, 1) for end in (one.low, one.high))
+    side = "wholly above chance" if low > 0 else "wholly below chance" if high < 0 else ""
+    name = "all models together" if one.name.startswith(leakage.ALL) else one.name
+    return replace(one, name=name, beside=side)
+
+
+def _above_chance(rows, how, data):
+    text = f"published reports accuracy above chance on growth temperatures {_dealt(rows, how)}"
+    words = Words(f"{text}, where there is nothing to learn", "it is below", data)
+    return claim_rules.some(words, _above(rows), MORE, "points")
 
 
 def _made_up(family, how, data):

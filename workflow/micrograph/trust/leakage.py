@@ -2,7 +2,8 @@
 
 Made of predictions alone. The growth temperatures of shuffled labels were dealt anew before anything was fitted, so no
 picture knows them: what is told of them above chance has leaked. Draws of one kind are taken together, and redrawn are
-growth days, each day of each draw for itself.
+growth days, each day of each draw for itself. One model's interval is wide: rows of all models together, and of both
+kinds of draws, tell more.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from micrograph.results import fits
 from micrograph.trust import above_chance
 
 NAME = "Table of leakage"
-LABELS = ("true", "films", "batches")
+BOTH = "both"  # labels of a row that takes draws between films and between growth days together
+LABELS = ("true", "films", "batches", BOTH)
+ALL = "all"  # features and model of a row that takes all models together
 WORDS = ("pretraining", "policy", "features", "scheme", "model")
 KEYS = ["protocol", "labels", *WORDS]
 PARTS = ("validation", "test")
@@ -39,8 +42,9 @@ COMPARED = {"default": 1_000, "published": 10_000}
 
 @dataclass(frozen=True)
 class Draws:
-    """One fit, all its draws of labels together: its protocol (protocols.Protocol, without variations), and its
-    predictions with the columns draw, and unit and deal as of above_chance.py."""
+    """One fit, or all models, all draws of labels together: the protocol (protocols.Protocol, without variations), and
+    the predictions with the columns labels, features, model, dealt (which draw of which labels), file, and unit and
+    deal as of above_chance.py."""
 
     protocol: protocols.Protocol
     predictions: pd.DataFrame
@@ -67,47 +71,79 @@ def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epo
     change: the reported accuracy less that of the same model under the protocol without changes (strict or published).
     choosing_points: what choosing settings on the validation films could add at most, on average, if nothing could be
     known (choosing). verdict: of shuffled labels, where the interval of the reported accuracy above chance lies.
+
+    Of shuffled labels there are rows of all models together (features and model ALL), where there are several: a kind
+    of shuffle each, and, where there are both kinds, one for both (labels BOTH). Their unit is a day of a draw with
+    what all models said of it; their chance is that of each model by itself.
     """
     fits.of_one(given, ("pretraining", "policy", "scheme"), "the table of leakage")
     seed = int(rng.integers(2**31))
     groups = _grouped(given)
+    groups |= _pooled(groups)
     rows = []
-    for key, draws in groups.items():
+    for key in sorted(groups, key=_place):
         words = dict(zip(KEYS, key, strict=True))
         base = groups.get((protocols.base(words["protocol"]), *key[1:]))
-        row = words | _measured(draws, base, classes, resamples, seed)
-        row["choosing_points"] = choosing(draws.part("validation"), words, search)
+        row = words | _measured(groups[key], base, classes, resamples, seed)
+        row["choosing_points"] = _chosen(groups[key].part("validation"), words, search)
         rows.append(row | {"verdict": _verdict(row)})
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
     return pd.DataFrame(rows, columns=COLUMNS).assign(**made)
 
 
 def _grouped(given):
-    """{key (KEYS): Draws}, in the order of _place, fits that differ in nothing else in the order given."""
+    """{key (KEYS): Draws}, a fit each; fits that differ in nothing but the draw are one."""
     if not given:
         raise Fault("the table of leakage has no predictions to show: ask for models in experiments.leakage.")
     found = {}
-    for fit in given:
+    for file, fit in enumerate(given):
         protocol = protocols.read(fit.words["protocol"])
         if protocol.share != protocols.WHOLE:
             raise Fault(f"protocol '{protocol.name}' trains on a share of the films: leave it out of the leakage.")
         key = (protocols.plain(protocol.name), protocol.shuffled or "true", *(fit.words[word] for word in WORDS))
-        found.setdefault(key, []).append((protocol.draw, fit.predictions))
-    days = sorted({str(day) for fit in given for day in fit.predictions["batch"].unique()})
-    places = {day: place for place, day in enumerate(days)}
-    return {key: _together(protocols.read(key[0]), found[key], places) for key in sorted(found, key=_place)}
+        words = dict(zip(KEYS, key, strict=True))
+        told = {name: words[name] for name in ("labels", "features", "model")}
+        dealt = f"{words['labels']} {protocol.draw:09d}"
+        found.setdefault(key, []).append(fit.predictions.assign(**told, dealt=dealt, file=file))
+    units = _units([frame for frames in found.values() for frame in frames])
+    return {key: _together(protocols.read(key[0]), frames, units) for key, frames in found.items()}
 
 
-def _together(protocol, drawn, days):
-    """The Draws of a fit. drawn: (draw, predictions) of every file; days: {batch: a whole number of its own}.
+def _units(frames):
+    """{what is redrawn together: a whole number of its own}: a growth day of a draw, whatever model speaks of it."""
+    return {unit: place for place, unit in enumerate(sorted({unit for frame in frames for unit in _days(frame)}))}
 
-    Redrawn together are the films of a day of a draw; folds of different files are different folds.
-    """
-    frames = []
-    for place, (draw, rows) in enumerate(drawn):
-        unit = draw * len(days) + rows["batch"].astype(str).map(days)
-        frames.append(rows.assign(draw=draw, unit=unit, deal=rows["fold"] * len(drawn) + place))
-    return Draws(protocol, pd.concat(frames, ignore_index=True))
+
+def _days(frame):
+    """The draw and growth day of every row, a list of texts."""
+    return (frame["dealt"] + " " + frame["batch"].astype(str)).tolist()
+
+
+def _pooled(groups):
+    """{key: Draws} of all models together: of every protocol and kind of shuffle, and of both kinds."""
+    found = {}
+    for key in groups:
+        words = dict(zip(KEYS, key, strict=True)) | {"features": ALL, "model": ALL}
+        if words["labels"] != "true":
+            for labels in (words["labels"], BOTH):
+                found.setdefault(tuple((words | {"labels": labels}).values()), []).append(key)
+    kinds = {key: {one[1] for one in members} for key, members in found.items()}
+    kept = [key for key in found if len(kinds[key]) > 1 or (key[1] != BOTH and len(found[key]) > 1)]
+    return {
+        key: Draws(groups[found[key][0]].protocol, _numbered([groups[one].predictions for one in found[key]]))
+        for key in kept
+    }
+
+
+def _together(protocol, frames, units):
+    """The Draws of a fit. frames: the predictions of every file; units: of _units."""
+    return Draws(protocol, _numbered([frame.assign(unit=[units[day] for day in _days(frame)]) for frame in frames]))
+
+
+def _numbered(frames):
+    """All rows, with their deal: answers are dealt anew among the films of a fold of one file."""
+    rows = pd.concat(frames, ignore_index=True)
+    return rows.assign(deal=rows.groupby(["file", "fold"]).ngroup())
 
 
 def _place(key):
@@ -126,7 +162,7 @@ def changes(protocol):
 def _measured(draws, base, classes, resamples, seed):
     """The numbers of one row."""
     given = classes, resamples, seed
-    row = {"reported": draws.protocol.reported, "draws": draws.predictions["draw"].nunique()}
+    row = {"reported": draws.protocol.reported, "draws": draws.predictions["dealt"].nunique()}
     row["films"], row["batches"] = draws.reported["sample"].nunique(), draws.reported["batch"].nunique()
     for part in PARTS:
         accuracy, above = above_chance.redrawn([draws.part(part)], *given)
@@ -136,10 +172,16 @@ def _measured(draws, base, classes, resamples, seed):
     _put(row, "gap_points", _difference([draws.part(part) for part in PARTS], *given))
     changed = np.array([np.nan])
     if base is not None and base is not draws:
-        common = set(draws.reported["draw"]) & set(base.reported["draw"])
-        changed = _difference([rows[rows["draw"].isin(common)] for rows in (draws.reported, base.reported)], *given)
+        changed = _difference(_shared(draws.reported, base.reported), *given)
     _put(row, "change_points", changed)
     return row
+
+
+def _shared(one, other):
+    """The rows of two frames that are of models and draws which both have."""
+    named = [rows["dealt"] + " " + rows["features"] + " " + rows["model"] for rows in (one, other)]
+    common = set(named[0]) & set(named[1])
+    return [rows[names.isin(common)] for rows, names in zip((one, other), named, strict=True)]
 
 
 def _put(row, name, values):
@@ -160,6 +202,15 @@ def _verdict(row):
     if row["labels"] == "true" or np.isnan(low):
         return ""
     return ABOVE if low > 0 else BELOW if high < 0 else AT
+
+
+def _chosen(validation, words, search):
+    """What choosing can add (choosing), in the mean over the models and kinds of labels that a row takes together."""
+    each = [
+        choosing(rows, words | {"labels": labels, "model": model}, search)
+        for (labels, _, model), rows in validation.groupby(["labels", "features", "model"])
+    ]
+    return float(np.mean(each)) if each else np.nan
 
 
 def choosing(validation, words, search):

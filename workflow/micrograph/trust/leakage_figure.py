@@ -44,8 +44,10 @@ BASES = {
 def leakage_figure(table, data_label):
     """The figure: a row of slopes a protocol, true and shuffled labels side by side; below, rows of single leaks.
 
-    table: of leakage.table, one pre-training, policy and scheme; data_label: "simulated films" or "real films".
+    table: of leakage.table, one pre-training, policy and scheme; its rows of all models together are not drawn;
+    data_label: "simulated films" or "real films".
     """
+    table = table[table["model"] != leakage.ALL]
     models = list(dict.fromkeys(zip(table["features"], table["model"], strict=True)))
     marks = {model: _look(place) for place, model in enumerate(models)}
     rows = [(_slopes, table[table["protocol"] == base], PANEL_MM) for base in BASES]

@@ -2,13 +2,14 @@
 
 from micrograph import protocols
 from micrograph.results import panels, style
-from micrograph.trust import leakage, leakage_audit
+from micrograph.trust import leakage, leakage_audit, leakage_sentences
 
 # What is done to the labels, in the caption's order.
 LABELS = {
     "true": "true temperatures",
     "films": "temperatures dealt anew film by film",
     "batches": "temperatures dealt anew day by day",
+    "both": "temperatures dealt anew in both ways",
 }
 # The leaks, short enough to stand beside a figure.
 LEAKS = {
@@ -41,6 +42,8 @@ def _named(rows, first):
 
 
 def _model(row):
+    if row["model"] == leakage.ALL:
+        return "all models"
     return f"{row['model']}, {style.features_words(row['features'])}"
 
 
@@ -84,6 +87,7 @@ def _shuffled(table):
     notes = (
         "Strict may have validation accuracies above chance, since settings are chosen on these films: it reports none "
         "of them. Of forty models at chance about one seems above it, and one below.",
+        *([POOLED] if (table["model"] == leakage.ALL).any() else []),
     )
     return panels.Panel("Growth temperatures dealt by chance", headings, list(_named(rows, 2)), 3, notes)
 
@@ -92,7 +96,9 @@ def _leaks(table, labels):
     """Each leak by itself, on one kind of labels."""
     changed = table[~table["protocol"].isin(protocols.BASES) & (table["labels"] == labels)]
     kept = {(row["protocol"], row["features"], row["model"]): row for row in changed.to_dict("records")}
-    models = dict.fromkeys(zip(table["features"], table["model"], strict=True))
+    models = sorted(
+        dict.fromkeys(zip(table["features"], table["model"], strict=True)), key=lambda one: one[1] == leakage.ALL
+    )
     ways = {way: words for way, words in WAYS.items() if changed["protocol"].str.startswith(way).any()}
     shown = [name for name in CHANGED if labels != "true" or name != "above"]
     rows = []
@@ -103,16 +109,28 @@ def _leaks(table, labels):
             if any(found):
                 rows.append([words, _model({"features": features, "model": model}), *cells])
     headings = ["Leak", "Model", *(CHANGED[name].format(words) for words in ways.values() for name in shown)]
-    return panels.Panel(f"Each leak by itself: {LABELS[labels]}", headings, list(_named(rows, 1)), 2, NOTES)
+    return panels.Panel(f"Each leak by itself: {LABELS[labels]}", headings, list(_named(rows, 1)), 2, _notes(changed))
 
 
 # How a leak is changed, and what is reported then; the columns of each way (of true labels without the second).
 WAYS = {"strict+": "Added to strict: test", "published-": "Closed in published: validation"}
 CHANGED = {"value": "{}, %", "above": "Above chance, points", "change": "Change, points"}
-NOTES = (
+NOTE = (
     "A model that a leak cannot reach has no row there: no CNN sees another network's features. Leaks overlap: their "
-    "changes need not add up to the difference between the protocols.",
+    "changes need not add up to the difference between the protocols."
 )
+SAME = "A change of +0.0 [+0.0, +0.0]: one setting, nothing to choose."
+POOLED = (
+    "All models: their answers taken together, redrawn by day and draw with what every model said of the films of a "
+    "day. Both ways: all draws, film by film and day by day."
+)
+
+
+def _notes(changed):
+    """What is said below a panel of single leaks, a tuple."""
+    grid = changed[changed["protocol"].str.endswith("grid")]
+    same = (grid[[f"change_points{end}" for end in leakage.ENDS]] == 0).all(axis=1)
+    return (NOTE, SAME) if same.any() else (NOTE,)
 
 
 def _changed(row, name):
@@ -169,20 +187,27 @@ def caption(table):
             f"{first['pretraining']}; {style.scheme_words(first['scheme'])} models; policy {first['policy']}, "
             f"{first['search']} search of settings; {table['films'].max()} films of {table['batches'].max()} growth "
             "days.",
-            PROTOCOLS,
-            " ".join([SHUFFLED, *_said(table)]),
-            EACH,
-            READING,
-            SURPRISE,
+            *(said for part in leakage_sentences.PARAGRAPHS if (said := _conditional(table, part))),
+            _surprise(table),
         ]
     )
+
+
+def _conditional(table, part):
+    """A paragraph; that on shuffled labels ends with what was found."""
+    return " ".join(leakage_sentences.of(table, part) + (_said(table) if part is leakage_sentences.SHUFFLED else []))
+
+
+def _surprise(table):
+    """What would surprise, of what the table has."""
+    return f"What would surprise: {'; or '.join(leakage_sentences.of(table, leakage_sentences.SURPRISE))}."
 
 
 def _said(table):
     """What shuffled labels showed: a sentence a protocol that was run on them."""
     said = []
     for base in ("strict", "published"):
-        here = table[(table["protocol"] == base) & (table["verdict"] != "")]
+        here = table[(table["protocol"] == base) & (table["verdict"] != "") & (table["model"] != leakage.ALL)]
         if here.empty:
             continue
         at = (here["verdict"] == leakage.AT).sum()
@@ -192,46 +217,18 @@ def _said(table):
         if len(above):
             far = above.loc[above[f"above_{part}_points"].idxmax()]
             words += f", at most by {panels.number(far[f'above_{part}_points'])} points ({_model(far)})"
-        said.append(words + ".")
+        said.append(words + _together(table, base, part) + ".")
     return said
 
 
-PROTOCOLS = (
-    "Strict: each film is tested once, by a model that saw no film of its growth day, and test accuracy is what it "
-    "reports. Published: the paper's way; the accuracy that it reports is that of each fold's validation films, which "
-    "have chosen the settings, and whose fine-tuned features may come from a network trained on them."
-)
-SHUFFLED = (
-    "Temperatures dealt by chance: before anything else is done the growth temperatures are dealt anew, between films, "
-    "or between growth days so that a day's stay together, and then everything is fitted to them from the start: "
-    "networks, components, settings. No micrograph shows a temperature that it got by lot. Strict test accuracy must "
-    "therefore lie at chance; what published validation accuracy has above chance is no knowledge of films, but the "
-    "protocol's leaks, in points."
-)
-EACH = (
-    "Each leak by itself: strict+X is strict with leak X added, and reports test accuracy; published-X is published "
-    "with leak X closed, and reports validation accuracy; the change is to strict and to published as they are. What a "
-    "leak adds to strict, or published loses without it, would not be there for new films. Two of the six, the "
-    "validation loss in training mode and the last weights, show no film's temperature to anything: they are habits of "
-    "training, and what they change may be there for new films, too. Settings chosen on the films reported are chosen "
-    "on the test films in strict, on the validation films in published. With films of a day on both sides the folds "
-    "are other ones, so that this change also holds the luck of the deal."
-)
-READING = (
-    "How to read it: chance is what the same answers would get right if each fold's were dealt anew among its films; "
-    "it is higher for a model that names the commonest temperature more often. Strict validates and tests the same "
-    "films, in turn; published tests films that it never validates, so that its gap also holds how hard those few "
-    "films are. In brackets 95 % intervals from redrawing whole growth days (of temperatures dealt by chance each day "
-    "of each draw), of two parts or protocols by the same days, with the fitted models kept. Bold: intervals that "
-    "leave out 0; of twenty comparisons of nothing with nothing about one is bold. Films of a day on both sides can "
-    "betray a temperature dealt by chance only where whole days got it: dealt film by film, the films of a day have "
-    "nothing in common but their look."
-)
-SURPRISE = (
-    "What would surprise: strict test accuracy above chance on shuffled temperatures in more rows than one in forty, "
-    "which would be a leak in this program; published validation accuracy at chance there; or a published accuracy "
-    "that stays what it is when its leaks are closed."
-)
+def _together(table, base, part):
+    """How far above chance all models and draws together are; nothing where the table has no such row."""
+    here = table[(table["protocol"] == base) & (table["labels"] == leakage.BOTH)].to_dict("records")
+    return "".join(
+        f"; all models and all {row['draws']} draws together lie "
+        f"{_cell(row, f'above_{part}_points', 1, panels.signed)} points from it"
+        for row in here
+    )
 
 
 def markdown(table, caption):
