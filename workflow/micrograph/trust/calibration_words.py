@@ -161,12 +161,12 @@ READING = (
     "below the true one. Log loss (in nats) and Brier score (0 to 2, summed over classes) judge both knowledge and "
     "honesty: lower is better. Temperature: above 1 the probabilities were too sure, below 1 not sure enough; a mean "
     "over folds; of decision values it also holds their unit; 20 is the most that is tried, and says that the scores "
-    "know nothing of the class. A probability of 0 counts as one in a million. Sets: all classes whose probability is "
-    "high enough, at least one (split conformal prediction; growth days as the unit). What they aim at is the mean over "
-    "new days of the share of films covered; with few validation days sets must be large to be safe, and cover more; "
-    "a fold's limit strays by chance, too; and since settings and the best moment were chosen on those days, a little"
-    " less may be covered. Intervals are 95 %, from redrawing whole growth days with models, temperatures and limits "
-    "kept; there is none where all films are alike. Bold: an interval that leaves out 0 (change) or the aim "
+    "know nothing of the class. A probability of 0 counts as one in a million. Sets: all classes whose probability is"
+    " high enough, at least one (split conformal prediction; growth days as the unit). What they aim at is the mean "
+    "over new days of the share of films covered; with few validation days sets must be large to be safe, and cover "
+    "more; a fold's limit strays by chance, too; and since settings and the best moment were chosen on those days, a "
+    "little less may be covered. Intervals are 95 %, from redrawing whole growth days with models, temperatures and "
+    "limits kept; there is none where all films are alike. Bold: an interval that leaves out 0 (change) or the aim "
     "(coverage)."
 )
 SURPRISE = (

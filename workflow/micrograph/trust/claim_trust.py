@@ -214,7 +214,7 @@ def _deviation(std, count):
     of fewer than FEWEST_DEALS, and where all values are equal, which is chance and no proof of no spread."""
     from scipy import stats
 
-    if std == 0 or count < FEWEST_DEALS:
+    if np.isclose(std, 0) or count < FEWEST_DEALS:
         return np.nan, np.nan
     tail = (1 - claim_rules.scores.LEVEL) / 2
     return tuple(float(std * np.sqrt((count - 1) / stats.chi2.ppf(1 - part, count - 1))) for part in (tail, 1 - tail))
