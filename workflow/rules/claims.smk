@@ -224,8 +224,7 @@ rule claims:
     conda:
         "../../envs/learn.yaml"
     params:
-        names=EVIDENCE,
         data=DATA,
-        said=SAID,
+        network=PRODUCTION,
     script:
         "../scripts/claims.py"

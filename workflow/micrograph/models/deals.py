@@ -51,8 +51,8 @@ def _by_operator(samples, rng):
             parts.append(np.select([tested, validated, others], ["test", "validation", "train"], UNUSED))
     if not parts:
         raise Fault(
-            "by_operator: whoever is left out, the others' own batches (those shared with nobody left out) hold some class "
-            "fewer than twice; leave by_operator out of experiments.confounders."
+            "by_operator: whoever is left out, the others' own batches (those shared with nobody left out) hold some "
+            "class fewer than twice; leave by_operator out of experiments.confounders."
         )
     return np.stack(parts), left_in
 

@@ -196,7 +196,9 @@ def every(words, family, rule, unit):
 
 
 def _clearness(one, rule):
-    """How far the value lies on the claim's side, in widths of its interval's half that points back."""
+    """How far the value lies on the claim's side, in widths of its interval's half that points back; -inf for none."""
+    if not np.isfinite([one.low, one.high]).all():
+        return -np.inf
     sides = {1: one.estimate - one.low, -1: one.high - one.estimate}
     found = []
     for sign in (1, -1) if rule.sign == 0 else (rule.sign,):

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from micrograph.results import fits, panels, table2
-from micrograph.trust import claim_rules
+from micrograph.trust import claim_rules, confounder_words
 from micrograph.trust.claim_rules import MARGIN_POINTS, Compared, Rule, Words
 from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested, untested
 
@@ -127,7 +127,8 @@ def confounded(table, data):
     """Does accuracy differ with how films were grown and scanned? A claim a kind; all comparisons are made at once."""
     kinds = [kind for kind in dict.fromkeys(table["kind"]) if kind != SPLIT]
     rows = {kind: rows_of(table, kind=kind) for kind in kinds}
-    found = {kind: tested(_groups(here)) for kind, here in rows.items()}
+    compared = confounder_words.compared(table)
+    found = {kind: tested(_groups(rows_of(compared, kind=kind))) for kind in kinds}
     count = sum(map(len, found.values()))
     return [_differs(KINDS.get(kind, kind), rows[kind], found[kind], count, data) for kind in kinds]
 
@@ -140,16 +141,14 @@ def _differs(kind, rows, family, count, data):
 
 
 def _groups(rows):
-    """The comparisons of groups with the rest. Of two groups each is the other's rest: one comparison, not two."""
+    """The comparisons of groups with the rest, named by their fit where there are several."""
     by_fit = {}
     for row, name in zip(rows, names(rows), strict=True):
         by_fit.setdefault(name, []).append(_difference(row, str(row["group"])))
     alone = len(by_fit) == 1
     found = []
     for name, groups in by_fit.items():
-        there = tested(groups)
-        there = there[:1] if len(there) == 2 else there
-        found += there if alone else [_named(one, f"{one.name}, {name}") for one in there]
+        found += groups if alone else [_named(one, f"{one.name}, {name}") for one in groups]
     return found
 
 

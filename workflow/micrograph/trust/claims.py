@@ -38,13 +38,17 @@ ORDER = [  # the questions in the order in which a reader has them
 TOPICS = [*claim_performance.TOPICS, *claim_leaks.TOPICS, *claim_trust.TOPICS, *claim_explanations.TOPICS]
 
 
-def table(tables, *, data):
+def table(tables, *, data, network=None):
     """The table of claims as a data frame, COLUMNS, numbered from 1, question by question (ORDER).
 
     tables: {name: data frame} of the tables that were made: table2, table3, table4, leakage, baselines, confounders,
-    calibration, learning_curve, explanations; data: what the films are, as "simulated films". A claim whose table or
-    column is missing is "not tested". estimate, low, high: in `unit`, NaN where there is none; source: tables' names.
+    calibration, learning_curve, explanations; data: what the films are, as "simulated films"; network: the words
+    {pretraining, policy, scheme} of the CNN that predicts new scans, of whose probabilities alone claims are made where
+    there are several. A claim whose table or column is missing is "not tested". estimate, low, high: in `unit`, NaN
+    where there is none; source: tables' names.
     """
+    if network and "calibration" in tables:
+        tables = tables | {"calibration": _of_network(tables["calibration"], network)}
     rows = []
     for question in ORDER:
         for topic in [topic for topic in TOPICS if topic.question == question]:
@@ -53,6 +57,13 @@ def table(tables, *, data):
         rows += [_row(question, claim, "") for claim in claim_trust.scope(data) if question == SCOPE]
     made = pd.DataFrame(rows).assign(number=range(1, len(rows) + 1))[COLUMNS]
     return made.astype({"films": "Int64", "batches": "Int64"})
+
+
+def _of_network(calibration, network):
+    """The table of calibration without the CNNs of other words."""
+    words = [name for name in network if name in calibration]
+    other = (calibration[words] != pd.Series(network)[words]).any(axis=1)
+    return calibration[~(other & calibration["model"].eq(claim_trust.NETWORK))]
 
 
 def _row(question, claim, source):
