@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micrograph.results import scores
 from micrograph.trust import above_chance
 
 CLASSES = [900, 950, 1000]
@@ -44,7 +45,7 @@ def test_redrawn_values_lie_around_the_value_itself():
     """Also for a model that is always right, whose chance is far from what it reaches."""
     truth = np.random.default_rng(3).choice(CLASSES, 60, p=SHARES)
     _, above = above_chance.redrawn([rows(truth, truth, np.arange(60) // 3, np.arange(60) // 15)], CLASSES, 2000, 0)
-    low, high = above_chance.interval(above[0, 1:])
+    low, high = scores.interval(above[0, 1:])
     assert low < above[0, 0] < high
     assert above[0, 1:].mean() == pytest.approx(above[0, 0], abs=0.3)
 
@@ -62,7 +63,7 @@ def test_where_nothing_is_known_the_interval_holds_zero_about_as_often_as_it_say
         answers = np.where(rng.random(96) < alike, np.repeat(own[::3], 3), own)
         table = rows(truth, answers, np.arange(96) // 3, np.arange(96) // 24)
         _, above = above_chance.redrawn([table], CLASSES, 200, 1)
-        low, high = above_chance.interval(above[0, 1:])
+        low, high = scores.interval(above[0, 1:])
         held.append(low <= 0 <= high)
         found.append(above[0, 0])
     assert 0.89 <= np.mean(held) <= 0.98
@@ -77,7 +78,7 @@ def test_what_is_known_is_found_and_its_interval_holds_it():
         truth, own = (rng.choice(CLASSES, 96, p=SHARES) for _ in range(2))
         table = rows(truth, np.where(rng.random(96) < 0.4, truth, own), np.arange(96) // 3, np.arange(96) // 24)
         _, above = above_chance.redrawn([table], CLASSES, 200, 1)
-        low, high = above_chance.interval(above[0, 1:])
+        low, high = scores.interval(above[0, 1:])
         held.append(low <= expected <= high)
         told.append(low > 0)
     assert 0.88 <= np.mean(held) <= 0.985
@@ -89,4 +90,4 @@ def test_one_unit_has_no_interval_and_nothing_has_no_value():
     accuracy, above = above_chance.redrawn([table, table.iloc[:0]], CLASSES, 50, 0)
     assert accuracy.shape == above.shape == (2, 1)
     assert accuracy[0, 0] == pytest.approx(50) and np.isnan(accuracy[1, 0])
-    assert np.isnan(above_chance.interval(accuracy[0, 1:])).all()
+    assert np.isnan(scores.interval(accuracy[0, 1:])).all()

@@ -80,7 +80,7 @@ def _measured(here, names, times):
     apart = _apart(value, here)
     told = {"value": apart, "ratio": apart, "gain": apart and _apart(value - control, here)}
     for name, low, high in (("value", "low", "high"), *((f, f"{f}_low", f"{f}_high") for f in ("gain", "ratio"))):
-        row[low], row[high] = _interval(drawn[name]) if told[name] else (np.nan, np.nan)
+        row[low], row[high] = scores.interval(drawn[name]) if told[name] else (np.nan, np.nan)
     return row | {"films": len(here), "batches": here["batch"].nunique(), "folds": here["fold"].nunique()}
 
 
@@ -100,15 +100,6 @@ def _of_sums(sums):
         made = {"value": value / count, "gain": gain / paired, "area": area / count, "ratio": value / area}
     none = {"value": count, "gain": paired, "area": area, "ratio": area}
     return {name: np.where(none[name] > 0, made[name], np.nan) for name in made}
-
-
-def _interval(values):
-    """Percentiles of redrawn values; none where more than the tails have no value."""
-    kept = values[np.isfinite(values)]
-    if len(kept) < scores.LEVEL * len(values) or not len(kept):
-        return np.nan, np.nan
-    low, high = np.quantile(kept, [(1 - scores.LEVEL) / 2, (1 + scores.LEVEL) / 2])
-    return float(low), float(high)
 
 
 def panels_of(table):

@@ -20,11 +20,6 @@ def confusion(predictions, classes):
     return _tally(predictions, np.zeros(len(predictions), dtype=int), 1, classes)[0]
 
 
-def confusion_by_batch(predictions, classes):
-    """(batches, classes, classes + 1) counts; batches in alphabetical order."""
-    return _by_batch(predictions, _tally, classes)
-
-
 def _by_batch(predictions, tally, classes):
     names, batch = np.unique(predictions["batch"].to_numpy(str), return_inverse=True)
     return tally(predictions, batch, len(names), classes)
@@ -171,7 +166,7 @@ def intervals(predictions, metrics, classes, resamples, rng):
         return dict.fromkeys(metrics, (np.nan, np.nan))
     times = weights(batches, resamples, rng)
     drawn = {tally: np.tensordot(times, each, axes=1) for tally, each in sums.items()}
-    return {name: _interval(row.value(drawn[row.tally], classes)) for name, row in zip(metrics, rows, strict=True)}
+    return {name: interval(row.value(drawn[row.tally], classes)) for name, row in zip(metrics, rows, strict=True)}
 
 
 def paired_bootstrap(first, second, metric, classes, resamples, rng):
@@ -180,7 +175,7 @@ def paired_bootstrap(first, second, metric, classes, resamples, rng):
     first, second: predictions of the same samples by two models. An interval that holds 0 cannot tell them apart.
     """
     one, other = _resampled([first, second], metric, classes, resamples, rng)
-    return _interval(one - other)
+    return interval(one - other)
 
 
 def tied(frames, metric, classes, resamples, rng):
@@ -194,8 +189,8 @@ def tied(frames, metric, classes, resamples, rng):
         return np.zeros(len(frames), dtype=bool)
     best = np.nanargmax(values if METRICS[metric].rising else -values)
     drawn = _resampled(frames, metric, classes, resamples, rng)
-    intervals = np.array([_interval(drawn[best] - other) for other in drawn])
-    told = (intervals[:, 0] > 0) | (intervals[:, 1] < 0)
+    apart = np.array([interval(drawn[best] - other) for other in drawn])
+    told = (apart[:, 0] > 0) | (apart[:, 1] < 0)
     return ~np.isnan(values) & ~told
 
 
@@ -212,11 +207,11 @@ def _resampled(frames, metric, classes, resamples, rng):
     return row.value(np.moveaxis(drawn, 1, 0), classes)
 
 
-def _interval(values):
-    """Percentiles of the resampled values. Draws without a score (kappa where all films are of one class) are left out,
-    and there is no interval where they are more than the tails."""
-    found = values[~np.isnan(values)]
-    if not len(values) or len(values) - len(found) > (1 - LEVEL) * len(values):
+def interval(values):
+    """The 95 % interval (low, high) of redrawn values: percentiles. Draws without a value (kappa where all films are of
+    one class) are left out, and there is no interval (NaN, NaN) where they are more than the tails."""
+    found = values[np.isfinite(values)]
+    if not len(values) or len(found) < LEVEL * len(values):
         return np.nan, np.nan
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

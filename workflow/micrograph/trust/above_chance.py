@@ -64,12 +64,3 @@ def _widened(above, films, folds):
     days, held, whole = (np.bincount(folds, weights) for weights in (None, above, films))
     mean = (held / whole)[folds] * films
     return mean + np.sqrt(days / np.maximum(days - 1, 1))[folds] * (above - mean)
-
-
-def interval(values):
-    """The 95 % interval (low, high) of redrawn values; (NaN, NaN) where more than the tails have no value."""
-    kept = values[np.isfinite(values)]
-    if not len(values) or len(kept) < scores.LEVEL * len(values):
-        return np.nan, np.nan
-    low, high = np.quantile(kept, [(1 - scores.LEVEL) / 2, (1 + scores.LEVEL) / 2])
-    return float(low), float(high)

@@ -13,7 +13,6 @@ from micrograph.trust import calibrated, reliability
 from micrograph.trust.calibration_words import NAME, STAGES, labels
 
 ENDS = ("", "_low", "_high")
-MEANS = ("log_loss", "brier", "log_loss_change", "covered_pct", "covered_by_day_pct", "set_size")
 
 
 def judged(given, classes, coverage):

@@ -158,11 +158,7 @@ def _redrawn(here, rest, resamples, seed):
 
 def _ends(values):
     """The interval of differences, in points; none where more than the tails have no value."""
-    kept, tail = values[np.isfinite(values)], (1 - scores.LEVEL) / 2
-    if len(kept) < scores.LEVEL * len(values):
-        return {}
-    ends = 100 * np.quantile(kept, [tail, 1 - tail])
-    return dict(zip(("difference_points_low", "difference_points_high"), ends.tolist(), strict=True))
+    return dict(zip(("difference_points_low", "difference_points_high"), scores.interval(100 * values), strict=True))
 
 
 def _splits(given, drawn):

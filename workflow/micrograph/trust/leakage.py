@@ -14,7 +14,7 @@ import pandas as pd
 from micrograph import protocols
 from micrograph.faults import Fault
 from micrograph.models import grids
-from micrograph.results import fits
+from micrograph.results import fits, scores
 from micrograph.trust import above_chance
 
 NAME = "Table of leakage"
@@ -187,7 +187,7 @@ def _shared(one, other):
 def _put(row, name, values):
     """Into a row: the value, which is the first, and the interval of the others, which are redrawn."""
     row[name] = float(values[0])
-    row[f"{name}_low"], row[f"{name}_high"] = above_chance.interval(values[1:])
+    row[f"{name}_low"], row[f"{name}_high"] = scores.interval(values[1:])
 
 
 def _difference(frames, classes, resamples, seed):
