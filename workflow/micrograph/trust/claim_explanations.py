@@ -43,7 +43,8 @@ def shown(table, data):
     made = []
     for name, family in found.items():
         text = f"{explanation_words.MAIN[name]} lies more on what the film shows than another film's map does"
-        made.append(claim_rules.some(Words(text, "it lies less on it", data), family, Rule(), "points", count))
+        words = Words(text, "it lies less on it", data)
+        made.append(claim_rules.some(words, family, Rule(), "points of the map", count))
     return made
 
 
@@ -62,7 +63,7 @@ def learnt(table, data):
 
 def elsewhere(table, data):
     """Does the network keep off what is not the film, scars and padding? It looks there where a map holds more of it
-    than its area and than another film's map does."""
+    than its area and than another film's map does, and keeps off where it holds less than both."""
     made = []
     for name, spoken in explanation_words.MAIN.items():
         for row in rows_of(table, map=name, measure="mass"):
@@ -73,7 +74,7 @@ def elsewhere(table, data):
 
 def _kept_off(row, spoken, where, data):
     sides = explanation_words.side(row, "ratio", 1), explanation_words.side(row, "gain", factor=PERCENT)
-    verdict = CONTRARY if sides == (1, 1) else SUPPORTED if sides[0] < 0 else UNTOLD
+    verdict = CONTRARY if sides == (1, 1) else SUPPORTED if sides == (-1, -1) else UNTOLD
     words = Words(f"the network looks less at {where} than at the rest", "it looks more at what is not the film", data)
     one = claim_rules.of_row(row, "ratio", f"by {spoken}, share of the map ÷ share of the picture")
     control = f"of another film's map {panels.number(row['control_ratio'], 2)}"

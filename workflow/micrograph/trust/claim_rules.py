@@ -23,6 +23,7 @@ NAMED = 3  # so many comparisons are named in a sentence, the others counted
 # Unit of a claim -> (digits written, how its values are written, what stands behind the number).
 UNITS = {
     "points": (1, panels.signed, " points"),
+    "points of the map": (2, panels.signed, " points"),
     "%": (1, panels.number, " %"),
     "°C": (1, panels.signed, " °C"),
     "area under the curve": (3, panels.signed, " in area under the curve"),
