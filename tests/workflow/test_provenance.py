@@ -248,6 +248,7 @@ def test_stopped_it_says_so_ends_its_jobs_and_removes_the_copy(fetched, tmp_path
     process = subprocess.Popen(
         command_of(folder, project, "--only", "results/heights/A.txt"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, env={**os.environ, "TMPDIR": str(tmp_path / "room")},
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # in the background SIGINT is ignored
     )  # fmt: skip
     family = psutil.Process(process.pid)
     until(lambda: ["sleep", "600"] in command_lines(family.children(recursive=True)))
