@@ -42,8 +42,8 @@ def test_jobs_that_use_a_device_get_one_gpu_and_the_others_none(story):
 def test_small_jobs_travel_together_and_ask_for_what_one_of_them_needs(story):
     scans = [number for number, rules in rules_of(story.before).items() if "level_scans" in rules]
     assert len(scans) == 1
-    record = story.before[scans[0]]
-    assert (record["NumCPUs"], record["MinMemoryNode"], record["TimeLimit"]) == ("1", "1000M", "01:00:00")
+    record = story.before[scans[0]]  # two shards: grown, levelled, drawn, measured, ten minutes each
+    assert (record["NumCPUs"], record["MinMemoryNode"], record["TimeLimit"]) == ("1", "1000M", "01:20:00")
 
 
 def test_a_cancelled_job_is_reported_and_submitted_again_asking_for_more(story):
