@@ -112,7 +112,7 @@ def faketime():
     return next((place for place in places if os.path.isfile(place)), None)
 
 
-# On a busy machine libfaketime now and then gives time.sleep a time that is none: its fault, not that of what is tested.
+# On a busy machine libfaketime now and then makes time.sleep fail: its fault, not that of what is tested.
 OF_THE_CLOCK = "time.sleep(delay)\nOSError: [Errno 22] Invalid argument"
 
 
