@@ -173,8 +173,35 @@ def test_keys_alone_reach_a_film_and_come_back(visit, few):
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
     until(page, f"document.activeElement.dataset.place === '{place}'")
+    until(page, "!location.hash.includes('film=')")
     page.keyboard.press("End")
     assert page.evaluate("document.activeElement.dataset.film") == str(FEW - 1)
+
+
+def test_who_moves_on_at_once_is_not_called_back_to_the_film(visit, few):
+    page = visit(few.address, ready=".tile")
+    page.locator(".tile").nth(2).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open]")
+    page.evaluate(
+        """() => {
+          document.querySelector("dialog[open]").close();
+          const key = new KeyboardEvent("keydown", { key: "End", bubbles: true });
+          document.activeElement.dispatchEvent(key);
+        }"""
+    )
+    until(page, "!location.hash.includes('film=')")
+    assert page.evaluate("document.activeElement.dataset.film") == str(FEW - 1)
+
+
+def test_coming_back_from_another_film_the_keyboard_is_at_that_film(visit, few):
+    page = visit(few.address, ready=".tile")
+    page.locator(".tile").nth(2).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    until(page, "document.activeElement.dataset.film === '3'")
 
 
 def test_a_first_tap_shows_a_film_and_a_second_opens_it(visit, few):

@@ -17,6 +17,7 @@
     let across = 1;
     let pitch = WIDE + GAP;
     let current = 0;
+    let opener = null; // what had the focus when a film was opened
     let list = [];
 
     function label(i) {
@@ -166,6 +167,7 @@
       element: box,
       draw(now, before) {
         box.hidden = now.view !== "grid";
+        if (before && before.film === null && now.film !== null) opener = document.activeElement;
         const changed = list !== state.listed();
         if (changed) {
           list = state.listed();
@@ -174,9 +176,11 @@
         }
         if (!box.hidden && (changed || !before || before.show !== now.show || before.view !== now.view)) fresh();
       },
+      // The way back from a film ends some time after its window closed: who has moved on by then is left alone.
       focusFilm(i) {
         const place = list.indexOf(i);
-        if (place >= 0 && !box.hidden) focus(place);
+        const idle = [document.body, opener].includes(document.activeElement);
+        if (place >= 0 && !box.hidden && idle) focus(place);
       },
     };
   };
