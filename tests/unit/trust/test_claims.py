@@ -216,6 +216,7 @@ def test_a_paired_comparison_of_schemes_is_used_where_the_table_has_it():
     given["table4"] = given["table4"].assign(**paired)
     said = found(claims.table(given, data=SIMULATED), "told as CORN are missed by fewer degrees")
     assert (said["verdict"], said["estimate"], said["low"]) == ("supported", -1.0, -1.4)
+    assert "CNN, 19.0 against 20.0, −1.0 °C" in said["claim"] and "not paired" not in said["claim"]
 
 
 def test_calibration_is_judged_before_and_after_scaling_and_sets_by_their_aim():

@@ -135,7 +135,8 @@ def _ordered(row, nominal):
     """The change of a model's mean absolute error against the nominal scheme; paired where the table has that."""
     ours, theirs = (_of(one, "mae_celsius") for one in (row, nominal))
     apart = claim_rules.unpaired(ours, theirs, str(row["model"]))
-    paired = _of(row, PAIRED, apart.name, apart.beside)
+    beside = f"{panels.number(ours.estimate, 1)} against {panels.number(theirs.estimate, 1)}"
+    paired = _of(row, PAIRED, apart.name, beside)
     return paired if tested([paired]) else apart
 
 
