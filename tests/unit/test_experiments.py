@@ -1,6 +1,6 @@
 """Which fits an experiment asks for."""
 
-from micrograph import experiments
+from micrograph import experiments, protocols
 
 TABLE = {
     "protocols": ["strict"],
@@ -68,9 +68,20 @@ def test_labels_are_shuffled_as_often_as_asked_and_under_the_protocols_named():
 
 
 def test_a_learning_curve_ends_with_all_films():
-    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "shares": [25, 50]}
+    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "shares": [25, 50], "repeats": 1}
     asked = [fit["protocol"] for fit in experiments.of_learning_curve(words)]
     assert asked == ["strict.share25", "strict.share50", "strict"]
+
+
+def test_every_deal_has_a_learning_curve_of_its_own_under_names_that_read_as_protocols():
+    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "shares": [25], "repeats": 3}
+    asked = [fit["protocol"] for fit in experiments.of_learning_curve(words)]
+    assert asked == [
+        "strict.share25", "strict",
+        "strict.repeat1.share25", "strict.repeat1",
+        "strict.repeat2.share25", "strict.repeat2",
+    ]  # fmt: skip
+    assert [protocols.read(name).repeat for name in asked] == [0, 0, 1, 1, 2, 2]
 
 
 def test_repeats_deal_the_folds_anew_and_keep_the_first_deal():

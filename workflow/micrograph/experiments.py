@@ -1,5 +1,6 @@
 """What an experiment of config asks for: the fits behind a table or figure, each in the words that name its files."""
 
+from dataclasses import replace
 from itertools import product
 
 from micrograph import protocols
@@ -55,9 +56,10 @@ def of_leakage(experiment):
 
 
 def of_learning_curve(experiment):
-    """The fits of the experiment `learning_curve`: its protocols with each share of the training batches, and whole."""
+    """The fits of the experiment `learning_curve`: its protocols with each share of the training batches, and whole, in
+    each of its `repeats` deals of the folds."""
     names = [f"{protocol}.share{share}" for protocol in experiment["protocols"] for share in experiment["shares"]]
-    return fits({**experiment, "protocols": [*names, *experiment["protocols"]]})
+    return repeated(fits({**experiment, "protocols": [*names, *experiment["protocols"]]}), experiment["repeats"])
 
 
 def of_baselines(experiment):
@@ -75,8 +77,13 @@ def of_baselines(experiment):
 
 def repeated(some, repeats):
     """The fits in every one of `repeats` deals of the folds, the first deal of all first."""
-    more = [{**fit, "protocol": f"{fit['protocol']}.repeat{deal}"} for deal in range(1, repeats) for fit in some]
+    more = [{**fit, "protocol": _dealt(fit["protocol"], deal)} for deal in range(1, repeats) for fit in some]
     return [*some, *more]
+
+
+def _dealt(name, deal):
+    """The name of a protocol in a later deal of the folds: strict.share25 -> strict.repeat1.share25."""
+    return replace(protocols.read(name), repeat=deal).name
 
 
 def keep(some, **words):
