@@ -42,14 +42,30 @@ def test_how_far_the_network_is_ahead_and_its_interval_are_those_worked_out_by_h
     assert table["batches"].tolist() == [2, 2, 2]
 
 
+def test_how_far_a_model_is_above_the_commonest_is_paired_by_growth_day():
+    """Training names 950 C: right of x's 950 C film alone. The model has one film more right on both days, so that
+    whatever days are drawn it is 50 points ahead; its own interval, [50, 100], and the commonest's, [0, 50], touch."""
+    table = tabled(
+        [by_hand([1, 1, 1, 0], truth=(950, 900, 900, 900))], by_hand([1, 1, 1, 1], truth=(950, 900, 900, 900))
+    )
+    majority, ours, network = table[baselines.ABOVE].to_numpy(float)
+    assert np.isnan(majority).all() and ours.tolist() == pytest.approx([50, 50, 50])
+    assert network.tolist() == pytest.approx([75, 50, 100])
+    assert table["pooled_pct_low"].tolist() == [0, 50, 100] and table["pooled_pct_high"].tolist() == [50, 100, 100]
+
+
 def test_the_difference_is_that_of_the_pooled_accuracies_and_stands_under_strict_alone(table):
     cnn = row(table, "strict", "image")
     for features in ("none", "metadata", "physical"):
         here = row(table, "strict", features)
         assert here["ahead_points"] == pytest.approx(cnn["pooled_pct"] - here["pooled_pct"])
         assert here["ahead_points_low"] <= here["ahead_points"] <= here["ahead_points_high"]
+        if features != "none":
+            above = here["pooled_pct"] - row(table, "strict", "none")["pooled_pct"]
+            assert here["above_majority_points"] == pytest.approx(above)
     assert np.isnan(cnn["ahead_points"])
-    assert table.loc[table["protocol"] == "published", baselines.AHEAD].isna().all(axis=None)
+    published = table.loc[table["protocol"] == "published", [*baselines.AHEAD, *baselines.ABOVE]]
+    assert published.isna().all(axis=None)
 
 
 def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(table):

@@ -189,6 +189,15 @@ def test_a_claim_on_a_baseline_names_the_model_and_not_all_that_the_features_cou
     assert found(table, "regression on physical features tells more than the commonest temperature, so that")["low"] > 0
 
 
+def test_a_model_without_a_network_is_compared_with_the_commonest_temperature_film_by_film():
+    table = made(baselines={"physical": 20.0, "majority": 25.0})
+    said = found(table, "on physical features tells more than the commonest temperature")
+    assert (said["verdict"], said["estimate"], said["low"]) == ("supported", 5, 2)
+    assert "55.0 % against 50.0 %" in said["claim"] and "not paired" not in said["claim"]
+    other = found(made(baselines={"physical": 23.0}), "on physical features tells more than the commonest temperature")
+    assert (other["verdict"], other["low"], other["high"]) == ("cannot be told", -1, 5)
+
+
 def test_physical_features_level_with_pictures_are_not_called_worse_or_better():
     said = found(made(), "physical features (roughness, grains, steps)")
     assert said["verdict"] == "cannot be told" and said["estimate"] == -2

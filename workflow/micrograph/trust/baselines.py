@@ -11,8 +11,10 @@ NAME = "Baselines"
 NOTHING = "none"
 UNBALANCED = "aug4"  # the policy under which every film is learnt from once
 FEATURES = {NOTHING: "nothing", **fits.ALONE, "image": "micrographs"}
-AHEAD = ["ahead_points", "ahead_points_low", "ahead_points_high"]
-COLUMNS = [*dict.fromkeys([*fits.KEYS, *fits.MEASURED, "batches", *AHEAD])]
+ENDS = ("", "_low", "_high")
+AHEAD = [f"ahead_points{end}" for end in ENDS]
+ABOVE = [f"above_majority_points{end}" for end in ENDS]
+COLUMNS = [*dict.fromkeys([*fits.KEYS, *fits.MEASURED, "batches", *ABOVE, *AHEAD])]
 
 
 def table(given, network, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
@@ -20,8 +22,9 @@ def table(given, network, *, classes, data, backbone, search, pixels, epochs, re
 
     given: fits.Fit of the models on metadata or physical features; network: the strict Fit of the network on pictures;
     classes: growth temperatures in Celsius; data ... epochs: said of how the fits were made; resamples, rng: of the
-    bootstrap. The columns `ahead_points` say, for strict alone, by how many points of test accuracy the network is
-    better than the row, with the paired 95 % interval from redrawing whole batches.
+    bootstrap. Both differences are of strict test accuracy, in points, with the paired 95 % interval from redrawing
+    whole batches: `above_majority_points`, how much better the row is than always naming the commonest temperature;
+    `ahead_points`, how much better the network is than the row.
     """
     if not given:
         raise Fault(f"{NAME}: there are no fits to show; name features and models in experiments.baselines.")
@@ -31,9 +34,9 @@ def table(given, network, *, classes, data, backbone, search, pixels, epochs, re
         rivals = [_majority(here[0]), *here]
         strict = protocol == network.words["protocol"]
         for fit in [*rivals, *([network] if strict else [])]:
-            ahead = _ahead(fit, network, drawn) if strict and fit is not network else {}
+            apart = _apart(fit, network, drawn) if strict else {}
             batches = fit.predictions.loc[fit.predictions["part"] == "test", "batch"].nunique()
-            rows.append(fit.words | fits.measured(fit.predictions, *drawn) | {"batches": batches} | ahead)
+            rows.append(fit.words | fits.measured(fit.predictions, *drawn) | {"batches": batches} | apart)
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
     return fits.framed(rows, COLUMNS, made)
 
@@ -44,10 +47,20 @@ def _majority(fit):
     return fits.Fit(words, scores.majority(fit.predictions))
 
 
-def _ahead(fit, network, drawn):
-    """The columns AHEAD of one row."""
-    gain = fits.gain(fit.predictions, network.predictions, *drawn)
-    return dict(zip(AHEAD, (gain[name] for name in fits.GAIN), strict=True))
+def _apart(fit, network, drawn):
+    """The columns ABOVE and AHEAD of one row: nobody is compared with itself."""
+    found = {}
+    if fit.words["model"] != fits.BASELINE:
+        found |= _gain(ABOVE, scores.majority(fit.predictions), fit.predictions, drawn)
+    if fit is not network:
+        found |= _gain(AHEAD, fit.predictions, network.predictions, drawn)
+    return found
+
+
+def _gain(columns, first, second, drawn):
+    """By how many points `second` is better than `first`, with the paired interval, under the names of `columns`."""
+    gain = fits.gain(first, second, *drawn)
+    return dict(zip(columns, (gain[name] for name in fits.GAIN), strict=True))
 
 
 def told_apart(row):
@@ -61,16 +74,23 @@ def panels_of(table):
 
 
 def _panel(here, protocol):
-    columns = [column for column in SHOWN if protocol == "strict" or column[0] != HEADING]
+    columns = [column for column in SHOWN if protocol == "strict" or column[0] not in (COMMONEST, HEADING)]
     rows = [[text(row) for _, text in columns] for _, row in here.iterrows()]
     return panels.Panel(f"Protocol {protocol}", [heading for heading, _ in columns], rows, words=3)
 
 
-def _ahead_text(row):
-    text = panels.interval(row["ahead_points"], row["ahead_points_low"], row["ahead_points_high"], 0, panels.signed)
-    return panels.best(text, told_apart(row))
+def _difference(columns):
+    """The function of a row that says a difference in points, in bold where its interval leaves out 0."""
+
+    def said(row):
+        _, low, high = (row[column] for column in columns)
+        text = panels.interval(*(row[column] for column in columns), 0, panels.signed)
+        return panels.best(text, bool(low > 0 or high < 0))
+
+    return said
 
 
+COMMONEST = "Above the commonest by, points [95 %]"
 HEADING = "Network ahead by, points [95 %]"
 SHOWN = [
     ("Seen of a film", lambda row: FEATURES.get(row["features"], row["features"])),
@@ -82,7 +102,8 @@ SHOWN = [
     ("Macro F1 [95 %]", details.interval("macro_f1", 2)),
     ("Kappa [95 %]", details.interval("kappa", 2)),
     ("MAE °C [95 %]", details.interval("mae_celsius")),
-    (HEADING, _ahead_text),
+    (COMMONEST, _difference(ABOVE)),
+    (HEADING, _difference(AHEAD)),
 ]
 
 
@@ -153,7 +174,7 @@ def _both_sides(table):
     ]
 
 
-ASKED = f"{NAME}. Is a network needed to tell the growth temperature, or is it only reading the batch?"
+ASKED = f"{NAME}. Is a network needed to tell the growth temperature, or do growth conditions tell as much?"
 SEEN = (
     "Growth metadata are what the sheet has of growth time, pressure, day, substrate, operator and batch. Physical "
     "features are roughness, height distribution, correlation length, spectrum, grains and steps, measured on the "
@@ -161,7 +182,9 @@ SEEN = (
     "proportional odds with a ridge, whose strength is chosen on validation films; what is unknown of a film counts as "
     "the training mean, and that it is unknown is a feature of its own; it sees only what rises or falls with the "
     "temperature, so that it is no upper bound of what these features tell: another, nonlinear model of the same "
-    "measures may do better. The network is the CNN that is explained and that predicts new scans, out of fold."
+    "measures may do better. The network is the CNN that is explained, one for each "
+    "fold: every film is answered by one that saw no film of its growth day. The model that predicts new scans has the "
+    "same pre-training, policy and scheme, and is trained anew on all films; it is not tested here."
 )
 REBALANCING = (
     "rebalancing, by which rare temperatures count as much as common ones, lowers plain accuracy as a rule; balanced "
@@ -169,9 +192,10 @@ REBALANCING = (
 )
 READING = (
     "How to read it: validation is mean ± standard deviation over folds; the other figures count all test predictions "
-    "together, in brackets the 95 % interval from redrawing whole growth days with the fitted models kept. The "
-    "last column is the network's test accuracy less that of the row, with the paired interval from redrawing the same "
-    "growth days for both; bold where it leaves out 0. Where it does not, the data cannot tell the two apart, which is "
+    "together, in brackets the 95 % interval from redrawing whole growth days with the fitted models kept. The last two "
+    "columns are differences of test accuracy, the row's less that of always naming the commonest temperature and the "
+    "network's less the row's, with the paired interval from redrawing the same growth days for both; bold where it "
+    "leaves out 0. Where it does not, the data cannot tell the two apart, which is "
     "not to say that they are equal. Under strict the batch of a tested film was never seen in training, so that the "
     "columns of batches say nothing of it, and metadata can tell only what holds from day to day, as a habit of "
     "growing longer at one temperature; under published a film's own batch may name its temperature. That the network "

@@ -17,6 +17,7 @@ MORE, LESS = Rule(), Rule(sign=-1)
 NOMINAL = "nominal"
 MODELS = {"OLR": "ordinal logistic regression"}  # models in words, where a claim names them
 NO_BOUND = "; another model on the same features may do better: this is no upper bound of what they tell"
+ABOVE = "above_majority_points"
 PAIRED = "against_nominal_celsius"  # a column of table 4 that may stand for the unpaired comparison
 
 
@@ -63,12 +64,8 @@ def _ahead(rows, rival, also, data):
 
 def alone(table, data, features, what, meaning):
     """Do models on `features` beat the commonest temperature? what: these, meaning: what it would mean, in words."""
-    base = rows_of(table, protocol=STRICT, model=fits.BASELINE)
     rows = [row for row in rows_of(table, protocol=STRICT, features=features) if row["model"] != fits.BASELINE]
-    if not base:
-        return []
-    commonest = _pooled(base[0])
-    family = [claim_rules.unpaired(_pooled(row), commonest, name) for row, name in zip(rows, names(rows), strict=True)]
+    family = [_of(row, ABOVE, name, _above(row)) for row, name in zip(rows, names(rows), strict=True)]
     text = f"{_models(rows)} on {what} tells more than the commonest temperature"
     words = Words(text, "it tells less", data, f", so that {meaning}")
     return [claim_rules.some(words, family, MORE, "points")] if (family := tested(family)) else []
@@ -197,6 +194,12 @@ def _percent(one):
     return panels.interval(one.estimate, one.low, one.high, 1) + " %"
 
 
+def _above(row):
+    """A row's accuracy and that of the commonest temperature on the same films, in words."""
+    pooled, above = (claim_rules.number(row, column) for column in ("pooled_pct", ABOVE))
+    return f"{panels.number(pooled, 1)} % against {panels.number(pooled - above, 1)} %"
+
+
 def _beside(row):
     return f"{panels.number(row['pooled_pct'], 1)} % there"
 
@@ -219,6 +222,7 @@ def _turned(one):
 FITS = ["protocol", "features", "scheme", "model"]
 POOLED = interval_of("pooled_pct")
 BASELINES = [*FITS, *POOLED, *interval_of("ahead_points")]
+ALONE = [*FITS, *POOLED, *interval_of(ABOVE)]
 READING = "Is it only reading the batch?"
 HOW_OFTEN = "How often is the temperature told right?"
 PICTURES = "Do pictures tell more than physical features?"
@@ -239,7 +243,7 @@ TOPICS = [
     Topic(
         READING,
         "whether a model on growth metadata alone tells the temperature",
-        {"baselines": BASELINES},
+        {"baselines": ALONE},
         partial(
             alone, features="metadata", what="growth metadata", meaning="a network could do that well by reading them"
         ),
@@ -253,7 +257,7 @@ TOPICS = [
     Topic(
         PICTURES,
         "whether a model on physical features alone tells the temperature",
-        {"baselines": BASELINES},
+        {"baselines": ALONE},
         partial(alone, features="physical", what="physical features", meaning="no network is needed for that much"),
     ),
     Topic(
