@@ -100,6 +100,19 @@ def test_two_groups_are_one_comparison_and_three_are_three():
     assert len(confounder_words.compared(tabled(films(substrate=["c", "A", "M"] * 20), right))) == 3
 
 
+def test_of_three_groups_one_without_an_interval_leaves_the_others_two_comparisons():
+    substrate = np.where(np.arange(60) < 9, "M", np.where(np.arange(60) // 3 % 2, "c", "A"))  # M on three days alone
+    table = tabled(films(substrate=substrate), np.arange(60) % 4 > 0)
+    found = confounder_words.compared(table)
+    assert sorted(found["group"]) == ["A", "c"] and "of 2 comparisons" in confounder_words.verdict(table)
+    assert rows(table, "substrate").loc["M", "why"] == confounders.FEW
+
+
+def test_films_of_which_nobody_knows_do_not_make_a_third_group():
+    operator = np.where(np.arange(60) < 15, "", np.where(np.arange(60) // 3 % 2, "anna", "bo"))
+    assert len(confounder_words.compared(tabled(films(operator=operator), np.arange(60) % 4 > 0))) == 1
+
+
 def test_nothing_told_is_said_and_is_not_called_equal():
     table = tabled(films(substrate=["c", "A", "M"] * 20), np.arange(60) // 3 % 2 == 0)
     said = confounder_words.verdict(table)

@@ -41,11 +41,12 @@ def told(row):
 
 def compared(table):
     """The comparisons that are made, rows with an interval. Of two groups of a kind each is the other's rest: that is
-    one comparison, not two."""
-    found = table[np.isfinite(table["difference_points_low"].astype(float))]
+    one comparison, not two. Of three it is not, and none is left out for having no interval itself."""
     keys = ["kind", "model", "features"]
-    pair = found.groupby(keys)["group"].transform("size").eq(2) & ~found["kind"].isin(EACH_ALONE)
-    return found[~(pair & found.duplicated(keys))]
+    groups = table[np.isfinite(table["difference_points"].astype(float))]
+    pair = groups.groupby(keys)["group"].transform("size").eq(2) & ~groups["kind"].isin(EACH_ALONE)
+    found = groups[np.isfinite(groups["difference_points_low"].astype(float))]
+    return found[~(pair[found.index] & found.duplicated(keys))]
 
 
 def verdict(table):
