@@ -92,6 +92,47 @@ def test_the_answer_says_no_more_than_its_interval(table):
     assert svc in caption and "nothing of films beyond them" in caption and "simulated films" in caption
 
 
+def changed(table, place, **columns):
+    """The table with other numbers (value, low, high) in the row at `place`."""
+    made = table.copy()
+    for name, values in columns.items():
+        made.loc[made.index[place], [f"{name}_points{end}" for end in learning_curve.ENDS]] = values
+    return made
+
+
+def test_a_step_down_inside_a_curve_is_named_and_widened_for_all_steps(table):
+    """Four steps: 99.375 % a side, 2.498 standard deviations for 1.960: half widths of 8 and 7 become 10.2 and 8.9."""
+    (said, other) = learning_curve.surprises(changed(table, 1, gain=(-10, -18, -3)))
+    assert said == (
+        "SVC on fine-tuned features: from 4 to 8 films the accuracy fell, −10.0 [−18.0, −3.0] points; widened for all "
+        "4 steps looked at [−20.2, −1.1], still below zero."
+    )
+    assert other.startswith("CNN on micrographs: 4 films cannot be told from all 16, from the few to all +5.0 [−")
+    doubtful = changed(table, 1, gain=(-10, -18, -2))
+    assert "[−20.2, +0.2], which no longer leaves out zero" in learning_curve.surprises(doubtful)[0]
+    assert f"as good as all. Here: {learning_curve.surprises(doubtful)[0]}" in learning_curve.caption(doubtful)
+
+
+def test_a_single_step_down_has_nothing_to_be_widened_for():
+    (said,) = learning_curve.surprises(tabled([fit(50, 20), fit(100, 2)]))
+    assert said.startswith("SVC on fine-tuned features: from 8 to 16 films the accuracy fell, −90.0 [−")
+    assert "widened" not in said
+
+
+def test_a_curve_that_rises_surprises_nobody(table):
+    rising = table[table["model"] == "SVC"]
+    assert learning_curve.surprises(rising) == []
+    assert learning_curve.caption(rising).endswith("as good as all. Neither is seen here.")
+
+
+def test_a_smallest_share_as_good_as_all_is_named_even_where_no_step_is(table):
+    rising = table[table["model"] == "SVC"]
+    (level,) = learning_curve.surprises(changed(rising, 2, rise=(0, -4, 4)))
+    assert level.endswith("4 films cannot be told from all 16, from the few to all +0.0 [−4.0, +4.0] points.")
+    (worse,) = learning_curve.surprises(changed(rising, 2, rise=(-9, -15, -3)))
+    assert "4 films are better than all 16" in worse
+
+
 def test_one_share_answers_nothing():
     one = tabled([fit(100, 12)])
     assert learning_curve.answers(one) == [] and one["gain_points"].isna().all()

@@ -12,6 +12,7 @@ import pandas as pd
 from micrograph import protocols
 from micrograph.faults import Fault
 from micrograph.results import fits, panels, scores, style
+from micrograph.trust import claim_rules
 
 NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
@@ -142,6 +143,36 @@ def answers(table):
     return said
 
 
+def surprises(table):
+    """What nobody would expect of a curve, a list of sentences: steps down, and a smallest share that is as good as all
+    films, as far as can be told.
+
+    A step down is one whose 95 % interval lies below 0; the sentence also says whether it still does when all steps of
+    the table are to hold at once (claim_rules.widened), for of many steps one goes down by luck.
+    """
+    steps, said = int(table["gain_points_low"].notna().sum()), []
+    for name, rows in table.groupby(names(table), sort=False):
+        pairs = zip(rows.to_dict("records"), rows.to_dict("records")[1:], strict=False)
+        said += [f"{name}: {_fall(*pair, steps)}." for pair in pairs if pair[1]["gain_points_high"] < 0]
+        first, last = rows.iloc[0], rows.iloc[-1]
+        if len(rows) > 2 and last["rise_points_low"] <= 0:
+            than = "are better than" if last["rise_points_high"] < 0 else "cannot be told from"
+            rise = f"from the few to all {_difference(last, 'rise')} points"
+            said.append(f"{name}: {_films(first)} films {than} all {_films(last)}, {rise}.")
+    return said
+
+
+def _fall(before, row, steps):
+    """A step down in words. before, row: of the table; steps: how many were looked at."""
+    text = f"from {_films(before)} to {_films(row)} films the accuracy fell, {_difference(row, 'gain')} points"
+    if steps < 2:
+        return text
+    wide = claim_rules.widened(claim_rules.of_row(row, "gain_points"), steps)
+    ends = f"[{panels.signed(wide.low, 1)}, {panels.signed(wide.high, 1)}]"
+    verdict = "still below zero" if wide.high < 0 else "which no longer leaves out zero, so that it may be luck"
+    return f"{text}; widened for all {steps} steps looked at {ends}, {verdict}"
+
+
 def _films(row):
     return panels.number(row["training_films"])
 
@@ -188,7 +219,7 @@ DEALT = [
 
 def caption(table):
     """The learning curve's caption: what is shown, what it says, how to read it, what would surprise (paragraphs)."""
-    first, said = table.iloc[0], " ".join(answers(table))
+    first, said, found = table.iloc[0], " ".join(answers(table)), " ".join(surprises(table))
     answer = (
         f"Would more films help? {said} In brackets 95 % intervals, the same tested growth days redrawn for both, "
         f"the fitted models kept. A curve says what the films at hand have done, nothing of films beyond them.\n\n"
@@ -205,7 +236,7 @@ def caption(table):
         f"class always names the commonest temperature of the training films. Of twenty differences about one is told "
         f"from none by chance.\n\n"
         f"What would surprise: a clear loss from one share to the next, or the smallest share, of a few growth days, "
-        f"as good as all."
+        f"as good as all." + (f" Here: {found}" if found else " Neither is seen here." if said else "")
     )
 
 
