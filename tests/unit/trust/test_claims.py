@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import made_up_claims
-from micrograph import files
+from micrograph import files, protocols
 from micrograph.results import explanations, table2, table3, table4
 from micrograph.trust import baselines, calibration_table, claim_rules, claims, confounders, leakage, learning_curve
 
@@ -128,18 +128,42 @@ def test_the_headline_is_told_from_the_commonest_temperature_only_where_their_in
 def test_the_published_protocol_overstates_where_validation_lies_above_test():
     said = found(made(leakage={"gap": 20.0}), "nder published validation")
     assert said["verdict"] == "supported" and "80.0 % against 60.0 %" in said["claim"]
+    assert "its test films, too, may share growth days with training films" in said["claim"]
     assert found(made(leakage={"gap": 1.0}), "nder published validation")["verdict"] == "cannot be told"
     assert found(made(leakage={"gap": -20.0}), "nder published validation")["verdict"] == "not supported"
 
 
+def test_a_gap_names_the_films_of_both_parts():
+    table = made(leakage={"gap": 20.0})
+    published, strict = (found(table, f"nder {protocol} validation")["claim"] for protocol in ("published", "strict"))
+    assert "120 simulated films of 40 growth days in validation, and the test films." in published
+    assert "120 simulated films of 40 growth days, each in validation once and in test once." in strict
+
+
+def test_no_sentence_has_a_leak_by_its_name_in_the_settings():
+    claim = made(leakage={"added": {"one_fold": 12.0, "grid": 9.0}})["claim"]
+    assert not claim.str.contains("|".join(protocols.LEAKS).replace("grid", r"\bgrid\b")).any()
+
+
 def test_each_leak_has_its_claim_opened_and_closed_and_one_that_touches_nothing_says_so():
     table = made(leakage={"added": {"one_fold": 12.0, "grid": -9.0}})
-    assert found(table, "Strict reports more with the leak one_fold alone")["verdict"] == "supported"
-    closed = found(table, "Published reports less without the leak one_fold alone")
+    assert (
+        found(table, "Strict reports more with one leak added (features of all folds from one fold's network")[
+            "verdict"
+        ]
+        == "supported"
+    )
+    closed = found(table, "Published reports less with one leak closed (features of all folds from one fold's network")
     assert closed["verdict"] == "supported" and closed["estimate"] == -12
-    assert found(table, "That strict reports more with the leak grid alone")["verdict"] == "not supported"
-    assert found(table, "strict reports more with the leak ungrouped alone")["verdict"] == "cannot be told"
-    same = found(table, "That strict reports more with the leak all_rows alone")
+    assert (
+        found(table, "That strict reports more with one leak added (settings chosen on the films reported")["verdict"]
+        == "not supported"
+    )
+    assert (
+        found(table, "strict reports more with one leak added (films of a day on both sides")["verdict"]
+        == "cannot be told"
+    )
+    same = found(table, "That strict reports more with one leak added (components fitted on all films")
     assert "it reports the same: no answer of one fit changes" in same["claim"]
     assert same["verdict"] == "not supported" and same["estimate"] == same["low"] == same["high"] == 0
     assert "widened for 5 comparisons" in found(table, "Strict reports more with")["claim"]  # all_rows is no comparison
@@ -148,7 +172,9 @@ def test_each_leak_has_its_claim_opened_and_closed_and_one_that_touches_nothing_
 def test_a_leak_that_was_not_run_is_said_not_to_be_tested_beside_those_that_were():
     given = made_up_claims.tables()
     given["leakage"] = given["leakage"][given["leakage"]["protocol"] != "strict+ungrouped"]
-    said = found(claims.table(given, data=SIMULATED), "what strict reports with the leak ungrouped alone")
+    said = found(
+        claims.table(given, data=SIMULATED), "what strict reports with one leak added (films of a day on both sides"
+    )
     assert said["verdict"] == claim_rules.UNTESTED
 
 
@@ -177,6 +203,7 @@ def test_pictures_are_ahead_of_metadata_only_where_they_are_ahead_of_every_model
     said = found(made(), "tells more than ordinal logistic regression or SVC on growth metadata")
     assert said["verdict"] == "supported" and (said["estimate"], said["low"]) == (15, 12)  # the better of two models
     assert "no upper bound of what they tell" in said["claim"]
+    assert "day and batch carry nothing" in said["claim"] and "makes no use of them" in said["claim"]
     for points, verdict in ((2.0, "cannot be told"), (-8.0, "not supported")):
         other = found(made(baselines={"metadata": points}), "SVC on growth metadata (day")
         assert other["verdict"] == verdict and "no upper bound" not in other["claim"]

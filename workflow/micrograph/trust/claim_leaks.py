@@ -9,6 +9,7 @@ from micrograph import protocols
 from micrograph.trust import claim_rules, leakage
 from micrograph.trust.claim_rules import MARGIN_POINTS, Claim, Rule, Words
 from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested, untested
+from micrograph.trust.leakage_words import LEAKS
 
 MORE, LESS = Rule(), Rule(sign=-1)
 AT_CHANCE = Rule(sign=-1, least=MARGIN_POINTS, contrary=MARGIN_POINTS)
@@ -17,8 +18,8 @@ TRUE = "true"
 SHUFFLED = {"films": "dealt anew between films", "batches": "dealt anew between whole growth days"}
 # What a leak is added to or taken from -> (sign in names, rule of the claim, more, less, what is done).
 CHANGES = {
-    "strict": ("+", MORE, "more", "less", "with the leak"),
-    "published": ("-", LESS, "less", "more", "without the leak"),
+    "strict": ("+", MORE, "more", "less", "with one leak added"),
+    "published": ("-", LESS, "less", "more", "with one leak closed"),
 }
 
 
@@ -33,11 +34,21 @@ def overstated(table, data):
     return made
 
 
+# Protocol -> (what it does with validation films, what is to be known of the test films, whose films are counted).
+GAPS = {
+    "published": (
+        "which it reports",
+        ", though its test films, too, may share growth days with training films",
+        " in validation, and the test films",
+    ),
+    "strict": ("which it does not report", "", ", each in validation once and in test once"),
+}
+
+
 def _gap(protocol, data):
-    where = {"published": "which it reports", "strict": "which it does not report"}[protocol]
-    shared = ", though these share growth days with training films" if protocol == "published" else ""
+    where, shared, others = GAPS[protocol]
     text = f"under {protocol} validation films, {where}, are told better than test films{shared}"
-    return Words(text, "they are told worse", data)
+    return Words(text, "they are told worse", data, others=others)
 
 
 def contributed(table, data, base):
@@ -61,9 +72,9 @@ def contributed(table, data, base):
 def _contribution(base, leak, found, moved, count, data):
     """The claim on one leak. found: all fits compared; moved: those whose answers it changes."""
     _, rule, more, less, done = CHANGES[base]
-    leaks = f"{done} {leak} alone ({protocols.LEAKS[leak]}{LUCK if leak == 'ungrouped' else ''})"
+    leaks = f"{done} ({LEAKS[leak]}{LUCK if leak == 'ungrouped' else ''})"
     if not found:
-        return untested(f"what {base} reports {leaks}", "no fit was made with it that it can touch")
+        return untested(f"what {base} reports {leaks}", "no fit that it can touch was made so")
     if not moved:
         one, fits = found[0], "one fit" if len(found) == 1 else f"{len(found)} fits"
         text = f"That {base} reports {more} {leaks} is not supported; it reports the same: no answer of {fits} changes"
@@ -101,7 +112,7 @@ def _above(rows, by_protocol=False):
     """How far above chance the accuracy is that each row's protocol reports."""
     found = []
     for row, name in zip(rows, names(rows), strict=True):
-        leaks = str(row["protocol"]).partition("+")[2]
+        leaks = " and ".join(LEAKS[leak] for leak in str(row["protocol"]).split("+")[1:])
         name = f"{leaks}, {name}" if by_protocol else name
         found.append(_of(row, f"above_{row['reported']}_points", name))
     return tested(found)

@@ -79,12 +79,13 @@ class Rule:
 class Words:
     """What is said, without full stops. claim: the claim, as it stands after "whether"; against: what is said beside
     it where the contrary holds ("it tells less"); data: what the films are, as "simulated films"; also: what is said
-    behind the claim where it is supported."""
+    behind the claim where it is supported; others: what is said behind the number of films, of further ones."""
 
     claim: str
     against: str
     data: str
     also: str = ""
+    others: str = ""
 
     def said(self, verdict):
         """The claim with a verdict: the beginning of a sentence whose numbers follow."""
@@ -212,7 +213,7 @@ def _claim(words, verdict, one, unit, evidence, count=1):
     if np.isnan(one.low) or np.isnan(one.high):
         evidence += ", without an interval"
     at_once = f" Intervals are widened for {count} comparisons made at once." if count > 1 else ""
-    text = f"{words.said(verdict)}: {evidence}; {counts(one, words.data)}.{at_once}"
+    text = f"{words.said(verdict)}: {evidence}; {counts(one, words.data)}{words.others}.{at_once}"
     return Claim(text, verdict, one.estimate, one.low, one.high, unit, one.films, one.batches)
 
 

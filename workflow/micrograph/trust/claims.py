@@ -21,7 +21,7 @@ ORDER = [  # the questions in the order in which a reader has them
     "Does the published protocol overstate?",
     "What does each leak contribute?",
     "Is anything learnt where there is nothing to learn?",
-    "Is it only reading the batch?",
+    "Do growth conditions tell as much as pictures?",
     "Do pictures tell more than physical features?",
     "Does fine-tuning pay?",
     "Does pre-training help?",
