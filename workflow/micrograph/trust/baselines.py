@@ -193,8 +193,8 @@ REBALANCING = (
 READING = (
     "How to read it: validation is mean ± standard deviation over folds; the other figures count all test predictions "
     "together, in brackets the 95 % interval from redrawing whole growth days with the fitted models kept. The last "
-    "two columns are differences of test accuracy, the row's less that of always naming the commonest temperature and the "
-    "network's less the row's, with the paired interval from redrawing the same growth days for both; bold where it "
+    "two columns are differences of test accuracy, the row's less that of always naming the commonest temperature and "
+    "the network's less the row's, with the paired interval from redrawing the same growth days for both; bold where it "
     "leaves out 0. Where it does not, the data cannot tell the two apart, which is "
     "not to say that they are equal. Under strict the batch of a tested film was never seen in training, so that the "
     "columns of batches say nothing of it, and metadata can tell only what holds from day to day, as a habit of "
