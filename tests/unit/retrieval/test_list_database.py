@@ -175,7 +175,7 @@ def test_a_finished_retrieval_asks_anew_and_fetches_no_scan_twice(database, stud
 
 def killed_while_asked_for(database, path, study):
     """Retrieve in a process of its own, killed when it asks for `path`."""
-    database.web.say(path, Answer(database.spm, wait_seconds=1))
+    database.web.say(path, Answer(database.spm, wait_seconds=600))
     asked = f"list_database.retrieve({database.url!r}, 'credentials.json', {QUERY}, {CLASSES}, 'downloads', None)"
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
     command = [sys.executable, "-c", f"from micrograph.retrieval import list_database\n{asked}"]
