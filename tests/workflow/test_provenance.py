@@ -27,7 +27,7 @@ def verify(study, *words):
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=600,
+        timeout=1800,
         check=False,
     )
     return done.returncode, done.stdout
@@ -207,7 +207,7 @@ def command_of(study, project, *words):
 
 def verified(study, project, *words):
     """(status, what is printed) of the command."""
-    done = subprocess.run(command_of(study, project, *words), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command_of(study, project, *words), capture_output=True, text=True, timeout=600, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -254,11 +254,11 @@ def test_stopped_it_says_so_ends_its_jobs_and_removes_the_copy(fetched, tmp_path
     until(lambda: ["sleep", "600"] in command_lines(family.children(recursive=True)))
     mine = family.children(recursive=True)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert len(err.strip().splitlines()) == 1 and f"Stopped by {number.name}" in err and "Traceback" not in out
     assert [path for path in (tmp_path / "room").iterdir() if path.name.startswith("verify-")] == []
-    assert psutil.wait_procs(mine, timeout=5)[1] == []
+    assert psutil.wait_procs(mine, timeout=60)[1] == []
 
 
 def command_lines(processes):
@@ -270,7 +270,7 @@ def command_lines(processes):
     return lines
 
 
-def until(true, seconds=60):
+def until(true, seconds=300):
     """Wait until it is true; the test fails where that takes longer."""
     end = time.monotonic() + seconds
     while not true():
