@@ -4,12 +4,14 @@ Each study has 90 films of 30 growth days in four folds. Without a plant the fea
 nothing of its temperature.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from made_up_leakage import days_alike, fit, samples, tabled
-from micrograph.trust import leakage_audit, leakage_words
+from made_up_leakage import days_alike, fit, guesses, samples, tabled
+from micrograph.trust import leakage, leakage_audit, leakage_words
 
 SAMPLES = samples()
 DAYS = days_alike(SAMPLES, np.random.default_rng(5))
@@ -73,6 +75,30 @@ def test_a_feature_that_gives_the_label_away_in_all_rows_is_caught_in_what_stric
     table = study("strict", ("", *FILMS[:2]), parts=("train", "validation", "test"))
     assert unexplained(table) == {("films", "validation"), ("films", "test")}
     assert of(table, labels="films")["verdict"] == "above chance"
+
+
+@pytest.mark.parametrize(("known", "found"), [(15, []), (18, [("films", "all", "test")])])
+def test_a_leak_too_thin_to_be_seen_in_any_model_is_caught_in_all_of_them_together(known, found):
+    """Of 40 films 15.2 are right by chance; 14 models that are right on 18 of them lie 7 points above it, each well
+    within its own interval of about 11."""
+    models = itertools.product(("pool_cev85", "pool_cev99"), ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC"))
+    rng = np.random.default_rng(0)
+    given = [
+        guesses(f"strict.shuffled_films{draw}", known, rng, features=features, model=model)
+        for features, model in models
+        for draw in (1, 2)
+    ]
+    table = tabled(given)
+    alone = table[table["model"] != leakage.ALL]
+    assert len(alone) == 14 and (alone["verdict"] == "at chance").all()
+    assert alone["above_test_points"].tolist() == pytest.approx([100 * (known - 15.2) / 40] * 14)
+    caught = leakage_audit.audit(table)
+    assert [(one.labels, one.model, one.what) for one in caught] == found
+    assert all(one.unexplained for one in caught)
+    said = leakage_words.findings(table)[0]
+    assert ("(all models)" in said and "No leak of this protocol explains it" in said) == bool(found)
+    leaky = table.assign(protocol="strict+one_fold")
+    assert leakage_audit.audit(leaky) == []  # all models together are looked at only where no leak reaches any
 
 
 @pytest.mark.parametrize(
