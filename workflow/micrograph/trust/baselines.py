@@ -194,12 +194,12 @@ READING = (
     "How to read it: validation is mean ± standard deviation over folds; the other figures count all test predictions "
     "together, in brackets the 95 % interval from redrawing whole growth days with the fitted models kept. The last "
     "two columns are differences of test accuracy, the row's less that of always naming the commonest temperature and "
-    "the network's less the row's, with the paired interval from redrawing the same growth days for both; bold where it "
-    "leaves out 0. Where it does not, the data cannot tell the two apart, which is "
-    "not to say that they are equal. Under strict the batch of a tested film was never seen in training, so that the "
-    "columns of batches say nothing of it, and metadata can tell only what holds from day to day, as a habit of "
-    "growing longer at one temperature; under published a film's own batch may name its temperature. That the network "
-    "is ahead of metadata does not show that it makes no use of them: leakage and confounders ask that."
+    "the network's less the row's, with the paired interval from redrawing the same growth days for both; bold where "
+    "it leaves out 0. Where it does not, the data cannot tell the two apart, which is not to say that they are equal. "
+    "Under strict the batch of a tested film was never seen in training, so that the columns of batches say nothing "
+    "of it, and metadata can tell only what holds from day to day, as a habit of growing longer at one temperature; "
+    "under published a film's own batch may name its temperature. That the network is ahead of metadata does not show "
+    "that it makes no use of them: leakage and confounders ask that."
 )
 SURPRISE = (
     "What would surprise: growth metadata as good as the network under strict, for then the pictures may tell no more "
