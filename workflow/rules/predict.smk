@@ -1,5 +1,6 @@
 """Needs all micrographs, what the strict folds chose and predicted, and new scans.
-Gives results/production (one file that holds the production model) and results/new (what it says of new scans).
+Gives results/production (one file that holds the production model, its card, the table of its rehearsal) and results/new
+(what it says of new scans).
 """
 
 
@@ -21,6 +22,7 @@ rule train_production:
     output:
         model="results/production/model.safetensors",
         card="results/production/card.md",
+        rehearsal="results/production/rehearsal.tsv",
     log:
         "logs/train_production.log",
     benchmark:

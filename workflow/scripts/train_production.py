@@ -1,7 +1,7 @@
 """Rule train_production."""
 
 from micrograph import files, job
-from micrograph.prediction import card, production, storage
+from micrograph.prediction import card, production, rehearsal, storage
 
 with job.logged(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
@@ -19,3 +19,4 @@ with job.logged(snakemake.log[0]):
     model = production.make(production.Recipe(**params.recipe), study, params.device)
     storage.write(snakemake.output.model, model)
     files.write_text(snakemake.output.card, card.card(model.facts))
+    files.write_table(snakemake.output.rehearsal, rehearsal.table(model.facts))

@@ -72,7 +72,8 @@ def _worth(facts):
             f"| {words} | {_scored(facts['rehearsed'], name, kind)} | {_scored(facts['strict'], name, kind)} |"
             for name, (words, kind) in METRICS.items()
         )
-        + f"\n| accuracy of always answering the commonest class | {_number(facts['majority'], 'share')} | |\n"
+        + f"\n| accuracy of always answering the commonest class | {_number(facts['majority'], 'share')} | |"
+        + f"\n| how far the accuracy is above that, points | {_above(facts)} | |\n"
     )
 
 
@@ -138,6 +139,11 @@ def _scored(scores, name, kind):
     return _measured([*scores[name], scores["films"], scores["batches"]], kind)
 
 
+def _above(facts):
+    """How far the rehearsed accuracy is above that of the commonest class."""
+    return _measured([*facts["above_majority"], facts["rehearsed"]["films"], facts["rehearsed"]["batches"]], "points")
+
+
 def _measured(values, kind):
     """A mean with its interval in words; with the numbers of films and days where there is no interval, or an empty
     one, which would pass for certainty."""
@@ -152,4 +158,4 @@ def _measured(values, kind):
 def _number(value, kind):
     if value is None:
         return "none"
-    return f"{100 * value:.1f} %" if kind == "share" else f"{value:.3g}"
+    return {"share": f"{100 * value:.1f} %", "points": f"{100 * value:+.1f}"}.get(kind, f"{value:.3g}")

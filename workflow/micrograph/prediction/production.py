@@ -103,7 +103,7 @@ def make(recipe, study, device="auto"):
         "calibration": asdict(calibration.fit(known, recipe.coverage)),
         "checked": calibration.checked(known, recipe.coverage, recipe.resamples, job.rng(recipe.seed, "checked")),
         "rehearsed": _scores(rehearsed, recipe), "strict": _scores(study.predictions, recipe),
-        "majority": _majority(study.predictions, recipe),
+        **_beside_majority(rehearsed, study, recipe),
         "novelty": _novelty(recipe, study, seen),
         "films": {name: study.films[name].tolist() for name in FILM},
     }  # fmt: skip
@@ -230,10 +230,17 @@ def _scores(predictions, recipe):
     return found | {"films": len(tested), "batches": tested["batch"].nunique()}
 
 
-def _majority(predictions, recipe):
-    """The accuracy of always answering the commonest class of the training films."""
-    plain = scores.majority(predictions)
-    return scores.score(plain[plain["part"] == "test"], "accuracy", recipe.classes)
+def _beside_majority(rehearsed, study, recipe):
+    """majority: the accuracy of always answering the class commonest among the films that a rehearsed network learnt
+    from; above_majority: [value, low, high], how far above it the rehearsed accuracy is, redrawn by the same days."""
+    learnt = study.splits[study.splits["part"] != "test"]
+    learnt = learnt.assign(part="train", truth_celsius=learnt["growth_celsius"])
+    named = scores.majority(pd.concat([learnt, rehearsed], ignore_index=True))
+    named = named[named["part"] == "test"]
+    given = "accuracy", recipe.classes
+    ends = scores.paired_bootstrap(rehearsed, named, *given, recipe.resamples, job.rng(recipe.seed, "card"))
+    right, common = (scores.score(frame, *given) for frame in (rehearsed, named))
+    return {"majority": common, "above_majority": [right - common, *ends]}
 
 
 def _versions():
