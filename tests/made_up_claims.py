@@ -27,6 +27,7 @@ def tables(**knobs):
         "calibration": calibration,
         "learning_curve": learning_curve,
         "explanations": explanations,
+        "rehearsal": rehearsal,
     }
     return {name: make(**knobs.get(name, {})) for name, make in made.items()}
 
@@ -152,6 +153,15 @@ def learning_curve(gain=1.0):
         for share, pct in ((25, 55.0), (50, 70.0), (100, 70.0 + gain))
     ]
     return pd.DataFrame(made).assign(**COUNTS)
+
+
+def rehearsal(above=12.0, covered=91.0, within=93.0, half=3.0):
+    """The table of the rehearsal of the model for new scans, whose sets and intervals aim at 90 %."""
+    rows = {"accuracy_pct": 50.0 + above, "above_majority_points": above, "set_size": 1.9, "width_celsius": 88.0}
+    rows |= {"covered_pct": 89.0, "covered_by_day_pct": covered, "within_pct": 90.0, "within_by_day_pct": within}
+    made = [{"quantity": name} | value("value", number, half) for name, number in rows.items()]
+    made += [{"quantity": "majority_pct", "value": 50.0}, {"quantity": "coverage_aim_pct", "value": 90.0}]
+    return pd.DataFrame(made).rename(columns={"value_low": "low", "value_high": "high"}).assign(**COUNTS)
 
 
 def explanations(scars=0.8, keeps=0.0, deletion=-0.05, simulated=True):

@@ -8,6 +8,7 @@ import pytest
 
 import made_up_claims
 from micrograph import files, protocols
+from micrograph.prediction import rehearsal
 from micrograph.results import explanations, table2, table3, table4
 from micrograph.trust import baselines, calibration_table, claim_rules, claims, confounders, leakage, learning_curve
 
@@ -70,6 +71,7 @@ MADE = {  # the columns that the tables really have, beside the words said of al
     "calibration": calibration_table.columns([900, 950, 1000]),
     "learning_curve": learning_curve.COLUMNS,
     "explanations": explanations.COLUMNS,
+    "rehearsal": rehearsal.COLUMNS,
 }
 
 
@@ -88,7 +90,7 @@ def test_a_table_without_rows_is_no_crash(name):
 
 def test_a_study_too_small_for_intervals_claims_nothing():
     given = {
-        name: table.assign(**{column: np.nan for column in table if column.endswith(("_low", "_high"))})
+        name: table.assign(**{column: np.nan for column in table if column.endswith(("low", "high"))})
         for name, table in made_up_claims.tables(leakage={"added": {"one_fold": 1.0}}).items()
     }
     table = claims.table(given, data=SIMULATED)
@@ -187,6 +189,32 @@ def test_strict_on_shuffled_labels_must_stay_within_the_margin_of_chance(above, 
     assert rows["verdict"].tolist() == [verdict, verdict]
 
 
+def test_the_model_for_new_scans_is_judged_by_its_rehearsal_and_it_is_said_that_none_can_test_it_itself():
+    said = found(made(), "than always naming the commonest temperature: 62.0 % against 50.0 %")
+    assert (said["verdict"], said["estimate"], said["low"], said["source"]) == ("supported", 12, 9, "rehearsal")
+    assert "none is left to test it on" in said["claim"] and "flatters this a little" in said["claim"]
+    for above, verdict in ((2.0, "cannot be told"), (-9.0, "not supported")):
+        other = found(made(rehearsal={"above": above}), "than always naming the commonest temperature")
+        assert other["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict", "larger"), [(95.0, "supported", True), (91.0, "supported", False), (86.0, "cannot be told", 0)]
+)
+def test_sets_and_intervals_for_new_scans_are_judged_by_the_mean_over_days_against_their_aim(held, verdict, larger):
+    table = made(rehearsal={"covered": held, "within": held})
+    for what, beside in (("ets of temperatures that", "1.9 temperatures"), ("emperature intervals that", "88.0 °C")):
+        said = found(table, f"{what} networks trained as the model for new scans")
+        assert (said["verdict"], said["estimate"]) == (verdict, held) and beside in said["claim"]
+        assert ("larger than needed" in said["claim"]) == bool(larger) and "more than 85 %" in said["claim"]
+
+
+def test_quantities_of_the_rehearsal_are_those_that_its_table_has():
+    assert set(made_up_claims.rehearsal()["quantity"]) <= {
+        *rehearsal.SCORED, *rehearsal.CHECKED, "majority_pct", "above_majority_points", "coverage_aim_pct",
+    }  # fmt: skip
+
+
 def test_what_published_makes_of_shuffled_labels_is_said_and_so_is_what_was_not_shuffled():
     table = made(leakage={"published_above": 15.0})
     rows = table[table["claim"].str.startswith("Published reports accuracy above chance")]
@@ -259,7 +287,7 @@ def test_calibration_is_judged_before_and_after_scaling_and_sets_by_their_aim():
     table = made()
     assert found(table, "as the model gives them")["verdict"] == "not supported"
     assert found(table, "scaled by a temperature")["verdict"] == "supported"
-    sets = found(table, "aimed at holding")
+    sets = found(table, "Sets aimed at holding")
     assert (sets["verdict"], sets["estimate"]) == ("supported", 88) and "1.8 temperatures" in sets["claim"]
 
 
@@ -301,7 +329,7 @@ def test_scaling_helps_where_the_paired_log_loss_falls_and_probabilities_must_be
 
 
 def test_sets_are_judged_by_the_mean_over_growth_days_where_the_table_has_it():
-    said = found(with_calibration(**made_up_claims.value("covered_by_day_pct", 91.0, 2)), "aimed at holding")
+    said = found(with_calibration(**made_up_claims.value("covered_by_day_pct", 91.0, 2)), "Sets aimed at holding")
     assert (said["verdict"], said["estimate"]) == ("supported", 91) and "88.0 % of films" in said["claim"]
 
 

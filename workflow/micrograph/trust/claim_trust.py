@@ -80,12 +80,12 @@ def covered(table, data):
         aim, (one,) = claim_rules.number(row, "coverage_aim_pct"), [_held(row, name)]
         least = aim - MARGIN_POINTS
         text = f"sets aimed at holding the truth for {aim:.0f} % of films hold it for more than {least:.0f} %"
-        words = Words(text, "they fall short of their aim by more than that", data, _larger(one, aim))
+        words = Words(text, "they fall short of their aim by more than that", data, larger(one, aim))
         made += [claim_rules.single(words, one, Rule(1, least, least), "%")] if tested([one]) else []
     return made
 
 
-def _larger(one, aim):
+def larger(one, aim):
     """What is said beside of sets that hold the truth more often than they aim at; nothing where they may not."""
     more = claim_rules.judged(one, Rule(1, aim), claim_rules.UNITS["%"][0]) == claim_rules.SUPPORTED
     return "; they hold more than they aim at, being larger than needed" if more else ""

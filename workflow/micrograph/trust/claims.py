@@ -7,7 +7,15 @@ is said not to be tested.
 import pandas as pd
 
 from micrograph.results import explanation_words, panels
-from micrograph.trust import claim_explanations, claim_leaks, claim_performance, claim_rules, claim_topics, claim_trust
+from micrograph.trust import (
+    claim_explanations,
+    claim_leaks,
+    claim_performance,
+    claim_production,
+    claim_rules,
+    claim_topics,
+    claim_trust,
+)
 from micrograph.trust.claim_rules import UNITS, VERDICTS
 
 NAME = "Table of claims"
@@ -17,6 +25,7 @@ COLUMNS = [
 SCOPE = "What is said of other films?"
 ORDER = [  # the questions in the order in which a reader has them
     "How often is the temperature told right?",
+    claim_production.QUESTION,
     SCOPE,
     "Does the published protocol overstate?",
     "What does each leak contribute?",
@@ -35,17 +44,23 @@ ORDER = [  # the questions in the order in which a reader has them
     "How much is luck?",
     "Are the explanations true?",
 ]
-TOPICS = [*claim_performance.TOPICS, *claim_leaks.TOPICS, *claim_trust.TOPICS, *claim_explanations.TOPICS]
+TOPICS = [
+    *claim_performance.TOPICS,
+    *claim_production.TOPICS,
+    *claim_leaks.TOPICS,
+    *claim_trust.TOPICS,
+    *claim_explanations.TOPICS,
+]
 
 
 def table(tables, *, data, network=None):
     """The table of claims as a data frame, COLUMNS, numbered from 1, question by question (ORDER).
 
     tables: {name: data frame} of the tables that were made: table2, table3, table4, leakage, baselines, confounders,
-    calibration, learning_curve, explanations; data: what the films are, as "simulated films"; network: the words
-    {pretraining, policy, scheme} of the CNN that predicts new scans, of whose probabilities alone claims are made where
-    there are several. A claim whose table or column is missing is "not tested". estimate, low, high: in `unit`, NaN
-    where there is none; source: tables' names.
+    calibration, learning_curve, explanations, rehearsal; data: what the films are, as "simulated films"; network: the
+    words {pretraining, policy, scheme} of the CNN that is explained and, trained anew on all films, predicts new scans:
+    of its probabilities alone claims are made where there are several. A claim whose table or column is missing is "not
+    tested". estimate, low, high: in `unit`, NaN where there is none; source: tables' names.
     """
     if network and "calibration" in tables:
         tables = tables | {"calibration": _of_network(tables["calibration"], network)}
