@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 import made_up_fits
 from made_up import laid_out_well, words_in
 from made_up_leakage import SETTINGS
-from micrograph import protocols
+from micrograph import files, protocols
 from micrograph.faults import Fault
 from micrograph.results import fits
 from micrograph.trust import leakage, leakage_figure, leakage_words
@@ -181,12 +181,22 @@ def test_the_caption_says_what_was_found_and_how_the_reader_may_know(table):
     said = leakage_words.caption(table)
     strict = table[(table["protocol"] == "strict") & (table["model"] != leakage.ALL)]
     at = (strict["verdict"] == "at chance").sum()
-    assert f"strict test accuracy is at chance in {at} of {2 * len(MODELS)} rows" in said
+    assert f"strict test accuracy is at chance in {at} of {2 * len(MODELS)} rows, below it in " in said
     assert "simulated films" in said and "What would surprise" in said
     assert "reports test accuracy" in said and "reports validation accuracy" in said
     assert "all models and all 2 draws together lie" in said
     alone = leakage_words.caption(table[table["labels"] == "true"])
-    assert "at chance in" not in alone
+    assert "at chance in" not in alone and "bad luck" in said and "bad luck" not in alone
+
+
+def test_rows_below_chance_are_counted_and_a_table_from_disk_says_the_same(table, tmp_path):
+    dealt = (table["protocol"] == "strict") & (table["labels"] != "true") & (table["model"] != leakage.ALL)
+    marked = table.assign(verdict=table["verdict"].mask(dealt, "at chance"))
+    marked.loc[marked.index[dealt][:3], "verdict"] = "below chance"
+    said = "strict test accuracy is at chance in 5 of 8 rows, below it in 3 and above it in 0"
+    files.write_table(tmp_path / "leakage.tsv", marked)
+    for some in (marked, files.read_table(tmp_path / "leakage.tsv")):
+        assert said in leakage_words.caption(some)
 
 
 @pytest.mark.parametrize(

@@ -5,39 +5,37 @@ SHUFFLED_ROWS = " (?:films|batches|both) "
 PROTOCOLS = (
     (
         r"^strict",
-        "Strict: each film is tested once, by a model that saw no film of its growth day, and test accuracy is what it "
-        "reports.",
+        "Strict: each film is tested once, by a model that saw no film of its growth day; it reports test accuracy.",
     ),
     (
         r"^published",
-        "Published: the paper's way; the accuracy that it reports is that of each fold's validation films, which have "
-        "chosen the settings, and whose fine-tuned features may come from a network trained on them.",
+        "Published, the paper's way: it reports validation accuracy, of the films on which each fold's settings were "
+        "chosen; their fine-tuned features may come from a network trained on them.",
     ),
 )
 SHUFFLED = (
     (
         SHUFFLED_ROWS,
-        "Temperatures dealt by chance: before anything else is done the growth temperatures are dealt anew, between "
-        "films, or between growth days so that a day's stay together, and then everything is fitted to them from the "
-        "start: networks, components, settings. No micrograph shows a temperature that it got by lot.",
+        "Temperatures dealt by chance: before anything is fitted the growth temperatures are dealt anew, film by film, "
+        "or day by day so that a day's stay together; networks, components and settings are then fitted to them. No "
+        "micrograph shows a temperature that it got by lot.",
     ),
     (f"^strict{SHUFFLED_ROWS}", "Strict test accuracy must therefore lie at chance."),
     (
         f"^published{SHUFFLED_ROWS}",
-        "What published validation accuracy has above chance is no knowledge of films, but the protocol's leaks, in "
-        "points.",
+        "What published validation accuracy has above chance is the work of its leaks, in points.",
     ),
 )
 EACH = (
     (
         r"^strict\+",
-        "A leak added: strict+X is strict with leak X added, and reports test accuracy; the change is to strict as it "
-        "is. What a leak adds would not be there for new films.",
+        "A leak added: strict+X is strict with leak X, and reports test accuracy; the change is against strict. What a "
+        "leak adds would not be there for new films.",
     ),
     (
         r"^published-",
-        "A leak closed: published-X is published with leak X closed, and reports validation accuracy; the change is to "
-        "published as it is. What it loses would not be there for new films.",
+        "A leak closed: published-X is published without leak X, and reports validation accuracy; the change is "
+        "against published. What it loses would not be there for new films.",
     ),
     (
         r"^\S+[+-](?:train_mode|last_weights)",
@@ -46,11 +44,11 @@ EACH = (
     ),
     (
         r"^strict\+one_fold",
-        "Features of all folds from one fold's network: strict trains on K − 2 of K parts: with few folds the shared "
-        "network knows few of the films tested, and the models of other folds learn partly from films that it was not "
-        "trained on; both mute this leak.",
+        "Features of all folds from one fold's network: strict trains on K − 2 of K parts, so that with few folds this "
+        "network saw only part of the films tested, and only part of those that the other folds' models learn from; "
+        "that weakens the leak.",
     ),
-    (r"^strict\+grid", "Settings chosen on the films reported are chosen on the test films in strict."),
+    (r"^strict\+grid", "Settings chosen on the films reported: in strict that means on the test films."),
     (
         r"^published-grid",
         "With that leak closed published compares settings on the validation films of the other folds.",
@@ -67,10 +65,16 @@ READING = (
         "How to read it: chance is what the same answers would get right if each fold's were dealt anew among its "
         "films; it is higher for a model that names the commonest temperature more often.",
     ),
+    (
+        SHUFFLED_ROWS,
+        "Below chance is bad luck, and it comes in groups: models on the same features err on the same films, and "
+        "simulated studies in which nothing could be known lay below chance about as often as above it.",
+    ),
     (r"^strict", "Strict validates and tests the same films, in turn."),
     (
         r"^published",
-        "Published tests films that it never validates, so that its gap also holds how hard those few films are.",
+        "Published tests the same few films in every fold and never validates them: its gap also holds how hard these "
+        "few films are.",
     ),
     (
         "",
@@ -88,8 +92,8 @@ SURPRISE = (
     (r"^strict true", "strict validation accuracy above test accuracy by more than choosing settings adds"),
     (
         f"^strict{SHUFFLED_ROWS}",
-        "strict test accuracy above chance on shuffled temperatures in more rows than one in forty, or for all models "
-        "together, which would be a leak in this program",
+        "strict test accuracy above chance on temperatures dealt by chance in more than one or two rows of forty, or "
+        "for all models together, which would be a leak in this program",
     ),
     (
         f"^published{SHUFFLED_ROWS}tuned",

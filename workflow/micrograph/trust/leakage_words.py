@@ -86,7 +86,7 @@ def _shuffled(table):
     headings += ["Above chance, points", "What is reported is"]
     notes = (
         "Strict may have validation accuracies above chance, since settings are chosen on these films: it reports none "
-        "of them. Of forty models at chance about one seems above it, and one below.",
+        "of them. Of forty models at chance one or two seem above it, and as many below.",
         *([POOLED] if (table["model"] == leakage.ALL).any() else []),
     )
     return panels.Panel("Growth temperatures dealt by chance", headings, list(_named(rows, 2)), 3, notes)
@@ -207,13 +207,15 @@ def _said(table):
     """What shuffled labels showed: a sentence a protocol that was run on them."""
     said = []
     for base in ("strict", "published"):
-        here = table[(table["protocol"] == base) & (table["verdict"] != "") & (table["model"] != leakage.ALL)]
+        judged = table["verdict"].isin([leakage.ABOVE, leakage.AT, leakage.BELOW])
+        here = table[(table["protocol"] == base) & judged & (table["model"] != leakage.ALL)]
         if here.empty:
             continue
-        at = (here["verdict"] == leakage.AT).sum()
+        at, below = ((here["verdict"] == verdict).sum() for verdict in (leakage.AT, leakage.BELOW))
         above = here[here["verdict"] == leakage.ABOVE]
         part = here["reported"].iloc[0]
-        words = f"Here {base} {part} accuracy is at chance in {at} of {len(here)} rows and above it in {len(above)}"
+        words = f"Here {base} {part} accuracy is at chance in {at} of {len(here)} rows, "
+        words += f"below it in {below} and above it in {len(above)}"
         if len(above):
             far = above.loc[above[f"above_{part}_points"].idxmax()]
             words += f", at most by {panels.number(far[f'above_{part}_points'])} points ({_model(far)})"
