@@ -83,7 +83,7 @@ def test_a_model_with_nothing_to_choose_is_not_among_those_that_a_leak_makes_rep
         return next(claim.claim for claim in made if "added to strict" in claim.claim and "films (" in claim.claim)
 
     assert "CNN" not in made_up((0.0, 0.0)) and "widened" not in made_up((0.0, 0.0))
-    assert "settings chosen on the films reported, CNN" in made_up(
+    assert "CNN on micrographs (leak: settings chosen on the films reported)" in made_up(
         (0.0, 1.0)
     ) and "widened for 2 comparisons" in made_up((0.0, 1.0))
 

@@ -190,11 +190,11 @@ def test_strict_on_shuffled_labels_must_stay_within_the_margin_of_chance(above, 
 
 
 def test_the_model_for_new_scans_is_judged_by_its_rehearsal_and_it_is_said_that_none_can_test_it_itself():
-    said = found(made(), "than always naming the commonest temperature: 62.0 % against 50.0 %")
+    said = found(made(), "than by always naming the commonest temperature: 62.0 % against 50.0 %")
     assert (said["verdict"], said["estimate"], said["low"], said["source"]) == ("supported", 12, 9, "rehearsal")
     assert "none is left to test it on" in said["claim"] and "flatters this a little" in said["claim"]
     for above, verdict in ((2.0, "cannot be told"), (-9.0, "not supported")):
-        other = found(made(rehearsal={"above": above}), "than always naming the commonest temperature")
+        other = found(made(rehearsal={"above": above}), "n the rehearsal of the model for new scans (")
         assert other["verdict"] == verdict
 
 
@@ -203,8 +203,11 @@ def test_the_model_for_new_scans_is_judged_by_its_rehearsal_and_it_is_said_that_
 )
 def test_sets_and_intervals_for_new_scans_are_judged_by_the_mean_over_days_against_their_aim(held, verdict, larger):
     table = made(rehearsal={"covered": held, "within": held})
-    for what, beside in (("ets of temperatures that", "1.9 temperatures"), ("emperature intervals that", "88.0 °C")):
-        said = found(table, f"{what} networks trained as the model for new scans")
+    for what, beside in (
+        ("sets of temperatures", "1.9 temperatures in a set"),
+        ("temperature intervals", "88.0 °C wide"),
+    ):
+        said = found(table, f"n the rehearsal of the model for new scans {what} aimed at")
         assert (said["verdict"], said["estimate"]) == (verdict, held) and beside in said["claim"]
         assert ("larger than needed" in said["claim"]) == bool(larger) and "more than 85 %" in said["claim"]
 

@@ -113,7 +113,7 @@ def _above(rows, by_protocol=False):
     found = []
     for row, name in zip(rows, names(rows), strict=True):
         leaks = " and ".join(LEAKS[leak] for leak in str(row["protocol"]).split("+")[1:])
-        name = f"{leaks}, {name}" if by_protocol else name
+        name = f"{name} (leak: {leaks})" if by_protocol else name
         found.append(_of(row, f"above_{row['reported']}_points", name))
     return tested(found)
 

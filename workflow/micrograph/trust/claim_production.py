@@ -13,7 +13,8 @@ from micrograph.trust.claim_topics import Topic, tested
 
 QUESTION = "How good is the model that predicts new scans?"
 COLUMNS = ["quantity", "value", "low", "high", "films", "batches"]
-WHO = "networks trained as the model for new scans is (that one learnt from all films: none is left to test it on)"
+REHEARSAL = "in the rehearsal of the model for new scans"
+NONE_LEFT = "; the model itself learnt from all films, so that none is left to test it on"
 CHOSEN = "; settings and passes were chosen with all films in view, which flatters this a little"
 
 
@@ -21,9 +22,12 @@ def right(table, data):
     """Does the rehearsal tell more than always naming the commonest temperature, film by film?"""
     found = {name: _of(table, name) for name in ("accuracy_pct", "majority_pct")}
     beside = f"{_percent(found['accuracy_pct'])} against {_percent(found['majority_pct'])}"
-    text = f"{WHO} tell films of days not learnt from right more often than always naming the commonest temperature"
+    text = (
+        f"{REHEARSAL} (networks trained alike, without the days that they are asked about) films are told right more "
+        "often than by always naming the commonest temperature"
+    )
     one = _of(table, "above_majority_points", beside=beside)
-    words = Words(text, "they are right less often", data, others=CHOSEN)
+    words = Words(text, "they are told right less often", data, others=NONE_LEFT + CHOSEN)
     return [claim_rules.single(words, one, Rule(), "points")] if tested([one]) else []
 
 
@@ -38,10 +42,11 @@ def held(table, data, what, quantity, size):
     beside = f"{panels.number(large, 1)} {size[1]} on average, {panels.number(of_films, 1)} % of films and, as the mean"
     one = _of(table, f"{quantity}_by_day_pct", beside=f"{beside} over growth days")
     text = (
-        f"{what} that {WHO} give for films of days left out, aimed at holding the truth for {panels.number(aim)} % of "
-        f"films, hold it for more than {panels.number(least)} %"
+        f"{REHEARSAL} {what} aimed at holding the truth for {panels.number(aim)} % of films hold it for more than "
+        f"{panels.number(least)} %"
     )
-    words = Words(text, "they fall short of their aim by more than that", data, claim_trust.larger(one, aim))
+    short = "they fall short of their aim by more than that"
+    words = Words(text, short, data, claim_trust.larger(one, aim), NONE_LEFT)
     return [claim_rules.single(words, one, Rule(1, least, least), "%")] if tested([one]) else []
 
 
@@ -55,8 +60,8 @@ def _percent(one):
     return f"{panels.number(one.estimate, 1)} %"
 
 
-SETS = partial(held, what="sets of temperatures", quantity="covered", size=("set_size", "temperatures"))
-INTERVALS = partial(held, what="temperature intervals", quantity="within", size=("width_celsius", "°C"))
+SETS = partial(held, what="sets of temperatures", quantity="covered", size=("set_size", "temperatures in a set"))
+INTERVALS = partial(held, what="temperature intervals", quantity="within", size=("width_celsius", "°C wide"))
 TOPICS = [
     Topic(QUESTION, "whether the model for new scans tells more than the commonest", {"rehearsal": COLUMNS}, right),
     Topic(QUESTION, "whether its sets of temperatures hold what they aim at", {"rehearsal": COLUMNS}, SETS),
