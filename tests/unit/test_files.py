@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograph import files
+from micrograph import feature_files, files
 from micrograph.models.components import fit_folds
 from project import PROJECT
 
@@ -24,6 +24,27 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError("killed")
     assert path.read_text(encoding="utf-8") == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["table.tsv"]
+
+
+def test_what_appears_under_its_name_was_taken_by_the_disk_before(tmp_path, monkeypatch):
+    settled, moved = set(), []
+    sync, replace = os.fsync, os.replace
+
+    def seen_sync(handle):
+        sync(handle)
+        settled.add(os.fstat(handle).st_ino)
+
+    def seen_replace(source, target):
+        moved.append({one.name: one.stat().st_ino in settled for one in [source, *source.rglob("*")]})
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", seen_sync)
+    monkeypatch.setattr(os, "replace", seen_replace)
+    files.write_text(tmp_path / "table.tsv", "text")
+    with files.whole(tmp_path / "maps") as partial:
+        (partial / "deep").mkdir(parents=True)
+        (partial / "deep" / "one.npz").write_bytes(b"x")
+    assert moved == [{"table.tsv": True}, {"maps": True, "deep": True, "one.npz": True}]
 
 
 def test_what_a_killed_process_left_half_written_goes_when_the_same_is_written_again(tmp_path):
@@ -87,8 +108,8 @@ def test_arrays_that_would_need_unpickling_are_refused(tmp_path):
 def test_components_come_back_fold_by_fold_in_order(tmp_path):
     values = np.random.default_rng(0).normal(size=(14, 5))
     fits = fit_folds(values, [np.arange(fold, 14) for fold in range(11)], [0.9])[0.9]
-    files.write_components(tmp_path / "c.npz", [f"s{row}" for row in range(14)], fits)
-    names, copies, scores = files.read_scores(tmp_path / "c.npz")
+    feature_files.write_components(tmp_path / "c.npz", [f"s{row}" for row in range(14)], fits)
+    names, copies, scores = feature_files.read_scores(tmp_path / "c.npz")
     assert names.tolist()[:2] == ["s0", "s1"] and not copies.any() and len(scores) == 11
     for fold, table in enumerate(scores):
         np.testing.assert_array_equal(table, fits[fold].scores)
@@ -96,8 +117,8 @@ def test_components_come_back_fold_by_fold_in_order(tmp_path):
 
 def test_tuned_features_come_back_with_their_copies(tmp_path):
     scores = [np.full((3, 100), float(fold)) for fold in range(2)]
-    files.write_tuned(tmp_path / "t.npz", ["a", "a", "b"], [0, 1, 0], scores)
-    names, copies, read = files.read_scores(tmp_path / "t.npz")
+    feature_files.write_tuned(tmp_path / "t.npz", ["a", "a", "b"], [0, 1, 0], scores)
+    names, copies, read = feature_files.read_scores(tmp_path / "t.npz")
     assert names.tolist() == ["a", "a", "b"] and copies.tolist() == [0, 1, 0]
     assert [float(values[0, 0]) for values in read] == [0, 1]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from micrograph import files
+from micrograph import feature_files, files
 from project import PROJECT, Study
 
 TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
@@ -175,7 +175,7 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
     scores = told[[f"score_{celsius}" for celsius in facts["classes"]]].to_numpy()
     assert np.allclose(powers / powers.sum(axis=1, keepdims=True), scores, atol=0.05)  # bf16 in training, fp32 here
 
-    names, _, values = files.read_scores(smoke.folder / f"results/features/{words}/tuned.npz")
+    names, _, values = feature_files.read_scores(smoke.folder / f"results/features/{words}/tuned.npz")
     model = mlp.read_models(smoke.folder / f"results/models/{words}/tuned/nominal/MLP.safetensors")[1]
     predictions = files.read_table(smoke.folder / f"results/predictions/{words}/tuned/nominal/MLP.tsv")
     told = predictions[predictions["fold"] == 1]
@@ -190,7 +190,7 @@ def test_the_models_read_back_predict_what_the_table_says(smoke):
     place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
     models = storage.read_models(smoke.folder / f"results/models/{place}.skops")
     predictions = files.read_table(smoke.folder / f"results/predictions/{place}.tsv")
-    names, _, scores = files.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
+    names, _, scores = feature_files.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
     rows = {name: row for row, name in enumerate(names)}
     for fold, model in models.items():
         told = predictions[predictions["fold"] == int(fold)]

@@ -4,9 +4,9 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +28,15 @@ class Unwritable(Fault):
 def whole(path):
     """A temporary path beside `path`, moved onto it when the block ends well and removed when it does not.
 
-    Serves files and folders alike; the temporary name keeps the suffix, which some writers look at.
+    Serves files and folders alike; the temporary name keeps the suffix, which some writers look at. What is moved
+    lies on the disk by then, so that a power cut leaves all of it or nothing.
     Raises Unwritable where the disk is full or the folder is closed.
     """
     path = Path(path)
     room = _room_beside(path)
     try:
         yield room / path.name
+        _settle(room / path.name)
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(room / path.name, path)
@@ -43,17 +45,34 @@ def whole(path):
             raise unwritable(path, number) from None
         raise
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        _clear(room)
+
+
+def _settle(path):
+    """Have the disk take a file, or every file of a folder."""
+    for one in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        handle = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _clear(room):
+    """Remove a room, and the folder around it unless another process has its room there."""
+    shutil.rmtree(room, ignore_errors=True)
+    with suppress(OSError):
+        room.parent.rmdir()
 
 
 def _room_beside(path):
     """A new folder beside `path`; those in which a killed process was writing the same are cleared away."""
-    prefix = f".partial-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
+    rooms = path.parent / f".partial-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+    room = rooms / secrets.token_hex(4)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f"{prefix}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+        shutil.rmtree(rooms, ignore_errors=True)
+        room.mkdir(parents=True)
+        return room
     except OSError as error:
         raise unwritable(path, error.errno) from None
 
@@ -62,7 +81,7 @@ def check_writable(*folders):
     """Raise Unwritable where one of the folders takes no new file; a folder that is not there yet is made later."""
     for folder in map(Path, folders):
         if folder.is_dir():
-            _room_beside(folder / "any").rmdir()
+            _clear(_room_beside(folder / "any"))
 
 
 def disk_full(error):
@@ -109,35 +128,3 @@ def read_arrays(path):
     """Read an NPZ into a dict of arrays. Object arrays, which would need pickle, raise ValueError."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
-
-
-def write_features(path, samples, values, backbone, module, shape):
-    """Write one block's features. values: (samples, width) float32; shape: (channels, rows, cols) of one sample's."""
-    write_arrays(path, samples=np.asarray(samples, str), values=values, backbone=backbone, module=module, shape=shape)
-
-
-def write_components(path, samples, fits):
-    """Write every fold's components (components.Components) as scores_0, explained_0, dual_0, rows_0, scores_1, ..."""
-    arrays = {
-        f"{name}_{fold}": getattr(fit, name)
-        for fold, fit in enumerate(fits)
-        for name in ("scores", "explained", "dual", "rows")
-    }
-    write_arrays(path, samples=np.asarray(samples, str), **arrays)
-
-
-def read_scores(path):
-    """What a fit learns from: samples (n,), copies (n,) int and, fold by fold, the scores (n, k) of all rows.
-
-    Reads what write_components and write_tuned wrote; without copies, every row is copy 0, a sample's own micrograph.
-    """
-    arrays = read_arrays(path)
-    folds = sum(name.startswith("scores_") for name in arrays)
-    copies = arrays.get("copies", np.zeros(len(arrays["samples"]), dtype=int))
-    return arrays["samples"], copies, [arrays[f"scores_{fold}"] for fold in range(folds)]
-
-
-def write_tuned(path, samples, copies, scores):
-    """Write fine-tuned features: samples (n,), copies (n,), and every fold's scores (n, k)."""
-    folds = {f"scores_{fold}": values for fold, values in enumerate(scores)}
-    write_arrays(path, samples=np.asarray(samples, str), copies=np.asarray(copies, int), **folds)

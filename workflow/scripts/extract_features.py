@@ -1,6 +1,6 @@
 """Rule extract_features."""
 
-from micrograph import files, job
+from micrograph import feature_files, files, job
 from micrograph.networks import backbones, features
 from micrograph.scans import images
 
@@ -24,4 +24,4 @@ with job.logged(snakemake.log[0]):
     for path, (block, module, shape, _) in zip(
         snakemake.output.features, features.describe(params.backbone), strict=True
     ):
-        files.write_features(path, samples["sample"], values[block], params.backbone, module, shape)
+        feature_files.write_features(path, samples["sample"], values[block], params.backbone, module, shape)

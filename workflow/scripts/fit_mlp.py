@@ -1,12 +1,12 @@
 """Rule fit_mlp."""
 
-from micrograph import files, job, protocols
+from micrograph import feature_files, files, job, protocols
 from micrograph.networks import mlp
 
 with job.logged(snakemake.log[0]):
     words, params = snakemake.wildcards, snakemake.params
     study = mlp.fit_study(
-        *files.read_scores(snakemake.input.features),
+        *feature_files.read_scores(snakemake.input.features),
         files.read_table(snakemake.input.splits),
         protocol=words.protocol,
         policy=words.policy,

@@ -1,10 +1,10 @@
 """Rule fit_models."""
 
-from micrograph import files, job, protocols
+from micrograph import feature_files, files, job, protocols
 from micrograph.models import fitting, storage
 
 with job.logged(snakemake.log[0]):
-    names, copies, scores = files.read_scores(snakemake.input.features)
+    names, copies, scores = feature_files.read_scores(snakemake.input.features)
     words, params = snakemake.wildcards, snakemake.params
     study = fitting.fit_study(
         names,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from micrograph import files, job
+from micrograph import feature_files, files, job
 from micrograph.topography import features, films
 
 with job.logged(snakemake.log[0]):
@@ -12,4 +12,4 @@ with job.logged(snakemake.log[0]):
     print(said)
     files.write_table(output.topography, table)
     files.write_table(output.measures, features.described(table["unit"].iloc[0]))
-    files.write_tuned(output.features, table["sample"], np.zeros(len(table)), [features.matrix(table)])
+    feature_files.write_tuned(output.features, table["sample"], np.zeros(len(table)), [features.matrix(table)])

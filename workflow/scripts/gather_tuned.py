@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from micrograph import files, job
+from micrograph import feature_files, files, job
 from micrograph.models import answers
 
 with job.logged(snakemake.log[0]):
@@ -12,4 +12,4 @@ with job.logged(snakemake.log[0]):
         protocol=snakemake.wildcards.protocol,
         folds=snakemake.params.folds,
     )
-    files.write_tuned(snakemake.output.features, *features)
+    feature_files.write_tuned(snakemake.output.features, *features)

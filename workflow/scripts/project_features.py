@@ -1,6 +1,6 @@
 """Rule project_features."""
 
-from micrograph import files, job
+from micrograph import feature_files, files, job
 from micrograph.models import components, splits
 
 with job.logged(snakemake.log[0]):
@@ -12,4 +12,4 @@ with job.logged(snakemake.log[0]):
     ]
     variance = snakemake.params.variance
     fits = components.fit_folds(features["values"], seen, [variance])[variance]
-    files.write_components(snakemake.output.components, features["samples"], fits)
+    feature_files.write_components(snakemake.output.components, features["samples"], fits)

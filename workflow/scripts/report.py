@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from micrograph import files, job
+from micrograph import feature_files, files, job
 from micrograph.attribution import maps
 from micrograph.page import claimed, contents, films, folder, neighbours, report
 from micrograph.results import curve_figures, explanations, fits
@@ -12,7 +12,7 @@ with job.logged(snakemake.log[0]):
     samples, (fit,) = files.read_table(given.samples), fits.gather(given.predictions)
     explained, (curves,) = maps.gather(given.explanations), curve_figures.gather(given.curves)
     rows = films.tested(fit.predictions, samples)
-    near = neighbours.nearest(rows["sample"], files.read_scores(given.features), files.read_table(given.splits))
+    near = neighbours.nearest(rows["sample"], feature_files.read_scores(given.features), files.read_table(given.splits))
     place = films.feature_map(files.read_arrays(given.components), samples, rows["sample"], params.components)
     study = films.study(rows, explained, near, place, curves.rows, fit.words, params.classes, params.data)
     tables = {Path(path).stem: files.read_table(path) for path in given.tables}

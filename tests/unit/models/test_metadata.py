@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrograph import files
+from micrograph import feature_files, files
 from micrograph.faults import Fault
 from micrograph.models import fitting, metadata, splits, storage
 from micrograph.results import scores
@@ -84,10 +84,10 @@ def study(labels_by_day):
 
 def fitted(sheet, protocol, path, model="OLR", scheme="ordinal"):
     _, values = metadata.features(sheet)
-    files.write_tuned(path, sheet["sample"], np.zeros(len(sheet), int), [values])
+    feature_files.write_tuned(path, sheet["sample"], np.zeros(len(sheet), int), [values])
     table = splits.deal(sheet, protocol, 4, np.random.default_rng(2))
     return fitting.fit_study(
-        *files.read_scores(path), table, protocol=protocol, policy="aug3", scheme=scheme, model=model,
+        *feature_files.read_scores(path), table, protocol=protocol, policy="aug3", scheme=scheme, model=model,
         classes=CLASSES, search="default", rng=np.random.default_rng(3),
     )  # fmt: skip
 

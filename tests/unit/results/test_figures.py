@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from made_up import laid_out_well, words_in
-from micrograph import files
+from micrograph import feature_files, files
 from micrograph.faults import Fault
 from micrograph.results import component_figures, figures, flow, flow_figure, style
 from micrograph.scans.heightmap import HeightMap
@@ -260,7 +260,7 @@ def test_the_flow_tells_the_numbers_of_the_run(samples):
 
 
 def test_the_flow_reads_heads_by_the_names_of_files(tmp_path):
-    files.write_features(tmp_path / "block2.npz", ["a"], np.zeros((1, 96), "f4"), "net", "stage.1", (6, 4, 4))
+    feature_files.write_features(tmp_path / "block2.npz", ["a"], np.zeros((1, 96), "f4"), "net", "stage.1", (6, 4, 4))
     files.write_arrays(tmp_path / "pool_cev99.npz", samples=["a"], explained_0=np.ones(3), scores_0=np.ones((1, 3)))
     heads = flow.feature_heads([tmp_path / "block2.npz"])
     assert set(heads["block2"]) == {"backbone", "module", "shape"}
