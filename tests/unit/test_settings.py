@@ -62,7 +62,7 @@ def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_a
     assert "simulate.shares are of 900, 950, 1000, classes are 900, 950" in faults_of(change)
     study = copy.deepcopy(EMBEDDED)
     change(study)
-    study["scans"]["source"] = "folder"
+    study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
     settings.check(study, SCHEMA)
 
 
@@ -112,7 +112,7 @@ def test_values_that_would_fail_later_are_refused_first(path, value, sentence):
 
 def test_films_of_ones_own_are_not_judged_by_the_settings_of_the_simulation():
     study = copy.deepcopy(EMBEDDED)
-    study["scans"]["source"] = "folder"
+    study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
     study["splits"]["folds"] = 60
     settings.check(study, SCHEMA)
 
@@ -250,6 +250,18 @@ def test_the_papers_settings_are_right_and_leave_nothing_out():
 def test_a_sheet_of_ones_own_is_never_written_over(source, sheet):
     message = faults_of(lambda study: study["scans"].update(source=source, sheet=sheet))
     assert message.startswith(f"config.yaml: scans.sheet is {sheet}; with source {source} the sheet is written anew")
+
+
+@pytest.mark.parametrize("sheet", ["resources/samples.tsv", "./resources/mine/films.tsv"])
+def test_a_sheet_of_ones_own_does_not_lie_where_another_source_writes(sheet):
+    message = faults_of(lambda study: study["scans"].update(source="folder", sheet=sheet))
+    assert message.startswith(f"config.yaml: scans.sheet is {sheet}, and sheets under resources/ are written anew")
+
+
+@pytest.mark.parametrize("name", ["fig3", "table3", "table4"])
+def test_models_that_have_none_of_the_schemes_are_refused_before_anything_runs(name):
+    message = faults_of(lambda study: study["experiments"][name].update(schemes=["nnrank"], models=["SVC", "KNN"]))
+    assert f"experiments.{name} asks for models SVC, KNN by schemes nnrank, which is no fit" in message
 
 
 def test_credentials_themselves_are_refused_in_a_config():

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
+from micrograph import experiments
 from micrograph.faults import Fault
 from micrograph.scans.folders import UNPRINTABLE, printable
 from micrograph.scans.sheets import PATTERNS
@@ -84,17 +85,24 @@ def _between(settings):
     yield from _of_the_sheet(settings["scans"])
     yield from _of_paths({"scans.sheet": settings["scans"]["sheet"], **_weights(settings["networks"])})
     yield from _of_networks(settings)
+    yield from _of_experiments(settings["experiments"])
     yield from _of_attribution(settings["attribution"], settings["training"]["pixels"])
     if settings["scans"]["source"] == "simulated":
         yield from _of_simulation(settings)
 
 
 def _of_the_sheet(scans):
-    """A sentence on a sheet of the user's own that the workflow would write over."""
-    if scans["source"] != "folder" and PurePosixPath(normpath(scans["sheet"])).parts[0] != "resources":
+    """A sentence on a sheet of the user's own that the workflow would write over, with this source or another one."""
+    written = PurePosixPath(normpath(scans["sheet"])).parts[0] == "resources"
+    if scans["source"] != "folder" and not written:
         yield (
             f"scans.sheet is {scans['sheet']}; with source {scans['source']} the sheet is written anew there, so it "
             "must lie under resources/, as resources/samples.tsv; for a sheet of your own set scans.source to folder."
+        )
+    if scans["source"] == "folder" and written:
+        yield (
+            f"scans.sheet is {scans['sheet']}, and sheets under resources/ are written anew by the other sources and "
+            "removed by `make clean`; keep your own elsewhere, as samples.tsv beside your config.yaml."
         )
 
 
@@ -125,6 +133,17 @@ def _of_networks(settings):
     leaking = settings["experiments"]["leakage"]["protocols"]
     if not {"strict", "published"} & set(leaking):
         yield f"experiments.leakage.protocols are {_listed(leaking)}; add strict or published, to compare them with."
+
+
+def _of_experiments(asked):
+    """Sentences on experiments whose models have none of their schemes, so that nothing would be fitted."""
+    for name in ("table2", "fig3", "table3", "table4", "leakage", "learning_curve"):
+        if not experiments.fits(asked[name]):
+            models, schemes = _listed(asked[name]["models"]), _listed(asked[name]["schemes"])
+            yield (
+                f"experiments.{name} asks for models {models} by schemes {schemes}, which is no fit: "
+                "nnrank and corn are for MLP and CNN alone; add a scheme or a model."
+            )
 
 
 def _of_attribution(attribution, pixels):

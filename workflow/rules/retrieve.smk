@@ -63,7 +63,6 @@ rule retrieve_weights:
     """One pre-trained network's weights, checked against their sha256, as safetensors."""
     input:
         own=config["networks"]["weights_file"] or [],
-        code=modules("retrieve_weights"),
     output:
         weights="resources/weights/{backbone}-{pretraining}.safetensors",
     log:
