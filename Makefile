@@ -69,5 +69,7 @@ lock:
 	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --no-header --quiet \
 	  --upgrade requirements.in --output-file requirements.lock
 
+# Of resources/scans what was simulated, which has its truth beside: other scans there are somebody's own.
 clean:
-	rm -rf results logs resources/scans resources/truth resources/samples.tsv .snakemake
+	for shard in resources/truth/*; do rm -rf "resources/scans/$${shard##*/}"; done
+	rm -rf results logs resources/truth resources/samples.tsv .snakemake
