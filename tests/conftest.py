@@ -1,10 +1,14 @@
-"""What all tests share: the real scans that lie beside the project on some machines."""
+"""What all tests share: the real scans that lie beside the project on some machines, and examples without a clock."""
 
 import os
 
 import pytest
+from hypothesis import settings
 
 from project import PROJECT
+
+settings.register_profile("untimed", deadline=None)  # a slow or busy machine is no fault
+settings.load_profile("untimed")
 
 
 @pytest.fixture
