@@ -3,7 +3,7 @@
 import pytest
 
 from browser.made_up_site import FEW, MANY
-from browser.visiting import until
+from browser.visiting import focused, glance, settle, until
 
 FACETS = {
     "truth": lambda films, i: films["truth"][i],
@@ -119,7 +119,7 @@ def test_the_address_keeps_what_is_chosen(visit, few):
     page.locator("[data-range=confidence][data-end=high]").fill("90")
     page.click(".tools [data-value=occlusion]")
     until(page, "location.hash.includes('show=occlusion')")
-    count, address = shown(page), page.url
+    count, address = shown(page), page.evaluate("location.href")
     again = visit(address)
     assert shown(again) == count < FEW
     assert again.locator(".tools [data-value=occlusion]").get_attribute("aria-pressed") == "true"
@@ -147,24 +147,25 @@ def test_overlays_lie_over_every_film_but_those_whose_map_says_nothing(visit, fe
 
 def test_a_glance_shows_micrograph_cam_and_occlusion(visit, few):
     page = visit(few.address, ready=".tile")
-    page.hover(".tile >> nth=4")
-    page.wait_for_selector(".peek:not([hidden])")
+    glance(page, 4)
     assert page.locator(".peek .name").inner_text() == few.films["sample"][4]
     assert page.locator(".peek canvas").count() == 1 + 2 + 2
     page.keyboard.press("Escape")
-    assert page.locator(".peek").is_hidden()
+    page.wait_for_selector(".peek", state="hidden")
 
 
 def test_keys_alone_reach_a_film_and_come_back(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tools select").focus()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.dataset.film") == "0"
+    focused(page, "film", 0)
     across = page.evaluate(
         "Math.round(document.querySelector('[data-place=\"1\"]').closest('.grid').clientWidth / 110)"
     )
     page.keyboard.press("ArrowRight")
+    focused(page, "place", 1)
     page.keyboard.press("ArrowDown")
+    until(page, "document.activeElement.dataset.place > 1")
     place = int(page.evaluate("document.activeElement.dataset.place"))
     assert 2 < place <= across + 3
     page.keyboard.press("Enter")
@@ -172,10 +173,19 @@ def test_keys_alone_reach_a_film_and_come_back(visit, few):
     assert page.locator("#film-name").inner_text() == few.films["sample"][place]
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
-    until(page, f"document.activeElement.dataset.place === '{place}'")
+    focused(page, "place", place)
     until(page, "!location.hash.includes('film=')")
     page.keyboard.press("End")
-    assert page.evaluate("document.activeElement.dataset.film") == str(FEW - 1)
+    focused(page, "film", FEW - 1)
+
+
+def test_who_is_at_a_film_stays_there_when_the_window_changes(visit, few):
+    page = visit(few.address, ready=".tile")
+    page.locator(".tile").nth(6).focus()
+    page.set_viewport_size({"width": 500, "height": 900})
+    # A narrower page has it in a lower row.
+    until(page, "document.querySelector('[data-place=\"6\"]').parentElement.offsetTop > 100")
+    focused(page, "place", 6)
 
 
 def test_who_moves_on_at_once_is_not_called_back_to_the_film(visit, few):
@@ -191,6 +201,7 @@ def test_who_moves_on_at_once_is_not_called_back_to_the_film(visit, few):
         }"""
     )
     until(page, "!location.hash.includes('film=')")
+    settle(page)
     assert page.evaluate("document.activeElement.dataset.film") == str(FEW - 1)
 
 
@@ -201,7 +212,7 @@ def test_coming_back_from_another_film_the_keyboard_is_at_that_film(visit, few):
     page.wait_for_selector("dialog[open]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
-    until(page, "document.activeElement.dataset.film === '3'")
+    focused(page, "film", 3)
 
 
 def test_a_first_tap_shows_a_film_and_a_second_opens_it(visit, few):
@@ -228,7 +239,8 @@ def test_five_thousand_films_stay_usable(visit, many):
     assert shown(page) == MANY
     page.locator(".tile").first.focus()
     page.keyboard.press("End")
-    assert page.evaluate("document.activeElement.dataset.film") == str(MANY - 1)
+    focused(page, "film", MANY - 1)
+    settle(page)
     assert page.locator(".tile").count() < 200
     took = page.evaluate(
         """async () => {

@@ -2,14 +2,17 @@
 
 import pytest
 
-from browser.visiting import PIXELS, until
+from browser.visiting import PIXELS, settle, until
+
+CALM = 5  # looks in a row that find a map the same: then nothing is being drawn any more
 
 
 @pytest.fixture
 def page(visit, few):
     opened = visit(few.address + "#view=map", ready=".map-canvas")
-    opened.locator("#films").scroll_into_view_if_needed()
-    opened.wait_for_timeout(100)
+    opened.locator(".map-canvas").scroll_into_view_if_needed()
+    until(opened, "[document.querySelector('.map-canvas')].every((one) => one.width === one.clientWidth)")
+    settle(opened)
     return opened
 
 
@@ -61,25 +64,28 @@ def test_it_can_be_enlarged_moved_and_seen_whole_again(visit, few_served):
     ink = f"""[document.querySelector(".map-canvas")].map({PIXELS})[0]
       .reduce((sum, value, k) => (sum + value * (k % 9973)) % 1e9, 0)"""
 
-    def settled():
-        before, now = None, page.evaluate(ink)
-        while before != now:
+    def settled(before=None):
+        """What is drawn once it is another picture than `before` and has stayed the same for a while."""
+        until(page, f"({ink}) !== {-1 if before is None else before}")
+        last = [page.evaluate(ink)]
+        while len(last) < CALM or len(set(last[-CALM:])) > 1:
             page.wait_for_timeout(300)
-            before, now = now, page.evaluate(ink)
-        return now
+            last.append(page.evaluate(ink))
+        return last[-1]
 
+    page.wait_for_load_state("networkidle")  # the sheets are there
     whole = settled()
     box = page.locator(".map-canvas").bounding_box()
     page.mouse.move(box["x"] + 12, box["y"] + 12)  # inside the round corner
     page.mouse.wheel(0, -300)
-    near = settled()
+    near = settled(whole)
     page.mouse.down()
     page.mouse.move(box["x"] + 90, box["y"] + 60)
     page.mouse.up()
-    moved = settled()
+    moved = settled(near)
     page.click("[aria-label='Zoom in']")
-    nearer = settled()
+    nearer = settled(moved)
     assert len({whole, near, moved, nearer}) == 4
     page.locator(".map-canvas").focus()
     page.keyboard.press("0")
-    assert settled() == whole
+    assert settled(nearer) == whole

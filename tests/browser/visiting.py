@@ -7,7 +7,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds
+LEFT = "net::ERR_ABORTED"  # why a request ends whose page is left before the answer came: nobody asked in vain
 PIXELS = """(one) => {
   const copy = document.createElement("canvas");
   [copy.width, copy.height] = [one.width, one.height];
@@ -32,7 +33,7 @@ def listen(page):
     page.on("console", lambda message: heard.said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: heard.said.append(f"error: {error}"))
     page.on("request", lambda request: heard.asked.append(request.url))
-    page.on("requestfailed", lambda request: heard.failed.append(request.url))
+    page.on("requestfailed", lambda request: None if request.failure == LEFT else heard.failed.append(request.url))
     page.on("response", lambda response: heard.failed.append(response.url) if response.status >= 400 else None)
     return heard
 
@@ -43,6 +44,25 @@ def until(page, expression):
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never came true: {expression}"
         page.wait_for_timeout(50)
+
+
+def settle(page):
+    """Wait until what the page does at its next frame (scrolling, measuring, drawing) is done."""
+    page.evaluate("() => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(true))))")
+
+
+def glance(page, place):
+    """Put the pointer on the tile at this place and wait for the glance; scrolling, which ends one, comes before."""
+    tile = page.locator(".tile").nth(place)
+    tile.scroll_into_view_if_needed()
+    settle(page)
+    tile.hover()
+    page.wait_for_selector(".peek:not([hidden])")
+
+
+def focused(page, name, value):
+    """Wait until what has the keyboard carries this value in its data-NAME."""
+    until(page, f"document.activeElement.dataset.{name} === '{value}'")
 
 
 @contextlib.contextmanager

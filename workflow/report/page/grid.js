@@ -16,6 +16,7 @@
     const tiles = new Map(); // place in the list -> element
     let across = 1;
     let pitch = WIDE + GAP;
+    let width = 0; // of the box when the tiles were last laid out
     let current = 0;
     let opener = null; // what had the focus when a film was opened
     let list = [];
@@ -100,14 +101,17 @@
     }
 
     function fresh() {
+      const held = sheet.contains(document.activeElement); // who is at a film stays at one
       for (const item of tiles.values()) item.remove();
       tiles.clear();
-      const room = box.clientWidth - 2 * EDGE;
+      width = box.clientWidth;
+      const room = width - 2 * EDGE;
       across = Math.max(1, Math.floor((room + GAP) / (WIDE + GAP)));
       pitch = across > 1 ? (room - WIDE) / (across - 1) : 0; // the last column ends where the tools end
       sheet.style.height = `${Math.ceil(list.length / across) * HIGH}px`;
       empty.hidden = list.length > 0;
       draw();
+      if (held && list.length) focus(current);
     }
 
     const tileOf = (place) => tiles.get(place) && tiles.get(place).firstChild;
@@ -152,13 +156,10 @@
       button.tabIndex = 0;
     });
     box.addEventListener("scroll", Page.onFrame(draw), { passive: true });
-    let width = 0;
     new ResizeObserver(
       Page.onFrame(() => {
-        if (box.clientWidth && box.clientWidth !== width) {
-          width = box.clientWidth;
-          fresh();
-        } else draw();
+        if (box.clientWidth && box.clientWidth !== width) fresh();
+        else draw();
       }),
     ).observe(box);
 
