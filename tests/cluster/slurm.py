@@ -86,7 +86,7 @@ class Cluster:
         self.folder, self.daemons, self.host = folder, [], socket.gethostname().split(".")[0]
 
     def __enter__(self):
-        """Start it; AssertionError with the daemons' logs where the node does not become idle within 30 seconds."""
+        """Start it; AssertionError with the daemons' logs where the node does not become idle in time."""
         try:
             self._configure()
             munge = self.folder / "munge"
@@ -107,7 +107,7 @@ class Cluster:
         """Cancel what runs, end the daemons, remove the links."""
         if self.daemons[1:]:
             subprocess.run(["scancel", "--user=root"], capture_output=True, timeout=60)
-            self._until(lambda: not running(), None, seconds=20)
+            self._until(lambda: not running(), None, seconds=60)
         for daemon in reversed(self.daemons):
             daemon.terminate()
             try:
@@ -150,7 +150,7 @@ class Cluster:
             )
         self.daemons.append(daemon)
 
-    def _until(self, holds, otherwise, seconds=30):
+    def _until(self, holds, otherwise, seconds=180):
         wait(lambda: holds() or any(daemon.poll() is not None for daemon in self.daemons), seconds)
         if otherwise and not holds():
             logs = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in self.folder.glob("*.log"))
@@ -177,7 +177,7 @@ def wait(holds, seconds):
 
 def said(*command, fails=False):
     """What a SLURM command prints; CalledProcessError where it fails, unless it may (`fails`)."""
-    return subprocess.run(command, check=not fails, text=True, capture_output=True, timeout=60).stdout
+    return subprocess.run(command, check=not fails, text=True, capture_output=True, timeout=180).stdout
 
 
 def jobs():
