@@ -3,33 +3,41 @@
 import glob
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import pytest
 import yaml
 
 from faults import judged
 from project import PROJECT, SMOKE, Study
 
-TARGETS = judged.count(["table1", "results/splits/strict.tsv"], [])
+FOLDS = "results/splits/strict.tsv"
+LIGHT = ["table1", FOLDS]  # nothing is trained for these
+FITS = "results/predictions/strict/scratch/aug3"
+TRAINED = [f"{FITS}/image/nominal/CNN.tsv", f"{FITS}/tuned/nominal/SVC.tsv"]
+TARGETS = judged.count([*LIGHT, *TRAINED], [])
 KILLS = judged.count(4, 30)
 DRAWN = "results/micrographs/samples.tsv"
 
 
 def smoke_settings():
-    """The smoke study; in `make test` its films are of few pixels and its jobs of few films."""
+    """The smoke study; in `make test` films and pictures are of few pixels, jobs of few films, networks learn once."""
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     if not judged.NIGHTLY:
-        settings["simulate"]["pixels"] = 64
+        settings["simulate"]["pixels"] = settings["micrographs"]["pixels"] = 64
         settings["scans"]["scans_per_shard"] = 6
+        settings["training"] |= {"epochs": 1, "patience": 1}
     return settings
 
 
 def new_study(folder, settings=None):
-    """A study in a new folder."""
-    folder.mkdir()
+    """A study in a folder, which is made where it is not there."""
+    folder.mkdir(exist_ok=True)
     return Study(folder, settings or smoke_settings())
 
 
@@ -76,19 +84,52 @@ def no_traces(study):
     assert not [path for path in (study.folder / "results").rglob("*") if ".partial-" in str(path)]
 
 
-def test_a_study_killed_at_random_moments_and_resumed_ends_in_the_bytes_of_an_unbroken_run(tmp_path):
-    unbroken = new_study(tmp_path / "unbroken")
+def differing(ours, theirs):
+    """The names of the results that are not the same bytes in both, or are in one alone."""
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A study run without a break: study, how many seconds it took, its results' bytes."""
+    study = new_study(tmp_path_factory.mktemp("unbroken") / "study")
     began = time.monotonic()
-    unbroken.run(*TARGETS)
-    seconds = time.monotonic() - began
+    study.run(*TARGETS)
+    return SimpleNamespace(study=study, seconds=time.monotonic() - began, results=study.results())
+
+
+def test_a_study_killed_at_random_moments_and_resumed_ends_in_the_bytes_of_an_unbroken_run(tmp_path, unbroken):
     study = new_study(tmp_path / "killed")
-    killed, left = broken_off_and_resumed(study, seconds, TARGETS, random.Random(30), KILLS)
+    killed, left = broken_off_and_resumed(study, unbroken.seconds, TARGETS, random.Random(30), KILLS)
     study.run("--rerun-incomplete", *TARGETS)
     print(f"{killed} of {KILLS} runs killed, results after each: {left}")
     assert killed >= KILLS // 2 and len(set(left)) > 1
-    ours, theirs = study.results(), unbroken.results()
-    assert set(ours) == set(theirs)
-    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert differing(study.results(), unbroken.results) == []
+    no_traces(study)
+    assert "Nothing to be done" in study.run(*TARGETS)
+
+
+def began_training(study):
+    """Whether a job of the study has opened its log to train a network."""
+    return any((study.folder / "logs" / "train_networks").rglob("*.log"))
+
+
+@pytest.mark.parametrize("seconds", judged.count([1.0], [0.0, 0.5, 1.0, 2.0, 4.0, 8.0]))
+def test_a_study_killed_while_networks_are_trained_ends_in_the_bytes_of_an_unbroken_run(tmp_path, unbroken, seconds):
+    shutil.copytree(unbroken.study.folder, tmp_path / "study")
+    study = new_study(tmp_path / "study")
+    for folder in ("networks", "features", "models", "predictions"):
+        shutil.rmtree(study.folder / "results" / folder)
+    shutil.rmtree(study.folder / "logs" / "train_networks")
+    running = start(study, *TRAINED)
+    while not began_training(study):
+        assert running.poll() is None, "the run ended before it trained a network"
+        time.sleep(0.05)
+    assert kill_after(running, seconds), "the run ended before it was killed"
+    assert not any((study.folder / path).exists() for path in TRAINED)
+    study.run("--unlock", *TRAINED)
+    study.run("--rerun-incomplete", *TARGETS)
+    assert differing(study.results(), unbroken.results) == []
     no_traces(study)
     assert "Nothing to be done" in study.run(*TARGETS)
 
@@ -101,7 +142,7 @@ def test_a_second_run_in_the_same_folder_is_told_so_and_the_first_ends_well(tmp_
         time.sleep(0.05)
     printed = study.run(DRAWN, succeeds=False)
     assert "Directory cannot be locked" in printed and "--unlock" in printed and "Traceback" not in printed
-    assert first.wait(timeout=300) == 0, study.folder.with_name("printed").read_text(encoding="utf-8")
+    assert first.wait(timeout=900) == 0, study.folder.with_name("printed").read_text(encoding="utf-8")
     assert (study.folder / DRAWN).is_file()
     assert "Nothing to be done" in study.run(DRAWN)
 
@@ -116,34 +157,98 @@ def faketime():
 OF_THE_CLOCK = "time.sleep(delay)\nOSError: [Errno 22] Invalid argument"
 
 
-def run_at(study, shift, *targets, succeeds=True):
-    """What a run prints whose clock is shifted (`-365d`, say)."""
+def under_a_clock(study, log, *targets, while_it_runs=lambda running: None, **settings):
+    """(status, what is printed) of a run whose clock libfaketime shifts as the settings say.
+
+    log: the name of a file beside the study for what is printed. while_it_runs(running) is called once it has started.
+    """
     library = faketime()
     if library is None:
         judged.skip("libfaketime is not installed (Debian: faketime), so no clock can jump")
-    environment = os.environ | {"LD_PRELOAD": library, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    log = study.folder.with_name(f"at{shift}")
+    environment = os.environ | {"LD_PRELOAD": library, "FAKETIME_DONT_FAKE_MONOTONIC": "1"} | settings
+    log = study.folder.with_name(log)
+    log.unlink(missing_ok=True)
+    running = start(study, *targets, log=log.name, environment=environment)
+    while_it_runs(running)
+    return running.wait(timeout=900), log.read_text(encoding="utf-8")
+
+
+def run_at(study, shift, *targets, succeeds=True):
+    """What a run prints whose clock is shifted (`-365d`, say)."""
     printed = OF_THE_CLOCK
     for _ in range(3):
         if OF_THE_CLOCK in printed:
-            running = start(study, *targets, log=log.name, environment=environment)
-            ended = running.wait(timeout=600)
-            printed = log.read_text(encoding="utf-8")
-            log.unlink()
+            ended, printed = under_a_clock(study, f"at{shift}", *targets, FAKETIME=shift)
     assert (ended == 0) == succeeds, printed
     return printed
 
 
-def test_a_clock_that_jumps_a_year_loses_nothing_and_the_bytes_are_the_same(tmp_path):
-    unbroken = new_study(tmp_path / "unbroken")
-    unbroken.run(*TARGETS)
+def same_as(unbroken, study):
+    """Check that the study's results are those of the unbroken run, byte by byte, the folds among them."""
+    ours = study.results()
+    assert "splits/strict.tsv" in ours
+    assert differing(ours, {name: unbroken.results.get(name) for name in ours}) == []
+
+
+def test_a_clock_that_jumps_a_year_loses_nothing_and_the_bytes_are_the_same(tmp_path, unbroken):
+    targets = judged.count(LIGHT, [])
     study = new_study(tmp_path / "jumps")
     study.run(DRAWN)
     half = {path: state for path, state in whole_files(study).items() if path.name != "provenance.json"}
     # A year back all that is made would be older than what it is made from: Snakemake says so and makes nothing.
-    assert "has older modification time" in run_at(study, "-365d", *TARGETS, succeeds=False)
+    assert "has older modification time" in run_at(study, "-365d", *targets, succeeds=False)
     assert {path: whole_files(study)[path] for path in half} == half
-    run_at(study, "+365d", *TARGETS)
+    run_at(study, "+365d", *targets)
     assert {path: whole_files(study)[path] for path in half} == half
-    assert "Nothing to be done" in study.run(*TARGETS), "what was made in a year's time counts as made"
-    assert study.results() == unbroken.results()
+    assert "Nothing to be done" in study.run(*targets), "what was made in a year's time counts as made"
+    same_as(unbroken, study)
+
+
+def run_whose_clock_jumps(home, shift, *targets):
+    """A new study and its run, whose clock jumps by `shift` (`+5h`, say) once the first scans are levelled.
+
+    Returns (study, status, what is printed). A study whose run libfaketime itself made fail gives way to a new one.
+    """
+    clock, printed = home / "clock", OF_THE_CLOCK
+
+    def show(shift):
+        (home / "next").write_text(f"{shift}\n", encoding="utf-8")
+        os.replace(home / "next", clock)  # at no moment is there half a clock
+
+    def jump(running):
+        while running.poll() is None and not any(study.folder.glob("results/heights/*.tsv")):
+            time.sleep(0.02)
+        show(shift)
+
+    # Files that are there keep their times when a clock jumps, so libfaketime must not shift what stat says.
+    told = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "NO_FAKE_STAT": "1"}
+    for attempt in range(3):
+        if OF_THE_CLOCK in printed:
+            study = new_study(home / f"study{attempt}")
+            show("+0")
+            ended, printed = under_a_clock(study, "printed", *targets, while_it_runs=jump, **told)
+    return study, ended, printed
+
+
+def test_a_clock_that_jumps_hours_ahead_during_a_run_changes_no_byte_and_nothing_is_made_twice(tmp_path, unbroken):
+    targets = judged.count([FOLDS], [])
+    study, ended, printed = run_whose_clock_jumps(tmp_path, "+5h", *targets)
+    assert ended == 0, printed
+    times = [path.stat().st_mtime for path in whole_files(study)]
+    assert max(times) > time.time() + 4 * 3600, "the clock did not jump"
+    assert "Nothing to be done" in study.run(*targets)
+    same_as(unbroken, study)
+    no_traces(study)
+
+
+def test_a_clock_that_jumps_hours_back_during_a_run_stops_it_in_words_and_it_goes_on_when_the_clock_is_right(
+    tmp_path, unbroken
+):
+    targets = judged.count([FOLDS], [])
+    study, ended, printed = run_whose_clock_jumps(tmp_path, "-5h", *targets)
+    # What is made after the jump would be older than what it is made from: Snakemake refuses such a result.
+    assert ended != 0 and "has older modification time" in printed and "Traceback" not in printed, printed
+    no_traces(study)
+    study.run("--rerun-incomplete", *targets)
+    assert "Nothing to be done" in study.run(*targets)
+    same_as(unbroken, study)
