@@ -9,6 +9,7 @@ from micrograph.faults import Fault
 VALUES_AT_MOST = 100_000  # in one settings file; a few aliases of aliases stand for more than any memory holds
 SHOWN_AT_MOST = 80  # signs of a value in a sentence
 PROGRAMS = ("__use_yte__", "__definitions__", "__variables__")  # with these Snakemake's reader would run code in values
+PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")  # of what holds other values
 DEEP = "groups stand in groups more deeply than can be read; write them flat, as config.yaml of the project does."
 
 
@@ -70,6 +71,8 @@ def _unmade(node):
             yield f"line {line}: {shown(node.value)} is no value that can be read; put it in quotes or correct it."
     elif node.tag.startswith("tag:yaml.org,2002:python"):
         yield f"line {node.start_mark.line + 1}: {node.tag} would run code; write plain YAML."
+    elif node.tag not in PLAIN:
+        yield f"line {node.start_mark.line + 1}: the tag {shown(node.tag)} is not known here; write plain YAML."
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _unmade(item)

@@ -28,8 +28,8 @@ def nearest(names, features, table, count=5):
     """The Near of the films `names` (n,), each tested once: places are places in `names`.
 
     features: (samples (m,), copies (m,), [values (m, k) of fold 0, 1, ...]) as feature_files.read_scores gives them;
-    copies other than 0 count for nothing. table: the strict splits. Euclidean distance in the values as they are; of equals
-    the film that comes first. Raises Fault where a film has no features or is tested by no fold.
+    copies other than 0 count for nothing. table: the strict splits. Euclidean distance in the values as they are; of
+    equals the film that comes first. Raises Fault where a film has no features or is tested by no fold.
     """
     samples, copies, scores = features
     own = np.flatnonzero(np.asarray(copies) == 0)
