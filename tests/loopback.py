@@ -179,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         if left is not None or answer.announced is not None:
             self.close_connection = True
         if answer.reset:
-            time.sleep(0.05)  # so that the bytes before the reset are read
+            time.sleep(0.5)  # so that the bytes before the reset are read
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 

@@ -205,6 +205,18 @@ def test_who_moves_on_at_once_is_not_called_back_to_the_film(visit, few):
     assert page.evaluate("document.activeElement.dataset.film") == str(FEW - 1)
 
 
+def test_what_is_laid_over_a_film_in_its_window_stays_chosen_when_it_closes(visit, few):
+    page = visit(few.address, ready=".tile")
+    page.locator(".tile").nth(2).click()
+    page.wait_for_selector("dialog[open]")
+    page.click("dialog [data-value=cam]")
+    until(page, "location.hash.includes('show=cam')")
+    page.keyboard.press("Escape")
+    until(page, "!location.hash.includes('film=')")
+    assert page.evaluate("location.hash.includes('show=cam')")
+    assert page.locator(".tile .overlay").count() > 0
+
+
 def test_coming_back_from_another_film_the_keyboard_is_at_that_film(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tile").nth(2).focus()

@@ -5,7 +5,7 @@ The question, the filters and the local names are the study's; what the answers 
 
 import hashlib
 import json
-import os
+import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -126,7 +126,8 @@ class _Retrieval:
         """Put the answers in the place of the last ones, so that the next retrieval asks anew."""
         kept_answers.write(self.answers / f"{FINISHED}.json", not_had=self.not_had)
         with files.whole(self.last) as room:
-            os.replace(self.answers, room)
+            shutil.copytree(self.answers, room)
+        shutil.rmtree(self.answers)
 
     def _search(self):
         """(samples of all pages, how many the server counts beyond these); ends with a page that brings nothing new."""

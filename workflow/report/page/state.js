@@ -13,6 +13,7 @@
   };
   const watchers = [];
   let pushed = false; // whether the film that is open has an entry of its own in the history
+  let closing = false; // whether its window was closed, and the history is on its way back
 
   function usual() {
     const views = Object.fromEntries(Object.entries(VIEWS).map(([name, values]) => [name, values[0]]));
@@ -83,7 +84,11 @@
   function follow() {
     const here = location.hash.slice(1);
     pushed = false;
-    move(isState(here) || !here ? read(here) : { film: null });
+    const next = isState(here) || !here ? read(here) : { film: null };
+    if (closing) next.show = state.show; // what was chosen in the film's window stays chosen
+    move(next);
+    if (closing) write(false);
+    closing = false;
   }
 
   Page.state = {
@@ -122,6 +127,7 @@
       writeSoon.flush();
       if (pushed) {
         pushed = false;
+        closing = true;
         history.back();
         return;
       }
