@@ -68,7 +68,7 @@ READING = (
     (
         SHUFFLED_ROWS,
         "Below chance is bad luck, and it comes in groups: models on the same features err on the same films, and "
-        "simulated studies in which nothing could be known lay below chance about as often as above it.",
+        "simulated studies in which nothing could be known had such rows, too.",
     ),
     (r"^strict", "Strict validates and tests the same films, in turn."),
     (
