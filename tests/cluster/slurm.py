@@ -43,6 +43,7 @@ SwitchType=switch/none
 ReturnToService=2
 MinJobAge=3600
 KillWait=2
+MessageTimeout=100
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
@@ -107,7 +108,7 @@ class Cluster:
         """Cancel what runs, end the daemons, remove the links."""
         if self.daemons[1:]:
             subprocess.run(["scancel", "--user=root"], capture_output=True, timeout=60)
-            self._until(lambda: not running(), None, seconds=60)
+            self._until(lambda: not running(fails=True), None, seconds=60)
         for daemon in reversed(self.daemons):
             daemon.terminate()
             try:
@@ -176,8 +177,16 @@ def wait(holds, seconds):
 
 
 def said(*command, fails=False):
-    """What a SLURM command prints; CalledProcessError where it fails, unless it may (`fails`)."""
-    return subprocess.run(command, check=not fails, text=True, capture_output=True, timeout=180).stdout
+    """What a SLURM command prints; asked three times where the controller is too busy to answer.
+
+    CalledProcessError where it fails then, unless it may (`fails`).
+    """
+    for left in (2, 1, 0):
+        done = subprocess.run(command, check=not (fails or left), text=True, capture_output=True, timeout=180)
+        if fails or not done.returncode:
+            break
+        time.sleep(2)
+    return done.stdout
 
 
 def jobs():
@@ -187,6 +196,6 @@ def jobs():
     return {int(record["JobId"]): record for record in records}
 
 
-def running():
-    """The ids of the jobs that wait, run or are ending."""
-    return [int(line) for line in said("squeue", "-h", "-o", "%i", fails=True).split()]
+def running(fails=False):
+    """The ids of the jobs that wait, run or are ending; fails: none where the controller does not answer."""
+    return [int(line) for line in said("squeue", "-h", "-o", "%i", fails=fails).split()]

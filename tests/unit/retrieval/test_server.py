@@ -526,7 +526,7 @@ def _fetch_on_a_small_disk(url, to):
 
 
 def run_in_a_process(work, *arguments):
-    job = multiprocessing.get_context("fork").Process(target=work, args=arguments)
+    job = multiprocessing.get_context("fork").Process(target=work, args=arguments, daemon=True)
     job.start()
     return job
 
@@ -534,7 +534,7 @@ def run_in_a_process(work, *arguments):
 def test_what_came_before_the_disk_was_full_is_kept_and_gone_on_with(web, tmp_path):
     web.say("/f", Answer(BODY, etag='"1"'))
     job = run_in_a_process(_fetch_on_a_small_disk, web.url, tmp_path / "f")
-    job.join()
+    job.join(300)
     assert job.exitcode == 0 and names(tmp_path) == ["f.part", "f.part.version"]
     assert Server(web.url).fetch("f", tmp_path / "f", len(BODY), MD5).read_bytes() == BODY
     assert web.asked()[-1].headers["range"] == "bytes=100000-" and names(tmp_path) == ["f"]
@@ -552,7 +552,7 @@ def test_a_killed_download_is_gone_on_with(web, tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     job.kill()
-    job.join()
+    job.join(300)
     assert Server(web.url).fetch("f", tmp_path / "f", len(BODY), MD5).read_bytes() == BODY
     assert web.asked()[-1].headers["range"] == "bytes=100000-" and names(tmp_path) == ["f"]
 
@@ -566,7 +566,7 @@ def test_processes_that_want_one_file_take_turns(web, tmp_path):
     web.say("/f", Answer(slowly))
     jobs = [run_in_a_process(_fetch, web.url, tmp_path / "f") for _ in range(4)]
     for job in jobs:
-        job.join()
+        job.join(300)
     assert [job.exitcode for job in jobs] == [0] * 4
     assert (tmp_path / "f").read_bytes() == BODY and names(tmp_path) == ["f"]
     assert len(web.asked()) == 1
