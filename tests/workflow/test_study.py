@@ -145,7 +145,7 @@ def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path)
     cnn = 2 * 10 * (4 + 3 + 3)  # protocols, folds; four pre-trainings, three more policies, three more schemes
     tuned = 7 * (10 + 1)  # strict every fold, published the last one
     leaks = 3 * 10 + 9 + 3  # strict with a leak that networks feel; published's other folds; it with one closed
-    shuffled = 2 * 5 * (10 + 1)  # films and batches, five draws each
+    shuffled = 2 * 5 * (10 + 10 + 1)  # films and batches, five draws each: strict, with days on both sides, published
     shares = 3 * 10
     assert planned["train_networks"] == cnn + tuned + leaks + shuffled + shares
 
