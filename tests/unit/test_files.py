@@ -1,5 +1,6 @@
 """What is written appears whole or not at all, and the same content gives the same bytes."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -134,6 +135,21 @@ def test_a_disk_that_takes_no_more_is_told_whoever_writes(tmp_path, error):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     with pytest.raises(RuntimeError, match="os error 2"), files.whole(tmp_path / "a.txt"):
         raise RuntimeError("something else (os error 2)")
+
+
+def _check_often(folder):
+    for _ in range(500):
+        files.check_writable(folder)
+
+
+def test_processes_that_look_into_one_folder_do_not_trip_over_each_other(tmp_path):
+    context = multiprocessing.get_context("fork")
+    jobs = [context.Process(target=_check_often, args=(tmp_path,), daemon=True) for _ in range(4)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(300)
+    assert [job.exitcode for job in jobs] == [0] * 4 and list(tmp_path.iterdir()) == []
 
 
 def test_folders_that_take_no_file_are_named_before_a_run(tmp_path):

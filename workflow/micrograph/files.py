@@ -15,6 +15,7 @@ import pandas as pd
 from micrograph.faults import Fault
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what a disk says that takes no more
+TRIES = 10  # at a folder that another process removes in the same moment
 # Columns of tables that stay text, whatever they look like: an operator may be called 7.
 TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "grown", "labels", "group")
 IN_WORDS = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, tell it
@@ -71,10 +72,19 @@ def _room_beside(path):
     room = rooms / secrets.token_hex(4)
     try:
         shutil.rmtree(rooms, ignore_errors=True)
-        room.mkdir(parents=True)
-        return room
+        return _made(room)
     except OSError as error:
         raise unwritable(path, error.errno) from None
+
+
+def _made(room):
+    """The folder, made with those above it; tried again where another process was just clearing these away."""
+    for _ in range(TRIES - 1):
+        with suppress(FileNotFoundError, FileExistsError):
+            room.mkdir(parents=True)
+            return room
+    room.mkdir(parents=True)
+    return room
 
 
 def check_writable(*folders):
