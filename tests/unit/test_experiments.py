@@ -57,14 +57,41 @@ def test_a_leak_is_asked_for_where_it_can_change_an_answer():
     }  # fmt: skip
 
 
-def test_labels_are_shuffled_as_often_as_asked_and_under_the_protocols_named():
-    words = {**TABLE, "schemes": ["nominal"], "models": ["CNN"], "protocols": ["strict", "published", "strict+grid"]}
-    words |= {"shuffled": ["strict", "published"], "shuffles": {"films": 2, "batches": 1}}
-    assert [fit["protocol"] for fit in experiments.of_leakage(words)] == [
-        "strict", "published", "strict+grid",
+LEAKAGE = {
+    **TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "cev": [85], "models": ["SVC", "CNN"],
+    "protocols": ["strict", "strict+grid", "strict+train_mode"], "networks": "all", "shuffled": ["strict"],
+    "shuffles": {"films": 100, "batches": 100}, "network_shuffles": {"films": 2, "batches": 1},
+}  # fmt: skip
+
+
+def test_networks_are_shuffled_as_often_as_asked_and_under_the_protocols_named():
+    asked = [fit["protocol"] for fit in experiments.of_leakage({**LEAKAGE, "models": ["CNN"]})]
+    assert asked == [
+        "strict", "strict+grid", "strict+train_mode",
         "strict.shuffled_films1", "strict.shuffled_films2", "strict.shuffled_batches1",
-        "published.shuffled_films1", "published.shuffled_films2", "published.shuffled_batches1",
     ]  # fmt: skip
+
+
+def test_models_on_block_features_are_permuted_apart_and_all_others_draw_by_draw():
+    (permuted,) = experiments.permuted(LEAKAGE)
+    assert (permuted["protocol"], permuted["features"], permuted["model"]) == ("strict", "pool_cev85", "SVC")
+    shuffled = [fit for fit in experiments.of_leakage(LEAKAGE) if "shuffled" in fit["protocol"]]
+    assert {fit["features"] for fit in shuffled} == {"tuned", "image"}
+    assert experiments.permuted({**LEAKAGE, "shuffles": {"films": 0, "batches": 0}}) == []
+
+
+def test_networks_can_be_kept_to_the_leaks_that_are_about_networks():
+    asked = experiments.of_leakage({**LEAKAGE, "networks": "network_leaks", "network_shuffles": {}})
+    assert {fit["protocol"] for fit in asked if fit["features"] == "image"} == {"strict", "strict+train_mode"}
+    assert {fit["protocol"] for fit in asked if fit["features"] == "pool_cev85"} == {"strict", "strict+grid"}
+
+
+def test_fits_on_features_of_one_kind_stand_together_each_once():
+    fits = experiments.fits({**LEAKAGE, "protocols": ["strict"]})
+    groups = experiments.by_features(fits + fits)
+    assert {key[-1]: [fit["model"] for fit in group] for key, group in groups.items()} == {
+        "components": ["SVC"], "tuned": ["SVC"],
+    }  # fmt: skip
 
 
 def test_a_learning_curve_ends_with_all_films():

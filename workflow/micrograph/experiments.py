@@ -44,15 +44,38 @@ def features_of(experiment, model):
 
 
 def of_leakage(experiment):
-    """The fits of the experiment `leakage`: its protocols on the true labels, and those under `shuffled` on every draw
-    of shuffled ones. shuffles: {films: draws, batches: draws}."""
+    """The fits of the experiment `leakage`, but for those of `permuted`.
+
+    Its protocols on the true labels, and those under `shuffled` on every draw of shuffled ones that
+    `network_shuffles` asks for, {films: draws, batches: draws}. Fits on fine-tuned features and images are left out
+    under protocols that differ from their base in no leak of networks, unless `networks` is "all".
+    """
     drawn = [
         f"{protocol}.shuffled_{kind}{draw}"
         for protocol in experiment["shuffled"]
-        for kind, draws in experiment["shuffles"].items()
+        for kind, draws in experiment["network_shuffles"].items()
         for draw in range(1, draws + 1)
     ]
-    return fits({**experiment, "protocols": [*experiment["protocols"], *drawn]})
+    true = [fit for fit in fits(experiment) if experiment["networks"] == "all" or _asks_for_networks(fit)]
+    shuffled = fits({**experiment, "protocols": drawn})
+    return true + [fit for fit in shuffled if not on_components(fit)]
+
+
+def permuted(experiment):
+    """The fits of the experiment `leakage` that are made again and again on shuffled labels: models on components."""
+    shuffled = fits({**experiment, "protocols": experiment["shuffled"]})
+    return [fit for fit in shuffled if on_components(fit)] if any(experiment["shuffles"].values()) else []
+
+
+def on_components(fit):
+    """Whether a fit is on the principal components of a block."""
+    return "_cev" in fit["features"]
+
+
+def _asks_for_networks(fit):
+    """Whether a fit needs no network, or its protocol is a base, or changes a leak of networks."""
+    changed = protocols.changes(fit["protocol"])
+    return on_components(fit) or not changed or bool(changed & protocols.NETWORK_LEAKS)
 
 
 def of_learning_curve(experiment):
@@ -89,6 +112,22 @@ def _dealt(name, deal):
 def keep(some, **words):
     """Those of the fits whose words are among the given ones: keep(fits, scheme=["nominal"], model=["GBC", "MLP"])."""
     return [fit for fit in some if all(fit[name] in wanted for name, wanted in words.items())]
+
+
+def by_features(some):
+    """The fits of models on features, those on features of one kind together: {(protocol, pretraining, policy, kind):
+    fits, each once}.
+
+    The kind is `components` for all principal components, else the name of the features (tuned, metadata, physical).
+    Fits of the CNN, which sees images, are left out.
+    """
+    found = {}
+    for fit in some:
+        if fit["features"] != "image":
+            kind = "components" if on_components(fit) else fit["features"]
+            group = found.setdefault((fit["protocol"], fit["pretraining"], fit["policy"], kind), [])
+            group += [fit] * (fit not in group)
+    return found
 
 
 EVERY_FOLD = "all"  # the chunk of all folds, where their number is known from the splits alone

@@ -44,6 +44,8 @@ FELT = {
     "tuned": STAGES["tuned"] | {"grid"},
     "components": STAGES["components"] | {"grid"},
 }
+# The leaks that are in how networks are trained and used.
+NETWORK_LEAKS = STAGES["tuned"] - STAGES["splits"]
 VARIATIONS = ("repeat", "shuffled_films", "shuffled_batches", "share")
 WHOLE = 100  # percent
 
@@ -169,9 +171,14 @@ def felt(name, features):
     features: image, tuned, or components as block2_cev85. A base without changes is always felt.
     """
     kind = features if features in FELT else "components"
-    protocol = read(name)
-    changed = _own(protocol.base) ^ protocol.leaks
+    changed = changes(name)
     return not changed or bool(changed & FELT[kind])
+
+
+def changes(name):
+    """The leaks that a protocol, by its name, has and its base has not, or the other way round."""
+    protocol = read(name)
+    return _own(protocol.base) ^ protocol.leaks
 
 
 def plain(name):

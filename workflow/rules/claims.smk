@@ -8,6 +8,7 @@ rule leakage:
     """What the published protocol leaks: every leak alone, true labels and shuffled ones, validation and test."""
     input:
         predictions=predictions_of(asked("leakage")),
+        permutations=permutations(),
         code=modules("leakage"),
     output:
         tsv="results/tables/leakage.tsv",

@@ -3,8 +3,13 @@
 Needs common.smk.
 """
 
+import re
+
 from micrograph import job
 from micrograph.models import deals
+
+
+SHALLOW = ["SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR"]
 
 
 def asked(experiment, **words):
@@ -48,14 +53,12 @@ def networks_said():
 
 def predictions_of(fits):
     """The predictions of these fits, each once."""
-    path = "results/predictions/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"
-    return list(dict.fromkeys(path.format(**fit) for fit in fits))
+    return list(dict.fromkeys(paths_of(fits, "predictions/{fit}.tsv")))
 
 
 def choices_of(fits):
     """The settings that each fold of these fits chose."""
-    path = "results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}_choices.tsv"
-    return list(dict.fromkeys(path.format(**fit) for fit in fits))
+    return list(dict.fromkeys(paths_of(fits, "models/{fit}_choices.tsv")))
 
 
 def probable():
@@ -100,9 +103,9 @@ def planned():
     return simulate.plan(words["samples"], words["days"], words["shares"], chance, operators=words["operators"])
 
 
-def splits_of(wildcards):
+def splits_of(fit):
     """The splits of a protocol: two that differ in what comes later share them."""
-    return f"results/splits/{protocols.at('splits', wildcards.protocol)}.tsv"
+    return f"results/splits/{protocols.at('splits', fit['protocol'])}.tsv"
 
 
 def components_of(experiment):
@@ -129,17 +132,62 @@ def ordered_shown():
     return trees + repeated("table4", model=["MLP", "CNN"], scheme=["nnrank"])
 
 
-def features_of_fit(wildcards):
+def features_of_fit(fit):
     """What a model on features learns from: principal components, fine-tuned features, or what needs no network."""
-    if wildcards.features in ("metadata", "physical"):
-        return f"results/features/{wildcards.features}.npz"
-    if wildcards.features == "tuned":
-        return tuned_of_fit(wildcards)
-    protocol = protocols.at("components", wildcards.protocol)
-    return "results/components/{0}/{1.pretraining}/{1.features}.npz".format(protocol, wildcards)
+    if fit["features"] in ("metadata", "physical"):
+        return "results/features/{features}.npz".format(**fit)
+    if fit["features"] == "tuned":
+        return tuned_of_fit(fit)
+    protocol = protocols.at("components", fit["protocol"])
+    return "results/components/{0}/{pretraining}/{features}.npz".format(protocol, **fit)
 
 
-def tuned_of_fit(wildcards):
+def tuned_of_fit(fit):
     """The fine-tuned features of a fit's policy."""
-    protocol = protocols.at("tuned", wildcards.protocol)
-    return "results/features/{0}/{1.pretraining}/{1.policy}/tuned.npz".format(protocol, wildcards)
+    protocol = protocols.at("tuned", fit["protocol"])
+    return "results/features/{0}/{pretraining}/{policy}/tuned.npz".format(protocol, **fit)
+
+
+def fits_of_study():
+    """Every fit that any table or figure asks for."""
+    tables = [fit for name in ("table2", "fig3", "table3", "table4") for fit in repeated(name)]
+    confounders = asked("confounders")
+    more = [*asked("baselines"), *asked("leakage"), *asked("learning_curve"), *confounders]
+    return [*tables, *more, *({**fit, "protocol": "strict"} for fit in confounders)]
+
+
+def shared_jobs(models):
+    """The fits of these models that share a job, those on features of one kind: {name of the job: fits}.
+
+    Starting a job takes longer than most fits. With models.search published a fit takes minutes to hours, and each is
+    a job of its own; so is a fit that no table or figure asks for.
+    """
+    if config["models"]["search"] != "default":
+        return {}
+    fits = experiments.keep(fits_of_study(), model=models)
+    return {re.sub(r"\W", "_", "_".join(key)): group for key, group in experiments.by_features(fits).items()}
+
+
+def permuted():
+    """The fits that are made again and again on shuffled labels: {(protocol, pretraining, policy, scheme): fits}."""
+    found = {}
+    for fit in experiments.permuted(config["experiments"]["leakage"]):
+        key = tuple(fit[name] for name in ("protocol", "pretraining", "policy", "scheme"))
+        found.setdefault(key, []).append(fit)
+    return found
+
+
+def permutations():
+    """The predictions of these fits."""
+    return ["results/permutations/{}/{}/{}/{}.tsv".format(*key) for key in permuted()]
+
+
+def blocks_of(fits):
+    """The blocks whose components the fits learn from, each once."""
+    return list(dict.fromkeys(fit["features"].split("_cev")[0] for fit in fits))
+
+
+def paths_of(fits, name):
+    """One file of every fit under results, in their order: paths_of(fits, "predictions/{fit}.tsv")."""
+    fit = "{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}"
+    return ["results/" + name.format(fit=fit.format(**one)) for one in fits]

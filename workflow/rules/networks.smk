@@ -55,8 +55,14 @@ rule pretrain_films:
         "../scripts/pretrain_films.py"
 
 
+ruleorder: train_explained_networks > train_networks
+
+
 rule train_networks:
-    """The networks of one head, fine-tuned on the folds of a chunk; their outputs for every picture of the policy."""
+    """The networks of one head, fine-tuned on the folds of a chunk; their outputs for every picture of the policy.
+
+    The networks themselves are removed once nothing is left to be made of them, unless they are what is asked for.
+    """
     input:
         copies="results/policies/{policy}/copies.tsv",
         pictures=pictures_of_policy,
@@ -64,7 +70,7 @@ rule train_networks:
         weights=weights_before_tuning,
         code=modules("train_networks"),
     output:
-        networks=directory("results/networks/{protocol}/{pretraining}/{policy}/{head}/folds{chunk}"),
+        networks=temp(directory("results/networks/{protocol}/{pretraining}/{policy}/{head}/folds{chunk}")),
         answers="results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz",
         curves="results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv",
     log:
@@ -85,6 +91,18 @@ rule train_networks:
         data=DATA,
     script:
         "../scripts/train_networks.py"
+
+
+use rule train_networks as train_explained_networks with:
+    output:
+        networks=directory("results/networks/{protocol}/{pretraining}/{policy}/{head}/folds{chunk}"),
+        answers="results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz",
+        curves="results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv",
+    wildcard_constraints:
+        protocol="strict",
+        pretraining=PRODUCTION["pretraining"],
+        policy=PRODUCTION["policy"],
+        head=PRODUCTION["scheme"],
 
 
 rule gather_tuned:

@@ -103,10 +103,10 @@ def settings_of_head(head, pretraining):
     return settings
 
 
-def settings_of_mlp(wildcards):
+def settings_of_mlp(scheme):
     """The training settings of the MLP under one scheme."""
     mlp = config["training"]["mlp"]
-    return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[wildcards.scheme]}
+    return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[scheme]}
 
 
 def networks_of_fold(wildcards):

@@ -1,25 +1,27 @@
-"""Rule fit_models."""
+"""Rules fit_models and fit_models_*: shallow models on features, fit by fit."""
 
 from micrograph import feature_files, files, job, protocols
 from micrograph.models import fitting, storage
 
 with job.logged(snakemake.log[0]):
-    names, copies, scores = feature_files.read_scores(snakemake.input.features)
-    words, params = snakemake.wildcards, snakemake.params
-    study = fitting.fit_study(
-        names,
-        copies,
-        scores,
-        files.read_table(snakemake.input.splits),
-        protocol=words.protocol,
-        policy=words.policy,
-        scheme=words.scheme,
-        model=words.model,
-        classes=params.classes,
-        search=params.search,
-        rng=job.rng(params.seed, "fit_models", protocols.base(words.protocol), *words[1:]),
-        workers=snakemake.threads,
-    )
-    storage.write_models(snakemake.output.models, study.models)
-    files.write_table(snakemake.output.choices, study.choices)
-    files.write_table(snakemake.output.predictions, study.predictions)
+    given, params, output = snakemake.input, snakemake.params, snakemake.output
+    table = files.read_table(given.splits)
+    features = {path: feature_files.read_scores(path) for path in dict.fromkeys(given.features)}
+    written = zip(params.fits, given.features, output.models, output.choices, output.predictions, strict=True)
+    for fit, path, models, choices, predictions in written:
+        words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
+        study = fitting.fit_study(
+            *features[path],
+            table,
+            protocol=fit["protocol"],
+            policy=fit["policy"],
+            scheme=fit["scheme"],
+            model=fit["model"],
+            classes=params.classes,
+            search=params.search,
+            rng=job.rng(params.seed, "fit_models", protocols.base(fit["protocol"]), *words),
+            workers=snakemake.threads,
+        )
+        storage.write_models(models, study.models)
+        files.write_table(choices, study.choices)
+        files.write_table(predictions, study.predictions)

@@ -7,7 +7,7 @@ from micrograph.trust import leakage, leakage_figure, leakage_words
 with job.logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     table = leakage.table(
-        fits.gather(snakemake.input.predictions),
+        fits.gather(snakemake.input.predictions) + fits.gather_permuted(snakemake.input.permutations),
         classes=params.classes,
         resamples=params.resamples,
         rng=job.rng(params.seed, "leakage"),

@@ -15,6 +15,7 @@ from micrograph.faults import Fault
 from micrograph.results import scores
 
 KEYS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
+PERMUTED = ["labels", "draw", "features", "model"]  # the columns that name a fit on permuted labels
 BASELINE = "majority"
 CHOSEN = "chosen"
 MEAN = "mean"
@@ -67,6 +68,21 @@ def gather(paths):
         key = tuple((words | {"protocol": replace(protocol, repeat=0).name}).values())
         found.setdefault(key, {})[protocol.repeat] = path
     return [Fit(dict(zip(KEYS, key, strict=True)), _merged(deals)) for key, deals in found.items()]
+
+
+def gather_permuted(paths):
+    """The Fit of every draw of the files results/permutations/{protocol}/{pretraining}/{policy}/{scheme}.tsv.
+
+    Its protocol is named with the draw, as strict.shuffled_films7.
+    """
+    found = []
+    for path in paths:
+        protocol, pretraining, policy, scheme = Path(path).with_suffix("").parts[-4:]
+        for (labels, draw, features, model), rows in files.read_table(path).groupby(PERMUTED, sort=False):
+            name = replace(protocols.read(protocol), shuffled=labels, draw=int(draw)).name
+            words = dict(zip(KEYS, (name, pretraining, policy, features, scheme, model), strict=True))
+            found.append(Fit(words, rows.drop(columns=PERMUTED)))
+    return found
 
 
 def _merged(deals):

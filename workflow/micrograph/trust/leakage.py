@@ -1,9 +1,9 @@
 """What leaks: accuracy in validation and test under every protocol, on true labels and on labels dealt by chance.
 
 Made of predictions alone. The growth temperatures of shuffled labels were dealt anew before anything was fitted, so no
-picture knows them: what is told of them above chance has leaked. Draws of one kind are taken together, and redrawn are
-growth days, each day of each draw for itself. One model's interval is wide: rows of all models together, and of both
-kinds of draws, tell more.
+picture knows them: what is told of them above chance has leaked. Draws of one kind are taken together. Intervals of
+true labels are from redrawing growth days, those of shuffled labels from redrawing whole draws, which are independent of
+each other, or, where there are fewer than MIN_DRAWS of a kind, growth days of draws.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ KEYS = ["protocol", "labels", *WORDS]
 PARTS = ("validation", "test")
 ABOVE, AT, BELOW = "above chance", "at chance", "below chance"
 ENDS = ("", "_low", "_high")
+MIN_DRAWS = 10  # of one kind of shuffled labels, to be redrawn whole
 COLUMNS = [
     *KEYS,
     *("reported", "draws", "films", "batches"),
@@ -73,8 +74,8 @@ def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epo
     known (choosing). verdict: of shuffled labels, where the interval of the reported accuracy above chance lies.
 
     Of shuffled labels there are rows of all models together (features and model ALL), where there are several: a kind
-    of shuffle each, and, where there are both kinds, one for both (labels BOTH). Their unit is a day of a draw with
-    what all models said of it; their chance is that of each model by itself.
+    of shuffle each, and, where there are both kinds, one for both (labels BOTH). Their unit is a draw with what all
+    models said of it; their chance is that of each model by itself.
     """
     fits.of_one(given, ("pretraining", "policy", "scheme"), "the table of leakage")
     seed = int(rng.integers(2**31))
@@ -105,18 +106,24 @@ def _grouped(given):
         told = {name: words[name] for name in ("labels", "features", "model")}
         dealt = f"{words['labels']} {protocol.draw:09d}"
         found.setdefault(key, []).append(fit.predictions.assign(**told, dealt=dealt, file=file))
+    found = {key: _redrawn(frames) for key, frames in found.items()}
     units = _units([frame for frames in found.values() for frame in frames])
     return {key: _together(protocols.read(key[0]), frames, units) for key, frames in found.items()}
 
 
 def _units(frames):
-    """{what is redrawn together: a whole number of its own}: a growth day of a draw, whatever model speaks of it."""
-    return {unit: place for place, unit in enumerate(sorted({unit for frame in frames for unit in _days(frame)}))}
+    """{what is redrawn together: a whole number of its own}: a growth day of true labels; of shuffled ones a draw, or
+    a growth day of a draw where draws are few."""
+    return {unit: place for place, unit in enumerate(sorted({unit for frame in frames for unit in frame["unit"]}))}
 
 
-def _days(frame):
-    """The draw and growth day of every row, a list of texts."""
-    return (frame["dealt"] + " " + frame["batch"].astype(str)).tolist()
+def _redrawn(frames):
+    """The frames of one fit with the column unit: what every row is redrawn with, whatever model predicts it."""
+    many = len({name for frame in frames for name in frame["dealt"].unique()}) >= MIN_DRAWS
+    return [
+        frame.assign(unit=frame["dealt"] if many else frame["dealt"] + " " + frame["batch"].astype(str))
+        for frame in frames
+    ]
 
 
 def _pooled(groups):
@@ -137,7 +144,7 @@ def _pooled(groups):
 
 def _together(protocol, frames, units):
     """The Draws of a fit. frames: the predictions of every file; units: of _units."""
-    return Draws(protocol, _numbered([frame.assign(unit=[units[day] for day in _days(frame)]) for frame in frames]))
+    return Draws(protocol, _numbered([frame.assign(unit=frame["unit"].map(units)) for frame in frames]))
 
 
 def _numbered(frames):
@@ -149,14 +156,9 @@ def _numbered(frames):
 def _place(key):
     """Where a row stands: strict and its added leaks, then published and its closed ones; true labels first."""
     protocol = protocols.read(key[0])
-    changed = [leak in changes(protocol) for leak in protocols.LEAKS]
+    changed = [leak in protocols.changes(protocol.name) for leak in protocols.LEAKS]
     bases = list(protocols.BASES)
     return bases.index(protocol.base), sum(changed), [not there for there in changed], LABELS.index(key[1])
-
-
-def changes(protocol):
-    """The leaks that a protocol (protocols.Protocol) has and its base has not, or the other way round."""
-    return protocol.leaks ^ protocols.read(protocol.base).leaks
 
 
 def _measured(draws, base, classes, resamples, seed):
