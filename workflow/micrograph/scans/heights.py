@@ -1,5 +1,7 @@
 """Levelling: takes tilt, bow, line offsets and scars out of a height map, so that the film's own relief is left."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from micrograph.faults import Fault, known
@@ -89,6 +91,7 @@ def level_lines(height_nm, degree=LINE_DEGREE):
         block -= (block @ basis) @ basis.T
 
 
+@lru_cache(maxsize=2)
 def line_basis(pixels, degree=LINE_DEGREE):
     """(pixels, degree + 1) orthonormal polynomials along a line, of degree 0, 1 and 2 at most."""
     x = np.arange(pixels) - (pixels - 1) / 2

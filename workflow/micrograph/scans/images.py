@@ -1,6 +1,7 @@
 """From a levelled height map, or from a finished picture, to the 8-bit micrograph that the networks see."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,8 +138,14 @@ def resize_area(array, rows, cols, box=None):
 def _shrink(array, rows):
     """Area interpolation of the first axis. 512 to 224 is 32 times 16 to 7, and so much less to compute."""
     parts = math.gcd(array.shape[0], rows)
-    weights = area_matrix(array.shape[0] // parts, rows // parts)
+    weights = _shares(array.shape[0] // parts, rows // parts)
     return (weights @ array.reshape(parts, -1, array.shape[1])).reshape(rows, array.shape[1])
+
+
+@lru_cache(maxsize=2)
+def _shares(size_in, size_out):
+    """The area matrix of scans of one size, which the scans of a study mostly are."""
+    return area_matrix(size_in, size_out)
 
 
 class Frame(NamedTuple):

@@ -19,7 +19,8 @@ PREFIXES |= {"k": 1e3, "M": 1e6, "G": 1e9}
 SIGNS_AT_MOST = 1000  # of a value: patterns try all ways to part it
 DIGITS_AT_MOST = 18  # of a whole number: beyond lies no file, and no arithmetic of machines
 # Signs that stand for nothing on paper would reach tables and terminals with a channel's name.
-PLAIN = dict.fromkeys([*range(32), *range(127, 160), 173], "?") | {0x09: " ", 0x0A: "\n", 0xA0: " "}
+WITHOUT_SIGN = bytes([*range(32), *range(127, 160), 173])
+PLAIN = bytes.maketrans(WITHOUT_SIGN + b"\t\n\r\xa0", b"?" * len(WITHOUT_SIGN) + b" \n\n ")
 UNITS = ("Hz", "Pa", "eV", "m", "V", "N", "A", "W", "s")
 DEGREES = ("\xba", "\xb0", "deg")
 SENSITIVITY = re.compile(r"\S+\s+(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<unit>\S{0,40})")
@@ -166,7 +167,7 @@ def _before_padding(head):
 def _sections(text):
     """Sections of keys; the key in lower case, because versions differ in it."""
     sections, keys = [], {}
-    for line in text.decode("latin-1").replace("\r", "\n").translate(PLAIN).split("\n"):
+    for line in text.translate(PLAIN).decode("latin-1").split("\n"):
         if line.startswith("\\*"):
             keys = {}
             sections.append((line[2:].strip(), keys))
