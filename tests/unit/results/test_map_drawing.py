@@ -45,14 +45,14 @@ def test_both_signs_differ_in_lightness_for_eyes_that_do_not_tell_green_from_red
 
 
 def test_both_arms_of_the_heat_scale_grow_lighter_away_from_zero():
-    light = map_drawing.HEAT(np.linspace(0, 1, 41))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    light = map_drawing.colours(map_drawing.HEAT)(np.linspace(0, 1, 41))[:, :3] @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(light[20:]) > 0).all() and (np.diff(light[:21]) < 0).all()
 
 
 def test_an_overlay_covers_most_where_the_map_is_largest_and_nothing_where_it_is_zero():
     drawn = map_drawing.overlaid(GREY, np.array([[0.0, 0.0], [0.0, 3.0]]))
     assert (drawn[:8, :8] == 100).all()
-    strongest = 255 * np.array(map_drawing.HEAT(1.0)[:3])
+    strongest = 255 * np.array(map_drawing.colours(map_drawing.HEAT)(1.0)[:3])
     assert np.abs(drawn[-1, -1] - (100 + map_drawing.HEAT_COVER * (strongest - 100))).max() <= 1
     alone = map_drawing.overlaid(GREY, np.array([[0.0, 0.0], [0.0, 3.0]]), scale=300)
     assert np.abs(alone.astype(int) - 100).max() < 10

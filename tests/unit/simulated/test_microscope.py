@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from micrograph.simulated import films, microscope
 
@@ -98,3 +99,14 @@ def test_days_have_different_instruments():
     first, second = (microscope.draw_instrument(np.random.default_rng(seed)) for seed in (1, 2))
     assert first.tip_nm != second.tip_nm
     assert first.noise_nm != second.noise_nm
+
+
+@pytest.mark.parametrize("lag", [0.01, 0.3, 2.0])
+@pytest.mark.parametrize("direction", [1, -1])
+def test_the_lag_is_the_first_order_low_pass_of_scipy_to_the_last_bit(lag, direction):
+    height = np.random.default_rng(2).normal(0, 5, (6, 300)).astype(np.float32)
+    keep = np.exp(-1 / lag) if lag > 0.05 else 0.0
+    ahead = height[:, ::direction]
+    start = np.float32(keep) * ahead[:, :1]
+    late, _ = signal.lfilter(np.float32([1 - keep]), np.float32([1, -keep]), ahead, axis=1, zi=start)
+    np.testing.assert_array_equal(microscope._lagging(height, lag, direction), late[:, ::direction])

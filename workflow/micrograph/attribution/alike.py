@@ -6,7 +6,6 @@ films and the difference from the control is what counts.
 """
 
 import numpy as np
-from scipy import stats
 
 from micrograph.attribution import kinds
 from micrograph.scans import images
@@ -26,6 +25,8 @@ def spearman(one, others):
 
 def _ranks(maps):
     """Ranks of each map's values about their mean, (k, values); NaN of maps that are not finite."""
+    from scipy import stats
+
     flat = np.reshape(maps, (len(maps), -1)).astype(float)
     ranks = stats.rankdata(flat, axis=1) - (flat.shape[1] + 1) / 2
     return np.where(np.isfinite(flat).all(axis=1, keepdims=True), ranks, np.nan)

@@ -17,7 +17,6 @@ other, unpadded films would be no control.
 """
 
 import numpy as np
-from scipy import ndimage
 
 from micrograph.attribution.truth import PADDING
 
@@ -46,6 +45,8 @@ def pointing(laid, shares, part):
 
     part: (side, side) in 0..1, what is looked at; a pixel that is mostly not part of it is left out.
     """
+    from scipy import ndimage
+
     reach = 2 * round(TOLERANCE * len(shares)) + 1
     hits, inside = ndimage.maximum_filter(shares >= SHOWN, reach), part > 0.5
     if not inside.any() or not (shares >= SHOWN)[inside].any():

@@ -22,7 +22,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
 
 from micrograph.attribution import evidence
 from micrograph.attribution.baselines import BASELINES
@@ -74,6 +73,8 @@ def study(rows, explained, near, place, curves, words, classes, data):
     of feature_map; curves: rows of the explained networks' learning curves; words: the fit's (fits.words_of); classes:
     Celsius; data: how the data are called. Raises Fault where the films that are explained are others.
     """
+    from matplotlib.colors import to_hex
+
     same_films(rows, explained)
     marks = style.class_marks(classes)
     return {

@@ -7,13 +7,15 @@ share of its true class, which is also its shade.
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 from micrograph.faults import Fault
 from micrograph.results import fits, scores, style
-from micrograph.results.style import DOUBLE_MM, INK, PAPER, SHARE, SINGLE_MM, SOFT
+from micrograph.results.style import DOUBLE_MM, INK, PAPER, SINGLE_MM, SOFT
 
 FITS_OF_THE_PAPER = 10
 ROW_MM = 9.5  # between two rows of matrices: the share that is right, and the temperatures
+SHADES = ("#f7f9fc", "#c3d3e8", "#6d93c4", "#2a5796", "#0d2a56")  # of the share, from 0 to 100 %
 SMALL_MM = 7.0  # a cell less wide holds the count alone
 
 
@@ -176,7 +178,7 @@ def _draw(axes, counts, whole, names, small):
     """One matrix; small: without the shares in words, temperatures upright."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    shown = axes.imshow(share, cmap=SHARE, vmin=0, vmax=100, aspect="auto")
+    shown = axes.imshow(share, cmap=LinearSegmentedColormap.from_list("share", SHADES), vmin=0, vmax=100, aspect="auto")
     for (row, column), number in np.ndenumerate(counts):
         ink = PAPER if share[row, column] > 58 else INK
         words = f"{number:.0f}" if whole or small else f"{number:.1f}"

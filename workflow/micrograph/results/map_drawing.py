@@ -4,27 +4,33 @@ Every map is divided by its own largest absolute value, so that colours tell pla
 films. A map with a flag (attribution/maps.py) is written as words. Needs arrays; changes none.
 """
 
+from functools import cache
+
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 from micrograph.attribution import maps
 from micrograph.results import style
 from micrograph.results.style import FAINT, SOFT
 
 # Below zero blue, zero black, above it through red to yellow: the lightness of either arm rises with the amount.
-HEAT = LinearSegmentedColormap.from_list(
-    "heat",
-    [
-        *((0.0, "#9fd4ff"), (0.25, "#2f78c4"), (0.5, "#07070c"), (0.64, "#5a1470"), (0.78, "#c23a4b")),
-        *((0.9, "#f98e1f"), (1.0, "#fbf3a0")),
-    ],
+HEAT = (
+    *((0.0, "#9fd4ff"), (0.25, "#2f78c4"), (0.5, "#07070c"), (0.64, "#5a1470"), (0.78, "#c23a4b")),
+    *((0.9, "#f98e1f"), (1.0, "#fbf3a0")),
 )
 FOR, AGAINST = "#35e07a", "#dd1f4b"  # light green and dark red: told apart by lightness as well as by hue
 LINES = {0.5: "solid", -0.5: "dashed"}  # and by the line at half of the largest effect
-SIGNED = LinearSegmentedColormap.from_list("signed", [AGAINST, "#e9ebee", FOR])
+SIGNED = (AGAINST, "#e9ebee", FOR)
 HEAT_COVER, TINT_COVER = 0.82, 0.7  # how much of the picture the strongest colour covers
 NAMES = {"cam_class": "CAM", "grad_cam": "Grad-CAM"}
 SAID = {maps.ALL_ZERO: "is zero everywhere", maps.NOT_FINITE: "holds values\nthat are no numbers"}
+
+
+@cache
+def colours(shades):
+    """The colour map of HEAT or SIGNED."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("shades", shades)
 
 
 def largest(values):
@@ -46,7 +52,7 @@ def overlaid(picture, values, scale=None):
     its colour covers.
     """
     part = maps.enlarge(shares(values, scale), picture.shape[0])
-    return _over(picture, HEAT((1 + part) / 2)[..., :3], HEAT_COVER * np.abs(part) ** 0.8)
+    return _over(picture, colours(HEAT)((1 + part) / 2)[..., :3], HEAT_COVER * np.abs(part) ** 0.8)
 
 
 def tinted(picture, values, scale=None):
@@ -55,7 +61,7 @@ def tinted(picture, values, scale=None):
     picture: (side, side) uint8; values: (any, any), raw.
     """
     part = maps.enlarge(shares(values, scale), picture.shape[0])
-    colours = np.where(part[..., None] > 0, to_rgb(FOR), to_rgb(AGAINST))
+    colours = np.where(part[..., None] > 0, style.rgb(FOR), style.rgb(AGAINST))
     return _over(picture, colours, TINT_COVER * np.abs(part))
 
 
@@ -67,7 +73,7 @@ def _over(picture, colours, cover):
 def show_heat(axes, values, flag="", scale=None):
     """A class activation map alone, a block a value."""
     if not _said(axes, flag):
-        axes.imshow(shares(values, scale), cmap=HEAT, vmin=-1, vmax=1, interpolation="nearest")
+        axes.imshow(shares(values, scale), cmap=colours(HEAT), vmin=-1, vmax=1, interpolation="nearest")
         _frame(axes)
 
 
@@ -123,9 +129,9 @@ def occlusion_scale(figure, left, top, width, words):
         axes.axvline(level, color=style.INK, lw=0.7, ls="-" if line == "solid" else (0, (1.6, 1.2)))
 
 
-def _scale(figure, left, top, width, colours, words):
+def _scale(figure, left, top, width, shades, words):
     axes = style.axes_mm(figure, left, top, width, 2.4)
-    axes.imshow(np.linspace(-1, 1, 256)[None], cmap=colours, extent=(-1, 1, 0, 1), aspect="auto")
+    axes.imshow(np.linspace(-1, 1, 256)[None], cmap=colours(shades), extent=(-1, 1, 0, 1), aspect="auto")
     axes.set_yticks([])
     axes.set_xticks([-1, 0, 1], ["−1", "0", "1"])
     axes.tick_params(length=1.5, pad=1.2)

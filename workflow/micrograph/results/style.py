@@ -1,14 +1,12 @@
 """The look of every figure: sizes in millimetres, class marks, the label of the data, scale bars, saving.
 
-Needs matplotlib only, and of it Figure objects rather than pyplot: nothing here depends on what was drawn before.
+Needs matplotlib only, and of it Figure objects rather than pyplot: nothing here depends on what was drawn before. It is
+imported where something is drawn, so that tables and pages may use the words without it.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
-from matplotlib import colormaps, patheffects, rc_context
-from matplotlib.backends.backend_pdf import PdfPages
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from micrograph import files
 from micrograph.faults import known
@@ -17,7 +15,6 @@ SINGLE_MM, DOUBLE_MM = 89, 183  # one and two columns of a journal page
 MM_PER_INCH = 25.4
 INK, SOFT, FAINT, PAPER = "#1c2330", "#5a6472", "#d9dee5", "#ffffff"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-SHARE = LinearSegmentedColormap.from_list("share", ["#f7f9fc", "#c3d3e8", "#6d93c4", "#2a5796", "#0d2a56"])
 
 # Part of a fold -> (its word, colour, marker): told apart by shape and, in grey, by lightness too.
 PARTS = {
@@ -83,9 +80,13 @@ METADATA = {
 }
 
 
+@contextmanager
 def look():
     """Context (and decorator) under which every figure is drawn and saved."""
-    return rc_context(RC)
+    from matplotlib import rc_context
+
+    with rc_context(RC):
+        yield
 
 
 def canvas(width_mm, height_mm, data_label):
@@ -93,6 +94,8 @@ def canvas(width_mm, height_mm, data_label):
 
     data_label: "simulated films" or "films"; Fault for any other word.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
     badge = known(data_label, BADGES, "data label")
     if badge:
@@ -123,6 +126,8 @@ def text_mm(figure, left, top, words, **settings):
 
 def class_marks(classes):
     """Class -> (colour, marker). Colours rise in lightness with the class, so that grey prints tell them apart."""
+    from matplotlib import colormaps
+
     shades = colormaps["plasma"](np.linspace(0.06, 0.80, len(classes)))
     return {
         name: (tuple(float(part) for part in shades[place][:3]), MARKERS[place % len(MARKERS)])
@@ -132,6 +137,8 @@ def class_marks(classes):
 
 def rgb(colour):
     """A colour as three shares of red, green and blue."""
+    from matplotlib.colors import to_rgb
+
     return to_rgb(colour)
 
 
@@ -173,6 +180,9 @@ def scale_bar(axes, pixel_nm, share=0.34, fontsize=6.0, label=True):
     pixel_nm: nm a pixel; share: the bar's greatest length as a share of the picture's width.
     Returns the bar (a Rectangle in pixels: width times pixel_nm is its length), or None where the size is unknown.
     """
+    from matplotlib import patheffects
+    from matplotlib.patches import Rectangle
+
     if not known_size(pixel_nm):
         return None
     left, right = sorted(axes.get_xlim())
@@ -213,6 +223,8 @@ def show_picture(axes, picture, frame=None, grey=(0, 255)):
 
 def save_pages(pages, pdf_path, folder, dots_per_inch=200):
     """Write figures as the pages of one PDF, and as folder/page01.png and so on: whole files, equal bytes each time."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
     with look(), files.whole(folder) as partial:
         partial.mkdir()
         for number, page in enumerate(pages, 1):

@@ -12,7 +12,6 @@ dirty a film is.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from micrograph.simulated import domains, fields
 
@@ -188,6 +187,8 @@ def _relief(recipe, margin, label, rng):
 
 def _line(mask, tall_nm, wide_nm, pixel_nm):
     """A ridge (tall_nm above 0) or groove (below) of Gaussian section along the pixels of a thin mask."""
+    from scipy import ndimage
+
     if tall_nm == 0 or not mask.any():
         return np.float32(0)
     sigma = [max(0.4 * wide_nm / pixel, 0.5) for pixel in pixel_nm]
@@ -201,6 +202,8 @@ def _islands(height, recipe, edges, covered, pixel_nm, rng):
     `second` nucleate a square micrometre; every other one carries `pyramid` more layers, each smaller than the last.
     rim_nm raises their edges, where growth went on last.
     """
+    from scipy import ndimage
+
     upper = recipe._replace(
         density=recipe.second, even=0.0, cover=recipe.second_cover, spread=0.7, fray=0.6 * recipe.fray
     )

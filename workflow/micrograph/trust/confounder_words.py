@@ -1,7 +1,6 @@
 """What the table of confounders says in words: its rows, what they tell together, the caption."""
 
 import numpy as np
-from scipy import stats
 
 from micrograph.results import panels, scores, style
 
@@ -63,6 +62,8 @@ def verdict(table):
     said += f"; where nothing made a difference, about {chance} would by chance"
     if not apart:
         return f"{said}. No group is told from the rest: that is not to say that they are equal, see the intervals."
+    from scipy import stats
+
     usual = int(stats.binom.ppf(scores.LEVEL, count, missed))
     if len(apart) <= usual:
         return f"{said}, and {usual} would not surprise: nothing stands out."
