@@ -116,6 +116,23 @@ def test_components_come_back_fold_by_fold_in_order(tmp_path):
         np.testing.assert_array_equal(table, fits[fold].scores)
 
 
+@pytest.mark.parametrize("sizes", [(10,), (4, 4, 2), (4, 6, 0), (1, 9)])
+def test_feature_chunks_are_one_table_whatever_files_hold_it(tmp_path, sizes):
+    values, names = np.arange(30, dtype=np.float32).reshape(10, 3), [f"s{row}" for row in range(10)]
+    paths, first = [], 0
+    for number, size in enumerate(sizes):
+        paths.append(tmp_path / f"{number:04d}.npz")
+        some = slice(first, first + size)
+        feature_files.write_features(paths[-1], names[some], values[some], "net", "stage.1", (3, 1, 1))
+        first += size
+    chunks = feature_files.FeatureChunks(paths)
+    assert chunks.samples.tolist() == names
+    np.testing.assert_array_equal(chunks.table(), values)
+    parts = list(chunks.blocks(4))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate(parts), values)
+
+
 def test_tuned_features_come_back_with_their_copies(tmp_path):
     scores = [np.full((3, 100), float(fold)) for fold in range(2)]
     feature_files.write_tuned(tmp_path / "t.npz", ["a", "a", "b"], [0, 1, 0], scores)

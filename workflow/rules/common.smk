@@ -85,10 +85,14 @@ def sheet():
     return read_sheet(path)
 
 
+def count_of_scans():
+    """How many scans the study has, those included that will be rejected."""
+    return config["simulate"]["samples"] if SIMULATED else len(sheet())
+
+
 def shards():
     """The names of the conversion jobs: 0000, 0001, ..."""
-    scans = config["simulate"]["samples"] if SIMULATED else len(sheet())
-    return [f"{shard:04d}" for shard in range(ceil(scans / config["scans"]["scans_per_shard"]))]
+    return [f"{shard:04d}" for shard in range(ceil(count_of_scans() / config["scans"]["scans_per_shard"]))]
 
 
 def of_all_shards(*paths):

@@ -1,6 +1,6 @@
 """Needs height maps, micrographs, weights and splits.
-Gives results/features (one table a block; physical measures and the sheet's metadata, which need no network) and
-results/components (principal components of each fold).
+Gives results/features (of each block in chunks of micrographs; physical measures and the sheet's metadata, which need no
+network) and results/components (principal components of each fold).
 """
 
 
@@ -70,18 +70,20 @@ rule gather_metadata:
 
 
 rule extract_features:
-    """All blocks' features of all micrographs, in one pass through the pre-trained network."""
+    """All blocks' features of one chunk of micrographs, in one pass through the pre-trained network."""
     input:
         samples="results/micrographs/samples.tsv",
         micrographs=of_all_shards("results/micrographs/{shard}"),
         weights=f"resources/weights/{config['networks']['backbone']}-{{pretraining}}.safetensors",
         code=modules("extract_features"),
     output:
-        features=expand("results/features/{{pretraining}}/{block}.npz", block=BLOCKS),
+        features=expand("results/features/{{pretraining}}/{block}/{{pictures}}.npz", block=BLOCKS),
     log:
-        "logs/extract_features/{pretraining}.log",
+        "logs/extract_features/{pretraining}/{pictures}.log",
     benchmark:
-        "logs/extract_features/{pretraining}.tsv"
+        "logs/extract_features/{pretraining}/{pictures}.tsv"
+    wildcard_constraints:
+        pictures=r"\d{4}\d*",
     conda:
         "../../envs/vision.yaml"
     threads: 2
@@ -91,7 +93,8 @@ rule extract_features:
         precision=config["networks"]["precision"],
         device=config["networks"]["device"],
         normalise=config["networks"]["normalise"] == "weights",
-        blocks=BLOCKS,
+        pixels=config["micrographs"]["pixels"],
+        pictures_per_job=PICTURES_PER_JOB,
     script:
         "../scripts/extract_features.py"
 
@@ -99,11 +102,11 @@ rule extract_features:
 rule project_features:
     """Fit each fold's principal components on the rows that the protocol lets it see; project every sample on them."""
     input:
-        features="results/features/{pretraining}/{block}.npz",
+        features=lambda wildcards: features_of_blocks(wildcards.pretraining, [wildcards.block]),
         splits=splits_of,
         code=modules("project_features"),
     output:
-        components="results/components/{protocol}/{pretraining}/{block}_cev{cev}.npz",
+        components=["results/components/{protocol}/{pretraining}/{block}_cev{cev}.npz"],
     log:
         "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.log",
     benchmark:
@@ -111,6 +114,40 @@ rule project_features:
     conda:
         "../../envs/learn.yaml"
     params:
-        variance=lambda wildcards: int(wildcards.cev) / 100,
+        seed=config["seed"],
+        pca=PCA,
+        protocol=lambda wildcards: wildcards.protocol,
+        pretraining=lambda wildcards: wildcards.pretraining,
     script:
         "../scripts/project_features.py"
+
+
+# The components that tables and figures ask for: all blocks and explained variances of a protocol in one job.
+for (protocol, pretraining), names in components_asked().items():
+
+    rule:
+        name:
+            re.sub(r"\W", "_", f"project_features_{protocol}_{pretraining}")
+        input:
+            features=lambda wildcards, pretraining=pretraining, blocks=blocks_of(names): features_of_blocks(
+                pretraining, blocks
+            ),
+            splits=f"results/splits/{protocols.at('splits', protocol)}.tsv",
+            code=modules("project_features"),
+        output:
+            components=expand(f"results/components/{protocol}/{pretraining}/{{name}}.npz", name=names),
+        log:
+            f"logs/project_features/{protocol}/{pretraining}.log",
+        benchmark:
+            f"logs/project_features/{protocol}/{pretraining}.tsv"
+        group:
+            "fits"
+        conda:
+            "../../envs/learn.yaml"
+        params:
+            seed=config["seed"],
+            pca=PCA,
+            protocol=protocol,
+            pretraining=pretraining,
+        script:
+            "../scripts/project_features.py"

@@ -11,7 +11,7 @@ rule fig1:
         heights=of_all_shards("results/heights/{shard}"),
         micrographs=of_all_shards("results/micrographs/{shard}"),
         splits=f"results/splits/{asked('table2')[0]['protocol']}.tsv",
-        features=expand(f"results/features/{asked('table2')[0]['pretraining']}/{{block}}.npz", block=BLOCKS),
+        features=expand(f"results/features/{asked('table2')[0]['pretraining']}/{{block}}/0000.npz", block=BLOCKS),
         components=components_of("table2"),
         code=modules("fig1"),
     output:

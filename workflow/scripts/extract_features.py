@@ -1,13 +1,16 @@
 """Rule extract_features."""
 
+import numpy as np
+
 from micrograph import feature_files, files, job
 from micrograph.networks import backbones, features
 from micrograph.scans import images
 
 with job.logged(snakemake.log[0]):
-    params = snakemake.params
-    samples = files.read_table(snakemake.input.samples)
-    mean, std = backbones.normalisation(params.backbone, snakemake.wildcards.pretraining)
+    params, words = snakemake.params, snakemake.wildcards
+    first = int(words.pictures) * params.pictures_per_job
+    samples = files.read_table(snakemake.input.samples)[first : first + params.pictures_per_job]
+    mean, std = backbones.normalisation(params.backbone, words.pretraining)
     pictures = (images.read_png(path)[None] for path in job.progress(samples["micrograph"], "micrographs seen"))
     values = features.extract(
         backbones.load(params.backbone, snakemake.input.weights),
@@ -21,7 +24,8 @@ with job.logged(snakemake.log[0]):
         normalise=params.normalise,
         count=len(samples),
     )
-    for path, (block, module, shape, _) in zip(
-        snakemake.output.features, features.describe(params.backbone), strict=True
+    for path, (block, module, shape, width) in zip(
+        snakemake.output.features, features.describe(params.backbone, params.pixels), strict=True
     ):
-        feature_files.write_features(path, samples["sample"], values[block], params.backbone, module, shape)
+        own = values.get(block, np.empty((0, width), np.float32))  # a chunk is empty where scans were rejected
+        feature_files.write_features(path, samples["sample"], own, params.backbone, module, shape)

@@ -1,15 +1,37 @@
-"""Rule project_features."""
+"""Rules project_features and project_features_*: the components of one or more blocks."""
+
+from pathlib import Path
 
 from micrograph import feature_files, files, job
-from micrograph.models import components, splits
+from micrograph.models import components, randomised_pca, splits
 
 with job.logged(snakemake.log[0]):
-    features = files.read_arrays(snakemake.input.features)
+    params, pca = snakemake.params, snakemake.params.pca
     table = files.read_table(snakemake.input.splits)
-    seen = [
-        splits.rows_seen(table, snakemake.wildcards.protocol, fold, features["samples"])
-        for fold in sorted(set(table["fold"]))
-    ]
-    variance = snakemake.params.variance
-    fits = components.fit_folds(features["values"], seen, [variance])[variance]
-    feature_files.write_components(snakemake.output.components, features["samples"], fits)
+    names = {path: Path(path).stem.split("_cev") for path in snakemake.output.components}
+    for block in dict.fromkeys(block for block, _ in names.values()):
+        chunks = feature_files.FeatureChunks(
+            path for path in snakemake.input.features if Path(path).parent.name == block
+        )
+        rows = [splits.rows_seen(table, params.protocol, fold, chunks.samples) for fold in sorted(set(table["fold"]))]
+        paths = {int(cev) / 100: path for path, (own, cev) in names.items() if own == block}
+        if len(chunks.samples) <= pca["exact_pca_up_to"]:
+            method = "exact"
+            fits = components.fit_folds(chunks.table(), rows, list(paths))
+        else:
+            method = f"randomised, {pca['randomised_components']} components at most"
+            rng = job.rng(params.seed, "randomised_pca", params.pretraining, block)
+            fits = randomised_pca.fit_folds(
+                lambda chunks=chunks: chunks.blocks(randomised_pca.ROWS),
+                rows,
+                list(paths),
+                pca["randomised_components"],
+                rng,
+            )
+        for variance, path in paths.items():
+            feature_files.write_components(path, chunks.samples, fits[variance])
+            kept = ", ".join(f"{len(fit.explained)} ({fit.explained.sum():.1%})" for fit in fits[variance])
+            print(
+                f"{block}: {method}; {len(chunks.samples)} films; asked to explain {variance:.0%}; "
+                f"components of each fold (variance explained): {kept}"
+            )

@@ -260,9 +260,10 @@ def test_the_flow_tells_the_numbers_of_the_run(samples):
 
 
 def test_the_flow_reads_heads_by_the_names_of_files(tmp_path):
-    feature_files.write_features(tmp_path / "block2.npz", ["a"], np.zeros((1, 96), "f4"), "net", "stage.1", (6, 4, 4))
+    path = tmp_path / "block2/0000.npz"
+    feature_files.write_features(path, ["a"], np.zeros((1, 96), "f4"), "net", "stage.1", (6, 4, 4))
     files.write_arrays(tmp_path / "pool_cev99.npz", samples=["a"], explained_0=np.ones(3), scores_0=np.ones((1, 3)))
-    heads = flow.feature_heads([tmp_path / "block2.npz"])
+    heads = flow.feature_heads([path])
     assert set(heads["block2"]) == {"backbone", "module", "shape"}
     assert list(flow.component_heads([tmp_path / "pool_cev99.npz"])["pool", 99]) == ["explained_0"]
 

@@ -3,7 +3,8 @@
 All is done on the Gram matrix G = X X^T of the samples (n x n), which is computed once and shared by all folds and
 all levels of explained variance. With rows R of the fit and J = I - 1/m, the eigenvectors u and eigenvalues l of
 J G[R, R] J give the exact singular vectors of the centred table: basis = (J X[R])^T u / sqrt(l), scores = u sqrt(l).
-The (components, features) basis itself is formed only where new pictures are to be projected.
+The (components, features) basis itself is formed only where new pictures are to be projected. For many thousand
+samples there is randomised_pca.py.
 """
 
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ REACHED = 1e-12  # rounding in a sum of shares: 0.85 of the variance is reached 
 @dataclass(frozen=True)
 class Components:
     """A fit. scores: (n, k), all samples projected. explained: (k,), share of the fitted rows' variance. dual:
-    (m, k), weights of the centred fitted rows in each component. rows: (m,), indices of the fitted rows."""
+    (m, k), weights of the centred fitted rows in each component, None of randomised ones. rows: (m,), indices of the
+    fitted rows."""
 
     scores: np.ndarray
     explained: np.ndarray
-    dual: np.ndarray
+    dual: np.ndarray | None
     rows: np.ndarray
 
 

@@ -85,8 +85,8 @@ def pictures(row, height_folders, channels=nanoscope.CHANNELS, direction="any"):
 
 
 def feature_heads(paths):
-    """{block: its backbone, module and shape} of features files named {block}.npz; the values stay on disk."""
-    return {Path(path).stem: _some(path, ("backbone", "module", "shape")) for path in paths}
+    """{block: its backbone, module and shape} of features files in folders named by block; the values stay on disk."""
+    return {Path(path).parent.name: _some(path, ("backbone", "module", "shape")) for path in paths}
 
 
 def component_heads(paths):
