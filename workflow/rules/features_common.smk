@@ -3,8 +3,6 @@
 Needs common.smk and fits_common.smk.
 """
 
-import re
-
 # Chunks end where batches end, so that features do not depend on the chunks.
 PICTURES_PER_JOB = (
     ceil(config["features"]["pictures_per_job"] / config["networks"]["batch"]) * config["networks"]["batch"]
@@ -27,15 +25,9 @@ def blocks_of(components):
 
 def components_asked():
     """{(protocol, pretraining): names of the components that tables and figures ask for}, as block2_cev85."""
-    fits = [
-        fit
-        for name, words in config["experiments"].items()
-        for fit in (repeated(name) if "repeats" in words else asked(name))
-    ]
-    fits += [{**fit, "protocol": "strict"} for fit in asked("confounders")]
     found = {}
-    for fit in fits:
-        if "_cev" in fit["features"]:
+    for fit in fits_of_study():
+        if experiments.on_components(fit):
             key = (protocols.at("components", fit["protocol"]), fit["pretraining"])
             found.setdefault(key, {})[fit["features"]] = None
     return {key: list(names) for key, names in found.items()}

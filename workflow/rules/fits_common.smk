@@ -8,7 +8,6 @@ import re
 from micrograph import job
 from micrograph.models import deals
 
-
 SHALLOW = ["SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR"]
 
 
@@ -53,12 +52,12 @@ def networks_said():
 
 def predictions_of(fits):
     """The predictions of these fits, each once."""
-    return list(dict.fromkeys(paths_of(fits, "predictions/{fit}.tsv")))
+    return list(dict.fromkeys(paths_of(fits, "results/predictions/{fit}.tsv")))
 
 
 def choices_of(fits):
     """The settings that each fold of these fits chose."""
-    return list(dict.fromkeys(paths_of(fits, "models/{fit}_choices.tsv")))
+    return list(dict.fromkeys(paths_of(fits, "results/models/{fit}_choices.tsv")))
 
 
 def probable():
@@ -182,12 +181,7 @@ def permutations():
     return ["results/permutations/{}/{}/{}/{}.tsv".format(*key) for key in permuted()]
 
 
-def blocks_of(fits):
-    """The blocks whose components the fits learn from, each once."""
-    return list(dict.fromkeys(fit["features"].split("_cev")[0] for fit in fits))
-
-
 def paths_of(fits, name):
-    """One file of every fit under results, in their order: paths_of(fits, "predictions/{fit}.tsv")."""
+    """One file of every fit, in their order: paths_of(fits, "results/predictions/{fit}.tsv")."""
     fit = "{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}"
-    return ["results/" + name.format(fit=fit.format(**one)) for one in fits]
+    return [name.format(fit=fit.format(**one)) for one in fits]

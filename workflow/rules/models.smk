@@ -44,9 +44,9 @@ for job_name, fits in shared_jobs(SHALLOW).items():
             splits=splits_of(fits[0]),
             code=modules("fit_models"),
         output:
-            models=paths_of(fits, "models/{fit}.skops"),
-            choices=paths_of(fits, "models/{fit}_choices.tsv"),
-            predictions=paths_of(fits, "predictions/{fit}.tsv"),
+            models=paths_of(fits, "results/models/{fit}.skops"),
+            choices=paths_of(fits, "results/models/{fit}_choices.tsv"),
+            predictions=paths_of(fits, "results/predictions/{fit}.tsv"),
         log:
             f"logs/fit_models/{job_name}.log",
         benchmark:
@@ -68,10 +68,8 @@ rule permute_labels:
     """Models on block features, fitted again and again on shuffled growth temperatures: what they learn has leaked."""
     input:
         samples="results/micrographs/samples.tsv",
-        blocks=lambda wildcards: expand(
-            "results/features/{pretraining}/{block}.npz",
-            pretraining=wildcards.pretraining,
-            block=blocks_of(permuted()[tuple(wildcards)]),
+        features=lambda wildcards: features_of_blocks(
+            wildcards.pretraining, blocks_of(fit["features"] for fit in permuted()[tuple(wildcards)])
         ),
         code=modules("permute_labels"),
     output:
@@ -130,9 +128,9 @@ for job_name, fits in shared_jobs(["MLP"]).items():
             splits=splits_of(fits[0]),
             code=modules("fit_mlp"),
         output:
-            models=paths_of(fits, "models/{fit}.safetensors"),
-            choices=paths_of(fits, "models/{fit}_choices.tsv"),
-            predictions=paths_of(fits, "predictions/{fit}.tsv"),
+            models=paths_of(fits, "results/models/{fit}.safetensors"),
+            choices=paths_of(fits, "results/models/{fit}_choices.tsv"),
+            predictions=paths_of(fits, "results/predictions/{fit}.tsv"),
         log:
             f"logs/fit_mlp/{job_name}.log",
         benchmark:

@@ -1,17 +1,19 @@
 """Rule permute_labels."""
 
 from functools import partial
+from pathlib import Path
 
-from micrograph import files, job
+from micrograph import feature_files, files, job
 from micrograph.models import permutations
 
 with job.logged(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    names = dict.fromkeys(fit["features"].split("_cev")[0] for fit in params.fits)
-    arrays = {block: files.read_arrays(path) for block, path in zip(names, given.blocks, strict=True)}
+    blocks = {}
+    for path in given.features:
+        blocks.setdefault(Path(path).parent.name, []).append(path)
     predictions = permutations.permuted_predictions(
         files.read_table(given.samples),
-        {block: (each["samples"], each["values"]) for block, each in arrays.items()},
+        {block: feature_files.FeatureChunks(paths) for block, paths in blocks.items()},
         params.fits,
         params.draws,
         folds=params.folds,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph import protocols
+from micrograph.feature_files import FeatureChunks
 from micrograph.models import components, fitting, splits, variations
 
 COLUMNS = ["labels", "draw", "features", "model", "fold", "part", "sample", "batch", "truth_celsius",
@@ -16,7 +17,7 @@ PARTS = ("validation", "test")
 
 def permuted_predictions(
     samples: pd.DataFrame,
-    blocks: dict[str, tuple[np.ndarray, np.ndarray]],
+    blocks: dict[str, FeatureChunks],
     fits: list[dict],
     draws: dict[str, int],
     *,
@@ -31,8 +32,8 @@ def permuted_predictions(
     ----------
     samples : DataFrame
         One row a sample: sample, batch, growth_celsius.
-    blocks : dict of str to (samples, values)
-        Names (n,) and features (n, width) of every block that the fits use.
+    blocks : dict of str to FeatureChunks
+        Features of every block that the fits use.
     fits : list of dict
         The words of each fit (experiments.WORDS), all of one protocol; features are named {block}_cev{cev}.
     draws : dict of str to int
@@ -48,8 +49,8 @@ def permuted_predictions(
         Validation and test predictions in COLUMNS. A draw equals the fit under the protocol of its name, such as
         ``strict.shuffled_films7``.
     """
-    grams = {block: components.gram(values) for block, (_, values) in blocks.items()}
-    names = {block: names for block, (names, _) in blocks.items()}
+    grams = {block: components.gram(chunks.table()) for block, chunks in blocks.items()}
+    names = {block: chunks.samples for block, chunks in blocks.items()}
     frames = []
     for kind, count in draws.items():
         for draw in range(1, count + 1):

@@ -2,8 +2,8 @@
 
 Made of predictions alone. The growth temperatures of shuffled labels were dealt anew before anything was fitted, so no
 picture knows them: what is told of them above chance has leaked. Draws of one kind are taken together. Intervals of
-true labels are from redrawing growth days, those of shuffled labels from redrawing whole draws, which are independent of
-each other, or, where there are fewer than MIN_DRAWS of a kind, growth days of draws.
+true labels are from redrawing growth days, those of shuffled labels from redrawing whole draws, which are independent
+of each other, or, where there are fewer than MIN_DRAWS of a kind, growth days of draws.
 """
 
 from dataclasses import dataclass
