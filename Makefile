@@ -1,5 +1,5 @@
-# make run     the embedded study, from scans to report         make test     every test
-# make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  tests of faults and cluster, many more
+# make run     the embedded study, from scans to report         make test     the tests, on all cores: ten minutes on two
+# make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  every test, with more examples: hours
 # make verify  recompute a tenth of the results, compare bytes   make bench    our ways against the published ones
 # make compare A=results B=other/results: two runs compared      make audit    known weaknesses of what is locked
 # make clean   remove results, logs and the simulated scans      make lock     resolve requirements.in anew
@@ -31,11 +31,14 @@ verify: environment
 compare: environment
 	@PYTHONPATH=workflow $(BIN)/python -m micrograph.provenance.compare "$(A)" "$(B)" $(if $(FILES),--files)
 
+# Which tests run when stands in tests/README.md; TESTS="tests/unit -k splits" runs some of them.
 test: environment
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20 $(TESTS)
 
+# What kills, jumps clocks or needs a cluster runs one after another.
 nightly: environment
-	FAULTS=nightly $(BIN)/python -m pytest tests/faults tests/cluster
+	FAULTS=nightly OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20
+	FAULTS=nightly $(BIN)/python -m pytest -m "nightly or cluster" --durations 20
 
 bench: environment
 	$(BIN)/python -m benchmarks

@@ -1,5 +1,6 @@
-"""What all tests share: the real scans that lie beside the project on some machines, and how examples are drawn."""
+"""What all tests share: the order they run in, what is made once for all processes, the real scans beside the project."""
 
+import fcntl
 import os
 
 import pytest
@@ -10,6 +11,35 @@ from project import PROJECT
 # A slow machine is no fault. `make test` says the same of the same code on every run; `make nightly` draws anew.
 settings.register_profile("steady", deadline=None, derandomize=os.environ.get("FAULTS") != "nightly")
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items):
+    """The tests of the finished smoke study come first: the study runs while other processes go through the rest."""
+    items.sort(key=lambda item: "smoke" not in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """once(name, make): a folder that make(folder) fills, once for all processes of this run of the tests.
+
+    The process that comes first fills it, the others wait. Nobody may change what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name, make):
+        place, done = base / f"once-{name}", base / f"once-{name}.done"
+        with open(base / f"once-{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                if place.exists():
+                    pytest.fail(f"making {place} failed before")
+                place.mkdir()
+                make(place)
+                done.touch()
+        return place
+
+    return folder
 
 
 @pytest.fixture

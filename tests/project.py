@@ -14,9 +14,11 @@ SMOKE = PROJECT / "tests" / "smoke" / "config.yaml"
 class Study:
     """A folder in which the workflow is run, with its own config.yaml."""
 
-    def __init__(self, folder, settings):
-        """Write the settings (a dict, or text) as the folder's config.yaml."""
+    def __init__(self, folder, settings=None):
+        """Write the settings (a dict, or text) as the folder's config.yaml; without them the folder has its own."""
         self.folder = folder
+        if settings is None:
+            return
         text = settings if isinstance(settings, str) else yaml.safe_dump(settings, sort_keys=False)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
 

@@ -9,6 +9,8 @@ from cluster import slurm
 from cluster.conftest import WHOLE
 from project import PROJECT
 
+pytestmark = pytest.mark.cluster
+
 PROFILE = yaml.safe_load((PROJECT / "workflow" / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
 ON_A_GPU = {name for name, words in PROFILE["set-resources"].items() if words.get("gpu")}
 

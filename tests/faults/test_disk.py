@@ -13,6 +13,8 @@ from faults import judged, specimens
 from micrograph.scans import formats
 from project import SMOKE, Study
 
+pytestmark = pytest.mark.nightly
+
 SCANS = 9
 SAMPLES = "results/micrographs/samples.tsv"
 FIT = "results/predictions/strict/imagenet/aug3/pool_cev85/nominal/SVC.tsv"

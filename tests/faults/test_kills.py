@@ -17,6 +17,8 @@ import yaml
 from faults import judged
 from project import PROJECT, SMOKE, Study
 
+pytestmark = pytest.mark.nightly
+
 FOLDS = "results/splits/strict.tsv"
 LIGHT = ["table1", FOLDS]  # nothing is trained for these
 FITS = "results/predictions/strict/scratch/aug3"

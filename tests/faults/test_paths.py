@@ -17,7 +17,8 @@ NAMES = [
     "two words", "M\u00e4rz \u00fcber \u00d8", "\u8584\u819c", "it's \"quoted\"", "-n", "$(touch ran)", "`touch ran`",
     "\U0001f52c film", "a;touch ran", "a&b|c", "#1 100%", "*?[x]", "~", "a\\b", "new\u2028line", ".hidden", "%(x)s",
 ]  # fmt: skip
-STUDIES = ['two words M\u00e4rz \u8584\u819c it\'s "$(touch ran)" `touch ran` \U0001f52c;&#1', "-n"]
+STUDIES = ['two words M\u00e4rz \u8584\u819c it\'s "$(touch ran)" `touch ran` \U0001f52c;&#1',
+           pytest.param("-n", marks=pytest.mark.nightly)]  # fmt: skip
 
 
 def settings_of(**scans):
@@ -97,7 +98,10 @@ def test_one_odd_name_in_a_shard_rejects_no_other_scan(tmp_path):
     assert again["scan"].tolist() == levelled["scan"].tolist()
 
 
-@pytest.mark.parametrize("name", ["weights of $(touch ran).pth", 'it\'s "\u8584\u819c".pth', "-n.pth", "a{b}.pth"])
+WEIGHTS = ['it\'s "\u8584\u819c" of $(touch ran).pth', "a{b}.pth", pytest.param("-n.pth", marks=pytest.mark.nightly)]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
 def test_weights_of_any_name_are_read_or_refused_by_that_name(tmp_path, name):
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     settings["networks"]["weights_file"] = name

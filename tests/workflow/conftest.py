@@ -5,20 +5,31 @@ import shutil
 import pytest
 import yaml
 
+import stub_network
 from project import SMOKE, Study
 
 
 @pytest.fixture(scope="session")
-def smoke_settings():
-    """The settings of the smoke study, as a dict."""
-    return yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+def smoke_settings(once):
+    """The settings of the smoke study, as a dict: with a stub in place of EfficientNet, and small pictures."""
+    folder = once("stub", lambda folder: stub_network.write_weights(folder / "stub.safetensors"))
+    settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+    settings["networks"] |= {"backbone": stub_network.BACKBONE, "weights_file": str(folder / "stub.safetensors")}
+    return settings
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory):
+def smoke(once, smoke_settings):
     """The smoke study, run whole once for all tests that only look at it."""
-    study = Study(tmp_path_factory.mktemp("smoke"), SMOKE.read_text(encoding="utf-8"))
-    study.printed = study.run()
+
+    def run(folder):
+        (folder / "study").mkdir()
+        printed = Study(folder / "study", smoke_settings).run()
+        (folder / "printed.txt").write_text(printed, encoding="utf-8")
+
+    folder = once("smoke", run)
+    study = Study(folder / "study")
+    study.printed = (folder / "printed.txt").read_text(encoding="utf-8")
     return study
 
 
@@ -26,4 +37,4 @@ def smoke(tmp_path_factory):
 def copy_of_smoke(smoke, tmp_path):
     """The finished smoke study in a folder of its own, to be changed; times are kept, so nothing is stale."""
     shutil.copytree(smoke.folder, tmp_path / "study", symlinks=True)
-    return Study(tmp_path / "study", SMOKE.read_text(encoding="utf-8"))
+    return Study(tmp_path / "study")

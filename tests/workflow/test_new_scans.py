@@ -12,7 +12,7 @@ from PIL import Image
 import micrograph
 from micrograph import faults, files
 from micrograph.simulated import simulate
-from project import PROJECT
+from project import PROJECT, Study
 
 MODEL = "results/production/model.safetensors"
 TABLE = "results/new/predictions.tsv"
@@ -91,15 +91,16 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
     ("place", "part"),
     [(None, "new_scans names no scans"), ("nowhere", "no folder and no scan nowhere"), ("empty", "holds no files")],
 )
-def test_scans_that_are_not_there_are_one_sentence_before_any_job(copy_of_smoke, place, part):
-    (copy_of_smoke.folder / "empty").mkdir()
-    printed = copy_of_smoke.run(*(["--config", f"new_scans={place}"] * bool(place)), "--", "predict", succeeds=False)
+def test_scans_that_are_not_there_are_one_sentence_before_any_job(tmp_path, smoke_settings, place, part):
+    (tmp_path / "empty").mkdir()
+    study = Study(tmp_path, smoke_settings)
+    printed = study.run(*(["--config", f"new_scans={place}"] * bool(place)), "--", "predict", succeeds=False)
     assert part in printed and "Traceback" not in printed
 
 
-def test_a_changed_model_file_is_refused(copy_of_smoke, tmp_path):
+def test_a_changed_model_file_is_refused(smoke, tmp_path):
     model, scan = tmp_path / "model.safetensors", tmp_path / "a.spm"
-    shutil.copy(copy_of_smoke.folder / MODEL, model)
+    shutil.copy(smoke.folder / MODEL, model)
     with open(model, "r+b") as opened:
         opened.seek(-1000, 2)
         opened.write(b"\1\2\3\4")

@@ -59,13 +59,38 @@ def out_of_fold(predictions):
         assert (sides == 1).all()
 
 
-def test_a_second_run_has_nothing_to_do_and_says_so(smoke):
-    assert "Nothing to be done" in smoke.run()
+def test_a_second_run_has_nothing_to_do_and_says_so(copy_of_smoke):
+    assert "Nothing to be done" in copy_of_smoke.run()
 
 
+def in_other_jobs(settings):
+    """The settings, two folds of networks a job in place of three."""
+    return {**settings, "training": {**settings["training"], "folds_per_job": 2}}
+
+
+def test_fits_made_again_on_one_core_in_other_jobs_are_the_same_bytes(copy_of_smoke, smoke_settings):
+    tuned = "results/predictions/strict/imagenet/aug3/tuned/nominal/SVC.tsv"
+    pool = tuned.replace("tuned", "pool_cev85")
+    before = {path: (copy_of_smoke.folder / path).read_bytes() for path in (tuned, pool)}
+    features = copy_of_smoke.folder / "results/features/imagenet/pool.npz"
+    network = "results/networks/strict/imagenet/aug3/tuned/answers{}.npz"
+    before_features, before_answers = features.read_bytes(), answers(copy_of_smoke, network, "0-2")
+    again = Study(copy_of_smoke.folder, in_other_jobs(smoke_settings))
+    again.run("--forcerun", "extract_features", "--", tuned, pool, cores=1)
+    assert {path: (copy_of_smoke.folder / path).read_bytes() for path in before} == before
+    assert features.read_bytes() == before_features
+    assert answers(copy_of_smoke, network, "0-1", "2") == before_answers
+
+
+def answers(study, pattern, *chunks):
+    """{fold's array: its bytes} of the networks' outputs that lie in one file a job."""
+    held = [files.read_arrays(study.folder / pattern.format(chunk)) for chunk in chunks]
+    return {name: values.tobytes() for arrays in held for name, values in arrays.items() if name.startswith("outputs")}
+
+
+@pytest.mark.nightly
 def test_one_thread_and_other_jobs_for_the_folds_give_the_same_bytes(smoke, tmp_path, smoke_settings):
-    training = {**smoke_settings["training"], "folds_per_job": 2}
-    again = Study(tmp_path, {**smoke_settings, "training": training})
+    again = Study(tmp_path, in_other_jobs(smoke_settings))
     again.run(cores=1)
     ours, theirs = joined(again.results()), joined(smoke.results())
     assert set(ours) == set(theirs)
@@ -79,19 +104,15 @@ def joined(results):
     return {re.sub(r"/folds[\d-]+/", "/", name): content for name, content in kept.items()}
 
 
-@pytest.mark.parametrize("target", ["table2", "fig2", "fig8", "results/tables/table2.tsv", "results/figures/fig2.pdf"])
-def test_a_table_or_figure_is_made_by_name_or_by_path(copy_of_smoke, target):
-    name = target.rsplit("/", 1)[-1].split(".")[0]
-    (made,) = (
-        (copy_of_smoke.folder / "results").glob(f"*/{name}.pdf")
-        if "fig" in name
-        else [copy_of_smoke.folder / "results/tables/table2.tsv"]
-    )
-    before = made.read_bytes()
-    made.unlink()
-    printed = copy_of_smoke.run(target)
-    assert made.read_bytes() == before
-    assert "1 of 1 steps (100%) done" in printed
+def test_a_table_or_figure_is_made_by_name_or_by_path(copy_of_smoke):
+    table, figure = copy_of_smoke.folder / "results/tables/table2.tsv", copy_of_smoke.folder / "results/figures/fig2.pdf"
+    for targets in (["table2", "fig2"], ["results/tables/table2.tsv", "results/figures/fig2.pdf"]):
+        before = table.read_bytes(), figure.read_bytes()
+        table.unlink()
+        figure.unlink()
+        printed = copy_of_smoke.run(*targets)
+        assert (table.read_bytes(), figure.read_bytes()) == before
+        assert "2 of 2 steps (100%) done" in printed
 
 
 def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_smoke, smoke_settings):
@@ -112,29 +133,34 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
     }
 
 
-def plan(study, *targets):
-    """What a run that starts from nothing would do: {(rule, what it writes)}."""
-    printed = study.run("-n", "--forceall", *targets)
-    return set(re.findall(r"(?m)^rule (\w+):(?:\n .*)*?\n    output: (.*)$", printed))
+@pytest.fixture
+def plan(tmp_path, smoke_settings):
+    """plan(*targets): what a run that starts from nothing would do: {(rule, what it writes)}."""
+    study = Study(tmp_path, smoke_settings)
+
+    def planned(*targets):
+        return set(re.findall(r"(?m)^rule (\w+):(?:\n .*)*?\n    output: (.*)$", study.run("-n", *targets)))
+
+    return planned
 
 
-def test_tables_and_figures_share_their_fits_so_nothing_is_trained_twice(copy_of_smoke):
+def test_tables_and_figures_share_their_fits_so_nothing_is_trained_twice(plan):
     fits = {"train_networks", "gather_tuned", "fit_models", "fit_mlp", "pretrain_films", "score_networks"}
 
     def trained(*targets):
-        return {job for job in plan(copy_of_smoke, *targets) if job[0] in fits}
+        return {job for job in plan(*targets) if job[0] in fits}
 
     tables = trained("table4")
     assert trained("table3") & tables
-    for figure in ("fig4", "fig5", "fig6", "fig7"):
-        assert trained(figure) and trained(figure) <= tables
+    figures = trained("fig4", "fig5", "fig6", "fig7")
+    assert {"train_networks", "fit_models", "fit_mlp"} <= {name for name, _ in figures} and figures <= tables
     everything = trained()
     assert len({output for _, output in everything}) == len(everything)
     assert {name for name, _ in everything} == fits
 
 
-def test_a_table_by_name_plans_only_what_it_needs(copy_of_smoke):
-    rules = {rule for rule, _ in plan(copy_of_smoke, "fig5")}
+def test_a_table_by_name_plans_only_what_it_needs(plan):
+    rules = {rule for rule, _ in plan("fig5")}
     assert not rules & {"extract_features", "project_features", "pretrain_films", "table2", "fig4", "report"}
     assert {"train_networks", "score_networks", "fit_mlp"} <= rules
 
@@ -198,9 +224,9 @@ def test_the_models_read_back_predict_what_the_table_says(smoke):
         assert list(answers) == list(told["predicted_celsius"])
 
 
-def test_snakemakes_own_report_holds_tables_and_figures_with_their_captions(smoke):
-    smoke.run("--report", str(smoke.folder / "report.zip"))
-    assert (smoke.folder / "report.zip").stat().st_size > 100_000
+def test_snakemakes_own_report_holds_tables_and_figures_with_their_captions(copy_of_smoke):
+    copy_of_smoke.run("--report", str(copy_of_smoke.folder / "report.zip"))
+    assert (copy_of_smoke.folder / "report.zip").stat().st_size > 100_000
 
 
 def broken_scans(folder, real_scan):

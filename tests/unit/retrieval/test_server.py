@@ -313,10 +313,10 @@ def test_a_silent_server_and_one_that_trickles_are_given_up(web, tmp_path):
     web.say("/silent", Answer(BODY, wait_seconds=30))
     web.say("/drops", Answer(drops))
     web.say("/stalls", Answer(lambda: (time.sleep(30 * piece) or b"." for piece in range(2))))
-    client = Server(web.url, tries=2, timeout_seconds=1)
+    client = Server(web.url, tries=2, timeout_seconds=0.3)
     began = time.monotonic()
     for path, words in (
-        ("silent", "no answer came for 1 s"),
+        ("silent", "no answer came for 0.3 s"),
         ("drops", "only [0-9]+ bytes came"),
         ("stalls", "nothing came"),
     ):
