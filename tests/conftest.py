@@ -6,6 +6,7 @@ import os
 import pytest
 from hypothesis import settings
 
+import stub_network
 from project import PROJECT
 
 # A slow machine is no fault. `make test` says the same of the same code on every run; `make nightly` draws anew.
@@ -40,6 +41,13 @@ def once(tmp_path_factory):
         return place
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def stub(once):
+    """{key: value} of a study's `networks` that puts a stub, with weights drawn by chance, in place of EfficientNet."""
+    folder = once("stub", lambda folder: stub_network.write_weights(folder / "stub.safetensors"))
+    return {"backbone": stub_network.BACKBONE, "weights_file": str(folder / "stub.safetensors")}
 
 
 @pytest.fixture

@@ -193,15 +193,29 @@ def put(study, path, value):
     return study
 
 
-# Right alone and wrong together, or with the machine: what the run says, and how far it goes ("" is the planning).
+# Right alone and wrong together: what is said. That a run says it so, tests/workflow/test_faults_of_users.py shows.
+TOGETHER = {
+    "more folds than days": ({"splits.folds": 13}, "splits.folds is 13, more than the 12 of simulate.days"),
+    "a patch beyond the picture": ({"attribution.patch": 33}, "attribution.patch is 33, more than the 32"),
+    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "figures.micrographs is MLP"),
+    "an experiment of nothing": ({"experiments.table2.models": []}, "experiments.table2.models"),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_settings_that_clash_are_one_sentence(name):
+    changes, sentence = TOGETHER[name]
+    study = copy.deepcopy(SOUND)
+    for path, value in changes.items():
+        put(study, path, value)
+    assert judge(study, sentence)
+
+
+# Wrong with what lies on the disk, or a program: what a run says, and how far it goes ("" is the planning).
 SCANS, WEIGHTS = "results/micrographs/samples.tsv", "resources/weights/efficientnet_lite0-imagenet.safetensors"
 CLASHES = {
-    "more folds than days": ({"splits.folds": 13}, "", "splits.folds is 13, more than the 12 of simulate.days"),
-    "a patch beyond the picture": ({"attribution.patch": 33}, "", "attribution.patch is 33, more than the 32"),
-    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "", "figures.micrographs is MLP"),
-    "an experiment of nothing": ({"experiments.table2.models": []}, "", "experiments.table2.models"),
     "weights that are not there": ({"networks.weights_file": "none.pth"}, WEIGHTS, "none.pth"),
-    "channels of no scan": ({"scans.channels": ["Phase"], "simulate.pixels": 32}, SCANS, "no channel 'Phase'"),
+    "channels of no scan": ({"scans.channels": ["Phase"], "simulate.pixels": 32, "scans.scans_per_shard": 24}, SCANS, "no channel 'Phase'"),
     "a program": ("__use_yte__: true\n", "", "the key __use_yte__ makes a program of the settings"),
 }  # fmt: skip
 
@@ -222,6 +236,7 @@ def test_settings_that_clash_end_in_a_sentence_before_or_in_the_first_job_that_n
 def test_folds_that_ones_own_films_cannot_fill_are_named_by_the_first_job_that_deals_them(tmp_path):
     study = put(copy.deepcopy(SOUND), "splits.folds", 5)
     study = put(put(study, "scans.source", "folder"), "scans.sheet", "samples.tsv")
+    put(study, "scans.scans_per_shard", 100)
     rows = ["sample\tgrowth_celsius\tscan\tbatch\twidth_nm"]
     chance = random.Random(5)
     for index in range(6):

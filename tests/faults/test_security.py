@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -29,6 +30,7 @@ def calls(tree):
             yield node, ast.unparse(node.func)
 
 
+@cache
 def module(path):
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 

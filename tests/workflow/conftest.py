@@ -5,16 +5,14 @@ import shutil
 import pytest
 import yaml
 
-import stub_network
 from project import SMOKE, Study
 
 
 @pytest.fixture(scope="session")
-def smoke_settings(once):
-    """The settings of the smoke study, as a dict: with a stub in place of EfficientNet, and small pictures."""
-    folder = once("stub", lambda folder: stub_network.write_weights(folder / "stub.safetensors"))
+def smoke_settings(stub):
+    """The settings of the smoke study, as a dict, with a stub in place of EfficientNet."""
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
-    settings["networks"] |= {"backbone": stub_network.BACKBONE, "weights_file": str(folder / "stub.safetensors")}
+    settings["networks"] |= stub
     return settings
 
 
