@@ -1,4 +1,4 @@
-"""What all tests share: the order they run in, what is made once for all processes, the real scans beside the project."""
+"""What all tests share: their order, what is made once for all processes, and the real scans beside the project."""
 
 import fcntl
 import os

@@ -215,7 +215,7 @@ def test_settings_that_clash_are_one_sentence(name):
 SCANS, WEIGHTS = "results/micrographs/samples.tsv", "resources/weights/efficientnet_lite0-imagenet.safetensors"
 CLASHES = {
     "weights that are not there": ({"networks.weights_file": "none.pth"}, WEIGHTS, "none.pth"),
-    "channels of no scan": ({"scans.channels": ["Phase"], "simulate.pixels": 32, "scans.scans_per_shard": 24}, SCANS, "no channel 'Phase'"),
+    "channels of no scan": ({"scans.channels": ["Phase"], "scans.scans_per_shard": 24}, SCANS, "no channel 'Phase'"),
     "a program": ("__use_yte__: true\n", "", "the key __use_yte__ makes a program of the settings"),
 }  # fmt: skip
 

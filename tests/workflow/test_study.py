@@ -105,11 +105,9 @@ def joined(results):
 
 
 def test_a_table_or_figure_is_made_by_name_or_by_path(copy_of_smoke):
-    table, figure = (
-        copy_of_smoke.folder / "results/tables/table2.tsv",
-        copy_of_smoke.folder / "results/figures/fig2.pdf",
-    )
-    for targets in (["table2", "fig2"], ["results/tables/table2.tsv", "results/figures/fig2.pdf"]):
+    paths = ["results/tables/table2.tsv", "results/figures/fig2.pdf"]
+    table, figure = (copy_of_smoke.folder / path for path in paths)
+    for targets in (["table2", "fig2"], paths):
         before = table.read_bytes(), figure.read_bytes()
         table.unlink()
         figure.unlink()
