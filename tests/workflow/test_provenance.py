@@ -106,7 +106,7 @@ def test_a_tampered_result_whose_record_was_mended_is_found_by_making_it_again(c
     tampered = path.read_bytes()
     status, said = verify(copy_of_smoke, "--only", SVC)
     assert status == 1 and "stand as recorded" in said
-    assert f"differs: {SVC} (rule fit_models)" in said and "score_900" in said
+    assert f"differs: {SVC} (rule fit_models_strict_imagenet_aug3_components)" in said and "score_900" in said
     assert path.read_bytes() == tampered
 
 
