@@ -84,6 +84,7 @@ rule extract_features:
         "logs/extract_features/{pretraining}/{pictures}.tsv"
     wildcard_constraints:
         pictures=r"\d{4}\d*",
+    priority: 1
     conda:
         "../../envs/vision.yaml"
     threads: 2
@@ -111,6 +112,7 @@ rule project_features:
         "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.log",
     benchmark:
         "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.tsv"
+    priority: 1
     conda:
         "../../envs/learn.yaml"
     params:
@@ -140,6 +142,7 @@ for (protocol, pretraining), names in components_asked().items():
             f"logs/project_features/{protocol}/{pretraining}.log",
         benchmark:
             f"logs/project_features/{protocol}/{pretraining}.tsv"
+        priority: 1
         group:
             "fits"
         conda:

@@ -1,5 +1,6 @@
 """Needs tables and arrays that are on disk; fits and computes nothing but the drawing.
-Gives results/figures: each as PDF, SVG and PNG, with a caption in the report.
+Gives results/figures: each as PDF, SVG and PNG, with a caption in the report. Those that need no training, and what they
+are made of, have priority, so that there is something to look at early.
 """
 
 
@@ -27,6 +28,7 @@ rule fig1:
         "logs/fig1.log",
     benchmark:
         "logs/fig1.tsv"
+    priority: 1
     conda:
         "../../envs/learn.yaml"
     params:
@@ -57,6 +59,7 @@ rule fig2:
         "logs/fig2.log",
     benchmark:
         "logs/fig2.tsv"
+    priority: 1
     conda:
         "../../envs/learn.yaml"
     params:
@@ -284,6 +287,7 @@ rule fig8:
         "logs/fig8.log",
     benchmark:
         "logs/fig8.tsv"
+    priority: 1
     conda:
         "../../envs/learn.yaml"
     params:
@@ -314,6 +318,7 @@ rule fig9:
         "logs/fig9.log",
     benchmark:
         "logs/fig9.tsv"
+    priority: 1
     conda:
         "../../envs/learn.yaml"
     params:

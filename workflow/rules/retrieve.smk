@@ -69,6 +69,7 @@ rule retrieve_weights:
         "logs/retrieve_weights/{backbone}-{pretraining}.log",
     benchmark:
         "logs/retrieve_weights/{backbone}-{pretraining}.tsv"
+    priority: 1
     conda:
         "../../envs/vision.yaml"
     params:
