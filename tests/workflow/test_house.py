@@ -7,7 +7,6 @@ import pytest
 
 from project import PROJECT
 
-SCRIPTS = sorted((PROJECT / "workflow" / "scripts").glob("*.py"))
 MODULES = sorted((PROJECT / "workflow" / "micrograph").rglob("*.py"))
 RULE_FILES = sorted((PROJECT / "workflow" / "rules").glob("*.smk"))
 
@@ -36,15 +35,6 @@ def test_rule_script_and_log_carry_one_name_and_the_rule_has_a_sentence(name, bo
     assert "run:" not in body and "message:" not in body
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_is_a_handshake(path):
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 35
-    assert f'"""Rule {path.stem}' in text
-    branches = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If | ast.While | ast.Try)]
-    assert branches == []
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_the_package_has_never_heard_of_snakemake_and_never_unpickles(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -64,13 +54,9 @@ def test_the_package_has_never_heard_of_snakemake_and_never_unpickles(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_a_module_holds_one_idea_and_says_it(path):
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 300
-    tree = ast.parse(text)
+def test_modules_and_public_functions_have_docstrings(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
-    for node in ast.walk(tree):
-        assert not isinstance(node, ast.FunctionDef) or node.end_lineno - node.lineno <= 50, f"{node.name} is long"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} has no docstring"

@@ -51,6 +51,18 @@ def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of
         out_of_fold(files.read_table(path))
 
 
+def test_a_permutation_is_the_fit_under_the_protocol_of_its_name(copy_of_smoke):
+    permuted = files.read_table(copy_of_smoke.folder / "results/permutations/strict/imagenet/aug3/nominal.tsv")
+    assert permuted.groupby("labels")["draw"].nunique().to_dict() == {"films": 10, "batches": 10}
+    for labels, draw in (("films", 1), ("batches", 7)):
+        path = f"results/predictions/strict.shuffled_{labels}{draw}/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
+        copy_of_smoke.run(path)
+        alone = files.read_table(copy_of_smoke.folder / path).query("part != 'train'").reset_index(drop=True)
+        here = permuted[(permuted["labels"] == labels) & (permuted["draw"] == draw)].reset_index(drop=True)
+        columns = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
+        pd.testing.assert_frame_equal(here[columns], alone[columns])
+
+
 def out_of_fold(predictions):
     tested = predictions[predictions["part"] == "test"]
     assert sorted(tested["sample"]) == sorted(set(predictions["sample"]))

@@ -139,6 +139,8 @@ for job_name, fits in shared_jobs(["MLP"]).items():
             "fits"
         conda:
             "../../envs/vision.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
         params:
             seed=config["seed"],
             classes=config["classes"],
