@@ -22,16 +22,16 @@ def repeatable(threads=1):
 
     Where CUDA has no deterministic algorithm for an operation, PyTorch prints a warning. All is put back afterwards.
     """
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), os.environ.get(WORKSPACE)
-    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode(), os.environ.get(WORKSPACE)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(torch.cuda.is_available(), warn_only=True)
+    # torch.use_deterministic_algorithms does the same, but imports PyTorch's compiler, which takes a second or two.
+    torch.set_deterministic_debug_mode("warn" if torch.cuda.is_available() else "default")
     os.environ[WORKSPACE] = before[2] or ":4096:8"
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1], warn_only=warned)
+        torch.set_deterministic_debug_mode(before[1])
         if before[2] is None:
             del os.environ[WORKSPACE]

@@ -1,11 +1,14 @@
-"""Depthwise convolutions whose backward pass is as fast as their forward pass on a processor.
+"""Convolutions whose backward pass is as fast as their forward pass on a processor: depthwise ones, and 1x1 ones.
 
 oneDNN, which PyTorch computes convolutions with on processors, has slow paths for the gradients of depthwise
 convolutions: 5x5 weights in any precision, and in bf16 the input's gradient at stride 2. They took 80 % of the time
 that fine-tuning EfficientNet-Lite0 in bf16 takes. The same sums are put together here from the fast paths:
 
-- the gradient of 5x5 weights from four 3x3 ones on shifted inputs (taps 0..2 and 2..4 of each axis cover 0..4);
+- the gradient of 5x5 weights from two 5x3 ones on shifted inputs (columns 0..2 and 2..4 of the taps cover 0..4);
 - the input's gradient at stride 2 as a convolution at stride 1 of the output's gradient, zeros between its values.
+
+A 1x1 convolution in float32 is a matrix product of channels-last maps. That is faster for many channels, for gradients
+of weights, and for fewer than FEW pictures, which PyTorch on one thread does not give to oneDNN.
 
 Results differ from PyTorch's by rounding alone. Other devices and other kernels go PyTorch's way.
 """
@@ -14,17 +17,21 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-SMALL = 3  # side of the kernels that oneDNN has fast weight gradients for
+NARROW = 3  # columns of the widest kernels that oneDNN has fast weight gradients for
+FEW = 16  # pictures
+SUMMED, MADE = 24, 64  # channels in and out from which the matrix product is faster than oneDNN (measured, AVX2)
 
 
 def quicken(network):
-    """Let every depthwise convolution of the network, in place, compute its gradients this way; returns the network.
+    """Let the depthwise and 1x1 convolutions of the network, in place, compute this way; returns the network.
 
     Names and values of the parameters stay. Serves torchvision's nn.Conv2d and timm's Conv2dSame.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and _fits(module):
             module.forward = _Forward(module)
+        elif isinstance(module, nn.Conv2d) and _is_product(module):
+            module.forward = _Product(module)
     return network
 
 
@@ -108,16 +115,16 @@ def gradient_of_maps(slope, maps, weight, stride, padding):
 def gradient_of_weight(slope, maps, weight, stride, padding):
     """The gradient of the weights (channels, 1, side, side), summed over pictures and places."""
     side = weight.shape[-1]
-    if side == SMALL:
+    if side == NARROW:
         return _native(slope, maps, weight, stride, padding, [False, True, False])[1]
-    padded = functional.pad(maps, (padding[1], padding[1], padding[0], padding[0]))
-    tall, wide = (step * (length - 1) + SMALL for step, length in zip(stride, slope.shape[2:], strict=True))
+    wide = stride[1] * (slope.shape[3] - 1) + NARROW
+    rows = padding[0] if maps.shape[2] < side else 0  # oneDNN is slow about kernels that are taller than the maps
     whole = weight.new_empty(weight.shape)
-    for top in (0, side - SMALL):
-        for left in (0, side - SMALL):
-            part = padded[:, :, top : top + tall, left : left + wide].contiguous(memory_format=torch.channels_last)
-            corner = whole[:, :, top : top + SMALL, left : left + SMALL]
-            corner.copy_(_native(slope, part, corner, stride, (0, 0), [False, True, False])[1])
+    for left in (0, side - NARROW):
+        before = padding[1] - left
+        part = functional.pad(maps, (before, wide - before - maps.shape[3], rows, rows))
+        taps = whole[..., left : left + NARROW]
+        taps.copy_(_native(slope, part, taps, stride, (padding[0] - rows, 0), [False, True, False])[1])
     return whole
 
 
@@ -127,3 +134,76 @@ def _native(slope, maps, weight, stride, padding, wanted):
     return torch.ops.aten.convolution_backward(
         slope, maps, weight, None, stride, padding, [1, 1], False, none, len(weight), wanted
     )
+
+
+def _is_product(module):
+    return (
+        module.kernel_size == module.stride == (1, 1)
+        and module.groups == 1
+        and module.padding in ((0, 0), 0, "valid", "same")
+    )
+
+
+class _Product:
+    """The forward pass of one 1x1 convolution; holds the module, as _Forward does."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __call__(self, maps):
+        module = self.module
+        exact = maps.device.type == "cpu" and maps.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
+        if not exact or not maps.is_contiguous(memory_format=torch.channels_last):
+            return type(module).forward(module, maps)
+        result = _Pointwise.apply(maps, module.weight)
+        return result if module.bias is None else result + module.bias[:, None, None]
+
+
+class _Pointwise(torch.autograd.Function):
+    """A 1x1 convolution of channels-last maps (n, channels, rows, cols) with weights (outputs, channels, 1, 1)."""
+
+    @staticmethod
+    def forward(ctx, maps, weight):
+        ctx.save_for_backward(maps, weight)
+        if _as_product(maps, *weight.shape[1::-1]):
+            return _maps(_rows(maps) @ weight.flatten(1).t(), maps)
+        return functional.conv2d(maps, weight)
+
+    @staticmethod
+    def backward(ctx, slope):
+        maps, weight = ctx.saved_tensors
+        slope = slope.contiguous(memory_format=torch.channels_last)
+        of_maps, of_weight = ctx.needs_input_grad
+        return (
+            _slope_of_maps(slope, maps, weight) if of_maps else None,
+            _slope_of_weight(_rows(slope), _rows(maps)).reshape(weight.shape) if of_weight else None,
+        )
+
+
+def _as_product(maps, summed, made):
+    """Whether a matrix product is faster than oneDNN for these maps and numbers of channels."""
+    return len(maps) < FEW or (summed >= SUMMED and made >= MADE)
+
+
+def _rows(maps):
+    """Channels-last maps (n, channels, rows, cols) as (n * rows * cols, channels), the same memory."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _maps(rows, like):
+    """The inverse of _rows, with the pictures, rows and columns of `like`."""
+    return rows.reshape(len(like), *like.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def _slope_of_maps(slope, maps, weight):
+    if _as_product(maps, *weight.shape[:2]):
+        return _maps(_rows(slope) @ weight.flatten(1), maps)
+    none = [0, 0]
+    return torch.ops.aten.convolution_backward(
+        slope, maps, weight, None, [1, 1], none, [1, 1], False, none, 1, [True, False, False]
+    )[0]
+
+
+def _slope_of_weight(slope, maps):
+    """(outputs, channels) from rows; the product with fewer rows than columns is the faster one."""
+    return slope.t() @ maps if slope.shape[1] <= maps.shape[1] else (maps.t() @ slope).t()

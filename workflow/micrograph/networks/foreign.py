@@ -9,7 +9,16 @@ refused with a sentence.
 from functools import lru_cache
 
 from micrograph.faults import Fault, known
-from micrograph.networks.libraries import BLOCK_ROWS, BUILDERS, IMAGENET_MEAN, IMAGENET_STD, SIZE, Backbone, Weights
+from micrograph.networks.libraries import (
+    BLOCK_ROWS,
+    BUILDERS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SIZE,
+    Backbone,
+    Weights,
+    without_compiler,
+)
 
 
 @lru_cache(maxsize=32)
@@ -71,7 +80,8 @@ def dry_run(name, build, network):
 
 def torchvision_weights(network):
     """{imagenet: Weights} of torchvision's own first ImageNet weights; empty where it has none."""
-    from torchvision import models
+    with without_compiler():
+        from torchvision import models
 
     offered = models.get_model_weights(network)
     chosen = getattr(offered, "IMAGENET1K_V1", None)
@@ -84,7 +94,8 @@ def torchvision_weights(network):
 
 def timm_weights(network):
     """{own: Weights}: timm's weights live on a hub that needs its own client, so only a file of your own serves."""
-    import timm
+    with without_compiler():
+        import timm
 
     inputs = timm.get_pretrained_cfg(network)
     mean, std = (inputs.mean, inputs.std) if inputs else (IMAGENET_MEAN, IMAGENET_STD)

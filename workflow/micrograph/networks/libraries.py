@@ -3,7 +3,10 @@
 torch, torchvision and timm are imported where they are needed: reading this costs nothing.
 """
 
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from micrograph.faults import Fault
 
@@ -43,9 +46,32 @@ class Backbone:
     weights: dict = field(default_factory=dict)
 
 
+@contextmanager
+def without_compiler():
+    """Import torchvision or timm in the block without torch._dynamo, PyTorch's compiler.
+
+    It takes a second to import, as long as PyTorch itself. Both libraries only ask it whether it can compile for a
+    device, and to leave some of their functions alone; nothing here compiles.
+    """
+    names = ("torch._dynamo", "torch._dynamo.utils")
+    if names[0] in sys.modules:
+        yield
+        return
+    compiler, asked = (ModuleType(name) for name in names)
+    compiler.disable = lambda function, *args, **kwargs: function
+    asked.is_compile_supported = lambda device: False
+    sys.modules.update(zip(names, (compiler, asked), strict=True))
+    try:
+        yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+
+
 def build_torchvision(network, classes):
     """A torchvision classifier with random weights; Fault for an unknown name."""
-    from torchvision import models
+    with without_compiler():
+        from torchvision import models
 
     if network not in models.list_models(module=models):
         raise Fault(f"torchvision has no classifier '{network}'; its models page lists those it has.")
@@ -54,7 +80,8 @@ def build_torchvision(network, classes):
 
 def build_timm(network, classes):
     """A timm classifier with random weights; Fault for an unknown name."""
-    import timm
+    with without_compiler():
+        import timm
 
     if not timm.is_model(network):
         raise Fault(f"timm has no network '{network}'; timm.list_models() lists those it has.")
