@@ -70,7 +70,11 @@ rule gather_metadata:
 
 
 rule extract_features:
-    """All blocks' features of one chunk of micrographs, in one pass through the pre-trained network."""
+    """All blocks' features of one chunk of micrographs, in one pass through the pre-trained network.
+
+    It runs two threads, always, so that bytes do not depend on --cores, and counts as one: among jobs of one core a job
+    that asks for two would wait until nothing else is left.
+    """
     input:
         samples="results/micrographs/samples.tsv",
         micrographs=of_all_shards("results/micrographs/{shard}"),
@@ -87,7 +91,6 @@ rule extract_features:
     priority: 1
     conda:
         "../../envs/vision.yaml"
-    threads: 2
     params:
         backbone=config["networks"]["backbone"],
         batch=config["networks"]["batch"],
