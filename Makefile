@@ -13,8 +13,7 @@ READY := $(VENV)/.made-from-lock
 .PHONY: run sheet verify compare test nightly bench audit lock clean environment check format
 
 run: environment
-	@$(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --quiet rules host
-	@echo "The report is results/report/index.html"
+	@PYTHONPATH=workflow $(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --logger progress
 
 # SHEET=samples.tsv names the sheet.
 SHEET ?= samples.tsv

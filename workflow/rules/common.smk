@@ -37,7 +37,7 @@ wildcard_constraints:
 
 
 with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
-    told(settings.check, config, yaml.safe_load(schema))
+    told(settings.check, config, yaml.load(schema, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 RUN = record.begin(sys.argv, config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
@@ -69,8 +69,13 @@ SAID = {
 
 def modules(rule_name):
     """The package's module files that a rule's script runs: inputs, so that a change of code reruns the rule."""
-    script = workflow.source_path(f"../scripts/{rule_name}.py")
-    return [workflow.source_path(f"../micrograph/{name}.py") for name in sources.modules_of(script)]
+    return [module_file(name) for name in sources.modules_of(workflow.source_path(f"../scripts/{rule_name}.py"))]
+
+
+@cache
+def module_file(name):
+    """The file of one of the package's modules, as an input; Snakemake takes a millisecond to find it."""
+    return workflow.source_path(f"../micrograph/{name}.py")
 
 
 @cache
@@ -121,7 +126,10 @@ def rows_of_shard(wildcards):
 
 
 def end_of_run(outcome):
-    """How many scans were read and rejected, and why, as far as the run came; and what was entered into its record."""
+    """How many scans were read and rejected, and why, as far as the run came; what was entered into its record; and
+    where the report is, if it is there."""
     summary = Path("results/micrographs/summary.txt")
     said = summary.read_text(encoding="utf-8") if summary.is_file() else ""
-    return said + record.write(Path(), RUN, outcome)
+    page = "results/report/index.html"
+    shown = f"The report is {page}" if outcome == "finished" and Path(page).is_file() else ""
+    return said + record.write(Path(), RUN, outcome) + shown
