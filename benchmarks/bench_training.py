@@ -145,6 +145,7 @@ class Ours:
     def __init__(self, start, backbone, images, labels, normal, device, kind, threads):
         network = headed.put(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
         network = depthwise.quicken(network.to(device, memory_format=torch.channels_last))
+        backbones.in_place(network)
         self.bundle = bundles.Single(network)
         shown = torch.from_numpy(images).to(device)
         targets = torch.from_numpy(np.searchsorted(CLASSES, labels)).to(device)

@@ -50,6 +50,20 @@ def test_nothing_works_in_place_so_backward_hooks_hold(name):
     assert seen[0][1] == backbones.BACKBONES[name].blocks["block4"][1][0]
 
 
+@pytest.mark.parametrize("name", backbones.BACKBONES)
+def test_what_libraries_do_in_place_changes_no_gradient(name):
+    torch.manual_seed(0)
+    network = backbones.build(name, 3).eval()
+    slopes = []
+    for on in (True, False):
+        backbones.in_place(network, on)
+        assert on == any(getattr(part, "inplace", False) for part in network.modules())
+        network.zero_grad()
+        network(torch.ones(2, 3, 64, 64)).square().sum().backward()
+        slopes.append([part.grad for part in network.parameters()])
+    assert all(torch.equal(inside, outside) for inside, outside in zip(*slopes, strict=True))
+
+
 def test_torchvisions_own_resnet_breaks_there():
     from torchvision.models import resnet18
 

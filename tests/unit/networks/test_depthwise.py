@@ -1,4 +1,4 @@
-"""Quickened depthwise convolutions: PyTorch's numbers, forward and backward, for every kind that is quickened."""
+"""Quickened convolutions, depthwise and 1x1: PyTorch's numbers, forward and backward, for every kind that is."""
 
 import copy
 
@@ -80,6 +80,41 @@ def test_timms_padding_by_size_is_kept(side, stride, size):
     ours, theirs = slopes(quick, maps_of(size, size)), slopes(plain, maps_of(size, size))
     assert ours[0].shape[-1] == -(-size // stride)
     assert_same(ours, theirs, 1e-5)
+
+
+@pytest.mark.parametrize("pictures", [3, 16])  # PyTorch computes fewer than 16 in another way
+@pytest.mark.parametrize(("channels", "outputs"), [(8, 48), (48, 40), (40, 64), (48, 8)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_1x1_convolutions_are_pytorchs(pictures, channels, outputs, bias):
+    torch.manual_seed(0)
+    plain = nn.Conv2d(channels, outputs, 1, bias=bias)
+    quick = depthwise.quicken(copy.deepcopy(plain))
+    assert type(quick.forward).__name__ == "_Product"
+    maps = torch.randn(pictures, channels, 6, 5).contiguous(memory_format=torch.channels_last)
+    ours, theirs = slopes(quick, maps), slopes(plain, maps)
+    assert_same(ours, theirs, 1e-5)
+    assert ours[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_1x1_convolutions_of_other_maps_and_kinds_stay():
+    for part in (nn.Conv2d(48, 48, 1, stride=2), nn.Conv2d(48, 48, 1, groups=2), nn.Conv2d(48, 48, 1, padding=1)):
+        assert "forward" not in depthwise.quicken(nn.Sequential(part))[0].__dict__
+    torch.manual_seed(0)
+    plain = nn.Conv2d(48, 48, 1)
+    quick = depthwise.quicken(copy.deepcopy(plain))
+    rows = torch.randn(3, 48, 6, 5)  # channels first
+    assert_same(slopes(quick, rows), slopes(plain, rows), 0)
+    half = [slopes(part, rows.contiguous(memory_format=torch.channels_last), torch.bfloat16) for part in (quick, plain)]
+    assert half[0][0].dtype is torch.bfloat16
+    assert_same(*half, 0)
+
+
+@pytest.mark.parametrize(("stride", "size"), [(1, 3), (1, 10), (2, 5), (2, 20)])
+def test_gradients_of_5x5_weights_on_the_maps_of_small_pictures(stride, size):
+    plain = convolution(5, stride, channels=32)
+    quick = depthwise.quicken(copy.deepcopy(plain))
+    maps = maps_of(size, size, channels=32)
+    assert_same(slopes(quick, maps), slopes(plain, maps), 1e-5)
 
 
 def test_by_hand():

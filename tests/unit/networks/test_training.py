@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -149,6 +151,44 @@ def test_the_same_seed_gives_the_same_bytes_and_dropout_follows_it():
     assert found[0][0] == found[1][0]
     assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
     assert found[0][0] != found[2][0]
+
+
+def test_the_optimiser_is_pytorchs_adam():
+    ours, theirs = network(), network()
+    steps = training.Adam(ours.parameters(), 1e-3), torch.optim.Adam(theirs.parameters(), lr=1e-3, fused=True)
+    inputs, labels = images()
+    for _ in range(5):
+        for module, optimiser in zip((ours, theirs), steps, strict=True):
+            optimiser.zero_grad()
+            module(inputs).square().mean().backward()
+            optimiser.step()
+    pairs = zip(ours.parameters(), theirs.parameters(), strict=True)
+    assert all(torch.equal(mine, plain) for mine, plain in pairs)
+
+
+def test_parameters_without_gradients_stay():
+    parts = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    optimiser = training.Adam(parts, 0.5)
+    parts[0].sum().backward()
+    optimiser.step()
+    assert parts[0].tolist() == pytest.approx([0.5, 0.5]) and parts[1].tolist() == [1, 1]
+
+
+def test_training_does_not_wait_for_pytorchs_compiler():
+    code = """
+import sys
+import numpy as np, torch
+from micrograph.networks import backbones, bundles, heads, training
+backbones.build("efficientnet_lite0")
+one = torch.ones(1, 2, 2), torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2)
+training.fit(bundles.Single(torch.nn.Linear(2, 3)), lambda epoch: [one], None, heads.loss("nominal"),
+             learning_rate=1e-3, epochs=1, patience=1, rng=np.random.default_rng(0))
+loaded = {"torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules)
+import torch._dynamo  # it is there for whoever needs it
+raise SystemExit(str(loaded) if loaded else None)
+"""
+    where = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=where)
 
 
 def test_torchs_settings_are_put_back():

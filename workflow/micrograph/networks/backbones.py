@@ -98,14 +98,22 @@ def normalisation(name, pretraining):
 def build(name, classes=1000):
     """The network with random weights, in training mode, every operation out of place.
 
-    In-place ReLUs, which torchvision and timm use, would change the tensors that backward hooks look at.
+    In-place ReLUs, which torchvision and timm use, would change the tensors that backward hooks look at; in_place
+    gives them back where nobody looks.
     """
     chosen = row(name)
     network = BUILDERS[chosen.origin](chosen.network, classes)
     for module in network.modules():
         if getattr(module, "inplace", False):
-            module.inplace = False
+            module.inplace, module.built_in_place = False, True
     return network
+
+
+def in_place(network, on=True):
+    """Let the operations that the network's library made to work in place do so, or (on=False) out of place again."""
+    for module in network.modules():
+        if getattr(module, "built_in_place", False):
+            module.inplace = on
 
 
 def load(name, path):

@@ -7,8 +7,8 @@ that fine-tuning EfficientNet-Lite0 in bf16 takes. The same sums are put togethe
 - the gradient of 5x5 weights from two 5x3 ones on shifted inputs (columns 0..2 and 2..4 of the taps cover 0..4);
 - the input's gradient at stride 2 as a convolution at stride 1 of the output's gradient, zeros between its values.
 
-A 1x1 convolution in float32 is a matrix product of channels-last maps. That is faster for many channels, for gradients
-of weights, and for fewer than FEW pictures, which PyTorch on one thread does not give to oneDNN.
+A 1x1 convolution of channels-last maps in float32 is computed as the matrix product that it is: faster for many
+channels, its gradients above all, and for fewer than FEW pictures, which PyTorch on one thread does not give to oneDNN.
 
 Results differ from PyTorch's by rounding alone. Other devices and other kernels go PyTorch's way.
 """
@@ -19,7 +19,7 @@ from torch.nn import functional
 
 NARROW = 3  # columns of the widest kernels that oneDNN has fast weight gradients for
 FEW = 16  # pictures
-SUMMED, MADE = 24, 64  # channels in and out from which the matrix product is faster than oneDNN (measured, AVX2)
+MANY = 40  # channels, in and out, from which the matrix product is faster than oneDNN (measured, AVX2)
 
 
 def quicken(network):
@@ -153,57 +153,7 @@ class _Product:
     def __call__(self, maps):
         module = self.module
         exact = maps.device.type == "cpu" and maps.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
-        if not exact or not maps.is_contiguous(memory_format=torch.channels_last):
+        worth = len(maps) < FEW or min(module.in_channels, module.out_channels) >= MANY
+        if not exact or not worth or not maps.is_contiguous(memory_format=torch.channels_last):
             return type(module).forward(module, maps)
-        result = _Pointwise.apply(maps, module.weight)
-        return result if module.bias is None else result + module.bias[:, None, None]
-
-
-class _Pointwise(torch.autograd.Function):
-    """A 1x1 convolution of channels-last maps (n, channels, rows, cols) with weights (outputs, channels, 1, 1)."""
-
-    @staticmethod
-    def forward(ctx, maps, weight):
-        ctx.save_for_backward(maps, weight)
-        if _as_product(maps, *weight.shape[1::-1]):
-            return _maps(_rows(maps) @ weight.flatten(1).t(), maps)
-        return functional.conv2d(maps, weight)
-
-    @staticmethod
-    def backward(ctx, slope):
-        maps, weight = ctx.saved_tensors
-        slope = slope.contiguous(memory_format=torch.channels_last)
-        of_maps, of_weight = ctx.needs_input_grad
-        return (
-            _slope_of_maps(slope, maps, weight) if of_maps else None,
-            _slope_of_weight(_rows(slope), _rows(maps)).reshape(weight.shape) if of_weight else None,
-        )
-
-
-def _as_product(maps, summed, made):
-    """Whether a matrix product is faster than oneDNN for these maps and numbers of channels."""
-    return len(maps) < FEW or (summed >= SUMMED and made >= MADE)
-
-
-def _rows(maps):
-    """Channels-last maps (n, channels, rows, cols) as (n * rows * cols, channels), the same memory."""
-    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
-
-
-def _maps(rows, like):
-    """The inverse of _rows, with the pictures, rows and columns of `like`."""
-    return rows.reshape(len(like), *like.shape[2:], -1).permute(0, 3, 1, 2)
-
-
-def _slope_of_maps(slope, maps, weight):
-    if _as_product(maps, *weight.shape[:2]):
-        return _maps(_rows(slope) @ weight.flatten(1), maps)
-    none = [0, 0]
-    return torch.ops.aten.convolution_backward(
-        slope, maps, weight, None, [1, 1], none, [1, 1], False, none, 1, [True, False, False]
-    )[0]
-
-
-def _slope_of_weight(slope, maps):
-    """(outputs, channels) from rows; the product with fewer rows than columns is the faster one."""
-    return slope.t() @ maps if slope.shape[1] <= maps.shape[1] else (maps.t() @ slope).t()
+        return functional.linear(maps.permute(0, 2, 3, 1), module.weight.flatten(1), module.bias).permute(0, 3, 1, 2)

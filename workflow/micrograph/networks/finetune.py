@@ -17,6 +17,7 @@ from micrograph import protocols
 from micrograph.faults import Fault, known
 from micrograph.models import choosing, policies, waist
 from micrograph.networks import (
+    backbones,
     bundles,
     chance,
     depthwise,
@@ -178,6 +179,7 @@ def fine_tune(
         outputs.append(found if rows else np.full_like(found, np.nan))
         if len(tried) == 1 or best(outputs, album, scheme, classes, protocol) == number:
             kept = network.cpu(), settings | point, bool(rows)
+            backbones.in_place(network, on=False)
     if not kept[2]:
         way_out = f"lower training.{head}.learning_rate" + " with models.search default" * (len(tried) > 1)
         raise Fault(f"{head} network of {held}: the loss is no longer a number; {way_out}.")
@@ -221,6 +223,7 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
     heads.measure(network, labels)
     headed.follow(network, settings["batch_norm_momentum"])
     depthwise.quicken(network.to(device, memory_format=torch.channels_last))
+    backbones.in_place(network)
 
     def epoch(number):
         drawn = album.train[policies.epoch_rows(policy, labels, copied, chance_of_rows)]

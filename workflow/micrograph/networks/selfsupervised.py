@@ -18,7 +18,18 @@ from torch import nn
 from torch.nn import functional
 
 from micrograph.faults import Fault
-from micrograph.networks import bundles, chance, depthwise, domains, features, folding, headed, pictures, training
+from micrograph.networks import (
+    backbones,
+    bundles,
+    chance,
+    depthwise,
+    domains,
+    features,
+    folding,
+    headed,
+    pictures,
+    training,
+)
 from micrograph.networks import weights as storage
 
 EMBEDDED = 256  # numbers in an embedding
@@ -68,6 +79,7 @@ def pretrain(images, *, backbone, settings, rng, start="imagenet", weights=None,
     first = domains.start(backbone, start, weights, of_start)
     siamese = Siamese(first, backbone, of_projector)
     depthwise.quicken(siamese.to(spot, memory_format=torch.channels_last))
+    backbones.in_place(siamese)
     checks = of_checks.permutation(len(album))[:CHECKED]
     check_seed = of_checks.integers(2**63)
 
@@ -89,6 +101,7 @@ def pretrain(images, *, backbone, settings, rng, start="imagenet", weights=None,
     table = curve_of(curve)
     facts = {"backbone": backbone, "pretraining": "films", "source": f"{len(album)} micrographs without labels",
              "start": start, "settings": dict(settings), "precision": precision, "mean": mean, "std": std}  # fmt: skip
+    backbones.in_place(siamese, on=False)
     return Pretrained(siamese.whole(first).cpu().eval(), table, facts)
 
 
