@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 
 from micrograph import settings
 from micrograph.faults import Fault
@@ -246,6 +247,15 @@ def test_the_papers_settings_are_right_and_leave_nothing_out():
     paper = yaml.safe_load((PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8"))
     settings.check(paper, SCHEMA)
     assert paper["splits"]["folds"] == 10 and paper["training"]["pixels"] == 224
+
+
+def test_the_settings_of_many_films_are_right_with_those_of_the_embedded_study():
+    scale = yaml.safe_load((PROJECT / "config" / "scale.yaml").read_text(encoding="utf-8"))
+    study = copy.deepcopy(EMBEDDED)
+    update_config(study, scale)  # as Snakemake joins them
+    settings.check(study, SCHEMA)
+    asked = {model for words in study["experiments"].values() for model in words["models"]}
+    assert not asked & {"SVC", "KRC", "RNN", "GPC", "KNN"}  # quadratic or cubic in the films
 
 
 @pytest.mark.parametrize("source", ["simulated", "zenodo", "list"])

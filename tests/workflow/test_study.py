@@ -71,6 +71,21 @@ def out_of_fold(predictions):
         assert (sides == 1).all()
 
 
+def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_for(copy_of_smoke):
+    wanted = [f"results/components/strict/imagenet/pool_cev{cev}.npz" for cev in (85, 60)]
+    for path in wanted:
+        (copy_of_smoke.folder / path).unlink(missing_ok=True)
+    printed = copy_of_smoke.run("--", *wanted)
+    made = [feature_files.read_scores(copy_of_smoke.folder / path)[2] for path in wanted]
+    assert re.findall(r"(?m)^(project_features\w*) +(\d+)$", printed) == [
+        ("project_features", "1"),
+        ("project_features_strict_imagenet", "1"),
+    ]
+    for more, fewer in zip(*made, strict=True):
+        assert fewer.shape[1] < more.shape[1]
+        assert (fewer == more[:, : fewer.shape[1]]).all()
+
+
 def test_a_second_run_has_nothing_to_do_and_says_so(copy_of_smoke):
     assert "Nothing to be done" in copy_of_smoke.run()
 

@@ -83,6 +83,12 @@ def test_the_same_batch_gives_the_same_bytes_however_pictures_arrive(network, im
     assert all(whole[block].tobytes() == again[block].tobytes() for block in whole)
 
 
+def test_chunks_that_end_where_batches_end_give_the_same_bytes(network, images):
+    whole = extract(network, images, batch=2)
+    parts = [extract(network, images[some], batch=2) for some in (slice(0, 2), slice(2, 4), slice(4, 5))]
+    assert all(whole[block].tobytes() == b"".join(part[block].tobytes() for part in parts) for block in whole)
+
+
 def test_a_picture_does_not_touch_its_neighbours(network, images):
     before = extract(network, images, batch=5)
     changed = images.copy()
