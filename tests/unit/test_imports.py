@@ -20,6 +20,7 @@ NETWORKS = {"torch"}
 DRAWING = {"matplotlib", "PIL"}  # matplotlib brings PIL
 MAY = {
     "fit_models": {"sklearn", "scipy", "joblib"},
+    "permute_labels": {"sklearn", "scipy", "joblib"},
     "fit_mlp": NETWORKS,
     "extract_features": NETWORKS,
     "pretrain_films": NETWORKS,
