@@ -15,6 +15,7 @@ rule deal_folds:
         "logs/deal_folds/{protocol}.log",
     benchmark:
         "logs/deal_folds/{protocol}.tsv"
+    priority: 1
     conda:
         "../../envs/learn.yaml"
     params:
