@@ -83,6 +83,7 @@ def test_models_on_block_features_are_permuted_apart_and_all_others_draw_by_draw
 def test_networks_can_be_kept_to_the_leaks_that_are_about_networks():
     asked = experiments.of_leakage({**LEAKAGE, "networks": "network_leaks", "network_shuffles": {}})
     assert {fit["protocol"] for fit in asked if fit["features"] == "image"} == {"strict", "strict+train_mode"}
+    assert {fit["protocol"] for fit in asked if fit["features"] == "tuned"} == {"strict"}
     assert {fit["protocol"] for fit in asked if fit["features"] == "pool_cev85"} == {"strict", "strict+grid"}
 
 

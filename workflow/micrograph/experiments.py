@@ -47,8 +47,8 @@ def of_leakage(experiment):
     """The fits of the experiment `leakage`, but for those of `permuted`.
 
     Its protocols on the true labels, and those under `shuffled` on every draw of shuffled ones that
-    `network_shuffles` asks for, {films: draws, batches: draws}. Fits on fine-tuned features and images are left out
-    under protocols that differ from their base in no leak of networks, unless `networks` is "all".
+    `network_shuffles` asks for, {films: draws, batches: draws}. Where `networks` is network_leaks, not all, fine-tuned
+    features are asked for under their own leak alone (one_fold), images under those of training.
     """
     drawn = [
         f"{protocol}.shuffled_{kind}{draw}"
@@ -73,9 +73,10 @@ def on_components(fit):
 
 
 def _asks_for_networks(fit):
-    """Whether a fit needs no network, or its protocol is a base, or changes a leak of networks."""
+    """Whether a fit needs no network, or its protocol is a base, or changes a leak that is about its network."""
     changed = protocols.changes(fit["protocol"])
-    return on_components(fit) or not changed or bool(changed & protocols.NETWORK_LEAKS)
+    own = {"one_fold"} if fit["features"] == "tuned" else protocols.NETWORK_LEAKS
+    return on_components(fit) or not changed or bool(changed & own)
 
 
 def of_learning_curve(experiment):

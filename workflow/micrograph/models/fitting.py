@@ -14,7 +14,7 @@ FILLS_GAPS = ("OLR",)  # models that learn from features with unknown values (Na
 
 
 def fit_study(
-    names, copies, scores, table, *, protocol, policy, scheme, model, classes, search, rng, workers=1
+    names, copies, scores, table, *, protocol, policy, scheme, model, classes, search, rng, workers=1, parts=splits.PARTS
 ):  # fmt: skip
     """Choose, fit and score one model on every fold; returns a waist.Study.
 
@@ -22,7 +22,7 @@ def fit_study(
     array, of features that no fold had a part in, for all folds; table: the splits (splits.deal); protocol: its name;
     policy: aug1 ... aug4; scheme: nominal or regression, of OLR ordinal; model: SVC ... GBC, OLR; classes: growth
     temperatures in Celsius; search: default or published; rng: numpy Generator; workers: folds searched at once, which
-    changes no result. Unknown features are NaN; OLR alone learns from them.
+    changes no result; parts: those that are predicted. Unknown features are NaN; OLR alone learns from them.
 
     A grid point is chosen by validation accuracy, the first in loop order among equals (choosing.choose_folds).
     strict: each fold takes its own choice (ties first go to the higher balanced accuracy), fitted on its training rows
@@ -47,7 +47,7 @@ def fit_study(
             chosen = choosing.choose_folds(compared, [search.truth for search in work], protocol)
         used = choosing.used(chosen, protocol)
         fitted = [searches.fit(search, points[point]) for search, point in zip(work, used, strict=True)]
-        frames = [frame for parts in zip(work, chosen, used, fitted, strict=True) for frame in _scored(*parts)]
+        frames = [frame for one in zip(work, chosen, used, fitted, strict=True) for frame in _scored(*one, parts)]
     _say(caught)
     return waist.Study(dict(enumerate(fitted)), waist.choices(chosen, used, points), waist.predictions(frames))
 
@@ -62,10 +62,10 @@ def _of_folds(scores, folds, model):
     return scores
 
 
-def _scored(search, choice, point, fitted):
-    """The predictions of every part of a fold; those of validation by the point that was chosen there."""
+def _scored(search, choice, point, fitted, parts):
+    """The predictions of the parts of a fold; those of validation by the point that was chosen there."""
     own = fitted if choice.point == point else searches.fit(search, search.points[choice.point])
-    for part in splits.PARTS:
+    for part in parts:
         estimator = own if part == "validation" else fitted
         features = search.features[search.fold.parts[part]]
         predicted, value = searches.answered(estimator, features, search.classes)

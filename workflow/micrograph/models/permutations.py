@@ -93,7 +93,7 @@ def _scores(gram, seen, variance):
 def _fitted(fit, names, scores, table, classes, search, stream):
     """Validation and test predictions of one fit."""
     words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
-    study = fitting.fit_study(
+    return fitting.fit_study(
         names,
         np.zeros(len(names), dtype=int),
         scores,
@@ -105,5 +105,5 @@ def _fitted(fit, names, scores, table, classes, search, stream):
         classes=classes,
         search=search,
         rng=stream("fit_models", protocols.base(fit["protocol"]), *words),
-    )
-    return study.predictions[study.predictions["part"].isin(PARTS)]
+        parts=PARTS,
+    ).predictions
