@@ -14,7 +14,8 @@ FILLS_GAPS = ("OLR",)  # models that learn from features with unknown values (Na
 
 
 def fit_study(
-    names, copies, scores, table, *, protocol, policy, scheme, model, classes, search, rng, workers=1, parts=splits.PARTS
+    names, copies, scores, table, *, protocol, policy, scheme, model, classes, search, rng, workers=1,
+    parts=splits.PARTS,
 ):  # fmt: skip
     """Choose, fit and score one model on every fold; returns a waist.Study.
 
