@@ -20,18 +20,17 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 # Seconds of a job of the embedded study on one core, until jobs of this run say better. Other rules take OTHERS.
 TYPICAL = {
-    "train_networks": 38,
-    "train_production": 38,
-    "pretrain_films": 30,
-    "explain_films": 30,
-    "test_explanations": 30,
-    "fit_mlp": 10,
-    "draw_copies": 20,
-    "extract_features": 15,
-    "simulate_scans": 10,
-    "level_scans": 5,
+    "train_networks": 30,
+    "train_explained_networks": 30,
+    "train_production": 30,
+    "explain_films": 24,
+    "permute_labels": 22,
+    "test_explanations": 19,
+    "pretrain_films": 17,
+    "extract_features": 11,
+    "draw_copies": 6,
 }
-OTHERS = 4
+OTHERS = 3
 TRUSTED = 20  # seconds of finished jobs from which on their speed counts more than TYPICAL
 EVERY_SECONDS = {True: 1, False: 30}  # on a terminal, and elsewhere
 NOTHING, INTERRUPTED = "Nothing to be done", "Terminating processes"
