@@ -1,5 +1,7 @@
 """Sentences of the caption of the table of leakage, each said only where the table has rows that it speaks of."""
 
+from micrograph.trust.leakage import MIN_DRAWS
+
 # Of every paragraph the sentences: (pattern of the rows that it speaks of, as of _rows; sentence).
 SHUFFLED_ROWS = " (?:films|batches|both) "
 PROTOCOLS = (
@@ -78,9 +80,10 @@ READING = (
     ),
     (
         "",
-        "In brackets 95 % intervals from redrawing whole growth days (of temperatures dealt by chance each day of each "
-        "draw), of two parts or protocols by the same days, with the fitted models kept. Bold: intervals that leave "
-        "out 0; of twenty comparisons of nothing with nothing about one is bold.",
+        "In brackets 95 % intervals from redrawing whole growth days (of permuted temperatures whole permutations; of "
+        f"fewer than {MIN_DRAWS} permutations each day of each), of two parts or protocols by the same days, with the "
+        "fitted models kept. Bold: intervals that leave out 0; of twenty comparisons of nothing with nothing about one "
+        "is bold.",
     ),
     (
         f"^(?:published|\\S+ungrouped){SHUFFLED_ROWS}",

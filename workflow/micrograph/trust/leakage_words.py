@@ -120,10 +120,7 @@ NOTE = (
     "changes need not add up to the difference between the protocols."
 )
 SAME = "A change of +0.0 [+0.0, +0.0]: one setting, nothing to choose."
-POOLED = (
-    "All models: their answers taken together, redrawn by day and draw with what every model said of the films of a "
-    "day. Both ways: all draws, film by film and day by day."
-)
+POOLED = "All models: the predictions of all models together. Both ways: all permutations, film by film and day by day."
 
 
 def _notes(changed):
