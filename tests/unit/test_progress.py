@@ -21,7 +21,7 @@ def test_rules_with_finished_jobs_take_their_mean_and_others_their_typical_time_
     jobs.began = 0
     jobs.running = {1: ("train_networks", 0), 2: ("train_networks", 0)}
     jobs.finish(1, 100)
-    slower = (100 + progress.TRUSTED) / (38 + progress.TRUSTED)
+    slower = (100 + progress.TRUSTED) / (progress.TYPICAL["train_networks"] + progress.TRUSTED)
     # One of three is done; the second, as long as the first so far, has nothing left; two ran at a time.
     assert jobs.seconds_left(100) == pytest.approx((100 + 2 * slower * progress.OTHERS) / 2)
 
