@@ -224,6 +224,7 @@ def test_a_pretraining_without_weights_for_the_backbone_is_refused_before_anythi
     assert "pretraining micronet has weights for the backbone resnet18 alone, not for efficientnet_lite0" in message
 
     def start(study):
+        study["experiments"]["table3"]["pretraining"] = ["imagenet", "films"]
         study["pretraining"]["films"]["start"] = "micronet"
 
     assert "pretraining micronet" in faults_of(start)
