@@ -1,6 +1,7 @@
 """The project's folder, and the real workflow run in a folder of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,8 +50,13 @@ class Study:
         assert (done.returncode == 0) == succeeds, done.stdout
         return done.stdout
 
-    def results(self):
-        """Relative path -> bytes of every result; the record of the runs, which holds their times, is none."""
+    def results(self, killed=False):
+        """Relative path -> bytes of every result; the record of the runs, which holds their times, is none.
+
+        killed: leave out all fine-tuned networks. Those that nothing reads any more are removed as a run goes on, and a
+        run that is killed at that moment leaves them.
+        """
         root = self.folder / "results"
         paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "provenance.json"]
-        return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+        found = {str(path.relative_to(root)): path.read_bytes() for path in paths}
+        return {name: found[name] for name in found if not (killed and re.match(r"networks/.*/folds[\d-]+/", name))}

@@ -25,7 +25,7 @@ def test_the_study_comes_to_its_end_after_a_cancelled_job_and_a_killed_snakemake
 
 
 def test_every_byte_of_the_results_equals_a_run_without_a_cluster(story):
-    there, local = story.there.results(), story.local.results()
+    there, local = story.there.results(killed=True), story.local.results(killed=True)
     assert set(there) == set(local)
     assert [name for name in local if there[name] != local[name]] == []
     assert {f"tables/{name}.tsv" for name in ("table4", "explanations", "learning_curve")} <= set(local)
