@@ -5,6 +5,7 @@ leaves the first guess as it is, whatever the trees.
 """
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import is_regressor
 
 from micrograph.models.classifiers import to_class
@@ -15,7 +16,8 @@ def stages(task):
     predicted = np.full((len(task.points), len(task.held)), np.nan)
     for settings, members in _families(task.points).items():
         longest = 1 if dict(settings).get("learning_rate") == 0 else max(members)
-        fitted = task.fit(dict(settings) | {"n_estimators": longest})
+        with config_context(skip_parameter_validation=True):  # of every tree, one by one
+            fitted = task.fit(dict(settings) | {"n_estimators": longest})
         answers = list(_staged(fitted, task))
         for trees, point in members.items():
             predicted[point] = answers[min(trees, longest) - 1]
