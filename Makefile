@@ -18,7 +18,7 @@ run: environment
 # SHEET=samples.tsv names the sheet.
 SHEET ?= samples.tsv
 sheet: environment
-	@PYTHONPATH=workflow $(BIN)/python -m micrograph.scans.new_sheet "$(FOLDER)" --sheet "$(SHEET)"
+	@PYTHONPATH=workflow $(BIN)/python -m micrograph.scans.make_sheet "$(FOLDER)" --sheet "$(SHEET)"
 
 # A share (SHARE=0.1) is drawn by SEED=number, else by a new one, which is printed; ONLY='results/tables/*' draws among
 # these; STUDY=folder is another --directory.

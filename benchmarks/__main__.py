@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from micrograph import io
+
 BENCHMARKS = ("conversion", "features", "training", "grids", "mlp", "occlusion", "scale")
 COLUMNS = ["step", "published_seconds", "ours_seconds", "ratio", "pairs", "device"]
 
@@ -30,15 +32,13 @@ def main():
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
     import pandas as pd
 
-    from micrograph import files
-
     rows = []
     for name in asked.names or BENCHMARKS:
         module = importlib.import_module(f"benchmarks.bench_{name}")
         sizes = {"pairs": asked.pairs, "scans": asked.scans if name == "scale" else None}
         rows += module.run(**{word: size for word, size in sizes.items() if size})
         table = pd.DataFrame(rows)[COLUMNS]
-        files.write_table("results/benchmarks/benchmarks.tsv", table, significant=4)
+        io.write_table("results/benchmarks/benchmarks.tsv", table, significant=4)
     print(table.to_string(index=False, float_format="%.4g"))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks import published
-from micrograph.scans import heights, images, nanoscope
-from micrograph.simulated.nanoscope_writer import Channel, Frame, write
+from micrograph.scans import levelling, nanoscope, rendering
+from micrograph.simulation.nanoscope_writer import Channel, Frame, write
 
 SIZES = (256, 512)
 
@@ -27,8 +27,8 @@ def run(pairs=15):
 def ours(path):
     """Our (224, 224) uint8 micrograph of one NanoScope file, top line first."""
     scan = nanoscope.read(path)
-    level_nm = heights.level(scan.height_nm, "published", overwrite=True)
-    return images.micrograph(level_nm, width_nm=scan.width_nm, tall_nm=scan.tall_nm)[0]
+    level_nm = levelling.level(scan.height_nm, "published", overwrite=True)
+    return rendering.render(level_nm, width_nm=scan.width_nm, tall_nm=scan.tall_nm)[0]
 
 
 def differing_pixels(path, channel="Height Sensor"):

@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from micrograph.models import choosing, grids, searches, splits, waist
+from micrograph.models import grids, searches
+from micrograph.splits import model_selection, prediction_table, splitters
 
 CLASSES = (900, 950, 1000)
 COUNTS = (29, 130, 103)
@@ -62,8 +63,10 @@ def searches_of(model, width, folds, points=None):
     features = rng.normal(size=(len(celsius), width)) * 6 / np.sqrt(1 + np.arange(width))
     features[:, :3] += (celsius[:, None] - 950) / 25
     table = pd.DataFrame({"sample": names, "batch": names, "growth_celsius": celsius})
-    dealt = splits.deal(table, "published", 10, rng)
-    made = waist.folds(names, np.zeros(len(names), int), dealt, protocol="published", policy="aug3", rng=rng)
+    dealt = splitters.split(table, "published", 10, rng)
+    made = prediction_table.make_folds(
+        names, np.zeros(len(names), int), dealt, protocol="published", policy="aug3", rng=rng
+    )
     points = points or grids.points(model, "nominal", "published", "published")
     return [searches.Search(features, fold, points, "published", "nominal", model, CLASSES) for fold in made[:folds]]
 
@@ -85,7 +88,7 @@ def ours(search, extras):
 
 def _chosen(search, predicted):
     truth = search.fold.rows.labels[search.fold.parts["validation"]]
-    return choosing.choose(np.stack(predicted), truth, search.protocol)
+    return model_selection.choose(np.stack(predicted), truth, search.protocol)
 
 
 def timed(work, extras, pairs):

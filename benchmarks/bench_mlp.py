@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from micrograph.networks import bundles, heads, mlp, training
+from micrograph.networks import heads, mlp, training
 
 CLASSES = [900, 950, 1000]
 ROWS, HELD, WIDTH, WIDTHS, BATCH, DROPOUT, RATE = 211, 24, 100, (600, 50), 16, 0.35, 0.01
@@ -98,9 +98,7 @@ def together(features, labels, models, epochs, threads):
     for start in range(0, models, size):
         seeds = range(start, min(start + size, models))
         rngs = [np.random.default_rng(seed).spawn(2) for seed in seeds]
-        bundle = bundles.Stacked(
-            "nominal", WIDTH, WIDTHS, CLASSES, [DROPOUT] * len(seeds), [first for first, _ in rngs]
-        )
+        bundle = mlp.Stacked("nominal", WIDTH, WIDTHS, CLASSES, [DROPOUT] * len(seeds), [first for first, _ in rngs])
         feed = Rows(inputs, targets, [second for _, second in rngs])
         curve = training.fit(
             bundle,

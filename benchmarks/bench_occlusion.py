@@ -16,8 +16,9 @@ import torch
 from captum.attr import Occlusion
 
 from benchmarks.bench_training import films, network_of
-from micrograph.attribution import geometry, occlusion
-from micrograph.networks import features, headed, pictures
+from micrograph.attribution import maps, occlusion
+from micrograph.networks import replace_head, transforms
+from micrograph.networks.device import device_of
 
 BACKBONES = ("resnet18", "efficientnet_lite0")
 CLASSES, TARGET = [900, 950, 1000], 1
@@ -38,11 +39,13 @@ def run(pairs=1, threads=2, side=SIDE):
 
 def compared(backbone, pairs, threads, side):
     """The rows of one network: fp32 and bf16, each against both of Captum's batches."""
-    device = features.device_of("auto")
+    device = device_of("auto")
     start, normal = network_of(backbone)
-    network = headed.put(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0)).to(device).eval()
+    network = (
+        replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0)).to(device).eval()
+    )
     shown = torch.from_numpy(films(1, side)[0]).to(device)
-    colour = pictures.colours(shown.float()[:, None], *normal)
+    colour = transforms.colours(shown.float()[:, None], *normal)
     ways = {name: lambda batch=batch: published(network, colour, batch) for name, batch in BATCHES.items()}
     ways |= {kind: lambda kind=kind: ours(network, backbone, colour, kind) for kind in ("fp32", "bf16")}
     seconds, maps = {way: [] for way in ways}, {}
@@ -79,7 +82,7 @@ def ours(network, backbone, colour, precision):
     """Our map (side, side) of the same class; those of all other classes are made with it."""
     hidden, untouched = occlusion.occlude(network, backbone, colour, patch=PATCH, stride=STRIDE, precision=precision)
     effects = untouched[:, None, None] - hidden
-    return geometry.spread(effects[0, :, :, TARGET], colour.shape[-1], PATCH, STRIDE)
+    return maps.spread(effects[0, :, :, TARGET], colour.shape[-1], PATCH, STRIDE)
 
 
 def judge(backbone, maps, network, colour):

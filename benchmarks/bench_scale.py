@@ -19,8 +19,8 @@ import pandas as pd
 import yaml
 
 from benchmarks.bench_conversion import write_scan
-from micrograph import files
-from micrograph.scans import sheets
+from micrograph import io
+from micrograph.scans import sample_sheet
 
 PROJECT = Path(__file__).parents[1]
 CLASSES = [900, 950, 1000]
@@ -48,7 +48,7 @@ def run(pairs=3, scans=20_000):
             *converted(room / "converted"),
         ]
     table = pd.DataFrame(measured, columns=MEASURED)
-    files.write_table("results/benchmarks/scale.tsv", table, significant=4)
+    io.write_table("results/benchmarks/scale.tsv", table, significant=4)
     print(table.to_string(index=False, float_format="%.4g"))
     return compared(table, scans, pairs)
 
@@ -84,7 +84,7 @@ def converted(folder):
         settings(study, "folder", CONVERTED, a_job)
         taken = snakemake(study, "--cores", str(os.cpu_count()))
         logs = [path for rule in ("level_scans", "draw_micrographs") for path in (study / "logs" / rule).glob("*.tsv")]
-        peaks = [float(files.read_table(path)["max_rss"].max()) for path in logs]
+        peaks = [float(io.read_table(path)["max_rss"].max()) for path in logs]
         step = f"convert, {SIDE} x {SIDE} pixels"
         yield {"step": step, "scans": CONVERTED, "scans_a_job": a_job, **taken, "job_peak_mb": max(peaks)}
 
@@ -102,7 +102,7 @@ def own_scans(folder, scans, distinct=False):
             os.link(first, path)
         words = (path.stem, str(CLASSES[number % 3]), str(path.relative_to(folder)), path.parent.name)
         rows.append("\t".join(words))
-    files.write_text(folder / "samples.tsv", "\n".join(["sample\tgrowth_celsius\tscan\tbatch", *rows]) + "\n")
+    io.write_text(folder / "samples.tsv", "\n".join(["sample\tgrowth_celsius\tscan\tbatch", *rows]) + "\n")
 
 
 def settings(folder, source, scans, a_job):
@@ -113,7 +113,7 @@ def settings(folder, source, scans, a_job):
     rarest = min(math.ceil(scans * share) for share in words["simulate"]["shares"].values())
     words["simulate"] |= {"samples": scans, "days": days}
     words["splits"]["folds"] = min(words["splits"]["folds"], days, rarest)  # plays no part up to the table of samples
-    files.write_text(folder / "config.yaml", json.dumps(words))
+    io.write_text(folder / "config.yaml", json.dumps(words))
 
 
 def sheet_read(folder):
@@ -121,7 +121,7 @@ def sheet_read(folder):
     before, began, spent = Path.cwd(), time.perf_counter(), time.process_time()
     os.chdir(folder / "folder")
     try:
-        sheets.read("samples.tsv", CLASSES)
+        sample_sheet.read("samples.tsv", CLASSES)
     finally:
         os.chdir(before)
     return {"seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - spent}

@@ -24,17 +24,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from micrograph.networks import (
     backbones,
-    bundles,
-    depthwise,
-    domains,
-    features,
+    depthwise_conv,
     finetune,
-    headed,
     heads,
-    pictures,
+    pretraining,
+    replace_head,
     training,
+    transforms,
     weights,
 )
+from micrograph.networks.device import device_of
 
 CLASSES, BATCH, RATE = [900, 950, 1000], 32, 1e-4
 CASES = (("resnet18", 224), ("efficientnet_lite0", 224), ("efficientnet_lite0", 96))
@@ -46,7 +45,7 @@ def run(pairs=3, steps=2, threads=2):
 
     Medians over `pairs` alternating runs of `steps` batches each (twenty times as many on a GPU), after one to warm up.
     """
-    device, before = features.device_of("auto"), torch.get_num_threads()
+    device, before = device_of("auto"), torch.get_num_threads()
     steps = steps if device.type == "cpu" else 20 * steps
     torch.set_num_threads(threads)
     try:
@@ -59,7 +58,7 @@ def compared(backbone, pixels, pairs, steps, threads, device):
     """The rows of one network at one picture size: fp32 and bf16 against the same published runs."""
     images, labels = films(BATCH * steps, pixels)
     start, normal = network_of(backbone)
-    network = headed.put(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
+    network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
     work = operations(network, pixels)
     ways = {"published": Published(start, backbone, images, labels, normal, device)}
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -119,7 +118,11 @@ class Published:
     """The plain loop; called with a number of pictures it trains on them and returns the mean loss."""
 
     def __init__(self, start, backbone, images, labels, normal, device):
-        self.network = headed.put(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0)).to(device).train()
+        self.network = (
+            replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
+            .to(device)
+            .train()
+        )
         for module in self.network.modules():
             if hasattr(module, "inplace"):
                 module.inplace = True  # as both libraries have it
@@ -143,10 +146,10 @@ class Ours:
     """training.fit as finetune.py calls it, for one epoch; called as Published is."""
 
     def __init__(self, start, backbone, images, labels, normal, device, kind, threads):
-        network = headed.put(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
-        network = depthwise.quicken(network.to(device, memory_format=torch.channels_last))
+        network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
+        network = depthwise_conv.quicken(network.to(device, memory_format=torch.channels_last))
         backbones.in_place(network)
-        self.bundle = bundles.Single(network)
+        self.bundle = training.Single(network)
         shown = torch.from_numpy(images).to(device)
         targets = torch.from_numpy(np.searchsorted(CLASSES, labels)).to(device)
         self.album = finetune.Album(shown, targets, *normal, None, None, None)
@@ -166,9 +169,9 @@ class Ours:
 
 def network_of(backbone):
     """(network, (mean, std)): ResNet18 with seeded random weights, EfficientNet-Lite0 with those of its package."""
-    normal = domains.normalisation(backbone, "imagenet")
+    normal = pretraining.normalisation(backbone, "imagenet")
     if backbone == "resnet18":
-        return domains.scratch(backbone, np.random.default_rng(0)), normal
+        return pretraining.scratch(backbone, np.random.default_rng(0)), normal
     with tempfile.TemporaryDirectory() as room:
         path = weights.retrieve(backbone, "imagenet", Path(room) / "weights.safetensors")
         return backbones.load(backbone, path), normal
@@ -184,7 +187,7 @@ def films(count, pixels):
 
 def operations(network, pixels):
     """Floating-point operations of one picture's forward and backward pass, the second counted as two of the first."""
-    inputs = pictures.colours(torch.zeros(2, 1, pixels, pixels), (0.5,) * 3, (0.5,) * 3)
+    inputs = transforms.colours(torch.zeros(2, 1, pixels, pixels), (0.5,) * 3, (0.5,) * 3)
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         network.eval()(inputs)
     return 3 * counted.get_total_flops() / len(inputs)

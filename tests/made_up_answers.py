@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from micrograph.results import fits, probabilities
+from micrograph.evaluation import fits, uncertainty
 
 CLASSES = np.array([900.0, 950.0, 1000.0])
 
@@ -14,7 +14,7 @@ def answers(count=3000, sharpness=1.0, seed=0, days=None):
     chances = rng.dirichlet([1.0, 1.0, 1.0], count)
     places = drawn(chances, rng)
     batches = np.arange(count) if days is None else np.arange(count) % days
-    return probabilities.Answers(sharpened(chances, sharpness), places, batches.astype(str), CLASSES)
+    return uncertainty.Answers(sharpened(chances, sharpness), places, batches.astype(str), CLASSES)
 
 
 def drawn(chances, rng):

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 import made_up_fits
-from micrograph.results import fits
-from micrograph.trust import baselines
+from micrograph.evaluation import baselines, fits
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
 SHEET = made_up_fits.films(samples=90, days=30, folds=4)

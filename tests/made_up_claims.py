@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from micrograph import protocols
+from micrograph.splits import protocols
 
 FILMS, BATCHES = 120, 40
 FIT = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "SVC"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from micrograph.results.fits import KEYS, Fit
-from micrograph.trust import confounders
+from micrograph.evaluation import confounders
+from micrograph.evaluation.fits import KEYS, Fit
 
 MADE = {"data": "simulated films", "backbone": "b", "search": "default", "pixels": 80, "epochs": 4}
 WORDS = dict(zip(KEYS, ("strict", "imagenet", "aug3", "image", "nominal", "CNN"), strict=True))

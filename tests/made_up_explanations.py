@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.text import Text
 
-from micrograph import files
+from micrograph import io
 from micrograph.attribution import maps
 
 CLASSES = [900, 950, 1000]
@@ -43,7 +43,7 @@ def explained(folder, predictions, scheme="nominal", targets=3, size=3, flags=()
             arrays[name][zeros] = 0
         study = {"scheme": scheme, "classes": CLASSES, "side": 32, "patch": 8, "stride": 4, "baseline": "zero"}
         paths.append(folder / f"fold{fold}.npz")
-        files.write_arrays(paths[-1], **arrays, **study)
+        io.write_arrays(paths[-1], **arrays, **study)
     return maps.gather(paths)
 
 

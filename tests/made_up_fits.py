@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from micrograph.results import fits
+from micrograph.evaluation import fits
 
 CLASSES = [900, 950, 1000]
 SHARES = [0.11, 0.5, 0.39]

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from micrograph import protocols
-from micrograph.models import fitting, splits, variations
-from micrograph.results import fits
-from micrograph.trust import leakage
+from micrograph.evaluation import fits, leakage
+from micrograph.models.fit import fit_folds
+from micrograph.splits import permutation, protocols, splitters
 from tables_of_films import CLASSES
 
 FOLDS = 4
@@ -47,14 +46,14 @@ def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85",
 
     table: samples; features: (n, k) of all films; parts: those whose rows give their label away besides (known).
     """
-    rng = np.random.default_rng([seed, *protocols.base(protocol).encode()])
-    named = variations.relabelled(table, protocol, FOLDS, rng)
-    dealt = splits.deal(named, protocol, FOLDS, rng)
+    rng = np.random.default_rng([seed, *protocols.without_leaks(protocol).encode()])
+    named = permutation.permute_labels(table, protocol, FOLDS, rng)
+    dealt = splitters.split(named, protocol, FOLDS, rng)
     names = table["sample"].to_numpy(str)
     each = [features] * FOLDS
     if parts:
         each = [np.hstack([features, known(rows, names, parts, rng)]) for _, rows in dealt.groupby("fold")]
-    made = fitting.fit_study(
+    made = fit_folds(
         names, np.zeros(len(names), int), each, dealt, protocol=protocol, policy="aug4", scheme="nominal",
         model=model, classes=CLASSES, search="default", rng=rng,
     )  # fmt: skip

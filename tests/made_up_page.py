@@ -6,8 +6,9 @@ from functools import cache
 import numpy as np
 
 import made_up
-from micrograph.attribution import geometry, maps
-from micrograph.page import films, folder, neighbours, report, sheets
+from micrograph.attribution import maps
+from micrograph.report import folder, page, similar_samples, sprites
+from micrograph.report import samples as explorer
 
 CLASSES = made_up.CLASSES
 WORDS = made_up.fit(model="CNN").words
@@ -50,12 +51,12 @@ def predictions(table, folds=5, seed=0):
 def explained(rows, seed=0):
     """Explanations of the films: a bump somewhere that the map finds, one film flagged for each fault."""
     rng, count = np.random.default_rng(seed), len(rows)
-    steps = len(geometry.positions(SIDE, PATCH, STRIDE))
+    steps = len(maps.positions(SIDE, PATCH, STRIDE))
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
     flag = np.array([""] * count, dtype="U12")
     flag[: 2 if count > 4 else 0] = ["all zero", "not finite"][: 2 if count > 4 else 0]
     target = np.searchsorted(CLASSES, rows["predicted_celsius"].fillna(CLASSES[0]).astype(int))
-    return maps.Explained(
+    return maps.Attributions(
         samples=rows["sample"].to_numpy(str),
         fold=rows["fold"].to_numpy(int),
         truth=rows["truth_celsius"].to_numpy(int),
@@ -107,7 +108,7 @@ def near(rows, count=5, seed=0):
     rng, fold = np.random.default_rng(seed), rows["fold"].to_numpy(int)
     places = np.array([rng.choice(np.flatnonzero(fold != own), count, replace=False) for own in fold])
     distances = np.sort(rng.uniform(2, 9, places.shape), axis=1)
-    return neighbours.Near(places, distances, np.array([(fold != own).sum() for own in fold]))
+    return similar_samples.Near(places, distances, np.array([(fold != own).sum() for own in fold]))
 
 
 def components(table, seed=0):
@@ -125,22 +126,22 @@ def components(table, seed=0):
 def study(count, seed=1):
     """(story without tables and figures, study, drawn) of so many films, as folder.write takes them."""
     table = samples(count, seed)
-    rows = films.tested(predictions(table), table)
+    rows = explorer.tested(predictions(table), table)
     maps_of = explained(rows)
-    place = films.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
-    made = films.study(rows, maps_of, near(rows), place, made_up.curve(), WORDS, CLASSES, "simulated films")
-    story = report.Story(
+    place = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
+    made = explorer.study(rows, maps_of, near(rows), place, made_up.curve(), WORDS, CLASSES, "simulated films")
+    story = page.Story(
         "Growth temperature from micrographs",
         "simulated films",
-        report.Headline(61.2, 55.0, 68.1, 49.6, "What was chosen in each fold.", "", 71.0, "The paper's best."),
+        page.Headline(61.2, 55.0, 68.1, 49.6, "What was chosen in each fold.", "", 71.0, "The paper's best."),
         table,
         table.head(0)[["sample", "scan"]].assign(reason=""),
         CONFIG,
         {"numpy": np.__version__},
-        glance=report.glance(predictions(table), CLASSES, films.named(WORDS)),
+        glance=page.glance(predictions(table), CLASSES, explorer.named(WORDS)),
     )
-    drawn = films.drawn(rows, maps_of)
-    return story, made, sheets.Drawn(count, picture, drawn.cam, drawn.occlusion)
+    drawn = explorer.drawn(rows, maps_of)
+    return story, made, sprites.Drawn(count, picture, drawn.cam, drawn.occlusion)
 
 
 def write(path, count, face, seed=1):

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from micrograph.simulated import nanoscope_writer as writer
+from micrograph.simulation import nanoscope_writer
 
 
 def write(path, pixels, seed=0):
     """Write a NanoScope file of pixels x pixels heights, 1 um wide; its bytes."""
-    frame = writer.Frame(1000, 1000, pixels, date="04:49:10 PM Wed Dec 15 2021", line_rate_hz=1, rotation_degrees=0)
+    frame = nanoscope_writer.Frame(
+        1000, 1000, pixels, date="04:49:10 PM Wed Dec 15 2021", line_rate_hz=1, rotation_degrees=0
+    )
     heights_nm = np.random.default_rng(seed).normal(size=(pixels, pixels))
-    writer.write(path, [writer.Channel("Height Sensor", "Trace", heights_nm)], frame, "0x09400202")
+    nanoscope_writer.write(path, [nanoscope_writer.Channel("Height Sensor", "Trace", heights_nm)], frame, "0x09400202")
     return path.read_bytes()

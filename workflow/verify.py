@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from micrograph import files
-from micrograph.faults import Fault, told
+from micrograph import io
+from micrograph.errors import UserError, exit_with_message
 from micrograph.provenance import circumstances, compare, copies, record
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -107,7 +107,7 @@ def outputs_of(folder, settings):
         done = snakemake(folder, "--summary")  # the new scans may be gone
     header, *rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line] or [[]]
     if done.returncode or "output_file" not in header:
-        raise Fault(f"the workflow cannot say what it makes here; it said: {_end_of(done)}")
+        raise UserError(f"the workflow cannot say what it makes here; it said: {_end_of(done)}")
     table = [dict(zip(header, row, strict=True)) for row in rows]
     kinds = {True: [], False: []}
     for row in sorted(table, key=lambda row: row["output_file"]):
@@ -142,7 +142,7 @@ def draw(outputs, share, seed, only=None):
     """The Outputs drawn: a share of all, one at least; of those that match the pattern `only`, where it is given."""
     among = [output for output in outputs if only is None or fnmatchcase(output.name, only)]
     if not among:
-        raise Fault(
+        raise UserError(
             f"there is no output like {only or 'results/*'}; `snakemake --summary` lists those of the workflow."
         )
     return sorted(
@@ -194,7 +194,7 @@ def check_record(study):
     try:
         written = record.read(study)
     except FileNotFoundError:
-        raise Fault(
+        raise UserError(
             f"{study / record.RECORD}: there is no such record; a run of the workflow writes it (where nothing is left "
             "to do: snakemake --cores 1 --force table1)."
         ) from None
@@ -279,15 +279,15 @@ def main(words=None):
         if signal.getsignal(one) is not signal.SIG_IGN:  # as nohup does
             signal.signal(one, stop)
     try:
-        return told(verify, asked.folder.resolve(), share, seed, asked.only, asked.cores)
+        return exit_with_message(verify, asked.folder.resolve(), share, seed, asked.only, asked.cores)
     except Stopped as stopped:
         name = signal.Signals(stopped.args[0]).name
         print(f"\nStopped by {name}: nothing is verified; the jobs are ended, the copy removed.", file=sys.stderr)
         return 128 + stopped.args[0]
     except OSError as error:
-        if (number := files.disk_full(error)) is None:
+        if (number := io.disk_full(error)) is None:
             raise
-        print(f"\n{files.unwritable(error.filename2 or tempfile.gettempdir(), number)}", file=sys.stderr)
+        print(f"\n{io.unwritable(error.filename2 or tempfile.gettempdir(), number)}", file=sys.stderr)
         return STATUS["could not"]
 
 

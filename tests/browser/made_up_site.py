@@ -7,8 +7,9 @@ from pathlib import Path
 
 import made_up_claims
 import made_up_page
-from micrograph.page import claimed, contents, films, folder, sheets
-from micrograph.results import panels
+from micrograph.evaluation import tables
+from micrograph.page import claimed
+from micrograph.report import contents, folder, samples, sprites
 from micrograph.trust import claims
 from project import PROJECT
 
@@ -56,15 +57,15 @@ def many(few, home):
             own = [home / name for name in names if (home / name).exists()]
             for place, name in enumerate(names[len(own) :]):
                 shutil.copyfile(own[place % len(own)], home / name)
-    (home / "parts" / "films.js").write_text(films.javascript(study), encoding="ascii")
+    (home / "parts" / "films.js").write_text(samples.javascript(study), encoding="ascii")
     return Site(home, study, (home / "index.html").as_uri())
 
 
 def _pictures(count):
     """What sheets.write says of so many films."""
     stems = {
-        "sheets": (sheets.SMALL, ("micrograph", "cam", "occlusion")),
-        "large": (sheets.LARGE, ("micrograph",)),
+        "sheets": (sprites.SMALL, ("micrograph", "cam", "occlusion")),
+        "large": (sprites.LARGE, ("micrograph",)),
     }
     made = {}
     for part, (grid, kinds) in stems.items():
@@ -81,11 +82,11 @@ def _tables():
     rows = [
         ["strict: test", "SVC", "66 ± 17", "−0.5 [−0.9, 0.1]"],
         ["", "KRC", "9 ± 3", "0.62 [0.49, 0.73]"],
-        ["", "RNN", panels.DASH, "1,024"],
-        ["the paper, real films", "SVC", panels.Bold("71 ± 4"), panels.DASH],
+        ["", "RNN", tables.DASH, "1,024"],
+        ["the paper, real films", "SVC", tables.Bold("71 ± 4"), tables.DASH],
         ["", "KRC", "45 ± 5", "2"],
     ]
-    panel = panels.Panel("At a glance", ["Accuracy in %", "Model", "Test %", "Gain"], rows, words=2, notes=("A note.",))
+    panel = tables.Panel("At a glance", ["Accuracy in %", "Model", "Test %", "Gain"], rows, words=2, notes=("A note.",))
     return [
         contents.Table("Table 2", "Blocks by models", [panel, replace(panel, title="Details")], "<p>How to read.</p>"),
         contents.Table("Table 3", HOSTILE, [replace(panel, title=HOSTILE)], "<p>How to read.</p>", folded=True),

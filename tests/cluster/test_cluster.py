@@ -86,11 +86,11 @@ def test_auto_computes_on_the_processor_where_slurm_names_a_gpu_that_has_no_driv
     script = tmp_path / "device.py"
     script.write_text(
         "import os\n"
-        "from micrograph.faults import Fault\n"
-        "from micrograph.networks import features\n"
+        "from micrograph.errors import UserError\n"
+        "from micrograph.networks import device\n"
         "print('given', os.environ['CUDA_VISIBLE_DEVICES'])\n"
-        "print('auto', features.device_of('auto'))\n"
-        "try:\n    features.device_of('cuda')\nexcept Fault as fault:\n    print('cuda', fault)\n",
+        "print('auto', device.device_of('auto'))\n"
+        "try:\n    device.device_of('cuda')\nexcept UserError as fault:\n    print('cuda', fault)\n",
         encoding="utf-8",
     )
     log = tmp_path / "device.log"

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from micrograph.faults import Fault
-from micrograph.scans import formats, heights, images
-from micrograph.scans.folders import printable
+from micrograph.errors import UserError, printable
+from micrograph.scans import formats, rendering
 from micrograph.scans.formats import Picture
-from micrograph.scans.heightmap import HeightMap
+from micrograph.scans.height_map import HeightMap
+from micrograph.scans.levelling import level
 
 NIGHTLY = os.environ.get("FAULTS") == "nightly"
 SECONDS_A_FILE = 20
@@ -52,7 +52,7 @@ def within(seconds):
 
 
 def one_sentence(fault, *names):
-    """Check that a Fault is one printable line of bearable length that ends as sentences do and names what it must."""
+    """Check that a UserError is one printable line of bearable length that ends as sentences do and names what it must."""
     text = str(fault)
     assert not CONTROL.search(text) and len(text) <= LONGEST_SENTENCE and text.endswith((".", "?")), text[
         : 2 * LONGEST_SENTENCE
@@ -62,11 +62,11 @@ def one_sentence(fault, *names):
 
 
 def read(path, **asked):
-    """What formats.read makes of a file: a sound HeightMap or Picture, or a Fault of one sentence that names it."""
+    """What formats.read makes of a file: a sound HeightMap or Picture, or a UserError of one sentence that names it."""
     with within(SECONDS_A_FILE):
         try:
             found = formats.read(path, **asked)
-        except Fault as fault:
+        except UserError as fault:
             one_sentence(fault, printable(path))
             return fault
     sound_picture(found) if isinstance(found, Picture) else sound_height_map(found)
@@ -92,14 +92,14 @@ def sound_height_map(found):
 
 
 def micrograph(path, levelling="published", aspect="pad", **asked):
-    """The micrograph of a file, as the workflow makes it: (PIXELS, PIXELS) uint8 that is no single grey, or a Fault."""
+    """The micrograph of a file, as the workflow makes it: (PIXELS, PIXELS) uint8 that is no single grey, or a UserError."""
     found = read(path, **asked)
-    if isinstance(found, Fault):
+    if isinstance(found, UserError):
         return found
     with within(SECONDS_A_FILE), np.errstate(all="raise", under="ignore"):
         try:
             grey = _drawn(found, levelling, aspect)
-        except Fault as fault:
+        except UserError as fault:
             one_sentence(fault)
             return fault
     assert grey.shape == (PIXELS, PIXELS) and grey.dtype == np.uint8
@@ -108,8 +108,8 @@ def micrograph(path, levelling="published", aspect="pad", **asked):
 
 def _drawn(found, levelling, aspect):
     if isinstance(found, Picture):
-        return images.picture(found.array, PIXELS, aspect, found.width_nm)[0]
-    level_nm = heights.level(found.height_nm, levelling)
+        return rendering.picture(found.array, PIXELS, aspect, found.width_nm)[0]
+    level_nm = level(found.height_nm, levelling)
     assert np.isfinite(level_nm).all()
     size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}
-    return images.micrograph(level_nm, PIXELS, aspect=aspect, **size)[0]
+    return rendering.render(level_nm, PIXELS, aspect=aspect, **size)[0]

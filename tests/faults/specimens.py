@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from micrograph.scans.heightmap import HeightMap, write_gwy
-from micrograph.simulated import nanoscope_writer as writer
-from micrograph.simulated import simulate
+from micrograph.scans.height_map import HeightMap, write_gwy
+from micrograph.simulation import nanoscope_writer, simulate
 
 # The sizes of simulate.SIZES at a quarter of their pixels, and one scan stopped early.
 SIZES = {
@@ -29,14 +28,14 @@ def write_simulated(folder, rng):
     """One NanoScope file of every version and size that the simulator knows, and two whole simulated scans."""
     for name, (pixels, lines, planned, tall) in SIZES.items():
         for wide, version in simulate.VERSIONS.items():
-            frame = writer.Frame(1000.0, 1000.0 * tall, planned)
+            frame = nanoscope_writer.Frame(1000.0, 1000.0 * tall, planned)
             trace = relief(lines, pixels, rng)
             channels = [
-                writer.Channel("Height Sensor", "Trace", trace),
-                writer.Channel("Height Sensor", "Retrace", trace + 0.1),
-                writer.Channel("Peak Force Error", "Trace", rng.normal(0, 1, trace.shape)),
+                nanoscope_writer.Channel("Height Sensor", "Trace", trace),
+                nanoscope_writer.Channel("Height Sensor", "Retrace", trace + 0.1),
+                nanoscope_writer.Channel("Peak Force Error", "Trace", rng.normal(0, 1, trace.shape)),
             ]
-            writer.write(folder / f"{name}{32 if wide else 16}.spm", channels, frame, version)
+            nanoscope_writer.write(folder / f"{name}{32 if wide else 16}.spm", channels, frame, version)
     for day in range(2):
         row = {"sample": f"film{day}", "batch": f"MCV1-20010{day + 1}", "growth_celsius": 950, "growth_seconds": 500,
                "substrate": "c-Sapphire"}  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from faults import judged
 from micrograph import settings
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from project import PROJECT, SMOKE, Study
 
 SCHEMA = yaml.safe_load((PROJECT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -67,11 +67,11 @@ def changed(path, change):
 
 
 def judge(study, *names):
-    """None where the settings are accepted, else the Fault, whose every line is a sentence on a key."""
+    """None where the settings are accepted, else the UserError, whose every line is a sentence on a key."""
     with judged.within(20):
         try:
             settings.check(study, SCHEMA)
-        except Fault as fault:
+        except UserError as fault:
             lines = str(fault).split("\n")
             assert len(lines) <= 41
             for line in lines:
@@ -175,7 +175,7 @@ def test_any_damage_to_the_text_of_the_settings_is_read_or_refused_in_words(tmp_
     with judged.within(20):
         try:
             settings.read_text(path)
-        except Fault as fault:
+        except UserError as fault:
             for line in str(fault).split("\n"):
                 judged.one_sentence(line, path)
             return

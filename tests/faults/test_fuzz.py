@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from faults import judged, specimens
 from faults.test_readers import KEYS, NUMBERS
-from micrograph.faults import Fault
-from micrograph.scans import sheets
+from micrograph.errors import UserError
+from micrograph.scans import sample_sheet
 
 FUZZ = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 QUICK, LARGE = 250, 20_000
@@ -132,12 +132,12 @@ def test_any_splice_of_sound_files_gives_a_scan_or_a_sentence(place, seed):
 
 
 def read_sheet(path, data):
-    """The samples of a sheet, or the Fault whose lines are sentences."""
+    """The samples of a sheet, or the UserError whose lines are sentences."""
     path.write_bytes(data)
     with judged.within(20):
         try:
-            frame = sheets.read(path, CLASSES, files_must_exist=False)
-        except Fault as fault:
+            frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+        except UserError as fault:
             for line in str(fault).split("\n"):
                 judged.CONTROL.sub("", line).strip()
                 assert "\0" not in line and line.endswith((".", "?", ":")), line

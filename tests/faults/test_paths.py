@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from faults import judged, specimens
-from micrograph import files
-from micrograph.scans import conversion, folders
+from micrograph import io
+from micrograph.errors import printable
+from micrograph.scans import conversion, sample_sheet
 from project import SMOKE, Study
 
 SAMPLES = "results/micrographs/samples.tsv"
@@ -62,7 +63,7 @@ def test_a_study_in_a_folder_of_any_name_is_converted_with_scans_of_any_name(tmp
     sheet_of(folder, paths, "sheet of $(touch ran).tsv")
     study = Study(folder, settings_of(sheet="sheet of $(touch ran).tsv"))
     study.run(SAMPLES)
-    samples = files.read_table(folder / SAMPLES)
+    samples = io.read_table(folder / SAMPLES)
     assert sorted(samples["scan"]) == sorted(paths)
     assert len(list((folder / "results/micrographs/0000").glob("*.png"))) == len(paths)
     nothing_ran(tmp_path)
@@ -76,11 +77,11 @@ def test_a_new_scan_of_any_name_is_found_and_told_by_a_name_that_can_be_printed(
         scan(folder / name, index)
     with open(os.fsencode(folder) + b"/b\xff\n.spm", "wb") as odd:  # no UTF-8, and a line end
         odd.write(b"")
-    found = folders.scans_in(folder)
+    found = sample_sheet.scans_in(folder)
     assert len(found) == len(NAMES)  # without the hidden one, with the odd one
     for path in found:
         told = judged.read(path)
-        assert not judged.CONTROL.search(folders.printable(path))
+        assert not judged.CONTROL.search(printable(path))
         assert hasattr(told, "height_nm") or "the file is empty" in str(told)
     nothing_ran(tmp_path)
 
@@ -93,8 +94,8 @@ def test_one_odd_name_in_a_shard_rejects_no_other_scan(tmp_path):
     (tmp_path / "heights").mkdir()
     levelled, rejected = conversion.level_shard(conversion.pd.DataFrame(rows), tmp_path / "heights")
     assert len(levelled) == len(NAMES) and rejected.empty
-    files.write_table(tmp_path / "levelled.tsv", levelled)
-    again = files.read_table(tmp_path / "levelled.tsv")
+    io.write_table(tmp_path / "levelled.tsv", levelled)
+    again = io.read_table(tmp_path / "levelled.tsv")
     assert again["scan"].tolist() == levelled["scan"].tolist()
 
 
@@ -119,5 +120,5 @@ def test_settings_name_a_sheet_that_json_and_yaml_write_with_escapes(tmp_path):
     sheet_of(tmp_path, ["a.spm", "b.spm"], name)
     (tmp_path / "config.yaml").write_text(json.dumps(settings_of(sheet=name)), encoding="utf-8")
     Study(tmp_path, (tmp_path / "config.yaml").read_text(encoding="utf-8")).run("results/heights/0000.tsv")
-    assert len(files.read_table(tmp_path / "results/heights/0000.tsv")) == 2
+    assert len(io.read_table(tmp_path / "results/heights/0000.tsv")) == 2
     shutil.rmtree(tmp_path / "results")

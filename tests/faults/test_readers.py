@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from faults import judged, specimens
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.scans import gwyddion
-from micrograph.scans.heightmap import HeightMap, write_gwy
+from micrograph.scans.height_map import HeightMap, write_gwy
 from project import PROJECT
 
 FLIPS = judged.count(60, 2000)
@@ -51,7 +51,7 @@ def test_simulated_scans_and_pictures_cut_at_and_around_every_part_are_refused_o
         for place in specimens.boundaries(whole):
             found = read_as(tmp_path / name, whole[:place])
             if name.endswith(".spm") and place < len(whole) - 3 * 64 * 64 * 4:
-                assert isinstance(found, Fault), (name, place)
+                assert isinstance(found, UserError), (name, place)
             if place == 0:
                 assert "the file is empty" in str(found)
 
@@ -127,7 +127,7 @@ def test_a_channel_without_relief_is_refused_by_every_levelling(tmp_path, name, 
     with np.errstate(over="ignore"):
         write_gwy(tmp_path / "x.gwy", HeightMap(CHANNELS[name], 100.0, 100.0, "Height", "Trace", "x", "0" * 64, 16))
     found = judged.micrograph(tmp_path / "x.gwy", levelling)
-    assert isinstance(found, Fault), found
+    assert isinstance(found, UserError), found
     judged.one_sentence(found)
 
 
@@ -259,10 +259,10 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
     (tmp_path / "endless.spm").symlink_to("/dev/zero")
     (tmp_path / "behind.spm").symlink_to("folder.spm/..")
     for path in sorted(tmp_path.iterdir()):
-        assert isinstance(judged.read(path), Fault)
+        assert isinstance(judged.read(path), UserError)
     for name in ("none.spm", "n" * 300, "a\0b.spm", "folder.spm/x/y", ""):
         found = judged.read(tmp_path / name)
-        assert isinstance(found, Fault), name
+        assert isinstance(found, UserError), name
 
 
 def test_reading_thousands_of_damaged_files_has_left_memory_and_files_alone():

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from faults import judged
-from micrograph.faults import Fault
-from micrograph.scans import sheets
+from micrograph.errors import UserError
+from micrograph.scans import sample_sheet
 
 CLASSES = (900, 950, 1000)
 COLUMNS = ("sample", "growth_celsius", "scan", "batch", "width_nm")
@@ -104,14 +104,14 @@ SOUND = text_of({**GOOD, "sample": "film0"}, {**GOOD, "sample": "film1", "scan":
 def fault_of(folder, content):
     """What the sheet's reader says, in bounded time."""
     (folder / "samples.tsv").write_bytes(content.encode() if isinstance(content, str) else content)
-    with judged.within(20), pytest.raises(Fault) as fault:
-        sheets.read(folder / "samples.tsv", CLASSES)
+    with judged.within(20), pytest.raises(UserError) as fault:
+        sample_sheet.read(folder / "samples.tsv", CLASSES)
     return str(fault.value)
 
 
 def test_the_sound_sheet_is_read(folder):
     (folder / "samples.tsv").write_text(SOUND, encoding="utf-8")
-    assert sheets.read(folder / "samples.tsv", CLASSES)["sample"].tolist() == ["film0", "film1"]
+    assert sample_sheet.read(folder / "samples.tsv", CLASSES)["sample"].tolist() == ["film0", "film1"]
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -150,6 +150,6 @@ def test_all_faults_of_rows_come_in_one_message(folder):
 
 @pytest.mark.parametrize("place", ["folder", "loop", "none.tsv", "n" * 300, "a.spm/b", "pipe"])
 def test_what_is_no_file_is_refused_at_once_and_never_waited_for(folder, place):
-    with judged.within(10), pytest.raises(Fault) as fault:
-        sheets.read(folder / place, CLASSES)
+    with judged.within(10), pytest.raises(UserError) as fault:
+        sample_sheet.read(folder / place, CLASSES)
     assert place in str(fault.value)

@@ -1,6 +1,7 @@
 """Which fits an experiment asks for."""
 
-from micrograph import experiments, protocols
+from micrograph import experiments
+from micrograph.splits import protocols
 
 TABLE = {
     "protocols": ["strict"],
@@ -109,7 +110,7 @@ def test_every_deal_has_a_learning_curve_of_its_own_under_names_that_read_as_pro
         "strict.repeat1.share25", "strict.repeat1",
         "strict.repeat2.share25", "strict.repeat2",
     ]  # fmt: skip
-    assert [protocols.read(name).repeat for name in asked] == [0, 0, 1, 1, 2, 2]
+    assert [protocols.parse(name).repeat for name in asked] == [0, 0, 1, 1, 2, 2]
 
 
 def test_repeats_deal_the_folds_anew_and_keep_the_first_deal():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from snakemake.utils import update_config
 
 from micrograph import settings
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from project import PROJECT
 
 SCHEMA = yaml.safe_load((PROJECT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -19,7 +19,7 @@ EMBEDDED = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
 def faults_of(change):
     study = copy.deepcopy(EMBEDDED)
     change(study)
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(UserError) as fault:
         settings.check(study, SCHEMA)
     return str(fault.value)
 
@@ -137,7 +137,7 @@ def test_films_of_ones_own_are_not_judged_by_the_settings_of_the_simulation():
 )
 def test_text_that_is_no_settings_is_told_with_its_line(tmp_path, text, sentence):
     (tmp_path / "config.yaml").write_bytes(text)
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(UserError) as fault:
         settings.read_text(tmp_path / "config.yaml")
     assert sentence in str(fault.value) and "\n" not in str(fault.value)
 
@@ -167,7 +167,7 @@ LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] *
 )
 def test_settings_that_would_hang_fill_memory_or_run_code_are_refused_as_text(tmp_path, text, sentence):
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(UserError) as fault:
         settings.read_text(tmp_path / "config.yaml")
     assert sentence in str(fault.value) and "\n" not in str(fault.value) and len(str(fault.value)) < 500
 
@@ -175,7 +175,7 @@ def test_settings_that_would_hang_fill_memory_or_run_code_are_refused_as_text(tm
 def test_settings_that_are_a_program_are_refused_before_anyone_runs_it(tmp_path):
     program = f"__use_yte__: true\nseed: ?open({str(tmp_path / 'ran')!r}, 'w').write('x')\n"
     (tmp_path / "config.yaml").write_text(program, encoding="utf-8")
-    with pytest.raises(Fault, match="the key __use_yte__ makes a program of the settings, whose code would be run"):
+    with pytest.raises(UserError, match="the key __use_yte__ makes a program of the settings, whose code would be run"):
         settings.read_text(tmp_path / "config.yaml")
     assert not (tmp_path / "ran").exists()
 
@@ -215,7 +215,7 @@ def test_any_value_anywhere_is_accepted_or_refused_in_words(value):
         study = {**EMBEDDED, section: value}
         try:
             settings.check(study, SCHEMA)
-        except Fault as fault:
+        except UserError as fault:
             assert "config.yaml: " in str(fault)
 
 

@@ -10,24 +10,24 @@ def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_
     package = tmp_path / "micrograph"
     (package / "stage").mkdir(parents=True)
     for name, text in {
-        "a": "from micrograph import (\n    b,\n    faults,\n)\nimport numpy",
+        "a": "from micrograph import (\n    b,\n    errors,\n)\nimport numpy",
         "b": "def f():\n    from micrograph.stage.c import thing",
         "stage/c": "import micrograph.stage.d",
         "stage/d": "from micrograph import a\nfrom micrograph.stage import c",
         "unused": "",
-        "faults": "",
+        "errors": "",
     }.items():
         (package / f"{name}.py").write_text(text, encoding="utf-8")
     script = tmp_path / "script.py"
-    script.write_text("from micrograph import a, job\n", encoding="utf-8")
+    script.write_text("from micrograph import a, log\n", encoding="utf-8")
     monkeypatch.setattr(sources, "PACKAGE", package)
     assert sources.modules_of(script) == ["a", "b", "stage/c", "stage/d"]
 
 
 def test_the_script_that_fits_models_reruns_when_the_grids_change_and_not_when_a_figure_does():
     modules = sources.modules_of(PROJECT / "workflow/scripts/fit_models.py")
-    assert {"models/fitting", "models/classifiers", "models/grids", "models/splits"} <= set(modules)
-    assert not [name for name in modules if name.startswith(("results/", "networks/", "scans/"))]
+    assert {"models/fit", "models/classifiers", "models/grids", "splits/splitters"} <= set(modules)
+    assert not [name for name in modules if name.startswith(("evaluation/", "figures/", "networks/", "scans/"))]
 
 
 def test_imports_are_those_that_python_itself_finds_in_every_module_and_script():

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 import micrograph
-from micrograph import faults, files
-from micrograph.simulated import simulate
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.simulation import simulate
 from project import PROJECT, Study
 
 MODEL = "results/production/model.safetensors"
@@ -46,14 +47,14 @@ def test_every_new_scan_gets_an_answer_or_a_sentence_and_the_function_says_the_s
     printed = copy_of_smoke.run("--config", f"new_scans={new_scans}", "--", "predict")
     assert "1 of 1 steps (100%) done" in printed
 
-    told = files.read_table(copy_of_smoke.folder / TABLE, text=("scan", "fault", "reasons", "set")).set_index("scan")
+    told = io.read_table(copy_of_smoke.folder / TABLE, text=("scan", "fault", "reasons", "set")).set_index("scan")
     names = {str(path.relative_to(new_scans)) for path in new_scans.rglob("*") if path.is_file()} - {".DS_Store"}
     assert {str(name).removeprefix(f"{new_scans}/") for name in told.index} == names
     good = told.loc[[f"{new_scans}/{name}.spm" for name in ("one", "two", "süd/three")]]
     assert good["fault"].isna().all()
     assert set(good["predicted_celsius"]) <= {900, 950, 1000}
     assert np.allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
-    samples = set(files.read_table(copy_of_smoke.folder / "results/micrographs/samples.tsv")["sample"])
+    samples = set(io.read_table(copy_of_smoke.folder / "results/micrographs/samples.tsv")["sample"])
     assert set(good[[f"neighbour_{place}" for place in range(1, 6)]].to_numpy().ravel()) <= samples
     for name, part in (("cut.spm", "cut.spm"), ("notes.txt", "notes.txt")):
         assert part in told.loc[f"{new_scans}/{name}", "fault"]
@@ -79,7 +80,7 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
     new_film(folder / "b.spm", "b", 1000, pixels=256)
     printed = copy_of_smoke.run("--config", f"new_scans={folder}", "--", "predict")
     assert "1 of 1 steps (100%) done" in printed
-    assert len(files.read_table(copy_of_smoke.folder / TABLE)) == 2
+    assert len(io.read_table(copy_of_smoke.folder / TABLE)) == 2
     assert "Nothing to be done" in copy_of_smoke.run()  # the study knows nothing of new scans
 
     (folder / "b.spm").unlink()
@@ -105,7 +106,7 @@ def test_a_changed_model_file_is_refused(smoke, tmp_path):
         opened.seek(-1000, 2)
         opened.write(b"\1\2\3\4")
     new_film(scan, "a", 900, pixels=256)
-    with pytest.raises(faults.Fault, match="changed"):
+    with pytest.raises(UserError, match="changed"):
         micrograph.predict(scan, model)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from micrograph import feature_files
+from micrograph import io
 from project import Study
 
 BLOCKS = ("block4", "pool")
@@ -14,7 +14,7 @@ def features(study):
     """{block: (its features by file, all of them)}."""
     folder = study.folder / "results/features/imagenet"
     paths = {block: sorted((folder / block).iterdir()) for block in BLOCKS}
-    return {block: (len(own), feature_files.FeatureChunks(own).table()) for block, own in paths.items()}
+    return {block: (len(own), io.FeatureChunks(own).table()) for block, own in paths.items()}
 
 
 def components(study):
@@ -56,7 +56,7 @@ def close(path, exact, randomised, folder):
     scores = []
     for name, content in (("exact", exact), ("randomised", randomised)):
         (folder / f"{name}.npz").write_bytes(content)
-        scores.append(feature_files.read_scores(folder / f"{name}.npz")[2])
+        scores.append(io.read_scores(folder / f"{name}.npz")[2])
     for true, own in zip(*scores, strict=True):
         assert own.shape == true.shape, path
         leading = slice(0, max(1, true.shape[1] // 2))  # the last directions may turn into those left out

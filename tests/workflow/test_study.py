@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from micrograph import feature_files, files
+from micrograph import io
+from micrograph.models import storage
+from micrograph.networks import mlp, replace_head, transforms
 from project import PROJECT, Study
 
 TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
@@ -36,7 +38,7 @@ def test_simulated_data_is_called_simulated_wherever_results_are_shown(smoke):
         assert b"simulated" in made[f"tables/{name}.tsv"], name
     for name in FIGURES:
         assert b"simulated films" in made[f"figures/{name}.svg"], name
-    assert set(files.read_table(smoke.folder / "results/micrographs/samples.tsv")["data"]) == {"simulated"}
+    assert set(io.read_table(smoke.folder / "results/micrographs/samples.tsv")["data"]) == {"simulated"}
 
 
 def test_no_half_written_file_is_left(smoke):
@@ -49,16 +51,16 @@ def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of
     paths = [path for folder in dealt for path in sorted(folder.rglob("*.tsv"))]
     assert {path.stem for path in paths} == {"SVC", "GBC", "MLP", "CNN", "OLR"}
     for path in paths:
-        out_of_fold(files.read_table(path))
+        out_of_fold(io.read_table(path))
 
 
 def test_a_permutation_is_the_fit_under_the_protocol_of_its_name(copy_of_smoke):
-    permuted = files.read_table(copy_of_smoke.folder / "results/permutations/strict/imagenet/aug3/nominal.tsv")
+    permuted = io.read_table(copy_of_smoke.folder / "results/permutations/strict/imagenet/aug3/nominal.tsv")
     assert permuted.groupby("labels")["draw"].nunique().to_dict() == {"films": 10, "batches": 10}
     for labels, draw in (("films", 1), ("batches", 7)):
         path = f"results/predictions/strict.shuffled_{labels}{draw}/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
         copy_of_smoke.run(path)
-        alone = files.read_table(copy_of_smoke.folder / path).query("part != 'train'").reset_index(drop=True)
+        alone = io.read_table(copy_of_smoke.folder / path).query("part != 'train'").reset_index(drop=True)
         here = permuted[(permuted["labels"] == labels) & (permuted["draw"] == draw)].reset_index(drop=True)
         columns = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
         pd.testing.assert_frame_equal(here[columns], alone[columns])
@@ -77,7 +79,7 @@ def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_
     for path in wanted:
         (copy_of_smoke.folder / path).unlink(missing_ok=True)
     printed = copy_of_smoke.run("--", *wanted)
-    made = [feature_files.read_scores(copy_of_smoke.folder / path)[2] for path in wanted]
+    made = [io.read_scores(copy_of_smoke.folder / path)[2] for path in wanted]
     assert re.findall(r"(?m)^(project_features\w*) +(\d+)$", printed) == [
         ("project_features", "1"),
         ("project_features_strict_imagenet", "1"),
@@ -112,7 +114,7 @@ def test_fits_made_again_on_one_core_in_other_jobs_are_the_same_bytes(copy_of_sm
 
 def answers(study, pattern, *chunks):
     """{fold's array: its bytes} of the networks' outputs that lie in one file a job."""
-    held = [files.read_arrays(study.folder / pattern.format(chunk)) for chunk in chunks]
+    held = [io.read_arrays(study.folder / pattern.format(chunk)) for chunk in chunks]
     return {name: values.tobytes() for arrays in held for name, values in arrays.items() if name.startswith("outputs")}
 
 
@@ -227,23 +229,21 @@ def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_feature
 def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
     import numpy as np
 
-    from micrograph.networks import headed, mlp, pictures
-
     words = "strict/imagenet/aug3"
-    network, facts = headed.read(smoke.folder / f"results/networks/{words}/nominal/folds0-2/fold1.safetensors")
-    predictions = files.read_table(smoke.folder / f"results/predictions/{words}/image/nominal/CNN.tsv")
+    network, facts = replace_head.read(smoke.folder / f"results/networks/{words}/nominal/folds0-2/fold1.safetensors")
+    predictions = io.read_table(smoke.folder / f"results/predictions/{words}/image/nominal/CNN.tsv")
     told = predictions[(predictions["fold"] == 1) & (predictions["part"] == "test")]
-    samples = files.read_table(smoke.folder / "results/micrographs/samples.tsv").set_index("sample")
+    samples = io.read_table(smoke.folder / "results/micrographs/samples.tsv").set_index("sample")
     paths = [smoke.folder / samples["micrograph"][name] for name in told["sample"]]
-    shown = pictures.show(pictures.read(paths, facts["pixels"]), range(len(paths)), facts["mean"], facts["std"])
-    outputs = headed.answers(network, facts["backbone"], facts["head"], [shown])
+    shown = transforms.to_input(transforms.read(paths, facts["pixels"]), range(len(paths)), facts["mean"], facts["std"])
+    outputs = replace_head.forward(network, facts["backbone"], facts["head"], [shown])
     powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     scores = told[[f"score_{celsius}" for celsius in facts["classes"]]].to_numpy()
     assert np.allclose(powers / powers.sum(axis=1, keepdims=True), scores, atol=0.05)  # bf16 in training, fp32 here
 
-    names, _, values = feature_files.read_scores(smoke.folder / f"results/features/{words}/tuned.npz")
+    names, _, values = io.read_scores(smoke.folder / f"results/features/{words}/tuned.npz")
     model = mlp.read_models(smoke.folder / f"results/models/{words}/tuned/nominal/MLP.safetensors")[1]
-    predictions = files.read_table(smoke.folder / f"results/predictions/{words}/tuned/nominal/MLP.tsv")
+    predictions = io.read_table(smoke.folder / f"results/predictions/{words}/tuned/nominal/MLP.tsv")
     told = predictions[predictions["fold"] == 1]
     rows = {name: row for row, name in enumerate(names)}
     predicted, _, _ = model.answer(values[1][[rows[name] for name in told["sample"]]])
@@ -251,12 +251,11 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
 
 
 def test_the_models_read_back_predict_what_the_table_says(smoke):
-    from micrograph.models import storage
 
     place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
     models = storage.read_models(smoke.folder / f"results/models/{place}.skops")
-    predictions = files.read_table(smoke.folder / f"results/predictions/{place}.tsv")
-    names, _, scores = feature_files.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
+    predictions = io.read_table(smoke.folder / f"results/predictions/{place}.tsv")
+    names, _, scores = io.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
     rows = {name: row for row, name in enumerate(names)}
     for fold, model in models.items():
         told = predictions[predictions["fold"] == int(fold)]
@@ -298,16 +297,16 @@ def test_bad_scans_are_listed_with_their_sentences_and_the_rest_goes_on(smoke, s
     Image.open(micrograph).save(tmp_path / "scans" / "finished.tif")
     rows.append({"sample": "picture", "growth_celsius": 950, "scan": "scans/finished.tif", "width_nm": 1000})
     sheet = pd.DataFrame(rows).assign(batch="day")
-    files.write_table(tmp_path / "samples.tsv", sheet)
+    io.write_table(tmp_path / "samples.tsv", sheet)
     settings = {**smoke_settings, "scans": {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}}
     study = Study(tmp_path, settings)
     printed = study.run("results/micrographs/samples.tsv")
 
     assert "7 of 12 scans read, 5 rejected" in printed
-    samples = files.read_table(tmp_path / "results/micrographs/samples.tsv")
+    samples = io.read_table(tmp_path / "results/micrographs/samples.tsv")
     assert sorted(samples["sample"]) == ["good0", "good1", "good2", "good3", "good4", "good5", "picture"]
     assert set(samples["data"]) == {"real"}
-    rejected = files.read_table(tmp_path / "results/micrographs/rejected.tsv").set_index("scan")["reason"]
+    rejected = io.read_table(tmp_path / "results/micrographs/rejected.tsv").set_index("scan")["reason"]
     for name, (_, part) in bad.items():
         assert part in rejected[f"scans/{name}"], rejected[f"scans/{name}"]
         assert name in rejected[f"scans/{name}"]
@@ -325,5 +324,5 @@ def test_a_leak_shares_what_it_does_not_touch_and_repeats_keep_the_first_deal(sm
     }
     splits = {name.split("/")[1].removesuffix(".tsv") for name in made if name.startswith("splits/")}
     assert not {name for name in splits if "+" in name or "-" in name}
-    table = files.read_table(smoke.folder / "results/tables/table2.tsv")
+    table = io.read_table(smoke.folder / "results/tables/table2.tsv")
     assert set(table.loc[table["protocol"] == "strict", "repeats"].dropna()) == {2}

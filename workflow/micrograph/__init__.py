@@ -1,36 +1,50 @@
-"""From raw AFM scans of thin films to the temperature at which they were grown.
+"""From raw AFM scans of thin films to how they were grown.
 
-The science of the workflow, without the workflow: nothing here knows of Snakemake, of config.yaml or of the working
-directory. The rooms, in the order of the flow:
+The package knows nothing of Snakemake, of config files or of the working directory. Its folders, in the order of the flow:
 
-simulated   films grown and scanned in the computer, written as the instrument's files
-scans       sample sheet and raw scans -> height maps -> micrographs
-topography  physical features of height maps: roughness, spectrum, correlation, grains, steps
-networks    pre-trained networks: weights, blocks, features of micrographs
-models      folds, policies, components, shallow models -> predictions
-attribution what speaks for a network's answer: class activation maps, occlusion, and whether they are true
-results     predictions -> scores, tables, figures
-trust       what the numbers are worth: leaks, baselines, confounders, calibration, films needed, claims
-page        the report page
-prediction  the production model, and what it says of new scans
-retrieval   scans and weights from servers
-provenance  what made every result, and whether it can be made again
+simulation   films grown and scanned in the computer, written as instrument files
+scans        sample sheet and raw scans -> levelled height maps -> micrographs -> augmented images
+topography   physical features of height maps: roughness, spectrum, correlation, grains, atomic steps
+splits       protocols, folds, permuted labels, and the table of predictions
+models       principal components, the shallow models, their grid search
+networks     backbones, weights, features, fine-tuning, pre-training
+attribution  class activation maps and occlusion, and how faithful they are
+evaluation   predictions -> metrics, intervals, tables, conclusions
+figures      one topic a file
+report       the page of the study
+prediction   the final model, and its predictions for new scans
+retrieval    scans and weights from servers
+provenance   what made every result
 
-and, used by all: faults (what a user can mend), files (what we write), job (log, randomness, progress), settings (the
-closed config), protocols and experiments (what is asked for, by name), sources (which modules a script runs).
+A folder imports only from those above it (docs/architecture.md has the exceptions). Used by all: errors, io, log, rng, target.
 """
+
+from typing import Any
 
 __version__ = "0.1.0"
 
 
-def predict(path, model, **how):
-    """What the production model says of one scan: prediction.predict.predict, for notebooks and instruments.
+def predict(path: str, model: Any, **options: Any) -> Any:
+    """Predict the growth condition of one scan with the final model.
 
-    path: a scan of any readable format; model: path of results/production/model.safetensors, or what
-    micrograph.prediction.storage.read gives of it. Returns a Prediction: temperature_celsius with low_celsius and
-    high_celsius, probabilities, prediction_set, neighbours, unlike with its reasons, cam, occlusion and more. For many
-    scans: micrograph.prediction.predict.many. Raises micrograph.faults.Fault, one sentence, where nothing can be said.
+    Parameters
+    ----------
+    path : str or Path
+        Scan file of any readable format.
+    model : str, Path or prediction.storage.FinalModel
+        Path of ``results/production/model.safetensors``, or what ``prediction.storage.read`` returns for it.
+    **options
+        Passed to :func:`micrograph.prediction.predict.predict`.
+
+    Returns
+    -------
+    micrograph.prediction.predict.Prediction
+
+    Raises
+    ------
+    micrograph.errors.UserError
+        If the scan or the model cannot be read.
     """
-    from micrograph.prediction.predict import predict as said
+    from micrograph.prediction import predict as prediction
 
-    return said(path, model, **how)
+    return prediction.predict(path, model, **options)

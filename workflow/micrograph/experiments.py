@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
-from micrograph import protocols
+from micrograph.splits import protocols
 
 WORDS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 ORDINAL = ("nnrank", "corn")  # schemes for networks alone: they change the head and the loss
@@ -107,7 +107,7 @@ def repeated(some, repeats):
 
 def _dealt(name, deal):
     """The name of a protocol in a later deal of the folds: strict.share25 -> strict.repeat1.share25."""
-    return replace(protocols.read(name), repeat=deal).name
+    return replace(protocols.parse(name), repeat=deal).name
 
 
 def keep(some, **words):

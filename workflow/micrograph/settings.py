@@ -9,9 +9,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from micrograph import experiments
-from micrograph.faults import Fault
-from micrograph.scans.folders import UNPRINTABLE, printable
-from micrograph.scans.sheets import PATTERNS
+from micrograph.errors import UNPRINTABLE, UserError, printable
+from micrograph.scans.sample_sheet import PATTERNS
 from micrograph.settings_text import DEEP, joined, shown
 from micrograph.settings_text import read_text as read_text
 
@@ -33,7 +32,7 @@ SECRET = "list.credentials"
 
 
 def check(settings, schema, file="config.yaml"):
-    """Raise one Fault that lists everything in `settings` (a dict) that `schema` (a JSON schema) refuses.
+    """Raise one UserError that lists everything in `settings` (a dict) that `schema` (a JSON schema) refuses.
 
     YAML's numeric keys are read as text, as JSON has it. Every fault names the key by its path, the value and the
     nearest legal one.
@@ -43,10 +42,10 @@ def check(settings, schema, file="config.yaml"):
         errors = sorted(_strict()(schema).iter_errors(named), key=lambda error: error.json_path)
         sentences = list(_of_texts(named)) or [sentence for error in errors for sentence in _sentences(error)]
     except RecursionError:
-        raise Fault(f"{file}: {DEEP}") from None
+        raise UserError(f"{file}: {DEEP}") from None
     if sentences := sentences or list(_between(named)):
         more = [f"and {len(sentences) - FAULTS_AT_MOST} faults more."] if len(sentences) > FAULTS_AT_MOST else []
-        raise Fault("\n".join(f"{file}: {sentence}" for sentence in sentences[:FAULTS_AT_MOST] + more))
+        raise UserError("\n".join(f"{file}: {sentence}" for sentence in sentences[:FAULTS_AT_MOST] + more))
 
 
 def _of_texts(value, place=""):

@@ -4,7 +4,7 @@ import math
 
 import yaml
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 
 VALUES_AT_MOST = 100_000  # in one settings file; a few aliases of aliases stand for more than any memory holds
 SHOWN_AT_MOST = 80  # signs of a value in a sentence
@@ -14,7 +14,7 @@ DEEP = "groups stand in groups more deeply than can be read; write them flat, as
 
 
 def read_text(path):
-    """Raise Fault where the settings file at `path` is no group of keys in YAML or names a key twice; a file that is
+    """Raise UserError where the settings file at `path` is no group of keys in YAML or names a key twice; a file that is
     not there is left to others.
 
     YAML readers take the second of two equal keys without a word.
@@ -26,15 +26,15 @@ def read_text(path):
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Fault(f"{path}: cannot be read ({error.strerror}); correct the file or its rights.") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the file or its rights.") from None
     except UnicodeDecodeError:
-        raise Fault(f"{path}: this is no UTF-8 text; save it as plain text in UTF-8.") from None
+        raise UserError(f"{path}: this is no UTF-8 text; save it as plain text in UTF-8.") from None
     except yaml.YAMLError as error:
-        raise Fault(f"{path}: {_unreadable(error)}") from None
+        raise UserError(f"{path}: {_unreadable(error)}") from None
     except RecursionError:
-        raise Fault(f"{path}: {DEEP}") from None
+        raise UserError(f"{path}: {DEEP}") from None
     if sentences:
-        raise Fault("\n".join(f"{path}: {sentence}" for sentence in sentences))
+        raise UserError("\n".join(f"{path}: {sentence}" for sentence in sentences))
 
 
 def _of_tree(tree):

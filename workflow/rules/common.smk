@@ -10,10 +10,11 @@ from pathlib import Path
 
 import yaml
 
-from micrograph import experiments, files, protocols, settings, sources
+from micrograph import experiments, io, settings, sources
 from micrograph.provenance import record
-from micrograph.scans import folders, sheets
-from micrograph.faults import told
+from micrograph.scans import sample_sheet
+from micrograph.splits import protocols
+from micrograph.errors import exit_with_message
 
 BLOCKS = ["block2", "block3", "block4", "pool"]
 
@@ -37,7 +38,7 @@ wildcard_constraints:
 
 
 with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
-    told(settings.check, config, yaml.load(schema, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    exit_with_message(settings.check, config, yaml.load(schema, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 RUN = record.begin(sys.argv, config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
@@ -81,7 +82,7 @@ def module_file(name):
 @cache
 def read_sheet(path):
     """The sample sheet on disk, checked; the files it names are looked for once, where the run is planned."""
-    return told(sheets.read, path, config["classes"], workflow.is_main_process)
+    return exit_with_message(sample_sheet.read, path, config["classes"], workflow.is_main_process)
 
 
 def sheet():
@@ -109,7 +110,7 @@ def scans_of_shard(wildcards):
     """The raw scans of one conversion job: a simulated folder, or the files that the sheet names."""
     if SIMULATED:
         return f"resources/scans/{wildcards.shard}"
-    return sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
+    return sample_sheet.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
 
 
 def all_scans(wildcards):
@@ -121,7 +122,7 @@ def rows_of_shard(wildcards):
     """What the sheet says of these scans: a change of it reruns this conversion job, and no other line does."""
     if SIMULATED:
         return None
-    rows = sheets.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
+    rows = sample_sheet.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
     return rows[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
 
 

@@ -137,7 +137,7 @@ for (protocol, pretraining), names in components_asked().items():
             features=lambda wildcards, pretraining=pretraining, blocks=blocks_of(names): features_of_blocks(
                 pretraining, blocks
             ),
-            splits=f"results/splits/{protocols.at('splits', protocol)}.tsv",
+            splits=f"results/splits/{protocols.as_seen_by('splits', protocol)}.tsv",
             code=modules("project_features"),
         output:
             components=expand(f"results/components/{protocol}/{pretraining}/{{name}}.npz", name=names),

@@ -28,6 +28,6 @@ def components_asked():
     found = {}
     for fit in fits_of_study():
         if experiments.on_components(fit):
-            key = (protocols.at("components", fit["protocol"]), fit["pretraining"])
+            key = (protocols.as_seen_by("components", fit["protocol"]), fit["pretraining"])
             found.setdefault(key, {})[fit["features"]] = None
     return {key: list(names) for key, names in found.items()}

@@ -5,8 +5,8 @@ Needs common.smk.
 
 import re
 
-from micrograph import job
-from micrograph.models import deals
+from micrograph.rng import random_stream
+from micrograph.splits import group_splits
 
 SHALLOW = ["SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR"]
 
@@ -89,22 +89,22 @@ def untested():
 @cache
 def why_not(base):
     """Why the samples cannot be dealt by operator or by date; "" where they can, as far as their sheet tells."""
-    return deals.why_not(planned(), base, config["splits"]["folds"])
+    return group_splits.why_not(planned(), base, config["splits"]["folds"])
 
 
 def planned():
     """The sample sheet, also where the run itself will write it."""
     if not SIMULATED:
         return sheet()
-    from micrograph.simulated import simulate  # with scipy, which every job would import else
+    from micrograph.simulation import simulate  # with scipy, which every job would import else
 
-    words, chance = config["simulate"], job.rng(config["seed"], "plan_samples")
+    words, chance = config["simulate"], random_stream(config["seed"], "plan_samples")
     return simulate.plan(words["samples"], words["days"], words["shares"], chance, operators=words["operators"])
 
 
 def splits_of(fit):
     """The splits of a protocol: two that differ in what comes later share them."""
-    return f"results/splits/{protocols.at('splits', fit['protocol'])}.tsv"
+    return f"results/splits/{protocols.as_seen_by('splits', fit['protocol'])}.tsv"
 
 
 def components_of(experiment):
@@ -137,13 +137,13 @@ def features_of_fit(fit):
         return "results/features/{features}.npz".format(**fit)
     if fit["features"] == "tuned":
         return tuned_of_fit(fit)
-    protocol = protocols.at("components", fit["protocol"])
+    protocol = protocols.as_seen_by("components", fit["protocol"])
     return "results/components/{0}/{pretraining}/{features}.npz".format(protocol, **fit)
 
 
 def tuned_of_fit(fit):
     """The fine-tuned features of a fit's policy."""
-    protocol = protocols.at("tuned", fit["protocol"])
+    protocol = protocols.as_seen_by("tuned", fit["protocol"])
     return "results/features/{0}/{pretraining}/{policy}/tuned.npz".format(protocol, **fit)
 
 

@@ -11,7 +11,7 @@ def chunks(protocol, head):
     Where tuned features of all folds come from the last one, published trains that fold alone, as the paper;
     strict+one_fold takes strict's networks. by_operator has as many folds as there are operators to leave out.
     """
-    folds, read = config["splits"]["folds"], protocols.read(protocol)
+    folds, read = config["splits"]["folds"], protocols.parse(protocol)
     if read.base == "by_operator":
         return [experiments.EVERY_FOLD]
     dealt = experiments.chunks(folds, config["training"]["folds_per_job"])
@@ -25,7 +25,7 @@ def chunks(protocol, head):
 def answers_of(wildcards, head=None):
     """The outputs of every fold's network of one head; of the scheme's own head where none is named."""
     path = "results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz"
-    words = {**wildcards, "head": head or wildcards.scheme, "protocol": protocols.at("networks", wildcards.protocol)}
+    words = {**wildcards, "head": head or wildcards.scheme, "protocol": protocols.as_seen_by("networks", wildcards.protocol)}
     return expand(path, **words, chunk=chunks(wildcards.protocol, words["head"]))
 
 
@@ -45,7 +45,7 @@ def curves_of(fits):
     heads = {"image": lambda fit: fit["scheme"], "tuned": lambda fit: "tuned"}
     words = [{**fit, "head": heads[fit["features"]](fit)} for fit in fits if fit["features"] in heads]
     paths = [
-        path.format(**{**fit, "protocol": protocols.at("networks", fit["protocol"])}, chunk=chunk)
+        path.format(**{**fit, "protocol": protocols.as_seen_by("networks", fit["protocol"])}, chunk=chunk)
         for fit in words
         for chunk in chunks(fit["protocol"], fit["head"])
     ]
@@ -61,8 +61,8 @@ def weights_before_tuning(wildcards):
     seen = [f"fold{fold}" for fold in experiments.folds_of(wildcards.chunk)]
     return expand(
         "results/pretraining/{protocol}/{seen}.safetensors",
-        protocol=protocols.at("splits", wildcards.protocol),
-        seen=["all"] if "all_rows" in protocols.read(wildcards.protocol).leaks else seen,
+        protocol=protocols.as_seen_by("splits", wildcards.protocol),
+        seen=["all"] if "all_rows" in protocols.parse(wildcards.protocol).leaks else seen,
     )
 
 
@@ -141,4 +141,4 @@ def weights_of_rehearsal():
 
 def new_scans(wildcards):
     """The scans to predict, with their sizes and times: new or changed ones are predicted anew."""
-    return told(folders.scans_in, config["new_scans"])
+    return exit_with_message(sample_sheet.scans_in, config["new_scans"])

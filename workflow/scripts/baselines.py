@@ -1,21 +1,23 @@
 """Rule baselines."""
 
-from micrograph import files, job
-from micrograph.results import fits, style
-from micrograph.trust import baselines, baselines_figure
+from micrograph import io, log
+from micrograph.evaluation import baselines, fits
+from micrograph.figures import baselines as baselines_figure
+from micrograph.figures import style
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     table = baselines.table(
-        fits.gather(snakemake.input.predictions),
-        fits.gather(snakemake.input.network)[0],
+        fits.read_predictions(snakemake.input.predictions),
+        fits.read_predictions(snakemake.input.network)[0],
         classes=params.classes,
         resamples=params.resamples,
-        rng=job.rng(params.seed, "baselines"),
+        rng=random_stream(params.seed, "baselines"),
         **params.said,
     )
     caption = baselines.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, baselines.markdown(table, caption))
-    files.write_text(output.html, baselines.html(table, caption))
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, baselines.markdown(table, caption))
+    io.write_text(output.html, baselines.html(table, caption))
     style.save(baselines_figure.draw(table, params.said["data"]), output.pdf, output.svg, output.png)

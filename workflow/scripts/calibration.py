@@ -1,28 +1,30 @@
 """Rule calibration."""
 
-from micrograph import files, job
-from micrograph.results import fits, style
-from micrograph.trust import calibration_figure, calibration_table, calibration_words
+from micrograph import io, log
+from micrograph.evaluation import calibration, calibration_caption, fits
+from micrograph.figures import calibration as calibration_figure
+from micrograph.figures import style
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    studies = calibration_table.judged(fits.gather(snakemake.input.predictions), params.classes, params.coverage)
-    table = calibration_table.table(
+    studies = calibration.judged(fits.read_predictions(snakemake.input.predictions), params.classes, params.coverage)
+    table = calibration.table(
         studies,
         params.coverage,
         resamples=params.resamples,
-        rng=job.rng(params.seed, "calibration"),
+        rng=random_stream(params.seed, "calibration"),
         **params.said,
     )
-    caption = calibration_words.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, calibration_table.markdown(table, caption))
-    files.write_text(output.html, calibration_table.html(table, caption))
+    caption = calibration_caption.caption(table)
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, calibration.markdown(table, caption))
+    io.write_text(output.html, calibration.html(table, caption))
     figure = calibration_figure.calibration(
         studies,
         table,
         params.said["data"],
         resamples=params.resamples,
-        rng=job.rng(params.seed, "calibration", "figure"),
+        rng=random_stream(params.seed, "calibration", "figure"),
     )
     style.save(figure, output.pdf, output.svg, output.png)

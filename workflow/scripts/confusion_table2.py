@@ -1,11 +1,12 @@
 """Rule confusion_table2."""
 
-from micrograph import job
-from micrograph.results import confusion_figures, fits, style
+from micrograph import log
+from micrograph.evaluation import fits
+from micrograph.figures import fig5_fig7, style
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    given = fits.gather(snakemake.input.predictions)
+    given = fits.read_predictions(snakemake.input.predictions)
     predictions = {(fit.words["features"], fit.words["model"]): fit.predictions for fit in given}
-    figure = confusion_figures.by_features(predictions, params.classes, params.data, title=params.title)
+    figure = fig5_fig7.by_features(predictions, params.classes, params.data, title=params.title)
     style.save(figure, output.pdf, output.svg, output.png)

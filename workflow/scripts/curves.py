@@ -1,9 +1,9 @@
 """Rule curves."""
 
-from micrograph import job
-from micrograph.results import curve_figures, style
+from micrograph import log
+from micrograph.figures import style, training_curves
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
-    figure = curve_figures.learning_curves(curve_figures.gather(snakemake.input.curves), snakemake.params.data)
+    figure = training_curves.learning_curves(training_curves.gather(snakemake.input.curves), snakemake.params.data)
     style.save(figure, output.pdf, output.svg, output.png)

@@ -3,22 +3,23 @@
 from functools import partial
 from pathlib import Path
 
-from micrograph import files, job
-from micrograph.models import policies
-from micrograph.scans import conversion, copies
+from micrograph import io, log
+from micrograph.rng import random_stream
+from micrograph.scans import augmentation, conversion
+from micrograph.splits import policies
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, policy = snakemake.input, snakemake.params, snakemake.wildcards.policy
-    samples = files.read_table(given.samples)
+    samples = io.read_table(given.samples)
     wanted = dict(zip(samples["sample"], policies.copies_wanted(samples["growth_celsius"]), strict=True))
     Path(snakemake.output.pictures).mkdir(parents=True, exist_ok=True)
-    table = copies.draw_shard(
+    table = augmentation.draw_shard(
         policy,
-        copies.of_shard(samples, given.micrographs),
+        augmentation.of_shard(samples, given.micrographs),
         wanted,
         snakemake.output.pictures,
         given.heights,
         conversion.Settings(**params.settings),
-        rng_of=partial(job.rng, params.seed, "draw_copies", policy),
+        rng_of=partial(random_stream, params.seed, "draw_copies", policy),
     )
-    files.write_table(snakemake.output.copies, table)
+    io.write_table(snakemake.output.copies, table)

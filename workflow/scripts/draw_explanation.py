@@ -1,15 +1,16 @@
 """Rule draw_explanation."""
 
-from micrograph import files, job
+from micrograph import io, log
 from micrograph.attribution import maps
-from micrograph.results import attribution_film, fits, style
-from micrograph.scans import images
+from micrograph.evaluation import fits
+from micrograph.figures import sample_attribution, style
+from micrograph.scans import rendering
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, sample = snakemake.input, snakemake.wildcards.sample
-    samples, (fit,) = files.read_table(given.samples), fits.gather([given.predictions])
+    samples, (fit,) = io.read_table(given.samples), fits.read_predictions([given.predictions])
     explained = maps.gather(given.maps)
     film = samples.set_index("sample").loc[explained.samples[explained.row(sample)]]
-    picture = images.read_png(film["micrograph"])
-    figure = attribution_film.one(explained, sample, fit, samples, picture, snakemake.params.data)
+    picture = rendering.read_png(film["micrograph"])
+    figure = sample_attribution.one(explained, sample, fit, samples, picture, snakemake.params.data)
     style.save_png(figure, snakemake.output.png)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from micrograph import files, job
+from micrograph import io, log
 from micrograph.scans import conversion
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
-    levelled = files.read_table(snakemake.input.levelled)
+    levelled = io.read_table(snakemake.input.levelled)
     Path(output.micrographs).mkdir(parents=True, exist_ok=True)
     settings = conversion.Settings(**snakemake.params.settings)
     drawn, rejected = conversion.draw_shard(levelled, output.micrographs, settings)
-    files.write_table(output.drawn, drawn)
-    files.write_table(output.rejected, rejected)
+    io.write_table(output.drawn, drawn)
+    io.write_table(output.rejected, rejected)

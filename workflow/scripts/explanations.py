@@ -1,18 +1,18 @@
 """Rule explanations."""
 
-from micrograph import files, job
-from micrograph.results import explanations
+from micrograph import io, log
+from micrograph.evaluation import attribution_tests
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    table = explanations.table(
-        [files.read_table(path) for path in snakemake.input.tests],
+    table = attribution_tests.table(
+        [io.read_table(path) for path in snakemake.input.tests],
         resamples=params.resamples,
         seed=params.seed,
         data=params.data,
         words=params.words,
     )
-    caption = explanations.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, explanations.markdown(table, caption))
-    files.write_text(output.html, explanations.html(table, caption))
+    caption = attribution_tests.caption(table)
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, attribution_tests.markdown(table, caption))
+    io.write_text(output.html, attribution_tests.html(table, caption))

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from micrograph import feature_files, files, job
+from micrograph import io, log
 from micrograph.networks import backbones, features
-from micrograph.scans import images
+from micrograph.scans import rendering
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, words = snakemake.params, snakemake.wildcards
     first = int(words.pictures) * params.pictures_per_job
-    samples = files.read_table(snakemake.input.samples)[first : first + params.pictures_per_job]
+    samples = io.read_table(snakemake.input.samples)[first : first + params.pictures_per_job]
     mean, std = backbones.normalisation(params.backbone, words.pretraining)
-    pictures = (images.read_png(path)[None] for path in job.progress(samples["micrograph"], "micrographs seen"))
+    pictures = (rendering.read_png(path)[None] for path in log.progress(samples["micrograph"], "micrographs seen"))
     values = features.extract(
         backbones.load(params.backbone, snakemake.input.weights),
         features.modules_of(params.backbone),
@@ -28,4 +28,4 @@ with job.logged(snakemake.log[0]):
         snakemake.output.features, features.describe(params.backbone, params.pixels), strict=True
     ):
         own = values.get(block, np.empty((0, width), np.float32))  # a chunk is empty where scans were rejected
-        feature_files.write_features(path, samples["sample"], own, params.backbone, module, shape)
+        io.write_features(path, samples["sample"], own, params.backbone, module, shape)

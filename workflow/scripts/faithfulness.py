@@ -1,9 +1,10 @@
 """Rule faithfulness."""
 
-from micrograph import files, job
-from micrograph.results import explanation_figures, style
+from micrograph import io, log
+from micrograph.figures import attribution_tests as attribution_tests_figure
+from micrograph.figures import style
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
-    figure = explanation_figures.explanations(files.read_table(snakemake.input.table), snakemake.params.data)
+    figure = attribution_tests_figure.explanations(io.read_table(snakemake.input.table), snakemake.params.data)
     style.save(figure, output.pdf, output.svg, output.png)

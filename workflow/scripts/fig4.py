@@ -1,16 +1,18 @@
 """Rule fig4."""
 
-from micrograph import files, job
-from micrograph.results import fits, performance_figures, style
+from micrograph import io, log
+from micrograph.evaluation import fits
+from micrograph.figures import fig3_fig4, style
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
-    figure = performance_figures.by_model(
-        fits.gather(given.predictions),
-        files.read_table(given.published),
+    figure = fig3_fig4.by_model(
+        fits.read_predictions(given.predictions),
+        io.read_table(given.published),
         params.classes,
         params.data,
         params.resamples,
-        job.rng(params.seed, "fig4"),
+        random_stream(params.seed, "fig4"),
     )
     style.save(figure, output.pdf, output.svg, output.png)

@@ -1,10 +1,11 @@
 """Rule fig7."""
 
-from micrograph import files, job
-from micrograph.results import confusion_figures, fits, style
+from micrograph import io, log
+from micrograph.evaluation import fits
+from micrograph.figures import fig5_fig7, style
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
-    predictions, published = fits.gather(given.predictions), files.read_table(given.published)
-    figure = confusion_figures.beside_paper(predictions, published, "fig7", params.classes, params.data, params.title)
+    predictions, published = fits.read_predictions(given.predictions), io.read_table(given.published)
+    figure = fig5_fig7.beside_paper(predictions, published, "fig7", params.classes, params.data, params.title)
     style.save(figure, output.pdf, output.svg, output.png)

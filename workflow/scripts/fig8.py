@@ -1,14 +1,14 @@
 """Rule fig8."""
 
-from micrograph import files, job
-from micrograph.results import component_figures, style
+from micrograph import io, log
+from micrograph.figures import fig8_fig9, style
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    arrays, samples = files.read_arrays(snakemake.input.components), files.read_table(snakemake.input.samples)
-    fit = component_figures.one_fit(arrays, samples)
+    arrays, samples = io.read_arrays(snakemake.input.components), io.read_table(snakemake.input.samples)
+    fit = fig8_fig9.one_fit(arrays, samples)
     celsius = fit.samples["growth_celsius"]
-    figure = component_figures.components(
+    figure = fig8_fig9.components(
         fit.scores, celsius, fit.explained, params.classes, params.data, fit.seen, params.title
     )
     style.save(figure, output.pdf, output.svg, output.png)

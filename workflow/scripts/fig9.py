@@ -1,16 +1,16 @@
 """Rule fig9."""
 
-from micrograph import files, job
-from micrograph.results import component_figures, style
-from micrograph.scans import images
+from micrograph import io, log
+from micrograph.figures import fig8_fig9, style
+from micrograph.scans import rendering
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    arrays, samples = files.read_arrays(snakemake.input.components), files.read_table(snakemake.input.samples)
-    fit = component_figures.one_fit(arrays, samples)
-    figure = component_figures.component_map(
+    arrays, samples = io.read_arrays(snakemake.input.components), io.read_table(snakemake.input.samples)
+    fit = fig8_fig9.one_fit(arrays, samples)
+    figure = fig8_fig9.component_map(
         fit.scores,
-        [images.read_png(path) for path in fit.samples["micrograph"]],
+        [rendering.read_png(path) for path in fit.samples["micrograph"]],
         fit.samples["pixel_nm"],
         fit.samples["growth_celsius"],
         fit.explained,

@@ -1,11 +1,13 @@
 """Rules fit_mlp and fit_mlp_*: the MLP on fine-tuned features, scheme by scheme."""
 
-from micrograph import feature_files, files, job, protocols
+from micrograph import io, log
 from micrograph.networks import mlp
+from micrograph.rng import random_stream
+from micrograph.splits import protocols
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
-    table, features = files.read_table(given.splits), feature_files.read_scores(given.features)
+    table, features = io.read_table(given.splits), io.read_scores(given.features)
     written = zip(params.fits, params.settings, output.models, output.choices, output.predictions, strict=True)
     for fit, settings, models, choices, predictions in written:
         words = [fit[name] for name in ("pretraining", "policy", "scheme")]
@@ -19,8 +21,8 @@ with job.logged(snakemake.log[0]):
             search=params.search,
             settings=settings,
             device=params.device,
-            rng=job.rng(params.seed, "fit_mlp", protocols.base(fit["protocol"]), *words),
+            rng=random_stream(params.seed, "fit_mlp", protocols.without_leaks(fit["protocol"]), *words),
         )
         mlp.write_models(models, study.models)
-        files.write_table(choices, study.choices)
-        files.write_table(predictions, study.predictions)
+        io.write_table(choices, study.choices)
+        io.write_table(predictions, study.predictions)

@@ -1,16 +1,19 @@
 """Rules fit_models and fit_models_*: shallow models on features, fit by fit."""
 
-from micrograph import feature_files, files, job, protocols
-from micrograph.models import fitting, storage
+from micrograph import io, log
+from micrograph.models import storage
+from micrograph.models.fit import fit_folds
+from micrograph.rng import random_stream
+from micrograph.splits import protocols
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
-    table = files.read_table(given.splits)
-    features = {path: feature_files.read_scores(path) for path in dict.fromkeys(given.features)}
+    table = io.read_table(given.splits)
+    features = {path: io.read_scores(path) for path in dict.fromkeys(given.features)}
     written = zip(params.fits, given.features, output.models, output.choices, output.predictions, strict=True)
     for fit, path, models, choices, predictions in written:
         words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
-        study = fitting.fit_study(
+        study = fit_folds(
             *features[path],
             table,
             protocol=fit["protocol"],
@@ -19,9 +22,9 @@ with job.logged(snakemake.log[0]):
             model=fit["model"],
             classes=params.classes,
             search=params.search,
-            rng=job.rng(params.seed, "fit_models", protocols.base(fit["protocol"]), *words),
+            rng=random_stream(params.seed, "fit_models", protocols.without_leaks(fit["protocol"]), *words),
             workers=snakemake.threads,
         )
         storage.write_models(models, study.models)
-        files.write_table(choices, study.choices)
-        files.write_table(predictions, study.predictions)
+        io.write_table(choices, study.choices)
+        io.write_table(predictions, study.predictions)

@@ -1,8 +1,8 @@
 """Rule gather_copies."""
 
-from micrograph import files, job
-from micrograph.scans import copies
+from micrograph import io, log
+from micrograph.scans import augmentation
 
-with job.logged(snakemake.log[0]):
-    drawn = [files.read_table(path) for path in snakemake.input.drawn]
-    files.write_table(snakemake.output.copies, copies.gather(files.read_table(snakemake.input.samples), drawn))
+with log.redirect_output(snakemake.log[0]):
+    drawn = [io.read_table(path) for path in snakemake.input.drawn]
+    io.write_table(snakemake.output.copies, augmentation.gather(io.read_table(snakemake.input.samples), drawn))

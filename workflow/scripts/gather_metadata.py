@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from micrograph import feature_files, files, job
-from micrograph.models import metadata
+from micrograph import io, log
+from micrograph.models import metadata_features
 
-with job.logged(snakemake.log[0]):
-    samples = files.read_table(snakemake.input.samples)
-    names, values = metadata.features(samples)
+with log.redirect_output(snakemake.log[0]):
+    samples = io.read_table(snakemake.input.samples)
+    names, values = metadata_features.features(samples)
     print(f"{len(names)} features: {', '.join(names)}")
-    feature_files.write_tuned(snakemake.output.features, samples["sample"], np.zeros(len(samples), dtype=int), [values])
+    io.write_tuned(snakemake.output.features, samples["sample"], np.zeros(len(samples), dtype=int), [values])

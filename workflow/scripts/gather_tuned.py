@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from micrograph import feature_files, files, job
-from micrograph.models import answers
+from micrograph import io, log
+from micrograph.networks import cnn_predictions
 
-with job.logged(snakemake.log[0]):
-    features = answers.tuned(
-        [files.read_arrays(path) for path in snakemake.input.answers],
-        pd.concat([files.read_table(path) for path in snakemake.input.curves]),
+with log.redirect_output(snakemake.log[0]):
+    features = cnn_predictions.tuned(
+        [io.read_arrays(path) for path in snakemake.input.answers],
+        pd.concat([io.read_table(path) for path in snakemake.input.curves]),
         protocol=snakemake.wildcards.protocol,
         folds=snakemake.params.folds,
     )
-    feature_files.write_tuned(snakemake.output.features, *features)
+    io.write_tuned(snakemake.output.features, *features)

@@ -1,21 +1,23 @@
 """Rule leakage."""
 
-from micrograph import files, job
-from micrograph.results import fits, style
-from micrograph.trust import leakage, leakage_figure, leakage_words
+from micrograph import io, log
+from micrograph.evaluation import fits, leakage, leakage_captions
+from micrograph.figures import leakage as leakage_figure
+from micrograph.figures import style
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     table = leakage.table(
-        fits.gather(snakemake.input.predictions) + fits.gather_permuted(snakemake.input.permutations),
+        fits.read_predictions(snakemake.input.predictions) + fits.gather_permuted(snakemake.input.permutations),
         classes=params.classes,
         resamples=params.resamples,
-        rng=job.rng(params.seed, "leakage"),
+        rng=random_stream(params.seed, "leakage"),
         **params.said,
     )
-    caption = leakage_words.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, leakage_words.markdown(table, caption))
-    files.write_text(output.html, leakage_words.html(table, caption))
+    caption = leakage_captions.caption(table)
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, leakage_captions.markdown(table, caption))
+    io.write_text(output.html, leakage_captions.html(table, caption))
     figure = leakage_figure.leakage_figure(table, params.said["data"])
     style.save(figure, output.pdf, output.svg, output.png)

@@ -1,21 +1,23 @@
 """Rule learning_curve."""
 
-from micrograph import files, job
-from micrograph.results import fits, style
-from micrograph.trust import learning_curve, learning_curve_figure
+from micrograph import io, log
+from micrograph.evaluation import fits, learning_curve
+from micrograph.figures import learning_curve as learning_curve_figure
+from micrograph.figures import style
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     table = learning_curve.table(
-        fits.gather(snakemake.input.predictions),
+        fits.read_predictions(snakemake.input.predictions),
         classes=params.classes,
         resamples=params.resamples,
-        rng=job.rng(params.seed, "learning_curve"),
+        rng=random_stream(params.seed, "learning_curve"),
         **params.said,
     )
     caption = learning_curve.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, learning_curve.markdown(table, caption))
-    files.write_text(output.html, learning_curve.html(table, caption))
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, learning_curve.markdown(table, caption))
+    io.write_text(output.html, learning_curve.html(table, caption))
     figure = learning_curve_figure.accuracy_by_films(table, params.said["data"])
     style.save(figure, output.pdf, output.svg, output.png)

@@ -1,10 +1,10 @@
 """Rule measure_films."""
 
-from micrograph import files, job
-from micrograph.topography import films
+from micrograph import io, log
+from micrograph.topography import measure_samples
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given = snakemake.input
-    drawn = files.read_table(given.drawn)
-    measured = films.measure_shard(drawn, given.heights, given.micrographs, snakemake.params.aspect)
-    files.write_table(snakemake.output.measured, measured)
+    drawn = io.read_table(given.drawn)
+    measured = measure_samples.measure_shard(drawn, given.heights, given.micrographs, snakemake.params.aspect)
+    io.write_table(snakemake.output.measured, measured)

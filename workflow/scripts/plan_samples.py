@@ -1,11 +1,12 @@
 """Rule plan_samples."""
 
-from micrograph import files, job
-from micrograph.scans import sheets
-from micrograph.simulated import simulate
+from micrograph import io, log
+from micrograph.rng import random_stream
+from micrograph.scans import sample_sheet
+from micrograph.simulation import simulate
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params = snakemake.params
-    chance = job.rng(params.seed, "plan_samples")
+    chance = random_stream(params.seed, "plan_samples")
     sheet = simulate.plan(params.samples, params.days, params.shares, chance, operators=params.operators)
-    files.write_table(snakemake.output.sheet, sheets.in_shards(sheet, params.folder, params.scans_per_shard))
+    io.write_table(snakemake.output.sheet, sample_sheet.in_shards(sheet, params.folder, params.scans_per_shard))

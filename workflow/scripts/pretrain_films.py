@@ -2,25 +2,26 @@
 
 import numpy as np
 
-from micrograph import experiments, files, job
-from micrograph.models import splits
-from micrograph.networks import selfsupervised
-from micrograph.scans import images
+from micrograph import experiments, io, log
+from micrograph.networks import self_supervised
+from micrograph.rng import random_stream
+from micrograph.scans import rendering
+from micrograph.splits import splitters
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, words = snakemake.input, snakemake.params, snakemake.wildcards
-    samples, table = files.read_table(given.samples), files.read_table(given.splits)
-    seen = splits.rows_seen(table, words.protocol, experiments.fold_of(words.seen), samples["sample"])
-    study = [images.read_png(samples["micrograph"][row]) for row in seen]
-    pretrained = selfsupervised.pretrain(
-        np.concatenate([np.stack(study), files.read_arrays(given.simulated)["pictures"]]),
+    samples, table = io.read_table(given.samples), io.read_table(given.splits)
+    seen = splitters.fit_index(table, words.protocol, experiments.fold_of(words.seen), samples["sample"])
+    study = [rendering.read_png(samples["micrograph"][row]) for row in seen]
+    pretrained = self_supervised.pretrain(
+        np.concatenate([np.stack(study), io.read_arrays(given.simulated)["pictures"]]),
         backbone=params.backbone,
         settings=params.settings,
         start=params.settings["start"],
         weights=next(iter(given.weights), None),
         precision=params.precision,
         device=params.device,
-        rng=job.rng(params.seed, "pretrain_films", *words),
+        rng=random_stream(params.seed, "pretrain_films", *words),
     )
     pretrained.write(snakemake.output.weights)
-    files.write_table(snakemake.output.curve, pretrained.curve)
+    io.write_table(snakemake.output.curve, pretrained.curve)

@@ -2,25 +2,28 @@
 
 from pathlib import Path
 
-from micrograph import feature_files, files, job
-from micrograph.models import components, randomised_pca, splits
+from micrograph import io, log
+from micrograph.models import randomised_pca
+from micrograph.models.pca import fit_folds
+from micrograph.rng import random_stream
+from micrograph.splits import splitters
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, pca = snakemake.params, snakemake.params.pca
-    table = files.read_table(snakemake.input.splits)
+    table = io.read_table(snakemake.input.splits)
     names = {path: Path(path).stem.split("_cev") for path in snakemake.output.components}
     for block in dict.fromkeys(block for block, _ in names.values()):
-        chunks = feature_files.FeatureChunks(
-            path for path in snakemake.input.features if Path(path).parent.name == block
-        )
-        rows = [splits.rows_seen(table, params.protocol, fold, chunks.samples) for fold in sorted(set(table["fold"]))]
+        chunks = io.FeatureChunks(path for path in snakemake.input.features if Path(path).parent.name == block)
+        rows = [
+            splitters.fit_index(table, params.protocol, fold, chunks.samples) for fold in sorted(set(table["fold"]))
+        ]
         paths = {int(cev) / 100: path for path, (own, cev) in names.items() if own == block}
         if len(chunks.samples) <= pca["exact_pca_up_to"]:
             method = "exact"
-            fits = components.fit_folds(chunks.table(), rows, list(paths))
+            fits = fit_folds(chunks.table(), rows, list(paths))
         else:
             method = f"randomised, {pca['randomised_components']} components at most"
-            rng = job.rng(params.seed, "randomised_pca", params.pretraining, block)
+            rng = random_stream(params.seed, "randomised_pca", params.pretraining, block)
             fits = randomised_pca.fit_folds(
                 lambda chunks=chunks: chunks.blocks(randomised_pca.ROWS),
                 rows,
@@ -29,7 +32,7 @@ with job.logged(snakemake.log[0]):
                 rng,
             )
         for variance, path in paths.items():
-            feature_files.write_components(path, chunks.samples, fits[variance])
+            io.write_components(path, chunks.samples, fits[variance])
             kept = ", ".join(f"{len(fit.explained)} ({fit.explained.sum():.1%})" for fit in fits[variance])
             print(
                 f"{block}: {method}; {len(chunks.samples)} films; asked to explain {variance:.0%}; "

@@ -2,32 +2,35 @@
 
 from pathlib import Path
 
-from micrograph import feature_files, files, job
+from micrograph import io, log
 from micrograph.attribution import maps
-from micrograph.page import claimed, contents, films, folder, neighbours, report
-from micrograph.results import curve_figures, explanations, fits
+from micrograph.evaluation import attribution_tests, fits
+from micrograph.figures import training_curves
+from micrograph.page import claimed
+from micrograph.report import contents, folder, page, similar_samples
+from micrograph.report import samples as explorer
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    samples, (fit,) = files.read_table(given.samples), fits.gather(given.predictions)
-    explained, (curves,) = maps.gather(given.explanations), curve_figures.gather(given.curves)
-    rows = films.tested(fit.predictions, samples)
-    near = neighbours.nearest(rows["sample"], feature_files.read_scores(given.features), files.read_table(given.splits))
-    place = films.feature_map(files.read_arrays(given.components), samples, rows["sample"], params.components)
-    study = films.study(rows, explained, near, place, curves.rows, fit.words, params.classes, params.data)
-    tables = {Path(path).stem: files.read_table(path) for path in given.tables}
-    story = report.Story(
+    samples, (fit,) = io.read_table(given.samples), fits.read_predictions(given.predictions)
+    explained, (curves,) = maps.gather(given.explanations), training_curves.gather(given.curves)
+    rows = explorer.tested(fit.predictions, samples)
+    near = similar_samples.nearest(rows["sample"], io.read_scores(given.features), io.read_table(given.splits))
+    place = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
+    study = explorer.study(rows, explained, near, place, curves.rows, fit.words, params.classes, params.data)
+    tables = {Path(path).stem: io.read_table(path) for path in given.tables}
+    story = page.Story(
         "Growth temperature from micrographs",
         params.data,
-        report.headline(tables["table2"], files.read_table(given.published)),
+        page.headline(tables["table2"], io.read_table(given.published)),
         samples,
-        files.read_table(given.rejected),
+        io.read_table(given.rejected),
         params.settings,
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
         contents.tables(given.tables, params.tables, given.table_captions, params.words),
         contents.figures(params.figures, given.figures, given.figure_captions, params.words),
-        explanations.verdict(tables["explanations"]),
-        report.glance(fit.predictions, params.classes, films.named(fit.words)),
+        attribution_tests.verdict(tables["explanations"]),
+        page.glance(fit.predictions, params.classes, explorer.named(fit.words)),
         claimed.told(tables.get("claims")),
     )
-    folder.write(Path(snakemake.output.page).parent, given.face, story, study, films.drawn(rows, explained))
+    folder.write(Path(snakemake.output.page).parent, given.face, story, study, explorer.drawn(rows, explained))

@@ -1,9 +1,9 @@
 """Rule retrieve_weights."""
 
-from micrograph import job
+from micrograph import log
 from micrograph.networks import weights
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     weights.retrieve(
         snakemake.wildcards.backbone,
         snakemake.wildcards.pretraining,

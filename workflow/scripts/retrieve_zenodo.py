@@ -1,11 +1,11 @@
 """Rule retrieve_zenodo."""
 
-from micrograph import files, job
+from micrograph import io, log
 from micrograph.retrieval import archive, zenodo
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     fetched, passed_over = zenodo.retrieve(params.url, params.records, params.files, params.folder)
     sheet, left_out = archive.films(fetched, params.classes, params.folder, passed_over)
-    files.write_table(output.sheet, sheet)
-    files.write_table(output.left_out, left_out)
+    io.write_table(output.sheet, sheet)
+    io.write_table(output.left_out, left_out)

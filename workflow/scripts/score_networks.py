@@ -1,18 +1,20 @@
 """Rule score_networks."""
 
-from micrograph import files, job, protocols
-from micrograph.models import answers
+from micrograph import io, log
+from micrograph.networks import cnn_predictions
+from micrograph.rng import random_stream
+from micrograph.splits import protocols
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     words, params, output = snakemake.wildcards, snakemake.params, snakemake.output
-    choices, predictions = answers.score_networks(
-        [files.read_arrays(path) for path in snakemake.input.answers],
-        files.read_table(snakemake.input.splits),
+    choices, predictions = cnn_predictions.predict_cnn(
+        [io.read_arrays(path) for path in snakemake.input.answers],
+        io.read_table(snakemake.input.splits),
         protocol=words.protocol,
         policy=words.policy,
         scheme=words.scheme,
         classes=params.classes,
-        rng=job.rng(params.seed, "score_networks", protocols.base(words.protocol), *words[1:]),
+        rng=random_stream(params.seed, "score_networks", protocols.without_leaks(words.protocol), *words[1:]),
     )
-    files.write_table(output.choices, choices)
-    files.write_table(output.predictions, predictions)
+    io.write_table(output.choices, choices)
+    io.write_table(output.predictions, predictions)

@@ -1,17 +1,18 @@
 """Rule simulate_pictures."""
 
-from micrograph import files, job
-from micrograph.simulated import pictures
+from micrograph import io, log
+from micrograph.rng import random_stream
+from micrograph.simulation import unlabelled
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params = snakemake.params
     shares = {int(celsius): share for celsius, share in params.shares.items()}
-    drawn = pictures.micrographs(
+    drawn = unlabelled.micrographs(
         params.films,
         params.pixels,
         shares,
-        job.rng(params.seed, "simulate_pictures"),
+        random_stream(params.seed, "simulate_pictures"),
         levelling=params.levelling,
         clip_percentiles=params.clip_percentiles,
     )
-    files.write_arrays(snakemake.output.pictures, pictures=drawn)
+    io.write_arrays(snakemake.output.pictures, pictures=drawn)

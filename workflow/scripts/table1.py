@@ -1,19 +1,20 @@
 """Rule table1."""
 
-from micrograph import files, job
-from micrograph.results import table1
+from micrograph import io, log
+from micrograph.evaluation import table1
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
     table = table1.table(
-        dict(zip(params.policies, map(files.read_table, given.copies), strict=True)),
-        dict(zip(params.protocols, map(files.read_table, given.splits), strict=True)),
-        files.read_table(given.published),
+        dict(zip(params.policies, map(io.read_table, given.copies), strict=True)),
+        dict(zip(params.protocols, map(io.read_table, given.splits), strict=True)),
+        io.read_table(given.published),
         classes=params.classes,
         data=params.data,
-        rng=job.rng(params.seed, "table1"),
+        rng=random_stream(params.seed, "table1"),
     )
     caption = table1.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, table1.markdown(table, caption))
-    files.write_text(output.html, table1.html(table, caption))
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, table1.markdown(table, caption))
+    io.write_text(output.html, table1.html(table, caption))

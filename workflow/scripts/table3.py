@@ -1,20 +1,21 @@
 """Rule table3."""
 
-from micrograph import files, job
-from micrograph.results import fits, table3
+from micrograph import io, log
+from micrograph.evaluation import fits, table3
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     table = table3.table(
-        fits.gather(snakemake.input.predictions),
-        files.read_table(snakemake.input.published),
-        fits.gather(snakemake.input.get("baselines", [])),
+        fits.read_predictions(snakemake.input.predictions),
+        io.read_table(snakemake.input.published),
+        fits.read_predictions(snakemake.input.get("baselines", [])),
         classes=params.classes,
         resamples=params.resamples,
-        rng=job.rng(params.seed, "table3"),
+        rng=random_stream(params.seed, "table3"),
         **params.said,
     )
     caption = table3.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, table3.markdown(table, caption))
-    files.write_text(output.html, table3.html(table, caption))
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, table3.markdown(table, caption))
+    io.write_text(output.html, table3.html(table, caption))

@@ -1,16 +1,16 @@
 """Rule tableS1."""
 
-from micrograph import files, job
-from micrograph.results import tableS1
+from micrograph import io, log
+from micrograph.evaluation import tableS1
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
     table = tableS1.table(
         tableS1.gather(snakemake.input.choices),
-        files.read_table(snakemake.input.published),
+        io.read_table(snakemake.input.published),
         data=snakemake.params.data,
     )
     caption = tableS1.caption(table)
-    files.write_table(output.tsv, table)
-    files.write_text(output.md, tableS1.markdown(table, caption))
-    files.write_text(output.html, tableS1.html(table, caption))
+    io.write_table(output.tsv, table)
+    io.write_text(output.md, tableS1.markdown(table, caption))
+    io.write_text(output.html, tableS1.html(table, caption))

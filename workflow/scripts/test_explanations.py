@@ -1,22 +1,23 @@
 """Rule test_explanations."""
 
-from micrograph import files, job
-from micrograph.attribution import faithfulness, films
-from micrograph.networks import headed, pictures
+from micrograph import io, log
+from micrograph.attribution import attribute, evaluate, ground_truth
+from micrograph.networks import replace_head, transforms
+from micrograph.rng import random_stream
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, words = snakemake.input, snakemake.params, snakemake.wildcards
-    network, facts = headed.read(f"{given.networks}/fold{words.fold}.safetensors")
-    shown = films.tested(files.read_table(given.copies), files.read_table(given.splits), int(words.fold))
-    tests = faithfulness.tested(
+    network, facts = replace_head.read(f"{given.networks}/fold{words.fold}.safetensors")
+    shown = attribute.tested_samples(io.read_table(given.copies), io.read_table(given.splits), int(words.fold))
+    tests = evaluate.tested(
         network,
         facts,
-        pictures.read(shown["micrograph"], facts["pixels"]).numpy(),
-        files.read_arrays(given.maps),
-        films.shown(given.truth, shown["sample"], facts["pixels"], **params.drawn),
+        transforms.read(shown["micrograph"], facts["pixels"]).numpy(),
+        io.read_arrays(given.maps),
+        ground_truth.shown(given.truth, shown["sample"], facts["pixels"], **params.drawn),
         dict(zip(shown["sample"], shown["batch"], strict=True)),
         params.settings,
-        job.rng(params.seed, "test_explanations", *words),
+        random_stream(params.seed, "test_explanations", *words),
         params.device,
     )
-    files.write_table(snakemake.output.tests, tests)
+    io.write_table(snakemake.output.tests, tests)

@@ -3,13 +3,15 @@
 from functools import partial
 from itertools import cycle
 
-from micrograph import experiments, files, job, protocols
-from micrograph.networks import finetune, pictures, together
+from micrograph import experiments, io, log
+from micrograph.networks import finetune, transforms
+from micrograph.rng import random_stream
+from micrograph.splits import protocols
 
-with job.logged(snakemake.log[0]):
+with log.redirect_output(snakemake.log[0]):
     given, params, output, words = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
-    copies, splits = files.read_table(given.copies), files.read_table(given.splits)
-    images = pictures.read(copies["micrograph"], params.settings["pixels"])
+    copies, splits = io.read_table(given.copies), io.read_table(given.splits)
+    images = transforms.read(copies["micrograph"], params.settings["pixels"])
     kind = {name: getattr(words, name) for name in ("protocol", "pretraining", "policy", "head")}
     drawn, folds = list(kind.values())[1:], experiments.folds_of(words.chunk, splits["fold"].nunique())
     fold_by_fold = {
@@ -22,14 +24,14 @@ with job.logged(snakemake.log[0]):
             settings=params.settings,
             search=params.search,
             device=params.device,
-            rng=job.rng(params.seed, "train_networks", protocols.base(words.protocol), *drawn, fold),
+            rng=random_stream(params.seed, "train_networks", protocols.without_leaks(words.protocol), *drawn, fold),
             **kind,
         )
         for fold, weights in zip(folds, cycle(given.weights or [None]), strict=False)
     }
-    tuned = together.run(fold_by_fold, snakemake.resources.folds_at_once)
+    tuned = finetune.run(fold_by_fold, snakemake.resources.folds_at_once)
     for fold, one in tuned.items():
         one.write(f"{output.networks}/fold{fold}.safetensors", params.data)
     curves, answers = finetune.gathered(copies["sample"], copies["copy"], tuned)
-    files.write_arrays(output.answers, **answers)
-    files.write_table(output.curves, curves)
+    io.write_arrays(output.answers, **answers)
+    io.write_table(output.curves, curves)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import torch
 
-from micrograph.attribution.baselines import BASELINES
+from micrograph.attribution.maps import BASELINES
 
 
 def test_values_are_zero_and_the_mean_in_the_shape_and_type_given():

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from micrograph.attribution import cam, evidence, maps
-from micrograph.faults import Fault
-from micrograph.networks import domains, headed, schemes
+from micrograph import target
+from micrograph.attribution import cam, maps, target_score
+from micrograph.errors import UserError
+from micrograph.networks import pretraining, replace_head
 
 CLASSES, SIDE = [900, 950, 1000], 64
 LAST = {"resnet18": "layer4", "efficientnet_lite0": "bn2"}  # the modules whose output the pool reads
@@ -35,11 +36,11 @@ class OneFilter(nn.Module):
 
 @pytest.fixture(scope="module")
 def starts():
-    return {name: domains.scratch(name, np.random.default_rng(0)) for name in LAST}
+    return {name: pretraining.scratch(name, np.random.default_rng(0)) for name in LAST}
 
 
 def network(starts, backbone, head):
-    made = headed.put(starts[backbone], backbone, head, CLASSES, 0.2, np.random.default_rng(1))
+    made = replace_head.replace_head(starts[backbone], backbone, head, CLASSES, 0.2, np.random.default_rng(1))
     if head == "regression":
         made.get_submodule({"resnet18": "fc"}.get(backbone, "classifier")).degrees.measure([np.array(CLASSES)])
     return made.eval()
@@ -108,24 +109,24 @@ def test_grad_cam_of_every_target_is_captums(starts, backbone, head):
 
     _, name, found = cam.explain(net, backbone, colour, head, CLASSES)
     captum = LayerGradCam(Evidence(), net.get_submodule(LAST[backbone]))
-    assert name == "grad_cam" and found.shape == (2, evidence.width(head, CLASSES), 2, 2)
-    for target in range(found.shape[1]):
-        theirs = captum.attribute(colour, target=target, relu_attributions=False).detach().numpy()[:, 0]
-        np.testing.assert_allclose(found[:, target], theirs, rtol=1e-3, atol=1e-5 * np.abs(theirs).max())
+    assert name == "grad_cam" and found.shape == (2, target_score.width(head, CLASSES), 2, 2)
+    for column in range(found.shape[1]):
+        theirs = captum.attribute(colour, target=column, relu_attributions=False).detach().numpy()[:, 0]
+        np.testing.assert_allclose(found[:, column], theirs, rtol=1e-3, atol=1e-5 * np.abs(theirs).max())
     assert found.any()
 
 
-@pytest.mark.parametrize("scheme", schemes.SCHEMES)
+@pytest.mark.parametrize("scheme", target.SCHEMES)
 def test_evidence_with_a_graph_is_the_evidence(scheme):
-    outputs = np.random.default_rng(3).random((20, schemes.width(scheme, CLASSES)))
+    outputs = np.random.default_rng(3).random((20, target.output_width(scheme, CLASSES)))
     found = cam.differentiable(scheme, torch.from_numpy(outputs), CLASSES)
-    np.testing.assert_allclose(found, evidence.evidence(scheme, outputs, CLASSES), atol=1e-12)
+    np.testing.assert_allclose(found, target_score.evidence(scheme, outputs, CLASSES), atol=1e-12)
 
 
 def test_a_backbone_with_a_layer_behind_its_pool_is_explained_by_grad_cam():
     name = "timm:mobilenetv3_small_050"
-    net = headed.put(
-        domains.scratch(name, np.random.default_rng(0)), name, "nominal", CLASSES, 0, np.random.default_rng(1)
+    net = replace_head.replace_head(
+        pretraining.scratch(name, np.random.default_rng(0)), name, "nominal", CLASSES, 0, np.random.default_rng(1)
     )
     assert cam.explain(net, name, pictures(), "nominal", CLASSES)[1] == "grad_cam"
 
@@ -145,7 +146,7 @@ def test_network_pictures_and_torch_are_left_as_they_were_even_after_an_error(st
     cam.explain(net, "resnet18", colour, "corn", CLASSES)
     with pytest.raises(RuntimeError):
         cam.explain(net, "resnet18", torch.zeros(1, 7, SIDE, SIDE), "corn", CLASSES)
-    with pytest.raises(Fault):
+    with pytest.raises(UserError):
         cam.explain(net, "resnet18", colour, "ordinal", CLASSES)
     assert torch.is_grad_enabled() and torch.equal(colour, shown) and not colour.requires_grad
     assert all(torch.equal(part, before[name]) for name, part in net.state_dict().items())
@@ -165,5 +166,5 @@ def test_a_network_that_pools_no_maps_is_refused():
     flat = OneFilter([2.0])
     flat.filter = nn.Flatten()
     flat.avgpool = nn.Linear(48, 1)
-    with pytest.raises(Fault, match=r"pools no maps \(channels, rows, cols\)"):
+    with pytest.raises(UserError, match=r"pools no maps \(channels, rows, cols\)"):
         cam.look(flat, "resnet18", ladder())

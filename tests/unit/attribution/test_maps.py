@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograph import files
+from micrograph import io
 from micrograph.attribution import maps
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from project import PROJECT
 
 
@@ -28,7 +28,7 @@ def fold_file(path, samples, fold, weighted="cam_class", **other):
         "scheme": "nominal", "classes": np.array([900, 950, 1000]), "side": 20, "patch": 8, "stride": 4,
         "baseline": "zero",
     }  # fmt: skip
-    files.write_arrays(path, **{name: value for name, value in {**arrays, **other}.items() if value is not None})
+    io.write_arrays(path, **{name: value for name, value in {**arrays, **other}.items() if value is not None})
     return path
 
 
@@ -67,17 +67,17 @@ def test_grad_cam_stands_where_a_head_has_more_layers(tmp_path):
 
 def test_bad_input_is_named(tmp_path):
     good = fold_file(tmp_path / "good.npz", ["b1"], 0)
-    with pytest.raises(Fault, match="sample 'b9' is not among the 1 explained films"):
+    with pytest.raises(UserError, match="sample 'b9' is not among the 1 explained films"):
         maps.read(good).row("b9")
-    with pytest.raises(Fault, match="sample 'b1' is explained in two folds"):
+    with pytest.raises(UserError, match="sample 'b1' is explained in two folds"):
         maps.gather([good, good])
-    with pytest.raises(Fault, match="other.npz: stride is another than in .*good.npz"):
+    with pytest.raises(UserError, match="other.npz: stride is another than in .*good.npz"):
         maps.gather([good, fold_file(tmp_path / "other.npz", ["b2"], 1, stride=5)])
-    with pytest.raises(Fault, match="cam_class is another"):
+    with pytest.raises(UserError, match="cam_class is another"):
         maps.gather([good, fold_file(tmp_path / "other.npz", ["b2"], 1, weighted="grad_cam")])
-    with pytest.raises(Fault, match="poor.npz: no explanations, target is missing"):
+    with pytest.raises(UserError, match="poor.npz: no explanations, target is missing"):
         maps.read(fold_file(tmp_path / "poor.npz", ["b1"], 0, target=None))
-    with pytest.raises(Fault, match="cam_class or grad_cam is missing"):
+    with pytest.raises(UserError, match="cam_class or grad_cam is missing"):
         maps.read(fold_file(tmp_path / "poor.npz", ["b1"], 0, cam_class=None))
 
 

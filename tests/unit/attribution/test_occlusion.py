@@ -7,9 +7,9 @@ import pytest
 import torch
 from captum.attr import Occlusion
 
-from micrograph.attribution import geometry, occlusion
-from micrograph.faults import Fault
-from micrograph.networks import domains, headed
+from micrograph.attribution import maps, occlusion
+from micrograph.errors import UserError
+from micrograph.networks import pretraining, replace_head
 
 CLASSES = [900, 950, 1000]
 
@@ -17,8 +17,8 @@ CLASSES = [900, 950, 1000]
 @pytest.fixture(scope="module", params=["resnet18", "efficientnet_lite0"])
 def trained(request):
     """(network, backbone) with statistics of batch normalisation that are not those of a new network."""
-    start = domains.scratch(request.param, np.random.default_rng(0))
-    network = headed.put(start, request.param, "nominal", CLASSES, 0.0, np.random.default_rng(1))
+    start = pretraining.scratch(request.param, np.random.default_rng(0))
+    network = replace_head.replace_head(start, request.param, "nominal", CLASSES, 0.0, np.random.default_rng(1))
     chance = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for module in network.modules():
@@ -52,7 +52,7 @@ def test_maps_equal_captums_for_every_class(trained, side, patch, stride, baseli
     shown = films(2, side)
     hidden, plain = occlusion.occlude(network, backbone, shown, patch=patch, stride=stride, baseline=baseline)
     effects = (plain[:, None, None] - hidden).transpose(0, 3, 1, 2)
-    ours = geometry.spread(effects, side, patch, stride)
+    ours = maps.spread(effects, side, patch, stride)
     for target in range(len(CLASSES)):
         theirs = captums(network, shown[1:], patch, stride, target, baseline)
         assert np.abs(ours[1, target] - theirs).max() < 3e-5 * max(1.0, np.abs(plain).max())
@@ -95,21 +95,21 @@ def test_the_network_and_the_pictures_are_left_alone(trained):
 @pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 3, 64, 60), (3, 64, 64)])
 def test_pictures_of_another_shape_are_a_fault(trained, shape):
     network, backbone = trained
-    with pytest.raises(Fault, match="must be"):
+    with pytest.raises(UserError, match="must be"):
         occlusion.occlude(network, backbone, torch.zeros(shape), patch=8, stride=4)
 
 
 def test_no_picture_is_a_fault(trained):
-    with pytest.raises(Fault, match="no picture"):
+    with pytest.raises(UserError, match="no picture"):
         occlusion.occlude(*trained, torch.zeros((0, 3, 64, 64)), patch=8, stride=4)
 
 
 def test_a_network_that_is_not_known_step_by_step_is_occluded_whole_and_says_so(capsys):
     backbone = "timm:mobilenetv3_small_050"
-    start = domains.scratch(backbone, np.random.default_rng(0))
-    network = headed.put(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
+    start = pretraining.scratch(backbone, np.random.default_rng(0))
+    network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
     shown = films(1, 32)
     hidden, plain = occlusion.occlude(network, backbone, shown, patch=14, stride=10)
     assert "every hidden picture passes it whole" in capsys.readouterr().out
-    ours = geometry.spread((plain[:, None, None] - hidden).transpose(0, 3, 1, 2), 32, 14, 10)
+    ours = maps.spread((plain[:, None, None] - hidden).transpose(0, 3, 1, 2), 32, 14, 10)
     assert np.abs(ours[0, 1] - captums(network, shown, 14, 10, 1, "zero")).max() < 3e-5 * max(1, np.abs(plain).max())

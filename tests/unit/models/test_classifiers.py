@@ -5,8 +5,9 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.neighbors import RadiusNeighborsClassifier
 
-from micrograph.faults import Fault
-from micrograph.models import classifiers, components, estimators, grids
+from micrograph import target
+from micrograph.errors import UserError
+from micrograph.models import classifiers, estimators, grids, pca
 
 CLASSES = [900, 950, 1000]
 pytestmark = [
@@ -37,7 +38,7 @@ def test_every_pair_tells_three_clouds_apart(model, protocol):
     classifier = built(model, "nominal", protocol).fit(features, labels)
     assert (classifier.predict(features) == labels).mean() > 0.75  # chance: 0.33
     regressor = built(model, "regression", protocol).fit(features, labels.astype(float))
-    answered = classifiers.to_class(regressor.predict(features), CLASSES)
+    answered = target.to_class(regressor.predict(features), CLASSES)
     assert (answered == labels).mean() > 0.75  # chance: 0.33
 
 
@@ -178,7 +179,7 @@ def test_strict_neighbours_are_not_misled_by_components_on_which_held_out_films_
     for place, celsius in enumerate(CLASSES):
         values[:, 4 * place : 4 * place + 4] += 15.0 * (labels == celsius)[:, None]
     train, held = np.arange(60), np.arange(60, 120)
-    scores = components.fit(values, train, 0.99).scores
+    scores = pca.fit(values, train, 0.99).scores
     lengths = np.linalg.norm(scores, axis=1)
     assert np.median(lengths[held]) < 0.7 * np.median(lengths[train])
     best = max(
@@ -199,25 +200,25 @@ def test_published_gaussian_regression_keeps_its_kernel_and_strict_fits_it():
 
 def test_values_become_the_nearest_class_and_halfway_the_lower():
     values = [0, 925, 925.01, 950, 975, 975.01, 2000, np.nan]
-    assert classifiers.to_class(values[:-1], CLASSES).tolist() == [900, 900, 950, 950, 950, 1000, 1000]
-    assert np.isnan(classifiers.to_class(values, CLASSES)[-1])
-    assert classifiers.to_class([850, 851], [800, 900]).tolist() == [800, 900]
+    assert target.to_class(values[:-1], CLASSES).tolist() == [900, 900, 950, 950, 950, 1000, 1000]
+    assert np.isnan(target.to_class(values, CLASSES)[-1])
+    assert target.to_class([850, 851], [800, 900]).tolist() == [800, 900]
 
 
 def test_unknown_names_are_faults_that_list_the_known():
-    with pytest.raises(Fault, match="SVC, KRC, RNN"):
+    with pytest.raises(UserError, match="SVC, KRC, RNN"):
         classifiers.build("SVM", "nominal", "strict", {}, CLASSES, 0)
-    with pytest.raises(Fault, match="nominal, regression, ordinal"):
+    with pytest.raises(UserError, match="nominal, regression, ordinal"):
         classifiers.build("SVC", "orderly", "strict", {}, CLASSES, 0)
     for asked in (
         lambda *words: classifiers.build(*words, {}, CLASSES, 0),
         lambda *words: grids.points(*words, "default"),
     ):
-        with pytest.raises(Fault, match="SVC has no scheme 'ordinal': give it nominal or regression"):
+        with pytest.raises(UserError, match="SVC has no scheme 'ordinal': give it nominal or regression"):
             asked("SVC", "ordinal", "strict")
-        with pytest.raises(Fault, match="OLR has no scheme 'nominal': give it ordinal"):
+        with pytest.raises(UserError, match="OLR has no scheme 'nominal': give it ordinal"):
             asked("OLR", "nominal", "strict")
-    with pytest.raises(Fault, match="default, published"):
+    with pytest.raises(UserError, match="default, published"):
         grids.points("SVC", "nominal", "strict", "huge")
-    with pytest.raises(Fault, match="SVC, KRC, RNN"):
+    with pytest.raises(UserError, match="SVC, KRC, RNN"):
         grids.points("SVM", "nominal", "strict", "default")

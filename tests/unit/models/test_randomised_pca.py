@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from micrograph.faults import Fault
-from micrograph.models import components, randomised_pca
+from micrograph.errors import UserError
+from micrograph.models import pca, randomised_pca
 
 FOLDS = [np.arange(0, 300, 2), np.arange(100, 300), np.arange(0, 300, 2)]
 
@@ -28,7 +28,7 @@ def fitted(values, folds, variances, most, rows=64):
 def test_scores_and_shares_are_those_of_the_exact_method(variance):
     values = features()
     ours = fitted(values, FOLDS, [variance], 50)[variance]
-    exact = components.fit_folds(values, FOLDS, [variance])[variance]
+    exact = pca.fit_folds(values, FOLDS, [variance])[variance]
     for own, true in zip(ours, exact, strict=True):
         assert own.scores.shape == true.scores.shape and own.dual is None
         np.testing.assert_array_equal(own.rows, true.rows)
@@ -41,7 +41,7 @@ def test_the_subspace_of_noisy_features_is_that_of_the_exact_method():
     rng = np.random.default_rng(3)
     values = (features() + 0.05 * rng.normal(size=(300, 900))).astype(np.float32)
     (own,), (true,) = (fit[0.8] for fit in (fitted(values, FOLDS[:1], [0.8], 50),
-                                            components.fit_folds(values, FOLDS[:1], [0.8])))  # fmt: skip
+                                            pca.fit_folds(values, FOLDS[:1], [0.8])))  # fmt: skip
     spans = [np.linalg.qr(fit.scores[fit.rows] - fit.scores[fit.rows].mean(axis=0))[0] for fit in (own, true)]
     cosines = np.linalg.svd(spans[0].T @ spans[1], compute_uv=False)
     assert own.scores.shape == true.scores.shape
@@ -52,7 +52,7 @@ def test_no_more_components_are_kept_than_allowed():
     values = features()
     many, few = fitted(values, FOLDS[:1], [0.5, 0.999], 5).values()
     assert few[0].scores.shape == (300, 5) and few[0].explained.sum() < 0.999
-    exact = components.fit(values, FOLDS[0], 0.999)
+    exact = pca.fit(values, FOLDS[0], 0.999)
     np.testing.assert_allclose(few[0].explained, exact.explained[:5], rtol=1e-3)
     assert many[0].scores.shape[1] <= 5
 
@@ -77,7 +77,7 @@ def test_test_samples_never_touch_the_fit():
 def test_signs_and_ranks_are_those_of_the_exact_method():
     values = features(n=12, p=5)
     own = fitted(values, [np.arange(12)], [1.0], 50)[1.0][0]
-    exact = components.fit(values, range(12), 1.0)
+    exact = pca.fit(values, range(12), 1.0)
     assert own.scores.shape == exact.scores.shape == (12, 5)
     np.testing.assert_allclose(own.scores, exact.scores, atol=1e-3 * np.abs(exact.scores).max())
 
@@ -91,5 +91,5 @@ def test_signs_and_ranks_are_those_of_the_exact_method():
     ],
 )
 def test_what_cannot_be_fitted_is_refused(values, rows, sentence):
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         fitted(values.astype(np.float32), [np.array(list(rows))], [0.9], 5)

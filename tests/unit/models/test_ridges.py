@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 
-from micrograph.models import classifiers, ridges
+from micrograph import target
+from micrograph.models import ridges
 
 CLASSES = (900, 950, 1000)
 
@@ -25,7 +26,7 @@ def test_one_decomposition_answers_as_kernel_ridge_at_every_ridge():
     assert sure.all()
     for row, point in zip(predicted, points, strict=True):
         theirs = KernelRidge(kernel="polynomial", **point).fit(work.rows, work.target).predict(work.held)
-        assert (row == classifiers.to_class(theirs, CLASSES)).all()
+        assert (row == target.to_class(theirs, CLASSES)).all()
 
 
 def test_nothing_is_sure_of_a_kernel_beyond_all_rounding():

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from micrograph.models import choosing, grids, searches, splits, waist
+from micrograph.models import grids, searches
+from micrograph.splits import model_selection, prediction_table, splitters
 from tables_of_films import CLASSES, films
 
 FRAME = films((8, 24, 18), 20)
@@ -29,10 +30,10 @@ def raw(rng):
 
 
 def search_of(features, protocol, model, scheme, points):
-    table = splits.deal(FRAME, protocol, 4, np.random.default_rng(2))
+    table = splitters.split(FRAME, protocol, 4, np.random.default_rng(2))
     names, copies = FRAME["sample"].to_numpy(), np.zeros(len(FRAME), dtype=int)
     rng = np.random.default_rng(1)
-    fold = waist.folds(names, copies, table, protocol=protocol, policy="aug3", rng=rng)[1]
+    fold = prediction_table.make_folds(names, copies, table, protocol=protocol, policy="aug3", rng=rng)[1]
     return searches.Search(features, fold, points, protocol, scheme, model, tuple(CLASSES))
 
 
@@ -66,7 +67,7 @@ def test_every_faster_way_answers_and_chooses_as_the_plain_loop(way, kind):
     found, plain = searches.validated(search), plainly(search)
     assert np.array_equal(found, plain, equal_nan=True)
     truth = search.fold.rows.labels[search.fold.parts["validation"]]
-    assert choosing.choose(found, truth, protocol) == choosing.choose(plain, truth, protocol)
+    assert model_selection.choose(found, truth, protocol) == model_selection.choose(plain, truth, protocol)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -5,8 +5,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from micrograph.faults import Fault
-from micrograph.models import choosing, classifiers, grids, storage
+from micrograph.errors import UserError
+from micrograph.models import classifiers, grids, storage
+from micrograph.splits import model_selection
 
 CLASSES = [900, 950, 1000]
 LABELS = np.repeat(CLASSES, 15)
@@ -29,8 +30,8 @@ def test_models_come_back_from_disk_answering_the_same(protocol, scheme, model, 
 def test_a_file_with_a_strange_type_is_refused(tmp_path):
     import skops.io
 
-    skops.io.dump({"0": choosing.Choice(0, 0.0, 0.0)}, tmp_path / "m.skops")
-    with pytest.raises(Fault, match=r"choosing\.Choice"):
+    skops.io.dump({"0": model_selection.Choice(0, 0.0, 0.0)}, tmp_path / "m.skops")
+    with pytest.raises(UserError, match=r"choosing\.Choice"):
         storage.read_models(tmp_path / "m.skops")
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.networks import backbones, features
 
 
@@ -99,25 +99,25 @@ def test_a_classifier_of_another_size_is_built_as_the_file_says(resnet, tmp_path
 def test_weights_that_do_not_fit_are_refused_with_the_key(resnet, tmp_path, spoil, complaint):
     tensors = resnet.state_dict()
     spoil(tensors)
-    with pytest.raises(Fault, match=complaint):
+    with pytest.raises(UserError, match=complaint):
         backbones.load("resnet18", saved(tmp_path / "w.safetensors", tensors))
 
 
 def test_only_the_first_keys_are_named(resnet, tmp_path):
-    with pytest.raises(Fault, match=r"missing bn1.bias, bn1.num_batches_tracked, bn1.running_mean and \d+ more"):
+    with pytest.raises(UserError, match=r"missing bn1.bias, bn1.num_batches_tracked, bn1.running_mean and \d+ more"):
         backbones.load("resnet18", saved(tmp_path / "w.safetensors", {"fc.weight": torch.zeros(1000, 512)}))
 
 
 def test_weights_of_another_network_are_refused(resnet, tmp_path):
     path = saved(tmp_path / "w.safetensors", resnet.state_dict(), backbone="resnet18")
-    with pytest.raises(Fault, match="holds weights of resnet18, not of efficientnet_lite0"):
+    with pytest.raises(UserError, match="holds weights of resnet18, not of efficientnet_lite0"):
         backbones.load("efficientnet_lite0", path)
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html>", b"\x80\x02}q\x00."])
 def test_what_is_no_safetensors_file_is_refused(tmp_path, content):
     (tmp_path / "w.safetensors").write_bytes(content)
-    with pytest.raises(Fault, match="not a readable safetensors file"):
+    with pytest.raises(UserError, match="not a readable safetensors file"):
         backbones.load("resnet18", tmp_path / "w.safetensors")
 
 
@@ -132,12 +132,14 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path, content):
     ],
 )
 def test_unknown_and_unfit_networks_are_refused(name, sentence):
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         backbones.row(name)
 
 
 def test_unknown_pretraining_lists_the_known():
-    with pytest.raises(Fault, match="pretraining of resnet18 'films' is not known; choose one of: imagenet, micronet"):
+    with pytest.raises(
+        UserError, match="pretraining of resnet18 'films' is not known; choose one of: imagenet, micronet"
+    ):
         backbones.weights("resnet18", "films")
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from micrograph.networks import bundles, heads, schemes, training
+from micrograph import target
+from micrograph.networks import heads, mlp, training
 
 CLASSES = [900, 950, 1000]
 DROPOUTS = [0.0, 0.2, 0.35, 0.5]
@@ -13,7 +14,7 @@ DROPOUTS = [0.0, 0.2, 0.35, 0.5]
 
 def stacked(scheme="nominal", models=range(4), widths=(12, 7)):
     rngs = [np.random.default_rng(model) for model in models]
-    return bundles.Stacked(scheme, 6, widths, CLASSES, [DROPOUTS[model] for model in models], rngs)
+    return mlp.Stacked(scheme, 6, widths, CLASSES, [DROPOUTS[model] for model in models], rngs)
 
 
 def fitted(scheme, models, epochs=6, patience=99, keep="best"):
@@ -22,7 +23,7 @@ def fitted(scheme, models, epochs=6, patience=99, keep="best"):
     labels = rng.choice(CLASSES, 40)
     inputs = rng.normal(size=(40, 6)).astype(np.float32)
     inputs[:, 0] += (labels - 950) / 50
-    inputs, targets = torch.from_numpy(inputs), torch.from_numpy(schemes.targets(scheme, labels, CLASSES))
+    inputs, targets = torch.from_numpy(inputs), torch.from_numpy(target.encode(scheme, labels, CLASSES))
     bundle = stacked(scheme, models)
     bundle.measure([labels[:30]] * len(models))
     orders = [np.random.default_rng(100 + model) for model in models]
@@ -50,7 +51,7 @@ def test_the_number_of_threads_changes_no_byte():
     batch, found = (inputs, torch.zeros(8, 16, dtype=torch.int64), torch.ones(8, 16)), []
     for threads in (1, 2):
         rngs = [np.random.default_rng(model) for model in range(8)]
-        bundle = bundles.Stacked("nominal", 100, (600, 50), CLASSES, [0.35] * 8, rngs)
+        bundle = mlp.Stacked("nominal", 100, (600, 50), CLASSES, [0.35] * 8, rngs)
         training.fit(
             bundle, lambda epoch: [batch] * 3, None, heads.loss("nominal"), learning_rate=0.01, epochs=1, patience=1,
             rng=np.random.default_rng(1), threads=threads,
@@ -59,7 +60,7 @@ def test_the_number_of_threads_changes_no_byte():
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
-@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_a_model_in_a_bundle_is_the_model_alone(scheme):
     _, together, _ = fitted(scheme, range(4))
     for model in range(4):
@@ -102,7 +103,7 @@ def test_the_forward_pass_by_hand():
 
 
 def test_dropout_is_each_models_own_and_absent_in_evaluation():
-    masks = bundles.Masks([0.0, 0.5, 0.9], [np.random.default_rng(model) for model in range(3)])
+    masks = mlp.Masks([0.0, 0.5, 0.9], [np.random.default_rng(model) for model in range(3)])
     found = masks(torch.ones(3, 200, 50))
     assert set(found[0].unique().tolist()) == {1.0}
     assert set(found[1].unique().tolist()) == {0.0, 2.0}
@@ -113,7 +114,7 @@ def test_dropout_is_each_models_own_and_absent_in_evaluation():
 
 
 def test_dropout_of_one_drops_everything():
-    masks = bundles.Masks([1.0], [np.random.default_rng(0)])
+    masks = mlp.Masks([1.0], [np.random.default_rng(0)])
     assert not masks(torch.ones(1, 5, 5)).any()
 
 
@@ -156,7 +157,7 @@ def test_numbers_are_one_models_arrays():
 
 def test_a_single_network_keeps_its_batch_statistics_too():
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    bundle = bundles.Single(network)
+    bundle = training.Single(network)
     bundle.keep(np.array([True]))
     kept = {name: part.clone() for name, part in network.state_dict().items()}
     bundle.train()
@@ -171,4 +172,4 @@ def test_a_single_network_keeps_its_batch_statistics_too():
 def test_parameters_that_are_frozen_are_not_trained():
     network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     network[0].requires_grad_(False)
-    assert [part.shape for part in bundles.Single(network).parameters()] == [(1, 3), (1,)]
+    assert [part.shape for part in training.Single(network).parameters()] == [(1, 3), (1,)]

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.networks import backbones, features
-from micrograph.networks.folding import fold, lay_out
+from micrograph.networks.device import device_of
+from micrograph.networks.fuse_batchnorm import fuse, lay_out
 
 MODULES = features.modules_of("resnet18")
 MEAN, STD = backbones.normalisation("resnet18", "imagenet")
@@ -142,31 +143,31 @@ def test_the_pass_ends_at_the_last_block(network, images):
 
 @pytest.mark.parametrize("count", [4, 6])
 def test_a_wrong_count_is_refused(network, images, count):
-    with pytest.raises(Fault, match=f"pictures came instead of {count}"):
+    with pytest.raises(UserError, match=f"pictures came instead of {count}"):
         extract(network, iter([images]), count=count)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 64, 64)), np.zeros((2, 64, 64, 3), np.uint8)])
 def test_other_pictures_are_refused(network, bad):
-    with pytest.raises(Fault, match="pictures must be"):
+    with pytest.raises(UserError, match="pictures must be"):
         extract(network, bad)
 
 
 def test_unknown_ways_are_refused(network, images):
-    with pytest.raises(Fault, match="precision 'fp64' is not known; choose one of: fp32, bf16"):
+    with pytest.raises(UserError, match="precision 'fp64' is not known; choose one of: fp32, bf16"):
         extract(network, images, precision="fp64")
-    with pytest.raises(Fault, match="device 'tpu' is not known; choose one of: auto, cpu, cuda"):
+    with pytest.raises(UserError, match="device 'tpu' is not known; choose one of: auto, cpu, cuda"):
         features.extract(network, MODULES, images, MEAN, STD, device="tpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_cuda_is_not_replaced_silently():
-    with pytest.raises(Fault, match="has no CUDA; choose auto or cpu"):
-        features.device_of("cuda")
+    with pytest.raises(UserError, match="has no CUDA; choose auto or cpu"):
+        device_of("cuda")
 
 
 def test_folding_leaves_no_normalisation_and_the_same_numbers(network):
-    folded = fold(network)
+    folded = fuse(network)
     assert not [part for part in folded.modules() if isinstance(part, nn.BatchNorm2d)]
     picture = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
@@ -181,7 +182,7 @@ def test_folding_by_hand():
     tiny[1].running_var.fill_(4 / 9)
     nn.init.constant_(tiny[1].weight, 2.0)
     nn.init.constant_(tiny[1].bias, 5.0)
-    folded = fold(tiny)
+    folded = fuse(tiny)
     assert folded[0].weight.flatten().tolist() == pytest.approx([3, 3, 3])
     assert folded[0].bias.tolist() == pytest.approx([4])
 
@@ -201,14 +202,14 @@ class Forked(nn.Module):
 
 def test_a_network_that_cannot_be_folded_is_not_computed_wrongly():
     with pytest.raises(ValueError, match="folding its batch normalisation changes what it computes"):
-        fold(Forked())
+        fuse(Forked())
 
 
 def test_long_sums_keep_the_plain_layout_on_a_processor_only(network):
-    laid = lay_out(fold(network), torch.device("cpu"), torch.float32)
+    laid = lay_out(fuse(network), torch.device("cpu"), torch.float32)
     plain = [name for name, part in laid.named_modules() if type(part).__name__ == "Plain"]
     assert "layer4.1.conv2" in plain and "layer1.0.conv1" not in plain
-    rough = lay_out(fold(network), torch.device("cpu"), torch.bfloat16)
+    rough = lay_out(fuse(network), torch.device("cpu"), torch.bfloat16)
     assert not [part for part in rough.modules() if type(part).__name__ == "Plain"]
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from micrograph.faults import Fault
-from micrograph.models import answers, splits, waist
-from micrograph.networks import finetune, headed, pictures
+from micrograph.errors import UserError
+from micrograph.networks import cnn_predictions, finetune, replace_head, transforms
+from micrograph.splits import prediction_table, splitters
 from project import PROJECT
 
 BACKBONE, CLASSES = "timm:mobilenetv3_small_050", [900, 950, 1000]
@@ -30,7 +30,7 @@ def films():
     samples = pd.DataFrame({"sample": [f"s{i:02d}" for i in range(24)], "batch": batches, "growth_celsius": labels})
     noise = rng.integers(-20, 20, (24, SIDE, SIDE))
     images = (noise + (60 + (labels - 900))[:, None, None]).astype(np.uint8)
-    return samples, splits.deal(samples, "strict", 3, rng), images
+    return samples, splitters.split(samples, "strict", 3, rng), images
 
 
 def tune(films, seed=1, images=None, fold=0, copies=None, **how):
@@ -51,7 +51,7 @@ def state(tuned):
 
 
 def rows_of(films, part):
-    return splits.rows(films[1], 0, part, films[0]["sample"])
+    return splitters.rows(films[1], 0, part, films[0]["sample"])
 
 
 def changed(films, part):
@@ -86,12 +86,12 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(films, tmp_path
 def test_a_written_network_says_what_made_it_and_answers_as_it_did(films, tmp_path):
     tuned = tune(films, head="tuned", fold=2)
     tuned.write(tmp_path / "fold2.safetensors", data="simulated films")
-    network, facts = headed.read(tmp_path / "fold2.safetensors")
+    network, facts = replace_head.read(tmp_path / "fold2.safetensors")
     assert facts["settings"] == SETTINGS and facts["data"] == "simulated films"
     known = ("backbone", "pretraining", "head", "classes", "policy", "protocol", "fold", "pixels")
     assert [facts[name] for name in known] == [BACKBONE, "scratch", "tuned", CLASSES, "aug3", "strict", 2, SIDE]
-    shown = pictures.show(torch.from_numpy(films[2]), range(24), facts["mean"], facts["std"])
-    again = headed.answers(network, BACKBONE, "tuned", [shown])
+    shown = transforms.to_input(torch.from_numpy(films[2]), range(24), facts["mean"], facts["std"])
+    again = replace_head.forward(network, BACKBONE, "tuned", [shown])
     assert again.shape == (24, 100)
     np.testing.assert_allclose(again, tuned.outputs[0], rtol=1e-3, atol=1e-4)
 
@@ -150,7 +150,7 @@ def test_a_point_that_diverges_is_passed_over_and_the_network_is_that_of_the_cho
     assert np.isnan(tuned.outputs[1]).all() and "lower training.nominal.learning_rate" in capsys.readouterr().out
     curves, arrays = finetune.gathered(films[0]["sample"], np.zeros(24, int), dict.fromkeys(range(3), tuned))
     assert list(curves) == ["fold", *finetune.CURVE] and sorted(set(curves["point"])) == [0, 2]
-    choices, predictions = answers.score_networks(
+    choices, predictions = cnn_predictions.predict_cnn(
         [arrays], films[1], protocol="strict", policy="aug3", scheme="nominal", classes=CLASSES,
         rng=np.random.default_rng(0),
     )  # fmt: skip
@@ -159,7 +159,7 @@ def test_a_point_that_diverges_is_passed_over_and_the_network_is_that_of_the_cho
 
 
 def test_the_chosen_point_is_the_most_accurate_on_the_validation_rows(films):
-    rows = waist.known_rows(films[0]["sample"], np.zeros(24, int), films[1])
+    rows = prediction_table.known_rows(films[0]["sample"], np.zeros(24, int), films[1])
     held = rows_of(films, "validation")
     album = finetune.Album(None, None, (), (), rows, None, held)
     right = np.eye(3)[np.searchsorted(CLASSES, rows.labels)]
@@ -172,13 +172,15 @@ def test_the_chosen_point_is_the_most_accurate_on_the_validation_rows(films):
 
 
 def test_a_single_point_that_diverges_is_a_fault(films):
-    with pytest.raises(Fault, match="fold 0: the loss is no longer a number; lower training.nominal.learning_rate"):
+    with pytest.raises(UserError, match="fold 0: the loss is no longer a number; lower training.nominal.learning_rate"):
         tune(films, learning_rate=1e30, epochs=3)
 
 
 def test_a_search_whose_points_all_diverge_is_a_fault(films, monkeypatch):
     monkeypatch.setitem(finetune.GRIDS, "nominal", {"learning_rate": [1e30, 1e35]})
-    with pytest.raises(Fault, match="network of fold 0: .*lower training.nominal.learning_rate with models.search def"):
+    with pytest.raises(
+        UserError, match="network of fold 0: .*lower training.nominal.learning_rate with models.search def"
+    ):
         tune(films, search="published", epochs=3)
 
 
@@ -186,8 +188,8 @@ def test_too_little_memory_for_answers_says_what_to_lower(films, monkeypatch):
     def greedy(*given):
         return torch.empty(2**47)
 
-    monkeypatch.setattr(headed, "answers", greedy)
-    with pytest.raises(Fault, match=r"nominal network of fold 0: not enough memory; lower training.pixels\.$"):
+    monkeypatch.setattr(replace_head, "answers", greedy)
+    with pytest.raises(UserError, match=r"nominal network of fold 0: not enough memory; lower training.pixels\.$"):
         tune(films)
 
 
@@ -213,7 +215,7 @@ def test_batches_hold_all_rows_in_order_and_none_is_single(rows, size, sizes):
     ],
 )
 def test_what_is_not_known_or_does_not_fit_is_refused(films, how, sentence):
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         tune(films, **how)
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from micrograph.faults import Fault
-from micrograph.networks import heads, schemes
+from micrograph import target
+from micrograph.errors import UserError
+from micrograph.networks import heads
 
 CLASSES = [900, 950, 1000]
 
@@ -26,7 +27,7 @@ def loss_of(scheme, outputs, targets, weights=None):
 )
 def test_each_head_has_the_outputs_of_its_scheme(name, outputs):
     assert made(name)(torch.zeros(5, 12)).shape == (5, outputs)
-    assert schemes.width(heads.scheme_of(name), CLASSES) == outputs
+    assert target.output_width(heads.scheme_of(name), CLASSES) == outputs
 
 
 def test_the_tuned_head_is_the_papers_and_answers_with_its_hundred_values():
@@ -106,9 +107,9 @@ def test_regression_is_the_mean_squared_error_in_celsius():
 @pytest.mark.parametrize("scheme", list(heads.LOSSES))
 def test_a_loss_a_network_and_rows_of_weight_nought_count_for_nothing(scheme):
     rng = np.random.default_rng(0)
-    width, labels = schemes.width(scheme, CLASSES), rng.choice(CLASSES, 8)
+    width, labels = target.output_width(scheme, CLASSES), rng.choice(CLASSES, 8)
     outputs = rng.random((2, 8, width)).astype(np.float32)
-    targets = np.stack([schemes.targets(scheme, labels, CLASSES)] * 2)
+    targets = np.stack([target.encode(scheme, labels, CLASSES)] * 2)
     both = loss_of(scheme, outputs, targets)
     alone = [loss_of(scheme, outputs[m : m + 1], targets[m : m + 1]).item() for m in range(2)]
     assert both.tolist() == pytest.approx(alone)
@@ -124,7 +125,7 @@ def test_a_loss_a_network_and_rows_of_weight_nought_count_for_nothing(scheme):
 @pytest.mark.parametrize("scheme", list(heads.LOSSES))
 def test_perfect_outputs_have_accuracy_one_and_the_least_loss(scheme):
     labels = np.array([900, 950, 1000, 950])
-    targets = torch.tensor(schemes.targets(scheme, labels, CLASSES))[None]
+    targets = torch.tensor(target.encode(scheme, labels, CLASSES))[None]
     perfect = {
         "nominal": lambda: 100 * nn.functional.one_hot(targets, 3).float(),
         "corn": lambda: 100 * (2 * targets - 1),
@@ -142,6 +143,6 @@ def test_accuracy_is_the_weighted_share():
 
 def test_an_unknown_head_is_named():
     with pytest.raises(
-        Fault, match="head 'softmax' is not known; choose one of: nominal, nnrank, corn, regression, tuned"
+        UserError, match="head 'softmax' is not known; choose one of: nominal, nnrank, corn, regression, tuned"
     ):
         made("softmax")

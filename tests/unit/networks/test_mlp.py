@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrograph.faults import Fault
-from micrograph.models import splits
-from micrograph.networks import mlp, schemes
+from micrograph import target
+from micrograph.errors import UserError
+from micrograph.networks import mlp
+from micrograph.splits import splitters
 from tables_of_films import films
 
 CLASSES = [900, 950, 1000]
@@ -25,7 +26,8 @@ def study():
     values[:, :3] += (frame["growth_celsius"].to_numpy()[:, None] - 950) / 25
     values[:, 3:6] += 2.0 * (frame["growth_celsius"].to_numpy()[:, None] == 950)
     tables = {
-        protocol: splits.deal(frame, protocol, FOLDS, np.random.default_rng(2)) for protocol in ("strict", "published")
+        protocol: splitters.split(frame, protocol, FOLDS, np.random.default_rng(2))
+        for protocol in ("strict", "published")
     }
     return frame["sample"].to_numpy(), values, tables
 
@@ -58,7 +60,7 @@ def accuracy(table, part="test"):
 
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
-@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_the_fit_learns_and_has_the_waists_columns(study, protocol, scheme):
     found = fitted(study, protocol, scheme)
     columns = ["fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
@@ -122,7 +124,7 @@ def test_the_same_seed_gives_the_same_bytes(study, tmp_path):
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_what_was_stored_answers_as_the_predictions_say(study, tmp_path, scheme):
     found = fitted(study, scheme=scheme)
     mlp.write_models(tmp_path / "models.safetensors", found.models)
@@ -173,7 +175,7 @@ def test_a_fold_whose_models_diverge_is_a_fault(study, monkeypatch, capsys, sche
     monkeypatch.setitem(mlp.TOGETHER, "cpu", together)
     scores = [study[1] * (1e39 if fold == 2 else 1.0) for fold in range(FOLDS)]
     sentence = f"MLP {scheme} of fold 2: .* no longer a number; lower training.mlp.{scheme}.learning_rate"
-    with pytest.raises(Fault, match=sentence), np.errstate(over="ignore"):
+    with pytest.raises(UserError, match=sentence), np.errstate(over="ignore"):
         fitted(study, "published", scheme, scores=scores, epochs=3)
     told = f'MLP {scheme} of fold 2, {{"learning_rate": 0.02, "dropout": 0.5, "batch": 8, "widths": [16, 8]}}: the loss'
     assert told in capsys.readouterr().out
@@ -196,11 +198,11 @@ def test_a_model_without_weights_answers_nothing():
     nothing = np.full((2, 2), np.nan)
     numbers = {"mean": np.zeros(2), "std": np.ones(2)}
     numbers |= {f"weight{layer}": nothing for layer in "123"} | {f"bias{layer}": nothing[0] for layer in "123"}
-    for scheme in schemes.SCHEMES:
-        width = schemes.width(scheme, CLASSES[:2])
+    for scheme in target.SCHEMES:
+        width = target.output_width(scheme, CLASSES[:2])
         last = {"weight3": nothing[:, :width], "bias3": nothing[0, :width]} | {"centre": [950.0], "spread": [1.0]}
         last = {name: np.asarray(part) for name, part in last.items()}
-        model = mlp.Perceptron(scheme, CLASSES[:2], {}, numbers | last)
+        model = mlp.MLP(scheme, CLASSES[:2], {}, numbers | last)
         assert not model.learned()
         assert all(np.isnan(part).all() for part in model.answer(np.ones((3, 2))))
 
@@ -220,19 +222,19 @@ def test_the_default_search_begins_with_the_configured_point_and_repeats_none():
 
 
 def test_bad_input_is_named(study, tmp_path):
-    with pytest.raises(Fault, match="the features hold 3 folds, the splits 4"):
+    with pytest.raises(UserError, match="the features hold 3 folds, the splits 4"):
         mlp.fit_study(
             study[0], np.zeros(len(study[0]), int), [study[1]] * 3, study[2]["strict"], protocol="strict",
             policy="aug4", scheme="nominal", classes=CLASSES, search="default", settings=SETTINGS,
             rng=np.random.default_rng(0),
         )  # fmt: skip
-    with pytest.raises(Fault, match="search 'small' is not known; choose one of: default, published"):
+    with pytest.raises(UserError, match="search 'small' is not known; choose one of: default, published"):
         mlp.points(SETTINGS, "small")
-    with pytest.raises(Fault, match="scheme 'ordinal' is not known"):
+    with pytest.raises(UserError, match="scheme 'ordinal' is not known"):
         fitted(study, scheme="ordinal")
-    with pytest.raises(Fault, match="protocol 'loose' is not known"):
+    with pytest.raises(UserError, match="protocol 'loose' is not known"):
         fitted((study[0], study[1], {"loose": study[2]["strict"]}), "loose")
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(b"no numbers here")
-    with pytest.raises(Fault, match=r"torn.safetensors: not a readable safetensors file"):
+    with pytest.raises(UserError, match=r"torn.safetensors: not a readable safetensors file"):
         mlp.read_models(torn)

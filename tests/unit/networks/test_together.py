@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from micrograph.faults import Fault
-from micrograph.models import splits
-from micrograph.networks import finetune, together
+from micrograph.errors import UserError
+from micrograph.networks import finetune
+from micrograph.splits import splitters
 
 CLASSES = [900, 950, 1000]
 SETTINGS = {
@@ -35,7 +35,7 @@ def fits(**changed):
         }
     )
     images = np.broadcast_to((labels - 850).astype(np.uint8)[:, None, None], (12, 32, 32)).copy()
-    table = splits.deal(samples, "strict", 3, np.random.default_rng(0))
+    table = splitters.split(samples, "strict", 3, np.random.default_rng(0))
     words = {"head": "nominal", "policy": "aug3", "protocol": "strict", "classes": CLASSES, "settings": SETTINGS}
     words |= {"backbone": "timm:mobilenetv3_small_050", "weights": None, "pretraining": "scratch", "device": "cpu"}
     names, copies = samples["sample"], np.zeros(12, int)
@@ -51,7 +51,7 @@ def fits(**changed):
 
 
 def test_folds_trained_at_once_are_those_trained_one_after_another_to_the_byte(capfd):
-    alone, beside = together.run(fits(), 1), together.run(fits(), 2)
+    alone, beside = finetune.run(fits(), 1), finetune.run(fits(), 2)
     assert list(alone) == list(beside) == [0, 1, 2]
     for fold, one in alone.items():
         other = beside[fold]
@@ -65,11 +65,11 @@ def test_folds_trained_at_once_are_those_trained_one_after_another_to_the_byte(c
 
 
 def test_a_fault_of_one_fit_arrives_in_its_own_words():
-    with pytest.raises(Fault, match="^policy 'aug9' is not known; choose one of"):
-        together.run(fits(policy="aug9"), 2)
+    with pytest.raises(UserError, match="^policy 'aug9' is not known; choose one of"):
+        finetune.run(fits(policy="aug9"), 2)
 
 
 def test_each_runs_in_a_process_of_its_own_and_one_alone_runs_here():
-    processes = together.run(dict.fromkeys("ab", os.getpid), 2)
+    processes = finetune.run(dict.fromkeys("ab", os.getpid), 2)
     assert os.getpid() not in processes.values()
-    assert together.run({"a": os.getpid}, 4) == {"a": os.getpid()}
+    assert finetune.run({"a": os.getpid}, 4) == {"a": os.getpid()}

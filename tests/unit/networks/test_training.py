@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from micrograph.faults import Fault
-from micrograph.networks import bundles, chance, heads, schemes, training
+from micrograph import target
+from micrograph.errors import UserError
+from micrograph.networks import heads, mlp, training
+from micrograph.networks.device import seeded
 
 CLASSES = [900, 950, 1000]
 
@@ -25,7 +27,7 @@ def images(count=8):
 
 def network(scheme="nominal", dropout=0.0, seed=0):
     """A small convolutional network with batch norm and the scheme's head."""
-    with chance.seeded(np.random.default_rng(seed)):
+    with seeded(np.random.default_rng(seed)):
         body = [nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten()]
     return nn.Sequential(*body, heads.head(scheme, 512, CLASSES, dropout, np.random.default_rng(seed)))
 
@@ -37,10 +39,10 @@ def batch_of(inputs, targets):
 def fit(module, scheme="nominal", validation=True, epochs=4, patience=99, seed=0, **how):
     inputs, labels = images()
     heads.measure(module, labels)
-    whole = batch_of(inputs, torch.from_numpy(schemes.targets(scheme, labels, CLASSES)))
+    whole = batch_of(inputs, torch.from_numpy(target.encode(scheme, labels, CLASSES)))
     halves = [tuple(part[:, few] for part in whole) for few in (slice(0, 4), slice(4, 8))]
     return training.fit(
-        bundles.Single(module),
+        training.Single(module),
         lambda epoch: halves,
         (lambda: [whole]) if validation else None,
         heads.loss(scheme),
@@ -64,13 +66,13 @@ def scripted(losses, **how):
 
     one = batch_of(torch.ones(1, 1), torch.zeros(1))
     curve = training.fit(
-        bundles.Single(module), lambda epoch: [one], lambda: [one], loss, learning_rate=1.0, epochs=epochs,
+        training.Single(module), lambda epoch: [one], lambda: [one], loss, learning_rate=1.0, epochs=epochs,
         rng=np.random.default_rng(0), **{"patience": 99, **how},
     )  # fmt: skip
     return curve, round(module.weight.item())  # Adam's step is its learning rate while the gradient is constant
 
 
-@pytest.mark.parametrize("scheme", list(schemes.SCHEMES))
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_the_loop_overfits_eight_images(scheme):
     curve = fit(network(scheme), scheme, epochs=60, learning_rate=3e-3)
     assert curve[-1]["validation_accuracy"] == 1
@@ -109,7 +111,7 @@ def test_losses_are_means_over_rows_not_over_batches():
     three = batch_of(torch.tensor([[1.0], [2.0], [3.0]]), torch.zeros(3, 1))
     one = batch_of(torch.tensor([[4.0]]), torch.zeros(1, 1))
     curve = training.fit(
-        bundles.Single(module), lambda epoch: [three, one], lambda: [three, one], heads.loss("regression"),
+        training.Single(module), lambda epoch: [three, one], lambda: [three, one], heads.loss("regression"),
         learning_rate=0.0, epochs=1, patience=1, rng=np.random.default_rng(0),
     )  # fmt: skip
     assert curve[0]["train_loss"] == curve[0]["validation_loss"] == (1 + 4 + 9 + 16) / 4
@@ -124,10 +126,10 @@ def test_validation_leaves_batch_statistics_unchanged_and_takes_no_gradient():
         return heads.loss("nominal")(outputs, targets, weights)
 
     inputs, labels = images()
-    one = batch_of(inputs, torch.from_numpy(schemes.targets("nominal", labels, CLASSES)))
+    one = batch_of(inputs, torch.from_numpy(target.encode("nominal", labels, CLASSES)))
     for mode in ("eval", "train"):
         training.fit(
-            bundles.Single(module), lambda epoch: [one], lambda: [one, one], watched, learning_rate=1e-3, epochs=1,
+            training.Single(module), lambda epoch: [one], lambda: [one, one], watched, learning_rate=1e-3, epochs=1,
             patience=1, rng=np.random.default_rng(0), validate_in=mode,
         )  # fmt: skip
     assert [(trains, gradient) for trains, gradient, _ in seen] == [(False, False)] * 2 + [(True, False)] * 2
@@ -236,7 +238,7 @@ def test_a_network_that_was_good_before_it_diverged_keeps_its_best_weights(capsy
 
 
 def test_a_diverged_model_does_not_stop_the_others(capsys):
-    bundle = bundles.Stacked("regression", 2, (4, 3), CLASSES, [0, 0], [np.random.default_rng(i) for i in range(2)])
+    bundle = mlp.Stacked("regression", 2, (4, 3), CLASSES, [0, 0], [np.random.default_rng(i) for i in range(2)])
     first = bundle.bias3.detach().clone()
     targets = torch.tensor([[[900.0]], [[float("nan")]]])
     one = torch.ones(2, 1, 2), targets, torch.ones(2, 1)
@@ -258,9 +260,9 @@ def test_too_little_memory_says_which_settings_to_lower():
     module = nn.Linear(1, 1)
     one = batch_of(torch.ones(1, 1), torch.zeros(1))
     for lower, told in (((), "training.nominal.batch"), (("films.batch", "pixels"), "films.batch or pixels")):
-        with pytest.raises(Fault, match=rf"fold 3: not enough memory; lower {told}\.$"):
+        with pytest.raises(UserError, match=rf"fold 3: not enough memory; lower {told}\.$"):
             training.fit(
-                bundles.Single(module), lambda epoch: [one], None, greedy, learning_rate=1.0, epochs=1, patience=1,
+                training.Single(module), lambda epoch: [one], None, greedy, learning_rate=1.0, epochs=1, patience=1,
                 rng=np.random.default_rng(0), what="fold 3", key="training.nominal", lower=lower,
             )  # fmt: skip
 
@@ -274,7 +276,7 @@ def test_other_errors_of_torch_keep_their_traceback():
     ("word", "message"), [("keep", "rule of the kept weights"), ("validate_in", "validation mode")]
 )
 def test_unknown_words_are_named(word, message):
-    with pytest.raises(Fault, match=f"{message} 'median' is not known"):
+    with pytest.raises(UserError, match=f"{message} 'median' is not known"):
         fit(network(), **{word: "median"})
 
 
@@ -285,10 +287,10 @@ def test_the_loop_learns_on_cuda_and_repeats_itself():
     for _ in range(2):
         module = network().cuda()
         one = tuple(
-            part.cuda() for part in batch_of(inputs, torch.from_numpy(schemes.targets("nominal", labels, CLASSES)))
+            part.cuda() for part in batch_of(inputs, torch.from_numpy(target.encode("nominal", labels, CLASSES)))
         )
         curve = training.fit(
-            bundles.Single(module), lambda epoch, one=one: [one], lambda one=one: [one], heads.loss("nominal"),
+            training.Single(module), lambda epoch, one=one: [one], lambda one=one: [one], heads.loss("nominal"),
             learning_rate=3e-3, epochs=60, patience=99, rng=np.random.default_rng(0),
             score=heads.accuracy("nominal", CLASSES), precision=torch.bfloat16,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import loopback
 from loopback import Answer
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.networks import backbones, weights
 from micrograph.retrieval import server
 
@@ -126,10 +126,10 @@ def test_order_alone_is_not_trusted(package, tmp_path):
     first, second = names.index("_bn0.weight"), names.index("_bn0.bias")  # same shape, another kind
     names[first], names[second] = names[second], names[first]
     torch.save({name: package[name] for name in names}, tmp_path / "swapped.pth")
-    with pytest.raises(Fault, match=r"_bn0.bias \(32,\) does not fit bn1.weight \(32,\)"):
+    with pytest.raises(UserError, match=r"_bn0.bias \(32,\) does not fit bn1.weight \(32,\)"):
         weights.retrieve("efficientnet_lite0", "imagenet", tmp_path / "w", user_file=tmp_path / "swapped.pth")
     torch.save(dict(list(package.items())[1:]), tmp_path / "short.pth")
-    with pytest.raises(Fault, match="has 295 tensors, the network 296"):
+    with pytest.raises(UserError, match="has 295 tensors, the network 296"):
         weights.retrieve("efficientnet_lite0", "imagenet", tmp_path / "w", user_file=tmp_path / "short.pth")
 
 
@@ -150,7 +150,9 @@ def test_another_file_than_the_first_is_refused_and_the_first_stays(web, microne
     web.say(f"/{NAME}", micronet[1], micronet[1] + b"x")
     path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
     before = path.read_bytes()
-    with pytest.raises(Fault, match=r"damaged or replaced .*delete .*w.safetensors.sha256 if the new file is meant"):
+    with pytest.raises(
+        UserError, match=r"damaged or replaced .*delete .*w.safetensors.sha256 if the new file is meant"
+    ):
         weights.retrieve("resnet18", "micronet", path, base_url=web.url)
     assert path.read_bytes() == before
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, weights.pin_of(path).name]
@@ -159,7 +161,7 @@ def test_another_file_than_the_first_is_refused_and_the_first_stays(web, microne
 def test_a_download_that_breaks_off_is_gone_on_with_by_the_next_run(web, micronet, tmp_path):
     body = micronet[1]
     web.say(f"/{NAME}", Answer(body, cut_after=len(body) // 2, etag='"1"'), Answer(status=503))
-    with pytest.raises(Fault, match="the server answers 503 Service Unavailable"):
+    with pytest.raises(UserError, match="the server answers 503 Service Unavailable"):
         weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
     assert [part for part in tmp_path.iterdir() if part.suffix == ".safetensors"] == []
     web.say(f"/{NAME}", Answer(body, etag='"1"'))
@@ -173,7 +175,7 @@ def test_a_checksum_that_is_known_whole_is_checked_while_it_is_fetched(web, tmp_
     web.say("/w.pth", b"weights")
     known = hashlib.sha256(b"weights").hexdigest()
     assert weights.download(f"{web.url}/w.pth", tmp_path / "w", known).read_bytes() == b"weights"
-    with pytest.raises(Fault, match=f"damaged or replaced .sha256 {known}, expected 0000"):
+    with pytest.raises(UserError, match=f"damaged or replaced .sha256 {known}, expected 0000"):
         weights.download(f"{web.url}/w.pth", tmp_path / "v", "0" * 64)
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
 
@@ -193,21 +195,21 @@ def test_a_checksum_that_is_known_whole_is_checked_while_it_is_fetched(web, tmp_
 def test_a_bad_download_gets_its_sentence_and_leaves_nothing(web, tmp_path, pretraining, answer, sentence):
     web.say(f"/{NAME}", answer)
     web.say("/resnet18-f37072fd.pth", answer)
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         weights.retrieve("resnet18", pretraining, tmp_path / "w.safetensors", base_url=web.url)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_download_that_is_always_cut_gets_its_sentence(web, tmp_path):
     web.say("/resnet18-f37072fd.pth", Answer(b"short" * 1000, cut_after=5, ranges=False))
-    with pytest.raises(Fault, match=r"the connection broke off \(5 tries\)"):
+    with pytest.raises(UserError, match=r"the connection broke off \(5 tries\)"):
         weights.retrieve("resnet18", "imagenet", tmp_path / "w.safetensors", base_url=web.url)
     assert not (tmp_path / "w.safetensors").exists()
 
 
 def test_a_machine_without_network_is_told_what_to_fetch_and_where_to_name_it(web, tmp_path):
     url = loopback.closed_url()
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(UserError) as caught:
         weights.retrieve("resnet18", "imagenet", tmp_path / "w.safetensors", base_url=url)
     said = str(caught.value)
     assert "this machine has no network, or there is no such server" in said
@@ -226,13 +228,13 @@ class Intruder:
 @pytest.mark.parametrize("content", [Intruder(), {"conv1.weight": Intruder()}])
 def test_a_file_with_code_in_it_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "evil.pth")
-    with pytest.raises(Fault, match="no weights can be read from it safely"):
+    with pytest.raises(UserError, match="no weights can be read from it safely"):
         weights.retrieve("resnet18", "imagenet", tmp_path / "w", user_file=tmp_path / "evil.pth")
 
 
 def test_what_is_no_state_dict_is_refused(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
-    with pytest.raises(Fault, match="holds no state dict"):
+    with pytest.raises(UserError, match="holds no state dict"):
         weights.retrieve("resnet18", "imagenet", tmp_path / "w", user_file=tmp_path / "list.pth")
 
 
@@ -242,10 +244,10 @@ def test_a_file_of_ones_own_serves_any_pretraining(micronet, tmp_path):
     assert backbones.describe_file(path)["source"] == "mine.pth"
     again = weights.retrieve("resnet18", "lab", tmp_path / "v.safetensors", user_file=path)
     assert load_file(again).keys() == micronet[0].keys()
-    with pytest.raises(Fault, match=r"nowhere.pth: no such file"):
+    with pytest.raises(UserError, match=r"nowhere.pth: no such file"):
         weights.retrieve("resnet18", "lab", tmp_path / "w", user_file=tmp_path / "nowhere.pth")
 
 
 def test_a_network_without_a_source_asks_for_a_file(tmp_path):
-    with pytest.raises(Fault, match="name a file of your own"):
+    with pytest.raises(UserError, match="name a file of your own"):
         weights.retrieve("timm:resnet18", "imagenet", tmp_path / "w")

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrograph import job
-from micrograph.models import splits
 from micrograph.networks import weights
-from micrograph.prediction import production, storage
+from micrograph.prediction import final_model, storage
+from micrograph.rng import random_stream
 from micrograph.scans import conversion
-from micrograph.simulated import simulate
+from micrograph.simulation import simulate
+from micrograph.splits import splitters
 
 CLASSES = [900, 950, 1000]
 BACKBONE = "efficientnet_lite0"
@@ -31,12 +31,12 @@ def recipe(**changed):
         "preprocessing": {"pixels": PIXELS},
         "attribution": {"patch": 16, "stride": 8, "baseline": "zero", "precision": "fp32", "memory_mb": 200},
     }  # fmt: skip
-    return production.Recipe(**words | changed)
+    return final_model.Recipe(**words | changed)
 
 
 def grown(folder, count, days, seed):
     """The sheet of films grown, scanned and written into `folder`."""
-    sheet = simulate.plan(count, days, {900: 0.3, 950: 0.4, 1000: 0.3}, job.rng(seed, "plan"), folder)
+    sheet = simulate.plan(count, days, {900: 0.3, 950: 0.4, 1000: 0.3}, random_stream(seed, "plan"), folder)
     for row in sheet.to_dict("records"):
         simulate.scan_sample(row, seed, row["scan"], folder / "truth" / f"{row['sample']}.npz", PIXELS)
     return sheet.assign(width_nm=np.nan)
@@ -82,9 +82,9 @@ def study(room, weights_path):
     levelled, _ = conversion.level_shard(sheet, room / "heights", settings)
     drawn, _ = conversion.draw_shard(levelled, room / "micrographs", settings)
     films, *_ = conversion.gather(sheet, [drawn], [], "simulated")
-    table = splits.deal(films, "strict", 3, np.random.default_rng(0))
+    table = splitters.split(films, "strict", 3, np.random.default_rng(0))
     copies = films[["sample", "micrograph"]].assign(copy=0)
-    return production.Study(
+    return final_model.Study(
         films=films, copies=copies, levelled=[levelled], splits=table, weights=weights_path, **spoken(table)
     )
 
@@ -92,7 +92,7 @@ def study(room, weights_path):
 @pytest.fixture(scope="session")
 def model(study):
     """The production model of the small study."""
-    return production.make(recipe(), study, "cpu")
+    return final_model.train(recipe(), study, "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import numpy as np
 
 from made_up_answers import CLASSES, answers
+from micrograph.evaluation import uncertainty
 from micrograph.prediction import calibration
-from micrograph.results import probabilities
 
 
 def test_leaving_days_out_reaches_the_promised_coverage():
@@ -21,7 +21,7 @@ def test_a_day_left_out_has_no_part_in_what_it_is_told():
     here = known.batches == "3"
     spoilt = known.places.copy()
     spoilt[here] = (spoilt[here] + 1) % 3
-    told = [calibration.left_out(probabilities.Answers(known.marks, places, known.batches, CLASSES), 0.8)
+    told = [calibration.left_out(uncertainty.Answers(known.marks, places, known.batches, CLASSES), 0.8)
             for places in (known.places, spoilt)]  # fmt: skip
     np.testing.assert_array_equal(told[0]["size"][here], told[1]["size"][here])
     np.testing.assert_array_equal(told[0]["width"][here], told[1]["width"][here])
@@ -39,7 +39,7 @@ def test_what_was_reached_comes_with_intervals_and_class_by_class():
 
 
 def test_coverage_by_day_counts_every_day_alike(monkeypatch):
-    known = probabilities.Answers(np.full((4, 3), 1 / 3), np.zeros(4, int), np.array(["a", "a", "a", "b"]), CLASSES)
+    known = uncertainty.Answers(np.full((4, 3), 1 / 3), np.zeros(4, int), np.array(["a", "a", "a", "b"]), CLASSES)
     told = {name: np.array([1.0, 1, 1, 0]) for name in ("covered", "within", "loss_before", "loss_after")}
     monkeypatch.setattr(calibration, "left_out", lambda known, coverage: dict(told))
     found = calibration.checked(known, 0.9, 50, np.random.default_rng(0))

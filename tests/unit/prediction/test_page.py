@@ -26,7 +26,7 @@ def said(stored, tmp_path_factory):
     paths = grown(folder, 3, 3, seed=12)["scan"].tolist()
     (folder / "<b>&.txt").write_text("no scan")
     (folder / "empty.spm").touch()
-    return list(predict.many([*paths, folder / "<b>&.txt", folder / "empty.spm"], stored, "cpu"))
+    return list(predict.predict_scans([*paths, folder / "<b>&.txt", folder / "empty.spm"], stored, "cpu"))
 
 
 @pytest.fixture

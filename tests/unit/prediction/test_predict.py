@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import micrograph
-from micrograph import files
-from micrograph.faults import Fault
-from micrograph.prediction import page, predict, seeing, storage, table
-from micrograph.scans import conversion, images
-from micrograph.simulated import nanoscope_writer as writer
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.prediction import page, predict, preprocessing, storage
+from micrograph.scans import conversion, rendering
+from micrograph.simulation import nanoscope_writer
 from project import PROJECT
 
 from .conftest import CLASSES, PIXELS, grown
@@ -28,11 +28,11 @@ def new(tmp_path_factory):
 
 def write_scan(path, height_nm, width_nm=1000.0):
     lines = height_nm.shape[0]
-    frame = writer.Frame(
+    frame = nanoscope_writer.Frame(
         width_nm, width_nm, lines, date=f"{datetime.datetime(2023, 1, 2):%I:%M:%S %p %a %b %d %Y}",
         line_rate_hz=1.0, rotation_degrees=0.0,
     )  # fmt: skip
-    writer.write(path, [writer.Channel("Height Sensor", "Trace", height_nm)], frame, "0x09400202")
+    nanoscope_writer.write(path, [nanoscope_writer.Channel("Height Sensor", "Trace", height_nm)], frame, "0x09400202")
     return path
 
 
@@ -60,8 +60,8 @@ def photograph(path):
 def test_a_scan_becomes_the_micrograph_that_the_study_would_have_made_of_it(study):
     settings = conversion.Settings(pixels=PIXELS)
     for film in study.films.itertuples():
-        seen = seeing.see(film.scan, settings)
-        np.testing.assert_array_equal(seen.micrograph, images.read_png(film.micrograph))
+        seen = preprocessing.convert_scan(film.scan, settings)
+        np.testing.assert_array_equal(seen.micrograph, rendering.read_png(film.micrograph))
         assert seen.pixel_nm == pytest.approx(film.pixel_nm)
         assert seen.sha256 == film.source_sha256 and seen.channel == film.channel
 
@@ -125,10 +125,10 @@ def test_a_scan_without_any_relief_is_no_scan_to_answer_and_says_so(model, tmp_p
     tilted = write_scan(tmp_path / "tilted.spm", np.add.outer(np.arange(PIXELS), np.zeros(PIXELS)) * 1.0)
     Image.new("L", (64, 64), 7).save(tmp_path / "grey.png")
     for path in (flat, tilted, tmp_path / "grey.png"):
-        (said,) = predict.many([path], model, "cpu")
+        (said,) = predict.predict_scans([path], model, "cpu")
         assert said.unlike and said.reasons == ("it shows no relief",) and str(path) in said.fault
         assert said.predicted_celsius is None and said.micrograph is None
-        with pytest.raises(Fault, match="take"):
+        with pytest.raises(UserError, match="take"):
             predict.predict(path, model, device="cpu")
 
 
@@ -146,7 +146,7 @@ def test_the_width_of_a_picture_can_be_given(model, tmp_path):
 def test_a_picture_of_one_colour_is_as_blank_as_one_of_one_grey(model, tmp_path):
     Image.new("RGB", (64, 64), (200, 40, 90)).save(tmp_path / "red.png")
     Image.new("RGBA", (64, 64), (200, 40, 90, 255)).save(tmp_path / "opaque.png")
-    for said in predict.many([tmp_path / "red.png", tmp_path / "opaque.png"], model, "cpu"):
+    for said in predict.predict_scans([tmp_path / "red.png", tmp_path / "opaque.png"], model, "cpu"):
         assert said.unlike and said.reasons == ("it shows no relief",)
         assert "the picture is one colour everywhere" in said.fault
 
@@ -154,7 +154,9 @@ def test_a_picture_of_one_colour_is_as_blank_as_one_of_one_grey(model, tmp_path)
 @pytest.mark.parametrize("wide", [-3, 0, "wide", np.nan, np.inf, True, [1.0]])
 def test_a_width_that_is_none_is_a_fault(model, tmp_path, wide):
     Image.fromarray(np.uint8(np.arange(64 * 64).reshape(64, 64) % 251)).save(tmp_path / "p.png")
-    with pytest.raises(Fault, match=r"p.png: width_nm is .*; give the picture's width in nanometres, a number above 0"):
+    with pytest.raises(
+        UserError, match=r"p.png: width_nm is .*; give the picture's width in nanometres, a number above 0"
+    ):
         predict.predict(tmp_path / "p.png", model, width_nm=wide, device="cpu")
 
 
@@ -171,10 +173,10 @@ def test_names_that_are_not_utf8_are_written_with_their_bytes_escaped(model_path
     assert [one.scan for one in found] == [f"{tmp_path}/bad\\xfe\\x0a.spm", f"{tmp_path}/good\\xff.spm"]
     assert found[0].fault.startswith(found[0].scan) and not found[1].fault
     template, index = PROJECT / "workflow" / "report" / "new.html.j2", tmp_path / "new" / "index.html"
-    files.write_table(tmp_path / "new.tsv", page.write(found, model, template, index, tmp_path / "new" / "parts"))
-    assert files.read_table(tmp_path / "new.tsv")["scan"].tolist() == [one.scan for one in found]
+    io.write_table(tmp_path / "new.tsv", page.write(found, model, template, index, tmp_path / "new" / "parts"))
+    assert io.read_table(tmp_path / "new.tsv")["scan"].tolist() == [one.scan for one in found]
     assert all(name in index.read_text("utf-8") for name in ("good\\xff.spm", "<li>bad\\xfe\\x0a.spm: "))
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(UserError) as fault:
         predict.predict(os.fsdecode(bad), model, device="cpu")
     assert str(fault.value).startswith(found[0].scan)
 
@@ -211,9 +213,11 @@ def test_a_folder_is_answered_file_by_file_and_bad_ones_get_their_sentence(model
 def test_no_more_scans_are_in_memory_than_at_once(model, new, monkeypatch):
     monkeypatch.setattr(predict, "AT_ONCE", 2)
     read = []
-    see = seeing.see
-    monkeypatch.setattr(seeing, "see", lambda path, settings, width_nm=None: read.append(path) or see(path, settings))
-    found = predict.many(new, model, "cpu")
+    see = preprocessing.convert_scan
+    monkeypatch.setattr(
+        preprocessing, "see", lambda path, settings, width_nm=None: read.append(path) or see(path, settings)
+    )
+    found = predict.predict_scans(new, model, "cpu")
     next(found)
     assert len(read) == 2
     list(found)
@@ -221,33 +225,33 @@ def test_no_more_scans_are_in_memory_than_at_once(model, new, monkeypatch):
 
 
 def test_one_bad_file_does_not_take_the_others_with_it(model, new, monkeypatch):
-    see = seeing.see
+    see = preprocessing.convert_scan
 
     def broken(path, settings, width_nm=None):
         if path == new[1]:
             raise MemoryError("no room\nfor it")
         return see(path, settings)
 
-    monkeypatch.setattr(seeing, "see", broken)
-    found = list(predict.many(new, model, "cpu"))
+    monkeypatch.setattr(preprocessing, "see", broken)
+    found = list(predict.predict_scans(new, model, "cpu"))
     assert [bool(one.fault) for one in found] == [False, True, False, False]
     assert found[1].fault.endswith("MemoryError: no room for it")
 
 
 def test_a_bad_file_a_missing_one_and_a_wrong_model_are_faults(model, weights_path, tmp_path, new):
     (tmp_path / "empty.spm").touch()
-    with pytest.raises(Fault, match="the file is empty"):
+    with pytest.raises(UserError, match="the file is empty"):
         micrograph.predict(tmp_path / "empty.spm", model)
-    with pytest.raises(Fault, match="there is no such scan"):
+    with pytest.raises(UserError, match="there is no such scan"):
         micrograph.predict(tmp_path / "none.spm", model)
-    with pytest.raises(Fault, match="holds no production model"):
+    with pytest.raises(UserError, match="holds no production model"):
         micrograph.predict(new[0], weights_path)
 
 
 def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
-    rows = [table.row(one, CLASSES) for one in predict.predict_folder(mixed, model, "cpu")]
-    frame = table.table(rows, CLASSES)
-    assert list(frame.columns) == table.columns(CLASSES)
+    rows = [predict.row(one, CLASSES) for one in predict.predict_folder(mixed, model, "cpu")]
+    frame = predict.table(rows, CLASSES)
+    assert list(frame.columns) == predict.columns(CLASSES)
     assert frame.columns[:8].tolist() == [
         *("scan", "fault", "unlike", "reasons", "predicted_celsius", "p_900", "p_950", "p_1000")
     ]
@@ -266,5 +270,5 @@ def test_endless_intervals_are_empty_cells(model, new):
     endless = storage.Production(model.network, model.backbone, facts, model.looks, model.pictures)
     said = predict.predict(new[0], endless, device="cpu")
     assert said.low_celsius == -np.inf and said.prediction_set == tuple(CLASSES)
-    frame = table.table([table.row(said, CLASSES)], CLASSES)
+    frame = predict.table([predict.row(said, CLASSES)], CLASSES)
     assert frame[["low_celsius", "high_celsius"]].isna().all(axis=None)

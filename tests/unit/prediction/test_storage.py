@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.prediction import storage
 
 
@@ -24,14 +24,14 @@ def test_what_is_read_is_what_was_written(model, model_path):
 
 
 def test_a_missing_file_and_one_that_holds_something_else_say_how_to_make_one(tmp_path):
-    with pytest.raises(Fault, match="there is no such production model; correct the path, or train it: snakemake"):
+    with pytest.raises(UserError, match="there is no such production model; correct the path, or train it: snakemake"):
         storage.read(tmp_path / "none.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(Fault, match="holds no production model"):
+    with pytest.raises(UserError, match="holds no production model"):
         storage.read(tmp_path / "other.safetensors")
     for said in ("no JSON", "[]", "3"):
         save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"micrograph": said})
-        with pytest.raises(Fault, match=rf"production model .*train it again: {storage.COMMAND}$"):
+        with pytest.raises(UserError, match=rf"production model .*train it again: {storage.COMMAND}$"):
             storage.read(tmp_path / "other.safetensors")
 
 
@@ -39,7 +39,7 @@ def test_a_file_of_text_an_empty_one_and_a_cut_one_say_how_to_train_it_again(mod
     whole = model_path.read_bytes()
     for data in (b"hello", b"", whole[:5], whole[: len(whole) // 2], b"\xff" * 100):
         (tmp_path / "m.safetensors").write_bytes(data)
-        with pytest.raises(Fault, match=r"m.safetensors: cannot be read as .*train it again: snakemake") as fault:
+        with pytest.raises(UserError, match=r"m.safetensors: cannot be read as .*train it again: snakemake") as fault:
             storage.read(tmp_path / "m.safetensors")
         assert "weights" not in str(fault.value) and "\n" not in str(fault.value)
 
@@ -69,5 +69,5 @@ def test_a_changed_file_is_refused(model_path, tmp_path, change):
     change(tensors, facts)
     path = tmp_path / "changed.safetensors"
     save_file(tensors, path, metadata={"micrograph": json.dumps(facts)})
-    with pytest.raises(Fault, match="was changed after it was written"):
+    with pytest.raises(UserError, match="was changed after it was written"):
         storage.read(path)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from micrograph import files
+from micrograph import io
 from micrograph.provenance import compare, contents
+from micrograph.scans.height_map import HeightMap, write_gwy
 
 PREDICTIONS = "sample\tpredicted_celsius\tscore_900\nA\t900\t0.5\nB\t950\t0.25\nC\t950\t\n"
 
@@ -23,7 +24,7 @@ def both(tmp_path):
     (ours / "predictions/strict/SVC.tsv").write_text(PREDICTIONS, encoding="utf-8")
     (ours / "tables/table1.tsv").write_text("name\tvalue\nx\t4\n", encoding="utf-8")
     (ours / "tables/table1.md").write_text("| 4 |\n", encoding="utf-8")
-    files.write_arrays(ours / "splits/scores.npz", scores=np.array([1.0, 2.0, 4.0]), names=np.array(["a", "b"]))
+    io.write_arrays(ours / "splits/scores.npz", scores=np.array([1.0, 2.0, 4.0]), names=np.array(["a", "b"]))
     Image.fromarray(np.full((4, 4), 100, np.uint8)).save(ours / "micrographs/a.png")
     shutil.copytree(ours, tmp_path / "theirs")
     return ours, tmp_path / "theirs"
@@ -83,7 +84,7 @@ def test_other_words_another_length_another_name_are_no_matter_of_tolerance(both
     (both[1] / "tables/table1.tsv").write_text("name\tvalue\ny\t4\n", encoding="utf-8")
     (both[1] / "tables/table1.md").write_text("| 5 |\n", encoding="utf-8")
     (both[1] / "predictions/strict/SVC.tsv").write_text(PREDICTIONS + "D\t900\t1\n", encoding="utf-8")
-    files.write_arrays(both[1] / "splits/scores.npz", other=np.array([1.0]))
+    io.write_arrays(both[1] / "splits/scores.npz", other=np.array([1.0]))
     found = verdicts(both)
     assert {one.verdict for one in found.values()} == {compare.OTHER}
     assert found["tables/table1.tsv"].remark == "1 text differs"
@@ -114,8 +115,6 @@ def test_pictures_are_compared_by_their_pixels(both):
 
 def test_tensors_and_height_maps_are_compared_by_their_numbers(tmp_path):
     from safetensors.numpy import save_file
-
-    from micrograph.scans.heightmap import HeightMap, write_gwy
 
     def written(name, step, setting):
         folder = tmp_path / name

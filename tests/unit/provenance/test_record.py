@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.provenance import circumstances, hashes, record
 from project import PROJECT
 
@@ -251,7 +251,7 @@ def test_an_untouched_study_has_no_faults(study):
 
 def test_a_record_of_another_version_is_refused_with_a_sentence(study):
     put(study / record.RECORD, b'{"format": "another"}')
-    with pytest.raises(Fault, match="not written by this version"):
+    with pytest.raises(UserError, match="not written by this version"):
         record.read(study)
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import verify
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.provenance import copies, record
 from project import PROJECT
 
@@ -61,7 +61,7 @@ def test_a_tenth_is_drawn_the_same_seed_draws_the_same_and_another_seed_others()
 def test_one_is_drawn_at_least_and_only_what_matches():
     assert [one.name for one in verify.draw(OUTPUTS, 0.1, 0, "*/007.tsv")] == ["results/tables/007.tsv"]
     assert len(verify.draw(OUTPUTS, 1.0, 0, "*/00*.tsv")) == 10
-    with pytest.raises(Fault, match="no output like figures"):
+    with pytest.raises(UserError, match="no output like figures"):
         verify.draw(OUTPUTS, 1.0, 0, "figures/*")
 
 
@@ -107,7 +107,7 @@ def test_settings_of_the_recorded_run_are_used_where_the_file_says_others(study,
 def test_too_little_room_is_a_sentence_with_the_way_out(study, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(copies.shutil, "disk_usage", lambda path: usage._replace(free=10**6))
-    with pytest.raises(Fault, match="TMPDIR=FOLDER make verify"):
+    with pytest.raises(UserError, match="TMPDIR=FOLDER make verify"):
         copies.of_study(study, copies.room_for(tmp_path / "full", []), record.read(study))
 
 

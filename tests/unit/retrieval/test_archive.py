@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from micrograph import files
-from micrograph.faults import Fault
+from micrograph import io
+from micrograph.errors import UserError
 from micrograph.retrieval import archive
-from micrograph.scans import images, sheets
+from micrograph.scans import rendering, sample_sheet
 
 CLASSES = [900, 950, 1000]
 
@@ -49,22 +49,22 @@ def test_every_film_becomes_a_picture_and_a_row_that_the_workflow_takes(made, tm
     told = [entry(), entry("MCV1-210406b-01", 2, T=1000.0, time=None, substrate=None), entry("lab film", 3, T="900")]
     sheet, left_out = made({"all.pkl": told}, left_out=[{"source": "zenodo 1", "what": "a.md", "reason": "no"}])
     assert left_out.to_dict("records") == [{"source": "zenodo 1", "what": "a.md", "reason": "no"}]
-    files.write_table(tmp_path / "samples.tsv", sheet)
-    read = sheets.read(tmp_path / "samples.tsv", CLASSES).set_index("sample")
+    io.write_table(tmp_path / "samples.tsv", sheet)
+    read = sample_sheet.read(tmp_path / "samples.tsv", CLASSES).set_index("sample")
     assert list(read.index[:2]) == ["MCV1-210405a-07", "MCV1-210406b-01"] and read.index[2].startswith("lab_film-3-")
     assert list(read["growth_celsius"]) == [950, 1000, 900]
     assert list(read["batch"]) == ["MCV1-210405", "MCV1-210406", "lab film"]
     assert list(read["growth_seconds"].fillna(0)) == [600, 0, 600]
     assert list(read["substrate"]) == ["c-Sapphire", "", "c-Sapphire"] and set(read["width_nm"]) == {1000}
     for scan, number in zip(read["scan"], (1, 2, 3), strict=True):
-        np.testing.assert_array_equal(images.read_png(scan), np.floor(greys(number) + 0.5))
+        np.testing.assert_array_equal(rendering.read_png(scan), np.floor(greys(number) + 0.5))
         assert scan.startswith("store/films/")
 
 
 def test_greys_of_0_to_1_and_of_0_to_255_become_the_same_picture(made, capsys):
     for image in (greys(1, 1.0), greys(1).astype(np.float32), greys(1).tolist()):
         sheet, _ = made({"a.pkl": [entry(image=image)]})
-        np.testing.assert_array_equal(images.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
+        np.testing.assert_array_equal(rendering.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
     said = capsys.readouterr().out
     assert said.count("taken for 0..1") == 1 and said.count("taken for 0..255") == 2
 
@@ -72,7 +72,7 @@ def test_greys_of_0_to_1_and_of_0_to_255_become_the_same_picture(made, capsys):
 def test_the_scale_is_that_of_the_file_and_not_of_one_picture(made):
     dim = greys(2, 0.4)
     sheet, _ = made({"a.pkl": [entry(image=greys(1, 1.0)), entry("MCV1-210406a-01", 2, image=dim)]})
-    np.testing.assert_array_equal(images.read_png(sheet["scan"][1]), np.floor(dim * 255 + 0.5))
+    np.testing.assert_array_equal(rendering.read_png(sheet["scan"][1]), np.floor(dim * 255 + 0.5))
     sheet, left_out = made({"a.pkl": [entry(), entry("MCV1-210406a-01", 2, image=dim)]})
     assert len(sheet) == 1 and "of another scale than the rest of its file" in reasons(left_out)[0]
 
@@ -80,7 +80,7 @@ def test_the_scale_is_that_of_the_file_and_not_of_one_picture(made):
 @pytest.mark.parametrize("peak", [1.5, 20.0, 300.0, 65535.0])
 def test_greys_of_any_other_scale_are_refused(made, peak):
     words = re.escape(f"the brightest pixel is {peak:.4g}, so its greys are neither 0..1 nor 0..255.") + "$"
-    with pytest.raises(Fault, match=words):
+    with pytest.raises(UserError, match=words):
         made({"a.pkl": [entry(image=greys(1, peak))]})
 
 
@@ -112,7 +112,7 @@ def test_one_picture_a_film_is_used_the_first(made):
     test = [entry(), entry(number=1.0, seed=6), entry("MCV1-210407a-01", 9, seed=2)]
     sheet, left_out = made({"b_test.pkl": test, "a_train.pkl": train})
     assert list(sheet["sample"]) == ["MCV1-210405a-07", "MCV1-210406a-01"]
-    np.testing.assert_array_equal(images.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
+    np.testing.assert_array_equal(rendering.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
     assert reasons(left_out) == [
         "another picture of MCV1-210405a-07 (1); the first, in zenodo 1/a_train.pkl, is used",
         "the same picture, byte for byte, as that of MCV1-210405a-07 (1) in zenodo 1/a_train.pkl",
@@ -128,7 +128,7 @@ def test_labels_of_several_films_are_told_apart_by_their_numbers(made):
     )
     names = list(sheet["sample"])
     assert {"x-1", "x-2", "X-3", "a_b", "ok"} <= set(names)
-    assert len({name.casefold() for name in names}) == 10 and all(map(sheets.FILE_NAME.fullmatch, names))
+    assert len({name.casefold() for name in names}) == 10 and all(map(sample_sheet.FILE_NAME.fullmatch, names))
     assert all(scan.startswith("store/films/") and ".." not in scan for scan in sheet["scan"])
 
 
@@ -155,7 +155,7 @@ def test_files_that_are_no_lists_of_films_are_left_out_whole(made):
         reasons(left_out), ("names os.system", "no list of samples", "no list", "damaged", "has an image"), strict=True
     ):
         assert words in reason
-    with pytest.raises(Fault, match="no picture that can be used; most often: .*no list of samples"):
+    with pytest.raises(UserError, match="no picture that can be used; most often: .*no list of samples"):
         made({"c.pkl": contents["c.pkl"]})
 
 

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.retrieval import credentials
 
 SECRET = "s3cr3t-0f-the-d4tabase"
@@ -53,7 +53,7 @@ def test_no_representation_shows_a_value():
 )
 def test_a_broken_file_is_one_sentence_that_shows_nothing_of_it(tmp_path, text, words):
     path = kept(tmp_path, text)
-    with pytest.raises(Fault, match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         credentials.read(path, {})
     told = "".join(traceback.format_exception(caught.value))
     assert SECRET not in told and path not in str(caught.value)
@@ -71,7 +71,7 @@ def test_a_broken_file_is_one_sentence_that_shows_nothing_of_it(tmp_path, text, 
     ],
 )
 def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(path, variable, words):
-    with pytest.raises(Fault, match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         credentials.read(path, {"LIST_CREDENTIALS": variable})
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
@@ -79,5 +79,5 @@ def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(path, variable, wo
 def test_a_file_of_bytes_is_refused(tmp_path):
     path = tmp_path / "credentials.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(Fault, match="no UTF-8 text"):
+    with pytest.raises(UserError, match="no UTF-8 text"):
         credentials.read(str(path), {})

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograph.faults import Fault
-from micrograph.retrieval import list_answers as answers
+from micrograph.errors import UserError
+from micrograph.retrieval import list_answers
 from micrograph.retrieval.list_answers import Scan
 
 STEPS = [
@@ -18,7 +18,7 @@ STEPS = [
 
 
 def told(sample, *activities):
-    found = answers.conditions(sample, list(activities))
+    found = list_answers.conditions(sample, list(activities))
     return found["growth_celsius"], found["growth_seconds"], found["pressure_torr"], found["substrate"]
 
 
@@ -36,12 +36,12 @@ def told(sample, *activities):
     ],
 )
 def test_names_of_the_study_s_centre_scans_are_recognised(name):
-    assert answers.is_centre_1um(name)
+    assert list_answers.is_centre_1um(name)
 
 
 @pytest.mark.parametrize("name", ["edge1um.spm", "center5um.spm", "C-1um.spm", "center11um.spm", "center0.1um.spm", ""])
 def test_other_places_and_sizes_are_not(name):
-    assert not answers.is_centre_1um(name)
+    assert not list_answers.is_centre_1um(name)
 
 
 def test_the_growth_steps_of_a_recipe_count_and_no_annealing_does():
@@ -99,7 +99,7 @@ def test_the_scan_as_measured_comes_before_a_processed_copy_and_the_oldest_first
         Scan("10", "1", "center_1um.proc.spm"),
     ]
     mixed = ordered[3:] + ordered[:3]
-    assert sorted(mixed, key=answers.rank) == ordered
+    assert sorted(mixed, key=list_answers.rank) == ordered
 
 
 def test_files_are_found_in_groups_and_by_themselves():
@@ -109,7 +109,7 @@ def test_files_are_found_in_groups_and_by_themselves():
         {"id": 3, "files": []},
         {"id": 4},
     ]
-    assert answers.scans(activities, "there") == [
+    assert list_answers.scans(activities, "there") == [
         (Scan("1", "7", "a"), True),
         (Scan("2", "8", "b.SPM"), True),
         (Scan("2", "9", "c.tif"), False),
@@ -117,14 +117,16 @@ def test_files_are_found_in_groups_and_by_themselves():
 
 
 def test_an_odd_answer_says_which_field_is_missing_and_where():
-    with pytest.raises(answers.Unknown, match="samples/search: no field 'data' in the answer; the database answers"):
-        answers.page({"message": "hello"}, "samples/search")
-    with pytest.raises(answers.Unknown, match="'data' is no list of samples"):
-        answers.page({"data": "none"}, "samples/search")
-    with pytest.raises(answers.Unknown, match="no list of activities"):
-        answers.scans({"error": 1}, "there")
-    with pytest.raises(answers.Unknown, match="there: activity 2: no field 'filename'"):
-        answers.scans([{"id": 1}, {"id": 2, "files": [{"id": 3}]}], "there")
+    with pytest.raises(
+        list_answers.Unknown, match="samples/search: no field 'data' in the answer; the database answers"
+    ):
+        list_answers.page({"message": "hello"}, "samples/search")
+    with pytest.raises(list_answers.Unknown, match="'data' is no list of samples"):
+        list_answers.page({"data": "none"}, "samples/search")
+    with pytest.raises(list_answers.Unknown, match="no list of activities"):
+        list_answers.scans({"error": 1}, "there")
+    with pytest.raises(list_answers.Unknown, match="there: activity 2: no field 'filename'"):
+        list_answers.scans([{"id": 1}, {"id": 2, "files": [{"id": 3}]}], "there")
 
 
 JSON = st.recursive(
@@ -145,23 +147,23 @@ JSON = st.recursive(
 
 @given(JSON, st.dictionaries(st.sampled_from(["description", "T", "substrate", "creationDate"]), JSON))
 def test_whatever_comes_is_understood_or_one_sentence(thing, sample):
-    assert answers.conditions(sample, [thing])["growth_celsius"] in (None, 950)
-    assert answers.day(sample) in ("", "2019-04-23")
-    for understand in (answers.page, answers.scans):
+    assert list_answers.conditions(sample, [thing])["growth_celsius"] in (None, 950)
+    assert list_answers.day(sample) in ("", "2019-04-23")
+    for understand in (list_answers.page, list_answers.scans):
         try:
             understand(thing, "there")
-        except Fault as fault:
+        except UserError as fault:
             assert str(fault).startswith("there")
 
 
 def test_the_operator_is_read_where_a_field_names_one():
     recipe = {"category": "GROWTH", "data": [{"name": "Operator", "value": "A.  Smith"}]}
-    assert answers.conditions({}, [recipe])["operator"] == "A. Smith"
-    assert answers.conditions({"grownBy": {"name": "B"}}, [recipe])["operator"] == "A. Smith; B"
-    assert answers.conditions({"id": 7}, [])["operator"] == ""
+    assert list_answers.conditions({}, [recipe])["operator"] == "A. Smith"
+    assert list_answers.conditions({"grownBy": {"name": "B"}}, [recipe])["operator"] == "A. Smith; B"
+    assert list_answers.conditions({"id": 7}, [])["operator"] == ""
 
 
 def test_the_growth_day_is_read_in_both_spellings():
-    assert answers.day({"creationDate": "4/23/2019"}) == answers.day({"growthDates": ["2019-04-23T00:00:00"]})
-    assert answers.day({"creationDate": "4/23/2019"}) == "2019-04-23"
-    assert answers.day({"growthDates": [], "creationDate": "soon"}) == answers.day({}) == ""
+    assert list_answers.day({"creationDate": "4/23/2019"}) == list_answers.day({"growthDates": ["2019-04-23T00:00:00"]})
+    assert list_answers.day({"creationDate": "4/23/2019"}) == "2019-04-23"
+    assert list_answers.day({"growthDates": [], "creationDate": "soon"}) == list_answers.day({}) == ""

@@ -14,10 +14,10 @@ import pytest
 import loopback
 import small_scan
 from loopback import Answer, redirect
-from micrograph import files
-from micrograph.faults import Fault
+from micrograph import io
+from micrograph.errors import UserError
 from micrograph.retrieval import list_database, server
-from micrograph.scans import formats, sheets
+from micrograph.scans import formats, sample_sheet
 from project import PROJECT
 
 API = "/list/api/v2"
@@ -157,8 +157,8 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
         "MCV1-210919A-NT (sample 10194): edge1um.spm": "no centre scan of 1 um by its name",
         "MCV1-210919A-NT (sample 10194)": "it has no centre scan of 1 um",
     }
-    files.write_table("samples.tsv", sheet)
-    read = sheets.read("samples.tsv", CLASSES)
+    io.write_table("samples.tsv", sheet)
+    read = sample_sheet.read("samples.tsv", CLASSES)
     assert read["batch"].tolist() == ["MCV1-210504", "MCV1-210910", "MCV1-210917"]
     assert read["grown"].tolist() == ["2021-05-04", "2021-09-10", "2021-09-17"]
     assert read["operator"].tolist() == ["", "A. NAME", "A. NAME"]
@@ -259,7 +259,7 @@ def test_a_server_that_goes_away_ends_the_retrieval_and_what_was_fetched_is_kept
     for path in (*database.paths(FILMS[1][1]), f"{API}/samples/search"):
         due = [lambda request: database.search(request)] * 3 if "search" in path else []
         database.web.say(path, *due, Answer(status=503))
-    with pytest.raises(Fault, match="answers 503"):
+    with pytest.raises(UserError, match="answers 503"):
         retrieved(database.url)
     assert os.listdir("downloads/scans") == [
         "MCV1-210504A-NT_8620_10620_86200_MCV1-210504A-NT_211201-center-1um.0_00003.spm"
@@ -275,17 +275,17 @@ def test_a_server_that_breaks_at_every_file_is_given_up(web, study, spm, monkeyp
     database = Database(web, films, spm, most=100)
     for _, activities in films:
         web.say(database.paths(activities)[0], Answer(status=404))
-    with pytest.raises(Fault, match="3 such faults came in a row"):
+    with pytest.raises(UserError, match="3 such faults came in a row"):
         retrieved(database.url)
     assert database.asked("/files/") == 3
 
 
 def test_refused_credentials_are_one_sentence_and_nothing_is_cached(database, study):
     Path("credentials.json").write_text(json.dumps({"X-API-KEY": "wrong-" + SECRET}), encoding="utf-8")
-    with pytest.raises(Fault, match="asks for credentials, or does not know the ones it got") as caught:
+    with pytest.raises(UserError, match="asks for credentials, or does not know the ones it got") as caught:
         retrieved(database.url)
     assert SECRET not in str(caught.value) and not os.path.exists("downloads")
-    with pytest.raises(Fault, match="it cannot be reached"):
+    with pytest.raises(UserError, match="it cannot be reached"):
         retrieved(loopback.closed_url(), credentials="credentials.json")
 
 
@@ -299,19 +299,19 @@ def test_a_search_that_gives_one_page_for_ever_comes_to_an_end(database, study, 
 
 def test_an_answer_of_another_shape_says_which_field_is_missing(database, study):
     database.web.say(f"{API}/samples/search", {"message": "new interface"})
-    with pytest.raises(Fault, match="samples/search: no field 'data' in the answer"):
+    with pytest.raises(UserError, match="samples/search: no field 'data' in the answer"):
         retrieved(database.url)
     database.web.say(f"{API}/samples/search", {"data": [{"id": 3}]})
-    with pytest.raises(Fault, match="samples/search: no field 'sampleLabel'"):
+    with pytest.raises(UserError, match="samples/search: no field 'sampleLabel'"):
         retrieved(database.url)
 
 
 def test_a_search_without_any_scan_says_why(database, study):
     database.web.say(f"{API}/samples/search", {"data": [FILMS[3][0], FILMS[4][0]]})
-    with pytest.raises(Fault, match="no scan came that can be used; set list.query otherwise. Most often"):
+    with pytest.raises(UserError, match="no scan came that can be used; set list.query otherwise. Most often"):
         retrieved(database.url)
     database.web.say(f"{API}/samples/search", {"data": []})
-    with pytest.raises(Fault, match="The search found nothing"):
+    with pytest.raises(UserError, match="The search found nothing"):
         retrieved(database.url)
 
 
@@ -330,8 +330,8 @@ def test_hostile_names_stay_in_the_folder_and_in_the_sheet_s_grammar(web, study,
     sheet, _ = retrieved(database.url)
     assert sorted(path.name for path in study.iterdir()) == ["credentials.json", "downloads"]
     assert {Path(scan).parent for scan in sheet["scan"]} == {Path("downloads/scans")}
-    files.write_table("samples.tsv", sheet)
-    assert len(sheets.read("samples.tsv", CLASSES)) == 2
+    io.write_table("samples.tsv", sheet)
+    assert len(sample_sheet.read("samples.tsv", CLASSES)) == 2
 
 
 def test_hostile_numbers_lead_nowhere_else(web, study, spm):
@@ -360,7 +360,7 @@ def test_the_key_goes_to_the_database_alone_and_stands_in_no_file_log_or_message
     sheet, left_out = retrieved(database.url)
     assert len(sheet) == 2 and "x-api-key" not in database.web.asked("/stolen")[0].headers
     database.web.say(f"{API}/samples/search", Answer(status=401))
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(UserError) as caught:
         retrieved(database.url)
     said = "".join(capfd.readouterr()) + repr(caught.value) + left_out.to_csv() + sheet.to_csv()
     kept = [file for file in study.rglob("*") if file.is_file() and file.name != "credentials.json"]
@@ -411,25 +411,25 @@ def test_a_server_that_goes_away_in_the_middle_leaves_the_last_answers(database,
 def test_a_refusal_is_not_passed_over_by_what_is_kept(database, study, fault):
     retrieved(database.url)
     database.web.say(f"{API}/samples/search", fault)
-    with pytest.raises(Fault, match="answers 40|no JSON|no field 'data'"):
+    with pytest.raises(UserError, match="answers 40|no JSON|no field 'data'"):
         retrieved(database.url)
 
 
 def test_what_is_kept_serves_no_other_question_and_not_without_its_scans(database, study):
     scan = Path(retrieved(database.url)[0]["scan"][0])
-    with pytest.raises(Fault, match=r"cannot be reached.*try again later\.$"):
+    with pytest.raises(UserError, match=r"cannot be reached.*try again later\.$"):
         retrieved(loopback.closed_url() + API)
     database.web.say(f"{API}/samples/search", Answer(status=500))
-    with pytest.raises(Fault, match=r"answers 500.*try again later\.$"):
+    with pytest.raises(UserError, match=r"answers 500.*try again later\.$"):
         retrieved(database.url, query=QUERY | {"more": True})
     scan.write_bytes(b"")
     with pytest.raises(
-        Fault, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
+        UserError, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
     ):
         retrieved(database.url)
     scan.unlink()
     with pytest.raises(
-        Fault, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
+        UserError, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
     ):
         retrieved(database.url)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograph.retrieval import names
-from micrograph.scans.sheets import FILE_NAME
+from micrograph.scans.sample_sheet import FILE_NAME
 
 
 @pytest.mark.parametrize("name", ["film.spm", "MCV1-210405a-07_c_1um.0_00000.spm", "a", "A+b_c-d.tar.gz", "_a"[1:]])

@@ -10,8 +10,8 @@ import pytest
 
 import loopback
 from loopback import Answer, redirect
-from micrograph.faults import Fault
-from micrograph.files import Unwritable
+from micrograph.errors import UserError
+from micrograph.io import Unwritable
 from micrograph.retrieval import downloads, questions, server
 from micrograph.retrieval.server import Server
 
@@ -66,7 +66,7 @@ def test_a_cut_download_is_resumed_where_it_broke_off(web, tmp_path, reset):
 
 def test_a_download_that_was_given_up_is_resumed_by_the_next_run(web, tmp_path):
     web.say("/f", Answer(BODY, cut_after=1000, etag='"1"'))
-    with pytest.raises(Fault, match=r"the connection broke off \(3 tries\); try again later"):
+    with pytest.raises(UserError, match=r"the connection broke off \(3 tries\); try again later"):
         Server(web.url, tries=3).fetch("f", tmp_path / "f")
     assert (tmp_path / "f.part").read_bytes()[:1000] == BODY[:1000] and not (tmp_path / "f").exists()
     web.say("/f", Answer(BODY, etag='"1"'))
@@ -168,7 +168,7 @@ def test_a_busy_server_is_asked_again(web, tmp_path, status):
     assert Server(web.url, tries=3).fetch("f", tmp_path / "f").read_bytes() == BODY
     assert Server(web.url, tries=3).json("j") == {"a": 1}
     web.say("/f", Answer(status=status))
-    with pytest.raises(Fault, match=rf"/f: the server answers {status}.*\(3 tries\); try again later"):
+    with pytest.raises(UserError, match=rf"/f: the server answers {status}.*\(3 tries\); try again later"):
         Server(web.url, tries=3).fetch("f", tmp_path / "g")
     assert names(tmp_path) == ["f"]
 
@@ -187,7 +187,9 @@ def test_waits_grow_and_the_servers_wish_is_obeyed(web, monkeypatch):
 @pytest.mark.parametrize("wish", ["3600", "999999999", "Mon, 05 Jan 2099 10:00:00 GMT"])
 def test_a_server_that_wants_to_be_left_alone_for_long_is_left(web, wish):
     web.say("/j", Answer(status=429, headers={"Retry-After": wish}))
-    with pytest.raises(Fault, match=r"429 Too Many Requests and asks to be left alone for \d+ s; try again after that"):
+    with pytest.raises(
+        UserError, match=r"429 Too Many Requests and asks to be left alone for \d+ s; try again after that"
+    ):
         Server(web.url).json("j")
     assert len(web.asked()) == 1
 
@@ -198,9 +200,9 @@ def test_a_server_that_wants_to_be_left_alone_for_long_is_left(web, wish):
 )
 def test_a_refusal_is_a_sentence_at_once(web, tmp_path, status, words):
     web.say("/f", Answer(b"<html>secret</html>", status=status))
-    with pytest.raises(Fault, match=rf"{web.url}/f: the server answers {status} [A-Z].*{words}"):
+    with pytest.raises(UserError, match=rf"{web.url}/f: the server answers {status} [A-Z].*{words}"):
         Server(web.url).fetch("f", tmp_path / "f")
-    with pytest.raises(Fault, match=words):
+    with pytest.raises(UserError, match=words):
         Server(web.url).json("f")
     assert len(web.asked()) == 2 and names(tmp_path) == []
 
@@ -208,7 +210,7 @@ def test_a_refusal_is_a_sentence_at_once(web, tmp_path, status, words):
 @pytest.mark.parametrize("status", [204, 206, 304, 400, 418, 451, 799])
 def test_an_answer_that_is_none_is_refused(web, status):
     web.say("/j", Answer(status=status))
-    with pytest.raises(Fault, match=f"the server answers {status}"):
+    with pytest.raises(UserError, match=f"the server answers {status}"):
         Server(web.url, tries=1).json("j")
 
 
@@ -218,9 +220,9 @@ def test_an_answer_that_is_none_is_refused(web, status):
 def test_a_web_page_is_no_data(web, tmp_path, page):
     web.say("/f", page)
     for size, checksum in ((None, None), (len(BODY), MD5)):
-        with pytest.raises(Fault, match="a web page came instead of the file"):
+        with pytest.raises(UserError, match="a web page came instead of the file"):
             Server(web.url).fetch("f", tmp_path / "f", size, checksum)
-    with pytest.raises(Fault, match="a web page came instead of an answer in JSON"):
+    with pytest.raises(UserError, match="a web page came instead of an answer in JSON"):
         Server(web.url).json("f")
     assert names(tmp_path) == []
 
@@ -238,7 +240,7 @@ def test_a_web_page_is_no_data(web, tmp_path, page):
 )
 def test_a_wrong_file_is_refused_and_nothing_stays(web, tmp_path, body, size, checksum, words):
     web.say("/f", body)
-    with pytest.raises(Fault, match=words):
+    with pytest.raises(UserError, match=words):
         Server(web.url).fetch("f", tmp_path / "f", size, checksum)
     assert names(tmp_path) == []
 
@@ -250,23 +252,23 @@ def endless():
 
 def test_bytes_without_end_are_not_waited_for(web, tmp_path, monkeypatch):
     web.say("/f", Answer(endless))
-    with pytest.raises(Fault, match="bytes came, and 1000000 were announced"):
+    with pytest.raises(UserError, match="bytes came, and 1000000 were announced"):
         Server(web.url).fetch("f", tmp_path / "f", size=1_000_000)
     monkeypatch.setattr(downloads, "MOST_BYTES", 1_000_000)
-    with pytest.raises(Fault, match="the file does not end"):
+    with pytest.raises(UserError, match="the file does not end"):
         Server(web.url).fetch("f", tmp_path / "f")
     monkeypatch.setattr(server, "MOST_JSON_BYTES", 1_000_000)
-    with pytest.raises(Fault, match="the answer does not end"):
+    with pytest.raises(UserError, match="the answer does not end"):
         Server(web.url).json("f")
     assert names(tmp_path) == []
 
 
 def test_what_is_larger_than_anything_we_look_for_is_not_fetched(web, tmp_path):
     web.say("/f", Answer(BODY, announced=(1 << 30) + 1))
-    with pytest.raises(Fault, match="the file does not end .it has more than 1073741824 bytes"):
+    with pytest.raises(UserError, match="the file does not end .it has more than 1073741824 bytes"):
         Server(web.url, tries=1).fetch("f", tmp_path / "f")
     web.say("/j", b" " * (1 << 26) + b"{}")
-    with pytest.raises(Fault, match="the answer does not end"):
+    with pytest.raises(UserError, match="the answer does not end"):
         Server(web.url).json("j")
     assert len(web.asked()) == 2 and names(tmp_path) == []
 
@@ -320,9 +322,9 @@ def test_a_silent_server_and_one_that_trickles_are_given_up(web, tmp_path):
         ("drops", "only [0-9]+ bytes came"),
         ("stalls", "nothing came"),
     ):
-        with pytest.raises(Fault, match=rf"{words}.*\(2 tries\)"):
+        with pytest.raises(UserError, match=rf"{words}.*\(2 tries\)"):
             client.fetch(path, tmp_path / path)
-        with pytest.raises(Fault, match=rf"{words}.*\(2 tries\)"):
+        with pytest.raises(UserError, match=rf"{words}.*\(2 tries\)"):
             client.json(path)
     assert time.monotonic() - began < 120
 
@@ -342,21 +344,21 @@ def test_what_comes_packed_is_unpacked_and_not_resumed(web, tmp_path):
 
 def test_what_comes_packed_in_an_unknown_way_is_not_taken_for_data(web, tmp_path):
     web.say("/f", Answer(BODY, headers={"Content-Encoding": "br"}))
-    with pytest.raises(Fault, match="/f: the answer came packed in a way that nobody asked for"):
+    with pytest.raises(UserError, match="/f: the answer came packed in a way that nobody asked for"):
         Server(web.url).fetch("f", tmp_path / "f")
     assert names(tmp_path) == []
 
 
 def test_a_few_packed_bytes_cannot_become_very_many(web, tmp_path):
     web.say("/f", Answer(gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(Fault, match=r"(\d{5}) bytes came, and 1000 were announced"):
+    with pytest.raises(UserError, match=r"(\d{5}) bytes came, and 1000 were announced"):
         Server(web.url).fetch("f", tmp_path / "f", size=1000)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"no", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000])
 def test_json_that_is_none_is_refused(web, body):
     web.say("/j", body)
-    with pytest.raises(Fault, match="/j: the answer is no JSON; check the address"):
+    with pytest.raises(UserError, match="/j: the answer is no JSON; check the address"):
         Server(web.url).json("j")
 
 
@@ -416,7 +418,7 @@ def test_no_message_and_no_file_holds_credentials_or_a_query(web, tmp_path, capf
     web.say("/page", b"<html>" + SECRET.encode())
     client = Server(web.url, {"X-Api-Key": SECRET}, tries=2, timeout_seconds=1)
     for path in ("f", "500", "429", "loop", "odd", "dead", "page", "none"):
-        with pytest.raises(Fault) as caught:
+        with pytest.raises(UserError) as caught:
             client.fetch(f"{path}?token={SECRET}", tmp_path / path)
         assert SECRET not in str(caught.value) and "token" not in str(caught.value)
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -429,7 +431,7 @@ def test_no_message_and_no_file_holds_credentials_or_a_query(web, tmp_path, capf
     "value", ["k3y-of-the-lab\r\nX-Evil: 1", " k3y-of-the-lab", "k3y-of-the-lab\u20ac", 12, None, ""]
 )
 def test_a_header_that_cannot_be_sent_is_named_and_not_shown(value):
-    with pytest.raises(Fault, match="the request header X-Api-Key is no plain line") as caught:
+    with pytest.raises(UserError, match="the request header X-Api-Key is no plain line") as caught:
         Server("https://example.org", {"X-Api-Key": value})
     assert SECRET not in str(caught.value)
 
@@ -438,18 +440,20 @@ def test_a_header_that_cannot_be_sent_is_named_and_not_shown(value):
     "url", ["", "example.org", "ftp://example.org", "file:///etc/passwd", "https://", "https://[::1", "https://h:99999"]
 )
 def test_what_is_no_address_is_refused(web, tmp_path, url):
-    with pytest.raises(Fault, match="address"):
+    with pytest.raises(UserError, match="address"):
         Server(url)
     web.say("/f", redirect(url))
     if ":" in url:
-        with pytest.raises(Fault, match="address"):
+        with pytest.raises(UserError, match="address"):
             Server(web.url).json(url)
-        with pytest.raises(Fault, match="address"):
+        with pytest.raises(UserError, match="address"):
             Server(web.url).fetch("f", tmp_path / "f")
 
 
 def test_a_password_in_an_address_is_refused_unseen():
-    with pytest.raises(Fault, match="https://example.org/x: names and passwords do not belong in an address") as caught:
+    with pytest.raises(
+        UserError, match="https://example.org/x: names and passwords do not belong in an address"
+    ) as caught:
         Server(f"https://me:{SECRET}@example.org/x")
     assert SECRET not in str(caught.value)
 
@@ -458,7 +462,7 @@ def test_a_password_in_an_address_is_refused_unseen():
     "host", ["m4-2dcc.vmhost.psu.edu", "127.0.0.1.example.org", "localhost.example.org", "10.0.0.1", "[2001:db8::1]"]
 )
 def test_credentials_are_not_sent_without_encryption(host):
-    with pytest.raises(Fault, match="credentials are not sent without encryption; write the address with https"):
+    with pytest.raises(UserError, match="credentials are not sent without encryption; write the address with https"):
         Server(f"http://{host}/list", {"X-Api-Key": SECRET})
     Server(f"https://{host}/list", {"X-Api-Key": SECRET})
     Server(f"http://{host}/list")
@@ -478,13 +482,15 @@ def test_a_path_cannot_lead_to_another_server():
 def test_redirects_in_circles_end(web):
     web.say("/a", redirect("/b"))
     web.say("/b", redirect("/a"))
-    with pytest.raises(Fault, match="sends us round in circles"):
+    with pytest.raises(UserError, match="sends us round in circles"):
         Server(web.url).json("a")
     assert len(web.asked()) == questions.REDIRECTS
 
 
 def test_encryption_is_not_given_up_on_the_way():
-    with pytest.raises(Fault, match="https://a.org/x: the server sends us on to http://b.org/y, without encryption"):
+    with pytest.raises(
+        UserError, match="https://a.org/x: the server sends us on to http://b.org/y, without encryption"
+    ):
         questions._moved("https://a.org/x", "http://b.org/y?token=1")
     assert questions._moved("http://a.org/x", "https://b.org/y?token=1") == "https://b.org/y?token=1"
     assert questions._moved("https://a.org/x", "//b.org/y") == "https://b.org/y"
@@ -500,9 +506,9 @@ def test_a_search_that_is_sent_on_stays_the_same_question(web):
 def test_a_machine_without_network_is_told(tmp_path):
     for url in (loopback.closed_url(), "http://no-such-host.invalid"):
         words = r"it cannot be reached: this machine has no network, or there is no such server \(2 tries\)"
-        with pytest.raises(Fault, match=words):
+        with pytest.raises(UserError, match=words):
             Server(url, tries=2).fetch("f", tmp_path / "f")
-        with pytest.raises(Fault, match=words):
+        with pytest.raises(UserError, match=words):
             Server(url, tries=2).json("f")
     assert names(tmp_path) == []
 

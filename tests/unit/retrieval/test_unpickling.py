@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.retrieval import unpickling
 
 GREYS = np.random.default_rng(0).random((224, 224))
@@ -212,7 +212,7 @@ def test_a_pickle_that_tries_to_run_code_runs_nothing(read, tmp_path, monkeypatc
     nested = np.empty(1, object)
     nested[0] = attack
     for content in (attack, [STUDY[0], {"image": attack}], {"a": (1, [attack])}, nested):
-        with pytest.raises(Fault, match="the pickle (names|holds)"):
+        with pytest.raises(UserError, match="the pickle (names|holds)"):
             read(pickle.dumps(content, protocol))
     assert list(tmp_path.iterdir()) == []
 
@@ -281,7 +281,7 @@ ROOM = b"\x8c\x15numpy.core.multiarray\x8c\x0c_reconstruct\x93\x8c\x05numpy\x8c\
     ],
 )
 def test_instructions_that_run_code_or_make_no_sense_are_refused(read, content, words):
-    with pytest.raises(Fault, match=rf"some.pkl: the pickle .*{words}.*; it is not read\."):
+    with pytest.raises(UserError, match=rf"some.pkl: the pickle .*{words}.*; it is not read\."):
         read(content)
 
 
@@ -315,7 +315,7 @@ def array(shape, kind, raw, order=b"|"):
     ],
 )
 def test_arrays_whose_parts_do_not_agree_are_refused(read, content, words):
-    with pytest.raises(Fault, match=words):
+    with pytest.raises(UserError, match=words):
         read(content)
 
 
@@ -340,7 +340,7 @@ def test_records_dates_and_pandas_tables_are_refused_by_name(read):
         (np.ma.array([1.0]), "names numpy.ma"),
         (1j, "names builtins.complex"),
     ):
-        with pytest.raises(Fault, match=words):
+        with pytest.raises(UserError, match=words):
             read(pickle.dumps(value))
 
 
@@ -394,7 +394,7 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(scratch, monkeypatch, cont
     tracemalloc.start()
     began = time.monotonic()
     try:
-        with pytest.raises(Fault, match=words):
+        with pytest.raises(UserError, match=words):
             unpickling.read(scratch)
         assert tracemalloc.get_traced_memory()[1] < 40e6
     finally:
@@ -404,13 +404,13 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(scratch, monkeypatch, cont
 
 def test_a_file_beyond_the_limit_is_not_opened_up(scratch):
     scratch.write_bytes(pickle.dumps(STUDY))
-    with pytest.raises(Fault, match="more than the 1000 that are read"):
+    with pytest.raises(UserError, match="more than the 1000 that are read"):
         unpickling.read(scratch, most_bytes=1000)
     os.truncate(scratch, (1 << 30) + 1)  # a hole: no room is taken
-    with pytest.raises(Fault, match="has 1073741825 bytes, more than the 1073741824 that are read"):
+    with pytest.raises(UserError, match="has 1073741825 bytes, more than the 1073741824 that are read"):
         unpickling.read(scratch)
     os.truncate(scratch, 0)
-    with pytest.raises(Fault, match="nowhere.pkl: the pickle cannot be read"):
+    with pytest.raises(UserError, match="nowhere.pkl: the pickle cannot be read"):
         unpickling.read(scratch.with_name("nowhere.pkl"))
 
 
@@ -437,7 +437,7 @@ def test_whatever_the_bytes_a_value_or_a_sentence_comes_out(read, seed, changes)
             del content[place : place + len(piece)]
         else:  # set, insert
             content[place : place + len(piece) * (how == "s")] = piece
-    with contextlib.suppress(Fault):
+    with contextlib.suppress(UserError):
         read(bytes(content))
 
 
@@ -448,5 +448,5 @@ def test_whatever_the_bytes_a_value_or_a_sentence_comes_out(read, seed, changes)
     )
 )
 def test_instructions_in_any_order_give_a_value_or_a_sentence(read, parts):
-    with contextlib.suppress(Fault):
+    with contextlib.suppress(UserError):
         read(b"\x80\x04" + ROOM + b"".join(parts) + b".")

@@ -6,7 +6,7 @@ import pytest
 
 import loopback
 from loopback import Answer
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.retrieval import server, zenodo
 
 BODIES = {"Train set.pkl": b"train" * 1000, "test.PKL": b"test" * 1000, "README.md": b"# read me"}
@@ -133,7 +133,7 @@ def test_names_from_the_server_cannot_leave_the_folder(web, tmp_path):
 )
 def test_a_record_that_is_none_gets_its_sentence(web, tmp_path, answer, words):
     web.say("/api/records/1", answer)
-    with pytest.raises(Fault, match=words):
+    with pytest.raises(UserError, match=words):
         zenodo.retrieve(web.url, [1], ["*.pkl"], tmp_path)
     assert list(tmp_path.rglob("*.pkl")) == []
 
@@ -141,7 +141,7 @@ def test_a_record_that_is_none_gets_its_sentence(web, tmp_path, answer, words):
 def test_where_nothing_matches_what_there_is_is_said(web, tmp_path):
     publish(web)
     with pytest.raises(
-        Fault, match=r"none of the records' files matches \*.spm; there are: README.md, Train set.pkl, "
+        UserError, match=r"none of the records' files matches \*.spm; there are: README.md, Train set.pkl, "
     ):
         zenodo.retrieve(web.url, [8432222], ["*.spm"], tmp_path)
 
@@ -150,7 +150,7 @@ def test_where_nothing_matches_what_there_is_is_said(web, tmp_path):
 def test_a_file_that_is_not_the_records_is_refused(web, tmp_path, served):
     publish(web)
     web.say("/api/records/8432222/files/test.PKL/content", served)
-    with pytest.raises(Fault, match="test.PKL/content: (damaged or replaced|3996 bytes came|a web page came)"):
+    with pytest.raises(UserError, match="test.PKL/content: (damaged or replaced|3996 bytes came|a web page came)"):
         zenodo.retrieve(web.url, [8432222], ["test.pkl"], tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -181,27 +181,27 @@ def test_a_refusal_is_not_passed_over_by_what_is_kept(web, tmp_path, fault):
     zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
     for answer, words in ((Answer(status=fault), f"answers {fault}"), ([], "is no record"), (b"?", "is no JSON")):
         web.say("/api/records/8432222", answer)
-        with pytest.raises(Fault, match=words):
+        with pytest.raises(UserError, match=words):
             zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
 
 
 def test_what_is_kept_serves_neither_for_files_that_are_not_whole_nor_for_another_server(web, tmp_path):
     publish(web)
     fetched, _ = zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
-    with pytest.raises(Fault, match=r"cannot be reached.*try again later\.$"):
+    with pytest.raises(UserError, match=r"cannot be reached.*try again later\.$"):
         zenodo.retrieve(loopback.closed_url(), [8432222], ["*.pkl"], tmp_path)
     web.say("/api/records/8432222", Answer(status=500))
-    with pytest.raises(Fault, match="answers 500.* is kept, but README.md is not there, or not whole"):
+    with pytest.raises(UserError, match="answers 500.* is kept, but README.md is not there, or not whole"):
         zenodo.retrieve(web.url, [8432222], ["*"], tmp_path)
     fetched["zenodo 8432222/test.PKL"].write_bytes(b"tset" * 1000)
-    with pytest.raises(Fault, match="answers 500.* is kept, but test.PKL is not there, or not whole"):
+    with pytest.raises(UserError, match="answers 500.* is kept, but test.PKL is not there, or not whole"):
         zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
 
 
 def test_nothing_is_kept_of_a_record_before_all_its_files_are_there(web, tmp_path):
     publish(web)
     web.say("/api/records/8432222/files/test.PKL/content", Answer(status=404))
-    with pytest.raises(Fault, match="404"):
+    with pytest.raises(UserError, match="404"):
         zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)
     assert not (tmp_path / "8432222" / zenodo.KEPT).exists()
 

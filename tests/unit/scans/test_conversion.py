@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from micrograph import files
-from micrograph.faults import Fault
-from micrograph.files import Unwritable
-from micrograph.scans import conversion, images
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.io import Unwritable
+from micrograph.scans import conversion, rendering
 from micrograph.scans.conversion import Settings
-from micrograph.scans.heightmap import HeightMap, read_gwy, write_gwy
+from micrograph.scans.height_map import HeightMap, read_gwy, write_gwy
 
 FOLDERS = ("heights", "micrographs")
 
@@ -75,7 +75,7 @@ def test_a_shard_goes_on_without_its_bad_scans(sheet, tmp_path):
 def test_the_table_says_what_the_micrographs_show(sheet, tmp_path):
     drawn = convert(sheet, tmp_path)[0].set_index("sample")
     for path in drawn["micrograph"]:
-        assert images.read_png(path).shape == (224, 224)
+        assert rendering.read_png(path).shape == (224, 224)
     assert drawn.loc["A", "pixel_nm"] == pytest.approx(1000 / 224)
     assert list(drawn.loc["B", ["lines", "pixels"]]) == [20, 64]
     assert drawn.loc["B", "tall_nm"] == pytest.approx(312.5)
@@ -95,10 +95,10 @@ def test_height_maps_are_kept_level_with_their_origin(sheet, tmp_path):
 def test_a_shard_in_two_steps_through_its_tables_gives_the_same(sheet, tmp_path):
     whole = convert(sheet, tmp_path / "one")[0]
     levelled, rejected = conversion.level_shard(sheet.to_dict("records"), tmp_path / "two" / "heights")
-    files.write_table(tmp_path / "levelled.tsv", levelled, significant=17)
+    io.write_table(tmp_path / "levelled.tsv", levelled, significant=17)
     assert tuple(levelled.columns) == conversion.LEVELLED and len(rejected) == 3
     assert list(levelled["height"] == "") == [False, False, False, True]
-    drawn = conversion.draw_shard(files.read_table(tmp_path / "levelled.tsv"), tmp_path / "two" / "micrographs")[0]
+    drawn = conversion.draw_shard(io.read_table(tmp_path / "levelled.tsv"), tmp_path / "two" / "micrographs")[0]
     pd.testing.assert_frame_equal(
         drawn.drop(columns="micrograph"), whole.drop(columns="micrograph"), rtol=1e-12, check_dtype=False
     )
@@ -116,12 +116,12 @@ def test_the_same_shard_gives_the_same_bytes(sheet, tmp_path):
 
 def test_stopping_at_bad_scans_tells_all_their_sentences_and_keeps_what_was_converted(sheet, tmp_path):
     drawn, rejected = convert(sheet, tmp_path)
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(UserError) as caught:
         conversion.gather(sheet, [drawn], [rejected], data="real", on_bad_scan="stop")
     for words in ("4 of 7 scans read, 3 rejected", "Q: ", "R: ", "S: ", "set scans.on_bad_scan to skip"):
         assert words in str(caught.value)
     assert len(list((tmp_path / FOLDERS[1]).rglob("*.png"))) == 4
-    with pytest.raises(Fault, match="scans.on_bad_scan 'weep' is not known; choose one of: skip, stop"):
+    with pytest.raises(UserError, match="scans.on_bad_scan 'weep' is not known; choose one of: skip, stop"):
         conversion.gather(sheet, [drawn], [rejected], data="real", on_bad_scan="weep")
 
 
@@ -183,7 +183,7 @@ def test_a_clean_run_says_so():
 
 def test_fewer_than_two_samples_are_a_fault_with_the_reasons(sheet, tmp_path):
     few = sheet.iloc[3:]
-    with pytest.raises(Fault, match=r"fewer than two samples are left to study: 1 of 4 scans read, 3 rejected"):
+    with pytest.raises(UserError, match=r"fewer than two samples are left to study: 1 of 4 scans read, 3 rejected"):
         conversion.gather(few, *([table] for table in convert(few, tmp_path)), data="real")
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.scans import formats, gwyddion
 from micrograph.scans.formats import Picture
-from micrograph.scans.heightmap import HeightMap, write_gwy
+from micrograph.scans.height_map import HeightMap, write_gwy
 
 GREYS = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
 
@@ -44,14 +44,14 @@ def gsf(path, title="Height", unit="m", values=None):
 )
 def test_what_is_no_scan_gets_its_sentence(tmp_path, data, sentence):
     (tmp_path / "film.spm").write_bytes(data)
-    with pytest.raises(Fault, match=f"film.spm: .*{sentence}"):
+    with pytest.raises(UserError, match=f"film.spm: .*{sentence}"):
         formats.read(tmp_path / "film.spm")
 
 
 def test_folders_and_missing_files_get_their_sentences(tmp_path):
-    with pytest.raises(Fault, match="this is a folder and no scan"):
+    with pytest.raises(UserError, match="this is a folder and no scan"):
         formats.read(tmp_path)
-    with pytest.raises(Fault, match="there is no such scan; name an existing file"):
+    with pytest.raises(UserError, match="there is no such scan; name an existing file"):
         formats.read(tmp_path / "none.spm")
 
 
@@ -108,7 +108,7 @@ def test_pictures_that_cannot_be_used_are_faults(tmp_path):
         "larger.png": "make it smaller than 8192 x 8192",
     }
     for name, sentence in sentences.items():
-        with pytest.raises(Fault, match=f"{name}: .*{sentence}"):
+        with pytest.raises(UserError, match=f"{name}: .*{sentence}"):
             formats.read(tmp_path / name)
 
 
@@ -122,14 +122,14 @@ def test_damaged_pictures_are_pictures_or_faults(tmp_path, kind, data):
     (tmp_path / "p").write_bytes(whole[: data.draw(st.integers(8, len(whole)))])
     try:
         assert isinstance(formats.read(tmp_path / "p"), Picture)
-    except Fault as fault:
+    except UserError as fault:
         assert "\n" not in str(fault)
 
 
 def test_a_cut_off_picture_is_damaged(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)).save(tmp_path / "p.png")
     (tmp_path / "p.png").write_bytes((tmp_path / "p.png").read_bytes()[:2000])
-    with pytest.raises(Fault, match="p.png: the picture is damaged"):
+    with pytest.raises(UserError, match="p.png: the picture is damaged"):
         formats.read(tmp_path / "p.png")
 
 
@@ -139,9 +139,9 @@ def test_another_format_is_read_by_gwyddions_importer(tmp_path):
     np.testing.assert_allclose(scan.height_nm, np.arange(12).reshape(3, 4), rtol=1e-6)
     assert (scan.width_nm, scan.tall_nm) == pytest.approx((2000, 1500))
     assert (scan.channel, scan.direction, scan.lines_planned) == ("Height", "", 3)
-    with pytest.raises(Fault, match="no channel 'Height Sensor' or 'ZSensor'; it has 'Height'; set scans.channels"):
+    with pytest.raises(UserError, match="no channel 'Height Sensor' or 'ZSensor'; it has 'Height'; set scans.channels"):
         formats.read(tmp_path / "h\u00f6he.gsf", channels=("Height Sensor", "ZSensor"))
-    with pytest.raises(Fault, match="is in 'V' over 'm' and not in metres"):
+    with pytest.raises(UserError, match="is in 'V' over 'm' and not in metres"):
         formats.read(gsf(tmp_path / "volt.gsf", unit="V"))
 
 
@@ -175,7 +175,7 @@ def test_a_scan_that_hides_behind_a_thumbnail_is_never_taken_for_a_picture(tmp_p
         np.testing.assert_allclose(scan.height_nm, counts[::-1] / 2, atol=1e-9)
         assert (scan.width_nm, scan.channel) == (pytest.approx(2000), "Z Height")
     monkeypatch.setenv("GWYDDIONPY_CONVERT", str(tmp_path / "none"))
-    with pytest.raises(Fault, match="converter does not start"):
+    with pytest.raises(UserError, match="converter does not start"):
         formats.read(path)
 
 
@@ -191,7 +191,7 @@ def test_a_real_scan_reads_the_same_through_gwyddion(shared_scans):
 def test_a_format_that_no_one_knows_is_a_fault(tmp_path):
     pytest.importorskip("gwyddionpy_converter")
     (tmp_path / "film.xyz").write_bytes(bytes(range(256)) * 16)
-    with pytest.raises(Fault, match="in no format that Gwyddion's importer knows"):
+    with pytest.raises(UserError, match="in no format that Gwyddion's importer knows"):
         formats.read(tmp_path / "film.xyz")
 
 
@@ -199,7 +199,7 @@ def test_without_the_importer_the_sentence_says_how_to_install_it(tmp_path, monk
     monkeypatch.setitem(sys.modules, "gwyddionpy_converter", None)
     monkeypatch.delenv("GWYDDIONPY_CONVERT", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Fault, match=r"Gwyddion's importer: pip install 'gwyddionpy\[converter\]'"):
+    with pytest.raises(UserError, match=r"Gwyddion's importer: pip install 'gwyddionpy\[converter\]'"):
         formats.read(gsf(tmp_path / "film.gsf"))
 
 
@@ -213,13 +213,13 @@ def converter_that(tmp_path, monkeypatch, does):
 
 def test_an_importer_that_hangs_is_stopped(tmp_path, monkeypatch):
     converter_that(tmp_path, monkeypatch, "time.sleep(60)")
-    with pytest.raises(Fault, match="took longer than 0.5 s; raise scans.gwyddion_timeout_seconds"):
+    with pytest.raises(UserError, match="took longer than 0.5 s; raise scans.gwyddion_timeout_seconds"):
         formats.read(gsf(tmp_path / "film.gsf"), gwyddion_timeout_seconds=0.5)
 
 
 def test_an_importer_that_is_not_there_is_a_fault(tmp_path, monkeypatch):
     monkeypatch.setenv("GWYDDIONPY_CONVERT", str(tmp_path / "none"))
-    with pytest.raises(Fault, match="converter does not start"):
+    with pytest.raises(UserError, match="converter does not start"):
         formats.read(gsf(tmp_path / "film.gsf"))
 
 
@@ -236,7 +236,7 @@ def test_a_gwy_file_is_read_without_the_importer_whatever_bytes_its_texts_hold(g
     scan = formats.read(gwy)
     np.testing.assert_allclose(scan.height_nm, np.arange(12).reshape(3, 4), atol=1e-12)
     assert (scan.channel, scan.direction) == ("Height [Retrace]", "Retrace")
-    with pytest.raises(Fault, match="no channel"):
+    with pytest.raises(UserError, match="no channel"):
         formats.read(gwy, direction="trace")
 
 
@@ -250,5 +250,5 @@ def test_a_damaged_gwy_file_is_a_height_map_or_a_fault(gwy, data):
     damaged.write_bytes(whole[: data.draw(st.integers(4, len(whole)))])
     try:
         assert isinstance(formats.read(damaged), HeightMap)
-    except Fault as fault:
+    except UserError as fault:
         assert "\n" not in str(fault)

@@ -7,11 +7,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.scans import nanoscope
-from micrograph.scans.heightmap import HeightMap
-from micrograph.scans.nanoscope import ForceCurve, NoSuchChannel
-from micrograph.scans.nanoscope_header import BadHeader, CutOff, NoScanSize, NotNanoScope, TextDamaged, UnknownUnit
+from micrograph.scans.height_map import HeightMap
+from micrograph.scans.nanoscope import (
+    BadHeader,
+    CutOff,
+    ForceCurve,
+    NoScanSize,
+    NoSuchChannel,
+    NotNanoScope,
+    TextDamaged,
+    UnknownUnit,
+)
 
 DATA_FROM = 2048
 
@@ -144,7 +152,7 @@ def test_trace_and_retrace_are_kept_apart(tmp_path, raw):
     assert nanoscope.read(back, direction="any").direction == "Retrace"
     with pytest.raises(NoSuchChannel, match=r"in direction 'trace'; it has 'Height Sensor' \(Retrace\); set scans"):
         nanoscope.read(back, direction="trace")
-    with pytest.raises(Fault, match="'sideways' is not known; set scans.direction to one of: trace, retrace, any"):
+    with pytest.raises(UserError, match="'sideways' is not known; set scans.direction to one of: trace, retrace, any"):
         nanoscope.read(back, direction="sideways")
 
 
@@ -260,14 +268,14 @@ def test_a_wrong_file_is_refused_after_its_first_bytes(tmp_path):
 
 @pytest.mark.parametrize("name", ["none", "."])
 def test_what_cannot_be_opened_is_a_fault(tmp_path, name):
-    with pytest.raises(Fault, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         nanoscope.read(tmp_path / name)
 
 
 def sound_or_fault(path):
     try:
         scan = nanoscope.read(path)
-    except Fault as fault:
+    except UserError as fault:
         assert str(path) in str(fault) and "\n" not in str(fault)
         return
     assert isinstance(scan, HeightMap) and np.isfinite(scan.height_nm).all()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograph.faults import Fault
-from micrograph.scans import sheets
+from micrograph.errors import UserError
+from micrograph.scans import sample_sheet
 
 CLASSES = [900, 950, 1000]
 
@@ -34,7 +34,7 @@ def test_a_right_sheet_is_read_with_numbers_batches_and_in_order(folder):
         "b.spm|MCV1-210406b-02|1000||c-plane",
         "a.spm|MCV1-210405a-07|950|600|c-plane",
     )
-    frame = sheets.read(path, CLASSES)
+    frame = sample_sheet.read(path, CLASSES)
     assert frame["sample"].tolist() == ["MCV1-210405a-07", "MCV1-210406b-02"]
     assert frame["batch"].tolist() == ["MCV1-210405", "MCV1-210406"]
     assert frame["growth_celsius"].tolist() == [950, 1000]
@@ -42,8 +42,8 @@ def test_a_right_sheet_is_read_with_numbers_batches_and_in_order(folder):
 
 
 def test_two_runs_of_one_day_are_one_batch_and_other_labels_tell_none():
-    assert sheets.batch_of("MCV1-210405a-07") == sheets.batch_of("MCV1-210405b-01") == "MCV1-210405"
-    assert sheets.batch_of("film 7") == ""
+    assert sample_sheet.batch_of("MCV1-210405a-07") == sample_sheet.batch_of("MCV1-210405b-01") == "MCV1-210405"
+    assert sample_sheet.batch_of("film 7") == ""
 
 
 def test_all_faults_come_in_one_message_each_with_its_line(folder):
@@ -56,8 +56,8 @@ def test_all_faults_come_in_one_message_each_with_its_line(folder):
         "../x4|950|b.spm|day1|",
         "x5||b.spm|day1|",
     )
-    with pytest.raises(Fault) as fault:
-        sheets.read(path, CLASSES)
+    with pytest.raises(UserError) as fault:
+        sample_sheet.read(path, CLASSES)
     message = str(fault.value)
     for part in (
         "line 1: column 'growth_second' is not known; did you mean 'growth_seconds'?",
@@ -77,8 +77,8 @@ def test_all_faults_come_in_one_message_each_with_its_line(folder):
 
 def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", "", "x|950|a.spm|d", "", "y|95o|b.spm|d")
-    with pytest.raises(Fault, match="line 5: growth_celsius '95o'"):
-        sheets.read(path, CLASSES)
+    with pytest.raises(UserError, match="line 5: growth_celsius '95o'"):
+        sample_sheet.read(path, CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
 )
 def test_a_file_that_is_no_sheet_gets_its_sentence(folder, content, sentence):
     (folder / "samples.tsv").write_bytes(content)
-    with pytest.raises(Fault, match=sentence):
-        sheets.read(folder / "samples.tsv", CLASSES)
+    with pytest.raises(UserError, match=sentence):
+        sample_sheet.read(folder / "samples.tsv", CLASSES)
 
 
 SPREADSHEETS = {
@@ -124,17 +124,17 @@ SPREADSHEETS = {
 def test_what_spreadsheets_add_changes_nothing(folder, kind):
     quote, end, tail, mark = SPREADSHEETS[kind]
     rows = ["sample|growth_celsius|scan|batch", "x|950|a.spm|day 1", "y|1000|b.spm|day 2"]
-    plain = sheets.read(write(folder, *rows), CLASSES)
+    plain = sample_sheet.read(write(folder, *rows), CLASSES)
     lines = ["\t".join(f"{quote}{cell}{quote}" for cell in row.split("|")) for row in rows]
     tails = ["" if tail.startswith("row") else tail, *[tail.removeprefix("row")] * 2]
     text = mark + "".join(line + tail + end for line, tail in zip(lines, tails, strict=True))
     (folder / "samples.tsv").write_bytes(text.encode())
-    assert sheets.read(folder / "samples.tsv", CLASSES).equals(plain)
+    assert sample_sheet.read(folder / "samples.tsv", CLASSES).equals(plain)
 
 
 def fault_of(folder, *lines):
-    with pytest.raises(Fault) as fault:
-        sheets.read(write(folder, *lines), CLASSES)
+    with pytest.raises(UserError) as fault:
+        sample_sheet.read(write(folder, *lines), CLASSES)
     return str(fault.value)
 
 
@@ -175,15 +175,15 @@ def test_a_scan_that_may_not_be_read_is_named_before_the_run(folder):
     folder.chmod(0o755)
     (folder / "a.spm").chmod(0)
     write(folder, "sample|growth_celsius|scan|batch", "x|950|a.spm|d")
-    with without_roots_rights(), pytest.raises(Fault, match="scan 'a.spm' may not be read by you"):
-        sheets.read("samples.tsv", CLASSES)
+    with without_roots_rights(), pytest.raises(UserError, match="scan 'a.spm' may not be read by you"):
+        sample_sheet.read("samples.tsv", CLASSES)
 
 
 def test_signs_that_form_no_pattern_may_stand_in_a_path(folder):
     for name in ("scan {.spm", "5 > 3.spm", "100 % & $HOME 'quoted' # 1.spm"):
         (folder / name).write_bytes(b"")
         sheet = write(folder, "sample|growth_celsius|scan|batch", f"x|950|{name}|d")
-        assert sheets.read(sheet, CLASSES)["scan"].tolist() == [name]
+        assert sample_sheet.read(sheet, CLASSES)["scan"].tolist() == [name]
 
 
 def test_two_spellings_of_one_scan_or_of_one_file_name_are_found(folder):
@@ -198,8 +198,8 @@ def test_a_width_that_no_scan_has_is_refused(folder, width):
 
 
 def test_a_sheet_that_is_not_there_gets_its_sentence(folder):
-    with pytest.raises(Fault, match="there is no such sample sheet"):
-        sheets.read(folder / "other.tsv", CLASSES)
+    with pytest.raises(UserError, match="there is no such sample sheet"):
+        sample_sheet.read(folder / "other.tsv", CLASSES)
 
 
 @given(st.text(max_size=40))
@@ -207,8 +207,8 @@ def test_any_text_as_temperature_is_read_or_refused_and_never_crashes(tmp_path_f
     path = tmp_path_factory.mktemp("sheet") / "samples.tsv"
     path.write_text(f"sample\tgrowth_celsius\tscan\tbatch\nx\t{text}\ta\td\n", encoding="utf-8", newline="")
     try:
-        frame = sheets.read(path, CLASSES, files_must_exist=False)
-    except Fault as fault:
+        frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    except UserError as fault:
         assert "samples.tsv" in str(fault)
     else:
         assert set(frame["growth_celsius"]) <= set(CLASSES)
@@ -216,8 +216,8 @@ def test_any_text_as_temperature_is_read_or_refused_and_never_crashes(tmp_path_f
 
 def test_shards_part_the_sheet_without_loss(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", *[f"x{i}|950|s{i}|d" for i in range(7)])
-    frame = sheets.read(path, CLASSES, files_must_exist=False)
-    parts = [sheets.shard(frame, index, 3)["sample"].tolist() for index in range(3)]
+    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    parts = [sample_sheet.shard(frame, index, 3)["sample"].tolist() for index in range(3)]
     assert [len(part) for part in parts] == [3, 3, 1]
     assert sum(parts, []) == frame["sample"].tolist()
 
@@ -225,19 +225,19 @@ def test_shards_part_the_sheet_without_loss(folder):
 def test_a_job_reads_its_own_rows_as_the_whole_sheet_has_them(folder):
     lines = [f"x{(7 * i) % 10}|950|s{i}|d{i % 3}|{i or ''}" for i in range(10)]
     path = write(folder, "sample|growth_celsius|scan|batch|width_nm", *lines)
-    frame = sheets.read(path, CLASSES, files_must_exist=False)
+    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
     for index in range(4):
-        own = sheets.read_shard(path, CLASSES, index, 3)
-        assert own.equals(sheets.shard(frame, index, 3).reset_index(drop=True)), index
+        own = sample_sheet.read_shard(path, CLASSES, index, 3)
+        assert own.equals(sample_sheet.shard(frame, index, 3).reset_index(drop=True)), index
 
 
 def test_a_sheet_that_was_spoilt_after_planning_is_refused_by_the_job_that_meets_it(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", "x1|950|a|d", "x2|95o|b|d", "x3||c")
-    assert sheets.read_shard(path, CLASSES, 0, 1)["sample"].tolist() == ["x1"]
-    with pytest.raises(Fault, match="line 3: growth_celsius '95o'"):
-        sheets.read_shard(path, CLASSES, 1, 1)
-    with pytest.raises(Fault, match="line 4: growth_celsius is empty"):
-        sheets.read_shard(path, CLASSES, 2, 1)
+    assert sample_sheet.read_shard(path, CLASSES, 0, 1)["sample"].tolist() == ["x1"]
+    with pytest.raises(UserError, match="line 3: growth_celsius '95o'"):
+        sample_sheet.read_shard(path, CLASSES, 1, 1)
+    with pytest.raises(UserError, match="line 4: growth_celsius is empty"):
+        sample_sheet.read_shard(path, CLASSES, 2, 1)
 
 
 def test_every_missing_file_of_thousands_is_named_with_its_line(folder):
@@ -268,7 +268,7 @@ def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
 
 def test_empty_columns_between_the_named_ones_are_passed_over(folder):
     path = write(folder, "sample|growth_celsius|||scan|batch", "x|950|||a.spm|d")
-    assert sheets.read(path, CLASSES).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]
+    assert sample_sheet.read(path, CLASSES).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]
 
 
 def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_empty(folder):
@@ -280,7 +280,7 @@ def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_
         "e|950|5.spm|monday||",
     ]
     path = write(folder, "sample|growth_celsius|scan|batch|grown|operator", *rows)
-    frame = sheets.read(path, CLASSES, files_must_exist=False).set_index("sample")
+    frame = sample_sheet.read(path, CLASSES, files_must_exist=False).set_index("sample")
     days = {"a1": "", "MCV1-210405a-07": "2021-04-05", "c": "2021-12-15", "d": "2021-11-30", "e": ""}
     assert frame["grown"].to_dict() == days
     assert frame["operator"].to_dict() == {"a1": "anna", "MCV1-210405a-07": "", "c": "bo", "d": "bo", "e": ""}
@@ -298,4 +298,4 @@ def test_one_operator_in_two_spellings_is_refused_and_two_operators_are_not(fold
         folder, "sample|growth_celsius|scan|batch|operator", *rows
     )
     path = write(folder, "sample|growth_celsius|scan|batch|operator", rows[0], rows[1].replace("|ann", "|Anna"))
-    assert sheets.read(path, CLASSES)["operator"].tolist() == ["Ann", "Anna"]
+    assert sample_sheet.read(path, CLASSES)["operator"].tolist() == ["Ann", "Anna"]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_up_surfaces import gaussian, staircase
-from micrograph.faults import Fault
-from micrograph.scans import heights
+from micrograph.errors import UserError
+from micrograph.scans import levelling
 from micrograph.scans.formats import read
 from micrograph.topography.measure import HEIGHTS, MEASURES, measure
 
@@ -96,7 +96,7 @@ def test_whatever_the_shape_and_the_pixels_numbers_are_numbers_or_missing(shape,
 
 
 def test_a_blank_map_is_a_fault():
-    with pytest.raises(Fault, match="one height everywhere"):
+    with pytest.raises(UserError, match="one height everywhere"):
         measure(np.ones((16, 16)), PIXEL)
 
 
@@ -120,7 +120,7 @@ def test_a_scan_of_512_lines_takes_a_fraction_of_a_second():
 def test_real_scans_are_measured_in_sensible_numbers(shared_scans, name, rms_nm):
     scan = read(shared_scans / name)
     pixel_nm = (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels)
-    found = measure(heights.level(scan.height_nm), pixel_nm)
+    found = measure(levelling.level(scan.height_nm), pixel_nm)
     assert rms_nm[0] < found["rms_roughness"] < rms_nm[1]
     assert found["mean_roughness"] <= found["rms_roughness"] < found["height_range"]
     assert found["kurtosis"] >= 1 + found["skewness"] ** 2  # Pearson's inequality

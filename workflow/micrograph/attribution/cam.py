@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from micrograph.attribution import evidence
-from micrograph.faults import Fault, known
-from micrograph.networks import backbones, chance
+from micrograph.attribution import target_score
+from micrograph.errors import UserError, lookup
+from micrograph.networks import backbones
+from micrograph.networks.device import deterministic
 
 SHOWN = 32  # pictures that pass the network at once
 CLOSE = 1e-4  # relative; rounding of a mean is far below
@@ -42,7 +43,7 @@ def explain(network, backbone, colour, scheme, classes):
     where the head is linear in the pooled maps (Zhou's, t = o), else grad_cam (signed, one a column of the evidence).
     """
     parts, name = [], None
-    with chance.repeatable():
+    with deterministic():
         for batch in colour.split(SHOWN):
             seen = look(network, backbone, batch)
             name = name or ("cam_class" if is_linear(seen) else "grad_cam")
@@ -69,7 +70,7 @@ def look(network, backbone, colour):
     with torch.no_grad(), _hooks((network.get_submodule(row.blocks["pool"][0]), open_graph), (head, read)):
         outputs = network(colour)
     if seen["maps"].ndim != 4:
-        raise Fault(f"backbone '{backbone}' pools no maps (channels, rows, cols); choose a convolutional one.")
+        raise UserError(f"backbone '{backbone}' pools no maps (channels, rows, cols); choose a convolutional one.")
     return Look(seen["maps"], seen["pooled"], outputs, head)
 
 
@@ -127,9 +128,9 @@ def _gradient(seen, scheme, classes):
 
 def differentiable(scheme, outputs, classes):
     """evidence.evidence in torch: (n, t) of outputs (n, o), with a graph. classes: as many as the scheme knows."""
-    if known(scheme, evidence.KINDS, "scheme").of != evidence.PROBABILITIES:
+    if lookup(scheme, target_score.KINDS, "scheme").of != target_score.PROBABILITIES:
         return outputs
-    above = known(scheme, ABOVE, "scheme")(outputs)  # (n, K - 1), falling
+    above = lookup(scheme, ABOVE, "scheme")(outputs)  # (n, K - 1), falling
     ends = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
     return -torch.cat([ends[0], above, ends[1]], 1).diff(dim=1)
 

@@ -1,16 +1,53 @@
-"""Maps: the explanations of all films of all folds, read from the files of explain.of_fold. No torch is imported.
+"""Attribution maps: read, flagged, enlarged; the fills of occluded patches."""
 
-Maps are raw: what is drawn of them (a division by the maximum, the positive part, colours) is the drawing's affair,
-and a map with a flag is not drawn. Axes are film, target (column of the evidence), row, column.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
-from micrograph import files
-from micrograph.attribution import geometry
-from micrograph.faults import Fault
+from micrograph import io
+from micrograph.errors import UserError
+
+
+def positions(side, patch, stride):
+    """The first row (or column) of every window: (k,) ints. UserError unless 1 <= stride <= patch <= side."""
+    if not 1 <= stride <= patch <= side:
+        raise UserError(
+            f"occlusion: a patch of {patch} pixels moved by {stride} does not cover a picture of {side}; "
+            "choose attribution.stride <= attribution.patch <= the picture's side."
+        )
+    return stride * np.arange(-(-(side - patch) // stride) + 1)
+
+
+def spread(effects, side, patch, stride):
+    """Effects of windows (..., rows, cols) as a map of pixels (..., side, side): the mean over the windows of each."""
+    cover = covered(side, patch, stride)
+    if effects.shape[-2:] != (len(cover), len(cover)):
+        raise UserError(
+            f"occlusion: {effects.shape[-2:]} effects for {len(cover)} windows an axis; use the same geometry."
+        )
+    share = cover / cover.sum(axis=0)
+    return share.T @ effects @ share
+
+
+def covered(side, patch, stride):
+    """Which pixels of an axis each window hides: (k, side) of 0 and 1."""
+    starts, pixels = positions(side, patch, stride)[:, None], np.arange(side)
+    return ((starts <= pixels) & (pixels < starts + patch)).astype(float)
+
+
+class Baseline(NamedTuple):
+    """One row of BASELINES."""
+
+    of: Callable
+    words: str
+
+
+BASELINES = {
+    "zero": Baseline(lambda mean: 0 * mean, "the grey that the network takes for zero"),
+    "mean": Baseline(lambda mean: mean, "the picture's own mean grey"),
+}
 
 ALL_ZERO, NOT_FINITE = "all zero", "not finite"
 WEIGHTED = ("cam_class", "grad_cam")  # a file has one of them
@@ -20,7 +57,7 @@ A_STUDY = ("scheme", "classes", "side", "patch", "stride", "baseline")
 
 
 @dataclass(frozen=True)
-class Explained:
+class Attributions:
     """n films, sorted by name, each explained by the network of the fold that tests it.
 
     samples (n,); fold (n,); truth, predicted (n,) Celsius; target (n,) column of the prediction; outputs (n, o);
@@ -54,10 +91,12 @@ class Explained:
         return len(self.samples)
 
     def row(self, sample):
-        """The place i of a film by its name; Fault where it is not among them."""
+        """The place i of a film by its name; UserError where it is not among them."""
         found = np.flatnonzero(self.samples == sample)
         if not len(found):
-            raise Fault(f"sample '{sample}' is not among the {len(self)} explained films; look for its name in splits.")
+            raise UserError(
+                f"sample '{sample}' is not among the {len(self)} explained films; look for its name in splits."
+            )
         return int(found[0])
 
     def cam_map(self, i):
@@ -74,7 +113,7 @@ class Explained:
 
     def occlusion_map(self, i, target=None):
         """The mean effect of the windows over every pixel of film i: (side, side) float32, raw, of both signs."""
-        return np.float32(geometry.spread(self.windows(i, target), self.side, self.patch, self.stride))
+        return np.float32(spread(self.windows(i, target), self.side, self.patch, self.stride))
 
     def _column(self, i, target):
         return self.target[i] if target is None else target
@@ -122,7 +161,7 @@ def read(path):
 def gather(paths):
     """The Explained of all folds' files, sorted by sample.
 
-    Raises Fault for a file that is none of explain.of_fold, for folds that were explained in different ways, and for
+    Raises UserError for a file that is none of explain.of_fold, for folds that were explained in different ways, and for
     a film that is in two of them.
     """
     parts = [_arrays(path) for path in paths]
@@ -131,16 +170,18 @@ def gather(paths):
         other = [name for name in A_STUDY if not np.array_equal(part[name], first[name])]
         other += [name for name in WEIGHTED if (name in part) != (name in first)]
         if other:
-            raise Fault(f"{path}: {other[0]} is another than in {paths[0]}; explain all folds with the same settings.")
+            raise UserError(
+                f"{path}: {other[0]} is another than in {paths[0]}; explain all folds with the same settings."
+            )
     whole = {name: np.concatenate([part[name] for part in parts]) for name in (*A_FILM, _weighted(first))}
     samples, counts = np.unique(whole["samples"], return_counts=True)
     if (counts > 1).any():
-        raise Fault(f"sample '{samples[counts > 1][0]}' is explained in two folds; gather the files of one study.")
+        raise UserError(f"sample '{samples[counts > 1][0]}' is explained in two folds; gather the files of one study.")
     order = np.argsort(whole["samples"])
     whole = {name: values[order] for name, values in whole.items()}
-    kinds = {field.name: field.type for field in fields(Explained)}
+    kinds = {field.name: field.type for field in fields(Attributions)}
     once = {name: first[name] if name == "classes" else kinds[name](first[name]) for name in A_STUDY}
-    return Explained(weighted=whole.pop(_weighted(first)), weighted_name=_weighted(first), **whole, **once)
+    return Attributions(weighted=whole.pop(_weighted(first)), weighted_name=_weighted(first), **whole, **once)
 
 
 def _weighted(arrays):
@@ -148,10 +189,10 @@ def _weighted(arrays):
 
 
 def _arrays(path):
-    """The arrays of a file; Fault unless all that is wanted is there."""
-    arrays = files.read_arrays(path)
+    """The arrays of a file; UserError unless all that is wanted is there."""
+    arrays = io.read_arrays(path)
     missing = [name for name in (*A_FILM, *A_STUDY) if name not in arrays]
     missing += [" or ".join(WEIGHTED)] * (_weighted(arrays) is None)
     if missing:
-        raise Fault(f"{path}: no explanations, {missing[0]} is missing; give a file of results/attribution.")
+        raise UserError(f"{path}: no explanations, {missing[0]} is missing; give a file of results/attribution.")
     return arrays

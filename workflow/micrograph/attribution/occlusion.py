@@ -9,11 +9,13 @@ import copy
 import numpy as np
 import torch
 
-from micrograph import job
-from micrograph.attribution import geometry, incremental, memory, steps
-from micrograph.attribution.baselines import BASELINES
-from micrograph.faults import Fault, known
-from micrograph.networks import backbones, chance, features, folding
+from micrograph import log
+from micrograph.attribution import maps
+from micrograph.attribution.incremental import inference, layer_graph, memory
+from micrograph.attribution.maps import BASELINES
+from micrograph.errors import UserError, lookup
+from micrograph.networks import backbones, fuse_batchnorm
+from micrograph.networks.device import deterministic, kind_of
 
 PLAIN = 16  # pictures that pass a network at once where nothing is incremental
 
@@ -35,19 +37,19 @@ def occlude(
     pairs, for the price of one. torch.nn.Identity() gives the pooled features themselves.
     """
     if not len(colour):
-        raise Fault(f"{what}: there is no picture to occlude; give at least one.")
+        raise UserError(f"{what}: there is no picture to occlude; give at least one.")
     if colour.ndim != 4 or colour.shape[1] != 3 or colour.shape[2] != colour.shape[3]:
-        raise Fault(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
-    first = geometry.positions(colour.shape[-1], patch, stride)
-    kind = features.kind_of(precision, colour.device)
-    fill = known(baseline, BASELINES, "baseline").of(colour.mean((2, 3)))
-    with torch.inference_mode(), chance.repeatable(threads or torch.get_num_threads()):
+        raise UserError(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
+    first = maps.positions(colour.shape[-1], patch, stride)
+    kind = kind_of(precision, colour.device)
+    fill = lookup(baseline, BASELINES, "baseline").of(colour.mean((2, 3)))
+    with torch.inference_mode(), deterministic(threads or torch.get_num_threads()):
         trunk, own = parted(network, backbone, colour.device)
         asked = [ready(head, colour.device) for head in ([own] if heads is None else heads)]
         found = [([], []) for _ in asked]
         way = way_for(trunk, colour, first, patch, kind, memory_mb, what)
         rounds = range(0, len(colour), way.pictures)
-        for start in job.progress(rounds, what):
+        for start in log.progress(rounds, what):
             some = slice(start, start + way.pictures)
             untouched, hidden = way.pooled(colour[some], fill[some])
             for head, (shown, covered) in zip(asked, found, strict=True):
@@ -62,7 +64,7 @@ def parted(network, backbone, device):
     place = backbones.row(backbone).classifier
     head = network.get_submodule(place)
     trunk = copy.deepcopy(network, {id(head): torch.nn.Identity()})
-    return folding.fold(trunk.to(device)).to(memory_format=torch.channels_last), head
+    return fuse_batchnorm.fuse(trunk.to(device)).to(memory_format=torch.channels_last), head
 
 
 def ready(head, device):
@@ -72,13 +74,13 @@ def ready(head, device):
 
 def way_for(trunk, colour, first, patch, kind, memory_mb, what):
     """The incremental way, where the network's steps can be read; else the plain one, and a line says so."""
-    made = steps.read(trunk, colour.shape[-1])
+    made = layer_graph.read(trunk, colour.shape[-1])
     trunk = trunk.to(kind)
     if made is None:
         print(f"{what}: this network is not understood step by step; every hidden picture passes it whole", flush=True)
         return Plain(trunk, first, patch, kind)
     plan = memory.plan(made, colour.shape[-1], first, patch, len(colour), kind.itemsize, memory_mb)
-    return incremental.Occluder(*plan)
+    return inference.Occluder(*plan)
 
 
 class Plain:

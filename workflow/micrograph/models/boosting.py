@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import is_regressor
 
-from micrograph.models.classifiers import to_class
+from micrograph.target import to_class
 
 
 def stages(task):

@@ -18,10 +18,9 @@ features as they are, which it standardises itself, being a few named quantities
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from micrograph import protocols
-from micrograph.faults import Fault, known
+from micrograph.errors import UserError, lookup
+from micrograph.models.estimators import KernelRidgeClassifier, RadiusClassifier, RadiusRegressor, UnitRows
+from micrograph.splits import protocols
 
 
 def _svc(classes, seed):
@@ -49,7 +48,6 @@ def _polynomial_ridge(classes, seed):
 
 
 def _kernel_ridge(classes, seed):
-    from micrograph.models.estimators import KernelRidgeClassifier
 
     return KernelRidgeClassifier()
 
@@ -67,13 +65,11 @@ def _fixed_radius_mean(classes, seed):
 
 
 def _radius(classes, seed):
-    from micrograph.models.estimators import RadiusClassifier
 
     return RadiusClassifier()
 
 
 def _radius_mean(classes, seed):
-    from micrograph.models.estimators import RadiusRegressor
 
     return RadiusRegressor()
 
@@ -148,7 +144,7 @@ def _boosting_mean(classes, seed):
 
 
 def _ordinal_logit(classes, seed):
-    from micrograph.models.ordinal import OrdinalLogit
+    from micrograph.models.proportional_odds import OrdinalLogit  # with statsmodels
 
     return OrdinalLogit()
 
@@ -185,14 +181,14 @@ def build(model, scheme, protocol, settings, classes, seed):
 
     model: SVC ... GBC, OLR; scheme: nominal or regression, of OLR ordinal; protocol: its name; settings: one of
     grids.points; classes: growth temperatures in Celsius; seed: int, for the models that draw. Unknown names, and a
-    scheme that the model has not: Fault.
+    scheme that the model has not: UserError.
     """
-    pair = known(model, MODELS, "model")
-    role = known(scheme, ROLES, "scheme")
+    pair = lookup(model, MODELS, "model")
+    role = lookup(scheme, ROLES, "scheme")
     if getattr(pair, role) is None:
         own = [name for name, other in ROLES.items() if getattr(pair, other)]
-        raise Fault(f"{model} has no scheme '{scheme}': give it {' or '.join(own)}.")
-    dress = {"strict": _strict, "published": _published}[protocols.read(protocol).dress]
+        raise UserError(f"{model} has no scheme '{scheme}': give it {' or '.join(own)}.")
+    dress = {"strict": _strict, "published": _published}[protocols.parse(protocol).dress]
     return dress(pair, role, settings, classes, seed)
 
 
@@ -205,8 +201,6 @@ def _strict(pair, role, settings, classes, seed):
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from micrograph.models.estimators import UnitRows
-
     if role == "ordinal":
         return _published(pair, role, settings, classes, seed)
     maker = getattr(pair, f"strict_{role}") or getattr(pair, role)
@@ -214,13 +208,3 @@ def _strict(pair, role, settings, classes, seed):
     if role == "regressor":
         estimator = TransformedTargetRegressor(estimator, transformer=StandardScaler())
     return Pipeline([("direction", UnitRows()), ("model", estimator)])
-
-
-def to_class(values, classes):
-    """The class of each value in Celsius: halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
-
-    values: (n,) floats; returns (n,) floats, NaN where the value is NaN.
-    """
-    values, classes = np.asarray(values, dtype=float), np.asarray(classes, dtype=float)
-    halfway = (classes[1:] + classes[:-1]) / 2
-    return np.where(np.isnan(values), np.nan, classes[np.searchsorted(halfway, values, side="left")])

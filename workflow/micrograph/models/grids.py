@@ -13,8 +13,8 @@ paper; its ridges go from strong to weak, so that of equals the simpler is taken
 from dataclasses import dataclass
 from itertools import product
 
-from micrograph import protocols
-from micrograph.faults import Fault, known
+from micrograph.errors import UserError, lookup
+from micrograph.splits import protocols
 
 
 def _steps(first, last, factor):
@@ -156,15 +156,15 @@ MODELS = tuple(dict.fromkeys(model for model, _ in GRIDS))
 def points(model, scheme, protocol, search):
     """The grid points, a list of dicts of settings, in loop order. search: default or published (the paper's in full).
 
-    Unknown words: Fault listing the known.
+    Unknown words: UserError listing the known.
     """
-    known(model, dict.fromkeys(MODELS), "model")
-    known(search, {"default": 0, "published": 0}, "search")
+    lookup(model, dict.fromkeys(MODELS), "model")
+    lookup(search, {"default": 0, "published": 0}, "search")
     if (model, scheme) not in GRIDS:
         own = [known_scheme for name, known_scheme in GRIDS if name == model]
-        raise Fault(f"{model} has no scheme '{scheme}': give it {' or '.join(own)}.")
+        raise UserError(f"{model} has no scheme '{scheme}': give it {' or '.join(own)}.")
     grids = GRIDS[model, scheme]
-    grid = getattr(grids, f"strict_{search}") if protocols.read(protocol).dress == "strict" else None
+    grid = getattr(grids, f"strict_{search}") if protocols.parse(protocol).dress == "strict" else None
     grid = grid or getattr(grids, search)
     return [
         dict(zip(part, values, strict=True))

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.linalg.blas import ddot
 from sklearn.svm import _libsvm
 
-from micrograph.models.classifiers import to_class
 from micrograph.models.grids import families
+from micrograph.target import to_class
 
 SHAPE = {"degree": 3, "gamma": "scale", "coef0": 0.0}  # of a kernel; these and the next, scikit-learn's defaults
 CLASSIFIER = {"svm_type": 0, "kernel": "rbf"}

@@ -7,8 +7,8 @@ film made by oversampling are always equally far, but have one label, and so tur
 
 import numpy as np
 
-from micrograph.models.classifiers import to_class
 from micrograph.models.estimators import minkowski, reach, shares
+from micrograph.target import to_class
 
 EQUAL = 1e-8  # distances closer than this, in units of the longest row, may be equal ones rounded
 TOUCHING = 1e-6  # distances below this may be zero rounded

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.faults import Fault
-from micrograph.models.components import REACHED, Components
+from micrograph.errors import UserError
+from micrograph.models.pca import REACHED, Components
 
 ROWS = 512  # samples of a block; another number changes the last digits
 OVERSAMPLES = 20  # directions beyond the components that are kept
@@ -77,7 +77,7 @@ def _moments(read, list_of_rows):
         norms = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         if not np.isfinite(norms).all():
             bad = first + int(np.flatnonzero(~np.isfinite(norms))[0])
-            raise Fault(
+            raise UserError(
                 f"components: sample {bad} (counted from 0) has features that are not finite; check its picture."
             )
         for fold, rows in enumerate(list_of_rows):
@@ -87,11 +87,11 @@ def _moments(read, list_of_rows):
     moments = []
     for rows, total, square in zip(list_of_rows, sums, squares, strict=True):
         if len(rows) < 2:
-            raise Fault(f"components: {len(rows)} training sample(s), at least 2 are needed; use fewer folds.")
+            raise UserError(f"components: {len(rows)} training sample(s), at least 2 are needed; use fewer folds.")
         mean = total / len(rows)
         spread = square - len(rows) * (mean @ mean)
         if spread <= len(rows) * np.finfo(np.float32).eps * (mean @ mean):
-            raise Fault(
+            raise UserError(
                 "components: the training samples all have the same features; check the pictures and the weights."
             )
         moments.append((mean, spread))
@@ -121,7 +121,7 @@ def _decomposed(read, rows, mean, total, start):
 def _cut(scores, shares, rows, variance, max_components):
     """The fewest components whose shares add up to `variance`, `max_components` at most."""
     if not 0 < variance <= 1:
-        raise Fault(f"components: explained variance {variance} is not between 0 and 1; 0.85 means 85 %.")
+        raise UserError(f"components: explained variance {variance} is not between 0 and 1; 0.85 means 85 %.")
     count = min(int(np.searchsorted(np.cumsum(shares), variance - REACHED)) + 1, max_components, len(shares))
     return Components(scores[:, :count], shares[:count], None, rows)
 

@@ -7,8 +7,8 @@ sure and is fitted plainly (searches.validated).
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from micrograph.models.classifiers import to_class
 from micrograph.models.grids import families
+from micrograph.target import to_class
 
 WORTH = 6  # ridges for which one decomposition is quicker than solving each
 ROUNDING = 100 * np.finfo(float).eps  # relative error of a solution, for a system of condition 1

@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.preprocessing import StandardScaler
 
-from micrograph import protocols
-from micrograph.models import boosting, classifiers, machines, neighbours, ridges, waist
+from micrograph import target
+from micrograph.models import boosting, classifiers, machines, neighbours, ridges
 from micrograph.models.estimators import UnitRows
+from micrograph.splits import prediction_table, protocols
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Search:
     """One fold's search: features (n, k), the Fold of these rows, the grid's points, and the words of the fit."""
 
     features: np.ndarray
-    fold: waist.Fold
+    fold: prediction_table.Fold
     points: list
     protocol: str
     scheme: str
@@ -31,12 +32,12 @@ class Search:
     @property
     def dress(self):
         """Whose models and preparation: strict or published."""
-        return protocols.read(self.protocol).dress
+        return protocols.parse(self.protocol).dress
 
     @property
     def compared(self):
         """The rows that the points of the grid are compared on: validation, but with the leak `grid` those reported."""
-        return self.fold.parts[protocols.read(self.protocol).chooser]
+        return self.fold.parts[protocols.parse(self.protocol).chooser]
 
     @property
     def truth(self):
@@ -116,7 +117,7 @@ def answered(estimator, features, classes):
     """(class in Celsius, value in Celsius) as floats; a classifier has no value (NaN), a lost query neither."""
     output = np.asarray(estimator.predict(features), dtype=float)
     if is_regressor(estimator):
-        return classifiers.to_class(output, classes), output
+        return target.to_class(output, classes), output
     return output, np.full(len(output), np.nan)
 
 

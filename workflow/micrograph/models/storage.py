@@ -1,12 +1,12 @@
 """Fitted shallow models on disk: one .skops a fit, the same models the same bytes, nothing unpickled."""
 
-import io
 import json
 import sys
 import zipfile
+from io import BytesIO
 
-from micrograph import files
-from micrograph.faults import Fault
+from micrograph import io
+from micrograph.errors import UserError
 
 GAUSSIAN = "sklearn.gaussian_process"
 TRUSTED = (
@@ -14,7 +14,7 @@ TRUSTED = (
     "micrograph.models.estimators.RadiusClassifier",
     "micrograph.models.estimators.RadiusRegressor",
     "micrograph.models.estimators.UnitRows",
-    "micrograph.models.ordinal.OrdinalLogit",
+    "micrograph.models.proportional_odds.OrdinalLogit",
     "numpy.dtype",  # of the table that an OrdinalLogit filled the gaps of
     f"{GAUSSIAN}._gpc._BinaryGaussianProcessClassifierLaplace",
     *(f"{GAUSSIAN}.kernels.{kernel}" for kernel in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")),
@@ -25,7 +25,7 @@ TRUSTED = (
 def write_models(path, models):
     """Write fold -> fitted estimator as one .skops; the same models give the same bytes."""
     stored = _skops().dumps({str(fold): model for fold, model in models.items()})
-    with files.whole(path) as partial:
+    with io.atomic_write(path) as partial:
         partial.write_bytes(_plain(stored))
 
 
@@ -34,7 +34,7 @@ def read_models(path):
     skops = _skops()
     strange = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
     if strange:
-        raise Fault(f"{path}: holds types that this pipeline never writes ({', '.join(strange)}): do not load it.")
+        raise UserError(f"{path}: holds types that this pipeline never writes ({', '.join(strange)}): do not load it.")
     return {int(fold): model for fold, model in skops.load(path, trusted=list(TRUSTED)).items()}
 
 
@@ -59,12 +59,12 @@ def _skops():
 
 def _plain(stored):
     """The bytes of a .skops without its times and memory addresses: members numbered in order, dates fixed."""
-    source = zipfile.ZipFile(io.BytesIO(stored))
+    source = zipfile.ZipFile(BytesIO(stored))
     schema = json.loads(source.read("schema.json"))
     numbers, members = {}, {}
     _renumber(schema, numbers, members)
     text = json.dumps(schema, separators=(",", ":"))
-    target = io.BytesIO()
+    target = BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for old, new in members.items():
             archive.writestr(zipfile.ZipInfo(new), source.read(old))

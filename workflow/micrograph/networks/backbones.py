@@ -8,7 +8,7 @@ found by one dry forward pass.
 torch, torchvision and timm are imported where they are needed: reading the table costs nothing.
 """
 
-from micrograph.faults import Fault, known
+from micrograph.errors import UserError, lookup
 from micrograph.networks import foreign
 from micrograph.networks.libraries import BUILDERS, IMAGENET_MEAN, IMAGENET_STD, Backbone, Weights
 
@@ -70,19 +70,19 @@ BACKBONES = {
 def row(name):
     """The table's row of `name`, or the row made for "torchvision:NAME" or "timm:NAME".
 
-    Raises Fault for an unknown name, and for a network without maps of 28, 14 and 7 rows at 224x224.
+    Raises UserError for an unknown name, and for a network without maps of 28, 14 and 7 rows at 224x224.
     """
     if ":" not in name:
-        return known(name, BACKBONES, "backbone")
+        return lookup(name, BACKBONES, "backbone")
     return foreign.found(name)
 
 
 def weights(name, pretraining):
-    """The Weights of one pretraining of a backbone; Fault that lists those it has."""
+    """The Weights of one pretraining of a backbone; UserError that lists those it has."""
     table = row(name).weights
     if not table:
-        raise Fault(f"backbone '{name}' has no known weights; name a file of your own.")
-    return known(pretraining, table, f"pretraining of {name}")
+        raise UserError(f"backbone '{name}' has no known weights; name a file of your own.")
+    return lookup(pretraining, table, f"pretraining of {name}")
 
 
 def normalisation(name, pretraining):
@@ -119,12 +119,14 @@ def in_place(network, on=True):
 def load(name, path):
     """The network with the weights of a safetensors file (written by weights.py), in evaluation mode.
 
-    The classifier has as many classes as the file says. Raises Fault unless names and shapes of all tensors fit.
+    The classifier has as many classes as the file says. Raises UserError unless names and shapes of all tensors fit.
     """
     tensors = read(path)
     stored = describe_file(path).get("backbone", name)
     if stored != name:
-        raise Fault(f"{path}: holds weights of {stored}, not of {name}; set the backbone to {stored} or fetch anew.")
+        raise UserError(
+            f"{path}: holds weights of {stored}, not of {name}; set the backbone to {stored} or fetch anew."
+        )
     return fill(build(name, classes_in(name, tensors)), tensors, path)
 
 
@@ -135,7 +137,7 @@ def classes_in(name, tensors):
 
 
 def fill(network, tensors, path):
-    """Put a state dict into a network and return it in evaluation mode; Fault unless every key and shape fits."""
+    """Put a state dict into a network and return it in evaluation mode; UserError unless every key and shape fits."""
     wanted = network.state_dict()
     ours, theirs = set(wanted), set(tensors)
     misfits = [f"{key} {tuple(tensors[key].shape)} instead of {tuple(wanted[key].shape)}"
@@ -151,20 +153,20 @@ def fill(network, tensors, path):
     ]
     if complaints:
         kind = type(network).__name__
-        raise Fault(f"{path}: does not fit this {kind} ({'; '.join(complaints)}); fetch the right weights.")
+        raise UserError(f"{path}: does not fit this {kind} ({'; '.join(complaints)}); fetch the right weights.")
     network.load_state_dict(tensors, strict=True)
     return network.eval()
 
 
 def read(path):
-    """The tensors of a safetensors file, by name; Fault where it is none."""
+    """The tensors of a safetensors file, by name; UserError where it is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise Fault(f"{path}: not a readable safetensors file ({error}); fetch the weights anew.") from None
+        raise UserError(f"{path}: not a readable safetensors file ({error}); fetch the weights anew.") from None
 
 
 def describe_file(path):
@@ -177,4 +179,4 @@ def describe_file(path):
         with safe_open(path, "pt") as opened:
             return json.loads((opened.metadata() or {}).get("micrograph", "{}"))
     except (SafetensorError, OSError) as error:
-        raise Fault(f"{path}: not a readable safetensors file ({error}); fetch the weights anew.") from None
+        raise UserError(f"{path}: not a readable safetensors file ({error}); fetch the weights anew.") from None

@@ -9,12 +9,10 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import torch
 
-from micrograph.faults import Fault, known
+from micrograph.errors import UserError
 from micrograph.networks import backbones, libraries
-from micrograph.networks.folding import fold, lay_out
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-THREADS = 2  # of the processor, always: with another number the last bits of a sum change, and so the bytes
+from micrograph.networks.device import device_of, exact, kind_of
+from micrograph.networks.fuse_batchnorm import fuse, lay_out
 
 
 class Enough(Exception):
@@ -48,14 +46,14 @@ def extract(network, modules, images, mean, std, batch=16, precision="fp32", dev
     about 1 % of the largest value for resnet18, 7 % for efficientnet_lite0; where the processor has no bf16
     arithmetic, fp32 is computed and a line says so). device: auto, cpu or cuda.
 
-    The same batch gives the same bytes; another batch changes the last digits only. Raises Fault for pictures that
+    The same batch gives the same bytes; another batch changes the last digits only. Raises UserError for pictures that
     are not grey uint8, and for another number of pictures than `count`.
     """
     device = device_of(device)
     kind = kind_of(precision, device)
     if isinstance(images, np.ndarray):
         images, count = [images], len(images)
-    folded = lay_out(fold(network), device, kind)
+    folded = lay_out(fuse(network), device, kind)
     shift, scale = scaling(mean, std, normalise, device)
     tables, done = {}, 0
     with torch.inference_mode(), exact():
@@ -70,7 +68,7 @@ def extract(network, modules, images, mean, std, batch=16, precision="fp32", dev
             if done > count:
                 break
     if done != count:
-        raise Fault(
+        raise UserError(
             f"features: {'more' if done > count else done} pictures came instead of {count}; correct the count."
         )
     return tables
@@ -110,7 +108,9 @@ def regrouped(arrays, batch):
     waiting = None
     for array in arrays:
         if array.ndim != 3 or array.dtype != np.uint8:
-            raise Fault(f"features: pictures must be (n, rows, cols) of 8 bits, not {array.shape} of {array.dtype}.")
+            raise UserError(
+                f"features: pictures must be (n, rows, cols) of 8 bits, not {array.shape} of {array.dtype}."
+            )
         waiting = array if waiting is None or not len(waiting) else np.concatenate([waiting, array])
         whole = len(waiting) - len(waiting) % batch
         for start in range(0, whole, batch):
@@ -127,39 +127,3 @@ def scaling(mean, std, normalise, device):
         torch.tensor(part, dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
         for part in (-mean / std, 1 / (255 * std))
     )
-
-
-@contextmanager
-def exact():
-    """The same sums each time: always THREADS, and cuDNN without its shortcuts (one algorithm, no TF32 in fp32)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def device_of(name):
-    """The torch device of auto (CUDA where there is one), cpu or cuda; Fault where CUDA is wanted and missing."""
-    there = torch.cuda.is_available()
-    chosen = known(name, {"auto": "cuda" if there else "cpu", "cpu": "cpu", "cuda": "cuda"}, "device")
-    if chosen == "cuda" and not there:
-        raise Fault("device 'cuda': this machine or this PyTorch has no CUDA; choose auto or cpu.")
-    return torch.device(chosen)
-
-
-def kind_of(precision, device):
-    """The torch dtype of a precision; fp32, with a printed line, where the processor cannot multiply in bf16."""
-    kind = known(precision, PRECISIONS, "precision")
-    if kind is torch.bfloat16 and device.type == "cpu" and not has_bf16():
-        print("features: this processor has no bf16 arithmetic, so fp32 is computed", flush=True)
-        return torch.float32
-    return kind
-
-
-def has_bf16():
-    """Whether the processor multiplies bf16 numbers by itself (AVX512-BF16, AMX, or ARM's BF16)."""
-    abilities = torch.cpu.get_capabilities()
-    return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))

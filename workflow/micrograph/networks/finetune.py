@@ -13,22 +13,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from micrograph import protocols
-from micrograph.faults import Fault, known
-from micrograph.models import choosing, policies, waist
-from micrograph.networks import (
-    backbones,
-    bundles,
-    chance,
-    depthwise,
-    domains,
-    features,
-    headed,
-    heads,
-    pictures,
-    schemes,
-    training,
-)
+from micrograph import target
+from micrograph.errors import UserError, lookup
+from micrograph.networks import backbones, depthwise_conv, heads, replace_head, training, transforms
+from micrograph.networks.device import deterministic, device_of, kind_of
+from micrograph.networks.pretraining import load_backbone, normalisation
+from micrograph.splits import model_selection, policies, prediction_table, protocols
 
 SHOWN = 64  # pictures that pass a network at once where nothing is learned
 SETTLED = 2  # passes over the training pictures that settle running statistics
@@ -57,7 +47,7 @@ PICTURES = {
 
 def way_of(protocol):
     """The Way of a protocol, by its name."""
-    read = protocols.read(protocol)
+    read = protocols.parse(protocol)
     return Way(**read.way, **PICTURES[read.dress])
 
 
@@ -72,7 +62,7 @@ GRIDS = {
     "regression": {"learning_rate": RATES, "batch": BATCHES},
     "tuned": {},
 }
-SEARCHES = {"default": lambda head: {}, "published": lambda head: known(head, GRIDS, "head")}
+SEARCHES = {"default": lambda head: {}, "published": lambda head: lookup(head, GRIDS, "head")}
 
 
 def points(head, settings, search="default"):
@@ -80,8 +70,8 @@ def points(head, settings, search="default"):
 
     default: those in `settings` alone; published: the paper's grid, in its loop order.
     """
-    known(head, GRIDS, "head")
-    grid = known(search, SEARCHES, "search")(head)
+    lookup(head, GRIDS, "head")
+    grid = lookup(search, SEARCHES, "search")(head)
     own = {name: settings[name] for name in ("learning_rate", "batch", "dropout")}
     return [{**own, **dict(zip(grid, chosen, strict=True))} for chosen in product(*grid.values())]
 
@@ -103,7 +93,7 @@ class Tuned:
 
     def write(self, path, data=""):
         """Write the network as safetensors, whole or not at all; data: the name of the study's data."""
-        headed.write(path, self.network, self.facts | {"data": data})
+        replace_head.write(path, self.network, self.facts | {"data": data})
 
 
 @dataclass(frozen=True)
@@ -115,7 +105,7 @@ class Album:
     targets: torch.Tensor
     mean: tuple
     std: tuple
-    rows: waist.Rows
+    rows: prediction_table.Rows
     train: np.ndarray
     held: np.ndarray
 
@@ -126,7 +116,7 @@ class Album:
         """
         for part in cut(rows, size):
             targets = self.targets[torch.from_numpy(part).to(self.targets.device)]
-            inputs = pictures.show(self.shown, part, self.mean, self.std, rng, corners)
+            inputs = transforms.to_input(self.shown, part, self.mean, self.std, rng, corners)
             yield inputs[None], targets[None], torch.ones((1, len(part)), device=inputs.device)
 
 
@@ -151,11 +141,11 @@ def fine_tune(
     strict: validated in evaluation mode on pictures as they are, the weights of the lowest validation loss are kept.
     published: validation pictures are turned too and validated in training mode, the last weights are kept. The network
     is that of the point that the shared rule (choosing) takes; a point that diverges beside others answers NaN.
-    Raises Fault for names and settings that are not known, for rows and splits that do not fit, where memory runs out,
+    Raises UserError for names and settings that are not known, for rows and splits that do not fit, where memory runs out,
     and where the point that is taken diverged.
     """
     way, scheme, tried = way_of(protocol), heads.scheme_of(head), points(head, settings, search)
-    mean, std = domains.normalisation(backbone, pretraining, weights)
+    mean, std = normalisation(backbone, pretraining, weights)
     rng, chance_of_rows = rng.spawn(2)
     album = open_album(table, fold, images, samples, copies, scheme=scheme, classes=classes, mean=mean, std=std,
                        policy=policy, protocol=protocol, rng=chance_of_rows, device=device)  # fmt: skip
@@ -165,28 +155,28 @@ def fine_tune(
         "pixels": album.shown.shape[-1],
     }  # fmt: skip
     held = f"fold {fold}" if len(album.held) else f"{len(album.train)} pictures"
-    kind = features.kind_of(settings["precision"], album.shown.device)
-    start = domains.start(backbone, pretraining, weights, rng)
+    kind = kind_of(settings["precision"], album.shown.device)
+    start = load_backbone(backbone, pretraining, weights, rng)
     curves, outputs, kept = [], [], None
     for number, (point, chance_of_point) in enumerate(zip(tried, rng.spawn(len(tried)), strict=True)):
         what = f"{head} network of {held}" + (f", point {number + 1} of {len(tried)}" if len(tried) > 1 else "")
-        network = headed.put(start, backbone, head, classes, point["dropout"], chance_of_point)
+        network = replace_head.replace_head(start, backbone, head, classes, point["dropout"], chance_of_point)
         rows = learn(network, album, head, classes, policy, settings | point, way, kind, chance_of_point, what)
         curves.append(pd.DataFrame(rows).assign(point=number).reindex(columns=CURVE))
         everything = (inputs[0] for inputs, *_ in album.batches(range(len(album.shown)), SHOWN))
         with training.explained(what, "training.pixels"):
-            found = headed.answers(network, backbone, head, everything, kind)
+            found = replace_head.forward(network, backbone, head, everything, kind)
         outputs.append(found if rows else np.full_like(found, np.nan))
         if len(tried) == 1 or best(outputs, album, scheme, classes, protocol) == number:
             kept = network.cpu(), settings | point, bool(rows)
             backbones.in_place(network, on=False)
     if not kept[2]:
         way_out = f"lower training.{head}.learning_rate" + " with models.search default" * (len(tried) > 1)
-        raise Fault(f"{head} network of {held}: the loss is no longer a number; {way_out}.")
+        raise UserError(f"{head} network of {held}: the loss is no longer a number; {way_out}.")
     return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
 
 
-def train_to_the_end(table, images, samples, copies, *, policy, settings, **how):
+def train_fixed_epochs(table, images, samples, copies, *, policy, settings, **how):
     """Fine-tune one network for a given number of passes, with no film held out to stop it. Returns Tuned.
 
     table: sample, batch, growth_celsius, part: films of `train` are learnt from, others only answered; settings: as of
@@ -199,15 +189,15 @@ def train_to_the_end(table, images, samples, copies, *, policy, settings, **how)
 
 
 def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, std, policy, protocol, rng, device):
-    """The Album of one fold; Fault where pictures, samples and splits are not of the same films."""
-    rows, images = waist.known_rows(samples, copies, table), torch.as_tensor(images)
+    """The Album of one fold; UserError where pictures, samples and splits are not of the same films."""
+    rows, images = prediction_table.known_rows(samples, copies, table), torch.as_tensor(images)
     if images.ndim != 3 or images.dtype != torch.uint8 or len(images) != len(rows.samples):
         kind = f"{tuple(images.shape)} of {images.dtype}"
-        raise Fault(f"pictures must be ({len(rows.samples)}, rows, cols) of 8 bits, not {kind}.")
-    targets = torch.from_numpy(schemes.targets(scheme, rows.labels, classes))
-    train, held = (waist.part_rows(rows, table, fold, part) for part in ("train", "validation"))
-    held = waist.scored(rows, held, "validation", protocol, policy, rng)
-    spot = features.device_of(device)
+        raise UserError(f"pictures must be ({len(rows.samples)}, rows, cols) of 8 bits, not {kind}.")
+    targets = torch.from_numpy(target.encode(scheme, rows.labels, classes))
+    train, held = (prediction_table.part_rows(rows, table, fold, part) for part in ("train", "validation"))
+    held = prediction_table.scored(rows, held, "validation", protocol, policy, rng)
+    spot = device_of(device)
     with training.explained(f"pictures of fold {fold}", "training.pixels"):
         return Album(images.to(spot), targets.to(spot), mean, std, rows, train, held)
 
@@ -221,8 +211,8 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
     scheme, device = heads.scheme_of(head), album.shown.device
     labels, copied = album.rows.labels[album.train], album.rows.copies[album.train]
     heads.measure(network, labels)
-    headed.follow(network, settings["batch_norm_momentum"])
-    depthwise.quicken(network.to(device, memory_format=torch.channels_last))
+    replace_head.follow(network, settings["batch_norm_momentum"])
+    depthwise_conv.quicken(network.to(device, memory_format=torch.channels_last))
     backbones.in_place(network)
 
     def epoch(number):
@@ -236,7 +226,7 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
 
     try:
         curve = training.fit(
-            bundles.Single(network), epoch, validation if len(album.held) else None, heads.loss(scheme),
+            training.Single(network), epoch, validation if len(album.held) else None, heads.loss(scheme),
             rng=chance_of_drops,
             learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
             keep=way.keep, validate_in=way.validate_in, score=heads.accuracy(scheme, classes), what=what,
@@ -264,7 +254,7 @@ def settle(network, batches, kind=torch.float32):
         layer.reset_running_stats()
         layer.momentum = None
         layer.train()
-    with torch.no_grad(), chance.repeatable():
+    with torch.no_grad(), deterministic():
         for inputs, *_ in batches:
             with torch.autocast(inputs.device.type, kind, enabled=kind is not torch.float32):
                 network(inputs[0])
@@ -279,8 +269,8 @@ def best(outputs, album, scheme, classes, protocol):
     for values in outputs:
         values = values[album.held]
         sound = np.isfinite(values).all(axis=1)
-        predicted.append(np.where(sound, schemes.decode(scheme, np.nan_to_num(values), classes)[0], np.nan))
-    return choosing.choose(np.stack(predicted), album.rows.labels[album.held], protocol).point
+        predicted.append(np.where(sound, target.decode(scheme, np.nan_to_num(values), classes)[0], np.nan))
+    return model_selection.choose(np.stack(predicted), album.rows.labels[album.held], protocol).point
 
 
 def gathered(samples, copies, tuned):
@@ -298,3 +288,19 @@ def gathered(samples, copies, tuned):
     for fold, one in tuned.items():
         arrays |= {f"outputs_{fold}_{point}": values for point, values in enumerate(one.outputs)}
     return pd.concat(curves, ignore_index=True), arrays
+
+
+def run(fits, at_once):
+    """{name: what its fit gave}, in the order of `fits`; the same whatever `at_once` is.
+
+    fits: {name: function without arguments}, such as functools.partial of functions of this package; at_once: how many
+    run at a time; with 1 they run here, one after another. What a process prints goes where this one's output goes.
+    An exception of a fit is raised here, when the fits that run beside it have ended.
+    """
+    if min(at_once, len(fits)) <= 1:
+        return {name: fit() for name, fit in fits.items()}
+    from joblib import Parallel, delayed
+
+    # loky starts fresh processes (CUDA does not survive a fork) and does not run the calling script in them again.
+    results = Parallel(n_jobs=min(at_once, len(fits)), backend="loky")(delayed(fit)() for fit in fits.values())
+    return dict(zip(fits, results, strict=True))

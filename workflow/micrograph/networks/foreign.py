@@ -8,7 +8,7 @@ refused with a sentence.
 
 from functools import lru_cache
 
-from micrograph.faults import Fault, known
+from micrograph.errors import UserError, lookup
 from micrograph.networks.libraries import (
     BLOCK_ROWS,
     BUILDERS,
@@ -23,9 +23,9 @@ from micrograph.networks.libraries import (
 
 @lru_cache(maxsize=32)
 def found(name):
-    """The Backbone of "LIBRARY:NETWORK"; Fault where library, network or one of its blocks is missing."""
+    """The Backbone of "LIBRARY:NETWORK"; UserError where library, network or one of its blocks is missing."""
     library, _, network = name.partition(":")
-    build = known(library, BUILDERS, "library of networks")
+    build = lookup(library, BUILDERS, "library of networks")
     steps = dry_run(name, build, network)
     blocks = {}
     for block, rows in BLOCK_ROWS.items():
@@ -41,9 +41,9 @@ def found(name):
 
 
 def outermost(steps, name, what):
-    """(module, output shape) of the last among the least nested steps; Fault where there is none."""
+    """(module, output shape) of the last among the least nested steps; UserError where there is none."""
     if not steps:
-        raise Fault(f"backbone '{name}' has no module that gives {what} at 224x224; choose a convolutional one.")
+        raise UserError(f"backbone '{name}' has no module that gives {what} at 224x224; choose a convolutional one.")
     depth = min(module.count(".") for module, *_ in steps)
     module, _, shape = [step for step in steps if step[0].count(".") == depth][-1]
     return module, shape
@@ -74,7 +74,9 @@ def dry_run(name, build, network):
         try:
             model(torch.empty(1, 3, SIZE, SIZE, device="meta"))
         except Exception as error:
-            raise Fault(f"backbone '{name}' does not run on a picture of 224x224 ({error}); choose another.") from None
+            raise UserError(
+                f"backbone '{name}' does not run on a picture of 224x224 ({error}); choose another."
+            ) from None
     return steps
 
 

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from micrograph.faults import known
-from micrograph.networks import chance, schemes
+from micrograph import target
+from micrograph.errors import lookup
+from micrograph.networks.device import seeded
 
 HIDDEN = 100  # nodes of the middle layer of all heads that have one, as in the paper
 
@@ -84,7 +85,7 @@ HEADS = {
 
 def scheme_of(name):
     """The scheme that a head is trained by."""
-    return known(name, HEADS, "head").scheme
+    return lookup(name, HEADS, "head").scheme
 
 
 def head(name, width_in, classes, dropout, rng):
@@ -92,9 +93,9 @@ def head(name, width_in, classes, dropout, rng):
 
     name: a row of HEADS; classes: growth temperatures in Celsius; dropout: probability in 0..1; rng: numpy Generator.
     """
-    row = known(name, HEADS, "head")
-    with chance.seeded(rng):
-        layers = row.layers(width_in, schemes.width(row.scheme, classes), dropout)
+    row = lookup(name, HEADS, "head")
+    with seeded(rng):
+        layers = row.layers(width_in, target.output_width(row.scheme, classes), dropout)
     return nn.Sequential(OrderedDict(layers))
 
 
@@ -118,7 +119,7 @@ def answering(name, module):
 
 def loss(scheme):
     """The loss of a scheme: a function of outputs, targets and weights (see the module) that gives one a network."""
-    return known(scheme, LOSSES, "scheme")
+    return lookup(scheme, LOSSES, "scheme")
 
 
 def accuracy(scheme, classes):
@@ -126,8 +127,8 @@ def accuracy(scheme, classes):
 
     def score(outputs, targets, weights):
         flat = outputs.detach().float().cpu().numpy()
-        predicted = schemes.decode(scheme, flat.reshape(-1, flat.shape[-1]), classes)[0]
-        truth = schemes.labels(scheme, targets.cpu().numpy(), classes)
+        predicted = target.decode(scheme, flat.reshape(-1, flat.shape[-1]), classes)[0]
+        truth = target.labels(scheme, targets.cpu().numpy(), classes)
         right = torch.as_tensor(predicted.reshape(truth.shape) == truth, device=weights.device)
         return _mean(right.float(), weights)
 

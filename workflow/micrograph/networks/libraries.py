@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 
 SIZE = 224
 BLOCK_ROWS = {"block2": 28, "block3": 14, "block4": 7}
@@ -69,22 +69,22 @@ def without_compiler():
 
 
 def build_torchvision(network, classes):
-    """A torchvision classifier with random weights; Fault for an unknown name."""
+    """A torchvision classifier with random weights; UserError for an unknown name."""
     with without_compiler():
         from torchvision import models
 
     if network not in models.list_models(module=models):
-        raise Fault(f"torchvision has no classifier '{network}'; its models page lists those it has.")
+        raise UserError(f"torchvision has no classifier '{network}'; its models page lists those it has.")
     return models.get_model(network, weights=None, num_classes=classes)
 
 
 def build_timm(network, classes):
-    """A timm classifier with random weights; Fault for an unknown name."""
+    """A timm classifier with random weights; UserError for an unknown name."""
     with without_compiler():
         import timm
 
     if not timm.is_model(network):
-        raise Fault(f"timm has no network '{network}'; timm.list_models() lists those it has.")
+        raise UserError(f"timm has no network '{network}'; timm.list_models() lists those it has.")
     return timm.create_model(network, pretrained=False, num_classes=classes)
 
 

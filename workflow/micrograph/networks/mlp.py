@@ -12,11 +12,14 @@ from itertools import product
 
 import numpy as np
 import torch
+from torch import nn
 
-from micrograph import files, protocols
-from micrograph.faults import Fault, known
-from micrograph.models import choosing, splits, waist
-from micrograph.networks import bundles, features, heads, schemes, training
+from micrograph import io, target
+from micrograph.errors import UserError, lookup
+from micrograph.networks import heads, training
+from micrograph.networks.device import device_of
+from micrograph.networks.heads import Degrees
+from micrograph.splits import model_selection, prediction_table, protocols, splitters
 
 TOGETHER = {"cpu": 32, "cuda": 256}  # models in a bundle; more gain nothing and take memory
 EVERY = 50  # epochs between lines in the log
@@ -26,7 +29,7 @@ PUBLISHED = ([0, 0.2, 0.35, 0.5], [16, 32, 100], [600, 400, 300, 200], [150, 100
 
 
 @dataclass(frozen=True)
-class Perceptron:
+class MLP:
     """A fitted MLP: scheme and classes (Celsius), the settings that made it, its numbers by name (float32).
 
     Numbers: mean and std of the features (0 and 1 where they are taken raw), weight1 .. bias3, and for regression
@@ -57,7 +60,7 @@ class Perceptron:
         with np.errstate(invalid="ignore", over="ignore"):
             outputs = self.outputs(values)
         sound = np.isfinite(outputs).all(axis=1)
-        found = schemes.decode(self.scheme, np.where(sound[:, None], outputs, 0), self.classes)
+        found = target.decode(self.scheme, np.where(sound[:, None], outputs, 0), self.classes)
         return tuple(np.where(sound.reshape(-1, *[1] * (part.ndim - 1)), part, np.nan) for part in found)
 
     def learned(self):
@@ -71,7 +74,7 @@ def points(settings, search):
     settings: training.mlp of the scheme. default: the configured point, then its neighbours in dropout and in a
     learning rate of a quarter; published: the paper's 144 in its order, at the configured learning rate.
     """
-    return known(search, {"default": _neighbours, "published": _all}, "search")(settings)
+    return lookup(search, {"default": _neighbours, "published": _all}, "search")(settings)
 
 
 def _neighbours(settings):
@@ -104,37 +107,41 @@ def fit_study(
     strict: features standardised on the training rows; validated without dropout, the best weights kept. published:
     features raw, validated with dropout, the last weights kept, as the paper. Which point a fold takes and uses:
     choosing.py. Predictions of a point that is used and was chosen elsewhere come from the model trained there too. A
-    model whose loss was never a number answers NaN; Fault where a fold would use one.
+    model whose loss was never a number answers NaN; UserError where a fold would use one.
     """
-    folds = waist.folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
+    folds = prediction_table.make_folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
     if len(scores) != len(folds):
-        raise Fault(f"the features hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds.")
+        raise UserError(
+            f"the features hold {len(scores)} folds, the splits {len(folds)}: make both with one splits.folds."
+        )
     grid = points(settings, search)
     data = [_prepared(values, fold, protocol) for values, fold in zip(scores, folds, strict=True)]
-    how = {"device": features.device_of(device), "threads": threads, **protocols.read(protocol).way}
+    how = {"device": device_of(device), "threads": threads, **protocols.parse(protocol).way}
     how |= {name: settings[name] for name in ("epochs", "patience")}
     made = _train(data, grid, scheme, list(classes), how)
     chosen = _chosen(data, made, len(grid), protocol)
-    used = choosing.used(chosen, protocol)
+    used = model_selection.refit_choice(chosen, protocol)
     fitted = {one.fold.number: made[one.fold.number, point] for one, point in zip(data, used, strict=True)}
     for fold, model in fitted.items():
         if not model.learned():
             key = f"training.mlp.{scheme}.learning_rate"
-            raise Fault(f"MLP {scheme} of fold {fold}: the loss is no longer a number; lower {key}.")
+            raise UserError(f"MLP {scheme} of fold {fold}: the loss is no longer a number; lower {key}.")
     frames = []
     for one, choice in zip(data, chosen, strict=True):
-        for part in splits.PARTS:
+        for part in splitters.PARTS:
             model = made[one.fold.number, choice.point] if part == "validation" else fitted[one.fold.number]
             answer = model.answer(one.raw[one.fold.parts[part]])
-            frames.append(waist.answers(one.fold, part, *answer, classes, one.raw.shape[1]))
-    return waist.Study(fitted, waist.choices(chosen, used, grid), waist.predictions(frames))
+            frames.append(prediction_table.prediction_frame(one.fold, part, *answer, classes, one.raw.shape[1]))
+    return prediction_table.Study(
+        fitted, prediction_table.choices(chosen, used, grid), prediction_table.predictions(frames)
+    )
 
 
 @dataclass(frozen=True)
 class Data:
     """One fold's features as they came, (n, k), and the mean and std (k,) that the network sees them by."""
 
-    fold: waist.Fold
+    fold: prediction_table.Fold
     raw: np.ndarray
     mean: np.ndarray
     std: np.ndarray
@@ -148,7 +155,7 @@ def _prepared(values, fold, protocol):
     """The Data of one fold."""
     values = np.asarray(values, dtype=float)
     mean, std = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    if protocols.read(protocol).dress == "strict":
+    if protocols.parse(protocol).dress == "strict":
         rows = np.unique(fold.training)
         mean, std = values[rows].mean(axis=0), values[rows].std(axis=0)
     return Data(fold, values, mean, np.where(std > 0, std, 1.0))
@@ -156,13 +163,13 @@ def _prepared(values, fold, protocol):
 
 def _chosen(data, made, count, protocol):
     """The Choice of every fold among its models, one for each of `count` grid points."""
-    held = [one.fold.parts[protocols.read(protocol).chooser] for one in data]
+    held = [one.fold.parts[protocols.parse(protocol).chooser] for one in data]
     predicted = [
         np.stack([made[one.fold.number, point].answer(one.raw[rows])[0] for point in range(count)])
         for one, rows in zip(data, held, strict=True)
     ]
     truths = [one.fold.rows.labels[rows] for one, rows in zip(data, held, strict=True)]
-    return choosing.choose_folds(predicted, truths, protocol)
+    return model_selection.select(predicted, truths, protocol)
 
 
 def _train(data, grid, scheme, classes, how):
@@ -182,7 +189,7 @@ def _train(data, grid, scheme, classes, how):
         found = _together(members, grid, scheme, classes, what=what, **how)
         for (one, point), numbers in zip(members, found, strict=True):
             numbers |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
-            model = made[one.fold.number, point] = Perceptron(scheme, classes, grid[point], numbers)
+            model = made[one.fold.number, point] = MLP(scheme, classes, grid[point], numbers)
             if not model.learned():
                 told = json.dumps(grid[point])
                 print(f"MLP {scheme} of fold {one.fold.number}, {told}: the loss is no longer a number.", flush=True)
@@ -196,7 +203,7 @@ def _together(members, grid, scheme, classes, *, device, **how):
     weights, orders = zip(*(rng.spawn(2) for rng in seeds), strict=True)
     dropouts = [point["dropout"] for point in chosen]
     width, first = data[0].raw.shape[1], chosen[0]
-    bundle = bundles.Stacked(scheme, width, first["widths"], classes, dropouts, weights).to(device)
+    bundle = Stacked(scheme, width, first["widths"], classes, dropouts, weights).to(device)
     bundle.measure([one.fold.rows.labels[one.fold.training] for one in data])
     feed = Feed(data, scheme, classes, first["batch"], orders, bundle, device)
     rate, loss = first["learning_rate"], heads.loss(scheme)
@@ -220,7 +227,7 @@ class Feed:
         self.fold = np.array([place[one.fold.number] for one in data])
         self.values = torch.from_numpy(np.stack([one.seen() for one in folds.values()])).to(device)
         labels = data[0].fold.rows.labels
-        self.targets = torch.from_numpy(schemes.targets(scheme, labels, classes)).to(device)
+        self.targets = torch.from_numpy(target.encode(scheme, labels, classes)).to(device)
         self.training = [one.fold.training for one in data]
         self.held = [one.fold.parts["validation"] for one in data]
         self.widths = [max(map(len, parts)) for parts in (self.training, self.held)]  # the same when some have stopped
@@ -254,12 +261,12 @@ def write_models(path, models):
     told = {str(fold): {k: v for k, v in asdict(model).items() if k != "numbers"} for fold, model in models.items()}
     numbers = {f"{fold}.{name}": array for fold, model in models.items() for name, array in model.numbers.items()}
     stored = save(numbers, metadata={"micrograph": json.dumps(told)})
-    with files.whole(path) as partial:
+    with io.atomic_write(path) as partial:
         partial.write_bytes(stored)
 
 
 def read_models(path):
-    """Read what write_models wrote: fold -> Perceptron. Raises Fault for another file."""
+    """Read what write_models wrote: fold -> Perceptron. Raises UserError for another file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -267,11 +274,132 @@ def read_models(path):
             told = json.loads((opened.metadata() or {}).get("micrograph", "{}"))
             stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise Fault(f"{path}: not a readable safetensors file ({error}); fit the MLP anew.") from None
+        raise UserError(f"{path}: not a readable safetensors file ({error}); fit the MLP anew.") from None
     if not told or not all(isinstance(one, dict) and "scheme" in one for one in told.values()):
-        raise Fault(f"{path}: holds no MLPs of this pipeline; name a file that its fit wrote.")
+        raise UserError(f"{path}: holds no MLPs of this pipeline; name a file that its fit wrote.")
     numbers = defaultdict(dict)
     for name, array in stored.items():
         fold, _, which = name.partition(".")
         numbers[fold][which] = array
-    return {int(fold): Perceptron(**one, numbers=numbers[fold]) for fold, one in told.items()}
+    return {int(fold): MLP(**one, numbers=numbers[fold]) for fold, one in told.items()}
+
+
+DRAWN = 1 << 14  # random numbers drawn ahead for each model
+
+
+class Stacked(nn.Module):
+    """A bundle of M multilayer perceptrons: Linear(in, l1) ReLU Linear(l1, l2) ReLU Dropout Linear(l2, outputs).
+
+    Weights are (M, in, out), biases (M, 1, out). Each model has a dropout and random numbers of its own: trained in a
+    bundle or alone it becomes the same model, up to the rounding of sums. nnrank ends in a sigmoid, regression in
+    degrees Celsius (`measure` takes the training labels).
+    """
+
+    def __init__(self, scheme, width_in, widths, classes, dropouts, rngs):
+        """scheme: of schemes.py; widths: (l1, l2); dropouts: (M,) in 0..1; rngs: M numpy Generators, weights first."""
+        super().__init__()
+        self.models, self.scheme = len(rngs), scheme
+        self.here = np.arange(self.models)
+        sides = [width_in, *widths, target.output_width(scheme, classes)]
+        for layer, (fan, out) in enumerate(zip(sides[:-1], sides[1:], strict=True), start=1):
+            for name, rows in (("weight", fan), ("bias", 1)):
+                values = np.stack([_uniform(rng, (rows, out), fan**-0.5) for rng in rngs])
+                self.register_parameter(f"{name}{layer}", nn.Parameter(torch.from_numpy(values)))
+        self.masks = Masks(dropouts, rngs)
+        if scheme == "regression":
+            self.degrees = Degrees((self.models, 1, 1))
+        self._kept = {name: torch.full_like(part, torch.nan) for name, part in self.state_dict().items()}
+
+    def network(self, inputs):
+        """(M, B, in) to (M, B, outputs)."""
+        return self(inputs)
+
+    def forward(self, inputs):
+        hidden = torch.relu(torch.baddbmm(self.bias1, inputs, self.weight1))
+        hidden = torch.relu(torch.baddbmm(self.bias2, hidden, self.weight2))
+        if self.training:
+            hidden = self.masks(hidden)
+        return self._ended(torch.baddbmm(self.bias3, hidden, self.weight3))
+
+    def _ended(self, outputs):
+        if self.scheme == "nnrank":
+            return torch.sigmoid(outputs)
+        return self.degrees(outputs) if self.scheme == "regression" else outputs
+
+    def measure(self, labels):
+        """Take in the training labels in Celsius, one array a model: before training for regression, else unused."""
+        if self.scheme == "regression":
+            self.degrees.measure(labels)
+            self._kept |= {f"degrees.{name}": part.clone() for name, part in self.degrees.named_buffers()}
+
+    def keep(self, which):
+        """Remember the present weights of the models with these numbers. which: (models,) bool."""
+        if not which.any():
+            return
+        rows = torch.from_numpy(np.flatnonzero(which[self.here]))
+        places = torch.from_numpy(self.here[which[self.here]])
+        for name, part in self.state_dict().items():
+            kept = self._kept[name]
+            kept[places.to(kept.device)] = part[rows.to(part.device)].to(kept.device)
+
+    @torch.no_grad()
+    def narrow(self, which):
+        """Go on with some of the models held. which: (M,) bool; the parameters stay the same objects."""
+        rows = torch.from_numpy(np.flatnonzero(which))
+        self.here = self.here[which]
+        self.masks.narrow(which)
+        self._hold(lambda name, part: part[rows.to(part.device)])
+
+    @torch.no_grad()
+    def restore(self):
+        """Hold all models again, each with the weights kept last, NaN where none ever were; evaluation mode."""
+        self.here = np.arange(self.models)
+        self._hold(lambda name, part: self._kept[name].to(part.device))
+        self.eval()
+
+    def numbers(self):
+        """What each model held is made of: a dict of numpy arrays each, weights (in, out), all else flat."""
+        parts = {name.rpartition(".")[2]: part.cpu().numpy() for name, part in self.state_dict().items()}
+        flat = {
+            name: part if name.startswith("weight") else part.reshape(len(part), -1) for name, part in parts.items()
+        }
+        return [{name: part[model].copy() for name, part in flat.items()} for model in range(len(self.here))]
+
+    def _hold(self, chosen):
+        for name, part in [*self.named_parameters(), *self.named_buffers()]:
+            part.grad = None
+            part.data = chosen(name, part.detach()).clone()
+
+
+class Masks:
+    """Dropout with a probability and a stream of random numbers for each of M models."""
+
+    def __init__(self, dropouts, rngs):
+        """dropouts: (M,) probabilities; rngs: M numpy Generators, or none where nothing is ever dropped."""
+        self.kept = 1 - np.asarray(dropouts, dtype=np.float32)
+        self.rngs, self.used = list(rngs), 0
+        self.drawn = np.empty((len(self.rngs), 0), np.float32)
+
+    def __call__(self, hidden):
+        """(M, B, width): each value kept with its model's probability and divided by it, else 0."""
+        if (self.kept == 1).all():
+            return hidden
+        count = hidden[0].numel()
+        if self.used + count > self.drawn.shape[1]:
+            ahead = max(count, DRAWN)
+            self.drawn, self.used = np.stack([rng.random(ahead, dtype=np.float32) for rng in self.rngs]), 0
+        drawn = self.drawn[:, self.used : self.used + count]
+        self.used += count
+        kept = self.kept[:, None]
+        factors = np.where(drawn < kept, 1 / np.maximum(kept, 1e-6), 0).astype(np.float32)
+        return hidden * torch.from_numpy(factors).to(hidden.device).reshape(hidden.shape)
+
+    def narrow(self, which):
+        """Go on with some of the models. which: (M,) bool."""
+        self.kept, self.drawn = self.kept[which], self.drawn[which]
+        self.rngs = [rng for rng, stays in zip(self.rngs, which, strict=True) if stays]
+
+
+def _uniform(rng, shape, bound):
+    """Uniform in -bound..bound, float32: PyTorch's own first weights and biases of a linear layer."""
+    return (2 * rng.random(shape, dtype=np.float32) - 1) * np.float32(bound)

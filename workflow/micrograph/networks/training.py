@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from micrograph.faults import Fault, known
-from micrograph.networks import chance
+from micrograph.errors import UserError, lookup
+from micrograph.networks.device import deterministic, seeded
 
 NAMES = ("train_loss", "validation_loss", "validation_accuracy")
 CROWDED = 0.75  # a bundle is narrowed when fewer than this share of its models still learn
@@ -19,7 +19,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 FULL = ("allocate memory", "not enough memory", "out of memory")  # what PyTorch says then
 
 
-class Diverged(Fault):
+class Diverged(UserError):
     """The loss is no longer a number."""
 
 
@@ -42,14 +42,14 @@ def fit(bundle, batches, validation, loss, *, learning_rate, epochs, patience, r
 
     The curve is a list of dicts: model, epoch (from 0), train_loss, validation_loss, validation_accuracy, kept (1 for
     the epoch whose weights are kept, else 0). A model whose loss stops being a number stops there; Diverged is raised
-    when all did and none has kept weights, Fault where memory runs out.
+    when all did and none has kept weights, UserError where memory runs out.
     """
-    mode = known(validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
+    mode = lookup(validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
     watch = Watch(bundle.models, patience, "last" if validation is None else keep)
     optimiser = Adam(bundle.parameters(), learning_rate)
     keep_memory()
     curve = []
-    with chance.repeatable(threads), chance.seeded(rng), explained(what, *(lower or [f"{key}.batch"])):
+    with deterministic(threads), seeded(rng), explained(what, *(lower or [f"{key}.batch"])):
         for epoch in range(epochs):
             bundle.train()
             passed = _pass(bundle, batches(epoch), loss, None, precision, optimiser)[:1]
@@ -121,7 +121,7 @@ class Watch:
 
     def __init__(self, models, patience, keep):
         self.patience = patience
-        self.rule = known(keep, {"best": self._better, "last": self._ending}, "rule of the kept weights")
+        self.rule = lookup(keep, {"best": self._better, "last": self._ending}, "rule of the kept weights")
         self.least = np.full(models, np.inf)
         self.best, self.kept = np.full(models, -1), np.full(models, -1)
         self.learning = np.ones(models, bool)
@@ -227,11 +227,51 @@ def _line(what, epoch, epochs, passed, watch):
 
 @contextmanager
 def explained(what, *lower):
-    """Where memory runs out in the block, a Fault that says which settings to lower."""
+    """Where memory runs out in the block, a UserError that says which settings to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         full = isinstance(error, MemoryError) or any(words in str(error) for words in FULL)
         if not full:
             raise
-        raise Fault(f"{what}: not enough memory; lower {' or '.join(lower)}.") from None
+        raise UserError(f"{what}: not enough memory; lower {' or '.join(lower)}.") from None
+
+
+class Single:
+    """A bundle of one network. Weights and buffers (batch statistics) are kept and restored."""
+
+    models = 1
+
+    def __init__(self, module):
+        self.module, self.here, self._kept = module, np.arange(1), None
+
+    def network(self, inputs):
+        """(1, B, ...) to (1, B, outputs)."""
+        return self.module(inputs[0])[None]
+
+    def parameters(self):
+        """The parameters that are trained."""
+        return [part for part in self.module.parameters() if part.requires_grad]
+
+    def train(self):
+        """Dropout and batch statistics as in training."""
+        self.module.train()
+
+    def eval(self):
+        """No dropout, stored batch statistics."""
+        self.module.eval()
+
+    def keep(self, which):
+        """Remember the present weights where which[0] is set."""
+        if which[0]:
+            self._kept = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
+
+    def narrow(self, which):
+        """One network cannot be fewer."""
+
+    def restore(self):
+        """Put the weights that were kept last back, if there are any; evaluation mode."""
+        if self._kept is not None:
+            self.module.load_state_dict(self._kept)
+            self._kept = None
+        self.eval()

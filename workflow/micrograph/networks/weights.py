@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from micrograph import files
-from micrograph.faults import Fault
-from micrograph.files import Unwritable
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.io import Unwritable
 from micrograph.networks import backbones
 from micrograph.retrieval import names
 from micrograph.retrieval.questions import shown
@@ -27,7 +27,7 @@ def retrieve(backbone, pretraining, path, base_url=None, user_file=None):
     table's sha256 must fit. Where none is known, the first file's is kept in `path`.sha256 and the next ones must fit
     that. Metadata: JSON under "micrograph" with backbone, pretraining, source, sha256 (of the source), mean, std.
 
-    A download that breaks off is gone on with by the next call (what has come lies beside `path`). Raises Fault for an
+    A download that breaks off is gone on with by the next call (what has come lies beside `path`). Raises UserError for an
     unknown name, a file that is missing, damaged or no weights, and tensors that do not fit.
     """
     path = Path(path)
@@ -42,7 +42,7 @@ def retrieve(backbone, pretraining, path, base_url=None, user_file=None):
     facts = {"backbone": backbone, "pretraining": pretraining, "source": origin, "sha256": digest}
     write(path, tensors, facts | {"mean": mean, "std": std})
     if not user_file and not (chosen.sha256 or chosen.prefix):
-        files.write_text(pin_of(path), f"{digest}\n")
+        io.write_text(pin_of(path), f"{digest}\n")
     return path
 
 
@@ -51,7 +51,7 @@ def write(path, tensors, facts):
     from safetensors.torch import save
 
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with files.whole(path) as partial:
+    with io.atomic_write(path) as partial:
         partial.write_bytes(save(whole, metadata={"micrograph": json.dumps(facts, sort_keys=True)}))
 
 
@@ -63,11 +63,11 @@ def located(backbone, chosen, base_url, user_file, path):
     """
     if user_file:
         if not Path(user_file).is_file():
-            raise Fault(f"{user_file}: no such file; correct the path of your own weights.")
+            raise UserError(f"{user_file}: no such file; correct the path of your own weights.")
         yield Path(user_file), Path(user_file).name
         return
     if not chosen.source:
-        raise Fault(f"backbone '{backbone}' has no weights that can be fetched; name a file of your own.")
+        raise UserError(f"backbone '{backbone}' has no weights that can be fetched; name a file of your own.")
     if "://" not in chosen.source:
         yield packaged(chosen.source), chosen.source
         return
@@ -81,24 +81,24 @@ def located(backbone, chosen, base_url, user_file, path):
 
 
 def packaged(source):
-    """The path of "PACKAGE/FILE" in the installed package, found without importing it; Fault where it is missing."""
+    """The path of "PACKAGE/FILE" in the installed package, found without importing it; UserError where it is missing."""
     package, _, inside = source.partition("/")
     spec = find_spec(package)
     path = Path(spec.submodule_search_locations[0]) / inside if spec else None
     if path is None or not path.is_file():
-        raise Fault(f"{source}: not installed; install the Python package {package.replace('_', '-')}.")
+        raise UserError(f"{source}: not installed; install the Python package {package.replace('_', '-')}.")
     return path
 
 
 def download(url, path, sha256=None):
-    """Fetch `url` to `path` and return it; Fault where that fails, with what can be done without this server."""
+    """Fetch `url` to `path` and return it; UserError where that fails, with what can be done without this server."""
     try:
         return Server(url).fetch(url, path, checksum=f"sha256:{sha256}" if sha256 else None)
     except Unwritable:
         raise
-    except Fault as fault:
+    except UserError as fault:
         by_hand = f"Or fetch {shown(url)} where there is a network, and name that file as networks.weights_file"
-        raise Fault(f"{fault} {by_hand}, or a mirror's address as networks.weights_mirror.") from None
+        raise UserError(f"{fault} {by_hand}, or a mirror's address as networks.weights_mirror.") from None
 
 
 def sha256(path):
@@ -113,7 +113,7 @@ def pin_of(path):
 
 
 def check_digest(source, digest, chosen, pin, origin):
-    """Fault unless `digest` is the table's, or the pinned one where the table knows none."""
+    """UserError unless `digest` is the table's, or the pinned one where the table knows none."""
     if chosen.sha256 or chosen.prefix:
         expected, way_out = chosen.sha256 or chosen.prefix, "fetch it again, or from another mirror"
     elif pin.is_file():
@@ -122,13 +122,13 @@ def check_digest(source, digest, chosen, pin, origin):
     else:
         return
     if not digest.startswith(expected):
-        raise Fault(f"{origin}: damaged or replaced (sha256 {digest}, expected {expected}); {way_out}.")
+        raise UserError(f"{origin}: damaged or replaced (sha256 {digest}, expected {expected}); {way_out}.")
 
 
 def state_dict(path, origin=None):
     """The tensors in a PyTorch or safetensors file, by name.
 
-    A training checkpoint gives its "state_dict"; the prefix "module." of parallel training is taken off. Fault where
+    A training checkpoint gives its "state_dict"; the prefix "module." of parallel training is taken off. UserError where
     the file is damaged, holds anything that only a full unpickling could read, or holds no tensors.
     """
     import torch
@@ -140,11 +140,13 @@ def state_dict(path, origin=None):
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0][:120]
-        raise Fault(f"{origin}: no weights can be read from it safely ({reason}); use another file.") from None
+        raise UserError(f"{origin}: no weights can be read from it safely ({reason}); use another file.") from None
     if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
         stored = stored["state_dict"]
     if not isinstance(stored, dict) or not stored or not all(torch.is_tensor(part) for part in stored.values()):
-        raise Fault(f"{origin}: holds no state dict (names and tensors); save one with torch.save(net.state_dict()).")
+        raise UserError(
+            f"{origin}: holds no state dict (names and tensors); save one with torch.save(net.state_dict())."
+        )
     return {name.removeprefix("module."): tensor for name, tensor in stored.items()}
 
 
@@ -167,11 +169,13 @@ def fitted(backbone, stored, in_order, origin):
 
 
 def renamed(stored, wanted, origin):
-    """The stored tensors under the wanted names, taken in order; Fault at the first that differs in kind or shape."""
+    """The stored tensors under the wanted names, taken in order; UserError at the first that differs in kind or shape."""
     if len(stored) != len(wanted):
-        raise Fault(f"{origin}: has {len(stored)} tensors, the network {len(wanted)}; use the weights of this network.")
+        raise UserError(
+            f"{origin}: has {len(stored)} tensors, the network {len(wanted)}; use the weights of this network."
+        )
     for (theirs, tensor), (ours, place) in zip(stored.items(), wanted.items(), strict=True):
         if theirs.rsplit(".", 1)[-1] != ours.rsplit(".", 1)[-1] or tensor.shape != place.shape:
             shapes = f"{theirs} {tuple(tensor.shape)} does not fit {ours} {tuple(place.shape)}"
-            raise Fault(f"{origin}: {shapes}; use the weights of this network.")
+            raise UserError(f"{origin}: {shapes}; use the weights of this network.")
     return dict(zip(wanted, stored.values(), strict=True))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograph.results import probabilities, scores
+from micrograph.evaluation import bootstrap, uncertainty
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Calibration:
 
 def fit(known, coverage):
     """The Calibration of Answers (probabilities.py): first the temperature, then the limits of its probabilities."""
-    temperature = probabilities.fit_temperature(known.marks, known.places)
-    chances = probabilities.tempered(known.marks, temperature)
+    temperature = uncertainty.fit_temperature(known.marks, known.places)
+    chances = uncertainty.scale(known.marks, temperature)
     missed = 1 - chances[np.arange(len(chances)), known.places]
-    errors = np.abs(known.classes[known.places] - probabilities.expected(chances, known.classes))
-    limits = (probabilities.quantile(values, known.batches, coverage) for values in (missed, errors))
+    errors = np.abs(known.classes[known.places] - uncertainty.expected(chances, known.classes))
+    limits = (uncertainty.quantile(values, known.batches, coverage) for values in (missed, errors))
     return Calibration(temperature, *limits, coverage)
 
 
@@ -57,16 +57,16 @@ def left_out(known, coverage):
 
 def _told(films, fitted):
     rows = np.arange(len(films.places))
-    raw, chances = (probabilities.tempered(films.marks, temperature) for temperature in (1.0, fitted.temperature))
-    inside = probabilities.sets(chances, fitted.set_limit)
-    errors = np.abs(films.classes[films.places] - probabilities.expected(chances, films.classes))
+    raw, chances = (uncertainty.scale(films.marks, temperature) for temperature in (1.0, fitted.temperature))
+    inside = uncertainty.sets(chances, fitted.set_limit)
+    errors = np.abs(films.classes[films.places] - uncertainty.expected(chances, films.classes))
     return {
         "loss_before": -np.log(raw[rows, films.places]),
         "loss_after": -np.log(chances[rows, films.places]),
         "covered": inside[rows, films.places],
         "size": inside.sum(axis=1),
         "alone": inside.sum(axis=1) == 1,
-        "within": errors <= fitted.reach_celsius + probabilities.ROUNDING,
+        "within": errors <= fitted.reach_celsius + uncertainty.ROUNDING,
         "width": 2 * fitted.reach_celsius,
     }
 
@@ -86,10 +86,10 @@ def checked(known, coverage, resamples, rng):
         for place, celsius in enumerate(known.classes)
     }
     days, batch = np.unique(known.batches, return_inverse=True)
-    times = scores.weights(len(days), resamples, rng)
-    found = {name: probabilities.mean(values, batch, len(days), times) for name, values in told.items()}
+    times = bootstrap.cluster_weights(len(days), resamples, rng)
+    found = {name: uncertainty.mean(values, batch, len(days), times) for name, values in told.items()}
     for name in ("covered", "within"):
         shares = np.bincount(batch, told[name]) / np.bincount(batch)
-        ends = probabilities.mean(shares, np.arange(len(days)), len(days), times)[:3]
+        ends = uncertainty.mean(shares, np.arange(len(days)), len(days), times)[:3]
         found[f"{name}_by_day"] = (*ends, len(batch), len(days))
     return found

@@ -10,11 +10,11 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from micrograph import files
-from micrograph.page import overlays
-from micrograph.prediction import novelty, table
-from micrograph.results import probabilities, style
-from micrograph.scans import images
+from micrograph import io
+from micrograph.evaluation import uncertainty
+from micrograph.figures import attribution_maps, style
+from micrograph.prediction import novelty, predict
+from micrograph.scans import rendering
 
 A_PAGE = 100
 BAR_SHARE = 0.34  # of the picture's width, at most
@@ -27,17 +27,17 @@ def write(found, model, template, index, parts):
     index: path of index.html; parts: path of the folder for the rest, in index's folder.
     """
     classes, rows, cards, drawn = model.facts["classes"], [], [], set()
-    with files.whole(parts) as folder:
+    with io.atomic_write(parts) as folder:
         folder.mkdir(parents=True)
         for said in found:
-            rows.append(table.row(said, classes))
+            rows.append(predict.row(said, classes))
             cards.append(_card(said, len(cards) + 1, model, folder, drawn))
         _short_names(cards)
         pages = _pages(cards, model, template, Path(parts).name)
         for number, text in enumerate(pages[1:], start=2):
-            files.write_text(folder / f"page_{number}.html", text)
-    files.write_text(index, pages[0])
-    return table.table(rows, classes)
+            io.write_text(folder / f"page_{number}.html", text)
+    io.write_text(index, pages[0])
+    return predict.table(rows, classes)
 
 
 def _pages(cards, model, template, inside):
@@ -61,10 +61,10 @@ def _pages(cards, model, template, inside):
             number=number,
             links=["index.html", *names] if number == 1 else ["../index.html", *(Path(name).name for name in names)],
             parts=f"{inside}/" if number == 1 else "",
-            cam_words=overlays.CAM.words,
-            occlusion_words=overlays.OCCLUSION.words,
+            cam_words=attribution_maps.CAM.words,
+            occlusion_words=attribution_maps.OCCLUSION.words,
             scatter=100
-            * probabilities.scatter(model.facts["calibration"]["coverage"], model.facts["checked"]["covered"][4]),
+            * uncertainty.scatter(model.facts["calibration"]["coverage"], model.facts["checked"]["covered"][4]),
         )
         for number, part in enumerate(shown, start=1)
     ]
@@ -103,8 +103,8 @@ def _card(said, number, model, folder, drawn):
 def _overlays(said):
     """{name: (side, side, 4) uint8 or None where a map cannot be drawn}."""
     side = said.micrograph.shape[0]
-    kinds = {"cam": (said.cam, overlays.CAM), "occlusion": (said.occlusion, overlays.OCCLUSION)}
-    return {name: overlays.paint(values, side, scale) for name, (values, scale) in kinds.items()}
+    kinds = {"cam": (said.cam, attribution_maps.CAM), "occlusion": (said.occlusion, attribution_maps.OCCLUSION)}
+    return {name: attribution_maps.paint(values, side, scale) for name, (values, scale) in kinds.items()}
 
 
 def _neighbour(near, model, folder, drawn):
@@ -113,7 +113,7 @@ def _neighbour(near, model, folder, drawn):
     picture = f"film_{place:05d}.png"
     if place not in drawn:
         drawn.add(place)
-        images.write_png(folder / picture, model.pictures[place])
+        rendering.write_png(folder / picture, model.pictures[place])
     conditions = [
         f"{near['growth_seconds']:g} s" if _given(near["growth_seconds"]) else "",
         f"{near['pressure_torr']:g} torr" if _given(near["pressure_torr"]) else "",
@@ -161,5 +161,5 @@ def _write(path, pixels):
     """A grey or a transparent PNG; the same pixels give the same bytes."""
     from PIL import Image
 
-    with files.whole(path) as partial:
+    with io.atomic_write(path) as partial:
         Image.fromarray(np.ascontiguousarray(pixels)).save(partial, format="PNG", compress_level=6)

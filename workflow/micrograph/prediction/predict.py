@@ -1,18 +1,69 @@
-"""What the production model says of new scans: of one, or of any number with flat memory."""
+"""Predict the growth condition of new scans with the final model."""
 
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
-from micrograph import job
-from micrograph.attribution import explain, geometry, maps
-from micrograph.faults import Fault
-from micrograph.networks import pictures, schemes
-from micrograph.prediction import novelty, seeing, storage
-from micrograph.prediction.looks import looks
-from micrograph.results import probabilities
-from micrograph.scans import conversion, folders
+from micrograph import log, target
+from micrograph.attribution import attribute, maps
+from micrograph.errors import UserError, printable
+from micrograph.evaluation import uncertainty
+from micrograph.networks import transforms
+from micrograph.prediction import novelty, preprocessing, storage
+from micrograph.prediction.embedding import embed
+from micrograph.scans import conversion, sample_sheet
+
+MEASURES = ("width_nm", "lines", "pixels")
+
+
+def row(said, classes):
+    """A dict, one cell a column, of a Prediction; empty where nothing is known.
+
+    classes: of the model, in Celsius. set: classes parted by spaces; reasons: sentences parted by semicolons.
+    """
+    near = [one["sample"] for one in said.neighbours]
+    return {
+        "scan": said.scan,
+        "fault": said.fault,
+        "unlike": "yes" if said.unlike else "no",
+        "reasons": "; ".join(said.reasons),
+        "predicted_celsius": said.predicted_celsius,
+        **{f"p_{celsius}": said.probabilities.get(celsius) for celsius in classes},
+        "set": " ".join(map(str, said.prediction_set)),
+        "temperature_celsius": said.temperature_celsius,
+        "low_celsius": said.low_celsius,
+        "high_celsius": said.high_celsius,
+        "distance": said.distance,
+        "threshold": said.threshold,
+        **{f"neighbour_{place}": near[place - 1] if place <= len(near) else "" for place in _places()},
+        **{name: said.measures.get(name) for name in MEASURES},
+        "sha256": said.sha256,
+    }
+
+
+def table(rows, classes):
+    """The rows as a data frame, in their order; whole numbers stay whole, limits without end are empty."""
+    frame = pd.DataFrame(rows, columns=columns(classes))
+    for name in ("predicted_celsius", "lines", "pixels"):
+        frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
+    return frame.replace([np.inf, -np.inf], np.nan)
+
+
+def columns(classes):
+    """The names of the columns, in order."""
+    chances = [f"p_{celsius}" for celsius in classes]
+    near = [f"neighbour_{place}" for place in _places()]
+    return [
+        *("scan", "fault", "unlike", "reasons", "predicted_celsius", *chances, "set"),
+        *("temperature_celsius", "low_celsius", "high_celsius", "distance", "threshold", *near, *MEASURES, "sha256"),
+    ]
+
+
+def _places():
+    return range(1, novelty.NEIGHBOURS + 1)
+
 
 AT_ONCE = 16  # scans that are in memory together
 NOTHING = float("nan")
@@ -70,17 +121,17 @@ def predict(path, model, width_nm=None, device="auto"):
 
     path: a scan of any readable format; model: path of results/production/model.safetensors, or what storage.read gives
     of it, which saves a second a scan; width_nm: the width of a finished picture (PNG, TIFF) that does not say its own;
-    device: auto, cpu or cuda. Raises Fault, one sentence, for a file that is no scan and a model that is none.
+    device: auto, cpu or cuda. Raises UserError, one sentence, for a file that is no scan and a model that is none.
 
     >>> found = micrograph.predict("film.spm", "results/production/model.safetensors")
     >>> found.temperature_celsius, found.prediction_set, found.reasons
     """
     model = _model(model)
-    seen = seeing.see(path, _settings(model), width_nm)
+    seen = preprocessing.convert_scan(path, _settings(model), width_nm)
     return _said([seen], model, device)[0]
 
 
-def many(paths, model, device="auto"):
+def predict_scans(paths, model, device="auto"):
     """Yield the Prediction of every scan, in order; of a file that cannot be read, one with its `fault`.
 
     paths: iterable; model, device: as of `predict`. AT_ONCE scans at a time: memory does not grow with their number,
@@ -89,18 +140,18 @@ def many(paths, model, device="auto"):
     model = _model(model)
     see, waiting, sound = partial(_seen, settings=_settings(model)), [], []
     paths = list(paths)
-    for number, path in enumerate(job.progress(paths, "scans seen"), start=1):
+    for number, path in enumerate(log.progress(paths, "scans seen"), start=1):
         waiting.append(see(path))
-        sound += [one for one in waiting[-1:] if isinstance(one, seeing.Seen)]
+        sound += [one for one in waiting[-1:] if isinstance(one, preprocessing.Seen)]
         if len(sound) == AT_ONCE or number == len(paths):
             said = iter(_said(sound, model, device) if sound else [])
-            yield from (next(said) if isinstance(one, seeing.Seen) else one for one in waiting)
+            yield from (next(said) if isinstance(one, preprocessing.Seen) else one for one in waiting)
             waiting, sound = [], []
 
 
 def predict_folder(place, model, device="auto"):
     """As `many`, of all files in a folder and its folders (hidden ones are passed over), or of one file."""
-    return many(folders.scans_in(place), model, device)
+    return predict_scans(sample_sheet.scans_in(place), model, device)
 
 
 def _model(model):
@@ -113,12 +164,12 @@ def _settings(model):
 
 def _seen(path, settings):
     """The Seen of a file, or the Prediction that says why there is none; whatever was wrong with it."""
-    name = folders.printable(path)
+    name = printable(path)
     try:
-        return seeing.see(path, settings)
-    except seeing.Blank as fault:
+        return preprocessing.convert_scan(path, settings)
+    except preprocessing.Blank as fault:
         return Prediction(name, fault=_sentence(fault), unlike=True, reasons=("it shows no relief",))
-    except Fault as fault:
+    except UserError as fault:
         return Prediction(name, fault=_sentence(fault))
     except Exception as error:  # one bad file must not take the others with it
         return Prediction(name, fault=f"{name}: {type(error).__name__}: {_sentence(error)}")
@@ -126,16 +177,16 @@ def _seen(path, settings):
 
 def _sentence(error):
     """What an error says, on one line and printable."""
-    return folders.printable(" ".join(str(error).split()))
+    return printable(" ".join(str(error).split()))
 
 
 def _said(seen, model, device):
     """The Predictions of Seen scans."""
     facts = model.facts
     images = np.stack([one.micrograph for one in seen])
-    shown = pictures.shrink(images, facts["pixels"])
-    explained = explain.explain(model.network, facts, shown, facts["classes"], facts["attribution"], device)
-    apart = novelty.distances(looks(model.backbone, facts, images, device), model.looks)
+    shown = transforms.shrink(images, facts["pixels"])
+    explained = attribute.attribute(model.network, facts, shown, facts["classes"], facts["attribution"], device)
+    apart = novelty.distances(embed(model.backbone, facts, images, device), model.looks)
     answers = _answers(explained["outputs"], facts)
     drawn = _maps(explained)
     return [
@@ -151,10 +202,10 @@ def _said(seen, model, device):
 def _answers(outputs, facts):
     """Class, calibrated probabilities, set and temperature of every row of the outputs (n, o): a list of dicts."""
     classes, fitted = facts["classes"], facts["calibration"]
-    predicted, _, marks = schemes.decode(facts["head"], outputs, classes)
-    chances = probabilities.tempered(marks, fitted["temperature"])
-    inside = probabilities.sets(chances, _limit(fitted["set_limit"]))
-    celsius, reach = probabilities.expected(chances, classes), _limit(fitted["reach_celsius"])
+    predicted, _, marks = target.decode(facts["head"], outputs, classes)
+    chances = uncertainty.scale(marks, fitted["temperature"])
+    inside = uncertainty.sets(chances, _limit(fitted["set_limit"]))
+    celsius, reach = uncertainty.expected(chances, classes), _limit(fitted["reach_celsius"])
     return [
         {
             "predicted_celsius": int(predicted[row]),
@@ -176,7 +227,7 @@ def _maps(explained):
     return [
         {
             "cam": explained[name][row, target],
-            "occlusion": np.float32(geometry.spread(explained["occlusion"][row, target], side, patch, stride)),
+            "occlusion": np.float32(maps.spread(explained["occlusion"][row, target], side, patch, stride)),
             "cam_flag": str(explained["cam_flag"][row]),
             "occlusion_flag": str(explained["occlusion_flag"][row]),
         }

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from micrograph.faults import Fault
-from micrograph.networks import backbones, headed, weights
+from micrograph.errors import UserError
+from micrograph.networks import backbones, replace_head, weights
 
 VERSION = 2  # of the file's form
 NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
@@ -50,15 +50,15 @@ def write(path, production):
 
 
 def read(path):
-    """The Production in a file of `write`; Fault where it is missing, something else, of another form or changed."""
+    """The Production in a file of `write`; UserError where it is missing, something else, of another form or changed."""
     if not Path(path).is_file():
-        raise Fault(f"{path}: there is no such production model; correct the path, or {WAY_OUT}")
+        raise UserError(f"{path}: there is no such production model; correct the path, or {WAY_OUT}")
     facts, tensors = _opened(path)
     if not isinstance(facts, dict) or facts.get("production") != VERSION:
-        raise Fault(f"{path}: holds no production model of this version; train it again: {COMMAND}")
+        raise UserError(f"{path}: holds no production model of this version; train it again: {COMMAND}")
     said = facts.pop("sha256", "")
     if digest(tensors, facts) != said:
-        raise Fault(
+        raise UserError(
             f"{path}: was changed after it was written (its checksum differs); copy it anew, or "
             f"train it again: {COMMAND}"
         )
@@ -69,7 +69,7 @@ def read(path):
         for kind in (NETWORK, BACKBONE)
     )
     start = backbones.build(name, backbones.classes_in(name, before))
-    blank = headed.put(
+    blank = replace_head.replace_head(
         start, name, facts["head"], facts["classes"], facts["settings"]["dropout"], np.random.default_rng(0)
     )
     network, start = backbones.fill(blank, own, path), backbones.fill(start, before, path)
@@ -80,8 +80,8 @@ def _opened(path):
     """What the file says of itself, and its tensors."""
     try:
         return backbones.describe_file(path), backbones.read(path)
-    except (Fault, ValueError, RecursionError):  # no safetensors file, or one whose words are no JSON
-        raise Fault(
+    except (UserError, ValueError, RecursionError):  # no safetensors file, or one whose words are no JSON
+        raise UserError(
             f"{path}: cannot be read as a production model (cut off, empty or something else); copy it anew, "
             f"or train it again: {COMMAND}"
         ) from None

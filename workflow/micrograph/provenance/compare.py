@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.provenance import contents, hashes
 
 # The folders of results/, in the order of the flow.
@@ -42,7 +42,7 @@ class Compared:
 
 
 def folders(ours, theirs):
-    """[Compared] of every file in either folder, sorted by name. Raises Fault where one is no folder or has no file."""
+    """[Compared] of every file in either folder, sorted by name. Raises UserError where one is no folder or has no file."""
     names = [_files(folder) for folder in (ours, theirs)]
     sums = [hashes.of_files(folder, here)[0] for folder, here in zip((ours, theirs), names, strict=True)]
     one_sided = dict.fromkeys(names[0], OURS_ONLY) | dict.fromkeys(names[1], THEIRS_ONLY)
@@ -59,12 +59,12 @@ def _files(folder):
     """The names of a folder's files."""
     way_out = "name two folders of results: make compare A=results B=other/results"
     if not str(folder):
-        raise Fault(f"a folder is not named; {way_out}")
+        raise UserError(f"a folder is not named; {way_out}")
     if not Path(folder).is_dir():
-        raise Fault(f"{folder}: there is no such folder; {way_out}")
+        raise UserError(f"{folder}: there is no such folder; {way_out}")
     names = hashes.walk(folder, ".", SKIPPED)
     if not names:
-        raise Fault(f"{folder}: there is no file in this folder; {way_out}")
+        raise UserError(f"{folder}: there is no file in this folder; {way_out}")
     return names
 
 
@@ -81,7 +81,7 @@ def judge(name, ours, theirs):
     """Compared of two files whose bytes differ."""
     try:
         distance = contents.between(ours, theirs)
-    except Fault as fault:
+    except UserError as fault:
         return Compared(name, OTHER, None, str(fault))
     if distance is None:
         return Compared(
@@ -151,7 +151,7 @@ def main(words=None):
     getattr(sys.stdout, "reconfigure", dict)(errors="backslashreplace")  # file names may be in no known encoding
     try:
         compared = folders(asked.A, asked.B)
-    except Fault as fault:
+    except UserError as fault:
         print(fault, file=sys.stderr)
         return 2
     differ = [one for one in compared if one.verdict != EQUAL]

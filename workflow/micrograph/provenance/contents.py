@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
+from micrograph.scans import height_map
 
 CLASSES = "predicted_celsius"  # the column of predictions that names the class
 WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
@@ -35,7 +36,7 @@ class Distance:
 def between(ours, theirs):
     """The Distance of two files of one format; None where the format has no numbers that we read.
 
-    Raises Fault where one of them cannot be read.
+    Raises UserError where one of them cannot be read.
     """
     reader = READERS.get(ours.suffix)
     return None if reader is None else distance(_read(reader, ours), _read(reader, theirs))
@@ -55,7 +56,7 @@ def _read(reader, path):
     try:
         return reader(path)
     except Exception as error:  # each library has its own words for damage
-        raise Fault(f"{path}: cannot be read ({type(error).__name__}: {error}).") from None
+        raise UserError(f"{path}: cannot be read ({type(error).__name__}: {error}).") from None
 
 
 def distance(ours, theirs):
@@ -170,13 +171,12 @@ def _picture(path):
 
 
 def _heights(path):
-    from micrograph.scans import heightmap
 
-    field = heightmap.read_gwy(path)
+    field = height_map.read_gwy(path)
     return {
         "height_nm": field.height_nm,
         "size_nm": np.array([field.width_nm, field.tall_nm]),
-        **{name: np.array([str(getattr(field, name))]) for name in heightmap.META},
+        **{name: np.array([str(getattr(field, name))]) for name in height_map.META},
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.provenance import circumstances, hashes, record
 
 SPARE_BYTES = 200e6  # room that the jobs may need beside the copy
@@ -18,7 +18,7 @@ LEFT_OUT = "resources/left_out.tsv"
 def of_study(study, place, written):
     """Bring what a run in `place` needs: results and Snakemake's notes copied, inputs linked, settings as recorded.
 
-    written: the study's record. Raises Fault where the disk is too small.
+    written: the study's record. Raises UserError where the disk is too small.
     """
     _check_room(study, place)
     for part, way in (("results", shutil.copy2), (".snakemake/metadata", shutil.copy2), ("resources", _link)):
@@ -66,7 +66,7 @@ def _check_room(study, place):
     needed = SPARE_BYTES + sum((study / name).stat().st_size for part in parts for name in hashes.walk(study, part))
     free = shutil.disk_usage(place).free
     if free < needed:
-        raise Fault(
+        raise UserError(
             f"{tempfile.gettempdir()}: a copy of the results needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
             "free; name a folder with more room: TMPDIR=FOLDER make verify"
         )

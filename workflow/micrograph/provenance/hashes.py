@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from micrograph import files
+from micrograph import io
 
 THREADS = min(8, os.cpu_count() or 1)
 # A file changed this shortly before it was read may change again without a new time: some disks count whole seconds.
@@ -77,7 +77,7 @@ def _is_seen(seen):
 
 def write_known(path, known):
     """Keep what is known of files for the next look."""
-    files.write_text(path, json.dumps(known, separators=(",", ":")))
+    io.write_text(path, json.dumps(known, separators=(",", ":")))
 
 
 def of_text(text):

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from micrograph import files
-from micrograph.faults import Fault
+from micrograph import io
+from micrograph.errors import UserError
 from micrograph.provenance import circumstances, hashes
 
 PROJECT = Path(__file__).resolve().parents[3]  # the checkout that this package lies in
@@ -89,7 +89,7 @@ def _write(folder, run, outcome):
         "inputs": inputs,
         "results": {name: {**now, "run": runs[name]} for name, now in results.items()},
     }
-    files.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    io.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
     new = sum(first == number for first in runs.values())
     lost = f" Could not be read: {', '.join(unread[:5])}." if unread else ""
     return f"{said}{RECORD}: {len(results)} results, {new} of them new in run {number}.{lost}"
@@ -188,21 +188,21 @@ def _old(folder):
         return read(folder), ""
     except FileNotFoundError:
         return {"runs": [], "inputs": {}, "results": {}}, ""
-    except Fault as fault:
+    except UserError as fault:
         (folder / RECORD).replace(folder / ASIDE)
         return {"runs": [], "inputs": {}, "results": {}}, f"{fault} It is now {ASIDE}, and a new record begins. "
 
 
 def read(folder):
-    """The record of the study in `folder`. FileNotFoundError where there is none, Fault where it is none of ours."""
+    """The record of the study in `folder`. FileNotFoundError where there is none, UserError where it is none of ours."""
     try:
         record = json.loads((Path(folder) / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise Fault(f"{RECORD}: cannot be read as a record ({type(error).__name__}).") from None
+        raise UserError(f"{RECORD}: cannot be read as a record ({type(error).__name__}).") from None
     if not _is_ours(record):
-        raise Fault(f"{RECORD}: was not written by this version of the workflow.")
+        raise UserError(f"{RECORD}: was not written by this version of the workflow.")
     return record
 
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from micrograph.faults import Fault
-from micrograph.job import progress
+from micrograph.errors import UserError
+from micrograph.log import progress
 from micrograph.retrieval import names, unpickling
 from micrograph.retrieval.zenodo import LEFT_OUT, shown
-from micrograph.scans import images, sheets
+from micrograph.scans import rendering, sample_sheet
 
 WIDTH_NM = 1000  # the study's scans are 1 um wide
 NEEDED = ("sampleLabel", "sampleId", "image", "T")
@@ -46,13 +46,13 @@ def films(fetched, classes, folder, left_out=()):
     fetched: {source: path of a pickle}; classes: the growth temperatures wanted, in Celsius; folder: gets
     films/{label}-{digits of its sha256}.png, 8-bit grey; left_out: rows that go before ours. Sources are gone through
     by name, so that the same files give the same tables in any order. A file that cannot be read is left out as a
-    whole. Raises Fault where nothing is left.
+    whole. Raises UserError where nothing is left.
     """
     used, rows, seen = {}, list(left_out), {}
     for source in progress(sorted(fetched), "files read"):
         try:
             entries, factor = _entries(fetched[source])
-        except Fault as fault:
+        except UserError as fault:
             rows.append(_passed_over(source, "the whole file", str(fault)))
             print(f"{source}: left out: {fault}", flush=True)
             continue
@@ -64,10 +64,10 @@ def films(fetched, classes, folder, left_out=()):
                 rows.append(_passed_over(source, _title(entry, place), str(unfit)))
                 continue
             path = Path(folder) / "films" / f"{names.safe(film.label)}-{digest[:12]}.png"
-            images.write_png(path, grey)
+            rendering.write_png(path, grey)
             used[film.label, film.number] = film._replace(found=source, row=film.row | {"scan": str(path)})
     if not used:
-        raise Fault(f"the archive has no picture that can be used; {_commonest(rows)}")
+        raise UserError(f"the archive has no picture that can be used; {_commonest(rows)}")
     print(f"{len(used)} films, {len(rows)} pictures and files left out", flush=True)
     return _sheet(list(used.values())), pd.DataFrame(rows, columns=LEFT_OUT)
 
@@ -77,17 +77,17 @@ def _entries(path):
     entries = unpickling.read(path)
     entries = entries.ravel().tolist() if isinstance(entries, np.ndarray) else entries
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise Fault(f"{path}: this is no list of samples as the study wrote them.")
+        raise UserError(f"{path}: this is no list of samples as the study wrote them.")
     found = [_image(entry) for entry in entries]
     peaks = [float(image.max()) for image in found if image is not None]
     if not peaks:
-        raise Fault(f"{path}: none of its {len(entries)} entries has an image.")
+        raise UserError(f"{path}: none of its {len(entries)} entries has an image.")
     peak = max(peaks)
     if peak <= 1 + ROUNDING and not any(image is not None and image.dtype.kind in "iu" for image in found):
         print(f"{path}: brightest pixel {peak:.4g}: greys are taken for 0..1", flush=True)
-        return entries, images.WHITE
-    if not LEAST_WHITE <= peak <= images.WHITE * (1 + ROUNDING):
-        raise Fault(f"{path}: the brightest pixel is {peak:.4g}, so its greys are neither 0..1 nor 0..255.")
+        return entries, rendering.WHITE
+    if not LEAST_WHITE <= peak <= rendering.WHITE * (1 + ROUNDING):
+        raise UserError(f"{path}: the brightest pixel is {peak:.4g}, so its greys are neither 0..1 nor 0..255.")
     print(f"{path}: brightest pixel {peak:.4g}: greys are taken for 0..255", flush=True)
     return entries, 1.0
 
@@ -116,7 +116,7 @@ def _film(entry, classes, factor):
     if celsius not in classes:
         raise Unfit(f"grown at {celsius:g} C, which is none of the classes {', '.join(map(str, classes))}")
     grey = _grey(_image(entry), factor)
-    row = {"growth_celsius": int(celsius), "batch": sheets.batch_of(label) or label, "width_nm": WIDTH_NM}
+    row = {"growth_celsius": int(celsius), "batch": sample_sheet.batch_of(label) or label, "width_nm": WIDTH_NM}
     more = {"growth_seconds": _number(entry.get("time")), "substrate": _text(entry.get("substrate"))}
     return Film(label, number, "", row | more), grey
 
@@ -125,14 +125,14 @@ def _grey(image, factor):
     """The image as uint8; Unfit in words."""
     if image is None:
         raise Unfit("its image is no array of finite numbers")
-    if image.shape != (images.PIXELS, images.PIXELS):
-        raise Unfit(f"its image has the shape {image.shape}, not ({images.PIXELS}, {images.PIXELS})")
+    if image.shape != (rendering.PIXELS, rendering.PIXELS):
+        raise Unfit(f"its image has the shape {image.shape}, not ({rendering.PIXELS}, {rendering.PIXELS})")
     image = image.astype(np.float64) * factor
     if image.min() < -HALF_A_GREY:
         raise Unfit(f"its image has negative greys, down to {image.min() / factor:.4g}")
     if image.max() < DARKEST_WHITE or np.ptp(image) < HALF_A_GREY:
         raise Unfit("its image is black, one grey everywhere, or of another scale than the rest of its file")
-    return images.to_bytes(image)
+    return rendering.to_bytes(image)
 
 
 def _text(value):
@@ -169,10 +169,10 @@ def _sheet(used):
     count = Counter(film.label.casefold() for film in used)
     rows, days = [], 0
     for film in used:
-        plain = count[film.label.casefold()] == 1 and sheets.FILE_NAME.fullmatch(film.label)
+        plain = count[film.label.casefold()] == 1 and sample_sheet.FILE_NAME.fullmatch(film.label)
         name = film.label if plain else names.safe(f"{film.label}-{film.number}")
         rows.append({"sample": name} | film.row)
-        days += not sheets.batch_of(film.label)
+        days += not sample_sheet.batch_of(film.label)
     if days:
         print(f"{days} labels tell no growth day; each of these is taken for a batch of its own", flush=True)
     table = pd.DataFrame(rows, columns=COLUMNS)

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 
 VARIABLE = "LIST_CREDENTIALS"
 WAY_OUT = (
@@ -27,16 +27,16 @@ def read(path=None, environment=os.environ):
     """The Headers in the JSON file at `path` (list.credentials) or, without one, in the variable LIST_CREDENTIALS.
 
     The variable holds a path or the JSON itself. A file that others on the machine may read is used, and a line says
-    so. Raises Fault where there are none, or what is there is no JSON object of texts: it names the place and never
+    so. Raises UserError where there are none, or what is there is no JSON object of texts: it names the place and never
     shows a path, which might be a secret in the wrong place, nor anything of what is in it.
     """
     place, said = ("list.credentials", path) if path else (VARIABLE, environment.get(VARIABLE, "").strip())
     if not said:
-        raise Fault(f"there are no credentials for the database; {WAY_OUT}.")
+        raise UserError(f"there are no credentials for the database; {WAY_OUT}.")
     if not said.lstrip().startswith("{"):
         return _headers(_text(said, place), place)
     if path:
-        raise Fault(f"{place}: credentials do not belong in a config, which is kept in results; {WAY_OUT}.")
+        raise UserError(f"{place}: credentials do not belong in a config, which is kept in results; {WAY_OUT}.")
     return _headers(said, place)
 
 
@@ -47,7 +47,7 @@ def _text(path, place):
         mode = os.stat(Path(path).expanduser()).st_mode
     except (OSError, ValueError, RuntimeError) as error:
         reason = "is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None)
-        raise Fault(f"{place}: the file that it names cannot be read ({reason or 'no path'}); {WAY_OUT}.") from None
+        raise UserError(f"{place}: the file that it names cannot be read ({reason or 'no path'}); {WAY_OUT}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         print(f"warning: others on this machine may read the file of {place}; chmod 600 it.", flush=True)
     return text
@@ -59,7 +59,7 @@ def _headers(text, place):
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise Fault(f"{place}: this is no JSON{line}; {WAY_OUT}.") from None
+        raise UserError(f"{place}: this is no JSON{line}; {WAY_OUT}.") from None
     if not isinstance(found, dict) or not found or not all(isinstance(value, str) for value in found.values()):
-        raise Fault(f"{place}: this is JSON, but no object of header names and texts; {WAY_OUT}.")
+        raise UserError(f"{place}: this is JSON, but no object of header names and texts; {WAY_OUT}.")
     return Headers(found)

@@ -13,8 +13,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from micrograph.faults import Fault
-from micrograph.files import Unwritable
+from micrograph.errors import UserError
+from micrograph.io import Unwritable
 from micrograph.retrieval.questions import LONGEST_SECONDS, PART, PAST_THE_END, Faltered, shown
 
 MOST_BYTES = 1 << 30  # of a file whose size nobody told us
@@ -28,7 +28,7 @@ EVERY_SECONDS = 5.0
 def fetch(server, url, to, size=None, checksum=None):
     """Download `url` to `to`; see server.Server.fetch."""
     if checksum is not None and not CHECKSUM.fullmatch(checksum):
-        raise Fault(f"{shown(url)}: its checksum is of no kind known here; known are md5, sha1, sha256, sha512.")
+        raise UserError(f"{shown(url)}: its checksum is of no kind known here; known are md5, sha1, sha256, sha512.")
     if to.is_file() and not wrong(to, size, checksum):
         return to
     with _part_of(to, url) as part:
@@ -42,7 +42,7 @@ def fetch(server, url, to, size=None, checksum=None):
             fault = _gathered(server, url, part, size, checksum)
         if fault:
             part.begin()
-            raise Fault(f"{shown(url)}: {fault}; try again, or another address.")
+            raise UserError(f"{shown(url)}: {fault}; try again, or another address.")
         return part.finished()
 
 
@@ -178,7 +178,7 @@ def _lock(opened, url):
 def _attempt(asker, url, part, size, checksum, until):
     """One try to get the rest of a part, up to the time `until`.
 
-    Raises Faltered where it ends early, Fault where it does not end at all.
+    Raises Faltered where it ends early, UserError where it does not end at all.
     Without a mark of the version, only a checksum can tell whether the rest fits; without either it begins anew.
     """
     start = part.length if part.version() or checksum else 0
@@ -245,6 +245,6 @@ def _pour(pieces, part, url, size):
 
 
 def _endless(url, part):
-    """The Fault for a file of unknown size that is larger than any that we look for; what came of it goes."""
+    """The UserError for a file of unknown size that is larger than any that we look for; what came of it goes."""
     part.begin()
-    return Fault(f"{shown(url)}: the file does not end (it has more than {MOST_BYTES} bytes); check the address.")
+    return UserError(f"{shown(url)}: the file does not end (it has more than {MOST_BYTES} bytes); check the address.")

@@ -3,12 +3,12 @@
 import json
 from datetime import UTC, datetime
 
-from micrograph import files
+from micrograph import io
 
 
 def write(path, **told):
     """Write what was answered, named, with the time of now (UTC) as `answered`. The file appears whole or not."""
-    files.write_text(path, json.dumps(told | {"answered": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}))
+    io.write_text(path, json.dumps(told | {"answered": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}))
 
 
 def read(path):

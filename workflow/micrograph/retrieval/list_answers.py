@@ -16,7 +16,7 @@ import re
 from statistics import median
 from typing import NamedTuple
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 
 FIELDS = {  # what is needed of an answer: the names that it may have
     "samples": ("data", "Data", "samples", "results", "items"),
@@ -68,7 +68,7 @@ IN_WORDS = {  # of descriptions such as "Growth time: 9 mins\nTemp: 1000C\nReact
 DAYS = (re.compile(r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"), re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"))
 
 
-class Unknown(Fault):
+class Unknown(UserError):
     """The database answers otherwise than is known here."""
 
 

@@ -11,15 +11,14 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from micrograph import files
-from micrograph.faults import Fault
-from micrograph.job import progress
-from micrograph.retrieval import credentials as kept
-from micrograph.retrieval import kept_answers, names
-from micrograph.retrieval import list_answers as answers
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.log import progress
+from micrograph.retrieval import kept_answers, list_answers, names
+from micrograph.retrieval.credentials import read
 from micrograph.retrieval.questions import Unreachable
 from micrograph.retrieval.server import Server
-from micrograph.scans import formats, new_sheet, sheets
+from micrograph.scans import formats, make_sheet, sample_sheet
 
 LEFT_OUT = ("source", "what", "reason")
 SEARCH = "samples/search"
@@ -29,7 +28,7 @@ MOST_SAMPLES = 100_000
 BROKEN_IN_A_ROW = 20  # files or films, after which it is the server that is broken
 
 
-class Broken(Fault):
+class Broken(UserError):
     """One film's activities or one file cannot be had, while the server answers other questions."""
 
 
@@ -43,10 +42,10 @@ def retrieve(url, credentials, query, classes, folder, requests_per_second):
     sheet has the columns of a sample sheet, left_out LEFT_OUT: every file and film that is not used, and why.
 
     Of several scans of a film the one as measured counts before a processed copy, then the lowest activity and file.
-    A film or file that cannot be had is left out. Raises Fault where the server is not there or refuses the
+    A film or file that cannot be had is left out. Raises UserError where the server is not there or refuses the
     credentials, answers otherwise than is known, or has no such scan at all; what was fetched is kept.
     """
-    server = Server(url, headers=kept.read(credentials), per_second=requests_per_second)
+    server = Server(url, headers=read(credentials), per_second=requests_per_second)
     try:
         return _tables(_Retrieval(server, query, Path(folder)), classes)
     except Unreachable as fault:
@@ -63,8 +62,8 @@ def _tables(retrieval, classes):
     retrieval.finished()
     if not rows:
         url = retrieval.server.base_url
-        raise Fault(f"{url}: no scan came that can be used; set list.query otherwise. {_commonest(left_out)}")
-    sheet = pd.DataFrame(new_sheet.named(rows)).reindex(columns=new_sheet.COLUMNS)
+        raise UserError(f"{url}: no scan came that can be used; set list.query otherwise. {_commonest(left_out)}")
+    sheet = pd.DataFrame(make_sheet.named(rows)).reindex(columns=make_sheet.COLUMNS)
     sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")  # one spelling
     return sheet.sort_values("sample", ignore_index=True), left_out
 
@@ -88,22 +87,22 @@ class _Retrieval:
 
     def film(self, sample, classes):
         """{sample, label, scans, conditions ...} of a film of the study, None for one that is left out."""
-        number, label = (str(answers.field(sample, what, SEARCH)) for what in ("sample", "label"))
-        film = {"number": number, "label": label, "film": new_sheet.sample_name(label)}
+        number, label = (str(list_answers.field(sample, what, SEARCH)) for what in ("sample", "label"))
+        film = {"number": number, "label": label, "film": make_sheet.sample_name(label)}
         name, where = names.safe(f"sample-{number}"), f"samples/{quote(number, safe='')}/activities"
         try:
             activities = self._surely(name, lambda: self._answered(name, lambda: self.server.json(where)))
-            found = answers.scans(activities, "samples/{id}/activities")
-        except (Broken, answers.Unknown) as fault:
+            found = list_answers.scans(activities, "samples/{id}/activities")
+        except (Broken, list_answers.Unknown) as fault:
             return self._leave(film, "", str(fault))
         for scan, is_spm in found:
-            if not is_spm or not answers.is_centre_1um(scan.name):
+            if not is_spm or not list_answers.is_centre_1um(scan.name):
                 self._leave(film, scan.name, "no centre scan of 1 um by its name" if is_spm else "no .spm file")
         film["scans"] = sorted(
-            (scan for scan, spm in found if spm and answers.is_centre_1um(scan.name)), key=answers.rank
+            (scan for scan, spm in found if spm and list_answers.is_centre_1um(scan.name)), key=list_answers.rank
         )
-        film |= answers.conditions(sample, activities)
-        film["batch"] = sheets.batch_of(film["film"]) or answers.day(sample)
+        film |= list_answers.conditions(sample, activities)
+        film["batch"] = sample_sheet.batch_of(film["film"]) or list_answers.day(sample)
         reason = _unfit(film, classes)
         return self._leave(film, "", reason) if reason else film
 
@@ -125,7 +124,7 @@ class _Retrieval:
     def finished(self):
         """Put the answers in the place of the last ones, so that the next retrieval asks anew."""
         kept_answers.write(self.answers / f"{FINISHED}.json", not_had=self.not_had)
-        with files.whole(self.last) as room:
+        with io.atomic_write(self.last) as room:
             shutil.copytree(self.answers, room)
         shutil.rmtree(self.answers)
 
@@ -134,13 +133,13 @@ class _Retrieval:
         found, start, total = {}, 0, None
         while total is None or start < total:
             question = {"start": start, "length": PAGE, "draw": start // PAGE + 1}
-            rows, total = answers.page(self.server.json(SEARCH, body=self.query, **question), SEARCH)
-            new = {str(answers.field(row, "sample", SEARCH)): row for row in rows}
+            rows, total = list_answers.page(self.server.json(SEARCH, body=self.query, **question), SEARCH)
+            new = {str(list_answers.field(row, "sample", SEARCH)): row for row in rows}
             if new.keys() <= found.keys():
                 break
             found, start = found | new, start + len(rows)
             if len(found) > MOST_SAMPLES:
-                raise Fault(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list.query.")
+                raise UserError(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list.query.")
         print(f"the search has {len(found)} samples", flush=True)
         return list(found.values()), max((total or 0) - len(found), 0)
 
@@ -151,7 +150,7 @@ class _Retrieval:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             answer = ask()
-        files.write_text(path, json.dumps(answer))
+        io.write_text(path, json.dumps(answer))
         return answer
 
     def _fetch(self, scan, to):
@@ -160,21 +159,21 @@ class _Retrieval:
         self.server.fetch(f"sample-activities/{activity}/files/{file}", to)
         if not _is_scan(to):
             to.unlink()
-            raise Fault("what came is no NanoScope file")
+            raise UserError("what came is no NanoScope file")
 
     def _surely(self, name, attempt):
         """What attempt() returns, at the thing of this name. Broken where it fails and the server answers a question
-        that it answered before; else the Fault of a server that is not there, lets us in no more, or breaks at
+        that it answered before; else the UserError of a server that is not there, lets us in no more, or breaks at
         everything."""
         try:
             done = attempt()
-        except files.Unwritable:
+        except io.Unwritable:
             raise
-        except Fault as fault:
+        except UserError as fault:
             self.server.json(SEARCH, body=self.query, start=0, length=1, draw=1)
             self.broken += 1
             if self.broken >= BROKEN_IN_A_ROW:
-                raise Fault(f"{fault} {self.broken} such faults came in a row; what was fetched is kept.") from None
+                raise UserError(f"{fault} {self.broken} such faults came in a row; what was fetched is kept.") from None
             self.not_had[name] = str(fault)
             raise Broken(str(fault)) from None
         self.broken = 0
@@ -216,14 +215,14 @@ class _Earlier(_Retrieval):
 
     def _lack(self, what):
         when = self.finish["answered"]
-        raise Fault(f"{self.fault} Its answers of {when} are kept, but {what} is not there, or not whole.")
+        raise UserError(f"{self.fault} Its answers of {when} are kept, but {what} is not there, or not whole.")
 
 
 def _is_scan(path):
     """Whether there is a NanoScope file."""
     try:
         return formats.kind(path) == "nanoscope"
-    except Fault:
+    except UserError:
         return False
 
 

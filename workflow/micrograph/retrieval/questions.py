@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from urllib.parse import quote, urljoin, urlsplit
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 
 AGENT = "growth-from-micrographs"
 REDIRECTS = 10
@@ -44,7 +44,7 @@ class Faltered(Exception):
         self.what, self.wait_seconds = what, wait_seconds
 
 
-class Unreachable(Fault):
+class Unreachable(UserError):
     """The server is not there, or gives no answer after all tries: no refusal, and nothing that we did wrong."""
 
 
@@ -56,24 +56,24 @@ def shown(url):
 
 
 def origin(url):
-    """(scheme, host, port) of an address; Fault where it is none of http or https."""
+    """(scheme, host, port) of an address; UserError where it is none of http or https."""
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError:
-        raise Fault("a server's address is not written as addresses are; write it as https://host/path.") from None
+        raise UserError("a server's address is not written as addresses are; write it as https://host/path.") from None
     if scheme not in PORTS or not host:
-        raise Fault(f"{shown(url)}: this is no address of a web server; write it as https://host/path.")
+        raise UserError(f"{shown(url)}: this is no address of a web server; write it as https://host/path.")
     return scheme, host, port or PORTS[scheme]
 
 
 def checked_headers(headers):
-    """The headers as a dict of texts; Fault that names, and never shows, the one that cannot be sent."""
+    """The headers as a dict of texts; UserError that names, and never shows, the one that cannot be sent."""
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
-            raise Fault("the name of a request header has characters that cannot be sent; correct the credentials.")
+            raise UserError("the name of a request header has characters that cannot be sent; correct the credentials.")
         if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
-            raise Fault(f"the request header {name} is no plain line of ASCII text; correct the credentials.")
+            raise UserError(f"the request header {name} is no plain line of ASCII text; correct the credentials.")
     return dict(headers or {})
 
 
@@ -86,10 +86,10 @@ class Asker:
 
         self.origin, self.headers = origin(base_url), checked_headers(headers)
         if "@" in urlsplit(base_url).netloc:
-            raise Fault(f"{shown(base_url)}: names and passwords do not belong in an address; take them out.")
+            raise UserError(f"{shown(base_url)}: names and passwords do not belong in an address; take them out.")
         if self.headers and self.origin[0] != "https" and not _is_this_machine(self.origin[1]):
             words = "credentials are not sent without encryption; write the address with https"
-            raise Fault(f"{shown(base_url)}: {words}.")
+            raise UserError(f"{shown(base_url)}: {words}.")
         self.timeout_seconds = timeout_seconds
         self.pause_seconds = 1 / per_second if per_second else 0.0
         self.next_at = 0.0
@@ -101,7 +101,7 @@ class Asker:
         """The answer to GET, or to POST of `body` as JSON: open, to be closed by the caller, its body not yet read.
 
         headers: of this question, no credentials. Redirects are followed, to servers without encryption only from
-        such. Raises Faltered for what may go well again, Fault for any status that is none of `statuses`.
+        such. Raises Faltered for what may go well again, UserError for any status that is none of `statuses`.
         """
         for _ in range(REDIRECTS):
             answer = self._send(url, body, headers or {})
@@ -110,7 +110,7 @@ class Asker:
             answer.close()
             body = None if answer.status_code == HTTPStatus.SEE_OTHER else body
             url = _moved(url, self.session.get_redirect_target(answer))
-        raise Fault(f"{shown(url)}: the server sends us round in circles; check the address.")
+        raise UserError(f"{shown(url)}: the server sends us round in circles; check the address.")
 
     def _send(self, url, body, headers):
         """One request, at its time; Faltered where no answer comes."""
@@ -132,12 +132,14 @@ class Asker:
         """The body of an open answer in pieces of bytes, unpacked where it came packed.
 
         Raises Faltered where the connection breaks off, falls silent, or brings next to nothing, Unreachable where it
-        still goes on at `until` (time.monotonic, seconds), Fault where it is packed in a way that is not known here.
+        still goes on at `until` (time.monotonic, seconds), UserError where it is packed in a way that is not known here.
         """
         import urllib3
 
         if answer.headers.get("Content-Encoding", "").strip().lower() not in PACKED:
-            raise Fault(f"{shown(answer.url)}: the answer came packed in a way that nobody asked for; try a mirror.")
+            raise UserError(
+                f"{shown(answer.url)}: the answer came packed in a way that nobody asked for; try a mirror."
+            )
         since, got = time.monotonic(), 0
         while True:
             try:
@@ -168,13 +170,15 @@ def _is_this_machine(host):
 
 
 def _moved(url, target):
-    """Where a redirect leads, as a whole address; Fault where we do not go."""
+    """Where a redirect leads, as a whole address; UserError where we do not go."""
     try:
         target = urljoin(url, target)
     except ValueError:
-        raise Fault(f"{shown(url)}: the server sends us on to no address; check this one.") from None
+        raise UserError(f"{shown(url)}: the server sends us on to no address; check this one.") from None
     if origin(url)[0] == "https" and origin(target)[0] != "https":
-        raise Fault(f"{shown(url)}: the server sends us on to {shown(target)}, without encryption; check the address.")
+        raise UserError(
+            f"{shown(url)}: the server sends us on to {shown(target)}, without encryption; check the address."
+        )
     return target
 
 
@@ -187,7 +191,7 @@ def _accepted(answer, url, statuses):
     if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Faltered(f"the server answers {_named(status)}", _wanted_wait(answer.headers))
     reason = REFUSALS.get(status, "that is no answer to our question; check the address")
-    raise Fault(f"{shown(url)}: the server answers {_named(status)}: {reason}.")
+    raise UserError(f"{shown(url)}: the server answers {_named(status)}: {reason}.")
 
 
 def _named(status):
@@ -209,14 +213,14 @@ def _wanted_wait(headers):
 
 
 def _unanswered(url, error, timeout_seconds):
-    """Faltered or Fault for an exception of requests, in words: its own would show the address with its query."""
+    """Faltered or UserError for an exception of requests, in words: its own would show the address with its query."""
     import requests
     import urllib3
 
     reason = getattr(next(iter(error.args), None), "reason", None)
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE" in str(error).upper():
         words = "its certificate is not one that this machine trusts; check the clock, or set REQUESTS_CA_BUNDLE"
-        return Fault(f"{shown(url)}: {words}.")
+        return UserError(f"{shown(url)}: {words}.")
     if isinstance(error, requests.exceptions.ProxyError):
         return Faltered("the proxy of this machine (HTTPS_PROXY, HTTP_PROXY) does not let us through")
     if isinstance(error, requests.exceptions.Timeout):
@@ -224,5 +228,5 @@ def _unanswered(url, error, timeout_seconds):
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return Faltered("it cannot be reached: this machine has no network, or there is no such server")
     if isinstance(error, ValueError):
-        return Fault(f"{shown(url)}: this address cannot be asked; check it.")
+        return UserError(f"{shown(url)}: this address cannot be asked; check it.")
     return Faltered("the connection broke off")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.retrieval import downloads
 from micrograph.retrieval.questions import LONGEST_SECONDS, Asker, Faltered, Unreachable, shown
 
@@ -19,7 +19,7 @@ WHOLE_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 class Server:
     """One HTTP server, asked politely: one question at a time, at most so many a second, again when it falters.
 
-    What falters: cut and silent connections, 408, 425, 429 and 5xx. Everything else that is no answer is a Fault at
+    What falters: cut and silent connections, 408, 425, 429 and 5xx. Everything else that is no answer is a UserError at
     once. Credentials (`headers`) are sent to the origin of base_url alone and stand in no message.
     """
 
@@ -38,7 +38,7 @@ class Server:
     def json(self, path, body=None, **query):
         """What the server says in JSON to GET, or to POST where there is a body (what JSON can say).
 
-        Raises Unreachable where no answer comes after all tries, Fault where it refuses, or answers with a web page
+        Raises Unreachable where no answer comes after all tries, UserError where it refuses, or answers with a web page
         or anything else that is no JSON.
         """
         url = self.address(path, **query)
@@ -49,7 +49,7 @@ class Server:
 
         size: in bytes; checksum: "md5:..." or "sha256:..." in hexadecimal digits; both are checked where given. What
         has come stands in {to}.part, from which a later call goes on where the server can (Range); two processes take
-        turns. Raises Fault as `json` does, and where size or checksum are wrong or a web page came: then nothing stays.
+        turns. Raises UserError as `json` does, and where size or checksum are wrong or a web page came: then nothing stays.
         """
         return downloads.fetch(self, self.address(path), Path(to), size, checksum)
 
@@ -88,16 +88,16 @@ class Server:
             for piece in self.asker.pieces(answer, time.monotonic() + LONGEST_SECONDS):
                 said += piece
                 if len(said) > MOST_JSON_BYTES:
-                    raise Fault(f"{shown(url)}: the answer does not end; check the address.")
+                    raise UserError(f"{shown(url)}: the answer does not end; check the address.")
             cut = "content-length" not in answer.headers and "transfer-encoding" not in answer.headers
         try:
             return json.loads(said.decode("utf-8-sig"))
         except (ValueError, RecursionError):
             if downloads.is_page(said):
                 words = "a web page came instead of an answer in JSON (a login or an error page?)"
-                raise Fault(
+                raise UserError(
                     f"{shown(url)}: {words}; check the address, and the credentials where there are any."
                 ) from None
             if cut and said:
                 raise Faltered("the answer broke off") from None
-            raise Fault(f"{shown(url)}: the answer is no JSON; check the address.") from None
+            raise UserError(f"{shown(url)}: the answer is no JSON; check the address.") from None

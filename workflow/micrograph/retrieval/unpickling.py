@@ -12,7 +12,7 @@ import os
 import pickletools
 import re
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.retrieval.pickled_arrays import MEMBER, STAND_INS, Allowance, Array, Dtype, Refused, key
 
 MOST_BYTES = 1 << 30
@@ -31,7 +31,7 @@ def read(path, most_bytes=MOST_BYTES):
     texts and such things (not to be written to). Protocols 0 to 5 of Python 2 and 3; a byte text of Python 2 is a text.
 
     numpy's single numbers become Python's, ordered dicts dicts, frozen sets sets, byte arrays may be bytes. Memory:
-    a few times the file. Raises Fault for everything else: no pickle, damaged, larger than most_bytes, more than one,
+    a few times the file. Raises UserError for everything else: no pickle, damaged, larger than most_bytes, more than one,
     nested more than DEEPEST deep, far more than its file once read, and any name that is not in pickled_arrays.
     """
     try:
@@ -44,9 +44,9 @@ def read(path, most_bytes=MOST_BYTES):
             with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 return _value(mapped, size)
     except Refused as refused:
-        raise Fault(f"{path}: the pickle {refused}; it is not read.") from None
+        raise UserError(f"{path}: the pickle {refused}; it is not read.") from None
     except OSError as error:
-        raise Fault(f"{path}: the pickle cannot be read ({error.strerror}); name a readable file.") from None
+        raise UserError(f"{path}: the pickle cannot be read ({error.strerror}); name a readable file.") from None
 
 
 def _value(file, size):

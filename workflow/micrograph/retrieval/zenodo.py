@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError
 from micrograph.retrieval import downloads, kept_answers, names
 from micrograph.retrieval.questions import Unreachable
 from micrograph.retrieval.server import Server
@@ -40,7 +40,7 @@ def retrieve(url, records, patterns, folder):
     any capitals. Returns ({source: path}, rows of LEFT_OUT for the other files); a source reads "zenodo 8432222/a.pkl",
     its file is {folder}/8432222/a.pkl, or a safe spelling of that. What the server answered on a record is kept beside
     its files, and serves when the server cannot be reached and all that is wanted is there and whole; a line says so.
-    Raises Fault where a record cannot be read or none of all files matches.
+    Raises UserError where a record cannot be read or none of all files matches.
     """
     server, fetched, left_out = Server(url), {}, []
     for record in sorted({int(record) for record in records}):
@@ -53,7 +53,7 @@ def retrieve(url, records, patterns, folder):
         fetched |= {f"{source}/{shown(file.key)}": path for file, path in wanted.items()}
     if not fetched:
         there = ", ".join(row["what"] for row in left_out)
-        raise Fault(f"zenodo.files: none of the records' files matches {', '.join(patterns)}; there are: {there}.")
+        raise UserError(f"zenodo.files: none of the records' files matches {', '.join(patterns)}; there are: {there}.")
     return fetched, left_out
 
 
@@ -90,7 +90,7 @@ def _as_kept(url, record, patterns, folder, fault):
     missing = [file for file, path in wanted.items() if not downloads.is_whole(path, file.size, file.checksum)]
     if missing:
         lacks = f"its answer of {kept['answered']} is kept, but {shown(missing[0].key)} is not there, or not whole"
-        raise Fault(f"{fault} For zenodo record {record} {lacks}.")
+        raise UserError(f"{fault} For zenodo record {record} {lacks}.")
     print(f"{fault} All files are there: going on with its answer of {kept['answered']}", flush=True)
     return listed, wanted
 
@@ -101,9 +101,9 @@ def shown(key):
 
 
 def files_of(answer, url, record):
-    """The files that a record's JSON lists, sorted by key; Fault in words where it lists none or says nonsense."""
+    """The files that a record's JSON lists, sorted by key; UserError in words where it lists none or says nonsense."""
     if not isinstance(answer, dict):
-        raise Fault(f"zenodo record {record}: the server's answer is no record; check zenodo.url.")
+        raise UserError(f"zenodo record {record}: the server's answer is no record; check zenodo.url.")
     stored = answer.get("files")
     if isinstance(stored, dict):
         stored = stored.get("entries")
@@ -111,13 +111,13 @@ def files_of(answer, url, record):
             stored = [{"key": key} | entry for key, entry in stored.items() if isinstance(entry, dict)]
     if not stored:
         if _is_closed(answer):
-            raise Fault(f"zenodo record {record}: its files are not open to all; ask its authors for them.")
-        raise Fault(f"zenodo record {record}: it lists no files; check the number in zenodo.records.")
+            raise UserError(f"zenodo record {record}: its files are not open to all; ask its authors for them.")
+        raise UserError(f"zenodo record {record}: it lists no files; check the number in zenodo.records.")
     if not isinstance(stored, list):
-        raise Fault(f"zenodo record {record}: its list of files is none; check zenodo.url.")
+        raise UserError(f"zenodo record {record}: its list of files is none; check zenodo.url.")
     listed = [_listed(entry, url, record) for entry in stored]
     if len({file.key for file in listed}) < len(listed):
-        raise Fault(f"zenodo record {record}: it lists two files of one name; check zenodo.url.")
+        raise UserError(f"zenodo record {record}: it lists two files of one name; check zenodo.url.")
     return sorted(listed)
 
 
@@ -134,13 +134,13 @@ def _listed(entry, url, record):
     entry = entry if isinstance(entry, dict) else {}
     key = entry.get("key", entry.get("filename"))
     if not isinstance(key, str) or not key:
-        raise Fault(f"zenodo record {record}: it lists a file without a name; check zenodo.url.")
+        raise UserError(f"zenodo record {record}: it lists a file without a name; check zenodo.url.")
     size = entry.get("size", entry.get("filesize"))
     checksum = entry.get("checksum")
     if isinstance(checksum, str) and CHECKSUM.fullmatch(checksum):
         checksum = f"md5:{checksum}"
     if type(size) is not int or size < 0 or not isinstance(checksum, str):
-        raise Fault(f"zenodo record {record}: {shown(key)} is listed without size or checksum; check zenodo.url.")
+        raise UserError(f"zenodo record {record}: {shown(key)} is listed without size or checksum; check zenodo.url.")
     return Listed(key, size, checksum, _link(entry.get("links"), key, url, record))
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from micrograph.faults import Fault, known
-from micrograph.files import Unwritable, disk_full
-from micrograph.job import progress
-from micrograph.scans import heights, images
+from micrograph.errors import UserError, lookup
+from micrograph.io import Unwritable, disk_full
+from micrograph.log import progress
+from micrograph.scans import levelling, rendering
 from micrograph.scans.formats import Picture, read, read_picture
-from micrograph.scans.heightmap import HeightMap, read_gwy, write_gwy
+from micrograph.scans.height_map import HeightMap, read_gwy, write_gwy
 from micrograph.scans.nanoscope import CHANNELS
 
 PICTURE = "picture"
@@ -37,8 +37,8 @@ class Settings:
     direction: str = "any"
     levelling: str = "published"
     aspect: str = "pad"
-    pixels: int = images.PIXELS
-    clip_percentiles: tuple = images.CLIP_PERCENTILES
+    pixels: int = rendering.PIXELS
+    clip_percentiles: tuple = rendering.CLIP_PERCENTILES
     gwyddion_timeout_seconds: float = 60.0
 
 
@@ -67,8 +67,8 @@ def gather(sheet, accepted, rejected, data, on_bad_scan="skip"):
     """Join the shards: (table of all samples, table of all rejections, summary text).
 
     sheet: the sample sheet; accepted, rejected: the shards' tables (DRAWN, REJECTED); data: "simulated" or "real".
-    on_bad_scan: "skip" goes on without the rejected, "stop" raises Fault that names them all; what was converted is
-    kept either way. Raises Fault where fewer than two samples are left, ValueError where a sample of the sheet is in no
+    on_bad_scan: "skip" goes on without the rejected, "stop" raises UserError that names them all; what was converted is
+    kept either way. Raises UserError where fewer than two samples are left, ValueError where a sample of the sheet is in no
     shard.
     """
     drawn, rejected = _joined(accepted, DRAWN), _joined(rejected, REJECTED)
@@ -76,10 +76,10 @@ def gather(sheet, accepted, rejected, data, on_bad_scan="skip"):
     if seen != sorted(sheet["sample"]):
         raise ValueError(f"the shards hold {len(seen)} samples and the sheet {len(sheet)}; they are not of one run")
     text = summary(len(sheet), rejected)
-    if known(on_bad_scan, STOPS, "scans.on_bad_scan") and len(rejected):
-        raise Fault(f"{text}\nMend these scans, or set scans.on_bad_scan to skip to go on without them.")
+    if lookup(on_bad_scan, STOPS, "scans.on_bad_scan") and len(rejected):
+        raise UserError(f"{text}\nMend these scans, or set scans.on_bad_scan to skip to go on without them.")
     if len(drawn) < 2:
-        raise Fault(f"fewer than two samples are left to study: {text}")
+        raise UserError(f"fewer than two samples are left to study: {text}")
     samples = drawn.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
     samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
     return samples, rejected, "\n".join([text, *twins(samples)])
@@ -112,7 +112,7 @@ def _each(rows, one, what, columns):
         except Exception as error:  # one bad scan must not take the others with it
             if isinstance(error, Unwritable) or disk_full(error) is not None:
                 raise
-            reason = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             bad.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
     return pd.DataFrame(good, columns=columns), pd.DataFrame(bad, columns=REJECTED)
 
@@ -134,9 +134,9 @@ def _level(row, folder, settings):
         shape = {"lines": lines, "pixels": pixels, "lines_planned": lines}
         return told | shape | size | {"height": "", "channel": PICTURE, "direction": ""}
     try:
-        level_nm = heights.level(found.height_nm, settings.levelling, overwrite=True)
-    except Fault as fault:
-        raise Fault(f"{row['scan']}: {fault}") from None
+        level_nm = levelling.level(found.height_nm, settings.levelling, overwrite=True)
+    except UserError as fault:
+        raise UserError(f"{row['scan']}: {fault}") from None
     path = folder / f"{row['sample']}.gwy"
     fields = {name: value for name, value in vars(found).items() if name != "height_nm"}
     write_gwy(path, HeightMap(level_nm, **fields), {"levelling": settings.levelling})
@@ -150,16 +150,16 @@ def _draw(row, folder, settings):
         if _text(row["height"]):
             found = read_gwy(row["height"])
             size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}
-            grey, pixel_nm = images.micrograph(
+            grey, pixel_nm = rendering.render(
                 found.height_nm, settings.pixels, settings.clip_percentiles, settings.aspect, **size
             )
         else:
             found = read_picture(row["scan"], _number(row["width_nm"]))
-            grey, pixel_nm = images.picture(found.array, settings.pixels, settings.aspect, found.width_nm)
-    except Fault as fault:
-        raise Fault(str(fault) if str(row["scan"]) in str(fault) else f"{row['scan']}: {fault}") from None
+            grey, pixel_nm = rendering.picture(found.array, settings.pixels, settings.aspect, found.width_nm)
+    except UserError as fault:
+        raise UserError(str(fault) if str(row["scan"]) in str(fault) else f"{row['scan']}: {fault}") from None
     path = folder / f"{row['sample']}.png"
-    images.write_png(path, grey)
+    rendering.write_png(path, grey)
     row = row | {"micrograph": str(path), "pixel_nm": pixel_nm, "direction": _text(row["direction"])}
     return {name: row[name] for name in DRAWN}
 

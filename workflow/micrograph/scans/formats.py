@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from micrograph.faults import Fault
+from micrograph.errors import UserError, printable
 from micrograph.scans import gwyddion, nanoscope
-from micrograph.scans.folders import printable
-from micrograph.scans.nanoscope_header import MAGIC as NANOSCOPE
+from micrograph.scans.nanoscope import MAGIC
 
 PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 INSTRUMENT_TAGS = {50432, 32768}  # of Park's and JPK's TIFF files, which show a thumbnail and hide the heights
@@ -52,7 +51,7 @@ def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_se
     TIFF files of Park and JPK instruments are no pictures but scans, and go to Gwyddion's importer.
 
     channels, direction: as in nanoscope.read. width_nm: physical width of a finished picture, from the sample sheet.
-    Raises Fault for a missing file, a folder, an empty file, a web page, and all that the readers refuse.
+    Raises UserError for a missing file, a folder, an empty file, a web page, and all that the readers refuse.
     """
     try:
         found = kind(path)
@@ -61,28 +60,30 @@ def read(path, channels=nanoscope.CHANNELS, direction="any", gwyddion_timeout_se
         if found == "picture":
             return read_picture(path, width_nm)
         return gwyddion.read(path, channels, direction, gwyddion_timeout_seconds)
-    except Fault as fault:
+    except UserError as fault:
         if (shown := printable(path)) == str(path):
             raise
-        raise Fault(str(fault).replace(str(path), shown)) from None
+        raise UserError(str(fault).replace(str(path), shown)) from None
 
 
 def kind(path):
     """What the first bytes of a file say that it is: "nanoscope", "picture", or "other", which Gwyddion may know.
 
-    Raises Fault for a missing file, a folder, an empty file, a web page, and pictures and archives that are never read.
+    Raises UserError for a missing file, a folder, an empty file, a web page, and pictures and archives that are never read.
     """
     head = _head(Path(path))
-    if NANOSCOPE.match(head):
+    if MAGIC.match(head):
         return "nanoscope"
     for magic in PICTURES:
         if head.startswith(magic) and not _of_an_instrument(path):
             return "picture"
     for magic, thing in OTHERS.items():
         if head.startswith(magic):
-            raise Fault(f"{path}: this is {thing}.")
+            raise UserError(f"{path}: this is {thing}.")
     if PAGES.match(head.removeprefix(b"\xef\xbb\xbf")):
-        raise Fault(f"{path}: this is a web page and no scan, perhaps a login or error page; download the scan again.")
+        raise UserError(
+            f"{path}: this is a web page and no scan, perhaps a login or error page; download the scan again."
+        )
     return "other"
 
 
@@ -91,18 +92,18 @@ def _head(path):
     try:
         kind = os.stat(path).st_mode
         if stat.S_ISDIR(kind):
-            raise Fault(f"{path}: {_folder(path)}.")
+            raise UserError(f"{path}: {_folder(path)}.")
         if not stat.S_ISREG(kind):
-            raise Fault(f"{path}: this is no file that can be read; name a scan's own file.")
+            raise UserError(f"{path}: this is no file that can be read; name a scan's own file.")
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
-        raise Fault(f"{path}: {_missing(path)}; name an existing file.") from None
+        raise UserError(f"{path}: {_missing(path)}; name an existing file.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Fault(f"{path}: the scan cannot be read ({reason}); name a readable file.") from None
+        raise UserError(f"{path}: the scan cannot be read ({reason}); name a readable file.") from None
     if not head:
-        raise Fault(f"{path}: the file is empty; fetch the scan again.")
+        raise UserError(f"{path}: the file is empty; fetch the scan again.")
     return head
 
 
@@ -133,7 +134,7 @@ def read_picture(path, width_nm=None):
     """Read a PNG or TIFF of 8 or 16 bits into a Picture.
 
     width_nm from the sheet counts before the size that ImageJ writes into a TIFF. Resolutions in dots per inch are
-    those of printers and are not believed. Raises Fault for damaged, too large, many-paged and floating-point pictures.
+    those of printers and are not believed. Raises UserError for damaged, too large, many-paged and floating-point pictures.
     """
     from PIL import Image
 
@@ -146,14 +147,14 @@ def read_picture(path, width_nm=None):
                 array = _array(path, image)
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except Fault:
+    except UserError:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise Fault(f"{path}: the picture cannot be read ({error.strerror}); name a readable file.") from None
+        raise UserError(f"{path}: the picture cannot be read ({error.strerror}); name a readable file.") from None
     except Image.DecompressionBombError:
-        raise Fault(f"{path}: the picture is far too large; make it smaller than 8192 x 8192.") from None
+        raise UserError(f"{path}: the picture is far too large; make it smaller than 8192 x 8192.") from None
     except Exception as error:  # Pillow raises whatever the damage happens to break
-        raise Fault(f"{path}: the picture is damaged ({type(error).__name__}); save it again.") from None
+        raise UserError(f"{path}: the picture is damaged ({type(error).__name__}); save it again.") from None
     return Picture(array, width_nm, Path(path).name, digest)
 
 
@@ -172,9 +173,11 @@ def imagej_width_nm(path):
 
 def _check_picture(path, image):
     if image.width * image.height > PIXELS_AT_MOST:
-        raise Fault(f"{path}: the picture has {image.width} x {image.height} pixels; make it smaller than 8192 x 8192.")
+        raise UserError(
+            f"{path}: the picture has {image.width} x {image.height} pixels; make it smaller than 8192 x 8192."
+        )
     if getattr(image, "n_frames", 1) > 1:
-        raise Fault(f"{path}: the picture has {image.n_frames} pages; save the one that is meant by itself.")
+        raise UserError(f"{path}: the picture has {image.n_frames} pages; save the one that is meant by itself.")
 
 
 def _array(path, image):
@@ -185,10 +188,10 @@ def _array(path, image):
     if mode == "I":  # how Pillow holds some 16-bit pictures
         array = np.array(image)
         if array.min() < 0 or array.max() > np.iinfo(np.uint16).max:
-            raise Fault(f"{path}: the picture has 32 bits a pixel; save it with 8 or 16.")
+            raise UserError(f"{path}: the picture has 32 bits a pixel; save it with 8 or 16.")
         return array.astype(np.uint16)
     if mode not in MODES:
-        raise Fault(f"{path}: the picture is of the kind '{mode}'; save it with 8 or 16 bits, grey or RGB.")
+        raise UserError(f"{path}: the picture is of the kind '{mode}'; save it with 8 or 16 bits, grey or RGB.")
     return np.array(image).astype(MODES[mode])
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from micrograph.faults import Fault
-from micrograph.files import unwritable
-from micrograph.scans.heightmap import NM_PER_M, HeightMap
+from micrograph.errors import UserError
+from micrograph.io import unwritable
+from micrograph.scans.height_map import NM_PER_M, HeightMap
 
 INSTALL = "pip install 'gwyddionpy[converter]'"
 MAGIC = b"GWYP"
@@ -36,7 +36,7 @@ def read(path, channels, direction, timeout_seconds=60):
     """Read the heights of one scan of any format that Gwyddion knows into a HeightMap.
 
     channels, direction: as in nanoscope.read; the direction is taken from the end of a channel's title, and a title
-    that tells none counts for either. A .gwy file needs no converter. Raises Fault where the converter is not
+    that tells none counts for either. A .gwy file needs no converter. Raises UserError where the converter is not
     installed, knows no such format, takes longer than timeout_seconds, or the file has no such channel or its values
     are no heights.
     """
@@ -54,7 +54,7 @@ def read(path, channels, direction, timeout_seconds=60):
 def _bytes(path, data_path):
     """All bytes of a .gwy file, which is the scan at `path` or was made of it."""
     if data_path.stat().st_size > BYTES_AT_MOST:
-        raise Fault(f"{path}: its .gwy data take more than 1 GiB; save the height channel by itself.")
+        raise UserError(f"{path}: its .gwy data take more than 1 GiB; save the height channel by itself.")
     return data_path.read_bytes()
 
 
@@ -75,7 +75,7 @@ def _converted(path, timeout_seconds):
     """The bytes of the .gwy file that the converter makes of the file at `path`."""
     program = converter()
     if program is None:
-        raise Fault(
+        raise UserError(
             f"{path}: neither a NanoScope file nor a picture; other formats need Gwyddion's importer: {INSTALL}."
         )
     with tempfile.TemporaryDirectory(prefix="micrograph-") as room:
@@ -91,16 +91,16 @@ def _converted(path, timeout_seconds):
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise Fault(
+            raise UserError(
                 f"{path}: Gwyddion's importer took longer than {timeout_seconds:g} s; "
                 "raise scans.gwyddion_timeout_seconds or take the scan out."
             ) from None
         except OSError as error:
-            raise Fault(f"{program}: Gwyddion's converter does not start ({error.strerror}); {INSTALL}.") from None
+            raise UserError(f"{program}: Gwyddion's converter does not start ({error.strerror}); {INSTALL}.") from None
         if done.returncode != 0 and shutil.disk_usage(room).free < min(path.stat().st_size, SMALL_BYTES):
             raise unwritable(room, errno.ENOSPC)
         if done.returncode != 0 or not out.is_file():
-            raise Fault(f"{path}: in no format that Gwyddion's importer knows, or damaged; take it out.")
+            raise UserError(f"{path}: in no format that Gwyddion's importer knows, or damaged; take it out.")
         return _bytes(path, out)
 
 
@@ -115,7 +115,7 @@ def _fields(path, data):
         )
         return [(_plain(container.get(f"{key}/title", "")), container[key]) for key in keys]
     except (ValueError, IndexError, struct.error, KeyError, TypeError, AttributeError):
-        raise Fault(f"{path}: the .gwy data is damaged; export the scan anew.") from None
+        raise UserError(f"{path}: the .gwy data is damaged; export the scan anew.") from None
 
 
 def _thing(view, at, depth):
@@ -180,7 +180,9 @@ def _string(view, at):
 def _choose(path, fields, channels, direction):
     """(title, direction, field) of the first wanted channel in an admitted direction."""
     if direction not in DIRECTIONS:
-        raise Fault(f"direction '{direction}' is not known; set scans.direction to one of: {', '.join(DIRECTIONS)}.")
+        raise UserError(
+            f"direction '{direction}' is not known; set scans.direction to one of: {', '.join(DIRECTIONS)}."
+        )
     for name in channels:
         for wanted in DIRECTIONS[direction]:
             for title, field in fields:
@@ -191,7 +193,9 @@ def _choose(path, fields, channels, direction):
                     return title, way, field
     asked = " or ".join(f"'{name}'" for name in channels)
     has = ", ".join(f"'{title}'" for title, _ in fields[:LISTED_AT_MOST]) or "no image at all"
-    raise Fault(f"{path}: no channel {asked}; it has {has}; set scans.channels and scans.direction to one of these.")
+    raise UserError(
+        f"{path}: no channel {asked}; it has {has}; set scans.channels and scans.direction to one of these."
+    )
 
 
 def _heights(path, title, field):
@@ -202,16 +206,16 @@ def _heights(path, title, field):
         size = float(field["xreal"]) * NM_PER_M, float(field["yreal"]) * NM_PER_M
         units = [_plain(field.get(name, {}).get("unitstr", "")) for name in ("si_unit_xy", "si_unit_z")]
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
-        raise Fault(f"{path}: the .gwy data of channel '{title}' is damaged; export the scan anew.") from None
+        raise UserError(f"{path}: the .gwy data of channel '{title}' is damaged; export the scan anew.") from None
     if units != ["m", "m"]:
-        raise Fault(
+        raise UserError(
             f"{path}: channel '{title}' is in '{units[1]}' over '{units[0]}' and not in metres; "
             "name a height channel in scans.channels."
         )
     if not all(0 < length <= LARGEST_NM for length in size) or values.size == 0:
-        raise Fault(f"{path}: channel '{title}' tells no scan size; export the scan anew with its size.")
+        raise UserError(f"{path}: channel '{title}' tells no scan size; export the scan anew with its size.")
     if values.size > PIXELS_AT_MOST:
-        raise Fault(f"{path}: channel '{title}' has {cols} x {rows} pixels; export it smaller than 8192 x 8192.")
+        raise UserError(f"{path}: channel '{title}' has {cols} x {rows} pixels; export it smaller than 8192 x 8192.")
     with np.errstate(over="ignore"):  # of heights beyond all measure, which the levelling refuses
         return values * NM_PER_M, size
 

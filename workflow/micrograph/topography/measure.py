@@ -1,8 +1,55 @@
-"""All that is measured of one height map, and what each number is called."""
+"""Measure one height map: every physical feature, and the grid that it is measured on."""
 
 from typing import NamedTuple
 
-from micrograph.topography import correlation, grains, lattice, roughness, spectrum, steps
+import numpy as np
+
+from micrograph.errors import UserError
+from micrograph.topography import atomic_steps, correlation, grains, roughness, spectrum
+
+GRID_NM = 4.0  # a micrometre at 256 pixels a line has 3.9 nm, the coarsest full scan of the study
+FEWEST = 8  # lines, and pixels of a line, below which nothing lateral is told
+BLANK = 1e-9
+
+
+def checked(height_nm, pixel_nm):
+    """(heights with the mean zero as float64, (down, across) as floats) of a map that can be measured.
+
+    height_nm: (lines, pixels), not changed; pixel_nm: nm a pixel, down and across. Raises UserError for other shapes,
+    values that are no numbers, pixels without a size, and maps of one height.
+    """
+    height_nm = np.asarray(height_nm, dtype=np.float64)
+    if height_nm.ndim != 2 or height_nm.size < 2:
+        raise UserError(f"a height map of shape {height_nm.shape} cannot be measured; it needs lines of pixels.")
+    down, across = (float(size) for size in pixel_nm)
+    if not (0 < down < np.inf and 0 < across < np.inf):
+        raise UserError(f"pixels of {down:g} x {across:g} nm cannot be measured; give their size, down and across.")
+    largest = max(height_nm.max(), -height_nm.min())
+    if not np.isfinite(largest):
+        raise UserError("the height map holds values that are no numbers; export the scan without masked pixels.")
+    level = height_nm - height_nm.mean()
+    if np.abs(level).max() <= BLANK * largest:
+        raise UserError("the height map is of one height everywhere; take the scan out.")
+    return level, (down, across)
+
+
+def large_enough(height_nm):
+    """Whether a map has the lines and pixels that lateral measures need."""
+    return min(height_nm.shape) >= FEWEST
+
+
+def coarse(height_nm, pixel_nm, grid_nm=GRID_NM):
+    """(map, its pixel_nm): means of whole blocks of pixels, of about grid_nm a side; coarser maps stay as they are.
+
+    A last part of a block, a few lines or columns, is left out.
+    """
+    blocks = [max(1, round(grid_nm / size)) for size in pixel_nm]
+    blocks = [min(block, length) for block, length in zip(blocks, height_nm.shape, strict=True)]
+    rows, columns = (length // block for length, block in zip(height_nm.shape, blocks, strict=True))
+    whole = height_nm[: rows * blocks[0], : columns * blocks[1]]
+    means = whole.reshape(rows, blocks[0], columns, blocks[1]).mean(axis=(1, 3))
+    return means, tuple(size * block for size, block in zip(pixel_nm, blocks, strict=True))
+
 
 HEIGHTS = "height"  # a measure in the unit of the heights: nm, or grey values of a finished picture
 
@@ -45,22 +92,22 @@ def measure(height_nm, pixel_nm):
     """All MEASURES of a levelled height map, name -> float; NaN where the map cannot tell one.
 
     height_nm: (lines, pixels) heights in nm, or grey values, not changed; pixel_nm: nm a pixel, (down, across), which
-    may differ. A scan of fewer than 8 lines tells its roughness alone. Raises Fault as lattice.checked. A map of 512 x
+    may differ. A scan of fewer than 8 lines tells its roughness alone. Raises UserError as lattice.checked. A map of 512 x
     512 pixels takes some 50 ms on one core.
 
     Roughness and spectrum are taken at the scan's own resolution; correlation, grains and coverage on a map of about 4
     nm a pixel (lattice.coarse). Height parameters follow ISO 25178-2 on the surface as levelled: no filter is put
     before them beyond that levelling.
     """
-    height_nm, pixel_nm = lattice.checked(height_nm, pixel_nm)
+    height_nm, pixel_nm = checked(height_nm, pixel_nm)
     found = dict.fromkeys(MEASURES, float("nan")) | roughness.amplitudes(height_nm)
-    if not lattice.large_enough(height_nm):
+    if not large_enough(height_nm):
         return found
     seen = spectrum.spectrum(height_nm, pixel_nm)
-    found |= spectrum.bands(seen) | steps.steps(seen)
-    small, small_nm = lattice.coarse(height_nm, pixel_nm)
+    found |= spectrum.bands(seen) | atomic_steps.steps(seen)
+    small, small_nm = coarse(height_nm, pixel_nm)
     small = small - small.mean()
     found |= roughness.coverage(small)
-    if lattice.large_enough(small):
+    if large_enough(small):
         found |= correlation.lengths(small, small_nm) | grains.grains(small, small_nm)
     return found

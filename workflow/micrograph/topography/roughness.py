@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from micrograph.scans.images import clip_limits
+from micrograph.scans.rendering import clip_limits
 
 ENDS_PERCENT = (0.5, 99.5)  # of heights, those that the micrograph is clipped to
 

@@ -5,11 +5,12 @@ Made from the table leakage (trust/leakage.py), whose captions tell how its numb
 
 from dataclasses import replace
 
-from micrograph import protocols
-from micrograph.trust import claim_rules, leakage
+from micrograph.evaluation import leakage, tables
+from micrograph.evaluation.leakage_captions import LEAKS
+from micrograph.splits import protocols
+from micrograph.trust import claim_rules
 from micrograph.trust.claim_rules import MARGIN_POINTS, Claim, Rule, Words
 from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested, untested
-from micrograph.trust.leakage_words import LEAKS
 
 MORE, LESS = Rule(), Rule(sign=-1)
 AT_CHANCE = Rule(sign=-1, least=MARGIN_POINTS, contrary=MARGIN_POINTS)
@@ -181,7 +182,7 @@ def _of(row, column, name, parts=None):
 
 
 def _percent(row, part):
-    return f"{claim_rules.panels.number(row.get(f'{part}_pct', float('nan')), 1)} %"
+    return f"{tables.number(row.get(f'{part}_pct', float('nan')), 1)} %"
 
 
 FITS = ["protocol", "labels", "features", "scheme", "model"]

@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from micrograph.results import fits, panels, style, table2
+from micrograph.evaluation import fits, table2, tables
+from micrograph.figures import style
 from micrograph.trust import claim_rules
 from micrograph.trust.claim_rules import Compared, Rule, Words
 from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested
@@ -79,7 +80,7 @@ def tuned(table, data):
     if table2.TUNED not in rows or table2.BLOCKS not in rows:
         return []
     ours, theirs = rows[table2.TUNED], rows[table2.BLOCKS]
-    beside = f"{panels.number(ours['pooled_pct'], 1)} % against {panels.number(theirs['pooled_pct'], 1)} %"
+    beside = f"{tables.number(ours['pooled_pct'], 1)} % against {tables.number(theirs['pooled_pct'], 1)} %"
     one = _of(ours, "gain_points", "model and settings chosen in each fold", beside)
     words = Words("fine-tuned features beat those of the network's blocks", "they do worse", data)
     return [claim_rules.single(words, one, MORE, "points")] if tested([one]) else []
@@ -134,7 +135,7 @@ def _ordered(row, nominal):
     """The change of a model's mean absolute error against the nominal scheme; paired where the table has that."""
     ours, theirs = (_of(one, "mae_celsius") for one in (row, nominal))
     apart = claim_rules.unpaired(ours, theirs, str(row["model"]))
-    beside = f"{panels.number(ours.estimate, 1)} against {panels.number(theirs.estimate, 1)}"
+    beside = f"{tables.number(ours.estimate, 1)} against {tables.number(theirs.estimate, 1)}"
     paired = _of(row, PAIRED, apart.name, beside)
     return paired if tested([paired]) else apart
 
@@ -176,7 +177,7 @@ def _grown(span, step, data):
 def _training(few, many):
     """From how many training films to how many, in words."""
     least, most = (np.nanmean([claim_rules.number(row, "training_films") for row in rows]) for rows in (few, many))
-    return f"{panels.number(least)} to {panels.number(most)} a fold"
+    return f"{tables.number(least)} to {tables.number(most)} a fold"
 
 
 def _pooled(row):
@@ -193,17 +194,17 @@ def _values(one):
 
 
 def _percent(one):
-    return panels.interval(one.estimate, one.low, one.high, 1) + " %"
+    return tables.interval(one.estimate, one.low, one.high, 1) + " %"
 
 
 def _above(row):
     """A row's accuracy and that of the commonest temperature on the same films, in words."""
     pooled, above = (claim_rules.number(row, column) for column in ("pooled_pct", ABOVE))
-    return f"{panels.number(pooled, 1)} % against {panels.number(pooled - above, 1)} %"
+    return f"{tables.number(pooled, 1)} % against {tables.number(pooled - above, 1)} %"
 
 
 def _beside(row):
-    return f"{panels.number(row['pooled_pct'], 1)} % there"
+    return f"{tables.number(row['pooled_pct'], 1)} % there"
 
 
 def _rivals(rows):

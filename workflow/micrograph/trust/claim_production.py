@@ -6,7 +6,7 @@ networks said that were trained in the same way on all films but those of the da
 
 from functools import partial
 
-from micrograph.results import panels
+from micrograph.evaluation import tables
 from micrograph.trust import claim_rules, claim_trust
 from micrograph.trust.claim_rules import MARGIN_POINTS, Compared, Rule, Words
 from micrograph.trust.claim_topics import Topic, tested
@@ -39,11 +39,11 @@ def held(table, data, what, quantity, size):
     """
     aim, of_films, large = (_of(table, name).estimate for name in ("coverage_aim_pct", f"{quantity}_pct", size[0]))
     least = aim - MARGIN_POINTS
-    beside = f"{panels.number(large, 1)} {size[1]} on average, {panels.number(of_films, 1)} % of films and, as the mean"
+    beside = f"{tables.number(large, 1)} {size[1]} on average, {tables.number(of_films, 1)} % of films and, as the mean"
     one = _of(table, f"{quantity}_by_day_pct", beside=f"{beside} over growth days")
     text = (
-        f"{REHEARSAL} {what} aimed at holding the truth for {panels.number(aim)} % of films hold it for more than "
-        f"{panels.number(least)} %"
+        f"{REHEARSAL} {what} aimed at holding the truth for {tables.number(aim)} % of films hold it for more than "
+        f"{tables.number(least)} %"
     )
     short = "they fall short of their aim by more than that"
     words = Words(text, short, data, claim_trust.larger(one, aim), NONE_LEFT)
@@ -57,7 +57,7 @@ def _of(table, quantity, name="", beside=""):
 
 
 def _percent(one):
-    return f"{panels.number(one.estimate, 1)} %"
+    return f"{tables.number(one.estimate, 1)} %"
 
 
 SETS = partial(held, what="sets of temperatures", quantity="covered", size=("set_size", "temperatures in a set"))

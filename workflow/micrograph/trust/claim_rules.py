@@ -13,25 +13,25 @@ from statistics import NormalDist
 
 import numpy as np
 
-from micrograph.results import panels, scores
+from micrograph.evaluation import bootstrap, tables
 
 SUPPORTED, CONTRARY, UNTOLD, UNTESTED = VERDICTS = "supported", "not supported", "cannot be told", "not tested"
 MARGIN_POINTS = 5  # differences below this are called next to nothing, and the margin is said
-QUANTILE = NormalDist().inv_cdf((1 + scores.LEVEL) / 2)  # half a 95 % interval, in standard deviations
+QUANTILE = NormalDist().inv_cdf((1 + bootstrap.LEVEL) / 2)  # half a 95 % interval, in standard deviations
 NAMED = 3  # so many comparisons are named in a sentence, the others counted
 
 # Unit of a claim -> (digits written, how its values are written, what stands behind the number).
 UNITS = {
-    "points": (1, panels.signed, " points"),
-    "points of the map": (2, panels.signed, " points"),
-    "%": (1, panels.number, " %"),
-    "°C": (1, panels.signed, " °C"),
-    "area under the curve": (3, panels.signed, " in area under the curve"),
-    "rank correlation": (2, panels.signed, " in rank correlation"),
-    "times": (2, panels.number, " times"),
-    "nats": (3, panels.signed, " nats"),
-    "log loss": (2, panels.number, " nats"),
-    "points, standard deviation": (1, panels.number, " points"),
+    "points": (1, tables.signed, " points"),
+    "points of the map": (2, tables.signed, " points"),
+    "%": (1, tables.number, " %"),
+    "°C": (1, tables.signed, " °C"),
+    "area under the curve": (3, tables.signed, " in area under the curve"),
+    "rank correlation": (2, tables.signed, " in rank correlation"),
+    "times": (2, tables.number, " times"),
+    "nats": (3, tables.signed, " nats"),
+    "log loss": (2, tables.number, " nats"),
+    "points, standard deviation": (1, tables.number, " points"),
 }
 
 
@@ -109,7 +109,7 @@ def of_row(row, column, name="", beside="", films="films", batches="batches"):
 def number(row, column):
     """A row's number as a float; NaN where it is missing."""
     value = row.get(column, np.nan)
-    return np.nan if panels.missing(value) else float(value)
+    return np.nan if tables.missing(value) else float(value)
 
 
 def unpaired(first, second, name=""):
@@ -125,7 +125,7 @@ def unpaired(first, second, name=""):
         first.high - second.low,
         first.films,
         first.batches,
-        f"{panels.number(first.estimate, 1)} against {panels.number(second.estimate, 1)} (not paired)",
+        f"{tables.number(first.estimate, 1)} against {tables.number(second.estimate, 1)} (not paired)",
     )
 
 
@@ -134,7 +134,7 @@ def widened(one, count):
 
     Each side is stretched by the ratio of the normal quantiles (Bonferroni): 1 for one comparison, 1.34 for five.
     """
-    times = NormalDist().inv_cdf(1 - (1 - scores.LEVEL) / 2 / count) / QUANTILE
+    times = NormalDist().inv_cdf(1 - (1 - bootstrap.LEVEL) / 2 / count) / QUANTILE
     low, high = (one.estimate + times * (end - one.estimate) for end in (one.low, one.high))
     return Compared(one.name, one.estimate, min(low, one.low), max(high, one.high), one.films, one.batches, one.beside)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from micrograph.results import style
+from micrograph.figures import style
 from micrograph.trust import claim_rules
 
 FEATURES = {"metadata": "growth metadata", "physical": "physical features"}

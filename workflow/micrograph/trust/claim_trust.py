@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from micrograph.results import fits, panels, table2
-from micrograph.trust import claim_rules, confounder_words
+from micrograph.evaluation import bootstrap, confounders_caption, fits, table2, tables
+from micrograph.trust import claim_rules
 from micrograph.trust.claim_rules import MARGIN_POINTS, Compared, Rule, Words
 from micrograph.trust.claim_topics import Topic, interval_of, names, rows_of, tested, untested
 
@@ -64,7 +64,7 @@ def _informative(row, name, data):
     """Whether probabilities say more than the shares of the classes do; a table need not have that."""
     one, shares = claim_rules.of_row(row, "log_loss", f"{name}, log loss"), claim_rules.number(row, "shares_log_loss")
     text = f"probabilities, {STAGES.get(row['stage'])}, say more than how common each temperature is (log loss "
-    words = Words(f"{text}{panels.number(shares, 2)})", "they say less", data)
+    words = Words(f"{text}{tables.number(shares, 2)})", "they say less", data)
     there = row["stage"] == SCALED and tested([one]) and not np.isnan(shares)
     return [claim_rules.single(words, one, Rule(-1, shares, shares), "log loss")] if there else []
 
@@ -93,13 +93,13 @@ def larger(one, aim):
 
 def _held(row, name):
     size, films = claim_rules.number(row, "set_size"), claim_rules.number(row, "covered_pct")
-    sets = "" if np.isnan(size) else f"sets of {panels.number(size, 1)} temperatures on average"
+    sets = "" if np.isnan(size) else f"sets of {tables.number(size, 1)} temperatures on average"
     by_day = claim_rules.of_row(row, "covered_by_day_pct", name, ", ".join(filter(None, [sets, _of_films(films)])))
     return by_day if tested([by_day]) else claim_rules.of_row(row, "covered_pct", name, sets)
 
 
 def _of_films(share):
-    return "" if np.isnan(share) else f"{panels.number(share, 1)} % of films and, as the mean over growth days"
+    return "" if np.isnan(share) else f"{tables.number(share, 1)} % of films and, as the mean over growth days"
 
 
 def _fits(table):
@@ -127,7 +127,7 @@ def confounded(table, data):
     """Does accuracy differ with how films were grown and scanned? A claim a kind; all comparisons are made at once."""
     kinds = [kind for kind in dict.fromkeys(table["kind"]) if kind != SPLIT]
     rows = {kind: rows_of(table, kind=kind) for kind in kinds}
-    compared = confounder_words.compared(table)
+    compared = confounders_caption.compared(table)
     found = {kind: tested(_groups(rows_of(compared, kind=kind))) for kind in kinds}
     count = sum(map(len, found.values()))
     return [_differs(KINDS.get(kind, kind), rows[kind], found[kind], count, data) for kind in kinds]
@@ -168,7 +168,7 @@ def _learnt_from(row):
 
 def _difference(row, name):
     accuracy, rest = (claim_rules.number(row, column) for column in ("accuracy_pct", "rest_pct"))
-    beside = "" if np.isnan(rest) else f"{panels.number(accuracy, 1)} % against {panels.number(rest, 1)} %"
+    beside = "" if np.isnan(rest) else f"{tables.number(accuracy, 1)} % against {tables.number(rest, 1)} %"
     return claim_rules.of_row(row, "difference_points", name, ", ".join(filter(None, [beside, _learnt(row)])))
 
 
@@ -178,7 +178,7 @@ def _learnt(row):
     if np.isnan(ours + strict):
         return ""
     favours = {1: ", which flatters it", -1: ", which counts against it"}.get(np.sign(ours - strict), "")
-    return f"learnt from {panels.number(ours)} films a fold against strict's {panels.number(strict)}{favours}"
+    return f"learnt from {tables.number(ours)} films a fold against strict's {tables.number(strict)}{favours}"
 
 
 def _why(rows):
@@ -202,7 +202,7 @@ def spread(table, data):
     name = f"standard deviation over {repeats:.0f} deals of the folds{asked}"
     films = claim_rules.number(row, "films" if "films" in row else "tested_samples")
     one = Compared(name, deal, *ends, films, claim_rules.number(row, "batches"))
-    other = f"({panels.number(days, 1)} points of standard deviation)"
+    other = f"({tables.number(days, 1)} points of standard deviation)"
     text = f"how the folds are dealt moves the accuracy less than which growth days are tested {other}"
     words = Words(text, "it moves it more", data)
     return [claim_rules.single(words, one, Rule(-1, days, days), "points, standard deviation")] if tested([one]) else []
@@ -215,7 +215,7 @@ def _deviation(std, count):
 
     if np.isclose(std, 0) or count < FEWEST_DEALS:
         return np.nan, np.nan
-    tail = (1 - claim_rules.scores.LEVEL) / 2
+    tail = (1 - bootstrap.LEVEL) / 2
     return tuple(float(std * np.sqrt((count - 1) / stats.chi2.ppf(1 - part, count - 1))) for part in (tail, 1 - tail))
 
 

@@ -6,7 +6,7 @@ is said not to be tested.
 
 import pandas as pd
 
-from micrograph.results import explanation_words, panels
+from micrograph.evaluation import attribution_tests_caption, tables
 from micrograph.trust import (
     claim_explanations,
     claim_leaks,
@@ -99,19 +99,19 @@ def panels_of(table):
         rows.append([*words, *numbers, _text(row["source"])])
         before = row["topic"]
     headings = ["Question", "Claim", "Verdict", "Number [95 %]", "Films", "Growth days", "Table"]
-    return [panels.Panel("What can be claimed", headings, rows, words=3)]
+    return [tables.Panel("What can be claimed", headings, rows, words=3)]
 
 
 def _value(row):
     """A claim's number with its interval and unit; a dash where there is none."""
-    if panels.missing(row["estimate"]):
-        return panels.DASH
+    if tables.missing(row["estimate"]):
+        return tables.DASH
     digits, form, behind = UNITS[row["unit"]]
-    return panels.interval(row["estimate"], row["low"], row["high"], digits, form) + behind
+    return tables.interval(row["estimate"], row["low"], row["high"], digits, form) + behind
 
 
 def _count(value):
-    return panels.number(value)
+    return tables.number(value)
 
 
 def _text(value):
@@ -132,8 +132,8 @@ RULES = (
     "Supported: the whole 95 % interval, as it is written, lies where the claim says. Not supported: the whole "
     "interval lies on the other side. Cannot be told: it holds both. Not tested: the run has not made what it takes. "
     "Where nothing is claimed to differ, the sentence says a margin, and the two sides are within it and beyond it "
-    f"({claim_rules.MARGIN_POINTS} points of accuracy, coverage or calibration, {explanation_words.MARGIN:g} of rank "
-    "correlation): an interval within it may leave out 0, of a difference that is there but small. Where a claim rests "
+    f"({claim_rules.MARGIN_POINTS} points of accuracy, coverage or calibration, {attribution_tests_caption.MARGIN:g} of "
+    "rank correlation): an interval within it may leave out 0, of a difference that is there but small. Where a claim rests "
     "on several comparisons, their intervals are widened so that all hold at once with 95 % (Bonferroni, widened by "
     "normal quantiles), unless the claim is that all of them agree. Over all questions nothing is widened: of twenty "
     "claims about one may stand by chance."
@@ -149,10 +149,10 @@ READING = (
 
 def markdown(table, caption):
     """The table as Markdown."""
-    return panels.markdown(panels_of(table), caption)
+    return tables.markdown(panels_of(table), caption)
 
 
 def html(table, caption):
     """The table as a self-contained page; sentences wrap."""
     wrapped = "<style>\ntd.word { white-space: normal; min-width: 8em; }\n</style>\n</head>"
-    return panels.html(panels_of(table), caption, NAME).replace("</head>", wrapped, 1)
+    return tables.html(panels_of(table), caption, NAME).replace("</head>", wrapped, 1)

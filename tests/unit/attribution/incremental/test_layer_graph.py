@@ -1,0 +1,94 @@
+"""Steps: networks are read as they compute, or not at all."""
+
+import pytest
+import torch
+from torch import nn
+
+from micrograph.attribution.incremental import layer_graph
+from micrograph.networks import backbones, fuse_batchnorm
+
+
+def trunk(name):
+    network = backbones.build(name).eval()
+    fuse_batchnorm.replace(network, backbones.row(name).classifier, nn.Identity())
+    return fuse_batchnorm.fuse(network)
+
+
+@pytest.mark.parametrize(
+    ("name", "convolutions"), [("resnet18", 20), ("efficientnet_lite0", 49), ("timm:mobilenetv2_050", 52)]
+)
+def test_every_convolution_is_a_step(name, convolutions):
+    network = trunk(name)
+    found = layer_graph.read(network, 64)
+    modules = [step.module for step in found if isinstance(step.module, nn.Conv2d)]
+    assert len(modules) == len({id(module) for module in modules}) == convolutions
+
+
+def test_resnet_adds_behind_every_second_convolution_of_its_blocks():
+    found = layer_graph.read(trunk("resnet18"), 64)
+    assert sum(step.plus is not None for step in found) == 8
+    assert all(step.active is not None for step in found if step.plus is not None)
+
+
+@pytest.mark.parametrize("side", [33, 80, 96])
+def test_sides_and_padding_are_those_of_the_modules(side):
+    network = trunk("efficientnet_lite0")
+    found = layer_graph.read(network, side)
+    maps = layer_graph.whole(found, {layer_graph.PICTURE: torch.zeros(1, 3, side, side)}, keep=range(len(found)))
+    for place, step in enumerate(found[1:], start=1):
+        assert maps[place].shape[1:] == (step.channels, *2 * [step.side(maps[step.source].shape[-1])])
+
+
+def test_maps_that_nobody_reads_again_are_let_go():
+    found = layer_graph.read(trunk("resnet18"), 64)
+    maps = layer_graph.whole(found, {layer_graph.PICTURE: torch.zeros(1, 3, 64, 64)}, keep=[3])
+    assert sorted(maps) == [3, len(found) - 1]
+
+
+class Small(nn.Module):
+    """A convolution, then what the test asks for, then the mean."""
+
+    def __init__(self, then):
+        super().__init__()
+        self.conv, self.then, self.pool = nn.Conv2d(3, 4, 3, padding=1), then, nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, colour):
+        return torch.flatten(self.pool(self.then(self.conv(colour))), 1)
+
+
+class Squeeze(nn.Module):
+    """Every place of its map looks at all others."""
+
+    def forward(self, maps):
+        return maps * maps.mean((2, 3), keepdim=True).sigmoid()
+
+
+class Branch(nn.Module):
+    """A sum of three maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 5, padding=2)
+
+    def forward(self, maps):
+        return self.a(maps) + self.b(maps) + maps
+
+
+@pytest.mark.parametrize("then", [nn.Identity(), nn.ReLU(), nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, 1)), Branch()])
+def test_what_looks_at_a_window_only_is_understood(then):
+    assert layer_graph.read(Small(then).eval(), 16) is not None
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        Squeeze(),
+        nn.MaxPool2d(3, 2, 1),  # its border is minus infinity, ours zero: wrong where maps are negative
+        nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(4, 4, (1, 3)),
+        nn.Upsample(scale_factor=2),
+        nn.InstanceNorm2d(4),
+    ],
+)
+def test_what_looks_at_more_is_told_apart(then):
+    assert layer_graph.read(Small(then).eval(), 16) is None

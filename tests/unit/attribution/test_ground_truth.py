@@ -1,0 +1,122 @@
+"""Truth masks: in the frame of the micrograph, whatever the scan's shape, as shares of pixels; bad files refused."""
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micrograph.attribution import ground_truth
+from micrograph.errors import UserError
+from micrograph.networks import transforms
+from micrograph.rng import random_stream
+from micrograph.scans import rendering
+from micrograph.simulation import simulate
+
+WIDE_NM = 1000.0
+
+
+def written(path, tall_nm=WIDE_NM, shape=(64, 64), **marked):
+    """A truth file of these masks, the others empty."""
+    masks = {name: marked.get(name, np.zeros(shape, bool)) for name in ground_truth.MARKED}
+    simulate.write_truth(path, masks, (tall_nm / shape[0], WIDE_NM / shape[1]))
+    return path
+
+
+def blocks(lines, wide):
+    """A mask without any symmetry: a large block at the upper left, a small one lower right."""
+    mask = np.zeros((lines, wide), bool)
+    mask[lines // 8 : lines // 2, wide // 8 : wide // 3] = True
+    mask[3 * lines // 4 : 7 * lines // 8, 5 * wide // 8 : 3 * wide // 4] = True
+    return mask
+
+
+def four_averaged(values):
+    """The mean over the windows of the micrograph's median filter."""
+    return scipy.ndimage.uniform_filter(values[::-1], 2, mode="nearest")[::-1]
+
+
+@pytest.mark.parametrize("aspect", ["pad", "crop"])
+@pytest.mark.parametrize(
+    ("lines", "wide", "tall_nm"), [(256, 256, 1000), (384, 512, 750), (125, 256, 488), (74, 512, 290)]
+)
+def test_a_mask_lies_where_the_micrograph_shows_the_same_heights(tmp_path, aspect, lines, wide, tall_nm):
+    mask = blocks(lines, wide)
+    path = written(tmp_path / "t.npz", tall_nm, mask.shape, islands=mask)
+    for side in (224, 80):
+        grey = rendering.render(mask.astype(float), aspect=aspect, width_nm=WIDE_NM, tall_nm=tall_nm)[0]
+        seen = transforms.shrink(grey[None], side)[0] / 255.0
+        found = ground_truth.masks(path, side, aspect)
+        inside = found["padding"] == 0
+        rank = np.corrcoef(seen[inside], found["islands"][inside])[0, 1]
+        for axis in (0, 1):
+            for step in (-1, 1):
+                moved = np.roll(found["islands"], step, axis)
+                assert rank > np.corrcoef(seen[inside], moved[inside])[0, 1]
+        assert np.abs(seen - found["islands"])[inside].mean() < 0.02
+        assert (np.ptp(seen[found["padding"] == 1]) == 0) if aspect == "pad" and tall_nm < WIDE_NM else inside.all()
+
+
+@given(
+    lines=st.integers(4, 60), wide=st.integers(4, 60), tall=st.floats(0.2, 1.6), aspect=st.sampled_from(["pad", "crop"])
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_placed_goes_where_heights_go_to_the_last_row(lines, wide, tall, aspect):
+    values = np.random.default_rng(lines * 61 + wide).random((lines, wide))
+    size = {"width_nm": WIDE_NM, "tall_nm": tall * WIDE_NM}
+    field = rendering.placed(values, 37, aspect, **size)
+    ones = rendering.placed(np.ones((lines, wide)), 37, aspect, **size)
+    scale = (0.0, rendering.WHITE)
+    grey, _ = rendering._square(four_averaged(values)[::-1], scale, 37, aspect, **size)
+    inside = ones > 0
+    np.testing.assert_allclose(ones[inside], 1)
+    np.testing.assert_array_equal(rendering.to_bytes(255 * field)[inside], grey[::-1][inside])
+    assert len(np.unique(grey[::-1][~inside])) <= 1
+
+
+def test_a_mask_keeps_its_share_of_the_scan_and_the_bands_are_no_film(tmp_path):
+    mask = blocks(100, 200)
+    found = ground_truth.masks(written(tmp_path / "t.npz", 500.0, mask.shape, domains=mask), 80)
+    assert list(found) == list(ground_truth.FEATURES)
+    assert found["padding"].mean() == pytest.approx(0.5)
+    assert found["domains"].mean() == pytest.approx(mask.mean() / 2, rel=1e-6)
+    total = found["domains"] + found["background"] + found["padding"]
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+    assert all(one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1 for one in found.values())
+    assert not found["pits"].any()
+
+
+def test_a_seam_narrower_than_a_pixel_is_a_share_of_it(tmp_path):
+    seam = np.zeros((80, 80), bool)
+    seam[:, 40] = True
+    found = ground_truth.masks(written(tmp_path / "t.npz", WIDE_NM, seam.shape, boundaries=seam), 20, pixels=40)
+    expected = np.zeros((20, 20))
+    expected[:, 10] = 0.25
+    np.testing.assert_allclose(found["boundaries"], expected, atol=1e-7)
+
+
+def test_masks_of_a_simulated_film_are_those_that_the_simulation_knows(tmp_path):
+    sheet = simulate.plan(12, 6, {900: 0.5, 1000: 0.5}, random_stream(0, "plan"))
+    row = sheet.iloc[0].to_dict()
+    scan = simulate.scan_sample(row, 0, tmp_path / "s.spm", tmp_path / "t.npz", pixels=64)
+    found = ground_truth.masks(tmp_path / "t.npz", 64, pixels=64)
+    for name in ground_truth.MARKED:
+        np.testing.assert_array_equal(found[name], four_averaged(scan.masks[name].astype(float)))
+
+
+def test_many_films_are_read_one_at_a_time(tmp_path):
+    paths = {name: written(tmp_path / f"{name}.npz") for name in ("a", "b")}
+    films = ground_truth.Masks(paths, 16)
+    assert (len(films), list(films), "a" in films, "c" in films) == (2, ["a", "b"], True, False)
+    assert films["b"]["padding"].shape == (16, 16)
+
+
+def test_files_that_hold_no_truth_are_refused(tmp_path):
+    with pytest.raises(UserError, match="missing or damaged"):
+        ground_truth.masks(tmp_path / "none.npz", 16)
+    (tmp_path / "bad.npz").write_bytes(b"no")
+    with pytest.raises(UserError, match="missing or damaged"):
+        ground_truth.masks(tmp_path / "bad.npz", 16)
+    simulate.write_truth(tmp_path / "few.npz", {"domains": np.ones((4, 4), bool)}, (1.0, 1.0))
+    with pytest.raises(UserError, match="no mask 'boundaries'; simulate the film again"):
+        ground_truth.masks(tmp_path / "few.npz", 16)

@@ -1,0 +1,89 @@
+"""Pointing game and mass: planted maps score what they must, and chance scores the area."""
+
+import numpy as np
+import pytest
+
+from micrograph.attribution import localisation
+
+SIDE = 80
+
+
+def block(top, left, tall=16, wide=16):
+    mask = np.zeros((SIDE, SIDE))
+    mask[top : top + tall, left : left + wide] = 1
+    return mask
+
+
+def scores(laid, bands=None, **features):
+    """{(measure, feature): (values, area)}."""
+    masks = features | {"padding": np.zeros((SIDE, SIDE)) if bands is None else bands}
+    return {row[:2]: row[2:] for row in localisation.tested(np.stack(laid), masks)}
+
+
+def test_a_map_equal_to_the_mask_scores_one_its_opposite_zero_and_an_even_one_the_area():
+    mask = block(20, 40)
+    found = scores([mask, 1 - mask, np.ones_like(mask)], islands=mask)
+    values, area = found["mass", "islands"]
+    assert area == pytest.approx(mask.mean())
+    np.testing.assert_allclose(values, [1, 0, area])
+    values, area = found["pointing", "islands"]
+    assert area == pytest.approx(18 * 18 / SIDE**2)  # a pixel of tolerance on every side
+    np.testing.assert_allclose(values, [1, (area - mask.mean()) / (1 - mask.mean()), area])
+
+
+def test_negative_parts_count_for_nothing_and_a_map_without_a_positive_one_says_nothing():
+    mask = block(0, 0)
+    mixed = np.where(mask > 0, 3.0, -100.0)
+    values, _ = scores([mixed, -mixed - 200], islands=mask)["mass", "islands"]
+    assert values[0] == 1 and np.isnan(values[1])
+
+
+def test_a_maximum_beside_the_feature_hits_within_the_tolerance_only():
+    mask = block(20, 20)
+    laid = [np.zeros((SIDE, SIDE)) for _ in range(3)]
+    for one, row in zip(laid, (36, 37, 50), strict=True):
+        one[row, 25] = 1
+    np.testing.assert_array_equal(scores(laid, islands=mask)["pointing", "islands"][0], [1, 0, 0])
+
+
+def test_random_maps_score_the_area_on_average():
+    rng, mask = np.random.default_rng(0), block(0, 0, 40, 30)
+    found = scores(rng.random((400, SIDE, SIDE)), islands=mask)
+    for values, area in found.values():
+        assert values.mean() == pytest.approx(area, abs=3 * values.std() / 20)
+
+
+def test_a_map_that_favours_the_middle_beats_the_area_without_knowing_the_film():
+    rows = np.arange(SIDE) - 39.5
+    middle = np.exp(-(rows[:, None] ** 2 + rows**2) / 400)
+    values, area = scores([middle], islands=block(30, 30, 20, 20))["mass", "islands"]
+    assert values[0] > 3 * area  # which is why the control is another film's map
+
+
+def test_bands_take_nothing_from_the_features_and_are_a_feature_themselves():
+    bands = block(0, 0, 40, SIDE)
+    mask = block(40, 0, 20, SIDE)
+    shy, keen = np.ones((SIDE, SIDE)), np.ones((SIDE, SIDE)) + 9 * bands
+    found = scores([shy, keen], bands, domains=mask)
+    values, area = found["mass", "domains"]
+    assert area == 0.5
+    np.testing.assert_allclose(values, 0.5)
+    values, area = found["pointing", "domains"]
+    assert area == pytest.approx(21 / 40)
+    np.testing.assert_allclose(values, 21 / 40)  # the largest value of the film, not of the bands
+    values, area = found["mass", "padding"]
+    assert area == 0.5
+    np.testing.assert_allclose(values, [0.5, 10 / 11])
+    np.testing.assert_allclose(found["pointing", "padding"][0], [41 / 80, 1])
+
+
+def test_a_feature_that_is_nowhere_or_everywhere_says_nothing():
+    assert scores([np.ones((SIDE, SIDE))], pits=np.zeros((SIDE, SIDE)), domains=np.ones((SIDE, SIDE))) == {}
+
+
+def test_a_seam_of_a_fifth_of_a_pixel_is_a_hit_but_little_mass():
+    seam = 0.2 * block(0, 40, SIDE, 1)
+    on_it = block(0, 40, SIDE, 1)
+    found = scores([on_it], boundaries=seam)
+    assert found["pointing", "boundaries"] == (pytest.approx([1]), pytest.approx(3 / 80))
+    assert found["mass", "boundaries"] == (pytest.approx([0.2]), pytest.approx(0.2 / 80))

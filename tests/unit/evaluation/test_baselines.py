@@ -1,0 +1,151 @@
+"""The table of baselines: who stands in it, how far the network is ahead by hand, what is said of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from made_up_baselines import by_hand, fit, given, network, tabled
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import baselines, fits, tables
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tabled(given())
+
+
+def row(table, protocol, features):
+    return table.set_index(["protocol", "features"]).loc[protocol, features]
+
+
+def test_every_protocol_has_the_majority_then_its_fits_and_strict_ends_with_the_network(table):
+    found = list(zip(table["protocol"], table["features"], table["model"], strict=True))
+    ours = [("none", "majority"), ("metadata", "OLR"), ("physical", "OLR")]
+    assert found == [
+        *(("strict", *words) for words in ours), ("strict", "image", "CNN"), *(("published", *words) for words in ours),
+    ]  # fmt: skip
+    assert list(table.columns) == [*baselines.COLUMNS, *fits.SETTINGS]
+
+
+def test_how_far_the_network_is_ahead_and_its_interval_are_those_worked_out_by_hand():
+    """The network has 3 of 4 right, the other 1 of 4, by day: 2 - 1 of two, 1 - 0 of two. So 50 points on both days."""
+    table = tabled([by_hand([1, 0, 0, 0])], by_hand([1, 1, 1, 0]))
+    ours = table.iloc[1]
+    assert ours[baselines.AHEAD].tolist() == pytest.approx([50, 50, 50])
+    # Apart by 100 points on one day and by nothing on the other: drawn are one, both, or the other.
+    ours = tabled([by_hand([0, 0, 1, 0])], by_hand([1, 1, 1, 0])).iloc[1]
+    assert ours[baselines.AHEAD].tolist() == pytest.approx([50, 0, 100])
+    # Training names 950 C, all that is tested is of 900 C: the majority is never right.
+    assert table.iloc[0]["pooled_pct"] == 0 and table.iloc[0]["ahead_points"] == 75
+    assert table["batches"].tolist() == [2, 2, 2]
+
+
+def test_how_far_a_model_is_above_the_commonest_is_paired_by_growth_day():
+    """Training names 950 C: right of x's 950 C film alone. The model has one film more right on both days, so that
+    whatever days are drawn it is 50 points ahead; its own interval, [50, 100], and the commonest's, [0, 50], touch."""
+    table = tabled(
+        [by_hand([1, 1, 1, 0], truth=(950, 900, 900, 900))], by_hand([1, 1, 1, 1], truth=(950, 900, 900, 900))
+    )
+    majority, ours, network = table[baselines.ABOVE].to_numpy(float)
+    assert np.isnan(majority).all() and ours.tolist() == pytest.approx([50, 50, 50])
+    assert network.tolist() == pytest.approx([75, 50, 100])
+    assert table["pooled_pct_low"].tolist() == [0, 50, 100] and table["pooled_pct_high"].tolist() == [50, 100, 100]
+
+
+def test_the_difference_is_that_of_the_pooled_accuracies_and_stands_under_strict_alone(table):
+    cnn = row(table, "strict", "image")
+    for features in ("none", "metadata", "physical"):
+        here = row(table, "strict", features)
+        assert here["ahead_points"] == pytest.approx(cnn["pooled_pct"] - here["pooled_pct"])
+        assert here["ahead_points_low"] <= here["ahead_points"] <= here["ahead_points_high"]
+        if features != "none":
+            above = here["pooled_pct"] - row(table, "strict", "none")["pooled_pct"]
+            assert here["above_majority_points"] == pytest.approx(above)
+    assert np.isnan(cnn["ahead_points"])
+    published = table.loc[table["protocol"] == "published", [*baselines.AHEAD, *baselines.ABOVE]]
+    assert published.isna().all(axis=None)
+
+
+def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(table):
+    assert baselines.told_apart(row(table, "strict", "metadata"))
+    strict = baselines.panels_of(table)[0]
+    metadata = next(line for line in strict.rows if line[0] == "growth metadata")
+    assert isinstance(metadata[-1], tables.Bold)
+    same = tabled([fit("metadata", 0.7)], fits.Fit(network().words, fit("metadata", 0.7).predictions))
+    assert row(same, "strict", "metadata")["ahead_points"] == 0
+    assert not baselines.told_apart(row(same, "strict", "metadata"))
+    assert "against OLR on growth metadata: +0 points [+0, +0], not told apart." in baselines.caption(same)
+
+
+def test_a_network_behind_is_said_to_tell_less():
+    found = baselines.findings(tabled(given(("strict",), physical=0.9), network(0.4)))
+    assert found[-1].startswith("The network on micrographs against OLR on physical features: −")
+    assert found[-1].endswith("the network tells less.")
+
+
+def test_films_of_one_day_have_no_interval_and_it_is_said():
+    table = tabled([by_hand([1, 0, 0, 0], "xxxx")], by_hand([1, 1, 1, 0], "xxxx"))
+    assert table.iloc[1][["ahead_points_low", "ahead_points_high"]].isna().all()
+    assert "+50 points, of too few growth days for an interval." in baselines.caption(table)
+    assert not baselines.told_apart(table.iloc[1])
+
+
+def test_the_caption_says_whose_films_what_was_found_and_what_a_batch_gives_away(table):
+    caption = baselines.caption(table)
+    published, strict = row(table, "published", "metadata"), row(table, "strict", "metadata")
+    for part in (
+        "simulated films; strict: 90 films of",
+        "against the commonest temperature: ",
+        f"metadata reach {published['validation_pct']:.0f} % of the validation films under published",
+        f"{strict['pooled_pct']:.0f} % of the tested films under strict",
+        "columns of batches say nothing",
+        "What would surprise",
+    ):
+        assert part in caption
+    assert "Growth metadata reach" not in baselines.caption(tabled(given(("strict",))))
+
+
+def test_the_caption_says_by_the_rows_policies_who_learns_without_rebalancing(table):
+    assert "OLR learns from rebalanced classes (aug3), CNN learns from rebalanced classes (aug3): rebalancing" in (
+        baselines.caption(table)
+    )
+    plain = table.assign(policy=table["policy"].mask(table["model"] == "OLR", "aug4"))
+    caption = baselines.caption(plain)
+    assert "OLR learns without rebalancing (aug4), CNN learns from rebalanced classes (aug3): rebalancing" in caption
+    assert "lowers plain accuracy" in caption and "no upper bound" in caption
+    majority = table[table["model"] == fits.BASELINE]
+    assert "rebalanc" not in baselines.caption(majority)
+
+
+def test_without_strict_fits_nothing_is_compared():
+    table = tabled(given(("published",)))
+    assert table["ahead_points"].isna().all() and "CNN" not in set(table["model"])
+    assert baselines.findings(table) == []
+    (panel,) = baselines.panels_of(table)
+    assert baselines.HEADING not in panel.headings
+    assert all(len(line) == len(panel.headings) for line in panel.rows)
+
+
+def test_both_forms_hold_the_caption_and_the_table_survives_the_disk(table, tmp_path):
+    caption = baselines.caption(table)
+    assert caption in baselines.markdown(table, caption)
+    io.write_table(tmp_path / "baselines.tsv", table)
+    read = io.read_table(tmp_path / "baselines.tsv")
+    assert baselines.html(read, baselines.caption(read)) == baselines.html(table, caption)
+
+
+def test_the_same_seed_gives_the_same_table_and_inputs_are_left_alone(table):
+    some, net = given(), network()
+    kept = [one.predictions.copy() for one in [*some, net]]
+    pd.testing.assert_frame_equal(tabled(some, net), table)
+    for one, before in zip([*some, net], kept, strict=True):
+        pd.testing.assert_frame_equal(one.predictions, before)
+
+
+def test_no_fits_and_a_network_on_other_films_are_faults():
+    with pytest.raises(UserError, match="name features and models in experiments.baselines"):
+        tabled([])
+    fewer = network().predictions
+    with pytest.raises(UserError, match="different samples"):
+        tabled(given(("strict",)), fits.Fit(network().words, fewer[fewer["sample"] != fewer["sample"].iloc[0]]))

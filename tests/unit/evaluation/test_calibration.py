@@ -1,0 +1,154 @@
+"""What is learnt from validation films alone is told of test films, and covers as often as it aims at."""
+
+import numpy as np
+import pytest
+
+from made_up_answers import CLASSES, fit, sharpened
+from micrograph.errors import UserError
+from micrograph.evaluation import calibration, fits
+from micrograph.evaluation.calibration import AS_IS, CHANCES, DECISIONS, NOTHING, SCALED
+
+NAMES = [f"score_{celsius:g}" for celsius in CLASSES]
+CELSIUS = [900, 950, 1000]
+
+
+def judge(given, coverage=0.9):
+    return calibration.evaluate_fit(given, CELSIUS, coverage)
+
+
+def changed(given, part, change):
+    """The fit with the scores of one part changed."""
+    rows = given.predictions.copy()
+    here = rows["part"] == part
+    rows.loc[here, NAMES] = change(rows.loc[here, NAMES].to_numpy())
+    return fits.Fit(given.words, rows)
+
+
+def test_scores_are_told_apart_by_what_they_sum_to():
+    lost = [np.nan] * 3
+    assert calibration.kind_of(np.array([[0.2, 0.3, 0.5], [0.6, 0.4, np.nan], lost])) == CHANCES
+    assert calibration.kind_of(np.array([[0.2, 0.3, 0.5], [0.9, 0.4, 0.1]])) == DECISIONS
+    assert calibration.kind_of(np.array([[1.5, -0.3, -0.2]])) == DECISIONS
+    assert calibration.kind_of(np.array([lost])) == NOTHING
+
+
+def test_softmax_is_that_of_a_hand_and_gives_a_class_without_a_value_nothing():
+    made = calibration.softmax(np.array([[np.log(3), 0.0, np.nan], [1000.0, 1000.0, 1000.0], [np.nan] * 3]))
+    np.testing.assert_allclose(made[0], [0.75, 0.25, 0])
+    np.testing.assert_allclose(made[1], [1 / 3] * 3)
+    assert np.isnan(made[2]).all()
+
+
+def test_the_temperature_that_spoilt_the_probabilities_is_found_in_every_fold():
+    study = judge(fit(days=800, films_a_day=1, sharpness=3.0))
+    assert study.stages[SCALED].temperatures == pytest.approx([3.0] * 4, rel=0.25)
+    assert study.stages[AS_IS].temperatures == [1.0] * 4
+
+
+def test_decision_values_become_the_probabilities_that_they_are_logarithms_of():
+    made = fit(days=400, scores=lambda chances, sharpness: 2 * np.log(chances) + 5)
+    study = judge(made)
+    assert study.kind == DECISIONS and set(study.stages) == {SCALED}
+    truth = judge(fit(days=400, sharpness=2.0))
+    np.testing.assert_allclose(study.stages[SCALED].chances, truth.stages[SCALED].chances, atol=1e-3)
+
+
+def test_test_films_have_no_part_in_temperature_and_limit():
+    made = fit(sharpness=2.0)
+    spoilt = changed(made, "test", lambda marks: marks[:, ::-1])
+    for stage in (AS_IS, SCALED):
+        one, other = judge(made).stages[stage], judge(spoilt).stages[stage]
+        assert one.temperatures == other.temperatures and one.limits == other.limits
+        assert not np.allclose(one.chances, other.chances)
+
+
+def test_training_films_have_no_part_in_what_is_told():
+    made = fit(sharpness=2.0)
+    spoilt = changed(made, "train", lambda marks: np.full(marks.shape, 1 / 3))
+    for stage in (AS_IS, SCALED):
+        one, other = judge(made).stages[stage], judge(spoilt).stages[stage]
+        assert one.temperatures == other.temperatures and one.limits == other.limits
+        np.testing.assert_array_equal(one.chances, other.chances)
+
+
+@pytest.mark.parametrize("coverage", [0.7, 0.9])
+def test_sets_of_exchangeable_films_cover_as_promised_out_of_fold(coverage):
+    """One film a day and 50 validation days: the mean coverage lies between the aim and the aim plus 1/51."""
+    covered = {AS_IS: [], SCALED: []}
+    for seed in range(35):
+        study = judge(fit(days=200, films_a_day=1, sharpness=2.0, seed=seed), coverage)
+        for stage, said in study.stages.items():
+            covered[stage].append(said.inside[np.arange(200), study.places].mean())
+    for shares in covered.values():
+        assert coverage - 0.015 < np.mean(shares) < coverage + 0.035
+
+
+def test_sets_cover_new_days_though_films_of_a_day_are_alike():
+    """Whole days are easy or hard: their six films have one probability of being right."""
+    shares = []
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        made = fit(days=100, films_a_day=6, seed=seed)
+        rows = made.predictions.copy()
+        truth = np.searchsorted(CELSIUS, rows["truth_celsius"])
+        sure = rng.uniform(0.05, 0.9, 100)[rows["batch"].str.removeprefix("day").astype(int)]
+        rows[NAMES] = np.where(truth[:, None] == np.arange(3), sure[:, None], (1 - sure[:, None]) / 2)
+        study = judge(fits.Fit(made.words, rows))
+        shares.append(study.stages[SCALED].inside[np.arange(600), study.places].mean())
+    assert 0.89 < np.mean(shares) < 0.96
+
+
+def test_too_few_validation_days_give_sets_of_every_class():
+    study = judge(fit(days=32, films_a_day=4))
+    assert np.isinf(study.stages[AS_IS].limits).all() and study.stages[AS_IS].inside.all()
+    enough = judge(fit(days=36, films_a_day=1))
+    assert np.isfinite(enough.stages[AS_IS].limits).all()
+
+
+def test_a_fit_without_scores_or_validation_films_is_left_out_and_says_why():
+    silent = judge(fit(scores=lambda chances, sharpness: np.full(chances.shape, np.nan)))
+    assert silent.stages == {} and "gives no scores" in silent.why
+    made = fit()
+    rows = made.predictions
+    lacking = judge(fits.Fit(made.words, rows[(rows["part"] != "validation") | (rows["fold"] > 0)]))
+    assert lacking.stages == {} and "no validation film" in lacking.why
+    assert judge(made).why == ""
+
+
+def test_shares_are_those_of_the_folds_own_training_films():
+    made = fit()
+    study = judge(made)
+    rows = made.predictions
+    for fold, here in rows.groupby("fold"):
+        train = here.loc[here["part"] == "train", "truth_celsius"]
+        tested = here.loc[here["part"] == "test", "sample"]
+        wanted = [(train == celsius).mean() for celsius in CELSIUS]
+        np.testing.assert_allclose(study.shares[np.isin(study.samples, tested)], [wanted] * len(tested), err_msg=fold)
+
+
+def test_copies_of_films_do_not_count():
+    made = fit()
+    copies = made.predictions.assign(copy=1, **dict.fromkeys(NAMES, 1 / 3))
+    both = type(copies)({name: [*made.predictions[name], *copies[name]] for name in copies})
+    one, other = judge(made), judge(fits.Fit(made.words, both))
+    assert one.stages[SCALED].temperatures == other.stages[SCALED].temperatures
+    np.testing.assert_array_equal(one.samples, other.samples)
+
+
+def test_a_strange_growth_temperature_is_refused_and_predictions_are_left_alone():
+    made = fit()
+    before = made.predictions.copy()
+    judge(made)
+    assert made.predictions.equals(before)
+    with pytest.raises(UserError, match="not a class"):
+        calibration.evaluate_fit(made, [900, 950, 1100], 0.9)
+
+
+def test_a_class_unseen_in_training_has_no_probability():
+    def unseen(chances, sharpness):
+        kept = sharpened(chances[:, :2], 1.0)
+        return np.column_stack([kept, np.full(len(kept), np.nan)])
+
+    study = judge(fit(scores=unseen))
+    assert study.kind == CHANCES
+    assert study.stages[AS_IS].chances[:, 2].max() < 2e-6

@@ -1,0 +1,175 @@
+"""The table of calibration: losses by hand, two rows a fit, sentences that say no more than the intervals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from made_up_answers import fit
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import calibration, calibration_caption, fits
+
+CELSIUS = [900, 950, 1000]
+SURE = {"sharpness": 3.0, "model": "CNN", "features": "image"}
+
+
+def decisions(chances, sharpness):
+    return 2 * np.log(chances) + 1
+
+
+def silent(chances, sharpness):
+    return np.full(chances.shape, np.nan)
+
+
+def table(*given, coverage=0.9, seed=0, data="simulated films"):
+    studies = calibration.judged(given, CELSIUS, coverage)
+    return calibration.table(studies, coverage, resamples=400, rng=np.random.default_rng(seed), data=data)
+
+
+def mixed():
+    return table(
+        fit(**SURE),
+        fit(model="SVC", features="tuned", scores=decisions),
+        fit(model="CNN", features="image", scheme="regression", scores=silent),
+    )
+
+
+def test_log_loss_and_brier_score_are_those_of_a_hand():
+    chances, places = np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]), np.array([1, 2])
+    np.testing.assert_allclose(calibration.log_loss(chances, places), [np.log(4), -np.log(0.8)])
+    np.testing.assert_allclose(calibration.brier(chances, places), [0.25 + 0.5625 + 0.0625, 0.01 + 0.01 + 0.04])
+
+
+def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why():
+    made = mixed()
+    assert made["stage"].tolist() == ["as_is", "scaled", "scaled", "left_out"]
+    assert made["scores"].tolist() == ["probabilities", "probabilities", "decision values", "none"]
+    assert made["why"].tolist()[:3] == [""] * 3 and "no scores" in made["why"].iloc[3]
+    assert made.iloc[3][["log_loss", "ece_pct", "covered_pct", "temperature"]].isna().all()
+    assert set(fits.KEYS) < set(made) and made["data"].eq("simulated films").all()
+    assert made[["films", "batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
+
+
+def test_scaling_mends_what_is_too_sure_and_the_table_can_tell():
+    before, after = table(fit(days=120, **SURE)).to_dict("records")
+    assert before["temperature"] == 1 and after["temperature"] == pytest.approx(3, rel=0.3)
+    assert after["temperature_least"] <= after["temperature"] <= after["temperature_most"]
+    assert before["log_loss"] > after["log_loss"] and before["brier"] > after["brier"]
+    assert after["log_loss_change"] == pytest.approx(after["log_loss"] - before["log_loss"])
+    assert after["log_loss_change_high"] < 0 and np.isnan(before["log_loss_change"])
+    assert before["ece_pct_low"] > 0 and after["ece_pct_low"] == 0
+
+
+def test_all_intervals_hold_their_value():
+    for row in mixed().iloc[:3].to_dict("records"):
+        for name in ("ece_pct", "log_loss", "brier", "covered_by_day_pct", "set_size", "covered_pct"):
+            assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
+        shares = [row[f"covered_{celsius}_pct"] for celsius in CELSIUS]
+        assert min(shares) <= row["covered_pct"] <= max(shares)
+
+
+def test_class_shares_are_told_beside_and_true_probabilities_beat_them():
+    made = table(fit(days=120)).iloc[0]
+    assert made["shares_log_loss"] == pytest.approx(np.log(3), abs=0.03)
+    assert made["shares_brier"] == pytest.approx(2 / 3, abs=0.02)
+    assert made["log_loss_high"] < made["shares_log_loss"]
+
+
+def test_equal_scores_are_as_good_as_nothing():
+    made = table(fit(scores=lambda chances, sharpness: np.full(chances.shape, 1 / 3))).iloc[0]
+    assert made["log_loss"] == pytest.approx(np.log(3)) and made["brier"] == pytest.approx(2 / 3)
+    assert made["bins"] == 1 and np.isnan(made["log_loss_low"])
+    assert made["set_size"] == 3 and made["covered_pct"] == 100
+
+
+def test_one_growth_day_of_tests_gives_no_interval():
+    made = fit(days=4, films_a_day=10)
+    rows = made.predictions[made.predictions["fold"] == 0]
+    row = table(fits.Fit(made.words, rows)).iloc[1]
+    assert row["batches"] == row["folds"] == 1
+    assert row[[f"{name}{end}" for name in ("ece_pct", "log_loss", "brier") for end in ("_low", "_high")]].isna().all()
+    assert np.isfinite(row["log_loss"]) and row["open_folds"] == 1
+
+
+def test_the_same_seed_gives_the_same_table_whatever_stands_beside():
+    one, again = table(fit(**SURE), fit()), table(fit(**SURE), fit())
+    pd.testing.assert_frame_equal(one, again)
+    pd.testing.assert_frame_equal(one.iloc[:2], table(fit(**SURE)))
+
+
+def test_repeats_of_the_folds_do_not_narrow_the_interval():
+    made = fit(days=60)
+    rows = made.predictions
+    often = pd.concat([rows.assign(fold=rows["fold"] + 4 * repeat) for repeat in range(5)], ignore_index=True)
+    one, five = table(made).iloc[0], table(fits.Fit(made.words, often)).iloc[0]
+    assert five["films"] == one["films"] == 180 and five["folds"] == 20
+    width = [row["log_loss_high"] - row["log_loss_low"] for row in (one, five)]
+    assert width[1] == pytest.approx(width[0])
+    assert five["ece_calibrated_high_pct"] == pytest.approx(one["ece_calibrated_high_pct"], abs=1.5)
+
+
+def test_no_predictions_are_refused():
+    with pytest.raises(UserError, match="no predictions"):
+        calibration.judged([], CELSIUS, 0.9)
+
+
+def test_names_tell_fits_apart_and_say_no_more():
+    words = [dict.fromkeys(fits.KEYS, "any") | more for more in ({"model": "CNN"}, {"model": "OLR"})]
+    assert calibration.labels(words) == ["CNN", "OLR"]
+    words[1] |= {"model": "CNN", "scheme": "nnrank"}
+    assert calibration.labels(words) == ["CNN, any", "CNN, NNRank"]
+
+
+def test_sentences_follow_the_intervals():
+    said = " ".join(calibration_caption.verdict(table(fit(days=120, **SURE))))
+    assert "Unscaled probabilities are off by more than chance explains: CNN" in said
+    assert "Scaled probabilities cannot be told from true ones: CNN" in said
+    assert "Scaling lowers the log loss of CNN" in said and "raises" not in said
+
+
+def test_true_probabilities_are_seldom_said_to_be_off():
+    """By chance one study in twenty is; of twelve at most three here."""
+    said = [" ".join(calibration_caption.verdict(table(fit(seed=seed)).iloc[:1])) for seed in range(12)]
+    assert sum("off by more" in sentences for sentences in said) <= 3
+    assert all("off by more" in sentences or "cannot be told from true ones" in sentences for sentences in said)
+
+
+def test_sets_that_cover_too_little_are_said_to():
+    made = fit(days=120)
+    rows = made.predictions.copy()
+    names = [f"score_{celsius}" for celsius in CELSIUS]
+    tested = rows["part"] == "test"
+    rows.loc[tested, names] = rows.loc[tested, names].to_numpy()[:, ::-1]
+    said = " ".join(calibration_caption.verdict(table(fits.Fit(made.words, rows), coverage=0.8)))
+    assert "aim at 80 %: they cover less for MLP" in said
+
+
+def test_the_caption_says_what_the_films_are_who_is_left_out_and_where_sets_hold_all():
+    caption = calibration_caption.caption(mixed())
+    assert "Simulated films" in caption and "120 films of 40 growth days in 4 folds" in caption
+    assert "Left out, since it answers with a temperature alone and gives no scores: CNN, regression" in caption
+    assert "SVC, nominal: decision values" in caption
+    few = calibration_caption.caption(table(fit(days=16)))
+    assert "In 4 of 4 folds there are too few validation days" in few and "every film is covered" in few
+
+
+def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():
+    made = mixed()
+    text = calibration.markdown(made, "About")
+    assert "| CNN, nominal | as they are | 1.00 |" in text and "Sets that aim at 90 %" in text
+    assert "class shares of the training films has a log loss of" in text
+    page = calibration.html(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal"), "x")
+    assert "&lt;a&gt;" in page and "<a>" not in page
+
+
+def test_the_table_reads_the_same_from_its_file(tmp_path):
+    made = mixed()
+    io.write_table(tmp_path / "calibration.tsv", made)
+    again = io.read_table(tmp_path / "calibration.tsv")
+    assert calibration_caption.caption(again) == calibration_caption.caption(made)
+    assert calibration.markdown(again, "") == calibration.markdown(made, "")
+
+
+def test_a_table_of_nothing_but_left_out_fits_can_be_read():
+    made = table(fit(scores=silent))
+    assert "Left out" in calibration.markdown(made, calibration_caption.caption(made))

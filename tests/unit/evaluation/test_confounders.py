@@ -1,0 +1,190 @@
+"""The table of confounders: hand arithmetic, intervals that keep their word, and what cannot be told said so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from made_up_confounders import MADE, answered, films, rows, scans, tabled
+from micrograph.errors import UserError
+from micrograph.evaluation import confounders, confounders_caption, subgroups
+
+
+def test_a_group_is_compared_with_all_other_films():
+    sheet = films(substrate=["c"] * 30 + ["A"] * 30)
+    right = np.array(([True] * 2 + [False]) * 10 + ([True] + [False] * 2) * 10)
+    table = rows(tabled(sheet, right), "substrate")
+    assert table.loc["c", ["accuracy_pct", "rest_pct", "difference_points"]].tolist() == pytest.approx(
+        [200 / 3, 100 / 3, 100 / 3]
+    )
+    assert table.loc["A", "difference_points"] == pytest.approx(-100 / 3)
+    assert table.loc["c", ["films", "batches", "majority_pct"]].tolist() == [30, 10, 0]  # 1000 C is named, none is
+    assert table["overall_pct"].tolist() == pytest.approx([50, 50])
+    assert (table["why"] == "").all()
+    # Every day is like the others of its group, so redrawing days changes nothing.
+    assert table.loc["c", ["difference_points_low", "difference_points_high"]].tolist() == pytest.approx([100 / 3] * 2)
+
+
+def test_every_kind_has_a_row_and_says_why_nothing_is_compared():
+    sheet = films().drop(columns="operator").assign(growth_seconds=np.nan)
+    table = tabled(sheet, np.arange(60) % 4 > 0)
+    assert table["kind"].tolist() == [*subgroups.KINDS, "split", "split"]
+    why = table.set_index("kind")["why"]
+    assert why["growth_seconds"] == why["operator"] == confounders_caption.UNKNOWN
+    assert why["substrate"] == why["scan_quality"] == why["batch_size"] == confounders.ALONE
+    assert table["difference_points"].isna().all()
+    grouped = table[table["kind"] != "split"]
+    assert (grouped["films"] == 60).all() and grouped["accuracy_low"].between(60, 76).all()
+
+
+def test_films_of_which_nobody_knows_are_neither_in_a_group_nor_in_the_rest():
+    sheet = films(90, operator=["anna"] * 30 + ["bo"] * 30 + [""] * 30)
+    right = np.array([True, False] * 15 + [True, True, False] * 10 + [False] * 30)
+    table = rows(tabled(sheet, right), "operator")
+    assert table.loc["anna", "rest_pct"] == pytest.approx(200 / 3)  # bo's alone
+    unknown = table.loc[subgroups.NOT_STATED]
+    assert unknown["accuracy_pct"] == 0 and unknown["why"] == confounders_caption.UNKNOWN and unknown["films"] == 30
+
+
+@pytest.mark.parametrize(("days", "said"), [(1, confounders.FEW), (4, confounders.FEW), (5, "")])
+def test_groups_of_few_batches_have_no_interval_and_say_so(days, said):
+    rare = np.arange(60) < 3 * days
+    table = rows(tabled(films(operator=np.where(rare, "bo", "anna")), np.arange(60) % 3 != np.arange(60) // 3 % 3),
+                 "operator")  # fmt: skip
+    ends = ["difference_points_low", "difference_points_high"]
+    assert table.loc["bo", "why"] == said
+    assert table.loc["anna", "why"] == (f"the rest: {said}" if said else "")
+    assert table[ends].isna().all(axis=None) == bool(said)
+    assert np.isfinite(table.loc["bo", "difference_points"])
+
+
+def test_a_group_that_is_right_throughout_has_no_interval_however_many_batches():
+    sheet = films(substrate=["c"] * 30 + ["A"] * 30)
+    table = rows(tabled(sheet, (np.arange(60) < 30) | (np.arange(60) % 4 > 0)), "substrate")
+    assert table.loc["c", "why"] == confounders.SAME and table.loc["A", "why"] == f"the rest: {confounders.SAME}"
+    assert table.loc["c", "accuracy_pct"] == 100
+    assert table[["accuracy_low", "difference_points_low"]].isna().sum().tolist() == [1, 2]
+
+
+def drawn(rng, days, a_day, chance, spread):
+    """(films,) right or not, of days that are easier and harder by `spread`."""
+    day = np.clip(chance + rng.normal(0, spread, days), 0.02, 0.98)
+    return rng.random(days * a_day) < np.repeat(day, a_day)
+
+
+@pytest.mark.parametrize(("days", "least"), [(6, 0.8), (20, 0.88)])
+def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(days, least):
+    """Groups that differ by nothing but days: 0 is the truth. 250 draws: one standard error is 1.4 to 2.5 %."""
+    rng, held = np.random.default_rng(days), []
+    for seed in range(250):
+        sheet = films(3 * (days + 25))
+        right = drawn(rng, days + 25, 3, 0.6, 0.2)
+        rows = sheet.assign(right=right.astype(float))
+        inside = np.arange(len(sheet)) < 3 * days
+        ends = confounders._ends(confounders._redrawn(rows[inside], rows[~inside], 300, seed))
+        held.append(ends["difference_points_low"] <= 0 <= ends["difference_points_high"])
+    assert least <= np.mean(held) <= 0.99
+
+
+def test_a_true_difference_is_told_and_named():
+    rng = np.random.default_rng(3)
+    right = np.concatenate([drawn(rng, 20, 3, 0.9, 0.05), drawn(rng, 20, 3, 0.4, 0.05)])
+    table = tabled(films(120, substrate=["c"] * 60 + ["A"] * 60), right)
+    row = rows(table, "substrate").loc["A"]
+    assert row["difference_points_high"] < -15 and confounders_caption.told(row)
+    assert "1 of 1 comparisons leaves out 0 (substrate: " in confounders_caption.verdict(table)
+
+
+def test_two_groups_are_one_comparison_and_three_are_three():
+    right = np.arange(60) % 4 > 0
+    assert len(confounders_caption.compared(tabled(films(substrate=["c"] * 30 + ["A"] * 30), right))) == 1
+    assert len(confounders_caption.compared(tabled(films(substrate=["c", "A", "M"] * 20), right))) == 3
+
+
+def test_of_three_groups_one_without_an_interval_leaves_the_others_two_comparisons():
+    substrate = np.where(np.arange(60) < 9, "M", np.where(np.arange(60) // 3 % 2, "c", "A"))  # M on three days alone
+    table = tabled(films(substrate=substrate), np.arange(60) % 4 > 0)
+    found = confounders_caption.compared(table)
+    assert sorted(found["group"]) == ["A", "c"] and "of 2 comparisons" in confounders_caption.verdict(table)
+    assert rows(table, "substrate").loc["M", "why"] == confounders.FEW
+
+
+def test_films_of_which_nobody_knows_do_not_make_a_third_group():
+    operator = np.where(np.arange(60) < 15, "", np.where(np.arange(60) // 3 % 2, "anna", "bo"))
+    assert len(confounders_caption.compared(tabled(films(operator=operator), np.arange(60) % 4 > 0))) == 1
+
+
+def test_nothing_told_is_said_and_is_not_called_equal():
+    table = tabled(films(substrate=["c", "A", "M"] * 20), np.arange(60) // 3 % 2 == 0)
+    said = confounders_caption.verdict(table)
+    assert "0 of 3 comparisons leave out 0" in said and "not to say that they are equal" in said
+    assert "nothing tells films apart" in confounders_caption.verdict(tabled(films(), np.arange(60) % 4 > 0))
+
+
+def test_other_folds_are_compared_with_strict_on_the_same_films():
+    sheet = films()
+    strict = np.arange(60) % 3 != np.arange(60) // 3 % 3  # two of three, on every day
+    later = sheet.iloc[30:]
+    other = answered(later, strict[30:] & (np.arange(30) % 6 > 0), "by_date", learnt=20)
+    table = rows(tabled(sheet, strict, [other], [answered(sheet, strict)], {"by_operator": "by_operator: no names."}),
+                 "split")  # fmt: skip
+    row = table.loc["by_date"]
+    lost = (strict[30:] & (np.arange(30) % 6 == 0)).mean()
+    assert row["rest_pct"] == pytest.approx(200 / 3) and row["films"] == 30
+    assert row["difference_points"] == pytest.approx(-100 * lost) and lost > 0
+    assert row["difference_points_low"] < -100 * lost < row["difference_points_high"] <= 0
+    assert (row["training_films"], row["rest_training_films"]) == (20, 40)
+    assert table.loc["by_operator", "why"] == "no names" and table.loc["by_operator", "films"] == 0
+    panel = confounders.panels_of(tabled(sheet, strict, [other], [answered(sheet, strict)]))[-1]
+    assert "trains on 20 films on average, strict's on 40" in panel.notes[0]
+
+
+def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_interval():
+    sheet, right = films(), np.arange(60) % 4 > 0
+    other = answered(sheet, right, "by_operator")
+    alone = rows(tabled(sheet, right, [other]), "split").loc["by_operator"]
+    assert alone["why"] == confounders_caption.NO_STRICT and np.isnan(alone["difference_points"])
+    assert np.isfinite(alone["accuracy_low"])
+    same = rows(tabled(sheet, right, [other], [answered(sheet, right)]), "split").loc["by_operator"]
+    assert same["why"] == confounders.BOTH and same["difference_points"] == 0
+    assert np.isnan(same["difference_points_low"])
+
+
+def test_folds_that_were_not_asked_for_are_said_to_be():
+    assert (rows(tabled(films(), np.arange(60) % 4 > 0), "split")["why"] == confounders_caption.NOT_ASKED).all()
+
+
+def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
+    sheet = films()
+    given = confounders.Asked([answered(sheet, np.arange(60) % 4 > 0)], [], [], {})
+    with pytest.raises(UserError, match="film f059 is predicted and not among the samples"):
+        confounders.table(sheet.iloc[:-1], [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
+                          rng=np.random.default_rng(0), **MADE)  # fmt: skip
+
+
+def test_a_film_without_an_answer_is_wrong():
+    sheet = films(substrate=["c"] * 30 + ["A"] * 30)
+    fit = answered(sheet, np.ones(60, dtype=bool))
+    fit.predictions["predicted_celsius"] = fit.predictions["predicted_celsius"].astype("Int64")
+    fit.predictions.loc[:14, "predicted_celsius"] = pd.NA
+    given = confounders.Asked([fit], [], [], {})
+    table = confounders.table(sheet, [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
+                              rng=np.random.default_rng(0), **MADE)  # fmt: skip
+    assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}
+
+
+def test_the_same_seed_gives_the_same_table_and_a_row_does_not_depend_on_the_others():
+    sheet, right = films(substrate=["c", "A", "M"] * 20), np.arange(60) // 2 % 3 > 0
+    first = tabled(sheet, right)
+    pd.testing.assert_frame_equal(first, tabled(sheet, right))
+    other = tabled(sheet.assign(operator=["anna", "bo"] * 30), right)
+    pd.testing.assert_frame_equal(rows(first, "substrate"), rows(other, "substrate"))
+
+
+def test_table_caption_and_page_say_what_the_films_are_and_count_the_comparisons():
+    table = tabled(films(substrate=["c", "A", "M"] * 20), np.arange(60) // 2 % 5 > 1)
+    caption = confounders.caption(table)
+    assert "simulated films" in caption and "of 3 comparisons" in caption and "names alone" in caption
+    assert "names alone" not in confounders.caption(table.assign(data="real films"))
+    text = confounders.markdown(table, caption)
+    assert "Groups of films: CNN" in text and "of a new operator" in text and "nan" not in text
+    assert confounders.html(table, caption).startswith("<!DOCTYPE html>")

@@ -1,0 +1,262 @@
+"""The table of leakage: accuracy, chance and differences worked out by hand; intervals that hold what they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from made_up_leakage import SETTINGS
+from micrograph.errors import UserError
+from micrograph.evaluation import fits, leakage
+from micrograph.models import grids
+
+CLASSES = [900, 950, 1000]
+WORDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "KNN"}
+
+
+def rows(part, truth, predicted, batches, fold=0):
+    return pd.DataFrame(
+        {
+            "fold": fold,
+            "part": part,
+            "sample": [f"f{fold}{place}" for place in range(len(truth))],
+            "batch": list(batches),
+            "truth_celsius": truth,
+            "predicted_celsius": pd.array(predicted, dtype="Int64"),
+        }
+    )
+
+
+def fit(protocol, *frames, **words):
+    return fits.Fit({"protocol": protocol} | WORDS | words, pd.concat(frames, ignore_index=True))
+
+
+def tabled(*given, resamples=400, seed=0):
+    rng = np.random.default_rng(seed)
+    return leakage.table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+
+
+def one(*given, **words):
+    table = tabled(*given)
+    for name, word in words.items():
+        table = table[table[name] == word]
+    (row,) = table.to_dict("records")
+    return row
+
+
+def test_accuracy_chance_and_gap_are_those_worked_out_by_hand():
+    # Validation: 3 of 4 right; true 900: 1, 950: 3, called 900: 2, 950: 2: chance (1 * 2 + 3 * 2) / 16 = 1/2.
+    validation = rows("validation", [900, 950, 950, 950], [900, 950, 950, 900], "aabb")
+    # Test: 2 of 4 right; true 900: 2, 1000: 2, called 900: 3, nothing: 1: chance (2 * 3) / 16.
+    test = rows("test", [900, 900, 1000, 1000], [900, 900, 900, None], "abab")
+    row = one(fit("strict", validation, test))
+    found = {name: row[name] for name in ("validation_pct", "test_pct", "gap_points")}
+    assert found == pytest.approx({"validation_pct": 75, "test_pct": 50, "gap_points": 25})
+    assert (row["chance_validation_pct"], row["chance_test_pct"]) == pytest.approx((50, 37.5))
+    assert (row["above_validation_points"], row["above_test_points"]) == pytest.approx((25, 12.5))
+    assert (row["reported"], row["films"], row["batches"], row["draws"], row["verdict"]) == ("test", 4, 2, 1, "")
+    assert np.isnan(row["change_points"])
+
+
+def test_a_model_that_names_one_class_is_at_its_chance_whatever_the_films_and_without_an_interval_around_it():
+    test = rows("test", [900, 950, 950, 1000, 950, 950], [950] * 6, "aabbcc")
+    row = one(fit("strict", test))
+    assert row["chance_test_pct"] == pytest.approx(row["test_pct"])
+    assert [row[f"above_test_points{end}"] for end in leakage.ENDS] == pytest.approx([0, 0, 0])
+
+
+def test_a_part_of_one_day_or_without_films_has_no_interval():
+    row = one(fit("strict", rows("test", [900, 950], [900, 900], "aa")))
+    assert row["test_pct"] == pytest.approx(50)
+    assert np.isnan([row[f"{name}_low"] for name in ("test_pct", "above_test_points", "gap_points")]).all()
+    assert np.isnan([row["validation_pct"], row["gap_points"], row["choosing_points"]]).all()
+
+
+def test_a_change_is_to_the_base_of_the_same_labels_and_model_in_the_part_that_is_reported():
+    def study(right, protocol, **words):
+        truth = [900, 950, 950, 1000]
+        answers = [celsius if known else 900 for celsius, known in zip(truth, right, strict=True)]
+        parts = [rows(part, truth, answers, "abcd") for part in ("validation", "test")]
+        parts[0]["predicted_celsius"] = 900 if protocol.startswith("strict") else parts[0]["predicted_celsius"]
+        parts[1]["predicted_celsius"] = 900 if protocol.startswith("published") else parts[1]["predicted_celsius"]
+        return fit(protocol, *parts, **words)
+
+    given = [
+        study([1, 1, 0, 0], "strict"),
+        study([1, 1, 1, 0], "strict+grid"),
+        study([1, 1, 1, 1], "strict", model="DTC"),
+        study([1, 1, 1, 1], "published"),
+        study([1, 1, 1, 0], "published-one_fold"),
+        study([1, 0, 0, 0], "strict.shuffled_films1"),
+        study([1, 1, 1, 1], "strict+grid.shuffled_films1"),
+    ]
+    table = tabled(*given).set_index(["protocol", "labels", "model"])["change_points"]
+    assert table["strict+grid", "true", "KNN"] == pytest.approx(25)
+    assert table["published-one_fold", "true", "KNN"] == pytest.approx(-25)
+    assert table["strict+grid", "films", "KNN"] == pytest.approx(75)
+    assert table[["strict", "published"]].isna().all()
+
+
+def test_a_change_that_all_films_share_has_an_interval_of_its_own_and_not_that_of_the_films():
+    days = [f"d{day}" for day in range(12)]
+    hard = rows("test", [950] * 12, [950, 900] * 6, days)
+    better = rows("test", [950] * 12, [950, 950, 950, 900] * 3, days)
+    row = one(fit("strict", hard), fit("strict+one_fold", better), protocol="strict+one_fold")
+    assert row["change_points"] == pytest.approx(25)
+    assert 0 <= row["change_points_low"] < 25 < row["change_points_high"]
+    assert row["change_points_high"] - row["change_points_low"] < row["test_pct_high"] - row["test_pct_low"] + 1e-9
+
+
+def test_draws_of_one_kind_are_taken_together_and_every_one_narrows_the_interval():
+    rng = np.random.default_rng(3)
+    days = np.repeat([f"d{day:02d}" for day in range(15)], 2)
+    drawn = [
+        fit(f"strict.shuffled_films{draw}", rows("test", rng.choice(CLASSES, 30), rng.choice(CLASSES, 30), days))
+        for draw in range(1, 9)
+    ]
+    alone, together = one(drawn[0]), one(*drawn)
+    assert (alone["draws"], together["draws"], together["films"], together["batches"]) == (1, 8, 30, 15)
+    right = [np.mean(fit.predictions["truth_celsius"] == fit.predictions["predicted_celsius"]) for fit in drawn]
+    assert together["test_pct"] == pytest.approx(100 * np.mean(right))
+    widths = [row["above_test_points_high"] - row["above_test_points_low"] for row in (alone, together)]
+    assert 0.2 < widths[1] / widths[0] < 0.6  # one part in the root of 8, give or take
+
+
+def test_repeats_of_true_labels_do_not_narrow_the_interval():
+    rng = np.random.default_rng(4)
+    test = rows("test", rng.choice(CLASSES, 30), rng.choice(CLASSES, 30), np.repeat(list("abcdefghij"), 3))
+    once, twice = one(fit("strict", test)), one(fit("strict", test), fit("strict.repeat1", test))
+    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in leakage.ENDS]
+    assert [once[name] for name in names] == pytest.approx([twice[name] for name in names])
+
+
+def test_verdicts_are_of_the_part_that_is_reported():
+    days = [f"d{day:02d}" for day in range(30)]
+    truth = [900, 950, 1000] * 10
+    known, unknown = rows("validation", truth, truth, days), rows("test", truth, truth[::-1], days)
+    turned = [known.assign(part="test"), unknown.assign(part="validation")]
+    strict, published = (f"{base}.shuffled_films1" for base in ("strict", "published"))
+    assert one(fit(published, known, unknown))["verdict"] == "above chance"
+    assert one(fit(strict, *turned))["verdict"] == "above chance"
+    assert one(fit(strict, known, unknown))["verdict"] == "at chance"
+    never = rows("test", truth, truth[1:] + truth[:1], days)
+    assert one(fit(strict, never))["verdict"] == "below chance"
+
+
+def test_rows_stand_in_one_order_however_the_fits_are_given():
+    test = rows("test", [900, 950], [900, 900], "ab")
+    names = ["strict", "strict.shuffled_films1", "strict.shuffled_batches1", "strict+one_fold", "strict+ungrouped"]
+    names += ["published", "published-one_fold", "published-grid"]
+    expected = tabled(*(fit(name, test) for name in names))
+    assert expected.index[expected["labels"] == "both"].tolist() == [3]
+    alone = expected[expected["model"] != leakage.ALL]
+    assert list(zip(alone["protocol"], alone["labels"], strict=True)) == [
+        (name.split(".")[0], "films" if "films" in name else "batches" if "batches" in name else "true")
+        for name in names
+    ]
+    pd.testing.assert_frame_equal(tabled(*(fit(name, test) for name in names[::-1])), expected)
+    assert list(expected.columns) == [*leakage.COLUMNS, *SETTINGS]
+
+
+def shuffled(protocol, model, labels, right, days="abcd", draw=1):
+    """A fit whose test answers are right where `right` says so; true are 900 and 950 in turn."""
+    truth = [900, 950] * (len(right) // 2)
+    answers = [celsius if known else 1850 - celsius for celsius, known in zip(truth, right, strict=True)]
+    frames = [rows(part, truth, answers, days) for part in leakage.PARTS]
+    return fit(f"{protocol}.shuffled_{labels}{draw}", *frames, model=model)
+
+
+def test_all_models_together_have_a_row_a_kind_of_shuffle_and_one_for_both():
+    given = [
+        shuffled("strict", "KNN", "films", [1, 1, 1, 0]),
+        shuffled("strict", "SVC", "films", [1, 0, 0, 0]),
+        shuffled("strict", "KNN", "batches", [1, 1, 1, 1]),
+        shuffled("strict", "SVC", "batches", [1, 1, 1, 1], draw=2),
+        shuffled("strict", "KNN", "batches", [1, 1, 1, 1], draw=2),
+    ]
+    table = tabled(*given, fit("strict", rows("test", [900, 950], [900, 900], "ab")))
+    together = table[table["model"] == leakage.ALL].set_index("labels")
+    assert together.index.tolist() == ["films", "batches", "both"]
+    assert together["test_pct"].tolist() == pytest.approx([50, 100, 80])
+    assert together["draws"].tolist() == [1, 2, 3]
+    assert (together["films"].tolist(), together["batches"].tolist()) == ([4] * 3, [4] * 3)
+    assert (together["features"] == leakage.ALL).all() and (together["verdict"] != "").all()
+    chance = table[(table["labels"] == "films") & (table["model"] != leakage.ALL)]["chance_test_pct"].mean()
+    assert together.loc["films", "chance_test_pct"] == pytest.approx(chance)
+
+
+def test_models_that_answer_alike_tell_no_more_together_than_one_of_them():
+    """What all say of the films of a day of a draw is redrawn as one."""
+    rng = np.random.default_rng(2)
+    right, days = rng.integers(2, size=40), np.repeat([f"d{day:02d}" for day in range(20)], 2)
+    table = tabled(*(shuffled("strict", model, "films", right, days) for model in ("KNN", "SVC", "MLP")))
+    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in leakage.ENDS]
+    assert len(table) == 4
+    for row in table[names].to_numpy():
+        assert row == pytest.approx(table[names].iloc[0].to_numpy())
+    assert table["choosing_points"].iloc[-1] == pytest.approx(table["choosing_points"].iloc[:-1].mean())
+
+
+def test_models_that_err_on_their_own_and_draws_of_both_kinds_narrow_the_interval():
+    rng = np.random.default_rng(6)
+    days = [f"d{day:02d}" for day in range(40)]
+    given = [
+        shuffled("strict", model, labels, rng.integers(2, size=40), days)
+        for model in ("KNN", "SVC")
+        for labels in ("films", "batches")
+    ]
+    table = tabled(*given)
+    wide = (table["above_test_points_high"] - table["above_test_points_low"]).groupby(
+        [table["model"] == leakage.ALL, table["labels"]]
+    )
+    alone, together, both = wide.mean()[False, "films"], wide.mean()[True, "films"], wide.mean()[True, "both"]
+    assert 0.5 < together / alone < 0.95 and 0.5 < both / together < 0.95  # one part in the root of 2, give or take
+
+
+def test_a_change_of_all_models_is_of_those_that_the_leak_reaches():
+    given = [
+        shuffled("strict", "KNN", "films", [1, 1, 0, 0]),
+        shuffled("strict", "SVC", "films", [1, 0, 0, 0]),
+        shuffled("strict", "CNN", "films", [1, 1, 1, 1]),
+        shuffled("strict+one_fold", "KNN", "films", [1, 1, 1, 0]),
+        shuffled("strict+one_fold", "SVC", "films", [1, 1, 1, 0]),
+    ]
+    row = one(*given, protocol="strict+one_fold", model=leakage.ALL)
+    assert row["change_points"] == pytest.approx(37.5)  # of 3 of 8 to 6 of 8; the CNN is no part of it
+
+
+def test_what_choosing_adds_is_not_exceeded_by_the_best_of_many_guesses():
+    rng = np.random.default_rng(0)
+    settings = leakage.compared("KNN", "nominal", "default")
+    for films in (8, 24, 100):
+        best = [(rng.random((settings, films)) < 0.5).mean(axis=1).max() - 0.5 for _ in range(300)]
+        validation = rows("validation", [900] * films, [900] * films, range(films)).assign(deal=0)
+        words = {"labels": "films", "model": "KNN", "scheme": "nominal"}
+        allowed = leakage.selection_bias_bound(validation, words, "default")
+        assert 100 * np.mean(best) < allowed < 250 * np.mean(best)
+
+
+def test_days_of_many_films_leave_more_to_choosing_than_films_apart():
+    validation = rows("validation", [900] * 12, [900] * 12, "aaaaaabbccdd").assign(deal=0)
+    words = {"model": "KNN", "scheme": "nominal"}
+    apart, days = (
+        leakage.selection_bias_bound(validation, words | {"labels": labels}, "default")
+        for labels in ("films", "batches")
+    )
+    assert days / apart == pytest.approx(np.sqrt((36 + 4 + 4 + 4) / 12))
+
+
+def test_networks_are_allowed_at_least_as_many_settings_as_any_model_compares():
+    for search, most in leakage.COMPARED.items():
+        assert most >= max(leakage.compared(model, scheme, search) for model, scheme in grids.GRIDS)
+
+
+def test_what_does_not_belong_into_the_table_is_a_fault():
+    test = rows("test", [900, 950], [900, 900], "ab")
+    with pytest.raises(UserError, match="no predictions"):
+        tabled()
+    with pytest.raises(UserError, match="share of the films"):
+        tabled(fit("strict.share50", test))
+    with pytest.raises(UserError, match="shows one policy"):
+        tabled(fit("strict", test), fit("strict", test, policy="aug4"))
+    with pytest.raises(UserError, match="not known"):
+        tabled(fit("lenient", test))

@@ -1,0 +1,228 @@
+"""The learning curve: hand-worked accuracies and differences, an answer no stronger than its interval, its figure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import made_up
+from made_up import laid_out_well, words_in
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import fits, learning_curve
+from micrograph.evaluation.fits import Fit
+from micrograph.figures import learning_curve as learning_curve_figure
+from micrograph.figures import style
+
+CLASSES = [900, 950, 1000]
+SAID = {"data": "simulated films", "backbone": "resnet18", "search": "default", "pixels": 80, "epochs": 4}
+WORDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "SVC"}
+DAYS, TRAIN = 10, 8
+
+
+def fit(share, right, seed=0, repeat=0, **words):
+    """Two folds that each test half of 20 films of ten days and train on `share` percent of 16 films of eight others.
+
+    right: so many of the tested films are told right, which ones is drawn from the seed; the others are called 950.
+    """
+    name = "strict" + (f".repeat{repeat}" if repeat else "") + (f".share{share}" if share < 100 else "")
+    rows = []
+    for film, told in enumerate(np.random.default_rng(seed).permutation(np.arange(20) < right)):
+        truth = 900 + 100 * (film % 2)
+        rows.append((film % 4 // 2, "test", f"film{film}", f"day{film // 2}", truth, truth if told else 950))
+    for fold in (0, 1):
+        for film in range(int(2 * TRAIN * share / 100)):
+            truth = 900 + 100 * (film % 3 == 0)
+            rows.append((fold, "train", f"other{film}", f"other day{film // 2}", truth, truth))
+    names = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
+    frame = pd.DataFrame(rows, columns=names).assign(copy=0, value_celsius=np.nan)
+    return Fit({"protocol": name} | WORDS | words, frame)
+
+
+def tabled(given, resamples=400):
+    return learning_curve.table(
+        given, classes=CLASSES, resamples=resamples, rng=np.random.default_rng(0), **SAID
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table():
+    rising = {100: 18, 25: 8, 50: 12}
+    flat = {25: 11, 100: 12, 50: 10}
+    return tabled(
+        [
+            *(fit(share, right, seed=share) for share, right in rising.items()),
+            *(fit(share, right, seed=share + 1, features="image", model="CNN") for share, right in flat.items()),
+        ]
+    )
+
+
+def test_accuracies_films_and_differences_are_hand_worked(table):
+    here = table[table["model"] == "SVC"]
+    assert here["protocol"].eq("strict").all()
+    assert here["share_pct"].tolist() == [25, 50, 100]
+    assert here["training_films"].tolist() == [4, 8, 16]
+    assert here["training_batches"].tolist() == [2, 4, 8]
+    assert here["test_pct"].tolist() == [40, 60, 90]
+    assert np.isnan(here["gain_points"].iloc[0]) and here["gain_points"].tolist()[1:] == pytest.approx([20, 30])
+    assert here["rise_points"].tolist()[1:] == pytest.approx([20, 50])
+    assert here["majority_pct"].tolist() == [50, 50, 50]  # 900 is commonest in training, and half of what is tested
+    assert here[["films", "batches", "folds", "repeats"]].iloc[0].tolist() == [20, 10, 2, 1]
+    for name in ("test_pct", "gain_points", "rise_points"):
+        whole = here.iloc[-1]
+        assert whole[f"{name}_low"] <= whole[name] <= whole[f"{name}_high"]
+    assert list(table.columns) == [*learning_curve.COLUMNS, *SAID]
+
+
+def test_two_shares_that_are_right_on_the_same_films_differ_by_nothing_at_all():
+    """Paired: the interval of the difference has no width, however wide those of the accuracies are."""
+    last = tabled([fit(50, 10), fit(100, 10)]).iloc[-1]
+    assert last["gain_points"] == last["gain_points_low"] == last["gain_points_high"] == 0
+    assert last["test_pct_high"] - last["test_pct_low"] > 10
+
+
+def test_the_answer_says_no_more_than_its_interval(table):
+    svc, cnn = learning_curve.answers(table)
+    assert svc.startswith("SVC on fine-tuned features: the last films that were added still helped.")
+    assert "From 8 to 16 training films a fold the accuracy changes by +30.0 [+" in svc
+    assert "from 4 to 16 films by +50.0 [+" in svc
+    assert cnn.startswith("CNN on micrographs: whether the last films that were added helped cannot be told.")
+    assert "+10.0 [−" in cnn
+    (worse,) = learning_curve.answers(tabled([fit(50, 20), fit(100, 2)]))
+    assert "did harm" in worse and ";" not in worse
+    caption = learning_curve.caption(table)
+    assert svc in caption and "nothing of films beyond them" in caption and "simulated films" in caption
+
+
+def changed(table, place, **columns):
+    """The table with other numbers (value, low, high) in the row at `place`."""
+    made = table.copy()
+    for name, values in columns.items():
+        made.loc[made.index[place], [f"{name}_points{end}" for end in learning_curve.ENDS]] = values
+    return made
+
+
+def test_a_step_down_inside_a_curve_is_named_and_widened_for_all_steps(table):
+    """Four steps: 99.375 % a side, 2.498 standard deviations for 1.960: half widths of 8 and 7 become 10.2 and 8.9."""
+    (said, other) = learning_curve.surprises(changed(table, 1, gain=(-10, -18, -3)))
+    assert said == (
+        "SVC on fine-tuned features: from 4 to 8 films the accuracy fell, −10.0 [−18.0, −3.0] points; widened for all "
+        "4 steps looked at [−20.2, −1.1], still below zero."
+    )
+    assert other.startswith("CNN on micrographs: 4 films cannot be told from all 16, from the few to all +5.0 [−")
+    doubtful = changed(table, 1, gain=(-10, -18, -2))
+    assert "[−20.2, +0.2], which no longer leaves out zero" in learning_curve.surprises(doubtful)[0]
+    assert f"as good as all. Here: {learning_curve.surprises(doubtful)[0]}" in learning_curve.caption(doubtful)
+
+
+def test_a_single_step_down_has_nothing_to_be_widened_for():
+    (said,) = learning_curve.surprises(tabled([fit(50, 20), fit(100, 2)]))
+    assert said.startswith("SVC on fine-tuned features: from 8 to 16 films the accuracy fell, −90.0 [−")
+    assert "widened" not in said
+
+
+def test_a_curve_that_rises_surprises_nobody(table):
+    rising = table[table["model"] == "SVC"]
+    assert learning_curve.surprises(rising) == []
+    assert learning_curve.caption(rising).endswith("as good as all. Neither is seen here.")
+
+
+def test_a_smallest_share_as_good_as_all_is_named_even_where_no_step_is(table):
+    rising = table[table["model"] == "SVC"]
+    (level,) = learning_curve.surprises(changed(rising, 2, rise=(0, -4, 4)))
+    assert level.endswith("4 films cannot be told from all 16, from the few to all +0.0 [−4.0, +4.0] points.")
+    (worse,) = learning_curve.surprises(changed(rising, 2, rise=(-9, -15, -3)))
+    assert "4 films are better than all 16" in worse
+
+
+def test_one_share_answers_nothing():
+    one = tabled([fit(100, 12)])
+    assert learning_curve.answers(one) == [] and one["gain_points"].isna().all()
+    assert "Would more films help?" not in learning_curve.caption(one)
+    with pytest.raises(UserError, match="learning_curve"):
+        tabled([])
+
+
+def test_what_more_films_truly_give_lies_in_the_interval_about_as_often_as_it_says():
+    """60 studies of 40 days of 3 films; each added film's worth is 15 points, days are easy or hard for both shares.
+
+    Of 60 intervals of 95 %, 57 hold the truth on average; fewer than 50 would be a chance below one in a thousand.
+    """
+    rng, held = np.random.default_rng(3), 0
+    for _ in range(60):
+        day = np.repeat(np.arange(40), 3)
+        skill = np.clip(0.5 + rng.normal(0, 0.15, 40), 0.2, 0.8)[day]
+        luck = rng.uniform(size=120)
+        frame = pd.DataFrame(
+            {"fold": 0, "part": "test", "sample": np.arange(120).astype(str), "batch": day.astype(str)}
+        )
+        train = pd.DataFrame({"fold": 0, "part": "train", "sample": ["x"], "batch": ["y"]})
+        given = []
+        for share, better in ((50, 0.0), (100, 0.15)):
+            told = frame.assign(predicted_celsius=np.where(luck < skill + better, 900, 950))
+            both = pd.concat([told, train.assign(predicted_celsius=900)]).assign(
+                truth_celsius=900, value_celsius=np.nan
+            )
+            given.append(Fit({"protocol": "strict.share50" if share == 50 else "strict"} | WORDS, both))
+        last = tabled(given, 200).iloc[-1]
+        held += last["gain_points_low"] <= 15 <= last["gain_points_high"]
+    assert held >= 50
+
+
+def test_several_deals_have_a_spread_of_their_own():
+    """The gain is 10 points in one deal and 30 in the other: 20 with a standard deviation of 14."""
+    deals = {50: (10, 10), 100: (12, 16)}
+    given = [made_up.dealt(*(fit(share, right) for right in rights)) for share, rights in deals.items()]
+    both = tabled(given)
+    assert both["repeats"].tolist() == [2, 2] and both["folds"].tolist() == [2, 2]
+    last = both.iloc[-1]
+    assert (last["gain_points"], last["gain_repeat_std"]) == pytest.approx((20, np.sqrt(2) * 10))
+    assert last["test_repeat_std"] == pytest.approx(np.sqrt(2) * 10)
+    assert "dealt 2 times" in learning_curve.caption(both) and "over deals" in learning_curve.caption(both)
+    assert any("over deals" in heading for heading in learning_curve.panels_of(both)[0].headings)
+    assert "over deals" in words_in(learning_curve_figure.accuracy_by_films(both, "simulated films"))
+
+
+def test_files_of_shares_and_deals_become_one_curve(tmp_path):
+    paths = []
+    for share, repeat in ((50, 0), (100, 0), (50, 1), (100, 1)):
+        made = fit(share, 10, repeat=repeat)
+        folder = [made.words[word] for word in ("protocol", "pretraining", "policy", "features", "scheme")]
+        paths.append(tmp_path.joinpath(*folder) / "SVC.tsv")
+        io.write_table(paths[-1], made.predictions)
+    found = tabled(fits.read_predictions(paths))
+    assert found["share_pct"].tolist() == [50, 100] and found["repeats"].tolist() == [2, 2]
+
+
+def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
+    io.write_table(tmp_path / "curve.tsv", table)
+    read = io.read_table(tmp_path / "curve.tsv")
+    shown = learning_curve.html(table, learning_curve.caption(table))
+    assert learning_curve.html(read, learning_curve.caption(read)) == shown
+    assert learning_curve.markdown(read, "x").count("SVC on fine-tuned features") == 1
+
+
+def test_marks_stand_over_the_films_at_the_accuracies(table):
+    figure = learning_curve_figure.accuracy_by_films(table, "simulated films")
+    laid_out_well(figure)
+    _, colour, shape = style.PARTS["test"]
+    (line,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == shape]
+    assert line.get_xdata().tolist() == [4, 8, 16] and line.get_ydata().tolist() == [40, 60, 90]
+    assert "last step: +30.0 [" in words_in(figure) and "simulated films" in words_in(figure)
+    low, high = figure.axes[0].get_ylim()
+    assert low <= table["test_pct_low"].min() and high >= table["test_pct_high"].max()
+
+
+@pytest.mark.parametrize("models", [("SVC",), ("SVC", "KRC", "RNN", "KNN", "GBC")])
+def test_the_figure_is_laid_out_well_whatever_is_asked(models):
+    given = [
+        fit(share, 8 + share // 10, model=model, features="block2_cev85", pretraining=start)
+        for model in models
+        for start in ("imagenet", "scratch")[: 1 + (len(models) > 1)]
+        for share in (25, 100)
+    ]
+    before = [one.predictions.copy() for one in given]
+    figure = learning_curve_figure.accuracy_by_films(tabled(given, 100), "real films")
+    laid_out_well(figure)
+    assert ("scratch" in words_in(figure)) == (len(models) > 1) and "simulated" not in words_in(figure)
+    for one, kept in zip(given, before, strict=True):
+        pd.testing.assert_frame_equal(one.predictions, kept)

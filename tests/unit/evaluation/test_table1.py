@@ -1,0 +1,153 @@
+"""Table 1 counts what is really drawn and dealt: by hand on small studies, and the paper's own numbers on its."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import table1, tables
+from micrograph.splits import policies, prediction_table, splitters
+from project import PROJECT
+
+CLASSES = [900, 950, 1000]
+POLICIES = ("aug1", "aug2", "aug3", "aug4")
+
+
+def study(counts, a_day=1):
+    """The samples table of so many films a class, `a_day` of one class grown on a day."""
+    labels = np.repeat(CLASSES, counts)
+    days = [f"{label}-{place // a_day}" for label, count in zip(CLASSES, counts, strict=True) for place in range(count)]
+    return pd.DataFrame(
+        {"sample": [f"s{place:03d}" for place in range(len(labels))], "batch": days, "growth_celsius": labels}
+    )
+
+
+def copies_of(samples, policy):
+    wanted = policies.copies_wanted(samples["growth_celsius"]) * policies.multiplies(policy)
+    rows = [(name, copy) for name, most in zip(samples["sample"], wanted, strict=True) for copy in range(most + 1)]
+    return pd.DataFrame(rows, columns=["sample", "copy"])
+
+
+def published():
+    return io.read_table(PROJECT / "resources" / "published" / "table1.tsv")
+
+
+def made(samples, folds, protocols=("strict", "published"), classes=CLASSES, chosen=POLICIES):
+    dealt = {name: splitters.split(samples, name, folds, np.random.default_rng(1)) for name in protocols}
+    drawn = {policy: copies_of(samples, policy) for policy in chosen}
+    rng = np.random.default_rng(0)
+    return table1.table(drawn, dealt, published(), classes=classes, data="simulated films", rng=rng)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return made(study([6, 12, 9]), folds=3)
+
+
+def rows_of(table, protocol, policy, part):
+    here = table[(table["protocol"] == protocol) & (table["policy"] == policy) & (table["part"] == part)]
+    return here.set_index("growth_celsius")["rows"].tolist()
+
+
+def test_strict_counts_by_hand(table):
+    """6, 12 and 9 films in three folds: 2, 4 and 3 in every part; copies 4, 2, and 2 or 3 a film."""
+    assert rows_of(table, "strict", "aug4", "train") == [2, 4, 3]
+    assert rows_of(table, "strict", "aug3", "train") == [4, 4, 4]
+    for policy in ("aug1", "aug2"):
+        assert rows_of(table, "strict", policy, "train") == [8, 8, 8]
+    for policy in POLICIES:
+        for part in ("validation", "test"):
+            assert rows_of(table, "strict", policy, part) == [2, 4, 3]
+
+
+def test_published_multiplies_validation_rows_too(table):
+    copied, alone = (rows_of(table, "published", policy, "validation") for policy in ("aug1", "aug3"))
+    assert sum(copied) > 2 * sum(alone)
+    assert rows_of(table, "published", "aug2", "test") == rows_of(table, "published", "aug4", "test")
+
+
+def test_the_papers_study_gives_the_papers_counts_but_for_its_unequal_ones():
+    """29, 130 and 103 films: the paper has 23/105/83 to train on in a fold, and about 210 of each with copies."""
+    table = made(study([29, 130, 103]), folds=10, protocols=("published",))
+    np.testing.assert_allclose(rows_of(table, "published", "aug4", "train"), [23, 105, 83], atol=0.7)
+    np.testing.assert_allclose(rows_of(table, "published", "aug4", "validation"), [3, 12, 9], atol=0.7)
+    np.testing.assert_allclose(rows_of(table, "published", "aug3", "train"), [105] * 3, atol=0.7)
+    assert len(set(rows_of(table, "published", "aug3", "train"))) == 1
+    np.testing.assert_allclose(rows_of(table, "published", "aug1", "train"), [210] * 3, atol=2)
+    np.testing.assert_allclose(rows_of(table, "published", "aug1", "validation"), [23.4] * 3, atol=0.7)
+    assert rows_of(table, "paper", "aug1", "train") == [207, 212, 215]
+
+
+def test_no_row_trained_on_is_of_a_sample_that_is_scored():
+    samples = study([6, 12, 9], a_day=2)
+    dealt = splitters.split(samples, "strict", 3, np.random.default_rng(1))
+    made_of = copies_of(samples, "aug1")
+    given = made_of["sample"], made_of["copy"], dealt
+    for fold in prediction_table.make_folds(*given, protocol="strict", policy="aug1", rng=np.random.default_rng(0)):
+        trained = set(fold.rows.samples[fold.training])
+        assert not trained & {name for part in ("validation", "test") for name in fold.rows.samples[fold.parts[part]]}
+
+
+def test_repeats_are_counted_apart_from_pictures(table):
+    here = table[(table["protocol"] == "strict") & (table["part"] == "train")].set_index(["policy", "growth_celsius"])
+    assert here.loc[("aug3", 900), ["rows", "pictures", "samples"]].tolist() == [4, 2, 2]
+    assert here.loc[("aug1", 900), ["rows", "pictures", "samples"]].tolist() == [8, 8, 2]
+    assert here.loc[("aug1", 1000), ["copies_least", "copies_most", "copies"]].tolist() == [2, 3, 24]
+    assert set(here.loc["aug4", "copies"]) == {0}
+    assert set(here["folds"]) == {3} and set(here["rows_std"]) == {0}
+
+
+def test_the_table_can_be_written_and_every_row_says_its_data(table, tmp_path):
+    assert list(table.columns) == table1.COLUMNS
+    io.write_table(tmp_path / "t.tsv", table)
+    assert len(io.read_table(tmp_path / "t.tsv")) == len(table) == 2 * 4 * 3 * 3 + 4 * 2 * 3
+    assert table["data"].notna().all()
+
+
+def test_the_panels_show_ours_beside_the_papers(table):
+    strict, _, pictures = table1.panels_of(table)
+    assert strict.headings[2:] == [
+        *("900 °C", "950 °C", "1000 °C"),
+        *(f"Paper, real films: {celsius} °C" for celsius in CLASSES),
+    ]
+    assert strict.rows[0] == ["aug1", "train", "8", "8", "8", "207", "212", "215"]
+    assert strict.rows[2] == ["", "test", "2", "4", "3", *[tables.DASH] * 3]
+    assert pictures.rows[0] == ["aug1", "6 x 4 = 24", "12 x 2 = 24", "9 x 2 to 3 = 24"]
+    assert pictures.rows[3] == ["aug4", *(f"{count}, as they are" for count in (6, 12, 9))]
+
+
+def test_folds_that_differ_are_shown_with_their_spread():
+    table = made(study([7, 13, 10]), folds=3, protocols=("strict",))
+    shown = table1.panels_of(table)[0].rows
+    assert any(re.fullmatch(r"\d+\.\d ± \d+\.\d", cell) for row in shown for cell in row)
+
+
+def test_classes_that_the_paper_has_not_are_dashes():
+    samples = study([6, 12, 9]).replace({"growth_celsius": {1000: 1050}})
+    table = made(samples, folds=3, protocols=("strict",), classes=[900, 950, 1050], chosen=("aug4",))
+    assert table1.panels_of(table)[0].rows[0][2:] == ["2", "4", "3", "23", "105", tables.DASH]
+    assert "aug1" not in set(table["policy"])
+
+
+def test_pages_say_what_the_films_are_and_how_to_read_them(table):
+    caption = table1.caption(table)
+    assert caption.startswith("Table 1. ") and "27 simulated films" in caption and "mean over 3 folds" in caption
+    assert all(f"{policy}: " in caption for policy in POLICIES)
+    for word in ("How to read it", "What would surprise", "strict: ", "published: "):
+        assert word in caption
+    text, page = table1.markdown(table, caption), table1.html(table, caption)
+    assert "| aug1 | train | 8 | 8 | 8 | 207 | 212 | 215 |" in text
+    assert page.startswith("<!DOCTYPE html>") and "<title>Table 1</title>" in page
+    alone = table1.caption(made(study([6, 12, 9]), 3, protocols=("strict",), chosen=("aug3",)))
+    assert "published: " not in alone and "aug1: " not in alone
+
+
+def test_copies_of_other_samples_are_a_fault():
+    samples = study([6, 12, 9])
+    dealt = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1))}
+    drawn = {"aug4": copies_of(samples.iloc[1:], "aug4")}
+    with pytest.raises(UserError, match="s000"):
+        table1.table(drawn, dealt, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))

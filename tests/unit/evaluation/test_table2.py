@@ -1,0 +1,181 @@
+"""Table 2 says what the predictions say, beside what the paper says, and can be read."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import made_up_fits
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import fits, table2
+from project import PROJECT
+
+MADE = {"backbone": "efficientnet_lite0", "search": "default", "pixels": 96, "epochs": 30}
+PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
+SKILLS = {"tuned": 0.75, "block2_cev85": 0.4, "pool_cev99": 0.5}
+WORDS = {"pretraining": "imagenet", "policy": "aug3"}
+
+
+def made(protocols=("published", "strict"), features=tuple(SKILLS), models=("SVC", "RNN")):
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    return [
+        made_up_fits.fit(sheet, SKILLS[name] - 0.1 * place, protocol=protocol, features=name, model=model, **WORDS)
+        for protocol in protocols
+        for name in features
+        for place, model in enumerate(models)
+    ]
+
+
+def tabled(given, **changes):
+    settings = {"classes": [900, 950, 1000], "data": "simulated films", **MADE, "resamples": 100}
+    return table2.table(given, PUBLISHED, **(settings | changes), rng=np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tabled(made())
+
+
+def test_rows_run_strict_first_and_fine_tuned_features_last(table):
+    ours = table[table["protocol"] != "paper"]
+    rows = list(zip(ours["protocol"], ours["features"], ours["model"], strict=True))
+    once = [(name, model) for name in ("block2_cev85", "pool_cev99", "tuned") for model in ("SVC", "RNN")]
+    summaries = [(name, "chosen") for name in ("blocks", "tuned", "any")]
+    assert rows == [("strict", *row) for row in [*once, *summaries, ("none", "majority")]] + [
+        ("published", *row) for row in [*once, ("none", "majority")]
+    ]
+
+
+def test_a_row_says_what_is_measured_of_its_fit(table):
+    fit = next(fit for fit in made() if fit.words["protocol"] == "strict" and fit.words["features"] == "pool_cev99")
+    row = table[(table["protocol"] == "strict") & (table["features"] == "pool_cev99")].iloc[0]
+    test = fit.predictions.query("part == 'test'")
+    right = (test["truth_celsius"] == test["predicted_celsius"]).mean()
+    assert row["pooled_pct"] == pytest.approx(100 * right)
+    assert (row["block"], row["cev"], row["components"]) == ("pool", 99, 100)
+    assert (row["data"], row["search"], row["pixels"]) == ("simulated films", "default", 96)
+
+
+def test_the_paper_has_a_row_for_each_set_of_features_and_model_that_it_reports(table):
+    paper = table[table["protocol"] == "paper"].set_index(["features", "model"])["validation_pct"]
+    assert len(paper) == 6
+    assert paper["block2_cev85", "SVC"] == 66 and paper["tuned", "RNN"] == 70
+
+
+def test_the_best_of_a_models_row_is_bold_and_the_best_of_a_protocol(table):
+    strict = table[(table["protocol"] == "strict") & (table["scheme"] == "nominal")].set_index(["features", "model"])
+    assert strict.loc[("tuned", "SVC"), "best_in_row"] and strict.loc[("tuned", "RNN"), "best_in_row"]
+    assert not strict.loc[("block2_cev85", "SVC"), "best_in_row"]
+    assert strict.loc[("tuned", "SVC"), "best_in_protocol"] and not strict.loc[("tuned", "RNN"), "best_in_protocol"]
+    assert "| **" in table2.markdown(table, "c") and "<b>" in table2.html(table, "c")
+
+
+def test_a_row_says_the_same_whatever_other_rows_stand_beside_it(table):
+    alone = tabled(made(protocols=("strict",)))
+    ours = alone[alone["protocol"] == "strict"]
+    pd.testing.assert_frame_equal(table.head(len(ours)), ours)
+
+
+def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
+    io.write_table(tmp_path / "table2.tsv", table)
+    read = io.read_table(tmp_path / "table2.tsv")
+    assert list(read.columns) == list(table.columns)
+    assert table2.caption(read) == table2.caption(table)
+    assert table2.html(read, "c") == table2.html(table, "c")
+
+
+def test_the_verdict_says_that_fine_tuned_features_win_lose_or_cannot_be_told(table):
+    assert table2.verdict(table).startswith("Fine-tuned features beat")
+    assert table2.verdict(table) in table2.caption(table)
+    given = made(protocols=("strict",))
+    blocks, tuned = ([fit for fit in given if (fit.words["features"] == "tuned") == is_tuned] for is_tuned in (0, 1))
+    swapped = [fits.Fit(fit.words, tuned[0].predictions) for fit in blocks]
+    swapped += [fits.Fit(fit.words, blocks[0].predictions) for fit in tuned]
+    assert table2.verdict(tabled(swapped)).startswith("Fine-tuned features do worse")
+    same = [fits.Fit(fit.words, tuned[0].predictions) for fit in given]
+    assert "cannot be told" in table2.verdict(tabled(same)) and "+0.0 [+0.0, +0.0]" in table2.verdict(tabled(same))
+
+
+@pytest.mark.parametrize("features", [("tuned",), ("block2_cev85", "pool_cev99")])
+def test_without_both_kinds_of_features_there_is_no_verdict(features):
+    table = tabled(made(protocols=("strict",), features=features))
+    assert table2.verdict(table) == ""
+    assert list(table.loc[table["model"] == "chosen", "features"]) == ["any"]
+    assert "Protocol strict" in table2.markdown(table, table2.caption(table))
+
+
+def test_the_published_protocol_alone_has_no_verdict_and_no_chosen_row():
+    table = tabled(made(protocols=("published",)))
+    assert table2.verdict(table) == "" and "chosen" not in set(table["model"])
+    assert "How to read it" in table2.caption(table)
+
+
+class Grid(HTMLParser):
+    """The cells of every row of every table of a page; `open` is empty where every element was closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.open = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta",):
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_markdown_and_html_hold_the_same_cells(table):
+    page = Grid()
+    page.feed(table2.html(table, table2.caption(table)))
+    assert page.open == []
+    lines = [line for line in table2.markdown(table, "c").splitlines() if line.startswith("|") and ":--" not in line]
+    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines]
+    assert cells == page.rows
+
+
+def test_the_overview_has_the_papers_layout(table):
+    lines = table2.markdown(table, "caption").splitlines()
+    head = next(place for place, line in enumerate(lines) if line.startswith("| Accuracy"))
+    assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % | tuned |"
+    assert lines[head + 6] == "| paper, real films: validation | SVC | 66 ± 6 | 71 ± 6 | 80 ± 7 |"
+
+
+def test_the_details_name_the_paper_beside_and_summaries_in_words(table):
+    text = table2.markdown(table, "caption")
+    assert "Paper, real films, validation %" in text
+    assert "| tuned | chosen in each fold | – |" in text and "| none | majority class | – |" in text
+
+
+def test_the_caption_says_what_the_films_are_and_how_many_were_tested(table):
+    caption = table2.caption(table)
+    for part in (
+        "Data: simulated films; network efficientnet_lite0 pre-trained on imagenet",
+        "pictures of 96 pixels for at most 30 epochs",
+        "default search",
+        "each of 60 films",
+        "262 real films, of 900, 950 and 1000 °C, with ResNet18",
+        "How to read it",
+        "What would surprise",
+    ):
+        assert part in caption
+
+
+def test_two_policies_do_not_mix_in_one_table():
+    sheet = made_up_fits.films(samples=20, days=10, folds=4)
+    given = [
+        made_up_fits.fit(sheet, 0.5, pretraining="imagenet", policy=policy, features="tuned", model="SVC")
+        for policy in ("aug3", "aug4")
+    ]
+    with pytest.raises(UserError, match="policy: aug3, aug4"):
+        tabled(given)

@@ -1,0 +1,174 @@
+"""Table 3: domains side by side, each against imagenet, and which differences can be told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import made_up
+import made_up_fits
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import fits, table3
+from project import PROJECT
+
+MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
+PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
+SKILLS = {"imagenet": 0.6, "scratch": 0.2, "films": 0.6}
+
+
+def made(domains=tuple(SKILLS), models=("SVC", "MLP", "CNN"), protocols=("strict", "published"), **words):
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    return [
+        made_up_fits.fit(
+            sheet, SKILLS[domain], protocol=protocol, pretraining=domain, model=model,
+            features="image" if model == "CNN" else "tuned", **({"policy": "aug3"} | words),
+        )
+        for protocol in protocols
+        for domain in domains
+        for model in models
+    ]  # fmt: skip
+
+
+def tabled(given, baselines=()):
+    return table3.table(
+        given, PUBLISHED, baselines, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tabled(made())
+
+
+def row(table, *words):
+    return table.set_index(["protocol", "pretraining", "model"]).loc[words]
+
+
+def test_every_domain_has_its_models_and_their_mean_and_every_protocol_its_baseline(table):
+    for protocol in ("strict", "published"):
+        here = table[table["protocol"] == protocol]
+        expected = [(domain, model) for domain in SKILLS for model in ("SVC", "MLP", "CNN", "mean")]
+        found = list(zip(here["pretraining"], here["model"], strict=True))
+        assert found == [*expected, ("none", "majority")]
+
+
+def test_the_mean_of_models_is_the_mean_of_their_accuracies(table):
+    here = table[(table["protocol"] == "strict") & (table["pretraining"] == "films")].set_index("model")
+    for name in ("test_pct", "pooled_pct", "validation_pct"):
+        assert here.loc["mean", name] == pytest.approx(here.loc[["SVC", "MLP", "CNN"], name].mean())
+
+
+def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_reports(table):
+    for model in ("SVC", "mean"):
+        scratch, reference = row(table, "strict", "scratch", model), row(table, "strict", "imagenet", model)
+        assert scratch["gain_points"] == pytest.approx(scratch["pooled_pct"] - reference["pooled_pct"])
+        assert scratch["gain_points_high"] < 0 and np.isnan(reference["gain_points"])
+    given = made(protocols=("published",), models=("SVC",))
+    right = [
+        100 * (part["truth_celsius"] == part["predicted_celsius"]).mean()
+        for part in (fit.predictions.query("part == 'validation'") for fit in given)
+    ]
+    assert row(tabled(given), "published", "films", "SVC")["gain_points"] == pytest.approx(right[2] - right[0])
+
+
+def test_the_relative_difference_is_a_row_with_what_can_be_told_marked(table):
+    panel = table3.panels_of(table)[0]
+    assert panel.headings == ["Accuracy in %", "Pre-training", "SVC", "MLP", "CNN", "Mean"]
+    change = next(line[2:] for line in panel.rows if line[1] == "scratch: change")
+    scratch, reference = row(table, "strict", "scratch", "SVC"), row(table, "strict", "imagenet", "SVC")
+    value = 100 * (scratch["test_pct"] - reference["test_pct"]) / reference["test_pct"]
+    assert change[0] == f"{value:+.0f} %†".replace("-", "−")
+    assert all(cell.endswith("†") for cell in change)
+    assert "†" in panel.notes[0]
+
+
+def test_the_papers_difference_row_comes_out_as_printed(table):
+    """From its accuracies 80 and 73, 86 and 65, 70 and 63: -9, -24 and -10 %, and of their means -15 %."""
+    panel = table3.panels_of(table)[0]
+    assert panel.rows[-1][1:] == ["micronet: change", "−9 %", "−24 %", "−10 %", "−15 %"]
+    assert panel.rows[-3] == ["paper, real films: validation", "imagenet", "80 ± 7", "86 ± 6", "70 ± 6", "79"]
+    assert not any(hasattr(cell, "bold") for line in panel.rows[-3:] for cell in line)
+
+
+def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
+    given = [fit for fit in made() if (fit.words["pretraining"], fit.words["model"]) != ("films", "CNN")]
+    table = tabled(given)
+    here = table[(table["protocol"] == "strict") & (table["pretraining"] == "imagenet")].set_index("model")
+    assert here.loc["mean", "test_pct"] == pytest.approx(here.loc[["SVC", "MLP"], "test_pct"].mean())
+    panel = table3.panels_of(table)[0]
+    films = next(line for line in panel.rows if line[1] == "films: change")
+    assert films[4] == "–" and films[5] != "–"
+
+
+@pytest.mark.parametrize("domains", [("imagenet",), ("scratch", "films")])
+def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains):
+    table = tabled(made(domains=domains, protocols=("strict",)))
+    assert table["gain_points"].isna().all()
+    panel = table3.panels_of(table)[0]
+    assert not any("change" in line[1] for line in panel.rows[:-1])
+    assert "Protocol strict" in table3.markdown(table, table3.caption(table))
+
+
+def test_one_model_has_no_mean():
+    table = tabled(made(models=("CNN",), protocols=("strict",)))
+    assert fits.MEAN not in set(table["model"])
+    assert table3.panels_of(table)[0].headings == ["Accuracy in %", "Pre-training", "CNN"]
+
+
+def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
+    io.write_table(tmp_path / "table3.tsv", table)
+    read = io.read_table(tmp_path / "table3.tsv")
+    assert table3.html(read, table3.caption(read)) == table3.html(table, table3.caption(table))
+
+
+def test_the_same_seed_gives_the_same_table(table):
+    pd.testing.assert_frame_equal(tabled(made()), table)
+
+
+def test_the_caption_names_the_films_and_the_domains(table):
+    caption = table3.caption(table)
+    for part in ("simulated films", "imagenet, scratch, films", "How to read it", "What would surprise", "majority"):
+        assert part in caption.replace("most frequent", "majority")
+
+
+def alone(protocol="strict"):
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    words = {"protocol": protocol, "pretraining": "none", "policy": "aug3", "scheme": "ordinal", "model": "OLR"}
+    return [made_up_fits.fit(sheet, 0.9, features=features, **words) for features in ("metadata", "physical")]
+
+
+def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing_else(table):
+    among = tabled(made(), [*alone(), *alone("published")])
+    rows = among[among["features"].isin(fits.ALONE)]
+    assert rows["protocol"].tolist() == ["strict", "strict"] and not rows[fits.FLAGS].any(axis=None)
+    pd.testing.assert_frame_equal(among.drop(rows.index).reset_index(drop=True), table)
+    assert set(rows.index + 1) & set(among.index[among["model"] == fits.BASELINE]) == {rows.index[-1] + 1}
+    first, strict = table3.panels_of(among)[:2]
+    assert first.rows == table3.panels_of(table)[0].rows
+    assert "growth metadata alone, OLR " in first.notes[-1] and "[" in first.notes[-1]
+    assert [line[1] for line in strict.rows[-3:]] == [
+        "growth metadata alone, OLR",
+        "physical features alone, OLR",
+        "majority class",
+    ]
+    assert "alone" not in "".join(table3.panels_of(table)[0].notes)
+
+
+def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    other = [made_up_fits.fit(sheet, 0.5, **fit.words) for fit in made()]
+    twice = tabled([made_up.dealt(*deals) for deals in zip(made(), other, strict=True)])
+    ours = twice[twice["protocol"] != fits.PAPER]
+    assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
+    assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
+    for words in (table3.caption(twice), table3.panels_of(twice)[1].headings):
+        assert any("Over deals, ±" in word for word in ([words] if isinstance(words, str) else words))
+    assert "4 folds dealt 2 times" in table3.caption(twice) and "in each deal each of 60" in table3.caption(twice)
+    assert "another deal others" in table3.caption(twice)
+    assert "deal" not in table3.markdown(table, table3.caption(table))
+
+
+def test_two_schemes_do_not_mix():
+    with pytest.raises(UserError, match="scheme: nominal, nnrank"):
+        tabled(made(scheme="nominal") + made(scheme="nnrank"))

@@ -1,0 +1,269 @@
+"""The figure of leakage shows the table's numbers, and the table's words say what it shows."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+import made_up_fits
+from made_up import laid_out_well, words_in
+from made_up_leakage import SETTINGS
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import fits, leakage, leakage_captions
+from micrograph.figures import leakage as leakage_figure
+from micrograph.splits import protocols
+
+MODELS = [("block3_cev85", "SVC"), ("tuned", "KNN"), ("tuned", "MLP"), ("image", "CNN")]
+LEAKING = [f"{base}{leak}" for base in ("strict+", "published-") for leak in protocols.LEAKS]
+
+SHUFFLED = dict.fromkeys(("strict", "published"), ("films", "batches"))
+SHUFFLED |= {"strict+one_fold": ("films", "batches"), "published-one_fold": ("films",)}
+
+
+def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resamples=100):
+    """Made-up fits: what they say of dealt labels is as wrong as of true ones, which is enough to be drawn."""
+    sheet = made_up_fits.films(samples=60, days=20, folds=4)
+    given = []
+    for (features, model), name in itertools.product(models, names):
+        if not protocols.felt(name, features):
+            continue
+        kinds = SHUFFLED.get(name, ())
+        for full in [name, *(f"{name}.shuffled_{kind}{draw + 1}" for kind in kinds for draw in range(draws))]:
+            made = made_up_fits.fit(
+                sheet, 0.55 + 0.1 * ("fold" in name), protocol=protocols.parse(name).base, features=features,
+                model=model, pretraining="imagenet", policy="aug3",
+            )  # fmt: skip
+            given.append(fits.Fit(made.words | {"protocol": full}, made.predictions))
+    rng = np.random.default_rng(0)
+    return leakage.table(given, classes=made_up_fits.CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tabled()
+
+
+def panel(figure, title, place=0):
+    return [axes for axes in figure.axes if axes.get_title(loc="left") == title][place]
+
+
+def marks(axes):
+    """{colour: [(x, y, filled)]} of all marks."""
+    found = {}
+    for line in axes.lines:
+        if line.get_marker() != "None" and len(line.get_xdata()) == 1:
+            face, edge = (to_hex(part) for part in (line.get_markerfacecolor(), line.get_markeredgecolor()))
+            filled = edge == "#ffffff"
+            spot = (*(float(values[0]) for values in line.get_data()), filled)
+            found.setdefault(face if filled else edge, []).append(spot)
+    return found
+
+
+@pytest.mark.parametrize(("place", "base"), [(0, "strict"), (1, "published")])
+def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(table, place, base):
+    figure = leakage_figure.leakage_figure(table, "simulated films")
+    for labels, title in leakage_figure.TITLES.items():
+        drawn = marks(panel(figure, title, place))
+        here = table[(table["protocol"] == base) & (table["labels"] == labels) & (table["model"] != leakage.ALL)]
+        assert len(drawn) == len(here) == len(MODELS)
+        for (validation, test), row in zip(drawn.values(), here.itertuples(), strict=True):
+            assert (validation[1], test[1]) == pytest.approx((row.validation_pct, row.test_pct))
+            assert (validation[2], test[2]) == (base == "published", base == "strict")
+            assert validation[0] < 0.5 < test[0]
+
+
+def test_every_slope_has_its_chance(table):
+    figure = leakage_figure.leakage_figure(table, "simulated films")
+    row = table[(table["protocol"] == "strict") & (table["labels"] == "films")].iloc[1]
+    lines = [line for line in panel(figure, leakage_figure.TITLES["films"]).lines if line.get_linestyle() == "--"]
+    heights = [line.get_ydata()[0] for line in lines]
+    assert len(heights) == 2 * len(MODELS)
+    for part in leakage.PARTS:
+        assert any(height == pytest.approx(row[f"chance_{part}_pct"]) for height in heights)
+
+
+def leak_panels(figure, base):
+    """{kind of labels: the panel of single leaks of a base}."""
+    head = next(text for text in figure.texts if text.get_text() == leakage_figure.BASES[base][2])
+    titles = {title: labels for labels, title in leakage_figure.TITLES.items()}
+    below = [axes for axes in figure.axes if axes.get_xlabel().startswith("change")]
+    first = max(axes.get_position().y1 for axes in below if axes.get_position().y1 < head.get_position()[1])
+    return {titles[axes.get_title(loc="left")]: axes for axes in below if axes.get_position().y1 == first}
+
+
+@pytest.mark.parametrize("base", ["strict", "published"])
+def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, base):
+    sign = leakage_figure.BASES[base][0]
+    panels = leak_panels(leakage_figure.leakage_figure(table, "simulated films"), base)
+    assert list(panels) == ["true", "films", *(["batches"] if base == "strict" else [])]
+    told = [label.get_text() for label in panels["true"].get_yticklabels()]
+    assert told == list(leakage_figure.LEAKS.values())
+    for labels, axes in panels.items():
+        spots = [spot for some in marks(axes).values() for spot in some]
+        for place, leak in enumerate(leakage_figure.LEAKS):
+            here = table[(table["protocol"] == f"{base}{sign}{leak}") & (table["labels"] == labels)]
+            here = here[here["model"] != leakage.ALL]
+            drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
+            assert drawn == pytest.approx(sorted(here["change_points"]))
+            reached = sum(protocols.felt(f"{base}{sign}{leak}", features) for features, _ in MODELS)
+            assert len(drawn) == (reached if labels == "true" or leak == "one_fold" else 0)
+        low, high = axes.get_xlim()
+        changed = table["protocol"].str.startswith(f"{base}{sign}")
+        ends = table.loc[changed, [f"change_points{end}" for end in leakage.ENDS]].to_numpy()
+        assert low < np.nanmin(ends) and np.nanmax(ends) < high
+
+
+def test_a_leak_that_was_not_run_on_dealt_labels_says_so(table):
+    axes = leak_panels(leakage_figure.leakage_figure(table, "simulated films"), "strict")["films"]
+    assert [text.get_text() for text in axes.texts] == ["not run"] * 5
+
+
+def test_models_have_marks_of_their_own_even_where_colours_begin_anew():
+    marked = [leakage_figure._look(place) for place in range(24)]
+    assert len(set(marked)) == 24
+
+
+EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), ("image", "CNN")]
+
+
+@pytest.mark.parametrize(
+    ("models", "names"),
+    [
+        (EVERY, ("strict", "published", "strict+one_fold")),
+        ([("image", "CNN")], ("strict",)),
+        ([("block2_cev99", "SVC")], ("published", "published-grid")),
+    ],
+)
+def test_the_figure_is_laid_out_well(models, names):
+    laid_out_well(leakage_figure.leakage_figure(tabled(models, names, resamples=20), "simulated films"))
+
+
+def test_the_whole_figure_is_laid_out_well(table):
+    laid_out_well(leakage_figure.leakage_figure(table, "simulated films"))
+
+
+def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
+    figure = leakage_figure.leakage_figure(table[table["labels"] == "true"], "real films")
+    assert "dealt by chance" not in words_in(figure) and "simulated" not in words_in(figure)
+    laid_out_well(figure)
+
+
+def test_a_figure_without_a_base_is_a_fault(table):
+    with pytest.raises(UserError, match="needs strict or published"):
+        leakage_figure.leakage_figure(table[table["protocol"] == "strict+grid"], "simulated films")
+
+
+def test_the_panels_hold_every_row_of_the_table_once(table):
+    true, shuffled, *leaks, _ = leakage_captions.panels_of(table)
+    bases = table["protocol"].isin(["strict", "published"])
+    assert len(true.rows) == (bases & (table["labels"] == "true")).sum()
+    assert len(shuffled.rows) == (bases & (table["labels"] != "true")).sum()
+    for panel, labels in zip(leaks, leakage.LABELS, strict=True):
+        filled = sum(cell != "–" for row in panel.rows for cell in row[2 :: 2 if labels == "true" else 3])
+        assert filled == (~bases & (table["labels"] == labels)).sum()
+    assert [row[0] for row in leaks[0].rows if row[0]] == list(leakage_captions.LEAKS.values())
+    assert [row[0] for row in leaks[1].rows if row[0]] == [leakage_captions.LEAKS["one_fold"]]
+
+
+def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
+    _, _, *leaks, _ = leakage_captions.panels_of(table[~table["protocol"].str.startswith("published-")])
+    assert [len(panel.headings) for panel in leaks] == [len(panel.rows[0]) for panel in leaks] == [4, 5, 5, 5]
+
+
+def test_the_words_are_of_all_leaks_and_in_one_order():
+    assert list(leakage_captions.LEAKS) == list(leakage_figure.LEAKS) == list(protocols.LEAKS)
+    assert list(leakage_captions.LABELS) == list(leakage.LABELS)
+
+
+def test_the_caption_says_what_was_found_and_how_the_reader_may_know(table):
+    said = leakage_captions.caption(table)
+    strict = table[(table["protocol"] == "strict") & (table["model"] != leakage.ALL)]
+    at = (strict["verdict"] == "at chance").sum()
+    assert f"strict test accuracy is at chance in {at} of {2 * len(MODELS)} rows, below it in " in said
+    assert "simulated films" in said and "What would surprise" in said
+    assert "reports test accuracy" in said and "reports validation accuracy" in said
+    assert "all models and all 2 draws together lie" in said
+    alone = leakage_captions.caption(table[table["labels"] == "true"])
+    assert "at chance in" not in alone and "bad luck" in said and "bad luck" not in alone
+
+
+def test_rows_below_chance_are_counted_and_a_table_from_disk_says_the_same(table, tmp_path):
+    dealt = (table["protocol"] == "strict") & (table["labels"] != "true") & (table["model"] != leakage.ALL)
+    marked = table.assign(verdict=table["verdict"].mask(dealt, "at chance"))
+    marked.loc[marked.index[dealt][:3], "verdict"] = "below chance"
+    said = "strict test accuracy is at chance in 5 of 8 rows, below it in 3 and above it in 0"
+    io.write_table(tmp_path / "leakage.tsv", marked)
+    for some in (marked, io.read_table(tmp_path / "leakage.tsv")):
+        assert said in leakage_captions.caption(some)
+
+
+@pytest.mark.parametrize(
+    ("without", "words"),
+    [
+        (r"^published-", ["published-X", "leaks are closed"]),
+        (r"^strict\+", ["strict+X", "K − 2 of K parts"]),
+        (r"one_fold", ["K − 2 of K parts"]),
+        (r"(?:train_mode|last_weights)$", ["training mode"]),
+        (r"ungrouped$", ["luck of the deal"]),
+        (r"^published", ["ublished"]),
+        (r"^strict", ["trict"]),
+    ],
+)
+def test_the_caption_speaks_of_no_rows_that_were_not_run(table, without, words):
+    # What strict has in common with others is said of them; strict itself goes with all that begins with it.
+    said, less = (leakage_captions.caption(some) for some in (table, table[~table["protocol"].str.contains(without)]))
+    for word in words:
+        assert word in said and word not in less
+
+
+def test_the_caption_of_true_labels_does_not_speak_of_dealt_ones(table):
+    said = leakage_captions.caption(table[table["labels"] == "true"])
+    assert "by lot" not in said and "at chance there" not in said and "shuffled" not in said
+
+
+def test_published_at_chance_surprises_for_fine_tuned_features_alone(table):
+    words = "at chance there for models on fine-tuned features"
+    assert words in leakage_captions.caption(table)
+    assert words not in leakage_captions.caption(table[table["features"] != "tuned"])
+
+
+def changed(table, protocol, high):
+    """The table with a change of 0 [0, high] under a protocol, and of [-1, 1] under published without the leak."""
+    ends = [f"change_points{end}" for end in leakage.ENDS]
+    made = table.copy()
+    made.loc[made["protocol"] == protocol, ends] = [0.0, 0.0, high]
+    made.loc[made["protocol"] == "published-grid", ends] = [0.0, -1.0, 1.0]
+    return made
+
+
+def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained(table):
+    _, shuffled, _, films, *_, both, _ = leakage_captions.panels_of(table)
+    assert sum("all models" in row for row in shuffled.rows) == 6
+    assert [row[1] for row in films.rows][-1] == "all models" and [row[1] for row in both.rows] == ["all models"]
+    noted, moved = (leakage_captions.panels_of(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
+    assert any("one setting, nothing to choose" in note for note in noted.notes)
+    assert not any("one setting" in note for note in moved.notes)
+    assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)
+
+
+def test_both_forms_of_the_table_hold_its_numbers(table):
+    said = leakage_captions.caption(table)
+    row = table[(table["protocol"] == "strict") & (table["labels"] == "true")].iloc[0]
+    for text in (leakage_captions.markdown(table, said), leakage_captions.html(table, said)):
+        assert f"{row['test_pct']:.0f} [" in text and "What the audit of this table found" in text
+
+
+def test_what_no_leak_explains_stands_first_and_alone(table):
+    shuffled = table[(table["labels"] == "films") & (table["protocol"] == "published")]
+    far = shuffled.assign(
+        above_validation_points=30.0, above_validation_points_low=25.0, above_validation_points_high=35.0
+    )
+    far = far.assign(above_test_points_low=-5.0)
+    strict = far.iloc[:1].assign(protocol="strict", above_test_points=9.0, above_test_points_low=3.0)
+    said = leakage_captions.findings(pd.concat([far, strict]))
+    assert said[0].startswith("strict, temperatures dealt anew film by film: test accuracy 9.0 points [3.0")
+    assert "No leak of this protocol explains it" in said[0]
+    assert "in 2 rows" in said[-1] and "features of all folds from one fold's network" in said[-1]

@@ -1,0 +1,275 @@
+"""A fit chooses on validation, tests once, learns nothing from shuffled labels, and writes the same bytes twice."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import metrics
+from micrograph.models import classifiers, fit, grids
+from micrograph.splits import splitters
+from tables_of_films import films
+
+CLASSES = [900, 950, 1000]
+FOLDS = 4
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Samples, their splits by protocol, and features in which temperature shows clearly."""
+    frame = films((8, 24, 18), 20)
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(len(frame), 8))
+    features[:, 0] += (frame["growth_celsius"] - 950) / 25
+    features[:, 1] += 2.0 * (frame["growth_celsius"] == 950)
+    tables = {
+        protocol: splitters.split(frame, protocol, FOLDS, np.random.default_rng(2))
+        for protocol in ("strict", "published")
+    }
+    return frame["sample"].to_numpy(), features, tables
+
+
+def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3", features=None, seed=3):
+    names, signal, tables = study
+    features = signal if features is None else features
+    return fit.fit_folds(
+        names,
+        np.zeros(len(names), dtype=int),
+        [features] * FOLDS,
+        tables[protocol],
+        protocol=protocol,
+        policy=policy,
+        scheme=scheme,
+        model=model,
+        classes=CLASSES,
+        search="default",
+        rng=np.random.default_rng(seed),
+    )
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+@pytest.mark.parametrize("scheme", ["nominal", "regression"])
+@pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
+def test_predictions_have_one_row_a_fold_and_sample_in_the_waists_columns(study, protocol, scheme, model):
+    table = fitted(study, protocol, model, scheme).predictions
+    columns = ["fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
+    assert list(table.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
+    keys = ["fold", "part", "sample", "batch"]
+    expected = study[2][protocol].sort_values(keys[:3], ignore_index=True)
+    pd.testing.assert_frame_equal(table[keys], expected[keys])
+    assert (table["truth_celsius"] == expected["growth_celsius"]).all()
+    assert (table["components"] == 8).all()
+    marks = table[["score_900", "score_950", "score_1000"]]
+    if scheme == "nominal":
+        assert table["value_celsius"].isna().all()
+        assert marks.notna().all(axis=None)
+    else:
+        assert marks.isna().all(axis=None)
+        nearest = np.select([table["value_celsius"] <= 925, table["value_celsius"] <= 975], [900, 950], 1000)
+        answered = table["value_celsius"].notna()
+        assert (table["predicted_celsius"].to_numpy(float)[answered] == nearest[answered]).all()
+
+
+def test_clear_features_are_learned_and_the_highest_score_is_the_prediction(study):
+    table = fitted(study, model="KRC").predictions
+    test = table[table["part"] == "test"]
+    assert metrics.score(test, "accuracy", CLASSES) > 0.75
+    best = np.array(CLASSES)[table[["score_900", "score_950", "score_1000"]].to_numpy().argmax(axis=1)]
+    assert (best == table["predicted_celsius"]).all()
+
+
+@pytest.mark.parametrize("model", ["SVC", "KRC", "RNN"])
+def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
+    """Signal in the features, films of a day alike; the days' temperatures are dealt anew. Chance is balanced 1/3."""
+    rng = np.random.default_rng(8)
+    found = []
+    for seed in range(4):
+        celsius = rng.permutation(np.repeat(CLASSES, 8))
+        days = [f"MCV1-{day:06d}" for day in range(24)]
+        frame = pd.DataFrame({"batch": np.repeat(days, 3), "growth_celsius": np.repeat(celsius, 3)})
+        frame["sample"] = [f"{batch}-{place % 3}" for place, batch in enumerate(frame["batch"])]
+        features = np.repeat(3 * rng.normal(size=(24, 6)), 3, axis=0) + rng.normal(size=(72, 6))
+        table = splitters.split(frame, "strict", 4, np.random.default_rng(seed))
+        made = fit.fit_folds(
+            frame["sample"].to_numpy(), np.zeros(72, int), [features] * 4, table, protocol="strict", policy="aug3",
+            scheme="nominal", model=model, classes=CLASSES, search="default", rng=np.random.default_rng(seed),
+        )  # fmt: skip
+        found.append(metrics.score(made.predictions.query("part == 'test'"), "balanced_accuracy", CLASSES))
+    assert abs(np.mean(found) - 1 / 3) < 0.12
+
+
+def test_strict_learns_nothing_from_the_films_it_is_tested_on(study):
+    """Test features of fold 0 replaced by noise: its model and the validation predictions stay as they were."""
+    names, features, tables = study
+    held = splitters.rows(tables["strict"], 0, "test", names)
+    other = features.copy()
+    other[held] = np.random.default_rng(0).normal(size=(len(held), 8)) * 100
+    first, second = fitted(study), fitted(study, features=other)
+    assert first.choices.loc[0].equals(second.choices.loc[0])
+    for part in ("train", "validation"):
+        one, two = (made.predictions.query(f"fold == 0 and part == '{part}'") for made in (first, second))
+        pd.testing.assert_frame_equal(one, two)
+
+
+def test_strict_chooses_the_first_best_point_on_validation(study):
+    made = fitted(study, model="KNN", policy="aug4")
+    points = grids.points("KNN", "nominal", "strict", "default")
+    names, features, tables = study
+    truth = tables["strict"].drop_duplicates("sample").set_index("sample").loc[names, "growth_celsius"].to_numpy()
+    train, held = (splitters.rows(tables["strict"], 1, part, names) for part in ("train", "validation"))
+    merits = []
+    for point in points:
+        model = classifiers.build("KNN", "nominal", "strict", point, CLASSES, 0).fit(features[train], truth[train])
+        right = model.predict(features[held]) == truth[held]
+        merits.append((round(right.mean(), 9), round(np.mean([right[truth[held] == c].mean() for c in CLASSES]), 9)))
+    assert json.loads(made.choices.loc[1, "chosen"]) == points[merits.index(max(merits))]
+    assert made.choices.loc[1, "validation_accuracy"] == pytest.approx(max(merits)[0])
+    assert made.choices["chosen"].equals(made.choices["used"])
+
+
+def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_point(study):
+    made = fitted(study, "published", "KNN")
+    validation = made.predictions.query("part == 'validation'")
+    right = (validation["predicted_celsius"] == validation["truth_celsius"]).groupby(validation["fold"]).mean()
+    assert right.to_numpy() == pytest.approx(made.choices["validation_accuracy"].to_numpy())
+    best = made.choices["validation_accuracy"].idxmax()
+    assert (made.choices["used"] == made.choices.loc[best, "chosen"]).all()
+    names, features, _ = study
+    test = made.predictions.query("fold == 2 and part == 'test'")
+    rows = pd.Index(names).get_indexer(test["sample"])
+    assert (made.models[2].predict(features[rows]) == test["predicted_celsius"]).all()
+
+
+def test_published_rnn_regression_leaves_queries_without_neighbours_empty_and_they_count_as_wrong(study, tmp_path):
+    far = study[1] * 1000.0
+    table = fitted(study, "published", "RNN", "regression", features=far).predictions
+    test = table[table["part"] == "test"]
+    assert test["predicted_celsius"].isna().all()
+    io.write_table(tmp_path / "RNN.tsv", table)
+    read = io.read_table(tmp_path / "RNN.tsv")
+    assert metrics.score(read[read["part"] == "test"], "accuracy", CLASSES) == 0
+    assert metrics.score(read[read["part"] == "train"], "accuracy", CLASSES) == 1
+
+
+def test_each_fold_uses_its_own_components(study):
+    names, features, tables = study
+    narrow = [features[:, : 2 + fold] for fold in range(FOLDS)]
+    made = fit.fit_folds(
+        names, np.zeros(len(names), int), narrow, tables["strict"], protocol="strict", policy="aug4",
+        scheme="nominal", model="DTC", classes=CLASSES, search="default", rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert made.predictions.groupby("fold")["components"].unique().explode().tolist() == [2, 3, 4, 5]
+
+
+def test_the_order_of_the_features_rows_only_reorders(study):
+    names, features, tables = study
+    mixed = np.random.default_rng(0).permutation(len(names))
+    one = fitted(study, policy="aug4").predictions
+    other = fitted((names[mixed], features[mixed], tables), policy="aug4").predictions
+    assert (one["predicted_celsius"] == other["predicted_celsius"]).mean() > 0.99
+
+
+def test_components_that_do_not_fit_the_splits_are_faults(study):
+    names, features, tables = study
+    with pytest.raises(UserError, match="3 folds, the splits 4"):
+        fit.fit_folds(
+            names, np.zeros(len(names), int), [features] * 3, tables["strict"], protocol="strict", policy="aug3",
+            scheme="nominal", model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(0),
+        )  # fmt: skip
+    strange = np.append(names[1:], "MCV1-stranger")
+    with pytest.raises(UserError, match="in the splits but not among"):
+        fitted((strange, features, tables))
+    with pytest.raises(UserError, match="MCV1-stranger has features but is not in the splits"):
+        fitted((np.append(names, "MCV1-stranger"), np.vstack([features, features[:1]]), tables))
+
+
+WRITE = """
+import numpy as np
+import pandas as pd
+from micrograph import io
+from micrograph.models import fit, storage
+from micrograph.splits import splitters
+
+names = [f"MCV1-{place:06d}" for place in range(25)]
+frame = pd.DataFrame({"sample": names, "batch": names, "growth_celsius": np.repeat([900, 950, 1000], [4, 12, 9])})
+features = np.random.default_rng(4).normal(size=(25, 8))
+table = splitters.split(frame, "strict", 3, np.random.default_rng(2))
+for model in ("KRC", "DTC"):
+    made = fit.fit_folds(names, [0] * 25, [features] * 3, table, protocol="strict", policy="aug3", scheme="nominal",
+                             model=model, classes=[900, 950, 1000], search="default", rng=np.random.default_rng(1))
+    storage.write_models(f"{folder}/{model}.skops", made.models)
+    io.write_table(f"{folder}/{model}.tsv", made.predictions)
+"""
+APART = f"import sys; folder = sys.argv[1]{WRITE}assert 'torch' not in sys.modules"
+
+
+def test_two_processes_write_the_same_bytes_and_import_no_torch(tmp_path, request):
+    environment = os.environ | {"PYTHONPATH": str(request.config.rootpath / "workflow"), "PYTHONHASHSEED": "1"}
+    exec(WRITE, {"folder": tmp_path / "here"})
+    subprocess.run([sys.executable, "-c", APART, tmp_path / "there"], check=True, env=environment)
+    written = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert len(written) == 4
+    for name in written:
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes(), name
+
+
+def test_folds_searched_at_once_give_what_one_after_another_gives(study):
+    names, features, tables = study
+    one, two = (
+        fit.fit_folds(
+            names, np.zeros(len(names), int), [features] * FOLDS, tables["strict"], protocol="strict", policy="aug3",
+            scheme="nominal", model="DTC", classes=CLASSES, search="default", rng=np.random.default_rng(1),
+            workers=workers,
+        )
+        for workers in (1, 3)
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(one.predictions, two.predictions)
+    pd.testing.assert_frame_equal(one.choices, two.choices)
+
+
+@pytest.mark.parametrize(("policy", "protocol"), [("aug1", "strict"), ("aug2", "published")])
+def test_copies_are_learned_from_and_the_samples_own_rows_are_scored(study, policy, protocol):
+    """Copies of the signal, own rows of noise: training rows look clear to the model, what is scored does not."""
+    names, features, tables = study
+    several = np.repeat(names, 10)
+    copies = np.tile(np.arange(10), len(names))
+    table = np.repeat(features, 10, axis=0)
+    table[copies == 0] = np.random.default_rng(0).normal(size=features.shape)
+    made = fit.fit_folds(
+        several, copies, [table] * FOLDS, tables[protocol], protocol=protocol, policy=policy, scheme="nominal",
+        model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(1),
+    )  # fmt: skip
+    scored = made.predictions.groupby("part")
+    assert (scored["copy"].max() > 0).to_dict() == {
+        "train": False, "test": False, "validation": protocol == "published",
+    }  # fmt: skip
+    balanced = {part: metrics.score(rows, "balanced_accuracy", CLASSES) for part, rows in scored}
+    assert balanced["test"] < 0.55
+    assert (balanced["validation"] > 0.75) == (protocol == "published")
+
+
+def test_with_the_leak_grid_a_fold_chooses_on_what_it_reports_and_cannot_report_less(study):
+    names, _, tables = study
+    noise = np.random.default_rng(8).normal(size=(len(names), 8))
+    tables = {**tables, "strict+grid": tables["strict"]}
+    honest, leaking = (fitted((names, noise, tables), protocol, "KNN") for protocol in ("strict", "strict+grid"))
+    found = {}
+    for name, made in (("honest", honest), ("leaking", leaking)):
+        test = made.predictions[made.predictions["part"] == "test"]
+        right = (test["truth_celsius"] == test["predicted_celsius"]).astype(float)
+        found[name] = right.groupby(test["fold"]).mean()
+    assert (found["leaking"] >= found["honest"]).all() and found["leaking"].mean() > found["honest"].mean() + 0.05
+    assert np.allclose(leaking.choices["validation_accuracy"], found["leaking"])
+
+
+def test_a_leak_elsewhere_leaves_a_fit_as_it_is(study):
+    names, signal, tables = study
+    tables = {**tables, "strict+one_fold": tables["strict"]}
+    plain, leaking = (fitted((names, signal, tables), protocol, "SVC") for protocol in ("strict", "strict+one_fold"))
+    pd.testing.assert_frame_equal(plain.predictions, leaking.predictions)

@@ -1,0 +1,157 @@
+"""The CNN's tables and the tuned features, from nothing but stored outputs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrograph.errors import UserError
+from micrograph.networks import cnn_predictions
+from micrograph.splits import splitters
+from tables_of_films import CLASSES, films
+
+FRAME = films((8, 24, 18), 20)
+FOLDS = 4
+NAMES = FRAME["sample"].to_numpy()
+TRUTH = FRAME["growth_celsius"].to_numpy()
+POINTS = [{"learning_rate": rate} for rate in (0.01, 0.001)]
+
+
+def split(protocol):
+    return splitters.split(FRAME, protocol, FOLDS, np.random.default_rng(2))
+
+
+def outputs(right):
+    """Logits of three classes: the true one where `right`, otherwise the next one up, 1000 again."""
+    place = np.searchsorted(CLASSES, TRUTH)
+    answer = np.where(right, place, np.where(place == 2, 0, place + 1))
+    return 4.0 * (answer[:, None] == np.arange(3)).astype(np.float32)
+
+
+def chunk(folds, of):
+    """The arrays of one job: of(fold, point) -> outputs (n, o)."""
+    arrays = {f"outputs_{fold}_{point}": of(fold, point) for fold in folds for point in range(len(POINTS))}
+    return {"samples": NAMES, "copies": np.zeros(len(NAMES), int), "points": np.array(json.dumps(POINTS))} | arrays
+
+
+def scored(chunks, protocol, scheme="nominal"):
+    return cnn_predictions.predict_cnn(
+        chunks, split(protocol), protocol=protocol, policy="aug3", scheme=scheme, classes=CLASSES,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def better_point(fold):
+    """Point 1 is right everywhere in odd folds, point 0 in even ones, the other one on every second film."""
+    return fold % 2
+
+
+def half_right(fold, point):
+    every_second = np.arange(len(NAMES)) % 2 == 0
+    return outputs(np.ones(len(NAMES), bool) if point == better_point(fold) else every_second)
+
+
+def test_strict_folds_answer_with_the_point_that_is_best_on_their_validation_rows():
+    choices, predictions = scored([chunk([0, 1], half_right), chunk([2, 3], half_right)], "strict")
+    assert choices["chosen"].map(json.loads).tolist() == [POINTS[better_point(fold)] for fold in range(FOLDS)]
+    assert choices["used"].equals(choices["chosen"])
+    assert (predictions["truth_celsius"] == predictions["predicted_celsius"]).all()
+    table = split("strict").sort_values(["fold", "part", "sample"], ignore_index=True)
+    assert predictions["sample"].equals(table["sample"])
+    assert set(predictions["components"]) == {0}
+    assert predictions["value_celsius"].isna().all()
+
+
+def test_published_validates_by_each_folds_best_point_and_tests_by_one_for_all():
+    choices, predictions = scored([chunk(range(FOLDS), half_right)], "published")
+    assert choices["used"].map(json.loads).tolist() == [POINTS[0]] * FOLDS
+    right = predictions["truth_celsius"] == predictions["predicted_celsius"]
+    shares = right.groupby([predictions["part"], predictions["fold"]]).mean()
+    assert (shares["validation"] == 1).all()
+    assert shares["test"][[0, 2]].tolist() == [1, 1]
+    assert (shares["test"][[1, 3]] < 1).all()
+
+
+def test_a_regressions_own_values_are_kept():
+    choices, predictions = scored(
+        [chunk(range(FOLDS), lambda fold, point: TRUTH[:, None] + 10.0 + 40 * point)], "strict", "regression"
+    )
+    assert (predictions["value_celsius"] == predictions["truth_celsius"] + 10).all()
+    assert choices["validation_accuracy"].tolist() == [1] * FOLDS
+
+
+def curves(accuracies):
+    """One kept epoch a fold and point, and a better one that was not kept."""
+    rows = [
+        (fold, point, epoch, accuracies[fold][point] + 0.5 * (epoch == 0), epoch == 1)
+        for fold in range(FOLDS)
+        for point in range(len(POINTS))
+        for epoch in range(2)
+    ]
+    return pd.DataFrame(rows, columns=["fold", "point", "epoch", "validation_accuracy", "kept"])
+
+
+def features(fold, point):
+    return np.full((len(NAMES), 100), 10.0 * fold + point, dtype=np.float32)
+
+
+def test_tuned_features_are_each_folds_own_under_strict_and_the_last_folds_for_all_as_published():
+    made = [chunk([3, 2], features), chunk([0, 1], features)]
+    learned = curves([(0.1, 0.2), (0.3, 0.2), (0.4, 0.4), (0.1, 0.3)])
+    samples, copies, scores = cnn_predictions.tuned(made, learned, protocol="strict", folds=FOLDS)
+    assert samples.tolist() == NAMES.tolist()
+    assert not copies.any()
+    assert [values[0, 0] for values in scores] == [1, 10, 20, 31]
+    _, _, scores = cnn_predictions.tuned([chunk([3], features)], learned, protocol="published", folds=FOLDS)
+    assert [values[0, 0] for values in scores] == [31, 31, 31, 31]
+
+
+def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_are_a_fault():
+    made = [chunk(range(FOLDS), features)]
+    learned = curves([(0.9, 0.2)] * FOLDS).astype({"kept": object})
+    learned.loc[learned["point"] == 0, ["kept", "validation_accuracy"]] = np.nan
+    assert [values[0, 0] for values in cnn_predictions.tuned(made, learned, protocol="strict", folds=FOLDS)[2]] == [
+        1,
+        11,
+        21,
+        31,
+    ]
+    with pytest.raises(UserError, match="fold 0 keep no epoch"):
+        cnn_predictions.tuned(made, learned.assign(kept=False), protocol="strict", folds=FOLDS)
+
+
+def test_outputs_that_are_no_numbers_are_no_answer_and_the_point_is_not_chosen():
+    def diverged(fold, point):
+        return outputs(TRUTH > 0) * (np.nan if point == 0 else 1)
+
+    choices, predictions = scored([chunk(range(FOLDS), diverged)], "strict")
+    assert choices["used"].map(json.loads).tolist() == [POINTS[1]] * FOLDS
+    assert predictions["predicted_celsius"].notna().all()
+
+
+def test_missing_doubled_and_differing_chunks_are_faults():
+    whole = chunk(range(FOLDS), half_right)
+    with pytest.raises(UserError, match="fold 2 is missing"):
+        scored([chunk([0, 1], half_right)], "strict")
+    with pytest.raises(UserError, match="fold 2 of the networks was given twice"):
+        scored([whole, chunk([2], half_right)], "strict")
+    with pytest.raises(UserError, match="different points"):
+        scored(
+            [chunk([0, 1], half_right), chunk([2, 3], half_right) | {"points": np.array('[{"batch": 3}]')}], "strict"
+        )
+    with pytest.raises(UserError, match="different samples"):
+        scored([chunk([0, 1], half_right), chunk([2, 3], half_right) | {"samples": NAMES[::-1]}], "strict")
+
+
+@pytest.mark.parametrize(("protocol", "source"), [
+    ("strict", [0, 1, 2, 3]), ("strict+one_fold", [3, 3, 3, 3]), ("published", [3, 3, 3, 3]),
+    ("published-one_fold", [0, 1, 2, 3]), ("strict.shuffled_films1", [0, 1, 2, 3]),
+])  # fmt: skip
+def test_one_fold_gives_the_features_of_all_with_the_leak_alone(protocol, source):
+    numbered = chunk(range(FOLDS), lambda fold, point: np.full((len(NAMES), 2), fold, np.float32))
+    curves = pd.DataFrame(
+        {"fold": np.repeat(range(FOLDS), 2), "point": [0, 1] * FOLDS, "epoch": 0, "kept": 1, "validation_accuracy": 0.5}
+    )
+    *_, features = cnn_predictions.tuned([numbered], curves, protocol=protocol, folds=FOLDS)
+    assert [int(values[0, 0]) for values in features] == source

@@ -1,0 +1,233 @@
+"""The page's text: reads nothing from elsewhere, escapes what files say, and picks its number fairly."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from made_up import fit, samples
+from micrograph.evaluation import tables
+from micrograph.report import contents, page
+from project import PROJECT
+
+TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"
+PUBLISHED = PROJECT / "resources" / "published" / "values.tsv"
+HOSTILE = "<script>alert('x')</script>&\"'"
+CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
+
+
+@pytest.fixture
+def table2():
+    """Two strict models, what is chosen of them fold by fold, a published one, and the baselines."""
+    rows = [
+        ("strict", "block2_cev85", "SVC", 70.0, 61.0, 55.0, 68.0),
+        ("strict", "pool_cev99", "KRC", 74.0, 58.0, 52.0, 66.0),
+        ("strict", "any", "chosen", 77.0, 57.0, 51.0, 65.0),
+        ("strict", "none", "majority", 99.0, 50.0, 45.0, 55.0),
+        ("published", "pool_cev99", "SVC", 90.0, 80.0, 75.0, 85.0),
+        ("published", "none", "majority", 50.0, 48.0, 40.0, 50.0),
+    ]
+    columns = ["protocol", "features", "model", "validation_pct", "pooled_pct", "pooled_pct_low", "pooled_pct_high"]
+    return pd.DataFrame(rows, columns=columns).assign(tested_samples=118, folds=10, repeats=1)
+
+
+@pytest.fixture
+def with_tuned(table2):
+    """The same, and what is chosen of block features and of fine-tuned ones."""
+    pair = pd.DataFrame(
+        {
+            "protocol": "strict",
+            "features": ["blocks", "tuned"],
+            "model": "chosen",
+            "pooled_pct": [57.0, 63.0],
+            "gain_points": [None, 6.0],
+            "gain_points_low": [None, 1.5],
+            "gain_points_high": [None, 11.0],
+            "data": "simulated films",
+        }
+    )
+    return pd.concat([table2, pair], ignore_index=True)
+
+
+def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", pages=1, **more):
+    sources = tuple(f"parts/figures/{name}{page}.svg".replace(" ", "") for page in range(pages))
+    return contents.Figure(name, title, "", caption, sources=sources, sizes=((691.7, 234.3),) * pages, **more)
+
+
+def a_page(table2, data="simulated films", rejected=(), **changes):
+    films = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "growth_celsius": [900, 900, 1000]})
+    given = {
+        "title": "Films from micrographs",
+        "data": data,
+        "headline": page.headline(table2, pd.read_csv(PUBLISHED, sep="\t")),
+        "samples": films,
+        "rejected": pd.DataFrame(rejected, columns=["sample", "scan", "reason"]),
+        "settings": CONFIG,
+        "made_with": contents.versions(["numpy", "no-such-package"]),
+        "tables": [contents.Table("Table 2", "by block", [tables.Panel("all", ["model"], [["SVC"]])], "<p>T</p>")],
+        "figures": [a_figure()],
+    }
+    return page.html(TEMPLATE, page.Story(**(given | changes)))
+
+
+def test_the_headline_is_no_best_row_but_what_every_fold_chose_for_itself(table2):
+    found = page.headline(table2)
+    assert (found.accuracy, found.low, found.high, found.majority) == (57.0, 51.0, 65.0, 50.0)
+    for part in ("of 2 combinations", "10 folds", "77 %", "118 samples"):
+        assert part in found.words
+
+
+def test_the_papers_best_stands_beside_the_headline_with_what_it_is(table2):
+    found = page.headline(table2, pd.read_csv(PUBLISHED, sep="\t"))
+    assert found.paper == 71.0
+    said = found.paper_words.replace("\u00a0", " ")
+    assert "71 ± 4 % (MLP, NNRank) on 27 test films" in said
+    assert "86 ± 6 % (MLP, nominal) on validation films" in said
+    assert html_of_number(a_page(table2), "71.0")
+
+
+def test_where_the_paper_has_no_test_accuracy_nothing_stands_beside(table2):
+    published = pd.read_csv(PUBLISHED, sep="\t")
+    found = page.headline(table2, published[published["split"] != "test"])
+    assert np.isnan(found.paper) and found.paper_words == ""
+    html = a_page(table2, headline=found)
+    assert "nan" not in html and "the paper, real films" not in html
+
+
+def html_of_number(html, number):
+    """Whether a number stands in the section of the result."""
+    return number in html[html.index('<section id="result"') : html.index('<section id="films"')]
+
+
+def test_a_glance_counts_right_wrong_and_unanswered_films():
+    predictions = fit(samples(60), unanswered=0.1, model="CNN").predictions
+    test = predictions[predictions["part"] == "test"]
+    found = page.glance(predictions, [900, 950, 1000], "CNN, nominal")
+    assert found.total == len(test) == found.counts.sum()
+    assert found.right == (test["predicted_celsius"] == test["truth_celsius"]).sum() == np.trace(found.counts)
+    assert found.counts[:, 3].sum() == test["predicted_celsius"].isna().sum() > 0
+    assert found.counts.sum(axis=1).tolist() == [(test["truth_celsius"] == name).sum() for name in (900, 950, 1000)]
+
+
+def test_without_the_strict_protocol_there_is_no_headline_and_the_page_says_so(table2):
+    published = table2[table2["protocol"] == "published"]
+    assert page.headline(published) is None
+    assert "no model of the strict protocol" in a_page(published)
+
+
+def test_a_headline_without_interval_shows_none(table2):
+    alone = table2.assign(pooled_pct_low=float("nan"), pooled_pct_high=float("nan"))
+    html = a_page(alone)
+    assert "57.0" in html and "95 % interval" not in html and "nan" not in html
+
+
+def test_below_the_headline_stands_whether_fine_tuning_pays(with_tuned, table2):
+    html = a_page(with_tuned)
+    assert page.headline(with_tuned).accuracy == 57.0
+    assert html.index("57.0") < html.index("Fine-tuned features beat") < html.index('id="tables-title"')
+    assert "+6.0 [+1.5, +11.0] points" in html
+    assert 'class="verdict"' not in a_page(table2)
+
+
+def test_the_best_is_bold_and_notes_stand_below_their_panel(table2):
+    panel = tables.Panel("all", ["model", "%"], [["SVC", tables.Bold("<66>")], ["RNN", "–†"]], notes=("† no <answer>",))
+    html = a_page(table2, tables=[contents.Table("Table 4", "schemes", [panel], "")])
+    assert "<b>&lt;66&gt;</b>" in html and '<td class="number">–†</td>' in html
+    assert html.index("–†</td>") < html.index('<p class="note">† no &lt;answer&gt;</p>')
+
+
+def test_a_folded_table_and_all_panels_but_the_first_are_folded(table2):
+    pair = [tables.Panel(title, ["model"], [["SVC"]]) for title in ("first panel", "second panel")]
+    shown = [contents.Table(name, "t", pair, "", folded) for name, folded in (("Table 2", False), ("Table S1", True))]
+    html = a_page(table2, tables=shown)
+    assert html.count("<summary>first panel</summary>") == 1 and html.count("<summary>second panel</summary>") == 2
+    assert html.count('<p class="panel">first panel</p>') == 1
+
+
+def test_figures_of_a_group_share_its_heading_and_further_pages_are_folded(table2):
+    groups = [("Figure 3", "Performance", 1), ("Figure 4", "Performance", 1), ("Figure 8", "Features", 1)]
+    groups.append(("Figure 6", "Features", 3))
+    figures = [a_figure(name, "t", "", pages, group=group) for name, group, pages in groups]
+    html = a_page(table2, figures=figures)
+    assert html.count(">Performance</h3>") == html.count(">Features</h3>") == 1
+    assert (
+        html.index(">Performance<") < html.index(">Figure 4 <") < html.index(">Features<") < html.index(">Figure 8 <")
+    )
+    assert html.count("<img ") == 6 and "<summary>2 more pages</summary>" in html and "Figure 6: t, page 3" in html
+    assert 'class="group"' not in a_page(table2)
+
+
+def test_every_section_stands_in_the_page_and_every_link_has_its_target(table2):
+    html = a_page(table2)
+    targets = set(re.findall(r'href="#([^"]+)"', html))
+    assert targets >= {"result", "films", "table-1", "figure-1", "scans", "made"}
+    for target in targets:
+        assert html.count(f'id="{target}"') == 1
+    for part in ("57.0", "Table 2", "how to read it", "seed", "splits.folds", "not installed", "3 of 3 scans"):
+        assert part in html
+
+
+def test_simulated_films_are_called_so_before_any_number_and_measured_ones_are_not(table2):
+    html = a_page(table2)
+    assert html.index("Simulated films.") < html.index('<section id="result"')
+    assert "imulated films" not in a_page(table2, data="real films")
+
+
+def test_words_from_files_are_escaped_everywhere(table2):
+    hostile = {
+        "title": HOSTILE,
+        "rejected": [(HOSTILE, HOSTILE, HOSTILE)],
+        "settings": {HOSTILE: {"key": HOSTILE}},
+        "made_with": {HOSTILE: HOSTILE},
+        "tables": [contents.Table(HOSTILE, HOSTILE, [tables.Panel(HOSTILE, [HOSTILE], [[HOSTILE]])], "")],
+        "figures": [a_figure(HOSTILE, HOSTILE, "")],
+    }
+    html = a_page(table2, **hostile)
+    assert "<script>" not in html
+    assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") >= 12
+
+
+def test_the_page_reads_what_lies_beside_it_and_nothing_else(table2):
+    html = a_page(table2, figures=[a_figure(pages=2)])
+    asked = re.findall(r'(?:src|href|srcset|action)="(?!#)([^"]*)"', html)
+    assert asked and all(re.fullmatch(r"parts/[\w.-]+(/[\w.-]+)?", path) for path in asked)
+    assert "url(" not in html and "@import" not in html and not re.search(r"<script(?![^>]* src=)|<style", html)
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1]
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "*" not in policy
+    assert "http:" not in policy and "https:" not in policy and "data:" not in policy
+
+
+def test_late_pictures_move_nothing(table2):
+    images = re.findall(r"<img [^>]*>", a_page(table2, figures=[a_figure(pages=2)]))
+    assert len(images) == 2 and all('loading="lazy"' in tag for tag in images)
+    assert all('width="692"' in tag and 'height="234"' in tag for tag in images)
+
+
+def test_what_explanations_say_stands_with_the_result(table2):
+    html = a_page(table2, verdicts=["Maps lie on <scars>.", "More cannot be told."])
+    assert html_of_number(html, "Maps lie on &lt;scars&gt;.") and html_of_number(html, "More cannot be told.")
+
+
+def test_the_glance_is_readable_without_scripts(table2):
+    counts = np.array([[31, 2, 3, 0], [4, 52, 6, 7], [8, 9, 73, 0]])
+    glance = page.Glance("CNN, nominal", [900, 950, 1000], counts, 156, 195)
+    html = a_page(table2, glance=glance)
+    assert html_of_number(html, "156 of 195") and "CNN, nominal" in html
+    for count in (31, 52, 73):
+        assert html_of_number(html, f">{count}<")
+
+
+def test_a_table_can_be_taken_from_the_page(table2):
+    table = contents.Table("Table 2", "t", [], "", file="parts/tables/table2.tsv")
+    assert 'href="parts/tables/table2.tsv"' in a_page(table2, tables=[table])
+    assert "parts/tables/" not in a_page(table2)
+
+
+def test_rejected_scans_stand_with_their_reasons(table2):
+    html = a_page(table2, rejected=[("d", "d.spm", "d.spm: is empty; copy it again.")])
+    assert "3 of 4 scans were read" in html and "d.spm: is empty; copy it again." in html
+
+
+def test_the_same_run_gives_the_same_page(table2):
+    assert a_page(table2) == a_page(table2)

@@ -1,0 +1,185 @@
+"""Levelling: what must vanish vanishes, what must stay stays, and the published way is pySPM's."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micrograph.errors import UserError
+from micrograph.scans import levelling
+
+METHODS = sorted(levelling.METHODS)
+
+
+def relief(lines=40, pixels=48, seed=0):
+    """Smooth hills, as a film has them."""
+    rng = np.random.default_rng(seed)
+    rough = rng.normal(size=(lines, pixels)).cumsum(axis=0).cumsum(axis=1)
+    return rough / np.abs(rough).max()
+
+
+def tilt_and_bow(lines=40, pixels=48):
+    y, x = np.mgrid[0:lines, 0:pixels] / pixels
+    return 300 + 40 * x - 25 * y + 8 * x**2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_mean_is_zero_and_the_input_is_left_alone(method):
+    height_nm = relief() + tilt_and_bow()
+    before = height_nm.copy()
+    level_nm = levelling.level(height_nm, method)
+    np.testing.assert_array_equal(height_nm, before)
+    assert level_nm.shape == height_nm.shape
+    assert abs(level_nm.mean()) < 1e-9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_tilt_bow_and_line_offsets_vanish(method):
+    rng = np.random.default_rng(1)
+    offsets = rng.normal(0, 0.2, (40, 1)) if method != "published" else 0
+    noise = rng.normal(0, 1e-3, (40, 48))
+    level_nm = levelling.level(tilt_and_bow() + offsets + noise, method)
+    assert np.abs(level_nm).max() < 0.05
+
+
+@pytest.mark.parametrize("method", ["published", "median"])
+def test_a_plane_added_to_a_scan_changes_nothing(method):
+    y, x = np.mgrid[0:40, 0:48]
+    plain, tilted = levelling.level(relief(), method), levelling.level(relief() + 100 + 3.5 * x - 1.25 * y, method)
+    np.testing.assert_allclose(plain, tilted, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("lines", [1, 2, 3, 5])
+def test_scans_stopped_after_few_lines_are_levelled_too(method, lines):
+    level_nm = levelling.level(relief(lines=lines) + tilt_and_bow(lines=lines), method)
+    assert level_nm.shape == (lines, 48)
+    assert np.isfinite(level_nm).all() and np.ptp(level_nm) < 10
+
+
+def test_overwriting_gives_the_same():
+    height_nm = relief()
+    expected = levelling.level(height_nm)
+    np.testing.assert_array_equal(levelling.level(height_nm, overwrite=True), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("height_nm", [np.zeros((8, 8)), np.full((8, 8), 1234.5)])
+def test_a_blank_map_is_a_fault(method, height_nm):
+    with pytest.raises(UserError, match="blank"):
+        levelling.level(height_nm, method)
+
+
+def test_a_map_that_is_blank_once_it_is_level_is_a_fault():
+    with pytest.raises(UserError, match="blank"):
+        levelling.level(tilt_and_bow())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_a_fault(bad):
+    height_nm = relief()
+    height_nm[3, 4] = bad
+    with pytest.raises(UserError, match="no numbers"):
+        levelling.level(height_nm)
+    height_nm[5, 6] = -bad
+    with pytest.raises(UserError, match="no numbers"):
+        levelling.level(height_nm)
+
+
+@pytest.mark.parametrize("shape", [(0, 8), (8, 3), (8,), (2, 8, 8)])
+def test_shapes_that_are_no_maps_are_a_fault(shape):
+    with pytest.raises(UserError, match="cannot be levelled"):
+        levelling.level(np.ones(shape))
+
+
+def test_an_unknown_method_is_answered_with_the_known_ones():
+    with pytest.raises(UserError, match="'splines' is not known; choose one of: published, median, facet"):
+        levelling.level(relief(), "splines")
+
+
+def test_a_scar_takes_the_line_that_was_scanned_before_it():
+    # |above - below| = 1 is less than half of |pixel - below|: 9 is a scar, 2.5 (twice 1 is not less than 1.5) is none.
+    height_nm = np.array([[0.0, 0.0], [9.0, 2.5], [1.0, 1.0]])
+    levelling.mend_scars(height_nm)
+    np.testing.assert_array_equal(height_nm, [[0.0, 0.0], [0.0, 2.5], [1.0, 1.0]])
+
+
+def test_a_scar_of_two_lines_is_judged_by_the_mended_line_above():
+    height_nm = np.array([[0.0], [8.0], [9.0], [1.0]])
+    levelling.mend_scars(height_nm)
+    # Line 1: |0 - 9| is not less than |8 - 9| / 2, it stays. Line 2: |8 - 1| is not less than |9 - 1| / 2, it stays.
+    np.testing.assert_array_equal(height_nm.ravel(), [0, 8, 9, 1])
+    height_nm = np.array([[0.0], [8.0], [1.0], [7.0], [2.0]])
+    levelling.mend_scars(height_nm)
+    # Line 1: |0 - 1| < |8 - 1| / 2, it becomes 0. Line 2: |0 - 7| < |1 - 7| / 2 is false. Line 3: |1 - 2| < 5 / 2.
+    np.testing.assert_array_equal(height_nm.ravel(), [0, 0, 1, 1, 2])
+
+
+def test_scars_are_mended_line_after_line_whatever_the_block(monkeypatch):
+    height_nm = np.random.default_rng(3).normal(size=(70, 9))
+    expected = height_nm.copy()
+    for line in range(1, 69):
+        for pixel in range(9):
+            above, here, below = expected[line - 1 : line + 2, pixel]
+            if abs(above - below) < 0.5 * abs(here - below):
+                expected[line, pixel] = above
+    levelling.mend_scars(height_nm)
+    np.testing.assert_array_equal(height_nm, expected)
+
+
+@given(lines=st.integers(1, 12), pixels=st.integers(4, 40), degree=st.integers(0, 2))
+@settings(max_examples=40, deadline=None)
+def test_every_line_loses_exactly_its_own_polynomial(lines, pixels, degree):
+    height_nm = np.random.default_rng(lines * 100 + pixels).normal(size=(lines, pixels))
+    expected = height_nm.copy()
+    for line in expected:
+        line -= np.polyval(np.polyfit(np.arange(pixels), line, degree), np.arange(pixels))
+    levelling.level_lines(height_nm, degree)
+    np.testing.assert_allclose(height_nm, expected, atol=1e-9)
+
+
+def test_the_published_way_is_pyspms_and_a_polyfit_a_line():
+    pyspm = pytest.importorskip("pySPM")
+    rng = np.random.default_rng(7)
+    for lines, pixels in ((64, 64), (23, 64), (3, 16)):
+        height_nm = relief(lines, pixels) * 5 + tilt_and_bow(lines, pixels) + rng.normal(0, 0.3, (lines, 1))
+        height_nm += rng.normal(0, 0.05, (lines, pixels))
+        scan = pyspm.SPM_image(height_nm[::-1].copy())  # pySPM holds the bottom line first
+        scan.correct_plane()
+        scan.corr_fit2d(nx=2, ny=1)
+        scan.filter_scars_removal(0.5)
+        expected = scan.pixels.copy()
+        for line in expected:
+            line -= np.polyval(np.polyfit(np.arange(pixels), line, 2), np.arange(pixels))
+        np.testing.assert_allclose(levelling.level(height_nm), (expected - expected.mean())[::-1], atol=1e-9)
+
+
+def terraces(lines=64, pixels=64):
+    """Three flat terraces on a tilted stage, and a tall island that covers a third of some lines."""
+    y, x = np.mgrid[0:lines, 0:pixels]
+    film = 0.22 * np.floor(x / 22.0)
+    film[20:44, 40:60] += 8.0
+    return film, film + 0.03 * x - 0.05 * y
+
+
+def test_facets_level_the_terraces_whatever_stands_on_them():
+    film, tilted = terraces()
+    found = levelling._facet_tilt(tilted + np.random.default_rng(2).normal(0, 1e-3, tilted.shape))
+    slopes = (
+        np.polyfit(np.arange(20), found[:, :20].mean(axis=0), 1)[0],
+        np.polyfit(np.arange(64), found[:, :20].mean(axis=1), 1)[0],
+    )
+    assert np.abs(slopes).max() < 1e-3
+
+
+@pytest.mark.parametrize("method", ["median", "facet"])
+def test_the_robust_ways_keep_an_island_high_and_its_lines_level(method):
+    _, tilted = terraces()
+    level_nm = levelling.level(tilted + np.random.default_rng(2).normal(0, 0.01, tilted.shape), method)
+    ground = np.median(level_nm)
+    assert np.median(level_nm[20:44, 40:60]) - ground == pytest.approx(8.0, abs=0.5)
+    beside = np.abs(level_nm[20:44, 2:38].mean(axis=1) - level_nm[:20, 2:38].mean())
+    assert beside.max() < 0.1
+    # The published way digs a trench beside the island.
+    published = levelling.level(tilted, "published")
+    assert np.abs(published[20:44, 2:38].mean(axis=1) - published[:20, 2:38].mean()).max() > 0.3

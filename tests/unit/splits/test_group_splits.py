@@ -1,0 +1,205 @@
+"""Films tested by who grew them and by when: nobody and no day stands on both sides."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micrograph.errors import UserError
+from micrograph.rng import random_stream
+from micrograph.simulation import simulate
+from micrograph.splits import group_splits
+from tables_of_films import films
+
+CLASSES = [900, 950, 1000]
+
+
+def grown(count=120, days=44, operators=4, seed=0):
+    """Samples as a simulated study has them, with operator and day."""
+    sheet = simulate.plan(
+        count, days, {900: 0.2, 950: 0.45, 1000: 0.35}, random_stream(seed, "plan"), operators=operators
+    )
+    return sheet[["sample", "batch", "growth_celsius", "operator", "grown"]]
+
+
+def table(samples, parts):
+    """The splits table of dealt parts."""
+    frames = [samples.assign(fold=fold, part=part) for fold, part in enumerate(parts)]
+    joined = pd.concat(frames, ignore_index=True)
+    return joined.loc[joined["part"] != group_splits.UNUSED, ["fold", "part", "sample", "batch", "growth_celsius"]]
+
+
+def by_operator(samples, seed=0):
+    return group_splits.by_operator(samples, np.random.default_rng(seed))
+
+
+def test_each_fold_tests_all_films_of_one_operator_and_sees_none_of_them():
+    samples = grown()
+    parts = by_operator(samples)
+    assert parts.shape == (4, len(samples))
+    for name, part in zip(sorted(samples["operator"].unique()), parts, strict=True):
+        assert set(samples.loc[part == "test", "operator"]) == {name}
+        assert ((part == "test") == (samples["operator"] == name)).all()
+        assert set(part) == {"train", "validation", "test"}
+        for half in ("train", "validation"):
+            assert set(samples.loc[part == half, "growth_celsius"]) == set(CLASSES)
+            assert not set(samples.loc[part == half, "batch"]) & set(samples.loc[part != half, "batch"])
+    group_splits.check(table(samples, parts), "by_operator", CLASSES, samples)
+
+
+def test_about_a_fifth_of_the_other_operators_films_validates():
+    for part in by_operator(grown()):
+        assert 0.12 < np.mean(part[part != "test"] == "validation") < 0.28
+
+
+def test_films_of_unknown_operators_and_of_days_that_were_shared_are_on_no_side():
+    samples = grown()
+    samples.loc[:5, "operator"] = np.nan
+    shared = samples["batch"].iloc[-1]
+    last = samples.index[samples["batch"] == shared]
+    samples.loc[last, "operator"] = "operator 1"
+    extra = samples.iloc[[-1]].assign(sample="z", operator="operator 2")
+    samples = pd.concat([samples, extra], ignore_index=True)
+    parts = by_operator(samples)
+    assert (parts[:, :6] == group_splits.UNUSED).all()
+    assert (parts[0, samples["sample"] == "z"] == group_splits.UNUSED).all()
+    assert (parts[1, samples["sample"] == "z"] == "test").all()
+    assert (parts[1, last] == group_splits.UNUSED).all()
+    group_splits.check(table(samples, parts), "by_operator", CLASSES, samples)
+
+
+def test_an_operator_without_whom_a_class_is_missing_is_not_left_out(capfd):
+    samples = films((10, 40, 40), 30)
+    samples["operator"] = np.where(samples["batch"].rank(method="dense") % 2 == 0, "bo", "cy")
+    rare = samples.loc[samples["growth_celsius"] == 900, "batch"]
+    samples.loc[samples["batch"].isin(rare), "operator"] = "anna"
+    parts = by_operator(samples)
+    assert len(parts) == 2
+    assert "anna grew what nobody else grew often enough" in capfd.readouterr().out
+    assert not ((parts == "test") & (samples["operator"] == "anna").to_numpy()).any()
+
+
+@pytest.mark.parametrize("names", [[""], ["anna"], [np.nan]])
+def test_fewer_than_two_operators_are_a_fault_that_says_what_to_fill_in(names):
+    samples = grown().assign(operator=names[0])
+    with pytest.raises(UserError, match="two are needed: fill in its column operator"):
+        by_operator(samples)
+    with pytest.raises(UserError, match="names 0 operators"):
+        by_operator(samples.drop(columns="operator"))
+
+
+def test_when_no_operator_can_be_left_out_it_is_a_fault():
+    samples = films((10, 40, 40), 30)
+    samples["operator"] = np.where(samples["growth_celsius"] == 900, "anna", "bo")
+    samples["batch"] = samples["batch"] + samples["operator"]
+    with pytest.raises(UserError, match="whoever is left out"):
+        by_operator(samples)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(24, 60))
+def test_later_days_are_tested_earlier_days_are_trained_on(seed, folds, days):
+    samples = grown(count=120, days=days, seed=seed)
+    if group_splits.why_not(samples, "by_date", folds):
+        return
+    parts = group_splits.by_date(samples, folds)
+    assert len(parts) == folds
+    for part in parts:
+        day = {half: samples.loc[part == half, "grown"] for half in ("train", "validation", "test")}
+        assert day["train"].max() < day["validation"].min() <= day["validation"].max() < day["test"].min()
+    group_splits.check(table(samples, parts), "by_date", CLASSES, samples)
+
+
+def one_a_day(count):
+    """A film a day, of the three classes in turn."""
+    return pd.DataFrame(
+        {
+            "sample": [f"f{day:02d}" for day in range(count)],
+            "batch": [f"b{day:02d}" for day in range(count)],
+            "growth_celsius": [CLASSES[day % 3] for day in range(count)],
+            "grown": [f"2021-04-{day + 1:02d}" for day in range(count)],
+        }
+    )
+
+
+def test_the_first_half_trains_always_then_block_by_block():
+    parts = group_splits.by_date(one_a_day(14), 3)
+    short = {"train": "t", "validation": "v", "test": "s", group_splits.UNUSED: "."}
+    assert ["".join(short[word] for word in part) for part in parts] == [
+        "tttttttvvss...",
+        "tttttttttvvss.",
+        "tttttttttttvvs",
+    ]
+
+
+def test_a_batch_of_several_days_joins_them_and_films_without_a_day_are_in_no_fold():
+    samples = one_a_day(20)
+    samples.loc[10, "batch"] = samples.loc[12, "batch"]  # grew on the 11th and the 13th
+    samples.loc[19, "grown"] = ""
+    parts = group_splits.by_date(samples, 3)
+    assert (parts[:, [10, 11, 12]] == parts[:, [10]]).all()
+    assert (parts[:, 19] == group_splits.UNUSED).all()
+
+
+def test_too_few_days_are_a_fault_that_says_how_many_are_needed():
+    assert group_splits.by_date(one_a_day(9), 4).shape == (4, 9)
+    with pytest.raises(UserError, match="8 days of growth are known, 4 folds need 9"):
+        group_splits.by_date(one_a_day(8), 4)
+    assert "0 days of growth are known" in group_splits.why_not(one_a_day(9).drop(columns="grown"), "by_date", 4)
+
+
+def test_a_class_that_was_grown_late_alone_is_a_fault():
+    samples = one_a_day(14)
+    samples.loc[:6, "growth_celsius"] = [900, 950] * 3 + [900]
+    with pytest.raises(UserError, match="no film of the first half of the days was grown at 1000 C"):
+        group_splits.by_date(samples, 3)
+
+
+def test_dealing_leaves_its_input_alone_and_the_same_seed_deals_the_same():
+    samples = grown()
+    before = samples.copy()
+    assert np.array_equal(by_operator(samples, 1), by_operator(samples, 1))
+    group_splits.by_date(samples, 3)
+    pd.testing.assert_frame_equal(samples, before)
+
+
+def spoilt_by_a_swap(dealt, samples):
+    """A film that fold 0 tests is trained on, too, by another of the same operator or day."""
+    here = dealt[(dealt["fold"] == 0) & (dealt["part"] == "test")]
+    return dealt.assign(part=dealt["part"].mask(dealt.index == here.index[0], "train"))
+
+
+def emptied(dealt, samples):
+    return dealt[(dealt["fold"] != 0) | (dealt["part"] != "validation")]
+
+
+def without_class(dealt, samples):
+    return dealt[(dealt["fold"] != 0) | (dealt["part"] != "train") | (dealt["growth_celsius"] != 900)]
+
+
+def spoilt_by_a_second_test(dealt, samples):
+    row = dealt[(dealt["fold"] == 0) & (dealt["part"] == "test")].iloc[[0]]
+    return pd.concat([dealt, row.assign(fold=1)])
+
+
+@pytest.mark.parametrize("base", ["by_operator", "by_date"])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (spoilt_by_a_swap, "does not part the operators|does not keep the days in turn"),
+        (emptied, "has no validation sample"),
+        (without_class, "has no train sample at 900 C"),
+        (spoilt_by_a_second_test, "is tested twice"),
+    ],
+)
+def test_the_check_finds_a_broken_promise(base, spoil, said):
+    samples = grown()
+    dealt = table(samples, group_splits.WAYS[base](samples, 3, np.random.default_rng(0))).reset_index(drop=True)
+    group_splits.check(dealt, base, CLASSES, samples)
+    with pytest.raises(UserError, match=said):
+        group_splits.check(spoil(dealt, samples), base, CLASSES, samples)
+
+
+def test_why_not_says_nothing_where_the_samples_can_be_dealt():
+    assert [group_splits.why_not(grown(), base, 4) for base in group_splits.WAYS] == ["", ""]

@@ -1,0 +1,89 @@
+"""Labels dealt anew keep their numbers and, batch-wise, their company; fewer training films leave the rest as it is."""
+
+import numpy as np
+import pytest
+
+from micrograph.splits import permutation, splitters, subsampling
+from tables_of_films import films
+
+CLASSES = [900, 950, 1000]
+
+
+def shuffled(frame, protocol, seed=0):
+    return permutation.permute_labels(frame, protocol, 4, np.random.default_rng(seed))
+
+
+def alike(frame):
+    """Share of the pairs of films of one batch that have one temperature."""
+    pairs = frame.merge(frame, on="batch").query("sample_x < sample_y")
+    return (pairs["growth_celsius_x"] == pairs["growth_celsius_y"]).mean()
+
+
+def with_one_temperature_a_batch(batches=40):
+    frame = films((13, 60, 47), batches)
+    return frame.assign(growth_celsius=frame["batch"].map(dict(zip(sorted(set(frame["batch"])), CLASSES * 20))))  # noqa: B905
+
+
+@pytest.mark.parametrize("kind", ["films", "batches"])
+def test_every_temperature_stays_as_frequent_and_most_films_get_another(kind):
+    frame = films((13, 60, 47), 44)
+    new = shuffled(frame, f"strict.shuffled_{kind}1").set_index("sample")["growth_celsius"]
+    old = frame.set_index("sample")["growth_celsius"]
+    assert new.value_counts().to_dict() == old.value_counts().to_dict()
+    assert 0.3 < (new[old.index] != old).mean() < 0.9
+
+
+def test_batch_wise_films_of_a_day_stay_together_and_film_wise_they_do_not():
+    frame = with_one_temperature_a_batch()
+    assert alike(frame) == 1
+    assert alike(shuffled(frame, "strict.shuffled_batches1")) > 0.7
+    assert alike(shuffled(frame, "strict.shuffled_films1")) < 0.5
+
+
+def test_without_a_shuffle_labels_are_as_they_were_whatever_the_order_of_the_rows():
+    frame = films((13, 60, 47), 44)
+    same = shuffled(frame.sample(frac=1, random_state=1), "strict.repeat2")
+    assert same.set_index("sample")["growth_celsius"].to_dict() == frame.set_index("sample")["growth_celsius"].to_dict()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["films", "batches"])
+@pytest.mark.parametrize("base", ["strict", "published"])
+def test_shuffled_labels_can_be_dealt_into_folds(base, kind, seed):
+    protocol = f"{base}.shuffled_{kind}1"
+    frame = shuffled(films((13, 60, 47), 44), protocol, seed)
+    splitters.check(splitters.split(frame, protocol, 4, np.random.default_rng(seed)), protocol, CLASSES)
+
+
+def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_test():
+    table = splitters.split(films((13, 60, 47), 44), "strict", 4, np.random.default_rng(0))
+    cut = {
+        share: subsampling.subsample_batches(table, f"strict.share{share}", np.random.default_rng(3))
+        for share in (25, 50, 75)
+    }
+    for fold in range(4):
+        whole = table[table["fold"] == fold]
+        train = {share: set(t[(t["fold"] == fold) & (t["part"] == "train")]["sample"]) for share, t in cut.items()}
+        everyone = whole[whole["part"] == "train"]
+        assert train[25] < train[50] < train[75] < set(everyone["sample"])
+        for share, some in train.items():
+            assert abs(len(some) / len(everyone) - share / 100) < 0.1
+            assert set(everyone[everyone["sample"].isin(some)]["growth_celsius"]) == set(CLASSES)
+            days = everyone[everyone["sample"].isin(some)]["batch"]
+            assert set(everyone[everyone["batch"].isin(days)]["sample"]) == some  # batches are whole
+        for share, t in cut.items():
+            for part in ("validation", "test"):
+                assert t[(t["fold"] == fold) & (t["part"] == part)].equals(whole[whole["part"] == part]), share
+
+
+def test_a_share_too_small_for_every_class_grows_until_it_holds_them():
+    table = splitters.split(films((6, 60, 54), 44), "strict", 3, np.random.default_rng(0))
+    few = subsampling.subsample_batches(table, "strict.share1", np.random.default_rng(0))
+    held = few[few["part"] == "train"].groupby("fold")["growth_celsius"].agg(set)
+    assert (held == set(CLASSES)).all()
+    assert (few["part"] == "train").sum() < 0.5 * (table["part"] == "train").sum()
+
+
+def test_the_whole_share_is_the_table_itself():
+    table = splitters.split(films((13, 60, 47), 44), "strict", 4, np.random.default_rng(0))
+    assert subsampling.subsample_batches(table, "strict", np.random.default_rng(0)).equals(table)

@@ -1,0 +1,125 @@
+"""The waist: which rows are trained on and scored, and the columns of its two tables."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrograph.errors import UserError
+from micrograph.splits import prediction_table, splitters
+from micrograph.splits.model_selection import Choice
+from tables_of_films import films
+
+FRAME = films((8, 24, 18), 20)
+TABLES = {name: splitters.split(FRAME, name, 4, np.random.default_rng(2)) for name in ("strict", "published")}
+
+
+def rows_of(copies):
+    """Samples and copies, in no particular order, with `copies` pictures a sample beside its own."""
+    samples = np.repeat(FRAME["sample"].to_numpy(), copies + 1)
+    numbers = np.tile(np.arange(copies + 1), len(FRAME))
+    mixed = np.random.default_rng(0).permutation(len(samples))
+    return samples[mixed], numbers[mixed]
+
+
+def folds_of(protocol, policy, copies=0, seed=1):
+    rng = np.random.default_rng(seed)
+    return prediction_table.make_folds(*rows_of(copies), TABLES[protocol], protocol=protocol, policy=policy, rng=rng)
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+@pytest.mark.parametrize(("policy", "copies"), [("aug1", 9), ("aug2", 9), ("aug3", 0), ("aug4", 0)])
+def test_no_copy_of_a_sample_leaves_the_part_of_its_sample(protocol, policy, copies):
+    table = TABLES[protocol]
+    for fold in folds_of(protocol, policy, copies):
+        samples = fold.rows.samples
+        everything = [*fold.parts.items(), ("train", fold.training)]
+        for part, inside in everything:  # noqa: B007
+            own = table.query("fold == @fold.number and part == @part")["sample"]
+            assert set(samples[inside]) == set(own)
+
+
+@pytest.mark.parametrize("policy", ["aug1", "aug2"])
+def test_crops_are_trained_on_and_the_samples_own_pictures_are_scored(policy):
+    for fold in folds_of("strict", policy, 9):
+        assert (fold.rows.copies[fold.training] > 0).all()
+        for inside in fold.parts.values():
+            assert (fold.rows.copies[inside] == 0).all()
+            assert list(fold.rows.samples[inside]) == sorted(set(fold.rows.samples[inside]))
+
+
+def test_published_scores_the_copies_of_validation_samples_and_only_those():
+    for fold in folds_of("published", "aug2", 9):
+        copies = {part: fold.rows.copies[inside] for part, inside in fold.parts.items()}
+        assert (copies["validation"] > 0).all()
+        assert (copies["train"] == 0).all() and (copies["test"] == 0).all()
+        assert len(copies["validation"]) > len(set(fold.rows.samples[fold.parts["validation"]]))
+
+
+def test_rows_carry_the_class_and_batch_of_their_sample():
+    rows = prediction_table.known_rows(*rows_of(2), TABLES["strict"])
+    film = FRAME.set_index("sample").loc[rows.samples[5]]
+    assert (rows.batches[5], rows.labels[5]) == (film["batch"], film["growth_celsius"])
+
+
+def test_the_order_of_the_rows_changes_neither_samples_nor_copies_scored():
+    samples, copies = rows_of(9)
+    ordered = np.lexsort((copies, samples))
+    for one, other in zip(
+        folds_of("strict", "aug1", 9),
+        prediction_table.make_folds(
+            samples[ordered], copies[ordered], TABLES["strict"], protocol="strict", policy="aug1",
+            rng=np.random.default_rng(1),
+        ),
+        strict=True,
+    ):  # fmt: skip
+        for part in splitters.PARTS:
+            assert (one.rows.samples[one.parts[part]] == other.rows.samples[other.parts[part]]).all()
+
+
+def test_rows_and_splits_of_different_samples_are_faults():
+    samples, copies = rows_of(0)
+    with pytest.raises(UserError, match="is in the splits but not among the samples"):
+        prediction_table.known_rows(samples[1:], copies[1:], TABLES["strict"])
+    with pytest.raises(UserError, match="stranger has features but is not in the splits"):
+        prediction_table.known_rows([*samples, "stranger"], [*copies, 0], TABLES["strict"])
+    with pytest.raises(UserError, match="no picture of its own"):
+        prediction_table.known_rows(samples, copies + 1, TABLES["strict"])
+
+
+def test_answers_become_rows_in_the_waists_columns_and_the_table_is_sorted():
+    one, other = folds_of("strict", "aug4")[:2]
+    frames = []
+    for fold in (other, one):
+        for part in ("test", "train"):
+            count = len(fold.parts[part])
+            predicted = np.where(np.arange(count) == 0, np.nan, 950)
+            marks = np.tile([0.2, 0.7, 0.1], (count, 1))
+            frames.append(
+                prediction_table.prediction_frame(fold, part, predicted, predicted + 1, marks, [900, 950, 1000], 7)
+            )
+    table = prediction_table.predictions(frames)
+    assert list(table.columns) == [
+        *("fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"),
+        *("score_900", "score_950", "score_1000", "components"),
+    ]
+    pd.testing.assert_frame_equal(table, table.sort_values(prediction_table.KEYS, ignore_index=True))
+    assert table["predicted_celsius"].isna().sum() == table["value_celsius"].isna().sum() == 4
+    assert table["predicted_celsius"].dropna().unique().tolist() == [950]
+    truth = FRAME.set_index("sample").loc[table["sample"], "growth_celsius"].to_numpy()
+    assert (table["truth_celsius"] == truth).all()
+    assert set(table["components"]) == {7}
+
+
+def test_choices_say_the_settings_chosen_and_those_used():
+    table = prediction_table.choices([Choice(1, 0.5, 0.4), Choice(0, 0.6, 0.5)], [0, 0], [{"C": 1}, {"C": 0.2}])
+    assert table["chosen"].map(json.loads).tolist() == [{"C": 0.2}, {"C": 1}]
+    assert table["used"].map(json.loads).tolist() == [{"C": 1}, {"C": 1}]
+    assert table["points"].tolist() == [2, 2]
+    assert table["validation_balanced"].tolist() == [0.4, 0.5]
+
+
+def test_an_unknown_policy_is_a_fault_that_lists_the_known():
+    with pytest.raises(UserError, match="aug1, aug2, aug3, aug4"):
+        folds_of("strict", "aug9")

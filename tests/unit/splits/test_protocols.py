@@ -1,0 +1,97 @@
+"""Protocol names: one name a protocol, leaks added or taken away one by one, stages that share files."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograph.errors import UserError
+from micrograph.splits import protocols
+
+PROTOCOLS = st.builds(
+    protocols.Protocol,
+    base=st.sampled_from(sorted(protocols.BASES)),
+    leaks=st.frozensets(st.sampled_from(sorted(protocols.LEAKS))),
+    repeat=st.integers(0, 12),
+    shuffled=st.sampled_from([None, "films", "batches"]),
+    draw=st.just(0),
+    share=st.integers(1, 100),
+).map(lambda made: made if made.shuffled is None else protocols.replace(made, draw=made.repeat + 1))
+
+
+@given(PROTOCOLS)
+def test_every_protocol_has_one_name_that_reads_as_it(protocol):
+    assert protocols.parse(protocol.name) == protocol
+
+
+def test_strict_has_no_leak_and_published_all():
+    assert protocols.parse("strict").leaks == frozenset()
+    assert protocols.parse("published").leaks == frozenset(protocols.LEAKS)
+    assert protocols.parse("strict+grid").leaks == {"grid"}
+    assert protocols.parse("published-grid").leaks == frozenset(protocols.LEAKS) - {"grid"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("strict-grid", "write strict+grid"),
+        ("published+grid", "write published-grid"),
+        ("strict+grid+one_fold", "strict+one_fold+grid"),
+        ("strict.share50.repeat1", "strict.repeat1.share50"),
+        ("strict.repeat01", "strict.repeat1"),
+        ("strict.repeat0", "counts from 1"),
+        ("strict.share100", "from 1 to 99"),
+        ("lenient", "name one of strict, published"),
+        ("strict/../x", "name one of"),
+    ],
+)
+def test_a_name_that_is_none_or_has_a_better_one_is_a_fault(name, said):
+    with pytest.raises(UserError, match=said.replace("+", r"\+").replace(".", r"\.")):
+        protocols.parse(name)
+
+
+def test_a_part_is_chosen_on_where_it_is_reported_only_with_the_leak():
+    choosers = {
+        name: protocols.parse(name).chooser for name in ("strict", "strict+grid", "published", "published-grid")
+    }
+    assert choosers == {
+        "strict": "validation", "strict+grid": "test", "published": "validation", "published-grid": "validation"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "seen"),
+    [
+        ("splits", "strict+one_fold", "strict"),
+        ("splits", "strict+ungrouped", "strict+ungrouped"),
+        ("splits", "published-one_fold-ungrouped", "published-ungrouped"),
+        ("components", "strict+all_rows+last_weights.share50", "strict+all_rows.share50"),
+        ("networks", "strict+all_rows", "strict"),
+        ("networks", "published-one_fold.shuffled_films2", "published.shuffled_films2"),
+        ("tuned", "published-one_fold-grid", "published-one_fold"),
+    ],
+)
+def test_a_stage_sees_only_the_leaks_that_touch_it(stage, name, seen):
+    assert protocols.as_seen_by(stage, name) == seen
+
+
+@given(PROTOCOLS, st.sampled_from(sorted(protocols.STAGES)))
+def test_what_a_stage_sees_of_a_name_it_sees_again_of_what_it_saw(protocol, stage):
+    once = protocols.as_seen_by(stage, protocol.name)
+    assert protocols.as_seen_by(stage, once) == once
+    assert protocols.without_leaks(once) == protocols.without_leaks(protocol.name)
+
+
+def test_leaks_are_felt_where_they_can_change_an_answer():
+    assert not protocols.felt("strict+one_fold", "image")
+    assert not protocols.felt("strict+all_rows", "tuned")
+    assert not protocols.felt("published-train_mode", "pool_cev85")
+    assert protocols.felt("strict+all_rows", "pool_cev85")
+    assert protocols.felt("strict+train_mode.shuffled_films1", "image")
+    assert protocols.felt("strict.shuffled_films1", "image")
+
+
+def test_names_without_leaks_and_without_variations():
+    name = "published-grid.repeat2.shuffled_batches1.share50"
+    assert protocols.plain(name) == "published-grid"
+    assert protocols.without_leaks(name) == "published.repeat2.shuffled_batches1.share50"
+    assert protocols.dealt(name) == "published.repeat2.shuffled_batches1"

@@ -1,0 +1,229 @@
+"""Folds never part a group, whatever the order of the samples."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micrograph.errors import UserError
+from micrograph.splits import splitters
+from tables_of_films import films
+
+CLASSES = [900, 950, 1000]
+
+
+def dealt(frame, protocol, folds, seed=1):
+    return splitters.split(frame, protocol, folds, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("counts, days, folds", [((13, 60, 47), 44, 10), ((3, 12, 9), 24, 3), ((29, 130, 103), 90, 10)])
+def test_strict_tests_each_sample_once_and_parts_no_batch(counts, days, folds):
+    frame = films(counts, days)
+    table = dealt(frame, "strict", folds)
+    splitters.check(table, "strict", CLASSES)
+    tested = table[table["part"] == "test"]
+    assert sorted(tested["sample"]) == sorted(frame["sample"])
+    assert (table.groupby(["fold", "batch"])["part"].nunique() == 1).all()
+    assert (table.groupby(["fold", "sample"]).size() == 1).all()
+    assert len(table) == folds * len(frame)
+
+
+def test_strict_validates_on_the_next_fold():
+    table = dealt(films((13, 60, 47), 44), "strict", 10)
+    for fold in range(10):
+        validation = set(table[(table["fold"] == fold) & (table["part"] == "validation")]["sample"])
+        following = table[(table["fold"] == (fold + 1) % 10) & (table["part"] == "test")]
+        assert validation == set(following["sample"])
+
+
+def test_strict_folds_are_balanced_to_within_a_batch():
+    frame = films((13, 60, 47), 44)
+    tested = dealt(frame, "strict", 10).query("part == 'test'")
+    sizes = tested.groupby(["fold", "growth_celsius"]).size().unstack()
+    assert sizes[900].between(1, 2).all()
+    assert sizes[950].between(5, 7).all()
+    assert sizes[1000].between(4, 6).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), rare=st.integers(10, 20), days=st.integers(20, 44))
+def test_strict_succeeds_wherever_the_rare_class_lies_on_enough_days(seed, rare, days):
+    frame = films((rare, 60, 47), days, seed)
+    splitters.check(dealt(frame, "strict", 10, seed), "strict", CLASSES)
+
+
+def test_the_order_of_the_samples_changes_nothing():
+    frame = films((13, 60, 47), 44)
+    mixed = frame.sample(frac=1, random_state=3)
+    for protocol in ("strict", "published"):
+        pd.testing.assert_frame_equal(dealt(frame, protocol, 10), dealt(mixed, protocol, 10))
+
+
+def test_dealing_leaves_its_input_alone():
+    frame = films((13, 60, 47), 44)
+    before = frame.copy()
+    dealt(frame, "strict", 10)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_another_seed_deals_otherwise():
+    frame = films((13, 60, 47), 44)
+    assert not dealt(frame, "strict", 10, 1).equals(dealt(frame, "strict", 10, 2))
+
+
+def test_published_shares_one_test_part_and_validates_the_rest_once():
+    frame = films((29, 130, 103), 90)
+    table = dealt(frame, "published", 10)
+    splitters.check(table, "published", CLASSES)
+    tested = table[table["part"] == "test"].groupby("sample").size()
+    assert (tested == 10).all()
+    assert 25 <= len(tested) <= 28  # the paper has 27 of the same 262
+    validated = table[table["part"] == "validation"]["sample"]
+    assert not validated.duplicated().any()
+    assert set(validated) | set(tested.index) == set(frame["sample"])
+
+
+def test_published_keeps_enough_rare_samples_for_every_validation_part():
+    for seed in range(10):
+        table = dealt(films((5, 11, 8), 24), "published", 3, seed)
+        splitters.check(table, "published", CLASSES)
+
+
+def test_a_class_on_too_few_days_is_a_fault_that_says_what_to_lower():
+    frame = films((13, 60, 47), 44)
+    frame.loc[frame["growth_celsius"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
+    with pytest.raises(UserError, match=r"900 C .* only 2 batches .* 10 folds .* at least 10: lower splits\.folds"):
+        dealt(frame, "strict", 10)
+
+
+def test_too_few_samples_for_the_published_protocol_is_a_fault():
+    with pytest.raises(UserError, match=r"900 C has only 10 samples; 10 folds .* at least 11"):
+        dealt(films((10, 60, 47), 44), "published", 10)
+
+
+def test_a_class_without_samples_is_a_fault():
+    table = dealt(films((13, 60, 47), 44), "strict", 10)
+    with pytest.raises(UserError, match="850 C"):
+        splitters.check(table, "strict", [850, *CLASSES])
+
+
+@pytest.mark.parametrize("folds", [0, 1, 2])
+def test_fewer_than_three_folds_are_a_fault(folds):
+    with pytest.raises(UserError, match=r"splits\.folds to 3"):
+        dealt(films((13, 60, 47), 44), "strict", folds)
+
+
+def test_a_sample_named_twice_is_a_fault():
+    frame = films((13, 60, 47), 44)
+    with pytest.raises(UserError, match="stands twice"):
+        dealt(pd.concat([frame, frame.iloc[:1]]), "strict", 10)
+
+
+def test_an_unknown_protocol_is_a_fault_that_lists_the_known():
+    with pytest.raises(UserError, match="strict, published"):
+        dealt(films((13, 60, 47), 44), "lenient", 10)
+
+
+def spoilt_batch(table):
+    """One film at 950 C torn from its growth day: tested in fold 0, where the rest of the day trains."""
+    train = table[(table["fold"] == 0) & (table["part"] == "train")]
+    together = train[train.duplicated("batch", keep=False) & (train["growth_celsius"] == 950)]
+    moved = table["sample"] == together["sample"].iloc[0]
+    table = table[~(moved & (table["part"] == "test"))]
+    return table.assign(part=table["part"].mask(moved & (table["fold"] == 0), "test"))
+
+
+def spoilt_twice(table):
+    """A sample both trained on and tested in fold 0."""
+    row = table[(table["fold"] == 0) & (table["part"] == "train")].iloc[:1]
+    return pd.concat([table, row.assign(part="test")])
+
+
+def spoilt_untested(table):
+    """A sample that is tested nowhere."""
+    row = table[(table["fold"] == 0) & (table["part"] == "test") & (table["growth_celsius"] == 950)].index[0]
+    return table.drop(index=row)
+
+
+def spoilt_class(table):
+    """Fold 0 tests nothing at 900 C."""
+    gone = (table["fold"] == 0) & (table["part"] == "test") & (table["growth_celsius"] == 900)
+    return table[~gone]
+
+
+@pytest.mark.parametrize(
+    "spoil, sentence",
+    [
+        (spoilt_batch, "batch lies on two sides"),
+        (spoilt_twice, "sample lies on two sides"),
+        (spoilt_untested, "never held out"),
+        (spoilt_class, "fold 0 of the strict splits has no test sample at 900 C"),
+    ],
+)
+def test_the_check_finds_a_broken_promise(spoil, sentence):
+    table = spoil(dealt(films((13, 60, 47), 44), "strict", 10))
+    with pytest.raises(UserError, match=sentence):
+        splitters.check(table, "strict", CLASSES)
+
+
+def test_the_check_finds_published_folds_with_different_test_parts():
+    table = dealt(films((13, 60, 47), 44), "published", 10)
+    row = table[(table["fold"] == 4) & (table["part"] == "test") & (table["growth_celsius"] == 950)].index[0]
+    table.loc[row, "part"] = "train"
+    with pytest.raises(UserError, match="one test part"):
+        splitters.check(table, "published", CLASSES)
+
+
+def test_rows_are_places_in_the_given_samples():
+    table = pd.DataFrame({"fold": [0, 0, 0], "part": ["train", "test", "train"], "sample": ["a", "b", "c"]})
+    assert splitters.rows(table, 0, "train", ["c", "b", "x", "a"]).tolist() == [0, 3]
+    with pytest.raises(UserError, match="sample b is in the splits but not"):
+        splitters.rows(table, 0, "test", ["a", "c"])
+
+
+def test_strict_fits_see_training_rows_and_published_fits_see_everything():
+    frame = films((13, 60, 47), 44)
+    for protocol, part_seen in (("strict", {"train"}), ("published", {"train", "validation", "test"})):
+        table = dealt(frame, protocol, 10)
+        seen = frame["sample"].to_numpy()[splitters.fit_index(table, protocol, 2, frame["sample"])]
+        here = table[(table["fold"] == 2) & table["part"].isin(part_seen)]
+        assert sorted(seen) == sorted(here["sample"])
+
+
+def sides(table):
+    """The parts that each batch of each fold stands in."""
+    return table.groupby(["fold", "batch"])["part"].nunique()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ungrouped_parts_batches_and_still_tests_each_sample_once(seed):
+    table = dealt(films((13, 60, 47), 44), "strict+ungrouped", 4, seed)
+    splitters.check(table, "strict+ungrouped", CLASSES)
+    assert (sides(table) > 1).mean() > 0.5
+    assert not table[table["part"] == "test"]["sample"].duplicated().any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_published_protocol_can_be_grouped_by_batch(seed):
+    table = dealt(films((13, 60, 47), 44), "published-ungrouped", 4, seed)
+    splitters.check(table, "published-ungrouped", CLASSES)
+    assert (sides(table) == 1).all()
+    assert (sides(dealt(films((13, 60, 47), 44), "published", 4, seed)) > 1).any()
+
+
+def test_another_deal_is_another_and_every_deal_keeps_the_promises():
+    frame = films((13, 60, 47), 44)
+    first, second = dealt(frame, "strict", 4, 1), dealt(frame, "strict.repeat1", 4, 2)
+    splitters.check(second, "strict.repeat1", CLASSES)
+    assert not first.equals(second)
+
+
+def test_components_see_all_rows_only_with_the_leak():
+    table = dealt(films((13, 60, 47), 44), "strict", 4)
+    names = sorted(set(table["sample"]))
+    train = set(table[(table["fold"] == 2) & (table["part"] == "train")]["sample"])
+    for protocol in ("strict", "strict+grid", "published-all_rows"):
+        assert {names[row] for row in splitters.fit_index(table, protocol, 2, names)} == train
+    for protocol in ("strict+all_rows", "published"):
+        assert len(splitters.fit_index(table, protocol, 2, names)) == len(names)

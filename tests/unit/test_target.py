@@ -1,0 +1,128 @@
+"""Targets and answers of every scheme against numbers worked out by hand."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from micrograph import target
+from micrograph.errors import UserError
+from project import PROJECT
+
+CLASSES = [900, 950, 1000]
+
+
+def decoded(scheme, rows):
+    return target.decode(scheme, np.array(rows, dtype=float), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "wanted"),
+    [
+        ("nominal", [0, 2, 1]),
+        ("nnrank", [[1, 0, 0], [1, 1, 1], [1, 1, 0]]),
+        ("corn", [[0, 0], [1, 1], [1, 0]]),
+        ("regression", [[900], [1000], [950]]),
+    ],
+)
+def test_targets_of_each_scheme(scheme, wanted):
+    found = target.encode(scheme, [900, 1000, 950], CLASSES)
+    np.testing.assert_array_equal(found, wanted)
+    assert found.dtype == (np.int64 if scheme == "nominal" else np.float32)
+
+
+@given(st.lists(st.sampled_from([850, 900, 950, 1000, 1040]), min_size=1, max_size=20))
+def test_targets_stand_for_the_labels_they_were_made_of(labels):
+    classes = [850, 900, 950, 1000, 1040]
+    for scheme in target.SCHEMES:
+        wanted = target.encode(scheme, labels, classes)
+        np.testing.assert_array_equal(target.labels(scheme, wanted, classes), labels)
+
+
+def test_nominal_answers_the_largest_output_with_softmax_scores():
+    predicted, value, scores = decoded("nominal", [[0, np.log(2), 0], [1000, 0, 0], [1, 1, 0]])
+    assert predicted.tolist() == [950, 900, 900]
+    assert np.isnan(value).all()
+    np.testing.assert_allclose(scores[:2], [[0.25, 0.5, 0.25], [1, 0, 0]], atol=1e-12)
+
+
+def test_nnrank_counts_leading_outputs_above_a_half():
+    outputs = [[0.9, 0.8, 0.1], [0.9, 0.2, 0.8], [0.4, 0.9, 0.9], [0.9, 0.9, 0.7], [0.9, 0.5, 0.5]]
+    predicted, value, scores = decoded("nnrank", outputs)
+    assert predicted.tolist() == [950, 900, 900, 1000, 900]
+    assert np.isnan(value).all()
+    np.testing.assert_allclose(scores[0], [0.2, 0.7, 0.1])
+    np.testing.assert_allclose(scores[1], [0.8, 0, 0.2], atol=1e-12)  # the second output caps the third
+    np.testing.assert_allclose(scores[2], [0.6, 0, 0.4], atol=1e-12)
+
+
+def test_corn_multiplies_conditional_chances():
+    logit = lambda chance: np.log(chance / (1 - chance))  # noqa: E731
+    outputs = [[logit(0.8), logit(0.75)], [logit(0.8), logit(0.5)], [logit(0.4), logit(0.99)], [-900, 900]]
+    predicted, _, scores = decoded("corn", outputs)
+    assert predicted.tolist() == [1000, 950, 900, 900]
+    np.testing.assert_allclose(scores[0], [0.2, 0.2, 0.6])
+    np.testing.assert_allclose(scores[1], [0.2, 0.4, 0.4])
+    np.testing.assert_allclose(scores[3], [1, 0, 0], atol=1e-12)
+
+
+def test_regression_answers_the_nearest_class_and_the_value_itself():
+    predicted, value, scores = decoded("regression", [[912.5], [925], [925.1], [1200], [-3]])
+    assert predicted.tolist() == [900, 900, 950, 1000, 900]
+    assert value.tolist() == [912.5, 925, 925.1, 1200, -3]
+    assert np.isnan(scores).all()
+
+
+@given(arrays.arrays(float, (4, 3), elements=st.floats(0, 1)))
+def test_scores_of_ordered_schemes_are_probabilities_and_agree_with_the_answer(outputs):
+    for scheme, given_outputs in (("nnrank", outputs), ("corn", 8 * outputs[:, :2] - 4)):
+        predicted, _, scores = decoded(scheme, given_outputs)
+        assert (scores >= -1e-12).all()
+        np.testing.assert_allclose(scores.sum(axis=1), 1)
+        above = scores[:, ::-1].cumsum(axis=1)[:, ::-1]  # the chance to be that class or higher
+        places = np.searchsorted(CLASSES, predicted)
+        for row, place in enumerate(places):
+            assert above[row, place] > 0.5 - 1e-9
+            assert place == 2 or above[row, place + 1] <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
+def test_every_scheme_serves_two_and_five_classes_and_no_rows(scheme):
+    for classes in ([900, 950], [850, 900, 950, 1000, 1050]):
+        width = target.output_width(scheme, classes)
+        outputs = np.full((0, width), 0.3)
+        predicted, value, scores = target.decode(scheme, outputs, classes)
+        assert predicted.shape == value.shape == (0,)
+        assert scores.shape == (0, len(classes))
+        predicted = target.decode(scheme, np.full((1, width), 0.3), classes)[0]
+        assert predicted[0] in classes
+
+
+def test_inputs_are_left_alone():
+    outputs = np.array([[0.9, 0.2, 0.8]], dtype=np.float32)
+    before = outputs.copy()
+    for scheme in ("nominal", "nnrank"):
+        target.decode(scheme, outputs, CLASSES)
+    np.testing.assert_array_equal(outputs, before)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(UserError, match="910 C is none of the classes"):
+        target.encode("nominal", [900, 910], CLASSES)
+    with pytest.raises(UserError, match="1010 C is none of the classes"):
+        target.encode("corn", [1010], CLASSES)
+    with pytest.raises(UserError, match=r"corn: outputs of shape \(2, 3\) for 3 classes"):
+        target.decode("corn", np.zeros((2, 3)), CLASSES)
+    with pytest.raises(
+        UserError, match="scheme 'ordinal' is not known; choose one of: nominal, nnrank, corn, regression"
+    ):
+        target.decode("ordinal", np.zeros((2, 3)), CLASSES)
+
+
+def test_no_torch_is_imported():
+    code = "import sys, micrograph.target; raise SystemExit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "workflow").returncode == 0

@@ -1,0 +1,357 @@
+"""Panels and captions of the leakage table."""
+
+from micrograph.evaluation import leakage, tables
+from micrograph.evaluation.leakage import MIN_DRAWS
+from micrograph.figures import style
+from micrograph.splits import protocols
+
+# Of every paragraph the sentences: (pattern of the rows that it speaks of, as of _rows; sentence).
+SHUFFLED_ROWS = " (?:films|batches|both) "
+PROTOCOLS = (
+    (
+        r"^strict",
+        "Strict: each film is tested once, by a model that saw no film of its growth day; it reports test accuracy.",
+    ),
+    (
+        r"^published",
+        "Published, the paper's way: it reports validation accuracy, of the films on which each fold's settings were "
+        "chosen; their fine-tuned features may come from a network trained on them.",
+    ),
+)
+SHUFFLED = (
+    (
+        SHUFFLED_ROWS,
+        "Temperatures dealt by chance: before anything is fitted the growth temperatures are dealt anew, film by film, "
+        "or day by day so that a day's stay together; networks, components and settings are then fitted to them. No "
+        "micrograph shows a temperature that it got by lot.",
+    ),
+    (f"^strict{SHUFFLED_ROWS}", "Strict test accuracy must therefore lie at chance."),
+    (
+        f"^published{SHUFFLED_ROWS}",
+        "What published validation accuracy has above chance is the work of its leaks, in points.",
+    ),
+)
+EACH = (
+    (
+        r"^strict\+",
+        "A leak added: strict+X is strict with leak X, and reports test accuracy; the change is against strict. What a "
+        "leak adds would not be there for new films.",
+    ),
+    (
+        r"^published-",
+        "A leak closed: published-X is published without leak X, and reports validation accuracy; the change is "
+        "against published. What it loses would not be there for new films.",
+    ),
+    (
+        r"^\S+[+-](?:train_mode|last_weights)",
+        "Two leaks, the validation loss in training mode and the last weights, show no film's temperature to anything: "
+        "they are habits of training, and what they change may be there for new films, too.",
+    ),
+    (
+        r"^strict\+one_fold",
+        "Features of all folds from one fold's network: strict trains on K − 2 of K parts, so that with few folds this "
+        "network saw only part of the films tested, and only part of those that the other folds' models learn from; "
+        "that weakens the leak.",
+    ),
+    (r"^strict\+grid", "Settings chosen on the films reported: in strict that means on the test films."),
+    (
+        r"^published-grid",
+        "With that leak closed published compares settings on the validation films of the other folds.",
+    ),
+    (
+        r"^\S+[+-]ungrouped",
+        "With films of a day on both sides the folds are other ones, so that this change also holds the luck of the "
+        "deal.",
+    ),
+)
+READING = (
+    (
+        "",
+        "How to read it: chance is what the same answers would get right if each fold's were dealt anew among its "
+        "films; it is higher for a model that names the commonest temperature more often.",
+    ),
+    (
+        SHUFFLED_ROWS,
+        "Below chance is bad luck, and it comes in groups: models on the same features err on the same films, and "
+        "simulated studies in which nothing could be known had such rows, too.",
+    ),
+    (r"^strict", "Strict validates and tests the same films, in turn."),
+    (
+        r"^published",
+        "Published tests the same few films in every fold and never validates them: its gap also holds how hard these "
+        "few films are.",
+    ),
+    (
+        "",
+        "In brackets 95 % intervals from redrawing whole growth days (of permuted temperatures whole permutations; of "
+        f"fewer than {MIN_DRAWS} permutations each day of each), of two parts or protocols by the same days, with the "
+        "fitted models kept. Bold: intervals that leave out 0; of twenty comparisons of nothing with nothing about one "
+        "is bold.",
+    ),
+    (
+        f"^(?:published|\\S+ungrouped){SHUFFLED_ROWS}",
+        "Films of a day on both sides can betray a temperature dealt by chance only where whole days got it: dealt "
+        "film by film, the films of a day have nothing in common but their look.",
+    ),
+)
+SURPRISE = (
+    (r"^strict true", "strict validation accuracy above test accuracy by more than choosing settings adds"),
+    (
+        f"^strict{SHUFFLED_ROWS}",
+        "strict test accuracy above chance on temperatures dealt by chance in more than one or two rows of forty, or "
+        "for all models together, which would be a leak in this program",
+    ),
+    (
+        f"^published{SHUFFLED_ROWS}tuned",
+        "published validation accuracy at chance there for models on fine-tuned features",
+    ),
+    (r"^published true", "published validation accuracy below its test accuracy"),
+    (r"^published-", "a published accuracy that stays what it is when its leaks are closed"),
+)
+PARAGRAPHS = (PROTOCOLS, SHUFFLED, EACH, READING)
+
+
+def of(table, part):
+    """The sentences of a part that speak of rows which the table (leakage.table) has, a list of texts."""
+    return [said for pattern, said in part if _rows(table).str.contains(pattern).any()]
+
+
+def _rows(table):
+    """The rows of the table as texts to be searched: "strict+grid films tuned"."""
+    return table["protocol"] + " " + table["labels"] + " " + table["features"]
+
+
+# What is done to the labels, in the caption's order.
+LABELS = {
+    "true": "true temperatures",
+    "films": "temperatures dealt anew film by film",
+    "batches": "temperatures dealt anew day by day",
+    "both": "temperatures dealt anew in both ways",
+}
+# The leaks, short enough to stand beside a figure.
+LEAKS = {
+    "one_fold": "features of all folds from one fold's network",
+    "all_rows": "components fitted on all films",
+    "grid": "settings chosen on the films reported",
+    "train_mode": "validation loss in training mode",
+    "last_weights": "last weights kept, not the best",
+    "ungrouped": "films of a day on both sides",
+}
+
+
+def panels_of(table):
+    """The table as panels: what is reported of true labels, of shuffled ones, what each leak does, the audit."""
+    made = [_true(table), _shuffled(table), *(_leaks(table, labels) for labels in LABELS), _audit(table)]
+    return [panel for panel in made if panel.rows]
+
+
+def _bases(table):
+    return table[table["protocol"].isin(protocols.BASES)]
+
+
+def _named(rows, first):
+    """Rows of cells whose first cells (as many as `first`) are left empty where they repeat those above."""
+    before = [None] * first
+    for row in rows:
+        same = [row[: place + 1] == before[: place + 1] for place in range(first)]
+        yield ["" if there else cell for there, cell in zip(same, row[:first], strict=True)] + row[first:]
+        before = row[:first]
+
+
+def _model(row):
+    if row["model"] == leakage.ALL:
+        return "all models"
+    return f"{row['model']}, {style.features_words(row['features'])}"
+
+
+def _cell(row, name, digits=0, said=tables.number):
+    return tables.interval(*(row[f"{name}{end}"] for end in leakage.ENDS), digits, said)
+
+
+def _points(row, name):
+    """A difference in points, in bold where its interval leaves out 0."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return tables.best(_cell(row, name, 1, tables.signed), low > 0 or high < 0)
+
+
+def _true(table):
+    rows = []
+    for row in _bases(table)[lambda here: here["labels"] == "true"].to_dict("records"):
+        part = row["reported"]
+        cells = [_cell(row, "validation_pct"), _cell(row, "test_pct"), _points(row, "gap_points")]
+        cells += [tables.number(row[f"chance_{part}_pct"]), _points(row, f"above_{part}_points")]
+        rows.append([f"{row['protocol']}: reports {part}", _model(row), *cells, f"{row['films']}"])
+    headings = ["Protocol", "Model", "Validation, % [95 %]", "Test, % [95 %]", "Validation − test, points"]
+    headings += ["Chance, %", "Reported − chance, points", "Films"]
+    return tables.Panel("True growth temperatures", headings, list(_named(rows, 1)), words=2)
+
+
+def _shuffled(table):
+    rows = []
+    for row in _bases(table)[lambda here: here["labels"] != "true"].to_dict("records"):
+        cells = [
+            cell
+            for part in leakage.PARTS
+            for cell in (tables.number(row[f"{part}_pct"]), _points(row, f"above_{part}_points"))
+        ]
+        verdict = tables.best(row["verdict"] or tables.DASH, row["verdict"] not in ("", leakage.AT))
+        times = {1: "once", 2: "twice"}.get(row["draws"], f"{row['draws']} times")
+        dealt = f"{LABELS[row['labels']].removeprefix('temperatures ')} ({times})"
+        rows.append([dealt, f"{row['protocol']}: reports {row['reported']}", _model(row), *cells, verdict])
+    rows = sorted(rows, key=lambda cells: list(LABELS.values()).index(f"temperatures {cells[0].split(' (')[0]}"))
+    headings = ["Temperatures", "Protocol", "Model", "Validation, %", "Above chance, points", "Test, %"]
+    headings += ["Above chance, points", "What is reported is"]
+    notes = (
+        "Strict may have validation accuracies above chance, since settings are chosen on these films: it reports none "
+        "of them. Of forty models at chance one or two seem above it, and as many below.",
+        *([POOLED] if (table["model"] == leakage.ALL).any() else []),
+    )
+    return tables.Panel("Growth temperatures dealt by chance", headings, list(_named(rows, 2)), 3, notes)
+
+
+def _leaks(table, labels):
+    """Each leak by itself, on one kind of labels."""
+    changed = table[~table["protocol"].isin(protocols.BASES) & (table["labels"] == labels)]
+    kept = {(row["protocol"], row["features"], row["model"]): row for row in changed.to_dict("records")}
+    models = sorted(
+        dict.fromkeys(zip(table["features"], table["model"], strict=True)), key=lambda one: one[1] == leakage.ALL
+    )
+    ways = {way: words for way, words in WAYS.items() if changed["protocol"].str.startswith(way).any()}
+    shown = [name for name in CHANGED if labels != "true" or name != "above"]
+    rows = []
+    for leak, words in LEAKS.items():
+        for features, model in models:
+            found = [kept.get((f"{way}{leak}", features, model)) for way in ways]
+            cells = [_changed(row, name) for row in found for name in shown]
+            if any(found):
+                rows.append([words, _model({"features": features, "model": model}), *cells])
+    headings = ["Leak", "Model", *(CHANGED[name].format(words) for words in ways.values() for name in shown)]
+    return tables.Panel(f"Each leak by itself: {LABELS[labels]}", headings, list(_named(rows, 1)), 2, _notes(changed))
+
+
+# How a leak is changed, and what is reported then; the columns of each way (of true labels without the second).
+WAYS = {"strict+": "Added to strict: test", "published-": "Closed in published: validation"}
+CHANGED = {"value": "{}, %", "above": "Above chance, points", "change": "Change, points"}
+NOTE = (
+    "A model that a leak cannot reach has no row there: no CNN sees another network's features. Leaks overlap: their "
+    "changes need not add up to the difference between the protocols."
+)
+SAME = "A change of +0.0 [+0.0, +0.0]: one setting, nothing to choose."
+POOLED = "All models: the predictions of all models together. Both ways: all permutations, film by film and day by day."
+
+
+def _notes(changed):
+    """What is said below a panel of single leaks, a tuple."""
+    grid = changed[changed["protocol"].str.endswith("grid")]
+    same = (grid[[f"change_points{end}" for end in leakage.ENDS]] == 0).all(axis=1)
+    return (NOTE, SAME) if same.any() else (NOTE,)
+
+
+def _changed(row, name):
+    """The reported accuracy under a changed leak, what of it is above chance, or the change; a dash for no row."""
+    if row is None:
+        return tables.DASH
+    part = row["reported"]
+    if name == "value":
+        return tables.number(row[f"{part}_pct"])
+    return _points(row, {"above": f"above_{part}_points", "change": "change_points"}[name])
+
+
+def _audit(table):
+    return tables.Panel(
+        "What the audit of this table found", ["Finding"], [[said] for said in findings(table)], words=1
+    )
+
+
+def findings(table):
+    """What the audit found, sentences: first what no leak explains, row by row, then what leaks do explain."""
+    found = leakage.audit(table)
+    alike = {}
+    for finding in found:
+        key = (finding.protocol, finding.labels, finding.what, finding.because)
+        alike.setdefault((*key, finding if finding.unexplained else None), []).append(finding)
+    said = [_sentence(some) for some in sorted(alike.values(), key=lambda some: not some[0].unexplained)]
+    return said or ["Nothing: no accuracy is higher than what films show and choosing settings can explain."]
+
+
+def _sentence(some):
+    """Findings alike in all but the model, as one sentence: the farthest of them with its interval."""
+    far = max(some, key=lambda finding: finding.points)
+    by = f"{tables.number(far.points, 1)} points [{tables.number(far.low, 1)}, {tables.number(far.high, 1)}]"
+    by = f"in {len(some)} rows, at most {by}, above" if len(some) > 1 else f"{by} above"
+    than = "test accuracy" if far.what == leakage.GAP else "chance"
+    part = "validation" if far.what == leakage.GAP else far.what
+    limit = f"; choosing settings adds at most {tables.number(far.choosing)}" if far.choosing else ""
+    why = " or ".join(LEAKS[leak] for leak in far.because)
+    end = f"The protocol has what explains it: {why}." if why else UNEXPLAINED
+    models = _model({"features": far.features, "model": far.model})
+    return f"{far.protocol}, {LABELS[far.labels]}: {part} accuracy {by} {than} ({models}){limit}. {end}"
+
+
+UNEXPLAINED = "No leak of this protocol explains it: look for one, unless it is the one row in forty that chance gives."
+
+
+def caption(table):
+    """The table's caption: what is shown, from what, what it says, how to read it, what would surprise (paragraphs)."""
+    first = table.iloc[0]
+    return "\n\n".join(
+        [
+            f"{leakage.NAME}. What does each protocol report of temperatures that the films show, and of temperatures "
+            f"that they cannot show? Data: {first['data']}; network {first['backbone']} pre-trained on "
+            f"{first['pretraining']}; {style.scheme_words(first['scheme'])} models; policy {first['policy']}, "
+            f"{first['search']} search of settings; {table['films'].max()} films of {table['batches'].max()} growth "
+            "days.",
+            *(said for part in PARAGRAPHS if (said := _conditional(table, part))),
+            _surprise(table),
+        ]
+    )
+
+
+def _conditional(table, part):
+    """A paragraph; that on shuffled labels ends with what was found."""
+    return " ".join(of(table, part) + (_said(table) if part is SHUFFLED else []))
+
+
+def _surprise(table):
+    """What would surprise, of what the table has."""
+    return f"What would surprise: {'; or '.join(of(table, SURPRISE))}."
+
+
+def _said(table):
+    """What shuffled labels showed: a sentence a protocol that was run on them."""
+    said = []
+    for base in ("strict", "published"):
+        judged = table["verdict"].isin([leakage.ABOVE, leakage.AT, leakage.BELOW])
+        here = table[(table["protocol"] == base) & judged & (table["model"] != leakage.ALL)]
+        if here.empty:
+            continue
+        at, below = ((here["verdict"] == verdict).sum() for verdict in (leakage.AT, leakage.BELOW))
+        above = here[here["verdict"] == leakage.ABOVE]
+        part = here["reported"].iloc[0]
+        words = f"Here {base} {part} accuracy is at chance in {at} of {len(here)} rows, "
+        words += f"below it in {below} and above it in {len(above)}"
+        if len(above):
+            far = above.loc[above[f"above_{part}_points"].idxmax()]
+            words += f", at most by {tables.number(far[f'above_{part}_points'])} points ({_model(far)})"
+        said.append(words + _together(table, base, part) + ".")
+    return said
+
+
+def _together(table, base, part):
+    """How far above chance all models and draws together are; nothing where the table has no such row."""
+    here = table[(table["protocol"] == base) & (table["labels"] == leakage.BOTH)].to_dict("records")
+    return "".join(
+        f"; all models and all {row['draws']} draws together lie "
+        f"{_cell(row, f'above_{part}_points', 1, tables.signed)} points from it"
+        for row in here
+    )
+
+
+def markdown(table, caption):
+    """The table as Markdown."""
+    return tables.markdown(panels_of(table), caption)
+
+
+def html(table, caption):
+    """The table as a self-contained page."""
+    return tables.html(panels_of(table), caption, leakage.NAME)

@@ -1,0 +1,260 @@
+"""The learning curve: accuracy on new growth days by the number of films learned from, and what the last of them gave.
+
+Made of predictions of protocols with a share of each fold's training films (strict.share25): whole growth days are left
+out of training, a greater share holds the days of a smaller one, and the same films choose settings and are tested.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from micrograph.errors import UserError
+from micrograph.evaluation import bootstrap, fits, metrics, tables
+from micrograph.figures import style
+from micrograph.splits import protocols
+from micrograph.trust import claim_rules
+
+NAME = "Learning curve"
+STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
+ENDS = ("", "_low", "_high")
+COLUMNS = [
+    *fits.KEYS,
+    *("share_pct", "training_films", "training_batches"),
+    *(f"test_pct{end}" for end in ENDS),
+    *(f"{step}_points{end}" for step in STEPS for end in ENDS),
+    *("majority_pct", "folds", "repeats", "test_repeat_std", "gain_repeat_std", "rise_repeat_std", "films", "batches"),
+]
+WHOLE_NUMBERS = ["share_pct", "folds", "repeats", "films", "batches"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One fit of one share: its words, the protocol's without the share, the share in percent, all its predictions."""
+
+    words: dict
+    share: int
+    predictions: pd.DataFrame
+
+    @property
+    def test(self):
+        """The test predictions."""
+        return self.predictions[self.predictions["part"] == "test"]
+
+
+def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epochs):
+    """The learning curve as a data frame (COLUMNS, then the settings): fit by fit, a row a share, the smallest first.
+
+    given: fits.Fit of every share, 100 percent too; classes: temperatures in Celsius; resamples, rng: of the bootstrap;
+    the rest is said in every row. Raises UserError where there is none.
+
+    test_pct: of all test predictions together; gain: that less the same of the next smaller share, rise: less that of
+    the smallest, in points. _low and _high: 95 % intervals from redrawing the growth days that are tested, differences
+    by the same days; which days were left out of training is not redrawn. training_films, training_batches: means over
+    the folds. majority_pct: always naming the commonest training temperature. Of several deals of the folds (repeats):
+    _repeat_std is the standard deviation over them, in points, of accuracy, gain and rise; it holds the luck of which
+    training days were left out.
+    """
+    if not given:
+        raise UserError("the learning curve has no predictions to show: ask for models in experiments.learning_curve.")
+    drawn = classes, resamples, int(rng.integers(2**31))
+    rows = [_row(place, curve, drawn) for curve in curves_of(given) for place in range(len(curve))]
+    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
+    return pd.DataFrame(rows, columns=COLUMNS).assign(**made).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
+
+
+def curves_of(given):
+    """The Points of every curve, by rising share: a list a fit, in the order in which the fits come first."""
+    curves = {}
+    for fit in given:
+        protocol = protocols.parse(fit.words["protocol"])
+        words = fit.words | {"protocol": replace(protocol, share=protocols.WHOLE).name}
+        curves.setdefault(tuple(words.values()), []).append(Point(words, protocol.share, fit.predictions))
+    return [sorted(points, key=lambda point: point.share) for points in curves.values()]
+
+
+def _row(place, curve, drawn):
+    """The numbers of one point of a curve."""
+    classes, resamples, seed = drawn
+    point, test = curve[place], curve[place].test
+    low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
+    train = point.predictions[point.predictions["part"] == "train"].groupby("fold")
+    row = point.words | {"share_pct": point.share}
+    row["training_films"], row["training_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
+    row["test_pct"], row["test_pct_low"], row["test_pct_high"] = 100 * _right(test, classes), 100 * low, 100 * high
+    if place > 0:
+        row |= _step("gain", curve[place - 1], point, drawn) | _step("rise", curve[0], point, drawn)
+    majority = metrics.majority_class_baseline(point.predictions)
+    row["majority_pct"] = 100 * _right(majority[majority["part"] == "test"], classes)
+    row["repeats"] = len(fits.by_repeat(point.predictions))
+    row["folds"] = point.predictions["fold"].nunique() // row["repeats"]
+    row["test_repeat_std"] = 100 * fits.over_repeats(test, lambda deal: _right(deal, classes))
+    return row | {"films": test["sample"].nunique(), "batches": test["batch"].nunique()}
+
+
+def _right(predictions, classes):
+    return metrics.score(predictions, "accuracy", classes)
+
+
+def _step(name, less, more, drawn):
+    """The columns of a difference between two shares; its spread over deals where both have the same ones."""
+    found = fits.gain(less.predictions, more.predictions, *drawn)
+    row = {key.replace("gain", name): value for key, value in found.items()}
+    deals = [fits.by_repeat(point.test) for point in (less, more)]
+    if len(deals[0]) == len(deals[1]) > 1:
+        each = [_right(other, drawn[0]) - _right(one, drawn[0]) for one, other in zip(*deals, strict=True)]
+        row[f"{name}_repeat_std"] = 100 * float(np.std(each, ddof=1))
+    return row
+
+
+def names(table):
+    """What each row's fit is called, a list: the model and its features, and of the other words those that differ."""
+    told = [word for word in ("protocol", "pretraining", "policy", "scheme") if table[word].nunique() > 1]
+    return [
+        ", ".join([f"{row['model']} on {style.features_words(row['features'])}", *(row[word] for word in told)])
+        for _, row in table.iterrows()
+    ]
+
+
+SAID = {
+    "more": "the last films that were added still helped",
+    "less": "the last films that were added did harm",
+    "untold": "whether the last films that were added helped cannot be told",
+}
+
+
+def answers(table):
+    """Whether more films helped, a list of one sentence a fit; nothing for a fit with one share.
+
+    It is about the last step and the whole curve, with the 95 % intervals of both, and promises nothing beyond them.
+    """
+    said = []
+    for name, rows in table.groupby(names(table), sort=False):
+        if len(rows) < 2:
+            continue
+        first, before, last = (rows.iloc[place] for place in (0, -2, -1))
+        verdict = SAID["more" if last["gain_points_low"] > 0 else "less" if last["gain_points_high"] < 0 else "untold"]
+        whole = (
+            f"; from {_films(first)} to {_films(last)} films by {_difference(last, 'rise')}" if len(rows) > 2 else ""
+        )
+        said.append(
+            f"{name}: {verdict}. From {_films(before)} to {_films(last)} training films a fold the accuracy changes by "
+            f"{_difference(last, 'gain')} points{whole}."
+        )
+    return said
+
+
+def surprises(table):
+    """What nobody would expect of a curve, a list of sentences: steps down, and a smallest share that is as good as all
+    films, as far as can be told.
+
+    A step down is one whose 95 % interval lies below 0; the sentence also says whether it still does when all steps of
+    the table are to hold at once (claim_rules.widened), for of many steps one goes down by luck.
+    """
+    steps, said = int(table["gain_points_low"].notna().sum()), []
+    for name, rows in table.groupby(names(table), sort=False):
+        pairs = zip(rows.to_dict("records"), rows.to_dict("records")[1:], strict=False)
+        said += [f"{name}: {_fall(*pair, steps)}." for pair in pairs if pair[1]["gain_points_high"] < 0]
+        first, last = rows.iloc[0], rows.iloc[-1]
+        if len(rows) > 2 and last["rise_points_low"] <= 0:
+            than = "are better than" if last["rise_points_high"] < 0 else "cannot be told from"
+            rise = f"from the few to all {_difference(last, 'rise')} points"
+            said.append(f"{name}: {_films(first)} films {than} all {_films(last)}, {rise}.")
+    return said
+
+
+def _fall(before, row, steps):
+    """A step down in words. before, row: of the table; steps: how many were looked at."""
+    text = f"from {_films(before)} to {_films(row)} films the accuracy fell, {_difference(row, 'gain')} points"
+    if steps < 2:
+        return text
+    wide = claim_rules.widened(claim_rules.of_row(row, "gain_points"), steps)
+    ends = f"[{tables.signed(wide.low, 1)}, {tables.signed(wide.high, 1)}]"
+    verdict = "still below zero" if wide.high < 0 else "which no longer leaves out zero, so that it may be luck"
+    return f"{text}; widened for all {steps} steps looked at {ends}, {verdict}"
+
+
+def _films(row):
+    return tables.number(row["training_films"])
+
+
+def _difference(row, step):
+    return tables.interval(*(row[f"{step}_points{end}"] for end in ENDS), 1, tables.signed)
+
+
+def panels_of(table):
+    """The learning curve as one panel: fit by fit, a row a share."""
+    columns = [*WORDS, *FIGURES, *(DEALT if (table["repeats"] > 1).any() else [])]
+    rows, before = [], None
+    for name, (_, row) in zip(names(table), table.iterrows(), strict=True):
+        rows.append(["" if name == before else name, *(text(row) for _, text in columns)])
+        before = name
+    headings = ["Model", *(heading for heading, _ in columns)]
+    return [tables.Panel("Accuracy by the films learned from", headings, rows, words=1)]
+
+
+def _shown(step):
+    return lambda row: _difference(row, step)
+
+
+def _points(name):
+    return lambda row: tables.number(row[name], 1)
+
+
+WORDS = [
+    ("Share of the training films %", lambda row: tables.number(row["share_pct"])),
+    ("Training films a fold", _films),
+    ("Growth days a fold", lambda row: tables.number(row["training_batches"])),
+]
+FIGURES = [
+    ("Test % [95 %]", lambda row: tables.interval(*(row[f"test_pct{end}"] for end in ENDS), 1)),
+    ("Against the share before, points [95 %]", _shown("gain")),
+    ("Against the smallest share, points [95 %]", _shown("rise")),
+    ("Majority class %", _points("majority_pct")),
+]
+DEALT = [
+    ("Test, over deals ± points", _points("test_repeat_std")),
+    ("Share before, over deals ± points", _points("gain_repeat_std")),
+]
+
+
+def caption(table):
+    """The learning curve's caption: what is shown, what it says, how to read it, what would surprise (paragraphs)."""
+    first, said, found = table.iloc[0], " ".join(answers(table)), " ".join(surprises(table))
+    answer = (
+        f"Would more films help? {said} In brackets 95 % intervals, the same tested growth days redrawn for both, "
+        f"the fitted models kept. A curve says what the films at hand have done, nothing of films beyond them.\n\n"
+    )
+    deals, starts = first["repeats"], ", ".join(table["pretraining"].unique())
+    return (
+        f"{NAME}. Accuracy on films of new growth days by the number of films learned from: of each fold's training "
+        f"films a share is kept, by whole growth days, those of a small share in every greater one; the films on which "
+        f"settings are chosen and those that are tested stay the same. Data: {first['data']}, {first['films']} of "
+        f"{first['batches']} growth days tested, {first['folds']} folds{f' dealt {deals} times' if deals > 1 else ''}; "
+        f"network {first['backbone']}, pre-trained on {starts}; policy {first['policy']}, {first['search']} search of "
+        f"settings.\n\n" + (answer if said else "") + f"How to read it: test accuracy counts all test predictions "
+        f"together; brackets are from redrawing the growth days that are tested. {LUCK[bool(deals > 1)]} The majority "
+        f"class always names the commonest temperature of the training films. Of twenty differences about one is told "
+        f"from none by chance.\n\n"
+        f"What would surprise: a clear loss from one share to the next, or the smallest share, of a few growth days, "
+        f"as good as all." + (f" Here: {found}" if found else " Neither is seen here." if said else "")
+    )
+
+
+LUCK = {  # whether there were several deals
+    False: "Which days are left out of training was drawn once in each fold; the luck of that, and of how a network "
+    "starts, is in no bracket, so that a step of one curve alone says little.",
+    True: "Which days are left out of training was drawn anew in every fold of every deal; ± over deals, the standard "
+    "deviation when the same films are dealt into folds anew, holds the luck of that and of how a network starts, "
+    "brackets do not.",
+}
+
+
+def markdown(table, caption):
+    """The learning curve as Markdown."""
+    return tables.markdown(panels_of(table), caption)
+
+
+def html(table, caption):
+    """The learning curve as a self-contained page."""
+    return tables.html(panels_of(table), caption, NAME)

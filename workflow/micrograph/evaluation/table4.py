@@ -1,0 +1,196 @@
+"""Table 4: nine models by scheme, nominal, ordinal and regression, with the error in degrees."""
+
+import numpy as np
+
+from micrograph.evaluation import bootstrap, fits, metrics, tables
+
+NAME = "Table 4"
+REGRESSION = "regression"
+PART = "test"  # what every protocol, and the paper, reports here
+# How many degrees more than the same model under nominal a fit is off, with the paired 95 % interval.
+AGAINST = ["against_nominal_celsius", "against_nominal_celsius_low", "against_nominal_celsius_high"]
+COLUMNS = [
+    *("protocol", "pretraining", "policy", "features", "scheme", "model"),
+    *fits.MEASURED,
+    *fits.FLAGS,
+    *("best_rmse", "best_mae", "best_kappa"),
+    *AGAINST,
+]
+BEST = {  # which flag of a row goes by which metric
+    "best_in_row": "accuracy",
+    "best_rmse": "rmse_celsius",
+    "best_mae": "mae_celsius",
+    "best_kappa": "kappa",
+}
+
+
+def table(given, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+    """Table 4 as a data frame: protocol by scheme by model, then the paper's numbers as protocol "paper".
+
+    Arguments as of table2.table. RMSE in Celsius is that of a regression's own values, mean absolute error and kappa
+    that of the temperatures they become. A row whose model left a test film without an answer has none of the three,
+    and `unanswered` says how many predictions that are. Each protocol ends with the majority baseline, strict also with
+    `baselines`: fits.Fit of models on features of fits.ALONE.
+    """
+    fits.of_one(given, ("pretraining", "policy"), "table 4")
+    rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
+    for protocol, here in fits.by_protocol(given).items():
+        rows += _rows(here, drawn)
+        rows += fits.alone(baselines, *drawn) if protocol == "strict" else []
+        rows.append(fits.baseline(here, *drawn) | {"scheme": "none"})
+    rows += fits.paper_rows(published, "table4", given, ("features", "pretraining", "policy", "scheme", "model"))
+    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
+    return fits.framed(rows, COLUMNS, made)
+
+
+def _rows(here, drawn):
+    """One row a fit of a protocol, scheme by scheme."""
+    order = list(dict.fromkeys(fit.words["scheme"] for fit in here))
+    here = sorted(here, key=lambda fit: order.index(fit.words["scheme"]))
+    flags = {name: fits.best_in_row(here, "scheme", metric, *drawn, PART) for name, metric in BEST.items()}
+    flags["best_in_protocol"] = fits.tied_with_best(here, "accuracy", *drawn)
+    return [
+        fit.words
+        | fits.summarise(fit.predictions, *drawn)
+        | {name: best[place] for name, best in flags.items()}
+        | _against_nominal(fit, here, *drawn)
+        for place, fit in enumerate(here)
+    ]
+
+
+def _against_nominal(fit, here, classes, resamples, seed):
+    """The columns AGAINST of a fit; {} for nominal ones, and where the model was not fitted as one."""
+    words = {name: [fit.words[name]] for name in ("features", "model")}
+    same = [
+        one for one in here if one.words["scheme"] == "nominal" and all(one.words[n] in w for n, w in words.items())
+    ]
+    if not same or same[0] is fit:
+        return {}
+    ours, names = (one.predictions[one.predictions["part"] == PART] for one in (fit, same[0]))
+    ends = bootstrap.paired_bootstrap(ours, names, "mae_celsius", classes, resamples, np.random.default_rng(seed))
+    more = metrics.score(ours, "mae_celsius", classes) - metrics.score(names, "mae_celsius", classes)
+    return dict(zip(AGAINST, (more, *ends), strict=True))
+
+
+def panels_of(table):
+    """Table 4 as panels: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
+    protocols = [name for name in fits.PROTOCOLS if name in set(table["protocol"])]
+    return [
+        _overview(fits.compared(table), [*protocols, fits.PAPER], tables.alone(table)),
+        _ordered(fits.compared(table), protocols),
+        *(tables.detail(table, name, PART, WORDS, after=AFTER) for name in protocols),
+    ]
+
+
+def _overview(table, protocols, beside):
+    """Schemes in rows, models in columns: accuracy, then the error of the regressions. beside: notes on baselines."""
+    models = fits.of_fits(table)["model"].unique()
+    rows = []
+    for protocol in protocols:
+        here = table[table["protocol"] == protocol].set_index(["scheme", "model"])
+        block = [
+            [f"{_spoken(scheme)}, accuracy %", *_cells(here, scheme, models, "test_pct", "best_in_row")]
+            for scheme in here.index.get_level_values("scheme").unique()
+            if scheme in tables.SCHEMES
+        ]
+        if REGRESSION in here.index:
+            error = _cells(here, REGRESSION, models, "test_rmse_celsius", "best_rmse", _gaps(here))
+            block.append([f"{_spoken(REGRESSION)}, RMSE °C", *error])
+        heading = tables.HEADINGS[protocol, PART]
+        rows += [[heading if place == 0 else "", *row] for place, row in enumerate(block)]
+    headings = ["Test", "Scheme", *models]
+    notes = (*_notes(table), *beside)
+    return tables.Panel("At a glance, in the paper's layout", headings, rows, words=2, notes=notes)
+
+
+def _cells(here, scheme, models, name, flag, gaps=()):
+    """details.cells of a scheme's models, a marked dash where a model left films without an answer."""
+    found = tables.cells(here, [(scheme, model) for model in models], name, flag=flag)
+    return [
+        f"{cell}{tables.MARK}" if (scheme, model) in gaps else cell for cell, model in zip(found, models, strict=True)
+    ]
+
+
+def _gaps(here):
+    """The (scheme, model) of the fits that left test films without an answer."""
+    return set(here.index[here["unanswered"].fillna(0) > 0])
+
+
+def _ordered(table, protocols):
+    """Mean absolute error and kappa of all test predictions together, schemes in rows, models in columns."""
+    models = fits.of_fits(table)["model"].unique()
+    rows = []
+    for protocol in protocols:
+        here = table[table["protocol"] == protocol].set_index(["scheme", "model"])
+        gaps, block = _gaps(here), []
+        for name, unit, digits, flag in (("mae_celsius", "MAE °C", 0, "best_mae"), ("kappa", "kappa", 2, "best_kappa")):
+            for scheme in here.index.get_level_values("scheme").unique():
+                if scheme not in tables.SCHEMES:
+                    continue
+                cells = [_pooled(here, (scheme, model), name, digits, flag, gaps) for model in models]
+                block.append([f"{_spoken(scheme)}, {unit}", *cells])
+        heading = tables.HEADINGS[protocol, PART]
+        rows += [[heading if place == 0 else "", *row] for place, row in enumerate(block)]
+    headings = ["Test, pooled [95 %]", "Scheme", *models]
+    return tables.Panel("How far off: mean absolute error and kappa", headings, rows, words=2, notes=_notes(table))
+
+
+def _pooled(here, key, name, digits, flag, gaps):
+    if key not in here.index:
+        return tables.DASH
+    row = here.loc[key]
+    text = tables.best(tables.interval_column(name, digits)(row), row[flag])
+    return f"{text}{tables.MARK}" if key in gaps else text
+
+
+def _notes(table):
+    """Who left films without an answer, and what that means."""
+    silent = table[table["unanswered"].fillna(0) > 0]
+    if silent.empty:
+        return ()
+    said = "; ".join(
+        f"{row.model}, {_spoken(row.scheme)}, {row.protocol}: {int(row.unanswered)} test predictions missing"
+        for row in silent.itertuples()
+    )
+    return (
+        f"{tables.MARK} {said}. A test film without an answer counts as wrong, and then there is no error in degrees. "
+        "RNN as in the paper has no answer for a film without a neighbour inside its radius (the paper has no RMSE "
+        "there either); under the strict protocol it answers with the nearest neighbour.",
+    )
+
+
+def _spoken(scheme):
+    return tables.SCHEMES.get(scheme, scheme)
+
+
+WORDS = [("Scheme", lambda row: _spoken(row["scheme"])), ("Model", tables.model)]
+AFTER = [
+    ("RMSE °C", tables.spread_column("test_rmse_celsius")),
+    ("RMSE, pooled °C [95 %]", tables.interval_column("rmse_celsius")),
+]
+
+
+def caption(table):
+    """Table 4's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
+    return (
+        f"{NAME}. Growth temperature told from a micrograph by several models, as a name among temperatures (nominal), "
+        f"as a place in their order (NNRank, as published, and CORN, its rank-consistent kin; networks alone) and as a "
+        f"number (regression; for accuracy its value becomes the nearest temperature). "
+        f"{tables.opening(table, 'pre-trained on ' + table.iloc[0]['pretraining'])}\n\n"
+        f"{tables.reading(table)} RMSE: root mean squared error in °C of a regression's own values, before they "
+        f"become growth temperatures. Lower is better for RMSE and mean absolute error.\n\n"
+        f"{tables.PAPER} It reports test accuracy here, of 27 films, and RMSE over ten fits.\n\n"
+        f"What would surprise: an ordinal scheme with a larger mean absolute error than the nominal one of the same "
+        f"model, since it knows the order. A regression whose RMSE equals the spread of the temperatures names their "
+        f"mean whatever it sees, as the paper's GPC does."
+    )
+
+
+def markdown(table, caption):
+    """Table 4 as Markdown."""
+    return tables.markdown(panels_of(table), caption)
+
+
+def html(table, caption):
+    """Table 4 as a self-contained page."""
+    return tables.html(panels_of(table), caption, NAME)

@@ -1,0 +1,157 @@
+"""Table S1: the settings that every fold of every fit chose, and used, beside the paper's production settings."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import fits, tables
+
+NAME = "Table S1"
+ENDING = "_choices"
+COLUMNS = [
+    *fits.KEYS,
+    *("fold", "points", "validation_pct", "validation_balanced_pct", "chosen", "used", "paper", "data"),
+]
+APART = " · "  # between the values of two folds
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The choices of one fit: its words (fits.KEYS) and its choices, a table as waist.choices makes it."""
+
+    words: dict
+    choices: pd.DataFrame
+
+
+def gather(paths):
+    """The Chosen of every choices file (.../{model}_choices.tsv), in the order of the paths, each once."""
+    return [Chosen(_words_of(path), io.read_table(path)) for path in dict.fromkeys(paths)]
+
+
+def _words_of(path):
+    stem = Path(path).stem
+    if not stem.endswith(ENDING):
+        raise UserError(f"{path}: is not named as choices are (.../{'/'.join(fits.KEYS)}{ENDING}.tsv): give that file.")
+    return fits.words_of(Path(path).with_stem(stem.removesuffix(ENDING)))
+
+
+def table(given, production, *, data):
+    """Table S1 as a data frame, one row a fit and fold: protocol by protocol, strict first.
+
+    given: from gather; production: the paper's settings (scheme, model, setting, value); data: what the films are, as
+    "simulated films". validation_pct: accuracy of the chosen settings on the fold's validation rows, in percent;
+    chosen, used, paper: settings as JSON, paper empty where the paper's are not known.
+    """
+    known = {
+        words: json.dumps(dict(zip(rows["setting"], rows["value"].astype(str), strict=True)))
+        for words, rows in production.groupby(["scheme", "model"])
+    }
+    rows = []
+    for one in sorted(given, key=lambda one: fits.PROTOCOLS.index(one.words["protocol"])):
+        for choice in one.choices.sort_values("fold").to_dict("records"):
+            rows.append(
+                one.words
+                | {name: choice[name] for name in ("fold", "points", "chosen", "used")}
+                | {
+                    "validation_pct": 100 * choice["validation_accuracy"],
+                    "validation_balanced_pct": 100 * choice["validation_balanced"],
+                    "paper": known.get((one.words["scheme"], one.words["model"])),
+                }
+            )
+    return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=data)
+
+
+def panels_of(table):
+    """One panel a protocol and model: a row a fit, a column a setting, its values fold by fold."""
+    return [
+        _panel(protocol, model, here)
+        for (protocol, model), here in table.groupby(["protocol", "model"], sort=False, dropna=False)
+    ]
+
+
+def _panel(protocol, model, here):
+    names = list(dict.fromkeys(name for text in here["chosen"] for name in json.loads(text)))
+    headings = ["Scheme", "Pre-training", "Policy", "Features", *names, "Points", "Validation accuracy in %"]
+    rows = []
+    for scheme, some in here.groupby("scheme", sort=False):
+        block = [
+            _row(fit, protocol, names) for _, fit in some.groupby(["pretraining", "policy", "features"], sort=False)
+        ]
+        if some["paper"].notna().any():
+            paper = json.loads(some["paper"].dropna().iloc[0])
+            block.append(["the paper", "", "", *(paper.get(name, tables.DASH) for name in names), "", ""])
+        rows += [[scheme if place == 0 else "", *row] for place, row in enumerate(block)]
+    return tables.Panel(f"{model}, {protocol}", headings, rows, words=4, notes=NOTES[protocol])
+
+
+# Below the panels of a protocol.
+NOTES = {
+    "strict": (),
+    "published": ("After the arrow: the settings of the best fold, which give the train and test answers of all.",),
+}
+
+
+def _row(fit, protocol, names):
+    """The cells of one fit from its pre-training on."""
+    first = fit.iloc[0]
+    chosen = [json.loads(text) for text in fit["chosen"]]
+    used = json.loads(first["used"])
+    cells = []
+    for name in names:
+        each = [said(settings.get(name, tables.DASH)) for settings in chosen]
+        alike = each[0] if len(set(each)) == 1 else APART.join(each)
+        last = said(used.get(name, tables.DASH))
+        cells.append(alike if protocol == "strict" or alike == last else f"{alike} → {last}")
+    accuracies = APART.join(tables.number(value) for value in fit["validation_pct"])
+    return [
+        first["pretraining"],
+        first["policy"],
+        _features(first["features"]),
+        *cells,
+        str(first["points"]),
+        accuracies,
+    ]
+
+
+def _features(features):
+    block, cev = fits.block_and_cev(features)
+    return block if cev is None else f"{block}, {cev} %"
+
+
+def said(value):
+    """A setting's value as text: numbers to four digits, lists by their members."""
+    if isinstance(value, list):
+        return ", ".join(said(part) for part in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def caption(table):
+    """Table S1's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
+    folds = table["fold"].nunique()
+    return (
+        f"{NAME}. Settings chosen by each of {folds} folds on its validation films, and the accuracy there; "
+        f"{table['data'].iloc[0]}. Where folds differ, their values stand in order, parted by dots; one value stands "
+        "for all where they agree. Points: how many settings were tried.\n\n"
+        "strict: every fold uses its own choice, of equal accuracies that with the better balanced accuracy, then the "
+        "first tried. published: of equals the first; the best fold's choice becomes the production model of all.\n\n"
+        "The paper's production settings stand beside for its networks alone (CNN and MLP; corn is not in the paper): "
+        "those of the shallow models are in its supporting information, which is not part of this study.\n\n"
+        "What would surprise: the same choice in all folds of a long grid, since a few dozen validation films hardly "
+        "tell its points apart."
+    )
+
+
+def markdown(table, caption):
+    """Table S1 as Markdown."""
+    return tables.markdown(panels_of(table), caption)
+
+
+def html(table, caption):
+    """Table S1 as a self-contained page."""
+    return tables.html(panels_of(table), caption, NAME)

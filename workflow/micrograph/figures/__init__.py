@@ -1,0 +1,1 @@
+"""Figures, one topic a file."""

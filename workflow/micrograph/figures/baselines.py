@@ -1,0 +1,115 @@
+"""The figure of baselines: accuracy of each, and how far the network on pictures is ahead of it.
+
+A function as in figures.py: a table in (trust/baselines.py), a Figure out, inputs left alone.
+"""
+
+import numpy as np
+
+from micrograph.evaluation import baselines, fits
+from micrograph.figures import style
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
+
+ROW_MM, LEFT_MM, TOP_MM = 8.5, 31.0, 16.0
+PARTS = {"strict": "test", "published": "validation"}  # what each protocol reports
+SHIFT = {"strict": -0.14, "published": 0.14}  # above and below the middle of a row
+
+
+@style.look()
+def draw(table, data_label):
+    """Accuracy by baseline, strict test and published validation; beside it the network's lead under strict.
+
+    table: baselines.table, or read from disk; data_label: "simulated films", "real films" or "films". Strict: all test
+    predictions with the 95 % interval. Published: mean and standard deviation over folds of validation accuracy.
+    """
+    names = list(dict.fromkeys(map(_name, table.to_dict("records"))))
+    ahead = table[table["ahead_points"].notna()]
+    width = DOUBLE_MM if len(ahead) else SINGLE_MM
+    tall = ROW_MM * len(names)
+    figure = style.canvas(width, TOP_MM + 9 + tall + 10, data_label)
+    style.text_mm(figure, 3, 2.2, "What is told without a network", weight="bold")
+    axes = style.axes_mm(figure, LEFT_MM, TOP_MM + 5, (86 if len(ahead) else SINGLE_MM - 4) - LEFT_MM, tall)
+    _accuracies(axes, table, names)
+    if len(ahead):
+        beside = style.axes_mm(figure, 96, TOP_MM + 5, DOUBLE_MM - 100, tall)
+        _leads(beside, ahead, names)
+    _legend(figure, table, width)
+    return figure
+
+
+def _name(row):
+    """A row of the table as a row of the figure: what was seen, and by which model; the policy where it has several."""
+    seen = baselines.FEATURES.get(row["features"], row["features"])
+    return ("commonest", "temperature") if row["model"] == fits.BASELINE else (seen, f"{row['model']}, {row['policy']}")
+
+
+def _rows(axes, names):
+    """A row a name, from top to bottom, parted by faint lines."""
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=FAINT, lw=0.5)
+    axes.set_axisbelow(True)
+    for line in np.arange(len(names) - 1) + 0.5:
+        axes.axhline(line, color=FAINT, lw=0.5, zorder=0)
+
+
+def _accuracies(axes, table, names):
+    """Left: what each protocol reports of every row."""
+    for row in table.to_dict("records"):
+        part = PARTS[row["protocol"]]
+        place = names.index(_name(row)) + SHIFT[row["protocol"]]
+        ends = {
+            "test": [row["pooled_pct"], row["pooled_pct_low"], row["pooled_pct_high"]],
+            "validation": _around(row["validation_pct"], row["validation_pct_std"]),
+        }
+        _mark(axes, place, *ends[part], part, hollow=part == "validation")
+    _rows(axes, names)
+    axes.set_yticklabels([f"{seen}\n{model}" for seen, model in names])
+    axes.set(xlim=(0, 100), xlabel="Accuracy (%)")
+    axes.set_title("Accuracy", loc="left", pad=4)
+
+
+def _leads(axes, ahead, names):
+    """Right: the network's test accuracy less that of every row, under strict."""
+    reach = 1.0
+    for row in ahead.to_dict("records"):
+        ends = [row[name] for name in baselines.AHEAD]
+        _mark(axes, names.index(_name(row)), *ends, "test")
+        reach = np.nanmax(np.abs([reach, *ends]))
+    _rows(axes, names)
+    axes.set_yticklabels([])
+    axes.axvline(0, color=INK, lw=0.7, zorder=1)
+    axes.set(xlim=(-1.1 * reach, 1.1 * reach), xlabel="points of test accuracy, network − row")
+    axes.set_title("Network on micrographs ahead by (strict)", loc="left", pad=4)
+
+
+def _around(value, spread):
+    return [value, value - spread, value + spread]
+
+
+def _mark(axes, place, value, low, high, part, hollow=False):
+    """A mark with a bar from low to high; without these no bar, without a value nothing."""
+    _, colour, shape = style.PARTS[part]
+    if not np.isfinite(value):
+        return
+    if np.isfinite(low) and np.isfinite(high):
+        axes.plot([low, high], [place] * 2, color=colour, lw=0.8 if hollow else 1.3, zorder=2)
+    fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if hollow else {"mfc": colour, "mec": PAPER, "mew": 0.4}
+    axes.plot([value], [place], shape, ms=4.2, zorder=3, clip_on=False, **fill)
+
+
+def _legend(figure, table, width):
+    """Which mark is which protocol's, below the title."""
+    said = {
+        "strict": "strict: test, 95 % interval over growth days",
+        "published": "published: validation, mean ± deviation over folds",
+    }
+    top = 7.0
+    for protocol in [name for name in said if name in set(table["protocol"])]:
+        _, colour, shape = style.PARTS[PARTS[protocol]]
+        axes = style.axes_mm(figure, 3, top, 3, 3, xlim=(0, 1), ylim=(0, 1))
+        axes.set_axis_off()
+        hollow = {"mfc": PAPER, "mec": colour, "mew": 0.8}
+        axes.plot(0.5, 0.5, shape, ms=4.2, **(hollow if protocol == "published" else {"mfc": colour, "mec": PAPER}))
+        style.text_mm(figure, 7.5, top + 0.2, said[protocol], color=SOFT, fontsize=6.5)
+        top += 4.2

@@ -1,0 +1,153 @@
+"""The figure of calibration: reliability diagrams, and below them errors, losses and sets of every fit.
+
+Marks below are the table's numbers (calibration_table.py); the diagrams are of the same answers. Hollow: probabilities
+as they are; filled: scaled by the temperature that each fold's validation films gave.
+"""
+
+import textwrap
+
+import numpy as np
+
+from micrograph.errors import UserError
+from micrograph.evaluation import bootstrap, fits, reliability
+from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED, labels
+from micrograph.figures import style
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+
+HEAD_MM, CELL_MM, SIDE_MM, ROW_MM = 17.0, 51.0, 35.0, 6.5
+ACROSS, MOST = 4, 8  # diagrams a row, and diagrams at most
+FIRST = ("CNN", "MLP")  # whose diagrams are drawn before those of others
+LETTER_MM, LINE = 1.15, 26  # width of a letter of six points; letters that fit above a diagram
+COLOUR = style.PARTS["test"][1]
+SHIFTS = {AS_IS: -0.17, SCALED: 0.17}
+# Title and axis of the panels below, the table's column, and that of the dashed mark, or none.
+BELOW = (
+    ("Calibration error", "%, corrected for chance", "ece_pct", None),
+    ("Log loss", "nats; dashed: class shares", "log_loss", "shares_log_loss"),
+    ("Films covered by their set", "%; dashed: the aim", "covered_pct", "coverage_aim_pct"),
+    ("Size of the set", "classes", "set_size", None),
+)
+
+
+@style.look()
+def calibration(studies, table, data_label, *, resamples, rng):
+    """The figure; fits that are left out are not in it, and of more than MOST fits not every one has a diagram.
+
+    studies: of calibration_table.judged; table: of calibration_table.table, of the same fits; resamples, rng: of the
+    diagrams' intervals, which redraw whole growth days. Raises UserError where every fit is left out.
+    """
+    told = zip(studies, labels([study.words for study in studies]), strict=True)
+    shown = [(study, name) for study, name in told if study.stages]
+    if not shown:
+        raise UserError(
+            f"{NAME}: no fit has probabilities to show; list models that give them (CNN, MLP) in experiments."
+        )
+    drawn = sorted(shown, key=lambda one: (*FIRST, one[0].words["model"]).index(one[0].words["model"]))[:MOST]
+    rows = -(-len(drawn) // ACROSS)
+    below = HEAD_MM + rows * CELL_MM + 7
+    figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data_label)
+    _head(figure, table, f"; diagrams of {len(drawn)} of {len(shown)} models" if len(drawn) < len(shown) else "")
+    seed = int(rng.integers(2**31))
+    for place, (study, name) in enumerate(drawn):
+        down, across = divmod(place, ACROSS)
+        spot = (12 + across * (DOUBLE_MM - 5) / ACROSS, HEAD_MM + 4 + down * CELL_MM)
+        axes = style.axes_mm(figure, *spot, SIDE_MM, SIDE_MM)
+        _diagram(axes, study, resamples, seed)
+        axes.set_title(textwrap.fill(name, LINE), loc="left", pad=3, fontsize=6)
+        axes.set_ylabel("answers that are right (%)" if across == 0 else "")
+    _below(figure, table, [name for _, name in shown], below)
+    for letter, top in zip("ab", (HEAD_MM - 2, below - 6), strict=True):
+        style.text_mm(figure, 1.5, top, letter, fontsize=8.5, weight="bold")
+    return figure
+
+
+def _head(figure, table, chosen):
+    """What is shown, of how many films and models, and the marks."""
+    first = table.iloc[0]
+    style.text_mm(figure, 4, 2.2, "Are the probabilities true, and do sets cover what they aim at?", weight="bold")
+    counted = f"{first['films']} films of {first['batches']} growth days, each tested out of fold; "
+    style.text_mm(figure, 4, 6.2, f"{counted}bars: 95 % intervals{chosen}", color=SOFT)
+    axes = style.axes_mm(figure, 2, 2, 1, 1)
+    axes.set_axis_off()
+    for stage, word in ((AS_IS, "as they are"), (SCALED, "scaled by a temperature")):
+        axes.plot([], [], "o", ms=4.0, **_fill(stage), label=word)
+    axes.plot([], [], color=FAINT, lw=4, label="where scaled ones would lie if true (95 %)")
+    corner = 4 / DOUBLE_MM, 1 - 10 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
+    spread = {"columnspacing": 1.4, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.2}
+    figure.legend(loc="upper left", bbox_to_anchor=corner, ncols=3, **spread)
+
+
+def _fill(stage):
+    if stage == SCALED:
+        return {"mfc": COLOUR, "mec": PAPER, "mew": 0.4}
+    return {"mfc": PAPER, "mec": SOFT, "mew": 0.8}
+
+
+def _diagram(axes, study, resamples, seed):
+    """Share of right answers by confidence, a mark a bin; on the line what is said is true."""
+    axes.plot([0, 100], [0, 100], color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
+    days = len(np.unique(study.batches))
+    for stage, said in study.stages.items():
+        luck, fates = np.random.default_rng(seed).spawn(2)
+        answered = reliability.answered(said.chances, study.places, study.samples, study.batches)
+        for mark in reliability.diagram(answered, bootstrap.cluster_weights(days, resamples, luck), fates):
+            _bin(axes, {name: 100 * value for name, value in mark.items()}, stage)
+    axes.set(xlim=(0, 103), ylim=(-3, 103), xlabel="confidence (%)")
+    axes.set_xticks([0, 25, 50, 75, 100])
+    axes.set_yticks([0, 25, 50, 75, 100])
+
+
+def _bin(axes, mark, stage):
+    filled = stage == SCALED
+    if filled:
+        axes.plot([mark["confidence"]] * 2, [mark["true_low"], mark["true_high"]], color=FAINT, lw=4, zorder=0)
+    if np.isfinite(mark["low"]):
+        ends = [mark["low"], mark["high"]]
+        axes.plot([mark["confidence"]] * 2, ends, color=COLOUR if filled else SOFT, lw=1.1 if filled else 0.6, zorder=2)
+    axes.plot([mark["confidence"]], [mark["right"]], "o", ms=4.0, zorder=3, clip_on=False, **_fill(stage))
+
+
+def _below(figure, table, names, top):
+    """The table's numbers: a row a fit, a panel a measure."""
+    told = table[table["stage"] != LEFT_OUT]
+    left = 4 + LETTER_MM * max(map(len, names))
+    room = (DOUBLE_MM - left - 4) / len(BELOW)
+    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(fits.KEYS)].to_numpy())))}
+    for place, (title, axis, column, dashed) in enumerate(BELOW):
+        axes = style.axes_mm(figure, left + place * room, top, room - 5, len(names) * ROW_MM)
+        for row in told.to_dict("records"):
+            _row(axes, row, order[tuple(row[name] for name in fits.KEYS)], column, dashed)
+        _lined(axes, names if place == 0 else [""] * len(names))
+        axes.set_title(title, loc="left", pad=4)
+        axes.set_xlabel(axis, fontsize=6)
+        axes.set_xlim(**_reach(table, column))
+
+
+def _reach(table, column):
+    """The axis of a panel: errors from 0, shares up to 100, sets of one class to all."""
+    classes = sum(name.startswith("covered_") and name.split("_")[1].isdigit() for name in table)
+    lowest = np.nanmin([50, *(table["covered_pct_low"] - 3)])
+    ends = {"ece_pct": {"left": -0.5}, "covered_pct": {"left": lowest, "right": 101}}
+    return (ends | {"set_size": {"left": 0.9, "right": classes + 0.1}}).get(column, {})
+
+
+def _row(axes, row, place, column, dashed):
+    """One stage of one fit: its mark and interval, and the dashed mark."""
+    height, colour = place + SHIFTS[row["stage"]], COLOUR if row["stage"] == SCALED else SOFT
+    ends = [row[f"{column}_low"], row[f"{column}_high"]]
+    if np.isfinite(ends).all():
+        axes.plot(ends, [height] * 2, color=colour, lw=1.1, zorder=2)
+    axes.plot([row[column]], [height], "o", ms=4.0, zorder=3, clip_on=False, **_fill(row["stage"]))
+    if dashed:
+        axes.plot([row[dashed]] * 2, [place - 0.5, place + 0.5], color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
+
+
+def _lined(axes, names):
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=FAINT, lw=0.5)
+    axes.set_axisbelow(True)
+    axes.locator_params(axis="x", nbins=5)
+    for line in np.arange(len(names) - 1) + 0.5:
+        axes.axhline(line, color=FAINT, lw=0.5, zorder=0)

@@ -1,0 +1,433 @@
+"""Figure 1: the flow of the study, from scan to prediction, with this run's numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
+
+from micrograph.errors import UserError
+from micrograph.figures import style
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+from micrograph.scans import formats, nanoscope, rendering
+from micrograph.scans.height_map import HeightMap, read_gwy
+from micrograph.splits import policies
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The example sample: its raw and levelled HeightMap (None where it came as a finished picture), its micrograph.
+
+    micrograph: (pixels, pixels) uint8; pixel_nm: nm a micrograph's pixel, NaN where unknown.
+    """
+
+    sample: str
+    raw: HeightMap | None
+    levelled: HeightMap | None
+    micrograph: np.ndarray
+    pixel_nm: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """The numbers of one run: counts and rows are {class: n}; grid is (folds, batches) of part names, "" where mixed.
+
+    blocks: [(block, module, (channels, rows, cols), width)]; components: {(block, cev): (fewest, most) over folds}.
+    """
+
+    counts: dict
+    batches: int
+    protocol: str
+    grid: np.ndarray
+    backbone: str
+    pretraining: str
+    blocks: list
+    components: dict
+    policy: str
+    before: dict
+    after: dict
+    scheme: str
+    models: list
+    networks: dict
+
+
+def example(samples):
+    """The row of the sample that the figure shows: of the finest whole square scans of the commonest class, the first.
+
+    samples: the table of accepted samples. Where no scan is square, the first of the finest.
+    """
+    commonest = samples["growth_celsius"].mode().iloc[0]
+    order = pd.DataFrame(
+        {
+            "oblong": samples["lines"] != samples["pixels"],
+            "coarse": -samples["lines"] * samples["pixels"],
+            "rare": samples["growth_celsius"] != commonest,
+            "sample": samples["sample"],
+        }
+    )
+    return samples.loc[order.sort_values(list(order.columns)).index[0]]
+
+
+def pictures(row, height_folders, channels=nanoscope.CHANNELS, direction="any"):
+    """The Pictures of one row of the accepted samples.
+
+    height_folders: of all shards; the shard's name is that of the folder in which the micrograph lies.
+    """
+    micrograph = Path(row["micrograph"])
+    found = formats.read(row["scan"], channels, direction)
+    folders = {Path(folder).name: Path(folder) for folder in height_folders}
+    levelled = None
+    if isinstance(found, HeightMap):
+        levelled = read_gwy(folders[micrograph.parent.name] / f"{row['sample']}.gwy")
+    raw = found if levelled else None
+    return Pictures(row["sample"], raw, levelled, rendering.read_png(micrograph), row["pixel_nm"])
+
+
+def feature_heads(paths):
+    """{block: its backbone, module and shape} of features files in folders named by block; the values stay on disk."""
+    return {Path(path).parent.name: _some(path, ("backbone", "module", "shape")) for path in paths}
+
+
+def component_heads(paths):
+    """{(block, cev): explained_0, explained_1, ...} of components files named {block}_cev{cev}.npz."""
+    heads = {tuple(Path(path).stem.split("_cev")): _some(path, ("explained_",)) for path in paths}
+    return {(block, int(cev)): arrays for (block, cev), arrays in heads.items()}
+
+
+def _some(path, beginnings):
+    """The arrays of an NPZ whose names begin so."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files if name.startswith(beginnings)}
+
+
+def describe(samples, splits, features, components, classes, words):
+    """The Run that the files on disk tell of.
+
+    samples, splits: tables; features: {block: arrays} from feature_heads; components: {(block, cev): arrays} from
+    component_heads; classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models":
+    names, "networks": what networks are trained, {"pixels", "epochs": numbers, "policies", "pretraining", "schemes",
+    "models": names}}.
+    """
+    first = splits[(splits["fold"] == splits["fold"].min()) & (splits["part"] == "train")]
+    labels = first["growth_celsius"].to_numpy()
+    own = np.zeros(len(labels), dtype=int)
+    drawn = labels[policies.train_index(words["policy"], labels, own, np.random.default_rng(0))]
+    blocks = [
+        (block, str(arrays["module"]), tuple(int(size) for size in arrays["shape"]), int(np.prod(arrays["shape"])))
+        for block, arrays in features.items()
+    ]
+    return Run(
+        counts=_counts(samples["growth_celsius"], classes),
+        batches=samples["batch"].nunique(),
+        grid=_grid(splits),
+        backbone=str(next(iter(features.values()))["backbone"]),
+        blocks=blocks,
+        components={name: _kept(arrays) for name, arrays in components.items()},
+        before=_counts(labels, classes),
+        after=_counts(drawn, classes),
+        **words,
+    )
+
+
+def _counts(celsius, classes):
+    return {name: int((np.asarray(celsius) == name).sum()) for name in classes}
+
+
+def _kept(arrays):
+    """Fewest and most components over the folds of one fit."""
+    kept = [len(values) for name, values in arrays.items() if name.startswith("explained_")]
+    if not kept:
+        raise UserError("Figure 1: a components file holds no fold; make it again (results/components).")
+    return min(kept), max(kept)
+
+
+def _grid(splits):
+    """(folds, batches): the part in which each growth day's samples are; days ordered by the fold that tests them."""
+    parts = splits.groupby(["fold", "batch"])["part"].agg(lambda part: part.iloc[0] if part.nunique() == 1 else "")
+    grid = parts.unstack(fill_value="")
+    first = grid.to_numpy() == "test"
+    order = np.lexsort((grid.columns, np.where(first.any(axis=0), first.argmax(axis=0), len(grid))))
+    return grid.to_numpy()[:, order]
+
+
+TALL_MM = 169
+HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#1d0f08", "#6b3a14", "#c98a2b", "#f3d58a", "#fffdf4"])
+PARTS = {"train": "#d3dbe5", "validation": "#6f9bd1", "test": "#15396b"}  # part -> its shade in the folds' grid
+WORDS = {"train": "training", "validation": "validation", "test": "test"}
+TESTED = {"strict": "each sample tested once.", "published": "one test set for all folds."}
+FRONT, TOP, SIDE = "#9db8d9", "#cfdded", "#6a8bb3"  # the faces of a block of features
+
+
+@style.look()
+def draw(run, pictures, data_label):
+    """The figure of a Run with its example Pictures; data_label as in figures.py."""
+    figure = style.canvas(DOUBLE_MM, TALL_MM, data_label)
+    paper = style.axes_mm(figure, 0, 0, DOUBLE_MM, TALL_MM, zorder=-1)
+    paper.set(xlim=(0, DOUBLE_MM), ylim=(TALL_MM, 0))
+    paper.set_axis_off()
+    marks = style.class_marks(list(run.counts))
+    _scan_row(figure, paper, pictures)
+    _samples(figure, run, marks)
+    _folds(figure, paper, run, 152, 24.5, 28)
+    _network(figure, paper, run, pictures)
+    _components(figure, run)
+    _policy(figure, run, marks)
+    _models(figure, paper, run)
+    _fine_tuning(figure, paper, run)
+    return figure
+
+
+def _heading(figure, left, top, name, words):
+    style.text_mm(figure, left, top, name, fontsize=8.5, weight="bold", va="baseline")
+    style.text_mm(figure, left + 4, top, words, weight="bold", va="baseline")
+
+
+def _arrow(paper, start, end, words="", bend=None):
+    """An arrow between two points (mm), its words above it."""
+    way = FancyArrowPatch(
+        start,
+        end,
+        arrowstyle="-|>,head_length=3.2,head_width=1.6",
+        connectionstyle=bend or "arc3",
+        color=SOFT,
+        lw=0.9,
+        shrinkA=0,
+        shrinkB=0,
+    )
+    paper.add_patch(way)
+    if words:
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 1.2
+        paper.text(*middle, words, ha="center", va="bottom", fontsize=6, color=SOFT, linespacing=1.15)
+
+
+def _scan_row(figure, paper, pictures):
+    """Panels a to c: the raw scan, its levelled height map, its micrograph."""
+    top, side = 13, 34
+    for left, name, words, height in ((4, "a", "Raw scan", pictures.raw), (53, "b", "Height map", pictures.levelled)):
+        _heading(figure, left, top - 2, name, words)
+        axes = style.axes_mm(figure, left, top, side, side)
+        if height is None:
+            axes.text(0.5, 0.5, "none: came as\na finished picture", ha="center", va="center", color=SOFT)
+            axes.set(xticks=[], yticks=[])
+            continue
+        words = f"{height.pixels} × {height.lines} pixels, range {_heights(axes, height):.3g} nm"
+        _colour_bar(figure, left, top + side + 1.2, side)
+        style.text_mm(figure, left + side / 2, top + side + 3.4, words, ha="center", fontsize=6)
+    _heading(figure, 102, top - 2, "c", "Micrograph")
+    axes = style.axes_mm(figure, 102, top, side, side)
+    style.show_picture(axes, pictures.micrograph)
+    style.scale_bar(axes, pictures.pixel_nm, fontsize=6.5)
+    words = "{1} × {0} pixels, 8-bit grey".format(*pictures.micrograph.shape)
+    style.text_mm(figure, 102 + side / 2, top + side + 3.4, words, ha="center", fontsize=6)
+    middle = top + side / 2
+    _arrow(paper, (39.5, middle), (51.5, middle), "level")
+    _arrow(paper, (88.5, middle), (100.5, middle), "clip,\nresize")
+    _arrow(paper, (137.5, middle), (146, middle))
+    style.text_mm(figure, 4, 3.4, f"Sample {pictures.sample}", fontsize=6, color=SOFT)
+
+
+def _heights(axes, height):
+    """Show a HeightMap between its 0.5 and 99.5 percentiles, true to scale; returns that range in nm."""
+    low, high = np.nanpercentile(height.height_nm, [0.5, 99.5])
+    across = height.width_nm / height.pixels
+    axes.imshow(
+        height.height_nm,
+        cmap=HEIGHTS,
+        vmin=low,
+        vmax=high,
+        interpolation="antialiased",
+        aspect=height.tall_nm / height.lines / across,
+    )
+    axes.set(xticks=[], yticks=[])
+    style.scale_bar(axes, across, fontsize=6.5)
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=0.5)
+    return high - low
+
+
+def _colour_bar(figure, left, top, wide):
+    axes = style.axes_mm(figure, left, top, wide, 1.3)
+    axes.imshow(np.linspace(0, 1, 256)[None], cmap=HEIGHTS, aspect="auto")
+    axes.set_axis_off()
+
+
+def _samples(figure, run, marks):
+    """Panel d: counts by class."""
+    left, wide, total = 152, 28, sum(run.counts.values())
+    _heading(figure, left, 11, "d", f"{total} samples")
+    bar = style.axes_mm(figure, left, 13, wide, 3.6)
+    before = 0
+    for name, count in run.counts.items():
+        bar.barh(0, count, left=before, height=1, color=marks[name][0])
+        bar.text(before + count / 2, 0.62, f"{name:g}", ha="center", va="top", fontsize=6)
+        ink = PAPER if np.mean(marks[name][0]) < 0.5 else INK
+        bar.text(before + count / 2, 0.02, f"{count}", ha="center", va="center", fontsize=6, color=ink)
+        before += count
+    bar.set(xlim=(0, max(total, 1)), ylim=(0.5, -0.5))
+    bar.set_axis_off()
+
+
+def _folds(figure, paper, run, left, top, wide):
+    """Panel d, below: who trains, chooses and is tested: folds down, batches across."""
+    folds, batches = run.grid.shape
+    shades = np.array([[style.rgb(PARTS.get(part, FAINT)) for part in row] for row in run.grid])
+    axes = style.axes_mm(figure, left, top, wide, 18)
+    axes.imshow(shades, aspect="auto", interpolation="none")
+    axes.hlines(np.arange(1, folds) - 0.5, -0.5, batches - 0.5, color=PAPER, lw=0.6)
+    axes.set(xticks=[], yticks=[], xlabel=f"{run.batches} batches", ylabel=f"{folds} folds")
+    axes.xaxis.labelpad = axes.yaxis.labelpad = 1.5
+    axes.set_title(f"{run.protocol} protocol", fontsize=6.5, pad=2)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    for shift, (part, shade) in zip((-4, 8.8, 23.2), PARTS.items(), strict=True):
+        paper.add_patch(Rectangle((left + shift, top + 22.4), 1.8, 1.8, facecolor=shade))
+        paper.text(left + shift + 2.4, top + 23.4, WORDS[part], fontsize=6, va="center_baseline")
+
+
+def _network(figure, paper, run, pictures):
+    """Panel e: the backbone's blocks, each as high as its map is wide, with module, shape and number of features."""
+    base, left, step = 83, 30, 150 / len(run.blocks)
+    _heading(figure, 22, 61, "e", f"Features of {run.backbone}, {run.pretraining} weights, one pass")
+    axes = style.axes_mm(figure, 4, 69, 13, 13)
+    style.show_picture(axes, pictures.micrograph)
+    paper.plot([119, 119, 10.5, 10.5], [53.5, 56, 56, 64], color=SOFT, lw=0.9, solid_joinstyle="round")
+    _arrow(paper, (10.5, 63), (10.5, 68))
+    rows_most = max(shape[1] for _, _, shape, _ in run.blocks)
+    before = 17.5
+    for place, (block, module, shape, width) in enumerate(run.blocks):
+        channels, rows, columns = shape
+        spot = left + place * step
+        high, thick = 1.2 + 14 * rows / rows_most, 1.5 + 0.42 * np.sqrt(channels)
+        _arrow(paper, (before, 75.5), (spot - 1, 75.5))
+        edge = _slab(paper, spot, 75.5 + high / 2, thick, high)
+        before = edge + 1
+        paper.text(spot, base + 3, block, weight="bold", va="baseline")
+        lines = f"{module}\n{channels} × {rows} × {columns}\n{_thousands(width)} features"
+        paper.text(spot, base + 5, lines, va="top", fontsize=6, linespacing=1.35)
+    paper.plot([30, 178], [97.5, 97.5], color=SOFT, lw=0.9)
+    _arrow(paper, (40, 97.5), (40, 101.5))
+
+
+def _slab(paper, left, bottom, thick, high):
+    """A block of feature maps as a box in perspective; returns its right edge."""
+    depth = 0.34 * high
+    front = [(left, bottom), (left + thick, bottom), (left + thick, bottom - high), (left, bottom - high)]
+    over = [front[3], front[2], (front[2][0] + depth, front[2][1] - depth), (front[3][0] + depth, front[3][1] - depth)]
+    flank = [front[1], front[2], over[2], (front[1][0] + depth, front[1][1] - depth)]
+    for corners, shade in ((front, FRONT), (over, TOP), (flank, SIDE)):
+        paper.add_patch(Polygon(corners, closed=True, facecolor=shade, edgecolor=PAPER, lw=0.5, joinstyle="round"))
+    return left + thick + depth
+
+
+def _thousands(number):
+    return f"{number:,}".replace(",", "\u2009")
+
+
+def _components(figure, run):
+    """Panel f: how few components keep the variance, on a logarithmic axis."""
+    _heading(figure, 4, 105, "f", "Components, % of variance kept")
+    axes = style.axes_mm(figure, 17, 112, 47, 18.5)
+    kinds = sorted({cev for _, cev in run.components})
+    tones = dict(zip(kinds, ("#15396b", "#6f9bd1", "#b3c7e2"), strict=False))
+    for row, (block, _, _, width) in enumerate(run.blocks):
+        kept = {cev: run.components[block, cev] for cev in kinds if (block, cev) in run.components}
+        fewest = min([low for low, _ in kept.values()], default=width)
+        axes.plot([fewest, width], [row, row], color=FAINT, lw=1.2, zorder=1)
+        axes.plot(width, row, "o", ms=4, mfc=PAPER, mec=SOFT, mew=0.8)
+        for cev, (low, high) in kept.items():
+            axes.plot([low, high], [row, row], color=tones.get(cev, SOFT), lw=4, solid_capstyle="round", zorder=3)
+            number = f"{low}" if low == high else f"{low}–{high}"
+            shift, side = ((-4.5, -2.3), "right") if cev == kinds[0] else ((-3, 3.2), "left")
+            axes.annotate(number, (low, row), shift, textcoords="offset points", ha=side, fontsize=6)
+    for cev in kinds:
+        axes.plot([], [], color=tones.get(cev, SOFT), lw=4, solid_capstyle="round", label=f"{cev} %")
+    axes.plot([], [], "o", ms=4, mfc=PAPER, mec=SOFT, label="all features")
+    axes.set_xscale("log")
+    axes.set_xticks([1, 10, 100, 1000, 10000], ["1", "10", "100", "1000", "10\u2009000"])
+    axes.minorticks_off()
+    least = min([low for low, _ in run.components.values()], default=20)
+    axes.set(xlim=(min(2.5, least / 8), 2.5e5), ylim=(len(run.blocks) - 0.5, -0.8), xlabel="Numbers a sample")
+    axes.set_yticks(range(len(run.blocks)), [block for block, *_ in run.blocks])
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        ncols=3,
+        columnspacing=1.1,
+        handletextpad=0.6,
+        handlelength=1.0,
+        borderaxespad=0,
+    )
+
+
+def _policy(figure, run, marks):
+    """Panel g: training rows of a class before and after the policy, in the first fold."""
+    _heading(figure, 74, 105, "g", f"Policy {run.policy}, first fold")
+    axes = style.axes_mm(figure, 83, 110, 29, 20.5)
+    for place, name in enumerate(run.counts):
+        axes.bar(place, run.after[name], width=0.66, color=PAPER, edgecolor=marks[name][0], lw=0.8, hatch="//////")
+        axes.bar(place, run.before[name], width=0.66, color=marks[name][0])
+        axes.text(place, run.after[name], f"{run.before[name]}→{run.after[name]}", ha="center", va="bottom", fontsize=6)
+    axes.set_xticks(range(len(run.counts)), [f"{name:g}" for name in run.counts])
+    axes.set(
+        ylabel="Training rows",
+        xlabel="Growth temperature (°C)",
+        ylim=(0, 1.15 * max(*run.after.values(), 1)),
+    )
+
+
+def _models(figure, paper, run):
+    """Panels h and i: the models, and what they leave behind."""
+    _heading(figure, 121, 105, "h", "Models")
+    _arrow(paper, (67, 119.5), (73.5, 119.5))
+    _arrow(paper, (114, 119.5), (121, 119.5))
+    folds, fits = len(run.grid), len(run.components) * len(run.models)
+    tall = min(7.0, 25 / max(len(run.models), 1) - 1.2)
+    for place, model in enumerate(run.models):
+        top = 108 + place * (tall + 1.3)
+        box = FancyBboxPatch((123, top), 15, tall, boxstyle="round,pad=0,rounding_size=1.2", fc=TOP, ec=SIDE, lw=0.6)
+        paper.add_patch(box)
+        paper.text(130.5, top + tall / 2, model, ha="center", va="center_baseline", weight="bold")
+    _arrow(paper, (139.5, 119.5), (146.5, 119.5))
+    _heading(figure, 148, 105, "i", "Predictions")
+    words = (
+        f"{len(run.models)} models × {len(run.components)} sets of\ncomponents × {folds} folds\n"
+        f"= {fits * folds} fits, {run.scheme}\n\nSettings chosen on\nvalidation samples;\n{TESTED[run.protocol]}"
+    )
+    paper.text(150, 108, words, va="top", fontsize=6.5, linespacing=1.35)
+    paper.add_patch(Rectangle((148, 108), 0.5, 22.5, facecolor=SIDE, lw=0))
+
+
+def _fine_tuning(figure, paper, run):
+    """Panel j: the other way from the micrograph, through networks that are trained on the films themselves."""
+    _heading(figure, 4, 145, "j", "Fine-tuned networks, each fold its own")
+    words, folds = run.networks, len(run.grid)
+    seen = "{pixels} × {pixels} pixels, turned and mirrored\nup to {epochs} epochs under policies".format(**words)
+    _box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_few(words['policies'])}")
+    _arrow(paper, (52, 157), (58, 157))
+    _box(
+        paper,
+        (59, 148.5),
+        (42, 17),
+        run.backbone,
+        f"all weights trained, from\n{_few(words['pretraining'])}\n{folds} folds",
+    )
+    _arrow(paper, (102, 157), (108, 152.3))
+    _arrow(paper, (102, 157), (108, 161.7))
+    fed = [model for model in words["models"] if model != "CNN"]
+    _box(paper, (109, 148.5), (70, 7.8), "Head of 100 values", f"tuned features → {_few(fed)}")
+    _box(paper, (109, 157.7), (70, 7.8), "CNN", f"a head each: {_few(words['schemes'])}")
+
+
+def _box(paper, corner, size, title, lines):
+    """A box with a title and lines of text below it."""
+    shape = FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=1.2", fc=PAPER, ec=SIDE, lw=0.6)
+    paper.add_patch(shape)
+    paper.text(corner[0] + 2, corner[1] + 3.2, title, weight="bold", va="baseline")
+    paper.text(corner[0] + 2, corner[1] + 4.4, lines, va="top", fontsize=6, linespacing=1.3)
+
+
+def _few(names):
+    """Names in a row, those of schemes as they are written."""
+    return ", ".join(style.scheme_words(name) if name in style.SCHEMES else str(name) for name in names)

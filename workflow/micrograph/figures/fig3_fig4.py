@@ -1,0 +1,256 @@
+"""Figures 3, S2 and 4: how well models do, by augmentation policy and model by model, beside the paper's values.
+
+Functions as in figures.py: fits in, a Figure out, inputs left alone. Training, validation and test part each have a
+colour and a shape; filled marks are ours, hollow ones the paper's. Where the folds were dealt more than once, short
+lines beside a mark are the single deals.
+"""
+
+import numpy as np
+
+from micrograph.errors import UserError, lookup
+from micrograph.evaluation import bootstrap, fits, metrics
+from micrograph.figures import style
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
+
+# Metric -> (the axis, its factor, the paper's figure and its name there).
+METRICS = {"accuracy": ("Accuracy (%)", 100, "fig3", "accuracy_pct"), "macro_f1": ("Macro F1", 1, "figS2", "macro_f1")}
+SHOWN = {"strict": ("train", "validation", "test"), "published": ("train", "validation")}
+SPLITS = {ours: theirs for theirs, ours in fits.PARTS.items()}
+STEP, BESIDE = 0.29, 0.12  # of one slot: from part to part, from ours to the paper's
+DEALS = 0.1  # of one slot: from a mark to the lines of the single deals
+
+
+@style.look()
+def by_policy(given, published, metric, classes, data_label):
+    """Figures 3 and S2: a metric by augmentation policy; a panel a model, a row of panels a protocol.
+
+    given: fits.Fit, of one pre-training and one scheme; published: resources/published/values.tsv; metric: "accuracy"
+    or "macro_f1"; classes: temperatures (C). Mean and standard deviation over folds; the published protocol shows
+    training and validation part as the paper does, the strict one the test part, too; beside the last of these the
+    means over the folds of single deals.
+    """
+    lookup(metric, METRICS, "metric of figure 3")
+    _one_study(given, ("pretraining", "scheme"), "figure 3")
+    policies = sorted({fit.words["policy"] for fit in given})
+    groups = fits.by_protocol(given)
+    panels = {name: list(dict.fromkeys(map(_model, here))) for name, here in groups.items()}
+    columns = min(3, max(map(len, panels.values())))
+    width = DOUBLE_MM if columns > 1 else SINGLE_MM
+    rows = {name: -(-len(models) // columns) for name, models in panels.items()}
+    top, tall = _head(width), 53
+    figure = style.canvas(width, top + tall * sum(rows.values()) + 5 * len(rows), data_label)
+    room = (width - 11) / columns
+    for protocol, here in groups.items():
+        style.text_mm(figure, 11, top, _counted(protocol, here), color=SOFT)
+        for place, model in enumerate(panels[protocol]):
+            down, across = divmod(place, columns)
+            axes = style.axes_mm(figure, 11 + across * room, top + 9 + down * tall, room - 5, 38)
+            fitted = {fit.words["policy"]: fit for fit in here if _model(fit) == model}
+            _policy_panel(axes, fitted, policies, published, metric, classes)
+            axes.set_title(model[1], loc="left", weight="bold", pad=4)
+            axes.set_title(style.features_words(model[0]), loc="right", color=SOFT, fontsize=6.5, pad=4)
+            _first_only(axes, across == 0, METRICS[metric][0])
+        top += tall * rows[protocol] + 5
+    style.text_mm(figure, 11, 2.2, f"{METRICS[metric][0].removesuffix(' (%)')} by augmentation policy", weight="bold")
+    parts = [part for part in style.PARTS if any(part in SHOWN[name] for name in groups)]
+    _legend(figure, parts, width, _has(published, METRICS[metric][2], given), _deals(given) > 1)
+    return figure
+
+
+def _one_study(given, words, figure):
+    """UserError unless there are fits, and all have the same of each of `words`."""
+    if not given:
+        raise UserError(f"{figure}: there are no predictions to show; ask for models in experiments.")
+    fits.of_one(given, words, figure)
+
+
+def _model(fit):
+    return fit.words["features"], fit.words["model"]
+
+
+def _counted(protocol, here):
+    """A protocol and what its figures are made of."""
+    films = here[0].predictions["sample"].nunique()
+    if _deals(here[:1]) > 1:
+        return f"{protocol}, {films} films: mean ± deviation, {_folds(here)}"
+    return f"{protocol} protocol: {films} films, mean ± deviation over {_folds(here)}"
+
+
+def _deals(given):
+    """How often the folds were dealt."""
+    return max(len(fits.by_repeat(fit.predictions)) for fit in given)
+
+
+def _folds(here):
+    """How many folds, and of how many deals."""
+    deals = _deals(here[:1])
+    folds = f"{here[0].predictions['fold'].nunique() // deals} folds"
+    return f"{folds} × {deals} deals" if deals > 1 else folds
+
+
+def _head(width):
+    """Millimetres that title and legend take."""
+    return 15.0 if width == DOUBLE_MM else 22.0
+
+
+def _policy_panel(axes, fitted, policies, published, metric, classes):
+    """One model: a slot a policy, in it the parts, in each of them ours and the paper's."""
+    _, factor, item, name = METRICS[metric]
+    for slot, policy in enumerate(policies):
+        if policy not in fitted:
+            axes.text(slot, 0.03 * factor, "not run", rotation=90, ha="center", va="bottom", fontsize=6, color=SOFT)
+            continue
+        fit = fitted[policy]
+        parts = SHOWN[fit.words["protocol"]]
+        ours = metrics.by_fold(fit.predictions, metric, classes).set_index("part")
+        for place, part in enumerate(parts):
+            middle = slot + (place - (len(parts) - 1) / 2) * STEP
+            paper = fits.printed(published, item, fit.words, SPLITS[part], name)
+            shift = BESIDE / 2 if np.isfinite(paper[0]) else 0
+            mean, std = factor * ours.loc[part, ["mean", "std"]]
+            _mark(axes, middle - shift, mean, std, std, part)
+            _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
+        deals = [metrics.by_fold(deal, metric, classes).set_index("part") for deal in fits.by_repeat(fit.predictions)]
+        _single_deals(axes, middle - shift, [factor * deal.loc[part, "mean"] for deal in deals], part)
+        chance = metrics.by_fold(metrics.majority_class_baseline(fit.predictions), metric, classes).set_index("part")
+        _baseline(axes, slot, factor * chance.loc[parts[-1], "mean"])
+    axes.set_xticks(range(len(policies)), [f"{name}\n{style.POLICIES[name]}" for name in policies])
+    _limits(axes, len(policies), factor)
+
+
+def _mark(axes, place, value, low, high, part, hollow=False):
+    """A mark with a bar from value - low to value + high; without a value nothing, without a reach no bar."""
+    _, colour, shape = style.PARTS[part]
+    if not np.isfinite(value):
+        return
+    if np.isfinite(low) and np.isfinite(high):
+        axes.plot([place] * 2, [value - low, value + high], color=colour, lw=0.7 if hollow else 1.3, zorder=2)
+    fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if hollow else {"mfc": colour, "mec": PAPER, "mew": 0.4}
+    axes.plot([place], [value], shape, ms=3.4 if hollow else 4.2, zorder=3, clip_on=False, **fill)
+
+
+def _single_deals(axes, place, values, part):
+    """A short line beside a mark for each deal of the folds, where there were several."""
+    if len(values) > 1:
+        axes.plot([place - DEALS] * len(values), values, "_", ms=3, mew=0.7, color=style.PARTS[part][1], zorder=2)
+
+
+def _baseline(axes, slot, value):
+    """What always naming the commonest temperature would reach in this slot."""
+    axes.plot([slot - 0.44, slot + 0.44], [value] * 2, color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
+
+
+def _limits(axes, slots, factor):
+    axes.set(xlim=(-0.55, slots - 0.45), ylim=(0, 1.0 * factor))
+    axes.set_yticks(np.linspace(0, factor, 6))
+    axes.grid(axis="y", color=FAINT, lw=0.5)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="x", length=0)
+    for line in np.arange(slots - 1) + 0.5:
+        axes.axvline(line, color=FAINT, lw=0.5, zorder=0)
+
+
+def _first_only(axes, first, words):
+    """The axis's words and numbers only at the left edge."""
+    axes.set_ylabel(words if first else "")
+    axes.tick_params(axis="y", labelleft=first)
+
+
+def _has(published, item, given):
+    """Whether the paper shows anything for this pre-training and scheme."""
+    same = (published["pretraining"] == given[0].words["pretraining"]) & (published["item"] == item)
+    return bool((same & (published["scheme"] == given[0].words["scheme"])).any())
+
+
+def _legend(figure, parts, width, paper, deals):
+    """Marks of the parts, of the paper where it has values, of single deals where there are several, and of the
+    baseline, below the title."""
+    axes = style.axes_mm(figure, 2, 2, 1, 1)
+    axes.set_axis_off()
+    for part in parts:
+        word, colour, shape = style.PARTS[part]
+        axes.plot([], [], shape, ms=4.2, mfc=colour, mec=PAPER, mew=0.4, label=word)
+    if paper:
+        axes.plot([], [], "o", ms=3.4, mfc=PAPER, mec=SOFT, mew=0.8, label="hollow: the paper, real films")
+    if deals:
+        axes.plot([], [], "_", ms=3, mew=0.7, color=style.PARTS[parts[-1]][1], label="single deals")
+    axes.plot([], [], color=INK, lw=0.7, ls=(0, (2, 1.5)), label="majority class")
+    handles = axes.get_legend_handles_labels()
+    corner = 11 / width, 1 - 7.5 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
+    columns = 6 if width == DOUBLE_MM else 2
+    spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
+    figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, **spread)
+
+
+@style.look()
+def by_model(given, published, classes, data_label, resamples, rng):
+    """Figure 4: training, validation and test accuracy of the nominal models; a panel a protocol.
+
+    given: fits.Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv; classes:
+    temperatures (C). Training and validation: mean and standard deviation over folds. Test: all test predictions
+    together with the 95 % interval from redrawing whole batches (resamples, rng), beside it the same of the majority,
+    and of the test predictions of single deals.
+    """
+    _one_study(given, ("pretraining", "policy", "scheme"), "figure 4")
+    seed = int(rng.integers(2**31))
+    groups = fits.by_protocol(given)
+    models = list(dict.fromkeys(map(_model, given)))
+    width = DOUBLE_MM if len(models) > 4 else SINGLE_MM
+    top = _head(width)
+    figure = style.canvas(width, top + 62 * len(groups), data_label)
+    for protocol, here in groups.items():
+        axes = style.axes_mm(figure, 11, top + 5, width - 15, 44)
+        fitted = {_model(fit): fit for fit in here}
+        for slot, model in enumerate(models):
+            if model in fitted:
+                _model_slot(axes, slot, fitted[model], published, classes, resamples, seed)
+            else:
+                axes.text(slot, 3, "not run", rotation=90, ha="center", va="bottom", fontsize=6, color=SOFT)
+        chance = 100 * metrics.score(_test(metrics.majority_class_baseline(here[0].predictions)), "accuracy", classes)
+        axes.axhline(chance, color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
+        axes.set_xticks(range(len(models)), [f"{model}\n{_seen(features)}" for features, model in models])
+        _limits(axes, len(models), 100)
+        axes.set_ylabel("Accuracy (%)")
+        style.text_mm(figure, 11, top, _tested(protocol, here), color=SOFT)
+        top += 62
+    style.text_mm(figure, 11, 2.2, "Accuracy of the models", weight="bold")
+    _legend(figure, list(style.PARTS), width, _has(published, "fig4", given), _deals(given) > 1)
+    return figure
+
+
+def _test(predictions):
+    return predictions[predictions["part"] == "test"]
+
+
+def _seen(features):
+    return {"image": "pictures"}.get(features, features.replace("_cev", ", "))
+
+
+def _tested(protocol, here):
+    """A protocol and the films that it tests."""
+    rows = _test(here[0].predictions)
+    tested, deals = rows["sample"].nunique(), _deals(here[:1])
+    if deals > 1:
+        once = len(rows) == tested * deals
+        how = f"{tested} films, each tested once a deal" if once else f"a test set each, {tested} films"
+        return f"{protocol}, {_folds(here)}: {how}"
+    how = f"{tested} films, each tested once" if len(rows) == tested else f"the same {tested} films tested in each"
+    return f"{protocol} protocol: {_folds(here)}, {how}"
+
+
+def _model_slot(axes, slot, fit, published, classes, resamples, seed):
+    """One model: mean and deviation of training and validation, all test predictions with their interval."""
+    ours = 100 * metrics.by_fold(fit.predictions, "accuracy", classes).set_index("part")
+    test = _test(fit.predictions)
+    low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
+    right = 100 * metrics.score(test, "accuracy", classes)
+    reach = {"test": (right, right - 100 * low, 100 * high - right)}
+    for place, (part, item) in enumerate({"train": "fig4", "validation": "table3", "test": "table4"}.items()):
+        mean, std = ours.loc[part, ["mean", "std"]]
+        paper = fits.printed(published, item, fit.words, SPLITS[part])
+        shift = BESIDE / 2 if np.isfinite(paper[0]) else 0
+        middle = slot + (place - 1) * STEP
+        _mark(axes, middle - shift, *reach.get(part, (mean, std, std)), part)
+        _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
+    deals = [100 * metrics.score(deal, "accuracy", classes) for deal in fits.by_repeat(test)]
+    _single_deals(axes, middle - shift, deals, part)

@@ -1,0 +1,135 @@
+"""Figure 6: every test micrograph with its true and its predicted temperature, growth time and substrate beside it.
+
+Functions as in figures.py: tables and arrays in, Figures out (one a page; style.save_pages writes them), inputs left
+alone.
+"""
+
+from math import ceil
+
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from micrograph.errors import UserError
+from micrograph.figures import style
+from micrograph.figures.style import DOUBLE_MM, INK, SOFT
+
+PER_PAGE, COLUMNS = 27, 3
+TOP_MM, TALL_MM, SIDE_MM = 16.0, 25.6, 23.0
+WRONG = "#c2410c"  # vermilion; a wrong film also has a thick frame and a cross, for eyes that do not tell it from grey
+
+
+def answers(predictions):
+    """One row a tested sample: sample, truth_celsius, predicted_celsius, value_celsius, votes, fits, right.
+
+    predictions: the waist's table. Where several folds test a sample (published) the prediction is the one most of
+    them make, of equals the lower, votes says how many, value_celsius is their mean; one without an answer votes for
+    none. predicted_celsius is missing where most votes, or all, are for none.
+    """
+    test = predictions[predictions["part"] == "test"]
+    if test.empty:
+        raise UserError("Figure 6: the predictions have no row of part 'test'; fit the models again.")
+    rows = []
+    for sample, here in test.groupby("sample", sort=True):
+        votes = here["predicted_celsius"].value_counts(dropna=False).sort_index(kind="stable", na_position="last")
+        truth, most = here["truth_celsius"].iloc[0], votes.to_numpy(int).argmax()
+        predicted = votes.index[most]
+        rows.append(
+            {
+                "sample": sample,
+                "truth_celsius": int(truth),
+                "predicted_celsius": np.nan if pd.isna(predicted) else float(predicted),
+                "value_celsius": here["value_celsius"].mean(),
+                "votes": int(votes.iloc[most]),
+                "fits": len(here),
+                "right": bool(predicted == truth) if not pd.isna(predicted) else False,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@style.look()
+def pages(fit, samples, images, classes, data_label):
+    """Figure 6: a list of Figures of 27 films, the last as high as its films need, by temperature and name.
+
+    fit: fits.Fit; samples: the table of accepted samples (sample, pixel_nm, and growth_seconds, substrate where
+    known); images: (pixels, pixels) uint8, one a row of `samples`; classes: temperatures (C). UserError where a tested
+    sample is not among the samples.
+    """
+    films = answers(fit.predictions).merge(samples.assign(place=range(len(samples))), on="sample", how="left")
+    for lost in films.loc[films["place"].isna(), "sample"]:
+        raise UserError(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
+    films = films.sort_values(["truth_celsius", "sample"], kind="stable", ignore_index=True)
+    count = ceil(len(films) / PER_PAGE)
+    marks = style.class_marks(classes)
+    drawn = []
+    for number in range(count):
+        here = films.iloc[number * PER_PAGE : (number + 1) * PER_PAGE]
+        figure = style.canvas(DOUBLE_MM, TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM, data_label)
+        _head(figure, fit, films, number, count)
+        for place, film in enumerate(here.to_dict("records")):
+            down, across = divmod(place, COLUMNS)
+            spot = 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM
+            _film(figure, spot, film, images[int(film["place"])], marks)
+        drawn.append(figure)
+    return drawn
+
+
+def _head(figure, fit, films, number, count):
+    words = fit.words
+    title = f"{words['model']}, {style.scheme_words(words['scheme'])}, on {style.features_words(words['features'])}"
+    title += f", {words['protocol']} protocol"
+    style.text_mm(figure, 4, 2.2, title, weight="bold")
+    right, most = int(films["right"].sum()), int(films["fits"].max())
+    how = "each tested once, out of fold" if most == 1 else f"each tested by {most} fits; the answer of most counts"
+    page = f"; page {number + 1} of {count}" if count > 1 else ""
+    line = f"{right} of {len(films)} test films right ({100 * right / len(films):.0f} %), {how}{page}"
+    style.text_mm(figure, 4, 6.4, line, color=SOFT)
+    axes = style.axes_mm(figure, 4.4, 11, 2.4, 2.4)
+    style.show_picture(axes, np.full((2, 2), 255), frame=WRONG)
+    style.text_mm(figure, 8.2, 10.8, "thick frame and ×: not right")
+
+
+def _film(figure, spot, film, image, marks):
+    """One micrograph and, beside it, what is known of it and what the model said."""
+    left, top = spot
+    axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
+    style.show_picture(axes, image, frame=None if film["right"] else WRONG)
+    style.scale_bar(axes, film.get("pixel_nm"))
+    beside, truth = left + SIDE_MM + 2.2, film["truth_celsius"]
+    if truth in marks:
+        _dot(figure, beside + 1.1, top + 5.3, *marks[truth])
+    style.text_mm(figure, beside, top + 0.2, _cut(film["sample"], 24), fontsize=6, color=SOFT)
+    style.text_mm(figure, beside + 3, top + 4, f"grown at {style.celsius(truth)}")
+    said = INK if film["right"] else WRONG
+    style.text_mm(figure, beside, top + 8, _verdict(film), color=said, weight="normal" if film["right"] else "bold")
+    for line, words in enumerate(_known(film)):
+        style.text_mm(figure, beside, top + 12 + 3.5 * line, words, fontsize=6.5, color=SOFT)
+
+
+def _dot(figure, left, top, colour, marker):
+    """A class's mark with its middle at (left, top) in mm; no axes, of which a page has enough."""
+    wide, tall = figure.get_size_inches() * style.MM_PER_INCH
+    figure.add_artist(Line2D([left / wide], [1 - top / tall], color=colour, marker=marker, ms=4.2, mew=0, ls=""))
+
+
+def _verdict(film):
+    """What the model said: "✓ predicted 950 °C", "× no answer"."""
+    said = film["predicted_celsius"]
+    sign = "✓" if film["right"] else "×"
+    return f"{sign} no answer" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"
+
+
+def _known(film):
+    """Lines on a film: votes and the regressor's own value, growth time, substrate, as far as they are known."""
+    value, seconds, substrate = (film.get(name) for name in ("value_celsius", "growth_seconds", "substrate"))
+    said = [f"{film['votes']} of {film['fits']} fits"] if film["fits"] > 1 else []
+    said += [] if pd.isna(value) else [f"estimate {value:.0f} °C"]
+    lines = [", ".join(said)] if said else []
+    lines += [] if seconds is None or pd.isna(seconds) else [f"{seconds:.0f} s growth"]
+    lines += [] if substrate is None or pd.isna(substrate) else [_cut(str(substrate), 22)]
+    return lines
+
+
+def _cut(words, most):
+    return words if len(words) <= most else words[: most - 1] + "…"

@@ -1,0 +1,136 @@
+"""Learning curves of the networks: loss by epoch on training and validation films, fold by fold.
+
+Functions as in figures.py: tables in, a Figure out, inputs left alone.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from micrograph import io
+from micrograph.errors import UserError
+from micrograph.evaluation import fits
+from micrograph.figures import style
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+
+KEYS = ("protocol", "pretraining", "policy", "head")
+LOSSES = {"train": "train_loss", "validation": "validation_loss"}
+HEADS = style.SCHEMES | {"tuned": "tuned features"}
+COLUMNS, TALL_MM = 5, 36.0
+SHOWN = 0.98  # share of a head's losses that its axis holds
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curves of one network: its words (KEYS) and the rows of all folds (fold, point, epoch, losses, kept)."""
+
+    words: dict
+    rows: pd.DataFrame
+
+
+def gather(paths):
+    """The Curves of every network, from files .../{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv.
+
+    The files of one network, a chunk of its folds each, are joined.
+    """
+    found = {}
+    for path in paths:
+        parts = Path(path).parent.parts[-len(KEYS) :]
+        if len(parts) < len(KEYS):
+            raise UserError(f"{path}: is not named as curves are (.../{'/'.join(KEYS)}/curves0-4.tsv): give that file.")
+        found.setdefault(parts, []).append(io.read_table(path))
+    return [Curves(dict(zip(KEYS, parts, strict=True)), pd.concat(tables)) for parts, tables in found.items()]
+
+
+def best_points(rows):
+    """The rows of one grid point a fold: the one whose kept epoch has the best validation accuracy.
+
+    Of equals, or where there is no accuracy, the lowest validation loss, then the first. All rows of a grid of one.
+    """
+    kept = rows[rows["kept"] == 1]
+    order = {"fold": True, "validation_accuracy": False, "validation_loss": True, "point": True}
+    kept = kept.sort_values(list(order), ascending=list(order.values()), kind="stable")
+    best = kept.drop_duplicates("fold").set_index("fold")["point"]
+    return rows[rows["point"] == rows["fold"].map(best)]
+
+
+@style.look()
+def learning_curves(curves, data_label):
+    """Training and validation loss by epoch: a panel a network, a faint line a fold, a ring at the epoch kept.
+
+    curves: list of Curves, in the order of drawing, but strict before published. The strong lines are means over the
+    folds, as long as all of them train. Panels of one head share their axes: 98 % of its losses fit in, higher ones
+    leave the panel.
+    """
+    if not curves:
+        raise UserError("Learning curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
+    curves = sorted(curves, key=lambda each: fits.PROTOCOLS.index(each.words["protocol"]))
+    curves = [Curves(each.words, best_points(each.rows)) for each in curves]
+    columns = min(COLUMNS, len(curves))
+    width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
+    top, room = (12.0 if width > 120 else 16.0), width / columns
+    figure = style.canvas(width, top + TALL_MM * ceil(len(curves) / columns), data_label)
+    limits = {head: _limits([each.rows for each in curves if each.words["head"] == head]) for head in _heads(curves)}
+    for place, each in enumerate(curves):
+        down, across = divmod(place, columns)
+        spot = across * room + 8.5, top + down * TALL_MM + 7
+        axes = style.axes_mm(figure, *spot, room - 10.5, 21)
+        _panel(axes, each.rows, limits[each.words["head"]])
+        _named(figure, spot, each.words)
+        axes.set_xlabel("Epoch" if place + columns >= len(curves) else "", labelpad=1)
+    style.text_mm(figure, 3, 2.2, "Learning curves: loss by epoch", weight="bold")
+    _legend(figure, width)
+    return figure
+
+
+def _heads(curves):
+    return dict.fromkeys(each.words["head"] for each in curves)
+
+
+def _limits(tables):
+    """(last epoch, highest loss) that the panels of one head show."""
+    rows = pd.concat(tables)
+    losses = rows[list(LOSSES.values())].to_numpy(float)
+    return int(rows["epoch"].max()), 1.08 * float(np.nanquantile(losses, SHOWN))
+
+
+def _panel(axes, rows, limits):
+    for part, name in LOSSES.items():
+        colour = style.PARTS[part][1]
+        folds = rows.pivot(index="epoch", columns="fold", values=name)
+        axes.plot(folds.index, folds.to_numpy(), color=colour, lw=0.5, alpha=0.45)
+        whole = folds.dropna()
+        axes.plot(whole.index, whole.mean(axis=1), color=colour, lw=1.5)
+    kept = rows[rows["kept"] == 1]
+    ring = {"marker": "o", "s": 9, "facecolor": PAPER, "edgecolor": INK, "lw": 0.7, "zorder": 3}
+    axes.scatter(kept["epoch"], kept["validation_loss"], **ring)
+    axes.set(xlim=(-0.03 * limits[0] - 0.2, 1.04 * limits[0] + 0.2), ylim=(0, limits[1]))
+    axes.locator_params(axis="y", nbins=4)
+    axes.locator_params(axis="x", nbins=4, integer=True)
+    axes.grid(axis="y", color=FAINT, lw=0.4)
+    axes.tick_params(pad=1.5)
+
+
+def _named(figure, spot, words):
+    """Two lines above a panel: the head, and what the network was made with."""
+    left, top = spot[0] - 5.5, spot[1]
+    style.text_mm(figure, left, top - 3.6, HEADS.get(words["head"], words["head"]), weight="bold", va="bottom")
+    line = f"{words['protocol']}, {words['pretraining']}, {words['policy']}"
+    style.text_mm(figure, left, top - 0.8, line, fontsize=6, color=SOFT, va="bottom")
+
+
+def _legend(figure, width):
+    axes = style.axes_mm(figure, 2, 2, 1, 1)
+    axes.set_axis_off()
+    for part in LOSSES:
+        axes.plot([], [], color=style.PARTS[part][1], lw=1.5, label=style.PARTS[part][0])
+    axes.plot([], [], color=SOFT, lw=0.5, alpha=0.7, label="one fold")
+    axes.plot([], [], "o", ms=3.2, mfc=PAPER, mec=INK, mew=0.7, label="epoch whose weights are kept")
+    corner = 3 / width, 1 - 6.8 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
+    columns = 4 if width > 120 else 2
+    spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
+    handles = axes.get_legend_handles_labels()
+    figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, **spread)

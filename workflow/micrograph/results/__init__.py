@@ -1,1 +1,0 @@
-"""From predictions to what people read: scores, tables, figures."""

@@ -1,0 +1,1 @@
+"""Films grown and scanned in the computer."""
