@@ -117,9 +117,9 @@ def test_a_film_keeps_its_own_map_and_micrograph(tmp_path):
 def test_a_flagged_map_is_words_and_its_effect_has_no_size(tmp_path):
     explained, fit, table, images = study(tmp_path)
     name = chosen(fig10._still(fit.predictions, explained), CLASSES, 4)[1].samples[0]
-    before = words_in(fig10(explained, fit, table, images, CLASSES, 4, SIMULATED))
+    before = words_in(fig10.fig10(explained, fit, table, images, CLASSES, 4, SIMULATED))
     flagged = made_up_explanations.explained(tmp_path, fit.predictions, flags={name: "all zero"})
-    words = words_in(fig10(flagged, fit, table, images, CLASSES, 4, SIMULATED))
+    words = words_in(fig10.fig10(flagged, fit, table, images, CLASSES, 4, SIMULATED))
     assert words.count("is zero everywhere") == 3 and "not drawn" not in before
     assert words.count("scale ±") == before.count("scale ±") - 1
 
@@ -141,10 +141,10 @@ def test_the_figure_is_laid_out_well(tmp_path, scheme):
 def test_what_is_missing_is_named(tmp_path):
     explained, fit, table, images = study(tmp_path)
     with pytest.raises(UserError, match=r"not in samples\.tsv"):
-        fig10(explained, fit, table[:0], images, CLASSES, 4, SIMULATED)
+        fig10.fig10(explained, fit, table[:0], images, CLASSES, 4, SIMULATED)
     more = fit.predictions.assign(sample=fit.predictions["sample"] + "x")
     with pytest.raises(UserError, match="no explanation"):
-        fig10(explained, type(fit)(fit.words, more), table, images, CLASSES, 4, SIMULATED)
+        fig10.fig10(explained, type(fit)(fit.words, more), table, images, CLASSES, 4, SIMULATED)
 
 
 def test_the_same_films_give_the_same_bytes(tmp_path):

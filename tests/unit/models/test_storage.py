@@ -31,7 +31,7 @@ def test_a_file_with_a_strange_type_is_refused(tmp_path):
     import skops.io
 
     skops.io.dump({"0": model_selection.Choice(0, 0.0, 0.0)}, tmp_path / "m.skops")
-    with pytest.raises(UserError, match=r"choosing\.Choice"):
+    with pytest.raises(UserError, match=r"model_selection\.Choice"):
         storage.read_models(tmp_path / "m.skops")
 
 

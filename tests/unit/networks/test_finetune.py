@@ -188,7 +188,7 @@ def test_too_little_memory_for_answers_says_what_to_lower(films, monkeypatch):
     def greedy(*given):
         return torch.empty(2**47)
 
-    monkeypatch.setattr(replace_head, "answers", greedy)
+    monkeypatch.setattr(replace_head, "forward", greedy)
     with pytest.raises(UserError, match=r"nominal network of fold 0: not enough memory; lower training.pixels\.$"):
         tune(films)
 

@@ -180,10 +180,10 @@ def test_training_does_not_wait_for_pytorchs_compiler():
     code = """
 import sys
 import numpy as np, torch
-from micrograph.networks import backbones, bundles, heads, training
+from micrograph.networks import backbones, heads, training
 backbones.build("efficientnet_lite0")
 one = torch.ones(1, 2, 2), torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2)
-training.fit(bundles.Single(torch.nn.Linear(2, 3)), lambda epoch: [one], None, heads.loss("nominal"),
+training.fit(training.Single(torch.nn.Linear(2, 3)), lambda epoch: [one], None, heads.loss("nominal"),
              learning_rate=1e-3, epochs=1, patience=1, rng=np.random.default_rng(0))
 loaded = {"torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules)
 import torch._dynamo  # it is there for whoever needs it

@@ -65,7 +65,7 @@ def test_the_rehearsal_asks_every_film_once_of_a_network_that_did_not_see_its_da
         return whole(table, *given, **how)
 
     whole = finetune.train_fixed_epochs
-    monkeypatch.setattr(finetune, "train_to_the_end", watched)
+    monkeypatch.setattr(finetune, "train_fixed_epochs", watched)
     settings = final_model.settled(recipe(), study) | {"epochs": 1}
     images = transforms.read(study.copies["micrograph"], 32)
     said = final_model.rehearse(recipe(), study, settings, images, "cpu")
@@ -94,7 +94,7 @@ def test_the_rehearsal_of_a_fold_starts_from_weights_that_have_not_seen_its_test
     settings = final_model.settled(recipe(), study) | {"epochs": 1}
     images = transforms.read(study.copies["micrograph"], 32)
     done = to_the_end(study, images, study.films.assign(part="train"), epochs=1)
-    monkeypatch.setattr(finetune, "train_to_the_end", watched)
+    monkeypatch.setattr(finetune, "train_fixed_epochs", watched)
     strict = [f"fold{fold}.safetensors" for fold in range(3)]
     with pytest.raises(Started):
         final_model.rehearse(

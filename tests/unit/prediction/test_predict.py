@@ -232,7 +232,7 @@ def test_one_bad_file_does_not_take_the_others_with_it(model, new, monkeypatch):
             raise MemoryError("no room\nfor it")
         return see(path, settings)
 
-    monkeypatch.setattr(preprocessing, "see", broken)
+    monkeypatch.setattr(preprocessing, "convert_scan", broken)
     found = list(predict.predict_scans(new, model, "cpu"))
     assert [bool(one.fault) for one in found] == [False, True, False, False]
     assert found[1].fault.endswith("MemoryError: no room for it")
