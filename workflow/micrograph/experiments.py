@@ -1,154 +1,289 @@
-"""What an experiment of config asks for: the fits behind a table or figure, each in the words that name its files."""
+"""Which fits the experiments of a config ask for, and which files they need."""
 
-from dataclasses import replace
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import FitSpec, NetworkSpec, repeat
 
-WORDS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 ORDINAL = ("nnrank", "corn")  # schemes for networks alone: they change the head and the loss
 NETWORKS = ("MLP", "CNN")
-ON_TUNED = ("MLP",)  # models that learn from fine-tuned features alone
-BASELINE = {"pretraining": "none"}  # of what is known of a film without a network
+ON_TUNED = ("MLP",)  # models that are fitted on fine-tuned features alone
+SHALLOW = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR")
+POLICIES = ("aug1", "aug2", "aug3", "aug4")
+PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
 
-def fits(experiment):
-    """Every fit that an experiment asks for: a list of dicts protocol, pretraining, policy, features, scheme, model.
+@dataclass(frozen=True)
+class Study:
+    """A checked config, as what it asks for: fits, networks, files.
 
-    experiment: its settings, {"protocols": [...], "pretraining": [...], ...}. The CNN sees pictures ("image"), the
-    other models features: those of `blocks` and `cev` where the experiment has them, else the tuned ones; the MLP
-    always the tuned. Left out are a model without the scheme (SVC has no nnrank), and a protocol with a leak that
-    cannot change what the model says of a film (protocols.felt).
+    Parameters
+    ----------
+    config : dict
+        The whole config, with defaults.
+    """
+
+    config: dict[str, Any]
+
+    # ---- fits
+
+    def fits(self, experiment: str, **where: Iterable[str]) -> list[FitSpec]:
+        """List the fits of an experiment, those alone whose fields are among the given values.
+
+        Parameters
+        ----------
+        experiment : str
+            Key of ``experiments`` in the config.
+        **where : iterable of str
+            Values that are kept, by field of :class:`FitSpec`: ``fits("table4", model=["GBC"])``.
+
+        Returns
+        -------
+        list of FitSpec
+        """
+        settings = self.config["experiments"][experiment]
+        expand_ = {"leakage": _leakage, "learning_curve": _learning_curve, "baselines": _baselines}
+        return select(expand_.get(experiment, expand)(settings), **where)
+
+    def repeated(self, experiment: str, **where: Iterable[str]) -> list[FitSpec]:
+        """List the fits of an experiment in every repeat of its cross-validation, the first repeat first."""
+        return repeated(self.fits(experiment, **where), self.config["experiments"][experiment]["repeats"])
+
+    def first(self, experiment: str, *names: str) -> dict[str, list[str]]:
+        """Return the fields of the experiment's first fit, as keywords for :meth:`fits`."""
+        return {name: [getattr(self.fits(experiment)[0], name)] for name in names}
+
+    @property
+    def explained(self) -> FitSpec:
+        """The CNN that is explained, out of fold, and that the final model is trained as."""
+        production = {name: self.config["production"][name] for name in ("pretraining", "policy", "scheme")}
+        return FitSpec("strict", features="image", model="CNN", **production)
+
+    @property
+    def with_probabilities(self) -> list[FitSpec]:
+        """The strict fits that give probabilities, or scores that can become some, the explained one among them."""
+        return [*self.fits("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"]), self.explained]
+
+    @property
+    def all_fits(self) -> list[FitSpec]:
+        """Every fit that any table or figure asks for."""
+        tables = [fit for name in PAPER_TABLES for fit in self.repeated(name)]
+        confounders = self.fits("confounders")
+        more = [*self.fits("baselines"), *self.fits("leakage"), *self.fits("learning_curve"), *confounders]
+        return [*tables, *more, *(replace(fit, protocol="strict") for fit in confounders)]
+
+    def shared_jobs(self, models: Iterable[str]) -> dict[str, list[FitSpec]]:
+        """Group the fits of these models that share a job, those on features of one kind.
+
+        Starting a job takes longer than most fits. With the paper's grids a fit takes minutes to hours, and each is a
+        job of its own; so is a fit that no table or figure asks for.
+
+        Returns
+        -------
+        dict
+            Name of the job -> its fits, each once.
+        """
+        if self.config["models"]["search"] != "default":
+            return {}
+        groups: dict[tuple, dict] = {}
+        for fit in select(self.all_fits, model=models):
+            if fit.features != "image":
+                kind = "components" if fit.on_components else fit.features
+                groups.setdefault((fit.protocol, fit.pretraining, fit.policy, kind), {})[fit] = None
+        return {re.sub(r"\W", "_", "_".join(key)): list(fits) for key, fits in groups.items()}
+
+    def permuted(self) -> dict[tuple[str, ...], list[FitSpec]]:
+        """Group the fits that are repeated on permuted labels, by (protocol, pretraining, policy, scheme)."""
+        settings = self.config["experiments"]["leakage"]
+        groups: dict[tuple, list] = {}
+        if any(settings["shuffles"].values()):
+            for fit in expand({**settings, "protocols": settings["shuffled"]}):
+                if fit.on_components:
+                    groups.setdefault((fit.protocol, fit.pretraining, fit.policy, fit.scheme), []).append(fit)
+        return groups
+
+    # ---- files
+
+    def predictions(self, fits: Iterable[FitSpec]) -> list[str]:
+        """List the prediction tables of fits, each once."""
+        return list(dict.fromkeys(fit.predictions_path for fit in fits))
+
+    def searches(self, fits: Iterable[FitSpec]) -> list[str]:
+        """List the grid-search tables of fits, each once."""
+        return list(dict.fromkeys(fit.search_path for fit in fits))
+
+    def permutations(self) -> list[str]:
+        """List the predictions on permuted labels."""
+        return ["results/permutations/{}/{}/{}/{}.tsv".format(*key) for key in self.permuted()]
+
+    def chunks(self, network: NetworkSpec, protocol: str) -> list[str]:
+        """Name the chunks of folds whose networks a fit by ``protocol`` needs."""
+        one_fold = "one_fold" in protocols.parse(protocol).leaks
+        return network.chunks(self.config["splits"]["folds"], self.config["training"]["folds_per_job"], one_fold)
+
+    def outputs(self, fit: FitSpec) -> list[str]:
+        """List the outputs of the networks behind a fit."""
+        return [fit.network.outputs_path(chunk) for chunk in self.chunks(fit.network, fit.protocol)]
+
+    def curves(self, fits: Iterable[FitSpec]) -> list[str]:
+        """List the training curves of the networks behind these fits, each once."""
+        paths = [
+            fit.network.curves_path(chunk)
+            for fit in fits
+            if fit.network
+            for chunk in self.chunks(fit.network, fit.protocol)
+        ]
+        return list(dict.fromkeys(paths))
+
+    def attributions(self, name: str) -> list[str]:
+        """List one file of every fold beside the attribution maps, as ``fold{fold}.npz``."""
+        fit = self.explained
+        folder = f"results/attribution/{fit.protocol}/{fit.pretraining}/{fit.policy}/{fit.scheme}"
+        return [f"{folder}/{name.format(fold=fold)}" for fold in range(self.config["splits"]["folds"])]
+
+    def components(self, experiment: str) -> list[str]:
+        """List the principal components behind the first fit of an experiment, for all its features."""
+        fits = self.fits(experiment, **self.first(experiment, "protocol", "pretraining"))
+        return list(dict.fromkeys(fit.features_path for fit in fits if fit.on_components))
+
+    @property
+    def components_shown(self) -> str:
+        """The principal components that figures 8 and 9 show."""
+        fit, cev = self.fits("table2")[0], self.config["experiments"]["table2"]["cev"][0]
+        return replace(fit, features=f"{self.config['figures']['components']}_cev{cev}").features_path
+
+    def components_by_job(self) -> dict[tuple[str, str], list[str]]:
+        """Group the principal components that are asked for: (protocol, pretraining) -> names, as block2_cev85."""
+        groups: dict[tuple, dict] = {}
+        for fit in self.all_fits:
+            if fit.on_components:
+                key = (protocols.as_seen_by("components", fit.protocol), fit.pretraining)
+                groups.setdefault(key, {})[fit.features] = None
+        return {key: list(names) for key, names in groups.items()}
+
+    # ---- settings of one stage: a change of another stage's reruns nothing
+
+    def head_settings(self, head: str, pretraining: str) -> dict[str, Any]:
+        """Return the training settings of one head."""
+        names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
+        training = self.config["training"]
+        settings = {name: training[name] for name in names} | training[head]
+        if isinstance(settings["dropout"], dict):
+            settings["dropout"] = settings["dropout"][pretraining]
+        return settings
+
+    def mlp_settings(self, scheme: str) -> dict[str, Any]:
+        """Return the training settings of the MLP under one scheme."""
+        mlp = self.config["training"]["mlp"]
+        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[scheme]}
+
+    # ---- what tables and figures say about the run
+
+    @property
+    def data(self) -> str:
+        """What the films are: simulated or real."""
+        return "simulated films" if self.config["scans"]["source"] == "simulated" else "real films"
+
+    @property
+    def run_info(self) -> dict[str, Any]:
+        """How the fits of a table were made."""
+        training = self.config["training"]
+        return {
+            "data": self.data,
+            "backbone": self.config["networks"]["backbone"],
+            "search": self.config["models"]["search"],
+            "pixels": training["pixels"],
+            "epochs": training["epochs"],
+        }
+
+    @property
+    def paper_protocols(self) -> list[str]:
+        """Those of the paper's protocols that any experiment asks for."""
+        asked = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
+        return [name for name in ("strict", "published") if name in asked]
+
+
+def expand(settings: dict[str, Any]) -> list[FitSpec]:
+    """List every fit of an experiment.
+
+    Parameters
+    ----------
+    settings : dict
+        ``protocols``, ``pretraining``, ``policies``, ``schemes``, ``models``; ``blocks`` and ``cev`` where models are
+        fitted on principal components, else they are fitted on fine-tuned features.
+
+    Returns
+    -------
+    list of FitSpec
+        The CNN is fitted on images, the MLP on fine-tuned features. Left out are models without the scheme, and
+        protocols with a leak that cannot change the predictions on these features (:func:`protocols.felt`).
     """
     names = ("protocols", "pretraining", "policies", "schemes", "models")
     return [
-        dict(zip(WORDS, (protocol, pretraining, policy, features, scheme, model), strict=True))
-        for protocol, pretraining, policy, scheme, model in product(*(experiment[name] for name in names))
+        FitSpec(protocol, pretraining, policy, features, scheme, model)
+        for protocol, pretraining, policy, scheme, model in product(*(settings[name] for name in names))
         if model in NETWORKS or scheme not in ORDINAL
-        for features in features_of(experiment, model)
+        for features in _features(settings, model)
         if protocols.felt(protocol, features)
     ]
 
 
-def features_of(experiment, model):
-    """The feature sets that a model is fitted on: image, tuned, or {block}_cev{cev}."""
+def select(fits: Iterable[FitSpec], **where: Iterable[str]) -> list[FitSpec]:
+    """Select the fits whose fields are among the given values."""
+    return [fit for fit in fits if all(getattr(fit, name) in values for name, values in where.items())]
+
+
+def repeated(fits: list[FitSpec], repeats: int) -> list[FitSpec]:
+    """List the fits in every one of ``repeats`` repeats of the cross-validation, the first repeat first."""
+    return [*fits, *(repeat(fit, number) for number in range(1, repeats) for fit in fits)]
+
+
+def _features(settings: dict[str, Any], model: str) -> list[str]:
+    """The features that a model is fitted on: image, tuned, or {block}_cev{percent}."""
     if model == "CNN":
         return ["image"]
     if model in ON_TUNED:
         return ["tuned"]
-    sets = [
-        block if block == "tuned" else f"{block}_cev{cev}"
-        for block, cev in product(experiment.get("blocks", ["tuned"]), experiment.get("cev", [None]))
-    ]
-    return list(dict.fromkeys(sets))
+    pairs = product(settings.get("blocks", ["tuned"]), settings.get("cev", [None]))
+    return list(dict.fromkeys(block if block == "tuned" else f"{block}_cev{cev}" for block, cev in pairs))
 
 
-def of_leakage(experiment):
-    """The fits of the experiment `leakage`, but for those of `permuted`.
-
-    Its protocols on the true labels, and those under `shuffled` on every draw of shuffled ones that
-    `network_shuffles` asks for, {films: draws, batches: draws}. Where `networks` is network_leaks, not all, fine-tuned
-    features are asked for under their own leak alone (one_fold), images under those of training.
-    """
+def _leakage(settings: dict[str, Any]) -> list[FitSpec]:
+    """The fits of `leakage` but those of `permuted`: on the true labels, and with networks on permuted ones."""
     drawn = [
         f"{protocol}.shuffled_{kind}{draw}"
-        for protocol in experiment["shuffled"]
-        for kind, draws in experiment["network_shuffles"].items()
+        for protocol in settings["shuffled"]
+        for kind, draws in settings["network_shuffles"].items()
         for draw in range(1, draws + 1)
     ]
-    true = [fit for fit in fits(experiment) if experiment["networks"] == "all" or _asks_for_networks(fit)]
-    shuffled = fits({**experiment, "protocols": drawn})
-    return true + [fit for fit in shuffled if not on_components(fit)]
+    true = [fit for fit in expand(settings) if settings["networks"] == "all" or _concerns_network(fit)]
+    permuted = expand({**settings, "protocols": drawn})
+    return true + [fit for fit in permuted if not fit.on_components]
 
 
-def permuted(experiment):
-    """The fits of the experiment `leakage` that are made again and again on shuffled labels: models on components."""
-    shuffled = fits({**experiment, "protocols": experiment["shuffled"]})
-    return [fit for fit in shuffled if on_components(fit)] if any(experiment["shuffles"].values()) else []
-
-
-def on_components(fit):
-    """Whether a fit is on the principal components of a block."""
-    return "_cev" in fit["features"]
-
-
-def _asks_for_networks(fit):
+def _concerns_network(fit: FitSpec) -> bool:
     """Whether a fit needs no network, or its protocol is a base, or changes a leak that is about its network."""
-    changed = protocols.changes(fit["protocol"])
-    own = {"one_fold"} if fit["features"] == "tuned" else protocols.NETWORK_LEAKS
-    return on_components(fit) or not changed or bool(changed & own)
+    changed = protocols.changes(fit.protocol)
+    own = {"one_fold"} if fit.features == "tuned" else protocols.NETWORK_LEAKS
+    return fit.on_components or not changed or bool(changed & own)
 
 
-def of_learning_curve(experiment):
-    """The fits of the experiment `learning_curve`: its protocols with each share of the training batches, and whole, in
-    each of its `repeats` deals of the folds."""
-    names = [f"{protocol}.share{share}" for protocol in experiment["protocols"] for share in experiment["shares"]]
-    return repeated(fits({**experiment, "protocols": [*names, *experiment["protocols"]]}), experiment["repeats"])
+def _learning_curve(settings: dict[str, Any]) -> list[FitSpec]:
+    """The fits on each share of the training batches and on all of them, in every repeat."""
+    names = [f"{protocol}.share{share}" for protocol in settings["protocols"] for share in settings["shares"]]
+    return repeated(expand({**settings, "protocols": [*names, *settings["protocols"]]}), settings["repeats"])
 
 
-def of_baselines(experiment):
-    """The fits of the experiment `baselines`: models on what is known of a film without a network.
-
-    experiment: {"protocols": [...], "policies": [...], "features": ["metadata", ...], "models": ["OLR", ...]}.
-    """
+def _baselines(settings: dict[str, Any]) -> list[FitSpec]:
+    """The fits on features that need no network."""
     names = ("protocols", "policies", "features", "models")
     return [
-        {"protocol": protocol, **BASELINE, "policy": policy, "features": features,
-         "scheme": "ordinal" if model == "OLR" else "nominal", "model": model}
-        for protocol, policy, features, model in product(*(experiment[name] for name in names))
-    ]  # fmt: skip
-
-
-def repeated(some, repeats):
-    """The fits in every one of `repeats` deals of the folds, the first deal of all first."""
-    more = [{**fit, "protocol": _dealt(fit["protocol"], deal)} for deal in range(1, repeats) for fit in some]
-    return [*some, *more]
-
-
-def _dealt(name, deal):
-    """The name of a protocol in a later deal of the folds: strict.share25 -> strict.repeat1.share25."""
-    return replace(protocols.parse(name), repeat=deal).name
-
-
-def keep(some, **words):
-    """Those of the fits whose words are among the given ones: keep(fits, scheme=["nominal"], model=["GBC", "MLP"])."""
-    return [fit for fit in some if all(fit[name] in wanted for name, wanted in words.items())]
-
-
-def by_features(some):
-    """The fits of models on features, those on features of one kind together: {(protocol, pretraining, policy, kind):
-    fits, each once}.
-
-    The kind is `components` for all principal components, else the name of the features (tuned, metadata, physical).
-    Fits of the CNN, which sees images, are left out.
-    """
-    found = {}
-    for fit in some:
-        if fit["features"] != "image":
-            kind = "components" if on_components(fit) else fit["features"]
-            group = found.setdefault((fit["protocol"], fit["pretraining"], fit["policy"], kind), [])
-            group += [fit] * (fit not in group)
-    return found
-
-
-EVERY_FOLD = "all"  # the chunk of all folds, where their number is known from the splits alone
-
-
-def chunks(folds, folds_per_job):
-    """The folds that one job trains, as names: 5 folds by 2 are "0-1", "2-3", "4"."""
-    starts = range(0, folds, folds_per_job)
-    spans = [(start, min(start + folds_per_job, folds) - 1) for start in starts]
-    return [str(first) if first == last else f"{first}-{last}" for first, last in spans]
-
-
-def folds_of(chunk, folds=0):
-    """The folds of a chunk: "2-4" -> [2, 3, 4]; of EVERY_FOLD all `folds`."""
-    if chunk == EVERY_FOLD:
-        return list(range(folds))
-    first, _, last = chunk.partition("-")
-    return list(range(int(first), int(last or first) + 1))
-
-
-def fold_of(seen):
-    """The fold whose samples a pre-training sees: "fold3" -> 3; "all", which sees every sample, counts as fold 0."""
-    return 0 if seen == "all" else int(seen.removeprefix("fold"))
+        FitSpec(protocol, "none", policy, features, "ordinal" if model == "OLR" else "nominal", model)
+        for protocol, policy, features, model in product(*(settings[name] for name in names))
+    ]

@@ -215,7 +215,7 @@ def test_no_more_scans_are_in_memory_than_at_once(model, new, monkeypatch):
     read = []
     see = preprocessing.convert_scan
     monkeypatch.setattr(
-        preprocessing, "see", lambda path, settings, width_nm=None: read.append(path) or see(path, settings)
+        preprocessing, "convert_scan", lambda path, settings, width_nm=None: read.append(path) or see(path, settings)
     )
     found = predict.predict_scans(new, model, "cpu")
     next(found)
