@@ -5,12 +5,11 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import made_up_claims
+import made_up_conclusions
 import made_up_page
-from micrograph.evaluation import tables
-from micrograph.page import claimed
+from micrograph.evaluation import conclusions, tables
+from micrograph.report import conclusions as page_conclusions
 from micrograph.report import contents, folder, samples, sprites
-from micrograph.trust import claims
 from project import PROJECT
 
 FEW, MANY = 262, 5000
@@ -42,7 +41,7 @@ def few(home):
     study["films"]["sample"][100] = HOSTILE
     picture = functools.cache(made_up_page.picture)
     drawn = replace(drawn, micrograph=lambda i: picture(i % 60))
-    story = replace(story, tables=_tables(), figures=_figures(home), claims=_claims())
+    story = replace(story, tables=_tables(), figures=_figures(home), conclusions=_conclusions())
     folder.write(home / "report", FACE, story, study, drawn)
     return Site(home / "report", study | _pictures(FEW), (home / "report" / "index.html").as_uri())
 
@@ -93,11 +92,11 @@ def _tables():
     ]
 
 
-def _claims():
-    """The claims of a whole study, one of them about films of a kind called as no film should be."""
-    tables = made_up_claims.tables()
-    tables["confounders"]["group"] = tables["confounders"]["group"].replace("c-plane", HOSTILE)
-    return claimed.told(claims.table(tables, data="simulated films"))
+def _conclusions():
+    """The conclusions of a whole study, one of them not tested for a reason that no table should give."""
+    tables = made_up_conclusions.tables()
+    tables["confounders"].loc[tables["confounders"]["kind"] == "batch_size", "why"] = HOSTILE
+    return page_conclusions.conclude(conclusions.make_table(tables, "simulated films"))
 
 
 def _figures(home):

@@ -13,7 +13,7 @@ from micrograph.networks import mlp, replace_head, transforms
 from project import PROJECT, Study
 
 TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
-TABLES = ("table1", "table2", "table3", "table4", "tableS1", "explanations", *TRUSTED, "claims")
+TABLES = ("table1", "table2", "table3", "table4", "tableS1", "explanations", *TRUSTED, "conclusions")
 FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "fig10",
            "faithfulness", "confusion_table2", "curves", *TRUSTED)  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
         "faithfulness",
         "train_production",
         *TRUSTED,
-        "claims",
+        "conclusions",
     }
 
 

@@ -17,7 +17,7 @@ TABLES_SHOWN = [
     ("calibration", "How sure, how often right", False, TRUST),
     ("learning_curve", "Would more films help?", False, TRUST),
     ("explanations", "Are the explanations true?", False, TRUST),
-    ("claims", "What can be claimed", True, TRUST),
+    ("conclusions", "Conclusions", True, TRUST),
 ]
 FIGURES_SHOWN = [
     ("fig1", "Figure 1", "The flow of this run", "fig1.svg", True, "The study"),

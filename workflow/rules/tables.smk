@@ -9,6 +9,7 @@ rule table1:
         copies=expand("results/policies/{policy}/copies.tsv", policy=POLICIES),
         splits=expand("results/splits/{protocol}.tsv", protocol=PROTOCOLS),
         published=workflow.source_path("../../resources/published/table1.tsv"),
+        caption=workflow.source_path("../report/table1.rst"),
         code=modules("table1"),
     output:
         tsv="results/tables/table1.tsv",
@@ -40,6 +41,7 @@ rule table2:
     input:
         predictions=predictions_of(repeated("table2")),
         published=workflow.source_path("../../resources/published/values.tsv"),
+        caption=workflow.source_path("../report/table2.rst"),
         code=modules("table2"),
     output:
         tsv="results/tables/table2.tsv",
@@ -72,6 +74,7 @@ rule table3:
         predictions=predictions_of(repeated("table3")),
         baselines=predictions_of(asked("baselines", protocol=["strict"])),
         published=workflow.source_path("../../resources/published/values.tsv"),
+        caption=workflow.source_path("../report/table3.rst"),
         code=modules("table3"),
     output:
         tsv="results/tables/table3.tsv",
@@ -104,6 +107,7 @@ rule table4:
         predictions=predictions_of(repeated("table4")),
         baselines=predictions_of(asked("baselines", protocol=["strict"])),
         published=workflow.source_path("../../resources/published/values.tsv"),
+        caption=workflow.source_path("../report/table4.rst"),
         code=modules("table4"),
     output:
         tsv="results/tables/table4.tsv",
@@ -135,6 +139,7 @@ rule tableS1:
     input:
         choices=choices_of(asked("table2") + asked("fig3") + asked("table3") + asked("table4")),
         published=workflow.source_path("../../resources/published/production.tsv"),
+        caption=workflow.source_path("../report/tableS1.rst"),
         code=modules("tableS1"),
     output:
         tsv="results/tables/tableS1.tsv",
@@ -161,6 +166,7 @@ rule explanations:
     """Whether the explanations are true: what maps find, whether they follow the weights, against controls."""
     input:
         tests=explained("tests{fold}.tsv"),
+        caption=workflow.source_path("../report/explanations.rst"),
         code=modules("explanations"),
     output:
         tsv="results/tables/explanations.tsv",

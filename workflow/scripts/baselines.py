@@ -1,7 +1,7 @@
 """Rule baselines."""
 
 from micrograph import io, log
-from micrograph.evaluation import baselines, fits
+from micrograph.evaluation import baselines, captions, fits
 from micrograph.figures import baselines as baselines_figure
 from micrograph.figures import style
 from micrograph.rng import random_stream
@@ -16,7 +16,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "baselines"),
         **params.said,
     )
-    caption = baselines.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, baselines.markdown(table, caption))
     io.write_text(output.html, baselines.html(table, caption))

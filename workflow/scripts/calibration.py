@@ -1,7 +1,7 @@
 """Rule calibration."""
 
 from micrograph import io, log
-from micrograph.evaluation import calibration, calibration_caption, fits
+from micrograph.evaluation import calibration, captions, fits
 from micrograph.figures import calibration as calibration_figure
 from micrograph.figures import style
 from micrograph.rng import random_stream
@@ -16,7 +16,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "calibration"),
         **params.said,
     )
-    caption = calibration_caption.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, calibration.markdown(table, caption))
     io.write_text(output.html, calibration.html(table, caption))

@@ -1,7 +1,7 @@
 """Rule confounders."""
 
 from micrograph import io, log
-from micrograph.evaluation import confounders, fits
+from micrograph.evaluation import captions, confounders, fits
 from micrograph.figures import confounders as confounders_figure
 from micrograph.figures import style
 from micrograph.rng import random_stream
@@ -18,7 +18,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "confounders"),
         **params.said,
     )
-    caption = confounders.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, confounders.markdown(table, caption))
     io.write_text(output.html, confounders.html(table, caption))

@@ -1,7 +1,7 @@
 """Rule leakage."""
 
 from micrograph import io, log
-from micrograph.evaluation import fits, leakage, leakage_captions
+from micrograph.evaluation import captions, fits, leakage, leakage_captions
 from micrograph.figures import leakage as leakage_figure
 from micrograph.figures import style
 from micrograph.rng import random_stream
@@ -15,7 +15,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "leakage"),
         **params.said,
     )
-    caption = leakage_captions.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, leakage_captions.markdown(table, caption))
     io.write_text(output.html, leakage_captions.html(table, caption))

@@ -1,7 +1,7 @@
 """Rule learning_curve."""
 
 from micrograph import io, log
-from micrograph.evaluation import fits, learning_curve
+from micrograph.evaluation import captions, fits, learning_curve
 from micrograph.figures import learning_curve as learning_curve_figure
 from micrograph.figures import style
 from micrograph.rng import random_stream
@@ -15,7 +15,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "learning_curve"),
         **params.said,
     )
-    caption = learning_curve.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, learning_curve.markdown(table, caption))
     io.write_text(output.html, learning_curve.html(table, caption))

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from micrograph import io, log
 from micrograph.attribution import maps
-from micrograph.evaluation import attribution_tests, fits
+from micrograph.evaluation import fits
 from micrograph.figures import training_curves
-from micrograph.page import claimed
-from micrograph.report import contents, folder, page, similar_samples
+from micrograph.report import conclusions, contents, folder, page, similar_samples
 from micrograph.report import samples as explorer
 
 with log.redirect_output(snakemake.log[0]):
@@ -29,8 +28,7 @@ with log.redirect_output(snakemake.log[0]):
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
         contents.tables(given.tables, params.tables, given.table_captions, params.words),
         contents.figures(params.figures, given.figures, given.figure_captions, params.words),
-        attribution_tests.verdict(tables["explanations"]),
         page.glance(fit.predictions, params.classes, explorer.named(fit.words)),
-        claimed.told(tables.get("claims")),
+        conclusions.conclude(tables.get("conclusions")),
     )
     folder.write(Path(snakemake.output.page).parent, given.face, story, study, explorer.drawn(rows, explained))

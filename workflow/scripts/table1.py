@@ -1,7 +1,7 @@
 """Rule table1."""
 
 from micrograph import io, log
-from micrograph.evaluation import table1
+from micrograph.evaluation import captions, table1
 from micrograph.rng import random_stream
 
 with log.redirect_output(snakemake.log[0]):
@@ -14,7 +14,7 @@ with log.redirect_output(snakemake.log[0]):
         data=params.data,
         rng=random_stream(params.seed, "table1"),
     )
-    caption = table1.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, table1.markdown(table, caption))
     io.write_text(output.html, table1.html(table, caption))

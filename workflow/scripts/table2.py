@@ -1,7 +1,7 @@
 """Rule table2."""
 
 from micrograph import io, log
-from micrograph.evaluation import fits, table2
+from micrograph.evaluation import captions, fits, table2
 from micrograph.rng import random_stream
 
 with log.redirect_output(snakemake.log[0]):
@@ -14,7 +14,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "table2"),
         **params.said,
     )
-    caption = table2.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, table2.markdown(table, caption))
     io.write_text(output.html, table2.html(table, caption))

@@ -1,7 +1,7 @@
 """Rule table3."""
 
 from micrograph import io, log
-from micrograph.evaluation import fits, table3
+from micrograph.evaluation import captions, fits, table3
 from micrograph.rng import random_stream
 
 with log.redirect_output(snakemake.log[0]):
@@ -15,7 +15,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "table3"),
         **params.said,
     )
-    caption = table3.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, table3.markdown(table, caption))
     io.write_text(output.html, table3.html(table, caption))

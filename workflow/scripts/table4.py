@@ -1,7 +1,7 @@
 """Rule table4."""
 
 from micrograph import io, log
-from micrograph.evaluation import fits, table4
+from micrograph.evaluation import captions, fits, table4
 from micrograph.rng import random_stream
 
 with log.redirect_output(snakemake.log[0]):
@@ -15,7 +15,7 @@ with log.redirect_output(snakemake.log[0]):
         rng=random_stream(params.seed, "table4"),
         **params.said,
     )
-    caption = table4.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, table4.markdown(table, caption))
     io.write_text(output.html, table4.html(table, caption))

@@ -1,7 +1,7 @@
 """Rule tableS1."""
 
 from micrograph import io, log
-from micrograph.evaluation import tableS1
+from micrograph.evaluation import captions, tableS1
 
 with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
@@ -10,7 +10,7 @@ with log.redirect_output(snakemake.log[0]):
         io.read_table(snakemake.input.published),
         data=snakemake.params.data,
     )
-    caption = tableS1.caption(table)
+    caption = captions.read(snakemake.input.caption, dict(snakemake.params.items()), table)
     io.write_table(output.tsv, table)
     io.write_text(output.md, tableS1.markdown(table, caption))
     io.write_text(output.html, tableS1.html(table, caption))

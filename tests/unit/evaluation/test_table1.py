@@ -132,17 +132,10 @@ def test_classes_that_the_paper_has_not_are_dashes():
     assert "aug1" not in set(table["policy"])
 
 
-def test_pages_say_what_the_films_are_and_how_to_read_them(table):
-    caption = table1.caption(table)
-    assert caption.startswith("Table 1. ") and "27 simulated films" in caption and "mean over 3 folds" in caption
-    assert all(f"{policy}: " in caption for policy in POLICIES)
-    for word in ("How to read it", "What would surprise", "strict: ", "published: "):
-        assert word in caption
-    text, page = table1.markdown(table, caption), table1.html(table, caption)
-    assert "| aug1 | train | 8 | 8 | 8 | 207 | 212 | 215 |" in text
+def test_both_forms_hold_the_caption_and_the_counts(table):
+    text, page = table1.markdown(table, "caption"), table1.html(table, "caption")
+    assert "caption" in text and "| aug1 | train | 8 | 8 | 8 | 207 | 212 | 215 |" in text
     assert page.startswith("<!DOCTYPE html>") and "<title>Table 1</title>" in page
-    alone = table1.caption(made(study([6, 12, 9]), 3, protocols=("strict",), chosen=("aug3",)))
-    assert "published: " not in alone and "aug1: " not in alone
 
 
 def test_copies_of_other_samples_are_a_fault():

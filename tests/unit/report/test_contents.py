@@ -1,11 +1,13 @@
 """What the page contains: captions valid and safe, settings in their order, tables and figures by their files."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tableS1
+from micrograph.evaluation import captions, tableS1
 from micrograph.report import contents
 from project import PROJECT
 
@@ -22,6 +24,12 @@ def test_captions_need_only_words_that_the_page_has_and_say_what_they_are_of(nam
     html = contents.caption(FOLDER / name, WORDS)
     assert html.startswith("<p><strong>") and "simulated films" in html
     assert "system-message" not in html and "{" not in html
+
+
+@pytest.mark.parametrize("name", FIGURE_CAPTIONS)
+def test_captions_have_at_most_four_sentences(name):
+    text = captions.read(FOLDER / name, WORDS)
+    assert 1 <= len(re.findall(r"[.?!](?=\s|$)", text)) <= 4
 
 
 @pytest.mark.parametrize(("source", "words"), [("simulated", "nothing about real MoS"), ("folder", "real films")])

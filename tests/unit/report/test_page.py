@@ -32,24 +32,6 @@ def table2():
     return pd.DataFrame(rows, columns=columns).assign(tested_samples=118, folds=10, repeats=1)
 
 
-@pytest.fixture
-def with_tuned(table2):
-    """The same, and what is chosen of block features and of fine-tuned ones."""
-    pair = pd.DataFrame(
-        {
-            "protocol": "strict",
-            "features": ["blocks", "tuned"],
-            "model": "chosen",
-            "pooled_pct": [57.0, 63.0],
-            "gain_points": [None, 6.0],
-            "gain_points_low": [None, 1.5],
-            "gain_points_high": [None, 11.0],
-            "data": "simulated films",
-        }
-    )
-    return pd.concat([table2, pair], ignore_index=True)
-
-
 def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", pages=1, **more):
     sources = tuple(f"parts/figures/{name}{page}.svg".replace(" ", "") for page in range(pages))
     return contents.Figure(name, title, "", caption, sources=sources, sizes=((691.7, 234.3),) * pages, **more)
@@ -120,14 +102,6 @@ def test_a_headline_without_interval_shows_none(table2):
     alone = table2.assign(pooled_pct_low=float("nan"), pooled_pct_high=float("nan"))
     html = a_page(alone)
     assert "57.0" in html and "95 % interval" not in html and "nan" not in html
-
-
-def test_below_the_headline_stands_whether_fine_tuning_pays(with_tuned, table2):
-    html = a_page(with_tuned)
-    assert page.headline(with_tuned).accuracy == 57.0
-    assert html.index("57.0") < html.index("Fine-tuned features beat") < html.index('id="tables-title"')
-    assert "+6.0 [+1.5, +11.0] points" in html
-    assert 'class="verdict"' not in a_page(table2)
 
 
 def test_the_best_is_bold_and_notes_stand_below_their_panel(table2):
@@ -202,11 +176,6 @@ def test_late_pictures_move_nothing(table2):
     images = re.findall(r"<img [^>]*>", a_page(table2, figures=[a_figure(pages=2)]))
     assert len(images) == 2 and all('loading="lazy"' in tag for tag in images)
     assert all('width="692"' in tag and 'height="234"' in tag for tag in images)
-
-
-def test_what_explanations_say_stands_with_the_result(table2):
-    html = a_page(table2, verdicts=["Maps lie on <scars>.", "More cannot be told."])
-    assert html_of_number(html, "Maps lie on &lt;scars&gt;.") and html_of_number(html, "More cannot be told.")
 
 
 def test_the_glance_is_readable_without_scripts(table2):

@@ -1,1 +1,1 @@
-"""From predictions to scores, intervals, tables."""
+"""From predictions to scores, intervals, tables, conclusions."""

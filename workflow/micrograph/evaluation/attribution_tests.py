@@ -9,9 +9,8 @@ import pandas as pd
 
 from micrograph.attribution import map_types
 from micrograph.errors import UserError
-from micrograph.evaluation import attribution_tests_caption, bootstrap, tables
+from micrograph.evaluation import bootstrap, tables
 from micrograph.evaluation.attribution_tests_caption import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES, WHOLE
-from micrograph.figures import style
 
 NAME = "Table of explanations"
 KEYS = ["map", "measure", "feature"]
@@ -171,58 +170,9 @@ def _points(row):
 
 
 def _beside(row, name, middle, digits=2, factor=1):
-    """Whether the interval, as it is written, leaves `middle` out."""
-    return attribution_tests_caption.side(row, name, middle, digits, factor) != 0
-
-
-def verdict(table):
-    """What the numbers say: a list of sentences (explanation_words.verdict)."""
-    return attribution_tests_caption.verdict(table)
-
-
-def caption(table):
-    """The table's caption: what is shown, from what, what it says, how to read it, what would surprise (paragraphs)."""
-    first = table.iloc[0]
-    known = table["measure"].isin(FOUND).any()
-    redrawn = attribution_tests_caption.redrawn(table)
-    return "\n\n".join(
-        [
-            f"{NAME}. Do class activation maps and occlusion show what the network goes by, and is that there? "
-            f"CNN, {style.scheme_words(first['scheme'])}, pre-trained on {first['pretraining']}, {first['protocol']} "
-            f"protocol; {first['data']}. {table['films'].max()} films, each explained by the network that tests it "
-            f"({table['folds'].max()} folds), for the temperature that it predicts: none is picked out, but a film "
-            "that alone in its fold got its answer has no other film's map beside it and is not counted."
-            + (f" With weights drawn anew: {redrawn}." if redrawn else ""),
-            *(f"{question} {' '.join(said)}" for question, said in attribution_tests_caption.answers(table).items()),
-            (TRUTH if known else NO_TRUTH) + " " + READING,
-            SURPRISE,
-        ]
-    )
-
-
-TRUTH = (
-    "The simulation knows where everything is. Share: the part of the map's positive values that lies on a feature; "
-    "where it is no more than the feature's part of the picture (area), the map does not see the feature. Pointing "
-    "game: how often the map's largest value lies on it. Share ÷ area compares means over the films that show the "
-    "feature."
-)
-NO_TRUTH = "Nobody knows where boundaries or scars are in real films: whether maps find them is not tested here."
-READING = (
-    "Another film's map, laid over this film, is what a map reaches that knows the network's habits, such as a liking "
-    f"for the middle, and nothing of the film: the mean of up to {map_types.OTHERS} other films' maps, in deletion and "
-    "insertion one other film's. Deletion and insertion hide or show the picture step by step in the order of the map "
-    "and follow what the network says. With weights drawn anew a map should be no more like itself than like another "
-    "film's: one that is shows the picture, not what was learned (the paper's CAM does not know the head at all). "
-    "Intervals are 95 %, from redrawing whole growth days; there is none where all films have the same value, in the "
-    f"pointing game where fewer than {FEWEST['pointing']} differ from the rest. Bold: intervals that leave out 1 "
-    "(share ÷ area) or 0 (differences). Of twenty comparisons about one is bold by chance. Bare substrate is what is "
-    "no domain."
-)
-SURPRISE = (
-    "What would surprise: a class activation map that finds boundaries, since its few values are far coarser than "
-    "they are. What would weaken every result: a share far above the area for scars, jumps or padding, which are the "
-    "microscope's and not the film's."
-)
+    """Whether the interval, as it is written, excludes `middle`."""
+    low, high = (round(factor * row[f"{name}_{end}"], digits) for end in ("low", "high"))
+    return bool(low > middle or high < middle)
 
 
 def markdown(table, caption):

@@ -235,11 +235,6 @@ def _cells(row):
     ]
 
 
-def caption(table):
-    """The table's caption (confounder_words.caption)."""
-    return confounders_caption.caption(table, NAME, FEWEST)
-
-
 def markdown(table, caption):
     """The table as Markdown."""
     return tables.markdown(panels_of(table), caption)

@@ -13,7 +13,6 @@ from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, fits, metrics, tables
 from micrograph.figures import style
 from micrograph.splits import protocols
-from micrograph.trust import claim_rules
 
 NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
@@ -116,64 +115,6 @@ def names(table):
     ]
 
 
-SAID = {
-    "more": "the last films that were added still helped",
-    "less": "the last films that were added did harm",
-    "untold": "whether the last films that were added helped cannot be told",
-}
-
-
-def answers(table):
-    """Whether more films helped, a list of one sentence a fit; nothing for a fit with one share.
-
-    It is about the last step and the whole curve, with the 95 % intervals of both, and promises nothing beyond them.
-    """
-    said = []
-    for name, rows in table.groupby(names(table), sort=False):
-        if len(rows) < 2:
-            continue
-        first, before, last = (rows.iloc[place] for place in (0, -2, -1))
-        verdict = SAID["more" if last["gain_points_low"] > 0 else "less" if last["gain_points_high"] < 0 else "untold"]
-        whole = (
-            f"; from {_films(first)} to {_films(last)} films by {_difference(last, 'rise')}" if len(rows) > 2 else ""
-        )
-        said.append(
-            f"{name}: {verdict}. From {_films(before)} to {_films(last)} training films a fold the accuracy changes by "
-            f"{_difference(last, 'gain')} points{whole}."
-        )
-    return said
-
-
-def surprises(table):
-    """What nobody would expect of a curve, a list of sentences: steps down, and a smallest share that is as good as all
-    films, as far as can be told.
-
-    A step down is one whose 95 % interval lies below 0; the sentence also says whether it still does when all steps of
-    the table are to hold at once (claim_rules.widened), for of many steps one goes down by luck.
-    """
-    steps, said = int(table["gain_points_low"].notna().sum()), []
-    for name, rows in table.groupby(names(table), sort=False):
-        pairs = zip(rows.to_dict("records"), rows.to_dict("records")[1:], strict=False)
-        said += [f"{name}: {_fall(*pair, steps)}." for pair in pairs if pair[1]["gain_points_high"] < 0]
-        first, last = rows.iloc[0], rows.iloc[-1]
-        if len(rows) > 2 and last["rise_points_low"] <= 0:
-            than = "are better than" if last["rise_points_high"] < 0 else "cannot be told from"
-            rise = f"from the few to all {_difference(last, 'rise')} points"
-            said.append(f"{name}: {_films(first)} films {than} all {_films(last)}, {rise}.")
-    return said
-
-
-def _fall(before, row, steps):
-    """A step down in words. before, row: of the table; steps: how many were looked at."""
-    text = f"from {_films(before)} to {_films(row)} films the accuracy fell, {_difference(row, 'gain')} points"
-    if steps < 2:
-        return text
-    wide = claim_rules.widened(claim_rules.of_row(row, "gain_points"), steps)
-    ends = f"[{tables.signed(wide.low, 1)}, {tables.signed(wide.high, 1)}]"
-    verdict = "still below zero" if wide.high < 0 else "which no longer leaves out zero, so that it may be luck"
-    return f"{text}; widened for all {steps} steps looked at {ends}, {verdict}"
-
-
 def _films(row):
     return tables.number(row["training_films"])
 
@@ -216,38 +157,6 @@ DEALT = [
     ("Test, over deals ± points", _points("test_repeat_std")),
     ("Share before, over deals ± points", _points("gain_repeat_std")),
 ]
-
-
-def caption(table):
-    """The learning curve's caption: what is shown, what it says, how to read it, what would surprise (paragraphs)."""
-    first, said, found = table.iloc[0], " ".join(answers(table)), " ".join(surprises(table))
-    answer = (
-        f"Would more films help? {said} In brackets 95 % intervals, the same tested growth days redrawn for both, "
-        f"the fitted models kept. A curve says what the films at hand have done, nothing of films beyond them.\n\n"
-    )
-    deals, starts = first["repeats"], ", ".join(table["pretraining"].unique())
-    return (
-        f"{NAME}. Accuracy on films of new growth days by the number of films learned from: of each fold's training "
-        f"films a share is kept, by whole growth days, those of a small share in every greater one; the films on which "
-        f"settings are chosen and those that are tested stay the same. Data: {first['data']}, {first['films']} of "
-        f"{first['batches']} growth days tested, {first['folds']} folds{f' dealt {deals} times' if deals > 1 else ''}; "
-        f"network {first['backbone']}, pre-trained on {starts}; policy {first['policy']}, {first['search']} search of "
-        f"settings.\n\n" + (answer if said else "") + f"How to read it: test accuracy counts all test predictions "
-        f"together; brackets are from redrawing the growth days that are tested. {LUCK[bool(deals > 1)]} The majority "
-        f"class always names the commonest temperature of the training films. Of twenty differences about one is told "
-        f"from none by chance.\n\n"
-        f"What would surprise: a clear loss from one share to the next, or the smallest share, of a few growth days, "
-        f"as good as all." + (f" Here: {found}" if found else " Neither is seen here." if said else "")
-    )
-
-
-LUCK = {  # whether there were several deals
-    False: "Which days are left out of training was drawn once in each fold; the luck of that, and of how a network "
-    "starts, is in no bracket, so that a step of one curve alone says little.",
-    True: "Which days are left out of training was drawn anew in every fold of every deal; ± over deals, the standard "
-    "deviation when the same films are dealt into folds anew, holds the luck of that and of how a network starts, "
-    "brackets do not.",
-}
 
 
 def markdown(table, caption):

@@ -139,36 +139,3 @@ def _made(row):
 def _classes(indexed):
     """The growth temperatures of an indexed table, in its order."""
     return list(indexed.index.unique(level="growth_celsius"))
-
-
-def caption(table):
-    """Table 1's caption: what is counted, of what, how to read it, what would surprise (paragraphs)."""
-    ours = table[table["protocol"] != PAPER]
-    first = ours.drop_duplicates(["policy", "growth_celsius"])
-    samples = first[first["policy"] == first["policy"].iloc[0]]["all_samples"].sum()
-    folds = ours["folds"].iloc[0]
-    said = " ".join(MEANT[policy] for policy in ours["policy"].unique())
-    surprise = [SURPRISES[protocol] for protocol in ours["protocol"].unique()]
-    return (
-        f"{NAME}. Rows of every growth temperature that a fold trains on and is scored on, by augmentation policy. "
-        f"Data: {samples:.0f} {ours['data'].iloc[0]}; the paper's counts, of one fold of its real films, stand "
-        f"beside.\n\n"
-        f"How to read it: mean over {folds:.0f} folds, ± the standard deviation between them where they differ. "
-        f"Training rows are counted with their repeats, as a fit takes them. {said}\n\n"
-        f"What would surprise: classes of unequal number among the training rows of aug1, aug2 and aug3, or of equal "
-        f"number under aug4; a test row that is no sample's own picture. {' '.join(surprise)}"
-    )
-
-
-MEANT = {
-    "aug1": "aug1: random windows of every scan at its own resolution, more of rarer classes.",
-    "aug2": "aug2: micrographs changed by AutoAugment's ImageNet policy, as many as in aug1.",
-    "aug3": "aug3: micrographs as they are, those of rarer classes drawn again; a network draws as many every epoch, "
-    "every class equally likely.",
-    "aug4": "aug4: micrographs as they are, once each.",
-}
-SURPRISES = {
-    "strict": "strict: validation and test rows are one picture a sample: its micrograph, but under aug1 the central "
-    "window of its scan, so that aug1 against the others compares pictures as well as policies.",
-    "published": "published: validation rows are multiplied with the training rows, as in the paper.",
-}

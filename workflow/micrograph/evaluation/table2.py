@@ -67,33 +67,6 @@ def _chosen(here, drawn):
     return list(rows.values())
 
 
-def verdict(table):
-    """Whether fine-tuned features beat those of the network's blocks, in one sentence; "" where both were not run.
-
-    Strict protocol, model and block chosen in each fold on its validation films; told apart by a paired bootstrap over
-    growth days.
-    """
-    chosen = table[(table["protocol"] == "strict") & (table["model"] == fits.CHOSEN)].set_index("features")
-    if TUNED not in chosen.index:
-        return ""
-    tuned, blocks = chosen.loc[TUNED], chosen.loc[BLOCKS]
-    low, high = tuned["gain_points_low"], tuned["gain_points_high"]
-    said = SAID["more" if low > 0 else "less" if high < 0 else "untold"]
-    points = tables.interval(tuned["gain_points"], low, high, 1, tables.signed)
-    return (
-        f"{said} With model and settings chosen in each fold, {tuned['pooled_pct']:.0f} % of {tuned['data']} are told "
-        f"right from fine-tuned features and {blocks['pooled_pct']:.0f} % from block features, a difference of "
-        f"{points} points (95 % interval, the same growth days redrawn for both)."
-    )
-
-
-SAID = {
-    "more": "Fine-tuned features beat those of the network's blocks.",
-    "less": "Fine-tuned features do worse than those of the network's blocks.",
-    "untold": "Whether fine-tuned features beat those of the network's blocks cannot be told.",
-}
-
-
 def panels_of(table):
     """Table 2 as panels: the overview in the paper's layout, then every protocol in detail."""
     protocols = [name for name in fits.PROTOCOLS if name in set(table["protocol"])]
@@ -136,26 +109,6 @@ WORDS = [
     ("Model", tables.model),
 ]
 COMPONENTS = [("Components", lambda row: tables.number(row["components"] or float("nan")))]
-
-
-def caption(table):
-    """Table 2's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
-    said = verdict(table)
-    return (
-        f"{NAME}. Growth temperature told from a micrograph by shallow models, by depth of the network block that the "
-        f"features are taken from, by the share of variance that their principal components keep, and from the "
-        f"features of the network fine-tuned on the films (tuned). "
-        f"{tables.opening(table, 'pre-trained on ' + table.iloc[0]['pretraining'])}\n\n"
-        + (f"{said}\n\n" if said else "")
-        + f"{tables.reading(table)} Components: how many the model saw, mean over folds. In a row chosen in "
-        f"each fold, model and features, too, were left to the fold's validation films: it is fair.\n\n"
-        f"{tables.PAPER} It reports validation accuracy here.\n\n"
-        f"What would surprise: a model far above its validation accuracy on strict test films, or fine-tuned features "
-        f"whose published validation accuracy is no higher than their strict test accuracy, since there the network "
-        f"has been fine-tuned on most of the films that validate. An RNN that falls to the share of the lowest "
-        f"temperature under the published protocol does not surprise: there it calls every film without a neighbour in "
-        f"its radius that, as in the paper."
-    )
 
 
 def markdown(table, caption):

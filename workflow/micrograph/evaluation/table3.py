@@ -149,24 +149,6 @@ AFTER = [
 ]
 
 
-def caption(table):
-    """Table 3's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
-    domains = ", ".join(fits.of_fits(table)["pretraining"].unique())
-    return (
-        f"{NAME}. Growth temperature told from a micrograph by shallow models and an MLP on fine-tuned features, and "
-        f"by a network fine-tuned with a head of its own (CNN), by the pictures that the network was pre-trained on. "
-        f"{tables.opening(table, 'pre-trained on ' + domains)} imagenet: photographs; micronet: electron micrographs "
-        f"of many materials; scratch: none, random weights; films: without labels, on simulated micrographs and "
-        f"those of this study, strict: of the fold's training films, published: of all films, tested ones included.\n\n"
-        f"{tables.reading(table)}\n\n"
-        f"{tables.PAPER} It reports validation accuracy here, of features from one fold's network, which had seen "
-        f"most of the films that validate.\n\n"
-        f"What would surprise: scratch level with imagenet, since so few films are little to learn pictures from; "
-        f"a CNN far from the models on its own features; or published validation accuracies no higher than strict "
-        f"test accuracies."
-    )
-
-
 def markdown(table, caption):
     """Table 3 as Markdown."""
     return tables.markdown(panels_of(table), caption)

@@ -170,22 +170,6 @@ AFTER = [
 ]
 
 
-def caption(table):
-    """Table 4's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
-    return (
-        f"{NAME}. Growth temperature told from a micrograph by several models, as a name among temperatures (nominal), "
-        f"as a place in their order (NNRank, as published, and CORN, its rank-consistent kin; networks alone) and as a "
-        f"number (regression; for accuracy its value becomes the nearest temperature). "
-        f"{tables.opening(table, 'pre-trained on ' + table.iloc[0]['pretraining'])}\n\n"
-        f"{tables.reading(table)} RMSE: root mean squared error in °C of a regression's own values, before they "
-        f"become growth temperatures. Lower is better for RMSE and mean absolute error.\n\n"
-        f"{tables.PAPER} It reports test accuracy here, of 27 films, and RMSE over ten fits.\n\n"
-        f"What would surprise: an ordinal scheme with a larger mean absolute error than the nominal one of the same "
-        f"model, since it knows the order. A regression whose RMSE equals the spread of the temperatures names their "
-        f"mean whatever it sees, as the paper's GPC does."
-    )
-
-
 def markdown(table, caption):
     """Table 4 as Markdown."""
     return tables.markdown(panels_of(table), caption)

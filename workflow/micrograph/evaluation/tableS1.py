@@ -131,22 +131,6 @@ def said(value):
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def caption(table):
-    """Table S1's caption: what is shown, from what, how to read it, what would surprise (paragraphs)."""
-    folds = table["fold"].nunique()
-    return (
-        f"{NAME}. Settings chosen by each of {folds} folds on its validation films, and the accuracy there; "
-        f"{table['data'].iloc[0]}. Where folds differ, their values stand in order, parted by dots; one value stands "
-        "for all where they agree. Points: how many settings were tried.\n\n"
-        "strict: every fold uses its own choice, of equal accuracies that with the better balanced accuracy, then the "
-        "first tried. published: of equals the first; the best fold's choice becomes the production model of all.\n\n"
-        "The paper's production settings stand beside for its networks alone (CNN and MLP; corn is not in the paper): "
-        "those of the shallow models are in its supporting information, which is not part of this study.\n\n"
-        "What would surprise: the same choice in all folds of a long grid, since a few dozen validation films hardly "
-        "tell its points apart."
-    )
-
-
 def markdown(table, caption):
     """Table S1 as Markdown."""
     return tables.markdown(panels_of(table), caption)

@@ -140,31 +140,6 @@ HEADINGS = {
 }
 SUMMARIES = {fits.CHOSEN: "chosen in each fold", fits.MEAN: "all models together", fits.BASELINE: "majority class"}
 SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression"}
-BOTH_SIDES = (
-    "growth days stand on both sides. Principal components were fitted on the tested films too; networks were not."
-)
-TESTED = {  # of one deal of the folds, and of several
-    "strict": (
-        "Strict: each of {samples} films is tested once, by a model that saw no film of its growth day.",
-        "Strict: in each deal each of {samples} films is tested once, by a model that saw no film of its growth day.",
-    ),
-    "published": (
-        "Published: the same {samples} films are tested in every fold, so that ± says nothing about other films, and "
-        + BOTH_SIDES,
-        "Published: a deal tests the same films in all its folds, another deal others ({samples} films in all), so "
-        "that ± over the folds says little about other films, and " + BOTH_SIDES,
-    ),
-}
-DEALS = (
-    " Two spreads stand apart. Brackets: which growth days happened to be grown; only films of more days make them "
-    "narrower. Over deals, ±: how far the accuracy of one deal, all its test predictions together, scatters (standard "
-    "deviation) when the same films are dealt into folds and learned from anew; the brackets do not hold that, and "
-    "the mean over {repeats} deals has 1/√{repeats} of it left."
-)
-PAPER = (
-    "The paper's numbers are from 262 real films, of 900, 950 and 1000 °C, with ResNet18 and whole grids of settings. "
-    "They stand here for orientation; nearest to them in protocol is ours called published."
-)
 
 
 def cells(here, keys, name, digits=0, flag=None):
@@ -243,26 +218,6 @@ def relative(value, reference):
     return DASH if missing(change) else signed(change) + " %"
 
 
-def opening(table, pretraining):
-    """Sentences of a caption: the data, what the fits were made with, what the protocols test."""
-    first, ours = table.iloc[0], table[table["protocol"] != fits.PAPER]
-    asked, repeats = ours.groupby("protocol", sort=False)["tested_samples"].first(), _repeats(table)
-    tested = " ".join(TESTED[protocol][repeats > 1].format(samples=int(count)) for protocol, count in asked.items())
-    dealt = f" dealt {repeats} times" if repeats > 1 else ""
-    networks = ""
-    if set(ours["features"]) & {"tuned", "image"}:
-        networks = f", fine-tuned on pictures of {first['pixels']:.0f} pixels for at most {first['epochs']:.0f} epochs"
-    return (
-        f"Data: {first['data']}; network {first['backbone']} {pretraining}{networks}; policy {first['policy']}, "
-        f"{first['search']} search of settings, {first['folds']:.0f} folds{dealt}. {tested}"
-    )
-
-
-def _repeats(table):
-    """How often the folds of a table's own fits were dealt."""
-    return int(table.iloc[0]["repeats"])
-
-
 def alone(table):
     """The note on models that see no network's features, a tuple of one text or none."""
     said = [
@@ -271,21 +226,3 @@ def alone(table):
     ]
     note = "Without a network, strict, all test predictions together [95 %]"
     return (f"{note}: {'; '.join(said)}. They take no part in what is bold.",) if said else ()
-
-
-def reading(table):
-    """Sentences of a caption: how to read the numbers, the bold ones and the baseline."""
-    base = ", ".join(
-        f"{row.pooled_pct:.0f} % ({row.protocol})" for row in table[table["model"] == fits.BASELINE].itertuples()
-    )
-    repeats = _repeats(table)
-    folds, apart = ("the folds of all deals", DEALS.format(repeats=repeats)) if repeats > 1 else ("folds", "")
-    return (
-        f"How to read it: mean ± standard deviation over {folds}; pooled, balanced, macro F1, kappa (weighted by "
-        f"squared degrees) and mean absolute error count all test predictions together, in brackets the 95 % interval "
-        f"from redrawing whole growth days with the fitted models kept.{apart} Bold: the best of a row, and with it "
-        f"all that the same redrawing of both cannot tell from it, counting all predictions of the part shown "
-        f"together; in the details the best test accuracy of the protocol likewise. Always naming the temperature "
-        f"most frequent in training gets {base} of the test predictions right. Validation accuracy is that of the "
-        f"settings chosen on it, and so too high; nor is the best of many a fair result."
-    )

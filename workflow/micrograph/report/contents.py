@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 
-import jinja2
 import pandas as pd
 from docutils.core import publish_parts
 
 from micrograph import io
-from micrograph.errors import UserError, lookup
+from micrograph.errors import lookup
 from micrograph.evaluation import (
     attribution_tests,
     baselines,
     calibration,
+    captions,
+    conclusions,
     confounders,
     leakage,
     leakage_captions,
@@ -26,7 +26,6 @@ from micrograph.evaluation import (
     tableS1,
 )
 from micrograph.evaluation.tables import Panel
-from micrograph.trust import claims
 
 KINDS = {  # name of a table's file -> (what the table is called, the function that gives its panels)
     "table1": (table1.NAME, table1.panels_of),
@@ -40,9 +39,9 @@ KINDS = {  # name of a table's file -> (what the table is called, the function t
     "calibration": (calibration.NAME, calibration.panels_of),
     "learning_curve": (learning_curve.NAME, learning_curve.panels_of),
     "explanations": (attribution_tests.NAME, attribution_tests.panels_of),
-    "claims": (claims.NAME, claims.panels_of),
+    "conclusions": (conclusions.NAME, conclusions.panels_of),
 }
-SENTENCES = {"claims"}  # tables whose words are sentences, which are broken into lines
+SENTENCES = {"conclusions"}  # tables whose words are sentences, which are broken into lines
 RST = {
     "raw_enabled": False,
     "file_insertion_enabled": False,
@@ -125,12 +124,7 @@ def caption(rst_path, params, config=None):
     params: what the caption may call snakemake.params; config: what it may call snakemake.config. A name that the
     caption asks for and nobody gives raises UserError.
     """
-    given = SimpleNamespace(params=SimpleNamespace(**params), config=config or {})
-    frame = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    try:
-        text = frame.from_string(Path(rst_path).read_text(encoding="utf-8")).render(snakemake=given)
-    except jinja2.UndefinedError as error:
-        raise UserError(f"{Path(rst_path).name}: {error.message}; give the caption what it asks for.") from None
+    text = captions.fill(rst_path, params, config)
     return publish_parts(text, writer="html5", settings_overrides=RST)["body"]
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 from micrograph.errors import lookup
 from micrograph.evaluation import fits, metrics, table2, tables
 from micrograph.figures import style
-from micrograph.page.claimed import Told
 from micrograph.report import contents
+from micrograph.report.conclusions import Conclusions
 
 SAID = {  # how the data are called -> the sentence at the top of the page (None: measured films need none)
     "simulated films": "Simulated films. They were grown and scanned in the computer: the numbers below say how "
@@ -30,15 +30,14 @@ NO_BREAK = "\u00a0"
 @dataclass(frozen=True)
 class Headline:
     """The number at the top, in percent: pooled test accuracy, its 95 % interval (NaN where there is none), the
-    majority baseline, the words that say whose it is, the verdict on fine-tuned features ("" for none); and the paper's
-    best test accuracy (NaN for none) with the words that say what it is."""
+    majority baseline, the words that say whose it is; and the paper's best test accuracy (NaN for none) with the words
+    that say what it is."""
 
     accuracy: float
     low: float
     high: float
     majority: float
     words: str
-    verdict: str = ""
     paper: float = np.nan
     paper_words: str = ""
 
@@ -58,9 +57,8 @@ class Glance:
 @dataclass(frozen=True)
 class Story:
     """All that the template tells. title; data: how the data are called; headline: a Headline or None; glance: a Glance
-    or None; claims: a claimed.Told or None; verdicts: sentences, shown where there are none; tables, figures: lists of
-    Table and Figure; samples, rejected: the tables of accepted and refused scans; settings: the run's config;
-    made_with: {package: version}."""
+    or None; conclusions: Conclusions or None; tables, figures: lists of Table and Figure; samples, rejected: the tables
+    of accepted and refused scans; settings: the run's config; made_with: {package: version}."""
 
     title: str
     data: str
@@ -71,9 +69,8 @@ class Story:
     made_with: dict
     tables: list = field(default_factory=list)
     figures: list = field(default_factory=list)
-    verdicts: list = field(default_factory=list)
     glance: Glance | None = None
-    claims: Told | None = None
+    conclusions: Conclusions | None = None
 
 
 def headline(table, published=None):
@@ -96,7 +93,7 @@ def headline(table, published=None):
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]
     majority = strict.loc[strict["model"] == fits.BASELINE, "pooled_pct"].iloc[0]
     beside = (np.nan, "") if published is None else papers_best(published)
-    return Headline(best["pooled_pct"], low, high, majority, words, table2.verdict(table), *beside)
+    return Headline(best["pooled_pct"], low, high, majority, words, *beside)
 
 
 def papers_best(published):
@@ -143,9 +140,8 @@ def html(template_path, story):
         said=lookup(story.data, SAID, "data label"),
         headline=story.headline,
         glance=story.glance,
-        claims=story.claims,
+        conclusions=story.conclusions,
         places={Path(table.file).stem: place for place, table in enumerate(story.tables, 1) if table.file},
-        verdicts=story.verdicts,
         tables=story.tables,
         figures=story.figures,
         counts=story.samples["growth_celsius"].value_counts().sort_index().items(),

@@ -1,6 +1,6 @@
 """Needs predictions by several protocols, the sheet, the other tables, and the rehearsal of the model for new scans.
 Gives what can be trusted: leakage, baselines, confounders, calibration, learning_curve (a table and mostly a figure each),
-and claims: what the tables support, in sentences.
+and conclusions: hypotheses judged by these tables.
 """
 
 
@@ -9,6 +9,7 @@ rule leakage:
     input:
         predictions=predictions_of(asked("leakage")),
         permutations=permutations(),
+        caption=workflow.source_path("../report/leakage.rst"),
         code=modules("leakage"),
     output:
         tsv="results/tables/leakage.tsv",
@@ -47,6 +48,7 @@ rule baselines:
     input:
         predictions=predictions_of(asked("baselines")),
         network=predictions_of([EXPLAINED]),
+        caption=workflow.source_path("../report/baselines.rst"),
         code=modules("baselines"),
     output:
         tsv="results/tables/baselines.tsv",
@@ -88,6 +90,7 @@ rule confounders:
         predictions=predictions_of([EXPLAINED]),
         splits_predictions=dealt_otherwise,
         strict_predictions=dealt_strictly,
+        caption=workflow.source_path("../report/confounders.rst"),
         code=modules("confounders"),
     output:
         tsv="results/tables/confounders.tsv",
@@ -126,6 +129,7 @@ rule calibration:
     """How sure the models are and how often they are right; sets that hold the truth as often as they aim at."""
     input:
         predictions=predictions_of(probable()),
+        caption=workflow.source_path("../report/calibration.rst"),
         code=modules("calibration"),
     output:
         tsv="results/tables/calibration.tsv",
@@ -164,6 +168,7 @@ rule learning_curve:
     """Accuracy against the number of films that are learnt from."""
     input:
         predictions=predictions_of(asked("learning_curve")),
+        caption=workflow.source_path("../report/learning_curve.rst"),
         code=modules("learning_curve"),
     output:
         tsv="results/tables/learning_curve.tsv",
@@ -197,35 +202,36 @@ rule learning_curve:
         "../scripts/learning_curve.py"
 
 
-# The tables that claims are made from, with that of the rehearsal of the model for new scans.
+# The tables that decide about conclusions, with that of the rehearsal of the model for new scans.
 EVIDENCE = [
     *("table2", "table3", "table4", "leakage", "baselines", "confounders", "calibration", "learning_curve"),
     "explanations",
 ]
 
 
-rule claims:
-    """What the tables support, and what they do not, in sentences with intervals and numbers of films."""
+rule conclusions:
+    """Hypotheses judged by the confidence intervals of the finished tables: supported, contradicted, inconclusive."""
     input:
         tables=[*expand("results/tables/{name}.tsv", name=EVIDENCE), "results/production/rehearsal.tsv"],
-        code=modules("claims"),
+        caption=workflow.source_path("../report/conclusions.rst"),
+        code=modules("conclusions"),
     output:
-        tsv="results/tables/claims.tsv",
-        md="results/tables/claims.md",
+        tsv="results/tables/conclusions.tsv",
+        md="results/tables/conclusions.md",
         html=report(
-            "results/tables/claims.html",
-            caption="../report/claims.rst",
+            "results/tables/conclusions.html",
+            caption="../report/conclusions.rst",
             category="Tables",
-            labels={"table": "what can be claimed"},
+            labels={"table": "conclusions"},
         ),
     log:
-        "logs/claims.log",
+        "logs/conclusions.log",
     benchmark:
-        "logs/claims.tsv"
+        "logs/conclusions.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
         data=DATA,
         network=PRODUCTION,
     script:
-        "../scripts/claims.py"
+        "../scripts/conclusions.py"

@@ -1,0 +1,117 @@
+"""The conclusions on the page: question by question, each with its verdict in words, and links to their tables."""
+
+import re
+
+import pytest
+
+import made_up_conclusions
+from made_up_page import CONFIG, samples
+from micrograph import io
+from micrograph.evaluation.conclusions import make_table
+from micrograph.report import conclusions, contents, page
+from project import PROJECT
+
+TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"
+CAPTION = PROJECT / "workflow" / "report" / "conclusions.rst"
+HOSTILE = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def table():
+    return make_table(made_up_conclusions.tables(), "simulated films")
+
+
+def a_page(concluded, tables=()):
+    films = samples(12)
+    rejected = films.head(0)[["sample"]].assign(reason="")
+    story = page.Story("Films", "simulated films", None, films, rejected, CONFIG, {}, conclusions=concluded)
+    return page.html(TEMPLATE, page.Story(**vars(story) | {"tables": list(tables)}))
+
+
+def rows_of(concluded):
+    return [row for question in concluded.questions for row in question.first + question.others]
+
+
+def test_without_a_table_the_page_has_no_conclusions():
+    assert conclusions.conclude(None) is None
+    html = a_page(None)
+    assert 'id="conclusions"' not in html and 'href="#conclusions"' not in html
+
+
+def test_every_row_stands_once_under_its_question_in_the_order_of_the_table(table):
+    concluded = conclusions.conclude(table)
+    assert [question.question for question in concluded.questions] == list(dict.fromkeys(table["question"]))
+    assert [row["comparison"] for row in rows_of(concluded)] == table["comparison"].tolist()
+
+
+def test_verdicts_are_counted_those_that_occur(table):
+    counts = conclusions.conclude(table).counts
+    assert {verdict: count for count, verdict, *_ in counts} == table["verdict"].value_counts().to_dict()
+    assert [verdict for _, verdict, *_ in conclusions.conclude(make_table({}, "films")).counts] == ["not tested"]
+
+
+def test_long_lists_are_folded_with_their_verdicts_counted_and_never_a_single_row(table):
+    questions = conclusions.conclude(table).questions
+    for question in questions:
+        assert len(question.others) != 1
+        limit = conclusions.OPEN
+        assert len(question.first) == limit if question.others else len(question.first) <= limit + 1
+    folded = next(question for question in questions if question.others)
+    counted = {word: int(count) for count, word in re.findall(r"(\d+) ([a-z ]+)", folded.others_verdicts)}
+    assert counted == {word: [row["verdict"] for row in folded.others].count(word) for word in counted}
+    assert sum(counted.values()) == len(folded.others)
+
+
+def test_verdicts_differ_in_word_and_mark_not_in_colour_alone(table):
+    rows = rows_of(conclusions.conclude(table))
+    assert {row["verdict"] for row in rows} == set(conclusions.MARKS)
+    assert len({row["mark"] for row in rows}) == len({row["kind"] for row in rows}) == len(conclusions.MARKS)
+    html = a_page(conclusions.conclude(table))
+    for verdict, mark in conclusions.MARKS.items():
+        assert re.search(rf'<span aria-hidden="true">{re.escape(mark)}</span> {verdict}</span>', html)
+
+
+def test_conclusions_stand_between_result_and_films(table):
+    html = a_page(conclusions.conclude(table))
+    places = [html.index(f'<section id="{name}"') for name in ("result", "conclusions", "films")]
+    assert places == sorted(places)
+    assert '<a href="#conclusions">Conclusions</a>' in html
+    assert "78.0 [70.0, 86.0]" in html and "no conclusion is about real MoS2" in html
+
+
+def test_a_row_links_its_table_where_the_page_has_it_and_nowhere_else(table, tmp_path):
+    io.write_table(tmp_path / "conclusions.tsv", table)
+    shown = [contents.Table("Table 2", "by block", [], "", file="parts/tables/table2.tsv")]
+    shown += contents.tables(
+        [tmp_path / "conclusions.tsv"], [("Conclusions", True)], [CAPTION], {"data": "simulated films"}
+    )
+    html = a_page(conclusions.conclude(table), shown)
+    assert re.search(r'<a class="sources" href="#table-1">Table 2</a>', html)
+    assert '<a href="#table-2">table of conclusions</a>' in html
+    for target in set(re.findall(r'href="#([^"]+)"', html)):
+        assert html.count(f'id="{target}"') == 1
+
+
+def test_the_table_wraps_its_sentences(table, tmp_path):
+    io.write_table(tmp_path / "conclusions.tsv", table)
+    (shown,) = contents.tables(
+        [tmp_path / "conclusions.tsv"], [("t", True, "Trust")], [CAPTION], {"data": "simulated films"}
+    )
+    assert shown.wraps and shown.group == "Trust" and "inconclusive" in shown.caption
+    html = a_page(None, [shown])
+    assert '<div class="scroll free"' in html[html.index('id="table-1"') :]
+
+
+def test_words_of_tables_are_escaped(table):
+    html = a_page(conclusions.conclude(table.assign(comparison=HOSTILE, question=HOSTILE)))
+    assert HOSTILE not in html and html.count("&lt;script&gt;") >= len(table)
+
+
+def test_tables_of_a_group_share_its_heading(table):
+    groups = ("Performance", "Performance", "Can it be trusted?")
+    shown = [contents.Table(f"T{place}", "t", [], "", group=group) for place, group in enumerate(groups)]
+    html = a_page(None, shown)
+    assert html.count(">Performance</h3>") == html.count(">Can it be trusted?</h3>") == 1
+    assert html.index(">T1 <") < html.index(">Can it be trusted?<") < html.index(">T2 <")
+    assert '<h4 id="table-1">' in html
+    assert '<h3 id="table-1">' in a_page(None, [contents.Table("T", "t", [], "")])

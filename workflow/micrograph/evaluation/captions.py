@@ -1,0 +1,109 @@
+"""Captions: short reStructuredText files that a writer can edit, filled in with the settings of a run."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+
+from micrograph.errors import UserError
+from micrograph.evaluation import fits
+
+
+def fill(path: str | Path, params: Mapping, config: Mapping | None = None) -> str:
+    """Fill in a caption as Snakemake's report does.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; what it calls ``snakemake.params.name`` and ``snakemake.config["name"]`` is filled in by Jinja.
+    params, config : mapping
+
+    Returns
+    -------
+    str
+        ReStructuredText.
+
+    Raises
+    ------
+    Fault
+        If the caption needs a name that is not given.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
+    text = Path(path).read_text(encoding="utf-8")
+    run = SimpleNamespace(params=SimpleNamespace(**params), config=config or {})
+    try:
+        return environment.from_string(text).render(snakemake=run)
+    except jinja2.UndefinedError as error:
+        raise UserError(f"{Path(path).name}: {error.message}; give the caption what it asks for.") from None
+
+
+def read(path: str | Path, params: Mapping, table: pd.DataFrame | None = None) -> str:
+    """Read a caption for a table's Markdown and HTML.
+
+    Parameters
+    ----------
+    path : str or Path
+    params : mapping
+        As of `fill`.
+    table : DataFrame, optional
+        The table; a second paragraph tells the numbers of samples and folds and how the fits were made, as far as the
+        table has them.
+
+    Returns
+    -------
+    str
+        Paragraphs separated by empty lines, without emphasis.
+    """
+    paragraphs = [" ".join(part.split()) for part in re.sub(r"\*+", "", fill(path, params)).split("\n\n")]
+    return "\n\n".join(filter(None, [*paragraphs, "" if table is None else describe(table)]))
+
+
+def describe(table: pd.DataFrame) -> str:
+    """Tell how many samples a table is about, and how its fits were made.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``films`` or ``tested_samples``, ``batches``, ``folds``, ``repeats``, ``backbone``, ``search``,
+        ``pixels`` and ``epochs`` are read where there are any.
+
+    Returns
+    -------
+    str
+        One sentence; "" for a table with none of these columns.
+    """
+    ours = table[table["protocol"] != fits.PAPER] if "protocol" in table else table
+    parts = []
+    for column, text in _PARTS.items():
+        values = ours.get(column, pd.Series(dtype=float)).dropna()
+        if len(values):
+            parts.append(text.format(_count(ours, column) if column in _COUNTS else values.max()))
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+_COUNTS = ("films", "tested_samples")
+_PARTS = {
+    "films": "n = {} samples",
+    "tested_samples": "n = {} samples",
+    "batches": "growth days: {:.0f}",
+    "folds": "folds: {:.0f}",
+    "repeats": "repeats: {:.0f}",
+    "backbone": "network: {}",
+    "search": "parameter grid: {}",
+    "pixels": "fine-tuned on {:.0f} pixels",
+    "epochs": "at most {:.0f} epochs",
+}
+
+
+def _count(table, column):
+    """The number of samples, by protocol where protocols differ in it."""
+    if "protocol" not in table:
+        return f"{table[column].max():.0f}"
+    counts = table.groupby("protocol", sort=False)[column].max()
+    if counts.nunique() == 1 or len(counts) > 2:
+        return f"{counts.max():.0f}"
+    return ", ".join(f"{count:.0f} ({protocol})" for protocol, count in counts.items())

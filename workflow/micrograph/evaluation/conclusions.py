@@ -1,0 +1,699 @@
+"""The table of conclusions: hypotheses about the study, each judged by a 95 % confidence interval of a finished table.
+
+CONTRASTS holds the hypotheses, one a row. A contrast is supported where the whole interval, as it is written, lies
+beyond its margin on the side of the hypothesis, and contradicted where it lies on the other side; otherwise it is
+inconclusive. A contrast of several comparisons holds either of at least one of them (``any``), with intervals that are
+widened for the number of comparisons in its family (Bonferroni), or of each one (``all``). See docs/methods.md.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from micrograph.evaluation import (
+    attribution_tests_caption,
+    bootstrap,
+    confounders_caption,
+    fits,
+    leakage,
+    leakage_captions,
+    table2,
+    tables,
+)
+from micrograph.figures import style
+
+NAME = "Table of conclusions"
+SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = VERDICTS = (
+    *("supported", "contradicted", "inconclusive", "not tested"),
+)
+COLUMNS = [
+    *("question", "comparison", "estimate", "ci_low", "ci_high", "unit", "n", "batches", "reference", "margin"),
+    *("verdict", "reason", "table"),
+]
+UNITS = {"%": 1, "points": 1, "°C": 1, "% of the map": 2, "ratio": 2, "log loss": 2, "rank correlation": 2, "nats": 3}
+UNITS |= {"AUC": 3}  # unit -> decimals written, which are also those judged
+MARGIN = 5.0  # points of accuracy, coverage or calibration error that count as negligible
+MARGIN_CORRELATION = attribution_tests_caption.MARGIN
+QUANTILE = NormalDist().inv_cdf((1 + bootstrap.LEVEL) / 2)
+MIN_REPEATS = 3  # two repeats do not give a standard deviation worth an interval
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One hypothesis and the cells that decide about it.
+
+    Parameters
+    ----------
+    question : str
+        What the reader asks; contrasts of one question stand together.
+    text : str
+        The hypothesis, a statement.
+    table : str
+        Name of the table; "" where no table can answer.
+    where : dict or tuple of dict
+        {column: value, or tuple of values} of the rows compared; of several dicts the first with any row counts.
+    column : str
+        Column of the estimate; its interval stands in ``{column}_low`` and ``{column}_high``.
+    direction : {1, -1, 0}
+        Whether the hypothesis says that the estimate is above, below or different from the margin.
+    margin : float, str or tuple
+        A value or a column that holds it, or (lower, upper) where the reference is itself an interval.
+    unit : str
+        Key of UNITS.
+    reference : str
+        What the estimate is compared with.
+    combine : {"all", "any"}
+        Whether the hypothesis is about each comparison or about at least one.
+    family : str
+        Contrasts of one family share the Bonferroni correction; "" for a family of its own.
+    control : str
+        A second column whose interval must lie on the same side of 0, or "".
+    skip_identical : bool
+        Whether comparisons of identical predictions are left out of the family.
+    """
+
+    question: str
+    text: str
+    table: str = ""
+    where: dict | tuple = ()
+    column: str = ""
+    direction: int = 1
+    margin: float | str | tuple = 0.0
+    unit: str = "points"
+    reference: str = ""
+    combine: str = "all"
+    family: str = ""
+    control: str = ""
+    skip_identical: bool = False
+
+
+ACCURACY = "How accurate is the prediction of growth temperature?"
+FINAL = "How accurate is the model for new scans?"
+SCOPE = "Do the conclusions extend to other samples?"
+OVERSTATED = "Does the published protocol overestimate the accuracy?"
+LEAKAGE = "What does each source of data leakage contribute?"
+PERMUTED = "Is the accuracy at chance level with permuted labels?"
+METADATA = "Do growth conditions predict as well as micrographs?"
+PHYSICAL = "Do micrographs predict better than physical features?"
+TUNING = "Does fine-tuning help?"
+PRETRAINING = "Does pre-training help?"
+ORDER = "Do ordinal schemes help?"
+CALIBRATION = "Are the probabilities calibrated?"
+COVERAGE = "Do prediction sets reach their nominal coverage?"
+OPERATORS = "Does the accuracy hold for new operators?"
+DATES = "Does the accuracy hold for later growth dates?"
+SUBGROUPS = "Does the accuracy differ between subgroups?"
+SAMPLE_SIZE = "Do more training samples help?"
+SPLITS = "How large is the variance between splits?"
+ATTRIBUTION = "Are the attribution maps faithful?"
+
+SCOPES = {"simulated films": "all samples are simulated; no conclusion is about real MoS2 films"}
+MAJORITY = "majority class"
+STRICT = {"protocol": "strict"}
+TRUE_LABELS = {"labels": "true"}
+NETWORK = "CNN"
+LABELS = {"films": "labels permuted between samples", "batches": "labels permuted between growth days"}
+SUBGROUP = {
+    "growth_seconds": "growth time",
+    "substrate": "substrate",
+    "batch_size": "number of samples of a growth day",
+    "scan_quality": "scan quality",
+    "pressure_torr": "pressure",
+    "operator": "operator",
+}
+MAPS = {"cam_class": "Class-weighted CAM", "grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
+SCHEMES = {"nnrank": "NNRank", "corn": "CORN", "regression": "Regression"}
+ON_THE_FILM = tuple(name for name in attribution_tests_caption.OF_THE_FILM if name != "background")
+ARTEFACTS = {"artefacts": "scars and jumps", "padding": "padding"}
+ANOTHER = "map of another sample"
+
+
+def _final(text: str, quantity: str, **how) -> Contrast:
+    """A contrast about the model for new scans, by its cross-validated performance."""
+    return Contrast(FINAL, text, "rehearsal", {"quantity": quantity}, "value", **how)
+
+
+def _permuted(text: str, where: dict | tuple, **how) -> Contrast:
+    """A contrast about the accuracy above chance level with permuted labels."""
+    return Contrast(PERMUTED, text, "leakage", where, "above_points", reference="chance level", **how)
+
+
+def _attribution(text: str, where: dict, column: str = "gain", **how) -> Contrast:
+    """A contrast about attribution maps."""
+    return Contrast(ATTRIBUTION, text, "explanations", where, column, **({"reference": ANOTHER} | how))
+
+
+CONTRASTS = [
+    Contrast(
+        ACCURACY, "Model and features selected in each fold are more accurate than the majority class", "table2",
+        STRICT | {"model": fits.CHOSEN, "features": table2.ANY}, "pooled_pct",
+        margin=("majority_low", "majority_high"), unit="%", reference=MAJORITY,
+    ),
+    Contrast(
+        ACCURACY, "The CNN is more accurate than the majority class", "baselines",
+        STRICT | {"model": fits.BASELINE}, "ahead_points", reference=MAJORITY,
+    ),
+    _final("Networks trained in the same way are more accurate on new growth days than the majority class",
+           "above_majority_points", reference=MAJORITY),
+    _final(f"Prediction sets cover new growth days to within {MARGIN:g} points of the nominal coverage, or better",
+           "covered_by_day_pct", margin="least_pct", unit="%", reference="nominal coverage"),
+    _final(f"Prediction intervals cover new growth days to within {MARGIN:g} points of the nominal coverage, or better",
+           "within_by_day_pct", margin="least_pct", unit="%", reference="nominal coverage"),
+    Contrast(SCOPE, "The conclusions hold for other samples than those of this study"),
+    Contrast(
+        OVERSTATED, "Published protocol: the validation accuracy, which it reports, exceeds the test accuracy",
+        "leakage", TRUE_LABELS | {"protocol": "published"}, "gap_points", reference="test accuracy", combine="any",
+    ),
+    Contrast(
+        OVERSTATED, "Strict protocol: the validation accuracy, which it does not report, exceeds the test accuracy",
+        "leakage", TRUE_LABELS | STRICT, "gap_points", reference="test accuracy", combine="any",
+    ),
+    *(
+        Contrast(
+            LEAKAGE, f"Strict protocol: the test accuracy rises with one leak added ({text})", "leakage",
+            TRUE_LABELS | {"protocol": f"strict+{leak}"}, "change_points", reference="strict protocol",
+            combine="any", family="leaks added", skip_identical=True,
+        )
+        for leak, text in leakage_captions.LEAKS.items()
+    ),
+    *(
+        Contrast(
+            LEAKAGE, f"Published protocol: the validation accuracy falls with one leak closed ({text})", "leakage",
+            TRUE_LABELS | {"protocol": f"published-{leak}"}, "change_points", -1, reference="published protocol",
+            combine="any", family="leaks closed", skip_identical=True,
+        )
+        for leak, text in leakage_captions.LEAKS.items()
+    ),
+    _permuted(
+        f"Strict protocol, permuted labels: the test accuracy is less than {MARGIN:g} points above chance level",
+        (
+            STRICT | {"labels": leakage.BOTH},
+            STRICT | {"labels": tuple(LABELS), "pooled": True},
+            STRICT | {"labels": tuple(LABELS)},
+        ),
+        direction=-1, margin=MARGIN,
+    ),
+    *(
+        _permuted(f"{name}, {text}: the {split} accuracy exceeds chance level",
+                  where | {"labels": labels, "pooled": False, "unchanged": False}, combine="any")
+        for labels, text in LABELS.items()
+        for name, split, where in (
+            ("Published protocol", "validation", {"protocol": "published"}),
+            ("Strict protocol with one leak added", "test", {"change": "added"}),
+        )
+    ),
+    Contrast(
+        METADATA, "The CNN is more accurate than models on growth metadata (day, time, substrate, operator)",
+        "baselines", STRICT | {"features": "metadata"}, "ahead_points", reference="models on growth metadata",
+    ),
+    Contrast(
+        METADATA, "Models on growth metadata are more accurate than the majority class", "baselines",
+        STRICT | {"features": "metadata"}, "above_majority_points", reference=MAJORITY, combine="any",
+    ),
+    Contrast(
+        PHYSICAL, "The CNN is more accurate than models on physical features (roughness, grains, steps)", "baselines",
+        STRICT | {"features": "physical"}, "ahead_points", reference="models on physical features",
+    ),
+    Contrast(
+        PHYSICAL, "Models on physical features are more accurate than the majority class", "baselines",
+        STRICT | {"features": "physical"}, "above_majority_points", reference=MAJORITY, combine="any",
+    ),
+    Contrast(
+        TUNING, "Fine-tuned features are more accurate than features of the network's blocks", "table2",
+        STRICT | {"model": fits.CHOSEN, "features": table2.TUNED}, "gain_points", reference="block features",
+    ),
+    *(
+        Contrast(
+            PRETRAINING, text, "table3",
+            (STRICT | {"pretraining": name, "model": fits.MEAN}, STRICT | {"pretraining": name}), "gain_points",
+            direction, reference="ImageNet",
+        )
+        for name, text, direction in (
+            ("scratch", "Random initial weights are less accurate than ImageNet weights", -1),
+            ("films", "Self-supervised pre-training on micrographs is more accurate than ImageNet weights", 1),
+            ("micronet", "MicroNet weights are more accurate than ImageNet weights", 1),
+        )
+    ),
+    *(
+        Contrast(
+            ORDER, f"{text} has a lower mean absolute error than the nominal scheme", "table4",
+            STRICT | {"scheme": scheme}, "against_nominal_celsius", -1, unit="°C", reference="nominal scheme",
+            combine="any", family="schemes",
+        )
+        for scheme, text in SCHEMES.items()
+    ),
+    *(
+        Contrast(
+            CALIBRATION, f"The expected calibration error {text} is below {MARGIN:g} %", "calibration",
+            {"stage": (stage, "left_out")}, "ece_pct", -1, MARGIN, "%", "perfect calibration",
+        )
+        for stage, text in (("as_is", "without scaling"), ("scaled", "after temperature scaling"))
+    ),
+    Contrast(
+        CALIBRATION, "Temperature scaling lowers the log loss", "calibration", {"stage": ("scaled", "left_out")},
+        "log_loss_change", -1, unit="nats", reference="probabilities without scaling",
+    ),
+    Contrast(
+        CALIBRATION, "The log loss of scaled probabilities is below that of the class frequencies", "calibration",
+        {"stage": ("scaled", "left_out")}, "log_loss", -1, "shares_log_loss", "log loss", "class frequencies",
+    ),
+    Contrast(
+        COVERAGE, f"Prediction sets cover the truth to within {MARGIN:g} points of the nominal coverage, or better",
+        "calibration", {"stage": ("scaled", "left_out")}, "covered_by_day_pct", margin="least_pct", unit="%",
+        reference="nominal coverage",
+    ),
+    *(
+        Contrast(
+            question, f"Samples of {text} are predicted less than {MARGIN:g} points worse than by the strict protocol",
+            "confounders", {"kind": confounders_caption.SPLIT, "group": group}, "difference_points", margin=-MARGIN,
+            reference="strict protocol, same samples",
+        )
+        for question, group, text in (
+            (OPERATORS, "by_operator", "operators absent from training"),
+            (DATES, "by_date", "growth dates after those of training"),
+        )
+    ),
+    *(
+        Contrast(
+            SUBGROUPS, f"The accuracy differs with {text}", "confounders", {"kind": kind}, "difference_points", 0,
+            reference="all other samples", combine="any", family="subgroups",
+        )
+        for kind, text in SUBGROUP.items()
+    ),
+    Contrast(
+        SAMPLE_SIZE, "The last training samples added raised the accuracy", "learning_curve", STRICT, "gain_points",
+        reference="next smaller training set", combine="any",
+    ),
+    Contrast(
+        SAMPLE_SIZE, "All training samples are more accurate than the fewest", "learning_curve", STRICT, "rise_points",
+        reference="smallest training set", combine="any",
+    ),
+    Contrast(
+        SPLITS, "The standard deviation between splits is smaller than that between growth days", "table2",
+        STRICT | {"model": fits.CHOSEN, "features": table2.ANY}, "repeat_std", -1, "batch_std",
+        reference="standard error over growth days",
+    ),
+    *(
+        _attribution(f"{text}: deletion and insertion are more effective than with a map of another sample",
+                     {"map": name, "measure": attribution_tests_caption.CURVES}, unit="AUC")
+        for name, text in MAPS.items()
+    ),
+    *(
+        _attribution(f"{text}: more attribution lies on simulated features than in a map of another sample",
+                     {"map": name, "measure": "mass", "feature": ON_THE_FILM}, unit="% of the map", combine="any",
+                     family="features")
+        for name, text in MAPS.items()
+    ),
+    *(
+        _attribution(
+            f"{text}: with randomised weights the map is no more similar to itself than to another's, to within "
+            f"{MARGIN_CORRELATION:g}",
+            {"map": name, "measure": ("randomised_head", "randomised_all")}, direction=-1, margin=MARGIN_CORRELATION,
+            unit="rank correlation",
+        )
+        for name, text in MAPS.items()
+    ),
+    *(
+        _attribution(f"{text}: less attribution lies on {place} than their share of the image",
+                     {"map": name, "measure": "mass", "feature": feature}, "ratio", direction=-1, margin=1.0,
+                     unit="ratio", reference="area share", control="gain")
+        for name, text in MAPS.items()
+        for feature, place in ARTEFACTS.items()
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One comparison: value, 95 % interval (NaN for none), margin (lower, upper), numbers of samples and batches."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    lower: float = 0.0
+    upper: float = 0.0
+    n: float = np.nan
+    batches: float = np.nan
+
+
+def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label: str = "") -> Estimate:
+    """Read one comparison from a row of a table.
+
+    Parameters
+    ----------
+    row : Series
+        Has ``column``, ``{column}_low`` and ``{column}_high``.
+    column : str
+    margin : float, str or tuple, default 0
+        As of `Contrast`.
+    label : str, optional
+        What distinguishes the row from others of its family.
+
+    Returns
+    -------
+    Estimate
+    """
+    lower, upper = margin if isinstance(margin, tuple) else (margin, margin)
+    bounds = (_number(row, bound) if isinstance(bound, str) else bound for bound in (lower, upper))
+    values = (_number(row, f"{column}{end}") for end in ("", "_low", "_high"))
+    n = _number(row, "films" if "films" in row else "tested_samples")
+    return Estimate(label, *values, *bounds, n, _number(row, "batches"))
+
+
+def _number(row, column):
+    value = row.get(column)
+    return np.nan if tables.missing(value) else float(value)
+
+
+def widened(one: Estimate, count: int) -> Estimate:
+    """Widen an interval so that `count` of them hold simultaneously with 95 % (Bonferroni).
+
+    Parameters
+    ----------
+    one : Estimate
+    count : int
+        Number of comparisons.
+
+    Returns
+    -------
+    Estimate
+        Each side is stretched by the ratio of the normal quantiles, 1.34 for five comparisons.
+    """
+    factor = NormalDist().inv_cdf(1 - (1 - bootstrap.LEVEL) / 2 / count) / QUANTILE
+    low, high = (one.value + factor * (end - one.value) for end in (one.low, one.high))
+    return replace(one, low=min(low, one.low), high=max(high, one.high))
+
+
+def judge(one: Estimate, direction: int, decimals: int) -> str:
+    """Give the verdict on one comparison, by its interval as it is written.
+
+    Parameters
+    ----------
+    one : Estimate
+    direction : {1, -1, 0}
+        As of `Contrast`.
+    decimals : int
+        Decimals to which interval and margin are rounded.
+
+    Returns
+    -------
+    str
+        Supported, contradicted or inconclusive; inconclusive without an interval.
+    """
+    low, high, lower, upper = (round(value, decimals) for value in (one.low, one.high, one.lower, one.upper))
+    above, below = low > upper, high < lower
+    if {1: above, -1: below, 0: above or below}[direction]:
+        return SUPPORTED
+    return CONTRADICTED if {1: below, -1: above, 0: False}[direction] else INCONCLUSIVE
+
+
+def combine(
+    family: list[Estimate], how: str, direction: int, decimals: int, count: int = 1
+) -> tuple[str, Estimate, str]:
+    """Give one verdict on several comparisons.
+
+    Parameters
+    ----------
+    family : list of Estimate
+        At least one.
+    how : {"any", "all"}
+        ``any``: supported where one comparison, widened for `count`, supports the hypothesis; contradicted where each
+        one, as it is, contradicts it. ``all``: supported where each one, as it is, supports it; contradicted where one,
+        widened for their number, contradicts it.
+    direction, decimals : int
+        As of `judge`.
+    count : int, default 1
+        Comparisons made at once, those of other contrasts of the family included; at least ``len(family)`` counts.
+
+    Returns
+    -------
+    verdict : str
+    shown : Estimate
+        The comparison that decided, or came nearest to deciding, with the interval that was judged.
+    reason : str
+    """
+
+    def verdicts(estimates):
+        return [judge(one, direction, decimals) for one in estimates]
+
+    count = max(count, len(family)) if how == "any" else len(family)
+    decisive, other = (SUPPORTED, CONTRADICTED) if how == "any" else (CONTRADICTED, SUPPORTED)
+    wide = [widened(one, count) for one in family]
+    decided = [one for one, verdict in zip(wide, verdicts(wide), strict=True) if verdict == decisive]
+    verdict = decisive if decided else other if set(verdicts(family)) == {other} else INCONCLUSIVE
+    corrected = bool(decided) or (how == "any" and verdict == INCONCLUSIVE)
+    if how == "any":
+        shown = max(decided or (wide if corrected else family), key=lambda one: _clearness(one, direction))
+    elif decided:
+        shown = min(decided, key=lambda one: _clearness(one, direction))
+    else:
+        shown = min(family, key=lambda one: np.nan_to_num(one.low if direction > 0 else -one.high, nan=-np.inf))
+    return verdict, shown, _reason(shown, verdict, family, len(decided), count if corrected else 1)
+
+
+def _clearness(one, direction):
+    """Distance from the margin in the direction of the hypothesis, in half-intervals; -inf without an interval."""
+    if not np.isfinite([one.low, one.high]).all():
+        return -np.inf
+    distances = []
+    for sign in (1, -1) if direction == 0 else (direction,):
+        bound, half = (one.upper, one.value - one.low) if sign > 0 else (one.lower, one.high - one.value)
+        away = sign * (one.value - bound)
+        distances.append(away / half if half > 0 else np.inf * away if away else 0.0)
+    return float(np.nan_to_num(max(distances), nan=-np.inf))
+
+
+def _reason(shown, verdict, family, decided, count):
+    """Which comparison is shown and why the verdict follows from it."""
+    where = "includes" if verdict == INCONCLUSIVE else "is above" if shown.low > shown.upper else "is below"
+    parts = ["no interval" if np.isnan(shown.low) else f"95 % CI {where} the margin"]
+    if len(family) > 1:
+        parts.insert(0, f"{shown.label}, of {len(family)} comparisons" + (f", {decided} {verdict}" if decided else ""))
+    return "; ".join(parts) + (f"; Bonferroni-corrected for {count}" if count > 1 else "")
+
+
+def _table2(table, network):
+    """Table 2 with the majority class's interval, and standard deviations over splits and over growth days."""
+    majority = table[table["model"] == fits.BASELINE].drop_duplicates("protocol").set_index("protocol")
+    ends = {f"majority_{end}": table["protocol"].map(majority[f"pooled_pct_{end}"]) for end in ("low", "high")}
+    repeats = table["repeats"].astype(float)
+    std = table["pooled_repeat_std"].astype(float).where(repeats > 1)
+    low, high = _std_interval(std.to_numpy(), repeats.to_numpy())
+    batch_std = (table["pooled_pct_high"] - table["pooled_pct_low"]) / (2 * QUANTILE)
+    return table.assign(**ends, repeat_std=std, repeat_std_low=low, repeat_std_high=high, batch_std=batch_std)
+
+
+def _std_interval(std, count):
+    """The 95 % chi-squared interval of standard deviations; NaN of fewer than MIN_REPEATS values or of equal ones."""
+    from scipy import stats
+
+    known = (count >= MIN_REPEATS) & ~np.isclose(std, 0)
+    freedom = np.where(known, count - 1, np.nan)
+    tail = (1 - bootstrap.LEVEL) / 2
+    return (std * np.sqrt(freedom / stats.chi2.ppf(part, freedom)) for part in (1 - tail, tail))
+
+
+def _leakage(table, network):
+    """The table of leakage with the reported split's accuracy above chance level, and what its rows are."""
+    reported = table["reported"] == "test"
+    above = {
+        f"above_points{end}": table[f"above_test_points{end}"].where(reported, table[f"above_validation_points{end}"])
+        for end in leakage.ENDS
+    }
+    change = table["protocol"].str.extract(r"([+-])", expand=False).map({"+": "added", "-": "closed"})
+    unchanged = (table[[f"change_points{end}" for end in leakage.ENDS]] == 0).all(axis=1)
+    return table.assign(**above, change=change, pooled=table["model"] == leakage.ALL, unchanged=unchanged)
+
+
+def _confounders(table, network):
+    """The table of confounders without the comparisons that are the same as another one."""
+    compared = confounders_caption.compared(table).index
+    kept = table["kind"].eq(confounders_caption.SPLIT) | table.index.isin(compared)
+    return table.assign(difference_points=table["difference_points"].where(kept))
+
+
+def _calibration(table, network):
+    """The table of calibration, of the network that predicts new scans; with the least coverage that counts."""
+    here = table[table["protocol"].eq("strict") & table["model"].eq(NETWORK)]
+    for column, value in (network or {}).items():
+        here = here[here[column] == value]
+    return here.assign(least_pct=here["coverage_aim_pct"] - MARGIN)
+
+
+def _rehearsal(table, network):
+    """The cross-validated performance of the model for new scans, with the least coverage that counts."""
+    aim = table.loc[table["quantity"] == "coverage_aim_pct", "value"]
+    named = table.rename(columns={"low": "value_low", "high": "value_high"})
+    return named.assign(least_pct=aim.max() - MARGIN)
+
+
+def _learning_curve(table, network):
+    """The learning curve's last points; with two shares the whole rise is the last step."""
+    shares = table.loc[table["protocol"] == "strict", "share_pct"]
+    last = table[table["share_pct"] == shares.max()]
+    return last if shares.nunique() > 2 else last.assign(rise_points=np.nan)
+
+
+def _explanations(table, network):
+    """The table of explanations with gains for which more is better, those of attribution on features in percent."""
+    factor = table["measure"].map({"deletion": -1, "mass": 100}).fillna(1)
+    gain, low, high = (factor * table[f"gain{end}"] for end in ("", "_low", "_high"))
+    return table.assign(gain=gain, gain_low=np.minimum(low, high), gain_high=np.maximum(low, high))
+
+
+VIEWS = {  # table -> the same with the derived columns that contrasts need
+    "table2": _table2,
+    "leakage": _leakage,
+    "confounders": _confounders,
+    "calibration": _calibration,
+    "rehearsal": _rehearsal,
+    "learning_curve": _learning_curve,
+    "explanations": _explanations,
+}
+
+
+def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, str] | None = None) -> pd.DataFrame:
+    """Judge every contrast.
+
+    Parameters
+    ----------
+    tables : dict of DataFrame
+        The finished tables by name; a contrast whose table is missing is not tested.
+    data : str
+        What the samples are, as "simulated films".
+    network : dict, optional
+        Columns pretraining, policy and scheme of the network that predicts new scans: calibration is judged of it.
+
+    Returns
+    -------
+    DataFrame
+        COLUMNS, one row a contrast, in the order of CONTRASTS. ``estimate``, ``ci_low`` and ``ci_high`` are in
+        ``unit``, NaN where there is none; ``n`` and ``batches`` count samples and growth days.
+    """
+    views = {name: VIEWS.get(name, lambda table, network: table)(table, network) for name, table in tables.items()}
+    selected = [_rows(contrast, views.get(contrast.table)) for contrast in CONTRASTS]
+    families = [_family(contrast, rows) for contrast, rows in zip(CONTRASTS, selected, strict=True)]
+    counts = Counter()
+    for contrast, family in zip(CONTRASTS, families, strict=True):
+        counts[contrast.family] += len(family)
+    rows = [
+        _judged(contrast, here, family, counts[contrast.family] if contrast.family else 1, data)
+        | {"question": contrast.question, "comparison": contrast.text, "reference": contrast.reference}
+        | {"table": contrast.table}
+        for contrast, here, family in zip(CONTRASTS, selected, families, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64", "batches": "Int64"})
+
+
+def _rows(contrast, table):
+    """The rows of the contrast's table that it compares; none without the table."""
+    if table is None:
+        return pd.DataFrame()
+    here = table
+    for where in contrast.where if isinstance(contrast.where, tuple) else (contrast.where,):
+        here = table
+        for column, value in where.items():
+            values = value if isinstance(value, tuple) else (value,)
+            # A column that holds nothing but the word "true" is read from its file as a truth value.
+            here = here[here[column].astype(str).str.lower().isin([str(one).lower() for one in values])]
+        if len(here):
+            break
+    return here
+
+
+def _family(contrast, rows):
+    """The comparisons of a contrast: the rows that have a value and do not compare identical predictions."""
+    rows = rows[rows[contrast.column].notna()] if len(rows) else rows
+    if contrast.skip_identical and len(rows):
+        rows = rows[~rows["unchanged"]]
+    return [
+        of_row(row, contrast.column, contrast.margin, label)
+        for (_, row), label in zip(rows.iterrows(), _labels(rows), strict=True)
+    ]
+
+
+DISTINGUISHING = ("model", "features", "protocol", "pretraining", "policy", "scheme", "group", "measure", "feature")
+
+
+def _labels(rows):
+    """What distinguishes each row from the others, in words."""
+    columns = [name for name in DISTINGUISHING if name in rows and rows[name].nunique() > 1]
+    named = rows[columns].astype(str)
+    if "features" in named:
+        named["features"] = named["features"].map(style.features_words)
+    return [" ".join(values) for values in named.to_numpy()]
+
+
+def _judged(contrast, rows, family, count, data):
+    """The columns of a contrast that depend on the tables."""
+    if not contrast.table:
+        return {"verdict": NOT_TESTED, "reason": SCOPES.get(data, "no samples of another study were measured")}
+    if not family:
+        if contrast.skip_identical and len(rows) and rows[contrast.column].notna().any():
+            row = of_row(rows[rows[contrast.column].notna()].iloc[0], contrast.column)
+            return _cells(contrast, row, CONTRADICTED, "the predictions are identical")
+        whys = [why for why in rows.get("why", ()) if isinstance(why, str) and why.strip()]
+        return {"verdict": NOT_TESTED, "reason": whys[0] if whys else "not part of this run"}
+    verdict, shown, reason = combine(family, contrast.combine, contrast.direction, UNITS[contrast.unit], count)
+    if contrast.control and verdict != INCONCLUSIVE:
+        control = judge(of_row(rows.iloc[0], contrast.control), contrast.direction, UNITS["% of the map"])
+        if control != verdict:
+            verdict, reason = INCONCLUSIVE, "the map of another sample does not differ"
+    return _cells(contrast, shown, verdict, reason)
+
+
+def _cells(contrast, one, verdict, reason):
+    margin = one.lower if contrast.direction < 0 else one.upper
+    numbers = {"estimate": one.value, "ci_low": one.low, "ci_high": one.high, "margin": margin, "unit": contrast.unit}
+    return numbers | {"n": one.n, "batches": one.batches, "verdict": verdict, "reason": reason}
+
+
+def counted(table: pd.DataFrame) -> dict[str, int]:
+    """Count the verdicts: {verdict: number of contrasts}, in the order of VERDICTS."""
+    return {verdict: int((table["verdict"] == verdict).sum()) for verdict in VERDICTS}
+
+
+def interval(row: dict) -> str:
+    """Write a row's estimate with interval and unit; a dash where there is none."""
+    if tables.missing(row["estimate"]):
+        return tables.DASH
+    ends = row["estimate"], row["ci_low"], row["ci_high"]
+    return f"{tables.interval(*ends, UNITS[row['unit']])} {row['unit']}"
+
+
+def panels_of(table: pd.DataFrame) -> list[tables.Panel]:
+    """Lay the table out as one panel; each question is written once."""
+    rows = []
+    for row, first in zip(table.to_dict("records"), ~table["question"].duplicated(), strict=True):
+        words = [
+            row["question"] if first else "",
+            *(_text(row[name]) for name in ("comparison", "reference", "verdict")),
+        ]
+        decimals = UNITS.get(row["unit"], 0)
+        numbers = [
+            interval(row),
+            tables.number(row["margin"], decimals),
+            *map(tables.number, (row["n"], row["batches"])),
+        ]
+        rows.append([*words, _text(row["reason"]), *numbers])
+    headings = ["Question", "Hypothesis", "Reference", "Verdict", "Reason", "Estimate [95 % CI]", "Margin"]
+    return [tables.Panel("Conclusions", [*headings, "Samples", "Growth days"], rows, words=5)]
+
+
+def _text(value):
+    return value if isinstance(value, str) else ""
+
+
+def markdown(table: pd.DataFrame, caption: str) -> str:
+    """Write caption and table as Markdown."""
+    return tables.markdown(panels_of(table), caption)
+
+
+def html(table: pd.DataFrame, caption: str) -> str:
+    """Write caption and table as a self-contained page whose sentences wrap."""
+    wrapped = "<style>\ntd.word { white-space: normal; min-width: 8em; }\n</style>\n</head>"
+    return tables.html(panels_of(table), caption, NAME).replace("</head>", wrapped, 1)
