@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from micrograph.evaluation.fits import Fit
+from micrograph.evaluation.summaries import Fit
 
 CLASSES = [900, 950, 1000]
 SHARES = {2: [0.4, 0.6], 3: [0.11, 0.5, 0.39], 5: [0.1, 0.2, 0.3, 0.25, 0.15]}

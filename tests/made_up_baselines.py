@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 import made_up_fits
-from micrograph.evaluation import baselines, fits
+from micrograph.evaluation import baselines, summaries
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
 SHEET = made_up_fits.films(samples=90, days=30, folds=4)
@@ -31,15 +31,15 @@ def given(protocols=("strict", "published"), metadata=0.3, physical=0.5):
 
 def tabled(some, net=None, **words):
     words = {"data": "simulated films", "classes": [900, 950, 1000], **MADE, "resamples": 300} | words
-    return baselines.table(some, net or network(), rng=np.random.default_rng(0), **words)
+    return baselines.make_table(some, net or network(), rng=np.random.default_rng(0), **words)
 
 
 def by_hand(right, batches="xxyy", truth=(900, 900, 900, 900)):
     """A strict Fit of one fold: tested films of `truth`, right or not as told, one training film and one validated."""
     part = ["train", "validation"] + ["test"] * len(right)
     predicted = [950, 900, *(true if yes else 1850 - true for yes, true in zip(right, truth, strict=True))]
-    return fits.Fit(
-        dict.fromkeys(fits.KEYS, "any") | {"protocol": "strict", "features": "metadata"},
+    return summaries.Fit(
+        dict.fromkeys(summaries.KEYS, "any") | {"protocol": "strict", "features": "metadata"},
         pd.DataFrame(
             {
                 "fold": 0, "part": part, "sample": [f"s{place}" for place in range(len(part))], "copy": 0,

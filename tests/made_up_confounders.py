@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.evaluation import confounders
-from micrograph.evaluation.fits import KEYS, Fit
+from micrograph.evaluation.summaries import KEYS, Fit
 
 MADE = {"data": "simulated films", "backbone": "b", "search": "default", "pixels": 80, "epochs": 4}
 WORDS = dict(zip(KEYS, ("strict", "imagenet", "aug3", "image", "nominal", "CNN"), strict=True))
@@ -42,7 +42,7 @@ def answered(sheet, right, protocol="strict", learnt=40):
 
 def tabled(sheet, right, splits=(), same=(), untested=None, resamples=300):
     given = confounders.Asked([answered(sheet, right)], list(splits), list(same), untested or {})
-    return confounders.table(
+    return confounders.make_table(
         sheet, [scans(sheet)], given, classes=[900, 950, 1000], resamples=resamples,
         rng=np.random.default_rng(0), **MADE,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from micrograph.evaluation import fits, leakage
+from micrograph.evaluation import leakage, summaries
 from micrograph.models.fit import fit_folds
 from micrograph.splits import permutation, protocols, splitters
 from tables_of_films import CLASSES
@@ -58,7 +58,7 @@ def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85",
         model=model, classes=CLASSES, search="default", rng=rng,
     )  # fmt: skip
     words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": called}
-    return fits.Fit(words | {"scheme": "nominal", "model": model}, made.predictions)
+    return summaries.Fit(words | {"scheme": "nominal", "model": model}, made.predictions)
 
 
 def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
@@ -75,10 +75,10 @@ def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
             pd.DataFrame({"fold": 0, "part": part, **rows, "truth_celsius": truth, "predicted_celsius": answers})
         )
     words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": features}
-    return fits.Fit(words | {"scheme": "nominal", "model": model}, pd.concat(parts, ignore_index=True))
+    return summaries.Fit(words | {"scheme": "nominal", "model": model}, pd.concat(parts, ignore_index=True))
 
 
 def tabled(given, resamples=400):
     """The table of leakage of such fits."""
     rng = np.random.default_rng(0)
-    return leakage.table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+    return leakage.make_table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec, repeat
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORDINAL = ("nnrank", "corn")  # schemes for networks alone: they change the head and the loss
 NETWORKS = ("MLP", "CNN")
 ON_TUNED = ("MLP",)  # models that are fitted on fine-tuned features alone
 SHALLOW = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR")
 POLICIES = ("aug1", "aug2", "aug3", "aug4")
+BLOCKS = ("block2", "block3", "block4", "pool")
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
 
@@ -27,9 +31,12 @@ class Study:
     ----------
     config : dict
         The whole config, with defaults.
+    sheet : callable
+        Returns the sample sheet, also where the run itself will write it; for splits that the sheet decides.
     """
 
     config: dict[str, Any]
+    sheet: Callable[[], pd.DataFrame] | None = None
 
     # ---- fits
 
@@ -62,13 +69,27 @@ class Study:
     @property
     def explained(self) -> FitSpec:
         """The CNN that is explained, out of fold, and that the final model is trained as."""
-        production = {name: self.config["production"][name] for name in ("pretraining", "policy", "scheme")}
+        production = {name: self.config["final_model"][name] for name in ("pretraining", "policy", "scheme")}
         return FitSpec("strict", features="image", model="CNN", **production)
 
     @property
     def with_probabilities(self) -> list[FitSpec]:
         """The strict fits that give probabilities, or scores that can become some, the explained one among them."""
         return [*self.fits("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"]), self.explained]
+
+    def untested(self) -> dict[str, str]:
+        """Return the splits by operator or date that are asked for and impossible: {protocol: why}."""
+        from micrograph.splits import group_splits
+
+        bases, folds = self.config["experiments"]["confounders"]["protocols"], self.config["splits"]["folds"]
+        reasons = {base: group_splits.why_not(self.sheet(), base, folds) for base in bases}
+        return {base: why for base, why in reasons.items() if why}
+
+    def regrouped(self, protocol: str = "") -> list[FitSpec]:
+        """List the fits of `confounders` whose splits are possible; under ``protocol`` where one is named."""
+        untested = self.untested()
+        fits = [fit for fit in self.fits("confounders") if fit.protocol not in untested]
+        return [replace(fit, protocol=protocol) for fit in fits] if protocol else fits
 
     @property
     def all_fits(self) -> list[FitSpec]:
@@ -89,7 +110,7 @@ class Study:
         dict
             Name of the job -> its fits, each once.
         """
-        if self.config["models"]["search"] != "default":
+        if self.config["models"]["param_grid"] != "default":
             return {}
         groups: dict[tuple, dict] = {}
         for fit in select(self.all_fits, model=models):
@@ -102,8 +123,8 @@ class Study:
         """Group the fits that are repeated on permuted labels, by (protocol, pretraining, policy, scheme)."""
         settings = self.config["experiments"]["leakage"]
         groups: dict[tuple, list] = {}
-        if any(settings["shuffles"].values()):
-            for fit in expand({**settings, "protocols": settings["shuffled"]}):
+        if any(settings["n_permutations"].values()):
+            for fit in expand({**settings, "protocols": settings["permuted_labels"]}):
                 if fit.on_components:
                     groups.setdefault((fit.protocol, fit.pretraining, fit.policy, fit.scheme), []).append(fit)
         return groups
@@ -155,8 +176,8 @@ class Study:
     @property
     def components_shown(self) -> str:
         """The principal components that figures 8 and 9 show."""
-        fit, cev = self.fits("table2")[0], self.config["experiments"]["table2"]["cev"][0]
-        return replace(fit, features=f"{self.config['figures']['components']}_cev{cev}").features_path
+        fit, cev = self.fits("table2")[0], self.config["experiments"]["table2"]["explained_variance"][0]
+        return replace(fit, features=f"{self.config['figures']['fig8_block']}_cev{cev}").features_path
 
     def components_by_job(self) -> dict[tuple[str, str], list[str]]:
         """Group the principal components that are asked for: (protocol, pretraining) -> names, as block2_cev85."""
@@ -173,7 +194,8 @@ class Study:
         """Return the training settings of one head."""
         names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
         training = self.config["training"]
-        settings = {name: training[name] for name in names} | training[head]
+        own = training["feature_extractor" if head == "tuned" else head]
+        settings = {name: training[name] for name in names} | own
         if isinstance(settings["dropout"], dict):
             settings["dropout"] = settings["dropout"][pretraining]
         return settings
@@ -197,7 +219,7 @@ class Study:
         return {
             "data": self.data,
             "backbone": self.config["networks"]["backbone"],
-            "search": self.config["models"]["search"],
+            "search": self.config["models"]["param_grid"],
             "pixels": training["pixels"],
             "epochs": training["epochs"],
         }
@@ -215,7 +237,7 @@ def expand(settings: dict[str, Any]) -> list[FitSpec]:
     Parameters
     ----------
     settings : dict
-        ``protocols``, ``pretraining``, ``policies``, ``schemes``, ``models``; ``blocks`` and ``cev`` where models are
+        ``protocols``, ``pretraining``, ``policies``, ``schemes``, ``models``; ``blocks`` and ``explained_variance`` where models are
         fitted on principal components, else they are fitted on fine-tuned features.
 
     Returns
@@ -250,7 +272,7 @@ def _features(settings: dict[str, Any], model: str) -> list[str]:
         return ["image"]
     if model in ON_TUNED:
         return ["tuned"]
-    pairs = product(settings.get("blocks", ["tuned"]), settings.get("cev", [None]))
+    pairs = product(settings.get("blocks", ["tuned"]), settings.get("explained_variance", [None]))
     return list(dict.fromkeys(block if block == "tuned" else f"{block}_cev{cev}" for block, cev in pairs))
 
 
@@ -258,8 +280,8 @@ def _leakage(settings: dict[str, Any]) -> list[FitSpec]:
     """The fits of `leakage` but those of `permuted`: on the true labels, and with networks on permuted ones."""
     drawn = [
         f"{protocol}.shuffled_{kind}{draw}"
-        for protocol in settings["shuffled"]
-        for kind, draws in settings["network_shuffles"].items()
+        for protocol in settings["permuted_labels"]
+        for kind, draws in settings["n_network_permutations"].items()
         for draw in range(1, draws + 1)
     ]
     true = [fit for fit in expand(settings) if settings["networks"] == "all" or _concerns_network(fit)]

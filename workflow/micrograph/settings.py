@@ -12,7 +12,6 @@ from micrograph import experiments
 from micrograph.errors import UNPRINTABLE, UserError, printable
 from micrograph.scans.sample_sheet import PATTERNS
 from micrograph.settings_text import DEEP, joined, shown
-from micrograph.settings_text import read_text as read_text
 
 # What JSON's words for kinds are called here, and what is asked for beyond them: 224.0 is no count, .nan no number.
 KINDS = {

@@ -4,20 +4,30 @@ well these maps stand tests of their own, and a picture of any film by name.
 """
 
 
-rule explain_films:
+ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
+
+
+def network_folder(wildcards):
+    """The folder that holds the network of one fold, and those of its chunk."""
+    network = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.scheme)
+    chunks = STUDY.chunks(network, wildcards.protocol)
+    return [f"{network.folder}/folds{chunk}" for chunk in chunks if int(wildcards.fold) in folds_of(chunk)]
+
+
+rule compute_attributions:
     """Class activation maps and occlusion of the films that one fold tests, by that fold's network."""
     input:
-        networks=networks_of_fold,
-        copies="results/policies/{policy}/copies.tsv",
-        pictures=pictures_of_policy,
+        networks=network_folder,
+        images="results/augmented/{policy}/images.tsv",
+        folders=lambda wildcards: images_of(wildcards.policy),
         splits="results/splits/{protocol}.tsv",
-        code=modules("explain_films"),
+        code=code_of("compute_attributions"),
     output:
         maps="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/fold{fold}.npz",
     log:
-        "logs/explain_films/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.log",
+        "logs/compute_attributions/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.log",
     benchmark:
-        "logs/explain_films/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.tsv"
+        "logs/compute_attributions/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.tsv"
     conda:
         "../../envs/vision.yaml"
     params:
@@ -25,25 +35,25 @@ rule explain_films:
         device=config["networks"]["device"],
         settings=ATTRIBUTION,
     script:
-        "../scripts/explain_films.py"
+        "../scripts/compute_attributions.py"
 
 
-rule test_explanations:
+rule evaluate_attributions:
     """Whether one fold's maps find what is there, change with the weights, and name what the network goes by."""
     input:
         maps="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/fold{fold}.npz",
-        networks=networks_of_fold,
-        copies="results/policies/{policy}/copies.tsv",
-        pictures=pictures_of_policy,
+        networks=network_folder,
+        images="results/augmented/{policy}/images.tsv",
+        folders=lambda wildcards: images_of(wildcards.policy),
         splits="results/splits/{protocol}.tsv",
         truth=expand("resources/truth/{shard}", shard=shards()) if SIMULATED else [],
-        code=modules("test_explanations"),
+        code=code_of("evaluate_attributions"),
     output:
-        tests="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/tests{fold}.tsv",
+        metrics="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/metrics{fold}.tsv",
     log:
-        "logs/test_explanations/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.log",
+        "logs/evaluate_attributions/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.log",
     benchmark:
-        "logs/test_explanations/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.tsv"
+        "logs/evaluate_attributions/{protocol}/{pretraining}/{policy}/{scheme}/{fold}.tsv"
     conda:
         "../../envs/vision.yaml"
     params:
@@ -53,10 +63,10 @@ rule test_explanations:
         settings=ATTRIBUTION,
         drawn={name: config["micrographs"][name] for name in ("aspect", "pixels")},
     script:
-        "../scripts/test_explanations.py"
+        "../scripts/evaluate_attributions.py"
 
 
-rule draw_explanation:
+rule draw_attribution:
     """One film by name: its picture, class activation maps and occlusion, by the network that was tested on it."""
     input:
         maps=expand(
@@ -64,19 +74,19 @@ rule draw_explanation:
             fold=range(config["splits"]["folds"]),
         ),
         predictions="results/predictions/{protocol}/{pretraining}/{policy}/image/{scheme}/CNN.tsv",
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         micrographs=of_all_shards("results/micrographs/{shard}"),
-        code=modules("draw_explanation"),
+        code=code_of("draw_attribution"),
     output:
         png="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/{sample}.png",
     log:
-        "logs/draw_explanation/{protocol}/{pretraining}/{policy}/{scheme}/{sample}.log",
+        "logs/draw_attribution/{protocol}/{pretraining}/{policy}/{scheme}/{sample}.log",
     benchmark:
-        "logs/draw_explanation/{protocol}/{pretraining}/{policy}/{scheme}/{sample}.tsv"
+        "logs/draw_attribution/{protocol}/{pretraining}/{policy}/{scheme}/{sample}.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
         classes=config["classes"],
-        data=DATA,
+        data=STUDY.data,
     script:
-        "../scripts/draw_explanation.py"
+        "../scripts/draw_attribution.py"

@@ -1,6 +1,6 @@
-"""Sheets, validation, wildcard limits, and the helpers that answer a rule's questions.
+"""Config, sample sheet, wildcards, and the functions that find a rule's inputs.
 
-Needs config.yaml (checked here against workflow/schemas) and, for one's own scans, the sample sheet.
+Needs config.yaml (checked and completed with defaults by micrograph/config.py) and, for one's own scans, the sample sheet.
 """
 
 import sys
@@ -8,26 +8,40 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-import yaml
-
-from micrograph import experiments, io, settings, sources
-from micrograph.provenance import record
+from micrograph import experiments, io, outputs
+from micrograph.config import validate
+from micrograph.errors import exit_with_message
+from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
+from micrograph.provenance import code_dependencies, record
+from micrograph.rng import random_stream
 from micrograph.scans import sample_sheet
 from micrograph.splits import protocols
-from micrograph.errors import exit_with_message
+from micrograph.splits.fit_spec import FitSpec, NetworkSpec, folds_of, splits_path
 
-BLOCKS = ["block2", "block3", "block4", "pool"]
+config.update(exit_with_message(validate, config))
+
+RUN = record.begin(sys.argv, config, workflow.configfiles)
+SOURCE = config["scans"]["source"]
+SIMULATED = SOURCE == "simulated"
+FETCHED = SOURCE in ("zenodo", "list")
+BACKBONE = config["networks"]["backbone"]
+PREPROCESSING = {
+    **{name: config["scans"][name] for name in ("channels", "direction", "gwyddion_timeout_seconds")},
+    **{name: config["micrographs"][name] for name in ("pixels", "clip_percentiles", "aspect")},
+    "levelling": config["heights"]["levelling"],
+}
+SAMPLES = "results/micrographs/samples.tsv"
 
 
 wildcard_constraints:
     protocol=protocols.PATTERN,
     pretraining="[a-z0-9]+",
-    policy="aug[1-4]",
-    block="block2|block3|block4|pool",
+    policy="|".join(POLICIES),
+    block="|".join(BLOCKS),
     cev=r"\d+",
-    features=r"(block2|block3|block4|pool)_cev\d+|tuned|image|metadata|physical",
-    scheme="nominal|nnrank|corn|regression|ordinal",
-    head="nominal|nnrank|corn|regression|tuned",
+    features=rf"({'|'.join(BLOCKS)})_cev\d+|tuned|image|metadata|physical",
+    scheme="|".join([*SCHEMES, "ordinal"]),
+    head="|".join([*SCHEMES, "tuned"]),
     chunk=r"\d+(-\d+)?|all",
     fold=r"\d+",
     sample=r"[^/]+",
@@ -37,45 +51,15 @@ wildcard_constraints:
     backbone="[A-Za-z0-9_.:-]+",
 
 
-with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
-    exit_with_message(settings.check, config, yaml.load(schema, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-
-RUN = record.begin(sys.argv, config, workflow.configfiles)
-SOURCE = config["scans"]["source"]
-SIMULATED = SOURCE == "simulated"
-FETCHED = SOURCE in ("zenodo", "list")
-DATA = "simulated films" if SIMULATED else "real films"
-ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
-PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]  # those of the paper's own tables
-POLICIES = ["aug1", "aug2", "aug3", "aug4"]
-PRODUCTION = {name: config["production"][name] for name in ("pretraining", "policy", "scheme")}
-STUDY = {name: words for name, words in config.items() if name != "new_scans"}  # new scans change no result
-PREPROCESSING = {
-    **{name: config["scans"][name] for name in ("channels", "direction", "gwyddion_timeout_seconds")},
-    **{name: config["micrographs"][name] for name in ("pixels", "clip_percentiles", "aspect")},
-    "levelling": config["heights"]["levelling"],
-}
-ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
-EXPLAINED = {"protocol": "strict", **PRODUCTION, "features": "image", "model": "CNN"}
-
-# What a table says about how its fits were made.
-SAID = {
-    "data": DATA,
-    "backbone": config["networks"]["backbone"],
-    "search": config["models"]["search"],
-    "pixels": config["training"]["pixels"],
-    "epochs": config["training"]["epochs"],
-}
-
-
-def modules(rule_name):
-    """The package's module files that a rule's script runs: inputs, so that a change of code reruns the rule."""
-    return [module_file(name) for name in sources.modules_of(workflow.source_path(f"../scripts/{rule_name}.py"))]
+def code_of(script, *modules):
+    """The package's files that a script and further modules run: inputs, so that a change of code reruns the rule."""
+    names = code_dependencies.modules_of(workflow.source_path(f"../scripts/{script}.py"), *modules)
+    return [module_file(name) for name in names]
 
 
 @cache
 def module_file(name):
-    """The file of one of the package's modules, as an input; Snakemake takes a millisecond to find it."""
+    """The file of one of the package's modules; Snakemake takes a millisecond to find it."""
     return workflow.source_path(f"../micrograph/{name}.py")
 
 
@@ -86,14 +70,30 @@ def read_sheet(path):
 
 
 def sheet():
-    """The sample sheet that the scans are named by; fetched scans have one as soon as they are there."""
+    """The sample sheet that names the scans; fetched scans have one once they are there."""
     path = getattr(checkpoints, f"retrieve_{SOURCE}").get().output.sheet if FETCHED else config["scans"]["sheet"]
     return read_sheet(path)
 
 
+def planned_sheet():
+    """The sample sheet, also where the run itself will write it."""
+    if not SIMULATED:
+        return sheet()
+    from micrograph.simulation import simulate  # with scipy, which every job would import else
+
+    settings, rng = config["simulation"], random_stream(config["seed"], "plan_samples")
+    return simulate.plan(
+        settings["samples"], settings["days"], settings["shares"], rng, operators=settings["operators"]
+    )
+
+
+STUDY = experiments.Study(config, planned_sheet)
+EXPLAINED = STUDY.explained
+
+
 def count_of_scans():
     """How many scans the study has, those included that will be rejected."""
-    return config["simulate"]["samples"] if SIMULATED else len(sheet())
+    return config["simulation"]["samples"] if SIMULATED else len(sheet())
 
 
 def shards():
@@ -102,35 +102,59 @@ def shards():
 
 
 def of_all_shards(*paths):
-    """The files of every conversion job; where scans are fetched, a function that tells once their number is known."""
+    """The files of every conversion job; where scans are fetched, a function that knows once their number is."""
     return (lambda wildcards: expand(paths, shard=shards())) if FETCHED else expand(paths, shard=shards())
+
+
+def sheet_of_shard(wildcards):
+    """The rows of the sheet that one conversion job reads."""
+    return sample_sheet.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
 
 
 def scans_of_shard(wildcards):
     """The raw scans of one conversion job: a simulated folder, or the files that the sheet names."""
+    return f"resources/scans/{wildcards.shard}" if SIMULATED else sheet_of_shard(wildcards)["scan"].tolist()
+
+
+def rows_of_shard(wildcards):
+    """What the sheet states of these scans: a change of it reruns this conversion job, and no other line does."""
     if SIMULATED:
-        return f"resources/scans/{wildcards.shard}"
-    return sample_sheet.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])["scan"].tolist()
+        return None
+    return sheet_of_shard(wildcards)[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
 
 
-def all_scans(wildcards):
+def all_scans():
     """The raw scans of the whole study: simulated folders, or the files that the sheet names."""
     return expand("resources/scans/{shard}", shard=shards()) if SIMULATED else sheet()["scan"].tolist()
 
 
-def rows_of_shard(wildcards):
-    """What the sheet says of these scans: a change of it reruns this conversion job, and no other line does."""
-    if SIMULATED:
-        return None
-    rows = sample_sheet.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
-    return rows[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
+def images_of(policy):
+    """The folders of images that networks are trained on under a policy: all micrographs, and those it makes."""
+    made = [f"augmented/{policy}"] if policy in experiments.AUGMENTING else []
+    return expand("results/{folder}/{shard}", folder=["micrographs", *made], shard=shards())
+
+
+def weights_path(pretraining):
+    """Weights that are fetched once; none for random ones."""
+    return [] if pretraining == "scratch" else [f"resources/weights/{BACKBONE}-{pretraining}.safetensors"]
+
+
+def weights_of(protocol, pretraining, folds):
+    """The weights that networks of these folds start from: fetched, random (none), or pre-trained here, by fold."""
+    if pretraining != "films":
+        return weights_path(pretraining)
+    seen = ["all"] if "all_rows" in protocols.parse(protocol).leaks else [f"fold{fold}" for fold in folds]
+    return expand(
+        "results/pretraining/{protocol}/{seen}.safetensors",
+        protocol=protocols.as_seen_by("splits", protocol),
+        seen=seen,
+    )
 
 
 def end_of_run(outcome):
-    """How many scans were read and rejected, and why, as far as the run came; what was entered into its record; and
-    where the report is, if it is there."""
+    """How many scans were read and rejected, and why; what was entered into the run's record; where the report is."""
     summary = Path("results/micrographs/summary.txt")
-    said = summary.read_text(encoding="utf-8") if summary.is_file() else ""
+    text = summary.read_text(encoding="utf-8") if summary.is_file() else ""
     page = "results/report/index.html"
-    shown = f"The report is {page}" if outcome == "finished" and Path(page).is_file() else ""
-    return said + record.write(Path(), RUN, outcome) + shown
+    report_is = f"The report is {page}" if outcome == "finished" and Path(page).is_file() else ""
+    return text + record.write(Path(), RUN, outcome) + report_is

@@ -1,36 +1,36 @@
 """Needs height maps, micrographs, weights and splits.
 Gives results/features (of each block in chunks of micrographs; physical measures and the sheet's metadata, which need no
-network) and results/components (principal components of each fold).
+network) and results/pca (principal components of each fold).
 """
 
 
-rule measure_films:
+rule measure_topography:
     """Roughness, spectrum, grains and steps of the films of one shard."""
     input:
         drawn="results/micrographs/{shard}.tsv",
         heights="results/heights/{shard}",
         micrographs="results/micrographs/{shard}",
-        code=modules("measure_films"),
+        code=code_of("measure_topography"),
     output:
         measured="results/topography/{shard}.tsv",
     log:
-        "logs/measure_films/{shard}.log",
+        "logs/measure_topography/{shard}.log",
     benchmark:
-        "logs/measure_films/{shard}.tsv"
+        "logs/measure_topography/{shard}.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
         aspect=config["micrographs"]["aspect"],
     script:
-        "../scripts/measure_films.py"
+        "../scripts/measure_topography.py"
 
 
-rule gather_topography:
+rule collect_topography:
     """The physical measures of all films: tables to read, and features that models learn from."""
     input:
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         measured=of_all_shards("results/topography/{shard}.tsv"),
-        code=modules("gather_topography"),
+        code=code_of("collect_topography"),
     output:
         topography=report(
             "results/topography/topography.tsv",
@@ -41,32 +41,32 @@ rule gather_topography:
         measures="results/topography/measures.tsv",
         features="results/features/physical.npz",
     log:
-        "logs/gather_topography.log",
+        "logs/collect_topography.log",
     benchmark:
-        "logs/gather_topography.tsv"
+        "logs/collect_topography.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
-        data=DATA,
+        data=STUDY.data,
     script:
-        "../scripts/gather_topography.py"
+        "../scripts/collect_topography.py"
 
 
-rule gather_metadata:
-    """What the sheet says of the films, as features: growth time, substrate, pressure, operator, day, batch."""
+rule collect_metadata:
+    """Features from the sample sheet: growth time, substrate, pressure, operator, day, batch."""
     input:
-        samples="results/micrographs/samples.tsv",
-        code=modules("gather_metadata"),
+        samples=SAMPLES,
+        code=code_of("collect_metadata"),
     output:
         features="results/features/metadata.npz",
     log:
-        "logs/gather_metadata.log",
+        "logs/collect_metadata.log",
     benchmark:
-        "logs/gather_metadata.tsv"
+        "logs/collect_metadata.tsv"
     conda:
         "../../envs/learn.yaml"
     script:
-        "../scripts/gather_metadata.py"
+        "../scripts/collect_metadata.py"
 
 
 rule extract_features:
@@ -76,45 +76,64 @@ rule extract_features:
     that asks for two would wait until nothing else is left.
     """
     input:
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         micrographs=of_all_shards("results/micrographs/{shard}"),
-        weights=f"resources/weights/{config['networks']['backbone']}-{{pretraining}}.safetensors",
-        code=modules("extract_features"),
+        weights=f"resources/weights/{BACKBONE}-{{pretraining}}.safetensors",
+        code=code_of("extract_features"),
     output:
-        features=expand("results/features/{{pretraining}}/{block}/{{pictures}}.npz", block=BLOCKS),
+        features=expand("results/features/{{pretraining}}/{block}/{{chunk}}.npz", block=BLOCKS),
     log:
-        "logs/extract_features/{pretraining}/{pictures}.log",
+        "logs/extract_features/{pretraining}/{chunk}.log",
     benchmark:
-        "logs/extract_features/{pretraining}/{pictures}.tsv"
+        "logs/extract_features/{pretraining}/{chunk}.tsv"
     wildcard_constraints:
-        pictures=r"\d{4}\d*",
+        chunk=r"\d{4}\d*",
     priority: 1
     conda:
         "../../envs/vision.yaml"
     params:
-        backbone=config["networks"]["backbone"],
-        batch=config["networks"]["batch"],
+        backbone=BACKBONE,
+        batch_size=config["networks"]["batch_size"],
         precision=config["networks"]["precision"],
         device=config["networks"]["device"],
         normalise=config["networks"]["normalise"] == "weights",
         pixels=config["micrographs"]["pixels"],
-        pictures_per_job=PICTURES_PER_JOB,
+        micrographs_per_job=MICROGRAPHS_PER_JOB,
     script:
         "../scripts/extract_features.py"
 
 
-rule project_features:
-    """Fit each fold's principal components on the rows that the protocol lets it see; project every sample on them."""
+# Chunks end where batches end, so that features do not depend on the chunks.
+MICROGRAPHS_PER_JOB = (
+    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"]) * config["networks"]["batch_size"]
+)
+PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomised_components")}
+
+
+def features_of_blocks(pretraining, blocks):
+    """The features of all micrographs, by block, each in its chunks; scans that are rejected count, so the last chunks may
+    be empty."""
+    chunks = [f"{chunk:04d}" for chunk in range(ceil(count_of_scans() / MICROGRAPHS_PER_JOB))]
+    return expand(f"results/features/{pretraining}/{{block}}/{{chunk}}.npz", block=blocks, chunk=chunks)
+
+
+def blocks_of(names):
+    """The blocks of principal components by name: block2_cev85, block2_cev99 -> block2."""
+    return list(dict.fromkeys(name.split("_cev")[0] for name in names))
+
+
+rule fit_pca:
+    """Fit each fold's principal components on the samples that the protocol lets it see; project every sample on them."""
     input:
         features=lambda wildcards: features_of_blocks(wildcards.pretraining, [wildcards.block]),
-        splits=splits_of,
-        code=modules("project_features"),
+        splits=lambda wildcards: splits_path(wildcards.protocol),
+        code=code_of("fit_pca"),
     output:
-        components=["results/components/{protocol}/{pretraining}/{block}_cev{cev}.npz"],
+        components=["results/pca/{protocol}/{pretraining}/{block}_cev{cev}.npz"],
     log:
-        "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.log",
+        "logs/fit_pca/{protocol}/{pretraining}/{block}_cev{cev}.log",
     benchmark:
-        "logs/project_features/{protocol}/{pretraining}/{block}_cev{cev}.tsv"
+        "logs/fit_pca/{protocol}/{pretraining}/{block}_cev{cev}.tsv"
     priority: 1
     conda:
         "../../envs/learn.yaml"
@@ -124,27 +143,27 @@ rule project_features:
         protocol=lambda wildcards: wildcards.protocol,
         pretraining=lambda wildcards: wildcards.pretraining,
     script:
-        "../scripts/project_features.py"
+        "../scripts/fit_pca.py"
 
 
 # The components that tables and figures ask for: all blocks and explained variances of a protocol in one job.
-for (protocol, pretraining), names in components_asked().items():
+for (protocol, pretraining), names in STUDY.components_by_job().items():
 
     rule:
         name:
-            re.sub(r"\W", "_", f"project_features_{protocol}_{pretraining}")
+            f"fit_pca_{protocol}_{pretraining}".translate({ord(sign): "_" for sign in "+-."})
         input:
             features=lambda wildcards, pretraining=pretraining, blocks=blocks_of(names): features_of_blocks(
                 pretraining, blocks
             ),
-            splits=f"results/splits/{protocols.as_seen_by('splits', protocol)}.tsv",
-            code=modules("project_features"),
+            splits=splits_path(protocol),
+            code=code_of("fit_pca"),
         output:
-            components=expand(f"results/components/{protocol}/{pretraining}/{{name}}.npz", name=names),
+            components=expand(f"results/pca/{protocol}/{pretraining}/{{name}}.npz", name=names),
         log:
-            f"logs/project_features/{protocol}/{pretraining}.log",
+            f"logs/fit_pca/{protocol}/{pretraining}.log",
         benchmark:
-            f"logs/project_features/{protocol}/{pretraining}.tsv"
+            f"logs/fit_pca/{protocol}/{pretraining}.tsv"
         priority: 1
         group:
             "fits"
@@ -156,4 +175,4 @@ for (protocol, pretraining), names in components_asked().items():
             protocol=protocol,
             pretraining=pretraining,
         script:
-            "../scripts/project_features.py"
+            "../scripts/fit_pca.py"

@@ -1,56 +1,58 @@
-"""Needs components or fine-tuned features, and splits.
-Gives results/models (every fold's model and the settings it chose) and results/predictions, the narrow waist: tables and
-figures of performance read predictions and never models.
+"""Needs principal components or fine-tuned features, and splits.
+Gives results/models (every fold's model, and what its grid search chose) and results/predictions, the interface between
+fitting and evaluation: tables and figures read predictions, never models.
 
-The fits that the tables and figures ask for share their jobs, all models on features of one kind in one
-(`shared_jobs`). Any other fit can be asked for by the path of its predictions.
+The fits that tables and figures ask for share their jobs, all models on features of one kind in one
+(`Study.shared_jobs`). Any other fit can be asked for by the path of its predictions.
 """
+
+FIT = "{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}"
 
 
 rule fit_models:
-    """One shallow model on one set of features, all folds: settings chosen on validation, test scored once."""
+    """One shallow model on one set of features, all folds: grid point chosen on validation, test predicted once."""
     input:
-        features=lambda wildcards: [features_of_fit(wildcards)],
-        splits=splits_of,
-        code=modules("fit_models"),
+        features=lambda wildcards: [FitSpec(**wildcards).features_path],
+        splits=lambda wildcards: FitSpec(**wildcards).splits_path,
+        code=code_of("fit_models"),
     output:
-        models=["results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.skops"],
-        choices=["results/models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}_choices.tsv"],
-        predictions=["results/predictions/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"],
+        models=[f"results/models/{FIT}.skops"],
+        searches=[f"results/models/{FIT}_search.tsv"],
+        predictions=[f"results/predictions/{FIT}.tsv"],
     log:
-        "logs/fit_models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.log",
+        f"logs/fit_models/{FIT}.log",
     benchmark:
-        "logs/fit_models/{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv"
+        f"logs/fit_models/{FIT}.tsv"
     wildcard_constraints:
-        model="|".join(SHALLOW),
+        model="|".join(experiments.SHALLOW),
     conda:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
         classes=config["classes"],
-        search=config["models"]["search"],
+        param_grid=config["models"]["param_grid"],
         fits=lambda wildcards: [dict(wildcards.items())],
     script:
         "../scripts/fit_models.py"
 
 
-for job_name, fits in shared_jobs(SHALLOW).items():
+for job, fits in STUDY.shared_jobs(experiments.SHALLOW).items():
 
     rule:
         name:
-            f"fit_models_{job_name}"
+            f"fit_models_{job}"
         input:
-            features=[features_of_fit(fit) for fit in fits],
-            splits=splits_of(fits[0]),
-            code=modules("fit_models"),
+            features=[fit.features_path for fit in fits],
+            splits=fits[0].splits_path,
+            code=code_of("fit_models"),
         output:
-            models=paths_of(fits, "results/models/{fit}.skops"),
-            choices=paths_of(fits, "results/models/{fit}_choices.tsv"),
-            predictions=paths_of(fits, "results/predictions/{fit}.tsv"),
+            models=[fit.models_path for fit in fits],
+            searches=[fit.search_path for fit in fits],
+            predictions=[fit.predictions_path for fit in fits],
         log:
-            f"logs/fit_models/{job_name}.log",
+            f"logs/fit_models/{job}.log",
         benchmark:
-            f"logs/fit_models/{job_name}.tsv"
+            f"logs/fit_models/{job}.tsv"
         group:
             "fits"
         conda:
@@ -58,20 +60,20 @@ for job_name, fits in shared_jobs(SHALLOW).items():
         params:
             seed=config["seed"],
             classes=config["classes"],
-            search=config["models"]["search"],
-            fits=fits,
+            param_grid=config["models"]["param_grid"],
+            fits=[fit.columns() for fit in fits],
         script:
             "../scripts/fit_models.py"
 
 
 rule permute_labels:
-    """Models on block features, fitted again and again on shuffled growth temperatures: what they learn has leaked."""
+    """Models on block features, fitted repeatedly to permuted labels: what they predict above chance has leaked."""
     input:
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         features=lambda wildcards: features_of_blocks(
-            wildcards.pretraining, blocks_of(fit["features"] for fit in permuted()[tuple(wildcards)])
+            wildcards.pretraining, blocks_of(fit.features for fit in STUDY.permuted()[tuple(wildcards)])
         ),
-        code=modules("permute_labels"),
+        code=code_of("permute_labels"),
     output:
         predictions="results/permutations/{protocol}/{pretraining}/{policy}/{scheme}.tsv",
     log:
@@ -84,22 +86,22 @@ rule permute_labels:
         seed=config["seed"],
         classes=config["classes"],
         folds=config["splits"]["folds"],
-        search=config["models"]["search"],
-        draws=config["experiments"]["leakage"]["shuffles"],
-        fits=lambda wildcards: permuted()[tuple(wildcards)],
+        param_grid=config["models"]["param_grid"],
+        n_permutations=config["experiments"]["leakage"]["n_permutations"],
+        fits=lambda wildcards: [fit.columns() for fit in STUDY.permuted()[tuple(wildcards)]],
     script:
         "../scripts/permute_labels.py"
 
 
 rule fit_mlp:
-    """The MLP on fine-tuned features: all folds and settings trained together."""
+    """The MLP on fine-tuned features: all folds and grid points trained together."""
     input:
-        features=tuned_of_fit,
-        splits=splits_of,
-        code=modules("fit_mlp"),
+        features=lambda wildcards: FitSpec(**wildcards, features="tuned", model="MLP").features_path,
+        splits=lambda wildcards: splits_path(wildcards.protocol),
+        code=code_of("fit_mlp"),
     output:
         models=["results/models/{protocol}/{pretraining}/{policy}/tuned/{scheme}/MLP.safetensors"],
-        choices=["results/models/{protocol}/{pretraining}/{policy}/tuned/{scheme}/MLP_choices.tsv"],
+        searches=["results/models/{protocol}/{pretraining}/{policy}/tuned/{scheme}/MLP_search.tsv"],
         predictions=["results/predictions/{protocol}/{pretraining}/{policy}/tuned/{scheme}/MLP.tsv"],
     log:
         "logs/fit_mlp/{protocol}/{pretraining}/{policy}/{scheme}.log",
@@ -110,31 +112,31 @@ rule fit_mlp:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        search=config["models"]["search"],
-        fits=lambda wildcards: [dict(wildcards.items())],
-        settings=lambda wildcards: [settings_of_mlp(wildcards.scheme)],
+        param_grid=config["models"]["param_grid"],
+        fits=lambda wildcards: [FitSpec(**wildcards, features="tuned", model="MLP").columns()],
+        settings=lambda wildcards: [STUDY.mlp_settings(wildcards.scheme)],
         device=config["networks"]["device"],
     script:
         "../scripts/fit_mlp.py"
 
 
-for job_name, fits in shared_jobs(["MLP"]).items():
+for job, fits in STUDY.shared_jobs(["MLP"]).items():
 
     rule:
         name:
-            f"fit_mlp_{job_name}"
+            f"fit_mlp_{job}"
         input:
-            features=tuned_of_fit(fits[0]),
-            splits=splits_of(fits[0]),
-            code=modules("fit_mlp"),
+            features=fits[0].features_path,
+            splits=fits[0].splits_path,
+            code=code_of("fit_mlp"),
         output:
-            models=paths_of(fits, "results/models/{fit}.safetensors"),
-            choices=paths_of(fits, "results/models/{fit}_choices.tsv"),
-            predictions=paths_of(fits, "results/predictions/{fit}.tsv"),
+            models=[fit.models_path for fit in fits],
+            searches=[fit.search_path for fit in fits],
+            predictions=[fit.predictions_path for fit in fits],
         log:
-            f"logs/fit_mlp/{job_name}.log",
+            f"logs/fit_mlp/{job}.log",
         benchmark:
-            f"logs/fit_mlp/{job_name}.tsv"
+            f"logs/fit_mlp/{job}.tsv"
         group:
             "fits"
         conda:
@@ -144,9 +146,9 @@ for job_name, fits in shared_jobs(["MLP"]).items():
         params:
             seed=config["seed"],
             classes=config["classes"],
-            search=config["models"]["search"],
-            fits=fits,
-            settings=[settings_of_mlp(fit["scheme"]) for fit in fits],
+            param_grid=config["models"]["param_grid"],
+            fits=[fit.columns() for fit in fits],
+            settings=[STUDY.mlp_settings(fit.scheme) for fit in fits],
             device=config["networks"]["device"],
         script:
             "../scripts/fit_mlp.py"

@@ -1,77 +1,77 @@
-"""Needs micrographs, a policy's pictures, splits and weights.
-Gives results/pretraining (backbones pre-trained here), results/networks (fine-tuned, with their outputs and learning
+"""Needs micrographs, augmented images, splits and weights.
+Gives results/pretraining (backbones pre-trained here), results/networks (fine-tuned networks, their outputs and training
 curves), results/features/.../tuned.npz, and the predictions of the CNN.
 """
 
 
-rule simulate_pictures:
-    """Micrographs of simulated films that are in no fold, for pre-training without labels."""
+rule simulate_unlabelled:
+    """Micrographs of simulated films that are in no fold, for self-supervised pre-training."""
     input:
-        code=modules("simulate_pictures"),
+        code=code_of("simulate_unlabelled"),
     output:
-        pictures="results/pretraining/simulated.npz",
+        images="results/pretraining/simulated.npz",
     log:
-        "logs/simulate_pictures.log",
+        "logs/simulate_unlabelled.log",
     benchmark:
-        "logs/simulate_pictures.tsv"
+        "logs/simulate_unlabelled.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
         seed=config["seed"],
-        films=config["pretraining"]["films"]["simulated"],
+        films=config["pretraining"]["self_supervised"]["simulated"],
         pixels=config["micrographs"]["pixels"],
         clip_percentiles=config["micrographs"]["clip_percentiles"],
         levelling=config["heights"]["levelling"],
-        shares=config["simulate"]["shares"],
+        shares=config["simulation"]["shares"],
     script:
-        "../scripts/simulate_pictures.py"
+        "../scripts/simulate_unlabelled.py"
 
 
-rule pretrain_films:
-    """The backbone pre-trained without labels on simulated micrographs and those that one fold may see."""
+rule pretrain:
+    """The backbone, pre-trained without labels on simulated micrographs and those that one fold may see."""
     input:
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         micrographs=of_all_shards("results/micrographs/{shard}"),
         simulated="results/pretraining/simulated.npz",
-        splits=splits_of,
-        weights=weights_before_pretraining(),
-        code=modules("pretrain_films"),
+        splits=lambda wildcards: splits_path(wildcards.protocol),
+        weights=weights_path(config["pretraining"]["self_supervised"]["start"]),
+        code=code_of("pretrain"),
     output:
         weights="results/pretraining/{protocol}/{seen}.safetensors",
         curve="results/pretraining/{protocol}/{seen}_curve.tsv",
     log:
-        "logs/pretrain_films/{protocol}/{seen}.log",
+        "logs/pretrain/{protocol}/{seen}.log",
     benchmark:
-        "logs/pretrain_films/{protocol}/{seen}.tsv"
+        "logs/pretrain/{protocol}/{seen}.tsv"
     conda:
         "../../envs/vision.yaml"
     params:
         seed=config["seed"],
-        backbone=config["networks"]["backbone"],
+        backbone=BACKBONE,
         device=config["networks"]["device"],
         precision=config["training"]["precision"],
-        settings=config["pretraining"]["films"],
+        settings=config["pretraining"]["self_supervised"],
     script:
-        "../scripts/pretrain_films.py"
+        "../scripts/pretrain.py"
 
 
 ruleorder: train_explained_networks > train_networks
 
 
 rule train_networks:
-    """The networks of one head, fine-tuned on the folds of a chunk; their outputs for every picture of the policy.
+    """The networks of one head, fine-tuned on the folds of a chunk; their outputs for every image of the policy.
 
     The networks themselves are removed once nothing is left to be made of them, unless they are what is asked for.
     """
     input:
-        copies="results/policies/{policy}/copies.tsv",
-        pictures=pictures_of_policy,
-        splits=splits_of,
-        weights=weights_before_tuning,
-        code=modules("train_networks"),
+        images="results/augmented/{policy}/images.tsv",
+        folders=lambda wildcards: images_of(wildcards.policy),
+        splits=lambda wildcards: splits_path(wildcards.protocol),
+        weights=lambda wildcards: weights_of(wildcards.protocol, wildcards.pretraining, folds_of(wildcards.chunk)),
+        code=code_of("train_networks"),
     output:
         networks=temp(directory("results/networks/{protocol}/{pretraining}/{policy}/{head}/folds{chunk}")),
-        answers="results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz",
+        outputs="results/networks/{protocol}/{pretraining}/{policy}/{head}/outputs{chunk}.npz",
         curves="results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv",
     log:
         "logs/train_networks/{protocol}/{pretraining}/{policy}/{head}/{chunk}.log",
@@ -84,11 +84,11 @@ rule train_networks:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        backbone=config["networks"]["backbone"],
+        backbone=BACKBONE,
         device=config["networks"]["device"],
-        search=config["models"]["search"],
-        settings=lambda wildcards: settings_of_head(wildcards.head, wildcards.pretraining),
-        data=DATA,
+        param_grid=config["models"]["param_grid"],
+        settings=lambda wildcards: STUDY.head_settings(wildcards.head, wildcards.pretraining),
+        data=STUDY.data,
     script:
         "../scripts/train_networks.py"
 
@@ -96,52 +96,52 @@ rule train_networks:
 use rule train_networks as train_explained_networks with:
     output:
         networks=directory("results/networks/{protocol}/{pretraining}/{policy}/{head}/folds{chunk}"),
-        answers="results/networks/{protocol}/{pretraining}/{policy}/{head}/answers{chunk}.npz",
+        outputs="results/networks/{protocol}/{pretraining}/{policy}/{head}/outputs{chunk}.npz",
         curves="results/networks/{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv",
     wildcard_constraints:
         protocol="strict",
-        pretraining=PRODUCTION["pretraining"],
-        policy=PRODUCTION["policy"],
-        head=PRODUCTION["scheme"],
+        pretraining=EXPLAINED.pretraining,
+        policy=EXPLAINED.policy,
+        head=EXPLAINED.scheme,
 
 
-rule gather_tuned:
-    """The 100 values of the fine-tuned networks: under strict every fold its own, under published one for all."""
+rule collect_tuned_features:
+    """The features of the fine-tuned networks: under strict every fold its own, under published one for all."""
     input:
-        answers=tuned_answers,
-        curves=tuned_curves,
-        code=modules("gather_tuned"),
+        outputs=lambda wildcards: STUDY.outputs(FitSpec(**wildcards, features="tuned", scheme="nominal", model="MLP")),
+        curves=lambda wildcards: STUDY.curves([FitSpec(**wildcards, features="tuned", scheme="nominal", model="MLP")]),
+        code=code_of("collect_tuned_features"),
     output:
         features="results/features/{protocol}/{pretraining}/{policy}/tuned.npz",
     log:
-        "logs/gather_tuned/{protocol}/{pretraining}/{policy}.log",
+        "logs/collect_tuned_features/{protocol}/{pretraining}/{policy}.log",
     benchmark:
-        "logs/gather_tuned/{protocol}/{pretraining}/{policy}.tsv"
+        "logs/collect_tuned_features/{protocol}/{pretraining}/{policy}.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
         folds=config["splits"]["folds"],
     script:
-        "../scripts/gather_tuned.py"
+        "../scripts/collect_tuned_features.py"
 
 
-rule score_networks:
-    """The CNN's predictions, and the settings that each fold chose, read off the networks' outputs."""
+rule predict_cnn:
+    """The CNN's predictions, and the grid point that each fold chose, from the networks' outputs."""
     input:
-        answers=answers_of,
-        splits=splits_of,
-        code=modules("score_networks"),
+        outputs=lambda wildcards: STUDY.outputs(FitSpec(**wildcards, features="image", model="CNN")),
+        splits=lambda wildcards: splits_path(wildcards.protocol),
+        code=code_of("predict_cnn"),
     output:
-        choices="results/models/{protocol}/{pretraining}/{policy}/image/{scheme}/CNN_choices.tsv",
+        search="results/models/{protocol}/{pretraining}/{policy}/image/{scheme}/CNN_search.tsv",
         predictions="results/predictions/{protocol}/{pretraining}/{policy}/image/{scheme}/CNN.tsv",
     log:
-        "logs/score_networks/{protocol}/{pretraining}/{policy}/{scheme}.log",
+        "logs/predict_cnn/{protocol}/{pretraining}/{policy}/{scheme}.log",
     benchmark:
-        "logs/score_networks/{protocol}/{pretraining}/{policy}/{scheme}.tsv"
+        "logs/predict_cnn/{protocol}/{pretraining}/{policy}/{scheme}.tsv"
     conda:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
         classes=config["classes"],
     script:
-        "../scripts/score_networks.py"
+        "../scripts/predict_cnn.py"

@@ -1,58 +1,63 @@
 """Needs all micrographs, what the strict folds chose and predicted, and new scans.
-Gives results/production (one file that holds the production model, its card, the table of its rehearsal) and results/new
-(what it says of new scans).
+Gives results/final_model (the final model in one file, its model card, its cross-validated performance) and results/new
+(its predictions for new scans).
 """
 
+# Weights pre-trained on the films have seen all of them for the final model, and none of a fold's own for its folds.
+FILMS = EXPLAINED.pretraining == "films"
+WEIGHTS = ["results/pretraining/published/all.safetensors"] if FILMS else weights_path(EXPLAINED.pretraining)
+FOLD_WEIGHTS = expand("results/pretraining/strict/fold{fold}.safetensors", fold=range(config["splits"]["folds"]))
 
-rule train_production:
-    """The production model: the CNN trained on all films by strict's settings, rehearsed on the folds, calibrated."""
+
+rule train_final_model:
+    """The final model: the CNN trained on all films with strict's settings, cross-validated in the same way, calibrated."""
     input:
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         levelled=of_all_shards("results/heights/{shard}.tsv"),
         heights=of_all_shards("results/heights/{shard}"),
-        copies="results/policies/{policy}/copies.tsv".format(**EXPLAINED),
-        pictures=pictures_of_production,
+        images=f"results/augmented/{EXPLAINED.policy}/images.tsv",
+        folders=lambda wildcards: images_of(EXPLAINED.policy),
         splits="results/splits/strict.tsv",
-        weights=weights_of_production(),
-        rehearsal_weights=weights_of_rehearsal(),
-        choices=choices_of([EXPLAINED])[0],
-        curves=curves_of([EXPLAINED]),
-        predictions=predictions_of([EXPLAINED])[0],
-        code=modules("train_production"),
+        weights=WEIGHTS,
+        fold_weights=FOLD_WEIGHTS if FILMS else [],
+        search=EXPLAINED.search_path,
+        curves=STUDY.curves([EXPLAINED]),
+        predictions=EXPLAINED.predictions_path,
+        code=code_of("train_final_model"),
     output:
-        model="results/production/model.safetensors",
-        card="results/production/card.md",
-        rehearsal="results/production/rehearsal.tsv",
+        model="results/final_model/model.safetensors",
+        card="results/final_model/card.md",
+        performance="results/final_model/performance.tsv",
     log:
-        "logs/train_production.log",
+        "logs/train_final_model.log",
     benchmark:
-        "logs/train_production.tsv"
+        "logs/train_final_model.tsv"
     conda:
         "../../envs/vision.yaml"
     params:
         device=config["networks"]["device"],
         recipe={
-            **config["production"],
+            **config["final_model"],
             "classes": config["classes"],
-            "backbone": config["networks"]["backbone"],
-            "search": config["models"]["search"],
-            "training": settings_of_head(PRODUCTION["scheme"], PRODUCTION["pretraining"]),
+            "backbone": BACKBONE,
+            "search": config["models"]["param_grid"],
+            "training": STUDY.head_settings(EXPLAINED.scheme, EXPLAINED.pretraining),
             "preprocessing": PREPROCESSING,
             "attribution": ATTRIBUTION,
-            "resamples": config["scores"]["bootstrap"],
-            "data": DATA,
+            "resamples": config["evaluation"]["n_bootstrap"],
+            "data": STUDY.data,
             "seed": config["seed"],
         },
     script:
-        "../scripts/train_production.py"
+        "../scripts/train_final_model.py"
 
 
 rule predict:
-    """What the production model says of new scans: --config new_scans=FOLDER."""
+    """The final model's predictions for new scans: --config new_scans=FOLDER."""
     input:
-        model="results/production/model.safetensors",
+        model="results/final_model/model.safetensors",
         template=workflow.source_path("../report/new.html.j2"),
-        code=modules("predict"),
+        code=code_of("predict"),
     output:
         predictions="results/new/predictions.tsv",
         page="results/new/index.html",
@@ -64,7 +69,7 @@ rule predict:
     conda:
         "../../envs/vision.yaml"
     params:
-        scans=new_scans,
+        scans=lambda wildcards: exit_with_message(sample_sheet.scans_in, config["new_scans"]),
         device=config["networks"]["device"],
     script:
         "../scripts/predict.py"

@@ -20,7 +20,7 @@ if SOURCE == "zenodo":
         """The study's own micrographs, from its data record, as pictures with a sample sheet."""
         output:
             sheet=config["scans"]["sheet"],
-            left_out="resources/left_out.tsv",
+            excluded="resources/excluded.tsv",
         log:
             "logs/retrieve_zenodo.log",
         benchmark:
@@ -44,7 +44,7 @@ if SOURCE == "list":
         """The centre scans of every film that the LiST database has, one a film, with a sample sheet."""
         output:
             sheet=config["scans"]["sheet"],
-            left_out="resources/left_out.tsv",
+            excluded="resources/excluded.tsv",
         log:
             "logs/retrieve_list.log",
         benchmark:
@@ -52,7 +52,7 @@ if SOURCE == "list":
         conda:
             "../../envs/afm.yaml"
         params:
-            **config["list"],
+            **config["list_database"],
             classes=config["classes"],
             folder="resources/downloads/list",
         script:

@@ -5,11 +5,11 @@ that everything downstream reads. Scans are handled in shards: one job for many.
 
 
 rule level_scans:
-    """Read the raw scans of one shard and level their height maps; a bad scan becomes a row, never a crash."""
+    """Read the raw scans of one shard and level their height maps; a bad scan becomes a row of the table of rejected scans."""
     input:
         sheet=config["scans"]["sheet"] if SIMULATED else ancient(config["scans"]["sheet"]),
         scans=scans_of_shard,
-        code=modules("level_scans"),
+        code=code_of("level_scans"),
     output:
         heights=directory("results/heights/{shard}"),
         levelled="results/heights/{shard}.tsv",
@@ -34,20 +34,20 @@ rule level_scans:
         "../scripts/level_scans.py"
 
 
-rule draw_micrographs:
-    """Height maps of one shard, and finished pictures, as 8-bit micrographs."""
+rule render_micrographs:
+    """Height maps of one shard, and ready-made images, as 8-bit micrographs."""
     input:
         heights="results/heights/{shard}",
         levelled="results/heights/{shard}.tsv",
-        code=modules("draw_micrographs"),
+        code=code_of("render_micrographs"),
     output:
         micrographs=directory("results/micrographs/{shard}"),
         drawn="results/micrographs/{shard}.tsv",
         rejected="results/micrographs/{shard}_rejected.tsv",
     log:
-        "logs/draw_micrographs/{shard}.log",
+        "logs/render_micrographs/{shard}.log",
     benchmark:
-        "logs/draw_micrographs/{shard}.tsv"
+        "logs/render_micrographs/{shard}.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
@@ -57,16 +57,16 @@ rule draw_micrographs:
             "aspect": config["micrographs"]["aspect"],
         },
     script:
-        "../scripts/draw_micrographs.py"
+        "../scripts/render_micrographs.py"
 
 
-rule gather_micrographs:
+rule collect_micrographs:
     """All shards together: the accepted samples with their growth conditions, the rejected with their reasons."""
     input:
         sheet=config["scans"]["sheet"],
         drawn=of_all_shards("results/micrographs/{shard}.tsv"),
         rejected=of_all_shards("results/heights/{shard}_rejected.tsv", "results/micrographs/{shard}_rejected.tsv"),
-        code=modules("gather_micrographs"),
+        code=code_of("collect_micrographs"),
     output:
         samples="results/micrographs/samples.tsv",
         rejected=report(
@@ -77,9 +77,9 @@ rule gather_micrographs:
         ),
         summary="results/micrographs/summary.txt",
     log:
-        "logs/gather_micrographs.log",
+        "logs/collect_micrographs.log",
     benchmark:
-        "logs/gather_micrographs.tsv"
+        "logs/collect_micrographs.tsv"
     conda:
         "../../envs/afm.yaml"
     params:
@@ -87,4 +87,4 @@ rule gather_micrographs:
         on_bad_scan=config["scans"]["on_bad_scan"],
         data="simulated" if SIMULATED else "real",
     script:
-        "../scripts/gather_micrographs.py"
+        "../scripts/collect_micrographs.py"

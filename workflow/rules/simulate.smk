@@ -1,4 +1,4 @@
-"""Needs the settings under `simulate`; used when scans.source is `simulated`.
+"""Needs the settings under `simulation`; used when scans.source is `simulated`.
 Gives the sample sheet, and resources/scans: films grown in the computer, written as genuine NanoScope files, with
 resources/truth: what they show, pixel by pixel.
 """
@@ -8,7 +8,7 @@ if SIMULATED:
     rule plan_samples:
         """The growth runs of the simulated study: days, temperatures, times, substrates, as a sample sheet."""
         input:
-            code=modules("plan_samples"),
+            code=code_of("plan_samples"),
         output:
             sheet=config["scans"]["sheet"],
         log:
@@ -19,10 +19,10 @@ if SIMULATED:
             "../../envs/afm.yaml"
         params:
             seed=config["seed"],
-            samples=config["simulate"]["samples"],
-            days=config["simulate"]["days"],
-            shares=config["simulate"]["shares"],
-            operators=config["simulate"]["operators"],
+            samples=config["simulation"]["samples"],
+            days=config["simulation"]["days"],
+            shares=config["simulation"]["shares"],
+            operators=config["simulation"]["operators"],
             folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:
@@ -32,7 +32,7 @@ if SIMULATED:
         """Grow and scan the films of one shard; keep the truth about each beside."""
         input:
             sheet=config["scans"]["sheet"],
-            code=modules("simulate_scans"),
+            code=code_of("simulate_scans"),
         output:
             scans=directory("resources/scans/{shard}"),
             truth=directory("resources/truth/{shard}"),
@@ -45,7 +45,7 @@ if SIMULATED:
         params:
             seed=config["seed"],
             classes=config["classes"],
-            pixels=config["simulate"]["pixels"],
+            pixels=config["simulation"]["pixels"],
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:
             "../scripts/simulate_scans.py"

@@ -1,20 +1,19 @@
 """Needs the accepted samples, and their height maps and micrographs.
-Gives results/splits: for each protocol, which sample is in which part of which fold;
-and results/policies: for each augmentation policy, the pictures that networks are trained on.
+Gives results/splits (the folds of each protocol) and results/augmented (the images that each augmentation policy trains on).
 """
 
 
-rule deal_folds:
-    """Deal the samples into folds by one protocol; the invariants are checked before the file is written."""
+rule make_splits:
+    """Split the samples into folds by one protocol; the invariants are checked before the file is written."""
     input:
-        samples="results/micrographs/samples.tsv",
-        code=modules("deal_folds"),
+        samples=SAMPLES,
+        code=code_of("make_splits"),
     output:
         splits="results/splits/{protocol}.tsv",
     log:
-        "logs/deal_folds/{protocol}.log",
+        "logs/make_splits/{protocol}.log",
     benchmark:
-        "logs/deal_folds/{protocol}.tsv"
+        "logs/make_splits/{protocol}.tsv"
     priority: 1
     conda:
         "../../envs/learn.yaml"
@@ -23,46 +22,50 @@ rule deal_folds:
         folds=config["splits"]["folds"],
         classes=config["classes"],
     script:
-        "../scripts/deal_folds.py"
+        "../scripts/make_splits.py"
 
 
-rule draw_copies:
-    """The pictures that a policy makes of one shard's samples: crops of their height maps, or AutoAugmented copies."""
+rule augment:
+    """The images that a policy makes of one shard's samples: crops of their height maps, or AutoAugmented micrographs."""
     input:
-        samples="results/micrographs/samples.tsv",
+        samples=SAMPLES,
         scans=scans_of_shard,
         heights="results/heights/{shard}",
         micrographs="results/micrographs/{shard}",
-        code=modules("draw_copies"),
+        code=code_of("augment"),
     output:
-        copies="results/policies/{policy}/{shard}.tsv",
-        pictures=directory("results/policies/{policy}/{shard}"),
+        table="results/augmented/{policy}/{shard}.tsv",
+        images=directory("results/augmented/{policy}/{shard}"),
     log:
-        "logs/draw_copies/{policy}/{shard}.log",
+        "logs/augment/{policy}/{shard}.log",
     benchmark:
-        "logs/draw_copies/{policy}/{shard}.tsv"
+        "logs/augment/{policy}/{shard}.tsv"
     conda:
         "../../envs/vision.yaml"
     params:
         seed=config["seed"],
         settings=config["micrographs"],
     script:
-        "../scripts/draw_copies.py"
+        "../scripts/augment.py"
 
 
-rule gather_copies:
-    """Every picture of a policy: copy 0 of a sample is the one that is scored, the others are trained on."""
+rule collect_augmented:
+    """Every image of a policy: augmentation 0 of a sample is the one that is scored, the others are trained on."""
     input:
-        samples="results/micrographs/samples.tsv",
-        drawn=copies_of_policy,
-        code=modules("gather_copies"),
+        samples=SAMPLES,
+        tables=lambda wildcards: (
+            expand("results/augmented/{policy}/{shard}.tsv", policy=wildcards.policy, shard=shards())
+            if wildcards.policy in experiments.AUGMENTING
+            else []
+        ),
+        code=code_of("collect_augmented"),
     output:
-        copies="results/policies/{policy}/copies.tsv",
+        images="results/augmented/{policy}/images.tsv",
     log:
-        "logs/gather_copies/{policy}.log",
+        "logs/collect_augmented/{policy}.log",
     benchmark:
-        "logs/gather_copies/{policy}.tsv"
+        "logs/collect_augmented/{policy}.tsv"
     conda:
         "../../envs/vision.yaml"
     script:
-        "../scripts/gather_copies.py"
+        "../scripts/collect_augmented.py"

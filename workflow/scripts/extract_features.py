@@ -8,8 +8,8 @@ from micrograph.scans import rendering
 
 with log.redirect_output(snakemake.log[0]):
     params, words = snakemake.params, snakemake.wildcards
-    first = int(words.pictures) * params.pictures_per_job
-    samples = io.read_table(snakemake.input.samples)[first : first + params.pictures_per_job]
+    first = int(words.chunk) * params.micrographs_per_job
+    samples = io.read_table(snakemake.input.samples)[first : first + params.micrographs_per_job]
     mean, std = backbones.normalisation(params.backbone, words.pretraining)
     pictures = (rendering.read_png(path)[None] for path in log.progress(samples["micrograph"], "micrographs seen"))
     values = features.extract(
@@ -18,7 +18,7 @@ with log.redirect_output(snakemake.log[0]):
         pictures,
         mean,
         std,
-        batch=params.batch,
+        batch=params.batch_size,
         precision=params.precision,
         device=params.device,
         normalise=params.normalise,

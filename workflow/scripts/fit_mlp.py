@@ -8,7 +8,7 @@ from micrograph.splits import protocols
 with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
     table, features = io.read_table(given.splits), io.read_scores(given.features)
-    written = zip(params.fits, params.settings, output.models, output.choices, output.predictions, strict=True)
+    written = zip(params.fits, params.settings, output.models, output.searches, output.predictions, strict=True)
     for fit, settings, models, choices, predictions in written:
         words = [fit[name] for name in ("pretraining", "policy", "scheme")]
         study = mlp.fit_study(
@@ -18,7 +18,7 @@ with log.redirect_output(snakemake.log[0]):
             policy=fit["policy"],
             scheme=fit["scheme"],
             classes=params.classes,
-            search=params.search,
+            search=params.param_grid,
             settings=settings,
             device=params.device,
             rng=random_stream(params.seed, "fit_mlp", protocols.without_leaks(fit["protocol"]), *words),

@@ -10,7 +10,7 @@ with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
     table = io.read_table(given.splits)
     features = {path: io.read_scores(path) for path in dict.fromkeys(given.features)}
-    written = zip(params.fits, given.features, output.models, output.choices, output.predictions, strict=True)
+    written = zip(params.fits, given.features, output.models, output.searches, output.predictions, strict=True)
     for fit, path, models, choices, predictions in written:
         words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
         study = fit_folds(
@@ -21,7 +21,7 @@ with log.redirect_output(snakemake.log[0]):
             scheme=fit["scheme"],
             model=fit["model"],
             classes=params.classes,
-            search=params.search,
+            search=params.param_grid,
             rng=random_stream(params.seed, "fit_models", protocols.without_leaks(fit["protocol"]), *words),
             workers=snakemake.threads,
         )

@@ -16,10 +16,10 @@ with log.redirect_output(snakemake.log[0]):
         io.read_table(given.samples),
         {block: io.FeatureChunks(paths) for block, paths in blocks.items()},
         params.fits,
-        params.draws,
+        params.n_permutations,
         folds=params.folds,
         classes=params.classes,
-        search=params.search,
+        search=params.param_grid,
         stream=partial(random_stream, params.seed),
     )
     io.write_table(snakemake.output.predictions, predictions)

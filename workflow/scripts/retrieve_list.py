@@ -8,5 +8,5 @@ with log.redirect_output(snakemake.log[0]):
     sheet, left_out = list_database.retrieve(
         given.url, given.credentials, given.query, given.classes, given.folder, given.requests_per_second
     )
-    io.write_table(output.left_out, left_out)
+    io.write_table(output.excluded, left_out)
     io.write_table(output.sheet, sheet)

@@ -8,4 +8,4 @@ with log.redirect_output(snakemake.log[0]):
     fetched, passed_over = zenodo.retrieve(params.url, params.records, params.files, params.folder)
     sheet, left_out = archive.films(fetched, params.classes, params.folder, passed_over)
     io.write_table(output.sheet, sheet)
-    io.write_table(output.left_out, left_out)
+    io.write_table(output.excluded, left_out)

@@ -3,17 +3,18 @@
 from functools import partial
 from itertools import cycle
 
-from micrograph import experiments, io, log
+from micrograph import io, log
 from micrograph.networks import finetune, transforms
 from micrograph.rng import random_stream
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import folds_of
 
 with log.redirect_output(snakemake.log[0]):
     given, params, output, words = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
-    copies, splits = io.read_table(given.copies), io.read_table(given.splits)
+    copies, splits = io.read_table(given.images), io.read_table(given.splits)
     images = transforms.read(copies["micrograph"], params.settings["pixels"])
     kind = {name: getattr(words, name) for name in ("protocol", "pretraining", "policy", "head")}
-    drawn, folds = list(kind.values())[1:], experiments.folds_of(words.chunk, splits["fold"].nunique())
+    drawn, folds = list(kind.values())[1:], folds_of(words.chunk, splits["fold"].nunique())
     fold_by_fold = {
         fold: partial(
             finetune.fine_tune,
@@ -22,7 +23,7 @@ with log.redirect_output(snakemake.log[0]):
             weights=weights,
             classes=params.classes,
             settings=params.settings,
-            search=params.search,
+            search=params.param_grid,
             device=params.device,
             rng=random_stream(params.seed, "train_networks", protocols.without_leaks(words.protocol), *drawn, fold),
             **kind,
@@ -33,5 +34,5 @@ with log.redirect_output(snakemake.log[0]):
     for fold, one in tuned.items():
         one.write(f"{output.networks}/fold{fold}.safetensors", params.data)
     curves, answers = finetune.gathered(copies["sample"], copies["copy"], tuned)
-    io.write_arrays(output.answers, **answers)
+    io.write_arrays(output.outputs, **answers)
     io.write_table(output.curves, curves)

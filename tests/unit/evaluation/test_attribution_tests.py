@@ -33,7 +33,7 @@ def test_means_ratio_and_gain_are_those_worked_out_by_hand():
         ("a", "x", "another_cam", "mass", "islands", 0.1, 0.1),
         ("b", "y", "another_cam", "mass", "islands", 0.2, 0.3),
     )
-    row = one(attribution_tests.table([rows], **GIVEN))
+    row = one(attribution_tests.make_table([rows], **GIVEN))
     found = {name: row[name] for name in ("value", "control", "gain", "area", "ratio", "control_ratio")}
     assert found == pytest.approx(
         {"value": 0.4, "control": 0.15, "gain": 0.25, "area": 0.2, "ratio": 2.0, "control_ratio": 0.75}
@@ -46,7 +46,7 @@ def test_means_ratio_and_gain_are_those_worked_out_by_hand():
 
 def test_films_of_one_day_have_no_interval():
     rows = by_hand(("a", "x", "cam", "deletion", "", 0.3, np.nan), ("b", "x", "cam", "deletion", "", 0.5, np.nan))
-    row = one(attribution_tests.table([rows], **GIVEN))
+    row = one(attribution_tests.make_table([rows], **GIVEN))
     assert row["value"] == pytest.approx(0.4)
     assert np.isnan([row[name] for name in ("low", "high", "control", "gain", "gain_low", "ratio", "ratio_low")]).all()
 
@@ -58,7 +58,7 @@ def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
         ("b", "y", "another_cam", "deletion", "", 0.6, np.nan),
         ("c", "y", "another_cam", "deletion", "", 9.0, np.nan),
     )
-    row = one(attribution_tests.table([rows], **GIVEN))
+    row = one(attribution_tests.make_table([rows], **GIVEN))
     assert (row["value"], row["control"], row["gain"]) == pytest.approx((0.4, 0.6, -0.1))
 
 
@@ -68,19 +68,19 @@ def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(me
     films = [(f"f{i:02d}", f"d{i:02d}") for i in range(12)]
     rows = [(*film, "occlusion", measure, "padding", float(i < hits), 0.9) for i, film in enumerate(films)]
     rows += [(*film, "another_occlusion", measure, "padding", 0.8 + i / 100, 0.9) for i, film in enumerate(films)]
-    table = attribution_tests.table([by_hand(*rows)], **GIVEN)
+    table = attribution_tests.make_table([by_hand(*rows)], **GIVEN)
     row = one(table)
     assert row["value"] == pytest.approx(hits / 12) and row["films"] == 12
     ends = [row[f"{name}{end}"] for name in ("", "gain_", "ratio_") for end in ("low", "high")]
     assert np.isfinite(ends).all() == told and np.isnan(ends).all() != told
-    (panel,) = attribution_tests.panels_of(table)
+    (panel,) = attribution_tests.panels(table)
     assert any(getattr(cell, "bold", False) for cell in panel.rows[0]) == told
 
 
 def test_a_gain_that_is_the_same_for_all_has_no_interval():
     rows = [("a", "x", "cam", "mass", "islands", 0.3, 0.1), ("b", "y", "cam", "mass", "islands", 0.5, 0.3)]
     rows += [(*row[:2], "another_cam", *row[3:5], row[5] - 0.2, row[6]) for row in rows]
-    row = one(attribution_tests.table([by_hand(*rows)], **GIVEN))
+    row = one(attribution_tests.make_table([by_hand(*rows)], **GIVEN))
     assert row["gain"] == pytest.approx(0.2) and np.isnan(row["gain_low"]) and np.isfinite(row["low"])
 
 
@@ -88,13 +88,13 @@ def test_intervals_hold_more_where_days_are_alike_than_where_films_stand_alone()
     rng = np.random.default_rng(0)
     day = np.repeat(rng.normal(0, 1, 15), 6)
     rows = by_hand(*((f"f{i}", f"d{i // 6:02d}", "cam", "agreement", "", day[i], np.nan) for i in range(90)))
-    together = one(attribution_tests.table([rows], **GIVEN))
-    alone = one(attribution_tests.table([rows.assign(batch=rows["sample"])], **GIVEN))
+    together = one(attribution_tests.make_table([rows], **GIVEN))
+    alone = one(attribution_tests.make_table([rows.assign(batch=rows["sample"])], **GIVEN))
     assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
 
 
 def test_what_a_network_looks_at_stands_out_and_the_rest_does_not():
-    table = attribution_tests.table(tests(looks=("islands",)), **GIVEN)
+    table = attribution_tests.make_table(tests(looks=("islands",)), **GIVEN)
     mass = table[(table["measure"] == "mass") & (table["map"] == "occlusion")].set_index("feature")
     assert list(mass.index) == [name for name in attribution_tests.FEATURES if name in FEATURES]
     assert mass.loc["islands", "ratio"] == pytest.approx(1.5, abs=0.05) and mass.loc["islands", "ratio_low"] > 1
@@ -104,29 +104,29 @@ def test_what_a_network_looks_at_stands_out_and_the_rest_does_not():
 def test_the_order_of_folds_and_rows_does_not_matter():
     folds = tests(films=24)
     shuffled = [fold.sample(frac=1, random_state=1) for fold in folds[::-1]]
-    one_way, other = (attribution_tests.table(given, **GIVEN) for given in (folds, shuffled))
+    one_way, other = (attribution_tests.make_table(given, **GIVEN) for given in (folds, shuffled))
     pd.testing.assert_frame_equal(one_way, other)
 
 
 def test_inputs_are_left_alone():
     folds = tests(films=12)
     before = [fold.copy() for fold in folds]
-    attribution_tests.table(folds, **GIVEN)
+    attribution_tests.make_table(folds, **GIVEN)
     for fold, kept in zip(folds, before, strict=True):
         pd.testing.assert_frame_equal(fold, kept)
 
 
 def test_panels_hold_every_map_and_real_films_have_no_panel_of_where_things_are():
-    panels = attribution_tests.panels_of(attribution_tests.table(tests(films=24), **GIVEN))
+    panels = attribution_tests.panels(attribution_tests.make_table(tests(films=24), **GIVEN))
     assert [len(panel.rows) for panel in panels] == [36, 36, 8, 10]
     assert all(len(row) == len(panel.headings) for panel in panels for row in panel.rows)
-    real = attribution_tests.table(tests(films=24, features=()), **GIVEN | {"data": "real films"})
-    assert [len(panel.rows) for panel in attribution_tests.panels_of(real)] == [8, 10]
+    real = attribution_tests.make_table(tests(films=24, features=()), **GIVEN | {"data": "real films"})
+    assert [len(panel.rows) for panel in attribution_tests.panels(real)] == [8, 10]
 
 
 def test_bold_is_what_leaves_out_the_value_that_means_nothing():
-    table = attribution_tests.table(tests(looks=("islands",), scars=1.4), **GIVEN)
-    mass = attribution_tests.panels_of(table)[0]
+    table = attribution_tests.make_table(tests(looks=("islands",), scars=1.4), **GIVEN)
+    mass = attribution_tests.panels(table)[0]
     bold = {row[1]: None for row in mass.rows if getattr(row[4], "bold", False)}
     assert set(bold) == set(attribution_tests.MAPS.values()) - {"Grad-CAM"}
     filled = pd.Series([row[0] or None for row in mass.rows]).ffill()
@@ -136,20 +136,20 @@ def test_bold_is_what_leaves_out_the_value_that_means_nothing():
 
 def test_the_table_survives_the_disk(tmp_path):
     io.write_table(tmp_path / "tests0.tsv", pd.concat(tests(films=24)))
-    table = attribution_tests.table([io.read_table(tmp_path / "tests0.tsv")], **GIVEN)
+    table = attribution_tests.make_table([io.read_table(tmp_path / "tests0.tsv")], **GIVEN)
     io.write_table(tmp_path / "explanations.tsv", table)
     read = io.read_table(tmp_path / "explanations.tsv")
-    assert [panel.rows for panel in attribution_tests.panels_of(read)] == [
-        panel.rows for panel in attribution_tests.panels_of(table)
+    assert [panel.rows for panel in attribution_tests.panels(read)] == [
+        panel.rows for panel in attribution_tests.panels(table)
     ]
 
 
 def test_a_film_tested_twice_and_unknown_names_are_faults():
     rows = by_hand(("a", "x", "cam", "deletion", "", 0.3, np.nan))
     with pytest.raises(UserError, match=r"'a' is tested in two folds"):
-        attribution_tests.table([rows, rows], **GIVEN)
+        attribution_tests.make_table([rows, rows], **GIVEN)
     for name in ("map", "measure", "feature"):
         with pytest.raises(UserError, match=f"{name} 'tea leaves'"):
-            attribution_tests.table([rows.assign(**{name: "tea leaves"})], **GIVEN)
+            attribution_tests.make_table([rows.assign(**{name: "tea leaves"})], **GIVEN)
     with pytest.raises(UserError, match="no tests"):
-        attribution_tests.table([rows[:0]], **GIVEN)
+        attribution_tests.make_table([rows[:0]], **GIVEN)

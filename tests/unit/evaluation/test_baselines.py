@@ -7,7 +7,7 @@ import pytest
 from made_up_baselines import by_hand, fit, given, network, tabled
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import baselines, fits, tables
+from micrograph.evaluation import baselines, summaries, tables
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_every_protocol_has_the_majority_then_its_fits_and_strict_ends_with_the_
     assert found == [
         *(("strict", *words) for words in ours), ("strict", "image", "CNN"), *(("published", *words) for words in ours),
     ]  # fmt: skip
-    assert list(table.columns) == [*baselines.COLUMNS, *fits.SETTINGS]
+    assert list(table.columns) == [*baselines.COLUMNS, *summaries.SETTINGS]
 
 
 def test_how_far_the_network_is_ahead_and_its_interval_are_those_worked_out_by_hand():
@@ -68,12 +68,12 @@ def test_the_difference_is_that_of_the_pooled_accuracies_and_stands_under_strict
 
 
 def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(table):
-    strict = baselines.panels_of(table)[0]
+    strict = baselines.panels(table)[0]
     metadata = next(line for line in strict.rows if line[0] == "growth metadata")
     assert isinstance(metadata[-1], tables.Bold)
-    same = tabled([fit("metadata", 0.7)], fits.Fit(network().words, fit("metadata", 0.7).predictions))
+    same = tabled([fit("metadata", 0.7)], summaries.Fit(network().words, fit("metadata", 0.7).predictions))
     assert row(same, "strict", "metadata")["ahead_points"] == 0
-    assert not any(isinstance(line[-1], tables.Bold) for line in baselines.panels_of(same)[0].rows if line[0] != "none")
+    assert not any(isinstance(line[-1], tables.Bold) for line in baselines.panels(same)[0].rows if line[0] != "none")
 
 
 def test_films_of_one_day_have_no_interval():
@@ -84,7 +84,7 @@ def test_films_of_one_day_have_no_interval():
 def test_without_strict_fits_nothing_is_compared():
     table = tabled(given(("published",)))
     assert table["ahead_points"].isna().all() and "CNN" not in set(table["model"])
-    (panel,) = baselines.panels_of(table)
+    (panel,) = baselines.panels(table)
     assert baselines.HEADING not in panel.headings
     assert all(len(line) == len(panel.headings) for line in panel.rows)
 
@@ -109,4 +109,4 @@ def test_no_fits_and_a_network_on_other_films_are_faults():
         tabled([])
     fewer = network().predictions
     with pytest.raises(UserError, match="different samples"):
-        tabled(given(("strict",)), fits.Fit(network().words, fewer[fewer["sample"] != fewer["sample"].iloc[0]]))
+        tabled(given(("strict",)), summaries.Fit(network().words, fewer[fewer["sample"] != fewer["sample"].iloc[0]]))

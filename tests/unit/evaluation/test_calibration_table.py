@@ -7,7 +7,7 @@ import pytest
 from made_up_answers import fit
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import calibration, fits
+from micrograph.evaluation import calibration, summaries
 
 CELSIUS = [900, 950, 1000]
 SURE = {"sharpness": 3.0, "model": "CNN", "features": "image"}
@@ -23,7 +23,7 @@ def silent(chances, sharpness):
 
 def table(*given, coverage=0.9, seed=0, data="simulated films"):
     studies = calibration.judged(given, CELSIUS, coverage)
-    return calibration.table(studies, coverage, resamples=400, rng=np.random.default_rng(seed), data=data)
+    return calibration.make_table(studies, coverage, resamples=400, rng=np.random.default_rng(seed), data=data)
 
 
 def mixed():
@@ -46,7 +46,7 @@ def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why()
     assert made["scores"].tolist() == ["probabilities", "probabilities", "decision values", "none"]
     assert made["why"].tolist()[:3] == [""] * 3 and "no scores" in made["why"].iloc[3]
     assert made.iloc[3][["log_loss", "ece_pct", "covered_pct", "temperature"]].isna().all()
-    assert set(fits.KEYS) < set(made) and made["data"].eq("simulated films").all()
+    assert set(summaries.KEYS) < set(made) and made["data"].eq("simulated films").all()
     assert made[["films", "batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
 
 
@@ -85,7 +85,7 @@ def test_equal_scores_are_as_good_as_nothing():
 def test_one_growth_day_of_tests_gives_no_interval():
     made = fit(days=4, films_a_day=10)
     rows = made.predictions[made.predictions["fold"] == 0]
-    row = table(fits.Fit(made.words, rows)).iloc[1]
+    row = table(summaries.Fit(made.words, rows)).iloc[1]
     assert row["batches"] == row["folds"] == 1
     assert row[[f"{name}{end}" for name in ("ece_pct", "log_loss", "brier") for end in ("_low", "_high")]].isna().all()
     assert np.isfinite(row["log_loss"]) and row["open_folds"] == 1
@@ -101,7 +101,7 @@ def test_repeats_of_the_folds_do_not_narrow_the_interval():
     made = fit(days=60)
     rows = made.predictions
     often = pd.concat([rows.assign(fold=rows["fold"] + 4 * repeat) for repeat in range(5)], ignore_index=True)
-    one, five = table(made).iloc[0], table(fits.Fit(made.words, often)).iloc[0]
+    one, five = table(made).iloc[0], table(summaries.Fit(made.words, often)).iloc[0]
     assert five["films"] == one["films"] == 180 and five["folds"] == 20
     width = [row["log_loss_high"] - row["log_loss_low"] for row in (one, five)]
     assert width[1] == pytest.approx(width[0])
@@ -114,7 +114,7 @@ def test_no_predictions_are_refused():
 
 
 def test_names_tell_fits_apart_and_say_no_more():
-    words = [dict.fromkeys(fits.KEYS, "any") | more for more in ({"model": "CNN"}, {"model": "OLR"})]
+    words = [dict.fromkeys(summaries.KEYS, "any") | more for more in ({"model": "CNN"}, {"model": "OLR"})]
     assert calibration.labels(words) == ["CNN", "OLR"]
     words[1] |= {"model": "CNN", "scheme": "nnrank"}
     assert calibration.labels(words) == ["CNN, any", "CNN, NNRank"]
@@ -141,7 +141,7 @@ def test_sets_of_reversed_probabilities_cover_too_little():
     names = [f"score_{celsius}" for celsius in CELSIUS]
     tested = rows["part"] == "test"
     rows.loc[tested, names] = rows.loc[tested, names].to_numpy()[:, ::-1]
-    scaled = table(fits.Fit(made.words, rows), coverage=0.8).iloc[-1]
+    scaled = table(summaries.Fit(made.words, rows), coverage=0.8).iloc[-1]
     assert scaled["covered_pct_high"] < scaled["coverage_aim_pct"] == 80
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from micrograph.errors import UserError
 from micrograph.evaluation import captions
-from micrograph.evaluation.fits import PAPER
+from micrograph.evaluation.summaries import PAPER
 
 
 def test_a_caption_is_filled_in_and_loses_its_emphasis(tmp_path):

@@ -126,7 +126,7 @@ def test_other_folds_are_compared_with_strict_on_the_same_films():
     assert row["difference_points_low"] < -100 * lost < row["difference_points_high"] <= 0
     assert (row["training_films"], row["rest_training_films"]) == (20, 40)
     assert table.loc["by_operator", "why"] == "no names" and table.loc["by_operator", "films"] == 0
-    panel = confounders.panels_of(tabled(sheet, strict, [other], [answered(sheet, strict)]))[-1]
+    panel = confounders.panels(tabled(sheet, strict, [other], [answered(sheet, strict)]))[-1]
     assert "trains on 20 films on average, strict's on 40" in panel.notes[0]
 
 
@@ -149,7 +149,7 @@ def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
     given = confounders.Asked([answered(sheet, np.arange(60) % 4 > 0)], [], [], {})
     with pytest.raises(UserError, match="film f059 is predicted and not among the samples"):
-        confounders.table(sheet.iloc[:-1], [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
+        confounders.make_table(sheet.iloc[:-1], [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
                           rng=np.random.default_rng(0), **MADE)  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_a_film_without_an_answer_is_wrong():
     fit.predictions["predicted_celsius"] = fit.predictions["predicted_celsius"].astype("Int64")
     fit.predictions.loc[:14, "predicted_celsius"] = pd.NA
     given = confounders.Asked([fit], [], [], {})
-    table = confounders.table(sheet, [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
+    table = confounders.make_table(sheet, [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
                               rng=np.random.default_rng(0), **MADE)  # fmt: skip
     assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}
 

@@ -6,7 +6,7 @@ import pytest
 
 from made_up_leakage import SETTINGS
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, leakage
+from micrograph.evaluation import leakage, summaries
 from micrograph.models import grids
 
 CLASSES = [900, 950, 1000]
@@ -27,12 +27,12 @@ def rows(part, truth, predicted, batches, fold=0):
 
 
 def fit(protocol, *frames, **words):
-    return fits.Fit({"protocol": protocol} | WORDS | words, pd.concat(frames, ignore_index=True))
+    return summaries.Fit({"protocol": protocol} | WORDS | words, pd.concat(frames, ignore_index=True))
 
 
 def tabled(*given, resamples=400, seed=0):
     rng = np.random.default_rng(seed)
-    return leakage.table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+    return leakage.make_table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
 
 
 def one(*given, **words):

@@ -8,8 +8,8 @@ import made_up
 from made_up import laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, learning_curve
-from micrograph.evaluation.fits import Fit
+from micrograph.evaluation import learning_curve, summaries
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import learning_curve as learning_curve_figure
 from micrograph.figures import style
 
@@ -39,7 +39,7 @@ def fit(share, right, seed=0, repeat=0, **words):
 
 
 def tabled(given, resamples=400):
-    return learning_curve.table(
+    return learning_curve.make_table(
         given, classes=CLASSES, resamples=resamples, rng=np.random.default_rng(0), **SAID
     )  # fmt: skip
 
@@ -121,8 +121,8 @@ def test_several_deals_have_a_spread_of_their_own():
     last = both.iloc[-1]
     assert (last["gain_points"], last["gain_repeat_std"]) == pytest.approx((20, np.sqrt(2) * 10))
     assert last["test_repeat_std"] == pytest.approx(np.sqrt(2) * 10)
-    assert any("over deals" in heading for heading in learning_curve.panels_of(both)[0].headings)
-    assert "over deals" in words_in(learning_curve_figure.accuracy_by_films(both, "simulated films"))
+    assert any("over deals" in heading for heading in learning_curve.panels(both)[0].headings)
+    assert "over deals" in words_in(learning_curve_figure.draw(both, "simulated films"))
 
 
 def test_files_of_shares_and_deals_become_one_curve(tmp_path):
@@ -132,7 +132,7 @@ def test_files_of_shares_and_deals_become_one_curve(tmp_path):
         folder = [made.words[word] for word in ("protocol", "pretraining", "policy", "features", "scheme")]
         paths.append(tmp_path.joinpath(*folder) / "SVC.tsv")
         io.write_table(paths[-1], made.predictions)
-    found = tabled(fits.read_predictions(paths))
+    found = tabled(summaries.read_predictions(paths))
     assert found["share_pct"].tolist() == [50, 100] and found["repeats"].tolist() == [2, 2]
 
 
@@ -145,7 +145,7 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
 
 
 def test_marks_stand_over_the_films_at_the_accuracies(table):
-    figure = learning_curve_figure.accuracy_by_films(table, "simulated films")
+    figure = learning_curve_figure.draw(table, "simulated films")
     laid_out_well(figure)
     _, colour, shape = style.PARTS["test"]
     (line,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == shape]
@@ -164,7 +164,7 @@ def test_the_figure_is_laid_out_well_whatever_is_asked(models):
         for share in (25, 100)
     ]
     before = [one.predictions.copy() for one in given]
-    figure = learning_curve_figure.accuracy_by_films(tabled(given, 100), "real films")
+    figure = learning_curve_figure.draw(tabled(given, 100), "real films")
     laid_out_well(figure)
     assert ("scratch" in words_in(figure)) == (len(models) > 1) and "simulated" not in words_in(figure)
     for one, kept in zip(given, before, strict=True):

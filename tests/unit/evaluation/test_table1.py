@@ -39,7 +39,7 @@ def made(samples, folds, protocols=("strict", "published"), classes=CLASSES, cho
     dealt = {name: splitters.split(samples, name, folds, np.random.default_rng(1)) for name in protocols}
     drawn = {policy: copies_of(samples, policy) for policy in chosen}
     rng = np.random.default_rng(0)
-    return table1.table(drawn, dealt, published(), classes=classes, data="simulated films", rng=rng)
+    return table1.make_table(drawn, dealt, published(), classes=classes, data="simulated films", rng=rng)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_table_can_be_written_and_every_row_says_its_data(table, tmp_path):
 
 
 def test_the_panels_show_ours_beside_the_papers(table):
-    strict, _, pictures = table1.panels_of(table)
+    strict, _, pictures = table1.panels(table)
     assert strict.headings[2:] == [
         *("900 °C", "950 °C", "1000 °C"),
         *(f"Paper, real films: {celsius} °C" for celsius in CLASSES),
@@ -121,14 +121,14 @@ def test_the_panels_show_ours_beside_the_papers(table):
 
 def test_folds_that_differ_are_shown_with_their_spread():
     table = made(study([7, 13, 10]), folds=3, protocols=("strict",))
-    shown = table1.panels_of(table)[0].rows
+    shown = table1.panels(table)[0].rows
     assert any(re.fullmatch(r"\d+\.\d ± \d+\.\d", cell) for row in shown for cell in row)
 
 
 def test_classes_that_the_paper_has_not_are_dashes():
     samples = study([6, 12, 9]).replace({"growth_celsius": {1000: 1050}})
     table = made(samples, folds=3, protocols=("strict",), classes=[900, 950, 1050], chosen=("aug4",))
-    assert table1.panels_of(table)[0].rows[0][2:] == ["2", "4", "3", "23", "105", tables.DASH]
+    assert table1.panels(table)[0].rows[0][2:] == ["2", "4", "3", "23", "105", tables.DASH]
     assert "aug1" not in set(table["policy"])
 
 
@@ -143,4 +143,4 @@ def test_copies_of_other_samples_are_a_fault():
     dealt = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1))}
     drawn = {"aug4": copies_of(samples.iloc[1:], "aug4")}
     with pytest.raises(UserError, match="s000"):
-        table1.table(drawn, dealt, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))
+        table1.make_table(drawn, dealt, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))

@@ -30,7 +30,7 @@ def made(protocols=("published", "strict"), features=tuple(SKILLS), models=("SVC
 
 def tabled(given, **changes):
     settings = {"classes": [900, 950, 1000], "data": "simulated films", **MADE, "resamples": 100}
-    return table2.table(given, PUBLISHED, **(settings | changes), rng=np.random.default_rng(0))
+    return table2.make_table(given, PUBLISHED, **(settings | changes), rng=np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import made_up
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, table3
+from micrograph.evaluation import summaries, table3
 from project import PROJECT
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
@@ -30,7 +30,7 @@ def made(domains=tuple(SKILLS), models=("SVC", "MLP", "CNN"), protocols=("strict
 
 
 def tabled(given, baselines=()):
-    return table3.table(
+    return table3.make_table(
         given, PUBLISHED, baselines, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
         rng=np.random.default_rng(0),
     )  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_repo
 
 
 def test_the_relative_difference_is_a_row_with_what_can_be_told_marked(table):
-    panel = table3.panels_of(table)[0]
+    panel = table3.panels(table)[0]
     assert panel.headings == ["Accuracy in %", "Pre-training", "SVC", "MLP", "CNN", "Mean"]
     change = next(line[2:] for line in panel.rows if line[1] == "scratch: change")
     scratch, reference = row(table, "strict", "scratch", "SVC"), row(table, "strict", "imagenet", "SVC")
@@ -85,7 +85,7 @@ def test_the_relative_difference_is_a_row_with_what_can_be_told_marked(table):
 
 def test_the_papers_difference_row_comes_out_as_printed(table):
     """From its accuracies 80 and 73, 86 and 65, 70 and 63: -9, -24 and -10 %, and of their means -15 %."""
-    panel = table3.panels_of(table)[0]
+    panel = table3.panels(table)[0]
     assert panel.rows[-1][1:] == ["micronet: change", "−9 %", "−24 %", "−10 %", "−15 %"]
     assert panel.rows[-3] == ["paper, real films: validation", "imagenet", "80 ± 7", "86 ± 6", "70 ± 6", "79"]
     assert not any(hasattr(cell, "bold") for line in panel.rows[-3:] for cell in line)
@@ -96,7 +96,7 @@ def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
     table = tabled(given)
     here = table[(table["protocol"] == "strict") & (table["pretraining"] == "imagenet")].set_index("model")
     assert here.loc["mean", "test_pct"] == pytest.approx(here.loc[["SVC", "MLP"], "test_pct"].mean())
-    panel = table3.panels_of(table)[0]
+    panel = table3.panels(table)[0]
     films = next(line for line in panel.rows if line[1] == "films: change")
     assert films[4] == "–" and films[5] != "–"
 
@@ -105,15 +105,15 @@ def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
 def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains):
     table = tabled(made(domains=domains, protocols=("strict",)))
     assert table["gain_points"].isna().all()
-    panel = table3.panels_of(table)[0]
+    panel = table3.panels(table)[0]
     assert not any("change" in line[1] for line in panel.rows[:-1])
     assert "Protocol strict" in table3.markdown(table, "caption")
 
 
 def test_one_model_has_no_mean():
     table = tabled(made(models=("CNN",), protocols=("strict",)))
-    assert fits.MEAN not in set(table["model"])
-    assert table3.panels_of(table)[0].headings == ["Accuracy in %", "Pre-training", "CNN"]
+    assert summaries.MEAN not in set(table["model"])
+    assert table3.panels(table)[0].headings == ["Accuracy in %", "Pre-training", "CNN"]
 
 
 def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
@@ -134,29 +134,29 @@ def alone(protocol="strict"):
 
 def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing_else(table):
     among = tabled(made(), [*alone(), *alone("published")])
-    rows = among[among["features"].isin(fits.ALONE)]
-    assert rows["protocol"].tolist() == ["strict", "strict"] and not rows[fits.FLAGS].any(axis=None)
+    rows = among[among["features"].isin(summaries.ALONE)]
+    assert rows["protocol"].tolist() == ["strict", "strict"] and not rows[summaries.FLAGS].any(axis=None)
     pd.testing.assert_frame_equal(among.drop(rows.index).reset_index(drop=True), table)
-    assert set(rows.index + 1) & set(among.index[among["model"] == fits.BASELINE]) == {rows.index[-1] + 1}
-    first, strict = table3.panels_of(among)[:2]
-    assert first.rows == table3.panels_of(table)[0].rows
+    assert set(rows.index + 1) & set(among.index[among["model"] == summaries.BASELINE]) == {rows.index[-1] + 1}
+    first, strict = table3.panels(among)[:2]
+    assert first.rows == table3.panels(table)[0].rows
     assert "growth metadata alone, OLR " in first.notes[-1] and "[" in first.notes[-1]
     assert [line[1] for line in strict.rows[-3:]] == [
         "growth metadata alone, OLR",
         "physical features alone, OLR",
         "majority class",
     ]
-    assert "alone" not in "".join(table3.panels_of(table)[0].notes)
+    assert "alone" not in "".join(table3.panels(table)[0].notes)
 
 
 def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     other = [made_up_fits.fit(sheet, 0.5, **fit.words) for fit in made()]
     twice = tabled([made_up.dealt(*deals) for deals in zip(made(), other, strict=True)])
-    ours = twice[twice["protocol"] != fits.PAPER]
+    ours = twice[twice["protocol"] != summaries.PAPER]
     assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
     assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
-    assert any("Over deals, ±" in heading for heading in table3.panels_of(twice)[1].headings)
+    assert any("Over deals, ±" in heading for heading in table3.panels(twice)[1].headings)
     assert "deal" not in table3.markdown(table, "caption")
 
 

@@ -7,7 +7,7 @@ import pytest
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, table4
+from micrograph.evaluation import summaries, table4
 from project import PROJECT
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
@@ -31,7 +31,7 @@ def made(protocols=("published", "strict"), schemes=tuple(SCHEMES), **words):
 
 
 def tabled(given, baselines=()):
-    return table4.table(
+    return table4.make_table(
         given, PUBLISHED, baselines, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
         rng=np.random.default_rng(0),
     )  # fmt: skip
@@ -44,7 +44,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def overview(table):
-    return table4.panels_of(table)[0]
+    return table4.panels(table)[0]
 
 
 def lines(panel, protocol):
@@ -59,11 +59,11 @@ def test_models_without_a_network_stand_below_the_strict_fits_and_in_no_overview
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     among = tabled(made(), [made_up_fits.fit(sheet, 0.9, features="physical", **words)])
     (place,) = among.index[among["features"] == "physical"]
-    assert among.loc[place + 1, ["protocol", "model"]].tolist() == ["strict", fits.BASELINE]
+    assert among.loc[place + 1, ["protocol", "model"]].tolist() == ["strict", summaries.BASELINE]
     pd.testing.assert_frame_equal(among.drop(place).reset_index(drop=True), table)
-    for beside, without in zip(table4.panels_of(among)[:2], table4.panels_of(table)[:2], strict=True):
+    for beside, without in zip(table4.panels(among)[:2], table4.panels(table)[:2], strict=True):
         assert beside.rows == without.rows
-    assert any("physical features alone, SVC" in note for note in table4.panels_of(among)[0].notes)
+    assert any("physical features alone, SVC" in note for note in table4.panels(among)[0].notes)
 
 
 def test_rows_run_scheme_by_scheme_strict_first(table):
@@ -102,13 +102,13 @@ def test_a_model_without_an_answer_shows_a_dash_and_a_note_and_under_strict_a_nu
     assert "–" not in lines(overview, "strict")["regression, RMSE °C"][1]
     gone = int(table.set_index(["protocol", "scheme", "model"]).loc[("published", "regression", "RNN"), "unanswered"])
     assert gone > 0 and f"RNN, regression, published: {gone} test predictions missing" in overview.notes[0]
-    errors = table4.panels_of(table)[1]
+    errors = table4.panels(table)[1]
     assert lines(errors, "published")["regression, MAE °C"][1] == "–†"
 
 
 def test_without_a_gap_there_is_no_note():
     table = tabled(made(protocols=("strict",)))
-    assert table4.panels_of(table)[0].notes == ()
+    assert table4.panels(table)[0].notes == ()
     assert "†" not in table4.markdown(table, "caption")
 
 
@@ -119,7 +119,7 @@ def test_of_accuracies_the_highest_and_of_errors_the_lowest_are_bold(overview):
 
 
 def test_errors_and_kappa_stand_by_scheme_with_their_intervals(table):
-    panel = table4.panels_of(table)[1]
+    panel = table4.panels(table)[1]
     row = table.set_index(["protocol", "scheme", "model"]).loc["strict", "corn", "MLP"]
     shown = f"{row['kappa']:.2f} [{row['kappa_low']:.2f}, {row['kappa_high']:.2f}]"
     assert lines(panel, "strict")["CORN, kappa"] == ["–", "–", shown]
@@ -128,7 +128,7 @@ def test_errors_and_kappa_stand_by_scheme_with_their_intervals(table):
 
 def test_nominal_alone_makes_a_table():
     table = tabled(made(schemes=("nominal",)))
-    assert not any("RMSE" in row[1] for row in table4.panels_of(table)[0].rows)
+    assert not any("RMSE" in row[1] for row in table4.panels(table)[0].rows)
     assert "Protocol published" in table4.html(table, "caption")
 
 
@@ -148,4 +148,4 @@ def test_fits_of_one_table_are_left_alone():
     before = [fit.predictions.copy() for fit in given]
     tabled(given)
     assert all(fit.predictions.equals(old) for fit, old in zip(given, before, strict=True))
-    assert all(set(fit.words) == set(fits.KEYS) for fit in given)
+    assert all(set(fit.words) == set(summaries.KEYS) for fit in given)

@@ -26,7 +26,7 @@ def written(tmp_path, protocol="strict", model="MLP", chosen=(0, 1, 1), used=(0,
 
 
 def made(paths):
-    return tableS1.table(tableS1.gather(paths), PRODUCTION, data="simulated films")
+    return tableS1.make_table(tableS1.gather(paths), PRODUCTION, data="simulated films")
 
 
 def test_one_row_a_fit_and_fold_with_the_papers_settings_beside(tmp_path):
@@ -47,7 +47,7 @@ def test_a_file_asked_for_twice_is_one_fit(tmp_path):
 
 
 def test_values_stand_fold_by_fold_and_once_where_folds_agree(tmp_path):
-    (panel,) = tableS1.panels_of(made([written(tmp_path)]))
+    (panel,) = tableS1.panels(made([written(tmp_path)]))
     assert panel.title == "MLP, strict"
     row = dict(zip(panel.headings, panel.rows[0], strict=True))
     assert row["dropout"] == "0.2 · 0.5 · 0.5"
@@ -58,7 +58,7 @@ def test_values_stand_fold_by_fold_and_once_where_folds_agree(tmp_path):
 
 
 def test_the_production_settings_of_the_published_protocol_stand_after_an_arrow(tmp_path):
-    (panel,) = tableS1.panels_of(made([written(tmp_path, "published", used=(1, 1, 1))]))
+    (panel,) = tableS1.panels(made([written(tmp_path, "published", used=(1, 1, 1))]))
     assert panel.rows[0][panel.headings.index("dropout")] == "0.2 · 0.5 · 0.5 → 0.5"
     assert panel.rows[0][panel.headings.index("widths")] == "300, 50"
     assert "best fold" in panel.notes[0]
@@ -71,7 +71,7 @@ def test_settings_are_said_in_plain_words():
 
 def test_grids_of_several_kernels_leave_a_dash_where_a_setting_has_no_meaning(tmp_path):
     points = [{"kernel": "rbf", "gamma": 1}, {"kernel": "polynomial", "degree": 2}]
-    (panel,) = tableS1.panels_of(made([written(tmp_path, model="KRC", points=points)]))
+    (panel,) = tableS1.panels(made([written(tmp_path, model="KRC", points=points)]))
     row = dict(zip(panel.headings, panel.rows[0], strict=True))
     assert (row["gamma"], row["degree"]) == ("1 · – · –", "– · 2 · 2")
 
@@ -86,7 +86,7 @@ def test_the_table_survives_the_disk(tmp_path):
     table = made([written(tmp_path), written(tmp_path, model="SVC")])
     io.write_table(tmp_path / "tableS1.tsv", table)
     read = io.read_table(tmp_path / "tableS1.tsv")
-    assert [panel.rows for panel in tableS1.panels_of(read)] == [panel.rows for panel in tableS1.panels_of(table)]
+    assert [panel.rows for panel in tableS1.panels(read)] == [panel.rows for panel in tableS1.panels(table)]
 
 
 def test_a_file_that_holds_no_choices_is_a_fault(tmp_path):

@@ -13,7 +13,7 @@ tests.__test__ = False
 
 
 def table(**settings):
-    return attribution_tests.table(tests(**settings), resamples=300, seed=3, data="simulated films", words=WORDS)
+    return attribution_tests.make_table(tests(**settings), resamples=300, seed=3, data="simulated films", words=WORDS)
 
 
 def panel(figure, title):
@@ -28,7 +28,7 @@ def marks(axes, colour):
 
 def test_marks_are_the_numbers_of_the_table():
     rows = table(looks=("islands",))
-    figure = attribution_tests_figure.explanations(rows, "simulated films")
+    figure = attribution_tests_figure.draw(rows, "simulated films")
     for name in MAPS:
         colour = attribution_tests_figure.MARKS[name][0]
         of_map = rows[rows["map"] == name].set_index(["measure", "feature"])
@@ -42,7 +42,7 @@ def test_marks_are_the_numbers_of_the_table():
 
 def test_every_interval_is_on_its_axis():
     rows = table(looks=("islands",), scars=3.0, films=24)
-    figure = attribution_tests_figure.explanations(rows, "simulated films")
+    figure = attribution_tests_figure.draw(rows, "simulated films")
     for axes in figure.axes[1:]:
         low, high = axes.get_xlim()
         drawn = [line for line in axes.lines if line.get_transform() == axes.transData]
@@ -52,7 +52,7 @@ def test_every_interval_is_on_its_axis():
 
 
 def test_real_films_have_two_panels_and_no_feature():
-    figure = attribution_tests_figure.explanations(table(features=()), "real films")
+    figure = attribution_tests_figure.draw(table(features=()), "real films")
     words = words_in(figure)
     assert "scars" not in words and "Pointing" not in words and "simulated" not in words
     assert len(figure.axes) == 3 and "Likeness of maps" in words
@@ -60,9 +60,9 @@ def test_real_films_have_two_panels_and_no_feature():
 
 def test_likeness_of_fewer_films_says_of_how_many():
     rows = table(films=24)
-    assert " films)" not in words_in(attribution_tests_figure.explanations(rows, "simulated films"))
+    assert " films)" not in words_in(attribution_tests_figure.draw(rows, "simulated films"))
     rows.loc[rows["measure"].str.startswith("randomised"), "films"] = 12
-    figure = attribution_tests_figure.explanations(rows, "simulated films")
+    figure = attribution_tests_figure.draw(rows, "simulated films")
     told = [text.get_text() for text in panel(figure, "Likeness").get_yticklabels()]
     assert [text.endswith("\n(12 films)") for text in told] == [False, True, True]
     laid_out_well(figure)
@@ -70,19 +70,19 @@ def test_likeness_of_fewer_films_says_of_how_many():
 
 @pytest.mark.parametrize("features", [FEATURES, FEATURES[:2], ()])
 def test_the_figure_is_laid_out_well(features):
-    laid_out_well(attribution_tests_figure.explanations(table(features=features, films=24), "simulated films"))
+    laid_out_well(attribution_tests_figure.draw(table(features=features, films=24), "simulated films"))
 
 
 def test_a_feature_of_no_film_and_intervals_that_are_missing_do_not_stop_the_drawing():
     rows = table(films=8, days=1, features=("pits",))
     assert rows["low"].isna().all()
-    laid_out_well(attribution_tests_figure.explanations(rows, "simulated films"))
+    laid_out_well(attribution_tests_figure.draw(rows, "simulated films"))
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path):
     rows = table(films=12, features=("pits",))
     for run in ("one", "two"):
-        figure = attribution_tests_figure.explanations(rows, "simulated films")
+        figure = attribution_tests_figure.draw(rows, "simulated films")
         style.save(figure, *(tmp_path / f"{run}.{kind}" for kind in ("pdf", "svg", "png")), dots_per_inch=60)
     for kind in ("pdf", "svg", "png"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()

@@ -28,7 +28,7 @@ def marks(axes):
 
 def test_marks_are_the_numbers_of_the_table_in_its_order():
     given = table()
-    left, right = confounders_figure.confounders(given, "simulated films").axes
+    left, right = confounders_figure.draw(given, "simulated films").axes
     shown = given[given["accuracy_pct"].notna()]
     assert [value for _, (value, _) in sorted(marks(left).items())] == pytest.approx(shown["accuracy_pct"].tolist())
     differences = shown.loc[shown["difference_points"].notna(), "difference_points"].tolist()
@@ -37,7 +37,7 @@ def test_marks_are_the_numbers_of_the_table_in_its_order():
 
 def test_a_mark_is_hollow_where_there_is_no_interval_and_dark_where_it_leaves_out_nothing():
     given = table()
-    left, right = confounders_figure.confounders(given, "simulated films").axes
+    left, right = confounders_figure.draw(given, "simulated films").axes
     hollow = [empty for _, (_, empty) in sorted(marks(right).items())]
     known = given.loc[given["difference_points"].notna(), "difference_points_low"].isna()
     assert hollow == known.tolist() and True in hollow and False in hollow
@@ -48,14 +48,14 @@ def test_a_mark_is_hollow_where_there_is_no_interval_and_dark_where_it_leaves_ou
 
 def test_nothing_overlaps_or_is_cut_off_and_what_was_not_tested_is_said():
     for given in (table(), table(operator=["anna", "bo", "cy"] * 40, pressure_torr=[50, 100, 150] * 40)):
-        figure = confounders_figure.confounders(given, "simulated films")
+        figure = confounders_figure.draw(given, "simulated films")
         laid_out_well(figure)
         words = words_in(figure)
         assert "not tested" in words and "simulated films" in words and "CNN, of later days" in words
 
 
 def test_intervals_lie_on_their_axes_and_the_figure_of_real_films_has_no_badge():
-    figure = confounders_figure.confounders(table(), "real films")
+    figure = confounders_figure.draw(table(), "real films")
     assert "simulated" not in words_in(figure)
     for axes in figure.axes:
         low, high = axes.get_xlim()

@@ -83,7 +83,7 @@ def test_a_film_tested_twice_is_a_fault_since_its_map_would_be_of_one_network_al
 
 def test_every_film_stands_with_four_pictures_and_the_words_say_how_many_there_were(tmp_path):
     explained, fit, table, images = study(tmp_path)
-    figure = fig10.fig10(explained, fit, table, images, CLASSES, 4, SIMULATED)
+    figure = fig10.draw(explained, fit, table, images, CLASSES, 4, SIMULATED)
     found = chosen(fig10._still(fit.predictions, explained), CLASSES, 4)
     shown = [name for one in found for name in one.samples]
     assert sum(bool(axes.get_images()) for axes in figure.axes) == 4 * len(shown) + 2
@@ -96,15 +96,15 @@ def test_every_film_stands_with_four_pictures_and_the_words_say_how_many_there_w
 
 
 def test_fewer_films_than_asked_for_are_all_shown_and_said_so(tmp_path):
-    figure = fig10.fig10(*study(tmp_path, count=12, better=-0.3), CLASSES, 9, "real films")
+    figure = fig10.draw(*study(tmp_path, count=12, better=-0.3), CLASSES, 9, "real films")
     assert "all of them shown" in words_in(figure) and "simulated" not in words_in(figure)
-    none = fig10.fig10(*study(tmp_path, count=12, better=-9, unanswered=1.0), CLASSES, 4, SIMULATED)
+    none = fig10.draw(*study(tmp_path, count=12, better=-9, unanswered=1.0), CLASSES, 4, SIMULATED)
     assert words_in(none).count("none to show") == 3
 
 
 def test_a_film_keeps_its_own_map_and_micrograph(tmp_path):
     explained, fit, table, images = study(tmp_path)
-    figure = fig10.fig10(explained, fit, table, images, CLASSES, 1, SIMULATED)
+    figure = fig10.draw(explained, fit, table, images, CLASSES, 1, SIMULATED)
     found = [one.samples[0] for one in chosen(fig10._still(fit.predictions, explained), CLASSES, 1)]
     pictures = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
     for place, name in enumerate(found):
@@ -117,9 +117,9 @@ def test_a_film_keeps_its_own_map_and_micrograph(tmp_path):
 def test_a_flagged_map_is_words_and_its_effect_has_no_size(tmp_path):
     explained, fit, table, images = study(tmp_path)
     name = chosen(fig10._still(fit.predictions, explained), CLASSES, 4)[1].samples[0]
-    before = words_in(fig10.fig10(explained, fit, table, images, CLASSES, 4, SIMULATED))
+    before = words_in(fig10.draw(explained, fit, table, images, CLASSES, 4, SIMULATED))
     flagged = made_up_explanations.explained(tmp_path, fit.predictions, flags={name: "all zero"})
-    words = words_in(fig10.fig10(flagged, fit, table, images, CLASSES, 4, SIMULATED))
+    words = words_in(fig10.draw(flagged, fit, table, images, CLASSES, 4, SIMULATED))
     assert words.count("is zero everywhere") == 3 and "not drawn" not in before
     assert words.count("scale ±") == before.count("scale ±") - 1
 
@@ -133,7 +133,7 @@ def test_a_film_whose_network_says_another_temperature_when_asked_again_does_not
 
 @pytest.mark.parametrize("scheme", ["nominal", "nnrank", "regression"])
 def test_the_figure_is_laid_out_well(tmp_path, scheme):
-    figure = fig10.fig10(*study(tmp_path, count=40, scheme=scheme), CLASSES, 4, SIMULATED)
+    figure = fig10.draw(*study(tmp_path, count=40, scheme=scheme), CLASSES, 4, SIMULATED)
     laid_out_well(figure)
     assert ("°C" in words_in(figure).split("scale ±")[1][:8]) == (scheme == "regression")
 
@@ -141,15 +141,15 @@ def test_the_figure_is_laid_out_well(tmp_path, scheme):
 def test_what_is_missing_is_named(tmp_path):
     explained, fit, table, images = study(tmp_path)
     with pytest.raises(UserError, match=r"not in samples\.tsv"):
-        fig10.fig10(explained, fit, table[:0], images, CLASSES, 4, SIMULATED)
+        fig10.draw(explained, fit, table[:0], images, CLASSES, 4, SIMULATED)
     more = fit.predictions.assign(sample=fit.predictions["sample"] + "x")
     with pytest.raises(UserError, match="no explanation"):
-        fig10.fig10(explained, type(fit)(fit.words, more), table, images, CLASSES, 4, SIMULATED)
+        fig10.draw(explained, type(fit)(fit.words, more), table, images, CLASSES, 4, SIMULATED)
 
 
 def test_the_same_films_give_the_same_bytes(tmp_path):
     for run in ("one", "two"):
-        figure = fig10.fig10(*study(tmp_path, count=20), CLASSES, 1, SIMULATED)
+        figure = fig10.draw(*study(tmp_path, count=20), CLASSES, 1, SIMULATED)
         style.save(figure, *(tmp_path / f"{run}.{kind}" for kind in ("pdf", "svg", "png")), dots_per_inch=60)
     for kind in ("pdf", "svg", "png"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()

@@ -46,9 +46,9 @@ def cloud():
 def every_figure(samples, cloud):
     scores, images, pixel_nm, celsius, explained = cloud
     return {
-        "fig2": lambda label: fig2.samples_by_temperature(samples, CLASSES, label),
-        "fig8": lambda label: fig8_fig9.components(scores, celsius, explained, CLASSES, label, celsius > 900),
-        "fig9": lambda label: fig8_fig9.component_map(scores, images, pixel_nm, celsius, explained, CLASSES, label),
+        "fig2": lambda label: fig2.draw(samples, CLASSES, label),
+        "fig8": lambda label: fig8_fig9.draw_components(scores, celsius, explained, CLASSES, label, celsius > 900),
+        "fig9": lambda label: fig8_fig9.draw_micrographs(scores, images, pixel_nm, celsius, explained, CLASSES, label),
         "sheet": lambda label: fig2.micrograph_sheet(images[:3], ["a", "b", "c"], [5.0, np.nan, 2.0], label, 3),
         "fig1": lambda label: fig1.draw(a_run(samples), a_pair_of_pictures(), label),
     }
@@ -98,7 +98,7 @@ def test_every_figure_of_simulated_films_says_so_and_no_figure_of_films_does(sam
 
 def test_an_unknown_data_label_is_refused_with_the_known_ones(samples):
     with pytest.raises(UserError, match="simulated films, real films"):
-        fig2.samples_by_temperature(samples, CLASSES, "films grown on Mars")
+        fig2.draw(samples, CLASSES, "films grown on Mars")
 
 
 def test_figures_are_of_final_size(samples, cloud):
@@ -125,7 +125,7 @@ def save_a_figure(folder):
     rng = np.random.default_rng(0)
     scores, images = rng.normal(size=(9, 2)), rng.integers(0, 256, (9, 32, 32), dtype=np.uint8)
     celsius, explained = np.repeat(CLASSES, 3), [0.4, 0.2]
-    figure = fig8_fig9.component_map(scores, images, [5.0] * 9, celsius, explained, CLASSES, SIMULATED)
+    figure = fig8_fig9.draw_micrographs(scores, images, [5.0] * 9, celsius, explained, CLASSES, SIMULATED)
     style.save(figure, *(Path(folder) / f"figure.{kind}" for kind in ("pdf", "svg", "png")))
 
 
@@ -174,7 +174,7 @@ def test_no_scale_bar_where_the_size_is_unknown(pixel_nm):
 def test_the_bar_of_the_component_map_is_true_to_its_pictures(cloud):
     scores, images, _, celsius, explained = cloud
     sizes = np.full(12, 1000 / 224)
-    figure = fig8_fig9.component_map(scores, images, sizes, celsius, explained, CLASSES, SIMULATED)
+    figure = fig8_fig9.draw_micrographs(scores, images, sizes, celsius, explained, CLASSES, SIMULATED)
     figure.draw_without_rendering()
     picture = next(axes for axes in figure.axes[0].child_axes).get_window_extent()
     bar = next(axes for axes in figure.axes if axes.get_gid() == "scale bar").get_window_extent()
@@ -185,7 +185,7 @@ def test_the_bar_of_the_component_map_is_true_to_its_pictures(cloud):
 def test_pictures_of_different_size_get_no_common_bar(cloud):
     scores, images, _, celsius, explained = cloud
     for sizes in (np.linspace(1, 9, 12), np.full(12, np.nan)):
-        figure = fig8_fig9.component_map(scores, images, sizes, celsius, explained, CLASSES, SIMULATED)
+        figure = fig8_fig9.draw_micrographs(scores, images, sizes, celsius, explained, CLASSES, SIMULATED)
         assert "picture sizes differ" in words_in(figure)
         assert all(axes.get_gid() != "scale bar" for axes in figure.axes)
 
@@ -207,25 +207,25 @@ def test_thinning_identical_places_keeps_one():
 
 def test_two_components_are_needed(cloud):
     with pytest.raises(UserError, match="two components"):
-        fig8_fig9.components(cloud[0][:, :1], cloud[3], cloud[4][:1], CLASSES, SIMULATED)
+        fig8_fig9.draw_components(cloud[0][:, :1], cloud[3], cloud[4][:1], CLASSES, SIMULATED)
 
 
 def test_bars_count_the_samples_of_each_temperature(samples):
-    words = words_in(fig2.samples_by_temperature(samples, CLASSES, SIMULATED))
+    words = words_in(fig2.draw(samples, CLASSES, SIMULATED))
     for part in ("3 (25 %)", "6 (50 %)", "12 samples", "Growth time", "not stated", "<b>&$x_1$"):
         assert part in words
 
 
 def test_panels_without_data_are_left_out(samples):
     bare = samples[["sample", "growth_celsius"]]
-    figure = fig2.samples_by_temperature(bare, CLASSES, SIMULATED)
+    figure = fig2.draw(bare, CLASSES, SIMULATED)
     assert len(figure.axes) == 1
     assert "Substrate" not in words_in(figure)
 
 
 def test_many_substrates_are_drawn_without_losing_a_sample(samples):
     many = samples.assign(substrate=[f"kind {number:02d}" for number in range(12)])
-    assert "5 others" in words_in(fig2.samples_by_temperature(many, CLASSES, SIMULATED))
+    assert "5 others" in words_in(fig2.draw(many, CLASSES, SIMULATED))
 
 
 def test_class_colours_differ_in_grey_and_in_shape():

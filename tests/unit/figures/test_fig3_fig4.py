@@ -8,7 +8,7 @@ import made_up
 from made_up import CLASSES, laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation.fits import Fit
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import fig3_fig4, style
 from project import PROJECT
 
@@ -35,7 +35,7 @@ def nine(protocols=("strict",), count=24, classes=CLASSES, models=NINE):
 
 
 def figure4(given, classes=CLASSES, published=PUBLISHED):
-    return fig3_fig4.by_model(given, published, classes, SIMULATED, 50, np.random.default_rng(1))
+    return fig3_fig4.draw_by_model(given, published, classes, SIMULATED, 50, np.random.default_rng(1))
 
 
 def two_folds(**words):
@@ -61,7 +61,7 @@ def marks(axes, part, hollow):
 
 
 def test_marks_are_means_over_folds_and_bars_reach_one_deviation():
-    figure = fig3_fig4.by_policy([two_folds()], PUBLISHED, "accuracy", CLASSES, SIMULATED)
+    figure = fig3_fig4.draw_by_policy([two_folds()], PUBLISHED, "accuracy", CLASSES, SIMULATED)
     axes = figure.axes[0]
     assert marks(axes, "test", hollow=False) == [75]
     assert marks(axes, "train", hollow=False) == [100]
@@ -72,25 +72,25 @@ def test_marks_are_means_over_folds_and_bars_reach_one_deviation():
 
 def test_the_papers_values_stand_beside_the_same_fit_alone():
     given = [two_folds(), two_folds(policy="aug4")]
-    panel = fig3_fig4.by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED).axes[0]
+    panel = fig3_fig4.draw_by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED).axes[0]
     assert marks(panel, "validation", hollow=True) == [80, 81]
     assert marks(panel, "train", hollow=True) == [90, 92]
-    panel = fig3_fig4.by_policy(given, PUBLISHED, "macro_f1", CLASSES, SIMULATED).axes[0]
+    panel = fig3_fig4.draw_by_policy(given, PUBLISHED, "macro_f1", CLASSES, SIMULATED).axes[0]
     assert marks(panel, "validation", hollow=True) == [0.70, 0.71] and marks(panel, "train", hollow=True) == []
-    figure = fig3_fig4.by_policy([two_folds(pretraining="films")], PUBLISHED, "accuracy", CLASSES, SIMULATED)
+    figure = fig3_fig4.draw_by_policy([two_folds(pretraining="films")], PUBLISHED, "accuracy", CLASSES, SIMULATED)
     assert marks(figure.axes[0], "validation", hollow=True) == [] and "hollow" not in words_in(figure)
 
 
 def test_the_test_part_is_shown_under_the_strict_protocol_alone():
     given = by_policy(protocols=("strict", "published"), models=("SVC",), policies=("aug3",))
-    strict, published = fig3_fig4.by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED).axes[:2]
+    strict, published = fig3_fig4.draw_by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED).axes[:2]
     assert len(marks(strict, "test", hollow=False)) == 1 and marks(published, "test", hollow=False) == []
 
 
 def test_a_policy_that_was_not_run_for_a_model_is_said():
     given = [fit for fit in by_policy() if (fit.words["policy"], fit.words["model"]) != ("aug2", "CNN")]
-    assert words_in(fig3_fig4.by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED)).count("not run") == 1
-    fewer = fig3_fig4.by_policy(by_policy(policies=POLICIES[:2]), PUBLISHED, "accuracy", CLASSES, SIMULATED)
+    assert words_in(fig3_fig4.draw_by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED)).count("not run") == 1
+    fewer = fig3_fig4.draw_by_policy(by_policy(policies=POLICIES[:2]), PUBLISHED, "accuracy", CLASSES, SIMULATED)
     assert "not run" not in words_in(fewer) and "aug3" not in words_in(fewer)
 
 
@@ -106,7 +106,7 @@ def test_a_policy_that_was_not_run_for_a_model_is_said():
 )
 def test_figure_3_is_laid_out_well_whatever_is_asked(asked, metric, published):
     classes = asked.get("classes", CLASSES)
-    laid_out_well(fig3_fig4.by_policy(by_policy(**asked), published, metric, classes, SIMULATED))
+    laid_out_well(fig3_fig4.draw_by_policy(by_policy(**asked), published, metric, classes, SIMULATED))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_single_deals_are_short_lines_beside_their_mean():
     both = made_up.dealt(one, other)
     for figure in (
         figure4([both]),
-        fig3_fig4.by_policy([both], PUBLISHED, "accuracy", CLASSES, SIMULATED),
+        fig3_fig4.draw_by_policy([both], PUBLISHED, "accuracy", CLASSES, SIMULATED),
     ):
         assert marks(figure.axes[0], "test", hollow=False) == [87.5]
         assert lines_of_deals(figure.axes[0]) == [[75, 100]]
@@ -178,7 +178,7 @@ def test_figure_4_of_several_deals_is_laid_out_well(models):
 
 def test_figure_3_of_several_deals_is_laid_out_well():
     few = [twice(policy=policy, model="CNN") for policy in POLICIES]
-    laid_out_well(fig3_fig4.by_policy(few, PUBLISHED, "accuracy", CLASSES, SIMULATED))
+    laid_out_well(fig3_fig4.draw_by_policy(few, PUBLISHED, "accuracy", CLASSES, SIMULATED))
 
 
 def test_badges_sizes_and_inputs():
@@ -187,7 +187,7 @@ def test_badges_sizes_and_inputs():
     figure = figure4(given)
     assert SIMULATED in words_in(figure)
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(style.DOUBLE_MM)
-    real = fig3_fig4.by_policy(by_policy(), PUBLISHED, "accuracy", CLASSES, "real films")
+    real = fig3_fig4.draw_by_policy(by_policy(), PUBLISHED, "accuracy", CLASSES, "real films")
     assert "simulated" not in words_in(real)
     for fit, kept in zip(given, before, strict=True):
         pd.testing.assert_frame_equal(fit.predictions, kept)
@@ -199,4 +199,4 @@ def test_what_cannot_stand_in_one_figure_is_refused():
     with pytest.raises(UserError, match="no predictions"):
         figure4([])
     with pytest.raises(UserError, match="accuracy, macro_f1"):
-        fig3_fig4.by_policy(by_policy(), PUBLISHED, "kappa", CLASSES, SIMULATED)
+        fig3_fig4.draw_by_policy(by_policy(), PUBLISHED, "kappa", CLASSES, SIMULATED)

@@ -8,7 +8,7 @@ import made_up
 from made_up import CLASSES, laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation.fits import Fit
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import fig5_fig7
 from project import PROJECT
 
@@ -70,7 +70,7 @@ def test_deals_that_each_test_films_of_their_own_are_means_over_all_fits():
 
 def test_figures_of_several_deals_say_so():
     given = [made_up.dealt(fit, fit) for fit in fitted(NOMINAL, protocols=("strict", "published"))]
-    figure = fig5_fig7.beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
+    figure = fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
     laid_out_well(figure)
     for words in ("24 films, sum over 5 folds, mean of 2 deals", "2 films, mean over 5 fits, mean of 2 deals"):
         assert words in words_in(figure)
@@ -84,11 +84,11 @@ def test_a_part_that_is_not_there_is_named():
 def test_a_matrix_shows_counts_row_percent_and_missing_answers():
     rows = [(0, "test", f"s{i}", 950, answer) for i, answer in enumerate([950] * 5 + [1000] * 2 + [np.nan])]
     given = {("block2_cev85", "SVC"): predictions(rows)}
-    words = words_in(fig5_fig7.by_features(given, CLASSES, SIMULATED))
+    words = words_in(fig5_fig7.draw_by_features(given, CLASSES, SIMULATED))
     for part in ("block2, 85 % of variance", "| 5 |", "62 %", "| 2 |", "25 %", "none", "62.5 % right", "8 films"):
         assert part in words
     whole = {("tuned", "SVC"): predictions([(0, "test", "a", 900, 900)])}
-    assert "none" not in words_in(fig5_fig7.by_features(whole, CLASSES, SIMULATED))
+    assert "none" not in words_in(fig5_fig7.draw_by_features(whole, CLASSES, SIMULATED))
 
 
 @pytest.mark.parametrize("sets", [1, 5, 9])
@@ -99,7 +99,7 @@ def test_as_many_feature_sets_as_table_2_has_fit_on_the_page(sets):
         for features in names
         for model in ("SVC", "RNN")
     }
-    figure = fig5_fig7.by_features(given, CLASSES, SIMULATED, title="Table 2's models")
+    figure = fig5_fig7.draw_by_features(given, CLASSES, SIMULATED, title="Table 2's models")
     laid_out_well(figure)
     words = words_in(figure)
     assert words.count("% right") == 2 * sets
@@ -108,7 +108,7 @@ def test_as_many_feature_sets_as_table_2_has_fit_on_the_page(sets):
 
 def test_the_paper_stands_below_its_models_and_only_there():
     given = fitted(NOMINAL, protocols=("strict", "published"))
-    words = words_in(fig5_fig7.beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED))
+    words = words_in(fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED))
     assert words.count("% right") == 9
     for part in (
         "strict: 24 films, sum over 5 folds",
@@ -118,14 +118,14 @@ def test_the_paper_stands_below_its_models_and_only_there():
     ):
         assert part in words
     assert "paper, real films: 27 films, mean over 10 fits" in words
-    strange = words_in(fig5_fig7.beside_paper(given[:2], PUBLISHED, "fig7", CLASSES, SIMULATED))
+    strange = words_in(fig5_fig7.draw_beside_paper(given[:2], PUBLISHED, "fig7", CLASSES, SIMULATED))
     assert "paper" not in strange and strange.count("% right") == 2
 
 
 @pytest.mark.parametrize("classes", [[800, 900], [800, 850, 900, 950, 1000]])
 def test_other_temperatures_than_the_papers_are_drawn_without_it(classes):
     given = fitted(ORDERED, 48, classes)
-    figure = fig5_fig7.beside_paper(given, PUBLISHED, "fig7", classes, "real films", "Ordered")
+    figure = fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig7", classes, "real films", "Ordered")
     laid_out_well(figure)
     assert "paper" not in words_in(figure) and "GBC, regression" in words_in(figure)
 
@@ -140,16 +140,16 @@ def test_the_papers_matrix_is_read_whole():
 @pytest.mark.parametrize("count", [24, 120])
 def test_nothing_is_cut_off_and_no_words_overlap(count):
     given = fitted(NOMINAL, count, protocols=("strict", "published"), unanswered=0.05)
-    laid_out_well(fig5_fig7.beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED, "Nominal models"))
+    laid_out_well(fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED, "Nominal models"))
 
 
 def test_inputs_are_left_alone_and_several_pretrainings_are_refused():
     given = fitted(NOMINAL[:1])
     before = given[0].predictions.copy(deep=True)
-    fig5_fig7.beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
+    fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
     pd.testing.assert_frame_equal(given[0].predictions, before)
     other = Fit(given[0].words | {"pretraining": "scratch"}, given[0].predictions)
     with pytest.raises(UserError, match="scratch"):
-        fig5_fig7.beside_paper([*given, other], PUBLISHED, "fig5", CLASSES, SIMULATED)
+        fig5_fig7.draw_beside_paper([*given, other], PUBLISHED, "fig5", CLASSES, SIMULATED)
     with pytest.raises(UserError, match="no predictions"):
-        fig5_fig7.beside_paper([], PUBLISHED, "fig5", CLASSES, SIMULATED)
+        fig5_fig7.draw_beside_paper([], PUBLISHED, "fig5", CLASSES, SIMULATED)

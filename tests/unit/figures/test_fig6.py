@@ -9,7 +9,7 @@ import made_up
 from made_up import CLASSES, laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation.fits import Fit
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import fig6, style
 
 SIMULATED = "simulated films"
@@ -21,7 +21,7 @@ def pictures(count):
 
 def drawn(count=24, label=SIMULATED, **words):
     table = made_up.samples(count)
-    return fig6.pages(made_up.fit(table, **words), table, pictures(count), CLASSES, label)
+    return fig6.draw_pages(made_up.fit(table, **words), table, pictures(count), CLASSES, label)
 
 
 def framed(figure):
@@ -71,7 +71,7 @@ def test_wrong_and_unanswered_films_are_framed_and_right_ones_are_not():
     fit = made_up.fit(table, unanswered=0.2)
     test = fit.predictions[fit.predictions["part"] == "test"]
     wrong = int((test["predicted_celsius"].fillna(0) != test["truth_celsius"]).sum())
-    (page,) = fig6.pages(fit, table, pictures(24), CLASSES, SIMULATED)
+    (page,) = fig6.draw_pages(fit, table, pictures(24), CLASSES, SIMULATED)
     assert framed(page) == wrong > 3
     words = words_in(page)
     assert words.count("✓") == 24 - wrong and "no answer" in words and f"{24 - wrong} of 24 test films right" in words
@@ -80,7 +80,7 @@ def test_wrong_and_unanswered_films_are_framed_and_right_ones_are_not():
 def test_films_keep_their_own_picture_and_stand_by_temperature():
     table = made_up.samples(6)
     truth = table.set_index("sample")["growth_celsius"]
-    (page,) = fig6.pages(made_up.fit(table), table, pictures(6), CLASSES, SIMULATED)
+    (page,) = fig6.draw_pages(made_up.fit(table), table, pictures(6), CLASSES, SIMULATED)
     shown = [axes.get_images()[0].get_array()[0, 0] for axes in page.axes if axes.get_images()][1:]
     order = table.sort_values(["growth_celsius", "sample"]).index
     assert shown == [8 * place for place in order]
@@ -92,12 +92,12 @@ def test_what_is_known_of_a_film_stands_beside_it():
         {"sample": ["a"], "pixel_nm": [np.nan], "growth_seconds": [600.0], "substrate": ["c-Sapphire, twice annealed"]}
     )
     fit = Fit(made_up.fit(protocol="published").words, votes(950, 950, 1000))
-    (page,) = fig6.pages(fit, table, pictures(1), CLASSES, SIMULATED)
+    (page,) = fig6.draw_pages(fit, table, pictures(1), CLASSES, SIMULATED)
     words = words_in(page)
     for part in ("grown at 950 °C", "✓ predicted 950 °C", "2 of 3 fits, estimate 931 °C", "600 s growth", "…"):
         assert part in words
     assert " nm" not in words
-    bare = fig6.pages(fit, table[["sample"]], pictures(1), CLASSES, "real films")[0]
+    bare = fig6.draw_pages(fit, table[["sample"]], pictures(1), CLASSES, "real films")[0]
     assert "growth" not in words_in(bare) and "simulated" not in words_in(bare)
 
 
@@ -109,7 +109,7 @@ def test_pages_are_laid_out_well(words):
 
 def test_a_stranger_among_the_predictions_is_named():
     with pytest.raises(UserError, match="MCV1-200101A-00"):
-        fig6.pages(made_up.fit(), made_up.samples(24)[1:], pictures(23), CLASSES, SIMULATED)
+        fig6.draw_pages(made_up.fit(), made_up.samples(24)[1:], pictures(23), CLASSES, SIMULATED)
     with pytest.raises(UserError, match="'test'"):
         fig6.answers(votes(950).assign(part="train"))
 

@@ -11,7 +11,7 @@ import made_up_fits
 from made_up import laid_out_well, words_in
 from made_up_leakage import SETTINGS
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, leakage, leakage_captions
+from micrograph.evaluation import leakage, leakage_captions, summaries
 from micrograph.figures import leakage as leakage_figure
 from micrograph.splits import protocols
 
@@ -35,9 +35,9 @@ def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resa
                 sheet, 0.55 + 0.1 * ("fold" in name), protocol=protocols.parse(name).base, features=features,
                 model=model, pretraining="imagenet", policy="aug3",
             )  # fmt: skip
-            given.append(fits.Fit(made.words | {"protocol": full}, made.predictions))
+            given.append(summaries.Fit(made.words | {"protocol": full}, made.predictions))
     rng = np.random.default_rng(0)
-    return leakage.table(given, classes=made_up_fits.CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+    return leakage.make_table(given, classes=made_up_fits.CLASSES, resamples=resamples, rng=rng, **SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def marks(axes):
 
 @pytest.mark.parametrize(("place", "base"), [(0, "strict"), (1, "published")])
 def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(table, place, base):
-    figure = leakage_figure.leakage_figure(table, "simulated films")
+    figure = leakage_figure.draw(table, "simulated films")
     for labels, title in leakage_figure.TITLES.items():
         drawn = marks(panel(figure, title, place))
         here = table[(table["protocol"] == base) & (table["labels"] == labels) & (table["model"] != leakage.ALL)]
@@ -75,7 +75,7 @@ def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(
 
 
 def test_every_slope_has_its_chance(table):
-    figure = leakage_figure.leakage_figure(table, "simulated films")
+    figure = leakage_figure.draw(table, "simulated films")
     row = table[(table["protocol"] == "strict") & (table["labels"] == "films")].iloc[1]
     lines = [line for line in panel(figure, leakage_figure.TITLES["films"]).lines if line.get_linestyle() == "--"]
     heights = [line.get_ydata()[0] for line in lines]
@@ -96,7 +96,7 @@ def leak_panels(figure, base):
 @pytest.mark.parametrize("base", ["strict", "published"])
 def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, base):
     sign = leakage_figure.BASES[base][0]
-    panels = leak_panels(leakage_figure.leakage_figure(table, "simulated films"), base)
+    panels = leak_panels(leakage_figure.draw(table, "simulated films"), base)
     assert list(panels) == ["true", "films", *(["batches"] if base == "strict" else [])]
     told = [label.get_text() for label in panels["true"].get_yticklabels()]
     assert told == list(leakage_figure.LEAKS.values())
@@ -116,7 +116,7 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
 
 
 def test_a_leak_that_was_not_run_on_dealt_labels_says_so(table):
-    axes = leak_panels(leakage_figure.leakage_figure(table, "simulated films"), "strict")["films"]
+    axes = leak_panels(leakage_figure.draw(table, "simulated films"), "strict")["films"]
     assert [text.get_text() for text in axes.texts] == ["not run"] * 5
 
 
@@ -137,26 +137,26 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
     ],
 )
 def test_the_figure_is_laid_out_well(models, names):
-    laid_out_well(leakage_figure.leakage_figure(tabled(models, names, resamples=20), "simulated films"))
+    laid_out_well(leakage_figure.draw(tabled(models, names, resamples=20), "simulated films"))
 
 
 def test_the_whole_figure_is_laid_out_well(table):
-    laid_out_well(leakage_figure.leakage_figure(table, "simulated films"))
+    laid_out_well(leakage_figure.draw(table, "simulated films"))
 
 
 def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
-    figure = leakage_figure.leakage_figure(table[table["labels"] == "true"], "real films")
+    figure = leakage_figure.draw(table[table["labels"] == "true"], "real films")
     assert "dealt by chance" not in words_in(figure) and "simulated" not in words_in(figure)
     laid_out_well(figure)
 
 
 def test_a_figure_without_a_base_is_a_fault(table):
     with pytest.raises(UserError, match="needs strict or published"):
-        leakage_figure.leakage_figure(table[table["protocol"] == "strict+grid"], "simulated films")
+        leakage_figure.draw(table[table["protocol"] == "strict+grid"], "simulated films")
 
 
 def test_the_panels_hold_every_row_of_the_table_once(table):
-    true, shuffled, *leaks, _ = leakage_captions.panels_of(table)
+    true, shuffled, *leaks, _ = leakage_captions.panels(table)
     bases = table["protocol"].isin(["strict", "published"])
     assert len(true.rows) == (bases & (table["labels"] == "true")).sum()
     assert len(shuffled.rows) == (bases & (table["labels"] != "true")).sum()
@@ -168,7 +168,7 @@ def test_the_panels_hold_every_row_of_the_table_once(table):
 
 
 def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
-    _, _, *leaks, _ = leakage_captions.panels_of(table[~table["protocol"].str.startswith("published-")])
+    _, _, *leaks, _ = leakage_captions.panels(table[~table["protocol"].str.startswith("published-")])
     assert [len(panel.headings) for panel in leaks] == [len(panel.rows[0]) for panel in leaks] == [4, 5, 5, 5]
 
 
@@ -187,10 +187,10 @@ def changed(table, protocol, high):
 
 
 def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained(table):
-    _, shuffled, _, films, *_, both, _ = leakage_captions.panels_of(table)
+    _, shuffled, _, films, *_, both, _ = leakage_captions.panels(table)
     assert sum("all models" in row for row in shuffled.rows) == 6
     assert [row[1] for row in films.rows][-1] == "all models" and [row[1] for row in both.rows] == ["all models"]
-    noted, moved = (leakage_captions.panels_of(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
+    noted, moved = (leakage_captions.panels(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
     assert any("one setting, nothing to choose" in note for note in noted.notes)
     assert not any("one setting" in note for note in moved.notes)
     assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)

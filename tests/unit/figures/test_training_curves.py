@@ -53,7 +53,7 @@ def test_the_mean_ends_with_the_first_fold_and_rings_stand_at_the_kept_epochs():
         *((0, 0, 0, 1.0, 1.2, 0.5, 0), (0, 0, 1, 0.6, 0.9, 0.6, 1)),
         *((1, 0, 0, 2.0, 1.4, 0.5, 0), (1, 0, 1, 1.0, 1.0, 0.6, 0), (1, 0, 2, 0.5, 0.8, 0.6, 1)),
     )
-    axes = training_curves.learning_curves([Curves(words(), table)], SIMULATED).axes[0]
+    axes = training_curves.draw([Curves(words(), table)], SIMULATED).axes[0]
     strong = [line for line in axes.get_lines() if line.get_linewidth() > 1]
     assert [line.get_ydata().tolist() for line in strong] == [[1.5, 0.8], [pytest.approx(1.3), pytest.approx(0.95)]]
     rings = axes.collections[0].get_offsets()
@@ -64,7 +64,7 @@ def test_panels_of_one_head_share_their_axes():
     low = made_up.curve(seed=1)
     high = low.assign(train_loss=3 * low["train_loss"])
     given = [Curves(words(), low), Curves(words("tuned"), low), Curves(words(pretraining="films"), high)]
-    first, second, third = training_curves.learning_curves(given, SIMULATED).axes[:3]
+    first, second, third = training_curves.draw(given, SIMULATED).axes[:3]
     assert first.get_ylim() == third.get_ylim() != second.get_ylim()
 
 
@@ -75,7 +75,7 @@ def test_curves_are_laid_out_well(count):
         Curves(words(heads[place % 5], ["strict", "published"][place % 2], "micronet"), made_up.curve(10, seed=place))
         for place in range(count)
     ]
-    figure = training_curves.learning_curves(given, SIMULATED)
+    figure = training_curves.draw(given, SIMULATED)
     laid_out_well(figure)
     assert words_in(figure).count("micronet, aug3") == count and SIMULATED in words_in(figure)
 
@@ -84,8 +84,8 @@ def test_strict_stands_before_published_and_inputs_are_left_alone():
     table = made_up.curve(points=3)
     kept = table.copy(deep=True)
     given = [Curves(words(protocol="published"), table), Curves(words(), table)]
-    said = words_in(training_curves.learning_curves(given, "real films"))
+    said = words_in(training_curves.draw(given, "real films"))
     assert said.index("strict") < said.index("published")
     pd.testing.assert_frame_equal(table, kept)
     with pytest.raises(UserError, match="no network"):
-        training_curves.learning_curves([], SIMULATED)
+        training_curves.draw([], SIMULATED)

@@ -23,7 +23,7 @@ COLUMNS = [
 ]
 
 
-def table(tests, *, resamples, seed, data, words):
+def make_table(tests, *, resamples, seed, data, words):
     """The table: one row a map, measure and feature, over all films out of fold.
 
     tests: data frames of faithfulness.tested, one a fold; resamples, seed: of the bootstrap, which redraws whole
@@ -102,7 +102,7 @@ def _of_sums(sums):
     return {name: np.where(none[name] > 0, made[name], np.nan) for name in made}
 
 
-def panels_of(table):
+def panels(table):
     """The table as panels: features found, curves, likeness; those that no film has are left out."""
     made = [_found(table, measure) for measure in FOUND] + [_curves(table), _alike(table)]
     return [panel for panel in made if panel.rows]
@@ -173,13 +173,3 @@ def _beside(row, name, middle, digits=2, factor=1):
     """Whether the interval, as it is written, excludes `middle`."""
     low, high = (round(factor * row[f"{name}_{end}"], digits) for end in ("low", "high"))
     return bool(low > middle or high < middle)
-
-
-def markdown(table, caption):
-    """The table as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """The table as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

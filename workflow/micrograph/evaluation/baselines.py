@@ -5,52 +5,52 @@ physical measures of the surface alone, for it may tell no more than these.
 """
 
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, metrics, tables
+from micrograph.evaluation import metrics, summaries, tables
 
 NAME = "Baselines"
 NOTHING = "none"
 UNBALANCED = "aug4"  # the policy under which every film is learnt from once
-FEATURES = {NOTHING: "nothing", **fits.ALONE, "image": "micrographs"}
+FEATURES = {NOTHING: "nothing", **summaries.ALONE, "image": "micrographs"}
 ENDS = ("", "_low", "_high")
 AHEAD = [f"ahead_points{end}" for end in ENDS]
 ABOVE = [f"above_majority_points{end}" for end in ENDS]
-COLUMNS = [*dict.fromkeys([*fits.KEYS, *fits.MEASURED, "batches", *ABOVE, *AHEAD])]
+COLUMNS = [*dict.fromkeys([*summaries.KEYS, *summaries.MEASURED, "batches", *ABOVE, *AHEAD])]
 
 
-def table(given, network, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+def make_table(fits, network, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
     """The baselines as a data frame: protocol by protocol the majority, then the fits, under strict the network last.
 
-    given: fits.Fit of the models on metadata or physical features; network: the strict Fit of the network on pictures;
+    fits: Fit of the models on metadata or physical features; network: the strict Fit of the network on pictures;
     classes: growth temperatures in Celsius; data ... epochs: said of how the fits were made; resamples, rng: of the
     bootstrap. Both differences are of strict test accuracy, in points, with the paired 95 % interval from redrawing
     whole batches: `above_majority_points`, how much better the row is than always naming the commonest temperature;
     `ahead_points`, how much better the network is than the row.
     """
-    if not given:
+    if not fits:
         raise UserError(f"{NAME}: there are no fits to show; name features and models in experiments.baselines.")
     drawn = (classes, resamples, int(rng.integers(2**31)))
     rows = []
-    for protocol, here in fits.by_protocol(given).items():
+    for protocol, here in summaries.by_protocol(fits).items():
         rivals = [_majority(here[0]), *here]
         strict = protocol == network.words["protocol"]
         for fit in [*rivals, *([network] if strict else [])]:
             apart = _apart(fit, network, drawn) if strict else {}
             batches = fit.predictions.loc[fit.predictions["part"] == "test", "batch"].nunique()
-            rows.append(fit.words | fits.summarise(fit.predictions, *drawn) | {"batches": batches} | apart)
+            rows.append(fit.words | summaries.summarise(fit.predictions, *drawn) | {"batches": batches} | apart)
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    return fits.framed(rows, COLUMNS, made)
+    return summaries.framed(rows, COLUMNS, made)
 
 
 def _majority(fit):
     """Always naming the temperature most frequent in training, on the films of `fit`."""
-    words = fit.words | {"features": NOTHING, "scheme": NOTHING, "model": fits.BASELINE}
-    return fits.Fit(words, metrics.majority_class_baseline(fit.predictions))
+    words = fit.words | {"features": NOTHING, "scheme": NOTHING, "model": summaries.BASELINE}
+    return summaries.Fit(words, metrics.majority_class_baseline(fit.predictions))
 
 
 def _apart(fit, network, drawn):
     """The columns ABOVE and AHEAD of one row: nobody is compared with itself."""
     found = {}
-    if fit.words["model"] != fits.BASELINE:
+    if fit.words["model"] != summaries.BASELINE:
         found |= _gain(ABOVE, metrics.majority_class_baseline(fit.predictions), fit.predictions, drawn)
     if fit is not network:
         found |= _gain(AHEAD, fit.predictions, network.predictions, drawn)
@@ -59,11 +59,11 @@ def _apart(fit, network, drawn):
 
 def _gain(columns, first, second, drawn):
     """By how many points `second` is better than `first`, with the paired interval, under the names of `columns`."""
-    gain = fits.gain(first, second, *drawn)
-    return dict(zip(columns, (gain[name] for name in fits.GAIN), strict=True))
+    gain = summaries.gain(first, second, *drawn)
+    return dict(zip(columns, (gain[name] for name in summaries.GAIN), strict=True))
 
 
-def panels_of(table):
+def panels(table):
     """The table as panels, one a protocol."""
     return [_panel(here, protocol) for protocol, here in table.groupby("protocol", sort=False)]
 
@@ -90,7 +90,7 @@ HEADING = "Network ahead by, points [95 %]"
 SHOWN = [
     ("Seen of a film", lambda row: FEATURES.get(row["features"], row["features"])),
     ("Model", lambda row: tables.SUMMARIES.get(row["model"], row["model"])),
-    ("Policy", lambda row: tables.DASH if row["model"] == fits.BASELINE else row["policy"]),
+    ("Policy", lambda row: tables.DASH if row["model"] == summaries.BASELINE else row["policy"]),
     ("Validation %", tables.spread_column("validation_pct")),
     ("Test, pooled % [95 %]", tables.interval_column("pooled_pct")),
     ("Balanced % [95 %]", tables.interval_column("balanced_pct")),
@@ -100,13 +100,3 @@ SHOWN = [
     (COMMONEST, _difference(ABOVE)),
     (HEADING, _difference(AHEAD)),
 ]
-
-
-def markdown(table, caption):
-    """The baselines as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """The baselines as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

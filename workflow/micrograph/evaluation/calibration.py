@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, fits, reliability, tables, uncertainty
+from micrograph.evaluation import bootstrap, reliability, summaries, tables, uncertainty
 from micrograph.figures import style
 
 AS_IS, SCALED, LEFT_OUT = "as_is", "scaled", "left_out"
@@ -29,7 +29,7 @@ NAMED = {
 def labels(words):
     """A short name for each of several fits: its model, and those of its words that are needed to tell fits apart.
 
-    words: dicts of fits.KEYS.
+    words: dicts of KEYS.
     """
     told = ["model"]
     for name in NAMED:
@@ -78,7 +78,7 @@ class Judged:
 
 
 def evaluate_fit(fit, classes, coverage):
-    """The Judged of a fits.Fit.
+    """The Judged of a Fit.
 
     classes: growth temperatures in Celsius, rising; coverage: what the sets aim at, 0 to 1. Scores that are no
     probabilities (SVC, KRC) become such by a softmax, whose temperature is the one that is fitted on validation films;
@@ -166,20 +166,26 @@ def _said(known, tested, temperatures, coverage):
 ENDS = ("", "_low", "_high")
 
 
-def judged(given, classes, coverage):
-    """The calibrated.Judged of every fits.Fit, in their order; UserError where there is none."""
-    if not given:
+def judged(fits, classes, coverage):
+    """The calibrated.Judged of every Fit, in their order; UserError where there is none."""
+    if not fits:
         raise UserError(f"{NAME}: there are no predictions; list models with probabilities in experiments.")
-    return [evaluate_fit(fit, classes, coverage) for fit in given]
+    return [evaluate_fit(fit, classes, coverage) for fit in fits]
 
 
-def table(studies, coverage, *, resamples, rng, **said):
+def make_table(fits, classes, coverage, *, data, backbone, search, pixels, epochs, resamples, rng):
+    """The table of calibration of these fits; as :func:`table_of`."""
+    info = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
+    return table_of(judged(fits, classes, coverage), coverage, resamples=resamples, rng=rng, **info)
+
+
+def table_of(studies, coverage, *, resamples, rng, **said):
     """The table: one row a fit and stage; a fit that is left out has one row, stage left_out, and says why.
 
     studies: of `judged`; coverage: what the sets aim at, 0 to 1; resamples, rng: of the bootstrap, which redraws whole
     batches, the same ones for every row; said: settings, the same in every row (data and others).
 
-    Columns: the fit's words (fits.KEYS); stage: as_is, scaled, left_out; scores: what the model gives; temperature,
+    Columns: the fit's words (KEYS); stage: as_is, scaled, left_out; scores: what the model gives; temperature,
     mean over folds, and the least and the most; ece_pct: expected calibration error corrected for chance,
     ece_plain_pct uncorrected, ece_calibrated_pct and ece_calibrated_high_pct what true probabilities would show of
     it on average and in one of twenty studies; bins; log_loss (nats); brier (0 to 2); log_loss_change: scaled less
@@ -203,7 +209,7 @@ def table(studies, coverage, *, resamples, rng, **said):
 def columns(classes):
     """The columns of the table, but for the settings."""
     return [
-        *(*fits.KEYS, "stage", "scores", "temperature", "temperature_least", "temperature_most"),
+        *(*summaries.KEYS, "stage", "scores", "temperature", "temperature_least", "temperature_most"),
         *(f"ece_pct{end}" for end in ENDS),
         *("ece_plain_pct", "ece_calibrated_pct", "ece_calibrated_high_pct", "bins"),
         *(f"{name}{end}" for name in ("log_loss", "brier", "log_loss_change") for end in ENDS),
@@ -277,7 +283,7 @@ def brier(chances, places):
     return ((chances - truth) ** 2).sum(axis=1)
 
 
-def panels_of(table):
+def panels(table):
     """The table as panels: probabilities, sets, what is left out."""
     made = [_probabilities(table), _sets(table), _left_out(table)]
     return [panel for panel in made if panel.rows]
@@ -285,7 +291,7 @@ def panels_of(table):
 
 def _named(table):
     """(label, row) of every row that says something; the label of a fit's second row is empty."""
-    names = labels(table[list(fits.KEYS)].to_dict("records"))
+    names = labels(table[list(summaries.KEYS)].to_dict("records"))
     rows, before = [], None
     for name, row in zip(names, table.to_dict("records"), strict=True):
         if row["stage"] != LEFT_OUT:
@@ -345,17 +351,7 @@ def _sets(table):
 
 
 def _left_out(table):
-    names = labels(table[list(fits.KEYS)].to_dict("records"))
+    names = labels(table[list(summaries.KEYS)].to_dict("records"))
     out = table["stage"] == LEFT_OUT
     rows = [[name, row.why] for name, row, left in zip(names, table.itertuples(), out, strict=True) if left]
     return tables.Panel("Left out", ["Model", "Why"], rows, words=2)
-
-
-def markdown(table, caption):
-    """The table as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """The table as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

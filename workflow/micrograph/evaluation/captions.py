@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import fits
+from micrograph.evaluation import summaries
 
 
 def fill(path: str | Path, params: Mapping, config: Mapping | None = None) -> str:
@@ -76,7 +76,7 @@ def describe(table: pd.DataFrame) -> str:
     str
         One sentence; "" for a table with none of these columns.
     """
-    ours = table[table["protocol"] != fits.PAPER] if "protocol" in table else table
+    ours = table[table["protocol"] != summaries.PAPER] if "protocol" in table else table
     parts = []
     for column, text in _PARTS.items():
         values = ours.get(column, pd.Series(dtype=float)).dropna()

@@ -17,9 +17,9 @@ from micrograph.evaluation import (
     attribution_tests_caption,
     bootstrap,
     confounders_caption,
-    fits,
     leakage,
     leakage_captions,
+    summaries,
     table2,
     tables,
 )
@@ -133,7 +133,7 @@ ANOTHER = "map of another sample"
 
 def _final(text: str, quantity: str, **how) -> Contrast:
     """A contrast about the model for new scans, by its cross-validated performance."""
-    return Contrast(FINAL, text, "rehearsal", {"quantity": quantity}, "value", **how)
+    return Contrast(FINAL, text, "performance", {"quantity": quantity}, "value", **how)
 
 
 def _permuted(text: str, where: dict | tuple, **how) -> Contrast:
@@ -143,18 +143,18 @@ def _permuted(text: str, where: dict | tuple, **how) -> Contrast:
 
 def _attribution(text: str, where: dict, column: str = "gain", **how) -> Contrast:
     """A contrast about attribution maps."""
-    return Contrast(ATTRIBUTION, text, "explanations", where, column, **({"reference": ANOTHER} | how))
+    return Contrast(ATTRIBUTION, text, "attribution_tests", where, column, **({"reference": ANOTHER} | how))
 
 
 CONTRASTS = [
     Contrast(
         ACCURACY, "Model and features selected in each fold are more accurate than the majority class", "table2",
-        STRICT | {"model": fits.CHOSEN, "features": table2.ANY}, "pooled_pct",
+        STRICT | {"model": summaries.CHOSEN, "features": table2.ANY}, "pooled_pct",
         margin=("majority_low", "majority_high"), unit="%", reference=MAJORITY,
     ),
     Contrast(
         ACCURACY, "The CNN is more accurate than the majority class", "baselines",
-        STRICT | {"model": fits.BASELINE}, "ahead_points", reference=MAJORITY,
+        STRICT | {"model": summaries.BASELINE}, "ahead_points", reference=MAJORITY,
     ),
     _final("Networks trained in the same way are more accurate on new growth days than the majority class",
            "above_majority_points", reference=MAJORITY),
@@ -223,12 +223,12 @@ CONTRASTS = [
     ),
     Contrast(
         TUNING, "Fine-tuned features are more accurate than features of the network's blocks", "table2",
-        STRICT | {"model": fits.CHOSEN, "features": table2.TUNED}, "gain_points", reference="block features",
+        STRICT | {"model": summaries.CHOSEN, "features": table2.TUNED}, "gain_points", reference="block features",
     ),
     *(
         Contrast(
             PRETRAINING, text, "table3",
-            (STRICT | {"pretraining": name, "model": fits.MEAN}, STRICT | {"pretraining": name}), "gain_points",
+            (STRICT | {"pretraining": name, "model": summaries.MEAN}, STRICT | {"pretraining": name}), "gain_points",
             direction, reference="ImageNet",
         )
         for name, text, direction in (
@@ -293,7 +293,7 @@ CONTRASTS = [
     ),
     Contrast(
         SPLITS, "The standard deviation between splits is smaller than that between growth days", "table2",
-        STRICT | {"model": fits.CHOSEN, "features": table2.ANY}, "repeat_std", -1, "batch_std",
+        STRICT | {"model": summaries.CHOSEN, "features": table2.ANY}, "repeat_std", -1, "batch_std",
         reference="standard error over growth days",
     ),
     *(
@@ -478,7 +478,7 @@ def _reason(shown, verdict, family, decided, count):
 
 def _table2(table, network):
     """Table 2 with the majority class's interval, and standard deviations over splits and over growth days."""
-    majority = table[table["model"] == fits.BASELINE].drop_duplicates("protocol").set_index("protocol")
+    majority = table[table["model"] == summaries.BASELINE].drop_duplicates("protocol").set_index("protocol")
     ends = {f"majority_{end}": table["protocol"].map(majority[f"pooled_pct_{end}"]) for end in ("low", "high")}
     repeats = table["repeats"].astype(float)
     std = table["pooled_repeat_std"].astype(float).where(repeats > 1)
@@ -550,9 +550,9 @@ VIEWS = {  # table -> the same with the derived columns that contrasts need
     "leakage": _leakage,
     "confounders": _confounders,
     "calibration": _calibration,
-    "rehearsal": _rehearsal,
+    "performance": _rehearsal,
     "learning_curve": _learning_curve,
-    "explanations": _explanations,
+    "attribution_tests": _explanations,
 }
 
 
@@ -665,7 +665,7 @@ def interval(row: dict) -> str:
     return f"{tables.interval(*ends, UNITS[row['unit']])} {row['unit']}"
 
 
-def panels_of(table: pd.DataFrame) -> list[tables.Panel]:
+def panels(table: pd.DataFrame) -> list[tables.Panel]:
     """Lay the table out as one panel; each question is written once."""
     rows = []
     for row, first in zip(table.to_dict("records"), ~table["question"].duplicated(), strict=True):
@@ -686,14 +686,3 @@ def panels_of(table: pd.DataFrame) -> list[tables.Panel]:
 
 def _text(value):
     return value if isinstance(value, str) else ""
-
-
-def markdown(table: pd.DataFrame, caption: str) -> str:
-    """Write caption and table as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table: pd.DataFrame, caption: str) -> str:
-    """Write caption and table as a self-contained page whose sentences wrap."""
-    wrapped = "<style>\ntd.word { white-space: normal; min-width: 8em; }\n</style>\n</head>"
-    return tables.html(panels_of(table), caption, NAME).replace("</head>", wrapped, 1)

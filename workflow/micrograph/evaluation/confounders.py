@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, confounders_caption, fits, metrics, subgroups, tables
+from micrograph.evaluation import bootstrap, confounders_caption, metrics, subgroups, summaries, tables
 from micrograph.evaluation.confounders_caption import SPLIT
 from micrograph.splits import group_splits, protocols
 
@@ -27,10 +27,13 @@ SAME = "all its films are answered alike, right or wrong"
 BOTH = "right on the same films as strict"
 
 
-def table(samples, levelled, given, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+def make_table(
+    samples, levelled, fits, splits, strict, untested,
+    *, classes, data, backbone, search, pixels, epochs, resamples, rng,
+):  # fmt: skip
     """The table as a data frame (COLUMNS, then the settings).
 
-    samples: the table of samples; levelled: the shards' levelled tables; given: Asked; classes: temperatures in
+    samples: the table of samples; levelled: the shards' levelled tables; fits, splits, strict, untested: of Asked; classes: temperatures in
     Celsius; resamples, rng: of the bootstrap; the rest is said in every row.
 
     accuracy_pct: of the group's test films, in percent; majority_pct: of always naming the temperature commonest in
@@ -40,6 +43,7 @@ def table(samples, levelled, given, *, classes, data, backbone, search, pixels, 
     side, or where all films of a group are right, or all wrong: redrawn, they would always be. overall_pct: of all
     films. training_films: mean over the folds, for the kind split, beside strict's.
     """
+    given = Asked(fits, splits, strict, untested)
     drawn = (classes, resamples, int(rng.integers(2**31)))
     films = subgroups.known_films(samples, levelled)
     rows = []
@@ -60,7 +64,7 @@ class Asked:
     """The fits of the table: those whose films are grouped, and those whose folds are dealt otherwise."""
 
     def __init__(self, strict, splits, same, untested):
-        """strict: fits.Fit of strict whose films are grouped; splits: fits by_operator and by_date; same: strict's fits
+        """strict: Fit of strict whose films are grouped; splits: fits by_operator and by_date; same: strict's fits
         of the same words; untested: {protocol: why its folds could not be dealt}."""
         self.strict, self.splits, self.untested = strict, splits, untested
         self.same = {_words(fit): fit for fit in same}
@@ -71,7 +75,7 @@ class Asked:
 
 
 def _words(fit):
-    return tuple(fit.words[word] for word in fits.KEYS if word != "protocol")
+    return tuple(fit.words[word] for word in summaries.KEYS if word != "protocol")
 
 
 def _of_fit(fit):
@@ -197,7 +201,7 @@ def _learnt_from(fit):
     return float(train.groupby("fold")["sample"].nunique().mean()) if len(train) else np.nan
 
 
-def panels_of(table):
+def panels(table):
     """The table as panels: groups of films, a panel a model, then films of other operators and later days."""
     grouped, split = (table[(table["kind"] == SPLIT) == there] for there in (False, True))
     made = [
@@ -233,13 +237,3 @@ def _cells(row):
         tables.best(difference, confounders_caption.told(row)),
         row["why"],
     ]
-
-
-def markdown(table, caption):
-    """The table as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """The table as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

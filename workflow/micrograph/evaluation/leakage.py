@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, chance_corrected, fits
+from micrograph.evaluation import bootstrap, chance_corrected, summaries
 from micrograph.models import grids
 from micrograph.splits import protocols
 
@@ -53,10 +53,10 @@ class Draws:
         return self.part(self.protocol.reported)
 
 
-def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epochs):
+def make_table(fits, permuted=(), *, classes, resamples, rng, data, backbone, search, pixels, epochs):
     """The table of leakage as a data frame (COLUMNS, then the settings): a row a protocol, kind of labels and model.
 
-    given: fits.Fit, of one pre-training, policy and scheme, their protocols named with leaks and draws of labels;
+    fits: Fit, of one pre-training, policy and scheme, their protocols named with leaks and draws of labels;
     classes: temperatures in Celsius; resamples, rng: of the bootstrap; the rest is said in every row.
 
     Accuracies in percent, of all predictions of a part together; differences in points; _low and _high: 95 % intervals
@@ -70,9 +70,10 @@ def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epo
     of shuffle each, and, where there are both kinds, one for both (labels BOTH). Their unit is a draw with what all
     models said of it; their chance is that of each model by itself.
     """
-    fits.of_one(given, ("pretraining", "policy", "scheme"), "the table of leakage")
+    fits = [*fits, *permuted]
+    summaries.of_one(fits, ("pretraining", "policy", "scheme"), "the table of leakage")
     seed = int(rng.integers(2**31))
-    groups = _grouped(given)
+    groups = _grouped(fits)
     groups |= _pooled(groups)
     rows = []
     for key in sorted(groups, key=_place):
@@ -85,12 +86,12 @@ def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epo
     return pd.DataFrame(rows, columns=COLUMNS).assign(**made)
 
 
-def _grouped(given):
+def _grouped(fits):
     """{key (KEYS): Draws}, a fit each; fits that differ in nothing but the draw are one."""
-    if not given:
+    if not fits:
         raise UserError("the table of leakage has no predictions to show: ask for models in experiments.leakage.")
     found = {}
-    for file, fit in enumerate(given):
+    for file, fit in enumerate(fits):
         protocol = protocols.parse(fit.words["protocol"])
         if protocol.share != protocols.WHOLE:
             raise UserError(f"protocol '{protocol.name}' trains on a share of the films: leave it out of the leakage.")
@@ -156,18 +157,18 @@ def _place(key):
 
 def _measured(draws, base, classes, resamples, seed):
     """The numbers of one row."""
-    given = classes, resamples, seed
+    how = classes, resamples, seed
     row = {"reported": draws.protocol.reported, "draws": draws.predictions["dealt"].nunique()}
     row["films"], row["batches"] = draws.reported["sample"].nunique(), draws.reported["batch"].nunique()
     for part in PARTS:
-        accuracy, above = chance_corrected.accuracy([draws.part(part)], *given)
+        accuracy, above = chance_corrected.accuracy([draws.part(part)], *how)
         row[f"chance_{part}_pct"] = float(accuracy[0, 0] - above[0, 0])
         _put(row, f"{part}_pct", accuracy[0])
         _put(row, f"above_{part}_points", above[0])
-    _put(row, "gap_points", _difference([draws.part(part) for part in PARTS], *given))
+    _put(row, "gap_points", _difference([draws.part(part) for part in PARTS], *how))
     changed = np.array([np.nan])
     if base is not None and base is not draws:
-        changed = _difference(_shared(draws.reported, base.reported), *given)
+        changed = _difference(_shared(draws.reported, base.reported), *how)
     _put(row, "change_points", changed)
     return row
 

@@ -22,7 +22,7 @@ LEAKS = {
 }
 
 
-def panels_of(table):
+def panels(table):
     """The table as panels: what is reported of true labels, of shuffled ones, what each leak does, the audit."""
     made = [_true(table), _shuffled(table), *(_leaks(table, labels) for labels in LABELS), _audit(table)]
     return [panel for panel in made if panel.rows]
@@ -172,13 +172,3 @@ def _sentence(some):
 
 
 UNEXPLAINED = "No leak of this protocol explains it: look for one, unless it is the one row in forty that chance gives."
-
-
-def markdown(table, caption):
-    """The table as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """The table as a self-contained page."""
-    return tables.html(panels_of(table), caption, leakage.NAME)

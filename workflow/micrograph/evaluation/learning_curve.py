@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, fits, metrics, tables
+from micrograph.evaluation import bootstrap, metrics, summaries, tables
 from micrograph.figures import style
 from micrograph.splits import protocols
 
@@ -18,7 +18,7 @@ NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
 ENDS = ("", "_low", "_high")
 COLUMNS = [
-    *fits.KEYS,
+    *summaries.KEYS,
     *("share_pct", "training_films", "training_batches"),
     *(f"test_pct{end}" for end in ENDS),
     *(f"{step}_points{end}" for step in STEPS for end in ENDS),
@@ -41,10 +41,10 @@ class Point:
         return self.predictions[self.predictions["part"] == "test"]
 
 
-def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epochs):
+def make_table(fits, *, classes, resamples, rng, data, backbone, search, pixels, epochs):
     """The learning curve as a data frame (COLUMNS, then the settings): fit by fit, a row a share, the smallest first.
 
-    given: fits.Fit of every share, 100 percent too; classes: temperatures in Celsius; resamples, rng: of the bootstrap;
+    fits: Fit of every share, 100 percent too; classes: temperatures in Celsius; resamples, rng: of the bootstrap;
     the rest is said in every row. Raises UserError where there is none.
 
     test_pct: of all test predictions together; gain: that less the same of the next smaller share, rise: less that of
@@ -54,18 +54,18 @@ def table(given, *, classes, resamples, rng, data, backbone, search, pixels, epo
     _repeat_std is the standard deviation over them, in points, of accuracy, gain and rise; it holds the luck of which
     training days were left out.
     """
-    if not given:
+    if not fits:
         raise UserError("the learning curve has no predictions to show: ask for models in experiments.learning_curve.")
     drawn = classes, resamples, int(rng.integers(2**31))
-    rows = [_row(place, curve, drawn) for curve in curves_of(given) for place in range(len(curve))]
+    rows = [_row(place, curve, drawn) for curve in curves_of(fits) for place in range(len(curve))]
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
     return pd.DataFrame(rows, columns=COLUMNS).assign(**made).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
 
 
-def curves_of(given):
+def curves_of(fits):
     """The Points of every curve, by rising share: a list a fit, in the order in which the fits come first."""
     curves = {}
-    for fit in given:
+    for fit in fits:
         protocol = protocols.parse(fit.words["protocol"])
         words = fit.words | {"protocol": replace(protocol, share=protocols.WHOLE).name}
         curves.setdefault(tuple(words.values()), []).append(Point(words, protocol.share, fit.predictions))
@@ -85,9 +85,9 @@ def _row(place, curve, drawn):
         row |= _step("gain", curve[place - 1], point, drawn) | _step("rise", curve[0], point, drawn)
     majority = metrics.majority_class_baseline(point.predictions)
     row["majority_pct"] = 100 * _right(majority[majority["part"] == "test"], classes)
-    row["repeats"] = len(fits.by_repeat(point.predictions))
+    row["repeats"] = len(summaries.by_repeat(point.predictions))
     row["folds"] = point.predictions["fold"].nunique() // row["repeats"]
-    row["test_repeat_std"] = 100 * fits.over_repeats(test, lambda deal: _right(deal, classes))
+    row["test_repeat_std"] = 100 * summaries.over_repeats(test, lambda deal: _right(deal, classes))
     return row | {"films": test["sample"].nunique(), "batches": test["batch"].nunique()}
 
 
@@ -97,9 +97,9 @@ def _right(predictions, classes):
 
 def _step(name, less, more, drawn):
     """The columns of a difference between two shares; its spread over deals where both have the same ones."""
-    found = fits.gain(less.predictions, more.predictions, *drawn)
+    found = summaries.gain(less.predictions, more.predictions, *drawn)
     row = {key.replace("gain", name): value for key, value in found.items()}
-    deals = [fits.by_repeat(point.test) for point in (less, more)]
+    deals = [summaries.by_repeat(point.test) for point in (less, more)]
     if len(deals[0]) == len(deals[1]) > 1:
         each = [_right(other, drawn[0]) - _right(one, drawn[0]) for one, other in zip(*deals, strict=True)]
         row[f"{name}_repeat_std"] = 100 * float(np.std(each, ddof=1))
@@ -123,7 +123,7 @@ def _difference(row, step):
     return tables.interval(*(row[f"{step}_points{end}"] for end in ENDS), 1, tables.signed)
 
 
-def panels_of(table):
+def panels(table):
     """The learning curve as one panel: fit by fit, a row a share."""
     columns = [*WORDS, *FIGURES, *(DEALT if (table["repeats"] > 1).any() else [])]
     rows, before = [], None
@@ -157,13 +157,3 @@ DEALT = [
     ("Test, over deals ± points", _points("test_repeat_std")),
     ("Share before, over deals ± points", _points("gain_repeat_std")),
 ]
-
-
-def markdown(table, caption):
-    """The learning curve as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """The learning curve as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

@@ -18,7 +18,7 @@ COLUMNS = [
 ]
 
 
-def table(copies, splits, published, *, classes, data, rng):
+def make_table(copies, splits, published, *, classes, data, rng):
     """Table 1 as a data frame: protocol by policy by part by class, then the paper's counts as protocol "paper".
 
     copies: policy -> its copies.tsv; splits: protocol -> its splits table; published: the paper's counts (policy, part,
@@ -77,17 +77,9 @@ def _study(rows, classes):
     return found
 
 
-def markdown(table, caption):
-    """Table 1 as Markdown."""
-    return tables.markdown(panels_of(table), caption)
 
 
-def html(table, caption):
-    """Table 1 as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)
-
-
-def panels_of(table):
+def panels(table):
     """Table 1 as panels: one a protocol with the paper's counts beside, then the pictures that were made."""
     protocols = [name for name in table["protocol"].unique() if name != PAPER]
     return [*(_protocol(table, name) for name in protocols), _pictures(table[table["protocol"] == protocols[0]])]

@@ -2,43 +2,43 @@
 
 import pandas as pd
 
-from micrograph.evaluation import fits, tables
+from micrograph.evaluation import summaries, tables
 
 NAME = "Table 3"
 REFERENCE = "imagenet"  # the domain that the others are compared with
-REPORTED = {"strict": "test", "published": "validation", fits.PAPER: "validation"}
+REPORTED = {"strict": "test", "published": "validation", summaries.PAPER: "validation"}
 COLUMNS = [
     *("protocol", "pretraining", "policy", "features", "scheme", "model"),
-    *fits.MEASURED,
-    *fits.GAIN,
-    *fits.FLAGS,
+    *summaries.MEASURED,
+    *summaries.GAIN,
+    *summaries.FLAGS,
 ]
 
 
-def table(given, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+def make_table(fits, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
     """Table 3 as a data frame: protocol by pre-training domain by model, then the paper's numbers as protocol "paper".
 
     Arguments as of table2.table. Every domain goes on with the mean of those models that all domains of the protocol
     have: all their predictions together. The gain columns say by how many points of accuracy a fit, or the mean, is
     better than the same on imagenet, in the part that the protocol reports (strict: test; published: validation, as in
     the paper), with the paired 95 % interval. Each protocol ends with the majority baseline, strict also with
-    `baselines`: fits.Fit of models on features of fits.ALONE.
+    `baselines`: Fit of models on features of fits.ALONE.
     """
-    fits.of_one(given, ("policy", "scheme"), "table 3")
+    summaries.of_one(fits, ("policy", "scheme"), "table 3")
     rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
-    for protocol, here in fits.by_protocol(given).items():
+    for protocol, here in summaries.by_protocol(fits).items():
         rows += _rows(here, REPORTED[protocol], drawn)
-        rows += fits.alone(baselines, *drawn) if protocol == "strict" else []
-        rows.append(fits.baseline(here, *drawn) | {"pretraining": "none"})
-    rows += fits.paper_rows(published, "table3", given, ("features", "policy", "scheme", "model"))
+        rows += summaries.alone(baselines, *drawn) if protocol == "strict" else []
+        rows.append(summaries.baseline(here, *drawn) | {"pretraining": "none"})
+    rows += summaries.paper_rows(published, "table3", fits, ("features", "policy", "scheme", "model"))
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    return fits.framed(rows, COLUMNS, made)
+    return summaries.framed(rows, COLUMNS, made)
 
 
 def _rows(here, part, drawn):
     """The rows of a protocol: domain by domain its fits, then their mean."""
-    in_row = fits.best_in_row(here, "pretraining", "accuracy", *drawn, part)
-    overall = fits.tied_with_best(here, "accuracy", *drawn)
+    in_row = summaries.best_in_row(here, "pretraining", "accuracy", *drawn, part)
+    overall = summaries.tied_with_best(here, "accuracy", *drawn)
     flags = {
         id(fit): {"best_in_row": one, "best_in_protocol": other}
         for fit, one, other in zip(here, in_row, overall, strict=True)
@@ -49,7 +49,7 @@ def _rows(here, part, drawn):
     for some in domains.values():
         mean = [fit for fit in some if fit.words["model"] in shared]
         for fit in [*some, *([_together(mean)] if len(mean) > 1 else [])]:
-            row = fit.words | fits.summarise(fit.predictions, *drawn) | flags.get(id(fit), {})
+            row = fit.words | summaries.summarise(fit.predictions, *drawn) | flags.get(id(fit), {})
             rows.append(row | _gain(fit, domains, shared, part, drawn))
     return rows
 
@@ -62,8 +62,8 @@ def _domains(here):
 
 def _together(some):
     """The fits of a domain as one: all their predictions."""
-    words = some[0].words | {"features": "any", "model": fits.MEAN}
-    return fits.Fit(words, pd.concat([fit.predictions for fit in some], ignore_index=True))
+    words = some[0].words | {"features": "any", "model": summaries.MEAN}
+    return summaries.Fit(words, pd.concat([fit.predictions for fit in some], ignore_index=True))
 
 
 def _gain(fit, domains, shared, part, drawn):
@@ -71,15 +71,15 @@ def _gain(fit, domains, shared, part, drawn):
     if fit.words["pretraining"] == REFERENCE or REFERENCE not in domains:
         return {}
     same = {other.words["model"]: other for other in domains[REFERENCE]}
-    same[fits.MEAN] = _together([other for name, other in same.items() if name in shared]) if shared else None
+    same[summaries.MEAN] = _together([other for name, other in same.items() if name in shared]) if shared else None
     reference = same.get(fit.words["model"])
-    return fits.gain(reference.predictions, fit.predictions, *drawn, part) if reference else {}
+    return summaries.gain(reference.predictions, fit.predictions, *drawn, part) if reference else {}
 
 
-def panels_of(table):
+def panels(table):
     """Table 3 as panels: the overview in the paper's layout, then every protocol in detail."""
-    protocols = [name for name in fits.PROTOCOLS if name in set(table["protocol"])]
-    part = REPORTED[fits.PAPER]
+    protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
+    part = REPORTED[summaries.PAPER]
     return [
         _overview(table, protocols),
         *(tables.detail(table, name, part, WORDS, after=AFTER) for name in protocols),
@@ -88,12 +88,12 @@ def panels_of(table):
 
 def _overview(table, protocols):
     """Domains in rows, models in columns, then each domain's relative difference to imagenet."""
-    models = list(fits.of_fits(table)["model"].unique())
-    shown = [*models, *([fits.MEAN] if fits.MEAN in set(table["model"]) else [])]
-    rows, compared = [], fits.compared(table)
-    for protocol in (*protocols, fits.PAPER):
+    models = list(summaries.of_fits(table)["model"].unique())
+    shown = [*models, *([summaries.MEAN] if summaries.MEAN in set(table["model"]) else [])]
+    rows, compared = [], summaries.compared(table)
+    for protocol in (*protocols, summaries.PAPER):
         rows += _block(compared[compared["protocol"] == protocol], protocol, shown)
-    headings = ["Accuracy in %", "Pre-training", *models, *(["Mean"] if fits.MEAN in shown else [])]
+    headings = ["Accuracy in %", "Pre-training", *models, *(["Mean"] if summaries.MEAN in shown else [])]
     return tables.Panel(
         "At a glance, in the paper's layout", headings, rows, words=2, notes=(*NOTES, *tables.alone(table))
     )
@@ -102,7 +102,7 @@ def _overview(table, protocols):
 def _block(here, protocol, shown):
     """The rows of one protocol or of the paper."""
     name = f"{REPORTED[protocol]}_pct"
-    if protocol == fits.PAPER:
+    if protocol == summaries.PAPER:
         here = pd.concat([here, _paper_means(here, name, shown)])
     values = here.set_index(["pretraining", "model"])
     domains = sorted(here["pretraining"].unique(), key=lambda domain: domain != REFERENCE)
@@ -120,7 +120,7 @@ def _block(here, protocol, shown):
 def _paper_means(here, name, shown):
     """The mean over the models that we show of the paper's accuracies, a row a domain."""
     means = here[here["model"].isin(shown)].groupby("pretraining", sort=False)[name].mean()
-    columns = {"pretraining": means.index, "model": fits.MEAN, name: means.to_numpy(), "best_in_row": False}
+    columns = {"pretraining": means.index, "model": summaries.MEAN, name: means.to_numpy(), "best_in_row": False}
     return pd.DataFrame(columns)
 
 
@@ -147,13 +147,3 @@ AFTER = [
         ),
     )
 ]
-
-
-def markdown(table, caption):
-    """Table 3 as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """Table 3 as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from micrograph.evaluation import bootstrap, fits, metrics, tables
+from micrograph.evaluation import bootstrap, metrics, summaries, tables
 
 NAME = "Table 4"
 REGRESSION = "regression"
@@ -11,8 +11,8 @@ PART = "test"  # what every protocol, and the paper, reports here
 AGAINST = ["against_nominal_celsius", "against_nominal_celsius_low", "against_nominal_celsius_high"]
 COLUMNS = [
     *("protocol", "pretraining", "policy", "features", "scheme", "model"),
-    *fits.MEASURED,
-    *fits.FLAGS,
+    *summaries.MEASURED,
+    *summaries.FLAGS,
     *("best_rmse", "best_mae", "best_kappa"),
     *AGAINST,
 ]
@@ -24,34 +24,34 @@ BEST = {  # which flag of a row goes by which metric
 }
 
 
-def table(given, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
+def make_table(fits, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
     """Table 4 as a data frame: protocol by scheme by model, then the paper's numbers as protocol "paper".
 
     Arguments as of table2.table. RMSE in Celsius is that of a regression's own values, mean absolute error and kappa
     that of the temperatures they become. A row whose model left a test film without an answer has none of the three,
     and `unanswered` says how many predictions that are. Each protocol ends with the majority baseline, strict also with
-    `baselines`: fits.Fit of models on features of fits.ALONE.
+    `baselines`: Fit of models on features of fits.ALONE.
     """
-    fits.of_one(given, ("pretraining", "policy"), "table 4")
+    summaries.of_one(fits, ("pretraining", "policy"), "table 4")
     rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
-    for protocol, here in fits.by_protocol(given).items():
+    for protocol, here in summaries.by_protocol(fits).items():
         rows += _rows(here, drawn)
-        rows += fits.alone(baselines, *drawn) if protocol == "strict" else []
-        rows.append(fits.baseline(here, *drawn) | {"scheme": "none"})
-    rows += fits.paper_rows(published, "table4", given, ("features", "pretraining", "policy", "scheme", "model"))
+        rows += summaries.alone(baselines, *drawn) if protocol == "strict" else []
+        rows.append(summaries.baseline(here, *drawn) | {"scheme": "none"})
+    rows += summaries.paper_rows(published, "table4", fits, ("features", "pretraining", "policy", "scheme", "model"))
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    return fits.framed(rows, COLUMNS, made)
+    return summaries.framed(rows, COLUMNS, made)
 
 
 def _rows(here, drawn):
     """One row a fit of a protocol, scheme by scheme."""
     order = list(dict.fromkeys(fit.words["scheme"] for fit in here))
     here = sorted(here, key=lambda fit: order.index(fit.words["scheme"]))
-    flags = {name: fits.best_in_row(here, "scheme", metric, *drawn, PART) for name, metric in BEST.items()}
-    flags["best_in_protocol"] = fits.tied_with_best(here, "accuracy", *drawn)
+    flags = {name: summaries.best_in_row(here, "scheme", metric, *drawn, PART) for name, metric in BEST.items()}
+    flags["best_in_protocol"] = summaries.tied_with_best(here, "accuracy", *drawn)
     return [
         fit.words
-        | fits.summarise(fit.predictions, *drawn)
+        | summaries.summarise(fit.predictions, *drawn)
         | {name: best[place] for name, best in flags.items()}
         | _against_nominal(fit, here, *drawn)
         for place, fit in enumerate(here)
@@ -72,19 +72,19 @@ def _against_nominal(fit, here, classes, resamples, seed):
     return dict(zip(AGAINST, (more, *ends), strict=True))
 
 
-def panels_of(table):
+def panels(table):
     """Table 4 as panels: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
-    protocols = [name for name in fits.PROTOCOLS if name in set(table["protocol"])]
+    protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
     return [
-        _overview(fits.compared(table), [*protocols, fits.PAPER], tables.alone(table)),
-        _ordered(fits.compared(table), protocols),
+        _overview(summaries.compared(table), [*protocols, summaries.PAPER], tables.alone(table)),
+        _ordered(summaries.compared(table), protocols),
         *(tables.detail(table, name, PART, WORDS, after=AFTER) for name in protocols),
     ]
 
 
 def _overview(table, protocols, beside):
     """Schemes in rows, models in columns: accuracy, then the error of the regressions. beside: notes on baselines."""
-    models = fits.of_fits(table)["model"].unique()
+    models = summaries.of_fits(table)["model"].unique()
     rows = []
     for protocol in protocols:
         here = table[table["protocol"] == protocol].set_index(["scheme", "model"])
@@ -118,7 +118,7 @@ def _gaps(here):
 
 def _ordered(table, protocols):
     """Mean absolute error and kappa of all test predictions together, schemes in rows, models in columns."""
-    models = fits.of_fits(table)["model"].unique()
+    models = summaries.of_fits(table)["model"].unique()
     rows = []
     for protocol in protocols:
         here = table[table["protocol"] == protocol].set_index(["scheme", "model"])
@@ -168,13 +168,3 @@ AFTER = [
     ("RMSE °C", tables.spread_column("test_rmse_celsius")),
     ("RMSE, pooled °C [95 %]", tables.interval_column("rmse_celsius")),
 ]
-
-
-def markdown(table, caption):
-    """Table 4 as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """Table 4 as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

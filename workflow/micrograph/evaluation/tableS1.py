@@ -8,12 +8,12 @@ import pandas as pd
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, tables
+from micrograph.evaluation import summaries, tables
 
 NAME = "Table S1"
 ENDING = "_choices"
 COLUMNS = [
-    *fits.KEYS,
+    *summaries.KEYS,
     *("fold", "points", "validation_pct", "validation_balanced_pct", "chosen", "used", "paper", "data"),
 ]
 APART = " · "  # between the values of two folds
@@ -21,7 +21,7 @@ APART = " · "  # between the values of two folds
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choices of one fit: its words (fits.KEYS) and its choices, a table as waist.choices makes it."""
+    """The choices of one fit: its words (KEYS) and its choices, a table as waist.choices makes it."""
 
     words: dict
     choices: pd.DataFrame
@@ -35,23 +35,25 @@ def gather(paths):
 def _words_of(path):
     stem = Path(path).stem
     if not stem.endswith(ENDING):
-        raise UserError(f"{path}: is not named as choices are (.../{'/'.join(fits.KEYS)}{ENDING}.tsv): give that file.")
-    return fits.words_of(Path(path).with_stem(stem.removesuffix(ENDING)))
+        raise UserError(
+            f"{path}: is not named as choices are (.../{'/'.join(summaries.KEYS)}{ENDING}.tsv): give that file."
+        )
+    return summaries.words_of(Path(path).with_stem(stem.removesuffix(ENDING)))
 
 
-def table(given, production, *, data):
+def make_table(searches, published, *, data):
     """Table S1 as a data frame, one row a fit and fold: protocol by protocol, strict first.
 
-    given: from gather; production: the paper's settings (scheme, model, setting, value); data: what the films are, as
+    searches: from gather; published: the paper's settings (scheme, model, setting, value); data: what the films are, as
     "simulated films". validation_pct: accuracy of the chosen settings on the fold's validation rows, in percent;
     chosen, used, paper: settings as JSON, paper empty where the paper's are not known.
     """
     known = {
         words: json.dumps(dict(zip(rows["setting"], rows["value"].astype(str), strict=True)))
-        for words, rows in production.groupby(["scheme", "model"])
+        for words, rows in published.groupby(["scheme", "model"])
     }
     rows = []
-    for one in sorted(given, key=lambda one: fits.PROTOCOLS.index(one.words["protocol"])):
+    for one in sorted(searches, key=lambda one: summaries.PROTOCOLS.index(one.words["protocol"])):
         for choice in one.choices.sort_values("fold").to_dict("records"):
             rows.append(
                 one.words
@@ -65,7 +67,7 @@ def table(given, production, *, data):
     return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=data)
 
 
-def panels_of(table):
+def panels(table):
     """One panel a protocol and model: a row a fit, a column a setting, its values fold by fold."""
     return [
         _panel(protocol, model, here)
@@ -118,7 +120,7 @@ def _row(fit, protocol, names):
 
 
 def _features(features):
-    block, cev = fits.block_and_cev(features)
+    block, cev = summaries.block_and_cev(features)
     return block if cev is None else f"{block}, {cev} %"
 
 
@@ -129,13 +131,3 @@ def said(value):
     if isinstance(value, float):
         return f"{value:.4g}"
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def markdown(table, caption):
-    """Table S1 as Markdown."""
-    return tables.markdown(panels_of(table), caption)
-
-
-def html(table, caption):
-    """Table S1 as a self-contained page."""
-    return tables.html(panels_of(table), caption, NAME)

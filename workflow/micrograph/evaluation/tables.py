@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from micrograph.evaluation import fits
+from micrograph.evaluation import summaries
 
 DASH = "–"
 MINUS = "−"
@@ -23,6 +23,7 @@ tbody tr:last-child td { border-bottom: 2px solid #1b1b1b; }
 p.note { font-size: 0.9em; margin-top: -1.2em; }
 div { overflow-x: auto; }
 """
+WRAP = "td.word { white-space: normal; min-width: 8em; }\n"
 
 
 class Bold(str):
@@ -95,12 +96,13 @@ def _bare(cell):
     return f"**{text}**" if isinstance(cell, Bold) else text
 
 
-def html(panels, caption, title):
-    """A whole page, self-contained: caption and panels."""
+def html(panels, caption, title, wrap=False):
+    """A whole page, self-contained: caption and panels. wrap: whether words are sentences, broken into lines."""
+    style = STYLE + (WRAP if wrap else "")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escaping.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escaping.escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"{fragment(panels, caption)}</body>\n</html>\n"
     )
 
@@ -135,10 +137,14 @@ HEADINGS = {
     ("strict", "test"): "strict: test",
     ("published", "validation"): "published: validation",
     ("published", "test"): "published: test",
-    (fits.PAPER, "validation"): "paper, real films: validation",
-    (fits.PAPER, "test"): "paper, real films: test",
+    (summaries.PAPER, "validation"): "paper, real films: validation",
+    (summaries.PAPER, "test"): "paper, real films: test",
 }
-SUMMARIES = {fits.CHOSEN: "chosen in each fold", fits.MEAN: "all models together", fits.BASELINE: "majority class"}
+SUMMARIES = {
+    summaries.CHOSEN: "chosen in each fold",
+    summaries.MEAN: "all models together",
+    summaries.BASELINE: "majority class",
+}
 SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression"}
 
 
@@ -201,14 +207,14 @@ REST = [
 
 def _papers(table, row, name):
     """The paper's accuracy of the same fit."""
-    found = fits.beside(table, row)
+    found = summaries.beside(table, row)
     return DASH if found is None else spread_column(name)(found)
 
 
 def model(row):
     """What a row's model is called."""
-    if row["features"] in fits.ALONE:
-        return f"{fits.ALONE[row['features']]} alone, {row['model']}"
+    if row["features"] in summaries.ALONE:
+        return f"{summaries.ALONE[row['features']]} alone, {row['model']}"
     return SUMMARIES.get(row["model"], row["model"])
 
 
@@ -222,7 +228,7 @@ def alone(table):
     """The note on models that see no network's features, a tuple of one text or none."""
     said = [
         f"{model(row)} {interval_column('pooled_pct')(row)} %"
-        for _, row in table[table["features"].isin(fits.ALONE)].iterrows()
+        for _, row in table[table["features"].isin(summaries.ALONE)].iterrows()
     ]
     note = "Without a network, strict, all test predictions together [95 %]"
     return (f"{note}: {'; '.join(said)}. They take no part in what is bold.",) if said else ()

@@ -29,7 +29,7 @@ TICKS = (0.125, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 8)
 
 
 @style.look()
-def explanations(table, data_label):
+def draw(table, data):
     """The figure: mass and pointing by feature where these are known, then curves and likeness of maps.
 
     table: of explanations.table.
@@ -38,7 +38,7 @@ def explanations(table, data_label):
     features = [name for name in FEATURES if name in set(table["feature"])]
     first = HEAD_MM + (len(features) * ROW_MM + BELOW_MM if features else 0)
     below = 7 + ROW_MM * 1.15 * len(LIKE)
-    figure = style.canvas(DOUBLE_MM, first + below + 10, data_label)
+    figure = style.canvas(DOUBLE_MM, first + below + 10, data)
     _head(figure, table, shown)
     wide = (DOUBLE_MM - LEFT_MM - GAP_MM - 5) / 2
     if features:

@@ -5,7 +5,7 @@ A function as in figures.py: a table in (trust/baselines.py), a Figure out, inpu
 
 import numpy as np
 
-from micrograph.evaluation import baselines, fits
+from micrograph.evaluation import baselines, summaries
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 
@@ -15,17 +15,17 @@ SHIFT = {"strict": -0.14, "published": 0.14}  # above and below the middle of a 
 
 
 @style.look()
-def draw(table, data_label):
+def draw(table, data):
     """Accuracy by baseline, strict test and published validation; beside it the network's lead under strict.
 
-    table: baselines.table, or read from disk; data_label: "simulated films", "real films" or "films". Strict: all test
+    table: baselines.table, or read from disk; data: "simulated films", "real films" or "films". Strict: all test
     predictions with the 95 % interval. Published: mean and standard deviation over folds of validation accuracy.
     """
     names = list(dict.fromkeys(map(_name, table.to_dict("records"))))
     ahead = table[table["ahead_points"].notna()]
     width = DOUBLE_MM if len(ahead) else SINGLE_MM
     tall = ROW_MM * len(names)
-    figure = style.canvas(width, TOP_MM + 9 + tall + 10, data_label)
+    figure = style.canvas(width, TOP_MM + 9 + tall + 10, data)
     style.text_mm(figure, 3, 2.2, "What is told without a network", weight="bold")
     axes = style.axes_mm(figure, LEFT_MM, TOP_MM + 5, (86 if len(ahead) else SINGLE_MM - 4) - LEFT_MM, tall)
     _accuracies(axes, table, names)
@@ -39,7 +39,11 @@ def draw(table, data_label):
 def _name(row):
     """A row of the table as a row of the figure: what was seen, and by which model; the policy where it has several."""
     seen = baselines.FEATURES.get(row["features"], row["features"])
-    return ("commonest", "temperature") if row["model"] == fits.BASELINE else (seen, f"{row['model']}, {row['policy']}")
+    return (
+        ("commonest", "temperature")
+        if row["model"] == summaries.BASELINE
+        else (seen, f"{row['model']}, {row['policy']}")
+    )
 
 
 def _rows(axes, names):

@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, fits, reliability
+from micrograph.evaluation import bootstrap, calibration, reliability, summaries
 from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED, labels
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
@@ -29,8 +29,13 @@ BELOW = (
 )
 
 
+def draw_fits(fits, classes, coverage, table, data, *, resamples, rng):
+    """The figure of these fits; as :func:`draw`."""
+    return draw(calibration.judged(fits, classes, coverage), table, data, resamples=resamples, rng=rng)
+
+
 @style.look()
-def calibration(studies, table, data_label, *, resamples, rng):
+def draw(studies, table, data, *, resamples, rng):
     """The figure; fits that are left out are not in it, and of more than MOST fits not every one has a diagram.
 
     studies: of calibration_table.judged; table: of calibration_table.table, of the same fits; resamples, rng: of the
@@ -45,7 +50,7 @@ def calibration(studies, table, data_label, *, resamples, rng):
     drawn = sorted(shown, key=lambda one: (*FIRST, one[0].words["model"]).index(one[0].words["model"]))[:MOST]
     rows = -(-len(drawn) // ACROSS)
     below = HEAD_MM + rows * CELL_MM + 7
-    figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data_label)
+    figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data)
     _head(figure, table, f"; diagrams of {len(drawn)} of {len(shown)} models" if len(drawn) < len(shown) else "")
     seed = int(rng.integers(2**31))
     for place, (study, name) in enumerate(drawn):
@@ -112,11 +117,11 @@ def _below(figure, table, names, top):
     told = table[table["stage"] != LEFT_OUT]
     left = 4 + LETTER_MM * max(map(len, names))
     room = (DOUBLE_MM - left - 4) / len(BELOW)
-    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(fits.KEYS)].to_numpy())))}
+    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(summaries.KEYS)].to_numpy())))}
     for place, (title, axis, column, dashed) in enumerate(BELOW):
         axes = style.axes_mm(figure, left + place * room, top, room - 5, len(names) * ROW_MM)
         for row in told.to_dict("records"):
-            _row(axes, row, order[tuple(row[name] for name in fits.KEYS)], column, dashed)
+            _row(axes, row, order[tuple(row[name] for name in summaries.KEYS)], column, dashed)
         _lined(axes, names if place == 0 else [""] * len(names))
         axes.set_title(title, loc="left", pad=4)
         axes.set_xlabel(axis, fontsize=6)

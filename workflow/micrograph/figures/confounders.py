@@ -18,11 +18,11 @@ LETTERS = 27  # of a group's name
 
 
 @style.look()
-def confounders(table, data_label):
-    """The figure. table: of confounders.table; data_label: of style.BADGES."""
+def draw(table, data):
+    """The figure. table: of confounders.table; data: of style.BADGES."""
     rows = _laid_out(table)
     tall = ROW_MM * len(rows)
-    figure = style.canvas(DOUBLE_MM, HEAD_MM + tall + FOOT_MM, data_label)
+    figure = style.canvas(DOUBLE_MM, HEAD_MM + tall + FOOT_MM, data)
     _head(figure, next((row["model"] for row in rows if row["kind"] != SPLIT and row["group"]), "the network"))
     right = LEFT_MM + WIDE_MM + COUNT_MM + GAP_MM
     accuracy = style.axes_mm(figure, LEFT_MM, HEAD_MM, WIDE_MM, tall)

@@ -160,10 +160,20 @@ TESTED = {"strict": "each sample tested once.", "published": "one test set for a
 FRONT, TOP, SIDE = "#9db8d9", "#cfdded", "#6a8bb3"  # the faces of a block of features
 
 
+def draw(samples, splits, features, components, heights, classes, flow, channels, direction, data):
+    """Figure 1, from what this run wrote.
+
+    samples, splits: tables; features, components, heights: paths; flow: `describe`'s words; channels, direction: of the
+    height map that is shown.
+    """
+    run = describe(samples, splits, feature_heads(features), component_heads(components), classes, flow)
+    return draw_run(run, pictures(example(samples), heights, channels, direction), data)
+
+
 @style.look()
-def draw(run, pictures, data_label):
-    """The figure of a Run with its example Pictures; data_label as in figures.py."""
-    figure = style.canvas(DOUBLE_MM, TALL_MM, data_label)
+def draw_run(run, pictures, data):
+    """The figure of a Run with its example Pictures; data as in figures.py."""
+    figure = style.canvas(DOUBLE_MM, TALL_MM, data)
     paper = style.axes_mm(figure, 0, 0, DOUBLE_MM, TALL_MM, zorder=-1)
     paper.set(xlim=(0, DOUBLE_MM), ylim=(TALL_MM, 0))
     paper.set_axis_off()

@@ -11,9 +11,11 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from micrograph.attribution import target_score
+from micrograph.attribution.maps import gather
 from micrograph.errors import UserError
 from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
+from micrograph.scans.rendering import read_png
 
 PANEL_MM, APART_MM, EDGE_MM, BETWEEN_MM = 20.5, 1.0, 4.0, 5.0  # pictures, gaps, the page's edge, two films of a row
 HEAD_MM, CLASS_MM, FILM_MM, FOOT_MM = 21.0, 6.0, 26.0, 15.0
@@ -33,13 +35,13 @@ class Chosen:
     tested: int
 
 
-def chosen(predictions, classes, films_a_class):
+def chosen(predictions, classes, films_per_class):
     """The Chosen of every class, by a rule: no film is picked by hand.
 
     predictions: the waist's table, of which part test is looked at; every film once (UserError otherwise). Of a class's
     films that were told right, by falling confidence (the score of the predicted class; of a regressor the nearness of
     its value to the class; of equals by name), those at evenly spaced ranks, the surest and the least sure among
-    them. All of them where there are no more than films_a_class; of one alone the surest.
+    them. All of them where there are no more than films_per_class; of one alone the surest.
     """
     test = predictions[predictions["part"] == "test"]
     for sample in test.loc[test.duplicated("sample"), "sample"]:
@@ -52,7 +54,7 @@ def chosen(predictions, classes, films_a_class):
         right = here[here["predicted_celsius"].eq(celsius).fillna(False).astype(bool)]
         sure, said = _sureness(right, celsius)
         order = np.lexsort((right["sample"].to_numpy(str), -sure))
-        kept = order[evenly(len(right), films_a_class)]
+        kept = order[evenly(len(right), films_per_class)]
         found.append(
             Chosen(
                 celsius,
@@ -81,19 +83,25 @@ def _sureness(right, celsius):
     return -np.abs(right["value_celsius"].to_numpy(float) - celsius), None
 
 
-@style.look()
-def fig10(explained, fit, samples, images, classes, films_a_class, data_label):
-    """Figure 10: up to films_a_class films of every temperature: micrograph, CAM, overlay, occlusion; two films a row.
+def draw_files(maps, fits, samples, classes, films_per_class, data):
+    """Figure 10 of one fit; maps: paths, the micrographs are read where `samples` says. As :func:`draw`."""
+    images, (fit,) = [read_png(path) for path in samples["micrograph"]], fits
+    return draw(gather(maps), fit, samples, images, classes, films_per_class, data)
 
-    explained: maps.Explained; fit: fits.Fit, the predictions of the same networks (strict) and their words; samples:
+
+@style.look()
+def draw(explained, fit, samples, images, classes, films_per_class, data):
+    """Figure 10: up to films_per_class films of every temperature: micrograph, CAM, overlay, occlusion; two films a row.
+
+    explained: maps.Explained; fit: Fit, the predictions of the same networks (strict) and their words; samples:
     the table of accepted samples (sample, pixel_nm); images: (pixels, pixels) uint8, one a row of `samples`; classes:
     temperatures (C). A film whose network, asked again for the maps, no longer says the same counts as not right.
     UserError where a film that is shown has no maps or no micrograph.
     """
-    rows = chosen(_still(fit.predictions, explained), classes, films_a_class)
+    rows = chosen(_still(fit.predictions, explained), classes, films_per_class)
     down = [-(-len(one.samples) // FILMS_A_ROW) for one in rows]
     tall = HEAD_MM + sum(CLASS_MM + FILM_MM * count for count in down) + FOOT_MM
-    figure = style.canvas(DOUBLE_MM, tall, data_label)
+    figure = style.canvas(DOUBLE_MM, tall, data)
     _head(figure, explained, fit)
     places = {name: place for place, name in enumerate(samples["sample"])}
     marks, top = style.class_marks(classes), HEAD_MM
@@ -116,8 +124,8 @@ def _still(predictions, explained):
     said = predictions["sample"].map(said)
     for sample in predictions.loc[(predictions["part"] == "test") & said.isna(), "sample"]:
         raise UserError(f"sample {sample} has predictions and no explanation; explain all folds of this network.")
-    given = predictions["predicted_celsius"]
-    return predictions.assign(predicted_celsius=given.where(given == said))
+    named = predictions["predicted_celsius"]
+    return predictions.assign(predicted_celsius=named.where(named == said))
 
 
 def _film_width(with_gap=False):

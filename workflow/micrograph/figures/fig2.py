@@ -1,6 +1,6 @@
 """Tables and arrays in, matplotlib figures out: samples by temperature, contact sheets. The look is style.py.
 
-Every function leaves its inputs alone, takes `data_label` ("simulated films" or "films", see style.BADGES) and
+Every function leaves its inputs alone, takes `data` ("simulated films" or "films", see style.BADGES) and
 returns a Figure of its final size; style.save writes it. The others have modules of their own: flow_figure.py (1),
 performance_figures.py (3, S2, 4), confusion_figures.py (5, 7), film_pages.py (6), component_figures.py (8, 9) and
 curve_figures.py (learning curves).
@@ -14,7 +14,7 @@ from micrograph.figures.style import DOUBLE_MM, PAPER, SINGLE_MM, SOFT
 
 
 @style.look()
-def samples_by_temperature(samples, classes, data_label):
+def draw(samples, classes, data):
     """Figure 2: samples by growth temperature, and beside it growth time and substrate where they are known.
 
     samples: table with growth_celsius and, where known, growth_seconds, substrate, batch. classes: temperatures (C).
@@ -25,7 +25,7 @@ def samples_by_temperature(samples, classes, data_label):
     panels += [_growth_times] if _has(samples, "growth_seconds") else []
     panels += [_substrates] if _has(samples, "substrate") else []
     width = SINGLE_MM if len(panels) == 1 else DOUBLE_MM
-    figure = style.canvas(width, 62, data_label)
+    figure = style.canvas(width, 62, data)
     room = width / len(panels)
     for place, draw in enumerate(panels):
         left = 13 + 10 * (draw is _substrates)
@@ -109,7 +109,7 @@ def _short(words, most):
 
 
 @style.look()
-def micrograph_sheet(images, titles, pixel_nm, data_label, columns=8, colours=None):
+def micrograph_sheet(images, titles, pixel_nm, data, columns=8, colours=None):
     """A contact sheet of micrographs, each with its title and, where its size is known, a scale bar.
 
     images: sequence of n (rows, columns) uint8; titles: n strings; pixel_nm: (n,) nm a pixel, NaN where unknown;
@@ -117,7 +117,7 @@ def micrograph_sheet(images, titles, pixel_nm, data_label, columns=8, colours=No
     """
     side, gap, row_mm, top = (DOUBLE_MM - 2) / columns - 2, 2.0, (DOUBLE_MM - 2) / columns + 2.2, 6.0
     rows = -(-len(images) // columns)
-    figure = style.canvas(DOUBLE_MM, top + rows * row_mm + 2, data_label)
+    figure = style.canvas(DOUBLE_MM, top + rows * row_mm + 2, data)
     for place, (image, title, size) in enumerate(zip(images, titles, pixel_nm, strict=True)):
         row, column = divmod(place, columns)
         spot = (2 + column * (side + gap), top + 3.4 + row * row_mm)

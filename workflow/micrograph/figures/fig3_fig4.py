@@ -8,37 +8,37 @@ lines beside a mark are the single deals.
 import numpy as np
 
 from micrograph.errors import UserError, lookup
-from micrograph.evaluation import bootstrap, fits, metrics
+from micrograph.evaluation import bootstrap, metrics, summaries
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 
 # Metric -> (the axis, its factor, the paper's figure and its name there).
 METRICS = {"accuracy": ("Accuracy (%)", 100, "fig3", "accuracy_pct"), "macro_f1": ("Macro F1", 1, "figS2", "macro_f1")}
 SHOWN = {"strict": ("train", "validation", "test"), "published": ("train", "validation")}
-SPLITS = {ours: theirs for theirs, ours in fits.PARTS.items()}
+SPLITS = {ours: theirs for theirs, ours in summaries.PARTS.items()}
 STEP, BESIDE = 0.29, 0.12  # of one slot: from part to part, from ours to the paper's
 DEALS = 0.1  # of one slot: from a mark to the lines of the single deals
 
 
 @style.look()
-def by_policy(given, published, metric, classes, data_label):
+def draw_by_policy(fits, published, metric, classes, data):
     """Figures 3 and S2: a metric by augmentation policy; a panel a model, a row of panels a protocol.
 
-    given: fits.Fit, of one pre-training and one scheme; published: resources/published/values.tsv; metric: "accuracy"
+    fits: Fit, of one pre-training and one scheme; published: resources/published/values.tsv; metric: "accuracy"
     or "macro_f1"; classes: temperatures (C). Mean and standard deviation over folds; the published protocol shows
     training and validation part as the paper does, the strict one the test part, too; beside the last of these the
     means over the folds of single deals.
     """
     lookup(metric, METRICS, "metric of figure 3")
-    _one_study(given, ("pretraining", "scheme"), "figure 3")
-    policies = sorted({fit.words["policy"] for fit in given})
-    groups = fits.by_protocol(given)
+    _one_study(fits, ("pretraining", "scheme"), "figure 3")
+    policies = sorted({fit.words["policy"] for fit in fits})
+    groups = summaries.by_protocol(fits)
     panels = {name: list(dict.fromkeys(map(_model, here))) for name, here in groups.items()}
     columns = min(3, max(map(len, panels.values())))
     width = DOUBLE_MM if columns > 1 else SINGLE_MM
     rows = {name: -(-len(models) // columns) for name, models in panels.items()}
     top, tall = _head(width), 53
-    figure = style.canvas(width, top + tall * sum(rows.values()) + 5 * len(rows), data_label)
+    figure = style.canvas(width, top + tall * sum(rows.values()) + 5 * len(rows), data)
     room = (width - 11) / columns
     for protocol, here in groups.items():
         style.text_mm(figure, 11, top, _counted(protocol, here), color=SOFT)
@@ -53,15 +53,15 @@ def by_policy(given, published, metric, classes, data_label):
         top += tall * rows[protocol] + 5
     style.text_mm(figure, 11, 2.2, f"{METRICS[metric][0].removesuffix(' (%)')} by augmentation policy", weight="bold")
     parts = [part for part in style.PARTS if any(part in SHOWN[name] for name in groups)]
-    _legend(figure, parts, width, _has(published, METRICS[metric][2], given), _deals(given) > 1)
+    _legend(figure, parts, width, _has(published, METRICS[metric][2], fits), _deals(fits) > 1)
     return figure
 
 
-def _one_study(given, words, figure):
+def _one_study(fits, words, figure):
     """UserError unless there are fits, and all have the same of each of `words`."""
-    if not given:
+    if not fits:
         raise UserError(f"{figure}: there are no predictions to show; ask for models in experiments.")
-    fits.of_one(given, words, figure)
+    summaries.of_one(fits, words, figure)
 
 
 def _model(fit):
@@ -76,9 +76,9 @@ def _counted(protocol, here):
     return f"{protocol} protocol: {films} films, mean ± deviation over {_folds(here)}"
 
 
-def _deals(given):
+def _deals(fits):
     """How often the folds were dealt."""
-    return max(len(fits.by_repeat(fit.predictions)) for fit in given)
+    return max(len(summaries.by_repeat(fit.predictions)) for fit in fits)
 
 
 def _folds(here):
@@ -105,12 +105,14 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
         ours = metrics.by_fold(fit.predictions, metric, classes).set_index("part")
         for place, part in enumerate(parts):
             middle = slot + (place - (len(parts) - 1) / 2) * STEP
-            paper = fits.printed(published, item, fit.words, SPLITS[part], name)
+            paper = summaries.printed(published, item, fit.words, SPLITS[part], name)
             shift = BESIDE / 2 if np.isfinite(paper[0]) else 0
             mean, std = factor * ours.loc[part, ["mean", "std"]]
             _mark(axes, middle - shift, mean, std, std, part)
             _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
-        deals = [metrics.by_fold(deal, metric, classes).set_index("part") for deal in fits.by_repeat(fit.predictions)]
+        deals = [
+            metrics.by_fold(deal, metric, classes).set_index("part") for deal in summaries.by_repeat(fit.predictions)
+        ]
         _single_deals(axes, middle - shift, [factor * deal.loc[part, "mean"] for deal in deals], part)
         chance = metrics.by_fold(metrics.majority_class_baseline(fit.predictions), metric, classes).set_index("part")
         _baseline(axes, slot, factor * chance.loc[parts[-1], "mean"])
@@ -156,10 +158,10 @@ def _first_only(axes, first, words):
     axes.tick_params(axis="y", labelleft=first)
 
 
-def _has(published, item, given):
+def _has(published, item, fits):
     """Whether the paper shows anything for this pre-training and scheme."""
-    same = (published["pretraining"] == given[0].words["pretraining"]) & (published["item"] == item)
-    return bool((same & (published["scheme"] == given[0].words["scheme"])).any())
+    same = (published["pretraining"] == fits[0].words["pretraining"]) & (published["item"] == item)
+    return bool((same & (published["scheme"] == fits[0].words["scheme"])).any())
 
 
 def _legend(figure, parts, width, paper, deals):
@@ -183,21 +185,21 @@ def _legend(figure, parts, width, paper, deals):
 
 
 @style.look()
-def by_model(given, published, classes, data_label, resamples, rng):
+def draw_by_model(fits, published, classes, data, resamples, rng):
     """Figure 4: training, validation and test accuracy of the nominal models; a panel a protocol.
 
-    given: fits.Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv; classes:
+    fits: Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv; classes:
     temperatures (C). Training and validation: mean and standard deviation over folds. Test: all test predictions
     together with the 95 % interval from redrawing whole batches (resamples, rng), beside it the same of the majority,
     and of the test predictions of single deals.
     """
-    _one_study(given, ("pretraining", "policy", "scheme"), "figure 4")
+    _one_study(fits, ("pretraining", "policy", "scheme"), "figure 4")
     seed = int(rng.integers(2**31))
-    groups = fits.by_protocol(given)
-    models = list(dict.fromkeys(map(_model, given)))
+    groups = summaries.by_protocol(fits)
+    models = list(dict.fromkeys(map(_model, fits)))
     width = DOUBLE_MM if len(models) > 4 else SINGLE_MM
     top = _head(width)
-    figure = style.canvas(width, top + 62 * len(groups), data_label)
+    figure = style.canvas(width, top + 62 * len(groups), data)
     for protocol, here in groups.items():
         axes = style.axes_mm(figure, 11, top + 5, width - 15, 44)
         fitted = {_model(fit): fit for fit in here}
@@ -214,7 +216,7 @@ def by_model(given, published, classes, data_label, resamples, rng):
         style.text_mm(figure, 11, top, _tested(protocol, here), color=SOFT)
         top += 62
     style.text_mm(figure, 11, 2.2, "Accuracy of the models", weight="bold")
-    _legend(figure, list(style.PARTS), width, _has(published, "fig4", given), _deals(given) > 1)
+    _legend(figure, list(style.PARTS), width, _has(published, "fig4", fits), _deals(fits) > 1)
     return figure
 
 
@@ -247,10 +249,10 @@ def _model_slot(axes, slot, fit, published, classes, resamples, seed):
     reach = {"test": (right, right - 100 * low, 100 * high - right)}
     for place, (part, item) in enumerate({"train": "fig4", "validation": "table3", "test": "table4"}.items()):
         mean, std = ours.loc[part, ["mean", "std"]]
-        paper = fits.printed(published, item, fit.words, SPLITS[part])
+        paper = summaries.printed(published, item, fit.words, SPLITS[part])
         shift = BESIDE / 2 if np.isfinite(paper[0]) else 0
         middle = slot + (place - 1) * STEP
         _mark(axes, middle - shift, *reach.get(part, (mean, std, std)), part)
         _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
-    deals = [100 * metrics.score(deal, "accuracy", classes) for deal in fits.by_repeat(test)]
+    deals = [100 * metrics.score(deal, "accuracy", classes) for deal in summaries.by_repeat(test)]
     _single_deals(axes, middle - shift, deals, part)

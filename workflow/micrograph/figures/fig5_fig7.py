@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, metrics
+from micrograph.evaluation import metrics, summaries
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, PAPER, SINGLE_MM, SOFT
 
@@ -49,7 +49,7 @@ def count(predictions, classes, part="test"):
     if rows.empty:
         raise UserError(f"Confusion matrix: the predictions have no row of part '{part}'; choose another part.")
     counts = metrics.confusion(rows, classes)
-    deals = [(deal["sample"].nunique(), deal["fold"].nunique(), len(deal)) for deal in fits.by_repeat(rows)]
+    deals = [(deal["sample"].nunique(), deal["fold"].nunique(), len(deal)) for deal in summaries.by_repeat(rows)]
     samples, folds = round(sum(deal[0] for deal in deals) / len(deals)), deals[0][1]
     pooled = all(samples_of_deal == rows_of_deal for samples_of_deal, _, rows_of_deal in deals)
     return Matrix(counts / len(deals) / (1 if pooled else folds), samples, folds, pooled, len(deals))
@@ -69,36 +69,42 @@ def printed(published, item, scheme, model, classes):
     return Matrix(counts, round(counts.sum()), FITS_OF_THE_PAPER, pooled=False)
 
 
+def draw_table2(fits, classes, data, title):
+    """Confusion matrices of the fits of Table 2; as :func:`draw_by_features`."""
+    predictions = {(fit.words["features"], fit.words["model"]): fit.predictions for fit in fits}
+    return draw_by_features(predictions, classes, data, title=title)
+
+
 @style.look()
-def by_features(predictions, classes, data_label, part="test", title=""):
+def draw_by_features(predictions, classes, data, part="test", title=""):
     """Confusion matrices of many fits: a row of matrices a model, a column a feature set.
 
     predictions: {(features, model): the waist's table}, in the order of drawing; what is missing stays empty.
     """
     counted = {(model, features): count(table, classes, part) for (features, model), table in predictions.items()}
-    figure, left, bottom = _grid(counted, str, style.features_words, classes, data_label)
+    figure, left, bottom = _grid(counted, str, style.features_words, classes, data)
     style.text_mm(figure, left, 2.2, title, weight="bold")
     style.text_mm(figure, left, bottom, f"{style.PARTS[part][0]} part{_how_counted(counted.values())}")
     return figure
 
 
 @style.look()
-def beside_paper(given, published, item, classes, data_label, title=""):
+def draw_beside_paper(fits, published, item, classes, data, title=""):
     """Figures 5 and 7: test predictions of a few models, a row of matrices a protocol, the last row the paper's.
 
-    given: fits.Fit, of one pre-training and one policy; published: resources/published/confusion.tsv; item: "fig5" or
+    fits: Fit, of one pre-training and one policy; published: resources/published/confusion.tsv; item: "fig5" or
     "fig7"; classes: temperatures (C); title: what is shown. The paper's row is left out where it has none of the
     models or other temperatures.
     """
-    fits.of_one(given, ("pretraining", "policy"), title or item)
+    summaries.of_one(fits, ("pretraining", "policy"), title or item)
     counted = {}
-    for protocol, here in fits.by_protocol(given).items():
+    for protocol, here in summaries.by_protocol(fits).items():
         for fit in here:
             counted[protocol, (fit.words["scheme"], fit.words["model"])] = count(fit.predictions, classes)
     for column in dict.fromkeys(column for _, column in counted):
         matrix = printed(published, item, *column, classes)
-        counted |= {(fits.PAPER, column): matrix} if matrix else {}
-    figure, left, bottom = _grid(counted, _row_words, _model_words, classes, data_label)
+        counted |= {(summaries.PAPER, column): matrix} if matrix else {}
+    figure, left, bottom = _grid(counted, _row_words, _model_words, classes, data)
     style.text_mm(figure, left, 2.2, title, weight="bold")
     for place, row in enumerate(dict.fromkeys(row for row, _ in counted)):
         ways = [matrix for (name, _), matrix in counted.items() if name == row]
@@ -107,7 +113,7 @@ def beside_paper(given, published, item, classes, data_label, title=""):
 
 
 def _row_words(row):
-    return "paper, real films" if row == fits.PAPER else row
+    return "paper, real films" if row == summaries.PAPER else row
 
 
 def _model_words(column):
@@ -125,7 +131,7 @@ def _how_counted(matrices):
     return f": {samples} films, {how}" + (f", mean of {deals} deals" if deals > 1 else "")
 
 
-def _grid(counted, row_words, column_words, classes, data_label):
+def _grid(counted, row_words, column_words, classes, data):
     """A figure with every Matrix of {(row, column): Matrix} in its place, and the bar of shades.
 
     Returns (figure, left margin in mm, where there is room for a line of words below in mm).
@@ -138,7 +144,7 @@ def _grid(counted, row_words, column_words, classes, data_label):
     side, gap, left, top = _layout(len(columns), width)
     spare = 4 * (side / width < SMALL_MM)
     tall = top + len(rows) * (side + ROW_MM) + 12 + spare + 3.4 * len(rows)
-    figure = style.canvas(max(left + len(columns) * (side + gap), SINGLE_MM), tall, data_label)
+    figure = style.canvas(max(left + len(columns) * (side + gap), SINGLE_MM), tall, data)
     for (row, column), matrix in counted.items():
         across, down = columns.index(column), rows.index(row)
         spot = left + across * (side + gap), top + down * (side + ROW_MM)

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from micrograph.errors import UserError
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
+from micrograph.scans.rendering import read_png
 
 PER_PAGE, COLUMNS = 27, 3
 TOP_MM, TALL_MM, SIDE_MM = 16.0, 25.6, 23.0
@@ -48,11 +49,17 @@ def answers(predictions):
     return pd.DataFrame(rows)
 
 
+def draw_files(fits, samples, classes, data):
+    """Figure 6 of one fit; the micrographs are read where `samples` says. As :func:`draw_pages`."""
+    (fit,) = fits
+    return draw_pages(fit, samples, [read_png(path) for path in samples["micrograph"]], classes, data)
+
+
 @style.look()
-def pages(fit, samples, images, classes, data_label):
+def draw_pages(fit, samples, images, classes, data):
     """Figure 6: a list of Figures of 27 films, the last as high as its films need, by temperature and name.
 
-    fit: fits.Fit; samples: the table of accepted samples (sample, pixel_nm, and growth_seconds, substrate where
+    fit: Fit; samples: the table of accepted samples (sample, pixel_nm, and growth_seconds, substrate where
     known); images: (pixels, pixels) uint8, one a row of `samples`; classes: temperatures (C). UserError where a tested
     sample is not among the samples.
     """
@@ -65,7 +72,7 @@ def pages(fit, samples, images, classes, data_label):
     drawn = []
     for number in range(count):
         here = films.iloc[number * PER_PAGE : (number + 1) * PER_PAGE]
-        figure = style.canvas(DOUBLE_MM, TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM, data_label)
+        figure = style.canvas(DOUBLE_MM, TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM, data)
         _head(figure, fit, films, number, count)
         for place, film in enumerate(here.to_dict("records")):
             down, across = divmod(place, COLUMNS)

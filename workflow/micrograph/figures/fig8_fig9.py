@@ -12,6 +12,7 @@ import pandas as pd
 from micrograph.errors import UserError
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
+from micrograph.scans.rendering import read_png
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,24 @@ def _two(scores, explained):
     return scores[:, :2]
 
 
+def draw_fig8(components, samples, classes, data, title):
+    """Figure 8 from the arrays of a components file and the table of samples."""
+    fit = one_fit(components, samples)
+    celsius = fit.samples["growth_celsius"]
+    return draw_components(fit.scores, celsius, fit.explained, classes, data, fit.seen, title)
+
+
+def draw_fig9(components, samples, classes, data, title):
+    """Figure 9 from the arrays of a components file and the table of samples, where the micrographs are named."""
+    fit = one_fit(components, samples)
+    images, known = [read_png(path) for path in fit.samples["micrograph"]], fit.samples
+    return draw_micrographs(
+        fit.scores, images, known["pixel_nm"], known["growth_celsius"], fit.explained, classes, data, title
+    )
+
+
 @style.look()
-def components(scores, celsius, explained, classes, data_label, seen=None, title=""):
+def draw_components(scores, celsius, explained, classes, data, seen=None, title=""):
     """Figure 8: the first two principal components, one mark a sample, by class.
 
     scores: (n, k >= 2) float; celsius: (n,) growth temperature; explained: (k,) explained variance as shares;
@@ -67,7 +84,7 @@ def components(scores, celsius, explained, classes, data_label, seen=None, title
     """
     scores, celsius = _two(scores, explained), np.asarray(celsius)
     seen = np.ones(len(scores), bool) if seen is None else np.asarray(seen, bool)
-    figure = style.canvas(SINGLE_MM, 96, data_label)
+    figure = style.canvas(SINGLE_MM, 96, data)
     axes = style.axes_mm(figure, 12, 23, 66, 62)
     margins = style.axes_mm(figure, 12, 17, 66, 6, sharex=axes), style.axes_mm(figure, 78, 23, 6, 62, sharey=axes)
     marks = style.class_marks(classes)
@@ -126,7 +143,7 @@ def thin(places, size, overlap=0.0):
 
 
 @style.look()
-def component_map(scores, images, pixel_nm, celsius, explained, classes, data_label, title=""):
+def draw_micrographs(scores, images, pixel_nm, celsius, explained, classes, data, title=""):
     """Figure 9: micrographs at their first two principal components; the frame's colour is the class.
 
     scores: (n, k >= 2); images: sequence of n (pixels, pixels) uint8; pixel_nm: (n,) nm a pixel, NaN where unknown;
@@ -134,7 +151,7 @@ def component_map(scores, images, pixel_nm, celsius, explained, classes, data_la
     stay as a mark of their class.
     """
     scores, celsius = _two(scores, explained), np.asarray(celsius)
-    figure = style.canvas(DOUBLE_MM, 152, data_label)
+    figure = style.canvas(DOUBLE_MM, 152, data)
     axes = style.axes_mm(figure, 13, 14, 166, 126)
     marks = style.class_marks(classes)
     picture_mm, room = 11.5, np.array([166, 126])

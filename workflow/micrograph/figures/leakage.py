@@ -41,11 +41,11 @@ BASES = {
 
 
 @style.look()
-def leakage_figure(table, data_label):
+def draw(table, data):
     """The figure: a row of slopes a protocol, true and shuffled labels side by side; below, rows of single leaks.
 
     table: of leakage.table, one pre-training, policy and scheme; its rows of all models together are not drawn;
-    data_label: "simulated films" or "real films".
+    data: "simulated films" or "real films".
     """
     table = table[table["model"] != leakage.ALL]
     models = list(dict.fromkeys(zip(table["features"], table["model"], strict=True)))
@@ -57,7 +57,7 @@ def leakage_figure(table, data_label):
     if not rows or rows[0][0] is _leaks:
         raise UserError("the figure of leakage needs strict or published: add one to experiments.leakage.protocols.")
     top = HEAD_MM + LEGEND_MM * -(-(len(models) + 2) // 4)
-    figure = style.canvas(DOUBLE_MM, top + sum(tall for *_, tall in rows), data_label)
+    figure = style.canvas(DOUBLE_MM, top + sum(tall for *_, tall in rows), data)
     _head(figure, marks)
     for letter, (draw, here, tall) in zip("abcd", rows, strict=False):
         style.text_mm(figure, 1.5, top, letter, fontsize=8.5, weight="bold")

@@ -14,10 +14,10 @@ MARGIN, GRID = 3, 10  # points: around what is shown, and the step to which the 
 
 
 @style.look()
-def accuracy_by_films(table, data_label):
+def draw(table, data):
     """The figure of a learning curve: the test accuracy of every share over its mean number of training films.
 
-    table: of learning_curve.table; data_label: "simulated films" or "real films". Shaded: 95 % interval from redrawing
+    table: of learning_curve.table; data: "simulated films" or "real films". Shaded: 95 % interval from redrawing
     growth days; bars: one standard deviation over the deals of the folds, where there are several; dashed: majority.
     """
     curves = list(table.groupby(learning_curve.names(table), sort=False))
@@ -26,7 +26,7 @@ def accuracy_by_films(table, data_label):
     room, rows = (width - LEFT_MM) / columns, -(-len(curves) // columns)
     dealt = bool((table["repeats"] > 1).any())
     head = HEAD_MM if width == DOUBLE_MM else HEAD_MM + 4.5
-    figure = style.canvas(width, head + PANEL_MM * rows, data_label)
+    figure = style.canvas(width, head + PANEL_MM * rows, data)
     for place, (name, curve) in enumerate(curves):
         down, across = divmod(place, columns)
         left, top = LEFT_MM + across * room, head + down * PANEL_MM

@@ -40,11 +40,11 @@ class Grid:
 
 
 @style.look()
-def one(explained, sample, fit, samples, image, data_label):
+def one(explained, sample, fit, samples, image, data):
     """One film: micrograph, the paper's map, what the network says; then map by map every temperature.
 
-    explained: maps.Explained; sample: a name; fit: fits.Fit, the predictions of the same networks (strict); samples:
-    the table of accepted samples; image: (pixels, pixels) uint8, the film's; data_label: as in figures.py. UserError where
+    explained: maps.Explained; sample: a name; fit: Fit, the predictions of the same networks (strict); samples:
+    the table of accepted samples; image: (pixels, pixels) uint8, the film's; data: as in figures.py. UserError where
     the film has no maps, no test prediction or no row in the table.
     """
     place, targets = explained.row(sample), explained.evidence.shape[1]
@@ -52,7 +52,7 @@ def one(explained, sample, fit, samples, image, data_label):
     columns = max(4, targets + 1)
     side = (DOUBLE_MM - 2 * EDGE_MM - (columns - 1) * GAP_MM) / columns
     tall = HEAD_MM + 3 * (TITLE_MM + side + 2)
-    figure = style.canvas(DOUBLE_MM, tall + FOOT_MM, data_label)
+    figure = style.canvas(DOUBLE_MM, tall + FOOT_MM, data)
     grid = Grid(figure, side)
     _head(figure, explained, place, fit, answer)
     _sum_of_maps(grid, explained, place, film, image)

@@ -89,15 +89,15 @@ def look():
         yield
 
 
-def canvas(width_mm, height_mm, data_label):
+def canvas(width_mm, height_mm, data):
     """An empty figure of that size with the badge of its data at the upper right.
 
-    data_label: "simulated films" or "films"; UserError for any other word.
+    data: "simulated films" or "films"; UserError for any other word.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
-    badge = lookup(data_label, BADGES, "data label")
+    badge = lookup(data, BADGES, "data label")
     if badge:
         pill = {"boxstyle": "round,pad=0.35,rounding_size=0.9", "facecolor": "#fff3d6", "edgecolor": "#b7791f"}
         figure.text(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import fits
+from micrograph.evaluation import summaries
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
@@ -57,8 +57,13 @@ def best_points(rows):
     return rows[rows["point"] == rows["fold"].map(best)]
 
 
+def draw_files(curves, data):
+    """The training curves in these files; as :func:`draw`."""
+    return draw(gather(curves), data)
+
+
 @style.look()
-def learning_curves(curves, data_label):
+def draw(curves, data):
     """Training and validation loss by epoch: a panel a network, a faint line a fold, a ring at the epoch kept.
 
     curves: list of Curves, in the order of drawing, but strict before published. The strong lines are means over the
@@ -67,12 +72,12 @@ def learning_curves(curves, data_label):
     """
     if not curves:
         raise UserError("Learning curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
-    curves = sorted(curves, key=lambda each: fits.PROTOCOLS.index(each.words["protocol"]))
+    curves = sorted(curves, key=lambda each: summaries.PROTOCOLS.index(each.words["protocol"]))
     curves = [Curves(each.words, best_points(each.rows)) for each in curves]
     columns = min(COLUMNS, len(curves))
     width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
     top, room = (12.0 if width > 120 else 16.0), width / columns
-    figure = style.canvas(width, top + TALL_MM * ceil(len(curves) / columns), data_label)
+    figure = style.canvas(width, top + TALL_MM * ceil(len(curves) / columns), data)
     limits = {head: _limits([each.rows for each in curves if each.words["head"] == head]) for head in _heads(curves)}
     for place, each in enumerate(curves):
         down, across = divmod(place, columns)

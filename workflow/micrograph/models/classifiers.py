@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from micrograph.errors import UserError, lookup
 from micrograph.models.estimators import KernelRidgeClassifier, RadiusClassifier, RadiusRegressor, UnitRows
+from micrograph.models.proportional_odds import OrdinalLogit
 from micrograph.splits import protocols
 
 
@@ -144,7 +145,6 @@ def _boosting_mean(classes, seed):
 
 
 def _ordinal_logit(classes, seed):
-    from micrograph.models.proportional_odds import OrdinalLogit  # with statsmodels
 
     return OrdinalLogit()
 

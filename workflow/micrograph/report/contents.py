@@ -1,47 +1,16 @@
 """The contents of the report page: tables, figures and their captions, what was refused, how it was made."""
 
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 import pandas as pd
 from docutils.core import publish_parts
 
-from micrograph import io
-from micrograph.errors import lookup
-from micrograph.evaluation import (
-    attribution_tests,
-    baselines,
-    calibration,
-    captions,
-    conclusions,
-    confounders,
-    leakage,
-    leakage_captions,
-    learning_curve,
-    table1,
-    table2,
-    table3,
-    table4,
-    tableS1,
-)
+from micrograph.evaluation import captions
 from micrograph.evaluation.tables import Panel
+from micrograph.outputs import Output
 
-KINDS = {  # name of a table's file -> (what the table is called, the function that gives its panels)
-    "table1": (table1.NAME, table1.panels_of),
-    "table2": (table2.NAME, table2.panels_of),
-    "table3": (table3.NAME, table3.panels_of),
-    "table4": (table4.NAME, table4.panels_of),
-    "tableS1": (tableS1.NAME, tableS1.panels_of),
-    "leakage": (leakage.NAME, leakage_captions.panels_of),
-    "baselines": (baselines.NAME, baselines.panels_of),
-    "confounders": (confounders.NAME, confounders.panels_of),
-    "calibration": (calibration.NAME, calibration.panels_of),
-    "learning_curve": (learning_curve.NAME, learning_curve.panels_of),
-    "explanations": (attribution_tests.NAME, attribution_tests.panels_of),
-    "conclusions": (conclusions.NAME, conclusions.panels_of),
-}
-SENTENCES = {"conclusions"}  # tables whose words are sentences, which are broken into lines
 RST = {
     "raw_enabled": False,
     "file_insertion_enabled": False,
@@ -89,33 +58,29 @@ class Table:
     wraps: bool = False
 
 
-def tables(paths, shown, captions, words):
-    """The Tables of the page, in order.
+def table(output: Output, frame: pd.DataFrame, caption_html: str = "") -> Table:
+    """Lay out one table of the registry.
 
-    paths: files named as KINDS (results/tables/table2.tsv); shown: (title, folded, group) of each, the group left out
-    for none; captions: paths of reStructuredText; words: {name: what captions may call snakemake.params.name}, as
-    data: "simulated films".
+    Parameters
+    ----------
+    output : Output
+        Row of the registry.
+    frame : DataFrame
+        The table as it was written.
+    caption_html : str
+
+    Returns
+    -------
+    Table
     """
-    return [
-        table(path, title, caption(rst, words), folded, *group)
-        for path, (title, folded, *group), rst in zip(paths, shown, captions, strict=True)
-    ]
+    panels = import_module(f"micrograph.evaluation.{output.panels or output.table}").panels(frame)
+    path = output.tables["tsv"]
+    return Table(output.label, output.title, panels, caption_html, output.folded, path, output.group, output.sentences)
 
 
-def table(path, title, said="", folded=False, group=""):
-    """The Table of one file. said: its caption as HTML."""
-    stem = Path(path).stem
-    name, panels_of = lookup(stem, KINDS, "table")
-    return Table(name, title, panels_of(io.read_table(path)), said, folded, str(path), group, stem in SENTENCES)
-
-
-def figures(shown, images, captions, words):
-    """The Figures of the page, in order. shown: (name, title, wide, group) of each; images, captions: paths; words: as
-    of `tables`."""
-    return [
-        Figure(name, title, image, caption(rst, words), wide, group)
-        for (name, title, wide, group), image, rst in zip(shown, images, captions, strict=True)
-    ]
+def figure(output: Output, caption_html: str = "") -> Figure:
+    """Show one figure of the registry, from its image or folder of pages."""
+    return Figure(output.label, output.title, output.page_image, caption_html, output.wide, output.group)
 
 
 def caption(rst_path, params, config=None):

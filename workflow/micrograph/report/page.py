@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.errors import lookup
-from micrograph.evaluation import fits, metrics, table2, tables
+from micrograph.evaluation import metrics, summaries, table2, tables
 from micrograph.figures import style
 from micrograph.report import contents
 from micrograph.report.conclusions import Conclusions
@@ -82,16 +82,16 @@ def headline(table, published=None):
     strict = table[table["protocol"] == "strict"]
     if strict.empty:
         return None
-    best = strict[(strict["model"] == fits.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
+    best = strict[(strict["model"] == summaries.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
     dealt, once = (f" of each of {best['repeats']:.0f} deals", " in each deal") if best["repeats"] > 1 else ("", "")
     words = (
-        f"In each of {best['folds']:.0f} folds{dealt}, of {len(fits.of_fits(strict))} combinations of features and "
+        f"In each of {best['folds']:.0f} folds{dealt}, of {len(summaries.of_fits(strict))} combinations of features and "
         f"model, the one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). Each "
         f"of {best['tested_samples']:.0f} samples was tested once{once}, by a model that neither learned from its "
         f"batch nor was chosen on it."
     )
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]
-    majority = strict.loc[strict["model"] == fits.BASELINE, "pooled_pct"].iloc[0]
+    majority = strict.loc[strict["model"] == summaries.BASELINE, "pooled_pct"].iloc[0]
     beside = (np.nan, "") if published is None else papers_best(published)
     return Headline(best["pooled_pct"], low, high, majority, words, *beside)
 

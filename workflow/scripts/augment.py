@@ -1,4 +1,4 @@
-"""Rule draw_copies."""
+"""Rule augment."""
 
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,14 @@ with log.redirect_output(snakemake.log[0]):
     given, params, policy = snakemake.input, snakemake.params, snakemake.wildcards.policy
     samples = io.read_table(given.samples)
     wanted = dict(zip(samples["sample"], policies.copies_wanted(samples["growth_celsius"]), strict=True))
-    Path(snakemake.output.pictures).mkdir(parents=True, exist_ok=True)
+    Path(snakemake.output.images).mkdir(parents=True, exist_ok=True)
     table = augmentation.draw_shard(
         policy,
         augmentation.of_shard(samples, given.micrographs),
         wanted,
-        snakemake.output.pictures,
+        snakemake.output.images,
         given.heights,
         conversion.Settings(**params.settings),
         rng_of=partial(random_stream, params.seed, "draw_copies", policy),
     )
-    io.write_table(snakemake.output.copies, table)
+    io.write_table(snakemake.output.table, table)

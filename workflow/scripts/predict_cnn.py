@@ -1,4 +1,4 @@
-"""Rule score_networks."""
+"""Rule predict_cnn."""
 
 from micrograph import io, log
 from micrograph.networks import cnn_predictions
@@ -8,7 +8,7 @@ from micrograph.splits import protocols
 with log.redirect_output(snakemake.log[0]):
     words, params, output = snakemake.wildcards, snakemake.params, snakemake.output
     choices, predictions = cnn_predictions.predict_cnn(
-        [io.read_arrays(path) for path in snakemake.input.answers],
+        [io.read_arrays(path) for path in snakemake.input.outputs],
         io.read_table(snakemake.input.splits),
         protocol=words.protocol,
         policy=words.policy,
@@ -16,5 +16,5 @@ with log.redirect_output(snakemake.log[0]):
         classes=params.classes,
         rng=random_stream(params.seed, "score_networks", protocols.without_leaks(words.protocol), *words[1:]),
     )
-    io.write_table(output.choices, choices)
+    io.write_table(output.search, choices)
     io.write_table(output.predictions, predictions)

@@ -1,4 +1,4 @@
-"""Rule simulate_pictures."""
+"""Rule simulate_unlabelled."""
 
 from micrograph import io, log
 from micrograph.rng import random_stream
@@ -15,4 +15,4 @@ with log.redirect_output(snakemake.log[0]):
         levelling=params.levelling,
         clip_percentiles=params.clip_percentiles,
     )
-    io.write_arrays(snakemake.output.pictures, pictures=drawn)
+    io.write_arrays(snakemake.output.images, pictures=drawn)

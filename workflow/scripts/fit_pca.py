@@ -1,4 +1,4 @@
-"""Rules project_features and project_features_*: the components of one or more blocks."""
+"""Rules fit_pca and fit_pca_*: the principal components of one or more blocks."""
 
 from pathlib import Path
 

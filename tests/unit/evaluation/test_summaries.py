@@ -8,7 +8,7 @@ import made_up
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import fits, metrics
+from micrograph.evaluation import metrics, summaries
 from project import PROJECT
 
 CLASSES = [900, 950, 1000]
@@ -29,7 +29,7 @@ def predictions(right, folds=2):
 
 
 def test_what_is_measured_is_hand_worked():
-    row = fits.summarise(predictions((4, 2)), CLASSES, 100, seed=1)
+    row = summaries.summarise(predictions((4, 2)), CLASSES, 100, seed=1)
     assert (row["folds"], row["tested_samples"], row["unanswered"]) == (2, 8, 0)
     assert (row["test_pct"], row["pooled_pct"]) == (75, 75)
     assert row["balanced_pct"] == pytest.approx(100 * (1 + 4 / 6) / 2)
@@ -39,13 +39,13 @@ def test_what_is_measured_is_hand_worked():
     assert row["kappa"] == pytest.approx(1 - 2 / 6)
     assert row["kappa_low"] <= row["kappa"] <= row["kappa_high"]
     assert np.isnan(row["rmse_celsius"]) and np.isnan(row["test_rmse_celsius"])
-    assert set(row) == set(fits.MEASURED)
+    assert set(row) == set(summaries.MEASURED)
 
 
 def test_a_regressors_own_values_have_an_error_per_fold_and_together():
     frame = predictions((4, 4))
     frame["value_celsius"] = frame["truth_celsius"] + np.where(frame["fold"] == 0, 10, -30)
-    row = fits.summarise(frame, CLASSES, 100, seed=1)
+    row = summaries.summarise(frame, CLASSES, 100, seed=1)
     assert (row["test_rmse_celsius"], row["test_rmse_celsius_std"]) == pytest.approx((20, np.sqrt(200)))
     assert row["rmse_celsius"] == pytest.approx(np.sqrt(500))
     assert 10 <= row["rmse_celsius_low"] <= row["rmse_celsius_high"] <= 30
@@ -55,7 +55,7 @@ def test_test_films_without_an_answer_are_counted_and_leave_no_error():
     frame = predictions((4, 4)).assign(value_celsius=950.0)
     lost = (frame["part"] == "test") & (frame["truth_celsius"] == 900)
     frame.loc[lost, ["predicted_celsius", "value_celsius"]] = np.nan
-    row = fits.summarise(frame, CLASSES, 100, seed=1)
+    row = summaries.summarise(frame, CLASSES, 100, seed=1)
     assert row["unanswered"] == 2 and row["pooled_pct"] == 75
     assert np.isnan([row["mae_celsius"], row["kappa"], row["rmse_celsius"], row["test_rmse_celsius"]]).all()
 
@@ -64,7 +64,7 @@ def test_several_copies_of_a_film_are_averaged_within_their_part():
     frame = predictions((4, 4))
     validation = frame[frame["part"] == "validation"]
     copies = pd.concat([frame[frame["part"] != "validation"], validation.assign(copy=1), validation.assign(copy=2)])
-    once, often = (fits.summarise(each, CLASSES, 100, seed=1) for each in (frame, copies))
+    once, often = (summaries.summarise(each, CLASSES, 100, seed=1) for each in (frame, copies))
     assert once == pytest.approx(often, nan_ok=True)
 
 
@@ -72,11 +72,11 @@ def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
     """Fold 0: SVC is better in validation and worse in the test; fold 1: equal in validation, the first is taken."""
     better, worse = predictions((1, 4)), predictions((4, 2))
     worse.loc[(worse["fold"] == 0) & (worse["part"] == "validation"), "predicted_celsius"] = 1000
-    found = fits.chosen_per_fold([fits.Fit({}, better), fits.Fit({}, worse)], CLASSES)
+    found = summaries.chosen_per_fold([summaries.Fit({}, better), summaries.Fit({}, worse)], CLASSES)
     right = (found["truth_celsius"] == found["predicted_celsius"])[found["part"] == "test"]
     assert right.groupby(found["fold"]).sum().tolist() == [1, 4]
     assert len(found) == len(better)
-    swapped = fits.chosen_per_fold([fits.Fit({}, worse), fits.Fit({}, better)], CLASSES)
+    swapped = summaries.chosen_per_fold([summaries.Fit({}, worse), summaries.Fit({}, better)], CLASSES)
     right = (swapped["truth_celsius"] == swapped["predicted_celsius"])[swapped["part"] == "test"]
     assert right.groupby(swapped["fold"]).sum().tolist() == [1, 2]
 
@@ -92,9 +92,9 @@ def test_choosing_among_models_that_guess_gains_nothing():
         for part, shift in (("test", 0), ("validation", 1)):
             frame = pd.DataFrame({"fold": (fold - shift) % 10, "part": part, "sample": np.arange(200)})
             rows.append(frame.assign(truth_celsius=np.where(place % 2, 900, 1000), predicted_celsius=guess))
-        given.append(fits.Fit({}, pd.concat(rows)))
+        given.append(summaries.Fit({}, pd.concat(rows)))
     accuracy = [metrics.score(fit.predictions.query("part == 'test'"), "accuracy", [900, 1000]) for fit in given]
-    found = fits.chosen_per_fold(given, [900, 1000]).query("part == 'test'")
+    found = summaries.chosen_per_fold(given, [900, 1000]).query("part == 'test'")
     assert sorted(found["sample"]) == list(range(200))
     assert max(accuracy) > 0.56
     assert abs(metrics.score(found, "accuracy", [900, 1000]) - 0.5) < 0.06
@@ -106,29 +106,29 @@ def test_the_best_of_a_row_is_sought_among_its_like_alone():
     given = [
         made_up_fits.fit(sheet, skill, model=model, features=features) for (model, features), skill in skills.items()
     ]
-    by_model = fits.best_in_row(given, "model", "accuracy", CLASSES, 200, 1, "test")
+    by_model = summaries.best_in_row(given, "model", "accuracy", CLASSES, 200, 1, "test")
     assert by_model.tolist() == [True, False, True, False]
-    assert fits.tied_with_best(given, "accuracy", CLASSES, 200, 1).tolist() == [True, False, False, False]
+    assert summaries.tied_with_best(given, "accuracy", CLASSES, 200, 1).tolist() == [True, False, False, False]
 
 
 def test_a_gain_is_the_difference_in_points_with_its_sign():
     worse, better = predictions((1, 1)), predictions((3, 3))
-    found = fits.gain(worse, better, CLASSES, 200, 1)
+    found = summaries.gain(worse, better, CLASSES, 200, 1)
     assert found["gain_points"] == pytest.approx(50)
     assert 0 < found["gain_points_low"] <= 50 <= found["gain_points_high"]
-    assert fits.gain(better, worse, CLASSES, 200, 1)["gain_points"] == pytest.approx(-50)
+    assert summaries.gain(better, worse, CLASSES, 200, 1)["gain_points"] == pytest.approx(-50)
 
 
 def test_strict_comes_first_and_a_protocol_without_fits_not_at_all():
-    given = [fits.Fit({"protocol": name}, None) for name in ("published", "strict", "published")]
-    parted = fits.by_protocol(given)
+    given = [summaries.Fit({"protocol": name}, None) for name in ("published", "strict", "published")]
+    parted = summaries.by_protocol(given)
     assert list(parted) == ["strict", "published"] and len(parted["published"]) == 2
-    assert list(fits.by_protocol(given[:1])) == ["published"]
+    assert list(summaries.by_protocol(given[:1])) == ["published"]
 
 
 def test_the_papers_numbers_come_as_rows_in_our_columns():
-    given = [fits.Fit(WORDS | {"features": "tuned", "scheme": "regression", "model": "GBC"}, None)]
-    (row,) = fits.paper_rows(PUBLISHED, "table4", given, ("features", "scheme", "model"))
+    given = [summaries.Fit(WORDS | {"features": "tuned", "scheme": "regression", "model": "GBC"}, None)]
+    (row,) = summaries.paper_rows(PUBLISHED, "table4", given, ("features", "scheme", "model"))
     assert row == given[0].words | {
         "protocol": "paper",
         "test_pct": 64,
@@ -136,27 +136,27 @@ def test_the_papers_numbers_come_as_rows_in_our_columns():
         "test_rmse_celsius": 28,
         "test_rmse_celsius_std": 3,
     }
-    elsewhere = fits.paper_rows(PUBLISHED, "table3", given, ("features", "model"))
+    elsewhere = summaries.paper_rows(PUBLISHED, "table3", given, ("features", "model"))
     assert [(row["pretraining"], row["validation_pct"]) for row in elsewhere] == [("micronet", 71), ("imagenet", 78)]
-    assert fits.paper_rows(PUBLISHED, "table2", given, ("features", "model")) == []
+    assert summaries.paper_rows(PUBLISHED, "table2", given, ("features", "model")) == []
 
 
 def test_the_papers_number_for_one_fit_is_found_and_nothing_else():
     words = WORDS | {"features": "block2_cev85", "scheme": "nominal", "model": "SVC"}
-    assert fits.printed(PUBLISHED, "table2", words, "val") == (66, 6)
+    assert summaries.printed(PUBLISHED, "table2", words, "val") == (66, 6)
     for other in ({"policy": "aug4"}, {"model": "GBC"}, {"pretraining": "films"}):
-        assert np.isnan(fits.printed(PUBLISHED, "table2", words | other, "val")).all()
-    assert np.isnan(fits.printed(PUBLISHED, "table2", words, "test")).all()
+        assert np.isnan(summaries.printed(PUBLISHED, "table2", words | other, "val")).all()
+    assert np.isnan(summaries.printed(PUBLISHED, "table2", words, "test")).all()
 
 
 def test_the_words_of_a_file_are_its_last_six_path_parts(tmp_path):
     path = tmp_path / "strict/imagenet/aug3/block2_cev85/nominal/SVC.tsv"
     io.write_table(path, predictions((4, 2)))
-    (fit,) = fits.read_predictions([path])
+    (fit,) = summaries.read_predictions([path])
     assert fit.words == WORDS | {"features": "block2_cev85", "scheme": "nominal", "model": "SVC"}
     assert len(fit.predictions) == 24
     with pytest.raises(UserError, match="is not named as predictions are"):
-        fits.words_of("SVC.tsv")
+        summaries.words_of("SVC.tsv")
 
 
 def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
@@ -164,7 +164,7 @@ def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
     paths = [tmp_path / name / "aug3/tuned/nominal/SVC.tsv" for name in names]
     for path, right in zip(paths, [(4, 2), (4, 4), (0, 0), (1, 1)], strict=True):
         io.write_table(path, predictions(right))
-    strict, published = fits.read_predictions(paths)
+    strict, published = summaries.read_predictions(paths)
     assert (strict.words["protocol"], published.words["protocol"]) == ("strict", "published")
     right = strict.predictions.query("part == 'test' and truth_celsius == predicted_celsius")
     assert right.groupby(["repeat", "fold"]).size().to_dict() == {(0, 0): 4, (0, 1): 2, (1, 2): 1, (1, 3): 1}
@@ -176,15 +176,15 @@ def test_what_is_varied_besides_the_deal_stays_a_fit_of_its_own(tmp_path):
     paths = [tmp_path / name / "imagenet/aug3/tuned/nominal/SVC.tsv" for name in names]
     for path in paths:
         io.write_table(path, predictions((4, 2)))
-    found = fits.read_predictions(paths)
+    found = summaries.read_predictions(paths)
     assert [fit.words["protocol"] for fit in found] == ["strict.share50", "strict", "strict+grid"]
-    assert [len(fits.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
+    assert [len(summaries.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
 
 
 def test_the_spread_over_deals_is_hand_worked():
     """Six of eight test films right in one deal, four in the other: 62.5 %, and from there 12.5 points either way."""
-    both = made_up.dealt(*(fits.Fit({}, predictions(right)) for right in ((4, 2), (2, 2))))
-    row = fits.summarise(both.predictions, CLASSES, 100, seed=1)
+    both = made_up.dealt(*(summaries.Fit({}, predictions(right)) for right in ((4, 2), (2, 2))))
+    row = summaries.summarise(both.predictions, CLASSES, 100, seed=1)
     assert (row["folds"], row["repeats"], row["tested_samples"]) == (2, 2, 8)
     assert row["pooled_pct"] == 62.5
     assert row["pooled_repeat_std"] == pytest.approx(np.sqrt(2) * 12.5)
@@ -192,10 +192,10 @@ def test_the_spread_over_deals_is_hand_worked():
 
 
 def test_the_same_deal_twice_makes_nothing_more_certain():
-    one = fits.Fit({}, predictions((4, 2)))
-    row, twice = (fits.summarise(fit.predictions, CLASSES, 200, 1) for fit in (one, made_up.dealt(one, one)))
+    one = summaries.Fit({}, predictions((4, 2)))
+    row, twice = (summaries.summarise(fit.predictions, CLASSES, 200, 1) for fit in (one, made_up.dealt(one, one)))
     assert np.isnan(row["pooled_repeat_std"]) and twice["pooled_repeat_std"] == 0
-    same = [name for name in fits.MEASURED if name.startswith(("pooled_pct", "balanced", "kappa", "mae"))]
+    same = [name for name in summaries.MEASURED if name.startswith(("pooled_pct", "balanced", "kappa", "mae"))]
     assert len(same) == 12
     assert {name: twice[name] for name in same} == pytest.approx({name: row[name] for name in same})
 
@@ -204,8 +204,8 @@ def test_each_fold_of_each_deal_chooses_its_own_model():
     """One model is right in validation in the first deal, the other in the second."""
     good, bad = predictions((4, 4)), predictions((0, 0))
     bad.loc[bad["part"] == "validation", "predicted_celsius"] = 1000
-    deals = [fits.Fit({}, frame) for frame in (good, bad)]
-    found = fits.chosen_per_fold([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
+    deals = [summaries.Fit({}, frame) for frame in (good, bad)]
+    found = summaries.chosen_per_fold([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
     test = found.query("part == 'test'")
     assert len(test) == 16 and (test["truth_celsius"] == test["predicted_celsius"]).all()
     assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}
@@ -215,4 +215,4 @@ def test_each_fold_of_each_deal_chooses_its_own_model():
     ("features", "block", "cev"), [("block2_cev85", "block2", 85), ("tuned", "tuned", None), ("image", "image", None)]
 )
 def test_features_are_parted_into_block_and_variance(features, block, cev):
-    assert fits.block_and_cev(features) == (block, cev)
+    assert summaries.block_and_cev(features) == (block, cev)

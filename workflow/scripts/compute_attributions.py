@@ -1,4 +1,4 @@
-"""Rule explain_films."""
+"""Rule compute_attributions."""
 
 from micrograph import io, log
 from micrograph.attribution import attribute
@@ -7,7 +7,7 @@ from micrograph.networks import replace_head, transforms
 with log.redirect_output(snakemake.log[0]):
     given, params, fold = snakemake.input, snakemake.params, int(snakemake.wildcards.fold)
     network, facts = replace_head.read(f"{given.networks}/fold{fold}.safetensors")
-    shown = attribute.tested_samples(io.read_table(given.copies), io.read_table(given.splits), fold)
+    shown = attribute.tested_samples(io.read_table(given.images), io.read_table(given.splits), fold)
     maps = attribute.of_fold(
         network,
         facts,

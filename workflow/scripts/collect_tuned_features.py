@@ -1,4 +1,4 @@
-"""Rule gather_tuned."""
+"""Rule collect_tuned_features."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from micrograph.networks import cnn_predictions
 
 with log.redirect_output(snakemake.log[0]):
     features = cnn_predictions.tuned(
-        [io.read_arrays(path) for path in snakemake.input.answers],
+        [io.read_arrays(path) for path in snakemake.input.outputs],
         pd.concat([io.read_table(path) for path in snakemake.input.curves]),
         protocol=snakemake.wildcards.protocol,
         folds=snakemake.params.folds,

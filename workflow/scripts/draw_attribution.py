@@ -2,13 +2,13 @@
 
 from micrograph import io, log
 from micrograph.attribution import maps
-from micrograph.evaluation import fits
+from micrograph.evaluation import summaries
 from micrograph.figures import sample_attribution, style
 from micrograph.scans import rendering
 
 with log.redirect_output(snakemake.log[0]):
     given, sample = snakemake.input, snakemake.wildcards.sample
-    samples, (fit,) = io.read_table(given.samples), fits.read_predictions([given.predictions])
+    samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
     explained = maps.gather(given.maps)
     film = samples.set_index("sample").loc[explained.samples[explained.row(sample)]]
     picture = rendering.read_png(film["micrograph"])

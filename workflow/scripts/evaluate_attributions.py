@@ -1,4 +1,4 @@
-"""Rule test_explanations."""
+"""Rule evaluate_attributions."""
 
 from micrograph import io, log
 from micrograph.attribution import attribute, evaluate, ground_truth
@@ -8,7 +8,7 @@ from micrograph.rng import random_stream
 with log.redirect_output(snakemake.log[0]):
     given, params, words = snakemake.input, snakemake.params, snakemake.wildcards
     network, facts = replace_head.read(f"{given.networks}/fold{words.fold}.safetensors")
-    shown = attribute.tested_samples(io.read_table(given.copies), io.read_table(given.splits), int(words.fold))
+    shown = attribute.tested_samples(io.read_table(given.images), io.read_table(given.splits), int(words.fold))
     tests = evaluate.tested(
         network,
         facts,
@@ -20,4 +20,4 @@ with log.redirect_output(snakemake.log[0]):
         random_stream(params.seed, "test_explanations", *words),
         params.device,
     )
-    io.write_table(snakemake.output.tests, tests)
+    io.write_table(snakemake.output.metrics, tests)

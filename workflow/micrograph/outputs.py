@@ -1,0 +1,425 @@
+"""Registry of the tables and figures: rules, `rule all`, the report and the tests read it.
+
+A new table is a module in `evaluation/` with ``make_table`` and ``panels``, a new figure a module in `figures/` with a
+function that draws; either needs one row here and a caption in `workflow/report/{name}.rst`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from micrograph.errors import lookup
+from micrograph.experiments import BLOCKS, POLICIES, Study
+
+SAMPLES = "results/micrographs/samples.tsv"
+PUBLISHED = "resources/published/"  # ships with the workflow
+SCANS = "{scan}"  # the raw scans of the study
+
+# The tables that the conclusions rest on.
+EVIDENCE = (
+    *("table2", "table3", "table4", "leakage", "baselines", "confounders", "calibration", "learning_curve"),
+    "attribution_tests",
+)
+STUDY = "The study"
+PERFORMANCE = "Performance"
+VALIDITY = "Validity"
+FILMS = "The films"
+CONCLUSIONS = "Conclusions"
+
+
+class Input(NamedTuple):
+    """One argument of a table or figure: how its files are read, and which they are.
+
+    ``{shard}`` in a path stands for every shard of scans; ``reader`` names a function of `workflow/scripts/output.py`;
+    with ``keys`` the argument is a dict, else what the reader returns.
+    """
+
+    reader: str
+    paths: str | list[str]
+    keys: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A table, a figure, or both of one topic.
+
+    Parameters
+    ----------
+    name : str
+        Name of the target, the files and the caption.
+    label : str
+        What the report calls it, as ``Table 2``.
+    title : str
+        Title in the report.
+    group : str
+        Heading of the report that it stands under.
+    inputs : callable
+        Study -> {argument: Input}.
+    params : callable
+        Study -> {argument: value}.
+    table : str
+        Module of ``micrograph.evaluation`` that makes the table; empty for none.
+    panels : str
+        Module that lays the table out, where it is another one.
+    figure : str
+        ``module:function`` of ``micrograph.figures``; empty for none.
+    folded : bool
+        Whether the report folds the table.
+    wide : bool
+        Whether the figure is two columns wide.
+    image : str
+        Ending of the image in the report.
+    pages : bool
+        Whether the figure has pages.
+    sentences : bool
+        Whether cells of the table hold sentences.
+    early : bool
+        Whether it is made as soon as it can be, for a first look.
+    """
+
+    name: str
+    label: str
+    title: str
+    group: str
+    inputs: Callable[[Study], dict[str, Input]]
+    params: Callable[[Study], dict[str, Any]]
+    table: str = ""
+    panels: str = ""
+    figure: str = ""
+    folded: bool = False
+    wide: bool = True
+    image: str = "svg"
+    pages: bool = False
+    sentences: bool = False
+    early: bool = False
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Paths of the table, by ending."""
+        return {end: f"results/tables/{self.name}.{end}" for end in ("tsv", "md", "html")} if self.table else {}
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """Paths of the figure, by ending; ``pages`` is a folder."""
+        if not self.figure:
+            return {}
+        path = f"results/figures/{self.name}"
+        if self.pages:
+            return {"pdf": f"{path}.pdf", "pages": path}
+        return {end: f"{path}.{end}" for end in ("pdf", "svg", "png")}
+
+    @property
+    def page_image(self) -> str:
+        """The image, or the folder of pages, that the report shows."""
+        return self.figures["pages"] if self.pages else self.figures[self.image]
+
+    @property
+    def modules(self) -> list[str]:
+        """The package's modules that make it."""
+        own = [self.table, self.panels]
+        return [f"evaluation/{name}" for name in own if name] + (
+            [f"figures/{self.figure.partition(':')[0]}"] if self.figure else []
+        )
+
+
+def get(name: str) -> Output:
+    """Return the row of a name; UserError that lists the known names, where there is none."""
+    return lookup(name, {output.name: output for output in OUTPUTS}, "table or figure")
+
+
+def readers(name: str, study: Study) -> dict[str, tuple]:
+    """Return how each argument of a table or figure is read: {argument: (reader, keys)}."""
+    return {argument: (given.reader, given.keys) for argument, given in get(name).inputs(study).items()}
+
+
+def _fits(study: Study, fits: Iterable) -> Input:
+    return Input("fits", study.predictions(fits))
+
+
+def _basic(study: Study) -> dict[str, Any]:
+    return {"classes": study.config["classes"], "data": study.data}
+
+
+def _scored(study: Study) -> dict[str, Any]:
+    """What tables with intervals are told."""
+    return {
+        "classes": study.config["classes"],
+        "resamples": study.config["evaluation"]["n_bootstrap"],
+        "seed": study.config["seed"],
+        **study.run_info,
+    }
+
+
+def _published(name: str) -> Input:
+    return Input("table", f"{PUBLISHED}{name}.tsv")
+
+
+def _films(study: Study) -> dict[str, Input]:
+    """The samples with their micrographs."""
+    return {"samples": Input("table", SAMPLES), "micrographs": Input("paths", "results/micrographs/{shard}")}
+
+
+def _without_network(study: Study) -> Input:
+    """The baselines at the foot of tables 3 and 4."""
+    return _fits(study, study.fits("baselines", protocol=["strict"]))
+
+
+def _flow(study: Study) -> dict[str, Any]:
+    """What figure 1 says of the run."""
+    experiments, training = study.config["experiments"], study.config["training"]
+    fit = study.fits("table2")[0]
+    lists = {"policies": "fig3", "pretraining": "table3", "schemes": "table4", "models": "table4"}
+    networks = {name: experiments[table][name] for name, table in lists.items()}
+    return {
+        **{name: getattr(fit, name) for name in ("protocol", "pretraining", "policy", "scheme")},
+        "models": experiments["table2"]["models"],
+        "networks": {**networks, "pixels": training["pixels"], "epochs": training["epochs"]},
+    }
+
+
+def components_title(study: Study) -> str:
+    return f"{study.config['figures']['fig8_block']} features, {study.fits('table2')[0].protocol} fold 0"
+
+
+OUTPUTS = (
+    Output(
+        "table1", "Table 1", "Images by policy", STUDY,
+        inputs=lambda study: {
+            "copies": Input("table", [f"results/policies/{policy}/copies.tsv" for policy in POLICIES], list(POLICIES)),
+            "splits": Input("table", [f"results/splits/{name}.tsv" for name in study.paper_protocols], study.paper_protocols),
+            "published": _published("table1"),
+        },
+        params=lambda study: {**_basic(study), "seed": study.config["seed"]},
+        table="table1", folded=True,
+    ),
+    Output(
+        "fig1", "Figure 1", "The flow of this run", STUDY,
+        inputs=lambda study: {
+            "samples": Input("table", SAMPLES),
+            "scans": Input("paths", SCANS),
+            "heights": Input("paths", "results/heights/{shard}"),
+            "micrographs": Input("paths", "results/micrographs/{shard}"),
+            "splits": Input("table", f"results/splits/{study.fits('table2')[0].protocol}.tsv"),
+            "features": Input(
+                "paths",
+                [f"results/features/{study.fits('table2')[0].pretraining}/{block}/0000.npz" for block in BLOCKS],
+            ),
+            "components": Input("paths", study.components("table2")),
+        },
+        params=lambda study: {
+            **_basic(study),
+            "flow": _flow(study),
+            "channels": study.config["scans"]["channels"],
+            "direction": study.config["scans"]["direction"],
+        },
+        figure="fig1:draw", early=True,
+    ),
+    Output(
+        "fig2", "Figure 2", "Samples by growth temperature", STUDY,
+        inputs=lambda study: {"samples": Input("table", SAMPLES)},
+        params=_basic,
+        figure="fig2:draw", early=True,
+    ),
+    Output(
+        "table2", "Table 2", "Accuracy by network block", PERFORMANCE,
+        inputs=lambda study: {"fits": _fits(study, study.repeated("table2")), "published": _published("values")},
+        params=_scored,
+        table="table2",
+    ),
+    Output(
+        "table3", "Table 3", "Accuracy by pre-training", PERFORMANCE,
+        inputs=lambda study: {
+            "fits": _fits(study, study.repeated("table3")),
+            "baselines": _without_network(study),
+            "published": _published("values"),
+        },
+        params=_scored,
+        table="table3",
+    ),
+    Output(
+        "table4", "Table 4", "Accuracy and error by scheme", PERFORMANCE,
+        inputs=lambda study: {
+            "fits": _fits(study, study.repeated("table4")),
+            "baselines": _without_network(study),
+            "published": _published("values"),
+        },
+        params=_scored,
+        table="table4",
+    ),
+    Output(
+        "tableS1", "Table S1", "Hyperparameters chosen", PERFORMANCE,
+        inputs=lambda study: {
+            "searches": Input(
+                "searches",
+                study.searches([fit for name in ("table2", "fig3", "table3", "table4") for fit in study.fits(name)]),
+            ),
+            "published": _published("production"),
+        },
+        params=lambda study: {"data": study.data},
+        table="tableS1", folded=True,
+    ),
+    Output(
+        "fig3", "Figure 3", "Accuracy by augmentation policy", PERFORMANCE,
+        inputs=lambda study: {"fits": _fits(study, study.repeated("fig3")), "published": _published("values")},
+        params=lambda study: {**_basic(study), "metric": "accuracy"},
+        figure="fig3_fig4:draw_by_policy",
+    ),
+    Output(
+        "figS2", "Figure S2", "Macro F1 by augmentation policy", PERFORMANCE,
+        inputs=lambda study: {"fits": _fits(study, study.repeated("fig3")), "published": _published("values")},
+        params=lambda study: {**_basic(study), "metric": "macro_f1"},
+        figure="fig3_fig4:draw_by_policy",
+    ),
+    Output(
+        "fig4", "Figure 4", "Models compared", PERFORMANCE,
+        inputs=lambda study: {
+            "fits": _fits(study, study.repeated("table4", scheme=["nominal"])),
+            "published": _published("values"),
+        },
+        params=_scored,
+        figure="fig3_fig4:draw_by_model",
+    ),
+    Output(
+        "fig5", "Figure 5", "Confusion matrices of nominal models", PERFORMANCE,
+        inputs=lambda study: {
+            "fits": _fits(study, study.repeated("table4", scheme=["nominal"], model=["GBC", "MLP", "CNN"])),
+            "published": _published("confusion"),
+        },
+        params=lambda study: {**_basic(study), "item": "fig5", "title": "Test predictions of nominal models"},
+        figure="fig5_fig7:draw_beside_paper", wide=False,
+    ),
+    Output(
+        "fig7", "Figure 7", "Confusion matrices of ordinal models and regressors", PERFORMANCE,
+        inputs=lambda study: {
+            "fits": _fits(
+                study,
+                study.repeated("table4", model=["GBC"], scheme=["regression"])
+                + study.repeated("table4", model=["MLP", "CNN"], scheme=["nnrank"]),
+            ),
+            "published": _published("confusion"),
+        },
+        params=lambda study: {**_basic(study), "item": "fig7", "title": "Test predictions of ordered models"},
+        figure="fig5_fig7:draw_beside_paper", wide=False,
+    ),
+    Output(
+        "confusion_table2", "Confusion of Table 2", "Confusion matrices of Table 2's models", PERFORMANCE,
+        inputs=lambda study: {"fits": _fits(study, study.repeated("table2", **study.first("table2", "protocol")))},
+        params=lambda study: {
+            **_basic(study),
+            "title": f"Table 2's models, protocol {study.fits('table2')[0].protocol}",
+        },
+        figure="fig5_fig7:draw_table2",
+    ),
+    Output(
+        "training_curves", "Training curves", "Loss by epoch", PERFORMANCE,
+        inputs=lambda study: {
+            "curves": Input("paths", study.curves(study.fits("table3") + study.fits("table4") + study.fits("fig3"))),
+        },
+        params=lambda study: {"data": study.data},
+        figure="training_curves:draw_files",
+    ),
+    Output(
+        "leakage", "Data leakage", "Data leakage of the published protocol", VALIDITY,
+        inputs=lambda study: {
+            "fits": _fits(study, study.fits("leakage")),
+            "permuted": Input("permuted", study.permutations()),
+        },
+        params=_scored,
+        table="leakage", panels="leakage_captions", figure="leakage:draw",
+    ),
+    Output(
+        "baselines", "Baselines", "Baselines without images", VALIDITY,
+        inputs=lambda study: {
+            "fits": _fits(study, study.fits("baselines")),
+            "network": Input("fit", study.predictions([study.explained])),
+        },
+        params=_scored,
+        table="baselines", figure="baselines:draw",
+    ),
+    Output(
+        "confounders", "Confounders", "Accuracy by subgroup", VALIDITY,
+        inputs=lambda study: {
+            "samples": Input("table", SAMPLES),
+            "levelled": Input("table", "results/heights/{shard}.tsv"),
+            "fits": _fits(study, [study.explained]),
+            "splits": _fits(study, study.regrouped()),
+            "strict": _fits(study, study.regrouped("strict")),
+        },
+        params=lambda study: {**_scored(study), "untested": study.untested()},
+        table="confounders", figure="confounders:draw",
+    ),
+    Output(
+        "calibration", "Calibration", "Calibration", VALIDITY,
+        inputs=lambda study: {"fits": _fits(study, study.with_probabilities)},
+        params=lambda study: {**_scored(study), "coverage": study.config["final_model"]["coverage"]},
+        table="calibration", figure="calibration:draw_fits",
+    ),
+    Output(
+        "learning_curve", "Learning curve", "Accuracy by number of training samples", VALIDITY,
+        inputs=lambda study: {"fits": _fits(study, study.fits("learning_curve"))},
+        params=_scored,
+        table="learning_curve", figure="learning_curve:draw",
+    ),
+    Output(
+        "fig6", "Figure 6", "Predictions by sample", FILMS,
+        inputs=lambda study: {
+            **_films(study),
+            "fits": _fits(study, study.fits("table4", model=[study.config["figures"]["fig6_model"]])[:1]),
+        },
+        params=_basic,
+        figure="fig6:draw_files", pages=True,
+    ),
+    Output(
+        "fig10", "Figure 10", "Class activation maps and occlusion", FILMS,
+        inputs=lambda study: {
+            **_films(study),
+            "maps": Input("paths", study.attributions("fold{fold}.npz")),
+            "fits": _fits(study, [study.explained]),
+        },
+        params=lambda study: {**_basic(study), "films_per_class": study.config["attribution"]["films_per_class"]},
+        figure="fig10:draw_files",
+    ),
+    Output(
+        "attribution_tests", "Attribution tests", "Faithfulness of the attribution maps", FILMS,
+        inputs=lambda study: {"tests": Input("table", study.attributions("tests{fold}.tsv"))},
+        params=lambda study: {
+            "resamples": study.config["evaluation"]["n_bootstrap"],
+            "seed": study.config["seed"],
+            "data": study.data,
+            "words": {name: getattr(study.explained, name) for name in ("protocol", "pretraining", "policy", "scheme")},
+        },
+        table="attribution_tests", figure="attribution_tests:draw",
+    ),
+    Output(
+        "fig8", "Figure 8", "Principal components by growth temperature", FILMS,
+        inputs=lambda study: {
+            "samples": Input("table", SAMPLES),
+            "components": Input("arrays", study.components_shown),
+        },
+        params=lambda study: {**_basic(study), "title": components_title(study)},
+        figure="fig8_fig9:draw_fig8", wide=False, early=True,
+    ),
+    Output(
+        "fig9", "Figure 9", "Micrographs at their principal components", FILMS,
+        inputs=lambda study: {**_films(study), "components": Input("arrays", study.components_shown)},
+        params=lambda study: {**_basic(study), "title": components_title(study)},
+        figure="fig8_fig9:draw_fig9", image="png", early=True,
+    ),
+    Output(
+        "conclusions", "Conclusions", "Hypotheses and verdicts", CONCLUSIONS,
+        inputs=lambda study: {
+            "tables": Input(
+                "table",
+                [*(f"results/tables/{name}.tsv" for name in EVIDENCE), "results/final_model/performance.tsv"],
+                [*EVIDENCE, "performance"],
+            ),
+        },
+        params=lambda study: {
+            "data": study.data,
+            "network": {name: getattr(study.explained, name) for name in ("pretraining", "policy", "scheme")},
+        },
+        table="conclusions", folded=True, sentences=True,
+    ),
+)  # fmt: skip

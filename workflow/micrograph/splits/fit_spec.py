@@ -1,0 +1,174 @@
+"""What names a fit and a network, and the paths of their files: made here, parsed nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+
+from micrograph.splits import protocols
+
+# Features that need no network, and so no pre-training and no policy of their own.
+WITHOUT_NETWORK = ("metadata", "physical")
+EVERY_FOLD = "all"  # the chunk of all folds, where their number is known from the splits alone
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """One fit: a model, under one scheme, on one kind of features, by one protocol; all its folds.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of a protocol (:mod:`micrograph.splits.protocols`), with its leaks and variations.
+    pretraining : str
+        What the network was pre-trained on; ``none`` for features without a network.
+    policy : str
+        Augmentation policy, ``aug1`` to ``aug4``.
+    features : str
+        ``image``, ``tuned`` (fine-tuned features), ``{block}_cev{percent}``, ``metadata`` or ``physical``.
+    scheme : str
+        ``nominal``, ``nnrank``, ``corn``, ``regression`` or ``ordinal``.
+    model : str
+        Name of a model.
+    """
+
+    protocol: str
+    pretraining: str
+    policy: str
+    features: str
+    scheme: str
+    model: str
+
+    def __str__(self) -> str:
+        return "/".join(asdict(self).values())
+
+    @property
+    def predictions_path(self) -> str:
+        """The table of predictions."""
+        return f"results/predictions/{self}.tsv"
+
+    @property
+    def search_path(self) -> str:
+        """The table of what the grid search chose in every fold."""
+        return f"results/models/{self}_choices.tsv"
+
+    @property
+    def models_path(self) -> str:
+        """The fitted models of all folds."""
+        return f"results/models/{self}.{'safetensors' if self.model == 'MLP' else 'skops'}"
+
+    @property
+    def splits_path(self) -> str:
+        """The folds; protocols that differ in later stages share them."""
+        return splits_path(self.protocol)
+
+    @property
+    def features_path(self) -> str:
+        """The features that the model is fitted on; not of a model on images."""
+        if self.features in WITHOUT_NETWORK:
+            return f"results/features/{self.features}.npz"
+        if self.features == "tuned":
+            protocol = protocols.as_seen_by("tuned", self.protocol)
+            return f"results/features/{protocol}/{self.pretraining}/{self.policy}/tuned.npz"
+        protocol = protocols.as_seen_by("components", self.protocol)
+        return f"results/components/{protocol}/{self.pretraining}/{self.features}.npz"
+
+    @property
+    def on_components(self) -> bool:
+        """Whether the features are principal components of a block."""
+        return "_cev" in self.features
+
+    @property
+    def network(self) -> NetworkSpec | None:
+        """The fine-tuned network behind the fit, if there is one."""
+        if self.features not in ("image", "tuned"):
+            return None
+        protocol = protocols.as_seen_by("networks", self.protocol)
+        head = self.scheme if self.features == "image" else "tuned"
+        return NetworkSpec(protocol, self.pretraining, self.policy, head)
+
+    def columns(self) -> dict[str, str]:
+        """The columns by which tables name the fit."""
+        return asdict(self)
+
+
+KEYS = tuple(field.name for field in fields(FitSpec))
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The networks of all folds with one head: protocol as networks see it, pretraining, policy, head."""
+
+    protocol: str
+    pretraining: str
+    policy: str
+    head: str
+
+    @property
+    def folder(self) -> str:
+        """Where the networks, their outputs and their training curves lie."""
+        return f"results/networks/{self.protocol}/{self.pretraining}/{self.policy}/{self.head}"
+
+    def outputs_path(self, chunk: str) -> str:
+        """Outputs of the networks of a chunk of folds."""
+        return f"{self.folder}/answers{chunk}.npz"
+
+    def curves_path(self, chunk: str) -> str:
+        """Training curves of a chunk of folds."""
+        return f"{self.folder}/curves{chunk}.tsv"
+
+    def chunks(self, folds: int, folds_per_job: int, one_fold: bool = False) -> list[str]:
+        """Name the chunks of folds that are trained by one job each, those alone whose networks are used.
+
+        Parameters
+        ----------
+        folds : int
+            Number of folds.
+        folds_per_job : int
+            Folds that one job trains.
+        one_fold : bool
+            Whether fine-tuned features of all folds come from the network of the last fold.
+
+        Returns
+        -------
+        list of str
+            ``["0-1", "2-3", "4"]`` for 5 folds by 2.
+        """
+        base = protocols.parse(self.protocol).base
+        if base == "by_operator":  # as many folds as there are operators to leave out
+            return [EVERY_FOLD]
+        every = chunks(folds, folds_per_job)
+        if self.head != "tuned" or not one_fold:
+            return every
+        if base == "published":
+            return [str(folds - 1)]  # that fold alone, as the paper; strict+one_fold takes strict's networks
+        return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
+
+
+def splits_path(protocol: str) -> str:
+    """Path of the folds of a protocol."""
+    return f"results/splits/{protocols.as_seen_by('splits', protocol)}.tsv"
+
+
+def chunks(folds: int, folds_per_job: int) -> list[str]:
+    """Divide folds into chunks, as names: 5 folds by 2 are ``["0-1", "2-3", "4"]``."""
+    starts = range(0, folds, folds_per_job)
+    spans = [(start, min(start + folds_per_job, folds) - 1) for start in starts]
+    return [str(first) if first == last else f"{first}-{last}" for first, last in spans]
+
+
+def folds_of(chunk: str, folds: int = 0) -> list[int]:
+    """List the folds of a chunk: ``"2-4"`` gives ``[2, 3, 4]``; :data:`EVERY_FOLD` all ``folds``."""
+    if chunk == EVERY_FOLD:
+        return list(range(folds))
+    first, _, last = chunk.partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def fold_of(seen: str) -> int:
+    """Fold whose samples a pre-training sees: ``"fold3"`` gives 3; ``"all"``, which sees every sample, counts as 0."""
+    return 0 if seen == "all" else int(seen.removeprefix("fold"))
+
+
+def repeat(spec: FitSpec, number: int) -> FitSpec:
+    """Return the fit in a later repeat of the cross-validation: ``strict.share25`` becomes ``strict.repeat1.share25``."""
+    return replace(spec, protocol=replace(protocols.parse(spec.protocol), repeat=number).name)

@@ -1,0 +1,102 @@
+"""Needs predictions, grid searches, attribution maps and the paper's values.
+Gives results/tables (TSV for machines, Markdown and HTML for people), results/figures (PDF, SVG, PNG), and results/report.
+
+There is one rule for each row of the registry (micrograph/outputs.py), so `snakemake table2` makes that table.
+"""
+
+
+def inputs_of(name):
+    """The input files of a table or figure by argument; known once the sample sheet is."""
+    return {argument: files_of(given.paths) for argument, given in outputs.get(name).inputs(STUDY).items()}
+
+
+def files_of(paths):
+    """The files of one argument: published values, raw scans, files of every shard, or as they are."""
+    if paths == outputs.SCANS:
+        return all_scans()
+    if isinstance(paths, str) and paths.startswith(outputs.PUBLISHED):
+        return workflow.source_path(f"../../{paths}")
+    return expand(paths, shard=shards()) if "{shard}" in paths else paths
+
+
+for row in outputs.OUTPUTS:
+    caption = f"../report/{row.name}.rst"
+
+    rule:
+        name:
+            row.name
+        input:
+            unpack(lambda wildcards, name=row.name: inputs_of(name)),
+            caption=workflow.source_path(caption),
+            code=code_of("output", *row.modules),
+        output:
+            **{
+                end: report(path, caption=caption, category="Tables", labels={"table": row.title})
+                if end == "html"
+                else path
+                for end, path in row.tables.items()
+            },
+            **{
+                end: report(path, caption=caption, category="Figures", labels={"figure": row.title})
+                if end == "png"
+                else report(directory(path), patterns=["{page}.png"], caption=caption, category="Figures")
+                if end == "pages"
+                else path
+                for end, path in row.figures.items()
+            },
+        log:
+            f"logs/{row.name}.log",
+        benchmark:
+            f"logs/{row.name}.tsv"
+        priority: int(row.early)
+        conda:
+            "../../envs/learn.yaml"
+        params:
+            output=row.name,
+            data=STUDY.data,
+            coverage=config["final_model"]["coverage"],
+            arguments=lambda wildcards, name=row.name: outputs.get(name).params(STUDY),
+            readers=lambda wildcards, name=row.name: outputs.readers(name, STUDY),
+        script:
+            "../scripts/output.py"
+
+
+# The page's own files: its template, and what is copied beside it.
+PAGE = sorted(path for path in Path(workflow.current_basedir, "../report/page").rglob("*") if path.suffix != ".md")
+
+
+rule report:
+    """The study on one page: headline, tables, figures, every sample with its attribution maps, how it was made."""
+    input:
+        tables=[row.tables["tsv"] for row in outputs.OUTPUTS if row.table],
+        figures=[row.page_image for row in outputs.OUTPUTS if row.figure],
+        captions=[workflow.source_path(f"../report/{row.name}.rst") for row in outputs.OUTPUTS],
+        samples=SAMPLES,
+        micrographs=of_all_shards("results/micrographs/{shard}"),
+        rejected="results/micrographs/rejected.tsv",
+        predictions=EXPLAINED.predictions_path,
+        maps=STUDY.attributions("fold{fold}.npz"),
+        curves=STUDY.curves([EXPLAINED]),
+        features=f"results/features/strict/{EXPLAINED.pretraining}/{EXPLAINED.policy}/tuned.npz",
+        splits="results/splits/strict.tsv",
+        components=STUDY.components_shown,
+        published=workflow.source_path("../../resources/published/values.tsv"),
+        page=[str(path.resolve()) for path in PAGE if path.is_file()],
+        code=code_of("report", *(module for row in outputs.OUTPUTS for module in row.modules if row.table)),
+    output:
+        page="results/report/index.html",
+        parts=directory("results/report/parts"),
+    log:
+        "logs/report.log",
+    benchmark:
+        "logs/report.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        data=STUDY.data,
+        coverage=config["final_model"]["coverage"],
+        classes=config["classes"],
+        components=outputs.components_title(STUDY),
+        settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result
+    script:
+        "../scripts/report.py"

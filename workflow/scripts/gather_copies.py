@@ -1,8 +1,0 @@
-"""Rule gather_copies."""
-
-from micrograph import io, log
-from micrograph.scans import augmentation
-
-with log.redirect_output(snakemake.log[0]):
-    drawn = [io.read_table(path) for path in snakemake.input.drawn]
-    io.write_table(snakemake.output.copies, augmentation.gather(io.read_table(snakemake.input.samples), drawn))
