@@ -20,6 +20,7 @@ import yaml
 
 from benchmarks.bench_conversion import write_scan
 from micrograph import files
+from micrograph.config import validate
 from micrograph.scans import sheets
 
 PROJECT = Path(__file__).parents[1]
@@ -107,7 +108,7 @@ def own_scans(folder, scans, distinct=False):
 
 def settings(folder, source, scans, a_job):
     """The embedded study's config.yaml with this source and these sizes."""
-    words = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    words = validate(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
     words["scans"] |= {"source": source, "sheet": SHEETS[source], "scans_per_shard": a_job}
     days = min(words["simulate"]["days"], scans)
     rarest = min(math.ceil(scans * share) for share in words["simulate"]["shares"].values())

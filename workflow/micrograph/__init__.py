@@ -16,8 +16,8 @@ prediction  the production model, and what it says of new scans
 retrieval   scans and weights from servers
 provenance  what made every result, and whether it can be made again
 
-and, used by all: faults (what a user can mend), files (what we write), job (log, randomness, progress), settings (the
-closed config), protocols and experiments (what is asked for, by name), sources (which modules a script runs).
+and, used by all: faults (what a user can mend), files (what we write), job (log, randomness, progress), config (its
+schema, defaults and check), protocols and experiments (what is fitted, by name), sources (which modules a script runs).
 """
 
 __version__ = "0.1.0"

@@ -9,6 +9,7 @@ WORDS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 ORDINAL = ("nnrank", "corn")  # schemes for networks alone: they change the head and the loss
 NETWORKS = ("MLP", "CNN")
 ON_TUNED = ("MLP",)  # models that learn from fine-tuned features alone
+WITHOUT_NETWORK = ("metadata", "physical")  # features of the baselines
 BASELINE = {"pretraining": "none"}  # of what is known of a film without a network
 
 

@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent
 # They log, move, fetch and check data; no number depends on them, so a change of theirs makes no result stale.
 INDIFFERENT = frozenset(
     {
-        *("__init__", "faults", "job", "settings", "settings_text", "sources"),
+        *("__init__", "config", "config_schema", "faults", "job", "sources", "yaml_checks"),
         *("retrieval/credentials", "retrieval/downloads", "retrieval/questions", "retrieval/server"),
     }
 )

@@ -1,6 +1,7 @@
 """Sheets, validation, wildcard limits, and the helpers that answer a rule's questions.
 
-Needs config.yaml (checked here against workflow/schemas) and, for one's own scans, the sample sheet.
+Needs config.yaml (checked here, and completed with the defaults of micrograph/config_schema.py) and, for one's own scans, the
+sample sheet.
 """
 
 import sys
@@ -8,25 +9,25 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-import yaml
-
-from micrograph import experiments, files, protocols, settings, sources
+from micrograph import config_schema as schema
+from micrograph import experiments, files, protocols, sources
+from micrograph.config import validate
 from micrograph.provenance import record
 from micrograph.scans import folders, sheets
 from micrograph.faults import told
 
-BLOCKS = ["block2", "block3", "block4", "pool"]
+BLOCKS, POLICIES, SCHEMES = list(schema.BLOCKS), list(schema.POLICIES), list(schema.SCHEMES)
 
 
 wildcard_constraints:
     protocol=protocols.PATTERN,
     pretraining="[a-z0-9]+",
-    policy="aug[1-4]",
-    block="block2|block3|block4|pool",
+    policy="|".join(POLICIES),
+    block="|".join(BLOCKS),
     cev=r"\d+",
-    features=r"(block2|block3|block4|pool)_cev\d+|tuned|image|metadata|physical",
-    scheme="nominal|nnrank|corn|regression|ordinal",
-    head="nominal|nnrank|corn|regression|tuned",
+    features="|".join([rf"({'|'.join(BLOCKS)})_cev\d+", "tuned", "image", *experiments.WITHOUT_NETWORK]),
+    scheme="|".join([*SCHEMES, "ordinal"]),
+    head="|".join([*SCHEMES, "tuned"]),
     chunk=r"\d+(-\d+)?|all",
     fold=r"\d+",
     sample=r"[^/]+",
@@ -36,8 +37,7 @@ wildcard_constraints:
     backbone="[A-Za-z0-9_.:-]+",
 
 
-with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as schema:
-    told(settings.check, config, yaml.load(schema, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+config.update(told(validate, config))
 
 RUN = record.begin(sys.argv, config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
@@ -45,8 +45,7 @@ SIMULATED = SOURCE == "simulated"
 FETCHED = SOURCE in ("zenodo", "list")
 DATA = "simulated films" if SIMULATED else "real films"
 ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
-PROTOCOLS = [name for name in ("strict", "published") if name in ASKED]  # those of the paper's own tables
-POLICIES = ["aug1", "aug2", "aug3", "aug4"]
+PROTOCOLS = [name for name in schema.BASES if name in ASKED]  # those of the paper's own tables
 PRODUCTION = {name: config["production"][name] for name in ("pretraining", "policy", "scheme")}
 STUDY = {name: words for name, words in config.items() if name != "new_scans"}  # new scans change no result
 PREPROCESSING = {

@@ -6,9 +6,9 @@ Needs common.smk.
 import re
 
 from micrograph import job
-from micrograph.models import deals
+from micrograph.models import deals, grids
 
-SHALLOW = ["SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR"]
+SHALLOW = list(grids.MODELS)
 
 
 def asked(experiment, **words):
@@ -133,7 +133,7 @@ def ordered_shown():
 
 def features_of_fit(fit):
     """What a model on features learns from: principal components, fine-tuned features, or what needs no network."""
-    if fit["features"] in ("metadata", "physical"):
+    if fit["features"] in experiments.WITHOUT_NETWORK:
         return "results/features/{features}.npz".format(**fit)
     if fit["features"] == "tuned":
         return tuned_of_fit(fit)

@@ -3,10 +3,12 @@
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
+from micrograph import config
 from micrograph.faults import Fault
 from micrograph.provenance import circumstances, hashes, record
 
@@ -73,11 +75,14 @@ def _check_room(study, place):
 
 
 def _write_settings(study, place, settings):
-    """The recorded settings as config.yaml, unless the study's own file says the same."""
+    """The recorded settings as config.yaml, unless the study's own file, with the defaults, says the same."""
     (place / "config.yaml").unlink(missing_ok=True)  # it may be linked: never written into
     try:
         text = (study / "config.yaml").read_text(encoding="utf-8")
-        same = circumstances.masked(yaml.safe_load(text)) == settings
+        own = yaml.safe_load(text)
+        with suppress(Fault):
+            own = config.validate(own)
+        same = circumstances.masked(own) == settings
     except (OSError, ValueError, yaml.YAMLError):
         same = False
     recorded = yaml.safe_dump(_numbered(settings), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""Checking a study's settings."""
+"""Checking a study's configuration, and its defaults."""
 
 import copy
 
@@ -8,24 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from micrograph import settings
+from micrograph import config_reference, yaml_checks
+from micrograph.config import validate
+from micrograph.config_schema import BLOCKS, MODELS, Config, section_of
 from micrograph.faults import Fault
 from project import PROJECT
 
-SCHEMA = yaml.safe_load((PROJECT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
-EMBEDDED = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+
+def read(name):
+    return yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
+
+
+OWN = read("config.yaml")
+EMBEDDED = validate(OWN)
 
 
 def faults_of(change):
     study = copy.deepcopy(EMBEDDED)
     change(study)
     with pytest.raises(Fault) as fault:
-        settings.check(study, SCHEMA)
+        validate(study)
     return str(fault.value)
 
 
 def test_the_embedded_study_is_right():
-    settings.check(EMBEDDED, SCHEMA)
+    validate(EMBEDDED)
 
 
 def test_a_typo_is_answered_with_the_nearest_key():
@@ -33,8 +40,7 @@ def test_a_typo_is_answered_with_the_nearest_key():
         study["splits"]["fold"] = study["splits"].pop("folds")
 
     message = faults_of(change)
-    assert "the key splits.fold is not known; did you mean splits.folds?" in message
-    assert "the key splits.folds is missing" in message
+    assert message == "config.yaml: the key splits.fold is not known; did you mean splits.folds?"
 
 
 def test_a_wrong_word_is_answered_with_the_legal_ones():
@@ -53,7 +59,7 @@ def test_several_faults_come_together():
 
 def test_classes_that_do_not_rise_are_refused_for_thresholds_and_figures_count_on_it():
     message = faults_of(lambda study: study.update(classes=[1000, 950, 900]))
-    assert message == "config.yaml: classes are 1000, 950, 900; write them rising: 900, 950, 1000."
+    assert message == "config.yaml: classes are 1000, 950, 900; write them in rising order: 900, 950, 1000."
 
 
 def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_are_simulated():
@@ -64,7 +70,7 @@ def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_a
     study = copy.deepcopy(EMBEDDED)
     change(study)
     study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
-    settings.check(study, SCHEMA)
+    validate(study)
 
 
 def test_a_share_of_no_temperature_is_refused():
@@ -103,8 +109,8 @@ def put(study, path, value):
         ("simulate.days", 121, "simulate.days is 121, more than the 120 of simulate.samples"),
         ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulate.days"),
         ("simulate.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 C 3 of 120 films, fewer than the 4 of"),
-        ("networks.backbone", "timm:{x}", "networks.backbone: 'timm:{x}' does not match"),
-        ("experiments.table2.cev", [0], "experiments.table2.cev.0: 0 is less than the minimum of 1"),
+        ("networks.backbone", "timm:{x}", "networks.backbone is 'timm:{x}'; string should match pattern"),
+        ("experiments.table2.cev", [0], "experiments.table2.cev.0 is 0; input should be greater than or equal to 1"),
     ],
 )
 def test_values_that_would_fail_later_are_refused_first(path, value, sentence):
@@ -115,21 +121,21 @@ def test_films_of_ones_own_are_not_judged_by_the_settings_of_the_simulation():
     study = copy.deepcopy(EMBEDDED)
     study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
     study["splits"]["folds"] = 60
-    settings.check(study, SCHEMA)
+    validate(study)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (b"", "there are no settings in it; copy config.yaml of the project"),
+        (b"", "there are no settings in it; config/default.yaml shows"),
         (b"- seed: 7\n", "there are no settings in it"),
-        (b"seed: [7\nclasses: 3\n", "line 2, column 8: this is no YAML"),
+        (b"seed: [7\nclasses: 3\n", "line 2, column 8: this is not YAML"),
         (b"!!x\nseed: 1\n", "line 1: the tag 'tag:yaml.org,2002:x' is not known here"),
         (b"classes: !!set {900, 950}\n", "line 1: the tag 'tag:yaml.org,2002:set' is not known here"),
         (b"classes: !mine [900]\n", "line 1: the tag '!mine' is not known here"),
-        (b"scans:\n\tsource: folder\n", "line 2, column 1: this is no YAML"),
-        (b"seed: \x01\n", "this is no YAML (a character that YAML does not allow)"),
-        ("# M\xe4rz\nseed: 7\n".encode("latin-1"), "this is no UTF-8 text"),
+        (b"scans:\n\tsource: folder\n", "line 2, column 1: this is not YAML"),
+        (b"seed: \x01\n", "this is not YAML (a character that YAML does not allow)"),
+        ("# M\xe4rz\nseed: 7\n".encode("latin-1"), "this is not UTF-8 text"),
         (b"seed: 7\nclasses: []\nseed: 8\n", "the key seed stands twice, in lines 1 and 3; keep one"),
         (b"scans:\n  sheet: a\n  sheet: b\n", "the key scans.sheet stands twice, in lines 2 and 3; keep one"),
         (b"a: [{b: 1, b: 2}]\n", "the key a.b stands twice, in lines 1 and 1"),
@@ -138,15 +144,15 @@ def test_films_of_ones_own_are_not_judged_by_the_settings_of_the_simulation():
 def test_text_that_is_no_settings_is_told_with_its_line(tmp_path, text, sentence):
     (tmp_path / "config.yaml").write_bytes(text)
     with pytest.raises(Fault) as fault:
-        settings.read_text(tmp_path / "config.yaml")
+        yaml_checks.check_file(tmp_path / "config.yaml")
     assert sentence in str(fault.value) and "\n" not in str(fault.value)
 
 
 def test_right_settings_missing_ones_and_odd_ones_pass(tmp_path):
-    settings.read_text(PROJECT / "config.yaml")
-    settings.read_text(tmp_path / "none.yaml")
+    yaml_checks.check_file(PROJECT / "config.yaml")
+    yaml_checks.check_file(tmp_path / "none.yaml")
     (tmp_path / "odd.yaml").write_text("a: &x [1, 2]\nb: [*x, *x]\n? !!str c\n: 2020-02-29\n", encoding="utf-8")
-    settings.read_text(tmp_path / "odd.yaml")
+    yaml_checks.check_file(tmp_path / "odd.yaml")
 
 
 LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
@@ -158,25 +164,25 @@ LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] *
         ("a: &x [*x]\n", "stand for more than 100000 values, or for themselves; write them out"),
         (LAUGHS, "stand for more than 100000 values"),
         ("a: " + "[" * 5000 + "]" * 5000, "more deeply than can be read; write them flat"),
-        ("? [b]\n: 1\n", "line 1: a key is no plain word"),
-        ("day: 2020-02-30\n", "line 1: '2020-02-30' is no value that can be read; put it in quotes"),
+        ("? [b]\n: 1\n", "line 1: a key is not a plain word"),
+        ("day: 2020-02-30\n", "line 1: '2020-02-30' is not a value that can be read; put it in quotes"),
         (f"seed: {'9' * 5000}\n", "line 1: '99999"),
         ("seed: !!python/object/apply:os.getcwd []\n", "line 1: tag:yaml.org,2002:python/object/apply:os.getcwd would"),
-        ("seed: !!python/name:os.getcwd\n", "line 1: '' is no value that can be read"),
+        ("seed: !!python/name:os.getcwd\n", "line 1: '' is not a value that can be read"),
     ],
 )
 def test_settings_that_would_hang_fill_memory_or_run_code_are_refused_as_text(tmp_path, text, sentence):
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(Fault) as fault:
-        settings.read_text(tmp_path / "config.yaml")
+        yaml_checks.check_file(tmp_path / "config.yaml")
     assert sentence in str(fault.value) and "\n" not in str(fault.value) and len(str(fault.value)) < 500
 
 
 def test_settings_that_are_a_program_are_refused_before_anyone_runs_it(tmp_path):
     program = f"__use_yte__: true\nseed: ?open({str(tmp_path / 'ran')!r}, 'w').write('x')\n"
     (tmp_path / "config.yaml").write_text(program, encoding="utf-8")
-    with pytest.raises(Fault, match="the key __use_yte__ makes a program of the settings, whose code would be run"):
-        settings.read_text(tmp_path / "config.yaml")
+    with pytest.raises(Fault, match="the key __use_yte__ would run code in the settings"):
+        yaml_checks.check_file(tmp_path / "config.yaml")
     assert not (tmp_path / "ran").exists()
 
 
@@ -186,27 +192,90 @@ def test_a_number_of_five_thousand_digits_and_a_text_of_a_book_are_shown_in_part
     message = faults_of(lambda study: study.update(seed=["x"] * 500))
     assert message.startswith("config.yaml: seed is ['x', 'x', ") and len(message) < 200
     message = faults_of(lambda study: study["scans"].update(sheet="a\0b"))
-    assert message.startswith("config.yaml: scans.sheet: 'a\\x00b' is too long, or has signs that cannot be printed")
+    assert message.startswith(
+        "config.yaml: scans.sheet: 'a\\x00b' is too long, or has characters that cannot be printed"
+    )
 
 
-EXPLAINED = "config.yaml of the project explains it."
+EXPLAINED = "config/default.yaml explains it."
 
 
-def keys_of(schema, path=()):
-    yield path
-    for name, inner in schema.get("properties", {}).items():
-        yield from keys_of(inner, (*path, name))
+def keys_of(section, place=""):
+    """(path, field) of every key of the schema."""
+    for name, field in section.model_fields.items():
+        yield f"{place}{name}", field
+        if inner := section_of(field.annotation):
+            yield from keys_of(inner, f"{place}{name}.")
 
 
-@pytest.mark.parametrize("path", [p for p in keys_of(SCHEMA) if p], ids=".".join)
-def test_every_key_is_explained_by_a_comment_in_the_embedded_study_and_none_has_a_hidden_default(path):
-    node = SCHEMA
-    for name in path:
-        assert name in node.get("required", []), f"{name} could be left out"
-        node = node["properties"][name]
-        assert "default" not in node
-    if node.get("type") == "object":
-        assert node["additionalProperties"] is not True
+def test_every_key_has_a_default_and_the_defaults_are_admitted():
+    assert validate({})["splits"] == {"folds": 4}
+    assert list(validate({})) == list(Config.model_fields)
+
+
+def test_every_key_is_explained_itself_or_by_its_section():
+    reference = config_reference.reference()
+    for path, field in keys_of(Config):
+        inner = section_of(field.annotation)
+        section, _, name = path.rpartition(".")
+        text = (inner.__doc__ if inner else field.description) or dict(keys_of(Config))[section].annotation.__doc__
+        assert len(text) > 10 and (inner or f"`{name}`" in reference), path
+
+
+def test_defaults_and_reference_are_those_of_the_schema():
+    """After a change of the schema `make format` writes both."""
+    assert (PROJECT / "config/default.yaml").read_text(encoding="utf-8") == config_reference.default_yaml()
+    assert (PROJECT / "docs/config.md").read_text(encoding="utf-8") == config_reference.reference()
+
+
+def test_the_file_of_defaults_is_a_whole_configuration():
+    assert validate(read("config/default.yaml")) == validate({}) == read("config/default.yaml")
+
+
+def differences(study, defaults):
+    for key, value in study.items():
+        if isinstance(value, dict):
+            yield from differences(value, defaults[key])
+        else:
+            yield value != defaults[key]
+
+
+def test_the_embedded_study_names_only_what_differs_from_the_defaults():
+    assert all(differences(OWN, validate({})))
+    assert len((PROJECT / "config.yaml").read_text(encoding="utf-8").splitlines()) < 40
+
+
+def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defaults():
+    study = {"training": {"nnrank": {"batch": 100}, "mlp": {"corn": {"batch": 8}}}, "simulate": {"shares": {900: 1}}}
+    given = copy.deepcopy(study)
+    with pytest.raises(Fault, match="simulate.shares"):
+        validate(study)
+    del study["simulate"], given["simulate"]
+    filled = validate(study)
+    assert filled["training"]["nnrank"] == {"learning_rate": 0.001, "batch": 100, "dropout": 0.2}
+    assert filled["training"]["mlp"]["corn"]["widths"] == [600, 150] and filled["training"]["epochs"] == 4
+    assert study == given
+    two = {"classes": [800, 900], "simulate": {"shares": {800: 0.5, 900: 0.5}}, "list": {"query": {"projectId": 1}}}
+    filled = validate(two)
+    assert filled["simulate"]["shares"] == {800: 0.5, 900: 0.5} and filled["list"]["query"] == {"projectId": 1}
+
+
+def test_names_are_those_of_the_tables_that_define_them():
+    from micrograph.networks import features, finetune
+    from micrograph.prediction import production
+    from micrograph.scans import gwyddion, nanoscope
+
+    names = {path: _names(field) for path, field in keys_of(Config)}
+    assert names["networks.precision"] == names["attribution.precision"] == tuple(features.PRECISIONS)
+    assert names["models.search"] == tuple(finetune.SEARCHES)
+    assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
+    assert names["production.scheme"] == production.SCHEMES
+    assert names["figures.micrographs"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
+    assert names["figures.components"] == BLOCKS == ("block2", "block3", "block4", "pool")
+
+
+def _names(field):
+    return next((one.names for one in field.metadata if hasattr(one, "names")), None)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3)))
@@ -214,7 +283,7 @@ def test_any_value_anywhere_is_accepted_or_refused_in_words(value):
     for section in ("seed", "classes", "splits", "experiments"):
         study = {**EMBEDDED, section: value}
         try:
-            settings.check(study, SCHEMA)
+            validate(study)
         except Fault as fault:
             assert "config.yaml: " in str(fault)
 
@@ -244,38 +313,46 @@ def test_what_a_figure_cannot_do_without_is_asked_for_before_anything_runs():
     assert "simulate.operators is 100, more than the" in message
 
 
-def test_the_papers_settings_are_right_and_leave_nothing_out():
-    paper = yaml.safe_load((PROJECT / "config" / "paper.yaml").read_text(encoding="utf-8"))
-    settings.check(paper, SCHEMA)
+def with_preset(name):
+    """The embedded study with a preset laid over it, as Snakemake joins them."""
+    study = copy.deepcopy(OWN)
+    update_config(study, read(f"config/{name}.yaml"))
+    return validate(study)
+
+
+def test_the_papers_settings_are_the_same_over_the_embedded_study_and_alone():
+    paper = with_preset("paper")
+    assert paper == validate(read("config/paper.yaml"))
     assert paper["splits"]["folds"] == 10 and paper["training"]["pixels"] == 224
 
 
-def test_the_settings_of_many_films_are_right_with_those_of_the_embedded_study():
-    scale = yaml.safe_load((PROJECT / "config" / "scale.yaml").read_text(encoding="utf-8"))
-    study = copy.deepcopy(EMBEDDED)
-    update_config(study, scale)  # as Snakemake joins them
-    settings.check(study, SCHEMA)
-    asked = {model for words in study["experiments"].values() for model in words["models"]}
-    assert not asked & {"SVC", "KRC", "RNN", "GPC", "KNN"}  # quadratic or cubic in the films
+def test_the_presets_are_admitted():
+    for path in (PROJECT / "config").glob("*.yaml"):
+        with_preset(path.stem)
+
+
+def test_the_settings_of_many_films_leave_out_models_that_compare_all_films():
+    requested = {model for experiment in with_preset("scale")["experiments"].values() for model in experiment["models"]}
+    assert not requested & {"SVC", "KRC", "RNN", "GPC", "KNN"}  # quadratic or cubic in the films
 
 
 @pytest.mark.parametrize("source", ["simulated", "zenodo", "list"])
 @pytest.mark.parametrize("sheet", ["samples.tsv", "resources/../samples.tsv", "my resources/samples.tsv"])
 def test_a_sheet_of_ones_own_is_never_written_over(source, sheet):
     message = faults_of(lambda study: study["scans"].update(source=source, sheet=sheet))
-    assert message.startswith(f"config.yaml: scans.sheet is {sheet}; with source {source} the sheet is written anew")
+    assert message.startswith(f"config.yaml: scans.sheet is {sheet}; the source {source} writes the sheet")
 
 
 @pytest.mark.parametrize("sheet", ["resources/samples.tsv", "./resources/mine/films.tsv"])
 def test_a_sheet_of_ones_own_does_not_lie_where_another_source_writes(sheet):
     message = faults_of(lambda study: study["scans"].update(source="folder", sheet=sheet))
-    assert message.startswith(f"config.yaml: scans.sheet is {sheet}, and sheets under resources/ are written anew")
+    assert message.startswith(f"config.yaml: scans.sheet is {sheet}, but other sources write sheets under resources/")
 
 
 @pytest.mark.parametrize("name", ["fig3", "table3", "table4"])
 def test_models_that_have_none_of_the_schemes_are_refused_before_anything_runs(name):
     message = faults_of(lambda study: study["experiments"][name].update(schemes=["nnrank"], models=["SVC", "KNN"]))
-    assert f"experiments.{name} asks for models SVC, KNN by schemes nnrank, which is no fit" in message
+    assert f"experiments.{name} has models SVC, KNN and schemes nnrank, which is no fit" in message
 
 
 def test_credentials_themselves_are_refused_in_a_config():
@@ -287,13 +364,13 @@ def test_credentials_themselves_are_refused_in_a_config():
 def test_dropout_is_one_number_or_one_for_every_pretraining_and_faults_name_the_key():
     study = copy.deepcopy(EMBEDDED)
     study["training"]["tuned"]["dropout"] = {"imagenet": 0.35, "micronet": 0, "scratch": 0, "films": 0}
-    settings.check(study, SCHEMA)
+    validate(study)
     message = faults_of(lambda study: study["training"]["tuned"].update(dropout={"imagnet": 0.1}))
     assert (
         "the key training.tuned.dropout.imagnet is not known; did you mean training.tuned.dropout.imagenet?" in message
     )
     message = faults_of(lambda study: study["training"]["tuned"].update(dropout=1.5))
-    assert message.startswith("config.yaml: training.tuned.dropout: 1.5")
+    assert message.startswith("config.yaml: training.tuned.dropout is 1.5; input should be less than 1")
 
 
 @pytest.mark.parametrize("key", ["scans.sheet", "networks.weights_file"])
