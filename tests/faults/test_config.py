@@ -100,7 +100,7 @@ def test_any_odd_value_of_any_key_is_accepted_by_the_schema_or_refused_by_its_na
         for value in chance.sample(ODD, judged.count(6, len(ODD))):
             if fault := judge(changed(path, replaced(value))):
                 told = str(fault)
-                assert path[-1] in told or "more deeply" in told or "simulate" in told, told
+                assert path[-1] in told or "more deeply" in told or "simulation" in told, told
                 refused += 1
     assert refused > len(KEYS) * 4
 
@@ -205,9 +205,9 @@ def put(study, path, value):
 
 # Right alone and wrong together: what is said. That a run says it so, tests/workflow/test_faults_of_users.py shows.
 TOGETHER = {
-    "more folds than days": ({"splits.folds": 13}, "splits.folds is 13, more than the 12 of simulate.days"),
+    "more folds than days": ({"splits.folds": 13}, "splits.folds is 13, more than the 12 of simulation.days"),
     "a patch beyond the picture": ({"attribution.patch": 33}, "attribution.patch is 33, more than the 32"),
-    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "figures.micrographs is MLP"),
+    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "figures.fig6_model is MLP"),
     "an experiment of nothing": ({"experiments.table2.models": []}, "experiments.table2.models"),
 }
 

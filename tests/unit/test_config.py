@@ -10,7 +10,17 @@ from snakemake.utils import update_config
 
 from micrograph import config_reference, yaml_checks
 from micrograph.config import validate
-from micrograph.config_schema import BLOCKS, MODELS, Config, section_of
+from micrograph.config_schema import (
+    BLOCKS,
+    MODELS,
+    PRETRAINING,
+    SCHEMES,
+    Config,
+    DropoutOfDomains,
+    Mlp,
+    Training,
+    section_of,
+)
 from micrograph.faults import Fault
 from project import PROJECT
 
@@ -51,7 +61,7 @@ def test_a_wrong_word_is_answered_with_the_legal_ones():
 def test_several_faults_come_together():
     def change(study):
         study["seed"] = -1
-        study["models"]["search"] = "big"
+        study["models"]["param_grid"] = "big"
         study["unheard_of"] = {}
 
     assert len(faults_of(change).splitlines()) == 3
@@ -66,7 +76,7 @@ def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_a
     def change(study):
         study["classes"] = [900, 950]
 
-    assert "simulate.shares are of 900, 950, 1000, classes are 900, 950" in faults_of(change)
+    assert "simulation.shares are of 900, 950, 1000, classes are 900, 950" in faults_of(change)
     study = copy.deepcopy(EMBEDDED)
     change(study)
     study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
@@ -74,8 +84,8 @@ def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_a
 
 
 def test_a_share_of_no_temperature_is_refused():
-    message = faults_of(lambda study: study["simulate"].update(shares={"hot": 0.5, 950: 0.5}))
-    assert message.startswith("config.yaml: simulate.shares") and "'hot'" in message
+    message = faults_of(lambda study: study["simulation"].update(shares={"hot": 0.5, 950: 0.5}))
+    assert message.startswith("config.yaml: simulation.shares") and "'hot'" in message
 
 
 @pytest.mark.parametrize("word", ["pretraining", "policies", "schemes"])
@@ -99,18 +109,22 @@ def put(study, path, value):
         ("seed", True, "seed is True, not a whole number"),
         ("micrographs.pixels", 224.0, "micrographs.pixels is 224.0, not a whole number"),
         ("splits.folds", 10.0, "splits.folds is 10.0, not a whole number"),
-        ("simulate.pixels", 64.5, "simulate.pixels is 64.5, not a whole number or null"),
+        ("simulation.pixels", 64.5, "simulation.pixels is 64.5, not a whole number or null"),
         ("scans", None, "scans is None, not a group of keys"),
         ("scans.channels", "Height", "scans.channels is 'Height', not a list, as [one, two]"),
         ("scans.gwyddion_timeout_seconds", float("nan"), "scans.gwyddion_timeout_seconds is nan, not a number"),
         ("micrographs.clip_percentiles", [99, 1], "micrographs.clip_percentiles are 99, 1; write the lower first"),
         ("micrographs.clip_percentiles", [50, 50], "micrographs.clip_percentiles are 50, 50; write the lower first"),
-        ("simulate.shares", {900: 0.5, 950: 0.5, 1000: 0.5}, "simulate.shares sum to 1.5; make them sum to 1"),
-        ("simulate.days", 121, "simulate.days is 121, more than the 120 of simulate.samples"),
-        ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulate.days"),
-        ("simulate.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 C 3 of 120 films, fewer than the 4 of"),
+        ("simulation.shares", {900: 0.5, 950: 0.5, 1000: 0.5}, "simulation.shares sum to 1.5; make them sum to 1"),
+        ("simulation.days", 121, "simulation.days is 121, more than the 120 of simulation.samples"),
+        ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulation.days"),
+        ("simulation.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 C 3 of 120 films, fewer than the 4 of"),
         ("networks.backbone", "timm:{x}", "networks.backbone is 'timm:{x}'; string should match pattern"),
-        ("experiments.table2.cev", [0], "experiments.table2.cev.0 is 0; input should be greater than or equal to 1"),
+        (
+            "experiments.table2.explained_variance",
+            [0],
+            "experiments.table2.explained_variance.0 is 0; input should be greater than or equal to 1",
+        ),
     ],
 )
 def test_values_that_would_fail_later_are_refused_first(path, value, sentence):
@@ -246,18 +260,27 @@ def test_the_embedded_study_names_only_what_differs_from_the_defaults():
 
 
 def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defaults():
-    study = {"training": {"nnrank": {"batch": 100}, "mlp": {"corn": {"batch": 8}}}, "simulate": {"shares": {900: 1}}}
+    study = {
+        "training": {"nnrank": {"batch_size": 100}, "mlp": {"corn": {"batch_size": 8}}},
+        "simulation": {"shares": {900: 1}},
+    }
     given = copy.deepcopy(study)
-    with pytest.raises(Fault, match="simulate.shares"):
+    with pytest.raises(Fault, match="simulation.shares"):
         validate(study)
-    del study["simulate"], given["simulate"]
+    del study["simulation"], given["simulation"]
     filled = validate(study)
-    assert filled["training"]["nnrank"] == {"learning_rate": 0.001, "batch": 100, "dropout": 0.2}
-    assert filled["training"]["mlp"]["corn"]["widths"] == [600, 150] and filled["training"]["epochs"] == 4
+    assert filled["training"]["nnrank"] == {"learning_rate": 0.001, "batch_size": 100, "dropout": 0.2}
+    assert filled["training"]["mlp"]["corn"]["hidden_layer_sizes"] == [600, 150] and filled["training"]["epochs"] == 4
     assert study == given
-    two = {"classes": [800, 900], "simulate": {"shares": {800: 0.5, 900: 0.5}}, "list": {"query": {"projectId": 1}}}
+    two = {
+        "classes": [800, 900],
+        "simulation": {"shares": {800: 0.5, 900: 0.5}},
+        "list_database": {"query": {"projectId": 1}},
+    }
     filled = validate(two)
-    assert filled["simulate"]["shares"] == {800: 0.5, 900: 0.5} and filled["list"]["query"] == {"projectId": 1}
+    assert filled["simulation"]["shares"] == {800: 0.5, 900: 0.5} and filled["list_database"]["query"] == {
+        "projectId": 1
+    }
 
 
 def test_names_are_those_of_the_tables_that_define_them():
@@ -265,13 +288,15 @@ def test_names_are_those_of_the_tables_that_define_them():
     from micrograph.prediction import production
     from micrograph.scans import gwyddion, nanoscope
 
+    assert list(DropoutOfDomains.model_fields) == list(PRETRAINING)
+    assert set(SCHEMES) < set(Training.model_fields) and set(SCHEMES) < set(Mlp.model_fields)
     names = {path: _names(field) for path, field in keys_of(Config)}
     assert names["networks.precision"] == names["attribution.precision"] == tuple(features.PRECISIONS)
-    assert names["models.search"] == tuple(finetune.SEARCHES)
+    assert names["models.param_grid"] == tuple(finetune.SEARCHES)
     assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
-    assert names["production.scheme"] == production.SCHEMES
-    assert names["figures.micrographs"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
-    assert names["figures.components"] == BLOCKS == ("block2", "block3", "block4", "pool")
+    assert names["final_model.scheme"] == production.SCHEMES
+    assert names["figures.fig6_model"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
+    assert names["figures.fig8_block"] == BLOCKS == ("block2", "block3", "block4", "pool")
 
 
 def _names(field):
@@ -294,14 +319,14 @@ def test_a_pretraining_without_weights_for_the_backbone_is_refused_before_anythi
 
     def start(study):
         study["experiments"]["table3"]["pretraining"] = ["imagenet", "films"]
-        study["pretraining"]["films"]["start"] = "micronet"
+        study["pretraining"]["self_supervised"]["start"] = "micronet"
 
     assert "pretraining micronet" in faults_of(start)
 
 
 def test_figure_6_shows_a_model_that_is_fitted():
     message = faults_of(lambda study: study["experiments"]["table4"].update(models=["SVC", "CNN"]))
-    assert message.startswith("config.yaml: figures.micrographs is MLP, which is not among experiments.table4.models")
+    assert message.startswith("config.yaml: figures.fig6_model is MLP, which is not among experiments.table4.models")
 
 
 def test_what_a_figure_cannot_do_without_is_asked_for_before_anything_runs():
@@ -309,8 +334,8 @@ def test_what_a_figure_cannot_do_without_is_asked_for_before_anything_runs():
     assert "experiments.table4.schemes lacks nominal" in message
     message = faults_of(lambda study: study["experiments"]["leakage"].update(protocols=["strict+grid"]))
     assert "experiments.leakage.protocols are strict+grid; add strict or published" in message
-    message = faults_of(lambda study: study["simulate"].update(operators=100))
-    assert "simulate.operators is 100, more than the" in message
+    message = faults_of(lambda study: study["simulation"].update(operators=100))
+    assert "simulation.operators is 100, more than the" in message
 
 
 def with_preset(name):
@@ -336,6 +361,24 @@ def test_the_settings_of_many_films_leave_out_models_that_compare_all_films():
     assert not requested & {"SVC", "KRC", "RNN", "GPC", "KNN"}  # quadratic or cubic in the films
 
 
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name():
+    old = {
+        "scores": {"bootstrap": 300},
+        "training": {"tuned": {"batch": 8}},
+        "experiments": {"table2": {"cev": [85]}},
+        "micrographs": {"pixels": 64},
+    }
+    with pytest.raises(Fault) as fault:
+        validate(old)
+    assert str(fault.value).splitlines() == [
+        "config.yaml: the key scores is now called evaluation; rename it.",
+        "config.yaml: the key scores.bootstrap is now called evaluation.n_bootstrap; rename it.",
+        "config.yaml: the key training.tuned is now called training.feature_extractor; rename it.",
+        "config.yaml: the key training.tuned.batch is now called training.feature_extractor.batch_size; rename it.",
+        "config.yaml: the key experiments.table2.cev is now called experiments.table2.explained_variance; rename it.",
+    ]
+
+
 @pytest.mark.parametrize("source", ["simulated", "zenodo", "list"])
 @pytest.mark.parametrize("sheet", ["samples.tsv", "resources/../samples.tsv", "my resources/samples.tsv"])
 def test_a_sheet_of_ones_own_is_never_written_over(source, sheet):
@@ -357,20 +400,22 @@ def test_models_that_have_none_of_the_schemes_are_refused_before_anything_runs(n
 
 def test_credentials_themselves_are_refused_in_a_config():
     for secret in ('{"token": "hush"}', {"token": "hush"}):
-        message = faults_of(lambda study, secret=secret: study["list"].update(credentials=secret))
-        assert message.startswith("config.yaml: list.credentials is neither null nor a path;") and "hush" not in message
+        message = faults_of(lambda study, secret=secret: study["list_database"].update(credentials=secret))
+        assert (
+            message.startswith("config.yaml: list_database.credentials is neither null nor a path;")
+            and "hush" not in message
+        )
 
 
 def test_dropout_is_one_number_or_one_for_every_pretraining_and_faults_name_the_key():
     study = copy.deepcopy(EMBEDDED)
-    study["training"]["tuned"]["dropout"] = {"imagenet": 0.35, "micronet": 0, "scratch": 0, "films": 0}
+    study["training"]["feature_extractor"]["dropout"] = {"imagenet": 0.35, "micronet": 0, "scratch": 0, "films": 0}
     validate(study)
-    message = faults_of(lambda study: study["training"]["tuned"].update(dropout={"imagnet": 0.1}))
-    assert (
-        "the key training.tuned.dropout.imagnet is not known; did you mean training.tuned.dropout.imagenet?" in message
-    )
-    message = faults_of(lambda study: study["training"]["tuned"].update(dropout=1.5))
-    assert message.startswith("config.yaml: training.tuned.dropout is 1.5; input should be less than 1")
+    message = faults_of(lambda study: study["training"]["feature_extractor"].update(dropout={"imagnet": 0.1}))
+    key = "training.feature_extractor.dropout"
+    assert f"the key {key}.imagnet is not known; did you mean {key}.imagenet?" in message
+    message = faults_of(lambda study: study["training"]["feature_extractor"].update(dropout=1.5))
+    assert message.startswith("config.yaml: training.feature_extractor.dropout is 1.5; input should be less than 1")
 
 
 @pytest.mark.parametrize("key", ["scans.sheet", "networks.weights_file"])

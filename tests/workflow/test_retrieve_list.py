@@ -38,7 +38,7 @@ def study_of(folder, url):
     folder.mkdir()
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     settings["scans"] |= {"source": "list", "sheet": "resources/samples.tsv", "scans_per_shard": 9}
-    settings["list"] |= {"url": f"{url}/v2", "credentials": None, "requests_per_second": 100}
+    settings["list_database"] |= {"url": f"{url}/v2", "credentials": None, "requests_per_second": 100}
     return Study(folder, settings)
 
 

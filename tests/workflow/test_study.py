@@ -145,7 +145,7 @@ def test_a_table_or_figure_is_made_by_name_or_by_path(copy_of_smoke):
 
 
 def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_smoke, smoke_settings):
-    changed = {**smoke_settings, "scores": {"bootstrap": 300}}
+    changed = {**smoke_settings, "evaluation": {"n_bootstrap": 300}}
     printed = Study(copy_of_smoke.folder, changed).run("-n")
     planned = set(re.findall(r"(?m)^(\w+) +\d+$", printed)) - {"total", "default"}
     assert planned == {
@@ -217,7 +217,7 @@ def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path)
 
 
 def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_features(copy_of_smoke, smoke_settings):
-    training = {**smoke_settings["training"], "nnrank": {"learning_rate": 0.002, "batch": 8, "dropout": 0.2}}
+    training = {**smoke_settings["training"], "nnrank": {"learning_rate": 0.002, "batch_size": 8, "dropout": 0.2}}
     printed = Study(copy_of_smoke.folder, {**smoke_settings, "training": training}).run("-n")
     planned = {kind(name) for name in re.findall(r"(?m)^(\w+) +\d+$", printed)} - {"total", "default"}
     assert {"train_networks", "score_networks", "table4", "tableS1", "fig7", "report"} <= planned

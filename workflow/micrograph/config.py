@@ -20,8 +20,29 @@ SHARES_TOLERANCE = 1e-6
 LENGTH_AT_MOST = 1000  # characters of one key or text
 MESSAGES_AT_MOST = 40
 BITS_AT_MOST = 63  # of an integer
-SECRET = "list.credentials"
+SECRET = "list_database.credentials"
 HELP = "config/default.yaml explains it"
+# Keys of earlier versions, and what they are called now.
+RENAMED = {
+    "batch": "batch_size",
+    "bootstrap": "n_bootstrap",
+    "cev": "explained_variance",
+    "components": "fig8_block",
+    "films": "self_supervised",
+    "films_a_class": "films_per_class",
+    "list": "list_database",
+    "micrographs": "fig6_model",
+    "network_shuffles": "n_network_permutations",
+    "pictures_per_job": "micrographs_per_job",
+    "production": "final_model",
+    "scores": "evaluation",
+    "search": "param_grid",
+    "shuffled": "permuted_labels",
+    "shuffles": "n_permutations",
+    "simulate": "simulation",
+    "tuned": "feature_extractor",
+    "widths": "hidden_layer_sizes",
+}
 # Errors of pydantic about the type of a value, and the type in words.
 TYPES = {
     "int_type": "a whole number",
@@ -55,9 +76,10 @@ def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, 
         With one sentence a problem: the path of the key, the value, what is admitted, and the nearest known name.
     """
     try:
+        messages = list(_renamed(Config, config))
         filled = _filled(Config, config, Config().model_dump(warnings=False))
         named = _with_text_keys(filled)
-        messages = list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
+        messages = messages or list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
     except RecursionError:
         raise Fault(f"{file}: {TOO_DEEP}") from None
     if len(messages) > MESSAGES_AT_MOST:
@@ -75,6 +97,19 @@ def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str
         if inner and isinstance(filled[name], Mapping):
             filled[name] = _filled(inner, filled[name], defaults[name])
     return filled
+
+
+def _renamed(section: type[Section], given: Mapping[str, Any], old: str = "", new: str = "") -> Iterator[str]:
+    """Sentences on keys of earlier versions; old, new: the path of the section, then and now."""
+    for key, value in given.items():
+        name = key if key in section.model_fields else RENAMED.get(key)
+        if name not in section.model_fields:
+            continue
+        if name != key:
+            yield f"the key {joined(old, key)} is now called {joined(new, name)}; rename it."
+        inner = section_of(section.model_fields[name].annotation)
+        if inner and isinstance(value, Mapping):
+            yield from _renamed(inner, value, joined(old, key), joined(new, name))
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -214,8 +249,8 @@ def _of_sheet(scans: dict[str, Any]) -> Iterator[str]:
 def _of_networks(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on pre-trainings for which the backbone has no weights."""
     requested = {name for experiment in config["experiments"].values() for name in experiment.get("pretraining", [])}
-    requested |= {config["production"]["pretraining"]}
-    requested |= {config["pretraining"]["films"]["start"]} if "films" in requested else set()
+    requested |= {config["final_model"]["pretraining"]}
+    requested |= {config["pretraining"]["self_supervised"]["start"]} if "films" in requested else set()
     backbone, own = config["networks"]["backbone"], config["networks"]["weights_file"]
     if "micronet" in requested and backbone != "resnet18" and not own:
         yield f"pretraining micronet has weights for the backbone resnet18 alone, not for {backbone}; choose that."
@@ -223,10 +258,10 @@ def _of_networks(config: dict[str, Any]) -> Iterator[str]:
 
 def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on experiments without a fit, or without what a figure or table needs."""
-    tables, drawn = config["experiments"], config["figures"]["micrographs"]
+    tables, drawn = config["experiments"], config["figures"]["fig6_model"]
     if drawn not in tables["table4"]["models"]:
         models = _listed(tables["table4"]["models"])
-        yield f"figures.micrographs is {drawn}, which is not among experiments.table4.models: {models}."
+        yield f"figures.fig6_model is {drawn}, which is not among experiments.table4.models: {models}."
     if "nominal" not in tables["table4"]["schemes"]:
         yield "experiments.table4.schemes lacks nominal, which figures 4 and 5 show; add it."
     leaking = tables["leakage"]["protocols"]
@@ -242,27 +277,28 @@ def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
 
 def _of_simulation(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on films that cannot be simulated, or not split into folds."""
-    simulate, classes, folds = config["simulate"], config["classes"], config["splits"]["folds"]
-    samples, days = simulate["samples"], simulate["days"]
-    shares = {int(celsius): share for celsius, share in simulate["shares"].items()}
+    simulation, classes, folds = config["simulation"], config["classes"], config["splits"]["folds"]
+    samples, days = simulation["samples"], simulation["days"]
+    shares = {int(celsius): share for celsius, share in simulation["shares"].items()}
     if sorted(shares) != sorted(classes):
         yield (
-            f"simulate.shares are of {_listed(sorted(shares))}, classes are {_listed(classes)}; "
+            f"simulation.shares are of {_listed(sorted(shares))}, classes are {_listed(classes)}; "
             "give every class its share."
         )
     if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
-        yield f"simulate.shares sum to {sum(shares.values()):g}; make them sum to 1."
+        yield f"simulation.shares sum to {sum(shares.values()):g}; make them sum to 1."
     if days > samples:
-        yield f"simulate.days is {days}, more than the {samples} of simulate.samples; a day has one film at least."
-    if simulate["operators"] > days:
-        yield f"simulate.operators is {simulate['operators']}, more than the {days} of simulate.days; each needs a day."
+        yield f"simulation.days is {days}, more than the {samples} of simulation.samples; a day has one film at least."
+    if simulation["operators"] > days:
+        operators = simulation["operators"]
+        yield f"simulation.operators is {operators}, more than the {days} of simulation.days; each needs a day."
     if folds > days:
-        yield f"splits.folds is {folds}, more than the {days} of simulate.days; strict folds need a day each."
+        yield f"splits.folds is {folds}, more than the {days} of simulation.days; strict folds need a day each."
     for celsius, share in shares.items():
         if math.ceil(samples * share) < folds:
             yield (
-                f"simulate.shares gives {celsius} C {math.ceil(samples * share)} of {samples} films, "
-                f"fewer than the {folds} of splits.folds; raise its share or simulate.samples, or lower splits.folds."
+                f"simulation.shares gives {celsius} C {math.ceil(samples * share)} of {samples} films, "
+                f"fewer than the {folds} of splits.folds; raise its share or simulation.samples, or lower splits.folds."
             )
 
 

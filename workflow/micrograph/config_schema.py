@@ -113,7 +113,7 @@ PROTOCOLS = Field(
 DOMAINS = Field(
     description=(
         "imagenet, micronet (only with the backbone resnet18; its authors publish no checksum, so the first download "
-        "is trusted and later ones must equal it), scratch (random weights), films (see pretraining.films)."
+        "is trusted and later ones must equal it), scratch (random weights), films (see pretraining.self_supervised)."
     )
 )
 AUGMENTATION = Field(
@@ -150,8 +150,8 @@ class Scans(Section):
     """Where the scans come from, and what is read of them."""
 
     source: Annotated[str, OneOf(("simulated", "folder", "zenodo", "list"))] = "folder"
-    """simulated: films grown by the settings under `simulate`; folder: your own scans, listed in the sheet; zenodo: the
-    micrographs of Moses & Reinhart, from their data record; list: their raw scans, from the LiST database of Penn
+    """simulated: films grown by the settings under `simulation`; folder: your own scans, listed in the sheet; zenodo:
+    the micrographs of Moses & Reinhart, from their data record; list: their raw scans, from the LiST database of Penn
     State's 2DCC, which requires credentials."""
     sheet: Text = "samples.tsv"
     """The sample sheet, one row a sample; its paths are relative to the working directory. Source folder reads it;
@@ -201,8 +201,8 @@ class ListDatabase(Section):
     """Requests a second at most."""
 
 
-class Simulate(Section):
-    """Simulated films: the source simulated; the shares also serve pretraining.films.simulated."""
+class Simulation(Section):
+    """Simulated films: the source simulated; the shares also serve pretraining.self_supervised.simulated."""
 
     samples: Annotated[int, Field(ge=12, le=1_000_000)] = 262
     """Number of films. Paper: 262 real ones."""
@@ -258,7 +258,7 @@ class Networks(Section):
     backbone: Annotated[str, Field(pattern="^[A-Za-z0-9_.:-]+$")] = "efficientnet_lite0"
     """efficientnet_lite0 (its weights install with the environment), resnet18 (the paper's; its weights are
     downloaded), torchvision:NAME (weights are downloaded), or timm:NAME (with a weights_file)."""
-    batch: Count = 16
+    batch_size: Count = 16
     """Images in one batch; changes speed and memory, and results only by rounding."""
     precision: Precision = "fp32"
     """Arithmetic of the features. bf16 is about twice as fast where the processor has it (elsewhere fp32 is computed,
@@ -277,7 +277,7 @@ class Networks(Section):
 class Features(Section):
     """Features of the network's blocks and their principal components; docs/scale.md has times and memory."""
 
-    pictures_per_job: Count = 1024
+    micrographs_per_job: Count = 1024
     """Micrographs whose features one job extracts, rounded up to whole batches; changes no result."""
     exact_pca_up_to: NotNegative = 5000
     """Number of films up to which principal components are exact; with more they are randomised: memory and time then
@@ -286,7 +286,7 @@ class Features(Section):
     """Most components that a randomised fit keeps, even where they explain less than requested; the log says so."""
 
 
-class Films(Section):
+class SelfSupervised(Section):
     """The pre-training domain films: the backbone is pre-trained, without labels (self-supervised), on the training
     micrographs of the fold (protocol published: on all micrographs) and on simulated ones. The paper has no such
     domain."""
@@ -301,7 +301,7 @@ class Films(Section):
     """Pixels of a side of the views."""
     epochs: Count = 3
     """Passes over all these micrographs, each time with two new views of every one."""
-    batch: Annotated[int, Field(ge=8)] = 32
+    batch_size: Annotated[int, Field(ge=8)] = 32
     """Micrographs in one batch, from which the variance of the embeddings is estimated."""
     learning_rate: Rate = 0.0005
     """Learning rate of Adam."""
@@ -310,7 +310,7 @@ class Films(Section):
 class Pretrainings(Section):
     """Pre-training inside this study."""
 
-    films: Films = Films()
+    self_supervised: SelfSupervised = SelfSupervised()
 
 
 class DropoutOfDomains(Section):
@@ -326,25 +326,26 @@ def _form(value: Any) -> str:
     return "group" if isinstance(value, dict) else "number"
 
 
+# Defaults of heads are made by model_construct, which keeps a dropout of 0 as it is written (not 0.0).
 class Head(Section):
-    """Settings of one head: learning_rate (Adam's), batch (images in one batch), dropout (one number, or one for each
+    """Settings of one head: learning_rate (Adam's), batch_size (images), dropout (one number, or one for each
     pre-training: {imagenet: 0.35, micronet: 0, scratch: 0.35, films: 0.35})."""
 
     learning_rate: Rate
-    batch: BatchSize
+    batch_size: BatchSize
     dropout: Annotated[
         Annotated[Dropout, Tag("number")] | Annotated[DropoutOfDomains, Tag("group")], Discriminator(_form)
     ]
 
 
 class MlpHead(Section):
-    """Settings of the MLP under one scheme: learning_rate (Adam's), batch (samples in one batch), dropout, widths
-    (units of the two hidden layers)."""
+    """Settings of the MLP under one scheme: learning_rate (Adam's), batch_size (samples), dropout, hidden_layer_sizes
+    (units)."""
 
     learning_rate: Rate
-    batch: BatchSize
+    batch_size: BatchSize
     dropout: Dropout
-    widths: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    hidden_layer_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
 class Mlp(Section):
@@ -354,14 +355,22 @@ class Mlp(Section):
     """Passes over the training features at most."""
     patience: Count = 10
     """Epochs without a lower validation loss after which training stops."""
-    nominal: MlpHead = MlpHead.model_construct(learning_rate=0.01, batch=16, dropout=0.35, widths=[600, 50])
-    nnrank: MlpHead = MlpHead.model_construct(learning_rate=0.01, batch=32, dropout=0.35, widths=[600, 150])
-    corn: MlpHead = MlpHead.model_construct(learning_rate=0.01, batch=32, dropout=0.35, widths=[600, 150])
-    regression: MlpHead = MlpHead.model_construct(learning_rate=0.005, batch=32, dropout=0, widths=[400, 100])
+    nominal: MlpHead = MlpHead.model_construct(
+        learning_rate=0.01, batch_size=16, dropout=0.35, hidden_layer_sizes=[600, 50]
+    )
+    nnrank: MlpHead = MlpHead.model_construct(
+        learning_rate=0.01, batch_size=32, dropout=0.35, hidden_layer_sizes=[600, 150]
+    )
+    corn: MlpHead = MlpHead.model_construct(
+        learning_rate=0.01, batch_size=32, dropout=0.35, hidden_layer_sizes=[600, 150]
+    )
+    regression: MlpHead = MlpHead.model_construct(
+        learning_rate=0.005, batch_size=32, dropout=0, hidden_layer_sizes=[400, 100]
+    )
 
 
 class Training(Section):
-    """Fine-tuning, and the MLP. With models.search published the learning rates, batches and dropouts are the
+    """Fine-tuning, and the MLP. With models.param_grid published the learning rates, batches and dropouts are the
     grid's."""
 
     pixels: Pixels = 80
@@ -379,15 +388,15 @@ class Training(Section):
     """Folds that one job trains, one after another: all of them saves starting up, 1 gives every fold its own GPU. For
     several at a time on one large GPU a profile sets the resource folds_at_once of train_networks. Changes no result;
     what it gains on a GPU was never measured."""
-    nominal: Head = Head.model_construct(learning_rate=0.001, batch=16, dropout=0)
+    nominal: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
     """Paper: learning rate 0.0001, batch 32."""
-    nnrank: Head = Head.model_construct(learning_rate=0.001, batch=16, dropout=0.2)
+    nnrank: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
     """Paper: learning rate 0.00005, batch 100, dropout 0.2."""
-    corn: Head = Head.model_construct(learning_rate=0.001, batch=16, dropout=0.2)
+    corn: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
     """Shi, Cao & Raschka 2021; not in the paper."""
-    regression: Head = Head.model_construct(learning_rate=0.001, batch=16, dropout=0)
+    regression: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
     """Paper: learning rate 0.0001, batch 32, dropout 0."""
-    tuned: Head = Head.model_construct(learning_rate=0.001, batch=16, dropout=0.35)
+    feature_extractor: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.35)
     """The network whose last layer of 100 values gives the fine-tuned features. Paper: learning rate 0.0001, batch 32,
     dropout 0.35 for imagenet and 0 for micronet."""
     mlp: Mlp = Mlp()
@@ -396,24 +405,24 @@ class Training(Section):
 class ModelSearch(Section):
     """Model selection."""
 
-    search: Annotated[str, OneOf(tuple(SEARCHES))] = "default"
+    param_grid: Annotated[str, OneOf(tuple(SEARCHES))] = "default"
     """default: a few grid points a model, seconds a fit; published: the paper's grids in full, hours for some models,
     and the networks trained at every point of theirs."""
 
 
-class Scores(Section):
+class Evaluation(Section):
     """Evaluation."""
 
-    bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    n_bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     """Bootstrap resamples of growth batches behind every 95 % confidence interval and every comparison."""
 
 
 class Figures(Section):
     """What figures show of several possibilities."""
 
-    components: Block = "pool"
+    fig8_block: Block = "pool"
     """Block whose first two principal components figures 8 and 9 show: one of experiments.table2.blocks."""
-    micrographs: Model = "MLP"
+    fig6_model: Model = "MLP"
     """Model whose predictions figure 6 shows beside the micrographs: one of experiments.table4.models, under its first
     scheme."""
 
@@ -426,7 +435,7 @@ class Table2(Section):
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = [*BLOCKS, "tuned"]
-    cev: Variances = [85, 99]
+    explained_variance: Variances = [85, 99]
     schemes: Annotated[
         One[Annotated[str, OneOf(tuple(name for name in SCHEMES if name not in experiments.ORDINAL))]], TARGETS
     ] = ["nominal"]
@@ -479,7 +488,7 @@ class Baselines(Section):
     """OLR: ordinal logistic regression."""
 
 
-class Draws(Section):
+class Permutations(Section):
     """films: labels permuted between films; batches: between growth days, the films of a day kept together."""
 
     films: NotNegative
@@ -507,16 +516,16 @@ class Leakage(Section):
     """network_leaks: models on tuned features and on images are fitted under the leaks that are about their networks
     (one_fold of tuned features, train_mode and last_weights of images); all: under all of the above, which trains
     networks for each."""
-    shuffled: Some[Leaking] = ["strict", "published", "strict+grid"]
+    permuted_labels: Some[Leaking] = ["strict", "published", "strict+grid"]
     """On permuted labels, where nothing can be learnt: accuracy above chance level is leakage."""
-    shuffles: Draws = Draws(films=50, batches=50)
+    n_permutations: Permutations = Permutations(films=50, batches=50)
     """Permutations for models on block features. With 10 or more, intervals come from resampling whole permutations."""
-    network_shuffles: Draws = Draws(films=0, batches=0)
+    n_network_permutations: Permutations = Permutations(films=0, batches=0)
     """Permutations for models on tuned features and on images; each trains networks."""
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool", "tuned"]
-    cev: Variances = [85]
+    explained_variance: Variances = [85]
     schemes: OneNominal = ["nominal"]
     models: Models = ["SVC", "CNN"]
 
@@ -530,7 +539,7 @@ class Confounders(Section):
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool"]
-    cev: Variances = [85]
+    explained_variance: Variances = [85]
     schemes: OneNominal = ["nominal"]
     models: Models = ["SVC"]
 
@@ -546,7 +555,7 @@ class LearningCurve(Section):
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool"]
-    cev: Variances = [85]
+    explained_variance: Variances = [85]
     schemes: OneNominal = ["nominal"]
     models: Models = ["SVC"]
 
@@ -565,7 +574,7 @@ class Experiments(Section):
     learning_curve: LearningCurve = LearningCurve()
 
 
-class Production(Section):
+class FinalModel(Section):
     """The network that is explained (figure 10, results/attribution, the report's explorer) and that predicts new
     scans: the CNN of this pretraining, policy and scheme. Explained are the networks of strict's folds, each on its
     test films; for prediction it is trained once more on all films, with the settings that strict's folds chose."""
@@ -597,7 +606,7 @@ class Attribution(Section):
     up to a third of an image's largest effect."""
     memory_mb: Annotated[int, Field(ge=64)] = 500
     """Memory of the images and maps in work, in MB; changes speed, and results only by rounding."""
-    films_a_class: Annotated[int, Field(ge=1, le=8)] = 4
+    films_per_class: Annotated[int, Field(ge=1, le=8)] = 4
     """Films of each class in figure 10. Paper: 4."""
 
 
@@ -610,8 +619,8 @@ class Config(Section):
     """Growth temperatures that are distinguished, in degrees Celsius, in rising order. Paper: 900, 950, 1000."""
     scans: Scans = Scans()
     zenodo: Zenodo = Zenodo()
-    list: ListDatabase = ListDatabase()
-    simulate: Simulate = Simulate()
+    list_database: ListDatabase = ListDatabase()
+    simulation: Simulation = Simulation()
     heights: Heights = Heights()
     micrographs: Micrographs = Micrographs()
     splits: Splits = Splits()
@@ -620,10 +629,10 @@ class Config(Section):
     pretraining: Pretrainings = Pretrainings()
     training: Training = Training()
     models: ModelSearch = ModelSearch()
-    scores: Scores = Scores()
+    evaluation: Evaluation = Evaluation()
     figures: Figures = Figures()
     experiments: Experiments = Experiments()
-    production: Production = Production()
+    final_model: FinalModel = FinalModel()
     attribution: Attribution = Attribution()
     new_scans: Text | None = None
     """A folder of scans, or one scan, to predict: snakemake --cores 8 predict --config new_scans=FOLDER"""

@@ -17,9 +17,9 @@ def fits(experiment):
     """Every fit that an experiment asks for: a list of dicts protocol, pretraining, policy, features, scheme, model.
 
     experiment: its settings, {"protocols": [...], "pretraining": [...], ...}. The CNN sees pictures ("image"), the
-    other models features: those of `blocks` and `cev` where the experiment has them, else the tuned ones; the MLP
-    always the tuned. Left out are a model without the scheme (SVC has no nnrank), and a protocol with a leak that
-    cannot change what the model says of a film (protocols.felt).
+    other models features: those of `blocks` and `explained_variance` where the experiment has them, else the tuned
+    ones; the MLP always the tuned. Left out are a model without the scheme (SVC has no nnrank), and a protocol with a
+    leak that cannot change what the model says of a film (protocols.felt).
     """
     names = ("protocols", "pretraining", "policies", "schemes", "models")
     return [
@@ -39,7 +39,7 @@ def features_of(experiment, model):
         return ["tuned"]
     sets = [
         block if block == "tuned" else f"{block}_cev{cev}"
-        for block, cev in product(experiment.get("blocks", ["tuned"]), experiment.get("cev", [None]))
+        for block, cev in product(experiment.get("blocks", ["tuned"]), experiment.get("explained_variance", [None]))
     ]
     return list(dict.fromkeys(sets))
 
@@ -47,14 +47,14 @@ def features_of(experiment, model):
 def of_leakage(experiment):
     """The fits of the experiment `leakage`, but for those of `permuted`.
 
-    Its protocols on the true labels, and those under `shuffled` on every draw of shuffled ones that
-    `network_shuffles` asks for, {films: draws, batches: draws}. Where `networks` is network_leaks, not all, fine-tuned
-    features are asked for under their own leak alone (one_fold), images under those of training.
+    Its protocols on the true labels, and those under `permuted_labels` on every permutation that
+    `n_network_permutations` asks for, {films: draws, batches: draws}. Where `networks` is network_leaks, not all,
+    fine-tuned features are asked for under their own leak alone (one_fold), images under those of training.
     """
     drawn = [
         f"{protocol}.shuffled_{kind}{draw}"
-        for protocol in experiment["shuffled"]
-        for kind, draws in experiment["network_shuffles"].items()
+        for protocol in experiment["permuted_labels"]
+        for kind, draws in experiment["n_network_permutations"].items()
         for draw in range(1, draws + 1)
     ]
     true = [fit for fit in fits(experiment) if experiment["networks"] == "all" or _asks_for_networks(fit)]
@@ -64,8 +64,8 @@ def of_leakage(experiment):
 
 def permuted(experiment):
     """The fits of the experiment `leakage` that are made again and again on shuffled labels: models on components."""
-    shuffled = fits({**experiment, "protocols": experiment["shuffled"]})
-    return [fit for fit in shuffled if on_components(fit)] if any(experiment["shuffles"].values()) else []
+    shuffled = fits({**experiment, "protocols": experiment["permuted_labels"]})
+    return [fit for fit in shuffled if on_components(fit)] if any(experiment["n_permutations"].values()) else []
 
 
 def on_components(fit):

@@ -36,7 +36,7 @@ rule leakage:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
     script:
         "../scripts/leakage.py"
@@ -74,7 +74,7 @@ rule baselines:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
     script:
         "../scripts/baselines.py"
@@ -115,7 +115,7 @@ rule confounders:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
         untested=lambda wildcards: untested(),
     script:
@@ -153,9 +153,9 @@ rule calibration:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
-        coverage=config["production"]["coverage"],
+        coverage=config["final_model"]["coverage"],
     script:
         "../scripts/calibration.py"
 
@@ -191,7 +191,7 @@ rule learning_curve:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
     script:
         "../scripts/learning_curve.py"

@@ -46,7 +46,7 @@ FETCHED = SOURCE in ("zenodo", "list")
 DATA = "simulated films" if SIMULATED else "real films"
 ASKED = [name for words in config["experiments"].values() for name in words["protocols"]]
 PROTOCOLS = [name for name in schema.BASES if name in ASKED]  # those of the paper's own tables
-PRODUCTION = {name: config["production"][name] for name in ("pretraining", "policy", "scheme")}
+PRODUCTION = {name: config["final_model"][name] for name in ("pretraining", "policy", "scheme")}
 STUDY = {name: words for name, words in config.items() if name != "new_scans"}  # new scans change no result
 PREPROCESSING = {
     **{name: config["scans"][name] for name in ("channels", "direction", "gwyddion_timeout_seconds")},
@@ -60,7 +60,7 @@ EXPLAINED = {"protocol": "strict", **PRODUCTION, "features": "image", "model": "
 SAID = {
     "data": DATA,
     "backbone": config["networks"]["backbone"],
-    "search": config["models"]["search"],
+    "search": config["models"]["param_grid"],
     "pixels": config["training"]["pixels"],
     "epochs": config["training"]["epochs"],
 }
@@ -91,7 +91,7 @@ def sheet():
 
 def count_of_scans():
     """How many scans the study has, those included that will be rejected."""
-    return config["simulate"]["samples"] if SIMULATED else len(sheet())
+    return config["simulation"]["samples"] if SIMULATED else len(sheet())
 
 
 def shards():

@@ -93,7 +93,7 @@ rule extract_features:
         "../../envs/vision.yaml"
     params:
         backbone=config["networks"]["backbone"],
-        batch=config["networks"]["batch"],
+        batch=config["networks"]["batch_size"],
         precision=config["networks"]["precision"],
         device=config["networks"]["device"],
         normalise=config["networks"]["normalise"] == "weights",

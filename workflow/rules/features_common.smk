@@ -5,7 +5,8 @@ Needs common.smk and fits_common.smk.
 
 # Chunks end where batches end, so that features do not depend on the chunks.
 PICTURES_PER_JOB = (
-    ceil(config["features"]["pictures_per_job"] / config["networks"]["batch"]) * config["networks"]["batch"]
+    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"])
+    * config["networks"]["batch_size"]
 )
 PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomised_components")}
 

@@ -148,7 +148,7 @@ rule fig4:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         classes=config["classes"],
         data=DATA,
     script:
@@ -293,7 +293,7 @@ rule fig8:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"{config['figures']['components']} features, {asked('table2')[0]['protocol']} fold 0",
+        title=f"{config['figures']['fig8_block']} features, {asked('table2')[0]['protocol']} fold 0",
     script:
         "../scripts/fig8.py"
 
@@ -324,7 +324,7 @@ rule fig9:
     params:
         classes=config["classes"],
         data=DATA,
-        title=f"{config['figures']['components']} features, {asked('table2')[0]['protocol']} fold 0",
+        title=f"{config['figures']['fig8_block']} features, {asked('table2')[0]['protocol']} fold 0",
     script:
         "../scripts/fig9.py"
 
@@ -382,7 +382,7 @@ rule fig10:
         "../../envs/learn.yaml"
     params:
         classes=config["classes"],
-        films_a_class=config["attribution"]["films_a_class"],
+        films_a_class=config["attribution"]["films_per_class"],
         data=DATA,
     script:
         "../scripts/fig10.py"

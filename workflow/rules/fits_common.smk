@@ -98,7 +98,7 @@ def planned():
         return sheet()
     from micrograph.simulated import simulate  # with scipy, which every job would import else
 
-    words, chance = config["simulate"], job.rng(config["seed"], "plan_samples")
+    words, chance = config["simulation"], job.rng(config["seed"], "plan_samples")
     return simulate.plan(words["samples"], words["days"], words["shares"], chance, operators=words["operators"])
 
 
@@ -116,13 +116,13 @@ def components_of(experiment):
 
 def components_shown():
     """The principal components that figures 8 and 9 show."""
-    fit, cev = asked("table2")[0], config["experiments"]["table2"]["cev"][0]
-    return f"results/components/{fit['protocol']}/{fit['pretraining']}/{config['figures']['components']}_cev{cev}.npz"
+    fit, cev = asked("table2")[0], config["experiments"]["table2"]["explained_variance"][0]
+    return f"results/components/{fit['protocol']}/{fit['pretraining']}/{config['figures']['fig8_block']}_cev{cev}.npz"
 
 
 def micrographs_shown():
     """The fit whose answers figure 6 puts beside the micrographs: the first that its model has."""
-    return asked("table4", model=[config["figures"]["micrographs"]])[:1]
+    return asked("table4", model=[config["figures"]["fig6_model"]])[:1]
 
 
 def ordered_shown():
@@ -158,10 +158,10 @@ def fits_of_study():
 def shared_jobs(models):
     """The fits of these models that share a job, those on features of one kind: {name of the job: fits}.
 
-    Starting a job takes longer than most fits. With models.search published a fit takes minutes to hours, and each is
+    Starting a job takes longer than most fits. With models.param_grid published a fit takes minutes to hours, and each is
     a job of its own; so is a fit that no table or figure asks for.
     """
-    if config["models"]["search"] != "default":
+    if config["models"]["param_grid"] != "default":
         return {}
     fits = experiments.keep(fits_of_study(), model=models)
     return {re.sub(r"\W", "_", "_".join(key)): group for key, group in experiments.by_features(fits).items()}

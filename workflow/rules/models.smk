@@ -28,7 +28,7 @@ rule fit_models:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        search=config["models"]["search"],
+        search=config["models"]["param_grid"],
         fits=lambda wildcards: [dict(wildcards.items())],
     script:
         "../scripts/fit_models.py"
@@ -58,7 +58,7 @@ for job_name, fits in shared_jobs(SHALLOW).items():
         params:
             seed=config["seed"],
             classes=config["classes"],
-            search=config["models"]["search"],
+            search=config["models"]["param_grid"],
             fits=fits,
         script:
             "../scripts/fit_models.py"
@@ -84,8 +84,8 @@ rule permute_labels:
         seed=config["seed"],
         classes=config["classes"],
         folds=config["splits"]["folds"],
-        search=config["models"]["search"],
-        draws=config["experiments"]["leakage"]["shuffles"],
+        search=config["models"]["param_grid"],
+        draws=config["experiments"]["leakage"]["n_permutations"],
         fits=lambda wildcards: permuted()[tuple(wildcards)],
     script:
         "../scripts/permute_labels.py"
@@ -110,7 +110,7 @@ rule fit_mlp:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        search=config["models"]["search"],
+        search=config["models"]["param_grid"],
         fits=lambda wildcards: [dict(wildcards.items())],
         settings=lambda wildcards: [settings_of_mlp(wildcards.scheme)],
         device=config["networks"]["device"],
@@ -144,7 +144,7 @@ for job_name, fits in shared_jobs(["MLP"]).items():
         params:
             seed=config["seed"],
             classes=config["classes"],
-            search=config["models"]["search"],
+            search=config["models"]["param_grid"],
             fits=fits,
             settings=[settings_of_mlp(fit["scheme"]) for fit in fits],
             device=config["networks"]["device"],

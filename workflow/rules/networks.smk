@@ -18,11 +18,11 @@ rule simulate_pictures:
         "../../envs/afm.yaml"
     params:
         seed=config["seed"],
-        films=config["pretraining"]["films"]["simulated"],
+        films=config["pretraining"]["self_supervised"]["simulated"],
         pixels=config["micrographs"]["pixels"],
         clip_percentiles=config["micrographs"]["clip_percentiles"],
         levelling=config["heights"]["levelling"],
-        shares=config["simulate"]["shares"],
+        shares=config["simulation"]["shares"],
     script:
         "../scripts/simulate_pictures.py"
 
@@ -50,7 +50,7 @@ rule pretrain_films:
         backbone=config["networks"]["backbone"],
         device=config["networks"]["device"],
         precision=config["training"]["precision"],
-        settings=config["pretraining"]["films"],
+        settings=settings_of_training(config["pretraining"]["self_supervised"]),
     script:
         "../scripts/pretrain_films.py"
 
@@ -86,7 +86,7 @@ rule train_networks:
         classes=config["classes"],
         backbone=config["networks"]["backbone"],
         device=config["networks"]["device"],
-        search=config["models"]["search"],
+        search=config["models"]["param_grid"],
         settings=lambda wildcards: settings_of_head(wildcards.head, wildcards.pretraining),
         data=DATA,
     script:

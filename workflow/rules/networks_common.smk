@@ -68,13 +68,13 @@ def weights_before_tuning(wildcards):
 
 def weights_before_pretraining():
     """The weights that the pretraining `films` starts from."""
-    start = config["pretraining"]["films"]["start"]
+    start = config["pretraining"]["self_supervised"]["start"]
     return [] if start == "scratch" else [f"resources/weights/{config['networks']['backbone']}-{start}.safetensors"]
 
 
 def copies_of_policy(wildcards):
     """The tables of a policy's pictures, shard by shard, where it makes any: aug1 and aug2."""
-    made = wildcards.policy in ("aug1", "aug2")
+    made = schema.POLICIES[wildcards.policy].multiplies
     return expand("results/policies/{policy}/{shard}.tsv", policy=wildcards.policy, shard=shards()) if made else []
 
 
@@ -90,14 +90,21 @@ def pictures_of_production(wildcards):
 
 def pictures_of(policy):
     """The folders of a policy's pictures: of all micrographs, and of those that the policy makes."""
-    made = [f"policies/{policy}"] if policy in ("aug1", "aug2") else []
+    made = [f"policies/{policy}"] if schema.POLICIES[policy].multiplies else []
     return expand("results/{folder}/{shard}", folder=["micrographs", *made], shard=shards())
+
+
+def settings_of_training(settings):
+    """Settings under the names that training knows them by."""
+    names = {"batch_size": "batch", "hidden_layer_sizes": "widths"}
+    return {names.get(name, name): value for name, value in settings.items()}
 
 
 def settings_of_head(head, pretraining):
     """The training settings of one head: a change of another head's reruns nothing here."""
     names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
-    settings = {name: config["training"][name] for name in names} | config["training"][head]
+    own = config["training"]["feature_extractor" if head == "tuned" else head]
+    settings = {name: config["training"][name] for name in names} | settings_of_training(own)
     if isinstance(settings["dropout"], dict):
         settings["dropout"] = settings["dropout"][pretraining]
     return settings
@@ -106,7 +113,7 @@ def settings_of_head(head, pretraining):
 def settings_of_mlp(scheme):
     """The training settings of the MLP under one scheme."""
     mlp = config["training"]["mlp"]
-    return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[scheme]}
+    return {"epochs": mlp["epochs"], "patience": mlp["patience"], **settings_of_training(mlp[scheme])}
 
 
 def networks_of_fold(wildcards):

@@ -32,14 +32,14 @@ rule train_production:
     params:
         device=config["networks"]["device"],
         recipe={
-            **config["production"],
+            **config["final_model"],
             "classes": config["classes"],
             "backbone": config["networks"]["backbone"],
-            "search": config["models"]["search"],
+            "search": config["models"]["param_grid"],
             "training": settings_of_head(PRODUCTION["scheme"], PRODUCTION["pretraining"]),
             "preprocessing": PREPROCESSING,
             "attribution": ATTRIBUTION,
-            "resamples": config["scores"]["bootstrap"],
+            "resamples": config["evaluation"]["n_bootstrap"],
             "data": DATA,
             "seed": config["seed"],
         },

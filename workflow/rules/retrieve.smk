@@ -52,7 +52,7 @@ if SOURCE == "list":
         conda:
             "../../envs/afm.yaml"
         params:
-            **config["list"],
+            **config["list_database"],
             classes=config["classes"],
             folder="resources/downloads/list",
         script:

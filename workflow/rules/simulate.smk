@@ -1,4 +1,4 @@
-"""Needs the settings under `simulate`; used when scans.source is `simulated`.
+"""Needs the settings under `simulation`; used when scans.source is `simulated`.
 Gives the sample sheet, and resources/scans: films grown in the computer, written as genuine NanoScope files, with
 resources/truth: what they show, pixel by pixel.
 """
@@ -19,10 +19,10 @@ if SIMULATED:
             "../../envs/afm.yaml"
         params:
             seed=config["seed"],
-            samples=config["simulate"]["samples"],
-            days=config["simulate"]["days"],
-            shares=config["simulate"]["shares"],
-            operators=config["simulate"]["operators"],
+            samples=config["simulation"]["samples"],
+            days=config["simulation"]["days"],
+            shares=config["simulation"]["shares"],
+            operators=config["simulation"]["operators"],
             folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:
@@ -45,7 +45,7 @@ if SIMULATED:
         params:
             seed=config["seed"],
             classes=config["classes"],
-            pixels=config["simulate"]["pixels"],
+            pixels=config["simulation"]["pixels"],
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:
             "../scripts/simulate_scans.py"

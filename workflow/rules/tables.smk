@@ -59,7 +59,7 @@ rule table2:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
         data=DATA,
     script:
@@ -91,7 +91,7 @@ rule table3:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
         data=DATA,
     script:
@@ -123,7 +123,7 @@ rule table4:
     params:
         seed=config["seed"],
         classes=config["classes"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         said=SAID,
         data=DATA,
     script:
@@ -179,7 +179,7 @@ rule explanations:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
-        resamples=config["scores"]["bootstrap"],
+        resamples=config["evaluation"]["n_bootstrap"],
         data=DATA,
         words={name: EXPLAINED[name] for name in ("protocol", "pretraining", "policy", "scheme")},
     script:

@@ -87,7 +87,7 @@ def make(recipe, study, device="auto"):
     the tables are not of one study.
     """
     if recipe.scheme not in SCHEMES:
-        raise Fault(f"production.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}.")
+        raise Fault(f"final_model.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}.")
     settings = settled(recipe, study)
     images = pictures.read(study.copies["micrograph"], recipe.training["pixels"])
     rehearsed = rehearse(recipe, study, settings, images, device)
@@ -152,7 +152,7 @@ def _starts(recipe, study):
     trained = domains.domain(recipe.pretraining).origin == "trained"
     if len(paths) != (len(folds) if trained or paths else 0):
         raise Fault(
-            f"production.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
+            f"final_model.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
             "folds; give each fold those that have not seen its test films."
         )
     return dict(zip(folds, paths or [study.weights] * len(folds), strict=True))

@@ -50,7 +50,9 @@ def plan(count, batches, shares, rng, folder="resources/scans", operators=0):
     if not 1 <= batches <= count:
         raise Fault(f"{count} samples cannot be grown on {batches} days; set 1 <= batches <= count.")
     if not 0 <= operators <= batches:
-        raise Fault(f"{operators} operators cannot share {batches} days; set 0 <= simulate.operators <= simulate.days.")
+        raise Fault(
+            f"{operators} operators cannot share {batches} days; set 0 <= simulation.operators <= simulation.days."
+        )
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
         raise Fault(f"the class shares {dict(shares)} do not sum to 1; correct them.")
     days = _deal(class_counts(count, shares), batches, rng)
