@@ -59,6 +59,7 @@ format: environment
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+	PYTHONPATH=workflow $(BIN)/python -m micrograph.config_reference
 
 # In an environment of its own, for it is no part of the study; needs the network.
 audit:

@@ -20,6 +20,7 @@ import yaml
 
 from benchmarks.bench_conversion import write_scan
 from micrograph import io
+from micrograph.config import validate
 from micrograph.scans import sample_sheet
 
 PROJECT = Path(__file__).parents[1]
@@ -107,11 +108,11 @@ def own_scans(folder, scans, distinct=False):
 
 def settings(folder, source, scans, a_job):
     """The embedded study's config.yaml with this source and these sizes."""
-    words = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    words = validate(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
     words["scans"] |= {"source": source, "sheet": SHEETS[source], "scans_per_shard": a_job}
-    days = min(words["simulate"]["days"], scans)
-    rarest = min(math.ceil(scans * share) for share in words["simulate"]["shares"].values())
-    words["simulate"] |= {"samples": scans, "days": days}
+    days = min(words["simulation"]["days"], scans)
+    rarest = min(math.ceil(scans * share) for share in words["simulation"]["shares"].values())
+    words["simulation"] |= {"samples": scans, "days": days}
     words["splits"]["folds"] = min(words["splits"]["folds"], days, rarest)  # plays no part up to the table of samples
     io.write_text(folder / "config.yaml", json.dumps(words))
 

@@ -1,5 +1,6 @@
-"""Every key of the settings, by the schema: wrong kinds, ranges, missing, unknown; and settings that clash."""
+"""Every key of the settings, by the schema: wrong types, ranges, left out, unknown; and settings that clash."""
 
+import contextlib
 import copy
 import json
 import random
@@ -11,11 +12,12 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from faults import judged
-from micrograph import settings
+from micrograph import config_reference, yaml_checks
+from micrograph.config import validate
 from micrograph.errors import UserError
-from project import PROJECT, SMOKE, Study
+from project import SMOKE, Study
 
-SCHEMA = yaml.safe_load((PROJECT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+SCHEMA = config_reference.json_schema()
 SOUND = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
 
 
@@ -35,12 +37,18 @@ ODD = [None, True, False, 0, -1, 1, 10**9, 10**18, 10**30, 0.5, -0.0, 1e308, 5e-
        object]  # fmt: skip
 
 
+def forms_of(schema):
+    """The schema and those of its alternatives, references followed."""
+    schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
+    more = schema.get("anyOf", []) + schema.get("oneOf", [])
+    return [schema, *(form for other in more for form in forms_of(other))]
+
+
 def keys_of(schema, path=()):
     """The path of every key that the schema names, references followed."""
-    schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
     if path:
         yield path
-    for form in (schema, *schema.get("anyOf", [])):
+    for form in forms_of(schema):
         for name, inner in form.get("properties", {}).items():
             yield from keys_of(inner, (*path, name))
 
@@ -70,7 +78,7 @@ def judge(study, *names):
     """None where the settings are accepted, else the UserError, whose every line is a sentence on a key."""
     with judged.within(20):
         try:
-            settings.check(study, SCHEMA)
+            validate(study)
         except UserError as fault:
             lines = str(fault).split("\n")
             assert len(lines) <= 41
@@ -92,23 +100,26 @@ def test_any_odd_value_of_any_key_is_accepted_by_the_schema_or_refused_by_its_na
         for value in chance.sample(ODD, judged.count(6, len(ODD))):
             if fault := judge(changed(path, replaced(value))):
                 told = str(fault)
-                assert path[-1] in told or "more deeply" in told or "simulate" in told, told
+                assert path[-1] in told or "more deeply" in told or "simulation" in told, told
                 refused += 1
     assert refused > len(KEYS) * 4
 
 
-def test_a_missing_key_is_named_and_so_is_an_unknown_one_beside_it():
+def test_an_unknown_key_is_named_and_one_that_is_left_out_has_its_default():
     for path in KEYS:
-        judge(changed(path, lambda group, name: group.pop(name)), f"the key {'.'.join(path)} is missing")
         wrong = path[-1] + "z"
         fault = judge(changed(path, lambda group, name, wrong=wrong: group.update({wrong: group[name]})))
         assert f"the key {'.'.join((*path[:-1], wrong))} is not known" in str(fault)
+        with contextlib.suppress(UserError):  # the default may clash with the rest of the smoke study
+            own, default = validate(changed(path, lambda group, name: group.pop(name))), validate({})
+            for name in path:
+                own, default = own[name], default[name]
+            assert own == default, path
 
 
 def bounds(schema):
     """Values just beyond what a key's schema allows."""
-    schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
-    step = 1 if schema.get("type") == "integer" or "integer" in schema.get("type", []) else 1e-6
+    step = 1 if schema.get("type") == "integer" else 1e-6
     for word, value in (("minimum", -step), ("maximum", step), ("exclusiveMinimum", 0), ("exclusiveMaximum", 0)):
         if word in schema:
             yield schema[word] + value
@@ -116,24 +127,23 @@ def bounds(schema):
         yield schema["enum"][0] + "z"
     if "maxItems" in schema:
         yield list(schema["items"].get("enum", range(9))) * (schema["maxItems"] + 1)
-    if schema.get("uniqueItems"):
+    if schema.get("type") == "array":
         yield ["x", "x"]
 
 
-def schema_of(path):
-    """The schema of one key."""
-    schema = SCHEMA
+def schemas_of(path):
+    """The schemas of one key's forms."""
+    forms = [SCHEMA]
     for name in path:
-        schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
-        forms = [schema, *schema.get("anyOf", [])]
-        schema = next(form["properties"][name] for form in forms if name in form.get("properties", {}))
-    return schema
+        inner = next(form["properties"][name] for form in forms if name in form.get("properties", {}))
+        forms = forms_of(inner)
+    return forms
 
 
 def test_a_value_just_beyond_its_bounds_is_refused_by_name():
     tried = 0
     for path in KEYS:
-        for value in bounds(schema_of(path)):
+        for value in [value for schema in schemas_of(path) for value in bounds(schema)]:
             assert judge(changed(path, replaced(value)), ".".join(path)), (path, value)
             tried += 1
     assert tried > 80
@@ -174,7 +184,7 @@ def test_any_damage_to_the_text_of_the_settings_is_read_or_refused_in_words(tmp_
     path.write_bytes(text)
     with judged.within(20):
         try:
-            settings.read_text(path)
+            yaml_checks.check_file(path)
         except UserError as fault:
             for line in str(fault).split("\n"):
                 judged.one_sentence(line, path)
@@ -195,9 +205,9 @@ def put(study, path, value):
 
 # Right alone and wrong together: what is said. That a run says it so, tests/workflow/test_faults_of_users.py shows.
 TOGETHER = {
-    "more folds than days": ({"splits.folds": 13}, "splits.folds is 13, more than the 12 of simulate.days"),
+    "more folds than days": ({"splits.folds": 13}, "splits.folds is 13, more than the 12 of simulation.days"),
     "a patch beyond the picture": ({"attribution.patch": 33}, "attribution.patch is 33, more than the 32"),
-    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "figures.micrographs is MLP"),
+    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "figures.fig6_model is MLP"),
     "an experiment of nothing": ({"experiments.table2.models": []}, "experiments.table2.models"),
 }
 
@@ -216,7 +226,7 @@ SCANS, WEIGHTS = "results/micrographs/samples.tsv", "resources/weights/efficient
 CLASHES = {
     "weights that are not there": ({"networks.weights_file": "none.pth"}, WEIGHTS, "none.pth"),
     "channels of no scan": ({"scans.channels": ["Phase"], "scans.scans_per_shard": 24}, SCANS, "no channel 'Phase'"),
-    "a program": ("__use_yte__: true\n", "", "the key __use_yte__ makes a program of the settings"),
+    "a program": ("__use_yte__: true\n", "", "the key __use_yte__ would run code in the settings"),
 }  # fmt: skip
 
 
@@ -251,5 +261,5 @@ def test_folds_that_ones_own_films_cannot_fill_are_named_by_the_first_job_that_d
 
 def test_settings_may_be_json_and_are_then_checked_alike(tmp_path):
     (tmp_path / "config.yaml").write_text(json.dumps(SOUND), encoding="utf-8")
-    settings.read_text(tmp_path / "config.yaml")
+    yaml_checks.check_file(tmp_path / "config.yaml")
     judge(json.loads(json.dumps({**SOUND, "seed": float("nan")})), "seed is nan")

@@ -48,7 +48,7 @@ def settings_of(**scans):
     """The smoke study on small films, or on scans given, in shards of three."""
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     settings["scans"] |= {"scans_per_shard": 3, **scans}
-    settings["simulate"] |= {"pixels": 64}
+    settings["simulation"] |= {"pixels": 64}
     return settings
 
 

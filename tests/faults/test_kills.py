@@ -32,7 +32,7 @@ def smoke_settings():
     """The smoke study; in `make test` films and pictures are of few pixels, jobs of few films, networks learn once."""
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     if not judged.NIGHTLY:
-        settings["simulate"]["pixels"] = settings["micrographs"]["pixels"] = 64
+        settings["simulation"]["pixels"] = settings["micrographs"]["pixels"] = 64
         settings["scans"]["scans_per_shard"] = 6
         settings["training"] |= {"epochs": 1, "patience": 1}
     return settings

@@ -27,7 +27,13 @@ def test_the_cnn_sees_pictures_and_the_others_tuned_features_where_no_blocks_are
 
 
 def test_tuned_features_have_no_components_and_stand_once():
-    words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "blocks": ["pool", "tuned"], "cev": [85, 99]}
+    words = {
+        **TABLE,
+        "schemes": ["nominal"],
+        "models": ["SVC"],
+        "blocks": ["pool", "tuned"],
+        "explained_variance": [85, 99],
+    }
     assert [fit["features"] for fit in experiments.fits(words)] == ["pool_cev85", "pool_cev99", "tuned"]
 
 
@@ -49,7 +55,7 @@ def test_what_a_pre_training_sees_names_its_fold():
 
 
 def test_a_leak_is_asked_for_where_it_can_change_an_answer():
-    words = {**TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "cev": [85]}
+    words = {**TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85]}
     protocols = ["strict+one_fold", "strict+all_rows", "strict+train_mode"]
     asked = {(fit["protocol"], fit["features"]) for fit in experiments.fits({**words, "protocols": protocols})}
     assert asked == {
@@ -59,9 +65,9 @@ def test_a_leak_is_asked_for_where_it_can_change_an_answer():
 
 
 LEAKAGE = {
-    **TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "cev": [85], "models": ["SVC", "CNN"],
-    "protocols": ["strict", "strict+grid", "strict+train_mode"], "networks": "all", "shuffled": ["strict"],
-    "shuffles": {"films": 100, "batches": 100}, "network_shuffles": {"films": 2, "batches": 1},
+    **TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85], "models": ["SVC", "CNN"],
+    "protocols": ["strict", "strict+grid", "strict+train_mode"], "networks": "all", "permuted_labels": ["strict"],
+    "n_permutations": {"films": 100, "batches": 100}, "n_network_permutations": {"films": 2, "batches": 1},
 }  # fmt: skip
 
 
@@ -78,11 +84,11 @@ def test_models_on_block_features_are_permuted_apart_and_all_others_draw_by_draw
     assert (permuted["protocol"], permuted["features"], permuted["model"]) == ("strict", "pool_cev85", "SVC")
     shuffled = [fit for fit in experiments.of_leakage(LEAKAGE) if "shuffled" in fit["protocol"]]
     assert {fit["features"] for fit in shuffled} == {"tuned", "image"}
-    assert experiments.permuted({**LEAKAGE, "shuffles": {"films": 0, "batches": 0}}) == []
+    assert experiments.permuted({**LEAKAGE, "n_permutations": {"films": 0, "batches": 0}}) == []
 
 
 def test_networks_can_be_kept_to_the_leaks_that_are_about_networks():
-    asked = experiments.of_leakage({**LEAKAGE, "networks": "network_leaks", "network_shuffles": {}})
+    asked = experiments.of_leakage({**LEAKAGE, "networks": "network_leaks", "n_network_permutations": {}})
     assert {fit["protocol"] for fit in asked if fit["features"] == "image"} == {"strict", "strict+train_mode"}
     assert {fit["protocol"] for fit in asked if fit["features"] == "tuned"} == {"strict"}
     assert {fit["protocol"] for fit in asked if fit["features"] == "pool_cev85"} == {"strict", "strict+grid"}

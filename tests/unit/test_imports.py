@@ -11,7 +11,7 @@ import pytest
 from project import PROJECT
 
 SCRIPTS = PROJECT / "workflow/scripts"
-WATCHED = ["docutils", "jinja2", "joblib", "jsonschema", "matplotlib", "PIL", "requests", "scipy", "skimage", "skops"]
+WATCHED = ["docutils", "jinja2", "joblib", "matplotlib", "PIL", "pydantic", "requests", "scipy", "skimage", "skops"]
 WATCHED += ["sklearn", "snakemake", "statsmodels", "timm", "torch", "torchvision"]
 
 # What a script may import as it starts, beyond numpy and pandas: what it computes with in every case. What it needs in

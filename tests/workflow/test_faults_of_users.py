@@ -27,7 +27,7 @@ def test_a_sheet_with_many_faults_is_answered_once(tmp_path, smoke_settings):
 
 def test_a_key_that_stands_twice_and_text_that_is_no_yaml_are_named_with_their_lines(tmp_path):
     assert "the key seed stands twice, in lines 1 and 2; keep one" in planned(tmp_path, "seed: 7\nseed: 8\n")
-    assert "config.yaml: line 2, column 1: this is no YAML" in planned(tmp_path, "seed: [7\n")
+    assert "config.yaml: line 2, column 1: this is not YAML" in planned(tmp_path, "seed: [7\n")
 
 
 def test_a_missing_sheet_is_named(tmp_path, smoke_settings):

@@ -15,7 +15,7 @@ from micrograph.errors import UserError
 from micrograph.simulation import simulate
 from project import PROJECT, Study
 
-MODEL = "results/production/model.safetensors"
+MODEL = "results/final_model/model.safetensors"
 TABLE = "results/new/predictions.tsv"
 
 

@@ -137,7 +137,7 @@ rule default:
 
 checkpoint retrieve_zenodo:
     input: code=workflow.source_path("code.py")
-    output: sheet="resources/samples.tsv", left_out="resources/left_out.tsv"
+    output: sheet="resources/samples.tsv", left_out="resources/excluded.tsv"
     params: address=config["address"]
     shell: "test {params.address} = there && printf 'A\\nB\\n' > {output.sheet} && touch {output.left_out}"
 

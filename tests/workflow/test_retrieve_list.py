@@ -38,7 +38,7 @@ def study_of(folder, url):
     folder.mkdir()
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     settings["scans"] |= {"source": "list", "sheet": "resources/samples.tsv", "scans_per_shard": 9}
-    settings["list"] |= {"url": f"{url}/v2", "credentials": None, "requests_per_second": 100}
+    settings["list_database"] |= {"url": f"{url}/v2", "credentials": None, "requests_per_second": 100}
     return Study(folder, settings)
 
 
@@ -49,7 +49,7 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     samples = pd.read_csv(study.folder / "results/micrographs/samples.tsv", sep="\t")
     assert len(samples) == 9 and set(samples["growth_celsius"]) == set(TEMPERATURES)
     assert set(samples["batch"]) == {"MCV1-210501", "MCV1-210502", "MCV1-210503"}
-    left_out = pd.read_csv(study.folder / "resources/left_out.tsv", sep="\t")
+    left_out = pd.read_csv(study.folder / "resources/excluded.tsv", sep="\t")
     assert left_out["reason"].tolist() == ["grown at 600 C, which is none of the classes"]
     written = [path for path in study.folder.rglob("*") if path.is_file()]
     assert len(written) > 30 and not any(SECRET.encode() in path.read_bytes() for path in written)
@@ -57,7 +57,7 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     asked = len(database.requests)
     assert "Nothing to be done" in study.run("results/micrographs/samples.tsv")
     assert len(database.requests) == asked
-    tables = [study.folder / "resources" / name for name in ("samples.tsv", "left_out.tsv")]
+    tables = [study.folder / "resources" / name for name in ("samples.tsv", "excluded.tsv")]
     before = [table.read_bytes() for table in tables]
     database.say("/v2/samples/search", Answer(status=503, headers={"Retry-After": "9999"}))
     study.run("--forcerun", "retrieve_list", "--", "resources/samples.tsv")

@@ -68,7 +68,7 @@ def test_the_archives_films_are_fetched_read_without_running_them_and_studied(ar
     study.run("results/splits/strict.tsv", "results/splits/published.tsv")
     samples = pd.read_csv(study.folder / "results/micrographs/samples.tsv", sep="\t")
     assert len(samples) == 14 and set(samples["data"]) == {"real"} and set(samples["channel"]) == {"picture"}
-    left_out = pd.read_csv(study.folder / "resources/left_out.tsv", sep="\t")
+    left_out = pd.read_csv(study.folder / "resources/excluded.tsv", sep="\t")
     assert sorted(left_out["what"]) == ["entry 15 (MCV1-210505C-NT)", "notes.md", "the whole file"]
     assert not (tmp_path / "run").exists(), "the hostile pickle must never run"
     again = study.run("results/splits/strict.tsv")
@@ -89,7 +89,7 @@ def test_an_archive_that_is_gone_is_one_sentence_and_what_was_fetched_serves_whe
 
 
 def test_without_its_server_a_study_keeps_what_it_has_fetched(archive, tmp_path):
-    sheet, left_out = "resources/samples.tsv", "resources/left_out.tsv"
+    sheet, left_out = "resources/samples.tsv", "resources/excluded.tsv"
     study = study_of(tmp_path / "study", archive.url)
     study.run(sheet)
     archive.say("/api/records/7", Answer(status=503, headers={"Retry-After": "9999"}))

@@ -7,7 +7,7 @@ from micrograph import io
 from project import Study
 
 BLOCKS = ("block4", "pool")
-WANTED = [f"results/components/strict/imagenet/{block}_cev85.npz" for block in BLOCKS]
+WANTED = [f"results/pca/strict/imagenet/{block}_cev85.npz" for block in BLOCKS]
 
 
 def features(study):
@@ -26,13 +26,17 @@ def test_features_and_components_do_not_depend_on_the_chunks(tmp_path, smoke_set
     """240 films: in one chunk and in four, the same bytes of features, and of exact and randomised components."""
     small = {
         **smoke_settings,
-        "simulate": {**smoke_settings["simulate"], "samples": 240, "days": 60, "pixels": 64},
+        "simulation": {**smoke_settings["simulation"], "samples": 240, "days": 60, "pixels": 64},
         "scans": {**smoke_settings["scans"], "scans_per_shard": 80},
         "micrographs": {**smoke_settings["micrographs"], "pixels": 64},
     }
 
-    def run(pictures_per_job, exact_pca_up_to):
-        own = {"pictures_per_job": pictures_per_job, "exact_pca_up_to": exact_pca_up_to, "randomised_components": 60}
+    def run(micrographs_per_job, exact_pca_up_to):
+        own = {
+            "micrographs_per_job": micrographs_per_job,
+            "exact_pca_up_to": exact_pca_up_to,
+            "randomised_components": 60,
+        }
         study = Study(tmp_path, {**small, "features": own})
         for path in study.folder.glob("results/features/imagenet/*/*.npz"):
             path.unlink()

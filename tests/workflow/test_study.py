@@ -75,7 +75,7 @@ def out_of_fold(predictions):
 
 
 def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_for(copy_of_smoke):
-    wanted = [f"results/components/strict/imagenet/pool_cev{cev}.npz" for cev in (85, 60)]
+    wanted = [f"results/pca/strict/imagenet/pool_cev{cev}.npz" for cev in (85, 60)]
     for path in wanted:
         (copy_of_smoke.folder / path).unlink(missing_ok=True)
     printed = copy_of_smoke.run("--", *wanted)
@@ -147,7 +147,7 @@ def test_a_table_or_figure_is_made_by_name_or_by_path(copy_of_smoke):
 
 
 def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_smoke, smoke_settings):
-    changed = {**smoke_settings, "scores": {"bootstrap": 300}}
+    changed = {**smoke_settings, "evaluation": {"n_bootstrap": 300}}
     printed = Study(copy_of_smoke.folder, changed).run("-n")
     planned = set(re.findall(r"(?m)^(\w+) +\d+$", printed)) - {"total", "default"}
     assert planned == {
@@ -219,7 +219,7 @@ def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path)
 
 
 def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_features(copy_of_smoke, smoke_settings):
-    training = {**smoke_settings["training"], "nnrank": {"learning_rate": 0.002, "batch": 8, "dropout": 0.2}}
+    training = {**smoke_settings["training"], "nnrank": {"learning_rate": 0.002, "batch_size": 8, "dropout": 0.2}}
     printed = Study(copy_of_smoke.folder, {**smoke_settings, "training": training}).run("-n")
     planned = {kind(name) for name in re.findall(r"(?m)^(\w+) +\d+$", printed)} - {"total", "default"}
     assert {"train_networks", "score_networks", "table4", "tableS1", "fig7", "report"} <= planned
@@ -255,7 +255,7 @@ def test_the_models_read_back_predict_what_the_table_says(smoke):
     place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
     models = storage.read_models(smoke.folder / f"results/models/{place}.skops")
     predictions = io.read_table(smoke.folder / f"results/predictions/{place}.tsv")
-    names, _, scores = io.read_scores(smoke.folder / "results/components/strict/imagenet/pool_cev85.npz")
+    names, _, scores = io.read_scores(smoke.folder / "results/pca/strict/imagenet/pool_cev85.npz")
     rows = {name: row for row, name in enumerate(names)}
     for fold, model in models.items():
         told = predictions[predictions["fold"] == int(fold)]

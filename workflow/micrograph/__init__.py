@@ -32,7 +32,7 @@ def predict(path: str, model: Any, **options: Any) -> Any:
     path : str or Path
         Scan file of any readable format.
     model : str, Path or prediction.storage.FinalModel
-        Path of ``results/production/model.safetensors``, or what ``prediction.storage.read`` returns for it.
+        Path of ``results/final_model/model.safetensors``, or what ``prediction.storage.read`` returns for it.
     **options
         Passed to :func:`micrograph.prediction.predict.predict`.
 

@@ -19,6 +19,9 @@ NETWORKS = ("MLP", "CNN")
 ON_TUNED = ("MLP",)  # models that are fitted on fine-tuned features alone
 SHALLOW = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR")
 POLICIES = ("aug1", "aug2", "aug3", "aug4")
+WITHOUT_NETWORK = ("metadata", "physical")  # features of the baselines
+AUGMENTING = ("aug1", "aug2")  # policies that make images of their own
+SCHEMES = ("nominal", "nnrank", "corn", "regression")
 BLOCKS = ("block2", "block3", "block4", "pool")
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
@@ -195,7 +198,7 @@ class Study:
         names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
         training = self.config["training"]
         own = training["feature_extractor" if head == "tuned" else head]
-        settings = {name: training[name] for name in names} | own
+        settings = {name: training[name] for name in names} | _training_names(own)
         if isinstance(settings["dropout"], dict):
             settings["dropout"] = settings["dropout"][pretraining]
         return settings
@@ -203,7 +206,7 @@ class Study:
     def mlp_settings(self, scheme: str) -> dict[str, Any]:
         """Return the training settings of the MLP under one scheme."""
         mlp = self.config["training"]["mlp"]
-        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[scheme]}
+        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **_training_names(mlp[scheme])}
 
     # ---- what tables and figures say about the run
 
@@ -229,6 +232,12 @@ class Study:
         """Those of the paper's protocols that any experiment asks for."""
         asked = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
         return [name for name in ("strict", "published") if name in asked]
+
+
+def _training_names(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings under the names that training knows them by."""
+    names = {"batch_size": "batch", "hidden_layer_sizes": "widths"}
+    return {names.get(name, name): value for name, value in settings.items()}
 
 
 def expand(settings: dict[str, Any]) -> list[FitSpec]:

@@ -187,7 +187,7 @@ OUTPUTS = (
     Output(
         "table1", "Table 1", "Images by policy", STUDY,
         inputs=lambda study: {
-            "copies": Input("table", [f"results/policies/{policy}/copies.tsv" for policy in POLICIES], list(POLICIES)),
+            "copies": Input("table", [f"results/augmented/{policy}/images.tsv" for policy in POLICIES], list(POLICIES)),
             "splits": Input("table", [f"results/splits/{name}.tsv" for name in study.paper_protocols], study.paper_protocols),
             "published": _published("table1"),
         },
@@ -383,7 +383,7 @@ OUTPUTS = (
     ),
     Output(
         "attribution_tests", "Attribution tests", "Faithfulness of the attribution maps", FILMS,
-        inputs=lambda study: {"tests": Input("table", study.attributions("tests{fold}.tsv"))},
+        inputs=lambda study: {"tests": Input("table", study.attributions("metrics{fold}.tsv"))},
         params=lambda study: {
             "resamples": study.config["evaluation"]["n_bootstrap"],
             "seed": study.config["seed"],

@@ -8,7 +8,18 @@ PACKAGE = Path(__file__).parent
 # They log, move, fetch and check data; no number depends on them, so a change of theirs makes no result stale.
 INDIFFERENT = frozenset(
     {
-        *("__init__", "errors", "log", "settings", "settings_text", "sources"),
+        *(
+            "__init__",
+            "captions",
+            "config",
+            "config_schema",
+            "errors",
+            "experiments",
+            "log",
+            "outputs",
+            "sources",
+            "yaml_checks",
+        ),
         *("retrieval/credentials", "retrieval/downloads", "retrieval/questions", "retrieval/server"),
     }
 )
@@ -18,9 +29,9 @@ IMPORT = re.compile(r"^[ \t]*(?:from (micrograph[\w.]*) )?import (\([^)]*\)|.*)"
 NAME = re.compile(r"[\w.]+")
 
 
-def modules_of(script):
-    """The package's modules that the Python file `script` imports, through one another: sorted, as "scans/images"."""
-    found, todo = set(), set(_imported(Path(script)))
+def modules_of(script, *modules):
+    """The package's modules that the file `script` and `modules` import, through one another: sorted, as "scans/io"."""
+    found, todo = set(), {*_imported(Path(script)), *modules}
     while todo:
         name = todo.pop()
         found.add(name)

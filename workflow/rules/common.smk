@@ -8,11 +8,11 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-from micrograph import experiments, io, outputs
+from micrograph import experiments, io, outputs, sources
 from micrograph.config import validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
-from micrograph.provenance import code_dependencies, record
+from micrograph.provenance import record
 from micrograph.rng import random_stream
 from micrograph.scans import sample_sheet
 from micrograph.splits import protocols
@@ -53,7 +53,7 @@ wildcard_constraints:
 
 def code_of(script, *modules):
     """The package's files that a script and further modules run: inputs, so that a change of code reruns the rule."""
-    names = code_dependencies.modules_of(workflow.source_path(f"../scripts/{script}.py"), *modules)
+    names = sources.modules_of(workflow.source_path(f"../scripts/{script}.py"), *modules)
     return [module_file(name) for name in names]
 
 

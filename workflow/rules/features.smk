@@ -3,6 +3,24 @@ Gives results/features (of each block in chunks of micrographs; physical measure
 network) and results/pca (principal components of each fold).
 """
 
+# Chunks end where batches end, so that features do not depend on the chunks.
+MICROGRAPHS_PER_JOB = (
+    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"]) * config["networks"]["batch_size"]
+)
+PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomised_components")}
+
+
+def features_of_blocks(pretraining, blocks):
+    """The features of all micrographs, by block, each in its chunks; scans that are rejected count, so the last chunks may
+    be empty."""
+    chunks = [f"{chunk:04d}" for chunk in range(ceil(count_of_scans() / MICROGRAPHS_PER_JOB))]
+    return expand(f"results/features/{pretraining}/{{block}}/{{chunk}}.npz", block=blocks, chunk=chunks)
+
+
+def blocks_of(names):
+    """The blocks of principal components by name: block2_cev85, block2_cev99 -> block2."""
+    return list(dict.fromkeys(name.split("_cev")[0] for name in names))
+
 
 rule measure_topography:
     """Roughness, spectrum, grains and steps of the films of one shard."""
@@ -101,25 +119,6 @@ rule extract_features:
         micrographs_per_job=MICROGRAPHS_PER_JOB,
     script:
         "../scripts/extract_features.py"
-
-
-# Chunks end where batches end, so that features do not depend on the chunks.
-MICROGRAPHS_PER_JOB = (
-    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"]) * config["networks"]["batch_size"]
-)
-PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomised_components")}
-
-
-def features_of_blocks(pretraining, blocks):
-    """The features of all micrographs, by block, each in its chunks; scans that are rejected count, so the last chunks may
-    be empty."""
-    chunks = [f"{chunk:04d}" for chunk in range(ceil(count_of_scans() / MICROGRAPHS_PER_JOB))]
-    return expand(f"results/features/{pretraining}/{{block}}/{{chunk}}.npz", block=blocks, chunk=chunks)
-
-
-def blocks_of(names):
-    """The blocks of principal components by name: block2_cev85, block2_cev99 -> block2."""
-    return list(dict.fromkeys(name.split("_cev")[0] for name in names))
 
 
 rule fit_pca:

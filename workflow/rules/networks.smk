@@ -50,7 +50,7 @@ rule pretrain:
         backbone=BACKBONE,
         device=config["networks"]["device"],
         precision=config["training"]["precision"],
-        settings=config["pretraining"]["self_supervised"],
+        settings=experiments._training_names(config["pretraining"]["self_supervised"]),
     script:
         "../scripts/pretrain.py"
 

@@ -19,7 +19,7 @@ POINTS = [{"dropout": 0.2, "widths": [300, 50]}, {"dropout": 0.5, "widths": [300
 
 
 def written(tmp_path, protocol="strict", model="MLP", chosen=(0, 1, 1), used=(0, 1, 1), points=POINTS):
-    path = tmp_path / protocol / "imagenet" / "aug3" / "tuned" / "nominal" / f"{model}_choices.tsv"
+    path = tmp_path / protocol / "imagenet" / "aug3" / "tuned" / "nominal" / f"{model}_search.tsv"
     choices = prediction_table.choices([Choice(point, 0.5 + 0.1 * point, 0.4) for point in chosen], used, points)
     io.write_table(path, choices)
     return path
@@ -89,6 +89,6 @@ def test_the_table_survives_the_disk(tmp_path):
     assert [panel.rows for panel in tableS1.panels(read)] == [panel.rows for panel in tableS1.panels(table)]
 
 
-def test_a_file_that_holds_no_choices_is_a_fault(tmp_path):
+def test_a_file_that_holds_no_search_is_a_fault(tmp_path):
     with pytest.raises(UserError, match="not named as choices are"):
         tableS1.gather([tmp_path / "strict" / "MLP.tsv"])

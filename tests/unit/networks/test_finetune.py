@@ -179,7 +179,7 @@ def test_a_single_point_that_diverges_is_a_fault(films):
 def test_a_search_whose_points_all_diverge_is_a_fault(films, monkeypatch):
     monkeypatch.setitem(finetune.GRIDS, "nominal", {"learning_rate": [1e30, 1e35]})
     with pytest.raises(
-        UserError, match="network of fold 0: .*lower training.nominal.learning_rate with models.search def"
+        UserError, match="network of fold 0: .*lower training.nominal.learning_rate with models.param_grid def"
     ):
         tune(films, search="published", epochs=3)
 

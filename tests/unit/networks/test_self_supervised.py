@@ -97,7 +97,7 @@ def test_the_log_and_too_little_memory_have_the_words_of_this_training(images, m
     line = capsys.readouterr().out.splitlines()[0]
     assert "check loss" in line and "spread" in line and "accuracy" not in line
     monkeypatch.setattr(self_supervised, "loss", lambda *given: torch.empty(2**47))
-    keys = "pretraining.films.batch or pretraining.films.pixels"
+    keys = "pretraining.self_supervised.batch_size or pretraining.self_supervised.pixels"
     with pytest.raises(UserError, match=rf"pre-training without labels: not enough memory; lower {keys}\.$"):
         pretrain(images, epochs=1)
 

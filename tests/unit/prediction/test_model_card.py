@@ -53,8 +53,8 @@ def test_it_has_the_numbers_of_the_card_and_survives_the_disk(model, tmp_path):
     for words, name in (("| accuracy |", "accuracy_pct"), ("| true class in the set |", "covered_pct")):
         assert f"{words} {values[name]:.1f} %" in text
     assert f"above that, points | {values['above_majority_points']:+.1f} (" in text
-    io.write_table(tmp_path / "rehearsal.tsv", made)
-    read = io.read_table(tmp_path / "rehearsal.tsv").astype({"films": "Int64", "batches": "Int64"})
+    io.write_table(tmp_path / "performance.tsv", made)
+    read = io.read_table(tmp_path / "performance.tsv").astype({"films": "Int64", "batches": "Int64"})
     pd.testing.assert_frame_equal(read, made)
 
 

@@ -311,7 +311,7 @@ def test_credentials_that_are_none_are_shown_as_none():
 def test_settings_without_secrets_stay_what_they_are():
     import yaml
 
-    settings = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((PROJECT / "config/default.yaml").read_text(encoding="utf-8"))
     text = json.dumps(circumstances.masked(settings))
     assert circumstances.MASK not in text
     assert json.loads(text) == json.loads(json.dumps(settings))

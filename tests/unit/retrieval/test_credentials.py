@@ -62,12 +62,12 @@ def test_a_broken_file_is_one_sentence_that_shows_nothing_of_it(tmp_path, text, 
 @pytest.mark.parametrize(
     ("path", "variable", "words"),
     [
-        (None, "", "there are no credentials for the database; set list.credentials"),
+        (None, "", "there are no credentials for the database; set list_database.credentials"),
         (None, SECRET, "LIST_CREDENTIALS: the file that it names cannot be read"),
-        (SECRET, "", "list.credentials: the file that it names cannot be read"),
+        (SECRET, "", "list_database.credentials: the file that it names cannot be read"),
         (f'{{"X-API-KEY": "{SECRET}"}}', "", "do not belong in a config"),
-        (f"{SECRET}\0", "", "list.credentials: the file that it names cannot be read"),
-        ("~nobody-of-this-name/x", "", "list.credentials: the file that it names cannot be read"),
+        (f"{SECRET}\0", "", "list_database.credentials: the file that it names cannot be read"),
+        ("~nobody-of-this-name/x", "", "list_database.credentials: the file that it names cannot be read"),
     ],
 )
 def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(path, variable, words):

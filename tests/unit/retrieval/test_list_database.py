@@ -308,7 +308,7 @@ def test_an_answer_of_another_shape_says_which_field_is_missing(database, study)
 
 def test_a_search_without_any_scan_says_why(database, study):
     database.web.say(f"{API}/samples/search", {"data": [FILMS[3][0], FILMS[4][0]]})
-    with pytest.raises(UserError, match="no scan came that can be used; set list.query otherwise. Most often"):
+    with pytest.raises(UserError, match="no scan came that can be used; set list_database.query otherwise. Most often"):
         retrieved(database.url)
     database.web.say(f"{API}/samples/search", {"data": []})
     with pytest.raises(UserError, match="The search found nothing"):

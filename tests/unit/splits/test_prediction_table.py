@@ -112,7 +112,7 @@ def test_answers_become_rows_in_the_waists_columns_and_the_table_is_sorted():
     assert set(table["components"]) == {7}
 
 
-def test_choices_say_the_settings_chosen_and_those_used():
+def test_search_say_the_settings_chosen_and_those_used():
     table = prediction_table.choices([Choice(1, 0.5, 0.4), Choice(0, 0.6, 0.5)], [0, 0], [{"C": 1}, {"C": 0.2}])
     assert table["chosen"].map(json.loads).tolist() == [{"C": 0.2}, {"C": 1}]
     assert table["used"].map(json.loads).tolist() == [{"C": 1}, {"C": 1}]

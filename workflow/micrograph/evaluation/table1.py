@@ -1,6 +1,6 @@
 """Table 1: how many rows of every class a fold trains on and is scored on under each augmentation policy.
 
-Counted from what was dealt and drawn (splits, copies.tsv) by the functions that choose the rows of every fit; the
+Counted from what was dealt and drawn (splits, images.tsv) by the functions that choose the rows of every fit; the
 paper's counts, of one fold, stand beside.
 """
 
@@ -21,7 +21,7 @@ COLUMNS = [
 def make_table(copies, splits, published, *, classes, data, rng):
     """Table 1 as a data frame: protocol by policy by part by class, then the paper's counts as protocol "paper".
 
-    copies: policy -> its copies.tsv; splits: protocol -> its splits table; published: the paper's counts (policy, part,
+    copies: policy -> its images.tsv; splits: protocol -> its splits table; published: the paper's counts (policy, part,
     growth_celsius, rows); classes: Celsius; data: what the films are, as "simulated films"; rng: chooses rows as a fit
     does. Means over the folds: rows (with repeats), pictures (different ones among them), samples; rows_std: standard
     deviation. Of the whole study: all_samples, copies, copies_least and copies_most of a sample, 0 where a policy makes
@@ -75,8 +75,6 @@ def _study(rows, classes):
             "copies_most": most.max(),
         }
     return found
-
-
 
 
 def panels(table):

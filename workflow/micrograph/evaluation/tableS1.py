@@ -11,7 +11,7 @@ from micrograph.errors import UserError
 from micrograph.evaluation import summaries, tables
 
 NAME = "Table S1"
-ENDING = "_choices"
+ENDING = "_search"
 COLUMNS = [
     *summaries.KEYS,
     *("fold", "points", "validation_pct", "validation_balanced_pct", "chosen", "used", "paper", "data"),
@@ -28,7 +28,7 @@ class Chosen:
 
 
 def gather(paths):
-    """The Chosen of every choices file (.../{model}_choices.tsv), in the order of the paths, each once."""
+    """The Chosen of every choices file (.../{model}_search.tsv), in the order of the paths, each once."""
     return [Chosen(_words_of(path), io.read_table(path)) for path in dict.fromkeys(paths)]
 
 

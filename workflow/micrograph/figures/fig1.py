@@ -139,7 +139,7 @@ def _kept(arrays):
     """Fewest and most components over the folds of one fit."""
     kept = [len(values) for name, values in arrays.items() if name.startswith("explained_")]
     if not kept:
-        raise UserError("Figure 1: a components file holds no fold; make it again (results/components).")
+        raise UserError("Figure 1: a components file holds no fold; make it again (results/pca).")
     return min(kept), max(kept)
 
 

@@ -151,6 +151,7 @@ GRIDS = {
     ),
 }
 MODELS = tuple(dict.fromkeys(model for model, _ in GRIDS))
+SEARCHES = ("default", "published")
 
 
 def points(model, scheme, protocol, search):
@@ -159,7 +160,7 @@ def points(model, scheme, protocol, search):
     Unknown words: UserError listing the known.
     """
     lookup(model, dict.fromkeys(MODELS), "model")
-    lookup(search, {"default": 0, "published": 0}, "search")
+    lookup(search, dict.fromkeys(SEARCHES), "search")
     if (model, scheme) not in GRIDS:
         own = [known_scheme for name, known_scheme in GRIDS if name == model]
         raise UserError(f"{model} has no scheme '{scheme}': give it {' or '.join(own)}.")

@@ -171,7 +171,7 @@ def fine_tune(
             kept = network.cpu(), settings | point, bool(rows)
             backbones.in_place(network, on=False)
     if not kept[2]:
-        way_out = f"lower training.{head}.learning_rate" + " with models.search default" * (len(tried) > 1)
+        way_out = f"lower {_key(head)}.learning_rate" + " with models.param_grid default" * (len(tried) > 1)
         raise UserError(f"{head} network of {held}: the loss is no longer a number; {way_out}.")
     return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
 
@@ -230,7 +230,7 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
             rng=chance_of_drops,
             learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
             keep=way.keep, validate_in=way.validate_in, score=heads.accuracy(scheme, classes), what=what,
-            key=f"training.{head}", lower=(f"training.{head}.batch", "training.pixels"), precision=kind,
+            key=_key(head), lower=(f"{_key(head)}.batch_size", "training.pixels"), precision=kind,
         )  # fmt: skip
     except training.Diverged as fault:
         print(fault, flush=True)
@@ -239,6 +239,11 @@ def learn(network, album, head, classes, policy, settings, way, kind, rng, what)
         drawn = np.concatenate([policies.epoch_rows(policy, labels, copied, chance_of_rows) for _ in range(SETTLED)])
         settle(network, album.batches(album.train[drawn], SHOWN, chance_of_turns, way.corners), kind)
     return curve
+
+
+def _key(head):
+    """The key of config.yaml that holds the settings of a head."""
+    return f"training.{'feature_extractor' if head == 'tuned' else head}"
 
 
 def settle(network, batches, kind=torch.float32):

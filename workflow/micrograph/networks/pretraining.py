@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from micrograph.errors import UserError, lookup
 from micrograph.networks import backbones
-from micrograph.networks.device import seeded
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,8 @@ def load_backbone(backbone, pretraining, path=None, rng=None):
 
 def scratch(backbone, rng, classes=1000):
     """The backbone with the random weights its library begins with, drawn from the rng, in evaluation mode."""
+
+    from micrograph.networks.device import seeded  # with torch
 
     with seeded(rng):
         return backbones.build(backbone, classes).eval()

@@ -40,7 +40,10 @@ BLUR = 1.2  # of the Gaussian, in pixels, at most
 REACH = 3  # pixels that a blur looks to either side
 FEWEST = 8  # pictures that can say anything about each other
 CHECKED = 64  # pictures on which the loss and the spread are read off after every epoch
-WHAT, MEMORY = "pre-training without labels", ("pretraining.films.batch", "pretraining.films.pixels")
+WHAT, MEMORY = (
+    "pre-training without labels",
+    ("pretraining.self_supervised.batch_size", "pretraining.self_supervised.pixels"),
+)
 NAMES = ("train_loss", "check_loss", "spread")  # of the curve
 COLLAPSED = 0.1  # spread below which embeddings count as one and the same; VICReg wants 1
 
@@ -93,7 +96,7 @@ def pretrain(images, *, backbone, settings, rng, start="imagenet", weights=None,
     curve = training.fit(
         training.Single(siamese), epoch, check, loss, learning_rate=settings["learning_rate"],
         epochs=settings["epochs"], patience=settings["epochs"], rng=of_drops, keep="last", score=spread,
-        validate_in="train", what=WHAT, key="pretraining.films", lower=MEMORY,
+        validate_in="train", what=WHAT, key="pretraining.self_supervised", lower=MEMORY,
         names=NAMES, precision=kind_of(precision, spot),
     )  # fmt: skip
     table = curve_of(curve)
@@ -110,8 +113,8 @@ def curve_of(rows):
     last = table["spread"].iloc[-1]
     if last < COLLAPSED:
         print(
-            f"{WHAT}: the embeddings of all pictures are nearly the same (spread {last:.2g} "
-            "instead of 1): nothing was learned; change pretraining.films.learning_rate, or raise its batch.",
+            f"{WHAT}: the embeddings of all pictures are nearly the same (spread {last:.2g} instead of 1): "
+            "nothing was learned; change pretraining.self_supervised.learning_rate, or raise batch_size.",
             flush=True,
         )
     return table

@@ -89,7 +89,7 @@ def train(recipe, study, device="auto"):
     """
     if recipe.scheme not in SCHEMES:
         raise UserError(
-            f"production.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}."
+            f"final_model.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}."
         )
     settings = settled(recipe, study)
     images = transforms.read(study.copies["micrograph"], recipe.training["pixels"])
@@ -157,7 +157,7 @@ def _starts(recipe, study):
     trained = pretraining.domain(recipe.pretraining).origin == "trained"
     if len(paths) != (len(folds) if trained or paths else 0):
         raise UserError(
-            f"production.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
+            f"final_model.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
             "folds; give each fold those that have not seen its test films."
         )
     return dict(zip(folds, paths or [study.weights] * len(folds), strict=True))

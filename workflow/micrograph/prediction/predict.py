@@ -119,11 +119,11 @@ class Prediction:
 def predict(path, model, width_nm=None, device="auto"):
     """The Prediction of one scan.
 
-    path: a scan of any readable format; model: path of results/production/model.safetensors, or what storage.read gives
+    path: a scan of any readable format; model: path of results/final_model/model.safetensors, or what storage.read gives
     of it, which saves a second a scan; width_nm: the width of a finished picture (PNG, TIFF) that does not say its own;
     device: auto, cpu or cuda. Raises UserError, one sentence, for a file that is no scan and a model that is none.
 
-    >>> found = micrograph.predict("film.spm", "results/production/model.safetensors")
+    >>> found = micrograph.predict("film.spm", "results/final_model/model.safetensors")
     >>> found.temperature_celsius, found.prediction_set, found.reasons
     """
     model = _model(model)

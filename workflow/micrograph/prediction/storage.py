@@ -17,7 +17,7 @@ from micrograph.networks import backbones, replace_head, weights
 
 VERSION = 2  # of the file's form
 NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
-COMMAND = "snakemake --cores 8 results/production/model.safetensors"
+COMMAND = "snakemake --cores 8 results/final_model/model.safetensors"
 WAY_OUT = f"train it: {COMMAND}"
 
 

@@ -3,16 +3,18 @@
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
+from micrograph import config
 from micrograph.errors import UserError
 from micrograph.provenance import circumstances, hashes, record
 
 SPARE_BYTES = 200e6  # room that the jobs may need beside the copy
 FETCHED = ("zenodo", "list")  # sources whose sheet is an output of the workflow
-LEFT_OUT = "resources/left_out.tsv"
+LEFT_OUT = "resources/excluded.tsv"
 
 
 def of_study(study, place, written):
@@ -73,11 +75,14 @@ def _check_room(study, place):
 
 
 def _write_settings(study, place, settings):
-    """The recorded settings as config.yaml, unless the study's own file says the same."""
+    """The recorded settings as config.yaml, unless the study's own file, with the defaults, says the same."""
     (place / "config.yaml").unlink(missing_ok=True)  # it may be linked: never written into
     try:
         text = (study / "config.yaml").read_text(encoding="utf-8")
-        same = circumstances.masked(yaml.safe_load(text)) == settings
+        own = yaml.safe_load(text)
+        with suppress(UserError):
+            own = config.validate(own)
+        same = circumstances.masked(own) == settings
     except (OSError, ValueError, yaml.YAMLError):
         same = False
     recorded = yaml.safe_dump(_numbered(settings), sort_keys=False, allow_unicode=True)

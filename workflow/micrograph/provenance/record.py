@@ -154,7 +154,7 @@ def inputs_of(folder, config, config_files):
         config.get("networks", {}).get("weights_file"),
         config.get("new_scans"),
         "resources/weights",
-        "resources/left_out.tsv",
+        "resources/excluded.tsv",
     ]
     there = dict.fromkeys(_named(folder, name) for name in named if name)
     return sorted({name for path in there for name in _files_of(folder, path)})

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from pathlib import Path
 
 import pandas as pd
 from docutils.core import publish_parts

@@ -9,7 +9,7 @@ from micrograph.errors import UserError
 
 VARIABLE = "LIST_CREDENTIALS"
 WAY_OUT = (
-    f'set list.credentials to the path of a JSON file of request headers, as {{"X-API-KEY": "..."}}, '
+    f'set list_database.credentials to the path of a JSON file of request headers, as {{"X-API-KEY": "..."}}, '
     f"or {VARIABLE} to that path or to the JSON itself"
 )
 
@@ -24,13 +24,13 @@ class Headers(dict):
 
 
 def read(path=None, environment=os.environ):
-    """The Headers in the JSON file at `path` (list.credentials) or, without one, in the variable LIST_CREDENTIALS.
+    """The Headers in the JSON file at `path` (list_database.credentials) or, without one, in LIST_CREDENTIALS.
 
     The variable holds a path or the JSON itself. A file that others on the machine may read is used, and a line says
     so. Raises UserError where there are none, or what is there is no JSON object of texts: it names the place and never
     shows a path, which might be a secret in the wrong place, nor anything of what is in it.
     """
-    place, said = ("list.credentials", path) if path else (VARIABLE, environment.get(VARIABLE, "").strip())
+    place, said = ("list_database.credentials", path) if path else (VARIABLE, environment.get(VARIABLE, "").strip())
     if not said:
         raise UserError(f"there are no credentials for the database; {WAY_OUT}.")
     if not said.lstrip().startswith("{"):

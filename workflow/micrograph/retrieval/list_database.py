@@ -62,7 +62,9 @@ def _tables(retrieval, classes):
     retrieval.finished()
     if not rows:
         url = retrieval.server.base_url
-        raise UserError(f"{url}: no scan came that can be used; set list.query otherwise. {_commonest(left_out)}")
+        raise UserError(
+            f"{url}: no scan came that can be used; set list_database.query otherwise. {_commonest(left_out)}"
+        )
     sheet = pd.DataFrame(make_sheet.named(rows)).reindex(columns=make_sheet.COLUMNS)
     sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")  # one spelling
     return sheet.sort_values("sample", ignore_index=True), left_out
@@ -139,7 +141,7 @@ class _Retrieval:
                 break
             found, start = found | new, start + len(rows)
             if len(found) > MOST_SAMPLES:
-                raise UserError(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list.query.")
+                raise UserError(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list_database.query.")
         print(f"the search has {len(found)} samples", flush=True)
         return list(found.values()), max((total or 0) - len(found), 0)
 

@@ -169,8 +169,8 @@ def to_do(rows, sheet):
     lines += [batch] if labelled < len(rows) else []
     width = f"     width_nm: how wide a picture is, in nm; empty where nobody knows. Rows that wait for it: {pictures}."
     lines += [width] if pictures else []
-    keys = f"scans.source: folder, scans.sheet: {Path(sheet).name}, and classes"
-    lines += [f"  2. Copy the project's config.yaml to {folder}/config.yaml if none is there, and set in it {keys}."]
+    own, keys = f"{folder}/config.yaml", f"classes, and scans.sheet: {Path(sheet).name}"
+    lines += [f"  2. Copy the project's config/own.yaml to {own} if none is there, and set in it {keys}."]
     return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (docs/your-own-scans.md says more)"]
 
 

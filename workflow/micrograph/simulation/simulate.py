@@ -51,7 +51,7 @@ def plan(count, batches, shares, rng, folder="resources/scans", operators=0):
         raise UserError(f"{count} samples cannot be grown on {batches} days; set 1 <= batches <= count.")
     if not 0 <= operators <= batches:
         raise UserError(
-            f"{operators} operators cannot share {batches} days; set 0 <= simulate.operators <= simulate.days."
+            f"{operators} operators cannot share {batches} days; set 0 <= simulation.operators <= simulation.days."
         )
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
         raise UserError(f"the class shares {dict(shares)} do not sum to 1; correct them.")

@@ -49,7 +49,7 @@ class FitSpec:
     @property
     def search_path(self) -> str:
         """The table of what the grid search chose in every fold."""
-        return f"results/models/{self}_choices.tsv"
+        return f"results/models/{self}_search.tsv"
 
     @property
     def models_path(self) -> str:
@@ -70,7 +70,7 @@ class FitSpec:
             protocol = protocols.as_seen_by("tuned", self.protocol)
             return f"results/features/{protocol}/{self.pretraining}/{self.policy}/tuned.npz"
         protocol = protocols.as_seen_by("components", self.protocol)
-        return f"results/components/{protocol}/{self.pretraining}/{self.features}.npz"
+        return f"results/pca/{protocol}/{self.pretraining}/{self.features}.npz"
 
     @property
     def on_components(self) -> bool:
@@ -110,7 +110,7 @@ class NetworkSpec:
 
     def outputs_path(self, chunk: str) -> str:
         """Outputs of the networks of a chunk of folds."""
-        return f"{self.folder}/answers{chunk}.npz"
+        return f"{self.folder}/outputs{chunk}.npz"
 
     def curves_path(self, chunk: str) -> str:
         """Training curves of a chunk of folds."""

@@ -46,7 +46,7 @@ def _batches(films, folds, rng):
             return dealt
     raise UserError(
         f"in {DRAWS} draws no deal of the batches' temperatures spread every class over enough batches for {folds} "
-        "folds: set experiments.leakage.shuffles.batches to 0."
+        "folds: set experiments.leakage.n_permutations.batches to 0."
     )
 
 

@@ -1,0 +1,424 @@
+"""Checking a study's configuration, and its defaults."""
+
+import copy
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.utils import update_config
+
+from micrograph import config_reference, yaml_checks
+from micrograph.config import validate
+from micrograph.config_schema import (
+    BLOCKS,
+    MODELS,
+    PRETRAINING,
+    SCHEMES,
+    Config,
+    DropoutOfDomains,
+    Mlp,
+    Training,
+    section_of,
+)
+from micrograph.errors import UserError
+from project import PROJECT
+
+
+def read(name):
+    return yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
+
+
+OWN = read("config.yaml")
+EMBEDDED = validate(OWN)
+
+
+def faults_of(change):
+    study = copy.deepcopy(EMBEDDED)
+    change(study)
+    with pytest.raises(UserError) as fault:
+        validate(study)
+    return str(fault.value)
+
+
+def test_the_embedded_study_is_right():
+    validate(EMBEDDED)
+
+
+def test_a_typo_is_answered_with_the_nearest_key():
+    def change(study):
+        study["splits"]["fold"] = study["splits"].pop("folds")
+
+    message = faults_of(change)
+    assert message == "config.yaml: the key splits.fold is not known; did you mean splits.folds?"
+
+
+def test_a_wrong_word_is_answered_with_the_legal_ones():
+    message = faults_of(lambda study: study["micrographs"].update(aspect="padd"))
+    assert message == "config.yaml: micrographs.aspect is 'padd'; choose 'pad', or one of: pad, crop, refuse."
+
+
+def test_several_faults_come_together():
+    def change(study):
+        study["seed"] = -1
+        study["models"]["param_grid"] = "big"
+        study["unheard_of"] = {}
+
+    assert len(faults_of(change).splitlines()) == 3
+
+
+def test_classes_that_do_not_rise_are_refused_for_thresholds_and_figures_count_on_it():
+    message = faults_of(lambda study: study.update(classes=[1000, 950, 900]))
+    assert message == "config.yaml: classes are 1000, 950, 900; write them in rising order: 900, 950, 1000."
+
+
+def test_shares_of_other_temperatures_than_the_classes_are_refused_where_films_are_simulated():
+    def change(study):
+        study["classes"] = [900, 950]
+
+    assert "simulation.shares are of 900, 950, 1000, classes are 900, 950" in faults_of(change)
+    study = copy.deepcopy(EMBEDDED)
+    change(study)
+    study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
+    validate(study)
+
+
+def test_a_share_of_no_temperature_is_refused():
+    message = faults_of(lambda study: study["simulation"].update(shares={"hot": 0.5, 950: 0.5}))
+    assert message.startswith("config.yaml: simulation.shares") and "'hot'" in message
+
+
+@pytest.mark.parametrize("word", ["pretraining", "policies", "schemes"])
+def test_what_table_2_shows_one_of_is_refused_twice_before_anything_is_fitted(word):
+    two = {"pretraining": ["imagenet", "micronet"], "policies": ["aug3", "aug4"], "schemes": ["nominal", "regression"]}
+    message = faults_of(lambda study: study["experiments"]["table2"].update({word: two[word]}))
+    assert message == f"config.yaml: experiments.table2.{word} lists 2; table 2 shows 1: keep one."
+
+
+def put(study, path, value):
+    *groups, name = path.split(".")
+    for group in groups:
+        study = study[group]
+    study[name] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("seed", "7", "seed is '7', not a whole number"),
+        ("seed", True, "seed is True, not a whole number"),
+        ("micrographs.pixels", 224.0, "micrographs.pixels is 224.0, not a whole number"),
+        ("splits.folds", 10.0, "splits.folds is 10.0, not a whole number"),
+        ("simulation.pixels", 64.5, "simulation.pixels is 64.5, not a whole number or null"),
+        ("scans", None, "scans is None, not a group of keys"),
+        ("scans.channels", "Height", "scans.channels is 'Height', not a list, as [one, two]"),
+        ("scans.gwyddion_timeout_seconds", float("nan"), "scans.gwyddion_timeout_seconds is nan, not a number"),
+        ("micrographs.clip_percentiles", [99, 1], "micrographs.clip_percentiles are 99, 1; write the lower first"),
+        ("micrographs.clip_percentiles", [50, 50], "micrographs.clip_percentiles are 50, 50; write the lower first"),
+        ("simulation.shares", {900: 0.5, 950: 0.5, 1000: 0.5}, "simulation.shares sum to 1.5; make them sum to 1"),
+        ("simulation.days", 121, "simulation.days is 121, more than the 120 of simulation.samples"),
+        ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulation.days"),
+        ("simulation.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 C 3 of 120 films, fewer than the 4 of"),
+        ("networks.backbone", "timm:{x}", "networks.backbone is 'timm:{x}'; string should match pattern"),
+        (
+            "experiments.table2.explained_variance",
+            [0],
+            "experiments.table2.explained_variance.0 is 0; input should be greater than or equal to 1",
+        ),
+    ],
+)
+def test_values_that_would_fail_later_are_refused_first(path, value, sentence):
+    assert sentence in faults_of(lambda study: put(study, path, value))
+
+
+def test_films_of_ones_own_are_not_judged_by_the_settings_of_the_simulation():
+    study = copy.deepcopy(EMBEDDED)
+    study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
+    study["splits"]["folds"] = 60
+    validate(study)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"", "there are no settings in it; config/default.yaml shows"),
+        (b"- seed: 7\n", "there are no settings in it"),
+        (b"seed: [7\nclasses: 3\n", "line 2, column 8: this is not YAML"),
+        (b"!!x\nseed: 1\n", "line 1: the tag 'tag:yaml.org,2002:x' is not known here"),
+        (b"classes: !!set {900, 950}\n", "line 1: the tag 'tag:yaml.org,2002:set' is not known here"),
+        (b"classes: !mine [900]\n", "line 1: the tag '!mine' is not known here"),
+        (b"scans:\n\tsource: folder\n", "line 2, column 1: this is not YAML"),
+        (b"seed: \x01\n", "this is not YAML (a character that YAML does not allow)"),
+        ("# M\xe4rz\nseed: 7\n".encode("latin-1"), "this is not UTF-8 text"),
+        (b"seed: 7\nclasses: []\nseed: 8\n", "the key seed stands twice, in lines 1 and 3; keep one"),
+        (b"scans:\n  sheet: a\n  sheet: b\n", "the key scans.sheet stands twice, in lines 2 and 3; keep one"),
+        (b"a: [{b: 1, b: 2}]\n", "the key a.b stands twice, in lines 1 and 1"),
+    ],
+)
+def test_text_that_is_no_settings_is_told_with_its_line(tmp_path, text, sentence):
+    (tmp_path / "config.yaml").write_bytes(text)
+    with pytest.raises(UserError) as fault:
+        yaml_checks.check_file(tmp_path / "config.yaml")
+    assert sentence in str(fault.value) and "\n" not in str(fault.value)
+
+
+def test_right_settings_missing_ones_and_odd_ones_pass(tmp_path):
+    yaml_checks.check_file(PROJECT / "config.yaml")
+    yaml_checks.check_file(tmp_path / "none.yaml")
+    (tmp_path / "odd.yaml").write_text("a: &x [1, 2]\nb: [*x, *x]\n? !!str c\n: 2020-02-29\n", encoding="utf-8")
+    yaml_checks.check_file(tmp_path / "odd.yaml")
+
+
+LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: &x [*x]\n", "stand for more than 100000 values, or for themselves; write them out"),
+        (LAUGHS, "stand for more than 100000 values"),
+        ("a: " + "[" * 5000 + "]" * 5000, "more deeply than can be read; write them flat"),
+        ("? [b]\n: 1\n", "line 1: a key is not a plain word"),
+        ("day: 2020-02-30\n", "line 1: '2020-02-30' is not a value that can be read; put it in quotes"),
+        (f"seed: {'9' * 5000}\n", "line 1: '99999"),
+        ("seed: !!python/object/apply:os.getcwd []\n", "line 1: tag:yaml.org,2002:python/object/apply:os.getcwd would"),
+        ("seed: !!python/name:os.getcwd\n", "line 1: '' is not a value that can be read"),
+    ],
+)
+def test_settings_that_would_hang_fill_memory_or_run_code_are_refused_as_text(tmp_path, text, sentence):
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as fault:
+        yaml_checks.check_file(tmp_path / "config.yaml")
+    assert sentence in str(fault.value) and "\n" not in str(fault.value) and len(str(fault.value)) < 500
+
+
+def test_settings_that_are_a_program_are_refused_before_anyone_runs_it(tmp_path):
+    program = f"__use_yte__: true\nseed: ?open({str(tmp_path / 'ran')!r}, 'w').write('x')\n"
+    (tmp_path / "config.yaml").write_text(program, encoding="utf-8")
+    with pytest.raises(UserError, match="the key __use_yte__ would run code in the settings"):
+        yaml_checks.check_file(tmp_path / "config.yaml")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_number_of_five_thousand_digits_and_a_text_of_a_book_are_shown_in_part():
+    message = faults_of(lambda study: study.update(seed=10**5000))
+    assert message == "config.yaml: seed is 'a number of 16610 bits', not a whole number; " + EXPLAINED
+    message = faults_of(lambda study: study.update(seed=["x"] * 500))
+    assert message.startswith("config.yaml: seed is ['x', 'x', ") and len(message) < 200
+    message = faults_of(lambda study: study["scans"].update(sheet="a\0b"))
+    assert message.startswith(
+        "config.yaml: scans.sheet: 'a\\x00b' is too long, or has characters that cannot be printed"
+    )
+
+
+EXPLAINED = "config/default.yaml explains it."
+
+
+def keys_of(section, place=""):
+    """(path, field) of every key of the schema."""
+    for name, field in section.model_fields.items():
+        yield f"{place}{name}", field
+        if inner := section_of(field.annotation):
+            yield from keys_of(inner, f"{place}{name}.")
+
+
+def test_every_key_has_a_default_and_the_defaults_are_admitted():
+    assert validate({})["splits"] == {"folds": 4}
+    assert list(validate({})) == list(Config.model_fields)
+
+
+def test_every_key_is_explained_itself_or_by_its_section():
+    reference = config_reference.reference()
+    for path, field in keys_of(Config):
+        inner = section_of(field.annotation)
+        section, _, name = path.rpartition(".")
+        text = (inner.__doc__ if inner else field.description) or dict(keys_of(Config))[section].annotation.__doc__
+        assert len(text) > 10 and (inner or f"`{name}`" in reference), path
+
+
+def test_defaults_and_reference_are_those_of_the_schema():
+    """After a change of the schema `make format` writes both."""
+    assert (PROJECT / "config/default.yaml").read_text(encoding="utf-8") == config_reference.default_yaml()
+    assert (PROJECT / "docs/config.md").read_text(encoding="utf-8") == config_reference.reference()
+
+
+def test_the_file_of_defaults_is_a_whole_configuration():
+    assert validate(read("config/default.yaml")) == validate({}) == read("config/default.yaml")
+
+
+def differences(study, defaults):
+    for key, value in study.items():
+        if isinstance(value, dict):
+            yield from differences(value, defaults[key])
+        else:
+            yield value != defaults[key]
+
+
+def test_the_embedded_study_names_only_what_differs_from_the_defaults():
+    assert all(differences(OWN, validate({})))
+    assert len((PROJECT / "config.yaml").read_text(encoding="utf-8").splitlines()) < 40
+
+
+def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defaults():
+    study = {
+        "training": {"nnrank": {"batch_size": 100}, "mlp": {"corn": {"batch_size": 8}}},
+        "simulation": {"shares": {900: 1}},
+    }
+    given = copy.deepcopy(study)
+    with pytest.raises(UserError, match="simulation.shares"):
+        validate(study)
+    del study["simulation"], given["simulation"]
+    filled = validate(study)
+    assert filled["training"]["nnrank"] == {"learning_rate": 0.001, "batch_size": 100, "dropout": 0.2}
+    assert filled["training"]["mlp"]["corn"]["hidden_layer_sizes"] == [600, 150] and filled["training"]["epochs"] == 4
+    assert study == given
+    two = {
+        "classes": [800, 900],
+        "simulation": {"shares": {800: 0.5, 900: 0.5}},
+        "list_database": {"query": {"projectId": 1}},
+    }
+    filled = validate(two)
+    assert filled["simulation"]["shares"] == {800: 0.5, 900: 0.5} and filled["list_database"]["query"] == {
+        "projectId": 1
+    }
+
+
+def test_names_are_those_of_the_tables_that_define_them():
+    from micrograph.networks import features, finetune
+    from micrograph.prediction import production
+    from micrograph.scans import gwyddion, nanoscope
+
+    assert list(DropoutOfDomains.model_fields) == list(PRETRAINING)
+    assert set(SCHEMES) < set(Training.model_fields) and set(SCHEMES) < set(Mlp.model_fields)
+    names = {path: _names(field) for path, field in keys_of(Config)}
+    assert names["networks.precision"] == names["attribution.precision"] == tuple(features.PRECISIONS)
+    assert names["models.param_grid"] == tuple(finetune.SEARCHES)
+    assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
+    assert names["final_model.scheme"] == production.SCHEMES
+    assert names["figures.fig6_model"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
+    assert names["figures.fig8_block"] == BLOCKS == ("block2", "block3", "block4", "pool")
+
+
+def _names(field):
+    return next((one.names for one in field.metadata if hasattr(one, "names")), None)
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3)))
+def test_any_value_anywhere_is_accepted_or_refused_in_words(value):
+    for section in ("seed", "classes", "splits", "experiments"):
+        study = {**EMBEDDED, section: value}
+        try:
+            validate(study)
+        except UserError as fault:
+            assert "config.yaml: " in str(fault)
+
+
+def test_a_pretraining_without_weights_for_the_backbone_is_refused_before_anything_runs():
+    message = faults_of(lambda study: study["experiments"]["table3"].update(pretraining=["imagenet", "micronet"]))
+    assert "pretraining micronet has weights for the backbone resnet18 alone, not for efficientnet_lite0" in message
+
+    def start(study):
+        study["experiments"]["table3"]["pretraining"] = ["imagenet", "films"]
+        study["pretraining"]["self_supervised"]["start"] = "micronet"
+
+    assert "pretraining micronet" in faults_of(start)
+
+
+def test_figure_6_shows_a_model_that_is_fitted():
+    message = faults_of(lambda study: study["experiments"]["table4"].update(models=["SVC", "CNN"]))
+    assert message.startswith("config.yaml: figures.fig6_model is MLP, which is not among experiments.table4.models")
+
+
+def test_what_a_figure_cannot_do_without_is_asked_for_before_anything_runs():
+    message = faults_of(lambda study: study["experiments"]["table4"].update(schemes=["regression"]))
+    assert "experiments.table4.schemes lacks nominal" in message
+    message = faults_of(lambda study: study["experiments"]["leakage"].update(protocols=["strict+grid"]))
+    assert "experiments.leakage.protocols are strict+grid; add strict or published" in message
+    message = faults_of(lambda study: study["simulation"].update(operators=100))
+    assert "simulation.operators is 100, more than the" in message
+
+
+def with_preset(name):
+    """The embedded study with a preset laid over it, as Snakemake joins them."""
+    study = copy.deepcopy(OWN)
+    update_config(study, read(f"config/{name}.yaml"))
+    return validate(study)
+
+
+def test_the_papers_settings_are_the_same_over_the_embedded_study_and_alone():
+    paper = with_preset("paper")
+    assert paper == validate(read("config/paper.yaml"))
+    assert paper["splits"]["folds"] == 10 and paper["training"]["pixels"] == 224
+
+
+def test_the_presets_are_admitted():
+    for path in (PROJECT / "config").glob("*.yaml"):
+        with_preset(path.stem)
+
+
+def test_the_settings_of_many_films_leave_out_models_that_compare_all_films():
+    requested = {model for experiment in with_preset("scale")["experiments"].values() for model in experiment["models"]}
+    assert not requested & {"SVC", "KRC", "RNN", "GPC", "KNN"}  # quadratic or cubic in the films
+
+
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name():
+    old = {
+        "scores": {"bootstrap": 300},
+        "training": {"tuned": {"batch": 8}},
+        "experiments": {"table2": {"cev": [85]}},
+        "micrographs": {"pixels": 64},
+    }
+    with pytest.raises(UserError) as fault:
+        validate(old)
+    assert str(fault.value).splitlines() == [
+        "config.yaml: the key scores is now called evaluation; rename it.",
+        "config.yaml: the key scores.bootstrap is now called evaluation.n_bootstrap; rename it.",
+        "config.yaml: the key training.tuned is now called training.feature_extractor; rename it.",
+        "config.yaml: the key training.tuned.batch is now called training.feature_extractor.batch_size; rename it.",
+        "config.yaml: the key experiments.table2.cev is now called experiments.table2.explained_variance; rename it.",
+    ]
+
+
+@pytest.mark.parametrize("source", ["simulated", "zenodo", "list"])
+@pytest.mark.parametrize("sheet", ["samples.tsv", "resources/../samples.tsv", "my resources/samples.tsv"])
+def test_a_sheet_of_ones_own_is_never_written_over(source, sheet):
+    message = faults_of(lambda study: study["scans"].update(source=source, sheet=sheet))
+    assert message.startswith(f"config.yaml: scans.sheet is {sheet}; the source {source} writes the sheet")
+
+
+@pytest.mark.parametrize("sheet", ["resources/samples.tsv", "./resources/mine/films.tsv"])
+def test_a_sheet_of_ones_own_does_not_lie_where_another_source_writes(sheet):
+    message = faults_of(lambda study: study["scans"].update(source="folder", sheet=sheet))
+    assert message.startswith(f"config.yaml: scans.sheet is {sheet}, but other sources write sheets under resources/")
+
+
+@pytest.mark.parametrize("name", ["fig3", "table3", "table4"])
+def test_models_that_have_none_of_the_schemes_are_refused_before_anything_runs(name):
+    message = faults_of(lambda study: study["experiments"][name].update(schemes=["nnrank"], models=["SVC", "KNN"]))
+    assert f"experiments.{name} has models SVC, KNN and schemes nnrank, which is no fit" in message
+
+
+def test_credentials_themselves_are_refused_in_a_config():
+    for secret in ('{"token": "hush"}', {"token": "hush"}):
+        message = faults_of(lambda study, secret=secret: study["list_database"].update(credentials=secret))
+        assert (
+            message.startswith("config.yaml: list_database.credentials is neither null nor a path;")
+            and "hush" not in message
+        )
+
+
+def test_dropout_is_one_number_or_one_for_every_pretraining_and_faults_name_the_key():
+    study = copy.deepcopy(EMBEDDED)
+    study["training"]["feature_extractor"]["dropout"] = {"imagenet": 0.35, "micronet": 0, "scratch": 0, "films": 0}
+    validate(study)
+    message = faults_of(lambda study: study["training"]["feature_extractor"].update(dropout={"imagnet": 0.1}))
+    key = "training.feature_extractor.dropout"
+    assert f"the key {key}.imagnet is not known; did you mean {key}.imagenet?" in message
+    message = faults_of(lambda study: study["training"]["feature_extractor"].update(dropout=1.5))
+    assert message.startswith("config.yaml: training.feature_extractor.dropout is 1.5; input should be less than 1")
+
+
+@pytest.mark.parametrize("key", ["scans.sheet", "networks.weights_file"])
+def test_a_path_with_a_pattern_in_it_is_refused_before_snakemake_takes_it_for_one(key):
+    message = faults_of(lambda study: put(study, key, "of {all} films"))
+    assert f"config.yaml: {key} is of {{all}} films; {{ }} and < > in a path stand for patterns" in message

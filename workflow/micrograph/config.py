@@ -1,0 +1,305 @@
+"""The check of a study's configuration before a run, and its defaults."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from os.path import normpath
+from pathlib import PurePosixPath
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from micrograph import experiments
+from micrograph.config_schema import BASES, Config, DropoutOfDomains, Section, section_of
+from micrograph.errors import UNPRINTABLE, UserError, printable
+from micrograph.scans.sample_sheet import PATTERNS
+from micrograph.yaml_checks import TOO_DEEP, joined, shown
+
+SHARES_TOLERANCE = 1e-6
+LENGTH_AT_MOST = 1000  # characters of one key or text
+MESSAGES_AT_MOST = 40
+BITS_AT_MOST = 63  # of an integer
+SECRET = "list_database.credentials"
+HELP = "config/default.yaml explains it"
+# Keys of earlier versions, and what they are called now.
+RENAMED = {
+    "batch": "batch_size",
+    "bootstrap": "n_bootstrap",
+    "cev": "explained_variance",
+    "components": "fig8_block",
+    "films": "self_supervised",
+    "films_a_class": "films_per_class",
+    "list": "list_database",
+    "micrographs": "fig6_model",
+    "network_shuffles": "n_network_permutations",
+    "pictures_per_job": "micrographs_per_job",
+    "production": "final_model",
+    "scores": "evaluation",
+    "search": "param_grid",
+    "shuffled": "permuted_labels",
+    "shuffles": "n_permutations",
+    "simulate": "simulation",
+    "tuned": "feature_extractor",
+    "widths": "hidden_layer_sizes",
+}
+# Errors of pydantic about the type of a value, and the type in words.
+TYPES = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "string_type": "a text",
+    "list_type": "a list, as [one, two]",
+    "dict_type": "a group of keys",
+    "model_type": "a group of keys",
+}
+
+
+def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, Any]:
+    """Check a study's configuration and fill in the defaults.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration as Snakemake read it; keys that are left out take their defaults. Not modified.
+    file : str, default "config.yaml"
+        How messages call it.
+
+    Returns
+    -------
+    dict
+        Every key of the schema, in its order; the values given are kept as they are.
+
+    Raises
+    ------
+    UserError
+        With one sentence a problem: the path of the key, the value, what is admitted, and the nearest known name.
+    """
+    try:
+        messages = list(_renamed(Config, config))
+        filled = _filled(Config, config, Config().model_dump(warnings=False))
+        named = _with_text_keys(filled)
+        messages = messages or list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
+    except RecursionError:
+        raise UserError(f"{file}: {TOO_DEEP}") from None
+    if len(messages) > MESSAGES_AT_MOST:
+        messages[MESSAGES_AT_MOST:] = [f"and {len(messages) - MESSAGES_AT_MOST} problems more."]
+    if messages:
+        raise UserError("\n".join(f"{file}: {message}" for message in messages))
+    return filled
+
+
+def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of a section, replaced by what is given, key by key; what is no key of it stands last."""
+    filled = {**defaults, **given}
+    for name, field in section.model_fields.items():
+        inner = section_of(field.annotation)
+        if inner and isinstance(filled[name], Mapping):
+            filled[name] = _filled(inner, filled[name], defaults[name])
+    return filled
+
+
+def _renamed(section: type[Section], given: Mapping[str, Any], old: str = "", new: str = "") -> Iterator[str]:
+    """Sentences on keys of earlier versions; old, new: the path of the section, then and now."""
+    for key, value in given.items():
+        name = key if key in section.model_fields else RENAMED.get(key)
+        if name not in section.model_fields:
+            continue
+        if name != key:
+            yield f"the key {joined(old, key)} is now called {joined(new, name)}; rename it."
+        inner = section_of(section.model_fields[name].annotation)
+        if inner and isinstance(value, Mapping):
+            yield from _renamed(inner, value, joined(old, key), joined(new, name))
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The same with texts as keys throughout, and a text in place of integers too long for any machine."""
+    if isinstance(value, Mapping):
+        return {str(_with_text_keys(key)): _with_text_keys(item) for key, item in value.items()}
+    if isinstance(value, int) and value.bit_length() > BITS_AT_MOST:
+        return f"a number of {value.bit_length()} bits"
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _unprintable(value: Any, place: str = "") -> Iterator[str]:
+    """Sentences on keys and texts that are too long or cannot be printed."""
+    if place.startswith(SECRET):
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unprintable(key, f"{place or 'the file'}, its key {shown(key)}")
+            yield from _unprintable(item, joined(place, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unprintable(item, joined(place, str(index)))
+    elif isinstance(value, str) and (len(value) > LENGTH_AT_MOST or UNPRINTABLE.search(value)):
+        place = printable(place)[:LENGTH_AT_MOST]
+        yield f"{place}: {shown(value)} is too long, or has characters that cannot be printed."
+
+
+def _refused(named: dict[str, Any]) -> list[str]:
+    """One sentence for each thing that the schema refuses."""
+    try:
+        Config.model_validate(named)
+    except ValidationError as error:
+        sentences = [_sentence(named, problem) for problem in error.errors(include_url=False)]
+        return list(dict.fromkeys(sentences))  # a value of several admitted types has an error for each
+    return []
+
+
+def _sentence(named: dict[str, Any], error: Mapping[str, Any]) -> str:
+    """The sentence for one error of pydantic."""
+    path = _path(named, error)
+    place, value, kind = ".".join(map(str, path)) or "the file", shown(error["input"]), error["type"]
+    if kind == "extra_forbidden":
+        return _unknown(path)
+    if place.startswith(SECRET):  # what is there may be a secret, and is not repeated
+        return (
+            f"{SECRET} is neither null nor a path; name a file that holds your credentials, and keep them out of here."
+        )
+    if kind == "missing":
+        return f"the key {place} is missing; {HELP}."
+    if kind == "one_of":
+        names = error["ctx"]["names"]
+        near = get_close_matches(str(error["input"]), names, n=1)
+        return f"{place} is {value}; choose {repr(near[0]) + ', or ' if near else ''}one of: {_listed(names)}."
+    if kind in TYPES:
+        null = " or null" if type(None) in get_args(_annotation(path)) else ""
+        return f"{place} is {value}, not {TYPES[kind]}{null}; {HELP}."
+    if kind == "too_long" and path[0] == "experiments":
+        table = str(path[1]).replace("table", "table ")
+        return f"{place} lists {len(error['input'])}; {table} shows {error['ctx']['max_length']}: keep one."
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{place} is {value}; {message}; {HELP}."
+
+
+def _path(named: dict[str, Any], error: Mapping[str, Any]) -> list[str | int]:
+    """The keys and indices that lead to the value of an error; pydantic also names the alternatives of a type."""
+    path: list[str | int] = []
+    value: Any = named
+    for part in error["loc"]:
+        if isinstance(value, dict) and part in value or isinstance(value, list) and isinstance(part, int):
+            path, value = [*path, part], value[part]
+    return [*path, error["loc"][-1]] if error["type"] == "missing" else path
+
+
+def _annotation(path: list[str | int]) -> Any:
+    """The type of a key."""
+    annotation: Any = Config
+    for part in path:
+        section = section_of(annotation)
+        annotation = section.model_fields[part].annotation if section and part in section.model_fields else None
+    return annotation
+
+
+def _unknown(path: list[str | int]) -> str:
+    *above, key = path
+    section = section_of(_annotation(above)) or DropoutOfDomains
+    place, names = ".".join(map(str, above)), list(section.model_fields)
+    near = get_close_matches(str(key), names, n=1)
+    hint = f"did you mean {joined(place, near[0])}?" if near else f"known here are: {_listed(names)}."
+    return f"the key {joined(place, str(key))} is not known; {hint}"
+
+
+def _conflicts(config: dict[str, Any]) -> Iterator[str]:
+    """Sentences on values that are right alone and wrong together."""
+    classes, (low, high) = config["classes"], config["micrographs"]["clip_percentiles"]
+    if classes != sorted(classes):
+        yield f"classes are {_listed(classes)}; write them in rising order: {_listed(sorted(classes))}."
+    if not low < high:
+        yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
+    yield from _of_sheet(config["scans"])
+    for key, path in {
+        "scans.sheet": config["scans"]["sheet"],
+        "networks.weights_file": config["networks"]["weights_file"] or "",
+    }.items():
+        if PATTERNS.search(path):
+            yield f"{key} is {path}; {{ }} and < > in a path stand for patterns of names: rename the file or folder."
+    yield from _of_networks(config)
+    yield from _of_experiments(config)
+    patch, stride, pixels = (
+        config["attribution"]["patch"],
+        config["attribution"]["stride"],
+        config["training"]["pixels"],
+    )
+    if patch > pixels:
+        yield f"attribution.patch is {patch}, more than the {pixels} of training.pixels; make it smaller."
+    if stride > patch:
+        yield f"attribution.stride is {stride}, more than the {patch} of attribution.patch; no pixel may be left out."
+    if config["scans"]["source"] == "simulated":
+        yield from _of_simulation(config)
+
+
+def _of_sheet(scans: dict[str, Any]) -> Iterator[str]:
+    """A sentence on a user's own sheet that the workflow would overwrite, with this source or another one."""
+    sheet, source = scans["sheet"], scans["source"]
+    written = PurePosixPath(normpath(sheet)).parts[0] == "resources"
+    if source != "folder" and not written:
+        yield (
+            f"scans.sheet is {sheet}; the source {source} writes the sheet, which must then lie under resources/, as "
+            "resources/samples.tsv; for your own sheet set scans.source to folder."
+        )
+    if source == "folder" and written:
+        yield (
+            f"scans.sheet is {sheet}, but other sources write sheets under resources/ and `make clean` removes them; "
+            "keep your own elsewhere, as samples.tsv beside your config.yaml."
+        )
+
+
+def _of_networks(config: dict[str, Any]) -> Iterator[str]:
+    """Sentences on pre-trainings for which the backbone has no weights."""
+    requested = {name for experiment in config["experiments"].values() for name in experiment.get("pretraining", [])}
+    requested |= {config["final_model"]["pretraining"]}
+    requested |= {config["pretraining"]["self_supervised"]["start"]} if "films" in requested else set()
+    backbone, own = config["networks"]["backbone"], config["networks"]["weights_file"]
+    if "micronet" in requested and backbone != "resnet18" and not own:
+        yield f"pretraining micronet has weights for the backbone resnet18 alone, not for {backbone}; choose that."
+
+
+def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
+    """Sentences on experiments without a fit, or without what a figure or table needs."""
+    tables, drawn = config["experiments"], config["figures"]["fig6_model"]
+    if drawn not in tables["table4"]["models"]:
+        models = _listed(tables["table4"]["models"])
+        yield f"figures.fig6_model is {drawn}, which is not among experiments.table4.models: {models}."
+    if "nominal" not in tables["table4"]["schemes"]:
+        yield "experiments.table4.schemes lacks nominal, which figures 4 and 5 show; add it."
+    leaking = tables["leakage"]["protocols"]
+    if not {*BASES} & {*leaking}:
+        yield f"experiments.leakage.protocols are {_listed(leaking)}; add strict or published, to compare them with."
+    for name, table in tables.items():
+        if "schemes" in table and not experiments.expand(table):
+            yield (
+                f"experiments.{name} has models {_listed(table['models'])} and schemes {_listed(table['schemes'])}, "
+                "which is no fit: nnrank and corn are for MLP and CNN alone; add a scheme or a model."
+            )
+
+
+def _of_simulation(config: dict[str, Any]) -> Iterator[str]:
+    """Sentences on films that cannot be simulated, or not split into folds."""
+    simulation, classes, folds = config["simulation"], config["classes"], config["splits"]["folds"]
+    samples, days = simulation["samples"], simulation["days"]
+    shares = {int(celsius): share for celsius, share in simulation["shares"].items()}
+    if sorted(shares) != sorted(classes):
+        yield (
+            f"simulation.shares are of {_listed(sorted(shares))}, classes are {_listed(classes)}; "
+            "give every class its share."
+        )
+    if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
+        yield f"simulation.shares sum to {sum(shares.values()):g}; make them sum to 1."
+    if days > samples:
+        yield f"simulation.days is {days}, more than the {samples} of simulation.samples; a day has one film at least."
+    if simulation["operators"] > days:
+        operators = simulation["operators"]
+        yield f"simulation.operators is {operators}, more than the {days} of simulation.days; each needs a day."
+    if folds > days:
+        yield f"splits.folds is {folds}, more than the {days} of simulation.days; strict folds need a day each."
+    for celsius, share in shares.items():
+        if math.ceil(samples * share) < folds:
+            yield (
+                f"simulation.shares gives {celsius} C {math.ceil(samples * share)} of {samples} films, "
+                f"fewer than the {folds} of splits.folds; raise its share or simulation.samples, or lower splits.folds."
+            )
+
+
+def _listed(names: Iterable) -> str:
+    return ", ".join(map(str, names))

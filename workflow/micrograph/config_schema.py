@@ -1,0 +1,644 @@
+"""The configuration of a study: every key with its type, bounds, default and meaning.
+
+config.validate checks by these classes; config_reference.py writes config/default.yaml and docs/config.md from them.
+Names of models, protocols, policies and so on are read from the tables that define them.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError, core_schema
+
+from micrograph import experiments
+from micrograph.attribution.maps import BASELINES
+from micrograph.models.grids import GRIDS, SEARCHES
+from micrograph.networks.backbones import BACKBONES
+from micrograph.networks.pretraining import PRETRAINING
+from micrograph.scans.levelling import METHODS
+from micrograph.scans.rendering import ASPECTS
+from micrograph.splits import protocols
+from micrograph.splits.policies import POLICIES
+from micrograph.target import SCHEMES
+
+BLOCKS = tuple(next(iter(BACKBONES.values())).blocks)
+SHALLOW = tuple(model for model, scheme in GRIDS if scheme == "nominal")
+MODELS = (*SHALLOW, *experiments.NETWORKS)
+BASES = ("strict", "published")
+LEAKING = (*BASES, *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS))
+FETCHED = tuple(name for name, domain in PRETRAINING.items() if domain.origin == "fetched")
+# Policies that train on the micrographs themselves: the features of blocks serve these alone.
+RESAMPLING = tuple(name for name, policy in POLICIES.items() if not policy.multiplies)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Metadata of a text that must be one of these names."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable) -> core_schema.CoreSchema:
+        """Give pydantic the check."""
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Callable) -> dict[str, Any]:
+        """Name them in the JSON schema, from which the reference is written."""
+        return handler(schema) | {"enum": [*self.names]}
+
+    def _check(self, value: Any) -> Any:
+        if value not in self.names:
+            raise PydanticCustomError("one_of", "not a known name", {"names": self.names})
+        return value
+
+
+def _unique(values: list) -> list:
+    if any(value in values[:index] for index, value in enumerate(values)):
+        raise PydanticCustomError("unique", "It lists something twice; keep one")
+    return values
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise PydanticCustomError("scalar", "It should be a text, a number, true or false")
+
+
+T = TypeVar("T")
+Some = Annotated[list[T], Field(min_length=1), AfterValidator(_unique)]
+One = Annotated[list[T], Field(min_length=1, max_length=1)]
+
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, Field(pattern=r"^https?://[^@?#]+$")]
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+BatchSize = Annotated[int, Field(ge=2)]
+Pixels = Annotated[int, Field(ge=32, le=4096)]
+Percent = Annotated[int, Field(ge=1, le=99)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Rate = Annotated[Number, Field(gt=0, le=1)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Dropout = Annotated[Number, Field(ge=0, lt=1)]
+
+Block = Annotated[str, OneOf(BLOCKS)]
+BlockOrTuned = Annotated[str, OneOf((*BLOCKS, "tuned"))]
+Model = Annotated[str, OneOf(MODELS)]
+Scheme = Annotated[str, OneOf(tuple(SCHEMES))]
+Pretraining = Annotated[str, OneOf(tuple(PRETRAINING))]
+Fetched = Annotated[str, OneOf(FETCHED)]
+Policy = Annotated[str, OneOf(tuple(POLICIES))]
+Resampling = Annotated[str, OneOf(RESAMPLING)]
+Base = Annotated[str, OneOf(BASES)]
+Leaking = Annotated[str, OneOf(LEAKING)]
+Unseen = Annotated[str, OneOf(tuple(name for name in protocols.BASES if name not in BASES))]
+Nominal = Annotated[str, OneOf(("nominal",))]
+Precision = Annotated[str, OneOf(("fp32", "bf16"))]
+
+# What keys mean that several experiments have.
+REPEATS = Field(
+    ge=1,
+    le=99,
+    description=(
+        "How often cross-validation is repeated with new splits. With 2 or more the tables give the spread between "
+        "splits beside that between growth days. Every repeat costs as much as the first."
+    ),
+)
+PROTOCOLS = Field(
+    description=(
+        "strict: grouped by growth day, everything fitted on training samples, each sample tested once; published: the "
+        "paper's protocol with its leaks."
+    )
+)
+DOMAINS = Field(
+    description=(
+        "imagenet, micronet (only with the backbone resnet18; its authors publish no checksum, so the first download "
+        "is trusted and later ones must equal it), scratch (random weights), films (see pretraining.self_supervised)."
+    )
+)
+AUGMENTATION = Field(
+    description="aug1: random crops; aug2: AutoAugment; aug3: classes balanced by resampling; aug4: none."
+)
+PLACES = Field(
+    description="Blocks whose features the shallow models learn from; tuned: features of a fine-tuned network."
+)
+VARIANCE = Field(
+    description=(
+        "Percent of the variance that the principal components keep; tuned features have none. Paper: 85 and 99."
+    )
+)
+TARGETS = Field(description="nominal; nnrank and corn (ordinal; MLP and CNN alone); regression.")
+ESTIMATORS = Field(description="SVC, KRC, RNN, GPC, KNN, DTC, GBC; MLP (on tuned features); CNN (on images).")
+
+Repeats = Annotated[int, REPEATS]
+Bases = Annotated[Some[Base], PROTOCOLS]
+OneFetched = Annotated[One[Fetched], DOMAINS]
+OneResampling = Annotated[One[Resampling], AUGMENTATION]
+Blocks = Annotated[Some[BlockOrTuned], PLACES]
+Variances = Annotated[Some[Percent], VARIANCE]
+OneNominal = Annotated[One[Nominal], TARGETS]
+Models = Annotated[Some[Model], ESTIMATORS]
+
+
+class Section(BaseModel):
+    """A group of keys: no other key, and no value of another type, is admitted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Scans(Section):
+    """Where the scans come from, and what is read of them."""
+
+    source: Annotated[str, OneOf(("simulated", "folder", "zenodo", "list"))] = "folder"
+    """simulated: films grown by the settings under `simulation`; folder: your own scans, listed in the sheet; zenodo:
+    the micrographs of Moses & Reinhart, from their data record; list: their raw scans, from the LiST database of Penn
+    State's 2DCC, which requires credentials."""
+    sheet: Text = "samples.tsv"
+    """The sample sheet, one row a sample; its paths are relative to the working directory. Source folder reads it;
+    every other source writes it, and it must then lie under resources/."""
+    scans_per_shard: Count = 30
+    """Scans that one job converts. For tens of thousands of scans 500 or 1000."""
+    on_bad_scan: Annotated[str, OneOf(("skip", "stop"))] = "skip"
+    """skip: a scan that cannot be read is listed in results/micrographs/rejected.tsv and the run goes on without it;
+    stop: the run stops and names every such scan."""
+    channels: Some[Text] = ["Height Sensor", "ZSensor", "Height"]
+    """The height channel: the first of these that the file has. Paper: Height Sensor."""
+    direction: Annotated[str, OneOf(("trace", "retrace", "any"))] = "any"
+    """Scan direction; any: trace where the file has it, else retrace; the table of samples says which."""
+    gwyddion_timeout_seconds: Positive = 60
+    """Time limit for one file in Gwyddion's importer, which reads what is neither a NanoScope file nor an image."""
+
+
+class Zenodo(Section):
+    """Source zenodo. resources/excluded.tsv lists what a record has and the study does not use, with the reason."""
+
+    url: Url = "https://zenodo.org"
+    """The archive, or a mirror with the same REST API."""
+    records: Some[Count] = [8432222, 10534837]
+    """Its records: the study's data and its code."""
+    files: Some[Text] = ["*.pkl", "*.pickle", "*.p"]
+    """Patterns of the names of the files to take: Python pickles, of which only arrays and plain values are read."""
+
+
+class ListDatabase(Section):
+    """Source list: the centre scans of 1 um, one a film. resources/excluded.tsv lists what is not used."""
+
+    url: Url = "https://m4-2dcc.vmhost.psu.edu/list/api/v2"
+    """Address of the REST API (https, unless on this machine) without a final slash; public code names
+    https://list.2dccmip.org/list/dotnet/api/v2 as its successor. Neither was ever tried."""
+    credentials: Annotated[str, Field(min_length=1, pattern=r"^[^{]")] | None = None
+    """A JSON file with the request headers that hold your credentials, never the credentials themselves; null: the
+    environment variable LIST_CREDENTIALS holds the path of that file, or its JSON."""
+    query: Annotated[dict[str, Annotated[Any, AfterValidator(_scalar)]], Field(min_length=1)] = {
+        "projectId": "I2_inch MoS2_MOCVD1",
+        "technique": "Metal-organic CVD",
+        "withCharacterization": "AFM",
+        "includeFinalized": True,
+        "includeSplitPieces": True,
+    }
+    """The search for samples, in the API's terms. Default: the paper's samples."""
+    requests_per_second: Annotated[Number, Field(gt=0, le=100)] = 2
+    """Requests a second at most."""
+
+
+class Simulation(Section):
+    """Simulated films: the source simulated; the shares also serve pretraining.self_supervised.simulated."""
+
+    samples: Annotated[int, Field(ge=12, le=1_000_000)] = 262
+    """Number of films. Paper: 262 real ones."""
+    days: Annotated[int, Field(ge=3, le=1825)] = 90
+    """Number of growth days; each has its own tip, noise and substrate orientation."""
+    operators: Annotated[int, Field(ge=0, le=1825)] = 4
+    """Number of people who grew the films, each on about as many days; 0: nobody is named. Simulated films of different
+    operators do not differ."""
+    shares: Annotated[dict[Annotated[str, Field(pattern="^[0-9]+$")], Share], Field(min_length=2)] = {
+        900: 0.11,
+        950: 0.5,
+        1000: 0.39,
+    }
+    """Share of the films grown at each temperature in degrees Celsius; they sum to 1. Paper: 0.11, 0.50, 0.39."""
+    pixels: Pixels | None = None
+    """Pixels of a side of every scan; null: 256 and 512, some not square, some stopped early, as in the paper's
+    data."""
+
+
+class Heights(Section):
+    """From the raw scan to the height map."""
+
+    levelling: Annotated[str, OneOf(tuple(METHODS))] = "published"
+    """published: plane, second-degree background, scar removal, a parabola a line (Moses & Reinhart); median: lines
+    aligned by their medians; facet: levelled on the flat facets, features masked."""
+
+
+class Micrographs(Section):
+    """From the height map to the grey image."""
+
+    pixels: Pixels = 224
+    """Pixels of a side of the micrograph. Paper: 224, for which the networks are made."""
+    clip_percentiles: Annotated[list[Annotated[Number, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = [
+        0.5,
+        99.5,
+    ]
+    """Heights outside these percentiles are clipped. Paper: 0.5, 99.5."""
+    aspect: Annotated[str, OneOf(ASPECTS)] = "pad"
+    """Scans that are not square are never squashed: pad (to a square, with the mean grey), crop (to the central
+    square), refuse (list them as rejected)."""
+
+
+class Splits(Section):
+    """Cross-validation."""
+
+    folds: Annotated[int, Field(ge=3)] = 4
+    """Number of folds of both protocols; no more than growth days, nor than films of the rarest class. Paper: 10."""
+
+
+class Networks(Section):
+    """The backbone, and how features of its blocks are extracted."""
+
+    backbone: Annotated[str, Field(pattern="^[A-Za-z0-9_.:-]+$")] = "efficientnet_lite0"
+    """efficientnet_lite0 (its weights install with the environment), resnet18 (the paper's; its weights are
+    downloaded), torchvision:NAME (weights are downloaded), or timm:NAME (with a weights_file)."""
+    batch_size: Count = 16
+    """Images in one batch; changes speed and memory, and results only by rounding."""
+    precision: Precision = "fp32"
+    """Arithmetic of the features. bf16 is about twice as fast where the processor has it (elsewhere fp32 is computed,
+    and the log says so), with noise in the features: about 1 % for resnet18, 7 % for efficientnet_lite0."""
+    device: Annotated[str, OneOf(("auto", "cpu", "cuda"))] = "auto"
+    """auto: a GPU where there is one."""
+    normalise: Annotated[str, OneOf(("weights", "none"))] = "weights"
+    """For features of blocks. weights: images are normalised as the weights expect; none: as in the paper, they stay in
+    0..1. Networks that are fine-tuned always get what their weights expect, in the paper too."""
+    weights_mirror: Text | None = None
+    """URL of a mirror to fetch weights from; null: their usual address."""
+    weights_file: Text | None = None
+    """Your own file with the weights (.safetensors, or a PyTorch state dict); null: they are fetched."""
+
+
+class Features(Section):
+    """Features of the network's blocks and their principal components; docs/scale.md has times and memory."""
+
+    micrographs_per_job: Count = 1024
+    """Micrographs whose features one job extracts, rounded up to whole batches; changes no result."""
+    exact_pca_up_to: NotNegative = 5000
+    """Number of films up to which principal components are exact; with more they are randomised: memory and time then
+    grow with the number of films, not with its square and cube."""
+    randomised_components: Count = 200
+    """Most components that a randomised fit keeps, even where they explain less than requested; the log says so."""
+
+
+class SelfSupervised(Section):
+    """The pre-training domain films: the backbone is pre-trained, without labels (self-supervised), on the training
+    micrographs of the fold (protocol published: on all micrographs) and on simulated ones. The paper has no such
+    domain."""
+
+    start: Annotated[str, OneOf(tuple(name for name, row in PRETRAINING.items() if row.origin != "trained"))] = (
+        "imagenet"
+    )
+    """Weights that the pre-training starts from; scratch: random ones."""
+    simulated: Annotated[int, Field(ge=0, le=1_000_000)] = 48
+    """Simulated micrographs that are added, of films that are in no fold."""
+    pixels: Pixels = 80
+    """Pixels of a side of the views."""
+    epochs: Count = 3
+    """Passes over all these micrographs, each time with two new views of every one."""
+    batch_size: Annotated[int, Field(ge=8)] = 32
+    """Micrographs in one batch, from which the variance of the embeddings is estimated."""
+    learning_rate: Rate = 0.0005
+    """Learning rate of Adam."""
+
+
+class Pretrainings(Section):
+    """Pre-training inside this study."""
+
+    self_supervised: SelfSupervised = SelfSupervised()
+
+
+class DropoutOfDomains(Section):
+    """Dropout for each pre-training."""
+
+    imagenet: Dropout
+    micronet: Dropout
+    scratch: Dropout
+    films: Dropout
+
+
+def _form(value: Any) -> str:
+    return "group" if isinstance(value, dict) else "number"
+
+
+# Defaults of heads are made by model_construct, which keeps a dropout of 0 as it is written (not 0.0).
+class Head(Section):
+    """Settings of one head: learning_rate (Adam's), batch_size (images), dropout (one number, or one for each
+    pre-training: {imagenet: 0.35, micronet: 0, scratch: 0.35, films: 0.35})."""
+
+    learning_rate: Rate
+    batch_size: BatchSize
+    dropout: Annotated[
+        Annotated[Dropout, Tag("number")] | Annotated[DropoutOfDomains, Tag("group")], Discriminator(_form)
+    ]
+
+
+class MlpHead(Section):
+    """Settings of the MLP under one scheme: learning_rate (Adam's), batch_size (samples), dropout, hidden_layer_sizes
+    (units)."""
+
+    learning_rate: Rate
+    batch_size: BatchSize
+    dropout: Dropout
+    hidden_layer_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
+
+
+class Mlp(Section):
+    """The MLP on fine-tuned features. Paper: these values, except for corn, which it does not have."""
+
+    epochs: Count = 350
+    """Passes over the training features at most."""
+    patience: Count = 10
+    """Epochs without a lower validation loss after which training stops."""
+    nominal: MlpHead = MlpHead.model_construct(
+        learning_rate=0.01, batch_size=16, dropout=0.35, hidden_layer_sizes=[600, 50]
+    )
+    nnrank: MlpHead = MlpHead.model_construct(
+        learning_rate=0.01, batch_size=32, dropout=0.35, hidden_layer_sizes=[600, 150]
+    )
+    corn: MlpHead = MlpHead.model_construct(
+        learning_rate=0.01, batch_size=32, dropout=0.35, hidden_layer_sizes=[600, 150]
+    )
+    regression: MlpHead = MlpHead.model_construct(
+        learning_rate=0.005, batch_size=32, dropout=0, hidden_layer_sizes=[400, 100]
+    )
+
+
+class Training(Section):
+    """Fine-tuning, and the MLP. With models.param_grid published the learning rates, batches and dropouts are the
+    grid's."""
+
+    pixels: Pixels = 80
+    """Pixels of a side of the images that networks are fine-tuned on. Paper: 224."""
+    precision: Precision = "bf16"
+    """bf16: float32 weights, bf16 arithmetic where the machine has it (elsewhere fp32, and the log says so)."""
+    epochs: Count = 4
+    """Passes over a fold's training images at most. Paper: 350."""
+    patience: Count = 3
+    """Epochs without a lower validation loss after which training stops. Paper: 15."""
+    batch_norm_momentum: Rate = 0.4
+    """Weight of each step in the running statistics of batch normalisation, which normalise validation and test images.
+    PyTorch and the paper: 0.1, too slow for a few dozen steps."""
+    folds_per_job: Count = 4
+    """Folds that one job trains, one after another: all of them saves starting up, 1 gives every fold its own GPU. For
+    several at a time on one large GPU a profile sets the resource folds_at_once of train_networks. Changes no result;
+    what it gains on a GPU was never measured."""
+    nominal: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
+    """Paper: learning rate 0.0001, batch 32."""
+    nnrank: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
+    """Paper: learning rate 0.00005, batch 100, dropout 0.2."""
+    corn: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
+    """Shi, Cao & Raschka 2021; not in the paper."""
+    regression: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
+    """Paper: learning rate 0.0001, batch 32, dropout 0."""
+    feature_extractor: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.35)
+    """The network whose last layer of 100 values gives the fine-tuned features. Paper: learning rate 0.0001, batch 32,
+    dropout 0.35 for imagenet and 0 for micronet."""
+    mlp: Mlp = Mlp()
+
+
+class ModelSearch(Section):
+    """Model selection."""
+
+    param_grid: Annotated[str, OneOf(tuple(SEARCHES))] = "default"
+    """default: a few grid points a model, seconds a fit; published: the paper's grids in full, hours for some models,
+    and the networks trained at every point of theirs."""
+
+
+class Evaluation(Section):
+    """Evaluation."""
+
+    n_bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    """Bootstrap resamples of growth batches behind every 95 % confidence interval and every comparison."""
+
+
+class Figures(Section):
+    """What figures show of several possibilities."""
+
+    fig8_block: Block = "pool"
+    """Block whose first two principal components figures 8 and 9 show: one of experiments.table2.blocks."""
+    fig6_model: Model = "MLP"
+    """Model whose predictions figure 6 shows beside the micrographs: one of experiments.table4.models, under its first
+    scheme."""
+
+
+class Table2(Section):
+    """Table 2 shows one pretraining, one policy and one scheme."""
+
+    repeats: Repeats = 1
+    protocols: Bases = ["strict", "published"]
+    pretraining: OneFetched = ["imagenet"]
+    policies: OneResampling = ["aug3"]
+    blocks: Blocks = [*BLOCKS, "tuned"]
+    explained_variance: Variances = [85, 99]
+    schemes: Annotated[
+        One[Annotated[str, OneOf(tuple(name for name in SCHEMES if name not in experiments.ORDINAL))]], TARGETS
+    ] = ["nominal"]
+    models: Annotated[Some[Annotated[str, OneOf(SHALLOW)]], ESTIMATORS] = ["SVC", "KRC", "RNN"]
+
+
+class Fig3(Section):
+    """Figures 3 and S2: one pretraining and one scheme. Paper: with the CNN, as in config/full.yaml."""
+
+    repeats: Repeats = 1
+    protocols: Bases = ["strict"]
+    pretraining: Annotated[One[Pretraining], DOMAINS] = ["imagenet"]
+    policies: Annotated[Some[Policy], AUGMENTATION] = [*POLICIES]
+    schemes: Annotated[One[Scheme], TARGETS] = ["nominal"]
+    models: Models = ["SVC", "KNN"]
+
+
+class Table3(Section):
+    """Table 3: one policy and one scheme. Paper: imagenet and micronet, published; here strict alone, to take minutes.
+    config/full.yaml adds films."""
+
+    repeats: Repeats = 1
+    protocols: Bases = ["strict"]
+    pretraining: Annotated[Some[Pretraining], DOMAINS] = ["imagenet", "scratch"]
+    policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
+    schemes: Annotated[One[Scheme], TARGETS] = ["nominal"]
+    models: Models = [*MODELS]
+
+
+class Table4(Section):
+    """Table 4 and figures 4 to 7: one pretraining and one policy."""
+
+    repeats: Repeats = 1
+    protocols: Bases = ["strict", "published"]
+    pretraining: Annotated[One[Pretraining], DOMAINS] = ["imagenet"]
+    policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
+    schemes: Annotated[Some[Scheme], TARGETS] = [*SCHEMES]
+    models: Models = [*MODELS]
+
+
+class Baselines(Section):
+    """Baselines without a network: the table baselines, and the last rows of tables 3 and 4."""
+
+    protocols: Bases = ["strict", "published"]
+    policies: OneResampling = ["aug4"]
+    features: Some[Annotated[str, OneOf(experiments.WITHOUT_NETWORK)]] = [*experiments.WITHOUT_NETWORK]
+    """metadata: the sheet's growth time, substrate, pressure, operator, day, batch; physical: roughness, spectrum,
+    grains and steps of the height map."""
+    models: One[Annotated[str, OneOf(tuple(model for model, scheme in GRIDS if scheme == "ordinal"))]] = ["OLR"]
+    """OLR: ordinal logistic regression."""
+
+
+class Permutations(Section):
+    """films: labels permuted between films; batches: between growth days, the films of a day kept together."""
+
+    films: NotNegative
+    batches: NotNegative
+
+
+class Leakage(Section):
+    """What the published protocol leaks: the table and figure leakage. Networks are trained here only for the leaks
+    that are about networks; config/full.yaml has the rest."""
+
+    protocols: Some[Leaking] = [
+        "strict",
+        "published",
+        *(f"strict+{leak}" for leak in protocols.LEAKS),
+        "published-all_rows",
+        "published-grid",
+        "published-ungrouped",
+    ]
+    """On the true labels. strict+LEAK adds one of published's leaks to strict, published-LEAK closes one. LEAK:
+    one_fold (tuned features of all folds from the last fold's network), all_rows (principal components fitted on the
+    test films, too), grid (grid points chosen on the films whose accuracy is reported), train_mode (validation loss
+    with dropout and batch statistics as in training), last_weights (the last weights, not the best), ungrouped (films
+    of one growth day on both sides of a split)."""
+    networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
+    """network_leaks: models on tuned features and on images are fitted under the leaks that are about their networks
+    (one_fold of tuned features, train_mode and last_weights of images); all: under all of the above, which trains
+    networks for each."""
+    permuted_labels: Some[Leaking] = ["strict", "published", "strict+grid"]
+    """On permuted labels, where nothing can be learnt: accuracy above chance level is leakage."""
+    n_permutations: Permutations = Permutations(films=50, batches=50)
+    """Permutations for models on block features. With 10 or more, intervals come from resampling whole permutations."""
+    n_network_permutations: Permutations = Permutations(films=0, batches=0)
+    """Permutations for models on tuned features and on images; each trains networks."""
+    pretraining: OneFetched = ["imagenet"]
+    policies: OneResampling = ["aug3"]
+    blocks: Blocks = ["pool", "tuned"]
+    explained_variance: Variances = [85]
+    schemes: OneNominal = ["nominal"]
+    models: Models = ["SVC", "CNN"]
+
+
+class Confounders(Section):
+    """Accuracy by subgroup, and harder splits: the table confounders."""
+
+    protocols: Annotated[list[Unseen], AfterValidator(_unique)] = ["by_operator", "by_date"]
+    """by_operator: all films of one operator are tested; by_date: films grown after all training films. Where the sheet
+    does not name operators, or days, the table says so instead."""
+    pretraining: OneFetched = ["imagenet"]
+    policies: OneResampling = ["aug3"]
+    blocks: Blocks = ["pool"]
+    explained_variance: Variances = [85]
+    schemes: OneNominal = ["nominal"]
+    models: Models = ["SVC"]
+
+
+class LearningCurve(Section):
+    """Accuracy against the number of training films: the table and figure learning_curve."""
+
+    repeats: Repeats = 1
+    shares: Some[Percent] = [25, 50, 75]
+    """Percent of each fold's training films, by whole growth days; 100 is always included. Every repeat also leaves out
+    other growth days."""
+    protocols: Annotated[One[Annotated[str, OneOf(("strict",))]], PROTOCOLS] = ["strict"]
+    pretraining: OneFetched = ["imagenet"]
+    policies: OneResampling = ["aug3"]
+    blocks: Blocks = ["pool"]
+    explained_variance: Variances = [85]
+    schemes: OneNominal = ["nominal"]
+    models: Models = ["SVC"]
+
+
+class Experiments(Section):
+    """What is fitted for each table and figure. Experiments that need the same fit share its file; every list may be
+    shortened."""
+
+    table2: Table2 = Table2()
+    fig3: Fig3 = Fig3()
+    table3: Table3 = Table3()
+    table4: Table4 = Table4()
+    baselines: Baselines = Baselines()
+    leakage: Leakage = Leakage()
+    confounders: Confounders = Confounders()
+    learning_curve: LearningCurve = LearningCurve()
+
+
+class FinalModel(Section):
+    """The network that is explained (figure 10, results/attribution, the report's explorer) and that predicts new
+    scans: the CNN of this pretraining, policy and scheme. Explained are the networks of strict's folds, each on its
+    test films; for prediction it is trained once more on all films, with the settings that strict's folds chose."""
+
+    pretraining: Pretraining = "imagenet"
+    """As in the experiments."""
+    policy: Policy = "aug3"
+    """As in the experiments."""
+    scheme: Annotated[str, OneOf(tuple(name for name in SCHEMES if name != "regression"))] = "nominal"
+    """One that gives probabilities."""
+    coverage: Annotated[Number, Field(ge=0.5, le=0.99)] = 0.9
+    """Share of films whose true class is in the predicted set, and whose temperature is in the interval."""
+    novelty_quantile: Annotated[Number, Field(ge=0.5, le=0.999)] = 0.99
+    """A new scan is out of distribution where it is farther from the study's films than this share of these is from
+    films of other batches."""
+
+
+class Attribution(Section):
+    """Occlusion and class activation maps."""
+
+    patch: Count = 8
+    """Pixels of a side of the covering patch, in images of training.pixels. Paper: 15, at 224."""
+    stride: Count = 4
+    """Pixels between neighbouring positions of the patch. Paper: 5, at 224."""
+    baseline: Annotated[str, OneOf(tuple(BASELINES))] = "zero"
+    """What covers: zero (in the network's normalised input, as in the paper) or mean (of the image)."""
+    precision: Precision = "fp32"
+    """bf16 is about 1.3 to 1.5 times as fast where the processor has it, with noise in the maps: for efficientnet_lite0
+    up to a third of an image's largest effect."""
+    memory_mb: Annotated[int, Field(ge=64)] = 500
+    """Memory of the images and maps in work, in MB; changes speed, and results only by rounding."""
+    films_per_class: Annotated[int, Field(ge=1, le=8)] = 4
+    """Films of each class in figure 10. Paper: 4."""
+
+
+class Config(Section):
+    """The keys of config.yaml."""
+
+    seed: NotNegative = 2310
+    """Seed of all randomness of the study: simulation, folds, resampling, networks, bootstrap."""
+    classes: Annotated[list[Count], Field(min_length=2), AfterValidator(_unique)] = [900, 950, 1000]
+    """Growth temperatures that are distinguished, in degrees Celsius, in rising order. Paper: 900, 950, 1000."""
+    scans: Scans = Scans()
+    zenodo: Zenodo = Zenodo()
+    list_database: ListDatabase = ListDatabase()
+    simulation: Simulation = Simulation()
+    heights: Heights = Heights()
+    micrographs: Micrographs = Micrographs()
+    splits: Splits = Splits()
+    networks: Networks = Networks()
+    features: Features = Features()
+    pretraining: Pretrainings = Pretrainings()
+    training: Training = Training()
+    models: ModelSearch = ModelSearch()
+    evaluation: Evaluation = Evaluation()
+    figures: Figures = Figures()
+    experiments: Experiments = Experiments()
+    final_model: FinalModel = FinalModel()
+    attribution: Attribution = Attribution()
+    new_scans: Text | None = None
+    """A folder of scans, or one scan, to predict: snakemake --cores 8 predict --config new_scans=FOLDER"""
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """The class of a key that holds a group of keys; None for a key that holds a value."""
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
