@@ -25,7 +25,7 @@ PRETRAINING = {
     "films": Domain("trained", "micrographs of films, without labels, inside this study"),
 }
 
-# Where weights come from: fetched (weights.retrieve), drawn (scratch), trained (selfsupervised.pretrain).
+# Where weights come from: fetched (retrieval.weights), drawn (scratch), trained (selfsupervised.pretrain).
 ORIGINS = ("fetched", "drawn", "trained")
 
 
