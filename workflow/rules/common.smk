@@ -8,11 +8,12 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-from micrograph import experiments, io, outputs, sources
+from micrograph import experiments, io, outputs
 from micrograph.config import validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
 from micrograph.provenance import record
+from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
 from micrograph.scans import sample_sheet
 from micrograph.splits import protocols
@@ -53,14 +54,13 @@ wildcard_constraints:
 
 def code_of(script, *modules):
     """The package's files that a script and further modules run: inputs, so that a change of code reruns the rule."""
-    names = sources.modules_of(workflow.source_path(f"../scripts/{script}.py"), *modules)
-    return [module_file(name) for name in names]
+    return [module_file(name) for name in code_files(workflow.source_path(f"../scripts/{script}.py"), *modules)]
 
 
 @cache
 def module_file(name):
     """The file of one of the package's modules; Snakemake takes a millisecond to find it."""
-    return workflow.source_path(f"../micrograph/{name}.py")
+    return workflow.source_path(f"../micrograph/{name}")
 
 
 @cache
