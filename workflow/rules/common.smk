@@ -3,7 +3,6 @@
 Needs config.yaml (checked and completed with defaults by micrograph/config.py) and, for one's own scans, the sample sheet.
 """
 
-import sys
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -21,7 +20,7 @@ from micrograph.splits.fit_spec import FitSpec, NetworkSpec, folds_of, splits_pa
 
 config.update(exit_with_message(validate, config))
 
-RUN = record.begin(sys.argv, config, workflow.configfiles)
+RUN = record.Run(config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
 SIMULATED = SOURCE == "simulated"
 FETCHED = SOURCE in ("zenodo", "list")
