@@ -57,6 +57,6 @@ class Study:
         run that is killed at that moment leaves them.
         """
         root = self.folder / "results"
-        paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "provenance.json"]
+        paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "ro-crate-metadata.json"]
         found = {str(path.relative_to(root)): path.read_bytes() for path in paths}
         return {name: found[name] for name in found if not (killed and re.match(r"networks/.*/folds[\d-]+/", name))}

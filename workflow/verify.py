@@ -1,294 +1,239 @@
-"""Recompute a random share of a study's results in a copy of it, and compare every byte.
+"""Make a random share of a study's results again, from its own inputs and settings, and compare the bytes.
 
     python workflow/verify.py [--share 0.1] [--seed 4711] [--only 'results/tables/*'] [--folder my-study] [--cores 2]
 
-First every recorded file is read anew and must be what results/provenance.json says. Then the outputs of the workflow
-are drawn (a folder that a rule makes counts as one), each is made again from the study's own files, by the same
-settings, and compared. The study is not touched: its results are copied to a temporary folder; only scans, weights and
-the sheet, which nothing here makes again, are linked where that is possible. The status is 0 where all is equal, 1
-where anything differs, and 2 where something could not be made again. Interrupted or terminated, it ends its jobs and
-removes the copy.
+First every recorded file is read and must be what the record says. Then outputs of the workflow are drawn (a folder
+that a rule makes counts as one), and Snakemake makes those of each rule again in a temporary folder, where links stand
+for all other files of the study: the study is not touched, and no difference spreads. The exit status is 0 where all
+are equal, 1 where any file differs from the record or from what was made again, 2 where one could not be made again.
 """
 
 import argparse
 import os
 import random
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 
-from micrograph import io
+import yaml
+
 from micrograph.errors import UserError, exit_with_message
-from micrograph.provenance import circumstances, compare, copies, record
+from micrograph.provenance import environment
+from micrograph.provenance.checksums import files_in
+from micrograph.provenance.compare import EQUAL, compare_files
+from micrograph.provenance.record import RECORD, Record, check, read
 
 PROJECT = Path(__file__).resolve().parents[1]
-STATUS = {"equal": 0, "could not": 2, "differs": 1}  # of the command, by the worst verdict; the worst stands last
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE_SECONDS = 3  # for jobs to end when they are told to, before they are made to
-NEW_SCANS = "results/new/"  # of the target predict, which the study itself does not ask for
-NOTED = 10  # names and lines of a job's log that are printed at most
+EXIT = {"equal": 0, "not made": 2, "differs": 1}  # by verdict; the worst stands last
+LAST_LINES = 10  # of a failed run, that are printed
 
 
 @dataclass
 class Output:
-    """One output of the workflow: a file or folder, the rule that makes it, the verdict on it and why."""
+    """A file or folder under results/ that a rule makes, and the verdict on it."""
 
     name: str
     rule: str
-    verdict: str = "could not"
-    remark: str = ""
-    beside: list = field(default_factory=list)
-
-    def holds(self, name):
-        """Whether the file `name` is this output or lies in it."""
-        return name == self.name or name.startswith(f"{self.name}/")
+    verdict: str = "not made"
+    detail: str = ""
 
 
-class Stopped(BaseException):
-    """A signal has asked this program to end; its number is the only argument."""
-
-
-def stop(number, _):
-    """A signal handler: raises Stopped, once."""
-    for one in STOPS:
-        signal.signal(one, signal.SIG_IGN)
-    raise Stopped(number)
-
-
-def snakemake(folder, *words):
-    """The finished process of the project's workflow in `folder`; what it printed stands in stdout and stderr.
-
-    However this ends, no job of it runs on.
-    """
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the project's workflow in `folder`; however this function ends, none of its jobs runs on."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder)]
     process = subprocess.Popen(
-        [*command, "--scheduler", "greedy", "--nolock", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace", cwd=folder,
+        [*command, "--scheduler", "greedy", "--rerun-triggers", "mtime", "--no-hooks", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="backslashreplace",
         start_new_session=True,
-    )  # fmt: skip
+    )
     try:
-        out, err = process.communicate()
+        printed, _ = process.communicate()
     except BaseException:
-        _end(process)
+        os.killpg(process.pid, signal.SIGKILL)  # nothing is lost: the folder is a temporary one
+        process.wait()
         raise
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+    return subprocess.CompletedProcess(command, process.returncode, printed)
 
 
-def _end(process):
-    """End a process and all that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def mirror(study: Path, folder: Path, record: Record) -> Path:
+    """Make a folder in which a run finds the study's files as links, and its recorded settings.
 
-
-def outputs_of(folder, settings):
-    """(there, missing): the workflow's Outputs under results/, as `snakemake --summary` lists them.
-
-    settings: those of the record. Whether Snakemake finds outputs up to date is not asked: by the times of a fresh
-    checkout's code nothing is. A sheet of fetched scans alone must be, or what comes after it would not be listed: it
-    is declared to be, in this folder.
+    Returns
+    -------
+    Path
+        A folder in `folder`, so deep that inputs outside the study, named by ``../``, lie in `folder` as well.
     """
-    sheets = copies.sheets_made(settings)
-    if sheets and all((folder / name).is_file() for name in sheets):
-        fetching = f"retrieve_{settings['scans']['source']}"
-        snakemake(folder, "--cores", "1", "--touch", "--no-hooks", "--allowed-rules", fetching, "--", sheets[0])
-    done = snakemake(folder, "--summary", "--", "default", *(["predict"] if settings.get("new_scans") else []))
-    if done.returncode and settings.get("new_scans"):
-        done = snakemake(folder, "--summary")  # the new scans may be gone
+    place = folder.joinpath(
+        *["above"] * max((Path(name).parts.count("..") for name in record.inputs), default=0), "study"
+    )
+    for part in ("results", "resources"):
+        if (study / part).is_dir():
+            shutil.copytree(study / part, place / part, copy_function=os.symlink, ignore_dangling_symlinks=True)
+    for directory, _, _ in os.walk(place):
+        os.chmod(directory, 0o700)
+    for name in record.inputs:
+        if not Path(name).is_absolute() and not (place / name).exists():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).symlink_to(study / name)
+    (place / "config.yaml").unlink(missing_ok=True)
+    (place / "config.yaml").write_text(record.facts(record.runs[-1])["config"], encoding="utf-8")
+    return place
+
+
+def outputs_of(place: Path, targets: Sequence[str]) -> list[Output]:
+    """List the outputs under results/ that the workflow makes for `targets`, whether they are there or not."""
+    done = snakemake(place, "--summary", "--", *targets)
     header, *rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line] or [[]]
     if done.returncode or "output_file" not in header:
-        raise UserError(f"the workflow cannot say what it makes here; it said: {_end_of(done)}")
-    table = [dict(zip(header, row, strict=True)) for row in rows]
-    kinds = {True: [], False: []}
-    for row in sorted(table, key=lambda row: row["output_file"]):
-        if row["output_file"].startswith("results/"):
-            output = Output(row["output_file"].rstrip("/"), row["rule"])
-            kinds[(folder / output.name).exists()].append(output)
-    return kinds[True], kinds[False]
+        raise UserError(f"Snakemake cannot list the outputs of this study: {_last_lines(done)}")
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    outputs = [Output(one["output_file"].rstrip("/"), one["rule"]) for one in found]
+    return sorted((one for one in outputs if one.name.startswith("results/")), key=lambda one: (one.rule, one.name))
 
 
-def unlisted(written, outputs, only=None):
-    """The status of recorded results that are no output of the workflow and so cannot be drawn; printed, how many.
+def draw(outputs: Sequence[Output], share: float, seed: int, only: str = "*") -> list[Output]:
+    """Draw a share, one at least, of the outputs whose name matches the pattern `only`.
 
-    It is 2 where they lie in the workflow's own folders, but for predictions of new scans, which are said by name.
+    Raises
+    ------
+    UserError
+        If there is none.
     """
-    listed = {output.name for output in outputs}
-    parts = {name: {name, *map(str, Path(name).parents)} for name in written["results"]}
-    names = [name for name, among in parts.items() if not among & listed]
-    names = [name for name in names if only is None or any(fnmatchcase(part, only) for part in parts[name])]
-    new = [name for name in names if name.startswith(NEW_SCANS)]
-    lost = [name for name in names if name not in new]
-    if new:
-        print(f"Not drawn are {len(new)} files of {NEW_SCANS}: the target predict made them, of scans not named here.")
-    if lost:
-        print(
-            f"{len(lost)} recorded results cannot be drawn here (as {lost[0]}): by the recorded settings the workflow "
-            "makes no such file."
-        )
-    return 2 if any(Path(name).parts[1] in compare.STAGES for name in lost) else 0
-
-
-def draw(outputs, share, seed, only=None):
-    """The Outputs drawn: a share of all, one at least; of those that match the pattern `only`, where it is given."""
-    among = [output for output in outputs if only is None or fnmatchcase(output.name, only)]
+    among = [output for output in outputs if fnmatchcase(output.name, only)]
     if not among:
-        raise UserError(
-            f"there is no output like {only or 'results/*'}; `snakemake --summary` lists those of the workflow."
-        )
-    return sorted(
-        random.Random(seed).sample(among, max(1, round(share * len(among)))),
-        key=lambda output: (output.rule, output.name),
-    )
+        raise UserError(f"no output is named {only}; `snakemake --summary` lists all of them")
+    drawn = random.Random(seed).sample(among, max(1, round(share * len(among))))
+    return sorted(drawn, key=lambda output: (output.rule, output.name))
 
 
-def recompute(study, place, rule, outputs, cores):
-    """Make the outputs of one rule again in `place` and judge them; then put the study's own files there again."""
-    for output in outputs:
-        copies.remove(place / output.name)
-    names = [output.name for output in outputs]
-    words = ["--cores", str(cores), "--force", "--keep-going", "--no-hooks", "--allowed-rules", rule]
-    done = snakemake(place, *words, "--", *names)
-    made = [name for name in copies.changed(study, place) if (place / name).exists()]
-    missing = [output for output in outputs if not (place / output.name).exists()]
-    differ = {name: remark for name in made if (remark := _difference(study, place, name))}
-    for output in outputs:
-        lost = [name for name in copies.changed(study, place) if output.holds(name) and not (place / name).exists()]
-        wrong = [f"{name}: {remark}" for name, remark in differ.items() if output.holds(name)]
-        wrong = [one.removeprefix(f"{output.name}: ") for one in wrong]
-        wrong += [f"{name}: not made again" for name in lost]
-        if output in missing:
-            output.remark = _end_of(done)
-        else:
-            output.verdict, output.remark = ("differs", wrong[0]) if wrong else ("equal", "")
-    outputs[0].beside = [(name, differ.get(name)) for name in made if not any(one.holds(name) for one in outputs)]
-    copies.restore(study, place)
+def recompute(study: Path, record: Record, outputs: Sequence[Output], cores: int) -> list[Output]:
+    """Make outputs of one rule again and judge them.
+
+    Returns
+    -------
+    list of Output
+        The outputs, and every other file that the same jobs made and that differs.
+    """
+    rule = outputs[0].rule
+    with tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True) as folder:
+        place = mirror(study, Path(folder).resolve(), record)
+        for output in outputs:
+            shutil.rmtree(place / output.name) if (place / output.name).is_dir() else (place / output.name).unlink()
+        names = [output.name for output in outputs]
+        done = snakemake(place, "--cores", str(cores), "--force", "--keep-going", "--allowed-rules", rule, "--", *names)
+        made = [
+            f"results/{name}" for name in files_in(place / "results") if not (place / "results" / name).is_symlink()
+        ]
+        drawn = [f"results/{name}" for name in files_in(study / "results") if _under(f"results/{name}", names)]
+        compared = [compare_files(name, study / name, place / name) for name in sorted({*made, *drawn})]
+        differing = [one for one in compared if one.verdict != EQUAL]
+        for output in outputs:
+            own = [one for one in differing if _under(one.name, [output.name])]
+            if not (place / output.name).exists():
+                output.detail = _last_lines(done)
+            else:
+                output.verdict = "differs" if own else "equal"
+                output.detail = f"{own[0].name}: {own[0].detail}" if own else ""
+    beside = [one for one in differing if not _under(one.name, names)]
+    return [*outputs, *(Output(one.name, rule, "differs", one.detail) for one in beside)]
 
 
-def _difference(study, place, name):
-    """How a file made again differs from the study's, in words; nothing where it does not."""
-    if not (study / name).exists():
-        return "the study has no such file"
-    if (study / name).read_bytes() == (place / name).read_bytes():
-        return ""
-    return compare.described(compare.judge(name, study / name, place / name)).removeprefix(f"{name}: ")
-
-
-def _end_of(done):
-    """The last lines of what a process said."""
-    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return " / ".join(said[-NOTED:]) or f"nothing (status {done.returncode})"
-
-
-def check_record(study):
-    """(the record, how many files are not what it says), the faults printed."""
+def verify(study: Path, share: float, seed: int, only: str, cores: int) -> int:
+    """Verify the study in a folder, print what is found, and return the exit status."""
     try:
-        written = record.read(study)
+        record = read(study)
     except FileNotFoundError:
         raise UserError(
-            f"{study / record.RECORD}: there is no such record; a run of the workflow writes it (where nothing is left "
-            "to do: snakemake --cores 1 --force table1)."
+            f"{study / RECORD}: there is no record of this study; a run of the workflow writes it."
         ) from None
-    found = record.faults(study, written)
-    wrong = [f"{name}: {fault}" for name, fault in found if fault != record.NEW]
-    new = [name for name, fault in found if fault == record.NEW]
-    print(
-        "\n".join(wrong)
-        or f"All {len(written['results'])} results and {len(written['inputs'])} inputs stand as recorded."
-    )
-    if new:
-        print(f"Not recorded are {len(new)} files, as {', '.join(new[:NOTED])}; the next run enters them.")
-    runs = [written["runs"][number] for number in sorted({said["run"] for said in written["results"].values()})]
-    unlike = circumstances.unlike(runs, PROJECT)
-    print(
-        f"Not as in the record are here: {', '.join(unlike)}; a difference below may come from that."
-        if unlike
-        else "Code, packages and machine are here as in the record."
-    )
-    return written, len(wrong)
+    if wrong := check(study, record):
+        print("\n".join(wrong), f"{len(wrong)} files are not as recorded; nothing was made again.", sep="\n")
+        return EXIT["differs"]
+    print(f"All {len(record.results)} results and {len(record.inputs)} inputs are as recorded.")
+    facts, here = [record.facts(run) for run in record.runs], environment.describe(PROJECT)
+    for difference in sorted({line for one in facts for line in environment.differences(one, here)}):
+        print(f"Not as recorded: {difference}")
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        new_scans = yaml.safe_load(facts[-1]["config"]).get("new_scans")
+        targets = ["default", "predict"] if new_scans else ["default"]
+        outputs = outputs_of(mirror(study, Path(folder).resolve(), record), targets)
+    there = [output for output in outputs if (study / output.name).exists()]
+    drawn = draw(there, share, seed, only)
+    print(f"Making {len(drawn)} of {len(there)} outputs again; share {share:g}, seed {seed}.", flush=True)
+    judged = unmade(record, outputs, only)
+    for _, same_rule in groupby(drawn, key=lambda output: output.rule):
+        judged += recompute(study, record, list(same_rule), cores)
+        print(".", end="", flush=True)
+    print()
+    for output in judged:
+        print(f"  {output.verdict:8}  {output.name}")
+        if output.detail:
+            print(f"            {output.detail}")
+    counts = Counter(output.verdict for output in judged)
+    print(", ".join(f"{counts[verdict]} {verdict}" for verdict in EXIT) + ".")
+    return EXIT[max(counts, key=list(EXIT).index)]
 
 
-def verify(study, share, seed, only, cores):
-    """The status of the command, after printing what was found."""
-    written, wrong = check_record(study)
-    with tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True) as place:
-        place = copies.room_for(Path(place).resolve(), written["inputs"])
-        copies.of_study(study, place, written)
-        outputs, missing = outputs_of(place, written["runs"][-1]["config"])
-        if missing:
-            print(f"Not there, and so not drawn, are {len(missing)} outputs, as {missing[0].name}.")
-        beyond = unlisted(written, outputs + missing, only)
-        drawn = draw(outputs, share, seed, only)
-        print(
-            f"Making {len(drawn)} of {len(outputs)} outputs again; the draw is share {share:g}, seed {seed}.",
-            flush=True,
-        )
-        for rule in dict.fromkeys(output.rule for output in drawn):
-            recompute(study, place, rule, [output for output in drawn if output.rule == rule], cores)
-            print("\n".join(f"  {one.verdict:10}{one.name}" for one in drawn if one.rule == rule), flush=True)
-    return max(report(drawn), bool(wrong), beyond, key=(0, 2, 1).index)
+def unmade(record: Record, outputs: Sequence[Output], only: str = "*") -> list[Output]:
+    """List the recorded results in the workflow's folders that it does not make, such as those of other settings.
+
+    Predictions of new scans are left out, which a run with other settings makes.
+    """
+    names = {output.name for output in outputs}
+    folders = {Path(name).parts[1] for name in names} - {"new"}
+    found = [name for name in record.results if Path(name).parts[1] in folders and fnmatchcase(name, only)]
+    detail = "no rule makes this with the recorded settings"
+    return [Output(name, "", detail=detail) for name in found if not _under(name, names)]
 
 
-def report(drawn):
-    """Print the verdicts with their reasons; the worst of them as a status."""
-    beside = [pair for output in drawn for pair in output.beside]
-    differ = [f"{name} (made by the same jobs): {remark}" for name, remark in beside if remark]
-    for output in drawn:
-        if output.verdict != "equal":
-            print(f"{output.verdict}: {output.name} (rule {output.rule}): {output.remark}")
-    print("\n".join(differ) if differ else f"Of the same jobs came {len(beside)} files more, all equal.")
-    counts = {verdict: sum(output.verdict == verdict for output in drawn) for verdict in STATUS}
-    print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f", of {len(drawn)}.")
-    verdicts = {output.verdict for output in drawn} | ({"differs"} if differ else set())
-    return next(STATUS[verdict] for verdict in reversed(STATUS) if verdict in verdicts)
+def _under(name: str, outputs: Collection[str]) -> bool:
+    """Whether a file is one of the outputs, or lies in one."""
+    return not {name, *map(str, Path(name).parents)}.isdisjoint(outputs)
 
 
-def share_of(text):
-    """A share from the command line: above 0, up to 1."""
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share; give a number above 0, up to 1, as 0.1")
-    return share
+def _last_lines(done: subprocess.CompletedProcess) -> str:
+    return " / ".join(line.strip() for line in done.stdout.splitlines()[-LAST_LINES:] if line.strip())
 
 
-def main(words=None):
-    """Verify the study that the command line names; the status of the command."""
+def _share(text: str) -> float:
+    """Read a share from the command line."""
+    if not 0 < float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share; give a number above 0, up to 1")
+    return float(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify the study that the command line names and return the exit status."""
     parser = argparse.ArgumentParser(prog="verify", description=__doc__.split("\n")[0])
-    parser.add_argument("--share", type=share_of, help="share of the outputs, above 0, up to 1; 0.1, with --only 1")
+    parser.add_argument("--share", type=_share, help="share of the outputs, above 0, up to 1; 0.1, with --only 1")
     parser.add_argument("--seed", type=int, help="seed of the draw; a new one where none is given")
     parser.add_argument("--only", metavar="PATTERN", help="draw among outputs of such names, as 'results/tables/*'")
-    parser.add_argument("--folder", type=Path, default=Path(), help="the study's folder; the one that you are in")
+    parser.add_argument("--folder", type=Path, default=Path(), help="the study's folder; the working directory")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="cores to compute with; all")
-    asked = parser.parse_args(words)
-    sys.stdout.reconfigure(errors="backslashreplace")  # file names may be in no known encoding
-    share = asked.share or (1.0 if asked.only else 0.1)
-    seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    for one in STOPS:
-        if signal.getsignal(one) is not signal.SIG_IGN:  # as nohup does
-            signal.signal(one, stop)
+    options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be in no known encoding
+    share = options.share or (1.0 if options.only else 0.1)
+    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
     try:
-        return exit_with_message(verify, asked.folder.resolve(), share, seed, asked.only, asked.cores)
-    except Stopped as stopped:
-        name = signal.Signals(stopped.args[0]).name
-        print(f"\nStopped by {name}: nothing is verified; the jobs are ended, the copy removed.", file=sys.stderr)
-        return 128 + stopped.args[0]
-    except OSError as error:
-        if (number := io.disk_full(error)) is None:
-            raise
-        print(f"\n{io.unwritable(error.filename2 or tempfile.gettempdir(), number)}", file=sys.stderr)
-        return STATUS["could not"]
+        return exit_with_message(verify, options.folder.resolve(), share, seed, options.only or "*", options.cores)
+    except KeyboardInterrupt:
+        print("Stopped: nothing is verified, the jobs are ended, the temporary folder is removed.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

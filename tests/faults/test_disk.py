@@ -67,7 +67,7 @@ def scans(tmp_path):
 
 def counts(path):
     """Whether a path is a result, and not the record of the runs."""
-    return path.is_file() and not path.name.startswith("provenance")
+    return path.is_file() and path.name != "ro-crate-metadata.json"
 
 
 def times(study):

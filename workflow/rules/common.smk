@@ -3,16 +3,16 @@
 Needs config.yaml (checked and completed with defaults by micrograph/config.py) and, for one's own scans, the sample sheet.
 """
 
-import sys
 from functools import cache
 from math import ceil
 from pathlib import Path
 
-from micrograph import experiments, io, outputs, sources
+from micrograph import experiments, io, outputs
 from micrograph.config import validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
 from micrograph.provenance import record
+from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
 from micrograph.scans import sample_sheet
 from micrograph.splits import protocols
@@ -20,7 +20,7 @@ from micrograph.splits.fit_spec import FitSpec, NetworkSpec, folds_of, splits_pa
 
 config.update(exit_with_message(validate, config))
 
-RUN = record.begin(sys.argv, config, workflow.configfiles)
+RUN = record.Run(config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
 SIMULATED = SOURCE == "simulated"
 FETCHED = SOURCE in ("zenodo", "list")
@@ -53,14 +53,13 @@ wildcard_constraints:
 
 def code_of(script, *modules):
     """The package's files that a script and further modules run: inputs, so that a change of code reruns the rule."""
-    names = sources.modules_of(workflow.source_path(f"../scripts/{script}.py"), *modules)
-    return [module_file(name) for name in names]
+    return [module_file(name) for name in code_files(workflow.source_path(f"../scripts/{script}.py"), *modules)]
 
 
 @cache
 def module_file(name):
     """The file of one of the package's modules; Snakemake takes a millisecond to find it."""
-    return workflow.source_path(f"../micrograph/{name}.py")
+    return workflow.source_path(f"../micrograph/{name}")
 
 
 @cache

@@ -19,6 +19,11 @@ def files_of(paths):
     return expand(paths, shard=shards()) if "{shard}" in paths else paths
 
 
+def facts_of(row):
+    """What the scripts take from a row of the registry: among the params, so that a change of it reruns them."""
+    return {name: value for name, value in vars(row).items() if not callable(value)}
+
+
 for row in outputs.OUTPUTS:
     caption = f"../report/{row.name}.rst"
 
@@ -53,6 +58,7 @@ for row in outputs.OUTPUTS:
             "../../envs/learn.yaml"
         params:
             output=row.name,
+            row=facts_of(row),
             data=STUDY.data,
             coverage=config["final_model"]["coverage"],
             arguments=lambda wildcards, name=row.name: outputs.get(name).params(STUDY),
@@ -93,6 +99,7 @@ rule report:
     conda:
         "../../envs/learn.yaml"
     params:
+        rows=[facts_of(row) for row in outputs.OUTPUTS],
         data=STUDY.data,
         coverage=config["final_model"]["coverage"],
         classes=config["classes"],

@@ -156,7 +156,11 @@ def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():
     text = tables.markdown(calibration.panels(made), "About")
     assert "| CNN, nominal | as they are | 1.00 |" in text and "Sets that aim at 90 %" in text
     assert "class shares of the training films has a log loss of" in text
-    page = tables.html(calibration.panels(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal")), "x", "calibration")
+    page = tables.html(
+        calibration.panels(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal")),
+        "x",
+        "calibration",
+    )
     assert "&lt;a&gt;" in page and "<a>" not in page
 
 
@@ -168,4 +172,4 @@ def test_the_table_reads_the_same_from_its_file(tmp_path):
 
 
 def test_a_table_of_nothing_but_left_out_fits_can_be_read():
-    assert "caption" in tables.markdown(calibration.panels(table(fit(scores=silent)), "caption")
+    assert "caption" in tables.markdown(calibration.panels(table(fit(scores=silent))), "caption")

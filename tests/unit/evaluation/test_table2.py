@@ -69,7 +69,9 @@ def test_the_best_of_a_models_row_is_bold_and_the_best_of_a_protocol(table):
     assert strict.loc[("tuned", "SVC"), "best_in_row"] and strict.loc[("tuned", "RNN"), "best_in_row"]
     assert not strict.loc[("block2_cev85", "SVC"), "best_in_row"]
     assert strict.loc[("tuned", "SVC"), "best_in_protocol"] and not strict.loc[("tuned", "RNN"), "best_in_protocol"]
-    assert "| **" in tables.markdown(table2.panels(table), "c") and "<b>" in tables.html(table2.panels(table), "c", "table2")
+    assert "| **" in tables.markdown(table2.panels(table), "c") and "<b>" in tables.html(
+        table2.panels(table), "c", "table2"
+    )
 
 
 def test_a_row_says_the_same_whatever_other_rows_stand_beside_it(table):
@@ -125,7 +127,11 @@ def test_markdown_and_html_hold_the_same_cells(table):
     page = Grid()
     page.feed(tables.html(table2.panels(table), "caption", "table2"))
     assert page.open == []
-    lines = [line for line in tables.markdown(table2.panels(table), "c").splitlines() if line.startswith("|") and ":--" not in line]
+    lines = [
+        line
+        for line in tables.markdown(table2.panels(table), "c").splitlines()
+        if line.startswith("|") and ":--" not in line
+    ]
     cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines]
     assert cells == page.rows
 

@@ -119,7 +119,9 @@ def test_one_model_has_no_mean():
 def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "table3.tsv", table)
     read = io.read_table(tmp_path / "table3.tsv")
-    assert tables.html(table3.panels(read), "caption", "table3") == tables.html(table3.panels(table), "caption", "table3")
+    assert tables.html(table3.panels(read), "caption", "table3") == tables.html(
+        table3.panels(table), "caption", "table3"
+    )
 
 
 def test_the_same_seed_gives_the_same_table(table):

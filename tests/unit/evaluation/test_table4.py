@@ -135,7 +135,9 @@ def test_nominal_alone_makes_a_table():
 def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "table4.tsv", table)
     read = io.read_table(tmp_path / "table4.tsv")
-    assert tables.html(table4.panels(read), "caption", "table4") == tables.html(table4.panels(table), "caption", "table4")
+    assert tables.html(table4.panels(read), "caption", "table4") == tables.html(
+        table4.panels(table), "caption", "table4"
+    )
 
 
 def test_two_domains_do_not_mix():

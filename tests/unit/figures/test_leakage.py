@@ -198,7 +198,10 @@ def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained
 
 def test_both_forms_of_the_table_hold_its_numbers(table):
     row = table[(table["protocol"] == "strict") & (table["labels"] == "true")].iloc[0]
-    for text in (tables.markdown(leakage_captions.panels(table), "caption"), tables.html(leakage_captions.panels(table), "caption", "leakage_captions")):
+    for text in (
+        tables.markdown(leakage_captions.panels(table), "caption"),
+        tables.html(leakage_captions.panels(table), "caption", "leakage_captions"),
+    ):
         assert f"{row['test_pct']:.0f} [" in text and "What the audit of this table found" in text
 
 

@@ -1,1 +1,1 @@
-"""Where every result comes from: what was run, on what, by which code and machine; whether the bytes still stand."""
+"""Provenance: which run made a result from what, whether files have changed since, and how two results differ."""

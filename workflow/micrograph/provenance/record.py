@@ -1,239 +1,307 @@
-"""results/provenance.json: which run, of which code, on which inputs and machine, made the bytes of every result.
+"""The record of a study: an RO-Crate beside its results, written when a run of the workflow ends, well or not.
 
-The record is written when a run of the workflow ends, well or not. It holds
+``results/ro-crate-metadata.json`` follows the Process Run Crate profile [1]_. Every result is a ``File`` with its
+SHA-256. Every run is a ``CreateAction``: its ``object`` are the inputs (settings, sheet, scans, weights), its
+``result`` the files that it made, its ``instrument`` the code, its ``additionalProperty`` settings and environment. A
+result belongs to the first run at whose end it had these bytes; a run of whose results none is left is dropped. Inputs
+lie outside the crate's folder: their ``@id`` is a fragment, their path the ``name``.
 
-    format   the version of this layout
-    runs     [{command, outcome, started, ended, seconds, code, lock_sha256, packages, packages_unlike_lock, python,
-             machine, seed, config, config_sha256}], oldest first
-    inputs   {path: {sha256, bytes}} of settings, sheet, scans and weights
-    results  {path: {sha256, bytes, run}}: every file under results/, and the number (from 0) of the first run at whose
-             end these bytes stood there
-
-A run after which results, inputs, settings, code and packages are what they were adds nothing. What a killed run left
-is entered by the next one. Paths are relative to the working folder; inputs outside it are named as the sheet or the
-settings name them. The config is recorded with secrets masked, and its sha256 is that of the recorded text.
+References
+----------
+.. [1] S. Leo et al., "Recording provenance of workflow runs with RO-Crate", PLOS ONE 19(9), e0309210 (2024).
 """
 
 import csv
 import json
-import platform
+import os
+import re
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import yaml
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.provenance import circumstances, hashes
+from micrograph.provenance import environment
+from micrograph.provenance.checksums import checksums, files_in, iso_time, of_text
 
-PROJECT = Path(__file__).resolve().parents[3]  # the checkout that this package lies in
-FORMAT = "growth-from-micrographs provenance 1"
-RECORD = "results/provenance.json"
-ASIDE = "results/provenance.set-aside.json"
-KNOWN = "logs/provenance-hashes.json"  # sizes, times and sums, so that unchanged files are not read again
-NEW = "is not recorded"
-OURS = frozenset({RECORD, ASIDE})
+PROJECT = Path(__file__).resolve().parents[3]  # the folder of the workflow's code
+NAME = "ro-crate-metadata.json"
+RECORD = f"results/{NAME}"
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+STATUS = {"finished": "http://schema.org/CompletedActionStatus", "failed": "http://schema.org/FailedActionStatus"}
+MASK = "(masked)"
+SECRET = re.compile(r"credential|password|passwd|secret|token|api[_-]?key|access[_-]?key|authori[sz]ation|cookie", re.I)
+LOGIN_OR_QUERY = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?#])\S+")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the workflow as it begins.
+    """A run of the workflow that has begun.
 
-    command: the words of the command line; config: the whole settings; config_files: their files; project: the folder
-    of the workflow's code; started, clock: time.time() and time.monotonic() at the beginning.
+    Parameters
+    ----------
+    config : mapping
+        The merged settings.
+    config_files : iterable of str
+        The files that they come from.
+    project : Path
+        The folder of the workflow's code.
+    started : float
+        Seconds since the epoch.
     """
 
-    command: list
-    config: dict
-    config_files: list
-    project: Path
-    started: float
-    clock: float
+    config: Mapping[str, Any]
+    config_files: Iterable[str]
+    project: Path = PROJECT
+    started: float = field(default_factory=time.time)
 
 
-def begin(command, config, config_files, project=PROJECT):
-    """The Run that begins now. Looks at nothing, so that it costs nothing where a job reads the workflow again."""
-    return Run(list(command), config, list(config_files), Path(project), time.time(), time.monotonic())
+@dataclass(frozen=True)
+class Record:
+    """What the record of a study holds.
 
-
-def write(folder, run, outcome="finished"):
-    """Enter what the run left in `folder` into its record; one sentence on what was entered, or why nothing was.
-
-    outcome: finished or failed. Never raises: a record that cannot be written takes nothing from results that can.
+    Parameters
+    ----------
+    entities : dict of str to dict
+        The entities of the crate by their ``@id``.
+    runs : list of dict
+        The ``CreateAction`` entities, oldest first.
+    inputs, results : dict of str to dict
+        The ``File`` entities of the last run's inputs and of all results, by path relative to the study's folder.
     """
-    try:
-        return _printable(_write(Path(folder), run, outcome))
-    except Exception as error:  # whatever it is, the run's own outcome must stand
-        why = f"{type(error).__name__}: {error}"
-        return _printable(f"{RECORD}: not written ({why}); the results themselves are not touched.")
+
+    entities: dict[str, dict] = field(default_factory=dict)
+    runs: list[dict] = field(default_factory=list)
+    inputs: dict[str, dict] = field(default_factory=dict)
+    results: dict[str, dict] = field(default_factory=dict)
+
+    def facts(self, run: Mapping[str, Any]) -> dict[str, str]:
+        """Return the settings (``config``, as YAML) and the environment of one of the runs."""
+        return {self.entities[name]["name"]: self.entities[name]["value"] for name in _ids(run["additionalProperty"])}
 
 
-def _printable(said):
-    """A sentence that any terminal takes, file names in no known encoding included; with the end of its line."""
-    return said.encode("ascii", "backslashreplace").decode("ascii") + "\n"
+def read(folder: Path) -> Record:
+    """Read the record of the study in `folder`.
 
-
-def _write(folder, run, outcome):
-    old, said = _old(folder)
-    known = hashes.read_known(folder / KNOWN)
-    results, known_results, unread = hashes.of_files(folder, hashes.walk(folder, "results", OURS), known)
-    inputs, known_inputs, _ = hashes.of_files(folder, inputs_of(folder, run.config, run.config_files), known)
-    facts, number = _facts(folder, run, outcome), len(old["runs"])
-    hashes.write_known(folder / KNOWN, {**known_inputs, **known_results})
-    if number and _unchanged(old, results, inputs, facts):
-        return f"{RECORD}: nothing has changed since run {number - 1}."
-    runs = {name: _first_run(old["results"].get(name), now, number) for name, now in results.items()}
-    record = {
-        "format": FORMAT,
-        "runs": [*old["runs"], facts],
-        "inputs": inputs,
-        "results": {name: {**now, "run": runs[name]} for name, now in results.items()},
-    }
-    io.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
-    new = sum(first == number for first in runs.values())
-    lost = f" Could not be read: {', '.join(unread[:5])}." if unread else ""
-    return f"{said}{RECORD}: {len(results)} results, {new} of them new in run {number}.{lost}"
-
-
-def _unchanged(old, results, inputs, facts):
-    """Whether the last record says the same of results, inputs, settings, code and packages."""
-    stood = {name: {"sha256": was["sha256"], "bytes": was["bytes"]} for name, was in old["results"].items()}
-    last = old["runs"][-1]
-    same = all(last.get(name) == facts[name] for name in ("config", "lock_sha256", "packages"))
-    same = same and last.get("code", {}).get("sha256") == facts["code"]["sha256"]
-    return same and stood == results and old["inputs"] == inputs
-
-
-def _first_run(was, now, number):
-    """The number of the first run at whose end these bytes stood there."""
-    return was["run"] if was and was["sha256"] == now["sha256"] else number
-
-
-def _facts(folder, run, outcome):
-    """What the record says of one run."""
-    settings = circumstances.masked(run.config)
-    versions, unlike = circumstances.packages(run.project / "requirements.lock")
-    locks, _, _ = hashes.of_files(run.project, ["requirements.lock"])
-    return {
-        "command": circumstances.command(run.command, folder, run.project),
-        "outcome": outcome,
-        "started": _when(run.started),
-        "ended": _when(time.time()),
-        "seconds": round(time.monotonic() - run.clock, 1),
-        "code": circumstances.code(run.project, run.started),
-        "lock_sha256": locks["requirements.lock"]["sha256"] if locks else None,
-        "packages": versions,
-        "packages_unlike_lock": unlike,
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "machine": circumstances.machine(),
-        "seed": run.config.get("seed"),
-        "config": settings,
-        "config_sha256": config_sha256(settings),
-    }
-
-
-def config_sha256(settings):
-    """The SHA-256 of recorded settings: of their JSON with sorted keys and no spaces."""
-    return hashes.of_text(json.dumps(settings, sort_keys=True, separators=(",", ":")))
-
-
-def _when(seconds):
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def inputs_of(folder, config, config_files):
-    """The names of what results rest on: settings, the sheet and the scans that it names, weights, new scans.
-
-    Relative to `folder` where they lie in it, else as they are named; sorted, each once; of folders, their files.
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    UserError
+        If the file is no record of this workflow.
     """
-    folder = Path(folder)
-    sheet = config.get("scans", {}).get("sheet")
-    named = [
-        *map(str, config_files),
-        *([sheet, *_scans(folder / sheet)] if sheet else []),
-        config.get("networks", {}).get("weights_file"),
-        config.get("new_scans"),
-        "resources/weights",
-        "resources/excluded.tsv",
-    ]
-    there = dict.fromkeys(_named(folder, name) for name in named if name)
-    return sorted({name for path in there for name in _files_of(folder, path)})
-
-
-def _scans(sheet):
-    """The column `scan` of a sample sheet, as it is written there; none where there is no such sheet."""
+    path = Path(folder) / RECORD
     try:
-        with open(sheet, encoding="utf-8-sig", newline="") as lines:
-            return [row["scan"].strip() for row in csv.DictReader(lines, delimiter="\t") if row.get("scan")]
-    except (OSError, ValueError, csv.Error):
-        return []
-
-
-def _named(folder, name):
-    """`name` relative to the folder where it lies in it, else unchanged."""
-    path = Path(name)
-    if path.is_absolute() and path.is_relative_to(folder.resolve()):
-        path = path.relative_to(folder.resolve())
-    return path.as_posix()
-
-
-def _files_of(folder, name):
-    below = hashes.walk(folder / name, ".") if (folder / name).is_dir() else None
-    return [name] if below is None else [f"{name}/{path}" for path in below]
-
-
-def _old(folder):
-    """(the last record, a sentence): an empty record where there is none, or none that we wrote, which is set aside."""
-    try:
-        return read(folder), ""
-    except FileNotFoundError:
-        return {"runs": [], "inputs": {}, "results": {}}, ""
-    except UserError as fault:
-        (folder / RECORD).replace(folder / ASIDE)
-        return {"runs": [], "inputs": {}, "results": {}}, f"{fault} It is now {ASIDE}, and a new record begins. "
-
-
-def read(folder):
-    """The record of the study in `folder`. FileNotFoundError where there is none, UserError where it is none of ours."""
-    try:
-        record = json.loads((Path(folder) / RECORD).read_text(encoding="utf-8"))
+        entities = {entity["@id"]: entity for entity in json.loads(path.read_text(encoding="utf-8"))["@graph"]}
+        runs = [entity for entity in entities.values() if entity["@type"] == "CreateAction"]
+        inputs = [entities[name] for name in _ids(runs[-1]["object"])]
+        results = [entity for name, entity in entities.items() if entity["@type"] == "File" and name[0] != "#"]
+        record = Record(
+            entities, runs, {file["name"]: file for file in inputs}, {_path(file["@id"]): file for file in results}
+        )
+        for run in runs:  # so that nothing is missing where it is used
+            record.facts(run), _number(run), _ids(run["result"]), [entities[name] for name in _linked(run)]
+        _sums({**record.inputs, **record.results})
+        return record
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{RECORD}: cannot be read as a record ({type(error).__name__}).") from None
-    if not _is_ours(record):
-        raise UserError(f"{RECORD}: was not written by this version of the workflow.")
-    return record
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path}: this is no record of the workflow ({type(error).__name__}: {error}).") from None
 
 
-def _is_ours(record):
-    """Whether this is a record, to the depth that we rely on."""
-    if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("runs"), list):
-        return False
-    runs, results, inputs = (record.get(name) for name in ("runs", "results", "inputs"))
-    if not all(isinstance(run, dict) for run in runs) or not isinstance(results, dict) or not isinstance(inputs, dict):
-        return False
-    return all(_is_sum(said) for said in inputs.values()) and all(
-        _is_sum(said) and type(said.get("run")) is int and 0 <= said["run"] < len(runs) for said in results.values()
-    )
+def check(folder: Path, record: Record) -> list[str]:
+    """Name the recorded inputs and results that are not what the record says; every byte is read.
 
-
-def _is_sum(said):
-    return isinstance(said, dict) and isinstance(said.get("sha256"), str) and type(said.get("bytes")) is int
-
-
-def faults(folder, record):
-    """[(path, what is wrong)] wherever results or inputs are not what the record says, every byte read anew.
-
-    Files that stand under results/ and are not recorded are listed too, as "not recorded".
+    Returns
+    -------
+    list of str
+        ``path: is missing`` or ``path: has changed``.
     """
-    found = []
-    for kind in ("inputs", "results"):
-        now, _, _ = hashes.of_files(folder, list(record[kind]))
-        for name, said in record[kind].items():
-            if name not in now:
-                found.append((name, "is missing or cannot be read"))
-            elif now[name]["sha256"] != said["sha256"]:
-                found.append((name, "is not what the record says"))
-    new = set(hashes.walk(folder, "results", OURS)) - set(record["results"])
-    return found + [(name, NEW) for name in sorted(new)]
+    recorded = {**record.inputs, **record.results}
+    found = checksums(folder, recorded)
+    return [
+        f"{name}: {'has changed' if name in found else 'is missing or cannot be read'}"
+        for name, file in recorded.items()
+        if found.get(name, {}).get("sha256") != file["sha256"]
+    ]
+
+
+def write(folder: Path, run: Run, outcome: str = "finished") -> str:
+    """Record a run that has ended; a run after which nothing is different adds nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's folder.
+    run : Run
+    outcome : {"finished", "failed"}
+
+    Returns
+    -------
+    str
+        A line on what was recorded, or why nothing was: an error is told and not raised, since the results are good.
+    """
+    try:
+        return _write(Path(folder), run, outcome) + "\n"
+    except Exception as error:
+        return f"{RECORD}: not written ({type(error).__name__}: {error!a}); no result is affected.\n"
+
+
+def _write(folder: Path, run: Run, outcome: str) -> str:
+    try:
+        earlier = read(folder)
+    except (FileNotFoundError, UserError):  # a record that cannot be read is replaced
+        earlier = Record()
+    names = [f"results/{name}" for name in files_in(folder / "results") if name != NAME]
+    results = checksums(folder, names, earlier.results)
+    inputs = checksums(folder, input_files(folder, run.config, run.config_files), earlier.inputs)
+    facts = {"config": yaml.safe_dump(masked(run.config), sort_keys=False), **environment.describe(run.project)}
+    state = (_sums(results), _sums(inputs), facts)
+    if earlier.runs and state == (_sums(earlier.results), _sums(earlier.inputs), earlier.facts(earlier.runs[-1])):
+        return f"{RECORD}: nothing has changed since the last recorded run."
+    entities, known = _kept(earlier, results)
+    number = 1 + max(map(_number, earlier.runs), default=0)
+    code_id = _content_id("code", of_text(facts["code version"] + facts["code sha256"]))
+    code = {"@type": "SoftwareSourceCode", "name": "growth-from-micrographs", "version": facts["code version"]}
+    inputs = {
+        _content_id(name, file["sha256"]): {"@type": "File", "name": name, **file} for name, file in inputs.items()
+    }
+    properties = {
+        _content_id(name, of_text(value)): {"@type": "PropertyValue", "name": name, "value": value}
+        for name, value in facts.items()
+    }
+    entities |= {code_id: code, **inputs, **properties}
+    entities[f"#run-{number}"] = {
+        "@type": "CreateAction",
+        "name": f"Run {number}, {outcome}",
+        "startTime": iso_time(run.started),
+        "endTime": iso_time(time.time()),
+        "actionStatus": {"@id": STATUS[outcome]},
+        "instrument": {"@id": code_id},
+        "object": _references(inputs),
+        "result": _references(_id(name) for name in results if name not in known),
+        "additionalProperty": _references(properties),
+    }
+    io.write_text(folder / RECORD, json.dumps(_crate(entities, results), indent=1) + "\n")
+    unread = f" {len(names) - len(results)} could not be read." if len(names) > len(results) else ""
+    return f"{RECORD}: {len(results)} results, {len(results) - len(known)} of them new in run {number}.{unread}"
+
+
+def _kept(earlier: Record, results: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, dict], set[str]]:
+    """Return the entities of earlier runs of whose results some are left as they were; and these results."""
+    entities, known = {}, set()
+    same = {name for name, file in results.items() if file["sha256"] == earlier.results.get(name, {}).get("sha256")}
+    for run in earlier.runs:
+        made = [name for name in map(_path, _ids(run["result"])) if name in same]
+        if made:
+            entities |= {name: earlier.entities[name] for name in _linked(run)}
+            entities[run["@id"]] = {**run, "result": _references(map(_id, made))}
+            known |= set(made)
+    return entities, known
+
+
+def _crate(entities: Mapping[str, dict], results: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return the crate of a study as JSON-LD."""
+    from rocrate.model import ContextEntity, DataEntity
+    from rocrate.rocrate import ROCrate
+
+    crate = ROCrate()
+    crate.name = "Results of growth-from-micrographs"
+    crate.description = "Growth temperature of thin films from AFM scans: the results, and the runs that made them."
+    crate.license = "Not stated here; ask whoever ran the workflow."
+    profile = ContextEntity(crate, PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate"})
+    crate.add(*(DataEntity(crate, _id(name), {"@type": "File", **file}) for name, file in results.items()))
+    crate.add(profile, *(ContextEntity(crate, name, entity) for name, entity in entities.items()))
+    crate.root_dataset["conformsTo"] = profile
+    crate.root_dataset["mentions"] = _references(name for name in entities if entities[name]["@type"] == "CreateAction")
+    return crate.metadata.generate()
+
+
+def _sums(recorded: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: file["sha256"] for name, file in recorded.items()}
+
+
+def _id(path: str) -> str:
+    """Return the ``@id`` of a result: its address relative to results/."""
+    return quote(os.fsencode(path.removeprefix("results/")))
+
+
+def _path(identifier: str) -> str:
+    """Return the path of a result with this ``@id``."""
+    return "results/" + os.fsdecode(unquote_to_bytes(identifier))
+
+
+def _content_id(name: str, sha256: str) -> str:
+    """Return the ``@id`` of an input or a fact: another one for other content, so that earlier runs keep theirs."""
+    return f"#{sha256[:16]}-{quote(os.fsencode(name))}"
+
+
+def _references(identifiers: Iterable[str]) -> list[dict[str, str]]:
+    return [{"@id": identifier} for identifier in identifiers]
+
+
+def _ids(references: Iterable[Mapping[str, str]]) -> list[str]:
+    return [reference["@id"] for reference in references]
+
+
+def _linked(run: Mapping[str, Any]) -> list[str]:
+    """Return the ``@id`` of all that a run is linked to, but for its results."""
+    return [*_ids(run["object"]), *_ids(run["additionalProperty"]), run["instrument"]["@id"]]
+
+
+def _number(run: Mapping[str, Any]) -> int:
+    return int(run["@id"].removeprefix("#run-"))
+
+
+def masked(settings: Any, key: str = "") -> Any:
+    """Copy settings without secrets.
+
+    Values under keys such as ``credentials`` are masked unless they are None; so are, in addresses, user and password
+    and what follows ``?`` or ``#``.
+    """
+    if SECRET.search(key) and settings is not None:
+        return MASK
+    if isinstance(settings, Mapping):
+        return {name: masked(value, str(name)) for name, value in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [masked(value) for value in settings]
+    if isinstance(settings, str) and "://" in settings:
+        return LOGIN_OR_QUERY.sub(MASK, settings)
+    return settings
+
+
+def input_files(folder: Path, config: Mapping[str, Any], config_files: Iterable[str]) -> list[str]:
+    """List what the results of a study rest on: settings, sheet, scans, weights and new scans.
+
+    Returns
+    -------
+    list of str
+        Paths of files, sorted; relative to `folder` where they lie in it, otherwise as they are named.
+    """
+    folder = Path(folder).resolve()
+    sheet = (config.get("scans") or {}).get("sheet")
+    weights = (config.get("networks") or {}).get("weights_file")
+    named = [*config_files, sheet, *_scans(folder, sheet), weights, config.get("new_scans")]
+    named += ["resources/weights", "resources/excluded.tsv"]
+    paths = [Path(name) for name in named if name]
+    paths = [path.relative_to(folder) if path.is_relative_to(folder) else path for path in paths]
+    found = [
+        path / name if name else path
+        for path in paths
+        for name in (files_in(folder / path) if (folder / path).is_dir() else [""])
+    ]
+    return sorted({path.as_posix() for path in found})
+
+
+def _scans(folder: Path, sheet: str | None) -> list[str]:
+    """Return the column ``scan`` of a sheet; nothing where it cannot be read."""
+    try:
+        with open(folder / sheet, encoding="utf-8-sig", newline="") as lines:
+            return [(row.get("scan") or "").strip() for row in csv.DictReader(lines, delimiter="\t")]
+    except (OSError, TypeError, ValueError, csv.Error):
+        return []
