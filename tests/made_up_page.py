@@ -133,7 +133,7 @@ def study(count, seed=1):
     story = page.Story(
         "Growth temperature from micrographs",
         "simulated films",
-        page.Headline(61.2, 55.0, 68.1, 49.6, "What was chosen in each fold.", "", 71.0, "The paper's best."),
+        page.Headline(61.2, 55.0, 68.1, 49.6, "What was chosen in each fold.", 71.0, "The paper's best."),
         table,
         table.head(0)[["sample", "scan"]].assign(reason=""),
         CONFIG,

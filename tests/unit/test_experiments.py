@@ -1,7 +1,11 @@
 """Which fits an experiment asks for."""
 
+import pytest
+
 from micrograph import experiments
-from micrograph.splits import protocols
+from micrograph.experiments import Study, expand
+from micrograph.splits import fit_spec, protocols
+from micrograph.splits.fit_spec import FitSpec
 
 TABLE = {
     "protocols": ["strict"],
@@ -12,8 +16,13 @@ TABLE = {
 }
 
 
+def study(**tables):
+    """A Study with these experiments alone."""
+    return Study({"experiments": tables, "models": {"param_grid": "default"}})
+
+
 def test_models_without_an_ordinal_scheme_are_left_out_of_it():
-    asked = [(fit["scheme"], fit["model"]) for fit in experiments.fits(TABLE)]
+    asked = [(fit.scheme, fit.model) for fit in expand(TABLE)]
     assert asked == [
         *(("nominal", model) for model in ("SVC", "MLP", "CNN")),
         *(("nnrank", model) for model in ("MLP", "CNN")),
@@ -22,7 +31,7 @@ def test_models_without_an_ordinal_scheme_are_left_out_of_it():
 
 
 def test_the_cnn_sees_pictures_and_the_others_tuned_features_where_no_blocks_are_named():
-    features = {fit["model"]: fit["features"] for fit in experiments.fits(TABLE)}
+    features = {fit.model: fit.features for fit in expand(TABLE)}
     assert features == {"SVC": "tuned", "MLP": "tuned", "CNN": "image"}
 
 
@@ -34,30 +43,30 @@ def test_tuned_features_have_no_components_and_stand_once():
         "blocks": ["pool", "tuned"],
         "explained_variance": [85, 99],
     }
-    assert [fit["features"] for fit in experiments.fits(words)] == ["pool_cev85", "pool_cev99", "tuned"]
+    assert [fit.features for fit in expand(words)] == ["pool_cev85", "pool_cev99", "tuned"]
 
 
 def test_fits_are_kept_by_their_words():
-    kept = experiments.keep(experiments.fits(TABLE), scheme=["nnrank"], model=["SVC", "CNN"])
-    assert [(fit["scheme"], fit["model"]) for fit in kept] == [("nnrank", "CNN")]
+    kept = experiments.select(expand(TABLE), scheme=["nnrank"], model=["SVC", "CNN"])
+    assert [(fit.scheme, fit.model) for fit in kept] == [("nnrank", "CNN")]
 
 
 def test_chunks_hold_every_fold_once_whatever_their_size():
-    assert experiments.chunks(5, 2) == ["0-1", "2-3", "4"]
-    assert experiments.chunks(5, 9) == ["0-4"]
+    assert fit_spec.chunks(5, 2) == ["0-1", "2-3", "4"]
+    assert fit_spec.chunks(5, 9) == ["0-4"]
     for size in range(1, 12):
-        folds = [fold for chunk in experiments.chunks(10, size) for fold in experiments.folds_of(chunk)]
+        folds = [fold for chunk in fit_spec.chunks(10, size) for fold in fit_spec.folds_of(chunk)]
         assert folds == list(range(10))
 
 
 def test_what_a_pre_training_sees_names_its_fold():
-    assert [experiments.fold_of(seen) for seen in ("fold0", "fold12", "all")] == [0, 12, 0]
+    assert [fit_spec.fold_of(seen) for seen in ("fold0", "fold12", "all")] == [0, 12, 0]
 
 
 def test_a_leak_is_asked_for_where_it_can_change_an_answer():
     words = {**TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85]}
     protocols = ["strict+one_fold", "strict+all_rows", "strict+train_mode"]
-    asked = {(fit["protocol"], fit["features"]) for fit in experiments.fits({**words, "protocols": protocols})}
+    asked = {(fit.protocol, fit.features) for fit in expand({**words, "protocols": protocols})}
     assert asked == {
         ("strict+one_fold", "tuned"), ("strict+all_rows", "pool_cev85"), ("strict+train_mode", "tuned"),
         ("strict+train_mode", "image"),
@@ -72,7 +81,7 @@ LEAKAGE = {
 
 
 def test_networks_are_shuffled_as_often_as_asked_and_under_the_protocols_named():
-    asked = [fit["protocol"] for fit in experiments.of_leakage({**LEAKAGE, "models": ["CNN"]})]
+    asked = [fit.protocol for fit in study(leakage={**LEAKAGE, "models": ["CNN"]}).fits("leakage")]
     assert asked == [
         "strict", "strict+grid", "strict+train_mode",
         "strict.shuffled_films1", "strict.shuffled_films2", "strict.shuffled_batches1",
@@ -80,37 +89,56 @@ def test_networks_are_shuffled_as_often_as_asked_and_under_the_protocols_named()
 
 
 def test_models_on_block_features_are_permuted_apart_and_all_others_draw_by_draw():
-    (permuted,) = experiments.permuted(LEAKAGE)
-    assert (permuted["protocol"], permuted["features"], permuted["model"]) == ("strict", "pool_cev85", "SVC")
-    shuffled = [fit for fit in experiments.of_leakage(LEAKAGE) if "shuffled" in fit["protocol"]]
-    assert {fit["features"] for fit in shuffled} == {"tuned", "image"}
-    assert experiments.permuted({**LEAKAGE, "n_permutations": {"films": 0, "batches": 0}}) == []
+    ((permuted,),) = study(leakage=LEAKAGE).permuted().values()
+    assert (permuted.protocol, permuted.features, permuted.model) == ("strict", "pool_cev85", "SVC")
+    shuffled = [fit for fit in study(leakage=LEAKAGE).fits("leakage") if "shuffled" in fit.protocol]
+    assert {fit.features for fit in shuffled} == {"tuned", "image"}
+    assert study(leakage=LEAKAGE | {"n_permutations": {"films": 0, "batches": 0}}).permuted() == {}
 
 
 def test_networks_can_be_kept_to_the_leaks_that_are_about_networks():
-    asked = experiments.of_leakage({**LEAKAGE, "networks": "network_leaks", "n_network_permutations": {}})
-    assert {fit["protocol"] for fit in asked if fit["features"] == "image"} == {"strict", "strict+train_mode"}
-    assert {fit["protocol"] for fit in asked if fit["features"] == "tuned"} == {"strict"}
-    assert {fit["protocol"] for fit in asked if fit["features"] == "pool_cev85"} == {"strict", "strict+grid"}
+    asked = study(leakage=LEAKAGE | {"networks": "network_leaks", "n_network_permutations": {}}).fits("leakage")
+    assert {fit.protocol for fit in asked if fit.features == "image"} == {"strict", "strict+train_mode"}
+    assert {fit.protocol for fit in asked if fit.features == "tuned"} == {"strict"}
+    assert {fit.protocol for fit in asked if fit.features == "pool_cev85"} == {"strict", "strict+grid"}
 
 
-def test_fits_on_features_of_one_kind_stand_together_each_once():
-    fits = experiments.fits({**LEAKAGE, "protocols": ["strict"]})
-    groups = experiments.by_features(fits + fits)
-    assert {key[-1]: [fit["model"] for fit in group] for key, group in groups.items()} == {
-        "components": ["SVC"], "tuned": ["SVC"],
-    }  # fmt: skip
+def test_fits_on_features_of_one_kind_share_a_job_each_once():
+    none = {**TABLE, "models": [], "shares": [], "features": [], "repeats": 1}
+    tables = dict.fromkeys(("table2", "fig3", "table3", "table4", "confounders", "baselines", "learning_curve"), none)
+    one = study(**tables | {"table2": {**LEAKAGE, "protocols": ["strict"], "repeats": 1}, "leakage": LEAKAGE})
+    jobs = one.shared_jobs(["SVC"])
+    assert [fit.features for fit in jobs["strict_imagenet_aug3_components"]] == ["pool_cev85"]
+    assert [fit.features for fit in jobs["strict_imagenet_aug3_tuned"]] == ["tuned"]
+    one.config["models"]["param_grid"] = "published"
+    assert one.shared_jobs(["SVC"]) == {}, "with the paper's grids every fit has a job of its own"
+
+
+@pytest.mark.parametrize(
+    ("spec", "features", "network"),
+    [
+        (FitSpec("strict+one_fold", "imagenet", "aug3", "tuned", "nominal", "SVC"),
+         "results/features/strict+one_fold/imagenet/aug3/tuned.npz", "results/networks/strict/imagenet/aug3/tuned"),
+        (FitSpec("published", "none", "aug4", "metadata", "ordinal", "OLR"), "results/features/metadata.npz", None),
+        (FitSpec("strict+all_rows", "imagenet", "aug3", "pool_cev85", "nominal", "SVC"),
+         "results/pca/strict+all_rows/imagenet/pool_cev85.npz", None),
+    ],
+)  # fmt: skip
+def test_paths_hold_what_a_stage_can_tell_apart_and_no_more(spec, features, network):
+    assert spec.features_path == features
+    assert (spec.network and spec.network.folder) == network
+    assert spec.predictions_path == f"results/predictions/{'/'.join(spec.columns().values())}.tsv"
 
 
 def test_a_learning_curve_ends_with_all_films():
     words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "shares": [25, 50], "repeats": 1}
-    asked = [fit["protocol"] for fit in experiments.of_learning_curve(words)]
+    asked = [fit.protocol for fit in study(learning_curve=words).fits("learning_curve")]
     assert asked == ["strict.share25", "strict.share50", "strict"]
 
 
 def test_every_deal_has_a_learning_curve_of_its_own_under_names_that_read_as_protocols():
     words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"], "shares": [25], "repeats": 3}
-    asked = [fit["protocol"] for fit in experiments.of_learning_curve(words)]
+    asked = [fit.protocol for fit in study(learning_curve=words).fits("learning_curve")]
     assert asked == [
         "strict.share25", "strict",
         "strict.repeat1.share25", "strict.repeat1",
@@ -121,14 +149,12 @@ def test_every_deal_has_a_learning_curve_of_its_own_under_names_that_read_as_pro
 
 def test_repeats_deal_the_folds_anew_and_keep_the_first_deal():
     words = {**TABLE, "schemes": ["nominal"], "models": ["SVC"]}
-    asked = experiments.repeated(experiments.fits(words), 3)
-    assert [fit["protocol"] for fit in asked] == ["strict", "strict.repeat1", "strict.repeat2"]
-    assert experiments.repeated(experiments.fits(words), 1) == experiments.fits(words)
+    asked = experiments.repeated(expand(words), 3)
+    assert [fit.protocol for fit in asked] == ["strict", "strict.repeat1", "strict.repeat2"]
+    assert experiments.repeated(expand(words), 1) == expand(words)
 
 
 def test_baselines_know_no_network():
     words = {"protocols": ["strict"], "policies": ["aug3"], "features": ["metadata"], "models": ["OLR", "GBC"]}
-    made = [
-        (fit["pretraining"], fit["features"], fit["scheme"], fit["model"]) for fit in experiments.of_baselines(words)
-    ]
+    made = [(fit.pretraining, fit.features, fit.scheme, fit.model) for fit in study(baselines=words).fits("baselines")]
     assert made == [("none", "metadata", "ordinal", "OLR"), ("none", "metadata", "nominal", "GBC")]

@@ -23,17 +23,18 @@ MAY = {
     "permute_labels": {"sklearn", "scipy", "joblib"},
     "fit_mlp": NETWORKS,
     "extract_features": NETWORKS,
-    "pretrain_films": NETWORKS,
+    "pretrain": NETWORKS,
     "train_networks": NETWORKS,
-    "train_production": NETWORKS,
-    "explain_films": NETWORKS,
-    "test_explanations": NETWORKS,
+    "train_final_model": NETWORKS,
+    "compute_attributions": NETWORKS,
+    "evaluate_attributions": NETWORKS,
     "predict": NETWORKS | {"jinja2"},
     "report": {"jinja2", "docutils"},
+    "retrieve_list": {"requests"},
+    "retrieve_weights": {"requests"},
+    "retrieve_zenodo": {"requests"},
 }
-FIGURES = ["baselines", "calibration", "confounders", "confusion_table2", "curves", "draw_explanation", "faithfulness"]
-FIGURES += ["leakage", "learning_curve", *(path.stem for path in SCRIPTS.glob("fig*.py"))]
-MAY |= dict.fromkeys(FIGURES, DRAWING)
+MAY["draw_attribution"] = DRAWING
 
 # Imports one script after another, and says of each what it was the first to bring.
 CHILD = """

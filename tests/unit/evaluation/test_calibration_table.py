@@ -7,7 +7,7 @@ import pytest
 from made_up_answers import fit
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, calibration, summaries
+from micrograph.evaluation import calibration, summaries, tables
 
 CELSIUS = [900, 950, 1000]
 SURE = {"sharpness": 3.0, "model": "CNN", "features": "image"}

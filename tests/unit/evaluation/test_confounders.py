@@ -6,7 +6,7 @@ import pytest
 
 from made_up_confounders import MADE, answered, films, rows, scans, tabled
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, confounders, confounders_caption, subgroups
+from micrograph.evaluation import confounders, confounders_caption, subgroups, tables
 
 
 def test_a_group_is_compared_with_all_other_films():

@@ -8,7 +8,7 @@ import made_up
 from made_up import laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, learning_curve, summaries
+from micrograph.evaluation import learning_curve, summaries, tables
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import learning_curve as learning_curve_figure
 from micrograph.figures import style

@@ -9,7 +9,7 @@ import pytest
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, table2
+from micrograph.evaluation import table2, tables
 from project import PROJECT
 
 MADE = {"backbone": "efficientnet_lite0", "search": "default", "pixels": 96, "epochs": 30}

@@ -8,7 +8,7 @@ import made_up
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, summaries, table3
+from micrograph.evaluation import summaries, table3, tables
 from project import PROJECT
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}

@@ -7,7 +7,7 @@ import pytest
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, summaries, table4
+from micrograph.evaluation import summaries, table4, tables
 from project import PROJECT
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}

@@ -11,7 +11,7 @@ import made_up_fits
 from made_up import laid_out_well, words_in
 from made_up_leakage import SETTINGS
 from micrograph.errors import UserError
-from micrograph.evaluation import tables, leakage, leakage_captions, summaries
+from micrograph.evaluation import leakage, leakage_captions, summaries, tables
 from micrograph.figures import leakage as leakage_figure
 from micrograph.splits import protocols
 
