@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import loopback
 from loopback import Answer
 from micrograph.errors import UserError
-from micrograph.networks import backbones, weights
+from micrograph.networks import backbones, checkpoints, weights
 from micrograph.retrieval import server
 
 NAME = "resnet18_pretrained_microscopynet_v1.0.pth.tar"
@@ -94,7 +94,7 @@ def test_the_packages_weights_give_the_original_networks_logits(package, convert
     pictures = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         plain = original(package, pictures)
-        ours = backbones.load("efficientnet_lite0", converted)(pictures)
+        ours = checkpoints.load("efficientnet_lite0", converted)(pictures)
     assert plain.std() > 0.3
     torch.testing.assert_close(ours, plain, rtol=0, atol=2e-5)
 
@@ -103,7 +103,7 @@ def test_the_converted_network_recognises_photographs(converted):
     """ImageNet classes 698 palace and 985 daisy: weights, order of colours and normalisation agree."""
     photographs = pytest.importorskip("sklearn.datasets").load_sample_images().images
     mean, std = (np.array(part) for part in backbones.normalisation("efficientnet_lite0", "imagenet"))
-    network = backbones.load("efficientnet_lite0", converted)
+    network = checkpoints.load("efficientnet_lite0", converted)
     for photograph, wanted in zip(photographs, (698, 985), strict=True):
         edge = (photograph.shape[1] - photograph.shape[0]) // 2
         square = torch.from_numpy((photograph[:, edge:-edge] / 255 - mean) / std).float().permute(2, 0, 1)[None]
@@ -113,7 +113,7 @@ def test_the_converted_network_recognises_photographs(converted):
 
 
 def test_the_file_says_where_it_comes_from_and_is_the_same_twice(converted, tmp_path):
-    facts = backbones.describe_file(converted)
+    facts = checkpoints.read_metadata(converted)
     assert facts["backbone"] == "efficientnet_lite0" and facts["pretraining"] == "imagenet"
     assert facts["sha256"].startswith("57934424") and facts["source"].endswith("57934424.pth")
     assert facts["mean"] == [127 / 255] * 3 and facts["std"] == [128 / 255] * 3
@@ -140,7 +140,7 @@ def test_a_training_checkpoint_is_downloaded_unwrapped_and_pinned(web, micronet,
     stored = load_file(path)
     assert stored.keys() == tensors.keys()
     assert all(torch.equal(stored[name], tensors[name]) for name in tensors)
-    facts = backbones.describe_file(path)
+    facts = checkpoints.read_metadata(path)
     assert facts["sha256"] == hashlib.sha256(body).hexdigest() == weights.pin_of(path).read_text().strip()
     assert facts["source"] == f"{web.url}/mirror/{NAME}"
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, weights.pin_of(path).name]
@@ -166,7 +166,7 @@ def test_a_download_that_breaks_off_is_gone_on_with_by_the_next_run(web, microne
     assert [part for part in tmp_path.iterdir() if part.suffix == ".safetensors"] == []
     web.say(f"/{NAME}", Answer(body, etag='"1"'))
     path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
-    assert backbones.describe_file(path)["sha256"] == hashlib.sha256(body).hexdigest()
+    assert checkpoints.read_metadata(path)["sha256"] == hashlib.sha256(body).hexdigest()
     assert web.asked()[-1].headers["range"] == f"bytes={len(body) // 2}-"
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, weights.pin_of(path).name]
 
@@ -241,7 +241,7 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
 def test_a_file_of_ones_own_serves_any_pretraining(micronet, tmp_path):
     (tmp_path / "mine.pth").write_bytes(micronet[1])
     path = weights.retrieve("resnet18", "lab", tmp_path / "w.safetensors", user_file=tmp_path / "mine.pth")
-    assert backbones.describe_file(path)["source"] == "mine.pth"
+    assert checkpoints.read_metadata(path)["source"] == "mine.pth"
     again = weights.retrieve("resnet18", "lab", tmp_path / "v.safetensors", user_file=path)
     assert load_file(again).keys() == micronet[0].keys()
     with pytest.raises(UserError, match=r"nowhere.pth: no such file"):

@@ -5,7 +5,6 @@ downstream reads safetensors. torch and safetensors are imported when a function
 """
 
 import hashlib
-import json
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.io import Unwritable
-from micrograph.networks import backbones
+from micrograph.networks import backbones, checkpoints
 from micrograph.retrieval import names
 from micrograph.retrieval.questions import shown
 from micrograph.retrieval.server import Server
@@ -33,26 +32,21 @@ def retrieve(backbone, pretraining, path, base_url=None, user_file=None):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     mean, std = backbones.normalisation(backbone, pretraining)
-    chosen = backbones.row(backbone).weights.get(pretraining) if user_file else backbones.weights(backbone, pretraining)
+    chosen = (
+        backbones.get(backbone).weights.get(pretraining) if user_file else backbones.get_weights(backbone, pretraining)
+    )
     with located(backbone, chosen, base_url, user_file, path) as (source, origin):
         digest = sha256(source)
         if not user_file:
             check_digest(source, digest, chosen, pin_of(path), origin)
-        tensors = fitted(backbone, state_dict(source, origin), bool(chosen and chosen.in_order), origin)
+        tensors = checkpoints.convert(
+            backbone, checkpoints.read_state_dict(source, origin), bool(chosen and chosen.in_order), origin
+        )
     facts = {"backbone": backbone, "pretraining": pretraining, "source": origin, "sha256": digest}
-    write(path, tensors, facts | {"mean": mean, "std": std})
+    checkpoints.write(path, tensors, facts | {"mean": mean, "std": std})
     if not user_file and not (chosen.sha256 or chosen.prefix):
         io.write_text(pin_of(path), f"{digest}\n")
     return path
-
-
-def write(path, tensors, facts):
-    """Write tensors by name and facts (a dict that JSON can say) as safetensors; same input, same bytes."""
-    from safetensors.torch import save
-
-    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with io.atomic_write(path) as partial:
-        partial.write_bytes(save(whole, metadata={"micrograph": json.dumps(facts, sort_keys=True)}))
 
 
 @contextmanager
@@ -123,59 +117,3 @@ def check_digest(source, digest, chosen, pin, origin):
         return
     if not digest.startswith(expected):
         raise UserError(f"{origin}: damaged or replaced (sha256 {digest}, expected {expected}); {way_out}.")
-
-
-def state_dict(path, origin=None):
-    """The tensors in a PyTorch or safetensors file, by name.
-
-    A training checkpoint gives its "state_dict"; the prefix "module." of parallel training is taken off. UserError where
-    the file is damaged, holds anything that only a full unpickling could read, or holds no tensors.
-    """
-    import torch
-
-    origin = origin or path
-    if Path(path).suffix == ".safetensors":
-        return backbones.read(path)
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0][:120]
-        raise UserError(f"{origin}: no weights can be read from it safely ({reason}); use another file.") from None
-    if isinstance(stored, dict) and isinstance(stored.get("state_dict"), dict):
-        stored = stored["state_dict"]
-    if not isinstance(stored, dict) or not stored or not all(torch.is_tensor(part) for part in stored.values()):
-        raise UserError(
-            f"{origin}: holds no state dict (names and tensors); save one with torch.save(net.state_dict())."
-        )
-    return {name.removeprefix("module."): tensor for name, tensor in stored.items()}
-
-
-def fitted(backbone, stored, in_order, origin):
-    """The state dict of the backbone with the stored tensors in it, complete and strict.
-
-    in_order: where no stored name is the network's, tensors are taken in their order; kind (weight, bias, running
-    mean ...) and shape must then agree one by one. Only batch-norm's counters may be missing, as in files of PyTorch
-    before 0.4.1: they are 0 then, and nothing here reads them.
-    """
-    import torch
-
-    network = backbones.build(backbone, backbones.classes_in(backbone, stored))
-    wanted = network.state_dict()
-    if in_order and not set(wanted) & set(stored):
-        stored = renamed(stored, wanted, origin)
-    counters = [name for name in wanted if name.endswith(".num_batches_tracked") and name not in stored]
-    stored = stored | {name: torch.zeros_like(wanted[name]) for name in counters}
-    return backbones.fill(network, stored, origin).state_dict()
-
-
-def renamed(stored, wanted, origin):
-    """The stored tensors under the wanted names, taken in order; UserError at the first that differs in kind or shape."""
-    if len(stored) != len(wanted):
-        raise UserError(
-            f"{origin}: has {len(stored)} tensors, the network {len(wanted)}; use the weights of this network."
-        )
-    for (theirs, tensor), (ours, place) in zip(stored.items(), wanted.items(), strict=True):
-        if theirs.rsplit(".", 1)[-1] != ours.rsplit(".", 1)[-1] or tensor.shape != place.shape:
-            shapes = f"{theirs} {tuple(tensor.shape)} does not fit {ours} {tuple(place.shape)}"
-            raise UserError(f"{origin}: {shapes}; use the weights of this network.")
-    return dict(zip(wanted, stored.values(), strict=True))
