@@ -77,11 +77,6 @@ def test_a_model_that_stops_early_is_the_model_alone_while_others_go_on(keep):
         torch.testing.assert_close(together[model], alone[0], rtol=1e-2, atol=1e-2)
 
 
-def test_the_same_seeds_give_the_same_bytes():
-    first, second = (fitted("nominal", range(2))[0].state_dict() for _ in range(2))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
 def test_the_forward_pass_by_hand():
     bundle = stacked(models=[0], widths=(2, 1)).eval()
     weights = {
@@ -137,18 +132,6 @@ def test_regression_models_have_a_mean_and_spread_each_that_restoring_leaves():
     bundle.restore_weights()
     assert bundle.degrees.centre.flatten().tolist() == [950, 950]
     assert bundle.degrees.spread.flatten().tolist() == [50, 1]
-
-
-def test_parameters_are_one_models_arrays():
-    bundle = stacked("regression", range(2))
-    parameters = bundle.parameters_by_model()
-    assert len(parameters) == 2
-    shapes = {name: array.shape for name, array in parameters[1].items()}
-    assert shapes == {
-        "weight1": (6, 12), "bias1": (12,), "weight2": (12, 7), "bias2": (7,), "weight3": (7, 1), "bias3": (1,),
-        "centre": (1,), "spread": (1,),
-    }  # fmt: skip
-    np.testing.assert_array_equal(parameters[1]["weight2"], bundle.weight2[1].detach().numpy())
 
 
 def test_a_single_network_keeps_its_batch_statistics_too():

@@ -113,12 +113,7 @@ def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_ar
     learned.loc[learned["point"] == 0, ["kept", "validation_accuracy"]] = np.nan
     assert [
         values[0, 0] for values in cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS)[2]
-    ] == [
-        1,
-        11,
-        21,
-        31,
-    ]
+    ] == [1, 11, 21, 31]
     with pytest.raises(UserError, match="fold 0"):
         cnn_predictions.tuned_features(made, learned.assign(kept=False), protocol="strict", folds=FOLDS)
 

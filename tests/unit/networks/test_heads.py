@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from micrograph import target
-from micrograph.errors import UserError
 from micrograph.networks import heads
 
 CLASSES = [900, 950, 1000]
@@ -75,13 +74,6 @@ def test_regression_puts_a_standardised_value_back_into_celsius():
     assert head(torch.zeros(1, 12)).item() == 950.5  # all equal: a spread of 1
 
 
-def test_fitting_a_head_without_label_scaling_does_nothing():
-    head = made("nominal")
-    before = {name: part.clone() for name, part in head.state_dict().items()}
-    heads.fit_label_scaling(head, [900, 1000])
-    assert all(torch.equal(part, before[name]) for name, part in head.state_dict().items())
-
-
 def test_cross_entropy_by_hand():
     found = loss_of("nominal", [[[0.0, np.log(2), 0.0], [0.0, 0.0, 0.0]]], [[1, 0]])
     assert found.item() == pytest.approx((np.log(2) + np.log(3)) / 2)
@@ -139,8 +131,3 @@ def test_accuracy_is_the_weighted_share():
     outputs = torch.tensor([[[1.0, 0, 0], [1.0, 0, 0], [0, 1.0, 0]]])
     found = heads.accuracy("nominal", CLASSES)(outputs, torch.tensor([[0, 1, 1]]), torch.tensor([[1.0, 1.0, 2.0]]))
     assert found.tolist() == [0.75]
-
-
-def test_an_unknown_head_is_named():
-    with pytest.raises(UserError, match="softmax.*nominal, nnrank, corn, regression, tuned"):
-        made("softmax")

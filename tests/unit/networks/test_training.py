@@ -93,12 +93,6 @@ def test_the_published_way_keeps_the_last_weights():
     assert weight == 5
 
 
-def test_after_all_epochs_the_best_are_kept_without_patience_having_run_out():
-    curve, weight = scripted([5.0, 4.0, 3.0, 3.5])
-    assert [row["kept"] for row in curve] == [0, 0, 1, 0]
-    assert weight == 3
-
-
 def test_without_validation_the_last_weights_are_kept():
     curve = fit(network(), validation=False, epochs=3, patience=1)
     assert [row["kept"] for row in curve] == [0, 0, 1]
@@ -131,12 +125,6 @@ def test_validation_leaves_batch_statistics_unchanged_and_takes_no_gradient():
     assert [(trains, gradient) for trains, gradient, _ in seen] == [(False, False)] * 2 + [(True, False)] * 2
     assert torch.equal(seen[0][2], seen[1][2])
     assert not torch.equal(seen[2][2], seen[3][2]), "in training mode, the paper's way, they take the batches in"
-
-
-def test_a_fitted_network_is_in_evaluation_mode():
-    module = network()
-    fit(module, epochs=1)
-    assert not module.training
 
 
 def test_the_same_seed_gives_the_same_bytes_and_dropout_follows_it():
@@ -263,12 +251,6 @@ def test_too_little_memory_names_the_settings_to_lower():
 def test_other_errors_of_torch_keep_their_traceback():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         fit(nn.Sequential(nn.Flatten(), nn.Linear(3, 3)))
-
-
-@pytest.mark.parametrize("option", ["keep", "validate_in"])
-def test_unknown_options_are_named(option):
-    with pytest.raises(UserError, match="'median'"):
-        fit(network(), **{option: "median"})
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -90,7 +90,7 @@ BACKBONES = {
                 std=(128 / 255,) * 3,
                 sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
                 in_order=True,
-            ),
+            )
         },
     ),
     # The paper's network, with torchvision's weights. MicroNet: J. Stuckner, B. Harder, T. M. Smith, npj Comput. Mater.
@@ -106,9 +106,7 @@ BACKBONES = {
                 prefix="f37072fd",
             ),
             "micronet": Weights(
-                source=f"{NASA}resnet18_pretrained_microscopynet_v1.0.pth.tar",
-                mean=IMAGENET_MEAN,
-                std=IMAGENET_STD,
+                source=f"{NASA}resnet18_pretrained_microscopynet_v1.0.pth.tar", mean=IMAGENET_MEAN, std=IMAGENET_STD
             ),
         },
     ),

@@ -155,11 +155,7 @@ class Images:
     std: Colour
 
     def batches(
-        self,
-        rows: ArrayLike,
-        batch_size: int,
-        rng: np.random.Generator | None = None,
-        padding_mode: str = "reflection",
+        self, rows: ArrayLike, batch_size: int, rng: np.random.Generator | None = None, padding_mode: str = "reflection"
     ) -> Iterator[training.Batch]:
         """Yield batches of some rows, in their order.
 
@@ -206,12 +202,7 @@ def split_batches(rows: ArrayLike, batch_size: int) -> list[NDArray[np.int64]]:
 
 
 def select_fold(
-    samples: ArrayLike,
-    copies: ArrayLike,
-    table: pd.DataFrame,
-    fold: int,
-    spec: NetworkSpec,
-    rng: np.random.Generator,
+    samples: ArrayLike, copies: ArrayLike, table: pd.DataFrame, fold: int, spec: NetworkSpec, rng: np.random.Generator
 ) -> prediction_table.Fold:
     """Select the rows of one fold.
 
@@ -546,8 +537,6 @@ def run_parallel(fits: Mapping[int, Callable[[], T]], n_jobs: int) -> dict[int, 
     -----
     Output goes where that of this process goes. The exception of a function is raised once those beside it have ended.
     """
-    if min(n_jobs, len(fits)) <= 1:
-        return {name: fit() for name, fit in fits.items()}
     from joblib import Parallel, delayed
 
     # loky starts fresh processes (CUDA does not survive a fork) and does not run the calling script in them again.

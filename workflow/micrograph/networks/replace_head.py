@@ -77,11 +77,7 @@ def get_classifier(network: nn.Module, backbone: str) -> tuple[str, nn.Linear]:
 
 
 def forward(
-    network: nn.Module,
-    backbone: str,
-    head: str,
-    batches: Iterable[torch.Tensor],
-    dtype: torch.dtype = torch.float32,
+    network: nn.Module, backbone: str, head: str, batches: Iterable[torch.Tensor], dtype: torch.dtype = torch.float32
 ) -> NDArray[np.float32]:
     """Compute the outputs of a network in evaluation mode.
 

@@ -26,15 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from micrograph.errors import UserError
-from micrograph.networks import (
-    backbones,
-    checkpoints,
-    depthwise_conv,
-    pretraining,
-    replace_head,
-    training,
-    transforms,
-)
+from micrograph.networks import backbones, checkpoints, depthwise_conv, pretraining, replace_head, training, transforms
 from micrograph.networks.backbones import Colour
 from micrograph.networks.checkpoints import WeightsMetadata
 from micrograph.networks.device import resolve_device, resolve_dtype, seeded

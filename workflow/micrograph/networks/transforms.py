@@ -96,10 +96,7 @@ def random_rotations(count: int, rng: np.random.Generator) -> tuple[NDArray[np.f
 
 
 def rotate_and_flip(
-    grey: torch.Tensor,
-    angles: NDArray[np.float64],
-    flips: NDArray[np.float64],
-    padding_mode: str = "reflection",
+    grey: torch.Tensor, angles: NDArray[np.float64], flips: NDArray[np.float64], padding_mode: str = "reflection"
 ) -> torch.Tensor:
     """Rotate every image anticlockwise and then flip it, bilinear between pixels.
 
@@ -124,10 +121,7 @@ def rotate_and_flip(
 
 
 def affine(
-    grey: torch.Tensor,
-    matrices: NDArray[np.float64],
-    shifts: NDArray[np.float64],
-    padding_mode: str = "reflection",
+    grey: torch.Tensor, matrices: NDArray[np.float64], shifts: NDArray[np.float64], padding_mode: str = "reflection"
 ) -> torch.Tensor:
     """Sample every image at ``matrix @ (x, y) + shift``, bilinear, where x and y run from -1 to 1 over the result.
 
