@@ -16,7 +16,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from micrograph.networks import backbones, checkpoints, features, weights
+from micrograph.networks import backbones, checkpoints, features
+from micrograph.retrieval import weights
 
 # Largest difference over largest value, fp32. EfficientNet's linear bottlenecks double the rounding of the plain pass.
 DEVIATIONS = {"resnet18": 2e-6, "efficientnet_lite0": 1e-5}

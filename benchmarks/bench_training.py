@@ -32,10 +32,10 @@ from micrograph.networks import (
     replace_head,
     training,
     transforms,
-    weights,
 )
 from micrograph.networks.device import resolve_device
 from micrograph.networks.training import FitOptions
+from micrograph.retrieval import weights
 
 CLASSES, BATCH, RATE = [900, 950, 1000], 32, 1e-4
 CASES = (("resnet18", 224), ("efficientnet_lite0", 224), ("efficientnet_lite0", 96))

@@ -26,8 +26,8 @@ def tables(**knobs):
         "confounders": confounders,
         "calibration": calibration,
         "learning_curve": learning_curve,
-        "explanations": explanations,
-        "rehearsal": rehearsal,
+        "attribution_tests": attribution_tests,
+        "performance": performance,
     }
     return {name: make(**knobs.get(name, {})) for name, make in made.items()}
 
@@ -158,8 +158,8 @@ def learning_curve(gain=1.0):
     return pd.DataFrame(made).assign(**COUNTS)
 
 
-def rehearsal(above=12.0, covered=91.0, within=93.0, half=3.0):
-    """The table of the rehearsal of the model for new scans, whose sets and intervals aim at 90 %."""
+def performance(above=12.0, covered=91.0, within=93.0, half=3.0):
+    """The cross-validated performance of the model for new scans, whose sets and intervals aim at 90 %."""
     rows = {"accuracy_pct": 50.0 + above, "above_majority_points": above, "set_size": 1.9, "width_celsius": 88.0}
     rows |= {"covered_pct": 89.0, "covered_by_day_pct": covered, "within_pct": 90.0, "within_by_day_pct": within}
     made = [{"quantity": name} | value("value", number, half) for name, number in rows.items()]
@@ -167,8 +167,8 @@ def rehearsal(above=12.0, covered=91.0, within=93.0, half=3.0):
     return pd.DataFrame(made).rename(columns={"value_low": "low", "value_high": "high"}).assign(**COUNTS)
 
 
-def explanations(scars=0.8, keeps=0.0, deletion=-0.05, simulated=True):
-    """The table of explanations for one class activation map."""
+def attribution_tests(scars=0.8, keeps=0.0, deletion=-0.05, simulated=True):
+    """The table of attribution tests for one class activation map."""
     rows = [("deletion", "whole", deletion, np.nan), ("insertion", "whole", 0.06, np.nan)]
     rows += [("randomised_head", "whole", keeps, np.nan), ("randomised_all", "whole", keeps, np.nan)]
     if simulated:

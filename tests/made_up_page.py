@@ -7,8 +7,8 @@ import numpy as np
 
 import made_up
 from micrograph.attribution import maps
-from micrograph.report import folder, page, samples, similar_samples, sprites
-from micrograph.report.samples import feature_map, named, tested
+from micrograph.report import folder, page, similar_samples, sprites
+from micrograph.report import samples as explorer
 
 CLASSES = made_up.CLASSES
 WORDS = made_up.fit(model="CNN").words
@@ -126,10 +126,10 @@ def components(table, seed=0):
 def study(count, seed=1):
     """(story without tables and figures, study, drawn) of so many films, as folder.write takes them."""
     table = samples(count, seed)
-    rows = tested(predictions(table), table)
+    rows = explorer.tested(predictions(table), table)
     maps_of = explained(rows)
-    place = feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
-    made = samples.study(rows, maps_of, near(rows), place, made_up.curve(), WORDS, CLASSES, "simulated films")
+    place = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
+    made = explorer.study(rows, maps_of, near(rows), place, made_up.curve(), WORDS, CLASSES, "simulated films")
     story = page.Story(
         "Growth temperature from micrographs",
         "simulated films",
@@ -138,9 +138,9 @@ def study(count, seed=1):
         table.head(0)[["sample", "scan"]].assign(reason=""),
         CONFIG,
         {"numpy": np.__version__},
-        glance=page.glance(predictions(table), CLASSES, named(WORDS)),
+        glance=page.glance(predictions(table), CLASSES, explorer.named(WORDS)),
     )
-    drawn = samples.drawn(rows, maps_of)
+    drawn = explorer.drawn(rows, maps_of)
     return story, made, sprites.Drawn(count, picture, drawn.cam, drawn.occlusion)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import made_up_conclusions
 import made_up_page
 from micrograph.evaluation import conclusions, tables
-from micrograph.report import conclusions, contents, folder, samples, sprites
+from micrograph.report import conclusions as page_conclusions
+from micrograph.report import contents, folder, samples, sprites
 from project import PROJECT
 
 FEW, MANY = 262, 5000
@@ -95,7 +96,7 @@ def _conclusions():
     """The conclusions of a whole study, one of them not tested for a reason that no table should give."""
     tables = made_up_conclusions.tables()
     tables["confounders"].loc[tables["confounders"]["kind"] == "batch_size", "why"] = HOSTILE
-    return conclusions.conclude(conclusions.make_table(tables, "simulated films"))
+    return page_conclusions.conclude(conclusions.make_table(tables, "simulated films"))
 
 
 def _figures(home):

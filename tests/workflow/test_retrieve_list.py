@@ -50,7 +50,7 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     assert len(samples) == 9 and set(samples["growth_celsius"]) == set(TEMPERATURES)
     assert set(samples["batch"]) == {"MCV1-210501", "MCV1-210502", "MCV1-210503"}
     left_out = pd.read_csv(study.folder / "resources/excluded.tsv", sep="\t")
-    assert left_out["reason"].tolist() == ["grown at 600 C, which is none of the classes"]
+    assert left_out["reason"].tolist() == ["grown at 600 C, which is not one of the classes"]
     written = [path for path in study.folder.rglob("*") if path.is_file()]
     assert len(written) > 30 and not any(SECRET.encode() in path.read_bytes() for path in written)
     assert SECRET not in said
@@ -63,12 +63,12 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     study.run("--forcerun", "retrieve_list", "--", "resources/samples.tsv")
     assert [table.read_bytes() for table in tables] == before, "a study keeps what it has without its server"
     log = (study.folder / "logs/retrieve_list.log").read_text(encoding="utf-8")
-    assert "All scans are there: going on with its answers of 20" in log
+    assert "All scans are there: continuing with its answers of 20" in log
 
 
 def test_refused_credentials_are_one_sentence_on_the_terminal(database, tmp_path, monkeypatch):
     monkeypatch.setenv("LIST_CREDENTIALS", f'{{"X-API-KEY": "not {SECRET}"}}')
     study = study_of(tmp_path / "study", database.url)
     said = study.run("results/micrographs/samples.tsv", succeeds=False)
-    assert "it asks for credentials, or does not know the ones it got; check them" in said
+    assert "it requires credentials, or rejects the ones it got; check them" in said
     assert SECRET not in said and "Traceback" not in said

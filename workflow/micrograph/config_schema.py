@@ -291,9 +291,7 @@ class SelfSupervised(Section):
     micrographs of the fold (protocol published: on all micrographs) and on simulated ones. The paper has no such
     domain."""
 
-    start: Annotated[str, OneOf(tuple(name for name, row in PRETRAINING.items() if row.origin != "self_supervised"))] = (
-        "imagenet"
-    )
+    start: Annotated[str, OneOf(tuple(name for name in PRETRAINING if name != "films"))] = "imagenet"
     """Weights that the pre-training starts from; scratch: random ones."""
     simulated: Annotated[int, Field(ge=0, le=1_000_000)] = 48
     """Simulated micrographs that are added, of films that are in no fold."""

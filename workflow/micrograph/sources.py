@@ -20,7 +20,7 @@ INDIFFERENT = frozenset(
             "sources",
             "yaml_checks",
         ),
-        *("retrieval/credentials", "retrieval/downloads", "retrieval/questions", "retrieval/server"),
+        "retrieval/http",
     }
 )
 # `from micrograph.scans import a, b`, in brackets over several lines, too, and `import micrograph.scans.a`. A pattern,

@@ -1,9 +1,8 @@
-"""Needs the network, or the environment for weights that come as a package.
-Gives the sample sheet of scans that are fetched, with the scans beside it in resources/downloads (kept whatever happens, so
-that a broken download is taken up again), and resources/weights: the pre-trained networks, one safetensors file each.
+"""Retrieve scans with their sample sheet, and pre-trained weights. Needs the network, but for weights that are a package.
 
-On a cluster these rules run where snakemake itself runs: compute nodes often reach no network. What was
-fetched stands when the package changes (no code among the inputs), until the settings say otherwise or --forcerun does.
+Downloads stay in resources/downloads whatever happens, so that one that broke off is resumed. On a cluster these rules run
+where snakemake itself runs, for compute nodes often reach no network. No code is among the inputs: what was retrieved stands
+when the package changes, until the settings change or --forcerun is given.
 """
 
 
@@ -17,7 +16,7 @@ if SOURCE == "zenodo":
         retrieve_zenodo,
 
     checkpoint retrieve_zenodo:
-        """The study's own micrographs, from its data record, as pictures with a sample sheet."""
+        """The study's published micrographs as PNG: sample sheet, and what of the records is not used."""
         output:
             sheet=config["scans"]["sheet"],
             excluded="resources/excluded.tsv",
@@ -41,7 +40,7 @@ if SOURCE == "list":
         retrieve_list,
 
     checkpoint retrieve_list:
-        """The centre scans of every film that the LiST database has, one a film, with a sample sheet."""
+        """One centre scan of every sample in the LiST database: sample sheet, and what of it is not used."""
         output:
             sheet=config["scans"]["sheet"],
             excluded="resources/excluded.tsv",
@@ -60,7 +59,7 @@ if SOURCE == "list":
 
 
 rule retrieve_weights:
-    """One pre-trained network's weights, checked against their sha256, as safetensors."""
+    """The weights of one pre-trained network, downloaded or from a file: safetensors, checked by SHA-256."""
     input:
         own=config["networks"]["weights_file"] or [],
     output:

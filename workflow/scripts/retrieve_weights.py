@@ -1,7 +1,7 @@
 """Rule retrieve_weights."""
 
 from micrograph import log
-from micrograph.networks import weights
+from micrograph.retrieval import weights
 
 with log.redirect_output(snakemake.log[0]):
     weights.retrieve(

@@ -7,7 +7,7 @@ import pytest
 from made_up_answers import fit
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import calibration, summaries
+from micrograph.evaluation import tables, calibration, summaries
 
 CELSIUS = [900, 950, 1000]
 SURE = {"sharpness": 3.0, "model": "CNN", "features": "image"}
@@ -23,7 +23,7 @@ def silent(chances, sharpness):
 
 def table(*given, coverage=0.9, seed=0, data="simulated films"):
     studies = calibration.judged(given, CELSIUS, coverage)
-    return calibration.make_table(studies, coverage, resamples=400, rng=np.random.default_rng(seed), data=data)
+    return calibration.table_of(studies, coverage, resamples=400, rng=np.random.default_rng(seed), data=data)
 
 
 def mixed():
@@ -153,10 +153,10 @@ def test_fits_without_probabilities_are_left_out_and_few_validation_days_leave_s
 
 def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():
     made = mixed()
-    text = calibration.markdown(made, "About")
+    text = tables.markdown(calibration.panels(made), "About")
     assert "| CNN, nominal | as they are | 1.00 |" in text and "Sets that aim at 90 %" in text
     assert "class shares of the training films has a log loss of" in text
-    page = calibration.html(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal"), "x")
+    page = tables.html(calibration.panels(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal")), "x", "calibration")
     assert "&lt;a&gt;" in page and "<a>" not in page
 
 
@@ -164,8 +164,8 @@ def test_the_table_reads_the_same_from_its_file(tmp_path):
     made = mixed()
     io.write_table(tmp_path / "calibration.tsv", made)
     again = io.read_table(tmp_path / "calibration.tsv")
-    assert calibration.markdown(again, "") == calibration.markdown(made, "")
+    assert tables.markdown(calibration.panels(again), "") == tables.markdown(calibration.panels(made), "")
 
 
 def test_a_table_of_nothing_but_left_out_fits_can_be_read():
-    assert "caption" in calibration.markdown(table(fit(scores=silent)), "caption")
+    assert "caption" in tables.markdown(calibration.panels(table(fit(scores=silent)), "caption")

@@ -17,6 +17,7 @@ from micrograph.evaluation import (
     table2,
     table3,
     table4,
+    tables,
 )
 from micrograph.evaluation.conclusions import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Estimate
 from micrograph.prediction import model_card
@@ -159,8 +160,8 @@ COLUMNS = {
     "confounders": confounders.COLUMNS,
     "calibration": calibration.columns([900, 950, 1000]),
     "learning_curve": learning_curve.COLUMNS,
-    "explanations": attribution_tests.COLUMNS,
-    "rehearsal": model_card.COLUMNS,
+    "attribution_tests": attribution_tests.COLUMNS,
+    "performance": model_card.COLUMNS,
 }
 
 
@@ -172,7 +173,7 @@ def test_contrasts_name_known_tables_columns_units_and_leaks():
     quantities = {*model_card.SCORED, *model_card.CHECKED, "above_majority_points"}
     for contrast in conclusions.CONTRASTS[:]:
         assert contrast.table in {"", *COLUMNS} and contrast.unit in conclusions.UNITS
-        if contrast.table == "rehearsal":
+        if contrast.table == "performance":
             assert contrast.where["quantity"] in quantities
     named = " ".join(str(contrast.where) for contrast in conclusions.CONTRASTS)
     assert all(f"strict+{leak}" in named and f"published-{leak}" in named for leak in protocols.LEAKS)
@@ -183,8 +184,8 @@ def test_a_missing_or_empty_table_leaves_its_contrasts_untested_and_the_others_u
     given = made_up_conclusions.tables()
     whole = conclusions.make_table(given, SIMULATED)
     others = {other: table for other, table in given.items() if other != name}
-    for tables in (others, others | {name: given[name].iloc[:0]}):
-        without = conclusions.make_table(tables, SIMULATED)
+    for given_tables in (others, others | {name: given[name].iloc[:0]}):
+        without = conclusions.make_table(given_tables, SIMULATED)
         assert set(without.loc[without["table"] == name, "verdict"]) == {NOT_TESTED}
         pd.testing.assert_frame_equal(without[without["table"] != name], whole[whole["table"] != name])
 
@@ -211,9 +212,9 @@ VERDICT_OF = [  # table, arguments, question, part of the hypothesis, verdict
     ("baselines", {"metadata": -8.0}, conclusions.METADATA, "The CNN", CONTRADICTED),
     ("baselines", {"physical": 20.0}, conclusions.PHYSICAL, "Models", SUPPORTED),  # 5 points above the majority
     ("baselines", {"physical": 23.0}, conclusions.PHYSICAL, "Models", INCONCLUSIVE),
-    ("rehearsal", {"above": 2.0}, conclusions.FINAL, "more accurate", INCONCLUSIVE),
-    ("rehearsal", {"covered": 86.0}, conclusions.FINAL, "sets", INCONCLUSIVE),  # 83 to 89, to exceed 85
-    ("rehearsal", {"within": 95.0}, conclusions.FINAL, "intervals", SUPPORTED),
+    ("performance", {"above": 2.0}, conclusions.FINAL, "more accurate", INCONCLUSIVE),
+    ("performance", {"covered": 86.0}, conclusions.FINAL, "sets", INCONCLUSIVE),  # 83 to 89, to exceed 85
+    ("performance", {"within": 95.0}, conclusions.FINAL, "intervals", SUPPORTED),
     ("leakage", {"gap": 20.0}, conclusions.OVERSTATED, "Published", SUPPORTED),
     ("leakage", {"gap": -20.0}, conclusions.OVERSTATED, "Published", CONTRADICTED),
     ("leakage", {"strict_above": 4.0}, conclusions.PERMUTED, "less than 5", INCONCLUSIVE),
@@ -225,11 +226,11 @@ VERDICT_OF = [  # table, arguments, question, part of the hypothesis, verdict
     ("confounders", {"later": -3.0}, conclusions.DATES, "", INCONCLUSIVE),  # -6 to 0, to exceed -5
     ("confounders", {"later": -1.9}, conclusions.DATES, "", SUPPORTED),
     ("learning_curve", {"gain": 8.0}, conclusions.SAMPLE_SIZE, "last", SUPPORTED),
-    ("explanations", {"deletion": 0.05}, conclusions.ATTRIBUTION, "CAM: deletion", CONTRADICTED),
-    ("explanations", {"keeps": 0.05}, conclusions.ATTRIBUTION, "CAM: with randomised", SUPPORTED),  # to within 0.1
-    ("explanations", {"keeps": 0.5}, conclusions.ATTRIBUTION, "CAM: with randomised", CONTRADICTED),
-    ("explanations", {"scars": 1.8}, conclusions.ATTRIBUTION, "CAM: less attribution lies on scars", CONTRADICTED),
-    ("explanations", {"scars": 0.8}, conclusions.ATTRIBUTION, "CAM: less attribution lies on scars", SUPPORTED),
+    ("attribution_tests", {"deletion": 0.05}, conclusions.ATTRIBUTION, "CAM: deletion", CONTRADICTED),
+    ("attribution_tests", {"keeps": 0.05}, conclusions.ATTRIBUTION, "CAM: with randomised", SUPPORTED),  # to within 0.1
+    ("attribution_tests", {"keeps": 0.5}, conclusions.ATTRIBUTION, "CAM: with randomised", CONTRADICTED),
+    ("attribution_tests", {"scars": 1.8}, conclusions.ATTRIBUTION, "CAM: less attribution lies on scars", CONTRADICTED),
+    ("attribution_tests", {"scars": 0.8}, conclusions.ATTRIBUTION, "CAM: less attribution lies on scars", SUPPORTED),
 ]
 
 
@@ -349,20 +350,20 @@ def test_tables_are_not_modified_and_their_files_give_the_same_conclusions(tmp_p
     again = conclusions.make_table(read, SIMULATED)
     assert again[["verdict", "reason"]].equals(table[["verdict", "reason"]])
     io.write_table(tmp_path / "conclusions.tsv", table)
-    assert conclusions.panels_of(io.read_table(tmp_path / "conclusions.tsv")) == conclusions.panels_of(table)
+    assert conclusions.panels(io.read_table(tmp_path / "conclusions.tsv")) == conclusions.panels(table)
 
 
 def test_the_panel_writes_each_question_once_and_html_escapes_what_tables_say():
     given = made_up_conclusions.tables()
     given["confounders"].loc[given["confounders"]["kind"] == "batch_size", "why"] = "<script>alert(1)</script>"
     table = conclusions.make_table(given, SIMULATED)
-    (panel,) = conclusions.panels_of(table)
+    (panel,) = conclusions.panels(table)
     assert [row[0] for row in panel.rows if row[0]] == list(dict.fromkeys(table["question"]))
     assert panel.rows[0][3] == SUPPORTED and panel.rows[0][5:] == ["78.0 [70.0, 86.0] %", "58.0", "120", "–"]
-    html = conclusions.html(table, "A caption.")
+    html = tables.html(conclusions.panels(table), "A caption.", "Conclusions")
     assert (
         "<script>" not in html
         and "&lt;script&gt;" in html
-        and "A caption." in conclusions.markdown(table, "A caption.")
+        and "A caption." in tables.markdown(conclusions.panels(table), "A caption.")
     )
     assert sum(conclusions.counted(table).values()) == len(table)

@@ -6,7 +6,7 @@ import pytest
 
 from made_up_confounders import MADE, answered, films, rows, scans, tabled
 from micrograph.errors import UserError
-from micrograph.evaluation import confounders, confounders_caption, subgroups
+from micrograph.evaluation import tables, confounders, confounders_caption, subgroups
 
 
 def test_a_group_is_compared_with_all_other_films():
@@ -147,9 +147,9 @@ def test_folds_that_were_not_asked_for_are_said_to_be():
 
 def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
-    given = confounders.Asked([answered(sheet, np.arange(60) % 4 > 0)], [], [], {})
+    given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}
     with pytest.raises(UserError, match="film f059 is predicted and not among the samples"):
-        confounders.make_table(sheet.iloc[:-1], [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
+        confounders.make_table(sheet.iloc[:-1], [scans(sheet)], *given, classes=[900, 950, 1000], resamples=100,
                           rng=np.random.default_rng(0), **MADE)  # fmt: skip
 
 
@@ -158,8 +158,8 @@ def test_a_film_without_an_answer_is_wrong():
     fit = answered(sheet, np.ones(60, dtype=bool))
     fit.predictions["predicted_celsius"] = fit.predictions["predicted_celsius"].astype("Int64")
     fit.predictions.loc[:14, "predicted_celsius"] = pd.NA
-    given = confounders.Asked([fit], [], [], {})
-    table = confounders.make_table(sheet, [scans(sheet)], given, classes=[900, 950, 1000], resamples=100,
+    given = [fit], [], [], {}
+    table = confounders.make_table(sheet, [scans(sheet)], *given, classes=[900, 950, 1000], resamples=100,
                               rng=np.random.default_rng(0), **MADE)  # fmt: skip
     assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}
 
@@ -174,6 +174,6 @@ def test_the_same_seed_gives_the_same_table_and_a_row_does_not_depend_on_the_oth
 
 def test_both_forms_name_groups_and_have_no_missing_numbers():
     table = tabled(films(substrate=["c", "A", "M"] * 20), np.arange(60) // 2 % 5 > 1)
-    text = confounders.markdown(table, "caption")
+    text = tables.markdown(confounders.panels(table), "caption")
     assert "Groups of films: CNN" in text and "of a new operator" in text and "nan" not in text
-    assert confounders.html(table, "caption").startswith("<!DOCTYPE html>")
+    assert tables.html(confounders.panels(table), "caption", "confounders").startswith("<!DOCTYPE html>")

@@ -8,7 +8,7 @@ import made_up
 from made_up import laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import learning_curve, summaries
+from micrograph.evaluation import tables, learning_curve, summaries
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import learning_curve as learning_curve_figure
 from micrograph.figures import style
@@ -139,9 +139,9 @@ def test_files_of_shares_and_deals_become_one_curve(tmp_path):
 def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "curve.tsv", table)
     read = io.read_table(tmp_path / "curve.tsv")
-    shown = learning_curve.html(table, "caption")
-    assert learning_curve.html(read, "caption") == shown
-    assert learning_curve.markdown(read, "x").count("SVC on fine-tuned features") == 1
+    shown = tables.html(learning_curve.panels(table), "caption", "learning_curve")
+    assert tables.html(learning_curve.panels(read), "caption", "learning_curve") == shown
+    assert tables.markdown(learning_curve.panels(read), "x").count("SVC on fine-tuned features") == 1
 
 
 def test_marks_stand_over_the_films_at_the_accuracies(table):

@@ -133,7 +133,7 @@ def test_classes_that_the_paper_has_not_are_dashes():
 
 
 def test_both_forms_hold_the_caption_and_the_counts(table):
-    text, page = table1.markdown(table, "caption"), table1.html(table, "caption")
+    text, page = tables.markdown(table1.panels(table), "caption"), tables.html(table1.panels(table), "caption", "table1")
     assert "caption" in text and "| aug1 | train | 8 | 8 | 8 | 207 | 212 | 215 |" in text
     assert page.startswith("<!DOCTYPE html>") and "<title>Table 1</title>" in page
 

@@ -9,7 +9,7 @@ import pytest
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import table2
+from micrograph.evaluation import tables, table2
 from project import PROJECT
 
 MADE = {"backbone": "efficientnet_lite0", "search": "default", "pixels": 96, "epochs": 30}
@@ -69,7 +69,7 @@ def test_the_best_of_a_models_row_is_bold_and_the_best_of_a_protocol(table):
     assert strict.loc[("tuned", "SVC"), "best_in_row"] and strict.loc[("tuned", "RNN"), "best_in_row"]
     assert not strict.loc[("block2_cev85", "SVC"), "best_in_row"]
     assert strict.loc[("tuned", "SVC"), "best_in_protocol"] and not strict.loc[("tuned", "RNN"), "best_in_protocol"]
-    assert "| **" in table2.markdown(table, "c") and "<b>" in table2.html(table, "c")
+    assert "| **" in tables.markdown(table2.panels(table), "c") and "<b>" in tables.html(table2.panels(table), "c", "table2")
 
 
 def test_a_row_says_the_same_whatever_other_rows_stand_beside_it(table):
@@ -82,7 +82,7 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "table2.tsv", table)
     read = io.read_table(tmp_path / "table2.tsv")
     assert list(read.columns) == list(table.columns)
-    assert table2.html(read, "c") == table2.html(table, "c")
+    assert tables.html(table2.panels(read), "c", "table2") == tables.html(table2.panels(table), "c", "table2")
 
 
 @pytest.mark.parametrize("features", [("tuned",), ("block2_cev85", "pool_cev99")])
@@ -90,7 +90,7 @@ def test_without_both_kinds_of_features_they_are_not_compared(features):
     table = tabled(made(protocols=("strict",), features=features))
     assert table["gain_points"].isna().all()
     assert list(table.loc[table["model"] == "chosen", "features"]) == ["any"]
-    assert "Protocol strict" in table2.markdown(table, "caption")
+    assert "Protocol strict" in tables.markdown(table2.panels(table), "caption")
 
 
 def test_the_published_protocol_alone_has_no_chosen_row():
@@ -123,22 +123,22 @@ class Grid(HTMLParser):
 
 def test_markdown_and_html_hold_the_same_cells(table):
     page = Grid()
-    page.feed(table2.html(table, "caption"))
+    page.feed(tables.html(table2.panels(table), "caption", "table2"))
     assert page.open == []
-    lines = [line for line in table2.markdown(table, "c").splitlines() if line.startswith("|") and ":--" not in line]
+    lines = [line for line in tables.markdown(table2.panels(table), "c").splitlines() if line.startswith("|") and ":--" not in line]
     cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines]
     assert cells == page.rows
 
 
 def test_the_overview_has_the_papers_layout(table):
-    lines = table2.markdown(table, "caption").splitlines()
+    lines = tables.markdown(table2.panels(table), "caption").splitlines()
     head = next(place for place, line in enumerate(lines) if line.startswith("| Accuracy"))
     assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % | tuned |"
     assert lines[head + 6] == "| paper, real films: validation | SVC | 66 ± 6 | 71 ± 6 | 80 ± 7 |"
 
 
 def test_the_details_name_the_paper_beside_and_summaries_in_words(table):
-    text = table2.markdown(table, "caption")
+    text = tables.markdown(table2.panels(table), "caption")
     assert "Paper, real films, validation %" in text
     assert "| tuned | chosen in each fold | – |" in text and "| none | majority class | – |" in text
 

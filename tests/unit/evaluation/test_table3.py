@@ -8,7 +8,7 @@ import made_up
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import summaries, table3
+from micrograph.evaluation import tables, summaries, table3
 from project import PROJECT
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
@@ -107,7 +107,7 @@ def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains)
     assert table["gain_points"].isna().all()
     panel = table3.panels(table)[0]
     assert not any("change" in line[1] for line in panel.rows[:-1])
-    assert "Protocol strict" in table3.markdown(table, "caption")
+    assert "Protocol strict" in tables.markdown(table3.panels(table), "caption")
 
 
 def test_one_model_has_no_mean():
@@ -119,7 +119,7 @@ def test_one_model_has_no_mean():
 def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "table3.tsv", table)
     read = io.read_table(tmp_path / "table3.tsv")
-    assert table3.html(read, "caption") == table3.html(table, "caption")
+    assert tables.html(table3.panels(read), "caption", "table3") == tables.html(table3.panels(table), "caption", "table3")
 
 
 def test_the_same_seed_gives_the_same_table(table):
@@ -157,7 +157,7 @@ def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
     assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
     assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
     assert any("Over deals, ±" in heading for heading in table3.panels(twice)[1].headings)
-    assert "deal" not in table3.markdown(table, "caption")
+    assert "deal" not in tables.markdown(table3.panels(table), "caption")
 
 
 def test_two_schemes_do_not_mix():

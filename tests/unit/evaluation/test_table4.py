@@ -7,7 +7,7 @@ import pytest
 import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import summaries, table4
+from micrograph.evaluation import tables, summaries, table4
 from project import PROJECT
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
@@ -109,7 +109,7 @@ def test_a_model_without_an_answer_shows_a_dash_and_a_note_and_under_strict_a_nu
 def test_without_a_gap_there_is_no_note():
     table = tabled(made(protocols=("strict",)))
     assert table4.panels(table)[0].notes == ()
-    assert "†" not in table4.markdown(table, "caption")
+    assert "†" not in tables.markdown(table4.panels(table), "caption")
 
 
 def test_of_accuracies_the_highest_and_of_errors_the_lowest_are_bold(overview):
@@ -129,13 +129,13 @@ def test_errors_and_kappa_stand_by_scheme_with_their_intervals(table):
 def test_nominal_alone_makes_a_table():
     table = tabled(made(schemes=("nominal",)))
     assert not any("RMSE" in row[1] for row in table4.panels(table)[0].rows)
-    assert "Protocol published" in table4.html(table, "caption")
+    assert "Protocol published" in tables.html(table4.panels(table), "caption", "table4")
 
 
 def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "table4.tsv", table)
     read = io.read_table(tmp_path / "table4.tsv")
-    assert table4.html(read, "caption") == table4.html(table, "caption")
+    assert tables.html(table4.panels(read), "caption", "table4") == tables.html(table4.panels(table), "caption", "table4")
 
 
 def test_two_domains_do_not_mix():

@@ -7,7 +7,7 @@ import pytest
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import tableS1
+from micrograph.evaluation import tables, tableS1
 from micrograph.splits import prediction_table
 from micrograph.splits.model_selection import Choice
 
@@ -78,8 +78,8 @@ def test_grids_of_several_kernels_leave_a_dash_where_a_setting_has_no_meaning(tm
 
 def test_both_forms_hold_the_values_of_all_folds(tmp_path):
     table = made([written(tmp_path)])
-    assert "0.2 · 0.5 · 0.5" in tableS1.markdown(table, "caption")
-    assert "0.2 · 0.5 · 0.5" in tableS1.html(table, "caption")
+    assert "0.2 · 0.5 · 0.5" in tables.markdown(tableS1.panels(table), "caption")
+    assert "0.2 · 0.5 · 0.5" in tables.html(tableS1.panels(table), "caption", "tableS1")
 
 
 def test_the_table_survives_the_disk(tmp_path):

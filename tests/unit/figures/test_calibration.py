@@ -20,7 +20,7 @@ def silent(chances, sharpness):
 
 def drawn(*given, data="simulated films"):
     studies = calibration.judged(given, CELSIUS, 0.9)
-    table = calibration.make_table(studies, 0.9, resamples=200, rng=np.random.default_rng(0), data=data)
+    table = calibration.table_of(studies, 0.9, resamples=200, rng=np.random.default_rng(0), data=data)
     figure = calibration_figure.draw(studies, table, data, resamples=200, rng=np.random.default_rng(0))
     return table, figure
 

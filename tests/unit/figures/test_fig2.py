@@ -50,7 +50,7 @@ def every_figure(samples, cloud):
         "fig8": lambda label: fig8_fig9.draw_components(scores, celsius, explained, CLASSES, label, celsius > 900),
         "fig9": lambda label: fig8_fig9.draw_micrographs(scores, images, pixel_nm, celsius, explained, CLASSES, label),
         "sheet": lambda label: fig2.micrograph_sheet(images[:3], ["a", "b", "c"], [5.0, np.nan, 2.0], label, 3),
-        "fig1": lambda label: fig1.draw(a_run(samples), a_pair_of_pictures(), label),
+        "fig1": lambda label: fig1.draw_run(a_run(samples), a_pair_of_pictures(), label),
     }
 
 
@@ -242,7 +242,7 @@ def test_the_flow_tells_the_numbers_of_the_run(samples):
     assert run.after == {900: 4, 950: 4, 1000: 4}
     assert run.components == {("block2", 85): (3, 4), ("pool", 85): (2, 2)}
     assert (run.grid == "test").sum(axis=0).tolist() == [1] * 6
-    words = words_in(fig1.draw(run, a_pair_of_pictures(), SIMULATED))
+    words = words_in(fig1.draw_run(run, a_pair_of_pictures(), SIMULATED))
     for part in (
         "12 samples",
         "6 batches",
@@ -280,7 +280,7 @@ def test_one_fit_follows_the_order_of_its_file(samples):
 
 def test_the_flow_of_a_finished_picture_has_no_height_map(samples):
     picture = fig1.Pictures("a", None, None, np.zeros((224, 224), np.uint8), float("nan"))
-    words = words_in(fig1.draw(a_run(samples), picture, "real films"))
+    words = words_in(fig1.draw_run(a_run(samples), picture, "real films"))
     assert "finished picture" in words and "200 nm" not in words
 
 

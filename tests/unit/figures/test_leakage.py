@@ -11,7 +11,7 @@ import made_up_fits
 from made_up import laid_out_well, words_in
 from made_up_leakage import SETTINGS
 from micrograph.errors import UserError
-from micrograph.evaluation import leakage, leakage_captions, summaries
+from micrograph.evaluation import tables, leakage, leakage_captions, summaries
 from micrograph.figures import leakage as leakage_figure
 from micrograph.splits import protocols
 
@@ -198,7 +198,7 @@ def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained
 
 def test_both_forms_of_the_table_hold_its_numbers(table):
     row = table[(table["protocol"] == "strict") & (table["labels"] == "true")].iloc[0]
-    for text in (leakage_captions.markdown(table, "caption"), leakage_captions.html(table, "caption")):
+    for text in (tables.markdown(leakage_captions.panels(table), "caption"), tables.html(leakage_captions.panels(table), "caption", "leakage_captions")):
         assert f"{row['test_pct']:.0f} [" in text and "What the audit of this table found" in text
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrograph.networks import weights
 from micrograph.prediction import final_model, storage
+from micrograph.retrieval import weights
 from micrograph.rng import random_stream
 from micrograph.scans import conversion
 from micrograph.simulation import simulate

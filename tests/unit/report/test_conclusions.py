@@ -6,13 +6,12 @@ import pytest
 
 import made_up_conclusions
 from made_up_page import CONFIG, samples
-from micrograph import io
+from micrograph import outputs
 from micrograph.evaluation.conclusions import make_table
 from micrograph.report import conclusions, contents, page
 from project import PROJECT
 
 TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"
-CAPTION = PROJECT / "workflow" / "report" / "conclusions.rst"
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -79,25 +78,19 @@ def test_conclusions_stand_between_result_and_films(table):
     assert "78.0 [70.0, 86.0]" in html and "no conclusion is about real MoS2" in html
 
 
-def test_a_row_links_its_table_where_the_page_has_it_and_nowhere_else(table, tmp_path):
-    io.write_table(tmp_path / "conclusions.tsv", table)
+def test_a_row_links_its_table_where_the_page_has_it_and_nowhere_else(table):
     shown = [contents.Table("Table 2", "by block", [], "", file="parts/tables/table2.tsv")]
-    shown += contents.tables(
-        [tmp_path / "conclusions.tsv"], [("Conclusions", True)], [CAPTION], {"data": "simulated films"}
-    )
+    shown.append(contents.table(outputs.get("conclusions"), table))
     html = a_page(conclusions.conclude(table), shown)
     assert re.search(r'<a class="sources" href="#table-1">Table 2</a>', html)
-    assert '<a href="#table-2">table of conclusions</a>' in html
+    assert '<a href="#table-2">conclusions</a>' in html
     for target in set(re.findall(r'href="#([^"]+)"', html)):
         assert html.count(f'id="{target}"') == 1
 
 
-def test_the_table_wraps_its_sentences(table, tmp_path):
-    io.write_table(tmp_path / "conclusions.tsv", table)
-    (shown,) = contents.tables(
-        [tmp_path / "conclusions.tsv"], [("t", True, "Trust")], [CAPTION], {"data": "simulated films"}
-    )
-    assert shown.wraps and shown.group == "Trust" and "inconclusive" in shown.caption
+def test_the_table_wraps_its_sentences(table):
+    shown = contents.table(outputs.get("conclusions"), table)
+    assert shown.wraps and shown.folded
     html = a_page(None, [shown])
     assert '<div class="scroll free"' in html[html.index('id="table-1"') :]
 

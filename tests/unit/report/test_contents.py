@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from micrograph import io
+from micrograph import outputs
 from micrograph.errors import UserError
 from micrograph.evaluation import captions, tableS1
 from micrograph.report import contents
@@ -78,27 +78,15 @@ def test_a_frame_becomes_a_panel_with_words_before_numbers():
     assert panel.rows == [["a", "0.1235", "3"], ["", "", "4"]]
 
 
-def test_a_table_is_shown_by_the_module_that_its_file_is_named_after(tmp_path):
-    frame = pd.DataFrame(columns=tableS1.COLUMNS)
-    io.write_table(tmp_path / "tableS1.tsv", frame)
-    (tmp_path / "tableS1.rst").write_text("Of {{ snakemake.params.data }}.")
-    given = [tmp_path / "tableS1.tsv"], [("Settings chosen", True)], [tmp_path / "tableS1.rst"]
-    (table,) = contents.tables(*given, WORDS)
-    assert (table.name, table.title, table.folded) == ("Table S1", "Settings chosen", True)
-    assert table.file == str(tmp_path / "tableS1.tsv") and "Of simulated films." in table.caption
-    with pytest.raises(UserError, match="table 'table9'"):
-        contents.table(tmp_path / "table9.tsv", "t")
+def test_a_table_is_shown_by_the_module_that_the_registry_names():
+    table = contents.table(outputs.get("tableS1"), pd.DataFrame(columns=tableS1.COLUMNS), "<p>Caption.</p>")
+    assert (table.name, table.file, table.caption) == ("Table S1", "results/tables/tableS1.tsv", "<p>Caption.</p>")
 
 
-def test_figures_keep_their_order_and_their_captions(tmp_path):
-    (tmp_path / "fig2.rst").write_text("Of {{ snakemake.params.data }}.")
-    shown = [("Figure 2", "Samples", True, "The study"), ("Figure 6", "Films", False, "Films")]
-    made = contents.figures(shown, ["fig2.svg", "fig6"], [tmp_path / "fig2.rst"] * 2, {"data": "films"})
-    assert [(one.name, one.images, one.wide, one.group) for one in made] == [
-        ("Figure 2", "fig2.svg", True, "The study"),
-        ("Figure 6", "fig6", False, "Films"),
-    ]
-    assert "<p>Of films.</p>" in made[0].caption
+def test_a_figure_is_shown_with_its_image_and_caption():
+    figure = contents.figure(outputs.get("fig2"), "<p>Caption.</p>")
+    assert (figure.name, figure.caption) == ("Figure 2", "<p>Caption.</p>")
+    assert figure.images == "results/figures/fig2.svg"
 
 
 def test_versions_say_what_is_not_there():

@@ -6,17 +6,21 @@ import re
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import loopback
 import small_scan
 from loopback import Answer, redirect
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.retrieval import list_database, server
+from micrograph.retrieval import http, list_database
+from micrograph.retrieval.list_database import _Scan as Scan
 from micrograph.scans import formats, sample_sheet
 from project import PROJECT
 
@@ -35,38 +39,16 @@ def spm(tmp_path_factory):
 def film(number, label, celsius=950, names=("center1um.0_00001.spm",), **more):
     """A film of the database: its sample and its activities, a growth and a measurement with files of these names."""
     growth = {"step": "Growth", "T": str(celsius), "t": "540", "P": "50"}
-    groups = [
-        {"id": 1, "files": [{"id": 10 * number + place, "filename": name, "filetype": "spm"}]}
-        for place, name in enumerate(names)
-    ]
-    return {
-        "id": number,
-        "sampleLabel": label,
-        "creationDate": "4/23/2019",
-        "substrateMaterials": ["c-Sapphire"],
-    } | more, [
-        {
-            "id": 1000 + number,
-            "sampleId": number,
-            "category": "PROC",
-            "type": "SYN",
-            "files": [],
-            "recipe": {"rows": [growth]},
-        },
-        {
-            "id": 2000 + number,
-            "sampleId": number,
-            "category": "CHAR",
-            "sample": {"sampleLabel": label},
-            "files": groups,
-        },
-    ]
+    files = [{"id": 10 * number + place, "filename": name, "filetype": "spm"} for place, name in enumerate(names)]
+    sample = {"id": number, "sampleLabel": label, "creationDate": "4/23/2019", "substrateMaterials": ["c-Sapphire"]}
+    recipe = {"id": 1000 + number, "category": "PROC", "type": "SYN", "files": [], "recipe": {"rows": [growth]}}
+    measurement = {"id": 2000 + number, "category": "CHAR", "files": [{"id": 1, "files": files}]}
+    return sample | more, [recipe, measurement]
 
 
+STUDY_NAME = "MCV1-210504A-NT_211201-center-1um.0_00003.spm"
 FILMS = [
-    film(
-        8620, "MCV1-210504A-NT", 950, ("MCV1-210504A-NT_211201-center-1um.0_00003.spm", "edge1um.spm", "center5um.spm")
-    ),
+    film(8620, "MCV1-210504A-NT", 950, (STUDY_NAME, "edge1um.spm", "center5um.spm")),
     film(10190, "MCV1-210910A-NT", 900, ("center1um.0_00001_cs.spm", "center1um.0_00001.spm"), operator="A. NAME"),
     film(10191, "MCV1-210917A-NT", 1000, operator="A. Name"),
     film(10193, "MCV1-210918A-NT", 600),
@@ -122,7 +104,7 @@ def database(web, spm):
 @pytest.fixture(autouse=True)
 def study(tmp_path, monkeypatch):
     """An empty folder to stand in, credentials in it, and a server that waits briefly."""
-    monkeypatch.setattr(server, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.delenv("LIST_CREDENTIALS", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "credentials.json").write_text(json.dumps({"X-API-KEY": SECRET}), encoding="utf-8")
@@ -151,9 +133,9 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
         "MCV1-210504A-NT (sample 8620): edge1um.spm": "no centre scan of 1 um by its name",
         "MCV1-210504A-NT (sample 8620): center5um.spm": "no centre scan of 1 um by its name",
         "MCV1-210910A-NT (sample 10190): center1um.0_00001_cs.spm": (
-            "another scan of this film is used: center1um.0_00001.spm"
+            "another scan of this sample is used: center1um.0_00001.spm"
         ),
-        "MCV1-210918A-NT (sample 10193)": "grown at 600 C, which is none of the classes",
+        "MCV1-210918A-NT (sample 10193)": "grown at 600 C, which is not one of the classes",
         "MCV1-210919A-NT (sample 10194): edge1um.spm": "no centre scan of 1 um by its name",
         "MCV1-210919A-NT (sample 10194)": "it has no centre scan of 1 um",
     }
@@ -173,8 +155,8 @@ def test_a_finished_retrieval_asks_anew_and_fetches_no_scan_twice(database, stud
     pd.testing.assert_frame_equal(first, second)
 
 
-def killed_while_asked_for(database, path, study):
-    """Retrieve in a process of its own, killed when it asks for `path`."""
+def test_a_killed_retrieval_downloads_no_scan_twice(database, study):
+    path = database.paths(FILMS[1][1])[1]
     database.web.say(path, Answer(database.spm, wait_seconds=600))
     asked = f"list_database.retrieve({database.url!r}, 'credentials.json', {QUERY}, {CLASSES}, 'downloads', None)"
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
@@ -185,74 +167,31 @@ def killed_while_asked_for(database, path, study):
         process.kill()
     assert process.returncode == -9
     database.web.say(path, database.admitted(lambda _: Answer(database.spm)))
-
-
-def test_a_killed_retrieval_goes_on_where_it_stopped(database, study):
-    killed_while_asked_for(database, database.paths(FILMS[1][1])[1], study)
     kept = [file for file in Path("downloads").rglob("*") if file.is_file()]
     assert not any(SECRET.encode() in file.read_bytes() for file in kept)
-    asked = len(database.web.asked())
     sheet, left_out = retrieved(database.url)
-    assert len(sheet) == 3 and len(left_out) == 6
-    assert len(database.web.asked()) == asked + 2  # the two scans that were missing, and no question twice
-    assert not list(Path("downloads").glob("unfinished-*")) and len(os.listdir("downloads/scans")) == 3
+    assert len(sheet) == 3 and len(left_out) == 6 and database.asked("/files/") == 4
+    assert len(os.listdir("downloads/scans")) == 3
 
 
-def test_another_question_does_not_get_the_answers_of_a_killed_one(database, study):
-    killed_while_asked_for(database, database.paths(FILMS[0][1])[0], study)
-    database.web.say(f"{API}/samples/search", lambda request: {"data": [FILMS[2][0]], "recordsFiltered": 1})
-    assert retrieved(database.url, query=QUERY | {"more": True})[0]["sample"].tolist() == ["MCV1-210917A-NT"]
-
-
-def test_cut_connections_and_busy_answers_are_only_delays(database, study):
-    path = database.paths(FILMS[0][1])[0]
-    database.web.say(
-        path, Answer(status=500), Answer(database.spm, cut_after=100, etag='"1"'), Answer(database.spm, etag='"1"')
-    )
-    busy = Answer(status=429, headers={"Retry-After": "0"})
-    database.web.say(f"{API}/samples/10190/activities", busy, Answer(status=503), FILMS[1][1])
-    sheet, _ = retrieved(database.url)
-    assert len(sheet) == 3 and Path(sheet["scan"][0]).read_bytes() == database.spm
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (Answer(status=404), "answers 404"),
-        (Answer(status=500), "answers 500"),
-        (Answer(b"<!DOCTYPE html><html>sorry</html>"), "a web page came"),
-        (Answer(b'{"message": "no such file"}'), "no NanoScope file"),
-        (Answer(b""), "no NanoScope file"),
-    ],
-)
-def test_a_broken_file_is_left_out_and_the_others_come(database, study, answer, words):
-    path = database.paths(FILMS[0][1])[0]
-    database.web.say(path, answer)
-    sheet, left_out = retrieved(database.url)
-    assert sheet["sample"].tolist() == ["MCV1-210910A-NT", "MCV1-210917A-NT"]
-    assert words in reasons(left_out)["MCV1-210504A-NT (sample 8620): MCV1-210504A-NT_211201-center-1um.0_00003.spm"]
-    assert len(os.listdir("downloads/scans")) == 2
-
-
-def test_the_next_best_scan_of_a_film_stands_in_for_a_broken_one(database, study):
-    database.web.say(database.paths(FILMS[1][1])[1], Answer(status=404))
-    sheet, left_out = retrieved(database.url)
-    assert sheet["scan"][1].endswith("_cs.spm")
-    assert "answers 404" in reasons(left_out)["MCV1-210910A-NT (sample 10190): center1um.0_00001.spm"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (Answer(status=404), "answers 404"),
-        (Answer({"message": "later"}), "samples/{id}/activities: the answer is no list of activities"),
-        (Answer(b"<html>busy</html>"), "a web page came"),
-    ],
-)
-def test_a_film_whose_activities_cannot_be_had_is_left_out(database, study, answer, words):
-    database.web.say(f"{API}/samples/10191/activities", answer)
-    sheet, left_out = retrieved(database.url)
-    assert len(sheet) == 2 and words in reasons(left_out)["MCV1-210917A-NT (sample 10191)"]
+def test_what_cannot_be_had_is_left_out_and_the_others_come(database, study):
+    first, second = database.paths(FILMS[0][1])[0], database.paths(FILMS[1][1])[1]
+    database.web.say(second, Answer(status=404))  # the next best scan stands in for it
+    database.web.say(f"{API}/samples/10191/activities", {"message": "later"})
+    bad = {
+        "answers 404": Answer(status=404),
+        "answers 500": Answer(status=500),
+        "a web page was sent": Answer(b"<!DOCTYPE html><html>sorry</html>"),
+        "not a NanoScope file": Answer(b'{"message": "no such file"}'),
+    }
+    for words, answer in bad.items():
+        database.web.say(first, answer)
+        sheet, left_out = retrieved(database.url)
+        assert sheet["sample"].tolist() == ["MCV1-210910A-NT"] and sheet["scan"][0].endswith("_cs.spm")
+        assert words in reasons(left_out)[f"MCV1-210504A-NT (sample 8620): {STUDY_NAME}"]
+        assert "answers 404" in reasons(left_out)["MCV1-210910A-NT (sample 10190): center1um.0_00001.spm"]
+        assert "no list of activities" in reasons(left_out)["MCV1-210917A-NT (sample 10191)"]
+        assert len(os.listdir("downloads/scans")) == 1
 
 
 def test_a_server_that_goes_away_ends_the_retrieval_and_what_was_fetched_is_kept(database, study):
@@ -261,31 +200,29 @@ def test_a_server_that_goes_away_ends_the_retrieval_and_what_was_fetched_is_kept
         database.web.say(path, *due, Answer(status=503))
     with pytest.raises(UserError, match="answers 503"):
         retrieved(database.url)
-    assert os.listdir("downloads/scans") == [
-        "MCV1-210504A-NT_8620_10620_86200_MCV1-210504A-NT_211201-center-1um.0_00003.spm"
-    ]
+    assert os.listdir("downloads/scans") == [f"MCV1-210504A-NT_8620_10620_86200_{STUDY_NAME}"]
     Database(database.web, FILMS, database.spm)
-    searched = database.asked("search")
-    assert len(retrieved(database.url)[0]) == 3 and database.asked("search") == searched
+    fetched = database.asked("/files/")
+    assert len(retrieved(database.url)[0]) == 3 and database.asked("/files/") == fetched + 2
 
 
 def test_a_server_that_breaks_at_every_file_is_given_up(web, study, spm, monkeypatch):
-    monkeypatch.setattr(list_database, "BROKEN_IN_A_ROW", 3)
+    monkeypatch.setattr(list_database, "MAX_FAILURES", 3)
     films = [film(number, f"MCV1-2101{number:02d}A-NT") for number in range(10, 20)]
     database = Database(web, films, spm, most=100)
     for _, activities in films:
         web.say(database.paths(activities)[0], Answer(status=404))
-    with pytest.raises(UserError, match="3 such faults came in a row"):
+    with pytest.raises(UserError, match="3 such errors"):
         retrieved(database.url)
     assert database.asked("/files/") == 3
 
 
 def test_refused_credentials_are_one_sentence_and_nothing_is_cached(database, study):
     Path("credentials.json").write_text(json.dumps({"X-API-KEY": "wrong-" + SECRET}), encoding="utf-8")
-    with pytest.raises(UserError, match="asks for credentials, or does not know the ones it got") as caught:
+    with pytest.raises(UserError, match="requires credentials, or rejects the ones it got") as caught:
         retrieved(database.url)
     assert SECRET not in str(caught.value) and not os.path.exists("downloads")
-    with pytest.raises(UserError, match="it cannot be reached"):
+    with pytest.raises(UserError, match="cannot be reached"):
         retrieved(loopback.closed_url(), credentials="credentials.json")
 
 
@@ -297,41 +234,33 @@ def test_a_search_that_gives_one_page_for_ever_comes_to_an_end(database, study, 
     assert ("395 samples" in reasons(left_out)) == bool(total)
 
 
-def test_an_answer_of_another_shape_says_which_field_is_missing(database, study):
-    database.web.say(f"{API}/samples/search", {"message": "new interface"})
-    with pytest.raises(UserError, match="samples/search: no field 'data' in the answer"):
-        retrieved(database.url)
-    database.web.say(f"{API}/samples/search", {"data": [{"id": 3}]})
-    with pytest.raises(UserError, match="samples/search: no field 'sampleLabel'"):
-        retrieved(database.url)
+def test_an_answer_of_another_shape_and_a_search_without_a_scan_say_why(database, study):
+    for words, answer in {
+        "samples/search: no field 'data'": {"message": "new interface"},
+        "samples/search: no field 'sampleLabel'": {"data": [{"id": 3}]},
+        "most often .*: no centre scan|most often .*: grown at 600": {"data": [FILMS[3][0], FILMS[4][0]]},
+        "the search found nothing": {"data": []},
+        "'data' is no list of samples": {"data": "none"},
+    }.items():
+        database.web.say(f"{API}/samples/search", answer)
+        with pytest.raises(UserError, match=words):
+            retrieved(database.url)
 
 
-def test_a_search_without_any_scan_says_why(database, study):
-    database.web.say(f"{API}/samples/search", {"data": [FILMS[3][0], FILMS[4][0]]})
-    with pytest.raises(UserError, match="no scan came that can be used; set list_database.query otherwise. Most often"):
-        retrieved(database.url)
-    database.web.say(f"{API}/samples/search", {"data": []})
-    with pytest.raises(UserError, match="The search found nothing"):
-        retrieved(database.url)
-
-
-HOSTILE = (
-    "../../../center1um/../../evil.spm",
-    "center1um\n{x}.spm",
-    "/etc/center1um.spm",
-    "center1um\u202e<b>.spm",
-    "c" * 300,
-)
-
-
-@pytest.mark.parametrize("name", [name if "1um" in name else f"{name}-c-1um.spm" for name in HOSTILE])
-def test_hostile_names_stay_in_the_folder_and_in_the_sheet_s_grammar(web, study, spm, name):
-    database = Database(web, [film(7, "../../MCV1-210504A-NT", names=[name]), film(8, ".", 900)], spm)
-    sheet, _ = retrieved(database.url)
-    assert sorted(path.name for path in study.iterdir()) == ["credentials.json", "downloads"]
-    assert {Path(scan).parent for scan in sheet["scan"]} == {Path("downloads/scans")}
-    io.write_table("samples.tsv", sheet)
-    assert len(sample_sheet.read("samples.tsv", CLASSES)) == 2
+def test_hostile_names_stay_in_the_folder_and_in_the_sheet_s_grammar(web, study, spm):
+    hostile = (
+        "../../../center1um/../../evil.spm",
+        "center1um\n{x}.spm",
+        "/etc/center1um.spm",
+        "center1um\u202e<b>.spm",
+    )
+    for number, name in enumerate((*hostile, f"{'c' * 300}-c-1um.spm")):
+        database = Database(web, [film(7, "../../MCV1-210504A-NT", names=[name]), film(8, ".", 900)], spm)
+        sheet, _ = retrieved(database.url, f"downloads/{number}")
+        assert {path.name for path in study.iterdir()} == {"credentials.json", "downloads"}
+        assert {Path(scan).parent for scan in sheet["scan"]} == {Path(f"downloads/{number}/scans")}
+        io.write_table("downloads/samples.tsv", sheet)
+        assert len(sample_sheet.read("downloads/samples.tsv", CLASSES)) == 2
 
 
 def test_hostile_numbers_lead_nowhere_else(web, study, spm):
@@ -349,7 +278,7 @@ def test_films_of_one_label_get_names_of_their_own_and_a_film_without_a_day_is_l
     films = [film(1, "film"), film(2, "Film", 900), film(3, "other", creationDate="soon")]
     sheet, left_out = retrieved(Database(web, films, spm).url)
     assert sheet["sample"].tolist() == ["Film_2", "film"] and set(sheet["batch"]) == {"2019-04-23"}
-    assert reasons(left_out) == {"other (sample 3)": "nothing tells its growth day"}
+    assert reasons(left_out) == {"other (sample 3)": "it has no growth day"}
 
 
 def test_the_key_goes_to_the_database_alone_and_stands_in_no_file_log_or_message(database, study, capfd):
@@ -390,7 +319,7 @@ def test_a_server_that_cannot_be_reached_is_not_needed_once_everything_is_there(
         web.say(f"{API}/samples/search", fault)
         for was, again in zip(given, retrieved(database.url), strict=True):
             pd.testing.assert_frame_equal(was, again)
-        assert capsys.readouterr().out.count("All scans are there: going on with its answers of 20") == 1
+        assert capsys.readouterr().out.count("All scans are there: continuing with its answers of 20") == 1
     Database(web, FILMS, spm)
     assert len(retrieved(database.url)[0]) == 3  # and once it is there, it is asked anew
 
@@ -401,46 +330,191 @@ def test_a_server_that_goes_away_in_the_middle_leaves_the_last_answers(database,
     database.web.say(f"{API}/samples/search", *gone, Answer(status=500))
     database.web.say(f"{API}/samples/10191/activities", Answer(status=500))
     pd.testing.assert_frame_equal(retrieved(database.url)[0], given[0])
-    Database(database.web, FILMS, database.spm)
-    asked = database.asked("search")
-    pd.testing.assert_frame_equal(retrieved(database.url)[0], given[0])
-    assert database.asked("search") == asked, "what was answered before the server went away is not asked again"
 
 
-@pytest.mark.parametrize("fault", [Answer(status=401), Answer(status=403), Answer(status=404), Answer(b"?"), {"a": 1}])
-def test_a_refusal_is_not_passed_over_by_what_is_kept(database, study, fault):
+def test_a_refusal_is_not_passed_over_by_what_is_kept(database, study):
     retrieved(database.url)
-    database.web.say(f"{API}/samples/search", fault)
-    with pytest.raises(UserError, match="answers 40|no JSON|no field 'data'"):
-        retrieved(database.url)
+    for answer in (Answer(status=401), Answer(status=404), Answer(b"?"), {"a": 1}):
+        database.web.say(f"{API}/samples/search", answer)
+        with pytest.raises(UserError, match="answers 40|no JSON|no field 'data'"):
+            retrieved(database.url)
 
 
 def test_what_is_kept_serves_no_other_question_and_not_without_its_scans(database, study):
     scan = Path(retrieved(database.url)[0]["scan"][0])
-    with pytest.raises(UserError, match=r"cannot be reached.*try again later\.$"):
+    with pytest.raises(http.Unreachable):
         retrieved(loopback.closed_url() + API)
     database.web.say(f"{API}/samples/search", Answer(status=500))
-    with pytest.raises(UserError, match=r"answers 500.*try again later\.$"):
+    with pytest.raises(http.Unreachable):
         retrieved(database.url, query=QUERY | {"more": True})
-    scan.write_bytes(b"")
-    with pytest.raises(
-        UserError, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
-    ):
-        retrieved(database.url)
-    scan.unlink()
-    with pytest.raises(
-        UserError, match="answers 500.* are kept, but the scan downloads/scans/MCV1-210504A-NT_8620.* is not"
-    ):
-        retrieved(database.url)
+    for spoil in (lambda: scan.write_bytes(b""), scan.unlink):
+        spoil()
+        with pytest.raises(UserError, match=f"answers 500.*{STUDY_NAME} is not there, or not whole"):
+            retrieved(database.url)
 
 
-def test_samples_of_hostile_numbers_do_not_take_the_names_of_other_answers(web, study, spm):
-    films = [film(7, "MCV1-210504A-NT"), film(8, "MCV1-210505A-NT")]
-    database = Database(web, films, spm)
-    for (sample, activities), number in zip(films, ("search", "finished"), strict=True):
-        sample["id"] = number
-        web.say(f"{API}/samples/{number}/activities", activities)
-    given = retrieved(database.url)
-    assert len(given[0]) == 2
-    web.say(f"{API}/samples/search", Answer(status=500))
-    pd.testing.assert_frame_equal(retrieved(database.url)[0], given[0])
+STEPS = [
+    {"step": "Ramp up", "T": "1000", "t": "600", "P": "50"},
+    {"step": "Pre-growth anneal", "T": "1000", "t": "600", "P": "50"},
+    {"step": "Growth 1", "T": "900", "t": "120", "P": "50"},
+    {"step": "Growth 2", "T": 950.0, "t": 300, "P": 50},
+    {"step": "Post-growth anneal", "T": "1000", "t": "600", "P": "100"},
+]
+
+
+def told(sample, *activities):
+    found = list_database._conditions(sample, list(activities))
+    return found["growth_celsius"], found["growth_seconds"], found["pressure_torr"], found["substrate"]
+
+
+def test_names_of_the_study_s_centre_scans_are_recognised():
+    labels = ("MCV1-211011A-NT_211012-C-1um.0_00001.spm", "MCV1-211116B-CC_211117 - C - 1um.0_00001.spm")
+    others = ("center1um.0_00001.spm", "x center 1um.spm", "_230213-Centre-1 um.spm", "CENTER_1\u00b5m.spm")
+    assert all(map(list_database._is_centre_1um, labels + others))
+    wrong = ("edge1um.spm", "center5um.spm", "C-1um.spm", "center11um.spm", "center0.1um.spm", "")
+    assert not any(map(list_database._is_centre_1um, wrong))
+
+
+def test_the_growth_steps_of_a_recipe_count_and_no_annealing_does():
+    recipe = {"category": "PROC", "type": "SYN", "recipe": {"groups": [{"symbol": "recipe", "rows": STEPS}]}}
+    measured = {"category": "CHAR", "temperature": 25, "description": "Temp: 300C"}
+    # the hottest growth step, all growth steps' time, their median pressure
+    assert told({"substrateMaterials": ["c-Sapphire"]}, measured, recipe) == (950, 420, 50, "c-Sapphire")
+
+
+def test_conditions_in_fields_by_many_names_and_units_are_found():
+    assert told({}, {"growthTemperature": "950 C", "Growth time (min)": 9, "P": "50 Torr"}) == (950, 540, 50, "")
+    pairs = [{"symbol": "T", "value": "900"}, {"symbol": "t", "value": "480"}]
+    assert told({}, {"fields": pairs}) == (900, 480, None, "")
+    nested = told({"substrate": {"name": "Al2O3  c-plane"}}, {"temperature": "1000\u00b0C"})
+    assert nested[::3] == (1000, "Al2O3 c-plane")
+
+
+@pytest.mark.parametrize(
+    ("words", "celsius", "seconds", "torr"),
+    [
+        ("Growth time: 9mins\nTemp: 1000C \nReactor pressure: 50torr\nMo(CO)6: 25C/625torr/20sccm.", 1000, 540, 50),
+        ("growth time: 2mins at 950C/50torr to study nucleation", 950, 120, None),
+        ("1st growing at 900C for 30mins", 900, None, None),
+        ("Pre-growth annealing in H2 at 1000C", None, None, None),
+        ("growth, annealed at 1000C afterwards", None, None, None),
+        ("Temp: 1000C for the first half, Temp: 950C for the second", None, None, None),
+        ("standard run 600C", None, None, None),
+        ("<br>", None, None, None),
+    ],
+)
+def test_a_description_counts_only_where_its_words_leave_no_doubt(words, celsius, seconds, torr):
+    assert told({"description": words})[:3] == (celsius, seconds, torr)
+
+
+def test_what_is_in_doubt_is_not_told():
+    assert told({}, {"rows": [{"T": 900}, {"T": 950}]})[0] is None
+    assert told({}, {"T": "900 K"})[0] is None
+    assert told({}, {"time": "10:35", "pressure": "5 mbar"})[1:3] == (None, None)
+    assert told({"description": "Temp: 950C"}, {"rows": [{"T": 900}, {"T": 1000}]})[0] == 950
+
+
+def test_the_scan_as_measured_comes_before_a_processed_copy_and_the_oldest_first():
+    ordered = [
+        Scan("9", "145057", "center1um.0_00001.spm"),
+        Scan("10", "2", "center1um.0_00003.spm"),
+        Scan("10", "11", "center1um.0_00002.spm"),
+        Scan("x", "1", "center1um.0_00002.spm"),
+        Scan("9", "145059", "center1um.0_00001_cs.spm"),
+        Scan("10", "1", "center_1um.proc.spm"),
+    ]
+    mixed = ordered[3:] + ordered[:3]
+    assert sorted(mixed, key=list_database._rank) == ordered
+
+
+def test_files_are_found_in_groups_and_by_themselves():
+    activities = [
+        {"id": 1, "files": [{"id": 5, "files": [{"id": 7, "filename": "a", "filetype": "spm"}]}]},
+        {"ID": 2, "Files": [{"id": 8, "fileName": "b.SPM"}, {"id": 9, "filename": "c.tif", "filetype": "tif"}]},
+        {"id": 3, "files": []},
+        {"id": 4},
+    ]
+    found = [(Scan("1", "7", "a"), True), (Scan("2", "8", "b.SPM"), True), (Scan("2", "9", "c.tif"), False)]
+    assert list_database._scans(activities, "there") == found
+    with pytest.raises(UserError, match="there: activity 2: no field 'filename'"):
+        list_database._scans([{"id": 1}, {"id": 2, "files": [{"id": 3}]}], "there")
+
+
+FIELDS = ["id", "files", "filename", "data", "T", "step", "name", "value", "substrate", "growthDates"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.text("ab:/", max_size=5) | st.sampled_from(["950 C", "Growth", "4/23/2019"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+    max_leaves=15,
+)
+
+
+@given(JSON, st.dictionaries(st.sampled_from(["description", "T", "substrate", "creationDate"]), JSON))
+def test_whatever_comes_is_understood_or_one_sentence(thing, sample):
+    assert list_database._conditions(sample, [thing])["growth_celsius"] in (None, 950)
+    assert list_database._day(sample) in ("", "2019-04-23")
+    for understand in (list_database._page, list_database._scans):
+        try:
+            understand(thing, "there")
+        except UserError as fault:
+            assert str(fault).startswith("there")
+
+
+def test_operator_and_growth_day_are_read_where_a_field_has_them():
+    recipe = {"category": "GROWTH", "data": [{"name": "Operator", "value": "A.  Smith"}]}
+    assert list_database._conditions({}, [recipe])["operator"] == "A. Smith"
+    assert list_database._conditions({"grownBy": {"name": "B"}}, [recipe])["operator"] == "A. Smith; B"
+    assert list_database._conditions({"id": 7}, [])["operator"] == ""
+    for sample in ({"creationDate": "4/23/2019"}, {"growthDates": ["2019-04-23T00:00:00"]}):
+        assert list_database._day(sample) == "2019-04-23"
+    assert list_database._day({"growthDates": [], "creationDate": "soon"}) == list_database._day({}) == ""
+
+
+def written(folder, text, mode=0o600):
+    path = folder / "own.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.chmod(mode)
+    return str(path)
+
+
+def test_credentials_come_from_the_file_that_the_config_names_or_from_the_environment(tmp_path, monkeypatch, capsys):
+    headers = {"X-API-KEY": SECRET, "Accept": "application/json"}
+    path = written(tmp_path, json.dumps(headers))
+    assert list_database.read_credentials(path) == headers
+    for value in (path, f" {json.dumps(headers)}\n"):
+        monkeypatch.setenv("LIST_CREDENTIALS", value)
+        assert list_database.read_credentials() == headers
+    monkeypatch.setenv("LIST_CREDENTIALS", "{}")
+    assert list_database.read_credentials(path) == headers and capsys.readouterr().out == ""
+    assert list_database.read_credentials(written(tmp_path, json.dumps(headers), 0o644)) == headers
+    said = capsys.readouterr().out
+    assert "chmod 600" in said and SECRET not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'{{"X-API-KEY": "{SECRET}"', SECRET, f'["{SECRET}"]', f'{{"X-API-KEY": {{"{SECRET}": 1}}}}']
+    + ["{}", "[" * 100_000, "", b"\xff\xfe\x00"],
+)
+def test_broken_credentials_are_one_sentence_that_shows_nothing_of_them(tmp_path, text):
+    path = written(tmp_path, text)
+    with pytest.raises(UserError, match="list_database.credentials: .*JSON.*X-API-KEY") as caught:
+        list_database.read_credentials(path)
+    assert SECRET not in "".join(traceback.format_exception(caught.value)) and path not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "variable", "words"),
+    [
+        (None, "", "there are no credentials"),
+        (None, SECRET, "LIST_CREDENTIALS: .*cannot be read"),
+        (SECRET, "", "list_database.credentials: .*cannot be read"),
+        (f'{{"X-API-KEY": "{SECRET}"}}', "", "do not belong in a config"),
+        (f"{SECRET}\0", "", "list_database.credentials: .*cannot be read"),
+        ("~nobody-of-this-name/x", "", "list_database.credentials: .*cannot be read"),
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(monkeypatch, path, variable, words):
+    monkeypatch.setenv("LIST_CREDENTIALS", variable)
+    with pytest.raises(UserError, match=words) as caught:
+        list_database.read_credentials(path)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))

@@ -25,7 +25,6 @@ from micrograph.evaluation import (
 )
 from micrograph.figures import style
 
-NAME = "Table of conclusions"
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = VERDICTS = (
     *("supported", "contradicted", "inconclusive", "not tested"),
 )
@@ -524,7 +523,7 @@ def _calibration(table, network):
     return here.assign(least_pct=here["coverage_aim_pct"] - MARGIN)
 
 
-def _rehearsal(table, network):
+def _performance(table, network):
     """The cross-validated performance of the model for new scans, with the least coverage that counts."""
     aim = table.loc[table["quantity"] == "coverage_aim_pct", "value"]
     named = table.rename(columns={"low": "value_low", "high": "value_high"})
@@ -538,7 +537,7 @@ def _learning_curve(table, network):
     return last if shares.nunique() > 2 else last.assign(rise_points=np.nan)
 
 
-def _explanations(table, network):
+def _attribution_tests(table, network):
     """The table of explanations with gains for which more is better, those of attribution on features in percent."""
     factor = table["measure"].map({"deletion": -1, "mass": 100}).fillna(1)
     gain, low, high = (factor * table[f"gain{end}"] for end in ("", "_low", "_high"))
@@ -550,9 +549,9 @@ VIEWS = {  # table -> the same with the derived columns that contrasts need
     "leakage": _leakage,
     "confounders": _confounders,
     "calibration": _calibration,
-    "performance": _rehearsal,
+    "performance": _performance,
     "learning_curve": _learning_curve,
-    "attribution_tests": _explanations,
+    "attribution_tests": _attribution_tests,
 }
 
 

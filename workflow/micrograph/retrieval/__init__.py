@@ -1,1 +1,1 @@
-"""Data from elsewhere: servers asked politely, downloads resumed and checked, archives read without running them."""
+"""Data and weights from elsewhere: web servers, the study's published data, the LiST database."""

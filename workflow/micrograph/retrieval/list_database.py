@@ -1,12 +1,27 @@
-"""Scans from the LiST database: the study's centre scans, one a film, with a sample sheet and all that is left out.
+"""Retrieve scans from the LiST database: the study's centre scans, one a sample, with a sample sheet.
 
-The question, the filters and the local names are the study's; what the answers look like: list_answers.
+Seen in public, in the study's own notebook (mos2-analysis, 2023), a later project of its authors (camel-2dcc) and the
+database's own client (list-api-client), all of interface v2:
+  POST samples/search?start=0&length=100&draw=1, criteria in JSON -> {"data": [sample, ...], "recordsFiltered": n}
+      sample: id, sampleLabel, creationDate, description, perhaps growthDates and substrateMaterials
+  GET samples/{id}/activities -> [activity, ...]: id, category (CHAR for a measurement),
+      files: groups, each with files: [{id, filename, filetype}]
+  GET sample-activities/{activity}/files/{file} -> the bytes.
+Assumed, and never tried on the real server: where the recipe stands in an activity. It is looked for in all that are no
+measurements, as rows with a step's name and the columns T (Celsius), t (seconds) and P (Torr), or as fields by the
+names in CONDITIONS; a number without a unit has these units. Last of all the description counts, if its words leave no
+doubt.
 """
 
 import hashlib
 import json
-import shutil
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pandas as pd
@@ -14,235 +29,451 @@ import pandas as pd
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.log import progress
-from micrograph.retrieval import kept_answers, list_answers, names
-from micrograph.retrieval.credentials import read
-from micrograph.retrieval.questions import Unreachable
-from micrograph.retrieval.server import Server
+from micrograph.retrieval import http
 from micrograph.scans import formats, make_sheet, sample_sheet
 
-LEFT_OUT = ("source", "what", "reason")
+EXCLUDED = ("source", "what", "reason")
 SEARCH = "samples/search"
-FINISHED = "finished"  # beside the answers: when they were complete, and what could not be had
-PAGE = 100  # samples asked for at once
-MOST_SAMPLES = 100_000
-BROKEN_IN_A_ROW = 20  # files or films, after which it is the server that is broken
+PAGE = 100  # samples a request
+MAX_SAMPLES = 100_000
+MAX_FAILURES = 20  # in a row, after which it is the server that is broken
+CREDENTIALS = (
+    'set list_database.credentials to the path of a JSON file of request headers, as {"X-API-KEY": "..."}, '
+    "or LIST_CREDENTIALS to that path or to the JSON itself"
+)
+FIELDS = {  # of answers, in any capitals
+    "samples": "data",
+    "total": "recordsFiltered",
+    "id": "id",
+    "label": "sampleLabel",
+    "files": "files",
+    "filename": "filename",
+    "filetype": "filetype",
+}
+CENTRE = re.compile(r"-\s?c\s?-|center|centre", re.I)
+# The study also took names with 11 um or 0.1 um for 1 um; a digit before the 1 is refused here.
+SIZE_1UM = re.compile(r"(?<![\d.,])1\s?[u\xb5\u03bc]m", re.I)
+PROCESSED = re.compile(r"(\.proc|_cs)\.spm$", re.I)  # copies of a scan that somebody worked on
+GROWTH = re.compile(r"growth|deposit", re.I)
+NO_GROWTH = re.compile(r"(pre|post)[- ]?growth|anneal|p\.g\.", re.I)
+QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z\xb0\xba]*)\.?\s*", re.I)
+DATES = (re.compile(r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"), re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"))
+TEXTS = {
+    "substrate": ("substrate", "substrates", "substratematerial", "substratematerials"),
+    "operator": ("operator", "growthoperator", "grower", "grownby"),
+}
 
 
-class Broken(UserError):
-    """One film's activities or one file cannot be had, while the server answers other questions."""
+class _Condition(NamedTuple):
+    """names: of fields, single letters as written, words in any spelling; units: factor to ours; combine: the values
+    of all growth steps; patterns: how descriptions say it."""
+
+    names: tuple[str, ...]
+    units: dict[str, int]
+    combine: Callable
+    patterns: tuple[re.Pattern, ...]
 
 
-def retrieve(url, credentials, query, classes, folder, requests_per_second):
-    """Fetch one centre scan of 1 um of every film that was grown at one of the classes: (sheet, left out).
+CONDITIONS = {
+    "growth_celsius": _Condition(
+        ("growthtemperature", "growthtemp", "temperature", "temp", "T"),
+        dict.fromkeys(("", "c", "degc", "\xb0c", "\xbac"), 1),
+        max,
+        (
+            re.compile(r"\btemp(?:erature)?\.?\s*[:=]\s*(\d{3,4}\s*[\xb0\xba]?\s*C)\b", re.I),
+            re.compile(
+                r"(?<!pre-)(?<!post-)\bgrow(?:th|ing|n)\b(?:(?!anneal)[^\n])*?\bat\s+(\d{3,4}\s*[\xb0\xba]?\s*C)\b",
+                re.I,
+            ),
+        ),
+    ),
+    "growth_seconds": _Condition(
+        ("growthtime", "growthduration", "time", "duration", "t"),
+        dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1)
+        | dict.fromkeys(("min", "mins", "minute", "minutes"), 60)
+        | dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
+        sum,
+        (re.compile(r"\bgrowth time:?\s*(\d+(?:\.\d+)?\s*(?:s|sec|min|mins|minutes|h|hr)\b)", re.I),),
+    ),
+    "pressure_torr": _Condition(
+        ("growthpressure", "reactorpressure", "pressure", "P"),
+        {"": 1, "torr": 1},
+        median,
+        (re.compile(r"\breactor pressure:?\s*(\d+(?:\.\d+)?\s*torr)\b", re.I),),
+    ),
+}
 
-    url: of the interface (.../api/v2); credentials: path of a file of request headers or None (credentials.read);
-    query: the criteria of the search, a dict; classes: temperatures in Celsius; folder: where scans are kept, and the
-    answers: those of an unfinished retrieval, so that the next one goes on there, and those of the last finished one
-    of this url and query, which serve when the server cannot be reached and every scan is there; a line says so.
-    sheet has the columns of a sample sheet, left_out LEFT_OUT: every file and film that is not used, and why.
 
-    Of several scans of a film the one as measured counts before a processed copy, then the lowest activity and file.
-    A film or file that cannot be had is left out. Raises UserError where the server is not there or refuses the
-    credentials, answers otherwise than is known, or has no such scan at all; what was fetched is kept.
+class _Scan(NamedTuple):
+    """A file of the database: the ids of its activity and its own, as text, and its name there."""
+
+    activity: str
+    file: str
+    name: str
+
+
+def retrieve(
+    url: str,
+    credentials: str | None,
+    query: dict[str, Any],
+    classes: Sequence[float],
+    folder: str | Path,
+    requests_per_second: float | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Download one centre scan of 1 um of every sample that was grown at one of the classes.
+
+    Of several scans the one as measured counts before a processed copy, then the lowest activity and file. Scans that
+    are there are not downloaded again. The answers to the last complete run with this url and query are kept; they
+    serve if the server cannot be reached and every scan is there, and a line says so.
+
+    Parameters
+    ----------
+    url : str
+        Address of the interface (.../api/v2).
+    credentials : str or None
+        Path of a file of request headers; see read_credentials.
+    query : dict
+        Criteria of the search.
+    classes : sequence of float
+        Growth temperatures, in Celsius.
+    folder : path
+        Where scans and answers are kept.
+    requests_per_second : float or None
+        Most requests a second.
+
+    Returns
+    -------
+    sheet : DataFrame
+        The sample sheet.
+    excluded : DataFrame
+        ``source``, ``what`` and ``reason`` of every file and sample that is not used.
+
+    Raises
+    ------
+    UserError
+        If the server is not there, refuses, answers in another form, or has no such scan; what was downloaded is kept.
     """
-    server = Server(url, headers=read(credentials), per_second=requests_per_second)
+    client = http.Client(url, headers=read_credentials(credentials), per_second=requests_per_second)
     try:
-        return _tables(_Retrieval(server, query, Path(folder)), classes)
-    except Unreachable as fault:
-        return _tables(_Earlier(server, query, Path(folder), fault), classes)
+        return _Retrieval(client, query, Path(folder)).tables(classes)
+    except http.Unreachable as error:
+        return _Retrieval(client, query, Path(folder), error).tables(classes)
 
 
-def _tables(retrieval, classes):
-    """(sheet, left out) of a retrieval."""
-    films = [
-        film for sample in progress(retrieval.samples(), "films asked for") if (film := retrieval.film(sample, classes))
-    ]
-    rows = [row for film in progress(films, "films fetched") if (row := retrieval.row(film))]
-    left_out = pd.DataFrame(retrieval.left_out, columns=LEFT_OUT)
-    retrieval.finished()
-    if not rows:
-        url = retrieval.server.base_url
-        raise UserError(
-            f"{url}: no scan came that can be used; set list_database.query otherwise. {_commonest(left_out)}"
-        )
-    sheet = pd.DataFrame(make_sheet.named(rows)).reindex(columns=make_sheet.COLUMNS)
-    sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")  # one spelling
-    return sheet.sort_values("sample", ignore_index=True), left_out
+def read_credentials(path: str | None = None) -> dict[str, str]:
+    """Return the request headers in the JSON file at `path`, else in the variable LIST_CREDENTIALS.
+
+    The variable holds a path or the JSON itself. A file that others may read is used, with a warning.
+
+    Parameters
+    ----------
+    path : str, optional
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    UserError
+        If there are none. The message shows neither a path, which might be a secret in the wrong place, nor content.
+    """
+    place, text = (
+        ("list_database.credentials", path) if path else ("LIST_CREDENTIALS", os.environ.get("LIST_CREDENTIALS", ""))
+    )
+    if not text.strip():
+        raise UserError(f"there are no credentials for the database; {CREDENTIALS}.")
+    literal = text.strip().startswith("{")
+    if path and literal:
+        raise UserError(f"{place}: credentials do not belong in a config, which is kept in results; {CREDENTIALS}.")
+    try:
+        file = None if literal else Path(text.strip()).expanduser()
+        headers = json.loads(text if literal else file.read_text(encoding="utf-8-sig"))
+        if file and file.stat().st_mode & 0o044:
+            print(f"warning: others on this machine may read the file of {place}; chmod 600 it.", flush=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        kind = getattr(error, "strerror", None) or type(error).__name__
+        raise UserError(f"{place}: what it names cannot be read as JSON ({kind}); {CREDENTIALS}.") from None
+    if not isinstance(headers, dict) or not headers or not all(isinstance(value, str) for value in headers.values()):
+        raise UserError(f"{place}: this is JSON, but no object of header names and texts; {CREDENTIALS}.")
+    return headers
 
 
 class _Retrieval:
-    """One retrieval: what the server is asked, what it has answered so far, and what was left out."""
+    """One retrieval; with an `error`, why the server cannot be reached, from the answers of the last one."""
 
-    def __init__(self, server, query, folder):
-        self.server, self.query, self.scans = server, query, folder / "scans"
-        question = json.dumps([server.base_url, query], sort_keys=True)
-        digits = hashlib.sha256(question.encode()).hexdigest()[:12]
-        self.answers, self.last = folder / f"unfinished-{digits}", folder / f"last-{digits}"
-        self.left_out, self.broken, self.not_had = [], 0, {}
+    def __init__(self, client, query, folder, error=None):
+        self.client, self.query, self.scans, self.error = client, query, folder / "scans", error
+        key = hashlib.sha256(json.dumps([client.base_url, query], sort_keys=True).encode()).hexdigest()[:12]
+        self.path = folder / f"last-{key}.json"
+        kept = http.read_answer(self.path) if error else {}
+        if error and not kept:
+            raise error
+        self.answered, self.answers, self.failed = (kept.get(name, {}) for name in ("answered", "answers", "failed"))
+        self.excluded, self.failures = [], 0
 
-    def samples(self):
+    def tables(self, classes):
+        """(sample sheet, what is excluded)."""
+        found = [self.sample(answer, classes) for answer in progress(self.search(), "samples requested")]
+        rows = [row for sample in progress(filter(None, found), "samples downloaded") if (row := self.download(sample))]
+        excluded = pd.DataFrame(self.excluded, columns=EXCLUDED)
+        if self.error:
+            print(f"{self.error} All scans are there: continuing with its answers of {self.answered}", flush=True)
+        else:
+            http.write_answer(self.path, answers=self.answers, failed=self.failed)
+        if not rows:
+            counts = excluded["reason"].value_counts()
+            why = (
+                f"most often ({counts.iloc[0]} times): {counts.index[0]}" if len(counts) else "the search found nothing"
+            )
+            raise UserError(f"{self.client.base_url}: no scan can be used; set list_database.query otherwise; {why}.")
+        sheet = pd.DataFrame(make_sheet.named(rows)).reindex(columns=make_sheet.COLUMNS)
+        sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")
+        return sheet.sort_values("sample", ignore_index=True), excluded
+
+    def search(self):
         """All samples of the search, each once, in the server's order."""
-        found, hidden = self._answered("search", self._search)
+        samples, hidden = self._answer("search", self._search)
         if hidden:
-            self.left_out.append(("list", f"{hidden} samples", "the search counts them and does not show them"))
-        return found
+            self.excluded.append(("list", f"{hidden} samples", "the search counts them and does not show them"))
+        return samples
 
-    def film(self, sample, classes):
-        """{sample, label, scans, conditions ...} of a film of the study, None for one that is left out."""
-        number, label = (str(list_answers.field(sample, what, SEARCH)) for what in ("sample", "label"))
-        film = {"number": number, "label": label, "film": make_sheet.sample_name(label)}
-        name, where = names.safe(f"sample-{number}"), f"samples/{quote(number, safe='')}/activities"
+    def sample(self, answer, classes):
+        """{film, label, scans, conditions ...} of a sample that is used, else None."""
+        number, label = (str(_field(answer, what, SEARCH)) for what in ("id", "label"))
+        sample = {"number": number, "label": label, "film": make_sheet.sample_name(label)}
+        path = f"samples/{quote(number, safe='')}/activities"
+        activities, reason = self._attempt(path, lambda: self._answer(path, lambda: self.client.json(path)))
+        if reason:
+            return self._exclude(sample, "", reason)
         try:
-            activities = self._surely(name, lambda: self._answered(name, lambda: self.server.json(where)))
-            found = list_answers.scans(activities, "samples/{id}/activities")
-        except (Broken, list_answers.Unknown) as fault:
-            return self._leave(film, "", str(fault))
+            found = _scans(activities, "samples/{id}/activities")
+            sample |= _conditions(answer, activities) | {"batch": sample_sheet.batch_of(sample["film"]) or _day(answer)}
+        except (UserError, RecursionError) as error:
+            return self._exclude(sample, "", str(error))
         for scan, is_spm in found:
-            if not is_spm or not list_answers.is_centre_1um(scan.name):
-                self._leave(film, scan.name, "no centre scan of 1 um by its name" if is_spm else "no .spm file")
-        film["scans"] = sorted(
-            (scan for scan, spm in found if spm and list_answers.is_centre_1um(scan.name)), key=list_answers.rank
-        )
-        film |= list_answers.conditions(sample, activities)
-        film["batch"] = sample_sheet.batch_of(film["film"]) or list_answers.day(sample)
-        reason = _unfit(film, classes)
-        return self._leave(film, "", reason) if reason else film
+            if not is_spm or not _is_centre_1um(scan.name):
+                self._exclude(sample, scan.name, "no centre scan of 1 um by its name" if is_spm else "no .spm file")
+        sample["scans"] = sorted((scan for scan, is_spm in found if is_spm and _is_centre_1um(scan.name)), key=_rank)
+        celsius = sample["growth_celsius"]
+        if not sample["scans"]:
+            return self._exclude(sample, "", "it has no centre scan of 1 um")
+        if celsius is None:
+            return self._exclude(sample, "", "it has no single growth temperature")
+        if celsius not in classes:
+            return self._exclude(sample, "", f"grown at {celsius:g} C, which is not one of the classes")
+        return sample if sample["batch"] else self._exclude(sample, "", "it has no growth day")
 
-    def row(self, film):
-        """The film's row of the sample sheet, its scan fetched; None where none of its scans can be had."""
+    def download(self, sample):
+        """The sample's row of the sheet with the first scan that comes, None if none does."""
         chosen = None
-        for scan in film["scans"]:
+        for scan in sample["scans"]:
+            path = self.scans / http.safe_name("_".join((sample["label"], sample["number"], *scan)))
             if chosen:
-                self._leave(film, scan.name, f"another scan of this film is used: {chosen.name}")
-                continue
-            name = names.safe("_".join((film["label"], film["number"], *scan)))
-            try:
-                self._surely(name, lambda scan=scan, name=name: self._fetch(scan, self.scans / name))
-                chosen, film["scan"] = scan, str(self.scans / name)
-            except Broken as fault:
-                self._leave(film, scan.name, str(fault))
-        return film if chosen else None
-
-    def finished(self):
-        """Put the answers in the place of the last ones, so that the next retrieval asks anew."""
-        kept_answers.write(self.answers / f"{FINISHED}.json", not_had=self.not_had)
-        with io.atomic_write(self.last) as room:
-            shutil.copytree(self.answers, room)
-        shutil.rmtree(self.answers)
+                reason = f"another scan of this sample is used: {chosen.name}"
+            else:
+                _, reason = self._attempt(path.name, lambda scan=scan, path=path: self._download(scan, path))
+            if reason:
+                self._exclude(sample, scan.name, reason)
+            else:
+                chosen, sample["scan"] = scan, str(path)
+        return sample if chosen else None
 
     def _search(self):
         """(samples of all pages, how many the server counts beyond these); ends with a page that brings nothing new."""
-        found, start, total = {}, 0, None
+        samples, start, total = {}, 0, None
         while total is None or start < total:
-            question = {"start": start, "length": PAGE, "draw": start // PAGE + 1}
-            rows, total = list_answers.page(self.server.json(SEARCH, body=self.query, **question), SEARCH)
-            new = {str(list_answers.field(row, "sample", SEARCH)): row for row in rows}
-            if new.keys() <= found.keys():
+            answer = self.client.json(SEARCH, self.query, start=start, length=PAGE, draw=start // PAGE + 1)
+            rows, total = _page(answer, SEARCH)
+            new = {str(_field(row, "id", SEARCH)): row for row in rows}
+            if new.keys() <= samples.keys():
                 break
-            found, start = found | new, start + len(rows)
-            if len(found) > MOST_SAMPLES:
-                raise UserError(f"{SEARCH}: more than {MOST_SAMPLES} samples; narrow list_database.query.")
-        print(f"the search has {len(found)} samples", flush=True)
-        return list(found.values()), max((total or 0) - len(found), 0)
+            samples, start = samples | new, start + len(rows)
+            if len(samples) > MAX_SAMPLES:
+                raise UserError(f"{SEARCH}: more than {MAX_SAMPLES} samples; narrow list_database.query.")
+        print(f"the search has {len(samples)} samples", flush=True)
+        return list(samples.values()), max((total or 0) - len(samples), 0)
 
-    def _answered(self, name, ask):
-        """What ask() says, or said before the retrieval was interrupted."""
-        path = self.answers / f"{name}.json"
+    def _answer(self, name, ask):
+        """What ask() returns, or returned the last time."""
+        if not self.error:
+            self.answers[name] = ask()
+        return self.answers[name]
+
+    def _download(self, scan, path):
+        """Download one scan, unless it is there; what came and is no scan is deleted."""
+        if not self.error:
+            activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
+            self.client.download(f"sample-activities/{activity}/files/{file}", path)
+        with suppress(UserError):
+            if formats.kind(path) == "nanoscope":
+                return
+        if self.error:
+            what = f"the scan {path} is not there, or not whole"
+            raise UserError(f"{self.error} Its answers of {self.answered} are kept, but {what}.")
+        path.unlink()
+        raise UserError("it is not a NanoScope file")
+
+    def _attempt(self, name, attempt):
+        """(what attempt() returns, ""), or (None, why not) where it fails and the server answers a search."""
+        if self.error:
+            reason = self.failed.get(name, "")
+            return (None, reason) if reason else (attempt(), "")
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            answer = ask()
-        io.write_text(path, json.dumps(answer))
-        return answer
-
-    def _fetch(self, scan, to):
-        """Fetch one scan, unless it is there; what came and is no scan is thrown away."""
-        activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
-        self.server.fetch(f"sample-activities/{activity}/files/{file}", to)
-        if not _is_scan(to):
-            to.unlink()
-            raise UserError("what came is no NanoScope file")
-
-    def _surely(self, name, attempt):
-        """What attempt() returns, at the thing of this name. Broken where it fails and the server answers a question
-        that it answered before; else the UserError of a server that is not there, lets us in no more, or breaks at
-        everything."""
-        try:
-            done = attempt()
+            result, self.failures = attempt(), 0
         except io.Unwritable:
             raise
-        except UserError as fault:
-            self.server.json(SEARCH, body=self.query, start=0, length=1, draw=1)
-            self.broken += 1
-            if self.broken >= BROKEN_IN_A_ROW:
-                raise UserError(f"{fault} {self.broken} such faults came in a row; what was fetched is kept.") from None
-            self.not_had[name] = str(fault)
-            raise Broken(str(fault)) from None
-        self.broken = 0
-        return done
+        except UserError as error:
+            self.client.json(SEARCH, self.query, start=0, length=1, draw=1)
+            self.failures += 1
+            if self.failures >= MAX_FAILURES:
+                raise UserError(f"{error} {self.failures} such errors in a row; what was downloaded is kept.") from None
+            self.failed[name] = str(error)
+            return None, str(error)
+        return result, ""
 
-    def _leave(self, film, what, reason):
-        """Write down what is left out, and why."""
-        told = f"{film['label']} (sample {film['number']}){': ' if what else ''}{what}"
-        self.left_out.append(("list", " ".join(told.split()), " ".join(reason.split())))
+    def _exclude(self, sample, what, reason):
+        text = f"{sample['label']} (sample {sample['number']}){': ' if what else ''}{what}"
+        self.excluded.append(("list", " ".join(text.split()), " ".join(reason.split())))
 
 
-class _Earlier(_Retrieval):
-    """The last finished retrieval once more, by the answers and scans that are kept: nobody is asked."""
-
-    def __init__(self, server, query, folder, fault):
-        """fault: why the server cannot be asked; raised where what is kept will not do."""
-        super().__init__(server, query, folder)
-        self.answers, self.fault = self.last, fault
-        self.finish = kept_answers.read(self.last / f"{FINISHED}.json")
-        if not self.finish:
-            raise fault
-
-    def finished(self):
-        """Say that this was an earlier retrieval, and leave its answers where they are."""
-        when = self.finish["answered"]
-        print(f"{self.fault} All scans are there: going on with its answers of {when}", flush=True)
-
-    def _answered(self, name, _):
-        return super()._answered(name, lambda: self._lack(f"its answer '{name}'"))
-
-    def _fetch(self, scan, to):
-        if not _is_scan(to):
-            self._lack(f"the scan {to}")
-
-    def _surely(self, name, attempt):
-        if name in self.finish["not_had"]:
-            raise Broken(self.finish["not_had"][name])
-        return attempt()
-
-    def _lack(self, what):
-        when = self.finish["answered"]
-        raise UserError(f"{self.fault} Its answers of {when} are kept, but {what} is not there, or not whole.")
+def _field(answer, what, where=None):
+    """The field of an answer that FIELDS calls `what`; where it is missing None, or, with `where`, an error."""
+    by_name = {name.lower(): value for name, value in answer.items()} if isinstance(answer, dict) else {}
+    value = by_name.get(FIELDS[what].lower())
+    if where and value in (None, ""):
+        raise _unknown(where, f"no field '{FIELDS[what]}' in the answer")
+    return value
 
 
-def _is_scan(path):
-    """Whether there is a NanoScope file."""
-    try:
-        return formats.kind(path) == "nanoscope"
-    except UserError:
-        return False
+def _page(answer, where):
+    """The samples of one answer to a search, and how many the search has in all, None where it does not say."""
+    rows, total = _field(answer, "samples", where), _field(answer, "total")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _unknown(where, f"field '{FIELDS['samples']}' is no list of samples")
+    return rows, total if isinstance(total, int) else None
 
 
-def _unfit(film, classes):
-    """Why a film is not used, "" where it is."""
-    celsius = film["growth_celsius"]
-    if not film["scans"]:
-        return "it has no centre scan of 1 um"
-    if celsius is None:
-        return "nothing tells one growth temperature"
-    if celsius not in classes:
-        return f"grown at {celsius:g} C, which is none of the classes"
-    return "" if film["batch"] else "nothing tells its growth day"
+def _scans(activities, where):
+    """Every file of a sample's activities, with whether it is a scan by its type or ending."""
+    if not isinstance(activities, list):
+        raise _unknown(where, "the answer is no list of activities")
+    found = []
+    for number, activity in enumerate(activities, start=1):
+        for file in _files(activity):
+            place = f"{where}: activity {number}"
+            name = str(_field(file, "filename", place))
+            kind = str(_field(file, "filetype")).lower()
+            ids = str(_field(activity, "id", place)), str(_field(file, "id", place))
+            found.append((_Scan(*ids, name), "spm" in (kind, name.lower().rpartition(".")[2])))
+    return found
 
 
-def _commonest(left_out):
-    """A sentence on why most is left out."""
-    if left_out.empty:
-        return "The search found nothing."
-    reason, count = next(iter(left_out["reason"].value_counts().items()))
-    return f"Most often ({count} times): {reason}"
+def _is_centre_1um(name):
+    """Whether a file's name calls it a scan of 1 um at the centre, as the study recognised them."""
+    return bool(CENTRE.search(name) and SIZE_1UM.search(name))
+
+
+def _rank(scan):
+    """What sorts the scans of a sample: as measured before processed, then by ids."""
+    numbers = [(0, int(text), "") if text.isdecimal() else (1, 0, text) for text in (scan.activity, scan.file)]
+    return bool(PROCESSED.search(scan.name)), *numbers
+
+
+def _conditions(sample, activities):
+    """{a name in CONDITIONS: float, None where nothing or several things say it; a name in TEXTS: str} of a sample."""
+    growth = [one for one in activities if isinstance(one, dict) and str(one.get("category", "")).upper() != "CHAR"]
+    places = [*_dicts(growth), *_dicts([sample])]
+    steps = [place for place in places if _is_growth_step(place)]
+    text = "\n".join(str(one.get(name) or "") for one in (sample, *growth) for name in ("description", "desc"))
+    result = {}
+    for name, condition in CONDITIONS.items():
+        in_steps = [value for step in steps for value in _values(step, condition)]
+        in_fields = {value for place in places for value in _values(place, condition)}
+        said = [words for pattern in condition.patterns for words in pattern.findall(text)]
+        in_text = {value for words in said if (value := _number(words, condition.units))}
+        sources = {condition.combine(in_steps)} if in_steps else (), in_fields, in_text
+        result[name] = next((next(iter(values)) for values in sources if len(values) == 1), None)
+    for name, names in TEXTS.items():
+        values = [value for place in places for key, value in _pairs(place) if _is_named(key, names)]
+        result[name] = "; ".join(dict.fromkeys(text for value in values for text in _texts(value)))[:200]
+    return result
+
+
+def _day(sample):
+    """The day of growth, as 2021-04-05, that the sample's dates say, "" where they do not."""
+    for name in ("growthDates", "growthDate", "creationDate"):
+        for text in _texts(sample.get(name)):
+            for match in filter(None, (pattern.match(text) for pattern in DATES)):
+                return f"{match['y']}-{int(match['m']):02d}-{int(match['d']):02d}"
+    return ""
+
+
+def _unknown(where, what):
+    known = "workflow/micrograph/retrieval/list_database.py says what is"
+    return UserError(f"{where}: {what}; the answer has another form than is known ({known}).")
+
+
+def _files(activity):
+    """The file entries of an activity, which stand in groups or by themselves."""
+    groups = _field(activity, "files")
+    for group in groups if isinstance(groups, list) else []:
+        inner = _field(group, "files")
+        yield from (one for one in (inner if isinstance(inner, list) else [group]) if isinstance(one, dict))
+
+
+def _dicts(thing):
+    """All dicts in nested JSON, files left out."""
+    todo = [thing]
+    while todo:
+        one = todo.pop(0)
+        if isinstance(one, dict):
+            yield one
+            todo += [value for name, value in one.items() if name.lower() not in ("files", "sample", "notes")]
+        elif isinstance(one, list):
+            todo += one
+
+
+def _pairs(place):
+    """(name, value) of a dict, also where it says {"name": "T", "value": 950}."""
+    yield from place.items()
+    value = place.get("value", place.get("Value"))
+    yield from ((place[name], value) for name in ("symbol", "name", "label", "key") if isinstance(place.get(name), str))
+
+
+def _is_named(name, names):
+    plain = re.sub(r"[^a-z]", "", re.sub(r"[(\[].*", "", name).casefold())
+    return name.strip() in names or (len(plain) > 1 and plain in names)
+
+
+def _values(place, condition):
+    """The values of a condition in a dict itself, in our unit; a unit may stand in the name: time (min)."""
+    numbers = []
+    for name, value in _pairs(place):
+        if _is_named(name, condition.names):
+            unit = re.search(r"[(\[]([^)\]]*)", name)
+            has_unit = not unit or re.search("[a-z]", str(value), re.I)
+            numbers.append(_number(f"{value}{'' if has_unit else unit[1]}", condition.units))
+    return [number for number in numbers if number]
+
+
+def _number(text, units):
+    """The number in a text, in our unit; None where it has none or another unit."""
+    match = QUANTITY.fullmatch(text)
+    factor = units.get(re.sub(r"\s", "", match[2]).casefold()) if match else None
+    return float(match[1]) * factor or None if factor else None
+
+
+def _is_growth_step(place):
+    name = " ".join(str(place.get(key) or "") for key in ("step", "stepName", "name", "label"))
+    growth = GROWTH.search(name) and not NO_GROWTH.search(name)
+    return bool(growth) and bool(_values(place, CONDITIONS["growth_celsius"]))
+
+
+def _texts(value):
+    """The texts in a value, be it one, a list, or a thing with a name."""
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("name", "label", "material", "value") if value.get(name)), None)
+    if isinstance(value, list):
+        return [text for one in value for text in _texts(one)]
+    return [" ".join(value.split())] if isinstance(value, str) and value.strip() else []
