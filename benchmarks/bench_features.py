@@ -16,7 +16,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from micrograph.networks import backbones, features
+from micrograph.networks import backbones, checkpoints, features
 from micrograph.retrieval import weights
 
 # Largest difference over largest value, fp32. EfficientNet's linear bottlenecks double the rounding of the plain pass.
@@ -35,7 +35,7 @@ def run(pairs=3, pictures=262, threads=2):
 
 def compared(backbone, images, pairs):
     """The rows of one backbone: fp32 and bf16 against the same published runs."""
-    network, modules = network_of(backbone), features.modules_of(backbone)
+    network, modules = network_of(backbone), backbones.get(backbone).blocks
     mean, std = backbones.normalisation(backbone, "imagenet")
     ways = {
         "published": lambda: published(network, backbone, images, mean, std),
@@ -68,7 +68,7 @@ def compared(backbone, images, pairs):
 
 def published(network, backbone, images, mean, std):
     """The plain way: for every block a sub-network up to it, fed one picture at a time. {block: (n, width)}."""
-    parts = dict(zip(features.modules_of(backbone), PARTS[backbone](network), strict=True))
+    parts = dict(zip(backbones.get(backbone).blocks, PARTS[backbone](network), strict=True))
     mean, std = (torch.tensor(part).reshape(1, 3, 1, 1) for part in (mean, std))
     rows = {block: [] for block in parts}
     with torch.no_grad():
@@ -101,7 +101,7 @@ def network_of(backbone):
     if backbone == "resnet18":
         return backbones.build(backbone).eval()
     with tempfile.TemporaryDirectory() as room:
-        return backbones.load(backbone, weights.retrieve(backbone, "imagenet", Path(room) / "weights.safetensors"))
+        return checkpoints.load(backbone, weights.retrieve(backbone, "imagenet", Path(room) / "weights.safetensors"))
 
 
 def films(count):

@@ -93,28 +93,21 @@ def one_published(train, held, epochs, seed):
 
 def together(features, labels, models, epochs, threads):
     """Our way: bundles of mlp.TOGETHER models through training.fit. The accuracies of all."""
-    size, right = mlp.TOGETHER["cpu"], []
+    size, right = mlp.BUNDLE_SIZE["cpu"], []
     inputs, targets = torch.from_numpy(features), torch.from_numpy(labels)
     for start in range(0, models, size):
         seeds = range(start, min(start + size, models))
         rngs = [np.random.default_rng(seed).spawn(2) for seed in seeds]
-        bundle = mlp.Stacked("nominal", WIDTH, WIDTHS, CLASSES, [DROPOUT] * len(seeds), [first for first, _ in rngs])
-        feed = Rows(inputs, targets, [second for _, second in rngs])
-        curve = training.fit(
-            bundle,
-            feed.batches,
-            feed.validation,
-            heads.loss("nominal"),
-            learning_rate=RATE,
-            epochs=epochs,
-            patience=epochs,
-            rng=np.random.default_rng(start),
-            keep="last",
-            score=heads.accuracy("nominal", CLASSES),
-            what=f"models {seeds[0]} to {seeds[-1]}",
-            threads=threads,
-            every=epochs,
+        bundle = mlp.StackedMLPs(
+            "nominal", WIDTH, WIDTHS, CLASSES, [DROPOUT] * len(seeds), [first for first, _ in rngs]
         )
+        feed = Rows(inputs, targets, [second for _, second in rngs])
+        options = training.FitOptions(RATE, epochs, patience=epochs, keep="last", threads=threads)
+        log = training.FitLog(f"models {seeds[0]} to {seeds[-1]}", every=epochs)
+        curve = training.fit(
+            bundle, feed.batches, feed.validation, heads.loss("nominal"), options, np.random.default_rng(start),
+            heads.accuracy("nominal", CLASSES), log,
+        )  # fmt: skip
         right += [row["validation_accuracy"] for row in curve if row["kept"]]
     return right
 

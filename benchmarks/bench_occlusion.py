@@ -18,7 +18,7 @@ from captum.attr import Occlusion
 from benchmarks.bench_training import films, network_of
 from micrograph.attribution import maps, occlusion
 from micrograph.networks import replace_head, transforms
-from micrograph.networks.device import device_of
+from micrograph.networks.device import resolve_device
 
 BACKBONES = ("resnet18", "efficientnet_lite0")
 CLASSES, TARGET = [900, 950, 1000], 1
@@ -39,13 +39,13 @@ def run(pairs=1, threads=2, side=SIDE):
 
 def compared(backbone, pairs, threads, side):
     """The rows of one network: fp32 and bf16, each against both of Captum's batches."""
-    device = device_of("auto")
+    device = resolve_device("auto")
     start, normal = network_of(backbone)
     network = (
         replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0)).to(device).eval()
     )
     shown = torch.from_numpy(films(1, side)[0]).to(device)
-    colour = transforms.colours(shown.float()[:, None], *normal)
+    colour = transforms.normalise(shown.float()[:, None], *normal)
     ways = {name: lambda batch=batch: published(network, colour, batch) for name, batch in BATCHES.items()}
     ways |= {kind: lambda kind=kind: ours(network, backbone, colour, kind) for kind in ("fp32", "bf16")}
     seconds, maps = {way: [] for way in ways}, {}

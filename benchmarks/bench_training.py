@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from micrograph.networks import (
     backbones,
+    checkpoints,
     depthwise_conv,
     finetune,
     heads,
@@ -32,7 +33,8 @@ from micrograph.networks import (
     training,
     transforms,
 )
-from micrograph.networks.device import device_of
+from micrograph.networks.device import resolve_device
+from micrograph.networks.training import FitOptions
 from micrograph.retrieval import weights
 
 CLASSES, BATCH, RATE = [900, 950, 1000], 32, 1e-4
@@ -45,7 +47,7 @@ def run(pairs=3, steps=2, threads=2):
 
     Medians over `pairs` alternating runs of `steps` batches each (twenty times as many on a GPU), after one to warm up.
     """
-    device, before = device_of("auto"), torch.get_num_threads()
+    device, before = resolve_device("auto"), torch.get_num_threads()
     steps = steps if device.type == "cpu" else 20 * steps
     torch.set_num_threads(threads)
     try:
@@ -147,23 +149,20 @@ class Ours:
 
     def __init__(self, start, backbone, images, labels, normal, device, kind, threads):
         network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(0))
-        network = depthwise_conv.quicken(network.to(device, memory_format=torch.channels_last))
-        backbones.in_place(network)
-        self.bundle = training.Single(network)
+        network = depthwise_conv.accelerate(network.to(device, memory_format=torch.channels_last))
+        backbones.set_inplace(network)
+        self.bundle = training.SingleNetwork(network)
         shown = torch.from_numpy(images).to(device)
         targets = torch.from_numpy(np.searchsorted(CLASSES, labels)).to(device)
-        self.album = finetune.Album(shown, targets, *normal, None, None, None)
-        self.kind, self.threads, self.rng = kind, threads, np.random.default_rng(0)
+        self.images = finetune.Images(shown, targets, *normal)
+        self.options, self.rng = FitOptions(RATE, 1, 1, precision=kind, threads=threads), np.random.default_rng(0)
 
     def __call__(self, count):
         def epoch(number):
-            return self.album.batches(self.rng.permutation(count), BATCH, self.rng)
+            return self.images.batches(self.rng.permutation(count), BATCH, self.rng)
 
         with redirect_stdout(io.StringIO()):
-            curve = training.fit(
-                self.bundle, epoch, None, heads.loss("nominal"), learning_rate=RATE, epochs=1, patience=1,
-                rng=self.rng, precision=self.kind, threads=self.threads,
-            )  # fmt: skip
+            curve = training.fit(self.bundle, epoch, None, heads.loss("nominal"), self.options, self.rng)
         return curve[0]["train_loss"]
 
 
@@ -171,10 +170,10 @@ def network_of(backbone):
     """(network, (mean, std)): ResNet18 with seeded random weights, EfficientNet-Lite0 with those of its package."""
     normal = pretraining.normalisation(backbone, "imagenet")
     if backbone == "resnet18":
-        return pretraining.scratch(backbone, np.random.default_rng(0)), normal
+        return pretraining.random_backbone(backbone, np.random.default_rng(0)), normal
     with tempfile.TemporaryDirectory() as room:
         path = weights.retrieve(backbone, "imagenet", Path(room) / "weights.safetensors")
-        return backbones.load(backbone, path), normal
+        return checkpoints.load(backbone, path), normal
 
 
 def films(count, pixels):
@@ -187,7 +186,7 @@ def films(count, pixels):
 
 def operations(network, pixels):
     """Floating-point operations of one picture's forward and backward pass, the second counted as two of the first."""
-    inputs = transforms.colours(torch.zeros(2, 1, pixels, pixels), (0.5,) * 3, (0.5,) * 3)
+    inputs = transforms.normalise(torch.zeros(2, 1, pixels, pixels), (0.5,) * 3, (0.5,) * 3)
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         network.eval()(inputs)
     return 3 * counted.get_total_flops() / len(inputs)

@@ -1,11 +1,11 @@
 """Random weights of a backbone in a file, as every other weights file is written."""
 
-from micrograph.networks import backbones, pretraining, weights
+from micrograph.networks import backbones, checkpoints, pretraining
 
 
 def write(backbone, path, rng):
     """Write them and return `path`."""
     mean, std = backbones.normalisation(backbone, "scratch")
     facts = {"backbone": backbone, "pretraining": "scratch", "source": "random", "mean": mean, "std": std}
-    weights.write(path, pretraining.scratch(backbone, rng).state_dict(), facts)
+    checkpoints.write(path, pretraining.random_backbone(backbone, rng).state_dict(), facts)
     return path

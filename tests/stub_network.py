@@ -1,6 +1,6 @@
 """A network of a hundred thousand weights in place of an EfficientNet, where a test is not about the network itself."""
 
-from micrograph.networks import backbones, weights
+from micrograph.networks import backbones, checkpoints
 
 BACKBONE = "timm:test_efficientnet"
 
@@ -12,5 +12,5 @@ def write_weights(path):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         network = backbones.build(BACKBONE, classes=3)
-    weights.write(path, network.state_dict(), {"backbone": BACKBONE, "pretraining": "imagenet"})
+    checkpoints.write(path, network.state_dict(), {"backbone": BACKBONE, "pretraining": "imagenet"})
     return path

@@ -284,7 +284,7 @@ def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defau
 
 
 def test_names_are_those_of_the_tables_that_define_them():
-    from micrograph.networks import features, finetune
+    from micrograph.networks import device, finetune
     from micrograph.prediction import final_model
     from micrograph.scans import gwyddion, nanoscope
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from micrograph import io
 from micrograph.models import storage
-from micrograph.networks import mlp, replace_head, transforms
+from micrograph.networks import checkpoints, mlp, replace_head, transforms
 from project import PROJECT, Study
 
 TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
@@ -230,12 +230,16 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
     import numpy as np
 
     words = "strict/imagenet/aug3"
-    network, facts = replace_head.read(smoke.folder / f"results/networks/{words}/nominal/folds0-2/fold1.safetensors")
+    network, facts = checkpoints.read_network(
+        smoke.folder / f"results/networks/{words}/nominal/folds0-2/fold1.safetensors"
+    )
     predictions = io.read_table(smoke.folder / f"results/predictions/{words}/image/nominal/CNN.tsv")
     told = predictions[(predictions["fold"] == 1) & (predictions["part"] == "test")]
     samples = io.read_table(smoke.folder / "results/micrographs/samples.tsv").set_index("sample")
     paths = [smoke.folder / samples["micrograph"][name] for name in told["sample"]]
-    shown = transforms.to_input(transforms.read(paths, facts["pixels"]), range(len(paths)), facts["mean"], facts["std"])
+    shown = transforms.to_input(
+        transforms.read_images(paths, facts["pixels"]), range(len(paths)), facts["mean"], facts["std"]
+    )
     outputs = replace_head.forward(network, facts["backbone"], facts["head"], [shown])
     powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     scores = told[[f"score_{celsius}" for celsius in facts["classes"]]].to_numpy()

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from micrograph import experiments
 from micrograph.attribution.maps import BASELINES
 from micrograph.models.grids import GRIDS, SEARCHES
-from micrograph.networks.backbones import BACKBONES
+from micrograph.networks.backbones import BLOCKS
 from micrograph.networks.pretraining import PRETRAINING
 from micrograph.scans.levelling import METHODS
 from micrograph.scans.rendering import ASPECTS
@@ -23,12 +23,11 @@ from micrograph.splits import protocols
 from micrograph.splits.policies import POLICIES
 from micrograph.target import SCHEMES
 
-BLOCKS = tuple(next(iter(BACKBONES.values())).blocks)
 SHALLOW = tuple(model for model, scheme in GRIDS if scheme == "nominal")
 MODELS = (*SHALLOW, *experiments.NETWORKS)
 BASES = ("strict", "published")
 LEAKING = (*BASES, *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS))
-FETCHED = tuple(name for name, domain in PRETRAINING.items() if domain.origin == "fetched")
+FETCHED = tuple(name for name, row in PRETRAINING.items() if row.origin == "retrieved")
 # Policies that train on the micrographs themselves: the features of blocks serve these alone.
 RESAMPLING = tuple(name for name, policy in POLICIES.items() if not policy.multiplies)
 
@@ -258,7 +257,7 @@ class Networks(Section):
 
     backbone: Annotated[str, Field(pattern="^[A-Za-z0-9_.:-]+$")] = "efficientnet_lite0"
     """efficientnet_lite0 (its weights install with the environment), resnet18 (the paper's; its weights are
-    downloaded), torchvision:NAME (weights are downloaded), or timm:NAME (with a weights_file)."""
+    downloaded), or timm:NAME (with a weights_file)."""
     batch_size: Count = 16
     """Images in one batch; changes speed and memory, and results only by rounding."""
     precision: Precision = "fp32"
@@ -292,9 +291,7 @@ class SelfSupervised(Section):
     micrographs of the fold (protocol published: on all micrographs) and on simulated ones. The paper has no such
     domain."""
 
-    start: Annotated[str, OneOf(tuple(name for name, row in PRETRAINING.items() if row.origin != "trained"))] = (
-        "imagenet"
-    )
+    start: Annotated[str, OneOf(tuple(name for name in PRETRAINING if name != "films"))] = "imagenet"
     """Weights that the pre-training starts from; scratch: random ones."""
     simulated: Annotated[int, Field(ge=0, le=1_000_000)] = 48
     """Simulated micrographs that are added, of films that are in no fold."""

@@ -1,149 +1,260 @@
-"""Schemes: how growth temperatures become targets of a network, and its outputs an answer. No torch is imported.
+"""Encodings of the target: classes as targets of a network, and its outputs as predictions. No torch is imported.
 
-| scheme     | targets                          | outputs                                   | answer                   |
-|------------|----------------------------------|-------------------------------------------|--------------------------|
-| nominal    | place of the class, 0 .. K-1     | K, before the softmax                     | the largest output       |
-| nnrank     | 1 up to the class, 0 beyond (K)  | K, after the sigmoid                      | leading outputs above .5 |
-| corn       | 1 if above class k, else 0 (K-1) | K-1 logits of "above k, if above k-1"     | chances above .5         |
-| regression | the temperature (1)              | 1, degrees Celsius                        | the nearest class        |
+| scheme     | targets                          | outputs                                 | prediction               |
+|------------|----------------------------------|-----------------------------------------|--------------------------|
+| nominal    | index of the class, 0 .. K-1     | K logits                                | the largest output       |
+| nnrank     | 1 up to the class, 0 above (K)   | K, after the sigmoid                    | leading outputs above .5 |
+| corn       | 1 if above class k, else 0 (K-1) | K-1 logits of "above k, if above k-1"   | probabilities above .5   |
+| regression | the value (1)                    | 1, in the target's unit                 | the nearest class        |
 
+Classes are ascending, in the target's unit (growth temperature in degrees Celsius).
+
+References
+----------
 nnrank: J. Cheng, Z. Wang, G. Pollastri, IJCNN 2008, as the paper uses it. corn: X. Shi, W. Cao, S. Raschka, "Deep
 neural networks for rank-consistent ordinal regression based on conditional probabilities", 2021 (not in the paper).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError, lookup
 
-HALF = 0.5
+Floats = NDArray[np.float64]
+Prediction = tuple[Floats, Floats, Floats]  # y_pred (n,), value (n,), scores (n, n_classes)
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """One row: how many outputs K classes need, targets from places, places from targets, an answer from outputs."""
+    """A scheme.
 
-    width: Callable
-    encode: Callable
-    places: Callable
-    decode: Callable
+    Parameters
+    ----------
+    n_outputs : callable
+        Number of classes to number of outputs.
+    encode : callable
+        (indices of classes, classes) to targets.
+    indices : callable
+        (targets, classes) to indices of classes.
+    decode : callable
+        (outputs, classes) to a prediction.
+    """
+
+    n_outputs: Callable[[int], int]
+    encode: Callable[[NDArray[np.int64], NDArray], NDArray]
+    indices: Callable[[NDArray, NDArray], NDArray[np.int64]]
+    decode: Callable[[Floats, Floats], Prediction]
 
 
-def output_width(scheme, classes):
-    """How many outputs a network of this scheme has."""
-    return lookup(scheme, SCHEMES, "scheme").width(len(classes))
+def output_width(scheme: str, classes: Sequence[float]) -> int:
+    """Return the number of outputs of a network.
+
+    Parameters
+    ----------
+    scheme : str
+        Row of `SCHEMES`.
+    classes : sequence of float
+        Ascending.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UserError
+        If the scheme is unknown.
+    """
+    return lookup(scheme, SCHEMES, "scheme").n_outputs(len(classes))
 
 
-def encode(scheme, labels_celsius, classes):
-    """What a network of this scheme is trained towards.
+def encode(scheme: str, y: ArrayLike, classes: Sequence[float]) -> NDArray:
+    """Encode classes as the targets that a network is trained towards.
 
-    labels_celsius: (n,) growth temperatures; classes: the known ones, rising. Returns (n,) int64 places for nominal,
-    otherwise (n, outputs) float32. Raises UserError for a temperature that is no class.
+    Parameters
+    ----------
+    scheme : str
+        Row of `SCHEMES`.
+    y : array-like of shape (n,)
+        Classes of the samples.
+    classes : sequence of float
+        All classes, ascending.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64, for nominal, else (n, n_outputs), float32
+
+    Raises
+    ------
+    UserError
+        If the scheme is unknown, or a value is not a class.
     """
     row = lookup(scheme, SCHEMES, "scheme")
-    labels, classes = np.asarray(labels_celsius), np.asarray(classes)
-    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    if (classes[places] != labels).any():
-        strange = labels[classes[places] != labels][0]
-        raise UserError(f"{strange} C is none of the classes ({', '.join(map(str, classes))}): correct classes.")
-    return row.encode(places, classes)
+    y, classes = np.asarray(y), np.asarray(classes)
+    indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if (classes[indices] != y).any():
+        unknown = y[classes[indices] != y][0]
+        raise UserError(f"{unknown} C is none of the classes ({', '.join(map(str, classes))}): correct classes.")
+    return row.encode(indices, classes)
 
 
-def labels(scheme, wanted, classes):
-    """The growth temperatures (n,) in Celsius that these targets stand for: the inverse of `targets`."""
-    places = lookup(scheme, SCHEMES, "scheme").places(np.asarray(wanted), classes)
-    return np.asarray(classes)[places]
+def labels(scheme: str, targets: ArrayLike, classes: Sequence[float]) -> NDArray:
+    """Return the classes that were encoded as these targets.
+
+    Parameters
+    ----------
+    scheme : str
+        Row of `SCHEMES`.
+    targets : array-like of shape (..., n_outputs), or (...,) for nominal
+        From `encode`.
+    classes : sequence of float
+        All classes, ascending.
+
+    Returns
+    -------
+    ndarray of shape (...,)
+    """
+    indices = lookup(scheme, SCHEMES, "scheme").indices(np.asarray(targets), np.asarray(classes))
+    return np.asarray(classes)[indices]
 
 
-def decode(scheme, outputs, classes):
-    """What a network's outputs say.
+def decode(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Prediction:
+    """Decode a network's outputs.
 
-    outputs: (n, outputs), as the table above has them; classes: growth temperatures in Celsius, rising. Returns
-    predicted_celsius (n,) floats, always one of the classes; value_celsius (n,), NaN for all but regression; scores
-    (n, classes), probabilities of the classes, NaN for regression. Raises UserError for another number of outputs.
+    Parameters
+    ----------
+    scheme : str
+        Row of `SCHEMES`.
+    outputs : array-like of shape (n, n_outputs)
+        As the module describes them.
+    classes : sequence of float
+        Ascending.
 
-    nominal: scores are the softmax; of equal outputs the lower class wins. nnrank: where no leading output is above
-    0.5, the lowest class. The outputs need not fall from left to right; their running minimum does, and is above 0.5
-    just where all outputs up to there are, so the scores are the differences of that minimum, begun at 1. corn: the
-    chance to be above class k is the product of the conditional ones up to k, which falls by itself; scores are its
-    differences. In both the answer is the median class, and need not be the one with the highest score.
+    Returns
+    -------
+    y_pred : ndarray of shape (n,)
+        One of the classes.
+    value : ndarray of shape (n,)
+        The regression's own value; NaN for other schemes.
+    scores : ndarray of shape (n, n_classes)
+        Probabilities of the classes; NaN for regression.
+
+    Raises
+    ------
+    UserError
+        If the scheme is unknown, or the number of outputs is another.
+
+    Notes
+    -----
+    nominal: the scores are the softmax; of equal outputs the lower class is predicted. nnrank: the lowest class, where
+    no leading output is above 0.5. The outputs need not decrease from left to right; their running minimum does, and is
+    above 0.5 just where all outputs up to there are, so the scores are the differences of that minimum, begun at 1.
+    corn: the probability of a class above k is the product of the conditional ones up to k; the scores are its
+    differences. In both the prediction is the median class, not always the one with the highest score.
     """
     row = lookup(scheme, SCHEMES, "scheme")
     outputs, classes = np.asarray(outputs, dtype=float), np.asarray(classes, dtype=float)
-    if outputs.ndim != 2 or outputs.shape[1] != row.width(len(classes)):
+    if outputs.ndim != 2 or outputs.shape[1] != row.n_outputs(len(classes)):
         raise UserError(
-            f"{scheme}: outputs of shape {outputs.shape} for {len(classes)} classes, (n, {row.width(len(classes))}) "
-            "wanted: use the classes that the network was trained with."
+            f"{scheme}: outputs of shape {outputs.shape} for {len(classes)} classes, not (n, "
+            f"{row.n_outputs(len(classes))}): use the classes that the network was trained with."
         )
     return row.decode(outputs, classes)
 
 
-def _softmax(outputs, classes):
-    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return classes[outputs.argmax(axis=1)], _nothing(outputs), powers / powers.sum(axis=1, keepdims=True)
+def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Prediction:
+    """Decode a network's outputs, with NaN in the rows of a network that diverged.
+
+    Parameters
+    ----------
+    scheme, classes
+        As of `decode`.
+    outputs : array-like of shape (n, n_outputs)
+        May hold infinite values and NaN.
+
+    Returns
+    -------
+    y_pred, value, scores : ndarray
+        As of `decode`; NaN where an output is not finite.
+    """
+    outputs = np.asarray(outputs)
+    finite = np.isfinite(outputs).all(axis=1)
+    y_pred, value, scores = decode(scheme, np.where(finite[:, None], outputs, 0.0), classes)
+    return np.where(finite, y_pred, np.nan), np.where(finite, value, np.nan), np.where(finite[:, None], scores, np.nan)
 
 
-def _leading(outputs, classes):
-    lowest = np.minimum.accumulate(outputs, axis=1)
-    return _ranked(lowest[:, 1:], outputs, classes)
+def to_class(values: ArrayLike, classes: Sequence[float]) -> Floats:
+    """Return the class nearest to each value; halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
 
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        In the target's unit.
+    classes : sequence of float
+        Ascending.
 
-def _conditional(outputs, classes):
-    chances = 0.5 * (1 + np.tanh(outputs / 2))  # the sigmoid, without overflow
-    return _ranked(np.cumprod(chances, axis=1), outputs, classes)
-
-
-def _ranked(above, outputs, classes):
-    """Class and probabilities from the chances (n, classes - 1), falling, to be above each class but the last."""
-    ends = np.ones((len(above), 1)), np.zeros((len(above), 1))
-    scores = -np.diff(np.hstack([ends[0], above, ends[1]]), axis=1)
-    return classes[(above > HALF).sum(axis=1)], _nothing(outputs), scores
-
-
-def _degrees(outputs, classes):
-    value = outputs[:, 0]
-    return to_class(value, classes), value, np.full((len(value), len(classes)), np.nan)
-
-
-def _nothing(outputs):
-    return np.full(len(outputs), np.nan)
-
-
-SCHEMES = {
-    "nominal": Scheme(
-        width=lambda count: count,
-        encode=lambda places, classes: places.astype(np.int64),
-        places=lambda wanted, classes: wanted,
-        decode=_softmax,
-    ),
-    "nnrank": Scheme(
-        width=lambda count: count,
-        encode=lambda places, classes: (np.arange(len(classes)) <= places[:, None]).astype(np.float32),
-        places=lambda wanted, classes: wanted.sum(axis=-1).astype(int) - 1,
-        decode=_leading,
-    ),
-    "corn": Scheme(
-        width=lambda count: count - 1,
-        encode=lambda places, classes: (np.arange(len(classes) - 1) < places[:, None]).astype(np.float32),
-        places=lambda wanted, classes: wanted.sum(axis=-1).astype(int),
-        decode=_conditional,
-    ),
-    "regression": Scheme(
-        width=lambda count: 1,
-        encode=lambda places, classes: classes[places, None].astype(np.float32),
-        places=lambda wanted, classes: np.searchsorted(np.asarray(classes), wanted[..., 0]),
-        decode=_degrees,
-    ),
-}
-
-
-def to_class(values, classes):
-    """The class of each value in Celsius: halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
-
-    values: (n,) floats; returns (n,) floats, NaN where the value is NaN.
+    Returns
+    -------
+    ndarray of shape (n,)
+        NaN where the value is NaN.
     """
     values, classes = np.asarray(values, dtype=float), np.asarray(classes, dtype=float)
     halfway = (classes[1:] + classes[:-1]) / 2
     return np.where(np.isnan(values), np.nan, classes[np.searchsorted(halfway, values, side="left")])
+
+
+def _decode_nominal(outputs: Floats, classes: Floats) -> Prediction:
+    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return classes[outputs.argmax(axis=1)], np.full(len(outputs), np.nan), powers / powers.sum(axis=1, keepdims=True)
+
+
+def _decode_nnrank(outputs: Floats, classes: Floats) -> Prediction:
+    return _decode_ranks(np.minimum.accumulate(outputs, axis=1)[:, 1:], classes)
+
+
+def _decode_corn(outputs: Floats, classes: Floats) -> Prediction:
+    conditional = 0.5 * (1 + np.tanh(outputs / 2))  # the sigmoid, without overflow
+    return _decode_ranks(np.cumprod(conditional, axis=1), classes)
+
+
+def _decode_ranks(above: Floats, classes: Floats) -> Prediction:
+    """Decode the decreasing probabilities (n, n_classes - 1) of a class above each but the last."""
+    ends = np.ones((len(above), 1)), np.zeros((len(above), 1))
+    scores = -np.diff(np.hstack([ends[0], above, ends[1]]), axis=1)
+    return classes[(above > 0.5).sum(axis=1)], np.full(len(above), np.nan), scores
+
+
+def _decode_regression(outputs: Floats, classes: Floats) -> Prediction:
+    value = outputs[:, 0]
+    return to_class(value, classes), value, np.full((len(value), len(classes)), np.nan)
+
+
+SCHEMES = {
+    "nominal": Scheme(
+        n_outputs=lambda count: count,
+        encode=lambda indices, classes: indices.astype(np.int64),
+        indices=lambda targets, classes: targets,
+        decode=_decode_nominal,
+    ),
+    "nnrank": Scheme(
+        n_outputs=lambda count: count,
+        encode=lambda indices, classes: (np.arange(len(classes)) <= indices[:, None]).astype(np.float32),
+        indices=lambda targets, classes: targets.sum(axis=-1).astype(int) - 1,
+        decode=_decode_nnrank,
+    ),
+    "corn": Scheme(
+        n_outputs=lambda count: count - 1,
+        encode=lambda indices, classes: (np.arange(len(classes) - 1) < indices[:, None]).astype(np.float32),
+        indices=lambda targets, classes: targets.sum(axis=-1).astype(int),
+        decode=_decode_corn,
+    ),
+    "regression": Scheme(
+        n_outputs=lambda count: 1,
+        encode=lambda indices, classes: classes[indices, None].astype(np.float32),
+        indices=lambda targets, classes: np.searchsorted(np.asarray(classes), targets[..., 0]),
+        decode=_decode_regression,
+    ),
+}

@@ -6,7 +6,7 @@ from micrograph import io, log
 from micrograph.networks import cnn_predictions
 
 with log.redirect_output(snakemake.log[0]):
-    features = cnn_predictions.tuned(
+    features = cnn_predictions.tuned_features(
         [io.read_arrays(path) for path in snakemake.input.outputs],
         pd.concat([io.read_table(path) for path in snakemake.input.curves]),
         protocol=snakemake.wildcards.protocol,

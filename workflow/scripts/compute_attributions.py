@@ -2,16 +2,16 @@
 
 from micrograph import io, log
 from micrograph.attribution import attribute
-from micrograph.networks import replace_head, transforms
+from micrograph.networks import checkpoints, transforms
 
 with log.redirect_output(snakemake.log[0]):
     given, params, fold = snakemake.input, snakemake.params, int(snakemake.wildcards.fold)
-    network, facts = replace_head.read(f"{given.networks}/fold{fold}.safetensors")
+    network, facts = checkpoints.read_network(f"{given.networks}/fold{fold}.safetensors")
     shown = attribute.tested_samples(io.read_table(given.images), io.read_table(given.splits), fold)
     maps = attribute.of_fold(
         network,
         facts,
-        transforms.read(shown["micrograph"], facts["pixels"]),
+        transforms.read_images(shown["micrograph"], facts["pixels"]),
         shown["sample"],
         shown["growth_celsius"],
         params.classes,

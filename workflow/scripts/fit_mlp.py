@@ -6,13 +6,13 @@ from micrograph.rng import random_stream
 from micrograph.splits import protocols
 
 with log.redirect_output(snakemake.log[0]):
-    given, params, output = snakemake.input, snakemake.params, snakemake.output
-    table, features = io.read_table(given.splits), io.read_scores(given.features)
+    inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+    table, features = io.read_table(inputs.splits), io.read_scores(inputs.features)
     written = zip(params.fits, params.settings, output.models, output.searches, output.predictions, strict=True)
     for fit, settings, models, choices, predictions in written:
-        words = [fit[name] for name in ("pretraining", "policy", "scheme")]
-        study = mlp.fit_study(
-            *features,
+        stream = (protocols.without_leaks(fit["protocol"]), fit["pretraining"], fit["policy"], fit["scheme"])
+        study = mlp.fit_folds(
+            features,
             table,
             protocol=fit["protocol"],
             policy=fit["policy"],
@@ -21,7 +21,7 @@ with log.redirect_output(snakemake.log[0]):
             search=params.param_grid,
             settings=settings,
             device=params.device,
-            rng=random_stream(params.seed, "fit_mlp", protocols.without_leaks(fit["protocol"]), *words),
+            rng=random_stream(params.seed, "fit_mlp", *stream),
         )
         mlp.write_models(models, study.models)
         io.write_table(choices, study.choices)

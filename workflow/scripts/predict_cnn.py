@@ -6,15 +6,16 @@ from micrograph.rng import random_stream
 from micrograph.splits import protocols
 
 with log.redirect_output(snakemake.log[0]):
-    words, params, output = snakemake.wildcards, snakemake.params, snakemake.output
+    wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
+    stream = (protocols.without_leaks(wildcards.protocol), wildcards.pretraining, wildcards.policy, wildcards.scheme)
     choices, predictions = cnn_predictions.predict_cnn(
         [io.read_arrays(path) for path in snakemake.input.outputs],
         io.read_table(snakemake.input.splits),
-        protocol=words.protocol,
-        policy=words.policy,
-        scheme=words.scheme,
+        protocol=wildcards.protocol,
+        policy=wildcards.policy,
+        scheme=wildcards.scheme,
         classes=params.classes,
-        rng=random_stream(params.seed, "score_networks", protocols.without_leaks(words.protocol), *words[1:]),
+        rng=random_stream(params.seed, "score_networks", *stream),
     )
     io.write_table(output.search, choices)
     io.write_table(output.predictions, predictions)

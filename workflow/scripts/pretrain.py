@@ -10,19 +10,19 @@ from micrograph.splits import splitters
 from micrograph.splits.fit_spec import fold_of
 
 with log.redirect_output(snakemake.log[0]):
-    given, params, words = snakemake.input, snakemake.params, snakemake.wildcards
-    samples, table = io.read_table(given.samples), io.read_table(given.splits)
-    seen = splitters.fit_index(table, words.protocol, fold_of(words.seen), samples["sample"])
-    study = [rendering.read_png(samples["micrograph"][row]) for row in seen]
+    inputs, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
+    samples, table = io.read_table(inputs.samples), io.read_table(inputs.splits)
+    rows = splitters.fit_index(table, wildcards.protocol, fold_of(wildcards.seen), samples["sample"])
+    study = np.stack([rendering.read_png(samples["micrograph"][row]) for row in rows])
     pretrained = self_supervised.pretrain(
-        np.concatenate([np.stack(study), io.read_arrays(given.simulated)["pictures"]]),
+        np.concatenate([study, io.read_arrays(inputs.simulated)["pictures"]]),
         backbone=params.backbone,
         settings=params.settings,
         start=params.settings["start"],
-        weights=next(iter(given.weights), None),
+        weights=next(iter(inputs.weights), None),
         precision=params.precision,
         device=params.device,
-        rng=random_stream(params.seed, "pretrain_films", *words),
+        rng=random_stream(params.seed, "pretrain_films", wildcards.protocol, wildcards.seen),
     )
     pretrained.write(snakemake.output.weights)
     io.write_table(snakemake.output.curve, pretrained.curve)

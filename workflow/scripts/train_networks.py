@@ -5,34 +5,30 @@ from itertools import cycle
 
 from micrograph import io, log
 from micrograph.networks import finetune, transforms
+from micrograph.networks.training import TrainingSettings
 from micrograph.rng import random_stream
 from micrograph.splits import protocols
-from micrograph.splits.fit_spec import folds_of
+from micrograph.splits.fit_spec import NetworkSpec, folds_of
 
 with log.redirect_output(snakemake.log[0]):
-    given, params, output, words = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
-    copies, splits = io.read_table(given.images), io.read_table(given.splits)
-    images = transforms.read(copies["micrograph"], params.settings["pixels"])
-    kind = {name: getattr(words, name) for name in ("protocol", "pretraining", "policy", "head")}
-    drawn, folds = list(kind.values())[1:], folds_of(words.chunk, splits["fold"].nunique())
-    fold_by_fold = {
-        fold: partial(
-            finetune.fine_tune,
-            *(splits, fold, images, copies["sample"], copies["copy"]),
-            backbone=params.backbone,
-            weights=weights,
-            classes=params.classes,
-            settings=params.settings,
-            search=params.param_grid,
-            device=params.device,
-            rng=random_stream(params.seed, "train_networks", protocols.without_leaks(words.protocol), *drawn, fold),
-            **kind,
+    inputs, params, output, wildcards = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
+    copies, splits = io.read_table(inputs.images), io.read_table(inputs.splits)
+    settings = TrainingSettings.from_dict(params.settings)
+    images = transforms.read_images(copies["micrograph"], settings.pixels)
+    spec = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.head)
+    grid = finetune.param_grid(spec.head, settings, params.param_grid)
+    stream = ("train_networks", protocols.without_leaks(spec.protocol), spec.pretraining, spec.policy, spec.head)
+    folds = folds_of(wildcards.chunk, splits["fold"].nunique())
+    fits = {}
+    for number, weights in zip(folds, cycle(inputs.weights or [None]), strict=False):
+        rng, fold_rng = random_stream(params.seed, *stream, number).spawn(2)
+        fold = finetune.select_fold(copies["sample"], copies["copy"], splits, number, spec, fold_rng)
+        fits[number] = partial(
+            finetune.fine_tune, fold, images, spec, grid, params.classes, params.backbone, weights, rng, params.device
         )
-        for fold, weights in zip(folds, cycle(given.weights or [None]), strict=False)
-    }
-    tuned = finetune.run(fold_by_fold, snakemake.resources.folds_at_once)
-    for fold, one in tuned.items():
-        one.write(f"{output.networks}/fold{fold}.safetensors", params.data)
-    curves, answers = finetune.gathered(copies["sample"], copies["copy"], tuned)
-    io.write_arrays(output.outputs, **answers)
+    tuned = finetune.run_parallel(fits, snakemake.resources.folds_at_once)
+    for number, one in tuned.items():
+        one.write(f"{output.networks}/fold{number}.safetensors", params.data, params.param_grid)
+    curves, outputs = finetune.collect_outputs(copies["sample"], copies["copy"], tuned)
+    io.write_arrays(output.outputs, **outputs)
     io.write_table(output.curves, curves)

@@ -10,7 +10,7 @@ from micrograph import io, target
 from micrograph.attribution import attribute, cam, maps, target_score
 from micrograph.errors import UserError
 from micrograph.networks import heads, pretraining, replace_head, transforms
-from micrograph.networks.device import kind_of
+from micrograph.networks.device import resolve_dtype
 
 BACKBONE, CLASSES, SIDE = "timm:mobilenetv3_small_050", [900, 950, 1000], 32
 SETTINGS = {"patch": 14, "stride": 10, "baseline": "zero", "precision": "fp32", "memory_mb": 100}
@@ -19,13 +19,13 @@ STARTS = (0, 10, 20)  # the last window is cut off at the border
 
 @pytest.fixture(scope="module")
 def start():
-    return pretraining.scratch(BACKBONE, np.random.default_rng(0))
+    return pretraining.random_backbone(BACKBONE, np.random.default_rng(0))
 
 
 def made(start, head):
     """(network, facts) as headed.read gives them."""
     network = replace_head.replace_head(start, BACKBONE, head, CLASSES, 0.2, np.random.default_rng(1)).eval()
-    heads.measure(network, np.array(CLASSES))
+    heads.fit_label_scaling(network, np.array(CLASSES))
     facts = {
         "backbone": BACKBONE, "head": head, "classes": CLASSES, "fold": 3, "pixels": SIDE, "mean": [0.5] * 3,
         "std": [0.25] * 3, "settings": {"dropout": 0.2, "precision": "fp32"},
@@ -117,7 +117,7 @@ def test_outputs_are_computed_in_the_precision_of_the_training(start):
     facts = {**facts, "settings": {**facts["settings"], "precision": "bf16"}}
     colour = transforms.to_input(torch.from_numpy(films()), range(3), facts["mean"], facts["std"])
     found = attribute.attribute(network, facts, films(), CLASSES, SETTINGS, "cpu")
-    kind = kind_of("bf16", torch.device("cpu"))
+    kind = resolve_dtype("bf16", torch.device("cpu"))
     np.testing.assert_array_equal(found["outputs"], replace_head.forward(network, BACKBONE, "nominal", [colour], kind))
 
 

@@ -36,7 +36,7 @@ class OneFilter(nn.Module):
 
 @pytest.fixture(scope="module")
 def starts():
-    return {name: pretraining.scratch(name, np.random.default_rng(0)) for name in LAST}
+    return {name: pretraining.random_backbone(name, np.random.default_rng(0)) for name in LAST}
 
 
 def network(starts, backbone, head):
@@ -126,7 +126,12 @@ def test_evidence_with_a_graph_is_the_evidence(scheme):
 def test_a_backbone_with_a_layer_behind_its_pool_is_explained_by_grad_cam():
     name = "timm:mobilenetv3_small_050"
     net = replace_head.replace_head(
-        pretraining.scratch(name, np.random.default_rng(0)), name, "nominal", CLASSES, 0, np.random.default_rng(1)
+        pretraining.random_backbone(name, np.random.default_rng(0)),
+        name,
+        "nominal",
+        CLASSES,
+        0,
+        np.random.default_rng(1),
     )
     assert cam.explain(net, name, pictures(), "nominal", CLASSES)[1] == "grad_cam"
 

@@ -42,9 +42,9 @@ def masks():
 
 
 def made(head):
-    start = pretraining.scratch(BACKBONE, np.random.default_rng(0))
+    start = pretraining.random_backbone(BACKBONE, np.random.default_rng(0))
     network = replace_head.replace_head(start, BACKBONE, head, CLASSES, 0.0, np.random.default_rng(1)).eval()
-    heads.measure(network, np.array(CLASSES))
+    heads.fit_label_scaling(network, np.array(CLASSES))
     facts = {
         "backbone": BACKBONE, "head": head, "classes": CLASSES, "fold": 3, "pixels": SIDE, "mean": [0.5] * 3,
         "std": [0.25] * 3, "settings": {"dropout": 0.0, "precision": "fp32"},

@@ -45,7 +45,7 @@ def test_a_mask_lies_where_the_micrograph_shows_the_same_heights(tmp_path, aspec
     path = written(tmp_path / "t.npz", tall_nm, mask.shape, islands=mask)
     for side in (224, 80):
         grey = rendering.render(mask.astype(float), aspect=aspect, width_nm=WIDE_NM, tall_nm=tall_nm)[0]
-        seen = transforms.shrink(grey[None], side)[0] / 255.0
+        seen = transforms.resize(grey[None], side)[0] / 255.0
         found = ground_truth.masks(path, side, aspect)
         inside = found["padding"] == 0
         rank = np.corrcoef(seen[inside], found["islands"][inside])[0, 1]

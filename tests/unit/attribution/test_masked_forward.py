@@ -13,7 +13,7 @@ FACTS = {"backbone": BACKBONE, "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
 
 @pytest.fixture(scope="module")
 def network():
-    start = pretraining.scratch(BACKBONE, np.random.default_rng(0))
+    start = pretraining.random_backbone(BACKBONE, np.random.default_rng(0))
     return replace_head.replace_head(start, BACKBONE, "nnrank", CLASSES, 0.2, np.random.default_rng(1)).eval()
 
 
@@ -25,7 +25,7 @@ def test_answers_are_those_of_the_network_to_the_picture_with_these_pixels_repla
     hidden[0], hidden[1] = False, True
     before = {name: part.clone() for name, part in network.state_dict().items()}
     found = masked_forward.MaskedForward(network, FACTS, baseline, device="cpu").outputs(picture, hidden)
-    colour = transforms.colours(torch.from_numpy(picture)[None, None], FACTS["mean"], FACTS["std"])
+    colour = transforms.normalise(torch.from_numpy(picture)[None, None], FACTS["mean"], FACTS["std"])
     fill = colour.mean((2, 3), keepdim=True) * (baseline == "mean")
     with torch.no_grad():
         plain = network(torch.where(torch.from_numpy(hidden)[:, None], fill, colour)).numpy()

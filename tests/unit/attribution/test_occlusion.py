@@ -17,7 +17,7 @@ CLASSES = [900, 950, 1000]
 @pytest.fixture(scope="module", params=["resnet18", "efficientnet_lite0"])
 def trained(request):
     """(network, backbone) with statistics of batch normalisation that are not those of a new network."""
-    start = pretraining.scratch(request.param, np.random.default_rng(0))
+    start = pretraining.random_backbone(request.param, np.random.default_rng(0))
     network = replace_head.replace_head(start, request.param, "nominal", CLASSES, 0.0, np.random.default_rng(1))
     chance = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -106,7 +106,7 @@ def test_no_picture_is_a_fault(trained):
 
 def test_a_network_that_is_not_known_step_by_step_is_occluded_whole_and_says_so(capsys):
     backbone = "timm:mobilenetv3_small_050"
-    start = pretraining.scratch(backbone, np.random.default_rng(0))
+    start = pretraining.random_backbone(backbone, np.random.default_rng(0))
     network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
     shown = films(1, 32)
     hidden, plain = occlusion.occlude(network, backbone, shown, patch=14, stride=10)

@@ -25,7 +25,7 @@ def made(head):
     }  # fmt: skip
     rng = np.random.default_rng(1)
     network = randomisation_test.anew(facts, randomisation_test._colour(films(), facts, "cpu"), rng)
-    heads.measure(network, np.array(CLASSES))
+    heads.fit_label_scaling(network, np.array(CLASSES))
     return network, facts, attribute.attribute(network, facts, films(), CLASSES, SETTINGS, "cpu")
 
 
@@ -88,7 +88,7 @@ def test_all_of_a_network_is_redrawn_and_its_batch_normalisation_measured_on_the
         other(colour)
     handle.remove()
     np.testing.assert_allclose(first.running_mean, seen[0].mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
-    start = pretraining.scratch(BACKBONE, np.random.default_rng(9))
+    start = pretraining.random_backbone(BACKBONE, np.random.default_rng(9))
     kept = replace_head.replace_head(start, BACKBONE, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
     with torch.no_grad():
         faded = kept(colour).std(0).mean()  # without the measuring, all films look alike to it

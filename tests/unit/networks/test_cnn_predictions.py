@@ -1,4 +1,4 @@
-"""The CNN's tables and the tuned features, from nothing but stored outputs."""
+"""The CNN's tables and the tuned features from stored outputs."""
 
 import json
 
@@ -25,8 +25,8 @@ def split(protocol):
 def outputs(right):
     """Logits of three classes: the true one where `right`, otherwise the next one up, 1000 again."""
     place = np.searchsorted(CLASSES, TRUTH)
-    answer = np.where(right, place, np.where(place == 2, 0, place + 1))
-    return 4.0 * (answer[:, None] == np.arange(3)).astype(np.float32)
+    predicted = np.where(right, place, np.where(place == 2, 0, place + 1))
+    return 4.0 * (predicted[:, None] == np.arange(3)).astype(np.float32)
 
 
 def chunk(folds, of):
@@ -52,7 +52,7 @@ def half_right(fold, point):
     return outputs(np.ones(len(NAMES), bool) if point == better_point(fold) else every_second)
 
 
-def test_strict_folds_answer_with_the_point_that_is_best_on_their_validation_rows():
+def test_strict_folds_predict_with_the_point_that_is_best_on_their_validation_rows():
     choices, predictions = scored([chunk([0, 1], half_right), chunk([2, 3], half_right)], "strict")
     assert choices["chosen"].map(json.loads).tolist() == [POINTS[better_point(fold)] for fold in range(FOLDS)]
     assert choices["used"].equals(choices["chosen"])
@@ -99,29 +99,26 @@ def features(fold, point):
 def test_tuned_features_are_each_folds_own_under_strict_and_the_last_folds_for_all_as_published():
     made = [chunk([3, 2], features), chunk([0, 1], features)]
     learned = curves([(0.1, 0.2), (0.3, 0.2), (0.4, 0.4), (0.1, 0.3)])
-    samples, copies, scores = cnn_predictions.tuned(made, learned, protocol="strict", folds=FOLDS)
+    samples, copies, scores = cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS)
     assert samples.tolist() == NAMES.tolist()
     assert not copies.any()
     assert [values[0, 0] for values in scores] == [1, 10, 20, 31]
-    _, _, scores = cnn_predictions.tuned([chunk([3], features)], learned, protocol="published", folds=FOLDS)
+    _, _, scores = cnn_predictions.tuned_features([chunk([3], features)], learned, protocol="published", folds=FOLDS)
     assert [values[0, 0] for values in scores] == [31, 31, 31, 31]
 
 
-def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_are_a_fault():
+def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_are_an_error():
     made = [chunk(range(FOLDS), features)]
     learned = curves([(0.9, 0.2)] * FOLDS).astype({"kept": object})
     learned.loc[learned["point"] == 0, ["kept", "validation_accuracy"]] = np.nan
-    assert [values[0, 0] for values in cnn_predictions.tuned(made, learned, protocol="strict", folds=FOLDS)[2]] == [
-        1,
-        11,
-        21,
-        31,
-    ]
-    with pytest.raises(UserError, match="fold 0 keep no epoch"):
-        cnn_predictions.tuned(made, learned.assign(kept=False), protocol="strict", folds=FOLDS)
+    assert [
+        values[0, 0] for values in cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS)[2]
+    ] == [1, 11, 21, 31]
+    with pytest.raises(UserError, match="fold 0"):
+        cnn_predictions.tuned_features(made, learned.assign(kept=False), protocol="strict", folds=FOLDS)
 
 
-def test_outputs_that_are_no_numbers_are_no_answer_and_the_point_is_not_chosen():
+def test_outputs_that_are_not_finite_are_missing_and_the_point_is_not_chosen():
     def diverged(fold, point):
         return outputs(TRUTH > 0) * (np.nan if point == 0 else 1)
 
@@ -130,17 +127,17 @@ def test_outputs_that_are_no_numbers_are_no_answer_and_the_point_is_not_chosen()
     assert predictions["predicted_celsius"].notna().all()
 
 
-def test_missing_doubled_and_differing_chunks_are_faults():
+def test_missing_doubled_and_differing_chunks_are_errors():
     whole = chunk(range(FOLDS), half_right)
-    with pytest.raises(UserError, match="fold 2 is missing"):
+    with pytest.raises(UserError, match="fold 2"):
         scored([chunk([0, 1], half_right)], "strict")
-    with pytest.raises(UserError, match="fold 2 of the networks was given twice"):
+    with pytest.raises(UserError, match="fold 2"):
         scored([whole, chunk([2], half_right)], "strict")
-    with pytest.raises(UserError, match="different points"):
+    with pytest.raises(UserError, match="points"):
         scored(
             [chunk([0, 1], half_right), chunk([2, 3], half_right) | {"points": np.array('[{"batch": 3}]')}], "strict"
         )
-    with pytest.raises(UserError, match="different samples"):
+    with pytest.raises(UserError, match="samples"):
         scored([chunk([0, 1], half_right), chunk([2, 3], half_right) | {"samples": NAMES[::-1]}], "strict")
 
 
@@ -153,5 +150,5 @@ def test_one_fold_gives_the_features_of_all_with_the_leak_alone(protocol, source
     curves = pd.DataFrame(
         {"fold": np.repeat(range(FOLDS), 2), "point": [0, 1] * FOLDS, "epoch": 0, "kept": 1, "validation_accuracy": 0.5}
     )
-    *_, features = cnn_predictions.tuned([numbered], curves, protocol=protocol, folds=FOLDS)
+    *_, features = cnn_predictions.tuned_features([numbered], curves, protocol=protocol, folds=FOLDS)
     assert [int(values[0, 0]) for values in features] == source

@@ -1,4 +1,4 @@
-"""Quickened convolutions, depthwise and 1x1: PyTorch's numbers, forward and backward, for every kind that is."""
+"""Accelerated convolutions, depthwise and 1x1: PyTorch's numbers, forward and backward."""
 
 import copy
 
@@ -15,11 +15,11 @@ def convolution(side, stride, bias=False, channels=8, kind=nn.Conv2d, padding=No
     return kind(channels, channels, side, stride=stride, padding=padding, groups=channels, bias=bias)
 
 
-def slopes(module, maps, kind=torch.float32):
+def gradients(module, maps, dtype=torch.float32):
     """Output and the gradients of maps and parameters, for one fixed slope of the output."""
     maps = maps.clone().requires_grad_()
     module.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=kind is torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
         result = module(maps)
     slope = torch.randn(result.shape, generator=torch.Generator().manual_seed(1)).to(result.dtype)
     result.backward(slope)
@@ -43,9 +43,9 @@ def assert_same(ours, plain, tolerance):
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_gradients_are_pytorchs(side, stride, rows, cols, bias):
     plain = convolution(side, stride, bias)
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
-    assert type(quick.forward).__name__ == "_Forward"
-    assert_same(slopes(quick, maps_of(rows, cols)), slopes(plain, maps_of(rows, cols)), 1e-5)
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
+    assert type(accelerated.forward).__name__ == "_DepthwiseForward"
+    assert_same(gradients(accelerated, maps_of(rows, cols)), gradients(plain, maps_of(rows, cols)), 1e-5)
 
 
 @pytest.mark.parametrize("side", [3, 5])
@@ -53,17 +53,17 @@ def test_the_gradients_are_pytorchs(side, stride, rows, cols, bias):
 @pytest.mark.parametrize("padding", [0, 1, 2])
 def test_other_paddings_too(side, stride, padding):
     plain = convolution(side, stride, padding=padding)
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
-    assert_same(slopes(quick, maps_of(11, 10)), slopes(plain, maps_of(11, 10)), 1e-5)
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
+    assert_same(gradients(accelerated, maps_of(11, 10)), gradients(plain, maps_of(11, 10)), 1e-5)
 
 
 @pytest.mark.parametrize("side", [3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_in_bf16_they_are_as_near_to_float32_as_pytorchs(side, stride):
     plain = convolution(side, stride)
-    exact = slopes(plain, maps_of(12, 12))
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
-    rough = slopes(quick, maps_of(12, 12), torch.bfloat16)
+    exact = gradients(plain, maps_of(12, 12))
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
+    rough = gradients(accelerated, maps_of(12, 12), torch.bfloat16)
     assert rough[0].dtype is torch.bfloat16 and rough[1].dtype is torch.float32
     for mine, theirs in zip(rough, exact, strict=True):
         assert float((mine.float() - theirs).abs().max()) < 0.02 * float(theirs.abs().max())
@@ -76,8 +76,8 @@ def test_timms_padding_by_size_is_kept(side, stride, size):
     from timm.layers import Conv2dSame
 
     plain = convolution(side, stride, kind=Conv2dSame, padding=0)
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
-    ours, theirs = slopes(quick, maps_of(size, size)), slopes(plain, maps_of(size, size))
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
+    ours, theirs = gradients(accelerated, maps_of(size, size)), gradients(plain, maps_of(size, size))
     assert ours[0].shape[-1] == -(-size // stride)
     assert_same(ours, theirs, 1e-5)
 
@@ -88,23 +88,26 @@ def test_timms_padding_by_size_is_kept(side, stride, size):
 def test_1x1_convolutions_are_pytorchs(pictures, channels, outputs, bias):
     torch.manual_seed(0)
     plain = nn.Conv2d(channels, outputs, 1, bias=bias)
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
-    assert type(quick.forward).__name__ == "_Product"
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
+    assert type(accelerated.forward).__name__ == "_PointwiseForward"
     maps = torch.randn(pictures, channels, 6, 5).contiguous(memory_format=torch.channels_last)
-    ours, theirs = slopes(quick, maps), slopes(plain, maps)
+    ours, theirs = gradients(accelerated, maps), gradients(plain, maps)
     assert_same(ours, theirs, 1e-5)
     assert ours[0].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_1x1_convolutions_of_other_maps_and_kinds_stay():
     for part in (nn.Conv2d(48, 48, 1, stride=2), nn.Conv2d(48, 48, 1, groups=2), nn.Conv2d(48, 48, 1, padding=1)):
-        assert "forward" not in depthwise_conv.quicken(nn.Sequential(part))[0].__dict__
+        assert "forward" not in depthwise_conv.accelerate(nn.Sequential(part))[0].__dict__
     torch.manual_seed(0)
     plain = nn.Conv2d(48, 48, 1)
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
     rows = torch.randn(3, 48, 6, 5)  # channels first
-    assert_same(slopes(quick, rows), slopes(plain, rows), 0)
-    half = [slopes(part, rows.contiguous(memory_format=torch.channels_last), torch.bfloat16) for part in (quick, plain)]
+    assert_same(gradients(accelerated, rows), gradients(plain, rows), 0)
+    half = [
+        gradients(part, rows.contiguous(memory_format=torch.channels_last), torch.bfloat16)
+        for part in (accelerated, plain)
+    ]
     assert half[0][0].dtype is torch.bfloat16
     assert_same(*half, 0)
 
@@ -112,18 +115,18 @@ def test_1x1_convolutions_of_other_maps_and_kinds_stay():
 @pytest.mark.parametrize(("stride", "size"), [(1, 3), (1, 10), (2, 5), (2, 20)])
 def test_gradients_of_5x5_weights_on_the_maps_of_small_pictures(stride, size):
     plain = convolution(5, stride, channels=32)
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
     maps = maps_of(size, size, channels=32)
-    assert_same(slopes(quick, maps), slopes(plain, maps), 1e-5)
+    assert_same(gradients(accelerated, maps), gradients(plain, maps), 1e-5)
 
 
 def test_by_hand():
     """Two 1x1-wide taps seen: with maps of ones and slopes of ones every tap's gradient counts the places it reads."""
-    quick = depthwise_conv.quicken(convolution(5, 1, channels=2))
+    accelerated = depthwise_conv.accelerate(convolution(5, 1, channels=2))
     ones = torch.ones(1, 2, 6, 6, requires_grad=True)
-    quick(ones).sum().backward()
+    accelerated(ones).sum().backward()
     reach = torch.tensor([4.0, 5, 6, 5, 4])  # rows of six that a tap at offset -2..2 reads inside the picture
-    torch.testing.assert_close(quick.weight.grad[0, 0], reach[:, None] * reach)
+    torch.testing.assert_close(accelerated.weight.grad[0, 0], reach[:, None] * reach)
 
 
 def test_what_is_no_depthwise_convolution_stays():
@@ -138,31 +141,31 @@ def test_what_is_no_depthwise_convolution_stays():
         nn.Conv2d(1, 1, 3),
     ]
     for part in kinds:
-        assert "forward" not in depthwise_conv.quicken(nn.Sequential(part))[0].__dict__
+        assert "forward" not in depthwise_conv.accelerate(nn.Sequential(part))[0].__dict__
 
 
 def test_a_whole_network_keeps_its_names_and_numbers():
     torch.manual_seed(0)
     plain = backbones.build("efficientnet_lite0", 3).eval()
-    quick = depthwise_conv.quicken(copy.deepcopy(plain))
-    assert list(quick.state_dict()) == list(plain.state_dict())
+    accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
+    assert list(accelerated.state_dict()) == list(plain.state_dict())
     picture = torch.rand(2, 3, 64, 64)
     results = []
-    for network in (quick, plain):
+    for network in (accelerated, plain):
         network.zero_grad()
         network(picture).square().sum().backward()
         results.append({name: part.grad for name, part in network.named_parameters()})
     for name, slope in results[1].items():
         assert float((results[0][name] - slope).abs().max()) <= 1e-4 * float(slope.abs().max()) + 1e-9, name
     with torch.no_grad():
-        torch.testing.assert_close(quick(picture), plain(picture), rtol=0, atol=0)
+        torch.testing.assert_close(accelerated(picture), plain(picture), rtol=0, atol=0)
 
 
 def test_loaded_weights_and_copies_are_seen():
-    quick = depthwise_conv.quicken(nn.Sequential(convolution(3, 1)))
-    twin = copy.deepcopy(quick)
+    accelerated = depthwise_conv.accelerate(nn.Sequential(convolution(3, 1)))
+    twin = copy.deepcopy(accelerated)
     with torch.no_grad():
         twin[0].weight.zero_()
-    assert not twin(maps_of(6, 6)).any() and quick(maps_of(6, 6)).any()
-    twin.load_state_dict(quick.state_dict())
-    torch.testing.assert_close(twin(maps_of(6, 6)), quick(maps_of(6, 6)), rtol=0, atol=0)
+    assert not twin(maps_of(6, 6)).any() and accelerated(maps_of(6, 6)).any()
+    twin.load_state_dict(accelerated.state_dict())
+    torch.testing.assert_close(twin(maps_of(6, 6)), accelerated(maps_of(6, 6)), rtol=0, atol=0)

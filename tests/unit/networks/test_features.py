@@ -7,10 +7,10 @@ from torch import nn
 
 from micrograph.errors import UserError
 from micrograph.networks import backbones, features
-from micrograph.networks.device import device_of
-from micrograph.networks.fuse_batchnorm import fuse, lay_out
+from micrograph.networks.device import resolve_device
+from micrograph.networks.fuse_batchnorm import fuse, to_channels_last
 
-MODULES = features.modules_of("resnet18")
+MODULES = backbones.get("resnet18").blocks
 MEAN, STD = backbones.normalisation("resnet18", "imagenet")
 
 
@@ -46,7 +46,7 @@ def assert_close(ours, plain, tolerance):
         assert np.abs(ours[block] - plain[block]).max() < tolerance * np.abs(plain[block]).max(), block
 
 
-def test_one_pass_equals_plain_passes_of_single_pictures(network, images):
+def test_one_pass_equals_plain_passes_of_single_images(network, images):
     steps = list(network.children())
     grey = torch.from_numpy(images).float()[:, None].expand(-1, 3, -1, -1) / 255
     colour = (grey - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
@@ -65,36 +65,36 @@ def test_one_pass_equals_plain_passes_of_single_pictures(network, images):
 def test_rows_are_flattened_as_channels_rows_columns(network, images):
     table = extract(network, images)["block4"]
     with torch.no_grad():
-        maps = features.run(network, MODULES, torch.zeros(1, 3, 64, 64))["block4"]
+        maps = features.forward_blocks(network, MODULES, torch.zeros(1, 3, 64, 64))["block4"]
     assert table.shape[1] == maps.shape[1] * 4
     pooled = extract(network, images)["pool"]
     np.testing.assert_allclose(table.reshape(5, 512, 2, 2).mean((2, 3)), pooled, rtol=1e-4, atol=1e-5)
 
 
 def test_the_batch_changes_nothing_but_the_last_digits(network, images):
-    whole = extract(network, images, batch=5)
+    whole = extract(network, images, batch_size=5)
     for batch in (1, 2, 16):
-        assert_close(extract(network, images, batch=batch), whole, 1e-5)
+        assert_close(extract(network, images, batch_size=batch), whole, 1e-5)
 
 
-def test_the_same_batch_gives_the_same_bytes_however_pictures_arrive(network, images):
-    whole = extract(network, images, batch=2)
+def test_the_same_batch_gives_the_same_bytes_however_images_arrive(network, images):
+    whole = extract(network, images, batch_size=2)
     arriving = (images[start:end] for start, end in ((0, 1), (1, 4), (4, 4), (4, 5)))
-    again = extract(network, arriving, batch=2, count=5)
+    again = extract(network, arriving, batch_size=2, count=5)
     assert all(whole[block].tobytes() == again[block].tobytes() for block in whole)
 
 
 def test_chunks_that_end_where_batches_end_give_the_same_bytes(network, images):
-    whole = extract(network, images, batch=2)
-    parts = [extract(network, images[some], batch=2) for some in (slice(0, 2), slice(2, 4), slice(4, 5))]
+    whole = extract(network, images, batch_size=2)
+    parts = [extract(network, images[some], batch_size=2) for some in (slice(0, 2), slice(2, 4), slice(4, 5))]
     assert all(whole[block].tobytes() == b"".join(part[block].tobytes() for part in parts) for block in whole)
 
 
-def test_a_picture_does_not_touch_its_neighbours(network, images):
-    before = extract(network, images, batch=5)
+def test_an_image_does_not_touch_its_neighbours(network, images):
+    before = extract(network, images, batch_size=5)
     changed = images.copy()
     changed[2] = 0
-    after = extract(network, changed, batch=5)
+    after = extract(network, changed, batch_size=5)
     others = [0, 1, 3, 4]
     assert_close({b: v[others] for b, v in after.items()}, {b: v[others] for b, v in before.items()}, 1e-5)
     assert np.abs(after["block2"][2] - before["block2"][2]).max() > 0.1
@@ -107,14 +107,14 @@ def test_bf16_is_close_and_says_where_it_cannot_be(network, images, capsys):
     assert differs or "no bf16 arithmetic" in capsys.readouterr().out
 
 
-def test_the_papers_way_leaves_pictures_between_0_and_1(network, images):
-    ours = extract(network, images, normalise=False)
-    neutral = features.extract(network, MODULES, images, (0, 0, 0), (1, 1, 1), device="cpu")
-    assert_close(ours, neutral, 1e-6)
-    assert np.abs(ours["pool"] - extract(network, images)["pool"]).max() > 0.01
+def test_without_normalisation_images_are_between_0_and_1(network, images):
+    ours = features.extract(network, MODULES, images, *features.IDENTITY, device="cpu")["block2"]
+    grey = torch.from_numpy(images).float()[:, None].expand(-1, 3, -1, -1) / 255
+    plain = features.forward_blocks(network, MODULES, grey)["block2"].flatten(1).detach().numpy()
+    assert_close({"block2": ours}, {"block2": plain}, 1e-5)
 
 
-def test_network_and_pictures_are_left_alone(network, images):
+def test_network_and_images_are_left_alone(network, images):
     state = {name: part.clone() for name, part in network.state_dict().items()}
     names, before = [name for name, _ in network.named_modules()], images.copy()
     extract(network, images)
@@ -126,55 +126,55 @@ def test_network_and_pictures_are_left_alone(network, images):
 
 def test_hooks_are_gone_even_after_an_error(network):
     with pytest.raises(RuntimeError):
-        features.run(network, MODULES, torch.zeros(1, 7, 64, 64))
+        features.forward_blocks(network, MODULES, torch.zeros(1, 7, 64, 64))
     with pytest.raises(AttributeError):
-        features.run(network, {"block2": "layer2", "block3": "layer33"}, torch.zeros(1, 3, 64, 64))
+        features.forward_blocks(network, {"block2": "layer2", "block3": "layer33"}, torch.zeros(1, 3, 64, 64))
     assert not hooks(network)
 
 
 def test_the_pass_ends_at_the_last_block(network, images):
-    """A classifier that would raise is never asked."""
-    asked = []
-    handle = network.fc.register_forward_hook(lambda *parts: asked.append(1))
-    features.run(network, MODULES, torch.zeros(1, 3, 64, 64))
+    """The classifier is not called."""
+    calls = []
+    handle = network.fc.register_forward_hook(lambda *parts: calls.append(1))
+    features.forward_blocks(network, MODULES, torch.zeros(1, 3, 64, 64))
     handle.remove()
-    assert asked == []
+    assert calls == []
 
 
 @pytest.mark.parametrize("count", [4, 6])
 def test_a_wrong_count_is_refused(network, images, count):
-    with pytest.raises(UserError, match=f"pictures came instead of {count}"):
+    with pytest.raises(UserError, match=f"instead of {count}"):
         extract(network, iter([images]), count=count)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 64, 64)), np.zeros((2, 64, 64, 3), np.uint8)])
-def test_other_pictures_are_refused(network, bad):
-    with pytest.raises(UserError, match="pictures must be"):
+def test_other_images_are_refused(network, bad):
+    with pytest.raises(UserError, match="uint8"):
         extract(network, bad)
 
 
 def test_unknown_ways_are_refused(network, images):
-    with pytest.raises(UserError, match="precision 'fp64' is not known; choose one of: fp32, bf16"):
+    with pytest.raises(UserError, match="fp64.*fp32, bf16"):
         extract(network, images, precision="fp64")
-    with pytest.raises(UserError, match="device 'tpu' is not known; choose one of: auto, cpu, cuda"):
+    with pytest.raises(UserError, match="tpu.*auto, cpu, cuda"):
         features.extract(network, MODULES, images, MEAN, STD, device="tpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_cuda_is_not_replaced_silently():
-    with pytest.raises(UserError, match="has no CUDA; choose auto or cpu"):
-        device_of("cuda")
+    with pytest.raises(UserError, match="cuda"):
+        resolve_device("cuda")
 
 
-def test_folding_leaves_no_normalisation_and_the_same_numbers(network):
-    folded = fuse(network)
-    assert not [part for part in folded.modules() if isinstance(part, nn.BatchNorm2d)]
-    picture = torch.rand(1, 3, 64, 64)
+def test_fusing_leaves_no_normalisation_and_the_same_numbers(network):
+    fused = fuse(network)
+    assert not [part for part in fused.modules() if isinstance(part, nn.BatchNorm2d)]
+    image = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(folded(picture), network(picture), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(fused(image), network(image), rtol=1e-4, atol=1e-4)
 
 
-def test_folding_by_hand():
+def test_fusing_by_hand():
     """y = 2 (3 x - 1) / sqrt(4) + 5 = 3 x + 4, batch norm's eps being 0."""
     tiny = nn.Sequential(nn.Conv2d(3, 1, 1, bias=False), nn.BatchNorm2d(1, eps=0))
     nn.init.constant_(tiny[0].weight, 1.0)
@@ -182,13 +182,13 @@ def test_folding_by_hand():
     tiny[1].running_var.fill_(4 / 9)
     nn.init.constant_(tiny[1].weight, 2.0)
     nn.init.constant_(tiny[1].bias, 5.0)
-    folded = fuse(tiny)
-    assert folded[0].weight.flatten().tolist() == pytest.approx([3, 3, 3])
-    assert folded[0].bias.tolist() == pytest.approx([4])
+    fused = fuse(tiny)
+    assert fused[0].weight.flatten().tolist() == pytest.approx([3, 3, 3])
+    assert fused[0].bias.tolist() == pytest.approx([4])
 
 
 class Forked(nn.Module):
-    """A convolution whose output is read by a normalisation and, besides, added: folding it would be wrong."""
+    """A convolution whose output is read by a normalisation and, besides, added: fusing it would be wrong."""
 
     def __init__(self):
         super().__init__()
@@ -200,17 +200,17 @@ class Forked(nn.Module):
         return self.norm(maps) + 2 * maps
 
 
-def test_a_network_that_cannot_be_folded_is_not_computed_wrongly():
-    with pytest.raises(ValueError, match="folding its batch normalisation changes what it computes"):
+def test_a_network_that_cannot_be_fused_is_refused():
+    with pytest.raises(ValueError, match="Forked"):
         fuse(Forked())
 
 
 def test_long_sums_keep_the_plain_layout_on_a_processor_only(network):
-    laid = lay_out(fuse(network), torch.device("cpu"), torch.float32)
-    plain = [name for name, part in laid.named_modules() if type(part).__name__ == "Plain"]
+    laid = to_channels_last(fuse(network), torch.device("cpu"), torch.float32)
+    plain = [name for name, part in laid.named_modules() if type(part).__name__ == "_ChannelsFirst"]
     assert "layer4.1.conv2" in plain and "layer1.0.conv1" not in plain
-    rough = lay_out(fuse(network), torch.device("cpu"), torch.bfloat16)
-    assert not [part for part in rough.modules() if type(part).__name__ == "Plain"]
+    rough = to_channels_last(fuse(network), torch.device("cpu"), torch.bfloat16)
+    assert not [part for part in rough.modules() if type(part).__name__ == "_ChannelsFirst"]
 
 
 def test_the_number_of_threads_around_changes_no_byte_and_is_left_as_it_was(network, images):

@@ -1,29 +1,34 @@
-"""Fine-tuning on one fold: it learns, sees what its protocol lets it see, and repeats itself to the byte."""
+"""Fine-tuning on one fold: it learns, sees what its protocol allows, and repeats itself to the byte."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from micrograph.errors import UserError
-from micrograph.networks import cnn_predictions, finetune, replace_head, transforms
+from micrograph.networks import checkpoints, cnn_predictions, finetune, replace_head, transforms
+from micrograph.networks.training import TrainingSettings
 from micrograph.splits import prediction_table, splitters
+from micrograph.splits.fit_spec import NetworkSpec
 from project import PROJECT
 
 BACKBONE, CLASSES = "timm:mobilenetv3_small_050", [900, 950, 1000]
-SETTINGS = {"learning_rate": 2e-3, "batch": 8, "dropout": 0.0, "epochs": 1, "patience": 5, "precision": "fp32"}
-SETTINGS |= {"batch_norm_momentum": 0.4}
 SIDE = 32
+SETTINGS = TrainingSettings(2e-3, 8, 0.0, epochs=1, patience=5, precision="fp32", batch_norm_momentum=0.4, pixels=SIDE)
 
 
 @pytest.fixture(scope="module")
 def films():
-    """24 films of 12 days, their splits (strict), and pictures whose grey tells the class."""
+    """24 films of 12 days, their splits (strict), and images whose grey follows from the class."""
     rng = np.random.default_rng(0)
     labels = np.array([CLASSES[i % 3] for i in range(24)])
     batches = [f"b{i // 6 * 3 + i % 3:02d}" for i in range(24)]
@@ -33,17 +38,20 @@ def films():
     return samples, splitters.split(samples, "strict", 3, rng), images
 
 
-def tune(films, seed=1, images=None, fold=0, copies=None, **how):
+def tune(films, seed=1, images=None, fold=0, copies=None, search="default", **changed):
+    """Fine-tune on one fold; changed: settings, parts of the spec, and classes."""
     samples, table, own = films
-    words = {"head": "nominal", "policy": "aug3", "protocol": "strict", "classes": CLASSES}
-    words |= {"backbone": BACKBONE, "weights": None, "pretraining": "scratch", "device": "cpu"}
-    settings = SETTINGS | {name: how.pop(name) for name in list(how) if name in SETTINGS}
-    rng = np.random.default_rng(seed)
+    settings = replace(SETTINGS, **{name: changed.pop(name) for name in list(changed) if hasattr(SETTINGS, name)})
+    classes = changed.pop("classes", CLASSES)
+    spec = NetworkSpec(**({"protocol": "strict", "pretraining": "scratch", "policy": "aug3", "head": "nominal"}
+                                   | changed))  # fmt: skip
     names = samples["sample"] if copies is None else np.repeat(samples["sample"], len(copies))
     copies = np.zeros(len(names), int) if copies is None else np.tile(copies, len(samples))
-    return finetune.fine_tune(
-        table, fold, own if images is None else images, names, copies, settings=settings, rng=rng, **(words | how)
-    )
+    rng, fold_rng = np.random.default_rng(seed).spawn(2)
+    selected = finetune.select_fold(names, copies, table, fold, spec, fold_rng)
+    grid = finetune.param_grid(spec.head, settings, search)
+    images = own if images is None else images
+    return finetune.fine_tune(selected, images, spec, grid, classes, BACKBONE, None, rng, "cpu")
 
 
 def state(tuned):
@@ -54,8 +62,8 @@ def rows_of(films, part):
     return splitters.rows(films[1], 0, part, films[0]["sample"])
 
 
-def changed(films, part):
-    """The pictures, those of one part replaced by noise."""
+def spoiled(films, part):
+    """The images, those of one part replaced by noise."""
     images = films[2].copy()
     rows = rows_of(films, part)
     images[rows] = np.random.default_rng(9).integers(0, 256, images[rows].shape)
@@ -63,7 +71,7 @@ def changed(films, part):
 
 
 @pytest.mark.parametrize("head", ["nominal", "nnrank", "corn", "regression"])
-def test_a_network_learns_what_the_pictures_tell(films, head):
+def test_a_network_learns(films, head):
     """Judged by batch statistics, as in the paper: the running ones need more steps than a test has time for."""
     curve = tune(films, head=head, protocol="published", epochs=25, patience=25).curve
     assert curve["train_loss"].iloc[-5:].mean() < 0.75 * curve["train_loss"].iloc[0]
@@ -83,11 +91,11 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(films, tmp_path
     assert paths[0].read_bytes() == paths[1].read_bytes() != paths[2].read_bytes()
 
 
-def test_a_written_network_says_what_made_it_and_answers_as_it_did(films, tmp_path):
+def test_a_written_network_names_what_made_it_and_has_the_same_outputs(films, tmp_path):
     tuned = tune(films, head="tuned", fold=2)
     tuned.write(tmp_path / "fold2.safetensors", data="simulated films")
-    network, facts = replace_head.read(tmp_path / "fold2.safetensors")
-    assert facts["settings"] == SETTINGS and facts["data"] == "simulated films"
+    network, facts = checkpoints.read_network(tmp_path / "fold2.safetensors")
+    assert TrainingSettings.from_dict(facts["settings"]) == SETTINGS and facts["data"] == "simulated films"
     known = ("backbone", "pretraining", "head", "classes", "policy", "protocol", "fold", "pixels")
     assert [facts[name] for name in known] == [BACKBONE, "scratch", "tuned", CLASSES, "aug3", "strict", 2, SIDE]
     shown = transforms.to_input(torch.from_numpy(films[2]), range(24), facts["mean"], facts["std"])
@@ -96,8 +104,8 @@ def test_a_written_network_says_what_made_it_and_answers_as_it_did(films, tmp_pa
     np.testing.assert_allclose(again, tuned.outputs[0], rtol=1e-3, atol=1e-4)
 
 
-def test_test_pictures_are_never_looked_at(films):
-    plain, other = tune(films), tune(films, images=changed(films, "test"))
+def test_test_images_are_never_used(films):
+    plain, other = tune(films), tune(films, images=spoiled(films, "test"))
     assert all(torch.equal(part, state(other)[name]) for name, part in state(plain).items())
     pd.testing.assert_frame_equal(plain.curve, other.curve)
     rest = np.setdiff1d(np.arange(24), rows_of(films, "test"))
@@ -107,7 +115,7 @@ def test_test_pictures_are_never_looked_at(films):
 def test_strict_validation_leaves_the_network_alone_and_the_papers_moves_its_statistics(films):
     for protocol, moved in (("strict", False), ("published", True)):
         plain = tune(films, protocol=protocol)
-        other = tune(films, protocol=protocol, images=changed(films, "validation"))
+        other = tune(films, protocol=protocol, images=spoiled(films, "validation"))
         assert plain.curve["train_loss"].equals(other.curve["train_loss"])
         assert not plain.curve["validation_loss"].equals(other.curve["validation_loss"])
         same = {name: torch.equal(part, state(other)[name]) for name, part in state(plain).items()}
@@ -123,7 +131,7 @@ def test_strict_keeps_the_best_weights_and_the_papers_way_the_last(films):
 
 
 @pytest.mark.parametrize("policy", ["aug1", "aug2"])
-def test_policies_with_copies_train_on_copies_and_answer_for_all_rows(films, policy):
+def test_policies_with_augmentations_train_on_them_and_all_rows_have_outputs(films, policy):
     samples, _, own = films
     images = np.repeat(own, 3, axis=0)
     plain = tune(films, images=images, copies=[0, 1, 2], policy=policy)
@@ -135,88 +143,115 @@ def test_policies_with_copies_train_on_copies_and_answer_for_all_rows(films, pol
 
 
 def test_the_grids_are_the_papers_in_its_order():
-    own = {"learning_rate": 3e-4, "batch": 16, "dropout": 0.35}
-    assert finetune.points("nnrank", SETTINGS | own) == [own]
-    sizes = {head: len(finetune.points(head, SETTINGS | own, "published")) for head in finetune.GRIDS}
+    own = replace(SETTINGS, learning_rate=3e-4, batch_size=16, dropout=0.35)
+    assert finetune.param_grid("nnrank", own) == [own]
+    sizes = {head: len(finetune.param_grid(head, own, "published")) for head in finetune.GRIDS}
     assert sizes == {"nominal": 21, "nnrank": 105, "corn": 105, "regression": 21, "tuned": 1}
-    first, second, *_ = finetune.points("nominal", SETTINGS | own, "published")
-    assert first == {"learning_rate": 1e-2, "batch": 24, "dropout": 0.35} and second["batch"] == 32
+    first, second, *_ = finetune.param_grid("nominal", own, "published")
+    assert first == replace(own, learning_rate=1e-2, batch_size=24) and second.batch_size == 32
 
 
 def test_a_point_that_diverges_is_passed_over_and_the_network_is_that_of_the_chosen_one(films, monkeypatch, capsys):
     monkeypatch.setitem(finetune.GRIDS, "nominal", {"learning_rate": [1e-3, 1e30, 5e-3]})
     tuned = tune(films, search="published", epochs=3)
-    assert [len(tuned.points), len(tuned.outputs)] == [3, 3]
-    assert np.isnan(tuned.outputs[1]).all() and "lower training.nominal.learning_rate" in capsys.readouterr().out
-    curves, arrays = finetune.gathered(films[0]["sample"], np.zeros(24, int), dict.fromkeys(range(3), tuned))
+    assert len(tuned.grid) == len(tuned.outputs) == 3
+    assert np.isnan(tuned.outputs[1]).all() and "training.nominal.learning_rate" in capsys.readouterr().out
+    curves, arrays = finetune.collect_outputs(films[0]["sample"], np.zeros(24, int), dict.fromkeys(range(3), tuned))
     assert list(curves) == ["fold", *finetune.CURVE] and sorted(set(curves["point"])) == [0, 2]
     choices, predictions = cnn_predictions.predict_cnn(
         [arrays], films[1], protocol="strict", policy="aug3", scheme="nominal", classes=CLASSES,
         rng=np.random.default_rng(0),
     )  # fmt: skip
-    assert json.loads(choices["used"][0]) == {name: tuned.facts["settings"][name] for name in tuned.points[0]}
+    assert json.loads(choices["used"][0]) == {
+        name: tuned.metadata["settings"][name] for name in ("learning_rate", "batch", "dropout")
+    }
     assert len(predictions) == 3 * 24
 
 
 def test_the_chosen_point_is_the_most_accurate_on_the_validation_rows(films):
     rows = prediction_table.known_rows(films[0]["sample"], np.zeros(24, int), films[1])
     held = rows_of(films, "validation")
-    album = finetune.Album(None, None, (), (), rows, None, held)
+    fold = prediction_table.Fold(0, rows, {"validation": held}, np.arange(0), seed=0)
     right = np.eye(3)[np.searchsorted(CLASSES, rows.labels)]
     half, wrong = right.copy(), right[:, [1, 2, 0]]
     half[held[: len(held) // 2]] = wrong[held[: len(held) // 2]]
     cases = {(0, 1, 2): [wrong, half, right], (0, 0, 0): [half, half, wrong], (0, 1, 1): [wrong * np.nan, half, half]}
     for wanted, outputs in cases.items():
         for count, place in enumerate(wanted, start=1):
-            assert finetune.best(outputs[:count], album, "nominal", CLASSES, "strict") == place
+            assert finetune._best_point(outputs[:count], fold, "nominal", CLASSES, "strict") == place
 
 
-def test_a_single_point_that_diverges_is_a_fault(films):
-    with pytest.raises(UserError, match="fold 0: the loss is no longer a number; lower training.nominal.learning_rate"):
+def test_a_single_point_that_diverges_is_an_error(films):
+    with pytest.raises(UserError, match="fold 0: .*training.nominal.learning_rate"):
         tune(films, learning_rate=1e30, epochs=3)
 
 
-def test_a_search_whose_points_all_diverge_is_a_fault(films, monkeypatch):
+def test_a_search_whose_points_all_diverge_is_an_error(films, monkeypatch):
     monkeypatch.setitem(finetune.GRIDS, "nominal", {"learning_rate": [1e30, 1e35]})
-    with pytest.raises(
-        UserError, match="network of fold 0: .*lower training.nominal.learning_rate with models.param_grid def"
-    ):
+    with pytest.raises(UserError, match="fold 0: .*training.nominal.learning_rate with models.param_grid"):
         tune(films, search="published", epochs=3)
 
 
-def test_too_little_memory_for_answers_says_what_to_lower(films, monkeypatch):
+def test_too_little_memory_for_outputs_names_the_setting_to_lower(films, monkeypatch):
     def greedy(*given):
         return torch.empty(2**47)
 
     monkeypatch.setattr(replace_head, "forward", greedy)
-    with pytest.raises(UserError, match=r"nominal network of fold 0: not enough memory; lower training.pixels\.$"):
+    with pytest.raises(UserError, match=r"fold 0: not enough memory; .*training.pixels\.$"):
         tune(films)
 
 
 @pytest.mark.parametrize(("rows", "size", "sizes"), [(7, 3, [3, 4]), (6, 3, [3, 3]), (8, 3, [3, 3, 2]), (2, 5, [2]),
                                                      (3, 1, [1, 1, 1]), (1, 4, [1]), (6, 5, [6])])  # fmt: skip
 def test_batches_hold_all_rows_in_order_and_none_is_single(rows, size, sizes):
-    parts = finetune.cut(np.arange(rows) * 2, size)
+    parts = finetune.split_batches(np.arange(rows) * 2, size)
     assert [len(part) for part in parts] == sizes
     assert np.concatenate(parts).tolist() == (np.arange(rows) * 2).tolist()
 
 
 @pytest.mark.parametrize(
-    ("how", "sentence"),
+    ("changed", "message"),
     [
-        ({"head": "ordinal"}, "head 'ordinal' is not known; choose one of: nominal, nnrank, corn, regression, tuned"),
-        ({"protocol": "loose"}, "protocol 'loose' is not known"),
-        ({"policy": "aug5"}, "policy 'aug5' is not known"),
-        ({"search": "all"}, "search 'all' is not known; choose one of: default, published"),
-        ({"precision": "fp64"}, "precision 'fp64' is not known"),
-        ({"classes": [900, 950]}, "1000 C is none of the classes"),
-        ({"pretraining": "imagenet"}, "pretraining imagenet of .* needs a file of weights"),
-        ({"images": np.zeros((23, 8, 8), np.uint8)}, r"pictures must be \(24, rows, cols\) of 8 bits"),
+        ({"head": "ordinal"}, "ordinal.*nominal, nnrank, corn, regression, tuned"),
+        ({"search": "all"}, "'all'.*default, published"),
+        ({"classes": [900, 950]}, "1000 C"),
+        ({"images": np.zeros((23, 8, 8), np.uint8)}, r"\(24, rows, cols\) uint8"),
     ],
 )
-def test_what_is_not_known_or_does_not_fit_is_refused(films, how, sentence):
-    with pytest.raises(UserError, match=sentence):
-        tune(films, **how)
+def test_what_is_unknown_or_does_not_fit_is_refused(films, changed, message):
+    with pytest.raises(UserError, match=message):
+        tune(films, **changed)
+
+
+def test_folds_trained_in_parallel_are_those_trained_one_after_another_to_the_byte(films, capfd):
+    fits = {fold: partial(tune, films, fold=fold, dropout=0.2, epochs=2) for fold in range(3)}
+    serial, parallel = finetune.run_parallel(fits, 1), finetune.run_parallel(fits, 2)
+    assert list(serial) == list(parallel) == [0, 1, 2]
+    for fold, one in serial.items():
+        other = parallel[fold]
+        pd.testing.assert_frame_equal(one.curve, other.curve, check_exact=True)
+        assert one.outputs[0].tobytes() == other.outputs[0].tobytes() and one.metadata == other.metadata
+        assert all(torch.equal(part, state(other)[name]) for name, part in state(one).items())
+    assert serial[0].outputs[0].tobytes() != serial[1].outputs[0].tobytes()
+    assert capfd.readouterr().out.count("network of fold 2") == 4, "two epochs, twice, all in one log"
+
+
+def test_an_error_of_one_fit_is_raised_as_it_was(films):
+    with pytest.raises(UserError, match="policy 'aug9'"):
+        finetune.run_parallel({fold: partial(tune, films, policy="aug9") for fold in range(2)}, 2)
+
+
+def test_each_fit_runs_in_a_process_of_its_own_and_a_single_one_in_this():
+    assert os.getpid() not in finetune.run_parallel(dict.fromkeys(range(2), os.getpid), 2).values()
+    assert finetune.run_parallel({0: os.getpid}, 4) == {0: os.getpid()}
+
+
+def test_running_statistics_follow_a_batch_by_the_momentum():
+    norm = nn.BatchNorm2d(1)
+    finetune.set_batchnorm_momentum(nn.Sequential(norm), 0.25)
+    norm(torch.full((2, 1, 2, 2), 8.0) + torch.tensor([-1.0, 1.0])[:, None, None, None])
+    assert float(norm.running_mean[0]) == 0.25 * 8  # from 0
+    assert float(norm.running_var[0]) == pytest.approx(0.75 * 1 + 0.25 * 8 / 7)  # from 1; eight values, variance 8 / 7
 
 
 KILLED = """

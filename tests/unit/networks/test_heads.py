@@ -6,14 +6,13 @@ import torch
 from torch import nn
 
 from micrograph import target
-from micrograph.errors import UserError
 from micrograph.networks import heads
 
 CLASSES = [900, 950, 1000]
 
 
 def made(name, width=12, dropout=0.2, seed=0):
-    return heads.head(name, width, CLASSES, dropout, np.random.default_rng(seed))
+    return heads.make_head(name, width, CLASSES, dropout, np.random.default_rng(seed))
 
 
 def loss_of(scheme, outputs, targets, weights=None):
@@ -30,7 +29,7 @@ def test_each_head_has_the_outputs_of_its_scheme(name, outputs):
     assert target.output_width(heads.scheme_of(name), CLASSES) == outputs
 
 
-def test_the_tuned_head_is_the_papers_and_answers_with_its_hundred_values():
+def test_the_tuned_head_is_the_papers_and_its_hundred_values_are_stored():
     head = made("tuned", width=512, dropout=0.35).eval()
     kinds = [type(part).__name__ for part in head]
     assert kinds == ["ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
@@ -40,17 +39,17 @@ def test_the_tuned_head_is_the_papers_and_answers_with_its_hundred_values():
     ]
     pooled = torch.randn(4, 512, generator=torch.Generator().manual_seed(1))
     by_hand = torch.relu(pooled) @ head.hidden.weight.T + head.hidden.bias
-    torch.testing.assert_close(heads.answering("tuned", head)(pooled), by_hand)
-    assert heads.answering("tuned", head).hidden is head.hidden
+    torch.testing.assert_close(heads.output_layers("tuned", head)(pooled), by_hand)
+    assert heads.output_layers("tuned", head).hidden is head.hidden
 
 
 @pytest.mark.parametrize("name", ["nominal", "nnrank", "corn", "regression"])
-def test_the_other_heads_answer_with_their_outputs(name):
+def test_the_outputs_of_the_other_heads_are_stored(name):
     head = made(name)
-    assert heads.answering(name, head) is head
+    assert heads.output_layers(name, head) is head
 
 
-def test_nnrank_answers_with_chances():
+def test_nnrank_outputs_are_probabilities():
     outputs = made("nnrank").eval()(100 * torch.randn(50, 12))
     assert ((outputs >= 0) & (outputs <= 1)).all()
 
@@ -67,19 +66,12 @@ def test_the_same_rng_gives_the_same_weights_and_torchs_own_generator_stays():
 
 def test_regression_puts_a_standardised_value_back_into_celsius():
     head = made("regression")
-    heads.measure(head, [900, 900, 1000, 1000])
+    heads.fit_label_scaling(head, [900, 900, 1000, 1000])
     nn.init.zeros_(head.last.weight)
     nn.init.constant_(head.last.bias, 0.5)
     assert head.eval()(torch.zeros(1, 12)).item() == 975  # mean 950, standard deviation 50
-    heads.measure(head, [950, 950])
+    heads.fit_label_scaling(head, [950, 950])
     assert head(torch.zeros(1, 12)).item() == 950.5  # all equal: a spread of 1
-
-
-def test_measuring_a_head_without_degrees_does_nothing():
-    head = made("nominal")
-    before = {name: part.clone() for name, part in head.state_dict().items()}
-    heads.measure(head, [900, 1000])
-    assert all(torch.equal(part, before[name]) for name, part in head.state_dict().items())
 
 
 def test_cross_entropy_by_hand():
@@ -92,8 +84,8 @@ def test_nnrank_sums_squares_over_outputs_and_takes_the_mean_over_rows():
     assert found.item() == pytest.approx((0.5 + 1.0) / 2)
 
 
-def test_corn_puts_a_question_only_to_rows_above_the_class_before():
-    # Rows of 900 (asked once: above 900? no) and 1000 (asked twice, yes and yes): three questions in all.
+def test_corn_trains_an_output_on_rows_above_the_class_before_alone():
+    # A row of 900 (output 0 alone) and one of 1000 (both outputs): three terms in all.
     logits = [[[0.0, 50.0], [np.log(3), 0.0]]]
     found = loss_of("corn", logits, [[[0.0, 0.0], [1.0, 1.0]]])
     by_hand = (np.log(2) + np.log(4 / 3) + np.log(2)) / 3
@@ -104,7 +96,7 @@ def test_regression_is_the_mean_squared_error_in_celsius():
     assert loss_of("regression", [[[910.0], [950.0]]], [[[900.0], [970.0]]]).item() == 250
 
 
-@pytest.mark.parametrize("scheme", list(heads.LOSSES))
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_a_loss_a_network_and_rows_of_weight_nought_count_for_nothing(scheme):
     rng = np.random.default_rng(0)
     width, labels = target.output_width(scheme, CLASSES), rng.choice(CLASSES, 8)
@@ -122,7 +114,7 @@ def test_a_loss_a_network_and_rows_of_weight_nought_count_for_nothing(scheme):
     torch.testing.assert_close(padded, both)
 
 
-@pytest.mark.parametrize("scheme", list(heads.LOSSES))
+@pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_perfect_outputs_have_accuracy_one_and_the_least_loss(scheme):
     labels = np.array([900, 950, 1000, 950])
     targets = torch.tensor(target.encode(scheme, labels, CLASSES))[None]
@@ -139,10 +131,3 @@ def test_accuracy_is_the_weighted_share():
     outputs = torch.tensor([[[1.0, 0, 0], [1.0, 0, 0], [0, 1.0, 0]]])
     found = heads.accuracy("nominal", CLASSES)(outputs, torch.tensor([[0, 1, 1]]), torch.tensor([[1.0, 1.0, 2.0]]))
     assert found.tolist() == [0.75]
-
-
-def test_an_unknown_head_is_named():
-    with pytest.raises(
-        UserError, match="head 'softmax' is not known; choose one of: nominal, nnrank, corn, regression, tuned"
-    ):
-        made("softmax")

@@ -1,4 +1,4 @@
-"""Pre-training without labels: the loss by hand, views of the picture itself, weights that read like any others."""
+"""Self-supervised pre-training: the loss by hand, views of the image itself, weights that read like any others."""
 
 import numpy as np
 import pytest
@@ -36,23 +36,23 @@ def test_the_loss_by_hand():
     Invariance: 4 over 4 numbers = 1. Variances 2, 2 and 2, 8, all above 1: no loss. Covariances: 2 and 4 between the
     two numbers, each standing twice: (2 * 4) / 2 + (2 * 16) / 2 = 20. Together 25 * 1 + 0 + 20.
     """
-    found = self_supervised.loss(embeddings([0, 0], [2, 2], [0, 0], [2, 4]), None, None)
+    found = self_supervised.vicreg_loss(embeddings([0, 0], [2, 2], [0, 0], [2, 4]), None, None)
     assert found.tolist() == pytest.approx([45])
 
 
 def test_embeddings_that_are_all_the_same_cost_their_variance():
-    found = self_supervised.loss(embeddings(*[[3, 5]] * 4), None, None)
+    found = self_supervised.vicreg_loss(embeddings(*[[3, 5]] * 4), None, None)
     assert found.tolist() == pytest.approx([25 * (1 - 0.01)])
-    assert self_supervised.spread(embeddings(*[[3, 5]] * 4), None, None).tolist() == [0]
-    assert self_supervised.spread(embeddings([0, 0], [2, 4], [9, 9], [9, 9]), None, None).tolist() == pytest.approx(
-        [(np.sqrt(2) + np.sqrt(8)) / 2]
-    )
+    assert self_supervised.embedding_std(embeddings(*[[3, 5]] * 4), None, None).tolist() == [0]
+    assert self_supervised.embedding_std(
+        embeddings([0, 0], [2, 4], [9, 9], [9, 9]), None, None
+    ).tolist() == pytest.approx([(np.sqrt(2) + np.sqrt(8)) / 2])
 
 
 def test_views_are_of_their_own_picture_within_its_greys_and_differ():
     grey = torch.full((6, 1, 32, 32), 128.0)
     grey[3:] = 20.0
-    seen = self_supervised.views(grey, np.random.default_rng(0))
+    seen = self_supervised.random_views(grey, np.random.default_rng(0))
     assert seen.shape == grey.shape and float(seen.min()) >= 0 and float(seen.max()) <= 255
     middles = seen.mean((1, 2, 3))
     assert (middles[:3] - 128).abs().max() < 41 and (middles[3:] - 20).abs().max() < 41
@@ -64,7 +64,7 @@ def test_a_view_shows_half_to_all_of_the_area():
     ramp = torch.arange(64.0).expand(64, 1, 64, 64).contiguous()
     rng = np.random.default_rng(1)
     zoom = np.sqrt(rng.uniform(*self_supervised.AREA, 64))
-    seen = transforms.warp(ramp, np.eye(2) * zoom[:, None, None], np.zeros((64, 2)))
+    seen = transforms.affine(ramp, np.eye(2) * zoom[:, None, None], np.zeros((64, 2)))
     slopes = (seen[:, 0, 32, 40] - seen[:, 0, 32, 24]) / 16
     np.testing.assert_allclose(slopes.numpy(), zoom, atol=1e-4)
     assert zoom.min() < 0.75 and zoom.max() > 0.95
@@ -72,10 +72,10 @@ def test_a_view_shows_half_to_all_of_the_area():
 
 def test_a_blur_keeps_flat_pictures_and_spreads_a_point_by_its_width():
     flat = torch.full((2, 1, 9, 9), 7.0)
-    torch.testing.assert_close(self_supervised.blur(flat, np.array([0.0, 1.0])), flat)
+    torch.testing.assert_close(self_supervised.gaussian_blur(flat, np.array([0.0, 1.0])), flat)
     point = torch.zeros(2, 1, 9, 9)
     point[:, 0, 4, 4] = 1.0
-    seen = self_supervised.blur(point, np.array([0.0, 1.0]))
+    seen = self_supervised.gaussian_blur(point, np.array([0.0, 1.0]))
     torch.testing.assert_close(seen[0], point[0])
     places = torch.arange(9.0) - 4
     assert float(seen[1].sum()) == pytest.approx(1, abs=1e-5)
@@ -92,17 +92,17 @@ def test_pretraining_lowers_the_loss_spreads_embeddings_and_repeats_itself(image
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
 
 
-def test_the_log_and_too_little_memory_have_the_words_of_this_training(images, monkeypatch, capsys):
+def test_the_log_and_too_little_memory_name_this_training(images, monkeypatch, capsys):
     pretrain(images, epochs=1)
     line = capsys.readouterr().out.splitlines()[0]
     assert "check loss" in line and "spread" in line and "accuracy" not in line
-    monkeypatch.setattr(self_supervised, "loss", lambda *given: torch.empty(2**47))
-    keys = "pretraining.self_supervised.batch_size or pretraining.self_supervised.pixels"
-    with pytest.raises(UserError, match=rf"pre-training without labels: not enough memory; lower {keys}\.$"):
+    monkeypatch.setattr(self_supervised, "vicreg_loss", lambda *given: torch.empty(2**47))
+    keys = r"pretraining.self_supervised.batch_size or pretraining.self_supervised.pixels"
+    with pytest.raises(UserError, match=rf"not enough memory; lower {keys}\.$"):
         pretrain(images, epochs=1)
 
 
-def test_the_weights_are_a_domain_like_any_other(images, tmp_path):
+def test_the_weights_are_read_like_any_others(images, tmp_path):
     path = random_weights.write(BACKBONE, tmp_path / "start.safetensors", np.random.default_rng(3))
     before = pretraining.load_backbone(BACKBONE, "scratch", path)
     pretrain(images, weights=path, epochs=1).write(tmp_path / "films.safetensors")
@@ -113,16 +113,16 @@ def test_the_weights_are_a_domain_like_any_other(images, tmp_path):
     assert kept == pretraining.normalisation(BACKBONE, "scratch", path)
 
 
-def test_a_collapse_is_said(capsys):
+def test_a_collapse_is_logged(capsys):
     rows = [{"epoch": 0, "train_loss": 30.0, "validation_loss": 25.0, "validation_accuracy": 0.01}]
-    assert self_supervised.curve_of(rows)["spread"].tolist() == [0.01]
-    assert "nearly the same (spread 0.01 instead of 1)" in capsys.readouterr().out
-    self_supervised.curve_of([rows[0] | {"validation_accuracy": 0.9}])
+    assert self_supervised._curve(rows)["spread"].tolist() == [0.01]
+    assert "spread 0.01" in capsys.readouterr().out
+    self_supervised._curve([rows[0] | {"validation_accuracy": 0.9}])
     assert capsys.readouterr().out == ""
 
 
-def test_too_few_pictures_and_missing_weights_are_refused(images):
-    with pytest.raises(UserError, match="on 7 pictures; give it 8 or more"):
+def test_too_few_images_and_missing_weights_are_refused(images):
+    with pytest.raises(UserError, match="on 7 images; give it 8"):
         pretrain(images[:7])
-    with pytest.raises(UserError, match="needs a file of weights"):
+    with pytest.raises(UserError, match="pretraining imagenet"):
         pretrain(images, start="imagenet")

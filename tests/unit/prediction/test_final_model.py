@@ -9,7 +9,9 @@ import torch
 
 from micrograph.errors import UserError
 from micrograph.networks import finetune, transforms
+from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import final_model, model_card, storage
+from micrograph.splits.fit_spec import NetworkSpec
 
 from .conftest import CLASSES, recipe
 
@@ -60,14 +62,14 @@ def test_the_facts_tell_how_it_was_made(model, study):
 def test_the_rehearsal_asks_every_film_once_of_a_network_that_did_not_see_its_day(study, monkeypatch):
     seen = []
 
-    def watched(table, *given, **how):
+    def watched(samples, copies, table, *given):
         seen.append(table)
-        return whole(table, *given, **how)
+        return whole(samples, copies, table, *given)
 
-    whole = finetune.train_fixed_epochs
-    monkeypatch.setattr(finetune, "train_fixed_epochs", watched)
-    settings = final_model.settled(recipe(), study) | {"epochs": 1}
-    images = transforms.read(study.copies["micrograph"], 32)
+    whole = finetune.select_fold
+    monkeypatch.setattr(finetune, "select_fold", watched)
+    settings = replace(final_model.settled(recipe(), study), epochs=1)
+    images = transforms.read_images(study.copies["micrograph"], 32)
     said = final_model.rehearse(recipe(), study, settings, images, "cpu")
     assert said["sample"].tolist() == sorted(study.films["sample"])
     for fold, table in enumerate(seen):
@@ -85,15 +87,19 @@ def test_the_rehearsal_of_a_fold_starts_from_weights_that_have_not_seen_its_test
     class Started(Exception):
         pass
 
-    def watched(table, *given, **how):
-        asked.append((sorted(table.loc[table["part"] == "test", "sample"]), how["weights"]))
+    def selected(samples, copies, table, *given):
+        return sorted(table.loc[table["part"] == "test", "sample"])
+
+    def watched(fold, images, spec, settings, classes, backbone, weights, *given):
+        asked.append((fold, weights))
         if len(asked) == 3:
             raise Started
         return done
 
-    settings = final_model.settled(recipe(), study) | {"epochs": 1}
-    images = transforms.read(study.copies["micrograph"], 32)
+    settings = replace(final_model.settled(recipe(), study), epochs=1)
+    images = transforms.read_images(study.copies["micrograph"], 32)
     done = to_the_end(study, images, study.films.assign(part="train"), epochs=1)
+    monkeypatch.setattr(finetune, "select_fold", selected)
     monkeypatch.setattr(finetune, "train_fixed_epochs", watched)
     strict = [f"fold{fold}.safetensors" for fold in range(3)]
     with pytest.raises(Started):
@@ -112,29 +118,18 @@ def test_films_that_were_seen_are_not_rehearsed_on(study, pretraining, paths):
         )
 
 
-def how(study):
-    return {
-        "copies": study.copies["copy"], "policy": "aug3", "backbone": "efficientnet_lite0", "weights": study.weights,
-        "pretraining": "imagenet", "head": "nominal", "classes": CLASSES, "device": "cpu",
-    }  # fmt: skip
-
-
 def to_the_end(study, images, table, epochs=2):
-    settings = recipe().training | {"epochs": epochs}
-    words = how(study)
-    return finetune.train_fixed_epochs(
-        table,
-        images,
-        study.copies["sample"],
-        words.pop("copies"),
-        settings=settings,
-        rng=np.random.default_rng(1),
-        **words,
-    )
+    settings = replace(TrainingSettings.from_dict(recipe().training), epochs=epochs)
+    spec = NetworkSpec("strict", "imagenet", "aug3", "nominal")
+    table = table.assign(fold=0)
+    rng, fold_rng = np.random.default_rng(1).spawn(2)
+    fold = finetune.select_fold(study.copies["sample"], study.copies["copy"], table, 0, spec, fold_rng)
+    backbone = "efficientnet_lite0"
+    return finetune.train_fixed_epochs(fold, images, spec, settings, CLASSES, backbone, study.weights, rng, "cpu")
 
 
 def test_training_to_the_end_takes_all_passes_and_no_look_at_films_that_are_only_asked(study):
-    images = transforms.read(study.copies["micrograph"], 32)
+    images = transforms.read_images(study.copies["micrograph"], 32)
     part = np.where(np.arange(18) < 4, "test", "train")
     table = study.films.assign(part=part)
     spoilt = images.clone()
@@ -151,7 +146,7 @@ def test_settled_statistics_are_the_means_over_all_batches():
     layer = torch.nn.BatchNorm1d(1, momentum=0.4)
     network = torch.nn.Sequential(layer, torch.nn.Dropout(0.5))
     batches = [(torch.tensor(values).reshape(1, -1, 1),) for values in ([0.0, 2.0], [4.0, 8.0])]
-    finetune.settle(network, batches)
+    finetune.recompute_batchnorm_statistics(network, batches)
     assert layer.running_mean.item() == pytest.approx(3.5)
     assert layer.running_var.item() == pytest.approx((2 + 8) / 2)
     assert layer.momentum == 0.4 and not network.training and not layer.training

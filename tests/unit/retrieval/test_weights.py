@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 import loopback
 from loopback import Answer
 from micrograph.errors import UserError
-from micrograph.networks import backbones
+from micrograph.networks import backbones, checkpoints
 from micrograph.retrieval import http, weights
 
 NAME, PIN = "resnet18_pretrained_microscopynet_v1.0.pth.tar", "w.safetensors.sha256"
@@ -36,7 +36,7 @@ def web(monkeypatch):
 
 def test_the_packages_weights_say_where_they_come_from_and_are_the_same_twice(tmp_path):
     paths = [weights.retrieve("efficientnet_lite0", "imagenet", tmp_path / name) for name in ("a", "b")]
-    facts = backbones.describe_file(paths[0])
+    facts = checkpoints.read_metadata(paths[0])
     assert facts["backbone"] == "efficientnet_lite0" and facts["pretraining"] == "imagenet"
     assert facts["sha256"].startswith("57934424") and facts["source"].endswith("57934424.pth")
     assert facts["mean"] == [127 / 255] * 3 and facts["std"] == [128 / 255] * 3
@@ -50,7 +50,7 @@ def test_a_training_checkpoint_is_downloaded_unwrapped_and_pinned(web, micronet,
     stored = load_file(path)
     assert stored.keys() == tensors.keys()
     assert all(torch.equal(stored[name], tensors[name]) for name in tensors)
-    facts = backbones.describe_file(path)
+    facts = checkpoints.read_metadata(path)
     assert facts["sha256"] == hashlib.sha256(body).hexdigest() == (tmp_path / PIN).read_text().strip()
     assert facts["source"] == f"{web.url}/mirror/{NAME}"
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, PIN]
@@ -76,7 +76,7 @@ def test_a_download_that_breaks_off_is_gone_on_with_by_the_next_run(web, microne
     assert [part for part in tmp_path.iterdir() if part.suffix == ".safetensors"] == []
     web.say(f"/{NAME}", Answer(body, etag='"1"'))
     path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
-    assert backbones.describe_file(path)["sha256"] == hashlib.sha256(body).hexdigest()
+    assert checkpoints.read_metadata(path)["sha256"] == hashlib.sha256(body).hexdigest()
     assert web.asked()[-1].headers["range"] == f"bytes={len(body) // 2}-"
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, PIN]
 
@@ -124,7 +124,7 @@ def test_a_machine_without_network_is_told_what_to_fetch_and_where_to_name_it(we
 def test_a_file_of_ones_own_serves_any_pretraining(micronet, tmp_path):
     (tmp_path / "mine.pth").write_bytes(micronet[1])
     path = weights.retrieve("resnet18", "lab", tmp_path / "w.safetensors", user_file=tmp_path / "mine.pth")
-    assert backbones.describe_file(path)["source"] == "mine.pth"
+    assert checkpoints.read_metadata(path)["source"] == "mine.pth"
     again = weights.retrieve("resnet18", "lab", tmp_path / "v.safetensors", user_file=path)
     assert load_file(again).keys() == micronet[0].keys()
     with pytest.raises(UserError, match=r"nowhere.pth: no such file"):

@@ -9,7 +9,7 @@ import torch
 from micrograph.attribution import cam, maps, occlusion, target_score
 from micrograph.errors import UserError
 from micrograph.networks import heads, replace_head, training, transforms
-from micrograph.networks.device import deterministic, device_of, kind_of
+from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
 from micrograph.target import decode
 
 SHOWN = 64  # pictures that pass the network at once for its answers, as when the study's predictions were made
@@ -54,12 +54,12 @@ def attribute(network, facts, images, classes, settings, device="auto", what="oc
     (of the target's), see maps.flag; side, patch, stride, baseline, scheme, classes.
     """
     shown, scheme = _checked(facts, images, classes), heads.scheme_of(facts["head"])
-    spot = device_of(device)
+    spot = resolve_device(device)
     network, colour = (
         network.to(spot),
         transforms.to_input(shown.to(spot), range(len(shown)), facts["mean"], facts["std"]),
     )
-    with training.explained(what, "attribution.memory_mb"):
+    with training.explain_out_of_memory(what, "attribution.memory_mb"):
         outputs = _answers(network, facts, colour)
         said = target_score.evidence(scheme, outputs, classes)
         predicted = decode(scheme, outputs, classes)[0]
@@ -96,7 +96,7 @@ def _checked(facts, images, classes):
 
 def _answers(network, facts, colour):
     """Raw outputs (n, o) float32, computed as the study's predictions were."""
-    kind = kind_of(facts["settings"].get("precision", "fp32"), colour.device)
+    kind = resolve_dtype(facts["settings"].get("precision", "fp32"), colour.device)
     return replace_head.forward(network, facts["backbone"], facts["head"], colour.split(SHOWN), kind)
 
 

@@ -56,7 +56,7 @@ def explain(network, backbone, colour, scheme, classes):
 
 def look(network, backbone, colour):
     """The Look of one batch: the network runs without a graph up to its pool, and with one from there on."""
-    row, network = backbones.row(backbone), network.eval()
+    row, network = backbones.get(backbone), network.eval()
     seen, head = {}, network.get_submodule(row.classifier)
 
     def open_graph(module, given):
@@ -67,7 +67,7 @@ def look(network, backbone, colour):
     def read(module, given):
         seen["pooled"] = given[0]
 
-    with torch.no_grad(), _hooks((network.get_submodule(row.blocks["pool"][0]), open_graph), (head, read)):
+    with torch.no_grad(), _hooks((network.get_submodule(row.blocks["pool"]), open_graph), (head, read)):
         outputs = network(colour)
     if seen["maps"].ndim != 4:
         raise UserError(f"backbone '{backbone}' pools no maps (channels, rows, cols); choose a convolutional one.")

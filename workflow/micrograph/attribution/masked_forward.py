@@ -8,7 +8,7 @@ import torch
 from micrograph.attribution.maps import BASELINES
 from micrograph.errors import lookup
 from micrograph.networks import backbones, fuse_batchnorm, transforms
-from micrograph.networks.device import deterministic, device_of, kind_of
+from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
 
 BATCH = 32
 
@@ -24,14 +24,14 @@ class MaskedForward:
         self.facts, self.fill, self.device = (
             facts,
             lookup(baseline, BASELINES, "baseline").of,
-            device_of(device),
+            resolve_device(device),
         )
-        self.kind = kind_of(precision, self.device)
-        place = backbones.row(facts["backbone"]).classifier
+        self.kind = resolve_dtype(precision, self.device)
+        place = backbones.get(facts["backbone"]).classifier
         own = network.get_submodule(place)
         trunk = copy.deepcopy(network, {id(own): torch.nn.Identity()}).eval()
-        fuse_batchnorm.replace(trunk, place, torch.nn.Identity())
-        self.trunk = fuse_batchnorm.lay_out(fuse_batchnorm.fuse(trunk), self.device, self.kind)
+        trunk.set_submodule(place, torch.nn.Identity())
+        self.trunk = fuse_batchnorm.to_channels_last(fuse_batchnorm.fuse(trunk), self.device, self.kind)
         self.head = copy.deepcopy(own).eval().to(self.device)
 
     def pooled(self, picture, hidden):
@@ -40,7 +40,7 @@ class MaskedForward:
         hidden: (k, side, side) bool. The same sums each time, on one thread of the processor.
         """
         grey = torch.from_numpy(picture).to(self.device)[None, None]
-        colour = transforms.colours(grey, self.facts["mean"], self.facts["std"])
+        colour = transforms.normalise(grey, self.facts["mean"], self.facts["std"])
         fill = self.fill(colour.mean((2, 3), keepdim=True))
         hidden = torch.from_numpy(np.ascontiguousarray(hidden)).to(self.device)[:, None]
         with torch.inference_mode(), deterministic():

@@ -15,7 +15,7 @@ from micrograph.attribution.incremental import inference, layer_graph, memory
 from micrograph.attribution.maps import BASELINES
 from micrograph.errors import UserError, lookup
 from micrograph.networks import backbones, fuse_batchnorm
-from micrograph.networks.device import deterministic, kind_of
+from micrograph.networks.device import deterministic, resolve_dtype
 
 PLAIN = 16  # pictures that pass a network at once where nothing is incremental
 
@@ -41,7 +41,7 @@ def occlude(
     if colour.ndim != 4 or colour.shape[1] != 3 or colour.shape[2] != colour.shape[3]:
         raise UserError(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
     first = maps.positions(colour.shape[-1], patch, stride)
-    kind = kind_of(precision, colour.device)
+    kind = resolve_dtype(precision, colour.device)
     fill = lookup(baseline, BASELINES, "baseline").of(colour.mean((2, 3)))
     with torch.inference_mode(), deterministic(threads or torch.get_num_threads()):
         trunk, own = parted(network, backbone, colour.device)
@@ -61,7 +61,7 @@ def occlude(
 
 def parted(network, backbone, device):
     """(a folded copy of the network without its head, channels last on the device; the head)."""
-    place = backbones.row(backbone).classifier
+    place = backbones.get(backbone).classifier
     head = network.get_submodule(place)
     trunk = copy.deepcopy(network, {id(head): torch.nn.Identity()})
     return fuse_batchnorm.fuse(trunk.to(device)).to(memory_format=torch.channels_last), head

@@ -27,7 +27,7 @@ import torch
 
 from micrograph.attribution import cam, map_types, maps, masked_forward, similarity, target_score
 from micrograph.networks import backbones, heads, pretraining, replace_head, transforms
-from micrograph.networks.device import deterministic, device_of
+from micrograph.networks.device import deterministic, resolve_device
 
 HEADS = 8
 FILMS = 12
@@ -46,7 +46,7 @@ def tested(network, facts, images, arrays, rest, settings, rng, device="auto"):
         return []
     others = {
         "randomised_head": network,
-        "randomised_all": anew(facts, _colour(images, facts, device_of(device)), rng),
+        "randomised_all": anew(facts, _colour(images, facts, resolve_device(device)), rng),
     }
     rows = []
     for measure, other in others.items():
@@ -61,7 +61,7 @@ def anew(facts, colour, rng):
 
     facts: backbone, head, classes; colour: (n, 3, side, side) float tensor, as the network takes it.
     """
-    start = pretraining.scratch(facts["backbone"], rng)
+    start = pretraining.random_backbone(facts["backbone"], rng)
     network = (
         replace_head.replace_head(start, facts["backbone"], facts["head"], facts["classes"], 0.0, rng)
         .eval()
@@ -81,15 +81,15 @@ def anew(facts, colour, rng):
 
 def draw_heads(network, facts, rng, device="cpu", count=HEADS):
     """`count` heads as that of the network, with weights drawn from the rng, in evaluation mode."""
-    own = network.get_submodule(backbones.row(facts["backbone"]).classifier)
+    own = network.get_submodule(backbones.get(facts["backbone"]).classifier)
     width = next(part for part in own.modules() if isinstance(part, torch.nn.Linear)).in_features
-    made = [heads.head(facts["head"], width, facts["classes"], 0.0, rng) for _ in range(count)]
+    made = [heads.make_head(facts["head"], width, facts["classes"], 0.0, rng) for _ in range(count)]
     return [head.eval().to(device) for head in made]
 
 
 def _maps(network, facts, images, arrays, films, settings, rng, device):
     """{kind: [(films, h, w) of each drawn head]}, each film's map of its own target."""
-    spot = device_of(device)
+    spot = resolve_device(device)
     drawn = draw_heads(network, facts, rng, spot)
     targets = arrays["target"][films]
     effects = _effects(network, drawn, facts, images, arrays, targets, settings, device)
@@ -152,4 +152,4 @@ def _compared(arrays, drawn, place, i, rest):
 
 def _colour(images, facts, device):
     grey = torch.from_numpy(np.ascontiguousarray(images)).to(device)[:, None]
-    return transforms.colours(grey, facts["mean"], facts["std"])
+    return transforms.normalise(grey, facts["mean"], facts["std"])

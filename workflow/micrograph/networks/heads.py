@@ -1,161 +1,271 @@
-"""Heads and losses: what stands in a backbone's classifier's place, and what it is trained to make small.
+"""Heads and losses: what stands in the place of a backbone's classifier, and what it is trained to minimise.
 
-A head belongs to a scheme (schemes.py says what its outputs mean). Adding one is adding a row to HEADS. Losses take
-several networks at a time: outputs (M, B, outputs), targets (M, B) or (M, B, outputs), weights (M, B), and give one
-loss a network, (M,); a row of weight 0 counts for nothing.
+A head is trained by a scheme (`target` says what its outputs mean). Adding one is adding a row to `HEADS`. Losses take
+several networks at a time: outputs (n_networks, batch, n_outputs), targets (n_networks, batch) or (n_networks, batch,
+n_outputs), weights (n_networks, batch), and give one loss a network, (n_networks,). A row of weight 0 is ignored.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 from torch.nn import functional
 
 from micrograph import target
 from micrograph.errors import lookup
 from micrograph.networks.device import seeded
 
-HIDDEN = 100  # nodes of the middle layer of all heads that have one, as in the paper
+HIDDEN = 100  # units of the hidden layer, as in the paper
+
+Layers = list[tuple[str, nn.Module]]
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-class Degrees(nn.Module):
-    """Puts a standardised value back into degrees Celsius: centre + spread * value, both of the training labels.
+class LabelScaling(nn.Module):
+    """Transform standardised values back to the target's unit: ``centre + spread * value``, of the training labels.
 
-    The mean squared error of its output is that of the standardised value times spread squared, a factor that Adam
-    takes no notice of: training in Celsius through this layer is training on a standardised target.
+    Parameters
+    ----------
+    shape : tuple of int, optional
+        Shape of centre and spread: () of one network, (n_networks, 1, 1) of several.
+
+    Notes
+    -----
+    The mean squared error of the output is that of the standardised value times ``spread`` squared, a factor that Adam
+    is invariant to: training through this layer is training on a standardised target.
     """
 
-    def __init__(self, shape=()):
+    def __init__(self, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(shape))
         self.register_buffer("spread", torch.ones(shape))
 
-    def forward(self, values):
+    def forward(self, values: Tensor) -> Tensor:
+        """Transform values of any shape that broadcasts."""
         return self.centre + self.spread * values.float()
 
-    def measure(self, labels):
-        """Take mean and standard deviation (1 where they are all equal) of training labels, one array a network."""
-        spread = [np.std(celsius) or 1.0 for celsius in labels]
-        for buffer, values in ((self.centre, [np.mean(celsius) for celsius in labels]), (self.spread, spread)):
+    def fit(self, labels: Sequence[ArrayLike]) -> None:
+        """Take mean and standard deviation (1 where all labels are equal) of the training labels.
+
+        Parameters
+        ----------
+        labels : sequence of array-like
+            One array a network, in the target's unit.
+        """
+        spread = [np.std(values) or 1.0 for values in labels]
+        for buffer, values in ((self.centre, [np.mean(values) for values in labels]), (self.spread, spread)):
             buffer.copy_(torch.tensor(values, dtype=torch.float32).reshape(buffer.shape))
-
-
-def _linear(width, outputs, dropout):
-    return [("active", nn.ReLU()), ("drop", nn.Dropout(dropout)), ("last", nn.Linear(width, outputs))]
-
-
-def _two_layers(width, outputs, dropout):
-    return [
-        ("active", nn.ReLU()),
-        ("drop", nn.Dropout(dropout)),
-        ("hidden", nn.Linear(width, HIDDEN)),
-        ("active_hidden", nn.ReLU()),
-        ("drop_hidden", nn.Dropout(dropout)),
-        ("last", nn.Linear(HIDDEN, outputs)),
-    ]
-
-
-def _nnrank(width, outputs, dropout):
-    return [*_two_layers(width, outputs, dropout), ("chance", nn.Sigmoid())]
-
-
-def _regression(width, outputs, dropout):
-    return [*_two_layers(width, outputs, dropout), ("degrees", Degrees())]
 
 
 @dataclass(frozen=True)
 class Head:
-    """One row: the scheme, and a maker of named layers, called with (width in, outputs, dropout)."""
+    """A head.
+
+    Parameters
+    ----------
+    scheme : str
+        Row of `target.SCHEMES` that it is trained by.
+    layers : callable
+        (n_inputs, n_outputs, dropout) to a list of (name, module).
+    loss : callable
+        As the module describes it.
+    """
 
     scheme: str
-    layers: Callable
+    layers: Callable[[int, int, float], Layers]
+    loss: Loss
 
 
-HEADS = {
-    "nominal": Head("nominal", _linear),  # the paper has no dropout here: a dropout of 0 is its head
-    "nnrank": Head("nnrank", _nnrank),
-    "corn": Head("corn", _two_layers),
-    "regression": Head("regression", _regression),
-    "tuned": Head("nominal", _two_layers),  # the values of its layer `hidden` are the fine-tuned features
-}
+def make_head(
+    name: str, n_inputs: int, classes: Sequence[int], dropout: float, rng: np.random.Generator
+) -> nn.Sequential:
+    """Return a new head with random weights.
 
+    Parameters
+    ----------
+    name : str
+        Row of `HEADS`.
+    n_inputs : int
+        Pooled features of the backbone.
+    classes : sequence of int
+        In the target's unit, ascending.
+    dropout : float
+        Probability in 0..1.
+    rng : Generator
+        Seeds the weights.
 
-def scheme_of(name):
-    """The scheme that a head is trained by."""
-    return lookup(name, HEADS, "head").scheme
+    Returns
+    -------
+    Sequential
+        Maps (batch, n_inputs) to (batch, n_outputs).
 
-
-def head(name, width_in, classes, dropout, rng):
-    """A new head with random weights: a module that maps (B, width_in) to (B, outputs).
-
-    name: a row of HEADS; classes: growth temperatures in Celsius; dropout: probability in 0..1; rng: numpy Generator.
+    Raises
+    ------
+    UserError
+        If the head is unknown.
     """
     row = lookup(name, HEADS, "head")
     with seeded(rng):
-        layers = row.layers(width_in, target.output_width(row.scheme, classes), dropout)
+        layers = row.layers(n_inputs, target.output_width(row.scheme, classes), dropout)
     return nn.Sequential(OrderedDict(layers))
 
 
-def measure(module, labels_celsius):
-    """Let the layers of `module` that answer in degrees, if there are any, know the training labels (n,)."""
-    for part in module.modules():
-        if isinstance(part, Degrees):
-            part.measure([labels_celsius])
+def scheme_of(name: str) -> str:
+    """Return the scheme that a head is trained by.
+
+    Parameters
+    ----------
+    name : str
+        Row of `HEADS`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UserError
+        If the head is unknown.
+    """
+    return lookup(name, HEADS, "head").scheme
 
 
-def answering(name, module):
-    """The part of a head whose outputs are stored as its answer: all of it, but for `tuned` up to its 100 values.
+def fit_label_scaling(network: nn.Module, labels: ArrayLike) -> None:
+    """Fit the `LabelScaling` of a network, if it has one, to the training labels.
 
-    Shares the weights of `module`; put it into the head's place while the answers are computed.
+    Parameters
+    ----------
+    network : Module
+        Changed.
+    labels : array-like of shape (n,)
+        In the target's unit.
+    """
+    for module in network.modules():
+        if isinstance(module, LabelScaling):
+            module.fit([labels])
+
+
+def output_layers(name: str, head: nn.Sequential) -> nn.Sequential:
+    """Return the layers of a head whose outputs are stored: all, but of ``tuned`` those up to its 100 features.
+
+    Parameters
+    ----------
+    name : str
+        Row of `HEADS`.
+    head : Sequential
+        From `make_head`.
+
+    Returns
+    -------
+    Sequential
+        Shares the weights of `head`.
     """
     if name != "tuned":
-        return module
-    names = [part for part, _ in module.named_children()]
-    return module[: names.index("hidden") + 1]
+        return head
+    layers = [layer for layer, _ in head.named_children()]
+    return head[: layers.index("hidden") + 1]
 
 
-def loss(scheme):
-    """The loss of a scheme: a function of outputs, targets and weights (see the module) that gives one a network."""
-    return lookup(scheme, LOSSES, "scheme")
+def loss(name: str) -> Loss:
+    """Return the loss of a head or scheme.
+
+    Parameters
+    ----------
+    name : str
+        Row of `HEADS`; every scheme is the name of its own head.
+
+    Returns
+    -------
+    callable
+        (outputs, targets, weights) to one loss a network, as the module describes it.
+
+    Raises
+    ------
+    UserError
+        If the name is unknown.
+    """
+    return lookup(name, HEADS, "scheme").loss
 
 
-def accuracy(scheme, classes):
-    """A function of outputs, targets and weights: the weighted share of rows decoded into their class, (M,)."""
+def accuracy(scheme: str, classes: Sequence[int]) -> Loss:
+    """Return a function that computes the weighted share of rows decoded into their class.
 
-    def score(outputs, targets, weights):
+    Parameters
+    ----------
+    scheme : str
+        Row of `target.SCHEMES`.
+    classes : sequence of int
+        In the target's unit, ascending.
+
+    Returns
+    -------
+    callable
+        (outputs, targets, weights) to one accuracy a network, as losses are.
+    """
+
+    def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         flat = outputs.detach().float().cpu().numpy()
-        predicted = target.decode(scheme, flat.reshape(-1, flat.shape[-1]), classes)[0]
-        truth = target.labels(scheme, targets.cpu().numpy(), classes)
-        right = torch.as_tensor(predicted.reshape(truth.shape) == truth, device=weights.device)
-        return _mean(right.float(), weights)
+        y_pred = target.decode(scheme, flat.reshape(-1, flat.shape[-1]), classes)[0]
+        y_true = target.labels(scheme, targets.cpu().numpy(), classes)
+        correct = torch.as_tensor(y_pred.reshape(y_true.shape) == y_true, device=weights.device)
+        return _mean(correct.float(), weights)
 
     return score
 
 
-def _mean(each, weights):
-    """The weighted mean over the batch, (M,)."""
-    return (each * weights).sum(1) / weights.sum(1)
+def _linear(n_inputs: int, n_outputs: int, dropout: float) -> Layers:
+    return [("active", nn.ReLU()), ("drop", nn.Dropout(dropout)), ("last", nn.Linear(n_inputs, n_outputs))]
 
 
-def _entropy(outputs, targets, weights):
-    """Cross-entropy."""
-    each = functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
-    return _mean(each.reshape(targets.shape), weights)
+def _two_layers(n_inputs: int, n_outputs: int, dropout: float) -> Layers:
+    return [
+        ("active", nn.ReLU()),
+        ("drop", nn.Dropout(dropout)),
+        ("hidden", nn.Linear(n_inputs, HIDDEN)),
+        ("active_hidden", nn.ReLU()),
+        ("drop_hidden", nn.Dropout(dropout)),
+        ("last", nn.Linear(HIDDEN, n_outputs)),
+    ]
 
 
-def _squares(outputs, targets, weights):
-    """Squared error, summed over the outputs: of one output in degrees, the mean squared error in Celsius."""
+def _nnrank(n_inputs: int, n_outputs: int, dropout: float) -> Layers:
+    return [*_two_layers(n_inputs, n_outputs, dropout), ("sigmoid", nn.Sigmoid())]
+
+
+def _regression(n_inputs: int, n_outputs: int, dropout: float) -> Layers:
+    return [*_two_layers(n_inputs, n_outputs, dropout), ("degrees", LabelScaling())]
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Average over the batch with weights, (n_networks,)."""
+    return (values * weights).sum(1) / weights.sum(1)
+
+
+def _cross_entropy(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    losses = functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
+    return _mean(losses.reshape(targets.shape), weights)
+
+
+def _squared_error(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Sum squared errors over outputs."""
     return _mean((outputs - targets).square().sum(-1), weights)
 
 
-def _steps(outputs, targets, weights):
-    """Shi, Cao and Raschka's: question k is put to the rows above class k-1 only; the mean over all questions put."""
-    asked = torch.cat([torch.ones_like(targets[..., :1]), targets[..., :-1]], -1) * weights[..., None]
-    each = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
-    return (each * asked).sum((1, 2)) / asked.sum((1, 2))
+def _conditional_cross_entropy(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Train output k on the rows above class k-1 alone (CORN); the mean over all these pairs."""
+    mask = torch.cat([torch.ones_like(targets[..., :1]), targets[..., :-1]], -1) * weights[..., None]
+    losses = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+    return (losses * mask).sum((1, 2)) / mask.sum((1, 2))
 
 
-LOSSES = {"nominal": _entropy, "nnrank": _squares, "corn": _steps, "regression": _squares}
+HEADS = {
+    "nominal": Head("nominal", _linear, _cross_entropy),  # the paper's has no dropout: set it to 0
+    "nnrank": Head("nnrank", _nnrank, _squared_error),
+    "corn": Head("corn", _two_layers, _conditional_cross_entropy),
+    "regression": Head("regression", _regression, _squared_error),
+    "tuned": Head("nominal", _two_layers, _cross_entropy),  # its layer `hidden` gives the fine-tuned features
+}

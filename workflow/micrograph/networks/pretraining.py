@@ -1,75 +1,144 @@
-"""Pre-training domains: on what a backbone was trained before it saw this study, and where those weights come from.
+"""Pre-training: on what a backbone was trained before this study's labels, and the weights it left.
 
-Adding a domain is adding a row to PRETRAINING. Whatever the origin, downstream there is one safetensors file of
-weights that says what it is (weights.write), so that features and fine-tuning read every domain alike.
+Adding one is adding a row to `PRETRAINING`. Whatever the origin, the weights are one safetensors file with metadata
+(`checkpoints.WeightsMetadata`), so that features and fine-tuning read all alike.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from micrograph.errors import UserError, lookup
-from micrograph.networks import backbones
+from micrograph.networks import backbones, checkpoints
+from micrograph.networks.backbones import Colour
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 
 @dataclass(frozen=True)
-class Domain:
-    """One domain: the origin of its weights (a row of ORIGINS) and what the pictures were, in words for a table."""
+class Pretraining:
+    """A pre-training.
+
+    Parameters
+    ----------
+    origin : {"retrieved", "random", "self_supervised"}
+        Where the weights come from: a package or download, a random generator, or training inside this study
+        (`self_supervised.pretrain`).
+    images : str
+        What the images were.
+    """
 
     origin: str
-    words: str
+    images: str
 
 
 PRETRAINING = {
-    "imagenet": Domain("fetched", "photographs of things, labelled (ImageNet)"),
-    "micronet": Domain("fetched", "micrographs of many materials, labelled (MicroNet)"),
-    "scratch": Domain("drawn", "nothing: random weights"),
-    "films": Domain("trained", "micrographs of films, without labels, inside this study"),
+    "imagenet": Pretraining("retrieved", "labelled photographs (ImageNet)"),
+    "micronet": Pretraining("retrieved", "labelled micrographs of many materials (MicroNet)"),
+    "scratch": Pretraining("random", "none"),
+    "films": Pretraining("self_supervised", "micrographs of films, without labels"),
 }
 
-# Where weights come from: fetched (retrieval.weights), drawn (scratch), trained (selfsupervised.pretrain).
-ORIGINS = ("fetched", "drawn", "trained")
 
+def get(pretraining: str) -> Pretraining:
+    """Return the row of `PRETRAINING`.
 
-def domain(pretraining):
-    """The row of a pretraining; UserError that lists the known."""
+    Parameters
+    ----------
+    pretraining : str
+        Name of the pre-training.
+
+    Returns
+    -------
+    Pretraining
+
+    Raises
+    ------
+    UserError
+        If the name is unknown.
+    """
     return lookup(pretraining, PRETRAINING, "pretraining")
 
 
-def normalisation(backbone, pretraining, path=None):
-    """(mean, std) of red, green and blue in 0..1 for pictures that a network of this pretraining is shown.
+def normalisation(backbone: str, pretraining: str, path: str | Path | None = None) -> tuple[Colour, Colour]:
+    """Return mean and standard deviation of red, green and blue in 0..1 for images of a network of this pre-training.
 
-    What the weights file at `path` says about itself, else what the backbone's table says. Weights of this study's own
-    (scratch, films) take pictures as the backbone's first published weights do, so that domains differ in nothing else.
+    Parameters
+    ----------
+    backbone : str
+        Name of the backbone.
+    pretraining : str
+        Name of the pre-training. Weights made in this study (scratch, films) take images as the backbone's first
+        published weights do, so that pre-trainings differ in nothing else.
+    path : path, optional
+        File of the weights; what it says of itself comes first.
+
+    Returns
+    -------
+    mean, std : tuple of 3 floats
     """
-    domain(pretraining)
-    facts = backbones.describe_file(path) if path else {}
-    if "mean" in facts and "std" in facts:
-        return tuple(facts["mean"]), tuple(facts["std"])
+    get(pretraining)
+    metadata = checkpoints.read_metadata(path) if path else {}
+    if "mean" in metadata and "std" in metadata:
+        return tuple(metadata["mean"]), tuple(metadata["std"])
     return backbones.normalisation(backbone, pretraining)
 
 
-def load_backbone(backbone, pretraining, path=None, rng=None):
-    """The backbone that training starts from, in evaluation mode.
+def load_backbone(
+    backbone: str, pretraining: str, path: str | Path | None = None, rng: "np.random.Generator | None" = None
+) -> "nn.Module":
+    """Load the backbone that training starts from.
 
-    With the weights at `path`; without a path with random ones, which only scratch may have. UserError otherwise, and where
-    the file holds weights of another pretraining.
+    Parameters
+    ----------
+    backbone : str
+        Name of the backbone.
+    pretraining : str
+        Name of the pre-training.
+    path : path, optional
+        File of the weights; only scratch needs none.
+    rng : Generator, optional
+        Source of random weights, where there is no file.
+
+    Returns
+    -------
+    Module
+        In evaluation mode.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, or holds weights of another pre-training or backbone.
     """
-    row = domain(pretraining)
+    row = get(pretraining)
     if path is None:
-        if row.origin != "drawn":
-            raise UserError(
-                f"pretraining {pretraining} of {backbone} needs a file of weights; fetch or train them first."
-            )
-        return scratch(backbone, rng)
-    stored = backbones.describe_file(path).get("pretraining", pretraining)
+        if row.origin != "random":
+            raise UserError(f"pretraining {pretraining} of {backbone} needs a file of weights; make or retrieve it.")
+        return random_backbone(backbone, rng)
+    stored = checkpoints.read_metadata(path).get("pretraining", pretraining)
     if stored != pretraining:
         raise UserError(f"{path}: holds {stored} weights, not {pretraining}; set the pretraining to {stored}.")
-    return backbones.load(backbone, path)
+    return checkpoints.load(backbone, path)
 
 
-def scratch(backbone, rng, classes=1000):
-    """The backbone with the random weights its library begins with, drawn from the rng, in evaluation mode."""
+def random_backbone(backbone: str, rng: "np.random.Generator") -> "nn.Module":
+    """Return the backbone with the random weights that timm initialises it with.
 
-    from micrograph.networks.device import seeded  # with torch
+    Parameters
+    ----------
+    backbone : str
+        Name of the backbone.
+    rng : Generator
+        Seeds them.
+
+    Returns
+    -------
+    Module
+        In evaluation mode.
+    """
+    from micrograph.networks.device import seeded  # imports torch
 
     with seeded(rng):
-        return backbones.build(backbone, classes).eval()
+        return backbones.build(backbone).eval()

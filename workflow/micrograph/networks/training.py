@@ -1,114 +1,291 @@
-"""The one training loop: fine-tuned networks, MLPs by the dozen, networks that learn without labels.
+"""The training loop of fine-tuned networks, of MLPs trained together, and of pre-training without labels.
 
-It knows bundles (bundles.py), batches and a loss, and nothing of pictures or temperatures.
+It takes a bundle of models, batches and a loss, and knows neither images nor the target.
 """
 
 import ctypes
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from micrograph.errors import UserError, lookup
 from micrograph.networks.device import deterministic, seeded
 
-NAMES = ("train_loss", "validation_loss", "validation_accuracy")
-CROWDED = 0.75  # a bundle is narrowed when fewer than this share of its models still learn
+METRICS = ("train_loss", "validation_loss", "validation_accuracy")
+NARROW_BELOW = 0.75  # share of a bundle's models still training below which the others are dropped
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-FULL = ("allocate memory", "not enough memory", "out of memory")  # what PyTorch says then
+OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory")  # in PyTorch's messages
+STORED = {"batch_size": "batch"}  # settings that have another key in files of networks
+
+Batch = tuple[Tensor, Tensor, Tensor]  # inputs (n_networks, batch, ...), targets, weights (n_networks, batch)
+Function = Callable[[Tensor, Tensor, Tensor], Tensor]  # outputs, targets, weights to (n_networks,)
 
 
 class Diverged(UserError):
-    """The loss is no longer a number."""
+    """The loss is not finite."""
 
 
-def fit(bundle, batches, validation, loss, *, learning_rate, epochs, patience, rng, keep="best", validate_in="eval",
-        score=None, what="training", key="training", lower=(), names=NAMES, precision=torch.float32, threads=1,
-        every=1):  # fmt: skip
-    """Train all models of a bundle together and put the kept weights of each back into it. Returns the curve.
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is fine-tuned.
 
-    batches(epoch), validation(): iterables of (inputs (M, B, ...), targets (M, B, ...), weights (M, B)) on the
-    training device, for the models that bundle.here names; validation None: nothing is validated, the last weights
-    are kept. loss(outputs, targets, weights): (M,), a mean over the batch (heads.loss); score: the same shape, for
-    the curve alone (heads.accuracy). Adam, fused.
-    A model stops when its validation loss has not fallen for `patience` epochs; after `epochs` all do. keep: best,
-    the weights of its lowest validation loss; last, those it stopped with, as the paper.
-    validate_in: eval, or train, the paper's way: dropout and batch statistics as in training, and the running
-    statistics take the validation batches in.
-    rng: numpy Generator, for dropout; precision: a torch dtype, bfloat16 computes in it with float32 weights; threads:
-    of the processor; what: names the fit in the log, a line every `every` epochs; key: its settings in config.yaml;
-    lower: the settings that save memory (else `key`.batch); names: what the log calls losses and score.
-
-    The curve is a list of dicts: model, epoch (from 0), train_loss, validation_loss, validation_accuracy, kept (1 for
-    the epoch whose weights are kept, else 0). A model whose loss stops being a number stops there; Diverged is raised
-    when all did and none has kept weights, UserError where memory runs out.
+    Parameters
+    ----------
+    learning_rate : float
+        Of Adam.
+    batch_size : int
+        Images of a step.
+    dropout : float
+        Probability in 0..1.
+    epochs : int
+        At most.
+    patience : int
+        Epochs without a lower validation loss after which training stops.
+    precision : {"fp32", "bf16"}
+        Of the backbone's arithmetic; weights are float32.
+    batch_norm_momentum : float
+        Weight of each step in the running statistics of batch normalisation.
+    pixels : int
+        Side of the images.
     """
-    mode = lookup(validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
-    watch = Watch(bundle.models, patience, "last" if validation is None else keep)
-    optimiser = Adam(bundle.parameters(), learning_rate)
-    keep_memory()
+
+    learning_rate: float
+    batch_size: int
+    dropout: float
+    epochs: int
+    patience: int
+    precision: str
+    batch_norm_momentum: float
+    pixels: int
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> "TrainingSettings":
+        """Read the settings that `to_dict` gave, or those of a rule."""
+        return cls(**{name: settings[STORED.get(name, name)] for name in cls.__dataclass_fields__})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings under the keys of files."""
+        return {STORED.get(name, name): value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Options of `fit`.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Of Adam.
+    epochs : int
+        At most.
+    patience : int
+        Epochs without a lower validation loss after which a model stops.
+    keep : {"best", "last"}
+        Weights that a model ends with: those of its lowest validation loss, or those it stopped with, as in the paper.
+    validate_in : {"eval", "train"}
+        Mode of validation. train is the paper's: dropout and batch statistics as in training, and the running
+        statistics include the validation batches.
+    precision : dtype, default float32
+        Of the computations; bfloat16 keeps float32 weights.
+    threads : int, default 1
+        Of the processor.
+    """
+
+    learning_rate: float
+    epochs: int
+    patience: int
+    keep: str = "best"
+    validate_in: str = "eval"
+    precision: torch.dtype = torch.float32
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class FitLog:
+    """What the log and the errors of `fit` say.
+
+    Parameters
+    ----------
+    name : str
+        Of the fit.
+    key : str
+        Of its settings in the config.
+    memory_keys : tuple of str
+        Keys of the config that save memory; ``KEY.batch_size`` where empty.
+    metrics : tuple of str
+        Names of the training loss, the validation loss and the score.
+    every : int, default 1
+        Epochs between lines.
+    """
+
+    name: str = "training"
+    key: str = "training"
+    memory_keys: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = METRICS
+    every: int = 1
+
+
+class Bundle(Protocol):
+    """Models of one architecture that are trained together.
+
+    Attributes
+    ----------
+    models : int
+        Number of models in all.
+    active : ndarray of int
+        Indices of the models held, ascending: those that still train, and some that stopped.
+    """
+
+    models: int
+    active: NDArray[np.int64]
+
+    def network(self, inputs: Tensor) -> Tensor:
+        """Compute the outputs of the models held, (n_active, batch, n_outputs)."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Return the parameters to train."""
+
+    def train(self) -> Any:
+        """Switch to training mode."""
+
+    def eval(self) -> Any:
+        """Switch to evaluation mode."""
+
+    def save_weights(self, which: NDArray[np.bool_]) -> None:
+        """Remember the present weights of some models; which: (models,)."""
+
+    def narrow(self, which: NDArray[np.bool_]) -> None:
+        """Drop models; which: (n_active,), those to hold on to."""
+
+    def restore_weights(self) -> None:
+        """Hold all models again with the weights saved last, in evaluation mode."""
+
+
+def fit(
+    bundle: Bundle,
+    batches: Callable[[int], Iterable[Batch]],
+    validation: Callable[[], Iterable[Batch]] | None,
+    loss: Function,
+    options: FitOptions,
+    rng: np.random.Generator,
+    score: Function | None = None,
+    log: FitLog = FitLog(),  # noqa: B008
+) -> list[dict[str, Any]]:
+    """Train all models of a bundle together; it ends with the kept weights of each.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Changed.
+    batches : callable
+        Epoch (from 0) to the batches (inputs, targets, weights) of ``bundle.active``, on the training device.
+    validation : callable or None
+        Gives the batches of validation. None: nothing is validated, and the last weights are kept.
+    loss : callable
+        (outputs, targets, weights) to the mean over the batch, one a network, as `heads` describes it.
+    options : FitOptions
+        How long, and which weights are kept.
+    rng : Generator
+        Seeds dropout.
+    score : callable, optional
+        As `loss`, for the training curve alone.
+    log : FitLog
+        Words of the log.
+
+    Returns
+    -------
+    list of dict
+        The training curves: model, epoch, train_loss, validation_loss, validation_accuracy, kept (1 for the epoch whose
+        weights are kept, else 0).
+
+    Raises
+    ------
+    Diverged
+        If the loss of every model became infinite or NaN, and none has kept weights. A single one stops.
+    UserError
+        If there is not enough memory.
+    """
+    mode = lookup(options.validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
+    stopping = EarlyStopping(bundle.models, options.patience, "last" if validation is None else options.keep)
+    optimiser = Adam(bundle.parameters(), options.learning_rate)
+    _keep_freed_memory()
     curve = []
-    with deterministic(threads), seeded(rng), explained(what, *(lower or [f"{key}.batch"])):
-        for epoch in range(epochs):
+    memory_keys = log.memory_keys or (f"{log.key}.batch_size",)
+    with deterministic(options.threads), seeded(rng), explain_out_of_memory(log.name, *memory_keys):
+        for epoch in range(options.epochs):
             bundle.train()
-            passed = _pass(bundle, batches(epoch), loss, None, precision, optimiser)[:1]
+            metrics = _run_epoch(bundle, batches(epoch), loss, None, options.precision, optimiser)[:1]
             mode()
             if validation is not None:
                 with torch.no_grad():
-                    passed += _pass(bundle, validation(), loss, score, precision)
-            passed, seen = [_spread(values, bundle) for values in passed], watch.learning
-            bundle.keep(watch.see(epoch, *passed[:2], final=epoch == epochs - 1))
-            curve += _rows(epoch, passed, seen)
-            if epoch % every == 0 or not watch.learning.any():
-                print(_line(what, epoch, epochs, zip(names, passed, strict=False), watch), flush=True)
-            if not watch.learning.any():
+                    metrics += _run_epoch(bundle, validation(), loss, score, options.precision)
+            metrics, trained = [_of_all_models(values, bundle) for values in metrics], stopping.training
+            bundle.save_weights(stopping.update(epoch, *metrics[:2], final=epoch == options.epochs - 1))
+            curve += _curve_rows(epoch, metrics, trained)
+            if epoch % log.every == 0 or not stopping.training.any():
+                print(_line(log, epoch, options.epochs, metrics, stopping), flush=True)
+            if not stopping.training.any():
                 break
-            _narrow(bundle, optimiser, watch.learning[bundle.here])
-        _judged(watch, what, key)
-        bundle.restore()
-    return [{**row, "kept": int(row["epoch"] == watch.kept[row["model"]])} for row in curve]
+            _narrow(bundle, optimiser, stopping.training[bundle.active])
+        _report_divergence(stopping, log)
+        bundle.restore_weights()
+    return [{**row, "kept": int(row["epoch"] == stopping.kept[row["model"]])} for row in curve]
 
 
 class Adam:
-    """Adam with PyTorch's usual constants, by the kernel of torch.optim.Adam(fused=True): the same numbers.
+    """Adam with PyTorch's default constants, by the kernel of ``torch.optim.Adam(fused=True)``: the same numbers.
 
-    torch.optim imports PyTorch's compiler, which takes a second, and more time over a small network than its kernel.
+    ``torch.optim`` imports PyTorch's compiler, which takes a second, and spends more time on a small network than its
+    kernel does.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        Parameters to train.
+    learning_rate : float
+        Step size.
     """
 
-    def __init__(self, parameters, learning_rate):
+    def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
         self.parameters, self.learning_rate = list(parameters), learning_rate
         self.means, self.squares = ([torch.zeros_like(part) for part in self.parameters] for _ in range(2))
         self.steps = [torch.zeros((), device=part.device) for part in self.parameters]
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget the gradients."""
         for part in self.parameters:
             part.grad = None
 
     @torch.no_grad()
-    def step(self):
-        """Change every parameter that has a gradient."""
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
         states = zip(self.parameters, self.means, self.squares, self.steps, strict=True)
-        held = [(part, part.grad, *state) for part, *state in states if part.grad is not None]
-        parameters, gradients, means, squares, steps = map(list, zip(*held, strict=True))
+        updated = [(part, part.grad, *state) for part, *state in states if part.grad is not None]
+        parameters, gradients, means, squares, steps = map(list, zip(*updated, strict=True))
         torch._foreach_add_(steps, 1)
         torch._fused_adam_(
             parameters, gradients, means, squares, [], steps, amsgrad=False, maximize=False, weight_decay=0.0,
             lr=self.learning_rate, beta1=0.9, beta2=0.999, eps=1e-8,
         )  # fmt: skip
 
-    def narrow(self, rows):
-        """Go on with some of the models whose parameters are stacked. rows: their places, a tensor."""
+    def narrow(self, rows: Tensor) -> None:
+        """Keep the averages of some of the models whose parameters are stacked; rows: their indices."""
         for states in (self.means, self.squares):
             states[:] = [state[rows.to(state.device)] for state in states]
 
 
 @cache
-def keep_memory():
-    """Let this process keep the memory that a step frees for the next one, where the C library can (glibc).
+def _keep_freed_memory() -> None:
+    """Let this process reuse the memory that a step frees, where the C library can (glibc).
 
-    Else large arrays are given back at once, and the system has to clear every page again: a tenth of the time.
+    Otherwise large arrays are given back at once, and the system clears every page again: a tenth of the time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -116,162 +293,214 @@ def keep_memory():
             mallopt(option, 1 << 30)
 
 
-class Watch:
-    """Which models still learn, and the epoch whose weights each keeps (-1: none)."""
+class EarlyStopping:
+    """Which models still train, and the epoch whose weights each keeps.
 
-    def __init__(self, models, patience, keep):
+    Parameters
+    ----------
+    models : int
+        Number of models.
+    patience : int
+        Epochs without a lower loss after which a model stops.
+    keep : {"best", "last"}
+        Weights that a model ends with.
+
+    Attributes
+    ----------
+    training, diverged : ndarray of bool, shape (models,)
+        Models that still train; models whose loss was not finite.
+    kept : ndarray of int, shape (models,)
+        Epoch whose weights are kept; -1: none.
+    """
+
+    def __init__(self, models: int, patience: int, keep: str) -> None:
         self.patience = patience
-        self.rule = lookup(keep, {"best": self._better, "last": self._ending}, "rule of the kept weights")
-        self.least = np.full(models, np.inf)
-        self.best, self.kept = np.full(models, -1), np.full(models, -1)
-        self.learning = np.ones(models, bool)
-        self.diverged, self.ending = np.zeros(models, bool), np.zeros(models, bool)
+        self._keeps_best = lookup(keep, {"best": True, "last": False}, "rule of the kept weights")
+        self._lowest = np.full(models, np.inf)
+        self._best, self.kept = np.full(models, -1), np.full(models, -1)
+        self.training, self.diverged = np.ones(models, bool), np.zeros(models, bool)
 
-    def see(self, epoch, trained, held=None, final=False):
-        """Take in an epoch's losses in training and, where there is one, in validation, each (models,).
+    def update(
+        self,
+        epoch: int,
+        train_loss: NDArray[np.float64],
+        validation_loss: NDArray[np.float64] | None = None,
+        final: bool = False,
+    ) -> NDArray[np.bool_]:
+        """Take in the losses of an epoch.
 
-        Returns (models,) bool: whose present weights are to be kept. final: nobody learns after this epoch.
+        Parameters
+        ----------
+        epoch : int
+            From 0.
+        train_loss, validation_loss : ndarray of shape (models,)
+            Without a validation loss every epoch is better than the one before.
+        final : bool
+            No model trains after this epoch.
+
+        Returns
+        -------
+        ndarray of bool, shape (models,)
+            Models whose present weights are to be saved.
         """
-        sound = np.isfinite(trained if held is None else trained + held)
-        self.diverged |= self.learning & ~sound
-        going = self.learning & sound
-        better = going if held is None else going & (np.nan_to_num(held, nan=np.inf) < self.least)
-        self.best[better] = epoch
-        if held is not None:
-            self.least[better] = held[better]
-        self.ending = going & ((epoch - self.best >= self.patience) | final)
-        self.learning = going & ~self.ending
-        chosen = self.rule(better)
+        finite = np.isfinite(train_loss if validation_loss is None else train_loss + validation_loss)
+        self.diverged |= self.training & ~finite
+        sound = self.training & finite
+        better = sound
+        if validation_loss is not None:
+            better = sound & (np.nan_to_num(validation_loss, nan=np.inf) < self._lowest)
+            self._lowest[better] = validation_loss[better]
+        self._best[better] = epoch
+        stopping = sound & ((epoch - self._best >= self.patience) | final)
+        self.training = sound & ~stopping
+        chosen = better if self._keeps_best else stopping
         self.kept[chosen] = epoch
         return chosen
 
-    def _better(self, better):
-        return better
 
-    def _ending(self, better):
-        return self.ending
-
-
-def _pass(bundle, batches, loss, score, precision, optimiser=None):
-    """One pass over the batches, with a step after each where there is an optimiser: (loss, score), each (M,)."""
+def _run_epoch(
+    bundle: Bundle,
+    batches: Iterable[Batch],
+    loss: Function,
+    score: Function | None,
+    precision: torch.dtype,
+    optimiser: Adam | None = None,
+) -> list[NDArray[np.float64]]:
+    """Pass over the batches, with a step after each where there is an optimiser: [loss, score], each (n_active,)."""
     sums, count = [0.0, 0.0], 0.0
     for inputs, targets, weights in batches:
-        with _cast(inputs, precision):
+        with _autocast(inputs, precision):
             outputs = bundle.network(inputs)
-        each = loss(outputs.float(), targets, weights)
+        losses = loss(outputs.float(), targets, weights)
         if optimiser is not None:
             optimiser.zero_grad()
-            each.sum().backward()
+            losses.sum().backward()
             optimiser.step()
         rows = weights.sum(1)
-        sums[0], count = sums[0] + each.detach() * rows, count + rows
+        sums[0], count = sums[0] + losses.detach() * rows, count + rows
         if score is not None:
             sums[1] = sums[1] + score(outputs, targets, weights) * rows
-    nothing = np.full(len(count), np.nan)
-    return [(part / count).double().cpu().numpy() if torch.is_tensor(part) else nothing for part in sums]
+    missing = np.full(len(count), np.nan)
+    return [(part / count).double().cpu().numpy() if torch.is_tensor(part) else missing for part in sums]
 
 
-def _cast(inputs, precision):
-    """Arithmetic in `precision` for the block."""
+def _autocast(inputs: Tensor, precision: torch.dtype) -> AbstractContextManager[Any]:
+    """Compute in `precision` in the block."""
     return nullcontext() if precision is torch.float32 else torch.autocast(inputs.device.type, dtype=precision)
 
 
-def _spread(values, bundle):
-    """(models,) from the values of the models held; NaN for the others."""
+def _of_all_models(values: NDArray[np.float64], bundle: Bundle) -> NDArray[np.float64]:
+    """Return (models,) values from those of the models held; NaN for the others."""
     full = np.full(bundle.models, np.nan)
-    full[bundle.here] = values
+    full[bundle.active] = values
     return full
 
 
-def _narrow(bundle, optimiser, learning):
+def _narrow(bundle: Bundle, optimiser: Adam, training: NDArray[np.bool_]) -> None:
     """Drop the models that have stopped, once they are many, from the bundle and from Adam's averages."""
-    if learning.mean() >= CROWDED:
+    if training.mean() >= NARROW_BELOW:
         return
-    bundle.narrow(learning)
-    optimiser.narrow(torch.from_numpy(np.flatnonzero(learning)))
+    bundle.narrow(training)
+    optimiser.narrow(torch.from_numpy(np.flatnonzero(training)))
 
 
-def _rows(epoch, passed, seen):
-    """The curve's rows of the models that learnt in this epoch."""
-    columns = dict(zip(NAMES, passed, strict=False))
-    nothing = np.full(len(seen), np.nan)
+def _curve_rows(epoch: int, metrics: list[NDArray[np.float64]], trained: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Return the curve's rows of the models that trained in this epoch."""
+    columns = dict(zip(METRICS, metrics, strict=False))
+    missing = np.full(len(trained), np.nan)
     return [
-        {"model": int(model), "epoch": epoch, **{name: float(columns.get(name, nothing)[model]) for name in NAMES}}
-        for model in np.flatnonzero(seen)
+        {"model": int(model), "epoch": epoch} | {name: float(columns.get(name, missing)[model]) for name in METRICS}
+        for model in np.flatnonzero(trained)
     ]
 
 
-def _judged(watch, what, key):
-    """Say what became of models whose loss stopped being a number; Diverged where that is all there is."""
-    if not watch.diverged.any():
+def _report_divergence(stopping: EarlyStopping, log: FitLog) -> None:
+    """Print how many models diverged; Diverged where all did and none has kept weights."""
+    if not stopping.diverged.any():
         return
-    saved = watch.kept >= 0
-    if watch.diverged.all() and not saved.any():
-        raise Diverged(f"{what}: the loss is no longer a number; lower {key}.learning_rate.")
-    lost, kept = watch.diverged.sum(), (watch.diverged & saved).sum()
+    saved = stopping.kept >= 0
+    if stopping.diverged.all() and not saved.any():
+        raise Diverged(f"{log.name}: the loss is not finite; lower {log.key}.learning_rate.")
+    lost, kept = stopping.diverged.sum(), (stopping.diverged & saved).sum()
     print(
-        f"{what}: the loss stopped being a number in {lost} of {len(saved)} models; {kept} of these keep the weights "
-        f"of an earlier epoch (lower {key}.learning_rate to have all).",
+        f"{log.name}: the loss is not finite in {lost} of {len(saved)} models; {kept} of these keep the weights of an "
+        f"earlier epoch (lower {log.key}.learning_rate).",
         flush=True,
     )
 
 
-def _line(what, epoch, epochs, passed, watch):
-    """The line of an epoch in the log; of several models, their medians."""
+def _line(log: FitLog, epoch: int, epochs: int, metrics: list[NDArray[np.float64]], stopping: EarlyStopping) -> str:
+    """Return the log's line of an epoch; of several models, their medians."""
     shown = [
-        f"{name.replace('_', ' ')} {np.nanmedian(values):.4g}" for name, values in passed if not np.isnan(values).all()
+        f"{name.replace('_', ' ')} {np.nanmedian(values):.4g}"
+        for name, values in zip(log.metrics, metrics, strict=False)
+        if not np.isnan(values).all()
     ]
-    many = f"{watch.learning.sum()} of {len(watch.learning)} models go on"
-    return ", ".join([f"{what}: epoch {epoch + 1} of {epochs}", *shown, *[many] * (len(watch.learning) > 1)])
+    active = f"{stopping.training.sum()} of {len(stopping.training)} models still train"
+    return ", ".join([f"{log.name}: epoch {epoch + 1} of {epochs}", *shown, *[active] * (len(stopping.training) > 1)])
 
 
 @contextmanager
-def explained(what, *lower):
-    """Where memory runs out in the block, a UserError that says which settings to lower."""
+def explain_out_of_memory(name: str, *keys: str) -> Iterator[None]:
+    """Raise a UserError that names the settings to lower, where memory runs out in the block.
+
+    Parameters
+    ----------
+    name : str
+        What is computed.
+    *keys : str
+        Keys of the config.
+    """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        full = isinstance(error, MemoryError) or any(words in str(error) for words in FULL)
+        full = isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY)
         if not full:
             raise
-        raise UserError(f"{what}: not enough memory; lower {' or '.join(lower)}.") from None
+        raise UserError(f"{name}: not enough memory; lower {' or '.join(keys)}.") from None
 
 
-class Single:
-    """A bundle of one network. Weights and buffers (batch statistics) are kept and restored."""
+class SingleNetwork:
+    """A bundle of one network; its weights and buffers (running statistics) are saved and restored.
+
+    Parameters
+    ----------
+    module : Module
+        The network.
+    """
 
     models = 1
 
-    def __init__(self, module):
-        self.module, self.here, self._kept = module, np.arange(1), None
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.active, self._saved = module, np.arange(1), None
 
-    def network(self, inputs):
-        """(1, B, ...) to (1, B, outputs)."""
+    def network(self, inputs: Tensor) -> Tensor:
+        """Map (1, batch, ...) to (1, batch, n_outputs)."""
         return self.module(inputs[0])[None]
 
-    def parameters(self):
-        """The parameters that are trained."""
+    def parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that are not frozen."""
         return [part for part in self.module.parameters() if part.requires_grad]
 
-    def train(self):
-        """Dropout and batch statistics as in training."""
+    def train(self) -> None:
+        """Switch to training mode."""
         self.module.train()
 
-    def eval(self):
-        """No dropout, stored batch statistics."""
+    def eval(self) -> None:
+        """Switch to evaluation mode."""
         self.module.eval()
 
-    def keep(self, which):
-        """Remember the present weights where which[0] is set."""
+    def save_weights(self, which: NDArray[np.bool_]) -> None:
+        """Remember the present weights where ``which[0]`` is set."""
         if which[0]:
-            self._kept = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
+            self._saved = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
 
-    def narrow(self, which):
-        """One network cannot be fewer."""
+    def narrow(self, which: NDArray[np.bool_]) -> None:
+        """Do nothing: one network cannot be fewer."""
 
-    def restore(self):
-        """Put the weights that were kept last back, if there are any; evaluation mode."""
-        if self._kept is not None:
-            self.module.load_state_dict(self._kept)
-            self._kept = None
+    def restore_weights(self) -> None:
+        """Load the weights saved last, if there are any, and switch to evaluation mode."""
+        if self._saved is not None:
+            self.module.load_state_dict(self._saved)
+            self._saved = None
         self.eval()

@@ -1,95 +1,198 @@
-"""Micrographs as networks are trained on them: all of them on one device, turned and mirrored a whole batch at a time.
+"""Transforms of micrographs: images of networks on one device, rotated and flipped a whole batch at a time.
 
-The paper turns every picture by 0 to 180 degrees and mirrors it up and down and left and right, each with p = 0.5. Here
-one affine map a picture does all three at once, on the training device and on one grey channel, which is then shown
-thrice and normalised; nothing is done picture by picture.
-
-What a turned square leaves open, its corners, is filled with the picture's own mirror image at its edges, so that no
-corner tells the angle; corners="black" leaves it black, as in the paper (protocol published).
+The paper rotates every image by 0 to 180 degrees and flips it vertically and horizontally, each with p = 0.5. One
+affine map an image does all three here, on the training device and on one grey channel, which is then repeated three
+times and normalised. What a rotated square leaves open is filled by reflection, so that no corner shows the angle;
+``padding_mode="zeros"`` leaves it black, as in the paper (protocol published).
 """
 
 import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
-from micrograph.errors import UserError, lookup
-from micrograph.networks.features import scaling
+from micrograph.errors import UserError
+from micrograph.networks.backbones import Colour
+from micrograph.networks.features import shift_and_scale
 from micrograph.scans import rendering
 
-CORNERS = {"mirrored": "reflection", "black": "zeros"}  # our words: grid_sample's
-HALF_TURN = math.pi
 
+def read_images(paths: Iterable[str | Path], pixels: int) -> torch.Tensor:
+    """Read micrographs, resized by area averaging.
 
-def read(paths, pixels, device="cpu"):
-    """The micrographs at `paths` (8-bit grey PNG), area-averaged: (n, pixels, pixels) uint8 on the device.
+    Parameters
+    ----------
+    paths : iterable of path
+        8-bit grey PNG files.
+    pixels : int
+        Side of the images.
 
-    Raises UserError for a file that is missing, damaged or no 8-bit grey picture.
+    Returns
+    -------
+    Tensor of shape (n, pixels, pixels), uint8
+
+    Raises
+    ------
+    UserError
+        If a file is missing, damaged or not an 8-bit grey image.
     """
     paths = list(paths)
-    taken = np.empty((len(paths), pixels, pixels), np.uint8)
-    for place, path in enumerate(paths):
-        taken[place] = shrink(rendering.read_png(path)[None], pixels)[0]
-    return torch.from_numpy(taken).to(device)
+    images = np.empty((len(paths), pixels, pixels), np.uint8)
+    for row, path in enumerate(paths):
+        images[row] = resize(rendering.read_png(path)[None], pixels)[0]
+    return torch.from_numpy(images)
 
 
-def shrink(pictures, pixels):
-    """Area-averaged pictures (n, pixels, pixels) uint8 of pictures (n, rows, cols) uint8; rounded, halves up."""
-    if pictures.ndim != 3 or pictures.dtype != np.uint8:
-        raise UserError(f"pictures must be (n, rows, cols) of 8 bits, not {pictures.shape} of {pictures.dtype}.")
-    if pictures.shape[1:] == (pixels, pixels):
-        return pictures
-    small = [rendering.to_bytes(rendering.resize_area(one.astype(float), pixels, pixels)) for one in pictures]
-    return np.stack(small) if small else np.empty((0, pixels, pixels), np.uint8)
+def resize(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    """Resize images by area averaging, rounding halves up.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, cols), uint8
+        Returned unchanged where they have the size.
+    pixels : int
+        Side of the result.
+
+    Returns
+    -------
+    ndarray of shape (n, pixels, pixels), uint8
+
+    Raises
+    ------
+    UserError
+        If images are not of this shape and type.
+    """
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise UserError(f"images must be (n, rows, cols) uint8, not {images.shape} {images.dtype}.")
+    if images.shape[1:] == (pixels, pixels):
+        return images
+    resized = [rendering.to_bytes(rendering.resize_area(image.astype(float), pixels, pixels)) for image in images]
+    return np.stack(resized) if resized else np.empty((0, pixels, pixels), np.uint8)
 
 
-def draw_turns(count, rng):
-    """(angles, mirrors): (n,) radians from 0 to 180 degrees, and (n, 2) of -1 or 1: mirrored sideways, up and down."""
-    angles = rng.uniform(0.0, HALF_TURN, count)
+def random_rotations(count: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw rotations and flips.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    rng : Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    angles : ndarray of shape (count,)
+        Radians in 0..pi.
+    flips : ndarray of shape (count, 2)
+        -1 (flipped) or 1, horizontally and vertically.
+    """
+    angles = rng.uniform(0.0, math.pi, count)
     return angles, np.where(rng.random((count, 2)) < 0.5, -1.0, 1.0)
 
 
-def turn(grey, angles, mirrors, corners="mirrored"):
-    """Every picture turned anticlockwise by its angle and then mirrored, bilinear between pixels.
+def rotate_and_flip(
+    grey: torch.Tensor, angles: NDArray[np.float64], flips: NDArray[np.float64], padding_mode: str = "reflection"
+) -> torch.Tensor:
+    """Rotate every image anticlockwise and then flip it, bilinear between pixels.
 
-    grey: (n, 1, rows, cols) float on any device, square; angles: (n,) radians; mirrors: (n, 2) of -1 and 1 (sideways,
-    up and down); corners: mirrored or black. Returns the same shape; grey is not changed.
+    Parameters
+    ----------
+    grey : Tensor of shape (n, 1, side, side)
+        Not modified.
+    angles : ndarray of shape (n,)
+        Radians.
+    flips : ndarray of shape (n, 2)
+        -1 or 1, horizontally and vertically.
+    padding_mode : {"reflection", "zeros"}
+        What fills the corners, as in `torch.nn.functional.grid_sample`.
+
+    Returns
+    -------
+    Tensor of the same shape
     """
     cosine, sine = np.cos(angles), np.sin(angles)
-    matrix = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1) * mirrors[:, None, :]
-    return warp(grey, matrix, np.zeros((len(matrix), 2)), corners)
+    matrices = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1) * flips[:, None, :]
+    return affine(grey, matrices, np.zeros((len(matrices), 2)), padding_mode)
 
 
-def warp(grey, matrix, shift, corners="mirrored"):
-    """Pictures looked up, bilinear, at matrix @ (x, y) + shift, where x and y run from -1 to 1 over the result.
+def affine(
+    grey: torch.Tensor, matrices: NDArray[np.float64], shifts: NDArray[np.float64], padding_mode: str = "reflection"
+) -> torch.Tensor:
+    """Sample every image at ``matrix @ (x, y) + shift``, bilinear, where x and y run from -1 to 1 over the result.
 
-    grey: (n, 1, rows, cols) float; matrix: (n, 2, 2); shift: (n, 2). Returns the same shape.
+    Parameters
+    ----------
+    grey : Tensor of shape (n, 1, rows, cols)
+        Not modified.
+    matrices : ndarray of shape (n, 2, 2)
+        Linear part of each map.
+    shifts : ndarray of shape (n, 2)
+        Translation of each map.
+    padding_mode : {"reflection", "zeros"}
+        What stands outside the image, as in `torch.nn.functional.grid_sample`.
+
+    Returns
+    -------
+    Tensor of the same shape
     """
-    padding = lookup(corners, CORNERS, "filling of corners")
-    maps = np.concatenate([matrix, shift[:, :, None]], axis=2)
+    maps = np.concatenate([matrices, shifts[:, :, None]], axis=2)
     maps = torch.from_numpy(maps).to(grey.device, grey.dtype)
-    places = functional.affine_grid(maps, list(grey.shape), align_corners=False)
-    return functional.grid_sample(grey, places, mode="bilinear", padding_mode=padding, align_corners=False)
+    grid = functional.affine_grid(maps, list(grey.shape), align_corners=False)
+    return functional.grid_sample(grey, grid, mode="bilinear", padding_mode=padding_mode, align_corners=False)
 
 
-def colours(grey, mean, std):
-    """Grey values 0..255, (n, 1, rows, cols), as the weights expect them: (n, 3, rows, cols), channels last.
+def normalise(grey: torch.Tensor, mean: Colour, std: Colour) -> torch.Tensor:
+    """Repeat grey values three times and normalise them as the weights expect.
 
-    mean, std: of red, green and blue, in 0..1.
+    Parameters
+    ----------
+    grey : Tensor of shape (n, 1, rows, cols)
+        Values in 0..255.
+    mean, std : tuple of 3 floats
+        Of red, green and blue in 0..1.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, rows, cols), float32, channels last
     """
-    shift, scale = scaling(mean, std, True, grey.device)
+    shift, scale = shift_and_scale(mean, std, grey.device)
     return torch.addcmul(shift, grey.float(), scale).contiguous(memory_format=torch.channels_last)
 
 
-def to_input(pictures, rows, mean, std, rng=None, corners="mirrored"):
-    """The pictures of some rows, as a network takes them: (n, 3, rows, cols) float32 on the pictures' device.
+def to_input(
+    images: torch.Tensor,
+    rows: Sequence[int],
+    mean: Colour,
+    std: Colour,
+    rng: np.random.Generator | None = None,
+    padding_mode: str = "reflection",
+) -> torch.Tensor:
+    """Return the images of some rows as the input of a network.
 
-    pictures: (all, rows, cols) uint8 tensor; rows: (n,) indices, which may repeat. With an rng (numpy Generator) every
-    picture is turned and mirrored by chance; without, they are shown as they are.
+    Parameters
+    ----------
+    images : Tensor of shape (n_images, rows, cols), uint8
+        All images, on the device of the result.
+    rows : sequence of int of length n
+        Indices, which may repeat.
+    mean, std : tuple of 3 floats
+        Of red, green and blue in 0..1.
+    rng : Generator, optional
+        Rotate and flip every image at random.
+    padding_mode : {"reflection", "zeros"}
+        What fills the corners of rotated images.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, rows, cols), float32
     """
-    rows = torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(pictures.device)
-    grey = pictures[rows].float()[:, None]
+    index = torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(images.device)
+    grey = images[index].float()[:, None]
     if rng is not None:
-        grey = turn(grey, *draw_turns(len(grey), rng), corners)
-    return colours(grey, mean, std)
+        grey = rotate_and_flip(grey, *random_rotations(len(grey), rng), padding_mode)
+    return normalise(grey, mean, std)

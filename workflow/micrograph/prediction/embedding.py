@@ -26,11 +26,9 @@ def embed(network, facts, micrographs, device="auto"):
 
 
 def _textures(network, facts, images, device):
-    blocks = {
-        block: (module, shape) for block, module, shape, _ in features.describe(facts["backbone"], images.shape[1])
-    }
-    module, shape = blocks[novelty.BLOCK]
+    blocks = {block.name: block for block in features.describe_blocks(facts["backbone"], images.shape[1])}
+    block = blocks[novelty.BLOCK]
     maps = features.extract(
-        network, {novelty.BLOCK: module}, images, facts["mean"], facts["std"], precision="fp32", device=device
+        network, {block.name: block.module}, images, facts["mean"], facts["std"], precision="fp32", device=device
     )
-    return novelty.texture(maps[novelty.BLOCK], shape)
+    return novelty.texture(maps[block.name], block.shape)

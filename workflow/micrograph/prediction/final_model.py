@@ -18,12 +18,14 @@ from micrograph import __version__, target
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, uncertainty
 from micrograph.networks import finetune, pretraining, transforms
+from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import calibration, novelty
 from micrograph.prediction.embedding import embed
 from micrograph.prediction.storage import Production
 from micrograph.rng import random_stream
 from micrograph.scans import rendering
 from micrograph.scans.height_map import read_gwy
+from micrograph.splits.fit_spec import NetworkSpec
 
 SMALL = 96  # pixels of a side of the films' pictures that the model carries, for its neighbours
 FILM = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
@@ -92,13 +94,13 @@ def train(recipe, study, device="auto"):
             f"final_model.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}."
         )
     settings = settled(recipe, study)
-    images = transforms.read(study.copies["micrograph"], recipe.training["pixels"])
+    images = transforms.read_images(study.copies["micrograph"], recipe.training["pixels"])
     rehearsed = rehearse(recipe, study, settings, images, device)
     tuned = _trained(recipe, study, study.films.assign(part="train"), settings, images, device, "all")
     start = _start(recipe, study)
-    said = tuned.facts | {"preprocessing": recipe.preprocessing, "attribution": recipe.attribution}
+    said = tuned.metadata | {"preprocessing": recipe.preprocessing, "attribution": recipe.attribution}
     seen = embed(start, said, _micrographs(study.films), device)
-    small = np.stack([transforms.shrink(one[None], SMALL)[0] for one in _micrographs(study.films)])
+    small = np.stack([transforms.resize(one[None], SMALL)[0] for one in _micrographs(study.films)])
     known = uncertainty.answers(rehearsed, recipe.classes)
     facts = said | {
         "data": recipe.data, "seed": recipe.seed, "versions": _versions(),
@@ -116,12 +118,14 @@ def train(recipe, study, device="auto"):
 def settled(recipe, study):
     """The settings that the production network is trained by: a point's, and `epochs`, its passes."""
     point = chosen(study.choices)
-    tried = finetune.points(recipe.scheme, recipe.training, recipe.search)
+    grid = finetune.param_grid(recipe.scheme, TrainingSettings.from_dict(recipe.training), recipe.search)
+    tried = [finetune.hyperparameters(settings) for settings in grid]
     if point not in tried:
         raise UserError(
             f"the strict folds chose {point}, which the settings do not hold; train the strict networks anew."
         )
-    return recipe.training | point | {"epochs": passes(study.curves, tried.index(point))}
+    place = tried.index(point)
+    return replace(grid[place], epochs=passes(study.curves, place))
 
 
 def rehearse(recipe, study, settings, images, device="auto"):
@@ -154,7 +158,7 @@ def rehearse(recipe, study, settings, images, device="auto"):
 def _starts(recipe, study):
     """{fold: path of the weights that its rehearsal starts from, or None}."""
     folds, paths = sorted(study.splits["fold"].unique()), study.rehearsal_weights
-    trained = pretraining.domain(recipe.pretraining).origin == "trained"
+    trained = pretraining.get(recipe.pretraining).origin == "self_supervised"
     if len(paths) != (len(folds) if trained or paths else 0):
         raise UserError(
             f"final_model.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
@@ -185,11 +189,13 @@ def passes(curves, point):
 
 def _trained(recipe, study, table, settings, images, device, which):
     """The Tuned network of the films of `train`; `which` of the networks it is: a fold, or all."""
+    spec = NetworkSpec("strict", recipe.pretraining, recipe.policy, recipe.scheme)
+    rng, fold_rng = random_stream(recipe.seed, "train_production", which).spawn(2)
+    table = table[["sample", "batch", "growth_celsius", "part"]].assign(fold=0)
+    fold = finetune.select_fold(study.copies["sample"], study.copies["copy"], table, 0, spec, fold_rng)
     return finetune.train_fixed_epochs(
-        table, images, study.copies["sample"], study.copies["copy"], policy=recipe.policy, settings=settings,
-        backbone=recipe.backbone, weights=study.weights, pretraining=recipe.pretraining, head=recipe.scheme,
-        classes=recipe.classes, rng=random_stream(recipe.seed, "train_production", which), device=device,
-    )  # fmt: skip
+        fold, images, spec, settings, recipe.classes, recipe.backbone, study.weights, rng, device
+    )
 
 
 def _start(recipe, study):

@@ -184,7 +184,7 @@ def _said(seen, model, device):
     """The Predictions of Seen scans."""
     facts = model.facts
     images = np.stack([one.micrograph for one in seen])
-    shown = transforms.shrink(images, facts["pixels"])
+    shown = transforms.resize(images, facts["pixels"])
     explained = attribute.attribute(model.network, facts, shown, facts["classes"], facts["attribution"], device)
     apart = novelty.distances(embed(model.backbone, facts, images, device), model.looks)
     answers = _answers(explained["outputs"], facts)

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from micrograph.errors import UserError
-from micrograph.networks import backbones, replace_head, weights
+from micrograph.networks import backbones, checkpoints
 
 VERSION = 2  # of the file's form
 NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
@@ -46,7 +46,7 @@ def write(path, production):
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(part))
                 for name, part in ((LOOKS, production.looks), (PICTURES, production.pictures))}  # fmt: skip
     facts = json.loads(json.dumps(production.facts)) | {"production": VERSION}
-    weights.write(path, tensors, facts | {"sha256": digest(tensors, facts)})
+    checkpoints.write(path, tensors, facts | {"sha256": digest(tensors, facts)})
 
 
 def read(path):
@@ -68,18 +68,16 @@ def read(path):
         {key.removeprefix(kind): part for key, part in tensors.items() if key.startswith(kind)}
         for kind in (NETWORK, BACKBONE)
     )
-    start = backbones.build(name, backbones.classes_in(name, before))
-    blank = replace_head.replace_head(
-        start, name, facts["head"], facts["classes"], facts["settings"]["dropout"], np.random.default_rng(0)
-    )
-    network, start = backbones.fill(blank, own, path), backbones.fill(start, before, path)
+    start = backbones.build(name, checkpoints.n_classes(name, before))
+    blank = checkpoints.build_network(start, facts)
+    network, start = checkpoints.load_state_dict(blank, own, path), checkpoints.load_state_dict(start, before, path)
     return Production(network, start, facts | {"sha256": said}, looks, pictures)
 
 
 def _opened(path):
     """What the file says of itself, and its tensors."""
     try:
-        return backbones.describe_file(path), backbones.read(path)
+        return checkpoints.read_metadata(path), checkpoints.read(path)
     except (UserError, ValueError, RecursionError):  # no safetensors file, or one whose words are no JSON
         raise UserError(
             f"{path}: cannot be read as a production model (cut off, empty or something else); copy it anew, "

@@ -11,8 +11,7 @@ from pathlib import Path
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.io import Unwritable
-from micrograph.networks import backbones
-from micrograph.networks import weights as checkpoints
+from micrograph.networks import backbones, checkpoints
 from micrograph.retrieval import http
 
 
@@ -53,15 +52,16 @@ def retrieve(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     mean, std = backbones.normalisation(backbone, pretraining)
-    chosen = backbones.row(backbone).weights.get(pretraining) if user_file else backbones.weights(backbone, pretraining)
+    known = backbones.get(backbone).weights
+    chosen = known.get(pretraining) if user_file else backbones.get_weights(backbone, pretraining)
     pin = path.with_name(f"{path.name}.sha256")
     with _located(backbone, chosen, base_url, user_file, path) as (source, origin):
         with open(source, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if not user_file:
             _check_digest(digest, chosen, pin, origin)
-        tensors = checkpoints.state_dict(source, origin)
-        tensors = checkpoints.fitted(backbone, tensors, bool(chosen and chosen.in_order), origin)
+        tensors = checkpoints.read_state_dict(source, origin)
+        tensors = checkpoints.convert(backbone, tensors, bool(chosen and chosen.in_order), origin)
     metadata = {"backbone": backbone, "pretraining": pretraining, "source": origin, "sha256": digest}
     checkpoints.write(path, tensors, metadata | {"mean": mean, "std": std})
     if not user_file and not (chosen.sha256 or chosen.prefix):

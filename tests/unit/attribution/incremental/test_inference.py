@@ -58,7 +58,7 @@ def test_every_hidden_picture_answers_as_if_it_had_passed_the_network():
 
 
 def test_bf16_gives_nearly_the_same_answers():
-    start = pretraining.scratch("resnet18", np.random.default_rng(0))
+    start = pretraining.random_backbone("resnet18", np.random.default_rng(0))
     network = replace_head.replace_head(start, "resnet18", "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
     picture = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     asked = {"patch": 16, "stride": 16}
@@ -107,7 +107,7 @@ class Live(TorchDispatchMode):
 @pytest.mark.parametrize("megabytes", [20, 60])
 @pytest.mark.parametrize("backbone", ["resnet18", "efficientnet_lite0"])
 def test_maps_and_tables_stay_within_the_memory_asked_for(backbone, megabytes):
-    start = pretraining.scratch(backbone, np.random.default_rng(0))
+    start = pretraining.random_backbone(backbone, np.random.default_rng(0))
     network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
     pictures = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from micrograph.networks import backbones, fuse_batchnorm
 
 def trunk(name):
     network = backbones.build(name).eval()
-    fuse_batchnorm.replace(network, backbones.row(name).classifier, nn.Identity())
+    network.set_submodule(backbones.get(name).classifier, nn.Identity())
     return fuse_batchnorm.fuse(network)
 
 

@@ -12,7 +12,7 @@ from micrograph.networks import backbones, fuse_batchnorm
 
 def read(name):
     network = backbones.build(name).eval()
-    fuse_batchnorm.replace(network, backbones.row(name).classifier, torch.nn.Identity())
+    network.set_submodule(backbones.get(name).classifier, torch.nn.Identity())
     return layer_graph.read(fuse_batchnorm.fuse(network), 64)
 
 
