@@ -179,7 +179,7 @@ def test_strict_neighbours_are_not_misled_by_components_on_which_held_out_films_
     for place, celsius in enumerate(CLASSES):
         values[:, 4 * place : 4 * place + 4] += 15.0 * (labels == celsius)[:, None]
     train, held = np.arange(60), np.arange(60, 120)
-    scores = pca.fit(values, train, 0.99).scores
+    scores = pca.fit(pca.inner_products(values), train, [0.99])[0.99].scores
     lengths = np.linalg.norm(scores, axis=1)
     assert np.median(lengths[held]) < 0.7 * np.median(lengths[train])
     best = max(
