@@ -26,7 +26,7 @@ def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_
 
 def test_the_script_that_fits_models_reruns_when_the_grids_change_and_not_when_a_figure_does():
     modules = sources.modules_of(PROJECT / "workflow/scripts/fit_models.py")
-    assert {"models/fit", "models/classifiers", "models/grids", "splits/splitters"} <= set(modules)
+    assert {"models/fit", "models/estimators", "models/registry", "splits/splitters"} <= set(modules)
     assert not [name for name in modules if name.startswith(("evaluation/", "figures/", "networks/", "scans/"))]
 
 
