@@ -1,8 +1,8 @@
 """Grid search of one fold: what every point of a parameter grid predicts for the rows that points are compared on.
 
-Points are fitted one by one, but where they share most of their work: a boosted model of many trees also gives the
-predictions of its first trees, and neighbour searches of one metric share their distances. Both give the predictions
-that single fits give.
+Points are fitted one by one, but for work that they share: boosting of many trees also gives the predictions of its
+first trees; neighbours of one metric share their distances, and ridges on one kernel share it, handed to scikit-learn
+as precomputed. The predictions are those of single fits; only which of equally distant neighbours counts is left open.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator, is_regressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.pipeline import Pipeline
 
 from micrograph import target
 from micrograph.models import registry
-from micrograph.models.estimators import minkowski_distances
+from micrograph.models.estimators import KernelRidgeClassifier, minkowski_distances
 from micrograph.splits import protocols
 
 if TYPE_CHECKING:
@@ -124,8 +126,10 @@ def predict_grid(search: GridSearch) -> NDArray[np.float64]:
     bare = _bare(search.estimator({}))
     if hasattr(bare, "staged_predict"):
         return _predict_stages(search)
+    if isinstance(bare, KernelRidge | KernelRidgeClassifier):
+        return _predict_precomputed(search, "kernel", _KERNEL, _kernels)
     if {"metric", "p"} <= bare.get_params().keys():
-        return _predict_from_distances(search)
+        return _predict_precomputed(search, "metric", ("p",), _distances)
     fits = (search.fit(params) for params in search.param_grid)
     return np.stack([predict(fitted, search.X_selection, search.classes)[0] for fitted in fits])
 
@@ -156,21 +160,33 @@ def _staged_predict(fitted, search):
         yield target.to_class(celsius, search.classes)
 
 
-def _predict_from_distances(search):
-    """Neighbours: the distances of one power are computed once, and handed to scikit-learn as precomputed."""
+def _predict_precomputed(search, parameter, names, compute):
+    """Points that agree in the parameters `names` share a matrix between samples, which replaces their features."""
     y_pred = np.empty((len(search.param_grid), len(search.selection_index)))
     train, held = search.X_train, search.X_selection
     whole = search.estimator({})
     if isinstance(whole, Pipeline):
         preprocessing = whole[:-1].fit(train)
         train, held = preprocessing.transform(train), preprocessing.transform(held)
-    for shared, points in _by(search.param_grid, lambda name: name == "p").items():
-        power = dict(shared)["p"]
-        within, across = minkowski_distances(train, train, power), minkowski_distances(held, train, power)
+    for shared, points in _by(search.param_grid, lambda name: name in names).items():
+        bare = _bare(search.estimator(dict(shared)))
+        within, across = compute(bare, train, train), compute(bare, held, train)
         for point in points:
-            estimator = _last(search.estimator({**search.param_grid[point], "metric": "precomputed"}))
+            estimator = _last(search.estimator({**search.param_grid[point], parameter: "precomputed"}))
             y_pred[point] = predict(estimator.fit(within, search.y_train), across, search.classes)[0]
     return y_pred
+
+
+def _distances(bare, left, right):
+    return minkowski_distances(left, right, bare.p)
+
+
+_KERNEL = ("kernel", "gamma", "degree", "coef0")
+
+
+def _kernels(bare, left, right):
+    params = {name: getattr(bare, name) for name in _KERNEL[1:]}
+    return pairwise_kernels(left, right, metric=bare.kernel, filter_params=True, **params)
 
 
 def _by(param_grid, shares):
