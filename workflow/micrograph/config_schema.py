@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from micrograph import experiments
 from micrograph.attribution.maps import BASELINES
-from micrograph.models.grids import GRIDS, SEARCHES
+from micrograph.models import registry
 from micrograph.networks.backbones import BLOCKS
 from micrograph.networks.pretraining import PRETRAINING
 from micrograph.scans.levelling import METHODS
@@ -23,8 +23,9 @@ from micrograph.splits import protocols
 from micrograph.splits.policies import POLICIES
 from micrograph.target import SCHEMES
 
-SHALLOW = tuple(model for model, scheme in GRIDS if scheme == "nominal")
-MODELS = (*SHALLOW, *experiments.NETWORKS)
+SHALLOW = registry.models_on("components")
+MODELS = tuple(name for name, model in registry.MODELS.items() if "nominal" in model.schemes)
+PAPER_MODELS = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
 BASES = ("strict", "published")
 LEAKING = (*BASES, *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS))
 FETCHED = tuple(name for name, row in PRETRAINING.items() if row.origin == "retrieved")
@@ -403,7 +404,7 @@ class Training(Section):
 class ModelSearch(Section):
     """Model selection."""
 
-    param_grid: Annotated[str, OneOf(tuple(SEARCHES))] = "default"
+    param_grid: Annotated[str, OneOf(tuple(registry.SEARCHES))] = "default"
     """default: a few grid points a model, seconds a fit; published: the paper's grids in full, hours for some models,
     and the networks trained at every point of theirs."""
 
@@ -435,7 +436,7 @@ class Table2(Section):
     blocks: Blocks = [*BLOCKS, "tuned"]
     explained_variance: Variances = [85, 99]
     schemes: Annotated[
-        One[Annotated[str, OneOf(tuple(name for name in SCHEMES if name not in experiments.ORDINAL))]], TARGETS
+        One[Annotated[str, OneOf(tuple(name for name in SCHEMES if name in registry.MODELS["SVC"].schemes))]], TARGETS
     ] = ["nominal"]
     models: Annotated[Some[Annotated[str, OneOf(SHALLOW)]], ESTIMATORS] = ["SVC", "KRC", "RNN"]
 
@@ -460,7 +461,7 @@ class Table3(Section):
     pretraining: Annotated[Some[Pretraining], DOMAINS] = ["imagenet", "scratch"]
     policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
     schemes: Annotated[One[Scheme], TARGETS] = ["nominal"]
-    models: Models = [*MODELS]
+    models: Models = [*PAPER_MODELS]
 
 
 class Table4(Section):
@@ -471,7 +472,7 @@ class Table4(Section):
     pretraining: Annotated[One[Pretraining], DOMAINS] = ["imagenet"]
     policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
     schemes: Annotated[Some[Scheme], TARGETS] = [*SCHEMES]
-    models: Models = [*MODELS]
+    models: Models = [*PAPER_MODELS]
 
 
 class Baselines(Section):
@@ -482,7 +483,7 @@ class Baselines(Section):
     features: Some[Annotated[str, OneOf(experiments.WITHOUT_NETWORK)]] = [*experiments.WITHOUT_NETWORK]
     """metadata: the sheet's growth time, substrate, pressure, operator, day, batch; physical: roughness, spectrum,
     grains and steps of the height map."""
-    models: One[Annotated[str, OneOf(tuple(model for model, scheme in GRIDS if scheme == "ordinal"))]] = ["OLR"]
+    models: One[Annotated[str, OneOf(registry.models_on("metadata"))]] = ["OLR"]
     """OLR: ordinal logistic regression."""
 
 

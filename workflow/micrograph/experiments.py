@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec, repeat
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ORDINAL = ("nnrank", "corn")  # schemes for networks alone: they change the head and the loss
-NETWORKS = ("MLP", "CNN")
-ON_TUNED = ("MLP",)  # models that are fitted on fine-tuned features alone
-SHALLOW = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "OLR")
 POLICIES = ("aug1", "aug2", "aug3", "aug4")
 WITHOUT_NETWORK = ("metadata", "physical")  # features of the baselines
 AUGMENTING = ("aug1", "aug2")  # policies that make images of their own
@@ -259,7 +256,7 @@ def expand(settings: dict[str, Any]) -> list[FitSpec]:
     return [
         FitSpec(protocol, pretraining, policy, features, scheme, model)
         for protocol, pretraining, policy, scheme, model in product(*(settings[name] for name in names))
-        if model in NETWORKS or scheme not in ORDINAL
+        if scheme in registry.MODELS[model].schemes
         for features in _features(settings, model)
         if protocols.felt(protocol, features)
     ]
@@ -277,10 +274,8 @@ def repeated(fits: list[FitSpec], repeats: int) -> list[FitSpec]:
 
 def _features(settings: dict[str, Any], model: str) -> list[str]:
     """The features that a model is fitted on: image, tuned, or {block}_cev{percent}."""
-    if model == "CNN":
-        return ["image"]
-    if model in ON_TUNED:
-        return ["tuned"]
+    if "components" not in registry.MODELS[model].features:
+        return list(registry.MODELS[model].features)
     pairs = product(settings.get("blocks", ["tuned"]), settings.get("explained_variance", [None]))
     return list(dict.fromkeys(block if block == "tuned" else f"{block}_cev{cev}" for block, cev in pairs))
 
@@ -315,6 +310,6 @@ def _baselines(settings: dict[str, Any]) -> list[FitSpec]:
     """The fits on features that need no network."""
     names = ("protocols", "policies", "features", "models")
     return [
-        FitSpec(protocol, "none", policy, features, "ordinal" if model == "OLR" else "nominal", model)
+        FitSpec(protocol, "none", policy, features, next(iter(registry.MODELS[model].schemes)), model)
         for protocol, policy, features, model in product(*(settings[name] for name in names))
     ]

@@ -191,16 +191,9 @@ def _member(path, name):
 
 
 def write_components(path, samples, fits):
-    """Write every fold's components (components.Components) as scores_0, explained_0, dual_0, rows_0, scores_1, ...
-
-    Randomised components have no dual.
-    """
-    arrays = {
-        f"{name}_{fold}": getattr(fit, name)
-        for fold, fit in enumerate(fits)
-        for name in ("scores", "explained", "dual", "rows")
-        if getattr(fit, name) is not None
-    }
+    """Write every fold's components (pca.Components) as scores_0, explained_0, rows_0, scores_1, ..."""
+    names = {"scores": "scores", "explained": "explained_variance_ratio", "rows": "fit_index"}
+    arrays = {f"{name}_{fold}": getattr(fit, own) for fold, fit in enumerate(fits) for name, own in names.items()}
     write_arrays(path, samples=np.asarray(samples, str), **arrays)
 
 

@@ -11,6 +11,7 @@ from micrograph import experiments, io, outputs
 from micrograph.config import validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
+from micrograph.models import registry
 from micrograph.provenance import record
 from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
@@ -40,7 +41,7 @@ wildcard_constraints:
     block="|".join(BLOCKS),
     cev=r"\d+",
     features=rf"({'|'.join(BLOCKS)})_cev\d+|tuned|image|metadata|physical",
-    scheme="|".join([*SCHEMES, "ordinal"]),
+    scheme="|".join(registry.SCHEMES),
     head="|".join([*SCHEMES, "tuned"]),
     chunk=r"\d+(-\d+)?|all",
     fold=r"\d+",

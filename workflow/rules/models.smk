@@ -24,7 +24,7 @@ rule fit_models:
     benchmark:
         f"logs/fit_models/{FIT}.tsv"
     wildcard_constraints:
-        model="|".join(experiments.SHALLOW),
+        model="|".join(registry.SHALLOW),
     conda:
         "../../envs/learn.yaml"
     params:
@@ -36,7 +36,7 @@ rule fit_models:
         "../scripts/fit_models.py"
 
 
-for job, fits in STUDY.shared_jobs(experiments.SHALLOW).items():
+for job, fits in STUDY.shared_jobs(registry.SHALLOW).items():
 
     rule:
         name:

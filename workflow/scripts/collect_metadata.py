@@ -7,6 +7,6 @@ from micrograph.models import metadata_features
 
 with log.redirect_output(snakemake.log[0]):
     samples = io.read_table(snakemake.input.samples)
-    names, values = metadata_features.features(samples)
+    names, values = metadata_features.compute(samples)
     print(f"{len(names)} features: {', '.join(names)}")
     io.write_tuned(snakemake.output.features, samples["sample"], np.zeros(len(samples), dtype=int), [values])

@@ -3,38 +3,37 @@
 from pathlib import Path
 
 from micrograph import io, log
-from micrograph.models import randomised_pca
-from micrograph.models.pca import fit_folds
+from micrograph.models import pca, randomised_pca
 from micrograph.rng import random_stream
 from micrograph.splits import splitters
 
 with log.redirect_output(snakemake.log[0]):
-    params, pca = snakemake.params, snakemake.params.pca
+    params = snakemake.params
     table = io.read_table(snakemake.input.splits)
     names = {path: Path(path).stem.split("_cev") for path in snakemake.output.components}
     for block in dict.fromkeys(block for block, _ in names.values()):
         chunks = io.FeatureChunks(path for path in snakemake.input.features if Path(path).parent.name == block)
-        rows = [
+        fit_indices = [
             splitters.fit_index(table, params.protocol, fold, chunks.samples) for fold in sorted(set(table["fold"]))
         ]
         paths = {int(cev) / 100: path for path, (own, cev) in names.items() if own == block}
-        if len(chunks.samples) <= pca["exact_pca_up_to"]:
+        if len(chunks.samples) <= params.pca["exact_pca_up_to"]:
             method = "exact"
-            fits = fit_folds(chunks.table(), rows, list(paths))
+            fits = pca.fit_folds(chunks.table(), fit_indices, list(paths))
         else:
-            method = f"randomised, {pca['randomised_components']} components at most"
+            method = f"randomised, {params.pca['randomised_components']} components at most"
             rng = random_stream(params.seed, "randomised_pca", params.pretraining, block)
             fits = randomised_pca.fit_folds(
-                lambda chunks=chunks: chunks.blocks(randomised_pca.ROWS),
-                rows,
+                lambda chunks=chunks: chunks.blocks(randomised_pca.CHUNK_SAMPLES),
+                fit_indices,
                 list(paths),
-                pca["randomised_components"],
+                params.pca["randomised_components"],
                 rng,
             )
         for variance, path in paths.items():
             io.write_components(path, chunks.samples, fits[variance])
-            kept = ", ".join(f"{len(fit.explained)} ({fit.explained.sum():.1%})" for fit in fits[variance])
+            kept = [f"{fit.scores.shape[1]} ({fit.explained_variance_ratio.sum():.1%})" for fit in fits[variance]]
             print(
                 f"{block}: {method}; {len(chunks.samples)} films; asked to explain {variance:.0%}; "
-                f"components of each fold (variance explained): {kept}"
+                f"components of each fold (variance explained): {', '.join(kept)}"
             )

@@ -12,7 +12,7 @@ import pytest
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics
-from micrograph.models import classifiers, fit, grids
+from micrograph.models import fit, registry
 from micrograph.splits import splitters
 from tables_of_films import films
 
@@ -119,13 +119,15 @@ def test_strict_learns_nothing_from_the_films_it_is_tested_on(study):
 
 def test_strict_chooses_the_first_best_point_on_validation(study):
     made = fitted(study, model="KNN", policy="aug4")
-    points = grids.points("KNN", "nominal", "strict", "default")
+    points = registry.param_grid("KNN", "nominal", "strict", "default")
     names, features, tables = study
     truth = tables["strict"].drop_duplicates("sample").set_index("sample").loc[names, "growth_celsius"].to_numpy()
     train, held = (splitters.rows(tables["strict"], 1, part, names) for part in ("train", "validation"))
     merits = []
     for point in points:
-        model = classifiers.build("KNN", "nominal", "strict", point, CLASSES, 0).fit(features[train], truth[train])
+        model = registry.make_estimator("KNN", "nominal", "strict", point, CLASSES, 0).fit(
+            features[train], truth[train]
+        )
         right = model.predict(features[held]) == truth[held]
         merits.append((round(right.mean(), 9), round(np.mean([right[truth[held] == c].mean() for c in CLASSES]), 9)))
     assert json.loads(made.choices.loc[1, "chosen"]) == points[merits.index(max(merits))]

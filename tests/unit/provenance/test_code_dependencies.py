@@ -33,7 +33,7 @@ def test_modules_are_followed_through_one_another_however_they_are_imported(tmp_
 
 def test_the_script_that_fits_models_reruns_when_the_grids_change_and_not_when_a_figure_does():
     files = code_files(PROJECT / "workflow/scripts/fit_models.py")
-    assert {"models/fit.py", "models/classifiers.py", "models/grids.py", "splits/splitters.py"} <= set(files)
+    assert {"models/fit.py", "models/estimators.py", "models/registry.py", "splits/splitters.py"} <= set(files)
     assert not [name for name in files if name.startswith(("evaluation/", "figures/", "networks/", "scans/"))]
 
 

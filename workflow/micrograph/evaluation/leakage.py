@@ -7,7 +7,7 @@ import pandas as pd
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, chance_corrected, summaries
-from micrograph.models import grids
+from micrograph.models import registry
 from micrograph.splits import protocols
 
 NAME = "Table of leakage"
@@ -229,8 +229,8 @@ def selection_bias_bound(validation, words, search):
 
 def compared(model, scheme, search):
     """How many settings a fold compares at most."""
-    if (model, scheme) in grids.GRIDS:
-        return max(len(grids.points(model, scheme, base, search)) for base in ("strict", "published"))
+    if model in registry.SHALLOW:
+        return max(len(registry.param_grid(model, scheme, base, search)) for base in ("strict", "published"))
     return COMPARED[search]
 
 

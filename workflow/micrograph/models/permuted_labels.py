@@ -1,15 +1,19 @@
-"""Permutation tests: models fitted on growth temperatures that were permuted, many times, on block features alone."""
+"""Permutation tests: models on block features, fitted on growth temperatures that were permuted many times."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from micrograph.io import FeatureChunks
-from micrograph.models import pca
-from micrograph.models.fit import fit_folds
+from micrograph.models import fit, pca
 from micrograph.splits import permutation, protocols, splitters
+
+if TYPE_CHECKING:
+    from micrograph.io import FeatureChunks
 
 COLUMNS = ["labels", "draw", "features", "model", "fold", "part", "sample", "batch", "truth_celsius",
            "predicted_celsius"]  # fmt: skip
@@ -27,7 +31,7 @@ def permuted_predictions(
     search: str,
     stream: Callable[..., np.random.Generator],
 ) -> pd.DataFrame:
-    """Fit models on permuted growth temperatures, draw by draw, with splits and principal components of their own.
+    """Fit models on permuted growth temperatures, every permutation with its own splits and principal components.
 
     Parameters
     ----------
@@ -36,45 +40,47 @@ def permuted_predictions(
     blocks : dict of str to FeatureChunks
         Features of every block that the fits use.
     fits : list of dict
-        The words of each fit (experiments.WORDS), all of one protocol; features are named {block}_cev{cev}.
+        Every fit's names (experiments.WORDS), all of one protocol; features are named {block}_cev{cev}.
     draws : dict of str to int
         Number of permutations: ``films`` between films, ``batches`` between growth batches.
     folds, classes, search
-        As of `fitting.fit_study`.
+        As of `fit.fit_folds`.
     stream : callable
-        Gives the random generator of a name, a sequence of words.
+        Returns the random generator named by its arguments.
 
     Returns
     -------
     DataFrame
-        Validation and test predictions in COLUMNS. A draw equals the fit under the protocol of its name, such as
+        Validation and test predictions in COLUMNS. Each equals the fit under the protocol of its name, as
         ``strict.shuffled_films7``.
     """
-    grams = {block: pca.gram(chunks.table()) for block, chunks in blocks.items()}
+    products = {block: pca.inner_products(chunks.table()) for block, chunks in blocks.items()}
     names = {block: chunks.samples for block, chunks in blocks.items()}
     frames = []
     for kind, count in draws.items():
         for draw in range(1, count + 1):
-            of_draw = [{**fit, "protocol": _name(fit["protocol"], kind, draw)} for fit in fits]
-            table = _split(samples, of_draw[0]["protocol"], kind, draw, folds, classes, stream)
-            projected = {}
-            for fit in of_draw:
-                block, cev = fit["features"].split("_cev")
-                if fit["features"] not in projected:
-                    seen = [splitters.fit_index(table, fit["protocol"], fold, names[block]) for fold in range(folds)]
-                    projected[fit["features"]] = _scores(grams[block], seen, int(cev) / 100)
-                predictions = _fitted(fit, names[block], projected[fit["features"]], table, classes, search, stream)
-                frames.append(predictions.assign(labels=kind, draw=draw, features=fit["features"], model=fit["model"]))
+            permuted = [{**one, "protocol": _permuted(one["protocol"], kind, draw)} for one in fits]
+            table = _split(samples, permuted[0]["protocol"], kind, draw, folds, classes, stream)
+            scores = {}
+            for one in permuted:
+                block, cev = one["features"].split("_cev")
+                if one["features"] not in scores:
+                    fit_indices = [
+                        splitters.fit_index(table, one["protocol"], fold, names[block]) for fold in range(folds)
+                    ]
+                    scores[one["features"]] = _pca_scores(products[block], fit_indices, int(cev) / 100)
+                predictions = _predictions(one, names[block], scores[one["features"]], table, classes, search, stream)
+                frames.append(predictions.assign(labels=kind, draw=draw, features=one["features"], model=one["model"]))
     return pd.concat(frames, ignore_index=True)[COLUMNS]
 
 
-def _name(protocol, kind, draw):
+def _permuted(protocol, kind, draw):
     """The name of the protocol with one permutation: strict+grid -> strict+grid.shuffled_films3."""
     return replace(protocols.parse(protocol), shuffled=kind, draw=draw).name
 
 
 def _split(samples, protocol, kind, draw, folds, classes, stream):
-    """The splits of one draw, as rule deal_folds makes them."""
+    """The splits of one permutation, as rule deal_folds makes them."""
     protocol = protocols.as_seen_by("splits", protocol)
     permuted = permutation.permute_labels(samples, protocol, folds, stream("relabel", kind, draw))
     table = splitters.split(permuted, protocol, folds, stream("deal_folds", protocols.dealt(protocol)))
@@ -82,29 +88,29 @@ def _split(samples, protocol, kind, draw, folds, classes, stream):
     return table
 
 
-def _scores(gram, seen, variance):
+def _pca_scores(products, fit_indices, variance):
     """The principal component scores of every fold, as rule project_features makes them."""
-    made = {}
-    for rows in map(tuple, seen):
-        if rows not in made:
-            made[rows] = pca.fit_gram(gram, rows, variance).scores
-    return [made[tuple(rows)] for rows in seen]
+    fits = {}
+    for fit_index in map(tuple, fit_indices):
+        if fit_index not in fits:
+            fits[fit_index] = pca.fit(products, fit_index, [variance])[variance].scores
+    return [fits[tuple(fit_index)] for fit_index in fit_indices]
 
 
-def _fitted(fit, names, scores, table, classes, search, stream):
+def _predictions(one, names, scores, table, classes, search, stream):
     """Validation and test predictions of one fit."""
-    words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
-    return fit_folds(
+    words = [one[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
+    return fit.fit_folds(
         names,
         np.zeros(len(names), dtype=int),
         scores,
         table,
-        protocol=fit["protocol"],
-        policy=fit["policy"],
-        scheme=fit["scheme"],
-        model=fit["model"],
+        protocol=one["protocol"],
+        policy=one["policy"],
+        scheme=one["scheme"],
+        model=one["model"],
         classes=classes,
         search=search,
-        rng=stream("fit_models", protocols.without_leaks(fit["protocol"]), *words),
+        rng=stream("fit_models", protocols.without_leaks(one["protocol"]), *words),
         parts=PARTS,
     ).predictions

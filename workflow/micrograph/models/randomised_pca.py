@@ -1,14 +1,15 @@
-"""Principal components of many films: randomised subspace iteration on features that are read block by block.
+"""Principal component analysis of many samples: randomised subspace iteration on features read in chunks.
 
-The exact method (components.py) holds the Gram matrix of all samples: memory grows as their square, time as their cube.
-Here a pass through the features reads them in blocks of rows, and memory holds one block, the basis, and the scores.
-scikit-learn has the same algorithm as `randomized_svd`, but takes the table as one array in memory; its IncrementalPCA
-decomposes every block anew, for every fold.
+The exact method (pca.py) holds the inner products of all samples: memory grows as their square, time as their cube.
+Memory holds one chunk, the basis and the scores here. scikit-learn's PCA(svd_solver="randomized") is the same algorithm
+but takes the table as one array in memory; its IncrementalPCA decomposes every chunk again for every fold.
 
 References
 ----------
 N. Halko, P. G. Martinsson, J. A. Tropp, SIAM Review 53, 217 (2011), algorithms 4.4 and 5.3.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -16,32 +17,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.models.pca import REACHED, Components
+from micrograph.models import pca
 
-ROWS = 512  # samples of a block; another number changes the last digits
-OVERSAMPLES = 20  # directions beyond the components that are kept
-PASSES = 4  # through the fitted rows; each sharpens the subspace
+CHUNK_SAMPLES = 512  # another number changes the last digits
+N_OVERSAMPLES = 20  # directions beyond the components that are kept
+N_ITER = 4  # passes over the fitted samples; each sharpens the subspace
 
-Read = Callable[[], Iterable[NDArray[np.float32]]]
+ReadChunks = Callable[[], Iterable[NDArray[np.float32]]]
 
 
 def fit_folds(
-    read: Read,
-    list_of_rows: Sequence[NDArray[np.intp]],
+    read_chunks: ReadChunks,
+    fit_indices: Sequence[NDArray[np.intp]],
     variances: Sequence[float],
     max_components: int,
     rng: np.random.Generator,
-) -> dict[float, list[Components]]:
+) -> dict[float, list[pca.Components]]:
     """Fit the leading components of every fold and project all samples on them.
 
     Parameters
     ----------
-    read : callable
-        Returns the features of all samples from the start, as blocks of shape (n_rows, n_features).
-    list_of_rows : sequence of ndarray of shape (n_fitted,)
+    read_chunks : callable
+        Returns the features of all samples from the start, as chunks of shape (n_samples, n_features).
+    fit_indices : sequence of ndarray of shape (n_fitted,)
         For each fold the samples it is fitted on, ascending.
     variances : sequence of float
-        Shares of the variance to be explained, in (0, 1].
+        Shares of variance to explain, in (0, 1].
     max_components : int
         No fit keeps more components, whatever share these explain.
     rng : Generator
@@ -50,91 +51,77 @@ def fit_folds(
     Returns
     -------
     dict of float to list of Components
-        For each share of variance the fits of all folds; scores are float32, `dual` is None.
+        For each share the fits of all folds; scores are float32.
 
     Raises
     ------
-    ValueError
-        If a fold has fewer than two samples, or samples that are all alike, or features that are not finite.
+    UserError
+        If a fold has fewer than two samples, or samples with equal features, or features that are not finite.
     """
-    list_of_rows = [np.asarray(rows, dtype=np.intp) for rows in list_of_rows]
-    moments = _moments(read, list_of_rows)
-    start = rng.standard_normal((len(moments[0][0]), max_components + OVERSAMPLES), dtype=np.float32)
-    fits: dict[bytes, dict[float, Components]] = {}
-    for rows, (mean, total) in zip(list_of_rows, moments, strict=True):
-        if rows.tobytes() not in fits:
-            scores, shares = _decomposed(read, rows, mean, total, start)
-            fits[rows.tobytes()] = {
-                variance: _cut(scores, shares, rows, variance, max_components) for variance in variances
+    fit_indices = [np.asarray(fit_index, dtype=np.intp) for fit_index in fit_indices]
+    moments = _moments(read_chunks, fit_indices)
+    start = rng.standard_normal((len(moments[0][0]), max_components + N_OVERSAMPLES), dtype=np.float32)
+    fits: dict[bytes, dict[float, pca.Components]] = {}
+    for fit_index, (mean, total) in zip(fit_indices, moments, strict=True):
+        if fit_index.tobytes() not in fits:
+            scores, ratios = _decompose(read_chunks, fit_index, mean, total, start)
+            counts = {variance: min(pca.n_components(ratios, variance), max_components) for variance in variances}
+            fits[fit_index.tobytes()] = {
+                variance: pca.Components(scores[:, :n], ratios[:n], fit_index) for variance, n in counts.items()
             }
-    return {variance: [fits[rows.tobytes()][variance] for rows in list_of_rows] for variance in variances}
+    return {variance: [fits[fit_index.tobytes()][variance] for fit_index in fit_indices] for variance in variances}
 
 
-def _moments(read, list_of_rows):
-    """Of every fold the mean of its rows (float64) and their sum of squared distances from it, in one pass."""
-    sums, squares = [0.0] * len(list_of_rows), np.zeros(len(list_of_rows))
-    for first, block in _numbered(read()):
-        norms = np.einsum("ij,ij->i", block, block, dtype=np.float64)
-        if not np.isfinite(norms).all():
-            bad = first + int(np.flatnonzero(~np.isfinite(norms))[0])
-            raise UserError(
-                f"components: sample {bad} (counted from 0) has features that are not finite; check its picture."
-            )
-        for fold, rows in enumerate(list_of_rows):
-            own = _within(rows, first, len(block))
-            sums[fold] = sums[fold] + block[own].sum(axis=0, dtype=np.float64)
+def _moments(read_chunks, fit_indices):
+    """For every fold the mean of its samples (float64) and their sum of squared distances from it, in one pass."""
+    sums, squares = [0.0] * len(fit_indices), np.zeros(len(fit_indices))
+    for first, chunk in _numbered(read_chunks()):
+        norms = np.einsum("ij,ij->i", chunk, chunk, dtype=np.float64)
+        pca.check_finite(norms, first)
+        for fold, fit_index in enumerate(fit_indices):
+            own = _within(fit_index, first, len(chunk))
+            sums[fold] = sums[fold] + chunk[own].sum(axis=0, dtype=np.float64)
             squares[fold] += norms[own].sum()
     moments = []
-    for rows, total, square in zip(list_of_rows, sums, squares, strict=True):
-        if len(rows) < 2:
-            raise UserError(f"components: {len(rows)} training sample(s), at least 2 are needed; use fewer folds.")
-        mean = total / len(rows)
-        spread = square - len(rows) * (mean @ mean)
-        if spread <= len(rows) * np.finfo(np.float32).eps * (mean @ mean):
-            raise UserError(
-                "components: the training samples all have the same features; check the pictures and the weights."
-            )
+    for fit_index, total, square in zip(fit_indices, sums, squares, strict=True):
+        pca.check_size(fit_index)
+        mean = total / len(fit_index)
+        spread = square - len(fit_index) * (mean @ mean)
+        if spread <= len(fit_index) * np.finfo(np.float32).eps * (mean @ mean):
+            raise UserError(pca.EQUAL_FEATURES)
         moments.append((mean, spread))
     return moments
 
 
-def _decomposed(read, rows, mean, total, start):
-    """Scores (n, k) float32 of all samples, and the share of the fitted rows' variance that each component explains."""
+def _decompose(read_chunks, fit_index, mean, total, start):
+    """Scores (n_samples, n_components) float32 of all samples, and the explained variance ratios."""
     mean = mean.astype(np.float32)
-    basis = start[:, : min(len(mean), len(rows) - 1)]
-    for _ in range(PASSES):
+    basis = start[:, : min(len(mean), len(fit_index) - 1)]
+    for _ in range(N_ITER):
         image = np.zeros_like(basis)
-        for first, block in _numbered(read()):
-            centred = block[_within(rows, first, len(block))] - mean
+        for first, chunk in _numbered(read_chunks()):
+            centred = chunk[_within(fit_index, first, len(chunk))] - mean
             image += centred.T @ (centred @ basis)
         basis = np.linalg.qr(image)[0]
-    scores = np.concatenate([(block - mean) @ basis for block in read()])
-    fitted = scores[rows].astype(np.float64)
+    scores = np.concatenate([(chunk - mean) @ basis for chunk in read_chunks()])
+    fitted = scores[fit_index].astype(np.float64)
     values, vectors = np.linalg.eigh(fitted.T @ fitted)
     kept = np.flatnonzero(values > np.finfo(np.float32).eps * values[-1])[::-1]
     scores = scores @ vectors[:, kept].astype(np.float32)
-    farthest = np.abs(scores[rows]).argmax(axis=0)  # its sign is positive, as in components.decomposed
-    scores *= np.sign(scores[rows[farthest], np.arange(len(kept))])
+    largest = np.abs(scores[fit_index]).argmax(axis=0)  # its sign is positive, as in pca.fit
+    scores *= np.sign(scores[fit_index[largest], np.arange(len(kept))])
     return scores, values[kept] / total
 
 
-def _cut(scores, shares, rows, variance, max_components):
-    """The fewest components whose shares add up to `variance`, `max_components` at most."""
-    if not 0 < variance <= 1:
-        raise UserError(f"components: explained variance {variance} is not between 0 and 1; 0.85 means 85 %.")
-    count = min(int(np.searchsorted(np.cumsum(shares), variance - REACHED)) + 1, max_components, len(shares))
-    return Components(scores[:, :count], shares[:count], None, rows)
-
-
-def _numbered(blocks: Iterable[NDArray]) -> Iterator[tuple[int, NDArray]]:
-    """Each block with the number of its first row."""
+def _numbered(chunks: Iterable[NDArray]) -> Iterator[tuple[int, NDArray]]:
+    """Each chunk with the number of its first sample."""
     first = 0
-    for block in blocks:
-        yield first, block
-        first += len(block)
+    for chunk in chunks:
+        yield first, chunk
+        first += len(chunk)
 
 
-def _within(rows, first, count):
-    """Those of the ascending rows that lie in a block, counted from its first."""
-    start, stop = np.searchsorted(rows, [first, first + count])
-    return rows[start:stop] - first
+def _within(fit_index, first, count):
+    """Those of the ascending indices that lie in a chunk, counted from its first sample."""
+    start, stop = np.searchsorted(fit_index, [first, first + count])
+    return fit_index[start:stop] - first

@@ -1,50 +1,79 @@
-"""Fitted shallow models on disk: one .skops a fit, the same models the same bytes, nothing unpickled."""
+"""Fitted shallow models on disk: one .skops a fit; the same models give the same bytes, and nothing is unpickled."""
+
+from __future__ import annotations
 
 import json
 import sys
 import zipfile
+from collections.abc import Mapping
 from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from micrograph import io
 from micrograph.errors import UserError
 
-GAUSSIAN = "sklearn.gaussian_process"
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+_GAUSSIAN = "sklearn.gaussian_process"
 TRUSTED = (
     "micrograph.models.estimators.KernelRidgeClassifier",
     "micrograph.models.estimators.RadiusClassifier",
     "micrograph.models.estimators.RadiusRegressor",
-    "micrograph.models.estimators.UnitRows",
+    "micrograph.models.estimators.CenteredNormalizer",
     "micrograph.models.proportional_odds.OrdinalLogit",
-    "numpy.dtype",  # of the table that an OrdinalLogit filled the gaps of
-    f"{GAUSSIAN}._gpc._BinaryGaussianProcessClassifierLaplace",
-    *(f"{GAUSSIAN}.kernels.{kernel}" for kernel in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")),
+    "numpy.dtype",  # of the features that an OrdinalLogit imputes
+    f"{_GAUSSIAN}._gpc._BinaryGaussianProcessClassifierLaplace",
+    *(f"{_GAUSSIAN}.kernels.{kernel}" for kernel in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")),
     "sklearn.tree._tree.Tree",
 )
 
 
-def write_models(path, models):
-    """Write fold -> fitted estimator as one .skops; the same models give the same bytes."""
+def write_models(path: str | Path, models: Mapping[int, BaseEstimator]) -> None:
+    """Write the fitted estimators of all folds as one .skops file.
+
+    Parameters
+    ----------
+    path : path
+    models : dict of int to estimator
+        Fitted estimator of every fold.
+    """
     stored = _skops().dumps({str(fold): model for fold, model in models.items()})
     with io.atomic_write(path) as partial:
-        partial.write_bytes(_plain(stored))
+        partial.write_bytes(_reproducible(stored))
 
 
-def read_models(path):
-    """Read what write_models wrote: fold -> estimator. Loads nothing but scikit-learn's types and those in TRUSTED."""
+def read_models(path: str | Path) -> dict[int, BaseEstimator]:
+    """Read the estimators of all folds, as `write_models` wrote them.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of int to estimator
+
+    Raises
+    ------
+    UserError
+        If the file holds other types than scikit-learn's and those in TRUSTED; nothing is loaded then.
+    """
     skops = _skops()
-    strange = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
-    if strange:
-        raise UserError(f"{path}: holds types that this pipeline never writes ({', '.join(strange)}): do not load it.")
+    untrusted = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
+    if untrusted:
+        raise UserError(f"{path}: holds types that this workflow never writes ({', '.join(untrusted)}); not loaded.")
     return {int(fold): model for fold, model in skops.load(path, trusted=list(TRUSTED)).items()}
 
 
-def _skops():
+def _skops() -> ModuleType:
     """skops.io, imported without torch.
 
-    It lists scikit-learn's estimators by importing every package in there, one of which would import torch, 3 s a job;
-    an absent torch is passed over.
+    skops lists scikit-learn's estimators by importing all its packages, one of which would import torch, 3 s a job.
     """
-    import sklearn.utils  # noqa: F401  first, for scipy, which it imports, looks into torch wherever it is listed
+    import sklearn.utils  # noqa: F401  before torch is hidden: scipy, which it imports, inspects torch where listed
 
     hidden = "torch" not in sys.modules
     if hidden:
@@ -57,7 +86,7 @@ def _skops():
     return skops.io
 
 
-def _plain(stored):
+def _reproducible(stored: bytes) -> bytes:
     """The bytes of a .skops without its times and memory addresses: members numbered in order, dates fixed."""
     source = zipfile.ZipFile(BytesIO(stored))
     schema = json.loads(source.read("schema.json"))
@@ -73,9 +102,9 @@ def _plain(stored):
 
 
 def _renumber(node, numbers, members):
-    """Replace, in place, every object's address by its order of appearance, and its member's name with it.
+    """Replace, in place, every object's address by its order of appearance, and the name of its member likewise.
 
-    Plain values (JsonNode) get a number each: whether two equal strings are one object is up to the interpreter.
+    Plain values (JsonNode) get a number each: whether equal strings are one object depends on the interpreter.
     """
     if isinstance(node, list):
         for inner in node:

@@ -1,4 +1,7 @@
-"""The seven pairs and OLR: what strict mends, what published keeps, and the grids in full."""
+"""The models: what strict changes, what published keeps, and the grids in full."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -7,9 +10,11 @@ from sklearn.neighbors import RadiusNeighborsClassifier
 
 from micrograph import target
 from micrograph.errors import UserError
-from micrograph.models import classifiers, estimators, grids, pca
+from micrograph.models import estimators, pca, registry
+from project import PROJECT
 
 CLASSES = [900, 950, 1000]
+ESTIMATORS = [(model, scheme) for model in registry.SHALLOW for scheme in registry.MODELS[model].schemes]
 pytestmark = [
     pytest.mark.filterwarnings("ignore:One or more samples have no neighbors:UserWarning"),
     pytest.mark.filterwarnings("ignore:The optimal value found:sklearn.exceptions.ConvergenceWarning"),
@@ -26,14 +31,14 @@ def blobs(spread=1.0, size=20, width=6, seed=0):
     return features, labels
 
 
-def built(model, scheme="nominal", protocol="strict", **settings):
-    settings = settings or grids.points(model, scheme, protocol, "default")[0]
-    return classifiers.build(model, scheme, protocol, settings, CLASSES, seed=1)
+def built(model, scheme="nominal", protocol="strict", **params):
+    params = params or registry.param_grid(model, scheme, protocol, "default")[0]
+    return registry.make_estimator(model, scheme, protocol, params, CLASSES, seed=1)
 
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
-@pytest.mark.parametrize("model", [model for model, scheme in grids.GRIDS if scheme == "nominal"])
-def test_every_pair_tells_three_clouds_apart(model, protocol):
+@pytest.mark.parametrize("model", registry.models_on("components"))
+def test_every_model_separates_three_clouds(model, protocol):
     features, labels = blobs()
     classifier = built(model, "nominal", protocol).fit(features, labels)
     assert (classifier.predict(features) == labels).mean() > 0.75  # chance: 0.33
@@ -44,18 +49,18 @@ def test_every_pair_tells_three_clouds_apart(model, protocol):
 
 @pytest.mark.parametrize("size", ["default", "published"])
 @pytest.mark.parametrize("protocol", ["strict", "published"])
-@pytest.mark.parametrize("model, scheme", grids.GRIDS)
-def test_every_grid_point_names_settings_that_the_model_has(model, scheme, protocol, size):
-    points = grids.points(model, scheme, protocol, size)
+@pytest.mark.parametrize(("model", "scheme"), ESTIMATORS)
+def test_every_grid_point_names_parameters_that_the_estimator_has(model, scheme, protocol, size):
+    points = registry.param_grid(model, scheme, protocol, size)
     assert len(points) == len({str(point) for point in points})
     for point in points:
-        classifiers.build(model, scheme, protocol, point, CLASSES, seed=1)
+        registry.make_estimator(model, scheme, protocol, point, CLASSES, seed=1)
 
 
 def test_default_grids_are_small():
     sizes = [
-        len(grids.points(model, scheme, protocol, "default"))
-        for model, scheme in grids.GRIDS
+        len(registry.param_grid(model, scheme, protocol, "default"))
+        for model, scheme in ESTIMATORS
         for protocol in ("strict", "published")
     ]
     assert max(sizes) <= 24
@@ -72,20 +77,20 @@ def test_the_default_svr_ends_on_features_in_raw_units():
 
 def test_published_grids_have_the_papers_sizes():
     def size(model, scheme="nominal"):
-        return len(grids.points(model, scheme, "published", "published"))
+        return len(registry.param_grid(model, scheme, "published", "published"))
 
     assert size("SVC") == 3 * 6 * 2 * 4 * 4  # C, degree, gamma, coef0, max_iter
     assert size("KNN") * 4 == 480  # four search algorithms, which give one answer
     assert size("DTC") == 3 * 9 * 3
     assert size("GBC") == 6 * 4 * 5 * 3
-    alphas = [point["alpha"] for point in grids.points("KRC", "nominal", "published", "published")]
+    alphas = [point["alpha"] for point in registry.param_grid("KRC", "nominal", "published", "published")]
     assert alphas[0] == 1e-4
     assert alphas[-1] <= 30 < 1.2 * alphas[-1]
     assert np.allclose(np.diff(np.log(alphas)), np.log(1.2))
 
 
 def test_loop_order_has_the_first_setting_outermost():
-    points = grids.points("KNN", "nominal", "published", "published")
+    points = registry.param_grid("KNN", "nominal", "published", "published")
     assert points[0] == {"n_neighbors": 3, "weights": "uniform", "p": 1}
     assert points[1] == {"n_neighbors": 3, "weights": "uniform", "p": 2}
 
@@ -163,7 +168,7 @@ def test_the_radius_ignores_copies_made_by_oversampling():
 
 
 def test_rows_become_directions_from_the_training_mean():
-    rows = estimators.UnitRows().fit([[0.0, 0.0], [4.0, 2.0]])  # mean (2, 1)
+    rows = estimators.CenteredNormalizer().fit([[0.0, 0.0], [4.0, 2.0]])  # mean (2, 1)
     assert rows.transform([[5.0, 5.0], [2.0, 0.0], [2.0, 1.0]]).tolist() == [[0.6, 0.8], [0.0, -1.0], [0.0, 0.0]]
 
 
@@ -179,12 +184,12 @@ def test_strict_neighbours_are_not_misled_by_components_on_which_held_out_films_
     for place, celsius in enumerate(CLASSES):
         values[:, 4 * place : 4 * place + 4] += 15.0 * (labels == celsius)[:, None]
     train, held = np.arange(60), np.arange(60, 120)
-    scores = pca.fit(values, train, 0.99).scores
+    scores = pca.fit(pca.inner_products(values), train, [0.99])[0.99].scores
     lengths = np.linalg.norm(scores, axis=1)
     assert np.median(lengths[held]) < 0.7 * np.median(lengths[train])
     best = max(
         (built(model, **point).fit(scores[train], labels[train]).predict(scores[held]) == labels[held]).mean()
-        for point in grids.points(model, "nominal", "strict", "default")
+        for point in registry.param_grid(model, "nominal", "strict", "default")
     )
     assert best > 0.9
 
@@ -205,20 +210,23 @@ def test_values_become_the_nearest_class_and_halfway_the_lower():
     assert target.to_class([850, 851], [800, 900]).tolist() == [800, 900]
 
 
-def test_unknown_names_are_faults_that_list_the_known():
-    with pytest.raises(UserError, match="SVC, KRC, RNN"):
-        classifiers.build("SVM", "nominal", "strict", {}, CLASSES, 0)
-    with pytest.raises(UserError, match="nominal, regression, ordinal"):
-        classifiers.build("SVC", "orderly", "strict", {}, CLASSES, 0)
-    for asked in (
-        lambda *words: classifiers.build(*words, {}, CLASSES, 0),
-        lambda *words: grids.points(*words, "default"),
+def test_unknown_names_are_refused_with_the_known_ones():
+    for call in (
+        lambda *names: registry.make_estimator(*names, {}, CLASSES, 0),
+        lambda *names: registry.param_grid(*names, "default"),
     ):
-        with pytest.raises(UserError, match="SVC has no scheme 'ordinal': give it nominal or regression"):
-            asked("SVC", "ordinal", "strict")
-        with pytest.raises(UserError, match="OLR has no scheme 'nominal': give it ordinal"):
-            asked("OLR", "nominal", "strict")
-    with pytest.raises(UserError, match="default, published"):
-        grids.points("SVC", "nominal", "strict", "huge")
-    with pytest.raises(UserError, match="SVC, KRC, RNN"):
-        grids.points("SVM", "nominal", "strict", "default")
+        with pytest.raises(UserError, match="'SVM'.*SVC, KRC, RNN"):
+            call("SVM", "nominal", "strict")
+        with pytest.raises(UserError, match="SVC.*'ordinal'.*nominal, regression"):
+            call("SVC", "ordinal", "strict")
+        with pytest.raises(UserError, match="OLR.*'nominal'.*ordinal"):
+            call("OLR", "nominal", "strict")
+        with pytest.raises(UserError, match="'MLP'.*SVC, KRC, RNN"):
+            call("MLP", "nominal", "strict")
+    with pytest.raises(UserError, match="'huge'.*default, published"):
+        registry.param_grid("SVC", "nominal", "strict", "huge")
+
+
+def test_reading_the_table_imports_no_scikit_learn():
+    code = "import sys; from micrograph.models import registry; assert not {'sklearn', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(PROJECT / "workflow")})

@@ -1,0 +1,208 @@
+"""Grid search of one fold: what every point of a parameter grid predicts for the rows that points are compared on.
+
+Points are fitted one by one, but for work that they share: boosting of many trees also gives the predictions of its
+first trees; neighbours of one metric share their distances, and ridges on one kernel share it, handed to scikit-learn
+as precomputed. The predictions are those of single fits; only which of equally distant neighbours counts is left open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.pipeline import Pipeline
+
+from micrograph import target
+from micrograph.models import registry
+from micrograph.models.estimators import KernelRidgeClassifier, minkowski_distances
+from micrograph.splits import protocols
+
+if TYPE_CHECKING:
+    from micrograph.splits.prediction_table import Fold
+
+
+@dataclass(frozen=True)
+class GridSearch:
+    """A model, its parameter grid and the data of one fold.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_rows, n_features)
+    fold : prediction_table.Fold
+        Indices into the rows.
+    param_grid : list of dict
+        Points as of `registry.param_grid`.
+    protocol, scheme, model : str
+    classes : tuple of int
+        Classes in Celsius, rising.
+    """
+
+    features: NDArray[np.float64]
+    fold: Fold
+    param_grid: list[dict]
+    protocol: str
+    scheme: str
+    model: str
+    classes: tuple[int, ...]
+
+    @property
+    def selection_index(self) -> NDArray[np.intp]:
+        """Rows that points are compared on: of the validation part, with the leak `grid` of the reported part."""
+        return self.fold.parts[protocols.parse(self.protocol).chooser]
+
+    @property
+    def y_selection(self) -> NDArray[np.int64]:
+        """Classes of these rows."""
+        return self.fold.rows.labels[self.selection_index]
+
+    @property
+    def X_selection(self) -> NDArray[np.float64]:  # noqa: N802
+        """Features of these rows."""
+        return self.features[self.selection_index]
+
+    @property
+    def X_train(self) -> NDArray[np.float64]:  # noqa: N802
+        """Features of the training rows."""
+        return self.features[self.fold.training]
+
+    @property
+    def y_train(self) -> NDArray:
+        """Targets of the training rows: integers for a classifier, floats in Celsius for a regressor."""
+        labels = self.fold.rows.labels[self.fold.training]
+        return labels.astype(float) if self.scheme == "regression" else labels
+
+    def estimator(self, params: dict) -> BaseEstimator:
+        """Make the unfitted estimator of one point."""
+        names = self.model, self.scheme, self.protocol
+        return registry.make_estimator(*names, params, self.classes, self.fold.seed)
+
+    def fit(self, params: dict) -> BaseEstimator:
+        """Fit the estimator of one point on the training rows."""
+        return self.estimator(params).fit(self.X_train, self.y_train)
+
+
+def predict(
+    estimator: BaseEstimator, features: NDArray, classes: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Predict classes, and of a regressor values.
+
+    Parameters
+    ----------
+    estimator
+        Fitted.
+    features : ndarray of shape (n_rows, n_features)
+    classes : tuple of int
+        Classes in Celsius, rising.
+
+    Returns
+    -------
+    y_pred, y_value : ndarray of shape (n_rows,)
+        Celsius. The value is NaN of a classifier; both are NaN of a query without neighbours.
+    """
+    output = np.asarray(estimator.predict(features), dtype=float)
+    if is_regressor(estimator):
+        return target.to_class(output, classes), output
+    return output, np.full(len(output), np.nan)
+
+
+def predict_grid(search: GridSearch) -> NDArray[np.float64]:
+    """Predict the rows that points are compared on with every point of the grid.
+
+    Parameters
+    ----------
+    search : GridSearch
+
+    Returns
+    -------
+    ndarray of shape (n_points, n_rows)
+        Classes in Celsius; NaN where there is no prediction.
+    """
+    bare = _bare(search.estimator({}))
+    if hasattr(bare, "staged_predict"):
+        return _predict_stages(search)
+    if isinstance(bare, KernelRidge | KernelRidgeClassifier):
+        return _predict_precomputed(search, "kernel", _KERNEL, _kernels)
+    if {"metric", "p"} <= bare.get_params().keys():
+        return _predict_precomputed(search, "metric", ("p",), _distances)
+    fits = (search.fit(params) for params in search.param_grid)
+    return np.stack([predict(fitted, search.X_selection, search.classes)[0] for fitted in fits])
+
+
+def _predict_stages(search):
+    """Boosting: trees of a shorter fit are the first of a longer one, so the longest is fitted alone."""
+    y_pred = np.empty((len(search.param_grid), len(search.selection_index)))
+    for shared, points in _by(search.param_grid, lambda name: name != "n_estimators").items():
+        n_estimators = {point: search.param_grid[point]["n_estimators"] for point in points}
+        with config_context(skip_parameter_validation=True):  # of every tree by itself
+            fitted = search.fit({**dict(shared), "n_estimators": max(n_estimators.values())})
+        stages = list(_staged_predict(fitted, search))
+        for point, count in n_estimators.items():
+            y_pred[point] = stages[count - 1]
+    return y_pred
+
+
+def _staged_predict(fitted, search):
+    """Classes in Celsius after 1, 2, ... trees."""
+    held = fitted[:-1].transform(search.X_selection) if isinstance(fitted, Pipeline) else search.X_selection
+    last = _last(fitted)
+    if not is_regressor(last):
+        yield from last.staged_predict(held)
+        return
+    transformer = getattr(last, "transformer_", None)
+    for values in getattr(last, "regressor_", last).staged_predict(held):
+        celsius = values if transformer is None else transformer.inverse_transform(values[:, None])[:, 0]
+        yield target.to_class(celsius, search.classes)
+
+
+def _predict_precomputed(search, parameter, names, compute):
+    """Points that agree in the parameters `names` share a matrix between samples, which replaces their features."""
+    y_pred = np.empty((len(search.param_grid), len(search.selection_index)))
+    train, held = search.X_train, search.X_selection
+    whole = search.estimator({})
+    if isinstance(whole, Pipeline):
+        preprocessing = whole[:-1].fit(train)
+        train, held = preprocessing.transform(train), preprocessing.transform(held)
+    for shared, points in _by(search.param_grid, lambda name: name in names).items():
+        bare = _bare(search.estimator(dict(shared)))
+        within, across = compute(bare, train, train), compute(bare, held, train)
+        for point in points:
+            estimator = _last(search.estimator({**search.param_grid[point], parameter: "precomputed"}))
+            y_pred[point] = predict(estimator.fit(within, search.y_train), across, search.classes)[0]
+    return y_pred
+
+
+def _distances(bare, left, right):
+    return minkowski_distances(left, right, bare.p)
+
+
+_KERNEL = ("kernel", "gamma", "degree", "coef0")
+
+
+def _kernels(bare, left, right):
+    params = {name: getattr(bare, name) for name in _KERNEL[1:]}
+    return pairwise_kernels(left, right, metric=bare.kernel, filter_params=True, **params)
+
+
+def _by(param_grid, shares):
+    """{(name, value) pairs of the names that `shares` accepts: indices of the points that have them}."""
+    groups = {}
+    for point, params in enumerate(param_grid):
+        groups.setdefault(tuple(pair for pair in params.items() if shares(pair[0])), []).append(point)
+    return groups
+
+
+def _last(estimator):
+    """The last step of a pipeline, or the estimator itself."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _bare(estimator):
+    """The estimator without preprocessing of features and target."""
+    last = _last(estimator)
+    return getattr(last, "regressor", last)

@@ -1,0 +1,498 @@
+"""The models as a table: what each learns from, its estimator under every scheme, and the parameter grids.
+
+To add a shallow model, add one row here and its name to an experiment of the config: wildcards, the config's schema,
+rules and experiments read this table. scikit-learn is imported only where an estimator is made.
+
+The protocol ``published`` keeps the paper's choices (scikit-learn's classes and defaults as in version 1.2.2), flaws
+included. ``strict`` differs in:
+
+- Features: centred and scaled to unit length (`estimators.CenteredNormalizer` says why); raw under published.
+  Regressors learn a standardised target under strict, degrees Celsius under published.
+- KRC: published is RidgeClassifier, which is linear; strict is kernel ridge classification.
+- RNN: published has an absolute radius in raw features; a query without neighbours gets the first class, and of the
+  regressor no prediction (NaN). strict takes the radius from the distances of training samples; such a query gets the
+  prediction of its nearest training sample.
+- GPC: published keeps a kernel of unit variance and length; strict optimises it, for the regressor with a noise term.
+
+SVC, KNN, DTC and GBC are the same under both. OLR (ordinal logistic regression) is not in the paper; it standardises
+its features itself, for they are a few named quantities of different units.
+
+The order of names and values in a grid matters, since the first of equal points is taken. Left out of the paper's grids
+are parameters that cannot change a prediction: the neighbour search `algorithm`, `max_iter` of the ridge classifier
+(solved directly), degree, gamma and coef0 of the linear SVR, and restarts of a Gaussian process whose kernel is fixed;
+and friedman_mse, which scikit-learn 1.9 no longer distinguishes from squared_error. The paper names C, epsilon and
+shrinking of the SVR without their values; those here are ours. The SVR of the small grid stops after 100,000
+iterations: on raw features it would take millions, and predict no better. Penalties of OLR go from strong to weak, so
+that of equal points the simpler is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from micrograph.errors import lookup
+from micrograph.splits import protocols
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+Grid = Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]]
+SEARCHES = {"default": "small", "published": "paper"}  # models.param_grid of the config -> the grid
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A model's estimator under one scheme.
+
+    Attributes
+    ----------
+    make : callable
+        Called with the classes in Celsius and a seed; returns the unfitted scikit-learn estimator.
+    small, paper : dict or list of dict
+        Our few points, and the paper's grid in full: parameter names and their values, in loop order.
+    strict : Estimator, optional
+        What the protocol strict takes instead.
+    """
+
+    make: Callable[[Sequence[int], int], BaseEstimator]
+    small: Grid
+    paper: Grid
+    strict: Estimator | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of MODELS.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Kinds of features it learns from: components, tuned, physical, metadata, or image.
+    schemes : dict of str to Estimator
+        None for a network, whose parameters stand under ``training`` in the config.
+    standardises : bool
+        Whether it needs no preprocessing under strict.
+    missing_values : bool
+        Whether it learns from features with unknown values (NaN).
+    """
+
+    features: tuple[str, ...]
+    schemes: Mapping[str, Estimator | None]
+    standardises: bool = False
+    missing_values: bool = False
+
+
+def _svc(classes, seed):
+    from sklearn.svm import SVC
+
+    return SVC(class_weight="balanced")
+
+
+def _svr(classes, seed):
+    from sklearn.svm import SVR
+
+    return SVR(kernel="linear")
+
+
+def _ridge_classifier(classes, seed):
+    from sklearn.linear_model import RidgeClassifier
+
+    return RidgeClassifier()
+
+
+def _kernel_ridge_classifier(classes, seed):
+    from micrograph.models.estimators import KernelRidgeClassifier
+
+    return KernelRidgeClassifier()
+
+
+def _kernel_ridge(classes, seed):
+    from sklearn.kernel_ridge import KernelRidge
+
+    return KernelRidge(kernel="polynomial")
+
+
+def _radius_neighbors_classifier(classes, seed):
+    from sklearn.neighbors import RadiusNeighborsClassifier
+
+    return RadiusNeighborsClassifier(outlier_label=classes[0], algorithm="brute")
+
+
+def _radius_neighbors_regressor(classes, seed):
+    from sklearn.neighbors import RadiusNeighborsRegressor
+
+    return RadiusNeighborsRegressor(algorithm="brute")
+
+
+def _quantile_radius_classifier(classes, seed):
+    from micrograph.models.estimators import RadiusClassifier
+
+    return RadiusClassifier()
+
+
+def _quantile_radius_regressor(classes, seed):
+    from micrograph.models.estimators import RadiusRegressor
+
+    return RadiusRegressor()
+
+
+def _fixed_gaussian_process_classifier(classes, seed):
+    from sklearn.gaussian_process import GaussianProcessClassifier
+
+    return GaussianProcessClassifier(_unit_kernel(), random_state=seed)
+
+
+def _fixed_gaussian_process_regressor(classes, seed):
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    return GaussianProcessRegressor(_unit_kernel(), random_state=seed)
+
+
+def _unit_kernel():
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
+    return ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed")
+
+
+def _gaussian_process_classifier(classes, seed):
+    from sklearn.gaussian_process import GaussianProcessClassifier
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
+    return GaussianProcessClassifier(ConstantKernel(1.0) * RBF(1.0, (1e-1, 1e1)), random_state=seed)
+
+
+def _gaussian_process_regressor(classes, seed):
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+    kernel = ConstantKernel(1.0) * RBF(1.0, (1e-1, 1e1)) + WhiteKernel(0.5, (1e-3, 1e1))
+    return GaussianProcessRegressor(kernel, random_state=seed)
+
+
+def _k_neighbors_classifier(classes, seed):
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(algorithm="brute")
+
+
+def _k_neighbors_regressor(classes, seed):
+    from sklearn.neighbors import KNeighborsRegressor
+
+    return KNeighborsRegressor(algorithm="brute")
+
+
+def _tree_classifier(classes, seed):
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(random_state=seed)
+
+
+def _tree_regressor(classes, seed):
+    from sklearn.tree import DecisionTreeRegressor
+
+    return DecisionTreeRegressor(random_state=seed)
+
+
+def _boosting_classifier(classes, seed):
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    return GradientBoostingClassifier(random_state=seed)
+
+
+def _boosting_regressor(classes, seed):
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    return GradientBoostingRegressor(random_state=seed)
+
+
+def _ordinal_logit(classes, seed):
+    from micrograph.models.proportional_odds import OrdinalLogit  # with statsmodels
+
+    return OrdinalLogit()
+
+
+def _geometric(first, last, factor):
+    """first, first * factor, ... up to last."""
+    values = [first]
+    while values[-1] * factor <= last * (1 + 1e-9):
+        values.append(values[-1] * factor)
+    return values
+
+
+_TENTHS = [tenths / 10 for tenths in range(1, 10)]
+_WEIGHTS = ["uniform", "distance"]
+_POWERS = [1, 2, 3, 4, 5]
+_QUANTILES = [0.01, 0.03, 0.1, 0.2, 0.3]
+_K_NEIGHBORS = {
+    "small": {"n_neighbors": [3, 5, 8, 12], "weights": _WEIGHTS, "p": [2]},
+    "paper": {"n_neighbors": list(range(3, 15)), "weights": _WEIGHTS, "p": _POWERS},
+}
+_QUANTILE_RADIUS = {
+    "small": {"quantile": _QUANTILES, "weights": _WEIGHTS, "p": [2]},
+    "paper": {"quantile": _QUANTILES, "weights": _WEIGHTS, "p": _POWERS},
+}
+_KERNEL_RIDGE = {"alpha": _geometric(0.1, 30, 1.2), "gamma": _geometric(0.002, 2, 2), "degree": [3, 5, 7, 9, 11]}
+_STRICT_KERNEL_RIDGE = [
+    {"kernel": ["rbf"], "alpha": [1, 0.3, 0.1], "gamma": [0.3, 1]},
+    {"kernel": ["polynomial"], "alpha": [1, 0.3, 0.1], "degree": [2, 3], "gamma": [1]},
+]
+_BOOSTING = {
+    "small": {
+        "n_estimators": [50],
+        "learning_rate": [0.1],
+        "min_samples_split": [2, 14],
+        "max_depth": [6],
+        "max_features": ["sqrt"],
+    },
+    "paper": {
+        "n_estimators": list(range(100, 601, 100)),
+        "learning_rate": [0.001, 0.01, 0.1, 1],
+        "min_samples_split": list(range(2, 15, 3)),
+        "max_depth": [6, 7, 8],
+    },
+}
+_ON_NETWORKS = ("components", "tuned")
+_OF_NETWORK = dict.fromkeys(("nominal", "regression", "nnrank", "corn"))
+
+MODELS = {
+    "SVC": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(
+                _svc,
+                small={"C": [1, 0.2], "kernel": ["poly"], "degree": [2, 3, 5], "coef0": [0.8, 0.05]},
+                paper={
+                    "C": [1, 0.8, 0.2],
+                    "kernel": ["poly"],
+                    "degree": [2, 3, 4, 5, 6, 7],
+                    "gamma": ["scale", "auto"],
+                    "coef0": [0.8, 0.2, 0.05, 0],
+                    "max_iter": [90, 100, 120, -1],
+                },
+            ),
+            "regression": Estimator(
+                _svr,
+                small={"C": [1, 0.2, 0.05], "epsilon": [0.1, 0.5], "max_iter": [100_000]},
+                paper={"C": [1, 0.8, 0.2], "epsilon": [0.05, 0.1, 0.2, 0.5], "shrinking": [True, False]},
+            ),
+        },
+    ),
+    "KRC": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(
+                _ridge_classifier,
+                small={"alpha": [1e-4, 1e-2, 0.1, 1, 10, 30]},
+                paper={"alpha": _geometric(1e-4, 30, 1.2)},
+                strict=Estimator(
+                    _kernel_ridge_classifier,
+                    small=_STRICT_KERNEL_RIDGE,
+                    paper={"kernel": ["polynomial"], **_KERNEL_RIDGE},
+                ),
+            ),
+            "regression": Estimator(
+                _kernel_ridge,
+                small={"alpha": [0.1, 1, 30], "gamma": [0.002, 0.064], "degree": [3, 5]},
+                paper=_KERNEL_RIDGE,
+                strict=Estimator(_kernel_ridge, small=_STRICT_KERNEL_RIDGE, paper=_KERNEL_RIDGE),
+            ),
+        },
+    ),
+    "RNN": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(
+                _radius_neighbors_classifier,
+                small={"radius": [2, 3, 4, 5, 6], "weights": _WEIGHTS, "p": [2]},
+                paper={"radius": [2, 3, 4, 5, 6], "weights": _WEIGHTS, "p": _POWERS},
+                strict=Estimator(_quantile_radius_classifier, **_QUANTILE_RADIUS),
+            ),
+            "regression": Estimator(
+                _radius_neighbors_regressor,
+                small={"radius": [3, 4, 5, 6], "weights": _WEIGHTS, "p": [2]},
+                paper={"radius": [3, 4, 5, 6], "weights": _WEIGHTS, "p": _POWERS},
+                strict=Estimator(_quantile_radius_regressor, **_QUANTILE_RADIUS),
+            ),
+        },
+    ),
+    "GPC": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(
+                _fixed_gaussian_process_classifier,
+                small={"multi_class": ["one_vs_rest", "one_vs_one"]},
+                paper={
+                    "max_iter_predict": [100, 200, 300, 400, 500],
+                    "multi_class": ["one_vs_rest", "one_vs_one"],
+                },
+                strict=Estimator(
+                    _gaussian_process_classifier,
+                    small={"multi_class": ["one_vs_rest"]},
+                    paper={"n_restarts_optimizer": [0, 1, 2, 3, 4], "multi_class": ["one_vs_rest", "one_vs_one"]},
+                ),
+            ),
+            "regression": Estimator(
+                _fixed_gaussian_process_regressor,
+                small={"alpha": [1e-4, 1e-10], "normalize_y": [False, True]},
+                paper={"alpha": [10.0**-power for power in range(4, 13)], "normalize_y": [False, True]},
+                strict=Estimator(
+                    _gaussian_process_regressor,
+                    small={"n_restarts_optimizer": [0]},
+                    paper={"n_restarts_optimizer": list(range(12))},
+                ),
+            ),
+        },
+    ),
+    "KNN": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(_k_neighbors_classifier, **_K_NEIGHBORS),
+            "regression": Estimator(_k_neighbors_regressor, **_K_NEIGHBORS),
+        },
+    ),
+    "DTC": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(
+                _tree_classifier,
+                small={
+                    "criterion": ["gini", "entropy"],
+                    "min_samples_split": [0.1, 0.3, 0.5],
+                    "max_features": ["sqrt", None],
+                },
+                paper={
+                    "criterion": ["gini", "entropy", "log_loss"],
+                    "min_samples_split": _TENTHS,
+                    "max_features": ["sqrt", "log2", None],
+                },
+            ),
+            "regression": Estimator(
+                _tree_regressor,
+                small={
+                    "criterion": ["squared_error"],
+                    "max_depth": [5, None],
+                    "min_samples_split": [0.1, 0.3, 0.5],
+                    "max_features": ["sqrt", None],
+                },
+                paper={
+                    "criterion": ["squared_error", "absolute_error", "poisson"],
+                    "max_depth": [5, 6, 7, 8, None],
+                    "min_samples_split": _TENTHS,
+                    "max_features": ["sqrt", "log2", None],
+                },
+            ),
+        },
+    ),
+    "GBC": Model(
+        _ON_NETWORKS,
+        {
+            "nominal": Estimator(_boosting_classifier, **_BOOSTING),
+            "regression": Estimator(_boosting_regressor, **_BOOSTING),
+        },
+    ),
+    "OLR": Model(
+        ("metadata", "physical"),
+        {
+            "ordinal": Estimator(
+                _ordinal_logit,
+                small={"alpha": [100, 10, 1, 0.1]},
+                paper={"alpha": [10 ** (-halves / 2) for halves in range(-5, 6)]},
+            )
+        },
+        standardises=True,
+        missing_values=True,
+    ),
+    "MLP": Model(("tuned",), _OF_NETWORK),
+    "CNN": Model(("image",), _OF_NETWORK),
+}
+SHALLOW = tuple(name for name, model in MODELS.items() if all(model.schemes.values()))
+SCHEMES = tuple(dict.fromkeys(scheme for model in MODELS.values() for scheme in model.schemes))
+
+
+def models_on(features: str) -> tuple[str, ...]:
+    """Return the names of the models that learn from a kind of features (components, tuned, image, ...)."""
+    return tuple(name for name, model in MODELS.items() if features in model.features)
+
+
+def param_grid(model: str, scheme: str, protocol: str, search: str) -> list[dict]:
+    """List the parameter settings that a shallow model is tried with, in loop order.
+
+    Parameters
+    ----------
+    model, scheme : str
+        Row of MODELS and one of its schemes.
+    protocol : str
+        Name of the protocol.
+    search : str
+        ``default`` for the small grid, ``published`` for the paper's.
+
+    Returns
+    -------
+    list of dict
+        Parameter names and values of every point, the first name outermost.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, the model has no such scheme, or it is a network.
+    """
+    grid = getattr(_estimator(model, scheme, protocol), lookup(search, SEARCHES, "search"))
+    return [  # scikit-learn's ParameterGrid sorts the names, and the first of equal points is taken
+        dict(zip(part, values, strict=True))
+        for part in ([grid] if isinstance(grid, Mapping) else grid)
+        for values in product(*part.values())
+    ]
+
+
+def make_estimator(
+    model: str, scheme: str, protocol: str, params: Mapping, classes: Sequence[int], seed: int
+) -> BaseEstimator:
+    """Make an unfitted estimator.
+
+    Parameters
+    ----------
+    model, scheme, protocol : str
+        As of `param_grid`.
+    params : dict
+        Parameters of the bare estimator, as one point of `param_grid`.
+    classes : sequence of int
+        Classes in Celsius, rising.
+    seed : int
+        Seed of estimators that draw random numbers.
+
+    Returns
+    -------
+    estimator
+        Under strict a pipeline of preprocessing and model.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, the model has no such scheme, or it is a network.
+    """
+    bare = _estimator(model, scheme, protocol).make(classes, seed).set_params(**params)
+    if not _is_strict(protocol) or MODELS[model].standardises:
+        return bare
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from micrograph.models.estimators import CenteredNormalizer
+
+    if scheme == "regression":
+        bare = TransformedTargetRegressor(bare, transformer=StandardScaler())
+    return Pipeline([("normalizer", CenteredNormalizer()), ("model", bare)])
+
+
+def _is_strict(protocol):
+    return protocols.parse(protocol).dress == "strict"
+
+
+def _estimator(model, scheme, protocol):
+    """The Estimator of a model under a scheme and protocol."""
+    own = lookup(model, {name: MODELS[name] for name in SHALLOW}, "model").schemes
+    estimator = lookup(scheme, own, f"{model}: scheme")
+    return (estimator.strict or estimator) if _is_strict(protocol) else estimator
