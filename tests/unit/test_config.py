@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from micrograph import config_reference, yaml_checks
+from micrograph import config_reference, experiments, yaml_checks
 from micrograph.config import validate
 from micrograph.config_schema import (
     BLOCKS,
     MODELS,
     PRETRAINING,
     SCHEMES,
+    SHALLOW,
     Config,
     DropoutOfDomains,
     Mlp,
@@ -284,19 +285,20 @@ def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defau
 
 
 def test_names_are_those_of_the_tables_that_define_them():
-    from micrograph.networks import features, finetune
-    from micrograph.prediction import production
+    from micrograph.networks import device, finetune
+    from micrograph.prediction import final_model
     from micrograph.scans import gwyddion, nanoscope
 
     assert list(DropoutOfDomains.model_fields) == list(PRETRAINING)
     assert set(SCHEMES) < set(Training.model_fields) and set(SCHEMES) < set(Mlp.model_fields)
     names = {path: _names(field) for path, field in keys_of(Config)}
-    assert names["networks.precision"] == names["attribution.precision"] == tuple(features.PRECISIONS)
+    assert names["networks.precision"] == names["attribution.precision"] == tuple(device.PRECISIONS)
     assert names["models.param_grid"] == tuple(finetune.SEARCHES)
     assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
-    assert names["final_model.scheme"] == production.SCHEMES
+    assert names["final_model.scheme"] == final_model.SCHEMES
     assert names["figures.fig6_model"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
-    assert names["figures.fig8_block"] == BLOCKS == ("block2", "block3", "block4", "pool")
+    assert (*SHALLOW, "OLR") == experiments.SHALLOW
+    assert names["figures.fig8_block"] == experiments.BLOCKS == BLOCKS == ("block2", "block3", "block4", "pool")
 
 
 def _names(field):
