@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from micrograph import config_reference, yaml_checks
+from micrograph import config_reference, experiments, yaml_checks
 from micrograph.config import validate
 from micrograph.config_schema import (
     BLOCKS,
     MODELS,
     PRETRAINING,
     SCHEMES,
+    SHALLOW,
     Config,
     DropoutOfDomains,
     Mlp,
@@ -296,7 +297,8 @@ def test_names_are_those_of_the_tables_that_define_them():
     assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
     assert names["final_model.scheme"] == final_model.SCHEMES
     assert names["figures.fig6_model"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
-    assert names["figures.fig8_block"] == BLOCKS == ("block2", "block3", "block4", "pool")
+    assert (*SHALLOW, "OLR") == experiments.SHALLOW
+    assert names["figures.fig8_block"] == experiments.BLOCKS == BLOCKS == ("block2", "block3", "block4", "pool")
 
 
 def _names(field):

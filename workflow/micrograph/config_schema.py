@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError, core_schema
 
-from micrograph import experiments
 from micrograph.attribution.maps import BASELINES
 from micrograph.models import registry
 from micrograph.networks.backbones import BLOCKS
@@ -20,6 +19,7 @@ from micrograph.networks.pretraining import PRETRAINING
 from micrograph.scans.levelling import METHODS
 from micrograph.scans.rendering import ASPECTS
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import WITHOUT_NETWORK
 from micrograph.splits.policies import POLICIES
 from micrograph.target import SCHEMES
 
@@ -480,7 +480,7 @@ class Baselines(Section):
 
     protocols: Bases = ["strict", "published"]
     policies: OneResampling = ["aug4"]
-    features: Some[Annotated[str, OneOf(experiments.WITHOUT_NETWORK)]] = [*experiments.WITHOUT_NETWORK]
+    features: Some[Annotated[str, OneOf(WITHOUT_NETWORK)]] = [*WITHOUT_NETWORK]
     """metadata: the sheet's growth time, substrate, pressure, operator, day, batch; physical: roughness, spectrum,
     grains and steps of the height map."""
     models: One[Annotated[str, OneOf(registry.models_on("metadata"))]] = ["OLR"]

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from micrograph import target
 from micrograph.models import registry
-from micrograph.splits import protocols
+from micrograph.splits import policies, protocols
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec, repeat
 
 if TYPE_CHECKING:
     import pandas as pd
 
-POLICIES = ("aug1", "aug2", "aug3", "aug4")
-WITHOUT_NETWORK = ("metadata", "physical")  # features of the baselines
-AUGMENTING = ("aug1", "aug2")  # policies that make images of their own
-SCHEMES = ("nominal", "nnrank", "corn", "regression")
+POLICIES = tuple(policies.POLICIES)
+AUGMENTING = tuple(name for name, policy in policies.POLICIES.items() if policy.multiplies)
+SCHEMES = tuple(target.SCHEMES)
 BLOCKS = ("block2", "block3", "block4", "pool")
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
@@ -243,8 +243,8 @@ def expand(settings: dict[str, Any]) -> list[FitSpec]:
     Parameters
     ----------
     settings : dict
-        ``protocols``, ``pretraining``, ``policies``, ``schemes``, ``models``; ``blocks`` and ``explained_variance`` where models are
-        fitted on principal components, else they are fitted on fine-tuned features.
+        ``protocols``, ``pretraining``, ``policies``, ``schemes``, ``models``; ``blocks`` and ``explained_variance``
+        where models are fitted on principal components, else they are fitted on fine-tuned features.
 
     Returns
     -------

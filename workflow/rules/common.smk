@@ -17,7 +17,7 @@ from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
 from micrograph.scans import sample_sheet
 from micrograph.splits import protocols
-from micrograph.splits.fit_spec import FitSpec, NetworkSpec, folds_of, splits_path
+from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, folds_of, splits_path
 
 config.update(exit_with_message(validate, config))
 
@@ -40,7 +40,7 @@ wildcard_constraints:
     policy="|".join(POLICIES),
     block="|".join(BLOCKS),
     cev=r"\d+",
-    features=rf"({'|'.join(BLOCKS)})_cev\d+|tuned|image|metadata|physical",
+    features="|".join([rf"({'|'.join(BLOCKS)})_cev\d+", "tuned", "image", *WITHOUT_NETWORK]),
     scheme="|".join(registry.SCHEMES),
     head="|".join([*SCHEMES, "tuned"]),
     chunk=r"\d+(-\d+)?|all",
