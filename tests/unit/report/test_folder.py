@@ -58,7 +58,8 @@ def test_all_that_the_page_names_lies_beside_it_and_is_whole(tmp_path, figures):
 
 
 def test_the_page_is_written_without_torch_or_scikit_learn():
-    asked = "import sys\nfrom micrograph.report import folder, similar_samples\nprint({'torch', 'sklearn'} & set(sys.modules))"
+    asked = "import sys\nfrom micrograph.report import folder, similar_samples\n"
+    asked += "print({'torch', 'sklearn'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", asked], cwd=PROJECT / "workflow", capture_output=True, text=True)
     assert ran.stdout == "set()\n", ran.stderr
 

@@ -33,8 +33,8 @@ def make_table(
 ):  # fmt: skip
     """The table as a data frame (COLUMNS, then the settings).
 
-    samples: the table of samples; levelled: the shards' levelled tables; fits, splits, strict, untested: of Asked; classes: temperatures in
-    Celsius; resamples, rng: of the bootstrap; the rest is said in every row.
+    samples: the table of samples; levelled: the shards' levelled tables; fits, splits, strict, untested: of Asked;
+    classes: temperatures in Celsius; resamples, rng: of the bootstrap; the rest is said in every row.
 
     accuracy_pct: of the group's test films, in percent; majority_pct: of always naming the temperature commonest in
     training, on the same films; rest_pct: of all other films, for the kind split of the same films by strict's folds;

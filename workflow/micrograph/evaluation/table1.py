@@ -25,8 +25,8 @@ def make_table(copies, splits, published, *, classes, data, rng):
     growth_celsius, rows); classes: Celsius; data: what the films are, as "simulated films"; rng: chooses rows as a fit
     does. Means over the folds: rows (with repeats), pictures (different ones among them), samples; rows_std: standard
     deviation. Of the whole study: all_samples, copies, copies_least and copies_most of a sample, 0 where a policy makes
-    none. Train rows are those trained on, the others those scored. Raises UserError where copies and splits are not of the
-    same samples.
+    none. Train rows are those trained on, the others those scored. Raises UserError where copies and splits are not of
+    the same samples.
     """
     rows = []
     for protocol, dealing in splits.items():
