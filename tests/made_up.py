@@ -56,8 +56,8 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
         "model": "SVC",
     } | words
     rng = np.random.default_rng([seed, *"".join(words.values()).encode()])
-    rows = pd.DataFrame(parts(table, words["protocol"], folds), columns=["fold", "part", "place"])
-    skill = np.clip(rows["part"].map(SKILLS) + better + rng.normal(0, 0.06, folds)[rows["fold"]], 0.05, 1)
+    rows = pd.DataFrame(parts(table, words["protocol"], folds), columns=["fold", "split", "place"])
+    skill = np.clip(rows["split"].map(SKILLS) + better + rng.normal(0, 0.06, folds)[rows["fold"]], 0.05, 1)
     truth = np.searchsorted(classes, table["growth_celsius"])[rows["place"]]
     missed = rng.uniform(size=len(rows)) > skill
     guess = np.clip(np.where(missed, truth + rng.choice([-1, 1], len(rows)), truth), 0, len(classes) - 1)
@@ -68,13 +68,13 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
     predictions = pd.DataFrame(
         {
             "fold": rows["fold"],
-            "part": rows["part"],
+            "split": rows["split"],
             "sample": films["sample"],
-            "copy": 0,
+            "augmentation": 0,
             "batch": films["batch"],
-            "truth_celsius": films["growth_celsius"],
-            "predicted_celsius": predicted,
-            "value_celsius": value if words["scheme"] == "regression" else np.nan,
+            "y_true": films["growth_celsius"],
+            "y_pred": predicted,
+            "y_pred_value": value if words["scheme"] == "regression" else np.nan,
         }
     )
     return Fit(words, predictions)

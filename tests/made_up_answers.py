@@ -41,17 +41,17 @@ def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened
     films = pd.DataFrame(
         {
             "sample": [f"film{place:04d}" for place in range(len(day))],
-            "copy": 0,
+            "augmentation": 0,
             "batch": [f"day{name:03d}" for name in day],
-            "truth_celsius": CLASSES[places].astype(int),
-            "predicted_celsius": CLASSES[chances.argmax(axis=1)].astype(int),
-            "value_celsius": np.nan,
+            "y_true": CLASSES[places].astype(int),
+            "y_pred": CLASSES[chances.argmax(axis=1)].astype(int),
+            "y_pred_value": np.nan,
         }
     )
     films[[f"score_{celsius:g}" for celsius in CLASSES]] = scores(chances, sharpness)
     parts = []
     for fold in range(folds):
         part = np.select([day % folds == fold, day % folds == (fold + 1) % folds], ["test", "validation"], "train")
-        parts.append(films.assign(fold=fold, part=part))
-    rows = pd.concat(parts, ignore_index=True).sort_values(["fold", "part", "sample"], ignore_index=True)
+        parts.append(films.assign(fold=fold, split=part))
+    rows = pd.concat(parts, ignore_index=True).sort_values(["fold", "split", "sample"], ignore_index=True)
     return summaries.Fit(words, rows)

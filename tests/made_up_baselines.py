@@ -42,9 +42,9 @@ def by_hand(right, batches="xxyy", truth=(900, 900, 900, 900)):
         dict.fromkeys(summaries.KEYS, "any") | {"protocol": "strict", "features": "metadata"},
         pd.DataFrame(
             {
-                "fold": 0, "part": part, "sample": [f"s{place}" for place in range(len(part))], "copy": 0,
-                "batch": ["u", "v", *batches], "truth_celsius": [950, 900, *truth],
-                "predicted_celsius": predicted, "value_celsius": np.nan,
+                "fold": 0, "split": part, "sample": [f"s{place}" for place in range(len(part))], "augmentation": 0,
+                "batch": ["u", "v", *batches], "y_true": [950, 900, *truth],
+                "y_pred": predicted, "y_pred_value": np.nan,
             }
         ),
     )  # fmt: skip

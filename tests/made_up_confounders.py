@@ -31,13 +31,13 @@ def scans(sheet):
 def answered(sheet, right, protocol="strict", learnt=40):
     """A Fit of one fold that tests all films, truly all of 950 C; `learnt` others were trained on, most of 1000 C."""
     tested = sheet[["sample", "batch"]].assign(
-        part="test", truth_celsius=950, predicted_celsius=np.where(right, 950.0, 900.0)
+        split="test", y_true=950, y_pred=np.where(right, 950.0, 900.0)
     )
     truth = [1000] * (learnt // 2 + 1) + [950] * (learnt - learnt // 2 - 1)
     names = [f"t{place}" for place in range(learnt)]
-    trained = pd.DataFrame({"sample": names, "batch": names, "truth_celsius": truth, "predicted_celsius": 950.0})
-    rows = pd.concat([tested, trained.assign(part="train")], ignore_index=True)
-    return Fit(WORDS | {"protocol": protocol}, rows.assign(fold=0, copy=0, value_celsius=np.nan))
+    trained = pd.DataFrame({"sample": names, "batch": names, "y_true": truth, "y_pred": 950.0})
+    rows = pd.concat([tested, trained.assign(split="train")], ignore_index=True)
+    return Fit(WORDS | {"protocol": protocol}, rows.assign(fold=0, augmentation=0, y_pred_value=np.nan))
 
 
 def tabled(sheet, right, splits=(), same=(), untested=None, resamples=300):

@@ -18,17 +18,17 @@ def explained(folder, predictions, scheme="nominal", targets=3, size=3, flags=()
 
     flags: {sample: flag} of films whose maps cannot be drawn. A film without an answer is explained as the first class.
     """
-    test, rng = predictions[predictions["part"] == "test"], np.random.default_rng(seed)
+    test, rng = predictions[predictions["split"] == "test"], np.random.default_rng(seed)
     flags, paths = dict(flags), []
     for fold, here in test.groupby("fold"):
         names = here["sample"].to_numpy(str)
         count = len(names)
-        predicted = here["predicted_celsius"].fillna(CLASSES[0]).to_numpy(int)
+        predicted = here["y_pred"].fillna(CLASSES[0]).to_numpy(int)
         zeros = np.array([name in flags for name in names])
         arrays = {
             "samples": names,
             "fold": np.full(count, fold),
-            "truth": here["truth_celsius"].to_numpy(int),
+            "truth": here["y_true"].to_numpy(int),
             "predicted": predicted,
             "target": np.searchsorted(CLASSES, predicted) if targets > 1 else np.zeros(count, int),
             "outputs": rng.normal(size=(count, targets)),
@@ -63,8 +63,8 @@ def tests(films=60, days=20, folds=4, features=FEATURES, seed=0, looks=(), scars
         "sample",
         "batch",
         "fold",
-        "truth_celsius",
-        "predicted_celsius",
+        "y_true",
+        "y_pred",
         "map",
         "measure",
         "feature",

@@ -12,14 +12,14 @@ MODELS = [*SHALLOW, "MLP", "CNN"]
 
 
 def films(samples=120, days=40, folds=5, classes=CLASSES, shares=SHARES, seed=0):
-    """One row a film: sample, batch, truth_celsius, the fold that tests it, how hard it is (0 to 1)."""
+    """One row a film: sample, batch, y_true, the fold that tests it, how hard it is (0 to 1)."""
     rng = np.random.default_rng(seed)
     day = np.sort(rng.integers(days, size=samples))
     return pd.DataFrame(
         {
             "sample": [f"MCV1-{place:04d}" for place in range(samples)],
             "batch": [f"day{name:02d}" for name in day],
-            "truth_celsius": rng.choice(classes, samples, p=shares),
+            "y_true": rng.choice(classes, samples, p=shares),
             "tested": day % folds,
             "hard": (rng.random(samples) + rng.random(days)[day]) / 2,
         }
@@ -41,8 +41,8 @@ def fit(sheet, skill, classes=CLASSES, values=False, gap=0.0, **words):
             part = np.select([tested == fold, tested == (fold + 1) % folds], ["test", "validation"], "train")
         else:
             part = np.select([tested == 0, tested == 1 + fold % (folds - 1)], ["test", "validation"], "train")
-        parts.append(_answers(sheet.assign(fold=fold, part=part), skill, classes, values, gap, rng))
-    predictions = pd.concat(parts, ignore_index=True).sort_values(["fold", "part", "sample"], ignore_index=True)
+        parts.append(_answers(sheet.assign(fold=fold, split=part), skill, classes, values, gap, rng))
+    predictions = pd.concat(parts, ignore_index=True).sort_values(["fold", "split", "sample"], ignore_index=True)
     return summaries.Fit(words, predictions)
 
 
@@ -51,14 +51,14 @@ def _seed(words):
 
 
 def _answers(rows, skill, classes, values, gap, rng):
-    truth = np.searchsorted(classes, rows["truth_celsius"])
-    grip = np.where(rows["part"] == "train", 1.2 * skill + 0.2, skill)
+    truth = np.searchsorted(classes, rows["y_true"])
+    grip = np.where(rows["split"] == "train", 1.2 * skill + 0.2, skill)
     wrong = rows["hard"] + rng.normal(0, 0.12, len(rows)) > grip
     step = np.where(truth == 0, 1, np.where(truth == len(classes) - 1, -1, rng.choice([-1, 1], len(rows))))
     celsius = np.asarray(classes, float)
     answer = celsius[np.where(wrong, truth + step, truth)]
     value = answer + rng.normal(0, 12, len(rows)) if values else np.full(len(rows), np.nan)
-    lost = (rng.random(len(rows)) < gap) & (rows["part"] == "test").to_numpy()
+    lost = (rng.random(len(rows)) < gap) & (rows["split"] == "test").to_numpy()
     answer, value = np.where(lost, np.nan, answer), np.where(lost, np.nan, value)
-    kept = rows[["fold", "part", "sample", "batch", "truth_celsius"]]
-    return kept.assign(copy=0, predicted_celsius=answer, value_celsius=value, components=100)
+    kept = rows[["fold", "split", "sample", "batch", "y_true"]]
+    return kept.assign(augmentation=0, y_pred=answer, y_pred_value=value, components=100)

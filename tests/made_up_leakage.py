@@ -34,7 +34,7 @@ def known(dealt, names, parts, rng):
     dealt: the rows of the fold in the splits table.
     """
     rows = dealt.set_index("sample").loc[names]
-    shown = (rows["growth_celsius"].to_numpy()[:, None] == np.array(CLASSES)) & rows["part"].isin(parts).to_numpy()[
+    shown = (rows["growth_celsius"].to_numpy()[:, None] == np.array(CLASSES)) & rows["split"].isin(parts).to_numpy()[
         :, None
     ]
     return rng.normal(size=shown.shape) + 12.0 * shown
@@ -72,7 +72,7 @@ def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
             answers = rng.permutation(truth)
         rows = {"sample": [f"f{place}" for place in film], "batch": [f"d{place // 2:02d}" for place in film]}
         parts.append(
-            pd.DataFrame({"fold": 0, "part": part, **rows, "truth_celsius": truth, "predicted_celsius": answers})
+            pd.DataFrame({"fold": 0, "split": part, **rows, "y_true": truth, "y_pred": answers})
         )
     words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": features}
     return summaries.Fit(words | {"scheme": "nominal", "model": model}, pd.concat(parts, ignore_index=True))

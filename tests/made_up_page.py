@@ -42,7 +42,7 @@ def predictions(table, folds=5, seed=0):
     frame = made_up.fit(table, model="CNN", folds=folds, seed=seed).predictions
     rng = np.random.default_rng(seed)
     marks = rng.dirichlet(np.ones(len(CLASSES)), len(frame))
-    named = np.searchsorted(CLASSES, frame["predicted_celsius"].fillna(CLASSES[0]))
+    named = np.searchsorted(CLASSES, frame["y_pred"].fillna(CLASSES[0]))
     marks[np.arange(len(frame)), named] += 1
     marks /= marks.sum(axis=1, keepdims=True)
     return frame.assign(**{f"score_{name}": marks[:, place] for place, name in enumerate(CLASSES)}, components=0)
@@ -55,12 +55,12 @@ def explained(rows, seed=0):
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
     flag = np.array([""] * count, dtype="U12")
     flag[: 2 if count > 4 else 0] = ["all zero", "not finite"][: 2 if count > 4 else 0]
-    target = np.searchsorted(CLASSES, rows["predicted_celsius"].fillna(CLASSES[0]).astype(int))
+    target = np.searchsorted(CLASSES, rows["y_pred"].fillna(CLASSES[0]).astype(int))
     return maps.Attributions(
         samples=rows["sample"].to_numpy(str),
         fold=rows["fold"].to_numpy(int),
-        truth=rows["truth_celsius"].to_numpy(int),
-        predicted=rows["predicted_celsius"].to_numpy(float, na_value=np.nan),
+        truth=rows["y_true"].to_numpy(int),
+        predicted=rows["y_pred"].to_numpy(float, na_value=np.nan),
         target=target,
         outputs=np.zeros((count, len(CLASSES)), dtype=np.float32),
         evidence=np.zeros((count, len(CLASSES))),

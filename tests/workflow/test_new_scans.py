@@ -52,7 +52,7 @@ def test_every_new_scan_gets_an_answer_or_a_sentence_and_the_function_says_the_s
     assert {str(name).removeprefix(f"{new_scans}/") for name in told.index} == names
     good = told.loc[[f"{new_scans}/{name}.spm" for name in ("one", "two", "süd/three")]]
     assert good["fault"].isna().all()
-    assert set(good["predicted_celsius"]) <= {900, 950, 1000}
+    assert set(good["y_pred"]) <= {900, 950, 1000}
     assert np.allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
     samples = set(io.read_table(copy_of_smoke.folder / "results/micrographs/samples.tsv")["sample"])
     assert set(good[[f"neighbour_{place}" for place in range(1, 6)]].to_numpy().ravel()) <= samples
@@ -89,7 +89,7 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
 
 
 @pytest.mark.parametrize(
-    ("place", "part"),
+    ("place", "split"),
     [(None, "new_scans names no scans"), ("nowhere", "no folder and no scan nowhere"), ("empty", "holds no files")],
 )
 def test_scans_that_are_not_there_are_one_sentence_before_any_job(tmp_path, smoke_settings, place, part):

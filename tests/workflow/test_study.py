@@ -62,15 +62,15 @@ def test_a_permutation_is_the_fit_under_the_protocol_of_its_name(copy_of_smoke):
         copy_of_smoke.run(path)
         alone = io.read_table(copy_of_smoke.folder / path).query("part != 'train'").reset_index(drop=True)
         here = permuted[(permuted["labels"] == labels) & (permuted["draw"] == draw)].reset_index(drop=True)
-        columns = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
+        columns = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
         pd.testing.assert_frame_equal(here[columns], alone[columns])
 
 
 def out_of_fold(predictions):
-    tested = predictions[predictions["part"] == "test"]
+    tested = predictions[predictions["split"] == "test"]
     assert sorted(tested["sample"]) == sorted(set(predictions["sample"]))
     for _, fold in predictions.groupby("fold"):
-        sides = fold.groupby("batch")["part"].nunique()
+        sides = fold.groupby("batch")["split"].nunique()
         assert (sides == 1).all()
 
 
@@ -234,7 +234,7 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
         smoke.folder / f"results/networks/{words}/nominal/folds0-2/fold1.safetensors"
     )
     predictions = io.read_table(smoke.folder / f"results/predictions/{words}/image/nominal/CNN.tsv")
-    told = predictions[(predictions["fold"] == 1) & (predictions["part"] == "test")]
+    told = predictions[(predictions["fold"] == 1) & (predictions["split"] == "test")]
     samples = io.read_table(smoke.folder / "results/micrographs/samples.tsv").set_index("sample")
     paths = [smoke.folder / samples["micrograph"][name] for name in told["sample"]]
     shown = transforms.to_input(
@@ -251,7 +251,7 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
     told = predictions[predictions["fold"] == 1]
     rows = {name: row for row, name in enumerate(names)}
     predicted, _, _ = model.answer(values[1][[rows[name] for name in told["sample"]]])
-    assert list(predicted) == list(told["predicted_celsius"])
+    assert list(predicted) == list(told["y_pred"])
 
 
 def test_the_models_read_back_predict_what_the_table_says(smoke):
@@ -264,7 +264,7 @@ def test_the_models_read_back_predict_what_the_table_says(smoke):
     for fold, model in models.items():
         told = predictions[predictions["fold"] == int(fold)]
         answers = model.predict(scores[int(fold)][[rows[name] for name in told["sample"]]])
-        assert list(answers) == list(told["predicted_celsius"])
+        assert list(answers) == list(told["y_pred"])
 
 
 def test_snakemakes_own_report_holds_tables_and_figures_with_their_captions(copy_of_smoke):

@@ -22,13 +22,13 @@ with log.redirect_output(snakemake.log[0]):
     fits = {}
     for number, weights in zip(folds, cycle(inputs.weights or [None]), strict=False):
         rng, fold_rng = random_stream(params.seed, *stream, number).spawn(2)
-        fold = finetune.select_fold(copies["sample"], copies["copy"], splits, number, spec, fold_rng)
+        fold = finetune.select_fold(copies["sample"], copies["augmentation"], splits, number, spec, fold_rng)
         fits[number] = partial(
             finetune.fine_tune, fold, images, spec, grid, params.classes, params.backbone, weights, rng, params.device
         )
     tuned = finetune.run_parallel(fits, snakemake.resources.folds_at_once)
     for number, one in tuned.items():
         one.write(f"{output.networks}/fold{number}.safetensors", params.data, params.param_grid)
-    curves, outputs = finetune.collect_outputs(copies["sample"], copies["copy"], tuned)
+    curves, outputs = finetune.collect_outputs(copies["sample"], copies["augmentation"], tuned)
     io.write_arrays(output.outputs, **outputs)
     io.write_table(output.curves, curves)

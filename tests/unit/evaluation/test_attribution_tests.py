@@ -16,7 +16,7 @@ GIVEN = {"resamples": 400, "seed": 3, "data": "simulated films", "words": WORDS}
 def by_hand(*rows):
     """A table of rows (sample, batch, map, measure, feature, value, area)."""
     names = ["sample", "batch", "map", "measure", "feature", "value", "area"]
-    return pd.DataFrame(rows, columns=names).assign(fold=0, truth_celsius=900, predicted_celsius=900)
+    return pd.DataFrame(rows, columns=names).assign(fold=0, y_true=900, y_pred=900)
 
 
 def one(table, **words):

@@ -19,7 +19,7 @@ def judge(given, coverage=0.9):
 def changed(given, part, change):
     """The fit with the scores of one part changed."""
     rows = given.predictions.copy()
-    here = rows["part"] == part
+    here = rows["split"] == part
     rows.loc[here, NAMES] = change(rows.loc[here, NAMES].to_numpy())
     return summaries.Fit(given.words, rows)
 
@@ -90,7 +90,7 @@ def test_sets_cover_new_days_though_films_of_a_day_are_alike():
         rng = np.random.default_rng(seed)
         made = fit(days=100, films_a_day=6, seed=seed)
         rows = made.predictions.copy()
-        truth = np.searchsorted(CELSIUS, rows["truth_celsius"])
+        truth = np.searchsorted(CELSIUS, rows["y_true"])
         sure = rng.uniform(0.05, 0.9, 100)[rows["batch"].str.removeprefix("day").astype(int)]
         rows[NAMES] = np.where(truth[:, None] == np.arange(3), sure[:, None], (1 - sure[:, None]) / 2)
         study = judge(summaries.Fit(made.words, rows))
@@ -110,7 +110,7 @@ def test_a_fit_without_scores_or_validation_films_is_left_out_and_says_why():
     assert silent.stages == {} and "gives no scores" in silent.why
     made = fit()
     rows = made.predictions
-    lacking = judge(summaries.Fit(made.words, rows[(rows["part"] != "validation") | (rows["fold"] > 0)]))
+    lacking = judge(summaries.Fit(made.words, rows[(rows["split"] != "validation") | (rows["fold"] > 0)]))
     assert lacking.stages == {} and "no validation film" in lacking.why
     assert judge(made).why == ""
 
@@ -120,15 +120,15 @@ def test_shares_are_those_of_the_folds_own_training_films():
     study = judge(made)
     rows = made.predictions
     for fold, here in rows.groupby("fold"):
-        train = here.loc[here["part"] == "train", "truth_celsius"]
-        tested = here.loc[here["part"] == "test", "sample"]
+        train = here.loc[here["split"] == "train", "y_true"]
+        tested = here.loc[here["split"] == "test", "sample"]
         wanted = [(train == celsius).mean() for celsius in CELSIUS]
         np.testing.assert_allclose(study.shares[np.isin(study.samples, tested)], [wanted] * len(tested), err_msg=fold)
 
 
 def test_copies_of_films_do_not_count():
     made = fit()
-    copies = made.predictions.assign(copy=1, **dict.fromkeys(NAMES, 1 / 3))
+    copies = made.predictions.assign(augmentation=1, **dict.fromkeys(NAMES, 1 / 3))
     both = type(copies)({name: [*made.predictions[name], *copies[name]] for name in copies})
     one, other = judge(made), judge(summaries.Fit(made.words, both))
     assert one.stages[SCALED].temperatures == other.stages[SCALED].temperatures

@@ -139,7 +139,7 @@ def test_sets_of_reversed_probabilities_cover_too_little():
     made = fit(days=120)
     rows = made.predictions.copy()
     names = [f"score_{celsius}" for celsius in CELSIUS]
-    tested = rows["part"] == "test"
+    tested = rows["split"] == "test"
     rows.loc[tested, names] = rows.loc[tested, names].to_numpy()[:, ::-1]
     scaled = table(summaries.Fit(made.words, rows), coverage=0.8).iloc[-1]
     assert scaled["covered_pct_high"] < scaled["coverage_aim_pct"] == 80

@@ -12,7 +12,7 @@ SHARES = [0.1, 0.5, 0.4]
 
 def rows(truth, predicted, unit, deal):
     predicted = pd.array(predicted, dtype="Int64")
-    return pd.DataFrame({"truth_celsius": truth, "predicted_celsius": predicted, "unit": unit, "deal": deal})
+    return pd.DataFrame({"y_true": truth, "y_pred": predicted, "unit": unit, "deal": deal})
 
 
 def test_accuracy_less_what_is_above_chance_is_what_answers_dealt_anew_reach():

@@ -156,8 +156,8 @@ def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
 def test_a_film_without_an_answer_is_wrong():
     sheet = films(substrate=["c"] * 30 + ["A"] * 30)
     fit = answered(sheet, np.ones(60, dtype=bool))
-    fit.predictions["predicted_celsius"] = fit.predictions["predicted_celsius"].astype("Int64")
-    fit.predictions.loc[:14, "predicted_celsius"] = pd.NA
+    fit.predictions["y_pred"] = fit.predictions["y_pred"].astype("Int64")
+    fit.predictions.loc[:14, "y_pred"] = pd.NA
     given = [fit], [], [], {}
     table = confounders.make_table(sheet, [scans(sheet)], *given, classes=[900, 950, 1000], resamples=100,
                               rng=np.random.default_rng(0), **MADE)  # fmt: skip

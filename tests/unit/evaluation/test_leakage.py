@@ -17,11 +17,11 @@ def rows(part, truth, predicted, batches, fold=0):
     return pd.DataFrame(
         {
             "fold": fold,
-            "part": part,
+            "split": part,
             "sample": [f"f{fold}{place}" for place in range(len(truth))],
             "batch": list(batches),
-            "truth_celsius": truth,
-            "predicted_celsius": pd.array(predicted, dtype="Int64"),
+            "y_true": truth,
+            "y_pred": pd.array(predicted, dtype="Int64"),
         }
     )
 
@@ -76,8 +76,8 @@ def test_a_change_is_to_the_base_of_the_same_labels_and_model_in_the_part_that_i
         truth = [900, 950, 950, 1000]
         answers = [celsius if known else 900 for celsius, known in zip(truth, right, strict=True)]
         parts = [rows(part, truth, answers, "abcd") for part in ("validation", "test")]
-        parts[0]["predicted_celsius"] = 900 if protocol.startswith("strict") else parts[0]["predicted_celsius"]
-        parts[1]["predicted_celsius"] = 900 if protocol.startswith("published") else parts[1]["predicted_celsius"]
+        parts[0]["y_pred"] = 900 if protocol.startswith("strict") else parts[0]["y_pred"]
+        parts[1]["y_pred"] = 900 if protocol.startswith("published") else parts[1]["y_pred"]
         return fit(protocol, *parts, **words)
 
     given = [
@@ -115,7 +115,7 @@ def test_draws_of_one_kind_are_taken_together_and_every_one_narrows_the_interval
     ]
     alone, together = one(drawn[0]), one(*drawn)
     assert (alone["draws"], together["draws"], together["films"], together["batches"]) == (1, 8, 30, 15)
-    right = [np.mean(fit.predictions["truth_celsius"] == fit.predictions["predicted_celsius"]) for fit in drawn]
+    right = [np.mean(fit.predictions["y_true"] == fit.predictions["y_pred"]) for fit in drawn]
     assert together["test_pct"] == pytest.approx(100 * np.mean(right))
     widths = [row["above_test_points_high"] - row["above_test_points_low"] for row in (alone, together)]
     assert 0.2 < widths[1] / widths[0] < 0.6  # one part in the root of 8, give or take
@@ -133,7 +133,7 @@ def test_verdicts_are_of_the_part_that_is_reported():
     days = [f"d{day:02d}" for day in range(30)]
     truth = [900, 950, 1000] * 10
     known, unknown = rows("validation", truth, truth, days), rows("test", truth, truth[::-1], days)
-    turned = [known.assign(part="test"), unknown.assign(part="validation")]
+    turned = [known.assign(split="test"), unknown.assign(split="validation")]
     strict, published = (f"{base}.shuffled_films1" for base in ("strict", "published"))
     assert one(fit(published, known, unknown))["verdict"] == "above chance"
     assert one(fit(strict, *turned))["verdict"] == "above chance"

@@ -33,8 +33,8 @@ def fit(share, right, seed=0, repeat=0, **words):
         for film in range(int(2 * TRAIN * share / 100)):
             truth = 900 + 100 * (film % 3 == 0)
             rows.append((fold, "train", f"other{film}", f"other day{film // 2}", truth, truth))
-    names = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
-    frame = pd.DataFrame(rows, columns=names).assign(copy=0, value_celsius=np.nan)
+    names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
+    frame = pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan)
     return Fit({"protocol": name} | WORDS | words, frame)
 
 
@@ -97,14 +97,14 @@ def test_what_more_films_truly_give_lies_in_the_interval_about_as_often_as_it_sa
         skill = np.clip(0.5 + rng.normal(0, 0.15, 40), 0.2, 0.8)[day]
         luck = rng.uniform(size=120)
         frame = pd.DataFrame(
-            {"fold": 0, "part": "test", "sample": np.arange(120).astype(str), "batch": day.astype(str)}
+            {"fold": 0, "split": "test", "sample": np.arange(120).astype(str), "batch": day.astype(str)}
         )
-        train = pd.DataFrame({"fold": 0, "part": "train", "sample": ["x"], "batch": ["y"]})
+        train = pd.DataFrame({"fold": 0, "split": "train", "sample": ["x"], "batch": ["y"]})
         given = []
         for share, better in ((50, 0.0), (100, 0.15)):
-            told = frame.assign(predicted_celsius=np.where(luck < skill + better, 900, 950))
-            both = pd.concat([told, train.assign(predicted_celsius=900)]).assign(
-                truth_celsius=900, value_celsius=np.nan
+            told = frame.assign(y_pred=np.where(luck < skill + better, 900, 950))
+            both = pd.concat([told, train.assign(y_pred=900)]).assign(
+                y_true=900, y_pred_value=np.nan
             )
             given.append(Fit({"protocol": "strict.share50" if share == 50 else "strict"} | WORDS, both))
         last = tabled(given, 200).iloc[-1]

@@ -16,12 +16,12 @@ def predictions(truth, predicted, batch=None, fold=0, part="test", value=None):
     return pd.DataFrame(
         {
             "fold": fold,
-            "part": part,
+            "split": part,
             "sample": [f"s{place:04d}" for place in range(count)],
             "batch": batch if batch is not None else [f"b{place}" for place in range(count)],
-            "truth_celsius": truth,
-            "predicted_celsius": pd.array(predicted, dtype="Int64"),
-            "value_celsius": value if value is not None else np.nan,
+            "y_true": truth,
+            "y_pred": pd.array(predicted, dtype="Int64"),
+            "y_pred_value": value if value is not None else np.nan,
         }
     )
 
@@ -74,7 +74,7 @@ def test_a_row_without_an_answer_is_wrong_and_leaves_no_distance():
 def test_errors_of_values_are_hand_worked():
     frame = predictions([900, 950], [900, 950], value=[930.0, 910.0])
     assert metrics.score(frame, "rmse_celsius", CLASSES) == pytest.approx(np.sqrt((900 + 1600) / 2))
-    frame.loc[0, "value_celsius"] = np.nan
+    frame.loc[0, "y_pred_value"] = np.nan
     assert np.isnan(metrics.score(frame, "rmse_celsius", CLASSES))
     assert np.isnan(bootstrap.bootstrap(frame, "rmse_celsius", CLASSES, 100, np.random.default_rng(0))).all()
 
@@ -86,12 +86,12 @@ def test_the_spread_of_errors_over_folds_is_hand_worked():
             predictions([900], [900], fold=1, value=[870.0]),
         ]
     )
-    test = metrics.by_fold(frame, "rmse_celsius", CLASSES).set_index("part").loc["test"]
+    test = metrics.by_fold(frame, "rmse_celsius", CLASSES).set_index("split").loc["test"]
     assert (test["mean"], test["std"]) == pytest.approx((20, np.sqrt(200)))
 
 
 def test_intervals_of_several_metrics_are_those_of_each():
-    frame = days(np.random.default_rng(5)).assign(value_celsius=960.0)
+    frame = days(np.random.default_rng(5)).assign(y_pred_value=960.0)
     names = ["accuracy", "macro_f1", "rmse_celsius"]
     together = bootstrap.intervals(frame, names, CLASSES, 200, np.random.default_rng(1))
     assert together == {
@@ -108,7 +108,7 @@ def test_by_fold_gives_mean_and_spread_of_each_part():
             predictions([900], [900], fold=0, part="train"),
         ]
     )
-    table = metrics.by_fold(frame, "accuracy", CLASSES).set_index("part")
+    table = metrics.by_fold(frame, "accuracy", CLASSES).set_index("split")
     assert list(table.index) == ["train", "validation", "test"]
     assert table.loc["test", "mean"] == pytest.approx(0.75)
     assert table.loc["test", "std"] == pytest.approx(np.sqrt(2 * 0.25**2))
@@ -127,8 +127,8 @@ def test_the_baseline_names_the_training_majority_of_each_fold():
     )
     before = frame.copy()
     guess = metrics.majority_class_baseline(frame)
-    assert guess.query("part == 'test' and fold == 0")["predicted_celsius"].tolist() == [950, 950]
-    assert guess.query("part == 'test' and fold == 1")["predicted_celsius"].tolist() == [1000, 1000]
+    assert guess.query("part == 'test' and fold == 0")["y_pred"].tolist() == [950, 950]
+    assert guess.query("part == 'test' and fold == 1")["y_pred"].tolist() == [1000, 1000]
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -159,7 +159,7 @@ def test_predicting_the_same_films_more_often_does_not_narrow_the_interval():
 def test_films_that_fail_together_widen_the_interval():
     frame = predictions([950] * 80, [950, 1000] * 40)
     apart = bootstrap.bootstrap(frame, "accuracy", CLASSES, 500, np.random.default_rng(1))
-    together = frame.sort_values("predicted_celsius").assign(batch=np.repeat([f"d{day}" for day in range(8)], 10))
+    together = frame.sort_values("y_pred").assign(batch=np.repeat([f"d{day}" for day in range(8)], 10))
     low, high = bootstrap.bootstrap(together, "accuracy", CLASSES, 500, np.random.default_rng(1))
     assert high - low > 1.5 * (apart[1] - apart[0])
 
@@ -171,7 +171,7 @@ def test_one_batch_has_no_interval():
 
 def test_a_model_cannot_be_told_from_itself_but_from_a_much_worse_one():
     frame = days(np.random.default_rng(5))
-    worse = frame.assign(predicted_celsius=1000)
+    worse = frame.assign(y_pred=1000)
     rng = np.random.default_rng(0)
     assert bootstrap.paired_bootstrap(frame, frame, "accuracy", CLASSES, 200, rng) == (0, 0)
     low, _ = bootstrap.paired_bootstrap(frame, worse, "accuracy", CLASSES, 200, rng)
@@ -183,8 +183,8 @@ def test_a_model_cannot_be_told_from_itself_but_from_a_much_worse_one():
 def test_the_best_is_tied_with_itself_and_its_like_and_not_with_a_much_worse_one():
     best = days(np.random.default_rng(5))
     like = best.copy()
-    like.loc[like.index[best["predicted_celsius"] == 950][:1], "predicted_celsius"] = 1000
-    worse, silent = best.assign(predicted_celsius=1000), best.assign(predicted_celsius=pd.NA)
+    like.loc[like.index[best["y_pred"] == 950][:1], "y_pred"] = 1000
+    worse, silent = best.assign(y_pred=1000), best.assign(y_pred=pd.NA)
     found = bootstrap.indistinguishable_from_best(
         [like, worse, best, silent], "accuracy", CLASSES, 300, np.random.default_rng(0)
     )
@@ -192,8 +192,8 @@ def test_the_best_is_tied_with_itself_and_its_like_and_not_with_a_much_worse_one
 
 
 def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
-    best = days(np.random.default_rng(5)).assign(value_celsius=955.0)
-    worse, missing = best.assign(value_celsius=980.0), best.assign(value_celsius=np.nan)
+    best = days(np.random.default_rng(5)).assign(y_pred_value=955.0)
+    worse, missing = best.assign(y_pred_value=980.0), best.assign(y_pred_value=np.nan)
     found = bootstrap.indistinguishable_from_best(
         [missing, worse, best], "rmse_celsius", CLASSES, 100, np.random.default_rng(0)
     )
@@ -206,7 +206,7 @@ def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
 
 def test_of_one_batch_nothing_can_be_told():
     frame = predictions([900, 950], [900, 900], batch=["d", "d"])
-    both = [frame, frame.assign(predicted_celsius=1000)]
+    both = [frame, frame.assign(y_pred=1000)]
     assert bootstrap.indistinguishable_from_best(both, "accuracy", CLASSES, 100, np.random.default_rng(0)).all()
 
 
@@ -221,10 +221,10 @@ def test_a_few_draws_without_a_score_do_not_undo_an_interval_or_a_comparison():
     # Four growth days, the middle two of both classes: one draw in 256 x 2 has films of one class alone.
     rows = [(day, 900 if (day + film) % 2 else 950) for day in (1, 2) for film in range(4)]
     rows = [(0, 900)] * 4 + rows + [(3, 950)] * 4
-    frame = pd.DataFrame(rows, columns=["batch", "truth_celsius"]).astype({"batch": str})
+    frame = pd.DataFrame(rows, columns=["batch", "y_true"]).astype({"batch": str})
     frame = frame.assign(sample=[f"s{row}" for row in range(len(frame))])
-    perfect = frame.assign(predicted_celsius=frame["truth_celsius"])
-    constant = frame.assign(predicted_celsius=950)
+    perfect = frame.assign(y_pred=frame["y_true"])
+    constant = frame.assign(y_pred=950)
     low, high = bootstrap.bootstrap(perfect, "kappa", [900, 950], 1000, np.random.default_rng(0))
     assert (low, high) == (1, 1)
     assert bootstrap.indistinguishable_from_best(

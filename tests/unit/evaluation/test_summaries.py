@@ -24,13 +24,13 @@ def predictions(right, folds=2):
             for place, truth in enumerate([900, 950, 950, 950]):
                 name = f"{fold}{part}{place}"
                 rows.append((fold, part, name, f"day{fold}{place}", truth, truth if place < good else 1000))
-    columns = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
-    return pd.DataFrame(rows, columns=columns).assign(copy=0, value_celsius=np.nan)
+    columns = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
+    return pd.DataFrame(rows, columns=columns).assign(augmentation=0, y_pred_value=np.nan)
 
 
 def test_what_is_measured_is_hand_worked():
     row = summaries.summarise(predictions((4, 2)), CLASSES, 100, seed=1)
-    assert (row["folds"], row["tested_samples"], row["unanswered"]) == (2, 8, 0)
+    assert (row["folds"], row["tested_samples"], row["n_missing"]) == (2, 8, 0)
     assert (row["test_pct"], row["pooled_pct"]) == (75, 75)
     assert row["balanced_pct"] == pytest.approx(100 * (1 + 4 / 6) / 2)
     assert row["mae_celsius"] == pytest.approx(2 * 50 / 8)
@@ -44,7 +44,7 @@ def test_what_is_measured_is_hand_worked():
 
 def test_a_regressors_own_values_have_an_error_per_fold_and_together():
     frame = predictions((4, 4))
-    frame["value_celsius"] = frame["truth_celsius"] + np.where(frame["fold"] == 0, 10, -30)
+    frame["y_pred_value"] = frame["y_true"] + np.where(frame["fold"] == 0, 10, -30)
     row = summaries.summarise(frame, CLASSES, 100, seed=1)
     assert (row["test_rmse_celsius"], row["test_rmse_celsius_std"]) == pytest.approx((20, np.sqrt(200)))
     assert row["rmse_celsius"] == pytest.approx(np.sqrt(500))
@@ -52,18 +52,18 @@ def test_a_regressors_own_values_have_an_error_per_fold_and_together():
 
 
 def test_test_films_without_an_answer_are_counted_and_leave_no_error():
-    frame = predictions((4, 4)).assign(value_celsius=950.0)
-    lost = (frame["part"] == "test") & (frame["truth_celsius"] == 900)
-    frame.loc[lost, ["predicted_celsius", "value_celsius"]] = np.nan
+    frame = predictions((4, 4)).assign(y_pred_value=950.0)
+    lost = (frame["split"] == "test") & (frame["y_true"] == 900)
+    frame.loc[lost, ["y_pred", "y_pred_value"]] = np.nan
     row = summaries.summarise(frame, CLASSES, 100, seed=1)
-    assert row["unanswered"] == 2 and row["pooled_pct"] == 75
+    assert row["n_missing"] == 2 and row["pooled_pct"] == 75
     assert np.isnan([row["mae_celsius"], row["kappa"], row["rmse_celsius"], row["test_rmse_celsius"]]).all()
 
 
 def test_several_copies_of_a_film_are_averaged_within_their_part():
     frame = predictions((4, 4))
-    validation = frame[frame["part"] == "validation"]
-    copies = pd.concat([frame[frame["part"] != "validation"], validation.assign(copy=1), validation.assign(copy=2)])
+    validation = frame[frame["split"] == "validation"]
+    copies = pd.concat([frame[frame["split"] != "validation"], validation.assign(augmentation=1), validation.assign(augmentation=2)])
     once, often = (summaries.summarise(each, CLASSES, 100, seed=1) for each in (frame, copies))
     assert once == pytest.approx(often, nan_ok=True)
 
@@ -71,13 +71,13 @@ def test_several_copies_of_a_film_are_averaged_within_their_part():
 def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
     """Fold 0: SVC is better in validation and worse in the test; fold 1: equal in validation, the first is taken."""
     better, worse = predictions((1, 4)), predictions((4, 2))
-    worse.loc[(worse["fold"] == 0) & (worse["part"] == "validation"), "predicted_celsius"] = 1000
+    worse.loc[(worse["fold"] == 0) & (worse["split"] == "validation"), "y_pred"] = 1000
     found = summaries.chosen_per_fold([summaries.Fit({}, better), summaries.Fit({}, worse)], CLASSES)
-    right = (found["truth_celsius"] == found["predicted_celsius"])[found["part"] == "test"]
+    right = (found["y_true"] == found["y_pred"])[found["split"] == "test"]
     assert right.groupby(found["fold"]).sum().tolist() == [1, 4]
     assert len(found) == len(better)
     swapped = summaries.chosen_per_fold([summaries.Fit({}, worse), summaries.Fit({}, better)], CLASSES)
-    right = (swapped["truth_celsius"] == swapped["predicted_celsius"])[swapped["part"] == "test"]
+    right = (swapped["y_true"] == swapped["y_pred"])[swapped["split"] == "test"]
     assert right.groupby(swapped["fold"]).sum().tolist() == [1, 2]
 
 
@@ -90,8 +90,8 @@ def test_choosing_among_models_that_guess_gains_nothing():
         rows = []
         guess = rng.choice([900, 1000], 200)
         for part, shift in (("test", 0), ("validation", 1)):
-            frame = pd.DataFrame({"fold": (fold - shift) % 10, "part": part, "sample": np.arange(200)})
-            rows.append(frame.assign(truth_celsius=np.where(place % 2, 900, 1000), predicted_celsius=guess))
+            frame = pd.DataFrame({"fold": (fold - shift) % 10, "split": part, "sample": np.arange(200)})
+            rows.append(frame.assign(y_true=np.where(place % 2, 900, 1000), y_pred=guess))
         given.append(summaries.Fit({}, pd.concat(rows)))
     accuracy = [metrics.score(fit.predictions.query("part == 'test'"), "accuracy", [900, 1000]) for fit in given]
     found = summaries.chosen_per_fold(given, [900, 1000]).query("part == 'test'")
@@ -166,7 +166,7 @@ def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
         io.write_table(path, predictions(right))
     strict, published = summaries.read_predictions(paths)
     assert (strict.words["protocol"], published.words["protocol"]) == ("strict", "published")
-    right = strict.predictions.query("part == 'test' and truth_celsius == predicted_celsius")
+    right = strict.predictions.query("part == 'test' and y_true == y_pred")
     assert right.groupby(["repeat", "fold"]).size().to_dict() == {(0, 0): 4, (0, 1): 2, (1, 2): 1, (1, 3): 1}
     assert strict.predictions["fold"].nunique() == 6 and published.predictions["fold"].nunique() == 2
 
@@ -203,11 +203,11 @@ def test_the_same_deal_twice_makes_nothing_more_certain():
 def test_each_fold_of_each_deal_chooses_its_own_model():
     """One model is right in validation in the first deal, the other in the second."""
     good, bad = predictions((4, 4)), predictions((0, 0))
-    bad.loc[bad["part"] == "validation", "predicted_celsius"] = 1000
+    bad.loc[bad["split"] == "validation", "y_pred"] = 1000
     deals = [summaries.Fit({}, frame) for frame in (good, bad)]
     found = summaries.chosen_per_fold([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
     test = found.query("part == 'test'")
-    assert len(test) == 16 and (test["truth_celsius"] == test["predicted_celsius"]).all()
+    assert len(test) == 16 and (test["y_true"] == test["y_pred"]).all()
     assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}
 
 

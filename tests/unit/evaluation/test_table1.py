@@ -28,7 +28,7 @@ def study(counts, a_day=1):
 def copies_of(samples, policy):
     wanted = policies.copies_wanted(samples["growth_celsius"]) * policies.multiplies(policy)
     rows = [(name, copy) for name, most in zip(samples["sample"], wanted, strict=True) for copy in range(most + 1)]
-    return pd.DataFrame(rows, columns=["sample", "copy"])
+    return pd.DataFrame(rows, columns=["sample", "augmentation"])
 
 
 def published():
@@ -48,7 +48,7 @@ def table():
 
 
 def rows_of(table, protocol, policy, part):
-    here = table[(table["protocol"] == protocol) & (table["policy"] == policy) & (table["part"] == part)]
+    here = table[(table["protocol"] == protocol) & (table["policy"] == policy) & (table["split"] == part)]
     return here.set_index("growth_celsius")["rows"].tolist()
 
 
@@ -85,14 +85,14 @@ def test_no_row_trained_on_is_of_a_sample_that_is_scored():
     samples = study([6, 12, 9], a_day=2)
     dealt = splitters.split(samples, "strict", 3, np.random.default_rng(1))
     made_of = copies_of(samples, "aug1")
-    given = made_of["sample"], made_of["copy"], dealt
+    given = made_of["sample"], made_of["augmentation"], dealt
     for fold in prediction_table.make_folds(*given, protocol="strict", policy="aug1", rng=np.random.default_rng(0)):
         trained = set(fold.rows.samples[fold.training])
         assert not trained & {name for part in ("validation", "test") for name in fold.rows.samples[fold.parts[part]]}
 
 
 def test_repeats_are_counted_apart_from_pictures(table):
-    here = table[(table["protocol"] == "strict") & (table["part"] == "train")].set_index(["policy", "growth_celsius"])
+    here = table[(table["protocol"] == "strict") & (table["split"] == "train")].set_index(["policy", "growth_celsius"])
     assert here.loc[("aug3", 900), ["rows", "pictures", "samples"]].tolist() == [4, 2, 2]
     assert here.loc[("aug1", 900), ["rows", "pictures", "samples"]].tolist() == [8, 8, 2]
     assert here.loc[("aug1", 1000), ["copies_least", "copies_most", "copies"]].tolist() == [2, 3, 24]

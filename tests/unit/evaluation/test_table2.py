@@ -52,7 +52,7 @@ def test_a_row_says_what_is_measured_of_its_fit(table):
     fit = next(fit for fit in made() if fit.words["protocol"] == "strict" and fit.words["features"] == "pool_cev99")
     row = table[(table["protocol"] == "strict") & (table["features"] == "pool_cev99")].iloc[0]
     test = fit.predictions.query("part == 'test'")
-    right = (test["truth_celsius"] == test["predicted_celsius"]).mean()
+    right = (test["y_true"] == test["y_pred"]).mean()
     assert row["pooled_pct"] == pytest.approx(100 * right)
     assert (row["block"], row["cev"], row["components"]) == ("pool", 99, 100)
     assert (row["data"], row["search"], row["pixels"]) == ("simulated films", "default", 96)

@@ -66,7 +66,7 @@ def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_repo
         assert scratch["gain_points_high"] < 0 and np.isnan(reference["gain_points"])
     given = made(protocols=("published",), models=("SVC",))
     right = [
-        100 * (part["truth_celsius"] == part["predicted_celsius"]).mean()
+        100 * (part["y_true"] == part["y_pred"]).mean()
         for part in (fit.predictions.query("part == 'validation'") for fit in given)
     ]
     assert row(tabled(given), "published", "films", "SVC")["gain_points"] == pytest.approx(right[2] - right[0])

@@ -91,7 +91,7 @@ def test_the_overview_has_the_papers_layout_and_its_numbers(overview):
 def test_the_error_of_a_regression_is_that_of_its_own_values(table):
     fit = next(fit for fit in made(("strict",), ("regression",)) if fit.words["model"] == "SVC")
     test = fit.predictions.query("part == 'test'")
-    error = np.sqrt(((test["value_celsius"] - test["truth_celsius"]) ** 2).mean())
+    error = np.sqrt(((test["y_pred_value"] - test["y_true"]) ** 2).mean())
     row = table.set_index(["protocol", "scheme", "model"]).loc["strict", "regression", "SVC"]
     assert row["rmse_celsius"] == pytest.approx(error)
     assert np.isnan(table.set_index(["protocol", "scheme", "model"]).loc[("strict", "nominal", "SVC"), "rmse_celsius"])
@@ -100,7 +100,7 @@ def test_the_error_of_a_regression_is_that_of_its_own_values(table):
 def test_a_model_without_an_answer_shows_a_dash_and_a_note_and_under_strict_a_number(table, overview):
     assert lines(overview, "published")["regression, RMSE °C"][1] == "–†"
     assert "–" not in lines(overview, "strict")["regression, RMSE °C"][1]
-    gone = int(table.set_index(["protocol", "scheme", "model"]).loc[("published", "regression", "RNN"), "unanswered"])
+    gone = int(table.set_index(["protocol", "scheme", "model"]).loc[("published", "regression", "RNN"), "n_missing"])
     assert gone > 0 and f"RNN, regression, published: {gone} test predictions missing" in overview.notes[0]
     errors = table4.panels(table)[1]
     assert lines(errors, "published")["regression, MAE °C"][1] == "–†"

@@ -91,8 +91,8 @@ def test_one_studys_coverage_scatters_by_its_number_of_days():
 def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
     rows = pd.DataFrame(
         {
-            "part": ["train", "test", "test"],
-            "truth_celsius": [900, 950, 1000],
+            "split": ["train", "test", "test"],
+            "y_true": [900, 950, 1000],
             "batch": ["a", "b", "c"],
             "score_900": [1, 0.2, np.nan],
             "score_950": [0, 0.7, np.nan],
@@ -107,7 +107,7 @@ def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
 
 def test_a_class_unseen_in_training_has_no_probability_and_the_validation_part_is_read_by_its_name():
     rows = pd.DataFrame(
-        {"part": ["validation", "test"], "truth_celsius": [900, 950], "batch": ["a", "b"]}
+        {"split": ["validation", "test"], "y_true": [900, 950], "batch": ["a", "b"]}
         | {"score_900": [0.6, 0.1], "score_950": [0.4, 0.9], "score_1000": [np.nan, np.nan]}
     )
     known = uncertainty.answers(rows, [900, 950, 1000], "validation")

@@ -20,7 +20,7 @@ SIMULATED = "simulated films"
 def answers(*films, truth=950):
     """Test predictions of films (name, predicted, probability of 950)."""
     rows = [(0, "test", name, truth, predicted, np.nan, 0.0, sure, 1 - sure) for name, predicted, sure in films]
-    names = ["fold", "part", "sample", "truth_celsius", "predicted_celsius", "value_celsius"]
+    names = ["fold", "split", "sample", "y_true", "y_pred", "y_pred_value"]
     return pd.DataFrame(rows, columns=[*names, "score_900", "score_950", "score_1000"])
 
 
@@ -71,7 +71,7 @@ def test_a_class_without_a_film_told_right_is_said_to_have_none():
 
 
 def test_a_regressor_is_surest_where_its_value_lies_nearest_to_the_class():
-    table = answers(*((name, 950, np.nan) for name in "abc")).assign(value_celsius=[930.0, 951.0, 968.0])
+    table = answers(*((name, 950, np.nan) for name in "abc")).assign(y_pred_value=[930.0, 951.0, 968.0])
     one = chosen(table, CLASSES, 2)[1]
     assert one.samples == ("b", "a") and one.confidences == (None, None)
 

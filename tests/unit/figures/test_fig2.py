@@ -58,7 +58,7 @@ def a_run(samples):
     parts = ["test", "validation", "train", "train", "train", "train"]
     place = samples["batch"].factorize()[0]
     splits = pd.concat(
-        [samples.assign(fold=fold, part=[parts[(day - fold) % 6] for day in place]) for fold in range(6)]
+        [samples.assign(fold=fold, split=[parts[(day - fold) % 6] for day in place]) for fold in range(6)]
     )
     features = {
         "block2": {"backbone": "net", "module": "stage.1", "shape": np.array([6, 4, 4])},

@@ -47,9 +47,9 @@ def two_folds(**words):
             said = 950 if sample == "b" and part == "test" else truth
             rows.append((fold, part, sample, f"day{sample}", truth, said))
         rows.append((fold, "validation", "v", "dayv", 950, 950))
-    names = ["fold", "part", "sample", "batch", "truth_celsius", "predicted_celsius"]
+    names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
     made = made_up.fit(**words)
-    return Fit(made.words, pd.DataFrame(rows, columns=names).assign(copy=0, value_celsius=np.nan))
+    return Fit(made.words, pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan))
 
 
 def marks(axes, part, hollow):
@@ -149,7 +149,7 @@ def lines_of_deals(axes):
 def test_single_deals_are_short_lines_beside_their_mean():
     """Three of four test films right in one deal, all in the other."""
     one, other = two_folds(), two_folds()
-    other.predictions["predicted_celsius"] = other.predictions["truth_celsius"]
+    other.predictions["y_pred"] = other.predictions["y_true"]
     both = made_up.dealt(one, other)
     for figure in (
         figure4([both]),

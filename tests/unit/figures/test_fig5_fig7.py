@@ -20,7 +20,7 @@ ORDERED = [("regression", "GBC"), ("nnrank", "MLP"), ("nnrank", "CNN")]
 
 def predictions(rows):
     """Rows (fold, part, sample, truth, predicted) as the waist's table."""
-    names = ["fold", "part", "sample", "truth_celsius", "predicted_celsius"]
+    names = ["fold", "split", "sample", "y_true", "y_pred"]
     return pd.DataFrame(rows, columns=names)
 
 

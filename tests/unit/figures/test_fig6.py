@@ -33,7 +33,7 @@ def framed(figure):
 def votes(*answers, truth=950):
     """A sample tested by as many fits as there are answers."""
     rows = [(fold, "test", "a", "day", 0, truth, answer, 930 + fold) for fold, answer in enumerate(answers)]
-    names = ["fold", "part", "sample", "batch", "copy", "truth_celsius", "predicted_celsius", "value_celsius"]
+    names = ["fold", "split", "sample", "batch", "augmentation", "y_true", "y_pred", "y_pred_value"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -49,9 +49,9 @@ def votes(*answers, truth=950):
 )
 def test_the_answer_of_most_fits_counts(given, predicted, most, right):
     (row,) = fig6.answers(votes(*given)).to_dict("records")
-    assert row["predicted_celsius"] == predicted or (np.isnan(predicted) and np.isnan(row["predicted_celsius"]))
+    assert row["y_pred"] == predicted or (np.isnan(predicted) and np.isnan(row["y_pred"]))
     assert (row["votes"], row["fits"], row["right"]) == (most, len(given), right)
-    assert row["value_celsius"] == pytest.approx(930 + (len(given) - 1) / 2)
+    assert row["y_pred_value"] == pytest.approx(930 + (len(given) - 1) / 2)
 
 
 @pytest.mark.parametrize(("count", "page_count"), [(24, 1), (27, 1), (28, 2), (60, 3)])
@@ -69,8 +69,8 @@ def test_every_film_is_on_one_page_of_27(count, page_count):
 def test_wrong_and_unanswered_films_are_framed_and_right_ones_are_not():
     table = made_up.samples(24)
     fit = made_up.fit(table, unanswered=0.2)
-    test = fit.predictions[fit.predictions["part"] == "test"]
-    wrong = int((test["predicted_celsius"].fillna(0) != test["truth_celsius"]).sum())
+    test = fit.predictions[fit.predictions["split"] == "test"]
+    wrong = int((test["y_pred"].fillna(0) != test["y_true"]).sum())
     (page,) = fig6.draw_pages(fit, table, pictures(24), CLASSES, SIMULATED)
     assert framed(page) == wrong > 3
     words = words_in(page)
@@ -101,7 +101,7 @@ def test_what_is_known_of_a_film_stands_beside_it():
     assert "growth" not in words_in(bare) and "simulated" not in words_in(bare)
 
 
-@pytest.mark.parametrize("words", [{}, {"scheme": "regression", "protocol": "published", "unanswered": 0.2}])
+@pytest.mark.parametrize("words", [{}, {"scheme": "regression", "protocol": "published", "n_missing": 0.2}])
 def test_pages_are_laid_out_well(words):
     for page in drawn(30, **words):
         laid_out_well(page)
@@ -111,7 +111,7 @@ def test_a_stranger_among_the_predictions_is_named():
     with pytest.raises(UserError, match="MCV1-200101A-00"):
         fig6.draw_pages(made_up.fit(), made_up.samples(24)[1:], pictures(23), CLASSES, SIMULATED)
     with pytest.raises(UserError, match="'test'"):
-        fig6.answers(votes(950).assign(part="train"))
+        fig6.answers(votes(950).assign(split="train"))
 
 
 def test_answers_are_the_same_from_a_file(tmp_path):

@@ -18,7 +18,7 @@ def drawn(folder, scheme="nominal", place=3, flag="", truth=950, predicted=1000,
     fit = made_up.fit(table, model="CNN", scheme=scheme)
     sample = table["sample"][place]
     here = fit.predictions["sample"] == sample
-    fit.predictions.loc[here, ["truth_celsius", "predicted_celsius"]] = [truth, predicted]
+    fit.predictions.loc[here, ["y_true", "y_pred"]] = [truth, predicted]
     if scheme != "regression":
         fit.predictions[[f"score_{name}" for name in CLASSES]] = [0.07, 0.31, 0.62]
     targets = 1 if scheme == "regression" else 3
@@ -82,7 +82,7 @@ def test_an_answer_that_has_changed_is_said(tmp_path):
     fit = made_up.fit(table, model="CNN")
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     sample = table["sample"][0]
-    fit.predictions["predicted_celsius"] = 900 if explained.predicted[explained.row(sample)] != 900 else 950
+    fit.predictions["y_pred"] = 900 if explained.predicted[explained.row(sample)] != 900 else 950
     figure = sample_attribution.one(explained, sample, fit, table, np.zeros((32, 32), np.uint8), "real films")
     assert "asked again for the maps it says" in words_in(figure) and "simulated" not in words_in(figure)
 

@@ -30,7 +30,7 @@ def films(rng, days=DAYS):
         {
             "sample": np.arange(len(day)),
             "batch": day,
-            "truth_celsius": rng.choice(CLASSES, len(day), p=SHARES),
+            "y_true": rng.choice(CLASSES, len(day), p=SHARES),
             "hard": hard,
         }
     )
@@ -39,11 +39,11 @@ def films(rng, days=DAYS):
 def of_model(table, rng, better=0.0):
     """The films with the answers of a model."""
     wrong = table["hard"] + rng.normal(0, 0.15, len(table)) > 0.6 + better
-    truth = np.searchsorted(CLASSES, table["truth_celsius"])
+    truth = np.searchsorted(CLASSES, table["y_true"])
     step = np.where(truth == 0, 1, np.where(truth == 2, -1, rng.choice([-1, 1], len(table))))
     answer = np.array(CLASSES)[np.where(wrong, truth + step, truth)]
     value = answer + rng.normal(0, 10, len(table))
-    return table.assign(predicted_celsius=answer, value_celsius=value)
+    return table.assign(y_pred=answer, y_pred_value=value)
 
 
 def coverage(intervals, truth):

@@ -58,30 +58,30 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
 @pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
 def test_predictions_have_one_row_a_fold_and_sample_in_the_waists_columns(study, protocol, scheme, model):
     table = fitted(study, protocol, model, scheme).predictions
-    columns = ["fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
+    columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"]
     assert list(table.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
-    keys = ["fold", "part", "sample", "batch"]
+    keys = ["fold", "split", "sample", "batch"]
     expected = study[2][protocol].sort_values(keys[:3], ignore_index=True)
     pd.testing.assert_frame_equal(table[keys], expected[keys])
-    assert (table["truth_celsius"] == expected["growth_celsius"]).all()
+    assert (table["y_true"] == expected["growth_celsius"]).all()
     assert (table["components"] == 8).all()
     marks = table[["score_900", "score_950", "score_1000"]]
     if scheme == "nominal":
-        assert table["value_celsius"].isna().all()
+        assert table["y_pred_value"].isna().all()
         assert marks.notna().all(axis=None)
     else:
         assert marks.isna().all(axis=None)
-        nearest = np.select([table["value_celsius"] <= 925, table["value_celsius"] <= 975], [900, 950], 1000)
-        answered = table["value_celsius"].notna()
-        assert (table["predicted_celsius"].to_numpy(float)[answered] == nearest[answered]).all()
+        nearest = np.select([table["y_pred_value"] <= 925, table["y_pred_value"] <= 975], [900, 950], 1000)
+        answered = table["y_pred_value"].notna()
+        assert (table["y_pred"].to_numpy(float)[answered] == nearest[answered]).all()
 
 
 def test_clear_features_are_learned_and_the_highest_score_is_the_prediction(study):
     table = fitted(study, model="KRC").predictions
-    test = table[table["part"] == "test"]
+    test = table[table["split"] == "test"]
     assert metrics.score(test, "accuracy", CLASSES) > 0.75
     best = np.array(CLASSES)[table[["score_900", "score_950", "score_1000"]].to_numpy().argmax(axis=1)]
-    assert (best == table["predicted_celsius"]).all()
+    assert (best == table["y_pred"]).all()
 
 
 @pytest.mark.parametrize("model", ["SVC", "KRC", "RNN"])
@@ -138,25 +138,25 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
 def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_point(study):
     made = fitted(study, "published", "KNN")
     validation = made.predictions.query("part == 'validation'")
-    right = (validation["predicted_celsius"] == validation["truth_celsius"]).groupby(validation["fold"]).mean()
+    right = (validation["y_pred"] == validation["y_true"]).groupby(validation["fold"]).mean()
     assert right.to_numpy() == pytest.approx(made.choices["validation_accuracy"].to_numpy())
     best = made.choices["validation_accuracy"].idxmax()
     assert (made.choices["used"] == made.choices.loc[best, "chosen"]).all()
     names, features, _ = study
     test = made.predictions.query("fold == 2 and part == 'test'")
     rows = pd.Index(names).get_indexer(test["sample"])
-    assert (made.models[2].predict(features[rows]) == test["predicted_celsius"]).all()
+    assert (made.models[2].predict(features[rows]) == test["y_pred"]).all()
 
 
 def test_published_rnn_regression_leaves_queries_without_neighbours_empty_and_they_count_as_wrong(study, tmp_path):
     far = study[1] * 1000.0
     table = fitted(study, "published", "RNN", "regression", features=far).predictions
-    test = table[table["part"] == "test"]
-    assert test["predicted_celsius"].isna().all()
+    test = table[table["split"] == "test"]
+    assert test["y_pred"].isna().all()
     io.write_table(tmp_path / "RNN.tsv", table)
     read = io.read_table(tmp_path / "RNN.tsv")
-    assert metrics.score(read[read["part"] == "test"], "accuracy", CLASSES) == 0
-    assert metrics.score(read[read["part"] == "train"], "accuracy", CLASSES) == 1
+    assert metrics.score(read[read["split"] == "test"], "accuracy", CLASSES) == 0
+    assert metrics.score(read[read["split"] == "train"], "accuracy", CLASSES) == 1
 
 
 def test_each_fold_uses_its_own_components(study):
@@ -174,7 +174,7 @@ def test_the_order_of_the_features_rows_only_reorders(study):
     mixed = np.random.default_rng(0).permutation(len(names))
     one = fitted(study, policy="aug4").predictions
     other = fitted((names[mixed], features[mixed], tables), policy="aug4").predictions
-    assert (one["predicted_celsius"] == other["predicted_celsius"]).mean() > 0.99
+    assert (one["y_pred"] == other["y_pred"]).mean() > 0.99
 
 
 def test_components_that_do_not_fit_the_splits_are_faults(study):
@@ -247,8 +247,8 @@ def test_copies_are_learned_from_and_the_samples_own_rows_are_scored(study, poli
         several, copies, [table] * FOLDS, tables[protocol], protocol=protocol, policy=policy, scheme="nominal",
         model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(1),
     )  # fmt: skip
-    scored = made.predictions.groupby("part")
-    assert (scored["copy"].max() > 0).to_dict() == {
+    scored = made.predictions.groupby("split")
+    assert (scored["augmentation"].max() > 0).to_dict() == {
         "train": False, "test": False, "validation": protocol == "published",
     }  # fmt: skip
     balanced = {part: metrics.score(rows, "balanced_accuracy", CLASSES) for part, rows in scored}
@@ -263,8 +263,8 @@ def test_with_the_leak_grid_a_fold_chooses_on_what_it_reports_and_cannot_report_
     honest, leaking = (fitted((names, noise, tables), protocol, "KNN") for protocol in ("strict", "strict+grid"))
     found = {}
     for name, made in (("honest", honest), ("leaking", leaking)):
-        test = made.predictions[made.predictions["part"] == "test"]
-        right = (test["truth_celsius"] == test["predicted_celsius"]).astype(float)
+        test = made.predictions[made.predictions["split"] == "test"]
+        right = (test["y_true"] == test["y_pred"]).astype(float)
         found[name] = right.groupby(test["fold"]).mean()
     assert (found["leaking"] >= found["honest"]).all() and found["leaking"].mean() > found["honest"].mean() + 0.05
     assert np.allclose(leaking.choices["validation_accuracy"], found["leaking"])

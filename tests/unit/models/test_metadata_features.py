@@ -100,7 +100,7 @@ def test_a_batch_tells_its_temperature_where_it_stands_on_both_sides_and_nothing
         sheet = study(np.random.default_rng(seed).permutation(np.repeat(CLASSES, 10)))
         for protocol, values in found.items():
             made = fitted(sheet, protocol, tmp_path / "metadata.npz").predictions
-            values.append(metrics.score(made[made["part"] == "test"], "balanced_accuracy", CLASSES))
+            values.append(metrics.score(made[made["split"] == "test"], "balanced_accuracy", CLASSES))
     assert np.mean(found["published"]) > 0.7
     assert np.mean(found["strict"]) < 0.47
 
@@ -110,8 +110,8 @@ def test_a_fit_on_metadata_gives_probabilities_no_values_and_models_that_come_ba
     made = fitted(sheet, "strict", tmp_path / "metadata.npz")
     marks = made.predictions[["score_900", "score_950", "score_1000"]].to_numpy()
     assert marks.sum(axis=1) == pytest.approx(1)
-    assert (np.array(CLASSES)[marks.argmax(axis=1)] == made.predictions["predicted_celsius"]).all()
-    assert made.predictions["value_celsius"].isna().all()
+    assert (np.array(CLASSES)[marks.argmax(axis=1)] == made.predictions["y_pred"]).all()
+    assert made.predictions["y_pred_value"].isna().all()
     storage.write_models(tmp_path / "one.skops", made.models)
     storage.write_models(tmp_path / "two.skops", fitted(sheet, "strict", tmp_path / "metadata.npz").models)
     assert (tmp_path / "one.skops").read_bytes() == (tmp_path / "two.skops").read_bytes()

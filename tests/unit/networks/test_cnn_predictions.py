@@ -56,18 +56,18 @@ def test_strict_folds_predict_with_the_point_that_is_best_on_their_validation_ro
     choices, predictions = scored([chunk([0, 1], half_right), chunk([2, 3], half_right)], "strict")
     assert choices["chosen"].map(json.loads).tolist() == [POINTS[better_point(fold)] for fold in range(FOLDS)]
     assert choices["used"].equals(choices["chosen"])
-    assert (predictions["truth_celsius"] == predictions["predicted_celsius"]).all()
-    table = split("strict").sort_values(["fold", "part", "sample"], ignore_index=True)
+    assert (predictions["y_true"] == predictions["y_pred"]).all()
+    table = split("strict").sort_values(["fold", "split", "sample"], ignore_index=True)
     assert predictions["sample"].equals(table["sample"])
     assert set(predictions["components"]) == {0}
-    assert predictions["value_celsius"].isna().all()
+    assert predictions["y_pred_value"].isna().all()
 
 
 def test_published_validates_by_each_folds_best_point_and_tests_by_one_for_all():
     choices, predictions = scored([chunk(range(FOLDS), half_right)], "published")
     assert choices["used"].map(json.loads).tolist() == [POINTS[0]] * FOLDS
-    right = predictions["truth_celsius"] == predictions["predicted_celsius"]
-    shares = right.groupby([predictions["part"], predictions["fold"]]).mean()
+    right = predictions["y_true"] == predictions["y_pred"]
+    shares = right.groupby([predictions["split"], predictions["fold"]]).mean()
     assert (shares["validation"] == 1).all()
     assert shares["test"][[0, 2]].tolist() == [1, 1]
     assert (shares["test"][[1, 3]] < 1).all()
@@ -77,7 +77,7 @@ def test_a_regressions_own_values_are_kept():
     choices, predictions = scored(
         [chunk(range(FOLDS), lambda fold, point: TRUTH[:, None] + 10.0 + 40 * point)], "strict", "regression"
     )
-    assert (predictions["value_celsius"] == predictions["truth_celsius"] + 10).all()
+    assert (predictions["y_pred_value"] == predictions["y_true"] + 10).all()
     assert choices["validation_accuracy"].tolist() == [1] * FOLDS
 
 
@@ -124,7 +124,7 @@ def test_outputs_that_are_not_finite_are_missing_and_the_point_is_not_chosen():
 
     choices, predictions = scored([chunk(range(FOLDS), diverged)], "strict")
     assert choices["used"].map(json.loads).tolist() == [POINTS[1]] * FOLDS
-    assert predictions["predicted_celsius"].notna().all()
+    assert predictions["y_pred"].notna().all()
 
 
 def test_missing_doubled_and_differing_chunks_are_errors():

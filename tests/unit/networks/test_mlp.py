@@ -55,19 +55,19 @@ def fitted(
 
 
 def accuracy(table, part="test"):
-    rows = table[table["part"] == part]
-    return (rows["truth_celsius"] == rows["predicted_celsius"]).mean()
+    rows = table[table["split"] == part]
+    return (rows["y_true"] == rows["y_pred"]).mean()
 
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 @pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_the_fit_learns_and_has_the_columns_of_predictions(study, protocol, scheme):
     found = fitted(study, protocol, scheme)
-    columns = ["fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"]
+    columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"]
     assert list(found.predictions.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
     assert len(found.predictions) == FOLDS * len(study[0])
     assert set(found.predictions["components"]) == {10}
-    assert found.predictions["value_celsius"].notna().all() == (scheme == "regression")
+    assert found.predictions["y_pred_value"].notna().all() == (scheme == "regression")
     assert found.predictions["score_950"].isna().all() == (scheme == "regression")
     assert accuracy(found.predictions) > 0.75
     assert list(found.models) == list(range(FOLDS))
@@ -91,7 +91,7 @@ def test_strict_folds_use_their_own_choice_published_all_that_of_the_best_fold(s
 def test_strict_takes_any_scale_of_the_features(study):
     factors = 10.0 ** np.arange(-3, 7)
     plain, scaled = (fitted(study, values=values).predictions for values in (study[1], 5 + factors * study[1]))
-    agreement = (plain["predicted_celsius"] == scaled["predicted_celsius"]).mean()
+    agreement = (plain["y_pred"] == scaled["y_pred"]).mean()
     assert agreement > 0.97
 
 
@@ -99,7 +99,7 @@ def test_a_strict_fold_learns_nothing_from_held_out_features(study):
     names, values, tables = study
     table = tables["strict"]
     spoiled = values.copy()
-    held = table[(table["fold"] == 0) & (table["part"] == "test")]["sample"]
+    held = table[(table["fold"] == 0) & (table["split"] == "test")]["sample"]
     spoiled[np.isin(names, held)] = 1e6
     plain, other = (fitted(study, values=one) for one in (values, spoiled))
     for name, parameters in plain.models[0].parameters.items():
@@ -124,11 +124,11 @@ def test_what_was_stored_predicts_as_the_table_has_it(study, tmp_path, scheme):
     mlp.write_models(tmp_path / "models.safetensors", found.models)
     models = mlp.read_models(tmp_path / "models.safetensors")
     assert models[2].settings == json.loads(found.choices.loc[2, "used"])
-    rows = found.predictions[(found.predictions["fold"] == 2) & (found.predictions["part"] == "test")]
+    rows = found.predictions[(found.predictions["fold"] == 2) & (found.predictions["split"] == "test")]
     features = study[1][[list(study[0]).index(name) for name in rows["sample"]]]
     predicted, value, scores = models[2].predict(features)
-    np.testing.assert_array_equal(predicted, rows["predicted_celsius"].to_numpy(float))
-    np.testing.assert_allclose(value, rows["value_celsius"])
+    np.testing.assert_array_equal(predicted, rows["y_pred"].to_numpy(float))
+    np.testing.assert_allclose(value, rows["y_pred_value"])
     np.testing.assert_allclose(scores, rows[[f"score_{celsius}" for celsius in CLASSES]])
 
 
@@ -137,20 +137,20 @@ def test_crops_are_trained_on_and_only_micrographs_tested(study):
     copied = np.concatenate([names] * 3)
     copies = np.repeat([0, 1, 2], len(names))
     found = fitted(study, policy="aug1", values=np.concatenate([values] * 3), names=copied, copies=copies)
-    assert set(found.predictions["copy"]) == {0}
+    assert set(found.predictions["augmentation"]) == {0}
     assert accuracy(found.predictions) > 0.75
     published = fitted(
         study, "published", policy="aug1", values=np.concatenate([values] * 3), names=copied, copies=copies
     ).predictions
-    assert (published.loc[published["part"] == "validation", "copy"] > 0).all()
-    assert (published.loc[published["part"] != "validation", "copy"] == 0).all()
+    assert (published.loc[published["split"] == "validation", "augmentation"] > 0).all()
+    assert (published.loc[published["split"] != "validation", "augmentation"] == 0).all()
 
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch, protocol):
     """Few patient epochs: some models stop before others; fewer still let roundings stay small."""
     table = study[2][protocol]
-    sizes = table[table["part"] == "validation"].groupby("fold").size()
+    sizes = table[table["split"] == "validation"].groupby("fold").size()
     assert sizes.nunique() > 1, "the example must have validation parts of several sizes"
     how = {"epochs": 12, "patience": 1, "learning_rate": 0.01, "dropout": 0.35}
     together = fitted(study, protocol, **how)

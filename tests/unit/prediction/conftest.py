@@ -49,8 +49,8 @@ def spoken(table, skill=0.8):
     place = np.where(rng.random(len(rows)) < skill, np.searchsorted(CLASSES, truth), rng.integers(3, size=len(rows)))
     marks = np.full((len(rows), 3), 0.15)
     marks[np.arange(len(rows)), place] = 0.7
-    predictions = rows[["fold", "part", "sample", "batch"]].assign(
-        copy=0, truth_celsius=truth, predicted_celsius=np.asarray(CLASSES)[place], value_celsius=np.nan
+    predictions = rows[["fold", "split", "sample", "batch"]].assign(
+        augmentation=0, y_true=truth, y_pred=np.asarray(CLASSES)[place], y_pred_value=np.nan
     )
     predictions[[f"score_{celsius}" for celsius in CLASSES]] = marks
     folds = range(rows["fold"].nunique())
@@ -83,7 +83,7 @@ def study(room, weights_path):
     drawn, _ = conversion.draw_shard(levelled, room / "micrographs", settings)
     films, *_ = conversion.gather(sheet, [drawn], [], "simulated")
     table = splitters.split(films, "strict", 3, np.random.default_rng(0))
-    copies = films[["sample", "micrograph"]].assign(copy=0)
+    copies = films[["sample", "micrograph"]].assign(augmentation=0)
     return final_model.Study(
         films=films, copies=copies, levelled=[levelled], splits=table, weights=weights_path, **spoken(table)
     )

@@ -73,7 +73,7 @@ def test_the_rehearsal_asks_every_film_once_of_a_network_that_did_not_see_its_da
     said = final_model.rehearse(recipe(), study, settings, images, "cpu")
     assert said["sample"].tolist() == sorted(study.films["sample"])
     for fold, table in enumerate(seen):
-        learnt, asked = (table[table["part"] == part] for part in ("train", "test"))
+        learnt, asked = (table[table["split"] == part] for part in ("train", "test"))
         assert not set(learnt["batch"]) & set(asked["batch"])
         assert set(asked["sample"]) == set(said.loc[said["fold"] == fold, "sample"])
         assert len(learnt) + len(asked) == 18
@@ -88,7 +88,7 @@ def test_the_rehearsal_of_a_fold_starts_from_weights_that_have_not_seen_its_test
         pass
 
     def selected(samples, copies, table, *given):
-        return sorted(table.loc[table["part"] == "test", "sample"])
+        return sorted(table.loc[table["split"] == "test", "sample"])
 
     def watched(fold, images, spec, settings, classes, backbone, weights, *given):
         asked.append((fold, weights))
@@ -98,7 +98,7 @@ def test_the_rehearsal_of_a_fold_starts_from_weights_that_have_not_seen_its_test
 
     settings = replace(final_model.settled(recipe(), study), epochs=1)
     images = transforms.read_images(study.copies["micrograph"], 32)
-    done = to_the_end(study, images, study.films.assign(part="train"), epochs=1)
+    done = to_the_end(study, images, study.films.assign(split="train"), epochs=1)
     monkeypatch.setattr(finetune, "select_fold", selected)
     monkeypatch.setattr(finetune, "train_fixed_epochs", watched)
     strict = [f"fold{fold}.safetensors" for fold in range(3)]
@@ -106,7 +106,7 @@ def test_the_rehearsal_of_a_fold_starts_from_weights_that_have_not_seen_its_test
         final_model.rehearse(
             recipe(pretraining="films"), replace(study, rehearsal_weights=strict), settings, images, "cpu"
         )
-    tested = study.splits[study.splits["part"] == "test"].groupby("fold")["sample"]
+    tested = study.splits[study.splits["split"] == "test"].groupby("fold")["sample"]
     assert asked == [(sorted(names), strict[fold]) for fold, names in tested]
 
 
@@ -123,7 +123,7 @@ def to_the_end(study, images, table, epochs=2):
     spec = NetworkSpec("strict", "imagenet", "aug3", "nominal")
     table = table.assign(fold=0)
     rng, fold_rng = np.random.default_rng(1).spawn(2)
-    fold = finetune.select_fold(study.copies["sample"], study.copies["copy"], table, 0, spec, fold_rng)
+    fold = finetune.select_fold(study.copies["sample"], study.copies["augmentation"], table, 0, spec, fold_rng)
     backbone = "efficientnet_lite0"
     return finetune.train_fixed_epochs(fold, images, spec, settings, CLASSES, backbone, study.weights, rng, "cpu")
 
@@ -131,7 +131,7 @@ def to_the_end(study, images, table, epochs=2):
 def test_training_to_the_end_takes_all_passes_and_no_look_at_films_that_are_only_asked(study):
     images = transforms.read_images(study.copies["micrograph"], 32)
     part = np.where(np.arange(18) < 4, "test", "train")
-    table = study.films.assign(part=part)
+    table = study.films.assign(split=part)
     spoilt = images.clone()
     spoilt[:4] = 255 - spoilt[:4]
     plain, other = (to_the_end(study, shown, table) for shown in (images, spoilt))

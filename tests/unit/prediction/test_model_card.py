@@ -61,11 +61,11 @@ def test_it_has_the_numbers_of_the_card_and_survives_the_disk(model, tmp_path):
 def test_the_commonest_class_is_that_of_the_films_learnt_from_and_compared_day_by_day():
     """Of fold 0 are learnt 950, 950 and 900 C: 950 is named. Tested are, by day, x 950 C and 900 C, y 900 C twice: one
     and none are so. One more is told right on either day, so that whatever is drawn it is 50 points above."""
-    films = pd.DataFrame({"fold": 0, "part": ["train", "train", "validation"] + ["test"] * 4, "sample": list("abcdefg"),
+    films = pd.DataFrame({"fold": 0, "split": ["train", "train", "validation"] + ["test"] * 4, "sample": list("abcdefg"),
                           "batch": list("uvwxxyy"), "growth_celsius": [950, 900, 950, 950, 900, 900, 900]})  # fmt: skip
-    tested = films[films["part"] == "test"]
-    said = tested[["fold", "part", "sample", "batch"]].assign(
-        copy=0, truth_celsius=tested["growth_celsius"], predicted_celsius=[950, 900, 900, 1000], value_celsius=np.nan
+    tested = films[films["split"] == "test"]
+    said = tested[["fold", "split", "sample", "batch"]].assign(
+        augmentation=0, y_true=tested["growth_celsius"], y_pred=[950, 900, 900, 1000], y_pred_value=np.nan
     )
     study = final_model.Study(None, None, [], films, None, [], None)
     found = final_model._beside_majority(said, study, recipe())

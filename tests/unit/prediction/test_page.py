@@ -41,7 +41,7 @@ def test_the_page_says_what_was_predicted(written, said):
     for one in said[:3]:
         card = text[text.index(f'id="scan-{said.index(one) + 1}"') :]
         card = card[: card.index("</article>")]
-        assert f"</small>{one.predicted_celsius} °C" in card
+        assert f"</small>{one.y_pred} °C" in card
         assert f"{one.low_celsius:.0f} to {one.high_celsius:.0f} °C" in card
         assert " or ".join(map(str, one.prediction_set)) + " °C" in card
         assert all(f"{100 * chance:.0f} %" in card for chance in one.probabilities.values())

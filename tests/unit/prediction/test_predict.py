@@ -74,7 +74,7 @@ def test_all_is_said_of_a_scan_and_fits_together(model_path, new):
     assert said.temperature_celsius == pytest.approx(mean)
     assert said.low_celsius < said.temperature_celsius < said.high_celsius
     assert max(said.probabilities, key=said.probabilities.get) in said.prediction_set
-    assert said.predicted_celsius == max(said.probabilities, key=said.probabilities.get)
+    assert said.y_pred == max(said.probabilities, key=said.probabilities.get)
     distances = [near["distance"] for near in said.neighbours]
     assert distances == sorted(distances) and distances[-1] == said.distance and len(distances) == 5
     assert set(said.neighbours[0]) == {"distance", *model_facts_of_films()}
@@ -127,7 +127,7 @@ def test_a_scan_without_any_relief_is_no_scan_to_answer_and_says_so(model, tmp_p
     for path in (flat, tilted, tmp_path / "grey.png"):
         (said,) = predict.predict_scans([path], model, "cpu")
         assert said.unlike and said.reasons == ("it shows no relief",) and str(path) in said.fault
-        assert said.predicted_celsius is None and said.micrograph is None
+        assert said.y_pred is None and said.micrograph is None
         with pytest.raises(UserError, match="take"):
             predict.predict(path, model, device="cpu")
 
@@ -253,14 +253,14 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
     frame = predict.table(rows, CLASSES)
     assert list(frame.columns) == predict.columns(CLASSES)
     assert frame.columns[:8].tolist() == [
-        *("scan", "fault", "unlike", "reasons", "predicted_celsius", "p_900", "p_950", "p_1000")
+        *("scan", "fault", "unlike", "reasons", "y_pred", "p_900", "p_950", "p_1000")
     ]
     good = frame[frame["fault"] == ""]
     assert len(good) == 4 and len(frame) == 8
     np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
     assert set(" ".join(good["set"]).split()) <= {"900", "950", "1000"}
     assert (good[[f"neighbour_{place}" for place in range(1, 6)]] != "").all(axis=None)
-    assert frame.loc[frame["fault"] != "", "predicted_celsius"].isna().all()
+    assert frame.loc[frame["fault"] != "", "y_pred"].isna().all()
     flat = frame[frame["scan"].str.endswith("flat.spm")].iloc[0]
     assert flat["unlike"] == "yes" and flat["reasons"] == "it shows no relief"
 

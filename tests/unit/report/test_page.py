@@ -84,12 +84,12 @@ def html_of_number(html, number):
 
 def test_a_glance_counts_right_wrong_and_unanswered_films():
     predictions = fit(samples(60), unanswered=0.1, model="CNN").predictions
-    test = predictions[predictions["part"] == "test"]
+    test = predictions[predictions["split"] == "test"]
     found = page.glance(predictions, [900, 950, 1000], "CNN, nominal")
     assert found.total == len(test) == found.counts.sum()
-    assert found.right == (test["predicted_celsius"] == test["truth_celsius"]).sum() == np.trace(found.counts)
-    assert found.counts[:, 3].sum() == test["predicted_celsius"].isna().sum() > 0
-    assert found.counts.sum(axis=1).tolist() == [(test["truth_celsius"] == name).sum() for name in (900, 950, 1000)]
+    assert found.right == (test["y_pred"] == test["y_true"]).sum() == np.trace(found.counts)
+    assert found.counts[:, 3].sum() == test["y_pred"].isna().sum() > 0
+    assert found.counts.sum(axis=1).tolist() == [(test["y_true"] == name).sum() for name in (900, 950, 1000)]
 
 
 def test_without_the_strict_protocol_there_is_no_headline_and_the_page_says_so(table2):

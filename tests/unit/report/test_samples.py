@@ -45,22 +45,22 @@ def test_every_film_has_its_test_prediction_and_its_own_facts(table, predictions
     rows = samples.tested(predictions.sample(frac=1, random_state=1), shuffled)
     assert rows["sample"].tolist() == sorted(table["sample"])
     found = samples.columns(rows, CLASSES)
-    test = predictions[predictions["part"] == "test"].set_index("sample")
+    test = predictions[predictions["split"] == "test"].set_index("sample")
     facts = table.set_index("sample")
     for place, name in enumerate(found["sample"]):
         said = test.loc[name]
-        assert found["truth"][place] == facts.loc[name, "growth_celsius"] == said["truth_celsius"]
-        assert found["predicted"][place] == said["predicted_celsius"] and found["fold"][place] == said["fold"]
-        assert found["right"][place] is bool(said["predicted_celsius"] == said["truth_celsius"])
-        named = said[f"score_{said['predicted_celsius']}"]
+        assert found["truth"][place] == facts.loc[name, "growth_celsius"] == said["y_true"]
+        assert found["predicted"][place] == said["y_pred"] and found["fold"][place] == said["fold"]
+        assert found["right"][place] is bool(said["y_pred"] == said["y_true"])
+        named = said[f"score_{said['y_pred']}"]
         assert found["confidence"][place] == pytest.approx(named, rel=1e-4)
-        assert found["scores"][place][CLASSES.index(said["predicted_celsius"])] == found["confidence"][place]
+        assert found["scores"][place][CLASSES.index(said["y_pred"])] == found["confidence"][place]
         assert found["lines"][place] == facts.loc[name, "lines"] and found["batch"][place] == facts.loc[name, "batch"]
     assert found["side_nm"] == [1000] * 24 and len(found["sha256"][0]) == 12
 
 
 def test_what_is_not_known_is_null_and_an_unanswered_film_is_not_right(table, predictions):
-    predictions = predictions.assign(predicted_celsius=pd.array([pd.NA] * len(predictions), dtype="Int64"))
+    predictions = predictions.assign(y_pred=pd.array([pd.NA] * len(predictions), dtype="Int64"))
     table = table.assign(substrate=None, growth_seconds=np.nan, pixel_nm=np.nan).drop(columns="pressure_torr")
     found = samples.columns(samples.tested(predictions, table), CLASSES)
     for name in ("predicted", "confidence", "substrate", "seconds", "pressure", "pixel_nm", "side_nm", "value"):
@@ -70,20 +70,20 @@ def test_what_is_not_known_is_null_and_an_unanswered_film_is_not_right(table, pr
 
 def test_a_regression_has_values_and_no_confidence(table, predictions):
     marks = {f"score_{name}": np.nan for name in CLASSES}
-    rows = samples.tested(predictions.assign(value_celsius=951.23456, **marks), table)
+    rows = samples.tested(predictions.assign(y_pred_value=951.23456, **marks), table)
     found = samples.columns(rows, CLASSES)
     assert found["value"] == [951.23] * 24 and found["confidence"] == [None] * 24
     assert found["scores"] == [[None] * 3] * 24
 
 
 def test_copies_are_no_films(table, predictions):
-    copies = pd.concat([predictions, predictions.assign(copy=1, predicted_celsius=900)])
+    copies = pd.concat([predictions, predictions.assign(augmentation=1, y_pred=900)])
     assert samples.tested(copies, table).equals(samples.tested(predictions, table))
 
 
 def test_films_tested_twice_or_not_among_the_samples_are_faults(table, predictions):
     with pytest.raises(UserError, match="tested by several folds"):
-        samples.tested(made_up_page.predictions(table).assign(part="test"), table)
+        samples.tested(made_up_page.predictions(table).assign(split="test"), table)
     with pytest.raises(UserError, match="not in samples.tsv"):
         samples.tested(predictions, table.iloc[1:])
 

@@ -58,7 +58,7 @@ def test_crops_are_windows_of_the_scan_at_its_own_resolution(tmp_path):
     samples = converted(tmp_path, A=(rough(40, 40), 1000.0, 1000.0))
     table = copied(tmp_path, samples)
     assert tuple(table.columns) == augmentation.COLUMNS
-    assert list(table["copy"]) == [0, 1, 2, 3] and table["pixel_nm"].tolist() == pytest.approx([25.0] * 4)
+    assert list(table["augmentation"]) == [0, 1, 2, 3] and table["pixel_nm"].tolist() == pytest.approx([25.0] * 4)
     found = read_gwy(tmp_path / "heights" / "A.gwy")
     field = rendering.render(found.height_nm, pixels=40)[0]
     corners = [places(field, window) for window in pictures(table)]
@@ -181,18 +181,18 @@ def test_every_sample_has_as_many_copies_as_are_wanted(tmp_path):
     table = augmentation.draw_shard(
         "aug1", samples, {"A": 1, "B": 5}, tmp_path / "c", tmp_path / "heights", SMALL, rng_of=rng_of
     )
-    assert table.groupby("sample")["copy"].max().to_dict() == {"A": 1, "B": 5}
+    assert table.groupby("sample")["augmentation"].max().to_dict() == {"A": 1, "B": 5}
 
 
 def test_shards_join_sorted_and_a_policy_without_pictures_has_the_micrographs():
     samples = pd.DataFrame({"sample": ["A", "B"], "micrograph": ["m/A.png", "m/B.png"], "pixel_nm": 4.0, "batch": "x"})
     own = augmentation.gather(samples, [])
     assert own.to_dict("list") == {
-        "sample": ["A", "B"], "copy": [0, 0], "micrograph": ["m/A.png", "m/B.png"], "pixel_nm": [4.0, 4.0],
+        "sample": ["A", "B"], "augmentation": [0, 0], "micrograph": ["m/A.png", "m/B.png"], "pixel_nm": [4.0, 4.0],
     }  # fmt: skip
-    shards = [pd.DataFrame({"sample": [s] * 2, "copy": [1, 0], "micrograph": "p", "pixel_nm": 4.0}) for s in "BA"]
+    shards = [pd.DataFrame({"sample": [s] * 2, "augmentation": [1, 0], "micrograph": "p", "pixel_nm": 4.0}) for s in "BA"]
     joined = augmentation.gather(samples, shards)
-    assert list(zip(joined["sample"], joined["copy"], strict=True)) == [("A", 0), ("A", 1), ("B", 0), ("B", 1)]
+    assert list(zip(joined["sample"], joined["augmentation"], strict=True)) == [("A", 0), ("A", 1), ("B", 0), ("B", 1)]
     with pytest.raises(ValueError, match="not of the same samples"):
         augmentation.gather(samples, shards[:1])
 

@@ -25,9 +25,9 @@ def grown(count=120, days=44, operators=4, seed=0):
 
 def table(samples, parts):
     """The splits table of dealt parts."""
-    frames = [samples.assign(fold=fold, part=part) for fold, part in enumerate(parts)]
+    frames = [samples.assign(fold=fold, split=part) for fold, part in enumerate(parts)]
     joined = pd.concat(frames, ignore_index=True)
-    return joined.loc[joined["part"] != group_splits.UNUSED, ["fold", "part", "sample", "batch", "growth_celsius"]]
+    return joined.loc[joined["split"] != group_splits.UNUSED, ["fold", "split", "sample", "batch", "growth_celsius"]]
 
 
 def by_operator(samples, seed=0):
@@ -166,20 +166,20 @@ def test_dealing_leaves_its_input_alone_and_the_same_seed_deals_the_same():
 
 def spoilt_by_a_swap(dealt, samples):
     """A film that fold 0 tests is trained on, too, by another of the same operator or day."""
-    here = dealt[(dealt["fold"] == 0) & (dealt["part"] == "test")]
-    return dealt.assign(part=dealt["part"].mask(dealt.index == here.index[0], "train"))
+    here = dealt[(dealt["fold"] == 0) & (dealt["split"] == "test")]
+    return dealt.assign(split=dealt["split"].mask(dealt.index == here.index[0], "train"))
 
 
 def emptied(dealt, samples):
-    return dealt[(dealt["fold"] != 0) | (dealt["part"] != "validation")]
+    return dealt[(dealt["fold"] != 0) | (dealt["split"] != "validation")]
 
 
 def without_class(dealt, samples):
-    return dealt[(dealt["fold"] != 0) | (dealt["part"] != "train") | (dealt["growth_celsius"] != 900)]
+    return dealt[(dealt["fold"] != 0) | (dealt["split"] != "train") | (dealt["growth_celsius"] != 900)]
 
 
 def spoilt_by_a_second_test(dealt, samples):
-    row = dealt[(dealt["fold"] == 0) & (dealt["part"] == "test")].iloc[[0]]
+    row = dealt[(dealt["fold"] == 0) & (dealt["split"] == "test")].iloc[[0]]
     return pd.concat([dealt, row.assign(fold=1)])
 
 

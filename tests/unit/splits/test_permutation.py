@@ -63,8 +63,8 @@ def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_te
     }
     for fold in range(4):
         whole = table[table["fold"] == fold]
-        train = {share: set(t[(t["fold"] == fold) & (t["part"] == "train")]["sample"]) for share, t in cut.items()}
-        everyone = whole[whole["part"] == "train"]
+        train = {share: set(t[(t["fold"] == fold) & (t["split"] == "train")]["sample"]) for share, t in cut.items()}
+        everyone = whole[whole["split"] == "train"]
         assert train[25] < train[50] < train[75] < set(everyone["sample"])
         for share, some in train.items():
             assert abs(len(some) / len(everyone) - share / 100) < 0.1
@@ -73,15 +73,15 @@ def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_te
             assert set(everyone[everyone["batch"].isin(days)]["sample"]) == some  # batches are whole
         for share, t in cut.items():
             for part in ("validation", "test"):
-                assert t[(t["fold"] == fold) & (t["part"] == part)].equals(whole[whole["part"] == part]), share
+                assert t[(t["fold"] == fold) & (t["split"] == part)].equals(whole[whole["split"] == part]), share
 
 
 def test_a_share_too_small_for_every_class_grows_until_it_holds_them():
     table = splitters.split(films((6, 60, 54), 44), "strict", 3, np.random.default_rng(0))
     few = subsampling.subsample_batches(table, "strict.share1", np.random.default_rng(0))
-    held = few[few["part"] == "train"].groupby("fold")["growth_celsius"].agg(set)
+    held = few[few["split"] == "train"].groupby("fold")["growth_celsius"].agg(set)
     assert (held == set(CLASSES)).all()
-    assert (few["part"] == "train").sum() < 0.5 * (table["part"] == "train").sum()
+    assert (few["split"] == "train").sum() < 0.5 * (table["split"] == "train").sum()
 
 
 def test_the_whole_share_is_the_table_itself():

@@ -101,14 +101,14 @@ def test_answers_become_rows_in_the_waists_columns_and_the_table_is_sorted():
             )
     table = prediction_table.predictions(frames)
     assert list(table.columns) == [
-        *("fold", "part", "sample", "copy", "batch", "truth_celsius", "predicted_celsius", "value_celsius"),
+        *("fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"),
         *("score_900", "score_950", "score_1000", "components"),
     ]
     pd.testing.assert_frame_equal(table, table.sort_values(prediction_table.KEYS, ignore_index=True))
-    assert table["predicted_celsius"].isna().sum() == table["value_celsius"].isna().sum() == 4
-    assert table["predicted_celsius"].dropna().unique().tolist() == [950]
+    assert table["y_pred"].isna().sum() == table["y_pred_value"].isna().sum() == 4
+    assert table["y_pred"].dropna().unique().tolist() == [950]
     truth = FRAME.set_index("sample").loc[table["sample"], "growth_celsius"].to_numpy()
-    assert (table["truth_celsius"] == truth).all()
+    assert (table["y_true"] == truth).all()
     assert set(table["components"]) == {7}
 
 

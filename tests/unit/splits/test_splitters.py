@@ -22,9 +22,9 @@ def test_strict_tests_each_sample_once_and_parts_no_batch(counts, days, folds):
     frame = films(counts, days)
     table = dealt(frame, "strict", folds)
     splitters.check(table, "strict", CLASSES)
-    tested = table[table["part"] == "test"]
+    tested = table[table["split"] == "test"]
     assert sorted(tested["sample"]) == sorted(frame["sample"])
-    assert (table.groupby(["fold", "batch"])["part"].nunique() == 1).all()
+    assert (table.groupby(["fold", "batch"])["split"].nunique() == 1).all()
     assert (table.groupby(["fold", "sample"]).size() == 1).all()
     assert len(table) == folds * len(frame)
 
@@ -32,8 +32,8 @@ def test_strict_tests_each_sample_once_and_parts_no_batch(counts, days, folds):
 def test_strict_validates_on_the_next_fold():
     table = dealt(films((13, 60, 47), 44), "strict", 10)
     for fold in range(10):
-        validation = set(table[(table["fold"] == fold) & (table["part"] == "validation")]["sample"])
-        following = table[(table["fold"] == (fold + 1) % 10) & (table["part"] == "test")]
+        validation = set(table[(table["fold"] == fold) & (table["split"] == "validation")]["sample"])
+        following = table[(table["fold"] == (fold + 1) % 10) & (table["split"] == "test")]
         assert validation == set(following["sample"])
 
 
@@ -76,10 +76,10 @@ def test_published_shares_one_test_part_and_validates_the_rest_once():
     frame = films((29, 130, 103), 90)
     table = dealt(frame, "published", 10)
     splitters.check(table, "published", CLASSES)
-    tested = table[table["part"] == "test"].groupby("sample").size()
+    tested = table[table["split"] == "test"].groupby("sample").size()
     assert (tested == 10).all()
     assert 25 <= len(tested) <= 28  # the paper has 27 of the same 262
-    validated = table[table["part"] == "validation"]["sample"]
+    validated = table[table["split"] == "validation"]["sample"]
     assert not validated.duplicated().any()
     assert set(validated) | set(tested.index) == set(frame["sample"])
 
@@ -127,28 +127,28 @@ def test_an_unknown_protocol_is_a_fault_that_lists_the_known():
 
 def spoilt_batch(table):
     """One film at 950 C torn from its growth day: tested in fold 0, where the rest of the day trains."""
-    train = table[(table["fold"] == 0) & (table["part"] == "train")]
+    train = table[(table["fold"] == 0) & (table["split"] == "train")]
     together = train[train.duplicated("batch", keep=False) & (train["growth_celsius"] == 950)]
     moved = table["sample"] == together["sample"].iloc[0]
-    table = table[~(moved & (table["part"] == "test"))]
-    return table.assign(part=table["part"].mask(moved & (table["fold"] == 0), "test"))
+    table = table[~(moved & (table["split"] == "test"))]
+    return table.assign(split=table["split"].mask(moved & (table["fold"] == 0), "test"))
 
 
 def spoilt_twice(table):
     """A sample both trained on and tested in fold 0."""
-    row = table[(table["fold"] == 0) & (table["part"] == "train")].iloc[:1]
-    return pd.concat([table, row.assign(part="test")])
+    row = table[(table["fold"] == 0) & (table["split"] == "train")].iloc[:1]
+    return pd.concat([table, row.assign(split="test")])
 
 
 def spoilt_untested(table):
     """A sample that is tested nowhere."""
-    row = table[(table["fold"] == 0) & (table["part"] == "test") & (table["growth_celsius"] == 950)].index[0]
+    row = table[(table["fold"] == 0) & (table["split"] == "test") & (table["growth_celsius"] == 950)].index[0]
     return table.drop(index=row)
 
 
 def spoilt_class(table):
     """Fold 0 tests nothing at 900 C."""
-    gone = (table["fold"] == 0) & (table["part"] == "test") & (table["growth_celsius"] == 900)
+    gone = (table["fold"] == 0) & (table["split"] == "test") & (table["growth_celsius"] == 900)
     return table[~gone]
 
 
@@ -169,14 +169,14 @@ def test_the_check_finds_a_broken_promise(spoil, sentence):
 
 def test_the_check_finds_published_folds_with_different_test_parts():
     table = dealt(films((13, 60, 47), 44), "published", 10)
-    row = table[(table["fold"] == 4) & (table["part"] == "test") & (table["growth_celsius"] == 950)].index[0]
-    table.loc[row, "part"] = "train"
+    row = table[(table["fold"] == 4) & (table["split"] == "test") & (table["growth_celsius"] == 950)].index[0]
+    table.loc[row, "split"] = "train"
     with pytest.raises(UserError, match="one test part"):
         splitters.check(table, "published", CLASSES)
 
 
 def test_rows_are_places_in_the_given_samples():
-    table = pd.DataFrame({"fold": [0, 0, 0], "part": ["train", "test", "train"], "sample": ["a", "b", "c"]})
+    table = pd.DataFrame({"fold": [0, 0, 0], "split": ["train", "test", "train"], "sample": ["a", "b", "c"]})
     assert splitters.rows(table, 0, "train", ["c", "b", "x", "a"]).tolist() == [0, 3]
     with pytest.raises(UserError, match="sample b is in the splits but not"):
         splitters.rows(table, 0, "test", ["a", "c"])
@@ -187,13 +187,13 @@ def test_strict_fits_see_training_rows_and_published_fits_see_everything():
     for protocol, part_seen in (("strict", {"train"}), ("published", {"train", "validation", "test"})):
         table = dealt(frame, protocol, 10)
         seen = frame["sample"].to_numpy()[splitters.fit_index(table, protocol, 2, frame["sample"])]
-        here = table[(table["fold"] == 2) & table["part"].isin(part_seen)]
+        here = table[(table["fold"] == 2) & table["split"].isin(part_seen)]
         assert sorted(seen) == sorted(here["sample"])
 
 
 def sides(table):
     """The parts that each batch of each fold stands in."""
-    return table.groupby(["fold", "batch"])["part"].nunique()
+    return table.groupby(["fold", "batch"])["split"].nunique()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -201,7 +201,7 @@ def test_ungrouped_parts_batches_and_still_tests_each_sample_once(seed):
     table = dealt(films((13, 60, 47), 44), "strict+ungrouped", 4, seed)
     splitters.check(table, "strict+ungrouped", CLASSES)
     assert (sides(table) > 1).mean() > 0.5
-    assert not table[table["part"] == "test"]["sample"].duplicated().any()
+    assert not table[table["split"] == "test"]["sample"].duplicated().any()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -222,7 +222,7 @@ def test_another_deal_is_another_and_every_deal_keeps_the_promises():
 def test_components_see_all_rows_only_with_the_leak():
     table = dealt(films((13, 60, 47), 44), "strict", 4)
     names = sorted(set(table["sample"]))
-    train = set(table[(table["fold"] == 2) & (table["part"] == "train")]["sample"])
+    train = set(table[(table["fold"] == 2) & (table["split"] == "train")]["sample"])
     for protocol in ("strict", "strict+grid", "published-all_rows"):
         assert {names[row] for row in splitters.fit_index(table, protocol, 2, names)} == train
     for protocol in ("strict+all_rows", "published"):

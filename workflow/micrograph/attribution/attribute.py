@@ -15,13 +15,13 @@ from micrograph.target import decode
 SHOWN = 64  # pictures that pass the network at once for its answers, as when the study's predictions were made
 
 
-def of_fold(network, facts, images, samples, truth_celsius, classes, settings, device="auto"):
+def of_fold(network, facts, images, samples, y_true, classes, settings, device="auto"):
     """What files.write_arrays writes of the films that one fold tests, sorted by name; read again by maps.gather.
 
-    network, facts: of headed.read; images: (m, side, side) uint8, array or tensor; samples, truth_celsius: (m,), in
+    network, facts: of headed.read; images: (m, side, side) uint8, array or tensor; samples, y_true: (m,), in
     the images' order; the rest as in `explain`. Arrays: samples, fold (m,), truth, and those of `explain`.
     """
-    samples, truth = np.asarray(samples, dtype=str), np.asarray(truth_celsius)
+    samples, truth = np.asarray(samples, dtype=str), np.asarray(y_true)
     if not len(samples) == len(truth) == len(images):
         raise UserError(
             f"explanations of fold {facts['fold']}: {len(samples)} names and {len(truth)} temperatures for "
@@ -116,10 +116,10 @@ def tested_samples(copies, splits, fold):
     copies: the table of a policy's pictures (sample, copy, micrograph), of which copy 0 is scored; splits: the table of
     all folds. Raises UserError where the fold tests no film, or one of them has no picture.
     """
-    rows = splits.loc[(splits["fold"] == fold) & (splits["part"] == "test"), ["sample", "batch", "growth_celsius"]]
+    rows = splits.loc[(splits["fold"] == fold) & (splits["split"] == "test"), ["sample", "batch", "growth_celsius"]]
     if rows.empty:
         raise UserError(f"fold {fold} tests no film; ask for a fold below splits.folds.")
-    found = copies.loc[copies["copy"] == 0, ["sample", "micrograph"]].merge(rows, on="sample", how="right")
+    found = copies.loc[copies["augmentation"] == 0, ["sample", "micrograph"]].merge(rows, on="sample", how="right")
     for lost in found.loc[found["micrograph"].isna(), "sample"]:
         raise UserError(
             f"sample {lost} is tested and has no picture of its own (copy 0); make the policy's pictures anew."

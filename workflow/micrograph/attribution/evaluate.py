@@ -1,6 +1,6 @@
 """Are the explanations true? One long table of tests of every film's maps, by the network of the fold that tests it.
 
-Columns: sample batch fold truth_celsius predicted_celsius map measure feature value area. A row is one test of one map
+Columns: sample batch fold y_true y_pred map measure feature value area. A row is one test of one map
 of one film. `map` is cam, cam_class or grad_cam, occlusion, occlusion_abs; with "another_" before it (another_cam) the
 row is the control: the mean of the same test over some other films' maps (kinds.others: films of other batches with the
 same answer, where there are any); in deletion and insertion, which ask the network at every step, the map of ONE other
@@ -57,7 +57,7 @@ from micrograph.attribution import (
 )
 from micrograph.errors import UserError
 
-COLUMNS = ("sample", "batch", "fold", "truth_celsius", "predicted_celsius",
+COLUMNS = ("sample", "batch", "fold", "y_true", "y_pred",
            "map", "measure", "feature", "value", "area")  # fmt: skip
 ORDERING = ("cam", "cam_class", "grad_cam", "occlusion")  # whose order deletion and insertion follow: maps with a sign
 

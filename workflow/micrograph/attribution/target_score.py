@@ -59,12 +59,12 @@ def evidence(scheme, outputs, classes):
     return (scores if kind.of == PROBABILITIES else flat).reshape(*outputs.shape[:-1], width(scheme, classes)).copy()
 
 
-def targets(scheme, predicted_celsius, classes):
+def targets(scheme, y_pred, classes):
     """The column (n,) int that explains each film's prediction: that of its class, of regression 0.
 
-    predicted_celsius: (n,), each one of the classes (rising); UserError where one is not.
+    y_pred: (n,), each one of the classes (rising); UserError where one is not.
     """
-    predicted, classes = np.asarray(predicted_celsius, dtype=float), np.asarray(classes, dtype=float)
+    predicted, classes = np.asarray(y_pred, dtype=float), np.asarray(classes, dtype=float)
     places = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
     if (classes[places] != predicted).any():
         strange = predicted[classes[places] != predicted][0]

@@ -35,7 +35,7 @@ def make_table(fits, network, *, classes, data, backbone, search, pixels, epochs
         strict = protocol == network.words["protocol"]
         for fit in [*rivals, *([network] if strict else [])]:
             apart = _apart(fit, network, drawn) if strict else {}
-            batches = fit.predictions.loc[fit.predictions["part"] == "test", "batch"].nunique()
+            batches = fit.predictions.loc[fit.predictions["split"] == "test", "batch"].nunique()
             rows.append(fit.words | summaries.summarise(fit.predictions, *drawn) | {"batches": batches} | apart)
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
     return summaries.framed(rows, COLUMNS, made)

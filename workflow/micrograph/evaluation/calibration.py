@@ -85,8 +85,8 @@ def evaluate_fit(fit, classes, coverage):
     a fit without scores (regression), or with a fold that has no validation film, is left out. Raises UserError for a
     growth temperature that is no class.
     """
-    rows = fit.predictions[fit.predictions["copy"] == 0]
-    if not rows["truth_celsius"].isin(classes).all():
+    rows = fit.predictions[fit.predictions["augmentation"] == 0]
+    if not rows["y_true"].isin(classes).all():
         raise UserError("the predictions hold a growth temperature that is not a class: set classes as in the run.")
     names = [f"score_{celsius}" for celsius in classes]
     kind = kind_of(rows[names].to_numpy(float))
@@ -100,7 +100,7 @@ def evaluate_fit(fit, classes, coverage):
         "kind": kind,
         "classes": tuple(classes),
         "places": np.concatenate([part.places for part in tested]),
-        "samples": np.concatenate([here.loc[here["part"] == "test", "sample"].to_numpy(str) for here in folds]),
+        "samples": np.concatenate([here.loc[here["split"] == "test", "sample"].to_numpy(str) for here in folds]),
         "batches": np.concatenate([part.batches for part in tested]),
         "folds": len(folds),
         "shares": np.concatenate([_shares(here, classes) for here in folds]),
@@ -138,10 +138,10 @@ def _why(kind, known):
 
 def _shares(rows, classes):
     """(tested films of the fold, K) class shares among its training films, the same in every row."""
-    truth = rows.loc[rows["part"] == "train", "truth_celsius"].to_numpy(int)
+    truth = rows.loc[rows["split"] == "train", "y_true"].to_numpy(int)
     counts = np.bincount(np.searchsorted(classes, truth), minlength=len(classes)).astype(float)
     share = counts / counts.sum() if counts.sum() else np.full(len(classes), 1 / len(classes))
-    return np.tile(share, (int((rows["part"] == "test").sum()), 1))
+    return np.tile(share, (int((rows["split"] == "test").sum()), 1))
 
 
 def _stages(kind, known, tested, coverage):

@@ -2,7 +2,7 @@
 
 Chance is what the same answers would get right, on average, if each fold's were dealt anew among its films. Rows carry
 `unit`, a whole number for what is redrawn together (a growth day; of shuffled labels a day of a draw), and `deal`, one
-for the films that answers are dealt anew among (a fold), beside truth_celsius and predicted_celsius.
+for the films that answers are dealt anew among (a fold), beside y_true and y_pred.
 """
 
 import numpy as np

@@ -85,9 +85,9 @@ def _of_fit(fit):
 def _tested(fit):
     """The test rows of a fit: as given, with right and majority (whether that is right), as 0 and 1."""
     named = metrics.majority_class_baseline(fit.predictions)
-    test = fit.predictions["part"] == "test"
+    test = fit.predictions["split"] == "test"
     right, majority = (
-        (frame["predicted_celsius"] == frame["truth_celsius"]).fillna(False).astype(float)
+        (frame["y_pred"] == frame["y_true"]).fillna(False).astype(float)
         for frame in (fit.predictions, named)
     )
     return fit.predictions.assign(right=right, majority=majority)[test]
@@ -197,7 +197,7 @@ def _split(fit, strict, drawn):
 
 def _learnt_from(fit):
     """Films that a fold trains on, mean over the folds."""
-    train = fit.predictions[fit.predictions["part"] == "train"]
+    train = fit.predictions[fit.predictions["split"] == "train"]
     return float(train.groupby("fold")["sample"].nunique().mean()) if len(train) else np.nan
 
 

@@ -45,7 +45,7 @@ class Draws:
 
     def part(self, name):
         """The predictions of a part."""
-        return self.predictions[self.predictions["part"] == name]
+        return self.predictions[self.predictions["split"] == name]
 
     @property
     def reported(self):

@@ -38,7 +38,7 @@ class Point:
     @property
     def test(self):
         """The test predictions."""
-        return self.predictions[self.predictions["part"] == "test"]
+        return self.predictions[self.predictions["split"] == "test"]
 
 
 def make_table(fits, *, classes, resamples, rng, data, backbone, search, pixels, epochs):
@@ -77,14 +77,14 @@ def _row(place, curve, drawn):
     classes, resamples, seed = drawn
     point, test = curve[place], curve[place].test
     low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
-    train = point.predictions[point.predictions["part"] == "train"].groupby("fold")
+    train = point.predictions[point.predictions["split"] == "train"].groupby("fold")
     row = point.words | {"share_pct": point.share}
     row["training_films"], row["training_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
     row["test_pct"], row["test_pct_low"], row["test_pct_high"] = 100 * _right(test, classes), 100 * low, 100 * high
     if place > 0:
         row |= _step("gain", curve[place - 1], point, drawn) | _step("rise", curve[0], point, drawn)
     majority = metrics.majority_class_baseline(point.predictions)
-    row["majority_pct"] = 100 * _right(majority[majority["part"] == "test"], classes)
+    row["majority_pct"] = 100 * _right(majority[majority["split"] == "test"], classes)
     row["repeats"] = len(summaries.by_repeat(point.predictions))
     row["folds"] = point.predictions["fold"].nunique() // row["repeats"]
     row["test_repeat_std"] = 100 * summaries.over_repeats(test, lambda deal: _right(deal, classes))

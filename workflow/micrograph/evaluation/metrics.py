@@ -24,8 +24,8 @@ def tally_by_batch(predictions, tally, classes):
 
 
 def _tally(predictions, group, groups, classes):
-    truth = _places(predictions["truth_celsius"], classes)
-    answer = _places(predictions["predicted_celsius"], classes)
+    truth = _places(predictions["y_true"], classes)
+    answer = _places(predictions["y_pred"], classes)
     if (truth == len(classes)).any():
         raise UserError("the predictions hold a growth temperature that is not a class: set classes as in the run.")
     counts = np.zeros((groups, len(classes), len(classes) + 1))
@@ -86,7 +86,7 @@ def _right(counts):
 
 def _gaps(predictions, group, groups, classes):
     """(groups, 2): sum of the squared errors of a regressor's own values, and rows; NaN where a value is missing."""
-    gap = predictions["value_celsius"].to_numpy(float) - predictions["truth_celsius"].to_numpy(float)
+    gap = predictions["y_pred_value"].to_numpy(float) - predictions["y_true"].to_numpy(float)
     sums = np.zeros((groups, 2))
     np.add.at(sums, group, np.stack([gap**2, np.ones(len(gap))], axis=-1))
     return sums
@@ -133,15 +133,15 @@ def by_fold(predictions, metric, classes):
     """
     rows = []
     for part in ("train", "validation", "test"):
-        here = predictions[predictions["part"] == part]
+        here = predictions[predictions["split"] == part]
         each = [score(fold, metric, classes) for _, fold in here.groupby("fold")]
         std = float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
         rows.append((part, float(np.mean(each)) if each else np.nan, std, len(each)))
-    return pd.DataFrame(rows, columns=["part", "mean", "std", "folds"])
+    return pd.DataFrame(rows, columns=["split", "mean", "std", "folds"])
 
 
 def majority_class_baseline(predictions):
     """The same rows, predicted as the class most frequent among their fold's training rows (the lower of equals)."""
-    train = predictions[predictions["part"] == "train"]
-    most = train.groupby("fold")["truth_celsius"].agg(lambda truth: truth.mode().min())
-    return predictions.assign(predicted_celsius=predictions["fold"].map(most), value_celsius=np.nan)
+    train = predictions[predictions["split"] == "train"]
+    most = train.groupby("fold")["y_true"].agg(lambda truth: truth.mode().min())
+    return predictions.assign(y_pred=predictions["fold"].map(most), y_pred_value=np.nan)

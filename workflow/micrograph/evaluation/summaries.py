@@ -24,7 +24,7 @@ PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
 SETTINGS = ["data", "backbone", "search", "pixels", "epochs"]
-COUNTS = ["folds", "repeats", "tested_samples", "batches", "unanswered"]
+COUNTS = ["folds", "repeats", "tested_samples", "batches", "n_missing"]
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
 # What is measured of all test predictions together: metric, its column, factor.
@@ -151,14 +151,14 @@ def summarise(predictions, classes, resamples, seed):
     """
     row = {}
     for part in metrics.by_fold(predictions, "accuracy", classes).itertuples():
-        row[f"{part.part}_pct"], row[f"{part.part}_pct_std"] = 100 * part.mean, 100 * part.std
-    rmse = metrics.by_fold(predictions, "rmse_celsius", classes).set_index("part").loc["test"]
+        row[f"{part.split}_pct"], row[f"{part.split}_pct_std"] = 100 * part.mean, 100 * part.std
+    rmse = metrics.by_fold(predictions, "rmse_celsius", classes).set_index("split").loc["test"]
     row["test_rmse_celsius"], row["test_rmse_celsius_std"] = rmse["mean"], rmse["std"]
-    test = predictions[predictions["part"] == "test"]
+    test = predictions[predictions["split"] == "test"]
     row["repeats"] = len(by_repeat(predictions))
     row["folds"], row["tested_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
     row["batches"] = test["batch"].nunique()
-    row["unanswered"] = int(test["predicted_celsius"].isna().sum())
+    row["n_missing"] = int(test["y_pred"].isna().sum())
     drawn = bootstrap.intervals(
         test, [metric for metric, *_ in POOLED], classes, resamples, np.random.default_rng(seed)
     )
@@ -195,7 +195,7 @@ def chosen_per_fold(fits, classes):
     parts = []
     for fold in sorted(fits[0].predictions["fold"].unique()):
         here = [fit.predictions[fit.predictions["fold"] == fold] for fit in fits]
-        merits = [_merit(rows[rows["part"] == "validation"], classes) for rows in here]
+        merits = [_merit(rows[rows["split"] == "validation"], classes) for rows in here]
         parts.append(here[merits.index(max(merits))])
     return pd.concat(parts, ignore_index=True)
 
@@ -209,7 +209,7 @@ def tied_with_best(fits, metric, classes, resamples, seed, part="test"):
 
     fits: of one protocol; metric: a name of scores.METRICS. Fits are redrawn by the same batches, drawn from `seed`.
     """
-    frames = [fit.predictions[fit.predictions["part"] == part] for fit in fits]
+    frames = [fit.predictions[fit.predictions["split"] == part] for fit in fits]
     return bootstrap.indistinguishable_from_best(frames, metric, classes, resamples, np.random.default_rng(seed))
 
 
@@ -229,7 +229,7 @@ def gain(first, second, classes, resamples, seed, part="test"):
 
     first, second: predictions of the same films. Returns a dict gain_points, gain_points_low, gain_points_high.
     """
-    one, other = (frame[frame["part"] == part] for frame in (first, second))
+    one, other = (frame[frame["split"] == part] for frame in (first, second))
     rng = np.random.default_rng(seed)
     low, high = bootstrap.paired_bootstrap(other, one, "accuracy", classes, resamples, rng)
     points = metrics.score(other, "accuracy", classes) - metrics.score(one, "accuracy", classes)

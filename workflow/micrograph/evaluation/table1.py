@@ -13,7 +13,7 @@ from micrograph.splits import prediction_table, splitters
 NAME = "Table 1"
 PAPER = "paper"
 COLUMNS = [
-    *("protocol", "policy", "part", "growth_celsius", "rows", "rows_std", "pictures", "samples", "folds"),
+    *("protocol", "policy", "split", "growth_celsius", "rows", "rows_std", "pictures", "samples", "folds"),
     *("all_samples", "copies", "copies_least", "copies_most", "data"),
 ]
 
@@ -32,11 +32,11 @@ def make_table(copies, splits, published, *, classes, data, rng):
     for protocol, dealing in splits.items():
         for policy, made in copies.items():
             folds = prediction_table.make_folds(
-                made["sample"], made["copy"], dealing, protocol=protocol, policy=policy, rng=rng
+                made["sample"], made["augmentation"], dealing, protocol=protocol, policy=policy, rng=rng
             )
             study = _study(folds[0].rows, classes)
             for part in splitters.PARTS:
-                words = {"protocol": protocol, "policy": policy, "part": part, "data": data}
+                words = {"protocol": protocol, "policy": policy, "split": part, "data": data}
                 counted = _counted(folds, part, classes)
                 rows += [words | study[celsius] | counted[celsius] for celsius in classes]
     printed = published.assign(protocol=PAPER, data="real films, the paper's")
@@ -86,7 +86,7 @@ def panels(table):
 def _protocol(table, protocol):
     """Policies and parts in rows, classes in columns, ours and the paper's."""
     here, paper = (
-        table[table["protocol"] == name].set_index(["policy", "part", "growth_celsius"]) for name in (protocol, PAPER)
+        table[table["protocol"] == name].set_index(["policy", "split", "growth_celsius"]) for name in (protocol, PAPER)
     )
     classes, rows, before = _classes(here), [], None
     for policy, part in dict.fromkeys((policy, part) for policy, part, _ in here.index):

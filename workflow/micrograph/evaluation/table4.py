@@ -66,7 +66,7 @@ def _against_nominal(fit, here, classes, resamples, seed):
     ]
     if not same or same[0] is fit:
         return {}
-    ours, names = (one.predictions[one.predictions["part"] == PART] for one in (fit, same[0]))
+    ours, names = (one.predictions[one.predictions["split"] == PART] for one in (fit, same[0]))
     ends = bootstrap.paired_bootstrap(ours, names, "mae_celsius", classes, resamples, np.random.default_rng(seed))
     more = metrics.score(ours, "mae_celsius", classes) - metrics.score(names, "mae_celsius", classes)
     return dict(zip(AGAINST, (more, *ends), strict=True))
@@ -113,7 +113,7 @@ def _cells(here, scheme, models, name, flag, gaps=()):
 
 def _gaps(here):
     """The (scheme, model) of the fits that left test films without an answer."""
-    return set(here.index[here["unanswered"].fillna(0) > 0])
+    return set(here.index[here["n_missing"].fillna(0) > 0])
 
 
 def _ordered(table, protocols):
@@ -145,7 +145,7 @@ def _pooled(here, key, name, digits, flag, gaps):
 
 def _notes(table):
     """Who left films without an answer, and what that means."""
-    silent = table[table["unanswered"].fillna(0) > 0]
+    silent = table[table["n_missing"].fillna(0) > 0]
     if silent.empty:
         return ()
     said = "; ".join(

@@ -42,9 +42,9 @@ def answers(predictions, classes, part="test"):
     A missing answer counts as equal scores; a class without a score beside others that have one, unseen in training, as
     a score of 0.
     """
-    rows = predictions[predictions["part"] == part]
+    rows = predictions[predictions["split"] == part]
     marks = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
-    places = np.searchsorted(classes, rows["truth_celsius"].to_numpy(int))
+    places = np.searchsorted(classes, rows["y_true"].to_numpy(int))
     return Answers(filled(marks), places, rows["batch"].to_numpy(str), np.asarray(classes, dtype=float))
 
 

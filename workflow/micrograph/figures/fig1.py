@@ -110,7 +110,7 @@ def describe(samples, splits, features, components, classes, words):
     names, "networks": what networks are trained, {"pixels", "epochs": numbers, "policies", "pretraining", "schemes",
     "models": names}}.
     """
-    first = splits[(splits["fold"] == splits["fold"].min()) & (splits["part"] == "train")]
+    first = splits[(splits["fold"] == splits["fold"].min()) & (splits["split"] == "train")]
     labels = first["growth_celsius"].to_numpy()
     own = np.zeros(len(labels), dtype=int)
     drawn = labels[policies.train_index(words["policy"], labels, own, np.random.default_rng(0))]
@@ -145,7 +145,7 @@ def _kept(arrays):
 
 def _grid(splits):
     """(folds, batches): the part in which each growth day's samples are; days ordered by the fold that tests them."""
-    parts = splits.groupby(["fold", "batch"])["part"].agg(lambda part: part.iloc[0] if part.nunique() == 1 else "")
+    parts = splits.groupby(["fold", "batch"])["split"].agg(lambda part: part.iloc[0] if part.nunique() == 1 else "")
     grid = parts.unstack(fill_value="")
     first = grid.to_numpy() == "test"
     order = np.lexsort((grid.columns, np.where(first.any(axis=0), first.argmax(axis=0), len(grid))))

@@ -43,15 +43,15 @@ def chosen(predictions, classes, films_per_class):
     its value to the class; of equals by name), those at evenly spaced ranks, the surest and the least sure among
     them. All of them where there are no more than films_per_class; of one alone the surest.
     """
-    test = predictions[predictions["part"] == "test"]
+    test = predictions[predictions["split"] == "test"]
     for sample in test.loc[test.duplicated("sample"), "sample"]:
         raise UserError(
             f"Figure 10: sample {sample} is tested more than once; give predictions of the strict protocol."
         )
     found = []
     for celsius in classes:
-        here = test[test["truth_celsius"] == celsius]
-        right = here[here["predicted_celsius"].eq(celsius).fillna(False).astype(bool)]
+        here = test[test["y_true"] == celsius]
+        right = here[here["y_pred"].eq(celsius).fillna(False).astype(bool)]
         sure, said = _sureness(right, celsius)
         order = np.lexsort((right["sample"].to_numpy(str), -sure))
         kept = order[evenly(len(right), films_per_class)]
@@ -80,7 +80,7 @@ def _sureness(right, celsius):
     scores = right.get(f"score_{celsius}")
     if scores is not None and scores.notna().all():
         return scores.to_numpy(float), scores
-    return -np.abs(right["value_celsius"].to_numpy(float) - celsius), None
+    return -np.abs(right["y_pred_value"].to_numpy(float) - celsius), None
 
 
 def draw_files(maps, fits, samples, classes, films_per_class, data):
@@ -122,10 +122,10 @@ def _still(predictions, explained):
     """The predictions, with none where the explained network says another temperature than these."""
     said = pd.Series(explained.predicted.astype(float), index=explained.samples)
     said = predictions["sample"].map(said)
-    for sample in predictions.loc[(predictions["part"] == "test") & said.isna(), "sample"]:
+    for sample in predictions.loc[(predictions["split"] == "test") & said.isna(), "sample"]:
         raise UserError(f"sample {sample} has predictions and no explanation; explain all folds of this network.")
-    named = predictions["predicted_celsius"]
-    return predictions.assign(predicted_celsius=named.where(named == said))
+    named = predictions["y_pred"]
+    return predictions.assign(y_pred=named.where(named == said))
 
 
 def _film_width(with_gap=False):

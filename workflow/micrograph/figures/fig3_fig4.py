@@ -102,7 +102,7 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
             continue
         fit = fitted[policy]
         parts = SHOWN[fit.words["protocol"]]
-        ours = metrics.by_fold(fit.predictions, metric, classes).set_index("part")
+        ours = metrics.by_fold(fit.predictions, metric, classes).set_index("split")
         for place, part in enumerate(parts):
             middle = slot + (place - (len(parts) - 1) / 2) * STEP
             paper = summaries.printed(published, item, fit.words, SPLITS[part], name)
@@ -111,10 +111,10 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
             _mark(axes, middle - shift, mean, std, std, part)
             _mark(axes, middle + shift, *paper, paper[1], part, hollow=True)
         deals = [
-            metrics.by_fold(deal, metric, classes).set_index("part") for deal in summaries.by_repeat(fit.predictions)
+            metrics.by_fold(deal, metric, classes).set_index("split") for deal in summaries.by_repeat(fit.predictions)
         ]
         _single_deals(axes, middle - shift, [factor * deal.loc[part, "mean"] for deal in deals], part)
-        chance = metrics.by_fold(metrics.majority_class_baseline(fit.predictions), metric, classes).set_index("part")
+        chance = metrics.by_fold(metrics.majority_class_baseline(fit.predictions), metric, classes).set_index("split")
         _baseline(axes, slot, factor * chance.loc[parts[-1], "mean"])
     axes.set_xticks(range(len(policies)), [f"{name}\n{style.POLICIES[name]}" for name in policies])
     _limits(axes, len(policies), factor)
@@ -221,7 +221,7 @@ def draw_by_model(fits, published, classes, data, resamples, rng):
 
 
 def _test(predictions):
-    return predictions[predictions["part"] == "test"]
+    return predictions[predictions["split"] == "test"]
 
 
 def _seen(features):
@@ -242,7 +242,7 @@ def _tested(protocol, here):
 
 def _model_slot(axes, slot, fit, published, classes, resamples, seed):
     """One model: mean and deviation of training and validation, all test predictions with their interval."""
-    ours = 100 * metrics.by_fold(fit.predictions, "accuracy", classes).set_index("part")
+    ours = 100 * metrics.by_fold(fit.predictions, "accuracy", classes).set_index("split")
     test = _test(fit.predictions)
     low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
     right = 100 * metrics.score(test, "accuracy", classes)

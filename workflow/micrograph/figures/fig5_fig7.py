@@ -45,7 +45,7 @@ def count(predictions, classes, part="test"):
     the part (strict) the counts are pooled over the folds of a deal, and means over deals; where folds repeat samples
     (published) they are means over folds, and samples are those of one fold. UserError where the part has no row.
     """
-    rows = predictions[predictions["part"] == part]
+    rows = predictions[predictions["split"] == part]
     if rows.empty:
         raise UserError(f"Confusion matrix: the predictions have no row of part '{part}'; choose another part.")
     counts = metrics.confusion(rows, classes)

@@ -21,26 +21,26 @@ WRONG = "#c2410c"  # vermilion; a wrong film also has a thick frame and a cross,
 
 
 def answers(predictions):
-    """One row a tested sample: sample, truth_celsius, predicted_celsius, value_celsius, votes, fits, right.
+    """One row a tested sample: sample, y_true, y_pred, y_pred_value, votes, fits, right.
 
     predictions: the waist's table. Where several folds test a sample (published) the prediction is the one most of
-    them make, of equals the lower, votes says how many, value_celsius is their mean; one without an answer votes for
-    none. predicted_celsius is missing where most votes, or all, are for none.
+    them make, of equals the lower, votes says how many, y_pred_value is their mean; one without an answer votes for
+    none. y_pred is missing where most votes, or all, are for none.
     """
-    test = predictions[predictions["part"] == "test"]
+    test = predictions[predictions["split"] == "test"]
     if test.empty:
         raise UserError("Figure 6: the predictions have no row of part 'test'; fit the models again.")
     rows = []
     for sample, here in test.groupby("sample", sort=True):
-        votes = here["predicted_celsius"].value_counts(dropna=False).sort_index(kind="stable", na_position="last")
-        truth, most = here["truth_celsius"].iloc[0], votes.to_numpy(int).argmax()
+        votes = here["y_pred"].value_counts(dropna=False).sort_index(kind="stable", na_position="last")
+        truth, most = here["y_true"].iloc[0], votes.to_numpy(int).argmax()
         predicted = votes.index[most]
         rows.append(
             {
                 "sample": sample,
-                "truth_celsius": int(truth),
-                "predicted_celsius": np.nan if pd.isna(predicted) else float(predicted),
-                "value_celsius": here["value_celsius"].mean(),
+                "y_true": int(truth),
+                "y_pred": np.nan if pd.isna(predicted) else float(predicted),
+                "y_pred_value": here["y_pred_value"].mean(),
                 "votes": int(votes.iloc[most]),
                 "fits": len(here),
                 "right": bool(predicted == truth) if not pd.isna(predicted) else False,
@@ -66,7 +66,7 @@ def draw_pages(fit, samples, images, classes, data):
     films = answers(fit.predictions).merge(samples.assign(place=range(len(samples))), on="sample", how="left")
     for lost in films.loc[films["place"].isna(), "sample"]:
         raise UserError(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
-    films = films.sort_values(["truth_celsius", "sample"], kind="stable", ignore_index=True)
+    films = films.sort_values(["y_true", "sample"], kind="stable", ignore_index=True)
     count = ceil(len(films) / PER_PAGE)
     marks = style.class_marks(classes)
     drawn = []
@@ -103,7 +103,7 @@ def _film(figure, spot, film, image, marks):
     axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
     style.show_picture(axes, image, frame=None if film["right"] else WRONG)
     style.scale_bar(axes, film.get("pixel_nm"))
-    beside, truth = left + SIDE_MM + 2.2, film["truth_celsius"]
+    beside, truth = left + SIDE_MM + 2.2, film["y_true"]
     if truth in marks:
         _dot(figure, beside + 1.1, top + 5.3, *marks[truth])
     style.text_mm(figure, beside, top + 0.2, _cut(film["sample"], 24), fontsize=6, color=SOFT)
@@ -122,14 +122,14 @@ def _dot(figure, left, top, colour, marker):
 
 def _verdict(film):
     """What the model said: "✓ predicted 950 °C", "× no answer"."""
-    said = film["predicted_celsius"]
+    said = film["y_pred"]
     sign = "✓" if film["right"] else "×"
     return f"{sign} no answer" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"
 
 
 def _known(film):
     """Lines on a film: votes and the regressor's own value, growth time, substrate, as far as they are known."""
-    value, seconds, substrate = (film.get(name) for name in ("value_celsius", "growth_seconds", "substrate"))
+    value, seconds, substrate = (film.get(name) for name in ("y_pred_value", "growth_seconds", "substrate"))
     said = [f"{film['votes']} of {film['fits']} fits"] if film["fits"] > 1 else []
     said += [] if pd.isna(value) else [f"estimate {value:.0f} °C"]
     lines = [", ".join(said)] if said else []

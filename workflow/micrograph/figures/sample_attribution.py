@@ -48,7 +48,7 @@ def one(explained, sample, fit, samples, image, data):
     the film has no maps, no test prediction or no row in the table.
     """
     place, targets = explained.row(sample), explained.evidence.shape[1]
-    film, answer = _row(samples, sample), _row(fit.predictions[fit.predictions["part"] == "test"], sample)
+    film, answer = _row(samples, sample), _row(fit.predictions[fit.predictions["split"] == "test"], sample)
     columns = max(4, targets + 1)
     side = (DOUBLE_MM - 2 * EDGE_MM - (columns - 1) * GAP_MM) / columns
     tall = HEAD_MM + 3 * (TITLE_MM + side + 2)
@@ -81,7 +81,7 @@ def _row(table, sample):
 
 def _head(figure, explained, place, fit, answer):
     """Name, truth, answer; whose answer it is."""
-    truth, said = answer["truth_celsius"], answer["predicted_celsius"]
+    truth, said = answer["y_true"], answer["y_pred"]
     right = not pd.isna(said) and said == truth
     told = "no answer" if pd.isna(said) else f"told as {style.celsius(said)}"
     words = f"{answer['sample']}: grown at {style.celsius(truth)}, {told} {'✓' if right else '×'}"
@@ -121,7 +121,7 @@ def _scores(grid, answer, classes):
         axes.spines["bottom"].set_bounds(0, 1)
     else:
         axes.axis("off")
-        axes.text(0.5, 0.5, f"{answer['value_celsius']:.0f} °C", ha="center", va="center", fontsize=12,
+        axes.text(0.5, 0.5, f"{answer['y_pred_value']:.0f} °C", ha="center", va="center", fontsize=12,
                   transform=axes.transAxes)  # fmt: skip
     box = axes.get_position()
     axes.set_position([box.x0 + 0.24 * box.width, box.y0 + 0.2 * box.height, 0.76 * box.width, 0.8 * box.height])

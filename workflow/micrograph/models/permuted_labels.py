@@ -15,8 +15,8 @@ from micrograph.splits import permutation, protocols, splitters
 if TYPE_CHECKING:
     from micrograph.io import FeatureChunks
 
-COLUMNS = ["labels", "draw", "features", "model", "fold", "part", "sample", "batch", "truth_celsius",
-           "predicted_celsius"]  # fmt: skip
+COLUMNS = ["labels", "draw", "features", "model", "fold", "split", "sample", "batch", "y_true",
+           "y_pred"]  # fmt: skip
 PARTS = ("validation", "test")
 
 

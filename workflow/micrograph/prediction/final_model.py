@@ -96,7 +96,7 @@ def train(recipe, study, device="auto"):
     settings = settled(recipe, study)
     images = transforms.read_images(study.copies["micrograph"], recipe.training["pixels"])
     rehearsed = rehearse(recipe, study, settings, images, device)
-    tuned = _trained(recipe, study, study.films.assign(part="train"), settings, images, device, "all")
+    tuned = _trained(recipe, study, study.films.assign(split="train"), settings, images, device, "all")
     start = _start(recipe, study)
     said = tuned.metadata | {"preprocessing": recipe.preprocessing, "attribution": recipe.attribution}
     seen = embed(start, said, _micrographs(study.films), device)
@@ -137,18 +137,18 @@ def rehearse(recipe, study, settings, images, device="auto"):
     films, in the waist's columns. Raises UserError where there are not as many such weights as folds.
     """
     starts = _starts(recipe, study)
-    names, copies = study.copies["sample"].to_numpy(str), study.copies["copy"].to_numpy(int)
+    names, copies = study.copies["sample"].to_numpy(str), study.copies["augmentation"].to_numpy(int)
     frames = []
     for fold, table in study.splits.groupby("fold"):
-        tested = table["part"].eq("test")
-        shown = table.assign(part=np.where(tested, "test", "train"))
+        tested = table["split"].eq("test")
+        shown = table.assign(split=np.where(tested, "test", "train"))
         tuned = _trained(recipe, replace(study, weights=starts[fold]), shown, settings, images, device, fold)
         films = table[tested].sort_values("sample")
         place = {name: row for row, name in enumerate(names) if copies[row] == 0}
         rows = [place[name] for name in films["sample"]]
         predicted, value, marks = target.decode(recipe.scheme, tuned.outputs[0][rows], recipe.classes)
-        frame = films[["fold", "part", "sample", "batch"]].assign(
-            copy=0, truth_celsius=films["growth_celsius"], predicted_celsius=predicted, value_celsius=value
+        frame = films[["fold", "split", "sample", "batch"]].assign(
+            augmentation=0, y_true=films["growth_celsius"], y_pred=predicted, y_pred_value=value
         )
         frame[[f"score_{celsius}" for celsius in recipe.classes]] = marks
         frames.append(frame)
@@ -191,8 +191,8 @@ def _trained(recipe, study, table, settings, images, device, which):
     """The Tuned network of the films of `train`; `which` of the networks it is: a fold, or all."""
     spec = NetworkSpec("strict", recipe.pretraining, recipe.policy, recipe.scheme)
     rng, fold_rng = random_stream(recipe.seed, "train_production", which).spawn(2)
-    table = table[["sample", "batch", "growth_celsius", "part"]].assign(fold=0)
-    fold = finetune.select_fold(study.copies["sample"], study.copies["copy"], table, 0, spec, fold_rng)
+    table = table[["sample", "batch", "growth_celsius", "split"]].assign(fold=0)
+    fold = finetune.select_fold(study.copies["sample"], study.copies["augmentation"], table, 0, spec, fold_rng)
     return finetune.train_fixed_epochs(
         fold, images, spec, settings, recipe.classes, recipe.backbone, study.weights, rng, device
     )
@@ -235,7 +235,7 @@ def _reliefs(films, levelled):
 
 def _scores(predictions, recipe):
     """{metric: [value, low, high]} of the test predictions, with the numbers of films and batches."""
-    tested = predictions[predictions["part"] == "test"]
+    tested = predictions[predictions["split"] == "test"]
     ends = bootstrap.intervals(tested, METRICS, recipe.classes, recipe.resamples, random_stream(recipe.seed, "card"))
     found = {name: [metrics.score(tested, name, recipe.classes), *ends[name]] for name in METRICS}
     return found | {"films": len(tested), "batches": tested["batch"].nunique()}
@@ -244,10 +244,10 @@ def _scores(predictions, recipe):
 def _beside_majority(rehearsed, study, recipe):
     """majority: the accuracy of always answering the class commonest among the films that a rehearsed network learnt
     from; above_majority: [value, low, high], how far above it the rehearsed accuracy is, redrawn by the same days."""
-    learnt = study.splits[study.splits["part"] != "test"]
-    learnt = learnt.assign(part="train", truth_celsius=learnt["growth_celsius"])
+    learnt = study.splits[study.splits["split"] != "test"]
+    learnt = learnt.assign(split="train", y_true=learnt["growth_celsius"])
     named = metrics.majority_class_baseline(pd.concat([learnt, rehearsed], ignore_index=True))
-    named = named[named["part"] == "test"]
+    named = named[named["split"] == "test"]
     given = "accuracy", recipe.classes
     ends = bootstrap.paired_bootstrap(rehearsed, named, *given, recipe.resamples, random_stream(recipe.seed, "card"))
     right, common = (metrics.score(frame, *given) for frame in (rehearsed, named))

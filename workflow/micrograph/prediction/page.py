@@ -85,7 +85,7 @@ def _card(said, number, model, folder, drawn):
         "flags": {"cam": said.cam_flag, "occlusion": said.occlusion_flag},
         "cells": " x ".join(map(str, said.cam.shape)),
         "bar": _bar(said),
-        "predicted": said.predicted_celsius,
+        "predicted": said.y_pred,
         "chances": [(celsius, 100 * chance) for celsius, chance in said.probabilities.items()],
         "set": list(said.prediction_set),
         "celsius": said.temperature_celsius,

@@ -29,7 +29,7 @@ def row(said, classes):
         "fault": said.fault,
         "unlike": "yes" if said.unlike else "no",
         "reasons": "; ".join(said.reasons),
-        "predicted_celsius": said.predicted_celsius,
+        "y_pred": said.y_pred,
         **{f"p_{celsius}": said.probabilities.get(celsius) for celsius in classes},
         "set": " ".join(map(str, said.prediction_set)),
         "temperature_celsius": said.temperature_celsius,
@@ -46,7 +46,7 @@ def row(said, classes):
 def table(rows, classes):
     """The rows as a data frame, in their order; whole numbers stay whole, limits without end are empty."""
     frame = pd.DataFrame(rows, columns=columns(classes))
-    for name in ("predicted_celsius", "lines", "pixels"):
+    for name in ("y_pred", "lines", "pixels"):
         frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
     return frame.replace([np.inf, -np.inf], np.nan)
 
@@ -56,7 +56,7 @@ def columns(classes):
     chances = [f"p_{celsius}" for celsius in classes]
     near = [f"neighbour_{place}" for place in _places()]
     return [
-        *("scan", "fault", "unlike", "reasons", "predicted_celsius", *chances, "set"),
+        *("scan", "fault", "unlike", "reasons", "y_pred", *chances, "set"),
         *("temperature_celsius", "low_celsius", "high_celsius", "distance", "threshold", *near, *MEASURES, "sha256"),
     ]
 
@@ -78,7 +78,7 @@ class Prediction:
     temperatures in degrees Celsius.
 
     unlike: whether the scan is unlike the study's films, for `reasons` (sentences): what is said of it then rests on
-    nothing. predicted_celsius: the class; probabilities: {class: calibrated probability}; prediction_set: classes,
+    nothing. y_pred: the class; probabilities: {class: calibrated probability}; prediction_set: classes,
     aimed at holding the true one for the share `coverage` of films of new days; temperature_celsius: the mean of the
     probabilities; low_celsius, high_celsius: an interval aimed at holding the true temperature as often, infinite where
     the study has too few days to aim by. See calibration.py for what that rests on. neighbours: of the five films of
@@ -95,7 +95,7 @@ class Prediction:
     sha256: str = ""
     unlike: bool = False
     reasons: tuple = ()
-    predicted_celsius: int | None = None
+    y_pred: int | None = None
     probabilities: dict = field(default_factory=dict)
     prediction_set: tuple = ()
     temperature_celsius: float = NOTHING
@@ -208,7 +208,7 @@ def _answers(outputs, facts):
     celsius, reach = uncertainty.expected(chances, classes), _limit(fitted["reach_celsius"])
     return [
         {
-            "predicted_celsius": int(predicted[row]),
+            "y_pred": int(predicted[row]),
             "probabilities": dict(zip(classes, chances[row].tolist(), strict=True)),
             "prediction_set": tuple(name for name, there in zip(classes, inside[row], strict=True) if there),
             "temperature_celsius": float(celsius[row]),

@@ -21,7 +21,7 @@ from micrograph.provenance.checksums import files_in
 from micrograph.provenance.record import NAME
 
 EQUAL, CLOSE, OTHER, ONE_SIDED = "equal", "numbers differ", "other", "in one only"
-CLASSES = "predicted_celsius"  # the column of predictions that names the class
+CLASSES = "y_pred"  # the column of predictions that names the class
 
 
 @dataclass(frozen=True)

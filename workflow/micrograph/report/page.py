@@ -126,7 +126,7 @@ def _named(row):
 
 def glance(predictions, classes, words):
     """The Glance of a strict model. predictions: the waist's table; classes: Celsius; words: whose answers they are."""
-    test = predictions[predictions["part"] == "test"]
+    test = predictions[predictions["split"] == "test"]
     counts = metrics.confusion(test, classes).astype(int)
     return Glance(words, list(classes), counts, int(np.trace(counts)), int(counts.sum()))
 

@@ -54,7 +54,7 @@ def tested(predictions, samples):
     predictions: the waist's table under the strict protocol; samples: the table of accepted samples. Raises UserError
     where a film is tested twice or is not among the samples.
     """
-    rows = predictions[(predictions["part"] == "test") & (predictions["copy"] == 0)]
+    rows = predictions[(predictions["split"] == "test") & (predictions["augmentation"] == 0)]
     twice = rows.loc[rows["sample"].duplicated(), "sample"]
     if len(twice):
         raise UserError(
@@ -113,7 +113,7 @@ def named(words):
 
 def columns(rows, classes):
     """What is known of the films apart from explanations: {column: list}."""
-    truth, predicted = rows["truth_celsius"], rows["predicted_celsius"]
+    truth, predicted = rows["y_true"], rows["y_pred"]
     marks = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
     chosen = predicted.to_numpy(float, na_value=np.nan)[:, None] == np.asarray(classes, float)
     confidence = np.where(chosen.any(axis=1), np.where(chosen, marks, 0).sum(axis=1), np.nan)
@@ -123,7 +123,7 @@ def columns(rows, classes):
         "batch": plain(rows["batch"]),
         "truth": plain(truth),
         "predicted": plain(predicted),
-        "value": plain(rows["value_celsius"]),
+        "value": plain(rows["y_pred_value"]),
         "confidence": plain(confidence),
         "right": [bool(one) for one in predicted.eq(truth).fillna(False)],
         "fold": plain(rows["fold"]),

@@ -17,7 +17,7 @@ from micrograph.scans.conversion import PICTURE, Settings
 from micrograph.scans.formats import read_picture
 from micrograph.scans.height_map import read_gwy
 
-COLUMNS = ("sample", "copy", "micrograph", "pixel_nm")
+COLUMNS = ("sample", "augmentation", "micrograph", "pixel_nm")
 SEEDS = 2**31
 
 
@@ -59,12 +59,12 @@ def gather(samples, drawn):
     samples: the table of all samples; drawn: the shards' tables; none for a policy that makes no pictures, where every
     sample has its micrograph as copy 0. Raises ValueError where the shards are not of these samples.
     """
-    own = samples.assign(copy=0)[list(COLUMNS)]
+    own = samples.assign(augmentation=0)[list(COLUMNS)]
     tables = [table for table in drawn if len(table)]
     joined = pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else own
-    if sorted(joined.loc[joined["copy"] == 0, "sample"]) != sorted(samples["sample"]):
+    if sorted(joined.loc[joined["augmentation"] == 0, "sample"]) != sorted(samples["sample"]):
         raise ValueError("the pictures of the policy and the table of samples are not of the same samples")
-    return joined.sort_values(["sample", "copy"], ignore_index=True)
+    return joined.sort_values(["sample", "augmentation"], ignore_index=True)
 
 
 def of_shard(samples, micrographs_folder):

@@ -148,13 +148,13 @@ def check(table, protocol, classes, samples=None):
     by_date: what a fold trains on was grown before all it validates on, and that before all it tests.
     """
     base = protocols.parse(protocol).base
-    twice = table[table["part"] == "test"].groupby("sample").size()
+    twice = table[table["split"] == "test"].groupby("sample").size()
     for sample in twice.index[twice > 1]:
         raise UserError(f"sample {sample} is tested twice in the {protocol} splits: deal them again.")
     for fold, here in table.groupby("fold"):
-        for part in sorted({"train", "validation", "test"} - set(here["part"])):
+        for part in sorted({"train", "validation", "test"} - set(here["split"])):
             raise UserError(f"fold {fold} of the {protocol} splits has no {part} sample: deal them again.")
-        for celsius in sorted(set(classes) - set(here.loc[here["part"] == "train", "growth_celsius"])):
+        for celsius in sorted(set(classes) - set(here.loc[here["split"] == "train", "growth_celsius"])):
             raise UserError(
                 f"fold {fold} of the {protocol} splits has no train sample at {celsius} C: deal them again."
             )
@@ -165,13 +165,13 @@ def check(table, protocol, classes, samples=None):
 def _promised(here, base, samples, where):
     """UserError unless one fold parts operators, or days, as promised."""
     told = pd.DataFrame({name: _text(samples, name) for name in ("sample", "operator", "grown")})
-    rows = here[["sample", "part", "batch"]].merge(told, on="sample", how="left")
+    rows = here[["sample", "split", "batch"]].merge(told, on="sample", how="left")
     if base == "by_operator":
-        tested = set(rows.loc[rows["part"] == "test", "operator"])
-        if len(tested) != 1 or tested & set(rows.loc[rows["part"] != "test", "operator"]):
+        tested = set(rows.loc[rows["split"] == "test", "operator"])
+        if len(tested) != 1 or tested & set(rows.loc[rows["split"] != "test", "operator"]):
             raise UserError(f"{where} does not part the operators: deal them again.")
         return
     rows = rows[rows["grown"] != ""]
-    first, last = (getattr(rows.groupby("part")["grown"], name)() for name in ("min", "max"))
+    first, last = (getattr(rows.groupby("split")["grown"], name)() for name in ("min", "max"))
     if not last["train"] < first["validation"] <= last["validation"] < first["test"]:
         raise UserError(f"{where} does not keep the days in turn: deal them again.")

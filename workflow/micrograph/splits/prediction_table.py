@@ -1,6 +1,6 @@
 """The narrow waist: one table of predictions and one of choices, made alike for shallow models, MLP and CNN.
 
-Predictions: fold, part, sample, copy, batch, truth_celsius, predicted_celsius, value_celsius, score_{class} ...,
+Predictions: fold, part, sample, copy, batch, y_true, y_pred, y_pred_value, score_{class} ...,
 components; sorted by fold, part, sample, copy. Choices: fold, points (size of the grid), validation_accuracy,
 validation_balanced, chosen, used (settings as JSON). No torch and no scikit-learn is imported here.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 from micrograph.errors import UserError
 from micrograph.splits import policies, splitters
 
-KEYS = ["fold", "part", "sample", "copy"]
+KEYS = ["fold", "split", "sample", "augmentation"]
 SEEDS = 2**31
 
 
@@ -87,7 +87,7 @@ def known_rows(samples, copies, table):
 
 def part_rows(rows, table, fold, part):
     """The indices, ascending, of all rows, copies too, whose sample lies in `part` of `fold`."""
-    inside = table.loc[(table["fold"] == fold) & (table["part"] == part), "sample"]
+    inside = table.loc[(table["fold"] == fold) & (table["split"] == part), "sample"]
     return np.flatnonzero(np.isin(rows.samples, inside.to_numpy(str)))
 
 
@@ -108,13 +108,13 @@ def prediction_frame(fold, part, predicted, value, marks, classes, components):
     frame = pd.DataFrame(
         {
             "fold": fold.number,
-            "part": part,
+            "split": part,
             "sample": rows.samples[here],
-            "copy": rows.copies[here],
+            "augmentation": rows.copies[here],
             "batch": rows.batches[here],
-            "truth_celsius": rows.labels[here],
-            "predicted_celsius": pd.array(np.asarray(predicted, dtype=float), dtype="Float64").astype("Int64"),
-            "value_celsius": np.asarray(value, dtype=float),
+            "y_true": rows.labels[here],
+            "y_pred": pd.array(np.asarray(predicted, dtype=float), dtype="Float64").astype("Int64"),
+            "y_pred_value": np.asarray(value, dtype=float),
         }
     )
     frame[[f"score_{celsius}" for celsius in classes]] = marks

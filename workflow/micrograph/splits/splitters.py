@@ -11,7 +11,7 @@ from micrograph.errors import UserError
 from micrograph.splits import group_splits, protocols, stratified_groups
 
 PARTS = ("train", "validation", "test")
-COLUMNS = ("fold", "part", "sample", "batch", "growth_celsius")
+COLUMNS = ("fold", "split", "sample", "batch", "growth_celsius")
 
 
 def split(samples, protocol, folds, rng):
@@ -30,7 +30,7 @@ def split(samples, protocol, folds, rng):
         raise UserError(f"sample {twice} stands twice in the table of samples: keep one row a sample.")
     _enough(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()))
     parts = way(ordered.assign(group=_groups(ordered, protocol)), folds, rng)
-    frames = [ordered.assign(fold=fold, part=part) for fold, part in enumerate(parts)]
+    frames = [ordered.assign(fold=fold, split=part) for fold, part in enumerate(parts)]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 
 
@@ -96,10 +96,10 @@ def check(table, protocol, classes, samples=None):
     class in every part of every fold; strict: each sample tested exactly once; published: one test part for all folds,
     each other sample validated exactly once. by_operator, by_date: deals.check, of the samples that were dealt.
     """
-    base, table = protocols.parse(protocol).base, table[table["part"] != group_splits.UNUSED]
+    base, table = protocols.parse(protocol).base, table[table["split"] != group_splits.UNUSED]
     _once(table, ["fold", "sample"], "sample")
     if "ungrouped" not in protocols.parse(protocol).leaks:
-        _once(table.drop_duplicates(["fold", "part", "batch"]), ["fold", "batch"], "batch")
+        _once(table.drop_duplicates(["fold", "split", "batch"]), ["fold", "batch"], "batch")
     if base in PROMISES:
         _enough(table, protocol, table["fold"].nunique(), classes)
         _all_classes(table, protocol, classes)
@@ -110,7 +110,7 @@ def check(table, protocol, classes, samples=None):
 
 def _all_classes(table, protocol, classes):
     """UserError where a class is missing from a part of a fold."""
-    counts = table.groupby(["fold", "part", "growth_celsius"]).size()
+    counts = table.groupby(["fold", "split", "growth_celsius"]).size()
     wanted = pd.MultiIndex.from_product([range(table["fold"].nunique()), PARTS, classes])
     for fold, part, celsius in wanted.difference(counts.index):
         raise UserError(
@@ -122,13 +122,13 @@ def _all_classes(table, protocol, classes):
 def _each_tested(table, protocol):
     """strict: every sample is tested once and validated once."""
     for part in ("test", "validation"):
-        _once(table[table["part"] == part], ["sample"], "sample")
-    _covered(table, table.loc[table["part"] == "test", "sample"], protocol)
+        _once(table[table["split"] == part], ["sample"], "sample")
+    _covered(table, table.loc[table["split"] == "test", "sample"], protocol)
 
 
 def _one_test_part(table, protocol):
     """published: one test part for all folds, every other sample is validated once."""
-    tested, validated = (table[table["part"] == part] for part in ("test", "validation"))
+    tested, validated = (table[table["split"] == part] for part in ("test", "validation"))
     _once(validated, ["sample"], "sample")
     _covered(table, pd.concat([tested["sample"], validated["sample"]]), protocol)
     if (tested.groupby("sample").size() != table["fold"].nunique()).any():
@@ -172,7 +172,7 @@ def _enough(samples, protocol, folds, classes):
 
 def rows(table, fold, part, samples):
     """The indices, ascending, of those of `samples` (n names) that lie in `part` of `fold`; UserError if one is missing."""
-    here = table[(table["fold"] == fold) & (table["part"] == part)]
+    here = table[(table["fold"] == fold) & (table["split"] == part)]
     return _positions(here["sample"], samples)
 
 

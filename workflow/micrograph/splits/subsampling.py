@@ -17,14 +17,14 @@ def subsample_batches(table, protocol, rng):
     if share == protocols.WHOLE:
         return table
     kept = table.copy()
-    for _, rows in table[table["part"] == "train"].groupby("fold"):
+    for _, rows in table[table["split"] == "train"].groupby("fold"):
         order = _in_turn(rows, rng)
         films = rows["batch"].map(rows["batch"].value_counts()).groupby(rows["batch"]).first()[order].cumsum()
         enough = int(np.searchsorted(films.to_numpy(), share / protocols.WHOLE * len(rows))) + 1
         while set(rows.loc[rows["batch"].isin(order[:enough]), "growth_celsius"]) != set(rows["growth_celsius"]):
             enough += 1
         few = rows[rows["batch"].isin(order[:enough])]
-        kept.loc[rows.index.difference(few.index), "part"] = group_splits.UNUSED
+        kept.loc[rows.index.difference(few.index), "split"] = group_splits.UNUSED
     return kept
 
 
