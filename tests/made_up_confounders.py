@@ -30,9 +30,7 @@ def scans(sheet):
 
 def answered(sheet, right, protocol="strict", learnt=40):
     """A Fit of one fold that tests all films, truly all of 950 C; `learnt` others were trained on, most of 1000 C."""
-    tested = sheet[["sample", "batch"]].assign(
-        split="test", y_true=950, y_pred=np.where(right, 950.0, 900.0)
-    )
+    tested = sheet[["sample", "batch"]].assign(split="test", y_true=950, y_pred=np.where(right, 950.0, 900.0))
     truth = [1000] * (learnt // 2 + 1) + [950] * (learnt - learnt // 2 - 1)
     names = [f"t{place}" for place in range(learnt)]
     trained = pd.DataFrame({"sample": names, "batch": names, "y_true": truth, "y_pred": 950.0})

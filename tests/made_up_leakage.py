@@ -71,9 +71,7 @@ def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
         while (answers == truth).sum() != wanted:
             answers = rng.permutation(truth)
         rows = {"sample": [f"f{place}" for place in film], "batch": [f"d{place // 2:02d}" for place in film]}
-        parts.append(
-            pd.DataFrame({"fold": 0, "split": part, **rows, "y_true": truth, "y_pred": answers})
-        )
+        parts.append(pd.DataFrame({"fold": 0, "split": part, **rows, "y_true": truth, "y_pred": answers}))
     words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": features}
     return summaries.Fit(words | {"scheme": "nominal", "model": model}, pd.concat(parts, ignore_index=True))
 

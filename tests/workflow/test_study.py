@@ -60,7 +60,7 @@ def test_a_permutation_is_the_fit_under_the_protocol_of_its_name(copy_of_smoke):
     for labels, draw in (("films", 1), ("batches", 7)):
         path = f"results/predictions/strict.shuffled_{labels}{draw}/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
         copy_of_smoke.run(path)
-        alone = io.read_table(copy_of_smoke.folder / path).query("part != 'train'").reset_index(drop=True)
+        alone = io.read_table(copy_of_smoke.folder / path).query("split != 'train'").reset_index(drop=True)
         here = permuted[(permuted["labels"] == labels) & (permuted["draw"] == draw)].reset_index(drop=True)
         columns = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
         pd.testing.assert_frame_equal(here[columns], alone[columns])

@@ -103,9 +103,7 @@ def test_what_more_films_truly_give_lies_in_the_interval_about_as_often_as_it_sa
         given = []
         for share, better in ((50, 0.0), (100, 0.15)):
             told = frame.assign(y_pred=np.where(luck < skill + better, 900, 950))
-            both = pd.concat([told, train.assign(y_pred=900)]).assign(
-                y_true=900, y_pred_value=np.nan
-            )
+            both = pd.concat([told, train.assign(y_pred=900)]).assign(y_true=900, y_pred_value=np.nan)
             given.append(Fit({"protocol": "strict.share50" if share == 50 else "strict"} | WORDS, both))
         last = tabled(given, 200).iloc[-1]
         held += last["gain_points_low"] <= 15 <= last["gain_points_high"]

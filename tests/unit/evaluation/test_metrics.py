@@ -127,8 +127,8 @@ def test_the_baseline_names_the_training_majority_of_each_fold():
     )
     before = frame.copy()
     guess = metrics.majority_class_baseline(frame)
-    assert guess.query("part == 'test' and fold == 0")["y_pred"].tolist() == [950, 950]
-    assert guess.query("part == 'test' and fold == 1")["y_pred"].tolist() == [1000, 1000]
+    assert guess.query("split == 'test' and fold == 0")["y_pred"].tolist() == [950, 950]
+    assert guess.query("split == 'test' and fold == 1")["y_pred"].tolist() == [1000, 1000]
     pd.testing.assert_frame_equal(frame, before)
 
 

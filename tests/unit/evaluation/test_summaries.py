@@ -63,7 +63,9 @@ def test_test_films_without_an_answer_are_counted_and_leave_no_error():
 def test_several_copies_of_a_film_are_averaged_within_their_part():
     frame = predictions((4, 4))
     validation = frame[frame["split"] == "validation"]
-    copies = pd.concat([frame[frame["split"] != "validation"], validation.assign(augmentation=1), validation.assign(augmentation=2)])
+    copies = pd.concat(
+        [frame[frame["split"] != "validation"], validation.assign(augmentation=1), validation.assign(augmentation=2)]
+    )
     once, often = (summaries.summarise(each, CLASSES, 100, seed=1) for each in (frame, copies))
     assert once == pytest.approx(often, nan_ok=True)
 
@@ -93,8 +95,8 @@ def test_choosing_among_models_that_guess_gains_nothing():
             frame = pd.DataFrame({"fold": (fold - shift) % 10, "split": part, "sample": np.arange(200)})
             rows.append(frame.assign(y_true=np.where(place % 2, 900, 1000), y_pred=guess))
         given.append(summaries.Fit({}, pd.concat(rows)))
-    accuracy = [metrics.score(fit.predictions.query("part == 'test'"), "accuracy", [900, 1000]) for fit in given]
-    found = summaries.chosen_per_fold(given, [900, 1000]).query("part == 'test'")
+    accuracy = [metrics.score(fit.predictions.query("split == 'test'"), "accuracy", [900, 1000]) for fit in given]
+    found = summaries.chosen_per_fold(given, [900, 1000]).query("split == 'test'")
     assert sorted(found["sample"]) == list(range(200))
     assert max(accuracy) > 0.56
     assert abs(metrics.score(found, "accuracy", [900, 1000]) - 0.5) < 0.06
@@ -166,7 +168,7 @@ def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
         io.write_table(path, predictions(right))
     strict, published = summaries.read_predictions(paths)
     assert (strict.words["protocol"], published.words["protocol"]) == ("strict", "published")
-    right = strict.predictions.query("part == 'test' and y_true == y_pred")
+    right = strict.predictions.query("split == 'test' and y_true == y_pred")
     assert right.groupby(["repeat", "fold"]).size().to_dict() == {(0, 0): 4, (0, 1): 2, (1, 2): 1, (1, 3): 1}
     assert strict.predictions["fold"].nunique() == 6 and published.predictions["fold"].nunique() == 2
 
@@ -206,7 +208,7 @@ def test_each_fold_of_each_deal_chooses_its_own_model():
     bad.loc[bad["split"] == "validation", "y_pred"] = 1000
     deals = [summaries.Fit({}, frame) for frame in (good, bad)]
     found = summaries.chosen_per_fold([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
-    test = found.query("part == 'test'")
+    test = found.query("split == 'test'")
     assert len(test) == 16 and (test["y_true"] == test["y_pred"]).all()
     assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}
 

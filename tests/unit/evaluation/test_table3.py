@@ -67,7 +67,7 @@ def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_repo
     given = made(protocols=("published",), models=("SVC",))
     right = [
         100 * (part["y_true"] == part["y_pred"]).mean()
-        for part in (fit.predictions.query("part == 'validation'") for fit in given)
+        for part in (fit.predictions.query("split == 'validation'") for fit in given)
     ]
     assert row(tabled(given), "published", "films", "SVC")["gain_points"] == pytest.approx(right[2] - right[0])
 

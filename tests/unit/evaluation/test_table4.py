@@ -90,7 +90,7 @@ def test_the_overview_has_the_papers_layout_and_its_numbers(overview):
 
 def test_the_error_of_a_regression_is_that_of_its_own_values(table):
     fit = next(fit for fit in made(("strict",), ("regression",)) if fit.words["model"] == "SVC")
-    test = fit.predictions.query("part == 'test'")
+    test = fit.predictions.query("split == 'test'")
     error = np.sqrt(((test["y_pred_value"] - test["y_true"]) ** 2).mean())
     row = table.set_index(["protocol", "scheme", "model"]).loc["strict", "regression", "SVC"]
     assert row["rmse_celsius"] == pytest.approx(error)

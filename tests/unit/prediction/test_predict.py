@@ -252,9 +252,7 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
     rows = [predict.row(one, CLASSES) for one in predict.predict_folder(mixed, model, "cpu")]
     frame = predict.table(rows, CLASSES)
     assert list(frame.columns) == predict.columns(CLASSES)
-    assert frame.columns[:8].tolist() == [
-        *("scan", "fault", "unlike", "reasons", "y_pred", "p_900", "p_950", "p_1000")
-    ]
+    assert frame.columns[:8].tolist() == [*("scan", "fault", "unlike", "reasons", "y_pred", "p_900", "p_950", "p_1000")]
     good = frame[frame["fault"] == ""]
     assert len(good) == 4 and len(frame) == 8
     np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)

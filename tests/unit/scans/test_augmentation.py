@@ -190,7 +190,9 @@ def test_shards_join_sorted_and_a_policy_without_pictures_has_the_micrographs():
     assert own.to_dict("list") == {
         "sample": ["A", "B"], "augmentation": [0, 0], "micrograph": ["m/A.png", "m/B.png"], "pixel_nm": [4.0, 4.0],
     }  # fmt: skip
-    shards = [pd.DataFrame({"sample": [s] * 2, "augmentation": [1, 0], "micrograph": "p", "pixel_nm": 4.0}) for s in "BA"]
+    shards = [
+        pd.DataFrame({"sample": [s] * 2, "augmentation": [1, 0], "micrograph": "p", "pixel_nm": 4.0}) for s in "BA"
+    ]
     joined = augmentation.gather(samples, shards)
     assert list(zip(joined["sample"], joined["augmentation"], strict=True)) == [("A", 0), ("A", 1), ("B", 0), ("B", 1)]
     with pytest.raises(ValueError, match="not of the same samples"):

@@ -36,7 +36,7 @@ def test_no_copy_of_a_sample_leaves_the_part_of_its_sample(protocol, policy, cop
         samples = fold.rows.samples
         everything = [*fold.parts.items(), ("train", fold.training)]
         for part, inside in everything:  # noqa: B007
-            own = table.query("fold == @fold.number and part == @part")["sample"]
+            own = table.query("fold == @fold.number and split == @part")["sample"]
             assert set(samples[inside]) == set(own)
 
 

@@ -39,7 +39,7 @@ def test_strict_validates_on_the_next_fold():
 
 def test_strict_folds_are_balanced_to_within_a_batch():
     frame = films((13, 60, 47), 44)
-    tested = dealt(frame, "strict", 10).query("part == 'test'")
+    tested = dealt(frame, "strict", 10).query("split == 'test'")
     sizes = tested.groupby(["fold", "growth_celsius"]).size().unstack()
     assert sizes[900].between(1, 2).all()
     assert sizes[950].between(5, 7).all()

@@ -87,8 +87,7 @@ def _tested(fit):
     named = metrics.majority_class_baseline(fit.predictions)
     test = fit.predictions["split"] == "test"
     right, majority = (
-        (frame["y_pred"] == frame["y_true"]).fillna(False).astype(float)
-        for frame in (fit.predictions, named)
+        (frame["y_pred"] == frame["y_true"]).fillna(False).astype(float) for frame in (fit.predictions, named)
     )
     return fit.predictions.assign(right=right, majority=majority)[test]
 

@@ -149,7 +149,7 @@ def _notes(table):
     if silent.empty:
         return ()
     said = "; ".join(
-        f"{row.model}, {_spoken(row.scheme)}, {row.protocol}: {int(row.unanswered)} test predictions missing"
+        f"{row.model}, {_spoken(row.scheme)}, {row.protocol}: {int(row.n_missing)} test predictions missing"
         for row in silent.itertuples()
     )
     return (
