@@ -16,7 +16,7 @@ from project import PROJECT, SMOKE, Study
 PROFILE = PROJECT / "workflow" / "profiles" / "slurm"
 WHOLE = os.environ.get("FAULTS") == "nightly"
 # What is made: scans, features, networks, shallow models, MLP, attribution, the tables that gather them; at night all.
-TARGETS = [] if WHOLE else ["table3", "table4", "explanations", "results/tables/learning_curve.tsv"]
+TARGETS = [] if WHOLE else ["table3", "table4", "attribution_tests", "results/tables/learning_curve.tsv"]
 # Shorter waits than a real cluster wants; everything else is the profile's.
 IMPATIENT = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
 
@@ -111,7 +111,7 @@ def story(cluster, tmp_path_factory, stub):
     with Submitted(there) as first:
         cancelled = first.job("train_networks")
         slurm.said("scancel", str(cancelled))
-        first.job("explain_films")
+        first.job("compute_attributions")
         first.kill()
     printed, run_id = first.printed(), first.run_id()
     finished = ["results/splits/*", "results/heights/*.tsv", "results/networks/strict/imagenet/aug3/nominal/*.npz"]

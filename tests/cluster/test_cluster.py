@@ -28,7 +28,7 @@ def test_every_byte_of_the_results_equals_a_run_without_a_cluster(story):
     there, local = story.there.results(killed=True), story.local.results(killed=True)
     assert set(there) == set(local)
     assert [name for name in local if there[name] != local[name]] == []
-    assert {f"tables/{name}.tsv" for name in ("table4", "explanations", "learning_curve")} <= set(local)
+    assert {f"tables/{name}.tsv" for name in ("table4", "attribution_tests", "learning_curve")} <= set(local)
     assert "splits/strict.tsv" in local
 
 
@@ -39,7 +39,7 @@ def test_jobs_that_use_a_device_get_one_gpu_and_the_others_none(story):
         wants = any(rules == rule or rules.startswith(f"{rule}_wildcards_") for rule in ON_A_GPU)
         assert gpus == ("gres:gpu:1" if wants else ""), rules
     seen = {rule for rule in ON_A_GPU if any(rules.startswith(rule) for rules in named.values())}
-    assert seen == ON_A_GPU - ({"predict"} if WHOLE else {"train_production", "predict"})
+    assert seen == ON_A_GPU - ({"predict"} if WHOLE else {"train_final_model", "predict"})
 
 
 def test_small_jobs_travel_together_and_ask_for_what_one_of_them_needs(story):

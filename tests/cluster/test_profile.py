@@ -57,9 +57,9 @@ def test_every_rule_asks_for_time_and_memory_and_for_more_after_a_failure(profil
 
 def test_no_rule_asks_for_less_than_its_measured_peak_and_what_starts_it(profile, rules):
     # MB: peaks of the embedded study, and 300 for Snakemake, twice over in every job.
-    peaks = {"pretrain_films": 1450, "train_networks": 1260, "explain_films": 1110, "extract_features": 1100}
-    peaks |= {"train_production": 1050, "predict": 1040, "test_explanations": 980}
-    peaks |= {"fit_mlp": 760, "draw_copies": 730, "fit_models": 270}
+    peaks = {"pretrain": 1450, "train_networks": 1260, "compute_attributions": 1110, "extract_features": 1100}
+    peaks |= {"train_final_model": 1050, "predict": 1040, "evaluate_attributions": 980}
+    peaks |= {"fit_mlp": 760, "augment": 730, "fit_models": 270}
     for name in rules:
         assert asked_for(profile, name, "mem_mb", 1) >= peaks.get(name, 220) + 300, name
 
@@ -77,7 +77,7 @@ def planned(tmp_path_factory):
 
 def test_snakemake_reads_the_profile_and_finds_its_groups_free_of_circles(planned, profile):
     blocks = dict(re.findall(r"^\s*(?:local)?rule (\w+):\n((?:\s{4,}.*\n)+)", planned, re.M))
-    for name in ("train_networks", "pretrain_films", "explain_films", "extract_features"):
+    for name in ("train_networks", "pretrain", "compute_attributions", "extract_features"):
         assert re.search(r"resources:.*\bgpu=1\b", blocks[name]), name
         assert re.search(r"resources:.*\bmem_mb=4000\b.*\bruntime=60\b", blocks[name]), name
     (mlp,) = (block for name, block in blocks.items() if name.startswith("fit_mlp"))
@@ -102,4 +102,4 @@ def test_the_lines_for_a_site_work_as_they_stand_once_their_marks_are_taken_off(
     for words in ("slurm_account=my_account", "slurm_partition=gpu", "gpu_model=a100", "gpu=1", "folds_at_once=4",
                   "mem_mb=16000", "cpus_per_task=4", "runtime=60"):  # fmt: skip
         assert re.search(rf"resources:.*\b{words}\b", blocks["train_networks"]), words
-    assert re.search(r"resources:.*\bslurm_partition=all\b", blocks["gather_micrographs"]), "not Python's all"
+    assert re.search(r"resources:.*\bslurm_partition=all\b", blocks["collect_micrographs"]), "not Python's all"

@@ -103,4 +103,4 @@ def test_what_is_copied_is_enough_to_plan_a_study_in_another_folder(image, tmp_p
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, *asked, "--dry-run"]
     done = subprocess.run(command, cwd=study, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "train_production" in done.stdout + done.stderr
+    assert "train_final_model" in done.stdout + done.stderr

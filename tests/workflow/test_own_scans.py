@@ -34,7 +34,7 @@ def study(tmp_path, smoke_settings):
 
 def steps(printed):
     """The conversion jobs that a dry run would do, as rule and shard."""
-    return set(re.findall(r"rule (\w+_scans|draw_micrographs):.*?wildcards: shard=(\d+)", printed, re.DOTALL))
+    return set(re.findall(r"rule (\w+_scans|render_micrographs):.*?wildcards: shard=(\d+)", printed, re.DOTALL))
 
 
 def test_only_what_a_change_touches_is_converted_again(study):
@@ -44,12 +44,12 @@ def test_only_what_a_change_touches_is_converted_again(study):
     sheet.write_text(sheet.read_text(encoding="utf-8").replace("day3", "day 3"), encoding="utf-8")
     os.utime(sheet, (later, later))
     printed = study.run("-n", SAMPLES)
-    assert steps(printed) == set() and "gather_micrographs" in printed
+    assert steps(printed) == set() and "collect_micrographs" in printed
     sheet.write_text(sheet.read_text(encoding="utf-8").replace("day2\t500", "day2\t800"), encoding="utf-8")
-    assert steps(study.run("-n", SAMPLES)) == {("level_scans", "0001"), ("draw_micrographs", "0001")}
+    assert steps(study.run("-n", SAMPLES)) == {("level_scans", "0001"), ("render_micrographs", "0001")}
     picture(study.folder / "5.png", 55)
     os.utime(study.folder / "5.png", (later, later))
-    both = {(rule, shard) for rule in ("level_scans", "draw_micrographs") for shard in ("0001", "0002")}
+    both = {(rule, shard) for rule in ("level_scans", "render_micrographs") for shard in ("0001", "0002")}
     assert steps(study.run("-n", SAMPLES)) == both
 
 

@@ -13,9 +13,9 @@ from micrograph.networks import checkpoints, mlp, replace_head, transforms
 from project import PROJECT, Study
 
 TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
-TABLES = ("table1", "table2", "table3", "table4", "tableS1", "explanations", *TRUSTED, "conclusions")
+TABLES = ("table1", "table2", "table3", "table4", "tableS1", "attribution_tests", *TRUSTED, "conclusions")
 FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "fig10",
-           "faithfulness", "confusion_table2", "curves", *TRUSTED)  # fmt: skip
+           "attribution_tests", "confusion_table2", "training_curves", *TRUSTED)  # fmt: skip
 
 
 def test_every_table_figure_and_the_report_are_made(smoke):
@@ -23,7 +23,7 @@ def test_every_table_figure_and_the_report_are_made(smoke):
     wanted = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("tsv", "md", "html")}
     wanted |= {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "svg", "png")}
     wanted |= {"figures/fig6.pdf", "figures/fig6/page01.png", "report/index.html"}
-    wanted |= {"report/parts/films.js", "production/model.safetensors", "production/card.md"}
+    wanted |= {"report/parts/films.js", "final_model/model.safetensors", "final_model/card.md"}
     assert wanted <= set(made)
     assert all(len(made[name]) > 500 for name in wanted)
     assert "24 of 24 scans read, 0 rejected" in smoke.printed
@@ -32,7 +32,7 @@ def test_every_table_figure_and_the_report_are_made(smoke):
 def test_simulated_data_is_called_simulated_wherever_results_are_shown(smoke):
     made = smoke.results()
     for name in (*(f"tables/{name}.{suffix}" for name in TABLES for suffix in ("md", "html")), "report/index.html",
-                 "production/card.md"):  # fmt: skip
+                 "final_model/card.md"):  # fmt: skip
         assert b"simulated" in made[name].lower(), name
     for name in TABLES:
         assert b"simulated" in made[f"tables/{name}.tsv"], name
@@ -80,9 +80,9 @@ def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_
         (copy_of_smoke.folder / path).unlink(missing_ok=True)
     printed = copy_of_smoke.run("--", *wanted)
     made = [io.read_scores(copy_of_smoke.folder / path)[2] for path in wanted]
-    assert re.findall(r"(?m)^(project_features\w*) +(\d+)$", printed) == [
-        ("project_features", "1"),
-        ("project_features_strict_imagenet", "1"),
+    assert re.findall(r"(?m)^(fit_pca\w*) +(\d+)$", printed) == [
+        ("fit_pca", "1"),
+        ("fit_pca_strict_imagenet", "1"),
     ]
     for more, fewer in zip(*made, strict=True):
         assert fewer.shape[1] < more.shape[1]
@@ -103,7 +103,7 @@ def test_fits_made_again_on_one_core_in_other_jobs_are_the_same_bytes(copy_of_sm
     pool = tuned.replace("tuned", "pool_cev85")
     before = {path: (copy_of_smoke.folder / path).read_bytes() for path in (tuned, pool)}
     (features,) = (copy_of_smoke.folder / "results/features/imagenet/pool").glob("*.npz")
-    network = "results/networks/strict/imagenet/aug3/tuned/answers{}.npz"
+    network = "results/networks/strict/imagenet/aug3/tuned/outputs{}.npz"
     before_features, before_answers = features.read_bytes(), answers(copy_of_smoke, network, "0-2")
     again = Study(copy_of_smoke.folder, in_other_jobs(smoke_settings))
     again.run("--forcerun", "extract_features", "--", tuned, pool, cores=1)
@@ -130,7 +130,7 @@ def test_one_thread_and_other_jobs_for_the_folds_give_the_same_bytes(smoke, tmp_
 def joined(results):
     """The results, networks by their fold alone, without what is named after a job's folds and the page that shows
     the setting."""
-    kept = {name: content for name, content in results.items() if not re.search(r"/(answers|curves)\d|report/", name)}
+    kept = {name: content for name, content in results.items() if not re.search(r"/(outputs|curves)\d|report/", name)}
     return {re.sub(r"/folds[\d-]+/", "/", name): content for name, content in kept.items()}
 
 
@@ -156,9 +156,8 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(copy_of_sm
         "table4",
         "fig4",
         "report",
-        "explanations",
-        "faithfulness",
-        "train_production",
+        "attribution_tests",
+        "train_final_model",
         *TRUSTED,
         "conclusions",
     }
@@ -176,7 +175,7 @@ def plan(tmp_path, smoke_settings):
     return planned
 
 
-SHARED = ("fit_models", "fit_mlp", "project_features")  # rules with one more for every group of their fits
+SHARED = ("fit_models", "fit_mlp", "fit_pca")  # rules with one more for every group of their fits
 
 
 def kind(name):
@@ -186,7 +185,7 @@ def kind(name):
 
 
 def test_tables_and_figures_share_their_fits_so_nothing_is_trained_twice(plan):
-    fits = {"train_networks", "gather_tuned", "fit_models", "fit_mlp", "pretrain_films", "score_networks"}
+    fits = {"train_networks", "collect_tuned_features", "fit_models", "fit_mlp", "pretrain", "predict_cnn"}
 
     def trained(*targets):
         return {job for job in plan(*targets) if job[0] in fits}
@@ -202,8 +201,8 @@ def test_tables_and_figures_share_their_fits_so_nothing_is_trained_twice(plan):
 
 def test_a_table_by_name_plans_only_what_it_needs(plan):
     rules = {rule for rule, _ in plan("fig5")}
-    assert not rules & {"extract_features", "project_features", "pretrain_films", "table2", "fig4", "report"}
-    assert {"train_networks", "score_networks", "fit_mlp"} <= rules
+    assert not rules & {"extract_features", "fit_pca", "pretrain", "table2", "fig4", "report"}
+    assert {"train_networks", "predict_cnn", "fit_mlp"} <= rules
 
 
 def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path):
@@ -222,8 +221,8 @@ def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_feature
     training = {**smoke_settings["training"], "nnrank": {"learning_rate": 0.002, "batch_size": 8, "dropout": 0.2}}
     printed = Study(copy_of_smoke.folder, {**smoke_settings, "training": training}).run("-n")
     planned = {kind(name) for name in re.findall(r"(?m)^(\w+) +\d+$", printed)} - {"total", "default"}
-    assert {"train_networks", "score_networks", "table4", "tableS1", "fig7", "report"} <= planned
-    assert not planned & {"extract_features", "project_features", "fit_models", "gather_tuned", "fit_mlp", "table2"}
+    assert {"train_networks", "predict_cnn", "table4", "tableS1", "fig7", "report"} <= planned
+    assert not planned & {"extract_features", "fit_pca", "fit_models", "collect_tuned_features", "fit_mlp", "table2"}
 
 
 def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):

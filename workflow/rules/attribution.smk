@@ -3,7 +3,6 @@ Gives results/attribution: class activation maps and occlusion of every film by 
 well these maps stand tests of their own, and a picture of any film by name.
 """
 
-
 ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
 
 

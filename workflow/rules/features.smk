@@ -5,7 +5,8 @@ network) and results/pca (principal components of each fold).
 
 # Chunks end where batches end, so that features do not depend on the chunks.
 MICROGRAPHS_PER_JOB = (
-    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"]) * config["networks"]["batch_size"]
+    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"])
+    * config["networks"]["batch_size"]
 )
 PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomised_components")}
 

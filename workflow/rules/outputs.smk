@@ -36,17 +36,23 @@ for row in outputs.OUTPUTS:
             code=code_of("output", *row.modules),
         output:
             **{
-                end: report(path, caption=caption, category="Tables", labels={"table": row.title})
-                if end == "html"
-                else path
+                end: (
+                    report(path, caption=caption, category="Tables", labels={"table": row.title})
+                    if end == "html"
+                    else path
+                )
                 for end, path in row.tables.items()
             },
             **{
-                end: report(path, caption=caption, category="Figures", labels={"figure": row.title})
-                if end == "png"
-                else report(directory(path), patterns=["{page}.png"], caption=caption, category="Figures")
-                if end == "pages"
-                else path
+                end: (
+                    report(path, caption=caption, category="Figures", labels={"figure": row.title})
+                    if end == "png"
+                    else (
+                        report(directory(path), patterns=["{page}.png"], caption=caption, category="Figures")
+                        if end == "pages"
+                        else path
+                    )
+                )
                 for end, path in row.figures.items()
             },
         log:
@@ -54,6 +60,8 @@ for row in outputs.OUTPUTS:
         benchmark:
             f"logs/{row.name}.tsv"
         priority: int(row.early)
+        group:
+            "tables" if row.table else "figures"
         conda:
             "../../envs/learn.yaml"
         params:

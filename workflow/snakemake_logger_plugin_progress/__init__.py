@@ -22,13 +22,13 @@ from snakemake_interface_logger_plugins.common import LogEvent
 TYPICAL = {
     "train_networks": 30,
     "train_explained_networks": 30,
-    "train_production": 30,
-    "explain_films": 24,
+    "train_final_model": 30,
+    "compute_attributions": 24,
     "permute_labels": 22,
-    "test_explanations": 19,
-    "pretrain_films": 17,
+    "evaluate_attributions": 19,
+    "pretrain": 17,
     "extract_features": 11,
-    "draw_copies": 6,
+    "augment": 6,
 }
 OTHERS = 3
 TRUSTED = 20  # seconds of finished jobs from which on their speed counts more than TYPICAL
