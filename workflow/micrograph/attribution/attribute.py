@@ -98,9 +98,9 @@ def attribute(
     predicted in bf16 is not always that of fp32.
     """
     images, scheme = _check(metadata, images, classes), heads.scheme_of(metadata["head"])
-    place = resolve_device(device)
-    network = network.to(place)
-    inputs = transforms.to_input(images.to(place), range(len(images)), metadata["mean"], metadata["std"])
+    torch_device = resolve_device(device)
+    network = network.to(torch_device)
+    inputs = transforms.to_input(images.to(torch_device), range(len(images)), metadata["mean"], metadata["std"])
     with training.explain_out_of_memory(description, "attribution.memory_mb"):
         outputs = _outputs(network, metadata, inputs)
         predicted = decode(scheme, outputs, classes)[0]

@@ -143,13 +143,13 @@ def random_heads(
 
 def _maps(network, metadata, images, attributions, drawn, precision, rng, device):
     """{map type: [(n, h, w) of each random head]}, each sample's map of its own target."""
-    place = resolve_device(device)
-    random = random_heads(network, metadata, rng, place)
+    torch_device = resolve_device(device)
+    random = random_heads(network, metadata, rng, torch_device)
     targets = attributions.target[drawn]
     effects = _effects(network, random, metadata, images, attributions, targets, precision, device)
     with deterministic():
-        inputs = _inputs(images, metadata, place)
-        activations = cam.activate(copy.deepcopy(network).to(place), metadata["backbone"], inputs)
+        inputs = _inputs(images, metadata, torch_device)
+        activations = cam.activate(copy.deepcopy(network).to(torch_device), metadata["backbone"], inputs)
         weighted = [_grad_cam(activations, head, attributions, targets) for head in random]
     summed = cam.channel_sum(activations.maps).detach().cpu().numpy()
     return {"cam": [summed] * len(random), attributions.weighted_name: weighted, "occlusion": list(effects)}

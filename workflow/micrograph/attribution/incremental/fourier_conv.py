@@ -47,10 +47,10 @@ class FourierConv2d(nn.Module):
         count = len(maps)
         rows = maps.permute(0, 2, 3, 1).reshape(count, self.side**2, -1)
         transformed = torch.matmul(self.analysis, rows).transpose(0, 1)
-        made = torch.matmul(self.synthesis, torch.bmm(transformed, self.coefficients).transpose(0, 1))
+        output = torch.matmul(self.synthesis, torch.bmm(transformed, self.coefficients).transpose(0, 1))
         if self.bias is not None:
-            made += self.bias
-        return made.reshape(count, self.side, self.side, -1).permute(0, 3, 1, 2)
+            output += self.bias
+        return output.reshape(count, self.side, self.side, -1).permute(0, 3, 1, 2)
 
 
 def is_faster(module: nn.Module | None, side: int) -> bool:

@@ -231,8 +231,8 @@ def _compute(layer, rows, n_maps, height, width, residual, out):
             out.add_(residual)
     else:
         shape = [(size - 1) * layer.stride + layer.kernel for size in (height, width)]
-        made = rows if conv is None else _as_rows(layer_graph.apply_to_windows(layer, _as_maps(rows, n_maps, *shape)))
-        torch.add(made, residual, out=out) if residual is not None else out.copy_(made)
+        values = rows if conv is None else _as_rows(layer_graph.apply_to_windows(layer, _as_maps(rows, n_maps, *shape)))
+        torch.add(values, residual, out=out) if residual is not None else out.copy_(values)
     if layer.activation is not None:
         layer.activation(out)
 

@@ -61,7 +61,7 @@ class Layer:
         return max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0) // 2
 
     def output_side(self, side: int) -> int:
-        """Return the side of the map made from a source of this side."""
+        """Return the side of the map computed from a source of this side."""
         if self.same_padding:
             return -(-side // self.stride)
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
@@ -133,12 +133,12 @@ def forward(
     for index, layer in enumerate(layers[first:], start=first):
         last_reader |= dict.fromkeys(layer.inputs(), index)
     for index, layer in enumerate(layers[first:], start=first):
-        made = maps[layer.source] if layer.module is None else layer.module(maps[layer.source])
-        made = made if layer.residual is None else made + maps[layer.residual]
-        maps[index] = made if layer.activation is None else layer.activation(made)
-        for read in layer.inputs():
-            if last_reader[read] == index and read not in keep:
-                maps.pop(read, None)
+        output = maps[layer.source] if layer.module is None else layer.module(maps[layer.source])
+        output = output if layer.residual is None else output + maps[layer.residual]
+        maps[index] = output if layer.activation is None else layer.activation(output)
+        for source in layer.inputs():
+            if last_reader[source] == index and source not in keep:
+                maps.pop(source, None)
     return maps
 
 
@@ -156,8 +156,8 @@ class _GraphReader:
     def __init__(self, trunk):
         self.modules = dict(trunk.named_modules())
         self.graph = _Tracer().trace(trunk)
-        self.made = [Layer(source=-1, channels=3)]
-        self.index = {}  # of every node of the trace in `made`; nodes without operation have their source's
+        self.read = [Layer(source=-1, channels=3)]
+        self.index = {}  # of every node of the trace in `read`; nodes without operation have their source's
         self.depth = [0]  # layers between the image and a map, at most
         self.pooled = set()  # nodes after the mean
 
@@ -174,11 +174,11 @@ class _GraphReader:
                 self._pass_through(node)
             else:
                 raise NotImplementedError(str(node.target))
-        order = sorted(range(len(self.made)), key=lambda index: self.depth[index])
+        order = sorted(range(len(self.read)), key=lambda index: self.depth[index])
         if order[-1] != self.index[node]:
             raise NotImplementedError("maps beside the last one")
         new = {old: index for index, old in enumerate(order)}
-        ordered = [self.made[old] for old in order]
+        ordered = [self.read[old] for old in order]
         return [replace(one, source=new.get(one.source, -1), residual=new.get(one.residual)) for one in ordered]
 
     def _pass_through(self, node):
@@ -188,9 +188,9 @@ class _GraphReader:
             self.pooled.add(node)
 
     def _append(self, node, layer):
-        self.made.append(layer)
+        self.read.append(layer)
         self.depth.append(1 + max(self.depth[read] for read in layer.inputs()))
-        self.index[node] = len(self.made) - 1
+        self.index[node] = len(self.read) - 1
 
     def _module(self, node, module):
         source = node.args[0]
@@ -203,7 +203,7 @@ class _GraphReader:
         elif isinstance(module, nn.Conv2d):
             self._append(node, _convolution(self.index[source], module))
         elif isinstance(module, nn.MaxPool2d):
-            self._append(node, _max_pool(self.index[source], module, self.made[self.index[source]]))
+            self._append(node, _max_pool(self.index[source], module, self.read[self.index[source]]))
         elif _is_global_mean(module):
             self._pass_through(node)
             self.pooled.add(node)
@@ -214,9 +214,9 @@ class _GraphReader:
         """An activation joins the layer before it, if nothing else reads that layer."""
         source = node.args[0]
         index = self.index[source]
-        if len(source.users) > 1 or self.made[index].activation is not None or index == INPUT:
+        if len(source.users) > 1 or self.read[index].activation is not None or index == INPUT:
             raise NotImplementedError("an activation of a map with another reader")
-        self.made[index] = replace(self.made[index], activation=module)
+        self.read[index] = replace(self.read[index], activation=module)
         self.index[node] = index
 
     def _sum(self, node):
@@ -225,11 +225,11 @@ class _GraphReader:
             raise NotImplementedError("a sum of other things than maps")
         early, late = sorted(node.args, key=lambda arg: self.depth[self.index[arg]])
         residual, index = self.index[early], self.index[late]
-        layer = self.made[index]
+        layer = self.read[index]
         if len(late.users) > 1 or layer.residual is not None or layer.activation is not None or index == INPUT:
             self._append(node, Layer(index, layer.channels, residual=residual))
             return
-        self.made[index] = replace(layer, residual=residual)
+        self.read[index] = replace(layer, residual=residual)
         self.depth[index] = max(self.depth[index], 1 + self.depth[residual])
         self.index[node] = index
 

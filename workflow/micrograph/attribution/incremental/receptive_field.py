@@ -135,15 +135,15 @@ def changed_ranges(
     sides, lows, highs = [side], [starts], [np.minimum(starts + patch, side)]
     for layer in layers[1:]:
         source_side, before = sides[layer.source], layer.padding_before(sides[layer.source])
-        made = layer.output_side(source_side)
+        output_side = layer.output_side(source_side)
         low = -(-(lows[layer.source] + before - layer.kernel + 1) // layer.stride)
         high = (highs[layer.source] - 1 + before) // layer.stride + 1
         if layer.residual is not None:
             low, high = np.minimum(low, lows[layer.residual]), np.maximum(high, highs[layer.residual])
-        low = np.clip(low, 0, made - 1)
-        sides.append(made)
+        low = np.clip(low, 0, output_side - 1)
+        sides.append(output_side)
         lows.append(low)
-        highs.append(np.clip(high, low + 1, made))
+        highs.append(np.clip(high, low + 1, output_side))
     return np.array(sides), np.array(lows), np.array(highs)
 
 
