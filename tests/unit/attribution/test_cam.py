@@ -11,7 +11,7 @@ from torch import nn
 from micrograph import target
 from micrograph.attribution import cam, maps, target_score
 from micrograph.errors import UserError
-from micrograph.networks import pretraining, replace_head
+from micrograph.networks import heads, pretraining, replace_head
 
 CLASSES, SIDE = [900, 950, 1000], 64
 LAST = {"resnet18": "layer4", "efficientnet_lite0": "bn2"}  # the modules whose output the pool reads
@@ -24,14 +24,14 @@ class OneFilter(nn.Module):
     def __init__(self, weights):
         super().__init__()
         self.filter = nn.Conv2d(3, 1, 2, stride=2, bias=False)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Sequential(nn.ReLU(), nn.Linear(1, len(weights)))
         with torch.no_grad():
             self.filter.weight[:] = torch.tensor([1.0, 0, 0])[None, :, None, None]
             self.fc[1].weight[:, 0] = torch.tensor(weights)
 
     def forward(self, images):
-        return self.fc(self.avgpool(self.filter(images).relu()).flatten(1))
+        return self.fc(self.global_pool(self.filter(images).relu()).flatten(1))
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,7 @@ def starts():
 
 def network(starts, backbone, head):
     made = replace_head.replace_head(starts[backbone], backbone, head, CLASSES, 0.2, np.random.default_rng(1))
-    if head == "regression":
-        made.get_submodule({"resnet18": "fc"}.get(backbone, "classifier")).degrees.measure([np.array(CLASSES)])
+    heads.fit_label_scaling(made, np.array(CLASSES))
     return made.eval()
 
 
@@ -171,6 +170,6 @@ def test_maps_that_are_not_finite_stay_visible():
 def test_a_network_that_pools_no_maps_is_refused():
     flat = OneFilter([2.0])
     flat.filter = nn.Flatten()
-    flat.avgpool = nn.Linear(48, 1)
+    flat.global_pool = nn.Linear(48, 1)
     with pytest.raises(UserError, match="pools no maps"):
         cam.activate(flat, "resnet18", ladder())

@@ -73,18 +73,6 @@ def test_memory_and_other_images_change_nothing_beyond_rounding(trained):
     assert np.abs(together[2:] - alone).max() < 1e-5 * scale
 
 
-def test_several_heads_give_the_outputs_of_each_alone_and_identity_gives_the_features(trained):
-    network, backbone = trained
-    own = network.get_submodule({"resnet18": "fc", "efficientnet_lite0": "classifier"}[backbone])
-    inputs, heads = images(1, 48), [own, torch.nn.Identity()]
-    (hidden, plain), (features, _) = occlusion.occlude(network, backbone, inputs, SETTINGS, heads)
-    alone, plain_alone = occlusion.occlude(network, backbone, inputs, SETTINGS)
-    assert np.array_equal(hidden, alone) and np.array_equal(plain, plain_alone)
-    with torch.no_grad():
-        again = own(torch.from_numpy(features)).numpy()
-    np.testing.assert_allclose(again, hidden, rtol=1e-4, atol=1e-5)
-
-
 def test_the_network_and_the_images_are_not_modified(trained):
     network, backbone = trained
     inputs = images(1, 48)

@@ -90,7 +90,7 @@ def class_activation_maps(
                 weighted = cam(activations.maps, _last_linear(activations.head).weight)
             else:
                 weighted = grad_cam(activations, scheme, classes)
-            parts.append([part.detach().cpu() for part in (channel_sum(activations.maps), weighted)])
+            parts.append([part.detach().cpu() for part in (activations.maps.sum(1), weighted)])
     summed, weighted = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return summed, map_type, weighted
 
@@ -136,11 +136,6 @@ def _pre_hooks(*pairs):
     finally:
         for handle in handles:
             handle.remove()
-
-
-def channel_sum(maps: torch.Tensor) -> torch.Tensor:
-    """Compute the paper's map (n, rows, cols), the sum over the channels of maps (n, n_channels, rows, cols)."""
-    return maps.sum(1)
 
 
 def cam(maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

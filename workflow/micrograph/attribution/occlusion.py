@@ -9,7 +9,6 @@ References
 """
 
 import copy
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,8 +29,8 @@ WINDOW_BATCH, MASK_BATCH = 16, 32  # images that pass a network at once
 
 def occlude(
     network: nn.Module, backbone: str, inputs: torch.Tensor, settings: AttributionSettings,
-    heads: Sequence[nn.Module] | None = None, threads: int | None = None, description: str = "occlusion",
-) -> tuple[NDArray, NDArray] | list[tuple[NDArray, NDArray]]:  # fmt: skip
+    threads: int | None = None, description: str = "occlusion",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
     """Compute the outputs for every image with every window hidden, and for the images themselves.
 
     Parameters
@@ -44,9 +43,6 @@ def occlude(
         Images as the network takes them, on the device to compute on.
     settings : AttributionSettings
         The mean baseline is that of each image and channel.
-    heads : sequence of Module, optional
-        Heads, (batch, n_features) to (batch, n_outputs), to use instead of the network's own; ``Identity`` gives the
-        pooled features.
     threads : int, optional
         Threads of the processor; unchanged by default.
     description : str
@@ -56,7 +52,7 @@ def occlude(
     -------
     occluded : ndarray of float32, shape (n, n_windows, n_windows, n_outputs)
     original : ndarray of float32, shape (n, n_outputs)
-        Raw outputs in evaluation mode. With `heads`, a list with one such pair a head.
+        Raw outputs in evaluation mode.
 
     Raises
     ------
@@ -78,24 +74,17 @@ def occlude(
     starts = window_starts(inputs.shape[-1], settings.patch, settings.stride)
     fill = lookup(settings.baseline, BASELINES, "baseline").value(inputs.mean((2, 3)))
     with torch.inference_mode(), deterministic(threads or torch.get_num_threads()):
-        trunk, own_head = split_head(network, backbone)
+        trunk, head = split_head(network, backbone)
         trunk = fuse_batchnorm.fuse(trunk.to(inputs.device)).to(memory_format=torch.channels_last)
-        used = [_prepare(head, inputs.device) for head in ([own_head] if heads is None else heads)]
-        occluded, original = [[] for _ in used], [[] for _ in used]
+        head = copy.deepcopy(head).eval().float().to(inputs.device)
         method = _method(trunk, inputs, starts, settings, description)
+        occluded, original = [], []
         for start in log.progress(range(0, len(inputs), method.images), description):
             some = slice(start, start + method.images)
             whole, hidden = method.features(inputs[some], fill[some])
-            for head, of_windows, of_images in zip(used, occluded, original, strict=True):
-                of_images.append(head(whole).float().cpu().numpy())
-                of_windows.append(head(hidden.flatten(0, 2)).float().cpu().numpy().reshape(*hidden.shape[:3], -1))
-    pairs = [(np.concatenate(a), np.concatenate(b)) for a, b in zip(occluded, original, strict=True)]
-    return pairs[0] if heads is None else pairs
-
-
-def _prepare(head, device):
-    """A copy of a head in evaluation mode, in float32, on the device."""
-    return copy.deepcopy(head).eval().float().to(device)
+            original.append(head(whole).float().cpu().numpy())
+            occluded.append(head(hidden.flatten(0, 2)).float().cpu().numpy().reshape(*hidden.shape[:3], -1))
+    return np.concatenate(occluded), np.concatenate(original)
 
 
 def _method(trunk, inputs, starts, settings, description):

@@ -151,7 +151,7 @@ def _maps(network, metadata, images, attributions, drawn, precision, rng, device
         inputs = _inputs(images, metadata, torch_device)
         activations = cam.activate(copy.deepcopy(network).to(torch_device), metadata["backbone"], inputs)
         weighted = [_grad_cam(activations, head, attributions, targets) for head in random]
-    summed = cam.channel_sum(activations.maps).detach().cpu().numpy()
+    summed = activations.maps.sum(1).detach().cpu().numpy()
     return {"cam": [summed] * len(random), attributions.weighted_name: weighted, "occlusion": list(effects)}
 
 

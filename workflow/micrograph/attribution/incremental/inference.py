@@ -14,6 +14,7 @@ References
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class IncrementalOcclusion:
         self.n_windows = fields.lows.shape[1]
         weight = next(layer.module.weight for layer in self.layers if isinstance(layer.module, nn.Conv2d))
         self.device, self.dtype = weight.device, weight.dtype
-        self.chunks = [chunk for group in self.fields.groups() for chunk in self._cut(*group)]
+        self.chunks = [chunk for pair in product(fields.classes, repeat=2) for chunk in self._cut(*pair)]
         self.kept = sorted({source for chunk in self.chunks for _, source in chunk.tables})
         self.handed = self.fields.inputs_of_whole()
         self.buffers = {index: self._buffer(index) for index in self.kept}

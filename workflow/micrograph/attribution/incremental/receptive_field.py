@@ -111,10 +111,6 @@ class ReceptiveFields:
         read = {index for layer in self.layers[self.first_whole :] for index in layer.inputs()}
         return sorted(index for index in read | {len(self.layers) - 1} if index < self.first_whole)
 
-    def groups(self) -> list[tuple[WindowClass, WindowClass]]:
-        """Return all pairs of classes (down, across)."""
-        return [(down, across) for down in self.classes for across in self.classes]
-
 
 def changed_ranges(
     layers: list[Layer], side: int, starts: NDArray[np.intp], patch: int
