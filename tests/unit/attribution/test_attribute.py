@@ -127,14 +127,14 @@ def test_tested_samples_are_those_of_the_fold_with_their_own_micrograph():
         "sample": ["c", "a", "b", "a"], "fold": [1, 1, 1, 0], "split": ["test", "test", "train", "train"],
         "batch": ["x", "y", "x", "y"], "growth_celsius": [900, 950, 900, 950],
     })  # fmt: skip
-    copies = pd.DataFrame(
+    images = pd.DataFrame(
         {"sample": ["a", "a", "b", "c"], "augmentation": [0, 1, 0, 0], "micrograph": ["a0", "a1", "b0", "c0"]}
     )
-    found = attribute.tested_samples(copies, splits, 1)
+    found = attribute.tested_samples(images, splits, 1)
     assert found.to_dict("list") == {
         "sample": ["a", "c"], "micrograph": ["a0", "c0"], "batch": ["y", "x"], "growth_celsius": [950, 900]
     }  # fmt: skip
     with pytest.raises(UserError, match="fold 2"):
-        attribute.tested_samples(copies, splits, 2)
+        attribute.tested_samples(images, splits, 2)
     with pytest.raises(UserError, match="sample c"):
-        attribute.tested_samples(copies[:3], splits, 1)
+        attribute.tested_samples(images[:3], splits, 1)

@@ -178,7 +178,5 @@ def tested_samples(images: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.
         raise UserError(f"fold {fold} tests no sample; choose a fold below splits.folds.")
     found = images.loc[images["augmentation"] == 0, ["sample", "micrograph"]].merge(rows, on="sample", how="right")
     for sample in found.loc[found["micrograph"].isna(), "sample"]:
-        raise UserError(
-            f"sample {sample} is tested and has no micrograph (augmentation 0); make the policy's images again."
-        )
+        raise UserError(f"sample {sample} is tested and has no micrograph; make the images of this policy again.")
     return found.sort_values("sample", ignore_index=True)

@@ -1,20 +1,20 @@
 """Evaluation of attribution maps: tests of every sample's maps, by the network of the fold that tests it, as a table.
 
-Columns: sample batch fold y_true y_pred map measure feature value area. A row is one test of one map
-of one sample. `map` is a row of `maps.MAP_TYPES`; with CONTROL_PREFIX before it the row is the control: the mean of the
-same test over the maps of some other samples (`draw_controls`), in deletion and insertion, which run the network at
-every step, of one of them. What maps have in common by their preferred places, their resolution, their class and their
-network is in both. `area` is the expected value of a map that is independent of the sample and has no preferred place
-(pointing, mass); it is empty elsewhere. There is no row for a map with a flag, a feature that the sample lacks or has
-everywhere, a correlation with a constant map, and the control of a sample without controls.
+Columns: sample batch fold y_true y_pred map measure feature value area. A row is one test of one map of one sample.
+`map` is a row of `maps.MAP_TYPES`; with CONTROL_PREFIX before it the row is the control: the mean of the same test over
+the maps of some other samples (`draw_controls`), in deletion and insertion, which run the network at every step, of one
+of them. What maps have in common by their preferred places, their resolution, their class and their network is in both.
+`area` is the expected value of a map that is independent of the sample and has no preferred place (pointing, mass); it
+is empty elsewhere. There is no row for a map with a flag, a feature that the sample lacks or has everywhere, a
+correlation with a constant map, and the control of a sample without controls.
 
-    sample           batch       fold  truth  predicted  map          measure          feature     value  area
-    MCV1-170324A-01  MCV1-170324    0    900        950  cam          pointing         boundaries  1      0.31
-    MCV1-170324A-01  MCV1-170324    0    900        950  another_cam  pointing         boundaries  0.3    0.31
-    MCV1-170324A-01  MCV1-170324    0    900        950  occlusion    mass             islands     0.21   0.17
-    MCV1-170324A-01  MCV1-170324    0    900        950  occlusion    deletion                     0.44
-    MCV1-170324A-01  MCV1-170324    0    900        950  cam_class    randomised_head              0.31
-    MCV1-170324A-01  MCV1-170324    0    900        950  cam_class    agreement                    0.35
+    sample           batch       fold  y_true  y_pred  map          measure          feature     value  area
+    MCV1-170324A-01  MCV1-170324    0     900     950  cam          pointing         boundaries  1      0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  another_cam  pointing         boundaries  0.3    0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  occlusion    mass             islands     0.21   0.17
+    MCV1-170324A-01  MCV1-170324    0     900     950  occlusion    deletion                     0.44
+    MCV1-170324A-01  MCV1-170324    0     900     950  cam_class    randomised_head              0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  cam_class    agreement                    0.35
 
 | measure         | value                                                   | a faithful map        |
 |-----------------|---------------------------------------------------------|-----------------------|
