@@ -14,7 +14,7 @@ WORDS = {"protocol": "strict", "pretraining": "imagenet", "policy": "aug3", "sch
 
 
 def explained(folder, predictions, scheme="nominal", targets=3, size=3, flags=(), weighted="cam_class", seed=0):
-    """The Explained of every film that the predictions test, written and read as real ones are.
+    """The Attributions of every film that the predictions test, written and read as real ones are.
 
     flags: {sample: flag} of films whose maps cannot be drawn. A film without an answer is explained as the first class.
     """
@@ -44,7 +44,7 @@ def explained(folder, predictions, scheme="nominal", targets=3, size=3, flags=()
         study = {"scheme": scheme, "classes": CLASSES, "side": 32, "patch": 8, "stride": 4, "baseline": "zero"}
         paths.append(folder / f"fold{fold}.npz")
         io.write_arrays(paths[-1], **arrays, **study)
-    return maps.gather(paths)
+    return maps.read(paths)
 
 
 def tests(films=60, days=20, folds=4, features=FEATURES, seed=0, looks=(), scars=1.0, keeps=0.1):

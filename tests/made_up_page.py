@@ -51,7 +51,7 @@ def predictions(table, folds=5, seed=0):
 def explained(rows, seed=0):
     """Explanations of the films: a bump somewhere that the map finds, one film flagged for each fault."""
     rng, count = np.random.default_rng(seed), len(rows)
-    steps = len(maps.positions(SIDE, PATCH, STRIDE))
+    steps = len(maps.window_starts(SIDE, PATCH, STRIDE))
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
     flag = np.array([""] * count, dtype="U12")
     flag[: 2 if count > 4 else 0] = ["all zero", "not finite"][: 2 if count > 4 else 0]

@@ -9,8 +9,8 @@ from micrograph.scans import rendering
 with log.redirect_output(snakemake.log[0]):
     given, sample = snakemake.input, snakemake.wildcards.sample
     samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
-    explained = maps.gather(given.maps)
-    film = samples.set_index("sample").loc[explained.samples[explained.row(sample)]]
+    explained = maps.read(given.maps)
+    film = samples.set_index("sample").loc[explained.samples[explained.index(sample)]]
     picture = rendering.read_png(film["micrograph"])
     figure = sample_attribution.one(explained, sample, fit, samples, picture, snakemake.params.data)
     style.save_png(figure, snakemake.output.png)

@@ -11,7 +11,7 @@ from torch import nn
 from micrograph import target
 from micrograph.attribution import cam, maps, target_score
 from micrograph.errors import UserError
-from micrograph.networks import pretraining, replace_head
+from micrograph.networks import heads, pretraining, replace_head
 
 CLASSES, SIDE = [900, 950, 1000], 64
 LAST = {"resnet18": "layer4", "efficientnet_lite0": "bn2"}  # the modules whose output the pool reads
@@ -24,14 +24,14 @@ class OneFilter(nn.Module):
     def __init__(self, weights):
         super().__init__()
         self.filter = nn.Conv2d(3, 1, 2, stride=2, bias=False)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Sequential(nn.ReLU(), nn.Linear(1, len(weights)))
         with torch.no_grad():
             self.filter.weight[:] = torch.tensor([1.0, 0, 0])[None, :, None, None]
             self.fc[1].weight[:, 0] = torch.tensor(weights)
 
-    def forward(self, pictures):
-        return self.fc(self.avgpool(self.filter(pictures).relu()).flatten(1))
+    def forward(self, images):
+        return self.fc(self.global_pool(self.filter(images).relu()).flatten(1))
 
 
 @pytest.fixture(scope="module")
@@ -41,89 +41,89 @@ def starts():
 
 def network(starts, backbone, head):
     made = replace_head.replace_head(starts[backbone], backbone, head, CLASSES, 0.2, np.random.default_rng(1))
-    if head == "regression":
-        made.get_submodule({"resnet18": "fc"}.get(backbone, "classifier")).degrees.measure([np.array(CLASSES)])
+    heads.fit_label_scaling(made, np.array(CLASSES))
     return made.eval()
 
 
-def pictures(count=2, seed=2):
+def images(count=2, seed=2):
     return torch.randn(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
 
 def ladder():
-    """A picture whose red is 0, 1, 2, 3 from the top; its blue means nothing to the filter."""
+    """A picture whose red is 0, 1, 2, 3 from the top; the filter ignores its blue."""
     red = torch.arange(4.0)[:, None].expand(4, 4)
     return torch.stack([red, torch.zeros(4, 4), torch.full((4, 4), 9.0)])[None]
 
 
-def test_the_maps_of_a_network_of_one_filter_are_hand_arithmetic():
+def test_the_maps_of_a_network_of_one_filter_by_hand():
     one = OneFilter([2.0, -1.0])
     filtered = np.array([[2, 2], [10, 10]])  # 0 + 0 + 1 + 1, and 2 + 2 + 3 + 3
-    np.testing.assert_array_equal(cam.last_maps(one, "resnet18", ladder())[0, 0], filtered)
-    summed, name, weighted = cam.explain(one, "resnet18", ladder(), "nominal", [900, 950])
+    np.testing.assert_array_equal(cam.activate(one, "resnet18", ladder()).maps.detach()[0, 0], filtered)
+    summed, name, weighted = cam.class_activation_maps(one, "resnet18", ladder(), "nominal", [900, 950])
     assert name == "cam_class"
     np.testing.assert_array_equal(summed, [filtered])
     np.testing.assert_array_equal(weighted, [[2 * filtered, -filtered]])
-    slopes = cam.gradient(one, "resnet18", ladder(), "nominal", [900, 950])
-    np.testing.assert_allclose(slopes, [[2 * filtered / 4, -filtered / 4]])  # the mean of four places shares the slope
+    gradients = cam.grad_cam(cam.activate(one, "resnet18", ladder()), "nominal", [900, 950])
+    np.testing.assert_allclose(gradients, [[2 * filtered / 4, -filtered / 4]])  # the mean is over four pixels
 
 
 @pytest.mark.parametrize("backbone", LAST)
-def test_a_linear_head_says_the_mean_of_zhous_map_and_grad_cam_is_that_map_over_its_places(starts, backbone):
-    net, colour = network(starts, backbone, "nominal"), pictures()
+def test_the_mean_of_cam_is_the_output_of_a_linear_head_and_grad_cam_is_cam_over_its_pixels(starts, backbone):
+    net, inputs = network(starts, backbone, "nominal"), images()
     last = net.get_submodule({"resnet18": "fc"}.get(backbone, "classifier")).last
-    seen = cam.last_maps(net, backbone, colour)
-    assert float(seen.min()) >= 0 and seen.shape[2:] == (2, 2) and not seen.requires_grad
-    summed, name, weighted = cam.explain(net, backbone, colour, "nominal", CLASSES)
+    activations = cam.activate(net, backbone, inputs)
+    maps_before_pool = activations.maps.detach()
+    assert float(maps_before_pool.min()) >= 0 and maps_before_pool.shape[2:] == (2, 2)
+    summed, name, weighted = cam.class_activation_maps(net, backbone, inputs, "nominal", CLASSES)
     assert name == "cam_class" and summed.dtype == weighted.dtype == np.float32
     with torch.no_grad():
-        said = net(colour).numpy()
-    np.testing.assert_allclose(weighted.mean((2, 3)) + last.bias.detach().numpy(), said, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(summed, seen.sum(1), rtol=1e-5)
-    slopes = cam.gradient(net, backbone, colour, "nominal", CLASSES).numpy()
-    np.testing.assert_allclose(slopes * seen[0, 0].numel(), weighted, rtol=1e-3, atol=1e-5 * np.abs(weighted).max())
+        output = net(inputs).numpy()
+    np.testing.assert_allclose(weighted.mean((2, 3)) + last.bias.detach().numpy(), output, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(summed, maps_before_pool.sum(1), rtol=1e-5)
+    gradients = cam.grad_cam(activations, "nominal", CLASSES).numpy() * maps_before_pool[0, 0].numel()
+    np.testing.assert_allclose(gradients, weighted, rtol=1e-3, atol=1e-5 * np.abs(weighted).max())
 
 
 @given(st.integers(0, 99), st.integers(1, 5), st.integers(1, 4))
-def test_zhous_map_adds_up_to_the_output_behind_the_heads_relu_even_of_negative_maps(seed, channels, rows):
+def test_cam_adds_up_to_the_output_after_the_heads_relu_even_of_negative_maps(seed, channels, rows):
     rng = np.random.default_rng(seed)
-    seen, weights = rng.normal(size=(3, channels, rows, 2)), rng.normal(size=(4, channels))
-    found = cam.weighted(seen, weights)
-    said = np.maximum(seen.mean((2, 3)), 0) @ weights.T
-    np.testing.assert_allclose(found.mean((2, 3)), said, atol=1e-9)
-    np.testing.assert_allclose(cam.weighted(torch.from_numpy(seen), torch.from_numpy(weights)), found, atol=1e-9)
+    pooled, weights = rng.normal(size=(3, channels, rows, 2)), rng.normal(size=(4, channels))
+    found = cam.cam(pooled, weights)
+    output = np.maximum(pooled.mean((2, 3)), 0) @ weights.T
+    np.testing.assert_allclose(found.mean((2, 3)), output, atol=1e-9)
+    np.testing.assert_allclose(cam.cam(torch.from_numpy(pooled), torch.from_numpy(weights)), found, atol=1e-9)
 
 
 @pytest.mark.parametrize("head", TWO_LAYERS)
 @pytest.mark.parametrize("backbone", LAST)
 def test_grad_cam_of_every_target_is_captums(starts, backbone, head):
-    net, colour = network(starts, backbone, head), pictures()
+    net, inputs = network(starts, backbone, head), images()
 
-    class Evidence(nn.Module):
+    class Score(nn.Module):
         def __init__(self):
             super().__init__()
             self.net = net
 
         def forward(self, shown):
-            return cam.differentiable(head, self.net(shown), CLASSES)
+            return cam.differentiable_scores(head, self.net(shown), CLASSES)
 
-    _, name, found = cam.explain(net, backbone, colour, head, CLASSES)
-    captum = LayerGradCam(Evidence(), net.get_submodule(LAST[backbone]))
-    assert name == "grad_cam" and found.shape == (2, target_score.width(head, CLASSES), 2, 2)
+    _, name, found = cam.class_activation_maps(net, backbone, inputs, head, CLASSES)
+    captum = LayerGradCam(Score(), net.get_submodule(LAST[backbone]))
+    assert name == "grad_cam" and found.shape == (2, target_score.n_targets(head, CLASSES), 2, 2)
     for column in range(found.shape[1]):
-        theirs = captum.attribute(colour, target=column, relu_attributions=False).detach().numpy()[:, 0]
+        theirs = captum.attribute(inputs, target=column, relu_attributions=False).detach().numpy()[:, 0]
         np.testing.assert_allclose(found[:, column], theirs, rtol=1e-3, atol=1e-5 * np.abs(theirs).max())
     assert found.any()
 
 
 @pytest.mark.parametrize("scheme", target.SCHEMES)
-def test_evidence_with_a_graph_is_the_evidence(scheme):
+def test_scores_with_a_graph_are_the_target_scores(scheme):
     outputs = np.random.default_rng(3).random((20, target.output_width(scheme, CLASSES)))
-    found = cam.differentiable(scheme, torch.from_numpy(outputs), CLASSES)
-    np.testing.assert_allclose(found, target_score.evidence(scheme, outputs, CLASSES), atol=1e-12)
+    found = cam.differentiable_scores(scheme, torch.from_numpy(outputs), CLASSES)
+    np.testing.assert_allclose(found, target_score.target_scores(scheme, outputs, CLASSES), atol=1e-12)
 
 
-def test_a_backbone_with_a_layer_behind_its_pool_is_explained_by_grad_cam():
+def test_a_backbone_with_a_layer_after_its_pool_gets_grad_cam():
     name = "timm:mobilenetv3_small_050"
     net = replace_head.replace_head(
         pretraining.random_backbone(name, np.random.default_rng(0)),
@@ -133,27 +133,27 @@ def test_a_backbone_with_a_layer_behind_its_pool_is_explained_by_grad_cam():
         0,
         np.random.default_rng(1),
     )
-    assert cam.explain(net, name, pictures(), "nominal", CLASSES)[1] == "grad_cam"
+    assert cam.class_activation_maps(net, name, images(), "nominal", CLASSES)[1] == "grad_cam"
 
 
-def test_pictures_do_not_know_of_each_other(starts):
-    net, colour = network(starts, "resnet18", "corn"), pictures(3)
-    together = cam.explain(net, "resnet18", colour, "corn", CLASSES)
-    for place in range(3):
-        alone = cam.explain(net, "resnet18", colour[place : place + 1], "corn", CLASSES)
-        np.testing.assert_allclose(alone[0][0], together[0][place], rtol=1e-4)
-        np.testing.assert_allclose(alone[2][0], together[2][place], rtol=1e-3, atol=1e-5 * np.abs(together[2]).max())
+def test_maps_do_not_depend_on_the_other_images(starts):
+    net, inputs = network(starts, "resnet18", "corn"), images(3)
+    together = cam.class_activation_maps(net, "resnet18", inputs, "corn", CLASSES)
+    for i in range(3):
+        alone = cam.class_activation_maps(net, "resnet18", inputs[i : i + 1], "corn", CLASSES)
+        np.testing.assert_allclose(alone[0][0], together[0][i], rtol=1e-4)
+        np.testing.assert_allclose(alone[2][0], together[2][i], rtol=1e-3, atol=1e-5 * np.abs(together[2]).max())
 
 
-def test_network_pictures_and_torch_are_left_as_they_were_even_after_an_error(starts):
-    net, colour = network(starts, "resnet18", "corn"), pictures()
-    before, shown = {name: part.clone() for name, part in net.state_dict().items()}, colour.clone()
-    cam.explain(net, "resnet18", colour, "corn", CLASSES)
+def test_network_inputs_and_torch_are_unchanged_even_after_an_error(starts):
+    net, inputs = network(starts, "resnet18", "corn"), images()
+    before, shown = {name: part.clone() for name, part in net.state_dict().items()}, inputs.clone()
+    cam.class_activation_maps(net, "resnet18", inputs, "corn", CLASSES)
     with pytest.raises(RuntimeError):
-        cam.explain(net, "resnet18", torch.zeros(1, 7, SIDE, SIDE), "corn", CLASSES)
+        cam.class_activation_maps(net, "resnet18", torch.zeros(1, 7, SIDE, SIDE), "corn", CLASSES)
     with pytest.raises(UserError):
-        cam.explain(net, "resnet18", colour, "ordinal", CLASSES)
-    assert torch.is_grad_enabled() and torch.equal(colour, shown) and not colour.requires_grad
+        cam.class_activation_maps(net, "resnet18", inputs, "ordinal", CLASSES)
+    assert torch.is_grad_enabled() and torch.equal(inputs, shown) and not inputs.requires_grad
     assert all(torch.equal(part, before[name]) for name, part in net.state_dict().items())
     assert all(part.grad is None for part in net.parameters())
     assert not any(module._forward_pre_hooks or module._forward_hooks for module in net.modules())
@@ -163,13 +163,13 @@ def test_maps_that_are_not_finite_stay_visible():
     broken = OneFilter([2.0, -1.0])
     with torch.no_grad():
         broken.filter.weight[0, 0, 0, 0] = float("nan")
-    summed, name, weighted = cam.explain(broken, "resnet18", ladder(), "nominal", [900, 950])
+    summed, name, weighted = cam.class_activation_maps(broken, "resnet18", ladder(), "nominal", [900, 950])
     assert name == "cam_class" and maps.flag(summed) == maps.flag(weighted) == "not finite"
 
 
 def test_a_network_that_pools_no_maps_is_refused():
     flat = OneFilter([2.0])
     flat.filter = nn.Flatten()
-    flat.avgpool = nn.Linear(48, 1)
-    with pytest.raises(UserError, match=r"pools no maps \(channels, rows, cols\)"):
-        cam.look(flat, "resnet18", ladder())
+    flat.global_pool = nn.Linear(48, 1)
+    with pytest.raises(UserError, match="pools no maps"):
+        cam.activate(flat, "resnet18", ladder())

@@ -1,4 +1,4 @@
-"""Deletion and insertion: areas worked out by hand of answers that count what is seen."""
+"""Deletion and insertion: areas worked out by hand for a prediction that counts visible pixels."""
 
 import numpy as np
 import pytest
@@ -10,34 +10,34 @@ CORNER = np.zeros((8, 8))
 CORNER[:4, :4] = 1
 
 
-def sees(hidden):
+def visible(masks):
     """The share of the corner that is not hidden."""
-    return 1 - hidden[:, :4, :4].mean(axis=(1, 2))
+    return 1 - masks[:, :4, :4].mean(axis=(1, 2))
 
 
 @pytest.mark.parametrize("steps", [4, 8])
-def test_the_map_of_a_network_that_counts_a_corner(steps):
-    found = deletion_insertion.areas(np.stack([CORNER, -CORNER]), sees, steps)
+def test_the_map_of_a_prediction_that_counts_a_corner(steps):
+    found = deletion_insertion.areas(np.stack([CORNER, -CORNER]), visible, steps)
     # the corner is a quarter of the picture: it goes at once, from 1 to 0 over a quarter of the way, or last of all
     np.testing.assert_allclose(found, [[1 / 8, 7 / 8], [7 / 8, 1 / 8]])
 
 
-def test_an_order_by_chance_takes_the_evidence_away_evenly():
+def test_a_random_order_changes_the_prediction_evenly():
     rng = np.random.default_rng(0)
-    found = deletion_insertion.areas(rng.random((200, 8, 8)), sees)
+    found = deletion_insertion.areas(rng.random((200, 8, 8)), visible)
     np.testing.assert_allclose(found.mean(axis=0), 0.5, atol=0.01)
     np.testing.assert_allclose(found.sum(axis=1), 1)  # what counts pixels loses in deletion what it gains in insertion
 
 
 def test_the_ends_count_half():
-    found = deletion_insertion.areas(CORNER[None], lambda hidden: hidden.all(axis=(1, 2)) + 0.0, steps=4)
+    found = deletion_insertion.areas(CORNER[None], lambda masks: masks.all(axis=(1, 2)) + 0.0, n_steps=4)
     np.testing.assert_allclose(found, 1 / 8)
 
 
-def test_pixels_go_largest_first_and_of_equal_ones_the_upper_left_first():
-    laid = np.array([[1.0, 3.0], [3.0, -5.0]])
-    assert deletion_insertion.ranks(laid).tolist() == [[2, 0], [1, 3]]
-    deleted, inserted = deletion_insertion.hidden(laid, steps=4)
+def test_pixels_are_hidden_largest_first_and_of_equal_ones_the_upper_left_first():
+    pixel_map = np.array([[1.0, 3.0], [3.0, -5.0]])
+    assert deletion_insertion.pixel_ranks(pixel_map).tolist() == [[2, 0], [1, 3]]
+    deleted, inserted = deletion_insertion.step_masks(pixel_map, n_steps=4)
     assert deleted.tolist() == [
         [[False, True], [False, False]], [[False, True], [True, False]], [[True, True], [True, False]]
     ]  # fmt: skip
@@ -45,18 +45,18 @@ def test_pixels_go_largest_first_and_of_equal_ones_the_upper_left_first():
 
 
 def test_the_number_of_steps_need_not_divide_the_pixels():
-    assert [int(one.sum()) for one in deletion_insertion.hidden(CORNER[:3, :3], steps=4)[0]] == [3, 5, 7]
+    assert [int(one.sum()) for one in deletion_insertion.step_masks(CORNER[:3, :3], n_steps=4)[0]] == [3, 5, 7]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("nominal", 3), ("nnrank", 3), ("corn", 2)])
 def test_curves_show_probabilities(scheme, width):
     outputs = np.random.default_rng(0).random((5, width))
-    found = deletion_insertion.strength(scheme, outputs, [900, 950, 1000])
+    found = deletion_insertion.curve_values(scheme, outputs, [900, 950, 1000])
     np.testing.assert_allclose(found.sum(axis=1), 1)
     np.testing.assert_array_equal(found, target.decode(scheme, outputs, [900, 950, 1000])[2])
 
 
-def test_curves_of_regression_show_degrees():
+def test_curves_of_regression_show_temperatures():
     np.testing.assert_array_equal(
-        deletion_insertion.strength("regression", [[931.0], [988.0]], [900, 950]), [[931.0], [988.0]]
+        deletion_insertion.curve_values("regression", [[931.0], [988.0]], [900, 950]), [[931.0], [988.0]]
     )

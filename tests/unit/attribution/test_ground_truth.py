@@ -1,4 +1,4 @@
-"""Truth masks: in the frame of the micrograph, whatever the scan's shape, as shares of pixels; bad files refused."""
+"""Ground truth: masks in the frame of the micrograph, whatever the scan's shape, as shares of pixels."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ WIDE_NM = 1000.0
 
 def written(path, tall_nm=WIDE_NM, shape=(64, 64), **marked):
     """A truth file of these masks, the others empty."""
-    masks = {name: marked.get(name, np.zeros(shape, bool)) for name in ground_truth.MARKED}
+    masks = {name: marked.get(name, np.zeros(shape, bool)) for name in ground_truth.SIMULATED}
     simulate.write_truth(path, masks, (tall_nm / shape[0], WIDE_NM / shape[1]))
     return path
 
@@ -46,7 +46,7 @@ def test_a_mask_lies_where_the_micrograph_shows_the_same_heights(tmp_path, aspec
     for side in (224, 80):
         grey = rendering.render(mask.astype(float), aspect=aspect, width_nm=WIDE_NM, tall_nm=tall_nm)[0]
         seen = transforms.resize(grey[None], side)[0] / 255.0
-        found = ground_truth.masks(path, side, aspect)
+        found = ground_truth.feature_masks(path, side, aspect)
         inside = found["padding"] == 0
         rank = np.corrcoef(seen[inside], found["islands"][inside])[0, 1]
         for axis in (0, 1):
@@ -74,9 +74,9 @@ def test_what_is_placed_goes_where_heights_go_to_the_last_row(lines, wide, tall,
     assert len(np.unique(grey[::-1][~inside])) <= 1
 
 
-def test_a_mask_keeps_its_share_of_the_scan_and_the_bands_are_no_film(tmp_path):
+def test_a_mask_keeps_its_share_of_the_scan_and_the_rest_is_padding(tmp_path):
     mask = blocks(100, 200)
-    found = ground_truth.masks(written(tmp_path / "t.npz", 500.0, mask.shape, domains=mask), 80)
+    found = ground_truth.feature_masks(written(tmp_path / "t.npz", 500.0, mask.shape, domains=mask), 80)
     assert list(found) == list(ground_truth.FEATURES)
     assert found["padding"].mean() == pytest.approx(0.5)
     assert found["domains"].mean() == pytest.approx(mask.mean() / 2, rel=1e-6)
@@ -86,37 +86,50 @@ def test_a_mask_keeps_its_share_of_the_scan_and_the_bands_are_no_film(tmp_path):
     assert not found["pits"].any()
 
 
-def test_a_seam_narrower_than_a_pixel_is_a_share_of_it(tmp_path):
-    seam = np.zeros((80, 80), bool)
-    seam[:, 40] = True
-    found = ground_truth.masks(written(tmp_path / "t.npz", WIDE_NM, seam.shape, boundaries=seam), 20, pixels=40)
+def test_a_boundary_narrower_than_a_pixel_is_a_share_of_it(tmp_path):
+    boundary = np.zeros((80, 80), bool)
+    boundary[:, 40] = True
+    found = ground_truth.feature_masks(
+        written(tmp_path / "t.npz", WIDE_NM, boundary.shape, boundaries=boundary), 20, pixels=40
+    )
     expected = np.zeros((20, 20))
     expected[:, 10] = 0.25
     np.testing.assert_allclose(found["boundaries"], expected, atol=1e-7)
 
 
-def test_masks_of_a_simulated_film_are_those_that_the_simulation_knows(tmp_path):
+def test_masks_of_a_simulated_sample_are_those_of_the_simulation(tmp_path):
     sheet = simulate.plan(12, 6, {900: 0.5, 1000: 0.5}, random_stream(0, "plan"))
     row = sheet.iloc[0].to_dict()
     scan = simulate.scan_sample(row, 0, tmp_path / "s.spm", tmp_path / "t.npz", pixels=64)
-    found = ground_truth.masks(tmp_path / "t.npz", 64, pixels=64)
-    for name in ground_truth.MARKED:
+    found = ground_truth.feature_masks(tmp_path / "t.npz", 64, pixels=64)
+    for name in ground_truth.SIMULATED:
         np.testing.assert_array_equal(found[name], four_averaged(scan.masks[name].astype(float)))
 
 
-def test_many_films_are_read_one_at_a_time(tmp_path):
+def test_many_samples_are_a_mapping(tmp_path):
     paths = {name: written(tmp_path / f"{name}.npz") for name in ("a", "b")}
-    films = ground_truth.Masks(paths, 16)
-    assert (len(films), list(films), "a" in films, "c" in films) == (2, ["a", "b"], True, False)
-    assert films["b"]["padding"].shape == (16, 16)
+    masks = ground_truth.FeatureMasks(paths, 16)
+    assert (len(masks), list(masks), "a" in masks, "c" in masks) == (2, ["a", "b"], True, False)
+    assert masks["b"]["padding"].shape == (16, 16)
 
 
 def test_files_that_hold_no_truth_are_refused(tmp_path):
     with pytest.raises(UserError, match="missing or damaged"):
-        ground_truth.masks(tmp_path / "none.npz", 16)
+        ground_truth.feature_masks(tmp_path / "none.npz", 16)
     (tmp_path / "bad.npz").write_bytes(b"no")
     with pytest.raises(UserError, match="missing or damaged"):
-        ground_truth.masks(tmp_path / "bad.npz", 16)
+        ground_truth.feature_masks(tmp_path / "bad.npz", 16)
     simulate.write_truth(tmp_path / "few.npz", {"domains": np.ones((4, 4), bool)}, (1.0, 1.0))
-    with pytest.raises(UserError, match="no mask 'boundaries'; simulate the film again"):
-        ground_truth.masks(tmp_path / "few.npz", 16)
+    with pytest.raises(UserError, match="no mask 'boundaries'"):
+        ground_truth.feature_masks(tmp_path / "few.npz", 16)
+
+
+def test_masks_are_found_in_all_shards_and_real_samples_have_none(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name / f"{name}.npz")
+    folders = [tmp_path / "a", tmp_path / "b"]
+    assert list(ground_truth.find_masks(folders, ["b", "a"], 16, "pad", 32)) == ["b", "a"]
+    assert ground_truth.find_masks([], ["c"], 16, "pad", 32) is None
+    with pytest.raises(UserError, match="sample c has no truth"):
+        ground_truth.find_masks(folders, ["a", "c"], 16, "pad", 32)

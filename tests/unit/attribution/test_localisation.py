@@ -1,4 +1,4 @@
-"""Pointing game and mass: planted maps score what they must, and chance scores the area."""
+"""Pointing game and mass of maps with known answers; independent maps score the area."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ def block(top, left, tall=16, wide=16):
     return mask
 
 
-def scores(laid, bands=None, **features):
+def scores(pixel_maps, padding=None, **features):
     """{(measure, feature): (values, area)}."""
-    masks = features | {"padding": np.zeros((SIDE, SIDE)) if bands is None else bands}
-    return {row[:2]: row[2:] for row in localisation.tested(np.stack(laid), masks)}
+    masks = features | {"padding": np.zeros((SIDE, SIDE)) if padding is None else padding}
+    return {row[:2]: row[2:] for row in localisation.localisation(np.stack(pixel_maps), masks)}
 
 
 def test_a_map_equal_to_the_mask_scores_one_its_opposite_zero_and_an_even_one_the_area():
@@ -31,7 +31,7 @@ def test_a_map_equal_to_the_mask_scores_one_its_opposite_zero_and_an_even_one_th
     np.testing.assert_allclose(values, [1, (area - mask.mean()) / (1 - mask.mean()), area])
 
 
-def test_negative_parts_count_for_nothing_and_a_map_without_a_positive_one_says_nothing():
+def test_negative_values_do_not_count_and_a_map_without_a_positive_one_has_no_mass():
     mask = block(0, 0)
     mixed = np.where(mask > 0, 3.0, -100.0)
     values, _ = scores([mixed, -mixed - 200], islands=mask)["mass", "islands"]
@@ -40,10 +40,10 @@ def test_negative_parts_count_for_nothing_and_a_map_without_a_positive_one_says_
 
 def test_a_maximum_beside_the_feature_hits_within_the_tolerance_only():
     mask = block(20, 20)
-    laid = [np.zeros((SIDE, SIDE)) for _ in range(3)]
-    for one, row in zip(laid, (36, 37, 50), strict=True):
+    pixel_maps = [np.zeros((SIDE, SIDE)) for _ in range(3)]
+    for one, row in zip(pixel_maps, (36, 37, 50), strict=True):
         one[row, 25] = 1
-    np.testing.assert_array_equal(scores(laid, islands=mask)["pointing", "islands"][0], [1, 0, 0])
+    np.testing.assert_array_equal(scores(pixel_maps, islands=mask)["pointing", "islands"][0], [1, 0, 0])
 
 
 def test_random_maps_score_the_area_on_average():
@@ -53,37 +53,37 @@ def test_random_maps_score_the_area_on_average():
         assert values.mean() == pytest.approx(area, abs=3 * values.std() / 20)
 
 
-def test_a_map_that_favours_the_middle_beats_the_area_without_knowing_the_film():
+def test_a_map_that_prefers_the_middle_beats_the_area_without_the_sample():
     rows = np.arange(SIDE) - 39.5
     middle = np.exp(-(rows[:, None] ** 2 + rows**2) / 400)
     values, area = scores([middle], islands=block(30, 30, 20, 20))["mass", "islands"]
-    assert values[0] > 3 * area  # which is why the control is another film's map
+    assert values[0] > 3 * area  # which is why the control is another sample's map
 
 
-def test_bands_take_nothing_from_the_features_and_are_a_feature_themselves():
-    bands = block(0, 0, 40, SIDE)
+def test_padding_does_not_change_the_features_and_is_a_feature_itself():
+    padding = block(0, 0, 40, SIDE)
     mask = block(40, 0, 20, SIDE)
-    shy, keen = np.ones((SIDE, SIDE)), np.ones((SIDE, SIDE)) + 9 * bands
-    found = scores([shy, keen], bands, domains=mask)
+    even, on_padding = np.ones((SIDE, SIDE)), np.ones((SIDE, SIDE)) + 9 * padding
+    found = scores([even, on_padding], padding, domains=mask)
     values, area = found["mass", "domains"]
     assert area == 0.5
     np.testing.assert_allclose(values, 0.5)
     values, area = found["pointing", "domains"]
     assert area == pytest.approx(21 / 40)
-    np.testing.assert_allclose(values, 21 / 40)  # the largest value of the film, not of the bands
+    np.testing.assert_allclose(values, 21 / 40)  # the largest value of the scan, not of the padding
     values, area = found["mass", "padding"]
     assert area == 0.5
     np.testing.assert_allclose(values, [0.5, 10 / 11])
     np.testing.assert_allclose(found["pointing", "padding"][0], [41 / 80, 1])
 
 
-def test_a_feature_that_is_nowhere_or_everywhere_says_nothing():
+def test_a_feature_that_is_nowhere_or_everywhere_is_left_out():
     assert scores([np.ones((SIDE, SIDE))], pits=np.zeros((SIDE, SIDE)), domains=np.ones((SIDE, SIDE))) == {}
 
 
-def test_a_seam_of_a_fifth_of_a_pixel_is_a_hit_but_little_mass():
-    seam = 0.2 * block(0, 40, SIDE, 1)
+def test_a_boundary_of_a_fifth_of_a_pixel_is_a_hit_but_little_mass():
+    boundary = 0.2 * block(0, 40, SIDE, 1)
     on_it = block(0, 40, SIDE, 1)
-    found = scores([on_it], boundaries=seam)
+    found = scores([on_it], boundaries=boundary)
     assert found["pointing", "boundaries"] == (pytest.approx([1]), pytest.approx(3 / 80))
     assert found["mass", "boundaries"] == (pytest.approx([0.2]), pytest.approx(0.2 / 80))

@@ -1,10 +1,11 @@
-"""Explanations read from disk: sorted, checked, each film by the right map."""
+"""Maps: types, windows, flags, interpolation, and files read back in order."""
 
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,72 +14,118 @@ from micrograph.attribution import maps
 from micrograph.errors import UserError
 from project import PROJECT
 
+from .conftest import CLASSES, fold_arrays
 
-def fold_file(path, samples, fold, weighted="cam_class", **other):
-    """A file as explain.of_fold has it: every map of a film tells its name's number and the target's."""
-    number = np.array([int(name[1:]) for name in samples], dtype=np.float32)
-    of_targets = number[:, None] * 10 + np.arange(3)
-    arrays = {
-        "samples": np.array(samples), "fold": np.full(len(samples), fold), "truth": np.full(len(samples), 900),
-        "predicted": np.full(len(samples), 950), "target": np.ones(len(samples), int),
-        "outputs": of_targets, "evidence": of_targets, "cam": np.tile(number[:, None, None], (1, 3, 3)),
-        weighted: np.tile(of_targets[:, :, None, None], (1, 1, 3, 3)),
-        "occlusion": np.tile(of_targets[:, :, None, None], (1, 1, 4, 4)),
-        "cam_flag": np.full(len(samples), ""), "occlusion_flag": np.full(len(samples), ""),
-        "scheme": "nominal", "classes": np.array([900, 950, 1000]), "side": 20, "patch": 8, "stride": 4,
-        "baseline": "zero",
-    }  # fmt: skip
-    io.write_arrays(path, **{name: value for name, value in {**arrays, **other}.items() if value is not None})
+RNG = np.random.default_rng(0)
+
+
+def fold_file(path, *arguments, **changes):
+    io.write_arrays(path, **fold_arrays(*arguments, **changes))
     return path
 
 
-def test_films_of_all_folds_are_sorted_by_name_with_their_own_maps(tmp_path):
+@pytest.mark.parametrize("module", ["maps", "target_score", "similarity", "localisation"])
+def test_no_torch_is_imported(module):
+    code = f"import sys, micrograph.attribution.{module}; raise SystemExit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "workflow").returncode == 0
+
+
+# Reading
+
+
+def test_samples_of_all_folds_are_sorted_by_name_with_their_own_maps(tmp_path):
     paths = [fold_file(tmp_path / "0.npz", ["b2", "b4"], 0), fold_file(tmp_path / "1.npz", ["b1", "b3"], 1)]
-    films = maps.gather(paths)
-    assert len(films) == 4 and films.samples.tolist() == ["b1", "b2", "b3", "b4"]
-    assert films.fold.tolist() == [1, 0, 1, 0]
-    assert (films.side, films.patch, films.stride, films.baseline, films.scheme) == (20, 8, 4, "zero", "nominal")
-    assert films.weighted_name == "cam_class" and films.classes.tolist() == [900, 950, 1000]
+    read = maps.read(paths)
+    assert len(read) == 4 and read.samples.tolist() == ["b1", "b2", "b3", "b4"]
+    assert read.fold.tolist() == [1, 0, 1, 0]
+    assert (read.side, read.patch, read.stride, read.baseline, read.scheme) == (20, 8, 4, "zero", "nominal")
+    assert read.weighted_name == "cam_class" and read.classes.tolist() == CLASSES
     for i, number in enumerate([1, 2, 3, 4]):
-        assert films.row(f"b{number}") == i
-        assert (films.cam_map(i) == number).all()
-        assert (films.weighted_map(i) == 10 * number + 1).all()  # target 1
-        assert (films.weighted_map(i, 2) == 10 * number + 2).all()
-        assert (films.windows(i) == 10 * number + 1).all()
-    assert maps.read(paths[1]).samples.tolist() == ["b1", "b3"]
+        assert read.index(f"b{number}") == i
+        assert (read.cam[i] == number).all()
+        assert (read.weighted_map(i) == 10 * number + 1).all()  # target 1
+        assert (read.weighted_map(i, 2) == 10 * number + 2).all()
+        assert (read.windows(i) == 10 * number + 1).all()
+    assert maps.read(paths[1:]).samples.tolist() == ["b1", "b3"]
 
 
-def test_an_occlusion_map_covers_the_picture_with_its_windows_means(tmp_path):
+def test_an_occlusion_map_covers_the_image_with_the_means_of_its_windows():
     windows = np.zeros((1, 3, 4, 4), np.float32)
     windows[0, 1, 0, 0], windows[0, 1, 3, 3] = -2, 1  # starts 0, 4, 8, 12; 8 pixels wide
-    films = maps.read(fold_file(tmp_path / "0.npz", ["b1"], 0, occlusion=windows))
-    found = films.occlusion_map(0)
+    attributions = maps.Attributions.from_arrays(fold_arrays(["b1"], occlusion=windows))
+    found = attributions.occlusion_map(0)
     assert found.shape == (20, 20) and found.dtype == np.float32
     assert found[0, 0] == -2 and found[19, 19] == 1  # one window covers a corner
     assert found[0, 5] == -1 and found[5, 5] == -0.5  # two and four windows
     assert found[10, 10] == 0
-    assert not films.occlusion_map(0, 2).any()
+    assert not attributions.occlusion_map(0, 2).any()
 
 
-def test_grad_cam_stands_where_a_head_has_more_layers(tmp_path):
-    films = maps.read(fold_file(tmp_path / "0.npz", ["b1"], 0, weighted="grad_cam"))
-    assert films.weighted_name == "grad_cam" and (films.weighted_map(0) == 11).all()
+def test_grad_cam_replaces_cam_where_a_head_has_more_layers(tmp_path):
+    read = maps.read([fold_file(tmp_path / "0.npz", ["b1"], weighted="grad_cam")])
+    assert read.weighted_name == "grad_cam" and (read.weighted_map(0) == 11).all()
+    assert read.map_types() == ["cam", "grad_cam", "occlusion", "occlusion_abs"]
 
 
-def test_bad_input_is_named(tmp_path):
-    good = fold_file(tmp_path / "good.npz", ["b1"], 0)
-    with pytest.raises(UserError, match="sample 'b9' is not among the 1 explained films"):
-        maps.read(good).row("b9")
-    with pytest.raises(UserError, match="sample 'b1' is explained in two folds"):
-        maps.gather([good, good])
-    with pytest.raises(UserError, match="other.npz: stride is another than in .*good.npz"):
-        maps.gather([good, fold_file(tmp_path / "other.npz", ["b2"], 1, stride=5)])
-    with pytest.raises(UserError, match="cam_class is another"):
-        maps.gather([good, fold_file(tmp_path / "other.npz", ["b2"], 1, weighted="grad_cam")])
-    with pytest.raises(UserError, match="poor.npz: no explanations, target is missing"):
-        maps.read(fold_file(tmp_path / "poor.npz", ["b1"], 0, target=None))
-    with pytest.raises(UserError, match="cam_class or grad_cam is missing"):
-        maps.read(fold_file(tmp_path / "poor.npz", ["b1"], 0, cam_class=None))
+def test_bad_files_are_refused(tmp_path):
+    good = fold_file(tmp_path / "good.npz", ["b1"])
+    with pytest.raises(UserError, match="'b9' .* 1 "):
+        maps.read([good]).index("b9")
+    with pytest.raises(UserError, match="'b1' .* two folds"):
+        maps.read([good, good])
+    with pytest.raises(UserError, match="other.npz: stride .*good.npz"):
+        maps.read([good, fold_file(tmp_path / "other.npz", ["b2"], stride=5)])
+    with pytest.raises(UserError, match="other.npz: cam_class"):
+        maps.read([good, fold_file(tmp_path / "other.npz", ["b2"], weighted="grad_cam")])
+    for missing, named in (("target", "target"), ("cam_class", "cam_class or grad_cam")):
+        with pytest.raises(UserError, match=f"poor.npz: .* {named} is missing"):
+            maps.read([fold_file(tmp_path / "poor.npz", ["b1"], **{missing: None})])
+
+
+# Types
+
+
+def attributions():
+    """Three samples, three targets, windows of 4 pixels side by side in images of 8."""
+    return maps.Attributions.from_arrays(
+        fold_arrays(
+            ["b1", "b2", "b3"], side=8, patch=4, stride=4, target=np.array([0, 0, 1]), cam=RNG.random((3, 2, 2)),
+            cam_class=RNG.normal(size=(3, 3, 2, 2)), occlusion=RNG.normal(size=(3, 3, 2, 2)),
+            cam_flag=np.array(["", maps.ALL_ZERO, ""]), occlusion_flag=np.array(["", "", maps.NOT_FINITE]),
+        )
+    )  # fmt: skip
+
+
+def test_maps_are_those_of_the_samples_for_their_targets_and_keep_their_sign():
+    found, rows = attributions(), np.array([2, 0])
+    effects = found.occlusion[[2, 0], [1, 0]]
+    np.testing.assert_array_equal(found.values("occlusion", rows), effects)
+    np.testing.assert_array_equal(found.values("cam", rows), found.cam[[2, 0]])
+    pixels = found.pixel_maps("occlusion", rows)
+    np.testing.assert_allclose(pixels, np.kron(effects, np.ones((4, 4))), rtol=1e-6)
+    np.testing.assert_array_equal(found.pixel_maps("occlusion_abs", rows), np.abs(pixels))
+    pixels = found.pixel_maps("cam_class", np.array([1]))
+    assert pixels.shape == (1, 8, 8) and pixels.dtype == np.float32
+    np.testing.assert_allclose(pixels[0, [0, 0, -1, -1], [0, -1, 0, -1]], found.weighted[1, 0].ravel(), rtol=1e-6)
+
+
+def test_types_are_those_of_the_file_and_a_flag_makes_a_map_invalid():
+    found = attributions()
+    assert found.map_types() == ["cam", "cam_class", "occlusion", "occlusion_abs"]
+    assert found.valid("cam").tolist() == found.valid("cam_class").tolist() == [True, False, True]
+    assert found.valid("occlusion_abs").tolist() == [True, True, False]
+
+
+def test_baselines_are_zero_and_the_mean_in_the_shape_and_type_given():
+    mean = np.float32([[0.5, -1.0, 2.0]])
+    for argument in (mean, torch.from_numpy(mean)):
+        for name, value in (("zero", 0 * mean), ("mean", mean)):
+            fill = maps.BASELINES[name].value(argument)
+            assert type(fill) is type(argument) and fill.dtype == argument.dtype
+            np.testing.assert_array_equal(fill, value)
+
+
+# Flags
 
 
 def test_flags_name_what_cannot_be_drawn():
@@ -87,30 +134,63 @@ def test_flags_name_what_cannot_be_drawn():
     assert maps.flag(np.array([[1, np.nan]])) == "not finite"
     assert maps.flag(np.array([[0, np.inf]])) == "not finite"
     zero, one, bad = np.zeros((2, 2)), np.ones((2, 2)), np.full((2, 2), np.nan)
-    found = maps.flags(np.stack([one, one, zero, zero]), np.stack([one, zero, bad, one]))
+    found = maps.worst_flags(np.stack([one, one, zero, zero]), np.stack([one, zero, bad, one]))
     assert found.tolist() == ["", "all zero", "not finite", "all zero"]
-    assert maps.flags(np.empty((0, 2, 2))).shape == (0,)
+    assert maps.worst_flags(np.empty((0, 2, 2))).shape == (0,)
 
 
-def test_enlarged_maps_hold_each_value_in_the_middle_of_its_share():
+# Windows
+
+
+@pytest.mark.parametrize(
+    ("side", "patch", "stride", "starts"),
+    [(10, 4, 3, [0, 3, 6]), (10, 4, 4, [0, 4, 8]), (5, 5, 1, [0]), (6, 5, 5, [0, 5]), (3, 1, 1, [0, 1, 2])],
+)
+def test_windows_cover_the_image_and_the_last_may_be_cut(side, patch, stride, starts):
+    assert maps.window_starts(side, patch, stride).tolist() == starts
+    assert maps.window_coverage(side, patch, stride).any(axis=0).all()
+
+
+def test_the_paper_hides_43_windows_an_axis():
+    starts = maps.window_starts(224, 15, 5)
+    assert len(starts) == 43
+    assert starts[-1] + 15 > 224
+
+
+@pytest.mark.parametrize(("side", "patch", "stride"), [(10, 4, 5), (10, 11, 1), (10, 4, 0)])
+def test_windows_that_do_not_cover_are_refused(side, patch, stride):
+    with pytest.raises(UserError, match="does not cover"):
+        maps.window_starts(side, patch, stride)
+
+
+def test_a_pixel_gets_the_mean_of_the_windows_on_it():
+    effects = np.array([[1.0, 3.0], [5.0, 7.0]])
+    expected = [[1, 2, 3], [3, 4, 5], [5, 6, 7]]  # the middle row and column lie under two windows
+    np.testing.assert_allclose(maps.windows_to_pixels(effects, 3, 2, 1), expected)
+
+
+def test_effects_of_another_geometry_are_refused():
+    with pytest.raises(UserError, match="same geometry"):
+        maps.windows_to_pixels(np.zeros((4, 4)), 3, 2, 1)
+
+
+# Interpolation
+
+
+def test_interpolated_maps_hold_each_value_at_the_centre_of_its_cell():
     values = np.array([[0, 3], [6, 9]], dtype=np.float32)
-    found = maps.enlarge(values, 8)  # middles at 1.5 and 5.5
+    found = maps.upsample(values, 8)  # centres at 1.5 and 5.5
     assert found.shape == (8, 8) and found.dtype == np.float32
     np.testing.assert_allclose(found[0], [0, 0, 0.375, 1.125, 1.875, 2.625, 3, 3])
     np.testing.assert_allclose(found[:, 0], 2 * found[0])
-    np.testing.assert_array_equal(maps.enlarge(values, 2), values)
-    np.testing.assert_array_equal(maps.enlarge(np.full((5, 1, 1), 7.0), 3), np.full((5, 3, 3), 7.0))
+    np.testing.assert_array_equal(maps.upsample(values, 2), values)
+    np.testing.assert_array_equal(maps.upsample(np.full((5, 1, 1), 7.0), 3), np.full((5, 3, 3), 7.0))
 
 
 @given(st.integers(1, 7), st.integers(1, 7), st.integers(7, 40), st.integers(0, 99))
-def test_enlarging_never_overshoots_and_turns_with_the_map(rows, cols, side, seed):
+def test_interpolation_never_overshoots_and_turns_with_the_map(rows, cols, side, seed):
     values = np.random.default_rng(seed).normal(size=(2, rows, cols)).astype(np.float32)
-    found = maps.enlarge(values, side)
+    found = maps.upsample(values, side)
     assert found.min() >= values.min() - 1e-6 and found.max() <= values.max() + 1e-6
-    turned = maps.enlarge(values[:, ::-1, ::-1], side)[:, ::-1, ::-1]
+    turned = maps.upsample(values[:, ::-1, ::-1], side)[:, ::-1, ::-1]
     np.testing.assert_allclose(turned, found, atol=1e-5)
-
-
-def test_no_torch_is_imported():
-    code = "import sys, micrograph.attribution.maps; raise SystemExit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "workflow").returncode == 0

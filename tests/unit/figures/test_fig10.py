@@ -108,7 +108,7 @@ def test_a_film_keeps_its_own_map_and_micrograph(tmp_path):
     found = [one.samples[0] for one in chosen(fig10._still(fit.predictions, explained), CLASSES, 1)]
     pictures = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
     for place, name in enumerate(found):
-        row = explained.row(name)
+        row = explained.index(name)
         assert (pictures[4 * place] == images[list(table["sample"]).index(name)]).all()
         cam = explained.weighted_map(row)
         assert np.allclose(pictures[4 * place + 1], cam / np.abs(cam).max())

@@ -26,7 +26,7 @@ def drawn(folder, scheme="nominal", place=3, flag="", truth=950, predicted=1000,
         folder, fit.predictions, scheme, targets, flags={sample: flag} if flag else {}, **settings
     )
     image = np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)
-    return sample_attribution.one(explained, sample, fit, table, image, label), explained, explained.row(sample)
+    return sample_attribution.one(explained, sample, fit, table, image, label), explained, explained.index(sample)
 
 
 def panel(figure, title):
@@ -82,7 +82,7 @@ def test_an_answer_that_has_changed_is_said(tmp_path):
     fit = made_up.fit(table, model="CNN")
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     sample = table["sample"][0]
-    fit.predictions["y_pred"] = 900 if explained.predicted[explained.row(sample)] != 900 else 950
+    fit.predictions["y_pred"] = 900 if explained.predicted[explained.index(sample)] != 900 else 950
     figure = sample_attribution.one(explained, sample, fit, table, np.zeros((32, 32), np.uint8), "real films")
     assert "asked again for the maps it says" in words_in(figure) and "simulated" not in words_in(figure)
 

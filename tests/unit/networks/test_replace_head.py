@@ -50,11 +50,16 @@ def test_outputs_are_the_heads_in_evaluation_mode(start, head, width):
     np.testing.assert_allclose(outputs, torch.cat(seen).numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_the_head_is_put_back_even_after_an_error(start):
-    network = with_head(start, "nominal")
-    with pytest.raises(RuntimeError):
-        replace_head.forward(network, BACKBONE, "nominal", [torch.zeros(1, 7, 32, 32)])
-    assert [name for name, _ in network.classifier.named_children()] == ["active", "drop", "last"]
+def test_trunk_and_head_together_are_the_network_which_keeps_its_head(start):
+    network, (batch, _) = with_head(start, "nominal"), batches()
+    trunk, head = replace_head.split_head(network, BACKBONE)
+    assert head is network.classifier
+    with torch.no_grad():
+        expected = network(batch)
+        torch.testing.assert_close(head(trunk(batch)), expected)
+        for part in trunk.parameters():
+            part.zero_()
+        assert torch.equal(network(batch), expected)
 
 
 def test_bf16_outputs_are_close_and_the_heads_sums_are_float32(start):

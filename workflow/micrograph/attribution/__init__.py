@@ -1,1 +1,1 @@
-"""What a network looks at: class activation maps, occlusion, and whether they tell the truth."""
+"""Attribution: class activation maps and occlusion maps of a network's predictions, and tests of these maps."""

@@ -1,127 +1,182 @@
-"""Explain: class activation maps and occlusion of films, by one network, as the arrays of its file.
+"""Class activation maps and occlusion maps of samples, by one network, as the arrays of a file.
 
-A film is explained by the network of the fold that tests it (of_fold), a new scan by the production network (explain).
+A sample of the study is attributed by the network of the fold that tests it (`attribute_fold`), a new scan by the final
+model (`attribute`).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
 from micrograph.attribution import cam, maps, occlusion, target_score
+from micrograph.attribution.maps import AttributionSettings
 from micrograph.errors import UserError
 from micrograph.networks import heads, replace_head, training, transforms
+from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
 from micrograph.target import decode
 
-SHOWN = 64  # pictures that pass the network at once for its answers, as when the study's predictions were made
+BATCH_SIZE = 64  # of the forward pass that gives the outputs, as when the study's predictions were made
 
 
-def of_fold(network, facts, images, samples, y_true, classes, settings, device="auto"):
-    """What files.write_arrays writes of the films that one fold tests, sorted by name; read again by maps.gather.
+def attribute_fold(
+    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, samples: pd.DataFrame,
+    classes: Sequence[int], settings: AttributionSettings, device: str = "auto",
+) -> dict[str, NDArray]:  # fmt: skip
+    """Compute the maps of the samples that one fold tests.
 
-    network, facts: of headed.read; images: (m, side, side) uint8, array or tensor; samples, y_true: (m,), in
-    the images' order; the rest as in `explain`. Arrays: samples, fold (m,), truth, and those of `explain`.
+    Parameters
+    ----------
+    network, metadata, images, classes, settings, device
+        As in `attribute`.
+    samples : DataFrame
+        Rows of `tested_samples` in the order of the images.
+
+    Returns
+    -------
+    dict of ndarray
+        ``samples``, ``fold`` and ``truth`` (growth temperature in degrees Celsius), each of shape (n,), and the arrays
+        of `attribute`, for `io.write_arrays`. Read them with `maps.read`.
+
+    Raises
+    ------
+    UserError
+        If there is not one image a sample, and as in `attribute`.
     """
-    samples, truth = np.asarray(samples, dtype=str), np.asarray(y_true)
-    if not len(samples) == len(truth) == len(images):
-        raise UserError(
-            f"explanations of fold {facts['fold']}: {len(samples)} names and {len(truth)} temperatures for "
-            f"{len(images)} pictures; give one of each a film."
-        )
-    order = np.argsort(samples)
-    shown = torch.as_tensor(images)[torch.from_numpy(order)]
-    arrays = attribute(network, facts, shown, classes, settings, device, what=f"occlusion of fold {facts['fold']}")
+    fold = metadata["fold"]
+    if len(samples) != len(images):
+        raise UserError(f"attribution of fold {fold}: {len(images)} images of {len(samples)} samples; give one each.")
+    arrays = attribute(network, metadata, images, classes, settings, device, description=f"occlusion of fold {fold}")
     return {
-        "samples": samples[order],
-        "fold": np.full(len(samples), facts["fold"]),
-        "truth": truth[order].astype(int),
+        "samples": samples["sample"].to_numpy(str),
+        "fold": np.full(len(samples), fold),
+        "truth": samples["growth_celsius"].to_numpy(int),
         **arrays,
     }
 
 
-def attribute(network, facts, images, classes, settings, device="auto", what="occlusion"):
-    """Explain n > 0 pictures. Returns a dict of arrays, ready for files.write_arrays.
+def attribute(
+    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, classes: Sequence[int],
+    settings: AttributionSettings, device: str = "auto", description: str = "occlusion",
+) -> dict[str, NDArray]:  # fmt: skip
+    """Compute outputs, class activation maps and occlusion maps of images.
 
-    network, facts: of headed.read (facts: backbone, head, classes, mean, std, pixels, settings); the network is left as
-    it was, but for its mode and device. images: (n, side, side) uint8, array or tensor, side = facts["pixels"].
-    classes: in Celsius, rising, those of the network. settings: {patch, stride (pixels), baseline (zero, mean),
-    precision (of the occlusion: fp32, bf16), memory_mb}. device: auto, cpu (one thread, so that bytes do not depend on
-    the number of cores) or cuda.
+    Parameters
+    ----------
+    network : Module
+        A backbone with a head (`replace_head`); its mode and device change, nothing else.
+    metadata : NetworkMetadata
+        Of the network's file: backbone, head, classes, mean, std, pixels, settings.
+    images : ndarray or Tensor of uint8, shape (n, side, side)
+        n > 0; side is ``metadata["pixels"]``.
+    classes : sequence of int
+        Growth temperatures in degrees Celsius, ascending; those of the network.
+    settings : AttributionSettings
+    device : {"auto", "cpu", "cuda"}
+        A CPU uses one thread, so that results do not depend on the number of cores.
+    description : str
+        Begins the progress messages.
 
-    outputs (n, o), as the study predicted, in the precision that the network was trained in: a class by bf16 is not
-    always that by fp32; evidence (n, t), target, predicted (n,); cam (n, h, w); cam_class (n, t, h, w), or grad_cam
-    where the head has more than one layer; occlusion (n, t, rows, cols), float32, the evidence of the picture minus
-    that of the picture with the window hidden; cam_flag (of the paper's and of the target's map) and occlusion_flag
-    (of the target's), see maps.flag; side, patch, stride, baseline, scheme, classes.
+    Returns
+    -------
+    dict of ndarray
+        The arrays of `maps.Attributions` but for ``samples``, ``fold`` and ``truth``; ``cam_class`` or ``grad_cam``
+        holds the map of every target.
+
+    Raises
+    ------
+    UserError
+        If the images or the classes are not those of the network, or if memory runs out.
+
+    Notes
+    -----
+    The outputs are computed in the precision that the network was trained in, as the study's predictions were: a class
+    predicted in bf16 is not always that of fp32.
     """
-    shown, scheme = _checked(facts, images, classes), heads.scheme_of(facts["head"])
-    spot = resolve_device(device)
-    network, colour = (
-        network.to(spot),
-        transforms.to_input(shown.to(spot), range(len(shown)), facts["mean"], facts["std"]),
-    )
-    with training.explain_out_of_memory(what, "attribution.memory_mb"):
-        outputs = _answers(network, facts, colour)
-        said = target_score.evidence(scheme, outputs, classes)
+    images, scheme = _check(metadata, images, classes), heads.scheme_of(metadata["head"])
+    torch_device = resolve_device(device)
+    network = network.to(torch_device)
+    inputs = transforms.to_input(images.to(torch_device), range(len(images)), metadata["mean"], metadata["std"])
+    with training.explain_out_of_memory(description, "attribution.memory_mb"):
+        outputs = _outputs(network, metadata, inputs)
         predicted = decode(scheme, outputs, classes)[0]
-        target = target_score.targets(scheme, predicted, classes)
-        summed, name, weighted = cam.explain(network, facts["backbone"], colour, scheme, classes)
-        effects = _effects(network, facts["backbone"], colour, scheme, classes, settings, what)
-    rows = np.arange(len(shown))
+        target = target_score.predicted_target(scheme, predicted, classes)
+        summed, map_type, weighted = cam.class_activation_maps(network, metadata["backbone"], inputs, scheme, classes)
+        effects = _effects(network, metadata["backbone"], inputs, scheme, classes, settings, description)
+    rows = np.arange(len(images))
     return {
-        "outputs": outputs, "evidence": said.astype(np.float32), "target": target, "predicted": predicted.astype(int),
-        "cam": summed, name: weighted, "occlusion": effects,
-        "cam_flag": maps.flags(summed, weighted[rows, target]),
-        "occlusion_flag": maps.flags(effects[rows, target]),
-        **{key: settings[key] for key in ("patch", "stride", "baseline")},
-        "side": shown.shape[-1], "scheme": scheme, "classes": np.asarray(classes),
+        "outputs": outputs,
+        "evidence": target_score.target_scores(scheme, outputs, classes).astype(np.float32),
+        "target": target, "predicted": predicted.astype(int),
+        "cam": summed, map_type: weighted, "occlusion": effects,
+        "cam_flag": maps.worst_flags(summed, weighted[rows, target]),
+        "occlusion_flag": maps.worst_flags(effects[rows, target]),
+        "patch": settings.patch, "stride": settings.stride, "baseline": settings.baseline,
+        "side": images.shape[-1], "scheme": scheme, "classes": np.asarray(classes),
     }  # fmt: skip
 
 
-def _checked(facts, images, classes):
-    """The pictures as a tensor; UserError where they, or the classes, are not what the network was trained with."""
-    shown, side = torch.as_tensor(images), facts["pixels"]
-    if shown.ndim != 3 or shown.dtype != torch.uint8 or tuple(shown.shape[1:]) != (side, side):
-        kind = f"{tuple(shown.shape)} of {shown.dtype}"
+def _check(metadata, images, classes):
+    """The images as a tensor; UserError where they, or the classes, are not what the network was trained with."""
+    images, side = torch.as_tensor(images), metadata["pixels"]
+    if images.ndim != 3 or images.dtype != torch.uint8 or tuple(images.shape[1:]) != (side, side):
         raise UserError(
-            f"explanations: pictures must be (n, {side}, {side}) of 8 bits, not {kind}; shrink them to that."
+            f"attribution: images must be (n, {side}, {side}) of 8 bits, not {tuple(images.shape)} of {images.dtype}; "
+            "resize them."
         )
-    if not len(shown):
-        raise UserError("explanations: there is no picture to explain; give at least one.")
-    if list(classes) != list(facts["classes"]):
+    if not len(images):
+        raise UserError("attribution: there is no image; give at least one.")
+    if list(classes) != list(metadata["classes"]):
         raise UserError(
-            f"explanations: the network knows the classes {facts['classes']}, not {list(classes)}; use those."
+            f"attribution: the classes of the network are {metadata['classes']}, not {list(classes)}; use those."
         )
-    return shown
+    return images
 
 
-def _answers(network, facts, colour):
-    """Raw outputs (n, o) float32, computed as the study's predictions were."""
-    kind = resolve_dtype(facts["settings"].get("precision", "fp32"), colour.device)
-    return replace_head.forward(network, facts["backbone"], facts["head"], colour.split(SHOWN), kind)
+def _outputs(network, metadata, inputs):
+    """Raw outputs (n, n_outputs) float32, computed as the study's predictions were."""
+    dtype = resolve_dtype(metadata["settings"].get("precision", "fp32"), inputs.device)
+    return replace_head.forward(network, metadata["backbone"], metadata["head"], inputs.split(BATCH_SIZE), dtype)
 
 
-def _effects(network, backbone, colour, scheme, classes, settings, what):
-    """What every window takes away from the evidence: (n, t, rows, cols) float32."""
-    asked = {key: settings[key] for key in ("patch", "stride", "baseline", "precision", "memory_mb")}
+def _effects(network, backbone, inputs, scheme, classes, settings, description):
+    """The decrease of the target scores by every window: (n, n_targets, n_windows, n_windows) float32."""
     with deterministic():
-        occluded, untouched = occlusion.occlude(network, backbone, colour, threads=1, what=what, **asked)
-    plain = target_score.evidence(scheme, untouched, classes)[:, None, None]
-    lost = plain - target_score.evidence(scheme, occluded, classes)
-    return np.ascontiguousarray(lost.transpose(0, 3, 1, 2), dtype=np.float32)
+        occluded, original = occlusion.occlude(network, backbone, inputs, settings, threads=1, description=description)
+    scores = target_score.target_scores(scheme, original, classes)[:, None, None]
+    decrease = scores - target_score.target_scores(scheme, occluded, classes)
+    return np.ascontiguousarray(decrease.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
-def tested_samples(copies, splits, fold):
-    """The films that `fold` tests, sorted by name: sample, micrograph (path), batch, growth_celsius.
+def tested_samples(images: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.DataFrame:
+    """Return the samples that a fold tests.
 
-    copies: the table of a policy's pictures (sample, copy, micrograph), of which copy 0 is scored; splits: the table of
-    all folds. Raises UserError where the fold tests no film, or one of them has no picture.
+    Parameters
+    ----------
+    images : DataFrame
+        A policy's images (sample, augmentation, micrograph); augmentation 0 is the micrograph itself.
+    splits : DataFrame
+        Splits of all folds.
+    fold : int
+
+    Returns
+    -------
+    DataFrame
+        Columns sample, micrograph (path), batch and growth_celsius, sorted by sample.
+
+    Raises
+    ------
+    UserError
+        If the fold tests no sample, or if a sample has no micrograph.
     """
     rows = splits.loc[(splits["fold"] == fold) & (splits["split"] == "test"), ["sample", "batch", "growth_celsius"]]
     if rows.empty:
-        raise UserError(f"fold {fold} tests no film; ask for a fold below splits.folds.")
-    found = copies.loc[copies["augmentation"] == 0, ["sample", "micrograph"]].merge(rows, on="sample", how="right")
-    for lost in found.loc[found["micrograph"].isna(), "sample"]:
-        raise UserError(
-            f"sample {lost} is tested and has no picture of its own (copy 0); make the policy's pictures anew."
-        )
+        raise UserError(f"fold {fold} tests no sample; choose a fold below splits.folds.")
+    found = images.loc[images["augmentation"] == 0, ["sample", "micrograph"]].merge(rows, on="sample", how="right")
+    for sample in found.loc[found["micrograph"].isna(), "sample"]:
+        raise UserError(f"sample {sample} is tested and has no micrograph; make the images of this policy again.")
     return found.sort_values("sample", ignore_index=True)

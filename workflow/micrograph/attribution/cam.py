@@ -1,17 +1,27 @@
-"""Class activation maps: where the maps that a network pools before it answers are large, and for which class.
+"""Class activation maps: the activations that a network pools before its head, weighted for a class.
 
-summed: the paper's map, the sum over all channels, the same for every class. weighted: B. Zhou, A. Khosla and others,
-CVPR 2016, the sum of the channels by the weights of the class; exact, since a linear layer of a mean is the mean of the
-linear layer. gradient: R. R. Selvaraju and others, ICCV 2017 (Grad-CAM), for heads of more layers.
+Three variants are computed. The paper's map is the sum over all channels and is the same for every class. CAM (Zhou et
+al. [1]_) weights the channels by the weights of the class; it is exact where the head is one linear layer, since a
+linear layer of a mean is the mean of the linear layer. Grad-CAM (Selvaraju et al. [2]_) serves heads of more layers.
 
-All maps are raw: the paper divides by the maximum, Grad-CAM keeps the positive part only; both belong to the drawing.
-Networks are looked at in evaluation mode and float32, and are left as they were, but for their mode.
+All maps are raw: the paper divides by the maximum and Grad-CAM keeps the positive part only; both belong to drawing.
+Networks run in evaluation mode and float32 and are left as they were, but for their mode.
+
+References
+----------
+.. [1] B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba, "Learning deep features for discriminative
+   localization", CVPR 2016.
+.. [2] R. R. Selvaraju, M. Cogswell, A. Das, R. Vedantam, D. Parikh, D. Batra, "Grad-CAM: visual explanations from deep
+   networks via gradient-based localization", ICCV 2017.
 """
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from micrograph.attribution import target_score
@@ -19,15 +29,24 @@ from micrograph.errors import UserError, lookup
 from micrograph.networks import backbones
 from micrograph.networks.device import deterministic
 
-SHOWN = 32  # pictures that pass the network at once
-CLOSE = 1e-4  # relative; rounding of a mean is far below
-SILENT = (nn.ReLU, nn.Dropout, nn.Identity)  # what a head with a single linear layer may have beside it
+BATCH_SIZE = 32
+TOLERANCE = 1e-4  # relative, of a mean over pixels; rounding is far below
+NOT_TRAINED = (nn.ReLU, nn.Dropout, nn.Identity)  # layers that a linear head may have beside its linear layer
 
 
 @dataclass(frozen=True)
-class Look:
-    """One pass over n pictures. maps: (n, C, h, w), what the pool reads, a leaf of the graph that leads to outputs;
-    pooled: (n, width), what the head reads; outputs: (n, o); head: the module that gave them."""
+class Activations:
+    """One forward pass of n images.
+
+    Parameters
+    ----------
+    maps : Tensor of shape (n, n_channels, rows, cols)
+        Input of the pooling layer, a leaf of the graph that leads to the outputs.
+    pooled : Tensor of shape (n, n_features)
+        Input of the head.
+    outputs : Tensor of shape (n, n_outputs)
+    head : Module
+    """
 
     maps: torch.Tensor
     pooled: torch.Tensor
@@ -35,48 +54,82 @@ class Look:
     head: nn.Module
 
 
-def explain(network, backbone, colour, scheme, classes):
-    """Both maps of every picture, as numpy float32: (summed (n, h, w), name, weighted (n, t, h, w)).
+def class_activation_maps(
+    network: nn.Module, backbone: str, inputs: torch.Tensor, scheme: str, classes: Sequence
+) -> tuple[NDArray[np.float32], str, NDArray[np.float32]]:
+    """Compute the paper's map and the map of every target.
 
-    network: with a head in its classifier's place (headed.py); backbone: its name; colour: (n, 3, rows, cols) float32
-    tensor as the network takes it, n > 0; scheme, classes: what the outputs mean (schemes.py). The name is cam_class
-    where the head is linear in the pooled maps (Zhou's, t = o), else grad_cam (signed, one a column of the evidence).
+    Parameters
+    ----------
+    network : Module
+        A backbone with a head (`replace_head`).
+    backbone : str
+        Name of the backbone.
+    inputs : Tensor of float32, shape (n, 3, rows, cols)
+        Images as the network takes them, n > 0.
+    scheme : str
+        Encoding of the target.
+    classes : sequence of shape (n_classes,)
+        Growth temperatures in degrees Celsius, ascending.
+
+    Returns
+    -------
+    summed : ndarray of shape (n, h, w)
+        Sum over channels.
+    map_type : {"cam_class", "grad_cam"}
+        CAM where the head is linear in the pooled maps, otherwise Grad-CAM.
+    weighted : ndarray of shape (n, n_targets, h, w)
+        Map of every target, with both signs.
     """
-    parts, name = [], None
+    parts, map_type = [], None
     with deterministic():
-        for batch in colour.split(SHOWN):
-            seen = look(network, backbone, batch)
-            name = name or ("cam_class" if is_linear(seen) else "grad_cam")
-            wanted = weighted(seen.maps, last_linear(seen.head).weight) if name == "cam_class" else None
-            wanted = _gradient(seen, scheme, classes) if wanted is None else wanted
-            parts.append([part.detach().cpu() for part in (summed(seen.maps), wanted)])
-    whole, theirs = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
-    return whole, name, theirs
+        for batch in inputs.split(BATCH_SIZE):
+            activations = activate(network, backbone, batch)
+            map_type = map_type or ("cam_class" if _is_linear(activations) else "grad_cam")
+            if map_type == "cam_class":
+                weighted = cam(activations.maps, _last_linear(activations.head).weight)
+            else:
+                weighted = grad_cam(activations, scheme, classes)
+            parts.append([part.detach().cpu() for part in (activations.maps.sum(1), weighted)])
+    summed, weighted = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    return summed, map_type, weighted
 
 
-def look(network, backbone, colour):
-    """The Look of one batch: the network runs without a graph up to its pool, and with one from there on."""
+def activate(network: nn.Module, backbone: str, inputs: torch.Tensor) -> Activations:
+    """Run one batch, without a graph up to the pooling layer and with one from there on.
+
+    Parameters
+    ----------
+    network, backbone, inputs
+        As in `class_activation_maps`.
+
+    Raises
+    ------
+    UserError
+        If the backbone does not pool maps.
+    """
     row, network = backbones.get(backbone), network.eval()
     seen, head = {}, network.get_submodule(row.classifier)
 
-    def open_graph(module, given):
-        seen["maps"] = given[0].detach().float().requires_grad_()
-        torch.set_grad_enabled(True)  # until the block below ends, which puts it back
-        return seen["maps"], *given[1:]
+    def start_graph(module, args):
+        seen["maps"] = args[0].detach().float().requires_grad_()
+        torch.set_grad_enabled(True)  # until the block below ends, which resets it
+        return seen["maps"], *args[1:]
 
-    def read(module, given):
-        seen["pooled"] = given[0]
+    def keep_pooled(module, args):
+        seen["pooled"] = args[0]
 
-    with torch.no_grad(), _hooks((network.get_submodule(row.blocks["pool"]), open_graph), (head, read)):
-        outputs = network(colour)
+    pool = network.get_submodule(row.blocks["pool"])
+    with torch.no_grad(), _pre_hooks((pool, start_graph), (head, keep_pooled)):
+        outputs = network(inputs)
     if seen["maps"].ndim != 4:
         raise UserError(f"backbone '{backbone}' pools no maps (channels, rows, cols); choose a convolutional one.")
-    return Look(seen["maps"], seen["pooled"], outputs, head)
+    return Activations(seen["maps"], seen["pooled"], outputs, head)
 
 
 @contextmanager
-def _hooks(*pairs):
-    """Hooks before modules, gone afterwards, come what may. pairs: (module, hook)."""
+def _pre_hooks(*pairs):
+    """Forward pre-hooks on modules, removed afterwards. pairs: (module, hook)."""
     handles = [module.register_forward_pre_hook(hook) for module, hook in pairs]
     try:
         yield
@@ -85,74 +138,110 @@ def _hooks(*pairs):
             handle.remove()
 
 
-def last_maps(network, backbone, colour):
-    """What the pool module of the backbone reads: (n, C, h, w) float32, without a graph."""
-    return look(network, backbone, colour).maps.detach()
+def cam(maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Compute the class activation map of every class, after Zhou et al.
 
+    Parameters
+    ----------
+    maps : Tensor or ndarray of shape (n, n_channels, rows, cols)
+    weights : Tensor or ndarray of shape (n_targets, n_channels)
+        Weights of the linear layer.
 
-def summed(maps):
-    """The paper's map: (n, h, w), the sum over channels of maps (n, C, h, w), array or tensor."""
-    return maps.sum(1)
+    Returns
+    -------
+    Tensor or ndarray of shape (n, n_targets, rows, cols)
 
-
-def weighted(maps, weights):
-    """Zhou's map of every class: (n, t, h, w) of maps (n, C, h, w) and weights (t, C), arrays or tensors.
-
-    Its mean over all places, plus the bias, is the output of the class: our heads have a ReLU between mean and weights,
-    which does nothing to maps that are never negative (ResNet, EfficientNet); a channel whose mean is negative counts
-    for nothing, as it does in the output.
+    Notes
+    -----
+    The mean over all pixels, plus the bias, is the output of the class. Our heads have a ReLU between the mean and the
+    linear layer. It changes nothing where maps are never negative (ResNet, EfficientNet); a channel with a negative
+    mean contributes nothing to the output, and so nothing to the map.
     """
     count, channels, rows, cols = maps.shape
-    heard = ~(maps.mean((2, 3)) < 0)  # so written, a mean that is not a number stays visible
-    flat = (maps * heard[:, :, None, None]).reshape(count, channels, rows * cols)
+    active = ~(maps.mean((2, 3)) < 0)  # written so that a mean that is not a number stays visible
+    flat = (maps * active[:, :, None, None]).reshape(count, channels, rows * cols)
     return (weights @ flat).reshape(count, len(weights), rows, cols)
 
 
-def gradient(network, backbone, colour, scheme, classes):
-    """Grad-CAM of every column of the evidence: (n, t, h, w) float32 tensor, of both signs, before its ReLU.
+def grad_cam(activations: Activations, scheme: str, classes: Sequence) -> torch.Tensor:
+    """Compute Grad-CAM of every target, before its ReLU.
 
-    The channels are summed by the mean over all places of the evidence's gradient. Of a head that is linear in the
-    pooled maps this is Zhou's map over h * w. Arguments are those of `explain`.
+    Parameters
+    ----------
+    activations : Activations
+    scheme, classes
+        As in `class_activation_maps`.
+
+    Returns
+    -------
+    Tensor of float32, shape (n, n_targets, rows, cols)
+
+    Notes
+    -----
+    The channels are weighted by the mean over all pixels of the gradient of the target score. For a head that is
+    linear in the pooled maps this is the map of `cam`, divided by the number of pixels.
     """
-    return _gradient(look(network, backbone, colour), scheme, classes)
+    scores = differentiable_scores(scheme, activations.outputs, classes)
+    return torch.stack([weight_by_gradient(score, activations.maps) for score in scores.unbind(1)], 1)
 
 
-def _gradient(seen, scheme, classes):
-    columns = differentiable(scheme, seen.outputs, classes)
-    found = []
-    for column in columns.unbind(1):
-        (slopes,) = torch.autograd.grad(column.sum(), seen.maps, retain_graph=True)  # pictures do not mix: eval mode
-        found.append((slopes.mean((2, 3), keepdim=True) * seen.maps).sum(1))
-    return torch.stack(found, 1).detach()
+def weight_by_gradient(scores: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Sum maps over channels, weighted by the mean gradient of each image's score.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n,)
+        One score an image, with a graph that leads to `maps`.
+    maps : Tensor of shape (n, n_channels, rows, cols)
+
+    Returns
+    -------
+    Tensor of shape (n, rows, cols)
+    """
+    # The gradient of the sum is that of each image's own score: in evaluation mode images do not mix.
+    (gradients,) = torch.autograd.grad(scores.sum(), maps, retain_graph=True)
+    return (gradients.mean((2, 3), keepdim=True) * maps).sum(1).detach()
 
 
-def differentiable(scheme, outputs, classes):
-    """evidence.evidence in torch: (n, t) of outputs (n, o), with a graph. classes: as many as the scheme knows."""
-    if lookup(scheme, target_score.KINDS, "scheme").of != target_score.PROBABILITIES:
+def differentiable_scores(scheme: str, outputs: torch.Tensor, classes: Sequence) -> torch.Tensor:
+    """Compute `target_score.target_scores` in torch, with a graph.
+
+    Parameters
+    ----------
+    scheme : str
+    outputs : Tensor of shape (n, n_outputs)
+    classes : sequence
+        As many as the scheme knows.
+
+    Returns
+    -------
+    Tensor of shape (n, n_targets)
+    """
+    if lookup(scheme, target_score.TARGET_SCORES, "scheme").quantity != target_score.PROBABILITIES:
         return outputs
-    above = lookup(scheme, ABOVE, "scheme")(outputs)  # (n, K - 1), falling
-    ends = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
-    return -torch.cat([ends[0], above, ends[1]], 1).diff(dim=1)
+    exceedance = lookup(scheme, EXCEEDANCE, "scheme")(outputs)  # (n, n_classes - 1), descending
+    one, zero = torch.ones_like(exceedance[:, :1]), torch.zeros_like(exceedance[:, :1])
+    return -torch.cat([one, exceedance, zero], 1).diff(dim=1)
 
 
-# The chance to be above each class but the last, as schemes.decode has it.
-ABOVE = {
+# The probability to be above each class but the last, as in target.decode.
+EXCEEDANCE = {
     "nnrank": lambda outputs: outputs.cummin(1).values[:, 1:],
     "corn": lambda outputs: outputs.sigmoid().cumprod(1),
 }
 
 
-def last_linear(head):
-    """The single linear layer of a head (the head itself, where it is one); None where it has another layer to it."""
+def _last_linear(head):
+    """The only trained layer of a head, if it is linear; None where there are others."""
     layers = [module for module in head.modules() if not list(module.children())]
-    spoken = [layer for layer in layers if not isinstance(layer, SILENT)]
-    return spoken[0] if len(spoken) == 1 and isinstance(spoken[0], nn.Linear) else None
+    trained = [layer for layer in layers if not isinstance(layer, NOT_TRAINED)]
+    return trained[0] if len(trained) == 1 and isinstance(trained[0], nn.Linear) else None
 
 
-def is_linear(seen):
-    """Whether outputs are a linear layer of the mean of the maps, or of its positive part: then Zhou's map is exact."""
-    means = seen.maps.detach().mean((2, 3))
-    if last_linear(seen.head) is None or means.shape != seen.pooled.shape:
+def _is_linear(activations):
+    """Whether the outputs are a linear layer of the mean of the maps, or of its positive part: then CAM is exact."""
+    means = activations.maps.detach().mean((2, 3))
+    if _last_linear(activations.head) is None or means.shape != activations.pooled.shape:
         return False
-    bound = CLOSE * float(means.abs().nan_to_num(0, 0).max())
-    return torch.allclose(means, seen.pooled, rtol=CLOSE, atol=bound, equal_nan=True)
+    bound = TOLERANCE * float(means.abs().nan_to_num(0, 0).max())
+    return torch.allclose(means, activations.pooled, rtol=TOLERANCE, atol=bound, equal_nan=True)

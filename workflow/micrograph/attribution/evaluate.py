@@ -1,156 +1,231 @@
-"""Are the explanations true? One long table of tests of every film's maps, by the network of the fold that tests it.
+"""Evaluation of attribution maps: tests of every sample's maps, by the network of the fold that tests it, as a table.
 
-Columns: sample batch fold y_true y_pred map measure feature value area. A row is one test of one map
-of one film. `map` is cam, cam_class or grad_cam, occlusion, occlusion_abs; with "another_" before it (another_cam) the
-row is the control: the mean of the same test over some other films' maps (kinds.others: films of other batches with the
-same answer, where there are any); in deletion and insertion, which ask the network at every step, the map of ONE other
-film, drawn by chance. What maps have in common because of where they are strong, how coarse they are, for which class
-and by which network they were made is in both. `area` is what a map scores that has no relation to any film
-and no favourite place (pointing, mass); empty elsewhere. A test that says nothing has no row: of a map with a flag (all
-zero, not finite), on a feature that the film does not have or has everywhere, of a correlation with a flat map; and
-films without others have no control.
+Columns: sample batch fold y_true y_pred map measure feature value area. A row is one test of one map of one sample.
+`map` is a row of `maps.MAP_TYPES`; with CONTROL_PREFIX before it the row is the control: the mean of the same test over
+the maps of some other samples (`draw_controls`), in deletion and insertion, which run the network at every step, of one
+of them. What maps have in common by their preferred places, their resolution, their class and their network is in both.
+`area` is the expected value of a map that is independent of the sample and has no preferred place (pointing, mass); it
+is empty elsewhere. There is no row for a map with a flag, a feature that the sample lacks or has everywhere, a
+correlation with a constant map, and the control of a sample without controls.
 
-    sample           batch       fold  truth  predicted  map          measure          feature     value  area
-    MCV1-170324A-01  MCV1-170324    0    900        950  cam          pointing         boundaries  1      0.31
-    MCV1-170324A-01  MCV1-170324    0    900        950  another_cam  pointing         boundaries  0.3    0.31
-    MCV1-170324A-01  MCV1-170324    0    900        950  occlusion    mass             islands     0.21   0.17
-    MCV1-170324A-01  MCV1-170324    0    900        950  occlusion    deletion                     0.44
-    MCV1-170324A-01  MCV1-170324    0    900        950  cam_class    randomised_head              0.31
-    MCV1-170324A-01  MCV1-170324    0    900        950  cam_class    agreement                    0.35
+    sample           batch       fold  y_true  y_pred  map          measure          feature     value  area
+    MCV1-170324A-01  MCV1-170324    0     900     950  cam          pointing         boundaries  1      0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  another_cam  pointing         boundaries  0.3    0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  occlusion    mass             islands     0.21   0.17
+    MCV1-170324A-01  MCV1-170324    0     900     950  occlusion    deletion                     0.44
+    MCV1-170324A-01  MCV1-170324    0     900     950  cam_class    randomised_head              0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  cam_class    agreement                    0.35
 
-| measure         | value                                                  | module        | a true map            |
-|-----------------|--------------------------------------------------------|---------------|-----------------------|
-| pointing        | whether the map's largest value lies on the feature    | pointing.py   | (see below)           |
-| mass            | share of the map's positive part on the feature        | pointing.py   | (see below)           |
-| deletion        | mean evidence while its pixels go, largest first       | curves.py     | below the control     |
-| insertion       | mean evidence while they come, largest first           | curves.py     | above the control     |
-| randomised_head | size of the rank correlation with redrawn heads' maps  | randomised.py | well below 1          |
-| randomised_all  | the same with a wholly redrawn network's               | randomised.py | not above the control |
-| agreement       | rank correlation of the CAM with the occlusion map     | alike.py      | above the control     |
+| measure         | value                                                   | a faithful map        |
+|-----------------|---------------------------------------------------------|-----------------------|
+| pointing        | whether the map's largest value lies on the feature     | (see below)           |
+| mass            | share of the map's positive part on the feature         | (see below)           |
+| deletion        | area under the curve while pixels are hidden            | below the control     |
+| insertion       | area under the curve while pixels are shown             | above the control     |
+| randomised_head | absolute rank correlation with maps of random heads     | well below 1          |
+| randomised_all  | absolute rank correlation with maps of a random network | not above the control |
+| agreement       | rank correlation of the CAM with the occlusion map      | above the control     |
 
-Pointing and mass ask whether a network looks at what a film has, not whether it should: nobody knows which features
-tell the temperature. A value at the control is no fault of the map; one above it says where the network looks, on
-average over films, not why: where features lie together (particles at steps, seams around domains) one stands for the
-other. They cannot find what is finer than the map (a CAM of 3 x 3 values, windows of 8 pixels) but by its density.
-Deletion and insertion ask whether the map ranks pixels as the network uses them; pictures with pixels hidden are like
-none that it was trained on. Randomised maps ask whether the map depends on what was learnt; passing is no proof that
-the map is right. Agreement asks whether two explanations that are computed in different ways say the same; two can be
-wrong together.
+Notes
+-----
+Pointing and mass show what the network responds to, not whether it should: nobody knows which features determine the
+temperature. A value above the control shows where the network responds, on average over samples, not why: features that
+lie together (particles at steps, boundaries around domains) stand for each other. Features finer than the map (a CAM of
+3 x 3 values, windows of 8 pixels) are found by their density only. The randomisation test is necessary, not sufficient.
+Two maps that agree can be wrong together.
 
-All films are tested, the wrongly predicted too, each for the answer that its network gave. Films of one batch are alike
-and all films of a fold share one network: intervals are to be drawn over batches (results.scores), and say nothing of
-networks that were trained otherwise, nor of the few films and the one redrawn network of a fold that the randomised
-rows rest on (randomised.FILMS). Real films have no truth, and so neither pointing nor mass.
+All samples are tested, the wrongly predicted too, each for its network's own prediction. Samples of one batch are
+similar and all samples of a fold share one network: intervals should resample batches, and say nothing of networks that
+were trained otherwise. Real samples have no ground truth, and so neither pointing nor mass.
 """
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
 from micrograph import log
-from micrograph.attribution import (
-    deletion_insertion,
-    localisation,
-    map_types,
-    masked_forward,
-    randomisation_test,
-    similarity,
-)
+from micrograph.attribution import deletion_insertion, localisation, occlusion, randomisation_test, similarity
+from micrograph.attribution.maps import CONTROL_PREFIX, Attributions
 from micrograph.errors import UserError
+from micrograph.networks.checkpoints import NetworkMetadata
 
 COLUMNS = ("sample", "batch", "fold", "y_true", "y_pred",
            "map", "measure", "feature", "value", "area")  # fmt: skip
-ORDERING = ("cam", "cam_class", "grad_cam", "occlusion")  # whose order deletion and insertion follow: maps with a sign
+ORDERING = ("cam", "cam_class", "grad_cam", "occlusion")  # map types whose order deletion and insertion follow
+MAX_CONTROLS = 10  # of a sample
 
 
-def tested(network, facts, images, arrays, masks, batches, settings, rng, device="auto"):
-    """The table of one fold's films, sorted by sample, map, measure and feature.
+class _Result(NamedTuple):
+    """One test of one map: values (1 + k,) of the sample's own map and of its controls."""
 
-    network, facts: of headed.read, left alone; images: (m, side, side) uint8, as the network sees them, in the order of
-    arrays["samples"]; arrays: what explain.of_fold made of them; masks: {sample: {feature: (side, side)}} (truth.Masks,
-    read when wanted), or None for real films; batches: {sample: batch}; settings: with `precision`, fp32 or bf16;
-    device: auto, cpu or cuda. Raises UserError for pictures or masks that are not those of the arrays.
+    index: int
+    map_type: str
+    measure: str
+    values: NDArray
+    feature: str = ""
+    area: float = np.nan
+
+
+def evaluate(
+    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8], samples: pd.DataFrame,
+    attributions: Attributions, masks: Mapping[str, Mapping[str, NDArray]] | None, precision: str,
+    rng: np.random.Generator, device: str = "auto",
+) -> pd.DataFrame:  # fmt: skip
+    """Test the maps of the samples of one fold.
+
+    Parameters
+    ----------
+    network, metadata
+        Of the fold's file (`checkpoints.read_network`); not modified.
+    images : ndarray of uint8, shape (n, side, side)
+        As the network takes them, in the order of the attributions.
+    samples : DataFrame
+        Columns sample and batch, in the same order (`attribute.tested_samples`).
+    attributions : Attributions
+    masks : mapping of str to mapping of str to ndarray, shape (side, side), or None
+        Features of every sample (`ground_truth.find_masks`); None for real samples.
+    precision : {"fp32", "bf16"}
+        Precision of the backbone where pixels are hidden.
+    rng : Generator
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    DataFrame
+        COLUMNS, sorted by sample, map, measure and feature.
+
+    Raises
+    ------
+    UserError
+        If the images, the samples or the masks are not those of the attributions.
     """
-
-    samples = arrays["samples"]
-    _check(images, arrays, masks)
-    days = np.array([batches[sample] for sample in samples])
-    clean = np.logical_and.reduce([map_types.usable(arrays, name) for name in map_types.there(arrays)])
-    rest = map_types.others(days, arrays["target"], clean, rng)
-    asked = masked_forward.MaskedForward(network, facts, str(arrays["baseline"]), settings["precision"], device)
-    rows = []
-    for i in log.progress(range(len(samples)), "explanations tested"):
-        laid = laid_over(arrays, i, rest[i])
+    _check(images, samples, attributions, masks)
+    batches = samples["batch"].to_numpy()
+    valid = np.logical_and.reduce([attributions.valid(name) for name in attributions.map_types()])
+    controls = draw_controls(batches, attributions.target, valid, rng)
+    forward = occlusion.MaskedForward(network, metadata, attributions.baseline, precision, device)
+    results = []
+    for i in log.progress(range(len(attributions)), "samples whose maps are tested"):
+        pixel_maps = _pixel_maps(attributions, i, controls[i])
         if masks is not None:
-            rows += [(i, *row) for row in _found(laid, masks[samples[i]])]
-        rows += [(i, *row) for row in _curves(laid, asked, images[i], arrays, i)]
-        rows += [(i, *row) for row in _agreement(laid, arrays, i, rest[i])]
-    again = randomisation_test.tested(network, facts, images, arrays, rest, settings, rng, device)
-    rows += [(i, name, measure, "", values, np.nan) for i, name, measure, values in again]
-    return _table(rows, arrays, days, facts)
+            results += _localisation(pixel_maps, masks[attributions.samples[i]], i)
+        results += _curves(pixel_maps, forward, images[i], attributions, i)
+        results += _agreement(pixel_maps, attributions, i, controls[i])
+    randomised = randomisation_test.randomisation_test(
+        network, metadata, images, attributions, controls, precision, rng, device
+    )
+    results += [_Result(*row) for row in randomised]
+    return _table(results, attributions, batches, int(metadata["fold"]))
 
 
-def laid_over(arrays, i, rest):
-    """{kind: (1 + k, side, side)}: the usable maps of film i, and those of the rest (k,), over its picture."""
-    rows = np.append(i, rest).astype(int)
-    return {
-        name: map_types.laid(arrays, name, rows)
-        for name in map_types.there(arrays)
-        if map_types.usable(arrays, name)[i]
-    }
+def draw_controls(
+    batches: ArrayLike, targets: ArrayLike, valid: ArrayLike, rng: np.random.Generator, most: int = MAX_CONTROLS
+) -> list[NDArray[np.intp]]:
+    """Draw the control samples of every sample.
+
+    Parameters
+    ----------
+    batches, targets : array_like of shape (n,)
+        Growth batch and predicted target of every sample.
+    valid : array_like of bool, shape (n,)
+        Whether all maps of a sample are valid; others are no control.
+    rng : Generator
+    most : int
+        Number of controls of a sample, at most.
+
+    Returns
+    -------
+    list of n ndarray of int
+        Indices in random order, empty where there is no other valid sample.
+
+    Notes
+    -----
+    Controls are of another batch: samples of a batch are similar, and with one of them as control a map of what a batch
+    has in common would seem to show nothing. They have the same target, since maps of the predicted class are unlike
+    those of another class. Where there are none of both kinds any sample of another batch is taken, and where all are
+    of one batch any other.
+    """
+    batches, targets, valid = np.asarray(batches), np.asarray(targets), np.asarray(valid)
+    drawn = []
+    for i in range(len(batches)):
+        other = valid & (np.arange(len(batches)) != i)
+        other_batch = other & (batches != batches[i])
+        preferred = (other_batch & (targets == targets[i]), other_batch)
+        candidates = next((some for some in preferred if some.any()), other)
+        drawn.append(rng.permutation(np.flatnonzero(candidates))[:most])
+    return drawn
 
 
-def _check(images, arrays, masks):
-    samples, side = arrays["samples"], int(arrays["side"])
-    if images.shape != (len(samples), side, side) or images.dtype != np.uint8:
+def _check(images, samples, attributions, masks):
+    """UserError where the images, the samples or the masks are not those of the attributions."""
+    names, side = attributions.samples, attributions.side
+    if images.shape != (len(names), side, side) or images.dtype != np.uint8:
         raise UserError(
-            f"pictures of shape {images.shape} and type {images.dtype} for {len(samples)} films explained at {side} "
-            "pixels; give the pictures that were explained."
+            f"images of shape {images.shape} and type {images.dtype} for the maps of {len(names)} samples at {side} "
+            "pixels; give the images that the maps were computed of."
         )
-    missing = [sample for sample in samples if masks is not None and sample not in masks]
+    if list(samples["sample"]) != list(names):
+        raise UserError("the samples are not those of the maps, in their order; compute the maps of this fold again.")
+    missing = [sample for sample in names if masks is not None and sample not in masks]
     if missing:
-        raise UserError(f"sample '{missing[0]}' has no truth; simulate its film again, or give none for real films.")
+        raise UserError(f"sample '{missing[0]}' has no truth; simulate it again, or give none for real samples.")
 
 
-def _found(laid, masks):
-    """Pointing and mass: rows (kind, measure, feature, values (1 + k,), area)."""
-    for name, maps in laid.items():
-        for row in localisation.tested(maps, masks):
-            yield name, *row
+def _pixel_maps(attributions, i, controls):
+    """{map type: (1 + k, side, side)}: the valid maps of sample i and those of its controls."""
+    rows = np.append(i, controls).astype(int)
+    valid = [name for name in attributions.map_types() if attributions.valid(name)[i]]
+    return {name: attributions.pixel_maps(name, rows) for name in valid}
 
 
-def _curves(laid, asked, picture, arrays, i):
-    """Deletion and insertion by a film's own maps and by those of one other film."""
+def _localisation(pixel_maps, masks, i) -> Iterator[_Result]:
+    """Pointing game and mass."""
+    for map_type, values in pixel_maps.items():
+        for measure, feature, shares, area in localisation.localisation(values, masks):
+            yield _Result(i, map_type, measure, shares, feature, area)
 
-    def says(hidden):
-        outputs = asked.outputs(picture, hidden)
-        return deletion_insertion.strength(str(arrays["scheme"]), outputs, arrays["classes"])[:, arrays["target"][i]]
 
-    names = [name for name in ORDERING if name in laid]
+def _curves(pixel_maps, forward, image, attributions, i) -> Iterator[_Result]:
+    """Deletion and insertion by a sample's own maps and by those of one control."""
+
+    def predict(masks):
+        outputs = forward.outputs(image, masks)
+        values = deletion_insertion.curve_values(attributions.scheme, outputs, attributions.classes)
+        return values[:, attributions.target[i]]
+
+    names = [name for name in ORDERING if name in pixel_maps]
     if names:
-        areas = iter(deletion_insertion.areas(np.concatenate([laid[name][:2] for name in names]), says))
+        areas = iter(deletion_insertion.areas(np.concatenate([pixel_maps[name][:2] for name in names]), predict))
         for name in names:
-            both = np.stack([next(areas) for _ in laid[name][:2]])
-            yield from ((name, measure, "", both[:, k], np.nan) for k, measure in enumerate(("deletion", "insertion")))
+            both = np.stack([next(areas) for _ in pixel_maps[name][:2]])
+            yield _Result(i, name, "deletion", both[:, 0])
+            yield _Result(i, name, "insertion", both[:, 1])
 
 
-def _agreement(laid, arrays, i, rest):
-    for name, other in similarity.AGREE.items():
-        if name in laid and other in laid:
-            yield name, "agreement", "", similarity.agreement(arrays, name, i, rest), np.nan
+def _agreement(pixel_maps, attributions, i, controls) -> Iterator[_Result]:
+    """Agreement of class activation maps with occlusion maps."""
+    for name, other in similarity.OCCLUSION_OF.items():
+        if name in pixel_maps and other in pixel_maps:
+            yield _Result(i, name, "agreement", similarity.agreement(attributions, name, i, controls))
 
 
-def _table(rows, arrays, days, facts):
-    """The rows (film, kind, measure, feature, values (1 + k,), area) as the table: own values and controls."""
-    films = list(zip(arrays["samples"], days, arrays["truth"], arrays["predicted"], strict=True))
-    made = []
-    for i, name, measure, feature, values, area in rows:
-        sample, batch, truth, predicted = films[i]
-        told = values[1:][np.isfinite(values[1:])]
-        pair = {name: values[0]} | ({map_types.ANOTHER + name: told.mean()} if len(told) else {})
-        made += [
-            (sample, batch, int(facts["fold"]), truth, predicted, kind, measure, feature, float(value), area)
-            for kind, value in pair.items()
-            if np.isfinite(values[0])
-        ]
-    table = pd.DataFrame(made, columns=COLUMNS)
+def _table(results, attributions, batches, fold):
+    """The results as the table: a row of the sample's own value and one of the control."""
+    rows = []
+    for result in results:
+        if not np.isfinite(result.values[0]):
+            continue
+        i, controls = result.index, result.values[1:][np.isfinite(result.values[1:])]
+        values = {result.map_type: result.values[0]}
+        values |= {CONTROL_PREFIX + result.map_type: controls.mean()} if len(controls) else {}
+        rows += [
+            (attributions.samples[i], batches[i], fold, attributions.truth[i], attributions.predicted[i],
+             map_type, result.measure, result.feature, float(value), result.area)
+            for map_type, value in values.items()
+        ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=COLUMNS)
     return table.sort_values(["sample", "map", "measure", "feature"], kind="stable", ignore_index=True)

@@ -1,64 +1,113 @@
-"""Pointing game and mass: how much of a map lies on what a film is known to have. No torch is imported.
+"""Localisation: how much of a map lies on the known features of a simulated sample. No torch is imported.
 
-Pointing game: J. Zhang et al., "Top-down neural attention by excitation backprop", IJCV 126 (2018): does the largest
-value of a map lie on the feature, or within a tolerance of it? Here the tolerance is 1/80 of the picture's side, one
-pixel of 80 and three of 224, since seams and steps are thinner than a pixel; of equal largest values (a CAM is flat
-beyond its outermost values) the share that hits counts. Mass: the share of the map's positive part on the feature.
+Pointing game (Zhang et al. [1]_): whether the largest value of a map lies on the feature, or within a tolerance of it.
+The tolerance is 1/80 of the image's side, one pixel of 80 and three of 224, since boundaries and steps are thinner than
+a pixel; of several equal largest values (a CAM is constant beyond its outermost values) the share that hits counts.
+Mass: the share of the map's positive part on the feature (relevance mass of Arras et al. [2]_).
 
-A map that knows nothing of the film but is strong anywhere alike scores the area: the share of the pixels that would
-be hits, and the share of the picture that shows the feature. A map that knows nothing but is strong in the middle, or
-at the border where convolutions meet the padding with zeros, does not: therefore the control by other films' maps.
-The best possible mass is below 1 where a feature fills no pixel. A map that is positive everywhere (the paper's sum)
-spreads its floor over everything, and its mass is near the area whatever it shows.
+Notes
+-----
+A map that is independent of the sample and has no preferred place scores the area: the share of the pixels that would
+be hits, and the share of the image that shows the feature. A map that is large in the middle, or at the border where
+convolutions meet the zero padding, does not: therefore the control by other samples' maps. The largest possible mass is
+below 1 where a feature fills no pixel. A map that is positive everywhere (the paper's sum) has a mass near the area
+whatever it shows.
 
-Bands around a film are no film. Both measures look at the scanned part alone, so that a map which is weak or strong on
-the bands gains nothing on the features; the bands themselves are a feature of the whole picture. Otherwise the maps of
-other, unpadded films would be no control.
+Both measures use the scanned part of the image alone, so that a map that is small or large on the padding gains nothing
+on the features; otherwise the maps of samples without padding would be no control. The padding itself is a feature of
+the whole image.
+
+References
+----------
+.. [1] J. Zhang, S. A. Bargal, Z. Lin, J. Brandt, X. Shen, S. Sclaroff, "Top-down neural attention by excitation
+   backprop", International Journal of Computer Vision 126 (2018).
+.. [2] L. Arras, A. Osman, W. Samek, "CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network
+   explanations", Information Fusion 81 (2022).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.attribution.ground_truth import PADDING
 
 TOLERANCE = 1 / 80  # of the side
-SHOWN = 0.1  # a pixel with at least this share of a feature shows it
-EVERYWHERE = 0.99  # a feature with more than this area cannot be missed, and says nothing
+PRESENT = 0.1  # a pixel with at least this share of a feature shows it
+MAX_AREA = 0.99  # a feature with more than this area cannot be missed
 
 
-def tested(laid, masks):
-    """Pointing and mass of several maps over one film: rows (measure, feature, values (k,), area).
+def localisation(
+    pixel_maps: NDArray, masks: Mapping[str, NDArray]
+) -> list[tuple[str, str, NDArray[np.float64], float]]:
+    """Compute pointing game and mass of several maps of one sample.
 
-    laid: (k, side, side) finite maps of both signs; masks: {feature: (side, side) in 0..1} with padding (truth.masks).
-    No row for a feature that the film does not have or has everywhere. values of mass are NaN for maps that are
-    nowhere positive in the part looked at.
+    Parameters
+    ----------
+    pixel_maps : ndarray of shape (k, side, side)
+        Finite maps of both signs.
+    masks : mapping of str to ndarray, shape (side, side)
+        Share of each pixel, 0 to 1, that shows a feature; with padding (`ground_truth.feature_masks`).
+
+    Returns
+    -------
+    list of (measure, feature, values, area)
+        ``values`` has shape (k,); those of mass are NaN for maps without a positive value. Features that the sample
+        lacks or has everywhere are left out.
     """
-    bands = np.asarray(masks[PADDING], dtype=float)
+    padding = np.asarray(masks[PADDING], dtype=float)
     rows = []
-    for feature, shares in masks.items():
-        part = np.ones_like(bands) if feature == PADDING else 1 - bands
-        rows += [("pointing", feature, *pointing(laid, shares, part)), ("mass", feature, *mass(laid, shares, part))]
-    return [row for row in rows if 0 < row[3] <= EVERYWHERE]
+    for feature, mask in masks.items():
+        region = np.ones_like(padding) if feature == PADDING else 1 - padding
+        rows.append(("pointing", feature, *pointing_game(pixel_maps, mask, region)))
+        rows.append(("mass", feature, *relevance_mass(pixel_maps, mask, region)))
+    return [row for row in rows if 0 < row[3] <= MAX_AREA]
 
 
-def pointing(laid, shares, part):
-    """(values (k,), area): whether each map's largest value within `part` hits, and the share of `part` that would.
+def pointing_game(pixel_maps: NDArray, mask: NDArray, region: NDArray) -> tuple[NDArray[np.float64], float]:
+    """Compute whether the largest value of each map within a region hits a feature.
 
-    part: (side, side) in 0..1, what is looked at; a pixel that is mostly not part of it is left out.
+    Parameters
+    ----------
+    pixel_maps : ndarray of shape (k, side, side)
+    mask : ndarray of shape (side, side)
+        Share of each pixel that shows the feature.
+    region : ndarray of shape (side, side)
+        Share of each pixel that belongs to the region; pixels with half or less are ignored.
+
+    Returns
+    -------
+    values : ndarray of shape (k,)
+        Share of the largest values that hit.
+    area : float
+        Share of the region that would be a hit.
     """
     from scipy import ndimage
 
-    reach = 2 * round(TOLERANCE * len(shares)) + 1
-    hits, inside = ndimage.maximum_filter(shares >= SHOWN, reach), part > 0.5
-    if not inside.any() or not (shares >= SHOWN)[inside].any():
-        return np.full(len(laid), np.nan), 0.0
-    values = laid[:, inside]
-    top = values == values.max(axis=1, keepdims=True)
-    return (top & hits[inside]).sum(axis=1) / top.sum(axis=1), float(hits[inside].mean())
+    size = 2 * round(TOLERANCE * len(mask)) + 1
+    hits, inside = ndimage.maximum_filter(mask >= PRESENT, size), region > 0.5
+    if not inside.any() or not (mask >= PRESENT)[inside].any():
+        return np.full(len(pixel_maps), np.nan), 0.0
+    values = pixel_maps[:, inside]
+    largest = values == values.max(axis=1, keepdims=True)
+    return (largest & hits[inside]).sum(axis=1) / largest.sum(axis=1), float(hits[inside].mean())
 
 
-def mass(laid, shares, part):
-    """(values (k,), area): the share of each map's positive part within `part` on the feature; and that of `part`."""
-    positive = np.maximum(laid, 0, dtype=float).reshape(len(laid), -1)
-    on, all_of_it = positive @ np.ravel(shares * part), positive @ part.ravel()
-    share = np.divide(on, all_of_it, out=np.full(len(laid), np.nan), where=all_of_it > 0)
-    return share, float((shares * part).sum() / max(part.sum(), 1e-12))
+def relevance_mass(pixel_maps: NDArray, mask: NDArray, region: NDArray) -> tuple[NDArray[np.float64], float]:
+    """Compute the share of each map's positive part within a region that lies on a feature.
+
+    Parameters
+    ----------
+    pixel_maps, mask, region
+        As in `pointing_game`.
+
+    Returns
+    -------
+    values : ndarray of shape (k,)
+    area : float
+        Share of the region that shows the feature.
+    """
+    positive = np.maximum(pixel_maps, 0, dtype=float).reshape(len(pixel_maps), -1)
+    on_feature, total = positive @ np.ravel(mask * region), positive @ region.ravel()
+    share = np.divide(on_feature, total, out=np.full(len(pixel_maps), np.nan), where=total > 0)
+    return share, float((mask * region).sum() / max(region.sum(), 1e-12))

@@ -1,47 +1,25 @@
-"""Attribution maps: read, flagged, enlarged; the fills of occluded patches."""
+"""Attribution maps: which types there are, the arrays that hold them, and their layout over an image.
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+No torch is imported, so that figures and reports can read maps without it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph import io
 from micrograph.errors import UserError
 
 
-def positions(side, patch, stride):
-    """The first row (or column) of every window: (k,) ints. UserError unless 1 <= stride <= patch <= side."""
-    if not 1 <= stride <= patch <= side:
-        raise UserError(
-            f"occlusion: a patch of {patch} pixels moved by {stride} does not cover a picture of {side}; "
-            "choose attribution.stride <= attribution.patch <= the picture's side."
-        )
-    return stride * np.arange(-(-(side - patch) // stride) + 1)
-
-
-def spread(effects, side, patch, stride):
-    """Effects of windows (..., rows, cols) as a map of pixels (..., side, side): the mean over the windows of each."""
-    cover = covered(side, patch, stride)
-    if effects.shape[-2:] != (len(cover), len(cover)):
-        raise UserError(
-            f"occlusion: {effects.shape[-2:]} effects for {len(cover)} windows an axis; use the same geometry."
-        )
-    share = cover / cover.sum(axis=0)
-    return share.T @ effects @ share
-
-
-def covered(side, patch, stride):
-    """Which pixels of an axis each window hides: (k, side) of 0 and 1."""
-    starts, pixels = positions(side, patch, stride)[:, None], np.arange(side)
-    return ((starts <= pixels) & (pixels < starts + patch)).astype(float)
-
-
 class Baseline(NamedTuple):
-    """One row of BASELINES."""
+    """One row of BASELINES: the fill as a function of the image's mean, and its name in captions."""
 
-    of: Callable
-    words: str
+    value: Callable
+    text: str
 
 
 BASELINES = {
@@ -49,150 +27,377 @@ BASELINES = {
     "mean": Baseline(lambda mean: mean, "the picture's own mean grey"),
 }
 
-ALL_ZERO, NOT_FINITE = "all zero", "not finite"
+
+@dataclass(frozen=True)
+class MapType:
+    """One row of MAP_TYPES.
+
+    Parameters
+    ----------
+    array : str
+        Array of the file that holds the values.
+    flag : str
+        Array of the file that says which maps are invalid.
+    per_target : bool
+        Whether there is one map a target; otherwise one map serves all targets.
+    windows : bool, default False
+        Whether the values are effects of occlusion windows; otherwise they are values on an even grid.
+    absolute : bool, default False
+        Whether the size of the effect counts, without its sign.
+    """
+
+    array: str
+    flag: str
+    per_target: bool
+    windows: bool = False
+    absolute: bool = False
+
+
+MAP_TYPES = {
+    "cam": MapType("cam", "cam_flag", per_target=False),
+    "cam_class": MapType("cam_class", "cam_flag", per_target=True),
+    "grad_cam": MapType("grad_cam", "cam_flag", per_target=True),
+    "occlusion": MapType("occlusion", "occlusion_flag", per_target=True, windows=True),
+    "occlusion_abs": MapType("occlusion", "occlusion_flag", per_target=True, windows=True, absolute=True),
+}
 WEIGHTED = ("cam_class", "grad_cam")  # a file has one of them
-A_FILM = ("samples", "fold", "truth", "predicted", "target", "outputs", "evidence", "cam", "occlusion",
-          "cam_flag", "occlusion_flag")  # fmt: skip
-A_STUDY = ("scheme", "classes", "side", "patch", "stride", "baseline")
+CONTROL_PREFIX = "another_"  # of the map type, in the rows of a table that hold a control
+
+ALL_ZERO, NOT_FINITE = "all zero", "not finite"
+PER_SAMPLE = ("samples", "fold", "truth", "predicted", "target", "outputs", "evidence", "cam", "occlusion",
+              "cam_flag", "occlusion_flag")  # fmt: skip
+PER_FILE = ("scheme", "classes", "side", "patch", "stride", "baseline")
+
+
+@dataclass(frozen=True)
+class AttributionSettings:
+    """How occlusion maps are computed.
+
+    Parameters
+    ----------
+    patch : int
+        Side of the square window that is hidden, in pixels of the network's input.
+    stride : int
+        Distance between neighbouring windows, in pixels.
+    baseline : {"zero", "mean"}, default "zero"
+        Fill of a hidden window: a row of BASELINES.
+    precision : {"fp32", "bf16"}, default "fp32"
+        Precision of the backbone; the head computes in float32.
+    memory_mb : float, default 500
+        Memory that activations may take at a time, in megabytes.
+    """
+
+    patch: int
+    stride: int
+    baseline: str = "zero"
+    precision: str = "fp32"
+    memory_mb: float = 500
 
 
 @dataclass(frozen=True)
 class Attributions:
-    """n films, sorted by name, each explained by the network of the fold that tests it.
+    """Maps of n samples, each by the network of the fold that tests it.
 
-    samples (n,); fold (n,); truth, predicted (n,) Celsius; target (n,) column of the prediction; outputs (n, o);
-    evidence (n, t); cam (n, h, w), the paper's sum; weighted (n, t, h, w), which is what weighted_name says: Zhou's
-    map (cam_class) or Grad-CAM before its ReLU (grad_cam); occlusion (n, t, rows, cols), what each window takes away;
-    cam_flag, occlusion_flag (n,), empty where the maps of the target can be drawn; scheme; classes (K,) Celsius; side,
-    patch, stride in pixels of the pictures that the networks see; baseline.
+    Parameters
+    ----------
+    samples : ndarray of str, shape (n,)
+        Names, sorted.
+    fold : ndarray of int, shape (n,)
+    truth, predicted : ndarray of int, shape (n,)
+        Growth temperatures in degrees Celsius.
+    target : ndarray of int, shape (n,)
+        Column of the target score that belongs to the prediction.
+    outputs : ndarray of float32, shape (n, n_outputs)
+        Raw outputs of the network.
+    evidence : ndarray of float32, shape (n, n_targets)
+        Target scores of the outputs (`target_score`).
+    cam : ndarray of float32, shape (n, rows, cols)
+        Class activation map of the paper, the sum over channels.
+    weighted : ndarray of float32, shape (n, n_targets, rows, cols)
+        Class activation map of every target, of the type `weighted_name`.
+    weighted_name : {"cam_class", "grad_cam"}
+    occlusion : ndarray of float32, shape (n, n_targets, n_windows, n_windows)
+        Decrease of the target score where a window is hidden.
+    cam_flag, occlusion_flag : ndarray of str, shape (n,)
+        Why the maps of the sample's own target are invalid (`flag`); empty where they are valid.
+    scheme : str
+        Encoding of the target.
+    classes : ndarray of int, shape (n_classes,)
+        Growth temperatures in degrees Celsius, ascending.
+    side, patch, stride : int
+        Pixels of the network's input, of the window and between windows.
+    baseline : str
+        Row of BASELINES.
     """
 
-    samples: np.ndarray
-    fold: np.ndarray
-    truth: np.ndarray
-    predicted: np.ndarray
-    target: np.ndarray
-    outputs: np.ndarray
-    evidence: np.ndarray
-    cam: np.ndarray
-    weighted: np.ndarray
+    samples: NDArray
+    fold: NDArray
+    truth: NDArray
+    predicted: NDArray
+    target: NDArray
+    outputs: NDArray
+    evidence: NDArray
+    cam: NDArray
+    weighted: NDArray
     weighted_name: str
-    occlusion: np.ndarray
-    cam_flag: np.ndarray
-    occlusion_flag: np.ndarray
+    occlusion: NDArray
+    cam_flag: NDArray
+    occlusion_flag: NDArray
     scheme: str
-    classes: np.ndarray
+    classes: NDArray
     side: int
     patch: int
     stride: int
     baseline: str
 
-    def __len__(self):
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> Self:
+        """Make an instance of the arrays of a file (`attribute.attribute_fold`)."""
+        name = _weighted_name(arrays)
+        return cls(
+            weighted=arrays[name],
+            weighted_name=name,
+            scheme=str(arrays["scheme"]),
+            classes=np.asarray(arrays["classes"]),
+            baseline=str(arrays["baseline"]),
+            **{key: int(arrays[key]) for key in ("side", "patch", "stride")},
+            **{key: arrays[key] for key in PER_SAMPLE},
+        )
+
+    def __len__(self) -> int:
         return len(self.samples)
 
-    def row(self, sample):
-        """The place i of a film by its name; UserError where it is not among them."""
+    def index(self, sample: str) -> int:
+        """Return the index of a sample.
+
+        Raises
+        ------
+        UserError
+            If there are no maps of this sample.
+        """
         found = np.flatnonzero(self.samples == sample)
         if not len(found):
-            raise UserError(
-                f"sample '{sample}' is not among the {len(self)} explained films; look for its name in splits."
-            )
+            raise UserError(f"sample '{sample}' is not among the {len(self)} with maps; take a name from the splits.")
         return int(found[0])
 
-    def cam_map(self, i):
-        """The paper's map of film i: (h, w), raw."""
-        return self.cam[i]
+    def weighted_map(self, i: int, target: int | None = None) -> NDArray[np.float32]:
+        """Return the class activation map of sample i for a target (its own by default), shape (rows, cols)."""
+        return self.weighted[i, self.target[i] if target is None else target]
 
-    def weighted_map(self, i, target=None):
-        """Zhou's map or the signed Grad-CAM of film i: (h, w), raw, of its own target or of another column."""
-        return self.weighted[i, self._column(i, target)]
+    def windows(self, i: int, target: int | None = None) -> NDArray[np.float32]:
+        """Return the effects of all windows on a target's score of sample i, shape (n_windows, n_windows)."""
+        return self.occlusion[i, self.target[i] if target is None else target]
 
-    def windows(self, i, target=None):
-        """What every window takes away from the evidence of film i: (rows, cols)."""
-        return self.occlusion[i, self._column(i, target)]
+    def occlusion_map(self, i: int, target: int | None = None) -> NDArray[np.float32]:
+        """Return the mean effect of the windows over every pixel of sample i, shape (side, side), both signs."""
+        return np.float32(windows_to_pixels(self.windows(i, target), self.side, self.patch, self.stride))
 
-    def occlusion_map(self, i, target=None):
-        """The mean effect of the windows over every pixel of film i: (side, side) float32, raw, of both signs."""
-        return np.float32(spread(self.windows(i, target), self.side, self.patch, self.stride))
+    def map_types(self) -> list[str]:
+        """Return the map types that there are, in the order of MAP_TYPES."""
+        return [name for name, row in MAP_TYPES.items() if row.array in ("cam", self.weighted_name, "occlusion")]
 
-    def _column(self, i, target):
-        return self.target[i] if target is None else target
+    def valid(self, map_type: str) -> NDArray[np.bool_]:
+        """Return which samples have a map of this type without a flag, shape (n,)."""
+        return getattr(self, MAP_TYPES[map_type].flag) == ""
+
+    def values(self, map_type: str, rows: NDArray[np.intp]) -> NDArray:
+        """Return maps at their own resolution, each for its sample's own target.
+
+        Parameters
+        ----------
+        map_type : str
+            One of `map_types`; the sign of the values is kept, whatever the type.
+        rows : ndarray of int, shape (k,)
+            Indices of samples.
+
+        Returns
+        -------
+        ndarray of shape (k, rows, cols)
+        """
+        row = MAP_TYPES[map_type]
+        array = self.weighted if row.array == self.weighted_name else getattr(self, row.array)
+        return array[rows, self.target[rows]] if row.per_target else array[rows]
+
+    def pixel_maps(self, map_type: str, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return maps at the resolution of the network's input, each for its sample's own target.
+
+        Class activation maps are interpolated, effects of windows are averaged over the windows of a pixel.
+
+        Parameters
+        ----------
+        map_type : str
+            One of `map_types`.
+        rows : ndarray of int, shape (k,)
+            Indices of samples.
+
+        Returns
+        -------
+        ndarray of float32, shape (k, side, side)
+        """
+        row, values = MAP_TYPES[map_type], self.values(map_type, rows)
+        if row.windows:
+            values = windows_to_pixels(values, self.side, self.patch, self.stride)
+        else:
+            values = upsample(values, self.side)
+        return np.abs(np.float32(values)) if row.absolute else np.float32(values)
 
 
-def flag(values):
-    """What forbids to draw a map: "" (nothing), "all zero" or "not finite"."""
+def read(paths: Iterable[str | Path]) -> Attributions:
+    """Read the files of several folds.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Files of `attribute.attribute_fold`, one a fold.
+
+    Returns
+    -------
+    Attributions
+        Of all samples, sorted by name.
+
+    Raises
+    ------
+    UserError
+        If a file lacks an array, if folds were computed with different settings, or if a sample is in two of them.
+    """
+    paths = list(paths)
+    parts = [_read_arrays(path) for path in paths]
+    first = parts[0]
+    for path, part in zip(paths, parts, strict=True):
+        different = [name for name in PER_FILE if not np.array_equal(part[name], first[name])]
+        different += [name for name in WEIGHTED if (name in part) != (name in first)]
+        if different:
+            raise UserError(
+                f"{path}: {different[0]} differs from that of {paths[0]}; compute all folds with the same settings."
+            )
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in (*PER_SAMPLE, _weighted_name(first))}
+    samples, counts = np.unique(arrays["samples"], return_counts=True)
+    if (counts > 1).any():
+        raise UserError(f"sample '{samples[counts > 1][0]}' has maps of two folds; read the files of one study.")
+    order = np.argsort(arrays["samples"])
+    arrays = {name: values[order] for name, values in arrays.items()}
+    return Attributions.from_arrays(arrays | {name: first[name] for name in PER_FILE})
+
+
+def _weighted_name(arrays):
+    return next((name for name in WEIGHTED if name in arrays), None)
+
+
+def _read_arrays(path):
+    """The arrays of a file; UserError where one is missing."""
+    arrays = io.read_arrays(path)
+    missing = [name for name in (*PER_SAMPLE, *PER_FILE) if name not in arrays]
+    missing += [" or ".join(WEIGHTED)] * (_weighted_name(arrays) is None)
+    if missing:
+        raise UserError(f"{path}: no attribution maps, {missing[0]} is missing; give a file of results/attribution.")
+    return arrays
+
+
+def flag(values: ArrayLike) -> str:
+    """Return why a map is invalid: "" (it is valid), "all zero" or "not finite"."""
     values = np.asarray(values)
     if not np.isfinite(values).all():
         return NOT_FINITE
     return "" if values.any() else ALL_ZERO
 
 
-def flags(*kinds):
-    """The flag of each film, (n,) str: the worst of its maps; kinds: arrays (n, ...), one a kind of map."""
-    every = [{flag(film) for film in films} for films in zip(*kinds, strict=True)]
-    worst = [next((word for word in (NOT_FINITE, ALL_ZERO) if word in words), "") for words in every]
-    return np.array(worst, dtype=str)
+def worst_flags(*maps: NDArray) -> NDArray[np.str_]:
+    """Return the flag of each sample, the worst over its maps.
+
+    Parameters
+    ----------
+    *maps : ndarray of shape (n, ...)
+        One array a map type.
+
+    Returns
+    -------
+    ndarray of str, shape (n,)
+    """
+    flags = [{flag(one) for one in of_sample} for of_sample in zip(*maps, strict=True)]
+    return np.array([next((word for word in (NOT_FINITE, ALL_ZERO) if word in some), "") for some in flags], dtype=str)
 
 
-def enlarge(values, side):
-    """A map (..., h, w) over a picture: (..., side, side) float32, bilinear, its extremes kept within the map's own.
+def window_starts(side: int, patch: int, stride: int) -> NDArray[np.intp]:
+    """Return the first pixel of every window along an axis; the last window may be cut off at the border.
 
-    Each value stands in the middle of its even share of the picture, as in the paper; outside of the outermost
-    middles it is held. So much finer than the network knows: the caption has to say h x w.
+    Parameters
+    ----------
+    side, patch, stride : int
+        Pixels of the image, of a window and between windows.
+
+    Returns
+    -------
+    ndarray of int, shape (n_windows,)
+
+    Raises
+    ------
+    UserError
+        Unless 1 <= stride <= patch <= side.
+    """
+    if not 1 <= stride <= patch <= side:
+        raise UserError(
+            f"occlusion: a patch of {patch} pixels moved by {stride} does not cover an image of {side}; "
+            "choose attribution.stride <= attribution.patch <= the side of the image."
+        )
+    return stride * np.arange(-(-(side - patch) // stride) + 1)
+
+
+def window_coverage(side: int, patch: int, stride: int) -> NDArray[np.bool_]:
+    """Return which pixels of an axis each window hides, shape (n_windows, side); see `window_starts`."""
+    starts, pixels = window_starts(side, patch, stride)[:, None], np.arange(side)
+    return (starts <= pixels) & (pixels < starts + patch)
+
+
+def windows_to_pixels(effects: NDArray, side: int, patch: int, stride: int) -> NDArray:
+    """Average the effects of windows over the windows that cover a pixel.
+
+    Parameters
+    ----------
+    effects : ndarray of shape (..., n_windows, n_windows)
+    side, patch, stride : int
+        Pixels of the image, of a window and between windows.
+
+    Returns
+    -------
+    ndarray of shape (..., side, side)
+
+    Raises
+    ------
+    UserError
+        If the number of effects is not that of this geometry.
+    """
+    coverage = window_coverage(side, patch, stride).astype(float)
+    if effects.shape[-2:] != (len(coverage), len(coverage)):
+        raise UserError(
+            f"occlusion: {effects.shape[-2:]} effects for {len(coverage)} windows an axis; use the same geometry."
+        )
+    weights = coverage / coverage.sum(axis=0)
+    return weights.T @ effects @ weights
+
+
+def upsample(values: ArrayLike, side: int) -> NDArray[np.float32]:
+    """Interpolate maps bilinearly to the size of an image.
+
+    Parameters
+    ----------
+    values : array_like of shape (..., rows, cols)
+        Each value stands at the centre of its cell of the image, as in the paper; beyond the outermost centres the
+        value stays constant, so that no value lies outside the range of the map.
+    side : int
+        Pixels of the image.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., side, side)
     """
     values = np.asarray(values, dtype=np.float32)
-    return _along(_along(values, side, -1), side, -2)
+    return _interpolate(_interpolate(values, side, -1), side, -2)
 
 
-def _along(values, side, axis):
+def _interpolate(values, side, axis):
     count = values.shape[axis]
-    places = np.clip((np.arange(side) + 0.5) * count / side - 0.5, 0, count - 1)
-    low = np.floor(places).astype(int)
-    share = np.float32(places - low).reshape((-1,) + (1,) * (-1 - axis))
-    here, there = (np.take(values, np.minimum(low + step, count - 1), axis) for step in (0, 1))
-    return here * (1 - share) + there * share
-
-
-def read(path):
-    """The Explained of one fold's file (see gather)."""
-    return gather([path])
-
-
-def gather(paths):
-    """The Explained of all folds' files, sorted by sample.
-
-    Raises UserError for a file that is none of explain.of_fold, for folds that were explained in different ways, and for
-    a film that is in two of them.
-    """
-    parts = [_arrays(path) for path in paths]
-    first = parts[0]
-    for path, part in zip(paths, parts, strict=True):
-        other = [name for name in A_STUDY if not np.array_equal(part[name], first[name])]
-        other += [name for name in WEIGHTED if (name in part) != (name in first)]
-        if other:
-            raise UserError(
-                f"{path}: {other[0]} is another than in {paths[0]}; explain all folds with the same settings."
-            )
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in (*A_FILM, _weighted(first))}
-    samples, counts = np.unique(whole["samples"], return_counts=True)
-    if (counts > 1).any():
-        raise UserError(f"sample '{samples[counts > 1][0]}' is explained in two folds; gather the files of one study.")
-    order = np.argsort(whole["samples"])
-    whole = {name: values[order] for name, values in whole.items()}
-    kinds = {field.name: field.type for field in fields(Attributions)}
-    once = {name: first[name] if name == "classes" else kinds[name](first[name]) for name in A_STUDY}
-    return Attributions(weighted=whole.pop(_weighted(first)), weighted_name=_weighted(first), **whole, **once)
-
-
-def _weighted(arrays):
-    return next((name for name in WEIGHTED if name in arrays), None)
-
-
-def _arrays(path):
-    """The arrays of a file; UserError unless all that is wanted is there."""
-    arrays = io.read_arrays(path)
-    missing = [name for name in (*A_FILM, *A_STUDY) if name not in arrays]
-    missing += [" or ".join(WEIGHTED)] * (_weighted(arrays) is None)
-    if missing:
-        raise UserError(f"{path}: no explanations, {missing[0]} is missing; give a file of results/attribution.")
-    return arrays
+    positions = np.clip((np.arange(side) + 0.5) * count / side - 0.5, 0, count - 1)
+    low = np.floor(positions).astype(int)
+    weight = np.float32(positions - low).reshape((-1,) + (1,) * (-1 - axis))
+    lower, upper = (np.take(values, np.minimum(low + step, count - 1), axis) for step in (0, 1))
+    return lower * (1 - weight) + upper * weight

@@ -1,109 +1,183 @@
-"""Occlusion: what a network says when a square of the picture is hidden, for every place of the square (geometry.py).
+"""Occlusion: outputs of a network with parts of the image hidden, by windows or by masks.
 
-The effect of a window is the evidence for a class of the picture minus that of the picture with the window hidden:
-positive where the window speaks for the class (M. D. Zeiler, R. Fergus, ECCV 2014; equal to Captum's).
+The effect of a window is the target score of the image minus that of the image with the window hidden, positive where
+the window is evidence for the target (Zeiler and Fergus [1]_; equal to Captum's ``Occlusion``).
+
+References
+----------
+.. [1] M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014.
 """
 
 import copy
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
 from micrograph import log
-from micrograph.attribution import maps
 from micrograph.attribution.incremental import inference, layer_graph, memory
-from micrograph.attribution.maps import BASELINES
+from micrograph.attribution.maps import BASELINES, AttributionSettings, window_starts
 from micrograph.errors import UserError, lookup
-from micrograph.networks import backbones, fuse_batchnorm
-from micrograph.networks.device import deterministic, resolve_dtype
+from micrograph.networks import fuse_batchnorm, transforms
+from micrograph.networks.checkpoints import NetworkMetadata
+from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
+from micrograph.networks.replace_head import split_head
 
-PLAIN = 16  # pictures that pass a network at once where nothing is incremental
+WINDOW_BATCH, MASK_BATCH = 16, 32  # images that pass a network at once
 
 
 def occlude(
-    network, backbone, colour, *, patch, stride, baseline="zero", precision="fp32", memory_mb=500, threads=None,
-    heads=None, what="occlusion",
-):  # fmt: skip
-    """What the network says to every picture with every window hidden, and to the pictures as they are.
+    network: nn.Module, backbone: str, inputs: torch.Tensor, settings: AttributionSettings,
+    threads: int | None = None, description: str = "occlusion",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
+    """Compute the outputs for every image with every window hidden, and for the images themselves.
 
-    network: with a head in its classifier's place (headed.py), left alone; backbone: its name; colour:
-    (n, 3, side, side) float32 tensor as the network takes it, on the device to compute on; patch, stride: pixels;
-    baseline: zero or mean (of the picture itself, per channel); precision: fp32 or bf16 of the backbone, the head
-    computes in float32; memory_mb: megabytes that maps may take at a time; threads: of the processor (None: as they
-    are); what: the first words of the progress lines.
+    Parameters
+    ----------
+    network : Module
+        A backbone with a head (`replace_head`); not modified.
+    backbone : str
+        Name of the backbone.
+    inputs : Tensor of float32, shape (n, 3, side, side)
+        Images as the network takes them, on the device to compute on.
+    settings : AttributionSettings
+        The mean baseline is that of each image and channel.
+    threads : int, optional
+        Threads of the processor; unchanged by default.
+    description : str
+        Begins the progress messages.
 
-    Returns occluded (n, rows, cols, outputs) and untouched (n, outputs), float32, raw outputs of the head in evaluation
-    mode. With heads, a list of modules (B, width) -> (B, outputs), the same of each of them in turn: a list of such
-    pairs, for the price of one. torch.nn.Identity() gives the pooled features themselves.
+    Returns
+    -------
+    occluded : ndarray of float32, shape (n, n_windows, n_windows, n_outputs)
+    original : ndarray of float32, shape (n, n_outputs)
+        Raw outputs in evaluation mode.
+
+    Raises
+    ------
+    UserError
+        If there is no image, if images are not square, if windows do not cover them, or if the memory does not suffice
+        for one window.
+
+    Notes
+    -----
+    Outputs are computed by incremental inference where the network's layers permit it; otherwise, which a message
+    says, every occluded image passes the whole network.
     """
-    if not len(colour):
-        raise UserError(f"{what}: there is no picture to occlude; give at least one.")
-    if colour.ndim != 4 or colour.shape[1] != 3 or colour.shape[2] != colour.shape[3]:
-        raise UserError(f"{what}: pictures must be (n, 3, side, side), not {tuple(colour.shape)}; make them square.")
-    first = maps.positions(colour.shape[-1], patch, stride)
-    kind = resolve_dtype(precision, colour.device)
-    fill = lookup(baseline, BASELINES, "baseline").of(colour.mean((2, 3)))
+    if not len(inputs):
+        raise UserError(f"{description}: there is no image; give at least one.")
+    if inputs.ndim != 4 or inputs.shape[1] != 3 or inputs.shape[2] != inputs.shape[3]:
+        raise UserError(
+            f"{description}: inputs must be (n, 3, side, side), not {tuple(inputs.shape)}; make them square."
+        )
+    starts = window_starts(inputs.shape[-1], settings.patch, settings.stride)
+    fill = lookup(settings.baseline, BASELINES, "baseline").value(inputs.mean((2, 3)))
     with torch.inference_mode(), deterministic(threads or torch.get_num_threads()):
-        trunk, own = parted(network, backbone, colour.device)
-        asked = [ready(head, colour.device) for head in ([own] if heads is None else heads)]
-        found = [([], []) for _ in asked]
-        way = way_for(trunk, colour, first, patch, kind, memory_mb, what)
-        rounds = range(0, len(colour), way.pictures)
-        for start in log.progress(rounds, what):
-            some = slice(start, start + way.pictures)
-            untouched, hidden = way.pooled(colour[some], fill[some])
-            for head, (shown, covered) in zip(asked, found, strict=True):
-                shown.append(head(untouched).float().cpu().numpy())
-                covered.append(head(hidden.flatten(0, 2)).float().cpu().numpy().reshape(*hidden.shape[:3], -1))
-    pairs = [(np.concatenate(covered), np.concatenate(shown)) for shown, covered in found]
-    return pairs[0] if heads is None else pairs
+        trunk, head = split_head(network, backbone)
+        trunk = fuse_batchnorm.fuse(trunk.to(inputs.device)).to(memory_format=torch.channels_last)
+        head = copy.deepcopy(head).eval().float().to(inputs.device)
+        method = _method(trunk, inputs, starts, settings, description)
+        occluded, original = [], []
+        for start in log.progress(range(0, len(inputs), method.images), description):
+            some = slice(start, start + method.images)
+            whole, hidden = method.features(inputs[some], fill[some])
+            original.append(head(whole).float().cpu().numpy())
+            occluded.append(head(hidden.flatten(0, 2)).float().cpu().numpy().reshape(*hidden.shape[:3], -1))
+    return np.concatenate(occluded), np.concatenate(original)
 
 
-def parted(network, backbone, device):
-    """(a folded copy of the network without its head, channels last on the device; the head)."""
-    place = backbones.get(backbone).classifier
-    head = network.get_submodule(place)
-    trunk = copy.deepcopy(network, {id(head): torch.nn.Identity()})
-    return fuse_batchnorm.fuse(trunk.to(device)).to(memory_format=torch.channels_last), head
+def _method(trunk, inputs, starts, settings, description):
+    """Incremental inference where the network's layers are known; otherwise whole passes, and a message says so."""
+    layers = layer_graph.trace(trunk, inputs.shape[-1])
+    dtype = resolve_dtype(settings.precision, inputs.device)
+    trunk = trunk.to(dtype)
+    if layers is None:
+        print(f"{description}: incremental inference does not know a layer of this network; whole passes", flush=True)
+        return _WholePasses(trunk, starts, settings.patch, dtype)
+    side, patch, n_images = inputs.shape[-1], settings.patch, len(inputs)
+    plan = memory.plan(layers, side, starts, patch, n_images, dtype.itemsize, settings.memory_mb)
+    return inference.IncrementalOcclusion(*plan)
 
 
-def ready(head, device):
-    """A copy of a head in evaluation mode, in float32, on the device."""
-    return copy.deepcopy(head).eval().float().to(device)
+class _WholePasses:
+    """Every image with every window hidden passes the whole network, as in Captum, several at a time."""
 
+    images = 1
 
-def way_for(trunk, colour, first, patch, kind, memory_mb, what):
-    """The incremental way, where the network's steps can be read; else the plain one, and a line says so."""
-    made = layer_graph.read(trunk, colour.shape[-1])
-    trunk = trunk.to(kind)
-    if made is None:
-        print(f"{what}: this network is not understood step by step; every hidden picture passes it whole", flush=True)
-        return Plain(trunk, first, patch, kind)
-    plan = memory.plan(made, colour.shape[-1], first, patch, len(colour), kind.itemsize, memory_mb)
-    return inference.Occluder(*plan)
+    def __init__(self, trunk, starts, patch, dtype):
+        self.trunk, self.starts, self.patch, self.dtype = trunk, starts, patch, dtype
 
-
-class Plain:
-    """Every picture with every window hidden passes the whole network, as in Captum, but many at a time."""
-
-    pictures = 1
-
-    def __init__(self, trunk, first, patch, kind):
-        self.trunk, self.first, self.patch, self.kind = trunk, first, patch, kind
-
-    def pooled(self, colour, fill):
-        """As incremental.Occluder's, of one picture."""
-        places = [(top, left) for top in self.first for left in self.first]
-        parts = [self.look(colour)]
-        for start in range(0, len(places), PLAIN):
-            some = places[start : start + PLAIN]
-            shown = colour.repeat(len(some), 1, 1, 1)
-            for one, (top, left) in zip(shown, some, strict=True):
+    def features(self, inputs, fill):
+        """As inference.IncrementalOcclusion's, of one image."""
+        corners = [(top, left) for top in self.starts for left in self.starts]
+        parts = [self._pool(inputs)]
+        for start in range(0, len(corners), WINDOW_BATCH):
+            some = corners[start : start + WINDOW_BATCH]
+            batch = inputs.repeat(len(some), 1, 1, 1)
+            for one, (top, left) in zip(batch, some, strict=True):
                 one[:, top : top + self.patch, left : left + self.patch] = fill[0][:, None, None]
-            parts.append(self.look(shown))
-        whole = torch.cat(parts)
-        return whole[:1], whole[1:].reshape(1, len(self.first), len(self.first), -1)
+            parts.append(self._pool(batch))
+        pooled = torch.cat(parts)
+        return pooled[:1], pooled[1:].reshape(1, len(self.starts), len(self.starts), -1)
 
-    def look(self, shown):
-        """The pooled features (n, width) float32 of pictures."""
-        return self.trunk(shown.to(self.kind).contiguous(memory_format=torch.channels_last)).flatten(1).float()
+    def _pool(self, batch):
+        return self.trunk(batch.to(self.dtype).contiguous(memory_format=torch.channels_last)).flatten(1).float()
+
+
+class MaskedForward:
+    """A network that runs on images with masked pixels replaced by the baseline.
+
+    Parameters
+    ----------
+    network : Module
+        A backbone with a head (`replace_head`); not modified.
+    metadata : NetworkMetadata
+        Of the network's file: backbone, mean, std.
+    baseline : {"zero", "mean"}
+        Fill of masked pixels: a row of BASELINES.
+    precision : {"fp32", "bf16"}, default "fp32"
+        Precision of the backbone.
+    device : {"auto", "cpu", "cuda"}
+        A CPU uses one thread, so that results do not depend on the number of cores.
+    """
+
+    def __init__(
+        self, network: nn.Module, metadata: NetworkMetadata, baseline: str, precision: str = "fp32",
+        device: str = "auto",
+    ) -> None:  # fmt: skip
+        self.metadata, self.device = metadata, resolve_device(device)
+        self.baseline, self.dtype = lookup(baseline, BASELINES, "baseline").value, resolve_dtype(precision, self.device)
+        trunk, head = split_head(network, metadata["backbone"])
+        self.trunk = fuse_batchnorm.to_channels_last(fuse_batchnorm.fuse(trunk), self.device, self.dtype)
+        self.head = copy.deepcopy(head).eval().to(self.device)
+
+    def features(self, image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> torch.Tensor:
+        """Compute the pooled features of an image under each mask.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (side, side)
+        masks : ndarray of bool, shape (k, side, side)
+            True where a pixel is hidden.
+
+        Returns
+        -------
+        Tensor of float32, shape (k, n_features)
+        """
+        grey = torch.from_numpy(image).to(self.device)[None, None]
+        inputs = transforms.normalise(grey, self.metadata["mean"], self.metadata["std"])
+        fill = self.baseline(inputs.mean((2, 3), keepdim=True))
+        masks = torch.from_numpy(np.ascontiguousarray(masks)).to(self.device)[:, None]
+        with torch.inference_mode(), deterministic():
+            parts = [
+                self.trunk(torch.where(some, fill, inputs).to(self.dtype, memory_format=torch.channels_last)).float()
+                for some in masks.split(MASK_BATCH)
+            ]
+            return torch.cat(parts)
+
+    def outputs(self, image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Compute the raw outputs (k, n_outputs) of an image under each mask; see `features`."""
+        features = self.features(image, masks)
+        with torch.inference_mode(), deterministic():
+            return self.head(features).cpu().numpy()

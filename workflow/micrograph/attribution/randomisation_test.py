@@ -1,155 +1,207 @@
-"""Does a map depend on what the network has learnt? Maps of networks with weights drawn anew.
+"""Model parameter randomisation test: does a map depend on what the network has learned? (Adebayo et al. [1]_)
 
-J. Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018: a map that stays as it is when the head's weights,
-or all weights, are random shows the picture's edges or the network's geometry, and explains nothing that was learnt.
+A map that does not change when the weights of the head, or all weights, are random shows the edges of the image or the
+geometry of the network, and is no explanation of what was learned.
 
-The value is the size of Spearman's correlation, without its sign, between the film's map and the map of the redrawn
-network for the same target, the mean over HEADS draws of the head. Without its sign, because a random head is as likely
-to prefer a class as to shun it: with its sign the mean would be about 0 for any linear head, whatever the map shows.
-(The maps themselves keep their signs.) So unrelated maps do not score 0 either, the less so the coarser they are; what
-unrelated maps score says the control, other films' maps against the same redrawn map. A value above the control means
-that the map shows, for a part, what any network would see in this film; with a redrawn head alone, what the trained
-layers before it find remarkable, whichever class it speaks for.
+The result is the absolute value of Spearman's correlation between a sample's map and the map of the randomised network
+for the same target, the mean over N_HEADS random heads. The sign is dropped because a random head prefers a class as
+often as it avoids it: with it, the mean would be about 0 for any linear head, whatever the map shows.
 
-The paper's sum of maps never reads the head: its value for a redrawn head is 1 by its definition, which is worth
-knowing of a map that is shown as the reason for a class.
+Notes
+-----
+Unrelated maps do not score 0 either, the less so the coarser they are. The control, other samples' maps against the
+same randomised map, shows what unrelated maps score. A result above the control means that the map shows, in part, what
+any network would respond to in this sample; with a random head alone, what the trained layers before it respond to,
+whichever class it is evidence for. The paper's sum over channels does not depend on the head, so its result for a
+random head is 1 by definition.
 
-A network drawn anew begins as its library has it, its batch normalisation measured on the films at hand (without, its
-signals fade on the way and its maps are rounding errors). Windows of the occlusion map are taken at every few places
-only, WINDOWS an axis or fewer, and films are drawn by chance, FILMS a fold at most: one draw of all weights a fold is
-what limits this test, not the number of films, and intervals over batches do not hold the chance of that draw.
+A network with random weights starts as its library initialises it, its batch normalisation measured on the images;
+otherwise its activations fade and its maps are rounding errors. Windows of the occlusion map are subsampled to
+MAX_WINDOWS an axis, and MAX_SAMPLES samples of a fold are drawn: one random network a fold limits this test, not the
+number of samples, and intervals over batches do not contain the variance of that draw.
+
+References
+----------
+.. [1] J. Adebayo, J. Gilmer, M. Muelly, I. Goodfellow, M. Hardt, B. Kim, "Sanity checks for saliency maps", NeurIPS
+   2018.
 """
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from micrograph.attribution import cam, map_types, maps, masked_forward, similarity, target_score
+from micrograph.attribution import cam, maps, occlusion, similarity, target_score
+from micrograph.attribution.maps import Attributions
 from micrograph.networks import backbones, heads, pretraining, replace_head, transforms
+from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device
 
-HEADS = 8
-FILMS = 12
-WINDOWS = 6
+N_HEADS = 8
+MAX_SAMPLES = 12
+MAX_WINDOWS = 6
+BATCH_SIZE = 32
 
 
-def tested(network, facts, images, arrays, rest, settings, rng, device="auto"):
-    """Rows (film, kind, measure, values): a film's own value and those of its control, (1 + k,).
+def randomisation_test(
+    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8], attributions: Attributions,
+    controls: Sequence[NDArray[np.intp]], precision: str, rng: np.random.Generator, device: str = "auto",
+) -> list[tuple[int, str, str, NDArray[np.float64]]]:  # fmt: skip
+    """Compare the maps of some samples with those of a random head and of a random network.
 
-    network, facts: of the fold (headed.read), left alone; images: (m, side, side) uint8; arrays: the fold's
-    explanations; rest: the other films of each film (kinds.others); settings: with `precision`.
+    Parameters
+    ----------
+    network, metadata
+        Of the fold's file (`checkpoints.read_network`); not modified.
+    images : ndarray of uint8, shape (n, side, side)
+    attributions : Attributions
+        Of the same n samples.
+    controls : sequence of ndarray of int
+        Indices of the control samples of every sample.
+    precision : {"fp32", "bf16"}
+        Precision of the backbone in occlusion.
+    rng : Generator
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    list of (index, map_type, measure, values)
+        ``measure`` is randomised_head or randomised_all; ``values``, of shape (1 + k,), are those of the sample's own
+        map and of its k controls.
     """
-    good = np.flatnonzero(np.logical_or.reduce([map_types.usable(arrays, name) for name in map_types.there(arrays)]))
-    films = np.sort(rng.permutation(good)[:FILMS])
-    if not len(films):
+    usable = np.logical_or.reduce([attributions.valid(name) for name in attributions.map_types()])
+    drawn = np.sort(rng.permutation(np.flatnonzero(usable))[:MAX_SAMPLES])
+    if not len(drawn):
         return []
-    others = {
+    networks = {
         "randomised_head": network,
-        "randomised_all": anew(facts, _colour(images, facts, resolve_device(device)), rng),
+        "randomised_all": random_network(metadata, _inputs(images, metadata, resolve_device(device)), rng),
     }
     rows = []
-    for measure, other in others.items():
-        drawn = _maps(other, facts, images[films], arrays, films, settings, rng, device)
-        for place, i in enumerate(films):
-            rows += [(i, name, measure, values) for name, values in _compared(arrays, drawn, place, i, rest[i])]
+    for measure, other in networks.items():
+        randomised = _maps(other, metadata, images[drawn], attributions, drawn, precision, rng, device)
+        for position, i in enumerate(drawn):
+            compared = _compare(attributions, randomised, position, i, controls[i])
+            rows += [(i, map_type, measure, values) for map_type, values in compared]
     return rows
 
 
-def anew(facts, colour, rng):
-    """A network of the same make, all of it drawn from the rng; its batch normalisation is measured on the pictures.
+def random_network(metadata: NetworkMetadata, inputs: torch.Tensor, rng: np.random.Generator) -> nn.Module:
+    """Make a network with random weights and batch normalisation measured on images.
 
-    facts: backbone, head, classes; colour: (n, 3, side, side) float tensor, as the network takes it.
+    Parameters
+    ----------
+    metadata : NetworkMetadata
+        Backbone, head and classes.
+    inputs : Tensor of float32, shape (n, 3, side, side)
+        Images as the network takes them.
+    rng : Generator
+
+    Returns
+    -------
+    Module
+        In evaluation mode, on the device of the inputs.
     """
-    start = pretraining.random_backbone(facts["backbone"], rng)
-    network = (
-        replace_head.replace_head(start, facts["backbone"], facts["head"], facts["classes"], 0.0, rng)
-        .eval()
-        .to(colour.device)
-    )
+    backbone = metadata["backbone"]
+    start = pretraining.random_backbone(backbone, rng)
+    network = replace_head.replace_head(start, backbone, metadata["head"], metadata["classes"], 0.0, rng)
+    network = network.eval().to(inputs.device)
     for module in network.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.reset_running_stats()
             module.momentum = None  # the mean over all batches
             module.train()
     with torch.no_grad(), deterministic():
-        for batch in colour.split(masked_forward.BATCH):
-            if len(batch) > 1 or len(colour) == 1:
+        for batch in inputs.split(BATCH_SIZE):
+            if len(batch) > 1 or len(inputs) == 1:
                 network(batch)
     return network.eval()
 
 
-def draw_heads(network, facts, rng, device="cpu", count=HEADS):
-    """`count` heads as that of the network, with weights drawn from the rng, in evaluation mode."""
-    own = network.get_submodule(backbones.get(facts["backbone"]).classifier)
-    width = next(part for part in own.modules() if isinstance(part, torch.nn.Linear)).in_features
-    made = [heads.make_head(facts["head"], width, facts["classes"], 0.0, rng) for _ in range(count)]
+def random_heads(
+    network: nn.Module, metadata: NetworkMetadata, rng: np.random.Generator, device: str | torch.device = "cpu",
+    count: int = N_HEADS,
+) -> list[nn.Module]:  # fmt: skip
+    """Make heads like that of a network with random weights, in evaluation mode.
+
+    Parameters
+    ----------
+    network, metadata
+        As in `randomisation_test`.
+    rng : Generator
+    device : str or torch.device
+    count : int
+    """
+    own = network.get_submodule(backbones.get(metadata["backbone"]).classifier)
+    width = next(part for part in own.modules() if isinstance(part, nn.Linear)).in_features
+    made = [heads.make_head(metadata["head"], width, metadata["classes"], 0.0, rng) for _ in range(count)]
     return [head.eval().to(device) for head in made]
 
 
-def _maps(network, facts, images, arrays, films, settings, rng, device):
-    """{kind: [(films, h, w) of each drawn head]}, each film's map of its own target."""
-    spot = resolve_device(device)
-    drawn = draw_heads(network, facts, rng, spot)
-    targets = arrays["target"][films]
-    effects = _effects(network, drawn, facts, images, arrays, targets, settings, device)
+def _maps(network, metadata, images, attributions, drawn, precision, rng, device):
+    """{map type: [(n, h, w) of each random head]}, each sample's map of its own target."""
+    torch_device = resolve_device(device)
+    random = random_heads(network, metadata, rng, torch_device)
+    targets = attributions.target[drawn]
+    effects = _effects(network, random, metadata, images, attributions, targets, precision, device)
     with deterministic():
-        seen = cam.look(copy.deepcopy(network).to(spot), facts["backbone"], _colour(images, facts, spot))
-        weighted = [_gradient(seen, head, str(arrays["scheme"]), arrays["classes"], targets) for head in drawn]
-    summed = cam.summed(seen.maps).detach().cpu().numpy()
-    name = next(name for name in maps.WEIGHTED if name in arrays)
-    return {"cam": [summed] * len(drawn), name: weighted, "occlusion": list(effects)}
+        inputs = _inputs(images, metadata, torch_device)
+        activations = cam.activate(copy.deepcopy(network).to(torch_device), metadata["backbone"], inputs)
+        weighted = [_grad_cam(activations, head, attributions, targets) for head in random]
+    summed = activations.maps.sum(1).detach().cpu().numpy()
+    return {"cam": [summed] * len(random), attributions.weighted_name: weighted, "occlusion": list(effects)}
 
 
-def _gradient(seen, head, scheme, classes, targets):
-    """Grad-CAM (films, h, w) of each film's target with another head; of a linear head Zhou's map but for a factor."""
+def _grad_cam(activations, head, attributions, targets):
+    """Grad-CAM (n, h, w) of each sample's target with another head; of a linear head CAM up to a factor."""
     with torch.enable_grad():
-        columns = cam.differentiable(scheme, head(seen.pooled), classes)
-        wanted = columns[np.arange(len(targets)), targets].sum()
-        (slopes,) = torch.autograd.grad(wanted, seen.maps, retain_graph=True)
-    return (slopes.mean((2, 3), keepdim=True) * seen.maps).sum(1).detach().cpu().numpy()
+        scores = cam.differentiable_scores(attributions.scheme, head(activations.pooled), attributions.classes)
+        own = scores[np.arange(len(targets)), targets]
+        return cam.weight_by_gradient(own, activations.maps).cpu().numpy()
 
 
-def _effects(network, drawn, facts, images, arrays, targets, settings, device):
-    """(heads, films, rows, cols) effects of some windows on the evidence for each film's target."""
-    side, patch = int(arrays["side"]), int(arrays["patch"])
-    starts = _some(maps.positions(side, patch, int(arrays["stride"])))
-    pixels = np.arange(side)
-    along = (starts[:, None] <= pixels) & (pixels < starts[:, None] + patch)
-    windows = along[:, None, :, None] & along[None, :, None, :]
-    hidden = np.concatenate([np.zeros((1, side, side), bool), windows.reshape(-1, side, side)])
-    asked = masked_forward.MaskedForward(network, facts, str(arrays["baseline"]), settings["precision"], device)
-    found = np.empty((len(drawn), len(images), len(starts), len(starts)))
-    for i, picture in enumerate(images):
-        pooled = asked.pooled(picture, hidden)
-        for head, effects in zip(drawn, found, strict=True):
+def _effects(network, random, metadata, images, attributions, targets, precision, device):
+    """Effects (n_heads, n, rows, cols) of some windows on the score of each sample's target."""
+    side = attributions.side
+    hidden = maps.window_coverage(side, attributions.patch, attributions.stride)
+    hidden = hidden[:: _step(len(hidden))]
+    windows = hidden[:, None, :, None] & hidden[None, :, None, :]
+    masks = np.concatenate([np.zeros((1, side, side), bool), windows.reshape(-1, side, side)])
+    forward = occlusion.MaskedForward(network, metadata, attributions.baseline, precision, device)
+    effects = np.empty((len(random), len(images), len(hidden), len(hidden)))
+    for i, image in enumerate(images):
+        features = forward.features(image, masks)
+        for head, of_head in zip(random, effects, strict=True):
             with torch.inference_mode():
-                outputs = head(pooled).cpu().numpy()
-            says = target_score.evidence(str(arrays["scheme"]), outputs, arrays["classes"])[:, targets[i]]
-            effects[i] = (says[0] - says[1:]).reshape(len(starts), len(starts))
-    return found
+                outputs = head(features).cpu().numpy()
+            scores = target_score.target_scores(attributions.scheme, outputs, attributions.classes)[:, targets[i]]
+            of_head[i] = (scores[0] - scores[1:]).reshape(len(hidden), len(hidden))
+    return effects
 
 
-def _some(starts):
-    """Every few of the windows' starts along an axis, WINDOWS or fewer."""
-    return starts[:: -(-len(starts) // WINDOWS)]
+def _step(n_windows):
+    """The distance between windows that leaves MAX_WINDOWS or fewer along an axis."""
+    return -(-n_windows // MAX_WINDOWS)
 
 
-def _compared(arrays, drawn, place, i, rest):
-    """(kind, values (1 + k,)) of one film: its own maps and those of the rest against the drawn ones."""
-    rows = np.append(i, rest).astype(int)
-    for name, redrawn in drawn.items():
-        if map_types.usable(arrays, name)[i]:
-            trained = map_types.raw(arrays, name, rows)
-            if name == "occlusion":
-                step = -(-trained.shape[-1] // WINDOWS)
+def _compare(attributions, randomised, position, i, controls):
+    """(map type, values (1 + k,)) of one sample: its own maps and those of its controls against the randomised ones."""
+    rows = np.append(i, controls).astype(int)
+    for map_type, by_head in randomised.items():
+        if attributions.valid(map_type)[i]:
+            trained = attributions.values(map_type, rows)
+            if map_type == "occlusion":
+                step = _step(trained.shape[-1])
                 trained = trained[:, ::step, ::step]
-            every = np.abs([similarity.spearman(one[place], trained) for one in redrawn])
-            told = np.isfinite(every).all(axis=1)
-            if told.any():
-                yield name, every[told].mean(axis=0)
+            correlations = np.abs([similarity.spearman(one[position], trained) for one in by_head])
+            finite = np.isfinite(correlations).all(axis=1)
+            if finite.any():
+                yield map_type, correlations[finite].mean(axis=0)
 
 
-def _colour(images, facts, device):
+def _inputs(images, metadata, device):
     grey = torch.from_numpy(np.ascontiguousarray(images)).to(device)[:, None]
-    return transforms.normalise(grey, facts["mean"], facts["std"])
+    return transforms.normalise(grey, metadata["mean"], metadata["std"])

@@ -1,30 +1,40 @@
-"""How alike two maps are: rank correlation, and how far two explanations of one film agree. No torch is imported.
+"""Similarity of maps: rank correlation, and the agreement of two kinds of map of one sample. No torch is imported.
 
-Spearman's rank correlation asks for the order of the places alone: no scale, no floor, no colours. Places of one map
-are neighbours and not independent, a CAM of 3 x 3 values has nine of them: one film's value says little, the mean over
-films and the difference from the control is what counts.
+Spearman's rank correlation depends on the order of the values alone, not on scale, offset or colours. Neighbouring
+values of a map are not independent and a CAM of 3 x 3 has nine of them: the value of one sample means little; the mean
+over samples and the difference from the control count.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from micrograph.attribution import map_types
+from micrograph.attribution.maps import Attributions
 from micrograph.scans import rendering
 
-AGREE = {"cam": "occlusion_abs", "cam_class": "occlusion", "grad_cam": "occlusion"}  # without a sign with without one
+# The occlusion map that each class activation map is compared with: without sign where the map has none.
+OCCLUSION_OF = {"cam": "occlusion_abs", "cam_class": "occlusion", "grad_cam": "occlusion"}
 
 
-def spearman(one, others):
-    """Rank correlation of a map (...) with each of several of its shape (k, ...): (k,), ties share their mean rank.
+def spearman(one: NDArray, others: NDArray) -> NDArray[np.float64]:
+    """Compute the rank correlation of a map with several others; ties get their mean rank.
 
-    NaN where a map is flat or holds a value that is not finite.
+    Parameters
+    ----------
+    one : ndarray of shape (...)
+    others : ndarray of shape (k, ...)
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        NaN where either map is constant or not finite.
     """
-    first, rest = _ranks(one[None])[0], _ranks(others)
-    size = np.linalg.norm(first) * np.linalg.norm(rest, axis=1)
-    return np.divide(rest @ first, size, out=np.full(len(rest), np.nan), where=size > 0)
+    first, rest = _centred_ranks(one[None])[0], _centred_ranks(others)
+    norms = np.linalg.norm(first) * np.linalg.norm(rest, axis=1)
+    return np.divide(rest @ first, norms, out=np.full(len(rest), np.nan), where=norms > 0)
 
 
-def _ranks(maps):
-    """Ranks of each map's values about their mean, (k, values); NaN of maps that are not finite."""
+def _centred_ranks(maps):
+    """Ranks of each map's values minus their mean, (k, n_values); NaN for maps that are not finite."""
     from scipy import stats
 
     flat = np.reshape(maps, (len(maps), -1)).astype(float)
@@ -32,13 +42,28 @@ def _ranks(maps):
     return np.where(np.isfinite(flat).all(axis=1, keepdims=True), ranks, np.nan)
 
 
-def agreement(arrays, name, i, rest):
-    """Rank correlation of a film's CAM with its own occlusion map and with those of other films: (1 + k,).
+def agreement(attributions: Attributions, map_type: str, i: int, controls: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Compute the rank correlation of a class activation map with occlusion maps.
 
-    name: a kind of CAM. Both are compared at the CAM's resolution, occlusion averaged over each of its cells: the CAM
-    has no more to say. The sum of all maps, which has no sign, is held against the size of the effects, a target's CAM
-    against the effects with their sign. i: the film; rest: (k,) rows of the others.
+    Parameters
+    ----------
+    attributions : Attributions
+    map_type : str
+        A row of OCCLUSION_OF.
+    i : int
+        Index of the sample.
+    controls : ndarray of int, shape (k,)
+        Indices of control samples.
+
+    Returns
+    -------
+    ndarray of shape (1 + k,)
+        With the occlusion map of the sample itself and with those of the controls.
+
+    Notes
+    -----
+    Maps are compared at the resolution of the class activation map, effects averaged over each of its cells.
     """
-    cam = map_types.raw(arrays, name, np.array([i]))[0]
-    laid = map_types.laid(arrays, AGREE[name], np.append(i, rest).astype(int))
-    return spearman(cam, np.stack([rendering.resize_area(one.astype(float), *cam.shape) for one in laid]))
+    cam = attributions.values(map_type, np.array([i]))[0]
+    occlusion = attributions.pixel_maps(OCCLUSION_OF[map_type], np.append(i, controls).astype(int))
+    return spearman(cam, np.stack([rendering.resize_area(one.astype(float), *cam.shape) for one in occlusion]))

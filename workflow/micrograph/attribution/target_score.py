@@ -1,74 +1,106 @@
-"""Evidence: the numbers that an attribution explains, one column a target, read off a network's outputs.
+"""Target scores: the numbers that an attribution explains, one column a target, computed from a network's outputs.
 
-| scheme       | columns             | what a column is                                                     |
-|--------------|---------------------|----------------------------------------------------------------------|
-| nominal      | one a class         | the output before the softmax: no class gains by what others lose    |
-| nnrank, corn | one a class         | the probability of the class, as schemes.decode has it               |
-| regression   | 1                   | the predicted temperature, degrees Celsius                           |
+| scheme       | columns             | meaning of a column                                               |
+|--------------|---------------------|-------------------------------------------------------------------|
+| nominal      | one a class         | output before the softmax: no class gains by what others lose     |
+| nnrank, corn | one a class         | probability of the class, as by `target.decode`                   |
+| regression   | 1                   | predicted temperature in degrees Celsius                          |
 
-No torch is imported; cam.differentiable is the same in torch, for gradients.
+No torch is imported; `cam.differentiable_scores` is the same in torch, for gradients.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph import target
 from micrograph.errors import UserError, lookup
 
-OUTPUTS, PROBABILITIES, DEGREES = "outputs", "probabilities", "degrees"
+OUTPUTS, PROBABILITIES, CELSIUS = "outputs", "probabilities", "degrees"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One row: what is explained, and the words that a figure writes beside its numbers."""
+class TargetScore:
+    """One row of TARGET_SCORES: the quantity that is explained, and its name in captions and on axes."""
 
-    of: str
-    words: str
+    quantity: str
+    text: str
 
 
-KINDS = {
-    "nominal": Kind(OUTPUTS, "output of the class before the softmax"),
-    "nnrank": Kind(PROBABILITIES, "probability of the class"),
-    "corn": Kind(PROBABILITIES, "probability of the class"),
-    "regression": Kind(DEGREES, "predicted temperature in degrees Celsius"),
+TARGET_SCORES = {
+    "nominal": TargetScore(OUTPUTS, "output of the class before the softmax"),
+    "nnrank": TargetScore(PROBABILITIES, "probability of the class"),
+    "corn": TargetScore(PROBABILITIES, "probability of the class"),
+    "regression": TargetScore(CELSIUS, "predicted temperature in degrees Celsius"),
 }
 
 
-def words(scheme):
-    """What a column of the evidence is, for captions and axes."""
-    return lookup(scheme, KINDS, "scheme").words
+def describe(scheme: str) -> str:
+    """Return the name of a scheme's target score, for captions and axes."""
+    return lookup(scheme, TARGET_SCORES, "scheme").text
 
 
-def width(scheme, classes):
-    """How many columns the evidence has: one a class, of regression one."""
-    return 1 if lookup(scheme, KINDS, "scheme").of == DEGREES else len(classes)
+def n_targets(scheme: str, classes: Sequence) -> int:
+    """Return the number of targets: one a class, of regression one."""
+    return 1 if lookup(scheme, TARGET_SCORES, "scheme").quantity == CELSIUS else len(classes)
 
 
-def evidence(scheme, outputs, classes):
-    """What the outputs of a network say for every target.
+def target_scores(scheme: str, outputs: ArrayLike, classes: Sequence) -> NDArray[np.float64]:
+    """Compute the scores of all targets from raw outputs.
 
-    outputs: (..., o), as the table of schemes.py has them, not changed; classes: growth temperatures in Celsius,
-    rising. Returns (..., t) float64, t = width(scheme, classes). Raises UserError for another number of outputs and for
-    an unknown scheme.
+    Parameters
+    ----------
+    scheme : str
+        Encoding of the target, a row of TARGET_SCORES.
+    outputs : array_like of shape (..., n_outputs)
+        Raw outputs of a network; not modified.
+    classes : sequence of shape (n_classes,)
+        Growth temperatures in degrees Celsius, ascending.
+
+    Returns
+    -------
+    ndarray of shape (..., n_targets)
+
+    Raises
+    ------
+    UserError
+        If the scheme is unknown or has another number of outputs.
     """
-    kind = lookup(scheme, KINDS, "scheme")
+    row = lookup(scheme, TARGET_SCORES, "scheme")
     outputs = np.asarray(outputs, dtype=float)
     flat = outputs.reshape(-1, outputs.shape[-1])
-    scores = target.decode(scheme, flat, classes)[2]  # checks the width as well
-    return (scores if kind.of == PROBABILITIES else flat).reshape(*outputs.shape[:-1], width(scheme, classes)).copy()
+    probabilities = target.decode(scheme, flat, classes)[2]  # checks the number of outputs as well
+    scores = probabilities if row.quantity == PROBABILITIES else flat
+    return scores.reshape(*outputs.shape[:-1], n_targets(scheme, classes)).copy()
 
 
-def targets(scheme, y_pred, classes):
-    """The column (n,) int that explains each film's prediction: that of its class, of regression 0.
+def predicted_target(scheme: str, y_pred: ArrayLike, classes: Sequence) -> NDArray[np.intp]:
+    """Return the target that belongs to each prediction: the column of its class, of regression 0.
 
-    y_pred: (n,), each one of the classes (rising); UserError where one is not.
+    Parameters
+    ----------
+    scheme : str
+    y_pred : array_like of shape (n,)
+        Predicted growth temperatures in degrees Celsius.
+    classes : sequence of shape (n_classes,)
+        Growth temperatures in degrees Celsius, ascending.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Raises
+    ------
+    UserError
+        If a prediction is not one of the classes.
     """
     predicted, classes = np.asarray(y_pred, dtype=float), np.asarray(classes, dtype=float)
-    places = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
-    if (classes[places] != predicted).any():
-        strange = predicted[classes[places] != predicted][0]
+    columns = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
+    unknown = predicted[classes[columns] != predicted]
+    if len(unknown):
         raise UserError(
-            f"{strange:g} C is none of the classes ({', '.join(f'{one:g}' for one in classes)}); correct it."
+            f"{unknown[0]:g} C is not one of the classes ({', '.join(f'{one:g}' for one in classes)}); correct it."
         )
-    return np.zeros_like(places) if width(scheme, classes) == 1 else places
+    return np.zeros_like(columns) if n_targets(scheme, classes) == 1 else columns

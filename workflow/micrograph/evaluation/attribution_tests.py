@@ -7,7 +7,7 @@ measure and feature. Every map has a control: the same measure of the map of ano
 import numpy as np
 import pandas as pd
 
-from micrograph.attribution import map_types
+from micrograph.attribution import maps
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, tables
 from micrograph.evaluation.attribution_tests_caption import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES, WHOLE
@@ -56,8 +56,8 @@ def _paired(tests):
     twice = tests.duplicated(["sample", *KEYS])
     for sample in tests.loc[twice, "sample"]:
         raise UserError(f"sample '{sample}' is tested in two folds; give the tests of one network a fold.")
-    control = tests["map"].str.startswith(map_types.ANOTHER)
-    others = tests[control].assign(map=tests["map"].str.removeprefix(map_types.ANOTHER), control=tests["value"])
+    control = tests["map"].str.startswith(maps.CONTROL_PREFIX)
+    others = tests[control].assign(map=tests["map"].str.removeprefix(maps.CONTROL_PREFIX), control=tests["value"])
     rows = tests[~control].merge(others[["sample", *KEYS, "control"]], on=["sample", *KEYS], how="left")
     for name in KEYS:
         for stranger in rows.loc[~rows[name].isin(KNOWN[name]), name]:

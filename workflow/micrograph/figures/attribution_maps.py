@@ -45,10 +45,10 @@ def shares(values, scale=None):
 def overlaid(picture, values, scale=None):
     """A class activation map over a micrograph: (side, side, 3) uint8.
 
-    picture: (side, side) uint8; values: (h, w), raw, enlarged as maps.enlarge does. The more a place counts, the more
+    picture: (side, side) uint8; values: (h, w), raw, enlarged as by maps.upsample. The more a place counts, the more
     its colour covers.
     """
-    part = maps.enlarge(shares(values, scale), picture.shape[0])
+    part = maps.upsample(shares(values, scale), picture.shape[0])
     return _over(picture, colours(HEAT)((1 + part) / 2)[..., :3], HEAT_COVER * np.abs(part) ** 0.8)
 
 
@@ -57,7 +57,7 @@ def tinted(picture, values, scale=None):
 
     picture: (side, side) uint8; values: (any, any), raw.
     """
-    part = maps.enlarge(shares(values, scale), picture.shape[0])
+    part = maps.upsample(shares(values, scale), picture.shape[0])
     colours = np.where(part[..., None] > 0, style.rgb(FOR), style.rgb(AGAINST))
     return _over(picture, colours, TINT_COVER * np.abs(part))
 
@@ -86,7 +86,7 @@ def show_occlusion(axes, picture, values, flag="", scale=None):
     if _said(axes, flag):
         return
     axes.imshow(tinted(picture, values, scale), interpolation="antialiased")
-    part = maps.enlarge(shares(values, scale), picture.shape[0])
+    part = maps.upsample(shares(values, scale), picture.shape[0])
     for level, line in LINES.items():
         if part.min() < level < part.max():
             colour = FOR if level > 0 else "#ff8fa8"
@@ -173,7 +173,7 @@ def paint(values, side, scale):
     most = strongest(values, scale)
     if not most > 0:
         return None
-    share = maps.enlarge(values, side).astype(float) / most
+    share = maps.upsample(values, side).astype(float) / most
     opacity = np.round(np.clip(_seen(share, scale), 0, 1) * LEVELS) / LEVELS
     painted = np.empty((side, side, 4), dtype=np.uint8)
     painted[..., :3] = rgb(scale.positive)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from micrograph.attribution import target_score
-from micrograph.attribution.maps import gather
+from micrograph.attribution.maps import read
 from micrograph.errors import UserError
 from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
@@ -86,14 +86,14 @@ def _sureness(right, celsius):
 def draw_files(maps, fits, samples, classes, films_per_class, data):
     """Figure 10 of one fit; maps: paths, the micrographs are read where `samples` says. As :func:`draw`."""
     images, (fit,) = [read_png(path) for path in samples["micrograph"]], fits
-    return draw(gather(maps), fit, samples, images, classes, films_per_class, data)
+    return draw(read(maps), fit, samples, images, classes, films_per_class, data)
 
 
 @style.look()
 def draw(explained, fit, samples, images, classes, films_per_class, data):
     """Figure 10: up to films_per_class films of every temperature: micrograph, CAM, overlay, occlusion; two films a row.
 
-    explained: maps.Explained; fit: Fit, the predictions of the same networks (strict) and their words; samples:
+    explained: maps.Attributions; fit: Fit, the predictions of the same networks (strict) and their words; samples:
     the table of accepted samples (sample, pixel_nm); images: (pixels, pixels) uint8, one a row of `samples`; classes:
     temperatures (C). A film whose network, asked again for the maps, no longer says the same counts as not right.
     UserError where a film that is shown has no maps or no micrograph.
@@ -173,7 +173,7 @@ def _counted(one):
 def _film(figure, spot, explained, film, image, sure):
     """One film: a line of words, and its four pictures."""
     left, top = spot
-    place = explained.row(film["sample"])
+    place = explained.index(film["sample"])
     axes = [
         style.axes_mm(figure, left + step * (PANEL_MM + APART_MM), top + 3.4, PANEL_MM, PANEL_MM)
         for step in range(len(COLUMNS))
@@ -201,7 +201,7 @@ def cut(words, most):
 def strength(values, scheme):
     """The largest effect in a map, of a regressor with its unit: "1.6", "12 °C"."""
     said = f"{attribution_maps.largest(values):#.2g}".rstrip(".")
-    return f"{said} °C" if target_score.width(scheme, (0, 1)) == 1 else said
+    return f"{said} °C" if target_score.n_targets(scheme, (0, 1)) == 1 else said
 
 
 def _foot(figure, top, explained):
@@ -220,7 +220,7 @@ def occlusion_words(explained, scale="scale"):
     """What the colours of occlusion maps mean."""
     side, patch = explained.side, explained.patch
     return (
-        f"occlusion: fall of the {target_score.words(explained.scheme)}\n"
+        f"occlusion: fall of the {target_score.describe(explained.scheme)}\n"
         f"where {patch} × {patch} of {side} × {side} pixels are hidden, ÷ {scale}.\n"
         "Green, solid line at half: for the temperature; red, dashed: against it"
     )

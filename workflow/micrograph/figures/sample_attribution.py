@@ -43,11 +43,11 @@ class Grid:
 def one(explained, sample, fit, samples, image, data):
     """One film: micrograph, the paper's map, what the network says; then map by map every temperature.
 
-    explained: maps.Explained; sample: a name; fit: Fit, the predictions of the same networks (strict); samples:
+    explained: maps.Attributions; sample: a name; fit: Fit, the predictions of the same networks (strict); samples:
     the table of accepted samples; image: (pixels, pixels) uint8, the film's; data: as in figures.py. UserError where
     the film has no maps, no test prediction or no row in the table.
     """
-    place, targets = explained.row(sample), explained.evidence.shape[1]
+    place, targets = explained.index(sample), explained.evidence.shape[1]
     film, answer = _row(samples, sample), _row(fit.predictions[fit.predictions["split"] == "test"], sample)
     columns = max(4, targets + 1)
     side = (DOUBLE_MM - 2 * EDGE_MM - (columns - 1) * GAP_MM) / columns
@@ -98,7 +98,7 @@ def _sum_of_maps(grid, explained, place, film, image):
     axes = grid.axes(0, 0, "micrograph")
     style.show_picture(axes, image)
     style.scale_bar(axes, film.get("pixel_nm"))
-    values = explained.cam_map(place)
+    values = explained.cam[place]
     flag = maps.flag(values)
     attribution_maps.show_heat(grid.axes(0, 1, "the paper's CAM: no class"), values, flag)
     attribution_maps.show_overlay(grid.axes(0, 2, "its overlay"), image, values, flag)
@@ -155,7 +155,7 @@ def _target(explained, target):
 def _known(grid, column, explained, place, film):
     """The evidence that the maps of the row belong to, and what is known of the film."""
     left, top = grid.spot(1, column)
-    kind = textwrap.fill(f"{target_score.words(explained.scheme)}:", 34)
+    kind = textwrap.fill(f"{target_score.describe(explained.scheme)}:", 34)
     lines = [
         f"{_target(explained, target)}: {_number(value)}" for target, value in enumerate(explained.evidence[place])
     ]

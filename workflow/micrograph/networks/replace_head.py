@@ -76,6 +76,27 @@ def get_classifier(network: nn.Module, backbone: str) -> tuple[str, nn.Linear]:
     return name, module
 
 
+def split_head(network: nn.Module, backbone: str) -> tuple[nn.Module, nn.Module]:
+    """Split a network into its trunk and its head.
+
+    Parameters
+    ----------
+    network : Module
+        From `replace_head`; not modified.
+    backbone : str
+        Name of the backbone.
+
+    Returns
+    -------
+    trunk : Module
+        A copy that returns the input of the head.
+    head : Module
+        The network's own head, not a copy.
+    """
+    head = network.get_submodule(backbones.get(backbone).classifier)
+    return copy.deepcopy(network, {id(head): nn.Identity()}), head
+
+
 def forward(
     network: nn.Module, backbone: str, head: str, batches: Iterable[torch.Tensor], dtype: torch.dtype = torch.float32
 ) -> NDArray[np.float32]:
@@ -99,18 +120,12 @@ def forward(
     ndarray of shape (n, n_outputs), float32
         As `target` describes them; of the head ``tuned`` its features.
     """
-    name = backbones.get(backbone).classifier
-    whole = network.get_submodule(name)
-    outputs_of = heads.output_layers(head, whole)
-    network.eval()
-    network.set_submodule(name, nn.Identity())
+    trunk, own_head = split_head(network.eval(), backbone)
+    outputs_of = heads.output_layers(head, own_head)
     outputs = []
-    try:
-        with torch.inference_mode(), deterministic():
-            for batch in batches:
-                with torch.autocast(batch.device.type, dtype, enabled=dtype is not torch.float32):
-                    pooled = network(batch)
-                outputs.append(outputs_of(pooled.float()).cpu())
-    finally:
-        network.set_submodule(name, whole)
+    with torch.inference_mode(), deterministic():
+        for batch in batches:
+            with torch.autocast(batch.device.type, dtype, enabled=dtype is not torch.float32):
+                pooled = trunk(batch)
+            outputs.append(outputs_of(pooled.float()).cpu())
     return torch.cat(outputs).numpy()

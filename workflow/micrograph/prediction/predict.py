@@ -185,7 +185,8 @@ def _said(seen, model, device):
     facts = model.facts
     images = np.stack([one.micrograph for one in seen])
     shown = transforms.resize(images, facts["pixels"])
-    explained = attribute.attribute(model.network, facts, shown, facts["classes"], facts["attribution"], device)
+    settings = maps.AttributionSettings(**facts["attribution"])
+    explained = attribute.attribute(model.network, facts, shown, facts["classes"], settings, device)
     apart = novelty.distances(embed(model.backbone, facts, images, device), model.looks)
     answers = _answers(explained["outputs"], facts)
     drawn = _maps(explained)
@@ -227,7 +228,7 @@ def _maps(explained):
     return [
         {
             "cam": explained[name][row, target],
-            "occlusion": np.float32(maps.spread(explained["occlusion"][row, target], side, patch, stride)),
+            "occlusion": np.float32(maps.windows_to_pixels(explained["occlusion"][row, target], side, patch, stride)),
             "cam_flag": str(explained["cam_flag"][row]),
             "occlusion_flag": str(explained["occlusion_flag"][row]),
         }

@@ -73,7 +73,7 @@ def tested(predictions, samples):
 def study(rows, explained, near, place, curves, words, classes, data):
     """window.STUDY without its pictures, as a dict that json can write.
 
-    rows: of `tested`; explained: maps.Explained of the same films; near: neighbours.Near of the same films; place:
+    rows: of `tested`; explained: maps.Attributions of the same films; near: neighbours.Near of the same films; place:
     of feature_map; curves: rows of the explained networks' learning curves; words: the fit's (fits.words_of); classes:
     Celsius; data: how the data are called. Raises UserError where the films that are explained are others.
     """
@@ -86,7 +86,7 @@ def study(rows, explained, near, place, curves, words, classes, data):
         "classes": list(classes),
         "colours": [to_hex(marks[name][0]) for name in classes],
         "scheme": words["scheme"],
-        "target": target_score.words(words["scheme"]),
+        "target": target_score.describe(words["scheme"]),
         "model": named(words),
         "films": {**columns(rows, classes), **_explained(explained), **_near(near), **place["films"]},
         "overlays": _overlays(explained),
@@ -163,7 +163,7 @@ def _overlays(explained):
     """What the page says of the two kinds of overlay."""
     high, wide = explained.weighted.shape[2:]
     rows, cols = explained.occlusion.shape[2:]
-    filled = lookup(explained.baseline, BASELINES, "baseline").words
+    filled = lookup(explained.baseline, BASELINES, "baseline").text
     kinds = {
         "cam": (
             attribution_maps.CAM,

@@ -1,4 +1,4 @@
-"""Incremental inference: what is computed by hand, and no more memory than was asked for."""
+"""Incremental inference: values computed by hand, within the memory given."""
 
 import weakref
 
@@ -9,8 +9,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from micrograph.attribution import maps, occlusion
-from micrograph.attribution.incremental import memory
-from micrograph.networks import pretraining, replace_head
+from micrograph.attribution.incremental import inference, layer_graph, memory
+from micrograph.networks import fuse_batchnorm, pretraining, replace_head
 
 CLASSES = [900, 950, 1000]
 
@@ -23,47 +23,47 @@ class Tiny(nn.Module):
         self.first, self.second = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 5, 1, bias=False)
         self.active, self.avgpool, self.fc = active, nn.AdaptiveAvgPool2d(1), nn.Linear(5, 2)
 
-    def forward(self, colour):
-        return self.fc(self.avgpool(self.second(self.active(self.first(colour)))).flatten(1))
+    def forward(self, inputs):
+        return self.fc(self.avgpool(self.second(self.active(self.first(inputs)))).flatten(1))
 
 
-def test_occlusion_of_a_linear_network_is_what_its_weights_give_the_window():
+def test_effects_of_a_linear_network_are_the_contributions_of_the_window():
     torch.manual_seed(0)
     network, side, patch, stride = Tiny(nn.Identity()).eval(), 16, 5, 3
-    picture = torch.randn(1, 3, side, side, requires_grad=True)
+    image = torch.randn(1, 3, side, side, requires_grad=True)
     with torch.enable_grad():
-        slope = torch.stack([torch.autograd.grad(one, picture, retain_graph=True)[0] for one in network(picture)[0]])
-    share = (slope * picture)[:, 0].detach().sum(1).numpy()  # of every pixel in both outputs
-    hidden, plain = occlusion.occlude(network, "resnet18", picture.detach(), patch=patch, stride=stride)
-    starts = maps.positions(side, patch, stride)
-    expected = [[share[:, a : a + patch, b : b + patch].sum((1, 2)) for b in starts] for a in starts]
-    np.testing.assert_allclose(plain[:, None, None] - hidden, np.array(expected)[None], rtol=1e-4, atol=1e-6)
+        gradients = torch.stack([torch.autograd.grad(one, image, retain_graph=True)[0] for one in network(image)[0]])
+    contributions = (gradients * image)[:, 0].detach().sum(1).numpy()  # of every pixel in both outputs
+    settings = maps.AttributionSettings(patch, stride)
+    hidden, original = occlusion.occlude(network, "resnet18", image.detach(), settings)
+    starts = maps.window_starts(side, patch, stride)
+    expected = [[contributions[:, a : a + patch, b : b + patch].sum((1, 2)) for b in starts] for a in starts]
+    np.testing.assert_allclose(original[:, None, None] - hidden, np.array(expected)[None], rtol=1e-4, atol=1e-6)
 
 
-def test_every_hidden_picture_answers_as_if_it_had_passed_the_network():
+def test_outputs_are_those_of_full_passes():
     torch.manual_seed(1)
     network, side, patch = Tiny(nn.ReLU()).eval(), 21, 4
-    pictures = torch.randn(3, 3, side, side)
-    hidden, plain = occlusion.occlude(network, "resnet18", pictures, patch=patch, stride=4, baseline="mean")
-    starts = maps.positions(side, patch, 4)
+    images = torch.randn(3, 3, side, side)
+    hidden, original = occlusion.occlude(network, "resnet18", images, maps.AttributionSettings(patch, 4, "mean"))
+    starts = maps.window_starts(side, patch, 4)
     with torch.no_grad():
-        np.testing.assert_allclose(plain, network(pictures).numpy(), rtol=1e-5, atol=1e-6)
-        for number, picture in enumerate(pictures):
+        np.testing.assert_allclose(original, network(images).numpy(), rtol=1e-5, atol=1e-6)
+        for number, image in enumerate(images):
             for row, top in enumerate(starts):
                 for col, left in enumerate(starts):
-                    shown = picture.clone()
-                    shown[:, top : top + patch, left : left + patch] = picture.mean((1, 2))[:, None, None]
-                    answer = network(shown[None])[0].numpy()
-                    np.testing.assert_allclose(hidden[number, row, col], answer, rtol=1e-5, atol=1e-6)
+                    shown = image.clone()
+                    shown[:, top : top + patch, left : left + patch] = image.mean((1, 2))[:, None, None]
+                    expected = network(shown[None])[0].numpy()
+                    np.testing.assert_allclose(hidden[number, row, col], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_bf16_gives_nearly_the_same_answers():
+def test_bf16_gives_nearly_the_same_outputs():
     start = pretraining.random_backbone("resnet18", np.random.default_rng(0))
     network = replace_head.replace_head(start, "resnet18", "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
-    picture = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    asked = {"patch": 16, "stride": 16}
-    exact, _ = occlusion.occlude(network, "resnet18", picture, **asked)
-    rough, _ = occlusion.occlude(network, "resnet18", picture, precision="bf16", **asked)
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    exact, _ = occlusion.occlude(network, "resnet18", image, maps.AttributionSettings(16, 16))
+    rough, _ = occlusion.occlude(network, "resnet18", image, maps.AttributionSettings(16, 16, precision="bf16"))
     assert np.abs(rough - exact).max() < 0.03 * np.abs(exact).max()
 
 
@@ -106,15 +106,16 @@ class Live(TorchDispatchMode):
 
 @pytest.mark.parametrize("megabytes", [20, 60])
 @pytest.mark.parametrize("backbone", ["resnet18", "efficientnet_lite0"])
-def test_maps_and_tables_stay_within_the_memory_asked_for(backbone, megabytes):
+def test_maps_and_tables_stay_within_the_memory(backbone, megabytes):
     start = pretraining.random_backbone(backbone, np.random.default_rng(0))
     network = replace_head.replace_head(start, backbone, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
-    pictures = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        trunk, _ = occlusion.parted(network, backbone, pictures.device)
+        trunk = fuse_batchnorm.fuse(replace_head.split_head(network, backbone)[0]).to(memory_format=torch.channels_last)
+        layers = layer_graph.trace(trunk, 64)
         with Live(trunk.parameters()) as live:
-            first = maps.positions(64, 8, 8)
-            way = occlusion.way_for(trunk, pictures, first, 8, torch.float32, megabytes, "occlusion")
-            for one in range(0, 4, way.pictures):
-                way.pooled(pictures[one : one + way.pictures], torch.zeros(4, 3)[one : one + way.pictures])
+            plan = memory.plan(layers, 64, maps.window_starts(64, 8, 8), 8, len(images), 4, megabytes)
+            method = inference.IncrementalOcclusion(*plan)
+            for i in range(0, len(images), method.images):
+                method.features(images[i : i + method.images], torch.zeros(4, 3)[i : i + method.images])
     assert 0.2 * megabytes < live.most / memory.MEGABYTE <= megabytes

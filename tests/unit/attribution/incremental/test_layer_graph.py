@@ -1,4 +1,4 @@
-"""Steps: networks are read as they compute, or not at all."""
+"""Layers: networks are read as they compute, or not at all."""
 
 import pytest
 import torch
@@ -17,47 +17,47 @@ def trunk(name):
 @pytest.mark.parametrize(
     ("name", "convolutions"), [("resnet18", 20), ("efficientnet_lite0", 49), ("timm:mobilenetv2_050", 52)]
 )
-def test_every_convolution_is_a_step(name, convolutions):
+def test_every_convolution_is_a_layer(name, convolutions):
     network = trunk(name)
-    found = layer_graph.read(network, 64)
-    modules = [step.module for step in found if isinstance(step.module, nn.Conv2d)]
+    found = layer_graph.trace(network, 64)
+    modules = [layer.module for layer in found if isinstance(layer.module, nn.Conv2d)]
     assert len(modules) == len({id(module) for module in modules}) == convolutions
 
 
-def test_resnet_adds_behind_every_second_convolution_of_its_blocks():
-    found = layer_graph.read(trunk("resnet18"), 64)
-    assert sum(step.plus is not None for step in found) == 8
-    assert all(step.active is not None for step in found if step.plus is not None)
+def test_resnet_adds_after_every_second_convolution_of_its_blocks():
+    found = layer_graph.trace(trunk("resnet18"), 64)
+    assert sum(layer.residual is not None for layer in found) == 8
+    assert all(layer.activation is not None for layer in found if layer.residual is not None)
 
 
 @pytest.mark.parametrize("side", [33, 80, 96])
 def test_sides_and_padding_are_those_of_the_modules(side):
     network = trunk("efficientnet_lite0")
-    found = layer_graph.read(network, side)
-    maps = layer_graph.whole(found, {layer_graph.PICTURE: torch.zeros(1, 3, side, side)}, keep=range(len(found)))
-    for place, step in enumerate(found[1:], start=1):
-        assert maps[place].shape[1:] == (step.channels, *2 * [step.side(maps[step.source].shape[-1])])
+    found = layer_graph.trace(network, side)
+    maps = layer_graph.forward(found, {layer_graph.INPUT: torch.zeros(1, 3, side, side)}, keep=range(len(found)))
+    for index, layer in enumerate(found[1:], start=1):
+        assert maps[index].shape[1:] == (layer.channels, *2 * [layer.output_side(maps[layer.source].shape[-1])])
 
 
-def test_maps_that_nobody_reads_again_are_let_go():
-    found = layer_graph.read(trunk("resnet18"), 64)
-    maps = layer_graph.whole(found, {layer_graph.PICTURE: torch.zeros(1, 3, 64, 64)}, keep=[3])
+def test_maps_that_are_not_read_again_are_released():
+    found = layer_graph.trace(trunk("resnet18"), 64)
+    maps = layer_graph.forward(found, {layer_graph.INPUT: torch.zeros(1, 3, 64, 64)}, keep=[3])
     assert sorted(maps) == [3, len(found) - 1]
 
 
 class Small(nn.Module):
-    """A convolution, then what the test asks for, then the mean."""
+    """A convolution, then another module, then the mean."""
 
     def __init__(self, then):
         super().__init__()
         self.conv, self.then, self.pool = nn.Conv2d(3, 4, 3, padding=1), then, nn.AdaptiveAvgPool2d(1)
 
-    def forward(self, colour):
-        return torch.flatten(self.pool(self.then(self.conv(colour))), 1)
+    def forward(self, inputs):
+        return torch.flatten(self.pool(self.then(self.conv(inputs))), 1)
 
 
 class Squeeze(nn.Module):
-    """Every place of its map looks at all others."""
+    """Every pixel depends on all others."""
 
     def forward(self, maps):
         return maps * maps.mean((2, 3), keepdim=True).sigmoid()
@@ -75,8 +75,8 @@ class Branch(nn.Module):
 
 
 @pytest.mark.parametrize("then", [nn.Identity(), nn.ReLU(), nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, 1)), Branch()])
-def test_what_looks_at_a_window_only_is_understood(then):
-    assert layer_graph.read(Small(then).eval(), 16) is not None
+def test_networks_of_local_operations_are_supported(then):
+    assert layer_graph.trace(Small(then).eval(), 16) is not None
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ def test_what_looks_at_a_window_only_is_understood(then):
         nn.InstanceNorm2d(4),
     ],
 )
-def test_what_looks_at_more_is_told_apart(then):
-    assert layer_graph.read(Small(then).eval(), 16) is None
+def test_networks_with_other_operations_are_not_supported(then):
+    assert layer_graph.trace(Small(then).eval(), 16) is None

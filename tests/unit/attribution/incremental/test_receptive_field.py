@@ -1,4 +1,4 @@
-"""Reach: the windows that a hidden square can change, and no others."""
+"""Receptive fields: the windows that a hidden patch can change, and no others."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from micrograph.networks import backbones, fuse_batchnorm
 def read(name):
     network = backbones.build(name).eval()
     network.set_submodule(backbones.get(name).classifier, torch.nn.Identity())
-    return layer_graph.read(fuse_batchnorm.fuse(network), 64)
+    return layer_graph.trace(fuse_batchnorm.fuse(network), 64)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def resnet():
     return read("resnet18")
 
 
-def test_15_pixels_reach_10_or_11_rows_behind_the_first_convolution(resnet):
-    sides, lows, highs = receptive_field.spans(resnet, 224, np.array([0, 5, 100, 210]), 15)
+def test_15_pixels_change_10_or_11_rows_after_the_first_convolution(resnet):
+    sides, lows, highs = receptive_field.changed_ranges(resnet, 224, np.array([0, 5, 100, 210]), 15)
     assert sides[1] == 112
     # a kernel of 7 at 2 o - 3 ... 2 o + 3 touches 100 ... 114 for o = 49 ... 58
     assert (lows[1], highs[1])[0].tolist() == [0, 1, 49, 104]
@@ -30,27 +30,27 @@ def test_15_pixels_reach_10_or_11_rows_behind_the_first_convolution(resnet):
 
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0"])
-def test_nothing_outside_of_its_reach_changes(name):
-    made, side, patch = read(name), 65, 9
-    first = maps.positions(side, patch, 8)
-    spans = receptive_field.spans(made, side, first, patch)
+def test_nothing_outside_of_the_ranges_changes(name):
+    layers, side, patch = read(name), 65, 9
+    starts = maps.window_starts(side, patch, 8)
+    ranges = receptive_field.changed_ranges(layers, side, starts, patch)
     torch.manual_seed(0)
     picture = torch.randn(1, 3, side, side)
     with torch.no_grad():
-        before = layer_graph.whole(made, {0: picture}, keep=range(len(made)))
-        for place, start in enumerate(first):
+        before = layer_graph.forward(layers, {0: picture}, keep=range(len(layers)))
+        for window, start in enumerate(starts):
             hidden = picture.clone()
             hidden[:, :, start : start + patch] = 0
-            after = layer_graph.whole(made, {0: hidden}, keep=range(len(made)))
-            for step, (low, high) in enumerate(zip(spans[1][:, place], spans[2][:, place], strict=True)):
-                rows = (before[step] != after[step]).any(dim=(0, 1, 3)).nonzero()
+            after = layer_graph.forward(layers, {0: hidden}, keep=range(len(layers)))
+            for layer, (low, high) in enumerate(zip(ranges[1][:, window], ranges[2][:, window], strict=True)):
+                rows = (before[layer] != after[layer]).any(dim=(0, 1, 3)).nonzero()
                 assert len(rows) == 0 or (low <= rows.min() and rows.max() < high)
 
 
 def test_every_window_is_in_one_class_whose_windows_hold_it(resnet):
-    first = maps.positions(224, 15, 5)
-    found = receptive_field.Reach(resnet, 224, first, 15)
-    assert len(found.classes) <= receptive_field.CLASSES
+    starts = maps.window_starts(224, 15, 5)
+    found = receptive_field.ReceptiveFields(resnet, 224, starts, 15)
+    assert len(found.classes) <= receptive_field.MAX_CLASSES
     assert sorted(np.concatenate([one.members for one in found.classes])) == list(range(43))
     for one in found.classes:
         ends = one.starts + one.sizes[:, None]
@@ -59,30 +59,33 @@ def test_every_window_is_in_one_class_whose_windows_hold_it(resnet):
 
 
 def test_a_third_of_the_multiplications_of_resnet18_is_left(resnet):
-    whole, exact, grouped = receptive_field.Reach(resnet, 224, maps.positions(224, 15, 5), 15).multiplications()
+    fields = receptive_field.ReceptiveFields(resnet, 224, maps.window_starts(224, 15, 5), 15)
+    whole = (fields.costs * fields.sides**2).sum()
+    exact = (fields.costs * (fields.highs - fields.lows).mean(axis=1) ** 2).sum()
+    grouped = fields.grouped_costs.sum()
     assert whole == pytest.approx(1.814e9, rel=0.01)  # the known number of ResNet18 without its classifier
     assert exact < grouped < 1.1 * exact < 0.4 * whole
 
 
-def test_the_late_steps_begin_where_windows_are_nearly_whole_maps(resnet):
-    found = receptive_field.Reach(resnet, 224, maps.positions(224, 15, 5), 15)
-    assert found.sides[found.late] == 7
-    everything = receptive_field.Reach(resnet, 64, np.array([0]), 64)
-    assert everything.late == 1
+def test_whole_maps_are_computed_where_windows_are_nearly_as_large(resnet):
+    found = receptive_field.ReceptiveFields(resnet, 224, maps.window_starts(224, 15, 5), 15)
+    assert found.sides[found.first_whole] == 7
+    everything = receptive_field.ReceptiveFields(resnet, 64, np.array([0]), 64)
+    assert everything.first_whole == 1
 
 
-def test_less_memory_means_less_at_once_down_to_one(resnet):
-    asked = resnet, 80, maps.positions(80, 8, 4), 8, 100, 4
-    large, small = memory.plan(*asked, 500)[1], memory.plan(*asked, 40)[1]
-    assert large.pictures >= small.pictures and large.windows > small.windows
-    with pytest.raises(UserError, match="attribution.memory_mb to"):
-        memory.plan(*asked, 1)
+def test_less_memory_means_smaller_batches_down_to_one(resnet):
+    arguments = resnet, 80, maps.window_starts(80, 8, 4), 8, 100, 4
+    large, small = memory.plan(*arguments, 500)[1], memory.plan(*arguments, 40)[1]
+    assert large.images >= small.images and large.windows > small.windows
+    with pytest.raises(UserError, match="attribution.memory_mb"):
+        memory.plan(*arguments, 1)
 
 
-def test_amounts_shrink_in_turn_and_keep_their_order():
-    one = memory.Amounts(4, 96, 128)
-    while one != memory.Amounts(1, 1, 1):
-        less = memory.smaller(one)
+def test_batch_sizes_shrink_in_turn_and_keep_their_order():
+    one = memory.BatchSizes(4, 96, 128)
+    while one != memory.BatchSizes(1, 1, 1):
+        less = memory.shrink(one)
         assert less != one
-        assert less.pictures <= less.windows <= less.late
+        assert less.images <= less.windows <= less.whole
         one = less

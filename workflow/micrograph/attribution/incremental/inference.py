@@ -1,98 +1,145 @@
-"""Occlusion by exact incremental inference: of every map, only the window that a hidden square can change is computed.
+"""Occlusion by exact incremental inference: of every map, only the window that a hidden patch can change is computed.
 
-After S. Nakandala, A. Kumar, Y. Papakonstantinou, "Incremental and approximate inference for faster occlusion-based
-deep CNN explanations", SIGMOD 2019. The untouched picture passes the network once, and its maps are kept. For every
-place of the square each step then gathers what its window reads, changed values and kept ones side by side, into small
-maps of one size, which the step turns into the next window without padding. The values are those of a full pass, up to
-the order of sums. From where windows are nearly whole maps, whole maps are computed, of many places at a time.
+After Nakandala et al. [1]_. The original image passes the network once, and its maps are kept. For every window each
+layer then gathers what it reads, changed values and kept ones side by side, into small maps of one size, and computes
+the next window from them without padding. The values are those of a full pass, up to the order of sums. From the layer
+on where windows are nearly whole maps, whole maps are computed, of many windows at a time.
 
-The geometry is in reach.py. All indices depend on sizes alone: they are made once and serve all pictures.
+The geometry is in `receptive_field`. All indices depend on sizes alone: they are made once and serve all images.
+
+References
+----------
+.. [1] S. Nakandala, A. Kumar, Y. Papakonstantinou, "Incremental and approximate inference for faster occlusion-based
+   deep CNN explanations", SIGMOD 2019.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from micrograph.attribution.incremental import fourier_conv, layer_graph, receptive_field
-from micrograph.attribution.incremental.layer_graph import PICTURE
+from micrograph.attribution.incremental.layer_graph import INPUT
+from micrograph.attribution.incremental.memory import BatchSizes
+from micrograph.attribution.incremental.receptive_field import ReceptiveFields
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Windows that pass the early steps at once: places (w, 2) of their squares, down and across; sizes
-    {place of a map: (rows, cols)}; tables {(step, map): rows to gather, (pictures * w * rows * cols,)}."""
+class _Chunk:
+    """Windows that pass the early layers at once.
 
-    places: np.ndarray
-    sizes: dict
-    tables: dict
-
-
-class Occluder:
-    """Pictures of one size, hidden square by square, through one network.
-
-    geometry: reach.Reach; amounts: memory.Amounts, how much is computed at once. The weights tell device and dtype.
+    windows: (w, 2), their indices down and across; sizes: {layer: (rows, cols)} of their maps; tables: {(layer,
+    source): rows to gather, (n_images, w * rows * cols)}.
     """
 
-    def __init__(self, geometry, amounts):
-        self.reach, self.pictures, self.amounts = geometry, amounts.pictures, amounts
-        self.steps, self.sides = quickened(geometry), [int(one) for one in geometry.sides]
-        self.count = geometry.lows.shape[1]
-        weight = next(step.module.weight for step in self.steps if isinstance(step.module, nn.Conv2d))
-        self.device, self.kind = weight.device, weight.dtype
-        self.chunks = [chunk for group in self.reach.groups() for chunk in self.cut(*group)]
-        self.kept = sorted({read for chunk in self.chunks for _, read in chunk.tables})
-        self.handed = self.reach.handed_over()
-        self.buffers = {place: self.buffer(place) for place in self.kept}
-        self.waiting = {place: self.empty(amounts.late * self.sides[place] ** 2, place) for place in self.handed}
+    windows: NDArray[np.intp]
+    sizes: dict[int, tuple[int, int]]
+    tables: dict[tuple[int, int], torch.Tensor]
 
-    def empty(self, rows, place):
+
+class IncrementalOcclusion:
+    """Pooled features of images with every window hidden, by one network, for images of one size.
+
+    Parameters
+    ----------
+    fields : ReceptiveFields
+        The weights of its layers determine device and dtype.
+    sizes : BatchSizes
+
+    Attributes
+    ----------
+    images : int
+        Images to pass at once, at most.
+    """
+
+    def __init__(self, fields: ReceptiveFields, sizes: BatchSizes) -> None:
+        self.fields, self.images, self.batch_sizes = fields, sizes.images, sizes
+        self.layers, self.sides = _with_fourier(fields), [int(one) for one in fields.sides]
+        self.n_windows = fields.lows.shape[1]
+        weight = next(layer.module.weight for layer in self.layers if isinstance(layer.module, nn.Conv2d))
+        self.device, self.dtype = weight.device, weight.dtype
+        self.chunks = [chunk for pair in product(fields.classes, repeat=2) for chunk in self._cut(*pair)]
+        self.kept = sorted({source for chunk in self.chunks for _, source in chunk.tables})
+        self.handed = self.fields.inputs_of_whole()
+        self.buffers = {index: self._buffer(index) for index in self.kept}
+        self.waiting = {index: self._empty(sizes.whole * self.sides[index] ** 2, index) for index in self.handed}
+
+    def features(self, inputs: torch.Tensor, fill: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the pooled features of images and of the images with every window hidden.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n, 3, side, side)
+        fill : Tensor of shape (n, 3)
+            Value of hidden pixels.
+
+        Returns
+        -------
+        original : Tensor of float32, shape (n, n_features)
+        hidden : Tensor of float32, shape (n, n_windows, n_windows, n_features)
+        """
+        original, count = self._keep_maps(inputs, fill), len(inputs)
+        hidden = torch.empty((count, self.n_windows, self.n_windows, original.shape[1]), device=self.device)
+        queue, filled = [], 0
+        for chunk in self.chunks:
+            if filled + count * len(chunk.windows) > self.batch_sizes.whole:
+                self._run_whole(queue, filled, hidden)
+                queue, filled = [], 0
+            self._run_windows(chunk, count, filled)
+            queue.append(chunk.windows)
+            filled += count * len(chunk.windows)
+        self._run_whole(queue, filled, hidden)
+        return original, hidden
+
+    def _empty(self, rows, index):
         """Rows of zeros for a map."""
-        return torch.zeros((rows, self.steps[place].channels), dtype=self.kind, device=self.device)
+        return torch.zeros((rows, self.layers[index].channels), dtype=self.dtype, device=self.device)
 
-    def buffer(self, place):
-        """A row of zeros, the kept maps of all pictures, and room for the windows of the largest chunk."""
-        room = max(len(chunk.places) * np.prod(chunk.sizes[place]) for chunk in self.chunks)
-        return self.empty(1 + self.pictures * (self.sides[place] ** 2 + int(room)), place)
+    def _buffer(self, index):
+        """A row of zeros, the kept maps of all images, and space for the windows of the largest chunk."""
+        most = max(len(chunk.windows) * np.prod(chunk.sizes[index]) for chunk in self.chunks)
+        return self._empty(1 + self.images * (self.sides[index] ** 2 + int(most)), index)
 
-    def cut(self, down, across):
-        """The Chunks of one group."""
+    def _cut(self, down, across):
+        """The chunks of one group."""
         pairs = np.stack(np.meshgrid(range(len(down.members)), range(len(across.members)), indexing="ij"), -1)
         pairs = pairs.reshape(-1, 2)
-        most = max(1, self.amounts.windows // self.pictures)
-        return [self.chunk(down, across, *part.T) for part in np.array_split(pairs, -(-len(pairs) // most))]
+        most = max(1, self.batch_sizes.windows // self.images)
+        return [self._chunk(down, across, *part.T) for part in np.array_split(pairs, -(-len(pairs) // most))]
 
-    def chunk(self, down, across, rows, cols):
-        """The Chunk of some members of a group: rows of `down`, cols of `across`."""
+    def _chunk(self, down, across, rows, cols):
+        """The chunk of some members of a group: rows of `down`, cols of `across`."""
         axes = (down, rows), (across, cols)
-        sizes = {place: (int(down.sizes[place]), int(across.sizes[place])) for place in range(len(self.steps))}
+        sizes = {index: (int(down.sizes[index]), int(across.sizes[index])) for index in range(len(self.layers))}
         tables = {}
-        for place, step in enumerate(self.steps[1 : self.reach.late], start=1):
-            for read in layer_graph.reads(step):
-                slid = step if read == step.source else layer_graph.ADDED
+        for index, layer in enumerate(self.layers[1 : self.fields.first_whole], start=1):
+            for source in layer.inputs():
+                reader = layer if source == layer.source else layer_graph.POINTWISE
                 wanted = [
-                    receptive_field.sources(slid, self.sides[read], one.starts[place][some], one.sizes[place])
+                    receptive_field.source_rows(reader, self.sides[source], one.starts[index][some], one.sizes[index])
                     for one, some in axes
                 ]
-                self.tabulate(tables, place, read, axes, wanted)
-        for read in self.reach.handed_over():
-            everything = [np.broadcast_to(np.arange(self.sides[read]), (len(rows), self.sides[read]))] * 2
-            self.tabulate(tables, len(self.steps), read, axes, everything)
-        return Chunk(np.stack([down.members[rows], across.members[cols]], 1), sizes, tables)
+                self._tabulate(tables, index, source, axes, wanted)
+        for source in self.fields.inputs_of_whole():
+            everything = [np.broadcast_to(np.arange(self.sides[source]), (len(rows), self.sides[source]))] * 2
+            self._tabulate(tables, len(self.layers), source, axes, everything)
+        return _Chunk(np.stack([down.members[rows], across.members[cols]], 1), sizes, tables)
 
-    def tabulate(self, tables, place, read, axes, wanted):
-        """Add the rows to gather, unless they are just the windows there are."""
-        held = [one.starts[read][some][:, None] + np.arange(one.sizes[read]) for one, some in axes]
-        if read != PICTURE and all(np.array_equal(*pair) for pair in zip(held, wanted, strict=True)):
+    def _tabulate(self, tables, index, source, axes, wanted):
+        """Add the rows to gather, unless they are just those of the windows."""
+        held = [one.starts[source][some][:, None] + np.arange(one.sizes[source]) for one, some in axes]
+        if source != INPUT and all(np.array_equal(*pair) for pair in zip(held, wanted, strict=True)):
             return
-        side, count = self.sides[read], len(wanted[0])
-        lows, highs = self.reach.lows[PICTURE], self.reach.highs[PICTURE]
+        side, count = self.sides[source], len(wanted[0])
+        lows, highs = self.fields.lows[INPUT], self.fields.highs[INPUT]
         inside, changed, offset = [], [], []
         for rows, (one, some) in zip(wanted, axes, strict=True):
-            low = one.starts[read][some][:, None]
-            high = low + one.sizes[read]
-            if read == PICTURE:
+            low = one.starts[source][some][:, None]
+            high = low + one.sizes[source]
+            if source == INPUT:
                 low, high = (ends[one.members[some]][:, None] for ends in (lows, highs))
             inside.append((rows >= 0) & (rows < side))
             changed.append((rows >= low) & (rows < high))
@@ -101,115 +148,101 @@ class Occluder:
         def both(parts, join):
             return join(parts[0][:, :, None], parts[1][:, None, :])
 
-        tall, wide = (one.sizes[read] for one, _ in axes)
-        number = np.arange(self.pictures)[:, None, None, None]
-        window = (number * count + np.arange(count)[:, None, None]) * tall * wide
-        window = window + both(offset, lambda row, col: row * wide + col) if read != PICTURE else number
-        map_row = number * side**2 + both(wanted, lambda row, col: row * side + col)
-        index = np.where(both(inside, np.logical_and), 1 + map_row, 0)
-        index = np.where(both(changed, np.logical_and), 1 + self.pictures * side**2 + window, index)
-        tables[place, read] = torch.from_numpy(index.reshape(self.pictures, -1).astype(np.int32)).to(self.device)
+        height, width = (one.sizes[source] for one, _ in axes)
+        image = np.arange(self.images)[:, None, None, None]
+        window = (image * count + np.arange(count)[:, None, None]) * height * width
+        window = window + both(offset, lambda row, col: row * width + col) if source != INPUT else image
+        map_row = image * side**2 + both(wanted, lambda row, col: row * side + col)
+        table = np.where(both(inside, np.logical_and), 1 + map_row, 0)
+        table = np.where(both(changed, np.logical_and), 1 + self.images * side**2 + window, table)
+        tables[index, source] = torch.from_numpy(table.reshape(self.images, -1).astype(np.int32)).to(self.device)
 
-    def pooled(self, colour, fill):
-        """(untouched (n, width), hidden (n, k, k, width)) float32 of pictures (n, 3, side, side) hidden by (n, 3)."""
-        untouched, count = self.look(colour, fill), len(colour)
-        hidden = torch.empty((count, self.count, self.count, untouched.shape[1]), device=self.device)
-        queue, filled = [], 0
-        for chunk in self.chunks:
-            if filled + count * len(chunk.places) > self.amounts.late:
-                self.finish(queue, filled, hidden)
-                queue, filled = [], 0
-            self.early(chunk, count, filled)
-            queue.append(chunk.places)
-            filled += count * len(chunk.places)
-        self.finish(queue, filled, hidden)
-        return untouched, hidden
+    def _keep_maps(self, inputs, fill):
+        """Pass the original images and keep their maps for all chunks; their pooled features."""
+        maps = layer_graph.forward(self.layers, {INPUT: inputs.to(self.dtype)}, keep=self.kept)
+        for index in self.kept:
+            rows = _as_rows(maps[index])
+            self.buffers[index][1 : 1 + len(rows)] = rows
+        self.buffers[INPUT][1 + self.images * self.sides[INPUT] ** 2 :][: len(fill)] = fill
+        return maps[len(self.layers) - 1].float().mean((2, 3))
 
-    def look(self, colour, fill):
-        """Pass the untouched pictures, keep their maps for all chunks; their pooled features."""
-        maps = layer_graph.whole(self.steps, {PICTURE: colour.to(self.kind)}, keep=self.kept)
-        for place in self.kept:
-            rows = as_rows(maps[place])
-            self.buffers[place][1 : 1 + len(rows)] = rows
-        self.buffers[PICTURE][1 + self.pictures * self.sides[PICTURE] ** 2 :][: len(fill)] = fill
-        return maps[len(self.steps) - 1].float().mean((2, 3))
+    def _run_windows(self, chunk, count, filled):
+        """Compute the chunk's windows of all early layers, and hand them over as whole maps."""
+        n_maps, windows = count * len(chunk.windows), {}
+        for index, layer in enumerate(self.layers[1 : self.fields.first_whole], start=1):
+            height, width = chunk.sizes[index]
+            out = self._output(index, n_maps * height * width)
+            rows = self._gather(chunk, index, layer.source, count, windows)
+            residual = None if layer.residual is None else self._gather(chunk, index, layer.residual, count, windows)
+            _compute(layer, rows, n_maps, height, width, residual, out)
+            windows[index] = out
+        for index in self.handed:
+            area = self.sides[index] ** 2
+            out = self.waiting[index][filled * area : (filled + n_maps) * area]
+            self._gather(chunk, len(self.layers), index, count, windows, out)
 
-    def early(self, chunk, count, filled):
-        """Compute the chunk's windows of all maps up to the late steps, and hand them over as whole maps."""
-        many, windows = count * len(chunk.places), {}
-        for place, step in enumerate(self.steps[1 : self.reach.late], start=1):
-            tall, wide = chunk.sizes[place]
-            room = self.room(place, many * tall * wide)
-            given = self.gather(chunk, place, step.source, count, windows)
-            plus = None if step.plus is None else self.gather(chunk, place, step.plus, count, windows)
-            compute(step, given, many, tall, wide, plus, room)
-            windows[place] = room
-        for read in self.handed:
-            side = self.sides[read] ** 2
-            room = self.waiting[read][filled * side : (filled + many) * side]
-            self.gather(chunk, len(self.steps), read, count, windows, room)
+    def _output(self, index, rows):
+        """Where the windows of a map are written."""
+        if index not in self.buffers:
+            return torch.empty((rows, self.layers[index].channels), dtype=self.dtype, device=self.device)
+        start = 1 + self.images * self.sides[index] ** 2
+        return self.buffers[index][start : start + rows]
 
-    def room(self, place, rows):
-        """Where the windows of a map are to be written."""
-        if place not in self.buffers:
-            return torch.empty((rows, self.steps[place].channels), dtype=self.kind, device=self.device)
-        start = 1 + self.pictures * self.sides[place] ** 2
-        return self.buffers[place][start : start + rows]
-
-    def gather(self, chunk, place, read, count, windows, room=None):
-        """The rows of the map `read` that the step `place` wants, of all windows."""
-        table = chunk.tables.get((place, read))
+    def _gather(self, chunk, index, source, count, windows, out=None):
+        """The rows of the map `source` that the layer `index` reads, of all windows."""
+        table = chunk.tables.get((index, source))
         if table is None:
-            return windows[read] if room is None else room.copy_(windows[read])
-        index = table[:count].reshape(-1)
-        if room is None:
-            return self.buffers[read].index_select(0, index)
-        return torch.index_select(self.buffers[read], 0, index, out=room)
+            return windows[source] if out is None else out.copy_(windows[source])
+        rows = table[:count].reshape(-1)
+        if out is None:
+            return self.buffers[source].index_select(0, rows)
+        return torch.index_select(self.buffers[source], 0, rows, out=out)
 
-    def finish(self, queue, filled, hidden):
-        """The late steps and the mean, of all that waits, written where they belong."""
+    def _run_whole(self, queue, filled, hidden):
+        """Compute the late layers and the mean of all waiting maps, and write them to their windows."""
         maps = {
-            place: as_maps(rows[: filled * self.sides[place] ** 2], filled, self.sides[place], self.sides[place])
-            for place, rows in self.waiting.items()
+            index: _as_maps(rows[: filled * self.sides[index] ** 2], filled, self.sides[index], self.sides[index])
+            for index, rows in self.waiting.items()
         }
-        made = layer_graph.whole(self.steps, maps, first=self.reach.late)[len(self.steps) - 1].float().mean((2, 3))
-        done = 0
-        for places in queue:
-            many = len(hidden) * len(places)
-            values = made[done : done + many].reshape(len(hidden), len(places), -1)
-            hidden[:, places[:, 0], places[:, 1]] = values
-            done += many
+        last = layer_graph.forward(self.layers, maps, first=self.fields.first_whole)[len(self.layers) - 1]
+        pooled, done = last.float().mean((2, 3)), 0
+        for windows in queue:
+            n_maps = len(hidden) * len(windows)
+            values = pooled[done : done + n_maps].reshape(len(hidden), len(windows), -1)
+            hidden[:, windows[:, 0], windows[:, 1]] = values
+            done += n_maps
 
 
-def quickened(geometry):
-    """The steps, with convolutions of whole small maps done by their Fourier coefficients."""
-    made = list(geometry.steps)
-    for place in geometry.spectral():
-        made[place] = replace(made[place], module=fourier_conv.Spectral(made[place].module, int(geometry.sides[place])))
-    return made
+def _with_fourier(fields):
+    """The layers, with convolutions of small whole maps by their Fourier coefficients."""
+    layers = list(fields.layers)
+    for index in fields.fourier_layers():
+        module = fourier_conv.FourierConv2d(layers[index].module, int(fields.sides[index]))
+        layers[index] = replace(layers[index], module=module)
+    return layers
 
 
-def compute(step, given, many, tall, wide, plus, room):
-    """Write a step's windows (many, tall, wide) into `room`, rows of channels, from the rows that they read."""
-    conv = step.module
-    if isinstance(conv, nn.Conv2d) and step.kernel == 1 and conv.groups == 1:
-        bias = given.new_zeros(()) if conv.bias is None else conv.bias
-        torch.addmm(bias, given, conv.weight.flatten(1).t(), out=room)
-        if plus is not None:
-            room.add_(plus)
+def _compute(layer, rows, n_maps, height, width, residual, out):
+    """Write a layer's windows (n_maps, height, width) into `out`, rows of channels, from the rows that they read."""
+    conv = layer.module
+    if isinstance(conv, nn.Conv2d) and layer.kernel == 1 and conv.groups == 1:
+        bias = rows.new_zeros(()) if conv.bias is None else conv.bias
+        torch.addmm(bias, rows, conv.weight.flatten(1).t(), out=out)
+        if residual is not None:
+            out.add_(residual)
     else:
-        shape = [(size - 1) * step.stride + step.kernel for size in (tall, wide)]
-        made = given if conv is None else as_rows(layer_graph.apply(step, as_maps(given, many, *shape)))
-        torch.add(made, plus, out=room) if plus is not None else room.copy_(made)
-    if step.active is not None:
-        step.active(room)
+        shape = [(size - 1) * layer.stride + layer.kernel for size in (height, width)]
+        values = rows if conv is None else _as_rows(layer_graph.apply_to_windows(layer, _as_maps(rows, n_maps, *shape)))
+        torch.add(values, residual, out=out) if residual is not None else out.copy_(values)
+    if layer.activation is not None:
+        layer.activation(out)
 
 
-def as_maps(rows, count, tall, wide):
-    """Rows of channels as maps (count, channels, tall, wide), channels last; no copy."""
-    return rows.view(count, tall, wide, -1).permute(0, 3, 1, 2)
+def _as_maps(rows, count, height, width):
+    """Rows of channels as maps (count, channels, height, width), channels last; no copy."""
+    return rows.view(count, height, width, -1).permute(0, 3, 1, 2)
 
 
-def as_rows(maps):
-    """Maps (n, channels, rows, cols) as rows of channels; no copy where they lie channels last."""
+def _as_rows(maps):
+    """Maps (n, channels, height, width) as rows of channels; no copy where they are stored channels last."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])

@@ -1,32 +1,47 @@
-"""A network as a list of steps: each makes a map from an earlier one by looking at a small window of it.
+"""A network as a list of layers, each of which makes a map from a small window of an earlier one.
 
-Read from the network's own code by a symbolic trace (torch.fx), so that any network of convolutions, activations,
-maximum pooling, sums and a mean at the end is understood; one that does anything else is not, and is told apart.
+Read from the network's code by a symbolic trace (torch.fx). Networks of convolutions, activations, maximum pooling,
+sums and a mean at the end are supported; a network with anything else is recognised as unsupported.
 """
 
 import operator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
-PICTURE = 0  # the place of the picture in the list
-DEVIATION = 1e-4  # relative; more than rounding means that the trace misread the network
+INPUT = 0  # index of the image in the list of layers
+TOLERANCE = 1e-4  # relative; a larger deviation means that the trace misread the network
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.SiLU, nn.Hardswish, nn.GELU, nn.LeakyReLU, nn.ELU)
-NOTHING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)
-SUMS = {operator.add, operator.iadd, torch.add, "add", "add_"}
+NO_OPERATION = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)
+ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
 NOT_NEGATIVE = (nn.ReLU, nn.ReLU6)
 
 
 @dataclass(frozen=True)
-class Step:
-    """One map, of `channels`: `module` slid over the map `source`, the map `plus` added, then `active`.
+class Layer:
+    """One map: a module applied to the map `source`, then a sum with the map `residual`, then an activation.
 
-    source, plus: places in the list of steps; plus: None where nothing is added. kernel, stride: of both axes. same:
-    padded as TensorFlow does, else by `padding` on all sides. module: a convolution, a maximum pooling; None for the
-    picture, and for a sum alone (kernel 1).
+    Parameters
+    ----------
+    source : int
+        Index of the layer that is read.
+    channels : int
+        Channels of this layer's map.
+    module : Module, optional
+        A convolution or a maximum pooling; None for the image, and for a sum alone.
+    kernel, stride : int
+        Of both axes; 1 without a module.
+    padding : int
+        Zeros on all sides, unless `same_padding`.
+    same_padding : bool
+        Padded as TensorFlow does.
+    residual : int, optional
+        Index of the layer that is added.
+    activation : Module, optional
     """
 
     source: int
@@ -35,191 +50,214 @@ class Step:
     kernel: int = 1
     stride: int = 1
     padding: int = 0
-    same: bool = False
-    plus: int | None = None
-    active: nn.Module | None = None
+    same_padding: bool = False
+    residual: int | None = None
+    activation: nn.Module | None = None
 
-    def before(self, side):
-        """Rows (and columns) of zeros in front of a source of this side."""
-        if not self.same:
+    def padding_before(self, side: int) -> int:
+        """Return the rows (and columns) of zeros before a source of this side."""
+        if not self.same_padding:
             return self.padding
         return max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0) // 2
 
-    def side(self, side):
-        """The side of the map made from a source of this side."""
-        if self.same:
+    def output_side(self, side: int) -> int:
+        """Return the side of the map computed from a source of this side."""
+        if self.same_padding:
             return -(-side // self.stride)
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
+    def inputs(self) -> list[int]:
+        """Return the indices of the layers that are read."""
+        return [index for index in (self.source, self.residual) if index is not None]
 
-ADDED = Step(source=-1, channels=0)  # how a sum reads what it adds: pixel by pixel
+
+POINTWISE = Layer(source=-1, channels=0)  # how a sum reads its residual: pixel by pixel
 
 
-class Tracer(fx.Tracer):
-    """Looks into everything but the modules that a step is made of."""
+class _Tracer(fx.Tracer):
+    """Traces into everything but the modules that a layer is made of."""
 
     def is_leaf_module(self, module, name):
         return isinstance(module, nn.Conv2d) or "Pool" in type(module).__name__ or super().is_leaf_module(module, name)
 
 
-def read(trunk, side):
-    """The steps of a folded network without classifier, the last one's map pooled by its mean; None if it has others.
+def trace(trunk: nn.Module, side: int) -> list[Layer] | None:
+    """Read the layers of a network.
 
-    trunk: maps (n, 3, side, side) to (n, width), in evaluation mode. The steps share its weights. They are compared
-    with the network on one picture of noise.
+    Parameters
+    ----------
+    trunk : Module
+        Maps images (n, 3, side, side) to pooled features (n, width); batch normalisation fused, in evaluation mode.
+    side : int
+        Pixels of the image.
+
+    Returns
+    -------
+    list of Layer, or None
+        They share the network's weights; the features are the mean of the last layer's map. None where the network is
+        not supported, or where its output for an image of noise is not that of the layers.
     """
     try:
-        steps = _Reader(trunk).steps()
+        layers = _GraphReader(trunk).layers()
     except (NotImplementedError, fx.proxy.TraceError, TypeError):
         return None
     noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     noise = noise.to(next(trunk.parameters()))
     with torch.inference_mode():
-        said, ours = trunk(noise), whole(steps, {PICTURE: noise})[len(steps) - 1].mean((2, 3))
-    fits = said.shape == ours.shape and float((said - ours).abs().max()) <= DEVIATION * float(said.abs().max())
-    return steps if fits else None
+        expected, ours = trunk(noise), forward(layers, {INPUT: noise})[len(layers) - 1].mean((2, 3))
+    if expected.shape != ours.shape:
+        return None
+    return layers if float((expected - ours).abs().max()) <= TOLERANCE * float(expected.abs().max()) else None
 
 
-def whole(steps, maps, first=1, keep=()):
-    """All steps from `first` on, on whole maps; nothing incremental.
+def forward(
+    layers: list[Layer], maps: Mapping[int, torch.Tensor], first: int = 1, keep: Collection[int] = ()
+) -> dict[int, torch.Tensor]:
+    """Run the layers from `first` on, on whole maps.
 
-    maps: {place: (n, channels, side, side)} of what they read before `first`. Returns the last map and those to `keep`,
-    {place: map}; the others are let go once they have been read.
+    Parameters
+    ----------
+    layers : list of Layer
+    maps : mapping of int to Tensor, shape (n, channels, side, side)
+        Maps before `first` that are read, by the index of the layer.
+    first : int
+    keep : collection of int
+        Layers whose maps are returned.
+
+    Returns
+    -------
+    dict of int to Tensor
+        The last map and those to keep; others are released once they have been read.
     """
-    maps, last = dict(maps), {}
-    for place, step in enumerate(steps[first:], start=first):
-        last |= dict.fromkeys(reads(step), place)
-    for place, step in enumerate(steps[first:], start=first):
-        made = maps[step.source] if step.module is None else step.module(maps[step.source])
-        made = made if step.plus is None else made + maps[step.plus]
-        maps[place] = made if step.active is None else step.active(made)
-        for read in reads(step):
-            if last[read] == place and read not in keep:
-                maps.pop(read, None)
+    maps, last_reader = dict(maps), {}
+    for index, layer in enumerate(layers[first:], start=first):
+        last_reader |= dict.fromkeys(layer.inputs(), index)
+    for index, layer in enumerate(layers[first:], start=first):
+        output = maps[layer.source] if layer.module is None else layer.module(maps[layer.source])
+        output = output if layer.residual is None else output + maps[layer.residual]
+        maps[index] = output if layer.activation is None else layer.activation(output)
+        for source in layer.inputs():
+            if last_reader[source] == index and source not in keep:
+                maps.pop(source, None)
     return maps
 
 
-def reads(step):
-    """The places of the maps that a step reads."""
-    return [place for place in (step.source, step.plus) if place is not None]
+def apply_to_windows(layer: Layer, windows: torch.Tensor) -> torch.Tensor:
+    """Apply a layer's module to windows (n, channels, rows, cols) that include the padding; no sum, no activation."""
+    if isinstance(layer.module, nn.Conv2d):
+        conv = layer.module
+        return functional.conv2d(windows, conv.weight, conv.bias, conv.stride, 0, 1, conv.groups)
+    return functional.max_pool2d(windows, layer.kernel, layer.stride)
 
 
-class _Reader:
-    """Goes through the trace once; raises NotImplementedError at the first thing that is no step."""
+class _GraphReader:
+    """Reads a trace once; raises NotImplementedError at the first operation that is not supported."""
 
     def __init__(self, trunk):
         self.modules = dict(trunk.named_modules())
-        self.graph = Tracer().trace(trunk)
-        self.made = [Step(source=-1, channels=3)]
-        self.place = {}  # of every node of the trace in `made`; nodes that change nothing share their source's
-        self.depth = [0]  # steps between the picture and a map, at most
+        self.graph = _Tracer().trace(trunk)
+        self.read = [Layer(source=-1, channels=3)]
+        self.index = {}  # of every node of the trace in `read`; nodes without operation have their source's
+        self.depth = [0]  # layers between the image and a map, at most
         self.pooled = set()  # nodes after the mean
 
-    def steps(self):
-        """The steps, by depth: what reads an early map comes early."""
+    def layers(self):
+        """The layers, by depth: those that read an early map come early."""
         for node in self.graph.nodes:
-            if node.op == "placeholder" and not self.place:
-                self.place[node] = PICTURE
+            if node.op == "placeholder" and not self.index:
+                self.index[node] = INPUT
             elif node.op == "call_module":
-                self.module(node, self.modules[node.target])
-            elif node.target in SUMS and not node.kwargs:
-                self.sum(node)
+                self._module(node, self.modules[node.target])
+            elif node.target in ADDITIONS and not node.kwargs:
+                self._sum(node)
             elif node.target in (torch.flatten, "flatten", "output") and node.args[0] in self.pooled:
-                self.follow(node)
+                self._pass_through(node)
             else:
                 raise NotImplementedError(str(node.target))
-        order = sorted(range(len(self.made)), key=lambda place: self.depth[place])
-        if order[-1] != self.place[node]:
+        order = sorted(range(len(self.read)), key=lambda index: self.depth[index])
+        if order[-1] != self.index[node]:
             raise NotImplementedError("maps beside the last one")
-        new = {old: place for place, old in enumerate(order)}
-        ordered = [self.made[old] for old in order]
-        return [replace(one, source=new.get(one.source, -1), plus=new.get(one.plus)) for one in ordered]
+        new = {old: index for index, old in enumerate(order)}
+        ordered = [self.read[old] for old in order]
+        return [replace(one, source=new.get(one.source, -1), residual=new.get(one.residual)) for one in ordered]
 
-    def follow(self, node):
-        """A node that changes nothing."""
-        self.place[node] = self.place[node.args[0]]
+    def _pass_through(self, node):
+        """A node without operation."""
+        self.index[node] = self.index[node.args[0]]
         if node.args[0] in self.pooled:
             self.pooled.add(node)
 
-    def add(self, node, step):
-        self.made.append(step)
-        self.depth.append(1 + max(self.depth[read] for read in (step.source, step.plus) if read is not None))
-        self.place[node] = len(self.made) - 1
+    def _append(self, node, layer):
+        self.read.append(layer)
+        self.depth.append(1 + max(self.depth[read] for read in layer.inputs()))
+        self.index[node] = len(self.read) - 1
 
-    def module(self, node, module):
-        given = node.args[0]
-        if isinstance(module, NOTHING):
-            self.follow(node)
-        elif given in self.pooled:
-            raise NotImplementedError("something behind the mean")
+    def _module(self, node, module):
+        source = node.args[0]
+        if isinstance(module, NO_OPERATION):
+            self._pass_through(node)
+        elif source in self.pooled:
+            raise NotImplementedError("a layer after the mean")
         elif isinstance(module, ACTIVATIONS):
-            self.active(node, module)
+            self._activation(node, module)
         elif isinstance(module, nn.Conv2d):
-            self.add(node, convolution(self.place[given], module))
+            self._append(node, _convolution(self.index[source], module))
         elif isinstance(module, nn.MaxPool2d):
-            self.add(node, maximum(self.place[given], module, self.made[self.place[given]]))
-        elif is_mean(module):
-            self.follow(node)
+            self._append(node, _max_pool(self.index[source], module, self.read[self.index[source]]))
+        elif _is_global_mean(module):
+            self._pass_through(node)
             self.pooled.add(node)
         else:
             raise NotImplementedError(type(module).__name__)
 
-    def active(self, node, module):
-        """An activation joins the step before it, where nobody else reads what that step made."""
-        given = node.args[0]
-        place = self.place[given]
-        if len(given.users) > 1 or self.made[place].active is not None or place == PICTURE:
-            raise NotImplementedError("an activation beside another reader")
-        self.made[place] = replace(self.made[place], active=module)
-        self.place[node] = place
+    def _activation(self, node, module):
+        """An activation joins the layer before it, if nothing else reads that layer."""
+        source = node.args[0]
+        index = self.index[source]
+        if len(source.users) > 1 or self.read[index].activation is not None or index == INPUT:
+            raise NotImplementedError("an activation of a map with another reader")
+        self.read[index] = replace(self.read[index], activation=module)
+        self.index[node] = index
 
-    def sum(self, node):
-        """A sum joins the deeper of its two steps, where nobody else reads that."""
-        if len(node.args) != 2 or not all(isinstance(given, fx.Node) and given in self.place for given in node.args):
+    def _sum(self, node):
+        """A sum joins the deeper of its two layers, if nothing else reads that layer."""
+        if len(node.args) != 2 or not all(isinstance(arg, fx.Node) and arg in self.index for arg in node.args):
             raise NotImplementedError("a sum of other things than maps")
-        early, late = sorted(node.args, key=lambda given: self.depth[self.place[given]])
-        plus, place = self.place[early], self.place[late]
-        step = self.made[place]
-        if len(late.users) > 1 or step.plus is not None or step.active is not None or place == PICTURE:
-            self.add(node, Step(place, step.channels, plus=plus))
+        early, late = sorted(node.args, key=lambda arg: self.depth[self.index[arg]])
+        residual, index = self.index[early], self.index[late]
+        layer = self.read[index]
+        if len(late.users) > 1 or layer.residual is not None or layer.activation is not None or index == INPUT:
+            self._append(node, Layer(index, layer.channels, residual=residual))
             return
-        self.made[place] = replace(step, plus=plus)
-        self.depth[place] = max(self.depth[place], 1 + self.depth[plus])
-        self.place[node] = place
+        self.read[index] = replace(layer, residual=residual)
+        self.depth[index] = max(self.depth[index], 1 + self.depth[residual])
+        self.index[node] = index
 
 
-def convolution(source, module):
-    """The step of a convolution."""
-    same = type(module).__name__ == "Conv2dSame"  # timm's: pads by the input's size
+def _convolution(source, module):
+    """The layer of a convolution."""
+    same = type(module).__name__ == "Conv2dSame"  # timm's: its padding depends on the size of the input
     square = all(len(set(pair)) == 1 for pair in (module.kernel_size, module.stride))
     padded = same or (not isinstance(module.padding, str) and len(set(module.padding)) == 1)
     if not square or not padded or module.dilation != (1, 1) or module.padding_mode != "zeros":
         raise NotImplementedError("a convolution of another kind")
     padding = 0 if same else module.padding[0]
-    return Step(source, module.out_channels, module, module.kernel_size[0], module.stride[0], padding, same)
+    return Layer(source, module.out_channels, module, module.kernel_size[0], module.stride[0], padding, same)
 
 
-def maximum(source, module, before):
-    """The step of a maximum pooling; its padding counts as zeros, which is right behind a ReLU."""
+def _max_pool(source, module, before):
+    """The layer of a maximum pooling; its padding counts as zeros, which is right after a ReLU."""
     sizes = (module.kernel_size, module.stride, module.padding)
     plain = all(isinstance(size, int) for size in sizes) and module.dilation == 1 and not module.ceil_mode
-    if not plain or not isinstance(before.active, NOT_NEGATIVE):
+    if not plain or not isinstance(before.activation, NOT_NEGATIVE):
         raise NotImplementedError("a maximum pooling of another kind")
-    return Step(source, before.channels, module, *sizes)
+    return Layer(source, before.channels, module, *sizes)
 
 
-def is_mean(module):
-    """Whether a module is the mean over all places of a map: torch's, or timm's."""
+def _is_global_mean(module):
+    """Whether a module is the mean over all pixels of a map: torch's, or timm's."""
     if isinstance(module, nn.AdaptiveAvgPool2d):
         return module.output_size in (1, (1, 1))
     return (
         type(module).__name__ == "SelectAdaptivePool2d" and module.is_identity() is False and module.pool_type == "avg"
     )
-
-
-def apply(step, windows):
-    """The step's module on windows (n, channels, rows, cols) whose padding is already there; no sum, no activation."""
-    if isinstance(step.module, nn.Conv2d):
-        conv = step.module
-        return functional.conv2d(windows, conv.weight, conv.bias, conv.stride, 0, 1, conv.groups)
-    return functional.max_pool2d(windows, step.kernel, step.stride)

@@ -1,113 +1,140 @@
-"""How many pictures and windows are computed at once, so that maps and tables stay within the memory asked for."""
+"""Batch sizes of incremental inference, so that activations and index tables fit into a given memory."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.attribution.incremental import fourier_conv
-from micrograph.attribution.incremental.layer_graph import PICTURE, reads
-from micrograph.attribution.incremental.receptive_field import Reach
+from micrograph.attribution.incremental.layer_graph import INPUT, Layer
+from micrograph.attribution.incremental.receptive_field import ReceptiveFields
 from micrograph.errors import UserError
 
-WINDOWS = 96  # that pass the early steps at once: their maps then stay in a processor's cache (measured)
-LATE = 128  # windows that pass the late steps at once
+MAX_WINDOWS = 96  # in the early layers at once: their maps then stay in a processor's cache (measured)
+MAX_WHOLE = 128  # whole maps in the late layers at once
 MEGABYTE = 1e6
-INDEX, FLOAT = 4, 4  # bytes
+INDEX_BYTES, FLOAT_BYTES = 4, 4
 
 
 @dataclass(frozen=True)
-class Amounts:
-    """What is computed at once: pictures; windows, of all pictures, in the early steps and in the late ones."""
+class BatchSizes:
+    """What is computed at once: images; windows, of all images, in early layers; whole maps in late layers."""
 
-    pictures: int
+    images: int
     windows: int
-    late: int
+    whole: int
 
 
-def plan(steps, side, first, patch, pictures, itemsize, megabytes):
-    """(reach.Reach, Amounts): the geometry, and the largest amounts for at most this number of pictures that fit.
+def plan(
+    layers: list[Layer], side: int, starts: NDArray[np.intp], patch: int, n_images: int, itemsize: int,
+    megabytes: float,
+) -> tuple[ReceptiveFields, BatchSizes]:  # fmt: skip
+    """Choose the geometry and the largest batch sizes that fit into the memory.
 
-    itemsize: bytes of a value of a map. Fourier coefficients of kernels are used where they take two thirds of the
-    memory at most. UserError where not even one window at a time fits.
+    Parameters
+    ----------
+    layers, side, starts, patch
+        As in `ReceptiveFields`.
+    n_images : int
+        Images at once, at most.
+    itemsize : int
+        Bytes of a value of a map.
+    megabytes : float
+
+    Returns
+    -------
+    ReceptiveFields
+        Uses Fourier coefficients of kernels where they take two thirds of the memory at most.
+    BatchSizes
+
+    Raises
+    ------
+    UserError
+        If not even one window fits.
     """
-    reached = Reach(steps, side, first, patch)
-    if itemsize * coefficients(reached) > megabytes * MEGABYTE * 2 / 3:
-        reached = Reach(steps, side, first, patch, fourier=False)
-    group = len(first) ** 2 / len(reached.classes) ** 2
-    tried = Amounts(min(pictures, max(1, round(WINDOWS / group))), WINDOWS, LATE)
-    while needed(reached, tried, itemsize) > megabytes * MEGABYTE:
-        if tried == Amounts(1, 1, 1):
-            least = int(np.ceil(needed(reached, tried, itemsize) / MEGABYTE))
+    fields = ReceptiveFields(layers, side, starts, patch)
+    if itemsize * _coefficients(fields) > megabytes * MEGABYTE * 2 / 3:
+        fields = ReceptiveFields(layers, side, starts, patch, fourier=False)
+    group = len(starts) ** 2 / len(fields.classes) ** 2
+    sizes = BatchSizes(min(n_images, max(1, round(MAX_WINDOWS / group))), MAX_WINDOWS, MAX_WHOLE)
+    while _bytes(fields, sizes, itemsize) > megabytes * MEGABYTE:
+        if sizes == BatchSizes(1, 1, 1):
+            least = int(np.ceil(_bytes(fields, sizes, itemsize) / MEGABYTE))
             raise UserError(
                 f"occlusion: {megabytes} MB are too few for one window; set attribution.memory_mb to {least}."
             )
-        tried = smaller(tried)
-    return reached, tried
+        sizes = shrink(sizes)
+    return fields, sizes
 
 
-def smaller(amounts):
-    """Less at once: by turns half the windows of the early steps, and half of the rest."""
-    if amounts.windows > max(amounts.late // 2, 1):
-        return replace(amounts, pictures=min(amounts.pictures, amounts.windows // 2), windows=amounts.windows // 2)
-    pictures, late = (max(1, part // 2) for part in (amounts.pictures, amounts.late))
-    return replace(amounts, pictures=pictures, late=late)
+def shrink(sizes: BatchSizes) -> BatchSizes:
+    """Halve the windows of the early layers, or the other sizes, in turn."""
+    if sizes.windows > max(sizes.whole // 2, 1):
+        return replace(sizes, images=min(sizes.images, sizes.windows // 2), windows=sizes.windows // 2)
+    return replace(sizes, images=max(1, sizes.images // 2), whole=max(1, sizes.whole // 2))
 
 
-def coefficients(reach):
-    """Values that the Fourier coefficients of kernels take."""
-    modules = [(reach.steps[place].module, reach.sides[place]) for place in reach.spectral()]
-    return sum(fourier_conv.products(side) * module.in_channels * module.out_channels for module, side in modules)
+def _coefficients(fields):
+    """Values of the Fourier coefficients of kernels."""
+    modules = [(fields.layers[index].module, fields.sides[index]) for index in fields.fourier_layers()]
+    return sum(fourier_conv.n_products(side) * module.in_channels * module.out_channels for module, side in modules)
 
 
-def needed(reach, amounts, itemsize):
-    """Bytes that maps, tables, coefficients and the pooled features of one round of pictures take, at most."""
-    steps, late = reach.steps, reach.late
-    channels = np.array([step.channels for step in steps])
-    maps = reach.sides**2 * channels
-    windows = np.max([one.sizes for one in reach.classes], axis=0) ** 2 * channels
-    kept, handed = gathered(reach), reach.handed_over()
-    buffers = sum(amounts.pictures * maps[place] + amounts.windows * windows[place] for place in kept)
-    buffers += amounts.late * maps[handed].sum()
-    early = max((early_values(reach, place, windows) for place in range(1, late)), default=0) * amounts.windows
-    after = max((late_values(reach, place, maps) for place in range(late, len(steps))), default=0) * amounts.late
-    before = max(late_values(reach, place, maps) for place in range(1, len(steps))) * amounts.pictures
-    before += amounts.pictures * maps[kept].sum()
-    pooled = amounts.pictures * len(reach.lows[PICTURE]) ** 2 * channels[-1] * FLOAT
-    values = buffers + max(early, after, before) + coefficients(reach)
-    return itemsize * values + pooled + INDEX * table_rows(reach) * amounts.pictures
+def _bytes(fields, sizes, itemsize):
+    """Bytes of maps, tables, coefficients and pooled features of one batch of images, at most."""
+    layers, first_whole = fields.layers, fields.first_whole
+    channels = np.array([layer.channels for layer in layers])
+    maps = fields.sides**2 * channels
+    windows = np.max([one.sizes for one in fields.classes], axis=0) ** 2 * channels
+    kept, handed = _gathered(fields), fields.inputs_of_whole()
+    buffers = sum(sizes.images * maps[index] + sizes.windows * windows[index] for index in kept)
+    buffers += sizes.whole * maps[handed].sum()
+    early = max((_early_values(fields, index, windows) for index in range(1, first_whole)), default=0) * sizes.windows
+    late = max((_whole_values(fields, index, maps) for index in range(first_whole, len(layers))), default=0)
+    late *= sizes.whole
+    original = max(_whole_values(fields, index, maps) for index in range(1, len(layers))) * sizes.images
+    original += sizes.images * maps[kept].sum()
+    pooled = sizes.images * len(fields.lows[INPUT]) ** 2 * channels[-1] * FLOAT_BYTES
+    values = buffers + max(early, late, original) + _coefficients(fields)
+    return itemsize * values + pooled + INDEX_BYTES * _table_rows(fields) * sizes.images
 
 
-def gathered(reach):
-    """The places of the maps that some early step may gather rows from."""
-    early = enumerate(reach.steps[1 : reach.late], start=1)
-    near = {read for _, step in early for read in reads(step) if read == step.plus or step.kernel * step.stride > 1}
-    return sorted(near | set(reach.handed_over()))
+def _gathered(fields):
+    """The maps that some early layer may gather rows from."""
+    early = enumerate(fields.layers[1 : fields.first_whole], start=1)
+    read = {
+        source
+        for _, layer in early
+        for source in layer.inputs()
+        if source == layer.residual or layer.kernel * layer.stride > 1
+    }
+    return sorted(read | set(fields.inputs_of_whole()))
 
 
-def early_values(reach, place, windows):
-    """Values that one window takes while an early step runs, beside the buffers: what it reads, its result thrice."""
-    step = reach.steps[place]
-    size = max((one.sizes[place] - 1) * step.stride + step.kernel for one in reach.classes)
-    return size**2 * reach.steps[step.source].channels + 3 * windows[place] + windows[step.source]
+def _early_values(fields, index, windows):
+    """Values of one window while an early layer runs, beside the buffers: what it reads, its result three times."""
+    layer = fields.layers[index]
+    size = max((one.sizes[index] - 1) * layer.stride + layer.kernel for one in fields.classes)
+    return size**2 * fields.layers[layer.source].channels + 3 * windows[index] + windows[layer.source]
 
 
-def late_values(reach, place, maps):
-    """Values that one picture takes while a step runs on whole maps, with one map more that waits for a later sum."""
-    step = reach.steps[place]
-    side = reach.sides[step.source]
-    padded = ((side + step.kernel) / side) ** 2 if step.same else 0
-    spread = fourier_conv.products(side) / side**2 if place in reach.spectral() else 0
-    waiting = max(maps[read] for read in reads(step))
-    return maps[step.source] * (1 + padded + spread) + maps[place] * (2 + spread) + waiting
+def _whole_values(fields, index, maps):
+    """Values of one image while a layer runs on whole maps, with one more map that waits for a later sum."""
+    layer = fields.layers[index]
+    side = fields.sides[layer.source]
+    padded = ((side + layer.kernel) / side) ** 2 if layer.same_padding else 0
+    spread = fourier_conv.n_products(side) / side**2 if index in fields.fourier_layers() else 0
+    waiting = max(maps[read] for read in layer.inputs())
+    return maps[layer.source] * (1 + padded + spread) + maps[index] * (2 + spread) + waiting
 
 
-def table_rows(reach):
-    """Rows of all tables of one picture."""
+def _table_rows(fields):
+    """Rows of all tables of one image."""
     total = 0
-    for place, step in enumerate(reach.steps[1 : reach.late], start=1):
-        for read in reads(step):
-            kernel, stride = (step.kernel, step.stride) if read == step.source else (1, 1)
-            long = [len(one.members) * ((one.sizes[place] - 1) * stride + kernel) for one in reach.classes]
-            total += sum(long) ** 2
-    count = len(reach.lows[PICTURE])
-    return total + sum((count * reach.sides[read]) ** 2 for read in reach.handed_over())
+    for index, layer in enumerate(fields.layers[1 : fields.first_whole], start=1):
+        for read in layer.inputs():
+            kernel, stride = (layer.kernel, layer.stride) if read == layer.source else (1, 1)
+            rows = [len(one.members) * ((one.sizes[index] - 1) * stride + kernel) for one in fields.classes]
+            total += sum(rows) ** 2
+    count = len(fields.lows[INPUT])
+    return total + sum((count * fields.sides[read]) ** 2 for read in fields.inputs_of_whole())

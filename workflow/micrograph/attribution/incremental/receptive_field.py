@@ -1,144 +1,195 @@
-"""Reach: what part of every map a window of the picture can change, and where the values around it are taken from.
+"""Receptive fields: the part of every map that a window of the image can change, and the values that are read for it.
 
-Both axes of a picture are alike, so everything is worked out once, on one axis, from sizes alone. A window at rows
-[lo, hi) of a map reaches the rows of the next map whose kernels touch it: 15 pixels become 10 or 11 of 112 rows behind
-ResNet18's first convolution, 8 to 14 of 56 in its first layer, all of 7 in its last.
+Both axes of an image are the same, so everything is worked out once, on one axis, from sizes alone. A window at rows
+[low, high) of a map changes the rows of the next map whose kernels touch it: 15 pixels become 10 or 11 of 112 rows
+after ResNet18's first convolution, 8 to 14 of 56 in its first stage, all of 7 in its last.
 
-Windows that are computed together must be of one size at every step. Their places along an axis therefore fall into a
-few classes, chosen so that the fewest values are computed in vain; a group is all pairs of one class down and one
-across. A window smaller than its class's is grown, inwards at the border: what it then computes in vain is right too.
+Windows that are computed together must have one size at every layer. Their positions along an axis are therefore
+grouped into a few classes, chosen so that the fewest values are computed needlessly; a group is a pair of a class down
+and one across. A window smaller than that of its class is enlarged, inwards at the border; the additional values are
+correct too.
 
-Maps lie in memory as rows of channels, one row a pixel. What a step reads is a list of such rows: from the changed
-windows where they cover the pixel, from the map of the untouched picture beside them, a row of zeros outside the map.
+Maps are stored as rows of channels, one row a pixel. What a layer reads is a list of such rows: of the changed windows
+where they cover the pixel, of the map of the original image beside them, and a row of zeros outside the map.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.attribution.incremental import fourier_conv
-from micrograph.attribution.incremental.layer_graph import reads
+from micrograph.attribution.incremental.layer_graph import Layer
 
-CLASSES = 6  # of an axis; more save less than the smaller groups cost (measured)
-GATHERED = 1.15  # times the work itself: what gathering windows and small maps add (measured)
+MAX_CLASSES = 6  # of an axis; more save less than the smaller groups cost (measured)
+GATHER_COST = 1.15  # times the products: what gathering windows and small maps add (measured)
 
 
 @dataclass(frozen=True)
-class Windows:
-    """The windows of one class on one axis: places (k,) of its members; starts (steps, k), sizes (steps,) of them."""
+class WindowClass:
+    """The windows of one class on one axis.
 
-    members: np.ndarray
-    starts: np.ndarray
-    sizes: np.ndarray
-
-
-class Reach:
-    """The geometry of one network, picture size and patch.
-
-    steps: steps.read; side: of the picture; first: (k,) first pixels of the windows; patch: their side.
-    sides: (steps,) of all maps; lows, highs: (steps, k), the half-open range of every map that each window changes;
-    fourier: whether whole maps may be convolved by their Fourier coefficients (spectral.py).
-    costs: (steps,) multiplications for one pixel of every map; classes: list of Windows.
+    Parameters
+    ----------
+    members : ndarray of int, shape (k,)
+        Indices of the windows.
+    starts : ndarray of int, shape (n_layers, k)
+        First row of each window in every map.
+    sizes : ndarray of int, shape (n_layers,)
+        Rows of all windows in every map.
     """
 
-    def __init__(self, steps, side, first, patch, fourier=True):
-        self.steps, self.patch, self.fourier = steps, patch, fourier
-        self.sides, self.lows, self.highs = spans(steps, side, first, patch)
-        self.costs = np.array([work(step) for step in steps])
-        parts = partition(self.highs - self.lows, self.costs, CLASSES)
-        self.classes = [self.windows(members) for members in parts]
+    members: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    sizes: NDArray[np.intp]
 
-    def windows(self, members):
-        """The class of these members: each step's size is its largest, starts are moved inwards where needed."""
+
+class ReceptiveFields:
+    """The geometry of one network, image size and patch.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    side : int
+        Pixels of the image.
+    starts : ndarray of int, shape (k,)
+        First pixel of every window along an axis.
+    patch : int
+        Pixels of a window.
+    fourier : bool, default True
+        Whether whole maps may be convolved by `fourier_conv`.
+
+    Attributes
+    ----------
+    sides : ndarray of int, shape (n_layers,)
+        Sides of all maps.
+    lows, highs : ndarray of int, shape (n_layers, k)
+        Half-open range of every map that each window changes.
+    costs : ndarray of float, shape (n_layers,)
+        Multiplications for one pixel of every map.
+    classes : list of WindowClass
+    """
+
+    def __init__(
+        self, layers: list[Layer], side: int, starts: NDArray[np.intp], patch: int, fourier: bool = True
+    ) -> None:
+        self.layers, self.fourier = layers, fourier
+        self.sides, self.lows, self.highs = changed_ranges(layers, side, starts, patch)
+        self.costs = np.array([_multiplications(layer) for layer in layers])
+        parts = _partition(self.highs - self.lows, self.costs, MAX_CLASSES)
+        self.classes = [self._window_class(members) for members in parts]
+
+    def _window_class(self, members):
+        """The class of these windows: each layer's size is their largest, starts are moved inwards where needed."""
         lows, highs = self.lows[:, members], self.highs[:, members]
         sizes = (highs - lows).max(axis=1)
-        return Windows(members, np.minimum(lows, (self.sides - sizes)[:, None]), sizes)
-
-    @cached_property
-    def late(self):
-        """The first step that is computed on whole maps: where that costs least, all steps together."""
-        pairs = zip(self.steps, self.sides, strict=True)
-        shares = [fourier_conv.share(step.module, side) if self.fourier else 1.0 for step, side in pairs]
-        whole = self.costs * self.sides**2 * shares
-        costs = [GATHERED * self.grouped[:place].sum() + whole[place:].sum() for place in range(1, len(self.steps) + 1)]
-        return 1 + int(np.argmin(costs))
-
-    def spectral(self):
-        """The places of the steps whose convolutions go by Fourier coefficients."""
-        late = range(self.late, len(self.steps)) if self.fourier else ()
-        return [place for place in late if fourier_conv.serves(self.steps[place].module, self.sides[place])]
-
-    def handed_over(self):
-        """The places of the maps made before `late` that are read from there on."""
-        read = {place for step in self.steps[self.late :] for place in reads(step)} | {len(self.steps) - 1}
-        return sorted(place for place in read if place < self.late)
-
-    def groups(self):
-        """All pairs (down, across) of Windows."""
-        return [(down, across) for down in self.classes for across in self.classes]
+        return WindowClass(members, np.minimum(lows, (self.sides - sizes)[:, None]), sizes)
 
     @property
-    def grouped(self):
-        """(steps,) multiplications of a window, on the mean, sizes being those of its group."""
+    def grouped_costs(self) -> NDArray[np.float64]:
+        """Multiplications of a window on average at every layer, its size being that of its group; (n_layers,)."""
         sizes = sum(len(one.members) * one.sizes for one in self.classes) / self.lows.shape[1]
         return self.costs * sizes**2
 
-    def multiplications(self):
-        """(whole, exact, grouped): of one picture passed plainly; of a window on the mean, exactly, and in groups."""
-        exact = (self.highs - self.lows).mean(axis=1)
-        return tuple(float(part.sum()) for part in (self.costs * self.sides**2, self.costs * exact**2, self.grouped))
+    @cached_property
+    def first_whole(self) -> int:
+        """Index of the first layer that is computed on whole maps: where the sum over all layers costs least."""
+        pairs = zip(self.layers, self.sides, strict=True)
+        relative = [fourier_conv.relative_cost(layer.module, side) if self.fourier else 1.0 for layer, side in pairs]
+        whole, grouped = self.costs * self.sides**2 * relative, self.grouped_costs
+        costs = [GATHER_COST * grouped[:index].sum() + whole[index:].sum() for index in range(1, len(self.layers) + 1)]
+        return 1 + int(np.argmin(costs))
+
+    def fourier_layers(self) -> list[int]:
+        """Return the layers that are convolved by `fourier_conv`."""
+        whole = range(self.first_whole, len(self.layers)) if self.fourier else ()
+        return [index for index in whole if fourier_conv.is_faster(self.layers[index].module, self.sides[index])]
+
+    def inputs_of_whole(self) -> list[int]:
+        """Return the layers before `first_whole` whose maps are read from there on."""
+        read = {index for layer in self.layers[self.first_whole :] for index in layer.inputs()}
+        return sorted(index for index in read | {len(self.layers) - 1} if index < self.first_whole)
 
 
-def work(step):
-    """Multiplications for one pixel of a step's map; for an addition 1 a channel."""
-    return float(step.channels if getattr(step.module, "weight", None) is None else step.module.weight.numel())
+def changed_ranges(
+    layers: list[Layer], side: int, starts: NDArray[np.intp], patch: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Compute the range of every map that each window changes.
 
+    Parameters
+    ----------
+    layers, side, starts, patch
+        As in `ReceptiveFields`.
 
-def spans(steps, side, first, patch):
-    """(sides, lows, highs) of all maps: see Reach. An empty range is given as one pixel beside it."""
-    sides, lows, highs = [side], [first], [np.minimum(first + patch, side)]
-    for step in steps[1:]:
-        given, before = sides[step.source], step.before(sides[step.source])
-        made = step.side(given)
-        low = -(-(lows[step.source] + before - step.kernel + 1) // step.stride)
-        high = (highs[step.source] - 1 + before) // step.stride + 1
-        if step.plus is not None:
-            low, high = np.minimum(low, lows[step.plus]), np.maximum(high, highs[step.plus])
-        low = np.clip(low, 0, made - 1)
-        sides.append(made)
+    Returns
+    -------
+    sides : ndarray of int, shape (n_layers,)
+    lows, highs : ndarray of int, shape (n_layers, k)
+        Half-open; an empty range is given as one pixel beside it.
+    """
+    sides, lows, highs = [side], [starts], [np.minimum(starts + patch, side)]
+    for layer in layers[1:]:
+        source_side, before = sides[layer.source], layer.padding_before(sides[layer.source])
+        output_side = layer.output_side(source_side)
+        low = -(-(lows[layer.source] + before - layer.kernel + 1) // layer.stride)
+        high = (highs[layer.source] - 1 + before) // layer.stride + 1
+        if layer.residual is not None:
+            low, high = np.minimum(low, lows[layer.residual]), np.maximum(high, highs[layer.residual])
+        low = np.clip(low, 0, output_side - 1)
+        sides.append(output_side)
         lows.append(low)
-        highs.append(np.clip(high, low + 1, made))
+        highs.append(np.clip(high, low + 1, output_side))
     return np.array(sides), np.array(lows), np.array(highs)
 
 
-def partition(sizes, costs, count):
-    """Windows (steps, k) of these sizes in at most `count` classes: a list of rising members.
+def source_rows(layer: Layer, side: int, starts: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Return the rows of a source of this side that windows of a layer's map read.
 
-    Begins with one class for every list of sizes and joins the two whose join costs least, again and again. The cost of
-    a class is that of its members paired with one another.
+    Parameters
+    ----------
+    layer : Layer
+    side : int
+        Side of the source.
+    starts : ndarray of int, shape (k,)
+        First row of each window of the layer's map.
+    size : int
+        Rows of each window.
+
+    Returns
+    -------
+    ndarray of int, shape (k, n)
+        Rows before 0 and from `side` on are padding. A kernel of 1 reads no rows between those it needs.
+    """
+    reading = (
+        np.arange(size) * layer.stride if layer.kernel == 1 else np.arange((size - 1) * layer.stride + layer.kernel)
+    )
+    return starts[:, None] * layer.stride - layer.padding_before(side) + reading
+
+
+def _multiplications(layer):
+    """Multiplications for one pixel of a layer's map; for a sum 1 a channel."""
+    return float(layer.channels if getattr(layer.module, "weight", None) is None else layer.module.weight.numel())
+
+
+def _partition(sizes, costs, count):
+    """Windows of these sizes (n_layers, k) in at most `count` classes: a list of ascending members.
+
+    Starts with one class for every list of sizes and joins the two whose union costs least, again and again. The cost
+    of a class is that of its members paired with one another.
     """
     kinds, kind = np.unique(sizes, axis=1, return_inverse=True)
     parts = [np.flatnonzero(kind.ravel() == one) for one in range(kinds.shape[1])]
     mean = sizes.mean(axis=1)
 
-    def price(members):
+    def cost(members):
         return len(members) * (costs * mean * sizes[:, members].max(axis=1)).sum()
 
     while len(parts) > count:
-        prices = [price(members) for members in parts]
+        present = [cost(members) for members in parts]
         pairs = [(a, b) for a in range(len(parts)) for b in range(a)]
-        extra = [price(np.concatenate([parts[a], parts[b]])) - prices[a] - prices[b] for a, b in pairs]
+        extra = [cost(np.concatenate([parts[a], parts[b]])) - present[a] - present[b] for a, b in pairs]
         a, b = pairs[int(np.argmin(extra))]
         parts[b] = np.sort(np.concatenate([parts[a], parts[b]]))
         del parts[a]
     return parts
-
-
-def sources(step, side, starts, size):
-    """The rows (k, n) of a map of this side that `size` values of a step's map read, from `starts` (k,) on.
-
-    Rows before 0 and from `side` on are padding. A kernel of 1 reads no rows between those it needs.
-    """
-    reading = np.arange(size) * step.stride if step.kernel == 1 else np.arange((size - 1) * step.stride + step.kernel)
-    return starts[:, None] * step.stride - step.before(side) + reading
