@@ -11,6 +11,6 @@ def write_weights(path):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        network = backbones.build(BACKBONE, classes=3)
+        network = backbones.build(BACKBONE, n_classes=3)
     checkpoints.write(path, network.state_dict(), {"backbone": BACKBONE, "pretraining": "imagenet"})
     return path
