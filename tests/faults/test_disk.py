@@ -83,7 +83,7 @@ def nothing_half_written(study):
         if path.suffix == ".png":
             Image.open(path).load()
         if path.suffix == ".gwy":
-            assert formats.read(path).height_nm.size
+            assert formats.read_scan(path).height_nm.size
 
 
 def test_a_disk_that_fills_up_during_conversion_ends_in_a_sentence_and_goes_on_with_room(disk, scans):

@@ -38,7 +38,7 @@ def read_as(path, data):
 
 
 def test_the_sound_files_are_read_before_they_are_damaged(sound):
-    needs_importer = {"film.gsf"} if gwyddion.converter() is None else set()
+    needs_importer = {"film.gsf"} if gwyddion.find_converter() is None else set()
     for name, path in sound.items():
         if name not in needs_importer:
             assert isinstance(judged.micrograph(path), np.ndarray), name
@@ -246,7 +246,9 @@ def test_ten_gigabytes_of_any_kind_are_refused_without_being_taken_into_memory(s
                           capture_output=True, timeout=400)  # fmt: skip
     assert done.returncode == 0, done.stderr
     *told, memory = done.stdout.splitlines()
-    assert len(told) == len(names) and not [line for line in told if line.startswith(("HeightMap", "Picture"))], told
+    assert len(told) == len(names) and not [line for line in told if line.startswith(("HeightMap", "ExportedImage"))], (
+        told
+    )
     assert int(memory.split()[0]) < 300 << 10, memory  # 300 MiB, Python and its libraries among them
 
 
