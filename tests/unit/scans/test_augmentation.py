@@ -156,7 +156,7 @@ def test_autoaugment_leaves_the_micrograph_and_torchs_generator_alone():
 
     grey = rendering.to_uint8(rough(32, 32) * 9 + 128)
     before, state = grey.copy(), torch.random.get_rng_state()
-    changed = [augmentation.autoaugment(grey, np.random.default_rng(seed)) for seed in range(40)]
+    changed = [augmentation._autoaugment(grey, np.random.default_rng(seed)) for seed in range(40)]
     assert torch.equal(torch.random.get_rng_state(), state)
     np.testing.assert_array_equal(grey, before)
     assert {(picture.shape, picture.dtype) for picture in changed} == {(grey.shape, grey.dtype)}

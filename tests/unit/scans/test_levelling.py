@@ -100,17 +100,17 @@ def test_an_unknown_method_is_answered_with_the_known_ones():
 def test_a_scar_takes_the_line_that_was_scanned_before_it():
     # |above - below| = 1 is less than half of |pixel - below|: 9 is a scar, 2.5 (twice 1 is not less than 1.5) is none.
     height_nm = np.array([[0.0, 0.0], [9.0, 2.5], [1.0, 1.0]])
-    levelling.remove_scars(height_nm)
+    levelling._remove_scars(height_nm)
     np.testing.assert_array_equal(height_nm, [[0.0, 0.0], [0.0, 2.5], [1.0, 1.0]])
 
 
 def test_a_scar_of_two_lines_is_judged_by_the_mended_line_above():
     height_nm = np.array([[0.0], [8.0], [9.0], [1.0]])
-    levelling.remove_scars(height_nm)
+    levelling._remove_scars(height_nm)
     # Line 1: |0 - 9| is not less than |8 - 9| / 2, it stays. Line 2: |8 - 1| is not less than |9 - 1| / 2, it stays.
     np.testing.assert_array_equal(height_nm.ravel(), [0, 8, 9, 1])
     height_nm = np.array([[0.0], [8.0], [1.0], [7.0], [2.0]])
-    levelling.remove_scars(height_nm)
+    levelling._remove_scars(height_nm)
     # Line 1: |0 - 1| < |8 - 1| / 2, it becomes 0. Line 2: |0 - 7| < |1 - 7| / 2 is false. Line 3: |1 - 2| < 5 / 2.
     np.testing.assert_array_equal(height_nm.ravel(), [0, 0, 1, 1, 2])
 
@@ -123,7 +123,7 @@ def test_scars_are_mended_line_after_line_whatever_the_block(monkeypatch):
             above, here, below = expected[line - 1 : line + 2, pixel]
             if abs(above - below) < 0.5 * abs(here - below):
                 expected[line, pixel] = above
-    levelling.remove_scars(height_nm)
+    levelling._remove_scars(height_nm)
     np.testing.assert_array_equal(height_nm, expected)
 
 
@@ -134,7 +134,7 @@ def test_every_line_loses_exactly_its_own_polynomial(lines, pixels, degree):
     expected = height_nm.copy()
     for line in expected:
         line -= np.polyval(np.polyfit(np.arange(pixels), line, degree), np.arange(pixels))
-    levelling.level_lines(height_nm, degree)
+    levelling._level_lines(height_nm, degree)
     np.testing.assert_allclose(height_nm, expected, atol=1e-9)
 
 

@@ -76,7 +76,7 @@ def test_scans_of_one_film_get_names_of_their_own_and_are_said_to_be_of_one_film
     rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
     names = [row["sample"] for row in rows]
     assert len({name.casefold() for name in names}) == 4
-    assert any("seem to be of one film" in line for line in make_sheet.next_steps(rows, "samples.tsv"))
+    assert any("seem to be of one film" in line for line in make_sheet._next_steps(rows, "samples.tsv"))
     assert len(filled_in("samples.tsv")) == 4
 
 
@@ -161,7 +161,7 @@ def test_what_is_no_scan_is_named_with_its_reason(study, scan):
     }.items():
         assert words in reasons.pop(name), name
     assert reasons == {}
-    said = "\n".join(make_sheet.skipped_lines(skipped))
+    said = "\n".join(make_sheet._skipped_lines(skipped))
     assert "tab\\x09bed.spm" in said and all(line.isprintable() for line in said.splitlines())
 
 
@@ -171,7 +171,7 @@ def test_a_name_that_is_no_utf8_is_skipped_and_named(study, scan):
         file.write(scan)
     rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
     assert len(rows) == 1
-    assert "\n".join(make_sheet.skipped_lines(skipped)).endswith("    ./b\\xff.spm")
+    assert "\n".join(make_sheet._skipped_lines(skipped)).endswith("    ./b\\xff.spm")
 
 
 def test_a_sheet_that_is_there_is_never_overwritten(study, scan):
@@ -214,7 +214,7 @@ def test_real_files_of_instruments_are_sorted_into_scans_and_others(shared_scans
     ],
 )
 def test_a_day_is_told_or_left_empty(text, day):
-    assert make_sheet.parse_date(text) == day
+    assert make_sheet._parse_date(text) == day
 
 
 @given(st.text(max_size=300))

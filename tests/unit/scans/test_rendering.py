@@ -16,7 +16,7 @@ RNG_SEEDS = st.integers(0, 2**16)
 @settings(max_examples=60, deadline=None)
 def test_the_median_filter_is_scipys(rows, cols, seed):
     array = np.random.default_rng(seed).integers(0, 9, (rows, cols)).astype(float)
-    np.testing.assert_array_equal(rendering.median_filter_2x2(array), scipy.ndimage.median_filter(array, size=2))
+    np.testing.assert_array_equal(rendering._median_filter_2x2(array), scipy.ndimage.median_filter(array, size=2))
 
 
 @given(size=st.integers(2, 3000), seed=RNG_SEEDS, low=st.floats(0, 49), high=st.floats(51, 100))
@@ -35,10 +35,10 @@ def test_the_clip_limits_are_right_where_the_sample_misleads():
 
 
 def test_area_interpolation_by_hand():
-    np.testing.assert_allclose(rendering.area_weights(4, 2), [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
-    np.testing.assert_allclose(rendering.area_weights(3, 2), [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
-    np.testing.assert_allclose(rendering.area_weights(2, 4), [[1, 0], [1, 0], [0, 1], [0, 1]])
-    np.testing.assert_allclose(rendering.area_weights(4, 1, 0.5, 3.5), [[1 / 6, 1 / 3, 1 / 3, 1 / 6]])
+    np.testing.assert_allclose(rendering._area_weights(4, 2), [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
+    np.testing.assert_allclose(rendering._area_weights(3, 2), [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
+    np.testing.assert_allclose(rendering._area_weights(2, 4), [[1, 0], [1, 0], [0, 1], [0, 1]])
+    np.testing.assert_allclose(rendering._area_weights(4, 1, 0.5, 3.5), [[1 / 6, 1 / 3, 1 / 3, 1 / 6]])
     picture = np.arange(16.0).reshape(4, 4)
     np.testing.assert_allclose(rendering.resize_area(picture, 2, 2), [[2.5, 4.5], [10.5, 12.5]])
 

@@ -26,7 +26,7 @@ def test_without_truncation_it_is_a_regular_hexagon():
 @pytest.mark.parametrize("truncation", [1.0, 1.4, 2.0])
 def test_the_corners_bound_what_grew(truncation):
     seed = nuclei((150, 150, 0.7, truncation, 60))
-    right_of, below = domains.corners(seed)
+    right_of, below = domains._corners(seed)
     _, label = domains.grow_domains(seed, (300, 300), (1.0, 1.0))
     rows, columns = np.nonzero(label == 0)
     assert rows.min() == pytest.approx(150 + below.min(), abs=2)

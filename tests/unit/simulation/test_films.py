@@ -94,7 +94,7 @@ def test_nuclei_come_at_the_recipe_s_density():
     rng = np.random.default_rng(7)
     found = []
     for _ in range(20):
-        nuclei = films.nucleate(morphology, edges, (100, 100), (10.0, 10.0), rng)
+        nuclei = films._nucleate(morphology, edges, (100, 100), (10.0, 10.0), rng)
         inside = (nuclei.x_nm > 0) & (nuclei.x_nm < 1000) & (nuclei.y_nm > 0) & (nuclei.y_nm < 1000)
         found.append(inside.sum())
     assert np.mean(found) == pytest.approx(400, rel=0.05)
@@ -108,7 +108,7 @@ def test_full_cover_closes_the_film_and_half_cover_does_not():
 
 
 def test_the_polygon_s_area_is_that_of_hexagon_and_triangle():
-    assert films.polygon_area(np.array([1.0, 2.0])) == pytest.approx([1.0, 1.5])
+    assert films._polygon_area(np.array([1.0, 2.0])) == pytest.approx([1.0, 1.5])
 
 
 def test_the_same_generator_gives_the_same_film_and_every_mask():

@@ -27,7 +27,7 @@ def bump(size=64):
 
 
 def test_the_tip_draws_itself_over_a_spike():
-    seen = microscope.dilate(bump().height_nm, PIXEL_NM, QUIET._replace(tip_radius_nm=10.0))
+    seen = microscope._dilate(bump().height_nm, PIXEL_NM, QUIET._replace(tip_radius_nm=10.0))
     # Over a spike the paraboloid tip's own shape appears: 8 nm - x^2 / (2 * 10 nm).
     across = np.arange(-4, 5) * 2.0
     assert seen[32, 28:37] == pytest.approx(8 - across**2 / 20, abs=1e-5)
@@ -39,13 +39,13 @@ def test_dilation_never_lowers_and_leaves_a_plane_alone():
     rng = np.random.default_rng(0)
     height = rng.normal(size=(40, 40)).astype(np.float32)
     before = height.copy()
-    assert np.all(microscope.dilate(height, PIXEL_NM, QUIET._replace(tip_radius_nm=5.0)) >= height)
+    assert np.all(microscope._dilate(height, PIXEL_NM, QUIET._replace(tip_radius_nm=5.0)) >= height)
     assert np.array_equal(height, before)
-    assert np.all(microscope.dilate(np.ones((9, 9), np.float32), PIXEL_NM, QUIET) == 1)
+    assert np.all(microscope._dilate(np.ones((9, 9), np.float32), PIXEL_NM, QUIET) == 1)
 
 
 def test_a_ghost_repeats_high_things_to_the_right():
-    seen = microscope.dilate(bump().height_nm, PIXEL_NM, QUIET._replace(ghost_layers=0.5, ghost_offset_nm=20.0))
+    seen = microscope._dilate(bump().height_nm, PIXEL_NM, QUIET._replace(ghost_layers=0.5, ghost_offset_nm=20.0))
     assert seen[32, 42] == pytest.approx(8 - 0.325, abs=1e-5)
 
 

@@ -53,7 +53,9 @@ def test_gwyddion_reads_sizes_exactly_and_heights_within_one_count(tmp_path, kin
     assert trace.data.shape == shape
     assert (trace.xreal * 1e9, trace.yreal * 1e9) == pytest.approx((1000, tall_nm), rel=1e-9)
     assert (trace.si_unit_z, error.si_unit_z) == ("m", "N")
-    count_nm = 1 / nanoscope_writer.counts_per_unit("Height Sensor", scale_volts(tmp_path / "a.spm"), bytes_of(version))
+    count_nm = 1 / nanoscope_writer._counts_per_unit(
+        "Height Sensor", scale_volts(tmp_path / "a.spm"), bytes_of(version)
+    )
     assert np.abs(trace.data * 1e9 - height).max() <= count_nm
     assert np.ptp(trace.data) * 1e9 == pytest.approx(np.ptp(height), abs=count_nm)
     assert np.abs(retrace.data * 1e9 - height - 5).max() <= count_nm
@@ -96,7 +98,7 @@ def test_the_file_is_laid_out_as_the_instrument_does(tmp_path, version, start):
     stored = 4 if version == THIRTY_TWO else 2
     assert len(data) == start + 3 * 16 * 32 * stored
     first = np.frombuffer(data[start:], f"<i{stored}", count=32)  # the bottom row comes first
-    count_nm = 1 / nanoscope_writer.counts_per_unit("Height Sensor", scale_volts(tmp_path / "a.spm"), stored)
+    count_nm = 1 / nanoscope_writer._counts_per_unit("Height Sensor", scale_volts(tmp_path / "a.spm"), stored)
     assert first * count_nm == pytest.approx(height[-1], abs=count_nm)
 
 

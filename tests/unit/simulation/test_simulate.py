@@ -33,9 +33,9 @@ def made(folder, seed=0, pixels=64, **changes):
 
 
 def test_class_counts_follow_the_largest_remainder():
-    assert simulate.class_counts(120, SHARES) == {900: 13, 950: 60, 1000: 47}  # 13.2, 60.0, 46.8
-    assert simulate.class_counts(24, EQUAL) == {900: 8, 950: 8, 1000: 8}
-    assert sum(simulate.class_counts(25, EQUAL).values()) == 25
+    assert simulate._class_counts(120, SHARES) == {900: 13, 950: 60, 1000: 47}  # 13.2, 60.0, 46.8
+    assert simulate._class_counts(24, EQUAL) == {900: 8, 950: 8, 1000: 8}
+    assert sum(simulate._class_counts(25, EQUAL).values()) == 25
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -143,7 +143,7 @@ def test_truth_survives_the_packing(tmp_path):
 
 
 def test_sizes_vary_and_a_few_scans_are_stopped_with_their_true_aspect(tmp_path):
-    drawn = [simulate.draw_size(random_stream(0, "film", number)) for number in range(600)]
+    drawn = [simulate._draw_size(random_stream(0, "film", number)) for number in range(600)]
     stopped = [(size, lines) for size, lines in drawn if lines < size.lines]
     assert 0.02 < len(stopped) / 600 < 0.07
     assert 0.75 < np.mean([size.pixels == 256 for size, _ in drawn]) < 0.9

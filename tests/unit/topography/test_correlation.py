@@ -11,7 +11,7 @@ AT_FIFTH = 2 * np.sqrt(np.log(5))  # of sigma, where exp(-r^2 / 4 sigma^2) is 0.
 
 def test_the_autocorrelation_is_the_mean_product_of_the_pairs_that_there_are():
     height = np.random.default_rng(0).normal(size=(8, 11))
-    found = correlation.autocorrelation(height)
+    found = correlation._autocorrelation(height)
     assert found.shape == (9, 6)
     for down in range(-4, 5):
         for across in range(6):
@@ -57,5 +57,5 @@ def test_where_no_fall_is_seen_no_length_is_told():
 
 
 def test_a_fall_is_found_between_two_samples():
-    assert correlation.first_crossing(np.array([1.0, 0.6, 0.2, 0.9]), 0.4) == pytest.approx(1.5)
-    assert np.isnan(correlation.first_crossing(np.array([1.0, 0.6]), 0.4))
+    assert correlation._first_crossing(np.array([1.0, 0.6, 0.2, 0.9]), 0.4) == pytest.approx(1.5)
+    assert np.isnan(correlation._first_crossing(np.array([1.0, 0.6]), 0.4))

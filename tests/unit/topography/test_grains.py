@@ -23,7 +23,7 @@ def test_islands_are_counted_and_measured(pixel_nm):
 
 def test_few_islands_on_wide_flat_ground_are_not_drowned_in_its_noise():
     film = discs((250, 250), PIXEL, [(250, 250), (750, 250), (250, 750), (750, 750), (500, 500)], 40)
-    label, count = grains.segment(film + np.random.default_rng(1).normal(0, 0.03, film.shape), PIXEL)
+    label, count = grains._segment(film + np.random.default_rng(1).normal(0, 0.03, film.shape), PIXEL)
     tall = {int(label[row, column]) for row, column in ((62, 62), (62, 187), (187, 62), (187, 187), (125, 125))}
     assert len(tall) == 5 and count <= 8
 
@@ -51,7 +51,7 @@ def test_what_stays_are_the_h_maxima(seed, rise):
     from skimage.segmentation import watershed
 
     height = gaussian((90, 70), (1, 1), (2, 2), seed)
-    label, count = grains.merge_basins(height, watershed(-height, connectivity=2), rise)
+    label, count = grains._merge_basins(height, watershed(-height, connectivity=2), rise)
     summits, expected = ndimage.label(h_maxima(height, rise), np.ones((3, 3)))
     assert count == expected
     assert set(np.unique(label)) == set(range(1, count + 1))
@@ -62,11 +62,11 @@ def test_a_low_summit_goes_to_the_basin_beyond_its_higher_saddle():
     #                 summit 5, saddle 1, summit 3, saddle 2, summit 6
     height = np.array([[0.0, 5.0, 1.0, 3.0, 2.0, 6.0, 0.0]])
     label = np.array([[1, 1, 1, 2, 2, 3, 3]])
-    found, count = grains.merge_basins(height, label, prominence=1.5)
+    found, count = grains._merge_basins(height, label, prominence=1.5)
     assert count == 2
     assert found[0, 1] != found[0, 3] and found[0, 3] == found[0, 5]
-    assert grains.merge_basins(height, label, prominence=0.5)[1] == 3
-    assert grains.merge_basins(height, label, prominence=4.5)[1] == 1
+    assert grains._merge_basins(height, label, prominence=0.5)[1] == 3
+    assert grains._merge_basins(height, label, prominence=4.5)[1] == 1
 
 
 def test_with_too_few_whole_grains_none_is_measured():

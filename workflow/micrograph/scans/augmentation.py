@@ -208,27 +208,13 @@ def _autoaugmented(
 ) -> Augmentations:
     """aug2: the micrograph itself, without a new file, then `count` AutoAugmented ones."""
     grey = rendering.read_png(row["micrograph"])
-    changed = [(autoaugment(grey, rng), row["pixel_nm"]) for _ in range(count)]
+    changed = [(_autoaugment(grey, rng), row["pixel_nm"]) for _ in range(count)]
     return [(None, row["pixel_nm"]), *changed]
 
 
-def autoaugment(grey: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _autoaugment(grey: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Apply torchvision's AutoAugment policy learned on ImageNet to a grey image, once.
 
-    Parameters
-    ----------
-    grey : ndarray of shape (rows, columns), uint8
-        Not modified.
-    rng : numpy Generator
-        Seeds torch's generator, whose state is restored.
-
-    Returns
-    -------
-    ndarray of shape (rows, columns), uint8
-        Corners that a rotation uncovers are black; the colour operation has no effect.
-
-    References
-    ----------
     Cubuk et al., AutoAugment: Learning Augmentation Strategies from Data, CVPR 2019.
     """
     import torch

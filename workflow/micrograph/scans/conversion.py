@@ -129,7 +129,7 @@ def convert_scan(
             scan = level_scan(scan, preprocessing)
             height_range, channel = height_range_nm(scan.height_nm), scan.channel
         else:
-            warnings = tuple(image_warnings(scan.array))
+            warnings = tuple(_image_warnings(scan.array))
         micrograph, pixel_size_nm = render_scan(scan, preprocessing)
     width_nm = float(scan.width_nm or np.nan)
     measures = {"width_nm": width_nm, "lines": scan.lines, "pixels": scan.pixels}
@@ -204,19 +204,8 @@ def height_range_nm(height_nm: NDArray[np.float64]) -> float:
     return float(high - low)
 
 
-def image_warnings(array: NDArray) -> list[str]:
-    """Warn of an exported image in colours.
-
-    Parameters
-    ----------
-    array : ndarray of shape (rows, columns) or (rows, columns, 3 or 4), uint8 or uint16
-        Grey or colour values.
-
-    Returns
-    -------
-    list of str
-        One sentence, or none.
-    """
+def _image_warnings(array: NDArray) -> list[str]:
+    """Warn of an exported image in colours."""
     if array.ndim == 2:
         return []
     colours = array[:, :, :3].astype(float) * (255 / np.iinfo(array.dtype).max)

@@ -70,21 +70,9 @@ def _max_abs(height_nm: HeightArray) -> float:
     return max(height_nm.max(), -height_nm.min())
 
 
-def level_published(height_nm: HeightArray) -> HeightArray:
+def _level_published(height_nm: HeightArray) -> HeightArray:
     """Level as the study did: plane, polynomial (x^2, y), scar removal, then a quadratic from every line.
 
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels), float64
-        Heights; modified.
-
-    Returns
-    -------
-    ndarray of shape (lines, pixels)
-        `height_nm`.
-
-    Notes
-    -----
     Gives the numbers of pySPM 0.6.3's ``correct_plane()``, ``corr_fit2d(nx=2, ny=1)``,
     ``filter_scars_removal(0.5)`` and of ``numpy.polyfit`` on every line, for less: a function of x that all lines share
     cannot change which pixels are scars, and the fits of lines remove it again, so that only the slope from line to
@@ -95,23 +83,16 @@ def level_published(height_nm: HeightArray) -> HeightArray:
     square = centred @ centred
     slope = centred @ work.mean(axis=1) / square if square else 0.0
     work -= (slope * centred)[:, None]
-    remove_scars(work)
-    level_lines(work)
+    _remove_scars(work)
+    _level_lines(work)
     return height_nm
 
 
-def remove_scars(height_nm: HeightArray, ratio: float = SCAR_RATIO) -> None:
+def _remove_scars(height_nm: HeightArray, ratio: float = SCAR_RATIO) -> None:
     """Replace, in place, pixels that differ from both neighbouring lines far more than these from each other.
 
     A pixel takes the value of the line before it (already corrected) where
     ``|previous - next| < ratio * |pixel - next|``.
-
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels), float64
-        Heights in the order of correction; modified.
-    ratio : float, default 0.5
-        Threshold.
     """
     lines, pixels = height_nm.shape
     difference, is_scar, rows = np.empty(pixels), np.empty(pixels, dtype=bool), list(height_nm)
@@ -126,16 +107,8 @@ def remove_scars(height_nm: HeightArray, ratio: float = SCAR_RATIO) -> None:
             np.putmask(line, is_scar, before)
 
 
-def level_lines(height_nm: HeightArray, degree: int = LINE_DEGREE) -> None:
-    """Subtract, in place, a least-squares polynomial from every scan line.
-
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels), float64
-        Heights; modified.
-    degree : {0, 1, 2}
-        Degree of the polynomial.
-    """
+def _level_lines(height_nm: HeightArray, degree: int = LINE_DEGREE) -> None:
+    """Subtract, in place, a least-squares polynomial from every scan line."""
     basis = _polynomial_basis(height_nm.shape[1], degree)
     for top in range(0, len(height_nm), BLOCK_LINES):
         block = height_nm[top : top + BLOCK_LINES]
@@ -151,20 +124,9 @@ def _polynomial_basis(pixels: int, degree: int = LINE_DEGREE) -> HeightArray:
     return columns / np.sqrt(np.einsum("pi,pi->i", columns, columns))
 
 
-def level_median(height_nm: HeightArray) -> HeightArray:
+def _level_median(height_nm: HeightArray) -> HeightArray:
     """Level by medians: tilt along the lines, offset from line to line, then the bow that all lines share.
 
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels), float64
-        Heights; not modified.
-
-    Returns
-    -------
-    ndarray of shape (lines, pixels)
-
-    Notes
-    -----
     A median ignores islands, particles and scars of less than half a line; a film that rises from line to line loses
     that rise.
     """
@@ -182,20 +144,9 @@ def _median_line_offsets(height_nm: HeightArray) -> HeightArray:
     return np.concatenate([[0.0], np.cumsum(differences)])[:, None]
 
 
-def level_facet(height_nm: HeightArray) -> HeightArray:
+def _level_facet(height_nm: HeightArray) -> HeightArray:
     """Level the dominant facets, then bring the background of all lines to one height.
 
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels), float64
-        Heights; not modified.
-
-    Returns
-    -------
-    ndarray of shape (lines, pixels)
-
-    Notes
-    -----
     The tilt is the mean slope between neighbouring pixels, weighted by exp(-b^2 / 4 m), where b is the distance of a
     slope from the tilt and m the median of b^2, iterated to convergence: flat terraces decide, steps and islands hardly
     count (Gwyddion's facet levelling, with a median instead of its mean). The background are the pixels within 2.5
@@ -261,7 +212,7 @@ def _background_bow(height_nm: HeightArray, background: NDArray[np.bool_]) -> He
 
 # Value of heights.levelling: the method, which takes a height map, may modify it, and returns the levelled one.
 METHODS: dict[str, Callable[[HeightArray], HeightArray]] = {
-    "published": level_published,
-    "median": level_median,
-    "facet": level_facet,
+    "published": _level_published,
+    "median": _level_median,
+    "facet": _level_facet,
 }

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sheet", default="samples.tsv", help="sheet to write (an existing one is never overwritten)")
     options = parser.parse_args(arguments)
     rows, skipped = exit_with_message(write_sheet, options.folder, options.sheet)
-    print("\n".join([*skipped_lines(skipped), *next_steps(rows, options.sheet)]))
+    print("\n".join([*_skipped_lines(skipped), *_next_steps(rows, options.sheet)]))
 
 
 def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipped]:
@@ -97,7 +97,7 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
         skipped += [(path, reason)] if reason else []
     rows = assign_sample_names(scans)
     if not rows:
-        reasons = "\n".join(skipped_lines(skipped))
+        reasons = "\n".join(_skipped_lines(skipped))
         raise UserError(f"{reasons}\n{printable(folder)}: no scan found; name the folder that holds the scans.")
     _check_new(sheet)
     text = StringIO()
@@ -152,59 +152,24 @@ def assign_sample_names(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def parse_date(text: str) -> str:
-    """Parse a date as NanoScope writes it (04:49:10 PM Wed Dec 15 2021).
-
-    Parameters
-    ----------
-    text : str
-        Of the header.
-
-    Returns
-    -------
-    str
-        ISO date, empty for any other text.
-    """
+def _parse_date(text: str) -> str:
+    """Parse a date as NanoScope writes it (04:49:10 PM Wed Dec 15 2021)."""
     match = NANOSCOPE_DATE.search(text)
     if not match or match["month"] not in MONTHS or not 1 <= int(match["day"]) <= 31:
         return ""
     return f"{match['year']}-{MONTHS.index(match['month']) + 1:02d}-{int(match['day']):02d}"
 
 
-def skipped_lines(skipped: Skipped) -> list[str]:
-    """List everything that has no row, by reason.
-
-    Parameters
-    ----------
-    skipped : list of (str, str)
-        Path and reason.
-
-    Returns
-    -------
-    list of str
-        Printable lines.
-    """
+def _skipped_lines(skipped: Skipped) -> list[str]:
+    """List everything that has no row, by reason."""
     reasons = {}
     for path, reason in skipped:
         reasons.setdefault(reason, []).append(printable(path))
     return [line for reason, paths in reasons.items() for line in (f"Not in the sheet, {reason}:", *_indent(paths))]
 
 
-def next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
-    """Say what was written and what is left to fill in.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of `write_sheet`.
-    sheet : path
-        The sheet.
-
-    Returns
-    -------
-    list of str
-        Printable lines.
-    """
+def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
+    """Say what was written and what is left to fill in."""
     films, n_dates = {}, sum(bool(row["batch"]) for row in rows)
     for row in rows:
         films.setdefault(row["film"].casefold(), []).append(row["scan"])
@@ -265,7 +230,7 @@ def _row(path: str, folder: Path) -> Row:
     elif name == "nanoscope":
         header = nanoscope.read_header(path)
         nanoscope.check_heights(header)
-        row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else parse_date(header.date)
+        row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else _parse_date(header.date)
     elif not _may_be_scan(path):
         raise UserError(UNKNOWN)
     return row

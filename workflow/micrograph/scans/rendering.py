@@ -63,7 +63,7 @@ def render(
         If the map is not square and `aspect` is "refuse", or `aspect` is unknown.
     """
     # The study's code holds the bottom line first, and an even window is not centred: so filter upside down.
-    filtered = median_filter_2x2(np.asarray(height_nm, dtype=np.float64)[::-1])
+    filtered = _median_filter_2x2(np.asarray(height_nm, dtype=np.float64)[::-1])
     low, high = percentile_limits(filtered, clip_percentiles)
     if not high > low:
         raise BlankScanError("the height map shows no relief between its clip percentiles; remove the scan.")
@@ -131,19 +131,8 @@ def _to_grey(array: NDArray, full: float) -> NDArray[np.float64]:
     return array[:, :, :3] @ LUMA
 
 
-def median_filter_2x2(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Filter as ``scipy.ndimage.median_filter(array, size=2)`` does, several times faster.
-
-    Parameters
-    ----------
-    array : ndarray of shape (rows, columns)
-        Not modified.
-
-    Returns
-    -------
-    ndarray of shape (rows, columns)
-        The third of the four values at offsets -1 and 0; edges are repeated.
-    """
+def _median_filter_2x2(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Filter as ``scipy.ndimage.median_filter(array, size=2)`` does, several times faster."""
     rows, cols = array.shape
     filtered = np.empty((rows, cols))
     block = max(1, min(rows, BLOCK_VALUES // cols))
@@ -198,21 +187,8 @@ def _order_statistic(values: NDArray[np.float64], sample: NDArray[np.float64], r
     return below + (above - below) * (rank - first)
 
 
-def area_weights(size_in: int, size_out: int, start: float = 0.0, stop: float | None = None) -> NDArray[np.float64]:
-    """Compute the weights of area interpolation along one axis.
-
-    Parameters
-    ----------
-    size_in, size_out : int
-        Pixels before and after.
-    start, stop : float, optional
-        Range of the input, in its pixels.
-
-    Returns
-    -------
-    ndarray of shape (size_out, size_in)
-        Every row sums to one, so that the mean is kept; enlarging repeats pixels.
-    """
+def _area_weights(size_in: int, size_out: int, start: float = 0.0, stop: float | None = None) -> NDArray[np.float64]:
+    """Compute the weights of area interpolation along one axis."""
     edges = np.linspace(start, size_in if stop is None else stop, size_out + 1)
     pixels = np.arange(size_in)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
@@ -241,7 +217,9 @@ def resize_area(
     if box:
         top, bottom, left, right = box
         return (
-            area_weights(array.shape[0], rows, top, bottom) @ array @ area_weights(array.shape[1], cols, left, right).T
+            _area_weights(array.shape[0], rows, top, bottom)
+            @ array
+            @ _area_weights(array.shape[1], cols, left, right).T
         )
     return _resize_rows(_resize_rows(array, rows).T, cols).T
 
@@ -256,7 +234,7 @@ def _resize_rows(array: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
 @lru_cache(maxsize=2)
 def _cached_weights(size_in: int, size_out: int) -> NDArray[np.float64]:
     """Return the weights for scans of one size, as most scans of a study are."""
-    return area_weights(size_in, size_out)
+    return _area_weights(size_in, size_out)
 
 
 class Frame(NamedTuple):

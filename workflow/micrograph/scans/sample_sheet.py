@@ -172,18 +172,8 @@ def date_from_batch(batch: str) -> str:
     return _to_iso(match, CENTURY) if match else ""
 
 
-def is_date(text: str) -> bool:
-    """Tell whether a text is an ISO date from 1900 on.
-
-    Parameters
-    ----------
-    text : str
-        As 2021-04-05.
-
-    Returns
-    -------
-    bool
-    """
+def _is_date(text: str) -> bool:
+    """Tell whether a text is an ISO date from 1900 on."""
     match = ISO_DATE.fullmatch(text)
     return bool(match and _to_iso(match, 0))
 
@@ -397,7 +387,7 @@ def _width_error(cell: str) -> str:
 
 
 def _date_error(cell: str) -> str:
-    return f"grown '{cell}' is not a date; write it as 2021-04-05." if cell and not is_date(cell) else ""
+    return f"grown '{cell}' is not a date; write it as 2021-04-05." if cell and not _is_date(cell) else ""
 
 
 def _batch_error(sample: str) -> str:

@@ -38,19 +38,9 @@ class Nuclei(NamedTuple):
         return Nuclei(*(values[index] for values in self))
 
 
-def corners(nuclei: Nuclei) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _corners(nuclei: Nuclei) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the corners of the grown domains relative to their nuclei.
 
-    Parameters
-    ----------
-    nuclei : Nuclei
-
-    Returns
-    -------
-    x_nm, y_nm : ndarray of shape (6, n_nuclei)
-
-    Notes
-    -----
     A corner joins a slow face (normal n, distance 1) and a fast one 60 degrees away (distance truncation): it lies at n
     plus or minus (2 truncation - 1) / sqrt(3) along the slow face. For a triangle the corners coincide in pairs.
     """
@@ -95,7 +85,7 @@ def grow_domains(
     largest = nuclei
     if edge_noise is not None:
         largest = nuclei._replace(apothem_nm=nuclei.apothem_nm + float(np.max(edge_noise)))
-    x_corners, y_corners = corners(largest)
+    x_corners, y_corners = _corners(largest)
     top, bottom = _pixel_range(nuclei.y_nm + y_corners, pixel_nm[0], shape[0])
     left, right = _pixel_range(nuclei.x_nm + x_corners, pixel_nm[1], shape[1])
     y_nm = np.arange(shape[0], dtype=np.float32) * np.float32(pixel_nm[0])

@@ -199,24 +199,11 @@ def terraces(
     return np.float32(-surface.step_height_nm) * terrace, step_edges
 
 
-def nucleate(
+def _nucleate(
     morphology: Morphology, step_edges: Mask, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
 ) -> domains.Nuclei:
     """Place the nuclei and draw their orientation, shape and size.
 
-    Parameters
-    ----------
-    morphology, shape, pixel_nm, rng
-        As in `grow_film`.
-    step_edges : ndarray of `shape`, bool
-        Of `terraces`.
-
-    Returns
-    -------
-    domains.Nuclei
-
-    Notes
-    -----
     A nucleus depletes adatoms around it: the gridded share nucleates one in each cell of a grid. A margin around the
     image nucleates too, so that its border is like its middle. Late nuclei grow to less.
     """
@@ -238,23 +225,13 @@ def nucleate(
     )
     truncation = np.clip(morphology.truncation + rng.normal(0, 0.12, count), 1.0, 2.0)
     growth = 1 - morphology.late_share * rng.random(count)
-    apothem = 0.75 * morphology.coverage * spacing * growth / np.sqrt(polygon_area(truncation))
+    apothem = 0.75 * morphology.coverage * spacing * growth / np.sqrt(_polygon_area(truncation))
     return domains.Nuclei(x_nm, y_nm, morphology.lattice_angle + twin + tilt, truncation, apothem)
 
 
-def polygon_area(truncation: NDArray[np.float64]) -> NDArray[np.float64]:
+def _polygon_area(truncation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute the area of a domain relative to the regular hexagon of the same apothem: 1.5 for a triangle.
 
-    Parameters
-    ----------
-    truncation : ndarray
-
-    Returns
-    -------
-    ndarray
-
-    Notes
-    -----
     The triangle's area is 3 sqrt(3) for apothem 1; each corner loses (2 - truncation)^2 / sqrt(3).
     """
     return (3 - (2 - truncation) ** 2) / 2
@@ -281,7 +258,7 @@ def _grow_layer(
     morphology: Morphology, step_edges: Mask, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
 ) -> tuple[Heights, NDArray[np.int32], domains.Nuclei]:
     """Nucleate and grow one layer; return margin and label of `domains.grow_domains`, and the nuclei."""
-    nuclei = nucleate(morphology, step_edges, shape, pixel_nm, rng)
+    nuclei = _nucleate(morphology, step_edges, shape, pixel_nm, rng)
     apothem = float(np.median(nuclei.apothem_nm)) if len(nuclei.x_nm) else 0.0
     edge_noise = None
     if morphology.edge_roughness * apothem > 0.25 * max(pixel_nm):  # less would not be visible

@@ -138,7 +138,7 @@ def scan_film(film: Film, instrument: Instrument, rng: np.random.Generator, line
     """
     height, masks = _drift(film, instrument.drift, rng)
     lines = height.shape[0] if lines is None else lines
-    height = dilate(height, film.pixel_nm, instrument)
+    height = _dilate(height, film.pixel_nm, instrument)
     artefacts = np.zeros(height.shape, bool)
     common = _background(height.shape, film.pixel_nm, instrument, rng)
     common += _line_offsets(height.shape, instrument, artefacts, rng)
@@ -159,24 +159,9 @@ def scan_film(film: Film, instrument: Instrument, rng: np.random.Generator, line
     return Scan(both[0][:lines], both[1][:lines], error[:lines], masks)
 
 
-def dilate(height_nm: Heights, pixel_nm: tuple[float, float], instrument: Instrument) -> Heights:
+def _dilate(height_nm: Heights, pixel_nm: tuple[float, float], instrument: Instrument) -> Heights:
     """Compute what the tip records: max over u of height(x + u) - u^2 / (2 radius).
 
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels), float32
-        Not modified.
-    pixel_nm : (float, float)
-        Pixel size down and across.
-    instrument : Instrument
-        Its tip is used.
-
-    Returns
-    -------
-    ndarray of shape (lines, pixels), float32
-
-    Notes
-    -----
     The paraboloid is the sum of a part down and a part across, so that two passes of one-dimensional maxima are exact.
     """
     reach = float(np.sqrt(2 * instrument.tip_radius_nm * max(float(np.ptp(height_nm)), 0.1)))

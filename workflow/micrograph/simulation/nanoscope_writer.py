@@ -224,22 +224,8 @@ def write(path: str | Path, channels: Sequence[Channel], frame: Frame, version: 
             out.write(np.ascontiguousarray(raw[::-1]).tobytes())
 
 
-def counts_per_unit(name: str, volts: float, header_bytes: int) -> float:
-    """Compute the counts per nanometre (or nanonewton) of a channel.
-
-    Parameters
-    ----------
-    name : str
-        A key of CHANNEL_TYPES.
-    volts : float
-        Its Z scale.
-    header_bytes : int
-        Bytes/pixel of the header.
-
-    Returns
-    -------
-    float
-    """
+def _counts_per_unit(name: str, volts: float, header_bytes: int) -> float:
+    """Compute the counts per nanometre (or nanonewton) of a channel."""
     return 256**header_bytes / (volts * CHANNEL_TYPES[name].per_volt)
 
 
@@ -251,7 +237,7 @@ def _digitise(path: str | Path, channel: Channel, stored: int) -> tuple[float, N
     if kind.fits_scale and stored == 2:
         reach = 2.05 * float(np.abs(channel.values).max()) / kind.per_volt
         volts = float(f"{min(max(reach, 1e-3), FULL_RANGE_VOLTS):.7g}")
-    raw = np.rint(channel.values * counts_per_unit(channel.name, volts, header_bytes))
+    raw = np.rint(channel.values * _counts_per_unit(channel.name, volts, header_bytes))
     half = 256**header_bytes // 2
     if not np.all((raw >= -half) & (raw < half)):
         raise UserError(

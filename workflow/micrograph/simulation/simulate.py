@@ -94,7 +94,7 @@ def plan_samples(
         )
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
         raise UserError(f"the class shares {dict(shares)} do not sum to 1; correct simulate.shares.")
-    days = _assign_temperatures(class_counts(count, shares), batches, rng)
+    days = _assign_temperatures(_class_counts(count, shares), batches, rng)
     dates = np.sort(rng.choice(5 * 365, size=batches, replace=False))
     rows = []
     for number, temperatures in zip(dates, days, strict=True):
@@ -107,21 +107,8 @@ def plan_samples(
     return sheet.sort_values("sample", ignore_index=True)
 
 
-def class_counts(count: int, shares: Mapping[int, float]) -> dict[int, int]:
-    """Distribute samples over classes by the largest remainder.
-
-    Parameters
-    ----------
-    count : int
-        Number of samples.
-    shares : mapping of int to float
-        Share of every class.
-
-    Returns
-    -------
-    dict of int to int
-        Counts that sum to `count` and differ from their share by less than 1.
-    """
+def _class_counts(count: int, shares: Mapping[int, float]) -> dict[int, int]:
+    """Distribute samples over classes by the largest remainder."""
     exact = {celsius: count * share for celsius, share in shares.items()}
     counts = {celsius: int(value) for celsius, value in exact.items()}
     by_remainder = sorted(exact, key=lambda celsius: counts[celsius] - exact[celsius])
@@ -153,7 +140,7 @@ def simulate_scan(
     day_rng = random_stream(seed, "day", row["batch"])
     day, instrument = growth_conditions.draw_day(day_rng), microscope.draw_instrument(day_rng)
     rng = random_stream(seed, "film", row["sample"])
-    size, lines = draw_size(rng)
+    size, lines = _draw_size(rng)
     if pixels is not None:
         size, lines = Size(pixels, pixels, 1.0, 1.0), pixels
     morphology, surface = growth_conditions.draw_film(
@@ -177,19 +164,8 @@ def simulate_scan(
     return scan
 
 
-def draw_size(rng: np.random.Generator) -> tuple[Size, int]:
-    """Draw the size of a scan.
-
-    Parameters
-    ----------
-    rng : numpy Generator
-
-    Returns
-    -------
-    size : Size
-    lines : int
-        Fewer than ``size.lines`` if the scan is stopped early.
-    """
+def _draw_size(rng: np.random.Generator) -> tuple[Size, int]:
+    """Draw the size of a scan."""
     size = SIZES[rng.choice(len(SIZES), p=[size.share for size in SIZES])]
     stopped = rng.random() < STOPPED_SHARE
     lines = min(int(rng.choice(STOPPED_LINES)), size.lines) if stopped else size.lines

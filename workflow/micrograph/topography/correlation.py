@@ -31,10 +31,10 @@ def correlation_lengths(height_nm: NDArray[np.float64], pixel_nm: tuple[float, f
         lines; if it exceeds half the shorter side of the scan, that half is used, which gives an upper limit. NaN where
         the autocorrelation does not fall as far.
     """
-    values = autocorrelation(height_nm)
+    values = _autocorrelation(height_nm)
     centre = values.shape[0] // 2
-    along = first_crossing(values[centre], AXIS_LEVEL) * pixel_nm[1]
-    across = first_crossing(values[centre:, 0], AXIS_LEVEL) * pixel_nm[0]
+    along = _first_crossing(values[centre], AXIS_LEVEL) * pixel_nm[1]
+    across = _first_crossing(values[centre:, 0], AXIS_LEVEL) * pixel_nm[0]
     by_direction, reach = _lengths_by_direction(values, pixel_nm)
     finite = by_direction[np.isfinite(by_direction)]
     shortest = finite.min() if finite.size else float("nan")
@@ -42,18 +42,8 @@ def correlation_lengths(height_nm: NDArray[np.float64], pixel_nm: tuple[float, f
     return dict(zip(NAMES, map(float, (along, across, shortest, shortest / longest)), strict=True))
 
 
-def autocorrelation(height_nm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the autocorrelation function of a map of mean zero.
-
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels)
-
-    Returns
-    -------
-    ndarray of shape (2 r + 1, c + 1)
-        For distances of -r to r lines and 0 to c pixels, half the map at most; 1 at distance 0, which is (r, 0).
-    """
+def _autocorrelation(height_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the autocorrelation function of a map of mean zero."""
     from scipy import fft
 
     lines, pixels = height_nm.shape
@@ -67,20 +57,8 @@ def autocorrelation(height_nm: NDArray[np.float64]) -> NDArray[np.float64]:
     return means / means[reach[0], 0]
 
 
-def first_crossing(profile: NDArray[np.float64], level: float) -> float:
-    """Find where a profile first falls to a level, by linear interpolation.
-
-    Parameters
-    ----------
-    profile : ndarray of shape (n,)
-        Starts above the level.
-    level : float
-
-    Returns
-    -------
-    float
-        Position in samples; NaN where the profile stays above.
-    """
+def _first_crossing(profile: NDArray[np.float64], level: float) -> float:
+    """Find where a profile first falls to a level, by linear interpolation."""
     below = np.flatnonzero(profile <= level)
     if not below.size:
         return float("nan")
@@ -101,4 +79,4 @@ def _lengths_by_direction(
     rows = centre + np.sin(angles)[:, None] * distance / pixel_nm[0]
     columns = np.cos(angles)[:, None] * distance / pixel_nm[1]
     profiles = ndimage.map_coordinates(values, [rows, columns], order=1, mode="nearest")
-    return np.array([first_crossing(profile, ISO_LEVEL) * step for profile in profiles]), float(reach)
+    return np.array([_first_crossing(profile, ISO_LEVEL) * step for profile in profiles]), float(reach)

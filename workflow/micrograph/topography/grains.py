@@ -23,7 +23,7 @@ def measure_grains(height_nm: Heights, pixel_nm: tuple[float, float]) -> dict[st
     Parameters
     ----------
     height_nm : ndarray of shape (lines, pixels)
-        Of `measure.coarsen`.
+        Averaged to about 4 nm a pixel.
     pixel_nm : (float, float)
         Pixel size down and across.
 
@@ -41,7 +41,7 @@ def measure_grains(height_nm: Heights, pixel_nm: tuple[float, float]) -> dict[st
     (`roughness.coverage`), with its watershed basin. On simulated films its density follows that of nuclei with a rank
     correlation of 0.6: domains that merge without a boundary are one grain, islands on a domain are grains.
     """
-    label, count = segment(height_nm, pixel_nm)
+    label, count = _segment(height_nm, pixel_nm)
     inner = np.ones(count, bool)
     inner[np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]]) - 1] = False
     area_um2 = label.size * pixel_nm[0] * pixel_nm[1] / NM2_PER_UM2
@@ -54,54 +54,22 @@ def measure_grains(height_nm: Heights, pixel_nm: tuple[float, float]) -> dict[st
     return dict(zip(NAMES, map(float, (density, np.median(diameter_nm), spread)), strict=True))
 
 
-def segment(height_nm: Heights, pixel_nm: tuple[float, float]) -> tuple[Labels, int]:
-    """Segment a map into grains.
-
-    Parameters
-    ----------
-    height_nm, pixel_nm
-        As in `measure_grains`.
-
-    Returns
-    -------
-    label : ndarray of shape (lines, pixels), int
-        Grain of every pixel, from 1.
-    count : int
-        Number of grains.
-    """
+def _segment(height_nm: Heights, pixel_nm: tuple[float, float]) -> tuple[Labels, int]:
+    """Segment a map into grains."""
     from scipy import ndimage
     from skimage.segmentation import watershed
 
     smooth = ndimage.gaussian_filter(height_nm, [SMOOTHING_NM / size for size in pixel_nm], mode="nearest")
     layer_height = coverage(smooth)["layer_height"]
     prominence = PROMINENCE * (layer_height if layer_height > 0 else smooth.std())
-    return merge_basins(smooth, watershed(-smooth, connectivity=2), prominence)
+    return _merge_basins(smooth, watershed(-smooth, connectivity=2), prominence)
 
 
-def merge_basins(height_nm: Heights, label: Labels, prominence: float) -> tuple[Labels, int]:
+def _merge_basins(height_nm: Heights, label: Labels, prominence: float) -> tuple[Labels, int]:
     """Merge the basins of summits below a prominence with the basin beyond their highest saddle.
 
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels)
-    label : ndarray of shape (lines, pixels), int
-        Watershed basins, from 1.
-    prominence : float
-        Least height of a summit above its highest saddle.
-
-    Returns
-    -------
-    label : ndarray of shape (lines, pixels), int
-        From 1.
-    count : int
-        Number of basins.
-
-    Notes
-    -----
     What is left are the h-maxima, without the morphological reconstruction, which takes longer than all other measures.
 
-    References
-    ----------
     Soille, Morphological Image Analysis, Springer (2003).
     """
     count = int(label.max())

@@ -73,21 +73,21 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
     Raises
     ------
     UserError
-        As `check_map`.
+        If the map has another shape, values that are not finite or one height everywhere, or pixels have no size.
 
     Notes
     -----
-    Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of about
-    4 nm a pixel (`coarsen`). Height parameters follow ISO 25178-2 on the levelled surface, without a further filter. A
-    map of 512 x 512 pixels takes some 50 ms on one core.
+    Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of
+    about 4 nm a pixel. Height parameters follow ISO 25178-2 on the levelled surface, without a further filter. A map of
+    512 x 512 pixels takes some 50 ms on one core.
     """
-    height_nm, pixel_nm = check_map(height_nm, pixel_nm)
+    height_nm, pixel_nm = _check_map(height_nm, pixel_nm)
     measures = dict.fromkeys(MEASURES, float("nan")) | roughness.height_parameters(height_nm)
     if not _is_large_enough(height_nm):
         return measures
     power = spectrum.power_spectrum(height_nm, pixel_nm)
     measures |= spectrum.band_roughness(power) | atomic_steps.atomic_steps(power)
-    small, small_nm = coarsen(height_nm, pixel_nm)
+    small, small_nm = _coarsen(height_nm, pixel_nm)
     small = small - small.mean()
     measures |= roughness.coverage(small)
     if _is_large_enough(small):
@@ -95,27 +95,8 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
     return measures
 
 
-def check_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Check that a map can be measured.
-
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels)
-        Not modified.
-    pixel_nm : (float, float)
-        Pixel size down and across.
-
-    Returns
-    -------
-    height_nm : ndarray of shape (lines, pixels), float64
-        With mean zero.
-    pixel_nm : (float, float)
-
-    Raises
-    ------
-    UserError
-        If the map has another shape, values that are not finite or one height everywhere, or pixels have no size.
-    """
+def _check_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Check that a map can be measured."""
     height_nm = np.asarray(height_nm, dtype=np.float64)
     if height_nm.ndim != 2 or height_nm.size < 2:
         raise UserError(f"a height map of shape {height_nm.shape} cannot be measured; it needs lines of pixels.")
@@ -131,25 +112,10 @@ def check_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> tuple[NDAr
     return level, (down, across)
 
 
-def coarsen(
+def _coarsen(
     height_nm: NDArray[np.float64], pixel_nm: tuple[float, float], grid_nm: float = GRID_NM
 ) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Average blocks of pixels; coarser maps are not changed.
-
-    Parameters
-    ----------
-    height_nm : ndarray of shape (lines, pixels)
-    pixel_nm : (float, float)
-        Pixel size down and across.
-    grid_nm : float, default 4
-        Side of a block, approximately.
-
-    Returns
-    -------
-    height_nm : ndarray of shape (lines', pixels')
-        An incomplete last block is left out.
-    pixel_nm : (float, float)
-    """
+    """Average blocks of pixels; coarser maps are not changed."""
     blocks = [max(1, round(grid_nm / size)) for size in pixel_nm]
     blocks = [min(block, length) for block, length in zip(blocks, height_nm.shape, strict=True)]
     rows, columns = (length // block for length, block in zip(height_nm.shape, blocks, strict=True))
