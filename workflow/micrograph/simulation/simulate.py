@@ -86,14 +86,14 @@ def plan_samples(
     """
     if not 1 <= batches <= count:
         raise UserError(
-            f"{count} samples cannot be grown on {batches} days; set 1 <= simulate.days <= simulate.samples."
+            f"{count} samples cannot be grown on {batches} days; set 1 <= simulation.days <= simulation.samples."
         )
     if not 0 <= operators <= batches:
         raise UserError(
             f"{operators} operators cannot share {batches} days; set 0 <= simulation.operators <= simulation.days."
         )
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
-        raise UserError(f"the class shares {dict(shares)} do not sum to 1; correct simulate.shares.")
+        raise UserError(f"the class shares {dict(shares)} do not sum to 1; correct simulation.shares.")
     days = _assign_temperatures(_class_counts(count, shares), batches, rng)
     dates = np.sort(rng.choice(5 * 365, size=batches, replace=False))
     rows = []
