@@ -81,7 +81,7 @@ def test_a_grey_is_the_same_height_in_every_window_and_in_the_micrograph(tmp_pat
     assert max(window.max() for window in pictures(table)[:1]) < 255, "the high rim lies outside the middle"
 
 
-def test_a_scan_no_larger_than_a_window_is_taken_whole_and_said_so(tmp_path, capsys):
+def test_a_scan_no_larger_than_a_window_is_taken_whole_and_reported(tmp_path, capsys):
     samples = converted(tmp_path, A=(rough(12, 12), 1000.0, 1000.0), B=(rough(24, 24), 1000.0, 1000.0))
     table = copied(tmp_path, samples)
     said = capsys.readouterr().out
@@ -126,7 +126,7 @@ def test_a_field_that_is_cropped_to_a_square_gives_windows_of_the_square(tmp_pat
     assert table["pixel_nm"].tolist() == pytest.approx([1000 / 60] * 4)
 
 
-def test_finished_pictures_are_cropped_as_pictures(tmp_path):
+def test_exported_images_are_cropped_as_pictures(tmp_path):
     grey = np.random.default_rng(3).integers(0, 256, (50, 50)).astype(np.uint8)
     Image.fromarray(grey).save(tmp_path / "p.png")
     samples = rendered_from(tmp_path, [{"sample": "P", "scan": str(tmp_path / "p.png"), "width_nm": 500.0}])
@@ -164,7 +164,7 @@ def test_autoaugment_leaves_the_micrograph_and_torchs_generator_alone():
 
 
 @pytest.mark.parametrize("policy", ["aug1", "aug2"])
-def test_a_samples_pictures_do_not_depend_on_its_shard(tmp_path, policy):
+def test_a_samples_images_do_not_depend_on_its_shard(tmp_path, policy):
     samples = converted(tmp_path, A=(rough(40, 40), 1.0, 1.0), B=(rough(40, 40, seed=1), 1.0, 1.0))
     together = copied(tmp_path, samples.iloc[::-1], policy, folder="both")
     assert list(together["sample"]) == ["A"] * 4 + ["B"] * 4
@@ -184,7 +184,7 @@ def test_every_sample_has_as_many_copies_as_are_wanted(tmp_path):
     assert table.groupby("sample")["augmentation"].max().to_dict() == {"A": 1, "B": 5}
 
 
-def test_shards_join_sorted_and_a_policy_without_pictures_has_the_micrographs():
+def test_shards_join_sorted_and_a_policy_without_images_has_the_micrographs():
     samples = pd.DataFrame({"sample": ["A", "B"], "micrograph": ["m/A.png", "m/B.png"], "pixel_nm": 4.0, "batch": "x"})
     own = augmentation.collect(samples, [])
     assert own.to_dict("list") == {
@@ -209,7 +209,7 @@ def test_an_empty_shard_is_an_empty_table(tmp_path):
     assert tuple(table.columns) == augmentation.COLUMNS and not len(table) and (tmp_path / "copies").is_dir()
 
 
-def test_a_policy_without_pictures_is_a_fault(tmp_path):
+def test_a_policy_without_images_is_refused(tmp_path):
     with pytest.raises(UserError, match="policy 'aug3' is not known; choose one of: aug1, aug2"):
         copied(tmp_path, pd.DataFrame(columns=conversion.SAMPLES), policy="aug3")
 

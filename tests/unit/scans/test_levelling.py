@@ -65,18 +65,18 @@ def test_overwriting_gives_the_same():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("height_nm", [np.zeros((8, 8)), np.full((8, 8), 1234.5)])
-def test_a_blank_map_is_a_fault(method, height_nm):
+def test_a_blank_map_is_refused(method, height_nm):
     with pytest.raises(UserError, match="no relief"):
         levelling.level(height_nm, method)
 
 
-def test_a_map_that_is_blank_once_it_is_level_is_a_fault():
+def test_a_map_that_is_blank_once_it_is_level_is_refused():
     with pytest.raises(UserError, match="no relief"):
         levelling.level(tilt_and_bow())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_no_numbers_are_a_fault(bad):
+def test_values_that_are_no_numbers_are_refused(bad):
     height_nm = relief()
     height_nm[3, 4] = bad
     with pytest.raises(UserError, match="not finite"):
@@ -87,7 +87,7 @@ def test_values_that_are_no_numbers_are_a_fault(bad):
 
 
 @pytest.mark.parametrize("shape", [(0, 8), (8, 3), (8,), (2, 8, 8)])
-def test_shapes_that_are_no_maps_are_a_fault(shape):
+def test_shapes_that_are_no_maps_are_refused(shape):
     with pytest.raises(UserError, match="cannot be levelled"):
         levelling.level(np.ones(shape))
 
@@ -104,7 +104,7 @@ def test_a_scar_takes_the_line_that_was_scanned_before_it():
     np.testing.assert_array_equal(height_nm, [[0.0, 0.0], [0.0, 2.5], [1.0, 1.0]])
 
 
-def test_a_scar_of_two_lines_is_judged_by_the_mended_line_above():
+def test_a_scar_of_two_lines_is_judged_by_the_corrected_line_above():
     height_nm = np.array([[0.0], [8.0], [9.0], [1.0]])
     levelling._remove_scars(height_nm)
     # Line 1: |0 - 9| is not less than |8 - 9| / 2, it stays. Line 2: |8 - 1| is not less than |9 - 1| / 2, it stays.
@@ -115,7 +115,7 @@ def test_a_scar_of_two_lines_is_judged_by_the_mended_line_above():
     np.testing.assert_array_equal(height_nm.ravel(), [0, 0, 1, 1, 2])
 
 
-def test_scars_are_mended_line_after_line_whatever_the_block(monkeypatch):
+def test_scars_are_corrected_line_after_line_whatever_the_block(monkeypatch):
     height_nm = np.random.default_rng(3).normal(size=(70, 9))
     expected = height_nm.copy()
     for line in range(1, 69):

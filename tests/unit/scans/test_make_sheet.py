@@ -107,7 +107,7 @@ def test_paths_are_relative_to_the_folder_of_the_sheet_where_the_study_runs(stud
     assert filled_in("samples.tsv")["scan"].tolist() == ["scans/in.spm", str(study / "elsewhere/out.spm")]
 
 
-def test_a_picture_waits_for_its_width_unless_it_knows_it(study):
+def test_a_image_waits_for_its_width_unless_it_knows_it(study):
     grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
     grey.save("film.png")
     Path("text.png").write_text("no picture", encoding="utf-8")

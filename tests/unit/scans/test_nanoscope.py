@@ -265,16 +265,16 @@ def test_a_wrong_file_is_refused_after_its_first_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["none", "."])
-def test_what_cannot_be_opened_is_a_fault(tmp_path, name):
+def test_what_cannot_be_opened_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="cannot be read"):
         nanoscope.read(tmp_path / name)
 
 
-def sound_or_fault(path):
+def read_or_refused(path):
     try:
         scan = nanoscope.read(path)
-    except UserError as fault:
-        assert str(path) in str(fault) and "\n" not in str(fault)
+    except UserError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
         return
     assert isinstance(scan, HeightMap) and np.isfinite(scan.height_nm).all()
     assert 0 < scan.width_nm < np.inf and 0 < scan.tall_nm < np.inf
@@ -282,7 +282,7 @@ def sound_or_fault(path):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_damaged_bytes_give_a_height_map_or_a_fault_and_nothing_else(tmp_path, raw, data):
+def test_damaged_bytes_give_a_height_map_or_refused_and_nothing_else(tmp_path, raw, data):
     whole = bytearray(write(tmp_path / "film", image(raw), image(raw, way="Retrace")).read_bytes())
     header = whole.index(b"\x1a")
     for _ in range(data.draw(st.integers(1, 4))):
@@ -290,7 +290,7 @@ def test_damaged_bytes_give_a_height_map_or_a_fault_and_nothing_else(tmp_path, r
             st.one_of(st.sampled_from(b"0189.-:\\@[]\r\n e"), st.integers(0, 255))
         )
     (tmp_path / "film").write_bytes(whole[: data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole))))])
-    sound_or_fault(tmp_path / "film")
+    read_or_refused(tmp_path / "film")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -312,7 +312,7 @@ def test_damaged_bytes_give_a_height_map_or_a_fault_and_nothing_else(tmp_path, r
     ),
     value=st.one_of(st.integers().map(str), st.floats().map(str), st.text(max_size=12), st.just("9" * 5000)),
 )
-def test_any_value_of_any_key_gives_a_height_map_or_a_fault(tmp_path, raw, key, value):
+def test_any_value_of_any_key_gives_a_height_map_or_refused(tmp_path, raw, key, value):
     path = write(tmp_path / "film", image(raw, aspect="3:1"))
     lines = path.read_bytes()[:DATA_FROM].split(b"\r\n")
     lines = [
@@ -321,7 +321,7 @@ def test_any_value_of_any_key_gives_a_height_map_or_a_fault(tmp_path, raw, key, 
     ]
     head = b"\r\n".join(lines).rstrip(b"\0")
     path.write_bytes(head.ljust(DATA_FROM, b"\0") + path.read_bytes()[DATA_FROM:])
-    sound_or_fault(path)
+    read_or_refused(path)
 
 
 # Gwyddion drops the prefix of a scale in mV whose sensitivity has no unit: it says 258.5 V of 258.5 mV.

@@ -124,13 +124,13 @@ def test_the_narrowest_scans_are_drawn(shape):
         assert rendering.render(height_nm, aspect=aspect)[0].shape == (224, 224)
 
 
-def test_a_map_of_one_grey_is_a_fault():
+def test_a_map_of_one_grey_is_refused():
     with pytest.raises(UserError, match="no relief"):
         rendering.render(np.zeros((10, 10)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_finished_square_picture_keeps_its_greys(dtype):
+def test_a_finished_square_image_keeps_its_greys(dtype):
     grey = np.random.default_rng(0).integers(0, 256, (224, 224))
     full = grey.astype(dtype) * (257 if dtype == np.uint16 else 1)
     drawn, pixel_nm = rendering.render_image(full.astype(dtype), width_nm=448.0)
@@ -147,7 +147,7 @@ def test_colours_become_the_grey_that_they_look():
     np.testing.assert_array_equal(rendering.render_image(opaque, pixels=4)[0], drawn)
 
 
-def test_a_picture_that_is_not_square_keeps_its_aspect():
+def test_a_image_that_is_not_square_keeps_its_aspect():
     drawn, pixel_nm = rendering.render_image((slope(100, 200) * 100).astype(np.uint8), width_nm=1000)
     assert np.unique(drawn[:56]).size == 1 and np.unique(drawn[56:168]).size > 50
     assert pixel_nm == pytest.approx(1000 / 224)
@@ -164,7 +164,7 @@ def test_a_picture_that_is_not_square_keeps_its_aspect():
         (np.zeros((0, 4), np.uint8), "8 or 16 bits"),
     ],
 )
-def test_other_pictures_are_faults(array, sentence):
+def test_other_images_are_refused(array, sentence):
     with pytest.raises(UserError, match=sentence):
         rendering.render_image(array)
 
@@ -182,7 +182,7 @@ def test_pngs_come_back_and_their_bytes_are_the_same(tmp_path):
     np.testing.assert_array_equal(rendering.read_png(tmp_path / "a.png"), grey)
 
 
-def test_a_missing_or_damaged_png_is_a_fault(tmp_path):
+def test_a_missing_or_damaged_png_is_refused(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
     for name in ("none.png", "bad.png"):
         with pytest.raises(UserError, match=f"{name}: the micrograph is missing or damaged"):

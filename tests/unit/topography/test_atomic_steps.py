@@ -65,7 +65,7 @@ def test_surfaces_without_direction_have_no_steps(sigma_nm):
     assert max(one["directionality"] for one in found) < 0.3
 
 
-def test_steps_are_told_together_or_not_at_all():
+def test_steps_have_both_measures_or_not_at_all():
     for seed in range(4):
         found = steps_of(gaussian((128, 128), PIXEL, (20, 10), seed))
         assert np.isnan(found["step_spacing_nm"]) == np.isnan(found["step_direction_degrees"])

@@ -49,7 +49,7 @@ def test_waves_that_run_at_an_angle_are_shortest_across_their_crests():
     assert found["texture_aspect"] < 0.06  # along the crests it never falls
 
 
-def test_where_no_fall_is_seen_no_length_is_told():
+def test_where_no_fall_is_seen_the_length_is_nan():
     x, _ = places((64, 64), (4, 4))
     found = correlation.correlation_lengths(np.cos(2 * np.pi * x / 64), (4, 4))
     assert np.isnan(found["correlation_across_nm"])

@@ -26,7 +26,7 @@ def test_lengths_enter_by_their_logarithm_and_shares_as_they_are():
     assert column(table, "skewness") == pytest.approx([np.arcsinh(-0.5)])
 
 
-def test_a_film_that_tells_nothing_has_numbers_all_the_same_and_says_that_they_are_missing():
+def test_a_film_that_has_no_measures_has_numbers_all_the_same_and_says_that_they_are_missing():
     nothing = dict.fromkeys(MEASURES, np.nan) | {"rms_roughness": 3.0, "mean_roughness": 2.0, "height_range": 9.0}
     table = pd.DataFrame([nothing | {"skewness": 0.0, "kurtosis": 3.0}, WHOLE])
     found = features.matrix(table)

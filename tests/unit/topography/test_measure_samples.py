@@ -54,7 +54,7 @@ def test_lengths_on_the_micrograph_are_those_of_the_heights(tmp_path):
     assert table.loc["grey", "rms_roughness"] > 10  # of 255 greys
 
 
-def test_the_bands_around_a_padded_picture_are_not_measured(tmp_path):
+def test_the_bands_around_a_padded_image_are_not_measured(tmp_path):
     row = a_film(tmp_path, "a", lines=32, height=False)
     found = measured(tmp_path, row).iloc[0]
     shown = rendering.read_png(tmp_path / "micrographs" / "a.png")[32:96]
@@ -62,14 +62,14 @@ def test_the_bands_around_a_padded_picture_are_not_measured(tmp_path):
     assert found["down_nm"] == pytest.approx(250 / 128)
 
 
-def test_a_study_of_height_maps_is_told_in_nm(tmp_path):
+def test_a_study_of_height_maps_is_measured_in_nm(tmp_path):
     shards = [measured(tmp_path, a_film(tmp_path, name)) for name in ("b", "a")]
     table, message = measure_samples.collect(samples("a", "b"), shards)
     assert table["sample"].tolist() == ["a", "b"] and set(table["unit"]) == {"nm"}
     assert "2 samples" in message and "nm" in message
 
 
-def test_one_finished_picture_brings_all_films_to_grey_values_and_it_is_said(tmp_path):
+def test_one_exported_image_brings_all_films_to_grey_values_and_is_reported(tmp_path):
     rows = a_film(tmp_path, "a"), a_film(tmp_path, "b", height=False, sized=False)
     table, message = measure_samples.collect(samples("a", "b"), [measured(tmp_path, *rows)])
     assert table["unit"].tolist() == ["grey", "grey"]

@@ -35,10 +35,10 @@ def correlation_lengths(height_nm: NDArray[np.float64], pixel_nm: tuple[float, f
     centre = values.shape[0] // 2
     along = _first_crossing(values[centre], AXIS_LEVEL) * pixel_nm[1]
     across = _first_crossing(values[centre:, 0], AXIS_LEVEL) * pixel_nm[0]
-    by_direction, reach = _lengths_by_direction(values, pixel_nm)
+    by_direction, max_lag = _lengths_by_direction(values, pixel_nm)
     finite = by_direction[np.isfinite(by_direction)]
     shortest = finite.min() if finite.size else float("nan")
-    longest = reach if finite.size < by_direction.size else by_direction.max()
+    longest = max_lag if finite.size < by_direction.size else by_direction.max()
     return dict(zip(NAMES, map(float, (along, across, shortest, shortest / longest)), strict=True))
 
 
@@ -47,14 +47,14 @@ def _autocorrelation(height_nm: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy import fft
 
     lines, pixels = height_nm.shape
-    reach = lines // 2, pixels // 2
-    shape = [fft.next_fast_len(length + far, real=True) for length, far in zip((lines, pixels), reach, strict=True)]
+    max_lag = lines // 2, pixels // 2
+    shape = [fft.next_fast_len(length + far, real=True) for length, far in zip((lines, pixels), max_lag, strict=True)]
     spectrum = fft.rfft2(height_nm, shape)
     sums = fft.irfft2(spectrum.real**2 + spectrum.imag**2, shape)
-    down, across = np.arange(-reach[0], reach[0] + 1), np.arange(reach[1] + 1)
+    down, across = np.arange(-max_lag[0], max_lag[0] + 1), np.arange(max_lag[1] + 1)
     n_pairs = (lines - np.abs(down))[:, None] * (pixels - across)
-    means = sums[down][:, : reach[1] + 1] / n_pairs
-    return means / means[reach[0], 0]
+    means = sums[down][:, : max_lag[1] + 1] / n_pairs
+    return means / means[max_lag[0], 0]
 
 
 def _first_crossing(profile: NDArray[np.float64], level: float) -> float:
@@ -73,10 +73,10 @@ def _lengths_by_direction(
     from scipy import ndimage
 
     centre, last = values.shape[0] // 2, values.shape[1] - 1
-    reach, step = min(centre * pixel_nm[0], last * pixel_nm[1]), min(pixel_nm)
-    distance = np.arange(0, reach + step / 2, step)
+    max_lag, step = min(centre * pixel_nm[0], last * pixel_nm[1]), min(pixel_nm)
+    distance = np.arange(0, max_lag + step / 2, step)
     angles = np.pi * (np.arange(N_DIRECTIONS) / N_DIRECTIONS - 0.5)
     rows = centre + np.sin(angles)[:, None] * distance / pixel_nm[0]
     columns = np.cos(angles)[:, None] * distance / pixel_nm[1]
     profiles = ndimage.map_coordinates(values, [rows, columns], order=1, mode="nearest")
-    return np.array([_first_crossing(profile, ISO_LEVEL) * step for profile in profiles]), float(reach)
+    return np.array([_first_crossing(profile, ISO_LEVEL) * step for profile in profiles]), float(max_lag)
