@@ -32,9 +32,9 @@ def settings_of(**scans):
 def scan(path, seed):
     """A small sound scan."""
     rng = specimens.np.random.default_rng(seed)
-    frame = specimens.writer.Frame(1000.0, 1000.0, 32)
-    specimens.writer.write(
-        path, [specimens.writer.Channel("Height Sensor", "Trace", specimens.relief(32, 32, rng))], frame
+    frame = specimens.nanoscope_writer.Frame(1000.0, 1000.0, 32)
+    specimens.nanoscope_writer.write(
+        path, [specimens.nanoscope_writer.Channel("Height Sensor", "Trace", specimens.relief(32, 32, rng))], frame
     )
 
 

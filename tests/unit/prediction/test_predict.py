@@ -148,15 +148,13 @@ def test_a_picture_of_one_colour_is_as_blank_as_one_of_one_grey(model, tmp_path)
     Image.new("RGBA", (64, 64), (200, 40, 90, 255)).save(tmp_path / "opaque.png")
     for said in predict.predict_scans([tmp_path / "red.png", tmp_path / "opaque.png"], model, "cpu"):
         assert said.unlike and said.reasons == ("it shows no relief",)
-        assert "the picture is one colour everywhere" in said.fault
+        assert ".png: the image is one colour" in said.fault
 
 
 @pytest.mark.parametrize("wide", [-3, 0, "wide", np.nan, np.inf, True, [1.0]])
 def test_a_width_that_is_none_is_a_fault(model, tmp_path, wide):
     Image.fromarray(np.uint8(np.arange(64 * 64).reshape(64, 64) % 251)).save(tmp_path / "p.png")
-    with pytest.raises(
-        UserError, match=r"p.png: width_nm is .*; give the picture's width in nanometres, a number above 0"
-    ):
+    with pytest.raises(UserError, match=r"p.png: width_nm is "):
         predict.predict(tmp_path / "p.png", model, width_nm=wide, device="cpu")
 
 

@@ -156,7 +156,7 @@ def test_a_image_that_is_not_square_keeps_its_aspect():
 @pytest.mark.parametrize(
     ("array", "sentence"),
     [
-        (np.zeros((4, 4), np.uint8), "one grey everywhere"),
+        (np.zeros((4, 4), np.uint8), "one colour"),
         (np.eye(4), "8 or 16 bits"),
         (np.zeros((4, 4, 2), np.uint8), "2 channels"),
         (np.eye(4, dtype=np.uint16) * 4095, "12 bits or fewer"),

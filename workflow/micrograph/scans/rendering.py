@@ -99,7 +99,7 @@ def render_image(
     Raises
     ------
     BlankScanError
-        If the image is one grey.
+        If the image is one colour or grey.
     UserError
         If the array has another form or transparent pixels, or if a 16-bit image uses 12 bits or fewer, which would
         be rendered black.
@@ -111,8 +111,9 @@ def render_image(
         )
     full = float(np.iinfo(array.dtype).max)
     grey = _to_grey(array, full)
-    if np.ptp(grey) == 0:
-        raise BlankScanError("the image is one grey everywhere; remove it.")
+    one_colour = not np.ptp(array.reshape(grey.size, -1), axis=0).any()  # its grey may differ in the last bits
+    if one_colour or np.ptp(grey) == 0:
+        raise BlankScanError("the image is one colour everywhere; remove it.")
     if array.dtype == np.uint16 and grey.max() < full * LOW_BIT_DEPTH:
         raise UserError("the 16-bit image uses 12 bits or fewer; stretch it to the full range and save it again.")
     if width_nm and not tall_nm:
