@@ -248,7 +248,8 @@ class _Retrieval:
             return self._exclude(sample, "", reason)
         try:
             found = _scans(activities, "samples/{id}/activities")
-            sample |= _conditions(answer, activities) | {"batch": sample_sheet.batch_from_label(sample["film"]) or _day(answer)}
+            batch = sample_sheet.batch_from_label(sample["film"]) or _day(answer)
+            sample |= _conditions(answer, activities) | {"batch": batch}
         except (UserError, RecursionError) as error:
             return self._exclude(sample, "", str(error))
         for scan, is_spm in found:
