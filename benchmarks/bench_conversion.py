@@ -44,7 +44,7 @@ def write_scan(path, size, seed=1):
     height_nm += 40 * x - 25 * y + 8 * x**2 + rng.normal(0, 0.3, (size, 1)) + rng.normal(0, 0.05, (size, size))
     for line in rng.integers(1, size - 1, size // 16):
         height_nm[line, rng.integers(size) :] += 3.0
-    frame = Frame(wide_nm=1000.0, tall_nm=1000.0, planned_lines=size)
+    frame = Frame(width_nm=1000.0, tall_nm=1000.0, planned_lines=size)
     write(path, [Channel("Height Sensor", way, height_nm) for way in ("Trace", "Retrace")], frame)
 
 

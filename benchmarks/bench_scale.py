@@ -84,7 +84,9 @@ def converted(folder):
         own_scans(study, CONVERTED, distinct=True)
         settings(study, "folder", CONVERTED, a_job)
         taken = snakemake(study, "--cores", str(os.cpu_count()))
-        logs = [path for rule in ("level_scans", "render_micrographs") for path in (study / "logs" / rule).glob("*.tsv")]
+        logs = [
+            path for rule in ("level_scans", "render_micrographs") for path in (study / "logs" / rule).glob("*.tsv")
+        ]
         peaks = [float(io.read_table(path)["max_rss"].max()) for path in logs]
         step = f"convert, {SIDE} x {SIDE} pixels"
         yield {"step": step, "scans": CONVERTED, "scans_a_job": a_job, **taken, "job_peak_mb": max(peaks)}

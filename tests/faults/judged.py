@@ -10,8 +10,8 @@ import pytest
 
 from micrograph.errors import UserError, printable
 from micrograph.scans import formats, rendering
-from micrograph.scans.formats import Picture
-from micrograph.scans.height_map import HeightMap
+from micrograph.scans.height_map import HeightMap, ReadOptions
+from micrograph.scans.image_files import ExportedImage
 from micrograph.scans.levelling import level
 
 NIGHTLY = os.environ.get("FAULTS") == "nightly"
@@ -52,7 +52,7 @@ def within(seconds):
 
 
 def one_sentence(fault, *names):
-    """Check that a UserError is one printable line of bearable length that ends as sentences do and names what it must."""
+    """Check that a UserError is one printable line of limited length that ends as sentences do and holds the names."""
     text = str(fault)
     assert not CONTROL.search(text) and len(text) <= LONGEST_SENTENCE and text.endswith((".", "?")), text[
         : 2 * LONGEST_SENTENCE
@@ -62,18 +62,18 @@ def one_sentence(fault, *names):
 
 
 def read(path, **asked):
-    """What formats.read makes of a file: a sound HeightMap or Picture, or a UserError of one sentence that names it."""
+    """Read a file: a sound HeightMap or ExportedImage, or a UserError of one sentence that names it."""
     with within(SECONDS_A_FILE):
         try:
-            found = formats.read(path, **asked)
+            found = formats.read_scan(path, ReadOptions(**asked))
         except UserError as fault:
             one_sentence(fault, printable(path))
             return fault
-    sound_picture(found) if isinstance(found, Picture) else sound_height_map(found)
+    sound_image(found) if isinstance(found, ExportedImage) else sound_height_map(found)
     return found
 
 
-def sound_picture(found):
+def sound_image(found):
     """Check shape, kind and size of a finished picture."""
     assert found.array.dtype in (np.uint8, np.uint16) and found.array.size > 0
     assert found.array.ndim == 2 or found.array.shape[2:] in ((3,), (4,))
@@ -92,7 +92,7 @@ def sound_height_map(found):
 
 
 def micrograph(path, levelling="published", aspect="pad", **asked):
-    """The micrograph of a file, as the workflow makes it: (PIXELS, PIXELS) uint8 that is no single grey, or a UserError."""
+    """Render a file as the workflow does: (PIXELS, PIXELS) uint8 that is not one grey, or a UserError."""
     found = read(path, **asked)
     if isinstance(found, UserError):
         return found
@@ -107,8 +107,8 @@ def micrograph(path, levelling="published", aspect="pad", **asked):
 
 
 def _drawn(found, levelling, aspect):
-    if isinstance(found, Picture):
-        return rendering.picture(found.array, PIXELS, aspect, found.width_nm)[0]
+    if isinstance(found, ExportedImage):
+        return rendering.render_image(found.array, PIXELS, aspect, found.width_nm)[0]
     level_nm = level(found.height_nm, levelling)
     assert np.isfinite(level_nm).all()
     size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}

@@ -39,7 +39,7 @@ def write_simulated(folder, rng):
     for day in range(2):
         row = {"sample": f"film{day}", "batch": f"MCV1-20010{day + 1}", "growth_celsius": 950, "growth_seconds": 500,
                "substrate": "c-Sapphire"}  # fmt: skip
-        simulate.scan_sample(row, 7, folder / f"film{day}.spm", folder / f"film{day}.npz", pixels=64)
+        simulate.simulate_scan(row, 7, folder / f"film{day}.spm", folder / f"film{day}.npz", pixels=64)
         (folder / f"film{day}.npz").unlink()
 
 

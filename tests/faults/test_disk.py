@@ -56,10 +56,10 @@ def settings_of(**scans):
 def scans(tmp_path):
     """Nine scans of 192 x 192 pixels on another disk, and their sheet: each height map takes 288 KiB."""
     rng, rows = np.random.default_rng(6), ["sample\tgrowth_celsius\tscan\tbatch"]
-    frame = specimens.writer.Frame(1000.0, 1000.0, 192)
+    frame = specimens.nanoscope_writer.Frame(1000.0, 1000.0, 192)
     for index in range(SCANS):
-        channel = specimens.writer.Channel("Height Sensor", "Trace", specimens.relief(192, 192, rng))
-        specimens.writer.write(tmp_path / f"{index}.spm", [channel], frame)
+        channel = specimens.nanoscope_writer.Channel("Height Sensor", "Trace", specimens.relief(192, 192, rng))
+        specimens.nanoscope_writer.write(tmp_path / f"{index}.spm", [channel], frame)
         rows.append(f"film{index}\t{900 + 50 * (index % 3)}\t{tmp_path}/{index}.spm\tday{index}")
     (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return tmp_path / "samples.tsv"
@@ -83,7 +83,7 @@ def nothing_half_written(study):
         if path.suffix == ".png":
             Image.open(path).load()
         if path.suffix == ".gwy":
-            assert formats.read(path).height_nm.size
+            assert formats.read_scan(path).height_nm.size
 
 
 def test_a_disk_that_fills_up_during_conversion_ends_in_a_sentence_and_goes_on_with_room(disk, scans):

@@ -32,9 +32,9 @@ def settings_of(**scans):
 def scan(path, seed):
     """A small sound scan."""
     rng = specimens.np.random.default_rng(seed)
-    frame = specimens.writer.Frame(1000.0, 1000.0, 32)
-    specimens.writer.write(
-        path, [specimens.writer.Channel("Height Sensor", "Trace", specimens.relief(32, 32, rng))], frame
+    frame = specimens.nanoscope_writer.Frame(1000.0, 1000.0, 32)
+    specimens.nanoscope_writer.write(
+        path, [specimens.nanoscope_writer.Channel("Height Sensor", "Trace", specimens.relief(32, 32, rng))], frame
     )
 
 
@@ -77,7 +77,7 @@ def test_a_new_scan_of_any_name_is_found_and_told_by_a_name_that_can_be_printed(
         scan(folder / name, index)
     with open(os.fsencode(folder) + b"/b\xff\n.spm", "wb") as odd:  # no UTF-8, and a line end
         odd.write(b"")
-    found = sample_sheet.scans_in(folder)
+    found = sample_sheet.list_scans(folder)
     assert len(found) == len(NAMES)  # without the hidden one, with the odd one
     for path in found:
         told = judged.read(path)

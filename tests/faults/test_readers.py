@@ -38,7 +38,7 @@ def read_as(path, data):
 
 
 def test_the_sound_files_are_read_before_they_are_damaged(sound):
-    needs_importer = {"film.gsf"} if gwyddion.converter() is None else set()
+    needs_importer = {"film.gsf"} if gwyddion.find_converter() is None else set()
     for name, path in sound.items():
         if name not in needs_importer:
             assert isinstance(judged.micrograph(path), np.ndarray), name
@@ -136,20 +136,24 @@ def test_a_channel_without_relief_is_refused_by_every_levelling(tmp_path, name, 
 @pytest.mark.parametrize("shape", [(1, 64), (2, 64), (3, 5), (64, 4), (1, 4), (600, 4)])
 def test_scans_of_one_line_and_of_four_columns_are_drawn_or_refused(tmp_path, shape, levelling, aspect):
     heights = specimens.relief(*shape, np.random.default_rng(1))
-    frame = specimens.writer.Frame(1000.0, 1000.0, max(64, shape[0]))
-    specimens.writer.write(tmp_path / "x.spm", [specimens.writer.Channel("Height Sensor", "Trace", heights)], frame)
+    frame = specimens.nanoscope_writer.Frame(1000.0, 1000.0, max(64, shape[0]))
+    specimens.nanoscope_writer.write(
+        tmp_path / "x.spm", [specimens.nanoscope_writer.Channel("Height Sensor", "Trace", heights)], frame
+    )
     judged.micrograph(tmp_path / "x.spm", levelling, aspect)
 
 
 @pytest.mark.parametrize("levelling", ["published", "median", "facet"])
 def test_a_saturated_channel_is_drawn_where_any_relief_is_left(tmp_path, levelling):
     heights = np.clip(specimens.relief(64, 64, np.random.default_rng(2)) * 1e4, -2000, 2000)
-    frame = specimens.writer.Frame(1000.0, 1000.0, 64)
-    specimens.writer.write(tmp_path / "x.spm", [specimens.writer.Channel("Height Sensor", "Trace", heights)], frame)
+    frame = specimens.nanoscope_writer.Frame(1000.0, 1000.0, 64)
+    specimens.nanoscope_writer.write(
+        tmp_path / "x.spm", [specimens.nanoscope_writer.Channel("Height Sensor", "Trace", heights)], frame
+    )
     judged.micrograph(tmp_path / "x.spm", levelling)
     data = bytearray((tmp_path / "x.spm").read_bytes())
     data[80960:] = b"\xff\xff\xff\x7f" * ((len(data) - 80960) // 4)  # the largest number in every pixel
-    assert "blank" in str(read_as(tmp_path / "x.spm", bytes(data)))
+    assert "no relief" in str(read_as(tmp_path / "x.spm", bytes(data)))
 
 
 NUMBERS = ["0", "-1", "1", "3", "1000000000", "9" * 19, "9" * 400, "9" * 4299, "9" * 4300, "9" * 5000, "1e9", "nan",
@@ -246,7 +250,9 @@ def test_ten_gigabytes_of_any_kind_are_refused_without_being_taken_into_memory(s
                           capture_output=True, timeout=400)  # fmt: skip
     assert done.returncode == 0, done.stderr
     *told, memory = done.stdout.splitlines()
-    assert len(told) == len(names) and not [line for line in told if line.startswith(("HeightMap", "Picture"))], told
+    assert len(told) == len(names) and not [line for line in told if line.startswith(("HeightMap", "ExportedImage"))], (
+        told
+    )
     assert int(memory.split()[0]) < 300 << 10, memory  # 300 MiB, Python and its libraries among them
 
 

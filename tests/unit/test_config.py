@@ -288,14 +288,14 @@ def test_names_are_those_of_the_tables_that_define_them():
     from micrograph.models import registry
     from micrograph.networks import device, finetune
     from micrograph.prediction import final_model
-    from micrograph.scans import gwyddion, nanoscope
+    from micrograph.scans import height_map
 
     assert list(DropoutOfDomains.model_fields) == list(PRETRAINING)
     assert set(SCHEMES) < set(Training.model_fields) and set(SCHEMES) < set(Mlp.model_fields)
     names = {path: _names(field) for path, field in keys_of(Config)}
     assert names["networks.precision"] == names["attribution.precision"] == tuple(device.PRECISIONS)
     assert names["models.param_grid"] == tuple(finetune.SEARCHES)
-    assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
+    assert names["scans.direction"] == tuple(height_map.DIRECTIONS)
     assert names["final_model.scheme"] == final_model.SCHEMES
     assert names["figures.fig6_model"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
     assert (*SHALLOW, "OLR") == registry.SHALLOW

@@ -10,7 +10,7 @@ from micrograph.scans import formats, sample_sheet
 
 
 def names(place):
-    return [path.removeprefix(f"{place}/") for path in sample_sheet.scans_in(place)]
+    return [path.removeprefix(f"{place}/") for path in sample_sheet.list_scans(place)]
 
 
 def test_files_are_found_in_all_folders_but_hidden_ones(tmp_path):
@@ -19,7 +19,7 @@ def test_files_are_found_in_all_folders_but_hidden_ones(tmp_path):
         (tmp_path / name).write_text("scan")
     assert names(tmp_path) == ["a/c.spm", "b.spm"]
     state = os.stat(tmp_path / "b.spm")
-    assert sample_sheet.scans_in(tmp_path / "b.spm") == {str(tmp_path / "b.spm"): [4, state.st_mtime_ns]}
+    assert sample_sheet.list_scans(tmp_path / "b.spm") == {str(tmp_path / "b.spm"): [4, state.st_mtime_ns]}
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def strange(tmp_path):
 
 def test_what_is_no_file_is_listed_so_that_it_is_not_lost_in_silence(strange):
     assert names(strange) == ["circle", "nowhere", "pipe", "plug", "scan.spm"]
-    found = sample_sheet.scans_in(strange)
+    found = sample_sheet.list_scans(strange)
     assert found[str(strange / "circle")] == found[str(strange / "nowhere")] == [0, 0]
     assert names(strange / "above" / "s") == names(strange)
 
@@ -52,24 +52,24 @@ def test_what_is_no_file_is_listed_so_that_it_is_not_lost_in_silence(strange):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("pipe", "this is no file that can be read"),
-        ("plug", "this is no file that can be read"),
-        ("nowhere", "this link leads to no file; name an existing file"),
+        ("pipe", "not a regular file"),
+        ("plug", "not a regular file"),
+        ("nowhere", "broken symbolic link"),
         ("circle", r"the scan cannot be read \(Too many levels"),
-        ("above", "this is a folder and no scan; name a file in it"),
+        ("above", "this is a folder"),
     ],
 )
 def test_what_is_no_file_gets_its_sentence_and_is_not_waited_for(strange, name, sentence):
     with pytest.raises(UserError, match=sentence):
-        formats.read(strange / name)
+        formats.read_scan(strange / name)
 
 
 def test_a_folder_that_may_not_be_opened_is_listed_and_says_so(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir()
     (tmp_path / "a.spm").write_text("scan")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(UserError, match="this folder cannot be opened; correct its rights"):
-        formats.read(tmp_path / "closed")
+    with pytest.raises(UserError, match="this folder cannot be opened"):
+        formats.read_scan(tmp_path / "closed")
     if os.geteuid():  # root may open all
         (tmp_path / "closed").chmod(0)
         assert names(tmp_path) == ["a.spm", "closed"]
@@ -78,13 +78,13 @@ def test_a_folder_that_may_not_be_opened_is_listed_and_says_so(tmp_path, monkeyp
 def test_no_place_an_empty_one_and_a_missing_one_are_faults(tmp_path):
     (tmp_path / ".hidden").touch()
     for place, sentence in (
-        (None, "names no scans to predict"),
+        (None, "new_scans is not set"),
         (tmp_path, "holds no files"),
-        (tmp_path / "none", "there is no folder and no scan"),
-        ("n" * 300, "there is no folder and no scan"),
+        (tmp_path / "none", "no such file or folder"),
+        ("n" * 300, "no such file or folder"),
     ):
         with pytest.raises(UserError, match=sentence):
-            sample_sheet.scans_in(place)
+            sample_sheet.list_scans(place)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_a_sheet_with_many_faults_is_answered_once(tmp_path, smoke_settings):
     (tmp_path / "samples.tsv").write_text("sample\tgrowth_celsius\tscan\nx\thot\tmissing.spm\n", encoding="utf-8")
     scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}
     printed = planned(tmp_path, {**smoke_settings, "scans": scans})
-    for part in ("line 2: growth_celsius 'hot'", "scan 'missing.spm' is not there", "tells no growth day"):
+    for part in ("line 2: growth_celsius 'hot'", "scan 'missing.spm' does not exist", "holds no growth date"):
         assert part in printed
 
 
@@ -32,7 +32,7 @@ def test_a_key_that_stands_twice_and_text_that_is_no_yaml_are_named_with_their_l
 
 def test_a_missing_sheet_is_named(tmp_path, smoke_settings):
     scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}
-    assert "there is no such sample sheet" in planned(tmp_path, {**smoke_settings, "scans": scans})
+    assert "no such sample sheet" in planned(tmp_path, {**smoke_settings, "scans": scans})
 
 
 @pytest.mark.parametrize("backbone", ["efficientnet_lite9", "resnet"])

@@ -23,7 +23,7 @@ def new_film(path, name, celsius, **size):
     """A film of a day that no study has seen, grown, scanned and written as a NanoScope file."""
     row = {"sample": name, "batch": "MCV1-991231", "growth_celsius": celsius, "growth_seconds": 500,
            "substrate": "c-Sapphire"}  # fmt: skip
-    simulate.scan_sample(row, 991231, path, path.with_suffix(".npz"), **size)
+    simulate.simulate_scan(row, 991231, path, path.with_suffix(".npz"), **size)
     path.with_suffix(".npz").unlink()
 
 
@@ -90,7 +90,7 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
 
 @pytest.mark.parametrize(
     ("place", "split"),
-    [(None, "new_scans names no scans"), ("nowhere", "no folder and no scan nowhere"), ("empty", "holds no files")],
+    [(None, "new_scans is not set"), ("nowhere", "no such file or folder nowhere"), ("empty", "holds no files")],
 )
 def test_scans_that_are_not_there_are_one_sentence_before_any_job(tmp_path, smoke_settings, place, part):
     (tmp_path / "empty").mkdir()

@@ -275,7 +275,7 @@ def broken_scans(folder, real_scan):
     """Files that are no height map, each with a part of the sentence that must come of it."""
     whole = real_scan.read_bytes()
     return {
-        "truncated.spm": (whole[: len(whole) // 5], "cut off"),
+        "truncated.spm": (whole[: len(whole) // 5], "truncated"),
         "page.spm": (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "web page"),
         "empty.spm": (b"", "empty"),
         "noise.bin": (bytes(range(256)) * 40, "noise.bin"),

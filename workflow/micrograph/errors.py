@@ -1,8 +1,6 @@
 """Errors of the user's input: one sentence with the thing, the error and the way out."""
 
-import os
 import re
-from pathlib import Path
 
 
 class UserError(ValueError):
@@ -42,12 +40,3 @@ def printable(path):
 def _escaped(code):
     byte = code - BYTE if BYTE < code <= BYTE + 0xFF else code
     return f"\\x{byte:02x}" if byte <= 0xFF else f"\\u{byte:04x}"
-
-
-def _shown(place):
-    """Paths below a folder, in no order."""
-    closed = []
-    for folder, inside, names in os.walk(place, onerror=lambda error: closed.append(Path(error.filename))):
-        inside[:] = [name for name in inside if not name.startswith(".")]
-        yield from (Path(folder) / name for name in names if not name.startswith("."))
-    yield from closed

@@ -82,7 +82,7 @@ def planned_sheet():
     from micrograph.simulation import simulate  # with scipy, which every job would import else
 
     settings, rng = config["simulation"], random_stream(config["seed"], "plan_samples")
-    return simulate.plan(
+    return simulate.plan_samples(
         settings["samples"], settings["days"], settings["shares"], rng, operators=settings["operators"]
     )
 

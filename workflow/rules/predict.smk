@@ -69,7 +69,7 @@ rule predict:
     conda:
         "../../envs/vision.yaml"
     params:
-        scans=lambda wildcards: exit_with_message(sample_sheet.scans_in, config["new_scans"]),
+        scans=lambda wildcards: exit_with_message(sample_sheet.list_scans, config["new_scans"]),
         device=config["networks"]["device"],
     script:
         "../scripts/predict.py"

@@ -13,13 +13,13 @@ with log.redirect_output(snakemake.log[0]):
     samples = io.read_table(given.samples)
     wanted = dict(zip(samples["sample"], policies.copies_wanted(samples["growth_celsius"]), strict=True))
     Path(snakemake.output.images).mkdir(parents=True, exist_ok=True)
-    table = augmentation.draw_shard(
+    table = augmentation.augment_shard(
         policy,
-        augmentation.of_shard(samples, given.micrographs),
+        augmentation.samples_of_shard(samples, given.micrographs),
         wanted,
         snakemake.output.images,
         given.heights,
-        conversion.Settings(**params.settings),
+        conversion.Preprocessing(**params.settings),
         rng_of=partial(random_stream, params.seed, "draw_copies", policy),
     )
     io.write_table(snakemake.output.table, table)

@@ -8,8 +8,8 @@ from micrograph.topography import features, measure_samples
 with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
     measured = [io.read_table(path) for path in snakemake.input.measured]
-    table, said = measure_samples.gather(io.read_table(snakemake.input.samples), measured)
-    print(said)
+    table, message = measure_samples.collect(io.read_table(snakemake.input.samples), measured)
+    print(message)
     io.write_table(output.topography, table)
-    io.write_table(output.measures, features.described(table["unit"].iloc[0]))
+    io.write_table(output.measures, features.describe_measures(table["unit"].iloc[0]))
     io.write_tuned(output.features, table["sample"], np.zeros(len(table)), [features.matrix(table)])

@@ -10,6 +10,6 @@ with log.redirect_output(snakemake.log[0]):
     shard, many = int(snakemake.wildcards.shard), params.scans_per_shard
     rows = sample_sheet.read_shard(snakemake.input.sheet, params.classes, shard, many)
     Path(output.heights).mkdir(parents=True, exist_ok=True)
-    levelled, rejected = conversion.level_shard(rows, output.heights, conversion.Settings(**params.settings))
+    levelled, rejected = conversion.level_shard(rows, output.heights, conversion.Preprocessing(**params.settings))
     io.write_table(output.levelled, levelled)
     io.write_table(output.rejected, rejected)

@@ -8,5 +8,7 @@ from micrograph.simulation import simulate
 with log.redirect_output(snakemake.log[0]):
     params = snakemake.params
     chance = random_stream(params.seed, "plan_samples")
-    sheet = simulate.plan(params.samples, params.days, params.shares, chance, operators=params.operators)
-    io.write_table(snakemake.output.sheet, sample_sheet.in_shards(sheet, params.folder, params.scans_per_shard))
+    sheet = simulate.plan_samples(params.samples, params.days, params.shares, chance, operators=params.operators)
+    io.write_table(
+        snakemake.output.sheet, sample_sheet.assign_shard_paths(sheet, params.folder, params.scans_per_shard)
+    )

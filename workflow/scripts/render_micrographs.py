@@ -9,7 +9,7 @@ with log.redirect_output(snakemake.log[0]):
     output = snakemake.output
     levelled = io.read_table(snakemake.input.levelled)
     Path(output.micrographs).mkdir(parents=True, exist_ok=True)
-    settings = conversion.Settings(**snakemake.params.settings)
-    drawn, rejected = conversion.draw_shard(levelled, output.micrographs, settings)
+    settings = conversion.Preprocessing(**snakemake.params.settings)
+    drawn, rejected = conversion.render_shard(levelled, output.micrographs, settings)
     io.write_table(output.drawn, drawn)
     io.write_table(output.rejected, rejected)

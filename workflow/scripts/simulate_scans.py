@@ -13,4 +13,4 @@ with log.redirect_output(snakemake.log[0]):
     for row in log.progress(rows.to_dict("records"), "films grown and scanned"):
         scan = Path(snakemake.output.scans, Path(row["scan"]).name)
         truth = Path(snakemake.output.truth, row["sample"] + ".npz")
-        simulate.scan_sample(row, params.seed, scan, truth, params.pixels)
+        simulate.simulate_scan(row, params.seed, scan, truth, params.pixels)

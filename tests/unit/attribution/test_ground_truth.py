@@ -64,13 +64,13 @@ def test_a_mask_lies_where_the_micrograph_shows_the_same_heights(tmp_path, aspec
 def test_what_is_placed_goes_where_heights_go_to_the_last_row(lines, wide, tall, aspect):
     values = np.random.default_rng(lines * 61 + wide).random((lines, wide))
     size = {"width_nm": WIDE_NM, "tall_nm": tall * WIDE_NM}
-    field = rendering.placed(values, 37, aspect, **size)
-    ones = rendering.placed(np.ones((lines, wide)), 37, aspect, **size)
-    scale = (0.0, rendering.WHITE)
-    grey, _ = rendering._square(four_averaged(values)[::-1], scale, 37, aspect, **size)
+    field = rendering.to_micrograph_frame(values, 37, aspect, **size)
+    ones = rendering.to_micrograph_frame(np.ones((lines, wide)), 37, aspect, **size)
+    scale, frame = (0.0, rendering.WHITE), rendering.make_frame((lines, wide), 37, aspect, **size)
+    grey, _ = rendering._to_square(four_averaged(values)[::-1], scale, frame)
     inside = ones > 0
     np.testing.assert_allclose(ones[inside], 1)
-    np.testing.assert_array_equal(rendering.to_bytes(255 * field)[inside], grey[::-1][inside])
+    np.testing.assert_array_equal(rendering.to_uint8(255 * field)[inside], grey[::-1][inside])
     assert len(np.unique(grey[::-1][~inside])) <= 1
 
 
@@ -98,9 +98,9 @@ def test_a_boundary_narrower_than_a_pixel_is_a_share_of_it(tmp_path):
 
 
 def test_masks_of_a_simulated_sample_are_those_of_the_simulation(tmp_path):
-    sheet = simulate.plan(12, 6, {900: 0.5, 1000: 0.5}, random_stream(0, "plan"))
+    sheet = simulate.plan_samples(12, 6, {900: 0.5, 1000: 0.5}, random_stream(0, "plan"))
     row = sheet.iloc[0].to_dict()
-    scan = simulate.scan_sample(row, 0, tmp_path / "s.spm", tmp_path / "t.npz", pixels=64)
+    scan = simulate.simulate_scan(row, 0, tmp_path / "s.spm", tmp_path / "t.npz", pixels=64)
     found = ground_truth.feature_masks(tmp_path / "t.npz", 64, pixels=64)
     for name in ground_truth.SIMULATED:
         np.testing.assert_array_equal(found[name], four_averaged(scan.masks[name].astype(float)))

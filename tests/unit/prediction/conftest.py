@@ -36,9 +36,9 @@ def recipe(**changed):
 
 def grown(folder, count, days, seed):
     """The sheet of films grown, scanned and written into `folder`."""
-    sheet = simulate.plan(count, days, {900: 0.3, 950: 0.4, 1000: 0.3}, random_stream(seed, "plan"), folder)
+    sheet = simulate.plan_samples(count, days, {900: 0.3, 950: 0.4, 1000: 0.3}, random_stream(seed, "plan"), folder)
     for row in sheet.to_dict("records"):
-        simulate.scan_sample(row, seed, row["scan"], folder / "truth" / f"{row['sample']}.npz", PIXELS)
+        simulate.simulate_scan(row, seed, row["scan"], folder / "truth" / f"{row['sample']}.npz", PIXELS)
     return sheet.assign(width_nm=np.nan)
 
 
@@ -78,10 +78,10 @@ def weights_path(room):
 def study(room, weights_path):
     """A production.Study of 18 films of 9 days."""
     sheet = grown(room / "scans", 18, 9, seed=4)
-    settings = conversion.Settings(pixels=PIXELS)
+    settings = conversion.Preprocessing(pixels=PIXELS)
     levelled, _ = conversion.level_shard(sheet, room / "heights", settings)
-    drawn, _ = conversion.draw_shard(levelled, room / "micrographs", settings)
-    films, *_ = conversion.gather(sheet, [drawn], [], "simulated")
+    drawn, _ = conversion.render_shard(levelled, room / "micrographs", settings)
+    films, *_ = conversion.collect(sheet, [drawn], [], "simulated")
     table = splitters.split(films, "strict", 3, np.random.default_rng(0))
     copies = films[["sample", "micrograph"]].assign(augmentation=0)
     return final_model.Study(

@@ -74,18 +74,3 @@ def test_what_leaves_the_study_is_said_with_its_number(limits, measure, value, s
 
 def test_a_measure_that_the_study_does_not_know_is_not_asked_for():
     assert "relief_nm" not in novelty.ranges({"relief_nm": [np.nan, np.nan]})
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_colours_are_strange_and_grey_in_three_channels_is_not(kind):
-    grey = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (8, 8, 1)).astype(kind)
-    assert novelty.strange_picture(grey[:, :, 0]) == []
-    assert novelty.strange_picture(np.repeat(grey, 3, axis=2)) == []
-    coloured = np.concatenate([grey, grey, np.zeros_like(grey)], axis=2)
-    assert "colours" in novelty.strange_picture(coloured)[0]
-
-
-def test_relief_leaves_the_outermost_values_out():
-    heights = np.linspace(0, 1, 10001)
-    heights[0], heights[-1] = -50, 50
-    assert novelty.relief_nm(heights) == pytest.approx(0.99, abs=1e-3)

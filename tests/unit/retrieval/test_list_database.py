@@ -128,7 +128,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
     assert set(sheet["growth_seconds"]) == {540} and set(sheet["pressure_torr"]) == {50}
     assert set(sheet["substrate"]) == {"c-Sapphire"}
     assert Path(sheet["scan"][1]).name == "MCV1-210910A-NT_10190_12190_101901_center1um.0_00001.spm"  # the study's name
-    assert all(formats.kind(path) == "nanoscope" for path in sheet["scan"])
+    assert all(formats.detect(path) == "nanoscope" for path in sheet["scan"])
     assert reasons(left_out) == {
         "MCV1-210504A-NT (sample 8620): edge1um.spm": "no centre scan of 1 um by its name",
         "MCV1-210504A-NT (sample 8620): center5um.spm": "no centre scan of 1 um by its name",

@@ -44,7 +44,7 @@ def test_gwyddions_own_importer_reads_the_same_map(tmp_path, heightmap):
     gwyddionpy = pytest.importorskip("gwyddionpy")
     write_gwy(tmp_path / "film.gwy", heightmap, {"levelling": "published"})
     # gwyddionpy opens .gwy files by itself; the converter is Gwyddion.
-    subprocess.run([gwyddion.converter(), tmp_path / "film.gwy", tmp_path / "again.gwy"], check=True, timeout=60)
+    subprocess.run([gwyddion.find_converter(), tmp_path / "film.gwy", tmp_path / "again.gwy"], check=True, timeout=60)
     channel = gwyddionpy.load(tmp_path / "again.gwy").channels["Height Sensor"]
     np.testing.assert_allclose(channel.data * 1e9, heightmap.height_nm, rtol=1e-15)
     assert (channel.xreal, channel.yreal) == pytest.approx((1e-6, 2.5e-7), rel=1e-12)
@@ -55,12 +55,12 @@ def test_gwyddions_own_importer_reads_the_same_map(tmp_path, heightmap):
 
 
 @pytest.mark.parametrize("data", [b"", b"GWYP", b"GWYPGwyContainer\0\xff\xff\xff\xff", b"<html>"])
-def test_a_damaged_height_map_is_a_fault_that_names_it(tmp_path, data):
+def test_a_damaged_height_map_is_refused_by_name(tmp_path, data):
     (tmp_path / "film.gwy").write_bytes(data)
-    with pytest.raises(UserError, match="film.gwy: no height map"):
+    with pytest.raises(UserError, match="film.gwy: not a height map"):
         read_gwy(tmp_path / "film.gwy")
 
 
-def test_a_missing_height_map_is_a_fault(tmp_path):
+def test_a_missing_height_map_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         read_gwy(tmp_path / "none.gwy")

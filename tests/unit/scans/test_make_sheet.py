@@ -50,13 +50,13 @@ def filled_in(sheet, **cells):
 
 def test_a_row_tells_the_path_the_day_of_the_scan_and_nothing_that_nobody_knows(study, scan):
     put_at(study, "scans/film 17.spm", scan)
-    rows, passed_over = make_sheet.write("scans", "samples.tsv")
+    rows, skipped = make_sheet.write_sheet("scans", "samples.tsv")
     assert Path("samples.tsv").read_text(encoding="utf-8").splitlines() == [
         "sample\tgrowth_celsius\tscan\tbatch\tgrown\toperator\tgrowth_seconds\tsubstrate\tpressure_torr\twidth_nm",
         "film_17\t\tscans/film 17.spm\t2021-12-15\t\t\t\t\t\t",
     ]
-    assert len(rows) == 1 and passed_over == []
-    with pytest.raises(UserError, match="growth_celsius is empty; fill it in"):
+    assert len(rows) == 1 and skipped == []
+    with pytest.raises(UserError, match="growth_celsius is empty"):
         sample_sheet.read("samples.tsv", CLASSES)
     assert filled_in("samples.tsv")["batch"].tolist() == ["2021-12-15"]
 
@@ -64,7 +64,7 @@ def test_a_row_tells_the_path_the_day_of_the_scan_and_nothing_that_nobody_knows(
 def test_names_as_the_study_gave_them_tell_the_label_and_the_growth_day(study, scan):
     put_at(study, "MCV1-211025B-NT_10389_21834_177558_MCV1-211025B-NT_211122_center_1um.0_00000.spm", scan)
     put_at(study, "MCV1-211026A-NT-C-1um.0_00001.spm", scan)
-    make_sheet.write(".", "samples.tsv")
+    make_sheet.write_sheet(".", "samples.tsv")
     frame = filled_in("samples.tsv")
     assert frame["sample"].tolist() == ["MCV1-211025B-NT", "MCV1-211026A-NT"]
     assert frame["batch"].tolist() == ["MCV1-211025", "MCV1-211026"]  # of growth, not the day of the scan
@@ -73,17 +73,17 @@ def test_names_as_the_study_gave_them_tell_the_label_and_the_growth_day(study, s
 def test_scans_of_one_film_get_names_of_their_own_and_are_said_to_be_of_one_film(study, scan):
     for name in ("MCV1-211025B-NT_a.spm", "MCV1-211025B-NT_b.spm", "x/mcv1-211025b-nt_c.spm", "MCV1-211025B-NT_2.spm"):
         put_at(study, name, scan)
-    rows, passed_over = make_sheet.write(".", "samples.tsv")
+    rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
     names = [row["sample"] for row in rows]
     assert len({name.casefold() for name in names}) == 4
-    assert any("seem to be of one film" in line for line in make_sheet.to_do(rows, "samples.tsv"))
+    assert any("seem to be of one film" in line for line in make_sheet._next_steps(rows, "samples.tsv"))
     assert len(filled_in("samples.tsv")) == 4
 
 
 def test_a_name_that_another_file_has_by_nature_is_not_given_away(study, scan):
     for name in ("a.spm", "a_2.spm", "A.txt", "b/a.spm"):
         put_at(study, name, scan)
-    rows, _ = make_sheet.write(".", "samples.tsv")
+    rows, _ = make_sheet.write_sheet(".", "samples.tsv")
     assert {row["scan"]: row["sample"] for row in rows} == {
         "A.txt": "A",
         "a.spm": "a_3",
@@ -95,30 +95,30 @@ def test_a_name_that_another_file_has_by_nature_is_not_given_away(study, scan):
 def test_counters_of_old_instruments_tell_films_apart(study, scan):
     for number in ("000", "001"):
         put_at(study, f"film.{number}", scan)
-    rows, _ = make_sheet.write(".", "samples.tsv")
+    rows, _ = make_sheet.write_sheet(".", "samples.tsv")
     assert [row["sample"] for row in rows] == ["film.000", "film.001"]
 
 
 def test_paths_are_relative_to_the_folder_of_the_sheet_where_the_study_runs(study, scan, monkeypatch):
     put_at(study, "study/scans/in.spm", scan)
     put_at(study, "elsewhere/out.spm", scan)
-    make_sheet.write(".", "study/samples.tsv")
+    make_sheet.write_sheet(".", "study/samples.tsv")
     monkeypatch.chdir(study / "study")
     assert filled_in("samples.tsv")["scan"].tolist() == ["scans/in.spm", str(study / "elsewhere/out.spm")]
 
 
-def test_a_picture_waits_for_its_width_unless_it_knows_it(study):
+def test_a_image_waits_for_its_width_unless_it_knows_it(study):
     grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
     grey.save("film.png")
     Path("text.png").write_text("no picture", encoding="utf-8")
     tags = {270: "ImageJ=1.53\nunit=nm\n", 282: 0.008}
     grey.save("known.tif", tiffinfo=tags)
-    rows, _ = make_sheet.write(".", "samples.tsv")
+    rows, _ = make_sheet.write_sheet(".", "samples.tsv")
     assert [(row["sample"], row["width_nm"]) for row in rows] == [("film", "needed"), ("known", "")]
-    with pytest.raises(UserError, match="width_nm 'needed' is no positive number"):
+    with pytest.raises(UserError, match="width_nm 'needed'"):
         filled_in("samples.tsv", batch="monday")
     Path("samples.tsv").unlink()
-    make_sheet.write(".", "samples.tsv")
+    make_sheet.write_sheet(".", "samples.tsv")
     assert filled_in("samples.tsv", batch="monday", width_nm=["1000", ""])["width_nm"].tolist()[0] == 1000
 
 
@@ -142,36 +142,36 @@ def test_what_is_no_scan_is_named_with_its_reason(study, scan):
     os.symlink("..", study / "s" / "round")
     os.symlink("nowhere", study / "s" / "link")
     os.mkfifo(study / "s" / "pipe")
-    rows, passed_over = make_sheet.write("s", "samples.tsv")
+    rows, skipped = make_sheet.write_sheet("s", "samples.tsv")
     assert [row["scan"] for row in rows] == ["s/ lead/x.spm", "s/good.spm"]
-    reasons = {path.removeprefix("s/"): reason for path, reason in passed_over}
+    reasons = {path.removeprefix("s/"): reason for path, reason in skipped}
     for name, words in {
-        "cut.spm": "cut off",
-        "notes.txt": "in no format that is known",
+        "cut.spm": "truncated",
+        "notes.txt": "no known format",
         "page.spm": "web page",
         "empty.spm": "the file is empty",
-        "photo.jpg": "a JPEG picture",
-        "{cycle}.spm": "patterns of names; rename",
-        "a<b>/c.spm": "patterns of names; rename",
-        "tab\tbed.spm": "characters that no sheet holds",
+        "photo.jpg": "JPEG",
+        "{cycle}.spm": "patterns",
+        "a<b>/c.spm": "patterns",
+        "tab\tbed.spm": "characters",
         "round": "link to a folder",
-        "link": "link leads to no file",
-        "pipe": "no file that can be read",
+        "link": "broken symbolic link",
+        "pipe": "not a regular file",
         "results": "results of a study",
     }.items():
         assert words in reasons.pop(name), name
     assert reasons == {}
-    said = "\n".join(make_sheet.of_others(passed_over))
+    said = "\n".join(make_sheet._skipped_lines(skipped))
     assert "tab\\x09bed.spm" in said and all(line.isprintable() for line in said.splitlines())
 
 
-def test_a_name_that_is_no_utf8_is_passed_over_and_named(study, scan):
+def test_a_name_that_is_no_utf8_is_skipped_and_named(study, scan):
     put_at(study, "good.spm", scan)
     with open(b"b\xff.spm", "wb") as file:
         file.write(scan)
-    rows, passed_over = make_sheet.write(".", "samples.tsv")
+    rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
     assert len(rows) == 1
-    assert "\n".join(make_sheet.of_others(passed_over)).endswith("    ./b\\xff.spm")
+    assert "\n".join(make_sheet._skipped_lines(skipped)).endswith("    ./b\\xff.spm")
 
 
 def test_a_sheet_that_is_there_is_never_overwritten(study, scan):
@@ -179,8 +179,8 @@ def test_a_sheet_that_is_there_is_never_overwritten(study, scan):
     Path("samples.tsv").write_text("my work", encoding="utf-8")
     os.symlink("nowhere", "link.tsv")
     for sheet in ("samples.tsv", "link.tsv"):
-        with pytest.raises(UserError, match="it is kept; name another"):
-            make_sheet.write(".", sheet)
+        with pytest.raises(UserError, match="is kept"):
+            make_sheet.write_sheet(".", sheet)
     assert Path("samples.tsv").read_text(encoding="utf-8") == "my work"
 
 
@@ -189,17 +189,17 @@ def test_a_folder_without_scans_is_one_sentence_and_no_sheet(study, scan, folder
     put_at(study, "a.spm", scan)
     (study / "empty").mkdir()
     with pytest.raises(UserError, match="name the (one|folder) that holds the scans"):
-        make_sheet.write(folder, "samples.tsv")
+        make_sheet.write_sheet(folder, "samples.tsv")
     assert not Path("samples.tsv").exists()
 
 
 def test_real_files_of_instruments_are_sorted_into_scans_and_others(shared_scans, study):
-    rows, passed_over = make_sheet.write(shared_scans, "samples.tsv")
+    rows, skipped = make_sheet.write_sheet(shared_scans, "samples.tsv")
     days = {os.path.basename(row["scan"])[:5]: row["batch"] for row in rows}
     assert days == {"v432_": "2012-08-29", "v5120": "2014-10-17", "v940_": "2021-12-15"}
-    assert len(rows) == 4 and len(rows) + len(passed_over) == len(list(shared_scans.iterdir()))
-    assert sum("force curve" in reason for _, reason in passed_over) == 1
-    assert sum("cut off" in reason for _, reason in passed_over) == 4
+    assert len(rows) == 4 and len(rows) + len(skipped) == len(list(shared_scans.iterdir()))
+    assert sum("force curve" in reason for _, reason in skipped) == 1
+    assert sum("cut off" in reason for _, reason in skipped) == 4
     assert len(filled_in("samples.tsv")) == 4
 
 
@@ -214,7 +214,7 @@ def test_real_files_of_instruments_are_sorted_into_scans_and_others(shared_scans
     ],
 )
 def test_a_day_is_told_or_left_empty(text, day):
-    assert make_sheet.day_of(text) == day
+    assert make_sheet._parse_date(text) == day
 
 
 @given(st.text(max_size=300))
@@ -234,8 +234,8 @@ def test_no_file_vanishes_and_the_sheet_passes_whatever_the_names_are(tmp_path_f
     place = tmp_path_factory.mktemp("names")
     for name in names:
         put_at(place / "scans", name, scan)
-    rows, passed_over = make_sheet.write(place / "scans", place / "samples.tsv")
-    listed = [place / row["scan"] for row in rows] + [Path(path) for path, _ in passed_over]
+    rows, skipped = make_sheet.write_sheet(place / "scans", place / "samples.tsv")
+    listed = [place / row["scan"] for row in rows] + [Path(path) for path, _ in skipped]
     assert sorted(listed) == sorted(place / "scans" / name for name in names)
     here = os.getcwd()
     os.chdir(place)
@@ -251,7 +251,7 @@ def test_the_command_says_what_is_left_to_do(study, scan):
     command = [sys.executable, "-m", "micrograph.scans.make_sheet", "scans"]
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert "scans/notes.txt" in done.stdout and "Scans listed: 1;" in done.stdout
+    assert "scans/notes.txt" in done.stdout and "Scans: 1;" in done.stdout
     assert "Fill in growth_celsius" in done.stdout and "snakemake --cores 8 --directory ." in done.stdout
     again = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert again.returncode == 1 and "it is kept" in again.stderr and "Traceback" not in again.stderr
+    assert again.returncode == 1 and "is kept" in again.stderr and "Traceback" not in again.stderr

@@ -16,27 +16,29 @@ RNG_SEEDS = st.integers(0, 2**16)
 @settings(max_examples=60, deadline=None)
 def test_the_median_filter_is_scipys(rows, cols, seed):
     array = np.random.default_rng(seed).integers(0, 9, (rows, cols)).astype(float)
-    np.testing.assert_array_equal(rendering.median_2x2(array), scipy.ndimage.median_filter(array, size=2))
+    np.testing.assert_array_equal(rendering._median_filter_2x2(array), scipy.ndimage.median_filter(array, size=2))
 
 
 @given(size=st.integers(2, 3000), seed=RNG_SEEDS, low=st.floats(0, 49), high=st.floats(51, 100))
 @settings(max_examples=80, deadline=None)
 def test_the_clip_limits_are_numpys_percentiles(size, seed, low, high):
     array = np.random.default_rng(seed).normal(size=size).round(2)
-    np.testing.assert_allclose(rendering.clip_limits(array, (low, high)), np.percentile(array, [low, high]), rtol=1e-12)
+    np.testing.assert_allclose(
+        rendering.percentile_limits(array, (low, high)), np.percentile(array, [low, high]), rtol=1e-12
+    )
 
 
 def test_the_clip_limits_are_right_where_the_sample_misleads():
     array = np.zeros(10_000)
     array[:: rendering.SAMPLE_STEP] = np.linspace(-5, 5, len(array[:: rendering.SAMPLE_STEP]))
-    np.testing.assert_allclose(rendering.clip_limits(array, (0.5, 99.5)), np.percentile(array, [0.5, 99.5]))
+    np.testing.assert_allclose(rendering.percentile_limits(array, (0.5, 99.5)), np.percentile(array, [0.5, 99.5]))
 
 
 def test_area_interpolation_by_hand():
-    np.testing.assert_allclose(rendering.area_matrix(4, 2), [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
-    np.testing.assert_allclose(rendering.area_matrix(3, 2), [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
-    np.testing.assert_allclose(rendering.area_matrix(2, 4), [[1, 0], [1, 0], [0, 1], [0, 1]])
-    np.testing.assert_allclose(rendering.area_matrix(4, 1, 0.5, 3.5), [[1 / 6, 1 / 3, 1 / 3, 1 / 6]])
+    np.testing.assert_allclose(rendering._area_weights(4, 2), [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
+    np.testing.assert_allclose(rendering._area_weights(3, 2), [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
+    np.testing.assert_allclose(rendering._area_weights(2, 4), [[1, 0], [1, 0], [0, 1], [0, 1]])
+    np.testing.assert_allclose(rendering._area_weights(4, 1, 0.5, 3.5), [[1 / 6, 1 / 3, 1 / 3, 1 / 6]])
     picture = np.arange(16.0).reshape(4, 4)
     np.testing.assert_allclose(rendering.resize_area(picture, 2, 2), [[2.5, 4.5], [10.5, 12.5]])
 
@@ -122,16 +124,16 @@ def test_the_narrowest_scans_are_drawn(shape):
         assert rendering.render(height_nm, aspect=aspect)[0].shape == (224, 224)
 
 
-def test_a_map_of_one_grey_is_a_fault():
+def test_a_map_of_one_grey_is_refused():
     with pytest.raises(UserError, match="no relief"):
         rendering.render(np.zeros((10, 10)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_finished_square_picture_keeps_its_greys(dtype):
+def test_a_finished_square_image_keeps_its_greys(dtype):
     grey = np.random.default_rng(0).integers(0, 256, (224, 224))
     full = grey.astype(dtype) * (257 if dtype == np.uint16 else 1)
-    drawn, pixel_nm = rendering.picture(full.astype(dtype), width_nm=448.0)
+    drawn, pixel_nm = rendering.render_image(full.astype(dtype), width_nm=448.0)
     np.testing.assert_array_equal(drawn, grey)
     assert pixel_nm == 2.0
 
@@ -139,14 +141,14 @@ def test_a_finished_square_picture_keeps_its_greys(dtype):
 def test_colours_become_the_grey_that_they_look():
     colours = np.zeros((4, 4, 3), dtype=np.uint8)
     colours[..., 1], colours[0, 0] = 100, (200, 0, 0)
-    drawn = rendering.picture(colours, pixels=4)[0]
+    drawn = rendering.render_image(colours, pixels=4)[0]
     assert (drawn[0, 0], drawn[3, 3]) == (60, 59)  # 0.299 * 200 = 59.8, 0.587 * 100 = 58.7
     opaque = np.dstack([colours, np.full((4, 4), 255, dtype=np.uint8)])
-    np.testing.assert_array_equal(rendering.picture(opaque, pixels=4)[0], drawn)
+    np.testing.assert_array_equal(rendering.render_image(opaque, pixels=4)[0], drawn)
 
 
-def test_a_picture_that_is_not_square_keeps_its_aspect():
-    drawn, pixel_nm = rendering.picture((slope(100, 200) * 100).astype(np.uint8), width_nm=1000)
+def test_a_image_that_is_not_square_keeps_its_aspect():
+    drawn, pixel_nm = rendering.render_image((slope(100, 200) * 100).astype(np.uint8), width_nm=1000)
     assert np.unique(drawn[:56]).size == 1 and np.unique(drawn[56:168]).size > 50
     assert pixel_nm == pytest.approx(1000 / 224)
 
@@ -154,7 +156,7 @@ def test_a_picture_that_is_not_square_keeps_its_aspect():
 @pytest.mark.parametrize(
     ("array", "sentence"),
     [
-        (np.zeros((4, 4), np.uint8), "one grey everywhere"),
+        (np.zeros((4, 4), np.uint8), "one colour"),
         (np.eye(4), "8 or 16 bits"),
         (np.zeros((4, 4, 2), np.uint8), "2 channels"),
         (np.eye(4, dtype=np.uint16) * 4095, "12 bits or fewer"),
@@ -162,14 +164,14 @@ def test_a_picture_that_is_not_square_keeps_its_aspect():
         (np.zeros((0, 4), np.uint8), "8 or 16 bits"),
     ],
 )
-def test_other_pictures_are_faults(array, sentence):
+def test_other_images_are_refused(array, sentence):
     with pytest.raises(UserError, match=sentence):
-        rendering.picture(array)
+        rendering.render_image(array)
 
 
 def test_halves_go_up_also_when_the_last_bits_say_otherwise():
     grey = np.array([0.5, 0.5 - 1e-13, 0.4999, 254.5, 255.4, -0.3])
-    np.testing.assert_array_equal(rendering.to_bytes(grey), [1, 1, 0, 255, 255, 0])
+    np.testing.assert_array_equal(rendering.to_uint8(grey), [1, 1, 0, 255, 255, 0])
 
 
 def test_pngs_come_back_and_their_bytes_are_the_same(tmp_path):
@@ -180,7 +182,7 @@ def test_pngs_come_back_and_their_bytes_are_the_same(tmp_path):
     np.testing.assert_array_equal(rendering.read_png(tmp_path / "a.png"), grey)
 
 
-def test_a_missing_or_damaged_png_is_a_fault(tmp_path):
+def test_a_missing_or_damaged_png_is_refused(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
     for name in ("none.png", "bad.png"):
         with pytest.raises(UserError, match=f"{name}: the micrograph is missing or damaged"):

@@ -1,8 +1,247 @@
-"""Days of growth as labels and dates tell them."""
+"""The sample sheet."""
+
+import os
+from contextlib import contextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from micrograph.errors import UserError
 from micrograph.scans import sample_sheet
+
+CLASSES = [900, 950, 1000]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.spm", "b.spm"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def write(folder, *lines):
+    path = folder / "samples.tsv"
+    path.write_text("\n".join("\t".join(line.split("|")) for line in lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_right_sheet_is_read_with_numbers_batches_and_in_order(folder):
+    path = write(
+        folder,
+        "scan|sample|growth_celsius|growth_seconds|substrate",
+        "b.spm|MCV1-210406b-02|1000||c-plane",
+        "a.spm|MCV1-210405a-07|950|600|c-plane",
+    )
+    frame = sample_sheet.read(path, CLASSES)
+    assert frame["sample"].tolist() == ["MCV1-210405a-07", "MCV1-210406b-02"]
+    assert frame["batch"].tolist() == ["MCV1-210405", "MCV1-210406"]
+    assert frame["growth_celsius"].tolist() == [950, 1000]
+    assert frame["growth_seconds"][0] == 600 and frame["growth_seconds"].isna()[1]
+
+
+def test_two_runs_of_one_day_are_one_batch_and_other_labels_tell_none():
+    assert (
+        sample_sheet.batch_from_label("MCV1-210405a-07")
+        == sample_sheet.batch_from_label("MCV1-210405b-01")
+        == "MCV1-210405"
+    )
+    assert sample_sheet.batch_from_label("film 7") == ""
+
+
+def test_all_faults_come_in_one_message_each_with_its_line(folder):
+    path = write(
+        folder,
+        "sample|growth_celsius|scan|batch|growth_second",
+        "x1|hot|a.spm|day1|1",
+        "x1|925|missing.spm|day1|1",
+        "x3|950|a.spm||1",
+        "../x4|950|b.spm|day1|",
+        "x5||b.spm|day1|",
+    )
+    with pytest.raises(UserError) as error:
+        sample_sheet.read(path, CLASSES)
+    message = str(error.value)
+    for part in (
+        "line 1: column 'growth_second' is not known; did you mean 'growth_seconds'?",
+        "line 2: growth_celsius 'hot'",
+        "line 3: growth_celsius 925 is not one of the classes 900, 950, 1000",
+        "line 3: scan 'missing.spm' does not exist",
+        "line 4: sample 'x3' holds no growth date",
+        "line 5: sample '../x4'",
+        "line 6: growth_celsius is empty",
+        "lines 2, 3: sample 'x1' occurs 2 times",
+        "lines 2, 4: scan 'a.spm' occurs 2 times",
+        "lines 5, 6: scan 'b.spm' occurs 2 times",
+        "10 errors",
+    ):
+        assert part in message, part
+
+
+def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
+    path = write(folder, "sample|growth_celsius|scan|batch", "", "x|950|a.spm|d", "", "y|95o|b.spm|d")
+    with pytest.raises(UserError, match="line 5: growth_celsius '95o'"):
+        sample_sheet.read(path, CLASSES)
+
+
+SPREADSHEETS = {
+    "a mark of UTF-8": ("", "\n", "", "\ufeff"),
+    "Windows line ends": ("", "\r\n", "", ""),
+    "quoted cells": ('"', "\n", "", ""),
+    "tabs behind every line": ("", "\n", "\t\t", ""),
+    "tabs behind the rows": ("", "\n", "row\t", ""),
+}
+
+
+@pytest.mark.parametrize("kind", SPREADSHEETS)
+def test_what_spreadsheets_add_changes_nothing(folder, kind):
+    quote, end, tail, mark = SPREADSHEETS[kind]
+    rows = ["sample|growth_celsius|scan|batch", "x|950|a.spm|day 1", "y|1000|b.spm|day 2"]
+    plain = sample_sheet.read(write(folder, *rows), CLASSES)
+    lines = ["\t".join(f"{quote}{cell}{quote}" for cell in row.split("|")) for row in rows]
+    tails = ["" if tail.startswith("row") else tail, *[tail.removeprefix("row")] * 2]
+    text = mark + "".join(line + tail + end for line, tail in zip(lines, tails, strict=True))
+    (folder / "samples.tsv").write_bytes(text.encode())
+    assert sample_sheet.read(folder / "samples.tsv", CLASSES).equals(plain)
+
+
+def fault_of(folder, *lines):
+    with pytest.raises(UserError) as error:
+        sample_sheet.read(write(folder, *lines), CLASSES)
+    return str(error.value)
+
+
+@contextmanager
+def without_roots_rights():
+    """The block runs as nobody where the tests run as root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_a_scan_that_may_not_be_read_is_named_before_the_run(folder):
+    folder.chmod(0o755)
+    (folder / "a.spm").chmod(0)
+    write(folder, "sample|growth_celsius|scan|batch", "x|950|a.spm|d")
+    with without_roots_rights(), pytest.raises(UserError, match="scan 'a.spm' is not readable"):
+        sample_sheet.read("samples.tsv", CLASSES)
+
+
+def test_signs_that_form_no_pattern_may_stand_in_a_path(folder):
+    for name in ("scan {.spm", "5 > 3.spm", "100 % & $HOME 'quoted' # 1.spm"):
+        (folder / name).write_bytes(b"")
+        sheet = write(folder, "sample|growth_celsius|scan|batch", f"x|950|{name}|d")
+        assert sample_sheet.read(sheet, CLASSES)["scan"].tolist() == [name]
+
+
+@pytest.mark.parametrize("width", ["1e308", "-5", "1 um", "nan", "1_000", "\u0661\u0660"])
+def test_a_width_that_no_scan_has_is_refused(folder, width):
+    assert "line 2: width_nm" in fault_of(folder, "sample|growth_celsius|scan|batch|width_nm", f"x|950|a.spm|d|{width}")
+
+
+@given(st.text(max_size=40))
+def test_any_text_as_temperature_is_read_or_refused_and_never_crashes(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("sheet") / "samples.tsv"
+    path.write_text(f"sample\tgrowth_celsius\tscan\tbatch\nx\t{text}\ta\td\n", encoding="utf-8", newline="")
+    try:
+        frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    except UserError as error:
+        assert "samples.tsv" in str(error)
+    else:
+        assert set(frame["growth_celsius"]) <= set(CLASSES)
+
+
+def test_shards_part_the_sheet_without_loss(folder):
+    path = write(folder, "sample|growth_celsius|scan|batch", *[f"x{i}|950|s{i}|d" for i in range(7)])
+    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    parts = [sample_sheet.shard(frame, index, 3)["sample"].tolist() for index in range(3)]
+    assert [len(part) for part in parts] == [3, 3, 1]
+    assert sum(parts, []) == frame["sample"].tolist()
+
+
+def test_a_job_reads_its_own_rows_as_the_whole_sheet_has_them(folder):
+    lines = [f"x{(7 * i) % 10}|950|s{i}|d{i % 3}|{i or ''}" for i in range(10)]
+    path = write(folder, "sample|growth_celsius|scan|batch|width_nm", *lines)
+    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    for index in range(4):
+        own = sample_sheet.read_shard(path, CLASSES, index, 3)
+        assert own.equals(sample_sheet.shard(frame, index, 3).reset_index(drop=True)), index
+
+
+def test_a_sheet_that_was_spoilt_after_planning_is_refused_by_the_job_that_meets_it(folder):
+    path = write(folder, "sample|growth_celsius|scan|batch", "x1|950|a|d", "x2|95o|b|d", "x3||c")
+    assert sample_sheet.read_shard(path, CLASSES, 0, 1)["sample"].tolist() == ["x1"]
+    with pytest.raises(UserError, match="line 3: growth_celsius '95o'"):
+        sample_sheet.read_shard(path, CLASSES, 1, 1)
+    with pytest.raises(UserError, match="line 4: growth_celsius is empty"):
+        sample_sheet.read_shard(path, CLASSES, 2, 1)
+
+
+def test_every_missing_file_of_thousands_is_named_with_its_line(folder):
+    scans = ["a.spm" if i == 0 else f"s{i}.spm" for i in range(2000)]
+    for scan in scans:
+        (folder / scan).touch()
+    for lost in (1, 777, 1999):
+        (folder / scans[lost]).unlink()
+    message = fault_of(folder, "sample|growth_celsius|scan|batch", *[f"x{i}|950|{s}|d" for i, s in enumerate(scans)])
+    said = [f"line {lost + 2}: scan 's{lost}.spm' does not exist; correct the path." for lost in (1, 777, 1999)]
+    assert message.splitlines()[1:] == [f"  {sentence}" for sentence in said]
+
+
+def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
+    message = fault_of(
+        folder, "sample|growth_celsius|scan|batch|width_nm", "?|950|a.spm|d", "x|925", "y|hot|b.spm|d|-1"
+    )
+    beginnings = [line.strip().split(" ", 3)[:3] for line in message.splitlines()[1:]]
+    assert beginnings == [
+        ["line", "2:", "sample"],
+        ["line", "3:", "scan"],
+        ["line", "3:", "growth_celsius"],
+        ["line", "3:", "sample"],
+        ["line", "4:", "growth_celsius"],
+        ["line", "4:", "width_nm"],
+    ]
+
+
+def test_empty_columns_between_the_named_ones_are_passed_over(folder):
+    path = write(folder, "sample|growth_celsius|||scan|batch", "x|950|||a.spm|d")
+    assert sample_sheet.read(path, CLASSES).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]
+
+
+def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_empty(folder):
+    rows = [
+        "a1|950|1.spm|day 1||anna",
+        "MCV1-210405a-07|950|2.spm|||",
+        "c|950|3.spm|2021-12-15||bo",
+        "d|950|4.spm|2021-12-15|2021-11-30|bo",
+        "e|950|5.spm|monday||",
+    ]
+    path = write(folder, "sample|growth_celsius|scan|batch|grown|operator", *rows)
+    frame = sample_sheet.read(path, CLASSES, files_must_exist=False).set_index("sample")
+    days = {"a1": "", "MCV1-210405a-07": "2021-04-05", "c": "2021-12-15", "d": "2021-11-30", "e": ""}
+    assert frame["grown"].to_dict() == days
+    assert frame["operator"].to_dict() == {"a1": "anna", "MCV1-210405a-07": "", "c": "bo", "d": "bo", "e": ""}
+
+
+@pytest.mark.parametrize("day", ["5.4.2021", "2021-02-30", "20210405", "2021-4-5", "0021-04-05", "monday"])
+def test_a_day_that_is_none_is_refused(folder, day):
+    message = fault_of(folder, "sample|growth_celsius|scan|batch|grown", f"x|950|a.spm|d|{day}")
+    assert f"line 2: grown '{day}' is not a date" in message
+
+
+def test_one_operator_in_two_spellings_is_refused_and_two_operators_are_not(folder):
+    rows = ["x|950|a.spm|d|Ann", "y|950|b.spm|d|ann"]
+    assert "operator 'Ann', 'ann': one name in several spellings" in fault_of(
+        folder, "sample|growth_celsius|scan|batch|operator", *rows
+    )
+    path = write(folder, "sample|growth_celsius|scan|batch|operator", rows[0], rows[1].replace("|ann", "|Anna"))
+    assert sample_sheet.read(path, CLASSES)["operator"].tolist() == ["Ann", "Anna"]
 
 
 @pytest.mark.parametrize(
@@ -21,13 +260,13 @@ from micrograph.scans import sample_sheet
     ],
 )
 def test_a_batch_tells_its_day_or_none(batch, day):
-    assert sample_sheet.grown(batch) == day
+    assert sample_sheet.date_from_batch(batch) == day
 
 
 @pytest.mark.parametrize("text", ["2021-4-5", "5.4.2021", "20210405", "1899-12-31", "2021-02-29", "", "2021-04-05 "])
 def test_what_is_not_written_as_a_day_is_none(text):
-    assert not sample_sheet.is_written(text)
+    assert not sample_sheet._is_date(text)
 
 
 def test_the_day_of_a_label_is_one_that_is_written():
-    assert sample_sheet.is_written(sample_sheet.grown(sample_sheet.batch_of("MCV1-210405a-07")))
+    assert sample_sheet._is_date(sample_sheet.date_from_batch(sample_sheet.batch_from_label("MCV1-210405a-07")))

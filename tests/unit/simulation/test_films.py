@@ -1,4 +1,4 @@
-"""Films: heights and masks tell the same story, and the story is the recipe's."""
+"""Films: heights and masks agree with each other and with the morphology."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,19 @@ from micrograph.simulation import films
 
 PIXEL_NM = (2.0, 2.0)
 SHAPE = (128, 128)
-CLEAN = films.Recipe(fray=0, second=0.1, second_cover=0.01, seam_nm=0, particles=0)
-FLAT = films.Steps(step_nm=0)
+CLEAN = films.Morphology(
+    edge_roughness=0, island_density_um2=0.1, island_coverage=0.01, boundary_nm=0, particle_density_um2=0
+)
+FLAT = films.VicinalSurface(step_height_nm=0)
+
+
+def grow(seed, base=CLEAN, surface=FLAT, **changes):
+    """Grow a film of a morphology that differs from `base`."""
+    return films.grow_film(base._replace(**changes), surface, SHAPE, PIXEL_NM, np.random.default_rng(seed))
 
 
 def test_terraces_step_by_the_given_height_and_spacing():
-    steps = films.Steps(step_nm=0.217, terrace_nm=40, angle=np.pi / 2, wander=0)
+    steps = films.VicinalSurface(step_height_nm=0.217, terrace_width_nm=40, downhill_angle=np.pi / 2, wander=0)
     height, edges = films.terraces(steps, SHAPE, PIXEL_NM, np.random.default_rng(0))
     column = np.round(np.diff(height[:, 5]) / 0.217, 4)
     assert set(np.unique(column)) == {-1.0, 0.0}
@@ -22,7 +29,7 @@ def test_terraces_step_by_the_given_height_and_spacing():
 
 
 def test_wavy_steps_are_still_single_steps_high():
-    steps = films.Steps(step_nm=0.25, terrace_nm=60, wander=0.3, scallop=0.7)
+    steps = films.VicinalSurface(step_height_nm=0.25, terrace_width_nm=60, wander=0.3, scalloping=0.7)
     height, edges = films.terraces(steps, SHAPE, PIXEL_NM, np.random.default_rng(1))
     jumps = np.abs(np.diff(height, axis=0)) / 0.25
     assert np.allclose(jumps, np.round(jumps), atol=1e-3)
@@ -30,7 +37,7 @@ def test_wavy_steps_are_still_single_steps_high():
 
 
 def test_a_layer_is_065_nm_above_the_crystal():
-    film = films.grow(CLEAN._replace(density=60, cover=0.6), FLAT, SHAPE, PIXEL_NM, np.random.default_rng(2))
+    film = grow(2, density_um2=60, coverage=0.6)
     covered = film.masks["domains"]
     assert 0.05 < covered.mean() < 0.95
     bare = film.height_nm[~covered].mean()
@@ -38,8 +45,7 @@ def test_a_layer_is_065_nm_above_the_crystal():
 
 
 def test_islands_are_whole_layers_on_the_film_only():
-    recipe = CLEAN._replace(density=80, cover=0.8, second=60, second_cover=0.6, pyramid=2)
-    film = films.grow(recipe, FLAT, SHAPE, PIXEL_NM, np.random.default_rng(3))
+    film = grow(3, density_um2=80, coverage=0.8, island_density_um2=60, island_coverage=0.6, extra_layers=2)
     islands, covered = film.masks["islands"], film.masks["domains"]
     assert islands.any()
     assert not np.any(islands & ~covered)
@@ -50,20 +56,23 @@ def test_islands_are_whole_layers_on_the_film_only():
 
 
 def test_ridges_stand_up_and_gaps_lie_down_at_boundaries():
-    for seam_nm in (0.6, -0.6):
-        recipe = CLEAN._replace(density=150, cover=1.8, aligned=0.0, seam_nm=seam_nm)
-        film = films.grow(recipe, FLAT, SHAPE, PIXEL_NM, np.random.default_rng(4))
+    for boundary_nm in (0.6, -0.6):
+        film = grow(4, density_um2=150, coverage=1.8, aligned_share=0.0, boundary_nm=boundary_nm)
         seams, film_only = film.masks["boundaries"], film.masks["domains"] & ~film.masks["islands"]
         assert seams.any()
         difference = np.median(film.height_nm[seams & film_only]) - np.median(film.height_nm[~seams & film_only])
-        assert np.sign(difference) == np.sign(seam_nm)
+        assert np.sign(difference) == np.sign(boundary_nm)
         assert 0.2 < abs(difference) < 1.2
 
 
 def test_pits_go_down_and_particles_up_where_their_masks_say():
-    plain = films.grow(CLEAN._replace(cover=1.8), FLAT, SHAPE, PIXEL_NM, np.random.default_rng(5))
-    dirty = films.grow(
-        CLEAN._replace(cover=1.8, pits=200, particles=200, needles=20), FLAT, SHAPE, PIXEL_NM, np.random.default_rng(5)
+    plain = grow(5, coverage=1.8)
+    dirty = films.grow_film(
+        CLEAN._replace(coverage=1.8, pit_density_um2=200, particle_density_um2=200, needle_density_um2=20),
+        FLAT,
+        SHAPE,
+        PIXEL_NM,
+        np.random.default_rng(5),
     )
     change = dirty.height_nm - plain.height_nm  # the same film: pits, particles and needles are drawn last
     pits, particles = dirty.masks["pits"], dirty.masks["particles"]
@@ -73,39 +82,39 @@ def test_pits_go_down_and_particles_up_where_their_masks_say():
 
 
 def test_more_nuclei_make_smaller_domains():
-    def seams(density):
-        recipe = CLEAN._replace(density=density, cover=1.8, aligned=0.0)
-        return films.grow(recipe, FLAT, SHAPE, PIXEL_NM, np.random.default_rng(6)).masks["boundaries"].mean()
+    def boundaries(density):
+        return grow(6, density_um2=density, coverage=1.8, aligned_share=0.0).masks["boundaries"].mean()
 
-    assert seams(1500) > 2 * seams(150)
+    assert boundaries(1500) > 2 * boundaries(150)
 
 
 def test_nuclei_come_at_the_recipe_s_density():
-    recipe = films.Recipe(density=400, at_steps=0.0)
+    morphology = films.Morphology(density_um2=400, step_share=0.0)
     edges = np.zeros((100, 100), bool)
     rng = np.random.default_rng(7)
     found = []
     for _ in range(20):
-        nuclei = films.nucleate(recipe, edges, (100, 100), (10.0, 10.0), rng)
+        nuclei = films._nucleate(morphology, edges, (100, 100), (10.0, 10.0), rng)
         inside = (nuclei.x_nm > 0) & (nuclei.x_nm < 1000) & (nuclei.y_nm > 0) & (nuclei.y_nm < 1000)
         found.append(inside.sum())
     assert np.mean(found) == pytest.approx(400, rel=0.05)
 
 
 def test_full_cover_closes_the_film_and_half_cover_does_not():
-    closed = films.grow(CLEAN._replace(cover=1.9, even=0.8), FLAT, SHAPE, PIXEL_NM, np.random.default_rng(8))
-    opened = films.grow(CLEAN._replace(cover=0.5, even=0.8), FLAT, SHAPE, PIXEL_NM, np.random.default_rng(8))
+    closed = grow(8, coverage=1.9, gridded_share=0.8)
+    opened = grow(8, coverage=0.5, gridded_share=0.8)
     assert closed.masks["domains"].mean() > 0.9
     assert opened.masks["domains"].mean() < 0.5
 
 
 def test_the_polygon_s_area_is_that_of_hexagon_and_triangle():
-    assert films.polygon_area(np.array([1.0, 2.0])) == pytest.approx([1.0, 1.5])
+    assert films._polygon_area(np.array([1.0, 2.0])) == pytest.approx([1.0, 1.5])
 
 
 def test_the_same_generator_gives_the_same_film_and_every_mask():
-    recipe = films.Recipe(pits=20, particles=20, needles=5, relief=0.3, grain_nm=0.1)
-    first, second = (films.grow(recipe, films.Steps(), SHAPE, PIXEL_NM, np.random.default_rng(9)) for _ in range(2))
+    changes = {"pit_density_um2": 20, "particle_density_um2": 20, "needle_density_um2": 5, "thick_share": 0.3}
+    base, surface = films.Morphology(roughness_nm=0.1), films.VicinalSurface()
+    first, second = (grow(9, base, surface, **changes) for _ in range(2))
     assert first.height_nm.tobytes() == second.height_nm.tobytes()
     assert set(first.masks) == set(films.MASKS)
     assert all(mask.shape == SHAPE and mask.dtype == bool for mask in first.masks.values())

@@ -8,24 +8,26 @@ from micrograph.simulation import films, growth_conditions
 
 
 def many(celsius, count=300):
-    """`count` recipes at a temperature, each of its own day."""
+    """`count` morphologies at a temperature, each of its own day."""
     drawn = []
     for number in range(count):
         rng = np.random.default_rng([number, celsius])
-        drawn.append(growth_conditions.draw_recipe(celsius, 500, "c-Sapphire", growth_conditions.draw_day(rng), rng))
+        drawn.append(growth_conditions.draw_film(celsius, 500, "c-Sapphire", growth_conditions.draw_day(rng), rng))
     return drawn
 
 
 def test_hotter_films_have_fewer_and_better_aligned_domains_on_average():
-    recipes = {celsius: [recipe for recipe, _ in many(celsius)] for celsius in (900, 950, 1000)}
-    density = [np.mean([np.log10(recipe.density) for recipe in recipes[celsius]]) for celsius in recipes]
-    aligned = [np.mean([recipe.aligned for recipe in recipes[celsius]]) for celsius in recipes]
+    morphologies = {celsius: [morphology for morphology, _ in many(celsius)] for celsius in (900, 950, 1000)}
+    density = [
+        np.mean([np.log10(morphology.density_um2) for morphology in morphologies[celsius]]) for celsius in morphologies
+    ]
+    aligned = [np.mean([morphology.aligned_share for morphology in morphologies[celsius]]) for celsius in morphologies]
     assert density[0] > density[1] > density[2]
     assert aligned[0] < aligned[1] < aligned[2]
 
 
 def test_neighbouring_temperatures_overlap_widely():
-    cold, warm = ([recipe.density for recipe, _ in many(celsius)] for celsius in (950, 1000))
+    cold, warm = ([morphology.density_um2 for morphology, _ in many(celsius)] for celsius in (950, 1000))
     swapped = np.mean(np.array(warm)[:, None] > np.array(cold))
     assert 0.02 < swapped < 0.3
 
@@ -33,21 +35,21 @@ def test_neighbouring_temperatures_overlap_widely():
 def test_longer_growth_covers_more():
     rng = [np.random.default_rng(5) for _ in range(2)]
     day = growth_conditions.draw_day(np.random.default_rng(6))
-    short, _ = growth_conditions.draw_recipe(950, 100, "c-Sapphire", day, rng[0])
-    long, _ = growth_conditions.draw_recipe(950, 900, "c-Sapphire", day, rng[1])
-    assert long.cover > short.cover
+    short, _ = growth_conditions.draw_film(950, 100, "c-Sapphire", day, rng[0])
+    long, _ = growth_conditions.draw_film(950, 900, "c-Sapphire", day, rng[1])
+    assert long.coverage > short.coverage
 
 
 def test_the_plane_sets_the_step_height():
     for substrate, plane in growth_conditions.PLANES.items():
         rng = np.random.default_rng(7)
-        _, steps = growth_conditions.draw_recipe(950, 500, substrate, growth_conditions.draw_day(rng), rng)
-        bunch = steps.step_nm / films.STEP_NM[plane]
+        _, surface = growth_conditions.draw_film(950, 500, substrate, growth_conditions.draw_day(rng), rng)
+        bunch = surface.step_height_nm / films.STEP_HEIGHT_NM[plane]
         assert bunch == pytest.approx(round(bunch))
-        assert 0.2 <= films.STEP_NM[plane] <= 0.3
+        assert 0.2 <= films.STEP_HEIGHT_NM[plane] <= 0.3
 
 
 def test_an_unknown_substrate_is_refused_with_the_known_ones():
     rng = np.random.default_rng(8)
     with pytest.raises(UserError, match="c-Sapphire, A-Sapphire, M-Sapphire"):
-        growth_conditions.draw_recipe(950, 500, "glass", growth_conditions.draw_day(rng), rng)
+        growth_conditions.draw_film(950, 500, "glass", growth_conditions.draw_day(rng), rng)

@@ -7,7 +7,8 @@ from scipy import signal
 from micrograph.simulation import films, microscope
 
 QUIET = microscope.Instrument(
-    tip_nm=1e-3, lag_pixels=0, noise_nm=0, streak_nm=0, line_nm=0, bands=0, scars=0, tilt_degrees=0, bow_nm=0, drift=0
+    tip_radius_nm=1e-3, lag_pixels=0, noise_nm=0, streak_nm=0,
+    line_offset_nm=0, n_bands=0, n_scars=0, tilt_degrees=0, bow_nm=0, drift=0
 )  # fmt: skip
 PIXEL_NM = (2.0, 2.0)
 
@@ -26,7 +27,7 @@ def bump(size=64):
 
 
 def test_the_tip_draws_itself_over_a_spike():
-    seen = microscope.dilate(bump().height_nm, PIXEL_NM, QUIET._replace(tip_nm=10.0))
+    seen = microscope._dilate(bump().height_nm, PIXEL_NM, QUIET._replace(tip_radius_nm=10.0))
     # Over a spike the paraboloid tip's own shape appears: 8 nm - x^2 / (2 * 10 nm).
     across = np.arange(-4, 5) * 2.0
     assert seen[32, 28:37] == pytest.approx(8 - across**2 / 20, abs=1e-5)
@@ -38,25 +39,25 @@ def test_dilation_never_lowers_and_leaves_a_plane_alone():
     rng = np.random.default_rng(0)
     height = rng.normal(size=(40, 40)).astype(np.float32)
     before = height.copy()
-    assert np.all(microscope.dilate(height, PIXEL_NM, QUIET._replace(tip_nm=5.0)) >= height)
+    assert np.all(microscope._dilate(height, PIXEL_NM, QUIET._replace(tip_radius_nm=5.0)) >= height)
     assert np.array_equal(height, before)
-    assert np.all(microscope.dilate(np.ones((9, 9), np.float32), PIXEL_NM, QUIET) == 1)
+    assert np.all(microscope._dilate(np.ones((9, 9), np.float32), PIXEL_NM, QUIET) == 1)
 
 
 def test_a_ghost_repeats_high_things_to_the_right():
-    seen = microscope.dilate(bump().height_nm, PIXEL_NM, QUIET._replace(ghost=0.5, ghost_nm=20.0))
+    seen = microscope._dilate(bump().height_nm, PIXEL_NM, QUIET._replace(ghost_layers=0.5, ghost_offset_nm=20.0))
     assert seen[32, 42] == pytest.approx(8 - 0.325, abs=1e-5)
 
 
 def test_trace_and_retrace_lag_to_opposite_sides():
-    scan = microscope.scan(bump(), QUIET._replace(lag_pixels=1.5), np.random.default_rng(1))
+    scan = microscope.scan_film(bump(), QUIET._replace(lag_pixels=1.5), np.random.default_rng(1))
     trace, retrace = (half[32] - np.median(half[32]) for half in (scan.trace_nm, scan.retrace_nm))
     assert trace[33] > 1 > abs(trace[31])
     assert retrace[31] > 1 > abs(retrace[33])
 
 
 def test_tilt_and_bow_have_their_size():
-    tilted = microscope.scan(film_of(np.zeros((65, 65))), QUIET._replace(bow_nm=3.0), np.random.default_rng(2))
+    tilted = microscope.scan_film(film_of(np.zeros((65, 65))), QUIET._replace(bow_nm=3.0), np.random.default_rng(2))
     line = tilted.trace_nm[10]
     assert line[0] - line[32] == pytest.approx(3.0, abs=1e-3)
     assert line[-1] - line[32] == pytest.approx(3.0, abs=1e-3)
@@ -66,14 +67,14 @@ def test_drift_moves_the_masks_with_the_picture():
     rng = np.random.default_rng(3)
     height = np.zeros((80, 80))
     height[:, 40:50] = 5.0
-    scan = microscope.scan(film_of(height), QUIET._replace(drift=0.1), rng)
+    scan = microscope.scan_film(film_of(height), QUIET._replace(drift=0.1), rng)
     level = scan.trace_nm - np.median(scan.trace_nm, axis=1, keepdims=True)
     assert np.mean((level > 2.5) == scan.masks["domains"]) > 0.99
     assert scan.masks["domains"][0].argmax() != scan.masks["domains"][-1].argmax()
 
 
 def test_scars_are_where_the_artefact_mask_says_and_nowhere_else():
-    scan = microscope.scan(film_of(np.zeros((64, 64))), QUIET._replace(scars=6.0), np.random.default_rng(4))
+    scan = microscope.scan_film(film_of(np.zeros((64, 64))), QUIET._replace(n_scars=6.0), np.random.default_rng(4))
     level = np.abs(scan.trace_nm - np.median(scan.trace_nm, axis=1, keepdims=True)) > 1e-3
     assert level.any()
     assert not np.any(level & ~scan.masks["artefacts"])
@@ -81,8 +82,8 @@ def test_scars_are_where_the_artefact_mask_says_and_nowhere_else():
 
 def test_a_stopped_scan_has_its_first_lines_only():
     film = bump()
-    whole = microscope.scan(film, microscope.Instrument(), np.random.default_rng(5))
-    stopped = microscope.scan(film, microscope.Instrument(), np.random.default_rng(5), lines=40)
+    whole = microscope.scan_film(film, microscope.Instrument(), np.random.default_rng(5))
+    stopped = microscope.scan_film(film, microscope.Instrument(), np.random.default_rng(5), lines=40)
     assert stopped.trace_nm.shape == (40, 64)
     assert all(mask.shape == (40, 64) for mask in stopped.masks.values())
     assert np.array_equal(stopped.trace_nm, whole.trace_nm[:40])
@@ -91,13 +92,13 @@ def test_a_stopped_scan_has_its_first_lines_only():
 def test_scanning_leaves_the_film_alone():
     film = bump()
     before = film.height_nm.copy()
-    microscope.scan(film, microscope.Instrument(), np.random.default_rng(6))
+    microscope.scan_film(film, microscope.Instrument(), np.random.default_rng(6))
     assert np.array_equal(film.height_nm, before)
 
 
 def test_days_have_different_instruments():
     first, second = (microscope.draw_instrument(np.random.default_rng(seed)) for seed in (1, 2))
-    assert first.tip_nm != second.tip_nm
+    assert first.tip_radius_nm != second.tip_radius_nm
     assert first.noise_nm != second.noise_nm
 
 
@@ -109,4 +110,4 @@ def test_the_lag_is_the_first_order_low_pass_of_scipy_to_the_last_bit(lag, direc
     ahead = height[:, ::direction]
     start = np.float32(keep) * ahead[:, :1]
     late, _ = signal.lfilter(np.float32([1 - keep]), np.float32([1, -keep]), ahead, axis=1, zi=start)
-    np.testing.assert_array_equal(microscope._lagging(height, lag, direction), late[:, ::direction])
+    np.testing.assert_array_equal(microscope._lag(height, lag, direction), late[:, ::direction])

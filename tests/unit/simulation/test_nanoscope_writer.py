@@ -8,6 +8,7 @@ import pytest
 
 from micrograph.errors import UserError
 from micrograph.scans import nanoscope
+from micrograph.scans.height_map import ReadOptions
 from micrograph.simulation import nanoscope_writer
 from micrograph.simulation.nanoscope_writer import Channel, Frame
 
@@ -52,7 +53,9 @@ def test_gwyddion_reads_sizes_exactly_and_heights_within_one_count(tmp_path, kin
     assert trace.data.shape == shape
     assert (trace.xreal * 1e9, trace.yreal * 1e9) == pytest.approx((1000, tall_nm), rel=1e-9)
     assert (trace.si_unit_z, error.si_unit_z) == ("m", "N")
-    count_nm = 1 / nanoscope_writer.counts_per_nm("Height Sensor", scale_volts(tmp_path / "a.spm"), bytes_of(version))
+    count_nm = 1 / nanoscope_writer._counts_per_unit(
+        "Height Sensor", scale_volts(tmp_path / "a.spm"), bytes_of(version)
+    )
     assert np.abs(trace.data * 1e9 - height).max() <= count_nm
     assert np.ptp(trace.data) * 1e9 == pytest.approx(np.ptp(height), abs=count_nm)
     assert np.abs(retrace.data * 1e9 - height - 5).max() <= count_nm
@@ -75,7 +78,7 @@ def test_our_own_reader_agrees_with_gwyddion(tmp_path, kind, version):
     shape, frame, _ = FRAMES[kind]
     path = written(tmp_path / "a.spm", surface(*shape), frame, version)
     theirs = next(iter(gwyddionpy.load(path, timeout=60).channels.values()))
-    ours = nanoscope.read(path, direction="trace")
+    ours = nanoscope.read(path, ReadOptions(direction="trace"))
     assert ours.height_nm == pytest.approx(theirs.data * 1e9, rel=1e-6, abs=1e-9)
     assert (ours.width_nm, ours.tall_nm) == pytest.approx((theirs.xreal * 1e9, theirs.yreal * 1e9), rel=1e-6)
 
@@ -95,7 +98,7 @@ def test_the_file_is_laid_out_as_the_instrument_does(tmp_path, version, start):
     stored = 4 if version == THIRTY_TWO else 2
     assert len(data) == start + 3 * 16 * 32 * stored
     first = np.frombuffer(data[start:], f"<i{stored}", count=32)  # the bottom row comes first
-    count_nm = 1 / nanoscope_writer.counts_per_nm("Height Sensor", scale_volts(tmp_path / "a.spm"), stored)
+    count_nm = 1 / nanoscope_writer._counts_per_unit("Height Sensor", scale_volts(tmp_path / "a.spm"), stored)
     assert first * count_nm == pytest.approx(height[-1], abs=count_nm)
 
 
@@ -107,7 +110,7 @@ def test_the_32_bit_versions_say_two_bytes_of_the_error_and_store_four(tmp_path)
 
 
 def test_heights_beyond_the_converter_are_refused_and_leave_no_file(tmp_path):
-    with pytest.raises(UserError, match="subtract an offset first"):
+    with pytest.raises(UserError, match="subtract an offset"):
         written(tmp_path / "a.spm", surface(8, 8) + 1e5, Frame(1000, 1000, 8), THIRTY_TWO)
     assert not list(tmp_path.iterdir())
 

@@ -6,6 +6,7 @@ import pytest
 from micrograph.errors import UserError
 from micrograph.rng import random_stream
 from micrograph.scans import nanoscope
+from micrograph.scans.height_map import ReadOptions
 from micrograph.simulation import simulate
 
 SHARES = {900: 0.11, 950: 0.50, 1000: 0.39}
@@ -13,7 +14,7 @@ EQUAL = {900: 1 / 3, 950: 1 / 3, 1000: 1 / 3}
 
 
 def plan(count=120, batches=44, shares=SHARES, seed=0):
-    return simulate.plan(count, batches, shares, random_stream(seed, "plan"))
+    return simulate.plan_samples(count, batches, shares, random_stream(seed, "plan"))
 
 
 def made(folder, seed=0, pixels=64, **changes):
@@ -27,14 +28,14 @@ def made(folder, seed=0, pixels=64, **changes):
         "batch": "MCV1-180312",
         "scan": "a.spm",
     } | changes
-    simulate.scan_sample(row, seed, folder / "a.spm", folder / "a.npz", pixels)
+    simulate.simulate_scan(row, seed, folder / "a.spm", folder / "a.npz", pixels)
     return (folder / "a.spm").read_bytes(), (folder / "a.npz").read_bytes()
 
 
 def test_class_counts_follow_the_largest_remainder():
-    assert simulate.class_counts(120, SHARES) == {900: 13, 950: 60, 1000: 47}  # 13.2, 60.0, 46.8
-    assert simulate.class_counts(24, EQUAL) == {900: 8, 950: 8, 1000: 8}
-    assert sum(simulate.class_counts(25, EQUAL).values()) == 25
+    assert simulate._class_counts(120, SHARES) == {900: 13, 950: 60, 1000: 47}  # 13.2, 60.0, 46.8
+    assert simulate._class_counts(24, EQUAL) == {900: 8, 950: 8, 1000: 8}
+    assert sum(simulate._class_counts(25, EQUAL).values()) == 25
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -65,7 +66,7 @@ def test_labels_are_unique_sorted_and_tell_the_batch():
 
 
 def test_every_day_has_one_operator_and_every_operator_about_as_many_days():
-    sheet = simulate.plan(120, 44, SHARES, random_stream(0, "plan"), operators=4)
+    sheet = simulate.plan_samples(120, 44, SHARES, random_stream(0, "plan"), operators=4)
     assert (sheet.groupby("batch")["operator"].nunique() == 1).all()
     assert sheet.groupby("operator")["batch"].nunique().to_dict() == {f"operator {name}": 11 for name in (1, 2, 3, 4)}
 
@@ -78,7 +79,7 @@ def test_the_day_of_growth_is_that_of_the_label():
 
 
 def test_naming_operators_changes_nothing_else():
-    named = simulate.plan(120, 44, SHARES, random_stream(0, "plan"), operators=5)
+    named = simulate.plan_samples(120, 44, SHARES, random_stream(0, "plan"), operators=5)
     assert (plan()["operator"] == "").all() and (named["operator"] != "").all()
     assert plan().drop(columns="operator").equals(named.drop(columns="operator"))
 
@@ -89,7 +90,7 @@ def test_operator_and_day_change_no_byte_of_a_scan(tmp_path):
 
 def test_more_operators_than_days_are_refused():
     with pytest.raises(UserError, match="5 operators cannot share 4 days"):
-        simulate.plan(12, 4, EQUAL, random_stream(0, "plan"), operators=5)
+        simulate.plan_samples(12, 4, EQUAL, random_stream(0, "plan"), operators=5)
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_another():
@@ -126,7 +127,7 @@ def test_another_day_has_another_instrument(tmp_path):
 def test_the_truth_lies_on_the_scan_pixel_by_pixel(tmp_path):
     made(tmp_path)
     masks, pixel_nm = simulate.read_truth(tmp_path / "a.npz")
-    picture = nanoscope.read(tmp_path / "a.spm", direction="trace")
+    picture = nanoscope.read(tmp_path / "a.spm", ReadOptions(direction="trace"))
     assert set(masks) == {*simulate.films.MASKS, "artefacts"}
     assert all(mask.shape == picture.height_nm.shape for mask in masks.values())
     assert pixel_nm == pytest.approx((1000 / 64, 1000 / 64))
@@ -142,15 +143,15 @@ def test_truth_survives_the_packing(tmp_path):
 
 
 def test_sizes_vary_and_a_few_scans_are_stopped_with_their_true_aspect(tmp_path):
-    drawn = [simulate.draw_size(random_stream(0, "film", number)) for number in range(600)]
+    drawn = [simulate._draw_size(random_stream(0, "film", number)) for number in range(600)]
     stopped = [(size, lines) for size, lines in drawn if lines < size.lines]
     assert 0.02 < len(stopped) / 600 < 0.07
     assert 0.75 < np.mean([size.pixels == 256 for size, _ in drawn]) < 0.9
     assert {lines for _, lines in stopped} <= set(simulate.STOPPED_LINES)
     film, lines = next(number for number in range(600) if drawn[number][1] == 74), 74
     row = {"sample": film, "batch": "MCV1-180312", "growth_celsius": 950, "growth_seconds": 500}
-    simulate.scan_sample(row | {"substrate": "c-Sapphire"}, 0, tmp_path / "a.spm", tmp_path / "a.npz")
-    read = nanoscope.read(tmp_path / "a.spm", direction="trace")
+    simulate.simulate_scan(row | {"substrate": "c-Sapphire"}, 0, tmp_path / "a.spm", tmp_path / "a.npz")
+    read = nanoscope.read(tmp_path / "a.spm", ReadOptions(direction="trace"))
     size = drawn[film][0]
     assert read.height_nm.shape == (74, size.pixels)
-    assert read.tall_nm == pytest.approx(size.tall * 1000 * lines / size.lines)
+    assert read.tall_nm == pytest.approx(size.aspect * 1000 * lines / size.lines)

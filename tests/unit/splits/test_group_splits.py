@@ -17,7 +17,7 @@ CLASSES = [900, 950, 1000]
 
 def grown(count=120, days=44, operators=4, seed=0):
     """Samples as a simulated study has them, with operator and day."""
-    sheet = simulate.plan(
+    sheet = simulate.plan_samples(
         count, days, {900: 0.2, 950: 0.45, 1000: 0.35}, random_stream(seed, "plan"), operators=operators
     )
     return sheet[["sample", "batch", "growth_celsius", "operator", "grown"]]

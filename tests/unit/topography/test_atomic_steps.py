@@ -11,7 +11,7 @@ PIXEL = (1000 / 256, 1000 / 256)
 
 
 def steps_of(height_nm, pixel_nm=PIXEL):
-    return atomic_steps.steps(spectrum.spectrum(height_nm - height_nm.mean(), pixel_nm))
+    return atomic_steps.atomic_steps(spectrum.power_spectrum(height_nm - height_nm.mean(), pixel_nm))
 
 
 def apart(one, other):
@@ -46,14 +46,14 @@ def test_steps_that_wander_as_on_a_simulated_crystal_are_found():
     right = 0
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        made = films.Steps(terrace_nm=70.0, angle=np.radians(rng.uniform(20, 70)), wander=0.15)
+        made = films.VicinalSurface(terrace_width_nm=70.0, downhill_angle=np.radians(rng.uniform(20, 70)), wander=0.15)
         height, _ = films.terraces(made, (256, 256), PIXEL, rng)
         rows, columns = np.mgrid[0:256, 0:256]
         basis = np.stack([np.ones(height.size), rows.ravel(), columns.ravel()], axis=1)
         level = height - (basis @ np.linalg.lstsq(basis, height.ravel(), rcond=None)[0]).reshape(height.shape)
         found = steps_of(level)
         near = abs(found["step_spacing_nm"] / 70 - 1) < 0.2
-        right += near and apart(found["step_direction_degrees"], np.degrees(made.angle) + 90) < 12
+        right += near and apart(found["step_direction_degrees"], np.degrees(made.downhill_angle) + 90) < 12
     assert right >= 8
 
 
@@ -65,7 +65,7 @@ def test_surfaces_without_direction_have_no_steps(sigma_nm):
     assert max(one["directionality"] for one in found) < 0.3
 
 
-def test_steps_are_told_together_or_not_at_all():
+def test_steps_have_both_measures_or_not_at_all():
     for seed in range(4):
         found = steps_of(gaussian((128, 128), PIXEL, (20, 10), seed))
         assert np.isnan(found["step_spacing_nm"]) == np.isnan(found["step_direction_degrees"])

@@ -11,7 +11,7 @@ AT_FIFTH = 2 * np.sqrt(np.log(5))  # of sigma, where exp(-r^2 / 4 sigma^2) is 0.
 
 def test_the_autocorrelation_is_the_mean_product_of_the_pairs_that_there_are():
     height = np.random.default_rng(0).normal(size=(8, 11))
-    found = correlation.autocorrelation(height)
+    found = correlation._autocorrelation(height)
     assert found.shape == (9, 6)
     for down in range(-4, 5):
         for across in range(6):
@@ -24,7 +24,9 @@ def test_the_autocorrelation_is_the_mean_product_of_the_pairs_that_there_are():
 @pytest.mark.parametrize("sigma_nm", [10.0, 20.0])
 def test_the_correlation_length_of_a_surface_alike_in_all_directions_is_found(sigma_nm, pixel_nm):
     shape = round(1000 / pixel_nm[0]), round(1000 / pixel_nm[1])
-    made = [correlation.lengths(gaussian(shape, pixel_nm, (sigma_nm,) * 2, seed), pixel_nm) for seed in range(3)]
+    made = [
+        correlation.correlation_lengths(gaussian(shape, pixel_nm, (sigma_nm,) * 2, seed), pixel_nm) for seed in range(3)
+    ]
     mean = {name: np.mean([found[name] for found in made]) for name in made[0]}
     assert mean["correlation_along_nm"] == pytest.approx(2 * sigma_nm, rel=0.1)
     assert mean["correlation_across_nm"] == pytest.approx(2 * sigma_nm, rel=0.1)
@@ -33,7 +35,7 @@ def test_the_correlation_length_of_a_surface_alike_in_all_directions_is_found(si
 
 
 def test_a_surface_stretched_across_the_lines_is_longer_there():
-    found = correlation.lengths(gaussian((250, 250), (4, 4), (30, 10)), (4, 4))
+    found = correlation.correlation_lengths(gaussian((250, 250), (4, 4), (30, 10)), (4, 4))
     assert found["correlation_across_nm"] == pytest.approx(60, rel=0.2)
     assert found["correlation_along_nm"] == pytest.approx(20, rel=0.1)
     assert found["texture_aspect"] == pytest.approx(1 / 3, abs=0.1)
@@ -42,18 +44,18 @@ def test_a_surface_stretched_across_the_lines_is_longer_there():
 def test_waves_that_run_at_an_angle_are_shortest_across_their_crests():
     x, y = places((200, 200), (5, 5))
     waves = np.sin(2 * np.pi * (x + y) / np.sqrt(2) / 100)  # 100 nm downhill, at 45 degrees
-    found = correlation.lengths(waves, (5, 5))
+    found = correlation.correlation_lengths(waves, (5, 5))
     assert found["correlation_shortest_nm"] == pytest.approx(100 * np.arccos(0.2) / (2 * np.pi), rel=0.03)
     assert found["texture_aspect"] < 0.06  # along the crests it never falls
 
 
-def test_where_no_fall_is_seen_no_length_is_told():
+def test_where_no_fall_is_seen_the_length_is_nan():
     x, _ = places((64, 64), (4, 4))
-    found = correlation.lengths(np.cos(2 * np.pi * x / 64), (4, 4))
+    found = correlation.correlation_lengths(np.cos(2 * np.pi * x / 64), (4, 4))
     assert np.isnan(found["correlation_across_nm"])
     assert found["correlation_along_nm"] == pytest.approx(64 * np.arccos(1 / np.e) / (2 * np.pi), rel=0.05)
 
 
 def test_a_fall_is_found_between_two_samples():
-    assert correlation.first_fall(np.array([1.0, 0.6, 0.2, 0.9]), 0.4) == pytest.approx(1.5)
-    assert np.isnan(correlation.first_fall(np.array([1.0, 0.6]), 0.4))
+    assert correlation._first_crossing(np.array([1.0, 0.6, 0.2, 0.9]), 0.4) == pytest.approx(1.5)
+    assert np.isnan(correlation._first_crossing(np.array([1.0, 0.6]), 0.4))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from micrograph.topography import features
-from micrograph.topography.measure import HEIGHTS, MEASURES
+from micrograph.topography.measure import HEIGHT_UNIT, MEASURES
 
 WHOLE = dict.fromkeys(MEASURES, 2.0)
 
@@ -26,7 +26,7 @@ def test_lengths_enter_by_their_logarithm_and_shares_as_they_are():
     assert column(table, "skewness") == pytest.approx([np.arcsinh(-0.5)])
 
 
-def test_a_film_that_tells_nothing_has_numbers_all_the_same_and_says_that_they_are_missing():
+def test_a_film_that_has_no_measures_has_numbers_all_the_same_and_says_that_they_are_missing():
     nothing = dict.fromkeys(MEASURES, np.nan) | {"rms_roughness": 3.0, "mean_roughness": 2.0, "height_range": 9.0}
     table = pd.DataFrame([nothing | {"skewness": 0.0, "kurtosis": 3.0}, WHOLE])
     found = features.matrix(table)
@@ -50,7 +50,7 @@ def test_heights_in_another_unit_shift_columns_by_a_constant_alone():
     rng = np.random.default_rng(1)
     table = pd.DataFrame(rng.uniform(1, 50, (4, len(MEASURES))), columns=list(MEASURES))
     table.loc[0, ["layer_height", "band_8_16"]] = np.nan
-    heights = [name for name, kind in MEASURES.items() if kind.unit == HEIGHTS]
+    heights = [name for name, kind in MEASURES.items() if kind.unit == HEIGHT_UNIT]
     shift = features.matrix(table.assign(**{name: 10 * table[name] for name in heights})) - features.matrix(table)
     expected = [1.0 if name in heights else 0.0 for name in features.COLUMNS]
     np.testing.assert_allclose(shift, np.tile(expected, (4, 1)), atol=1e-12)
@@ -61,7 +61,7 @@ def test_a_height_of_zero_has_a_logarithm():
 
 
 def test_every_name_is_described_with_its_unit_and_column():
-    told = features.described("grey").set_index("name")
+    told = features.describe_measures("grey").set_index("name")
     assert list(told.index) == [*MEASURES, *features.MISSING]
     assert told.loc["rms_roughness", "unit"] == "grey" and told.loc["grain_diameter_nm", "unit"] == "nm"
     assert told["column"].dropna().sort_values().tolist() == list(range(len(features.COLUMNS)))

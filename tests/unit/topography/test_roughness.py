@@ -13,7 +13,7 @@ def waves(amplitude):
 
 
 def test_a_sine_has_the_roughness_of_the_textbook():
-    found = roughness.amplitudes(waves(2.0))
+    found = roughness.height_parameters(waves(2.0))
     assert found["rms_roughness"] == pytest.approx(2 / np.sqrt(2))
     assert found["mean_roughness"] == pytest.approx(2 * 2 / np.pi, rel=1e-3)
     assert found["height_range"] == pytest.approx(4, rel=1e-3)
@@ -22,7 +22,7 @@ def test_a_sine_has_the_roughness_of_the_textbook():
 
 
 def test_normally_distributed_heights_have_kurtosis_three_and_no_skewness():
-    found = roughness.amplitudes(np.random.default_rng(0).normal(size=(300, 300)))
+    found = roughness.height_parameters(np.random.default_rng(0).normal(size=(300, 300)))
     assert found["kurtosis"] == pytest.approx(3, abs=0.1)
     assert found["skewness"] == pytest.approx(0, abs=0.05)
     assert found["height_range"] == pytest.approx(2 * 2.5758, rel=0.03)  # the normal's 99.5th percentile, twice
@@ -32,10 +32,10 @@ def test_peaks_are_skewed_upwards_pits_downwards_and_a_particle_does_not_make_th
     film = np.random.default_rng(1).normal(size=(200, 200))
     peak = film.copy()
     peak[50:60, 50:60] = 40
-    up, down = roughness.amplitudes(peak - peak.mean()), roughness.amplitudes(peak.mean() - peak)
+    up, down = roughness.height_parameters(peak - peak.mean()), roughness.height_parameters(peak.mean() - peak)
     assert up["skewness"] > 3 and down["skewness"] == pytest.approx(-up["skewness"])
     assert up["kurtosis"] > 20
-    assert up["height_range"] == pytest.approx(roughness.amplitudes(film)["height_range"], rel=0.1)
+    assert up["height_range"] == pytest.approx(roughness.height_parameters(film)["height_range"], rel=0.1)
 
 
 def test_the_share_and_the_height_of_islands_are_read_off_the_histogram():

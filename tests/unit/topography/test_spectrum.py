@@ -10,7 +10,7 @@ BANDS = [f"band_{short}_{long}" for short, long in spectrum.BANDS_NM]
 
 
 def bands_of(height_nm, pixel_nm):
-    return spectrum.bands(spectrum.spectrum(height_nm - height_nm.mean(), pixel_nm))
+    return spectrum.band_roughness(spectrum.power_spectrum(height_nm - height_nm.mean(), pixel_nm))
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 63), (40, 90)])
@@ -18,7 +18,7 @@ def test_the_powers_sum_to_the_mean_square_height_under_the_window(shape):
     height = np.random.default_rng(0).normal(size=shape)
     window = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in shape))
     centred = height - (window * height).sum() / window.sum()
-    found = spectrum.spectrum(height, (4, 4))
+    found = spectrum.power_spectrum(height, (4, 4))
     assert found.power.sum() == pytest.approx((window**2 * centred**2).sum() / (window**2).sum())
     assert found.modes.sum() == shape[1]
 

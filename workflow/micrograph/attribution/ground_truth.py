@@ -1,6 +1,7 @@
 """Ground truth for attribution: which pixels of a simulated sample show which feature."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def feature_masks(
     Parameters
     ----------
     path : path
-        Truth file of `simulate.scan_sample`.
+        Truth file of `simulate.simulate_scan`.
     side : int
         Side of the network's input in pixels.
     aspect : {"pad", "crop"}
@@ -99,8 +100,9 @@ def feature_masks(
     masks, pixel_nm = _read(path)
     lines, columns = masks["domains"].shape
     size = {"width_nm": columns * pixel_nm[1], "tall_nm": lines * pixel_nm[0]}
-    shares = {name: _shrink(rendering.placed(masks[name], pixels, aspect, **size), side) for name in SIMULATED}
-    inside = _shrink(rendering.placed(np.ones((lines, columns)), pixels, aspect, **size), side)
+    in_frame = partial(rendering.to_micrograph_frame, pixels=pixels, aspect=aspect, **size)
+    shares = {name: _shrink(in_frame(masks[name]), side) for name in SIMULATED}
+    inside = _shrink(in_frame(np.ones((lines, columns))), side)
     shares |= {BACKGROUND: np.clip(inside - shares["domains"], 0, 1), PADDING: np.clip(1 - inside, 0, 1)}
     return {name: np.float32(np.where(shares[name] > 1e-9, shares[name], 0)) for name in FEATURES}
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from micrograph.scans.conversion import PICTURE
-
+IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 MOST_VALUES = 4  # of a number, each of which is a group of its own; of more, thirds of the films
 APART = 0.02  # lengths that differ by less are the same
 NOT_STATED = "not stated"
@@ -99,7 +98,7 @@ def _by_scan(films):
     """What may be wrong with a scan: groups with a film at least, none that all films are in."""
     lines, planned = (films[name].astype(float) for name in ("lines", "lines_planned"))
     wide, tall, pixels = (films[name].astype(float) for name in ("width_nm", "tall_nm", "pixels"))
-    drawn = films["channel"] == PICTURE
+    drawn = films["channel"] == IMAGE_CHANNEL
     found = [
         ("stopped early", lines < planned),
         ("field planned not square", _differ(tall * planned / lines, wide)),

@@ -11,8 +11,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectang
 from micrograph.errors import UserError
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
-from micrograph.scans import formats, nanoscope, rendering
-from micrograph.scans.height_map import HeightMap, read_gwy
+from micrograph.scans import formats, rendering
+from micrograph.scans.height_map import CHANNELS, HeightMap, ReadOptions, read_gwy
 from micrograph.splits import policies
 
 
@@ -70,13 +70,13 @@ def example(samples):
     return samples.loc[order.sort_values(list(order.columns)).index[0]]
 
 
-def pictures(row, height_folders, channels=nanoscope.CHANNELS, direction="any"):
+def pictures(row, height_folders, channels=CHANNELS, direction="any"):
     """The Pictures of one row of the accepted samples.
 
     height_folders: of all shards; the shard's name is that of the folder in which the micrograph lies.
     """
     micrograph = Path(row["micrograph"])
-    found = formats.read(row["scan"], channels, direction)
+    found = formats.read_scan(row["scan"], ReadOptions(channels, direction))
     folders = {Path(folder).name: Path(folder) for folder in height_folders}
     levelled = None
     if isinstance(found, HeightMap):

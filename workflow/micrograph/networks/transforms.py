@@ -70,7 +70,7 @@ def resize(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
         raise UserError(f"images must be (n, rows, cols) uint8, not {images.shape} {images.dtype}.")
     if images.shape[1:] == (pixels, pixels):
         return images
-    resized = [rendering.to_bytes(rendering.resize_area(image.astype(float), pixels, pixels)) for image in images]
+    resized = [rendering.to_uint8(rendering.resize_area(image.astype(float), pixels, pixels)) for image in images]
     return np.stack(resized) if resized else np.empty((0, pixels, pixels), np.uint8)
 
 

@@ -23,7 +23,7 @@ from micrograph.prediction import calibration, novelty
 from micrograph.prediction.embedding import embed
 from micrograph.prediction.storage import Production
 from micrograph.rng import random_stream
-from micrograph.scans import rendering
+from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import read_gwy
 from micrograph.splits.fit_spec import NetworkSpec
 
@@ -40,7 +40,7 @@ class Recipe:
 
     classes: Celsius, rising; backbone, pretraining, policy, scheme, search: as of finetune.fine_tune; training: the
     settings of the head (finetune.fine_tune) and `pixels`, the side of the pictures it sees; preprocessing: of
-    scans.conversion.Settings; attribution: {patch, stride, baseline, precision, memory_mb}; coverage: of sets and
+    scans.conversion.Preprocessing; attribution: {patch, stride, baseline, precision, memory_mb}; coverage: of sets and
     intervals; novelty_quantile: of the study's own distances; resamples: of every 95 % interval; data: "simulated
     films" or "real films"; seed: of the study.
     """
@@ -230,7 +230,7 @@ def _reliefs(films, levelled):
     """(n,) relief in nm of every film's levelled heights, NaN of finished pictures."""
     paths = {row.sample: row.height for table in levelled for row in table.itertuples() if isinstance(row.height, str)}
     wanted = [paths.get(sample, "") for sample in films["sample"]]
-    return np.array([novelty.relief_nm(read_gwy(path).height_nm) if path else np.nan for path in wanted])
+    return np.array([conversion.height_range_nm(read_gwy(path).height_nm) if path else np.nan for path in wanted])
 
 
 def _scores(predictions, recipe):

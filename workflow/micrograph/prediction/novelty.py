@@ -13,7 +13,6 @@ import numpy as np
 NEIGHBOURS = 5
 BLOCK = "block3"
 UNLIKE = "unlike anything seen"
-COLOUR_SPREAD = 8  # of 255: what a grey picture's channels may differ by after rounding
 
 
 @dataclass(frozen=True)
@@ -124,21 +123,6 @@ def strange_look(distance, limit):
     """A sentence where a look lies farther than the limit, else none."""
     far = distance > limit
     return [f"it looks like no film of the study (distance {distance:.3g}, limit {limit:.3g})"] if far else []
-
-
-def strange_picture(array):
-    """A sentence on a finished picture in colours. array: (rows, columns) or (rows, columns, 3 or 4), 8 or 16 bits."""
-    if array.ndim == 2:
-        return []
-    colours = array[:, :, :3].astype(float) * (255 / np.iinfo(array.dtype).max)
-    coloured = np.ptp(colours, axis=2).max() > COLOUR_SPREAD
-    return ["it is a picture in colours, and the study's micrographs are grey"] if coloured else []
-
-
-def relief_nm(height_nm):
-    """The relief of a levelled height map in nm: between its 0.5 and 99.5 percentiles."""
-    low, high = np.percentile(height_nm, [0.5, 99.5])
-    return float(high - low)
 
 
 def _amount(value, row):

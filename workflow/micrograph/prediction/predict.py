@@ -11,9 +11,10 @@ from micrograph.attribution import attribute, maps
 from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
 from micrograph.networks import transforms
-from micrograph.prediction import novelty, preprocessing, storage
+from micrograph.prediction import novelty, storage
 from micrograph.prediction.embedding import embed
 from micrograph.scans import conversion, sample_sheet
+from micrograph.scans.height_map import BlankScanError
 
 MEASURES = ("width_nm", "lines", "pixels")
 
@@ -127,7 +128,7 @@ def predict(path, model, width_nm=None, device="auto"):
     >>> found.temperature_celsius, found.prediction_set, found.reasons
     """
     model = _model(model)
-    seen = preprocessing.convert_scan(path, _settings(model), width_nm)
+    seen = conversion.convert_scan(path, _preprocessing(model), width_nm)
     return _said([seen], model, device)[0]
 
 
@@ -138,39 +139,39 @@ def predict_scans(paths, model, device="auto"):
     and what is said of one does not depend on the others but for rounding.
     """
     model = _model(model)
-    see, waiting, sound = partial(_seen, settings=_settings(model)), [], []
+    see, waiting, sound = partial(_converted, preprocessing=_preprocessing(model)), [], []
     paths = list(paths)
     for number, path in enumerate(log.progress(paths, "scans seen"), start=1):
         waiting.append(see(path))
-        sound += [one for one in waiting[-1:] if isinstance(one, preprocessing.Seen)]
+        sound += [one for one in waiting[-1:] if isinstance(one, conversion.ConvertedScan)]
         if len(sound) == AT_ONCE or number == len(paths):
             said = iter(_said(sound, model, device) if sound else [])
-            yield from (next(said) if isinstance(one, preprocessing.Seen) else one for one in waiting)
+            yield from (next(said) if isinstance(one, conversion.ConvertedScan) else one for one in waiting)
             waiting, sound = [], []
 
 
 def predict_folder(place, model, device="auto"):
     """As `many`, of all files in a folder and its folders (hidden ones are passed over), or of one file."""
-    return predict_scans(sample_sheet.scans_in(place), model, device)
+    return predict_scans(sample_sheet.list_scans(place), model, device)
 
 
 def _model(model):
     return model if isinstance(model, storage.Production) else storage.read(model)
 
 
-def _settings(model):
-    return conversion.Settings(**model.facts["preprocessing"])
+def _preprocessing(model):
+    return conversion.Preprocessing(**model.facts["preprocessing"])
 
 
-def _seen(path, settings):
-    """The Seen of a file, or the Prediction that says why there is none; whatever was wrong with it."""
+def _converted(path, preprocessing):
+    """Return the ConvertedScan of a file, or the Prediction that says why there is none, whatever the error was."""
     name = printable(path)
     try:
-        return preprocessing.convert_scan(path, settings)
-    except preprocessing.Blank as fault:
-        return Prediction(name, fault=_sentence(fault), unlike=True, reasons=("it shows no relief",))
-    except UserError as fault:
-        return Prediction(name, fault=_sentence(fault))
+        return conversion.convert_scan(path, preprocessing)
+    except BlankScanError as error:
+        return Prediction(name, fault=_sentence(error), unlike=True, reasons=("it shows no relief",))
+    except UserError as error:
+        return Prediction(name, fault=_sentence(error))
     except Exception as error:  # one bad file must not take the others with it
         return Prediction(name, fault=f"{name}: {type(error).__name__}: {_sentence(error)}")
 
@@ -181,7 +182,7 @@ def _sentence(error):
 
 
 def _said(seen, model, device):
-    """The Predictions of Seen scans."""
+    """Return the Predictions of ConvertedScans."""
     facts = model.facts
     images = np.stack([one.micrograph for one in seen])
     shown = transforms.resize(images, facts["pixels"])
@@ -193,7 +194,7 @@ def _said(seen, model, device):
     return [
         Prediction(
             one.scan, sha256=one.sha256, measures=one.measures, channel=one.channel, micrograph=one.micrograph,
-            pixel_nm=one.pixel_nm, simulated=facts["data"] == "simulated films",
+            pixel_nm=one.pixel_size_nm, simulated=facts["data"] == "simulated films",
             **answer, **attributed, **_alike(one, row, model),
         )
         for one, answer, attributed, row in zip(seen, answers, drawn, apart, strict=True)
@@ -241,7 +242,7 @@ def _alike(seen, row, model):
     facts, films = model.facts["novelty"], model.facts["films"]
     distance, limit = novelty.reach(row), _limit(facts["threshold"])
     reasons = [
-        *seen.strange,
+        *seen.warnings,
         *novelty.strange_measures(seen.measures, facts["ranges"]),
         *novelty.strange_look(distance, limit),
     ]

@@ -227,7 +227,7 @@ class _Retrieval:
                 f"most often ({counts.iloc[0]} times): {counts.index[0]}" if len(counts) else "the search found nothing"
             )
             raise UserError(f"{self.client.base_url}: no scan can be used; set list_database.query otherwise; {why}.")
-        sheet = pd.DataFrame(make_sheet.named(rows)).reindex(columns=make_sheet.COLUMNS)
+        sheet = pd.DataFrame(make_sheet.assign_sample_names(rows)).reindex(columns=make_sheet.COLUMNS)
         sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")
         return sheet.sort_values("sample", ignore_index=True), excluded
 
@@ -248,7 +248,8 @@ class _Retrieval:
             return self._exclude(sample, "", reason)
         try:
             found = _scans(activities, "samples/{id}/activities")
-            sample |= _conditions(answer, activities) | {"batch": sample_sheet.batch_of(sample["film"]) or _day(answer)}
+            batch = sample_sheet.batch_from_label(sample["film"]) or _day(answer)
+            sample |= _conditions(answer, activities) | {"batch": batch}
         except (UserError, RecursionError) as error:
             return self._exclude(sample, "", str(error))
         for scan, is_spm in found:
@@ -306,7 +307,7 @@ class _Retrieval:
             activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
             self.client.download(f"sample-activities/{activity}/files/{file}", path)
         with suppress(UserError):
-            if formats.kind(path) == "nanoscope":
+            if formats.detect(path) == "nanoscope":
                 return
         if self.error:
             what = f"the scan {path} is not there, or not whole"

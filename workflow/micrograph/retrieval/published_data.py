@@ -140,7 +140,7 @@ def _sample(entry, classes, factor):
     if celsius not in classes:
         raise _Unusable(f"grown at {celsius:g} C, which is not one of the classes {', '.join(map(str, classes))}")
     sample = {"label": label, "number": number, "growth_celsius": int(celsius), "width_nm": WIDTH_NM}
-    sample |= {"batch": sample_sheet.batch_of(label) or label}
+    sample |= {"batch": sample_sheet.batch_from_label(label) or label}
     sample |= {"growth_seconds": _number(entry.get("time")), "substrate": _text(entry.get("substrate"))}
     return sample, _grey(_image(entry), factor)
 
@@ -156,7 +156,7 @@ def _grey(image, factor):
         raise _Unusable(f"its image has negative grey values, down to {image.min() / factor:.4g}")
     if image.max() < 2 or np.ptp(image) < 0.5:
         raise _Unusable("its image is black, uniform, or of another scale than the rest of its file")
-    return rendering.to_bytes(image)
+    return rendering.to_uint8(image)
 
 
 def _text(value):
@@ -183,7 +183,7 @@ def _sheet(samples):
         label = sample["label"]
         plain = count[label.casefold()] == 1 and sample_sheet.FILE_NAME.fullmatch(label)
         sample["sample"] = label if plain else http.safe_name(f"{label}-{sample['number']}")
-    if days := sum(not sample_sheet.batch_of(sample["label"]) for sample in samples):
+    if days := sum(not sample_sheet.batch_from_label(sample["label"]) for sample in samples):
         print(f"{days} labels have no growth day; each is a batch of its own", flush=True)
     table = pd.DataFrame(samples, columns=COLUMNS)
     same = table["sample"].str.casefold().duplicated(keep=False)

@@ -1,1 +1,1 @@
-"""From the sample sheet and raw scans to height maps and micrographs."""
+"""From raw scans to micrographs: sample sheet, file formats, levelling, rendering."""

@@ -1,152 +1,231 @@
-"""The pictures that an augmentation policy makes of every sample: copy 0 is scored, copies 1, 2, ... are trained on.
+"""Images of the augmentation policies aug1 and aug2.
 
-aug1 cuts windows out of the micrograph's field of view at the scan's own resolution; aug2 changes the micrograph itself
-by AutoAugment. A grey stands for the same height in the micrograph and in every window of it.
+Augmentation 0 of a sample is scored, augmentations 1, 2, ... are trained on. aug1 crops windows at the resolution of
+the scan; aug2 changes the micrograph by AutoAugment. A grey value is the same height in the micrograph and in every
+window of it.
 """
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from micrograph.errors import UserError, lookup
+from micrograph.errors import lookup
 from micrograph.log import progress
-from micrograph.scans import rendering
-from micrograph.scans.conversion import PICTURE, Settings
-from micrograph.scans.formats import read_picture
-from micrograph.scans.height_map import read_gwy
+from micrograph.scans import image_files, rendering
+from micrograph.scans.conversion import (
+    DEFAULT_PREPROCESSING,
+    IMAGE_CHANNEL,
+    Preprocessing,
+    naming_scan,
+    render_scan,
+)
+from micrograph.scans.height_map import ReadOptions, read_gwy
 
 COLUMNS = ("sample", "augmentation", "micrograph", "pixel_nm")
 SEEDS = 2**31
 
-
-class Field(NamedTuple):
-    """A micrograph at the scan's own resolution, (n, n) uint8; nm a pixel, NaN without a size; (rows, columns) that the
-    scan fills in its middle, the rest is padding."""
-
-    grey: np.ndarray
-    pixel_nm: float
-    filled: tuple
+# (image, pixel size in nm) of every augmentation; None where augmentation 0 is the micrograph itself.
+Augmentations = list[tuple[NDArray[np.uint8] | None, float]]
 
 
-def draw_shard(policy, samples, wanted, folder, heights_folder, settings=Settings(), *, rng_of):  # noqa: B008 (frozen)
-    """Draw the pictures of some samples: their table, of the columns COLUMNS, sorted by sample and copy.
+class NativeMicrograph(NamedTuple):
+    """A micrograph at the resolution of the scan.
 
-    policy: aug1 or aug2; samples: their rows of samples.tsv; wanted: sample -> number of copies
-    (policies.copies_wanted of ALL samples); settings: those that the micrographs were drawn with; rng_of: sample -> its
-    numpy Generator, so that a sample's pictures do not depend on who shares its shard. Pictures become
-    folder/{sample}_{copy}.png, height maps are heights_folder/{sample}.gwy. Raises UserError for a policy that makes no
-    pictures, and for a height map, picture or micrograph that cannot be read.
+    Attributes
+    ----------
+    grey : ndarray of shape (size, size), uint8
+    pixel_nm : float
+        Pixel size, NaN without an extent.
+    filled : (int, int)
+        Rows and columns that the scan fills in the middle; the rest is padding.
     """
-    copies_of = lookup(policy, MAKERS, "policy")
+
+    grey: NDArray[np.uint8]
+    pixel_nm: float
+    filled: tuple[int, int]
+
+
+def augment_shard(
+    policy: str,
+    samples: pd.DataFrame,
+    n_augmentations: Mapping[str, int],
+    folder: str | Path,
+    heights_folder: str | Path,
+    preprocessing: Preprocessing = DEFAULT_PREPROCESSING,
+    *,
+    rng_of: Callable[[str], np.random.Generator],
+) -> pd.DataFrame:
+    """Make the images of some samples.
+
+    Parameters
+    ----------
+    policy : {"aug1", "aug2"}
+        A key of AUGMENTATIONS.
+    samples : DataFrame
+        Their rows of the table of samples.
+    n_augmentations : mapping of sample to int
+        Of `policies.copies_wanted` for all samples of the study.
+    folder : path
+        Where images are written as {sample}_{augmentation}.png.
+    heights_folder : path
+        Where their height maps are, {sample}.gwy.
+    preprocessing : Preprocessing
+        With which the micrographs were rendered.
+    rng_of : callable sample -> numpy Generator
+        One generator for each sample, so that its images do not depend on the shard.
+
+    Returns
+    -------
+    DataFrame
+        Of the columns COLUMNS, sorted by sample and augmentation.
+
+    Raises
+    ------
+    UserError
+        If the policy makes no images, or a height map, image or micrograph cannot be read.
+    """
+    augment = lookup(policy, AUGMENTATIONS, "policy")
     folder, rows = Path(folder), []
     folder.mkdir(parents=True, exist_ok=True)
-    for row in progress(samples.sort_values("sample").to_dict("records"), "samples copied"):
-        drawn = copies_of(row, int(wanted[row["sample"]]), Path(heights_folder), settings, rng_of(row["sample"]))
-        for copy, (picture, pixel_nm) in enumerate(drawn):
+    for row in progress(samples.sort_values("sample").to_dict("records"), "samples augmented"):
+        count, rng = int(n_augmentations[row["sample"]]), rng_of(row["sample"])
+        images = augment(row, count, Path(heights_folder), preprocessing, rng)
+        for augmentation, (image, pixel_nm) in enumerate(images):
             path = row["micrograph"]
-            if picture is not None:
-                path = str(folder / f"{row['sample']}_{copy}.png")
-                rendering.write_png(path, picture)
-            rows.append((row["sample"], copy, path, pixel_nm))
+            if image is not None:
+                path = str(folder / f"{row['sample']}_{augmentation}.png")
+                rendering.write_png(path, image)
+            rows.append((row["sample"], augmentation, path, pixel_nm))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def gather(samples, drawn):
-    """All pictures of a policy, of the columns COLUMNS, sorted by sample and copy.
+def collect(samples: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join the tables of all shards of a policy.
 
-    samples: the table of all samples; drawn: the shards' tables; none for a policy that makes no pictures, where every
-    sample has its micrograph as copy 0. Raises ValueError where the shards are not of these samples.
+    Parameters
+    ----------
+    samples : DataFrame
+        The table of all samples.
+    tables : iterable of DataFrame
+        Of `augment_shard`; none for a policy without images, where every sample has its micrograph as augmentation 0.
+
+    Returns
+    -------
+    DataFrame
+        Of the columns COLUMNS, sorted by sample and augmentation.
+
+    Raises
+    ------
+    ValueError
+        If the tables and `samples` are not of the same samples.
     """
-    own = samples.assign(augmentation=0)[list(COLUMNS)]
-    tables = [table for table in drawn if len(table)]
-    joined = pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else own
+    micrographs = samples.assign(augmentation=0)[list(COLUMNS)]
+    tables = [table for table in tables if len(table)]
+    joined = pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else micrographs
     if sorted(joined.loc[joined["augmentation"] == 0, "sample"]) != sorted(samples["sample"]):
-        raise ValueError("the pictures of the policy and the table of samples are not of the same samples")
+        raise ValueError("the augmented images and the table of samples are not of the same samples")
     return joined.sort_values(["sample", "augmentation"], ignore_index=True)
 
 
-def of_shard(samples, micrographs_folder):
-    """The rows of samples.tsv whose micrographs lie in the folder of a shard."""
+def samples_of_shard(samples: pd.DataFrame, micrographs_folder: str | Path) -> pd.DataFrame:
+    """Select the samples of a shard.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        The table of all samples.
+    micrographs_folder : path
+        Folder of the micrographs of the shard.
+
+    Returns
+    -------
+    DataFrame
+    """
     inside = [Path(path).parent == Path(micrographs_folder) for path in samples["micrograph"]]
     return samples[inside]
 
 
-def _windows(row, count, heights_folder, settings, rng):
-    """aug1: (picture, nm a pixel) of the central window, then of `count` random ones.
+def _windows(
+    row: dict[str, Any], count: int, heights_folder: Path, preprocessing: Preprocessing, rng: np.random.Generator
+) -> Augmentations:
+    """aug1: the central window, then `count` random ones.
 
-    A field no larger than the window is taken whole each time, enlarged if need be, and the log says so.
+    A micrograph not larger than a window is taken whole each time, enlarged if necessary.
     """
-    field = _field(row, heights_folder, settings)
-    size, window = len(field.grey), settings.pixels
+    native = _native_micrograph(row, heights_folder, preprocessing)
+    size, window = len(native.grey), preprocessing.pixels
     if size <= window:
-        print(f"{row['sample']}: {size} pixels a side and no more than a window ({window}): all its copies are alike.")
-        whole = rendering.to_bytes(rendering.resize_area(field.grey.astype(float), window, window))
-        return [(whole, field.pixel_nm * size / window)] * (count + 1)
+        print(f"{row['sample']}: {size} pixels a side, not larger than a window ({window}): all windows are equal.")
+        whole = rendering.to_uint8(rendering.resize_area(native.grey.astype(float), window, window))
+        return [(whole, native.pixel_nm * size / window)] * (count + 1)
     middle = (size - window) // 2
-    corners = [tuple(_place(size, filled, window, rng) for filled in field.filled) for _ in range(count)]
+    corners = [tuple(_random_start(size, filled, window, rng) for filled in native.filled) for _ in range(count)]
     corners.insert(0, (middle, middle))
-    return [(field.grey[top : top + window, left : left + window], field.pixel_nm) for top, left in corners]
+    return [(native.grey[top : top + window, left : left + window], native.pixel_nm) for top, left in corners]
 
 
-def _place(size, filled, window, rng):
-    """Where a random window starts along one axis, so that no more of it lies in the padding than must."""
+def _random_start(size: int, filled: int, window: int, rng: np.random.Generator) -> int:
+    """Return the start of a random window along one axis that holds no more padding than necessary."""
     start = (size - filled) // 2
     first, last = sorted((start, start + filled - window))
     return int(rng.integers(max(first, 0), min(last, size - window) + 1))
 
 
-def _field(row, heights_folder, settings):
-    """The Field of one sample: its micrograph, drawn with as many pixels as the scan has."""
-    try:
-        if row["channel"] == PICTURE:
+def _native_micrograph(row: dict[str, Any], heights_folder: Path, preprocessing: Preprocessing) -> NativeMicrograph:
+    """Render the micrograph of a sample with as many pixels as its scan has."""
+    with naming_scan(row["scan"]):
+        if row["channel"] == IMAGE_CHANNEL:
             width_nm = float(row["width_nm"]) if row["width_nm"] > 0 else None
-            found = read_picture(row["scan"], width_nm)
-            size, filled = _own_size(*found.array.shape[:2], None, None, settings.aspect)
-            grey, pixel_nm = rendering.picture(found.array, size, settings.aspect, found.width_nm)
+            scan, size_nm = image_files.read(row["scan"], ReadOptions(width_nm=width_nm)), (None, None)
         else:
-            found = read_gwy(heights_folder / f"{row['sample']}.gwy")
-            nm = found.width_nm, found.tall_nm
-            size, filled = _own_size(*found.height_nm.shape, *nm, settings.aspect)
-            grey, pixel_nm = rendering.render(found.height_nm, size, settings.clip_percentiles, settings.aspect, *nm)
-    except UserError as fault:
-        raise UserError(str(fault) if str(row["scan"]) in str(fault) else f"{row['scan']}: {fault}") from None
-    return Field(grey, pixel_nm, filled)
+            scan = read_gwy(heights_folder / f"{row['sample']}.gwy")
+            size_nm = scan.width_nm, scan.tall_nm
+        size, filled = _native_size(scan.lines, scan.pixels, *size_nm, preprocessing.aspect)
+        grey, pixel_nm = render_scan(scan, replace(preprocessing, pixels=size))
+    return NativeMicrograph(grey, pixel_nm, filled)
 
 
-def _own_size(lines, pixels, width_nm, tall_nm, aspect):
-    """(pixels a side of a square field at a scan's own resolution, (rows, columns) of it that the scan fills).
+def _native_size(
+    lines: int, pixels: int, width_nm: float | None, tall_nm: float | None, aspect: str
+) -> tuple[int, tuple[int, int]]:
+    """Return the side in pixels of a square micrograph at the resolution of a scan, and what the scan fills of it.
 
-    Where pixels are not square, the side on which they are longer decides and the other is averaged.
+    Where pixels are not square, their longer side decides and the other is averaged.
     """
     width, tall = (width_nm, tall_nm) if width_nm and tall_nm else (pixels, lines)
-    shown = min(width, tall) if aspect == "crop" else max(width, tall)
-    size = round(shown / max(width / pixels, tall / lines))
-    return size, tuple(min(size, max(1, round(size * extent / shown))) for extent in (tall, width))
+    side = min(width, tall) if aspect == "crop" else max(width, tall)
+    size = round(side / max(width / pixels, tall / lines))
+    return size, tuple(min(size, max(1, round(size * extent / side))) for extent in (tall, width))
 
 
-def _autoaugmented(row, count, heights_folder, settings, rng):
-    """aug2: the micrograph as it is (None: no new file), then `count` AutoAugmented ones."""
+def _autoaugmented(
+    row: dict[str, Any], count: int, heights_folder: Path, preprocessing: Preprocessing, rng: np.random.Generator
+) -> Augmentations:
+    """aug2: the micrograph itself, without a new file, then `count` AutoAugmented ones."""
     grey = rendering.read_png(row["micrograph"])
-    changed = [(autoaugment(grey, rng), row["pixel_nm"]) for _ in range(count)]
+    changed = [(_autoaugment(grey, rng), row["pixel_nm"]) for _ in range(count)]
     return [(None, row["pixel_nm"]), *changed]
 
 
-def autoaugment(grey, rng):
-    """One draw of the AutoAugment policy learned on ImageNet (Cubuk and others 2019), as torchvision has it.
+def _autoaugment(grey: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Apply torchvision's AutoAugment policy learned on ImageNet to a grey image, once.
 
-    grey: (rows, columns) uint8, not changed; returns the same. Corners that a rotation bares are black. Its colour
-    operation does nothing to greys. torch's own generator is left where it was.
+    Cubuk et al., AutoAugment: Learning Augmentation Strategies from Data, CVPR 2019.
     """
     import torch
     from PIL import Image
     from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
-    change = AutoAugment(AutoAugmentPolicy.IMAGENET)
+    transform = AutoAugment(AutoAugmentPolicy.IMAGENET)
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(int(rng.integers(SEEDS)))
-        return np.array(change(Image.fromarray(grey)))
+        return np.array(transform(Image.fromarray(grey)))
 
 
-MAKERS = {"aug1": _windows, "aug2": _autoaugmented}
+# Policy: makes the augmentations of one sample (row, count, heights_folder, preprocessing, rng).
+AUGMENTATIONS: dict[str, Callable[..., Augmentations]] = {"aug1": _windows, "aug2": _autoaugmented}

@@ -1,181 +1,434 @@
-"""One shard of scans from raw file to micrograph, one scan at a time; a bad one is listed and the others go on."""
+"""Convert raw scans to micrographs: one new scan in memory, or the scans of a study in shards."""
 
-from dataclasses import dataclass
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from micrograph.errors import UserError, lookup
+from micrograph.errors import UserError, lookup, printable
 from micrograph.io import Unwritable, disk_full
 from micrograph.log import progress
-from micrograph.scans import levelling, rendering
-from micrograph.scans.formats import Picture, read, read_picture
-from micrograph.scans.height_map import HeightMap, read_gwy, write_gwy
-from micrograph.scans.nanoscope import CHANNELS
+from micrograph.scans import image_files, levelling, rendering
+from micrograph.scans.formats import read_scan
+from micrograph.scans.height_map import CHANNELS, HeightMap, ReadOptions, read_gwy, write_gwy
+from micrograph.scans.image_files import ExportedImage
 
-PICTURE = "picture"
+IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 LEVELLED = (
     *("sample", "scan", "height", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256"),
 )
-DRAWN = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:])
+RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:])
 REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "grown"),
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "data"),
 )
-STOPS = {"skip": False, "stop": True}  # what scans.on_bad_scan means
+STOPS = {"skip": False, "stop": True}  # value of scans.on_bad_scan: whether a rejected scan ends the run
+MAX_CHANNEL_DIFFERENCE = 8  # of 255, between the channels of a grey image after rounding
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How scans are read, levelled and drawn; formats.read, heights.level, images.micrograph say what each means."""
+class Preprocessing:
+    """How scans become micrographs.
 
-    channels: tuple = CHANNELS
+    Attributes
+    ----------
+    channels, direction, gwyddion_timeout_seconds
+        As in `height_map.ReadOptions`.
+    levelling : str
+        A key of `levelling.METHODS`.
+    aspect, pixels, clip_percentiles
+        As in `rendering.render`.
+    """
+
+    channels: Sequence[str] = CHANNELS
     direction: str = "any"
     levelling: str = "published"
     aspect: str = "pad"
     pixels: int = rendering.PIXELS
-    clip_percentiles: tuple = rendering.CLIP_PERCENTILES
+    clip_percentiles: Sequence[float] = rendering.CLIP_PERCENTILES
     gwyddion_timeout_seconds: float = 60.0
 
+    def read_options(self, width_nm: float | None = None) -> ReadOptions:
+        """Return the options for `formats.read_scan`; `width_nm` is the width of an exported image."""
+        return ReadOptions(self.channels, self.direction, self.gwyddion_timeout_seconds, width_nm)
 
-def level_shard(rows, heights_folder, settings=Settings()):  # noqa: B008 (frozen)
-    """Read and level the scans of a shard: (levelled, rejected) tables of the columns LEVELLED and REJECTED.
 
-    rows: rows of the sample sheet (sample, scan, width_nm). Every height map becomes heights_folder/{sample}.gwy; a
-    finished picture passes by: it is listed with an empty `height`. Memory does not grow with the rows.
+DEFAULT_PREPROCESSING = Preprocessing()
+
+
+@dataclass(frozen=True, eq=False)
+class ConvertedScan:
+    """A new scan as a micrograph.
+
+    Attributes
+    ----------
+    scan : str
+        Path of the file, printable.
+    sha256 : str
+        SHA-256 of the file.
+    micrograph : ndarray of shape (pixels, pixels), uint8
+    pixel_size_nm : float
+        Of the micrograph; NaN where the width is not known.
+    measures : dict of str to float
+        width_nm, lines, pixels, scan_pixel_nm (pixel size of the scan) and relief_nm (height range); NaN where unknown.
+    channel : str
+        Name of the height channel, or IMAGE_CHANNEL.
+    warnings : tuple of str
+        Sentences on how the file differs from scans of heights.
     """
 
-    one = partial(_level, folder=Path(heights_folder), settings=settings)
-    return _each(rows, one, "scans levelled", LEVELLED)
+    scan: str
+    sha256: str
+    micrograph: NDArray[np.uint8]
+    pixel_size_nm: float
+    measures: dict[str, float]
+    channel: str
+    warnings: tuple[str, ...]
 
 
-def draw_shard(levelled, micrographs_folder, settings=Settings()):  # noqa: B008 (frozen)
-    """Draw what level_shard listed: (drawn, rejected) tables of the columns DRAWN and REJECTED.
+def convert_scan(
+    path: str | Path, preprocessing: Preprocessing = DEFAULT_PREPROCESSING, width_nm: float | None = None
+) -> ConvertedScan:
+    """Convert one file to a micrograph: read, level, render.
 
-    Every sample becomes micrographs_folder/{sample}.png.
+    Parameters
+    ----------
+    path : path
+        A scan of any format.
+    preprocessing : Preprocessing
+        Of the study whose model will see the micrograph.
+    width_nm : float, optional
+        Physical width of an exported image that does not hold its own.
+
+    Returns
+    -------
+    ConvertedScan
+
+    Raises
+    ------
+    BlankScanError
+        If the scan shows no relief.
+    UserError
+        If the file cannot be read or rendered, or `width_nm` is not a positive number.
     """
+    _check_width(printable(path), width_nm)
+    with naming_scan(path):
+        scan = read_scan(path, preprocessing.read_options(width_nm))
+        height_range, channel, warnings = float("nan"), IMAGE_CHANNEL, ()
+        if isinstance(scan, HeightMap):
+            scan = level_scan(scan, preprocessing)
+            height_range, channel = height_range_nm(scan.height_nm), scan.channel
+        else:
+            warnings = tuple(_image_warnings(scan.array))
+        micrograph, pixel_size_nm = render_scan(scan, preprocessing)
+    width_nm = float(scan.width_nm or np.nan)
+    measures = {"width_nm": width_nm, "lines": scan.lines, "pixels": scan.pixels}
+    measures |= {"scan_pixel_nm": width_nm / scan.pixels, "relief_nm": height_range}
+    return ConvertedScan(printable(path), scan.source_sha256, micrograph, pixel_size_nm, measures, channel, warnings)
 
-    one = partial(_draw, folder=Path(micrographs_folder), settings=settings)
-    return _each(levelled, one, "micrographs drawn", DRAWN)
 
+def level_scan(scan: HeightMap, preprocessing: Preprocessing = DEFAULT_PREPROCESSING) -> HeightMap:
+    """Level the height map of a scan.
 
-def gather(sheet, accepted, rejected, data, on_bad_scan="skip"):
-    """Join the shards: (table of all samples, table of all rejections, summary text).
+    Parameters
+    ----------
+    scan : HeightMap
+        As read; its heights may be overwritten.
+    preprocessing : Preprocessing
+        Its levelling is used.
 
-    sheet: the sample sheet; accepted, rejected: the shards' tables (DRAWN, REJECTED); data: "simulated" or "real".
-    on_bad_scan: "skip" goes on without the rejected, "stop" raises UserError that names them all; what was converted is
-    kept either way. Raises UserError where fewer than two samples are left, ValueError where a sample of the sheet is in no
-    shard.
+    Returns
+    -------
+    HeightMap
+
+    Raises
+    ------
+    UserError
+        As `levelling.level`.
     """
-    drawn, rejected = _joined(accepted, DRAWN), _joined(rejected, REJECTED)
-    seen = sorted([*drawn["sample"], *rejected["sample"]])
-    if seen != sorted(sheet["sample"]):
-        raise ValueError(f"the shards hold {len(seen)} samples and the sheet {len(sheet)}; they are not of one run")
-    text = summary(len(sheet), rejected)
+    return replace(scan, height_nm=levelling.level(scan.height_nm, preprocessing.levelling, overwrite=True))
+
+
+def render_scan(
+    scan: HeightMap | ExportedImage, preprocessing: Preprocessing = DEFAULT_PREPROCESSING
+) -> tuple[NDArray[np.uint8], float]:
+    """Render a levelled height map or an exported image.
+
+    Parameters
+    ----------
+    scan : HeightMap or ExportedImage
+        The scan.
+    preprocessing : Preprocessing
+        Its pixels, aspect and clip percentiles are used.
+
+    Returns
+    -------
+    micrograph : ndarray of shape (pixels, pixels), uint8
+    pixel_size_nm : float
+        NaN where the width is not known.
+
+    Raises
+    ------
+    UserError
+        As `rendering.render` and `rendering.render_image`.
+    """
+    pixels, aspect = preprocessing.pixels, preprocessing.aspect
+    if isinstance(scan, ExportedImage):
+        return rendering.render_image(scan.array, pixels, aspect, scan.width_nm)
+    return rendering.render(scan.height_nm, pixels, preprocessing.clip_percentiles, aspect, scan.width_nm, scan.tall_nm)
+
+
+def height_range_nm(height_nm: NDArray[np.float64]) -> float:
+    """Compute the height range of a levelled height map, from its 0.5th to its 99.5th percentile.
+
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Heights.
+
+    Returns
+    -------
+    float
+    """
+    low, high = np.percentile(height_nm, [0.5, 99.5])
+    return float(high - low)
+
+
+def _image_warnings(array: NDArray) -> list[str]:
+    """Warn of an exported image in colours."""
+    if array.ndim == 2:
+        return []
+    colours = array[:, :, :3].astype(float) * (255 / np.iinfo(array.dtype).max)
+    coloured = np.ptp(colours, axis=2).max() > MAX_CHANNEL_DIFFERENCE
+    return ["it is a picture in colours, and the study's micrographs are grey"] if coloured else []
+
+
+@contextmanager
+def naming_scan(path: str | Path) -> Iterator[None]:
+    """Name the scan, printable, in every UserError of the block.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UserError
+        Of the kind that the block raised.
+    """
+    try:
+        yield
+    except UserError as error:
+        message, name = str(error).replace(str(path), printable(path)), printable(path)
+        raise type(error)(message if name in message else f"{name}: {message}") from None
+
+
+def level_shard(
+    rows: pd.DataFrame | Iterable[dict[str, Any]],
+    heights_folder: str | Path,
+    preprocessing: Preprocessing = DEFAULT_PREPROCESSING,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read and level the scans of a shard, one at a time; a bad scan is listed and the others go on.
+
+    Parameters
+    ----------
+    rows : DataFrame or iterable of dict
+        Rows of the sample sheet (sample, scan, width_nm).
+    heights_folder : path
+        Where the height maps are written as {sample}.gwy. An exported image has none and an empty `height`.
+    preprocessing : Preprocessing
+        How to read and level.
+
+    Returns
+    -------
+    levelled, rejected : DataFrame
+        Of the columns LEVELLED and REJECTED.
+
+    Raises
+    ------
+    Unwritable
+        If the disk is full or the folder is read-only.
+    """
+    level_one = partial(_level, folder=Path(heights_folder), preprocessing=preprocessing)
+    return _apply(rows, level_one, "scans levelled", LEVELLED)
+
+
+def render_shard(
+    levelled: pd.DataFrame, micrographs_folder: str | Path, preprocessing: Preprocessing = DEFAULT_PREPROCESSING
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Render the scans that `level_shard` listed, one at a time; a bad scan is listed and the others go on.
+
+    Parameters
+    ----------
+    levelled : DataFrame
+        Of the columns LEVELLED.
+    micrographs_folder : path
+        Where the micrographs are written as {sample}.png.
+    preprocessing : Preprocessing
+        How to render.
+
+    Returns
+    -------
+    rendered, rejected : DataFrame
+        Of the columns RENDERED and REJECTED.
+
+    Raises
+    ------
+    Unwritable
+        If the disk is full or the folder is read-only.
+    """
+    render_one = partial(_render, folder=Path(micrographs_folder), preprocessing=preprocessing)
+    return _apply(levelled, render_one, "micrographs rendered", RENDERED)
+
+
+def collect(
+    sheet: pd.DataFrame,
+    rendered: Iterable[pd.DataFrame],
+    rejected: Iterable[pd.DataFrame],
+    data: str,
+    on_bad_scan: str = "skip",
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Join the tables of all shards.
+
+    Parameters
+    ----------
+    sheet : DataFrame
+        The sample sheet.
+    rendered, rejected : iterable of DataFrame
+        Of the columns RENDERED and REJECTED.
+    data : {"simulated", "real"}
+        Origin of the scans, for the column `data`.
+    on_bad_scan : {"skip", "stop"}
+        Whether rejected scans raise UserError. What was converted is kept either way.
+
+    Returns
+    -------
+    samples, rejected : DataFrame
+        Of the columns SAMPLES and REJECTED, sorted by sample.
+    summary : str
+        How many scans were read and why the others were not.
+
+    Raises
+    ------
+    UserError
+        If scans were rejected and `on_bad_scan` is "stop", or if fewer than two samples are left.
+    ValueError
+        If a sample of the sheet is in no shard.
+    """
+    rendered, rejected = _join(rendered, RENDERED), _join(rejected, REJECTED)
+    if sorted([*rendered["sample"], *rejected["sample"]]) != sorted(sheet["sample"]):
+        raise ValueError(f"the shards hold {len(rendered) + len(rejected)} samples, the sheet {len(sheet)}; run again")
+    summary = _summary(len(sheet), rejected)
     if lookup(on_bad_scan, STOPS, "scans.on_bad_scan") and len(rejected):
-        raise UserError(f"{text}\nMend these scans, or set scans.on_bad_scan to skip to go on without them.")
-    if len(drawn) < 2:
-        raise UserError(f"fewer than two samples are left to study: {text}")
-    samples = drawn.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
+        raise UserError(f"{summary}\nFix these scans, or set scans.on_bad_scan to skip to continue without them.")
+    if len(rendered) < 2:
+        raise UserError(f"fewer than two samples are left: {summary}")
+    samples = rendered.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
     samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
-    return samples, rejected, "\n".join([text, *twins(samples)])
+    return samples, rejected, "\n".join([summary, *_duplicates(samples)])
 
 
-def twins(samples):
-    """Sentences on samples whose scans are the same file byte by byte: one film, perhaps on both sides of a split."""
-    same = samples[samples["source_sha256"].duplicated(keep=False)].groupby("source_sha256", sort=False)
-    names = [", ".join(group["sample"]) for _, group in same]
-    return [f"the scans of {name} are the same file; keep one, or the film is learnt and tested." for name in names]
+def _check_width(name: str, width_nm: float | None) -> None:
+    is_number = isinstance(width_nm, numbers.Real) and not isinstance(width_nm, bool)
+    if width_nm is not None and not (is_number and 0 < width_nm < np.inf):
+        raise UserError(f"{name}: width_nm is {width_nm!r}; give the width of the image in nanometres, above 0.")
 
 
-def summary(count, rejected):
-    """How many of `count` scans were read, and why the others were not, one line each."""
-    lines = [f"{count - len(rejected)} of {count} scans read, {len(rejected)} rejected"]
-    lines += [f"  {row.sample}: {row.reason}" for row in rejected.itertuples()]
-    return (":\n" if len(lines) > 1 else ".\n").join([lines[0], "\n".join(lines[1:])]).rstrip("\n")
+def _duplicates(samples: pd.DataFrame) -> list[str]:
+    """Warn of samples with identical scan files: the same film may be in training and test."""
+    identical = samples[samples["source_sha256"].duplicated(keep=False)].groupby("source_sha256", sort=False)
+    names = [", ".join(group["sample"]) for _, group in identical]
+    return [f"samples {name} have identical scan files; keep one, or training and test share a film." for name in names]
 
 
-def _each(rows, one, what, columns):
-    """The rows that `one` makes of the rows, and the rows that it failed on, whatever the failure was.
+def _summary(count: int, rejected: pd.DataFrame) -> str:
+    """Say how many of `count` scans were read, and why each of the others was not."""
+    text = f"{count - len(rejected)} of {count} scans read, {len(rejected)} rejected"
+    reasons = [f"\n  {row.sample}: {row.reason}" for row in rejected.itertuples()]
+    return f"{text}:{''.join(reasons)}" if reasons else f"{text}."
 
-    But a disk that takes no more is no fault of a scan: it ends the job, so that the scans count as not yet converted.
+
+def _apply(
+    rows: pd.DataFrame | Iterable[dict[str, Any]],
+    convert: Callable[[dict[str, Any]], dict[str, Any]],
+    progress_label: str,
+    columns: Sequence[str],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Convert every row; return the results and the rejections, whatever the error was.
+
+    A full or read-only disk is not the scan's error: it ends the job, and its scans count as not yet converted.
     """
-    good, bad = [], []
+    results, rejections = [], []
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)
-    for row in progress(records, what):
+    for row in progress(records, progress_label):
         try:
-            good.append(one(row))
-        except Exception as error:  # one bad scan must not take the others with it
+            results.append(convert(row))
+        except Exception as error:  # one bad scan must not stop the others
             if isinstance(error, Unwritable) or disk_full(error) is not None:
                 raise
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            bad.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
-    return pd.DataFrame(good, columns=columns), pd.DataFrame(bad, columns=REJECTED)
+            rejections.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
+    return pd.DataFrame(results, columns=columns), pd.DataFrame(rejections, columns=REJECTED)
 
 
-def _level(row, folder, settings):
-    """The LEVELLED row of one scan; its height map is written."""
-    found = read(
-        row["scan"],
-        settings.channels,
-        settings.direction,
-        settings.gwyddion_timeout_seconds,
-        _number(row.get("width_nm")),
-    )
-    told = {"sample": row["sample"], "scan": row["scan"], "source_sha256": found.source_sha256}
-    if isinstance(found, Picture):
-        lines, pixels = found.array.shape[:2]
-        width_nm = found.width_nm or float("nan")
-        size = {"width_nm": width_nm, "tall_nm": width_nm * lines / pixels}
-        shape = {"lines": lines, "pixels": pixels, "lines_planned": lines}
-        return told | shape | size | {"height": "", "channel": PICTURE, "direction": ""}
-    try:
-        level_nm = levelling.level(found.height_nm, settings.levelling, overwrite=True)
-    except UserError as fault:
-        raise UserError(f"{row['scan']}: {fault}") from None
+def _level(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> dict[str, Any]:
+    """Read, level and write one scan; return its row of LEVELLED."""
+    with naming_scan(row["scan"]):
+        scan = read_scan(row["scan"], preprocessing.read_options(_positive(row.get("width_nm"))))
+        if isinstance(scan, HeightMap):
+            scan = level_scan(scan, preprocessing)
+    metadata = {name: getattr(scan, name) for name in ("lines", "pixels", "source_sha256")}
+    metadata |= {"sample": row["sample"], "scan": row["scan"]}
+    metadata |= {"width_nm": scan.width_nm or float("nan"), "tall_nm": scan.tall_nm or float("nan")}
+    if isinstance(scan, ExportedImage):
+        return metadata | {"height": "", "lines_planned": scan.lines, "channel": IMAGE_CHANNEL, "direction": ""}
     path = folder / f"{row['sample']}.gwy"
-    fields = {name: value for name, value in vars(found).items() if name != "height_nm"}
-    write_gwy(path, HeightMap(level_nm, **fields), {"levelling": settings.levelling})
-    shape = {"lines": found.lines, "pixels": found.pixels}
-    return {name: value for name, value in (fields | told | shape).items() if name in LEVELLED} | {"height": str(path)}
+    write_gwy(path, scan, {"levelling": preprocessing.levelling})
+    acquisition = {name: getattr(scan, name) for name in ("lines_planned", "channel", "direction")}
+    return metadata | acquisition | {"height": str(path)}
 
 
-def _draw(row, folder, settings):
-    """The DRAWN row of one sample; its micrograph is written."""
-    try:
+def _render(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> dict[str, Any]:
+    """Render and write one sample; return its row of RENDERED."""
+    with naming_scan(row["scan"]):
         if _text(row["height"]):
-            found = read_gwy(row["height"])
-            size = {"width_nm": found.width_nm, "tall_nm": found.tall_nm}
-            grey, pixel_nm = rendering.render(
-                found.height_nm, settings.pixels, settings.clip_percentiles, settings.aspect, **size
-            )
+            scan = read_gwy(row["height"])
         else:
-            found = read_picture(row["scan"], _number(row["width_nm"]))
-            grey, pixel_nm = rendering.picture(found.array, settings.pixels, settings.aspect, found.width_nm)
-    except UserError as fault:
-        raise UserError(str(fault) if str(row["scan"]) in str(fault) else f"{row['scan']}: {fault}") from None
+            scan = image_files.read(row["scan"], ReadOptions(width_nm=_positive(row["width_nm"])))
+        micrograph, pixel_size_nm = render_scan(scan, preprocessing)
     path = folder / f"{row['sample']}.png"
-    rendering.write_png(path, grey)
-    row = row | {"micrograph": str(path), "pixel_nm": pixel_nm, "direction": _text(row["direction"])}
-    return {name: row[name] for name in DRAWN}
+    rendering.write_png(path, micrograph)
+    row = row | {"micrograph": str(path), "pixel_nm": pixel_size_nm, "direction": _text(row["direction"])}
+    return {name: row[name] for name in RENDERED}
 
 
-def _joined(tables, columns):
-    """The tables as one, sorted by sample; empty ones count for nothing but the columns."""
+def _join(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Concatenate tables, sorted by sample; empty ones would change the types of columns."""
     tables = [table for table in tables if len(table)]
     joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     return joined.sort_values("sample", ignore_index=True)
 
 
-def _number(value):
-    """A positive number, or None for what a table holds where there is none."""
+def _positive(value: object) -> float | None:
+    """Return a positive number of a table, None for an empty cell."""
     return float(value) if value not in (None, "") and pd.notna(value) and float(value) > 0 else None
 
 
-def _text(value):
-    """A text, empty for what a table holds where there is none."""
+def _text(value: object) -> str:
+    """Return a text of a table, empty for an empty cell."""
     return value if isinstance(value, str) else ""

@@ -1,4 +1,8 @@
-"""Scans in the many other formats, through Gwyddion's importer: an optional extra, run as a process of its own."""
+"""All other formats, through Gwyddion's importer: an optional dependency, run as a process of its own.
+
+The importer writes a .gwy file. It is read here and not by gwyfile, which fails on strings that are not UTF-8 and
+allocates whatever a damaged length asks for.
+"""
 
 import errno
 import hashlib
@@ -9,60 +13,93 @@ import struct
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.io import unwritable
-from micrograph.scans.height_map import NM_PER_M, HeightMap
+from micrograph.scans.height_map import DEFAULT_OPTIONS, NM_PER_M, HeightMap, ReadOptions
 
 INSTALL = "pip install 'gwyddionpy[converter]'"
 MAGIC = b"GWYP"
-WIDTHS = {"b": 1, "c": 1, "i": 4, "q": 8, "d": 8}
-ARRAYS = {"C": "S1", "I": "<i4", "Q": "<i8", "D": "<f8"}
-NESTED = 8
-PARTS_AT_MOST = 1 << 16  # of one object in a .gwy file
-BYTES_AT_MOST = 1 << 30  # of a .gwy file
-PIXELS_AT_MOST = 1 << 26
-LARGEST_NM = 1e9
-LISTED_AT_MOST = 12
+SCALAR_BYTES = {"b": 1, "c": 1, "i": 4, "q": 8, "d": 8}
+ARRAY_DTYPES = {"C": "S1", "I": "<i4", "Q": "<i8", "D": "<f8"}
+MAX_DEPTH = 8
+MAX_COMPONENTS = 1 << 16  # of one object in a .gwy file
+MAX_BYTES = 1 << 30  # of a .gwy file
+MAX_PIXELS = 1 << 26
+MAX_EXTENT_NM = 1e9
+MAX_LISTED = 12
 SMALL_BYTES = 1 << 24  # a temporary folder with less room than this, and than the scan takes, is full
-WAY = re.compile(r"[\s_\-\[(]*(?P<way>retrace|trace|backward|forward|bwd|fwd)[\])\s]*$", re.IGNORECASE)
-WAYS = {"trace": "Trace", "forward": "Trace", "fwd": "Trace"} | dict.fromkeys(("retrace", "backward", "bwd"), "Retrace")
-DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
+DIRECTION = re.compile(r"[\s_\-\[(]*(?P<direction>retrace|trace|backward|forward|bwd|fwd)[\])\s]*$", re.IGNORECASE)
+DIRECTION_NAMES = {"trace": "Trace", "forward": "Trace", "fwd": "Trace"}
+DIRECTION_NAMES |= dict.fromkeys(("retrace", "backward", "bwd"), "Retrace")
+
+Fields = list[tuple[str, dict[str, Any]]]
 
 
-def read(path, channels, direction, timeout_seconds=60):
-    """Read the heights of one scan of any format that Gwyddion knows into a HeightMap.
+def detect(path: str | Path, head: bytes) -> bool:
+    """Accept every file: which formats the importer knows, only the importer can tell.
 
-    channels, direction: as in nanoscope.read; the direction is taken from the end of a channel's title, and a title
-    that tells none counts for either. A .gwy file needs no converter. Raises UserError where the converter is not
-    installed, knows no such format, takes longer than timeout_seconds, or the file has no such channel or its values
-    are no heights.
+    Parameters
+    ----------
+    path : path
+        The file.
+    head : bytes
+        Its first bytes.
+
+    Returns
+    -------
+    bool
+        True.
+    """
+    return True
+
+
+def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
+    """Read the heights of one scan of any format that Gwyddion knows.
+
+    Parameters
+    ----------
+    path : path
+        The file. A .gwy file needs no importer.
+    options : ReadOptions
+        Channels, direction and time limit. The direction is taken from the end of a channel's title; a title without
+        one counts for either.
+
+    Returns
+    -------
+    HeightMap
+
+    Raises
+    ------
+    UserError
+        If the importer is not installed, does not know the format or exceeds its time, or if the file has no such
+        channel or its values are not heights.
     """
     path = Path(path)
     with open(path, "rb") as file:
-        native = file.read(len(MAGIC)) == MAGIC
-    fields = _fields(path, _bytes(path, path) if native else _converted(path, timeout_seconds))
-    title, way, field = _choose(path, fields, channels, direction)
-    values, size_nm = _heights(path, title, field)
+        is_gwy = file.read(len(MAGIC)) == MAGIC
+    fields = _parse(path, _read_bytes(path, path) if is_gwy else _convert(path, options.gwyddion_timeout_seconds))
+    title, direction, field = _choose(path, fields, options)
+    height_nm, size_nm = _heights(path, title, field)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return HeightMap(values, *size_nm, title, way, path.name, digest, values.shape[0])
+    return HeightMap(height_nm, *size_nm, title, direction, path.name, digest, height_nm.shape[0])
 
 
-def _bytes(path, data_path):
-    """All bytes of a .gwy file, which is the scan at `path` or was made of it."""
-    if data_path.stat().st_size > BYTES_AT_MOST:
-        raise UserError(f"{path}: its .gwy data take more than 1 GiB; save the height channel by itself.")
-    return data_path.read_bytes()
+def find_converter() -> str | None:
+    """Find the program that runs Gwyddion's importer.
 
-
-def converter():
-    """Path of Gwyddion's converter, None where it is not installed: GWYDDIONPY_CONVERT, the wheel, then PATH."""
-    named = os.environ.get("GWYDDIONPY_CONVERT")
-    if named:
-        return named
+    Returns
+    -------
+    str or None
+        The environment variable GWYDDIONPY_CONVERT, else the installed wheel, else `gwyconvert` on PATH, else None.
+    """
+    if path := os.environ.get("GWYDDIONPY_CONVERT"):
+        return path
     try:
         from gwyddionpy_converter import binary_path
 
@@ -71,15 +108,23 @@ def converter():
         return shutil.which("gwyconvert")
 
 
-def _converted(path, timeout_seconds):
-    """The bytes of the .gwy file that the converter makes of the file at `path`."""
-    program = converter()
+def _read_bytes(path: Path, gwy_path: Path) -> bytes:
+    """Return the bytes of the .gwy file `gwy_path`, which is, or was converted from, the scan at `path`."""
+    if gwy_path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path}: its .gwy data exceed 1 GiB; export the height channel as its own file.")
+    return gwy_path.read_bytes()
+
+
+def _convert(path: Path, timeout_seconds: float) -> bytes:
+    """Return the bytes of the .gwy file that the importer makes of the file at `path`."""
+    program = find_converter()
     if program is None:
         raise UserError(
-            f"{path}: neither a NanoScope file nor a picture; other formats need Gwyddion's importer: {INSTALL}."
+            f"{path}: neither a NanoScope file nor a PNG or TIFF image; "
+            f"other formats need Gwyddion's importer: {INSTALL}."
         )
-    with tempfile.TemporaryDirectory(prefix="micrograph-") as room:
-        out = Path(room) / "scan.gwy"
+    with tempfile.TemporaryDirectory(prefix="micrograph-") as folder:
+        out = Path(folder) / "scan.gwy"
         env = os.environ | {"LC_ALL": "C", "GTK_MODULES": "", "GDK_PIXBUF_MODULE_FILE": os.devnull}
         try:
             done = subprocess.run(
@@ -93,81 +138,81 @@ def _converted(path, timeout_seconds):
         except subprocess.TimeoutExpired:
             raise UserError(
                 f"{path}: Gwyddion's importer took longer than {timeout_seconds:g} s; "
-                "raise scans.gwyddion_timeout_seconds or take the scan out."
+                "raise scans.gwyddion_timeout_seconds or remove the scan."
             ) from None
         except OSError as error:
-            raise UserError(f"{program}: Gwyddion's converter does not start ({error.strerror}); {INSTALL}.") from None
-        if done.returncode != 0 and shutil.disk_usage(room).free < min(path.stat().st_size, SMALL_BYTES):
-            raise unwritable(room, errno.ENOSPC)
+            raise UserError(f"{program}: Gwyddion's importer does not start ({error.strerror}); {INSTALL}.") from None
+        if done.returncode != 0 and shutil.disk_usage(folder).free < min(path.stat().st_size, SMALL_BYTES):
+            raise unwritable(folder, errno.ENOSPC)
         if done.returncode != 0 or not out.is_file():
-            raise UserError(f"{path}: in no format that Gwyddion's importer knows, or damaged; take it out.")
-        return _bytes(path, out)
+            raise UserError(f"{path}: damaged, or in a format that Gwyddion's importer does not know; remove the scan.")
+        return _read_bytes(path, out)
 
 
-def _fields(path, data):
-    """[(title, data field)] of a .gwy file; bytes that are no UTF-8 are kept as Latin-1."""
+def _parse(path: Path, data: bytes) -> Fields:
+    """Return (title, data field) of every channel of a .gwy file; strings that are not UTF-8 are read as Latin-1."""
     try:
         if data[:4] != MAGIC:
-            raise ValueError("no .gwy file")
-        _, container, _ = _thing(memoryview(data)[4:], 0, NESTED)
+            raise ValueError("not a .gwy file")
+        _, container, _ = _object(memoryview(data)[4:], 0, MAX_DEPTH)
         keys = sorted(
             (key for key in container if re.fullmatch(r"/\d+/data", key)), key=lambda key: int(key.split("/")[1])
         )
-        return [(_plain(container.get(f"{key}/title", "")), container[key]) for key in keys]
+        return [(_printable(container.get(f"{key}/title", "")), container[key]) for key in keys]
     except (ValueError, IndexError, struct.error, KeyError, TypeError, AttributeError):
-        raise UserError(f"{path}: the .gwy data is damaged; export the scan anew.") from None
+        raise UserError(f"{path}: the .gwy data are damaged; export the scan again.") from None
 
 
-def _thing(view, at, depth):
-    """(type name, its components as a dict, next place) of the serialized object at `at`."""
+def _object(view: memoryview, at: int, depth: int) -> tuple[str, dict[str, Any], int]:
+    """Return (type name, components, end) of the serialised object at offset `at`."""
     if depth < 0:
         raise ValueError("nested too deeply")
     name, at = _string(view, at)
     (size,) = struct.unpack_from("<I", view, at)
-    at, end, parts = at + 4, at + 4 + size, {}
+    at, end, components = at + 4, at + 4 + size, {}
     if end > len(view):
-        raise ValueError("cut off")
+        raise ValueError("truncated")
     while at < end:
         key, at = _string(view, at)
-        parts[key], at = _component(view, at, depth)
-        if len(parts) > PARTS_AT_MOST:
-            raise ValueError("too many parts")
-    return name, parts, end
+        components[key], at = _component(view, at, depth)
+        if len(components) > MAX_COMPONENTS:
+            raise ValueError("too many components")
+    return name, components, end
 
 
-def _component(view, at, depth):
-    """(value, next place) of the component whose type letter stands at `at`."""
-    kind, at = chr(view[at]), at + 1
-    if kind == "s":
+def _component(view: memoryview, at: int, depth: int) -> tuple[Any, int]:
+    """Return (value, end) of the component whose type code is at offset `at`."""
+    code, at = chr(view[at]), at + 1
+    if code == "s":
         return _string(view, at)
-    if kind == "o":
-        _, parts, at = _thing(view, at, depth - 1)
-        return parts, at
-    if kind in WIDTHS:
-        code = {"b": "?", "c": "B"}.get(kind, kind)
-        return struct.unpack_from(f"<{code}", view, at)[0], at + WIDTHS[kind]
+    if code == "o":
+        _, components, at = _object(view, at, depth - 1)
+        return components, at
+    if code in SCALAR_BYTES:
+        scalar = {"b": "?", "c": "B"}.get(code, code)
+        return struct.unpack_from(f"<{scalar}", view, at)[0], at + SCALAR_BYTES[code]
     (count,) = struct.unpack_from("<I", view, at)
     at += 4
-    if kind in ARRAYS:
-        values = np.frombuffer(view, dtype=ARRAYS[kind], count=count, offset=at)
+    if code in ARRAY_DTYPES:
+        values = np.frombuffer(view, dtype=ARRAY_DTYPES[code], count=count, offset=at)
         return values, at + values.nbytes
-    if kind not in "SO" or count > PARTS_AT_MOST:
-        raise ValueError(f"unknown type {kind}, or too many")
-    many = []
+    if code not in "SO" or count > MAX_COMPONENTS:
+        raise ValueError(f"unknown type {code}, or too many elements")
+    elements = []
     for _ in range(count):
-        one, at = _string(view, at) if kind == "S" else _thing(view, at, depth - 1)[1:]
-        many.append(one)
-    return many, at
+        element, at = _string(view, at) if code == "S" else _object(view, at, depth - 1)[1:]
+        elements.append(element)
+    return elements, at
 
 
-def _string(view, at):
-    """(text, next place) of the text that ends in a zero byte."""
+def _string(view: memoryview, at: int) -> tuple[str, int]:
+    """Return (text, end) of the zero-terminated string at offset `at`."""
     end = at
     piece = bytes(view[at : at + 256])
     while b"\0" not in piece:
         end += 256
         if end > len(view):
-            raise ValueError("cut off")
+            raise ValueError("truncated")
         piece = bytes(view[end : end + 256])
     end += piece.index(b"\0")
     raw = bytes(view[at:end])
@@ -177,49 +222,43 @@ def _string(view, at):
         return raw.decode("latin-1"), end + 1
 
 
-def _choose(path, fields, channels, direction):
-    """(title, direction, field) of the first wanted channel in an admitted direction."""
-    if direction not in DIRECTIONS:
-        raise UserError(
-            f"direction '{direction}' is not known; set scans.direction to one of: {', '.join(DIRECTIONS)}."
-        )
-    for name in channels:
-        for wanted in DIRECTIONS[direction]:
+def _choose(path: Path, fields: Fields, options: ReadOptions) -> tuple[str, str, dict[str, Any]]:
+    """Return (title, direction, field) of the first requested channel in an admitted direction."""
+    for name in options.channels:
+        for admitted in options.admitted_directions():
             for title, field in fields:
-                match = WAY.search(title)
-                way = WAYS[match["way"].lower()] if match else ""
-                plain = title[: match.start()] if match else title
-                if name in (title, plain) and way in (wanted, ""):
-                    return title, way, field
-    asked = " or ".join(f"'{name}'" for name in channels)
-    has = ", ".join(f"'{title}'" for title, _ in fields[:LISTED_AT_MOST]) or "no image at all"
-    raise UserError(
-        f"{path}: no channel {asked}; it has {has}; set scans.channels and scans.direction to one of these."
-    )
+                match = DIRECTION.search(title)
+                direction = DIRECTION_NAMES[match["direction"].lower()] if match else ""
+                base = title[: match.start()] if match else title
+                if name in (title, base) and direction in (admitted, ""):
+                    return title, direction, field
+    requested = " or ".join(f"'{name}'" for name in options.channels)
+    available = ", ".join(f"'{title}'" for title, _ in fields[:MAX_LISTED]) or "no image"
+    raise UserError(f"{path}: no channel {requested} (available: {available}); set scans.channels and scans.direction.")
 
 
-def _heights(path, title, field):
-    """((lines, pixels) nm, (width_nm, tall_nm)) of a data field in metres."""
+def _heights(path: Path, title: str, field: dict[str, Any]) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Return the heights in nm, (lines, pixels), and the physical (width, height) in nm of a data field in metres."""
     try:
         rows, cols = int(field["yres"]), int(field["xres"])
         values = np.asarray(field["data"], dtype=np.float64).reshape(max(rows, 0), max(cols, 0))
         size = float(field["xreal"]) * NM_PER_M, float(field["yreal"]) * NM_PER_M
-        units = [_plain(field.get(name, {}).get("unitstr", "")) for name in ("si_unit_xy", "si_unit_z")]
+        units = [_printable(field.get(name, {}).get("unitstr", "")) for name in ("si_unit_xy", "si_unit_z")]
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
-        raise UserError(f"{path}: the .gwy data of channel '{title}' is damaged; export the scan anew.") from None
+        raise UserError(f"{path}: the .gwy data of channel '{title}' are damaged; export the scan again.") from None
     if units != ["m", "m"]:
         raise UserError(
             f"{path}: channel '{title}' is in '{units[1]}' over '{units[0]}' and not in metres; "
             "name a height channel in scans.channels."
         )
-    if not all(0 < length <= LARGEST_NM for length in size) or values.size == 0:
-        raise UserError(f"{path}: channel '{title}' tells no scan size; export the scan anew with its size.")
-    if values.size > PIXELS_AT_MOST:
+    if not all(0 < length <= MAX_EXTENT_NM for length in size) or values.size == 0:
+        raise UserError(f"{path}: channel '{title}' has no valid scan size; export the scan again with its size.")
+    if values.size > MAX_PIXELS:
         raise UserError(f"{path}: channel '{title}' has {cols} x {rows} pixels; export it smaller than 8192 x 8192.")
-    with np.errstate(over="ignore"):  # of heights beyond all measure, which the levelling refuses
+    with np.errstate(over="ignore"):  # of absurd heights, which the levelling refuses
         return values * NM_PER_M, size
 
 
-def _plain(text):
-    """A text of the file as sentences and tables can hold it: printable, and 60 signs at most."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str(text)[:60])
+def _printable(text: str) -> str:
+    """Return a string of the file for messages and tables: printable, 60 characters at most."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:60])

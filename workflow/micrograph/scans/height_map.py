@@ -1,28 +1,77 @@
-"""The height map of one scan, and the .gwy file that Gwyddion opens which keeps it."""
+"""The height map of one scan, the options for reading one, and its storage as a .gwy file (Gwyddion's format)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph import __version__
-from micrograph.errors import UserError
+from micrograph.errors import UserError, lookup
 from micrograph.io import atomic_write
 
 NM_PER_M = 1e9
+CHANNELS = ("Height Sensor", "ZSensor", "Height")
+# Value of scans.direction: the directions that a channel may have, in order of preference.
+DIRECTIONS = {"trace": ("Trace",), "retrace": ("Retrace",), "any": ("Trace", "Retrace", "")}
+META = ("channel", "direction", "source", "source_sha256", "lines_planned")
+
+
+class BlankScanError(UserError):
+    """The scan can be read, but shows no relief."""
+
+
+class ReadOptions(NamedTuple):
+    """What to read of a scan file. Every format takes the options that apply to it.
+
+    Attributes
+    ----------
+    channels : sequence of str
+        Names of height channels in order of preference.
+    direction : {"any", "trace", "retrace"}
+        Scan direction; "any" prefers the trace.
+    gwyddion_timeout_seconds : float
+        Longest run of Gwyddion's importer.
+    width_nm : float or None
+        Physical width of an exported image that does not hold its own.
+    """
+
+    channels: tuple[str, ...] = CHANNELS
+    direction: str = "any"
+    gwyddion_timeout_seconds: float = 60.0
+    width_nm: float | None = None
+
+    def admitted_directions(self) -> tuple[str, ...]:
+        """Return the directions that a channel may have, in order of preference; UserError for an unknown option."""
+        return lookup(self.direction, DIRECTIONS, "scans.direction")
+
+
+DEFAULT_OPTIONS = ReadOptions()
 
 
 @dataclass(frozen=True, eq=False)
 class HeightMap:
-    """One height map and what is known of the scan that it came from.
+    """A height map and its metadata.
 
-    height_nm: (lines, pixels) float64, row 0 the top. width_nm, tall_nm: physical extent of these rows.
-    direction: "Trace", "Retrace", or "" where the format does not say. source: name of the raw file;
-    source_sha256: of its bytes. lines_planned: the lines the scan was meant to have: more than `lines` where it was
-    stopped early.
+    Attributes
+    ----------
+    height_nm : ndarray of shape (lines, pixels), float64
+        Heights; row 0 is the top of the scan.
+    width_nm, tall_nm : float
+        Physical extent of these rows along and across the scan lines.
+    channel : str
+        Name of the channel.
+    direction : {"Trace", "Retrace", ""}
+        Scan direction, empty where the format does not state it.
+    source, source_sha256 : str
+        Name of the raw file and the SHA-256 of its bytes.
+    lines_planned : int
+        Lines of the complete scan; more than `lines` where the scan was stopped early.
     """
 
-    height_nm: np.ndarray
+    height_nm: NDArray[np.float64]
     width_nm: float
     tall_nm: float
     channel: str
@@ -32,38 +81,46 @@ class HeightMap:
     lines_planned: int
 
     @property
-    def lines(self):
-        """The lines that were scanned."""
+    def lines(self) -> int:
+        """Number of scan lines."""
         return self.height_nm.shape[0]
 
     @property
-    def pixels(self):
-        """The pixels of a line."""
+    def pixels(self) -> int:
+        """Number of pixels of a line."""
         return self.height_nm.shape[1]
 
 
-META = ("channel", "direction", "source", "source_sha256", "lines_planned")
+def write_gwy(path: str | Path, height_map: HeightMap, extra: Mapping[str, str] | None = None) -> None:
+    """Write a height map as a .gwy file in metres; equal maps give equal bytes.
 
+    Parameters
+    ----------
+    path : path
+        File to write.
+    height_map : HeightMap
+        The map; not modified.
+    extra : mapping of str to str, optional
+        Further metadata, shown by Gwyddion (for example the levelling). The software version is added.
 
-def write_gwy(path, heightmap, extra=None):
-    """Write the height map as a .gwy file in metres; the same map gives the same bytes.
-
-    extra: dict of str, more lines for the metadata that Gwyddion shows (the levelling, say). The software version is
-    added by itself.
+    Raises
+    ------
+    Unwritable
+        If the disk is full or the folder is read-only.
     """
     from gwyfile.objects import GwyContainer, GwyDataField
 
     field = GwyDataField(
-        heightmap.height_nm / NM_PER_M,
-        xreal=heightmap.width_nm / NM_PER_M,
-        yreal=heightmap.tall_nm / NM_PER_M,
+        height_map.height_nm / NM_PER_M,
+        xreal=height_map.width_nm / NM_PER_M,
+        yreal=height_map.tall_nm / NM_PER_M,
         si_unit_xy="m",
         si_unit_z="m",
     )
-    meta = {name: str(getattr(heightmap, name)) for name in META} | dict(extra or {})
+    meta = {name: str(getattr(height_map, name)) for name in META} | dict(extra or {})
     meta["software"] = f"micrograph {__version__}"
     meta = {name: text.replace("\0", " ") for name, text in sorted(meta.items())}
-    # Without the type code gwyfile stores a text of one letter as a number.
+    # Without the type code gwyfile stores a string of one character as a number.
     container = GwyContainer(typecodes={"/0/data/title": "s"})
     container["/0/data"] = field
     container["/0/data/title"] = meta["channel"]
@@ -73,8 +130,23 @@ def write_gwy(path, heightmap, extra=None):
         container.tofile(str(partial))
 
 
-def read_gwy(path):
-    """Read a HeightMap that write_gwy wrote. Raises UserError where the file is damaged or someone else's."""
+def read_gwy(path: str | Path) -> HeightMap:
+    """Read a height map written by `write_gwy`.
+
+    Parameters
+    ----------
+    path : path
+        The .gwy file.
+
+    Returns
+    -------
+    HeightMap
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged or not written by this workflow.
+    """
     import gwyfile
 
     try:
@@ -85,7 +157,9 @@ def read_gwy(path):
         known = {name: meta[name] for name in META}
         return HeightMap(height_nm, *size_nm, **known | {"lines_planned": int(known["lines_planned"])})
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); make the height map anew.") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}); run the workflow again to make it.") from None
     except Exception as error:  # gwyfile raises whatever the damage happens to break
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{Path(path)}: no height map of this workflow ({reason}); delete it and run again.") from None
+        raise UserError(
+            f"{Path(path)}: not a height map of this workflow ({reason}); delete it and run again."
+        ) from None

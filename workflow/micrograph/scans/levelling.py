@@ -1,191 +1,218 @@
-"""Levelling: takes tilt, bow, line offsets and scars out of a height map, so that the film's own relief is left."""
+"""Levelling: remove tilt, bow, line offsets and scars from a height map."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError, lookup
+from micrograph.scans.height_map import BlankScanError
 
 SCAR_RATIO = 0.5
 LINE_DEGREE = 2
 FACET_SPREAD = 4
-FACET_ROUNDS = 30
-FACETS = 20_000
-MASK_ROUNDS = 3
-MASK_WIDTH = 2.5
+FACET_ITERATIONS = 30
+N_FACETS = 20_000
+MASK_ITERATIONS = 3
+MASK_SIGMAS = 2.5
 MAD_TO_SIGMA = 1.4826
-NOTHING_LEFT = 1e-9
-HIGHEST_NM, LOWEST_NM = 1e9, 1e-9  # beyond a metre, or below a millionth of an atom, there is no relief of a film
-BLOCK_LINES = 64  # lines worked on at a time, so that what is made on the way stays in the processor's cache
+BLANK_RATIO = 1e-9
+MAX_HEIGHT_NM, MIN_HEIGHT_NM = 1e9, 1e-9  # a metre, and a millionth of an atom
+BLOCK_LINES = 64  # lines at a time, so that temporary arrays stay in the processor's cache
+
+HeightArray = NDArray[np.float64]
 
 
-def level(height_nm, method="published", overwrite=False):
-    """Level a height map by one of METHODS; the result has the mean zero.
+def level(height_nm: HeightArray, method: str = "published", overwrite: bool = False) -> HeightArray:
+    """Level a height map to mean zero.
 
-    height_nm: (lines, pixels) float array of at least 1 line and 4 pixels, row 0 the top, not changed unless
-    `overwrite` allows it, which saves memory. Returns a float64 array of the same shape. Raises UserError for an unknown
-    method, a map with values that are no numbers, a blank one, and one that is blank once it is level.
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Heights, row 0 the top; at least 1 line and 4 pixels.
+    method : {"published", "median", "facet"}
+        A key of METHODS.
+    overwrite : bool, default False
+        Whether `height_nm` may be modified, which saves memory.
+
+    Returns
+    -------
+    ndarray of shape (lines, pixels), float64
+
+    Raises
+    ------
+    BlankScanError
+        If the map shows no relief, before or after levelling.
+    UserError
+        If the method is unknown, the map too small, or its heights not finite or beyond a metre.
     """
-    levelled = lookup(method, METHODS, "levelling")
+    level_by = lookup(method, METHODS, "levelling")
     height_nm = np.array(height_nm, dtype=np.float64, copy=None if overwrite else True)
     if height_nm.ndim != 2 or height_nm.shape[0] < 1 or height_nm.shape[1] <= LINE_DEGREE + 1:
         raise UserError(
-            f"a height map of shape {height_nm.shape} cannot be levelled; its lines need 4 pixels at least."
+            f"a height map of shape {height_nm.shape} cannot be levelled; its lines need at least 4 pixels."
         )
     with np.errstate(invalid="ignore", over="ignore"):
         total = height_nm.sum()
-    reach = _reach(height_nm)
-    if not np.isfinite([total, reach]).all() and not HIGHEST_NM < reach < np.inf:
-        raise UserError("the height map holds values that are no numbers; export the scan without masked pixels.")
-    if reach > HIGHEST_NM:
-        raise UserError("the height map reaches more than a metre; export the scan anew with the right units.")
-    level_nm = levelled(height_nm)
-    if _reach(level_nm) <= max(NOTHING_LEFT * reach, LOWEST_NM):
-        raise UserError("the height map is blank, or is once tilt and bow are taken out; take the scan out.")
+    largest = _max_abs(height_nm)
+    if not np.isfinite([total, largest]).all() and not MAX_HEIGHT_NM < largest < np.inf:
+        raise UserError("the height map holds values that are not finite; export the scan without masked pixels.")
+    if largest > MAX_HEIGHT_NM:
+        raise UserError("the height map exceeds one metre; export the scan again with the right units.")
+    level_nm = level_by(height_nm)
+    if _max_abs(level_nm) <= max(BLANK_RATIO * largest, MIN_HEIGHT_NM):
+        raise BlankScanError("the height map shows no relief beyond tilt and bow; remove the scan.")
     return level_nm
 
 
-def _reach(height_nm):
+def _max_abs(height_nm: HeightArray) -> float:
     return max(height_nm.max(), -height_nm.min())
 
 
-def published(height_nm):
-    """The study's levelling, done in place: plane, polynomial (x^2, y), scars, then a quadratic from every line.
+def _level_published(height_nm: HeightArray) -> HeightArray:
+    """Level as the study did: plane, polynomial (x^2, y), scar removal, then a quadratic from every line.
 
-    The same numbers as pySPM 0.6.3's correct_plane(), corr_fit2d(nx=2, ny=1), filter_scars_removal(0.5) and numpy's
-    polyfit a line, for less: a function of x alone that all lines share cannot change which pixels are scars, and the
-    line fits take it out again, so of plane and polynomial only the slope from line to line is fitted. pySPM holds the
-    bottom line first and scars are mended in that order; so they are here.
+    Gives the numbers of pySPM 0.6.3's ``correct_plane()``, ``corr_fit2d(nx=2, ny=1)``,
+    ``filter_scars_removal(0.5)`` and of ``numpy.polyfit`` on every line, for less: a function of x that all lines share
+    cannot change which pixels are scars, and the fits of lines remove it again, so that only the slope from line to
+    line is left of plane and polynomial. pySPM holds the bottom line first, which decides the order of scar removal.
     """
     work = height_nm[::-1]
     centred = np.arange(work.shape[0]) - (work.shape[0] - 1) / 2
     square = centred @ centred
     slope = centred @ work.mean(axis=1) / square if square else 0.0
     work -= (slope * centred)[:, None]
-    mend_scars(work)
-    level_lines(work)
+    _remove_scars(work)
+    _level_lines(work)
     return height_nm
 
 
-def mend_scars(height_nm, ratio=SCAR_RATIO):
-    """Replace, in place, pixels that leave their neighbours above and below far more than these two differ.
+def _remove_scars(height_nm: HeightArray, ratio: float = SCAR_RATIO) -> None:
+    """Replace, in place, pixels that differ from both neighbouring lines far more than these from each other.
 
-    A pixel of line i becomes the one of line i - 1 (mended already) where |above - below| < ratio * |pixel - below|.
+    A pixel takes the value of the line before it (already corrected) where
+    ``|previous - next| < ratio * |pixel - next|``.
     """
     lines, pixels = height_nm.shape
-    apart, scar, rows = np.empty(pixels), np.empty(pixels, dtype=bool), list(height_nm)
+    difference, is_scar, rows = np.empty(pixels), np.empty(pixels, dtype=bool), list(height_nm)
     for top in range(1, lines - 1, BLOCK_LINES):
         stop = min(top + BLOCK_LINES, lines - 1)
         limits = np.abs(height_nm[top:stop] - height_nm[top + 1 : stop + 1])
         limits *= ratio
-        for above, line, below, limit in zip(rows[top - 1 :], rows[top:], rows[top + 1 :], limits, strict=False):
-            np.subtract(above, below, apart)
-            np.absolute(apart, apart)
-            np.less(apart, limit, scar)
-            np.putmask(line, scar, above)
+        for before, line, after, limit in zip(rows[top - 1 :], rows[top:], rows[top + 1 :], limits, strict=False):
+            np.subtract(before, after, difference)
+            np.absolute(difference, difference)
+            np.less(difference, limit, is_scar)
+            np.putmask(line, is_scar, before)
 
 
-def level_lines(height_nm, degree=LINE_DEGREE):
-    """Subtract, in place, from every line its least-squares polynomial. All lines share one orthonormal basis."""
-    basis = line_basis(height_nm.shape[1], degree)
+def _level_lines(height_nm: HeightArray, degree: int = LINE_DEGREE) -> None:
+    """Subtract, in place, a least-squares polynomial from every scan line."""
+    basis = _polynomial_basis(height_nm.shape[1], degree)
     for top in range(0, len(height_nm), BLOCK_LINES):
         block = height_nm[top : top + BLOCK_LINES]
         block -= (block @ basis) @ basis.T
 
 
 @lru_cache(maxsize=2)
-def line_basis(pixels, degree=LINE_DEGREE):
-    """(pixels, degree + 1) orthonormal polynomials along a line, of degree 0, 1 and 2 at most."""
+def _polynomial_basis(pixels: int, degree: int = LINE_DEGREE) -> HeightArray:
+    """Return orthonormal polynomials along a line, (pixels, degree + 1), of degree 2 at most."""
     x = np.arange(pixels) - (pixels - 1) / 2
     square = x * x
     columns = np.stack([np.ones(pixels), x, square - square.mean()][: degree + 1], axis=1)
     return columns / np.sqrt(np.einsum("pi,pi->i", columns, columns))
 
 
-def median(height_nm):
-    """Robust levelling by medians: tilt along the lines, the step from line to line, then the bow that all lines share.
+def _level_median(height_nm: HeightArray) -> HeightArray:
+    """Level by medians: tilt along the lines, offset from line to line, then the bow that all lines share.
 
-    Islands, particles and scars of less than half a line do not pull at a median as they do at a fit; but a film that
-    rises from line to line loses that rise.
+    A median ignores islands, particles and scars of less than half a line; a film that rises from line to line loses
+    that rise.
     """
     tilt = np.median(np.diff(height_nm, axis=1))
     work = height_nm - tilt * np.arange(height_nm.shape[1])
-    work -= _line_steps(work)
-    bow = line_basis(height_nm.shape[1])
+    work -= _median_line_offsets(work)
+    bow = _polynomial_basis(height_nm.shape[1])
     work -= bow @ (bow.T @ np.median(work, axis=0))
     return work - work.mean()
 
 
-def _line_steps(height_nm):
-    """(lines, 1) offsets of the lines: the medians of the steps between neighbouring lines, added up."""
-    steps = np.median(np.diff(height_nm, axis=0), axis=1)
-    return np.concatenate([[0.0], np.cumsum(steps)])[:, None]
+def _median_line_offsets(height_nm: HeightArray) -> HeightArray:
+    """Return line offsets (lines, 1): the cumulated medians of the differences between neighbouring lines."""
+    differences = np.median(np.diff(height_nm, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(differences)])[:, None]
 
 
-def facet(height_nm):
-    """Masked facet levelling: the commonest facets become level, then the background of every line equally high.
+def _level_facet(height_nm: HeightArray) -> HeightArray:
+    """Level the dominant facets, then bring the background of all lines to one height.
 
-    The tilt is that of the facets between neighbouring pixels, weighted by exp(-b^2 / 4 m), b being a facet's slope and
-    m the median square slope, until it is still: flat terraces decide, steps and islands hardly count (the idea of
-    Gwyddion's facet levelling, with a median in place of its mean). The background are the pixels within 2.5 robust
-    deviations of the median; from it alone come the lines' offsets and the bow that they share, all found anew three
-    times. A line keeps its own tilt: one fitted to the little background of some lines would run away.
+    The tilt is the mean slope between neighbouring pixels, weighted by exp(-b^2 / 4 m), where b is the distance of a
+    slope from the tilt and m the median of b^2, iterated to convergence: flat terraces decide, steps and islands hardly
+    count (Gwyddion's facet levelling, with a median instead of its mean). The background are the pixels within 2.5
+    robust standard deviations of the median; line offsets and the common bow are fitted to it, three times. A line
+    keeps its own tilt, because a fit to the few background pixels of some lines would diverge.
     """
-    work = _facet_tilt(height_nm)
-    work -= _line_steps(work)
-    for _ in range(MASK_ROUNDS):
+    work = _subtract_facet_tilt(height_nm)
+    work -= _median_line_offsets(work)
+    for _ in range(MASK_ITERATIONS):
         centre = np.median(work)
         sigma = MAD_TO_SIGMA * np.median(np.abs(work - centre))
-        background = np.abs(work - centre) <= MASK_WIDTH * sigma
-        work -= _line_offsets(work, background)
-        work -= _shared_bow(work, background)
+        background = np.abs(work - centre) <= MASK_SIGMAS * sigma
+        work -= _background_line_offsets(work, background)
+        work -= _background_bow(work, background)
     return work - work.mean()
 
 
-def _facet_tilt(height_nm):
-    """The map less the plane that its commonest facets lie in."""
+def _subtract_facet_tilt(height_nm: HeightArray) -> HeightArray:
+    """Subtract the plane of the dominant facets."""
     lines, pixels = height_nm.shape
-    along, across = _facets(height_nm)
+    along, across = _slopes(height_nm)
     tilt = np.array([np.median(along), np.median(across)])
-    for _ in range(FACET_ROUNDS):
+    for _ in range(FACET_ITERATIONS):
         square = (along - tilt[0]) ** 2 + (across - tilt[1]) ** 2
         spread = FACET_SPREAD * np.median(square)
-        if spread == 0:  # most facets lie in one plane: the medians stay
+        if spread == 0:  # most facets lie in one plane: keep the medians
             break
         weight = np.exp(-square / spread)
-        moved = np.array([(weight * along).sum(), (weight * across).sum()]) / weight.sum()
-        still = np.abs(moved - tilt).max() <= 1e-6 * np.sqrt(spread)
-        tilt = moved
-        if still:
+        updated = np.array([(weight * along).sum(), (weight * across).sum()]) / weight.sum()
+        converged = np.abs(updated - tilt).max() <= 1e-6 * np.sqrt(spread)
+        tilt = updated
+        if converged:
             break
     return height_nm - tilt[0] * np.arange(pixels) - tilt[1] * np.arange(lines)[:, None]
 
 
-def _facets(height_nm):
-    """Slopes (along, across) of about FACETS facets of four neighbouring pixels; a single line has none across."""
+def _slopes(height_nm: HeightArray) -> tuple[HeightArray, HeightArray]:
+    """Return the slopes along and across the lines of about N_FACETS facets of four pixels."""
     along, across = np.diff(height_nm, axis=1), np.diff(height_nm, axis=0)
     if len(height_nm) == 1:
         return along, np.zeros_like(along)
     along, across = (along[1:] + along[:-1]) / 2, (across[:, 1:] + across[:, :-1]) / 2
-    step = max(1, int(np.sqrt(along.size / FACETS)))
+    step = max(1, int(np.sqrt(along.size / N_FACETS)))
     return along[::step, ::step], across[::step, ::step]
 
 
-def _line_offsets(height_nm, background):
-    """(lines, 1) mean of every line's background; lines with next to none take it from the lines around them."""
+def _background_line_offsets(height_nm: HeightArray, background: NDArray[np.bool_]) -> HeightArray:
+    """Return the mean background of every line, (lines, 1), interpolated where a line has almost none."""
     count = background.sum(axis=1)
-    seen = count >= min(background.shape[1] / 8, count.max())
+    usable = count >= min(background.shape[1] / 8, count.max())
     sums = np.where(background, height_nm, 0).sum(axis=1)
-    places = np.arange(len(height_nm))
-    return np.interp(places, places[seen], sums[seen] / count[seen])[:, None]
+    lines = np.arange(len(height_nm))
+    return np.interp(lines, lines[usable], sums[usable] / count[usable])[:, None]
 
 
-def _shared_bow(height_nm, background):
-    """(pixels,) least-squares tilt and bow of all the background at once."""
-    basis = line_basis(height_nm.shape[1])
+def _background_bow(height_nm: HeightArray, background: NDArray[np.bool_]) -> HeightArray:
+    """Return the least-squares tilt and bow of the whole background, (pixels,)."""
+    basis = _polynomial_basis(height_nm.shape[1])
     count, sums = background.sum(axis=0), np.where(background, height_nm, 0).sum(axis=0)
     gram = basis.T @ (count[:, None] * basis)
     return basis @ np.linalg.lstsq(gram, basis.T @ sums, rcond=None)[0]
 
 
-METHODS = {"published": published, "median": median, "facet": facet}
+# Value of heights.levelling: the method, which takes a height map, may modify it, and returns the levelled one.
+METHODS: dict[str, Callable[[HeightArray], HeightArray]] = {
+    "published": _level_published,
+    "median": _level_median,
+    "facet": _level_facet,
+}

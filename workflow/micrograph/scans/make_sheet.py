@@ -1,4 +1,4 @@
-"""A sample sheet to fill in: one row a scan of a folder, with what the files themselves tell and nothing guessed.
+"""Write a sample sheet to fill in: one row for every scan of a folder, with what the files state and no guesses.
 
 PYTHONPATH=workflow python -m micrograph.scans.make_sheet FOLDER [--sheet samples.tsv]
 """
@@ -8,109 +8,136 @@ import csv
 import os
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from micrograph import io
 from micrograph.errors import UserError, exit_with_message, printable
 from micrograph.log import progress
-from micrograph.scans import formats, gwyddion, nanoscope, sample_sheet
-from micrograph.scans.nanoscope import read_header
+from micrograph.scans import formats, gwyddion, image_files, nanoscope, sample_sheet
 
 COLUMNS = (
     *(*sample_sheet.REQUIRED, "batch", "grown", "operator"),
     *("growth_seconds", "substrate", "pressure_torr", "width_nm"),
 )
-NEEDED = "needed"  # no number, so that a sheet is refused as long as it stands there
-LONGEST = 190  # of a sample's name, so that a number fits behind it within the 200 that a sheet takes
+WIDTH_NEEDED = "needed"  # not a number, so that the sheet is refused until it is filled in
+MAX_NAME = 190  # of a sample, so that a number fits behind it within the 200 characters that a sheet takes
 # How the study named its downloads, {sampleLabel}_{sampleId}_{activityId}_{fileId}_{original name}, and its labels.
-LIST_NAME = re.compile(r"(?P<label>.+?)_\d{3,}_\d{4,}_\d{4,}_.+", re.DOTALL)
+DOWNLOAD_NAME = re.compile(r"(?P<label>.+?)_\d{3,}_\d{4,}_\d{4,}_.+", re.DOTALL)
 LABEL = re.compile(r"(?P<label>[A-Za-z0-9]+-\d{6}[A-Za-z]?-[A-Za-z0-9]+)(?![A-Za-z0-9])")
-DATE = re.compile(r"\b(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<year>\d{4})\s*$")
+NANOSCOPE_DATE = re.compile(r"\b(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<year>\d{4})\s*$")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Scans in other formats that Gwyddion's importer reads, known by how they begin or, where that says little, their name.
-BEGINNINGS = (
+# Formats of Gwyddion's importer, by signature or, where that is ambiguous, by suffix.
+SIGNATURES = (
     *(b"GWYP", b"GWYO", b"WSxM file copyright", b":NANONIS_VERSION:", b"\x01\xb0\x93\xff", b"ONTMATRX0101"),
     *(b"\xaa\0S\0T\0i\0M\0a\0g\0e\0", b"STiMage", b"[DataSet]", b"ISO/TC 201 SPM data transfer format"),
     *(b"DIGITAL SURF", b"DSCOMPRESSED", b"[Paramco32]", b"II*\0", b"MM\0*", b"<SPML", b"#R3"),
 )
 SUFFIXES = {
-    *(
-        ".gwy",
-        ".ibw",
-        ".jpk",
-        ".jpk-force",
-        ".jpk-qi-image",
-        ".h5-jpk",
-        ".nid",
-        ".nhf",
-        ".sxm",
-        ".mtrx",
-        ".sm2",
-        ".sm3",
-    ),
-    *(".sm4", ".stp", ".mdt", ".sur", ".spml", ".mul", ".ezd", ".afm", ".xqd", ".bcr", ".bcrf"),
+    *(".gwy", ".ibw", ".jpk", ".jpk-force", ".jpk-qi-image", ".h5-jpk", ".nid", ".nhf", ".sxm", ".mtrx", ".sm2"),
+    *(".sm3", ".sm4", ".stp", ".mdt", ".sur", ".spml", ".mul", ".ezd", ".afm", ".xqd", ".bcr", ".bcrf"),
 }
-UNKNOWN = "in no format that is known here; if Gwyddion reads it, give it a row by hand"
+UNKNOWN = "in no known format; if Gwyddion reads it, add a row by hand"
+
+Row = dict[str, Any]
+Skipped = list[tuple[str, str]]  # (path, reason)
 
 
-def main(arguments=None):
-    """Write the sheet that the command line asks for, and say on the terminal what is left to do."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the sheet that the command line requests and print what is left to do.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Of the command line; default ``sys.argv[1:]``.
+    """
     parser = argparse.ArgumentParser(prog="new_sheet", description="Write a sample sheet to fill in.")
-    parser.add_argument("folder", help="the folder of the scans; its subfolders are searched too")
-    parser.add_argument("--sheet", default="samples.tsv", help="where the sheet is written (never over another)")
-    asked = parser.parse_args(arguments)
-    rows, passed_over = exit_with_message(write, asked.folder, asked.sheet)
-    print("\n".join([*of_others(passed_over), *to_do(rows, asked.sheet)]))
+    parser.add_argument("folder", help="folder of the scans; subfolders are searched too")
+    parser.add_argument("--sheet", default="samples.tsv", help="sheet to write (an existing one is never overwritten)")
+    options = parser.parse_args(arguments)
+    rows, skipped = exit_with_message(write_sheet, options.folder, options.sheet)
+    print("\n".join([*_skipped_lines(skipped), *_next_steps(rows, options.sheet)]))
 
 
-def write(folder, sheet):
-    """Write the sheet of a folder's scans: (rows, [(path, reason)] of what is no row).
+def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipped]:
+    """Write the sheet of the scans in a folder.
 
-    rows: dicts of text with COLUMNS; paths in them are relative to the sheet's own folder, which is where the study is
-    run, and absolute for scans outside it. A scan's growth temperature is never known and left empty. Raises UserError
-    where a sheet stands there already, the folder is none or cannot be read, or there is no scan in it.
+    Parameters
+    ----------
+    folder : path
+        Searched with its subfolders.
+    sheet : path
+        File to write. Paths in it are relative to its folder, from which the study is run; absolute for scans outside.
+
+    Returns
+    -------
+    rows : list of dict
+        Text by column (COLUMNS). The growth temperature is never known and left empty.
+    skipped : list of (str, str)
+        Path and reason of everything that has no row.
+
+    Raises
+    ------
+    UserError
+        If the sheet exists, the folder does not or cannot be read, or there is no scan in it.
     """
     sheet = Path(sheet)
-    _must_be_new(sheet)
+    _check_new(sheet)
     if not folder or not os.path.isdir(folder):
-        raise UserError(f"{printable(folder) or 'FOLDER'}: there is no such folder; name the one that holds the scans.")
-    found, passed_over = [], []
-    for path, fault in progress(sorted(_below(folder)), "files looked at"):
+        raise UserError(f"{printable(folder) or 'FOLDER'}: no such folder; name the one that holds the scans.")
+    scans, skipped = [], []
+    for path, reason in progress(sorted(_walk(folder)), "files checked"):
         try:
-            if not fault:
-                found.append(_row(path, sheet.parent))
+            if not reason:
+                scans.append(_row(path, sheet.parent))
         except (UserError, OSError) as error:
-            fault = str(error).removeprefix(f"{path}: ").rstrip(".")
-        passed_over += [(path, fault)] if fault else []
-    rows = named(found)
+            reason = str(error).removeprefix(f"{path}: ").rstrip(".")
+        skipped += [(path, reason)] if reason else []
+    rows = assign_sample_names(scans)
     if not rows:
-        reasons = "\n".join(of_others(passed_over))
-        raise UserError(
-            f"{reasons}\n{printable(folder)}: no scan was found in it; name the folder that holds the scans."
-        )
-    _must_be_new(sheet)
+        reasons = "\n".join(_skipped_lines(skipped))
+        raise UserError(f"{reasons}\n{printable(folder)}: no scan found; name the folder that holds the scans.")
+    _check_new(sheet)
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     io.write_text(sheet, text.getvalue())
-    return rows, passed_over
+    return rows, skipped
 
 
-def sample_name(text):
-    """What `text` becomes as the name of a sample: letters, digits, '.', '_', '+', '-', at most LONGEST of them.
+def sample_name(text: str) -> str:
+    """Turn a text into a valid name of a sample.
 
-    Accents are taken off letters, all else becomes '_'; what nothing is left of is called "scan".
+    Parameters
+    ----------
+    text : str
+        For example the name of a file.
+
+    Returns
+    -------
+    str
+        Letters, digits, '.', '_', '+', '-', at most MAX_NAME of them: accents are removed, all else becomes '_', and
+        an empty result "scan".
     """
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    return re.sub(r"[^A-Za-z0-9._+-]+", "_", plain).lstrip("._+-")[:LONGEST].rstrip("._") or "scan"
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", plain).lstrip("._+-")[:MAX_NAME].rstrip("._") or "scan"
 
 
-def named(rows):
-    """The rows (dicts), each with a `sample` after its `film`: no two alike, not even on disks that know no capitals.
+def assign_sample_names(rows: list[Row]) -> list[Row]:
+    """Give every row a unique `sample`, also on disks that ignore case.
 
-    film: a legal name (sample_name), which its first row keeps; the others get _2, _3, ...
+    Parameters
+    ----------
+    rows : list of dict
+        With `film`, a valid name (`sample_name`). The first row of a film keeps it, the others get _2, _3, ...
+
+    Returns
+    -------
+    list of dict
+        The same rows.
     """
     taken, numbers = {row["film"].casefold() for row in rows}, {}
     for row in rows:
@@ -125,120 +152,117 @@ def named(rows):
     return rows
 
 
-def label_of(file_name):
-    """The name of the film that a file's name tells: a label in the study's style, else the name without its suffix.
-
-    NanoScope files may end in a counter (.000, .001, ...), which tells films apart and stays.
-    """
-    stem, suffix = os.path.splitext(file_name)
-    match = LIST_NAME.fullmatch(file_name) or LABEL.match(file_name)
-    return match["label"] if match else f"{stem}{suffix}" if suffix[1:].isdigit() else stem
-
-
-def day_of(text):
-    """The day, as 2021-12-15, of a date as NanoScope writes it (04:49:10 PM Wed Dec 15 2021), "" for any other."""
-    match = DATE.search(text)
+def _parse_date(text: str) -> str:
+    """Parse a date as NanoScope writes it (04:49:10 PM Wed Dec 15 2021)."""
+    match = NANOSCOPE_DATE.search(text)
     if not match or match["month"] not in MONTHS or not 1 <= int(match["day"]) <= 31:
         return ""
     return f"{match['year']}-{MONTHS.index(match['month']) + 1:02d}-{int(match['day']):02d}"
 
 
-def of_others(passed_over):
-    """Lines that name everything that is no row, by reason."""
+def _skipped_lines(skipped: Skipped) -> list[str]:
+    """List everything that has no row, by reason."""
     reasons = {}
-    for path, reason in passed_over:
+    for path, reason in skipped:
         reasons.setdefault(reason, []).append(printable(path))
-    return [line for reason, paths in reasons.items() for line in (f"Not in the sheet, {reason}:", *_indented(paths))]
+    return [line for reason, paths in reasons.items() for line in (f"Not in the sheet, {reason}:", *_indent(paths))]
 
 
-def to_do(rows, sheet):
-    """Lines that say what was written and what is left to fill in."""
-    films, days = {}, sum(bool(row["batch"]) for row in rows)
+def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
+    """Say what was written and what is left to fill in."""
+    films, n_dates = {}, sum(bool(row["batch"]) for row in rows)
     for row in rows:
         films.setdefault(row["film"].casefold(), []).append(row["scan"])
-    twice = [", ".join(map(printable, scans)) for scans in films.values() if len(scans) > 1]
-    labelled = sum(bool(sample_sheet.batch_of(row["sample"])) for row in rows)
-    pictures = sum(row["width_nm"] == NEEDED for row in rows)
-    foreign = sum(row["kind"] == "other" for row in rows) if gwyddion.converter() is None else 0
+    repeated = [", ".join(map(printable, scans)) for scans in films.values() if len(scans) > 1]
+    n_labelled = sum(bool(sample_sheet.batch_from_label(row["sample"])) for row in rows)
+    n_images = sum(row["width_nm"] == WIDTH_NEEDED for row in rows)
+    n_foreign = sum(row["format"] == "gwyddion" for row in rows) if gwyddion.find_converter() is None else 0
     folder = Path(sheet).parent
-    lines = [f"{printable(sheet)}: written. Scans listed: {len(rows)}; with a growth day in their label: {labelled}."]
-    lines += ["These scans seem to be of one film; keep one row of each:", *_indented(twice)] if twice else []
-    lines += [f"Scans that need Gwyddion's importer: {foreign} ({gwyddion.INSTALL})"] if foreign else []
-    lines += ["Next:", "  1. Fill in growth_celsius in every row; take rows out that you do not want."]
-    batch = f"     batch: what grew on one day. Rows with the day of the scan there, to be corrected: {days}."
-    lines += [batch] if labelled < len(rows) else []
-    width = f"     width_nm: how wide a picture is, in nm; empty where nobody knows. Rows that wait for it: {pictures}."
-    lines += [width] if pictures else []
-    own, keys = f"{folder}/config.yaml", f"classes, and scans.sheet: {Path(sheet).name}"
-    lines += [f"  2. Copy the project's config/own.yaml to {own} if none is there, and set in it {keys}."]
-    return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (docs/your-own-scans.md says more)"]
+    lines = [f"{printable(sheet)}: written. Scans: {len(rows)}; with a growth date in their label: {n_labelled}."]
+    lines += ["These scans seem to be of one film; keep one row of each:", *_indent(repeated)] if repeated else []
+    lines += [f"Scans that need Gwyddion's importer: {n_foreign} ({gwyddion.INSTALL})"] if n_foreign else []
+    lines += ["Next:", "  1. Fill in growth_celsius in every row; remove rows that you do not want."]
+    batch = f"     batch: samples grown on one day. Rows filled in with the date of the scan, to correct: {n_dates}."
+    lines += [batch] if n_labelled < len(rows) else []
+    width = f"     width_nm: width of an image in nm, empty if unknown. Rows that need it: {n_images}."
+    lines += [width] if n_images else []
+    keys = f"classes, and scans.sheet: {Path(sheet).name}"
+    lines += [f"  2. Copy the project's config/own.yaml to {folder}/config.yaml if it has none, and set {keys}."]
+    return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (see docs/your-own-scans.md)"]
 
 
-def _indented(lines):
+def _indent(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _must_be_new(sheet):
+def _check_new(sheet: Path) -> None:
     if os.path.lexists(sheet):
-        raise UserError(
-            f"{sheet}: there is such a sheet already and it is kept; name another (SHEET=), or move it away."
-        )
+        raise UserError(f"{sheet}: this sheet exists and is kept; name another (SHEET=), or move it.")
 
 
-def _below(folder):
-    """(path, reason why it is no scan, "" for files) of all that is shown below a folder, in no order."""
+def _walk(folder: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield (path, reason why it is not a scan, empty for files) of everything visible below a folder, in no order."""
     closed = []
-    for place, inside, names in os.walk(folder, onerror=closed.append):
-        shown = [name for name in inside if not name.startswith(".")]
-        links = [name for name in shown if os.path.islink(os.path.join(place, name))]
-        yield from ((os.path.join(place, name), "a link to a folder; name that folder itself") for name in links)
-        if "results" in shown and os.path.isdir(os.path.join(place, "results", "micrographs")):
-            yield os.path.join(place, "results"), "the results of a study"
-            shown.remove("results")
-        inside[:] = [name for name in shown if name not in links]
-        yield from ((os.path.join(place, name), "") for name in names if not name.startswith("."))
-    yield from ((error.filename, "a folder that cannot be opened; correct its rights") for error in closed)
+    for parent, subfolders, names in os.walk(folder, onerror=closed.append):
+        visible = [name for name in subfolders if not name.startswith(".")]
+        links = [name for name in visible if os.path.islink(os.path.join(parent, name))]
+        yield from ((os.path.join(parent, name), "a link to a folder; name the folder itself") for name in links)
+        if "results" in visible and os.path.isdir(os.path.join(parent, "results", "micrographs")):
+            yield os.path.join(parent, "results"), "the results of a study"
+            visible.remove("results")
+        subfolders[:] = [name for name in visible if name not in links]
+        yield from ((os.path.join(parent, name), "") for name in names if not name.startswith("."))
+    yield from ((error.filename, "a folder that cannot be opened; correct its permissions") for error in closed)
 
 
-def _row(path, home):
-    """What the sheet says of one scan, with its kind and the film that it seems to be of; UserError where it is none."""
-    scan = _cell(path, home)
-    kind = formats.kind(path)
+def _row(path: str, folder: Path) -> Row:
+    """Return the row of one scan, with its format and the film that it seems to be of; UserError for other files."""
+    scan, name = _relative_path(path, folder), formats.detect(path)
     row = {
         "scan": scan,
-        "kind": kind,
-        "film": sample_name(label_of(os.path.basename(path))),
+        "format": name,
+        "film": sample_name(_label(os.path.basename(path))),
         "batch": "",
         "width_nm": "",
     }
-    if kind == "picture":
-        row["width_nm"] = "" if formats.imagej_width_nm(path) else NEEDED
-    elif kind == "nanoscope":
-        header = read_header(path)
-        nanoscope.check(header)
-        row["batch"] = "" if sample_sheet.batch_of(row["film"]) else day_of(header.sections[0][1].get("date", ""))
-    elif not _perhaps_a_scan(path):
+    if name == "image":
+        row["width_nm"] = "" if image_files.imagej_width_nm(path) else WIDTH_NEEDED
+    elif name == "nanoscope":
+        header = nanoscope.read_header(path)
+        nanoscope.check_heights(header)
+        row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else _parse_date(header.date)
+    elif not _may_be_scan(path):
         raise UserError(UNKNOWN)
     return row
 
 
-def _cell(path, home):
-    """The path of a scan as the sheet holds it; UserError for one that a sheet cannot hold."""
+def _label(file_name: str) -> str:
+    """Return the film's name in a file name: a label in the study's style, else the name without its suffix.
+
+    NanoScope files may end in a counter (.000, .001, ...), which distinguishes films and is kept.
+    """
+    stem, suffix = os.path.splitext(file_name)
+    match = DOWNLOAD_NAME.fullmatch(file_name) or LABEL.match(file_name)
+    return match["label"] if match else f"{stem}{suffix}" if suffix[1:].isdigit() else stem
+
+
+def _relative_path(path: str, folder: Path) -> str:
+    """Return the path of a scan as the sheet holds it; UserError for one that a sheet cannot hold."""
     absolute = os.path.abspath(path)
-    inside = os.path.relpath(absolute, os.path.abspath(home))
-    cell = absolute if inside.startswith(os.pardir) else inside
+    relative = os.path.relpath(absolute, os.path.abspath(folder))
+    cell = absolute if relative.startswith(os.pardir) else relative
     if printable(cell) != cell:
-        raise UserError("its path has characters that no sheet holds; rename the file or folder")
+        raise UserError("its path has characters that a sheet cannot hold; rename the file or folder")
     if cell != cell.strip():
         raise UserError("its path begins or ends with a space; rename the file or folder")
     if sample_sheet.PATTERNS.search(cell):
-        raise UserError("its path has { } or < >, which stand for patterns of names; rename the file or folder")
+        raise UserError("its path has { } or < >, which Snakemake reads as patterns; rename the file or folder")
     return cell
 
 
-def _perhaps_a_scan(path):
+def _may_be_scan(path: str) -> bool:
     with open(path, "rb") as file:
-        return Path(path).suffix.lower() in SUFFIXES or file.read(64).lstrip(b"\xef\xbb\xbf").startswith(BEGINNINGS)
+        return Path(path).suffix.lower() in SUFFIXES or file.read(64).lstrip(b"\xef\xbb\xbf").startswith(SIGNATURES)
 
 
 if __name__ == "__main__":

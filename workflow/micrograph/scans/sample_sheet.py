@@ -1,4 +1,4 @@
-"""Read and check the sample sheet; find scans in folders; growth batches from names and dates."""
+"""Read and check the sample sheet; growth batches and dates from labels; list the scans of a folder."""
 
 import csv
 import datetime
@@ -6,6 +6,7 @@ import io
 import os
 import re
 import stat
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from functools import partial
@@ -14,315 +15,418 @@ from pathlib import Path
 
 import pandas as pd
 
-from micrograph.errors import UserError, _shown, printable
-
-HINT = "snakemake --cores 8 predict --config new_scans=FOLDER"
-
-
-def scans_in(place):
-    """{path: [bytes, time of the last change in ns]} of the scans at `place`, sorted by path.
-
-    place: a folder, whose folders are searched too, or one file. All in it that is no folder is named, be it a file, a
-    pipe or a broken link, so that nothing is lost in silence, and so is a folder that may not be opened; what is in the
-    files is looked at later, one by one. What has no size and time has zeros. Passed over are hidden files and folders,
-    and links to folders, which could lead round in circles; `place` itself may be one. Raises UserError where no place is
-    named, or nothing is there.
-    """
-    if place is None:
-        raise UserError(f"new_scans names no scans to predict; say where they are: {HINT}")
-    if not os.path.exists(place):
-        raise UserError(f"new_scans: there is no folder and no scan {printable(place)}; correct the path: {HINT}")
-    paths = sorted(_shown(place)) if os.path.isdir(place) else [Path(place)]
-    if not paths:
-        raise UserError(
-            f"new_scans: the folder {printable(place)} holds no files; put scans there or name another: {HINT}"
-        )
-    return {str(path): _state(path) for path in paths}
-
-
-def _state(path):
-    """[bytes, time of the last change in ns], zeros where there are none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return [0, 0]
-    return [found.st_size, found.st_mtime_ns]
-
-
-STUDY_LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
-# Names of a batch that tell a day: a date by itself, or the label of the study's films as far as the run.
-WRITTEN = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)", re.ASCII)
-LABELLED = re.compile(r".+-(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[A-Za-z]?", re.ASCII)
-CENTURY = 2000  # of labels, which hold two digits of the year
-EARLIEST = 1900
-
-
-def batch_of(label):
-    """The growth day of a label in the study's style, "" for other labels: MCV1-210405a-07 -> MCV1-210405."""
-    match = STUDY_LABEL.fullmatch(label)
-    return match["day"] if match else ""
-
-
-def grown(batch):
-    """The day that a batch's name tells, as 2021-04-05, "" where it tells none.
-
-    MCV1-210405 -> 2021-04-05; 2021-04-05 -> 2021-04-05; monday, MCV1-211340 -> "".
-    """
-    if match := WRITTEN.fullmatch(batch):
-        return _iso(match, 0)
-    match = LABELLED.fullmatch(batch)
-    return _iso(match, CENTURY) if match else ""
-
-
-def is_written(text):
-    """Whether a text is a day that there is, from 1900 on, written as 2021-04-05."""
-    match = WRITTEN.fullmatch(text)
-    return bool(match and _iso(match, 0))
-
-
-def _iso(match, century):
-    """The date of a match, "" where the calendar has no such day."""
-    year, month, day = (int(match[part]) for part in ("year", "month", "day"))
-    try:
-        found = datetime.date(century + year, month, day)
-    except ValueError:
-        return ""
-    return found.isoformat() if found.year >= EARLIEST else ""
-
+from micrograph.errors import UserError, printable
 
 REQUIRED = ("sample", "growth_celsius", "scan")
 OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "operator", "grown", "batch", "width_nm")
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
-WIDEST_NM = 1e9
+MAX_WIDTH_NM = 1e9
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # in a path these stand for something else where patterns name files
-AT_A_TIME, PART = 16, 500  # threads that look for files, and paths that one looks for before its next turn
+PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # Snakemake reads these in a path as wildcards and flags
+N_THREADS, PATHS_PER_TASK = 16, 500  # of the check that files exist
 SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
-# Two spellings of one thing: (what is equal for both, what to say of them).
-ONE = {
-    "sample": (str.casefold, "name one file on many disks"),
+# Columns of unique values: two spellings are one value if this function gives the same for both, and why.
+UNIQUE = {
+    "sample": (str.casefold, "are one file name on many disks"),
     "scan": (os.path.normpath, "are one file"),
 }
+LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
+# Names of a batch that hold a date: an ISO date, or the label of the study's samples up to the run.
+ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)", re.ASCII)
+LABEL_DATE = re.compile(r".+-(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[A-Za-z]?", re.ASCII)
+CENTURY = 2000  # of labels, which hold two digits of the year
+FIRST_YEAR = 1900
+PREDICT_COMMAND = "snakemake --cores 8 predict --config new_scans=FOLDER"
+
+Rows = dict[int, list[str]]  # line of the file: its cells
 
 
-def read(path, classes, files_must_exist=True):
-    """Read and check the sheet at `path`: a data frame with REQUIRED and OPTIONAL columns, sorted by sample.
+def read(path: str | Path, classes: Collection[int], files_must_exist: bool = True) -> pd.DataFrame:
+    """Read and check a sample sheet.
 
-    classes: the growth temperatures that are told apart, in Celsius; a sample grown at another is a fault, so that
-    none is dropped unseen. Numbers are floats, NaN where empty; `batch` is filled in from labels like
-    MCV1-YYMMDDx-XX where the sheet has none, then `grown` (a day, as 2021-04-05) from batches that tell a day
-    (days.grown). Columns without name and content are passed over.
-    Raises UserError that lists every fault with its line in the file (the header is line 1).
+    Parameters
+    ----------
+    path : path
+        The sheet.
+    classes : collection of int
+        Growth temperatures in degrees Celsius; a sample of another temperature is an error.
+    files_must_exist : bool, default True
+        Whether missing scan files are errors.
+
+    Returns
+    -------
+    DataFrame
+        Of the columns REQUIRED and OPTIONAL, sorted by sample. Numbers are floats, NaN where empty. An empty `batch` is
+        filled in from labels like MCV1-YYMMDDx-XX, then an empty `grown` (ISO date) from the batch (`date_from_batch`).
+        Columns without name and content are ignored.
+
+    Raises
+    ------
+    UserError
+        Listing every error with its line of the file (the header is line 1).
     """
-    return _checked(path, *_table(Path(path)), classes, files_must_exist)
+    return _check(path, *_read_rows(Path(path)), classes, files_must_exist)
 
 
-def read_shard(path, classes, index, scans_per_shard):
-    """The rows of the sheet that conversion job `index` is for, as `shard(read(...))` gives them, but sooner.
+def read_shard(path: str | Path, classes: Collection[int], index: int, scans_per_shard: int) -> pd.DataFrame:
+    """Read the rows of one conversion job, as ``shard(read(...))`` gives them.
 
-    For jobs: these rows alone are checked, and no file is looked for, since the whole sheet was checked when the run
-    was planned. Raises UserError as `read` does.
+    Only these rows are checked, and not whether files exist: the whole sheet was checked when the run was planned.
+
+    Parameters
+    ----------
+    path, classes
+        As in `read`.
+    index : int
+        Number of the shard.
+    scans_per_shard : int
+        Rows of a shard.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    UserError
+        As `read`.
     """
-    names, rows = _table(Path(path))
-    place = names.index("sample") if "sample" in names else 0
-    lines = sorted(rows, key=lambda line: rows[line][place : place + 1])
+    names, rows = _read_rows(Path(path))
+    column = names.index("sample") if "sample" in names else 0
+    lines = sorted(rows, key=lambda line: rows[line][column : column + 1])
     own = lines[index * scans_per_shard : (index + 1) * scans_per_shard]
-    return _checked(path, names, {line: rows[line] for line in own}, classes, files_must_exist=False)
+    return _check(path, names, {line: rows[line] for line in own}, classes, files_must_exist=False)
 
 
-def _checked(path, names, rows, classes, files_must_exist):
-    """The data frame that `read` gives, of these rows; UserError that lists their faults."""
-    faults = [*_column_faults(names), *_unnamed(names, rows)]
+def shard(sheet: pd.DataFrame, index: int, scans_per_shard: int) -> pd.DataFrame:
+    """Select the rows of one conversion job.
+
+    Parameters
+    ----------
+    sheet : DataFrame
+        Of `read`.
+    index, scans_per_shard : int
+        As in `read_shard`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    return sheet.iloc[index * scans_per_shard : (index + 1) * scans_per_shard]
+
+
+def assign_shard_paths(sheet: pd.DataFrame, folder: str, scans_per_shard: int) -> pd.DataFrame:
+    """Move the scans of a sheet into one folder per conversion job: {folder}/0000/{file}, {folder}/0001/{file}, ...
+
+    Parameters
+    ----------
+    sheet : DataFrame
+        Sorted by sample; not modified.
+    folder : str
+        Folder of all shards.
+    scans_per_shard : int
+        Rows of a shard.
+
+    Returns
+    -------
+    DataFrame
+    """
+    paths = [f"{folder}/{row // scans_per_shard:04d}/{Path(scan).name}" for row, scan in enumerate(sheet["scan"])]
+    return sheet.assign(scan=paths)
+
+
+def batch_from_label(label: str) -> str:
+    """Return the growth day in a label of the study's style: MCV1-210405 of MCV1-210405a-07.
+
+    Parameters
+    ----------
+    label : str
+        Name of a sample.
+
+    Returns
+    -------
+    str
+        Empty for other labels.
+    """
+    match = LABEL.fullmatch(label)
+    return match["day"] if match else ""
+
+
+def date_from_batch(batch: str) -> str:
+    """Return the date in the name of a batch: 2021-04-05 of MCV1-210405 and of 2021-04-05.
+
+    Parameters
+    ----------
+    batch : str
+        Name of a batch.
+
+    Returns
+    -------
+    str
+        ISO date, empty for other names.
+    """
+    if match := ISO_DATE.fullmatch(batch):
+        return _to_iso(match, 0)
+    match = LABEL_DATE.fullmatch(batch)
+    return _to_iso(match, CENTURY) if match else ""
+
+
+def _is_date(text: str) -> bool:
+    """Tell whether a text is an ISO date from 1900 on."""
+    match = ISO_DATE.fullmatch(text)
+    return bool(match and _to_iso(match, 0))
+
+
+def list_scans(path: str | Path | None) -> dict[str, list[int]]:
+    """List the new scans at a path.
+
+    Parameters
+    ----------
+    path : path
+        A file, or a folder that is searched with its subfolders. Hidden files and folders are skipped, and so are links
+        to folders, which may form cycles.
+
+    Returns
+    -------
+    dict of str to [int, int]
+        Path: size in bytes and time of the last change in ns, sorted by path; zeros where they are not known. Anything
+        but a folder is listed, also pipes, broken links and folders that cannot be opened, so that each gets its error.
+
+    Raises
+    ------
+    UserError
+        If no path is given or nothing is at it.
+    """
+    if path is None:
+        raise UserError(f"new_scans is not set; name the scans to predict: {PREDICT_COMMAND}")
+    if not os.path.exists(path):
+        raise UserError(f"new_scans: no such file or folder {printable(path)}; correct the path: {PREDICT_COMMAND}")
+    paths = sorted(_visible_files(path)) if os.path.isdir(path) else [Path(path)]
+    if not paths:
+        raise UserError(
+            f"new_scans: the folder {printable(path)} holds no files; add scans or name another: {PREDICT_COMMAND}"
+        )
+    return {str(path): _size_and_time(path) for path in paths}
+
+
+def _visible_files(folder: str | Path) -> Iterator[Path]:
+    """Yield all paths below a folder but hidden ones, and the folders that cannot be opened, in no order."""
+    closed = []
+    for parent, subfolders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        yield from (Path(parent) / name for name in names if not name.startswith("."))
+    yield from closed
+
+
+def _size_and_time(path: Path) -> list[int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return [0, 0]
+    return [state.st_size, state.st_mtime_ns]
+
+
+def _to_iso(match: re.Match[str], century: int) -> str:
+    """Return the date of a match, empty where the calendar has no such day."""
+    year, month, day = (int(match[part]) for part in ("year", "month", "day"))
+    try:
+        date = datetime.date(century + year, month, day)
+    except ValueError:
+        return ""
+    return date.isoformat() if date.year >= FIRST_YEAR else ""
+
+
+def _check(
+    path: str | Path, names: list[str], rows: Rows, classes: Collection[int], files_must_exist: bool
+) -> pd.DataFrame:
+    """Return the data frame that `read` gives, of these rows; UserError that lists their errors."""
+    errors = [*_column_errors(names), *_unnamed_cells(names, rows)]
     named = [name for name in names if name]
     if set(REQUIRED) <= set(named) and len(set(named)) == len(named):
         cells = dict(zip(names, zip_longest(*rows.values(), fillvalue=""), strict=False))
         frame = pd.DataFrame(cells, index=list(rows), columns=[*REQUIRED, *OPTIONAL], dtype=object).fillna("")
-        faults += _row_faults(frame, classes, files_must_exist) + _twice(frame, "sample") + _twice(frame, "scan")
-        faults += _spelt_twice(frame, "operator")
-    if faults:
-        count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise UserError(
-            f"{path}: {count} in the sample sheet:\n  "
-            + "\n  ".join(printable(" ".join(fault.split())) for fault in faults)
-        )
+        errors += _cell_errors(frame, classes, files_must_exist)
+        errors += _duplicates(frame, "sample") + _duplicates(frame, "scan") + _spellings(frame, "operator")
+    if errors:
+        count = "one error" if len(errors) == 1 else f"{len(errors)} errors"
+        lines = [printable(" ".join(error.split())) for error in errors]
+        raise UserError(f"{path}: {count} in the sample sheet:\n  " + "\n  ".join(lines))
     for name in NUMBERS:
         frame[name] = frame[name].replace("", "nan").astype(float)
     frame["growth_celsius"] = frame["growth_celsius"].astype(int)
-    frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_of))
-    frame["grown"] = frame["grown"].where(frame["grown"] != "", frame["batch"].map(grown))
+    frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
+    frame["grown"] = frame["grown"].where(frame["grown"] != "", frame["batch"].map(date_from_batch))
     return frame.sort_values("sample", ignore_index=True)
 
 
-def shard(frame, index, scans_per_shard):
-    """The rows of the sheet that conversion job `index` is for."""
-    return frame.iloc[index * scans_per_shard : (index + 1) * scans_per_shard]
-
-
-def _table(path):
-    """(column names, {line in the file: cells}) of the sheet as text, blank rows dropped."""
-    lines = _cells(path)
+def _read_rows(path: Path) -> tuple[list[str], Rows]:
+    """Return the column names and the rows that are not blank, as text."""
+    lines = _read_cells(path)
     names = next(iter(lines.values()), [])
     while names and not names[-1]:
         names.pop()
     for separator, word in SEPARATORS.items():
         if len(names) == 1 and separator in names[0] and all(name in names[0].lower() for name in REQUIRED):
-            raise UserError(f"{path}: the columns are parted by {word}; save the sheet with tabs between them.")
+            raise UserError(f"{path}: the columns are separated by {word}; save the sheet as tab-separated text (TSV).")
     rows = {line: cells for line, cells in list(lines.items())[1:] if any(cells)}
     if not rows:
-        raise UserError(f"{path}: the sample sheet has no rows; give it one row a sample.")
+        raise UserError(f"{path}: the sample sheet has no rows; add one row for each sample.")
     return names, rows
 
 
-def _cells(path):
-    """{line in the file: its cells, stripped}; a quoted cell may hold tabs and line ends."""
+def _read_cells(path: Path) -> Rows:
+    """Return the stripped cells of every line; a quoted cell may hold tabs and line ends."""
     lines, line = {}, 1
     try:
-        reader = csv.reader(io.StringIO(_text(path)), delimiter="\t", strict=True)
+        reader = csv.reader(io.StringIO(_read_text(path)), delimiter="\t", strict=True)
         for cells in reader:
             lines[line] = [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error:
         raise UserError(
-            f"{path}: line {line}: a cell begins with a quotation mark and does not end with one; take the marks out."
+            f"{path}: line {line}: a cell starts with a quotation mark and does not end with one; remove the marks."
         ) from None
     return lines
 
 
-def _text(path):
-    """The sheet's text; UserError where it is missing, not to be read, or no text."""
+def _read_text(path: Path) -> str:
+    """Return the text of the sheet; UserError where it is missing, unreadable, or not text."""
     try:
-        kind = os.stat(path).st_mode
-        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe would be waited for
-            raise UserError(f"{path}: the sample sheet is no file; set scans.sheet.")
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would block
+            raise UserError(f"{path}: the sample sheet is not a regular file; set scans.sheet.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(
-            f"{path}: there is no such sample sheet; write one (README.md, 'Your own scans') or set scans.sheet."
+            f"{path}: no such sample sheet; write one (README.md, 'Your own scans') or set scans.sheet."
         ) from None
     except OSError as error:
         raise UserError(f"{path}: the sample sheet cannot be read ({error.strerror}); set scans.sheet.") from None
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise UserError(f"{path}: this is no UTF-8 text (a workbook, perhaps); save the sheet as TSV in UTF-8.")
+        raise UserError(f"{path}: not UTF-8 text (perhaps a workbook); save the sheet as TSV in UTF-8.")
     return text
 
 
-def _column_faults(names):
-    """Sentences on columns that are missing, not known, or there twice."""
-    legal = [*REQUIRED, *OPTIONAL]
+def _column_errors(names: list[str]) -> Iterator[str]:
+    """Yield the errors of the header: missing, unknown and repeated columns."""
+    known = [*REQUIRED, *OPTIONAL]
     for name in dict.fromkeys(filter(None, names)):
-        if name not in legal:
-            near = get_close_matches(name, legal, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(legal)}."
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"known columns: {', '.join(known)}."
             yield f"line 1: column '{name}' is not known; {hint}"
         if names.count(name) > 1:
-            yield f"line 1: column '{name}' stands {names.count(name)} times; keep one."
+            yield f"line 1: column '{name}' occurs {names.count(name)} times; keep one."
     for name in REQUIRED:
         if name not in names:
-            yield f"line 1: column '{name}' is missing; it must be there."
+            yield f"line 1: column '{name}' is missing; add it."
 
 
-def _unnamed(names, rows):
-    """Sentences on cells that stand in no named column."""
+def _unnamed_cells(names: list[str], rows: Rows) -> Iterator[str]:
+    """Yield the errors of cells outside of named columns."""
     for line, cells in rows.items():
-        for place, cell in enumerate(cells, start=1):
-            if cell and (place > len(names) or not names[place - 1]):
-                yield f"line {line}: '{cell}' stands in column {place}, which has no name in line 1; move or name it."
+        for number, cell in enumerate(cells, start=1):
+            if cell and (number > len(names) or not names[number - 1]):
+                yield f"line {line}: '{cell}' is in column {number}, which has no name in line 1; move or name it."
 
 
-def _row_faults(frame, classes, files_must_exist):
-    """Sentences on single cells, line by line. Every value is judged once, however many lines hold it."""
-    at_files = _file_faults(frame["scan"].unique()) if files_must_exist else {}
-    # (cells, what is wrong with one of them), in the order in which a line's faults are told
-    checks = [
-        *[(frame[name], partial(_empty, name=name)) for name in REQUIRED],
-        (frame["sample"], _sample_fault),
-        *[(frame[name], partial(_number_fault, name=name)) for name in NUMBERS],
-        (frame["growth_celsius"], partial(_class_fault, classes=classes)),
-        (frame["width_nm"], _width_fault),
-        (frame["grown"], _day_fault),
-        (frame["sample"].where(frame["batch"] == "", ""), _batch_fault),
-        (frame["scan"], partial(_scan_fault, at_files=at_files)),
+def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist: bool) -> list[str]:
+    """Return the errors of single cells, line by line. Every distinct value is checked once."""
+    file_errors = _file_errors(frame["scan"].unique()) if files_must_exist else {}
+    checks: list[tuple[pd.Series, Callable[[str], str]]] = [
+        *[(frame[name], partial(_empty_error, name=name)) for name in REQUIRED],
+        (frame["sample"], _sample_error),
+        *[(frame[name], partial(_number_error, name=name)) for name in NUMBERS],
+        (frame["growth_celsius"], partial(_class_error, classes=classes)),
+        (frame["width_nm"], _width_error),
+        (frame["grown"], _date_error),
+        (frame["sample"].where(frame["batch"] == "", ""), _batch_error),
+        (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
-    found = []
-    for place, (cells, judge) in enumerate(checks):
-        wrong = {value: fault for value in cells.unique() if (fault := judge(value))}
-        faulty = cells[cells.isin(list(wrong))] if wrong else cells[:0]
-        found += [(line, place, f"line {line}: {wrong[value]}") for line, value in faulty.items()]
-    return [sentence for _, _, sentence in sorted(found)]
+    errors = []
+    for order, (cells, check) in enumerate(checks):
+        wrong = {value: error for value in cells.unique() if (error := check(value))}
+        affected = cells[cells.isin(list(wrong))] if wrong else cells[:0]
+        errors += [(line, order, f"line {line}: {wrong[value]}") for line, value in affected.items()]
+    return [error for _, _, error in sorted(errors)]
 
 
-def _empty(cell, name):
+def _empty_error(cell: str, name: str) -> str:
     return "" if cell else f"{name} is empty; fill it in."
 
 
-def _sample_fault(sample):
+def _sample_error(sample: str) -> str:
     if not sample or FILE_NAME.fullmatch(sample):
         return ""
     return (
-        f"sample '{sample}' cannot name files; use letters, digits, '.', '_', '+' and '-', "
-        "beginning with a letter or digit, 200 at most."
+        f"sample '{sample}' is not a valid file name; use letters, digits, '.', '_', '+' and '-', "
+        "starting with a letter or digit, at most 200."
     )
 
 
-def _number_fault(cell, name):
-    return f"{name} '{cell}' is no positive number; write it plainly, as 950." if cell and not _number(cell) else ""
+def _number_error(cell: str, name: str) -> str:
+    is_wrong = cell and not _to_number(cell)
+    return f"{name} '{cell}' is not a positive number; write it as 950." if is_wrong else ""
 
 
-def _class_fault(cell, classes):
-    if _number(cell) in (None, *classes):
+def _class_error(cell: str, classes: Collection[int]) -> str:
+    if _to_number(cell) in (None, *classes):
         return ""
     return (
-        f"growth_celsius {cell} is none of the classes {', '.join(map(str, classes))}; "
-        "take the row out or add it to classes in the config."
+        f"growth_celsius {cell} is not one of the classes {', '.join(map(str, classes))}; "
+        "remove the row or add it to classes in the config."
     )
 
 
-def _width_fault(cell):
-    return f"width_nm {cell} is more than a metre; write it in nanometres." if (_number(cell) or 0) > WIDEST_NM else ""
+def _width_error(cell: str) -> str:
+    too_wide = (_to_number(cell) or 0) > MAX_WIDTH_NM
+    return f"width_nm {cell} exceeds one metre; write it in nanometres." if too_wide else ""
 
 
-def _day_fault(cell):
-    return f"grown '{cell}' is no day; write it as 2021-04-05." if cell and not is_written(cell) else ""
+def _date_error(cell: str) -> str:
+    return f"grown '{cell}' is not a date; write it as 2021-04-05." if cell and not _is_date(cell) else ""
 
 
-def _batch_fault(sample):
-    if not sample or batch_of(sample):
+def _batch_error(sample: str) -> str:
+    if not sample or batch_from_label(sample):
         return ""
-    return f"sample '{sample}' tells no growth day (MCV1-YYMMDDx-XX would); fill in the column batch."
+    return f"sample '{sample}' holds no growth date (as MCV1-YYMMDDx-XX does); fill in the column batch."
 
 
-def _scan_fault(scan, at_files):
-    odd = "has { } or < > in its path, which stand for patterns of names; rename the file or folder."
-    fault = odd if PATTERNS.search(scan) else at_files.get(scan)
-    return f"scan '{scan}' {fault}" if fault else ""
+def _scan_error(scan: str, file_errors: Mapping[str, str]) -> str:
+    pattern = "has { } or < > in its path, which Snakemake reads as patterns; rename the file or folder."
+    error = pattern if PATTERNS.search(scan) else file_errors.get(scan)
+    return f"scan '{scan}' {error}" if error else ""
 
 
-def _file_faults(scans):
-    """{scan: what is wrong with its file}; many at a time, for a file server takes its time over each."""
-    parts = [[scan for scan in scans[start : start + PART] if scan] for start in range(0, len(scans), PART)]
-    with ThreadPoolExecutor(AT_A_TIME) as threads:
-        told = threads.map(lambda part: {scan: fault for scan in part if (fault := _file_fault(scan))}, parts)
-        return {scan: fault for part in told for scan, fault in part.items()}
+def _file_errors(scans: Collection[str]) -> dict[str, str]:
+    """Return the error of every scan whose file has one; in threads, because file servers are slow."""
+    parts = [
+        [scan for scan in scans[start : start + PATHS_PER_TASK] if scan]
+        for start in range(0, len(scans), PATHS_PER_TASK)
+    ]
+    with ThreadPoolExecutor(N_THREADS) as threads:
+        checked = threads.map(lambda part: {scan: error for scan in part if (error := _file_error(scan))}, parts)
+        return {scan: error for part in checked for scan, error in part.items()}
 
 
-def _file_fault(scan):
-    """What is wrong with the file at the path of a scan, "" for nothing."""
+def _file_error(scan: str) -> str:
     try:
         mode = os.stat(scan).st_mode
     except FileNotFoundError:
-        return "is not there; correct the path."
+        return "does not exist; correct the path."
     except (OSError, ValueError) as error:
-        return f"cannot be read ({getattr(error, 'strerror', None) or error}); correct the path or the file's rights."
+        return f"cannot be read ({getattr(error, 'strerror', None) or error}); correct the path or the permissions."
     if not stat.S_ISREG(mode):
-        return f"is a {'folder' if stat.S_ISDIR(mode) else 'device'} and no file; correct the path."
-    return "" if os.access(scan, os.R_OK) else "may not be read by you; correct the file's rights."
+        return f"is a {'folder' if stat.S_ISDIR(mode) else 'device'} and not a file; correct the path."
+    return "" if os.access(scan, os.R_OK) else "is not readable; correct the permissions."
 
 
-def _number(text):
-    """The positive finite number that `text` says in plain digits, None where it says none."""
+def _to_number(text: str) -> float | None:
+    """Return a positive finite number in ASCII digits, None for any other text."""
     try:
         value = float(text) if NUMBER.fullmatch(text) else 0.0
     except ValueError:
@@ -330,31 +434,23 @@ def _number(text):
     return value if 0 < value < float("inf") else None
 
 
-def _twice(frame, name):
-    """Sentences on values of a column that occur more than once, be it in another spelling."""
-    same, why = ONE[name]
+def _duplicates(frame: pd.DataFrame, name: str) -> list[str]:
+    """Return the errors of values that occur more than once in a column, also in different spellings."""
+    normalise, reason = UNIQUE[name]
     filled = frame.loc[frame[name] != "", name]
-    keys = filled.map(same)
-    again, faults = keys.duplicated(keep=False), []
-    for _, values in filled[again].groupby(keys[again], sort=True):
+    keys = filled.map(normalise)
+    repeated, errors = keys.duplicated(keep=False), []
+    for _, values in filled[repeated].groupby(keys[repeated], sort=True):
         spellings = ", ".join(f"'{value}'" for value in dict.fromkeys(values))
-        lines = f"lines {', '.join(map(str, values.index))}: {name}"
-        if values.nunique() > 1:
-            faults.append(f"{lines} {spellings} {why}; each may stand once.")
-        else:
-            faults.append(f"{lines} {spellings} stands {len(values)} times; each may stand once.")
-    return faults
+        lines = f"lines {', '.join(map(str, values.index))}: {name} {spellings}"
+        errors.append(f"{lines} {reason if values.nunique() > 1 else f'occurs {len(values)} times'}; keep one.")
+    return errors
 
 
-def _spelt_twice(frame, name):
-    """Sentences on words of a column that differ in capitals or spaces alone: one thing that would count as two."""
-    found = {}
+def _spellings(frame: pd.DataFrame, name: str) -> list[str]:
+    """Return the errors of values that differ in case or spaces alone and would count as different."""
+    spellings = {}
     for value in filter(None, frame[name].unique()):
-        found.setdefault(" ".join(value.casefold().split()), []).append(f"'{value}'")
-    return [f"{name} {', '.join(same)}: one word in several spellings; use one." for same in found.values() if same[1:]]
-
-
-def in_shards(frame, folder, scans_per_shard):
-    """The same sheet with every scan in its conversion job's folder: {folder}/0000/{file}, {folder}/0001/{file}, ..."""
-    places = [f"{folder}/{row // scans_per_shard:04d}/{Path(scan).name}" for row, scan in enumerate(frame["scan"])]
-    return frame.assign(scan=places)
+        spellings.setdefault(" ".join(value.casefold().split()), []).append(f"'{value}'")
+    same = [values for values in spellings.values() if len(values) > 1]
+    return [f"{name} {', '.join(values)}: one name in several spellings; use one." for values in same]

@@ -1,1 +1,1 @@
-"""Films grown and scanned in the computer."""
+"""Simulated films: growth, atomic force microscopy, NanoScope files and ground truth."""

@@ -1,100 +1,182 @@
-"""A film on a stepped crystal, grown in the computer: heights in nm and masks of what is where.
+"""A simulated film on a vicinal crystal surface: heights in nm and masks of its features.
 
-What is known: a layer of MoS2 is 0.65 nm thick (half the c axis of 2H-MoS2, 1.23 nm, is 0.615 nm; AFM finds
-0.6 to 0.7); sapphire (a = 0.476 nm, c = 1.299 nm) has steps of c/6 = 0.217 nm on c planes, a/2 = 0.238 nm on
-A planes and multiples of 0.137 nm on M planes, here two of them; the width of a terrace is step /
-tan(miscut). On c-plane sapphire most domains lie at 0 and 60 degrees and those of one orientation merge
-without a seam (Kandybka and others, ACS Nano 2024, MOCVD of MoS2); triangles cross low steps with an edge
-along them (Nanomaterials 2023, 13, 3056). What is invented for the simulation: how rough, frayed, pitted and
-dirty a film is.
+From the literature: a layer of MoS2 is 0.65 nm thick (half the c axis of 2H-MoS2, 1.23 nm, is 0.615 nm; AFM gives
+0.6 to 0.7 nm); sapphire (a = 0.476 nm, c = 1.299 nm) has steps of c/6 = 0.217 nm on c planes, a/2 = 0.238 nm on A
+planes and multiples of 0.137 nm on M planes (here twice that); terraces are step / tan(miscut) wide. On c-plane
+sapphire most domains are oriented at 0 and 60 degrees, and those of one orientation merge without a boundary [1]_;
+triangles cross low steps with an edge along them [2]_. Assumed: roughness, edges, pits and contamination.
+
+References
+----------
+.. [1] Kandybka et al., ACS Nano (2024), MOCVD of MoS2.
+.. [2] Nanomaterials 13, 3056 (2023).
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.simulation import domains, random_fields
 
 LAYER_NM = 0.65
-STEP_NM = {"c": 0.217, "A": 0.238, "M": 0.275}
+STEP_HEIGHT_NM = {"c": 0.217, "A": 0.238, "M": 0.275}  # by plane of the sapphire
 MASKS = ("domains", "islands", "boundaries", "terraces", "pits", "particles")
 
+Shape = tuple[int, int]
+PixelSize = tuple[float, float]
+Mask = NDArray[np.bool_]
+Heights = NDArray[np.float32]
 
-class Steps(NamedTuple):
-    """The crystal's surface: height and spacing of its steps, the direction downhill, how they wander."""
 
-    step_nm: float = 0.217
-    terrace_nm: float = 60.0
-    angle: float = np.pi / 2
+class VicinalSurface(NamedTuple):
+    """The steps of the crystal.
+
+    Attributes
+    ----------
+    step_height_nm, terrace_width_nm : float
+        Height and spacing of the steps.
+    downhill_angle : float
+        Direction downhill in radians.
+    wander, wander_length_nm : float
+        Amplitude of meandering in terrace widths, and its correlation length along the step.
+    scalloping : float
+        0 for smooth meandering, 1 for round lobes that meet in cusps.
+    """
+
+    step_height_nm: float = 0.217
+    terrace_width_nm: float = 60.0
+    downhill_angle: float = np.pi / 2
     wander: float = 0.3
-    wander_nm: float = 80.0
-    scallop: float = 0.5
+    wander_length_nm: float = 80.0
+    scalloping: float = 0.5
 
 
-class Recipe(NamedTuple):
-    """What grows on it. Lengths in nm, densities a square micrometre, shares 0 to 1."""
+class Morphology(NamedTuple):
+    """Parameters of a film. Densities are per square micrometre, shares 0 to 1, angles in radians.
 
-    density: float = 100.0
-    even: float = 0.5
-    cover: float = 1.0
-    at_steps: float = 0.3
-    spread: float = 0.3
-    aligned: float = 0.8
-    twins: float = 0.4
-    lattice: float = 0.0
+    Attributes
+    ----------
+    density_um2, gridded_share, coverage : float
+        Nuclei, the share of them with a cell of a square grid each, and the mean apothem (1: domains impinge).
+    step_share, late_share : float
+        Nuclei at step edges, and the part of growth over which nuclei form.
+    aligned_share, twin_share, lattice_angle : float
+        Domains aligned with the lattice, those of them rotated by 180 degrees, and the direction of the lattice.
+    truncation, edge_roughness : float
+        Mean shape of domains (`domains`), and roughness of their edges relative to their size.
+    thick_share : float
+        Domains of additional layers.
+    island_density_um2, island_coverage, extra_layers, rim_nm
+        Nuclei and apothem of islands on the film, layers that every other island carries, and height of their rims.
+    boundary_nm, boundary_width_nm : float
+        Height (negative: depth) and width of grain boundaries.
+    pit_density_um2, pit_radius_nm : float
+        Holes through the film.
+    particle_density_um2, particle_radius_nm, needle_density_um2 : float
+        Particles and upright plates.
+    roughness_nm, roughness_length_nm : float
+        Amplitude and correlation length of roughness within domains.
+    """
+
+    density_um2: float = 100.0
+    gridded_share: float = 0.5
+    coverage: float = 1.0
+    step_share: float = 0.3
+    late_share: float = 0.3
+    aligned_share: float = 0.8
+    twin_share: float = 0.4
+    lattice_angle: float = 0.0
     truncation: float = 1.4
-    fray: float = 0.05
-    relief: float = 0.0
-    second: float = 30.0
-    second_cover: float = 0.5
+    edge_roughness: float = 0.05
+    thick_share: float = 0.0
+    island_density_um2: float = 30.0
+    island_coverage: float = 0.5
     rim_nm: float = 0.0
-    pyramid: int = 0
-    seam_nm: float = 0.3
-    seam_wide_nm: float = 4.0
-    pits: float = 0.0
-    pit_nm: float = 6.0
-    particles: float = 10.0
-    particle_nm: float = 5.0
-    needles: float = 0.0
-    grain_nm: float = 0.0
-    grain_wide_nm: float = 9.0
+    extra_layers: int = 0
+    boundary_nm: float = 0.3
+    boundary_width_nm: float = 4.0
+    pit_density_um2: float = 0.0
+    pit_radius_nm: float = 6.0
+    particle_density_um2: float = 10.0
+    particle_radius_nm: float = 5.0
+    needle_density_um2: float = 0.0
+    roughness_nm: float = 0.0
+    roughness_length_nm: float = 9.0
 
 
 class Film(NamedTuple):
-    """height_nm: (lines, pixels) float32; masks: MASKS -> bool array of the same shape; pixel_nm: (down, across)."""
+    """A film.
 
-    height_nm: np.ndarray
-    masks: dict
-    pixel_nm: tuple
+    Attributes
+    ----------
+    height_nm : ndarray of shape (lines, pixels), float32
+    masks : dict of str to ndarray of bool
+        Features (MASKS), of the same shape.
+    pixel_nm : (float, float)
+        Pixel size down and across.
+    """
+
+    height_nm: Heights
+    masks: dict[str, Mask]
+    pixel_nm: PixelSize
 
 
-def grow(recipe, steps, shape, pixel_nm, rng):
-    """Grow one film of `shape` pixels of pixel_nm = (down, across). Returns a Film."""
-    height, edges = terraces(steps, shape, pixel_nm, rng)
-    margin, label, nuclei = _layer(recipe, edges, shape, pixel_nm, rng)
+def grow_film(
+    morphology: Morphology, surface: VicinalSurface, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
+) -> Film:
+    """Simulate one film.
+
+    Parameters
+    ----------
+    morphology : Morphology
+    surface : VicinalSurface
+        The crystal under the film.
+    shape : (int, int)
+        Lines and pixels.
+    pixel_nm : (float, float)
+        Pixel size down and across.
+    rng : numpy Generator
+
+    Returns
+    -------
+    Film
+    """
+    height, step_edges = terraces(surface, shape, pixel_nm, rng)
+    margin, label, nuclei = _grow_layer(morphology, step_edges, shape, pixel_nm, rng)
     covered = label >= 0
-    seams = domains.boundaries(label, nuclei.angle)
-    masks = {"domains": covered, "boundaries": seams, "terraces": edges}
+    boundaries = domains.grain_boundaries(label, nuclei.angle)
+    masks = {"domains": covered, "boundaries": boundaries, "terraces": step_edges}
     height += np.float32(LAYER_NM) * covered
-    height += _relief(recipe, margin, label, rng)
-    height += _line(seams, recipe.seam_nm, recipe.seam_wide_nm, pixel_nm)
-    masks["islands"] = _islands(height, recipe, edges, covered, pixel_nm, rng)
-    if recipe.grain_nm > 0:
-        lengths = [recipe.grain_wide_nm / pixel for pixel in pixel_nm]
-        height += np.float32(recipe.grain_nm) * covered * random_fields.smooth(shape, lengths, rng)
-    masks["pits"] = _pits(height, recipe, covered, pixel_nm, rng)
-    masks["particles"] = _particles(height, recipe, edges, pixel_nm, rng)
-    masks["particles"] |= _needles(height, recipe, pixel_nm, rng)
+    height += _thick_domains(morphology, margin, label, rng)
+    height += _ridge(boundaries, morphology.boundary_nm, morphology.boundary_width_nm, pixel_nm)
+    masks["islands"] = _add_islands(height, morphology, step_edges, covered, pixel_nm, rng)
+    if morphology.roughness_nm > 0:
+        lengths = [morphology.roughness_length_nm / pixel for pixel in pixel_nm]
+        height += np.float32(morphology.roughness_nm) * covered * random_fields.smooth(shape, lengths, rng)
+    masks["pits"] = _add_pits(height, morphology, covered, pixel_nm, rng)
+    masks["particles"] = _add_particles(height, morphology, step_edges, pixel_nm, rng)
+    masks["particles"] |= _add_needles(height, morphology, pixel_nm, rng)
     return Film(height, masks, pixel_nm)
 
 
-def terraces(steps, shape, pixel_nm, rng):
-    """The bare crystal: (height in nm, mask of the pixels at the foot of a step).
+def terraces(
+    surface: VicinalSurface, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
+) -> tuple[Heights, Mask]:
+    """Simulate the bare crystal.
 
-    Steps follow one another downhill along steps.angle; each wanders by about `wander` terrace widths,
-    smoothly over wander_nm along it; a scalloped step is made of round lobes that meet in cusps.
+    Parameters
+    ----------
+    surface, shape, pixel_nm, rng
+        As in `grow_film`.
+
+    Returns
+    -------
+    height_nm : ndarray of `shape`, float32
+    step_edges : ndarray of `shape`, bool
+        The pixels at the foot of a step.
     """
-    across, down = np.cos(steps.angle), np.sin(steps.angle)
+    across, down = np.cos(surface.downhill_angle), np.sin(surface.downhill_angle)
     x_nm = np.arange(shape[1], dtype=np.float32) * np.float32(pixel_nm[1])
     y_nm = np.arange(shape[0], dtype=np.float32)[:, None] * np.float32(pixel_nm[0])
     downhill = x_nm * np.float32(across) + y_nm * np.float32(down)
@@ -102,91 +184,104 @@ def terraces(steps, shape, pixel_nm, rng):
     downhill -= downhill.min()
     along -= along.min()
     fine = 4.0
-    cells = (1.4 * steps.terrace_nm / fine, steps.wander_nm / fine)
+    cells = (1.4 * surface.terrace_width_nm / fine, surface.wander_length_nm / fine)
     grid = (int(downhill.max() / fine) + 2, int(along.max() / fine) + 2)
     lobes = random_fields.smooth(grid, cells, rng)
-    lobes = (1 - steps.scallop) * lobes + steps.scallop * 1.6 * np.sqrt(lobes**2 + np.float32(0.02))
-    lobes += 0.35 * random_fields.smooth(grid, (2 * steps.terrace_nm / fine, 0.3 * steps.wander_nm / fine), rng)
-    wander = np.float32(steps.wander * steps.terrace_nm) * random_fields.sample(lobes, downhill / fine, along / fine)
-    terrace = np.floor((downhill + wander) / np.float32(steps.terrace_nm) + np.float32(rng.random()))
-    edges = np.zeros(shape, bool)
-    edges[:-1] |= terrace[:-1] != terrace[1:]
-    edges[:, :-1] |= terrace[:, :-1] != terrace[:, 1:]
-    return np.float32(-steps.step_nm) * terrace, edges
+    lobes = (1 - surface.scalloping) * lobes + surface.scalloping * 1.6 * np.sqrt(lobes**2 + np.float32(0.02))
+    fine_lengths = 2 * surface.terrace_width_nm / fine, 0.3 * surface.wander_length_nm / fine
+    lobes += 0.35 * random_fields.smooth(grid, fine_lengths, rng)
+    amplitude = np.float32(surface.wander * surface.terrace_width_nm)
+    wander = amplitude * random_fields.sample(lobes, downhill / fine, along / fine)
+    terrace = np.floor((downhill + wander) / np.float32(surface.terrace_width_nm) + np.float32(rng.random()))
+    step_edges = np.zeros(shape, bool)
+    step_edges[:-1] |= terrace[:-1] != terrace[1:]
+    step_edges[:, :-1] |= terrace[:, :-1] != terrace[:, 1:]
+    return np.float32(-surface.step_height_nm) * terrace, step_edges
 
 
-def nucleate(recipe, edges, shape, pixel_nm, rng):
-    """Place the nuclei, a share of them at step edges, and give each its orientation, shape and reach.
+def _nucleate(
+    morphology: Morphology, step_edges: Mask, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
+) -> domains.Nuclei:
+    """Place the nuclei and draw their orientation, shape and size.
 
-    A nucleus collects the adatoms around it and keeps others away: a share `even` nucleates one in each cell of a net.
-    A margin around the picture nucleates too, so that its rim looks like its middle. The mean reach is such
-    that cover = 1 lets domains meet; nuclei born late (share `spread` of the time) reach less.
+    A nucleus depletes adatoms around it: the gridded share nucleates one in each cell of a grid. A margin around the
+    image nucleates too, so that its border is like its middle. Late nuclei grow to less.
     """
     tall, wide = shape[0] * pixel_nm[0], shape[1] * pixel_nm[1]
-    spacing = 1000 / np.sqrt(recipe.density)
-    rim = min(1.2 * recipe.cover * spacing, 500.0)
-    y_nm, x_nm = _spaced(recipe, rim, tall, wide, rng)
+    spacing = 1000 / np.sqrt(morphology.density_um2)
+    margin = min(1.2 * morphology.coverage * spacing, 500.0)
+    y_nm, x_nm = _nucleus_positions(morphology, margin, tall, wide, rng)
     count = len(x_nm)
-    rows, columns = np.nonzero(edges)
+    rows, columns = np.nonzero(step_edges)
     if len(rows):
-        inside = (y_nm > 0) & (y_nm < tall) & (x_nm > 0) & (x_nm < wide) & (rng.random(count) < recipe.at_steps)
+        inside = (y_nm > 0) & (y_nm < tall) & (x_nm > 0) & (x_nm < wide) & (rng.random(count) < morphology.step_share)
         picked = rng.integers(len(rows), size=int(inside.sum()))
         y_nm[inside], x_nm[inside] = rows[picked] * pixel_nm[0], columns[picked] * pixel_nm[1]
-    twin = np.pi * (rng.random(count) < recipe.twins)
+    twin = np.pi * (rng.random(count) < morphology.twin_share)
     tilt = np.where(
-        rng.random(count) < recipe.aligned, rng.normal(0, 0.02, count), rng.uniform(-np.pi / 3, np.pi / 3, count)
+        rng.random(count) < morphology.aligned_share,
+        rng.normal(0, 0.02, count),
+        rng.uniform(-np.pi / 3, np.pi / 3, count),
     )
-    truncation = np.clip(recipe.truncation + rng.normal(0, 0.12, count), 1.0, 2.0)
-    reach = 0.75 * recipe.cover * spacing * (1 - recipe.spread * rng.random(count)) / np.sqrt(polygon_area(truncation))
-    return domains.Nuclei(x_nm, y_nm, recipe.lattice + twin + tilt, truncation, reach)
+    truncation = np.clip(morphology.truncation + rng.normal(0, 0.12, count), 1.0, 2.0)
+    growth = 1 - morphology.late_share * rng.random(count)
+    apothem = 0.75 * morphology.coverage * spacing * growth / np.sqrt(_polygon_area(truncation))
+    return domains.Nuclei(x_nm, y_nm, morphology.lattice_angle + twin + tilt, truncation, apothem)
 
 
-def _spaced(recipe, rim, tall, wide, rng):
-    """Places (y_nm, x_nm) over the picture and its rim: some one in each square cell of a net, the others anywhere."""
-    y_nm, x_nm = np.empty(0), np.empty(0)
-    if recipe.even > 0:
-        cell = 1000 / np.sqrt(recipe.density * recipe.even)
-        down, across = (np.arange(-rim - cell * rng.random(), size + rim, cell) for size in (tall, wide))
-        y_nm = (down[:, None] + cell * rng.random((len(down), len(across)))).ravel()
-        x_nm = (across + cell * rng.random((len(down), len(across)))).ravel()
-    area = (tall + 2 * rim) * (wide + 2 * rim) / 1e6
-    others = rng.random((rng.poisson(recipe.density * (1 - recipe.even) * area), 2))
-    y_nm = np.append(y_nm, others[:, 0] * (tall + 2 * rim) - rim)
-    x_nm = np.append(x_nm, others[:, 1] * (wide + 2 * rim) - rim)
-    return y_nm, x_nm
+def _polygon_area(truncation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the area of a domain relative to the regular hexagon of the same apothem: 1.5 for a triangle.
 
-
-def polygon_area(truncation):
-    """Area of a domain over that of the regular hexagon with the same near faces: 1.5 for a triangle.
-
-    The triangle's area is 3 sqrt(3) for near faces at distance 1; each corner loses (2 - truncation)^2 / sqrt(3).
+    The triangle's area is 3 sqrt(3) for apothem 1; each corner loses (2 - truncation)^2 / sqrt(3).
     """
     return (3 - (2 - truncation) ** 2) / 2
 
 
-def _layer(recipe, edges, shape, pixel_nm, rng):
-    """Nucleate and grow one layer: (margin, label) as domains.grow, and the nuclei."""
-    nuclei = nucleate(recipe, edges, shape, pixel_nm, rng)
-    reach = float(np.median(nuclei.reach_nm)) if len(nuclei.x_nm) else 0.0
-    frayed = None
-    if recipe.fray * reach > 0.25 * max(pixel_nm):  # less would not be seen
-        longest = max(1.2 * reach / max(pixel_nm), 3.0)
-        frayed = np.float32(recipe.fray * reach) * random_fields.rough(shape, longest, rng, octaves=5, fall=0.75)
-    return *domains.grow(nuclei, shape, pixel_nm, frayed, rng), nuclei
+def _nucleus_positions(
+    morphology: Morphology, margin: float, tall: float, wide: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return positions (y_nm, x_nm) over the image and its margin: some in the cells of a grid, the others uniform."""
+    y_nm, x_nm = np.empty(0), np.empty(0)
+    if morphology.gridded_share > 0:
+        cell = 1000 / np.sqrt(morphology.density_um2 * morphology.gridded_share)
+        down, across = (np.arange(-margin - cell * rng.random(), size + margin, cell) for size in (tall, wide))
+        y_nm = (down[:, None] + cell * rng.random((len(down), len(across)))).ravel()
+        x_nm = (across + cell * rng.random((len(down), len(across)))).ravel()
+    area = (tall + 2 * margin) * (wide + 2 * margin) / 1e6
+    uniform = rng.random((rng.poisson(morphology.density_um2 * (1 - morphology.gridded_share) * area), 2))
+    y_nm = np.append(y_nm, uniform[:, 0] * (tall + 2 * margin) - margin)
+    x_nm = np.append(x_nm, uniform[:, 1] * (wide + 2 * margin) - margin)
+    return y_nm, x_nm
 
 
-def _relief(recipe, margin, label, rng):
-    """Extra height of whole domains (thicker grains, domed as far as growth went) in a film that is not flat."""
+def _grow_layer(
+    morphology: Morphology, step_edges: Mask, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
+) -> tuple[Heights, NDArray[np.int32], domains.Nuclei]:
+    """Nucleate and grow one layer; return margin and label of `domains.grow_domains`, and the nuclei."""
+    nuclei = _nucleate(morphology, step_edges, shape, pixel_nm, rng)
+    apothem = float(np.median(nuclei.apothem_nm)) if len(nuclei.x_nm) else 0.0
+    edge_noise = None
+    if morphology.edge_roughness * apothem > 0.25 * max(pixel_nm):  # less would not be visible
+        length = max(1.2 * apothem / max(pixel_nm), 3.0)
+        noise = random_fields.rough(shape, length, rng, octaves=5, persistence=0.75)
+        edge_noise = np.float32(morphology.edge_roughness * apothem) * noise
+    return *domains.grow_domains(nuclei, shape, pixel_nm, edge_noise, rng), nuclei
+
+
+def _thick_domains(
+    morphology: Morphology, margin: Heights, label: NDArray[np.int32], rng: np.random.Generator
+) -> Heights:
+    """Return the additional height of thick domains, domed as far as growth went."""
     count = int(label.max(initial=-1)) + 1
-    thick = (rng.random(count + 1) < recipe.relief) * rng.integers(1, 4, count + 1)
+    thick = (rng.random(count + 1) < morphology.thick_share) * rng.integers(1, 4, count + 1)
     thick[-1] = 0
     layers = thick.astype(np.float32)[label]
     dome = np.clip(margin / max(float(margin.max(initial=1.0)), 1.0), 0, 0.5)
     return np.float32(LAYER_NM) * layers * (np.float32(0.5) + dome)
 
 
-def _line(mask, tall_nm, wide_nm, pixel_nm):
-    """A ridge (tall_nm above 0) or groove (below) of Gaussian section along the pixels of a thin mask."""
+def _ridge(mask: Mask, tall_nm: float, wide_nm: float, pixel_nm: PixelSize) -> Heights:
+    """Return a ridge (tall_nm above 0) or groove (below) of Gaussian section along the pixels of a thin mask."""
     from scipy import ndimage
 
     if tall_nm == 0 or not mask.any():
@@ -196,88 +291,103 @@ def _line(mask, tall_nm, wide_nm, pixel_nm):
     return np.float32(tall_nm * 2.5 * np.mean(sigma)) * profile
 
 
-def _islands(height, recipe, edges, covered, pixel_nm, rng):
-    """Grow islands on the film and add them to height; return the mask of what has more than one layer.
-
-    `second` nucleate a square micrometre; every other one carries `pyramid` more layers, each smaller than the last.
-    rim_nm raises their edges, where growth went on last.
-    """
+def _add_islands(
+    height: Heights,
+    morphology: Morphology,
+    step_edges: Mask,
+    covered: Mask,
+    pixel_nm: PixelSize,
+    rng: np.random.Generator,
+) -> Mask:
+    """Grow islands of further layers on the film, add them to `height`, and return their mask."""
     from scipy import ndimage
 
-    upper = recipe._replace(
-        density=recipe.second, even=0.0, cover=recipe.second_cover, spread=0.7, fray=0.6 * recipe.fray
+    upper = morphology._replace(
+        density_um2=morphology.island_density_um2,
+        gridded_share=0.0,
+        coverage=morphology.island_coverage,
+        late_share=0.7,
+        edge_roughness=0.6 * morphology.edge_roughness,
     )
-    _, label, nuclei = _layer(upper, edges, height.shape, pixel_nm, rng)
-    found = (label >= 0) & covered
-    height += np.float32(LAYER_NM) * found
-    if recipe.rim_nm > 0:
-        inside = ndimage.binary_erosion(found, border_value=1)
-        height += _line(found & ~inside, recipe.rim_nm, recipe.seam_wide_nm, pixel_nm)
-    tall = nuclei.keep(rng.random(len(nuclei.x_nm)) < 0.5)
-    for layer in range(1, 1 + recipe.pyramid):
-        smaller = tall._replace(reach_nm=tall.reach_nm * (1 - layer / (1 + recipe.pyramid)))
-        _, label = domains.grow(smaller, height.shape, pixel_nm)
-        height += np.float32(LAYER_NM) * ((label >= 0) & found)
-    return found
+    _, label, nuclei = _grow_layer(upper, step_edges, height.shape, pixel_nm, rng)
+    islands = (label >= 0) & covered
+    height += np.float32(LAYER_NM) * islands
+    if morphology.rim_nm > 0:
+        inside = ndimage.binary_erosion(islands, border_value=1)
+        height += _ridge(islands & ~inside, morphology.rim_nm, morphology.boundary_width_nm, pixel_nm)
+    pyramids = nuclei.select(rng.random(len(nuclei.x_nm)) < 0.5)
+    for layer in range(1, 1 + morphology.extra_layers):
+        smaller = pyramids._replace(apothem_nm=pyramids.apothem_nm * (1 - layer / (1 + morphology.extra_layers)))
+        _, label = domains.grow_domains(smaller, height.shape, pixel_nm)
+        height += np.float32(LAYER_NM) * ((label >= 0) & islands)
+    return islands
 
 
-def _pits(height, recipe, covered, pixel_nm, rng):
-    """Round holes through the film, one to three layers deep."""
-    found = np.zeros(height.shape, bool)
-    for place in _places(recipe.pits, height.shape, pixel_nm, rng):
-        radius = recipe.pit_nm * rng.uniform(0.5, 1.5)
-        rows, columns, along, across = _turned(place, radius, 0.0, height.shape, pixel_nm)
+def _add_pits(
+    height: Heights, morphology: Morphology, covered: Mask, pixel_nm: PixelSize, rng: np.random.Generator
+) -> Mask:
+    """Cut round holes into the film, one to three layers deep, and return their mask."""
+    mask = np.zeros(height.shape, bool)
+    for position in _positions(morphology.pit_density_um2, height.shape, pixel_nm, rng):
+        radius = morphology.pit_radius_nm * rng.uniform(0.5, 1.5)
+        rows, columns, along, across = _rotated_window(position, radius, 0.0, height.shape, pixel_nm)
         hole = (np.hypot(along, across) < radius) & covered[rows, columns]
         height[rows, columns] -= np.float32(LAYER_NM * rng.integers(1, 4)) * hole
-        found[rows, columns] |= hole
-    return found
+        mask[rows, columns] |= hole
+    return mask
 
 
-def _particles(height, recipe, edges, pixel_nm, rng):
-    """Caps of particles, some of them at step edges, most small and a few large, none quite round."""
-    found = np.zeros(height.shape, bool)
-    steps_at = np.argwhere(edges) * pixel_nm
-    for place in _places(recipe.particles, height.shape, pixel_nm, rng):
-        radius = recipe.particle_nm * rng.lognormal(0, 0.35)
-        if len(steps_at) and rng.random() < recipe.at_steps:
-            place = steps_at[rng.integers(len(steps_at))]
-        long, aside = rng.uniform(1.0, 1.5), rng.uniform(0.7, 1.0)
-        rows, columns, along, across = _turned(place, 1.5 * radius, rng.uniform(0, np.pi), height.shape, pixel_nm)
-        away = (along / (long * radius)) ** 2 + (across / (aside * radius)) ** 2
-        cap = np.sqrt(np.maximum(1 - away, 0)) * np.float32(radius * rng.uniform(0.1, 0.45))
+def _add_particles(
+    height: Heights, morphology: Morphology, step_edges: Mask, pixel_nm: PixelSize, rng: np.random.Generator
+) -> Mask:
+    """Add elliptic caps of particles, some of them at step edges, and return their mask."""
+    mask = np.zeros(height.shape, bool)
+    steps_at = np.argwhere(step_edges) * pixel_nm
+    for position in _positions(morphology.particle_density_um2, height.shape, pixel_nm, rng):
+        radius = morphology.particle_radius_nm * rng.lognormal(0, 0.35)
+        if len(steps_at) and rng.random() < morphology.step_share:
+            position = steps_at[rng.integers(len(steps_at))]
+        long, short = rng.uniform(1.0, 1.5), rng.uniform(0.7, 1.0)
+        rows, columns, along, across = _rotated_window(
+            position, 1.5 * radius, rng.uniform(0, np.pi), height.shape, pixel_nm
+        )
+        distance = (along / (long * radius)) ** 2 + (across / (short * radius)) ** 2
+        cap = np.sqrt(np.maximum(1 - distance, 0)) * np.float32(radius * rng.uniform(0.1, 0.45))
         height[rows, columns] += cap.astype(np.float32)
-        found[rows, columns] |= cap > 0
-    return found
+        mask[rows, columns] |= cap > 0
+    return mask
 
 
-def _needles(height, recipe, pixel_nm, rng):
-    """Upright plates seen from above: narrow uneven bars along the lattice's directions, several nm high."""
-    found = np.zeros(height.shape, bool)
-    for place in _places(recipe.needles, height.shape, pixel_nm, rng):
+def _add_needles(height: Heights, morphology: Morphology, pixel_nm: PixelSize, rng: np.random.Generator) -> Mask:
+    """Add upright plates, narrow bars along the directions of the lattice, several nm high; return their mask."""
+    mask = np.zeros(height.shape, bool)
+    for position in _positions(morphology.needle_density_um2, height.shape, pixel_nm, rng):
         length, width, tall = rng.uniform(15, 60), rng.uniform(5, 11), rng.lognormal(np.log(2.5), 0.6)
-        angle = recipe.lattice + np.pi / 3 * rng.integers(3) + rng.normal(0, 0.15)
-        rows, columns, along, across = _turned(place, length + 10, angle, height.shape, pixel_nm)
-        uneven = random_fields.rough(along.shape, max(0.7 * length / max(pixel_nm), 1.0), rng)
-        bar = (np.abs(along) < length + 6 * uneven) & (np.abs(across) < width * (1 + 0.3 * uneven))
-        height[rows, columns] += np.float32(tall) * bar * np.maximum(1 + np.float32(0.3) * uneven, 0)
-        found[rows, columns] |= bar
-    return found
+        angle = morphology.lattice_angle + np.pi / 3 * rng.integers(3) + rng.normal(0, 0.15)
+        rows, columns, along, across = _rotated_window(position, length + 10, angle, height.shape, pixel_nm)
+        noise = random_fields.rough(along.shape, max(0.7 * length / max(pixel_nm), 1.0), rng)
+        bar = (np.abs(along) < length + 6 * noise) & (np.abs(across) < width * (1 + 0.3 * noise))
+        height[rows, columns] += np.float32(tall) * bar * np.maximum(1 + np.float32(0.3) * noise, 0)
+        mask[rows, columns] |= bar
+    return mask
 
 
-def _places(density, shape, pixel_nm, rng):
-    """Random places (y_nm, x_nm) in the picture, `density` of them a square micrometre on average."""
+def _positions(density_um2: float, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return random positions (y_nm, x_nm) in the image, (n, 2)."""
     tall, wide = shape[0] * pixel_nm[0], shape[1] * pixel_nm[1]
-    return rng.random((rng.poisson(density * tall * wide / 1e6), 2)) * (tall, wide)
+    return rng.random((rng.poisson(density_um2 * tall * wide / 1e6), 2)) * (tall, wide)
 
 
-def _turned(place, radius_nm, angle, shape, pixel_nm):
-    """The window around a place (y_nm, x_nm): rows, columns, and its pixels' coordinates along and across `angle`."""
-    top, left = (max(int((at - radius_nm) / size), 0) for at, size in zip(place, pixel_nm, strict=True))
+def _rotated_window(
+    position: NDArray[np.float64], radius_nm: float, angle: float, shape: Shape, pixel_nm: PixelSize
+) -> tuple[slice, slice, NDArray[np.float64], NDArray[np.float64]]:
+    """Return rows and columns of the window around a position, and its pixels' coordinates along and across `angle`."""
+    top, left = (max(int((at - radius_nm) / size), 0) for at, size in zip(position, pixel_nm, strict=True))
     bottom, right = (
         max(min(int((at + radius_nm) / size) + 2, end), start)
-        for at, size, end, start in zip(place, pixel_nm, shape, (top, left), strict=True)
+        for at, size, end, start in zip(position, pixel_nm, shape, (top, left), strict=True)
     )
-    down = (np.arange(top, bottom) * pixel_nm[0] - place[0])[:, None]
-    right_of = np.arange(left, right) * pixel_nm[1] - place[1]
+    down = (np.arange(top, bottom) * pixel_nm[0] - position[0])[:, None]
+    across = np.arange(left, right) * pixel_nm[1] - position[1]
     cosine, sine = np.cos(angle), np.sin(angle)
-    return slice(top, bottom), slice(left, right), right_of * cosine + down * sine, down * cosine - right_of * sine
+    return slice(top, bottom), slice(left, right), across * cosine + down * sine, down * cosine - across * sine

@@ -1,20 +1,22 @@
-"""NanoScope image files as the instrument writes them, 16-bit and 32-bit.
+r"""Write NanoScope image files as the instrument does, 16-bit and 32-bit.
 
-Layout (settled on real files of versions 4.32 to 9.70 and on Gwyddion's importer): latin-1 header lines ended
-by CRLF, keys as \\Name: value in \\*Sections, an image section a channel, \\*File list end, Ctrl-Z, zeros up
-to the first data offset, then one block of little-endian signed integers a channel, the last scan line
-(bottom row) first.
+Layout (of real files of versions 4.32 to 9.70 and of Gwyddion's importer): latin-1 header lines ended by CR LF, keys as
+``\Name: value`` in ``\*Sections``, one image section for each channel, ``\*File list end``, Ctrl-Z, zeros up to the
+first data offset, then one block of little-endian signed integers for each channel, the bottom row first.
 
-    height_nm = raw * scale_volts / 256**header_bytes * sensitivity
+``height_nm = raw * scale_volts / 256**header_bytes * sensitivity``
 
-From version 0x09200000 on four bytes are stored whatever the header's Bytes/pixel says, and the instrument
-says 4 for the height sensor and 2 for the other channels. Before, two bytes are stored and said.
+From version 0x09200000 on four bytes are stored whatever the header's Bytes/pixel says, and the instrument writes 4 for
+the height sensor and 2 for the other channels. Older versions store two bytes.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph import io
 from micrograph.errors import UserError, lookup
@@ -23,27 +25,36 @@ FULL_RANGE_VOLTS = 24.576
 FIRST_32_BIT = 0x09200000
 
 
-class Kind(NamedTuple):
-    """What the header says of a channel: its soft scale, the sensitivity's name, value and unit, its header bytes.
+class ChannelType(NamedTuple):
+    """What the header states of a channel.
 
-    zooms: whether the 16-bit versions shrink the Z scale to the data, as they do for heights.
+    Attributes
+    ----------
+    soft : str
+        Name of its soft scale.
+    sensitivity, per_volt, unit
+        Name, value and unit of its sensitivity.
+    header_bytes : int
+        Bytes/pixel of the header of 32-bit files.
+    fits_scale : bool
+        Whether 16-bit files fit the Z scale to the data, as they do for heights.
     """
 
     soft: str
     sensitivity: str
     per_volt: float
     unit: str
-    header_bytes_new: int
-    zooms: bool
+    header_bytes: int
+    fits_scale: bool
 
 
-KINDS = {
-    "Height Sensor": Kind("ZSensor", "ZsensSens", 168.89, "nm", 4, True),
-    "Peak Force Error": Kind("", "ForceDeflSens", 53.9, "nN", 2, False),
+CHANNEL_TYPES = {
+    "Height Sensor": ChannelType("ZSensor", "ZsensSens", 168.89, "nm", 4, True),
+    "Peak Force Error": ChannelType("", "ForceDeflSens", 53.9, "nN", 2, False),
 }
 
 
-# The header: what the instrument writes before the images, and for each of them ({blank}: it ends a line in a space).
+# The header: what the instrument writes before the images, and for each of them ({blank}: the line ends in a space).
 COMMON = r"""\*File list
 \Version: {version}
 \Date: {frame.date}
@@ -74,7 +85,7 @@ COMMON = r"""\*File list
 \*Ciao scan list
 \Parameter select: Main
 \Operating mode: Image
-\Scan Size: {frame.wide_nm:g} nm
+\Scan Size: {frame.width_nm:g} nm
 \X Offset: 0 nm
 \Y Offset: 0 nm
 \Rotate Ang.: {frame.rotation_degrees:g}
@@ -84,7 +95,7 @@ COMMON = r"""\*File list
 \Aspect Ratio: {aspect}
 \Bidirectional Scan: Disabled
 \Scan Rate: {frame.line_rate_hz:g}
-\Tip Velocity: {micrometres_a_second:g}
+\Tip Velocity: {micrometres_per_second:g}
 \Units: Metric
 \Capture direction: Down
 \@MicroscopeList: S [SoftHarmoniXAutoPilot] "ScanAsyst"
@@ -137,22 +148,37 @@ IMAGE = r"""\*Ciao image list
 
 
 class Channel(NamedTuple):
-    """One image channel: its name (a row of KINDS), its line direction, (lines, pixels) values in the kind's unit."""
+    """One image of a file.
+
+    Attributes
+    ----------
+    name : str
+        A key of CHANNEL_TYPES.
+    direction : {"Trace", "Retrace"}
+    values : ndarray of shape (lines, pixels)
+        In the unit of the channel type, row 0 the top.
+    """
 
     name: str
     direction: str
-    values: np.ndarray
+    values: NDArray
 
 
 class Frame(NamedTuple):
-    """How the picture was taken: width of a scan line, lines that were asked for, and where and when.
+    """How the scan was taken.
 
-    tall_nm is the height that all planned lines would cover. The scan section says both by Lines and Aspect
-    Ratio; the image sections give the ratio of what was scanned, so that a scan stopped before its last line
-    is known as one.
+    Attributes
+    ----------
+    width_nm, tall_nm : float
+        Width of a line, and height of the complete scan.
+    planned_lines : int
+        Lines of the complete scan. The scan section states it with its aspect ratio; the image sections give the ratio
+        of what was scanned, so that a scan stopped early can be recognised.
+    date, note, line_rate_hz, rotation_degrees, scanner
+        Further metadata.
     """
 
-    wide_nm: float
+    width_nm: float
     tall_nm: float
     planned_lines: int
     date: str = "10:00:00 AM Mon Jan 01 2018"
@@ -162,24 +188,35 @@ class Frame(NamedTuple):
     scanner: str = "1a005c"
 
 
-def write(path, channels, frame, version="0x09400202"):
-    """Write `channels`, all of one shape, as one NanoScope image file; it appears whole or not at all.
+def write(path: str | Path, channels: Sequence[Channel], frame: Frame, version: str = "0x09400202") -> None:
+    """Write a NanoScope image file.
 
-    channels: sequence of Channel, row 0 of their values being the top of the picture. Values beyond the range
-    of the analogue converter raise UserError, as does a channel that is no row of KINDS or of another shape than
-    the first.
+    Parameters
+    ----------
+    path : path
+        File to write; it appears whole or not at all.
+    channels : sequence of Channel
+        Of one shape.
+    frame : Frame
+    version : str
+        Of the format; from 0x09200000 on data are 32-bit, before 16-bit.
+
+    Raises
+    ------
+    UserError
+        If a channel is unknown or of another shape than the first, or its values exceed the range of the converter.
     """
     for channel in channels:
-        lookup(channel.name, KINDS, "channel")
+        lookup(channel.name, CHANNEL_TYPES, "channel")
         if channel.values.shape != channels[0].values.shape or channel.values.ndim != 2:
-            raise UserError(f"{path}: channel '{channel.name}' has another shape than the first; give all the same.")
+            raise UserError(f"{path}: channel '{channel.name}' has another shape than the first.")
     stored = 4 if int(version, 16) >= FIRST_32_BIT else 2
-    blocks = [_digitised(path, channel, stored) for channel in channels]
+    blocks = [_digitise(path, channel, stored) for channel in channels]
     start = 80960 if stored == 4 else 40960
     size = stored * channels[0].values.size
-    header = _common(frame, channels[0].values.shape[1], version, start)
+    header = _header_lines(frame, channels[0].values.shape[1], version, start)
     for index, (channel, (volts, _)) in enumerate(zip(channels, blocks, strict=True)):
-        header += _image_section(channel, frame, volts, stored, start + index * size, size)
+        header += _image_lines(channel, frame, volts, stored, start + index * size, size)
     text = "".join(line + "\r\n" for line in [*header, "\\*File list end"]).encode("latin-1") + b"\x1a"
     with io.atomic_write(path) as partial, open(partial, "wb") as out:
         out.write(text.ljust(start, b"\0"))
@@ -187,50 +224,50 @@ def write(path, channels, frame, version="0x09400202"):
             out.write(np.ascontiguousarray(raw[::-1]).tobytes())
 
 
-def counts_per_nm(name, volts, header_bytes):
-    """Counts a nanometre (or nanonewton) of the channel `name` when its Z scale is `volts`."""
-    return 256**header_bytes / (volts * KINDS[name].per_volt)
+def _counts_per_unit(name: str, volts: float, header_bytes: int) -> float:
+    """Compute the counts per nanometre (or nanonewton) of a channel."""
+    return 256**header_bytes / (volts * CHANNEL_TYPES[name].per_volt)
 
 
-def _digitised(path, channel, stored):
-    """The Z scale in volts, rounded as it will be printed, and the integers of one channel."""
-    kind = KINDS[channel.name]
-    header_bytes = kind.header_bytes_new if stored == 4 else 2
+def _digitise(path: str | Path, channel: Channel, stored: int) -> tuple[float, NDArray[np.integer]]:
+    """Return the Z scale in volts, rounded as it will be printed, and the integers of one channel."""
+    kind = CHANNEL_TYPES[channel.name]
+    header_bytes = kind.header_bytes if stored == 4 else 2
     volts = FULL_RANGE_VOLTS
-    if kind.zooms and stored == 2:
+    if kind.fits_scale and stored == 2:
         reach = 2.05 * float(np.abs(channel.values).max()) / kind.per_volt
         volts = float(f"{min(max(reach, 1e-3), FULL_RANGE_VOLTS):.7g}")
-    raw = np.rint(channel.values * counts_per_nm(channel.name, volts, header_bytes))
+    raw = np.rint(channel.values * _counts_per_unit(channel.name, volts, header_bytes))
     half = 256**header_bytes // 2
     if not np.all((raw >= -half) & (raw < half)):
         raise UserError(
-            f"{path}: '{channel.name}' leaves the {volts * kind.per_volt:.0f} {kind.unit} that the converter can hold; "
+            f"{path}: '{channel.name}' exceeds the converter's range of {volts * kind.per_volt:.0f} {kind.unit}; "
             "subtract an offset first."
         )
     return volts, raw.astype("<i4" if stored == 4 else "<i2")
 
 
-def _common(frame, pixels, version, start):
-    """The lines before the images: file, equipment, scanner and scan."""
+def _header_lines(frame: Frame, pixels: int, version: str, start: int) -> list[str]:
+    """Return the lines before the images: file, equipment, scanner and scan."""
     text = COMMON.format(
         frame=frame,
         blank="",
         pixels=pixels,
         version=version,
         start=start,
-        aspect=_aspect(frame.wide_nm, frame.tall_nm),
-        micrometres_a_second=2e-3 * frame.wide_nm * frame.line_rate_hz,
+        aspect=_aspect(frame.width_nm, frame.tall_nm),
+        micrometres_per_second=2e-3 * frame.width_nm * frame.line_rate_hz,
         sensitivities="\n".join(
-            f"\\@Sens. {kind.sensitivity}: V {kind.per_volt:#.7g} {kind.unit}/V" for kind in KINDS.values()
+            f"\\@Sens. {kind.sensitivity}: V {kind.per_volt:#.7g} {kind.unit}/V" for kind in CHANNEL_TYPES.values()
         ),
     )
     return text.splitlines()
 
 
-def _image_section(channel, frame, volts, stored, offset, size):
-    """The header lines of one channel."""
-    kind = KINDS[channel.name]
-    header_bytes = kind.header_bytes_new if stored == 4 else 2
+def _image_lines(channel: Channel, frame: Frame, volts: float, stored: int, offset: int, size: int) -> list[str]:
+    """Return the header lines of one channel."""
+    kind = CHANNEL_TYPES[channel.name]
+    header_bytes = kind.header_bytes if stored == 4 else 2
     lines, pixels = channel.values.shape
     least = FULL_RANGE_VOLTS / 256**header_bytes
     text = IMAGE.format(
@@ -244,15 +281,15 @@ def _image_section(channel, frame, volts, stored, offset, size):
         pixels=pixels,
         volts=volts,
         seconds=frame.planned_lines / frame.line_rate_hz,
-        aspect=_aspect(frame.wide_nm, frame.tall_nm * lines / frame.planned_lines),
-        wide_um=f"{frame.wide_nm / 1000:g}",
+        aspect=_aspect(frame.width_nm, frame.tall_nm * lines / frame.planned_lines),
+        wide_um=f"{frame.width_nm / 1000:g}",
         shown=f"[Sens. {kind.sensitivity}] ({least:.{14 if header_bytes == 4 else 10}f} V/LSB)",
     )
     return text.splitlines()
 
 
-def _aspect(wide_nm, tall_nm):
-    """Width over height as the instrument prints it: small whole numbers as 4:3, anything else as a number."""
-    ratio = Fraction(wide_nm / tall_nm).limit_denominator(16)
-    close = abs(ratio * tall_nm / wide_nm - 1) < 1e-3
-    return f"{ratio.numerator}:{ratio.denominator}" if close else f"{wide_nm / tall_nm:.6g}"
+def _aspect(width_nm: float, tall_nm: float) -> str:
+    """Return width over height as the instrument prints it: ratios of small integers as 4:3, others as a number."""
+    ratio = Fraction(width_nm / tall_nm).limit_denominator(16)
+    close = abs(ratio * tall_nm / width_nm - 1) < 1e-3
+    return f"{ratio.numerator}:{ratio.denominator}" if close else f"{width_nm / tall_nm:.6g}"

@@ -1,43 +1,64 @@
-"""Simulated micrographs without files, for networks that learn without labels; none is a film of the study."""
+"""Simulated scans without labels or files, for self-supervised pre-training; none is a sample of the study."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from micrograph.scans import rendering
-from micrograph.scans.levelling import level
 from micrograph.simulation import films, growth_conditions, microscope, simulate
 
-FILMS_A_DAY = 3
+SAMPLES_PER_DAY = 3
 SCAN_PIXELS = 128
 
 
-def micrographs(count, pixels, shares, rng, *, levelling="published", clip_percentiles=rendering.CLIP_PERCENTILES):
-    """`count` micrographs of films grown and scanned in the computer: (count, pixels, pixels) uint8.
+def height_maps(
+    count: int, pixels: int, shares: Mapping[int, float], rng: np.random.Generator
+) -> Iterator[NDArray[np.float32]]:
+    """Simulate height maps of films, one at a time.
 
-    Days, growth times and substrates are drawn as the study's (simulate.plan), temperatures by shares (celsius ->
-    share); scans are square, a micrometre wide, of SCAN_PIXELS lines or `pixels` where that is more. They are levelled
-    and drawn as micrographs are (heights.level, images.micrograph). All chance comes from `rng`: give it another seed
-    than the films of the study have, and no film is one of them.
+    Days, growth times and substrates are drawn as those of the study (`simulate.plan_samples`).
+
+    Parameters
+    ----------
+    count : int
+        Number of films.
+    pixels : int
+        Side of the micrographs to be rendered.
+    shares : mapping of int to float
+        Share of samples by growth temperature.
+    rng : numpy Generator
+        Of another stream than the study's, so that no film is a sample of the study.
+
+    Yields
+    ------
+    ndarray of shape (n, n), float32
+        Trace in nm, not levelled; one micrometre wide, n = SCAN_PIXELS, or `pixels` if that is more.
     """
-    made = np.empty((count, pixels, pixels), np.uint8)
     if not count:
-        return made
-    sheet = simulate.plan(count, -(-count // FILMS_A_DAY), shares, rng)
-    names = sheet["batch"].unique()
+        return
+    sheet = simulate.plan_samples(count, -(-count // SAMPLES_PER_DAY), shares, rng)
+    batches = sheet["batch"].unique()
     days = {
-        name: (growth_conditions.draw_day(chance), microscope.draw_instrument(chance))
-        for name, chance in zip(names, rng.spawn(len(names)), strict=True)
+        batch: (growth_conditions.draw_day(day_rng), microscope.draw_instrument(day_rng))
+        for batch, day_rng in zip(batches, rng.spawn(len(batches)), strict=True)
     }
     size = max(SCAN_PIXELS, pixels)
-    for place, (row, chance) in enumerate(zip(sheet.to_dict("records"), rng.spawn(count), strict=True)):
-        height_nm = level(_scan(row, *days[row["batch"]], size, chance), levelling, overwrite=True)
-        made[place], _ = rendering.render(height_nm, pixels, clip_percentiles)
-    return made
+    for row, film_rng in zip(sheet.to_dict("records"), rng.spawn(count), strict=True):
+        yield _trace_nm(row, *days[row["batch"]], size, film_rng)
 
 
-def _scan(row, day, instrument, size, rng):
-    """The trace of one film of the sheet: (size, size) nm."""
-    recipe, steps = growth_conditions.draw_recipe(
+def _trace_nm(
+    row: dict[str, Any],
+    day: growth_conditions.Day,
+    instrument: microscope.Instrument,
+    size: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Return the trace of one film of the sheet, (size, size)."""
+    morphology, surface = growth_conditions.draw_film(
         row["growth_celsius"], row["growth_seconds"], row["substrate"], day, rng
     )
-    pixel_nm = (simulate.WIDE_NM / size, simulate.WIDE_NM / size)
-    return microscope.scan(films.grow(recipe, steps, (size, size), pixel_nm, rng), instrument, rng).trace_nm
+    pixel_nm = (simulate.WIDTH_NM / size, simulate.WIDTH_NM / size)
+    film = films.grow_film(morphology, surface, (size, size), pixel_nm, rng)
+    return microscope.scan_film(film, instrument, rng).trace_nm

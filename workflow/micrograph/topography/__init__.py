@@ -1,1 +1,1 @@
-"""Physical features of films: what a height map says in numbers that have names, without any network."""
+"""Physical features of films, measured on height maps."""

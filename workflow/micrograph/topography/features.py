@@ -1,19 +1,20 @@
-"""What a model learns from: the measures of every film as one row of numbers of like size, none missing.
+"""Physical features as the inputs of models: numbers of similar scale, none missing.
 
-Nothing here is fitted to films: lengths, heights and densities enter as their logarithm, and a measure that a film
-does not tell takes a fixed value from the table FEATURES, beside a column that says that it is missing. The numbers of
-a film so do not depend on which others are studied, and cannot carry a test film into training.
+Nothing is fitted to the samples: lengths, heights and densities enter as logarithms, and a missing measure takes a
+fixed value of the table FEATURES, next to a column that says that it is missing. The numbers of a sample do not depend
+on the other samples and cannot carry a test sample into training.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from micrograph.topography.measure import HEIGHTS, MEASURES
+from micrograph.topography.measure import HEIGHT_UNIT, MEASURES
 from micrograph.topography.spectrum import BANDS_NM
 
-SMALLEST = 1e-6  # below which a logarithm takes this for zero
+SMALLEST = 1e-6  # least argument of a logarithm
 SCALES = {
     "log10": lambda values: np.log10(np.maximum(values, SMALLEST)),
     "asinh": np.arcsinh,
@@ -23,15 +24,23 @@ SCALES = {
 
 
 class Feature(NamedTuple):
-    """scale: a row of SCALES; neutral: what stands for a missing value, in the measure's unit, or for measures in the
-    unit of the heights as a share of the film's rms roughness."""
+    """How a measure enters a model.
+
+    Attributes
+    ----------
+    scale : str
+        A key of SCALES.
+    neutral : float
+        Replaces a missing value: in the unit of the measure or, for measures in the unit of the heights, as a share of
+        the sample's rms roughness.
+    """
 
     scale: str
     neutral: float
 
 
 BANDS = [f"band_{short}_{long}" for short, long in BANDS_NM]
-# All measures but step_direction_degrees, which tells how the wafer lay under the microscope.
+# All measures but step_direction_degrees, which is that of the wafer under the microscope.
 FEATURES = {
     "rms_roughness": Feature("log10", 1.0),
     "mean_roughness": Feature("log10", 0.8),
@@ -53,7 +62,7 @@ FEATURES = {
     "step_spacing_nm": Feature("log10", 80.0),
     "directionality": Feature("plain", 0.0),
 }
-# Column: (what it says, the measures it speaks of): the share of these that a film does not tell.
+# Column: what it says, and the measures it is about; its value is the share of them that are missing.
 MISSING = {
     "no_steps": ("no step spacing: no steps stand out", ["step_spacing_nm"]),
     "no_bands": ("share of the wavelength bands that the scan does not reach", BANDS),
@@ -65,35 +74,57 @@ MISSING = {
 COLUMNS = (*FEATURES, *MISSING)
 
 
-def matrix(measured):
-    """(films, COLUMNS) float64 without NaN of a table with the columns of MEASURES, one row a film."""
-    missing = measured[list(FEATURES)].isna()
-    columns = [SCALES[kind.scale](_filled(measured, name, kind)) for name, kind in FEATURES.items()]
-    columns += [missing[of].mean(axis=1) for _, of in MISSING.values()]
+def matrix(measures: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the inputs of a model.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        One row for each sample, with the columns MEASURES.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, len(COLUMNS))
+        Without NaN.
+    """
+    missing = measures[list(FEATURES)].isna()
+    columns = [SCALES[feature.scale](_filled(measures, name, feature)) for name, feature in FEATURES.items()]
+    columns += [missing[names].mean(axis=1) for _, names in MISSING.values()]
     return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
 
 
-def _filled(measured, name, kind):
-    """The measure of every film, its neutral value where it is missing."""
-    unit = measured["rms_roughness"] if MEASURES[name].unit == HEIGHTS else 1.0
-    return measured[name].fillna(kind.neutral * unit)
+def _filled(measures: pd.DataFrame, name: str, feature: Feature) -> pd.Series:
+    """Return a measure with its neutral value where it is missing."""
+    unit = measures["rms_roughness"] if MEASURES[name].unit == HEIGHT_UNIT else 1.0
+    return measures[name].fillna(feature.neutral * unit)
 
 
-def described(unit):
-    """A table of every measure and column: name, unit, words, the scale it enters on, what stands for a missing value,
-    and its column of the matrix (empty where it is none). unit: that of the heights, nm or grey."""
+def describe_measures(unit: str) -> pd.DataFrame:
+    """Describe all measures and columns.
+
+    Parameters
+    ----------
+    unit : {"nm", "grey"}
+        Unit of the heights.
+
+    Returns
+    -------
+    DataFrame
+        Name, unit, words (description), scale, neutral (value of a missing measure), neutral_of (what it is a share of)
+        and column of the matrix (empty for a measure that is not an input).
+    """
     rows = [
         {
             "name": name,
-            "unit": unit if measure.unit == HEIGHTS else measure.unit,
-            "words": measure.words,
+            "unit": unit if measure.unit == HEIGHT_UNIT else measure.unit,
+            "words": measure.description,
             "scale": FEATURES[name].scale if name in FEATURES else "",
             "neutral": FEATURES[name].neutral if name in FEATURES else np.nan,
-            "neutral_of": "rms_roughness" if name in FEATURES and measure.unit == HEIGHTS else "",
+            "neutral_of": "rms_roughness" if name in FEATURES and measure.unit == HEIGHT_UNIT else "",
         }
         for name, measure in MEASURES.items()
     ]
     rows += [{"name": name, "unit": "1", "words": words, "scale": "plain"} for name, (words, _) in MISSING.items()]
-    place = {name: column for column, name in enumerate(COLUMNS)}
+    index = {name: column for column, name in enumerate(COLUMNS)}
     frame = pd.DataFrame(rows)
-    return frame.assign(column=frame["name"].map(place).astype("Int64"))
+    return frame.assign(column=frame["name"].map(index).astype("Int64"))

@@ -1,23 +1,102 @@
-"""Measure one height map: every physical feature, and the grid that it is measured on."""
+"""Measure one height map: all physical features, and the grid on which they are measured."""
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 from micrograph.topography import atomic_steps, correlation, grains, roughness, spectrum
 
-GRID_NM = 4.0  # a micrometre at 256 pixels a line has 3.9 nm, the coarsest full scan of the study
-FEWEST = 8  # lines, and pixels of a line, below which nothing lateral is told
-BLANK = 1e-9
+GRID_NM = 4.0  # a micrometre at 256 pixels has 3.9 nm, the coarsest full scan of the study
+MIN_PIXELS = 8  # lines, and pixels of a line, for lateral measures
+BLANK_RATIO = 1e-9
+HEIGHT_UNIT = "height"  # of a measure in the unit of the heights: nm, or grey values of an exported image
 
 
-def checked(height_nm, pixel_nm):
-    """(heights with the mean zero as float64, (down, across) as floats) of a map that can be measured.
+class Measure(NamedTuple):
+    """One physical feature.
 
-    height_nm: (lines, pixels), not changed; pixel_nm: nm a pixel, down and across. Raises UserError for other shapes,
-    values that are no numbers, pixels without a size, and maps of one height.
+    Attributes
+    ----------
+    unit : str
+        HEIGHT_UNIT where it is that of the heights.
+    description : str
     """
+
+    unit: str
+    description: str
+
+
+MEASURES = {
+    "rms_roughness": Measure(HEIGHT_UNIT, "rms roughness Sq (Rq): root of the mean square height"),
+    "mean_roughness": Measure(HEIGHT_UNIT, "mean roughness Sa (Ra): mean absolute height"),
+    "height_range": Measure(HEIGHT_UNIT, "height range Sdc: from the 0.5th to the 99.5th percentile of the heights"),
+    "skewness": Measure("1", "skewness Ssk: above 0 for peaks on flat ground, below 0 for pits in it"),
+    "kurtosis": Measure("1", "kurtosis Sku: 3 for normally distributed heights, more where few stand out"),
+    "correlation_along_nm": Measure("nm", "correlation length along the scan lines (fall to 1/e)"),
+    "correlation_across_nm": Measure("nm", "correlation length across the scan lines (fall to 1/e)"),
+    "correlation_shortest_nm": Measure("nm", "shortest correlation length Sal of any direction (fall to 0.2)"),
+    "texture_aspect": Measure("1", "texture aspect ratio Str: 1 alike in all directions, near 0 for lines"),
+    **{
+        f"band_{short}_{long}": Measure(HEIGHT_UNIT, f"rms roughness at wavelengths of {short} to {long} nm")
+        for short, long in spectrum.BANDS_NM
+    },
+    "psd_slope": Measure("1", "fall of the power spectral density with wavenumber, 2 H + 2 of a self-affine surface"),
+    "grain_density_um2": Measure("1/um^2", "grains a square micrometre, by watershed"),
+    "grain_diameter_nm": Measure("nm", "median diameter of the grains at half their height"),
+    "grain_diameter_spread": Measure("1", "spread of the grains' diameters: standard deviation over mean"),
+    "coverage_pct": Measure("%", "share of the surface above Otsu's threshold"),
+    "layer_height": Measure(HEIGHT_UNIT, "mean height above Otsu's threshold less that below"),
+    "bimodality": Measure("1", "share of the variance between the two: 1 for two flat levels, 0.64 for one hill"),
+    "step_spacing_nm": Measure("nm", "spacing of steps, where any stand out"),
+    "step_direction_degrees": Measure("degrees", "the way steps run, 0 along the scan lines, where any stand out"),
+    "directionality": Measure("1", "how far slopes lie along one line: 0 not at all, 1 all of them"),
+}
+
+
+def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str, float]:
+    """Measure a levelled height map.
+
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Heights in nm, or grey values; not modified.
+    pixel_nm : (float, float)
+        Pixel size down and across; they may differ.
+
+    Returns
+    -------
+    dict of str to float
+        All MEASURES; NaN where the map does not allow one. Fewer than 8 lines give the roughness alone.
+
+    Raises
+    ------
+    UserError
+        If the map has another shape, values that are not finite or one height everywhere, or pixels have no size.
+
+    Notes
+    -----
+    Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of
+    about 4 nm a pixel. Height parameters follow ISO 25178-2 on the levelled surface, without a further filter. A map of
+    512 x 512 pixels takes some 50 ms on one core.
+    """
+    height_nm, pixel_nm = _check_map(height_nm, pixel_nm)
+    measures = dict.fromkeys(MEASURES, float("nan")) | roughness.height_parameters(height_nm)
+    if not _is_large_enough(height_nm):
+        return measures
+    power = spectrum.power_spectrum(height_nm, pixel_nm)
+    measures |= spectrum.band_roughness(power) | atomic_steps.atomic_steps(power)
+    small, small_nm = _coarsen(height_nm, pixel_nm)
+    small = small - small.mean()
+    measures |= roughness.coverage(small)
+    if _is_large_enough(small):
+        measures |= correlation.correlation_lengths(small, small_nm) | grains.measure_grains(small, small_nm)
+    return measures
+
+
+def _check_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Check that a map can be measured."""
     height_nm = np.asarray(height_nm, dtype=np.float64)
     if height_nm.ndim != 2 or height_nm.size < 2:
         raise UserError(f"a height map of shape {height_nm.shape} cannot be measured; it needs lines of pixels.")
@@ -26,23 +105,17 @@ def checked(height_nm, pixel_nm):
         raise UserError(f"pixels of {down:g} x {across:g} nm cannot be measured; give their size, down and across.")
     largest = max(height_nm.max(), -height_nm.min())
     if not np.isfinite(largest):
-        raise UserError("the height map holds values that are no numbers; export the scan without masked pixels.")
+        raise UserError("the height map holds values that are not finite; export the scan without masked pixels.")
     level = height_nm - height_nm.mean()
-    if np.abs(level).max() <= BLANK * largest:
-        raise UserError("the height map is of one height everywhere; take the scan out.")
+    if np.abs(level).max() <= BLANK_RATIO * largest:
+        raise UserError("the height map has one height everywhere; remove the scan.")
     return level, (down, across)
 
 
-def large_enough(height_nm):
-    """Whether a map has the lines and pixels that lateral measures need."""
-    return min(height_nm.shape) >= FEWEST
-
-
-def coarse(height_nm, pixel_nm, grid_nm=GRID_NM):
-    """(map, its pixel_nm): means of whole blocks of pixels, of about grid_nm a side; coarser maps stay as they are.
-
-    A last part of a block, a few lines or columns, is left out.
-    """
+def _coarsen(
+    height_nm: NDArray[np.float64], pixel_nm: tuple[float, float], grid_nm: float = GRID_NM
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Average blocks of pixels; coarser maps are not changed."""
     blocks = [max(1, round(grid_nm / size)) for size in pixel_nm]
     blocks = [min(block, length) for block, length in zip(blocks, height_nm.shape, strict=True)]
     rows, columns = (length // block for length, block in zip(height_nm.shape, blocks, strict=True))
@@ -51,63 +124,6 @@ def coarse(height_nm, pixel_nm, grid_nm=GRID_NM):
     return means, tuple(size * block for size, block in zip(pixel_nm, blocks, strict=True))
 
 
-HEIGHTS = "height"  # a measure in the unit of the heights: nm, or grey values of a finished picture
-
-
-class Measure(NamedTuple):
-    """unit: as it is written, HEIGHTS where it is that of the heights; words: what is measured."""
-
-    unit: str
-    words: str
-
-
-MEASURES = {
-    "rms_roughness": Measure(HEIGHTS, "rms roughness Sq (Rq): root of the mean square height"),
-    "mean_roughness": Measure(HEIGHTS, "mean roughness Sa (Ra): mean absolute height"),
-    "height_range": Measure(HEIGHTS, "height range Sdc: from the 0.5th to the 99.5th percentile of the heights"),
-    "skewness": Measure("1", "skewness Ssk: above 0 for peaks on flat ground, below 0 for pits in it"),
-    "kurtosis": Measure("1", "kurtosis Sku: 3 for normally distributed heights, more where few stand out"),
-    "correlation_along_nm": Measure("nm", "correlation length along the scan lines (fall to 1/e)"),
-    "correlation_across_nm": Measure("nm", "correlation length across the scan lines (fall to 1/e)"),
-    "correlation_shortest_nm": Measure("nm", "shortest correlation length Sal of any direction (fall to 0.2)"),
-    "texture_aspect": Measure("1", "texture aspect ratio Str: 1 alike in all directions, near 0 for lines"),
-    **{
-        f"band_{short}_{long}": Measure(HEIGHTS, f"rms roughness at wavelengths of {short} to {long} nm")
-        for short, long in spectrum.BANDS_NM
-    },
-    "psd_slope": Measure("1", "fall of the power spectral density with wavenumber, 2 H + 2 of a self-affine surface"),
-    "grain_density_um2": Measure("1/um^2", "grains a square micrometre, by watershed"),
-    "grain_diameter_nm": Measure("nm", "median diameter of the grains at half their height"),
-    "grain_diameter_spread": Measure("1", "spread of the grains' diameters: standard deviation over mean"),
-    "coverage_pct": Measure("%", "share of the surface above Otsu's threshold"),
-    "layer_height": Measure(HEIGHTS, "mean height above Otsu's threshold less that below"),
-    "bimodality": Measure("1", "share of the variance between the two: 1 for two flat levels, 0.64 for one hill"),
-    "step_spacing_nm": Measure("nm", "spacing of steps, where any stand out"),
-    "step_direction_degrees": Measure("degrees", "the way steps run, 0 along the scan lines, where any stand out"),
-    "directionality": Measure("1", "how far slopes lie along one line: 0 not at all, 1 all of them"),
-}
-
-
-def measure(height_nm, pixel_nm):
-    """All MEASURES of a levelled height map, name -> float; NaN where the map cannot tell one.
-
-    height_nm: (lines, pixels) heights in nm, or grey values, not changed; pixel_nm: nm a pixel, (down, across), which
-    may differ. A scan of fewer than 8 lines tells its roughness alone. Raises UserError as lattice.checked. A map of 512 x
-    512 pixels takes some 50 ms on one core.
-
-    Roughness and spectrum are taken at the scan's own resolution; correlation, grains and coverage on a map of about 4
-    nm a pixel (lattice.coarse). Height parameters follow ISO 25178-2 on the surface as levelled: no filter is put
-    before them beyond that levelling.
-    """
-    height_nm, pixel_nm = checked(height_nm, pixel_nm)
-    found = dict.fromkeys(MEASURES, float("nan")) | roughness.amplitudes(height_nm)
-    if not large_enough(height_nm):
-        return found
-    seen = spectrum.spectrum(height_nm, pixel_nm)
-    found |= spectrum.bands(seen) | atomic_steps.steps(seen)
-    small, small_nm = coarse(height_nm, pixel_nm)
-    small = small - small.mean()
-    found |= roughness.coverage(small)
-    if large_enough(small):
-        found |= correlation.lengths(small, small_nm) | grains.grains(small, small_nm)
-    return found
+def _is_large_enough(height_nm: NDArray[np.float64]) -> bool:
+    """Whether a map has enough lines and pixels for lateral measures."""
+    return min(height_nm.shape) >= MIN_PIXELS

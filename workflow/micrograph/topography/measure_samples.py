@@ -1,91 +1,127 @@
-"""The physical features of a study's films: measured shard by shard, gathered in one unit.
+"""Physical features of the samples of a study: measured in shards, collected in one unit.
 
-A film whose heights are known is measured in nm, and once more in grey values on its micrograph; a finished picture
-has grey values alone. A study with a single finished picture is compared in grey values throughout, because numbers in
-different units cannot stand in one column. Greys are what a micrograph's clip percentiles, or whoever finished a
-picture, made of heights: roughness in grey values tells next to nothing, lengths and grains what they do in nm.
+A sample with heights is measured in nm, and again in grey values on its micrograph; an exported image has grey values
+alone. A study with a single exported image is compared in grey values throughout, because a column holds one unit. Grey
+values depend on the clip percentiles of the micrograph or on whoever exported the image: roughness in grey values means
+little, lengths and grains what they mean in nm.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.log import progress
 from micrograph.scans import rendering
-from micrograph.scans.conversion import PICTURE
+from micrograph.scans.conversion import IMAGE_CHANNEL
 from micrograph.scans.height_map import read_gwy
-from micrograph.topography.measure import MEASURES, measure
+from micrograph.topography.measure import MEASURES, measure_map
 
 NM, GREY = "nm", "grey"
-TAKEN_WIDTH_NM = 1000.0  # of a picture that does not know its width: the width of the study's scans
-KNOWN, TAKEN = "known", "taken as 1000 nm wide"
+ASSUMED_WIDTH_NM = 1000.0  # of an image of unknown width: that of the study's scans
+KNOWN, ASSUMED = "known", "taken as 1000 nm wide"
 COLUMNS = ("sample", "unit", "size", "down_nm", "across_nm", *MEASURES)
 
+# Values, pixel size (down, across), and KNOWN or ASSUMED.
+Map = tuple[NDArray, tuple[float, float], str]
 
-def measure_shard(drawn, heights_folder, micrographs_folder, aspect="pad"):
-    """Measure the films of a shard: a table of COLUMNS, sorted by sample and unit, two rows a film of known heights.
 
-    drawn: their rows (conversion.DRAWN); heights_folder: {sample}.gwy, levelled; micrographs_folder: {sample}.png;
-    aspect: the one that micrographs were drawn with (images.micrograph), so that bands around a map are left out.
-    unit: that of the heights, nm or grey; size: whether the picture's size is known; down_nm, across_nm: its pixels.
-    Raises UserError that names the film where a file is damaged or cannot be measured.
+def measure_shard(
+    rendered: pd.DataFrame, heights_folder: str | Path, micrographs_folder: str | Path, aspect: str = "pad"
+) -> pd.DataFrame:
+    """Measure the samples of a shard.
+
+    Parameters
+    ----------
+    rendered : DataFrame
+        Their rows of `conversion.RENDERED`.
+    heights_folder, micrographs_folder : path
+        Folders of {sample}.gwy, levelled, and of {sample}.png.
+    aspect : str
+        With which micrographs were rendered (`rendering.render`), so that bands around a map are left out.
+
+    Returns
+    -------
+    DataFrame
+        Of COLUMNS, sorted by sample and unit; two rows for a sample with heights. unit: of the heights, nm or grey;
+        size: whether the width of the image is known; down_nm, across_nm: pixel size.
+
+    Raises
+    ------
+    UserError
+        If a file is damaged or cannot be measured, naming the sample.
     """
     rows = []
-    for film in progress(drawn.sort_values("sample").to_dict("records"), "films measured"):
-        rows.append(_measured(film, GREY, *_grey(film, Path(micrographs_folder), aspect)))
-        if film["channel"] != PICTURE:
-            rows.append(_measured(film, NM, *_heights(film, Path(heights_folder))))
+    for row in progress(rendered.sort_values("sample").to_dict("records"), "samples measured"):
+        rows.append(_measure(row["sample"], GREY, *_read_grey(row, Path(micrographs_folder), aspect)))
+        if row["channel"] != IMAGE_CHANNEL:
+            rows.append(_measure(row["sample"], NM, *_read_heights(row, Path(heights_folder))))
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["sample", "unit"], ignore_index=True)
 
 
-def gather(samples, measured):
-    """One row a film, in one unit: (table of COLUMNS, sorted by sample; a sentence that says the unit and why).
+def collect(samples: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, str]:
+    """Join the tables of all shards in one unit.
 
-    samples: the table of all samples; measured: the shards' tables. Raises ValueError where these are not of the same
-    films.
+    Parameters
+    ----------
+    samples : DataFrame
+        The table of all samples.
+    tables : iterable of DataFrame
+        Of `measure_shard`.
+
+    Returns
+    -------
+    measures : DataFrame
+        Of COLUMNS, one row for each sample, sorted by sample.
+    message : str
+        States the unit and the reason.
+
+    Raises
+    ------
+    ValueError
+        If the tables and `samples` are not of the same samples.
     """
-    tables = [table for table in measured if len(table)]
+    tables = [table for table in tables if len(table)]
     joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
     unit = NM if (joined["unit"] == NM).sum() == len(samples) else GREY
     table = joined[joined["unit"] == unit].sort_values("sample", ignore_index=True)
     if table["sample"].tolist() != sorted(samples["sample"]):
-        raise ValueError("the measured films and the table of samples are not of one run")
-    return table, _said(joined, len(samples), unit)
+        raise ValueError("the measured samples and the table of samples are not of one run")
+    return table, _message(joined, len(samples), unit)
 
 
-def _said(joined, films, unit):
-    """What is said of the unit."""
+def _message(joined: pd.DataFrame, count: int, unit: str) -> str:
     if unit == NM:
-        return f"{films} films measured, heights in nm."
-    pictures = films - (joined["unit"] == NM).sum()
-    text = f"{films} films measured in grey values, because {pictures} of them are finished pictures without heights."
-    guessed = ((joined["unit"] == GREY) & (joined["size"] == TAKEN)).sum()
-    return text + (f" {guessed} pictures have no size and are taken as 1000 nm wide." if guessed else "")
+        return f"{count} samples measured, heights in nm."
+    images = count - (joined["unit"] == NM).sum()
+    text = f"{count} samples measured in grey values, because {images} of them are images without heights."
+    assumed = ((joined["unit"] == GREY) & (joined["size"] == ASSUMED)).sum()
+    return text + (f" {assumed} images of unknown width are taken as 1000 nm wide." if assumed else "")
 
 
-def _heights(film, folder):
-    """(heights in nm, (down, across) nm a pixel, KNOWN) of a film."""
-    found = read_gwy(folder / f"{film['sample']}.gwy")
-    return found.height_nm, (found.tall_nm / found.lines, found.width_nm / found.pixels), KNOWN
+def _read_heights(row: dict[str, Any], folder: Path) -> Map:
+    scan = read_gwy(folder / f"{row['sample']}.gwy")
+    return scan.height_nm, (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels), KNOWN
 
 
-def _grey(film, folder, aspect):
-    """(grey values, (down, across) nm a pixel, KNOWN or TAKEN) of a film's micrograph, without bands around it."""
-    grey = rendering.read_png(folder / f"{film['sample']}.png")
-    size_nm = film["width_nm"], film["tall_nm"]
-    place = rendering.frame((int(film["lines"]), int(film["pixels"])), len(grey), aspect, *size_nm)
-    shown = grey[place.top : place.top + place.rows, place.left : place.left + place.cols]
-    if place.pixel_nm > 0:
-        return shown, (place.pixel_nm, place.pixel_nm), KNOWN
-    return shown, (TAKEN_WIDTH_NM / place.cols, TAKEN_WIDTH_NM / place.cols), TAKEN
+def _read_grey(row: dict[str, Any], folder: Path, aspect: str) -> Map:
+    """Return the micrograph of a sample without the bands around it."""
+    grey = rendering.read_png(folder / f"{row['sample']}.png")
+    shape = int(row["lines"]), int(row["pixels"])
+    frame = rendering.make_frame(shape, len(grey), aspect, row["width_nm"], row["tall_nm"])
+    if frame.pixel_nm > 0:
+        return frame.crop(grey), (frame.pixel_nm, frame.pixel_nm), KNOWN
+    return frame.crop(grey), (ASSUMED_WIDTH_NM / frame.cols, ASSUMED_WIDTH_NM / frame.cols), ASSUMED
 
 
-def _measured(film, unit, values, pixel_nm, size):
-    """The COLUMNS of one film in one unit."""
+def _measure(sample: str, unit: str, values: NDArray, pixel_nm: tuple[float, float], size: str) -> dict[str, Any]:
+    """Return the row of one sample in one unit."""
     try:
-        found = measure(values, pixel_nm)
-    except UserError as fault:
-        raise UserError(f"{film['sample']}: {fault}") from None
-    told = {"sample": film["sample"], "unit": unit, "size": size, "down_nm": pixel_nm[0], "across_nm": pixel_nm[1]}
-    return told | found
+        measures = measure_map(values, pixel_nm)
+    except UserError as error:
+        raise UserError(f"{sample}: {error}") from None
+    row = {"sample": sample, "unit": unit, "size": size, "down_nm": pixel_nm[0], "across_nm": pixel_nm[1]}
+    return row | measures

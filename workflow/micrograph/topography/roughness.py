@@ -1,24 +1,32 @@
-"""How far and how unevenly heights are spread: ISO 25178-2's height parameters, and coverage by the histogram."""
+"""Height parameters of ISO 25178-2, and coverage from the histogram of heights."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from micrograph.scans.rendering import clip_limits
+from micrograph.scans.rendering import percentile_limits
 
-ENDS_PERCENT = (0.5, 99.5)  # of heights, those that the micrograph is clipped to
+RANGE_PERCENTILES = (0.5, 99.5)  # those of the micrograph
 
 
-def amplitudes(height_nm):
-    """The height parameters of a map with the mean zero, as a dict.
+def height_parameters(height_nm: NDArray[np.float64]) -> dict[str, float]:
+    """Compute the height parameters of a map of mean zero.
 
-    rms_roughness: Sq, Rq of a profile, the root of the mean square; mean_roughness: Sa, Ra, the mean of the absolute
-    heights; height_range: from the 0.5th to the 99.5th percentile, ISO's Sdc, where Sz and Rz, the whole range, would
-    measure one particle; skewness: Ssk, above 0 where peaks stand on flat ground, below where pits lie in it; kurtosis:
-    Sku, 3 for normally distributed heights, more where few heights stand out. All but the last two in the unit of the
-    heights.
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Heights in any unit.
+
+    Returns
+    -------
+    dict of str to float
+        rms_roughness: Sq, the root mean square height (Rq of a profile). mean_roughness: Sa, the mean absolute height
+        (Ra). height_range: Sdc, from the 0.5th to the 99.5th percentile; Sz, the whole range, would measure one
+        particle. skewness: Ssk. kurtosis: Sku, 3 for normally distributed heights. All but the last two in the unit of
+        the heights.
     """
     square = height_nm * height_nm
     variance = square.mean()
-    low, high = clip_limits(height_nm, ENDS_PERCENT)
+    low, high = percentile_limits(height_nm, RANGE_PERCENTILES)
     return {
         "rms_roughness": float(np.sqrt(variance)),
         "mean_roughness": float(np.abs(height_nm).mean()),
@@ -28,25 +36,36 @@ def amplitudes(height_nm):
     }
 
 
-def coverage(height_nm):
-    """What the histogram says of two levels, as a dict.
+def coverage(height_nm: NDArray[np.float64]) -> dict[str, float]:
+    """Separate the heights into two levels by Otsu's threshold.
 
-    The heights are parted by Otsu's threshold (IEEE Trans. Syst. Man Cybern. 9, 62, 1979), which leaves the least
-    variance within the two parts. coverage_pct: the share above it; layer_height: the distance of the parts' means, in
-    the unit of the heights; bimodality: the share of the variance that lies between the parts, 1 for two flat levels,
-    0.64 (2 / pi) for normally distributed heights, which have no two levels. NaN where the ends of the histogram meet.
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Heights in any unit.
+
+    Returns
+    -------
+    dict of str to float
+        coverage_pct: share above the threshold. layer_height: difference of the mean heights of both levels, in the
+        unit of the heights. bimodality: share of the variance between the levels, 1 for two flat levels, 0.64 (2 / pi)
+        for normally distributed heights. NaN where both percentiles of the range are equal.
+
+    References
+    ----------
+    Otsu, IEEE Trans. Syst. Man Cybern. 9, 62 (1979).
     """
     from skimage.filters import threshold_otsu
 
-    low, high = clip_limits(height_nm, ENDS_PERCENT)
+    low, high = percentile_limits(height_nm, RANGE_PERCENTILES)
     if not high > low:
         return dict.fromkeys(("coverage_pct", "layer_height", "bimodality"), float("nan"))
     clipped = np.clip(height_nm, low, high)
     above = clipped > threshold_otsu(clipped)
     share = above.mean()
-    apart = clipped[above].mean() - clipped[~above].mean()
+    difference = clipped[above].mean() - clipped[~above].mean()
     return {
         "coverage_pct": float(100 * share),
-        "layer_height": float(apart),
-        "bimodality": float(share * (1 - share) * apart**2 / clipped.var()),
+        "layer_height": float(difference),
+        "bimodality": float(share * (1 - share) * difference**2 / clipped.var()),
     }
