@@ -15,7 +15,6 @@ from micrograph.config_schema import (
     MODELS,
     PRETRAINING,
     SCHEMES,
-    SHALLOW,
     Config,
     DropoutOfDomains,
     Mlp,
@@ -296,8 +295,7 @@ def test_names_are_those_of_the_tables_that_define_them():
     assert names["models.param_grid"] == tuple(finetune.SEARCHES)
     assert names["scans.direction"] == tuple(gwyddion.DIRECTIONS) == tuple(nanoscope.DIRECTIONS)
     assert names["final_model.scheme"] == final_model.SCHEMES
-    assert names["figures.fig6_model"] == MODELS == ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
-    assert (*SHALLOW, "OLR") == experiments.SHALLOW
+    assert names["figures.fig6_model"] == MODELS
     assert names["figures.fig8_block"] == experiments.BLOCKS == BLOCKS == ("block2", "block3", "block4", "pool")
 
 

@@ -100,7 +100,7 @@ def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
             frame["sample"].to_numpy(), np.zeros(72, int), [features] * 4, table, protocol="strict", policy="aug3",
             scheme="nominal", model=model, classes=CLASSES, search="default", rng=np.random.default_rng(seed),
         )  # fmt: skip
-        found.append(metrics.score(made.predictions.query("part == 'test'"), "balanced_accuracy", CLASSES))
+        found.append(metrics.score(made.predictions.query("split == 'test'"), "balanced_accuracy", CLASSES))
     assert abs(np.mean(found) - 1 / 3) < 0.12
 
 
@@ -113,7 +113,7 @@ def test_strict_learns_nothing_from_the_films_it_is_tested_on(study):
     first, second = fitted(study), fitted(study, features=other)
     assert first.choices.loc[0].equals(second.choices.loc[0])
     for part in ("train", "validation"):
-        one, two = (made.predictions.query(f"fold == 0 and part == '{part}'") for made in (first, second))
+        one, two = (made.predictions.query(f"fold == 0 and split == '{part}'") for made in (first, second))
         pd.testing.assert_frame_equal(one, two)
 
 
@@ -137,13 +137,13 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
 
 def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_point(study):
     made = fitted(study, "published", "KNN")
-    validation = made.predictions.query("part == 'validation'")
+    validation = made.predictions.query("split == 'validation'")
     right = (validation["y_pred"] == validation["y_true"]).groupby(validation["fold"]).mean()
     assert right.to_numpy() == pytest.approx(made.choices["validation_accuracy"].to_numpy())
     best = made.choices["validation_accuracy"].idxmax()
     assert (made.choices["used"] == made.choices.loc[best, "chosen"]).all()
     names, features, _ = study
-    test = made.predictions.query("fold == 2 and part == 'test'")
+    test = made.predictions.query("fold == 2 and split == 'test'")
     rows = pd.Index(names).get_indexer(test["sample"])
     assert (made.models[2].predict(features[rows]) == test["y_pred"]).all()
 
