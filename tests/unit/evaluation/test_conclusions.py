@@ -234,7 +234,7 @@ VERDICT_OF = [  # table, arguments, question, part of the hypothesis, verdict
 ]
 
 
-@pytest.mark.parametrize(("name", "knobs", "question", "split", "verdict"), VERDICT_OF)
+@pytest.mark.parametrize(("name", "knobs", "question", "part", "verdict"), VERDICT_OF)
 def test_verdicts_of_a_made_up_study(name, knobs, question, part, verdict):
     rows = rows_of(made(**{name: knobs}), question, part)
     assert rows.loc[rows["verdict"] != NOT_TESTED, "verdict"].tolist() == [verdict]

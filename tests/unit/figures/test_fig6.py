@@ -101,7 +101,7 @@ def test_what_is_known_of_a_film_stands_beside_it():
     assert "growth" not in words_in(bare) and "simulated" not in words_in(bare)
 
 
-@pytest.mark.parametrize("words", [{}, {"scheme": "regression", "protocol": "published", "n_missing": 0.2}])
+@pytest.mark.parametrize("words", [{}, {"scheme": "regression", "protocol": "published", "unanswered": 0.2}])
 def test_pages_are_laid_out_well(words):
     for page in drawn(30, **words):
         laid_out_well(page)

@@ -101,7 +101,7 @@ def test_policies_without_copies_pass_copies_by(policy):
 
 
 @pytest.mark.parametrize("policy", policies.POLICIES)
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_strict_scores_every_samples_own_picture_once(policy, part):
     labels, copies, sample = pictures(VALIDATION)
     drawn = policies.scored_rows(policy, "strict", part, labels, copies, chance())
