@@ -89,7 +89,7 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
 
 
 @pytest.mark.parametrize(
-    ("place", "split"),
+    ("place", "part"),
     [(None, "new_scans is not set"), ("nowhere", "no such file or folder nowhere"), ("empty", "holds no files")],
 )
 def test_scans_that_are_not_there_are_one_sentence_before_any_job(tmp_path, smoke_settings, place, part):

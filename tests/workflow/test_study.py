@@ -249,7 +249,7 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
     predictions = io.read_table(smoke.folder / f"results/predictions/{words}/tuned/nominal/MLP.tsv")
     told = predictions[predictions["fold"] == 1]
     rows = {name: row for row, name in enumerate(names)}
-    predicted, _, _ = model.answer(values[1][[rows[name] for name in told["sample"]]])
+    predicted, _, _ = model.predict(values[1][[rows[name] for name in told["sample"]]])
     assert list(predicted) == list(told["y_pred"])
 
 

@@ -199,7 +199,7 @@ def test_real_files_of_instruments_are_sorted_into_scans_and_others(shared_scans
     assert days == {"v432_": "2012-08-29", "v5120": "2014-10-17", "v940_": "2021-12-15"}
     assert len(rows) == 4 and len(rows) + len(skipped) == len(list(shared_scans.iterdir()))
     assert sum("force curve" in reason for _, reason in skipped) == 1
-    assert sum("cut off" in reason for _, reason in skipped) == 4
+    assert sum("truncated" in reason for _, reason in skipped) == 4
     assert len(filled_in("samples.tsv")) == 4
 
 
