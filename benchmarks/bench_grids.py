@@ -71,7 +71,7 @@ def searches_of(model, width, folds, points=None):
 
 def published(search, extras):
     """The Choice of a fold by the plain loop: every point fitted, and as often as there are `extras` settings."""
-    held = search.features[search.fold.parts["validation"]]
+    held = search.features[search.fold.score_index["validation"]]
     predicted = []
     for point, extra in product(search.param_grid, extras):
         fitted = search.fit(point | extra)
@@ -85,7 +85,7 @@ def ours(search, extras):
 
 
 def _chosen(search, predicted):
-    truth = search.fold.rows.labels[search.fold.parts["validation"]]
+    truth = search.fold.samples.y[search.fold.score_index["validation"]]
     return model_selection.choose(np.stack(predicted), truth, search.protocol)
 
 

@@ -30,7 +30,7 @@ BASES = ("strict", "published")
 LEAKING = (*BASES, *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS))
 FETCHED = tuple(name for name, row in PRETRAINING.items() if row.origin == "retrieved")
 # Policies that train on the micrographs themselves: the features of blocks serve these alone.
-RESAMPLING = tuple(name for name, policy in POLICIES.items() if not policy.multiplies)
+RESAMPLING = tuple(name for name, policy in POLICIES.items() if not policy.makes_images)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ Policy = Annotated[str, OneOf(tuple(POLICIES))]
 Resampling = Annotated[str, OneOf(RESAMPLING)]
 Base = Annotated[str, OneOf(BASES)]
 Leaking = Annotated[str, OneOf(LEAKING)]
-Unseen = Annotated[str, OneOf(tuple(name for name in protocols.BASES if name not in BASES))]
+Unseen = Annotated[str, OneOf(tuple(name for name in protocols.PROTOCOLS if name not in BASES))]
 Nominal = Annotated[str, OneOf(("nominal",))]
 Precision = Annotated[str, OneOf(("fp32", "bf16"))]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 POLICIES = tuple(policies.POLICIES)
-AUGMENTING = tuple(name for name, policy in policies.POLICIES.items() if policy.multiplies)
+AUGMENTING = tuple(name for name, policy in policies.POLICIES.items() if policy.makes_images)
 SCHEMES = tuple(target.SCHEMES)
 BLOCKS = ("block2", "block3", "block4", "pool")
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
@@ -82,7 +82,7 @@ class Study:
         from micrograph.splits import group_splits
 
         bases, folds = self.config["experiments"]["confounders"]["protocols"], self.config["splits"]["folds"]
-        reasons = {base: group_splits.why_not(self.sheet(), base, folds) for base in bases}
+        reasons = {base: group_splits.obstacle(self.sheet(), base, folds) for base in bases}
         return {base: why for base, why in reasons.items() if why}
 
     def regrouped(self, protocol: str = "") -> list[FitSpec]:
@@ -250,7 +250,7 @@ def expand(settings: dict[str, Any]) -> list[FitSpec]:
     -------
     list of FitSpec
         The CNN is fitted on images, the MLP on fine-tuned features. Left out are models without the scheme, and
-        protocols with a leak that cannot change the predictions on these features (:func:`protocols.felt`).
+        protocols with a leak that cannot change the predictions (:func:`protocols.can_change_predictions`).
     """
     names = ("protocols", "pretraining", "policies", "schemes", "models")
     return [
@@ -258,7 +258,7 @@ def expand(settings: dict[str, Any]) -> list[FitSpec]:
         for protocol, pretraining, policy, scheme, model in product(*(settings[name] for name in names))
         if scheme in registry.MODELS[model].schemes
         for features in _features(settings, model)
-        if protocols.felt(protocol, features)
+        if protocols.can_change_predictions(protocol, features)
     ]
 
 
@@ -295,7 +295,7 @@ def _leakage(settings: dict[str, Any]) -> list[FitSpec]:
 
 def _concerns_network(fit: FitSpec) -> bool:
     """Whether a fit needs no network, or its protocol is a base, or changes a leak that is about its network."""
-    changed = protocols.changes(fit.protocol)
+    changed = protocols.changed_leaks(fit.protocol)
     own = {"one_fold"} if fit.features == "tuned" else protocols.NETWORK_LEAKS
     return fit.on_components or not changed or bool(changed & own)
 

@@ -11,7 +11,7 @@ from micrograph.splits import policies
 with log.redirect_output(snakemake.log[0]):
     given, params, policy = snakemake.input, snakemake.params, snakemake.wildcards.policy
     samples = io.read_table(given.samples)
-    wanted = dict(zip(samples["sample"], policies.copies_wanted(samples["growth_celsius"]), strict=True))
+    wanted = dict(zip(samples["sample"], policies.n_augmentations(samples["growth_celsius"]), strict=True))
     Path(snakemake.output.images).mkdir(parents=True, exist_ok=True)
     table = augmentation.augment_shard(
         policy,

@@ -24,5 +24,5 @@ with log.redirect_output(snakemake.log[0]):
             rng=random_stream(params.seed, "fit_mlp", *stream),
         )
         mlp.write_models(models, study.models)
-        io.write_table(choices, study.choices)
+        io.write_table(choices, study.search_results)
         io.write_table(predictions, study.predictions)

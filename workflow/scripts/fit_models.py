@@ -26,5 +26,5 @@ with log.redirect_output(snakemake.log[0]):
             workers=snakemake.threads,
         )
         storage.write_models(models, study.models)
-        io.write_table(choices, study.choices)
+        io.write_table(choices, study.search_results)
         io.write_table(predictions, study.predictions)

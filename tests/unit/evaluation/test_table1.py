@@ -26,7 +26,7 @@ def study(counts, a_day=1):
 
 
 def copies_of(samples, policy):
-    wanted = policies.copies_wanted(samples["growth_celsius"]) * policies.multiplies(policy)
+    wanted = policies.n_augmentations(samples["growth_celsius"]) * policies.makes_images(policy)
     rows = [(name, copy) for name, most in zip(samples["sample"], wanted, strict=True) for copy in range(most + 1)]
     return pd.DataFrame(rows, columns=["sample", "augmentation"])
 
@@ -87,8 +87,10 @@ def test_no_row_trained_on_is_of_a_sample_that_is_scored():
     made_of = copies_of(samples, "aug1")
     given = made_of["sample"], made_of["augmentation"], dealt
     for fold in prediction_table.make_folds(*given, protocol="strict", policy="aug1", rng=np.random.default_rng(0)):
-        trained = set(fold.rows.samples[fold.training])
-        assert not trained & {name for part in ("validation", "test") for name in fold.rows.samples[fold.parts[part]]}
+        trained = set(fold.samples.sample[fold.train_index])
+        assert not trained & {
+            name for part in ("validation", "test") for name in fold.samples.sample[fold.score_index[part]]
+        }
 
 
 def test_repeats_are_counted_apart_from_pictures(table):

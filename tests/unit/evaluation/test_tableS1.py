@@ -20,7 +20,7 @@ POINTS = [{"dropout": 0.2, "widths": [300, 50]}, {"dropout": 0.5, "widths": [300
 
 def written(tmp_path, protocol="strict", model="MLP", chosen=(0, 1, 1), used=(0, 1, 1), points=POINTS):
     path = tmp_path / protocol / "imagenet" / "aug3" / "tuned" / "nominal" / f"{model}_search.tsv"
-    choices = prediction_table.choices([Choice(point, 0.5 + 0.1 * point, 0.4) for point in chosen], used, points)
+    choices = prediction_table.search_table([Choice(point, 0.5 + 0.1 * point, 0.4) for point in chosen], used, points)
     io.write_table(path, choices)
     return path
 

@@ -27,7 +27,7 @@ def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resa
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     given = []
     for (features, model), name in itertools.product(models, names):
-        if not protocols.felt(name, features):
+        if not protocols.can_change_predictions(name, features):
             continue
         kinds = SHUFFLED.get(name, ())
         for full in [name, *(f"{name}.shuffled_{kind}{draw + 1}" for kind in kinds for draw in range(draws))]:
@@ -107,7 +107,7 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
             here = here[here["model"] != leakage.ALL]
             drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
             assert drawn == pytest.approx(sorted(here["change_points"]))
-            reached = sum(protocols.felt(f"{base}{sign}{leak}", features) for features, _ in MODELS)
+            reached = sum(protocols.can_change_predictions(f"{base}{sign}{leak}", features) for features, _ in MODELS)
             assert len(drawn) == (reached if labels == "true" or leak == "one_fold" else 0)
         low, high = axes.get_xlim()
         changed = table["protocol"].str.startswith(f"{base}{sign}")

@@ -107,11 +107,11 @@ def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
 def test_strict_learns_nothing_from_the_films_it_is_tested_on(study):
     """Test features of fold 0 replaced by noise: its model and the validation predictions stay as they were."""
     names, features, tables = study
-    held = splitters.rows(tables["strict"], 0, "test", names)
+    held = splitters.split_index(tables["strict"], 0, "test", names)
     other = features.copy()
     other[held] = np.random.default_rng(0).normal(size=(len(held), 8)) * 100
     first, second = fitted(study), fitted(study, features=other)
-    assert first.choices.loc[0].equals(second.choices.loc[0])
+    assert first.search_results.loc[0].equals(second.search_results.loc[0])
     for part in ("train", "validation"):
         one, two = (made.predictions.query(f"fold == 0 and split == '{part}'") for made in (first, second))
         pd.testing.assert_frame_equal(one, two)
@@ -122,7 +122,7 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
     points = registry.param_grid("KNN", "nominal", "strict", "default")
     names, features, tables = study
     truth = tables["strict"].drop_duplicates("sample").set_index("sample").loc[names, "growth_celsius"].to_numpy()
-    train, held = (splitters.rows(tables["strict"], 1, part, names) for part in ("train", "validation"))
+    train, held = (splitters.split_index(tables["strict"], 1, part, names) for part in ("train", "validation"))
     merits = []
     for point in points:
         model = registry.make_estimator("KNN", "nominal", "strict", point, CLASSES, 0).fit(
@@ -130,18 +130,18 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
         )
         right = model.predict(features[held]) == truth[held]
         merits.append((round(right.mean(), 9), round(np.mean([right[truth[held] == c].mean() for c in CLASSES]), 9)))
-    assert json.loads(made.choices.loc[1, "chosen"]) == points[merits.index(max(merits))]
-    assert made.choices.loc[1, "validation_accuracy"] == pytest.approx(max(merits)[0])
-    assert made.choices["chosen"].equals(made.choices["used"])
+    assert json.loads(made.search_results.loc[1, "chosen"]) == points[merits.index(max(merits))]
+    assert made.search_results.loc[1, "validation_accuracy"] == pytest.approx(max(merits)[0])
+    assert made.search_results["chosen"].equals(made.search_results["used"])
 
 
 def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_point(study):
     made = fitted(study, "published", "KNN")
     validation = made.predictions.query("split == 'validation'")
     right = (validation["y_pred"] == validation["y_true"]).groupby(validation["fold"]).mean()
-    assert right.to_numpy() == pytest.approx(made.choices["validation_accuracy"].to_numpy())
-    best = made.choices["validation_accuracy"].idxmax()
-    assert (made.choices["used"] == made.choices.loc[best, "chosen"]).all()
+    assert right.to_numpy() == pytest.approx(made.search_results["validation_accuracy"].to_numpy())
+    best = made.search_results["validation_accuracy"].idxmax()
+    assert (made.search_results["used"] == made.search_results.loc[best, "chosen"]).all()
     names, features, _ = study
     test = made.predictions.query("fold == 2 and split == 'test'")
     rows = pd.Index(names).get_indexer(test["sample"])
@@ -232,7 +232,7 @@ def test_folds_searched_at_once_give_what_one_after_another_gives(study):
         for workers in (1, 3)
     )  # fmt: skip
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
-    pd.testing.assert_frame_equal(one.choices, two.choices)
+    pd.testing.assert_frame_equal(one.search_results, two.search_results)
 
 
 @pytest.mark.parametrize(("policy", "protocol"), [("aug1", "strict"), ("aug2", "published")])
@@ -267,7 +267,7 @@ def test_with_the_leak_grid_a_fold_chooses_on_what_it_reports_and_cannot_report_
         right = (test["y_true"] == test["y_pred"]).astype(float)
         found[name] = right.groupby(test["fold"]).mean()
     assert (found["leaking"] >= found["honest"]).all() and found["leaking"].mean() > found["honest"].mean() + 0.05
-    assert np.allclose(leaking.choices["validation_accuracy"], found["leaking"])
+    assert np.allclose(leaking.search_results["validation_accuracy"], found["leaking"])
 
 
 def test_a_leak_elsewhere_leaves_a_fit_as_it_is(study):

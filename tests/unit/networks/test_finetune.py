@@ -59,7 +59,7 @@ def state(tuned):
 
 
 def rows_of(films, part):
-    return splitters.rows(films[1], 0, part, films[0]["sample"])
+    return splitters.split_index(films[1], 0, part, films[0]["sample"])
 
 
 def spoiled(films, part):
@@ -169,10 +169,10 @@ def test_a_point_that_diverges_is_passed_over_and_the_network_is_that_of_the_cho
 
 
 def test_the_chosen_point_is_the_most_accurate_on_the_validation_rows(films):
-    rows = prediction_table.known_rows(films[0]["sample"], np.zeros(24, int), films[1])
+    rows = prediction_table.match_samples(films[0]["sample"], np.zeros(24, int), films[1])
     held = rows_of(films, "validation")
-    fold = prediction_table.Fold(0, rows, {"validation": held}, np.arange(0), seed=0)
-    right = np.eye(3)[np.searchsorted(CLASSES, rows.labels)]
+    fold = prediction_table.FoldData(0, rows, {"validation": held}, np.arange(0), seed=0)
+    right = np.eye(3)[np.searchsorted(CLASSES, rows.y)]
     half, wrong = right.copy(), right[:, [1, 2, 0]]
     half[held[: len(held) // 2]] = wrong[held[: len(held) // 2]]
     cases = {(0, 1, 2): [wrong, half, right], (0, 0, 0): [half, half, wrong], (0, 1, 1): [wrong * np.nan, half, half]}

@@ -76,13 +76,13 @@ def test_the_fit_learns_and_has_the_columns_of_predictions(study, protocol, sche
 def test_validation_rows_are_those_that_the_choice_was_made_on(study):
     for protocol in ("strict", "published"):
         found = fitted(study, protocol)
-        for fold, expected in found.choices[["fold", "validation_accuracy"]].itertuples(index=False):
+        for fold, expected in found.search_results[["fold", "validation_accuracy"]].itertuples(index=False):
             rows = found.predictions[found.predictions["fold"] == fold]
             assert accuracy(rows, "validation") == pytest.approx(expected)
 
 
 def test_strict_folds_use_their_own_choice_published_all_that_of_the_best_fold(study):
-    strict, published = (fitted(study, protocol).choices for protocol in ("strict", "published"))
+    strict, published = (fitted(study, protocol).search_results for protocol in ("strict", "published"))
     assert (strict["chosen"] == strict["used"]).all()
     best = published["validation_accuracy"].idxmax()
     assert set(published["used"]) == {published.loc[best, "chosen"]}
@@ -123,7 +123,7 @@ def test_what_was_stored_predicts_as_the_table_has_it(study, tmp_path, scheme):
     found = fitted(study, scheme=scheme)
     mlp.write_models(tmp_path / "models.safetensors", found.models)
     models = mlp.read_models(tmp_path / "models.safetensors")
-    assert models[2].settings == json.loads(found.choices.loc[2, "used"])
+    assert models[2].settings == json.loads(found.search_results.loc[2, "used"])
     rows = found.predictions[(found.predictions["fold"] == 2) & (found.predictions["split"] == "test")]
     features = study[1][[list(study[0]).index(name) for name in rows["sample"]]]
     predicted, value, scores = models[2].predict(features)
@@ -159,7 +159,7 @@ def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch, p
     for fold, model in together.models.items():
         for name, parameters in model.parameters.items():
             np.testing.assert_allclose(parameters, alone.models[fold].parameters[name], rtol=0, atol=1e-5)
-    pd.testing.assert_frame_equal(together.choices, alone.choices)
+    pd.testing.assert_frame_equal(together.search_results, alone.search_results)
 
 
 @pytest.mark.parametrize("together", [1, 32])
@@ -184,7 +184,7 @@ def test_a_point_that_diverges_beside_others_is_passed_over(study, monkeypatch, 
 
     monkeypatch.setattr(mlp, "param_grid", grid)
     found = fitted(study, protocol, scheme)
-    assert all(json.loads(point)["learning_rate"] == 0.02 for point in found.choices["used"])
+    assert all(json.loads(point)["learning_rate"] == 0.02 for point in found.search_results["used"])
     assert accuracy(found.predictions) > 0.75
 
 

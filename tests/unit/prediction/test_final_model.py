@@ -40,7 +40,7 @@ def test_it_learns_for_the_median_of_the_passes_that_folds_kept():
 
 
 def test_settings_that_were_not_tried_and_schemes_without_probabilities_are_a_fault(study):
-    strange = study.choices.assign(chosen='{"learning_rate": 9}')
+    strange = study.search_results.assign(chosen='{"learning_rate": 9}')
     with pytest.raises(UserError, match="the settings do not hold"):
         final_model.settled(recipe(), replace(study, choices=strange))
     with pytest.raises(UserError, match="regression gives no probabilities; choose one of: nominal, nnrank, corn"):

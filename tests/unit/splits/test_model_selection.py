@@ -27,7 +27,7 @@ def test_strict_folds_use_their_own_point_and_published_ones_that_of_the_best_fo
     assert model_selection.refit_choice(chosen, "published") == [2, 2, 2]
 
 
-def test_an_unknown_protocol_is_a_fault():
+def test_an_unknown_protocol_raise():
     with pytest.raises(UserError, match="strict, published"):
         model_selection.choose([[900]], [900], "loose")
 

@@ -1,4 +1,4 @@
-"""Labels dealt anew keep their numbers and, batch-wise, their company; fewer training films leave the rest as it is."""
+"""Permuted labels keep their counts and, between batches, stay together; subsampling leaves held-out samples alone."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def shuffled(frame, protocol, seed=0):
     return permutation.permute_labels(frame, protocol, 4, np.random.default_rng(seed))
 
 
-def alike(frame):
+def same_share(frame):
     """Share of the pairs of films of one batch that have one temperature."""
     pairs = frame.merge(frame, on="batch").query("sample_x < sample_y")
     return (pairs["growth_celsius_x"] == pairs["growth_celsius_y"]).mean()
@@ -35,9 +35,9 @@ def test_every_temperature_stays_as_frequent_and_most_films_get_another(kind):
 
 def test_batch_wise_films_of_a_day_stay_together_and_film_wise_they_do_not():
     frame = with_one_temperature_a_batch()
-    assert alike(frame) == 1
-    assert alike(shuffled(frame, "strict.shuffled_batches1")) > 0.7
-    assert alike(shuffled(frame, "strict.shuffled_films1")) < 0.5
+    assert same_share(frame) == 1
+    assert same_share(shuffled(frame, "strict.shuffled_batches1")) > 0.7
+    assert same_share(shuffled(frame, "strict.shuffled_films1")) < 0.5
 
 
 def test_without_a_shuffle_labels_are_as_they_were_whatever_the_order_of_the_rows():
@@ -49,7 +49,7 @@ def test_without_a_shuffle_labels_are_as_they_were_whatever_the_order_of_the_row
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("kind", ["films", "batches"])
 @pytest.mark.parametrize("base", ["strict", "published"])
-def test_shuffled_labels_can_be_dealt_into_folds(base, kind, seed):
+def test_shuffled_labels_can_be_split(base, kind, seed):
     protocol = f"{base}.shuffled_{kind}1"
     frame = shuffled(films((13, 60, 47), 44), protocol, seed)
     splitters.check(splitters.split(frame, protocol, 4, np.random.default_rng(seed)), protocol, CLASSES)

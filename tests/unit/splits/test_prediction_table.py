@@ -1,4 +1,4 @@
-"""The waist: which rows are trained on and scored, and the columns of its two tables."""
+"""Which rows are trained on and scored, and the columns of the tables of predictions and search results."""
 
 import json
 
@@ -33,34 +33,34 @@ def folds_of(protocol, policy, copies=0, seed=1):
 def test_no_copy_of_a_sample_leaves_the_part_of_its_sample(protocol, policy, copies):
     table = TABLES[protocol]
     for fold in folds_of(protocol, policy, copies):
-        samples = fold.rows.samples
-        everything = [*fold.parts.items(), ("train", fold.training)]
+        samples = fold.samples.sample
+        everything = [*fold.score_index.items(), ("train", fold.train_index)]
         for part, inside in everything:  # noqa: B007
-            own = table.query("fold == @fold.number and split == @part")["sample"]
+            own = table.query("fold == @fold.fold and split == @part")["sample"]
             assert set(samples[inside]) == set(own)
 
 
 @pytest.mark.parametrize("policy", ["aug1", "aug2"])
 def test_crops_are_trained_on_and_the_samples_own_pictures_are_scored(policy):
     for fold in folds_of("strict", policy, 9):
-        assert (fold.rows.copies[fold.training] > 0).all()
-        for inside in fold.parts.values():
-            assert (fold.rows.copies[inside] == 0).all()
-            assert list(fold.rows.samples[inside]) == sorted(set(fold.rows.samples[inside]))
+        assert (fold.samples.augmentation[fold.train_index] > 0).all()
+        for inside in fold.score_index.values():
+            assert (fold.samples.augmentation[inside] == 0).all()
+            assert list(fold.samples.sample[inside]) == sorted(set(fold.samples.sample[inside]))
 
 
 def test_published_scores_the_copies_of_validation_samples_and_only_those():
     for fold in folds_of("published", "aug2", 9):
-        copies = {part: fold.rows.copies[inside] for part, inside in fold.parts.items()}
+        copies = {part: fold.samples.augmentation[inside] for part, inside in fold.score_index.items()}
         assert (copies["validation"] > 0).all()
         assert (copies["train"] == 0).all() and (copies["test"] == 0).all()
-        assert len(copies["validation"]) > len(set(fold.rows.samples[fold.parts["validation"]]))
+        assert len(copies["validation"]) > len(set(fold.samples.sample[fold.score_index["validation"]]))
 
 
 def test_rows_carry_the_class_and_batch_of_their_sample():
-    rows = prediction_table.known_rows(*rows_of(2), TABLES["strict"])
-    film = FRAME.set_index("sample").loc[rows.samples[5]]
-    assert (rows.batches[5], rows.labels[5]) == (film["batch"], film["growth_celsius"])
+    rows = prediction_table.match_samples(*rows_of(2), TABLES["strict"])
+    film = FRAME.set_index("sample").loc[rows.sample[5]]
+    assert (rows.batch[5], rows.y[5]) == (film["batch"], film["growth_celsius"])
 
 
 def test_the_order_of_the_rows_changes_neither_samples_nor_copies_scored():
@@ -74,32 +74,32 @@ def test_the_order_of_the_rows_changes_neither_samples_nor_copies_scored():
         ),
         strict=True,
     ):  # fmt: skip
-        for part in splitters.PARTS:
-            assert (one.rows.samples[one.parts[part]] == other.rows.samples[other.parts[part]]).all()
+        for part in splitters.SPLITS:
+            assert (one.samples.sample[one.score_index[part]] == other.samples.sample[other.score_index[part]]).all()
 
 
-def test_rows_and_splits_of_different_samples_are_faults():
+def test_rows_and_splits_of_different_samples_raise():
     samples, copies = rows_of(0)
-    with pytest.raises(UserError, match="is in the splits but not among the samples"):
-        prediction_table.known_rows(samples[1:], copies[1:], TABLES["strict"])
-    with pytest.raises(UserError, match="stranger has features but is not in the splits"):
-        prediction_table.known_rows([*samples, "stranger"], [*copies, 0], TABLES["strict"])
-    with pytest.raises(UserError, match="no picture of its own"):
-        prediction_table.known_rows(samples, copies + 1, TABLES["strict"])
+    with pytest.raises(UserError, match="in the splits but not"):
+        prediction_table.match_samples(samples[1:], copies[1:], TABLES["strict"])
+    with pytest.raises(UserError, match="stranger"):
+        prediction_table.match_samples([*samples, "stranger"], [*copies, 0], TABLES["strict"])
+    with pytest.raises(UserError, match="augmentation 0"):
+        prediction_table.match_samples(samples, copies + 1, TABLES["strict"])
 
 
-def test_answers_become_rows_in_the_waists_columns_and_the_table_is_sorted():
+def test_predictions_become_rows_of_a_sorted_table():
     one, other = folds_of("strict", "aug4")[:2]
     frames = []
     for fold in (other, one):
         for part in ("test", "train"):
-            count = len(fold.parts[part])
+            count = len(fold.score_index[part])
             predicted = np.where(np.arange(count) == 0, np.nan, 950)
             marks = np.tile([0.2, 0.7, 0.1], (count, 1))
             frames.append(
                 prediction_table.prediction_frame(fold, part, predicted, predicted + 1, marks, [900, 950, 1000], 7)
             )
-    table = prediction_table.predictions(frames)
+    table = prediction_table.concatenate(frames)
     assert list(table.columns) == [
         *("fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"),
         *("score_900", "score_950", "score_1000", "components"),
@@ -112,14 +112,14 @@ def test_answers_become_rows_in_the_waists_columns_and_the_table_is_sorted():
     assert set(table["components"]) == {7}
 
 
-def test_search_say_the_settings_chosen_and_those_used():
-    table = prediction_table.choices([Choice(1, 0.5, 0.4), Choice(0, 0.6, 0.5)], [0, 0], [{"C": 1}, {"C": 0.2}])
+def test_search_results_hold_the_settings_chosen_and_those_used():
+    table = prediction_table.search_table([Choice(1, 0.5, 0.4), Choice(0, 0.6, 0.5)], [0, 0], [{"C": 1}, {"C": 0.2}])
     assert table["chosen"].map(json.loads).tolist() == [{"C": 0.2}, {"C": 1}]
     assert table["used"].map(json.loads).tolist() == [{"C": 1}, {"C": 1}]
     assert table["points"].tolist() == [2, 2]
     assert table["validation_balanced"].tolist() == [0.4, 0.5]
 
 
-def test_an_unknown_policy_is_a_fault_that_lists_the_known():
+def test_an_unknown_policy_raises():
     with pytest.raises(UserError, match="aug1, aug2, aug3, aug4"):
         folds_of("strict", "aug9")

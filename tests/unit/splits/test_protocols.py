@@ -9,7 +9,7 @@ from micrograph.splits import protocols
 
 PROTOCOLS = st.builds(
     protocols.Protocol,
-    base=st.sampled_from(sorted(protocols.BASES)),
+    base=st.sampled_from(sorted(protocols.PROTOCOLS)),
     leaks=st.frozensets(st.sampled_from(sorted(protocols.LEAKS))),
     repeat=st.integers(0, 12),
     shuffled=st.sampled_from([None, "films", "batches"]),
@@ -31,7 +31,7 @@ def test_strict_has_no_leak_and_published_all():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "match"),
     [
         ("strict-grid", "write strict+grid"),
         ("published+grid", "write published-grid"),
@@ -44,14 +44,14 @@ def test_strict_has_no_leak_and_published_all():
         ("strict/../x", "name one of"),
     ],
 )
-def test_a_name_that_is_none_or_has_a_better_one_is_a_fault(name, said):
-    with pytest.raises(UserError, match=said.replace("+", r"\+").replace(".", r"\.")):
+def test_a_name_that_is_none_or_has_a_better_one_raise(name, match):
+    with pytest.raises(UserError, match=match.replace("+", r"\+").replace(".", r"\.")):
         protocols.parse(name)
 
 
 def test_a_part_is_chosen_on_where_it_is_reported_only_with_the_leak():
     choosers = {
-        name: protocols.parse(name).chooser for name in ("strict", "strict+grid", "published", "published-grid")
+        name: protocols.parse(name).selection_split for name in ("strict", "strict+grid", "published", "published-grid")
     }
     assert choosers == {
         "strict": "validation", "strict+grid": "test", "published": "validation", "published-grid": "validation"
@@ -82,16 +82,16 @@ def test_what_a_stage_sees_of_a_name_it_sees_again_of_what_it_saw(protocol, stag
 
 
 def test_leaks_are_felt_where_they_can_change_an_answer():
-    assert not protocols.felt("strict+one_fold", "image")
-    assert not protocols.felt("strict+all_rows", "tuned")
-    assert not protocols.felt("published-train_mode", "pool_cev85")
-    assert protocols.felt("strict+all_rows", "pool_cev85")
-    assert protocols.felt("strict+train_mode.shuffled_films1", "image")
-    assert protocols.felt("strict.shuffled_films1", "image")
+    assert not protocols.can_change_predictions("strict+one_fold", "image")
+    assert not protocols.can_change_predictions("strict+all_rows", "tuned")
+    assert not protocols.can_change_predictions("published-train_mode", "pool_cev85")
+    assert protocols.can_change_predictions("strict+all_rows", "pool_cev85")
+    assert protocols.can_change_predictions("strict+train_mode.shuffled_films1", "image")
+    assert protocols.can_change_predictions("strict.shuffled_films1", "image")
 
 
 def test_names_without_leaks_and_without_variations():
     name = "published-grid.repeat2.shuffled_batches1.share50"
-    assert protocols.plain(name) == "published-grid"
+    assert protocols.without_variations(name) == "published-grid"
     assert protocols.without_leaks(name) == "published.repeat2.shuffled_batches1.share50"
-    assert protocols.dealt(name) == "published.repeat2.shuffled_batches1"
+    assert protocols.without_leaks_and_share(name) == "published.repeat2.shuffled_batches1"

@@ -13,14 +13,14 @@ from tables_of_films import films
 CLASSES = [900, 950, 1000]
 
 
-def dealt(frame, protocol, folds, seed=1):
+def split(frame, protocol, folds, seed=1):
     return splitters.split(frame, protocol, folds, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("counts, days, folds", [((13, 60, 47), 44, 10), ((3, 12, 9), 24, 3), ((29, 130, 103), 90, 10)])
-def test_strict_tests_each_sample_once_and_parts_no_batch(counts, days, folds):
+def test_strict_tests_each_sample_once_and_separates_no_batch(counts, days, folds):
     frame = films(counts, days)
-    table = dealt(frame, "strict", folds)
+    table = split(frame, "strict", folds)
     splitters.check(table, "strict", CLASSES)
     tested = table[table["split"] == "test"]
     assert sorted(tested["sample"]) == sorted(frame["sample"])
@@ -30,7 +30,7 @@ def test_strict_tests_each_sample_once_and_parts_no_batch(counts, days, folds):
 
 
 def test_strict_validates_on_the_next_fold():
-    table = dealt(films((13, 60, 47), 44), "strict", 10)
+    table = split(films((13, 60, 47), 44), "strict", 10)
     for fold in range(10):
         validation = set(table[(table["fold"] == fold) & (table["split"] == "validation")]["sample"])
         following = table[(table["fold"] == (fold + 1) % 10) & (table["split"] == "test")]
@@ -39,7 +39,7 @@ def test_strict_validates_on_the_next_fold():
 
 def test_strict_folds_are_balanced_to_within_a_batch():
     frame = films((13, 60, 47), 44)
-    tested = dealt(frame, "strict", 10).query("split == 'test'")
+    tested = split(frame, "strict", 10).query("split == 'test'")
     sizes = tested.groupby(["fold", "growth_celsius"]).size().unstack()
     assert sizes[900].between(1, 2).all()
     assert sizes[950].between(5, 7).all()
@@ -50,31 +50,31 @@ def test_strict_folds_are_balanced_to_within_a_batch():
 @given(seed=st.integers(0, 10**6), rare=st.integers(10, 20), days=st.integers(20, 44))
 def test_strict_succeeds_wherever_the_rare_class_lies_on_enough_days(seed, rare, days):
     frame = films((rare, 60, 47), days, seed)
-    splitters.check(dealt(frame, "strict", 10, seed), "strict", CLASSES)
+    splitters.check(split(frame, "strict", 10, seed), "strict", CLASSES)
 
 
 def test_the_order_of_the_samples_changes_nothing():
     frame = films((13, 60, 47), 44)
     mixed = frame.sample(frac=1, random_state=3)
     for protocol in ("strict", "published"):
-        pd.testing.assert_frame_equal(dealt(frame, protocol, 10), dealt(mixed, protocol, 10))
+        pd.testing.assert_frame_equal(split(frame, protocol, 10), split(mixed, protocol, 10))
 
 
-def test_dealing_leaves_its_input_alone():
+def test_splitting_leaves_its_input_unchanged():
     frame = films((13, 60, 47), 44)
     before = frame.copy()
-    dealt(frame, "strict", 10)
+    split(frame, "strict", 10)
     pd.testing.assert_frame_equal(frame, before)
 
 
-def test_another_seed_deals_otherwise():
+def test_another_seed_gives_other_splits():
     frame = films((13, 60, 47), 44)
-    assert not dealt(frame, "strict", 10, 1).equals(dealt(frame, "strict", 10, 2))
+    assert not split(frame, "strict", 10, 1).equals(split(frame, "strict", 10, 2))
 
 
 def test_published_shares_one_test_part_and_validates_the_rest_once():
     frame = films((29, 130, 103), 90)
-    table = dealt(frame, "published", 10)
+    table = split(frame, "published", 10)
     splitters.check(table, "published", CLASSES)
     tested = table[table["split"] == "test"].groupby("sample").size()
     assert (tested == 10).all()
@@ -86,43 +86,43 @@ def test_published_shares_one_test_part_and_validates_the_rest_once():
 
 def test_published_keeps_enough_rare_samples_for_every_validation_part():
     for seed in range(10):
-        table = dealt(films((5, 11, 8), 24), "published", 3, seed)
+        table = split(films((5, 11, 8), 24), "published", 3, seed)
         splitters.check(table, "published", CLASSES)
 
 
-def test_a_class_on_too_few_days_is_a_fault_that_says_what_to_lower():
+def test_a_class_on_too_few_days_raises_with_what_to_lower():
     frame = films((13, 60, 47), 44)
     frame.loc[frame["growth_celsius"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
     with pytest.raises(UserError, match=r"900 C .* only 2 batches .* 10 folds .* at least 10: lower splits\.folds"):
-        dealt(frame, "strict", 10)
+        split(frame, "strict", 10)
 
 
-def test_too_few_samples_for_the_published_protocol_is_a_fault():
+def test_too_few_samples_for_the_published_protocol_raise():
     with pytest.raises(UserError, match=r"900 C has only 10 samples; 10 folds .* at least 11"):
-        dealt(films((10, 60, 47), 44), "published", 10)
+        split(films((10, 60, 47), 44), "published", 10)
 
 
-def test_a_class_without_samples_is_a_fault():
-    table = dealt(films((13, 60, 47), 44), "strict", 10)
+def test_a_class_without_samples_raise():
+    table = split(films((13, 60, 47), 44), "strict", 10)
     with pytest.raises(UserError, match="850 C"):
         splitters.check(table, "strict", [850, *CLASSES])
 
 
 @pytest.mark.parametrize("folds", [0, 1, 2])
-def test_fewer_than_three_folds_are_a_fault(folds):
+def test_fewer_than_three_folds_raise(folds):
     with pytest.raises(UserError, match=r"splits\.folds to 3"):
-        dealt(films((13, 60, 47), 44), "strict", folds)
+        split(films((13, 60, 47), 44), "strict", folds)
 
 
-def test_a_sample_named_twice_is_a_fault():
+def test_a_sample_named_twice_raise():
     frame = films((13, 60, 47), 44)
     with pytest.raises(UserError, match="stands twice"):
-        dealt(pd.concat([frame, frame.iloc[:1]]), "strict", 10)
+        split(pd.concat([frame, frame.iloc[:1]]), "strict", 10)
 
 
-def test_an_unknown_protocol_is_a_fault_that_lists_the_known():
+def test_an_unknown_protocol_raises():
     with pytest.raises(UserError, match="strict, published"):
-        dealt(films((13, 60, 47), 44), "lenient", 10)
+        split(films((13, 60, 47), 44), "lenient", 10)
 
 
 def spoilt_batch(table):
@@ -161,34 +161,34 @@ def spoilt_class(table):
         (spoilt_class, "fold 0 of the strict splits has no test sample at 900 C"),
     ],
 )
-def test_the_check_finds_a_broken_promise(spoil, sentence):
-    table = spoil(dealt(films((13, 60, 47), 44), "strict", 10))
+def test_check_finds_a_broken_invariant(spoil, sentence):
+    table = spoil(split(films((13, 60, 47), 44), "strict", 10))
     with pytest.raises(UserError, match=sentence):
         splitters.check(table, "strict", CLASSES)
 
 
 def test_the_check_finds_published_folds_with_different_test_parts():
-    table = dealt(films((13, 60, 47), 44), "published", 10)
+    table = split(films((13, 60, 47), 44), "published", 10)
     row = table[(table["fold"] == 4) & (table["split"] == "test") & (table["growth_celsius"] == 950)].index[0]
     table.loc[row, "split"] = "train"
-    with pytest.raises(UserError, match="one test part"):
+    with pytest.raises(UserError, match="one test split"):
         splitters.check(table, "published", CLASSES)
 
 
 def test_rows_are_places_in_the_given_samples():
     table = pd.DataFrame({"fold": [0, 0, 0], "split": ["train", "test", "train"], "sample": ["a", "b", "c"]})
-    assert splitters.rows(table, 0, "train", ["c", "b", "x", "a"]).tolist() == [0, 3]
+    assert splitters.split_index(table, 0, "train", ["c", "b", "x", "a"]).tolist() == [0, 3]
     with pytest.raises(UserError, match="sample b is in the splits but not"):
-        splitters.rows(table, 0, "test", ["a", "c"])
+        splitters.split_index(table, 0, "test", ["a", "c"])
 
 
 def test_strict_fits_see_training_rows_and_published_fits_see_everything():
     frame = films((13, 60, 47), 44)
     for protocol, part_seen in (("strict", {"train"}), ("published", {"train", "validation", "test"})):
-        table = dealt(frame, protocol, 10)
+        table = split(frame, protocol, 10)
         seen = frame["sample"].to_numpy()[splitters.fit_index(table, protocol, 2, frame["sample"])]
-        here = table[(table["fold"] == 2) & table["split"].isin(part_seen)]
-        assert sorted(seen) == sorted(here["sample"])
+        rows = table[(table["fold"] == 2) & table["split"].isin(part_seen)]
+        assert sorted(seen) == sorted(rows["sample"])
 
 
 def sides(table):
@@ -197,8 +197,8 @@ def sides(table):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_ungrouped_parts_batches_and_still_tests_each_sample_once(seed):
-    table = dealt(films((13, 60, 47), 44), "strict+ungrouped", 4, seed)
+def test_ungrouped_separates_batches_and_still_tests_each_sample_once(seed):
+    table = split(films((13, 60, 47), 44), "strict+ungrouped", 4, seed)
     splitters.check(table, "strict+ungrouped", CLASSES)
     assert (sides(table) > 1).mean() > 0.5
     assert not table[table["split"] == "test"]["sample"].duplicated().any()
@@ -206,21 +206,21 @@ def test_ungrouped_parts_batches_and_still_tests_each_sample_once(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_published_protocol_can_be_grouped_by_batch(seed):
-    table = dealt(films((13, 60, 47), 44), "published-ungrouped", 4, seed)
+    table = split(films((13, 60, 47), 44), "published-ungrouped", 4, seed)
     splitters.check(table, "published-ungrouped", CLASSES)
     assert (sides(table) == 1).all()
-    assert (sides(dealt(films((13, 60, 47), 44), "published", 4, seed)) > 1).any()
+    assert (sides(split(films((13, 60, 47), 44), "published", 4, seed)) > 1).any()
 
 
-def test_another_deal_is_another_and_every_deal_keeps_the_promises():
+def test_repeats_differ_and_keep_the_invariants():
     frame = films((13, 60, 47), 44)
-    first, second = dealt(frame, "strict", 4, 1), dealt(frame, "strict.repeat1", 4, 2)
+    first, second = split(frame, "strict", 4, 1), split(frame, "strict.repeat1", 4, 2)
     splitters.check(second, "strict.repeat1", CLASSES)
     assert not first.equals(second)
 
 
 def test_components_see_all_rows_only_with_the_leak():
-    table = dealt(films((13, 60, 47), 44), "strict", 4)
+    table = split(films((13, 60, 47), 44), "strict", 4)
     names = sorted(set(table["sample"]))
     train = set(table[(table["fold"] == 2) & (table["split"] == "train")]["sample"])
     for protocol in ("strict", "strict+grid", "published-all_rows"):

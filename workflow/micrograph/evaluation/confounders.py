@@ -165,7 +165,7 @@ def _ends(values):
 def _splits(given, drawn):
     """The rows of the kind split: a row a fit dealt by operator or by date; one that says why, where there is none."""
     rows = []
-    for base in group_splits.WAYS:
+    for base in group_splits.SPLITTERS:
         here = [fit for fit in given.splits if protocols.parse(fit.words["protocol"]).base == base]
         rows += [{"kind": SPLIT, "group": base} | _of_fit(fit) | _split(fit, given.beside(fit), drawn) for fit in here]
         if not here:

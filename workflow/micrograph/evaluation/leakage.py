@@ -50,7 +50,7 @@ class Draws:
     @property
     def reported(self):
         """The predictions of the part that the protocol reports."""
-        return self.part(self.protocol.reported)
+        return self.part(self.protocol.reported_split)
 
 
 def make_table(fits, permuted=(), *, classes, resamples, rng, data, backbone, search, pixels, epochs):
@@ -95,7 +95,11 @@ def _grouped(fits):
         protocol = protocols.parse(fit.words["protocol"])
         if protocol.share != protocols.WHOLE:
             raise UserError(f"protocol '{protocol.name}' trains on a share of the films: leave it out of the leakage.")
-        key = (protocols.plain(protocol.name), protocol.shuffled or "true", *(fit.words[word] for word in WORDS))
+        key = (
+            protocols.without_variations(protocol.name),
+            protocol.shuffled or "true",
+            *(fit.words[word] for word in WORDS),
+        )
         words = dict(zip(KEYS, key, strict=True))
         told = {name: words[name] for name in ("labels", "features", "model")}
         dealt = f"{words['labels']} {protocol.draw:09d}"
@@ -150,15 +154,15 @@ def _numbered(frames):
 def _place(key):
     """Where a row stands: strict and its added leaks, then published and its closed ones; true labels first."""
     protocol = protocols.parse(key[0])
-    changed = [leak in protocols.changes(protocol.name) for leak in protocols.LEAKS]
-    bases = list(protocols.BASES)
+    changed = [leak in protocols.changed_leaks(protocol.name) for leak in protocols.LEAKS]
+    bases = list(protocols.PROTOCOLS)
     return bases.index(protocol.base), sum(changed), [not there for there in changed], LABELS.index(key[1])
 
 
 def _measured(draws, base, classes, resamples, seed):
     """The numbers of one row."""
     how = classes, resamples, seed
-    row = {"reported": draws.protocol.reported, "draws": draws.predictions["dealt"].nunique()}
+    row = {"reported": draws.protocol.reported_split, "draws": draws.predictions["dealt"].nunique()}
     row["films"], row["batches"] = draws.reported["sample"].nunique(), draws.reported["batch"].nunique()
     for part in PARTS:
         accuracy, above = chance_corrected.accuracy([draws.part(part)], *how)
@@ -289,7 +293,7 @@ def _found(row, what):
     name = "gap_points" if what == GAP else f"above_{what}_points"
     points, low, high = (row[f"{name}{end}"] for end in ENDS)
     protocol = protocols.parse(row["protocol"])
-    chosen_on = what == GAP or (what == "validation" and protocol.reported == "test")
+    chosen_on = what == GAP or (what == "validation" and protocol.reported_split == "test")
     allowed = row["choosing_points"] if chosen_on else 0.0
     if np.isnan(low) or not low > allowed:
         return None
@@ -300,8 +304,8 @@ def _found(row, what):
 
 def _explains(leak, protocol, row, what, low):
     """Whether a leak of the protocol can bring the labels of these films to a model on these features."""
-    kind = row["features"] if row["features"] in protocols.FELT else "components"
-    if leak not in protocol.leaks or leak not in protocols.FELT[kind]:
+    kind = row["features"] if row["features"] in protocols.PREDICTION_LEAKS else "components"
+    if leak not in protocol.leaks or leak not in protocols.PREDICTION_LEAKS[kind]:
         return False
     return leak in EXPLAINS and EXPLAINS[leak](protocol, row, what, low)
 
@@ -314,7 +318,7 @@ def _one_fold(protocol, row, what, low):
 
 def _grid(protocol, row, what, low):
     """The best of a grid flatters the films it was chosen on, and by no more than choosing can."""
-    return what == protocol.reported and low <= row["choosing_points"]
+    return what == protocol.reported_split and low <= row["choosing_points"]
 
 
 def _ungrouped(protocol, row, what, low):

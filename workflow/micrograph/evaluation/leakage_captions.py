@@ -29,7 +29,7 @@ def panels(table):
 
 
 def _bases(table):
-    return table[table["protocol"].isin(protocols.BASES)]
+    return table[table["protocol"].isin(protocols.PROTOCOLS)]
 
 
 def _named(rows, first):
@@ -94,7 +94,7 @@ def _shuffled(table):
 
 def _leaks(table, labels):
     """Each leak by itself, on one kind of labels."""
-    changed = table[~table["protocol"].isin(protocols.BASES) & (table["labels"] == labels)]
+    changed = table[~table["protocol"].isin(protocols.PROTOCOLS) & (table["labels"] == labels)]
     kept = {(row["protocol"], row["features"], row["model"]): row for row in changed.to_dict("records")}
     models = sorted(
         dict.fromkeys(zip(table["features"], table["model"], strict=True)), key=lambda one: one[1] == leakage.ALL

@@ -34,8 +34,8 @@ def make_table(copies, splits, published, *, classes, data, rng):
             folds = prediction_table.make_folds(
                 made["sample"], made["augmentation"], dealing, protocol=protocol, policy=policy, rng=rng
             )
-            study = _study(folds[0].rows, classes)
-            for part in splitters.PARTS:
+            study = _study(folds[0].samples, classes)
+            for part in splitters.SPLITS:
                 words = {"protocol": protocol, "policy": policy, "split": part, "data": data}
                 counted = _counted(folds, part, classes)
                 rows += [words | study[celsius] | counted[celsius] for celsius in classes]
@@ -48,10 +48,10 @@ def _counted(folds, part, classes):
     """Of every class: rows, pictures and samples of a part, as means over the folds."""
     found = {celsius: [] for celsius in classes}
     for fold in folds:
-        chosen = fold.training if part == "train" else fold.parts[part]
+        chosen = fold.train_index if part == "train" else fold.score_index[part]
         for celsius, counts in found.items():
-            here = chosen[fold.rows.labels[chosen] == celsius]
-            counts.append((len(here), len(np.unique(here)), len(np.unique(fold.rows.samples[here]))))
+            here = chosen[fold.samples.y[chosen] == celsius]
+            counts.append((len(here), len(np.unique(here)), len(np.unique(fold.samples.sample[here]))))
     return {celsius: _means(celsius, np.array(counts)) for celsius, counts in found.items()}
 
 
@@ -66,8 +66,8 @@ def _study(rows, classes):
     """Of every class: samples of the study, copies made of them, least and most of one sample."""
     found = {}
     for celsius in classes:
-        here = rows.labels == celsius
-        most = pd.Series(rows.copies[here]).groupby(rows.samples[here]).max()
+        here = rows.y == celsius
+        most = pd.Series(rows.augmentation[here]).groupby(rows.sample[here]).max()
         found[celsius] = {
             "all_samples": len(most),
             "copies": most.sum(),

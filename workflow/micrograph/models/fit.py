@@ -31,8 +31,8 @@ def fit_folds(
     search: str,
     rng: np.random.Generator,
     workers: int = 1,
-    parts: Sequence[str] = splitters.PARTS,
-) -> prediction_table.Study:
+    parts: Sequence[str] = splitters.SPLITS,
+) -> prediction_table.FitResult:
     """Choose, fit and score one model on every fold.
 
     Parameters
@@ -58,7 +58,7 @@ def fit_folds(
 
     Returns
     -------
-    prediction_table.Study
+    prediction_table.FitResult
         Fitted models, the choices and the predictions.
 
     Raises
@@ -94,10 +94,10 @@ def fit_folds(
             for frame in _predictions(*one, parts)
         ]
     _print_warnings(caught)
-    return prediction_table.Study(
+    return prediction_table.FitResult(
         dict(enumerate(models)),
-        prediction_table.choices(choices, refitted, param_grid),
-        prediction_table.predictions(frames),
+        prediction_table.search_table(choices, refitted, param_grid),
+        prediction_table.concatenate(frames),
     )
 
 
@@ -119,7 +119,7 @@ def _predictions(search, choice, refitted, model, parts):
     chosen = model if choice.point == refitted else search.fit(search.param_grid[choice.point])
     for part in parts:
         estimator = chosen if part == "validation" else model
-        features = search.features[search.fold.parts[part]]
+        features = search.features[search.fold.score_index[part]]
         y_pred, y_value = grid_search.predict(estimator, features, search.classes)
         scores = _class_scores(estimator, features, search.classes)
         yield prediction_table.prediction_frame(

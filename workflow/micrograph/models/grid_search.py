@@ -24,7 +24,7 @@ from micrograph.models.estimators import KernelRidgeClassifier, minkowski_distan
 from micrograph.splits import protocols
 
 if TYPE_CHECKING:
-    from micrograph.splits.prediction_table import Fold
+    from micrograph.splits.prediction_table import FoldData
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class GridSearch:
     Attributes
     ----------
     features : ndarray of shape (n_rows, n_features)
-    fold : prediction_table.Fold
+    fold : prediction_table.FoldData
         Indices into the rows.
     param_grid : list of dict
         Points as of `registry.param_grid`.
@@ -44,7 +44,7 @@ class GridSearch:
     """
 
     features: NDArray[np.float64]
-    fold: Fold
+    fold: FoldData
     param_grid: list[dict]
     protocol: str
     scheme: str
@@ -54,12 +54,12 @@ class GridSearch:
     @property
     def selection_index(self) -> NDArray[np.intp]:
         """Rows that points are compared on: of the validation part, with the leak `grid` of the reported part."""
-        return self.fold.parts[protocols.parse(self.protocol).chooser]
+        return self.fold.score_index[protocols.parse(self.protocol).selection_split]
 
     @property
     def y_selection(self) -> NDArray[np.int64]:
         """Classes of these rows."""
-        return self.fold.rows.labels[self.selection_index]
+        return self.fold.samples.y[self.selection_index]
 
     @property
     def X_selection(self) -> NDArray[np.float64]:  # noqa: N802
@@ -69,12 +69,12 @@ class GridSearch:
     @property
     def X_train(self) -> NDArray[np.float64]:  # noqa: N802
         """Features of the training rows."""
-        return self.features[self.fold.training]
+        return self.features[self.fold.train_index]
 
     @property
     def y_train(self) -> NDArray:
         """Targets of the training rows: integers for a classifier, floats in Celsius for a regressor."""
-        labels = self.fold.rows.labels[self.fold.training]
+        labels = self.fold.samples.y[self.fold.train_index]
         return labels.astype(float) if self.scheme == "regression" else labels
 
     def estimator(self, params: dict) -> BaseEstimator:

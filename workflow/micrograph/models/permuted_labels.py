@@ -83,7 +83,9 @@ def _split(samples, protocol, kind, draw, folds, classes, stream):
     """The splits of one permutation, as rule deal_folds makes them."""
     protocol = protocols.as_seen_by("splits", protocol)
     permuted = permutation.permute_labels(samples, protocol, folds, stream("relabel", kind, draw))
-    table = splitters.split(permuted, protocol, folds, stream("deal_folds", protocols.dealt(protocol)))
+    table = splitters.split(
+        permuted, protocol, folds, stream("deal_folds", protocols.without_leaks_and_share(protocol))
+    )
     splitters.check(table, protocol, classes, permuted)
     return table
 

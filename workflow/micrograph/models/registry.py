@@ -488,7 +488,7 @@ def make_estimator(
 
 
 def _is_strict(protocol):
-    return protocols.parse(protocol).dress == "strict"
+    return protocols.parse(protocol).estimators == "strict"
 
 
 def _estimator(model, scheme, protocol):

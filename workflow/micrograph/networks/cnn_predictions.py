@@ -65,35 +65,35 @@ def predict_cnn(
     chosen = _choose(folds, outputs, protocol, scheme, classes)
     used = model_selection.refit_choice(chosen, protocol)
     frames = [
-        _predict(fold, part, outputs[fold.number][choice.point if part == "validation" else point], scheme, classes)
+        _predict(fold, part, outputs[fold.fold][choice.point if part == "validation" else point], scheme, classes)
         for fold, choice, point in zip(folds, chosen, used, strict=True)
-        for part in splitters.PARTS
+        for part in splitters.SPLITS
     ]
-    return prediction_table.choices(chosen, used, points), prediction_table.predictions(frames)
+    return prediction_table.search_table(chosen, used, points), prediction_table.concatenate(frames)
 
 
 def _choose(
-    folds: Sequence[prediction_table.Fold],
+    folds: Sequence[prediction_table.FoldData],
     outputs: Mapping[int, list[NDArray[np.float32]]],
     protocol: str,
     scheme: str,
     classes: Sequence[int],
 ) -> list[model_selection.Choice]:
     """Choose a grid point for every fold; outputs: one array a point."""
-    held = [fold.parts[protocols.parse(protocol).chooser] for fold in folds]
+    held = [fold.score_index[protocols.parse(protocol).selection_split] for fold in folds]
     y_pred = [
-        np.stack([target.decode_finite(scheme, values[rows], classes)[0] for values in outputs[fold.number]])
+        np.stack([target.decode_finite(scheme, values[rows], classes)[0] for values in outputs[fold.fold]])
         for fold, rows in zip(folds, held, strict=True)
     ]
-    y_true = [fold.rows.labels[rows] for fold, rows in zip(folds, held, strict=True)]
+    y_true = [fold.samples.y[rows] for fold, rows in zip(folds, held, strict=True)]
     return model_selection.select(y_pred, y_true, protocol)
 
 
 def _predict(
-    fold: prediction_table.Fold, part: str, outputs: NDArray[np.float32], scheme: str, classes: Sequence[int]
+    fold: prediction_table.FoldData, part: str, outputs: NDArray[np.float32], scheme: str, classes: Sequence[int]
 ) -> pd.DataFrame:
     """Predict one part of one fold from the outputs of one network."""
-    predicted = target.decode_finite(scheme, outputs[fold.parts[part]], classes)
+    predicted = target.decode_finite(scheme, outputs[fold.score_index[part]], classes)
     return prediction_table.prediction_frame(fold, part, *predicted, classes, components=0)
 
 

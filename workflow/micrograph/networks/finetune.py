@@ -203,7 +203,7 @@ def split_batches(rows: ArrayLike, batch_size: int) -> list[NDArray[np.int64]]:
 
 def select_fold(
     samples: ArrayLike, copies: ArrayLike, table: pd.DataFrame, fold: int, spec: NetworkSpec, rng: np.random.Generator
-) -> prediction_table.Fold:
+) -> prediction_table.FoldData:
     """Select the rows of one fold.
 
     Parameters
@@ -230,14 +230,14 @@ def select_fold(
     UserError
         If images and splits are not of the same samples, or protocol or policy are unknown.
     """
-    rows = prediction_table.known_rows(samples, copies, table)
-    train, held = (prediction_table.part_rows(rows, table, fold, part) for part in ("train", "validation"))
-    held = prediction_table.scored(rows, held, "validation", spec.protocol, spec.policy, rng)
-    return prediction_table.Fold(fold, rows, {"validation": held}, train, seed=0)
+    rows = prediction_table.match_samples(samples, copies, table)
+    train, held = (prediction_table.rows_in_split(rows, table, fold, part) for part in ("train", "validation"))
+    held = prediction_table.scored_rows(rows, held, "validation", spec.protocol, spec.policy, rng)
+    return prediction_table.FoldData(fold, rows, {"validation": held}, train, seed=0)
 
 
 def fine_tune(
-    fold: prediction_table.Fold,
+    fold: prediction_table.FoldData,
     images: Tensor | NDArray[np.uint8],
     spec: NetworkSpec,
     grid: Sequence[TrainingSettings],
@@ -284,8 +284,8 @@ def fine_tune(
     scheme = heads.scheme_of(spec.head)
     mean, std = normalisation(backbone, spec.pretraining, weights)
     data = _load(fold, images, scheme, classes, mean, std, device)
-    held = fold.parts["validation"]
-    name = f"{spec.head} network of " + (f"fold {fold.number}" if len(held) else f"{len(fold.training)} images")
+    held = fold.score_index["validation"]
+    name = f"{spec.head} network of " + (f"fold {fold.fold}" if len(held) else f"{len(fold.train_index)} images")
     dtype = resolve_dtype(grid[0].precision, data.images.device)
     start = load_backbone(backbone, spec.pretraining, weights, rng)
     curves, outputs, kept = [], [], None
@@ -308,14 +308,14 @@ def fine_tune(
     metadata = {
         "backbone": backbone, "pretraining": spec.pretraining, "head": spec.head,
         "classes": [int(value) for value in classes], "policy": spec.policy, "protocol": spec.protocol,
-        "fold": int(fold.number), "search": "default", "mean": mean, "std": std, "pixels": data.images.shape[-1],
+        "fold": int(fold.fold), "search": "default", "mean": mean, "std": std, "pixels": data.images.shape[-1],
         "settings": settings.to_dict(),
     }  # fmt: skip
     return FineTuned(network, pd.concat(curves, ignore_index=True), list(grid), outputs, metadata)
 
 
 def train_fixed_epochs(
-    fold: prediction_table.Fold,
+    fold: prediction_table.FoldData,
     images: Tensor | NDArray[np.uint8],
     spec: NetworkSpec,
     settings: TrainingSettings,
@@ -346,7 +346,7 @@ def train_fixed_epochs(
 
 
 def _load(
-    fold: prediction_table.Fold,
+    fold: prediction_table.FoldData,
     images: Tensor | NDArray[np.uint8],
     scheme: str,
     classes: Sequence[int],
@@ -355,20 +355,20 @@ def _load(
     device: str,
 ) -> Images:
     """Put images and encoded labels on the training device; UserError where they do not fit."""
-    rows, images = fold.rows, torch.as_tensor(images)
-    if images.ndim != 3 or images.dtype != torch.uint8 or len(images) != len(rows.samples):
+    y, images = fold.samples.y, torch.as_tensor(images)
+    if images.ndim != 3 or images.dtype != torch.uint8 or len(images) != len(y):
         kind = f"{tuple(images.shape)} {images.dtype}"
-        raise UserError(f"images must be ({len(rows.samples)}, rows, cols) uint8, not {kind}.")
-    targets = torch.from_numpy(target.encode(scheme, rows.labels, classes))
+        raise UserError(f"images must be ({len(y)}, rows, cols) uint8, not {kind}.")
+    targets = torch.from_numpy(target.encode(scheme, y, classes))
     torch_device = resolve_device(device)
-    with training.explain_out_of_memory(f"images of fold {fold.number}", "training.pixels"):
+    with training.explain_out_of_memory(f"images of fold {fold.fold}", "training.pixels"):
         return Images(images.to(torch_device), targets.to(torch_device), mean, std)
 
 
 def _train(
     network: nn.Module,
     data: Images,
-    fold: prediction_table.Fold,
+    fold: prediction_table.FoldData,
     spec: NetworkSpec,
     settings: TrainingSettings,
     classes: Sequence[int],
@@ -382,10 +382,10 @@ def _train(
     """
     row_rng, rotation_rng, validation_rng, dropout_rng = rng.spawn(4)
     scheme, device, protocol = heads.scheme_of(spec.head), data.images.device, protocols.parse(spec.protocol)
-    rotate_validation, padding_mode = ROTATION[protocol.dress]
-    train, held = fold.training, fold.parts["validation"]
-    draw = partial(policies.epoch_rows, spec.policy, fold.rows.labels[train], fold.rows.copies[train], row_rng)
-    heads.fit_label_scaling(network, fold.rows.labels[train])
+    rotate_validation, padding_mode = ROTATION[protocol.estimators]
+    train, held = fold.train_index, fold.score_index["validation"]
+    draw = partial(policies.epoch_index, spec.policy, fold.samples.y[train], fold.samples.augmentation[train], row_rng)
+    heads.fit_label_scaling(network, fold.samples.y[train])
     set_batchnorm_momentum(network, settings.batch_norm_momentum)
     depthwise_conv.accelerate(network.to(device, memory_format=torch.channels_last))
     backbones.set_inplace(network)
@@ -398,7 +398,9 @@ def _train(
             return data.batches(held, settings.batch_size, validation_rng, padding_mode)
         return data.batches(held, INFERENCE_BATCH)
 
-    options = FitOptions(settings.learning_rate, settings.epochs, settings.patience, precision=dtype, **protocol.way)
+    options = FitOptions(
+        settings.learning_rate, settings.epochs, settings.patience, precision=dtype, **protocol.training_options
+    )
     key = CONFIG_KEYS[spec.head]
     log = FitLog(name, key, (f"{key}.batch_size", "training.pixels"))
     try:
@@ -476,15 +478,15 @@ def _batchnorm(network: nn.Module) -> list[nn.Module]:
 
 def _best_point(
     outputs: Sequence[NDArray[np.float32]],
-    fold: prediction_table.Fold,
+    fold: prediction_table.FoldData,
     scheme: str,
     classes: Sequence[int],
     protocol: str,
 ) -> int:
     """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
-    held = fold.parts["validation"]
+    held = fold.score_index["validation"]
     y_pred = np.stack([target.decode_finite(scheme, values[held], classes)[0] for values in outputs])
-    return model_selection.choose(y_pred, fold.rows.labels[held], protocol).point
+    return model_selection.choose(y_pred, fold.samples.y[held], protocol).point
 
 
 def collect_outputs(

@@ -131,7 +131,7 @@ def fit_folds(
     settings: Mapping[str, Any],
     rng: np.random.Generator,
     device: str = "auto",
-) -> prediction_table.Study:
+) -> prediction_table.FitResult:
     """Choose, train and predict with the MLP on every fold.
 
     Parameters
@@ -177,23 +177,27 @@ def fit_folds(
         )
     grid = param_grid(settings, search)
     data = [_prepare(raw, fold, protocol) for raw, fold in zip(values, folds, strict=True)]
-    options = {"epochs": settings["epochs"], "patience": settings["patience"], **protocols.parse(protocol).way}
+    options = {
+        "epochs": settings["epochs"],
+        "patience": settings["patience"],
+        **protocols.parse(protocol).training_options,
+    }
     made = _train(data, grid, scheme, list(classes), resolve_device(device), options)
     chosen = _choose(data, made, len(grid), protocol)
     used = model_selection.refit_choice(chosen, protocol)
-    fitted = {one.fold.number: made[one.fold.number, point] for one, point in zip(data, used, strict=True)}
+    fitted = {one.fold.fold: made[one.fold.fold, point] for one, point in zip(data, used, strict=True)}
     for fold, model in fitted.items():
         if not model.is_finite():
             key = f"training.mlp.{scheme}.learning_rate"
             raise UserError(f"MLP {scheme} of fold {fold}: the loss is not finite; lower {key}.")
     frames = []
     for one, choice in zip(data, chosen, strict=True):
-        for part in splitters.PARTS:
-            model = made[one.fold.number, choice.point] if part == "validation" else fitted[one.fold.number]
-            predicted = model.predict(one.raw[one.fold.parts[part]])
+        for part in splitters.SPLITS:
+            model = made[one.fold.fold, choice.point] if part == "validation" else fitted[one.fold.fold]
+            predicted = model.predict(one.raw[one.fold.score_index[part]])
             frames.append(prediction_table.prediction_frame(one.fold, part, *predicted, classes, one.raw.shape[1]))
-    return prediction_table.Study(
-        fitted, prediction_table.choices(chosen, used, grid), prediction_table.predictions(frames)
+    return prediction_table.FitResult(
+        fitted, prediction_table.search_table(chosen, used, grid), prediction_table.concatenate(frames)
     )
 
 
@@ -201,7 +205,7 @@ def fit_folds(
 class _FoldFeatures:
     """One fold's raw features (n, n_features), and the mean and std (n_features,) that standardise them."""
 
-    fold: prediction_table.Fold
+    fold: prediction_table.FoldData
     raw: NDArray[np.float64]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -214,23 +218,23 @@ Models = dict[tuple[int, int], MLP]  # by fold and grid point
 Member = tuple[_FoldFeatures, int]  # a model of a bundle: its fold and its grid point
 
 
-def _prepare(values: ArrayLike, fold: prediction_table.Fold, protocol: str) -> _FoldFeatures:
+def _prepare(values: ArrayLike, fold: prediction_table.FoldData, protocol: str) -> _FoldFeatures:
     values = np.asarray(values, dtype=float)
     mean, std = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    if protocols.parse(protocol).dress == "strict":
-        rows = np.unique(fold.training)
+    if protocols.parse(protocol).estimators == "strict":
+        rows = np.unique(fold.train_index)
         mean, std = values[rows].mean(axis=0), values[rows].std(axis=0)
     return _FoldFeatures(fold, values, mean, np.where(std > 0, std, 1.0))
 
 
 def _choose(data: list[_FoldFeatures], made: Models, count: int, protocol: str) -> list[model_selection.Choice]:
     """Choose among the models of every fold, one for each of `count` grid points."""
-    held = [one.fold.parts[protocols.parse(protocol).chooser] for one in data]
+    held = [one.fold.score_index[protocols.parse(protocol).selection_split] for one in data]
     y_pred = [
-        np.stack([made[one.fold.number, point].predict(one.raw[rows])[0] for point in range(count)])
+        np.stack([made[one.fold.fold, point].predict(one.raw[rows])[0] for point in range(count)])
         for one, rows in zip(data, held, strict=True)
     ]
-    y_true = [one.fold.rows.labels[rows] for one, rows in zip(data, held, strict=True)]
+    y_true = [one.fold.samples.y[rows] for one, rows in zip(data, held, strict=True)]
     return model_selection.select(y_pred, y_true, protocol)
 
 
@@ -246,9 +250,9 @@ def _train(
     groups = defaultdict(list)
     for one in data:
         for point, settings in enumerate(grid):
-            steps = -(-len(one.fold.training) // settings["batch"])
+            steps = -(-len(one.fold.train_index) // settings["batch"])
             # In training mode validation draws dropout too, for every row of its batch: a padded one would draw more.
-            held = len(one.fold.parts["validation"]) if options["validate_in"] == "train" else 0
+            held = len(one.fold.score_index["validation"]) if options["validate_in"] == "train" else 0
             shape = (one.raw.shape[1], steps, held, settings["learning_rate"], settings["batch"], *settings["widths"])
             groups[shape].append((one, point))
     size, made = BUNDLE_SIZE[device.type], {}
@@ -258,10 +262,10 @@ def _train(
         trained = _train_bundle(members, grid, scheme, classes, device, name, options)
         for (one, point), parameters in zip(members, trained, strict=True):
             parameters |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
-            model = made[one.fold.number, point] = MLP(scheme, classes, grid[point], parameters)
+            model = made[one.fold.fold, point] = MLP(scheme, classes, grid[point], parameters)
             if not model.is_finite():
                 settings = json.dumps(grid[point])
-                print(f"MLP {scheme} of fold {one.fold.number}, {settings}: the loss is not finite.", flush=True)
+                print(f"MLP {scheme} of fold {one.fold.fold}, {settings}: the loss is not finite.", flush=True)
     return made
 
 
@@ -281,7 +285,7 @@ def _train_bundle(
     dropouts = [point["dropout"] for point in points]
     n_features, first = data[0].raw.shape[1], points[0]
     bundle = StackedMLPs(scheme, n_features, first["widths"], classes, dropouts, weight_rngs).to(device)
-    bundle.fit_label_scaling([one.fold.rows.labels[one.fold.training] for one in data])
+    bundle.fit_label_scaling([one.fold.samples.y[one.fold.train_index] for one in data])
     feed = _Batches(data, scheme, classes, first["batch"], order_rngs, bundle, device)
     log = FitLog(name, f"training.mlp.{scheme}", every=LOG_EVERY)
     try:
@@ -308,14 +312,14 @@ class _Batches:
         device: torch.device,
     ) -> None:
         """data, rngs: features and order of the rows of each model; bundle: names the models held."""
-        folds = {one.fold.number: one for one in data}
+        folds = {one.fold.fold: one for one in data}
         index = {number: row for row, number in enumerate(folds)}
-        self.fold = np.array([index[one.fold.number] for one in data])
+        self.fold = np.array([index[one.fold.fold] for one in data])
         self.values = torch.from_numpy(np.stack([one.standardised() for one in folds.values()])).to(device)
-        labels = data[0].fold.rows.labels
+        labels = data[0].fold.samples.y
         self.targets = torch.from_numpy(target.encode(scheme, labels, classes)).to(device)
-        self.training = [one.fold.training for one in data]
-        self.held = [one.fold.parts["validation"] for one in data]
+        self.training = [one.fold.train_index for one in data]
+        self.held = [one.fold.score_index["validation"] for one in data]
         self.widths = [max(map(len, rows)) for rows in (self.training, self.held)]  # the same when some have stopped
         self.batch_size, self.rngs, self.bundle, self.device = batch_size, rngs, bundle, device
 

@@ -39,7 +39,7 @@ def nearest(names, features, table, count=5):
     tested = np.zeros(len(place), dtype=bool)
     for fold, values in enumerate(scores):
         values = np.asarray(values, dtype=float)[own]
-        training, test = (splitters.rows(table, fold, part, known) for part in ("train", "test"))
+        training, test = (splitters.split_index(table, fold, part, known) for part in ("train", "test"))
         there, here = ([place.get(name, -1) for name in known[rows].tolist()] for rows in (training, test))
         if min(there + here, default=0) < 0:
             raise UserError(

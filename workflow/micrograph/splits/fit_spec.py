@@ -87,7 +87,7 @@ class FitSpec:
         return NetworkSpec(protocol, self.pretraining, self.policy, head)
 
     def columns(self) -> dict[str, str]:
-        """The columns by which tables name the fit."""
+        """Return the columns by which tables name the fit."""
         return asdict(self)
 
 
@@ -109,11 +109,11 @@ class NetworkSpec:
         return f"results/networks/{self.protocol}/{self.pretraining}/{self.policy}/{self.head}"
 
     def outputs_path(self, chunk: str) -> str:
-        """Outputs of the networks of a chunk of folds."""
+        """Return the path of the outputs of the networks of a chunk of folds."""
         return f"{self.folder}/outputs{chunk}.npz"
 
     def curves_path(self, chunk: str) -> str:
-        """Training curves of a chunk of folds."""
+        """Return the path of the training curves of a chunk of folds."""
         return f"{self.folder}/curves{chunk}.tsv"
 
     def chunks(self, folds: int, folds_per_job: int, one_fold: bool = False) -> list[str]:
@@ -170,5 +170,5 @@ def fold_of(seen: str) -> int:
 
 
 def repeat(spec: FitSpec, number: int) -> FitSpec:
-    """Return the fit in a later repeat of the cross-validation: ``strict.share25`` becomes ``strict.repeat1.share25``."""
+    """Return the fit in a later repeat of the cross-validation: ``strict`` becomes ``strict.repeat1``."""
     return replace(spec, protocol=replace(protocols.parse(spec.protocol), repeat=number).name)

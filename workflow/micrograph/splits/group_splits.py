@@ -1,40 +1,59 @@
-"""Who is tested, dealt by what the sheet tells of the films: by who grew them, or by when.
+"""Split samples by operator or by growth date, to test a model on another person's samples or on later days.
 
-Both ask whether a model holds for what it has not seen: another person's films, or films of later days. Samples are a
-table with sample, batch, growth_celsius and, as the sheet has them, operator and grown (a day, as 2021-04-05); empty
-cells are films of which nobody knows, and these stand in no fold. Parts are an array (folds, n) of words in the order
-of the table: train, validation, test, or UNUSED: not in this fold.
+Samples are a table with sample, batch, growth_celsius and, as the sheet has them, operator and grown (a day, as
+2021-04-05); samples with an empty cell are in no fold. Splits are an array (folds, n) of str in the order of the table:
+train, validation, test, or `UNUSED`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError, lookup
 from micrograph.splits import protocols
-from micrograph.splits.stratified_groups import homes
+from micrograph.splits.stratified_groups import assign_folds
 
 UNUSED = "unused"
-VALIDATION = 5  # the fifth part of the other operators' batches chooses
+MOST_PARTS = 5  # one in five of the other operators' batches validates
 
 
-def by_operator(samples, rng):
-    """One fold an operator, in alphabetical order: whose films are tested, and nobody else's.
+def by_operator(samples: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.str_]:
+    """Test one operator in every fold, in alphabetical order.
 
-    Of the batches that the operator had no part in, about every fifth validates and the others train; films of a batch
-    that the operator shared with another are in neither. Every class is trained on and validated, not always tested.
-    An operator without whom a class lies in too few batches for that is left in: no fold tests these films, and a
-    line says so. Raises UserError where fewer than two operators are named, or none can be left out.
+    Of the batches in which the operator had no part, about one in five validates and the others train; other samples of
+    a batch shared with the operator are unused. Every class is trained and validated on, not always tested. An operator
+    without whom a class is in too few batches has no fold; a printed line says so.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of str, shape (n_folds, n)
+
+    Raises
+    ------
+    UserError
+        If fewer than two operators are named, or none can be left out.
     """
-    parts, left_in = _by_operator(samples, rng)
-    for name in left_in:
-        print(f"by_operator: {name} grew what nobody else grew often enough: not left out", flush=True)
-    return parts
+    splits, without_fold = _by_operator(samples, rng)
+    for name in without_fold:
+        print(f"by_operator: without {name} a class is in too few batches: not left out", flush=True)
+    return splits
 
 
-def _by_operator(samples, rng, at_most=None):
-    """(parts, names of the operators that cannot be left out), of the first `at_most` folds."""
+def _by_operator(
+    samples: pd.DataFrame, rng: np.random.Generator, at_most: int | None = None
+) -> tuple[NDArray[np.str_], list[str]]:
+    """Return the splits of the first `at_most` folds, and the operators that cannot be left out."""
     operator, batch = _text(samples, "operator"), samples["batch"].to_numpy(str)
-    labels, parts, left_in = samples["growth_celsius"].to_numpy(), [], []
+    labels, splits, without_fold = samples["growth_celsius"].to_numpy(), [], []
     names = sorted(set(operator) - {""})
     if len(names) < 2:
         raise UserError(
@@ -42,47 +61,64 @@ def _by_operator(samples, rng, at_most=None):
             "leave by_operator out of experiments.confounders."
         )
     for name in names:
-        tested = operator == name
-        others = (operator != "") & ~np.isin(batch, batch[tested])
-        validated = _held_back(labels, batch, others, rng)
-        if validated is None:
-            left_in.append(name)
+        test = operator == name
+        others = (operator != "") & ~np.isin(batch, batch[test])
+        validation = _validation(labels, batch, others, rng)
+        if validation is None:
+            without_fold.append(name)
         else:
-            parts.append(np.select([tested, validated, others], ["test", "validation", "train"], UNUSED))
-        if len(parts) == at_most:
+            splits.append(np.select([test, validation, others], ["test", "validation", "train"], UNUSED))
+        if len(splits) == at_most:
             break
-    if not parts:
+    if not splits:
         raise UserError(
             "by_operator: whoever is left out, the others' own batches (those shared with nobody left out) hold some "
             "class fewer than twice; leave by_operator out of experiments.confounders."
         )
-    return np.stack(parts), left_in
+    return np.stack(splits), without_fold
 
 
-def _held_back(labels, batch, others, rng):
-    """Which samples (n,) of the `others` validate, so that every class is in both halves; None where none can."""
+def _validation(
+    labels: NDArray, batch: NDArray[np.str_], others: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.bool_] | None:
+    """Mask (n,) of those of the `others` that validate, with every class on both sides; None where it cannot be."""
     classes = set(labels)
-    for count in range(VALIDATION, 1, -1):
-        home = np.full(len(labels), -1)
+    for count in range(MOST_PARTS, 1, -1):
+        part = np.full(len(labels), -1)
         if len(set(batch[others])) >= count:
-            home[others] = homes(labels[others], batch[others], count, rng)
-        for part in range(count):
-            if set(labels[home == part]) == classes == set(labels[others & (home != part)]):
-                return home == part
+            part[others] = assign_folds(labels[others], batch[others], count, rng)
+        for number in range(count):
+            if set(labels[part == number]) == classes == set(labels[others & (part != number)]):
+                return part == number
     return None
 
 
-def by_date(samples, folds, rng=None):
-    """So many folds: trained on earlier days, validated on later ones, tested on later ones still.
+def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None = None) -> NDArray[np.str_]:
+    """Train on earlier days, validate on later ones, test on later ones still.
 
-    The first half of the days is always trained on; the others are cut into folds + 1 blocks of about as many days.
-    Fold i validates on block i, tests block i + 1 and trains on all that was grown before; later films are not in it.
-    Days are kept whole, and so are batches: one that grew on several days joins these into one. Nothing is drawn from
-    rng. Every class is trained on, not always validated or tested. Raises UserError where too few days are known, or a
-    class was not grown in the first half.
+    The first half of the days is always trained on; the others are divided into folds + 1 blocks of about as many days.
+    Fold i validates on block i, tests block i + 1 and trains on all days before; later samples are unused. Days and
+    batches are kept whole: a batch grown on several days joins them. Every class is trained on, not always validated or
+    tested.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    folds : int
+    rng : Generator, optional
+        Not used.
+
+    Returns
+    -------
+    ndarray of str, shape (folds, n)
+
+    Raises
+    ------
+    UserError
+        If too few days are known, or a class was not grown in the first half.
     """
-    place = _in_turn(samples)
-    count = place.max(initial=-1) + 1
+    day = _day_index(samples)
+    count = day.max(initial=-1) + 1
     first = count // 2
     if count - first < folds + 1:
         raise UserError(
@@ -90,88 +126,113 @@ def by_date(samples, folds, rng=None):
             "column grown, lower splits.folds, or leave by_date out of experiments.confounders."
         )
     labels = samples["growth_celsius"].to_numpy()
-    for celsius in sorted(set(labels) - set(labels[(place >= 0) & (place < first)])):
+    for celsius in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
         raise UserError(
             f"by_date: no film of the first half of the days was grown at {celsius} C, so nothing could learn it: "
             "leave by_date out of experiments.confounders."
         )
     blocks = np.array_split(np.arange(first, count), folds + 1)
-    parts = []
-    for validated, tested in zip(blocks[:-1], blocks[1:], strict=True):
-        masks = [np.isin(place, tested), np.isin(place, validated), (place >= 0) & (place < validated[0])]
-        parts.append(np.select(masks, ["test", "validation", "train"], UNUSED))
-    return np.stack(parts)
+    splits = []
+    for validation, test in zip(blocks[:-1], blocks[1:], strict=True):
+        masks = [np.isin(day, test), np.isin(day, validation), (day >= 0) & (day < validation[0])]
+        splits.append(np.select(masks, ["test", "validation", "train"], UNUSED))
+    return np.stack(splits)
 
 
-def _in_turn(samples):
-    """Place (n,) in time of each sample's day, 0, 1, ...; -1 where nobody knows. A batch has one place.
-
-    Batches whose days overlap share their place.
-    """
-    known_days = samples[["batch"]].assign(grown=_text(samples, "grown")).query("grown != ''")
-    spans = known_days.groupby("batch")["grown"].agg(["min", "max"]).sort_values(["min", "max"], kind="stable")
-    places, place, last = {}, -1, ""
+def _day_index(samples: pd.DataFrame) -> NDArray[np.int64]:
+    """Number each sample's day in time, 0, 1, ...; -1 where it is unknown. Batches whose days overlap share it."""
+    known = samples[["batch"]].assign(grown=_text(samples, "grown")).query("grown != ''")
+    spans = known.groupby("batch")["grown"].agg(["min", "max"]).sort_values(["min", "max"], kind="stable")
+    index, day, last = {}, -1, ""
     for batch, start, end in spans.itertuples():
-        place += start > last
+        day += start > last
         last = max(last, end)
-        places[batch] = place
-    return samples["batch"].map(places).fillna(-1).to_numpy(int)
+        index[batch] = day
+    return samples["batch"].map(index).fillna(-1).to_numpy(int)
 
 
-def _text(samples, name):
-    """A column as text (n,), "" where it is empty or not there."""
+def _text(samples: pd.DataFrame, name: str) -> NDArray[np.str_]:
+    """Return a column as text; "" where a cell is empty or the column is missing."""
     if name not in samples:
         return np.full(len(samples), "", dtype=str)
     return np.array(["" if pd.isna(cell) else str(cell) for cell in samples[name]], dtype=str)
 
 
-# Base: its way, (samples, folds, rng) -> parts, without a line.
-WAYS = {"by_operator": lambda samples, folds, rng: _by_operator(samples, rng)[0], "by_date": by_date}
-# What raises the same UserError, sooner: one operator who can be left out is enough.
-TRIED = WAYS | {"by_operator": lambda samples, folds, rng: _by_operator(samples, rng, at_most=1)}
+# Base of a protocol: (samples, folds, rng) -> splits.
+SPLITTERS = {"by_operator": lambda samples, folds, rng: by_operator(samples, rng), "by_date": by_date}
+# These raise the same UserError sooner: one operator who can be left out is enough.
+_TRIALS = SPLITTERS | {"by_operator": lambda samples, folds, rng: _by_operator(samples, rng, at_most=1)}
 
 
-def why_not(samples, base, folds):
-    """Why the samples cannot be dealt by `base` (of WAYS) into so many folds, as a sentence; "" where they can."""
+def obstacle(samples: pd.DataFrame, base: str, folds: int) -> str:
+    """Say why samples cannot be split by operator or by date; the empty string where they can.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    base : str
+        Of `SPLITTERS`.
+    folds : int
+
+    Returns
+    -------
+    str
+    """
     try:
-        lookup(base, TRIED, "deal")(samples, folds, np.random.default_rng(0))
-    except UserError as fault:
-        return str(fault)
+        lookup(base, _TRIALS, "group split")(samples, folds, np.random.default_rng(0))
+    except UserError as error:
+        return str(error)
     return ""
 
 
-def check(table, protocol, classes, samples=None):
-    """Raise UserError unless a splits table (splits.COLUMNS) keeps the promises of by_operator or by_date.
+def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: pd.DataFrame | None = None) -> None:
+    """Check the invariants of by_operator or by_date.
 
-    Every fold trains on every class, and validates and tests something; no sample is tested twice. With the `samples`
-    that were dealt also: by_operator: a fold tests one operator, none of whose films it trains or validates on;
-    by_date: what a fold trains on was grown before all it validates on, and that before all it tests.
+    Every fold trains on every class and has samples to validate on and to test; no sample is tested twice. by_operator:
+    a fold tests one operator, of whom it neither trains nor validates on a sample. by_date: all days of a fold's
+    training lie before those of validation, and these before those of the test.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Splits, without unused samples.
+    protocol : str
+        Its name.
+    classes : iterable of int
+        Celsius.
+    samples : DataFrame, optional
+        The samples that were split; without them operators and days are not checked.
+
+    Raises
+    ------
+    UserError
+        If an invariant is broken.
     """
     base = protocols.parse(protocol).base
-    twice = table[table["split"] == "test"].groupby("sample").size()
-    for sample in twice.index[twice > 1]:
-        raise UserError(f"sample {sample} is tested twice in the {protocol} splits: deal them again.")
-    for fold, here in table.groupby("fold"):
-        for part in sorted({"train", "validation", "test"} - set(here["split"])):
-            raise UserError(f"fold {fold} of the {protocol} splits has no {part} sample: deal them again.")
-        for celsius in sorted(set(classes) - set(here.loc[here["split"] == "train", "growth_celsius"])):
+    times = table[table["split"] == "test"].groupby("sample").size()
+    for sample in times.index[times > 1]:
+        raise UserError(f"sample {sample} is tested twice in the {protocol} splits: make them again.")
+    for fold, rows in table.groupby("fold"):
+        for split in sorted({"train", "validation", "test"} - set(rows["split"])):
+            raise UserError(f"fold {fold} of the {protocol} splits has no {split} sample: make them again.")
+        for celsius in sorted(set(classes) - set(rows.loc[rows["split"] == "train", "growth_celsius"])):
             raise UserError(
-                f"fold {fold} of the {protocol} splits has no train sample at {celsius} C: deal them again."
+                f"fold {fold} of the {protocol} splits has no train sample at {celsius} C: make them again."
             )
         if samples is not None:
-            _promised(here, base, samples, f"fold {fold} of the {protocol} splits")
+            _check_separation(rows, base, samples, f"fold {fold} of the {protocol} splits")
 
 
-def _promised(here, base, samples, where):
-    """UserError unless one fold parts operators, or days, as promised."""
-    told = pd.DataFrame({name: _text(samples, name) for name in ("sample", "operator", "grown")})
-    rows = here[["sample", "split", "batch"]].merge(told, on="sample", how="left")
+def _check_separation(rows: pd.DataFrame, base: str, samples: pd.DataFrame, where: str) -> None:
+    """Raise UserError unless one fold separates operators, or days."""
+    known = pd.DataFrame({name: _text(samples, name) for name in ("sample", "operator", "grown")})
+    rows = rows[["sample", "split", "batch"]].merge(known, on="sample", how="left")
     if base == "by_operator":
         tested = set(rows.loc[rows["split"] == "test", "operator"])
         if len(tested) != 1 or tested & set(rows.loc[rows["split"] != "test", "operator"]):
-            raise UserError(f"{where} does not part the operators: deal them again.")
+            raise UserError(f"{where} does not separate the operators: make them again.")
         return
-    rows = rows[rows["grown"] != ""]
-    first, last = (getattr(rows.groupby("split")["grown"], name)() for name in ("min", "max"))
+    days = rows[rows["grown"] != ""].groupby("split")["grown"]
+    first, last = days.min(), days.max()
     if not last["train"] < first["validation"] <= last["validation"] < first["test"]:
-        raise UserError(f"{where} does not keep the days in turn: deal them again.")
+        raise UserError(f"{where} does not keep the days in order: make them again.")

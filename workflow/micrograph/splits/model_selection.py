@@ -1,77 +1,119 @@
-"""Which grid point a fold takes, and which its model uses: one rule for shallow models, MLP and CNN."""
+"""Choose a grid point for every fold, by one rule for shallow models, MLP and CNN."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.splits import protocols
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A fold's grid point: its place in the grid, and its scores from 0 to 1, plain and balanced, on the rows of the
-    fold that points are compared on."""
+    """The grid point of a fold.
+
+    Parameters
+    ----------
+    point : int
+        Index in the grid.
+    accuracy, balanced : float
+        Accuracy and balanced accuracy, 0 to 1, on the fold's own samples of the selection split.
+    """
 
     point: int
     accuracy: float
     balanced: float
 
 
-def choose(predicted, truth, protocol):
-    """The Choice of one fold by its own rows.
+def choose(y_pred: ArrayLike, y_true: ArrayLike, protocol: str) -> Choice:
+    """Choose the point of one fold by its own rows.
 
-    predicted: (points, n) classes in Celsius of n rows, NaN where there is no answer (counted as wrong); truth: (n,);
-    protocol: its name. The highest accuracy wins, of equals under strict the highest balanced accuracy, then the first
-    in loop order: the paper's loop, which goes on only for a strict improvement.
+    Parameters
+    ----------
+    y_pred : array_like of shape (n_points, n)
+        Classes in Celsius; NaN, a missing prediction, counts as wrong.
+    y_true : array_like of shape (n,)
+    protocol : str
+        Its name.
+
+    Returns
+    -------
+    Choice
+        Highest accuracy; of equals under strict the highest balanced accuracy; then the first, as in the paper's loop.
     """
-    return select([predicted], [truth], protocol, by_others=False)[0]
+    return select([y_pred], [y_true], protocol, by_others=False)[0]
 
 
-def select(predicted, truths, protocol, by_others=None):
-    """The Choice of every fold, a list.
+def select(
+    y_pred: Sequence[ArrayLike], y_true: Sequence[ArrayLike], protocol: str, by_others: bool | None = None
+) -> list[Choice]:
+    """Choose the point of every fold.
 
-    predicted, truths: as of `choose`, fold by fold, of the rows of the part `chooser` of the protocol. by_others:
-    choose each fold's point by the mean scores of the other folds, whose films are not those it is reported on; None:
-    where the protocol reports validation and has not the leak `grid`.
+    Parameters
+    ----------
+    y_pred, y_true : sequence
+        Fold by fold, as of `choose`, of the protocol's selection split.
+    protocol : str
+        Its name.
+    by_others : bool, optional
+        Choose each fold's point by the mean scores of the other folds, whose samples are not those that it reports.
+        By default where the protocol reports validation and has not the leak ``grid``.
+
+    Returns
+    -------
+    list of Choice
     """
-    read = protocols.parse(protocol)
+    parsed = protocols.parse(protocol)
     if by_others is None:
-        by_others = read.reported == "validation" and "grid" not in read.leaks
-    merit = MERITS[read.dress]
-    found = np.array([_scores(*fold) for fold in zip(predicted, truths, strict=True)])  # (folds, 2, points)
-    compared = (found.sum(axis=0) - found) / (len(found) - 1) if by_others else found
-    return [_first(scores, own, merit) for scores, own in zip(compared, found, strict=True)]
+        by_others = parsed.reported_split == "validation" and "grid" not in parsed.leaks
+    criterion = CRITERIA[parsed.estimators]
+    scores = np.array([_scores(*fold) for fold in zip(y_pred, y_true, strict=True)])  # (folds, 2, points)
+    compared = (scores.sum(axis=0) - scores) / (len(scores) - 1) if by_others else scores
+    return [_best(of_fold, own, criterion) for of_fold, own in zip(compared, scores, strict=True)]
 
 
-def _scores(predicted, truth):
-    """(accuracy, balanced accuracy) of every point: two arrays (points,)."""
-    truth = np.asarray(truth, dtype=float)
-    right = np.asarray(predicted, dtype=float) == truth
-    balanced = np.mean([right[:, truth == label].mean(axis=1) for label in np.unique(truth)], axis=0)
+def _scores(y_pred: ArrayLike, y_true: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Accuracy and balanced accuracy of every point."""
+    y_true = np.asarray(y_true, dtype=float)
+    right = np.asarray(y_pred, dtype=float) == y_true
+    balanced = np.mean([right[:, y_true == label].mean(axis=1) for label in np.unique(y_true)], axis=0)
     return right.mean(axis=1), balanced
 
 
-def _first(compared, own, merit):
-    """The Choice with the first of the best merits; compared, own: (2, points) scores."""
-    merits = [merit(*scores) for scores in compared.T.tolist()]
-    best = merits.index(max(merits))
-    return Choice(best, float(own[0, best]), float(own[1, best]))
+def _best(compared: NDArray[np.float64], own: NDArray[np.float64], criterion: Callable) -> Choice:
+    """Choose the first of the best points; compared, own: (2, n_points) scores."""
+    values = [criterion(*scores) for scores in compared.T.tolist()]
+    point = values.index(max(values))
+    return Choice(point, float(own[0, point]), float(own[1, point]))
 
 
-def refit_choice(choices, protocol):
-    """The grid point that each fold's model uses, a list of ints. choices: the Choice of every fold, in order.
+def refit_choice(choices: Sequence[Choice], protocol: str) -> list[int]:
+    """Return the point that each fold's model is fitted with.
 
-    published: every fold uses the point of the fold with the highest validation accuracy, the first among equals.
-    strict, and published without the leak `grid`: every fold its own.
+    Parameters
+    ----------
+    choices : sequence of Choice
+        Fold by fold.
+    protocol : str
+        Its name.
+
+    Returns
+    -------
+    list of int
+        published: for every fold the point of the fold with the highest validation accuracy, the first among equals.
+        strict, and published without the leak ``grid``: each fold's own.
     """
-    read = protocols.parse(protocol)
-    if read.reported == "validation" and "grid" in read.leaks:
+    parsed = protocols.parse(protocol)
+    if parsed.reported_split == "validation" and "grid" in parsed.leaks:
         return [max(choices, key=lambda choice: round(choice.accuracy, 9)).point] * len(choices)
     return [choice.point for choice in choices]
 
 
 # What is compared between points; rounded, so that equal scores are equal on every machine.
-MERITS = {
+CRITERIA = {
     "strict": lambda accuracy, balanced: (round(accuracy, 9), round(balanced, 9)),
     "published": lambda accuracy, balanced: (round(accuracy, 9),),
 }

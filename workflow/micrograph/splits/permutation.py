@@ -1,55 +1,70 @@
-"""What a protocol varies of the study besides its folds: temperatures dealt anew, and fewer films to learn from."""
+"""Permute growth temperatures between samples or between batches, to measure leakage."""
+
+from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.splits import protocols
 
-DRAWS = 2000  # of batches' labels, until every class lies in enough batches
+ATTEMPTS = 2000  # at a permutation with every class in enough batches
 
 
-def permute_labels(samples, protocol, folds, rng):
-    """The samples with the growth temperatures that the protocol, by its name, gives them; as they are where it deals
-    none anew.
+def permute_labels(samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Permute growth temperatures as the protocol says; without a permutation they stay.
 
-    samples: table with sample, batch, growth_celsius; folds: their number; rng: numpy Generator.
-    shuffled_films: every film gets the temperature of some film. shuffled_batches: the temperatures, listed batch by
-    batch in one random order, are laid on the films listed batch by batch in another, so that they stay together as
-    they were; drawn until every class lies in more batches than there are folds, for else it could not be dealt into
-    them, or in as many as it truly does. Either way every temperature stays as frequent as it was.
+    Parameters
+    ----------
+    samples : DataFrame
+        sample, batch, growth_celsius.
+    protocol : str
+        Its name. ``shuffled_films``: permuted between samples. ``shuffled_batches``: the temperatures, listed batch by
+        batch in one random order, are given to the samples listed batch by batch in another, so that those of a batch
+        stay mostly together.
+    folds : int
+    rng : Generator
+
+    Returns
+    -------
+    DataFrame
+        The samples, sorted by name, with permuted growth_celsius; every temperature is as frequent as before.
+
+    Raises
+    ------
+    UserError
+        If no permutation between batches gave every class more batches than folds, or as many as it truly has.
     """
-    way = {None: _as_they_are, "films": _films, "batches": _batches}
+    permute = {None: _unchanged, "films": _between_samples, "batches": _between_batches}
     ordered = samples.sort_values("sample", ignore_index=True)
-    return ordered.assign(growth_celsius=way[protocols.parse(protocol).shuffled](ordered, folds, rng))
+    return ordered.assign(growth_celsius=permute[protocols.parse(protocol).shuffled](ordered, folds, rng))
 
 
-def _as_they_are(films, folds, rng):
-    """(n,) temperatures, none dealt anew."""
-    return films["growth_celsius"].to_numpy()
+def _unchanged(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray:
+    return samples["growth_celsius"].to_numpy()
 
 
-def _films(films, folds, rng):
-    """(n,) temperatures dealt anew between films."""
-    return rng.permutation(films["growth_celsius"].to_numpy())
+def _between_samples(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray:
+    return rng.permutation(samples["growth_celsius"].to_numpy())
 
 
-def _batches(films, folds, rng):
-    """(n,) temperatures dealt anew between batches, those of one batch kept together."""
-    celsius, batch = films["growth_celsius"].to_numpy(), films["batch"].to_numpy(str)
-    names, place = np.unique(batch, return_inverse=True)
-    need = _spread(celsius, batch)
-    for _ in range(DRAWS):
-        given, taken = (np.argsort(rng.permutation(len(names))[place], kind="stable") for _ in range(2))
-        dealt = np.empty_like(celsius)
-        dealt[taken] = celsius[given]
-        if all(have >= min(need[label], folds + 1) for label, have in _spread(dealt, batch).items()):
-            return dealt
+def _between_batches(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray:
+    celsius, batch = samples["growth_celsius"].to_numpy(), samples["batch"].to_numpy(str)
+    names, position = np.unique(batch, return_inverse=True)
+    needed = _n_batches(celsius, batch)
+    for _ in range(ATTEMPTS):
+        source, target = (np.argsort(rng.permutation(len(names))[position], kind="stable") for _ in range(2))
+        permuted = np.empty_like(celsius)
+        permuted[target] = celsius[source]
+        if all(count >= min(needed[label], folds + 1) for label, count in _n_batches(permuted, batch).items()):
+            return permuted
     raise UserError(
-        f"in {DRAWS} draws no deal of the batches' temperatures spread every class over enough batches for {folds} "
+        f"none of {ATTEMPTS} permutations of the batches' temperatures gave every class enough batches for {folds} "
         "folds: set experiments.leakage.n_permutations.batches to 0."
     )
 
 
-def _spread(celsius, batch):
-    """{class: number of batches it lies in}."""
+def _n_batches(celsius: NDArray, batch: NDArray[np.str_]) -> dict[int, int]:
+    """Count the batches of every class."""
     return {label: len(set(batch[celsius == label])) for label in np.unique(celsius)}

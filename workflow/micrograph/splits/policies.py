@@ -1,128 +1,188 @@
-"""Augmentation policies: which rows of a part are trained on, scored, and seen in one epoch of a network.
+"""Augmentation policies: which rows of a split are trained on, scored, and seen by a network in one epoch.
 
-A row is one picture of a sample, or its features: copy 0 is the picture that is scored, copies 1, 2, ... are those that
-aug1 (crops) and aug2 (AutoAugment) made to train on. Every function sees the rows of one part of one fold alone, so no
-copy leaves its sample's part. A policy is a row of POLICIES.
+A row is one image of a sample, or its features: augmentation 0 is the micrograph itself, 1, 2, ... are the images that
+aug1 (crops) and aug2 (AutoAugment) make to train on. Every function gets the rows of one split of one fold alone, so
+that no augmented image leaves its sample's split.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError, lookup
 from micrograph.splits import protocols
 
-COPIES_OF_LARGEST = 2  # the paper's: of every sample of the largest class
+PER_SAMPLE_OF_LARGEST = 2  # augmented images of every sample of the largest class, as in the paper
+
+Rows = NDArray[np.intp]
+RowSampler = Callable[[NDArray, NDArray, np.random.Generator], Rows]
 
 
 class Policy(NamedTuple):
-    """training, epoch: functions (labels, copies, rng) -> indices; multiplies: whether it makes copies of samples."""
+    """A policy.
 
-    training: object
-    epoch: object
-    multiplies: bool
+    Parameters
+    ----------
+    train_index, epoch_index : callable
+        (labels, augmentation, rng) -> row indices.
+    makes_images : bool
+        Whether it makes augmented images.
+    """
+
+    train_index: RowSampler
+    epoch_index: RowSampler
+    makes_images: bool
 
 
-def copies_wanted(labels):
-    """How many copies of each sample aug1 and aug2 make, so that every class has as many: (n,) int, at least 1.
+def n_augmentations(labels: ArrayLike) -> NDArray[np.int64]:
+    """Count the augmented images that aug1 and aug2 make of every sample, so that all classes have as many.
 
-    labels: (n,) classes of all samples. The largest class gets two a sample; classes of 26, 117 and 92 get 9, 2, and
-    2 or 3. Where a class does not divide evenly, the samples with one more are spread over the class in the order
-    given; the paper gives one more to all but its first 37 samples of 1000 C, so that its classes are nearly equal.
+    Parameters
+    ----------
+    labels : array_like of shape (n,)
+        Classes of all samples.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        At least 2: the largest class has two a sample; classes of 26, 117 and 92 have 9, 2, and 2 or 3.
+
+    Notes
+    -----
+    Where a class does not divide evenly, the samples with one more are spread over the class in the order given; the
+    paper makes one more of all but its first 37 samples of 1000 C, so that its classes are nearly equal.
     """
     labels = np.asarray(labels)
     classes, counts = np.unique(labels, return_counts=True)
-    wanted = np.zeros(len(labels), dtype=int)
+    numbers = np.zeros(len(labels), dtype=int)
     for label, count in zip(classes, counts, strict=True):
-        steps = np.arange(count + 1) * (COPIES_OF_LARGEST * counts.max()) // count
-        wanted[labels == label] = np.diff(steps)
-    return wanted
+        steps = np.arange(count + 1) * (PER_SAMPLE_OF_LARGEST * counts.max()) // count
+        numbers[labels == label] = np.diff(steps)
+    return numbers
 
 
-def train_index(policy, labels, copies, rng):
-    """Indices of the rows to train on, with repeats.
+def train_index(policy: str, labels: ArrayLike, augmentation: ArrayLike, rng: np.random.Generator) -> Rows:
+    """Choose the rows that a model is trained on.
 
-    labels, copies: (n,) class and copy of the training rows of one fold. aug1, aug2: copies from 1 up, every class
-    twice the samples of the largest: of a class with more the highest copies are left out, of one with fewer some are
-    repeated. aug3: copy 0 of all samples, and those of smaller classes drawn again up to the largest. aug4: copy 0 of
-    all samples.
-    Raises UserError for an unknown policy and for rows without the pictures that it trains on.
+    Parameters
+    ----------
+    policy : str
+        aug1, aug2: augmented images, of every class twice the samples of the largest: of a class with more the highest
+        augmentations are left out, of one with fewer some are repeated. aug3: every micrograph, and those of smaller
+        classes drawn again up to the largest. aug4: every micrograph.
+    labels, augmentation : array_like of shape (n,)
+        Of the training rows of one fold.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int
+        With repeats.
+
+    Raises
+    ------
+    UserError
+        If the policy is unknown, or there are no images that it trains on.
     """
-    return _row(policy).training(np.asarray(labels), np.asarray(copies), rng)
+    return _get(policy).train_index(np.asarray(labels), np.asarray(augmentation), rng)
 
 
-def scored_rows(policy, protocol, part, labels, copies, rng):
-    """Indices, ascending and without repeats, of the rows that are scored in `part` (train, validation, test).
+def score_index(
+    policy: str, protocol: str, split: str, labels: ArrayLike, augmentation: ArrayLike, rng: np.random.Generator
+) -> Rows:
+    """Choose the rows of a split that are scored.
 
-    strict: copy 0, one row a sample. published: the same, but for validation under aug1 and aug2, where the paper
-    scores all copies (its Table 1: 27/22/24 rows of 3/12/9 samples). rng: for policies that draw; none of these does.
-    Raises UserError for an unknown policy or protocol, and where samples lack the copies that are scored.
+    Parameters
+    ----------
+    policy : str
+    protocol : str
+        Its name. published scores under aug1 and aug2 all augmented images of validation, as the paper does (its Table
+        1: 27/22/24 rows of 3/12/9 samples). Everything else is scored on the micrographs.
+    split : {"train", "validation", "test"}
+    labels, augmentation : array_like of shape (n,)
+        Of the rows of the split.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int
+        Ascending.
+
+    Raises
+    ------
+    UserError
+        If policy or protocol are unknown, or samples have no augmented images to be scored.
     """
-    labels, copies = np.asarray(labels), np.asarray(copies)
-    copied = SCORES_COPIES[protocols.parse(protocol).dress] and part == "validation" and _row(policy).multiplies
-    if not copied:
-        return np.flatnonzero(copies == 0)
-    return np.sort(np.concatenate(list(_by_class(labels, copies, rng))))
+    labels, augmentation = np.asarray(labels), np.asarray(augmentation)
+    published = protocols.parse(protocol).estimators == "published"
+    if published and split == "validation" and makes_images(policy):
+        return np.sort(np.concatenate(list(_augmented_by_class(labels, augmentation, rng))))
+    return np.flatnonzero(augmentation == 0)
 
 
-def epoch_rows(policy, labels, copies, rng):
-    """Indices of the rows that a network sees in one epoch, in random order, with repeats.
+def epoch_index(policy: str, labels: ArrayLike, augmentation: ArrayLike, rng: np.random.Generator) -> Rows:
+    """Draw the rows that a network sees in one epoch.
 
-    labels, copies: (n,) class and copy of the training rows of one fold. aug3: draws with replacement in which every
-    class is equally likely (the paper's weighted sampler), as many as there are classes times samples of the largest.
-    The others: training_rows, shuffled.
+    Parameters
+    ----------
+    policy : str
+        aug3: draws with replacement in which every class is equally likely (the paper's weighted sampler), as many as
+        classes times samples of the largest. The others: `train_index`, in random order.
+    labels, augmentation : array_like of shape (n,)
+        Of the training rows of one fold.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int
+        In random order, with repeats.
     """
-    return _row(policy).epoch(np.asarray(labels), np.asarray(copies), rng)
+    return _get(policy).epoch_index(np.asarray(labels), np.asarray(augmentation), rng)
 
 
-def multiplies(policy):
-    """Whether a policy makes pictures of its own (aug1, aug2); the others take the micrographs as they are."""
-    return _row(policy).multiplies
+def makes_images(policy: str) -> bool:
+    """Tell whether a policy makes augmented images (aug1, aug2)."""
+    return _get(policy).makes_images
 
 
-def _row(policy):
+def _get(policy: str) -> Policy:
     return lookup(policy, POLICIES, "policy")
 
 
-def _own(copies):
-    """The rows of the samples' own pictures; UserError where there are none."""
-    own = np.flatnonzero(copies == 0)
-    if not len(own):
-        raise UserError(
-            "there is no training sample with a picture of its own (copy 0): make the policy's pictures anew."
-        )
-    return own
+def _micrographs(augmentation: NDArray) -> Rows:
+    """Rows of the micrographs themselves; UserError where there are none."""
+    rows = np.flatnonzero(augmentation == 0)
+    if not len(rows):
+        raise UserError("no training sample has its micrograph (augmentation 0): make the policy's images again.")
+    return rows
 
 
-def _twice_the_largest(labels, copies):
-    """Rows a class that balance: COPIES_OF_LARGEST times the samples of the largest class."""
-    return COPIES_OF_LARGEST * np.unique(labels[copies == 0], return_counts=True)[1].max(initial=0)
-
-
-def _by_class(labels, copies, rng):
-    """Of every class the rows of its copies (from 1 up), the lower copies first, those of one number shuffled."""
+def _augmented_by_class(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Iterator[Rows]:
+    """Yield every class's augmented rows, lower augmentations first, those of one number in random order."""
     for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero((labels == label) & (copies > 0)))
+        rows = rng.permutation(np.flatnonzero((labels == label) & (augmentation > 0)))
         if not len(rows):
             raise UserError(
-                f"there are no copies of the samples of {label} C to train on: aug1 and aug2 need pictures or tuned "
-                "features made under them; choose aug3 or aug4 for others."
+                f"there are no augmented images of the samples of {label} C to train on: aug1 and aug2 need images or "
+                "tuned features made under them; choose aug3 or aug4 for others."
             )
-        yield rows[np.argsort(copies[rows], kind="stable")]
+        yield rows[np.argsort(augmentation[rows], kind="stable")]
 
 
-def _copied(labels, copies, rng):
-    """The paper's aug1 and aug2: copies alone, the same number of every class."""
-    many = _twice_the_largest(labels, copies)
-    return np.concatenate([np.resize(rows, many) for rows in _by_class(labels, copies, rng)])
+def _augmented(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Rows:
+    """Take augmented images alone, as many of every class: the paper's aug1 and aug2."""
+    largest = np.unique(labels[augmentation == 0], return_counts=True)[1].max(initial=0)
+    by_class = _augmented_by_class(labels, augmentation, rng)
+    return np.concatenate([np.resize(rows, PER_SAMPLE_OF_LARGEST * largest) for rows in by_class])
 
 
-def _oversampled(labels, copies, rng):
-    """All samples once, and those of the smaller classes drawn again with replacement up to the largest class.
-
-    The paper's aug3 for models other than networks: 23/105/83 training rows become 105/105/105 (its Table 1).
-    """
-    own = _own(copies)
+def _oversampled(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Rows:
+    """Repeat micrographs of smaller classes: the paper's aug3, 23/105/83 rows become 105/105/105 (its Table 1)."""
+    own = _micrographs(augmentation)
     classes, counts = np.unique(labels[own], return_counts=True)
     extra = [
         own[rng.choice(np.flatnonzero(labels[own] == label), counts.max() - count)]
@@ -131,28 +191,27 @@ def _oversampled(labels, copies, rng):
     return np.concatenate([own, *extra])
 
 
-def _weighted(labels, copies, rng):
-    """The paper's aug3 for networks: draws in which every class is equally likely."""
-    own = _own(copies)
+def _weighted(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Rows:
+    """Draw every class with equal probability: the paper's aug3 for networks."""
+    own = _micrographs(augmentation)
     _, place, counts = np.unique(labels[own], return_inverse=True, return_counts=True)
-    chance = 1 / (len(counts) * counts[place])
-    return rng.choice(own, len(counts) * counts.max(), p=chance)
+    probability = 1 / (len(counts) * counts[place])
+    return rng.choice(own, len(counts) * counts.max(), p=probability)
 
 
-def _once(labels, copies, rng):
-    """All samples once: the paper's aug4, no rebalancing."""
-    return _own(copies)
+def _once(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Rows:
+    """Take every micrograph once, without rebalancing: the paper's aug4."""
+    return _micrographs(augmentation)
 
 
-def _shuffled(training):
-    """An epoch that sees the training rows in random order."""
-    return lambda labels, copies, rng: rng.permutation(training(labels, copies, rng))
+def _in_random_order(sampler: RowSampler) -> RowSampler:
+    """Make the sampler of epochs that see the training rows in random order."""
+    return lambda labels, augmentation, rng: rng.permutation(sampler(labels, augmentation, rng))
 
 
 POLICIES = {
-    "aug1": Policy(_copied, _shuffled(_copied), multiplies=True),
-    "aug2": Policy(_copied, _shuffled(_copied), multiplies=True),
-    "aug3": Policy(_oversampled, _weighted, multiplies=False),
-    "aug4": Policy(_once, _shuffled(_once), multiplies=False),
+    "aug1": Policy(_augmented, _in_random_order(_augmented), makes_images=True),
+    "aug2": Policy(_augmented, _in_random_order(_augmented), makes_images=True),
+    "aug3": Policy(_oversampled, _weighted, makes_images=False),
+    "aug4": Policy(_once, _in_random_order(_once), makes_images=False),
 }
-SCORES_COPIES = {"strict": False, "published": True}  # of the validation part

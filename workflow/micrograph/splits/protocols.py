@@ -1,21 +1,25 @@
-"""Protocols by name: who is tested, what leaks, and what of the study is varied.
+"""Protocols by name: how samples are split, what leaks, and what of the study is varied.
 
-A name is a base, leaks that are added to it or taken from it, and variations:
+A name is a base, leaks that are added to it or removed from it, and variations:
 
     strict   published   strict+one_fold   published-ungrouped   strict.repeat1   strict+grid.shuffled_films2
 
 The leaks are those of the paper's code record (Zenodo 10534837). `published` has them all, the other bases none. A
-stage of the flow sees a protocol only as far as its leaks touch that stage (`at`), so that two protocols which differ
-later share its files.
+stage of the workflow sees a protocol only as far as its leaks affect that stage (`as_seen_by`), so that two protocols
+which differ later share its files.
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from micrograph.errors import UserError, lookup
 
-# What leaks, in the order of names.
+# Name of a leak, in the order of protocols' names: what it does.
 LEAKS = {
     "one_fold": "fine-tuned features of all folds come from the network of the last fold",
     "all_rows": "principal components are fitted on all films, those to be tested included",
@@ -24,116 +28,149 @@ LEAKS = {
     "last_weights": "a network keeps its last weights, not its best",
     "ungrouped": "films of one growth day may stand on both sides of a split",
 }
-# Base: (whether it has all leaks, whose way of dressing the models it keeps, the part whose accuracy it reports).
-BASES = {
-    "strict": (False, "strict", "test"),
-    "published": (True, "published", "validation"),
-    "by_operator": (False, "strict", "test"),
-    "by_date": (False, "strict", "test"),
+
+
+class _Base(NamedTuple):
+    has_all_leaks: bool
+    estimators: str  # strict or published: variants of models, grids and images
+    reported_split: str
+
+
+PROTOCOLS = {
+    "strict": _Base(False, "strict", "test"),
+    "published": _Base(True, "published", "validation"),
+    "by_operator": _Base(False, "strict", "test"),
+    "by_date": _Base(False, "strict", "test"),
 }
-# The leaks that a stage can tell apart; what comes after it sees these too.
+# The leaks that affect a stage or one before it.
 STAGES = {
     "splits": {"ungrouped"},
     "components": {"ungrouped", "all_rows"},
     "networks": {"ungrouped", "train_mode", "last_weights"},
     "tuned": {"ungrouped", "train_mode", "last_weights", "one_fold"},
 }
-# The leaks that can change what is said of a film by a model on these features.
-FELT = {
+# The leaks that can change the predictions of a model on these features.
+PREDICTION_LEAKS = {
     "image": STAGES["networks"] | {"grid"},
     "tuned": STAGES["tuned"] | {"grid"},
     "components": STAGES["components"] | {"grid"},
 }
-# The leaks that are in how networks are trained and used.
+# The leaks in how networks are trained and used.
 NETWORK_LEAKS = STAGES["tuned"] - STAGES["splits"]
 VARIATIONS = ("repeat", "shuffled_films", "shuffled_batches", "share")
 WHOLE = 100  # percent
 
-# What a name may look like; for wildcards, too.
-PATTERN = rf"(?:{'|'.join(BASES)})(?:[+-](?:{'|'.join(LEAKS)}))*(?:\.(?:{'|'.join(VARIATIONS)})\d+)*"
+# Regular expression of a name, for wildcards too.
+PATTERN = rf"(?:{'|'.join(PROTOCOLS)})(?:[+-](?:{'|'.join(LEAKS)}))*(?:\.(?:{'|'.join(VARIATIONS)})\d+)*"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """base: of BASES; leaks: those it has; repeat: which deal of the folds, 0 the first; shuffled: "films" or
-    "batches", whose growth temperatures are dealt anew, or None; draw: which such deal, from 1; share: percent of each
-    fold's training batches that are kept."""
+    """A protocol.
+
+    Parameters
+    ----------
+    base : str
+        Of `PROTOCOLS`.
+    leaks : frozenset of str
+        Of `LEAKS`.
+    repeat : int, default 0
+        Repeat of the cross-validation, each with new splits.
+    shuffled : {"films", "batches"} or None, default None
+        Units between which the growth temperatures are permuted.
+    draw : int, default 0
+        Number of the permutation, from 1.
+    share : int, default 100
+        Percentage of each fold's training batches that is kept.
+    """
 
     base: str
-    leaks: frozenset
+    leaks: frozenset[str]
     repeat: int = 0
     shuffled: str | None = None
     draw: int = 0
     share: int = WHOLE
 
     @property
-    def dress(self):
-        """Whose models, grids and pictures: "strict" or "published"."""
-        return BASES[self.base][1]
+    def estimators(self) -> str:
+        """Variant of models, grids and images: ``strict`` or ``published``."""
+        return PROTOCOLS[self.base].estimators
 
     @property
-    def reported(self):
-        """The part whose accuracy the protocol reports: "test" or "validation"."""
-        return BASES[self.base][2]
+    def reported_split(self) -> str:
+        """The split whose accuracy the protocol reports: ``test`` or ``validation``."""
+        return PROTOCOLS[self.base].reported_split
 
     @property
-    def chooser(self):
-        """The part on which a fold compares the points of its grid.
+    def selection_split(self) -> str:
+        """The split on which a fold compares the points of its grid.
 
-        With the leak `grid` it is the part that is reported. published without it still compares on validation rows,
-        but those of the other folds (choosing.py).
+        With the leak ``grid`` it is the reported one. published without it also compares on validation samples, but on
+        those of the other folds (:func:`micrograph.splits.model_selection.select`).
         """
-        return self.reported if "grid" in self.leaks else "validation"
+        return self.reported_split if "grid" in self.leaks else "validation"
 
     @property
-    def way(self):
-        """How networks are validated while they learn, and which weights are kept: keywords of training.fit."""
+    def training_options(self) -> dict[str, str]:
+        """How networks are validated in training, and which weights are kept: ``validate_in`` and ``keep``."""
         return {
             "validate_in": "train" if "train_mode" in self.leaks else "eval",
             "keep": "last" if "last_weights" in self.leaks else "best",
         }
 
     @property
-    def name(self):
-        """The name that reads as this protocol; every protocol has one."""
-        return self._base() + self._variations()
-
-    def _base(self):
-        own = _own(self.base)
+    def name(self) -> str:
+        """The one name of the protocol; `parse` reads it."""
+        own = _own_leaks(self.base)
         sign, other = ("-", own - self.leaks) if own else ("+", self.leaks)
-        return self.base + "".join(f"{sign}{leak}" for leak in LEAKS if leak in other)
-
-    def _variations(self):
-        made = [
+        variations = [
             ("repeat", self.repeat, self.repeat > 0),
             (f"shuffled_{self.shuffled}", self.draw, self.shuffled is not None),
             ("share", self.share, self.share != WHOLE),
         ]
-        return "".join(f".{word}{number}" for word, number, there in made if there)
+        return (
+            self.base
+            + "".join(f"{sign}{leak}" for leak in LEAKS if leak in other)
+            + "".join(f".{kind}{number}" for kind, number, present in variations if present)
+        )
 
 
 @cache
-def parse(name):
-    """The Protocol of a name. Raises UserError for what is none, and for leaks or variations that are named for nothing."""
+def parse(name: str) -> Protocol:
+    """Read the name of a protocol.
+
+    Parameters
+    ----------
+    name : str
+        As ``strict+grid.repeat1``.
+
+    Returns
+    -------
+    Protocol
+
+    Raises
+    ------
+    UserError
+        If it is not the name of a protocol, or not its one name: a leak added that the base has, another order.
+    """
     if not re.fullmatch(PATTERN, name):
         raise UserError(
-            f"protocol '{name}' is not known: name one of {', '.join(BASES)}, with +LEAK (strict) or -LEAK (published) "
-            f"of {', '.join(LEAKS)}, and .{', .'.join(f'{word}N' for word in VARIATIONS)}."
+            f"protocol '{name}' is not known: name one of {', '.join(PROTOCOLS)}, with +LEAK (strict) or -LEAK "
+            f"(published) of {', '.join(LEAKS)}, and .{', .'.join(f'{kind}N' for kind in VARIATIONS)}."
         )
-    stem, *words = name.split(".")
+    stem, *variations = name.split(".")
     base, *changes = re.split(r"(?=[+-])", stem)
-    own = _own(base)
-    protocol = Protocol(base, own)
+    protocol = Protocol(base, _own_leaks(base))
     for change in changes:
         sign, leak = change[0], change[1:]
         if (sign == "+") == (leak in protocol.leaks):
-            there, way = ("has", "-") if sign == "+" else ("has not", "+")
+            verb, other = ("has", "-") if sign == "+" else ("has not", "+")
             raise UserError(
-                f"protocol '{name}': {base} {there} the leak {leak}; write {base}{way}{leak}, or leave it out."
+                f"protocol '{name}': {base} {verb} the leak {leak}; write {base}{other}{leak}, or leave it out."
             )
         protocol = replace(protocol, leaks=protocol.leaks ^ {leak})
-    for word in words:
-        protocol = _varied(protocol, *re.fullmatch(r"(\w+?)(\d+)", word).groups(), name)
+    for variation in variations:
+        protocol = _vary(protocol, variation.rstrip("0123456789"), int(re.search(r"\d+$", variation)[0]), name)
     if protocol.name != name:
         raise UserError(
             f"protocol '{name}' is written {protocol.name}: leaks and variations have one order, and one place."
@@ -141,63 +178,68 @@ def parse(name):
     return protocol
 
 
-def _varied(protocol, word, number, name):
-    """The protocol with one variation."""
-    number = int(number)
-    if number < 1 or (word == "share" and number >= WHOLE):
-        raise UserError(f"protocol '{name}': {word} counts from 1" + (f" to {WHOLE - 1}." if word == "share" else "."))
-    if word in ("repeat", "share"):
-        return replace(protocol, **{word: number})
-    return replace(protocol, shuffled=word.removeprefix("shuffled_"), draw=number)
+def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
+    """Return the protocol with one variation."""
+    if number < 1 or (kind == "share" and number >= WHOLE):
+        raise UserError(f"protocol '{name}': {kind} counts from 1" + (f" to {WHOLE - 1}." if kind == "share" else "."))
+    if kind in ("repeat", "share"):
+        return replace(protocol, **{kind: number})
+    return replace(protocol, shuffled=kind.removeprefix("shuffled_"), draw=number)
 
 
-def _own(base):
-    """The leaks of a base."""
-    return frozenset(LEAKS) if BASES[base][0] else frozenset()
+def _own_leaks(base: str) -> frozenset[str]:
+    """Leaks of a base without changes."""
+    return frozenset(LEAKS) if PROTOCOLS[base].has_all_leaks else frozenset()
 
 
-def as_seen_by(stage, name):
-    """The name of the protocol as far as a stage (STAGES) can tell it from its base."""
-    return _only(name, lookup(stage, STAGES, "stage"))
-
-
-def _only(name, felt):
+def as_seen_by(stage: str, name: str) -> str:
+    """Name the protocol without the changes that affect neither a stage (of `STAGES`) nor one before it."""
+    affecting: Set[str] = lookup(stage, STAGES, "stage")
     protocol = parse(name)
-    own = _own(protocol.base)
-    return replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & felt)).name
+    own = _own_leaks(protocol.base)
+    return replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting)).name
 
 
-def felt(name, features):
-    """Whether what the protocol changes of its base can change the answers of a model on these features.
+def can_change_predictions(name: str, features: str) -> bool:
+    """Tell whether a protocol's changes of its base can change the predictions of a model.
 
-    features: image, tuned, or components as block2_cev85. A base without changes is always felt.
+    Parameters
+    ----------
+    name : str
+        Of the protocol.
+    features : str
+        ``image``, ``tuned``, or components such as ``block2_cev85``.
+
+    Returns
+    -------
+    bool
+        True of a base without changes.
     """
-    kind = features if features in FELT else "components"
-    changed = changes(name)
-    return not changed or bool(changed & FELT[kind])
+    kind = features if features in PREDICTION_LEAKS else "components"
+    changed = changed_leaks(name)
+    return not changed or bool(changed & PREDICTION_LEAKS[kind])
 
 
-def changes(name):
-    """The leaks that a protocol, by its name, has and its base has not, or the other way round."""
+def changed_leaks(name: str) -> frozenset[str]:
+    """Return the leaks that either a protocol or its base has, not both."""
     protocol = parse(name)
-    return _own(protocol.base) ^ protocol.leaks
+    return _own_leaks(protocol.base) ^ protocol.leaks
 
 
-def plain(name):
-    """The name without its variations: strict+grid.shuffled_films2 -> strict+grid."""
+def without_variations(name: str) -> str:
+    """Name the protocol without its variations: ``strict+grid.shuffled_films2`` gives ``strict+grid``."""
     return replace(parse(name), repeat=0, shuffled=None, draw=0, share=WHOLE).name
 
 
-def without_leaks(name):
-    """The name without its leaks, its variations kept: strict+grid.repeat1 -> strict.repeat1.
+def without_leaks(name: str) -> str:
+    """Name the protocol with the leaks of its base: ``strict+grid.repeat1`` gives ``strict.repeat1``.
 
-    What is drawn at random is drawn by this name, so that two protocols which differ in leaks alone differ in nothing
-    else.
+    Random streams carry this name, so that two protocols that differ in leaks alone draw the same numbers.
     """
     protocol = parse(name)
-    return replace(protocol, leaks=_own(protocol.base)).name
+    return replace(protocol, leaks=_own_leaks(protocol.base)).name
 
 
-def dealt(name):
-    """The name by which folds are dealt: of all that is varied the deal (repeat) and the shuffled labels alone."""
+def without_leaks_and_share(name: str) -> str:
+    """Name the protocol whose random stream splits the samples: a share has the folds of the whole."""
     return replace(parse(without_leaks(name)), share=WHOLE).name

@@ -1,195 +1,266 @@
-"""Folds that never part a group: who trains, who chooses, who is tested. Dealt once, kept as a table on disk.
+"""Split samples into folds that keep groups together, and check the table of splits.
 
-A splits table has one row a fold and sample: fold (0..K-1), part (train, validation, test), sample, batch,
-growth_celsius; sorted by fold, then sample. What a protocol leaves out of a fold stands in it with the part `unused`.
+A table of splits has one row a fold and sample: fold (0 ... K - 1), split (train, validation, test), sample, batch,
+growth_celsius; sorted by fold, then sample. Samples that a protocol leaves out of a fold have the split ``unused``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 from micrograph.splits import group_splits, protocols, stratified_groups
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 COLUMNS = ("fold", "split", "sample", "batch", "growth_celsius")
 
 
-def split(samples, protocol, folds, rng):
-    """Deal samples into folds and parts.
+def split(samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Split samples into folds.
 
-    samples: table with the columns sample, batch, growth_celsius, one row a sample, for by_operator and by_date also
-    operator and grown; the order of its rows does not matter. protocol: its name; folds: K, at least 3; rng: numpy
-    Generator. Returns the splits table (see the module). Raises UserError where the samples cannot be dealt so.
+    Parameters
+    ----------
+    samples : DataFrame
+        One row a sample, in any order: sample, batch, growth_celsius; for by_operator and by_date also operator and
+        grown.
+    protocol : str
+        Its name.
+    folds : int
+        At least 3.
+    rng : Generator
+
+    Returns
+    -------
+    DataFrame
+        The table of splits, with `COLUMNS`.
+
+    Raises
+    ------
+    UserError
+        If there are too few folds, a sample has two rows, or a class has too few groups.
     """
-    way = DEALS[protocols.parse(protocol).base]
+    splitter = SPLITTERS[protocols.parse(protocol).base]
     if folds < 3:
         raise UserError(f"{folds} folds leave nothing to train on: set splits.folds to 3 or more.")
     ordered = samples.sort_values("sample", ignore_index=True)
-    if ordered["sample"].duplicated().any():
-        twice = ordered.loc[ordered["sample"].duplicated(), "sample"].iloc[0]
-        raise UserError(f"sample {twice} stands twice in the table of samples: keep one row a sample.")
-    _enough(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()))
-    parts = way(ordered.assign(group=_groups(ordered, protocol)), folds, rng)
-    frames = [ordered.assign(fold=fold, split=part) for fold, part in enumerate(parts)]
+    for sample in ordered.loc[ordered["sample"].duplicated(), "sample"]:
+        raise UserError(f"sample {sample} stands twice in the table of samples: keep one row a sample.")
+    _check_groups(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()))
+    group = ordered["sample" if "ungrouped" in protocols.parse(protocol).leaks else "batch"].to_numpy(str)
+    splits = splitter.split(ordered.assign(group=group), folds, rng)
+    frames = [ordered.assign(fold=fold, split=row) for fold, row in enumerate(splits)]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 
 
-def _groups(samples, protocol):
-    """What is never parted, a name for each sample: its batch, or with the leak `ungrouped` the sample alone."""
-    return samples["sample" if "ungrouped" in protocols.parse(protocol).leaks else "batch"].to_numpy(str)
-
-
-def _strict(samples, folds, rng):
-    """Part of each sample, fold by fold: all samples dealt once by group; test = i, validation = i + 1."""
-    home = stratified_groups.homes(samples["growth_celsius"].to_numpy(), samples["group"].to_numpy(str), folds, rng)
-    distance = (home[None, :] - np.arange(folds)[:, None]) % folds
+def _split_strict(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.str_]:
+    """Assign every group to one fold: fold i tests the samples of i and validates on those of i + 1."""
+    own = stratified_groups.assign_folds(
+        samples["growth_celsius"].to_numpy(), samples["group"].to_numpy(str), folds, rng
+    )
+    distance = (own[None, :] - np.arange(folds)[:, None]) % folds
     return np.select([distance == 0, distance == 1], ["test", "validation"], "train")
 
 
-def _published(samples, folds, rng):
-    """Part of each sample, fold by fold, as the paper's StratifiedGroupKFold, in the paper grouped by sample.
+def _split_published(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.str_]:
+    """Split as the paper, whose groups are the samples themselves: one test split for all folds.
 
-    The paper takes fold 0 of ten as its fixed test part and deals the rest again into ten train/validation folds. We
-    take the first fold that leaves every class at least `folds` samples, in the paper's data fold 0 itself.
+    The paper tests fold 0 of ten, and splits the rest again into ten folds of train and validation. We take the first
+    fold that leaves every class at least `folds` groups, in the paper's data fold 0 itself.
     """
-    names, labels = samples["group"].to_numpy(str), samples["growth_celsius"].to_numpy()
-    way = _stratified if len(set(names)) == len(names) else _grouped
-    dealt = way(labels, names, folds, rng)
-    for test in dealt:
+    groups, labels = samples["group"].to_numpy(str), samples["growth_celsius"].to_numpy()
+    held_out = _sklearn_folds if len(set(groups)) == len(groups) else _balanced_folds
+    for test in held_out(labels, groups, folds, rng):
         rest = np.setdiff1d(np.arange(len(labels)), test)
-        if min(len(set(names[rest][labels[rest] == label])) for label in np.unique(labels)) >= folds:
+        if min(len(set(groups[rest][labels[rest] == label])) for label in np.unique(labels)) >= folds:
             break
-    parts = np.full((folds, len(labels)), "train", dtype="U10")
-    parts[:, test] = "test"
-    for fold, chosen in enumerate(way(labels[rest], names[rest], folds, rng)):
-        parts[fold, rest[chosen]] = "validation"
-    return parts
+    splits = np.full((folds, len(labels)), "train", dtype="U10")
+    splits[:, test] = "test"
+    for fold, validation in enumerate(held_out(labels[rest], groups[rest], folds, rng)):
+        splits[fold, rest[validation]] = "validation"
+    return splits
 
 
-def _stratified(labels, names, folds, rng):
-    """The index arrays that scikit-learn's StratifiedGroupKFold, shuffled, holds out."""
+def _sklearn_folds(
+    labels: NDArray, groups: NDArray[np.str_], folds: int, rng: np.random.Generator
+) -> list[NDArray[np.intp]]:
+    """Return the samples that scikit-learn's shuffled StratifiedGroupKFold holds out, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
-    return [held for _, held in splitter.split(np.zeros(len(labels)), labels, names)]
+    return [held for _, held in splitter.split(np.zeros(len(labels)), labels, groups)]
 
 
-def _by_operator(samples, folds, rng):
-    """One fold an operator, whatever `folds` says."""
-    return group_splits.by_operator(samples, rng)
+def _balanced_folds(
+    labels: NDArray, groups: NDArray[np.str_], folds: int, rng: np.random.Generator
+) -> list[NDArray[np.intp]]:
+    """Return held-out samples of groups of several samples, for which StratifiedGroupKFold can give an empty fold."""
+    own = stratified_groups.assign_folds(labels, groups, folds, rng)
+    return [np.flatnonzero(own == fold) for fold in range(folds)]
 
 
-def _grouped(labels, names, folds, rng):
-    """As _stratified, of groups of several samples: dealt so that every class reaches every fold."""
-    home = stratified_groups.homes(labels, names, folds, rng)
-    return [np.flatnonzero(home == fold) for fold in range(folds)]
+def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: pd.DataFrame | None = None) -> None:
+    """Check that a table of splits keeps its protocol's invariants.
 
+    Every sample is in one split of a fold; without the leak `ungrouped` no batch is in two. strict and published: every
+    class is in every split of every fold. strict: each sample is tested exactly once. published: all folds have one
+    test split, and each other sample is validated on exactly once. by_operator, by_date: `group_splits.check`.
 
-# Base of a protocol: its way of dealing, (samples with the column group, folds, rng) -> part of each, fold by fold.
-DEALS = {"strict": _strict, "published": _published, "by_operator": _by_operator, "by_date": group_splits.by_date}
+    Parameters
+    ----------
+    table : DataFrame
+        From `split`.
+    protocol : str
+        Its name.
+    classes : iterable of int
+        Celsius.
+    samples : DataFrame, optional
+        The samples that were split; by_operator and by_date check operators and days with them.
 
-
-def check(table, protocol, classes, samples=None):
-    """Raise UserError unless the splits table keeps its protocol's promises.
-
-    Each sample in one part a fold; no batch on two sides, but with the leak `ungrouped`. strict and published: every
-    class in every part of every fold; strict: each sample tested exactly once; published: one test part for all folds,
-    each other sample validated exactly once. by_operator, by_date: deals.check, of the samples that were dealt.
+    Raises
+    ------
+    UserError
+        If an invariant is broken.
     """
-    base, table = protocols.parse(protocol).base, table[table["split"] != group_splits.UNUSED]
-    _once(table, ["fold", "sample"], "sample")
+    table = table[table["split"] != group_splits.UNUSED]
+    _check_unique(table, ["fold", "sample"], "sample")
     if "ungrouped" not in protocols.parse(protocol).leaks:
-        _once(table.drop_duplicates(["fold", "split", "batch"]), ["fold", "batch"], "batch")
-    if base in PROMISES:
-        _enough(table, protocol, table["fold"].nunique(), classes)
-        _all_classes(table, protocol, classes)
-        PROMISES[base](table, protocol)
-    else:
-        group_splits.check(table, protocol, classes, samples)
+        _check_unique(table.drop_duplicates(["fold", "split", "batch"]), ["fold", "batch"], "batch")
+    SPLITTERS[protocols.parse(protocol).base].check(table, protocol, list(classes), samples)
 
 
-def _all_classes(table, protocol, classes):
-    """UserError where a class is missing from a part of a fold."""
+def _check_classes(table: pd.DataFrame, protocol: str, classes: Sequence[int]) -> None:
+    """Raise UserError where a class has too few groups, or is missing from a split of a fold."""
+    _check_groups(table, protocol, table["fold"].nunique(), classes)
     counts = table.groupby(["fold", "split", "growth_celsius"]).size()
-    wanted = pd.MultiIndex.from_product([range(table["fold"].nunique()), PARTS, classes])
-    for fold, part, celsius in wanted.difference(counts.index):
+    expected = pd.MultiIndex.from_product([range(table["fold"].nunique()), SPLITS, classes])
+    for fold, name, celsius in expected.difference(counts.index):
         raise UserError(
-            f"fold {fold} of the {protocol} splits has no {part} sample at {celsius} C: "
+            f"fold {fold} of the {protocol} splits has no {name} sample at {celsius} C: "
             "lower splits.folds or change the seed."
         )
 
 
-def _each_tested(table, protocol):
-    """strict: every sample is tested once and validated once."""
-    for part in ("test", "validation"):
-        _once(table[table["split"] == part], ["sample"], "sample")
-    _covered(table, table.loc[table["split"] == "test", "sample"], protocol)
+def _check_strict(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
+    """Every sample is tested once and validated on once."""
+    _check_classes(table, protocol, classes)
+    for name in ("test", "validation"):
+        _check_unique(table[table["split"] == name], ["sample"], "sample")
+    _check_held_out(table, table.loc[table["split"] == "test", "sample"], protocol)
 
 
-def _one_test_part(table, protocol):
-    """published: one test part for all folds, every other sample is validated once."""
-    tested, validated = (table[table["split"] == part] for part in ("test", "validation"))
-    _once(validated, ["sample"], "sample")
-    _covered(table, pd.concat([tested["sample"], validated["sample"]]), protocol)
-    if (tested.groupby("sample").size() != table["fold"].nunique()).any():
-        raise UserError(f"the {protocol} splits do not share one test part: deal them again.")
+def _check_published(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
+    """All folds have one test split, every other sample is validated on once."""
+    _check_classes(table, protocol, classes)
+    test, validation = (table[table["split"] == name] for name in ("test", "validation"))
+    _check_unique(validation, ["sample"], "sample")
+    _check_held_out(table, pd.concat([test["sample"], validation["sample"]]), protocol)
+    if (test.groupby("sample").size() != table["fold"].nunique()).any():
+        raise UserError(f"the {protocol} splits do not share one test split: make them again.")
 
 
-PROMISES = {"strict": _each_tested, "published": _one_test_part}
+def _check_held_out(table: pd.DataFrame, held_out: pd.Series, protocol: str) -> None:
+    """Raise UserError unless every sample is held out in some fold."""
+    for sample in sorted(set(table["sample"]) - set(held_out)):
+        raise UserError(f"sample {sample} is never held out in the {protocol} splits: make them again.")
 
 
-def _covered(table, held, protocol):
-    """UserError unless every sample is held out somewhere."""
-    for lost in sorted(set(table["sample"]) - set(held)):
-        raise UserError(f"sample {lost} is never held out in the {protocol} splits: deal them again.")
+def _check_unique(rows: pd.DataFrame, keys: list[str], what: str) -> None:
+    """Raise UserError where two rows share the keys."""
+    for row in rows.loc[rows.duplicated(keys), keys].to_dict("records"):
+        where = ", ".join(f"{key} {value}" for key, value in row.items())
+        raise UserError(f"a {what} lies on two sides of the splits ({where}): make them again.")
 
 
-def _once(rows, keys, what):
-    """UserError where two rows share the keys."""
-    double = rows.loc[rows.duplicated(keys), keys]
-    if len(double):
-        where = ", ".join(f"{key} {value}" for key, value in double.iloc[0].items())
-        raise UserError(f"a {what} lies on two sides of the splits ({where}): deal them again.")
-
-
-# Base of a protocol: how many more groups than folds every class needs.
-MORE = {"strict": 0, "published": 1}
-
-
-def _enough(samples, protocol, folds, classes):
-    """UserError where a class has too few groups to be in every part of every fold."""
-    read = protocols.parse(protocol)
-    need = folds + MORE.get(read.base, -folds)
-    group, things = ("sample", "samples") if "ungrouped" in read.leaks else ("batch", "batches (growth days)")
+def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[int]) -> None:
+    """Raise UserError where a class has too few groups to be in every split of every fold."""
+    parsed = protocols.parse(protocol)
+    needed = SPLITTERS[parsed.base].min_groups(folds)
+    group, plural = ("sample", "samples") if "ungrouped" in parsed.leaks else ("batch", "batches (growth days)")
     for celsius in classes:
-        have = samples.loc[samples["growth_celsius"] == celsius, group].nunique()
-        if have < need:
+        count = samples.loc[samples["growth_celsius"] == celsius, group].nunique()
+        if count < needed:
             raise UserError(
-                f"{celsius} C has only {have} {things}; {folds} folds of the {protocol} protocol need at least {need}: "
-                f"lower splits.folds, or leave {celsius} out of the classes."
+                f"{celsius} C has only {count} {plural}; {folds} folds of the {protocol} protocol need at least "
+                f"{needed}: lower splits.folds, or leave {celsius} out of the classes."
             )
 
 
-def rows(table, fold, part, samples):
-    """The indices, ascending, of those of `samples` (n names) that lie in `part` of `fold`; UserError if one is missing."""
-    here = table[(table["fold"] == fold) & (table["split"] == part)]
-    return _positions(here["sample"], samples)
+class _Splitter(NamedTuple):
+    split: Callable  # (samples with a column group, folds, rng) -> (folds, n) splits of every sample
+    check: Callable  # (table, protocol, classes, samples or None); raises UserError
+    min_groups: Callable  # folds -> groups that every class needs
 
 
-def fit_index(table, protocol, fold, samples):
-    """The indices, ascending, of the samples that what is fitted for `fold` may see.
+SPLITTERS = {
+    "strict": _Splitter(_split_strict, _check_strict, lambda folds: folds),
+    "published": _Splitter(_split_published, _check_published, lambda folds: folds + 1),
+    **{
+        base: _Splitter(splitter, group_splits.check, lambda folds: 0)
+        for base, splitter in group_splits.SPLITTERS.items()
+    },
+}
 
-    The training rows; with the leak `all_rows` every row, the test part included, as the paper fits its components.
+
+def split_index(table: pd.DataFrame, fold: int, split: str, samples: ArrayLike) -> NDArray[np.intp]:
+    """Return the positions of the samples in one split of a fold.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Splits.
+    fold : int
+    split : {"train", "validation", "test"}
+    samples : array_like of str, shape (n,)
+        Names; positions count in them.
+
+    Returns
+    -------
+    ndarray of int
+        Ascending.
+
+    Raises
+    ------
+    UserError
+        If a sample of the split is not among `samples`.
+    """
+    return _positions(table.loc[(table["fold"] == fold) & (table["split"] == split), "sample"], samples)
+
+
+def fit_index(table: pd.DataFrame, protocol: str, fold: int, samples: ArrayLike) -> NDArray[np.intp]:
+    """Return the positions of the samples that transformations of a fold (PCA, pre-training) may be fitted on.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Splits.
+    protocol : str
+        Its name.
+    fold : int
+    samples : array_like of str, shape (n,)
+
+    Returns
+    -------
+    ndarray of int
+        Ascending: the train split; with the leak ``all_rows`` every sample, as the paper fits its components.
+
+    Raises
+    ------
+    UserError
+        If one of these samples is not among `samples`.
     """
     if "all_rows" in protocols.parse(protocol).leaks:
         return _positions(table.loc[table["fold"] == fold, "sample"], samples)
-    return rows(table, fold, "train", samples)
+    return split_index(table, fold, "train", samples)
 
 
-def _positions(names, samples):
-    """Where `names` stand in `samples`, ascending; UserError names the first that is missing."""
+def _positions(names: ArrayLike, samples: ArrayLike) -> NDArray[np.intp]:
+    """Positions of names in samples, ascending; UserError names the first that is missing."""
     index = pd.Index(np.asarray(samples, dtype=str)).get_indexer(np.asarray(names, dtype=str))
-    if (index < 0).any():
-        lost = np.asarray(names, dtype=str)[index < 0][0]
-        raise UserError(f"sample {lost} is in the splits but not among the samples: make both from one table.")
+    for name in np.asarray(names, dtype=str)[index < 0]:
+        raise UserError(f"sample {name} is in the splits but not among the samples: make both from one table.")
     return np.sort(index)

@@ -1,53 +1,69 @@
-"""Groups dealt into folds whole, so that every fold holds about the same number of every class."""
+"""Assign groups to folds whole, so that every fold holds about the same number of samples of every class."""
+
+from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-ATTEMPTS = 48
+ORDERS = 48  # random orders that are compared
 
 
-def homes(labels, groups, folds, rng):
-    """The fold (n,) of each of n samples, groups kept together.
+def assign_folds(labels: NDArray, groups: NDArray, folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Assign every sample to a fold, the samples of a group to the same.
 
-    labels: (n,) classes; groups: (n,) names; folds: how many; rng: numpy Generator.
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        Classes.
+    groups : ndarray of shape (n,)
+        Names.
+    folds : int
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Notes
+    -----
+    The rarest class is assigned first, each group to the fold with the fewest samples of the class, of equals to the
+    one that ends best balanced; of some random orders the best balanced result is kept. Unlike scikit-learn's
+    StratifiedGroupKFold, which can leave a fold without a class, the rarest class reaches every fold where it has at
+    least `folds` groups.
     """
     names, group = np.unique(groups, return_inverse=True)
     classes, label = np.unique(labels, return_inverse=True)
     counts = np.zeros((len(names), len(classes)))
     np.add.at(counts, (group, label), 1)
-    return deal_groups(counts, folds, rng)[group]
+    return _balance(counts, folds, rng)[group]
 
 
-def deal_groups(counts, folds, rng):
-    """The fold of each group, so that every fold holds about the same number of every class.
-
-    counts: (groups, classes) samples. Rare classes are dealt first, each group to the fold poorest in the class, of
-    those to the one that ends best balanced; of some random orders, all tried side by side, the best balanced deal is
-    kept. A class that lies in at least `folds` groups and is the rarest reaches every fold by construction.
-    """
+def _balance(counts: NDArray[np.float64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Fold of each group; counts: (n_groups, n_classes) samples. All orders are tried side by side."""
     expected = np.maximum(counts.sum(axis=0) / folds, 1e-12)
-    orders, tried = _orders(counts, rng), np.arange(ATTEMPTS)
-    home = np.full((ATTEMPTS, len(counts)), -1)
-    held = np.zeros((ATTEMPTS, folds, counts.shape[1]))
-    for label, order in orders:
+    trial = np.arange(ORDERS)
+    assigned = np.full((ORDERS, len(counts)), -1)
+    held = np.zeros((ORDERS, folds, counts.shape[1]))
+    for label, order in _orders(counts, rng):
         for group in order.T:
-            own, here = counts[group][:, None, :], held[:, :, label]
-            worse = (own * (2 * (held - expected) + own) / expected).sum(axis=2)
-            worse[here > here.min(axis=1, keepdims=True)] = np.inf
-            home[tried, group] = fold = np.argmin(worse, axis=1)
-            held[tried, fold] += counts[group]
+            added, present = counts[group][:, None, :], held[:, :, label]
+            cost = (added * (2 * (held - expected) + added) / expected).sum(axis=2)
+            cost[present > present.min(axis=1, keepdims=True)] = np.inf
+            assigned[trial, group] = fold = np.argmin(cost, axis=1)
+            held[trial, fold] += counts[group]
     empty = (held == 0).sum(axis=(1, 2))
-    uneven = (((held - expected) ** 2) / expected).sum(axis=(1, 2)).round(9)
-    return home[np.lexsort((tried, uneven, empty))[0]]
+    imbalance = (((held - expected) ** 2) / expected).sum(axis=(1, 2)).round(9)
+    return assigned[np.lexsort((trial, imbalance, empty))[0]]
 
 
-def _orders(counts, rng):
-    """[(class, (attempts, groups) the groups with the class that hold no rarer one, in the order they are dealt)]."""
-    waiting, left = [], np.ones(len(counts), dtype=bool)
+def _orders(counts: NDArray[np.float64], rng: np.random.Generator) -> list[tuple[int, NDArray[np.int64]]]:
+    """Classes, rarest first, each with the groups whose rarest class it is: (orders, groups), largest groups first."""
+    of_class, left = [], np.ones(len(counts), dtype=bool)
     for label in np.argsort((counts > 0).sum(axis=0), kind="stable"):
-        waiting.append((label, np.flatnonzero(left & (counts[:, label] > 0))))
+        of_class.append((label, np.flatnonzero(left & (counts[:, label] > 0))))
         left &= counts[:, label] == 0
-    drawn = [[rng.permutation(groups) for _, groups in waiting] for _ in range(ATTEMPTS)]
+    drawn = [[rng.permutation(groups) for _, groups in of_class] for _ in range(ORDERS)]
     return [
         (label, np.stack([row[place][np.argsort(-counts[row[place], label], kind="stable")] for row in drawn]))
-        for place, (label, _) in enumerate(waiting)
+        for place, (label, _) in enumerate(of_class)
     ]

@@ -1,41 +1,58 @@
-"""Thin out the training part of the folds batch by batch, for the learning curve."""
+"""Reduce the training batches of every fold, for the learning curve."""
+
+from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from micrograph.splits import group_splits, protocols
 
 
-def subsample_batches(table, protocol, rng):
-    """The splits table with that share of each fold's training batches that the protocol, by its name, keeps.
+def subsample_batches(table: pd.DataFrame, protocol: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Keep the protocol's share of every fold's training samples.
 
-    table: as of splits.deal; rng: numpy Generator. The share counts films; batches are taken whole, one after another,
-    always the one after which the classes stand most as they do among all, of some random order: a greater share holds
-    the batches of a smaller one. More than the share is kept where less would leave a class without a film. Validation
-    and test stay, and what is left out stands in the table as deals.UNUSED.
+    Parameters
+    ----------
+    table : DataFrame
+        Splits.
+    protocol : str
+        Its name; the percentage of training samples is its share.
+    rng : Generator
+
+    Returns
+    -------
+    DataFrame
+        The splits; training samples left out have the split `group_splits.UNUSED`, validation and test stay.
+
+    Notes
+    -----
+    Batches are kept whole. They are taken in a random order, changed so that the classes stand after every batch as
+    nearly as possible in their proportions among all: a larger share holds the batches of a smaller one. More than the
+    share is kept where less would leave a class without a sample.
     """
     share = protocols.parse(protocol).share
     if share == protocols.WHOLE:
         return table
     kept = table.copy()
     for _, rows in table[table["split"] == "train"].groupby("fold"):
-        order = _in_turn(rows, rng)
-        films = rows["batch"].map(rows["batch"].value_counts()).groupby(rows["batch"]).first()[order].cumsum()
-        enough = int(np.searchsorted(films.to_numpy(), share / protocols.WHOLE * len(rows))) + 1
-        while set(rows.loc[rows["batch"].isin(order[:enough]), "growth_celsius"]) != set(rows["growth_celsius"]):
-            enough += 1
-        few = rows[rows["batch"].isin(order[:enough])]
-        kept.loc[rows.index.difference(few.index), "split"] = group_splits.UNUSED
+        order = _order(rows, rng)
+        samples = rows["batch"].map(rows["batch"].value_counts()).groupby(rows["batch"]).first()[order].cumsum()
+        count = int(np.searchsorted(samples.to_numpy(), share / protocols.WHOLE * len(rows))) + 1
+        while set(rows.loc[rows["batch"].isin(order[:count]), "growth_celsius"]) != set(rows["growth_celsius"]):
+            count += 1
+        left_out = rows.index[~rows["batch"].isin(order[:count])]
+        kept.loc[left_out, "split"] = group_splits.UNUSED
     return kept
 
 
-def _in_turn(rows, rng):
-    """The batches of a part, a list, in the order in which they are taken."""
+def _order(rows: pd.DataFrame, rng: np.random.Generator) -> list[str]:
+    """List the batches in the order in which they are taken."""
     counts = rows.groupby(["batch", "growth_celsius"]).size().unstack(fill_value=0)
-    wanted = counts.sum() / counts.sum().sum()
-    waiting, taken, held = list(rng.permutation(counts.index.to_numpy(str))), [], np.zeros(counts.shape[1])
-    while waiting:
-        after = held + counts.loc[waiting].to_numpy()
-        expected = after.sum(axis=1, keepdims=True) * wanted.to_numpy()
-        taken.append(waiting.pop(int((((after - expected) ** 2) / expected).sum(axis=1).round(9).argmin())))
+    proportions = counts.sum() / counts.sum().sum()
+    left, taken, held = list(rng.permutation(counts.index.to_numpy(str))), [], np.zeros(counts.shape[1])
+    while left:
+        after = held + counts.loc[left].to_numpy()
+        expected = after.sum(axis=1, keepdims=True) * proportions.to_numpy()
+        taken.append(left.pop(int((((after - expected) ** 2) / expected).sum(axis=1).round(9).argmin())))
         held = held + counts.loc[taken[-1]].to_numpy()
     return taken
