@@ -8,6 +8,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from micrograph.evaluation.summaries import Fit
+from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
 SHARES = {2: [0.4, 0.6], 3: [0.11, 0.5, 0.39], 5: [0.1, 0.2, 0.3, 0.25, 0.15]}
@@ -77,7 +78,7 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
             "y_pred_value": value if words["scheme"] == "regression" else np.nan,
         }
     )
-    return Fit(words, predictions)
+    return Fit(FitSpec(**words), predictions)
 
 
 def dealt(*deals):
@@ -87,7 +88,7 @@ def dealt(*deals):
         one.predictions.assign(fold=one.predictions["fold"] + before[repeat], repeat=repeat)
         for repeat, one in enumerate(deals)
     ]
-    return Fit(deals[0].words, pd.concat(frames, ignore_index=True))
+    return Fit(deals[0].spec, pd.concat(frames, ignore_index=True))
 
 
 def curve(folds=5, epochs=25, seed=0, points=1):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.evaluation import summaries, uncertainty
+from micrograph.splits.fit_spec import KEYS, FitSpec
 
 CLASSES = np.array([900.0, 950.0, 1000.0])
 
@@ -33,7 +34,7 @@ def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened
 
     scores: function of chances (n, K) and sharpness, giving scores (n, K).
     """
-    words = dict.fromkeys(summaries.KEYS, "any") | {"protocol": "strict", "scheme": "nominal", "model": "MLP"} | words
+    words = dict.fromkeys(KEYS, "any") | {"protocol": "strict", "scheme": "nominal", "model": "MLP"} | words
     rng = np.random.default_rng(seed)
     day = np.repeat(np.arange(days), films_a_day)
     chances = rng.dirichlet([1.0, 1.0, 1.0], len(day))
@@ -54,4 +55,4 @@ def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened
         part = np.select([day % folds == fold, day % folds == (fold + 1) % folds], ["test", "validation"], "train")
         parts.append(films.assign(fold=fold, split=part))
     rows = pd.concat(parts, ignore_index=True).sort_values(["fold", "split", "sample"], ignore_index=True)
-    return summaries.Fit(words, rows)
+    return summaries.Fit(FitSpec(**words), rows)

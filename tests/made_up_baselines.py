@@ -5,6 +5,7 @@ import pandas as pd
 
 import made_up_fits
 from micrograph.evaluation import baselines, summaries
+from micrograph.splits.fit_spec import FitSpec
 
 MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
 SHEET = made_up_fits.films(samples=90, days=30, folds=4)
@@ -39,7 +40,7 @@ def by_hand(right, batches="xxyy", truth=(900, 900, 900, 900)):
     part = ["train", "validation"] + ["test"] * len(right)
     predicted = [950, 900, *(true if yes else 1850 - true for yes, true in zip(right, truth, strict=True))]
     return summaries.Fit(
-        dict.fromkeys(summaries.KEYS, "any") | {"protocol": "strict", "features": "metadata"},
+        FitSpec("strict", "any", "any", "metadata", "any", "any"),
         pd.DataFrame(
             {
                 "fold": 0, "split": part, "sample": [f"s{place}" for place in range(len(part))], "augmentation": 0,

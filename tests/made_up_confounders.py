@@ -1,13 +1,16 @@
 """Films and answers made up by hand for the table of confounders."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from micrograph.evaluation import confounders
-from micrograph.evaluation.summaries import KEYS, Fit
+from micrograph.evaluation.summaries import Fit
+from micrograph.splits.fit_spec import FitSpec
 
 MADE = {"data": "simulated films", "backbone": "b", "search": "default", "pixels": 80, "epochs": 4}
-WORDS = dict(zip(KEYS, ("strict", "imagenet", "aug3", "image", "nominal", "CNN"), strict=True))
+SPEC = FitSpec("strict", "imagenet", "aug3", "image", "nominal", "CNN")
 
 
 def films(count=60, a_day=3, **columns):
@@ -35,7 +38,7 @@ def answered(sheet, right, protocol="strict", learnt=40):
     names = [f"t{place}" for place in range(learnt)]
     trained = pd.DataFrame({"sample": names, "batch": names, "y_true": truth, "y_pred": 950.0})
     rows = pd.concat([tested, trained.assign(split="train")], ignore_index=True)
-    return Fit(WORDS | {"protocol": protocol}, rows.assign(fold=0, augmentation=0, y_pred_value=np.nan))
+    return Fit(replace(SPEC, protocol=protocol), rows.assign(fold=0, augmentation=0, y_pred_value=np.nan))
 
 
 def tabled(sheet, right, splits=(), same=(), untested=None, resamples=300):

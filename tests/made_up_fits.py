@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from micrograph.evaluation import summaries
+from micrograph.splits.fit_spec import KEYS, FitSpec
 
 CLASSES = [900, 950, 1000]
 SHARES = [0.11, 0.5, 0.39]
@@ -31,7 +32,7 @@ def fit(sheet, skill, classes=CLASSES, values=False, gap=0.0, **words):
 
     values: whether it is a regression, with its own values; gap: the share of test films without an answer.
     """
-    words = dict.fromkeys(summaries.KEYS, "any") | {"protocol": "strict", "scheme": "nominal"} | words
+    words = dict.fromkeys(KEYS, "any") | {"protocol": "strict", "scheme": "nominal"} | words
     rng = np.random.default_rng(_seed(words))
     folds = sheet["tested"].nunique()
     parts = []
@@ -43,7 +44,7 @@ def fit(sheet, skill, classes=CLASSES, values=False, gap=0.0, **words):
             part = np.select([tested == 0, tested == 1 + fold % (folds - 1)], ["test", "validation"], "train")
         parts.append(_answers(sheet.assign(fold=fold, split=part), skill, classes, values, gap, rng))
     predictions = pd.concat(parts, ignore_index=True).sort_values(["fold", "split", "sample"], ignore_index=True)
-    return summaries.Fit(words, predictions)
+    return summaries.Fit(FitSpec(**words), predictions)
 
 
 def _seed(words):

@@ -6,6 +6,7 @@ import pandas as pd
 from micrograph.evaluation import leakage, summaries
 from micrograph.models.fit import fit_folds
 from micrograph.splits import permutation, protocols, splitters
+from micrograph.splits.fit_spec import FitSpec
 from tables_of_films import CLASSES
 
 FOLDS = 4
@@ -57,8 +58,7 @@ def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85",
         names, np.zeros(len(names), int), each, dealt, protocol=protocol, policy="aug4", scheme="nominal",
         model=model, classes=CLASSES, search="default", rng=rng,
     )  # fmt: skip
-    words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": called}
-    return summaries.Fit(words | {"scheme": "nominal", "model": model}, made.predictions)
+    return summaries.Fit(FitSpec(protocol, "imagenet", "aug4", called, "nominal", model), made.predictions)
 
 
 def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
@@ -72,8 +72,9 @@ def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
             answers = rng.permutation(truth)
         rows = {"sample": [f"f{place}" for place in film], "batch": [f"d{place // 2:02d}" for place in film]}
         parts.append(pd.DataFrame({"fold": 0, "split": part, **rows, "y_true": truth, "y_pred": answers}))
-    words = {"protocol": protocol, "pretraining": "imagenet", "policy": "aug4", "features": features}
-    return summaries.Fit(words | {"scheme": "nominal", "model": model}, pd.concat(parts, ignore_index=True))
+    return summaries.Fit(
+        FitSpec(protocol, "imagenet", "aug4", features, "nominal", model), pd.concat(parts, ignore_index=True)
+    )
 
 
 def tabled(given, resamples=400):

@@ -11,7 +11,7 @@ from micrograph.report import folder, page, similar_samples, sprites
 from micrograph.report import samples as explorer
 
 CLASSES = made_up.CLASSES
-WORDS = made_up.fit(model="CNN").words
+SPEC = made_up.fit(model="CNN").spec
 SIDE, PATCH, STRIDE = 80, 8, 4
 CHANNELS = ["Height Sensor", "Height"]
 CONFIG = {"classes": CLASSES, "scans": {"source": "simulated"}, "splits": {"folds": 5}, "seed": 7}
@@ -129,7 +129,7 @@ def study(count, seed=1):
     rows = explorer.tested(predictions(table), table)
     maps_of = explained(rows)
     place = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
-    made = explorer.study(rows, maps_of, near(rows), place, made_up.curve(), WORDS, CLASSES, "simulated films")
+    made = explorer.study(rows, maps_of, near(rows), place, made_up.curve(), SPEC, CLASSES, "simulated films")
     story = page.Story(
         "Growth temperature from micrographs",
         "simulated films",
@@ -138,7 +138,7 @@ def study(count, seed=1):
         table.head(0)[["sample", "scan"]].assign(reason=""),
         CONFIG,
         {"numpy": np.__version__},
-        glance=page.glance(predictions(table), CLASSES, explorer.named(WORDS)),
+        glance=page.glance(predictions(table), CLASSES, explorer.named(SPEC)),
     )
     drawn = explorer.drawn(rows, maps_of)
     return story, made, sprites.Drawn(count, picture, drawn.cam, drawn.occlusion)

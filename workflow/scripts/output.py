@@ -17,7 +17,7 @@ def read(reader, paths, keys):
     if reader == "fit":
         return summaries.read_predictions(paths)[0]
     if reader == "permuted":
-        return summaries.gather_permuted(paths)
+        return summaries.read_permuted(paths)
     if reader == "searches":
         return tableS1.gather(paths)
     one = {"table": io.read_table, "arrays": io.read_arrays}[reader]

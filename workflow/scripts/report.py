@@ -17,7 +17,7 @@ with log.redirect_output(snakemake.log[0]):
     rows = explorer.tested(fit.predictions, samples)
     near = similar_samples.nearest(rows["sample"], io.read_scores(given.features), io.read_table(given.splits))
     place = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
-    study = explorer.study(rows, attributions, near, place, curves.rows, fit.words, params.classes, params.data)
+    study = explorer.study(rows, attributions, near, place, curves.rows, fit.spec, params.classes, params.data)
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}
     texts = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     story = page.Story(
@@ -30,7 +30,7 @@ with log.redirect_output(snakemake.log[0]):
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
         [contents.table(output, tables[output.name], texts[output.name]) for output in OUTPUTS if output.table],
         [contents.figure(output, texts[output.name]) for output in OUTPUTS if output.figure],
-        page.glance(fit.predictions, params.classes, explorer.named(fit.words)),
+        page.glance(fit.predictions, params.classes, explorer.named(fit.spec)),
         conclusions.conclude(tables["conclusions"]),
     )
     folder.write(Path(snakemake.output.page).parent, given.page, story, study, explorer.drawn(rows, attributions))

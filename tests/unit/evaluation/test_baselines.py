@@ -71,7 +71,7 @@ def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(tabl
     strict = baselines.panels(table)[0]
     metadata = next(line for line in strict.rows if line[0] == "growth metadata")
     assert isinstance(metadata[-1], tables.Bold)
-    same = tabled([fit("metadata", 0.7)], summaries.Fit(network().words, fit("metadata", 0.7).predictions))
+    same = tabled([fit("metadata", 0.7)], summaries.Fit(network().spec, fit("metadata", 0.7).predictions))
     assert row(same, "strict", "metadata")["ahead_points"] == 0
     metadata = next(line for line in baselines.panels(same)[0].rows if line[0] == "growth metadata")
     assert not isinstance(metadata[-1], tables.Bold)
@@ -109,4 +109,4 @@ def test_no_fits_and_a_network_on_other_films_are_faults():
         tabled([])
     fewer = network().predictions
     with pytest.raises(UserError, match="different samples"):
-        tabled(given(("strict",)), summaries.Fit(network().words, fewer[fewer["sample"] != fewer["sample"].iloc[0]]))
+        tabled(given(("strict",)), summaries.Fit(network().spec, fewer[fewer["sample"] != fewer["sample"].iloc[0]]))

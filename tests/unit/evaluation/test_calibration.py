@@ -21,7 +21,7 @@ def changed(given, part, change):
     rows = given.predictions.copy()
     here = rows["split"] == part
     rows.loc[here, NAMES] = change(rows.loc[here, NAMES].to_numpy())
-    return summaries.Fit(given.words, rows)
+    return summaries.Fit(given.spec, rows)
 
 
 def test_scores_are_told_apart_by_what_they_sum_to():
@@ -93,7 +93,7 @@ def test_sets_cover_new_days_though_films_of_a_day_are_alike():
         truth = np.searchsorted(CELSIUS, rows["y_true"])
         sure = rng.uniform(0.05, 0.9, 100)[rows["batch"].str.removeprefix("day").astype(int)]
         rows[NAMES] = np.where(truth[:, None] == np.arange(3), sure[:, None], (1 - sure[:, None]) / 2)
-        study = judge(summaries.Fit(made.words, rows))
+        study = judge(summaries.Fit(made.spec, rows))
         shares.append(study.stages[SCALED].inside[np.arange(600), study.places].mean())
     assert 0.89 < np.mean(shares) < 0.96
 
@@ -110,7 +110,7 @@ def test_a_fit_without_scores_or_validation_films_is_left_out_and_says_why():
     assert silent.stages == {} and "gives no scores" in silent.why
     made = fit()
     rows = made.predictions
-    lacking = judge(summaries.Fit(made.words, rows[(rows["split"] != "validation") | (rows["fold"] > 0)]))
+    lacking = judge(summaries.Fit(made.spec, rows[(rows["split"] != "validation") | (rows["fold"] > 0)]))
     assert lacking.stages == {} and "no validation film" in lacking.why
     assert judge(made).why == ""
 
@@ -130,7 +130,7 @@ def test_copies_of_films_do_not_count():
     made = fit()
     copies = made.predictions.assign(augmentation=1, **dict.fromkeys(NAMES, 1 / 3))
     both = type(copies)({name: [*made.predictions[name], *copies[name]] for name in copies})
-    one, other = judge(made), judge(summaries.Fit(made.words, both))
+    one, other = judge(made), judge(summaries.Fit(made.spec, both))
     assert one.stages[SCALED].temperatures == other.stages[SCALED].temperatures
     np.testing.assert_array_equal(one.samples, other.samples)
 

@@ -85,7 +85,7 @@ def test_equal_scores_are_as_good_as_nothing():
 def test_one_growth_day_of_tests_gives_no_interval():
     made = fit(days=4, films_a_day=10)
     rows = made.predictions[made.predictions["fold"] == 0]
-    row = table(summaries.Fit(made.words, rows)).iloc[1]
+    row = table(summaries.Fit(made.spec, rows)).iloc[1]
     assert row["batches"] == row["folds"] == 1
     assert row[[f"{name}{end}" for name in ("ece_pct", "log_loss", "brier") for end in ("_low", "_high")]].isna().all()
     assert np.isfinite(row["log_loss"]) and row["open_folds"] == 1
@@ -101,7 +101,7 @@ def test_repeats_of_the_folds_do_not_narrow_the_interval():
     made = fit(days=60)
     rows = made.predictions
     often = pd.concat([rows.assign(fold=rows["fold"] + 4 * repeat) for repeat in range(5)], ignore_index=True)
-    one, five = table(made).iloc[0], table(summaries.Fit(made.words, often)).iloc[0]
+    one, five = table(made).iloc[0], table(summaries.Fit(made.spec, often)).iloc[0]
     assert five["films"] == one["films"] == 180 and five["folds"] == 20
     width = [row["log_loss_high"] - row["log_loss_low"] for row in (one, five)]
     assert width[1] == pytest.approx(width[0])
@@ -141,7 +141,7 @@ def test_sets_of_reversed_probabilities_cover_too_little():
     names = [f"score_{celsius}" for celsius in CELSIUS]
     tested = rows["split"] == "test"
     rows.loc[tested, names] = rows.loc[tested, names].to_numpy()[:, ::-1]
-    scaled = table(summaries.Fit(made.words, rows), coverage=0.8).iloc[-1]
+    scaled = table(summaries.Fit(made.spec, rows), coverage=0.8).iloc[-1]
     assert scaled["covered_pct_high"] < scaled["coverage_aim_pct"] == 80
 
 

@@ -8,6 +8,7 @@ from made_up_leakage import SETTINGS
 from micrograph.errors import UserError
 from micrograph.evaluation import leakage, summaries
 from micrograph.models import registry
+from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
 WORDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "KNN"}
@@ -27,7 +28,7 @@ def rows(part, truth, predicted, batches, fold=0):
 
 
 def fit(protocol, *frames, **words):
-    return summaries.Fit({"protocol": protocol} | WORDS | words, pd.concat(frames, ignore_index=True))
+    return summaries.Fit(FitSpec(protocol, **WORDS | words), pd.concat(frames, ignore_index=True))
 
 
 def tabled(*given, resamples=400, seed=0):

@@ -12,6 +12,7 @@ from micrograph.evaluation import learning_curve, summaries, tables
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import learning_curve as learning_curve_figure
 from micrograph.figures import style
+from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
 SAID = {"data": "simulated films", "backbone": "resnet18", "search": "default", "pixels": 80, "epochs": 4}
@@ -35,7 +36,7 @@ def fit(share, right, seed=0, repeat=0, **words):
             rows.append((fold, "train", f"other{film}", f"other day{film // 2}", truth, truth))
     names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
     frame = pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan)
-    return Fit({"protocol": name} | WORDS | words, frame)
+    return Fit(FitSpec(name, **WORDS | words), frame)
 
 
 def tabled(given, resamples=400):
@@ -104,7 +105,7 @@ def test_what_more_films_truly_give_lies_in_the_interval_about_as_often_as_it_sa
         for share, better in ((50, 0.0), (100, 0.15)):
             told = frame.assign(y_pred=np.where(luck < skill + better, 900, 950))
             both = pd.concat([told, train.assign(y_pred=900)]).assign(y_true=900, y_pred_value=np.nan)
-            given.append(Fit({"protocol": "strict.share50" if share == 50 else "strict"} | WORDS, both))
+            given.append(Fit(FitSpec("strict.share50" if share == 50 else "strict", **WORDS), both))
         last = tabled(given, 200).iloc[-1]
         held += last["gain_points_low"] <= 15 <= last["gain_points_high"]
     assert held >= 50
@@ -127,7 +128,7 @@ def test_files_of_shares_and_deals_become_one_curve(tmp_path):
     paths = []
     for share, repeat in ((50, 0), (100, 0), (50, 1), (100, 1)):
         made = fit(share, 10, repeat=repeat)
-        folder = [made.words[word] for word in ("protocol", "pretraining", "policy", "features", "scheme")]
+        folder = [getattr(made.spec, word) for word in ("protocol", "pretraining", "policy", "features", "scheme")]
         paths.append(tmp_path.joinpath(*folder) / "SVC.tsv")
         io.write_table(paths[-1], made.predictions)
     found = tabled(summaries.read_predictions(paths))

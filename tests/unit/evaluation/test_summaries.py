@@ -1,5 +1,7 @@
 """What is measured of a fit, what is chosen among fits, and which fits cannot be told apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,11 +11,12 @@ import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries
+from micrograph.splits.fit_spec import FitSpec
 from project import PROJECT
 
 CLASSES = [900, 950, 1000]
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
-WORDS = {"protocol": "strict", "pretraining": "imagenet", "policy": "aug3"}
+SPEC = FitSpec("strict", "imagenet", "aug3", "block2_cev85", "nominal", "SVC")
 
 
 def predictions(right, folds=2):
@@ -74,11 +77,11 @@ def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
     """Fold 0: SVC is better in validation and worse in the test; fold 1: equal in validation, the first is taken."""
     better, worse = predictions((1, 4)), predictions((4, 2))
     worse.loc[(worse["fold"] == 0) & (worse["split"] == "validation"), "y_pred"] = 1000
-    found = summaries.chosen_per_fold([summaries.Fit({}, better), summaries.Fit({}, worse)], CLASSES)
+    found = summaries.chosen_per_fold([summaries.Fit(None, better), summaries.Fit(None, worse)], CLASSES)
     right = (found["y_true"] == found["y_pred"])[found["split"] == "test"]
     assert right.groupby(found["fold"]).sum().tolist() == [1, 4]
     assert len(found) == len(better)
-    swapped = summaries.chosen_per_fold([summaries.Fit({}, worse), summaries.Fit({}, better)], CLASSES)
+    swapped = summaries.chosen_per_fold([summaries.Fit(None, worse), summaries.Fit(None, better)], CLASSES)
     right = (swapped["y_true"] == swapped["y_pred"])[swapped["split"] == "test"]
     assert right.groupby(swapped["fold"]).sum().tolist() == [1, 2]
 
@@ -94,7 +97,7 @@ def test_choosing_among_models_that_guess_gains_nothing():
         for part, shift in (("test", 0), ("validation", 1)):
             frame = pd.DataFrame({"fold": (fold - shift) % 10, "split": part, "sample": np.arange(200)})
             rows.append(frame.assign(y_true=np.where(place % 2, 900, 1000), y_pred=guess))
-        given.append(summaries.Fit({}, pd.concat(rows)))
+        given.append(summaries.Fit(None, pd.concat(rows)))
     accuracy = [metrics.score(fit.predictions.query("split == 'test'"), "accuracy", [900, 1000]) for fit in given]
     found = summaries.chosen_per_fold(given, [900, 1000]).query("split == 'test'")
     assert sorted(found["sample"]) == list(range(200))
@@ -122,16 +125,16 @@ def test_a_gain_is_the_difference_in_points_with_its_sign():
 
 
 def test_strict_comes_first_and_a_protocol_without_fits_not_at_all():
-    given = [summaries.Fit({"protocol": name}, None) for name in ("published", "strict", "published")]
+    given = [summaries.Fit(replace(SPEC, protocol=name), None) for name in ("published", "strict", "published")]
     parted = summaries.by_protocol(given)
     assert list(parted) == ["strict", "published"] and len(parted["published"]) == 2
     assert list(summaries.by_protocol(given[:1])) == ["published"]
 
 
 def test_the_papers_numbers_come_as_rows_in_our_columns():
-    given = [summaries.Fit(WORDS | {"features": "tuned", "scheme": "regression", "model": "GBC"}, None)]
+    given = [summaries.Fit(replace(SPEC, features="tuned", scheme="regression", model="GBC"), None)]
     (row,) = summaries.paper_rows(PUBLISHED, "table4", given, ("features", "scheme", "model"))
-    assert row == given[0].words | {
+    assert row == given[0].spec.columns() | {
         "protocol": "paper",
         "test_pct": 64,
         "test_pct_std": 7,
@@ -144,21 +147,20 @@ def test_the_papers_numbers_come_as_rows_in_our_columns():
 
 
 def test_the_papers_number_for_one_fit_is_found_and_nothing_else():
-    words = WORDS | {"features": "block2_cev85", "scheme": "nominal", "model": "SVC"}
-    assert summaries.printed(PUBLISHED, "table2", words, "val") == (66, 6)
+    assert summaries.printed(PUBLISHED, "table2", SPEC, "val") == (66, 6)
     for other in ({"policy": "aug4"}, {"model": "GBC"}, {"pretraining": "films"}):
-        assert np.isnan(summaries.printed(PUBLISHED, "table2", words | other, "val")).all()
-    assert np.isnan(summaries.printed(PUBLISHED, "table2", words, "test")).all()
+        assert np.isnan(summaries.printed(PUBLISHED, "table2", replace(SPEC, **other), "val")).all()
+    assert np.isnan(summaries.printed(PUBLISHED, "table2", SPEC, "test")).all()
 
 
-def test_the_words_of_a_file_are_its_last_six_path_parts(tmp_path):
+def test_the_path_of_a_file_names_its_fit(tmp_path):
     path = tmp_path / "strict/imagenet/aug3/block2_cev85/nominal/SVC.tsv"
     io.write_table(path, predictions((4, 2)))
     (fit,) = summaries.read_predictions([path])
-    assert fit.words == WORDS | {"features": "block2_cev85", "scheme": "nominal", "model": "SVC"}
+    assert fit.spec == SPEC
     assert len(fit.predictions) == 24
-    with pytest.raises(UserError, match="is not named as predictions are"):
-        summaries.words_of("SVC.tsv")
+    with pytest.raises(UserError, match="SVC"):
+        summaries.read_predictions(["SVC.tsv"])
 
 
 def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
@@ -167,7 +169,7 @@ def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
     for path, right in zip(paths, [(4, 2), (4, 4), (0, 0), (1, 1)], strict=True):
         io.write_table(path, predictions(right))
     strict, published = summaries.read_predictions(paths)
-    assert (strict.words["protocol"], published.words["protocol"]) == ("strict", "published")
+    assert (strict.spec.protocol, published.spec.protocol) == ("strict", "published")
     right = strict.predictions.query("split == 'test' and y_true == y_pred")
     assert right.groupby(["repeat", "fold"]).size().to_dict() == {(0, 0): 4, (0, 1): 2, (1, 2): 1, (1, 3): 1}
     assert strict.predictions["fold"].nunique() == 6 and published.predictions["fold"].nunique() == 2
@@ -179,13 +181,13 @@ def test_what_is_varied_besides_the_deal_stays_a_fit_of_its_own(tmp_path):
     for path in paths:
         io.write_table(path, predictions((4, 2)))
     found = summaries.read_predictions(paths)
-    assert [fit.words["protocol"] for fit in found] == ["strict.share50", "strict", "strict+grid"]
+    assert [fit.spec.protocol for fit in found] == ["strict.share50", "strict", "strict+grid"]
     assert [len(summaries.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
 
 
 def test_the_spread_over_deals_is_hand_worked():
     """Six of eight test films right in one deal, four in the other: 62.5 %, and from there 12.5 points either way."""
-    both = made_up.dealt(*(summaries.Fit({}, predictions(right)) for right in ((4, 2), (2, 2))))
+    both = made_up.dealt(*(summaries.Fit(None, predictions(right)) for right in ((4, 2), (2, 2))))
     row = summaries.summarise(both.predictions, CLASSES, 100, seed=1)
     assert (row["folds"], row["repeats"], row["tested_samples"]) == (2, 2, 8)
     assert row["pooled_pct"] == 62.5
@@ -194,7 +196,7 @@ def test_the_spread_over_deals_is_hand_worked():
 
 
 def test_the_same_deal_twice_makes_nothing_more_certain():
-    one = summaries.Fit({}, predictions((4, 2)))
+    one = summaries.Fit(None, predictions((4, 2)))
     row, twice = (summaries.summarise(fit.predictions, CLASSES, 200, 1) for fit in (one, made_up.dealt(one, one)))
     assert np.isnan(row["pooled_repeat_std"]) and twice["pooled_repeat_std"] == 0
     same = [name for name in summaries.MEASURED if name.startswith(("pooled_pct", "balanced", "kappa", "mae"))]
@@ -206,7 +208,7 @@ def test_each_fold_of_each_deal_chooses_its_own_model():
     """One model is right in validation in the first deal, the other in the second."""
     good, bad = predictions((4, 4)), predictions((0, 0))
     bad.loc[bad["split"] == "validation", "y_pred"] = 1000
-    deals = [summaries.Fit({}, frame) for frame in (good, bad)]
+    deals = [summaries.Fit(None, frame) for frame in (good, bad)]
     found = summaries.chosen_per_fold([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
     test = found.query("split == 'test'")
     assert len(test) == 16 and (test["y_true"] == test["y_pred"]).all()

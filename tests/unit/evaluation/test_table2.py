@@ -49,7 +49,7 @@ def test_rows_run_strict_first_and_fine_tuned_features_last(table):
 
 
 def test_a_row_says_what_is_measured_of_its_fit(table):
-    fit = next(fit for fit in made() if fit.words["protocol"] == "strict" and fit.words["features"] == "pool_cev99")
+    fit = next(fit for fit in made() if fit.spec.protocol == "strict" and fit.spec.features == "pool_cev99")
     row = table[(table["protocol"] == "strict") & (table["features"] == "pool_cev99")].iloc[0]
     test = fit.predictions.query("split == 'test'")
     right = (test["y_true"] == test["y_pred"]).mean()

@@ -92,7 +92,7 @@ def test_the_papers_difference_row_comes_out_as_printed(table):
 
 
 def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
-    given = [fit for fit in made() if (fit.words["pretraining"], fit.words["model"]) != ("films", "CNN")]
+    given = [fit for fit in made() if (fit.spec.pretraining, fit.spec.model) != ("films", "CNN")]
     table = tabled(given)
     here = table[(table["protocol"] == "strict") & (table["pretraining"] == "imagenet")].set_index("model")
     assert here.loc["mean", "test_pct"] == pytest.approx(here.loc[["SVC", "MLP"], "test_pct"].mean())
@@ -153,7 +153,7 @@ def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing
 
 def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
-    other = [made_up_fits.fit(sheet, 0.5, **fit.words) for fit in made()]
+    other = [made_up_fits.fit(sheet, 0.5, **fit.spec.columns()) for fit in made()]
     twice = tabled([made_up.dealt(*deals) for deals in zip(made(), other, strict=True)])
     ours = twice[twice["protocol"] != summaries.PAPER]
     assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()

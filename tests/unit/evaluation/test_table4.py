@@ -89,7 +89,7 @@ def test_the_overview_has_the_papers_layout_and_its_numbers(overview):
 
 
 def test_the_error_of_a_regression_is_that_of_its_own_values(table):
-    fit = next(fit for fit in made(("strict",), ("regression",)) if fit.words["model"] == "SVC")
+    fit = next(fit for fit in made(("strict",), ("regression",)) if fit.spec.model == "SVC")
     test = fit.predictions.query("split == 'test'")
     error = np.sqrt(((test["y_pred_value"] - test["y_true"]) ** 2).mean())
     row = table.set_index(["protocol", "scheme", "model"]).loc["strict", "regression", "SVC"]
@@ -150,4 +150,3 @@ def test_fits_of_one_table_are_left_alone():
     before = [fit.predictions.copy() for fit in given]
     tabled(given)
     assert all(fit.predictions.equals(old) for fit, old in zip(given, before, strict=True))
-    assert all(set(fit.words) == set(summaries.KEYS) for fit in given)

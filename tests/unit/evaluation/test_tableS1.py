@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from micrograph import io
-from micrograph.errors import UserError
 from micrograph.evaluation import tables, tableS1
 from micrograph.splits import prediction_table
 from micrograph.splits.model_selection import Choice
@@ -87,8 +86,3 @@ def test_the_table_survives_the_disk(tmp_path):
     io.write_table(tmp_path / "tableS1.tsv", table)
     read = io.read_table(tmp_path / "tableS1.tsv")
     assert [panel.rows for panel in tableS1.panels(read)] == [panel.rows for panel in tableS1.panels(table)]
-
-
-def test_a_file_that_holds_no_search_is_a_fault(tmp_path):
-    with pytest.raises(UserError, match="not named as choices are"):
-        tableS1.gather([tmp_path / "strict" / "MLP.tsv"])

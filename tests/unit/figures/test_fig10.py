@@ -144,7 +144,7 @@ def test_what_is_missing_is_named(tmp_path):
         fig10.draw(explained, fit, table[:0], images, CLASSES, 4, SIMULATED)
     more = fit.predictions.assign(sample=fit.predictions["sample"] + "x")
     with pytest.raises(UserError, match="no explanation"):
-        fig10.draw(explained, type(fit)(fit.words, more), table, images, CLASSES, 4, SIMULATED)
+        fig10.draw(explained, type(fit)(fit.spec, more), table, images, CLASSES, 4, SIMULATED)
 
 
 def test_the_same_films_give_the_same_bytes(tmp_path):

@@ -49,7 +49,7 @@ def two_folds(**words):
         rows.append((fold, "validation", "v", "dayv", 950, 950))
     names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
     made = made_up.fit(**words)
-    return Fit(made.words, pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan))
+    return Fit(made.spec, pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan))
 
 
 def marks(axes, part, hollow):
@@ -88,7 +88,7 @@ def test_the_test_part_is_shown_under_the_strict_protocol_alone():
 
 
 def test_a_policy_that_was_not_run_for_a_model_is_said():
-    given = [fit for fit in by_policy() if (fit.words["policy"], fit.words["model"]) != ("aug2", "CNN")]
+    given = [fit for fit in by_policy() if (fit.spec.policy, fit.spec.model) != ("aug2", "CNN")]
     assert words_in(fig3_fig4.draw_by_policy(given, PUBLISHED, "accuracy", CLASSES, SIMULATED)).count("not run") == 1
     fewer = fig3_fig4.draw_by_policy(by_policy(policies=POLICIES[:2]), PUBLISHED, "accuracy", CLASSES, SIMULATED)
     assert "not run" not in words_in(fewer) and "aug3" not in words_in(fewer)
@@ -164,7 +164,7 @@ def test_single_deals_are_short_lines_beside_their_mean():
 def twice(**words):
     """A fit of two deals of the folds."""
     first, second = (made_up.fit(made_up.samples(60), seed=seed, **words) for seed in (0, 1))
-    return made_up.dealt(first, Fit(first.words, second.predictions))
+    return made_up.dealt(first, Fit(first.spec, second.predictions))
 
 
 @pytest.mark.parametrize("models", [NINE, NINE[:2]])

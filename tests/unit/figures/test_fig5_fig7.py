@@ -1,5 +1,7 @@
 """Confusion matrices: counts that equal hand counts, the paper's matrix where it has one, a layout that holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,7 +150,7 @@ def test_inputs_are_left_alone_and_several_pretrainings_are_refused():
     before = given[0].predictions.copy(deep=True)
     fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
     pd.testing.assert_frame_equal(given[0].predictions, before)
-    other = Fit(given[0].words | {"pretraining": "scratch"}, given[0].predictions)
+    other = Fit(replace(given[0].spec, pretraining="scratch"), given[0].predictions)
     with pytest.raises(UserError, match="scratch"):
         fig5_fig7.draw_beside_paper([*given, other], PUBLISHED, "fig5", CLASSES, SIMULATED)
     with pytest.raises(UserError, match="no predictions"):

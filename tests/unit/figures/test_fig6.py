@@ -91,7 +91,7 @@ def test_what_is_known_of_a_film_stands_beside_it():
     table = pd.DataFrame(
         {"sample": ["a"], "pixel_nm": [np.nan], "growth_seconds": [600.0], "substrate": ["c-Sapphire, twice annealed"]}
     )
-    fit = Fit(made_up.fit(protocol="published").words, votes(950, 950, 1000))
+    fit = Fit(made_up.fit(protocol="published").spec, votes(950, 950, 1000))
     (page,) = fig6.draw_pages(fit, table, pictures(1), CLASSES, SIMULATED)
     words = words_in(page)
     for part in ("grown at 950 °C", "✓ predicted 950 °C", "2 of 3 fits, estimate 931 °C", "600 s growth", "…"):

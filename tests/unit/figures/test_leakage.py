@@ -1,6 +1,7 @@
 """The figure of leakage shows the table's numbers, and the table's words say what it shows."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resa
                 sheet, 0.55 + 0.1 * ("fold" in name), protocol=protocols.parse(name).base, features=features,
                 model=model, pretraining="imagenet", policy="aug3",
             )  # fmt: skip
-            given.append(summaries.Fit(made.words | {"protocol": full}, made.predictions))
+            given.append(summaries.Fit(replace(made.spec, protocol=full), made.predictions))
     rng = np.random.default_rng(0)
     return leakage.make_table(given, classes=made_up_fits.CLASSES, resamples=resamples, rng=rng, **SETTINGS)
 

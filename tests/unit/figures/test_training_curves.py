@@ -8,14 +8,16 @@ import made_up
 from made_up import laid_out_well, words_in
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.figures import style, training_curves
+from micrograph.evaluation.labels import SCHEMES
+from micrograph.figures import training_curves
 from micrograph.figures.training_curves import Curves
+from micrograph.splits.fit_spec import NetworkSpec
 
 SIMULATED = "simulated films"
 
 
-def words(head="nominal", protocol="strict", pretraining="imagenet", policy="aug3"):
-    return {"protocol": protocol, "pretraining": pretraining, "policy": policy, "head": head}
+def spec(head="nominal", protocol="strict", pretraining="imagenet", policy="aug3"):
+    return NetworkSpec(protocol, pretraining, policy, head)
 
 
 def rows(*lines):
@@ -30,9 +32,9 @@ def test_the_files_of_one_network_are_joined(tmp_path):
         fold = 2 if chunk == "2" else 0
         io.write_table(paths[-1], rows((fold, 0, 0, 1.0, 1.0, 0.5, 1)))
     first, second = training_curves.gather(paths)
-    assert first.words == words("nominal") and first.rows["fold"].tolist() == [0, 2]
-    assert second.words == words("tuned") and len(second.rows) == 1
-    with pytest.raises(UserError, match="curves0-4"):
+    assert first.spec == spec("nominal") and first.rows["fold"].tolist() == [0, 2]
+    assert second.spec == spec("tuned") and len(second.rows) == 1
+    with pytest.raises(UserError, match="protocol/pretraining/policy/head"):
         training_curves.gather(["curves0.tsv"])
 
 
@@ -53,7 +55,7 @@ def test_the_mean_ends_with_the_first_fold_and_rings_stand_at_the_kept_epochs():
         *((0, 0, 0, 1.0, 1.2, 0.5, 0), (0, 0, 1, 0.6, 0.9, 0.6, 1)),
         *((1, 0, 0, 2.0, 1.4, 0.5, 0), (1, 0, 1, 1.0, 1.0, 0.6, 0), (1, 0, 2, 0.5, 0.8, 0.6, 1)),
     )
-    axes = training_curves.draw([Curves(words(), table)], SIMULATED).axes[0]
+    axes = training_curves.draw([Curves(spec(), table)], SIMULATED).axes[0]
     strong = [line for line in axes.get_lines() if line.get_linewidth() > 1]
     assert [line.get_ydata().tolist() for line in strong] == [[1.5, 0.8], [pytest.approx(1.3), pytest.approx(0.95)]]
     rings = axes.collections[0].get_offsets()
@@ -63,16 +65,16 @@ def test_the_mean_ends_with_the_first_fold_and_rings_stand_at_the_kept_epochs():
 def test_panels_of_one_head_share_their_axes():
     low = made_up.curve(seed=1)
     high = low.assign(train_loss=3 * low["train_loss"])
-    given = [Curves(words(), low), Curves(words("tuned"), low), Curves(words(pretraining="films"), high)]
+    given = [Curves(spec(), low), Curves(spec("tuned"), low), Curves(spec(pretraining="films"), high)]
     first, second, third = training_curves.draw(given, SIMULATED).axes[:3]
     assert first.get_ylim() == third.get_ylim() != second.get_ylim()
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 11])
 def test_curves_are_laid_out_well(count):
-    heads = [*style.SCHEMES, "tuned"]
+    heads = [*SCHEMES, "tuned"]
     given = [
-        Curves(words(heads[place % 5], ["strict", "published"][place % 2], "micronet"), made_up.curve(10, seed=place))
+        Curves(spec(heads[place % 5], ["strict", "published"][place % 2], "micronet"), made_up.curve(10, seed=place))
         for place in range(count)
     ]
     figure = training_curves.draw(given, SIMULATED)
@@ -83,7 +85,7 @@ def test_curves_are_laid_out_well(count):
 def test_strict_stands_before_published_and_inputs_are_left_alone():
     table = made_up.curve(points=3)
     kept = table.copy(deep=True)
-    given = [Curves(words(protocol="published"), table), Curves(words(), table)]
+    given = [Curves(spec(protocol="published"), table), Curves(spec(), table)]
     said = words_in(training_curves.draw(given, "real films"))
     assert said.index("strict") < said.index("published")
     pd.testing.assert_frame_equal(table, kept)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import made_up_page
 from made_up import curve
-from made_up_page import CLASSES, WORDS
+from made_up_page import CLASSES, SPEC
 from micrograph.errors import UserError
 from micrograph.report import samples
 
@@ -33,7 +33,7 @@ def study_of(rows, table, explained=None, **changes):
         "near": made_up_page.near(rows),
         "place": samples.feature_map(made_up_page.components(table), table, rows["sample"], "pool features"),
         "curves": curve(),
-        "words": WORDS,
+        "spec": SPEC,
         "classes": CLASSES,
         "data": "simulated films",
     }

@@ -4,6 +4,8 @@ Always naming the commonest temperature; growth metadata alone, for a network ma
 physical measures of the surface alone, for it may tell no more than these.
 """
 
+from dataclasses import replace
+
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries, tables
 
@@ -32,25 +34,27 @@ def make_table(fits, network, *, classes, data, backbone, search, pixels, epochs
     rows = []
     for protocol, here in summaries.by_protocol(fits).items():
         rivals = [_majority(here[0]), *here]
-        strict = protocol == network.words["protocol"]
+        strict = protocol == network.spec.protocol
         for fit in [*rivals, *([network] if strict else [])]:
             apart = _apart(fit, network, drawn) if strict else {}
             batches = fit.predictions.loc[fit.predictions["split"] == "test", "batch"].nunique()
-            rows.append(fit.words | summaries.summarise(fit.predictions, *drawn) | {"batches": batches} | apart)
+            rows.append(
+                fit.spec.columns() | summaries.summarise(fit.predictions, *drawn) | {"batches": batches} | apart
+            )
     made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
     return summaries.framed(rows, COLUMNS, made)
 
 
 def _majority(fit):
     """Always naming the temperature most frequent in training, on the films of `fit`."""
-    words = fit.words | {"features": NOTHING, "scheme": NOTHING, "model": summaries.BASELINE}
-    return summaries.Fit(words, metrics.majority_class_baseline(fit.predictions))
+    spec = replace(fit.spec, features=NOTHING, scheme=NOTHING, model=summaries.BASELINE)
+    return summaries.Fit(spec, metrics.majority_class_baseline(fit.predictions))
 
 
 def _apart(fit, network, drawn):
     """The columns ABOVE and AHEAD of one row: nobody is compared with itself."""
     found = {}
-    if fit.words["model"] != summaries.BASELINE:
+    if fit.spec.model != summaries.BASELINE:
         found |= _gain(ABOVE, metrics.majority_class_baseline(fit.predictions), fit.predictions, drawn)
     if fit is not network:
         found |= _gain(AHEAD, fit.predictions, network.predictions, drawn)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, reliability, summaries, tables, uncertainty
-from micrograph.figures import style
+from micrograph.evaluation.labels import fit_labels
+from micrograph.splits.fit_spec import FitSpec
 
 AS_IS, SCALED, LEFT_OUT = "as_is", "scaled", "left_out"
 CHANCES, DECISIONS, NOTHING = "probabilities", "decision values", "none"
@@ -15,30 +16,6 @@ SUMMED = 1e-6  # how far, as files are rounded, probabilities may miss their sum
 NAME = "Table of calibration"
 ALL = 100  # percent
 STAGES = {AS_IS: "as they are", SCALED: "scaled"}
-# What tells fits apart, in the order of their names -> its words.
-NAMED = {
-    "model": str,
-    "features": style.features_words,
-    "scheme": lambda scheme: style.SCHEMES.get(scheme, scheme),
-    "pretraining": str,
-    "policy": str,
-    "protocol": str,
-}
-
-
-def labels(words):
-    """A short name for each of several fits: its model, and those of its words that are needed to tell fits apart.
-
-    words: dicts of KEYS.
-    """
-    told = ["model"]
-    for name in NAMED:
-        told += [name] if _kinds(words, [*told, name]) > _kinds(words, told) else []
-    return [", ".join(NAMED[name](some[name]) for name in told) for some in words]
-
-
-def _kinds(words, told):
-    return len({tuple(some[name] for name in told) for some in words})
 
 
 @dataclass(frozen=True)
@@ -59,13 +36,13 @@ class Said:
 class Judged:
     """A fit and what it said of the n films that it was tested on, fold after fold.
 
-    words: of the fit; kind: of its scores, CHANCES, DECISIONS or NOTHING; places: (n,) of the true classes; samples,
+    spec: of the fit; kind: of its scores, CHANCES, DECISIONS or NOTHING; places: (n,) of the true classes; samples,
     batches: (n,) names; shares: (n, K) class shares of the training films of each film's fold; stages: {AS_IS or
     SCALED: Said}, without AS_IS where scores are decision values, empty where the fit is left out; why: a sentence
     then.
     """
 
-    words: dict
+    spec: FitSpec
     kind: str
     classes: tuple
     places: np.ndarray
@@ -96,7 +73,7 @@ def evaluate_fit(fit, classes, coverage):
     tested = [uncertainty.answers(here, classes) for here in folds]
     known = [uncertainty.answers(here, classes, "validation") for here in folds]
     facts = {
-        "words": fit.words,
+        "spec": fit.spec,
         "kind": kind,
         "classes": tuple(classes),
         "places": np.concatenate([part.places for part in tested]),
@@ -198,7 +175,7 @@ def table_of(studies, coverage, *, resamples, rng, **said):
     classes = studies[0].classes
     rows = []
     for study in studies:
-        words = study.words | {"scores": study.kind, "coverage_aim_pct": 100 * coverage, "why": study.why}
+        words = study.spec.columns() | {"scores": study.kind, "coverage_aim_pct": 100 * coverage, "why": study.why}
         words |= {"films": len(np.unique(study.samples)), "batches": len(np.unique(study.batches))}
         words["folds"] = study.folds
         rows += [words | {"stage": stage} | measured(study, stage, resamples, seed) for stage in study.stages]
@@ -291,7 +268,7 @@ def panels(table):
 
 def _named(table):
     """(label, row) of every row that says something; the label of a fit's second row is empty."""
-    names = labels(table[list(summaries.KEYS)].to_dict("records"))
+    names = fit_labels(summaries.specs(table))
     rows, before = [], None
     for name, row in zip(names, table.to_dict("records"), strict=True):
         if row["stage"] != LEFT_OUT:
@@ -351,7 +328,7 @@ def _sets(table):
 
 
 def _left_out(table):
-    names = labels(table[list(summaries.KEYS)].to_dict("records"))
+    names = fit_labels(summaries.specs(table))
     out = table["stage"] == LEFT_OUT
     rows = [[name, row.why] for name, row, left in zip(names, table.itertuples(), out, strict=True) if left]
     return tables.Panel("Left out", ["Model", "Why"], rows, words=2)

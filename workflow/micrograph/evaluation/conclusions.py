@@ -23,7 +23,7 @@ from micrograph.evaluation import (
     table2,
     tables,
 )
-from micrograph.figures import style
+from micrograph.evaluation.labels import features_label
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = VERDICTS = (
     *("supported", "contradicted", "inconclusive", "not tested"),
@@ -623,7 +623,7 @@ def _labels(rows):
     columns = [name for name in DISTINGUISHING if name in rows and rows[name].nunique() > 1]
     named = rows[columns].astype(str)
     if "features" in named:
-        named["features"] = named["features"].map(style.features_words)
+        named["features"] = named["features"].map(features_label)
     return [" ".join(values) for values in named.to_numpy()]
 
 

@@ -75,11 +75,11 @@ class Asked:
 
 
 def _words(fit):
-    return tuple(fit.words[word] for word in summaries.KEYS if word != "protocol")
+    return tuple(getattr(fit.spec, word) for word in summaries.KEYS if word != "protocol")
 
 
 def _of_fit(fit):
-    return {word: fit.words[word] for word in ("model", "features", "pretraining", "policy", "scheme")}
+    return {word: getattr(fit.spec, word) for word in ("model", "features", "pretraining", "policy", "scheme")}
 
 
 def _tested(fit):
@@ -166,7 +166,7 @@ def _splits(given, drawn):
     """The rows of the kind split: a row a fit dealt by operator or by date; one that says why, where there is none."""
     rows = []
     for base in group_splits.SPLITTERS:
-        here = [fit for fit in given.splits if protocols.parse(fit.words["protocol"]).base == base]
+        here = [fit for fit in given.splits if protocols.parse(fit.spec.protocol).base == base]
         rows += [{"kind": SPLIT, "group": base} | _of_fit(fit) | _split(fit, given.beside(fit), drawn) for fit in here]
         if not here:
             why = given.untested.get(base, confounders_caption.NOT_ASKED).removeprefix(f"{base}: ").rstrip(".")

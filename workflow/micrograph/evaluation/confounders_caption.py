@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from micrograph.figures import style
+from micrograph.evaluation.labels import model_label
 
 SPLIT = "split"
 KINDS = {
@@ -28,7 +28,7 @@ def group(row):
 
 def model(row):
     """A row's model and features in words; "" where nothing was run."""
-    return f"{row['model']}, {style.features_words(row['features'])}" if isinstance(row["model"], str) else ""
+    return model_label(row["model"], row["features"]) if isinstance(row["model"], str) else ""
 
 
 def told(row):

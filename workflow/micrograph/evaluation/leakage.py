@@ -92,13 +92,13 @@ def _grouped(fits):
         raise UserError("the table of leakage has no predictions to show: ask for models in experiments.leakage.")
     found = {}
     for file, fit in enumerate(fits):
-        protocol = protocols.parse(fit.words["protocol"])
+        protocol = protocols.parse(fit.spec.protocol)
         if protocol.share != protocols.WHOLE:
             raise UserError(f"protocol '{protocol.name}' trains on a share of the films: leave it out of the leakage.")
         key = (
             protocols.without_variations(protocol.name),
             protocol.shuffled or "true",
-            *(fit.words[word] for word in WORDS),
+            *(getattr(fit.spec, word) for word in WORDS),
         )
         words = dict(zip(KEYS, key, strict=True))
         told = {name: words[name] for name in ("labels", "features", "model")}

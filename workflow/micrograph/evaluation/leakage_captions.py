@@ -1,7 +1,7 @@
 """Panels and captions of the leakage table."""
 
 from micrograph.evaluation import leakage, tables
-from micrograph.figures import style
+from micrograph.evaluation.labels import model_label
 from micrograph.splits import protocols
 
 # What is done to the labels, in the caption's order.
@@ -44,7 +44,7 @@ def _named(rows, first):
 def _model(row):
     if row["model"] == leakage.ALL:
         return "all models"
-    return f"{row['model']}, {style.features_words(row['features'])}"
+    return model_label(row["model"], row["features"])
 
 
 def _cell(row, name, digits=0, said=tables.number):

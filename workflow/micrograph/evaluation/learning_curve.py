@@ -11,8 +11,9 @@ import pandas as pd
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, summaries, tables
-from micrograph.figures import style
+from micrograph.evaluation.labels import fit_labels
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import FitSpec
 
 NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
@@ -29,9 +30,9 @@ WHOLE_NUMBERS = ["share_pct", "folds", "repeats", "films", "batches"]
 
 @dataclass(frozen=True)
 class Point:
-    """One fit of one share: its words, the protocol's without the share, the share in percent, all its predictions."""
+    """One fit of one share: its spec without the share, the share in percent, all its predictions."""
 
-    words: dict
+    spec: FitSpec
     share: int
     predictions: pd.DataFrame
 
@@ -66,9 +67,9 @@ def curves_of(fits):
     """The Points of every curve, by rising share: a list a fit, in the order in which the fits come first."""
     curves = {}
     for fit in fits:
-        protocol = protocols.parse(fit.words["protocol"])
-        words = fit.words | {"protocol": replace(protocol, share=protocols.WHOLE).name}
-        curves.setdefault(tuple(words.values()), []).append(Point(words, protocol.share, fit.predictions))
+        protocol = protocols.parse(fit.spec.protocol)
+        spec = replace(fit.spec, protocol=replace(protocol, share=protocols.WHOLE).name)
+        curves.setdefault(spec, []).append(Point(spec, protocol.share, fit.predictions))
     return [sorted(points, key=lambda point: point.share) for points in curves.values()]
 
 
@@ -78,7 +79,7 @@ def _row(place, curve, drawn):
     point, test = curve[place], curve[place].test
     low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
     train = point.predictions[point.predictions["split"] == "train"].groupby("fold")
-    row = point.words | {"share_pct": point.share}
+    row = point.spec.columns() | {"share_pct": point.share}
     row["training_films"], row["training_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
     row["test_pct"], row["test_pct_low"], row["test_pct_high"] = 100 * _right(test, classes), 100 * low, 100 * high
     if place > 0:
@@ -107,12 +108,8 @@ def _step(name, less, more, drawn):
 
 
 def names(table):
-    """What each row's fit is called, a list: the model and its features, and of the other words those that differ."""
-    told = [word for word in ("protocol", "pretraining", "policy", "scheme") if table[word].nunique() > 1]
-    return [
-        ", ".join([f"{row['model']} on {style.features_words(row['features'])}", *(row[word] for word in told)])
-        for _, row in table.iterrows()
-    ]
+    """Name the fit of each row by its model, its features and what else distinguishes it."""
+    return fit_labels(summaries.specs(table), always=("model", "features"))
 
 
 def _films(row):

@@ -1,9 +1,6 @@
-"""Fits, and what is measured of them: predictions alone, beside the paper's numbers. Tables 2, 3 and 4 are made of it.
+"""Predictions of fits and their scores: the rows of tables 2, 3 and 4."""
 
-A fit's predictions lie at .../{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}.tsv (house words); the path
-says which fit they are.
-"""
-
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +11,8 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import KEYS, FitSpec
 
-KEYS = ("protocol", "pretraining", "policy", "features", "scheme", "model")
 PERMUTED = ["labels", "draw", "features", "model"]  # the columns that name a fit on permuted labels
 BASELINE = "majority"
 CHOSEN = "chosen"
@@ -47,50 +44,71 @@ MEASURED = [
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit: its words (KEYS) and its predictions, a table in the waist's columns.
+    """One fit and its predictions.
 
-    Where the folds were dealt more than once, all deals' predictions, with the column repeat (0 for the first deal).
+    Parameters
+    ----------
+    spec : FitSpec
+    predictions : DataFrame
+        Columns of :mod:`micrograph.splits.prediction_table`; of repeated cross-validation the predictions of all
+        repeats, with the column ``repeat`` (0 for the first).
     """
 
-    words: dict
+    spec: FitSpec
     predictions: pd.DataFrame
 
 
-def read_predictions(paths):
-    """The Fit of every predictions file, in the order of the paths; files that differ in the deal alone are one Fit.
+def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
+    """Read tables of predictions; those of repeats of a cross-validation become one fit.
 
-    Its protocol is named as the first deal's. Folds of later deals are counted on from those of earlier ones: a fold is
-    one fitted model.
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        As `FitSpec.predictions_path`.
+
+    Returns
+    -------
+    list of Fit
+        In the order of the paths, named as the first repeat. Folds of later repeats are counted on from those of
+        earlier ones: a fold is one fitted model.
     """
-    found = {}
+    repeats: dict[FitSpec, dict] = {}
     for path in paths:
-        words = words_of(path)
-        protocol = protocols.parse(words["protocol"])
-        key = tuple((words | {"protocol": replace(protocol, repeat=0).name}).values())
-        found.setdefault(key, {})[protocol.repeat] = path
-    return [Fit(dict(zip(KEYS, key, strict=True)), _merged(deals)) for key, deals in found.items()]
+        spec = FitSpec.from_path(path)
+        protocol = protocols.parse(spec.protocol)
+        first = replace(spec, protocol=replace(protocol, repeat=0).name)
+        repeats.setdefault(first, {})[protocol.repeat] = path
+    return [Fit(spec, _merged(paths)) for spec, paths in repeats.items()]
 
 
-def gather_permuted(paths):
-    """The Fit of every draw of the files results/permutations/{protocol}/{pretraining}/{policy}/{scheme}.tsv.
+def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
+    """Read tables of predictions on permuted labels; each permutation is a fit.
 
-    Its protocol is named with the draw, as strict.shuffled_films7.
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        As ``results/permutations/{protocol}/{pretraining}/{policy}/{scheme}.tsv``.
+
+    Returns
+    -------
+    list of Fit
+        Their protocols are named with the permutation, as ``strict.shuffled_films7``.
     """
-    found = []
+    fits = []
     for path in paths:
         protocol, pretraining, policy, scheme = Path(path).with_suffix("").parts[-4:]
         for (labels, draw, features, model), rows in io.read_table(path).groupby(PERMUTED, sort=False):
             name = replace(protocols.parse(protocol), shuffled=labels, draw=int(draw)).name
-            words = dict(zip(KEYS, (name, pretraining, policy, features, scheme, model), strict=True))
-            found.append(Fit(words, rows.drop(columns=PERMUTED)))
-    return found
+            spec = FitSpec(name, pretraining, policy, features, scheme, model)
+            fits.append(Fit(spec, rows.drop(columns=PERMUTED)))
+    return fits
 
 
-def _merged(deals):
-    """The predictions of all deals, {repeat: path}, as one table."""
+def _merged(paths):
+    """The predictions of all repeats, {repeat: path}, as one table."""
     frames, before = [], 0
-    for repeat in sorted(deals):
-        frame = io.read_table(deals[repeat])
+    for repeat in sorted(paths):
+        frame = io.read_table(paths[repeat])
         frames.append(frame.assign(fold=frame["fold"] + before, repeat=repeat))
         before += int(frame["fold"].max()) + 1
     return pd.concat(frames, ignore_index=True)
@@ -107,12 +125,9 @@ def over_repeats(predictions, value):
     return float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
 
 
-def words_of(path):
-    """The words of a predictions file, from its last six path parts."""
-    parts = Path(path).with_suffix("").parts[-len(KEYS) :]
-    if len(parts) < len(KEYS):
-        raise UserError(f"{path}: is not named as predictions are (.../{'/'.join(KEYS)}.tsv): give that file.")
-    return dict(zip(KEYS, parts, strict=True))
+def specs(table: pd.DataFrame) -> list[FitSpec]:
+    """Return the spec of every row of a table."""
+    return [FitSpec(**row) for row in table[list(KEYS)].to_dict("records")]
 
 
 def block_and_cev(features):
@@ -124,7 +139,7 @@ def block_and_cev(features):
 def of_one(fits, words, table):
     """UserError unless all fits have the same word for each of `words`; table: the table's name, as "table 2"."""
     for word in words:
-        found = dict.fromkeys(fit.words[word] for fit in fits)
+        found = dict.fromkeys(getattr(fit.spec, word) for fit in fits)
         if len(found) > 1:
             raise UserError(
                 f"{table} shows one {word}, not several ({word}: {', '.join(found)}): list one in experiments."
@@ -133,7 +148,7 @@ def of_one(fits, words, table):
 
 def by_protocol(fits):
     """{protocol: its fits, in their order}, strict first; a protocol without fits is left out."""
-    parted = {protocol: [fit for fit in fits if fit.words["protocol"] == protocol] for protocol in PROTOCOLS}
+    parted = {protocol: [fit for fit in fits if fit.spec.protocol == protocol] for protocol in PROTOCOLS}
     return {protocol: here for protocol, here in parted.items() if here}
 
 
@@ -175,13 +190,13 @@ def alone(baselines, classes, resamples, seed):
 
     They take no part in what is bold: a table compares its own fits.
     """
-    strict = [fit for fit in baselines if fit.words["protocol"] == "strict"]
-    return [fit.words | summarise(fit.predictions, classes, resamples, seed) for fit in strict]
+    strict = [fit for fit in baselines if fit.spec.protocol == "strict"]
+    return [fit.spec.columns() | summarise(fit.predictions, classes, resamples, seed) for fit in strict]
 
 
 def baseline(fits, classes, resamples, seed):
     """The row of always naming the temperature most frequent in training, on the films of the first of `fits`."""
-    words = fits[0].words | {"features": "none", "model": BASELINE}
+    words = fits[0].spec.columns() | {"features": "none", "model": BASELINE}
     return words | summarise(metrics.majority_class_baseline(fits[0].predictions), classes, resamples, seed)
 
 
@@ -215,7 +230,7 @@ def tied_with_best(fits, metric, classes, resamples, seed, part="test"):
 
 def best_in_row(fits, word, metric, classes, resamples, seed, part):
     """(fits,) bool: tied_with_best among those fits that share the value of `word` (a row of a table)."""
-    values = np.array([fit.words[word] for fit in fits])
+    values = np.array([getattr(fit.spec, word) for fit in fits])
     best = np.zeros(len(fits), dtype=bool)
     for value in dict.fromkeys(values):
         places = np.flatnonzero(values == value)
@@ -247,7 +262,7 @@ def paper_rows(published, item, fits, words):
     """
     here = published[published["item"] == item].rename(columns=PRINTED)
     for word in words:
-        here = here[here[word].isin({fit.words[word] for fit in fits})]
+        here = here[here[word].isin({getattr(fit.spec, word) for fit in fits})]
     rows = []
     for key, lines in here.groupby(list(PRINTED.values()), sort=False):
         row = {"protocol": PAPER} | dict(zip(PRINTED.values(), key, strict=True))
@@ -258,11 +273,11 @@ def paper_rows(published, item, fits, words):
     return rows
 
 
-def printed(published, item, words, split, metric="accuracy_pct"):
+def printed(published, item, spec, split, metric="accuracy_pct"):
     """The paper's (mean, std) for a fit; (NaN, NaN) where it has none. published: resources/published/values.tsv."""
     same = (published["item"] == item) & (published["split"] == split) & (published["metric"] == metric)
-    for column, word in PRINTED.items():
-        same &= published[column] == words[word]
+    for column, name in PRINTED.items():
+        same &= published[column] == getattr(spec, name)
     found = published.loc[same, ["mean", "std"]]
     return tuple(found.iloc[0].astype(float)) if len(found) else (np.nan, np.nan)
 

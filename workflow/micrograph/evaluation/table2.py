@@ -1,5 +1,7 @@
 """Table 2: shallow models by block and explained variance of their features, fine-tuned features last."""
 
+from dataclasses import replace
+
 from micrograph.evaluation import summaries, tables
 
 NAME = "Table 2"
@@ -26,7 +28,7 @@ def make_table(fits, published, *, classes, data, backbone, search, pixels, epoc
     summaries.of_one(fits, ("pretraining", "policy", "scheme"), "table 2")
     rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
     for protocol, here in summaries.by_protocol(fits).items():
-        here = sorted(here, key=lambda fit: fit.words["features"] == TUNED)
+        here = sorted(here, key=lambda fit: fit.spec.features == TUNED)
         rows += _rows(here, REPORTED[protocol], drawn)
         if protocol == "strict":
             rows += _chosen(here, drawn)
@@ -40,7 +42,7 @@ def make_table(fits, published, *, classes, data, backbone, search, pixels, epoc
 
 def _rows(here, part, drawn):
     """One row a fit of a protocol."""
-    rows = [fit.words | summaries.summarise(fit.predictions, *drawn) for fit in here]
+    rows = [fit.spec.columns() | summaries.summarise(fit.predictions, *drawn) for fit in here]
     in_row = summaries.best_in_row(here, "model", "accuracy", *drawn, part)
     overall = summaries.tied_with_best(here, "accuracy", *drawn)
     for row, fit, one, other in zip(rows, here, in_row, overall, strict=True):
@@ -52,13 +54,14 @@ def _rows(here, part, drawn):
 def _chosen(here, drawn):
     """The rows chosen in each fold from block features, from fine-tuned ones and from all."""
     groups = {
-        BLOCKS: [fit for fit in here if fit.words["features"] != TUNED],
-        TUNED: [fit for fit in here if fit.words["features"] == TUNED],
+        BLOCKS: [fit for fit in here if fit.spec.features != TUNED],
+        TUNED: [fit for fit in here if fit.spec.features == TUNED],
         ANY: here,
     }
     found = {name: summaries.chosen_per_fold(group, drawn[0]) for name, group in groups.items() if group}
     rows = {
-        name: here[0].words | {"features": name, "model": summaries.CHOSEN} | summaries.summarise(frame, *drawn)
+        name: replace(here[0].spec, features=name, model=summaries.CHOSEN).columns()
+        | summaries.summarise(frame, *drawn)
         for name, frame in found.items()
     }
     if len(found) < len(groups):

@@ -1,5 +1,7 @@
 """Table 3: nine models by the domain that their network was pre-trained on, with the difference to ImageNet."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from micrograph.evaluation import summaries, tables
@@ -44,35 +46,35 @@ def _rows(here, part, drawn):
         for fit, one, other in zip(here, in_row, overall, strict=True)
     }
     domains = _domains(here)
-    shared = set.intersection(*({fit.words["model"] for fit in some} for some in domains.values()))
+    shared = set.intersection(*({fit.spec.model for fit in some} for some in domains.values()))
     rows = []
     for some in domains.values():
-        mean = [fit for fit in some if fit.words["model"] in shared]
+        mean = [fit for fit in some if fit.spec.model in shared]
         for fit in [*some, *([_together(mean)] if len(mean) > 1 else [])]:
-            row = fit.words | summaries.summarise(fit.predictions, *drawn) | flags.get(id(fit), {})
+            row = fit.spec.columns() | summaries.summarise(fit.predictions, *drawn) | flags.get(id(fit), {})
             rows.append(row | _gain(fit, domains, shared, part, drawn))
     return rows
 
 
 def _domains(here):
     """{pretraining: its fits}, in their order."""
-    names = dict.fromkeys(fit.words["pretraining"] for fit in here)
-    return {name: [fit for fit in here if fit.words["pretraining"] == name] for name in names}
+    names = dict.fromkeys(fit.spec.pretraining for fit in here)
+    return {name: [fit for fit in here if fit.spec.pretraining == name] for name in names}
 
 
 def _together(some):
     """The fits of a domain as one: all their predictions."""
-    words = some[0].words | {"features": "any", "model": summaries.MEAN}
-    return summaries.Fit(words, pd.concat([fit.predictions for fit in some], ignore_index=True))
+    spec = replace(some[0].spec, features="any", model=summaries.MEAN)
+    return summaries.Fit(spec, pd.concat([fit.predictions for fit in some], ignore_index=True))
 
 
 def _gain(fit, domains, shared, part, drawn):
     """The gain columns of a fit or a mean; nothing for the reference itself and where it was not run."""
-    if fit.words["pretraining"] == REFERENCE or REFERENCE not in domains:
+    if fit.spec.pretraining == REFERENCE or REFERENCE not in domains:
         return {}
-    same = {other.words["model"]: other for other in domains[REFERENCE]}
+    same = {other.spec.model: other for other in domains[REFERENCE]}
     same[summaries.MEAN] = _together([other for name, other in same.items() if name in shared]) if shared else None
-    reference = same.get(fit.words["model"])
+    reference = same.get(fit.spec.model)
     return summaries.gain(reference.predictions, fit.predictions, *drawn, part) if reference else {}
 
 

@@ -45,12 +45,12 @@ def make_table(fits, published, baselines=(), *, classes, data, backbone, search
 
 def _rows(here, drawn):
     """One row a fit of a protocol, scheme by scheme."""
-    order = list(dict.fromkeys(fit.words["scheme"] for fit in here))
-    here = sorted(here, key=lambda fit: order.index(fit.words["scheme"]))
+    order = list(dict.fromkeys(fit.spec.scheme for fit in here))
+    here = sorted(here, key=lambda fit: order.index(fit.spec.scheme))
     flags = {name: summaries.best_in_row(here, "scheme", metric, *drawn, PART) for name, metric in BEST.items()}
     flags["best_in_protocol"] = summaries.tied_with_best(here, "accuracy", *drawn)
     return [
-        fit.words
+        fit.spec.columns()
         | summaries.summarise(fit.predictions, *drawn)
         | {name: best[place] for name, best in flags.items()}
         | _against_nominal(fit, here, *drawn)
@@ -60,10 +60,8 @@ def _rows(here, drawn):
 
 def _against_nominal(fit, here, classes, resamples, seed):
     """The columns AGAINST of a fit; {} for nominal ones, and where the model was not fitted as one."""
-    words = {name: [fit.words[name]] for name in ("features", "model")}
-    same = [
-        one for one in here if one.words["scheme"] == "nominal" and all(one.words[n] in w for n, w in words.items())
-    ]
+    model = fit.spec.features, fit.spec.model
+    same = [one for one in here if one.spec.scheme == "nominal" and (one.spec.features, one.spec.model) == model]
     if not same or same[0] is fit:
         return {}
     ours, names = (one.predictions[one.predictions["split"] == PART] for one in (fit, same[0]))

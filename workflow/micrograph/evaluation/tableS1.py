@@ -2,16 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from micrograph import io
-from micrograph.errors import UserError
 from micrograph.evaluation import summaries, tables
+from micrograph.splits.fit_spec import FitSpec
 
 NAME = "Table S1"
-ENDING = "_search"
 COLUMNS = [
     *summaries.KEYS,
     *("fold", "points", "validation_pct", "validation_balanced_pct", "chosen", "used", "paper", "data"),
@@ -21,24 +19,15 @@ APART = " · "  # between the values of two folds
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choices of one fit: its words (KEYS) and its choices, a table as waist.choices makes it."""
+    """What the grid search of one fit chose, a row a fold."""
 
-    words: dict
+    spec: FitSpec
     choices: pd.DataFrame
 
 
 def gather(paths):
-    """The Chosen of every choices file (.../{model}_search.tsv), in the order of the paths, each once."""
-    return [Chosen(_words_of(path), io.read_table(path)) for path in dict.fromkeys(paths)]
-
-
-def _words_of(path):
-    stem = Path(path).stem
-    if not stem.endswith(ENDING):
-        raise UserError(
-            f"{path}: is not named as choices are (.../{'/'.join(summaries.KEYS)}{ENDING}.tsv): give that file."
-        )
-    return summaries.words_of(Path(path).with_stem(stem.removesuffix(ENDING)))
+    """Read the results of grid searches (`FitSpec.search_path`), in the order of the paths, each once."""
+    return [Chosen(FitSpec.from_path(path), io.read_table(path)) for path in dict.fromkeys(paths)]
 
 
 def make_table(searches, published, *, data):
@@ -53,15 +42,15 @@ def make_table(searches, published, *, data):
         for words, rows in published.groupby(["scheme", "model"])
     }
     rows = []
-    for one in sorted(searches, key=lambda one: summaries.PROTOCOLS.index(one.words["protocol"])):
+    for one in sorted(searches, key=lambda one: summaries.PROTOCOLS.index(one.spec.protocol)):
         for choice in one.choices.sort_values("fold").to_dict("records"):
             rows.append(
-                one.words
+                one.spec.columns()
                 | {name: choice[name] for name in ("fold", "points", "chosen", "used")}
                 | {
                     "validation_pct": 100 * choice["validation_accuracy"],
                     "validation_balanced_pct": 100 * choice["validation_balanced"],
-                    "paper": known.get((one.words["scheme"], one.words["model"])),
+                    "paper": known.get((one.spec.scheme, one.spec.model)),
                 }
             )
     return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=data)

@@ -7,6 +7,7 @@ intervals; the same of another film's map, laid over this film, stands hollow be
 import numpy as np
 
 from micrograph.evaluation.attribution_tests_caption import FEATURES, MAPS, NOT_OF_THE_FILM, WHOLE
+from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
@@ -59,7 +60,7 @@ def draw(table, data):
 def _head(figure, table, shown):
     """What is explained, from how many films, and the marks."""
     first = table.iloc[0]
-    words = f"Are the explanations true? CNN, {style.scheme_words(first['scheme'])}, pre-trained on "
+    words = f"Are the explanations true? CNN, {scheme_label(first['scheme'])}, pre-trained on "
     words += f"{first['pretraining']}, {first['protocol']} protocol"
     style.text_mm(figure, 4, 2.2, words, weight="bold")
     counted = f"{table['films'].max()} films of {table['batches'].max()} growth days, each explained by the network"

@@ -10,7 +10,8 @@ import numpy as np
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, calibration, reliability, summaries
-from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED, labels
+from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED
+from micrograph.evaluation.labels import fit_labels
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
@@ -41,13 +42,13 @@ def draw(studies, table, data, *, resamples, rng):
     studies: of calibration_table.judged; table: of calibration_table.table, of the same fits; resamples, rng: of the
     diagrams' intervals, which redraw whole growth days. Raises UserError where every fit is left out.
     """
-    told = zip(studies, labels([study.words for study in studies]), strict=True)
+    told = zip(studies, fit_labels([study.spec for study in studies]), strict=True)
     shown = [(study, name) for study, name in told if study.stages]
     if not shown:
         raise UserError(
             f"{NAME}: no fit has probabilities to show; list models that give them (CNN, MLP) in experiments."
         )
-    drawn = sorted(shown, key=lambda one: (*FIRST, one[0].words["model"]).index(one[0].words["model"]))[:MOST]
+    drawn = sorted(shown, key=lambda one: (*FIRST, one[0].spec.model).index(one[0].spec.model))[:MOST]
     rows = -(-len(drawn) // ACROSS)
     below = HEAD_MM + rows * CELL_MM + 7
     figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data)

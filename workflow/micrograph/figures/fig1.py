@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
 from micrograph.errors import UserError
+from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.scans import formats, rendering
@@ -440,4 +441,4 @@ def _box(paper, corner, size, title, lines):
 
 def _few(names):
     """Names in a row, those of schemes as they are written."""
-    return ", ".join(style.scheme_words(name) if name in style.SCHEMES else str(name) for name in names)
+    return ", ".join(scheme_label(str(name)) for name in names)

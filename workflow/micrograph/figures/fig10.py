@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from micrograph.attribution import target_score
 from micrograph.attribution.maps import read
 from micrograph.errors import UserError
+from micrograph.evaluation.labels import fit_label
 from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
@@ -132,15 +133,14 @@ def _film_width(with_gap=False):
     return len(COLUMNS) * PANEL_MM + (len(COLUMNS) - 1) * APART_MM + (BETWEEN_MM if with_gap else 0)
 
 
-def words_of(fit):
+def fit_title(fit):
     """Which networks these are: "CNN, nominal, pre-trained on imagenet, strict protocol"."""
-    words = fit.words
-    scheme = style.scheme_words(words["scheme"])
-    return f"{words['model']}, {scheme}, pre-trained on {words['pretraining']}, {words['protocol']} protocol"
+    spec = fit.spec
+    return f"{fit_label(spec, ('model', 'scheme'))}, pre-trained on {spec.pretraining}, {spec.protocol} protocol"
 
 
 def _head(figure, explained, fit):
-    style.text_mm(figure, EDGE_MM, 2.2, f"What speaks for the predicted temperature: {words_of(fit)}", weight="bold")
+    style.text_mm(figure, EDGE_MM, 2.2, f"What speaks for the predicted temperature: {fit_title(fit)}", weight="bold")
     rule = (
         "Each film is explained by the network of the fold that tests it, which saw no film of its growth day.\n"
         "Shown by rule: of the films told right those at evenly spaced ranks of confidence, the surest first."

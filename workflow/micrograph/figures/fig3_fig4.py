@@ -9,6 +9,7 @@ import numpy as np
 
 from micrograph.errors import UserError, lookup
 from micrograph.evaluation import bootstrap, metrics, summaries
+from micrograph.evaluation.labels import features_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 
@@ -31,7 +32,7 @@ def draw_by_policy(fits, published, metric, classes, data):
     """
     lookup(metric, METRICS, "metric of figure 3")
     _one_study(fits, ("pretraining", "scheme"), "figure 3")
-    policies = sorted({fit.words["policy"] for fit in fits})
+    policies = sorted({fit.spec.policy for fit in fits})
     groups = summaries.by_protocol(fits)
     panels = {name: list(dict.fromkeys(map(_model, here))) for name, here in groups.items()}
     columns = min(3, max(map(len, panels.values())))
@@ -45,10 +46,10 @@ def draw_by_policy(fits, published, metric, classes, data):
         for place, model in enumerate(panels[protocol]):
             down, across = divmod(place, columns)
             axes = style.axes_mm(figure, 11 + across * room, top + 9 + down * tall, room - 5, 38)
-            fitted = {fit.words["policy"]: fit for fit in here if _model(fit) == model}
+            fitted = {fit.spec.policy: fit for fit in here if _model(fit) == model}
             _policy_panel(axes, fitted, policies, published, metric, classes)
             axes.set_title(model[1], loc="left", weight="bold", pad=4)
-            axes.set_title(style.features_words(model[0]), loc="right", color=SOFT, fontsize=6.5, pad=4)
+            axes.set_title(features_label(model[0]), loc="right", color=SOFT, fontsize=6.5, pad=4)
             _first_only(axes, across == 0, METRICS[metric][0])
         top += tall * rows[protocol] + 5
     style.text_mm(figure, 11, 2.2, f"{METRICS[metric][0].removesuffix(' (%)')} by augmentation policy", weight="bold")
@@ -65,7 +66,7 @@ def _one_study(fits, words, figure):
 
 
 def _model(fit):
-    return fit.words["features"], fit.words["model"]
+    return fit.spec.features, fit.spec.model
 
 
 def _counted(protocol, here):
@@ -101,11 +102,11 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
             axes.text(slot, 0.03 * factor, "not run", rotation=90, ha="center", va="bottom", fontsize=6, color=SOFT)
             continue
         fit = fitted[policy]
-        parts = SHOWN[fit.words["protocol"]]
+        parts = SHOWN[fit.spec.protocol]
         ours = metrics.by_fold(fit.predictions, metric, classes).set_index("split")
         for place, part in enumerate(parts):
             middle = slot + (place - (len(parts) - 1) / 2) * STEP
-            paper = summaries.printed(published, item, fit.words, SPLITS[part], name)
+            paper = summaries.printed(published, item, fit.spec, SPLITS[part], name)
             shift = BESIDE / 2 if np.isfinite(paper[0]) else 0
             mean, std = factor * ours.loc[part, ["mean", "std"]]
             _mark(axes, middle - shift, mean, std, std, part)
@@ -160,8 +161,8 @@ def _first_only(axes, first, words):
 
 def _has(published, item, fits):
     """Whether the paper shows anything for this pre-training and scheme."""
-    same = (published["pretraining"] == fits[0].words["pretraining"]) & (published["item"] == item)
-    return bool((same & (published["scheme"] == fits[0].words["scheme"])).any())
+    same = (published["pretraining"] == fits[0].spec.pretraining) & (published["item"] == item)
+    return bool((same & (published["scheme"] == fits[0].spec.scheme)).any())
 
 
 def _legend(figure, parts, width, paper, deals):
@@ -249,7 +250,7 @@ def _model_slot(axes, slot, fit, published, classes, resamples, seed):
     reach = {"test": (right, right - 100 * low, 100 * high - right)}
     for place, (part, item) in enumerate({"train": "fig4", "validation": "table3", "test": "table4"}.items()):
         mean, std = ours.loc[part, ["mean", "std"]]
-        paper = summaries.printed(published, item, fit.words, SPLITS[part])
+        paper = summaries.printed(published, item, fit.spec, SPLITS[part])
         shift = BESIDE / 2 if np.isfinite(paper[0]) else 0
         middle = slot + (place - 1) * STEP
         _mark(axes, middle - shift, *reach.get(part, (mean, std, std)), part)

@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries
+from micrograph.evaluation.labels import features_label, scheme_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, PAPER, SINGLE_MM, SOFT
 
@@ -71,7 +72,7 @@ def printed(published, item, scheme, model, classes):
 
 def draw_table2(fits, classes, data, title):
     """Confusion matrices of the fits of Table 2; as :func:`draw_by_features`."""
-    predictions = {(fit.words["features"], fit.words["model"]): fit.predictions for fit in fits}
+    predictions = {(fit.spec.features, fit.spec.model): fit.predictions for fit in fits}
     return draw_by_features(predictions, classes, data, title=title)
 
 
@@ -82,7 +83,7 @@ def draw_by_features(predictions, classes, data, part="test", title=""):
     predictions: {(features, model): the waist's table}, in the order of drawing; what is missing stays empty.
     """
     counted = {(model, features): count(table, classes, part) for (features, model), table in predictions.items()}
-    figure, left, bottom = _grid(counted, str, style.features_words, classes, data)
+    figure, left, bottom = _grid(counted, str, features_label, classes, data)
     style.text_mm(figure, left, 2.2, title, weight="bold")
     style.text_mm(figure, left, bottom, f"{style.PARTS[part][0]} part{_how_counted(counted.values())}")
     return figure
@@ -100,7 +101,7 @@ def draw_beside_paper(fits, published, item, classes, data, title=""):
     counted = {}
     for protocol, here in summaries.by_protocol(fits).items():
         for fit in here:
-            counted[protocol, (fit.words["scheme"], fit.words["model"])] = count(fit.predictions, classes)
+            counted[protocol, (fit.spec.scheme, fit.spec.model)] = count(fit.predictions, classes)
     for column in dict.fromkeys(column for _, column in counted):
         matrix = printed(published, item, *column, classes)
         counted |= {(summaries.PAPER, column): matrix} if matrix else {}
@@ -118,7 +119,7 @@ def _row_words(row):
 
 def _model_words(column):
     scheme, model = column
-    return f"{model}, {style.scheme_words(scheme)}"
+    return f"{model}, {scheme_label(scheme)}"
 
 
 def _how_counted(matrices):

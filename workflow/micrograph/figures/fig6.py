@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from micrograph.errors import UserError
+from micrograph.evaluation.labels import fit_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
@@ -83,9 +84,7 @@ def draw_pages(fit, samples, images, classes, data):
 
 
 def _head(figure, fit, films, number, count):
-    words = fit.words
-    title = f"{words['model']}, {style.scheme_words(words['scheme'])}, on {style.features_words(words['features'])}"
-    title += f", {words['protocol']} protocol"
+    title = f"{fit_label(fit.spec, ('model', 'scheme', 'features'))}, {fit.spec.protocol} protocol"
     style.text_mm(figure, 4, 2.2, title, weight="bold")
     right, most = int(films["right"].sum()), int(films["fits"].max())
     how = "each tested once, out of fold" if most == 1 else f"each tested by {most} fits; the answer of most counts"

@@ -8,6 +8,7 @@ import numpy as np
 
 from micrograph.errors import UserError
 from micrograph.evaluation import leakage
+from micrograph.evaluation.labels import model_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.splits import protocols
@@ -83,7 +84,7 @@ def _head(figure, marks):
     axes = style.axes_mm(figure, 2, 2, 1, 1)
     axes.set_axis_off()
     for (features, model), (colour, shape) in marks.items():
-        words = f"{model}, {style.features_words(features)}"
+        words = model_label(model, features)
         axes.plot([], [], shape, ms=4.4, mfc=colour, mec=PAPER, mew=0.4, label=words)
     axes.plot([], [], "o", ms=3.6, mfc=PAPER, mec=SOFT, mew=0.9, label="hollow: not what is reported")
     axes.plot([], [], color=INK, lw=0.8, ls=(0, (2, 1.5)), label="chance")

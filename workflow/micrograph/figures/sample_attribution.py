@@ -86,7 +86,7 @@ def _head(figure, explained, place, fit, answer):
     told = "no answer" if pd.isna(said) else f"told as {style.celsius(said)}"
     words = f"{answer['sample']}: grown at {style.celsius(truth)}, {told} {'✓' if right else '×'}"
     style.text_mm(figure, EDGE_MM, 2.2, words, weight="bold", color=INK if right else WRONG)
-    words = f"{fig10.words_of(fit)}, the network of fold {explained.fold[place]}, which tests this film"
+    words = f"{fig10.fit_title(fit)}, the network of fold {explained.fold[place]}, which tests this film"
     again = explained.predicted[place]
     if pd.isna(said) or again != said:
         words += f"; asked again for the maps it says {style.celsius(again)}"

@@ -22,13 +22,6 @@ PARTS = {
     "validation": ("validation", "#d9822b", "^"),
     "test": ("test", "#16407a", "o"),
 }
-SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression", "ordinal": "ordinal"}
-FEATURES = {  # those that are no block of the network
-    "tuned": "fine-tuned features",
-    "image": "micrographs",
-    "metadata": "growth metadata",
-    "physical": "physical features",
-}
 POLICIES = {"aug1": "crops", "aug2": "AutoAug.", "aug3": "balanced", "aug4": "none"}  # short, to stand below an axis
 
 # How the data are called -> the badge that stands in the figure (None: measured films need no badge).
@@ -145,17 +138,6 @@ def rgb(colour):
 def celsius(name):
     """A growth temperature in words: 900 -> "900 °C"."""
     return f"{name:g} °C"
-
-
-def features_words(features):
-    """A feature set in words: "block2_cev85" -> "block2, 85 % of variance", "tuned" -> "fine-tuned features"."""
-    block, _, variance = features.partition("_cev")
-    return f"{block}, {variance} % of variance" if variance else FEATURES.get(block, block)
-
-
-def scheme_words(scheme):
-    """A scheme in words: "nnrank" -> "NNRank"."""
-    return lookup(scheme, SCHEMES, "scheme")
 
 
 def round_length(longest_nm):

@@ -5,7 +5,6 @@ Functions as in figures.py: tables in, a Figure out, inputs left alone.
 
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,36 +12,31 @@ import pandas as pd
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import summaries
+from micrograph.evaluation.labels import SCHEMES
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+from micrograph.splits.fit_spec import NetworkSpec
 
-KEYS = ("protocol", "pretraining", "policy", "head")
 LOSSES = {"train": "train_loss", "validation": "validation_loss"}
-HEADS = style.SCHEMES | {"tuned": "tuned features"}
+HEADS = SCHEMES | {"tuned": "tuned features"}
 COLUMNS, TALL_MM = 5, 36.0
 SHOWN = 0.98  # share of a head's losses that its axis holds
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of one network: its words (KEYS) and the rows of all folds (fold, point, epoch, losses, kept)."""
+    """The curves of one network: its spec and the rows of all folds (fold, point, epoch, losses, kept)."""
 
-    words: dict
+    spec: NetworkSpec
     rows: pd.DataFrame
 
 
 def gather(paths):
-    """The Curves of every network, from files .../{protocol}/{pretraining}/{policy}/{head}/curves{chunk}.tsv.
-
-    The files of one network, a chunk of its folds each, are joined.
-    """
+    """The Curves of every network, from files as of NetworkSpec.curves_path; the chunks of one network are joined."""
     found = {}
     for path in paths:
-        parts = Path(path).parent.parts[-len(KEYS) :]
-        if len(parts) < len(KEYS):
-            raise UserError(f"{path}: is not named as curves are (.../{'/'.join(KEYS)}/curves0-4.tsv): give that file.")
-        found.setdefault(parts, []).append(io.read_table(path))
-    return [Curves(dict(zip(KEYS, parts, strict=True)), pd.concat(tables)) for parts, tables in found.items()]
+        found.setdefault(NetworkSpec.from_path(path), []).append(io.read_table(path))
+    return [Curves(spec, pd.concat(tables)) for spec, tables in found.items()]
 
 
 def best_points(rows):
@@ -72,19 +66,19 @@ def draw(curves, data):
     """
     if not curves:
         raise UserError("Learning curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
-    curves = sorted(curves, key=lambda each: summaries.PROTOCOLS.index(each.words["protocol"]))
-    curves = [Curves(each.words, best_points(each.rows)) for each in curves]
+    curves = sorted(curves, key=lambda each: summaries.PROTOCOLS.index(each.spec.protocol))
+    curves = [Curves(each.spec, best_points(each.rows)) for each in curves]
     columns = min(COLUMNS, len(curves))
     width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
     top, room = (12.0 if width > 120 else 16.0), width / columns
     figure = style.canvas(width, top + TALL_MM * ceil(len(curves) / columns), data)
-    limits = {head: _limits([each.rows for each in curves if each.words["head"] == head]) for head in _heads(curves)}
+    limits = {head: _limits([each.rows for each in curves if each.spec.head == head]) for head in _heads(curves)}
     for place, each in enumerate(curves):
         down, across = divmod(place, columns)
         spot = across * room + 8.5, top + down * TALL_MM + 7
         axes = style.axes_mm(figure, *spot, room - 10.5, 21)
-        _panel(axes, each.rows, limits[each.words["head"]])
-        _named(figure, spot, each.words)
+        _panel(axes, each.rows, limits[each.spec.head])
+        _named(figure, spot, each.spec)
         axes.set_xlabel("Epoch" if place + columns >= len(curves) else "", labelpad=1)
     style.text_mm(figure, 3, 2.2, "Learning curves: loss by epoch", weight="bold")
     _legend(figure, width)
@@ -92,7 +86,7 @@ def draw(curves, data):
 
 
 def _heads(curves):
-    return dict.fromkeys(each.words["head"] for each in curves)
+    return dict.fromkeys(each.spec.head for each in curves)
 
 
 def _limits(tables):
@@ -119,11 +113,11 @@ def _panel(axes, rows, limits):
     axes.tick_params(pad=1.5)
 
 
-def _named(figure, spot, words):
+def _named(figure, spot, spec):
     """Two lines above a panel: the head, and what the network was made with."""
     left, top = spot[0] - 5.5, spot[1]
-    style.text_mm(figure, left, top - 3.6, HEADS.get(words["head"], words["head"]), weight="bold", va="bottom")
-    line = f"{words['protocol']}, {words['pretraining']}, {words['policy']}"
+    style.text_mm(figure, left, top - 3.6, HEADS.get(spec.head, spec.head), weight="bold", va="bottom")
+    line = f"{spec.protocol}, {spec.pretraining}, {spec.policy}"
     style.text_mm(figure, left, top - 0.8, line, fontsize=6, color=SOFT, va="bottom")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from micrograph.errors import lookup
 from micrograph.evaluation import metrics, summaries, table2, tables
-from micrograph.figures import style
+from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
 from micrograph.report.conclusions import Conclusions
 
@@ -121,7 +121,7 @@ def _best(published, split):
 def _named(row):
     """A row of the paper in words: "71 ± 4 % (MLP, NNRank)"."""
     number = f"{tables.spread(float(row['mean']), float(row['std']))} %".replace(" ", NO_BREAK)
-    return f"{number} ({row['model']}, {style.scheme_words(row['scheme'])})"
+    return f"{number} ({row['model']}, {scheme_label(row['scheme'])})"
 
 
 def glance(predictions, classes, words):

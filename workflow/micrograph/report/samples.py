@@ -26,6 +26,7 @@ import pandas as pd
 from micrograph.attribution import target_score
 from micrograph.attribution.maps import BASELINES
 from micrograph.errors import UserError, lookup
+from micrograph.evaluation.labels import fit_label
 from micrograph.figures import attribution_maps, fig8_fig9, style, training_curves
 from micrograph.report import sprites
 from micrograph.scans import rendering
@@ -70,11 +71,11 @@ def tested(predictions, samples):
     return pd.concat([rows, found[[name for name in found if name not in rows]]], axis=1)
 
 
-def study(rows, explained, near, place, curves, words, classes, data):
+def study(rows, explained, near, place, curves, spec, classes, data):
     """window.STUDY without its pictures, as a dict that json can write.
 
     rows: of `tested`; explained: maps.Attributions of the same films; near: neighbours.Near of the same films; place:
-    of feature_map; curves: rows of the explained networks' learning curves; words: the fit's (fits.words_of); classes:
+    of feature_map; curves: rows of the explained networks' learning curves; spec: the fit's; classes:
     Celsius; data: how the data are called. Raises UserError where the films that are explained are others.
     """
     from matplotlib.colors import to_hex
@@ -85,9 +86,9 @@ def study(rows, explained, near, place, curves, words, classes, data):
         "data": data,
         "classes": list(classes),
         "colours": [to_hex(marks[name][0]) for name in classes],
-        "scheme": words["scheme"],
-        "target": target_score.describe(words["scheme"]),
-        "model": named(words),
+        "scheme": spec.scheme,
+        "target": target_score.describe(spec.scheme),
+        "model": named(spec),
         "films": {**columns(rows, classes), **_explained(explained), **_near(near), **place["films"]},
         "overlays": _overlays(explained),
         "neighbours": "Of the films that the fold trained on, those nearest in the values of the network fine-tuned "
@@ -106,9 +107,9 @@ def same_films(rows, explained):
         raise UserError(f"sample {lost[0]} is either tested or explained, not both; explain the networks again.")
 
 
-def named(words):
-    """A fit in words: "CNN, nominal, pre-trained on imagenet, aug3"."""
-    return f"{words['model']}, {style.scheme_words(words['scheme'])}, {words['pretraining']}, {words['policy']}"
+def named(spec):
+    """Name a fit: "CNN, nominal, imagenet, aug3"."""
+    return fit_label(spec, ("model", "scheme", "pretraining", "policy"))
 
 
 def columns(rows, classes):

@@ -1,9 +1,11 @@
-"""What names a fit and a network, and the paths of their files: made here, parsed nowhere."""
+"""What names a fit and a network, and the paths of their files: made and parsed here alone."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
+from micrograph.errors import UserError
 from micrograph.splits import protocols
 
 # Features that need no network, and so no pre-training and no policy of their own.
@@ -40,6 +42,27 @@ class FitSpec:
 
     def __str__(self) -> str:
         return "/".join(asdict(self).values())
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> FitSpec:
+        """Read the spec off the path of a table of predictions or of a grid search.
+
+        Parameters
+        ----------
+        path : str or Path
+            As `predictions_path` or `search_path`; folders above do not matter.
+
+        Returns
+        -------
+        FitSpec
+
+        Raises
+        ------
+        UserError
+            If the path has too few parts.
+        """
+        path = Path(path)
+        return _last_parts(cls, path.with_name(path.stem.removesuffix("_search")))
 
     @property
     def predictions_path(self) -> str:
@@ -103,6 +126,17 @@ class NetworkSpec:
     policy: str
     head: str
 
+    @classmethod
+    def from_path(cls, path: str | Path) -> NetworkSpec:
+        """Read the spec off the path of a file in `folder`; folders above do not matter.
+
+        Raises
+        ------
+        UserError
+            If the path has too few parts.
+        """
+        return _last_parts(cls, Path(path).parent)
+
     @property
     def folder(self) -> str:
         """Where the networks, their outputs and their training curves lie."""
@@ -142,6 +176,15 @@ class NetworkSpec:
         if base == "published":
             return [str(folds - 1)]  # that fold alone, as the paper; strict+one_fold takes strict's networks
         return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
+
+
+def _last_parts(kind, path: Path):
+    """Return the spec whose fields are the last parts of a path; UserError where they are too few."""
+    names = [field.name for field in fields(kind)]
+    parts = path.parts[-len(names) :]
+    if len(parts) < len(names):
+        raise UserError(f"{path}: the path has too few parts to name a fit or a network. Give .../{'/'.join(names)}.")
+    return kind(*parts)
 
 
 def splits_path(protocol: str) -> str:
