@@ -97,12 +97,15 @@ def fit(products: NDArray[np.float64], fit_index: Sequence[int], variances: Iter
     fit_index = np.asarray(fit_index, dtype=np.intp)
     check_size(fit_index)
     pca = KernelPCA(kernel="precomputed", eigen_solver="dense")
-    pca.fit(products[np.ix_(fit_index, fit_index)])
+    fitted = pca.fit_transform(products[np.ix_(fit_index, fit_index)])
     rounding = len(fit_index) * np.finfo(float).eps * np.abs(np.diag(products)[fit_index]).max()
     if not (pca.eigenvalues_ > rounding).any():
         raise UserError(EQUAL_FEATURES)
     ratios = pca.eigenvalues_ / pca.eigenvalues_.sum()
-    scores = pca.transform(products[:, fit_index])
+    scores, others = np.empty((len(products), len(ratios))), np.delete(np.arange(len(products)), fit_index)
+    scores[fit_index] = fitted
+    if len(others):
+        scores[others] = pca.transform(products[np.ix_(others, fit_index)])
     counts = {variance: n_components(ratios, variance) for variance in variances}
     return {variance: Components(scores[:, :n].copy(), ratios[:n], fit_index) for variance, n in counts.items()}
 
