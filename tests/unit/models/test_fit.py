@@ -1,4 +1,4 @@
-"""A fit chooses on validation, tests once, learns nothing from shuffled labels, and writes the same bytes twice."""
+"""A fit selects on validation, tests once, learns nothing from permuted labels, and writes the same bytes twice."""
 
 import json
 import os
@@ -35,13 +35,13 @@ def study():
     return frame["sample"].to_numpy(), features, tables
 
 
-def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3", features=None, seed=3):
+def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3", features=None, seed=3, **more):
     names, signal, tables = study
     features = signal if features is None else features
     return fit.fit_folds(
         names,
-        np.zeros(len(names), dtype=int),
-        [features] * FOLDS,
+        more.pop("augmentations", np.zeros(len(names), dtype=int)),
+        features if isinstance(features, list) else [features] * FOLDS,
         tables[protocol],
         protocol=protocol,
         policy=policy,
@@ -50,13 +50,14 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
         classes=CLASSES,
         search="default",
         rng=np.random.default_rng(seed),
+        **more,
     )
 
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 @pytest.mark.parametrize("scheme", ["nominal", "regression"])
 @pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
-def test_predictions_have_one_row_a_fold_and_sample_in_the_waists_columns(study, protocol, scheme, model):
+def test_predictions_have_one_row_a_fold_and_sample(study, protocol, scheme, model):
     table = fitted(study, protocol, model, scheme).predictions
     columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"]
     assert list(table.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
@@ -76,7 +77,7 @@ def test_predictions_have_one_row_a_fold_and_sample_in_the_waists_columns(study,
         assert (table["y_pred"].to_numpy(float)[answered] == nearest[answered]).all()
 
 
-def test_clear_features_are_learned_and_the_highest_score_is_the_prediction(study):
+def test_a_clear_signal_is_learned_and_the_highest_score_is_the_prediction(study):
     table = fitted(study, model="KRC").predictions
     test = table[table["split"] == "test"]
     assert metrics.score(test, "accuracy", CLASSES) > 0.75
@@ -85,7 +86,7 @@ def test_clear_features_are_learned_and_the_highest_score_is_the_prediction(stud
 
 
 @pytest.mark.parametrize("model", ["SVC", "KRC", "RNN"])
-def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
+def test_strict_is_at_chance_on_labels_permuted_between_batches(model):
     """Signal in the features, films of a day alike; the days' temperatures are dealt anew. Chance is balanced 1/3."""
     rng = np.random.default_rng(8)
     found = []
@@ -104,7 +105,7 @@ def test_strict_is_at_chance_when_temperatures_are_shuffled_between_days(model):
     assert abs(np.mean(found) - 1 / 3) < 0.12
 
 
-def test_strict_learns_nothing_from_the_films_it_is_tested_on(study):
+def test_test_features_change_no_strict_model(study):
     """Test features of fold 0 replaced by noise: its model and the validation predictions stay as they were."""
     names, features, tables = study
     held = splitters.split_index(tables["strict"], 0, "test", names)
@@ -148,7 +149,7 @@ def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_
     assert (made.models[2].predict(features[rows]) == test["y_pred"]).all()
 
 
-def test_published_rnn_regression_leaves_queries_without_neighbours_empty_and_they_count_as_wrong(study, tmp_path):
+def test_published_rnn_regression_predicts_nothing_without_neighbours_which_counts_as_wrong(study, tmp_path):
     far = study[1] * 1000.0
     table = fitted(study, "published", "RNN", "regression", features=far).predictions
     test = table[table["split"] == "test"]
@@ -160,12 +161,9 @@ def test_published_rnn_regression_leaves_queries_without_neighbours_empty_and_th
 
 
 def test_each_fold_uses_its_own_components(study):
-    names, features, tables = study
+    features = study[1]
     narrow = [features[:, : 2 + fold] for fold in range(FOLDS)]
-    made = fit.fit_folds(
-        names, np.zeros(len(names), int), narrow, tables["strict"], protocol="strict", policy="aug4",
-        scheme="nominal", model="DTC", classes=CLASSES, search="default", rng=np.random.default_rng(0),
-    )  # fmt: skip
+    made = fitted(study, model="DTC", policy="aug4", features=narrow)
     assert made.predictions.groupby("fold")["components"].unique().explode().tolist() == [2, 3, 4, 5]
 
 
@@ -177,13 +175,10 @@ def test_the_order_of_the_features_rows_only_reorders(study):
     assert (one["y_pred"] == other["y_pred"]).mean() > 0.99
 
 
-def test_components_that_do_not_fit_the_splits_are_faults(study):
+def test_features_of_other_folds_or_samples_are_refused(study):
     names, features, tables = study
     with pytest.raises(UserError, match="3 folds, the splits 4"):
-        fit.fit_folds(
-            names, np.zeros(len(names), int), [features] * 3, tables["strict"], protocol="strict", policy="aug3",
-            scheme="nominal", model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(0),
-        )  # fmt: skip
+        fitted(study, features=[features] * 3)
     strange = np.append(names[1:], "MCV1-stranger")
     with pytest.raises(UserError, match="in the splits but not among"):
         fitted((strange, features, tables))
@@ -221,32 +216,21 @@ def test_two_processes_write_the_same_bytes_and_import_no_torch(tmp_path, reques
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes(), name
 
 
-def test_folds_searched_at_once_give_what_one_after_another_gives(study):
-    names, features, tables = study
-    one, two = (
-        fit.fit_folds(
-            names, np.zeros(len(names), int), [features] * FOLDS, tables["strict"], protocol="strict", policy="aug3",
-            scheme="nominal", model="DTC", classes=CLASSES, search="default", rng=np.random.default_rng(1),
-            workers=workers,
-        )
-        for workers in (1, 3)
-    )  # fmt: skip
+def test_the_number_of_workers_changes_nothing(study):
+    one, two = (fitted(study, model="DTC", workers=workers) for workers in (1, 3))
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
     pd.testing.assert_frame_equal(one.search_results, two.search_results)
 
 
 @pytest.mark.parametrize(("policy", "protocol"), [("aug1", "strict"), ("aug2", "published")])
-def test_copies_are_learned_from_and_the_samples_own_rows_are_scored(study, policy, protocol):
+def test_augmented_rows_are_trained_on_and_original_rows_are_scored(study, policy, protocol):
     """Copies of the signal, own rows of noise: training rows look clear to the model, what is scored does not."""
     names, features, tables = study
     several = np.repeat(names, 10)
     copies = np.tile(np.arange(10), len(names))
     table = np.repeat(features, 10, axis=0)
     table[copies == 0] = np.random.default_rng(0).normal(size=features.shape)
-    made = fit.fit_folds(
-        several, copies, [table] * FOLDS, tables[protocol], protocol=protocol, policy=policy, scheme="nominal",
-        model="KNN", classes=CLASSES, search="default", rng=np.random.default_rng(1),
-    )  # fmt: skip
+    made = fitted((several, table, tables), protocol, "KNN", policy=policy, seed=1, augmentations=copies)
     scored = made.predictions.groupby("split")
     assert (scored["augmentation"].max() > 0).to_dict() == {
         "train": False, "test": False, "validation": protocol == "published",
@@ -256,7 +240,7 @@ def test_copies_are_learned_from_and_the_samples_own_rows_are_scored(study, poli
     assert (balanced["validation"] > 0.75) == (protocol == "published")
 
 
-def test_with_the_leak_grid_a_fold_chooses_on_what_it_reports_and_cannot_report_less(study):
+def test_with_the_leak_grid_a_fold_selects_on_what_it_reports_and_cannot_report_less(study):
     names, _, tables = study
     noise = np.random.default_rng(8).normal(size=(len(names), 8))
     tables = {**tables, "strict+grid": tables["strict"]}

@@ -1,4 +1,4 @@
-"""The sheet as features: numbers, words as columns, what is unknown; and what a batch's own column gives away."""
+"""Features from the sample sheet: numbers, one-hot categories, unknown values, and what batch columns leak."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ SHEET = pd.DataFrame(
 )
 
 
-def test_every_column_is_the_one_worked_out_by_hand():
+def test_every_column_by_hand():
     names, values = metadata_features.compute(SHEET)
     found = dict(zip(names, values.T, strict=True))
     expected = {
@@ -46,14 +46,14 @@ def test_a_sheet_of_batches_alone_gives_batches_alone():
     assert names == ["batch day1", "batch day2"] and values.tolist() == [[1, 0], [1, 0], [0, 1]]
 
 
-def test_the_temperature_and_the_scan_are_not_among_the_features_and_the_sheet_is_left_alone():
+def test_temperature_and_scan_are_no_features_and_the_sheet_is_not_modified():
     sheet = SHEET.assign(growth_celsius=[900, 950, 1000], scan=["x", "y", "z"], width_nm=1000.0, micrograph="m")
     kept = sheet.copy()
     assert metadata_features.compute(sheet)[0] == metadata_features.compute(SHEET)[0]
     pd.testing.assert_frame_equal(sheet, kept)
 
 
-def test_a_film_has_the_same_features_whatever_other_films_stand_beside_it():
+def test_features_of_a_sample_do_not_depend_on_other_samples():
     names, values = metadata_features.compute(SHEET)
     fewer, some = metadata_features.compute(SHEET[:2])
     for name, column in zip(fewer, some.T, strict=True):

@@ -67,7 +67,7 @@ def test_default_grids_are_small():
 
 
 @pytest.mark.filterwarnings("ignore:Solver terminated early:sklearn.exceptions.ConvergenceWarning")
-def test_the_default_svr_ends_on_features_in_raw_units():
+def test_the_svr_of_the_small_grid_stops_on_raw_features():
     """The paper's unscaled features: left alone, libsvm takes millions of steps on tables like this."""
     features = np.random.default_rng(0).normal(size=(150, 90)) * 300
     target = np.random.default_rng(1).choice(CLASSES, 150).astype(float)
@@ -95,7 +95,7 @@ def test_loop_order_has_the_first_setting_outermost():
     assert points[1] == {"n_neighbors": 3, "weights": "uniform", "p": 2}
 
 
-def test_strict_answers_do_not_depend_on_the_unit_of_the_features_but_published_ones_do():
+def test_units_of_features_change_published_predictions_but_not_strict_ones():
     features, labels = blobs(spread=3)
     queries = blobs(spread=3, seed=1)[0]
     for model in ("SVC", "KRC", "RNN"):
@@ -131,7 +131,7 @@ def test_kernel_ridge_classifier_equals_kernel_ridge_on_centred_targets():
     assert np.allclose(poly.decision_function(features), theirs.predict(features) + target.mean(axis=0))
 
 
-def test_a_query_without_neighbours_is_900_or_nothing_as_published_and_its_nearest_film_under_strict():
+def test_a_query_without_neighbours_is_900_or_nothing_as_published_and_its_nearest_sample_under_strict():
     features = np.array([[0.0], [1.0], [10.0], [11.0]])
     labels = np.array([900, 900, 1000, 1000])
     far = np.array([[40.0]])
@@ -167,13 +167,13 @@ def test_the_radius_ignores_copies_made_by_oversampling():
     )
 
 
-def test_rows_become_directions_from_the_training_mean():
+def test_rows_are_centred_and_scaled_to_unit_length():
     rows = estimators.CenteredNormalizer().fit([[0.0, 0.0], [4.0, 2.0]])  # mean (2, 1)
     assert rows.transform([[5.0, 5.0], [2.0, 0.0], [2.0, 1.0]]).tolist() == [[0.6, 0.8], [0.0, -1.0], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize("model", ["RNN", "KNN"])
-def test_strict_neighbours_are_not_misled_by_components_on_which_held_out_films_are_shorter(model):
+def test_strict_neighbours_are_robust_to_components_on_which_held_out_samples_are_shorter(model):
     """20,000 features that carry noise, 12 of them the class: held-out rows shrink when projected on fitted ones.
 
     The films at 900 C vary less, so they lie nearest the mean, and shrunken rows of every class lie nearest to them.
