@@ -117,7 +117,7 @@ def train(recipe, study, device="auto"):
 
 def settled(recipe, study):
     """The settings that the production network is trained by: a point's, and `epochs`, its passes."""
-    point = chosen(study.search_results)
+    point = chosen(study.choices)
     grid = finetune.param_grid(recipe.scheme, TrainingSettings.from_dict(recipe.training), recipe.search)
     tried = [finetune.hyperparameters(settings) for settings in grid]
     if point not in tried:
