@@ -17,9 +17,9 @@ PROJECT = Path(__file__).parents[2]
 WIDTH = 120
 DEFAULT_YAML = """\
 # Every key of config.yaml with its default. A study's config.yaml holds only what differs from these; an unknown key is
-# refused. The defaults run on two cores within minutes; what the paper did differently is said at each key, and
+# refused. The defaults run on two cores within minutes; each key gives what the paper did differently, and
 # config/paper.yaml has its settings together. Cores, memory, GPUs and folders belong to profiles and to --directory.
-# Generated from workflow/micrograph/config_schema.py (`make format`); a change here changes nothing.
+# Generated from workflow/micrograph/config_schema.py (`make format`); edit the schema, not this file.
 """
 REFERENCE = """\
 # Configuration reference

@@ -148,7 +148,7 @@ class Section(BaseModel):
 
 
 class Scans(Section):
-    """Where the scans come from, and what is read of them."""
+    """Source of the scans, and what is read from them."""
 
     source: Annotated[str, OneOf(("simulated", "folder", "zenodo", "list"))] = "folder"
     """simulated: films grown by the settings under `simulation`; folder: your own scans, listed in the sheet; zenodo:
@@ -158,31 +158,32 @@ class Scans(Section):
     """The sample sheet, one row a sample; its paths are relative to the working directory. Source folder reads it;
     every other source writes it, and it must then lie under resources/."""
     scans_per_shard: Count = 30
-    """Scans that one job converts. For tens of thousands of scans 500 or 1000."""
+    """Number of scans that one job converts; 500 or 1000 for tens of thousands of scans."""
     on_bad_scan: Annotated[str, OneOf(("skip", "stop"))] = "skip"
     """skip: a scan that cannot be read is listed in results/micrographs/rejected.tsv and the run goes on without it;
     stop: the run stops and names every such scan."""
     channels: Some[Text] = ["Height Sensor", "ZSensor", "Height"]
-    """The height channel: the first of these that the file has. Paper: Height Sensor."""
+    """Names of the height channel; the first that the file has is read. Paper: Height Sensor."""
     direction: Annotated[str, OneOf(("trace", "retrace", "any"))] = "any"
-    """Scan direction; any: trace where the file has it, else retrace; the table of samples says which."""
+    """Scan direction. any: trace if the file has it, otherwise retrace; the table of samples gives the direction."""
     gwyddion_timeout_seconds: Positive = 60
-    """Time limit for one file in Gwyddion's importer, which reads what is neither a NanoScope file nor an image."""
+    """Time limit for one file in Gwyddion's importer, which reads files that are neither NanoScope nor images."""
 
 
 class Zenodo(Section):
-    """Source zenodo. resources/excluded.tsv lists what a record has and the study does not use, with the reason."""
+    """Source zenodo. resources/excluded.tsv lists the content of the records that the study does not use, with the
+    reason."""
 
     url: Url = "https://zenodo.org"
     """The archive, or a mirror with the same REST API."""
     records: Some[Count] = [8432222, 10534837]
-    """Its records: the study's data and its code."""
+    """Records: the data and the code of the paper."""
     files: Some[Text] = ["*.pkl", "*.pickle", "*.p"]
-    """Patterns of the names of the files to take: Python pickles, of which only arrays and plain values are read."""
+    """Patterns of the names of the files to use: Python pickles, of which only arrays and plain values are read."""
 
 
 class ListDatabase(Section):
-    """Source list: the centre scans of 1 um, one a film. resources/excluded.tsv lists what is not used."""
+    """Source list: centre scans of 1 um, one for each film. resources/excluded.tsv lists what is not used."""
 
     url: Url = "https://m4-2dcc.vmhost.psu.edu/list/api/v2"
     """Address of the REST API (https, unless on this machine) without a final slash; public code names
@@ -199,19 +200,19 @@ class ListDatabase(Section):
     }
     """The search for samples, in the API's terms. Default: the paper's samples."""
     requests_per_second: Annotated[Number, Field(gt=0, le=100)] = 2
-    """Requests a second at most."""
+    """Maximum number of requests per second."""
 
 
 class Simulation(Section):
-    """Simulated films: the source simulated; the shares also serve pretraining.self_supervised.simulated."""
+    """Simulated films, for the source simulated; the shares also apply to pretraining.self_supervised.simulated."""
 
     samples: Annotated[int, Field(ge=12, le=1_000_000)] = 262
     """Number of films. Paper: 262 real ones."""
     days: Annotated[int, Field(ge=3, le=1825)] = 90
     """Number of growth days; each has its own tip, noise and substrate orientation."""
     operators: Annotated[int, Field(ge=0, le=1825)] = 4
-    """Number of people who grew the films, each on about as many days; 0: nobody is named. Simulated films of different
-    operators do not differ."""
+    """Number of operators, each with about as many growth days; 0: no operators are named. Films of different operators
+    do not differ."""
     shares: Annotated[dict[Annotated[str, Field(pattern="^[0-9]+$")], Share], Field(min_length=2)] = {
         900: 0.11,
         950: 0.5,
@@ -219,31 +220,30 @@ class Simulation(Section):
     }
     """Share of the films grown at each temperature in degrees Celsius; they sum to 1. Paper: 0.11, 0.50, 0.39."""
     pixels: Pixels | None = None
-    """Pixels of a side of every scan; null: 256 and 512, some not square, some stopped early, as in the paper's
-    data."""
+    """Side of every scan in pixels; null: 256 and 512, some not square, some stopped early, as in the paper's data."""
 
 
 class Heights(Section):
     """From the raw scan to the height map."""
 
     levelling: Annotated[str, OneOf(tuple(METHODS))] = "published"
-    """published: plane, second-degree background, scar removal, a parabola a line (Moses & Reinhart); median: lines
-    aligned by their medians; facet: levelled on the flat facets, features masked."""
+    """published: plane, second-degree background, scar removal, a parabola for each line (Moses & Reinhart); median:
+    lines aligned by their medians; facet: levelled on the flat facets, with features masked."""
 
 
 class Micrographs(Section):
     """From the height map to the grey image."""
 
     pixels: Pixels = 224
-    """Pixels of a side of the micrograph. Paper: 224, for which the networks are made."""
+    """Side of the micrograph in pixels. Paper: 224, the usual input size of the networks."""
     clip_percentiles: Annotated[list[Annotated[Number, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = [
         0.5,
         99.5,
     ]
     """Heights outside these percentiles are clipped. Paper: 0.5, 99.5."""
     aspect: Annotated[str, OneOf(ASPECTS)] = "pad"
-    """Scans that are not square are never squashed: pad (to a square, with the mean grey), crop (to the central
-    square), refuse (list them as rejected)."""
+    """For scans that are not square, which are never distorted: pad (to a square, with the mean grey), crop (to the
+    central square), refuse (list them as rejected)."""
 
 
 class Splits(Section):
@@ -260,31 +260,32 @@ class Networks(Section):
     """efficientnet_lite0 (its weights install with the environment), resnet18 (the paper's; its weights are
     downloaded), or timm:NAME (with a weights_file)."""
     batch_size: Count = 16
-    """Images in one batch; changes speed and memory, and results only by rounding."""
+    """Images in one batch; affects speed and memory, and results only by rounding."""
     precision: Precision = "fp32"
-    """Arithmetic of the features. bf16 is about twice as fast where the processor has it (elsewhere fp32 is computed,
-    and the log says so), with noise in the features: about 1 % for resnet18, 7 % for efficientnet_lite0."""
+    """Arithmetic of the features. bf16 is about twice as fast where the processor has it (elsewhere fp32 is used, as
+    the log reports), with noise in the features: about 1 % for resnet18, 7 % for efficientnet_lite0."""
     device: Annotated[str, OneOf(("auto", "cpu", "cuda"))] = "auto"
-    """auto: a GPU where there is one."""
+    """auto: a GPU if there is one."""
     normalise: Annotated[str, OneOf(("weights", "none"))] = "weights"
-    """For features of blocks. weights: images are normalised as the weights expect; none: as in the paper, they stay in
-    0..1. Networks that are fine-tuned always get what their weights expect, in the paper too."""
+    """Normalisation of images for the features of blocks. weights: as the weights expect; none: values in 0..1, as in
+    the paper. For fine-tuning images are always normalised as the weights expect, in the paper too."""
     weights_mirror: Text | None = None
-    """URL of a mirror to fetch weights from; null: their usual address."""
+    """URL of a mirror to download weights from; null: the publisher's."""
     weights_file: Text | None = None
-    """Your own file with the weights (.safetensors, or a PyTorch state dict); null: they are fetched."""
+    """Your own file with the weights (.safetensors, or a PyTorch state dict); null: they are downloaded."""
 
 
 class Features(Section):
     """Features of the network's blocks and their principal components; docs/scale.md has times and memory."""
 
     micrographs_per_job: Count = 1024
-    """Micrographs whose features one job extracts, rounded up to whole batches; changes no result."""
+    """Micrographs whose features one job extracts, rounded up to whole batches; does not affect results."""
     exact_pca_up_to: NotNegative = 5000
     """Number of films up to which principal components are exact; with more they are randomised: memory and time then
     grow with the number of films, not with its square and cube."""
     randomised_components: Count = 200
-    """Most components that a randomised fit keeps, even where they explain less than requested; the log says so."""
+    """Maximum number of components of a randomised fit, even where they explain less than requested, as the log
+    reports."""
 
 
 class SelfSupervised(Section):
@@ -295,11 +296,11 @@ class SelfSupervised(Section):
     start: Annotated[str, OneOf(tuple(name for name in PRETRAINING if name != "films"))] = "imagenet"
     """Weights that the pre-training starts from; scratch: random ones."""
     simulated: Annotated[int, Field(ge=0, le=1_000_000)] = 48
-    """Simulated micrographs that are added, of films that are in no fold."""
+    """Number of additional simulated micrographs, of films that are in no fold."""
     pixels: Pixels = 80
-    """Pixels of a side of the views."""
+    """Side of the views in pixels."""
     epochs: Count = 3
-    """Passes over all these micrographs, each time with two new views of every one."""
+    """Passes over these micrographs, each with two new views of every micrograph."""
     batch_size: Annotated[int, Field(ge=8)] = 32
     """Micrographs in one batch, from which the variance of the embeddings is estimated."""
     learning_rate: Rate = 0.0005
@@ -307,7 +308,7 @@ class SelfSupervised(Section):
 
 
 class Pretrainings(Section):
-    """Pre-training inside this study."""
+    """Pre-training within the study."""
 
     self_supervised: SelfSupervised = SelfSupervised()
 
@@ -351,7 +352,7 @@ class Mlp(Section):
     """The MLP on fine-tuned features. Paper: these values, except for corn, which it does not have."""
 
     epochs: Count = 350
-    """Passes over the training features at most."""
+    """Maximum number of passes over the training features."""
     patience: Count = 10
     """Epochs without a lower validation loss after which training stops."""
     nominal: MlpHead = MlpHead.model_construct(
@@ -369,24 +370,24 @@ class Mlp(Section):
 
 
 class Training(Section):
-    """Fine-tuning, and the MLP. With models.param_grid published the learning rates, batches and dropouts are the
-    grid's."""
+    """Fine-tuning, and the MLP. With models.param_grid published the grid sets learning rates, batch sizes and
+    dropouts."""
 
     pixels: Pixels = 80
-    """Pixels of a side of the images that networks are fine-tuned on. Paper: 224."""
+    """Side in pixels of the images for fine-tuning. Paper: 224."""
     precision: Precision = "bf16"
-    """bf16: float32 weights, bf16 arithmetic where the machine has it (elsewhere fp32, and the log says so)."""
+    """bf16: float32 weights, bf16 arithmetic where the processor has it (elsewhere fp32, as the log reports)."""
     epochs: Count = 4
-    """Passes over a fold's training images at most. Paper: 350."""
+    """Maximum number of passes over the training images of a fold. Paper: 350."""
     patience: Count = 3
     """Epochs without a lower validation loss after which training stops. Paper: 15."""
     batch_norm_momentum: Rate = 0.4
     """Weight of each step in the running statistics of batch normalisation, which normalise validation and test images.
     PyTorch and the paper: 0.1, too slow for a few dozen steps."""
     folds_per_job: Count = 4
-    """Folds that one job trains, one after another: all of them saves starting up, 1 gives every fold its own GPU. For
-    several at a time on one large GPU a profile sets the resource folds_at_once of train_networks. Changes no result;
-    what it gains on a GPU was never measured."""
+    """Folds that one job trains, one after another; more of them save start-up time, 1 gives every fold its own GPU. To
+    train several at a time on one large GPU, set the resource folds_at_once of train_networks in a profile. Does not
+    affect results; the gain on a GPU was never measured."""
     nominal: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
     """Paper: learning rate 0.0001, batch 32."""
     nnrank: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
@@ -405,8 +406,8 @@ class ModelSearch(Section):
     """Model selection."""
 
     param_grid: Annotated[str, OneOf(tuple(registry.SEARCHES))] = "default"
-    """default: a few grid points a model, seconds a fit; published: the paper's grids in full, hours for some models,
-    and the networks trained at every point of theirs."""
+    """default: a few grid points per model, seconds per fit; published: the paper's complete grids, hours for some
+    models, with networks trained at every point of theirs."""
 
 
 class Evaluation(Section):
@@ -417,13 +418,13 @@ class Evaluation(Section):
 
 
 class Figures(Section):
-    """What figures show of several possibilities."""
+    """Choices of what figures show."""
 
     fig8_block: Block = "pool"
-    """Block whose first two principal components figures 8 and 9 show: one of experiments.table2.blocks."""
+    """Block whose first two principal components figures 8 and 9 show; one of experiments.table2.blocks."""
     fig6_model: Model = "MLP"
-    """Model whose predictions figure 6 shows beside the micrographs: one of experiments.table4.models, under its first
-    scheme."""
+    """Model whose predictions figure 6 shows beside the micrographs, under its first scheme; one of
+    experiments.table4.models."""
 
 
 class Table2(Section):
@@ -453,8 +454,8 @@ class Fig3(Section):
 
 
 class Table3(Section):
-    """Table 3: one policy and one scheme. Paper: imagenet and micronet, published; here strict alone, to take minutes.
-    config/full.yaml adds films."""
+    """Table 3: one policy and one scheme. Paper: imagenet and micronet, published; here strict only, to save
+    time. config/full.yaml adds films."""
 
     repeats: Repeats = 1
     protocols: Bases = ["strict"]
@@ -495,8 +496,8 @@ class Permutations(Section):
 
 
 class Leakage(Section):
-    """What the published protocol leaks: the table and figure leakage. Networks are trained here only for the leaks
-    that are about networks; config/full.yaml has the rest."""
+    """Data leakage of the published protocol: the table and figure leakage. By default networks are trained only for
+    the leaks that concern networks; config/full.yaml has the others."""
 
     protocols: Some[Leaking] = [
         "strict",
@@ -506,21 +507,21 @@ class Leakage(Section):
         "published-grid",
         "published-ungrouped",
     ]
-    """On the true labels. strict+LEAK adds one of published's leaks to strict, published-LEAK closes one. LEAK:
-    one_fold (tuned features of all folds from the last fold's network), all_rows (principal components fitted on the
-    test films, too), grid (grid points chosen on the films whose accuracy is reported), train_mode (validation loss
-    with dropout and batch statistics as in training), last_weights (the last weights, not the best), ungrouped (films
-    of one growth day on both sides of a split)."""
+    """With the true labels. strict+LEAK adds one of published's leaks to strict, published-LEAK closes one. LEAK:
+    one_fold (tuned features of all folds from the last fold's network), all_rows (principal components fitted on
+    test samples, too), grid (parameters selected on the samples whose accuracy is reported), train_mode (validation
+    loss with dropout and batch statistics as in training), last_weights (the last weights, not the best), ungrouped
+    (samples of one growth day on both sides of a split)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
-    """network_leaks: models on tuned features and on images are fitted under the leaks that are about their networks
-    (one_fold of tuned features, train_mode and last_weights of images); all: under all of the above, which trains
+    """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
+    (one_fold for tuned features, train_mode and last_weights for images); all: under all protocols above, which trains
     networks for each."""
     permuted_labels: Some[Leaking] = ["strict", "published", "strict+grid"]
-    """On permuted labels, where nothing can be learnt: accuracy above chance level is leakage."""
+    """With permuted labels, which cannot be learned: accuracy above chance level is leakage."""
     n_permutations: Permutations = Permutations(films=50, batches=50)
     """Permutations for models on block features. With 10 or more, intervals come from resampling whole permutations."""
     n_network_permutations: Permutations = Permutations(films=0, batches=0)
-    """Permutations for models on tuned features and on images; each trains networks."""
+    """Permutations for models on tuned features and on images; networks are trained for each."""
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool", "tuned"]
@@ -533,8 +534,8 @@ class Confounders(Section):
     """Accuracy by subgroup, and harder splits: the table confounders."""
 
     protocols: Annotated[list[Unseen], AfterValidator(_unique)] = ["by_operator", "by_date"]
-    """by_operator: all films of one operator are tested; by_date: films grown after all training films. Where the sheet
-    does not name operators, or days, the table says so instead."""
+    """by_operator: all films of one operator are tested; by_date: films grown after all training films. If the sheet
+    does not name operators or days, the table states it."""
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool"]
@@ -548,8 +549,8 @@ class LearningCurve(Section):
 
     repeats: Repeats = 1
     shares: Some[Percent] = [25, 50, 75]
-    """Percent of each fold's training films, by whole growth days; 100 is always included. Every repeat also leaves out
-    other growth days."""
+    """Percent of each fold's training films, by whole growth days; 100 is always included. Every repeat leaves out
+    other growth days, too."""
     protocols: Annotated[One[Annotated[str, OneOf(("strict",))]], PROTOCOLS] = ["strict"]
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
@@ -574,37 +575,38 @@ class Experiments(Section):
 
 
 class FinalModel(Section):
-    """The network that is explained (figure 10, results/attribution, the report's explorer) and that predicts new
-    scans: the CNN of this pretraining, policy and scheme. Explained are the networks of strict's folds, each on its
-    test films; for prediction it is trained once more on all films, with the settings that strict's folds chose."""
+    """The CNN that is explained (figure 10, results/attribution, the report) and that predicts new scans. Attribution
+    maps are of the networks of the strict folds, each on its test samples; for prediction the CNN is trained again on
+    all samples, with the parameters that the strict folds selected."""
 
     pretraining: Pretraining = "imagenet"
     """As in the experiments."""
     policy: Policy = "aug3"
     """As in the experiments."""
     scheme: Annotated[str, OneOf(tuple(name for name in SCHEMES if name != "regression"))] = "nominal"
-    """One that gives probabilities."""
+    """A scheme with probabilities."""
     coverage: Annotated[Number, Field(ge=0.5, le=0.99)] = 0.9
-    """Share of films whose true class is in the predicted set, and whose temperature is in the interval."""
+    """Nominal coverage of prediction sets and of temperature intervals."""
     novelty_quantile: Annotated[Number, Field(ge=0.5, le=0.999)] = 0.99
-    """A new scan is out of distribution where it is farther from the study's films than this share of these is from
-    films of other batches."""
+    """Quantile of the distances between samples of different batches; a new scan farther than that from the study's
+    samples is out of distribution."""
 
 
 class Attribution(Section):
     """Occlusion and class activation maps."""
 
     patch: Count = 8
-    """Pixels of a side of the covering patch, in images of training.pixels. Paper: 15, at 224."""
+    """Side of the occluding patch in pixels, in images of training.pixels. Paper: 15, at 224."""
     stride: Count = 4
     """Pixels between neighbouring positions of the patch. Paper: 5, at 224."""
     baseline: Annotated[str, OneOf(tuple(BASELINES))] = "zero"
-    """What covers: zero (in the network's normalised input, as in the paper) or mean (of the image)."""
+    """Value of the occluding patch: zero (in the network's normalised input, as in the paper) or mean (of the
+    image)."""
     precision: Precision = "fp32"
     """bf16 is about 1.3 to 1.5 times as fast where the processor has it, with noise in the maps: for efficientnet_lite0
     up to a third of an image's largest effect."""
     memory_mb: Annotated[int, Field(ge=64)] = 500
-    """Memory of the images and maps in work, in MB; changes speed, and results only by rounding."""
+    """Memory for images and maps being computed, in MB; affects speed, and results only by rounding."""
     films_per_class: Annotated[int, Field(ge=1, le=8)] = 4
     """Films of each class in figure 10. Paper: 4."""
 
@@ -613,9 +615,9 @@ class Config(Section):
     """The keys of config.yaml."""
 
     seed: NotNegative = 2310
-    """Seed of all randomness of the study: simulation, folds, resampling, networks, bootstrap."""
+    """Seed of all random numbers: simulation, folds, resampling, networks, bootstrap."""
     classes: Annotated[list[Count], Field(min_length=2), AfterValidator(_unique)] = [900, 950, 1000]
-    """Growth temperatures that are distinguished, in degrees Celsius, in rising order. Paper: 900, 950, 1000."""
+    """Classes: growth temperatures in degrees Celsius, in ascending order. Paper: 900, 950, 1000."""
     scans: Scans = Scans()
     zenodo: Zenodo = Zenodo()
     list_database: ListDatabase = ListDatabase()
