@@ -1,20 +1,22 @@
-"""Needs the fine-tuned networks, the pictures that they see and, of simulated films, what these show.
-Gives results/attribution: class activation maps and occlusion of every film by the network that was tested on it, how
-well these maps stand tests of their own, and a picture of any film by name.
+"""Attribution maps and their tests.
+
+Input: the networks of the strict folds, the images of their policy, and the ground truth of simulated films.
+Output: results/attribution, with class activation and occlusion maps of every sample by the network of the fold that
+tests it, the tests of these maps, and a figure of any sample by name.
 """
 
 ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
 
 
 def network_folder(wildcards):
-    """The folder that holds the network of one fold, and those of its chunk."""
+    """The folder of the chunk of folds that holds the network of one fold."""
     network = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.scheme)
     chunks = STUDY.chunks(network, wildcards.protocol)
     return [f"{network.folder}/folds{chunk}" for chunk in chunks if int(wildcards.fold) in folds_of(chunk)]
 
 
 rule compute_attributions:
-    """Class activation maps and occlusion of the films that one fold tests, by that fold's network."""
+    """Compute class activation and occlusion maps of the test samples of one fold."""
     input:
         networks=network_folder,
         images="results/augmented/{policy}/images.tsv",
@@ -38,7 +40,7 @@ rule compute_attributions:
 
 
 rule evaluate_attributions:
-    """Whether one fold's maps find what is there, change with the weights, and name what the network goes by."""
+    """Test the maps of one fold: localisation, deletion and insertion, randomised weights, agreement."""
     input:
         maps="results/attribution/{protocol}/{pretraining}/{policy}/{scheme}/fold{fold}.npz",
         networks=network_folder,
@@ -66,7 +68,7 @@ rule evaluate_attributions:
 
 
 rule draw_attribution:
-    """One film by name: its picture, class activation maps and occlusion, by the network that was tested on it."""
+    """Draw the micrograph and the maps of one sample."""
     input:
         maps=expand(
             "results/attribution/{{protocol}}/{{pretraining}}/{{policy}}/{{scheme}}/fold{fold}.npz",

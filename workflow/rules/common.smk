@@ -1,6 +1,7 @@
-"""Config, sample sheet, wildcards, and the functions that find a rule's inputs.
+"""Config, sample sheet, wildcards, and input functions of several rules.
 
-Needs config.yaml (checked and completed with defaults by micrograph/config.py) and, for one's own scans, the sample sheet.
+Reads config.yaml (checked and completed with defaults by micrograph/config.py) and, for the source folder, the sample
+sheet.
 """
 
 from functools import cache
@@ -53,33 +54,33 @@ wildcard_constraints:
 
 
 def code_of(script, *modules):
-    """The package's files that a script and further modules run: inputs, so that a change of code reruns the rule."""
+    """The package's files that a script and further modules import: inputs, so that changed code reruns the rule."""
     return [module_file(name) for name in code_files(workflow.source_path(f"../scripts/{script}.py"), *modules)]
 
 
 @cache
 def module_file(name):
-    """The file of one of the package's modules; Snakemake takes a millisecond to find it."""
+    """The path of a module of the package; cached, because Snakemake takes a millisecond."""
     return workflow.source_path(f"../micrograph/{name}")
 
 
 @cache
 def read_sheet(path):
-    """The sample sheet on disk, checked; the files it names are looked for once, where the run is planned."""
+    """The sample sheet on disk, checked; whether scans exist is checked once, by the main process."""
     return exit_with_message(sample_sheet.read, path, config["classes"], workflow.is_main_process)
 
 
 def sheet():
-    """The sample sheet that names the scans; fetched scans have one once they are there."""
+    """The sample sheet; for retrieved scans, once the retrieval has written it."""
     path = getattr(checkpoints, f"retrieve_{SOURCE}").get().output.sheet if FETCHED else config["scans"]["sheet"]
     return read_sheet(path)
 
 
 def planned_sheet():
-    """The sample sheet, also where the run itself will write it."""
+    """The sample sheet, for simulated films before the run has written it."""
     if not SIMULATED:
         return sheet()
-    from micrograph.simulation import simulate  # with scipy, which every job would import else
+    from micrograph.simulation import simulate  # imports scipy, which other jobs do not need
 
     settings, rng = config["simulation"], random_stream(config["seed"], "plan_samples")
     return simulate.plan_samples(
@@ -92,55 +93,55 @@ EXPLAINED = STUDY.explained
 
 
 def count_of_scans():
-    """How many scans the study has, those included that will be rejected."""
+    """Number of scans, including those that will be rejected."""
     return config["simulation"]["samples"] if SIMULATED else len(sheet())
 
 
 def shards():
-    """The names of the conversion jobs: 0000, 0001, ..."""
+    """Names of the shards of scans: 0000, 0001, ..."""
     return [f"{shard:04d}" for shard in range(ceil(count_of_scans() / config["scans"]["scans_per_shard"]))]
 
 
 def of_all_shards(*paths):
-    """The files of every conversion job; where scans are fetched, a function that knows once their number is."""
+    """The files of all shards; for retrieved scans an input function, because their number is not known before."""
     return (lambda wildcards: expand(paths, shard=shards())) if FETCHED else expand(paths, shard=shards())
 
 
 def sheet_of_shard(wildcards):
-    """The rows of the sheet that one conversion job reads."""
+    """The rows of the sheet of one shard."""
     return sample_sheet.shard(sheet(), int(wildcards.shard), config["scans"]["scans_per_shard"])
 
 
 def scans_of_shard(wildcards):
-    """The raw scans of one conversion job: a simulated folder, or the files that the sheet names."""
+    """The raw scans of one shard: a simulated folder, or the files of the sheet."""
     return f"resources/scans/{wildcards.shard}" if SIMULATED else sheet_of_shard(wildcards)["scan"].tolist()
 
 
 def rows_of_shard(wildcards):
-    """What the sheet states of these scans: a change of it reruns this conversion job, and no other line does."""
+    """The cells of the sheet that conversion reads: a change of them reruns this shard only."""
     if SIMULATED:
         return None
     return sheet_of_shard(wildcards)[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
 
 
 def all_scans():
-    """The raw scans of the whole study: simulated folders, or the files that the sheet names."""
+    """The raw scans of the study: simulated folders, or the files of the sheet."""
     return expand("resources/scans/{shard}", shard=shards()) if SIMULATED else sheet()["scan"].tolist()
 
 
 def images_of(policy):
-    """The folders of images that networks are trained on under a policy: all micrographs, and those it makes."""
+    """The folders of training images under a policy: all micrographs, and augmented images."""
     made = [f"augmented/{policy}"] if policy in experiments.AUGMENTING else []
     return expand("results/{folder}/{shard}", folder=["micrographs", *made], shard=shards())
 
 
 def weights_path(pretraining):
-    """Weights that are fetched once; none for random ones."""
+    """The retrieved weights of a pre-training; none for scratch."""
     return [] if pretraining == "scratch" else [f"resources/weights/{BACKBONE}-{pretraining}.safetensors"]
 
 
 def weights_of(protocol, pretraining, folds):
-    """The weights that networks of these folds start from: fetched, random (none), or pre-trained here, by fold."""
+    """The initial weights of the networks of these folds: retrieved, none (scratch), or pre-trained for each fold."""
     if pretraining != "films":
         return weights_path(pretraining)
     seen = ["all"] if "all_rows" in protocols.parse(protocol).leaks else [f"fold{fold}" for fold in folds]
@@ -152,7 +153,7 @@ def weights_of(protocol, pretraining, folds):
 
 
 def end_of_run(outcome):
-    """How many scans were read and rejected, and why; what was entered into the run's record; where the report is."""
+    """The closing message: scans read and rejected, the provenance record, the path of the report."""
     summary = Path("results/micrographs/summary.txt")
     text = summary.read_text(encoding="utf-8") if summary.is_file() else ""
     page = "results/report/index.html"

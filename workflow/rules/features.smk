@@ -1,9 +1,11 @@
-"""Needs height maps, micrographs, weights and splits.
-Gives results/features (of each block in chunks of micrographs; physical measures and the sheet's metadata, which need no
-network) and results/pca (principal components of each fold).
+"""Features without fine-tuning, and principal components.
+
+Input: height maps, micrographs, weights, splits.
+Output: results/topography, results/features (physical features, growth metadata, and the network's blocks in chunks of
+micrographs), results/pca (principal components of each fold).
 """
 
-# Chunks end where batches end, so that features do not depend on the chunks.
+# Chunks hold whole batches, so that features do not depend on the chunks.
 MICROGRAPHS_PER_JOB = (
     ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"])
     * config["networks"]["batch_size"]
@@ -12,19 +14,18 @@ PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomise
 
 
 def features_of_blocks(pretraining, blocks):
-    """The features of all micrographs, by block, each in its chunks; scans that are rejected count, so the last chunks may
-    be empty."""
+    """The features of all micrographs, by block and chunk; with rejected scans the last chunks may be empty."""
     chunks = [f"{chunk:04d}" for chunk in range(ceil(count_of_scans() / MICROGRAPHS_PER_JOB))]
     return expand(f"results/features/{pretraining}/{{block}}/{{chunk}}.npz", block=blocks, chunk=chunks)
 
 
 def blocks_of(names):
-    """The blocks of principal components by name: block2_cev85, block2_cev99 -> block2."""
+    """The blocks of principal components: block2_cev85, block2_cev99 -> block2."""
     return list(dict.fromkeys(name.split("_cev")[0] for name in names))
 
 
 rule measure_topography:
-    """Roughness, spectrum, grains and steps of the films of one shard."""
+    """Measure roughness, spectrum, grains and steps of one shard of samples."""
     input:
         drawn="results/micrographs/{shard}.tsv",
         heights="results/heights/{shard}",
@@ -45,7 +46,7 @@ rule measure_topography:
 
 
 rule collect_topography:
-    """The physical measures of all films: tables to read, and features that models learn from."""
+    """Collect the physical features of all samples: tables, and features for models."""
     input:
         samples=SAMPLES,
         measured=of_all_shards("results/topography/{shard}.tsv"),
@@ -72,7 +73,7 @@ rule collect_topography:
 
 
 rule collect_metadata:
-    """Features from the sample sheet: growth time, substrate, pressure, operator, day, batch."""
+    """Encode growth time, substrate, pressure, operator, day and batch as features."""
     input:
         samples=SAMPLES,
         code=code_of("collect_metadata"),
@@ -89,10 +90,10 @@ rule collect_metadata:
 
 
 rule extract_features:
-    """All blocks' features of one chunk of micrographs, in one pass through the pre-trained network.
+    """Extract the features of all blocks for one chunk of micrographs, in one forward pass.
 
-    It runs two threads, always, so that bytes do not depend on --cores, and counts as one: among jobs of one core a job
-    that asks for two would wait until nothing else is left.
+    The job always runs two threads, so that results do not depend on --cores, and counts as one, because a job of two
+    cores would wait until all jobs of one core are done.
     """
     input:
         samples=SAMPLES,
@@ -123,7 +124,7 @@ rule extract_features:
 
 
 rule fit_pca:
-    """Fit each fold's principal components on the samples that the protocol lets it see; project every sample on them."""
+    """Fit the principal components of each fold on the samples that its protocol allows, and project all samples."""
     input:
         features=lambda wildcards: features_of_blocks(wildcards.pretraining, [wildcards.block]),
         splits=lambda wildcards: splits_path(wildcards.protocol),
@@ -146,7 +147,7 @@ rule fit_pca:
         "../scripts/fit_pca.py"
 
 
-# The components that tables and figures ask for: all blocks and explained variances of a protocol in one job.
+# The components of tables and figures: all blocks and explained variances of a protocol in one job.
 for (protocol, pretraining), names in STUDY.components_by_job().items():
 
     rule:

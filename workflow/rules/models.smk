@@ -1,16 +1,18 @@
-"""Needs principal components or fine-tuned features, and splits.
-Gives results/models (every fold's model, and what its grid search chose) and results/predictions, the interface between
-fitting and evaluation: tables and figures read predictions, never models.
+"""Fits of shallow models and MLPs.
 
-The fits that tables and figures ask for share their jobs, all models on features of one kind in one
-(`Study.shared_jobs`). Any other fit can be asked for by the path of its predictions.
+Input: principal components or other features, splits.
+Output: results/models (fitted models and grid searches of all folds) and results/predictions, the interface between
+fitting and evaluation.
+
+All fits of tables and figures on one kind of features share a job (`Study.shared_jobs`). Any other fit is available by
+the path of its predictions.
 """
 
 FIT = "{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}"
 
 
 rule fit_models:
-    """One shallow model on one set of features, all folds: grid point chosen on validation, test predicted once."""
+    """Fit one shallow model on one set of features: grid search, refit and predictions of all folds."""
     input:
         features=lambda wildcards: [FitSpec(**wildcards).features_path],
         splits=lambda wildcards: FitSpec(**wildcards).splits_path,
@@ -67,7 +69,7 @@ for job, fits in STUDY.shared_jobs(registry.SHALLOW).items():
 
 
 rule permute_labels:
-    """Models on block features, fitted repeatedly to permuted labels: what they predict above chance has leaked."""
+    """Fit models on block features to permuted labels; accuracy above chance level measures leakage."""
     input:
         samples=SAMPLES,
         features=lambda wildcards: features_of_blocks(
@@ -94,7 +96,7 @@ rule permute_labels:
 
 
 rule fit_mlp:
-    """The MLP on fine-tuned features: all folds and grid points trained together."""
+    """Train the MLP on fine-tuned features, all folds and grid points together."""
     input:
         features=lambda wildcards: FitSpec(**wildcards, features="tuned", model="MLP").features_path,
         splits=lambda wildcards: splits_path(wildcards.protocol),

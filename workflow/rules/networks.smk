@@ -1,11 +1,13 @@
-"""Needs micrographs, augmented images, splits and weights.
-Gives results/pretraining (backbones pre-trained here), results/networks (fine-tuned networks, their outputs and training
-curves), results/features/.../tuned.npz, and the predictions of the CNN.
+"""Pre-training and fine-tuning of networks, and the predictions of the CNN.
+
+Input: micrographs, augmented images, splits, weights.
+Output: results/pretraining (self-supervised backbones), results/networks (fine-tuned networks, outputs, training
+curves), results/features/.../tuned.npz, and the predictions and grid searches of the CNN.
 """
 
 
 rule simulate_unlabelled:
-    """Micrographs of simulated films that are in no fold, for self-supervised pre-training."""
+    """Simulate micrographs that are in no fold, for self-supervised pre-training."""
     input:
         code=code_of("simulate_unlabelled"),
     output:
@@ -28,7 +30,7 @@ rule simulate_unlabelled:
 
 
 rule pretrain:
-    """The backbone, pre-trained without labels on simulated micrographs and those that one fold may see."""
+    """Pre-train the backbone without labels on simulated micrographs and the training micrographs of one fold."""
     input:
         samples=SAMPLES,
         micrographs=of_all_shards("results/micrographs/{shard}"),
@@ -59,9 +61,9 @@ ruleorder: train_explained_networks > train_networks
 
 
 rule train_networks:
-    """The networks of one head, fine-tuned on the folds of a chunk; their outputs for every image of the policy.
+    """Fine-tune the networks of one head on a chunk of folds, and compute their outputs for all images of the policy.
 
-    The networks themselves are removed once nothing is left to be made of them, unless they are what is asked for.
+    The networks themselves are temporary; train_explained_networks keeps those of the final model's settings.
     """
     input:
         images="results/augmented/{policy}/images.tsv",
@@ -106,7 +108,7 @@ use rule train_networks as train_explained_networks with:
 
 
 rule collect_tuned_features:
-    """The features of the fine-tuned networks: under strict every fold its own, under published one for all."""
+    """Collect fine-tuned features: from each fold's own network, or under published from one network for all folds."""
     input:
         outputs=lambda wildcards: STUDY.outputs(FitSpec(**wildcards, features="tuned", scheme="nominal", model="MLP")),
         curves=lambda wildcards: STUDY.curves([FitSpec(**wildcards, features="tuned", scheme="nominal", model="MLP")]),
@@ -126,7 +128,7 @@ rule collect_tuned_features:
 
 
 rule predict_cnn:
-    """The CNN's predictions, and the grid point that each fold chose, from the networks' outputs."""
+    """Select a grid point for each fold and predict, from the outputs of the networks."""
     input:
         outputs=lambda wildcards: STUDY.outputs(FitSpec(**wildcards, features="image", model="CNN")),
         splits=lambda wildcards: splits_path(wildcards.protocol),

@@ -1,17 +1,19 @@
-"""Needs predictions, grid searches, attribution maps and the paper's values.
-Gives results/tables (TSV for machines, Markdown and HTML for people), results/figures (PDF, SVG, PNG), and results/report.
+"""Tables, figures and the report.
 
-There is one rule for each row of the registry (micrograph/outputs.py), so `snakemake table2` makes that table.
+Input: predictions, grid searches, attribution maps, the paper's values.
+Output: results/tables (TSV, Markdown, HTML), results/figures (PDF, SVG, PNG), results/report.
+
+Each row of the registry micrograph/outputs.py is a rule, so that `snakemake table2` makes that table.
 """
 
 
 def inputs_of(name):
-    """The input files of a table or figure by argument; known once the sample sheet is."""
+    """The input files of a table or figure, by argument."""
     return {argument: files_of(given.paths) for argument, given in outputs.get(name).inputs(STUDY).items()}
 
 
 def files_of(paths):
-    """The files of one argument: published values, raw scans, files of every shard, or as they are."""
+    """The files of one argument: published values, raw scans, files of all shards, or the paths as given."""
     if paths == outputs.SCANS:
         return all_scans()
     if isinstance(paths, str) and paths.startswith(outputs.PUBLISHED):
@@ -20,7 +22,7 @@ def files_of(paths):
 
 
 def facts_of(row):
-    """What the scripts take from a row of the registry: among the params, so that a change of it reruns them."""
+    """The values of a row of the registry: in params, so that a change reruns the job."""
     return {name: value for name, value in vars(row).items() if not callable(value)}
 
 
@@ -75,12 +77,12 @@ for row in outputs.OUTPUTS:
             "../scripts/output.py"
 
 
-# The page's own files: its template, and what is copied beside it.
+# The template of the page, and the files copied beside it.
 PAGE = sorted(path for path in Path(workflow.current_basedir, "../report/page").rglob("*") if path.suffix != ".md")
 
 
 rule report:
-    """The study on one page: headline, tables, figures, every sample with its attribution maps, how it was made."""
+    """Write the report page: headline, conclusions, tables, figures, all samples with their maps, settings."""
     input:
         tables=[row.tables["tsv"] for row in outputs.OUTPUTS if row.table],
         figures=[row.page_image for row in outputs.OUTPUTS if row.figure],

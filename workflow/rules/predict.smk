@@ -1,16 +1,18 @@
-"""Needs all micrographs, what the strict folds chose and predicted, and new scans.
-Gives results/final_model (the final model in one file, its model card, its cross-validated performance) and results/new
-(its predictions for new scans).
+"""The final model and its predictions for new scans.
+
+Input: all micrographs, the selections, training curves and predictions of the strict CNN; new scans.
+Output: results/final_model (the model, its model card, its cross-validated performance), results/new (predictions).
 """
 
-# Weights pre-trained on the films have seen all of them for the final model, and none of a fold's own for its folds.
+# For pretraining films: the final model starts from weights pre-trained on all films, its cross-validation from those
+# pre-trained on the training films of each fold.
 FILMS = EXPLAINED.pretraining == "films"
 WEIGHTS = ["results/pretraining/published/all.safetensors"] if FILMS else weights_path(EXPLAINED.pretraining)
 FOLD_WEIGHTS = expand("results/pretraining/strict/fold{fold}.safetensors", fold=range(config["splits"]["folds"]))
 
 
 rule train_final_model:
-    """The final model: the CNN trained on all films with strict's settings, cross-validated in the same way, calibrated."""
+    """Train the final CNN on all samples with the settings of the strict folds, cross-validate and calibrate it."""
     input:
         samples=SAMPLES,
         levelled=of_all_shards("results/heights/{shard}.tsv"),
@@ -53,7 +55,7 @@ rule train_final_model:
 
 
 rule predict:
-    """The final model's predictions for new scans: --config new_scans=FOLDER."""
+    """Predict new scans with the final model: --config new_scans=FOLDER."""
     input:
         model="results/final_model/model.safetensors",
         template=workflow.source_path("../report/new.html.j2"),

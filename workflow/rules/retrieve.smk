@@ -1,8 +1,8 @@
-"""Retrieve scans with their sample sheet, and pre-trained weights. Needs the network, but for weights that are a package.
+"""Retrieval of scans with their sample sheet, and of pre-trained weights.
 
-Downloads stay in resources/downloads whatever happens, so that one that broke off is resumed. On a cluster these rules run
-where snakemake itself runs, for compute nodes often reach no network. No code is among the inputs: what was retrieved stands
-when the package changes, until the settings change or --forcerun is given.
+Downloads are kept in resources/downloads, so that an interrupted one resumes. On a cluster these rules run locally,
+because compute nodes often have no network access. The package's code is not an input: retrieved files are kept when
+the code changes, until the settings change or --forcerun is given.
 """
 
 
@@ -16,7 +16,7 @@ if SOURCE == "zenodo":
         retrieve_zenodo,
 
     checkpoint retrieve_zenodo:
-        """The study's published micrographs as PNG: sample sheet, and what of the records is not used."""
+        """Download the published micrographs; write the sample sheet and the list of excluded files."""
         output:
             sheet=config["scans"]["sheet"],
             excluded="resources/excluded.tsv",
@@ -40,7 +40,7 @@ if SOURCE == "list":
         retrieve_list,
 
     checkpoint retrieve_list:
-        """One centre scan of every sample in the LiST database: sample sheet, and what of it is not used."""
+        """Download one centre scan of each sample; write the sample sheet and the list of excluded samples."""
         output:
             sheet=config["scans"]["sheet"],
             excluded="resources/excluded.tsv",
@@ -59,7 +59,7 @@ if SOURCE == "list":
 
 
 rule retrieve_weights:
-    """The weights of one pre-trained network, downloaded or from a file: safetensors, checked by SHA-256."""
+    """Download pre-trained weights or read them from a file, check their SHA-256, and write safetensors."""
     input:
         own=config["networks"]["weights_file"] or [],
     output:

@@ -1,11 +1,13 @@
-"""Needs the sample sheet and the raw scans it names.
-Gives results/heights (levelled height maps, .gwy), results/micrographs (8-bit PNG), and the table of accepted samples
-that everything downstream reads. Scans are handled in shards: one job for many.
+"""Conversion of raw scans, in shards of many scans per job.
+
+Input: the sample sheet and its raw scans.
+Output: results/heights (levelled height maps, .gwy), results/micrographs (8-bit PNG, tables of accepted samples and of
+rejected scans).
 """
 
 
 rule level_scans:
-    """Read the raw scans of one shard and level their height maps; a bad scan becomes a row of the table of rejected scans."""
+    """Read the raw scans of one shard and level their height maps; bad scans are listed as rejected."""
     input:
         sheet=config["scans"]["sheet"] if SIMULATED else ancient(config["scans"]["sheet"]),
         scans=scans_of_shard,
@@ -35,7 +37,7 @@ rule level_scans:
 
 
 rule render_micrographs:
-    """Height maps of one shard, and ready-made images, as 8-bit micrographs."""
+    """Render the height maps and exported images of one shard as 8-bit micrographs."""
     input:
         heights="results/heights/{shard}",
         levelled="results/heights/{shard}.tsv",
@@ -61,7 +63,7 @@ rule render_micrographs:
 
 
 rule collect_micrographs:
-    """All shards together: the accepted samples with their growth conditions, the rejected with their reasons."""
+    """Collect all shards: accepted samples with their growth conditions, rejected scans with reasons."""
     input:
         sheet=config["scans"]["sheet"],
         drawn=of_all_shards("results/micrographs/{shard}.tsv"),

@@ -1,12 +1,12 @@
-"""Needs the settings under `simulation`; used when scans.source is `simulated`.
-Gives the sample sheet, and resources/scans: films grown in the computer, written as genuine NanoScope files, with
-resources/truth: what they show, pixel by pixel.
+"""Simulated films, for scans.source `simulated`.
+
+Output: the sample sheet, resources/scans (NanoScope files), resources/truth (ground truth of every pixel).
 """
 
 if SIMULATED:
 
     rule plan_samples:
-        """The growth runs of the simulated study: days, temperatures, times, substrates, as a sample sheet."""
+        """Draw the growth conditions of all simulated films and write the sample sheet."""
         input:
             code=code_of("plan_samples"),
         output:
@@ -29,7 +29,7 @@ if SIMULATED:
             "../scripts/plan_samples.py"
 
     rule simulate_scans:
-        """Grow and scan the films of one shard; keep the truth about each beside."""
+        """Simulate and scan the films of one shard, and write their ground truth."""
         input:
             sheet=config["scans"]["sheet"],
             code=code_of("simulate_scans"),

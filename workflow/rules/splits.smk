@@ -1,10 +1,12 @@
-"""Needs the accepted samples, and their height maps and micrographs.
-Gives results/splits (the folds of each protocol) and results/augmented (the images that each augmentation policy trains on).
+"""Splits and augmentation.
+
+Input: the accepted samples, their height maps and micrographs.
+Output: results/splits (folds of each protocol), results/augmented (training images of each augmentation policy).
 """
 
 
 rule make_splits:
-    """Split the samples into folds by one protocol; the invariants are checked before the file is written."""
+    """Split the samples into folds by one protocol, and check the invariants of the splits."""
     input:
         samples=SAMPLES,
         code=code_of("make_splits"),
@@ -26,7 +28,7 @@ rule make_splits:
 
 
 rule augment:
-    """The images that a policy makes of one shard's samples: crops of their height maps, or AutoAugmented micrographs."""
+    """Augment the samples of one shard: crops of height maps (aug1) or AutoAugment of micrographs (aug2)."""
     input:
         samples=SAMPLES,
         scans=scans_of_shard,
@@ -50,7 +52,7 @@ rule augment:
 
 
 rule collect_augmented:
-    """Every image of a policy: augmentation 0 of a sample is the one that is scored, the others are trained on."""
+    """List all images of a policy; augmentation 0 of a sample is scored, the others are for training."""
     input:
         samples=SAMPLES,
         tables=lambda wildcards: (

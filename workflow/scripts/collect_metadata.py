@@ -1,4 +1,4 @@
-"""Rule gather_metadata."""
+"""Rule collect_metadata."""
 
 import numpy as np
 

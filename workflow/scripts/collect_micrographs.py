@@ -1,4 +1,4 @@
-"""Rule gather_micrographs."""
+"""Rule collect_micrographs."""
 
 from micrograph import io, log
 from micrograph.scans import conversion, sample_sheet

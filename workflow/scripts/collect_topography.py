@@ -1,4 +1,4 @@
-"""Rule gather_topography."""
+"""Rule collect_topography."""
 
 import numpy as np
 

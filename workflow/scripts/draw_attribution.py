@@ -1,4 +1,4 @@
-"""Rule draw_explanation."""
+"""Rule draw_attribution."""
 
 from micrograph import io, log
 from micrograph.attribution import maps

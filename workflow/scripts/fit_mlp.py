@@ -1,4 +1,4 @@
-"""Rules fit_mlp and fit_mlp_*: the MLP on fine-tuned features, scheme by scheme."""
+"""Rules fit_mlp and fit_mlp_*: the MLP on fine-tuned features, one scheme after another."""
 
 from micrograph import io, log
 from micrograph.networks import mlp

@@ -1,4 +1,4 @@
-"""Rules fit_pca and fit_pca_*: the principal components of one or more blocks."""
+"""Rules fit_pca and fit_pca_*: principal components of one or more blocks."""
 
 from pathlib import Path
 
@@ -34,6 +34,6 @@ with log.redirect_output(snakemake.log[0]):
             io.write_components(path, chunks.samples, fits[variance])
             kept = [f"{fit.scores.shape[1]} ({fit.explained_variance_ratio.sum():.1%})" for fit in fits[variance]]
             print(
-                f"{block}: {method}; {len(chunks.samples)} films; asked to explain {variance:.0%}; "
-                f"components of each fold (variance explained): {', '.join(kept)}"
+                f"{block}: {method}; {len(chunks.samples)} samples; requested variance {variance:.0%}; "
+                f"components of each fold (explained variance): {', '.join(kept)}"
             )

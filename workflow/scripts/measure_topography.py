@@ -1,4 +1,4 @@
-"""Rule measure_films."""
+"""Rule measure_topography."""
 
 from micrograph import io, log
 from micrograph.topography import measure_samples

@@ -1,4 +1,4 @@
-"""Rule draw_micrographs."""
+"""Rule render_micrographs."""
 
 from pathlib import Path
 
