@@ -1,4 +1,4 @@
-"""Made-up explanations: maps of films, and long tables of tests as faithfulness.tested makes them, of known answers."""
+"""Made-up explanations: maps of films, and long tables of tests as evaluate.evaluate makes them, of known answers."""
 
 import numpy as np
 import pandas as pd

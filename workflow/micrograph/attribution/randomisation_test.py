@@ -1,4 +1,4 @@
-"""Model parameter randomisation test: does a map depend on what the network has learned? (Adebayo et al. [1]_)
+"""Model parameter randomisation test: whether a map depends on what the network has learned (Adebayo et al. [1]_).
 
 A map that does not change when the weights of the head, or all weights, are random shows the edges of the image or the
 geometry of the network, and is no explanation of what was learned.
