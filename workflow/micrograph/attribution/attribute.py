@@ -97,17 +97,17 @@ def attribute(
     The outputs are computed in the precision that the network was trained in, as the study's predictions were: a class
     predicted in bf16 is not always that of fp32.
     """
-    images, scheme = _check(metadata, images, classes), heads.scheme_of(metadata["head"])
+    checked, scheme = _check(metadata, images, classes), heads.scheme_of(metadata["head"])
     torch_device = resolve_device(device)
     network = network.to(torch_device)
-    inputs = transforms.to_input(images.to(torch_device), range(len(images)), metadata["mean"], metadata["std"])
+    inputs = transforms.to_input(checked.to(torch_device), range(len(checked)), metadata["mean"], metadata["std"])
     with training.explain_out_of_memory(description, "attribution.memory_mb"):
         outputs = _outputs(network, metadata, inputs)
         predicted = decode(scheme, outputs, classes)[0]
         target = target_score.predicted_target(scheme, predicted, classes)
         summed, map_type, weighted = cam.class_activation_maps(network, metadata["backbone"], inputs, scheme, classes)
         effects = _effects(network, metadata["backbone"], inputs, scheme, classes, settings, description)
-    rows = np.arange(len(images))
+    rows = np.arange(len(checked))
     return {
         "outputs": outputs,
         "evidence": target_score.target_scores(scheme, outputs, classes).astype(np.float32),
@@ -116,7 +116,7 @@ def attribute(
         "cam_flag": maps.worst_flags(summed, weighted[rows, target]),
         "occlusion_flag": maps.worst_flags(effects[rows, target]),
         "patch": settings.patch, "stride": settings.stride, "baseline": settings.baseline,
-        "side": images.shape[-1], "scheme": scheme, "classes": np.asarray(classes),
+        "side": checked.shape[-1], "scheme": scheme, "classes": np.asarray(classes),
     }  # fmt: skip
 
 

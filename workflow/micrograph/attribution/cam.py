@@ -81,18 +81,18 @@ def class_activation_maps(
     weighted : ndarray of shape (n, n_targets, h, w)
         Map of every target, with both signs.
     """
-    parts, map_type = [], None
+    sums, weighted, map_type = [], [], ""
     with deterministic():
         for batch in inputs.split(BATCH_SIZE):
             activations = activate(network, backbone, batch)
             map_type = map_type or ("cam_class" if _is_linear(activations) else "grad_cam")
             if map_type == "cam_class":
-                weighted = cam(activations.maps, _last_linear(activations.head).weight)
+                maps = cam(activations.maps, _last_linear(activations.head).weight)
             else:
-                weighted = grad_cam(activations, scheme, classes)
-            parts.append([part.detach().cpu() for part in (activations.maps.sum(1), weighted)])
-    summed, weighted = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
-    return summed, map_type, weighted
+                maps = grad_cam(activations, scheme, classes)
+            sums.append(activations.maps.sum(1).detach().cpu())
+            weighted.append(maps.detach().cpu())
+    return torch.cat(sums).numpy(), map_type, torch.cat(weighted).numpy()
 
 
 def activate(network: nn.Module, backbone: str, inputs: torch.Tensor) -> Activations:

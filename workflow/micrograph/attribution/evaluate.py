@@ -62,7 +62,7 @@ MAX_CONTROLS = 10  # of a sample
 class _Result(NamedTuple):
     """One test of one map: values (1 + k,) of the sample's own map and of its controls."""
 
-    index: int
+    sample: int
     map_type: str
     measure: str
     values: NDArray
@@ -108,7 +108,7 @@ def evaluate(
     valid = np.logical_and.reduce([attributions.valid(name) for name in attributions.map_types()])
     controls = draw_controls(batches, attributions.target, valid, rng)
     forward = occlusion.MaskedForward(network, metadata, attributions.baseline, precision, device)
-    results = []
+    results: list[_Result] = []
     for i in log.progress(range(len(attributions)), "samples whose maps are tested"):
         pixel_maps = _pixel_maps(attributions, i, controls[i])
         if masks is not None:
@@ -119,7 +119,7 @@ def evaluate(
         network, metadata, images, attributions, controls, precision, rng, device
     )
     results += [_Result(*row) for row in randomised]
-    return _table(results, attributions, batches, int(metadata["fold"]))
+    return _table(results, attributions, batches, metadata["fold"])
 
 
 def draw_controls(
@@ -219,7 +219,7 @@ def _table(results, attributions, batches, fold):
     for result in results:
         if not np.isfinite(result.values[0]):
             continue
-        i, controls = result.index, result.values[1:][np.isfinite(result.values[1:])]
+        i, controls = result.sample, result.values[1:][np.isfinite(result.values[1:])]
         values = {result.map_type: result.values[0]}
         values |= {CONTROL_PREFIX + result.map_type: controls.mean()} if len(controls) else {}
         rows += [

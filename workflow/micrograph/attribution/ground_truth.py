@@ -99,12 +99,12 @@ def feature_masks(
     """
     masks, pixel_nm = _read(path)
     lines, columns = masks["domains"].shape
-    size = {"width_nm": columns * pixel_nm[1], "tall_nm": lines * pixel_nm[0]}
-    in_frame = partial(rendering.to_micrograph_frame, pixels=pixels, aspect=aspect, **size)
+    width_nm, tall_nm = columns * pixel_nm[1], lines * pixel_nm[0]
+    in_frame = partial(rendering.to_micrograph_frame, pixels=pixels, aspect=aspect, width_nm=width_nm, tall_nm=tall_nm)
     shares = {name: _shrink(in_frame(masks[name]), side) for name in SIMULATED}
     inside = _shrink(in_frame(np.ones((lines, columns))), side)
     shares |= {BACKGROUND: np.clip(inside - shares["domains"], 0, 1), PADDING: np.clip(1 - inside, 0, 1)}
-    return {name: np.float32(np.where(shares[name] > 1e-9, shares[name], 0)) for name in FEATURES}
+    return {name: np.where(shares[name] > 1e-9, shares[name], 0).astype(np.float32) for name in FEATURES}
 
 
 def _shrink(shares, side):

@@ -6,7 +6,7 @@ No torch is imported, so that figures and reports can read maps without it.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,15 +154,10 @@ class Attributions:
     def from_arrays(cls, arrays: Mapping[str, NDArray]) -> Self:
         """Make an instance of the arrays of a file (`attribute.attribute_fold`)."""
         name = _weighted_name(arrays)
-        return cls(
-            weighted=arrays[name],
-            weighted_name=name,
-            scheme=str(arrays["scheme"]),
-            classes=np.asarray(arrays["classes"]),
-            baseline=str(arrays["baseline"]),
-            **{key: int(arrays[key]) for key in ("side", "patch", "stride")},
-            **{key: arrays[key] for key in PER_SAMPLE},
-        )
+        values: dict[str, Any] = {key: arrays[key] for key in PER_SAMPLE}
+        values |= {key: int(arrays[key]) for key in ("side", "patch", "stride")}
+        values |= {key: str(arrays[key]) for key in ("scheme", "baseline")}
+        return cls(weighted=arrays[name], weighted_name=name, classes=np.asarray(arrays["classes"]), **values)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -190,7 +185,8 @@ class Attributions:
 
     def occlusion_map(self, i: int, target: int | None = None) -> NDArray[np.float32]:
         """Return the mean effect of the windows over every pixel of sample i, shape (side, side), both signs."""
-        return np.float32(windows_to_pixels(self.windows(i, target), self.side, self.patch, self.stride))
+        pixels = windows_to_pixels(self.windows(i, target), self.side, self.patch, self.stride)
+        return pixels.astype(np.float32)
 
     def map_types(self) -> list[str]:
         """Return the map types that there are, in the order of MAP_TYPES."""
@@ -239,7 +235,8 @@ class Attributions:
             values = windows_to_pixels(values, self.side, self.patch, self.stride)
         else:
             values = upsample(values, self.side)
-        return np.abs(np.float32(values)) if row.absolute else np.float32(values)
+        values = values.astype(np.float32)
+        return np.abs(values) if row.absolute else values
 
 
 def read(paths: Iterable[str | Path]) -> Attributions:

@@ -168,11 +168,11 @@ class MaskedForward:
         grey = torch.from_numpy(image).to(self.device)[None, None]
         inputs = transforms.normalise(grey, self.metadata["mean"], self.metadata["std"])
         fill = self.baseline(inputs.mean((2, 3), keepdim=True))
-        masks = torch.from_numpy(np.ascontiguousarray(masks)).to(self.device)[:, None]
+        hidden = torch.from_numpy(np.ascontiguousarray(masks)).to(self.device)[:, None]
         with torch.inference_mode(), deterministic():
             parts = [
                 self.trunk(torch.where(some, fill, inputs).to(self.dtype, memory_format=torch.channels_last)).float()
-                for some in masks.split(MASK_BATCH)
+                for some in hidden.split(MASK_BATCH)
             ]
             return torch.cat(parts)
 

@@ -96,11 +96,11 @@ def predicted_target(scheme: str, y_pred: ArrayLike, classes: Sequence) -> NDArr
     UserError
         If a prediction is not one of the classes.
     """
-    predicted, classes = np.asarray(y_pred, dtype=float), np.asarray(classes, dtype=float)
-    columns = np.minimum(np.searchsorted(classes, predicted), len(classes) - 1)
-    unknown = predicted[classes[columns] != predicted]
+    predicted, known = np.asarray(y_pred, dtype=float), np.asarray(classes, dtype=float)
+    columns = np.minimum(np.searchsorted(known, predicted), len(known) - 1)
+    unknown = predicted[known[columns] != predicted]
     if len(unknown):
         raise UserError(
-            f"{unknown[0]:g} C is not one of the classes ({', '.join(f'{one:g}' for one in classes)}); correct it."
+            f"{unknown[0]:g} C is not one of the classes ({', '.join(f'{one:g}' for one in known)}); correct it."
         )
     return np.zeros_like(columns) if n_targets(scheme, classes) == 1 else columns

@@ -31,6 +31,11 @@ class FourierConv2d(nn.Module):
         Side of the maps.
     """
 
+    analysis: torch.Tensor
+    coefficients: torch.Tensor
+    synthesis: torch.Tensor
+    bias: torch.Tensor | None
+
     def __init__(self, conv: nn.Conv2d, side: int) -> None:
         super().__init__()
         weight = conv.weight.detach().flatten(2).permute(2, 1, 0)  # (9, in, out)
@@ -81,15 +86,15 @@ def _bases(side: int) -> tuple[NDArray, NDArray, NDArray]:
     length = side + 1
     pixel = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2)
     tap = np.stack(np.meshgrid(*[np.arange(KERNEL)] * 2, indexing="ij"), -1).reshape(-1, 2)
-    analysis, kernel, synthesis = [], [], []
+    rows = []
     for frequency, part in _frequencies(length):
         turn = 2 * np.pi / length * np.asarray(frequency)
         of_map = np.exp(-1j * (pixel @ turn))
         of_kernel = np.exp(1j * ((tap - 1) @ turn))  # networks correlate: tap 1 lies on the pixel itself
         of_result = np.exp(1j * (pixel @ turn)) / length**2
-        for rows, row in zip((analysis, kernel, synthesis), GAUSS[part](of_map, of_kernel, of_result), strict=True):
-            rows.append(row)
-    return np.array(analysis), np.array(kernel), np.array(synthesis).T
+        rows.append(GAUSS[part](of_map, of_kernel, of_result))
+    analysis, kernel, synthesis = (np.array(part) for part in zip(*rows, strict=True))
+    return analysis, kernel, synthesis.T
 
 
 # The product of a + bi, c + di and e as ac, bd and (a + b)(c + d), each times what it adds to the real part of the

@@ -83,7 +83,8 @@ class IncrementalOcclusion:
         """
         original, count = self._keep_maps(inputs, fill), len(inputs)
         hidden = torch.empty((count, self.n_windows, self.n_windows, original.shape[1]), device=self.device)
-        queue, filled = [], 0
+        queue: list[NDArray[np.intp]] = []
+        filled = 0
         for chunk in self.chunks:
             if filled + count * len(chunk.windows) > self.batch_sizes.whole:
                 self._run_whole(queue, filled, hidden)

@@ -129,7 +129,8 @@ def forward(
     dict of int to Tensor
         The last map and those to keep; others are released once they have been read.
     """
-    maps, last_reader = dict(maps), {}
+    maps = dict(maps)
+    last_reader: dict[int, int] = {}
     for index, layer in enumerate(layers[first:], start=first):
         last_reader |= dict.fromkeys(layer.inputs(), index)
     for index, layer in enumerate(layers[first:], start=first):
