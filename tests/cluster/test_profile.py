@@ -6,9 +6,11 @@ import pytest
 import yaml
 from snakemake.resources import Resource
 
+from micrograph import outputs
 from project import PROJECT, SMOKE, Study
 
 PROFILE = PROJECT / "workflow" / "profiles" / "slurm"
+BLOCK = re.compile(r"^( *)(?:local)?rule (\w+):\n((?:\1 {4,}.*\n)+)", re.M)  # of a dry run
 RULE = re.compile(r"^ *(?:rule|checkpoint) (\w+):\n(.*?)(?=^ *(?:rule|checkpoint) \w+:|\Z)", re.M | re.S)
 
 
@@ -25,6 +27,7 @@ def rules():
     found = {name: body for text in texts for name, body in RULE.findall(text) if "script:" in body}
     derived = [pair for text in texts for pair in re.findall(r"(?m)^use rule (\w+) as (\w+) with:", text)]
     found |= {name: found[base] for base, name in derived if base in found}
+    found |= dict.fromkeys((row.name for row in outputs.OUTPUTS), "")  # one loop makes their rules
     return {name: body for name, body in found.items() if f"{name}," not in sum(local, [])}
 
 
@@ -37,7 +40,7 @@ def asked_for(profile, rule, resource, attempt):
 
 def test_every_rule_that_the_profile_names_exists(profile, rules):
     assert set(profile["set-resources"]) | set(profile["groups"]) <= set(rules)
-    assert set(profile["group-components"]) == set(profile["groups"].values())
+    assert set(profile["group-components"]) == {*profile["groups"].values(), "tables", "figures"}  # outputs.smk
 
 
 def test_a_gpu_is_asked_for_by_the_rules_that_use_a_device_and_no_others_but_not_by_the_small_mlps(profile, rules):
@@ -76,7 +79,7 @@ def planned(tmp_path_factory):
 
 
 def test_snakemake_reads_the_profile_and_finds_its_groups_free_of_circles(planned, profile):
-    blocks = dict(re.findall(r"^\s*(?:local)?rule (\w+):\n((?:\s{4,}.*\n)+)", planned, re.M))
+    blocks = {name: body for _, name, body in BLOCK.findall(planned)}
     for name in ("train_networks", "pretrain", "compute_attributions", "extract_features"):
         assert re.search(r"resources:.*\bgpu=1\b", blocks[name]), name
         assert re.search(r"resources:.*\bmem_mb=4000\b.*\bruntime=60\b", blocks[name]), name
@@ -98,7 +101,7 @@ def test_the_lines_for_a_site_work_as_they_stand_once_their_marks_are_taken_off(
     (tmp_path / "study").mkdir()
     study = Study(tmp_path / "study", SMOKE.read_text(encoding="utf-8"))
     planned = study.run("-n", "--workflow-profile", str(tmp_path / "profile"), "--executor", "dryrun", "table3")
-    blocks = dict(re.findall(r"^\s*(?:local)?rule (\w+):\n((?:\s{4,}.*\n)+)", planned, re.M))
+    blocks = {name: body for _, name, body in BLOCK.findall(planned)}
     for words in ("slurm_account=my_account", "slurm_partition=gpu", "gpu_model=a100", "gpu=1", "folds_at_once=4",
                   "mem_mb=16000", "cpus_per_task=4", "runtime=60"):  # fmt: skip
         assert re.search(rf"resources:.*\b{words}\b", blocks["train_networks"]), words
