@@ -109,11 +109,14 @@ def test_arrays_that_would_need_unpickling_are_refused(tmp_path):
 def test_components_come_back_fold_by_fold_in_order(tmp_path):
     values = np.random.default_rng(0).normal(size=(14, 5))
     fits = fit_folds(values, [np.arange(fold, 14) for fold in range(11)], [0.9])[0.9]
-    io.write_components(tmp_path / "c.npz", [f"s{row}" for row in range(14)], fits)
-    names, copies, scores = io.read_scores(tmp_path / "c.npz")
-    assert names.tolist()[:2] == ["s0", "s1"] and not copies.any() and len(scores) == 11
-    for fold, table in enumerate(scores):
-        np.testing.assert_array_equal(table, fits[fold].scores)
+    kinds = ("scores", "explained_variance_ratio", "fit_index")
+    by_fold = [[getattr(fit, kind) for fit in fits] for kind in kinds]
+    io.FeatureSet([f"s{row}" for row in range(14)], np.zeros(14, int), *by_fold).write(tmp_path / "c.npz")
+    back = io.FeatureSet.read(tmp_path / "c.npz")
+    assert back.sample.tolist()[:2] == ["s0", "s1"] and not back.augmentation.any()
+    for written, read in zip(by_fold, (back.values, back.explained_variance_ratio, back.fit_index), strict=True):
+        assert len(read) == 11 and all(map(np.array_equal, written, read))
+    assert list(io.read_arrays(tmp_path / "c.npz"))[:4] == ["samples", "scores_0", "explained_0", "rows_0"]
 
 
 @pytest.mark.parametrize("sizes", [(10,), (4, 4, 2), (4, 6, 0), (1, 9)])
@@ -133,19 +136,20 @@ def test_feature_chunks_are_one_table_whatever_files_hold_it(tmp_path, sizes):
     np.testing.assert_array_equal(np.concatenate(parts), values)
 
 
-def test_tuned_features_come_back_with_their_copies(tmp_path):
+def test_tuned_features_come_back_with_their_augmentations(tmp_path):
     scores = [np.full((3, 100), float(fold)) for fold in range(2)]
-    io.write_tuned(tmp_path / "t.npz", ["a", "a", "b"], [0, 1, 0], scores)
-    names, copies, read = io.read_scores(tmp_path / "t.npz")
-    assert names.tolist() == ["a", "a", "b"] and copies.tolist() == [0, 1, 0]
-    assert [float(values[0, 0]) for values in read] == [0, 1]
+    io.FeatureSet(["a", "a", "b"], [0, 1, 0], scores).write(tmp_path / "t.npz")
+    back = io.FeatureSet.read(tmp_path / "t.npz")
+    assert back.sample.tolist() == ["a", "a", "b"] and back.augmentation.tolist() == [0, 1, 0]
+    assert [float(values[0, 0]) for values in back.values] == [0, 1] and back.fit_index is None
+    assert list(io.read_arrays(tmp_path / "t.npz")) == ["samples", "copies", "scores_0", "scores_1"]
 
 
 @pytest.mark.parametrize("error", [OSError(28, "x"), OSError(30, "x"), RuntimeError("I/O error: x (os error 28)")])
-def test_a_disk_that_takes_no_more_is_told_whoever_writes(tmp_path, error):
+def test_a_full_disk_raises_unwritable_whatever_writes(tmp_path, error):
     io.write_text(tmp_path / "a.txt", "old")
     with (
-        pytest.raises(io.Unwritable, match="a.txt: cannot be written .*; make room"),
+        pytest.raises(io.UnwritableError, match="a.txt: cannot be written .*; make room"),
         io.atomic_write(tmp_path / "a.txt"),
     ):
         raise error
@@ -172,5 +176,5 @@ def test_processes_that_look_into_one_folder_do_not_trip_over_each_other(tmp_pat
 def test_folders_that_take_no_file_are_named_before_a_run(tmp_path):
     io.check_writable(tmp_path, tmp_path / "not made yet")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(io.Unwritable, match="/proc/.*: cannot be written"):
+    with pytest.raises(io.UnwritableError, match="/proc/.*: cannot be written"):
         io.check_writable("/proc")

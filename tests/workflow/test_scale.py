@@ -60,7 +60,7 @@ def close(path, exact, randomised, folder):
     scores = []
     for name, content in (("exact", exact), ("randomised", randomised)):
         (folder / f"{name}.npz").write_bytes(content)
-        scores.append(io.read_scores(folder / f"{name}.npz")[2])
+        scores.append(io.FeatureSet.read(folder / f"{name}.npz").values)
     for true, own in zip(*scores, strict=True):
         assert own.shape == true.shape, path
         leading = slice(0, max(1, true.shape[1] // 2))  # the last directions may turn into those left out

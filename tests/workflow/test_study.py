@@ -79,7 +79,7 @@ def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_
     for path in wanted:
         (copy_of_smoke.folder / path).unlink(missing_ok=True)
     printed = copy_of_smoke.run("--", *wanted)
-    made = [io.read_scores(copy_of_smoke.folder / path)[2] for path in wanted]
+    made = [io.FeatureSet.read(copy_of_smoke.folder / path).values for path in wanted]
     assert re.findall(r"(?m)^(fit_pca\w*) +(\d+)$", printed) == [
         ("fit_pca", "1"),
         ("fit_pca_strict_imagenet", "1"),
@@ -244,12 +244,12 @@ def test_networks_and_mlps_read_back_answer_what_the_table_says(smoke):
     scores = told[[f"score_{celsius}" for celsius in facts["classes"]]].to_numpy()
     assert np.allclose(powers / powers.sum(axis=1, keepdims=True), scores, atol=0.05)  # bf16 in training, fp32 here
 
-    names, _, values = io.read_scores(smoke.folder / f"results/features/{words}/tuned.npz")
+    features = io.FeatureSet.read(smoke.folder / f"results/features/{words}/tuned.npz")
     model = mlp.read_models(smoke.folder / f"results/models/{words}/tuned/nominal/MLP.safetensors")[1]
     predictions = io.read_table(smoke.folder / f"results/predictions/{words}/tuned/nominal/MLP.tsv")
     told = predictions[predictions["fold"] == 1]
-    rows = {name: row for row, name in enumerate(names)}
-    predicted, _, _ = model.predict(values[1][[rows[name] for name in told["sample"]]])
+    rows = {name: row for row, name in enumerate(features.sample)}
+    predicted, _, _ = model.predict(features.values[1][[rows[name] for name in told["sample"]]])
     assert list(predicted) == list(told["y_pred"])
 
 
@@ -258,11 +258,11 @@ def test_the_models_read_back_predict_what_the_table_says(smoke):
     place = "strict/imagenet/aug3/pool_cev85/nominal/SVC"
     models = storage.read_models(smoke.folder / f"results/models/{place}.skops")
     predictions = io.read_table(smoke.folder / f"results/predictions/{place}.tsv")
-    names, _, scores = io.read_scores(smoke.folder / "results/pca/strict/imagenet/pool_cev85.npz")
-    rows = {name: row for row, name in enumerate(names)}
+    features = io.FeatureSet.read(smoke.folder / "results/pca/strict/imagenet/pool_cev85.npz")
+    rows = {name: row for row, name in enumerate(features.sample)}
     for fold, model in models.items():
         told = predictions[predictions["fold"] == int(fold)]
-        answers = model.predict(scores[int(fold)][[rows[name] for name in told["sample"]]])
+        answers = model.predict(features.values[int(fold)][[rows[name] for name in told["sample"]]])
         assert list(answers) == list(told["y_pred"])
 
 

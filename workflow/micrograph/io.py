@@ -1,57 +1,73 @@
 """Read and write files: whole or not at all; tables as TSV, arrays and features as NPZ."""
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # what a disk says that takes no more
-TRIES = 10  # at a folder that another process removes in the same moment
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # the disk is full or closed
+ATTEMPTS = 10  # at making a folder that another process removes in the same moment
 # Columns of tables that stay text, whatever they look like: an operator may be called 7.
 TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "grown", "labels", "group")
-IN_WORDS = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, tell it
+RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, report an error number
 
 
-class Unwritable(UserError):
-    """A file cannot be written. The disk's fault, never that of what was to be written."""
+class UnwritableError(UserError):
+    """A file that the disk does not take, whatever its content."""
 
 
 @contextmanager
-def atomic_write(path):
-    """A temporary path beside `path`, moved onto it when the block ends well and removed when it does not.
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, moved onto it at the end of the block, removed after an exception.
 
-    Serves files and folders alike; the temporary name keeps the suffix, which some writers look at. What is moved
-    lies on the disk by then, so that a power cut leaves all of it or nothing.
-    Raises Unwritable where the disk is full or the folder is closed.
+    Serves files and folders. The temporary name keeps the suffix, which some writers look at. What is moved is on the
+    disk by then, so that a power cut leaves all of it or nothing.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    Path
+
+    Raises
+    ------
+    UnwritableError
+        If the disk is full or the folder closed.
     """
     path = Path(path)
-    room = _room_beside(path)
+    temporary = _temporary_beside(path)
     try:
-        yield room / path.name
-        _settle(room / path.name)
+        yield temporary / path.name
+        _flush(temporary / path.name)
         if path.is_dir():
             shutil.rmtree(path)
-        os.replace(room / path.name, path)
+        os.replace(temporary / path.name, path)
     except Exception as error:
-        if (number := disk_full(error)) is not None:
+        if (number := disk_error(error)) is not None:
             raise unwritable(path, number) from None
         raise
     finally:
-        _clear(room)
+        _remove(temporary)
 
 
-def _settle(path):
+def _flush(path: Path) -> None:
     """Have the disk take a file, or every file of a folder."""
     for one in [path, *path.rglob("*")] if path.is_dir() else [path]:
         handle = os.open(one, os.O_RDONLY)
@@ -61,89 +77,158 @@ def _settle(path):
             os.close(handle)
 
 
-def _clear(room):
-    """Remove a room, and the folder around it unless another process has its room there."""
-    shutil.rmtree(room, ignore_errors=True)
+def _remove(temporary: Path) -> None:
+    """Remove a temporary folder, and the one around it unless another process writes there."""
+    shutil.rmtree(temporary, ignore_errors=True)
     with suppress(OSError):
-        room.parent.rmdir()
+        temporary.parent.rmdir()
 
 
-def _room_beside(path):
-    """A new folder beside `path`; those in which a killed process was writing the same are cleared away."""
-    rooms = path.parent / f".partial-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
-    room = rooms / secrets.token_hex(4)
+def _temporary_beside(path: Path) -> Path:
+    """Make a folder beside `path`; remove those in which a killed process was writing the same."""
+    parent = path.parent / f".partial-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+    temporary = parent / secrets.token_hex(4)
     try:
-        shutil.rmtree(rooms, ignore_errors=True)
-        return _made(room)
+        shutil.rmtree(parent, ignore_errors=True)
+        return _make_folder(temporary)
     except OSError as error:
         raise unwritable(path, error.errno) from None
 
 
-def _made(room):
-    """The folder, made with those above it; tried again where another process was just clearing these away."""
-    for _ in range(TRIES - 1):
+def _make_folder(folder: Path) -> Path:
+    """Make a folder and those above it, again where another process was just removing these."""
+    for _ in range(ATTEMPTS - 1):
         with suppress(FileNotFoundError, FileExistsError):
-            room.mkdir(parents=True)
-            return room
-    room.mkdir(parents=True)
-    return room
+            folder.mkdir(parents=True)
+            return folder
+    folder.mkdir(parents=True)
+    return folder
 
 
-def check_writable(*folders):
-    """Raise Unwritable where one of the folders takes no new file; a folder that is not there yet is made later."""
+def check_writable(*folders: str | Path) -> None:
+    """Raise UnwritableError where one of the folders takes no new file; a folder that does not exist yet passes."""
     for folder in map(Path, folders):
         if folder.is_dir():
-            _clear(_room_beside(folder / "any"))
+            _remove(_temporary_beside(folder / "any"))
 
 
-def disk_full(error):
-    """The error number of a disk that is full or closed, where that is what `error` tells; None for other errors."""
-    told = IN_WORDS.search(str(error))
-    number = int(told[1]) if told else getattr(error, "errno", None)
-    return number if number in FULL else None
+def disk_error(error: BaseException) -> int | None:
+    """Return the error number of a full or closed disk; None of another error."""
+    match = RUST_ERROR.search(str(error))
+    number = int(match[1]) if match else getattr(error, "errno", None)
+    return number if number in DISK_ERRORS else None
 
 
-def unwritable(path, number):
-    """The Unwritable for a path that the system's error `number` kept from being written."""
-    return Unwritable(
-        f"{path}: cannot be written ({os.strerror(number)}); make room or correct the rights, then run again: "
+def unwritable(path: str | Path, number: int | None) -> UnwritableError:
+    """Make the UnwritableError of a path, by the system's error number."""
+    return UnwritableError(
+        f"{path}: cannot be written ({os.strerror(number or 0)}); make room or correct the rights, then run again: "
         "what is finished is kept."
     )
 
 
-def write_text(path, text):
+def sha256_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text with Unix line ends."""
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_table(path, frame, significant=9):
+def write_table(path: str | Path, frame: pd.DataFrame, significant: int = 9) -> None:
     """Write a data frame as TSV: no index, floats to `significant` digits, missing values empty."""
     with atomic_write(path) as partial:
         frame.to_csv(partial, sep="\t", index=False, float_format=f"%.{significant}g", lineterminator="\n")
 
 
-def read_table(path, text=TEXT):
-    """Read a TSV written by write_table. The columns named in `text` stay strings, whatever they look like."""
+def read_table(path: str | Path, text: Sequence[str] = TEXT) -> pd.DataFrame:
+    """Read a TSV of `write_table`; the columns named in `text` stay strings, whatever they look like."""
     columns = pd.read_csv(path, sep="\t", nrows=0).columns
     kinds = {name: str for name in text if name in columns}
     return pd.read_csv(path, sep="\t", dtype=kinds, keep_default_na=False, na_values=[""])
 
 
-def write_arrays(path, **arrays):
+def write_arrays(path: str | Path, **arrays: ArrayLike) -> None:
     """Write named arrays as one NPZ; the same arrays give the same bytes."""
     with atomic_write(path) as partial:
         np.savez(partial, **arrays)
 
 
-def read_arrays(path):
-    """Read an NPZ into a dict of arrays. Object arrays, which would need pickle, raise ValueError."""
+def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Read an NPZ. Object arrays, which would need pickle, raise ValueError."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 
 
-def write_features(path, samples, values, backbone, module, shape):
-    """Write one block's features. values: (samples, width) float32; shape: (channels, rows, cols) of one sample's."""
+@dataclass(frozen=True, eq=False)
+class FeatureSet:
+    """The features that a model is fitted on.
+
+    Parameters
+    ----------
+    sample : ndarray of str, shape (n,)
+        Sample of every row.
+    augmentation : ndarray of int, shape (n,)
+        0: the micrograph itself.
+    values : list of ndarray of shape (n, n_features)
+        Fold by fold, or one for all folds.
+    explained_variance_ratio : list of ndarray of shape (n_features,), optional
+        Of principal components, fold by fold.
+    fit_index : list of ndarray of int, optional
+        Rows that the principal components are fitted on, fold by fold.
+    """
+
+    sample: NDArray[np.str_]
+    augmentation: NDArray[np.int64]
+    values: Sequence[NDArray[Any]]
+    explained_variance_ratio: Sequence[NDArray[Any]] | None = None
+    fit_index: Sequence[NDArray[np.intp]] | None = None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a file of `write`."""
+        arrays = read_arrays(path)
+        augmentation = arrays.get("copies", np.zeros(len(arrays["samples"]), dtype=int))
+        folds = range(sum(name.startswith("scores_") for name in arrays))
+        by_fold = {kind: [arrays.get(f"{kind}_{fold}") for fold in folds] for kind in ("scores", "explained", "rows")}
+        of_pca = [by_fold["explained"], by_fold["rows"]] if "rows_0" in arrays else []
+        return cls(arrays["samples"], augmentation, by_fold["scores"], *of_pca)
+
+    def write(self, path: str | Path) -> None:
+        """Write as NPZ: samples, copies (not of principal components, which have none), scores_0, scores_1, ...
+
+        Of principal components also explained_0 and rows_0, ...: the ratio and the rows of the fit.
+        """
+        by_fold = {"scores": self.values, "explained": self.explained_variance_ratio, "rows": self.fit_index}
+        arrays: dict[str, ArrayLike] = {"samples": np.asarray(self.sample, str)}
+        if self.fit_index is None:
+            arrays["copies"] = np.asarray(self.augmentation, int)
+        for fold in range(len(self.values)):
+            arrays |= {
+                f"{kind}_{fold}": arrays_of[fold] for kind, arrays_of in by_fold.items() if arrays_of is not None
+            }
+        write_arrays(path, **arrays)
+
+
+def write_features(
+    path: str | Path, samples: ArrayLike, values: NDArray[np.float32], backbone: str, module: str, shape: Sequence[int]
+) -> None:
+    """Write the features of one block of a network for consecutive samples.
+
+    Parameters
+    ----------
+    path : str or Path
+    samples : array_like of str, shape (n,)
+    values : ndarray of shape (n, n_features)
+    backbone, module : str
+        Names of the network and of the block in it.
+    shape : sequence of int
+        Channels, rows and columns of one sample's features.
+    """
     write_arrays(path, samples=np.asarray(samples, str), values=values, backbone=backbone, module=module, shape=shape)
 
 
@@ -172,7 +257,7 @@ class FeatureChunks:
 
     def blocks(self, rows: int) -> Iterator[NDArray[np.float32]]:
         """Yield the features in blocks of `rows` samples (the last has what is left), whatever the files hold."""
-        left = None
+        left: NDArray[np.float32] | None = None
         for path in self._paths:
             values = _member(path, "values")
             values = np.concatenate([left, values]) if left is not None and len(left) else values
@@ -180,35 +265,11 @@ class FeatureChunks:
             for start in range(0, whole, rows):
                 yield values[start : start + rows]
             left = values[whole:]
-        if len(left):
+        if left is not None and len(left):
             yield left
 
 
-def _member(path, name):
-    """One array of an NPZ; the others are not read."""
+def _member(path: str | Path, name: str) -> NDArray[Any]:
+    """Read one array of an NPZ, not the others."""
     with np.load(path, allow_pickle=False) as stored:
         return stored[name]
-
-
-def write_components(path, samples, fits):
-    """Write every fold's components (pca.Components) as scores_0, explained_0, rows_0, scores_1, ..."""
-    names = {"scores": "scores", "explained": "explained_variance_ratio", "rows": "fit_index"}
-    arrays = {f"{name}_{fold}": getattr(fit, own) for fold, fit in enumerate(fits) for name, own in names.items()}
-    write_arrays(path, samples=np.asarray(samples, str), **arrays)
-
-
-def read_scores(path):
-    """What a fit learns from: samples (n,), copies (n,) int and, fold by fold, the scores (n, k) of all rows.
-
-    Reads what write_components and write_tuned wrote; without copies, every row is copy 0, a sample's own micrograph.
-    """
-    arrays = read_arrays(path)
-    folds = sum(name.startswith("scores_") for name in arrays)
-    copies = arrays.get("copies", np.zeros(len(arrays["samples"]), dtype=int))
-    return arrays["samples"], copies, [arrays[f"scores_{fold}"] for fold in range(folds)]
-
-
-def write_tuned(path, samples, copies, scores):
-    """Write fine-tuned features: samples (n,), copies (n,), and every fold's scores (n, k)."""
-    folds = {f"scores_{fold}": values for fold, values in enumerate(scores)}
-    write_arrays(path, samples=np.asarray(samples, str), copies=np.asarray(copies, int), **folds)

@@ -5,10 +5,20 @@ import hashlib
 import numpy as np
 
 
-def random_stream(seed, *words):
-    """The random generator of one job: the study's seed and the words (rule, wildcards) that name the job.
+def random_stream(seed: int, *names: object) -> np.random.Generator:
+    """Return the random generator of one job.
 
-    Different words give independent streams; the same words give the same stream on every machine.
+    Parameters
+    ----------
+    seed : int
+        Of the study.
+    *names : object
+        Literal name of the stage, and what distinguishes its jobs; used as text.
+
+    Returns
+    -------
+    Generator
+        The same on every machine for the same arguments, independent for others.
     """
-    name = "/".join(str(word) for word in words).encode()
-    return np.random.default_rng([int(seed), *hashlib.sha256(name).digest()])
+    text = "/".join(str(name) for name in names).encode()
+    return np.random.default_rng([int(seed), *hashlib.sha256(text).digest()])

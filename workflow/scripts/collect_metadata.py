@@ -9,4 +9,5 @@ with log.redirect_output(snakemake.log[0]):
     samples = io.read_table(snakemake.input.samples)
     names, values = metadata_features.compute(samples)
     print(f"{len(names)} features: {', '.join(names)}")
-    io.write_tuned(snakemake.output.features, samples["sample"], np.zeros(len(samples), dtype=int), [values])
+    features = io.FeatureSet(samples["sample"], np.zeros(len(samples), int), [values])
+    features.write(snakemake.output.features)

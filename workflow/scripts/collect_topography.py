@@ -12,4 +12,5 @@ with log.redirect_output(snakemake.log[0]):
     print(message)
     io.write_table(output.topography, table)
     io.write_table(output.measures, features.describe_measures(table["unit"].iloc[0]))
-    io.write_tuned(output.features, table["sample"], np.zeros(len(table)), [features.matrix(table)])
+    values = [features.matrix(table)]
+    io.FeatureSet(table["sample"], np.zeros(len(table), int), values).write(output.features)

@@ -12,4 +12,4 @@ with log.redirect_output(snakemake.log[0]):
         protocol=snakemake.wildcards.protocol,
         folds=snakemake.params.folds,
     )
-    io.write_tuned(snakemake.output.features, *features)
+    features.write(snakemake.output.features)

@@ -7,7 +7,7 @@ from micrograph.splits import protocols
 
 with log.redirect_output(snakemake.log[0]):
     inputs, params, output = snakemake.input, snakemake.params, snakemake.output
-    table, features = io.read_table(inputs.splits), io.read_scores(inputs.features)
+    table, features = io.read_table(inputs.splits), io.FeatureSet.read(inputs.features)
     written = zip(params.fits, params.settings, output.models, output.searches, output.predictions, strict=True)
     for fit, settings, models, choices, predictions in written:
         stream = (protocols.without_leaks(fit["protocol"]), fit["pretraining"], fit["policy"], fit["scheme"])

@@ -9,12 +9,14 @@ from micrograph.splits import protocols
 with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
     table = io.read_table(given.splits)
-    features = {path: io.read_scores(path) for path in dict.fromkeys(given.features)}
+    features = {path: io.FeatureSet.read(path) for path in dict.fromkeys(given.features)}
     written = zip(params.fits, given.features, output.models, output.searches, output.predictions, strict=True)
     for fit, path, models, choices, predictions in written:
         words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
         study = fit_folds(
-            *features[path],
+            features[path].sample,
+            features[path].augmentation,
+            features[path].values,
             table,
             protocol=fit["protocol"],
             policy=fit["policy"],

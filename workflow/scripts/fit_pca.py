@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from micrograph import io, log
 from micrograph.models import pca, randomised_pca
 from micrograph.rng import random_stream
@@ -31,7 +33,13 @@ with log.redirect_output(snakemake.log[0]):
                 rng,
             )
         for variance, path in paths.items():
-            io.write_components(path, chunks.samples, fits[variance])
+            io.FeatureSet(
+                chunks.samples,
+                np.zeros(len(chunks.samples), int),
+                [fit.scores for fit in fits[variance]],
+                [fit.explained_variance_ratio for fit in fits[variance]],
+                [fit.fit_index for fit in fits[variance]],
+            ).write(path)
             kept = [f"{fit.scores.shape[1]} ({fit.explained_variance_ratio.sum():.1%})" for fit in fits[variance]]
             print(
                 f"{block}: {method}; {len(chunks.samples)} samples; requested variance {variance:.0%}; "

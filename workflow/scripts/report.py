@@ -15,7 +15,8 @@ with log.redirect_output(snakemake.log[0]):
     samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
     attributions, (curves,) = maps.read(given.maps), training_curves.gather(given.curves)
     rows = explorer.tested(fit.predictions, samples)
-    near = similar_samples.nearest(rows["sample"], io.read_scores(given.features), io.read_table(given.splits))
+    features = io.FeatureSet.read(given.features)
+    near = similar_samples.nearest(rows["sample"], features, io.read_table(given.splits))
     place = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
     study = explorer.study(rows, attributions, near, place, curves.rows, fit.spec, params.classes, params.data)
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}

@@ -85,10 +85,12 @@ def study(labels_by_day):
 
 def fitted(sheet, protocol, path, model="OLR", scheme="ordinal"):
     _, values = metadata_features.compute(sheet)
-    io.write_tuned(path, sheet["sample"], np.zeros(len(sheet), int), [values])
+    io.FeatureSet(sheet["sample"], np.zeros(len(sheet), int), [values]).write(path)
+    features = io.FeatureSet.read(path)
     table = splitters.split(sheet, protocol, 4, np.random.default_rng(2))
     return fit.fit_folds(
-        *io.read_scores(path), table, protocol=protocol, policy="aug3", scheme=scheme, model=model,
+        features.sample, features.augmentation, features.values, table, protocol=protocol, policy="aug3",
+        scheme=scheme, model=model,
         classes=CLASSES, search="default", rng=np.random.default_rng(3),
     )  # fmt: skip
 

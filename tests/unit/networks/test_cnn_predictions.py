@@ -99,12 +99,12 @@ def features(fold, point):
 def test_tuned_features_are_each_folds_own_under_strict_and_the_last_folds_for_all_as_published():
     made = [chunk([3, 2], features), chunk([0, 1], features)]
     learned = curves([(0.1, 0.2), (0.3, 0.2), (0.4, 0.4), (0.1, 0.3)])
-    samples, copies, scores = cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS)
-    assert samples.tolist() == NAMES.tolist()
-    assert not copies.any()
-    assert [values[0, 0] for values in scores] == [1, 10, 20, 31]
-    _, _, scores = cnn_predictions.tuned_features([chunk([3], features)], learned, protocol="published", folds=FOLDS)
-    assert [values[0, 0] for values in scores] == [31, 31, 31, 31]
+    tuned = cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS)
+    assert tuned.sample.tolist() == NAMES.tolist()
+    assert not tuned.augmentation.any()
+    assert [values[0, 0] for values in tuned.values] == [1, 10, 20, 31]
+    tuned = cnn_predictions.tuned_features([chunk([3], features)], learned, protocol="published", folds=FOLDS)
+    assert [values[0, 0] for values in tuned.values] == [31, 31, 31, 31]
 
 
 def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_are_an_error():
@@ -112,7 +112,7 @@ def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_ar
     learned = curves([(0.9, 0.2)] * FOLDS).astype({"kept": object})
     learned.loc[learned["point"] == 0, ["kept", "validation_accuracy"]] = np.nan
     assert [
-        values[0, 0] for values in cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS)[2]
+        values[0, 0] for values in cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS).values
     ] == [1, 11, 21, 31]
     with pytest.raises(UserError, match="fold 0"):
         cnn_predictions.tuned_features(made, learned.assign(kept=False), protocol="strict", folds=FOLDS)
@@ -150,5 +150,5 @@ def test_one_fold_gives_the_features_of_all_with_the_leak_alone(protocol, source
     curves = pd.DataFrame(
         {"fold": np.repeat(range(FOLDS), 2), "point": [0, 1] * FOLDS, "epoch": 0, "kept": 1, "validation_accuracy": 0.5}
     )
-    *_, features = cnn_predictions.tuned_features([numbered], curves, protocol=protocol, folds=FOLDS)
-    assert [int(values[0, 0]) for values in features] == source
+    tuned = cnn_predictions.tuned_features([numbered], curves, protocol=protocol, folds=FOLDS)
+    assert [int(values[0, 0]) for values in tuned.values] == source

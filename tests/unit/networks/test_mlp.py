@@ -9,6 +9,7 @@ import torch
 
 from micrograph import target
 from micrograph.errors import UserError
+from micrograph.io import FeatureSet
 from micrograph.networks import checkpoints, mlp
 from micrograph.splits import splitters
 from tables_of_films import films
@@ -41,7 +42,7 @@ def fitted(
     names = samples if names is None else names
     copies = np.zeros(len(names), int) if copies is None else copies
     return mlp.fit_folds(
-        (names, copies, [values] * FOLDS if scores is None else scores),
+        FeatureSet(names, copies, [values] * FOLDS if scores is None else scores),
         tables[protocol],
         protocol=protocol,
         policy=policy,

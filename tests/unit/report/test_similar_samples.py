@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from micrograph.errors import UserError
+from micrograph.io import FeatureSet
 from micrograph.report import similar_samples
 from micrograph.splits import splitters
 from tables_of_films import films
@@ -27,7 +28,7 @@ def study():
 
 def test_neighbours_are_training_films_of_the_fold_nearest_first(study):
     names, table, scores = study
-    near = similar_samples.nearest(names, (names, np.zeros(12, int), scores), table, count=2)
+    near = similar_samples.nearest(names, FeatureSet(names, np.zeros(12, int), scores), table, count=2)
     # film00 is tested by fold 0, which trains on days 2 and 5: films 04, 05, 10, 11
     assert near.places[0].tolist() == [4, 5] and near.distances[0].tolist() == [4.0, 5.0]
     # film02 by fold 1, which trains on days 0 and 3: films 00, 01, 06, 07; its features are ten times as far apart
@@ -38,24 +39,24 @@ def test_neighbours_are_training_films_of_the_fold_nearest_first(study):
 def test_of_films_equally_far_the_first_by_name_comes_first_whatever_their_order_on_disk(study):
     names, table, scores = study
     same = [np.zeros((12, 1))] * 3
-    straight = similar_samples.nearest(names, (names, np.zeros(12, int), same), table, count=3)
+    straight = similar_samples.nearest(names, FeatureSet(names, np.zeros(12, int), same), table, count=3)
     assert straight.places[0].tolist() == [4, 5, 10]
     back = slice(None, None, -1)
     turned = similar_samples.nearest(
-        names, (names[back], np.zeros(12, int), [one[back] for one in same]), table, count=3
+        names, FeatureSet(names[back], np.zeros(12, int), [one[back] for one in same]), table, count=3
     )
     assert np.array_equal(straight.places, turned.places)
     mixed = similar_samples.nearest(
-        names, (names[back], np.zeros(12, int), [one[back] for one in scores]), table, count=3
+        names, FeatureSet(names[back], np.zeros(12, int), [one[back] for one in scores]), table, count=3
     )
     assert np.array_equal(
-        mixed.places, similar_samples.nearest(names, (names, np.zeros(12, int), scores), table, 3).places
+        mixed.places, similar_samples.nearest(names, FeatureSet(names, np.zeros(12, int), scores), table, 3).places
     )
 
 
 def test_fewer_training_films_than_asked_for_leave_gaps(study):
     names, table, scores = study
-    near = similar_samples.nearest(names, (names, np.zeros(12, int), scores), table, count=6)
+    near = similar_samples.nearest(names, FeatureSet(names, np.zeros(12, int), scores), table, count=6)
     assert (near.places[:, 4:] == -1).all() and np.isnan(near.distances[:, 4:]).all()
     assert (near.places[:, :4] >= 0).all()
 
@@ -64,7 +65,7 @@ def test_copies_are_nobodys_neighbours(study):
     names, table, scores = study
     twice = [np.concatenate([one, one + 0.01]) for one in scores]
     copies = np.repeat([0, 1], 12)
-    near = similar_samples.nearest(names, (names * 2, copies, twice), table, count=2)
+    near = similar_samples.nearest(names, FeatureSet(names * 2, copies, twice), table, count=2)
     assert near.places[0].tolist() == [4, 5]
 
 
@@ -73,7 +74,7 @@ def test_on_dealt_folds_no_film_is_near_one_of_its_own_day():
     dealt = splitters.split(table, "strict", 5, np.random.default_rng(0))
     names, rng = sorted(table["sample"]), np.random.default_rng(1)
     scores = [rng.normal(size=(len(names), 4)) for _ in range(5)]
-    near = similar_samples.nearest(names, (names, np.zeros(len(names), int), scores), dealt)
+    near = similar_samples.nearest(names, FeatureSet(names, np.zeros(len(names), int), scores), dealt)
     day = table.set_index("sample").loc[names, "batch"].to_numpy()
     assert (day[near.places] != day[:, None]).all()
     assert (np.diff(near.distances, axis=1) >= 0).all()
@@ -81,18 +82,18 @@ def test_on_dealt_folds_no_film_is_near_one_of_its_own_day():
 
 def test_blocks_of_films_change_nothing(study, monkeypatch):
     names, table, scores = study
-    one = similar_samples.nearest(names, (names, np.zeros(12, int), scores), table)
+    one = similar_samples.nearest(names, FeatureSet(names, np.zeros(12, int), scores), table)
     monkeypatch.setattr(similar_samples, "BLOCK", 3)
-    other = similar_samples.nearest(names, (names, np.zeros(12, int), scores), table)
+    other = similar_samples.nearest(names, FeatureSet(names, np.zeros(12, int), scores), table)
     assert np.array_equal(one.places, other.places) and np.array_equal(one.training, other.training)
 
 
 def test_a_film_that_no_fold_tests_and_one_without_features_are_named(study):
     names, table, scores = study
-    features = (names, np.zeros(12, int), scores)
+    features = FeatureSet(names, np.zeros(12, int), scores)
     with pytest.raises(UserError, match="film99 is tested by no fold"):
         similar_samples.nearest([*names, "film99"], features, table)
     with pytest.raises(UserError, match="was not tested"):
         similar_samples.nearest(names[1:], features, table)
     with pytest.raises(UserError, match="sample film11"):
-        similar_samples.nearest(names, (names[:-1], np.zeros(11, int), [one[:-1] for one in scores]), table)
+        similar_samples.nearest(names, FeatureSet(names[:-1], np.zeros(11, int), [one[:-1] for one in scores]), table)

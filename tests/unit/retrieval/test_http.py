@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import loopback
 from loopback import Answer, redirect
 from micrograph.errors import UserError
-from micrograph.io import Unwritable
+from micrograph.io import UnwritableError
 from micrograph.retrieval import http
 from micrograph.retrieval.http import Client, Unreachable
 from micrograph.scans.sample_sheet import FILE_NAME
@@ -374,7 +374,7 @@ def test_a_machine_without_network_is_told(tmp_path):
 def test_a_full_disk_is_the_disks_fault(web):
     web.say("/f", BODY)
     for folder in ("/dev/full", "/proc"):
-        with pytest.raises(Unwritable, match="cannot be written"):
+        with pytest.raises(UnwritableError, match="cannot be written"):
             Client(web.url).download("f", f"{folder}/f")
 
 
@@ -385,7 +385,7 @@ def _download(url, to):
 
 def _download_to_a_small_disk(url, to):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    with pytest.raises(Unwritable, match="f: cannot be written .File too large"):
+    with pytest.raises(UnwritableError, match="f: cannot be written .File too large"):
         Client(url).download("f", to, len(BODY), MD5)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.io import Unwritable
+from micrograph.io import UnwritableError
 from micrograph.scans import conversion, rendering
 from micrograph.scans.conversion import Preprocessing
 from micrograph.scans.height_map import HeightMap, read_gwy, write_gwy
@@ -131,7 +131,7 @@ def test_a_full_disk_ends_the_job_and_rejects_no_scan(sheet, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
-        with pytest.raises(Unwritable, match=r"A.gwy: cannot be written \(File too large\); make room"):
+        with pytest.raises(UnwritableError, match=r"A.gwy: cannot be written \(File too large\); make room"):
             convert(sheet, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -140,7 +140,7 @@ def test_a_full_disk_ends_the_job_and_rejects_no_scan(sheet, tmp_path):
 
 def test_a_folder_that_takes_no_files_ends_the_job(sheet, tmp_path):
     (tmp_path / "taken").write_bytes(b"a file")
-    with pytest.raises(Unwritable, match="cannot be written"):
+    with pytest.raises(UnwritableError, match="cannot be written"):
         conversion.level_shard(sheet, tmp_path / "taken")
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from micrograph import target
 from micrograph.errors import UserError
+from micrograph.io import FeatureSet
 from micrograph.splits import model_selection, prediction_table, protocols, splitters
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -97,9 +98,7 @@ def _predict(
     return prediction_table.prediction_frame(fold, part, *predicted, classes, components=0)
 
 
-def tuned_features(
-    chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: str, folds: int
-) -> tuple[NDArray[np.str_], NDArray[np.int64], list[NDArray[np.float32]]]:
+def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: str, folds: int) -> FeatureSet:
     """Return the fine-tuned features of every row, fold by fold.
 
     Parameters
@@ -116,10 +115,8 @@ def tuned_features(
 
     Returns
     -------
-    samples : ndarray of shape (n,)
-    copies : ndarray of shape (n,)
-    features : list of ndarray of shape (n, 100)
-        Of fold 0, 1, ...
+    FeatureSet
+        100 features a row.
 
     Raises
     ------
@@ -130,7 +127,7 @@ def tuned_features(
     source = [folds - 1 if one_fold else fold for fold in range(folds)]
     samples, copies, points, outputs = _join_chunks(chunks, source)
     best = {fold: _best_point(curves, fold, len(points)) for fold in sorted(set(source))}
-    return samples, copies, [outputs[fold][best[fold]] for fold in source]
+    return FeatureSet(samples, copies, [outputs[fold][best[fold]] for fold in source])
 
 
 def _best_point(curves: pd.DataFrame, fold: int, points: int) -> int:

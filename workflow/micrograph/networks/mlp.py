@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from micrograph import target
 from micrograph.errors import UserError, lookup
+from micrograph.io import FeatureSet
 from micrograph.networks import checkpoints, heads, training
 from micrograph.networks.device import resolve_device
 from micrograph.networks.heads import LabelScaling
@@ -120,7 +121,7 @@ def _published(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def fit_folds(
-    features: tuple[ArrayLike, ArrayLike, Sequence[ArrayLike]],
+    features: FeatureSet,
     table: Any,
     *,
     protocol: str,
@@ -136,8 +137,8 @@ def fit_folds(
 
     Parameters
     ----------
-    features : tuple of samples (n,), copies (n,), and a list of features (n, n_features) of fold 0, 1, ...
-        From `io.read_scores`.
+    features : FeatureSet
+        One array of values a fold.
     table : DataFrame
         Splits (`splitters.split`).
     protocol : str
@@ -161,7 +162,7 @@ def fit_folds(
 
     Returns
     -------
-    Study
+    prediction_table.FitResult
         With an `MLP` a fold. A model whose loss was never finite predicts NaN.
 
     Raises
@@ -169,8 +170,10 @@ def fit_folds(
     UserError
         If a name is unknown, features and splits do not fit, or a fold would use a model whose loss was never finite.
     """
-    samples, copies, values = features
-    folds = prediction_table.make_folds(samples, copies, table, protocol=protocol, policy=policy, rng=rng)
+    values = features.values
+    folds = prediction_table.make_folds(
+        features.sample, features.augmentation, table, protocol=protocol, policy=policy, rng=rng
+    )
     if len(values) != len(folds):
         raise UserError(
             f"the features hold {len(values)} folds, the splits {len(folds)}: make both with one splits.folds."

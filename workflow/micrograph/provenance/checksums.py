@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from micrograph.io import sha256_file
+
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -44,8 +46,7 @@ def _checksum(path: Path, known: Mapping[str, str]) -> dict[str, str]:
         found = {"contentSize": str(status.st_size), "dateModified": iso_time(status.st_mtime)}
         if found.items() <= known.items():
             return {**found, "sha256": known["sha256"]}
-        with path.open("rb") as file:
-            return {**found, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {**found, "sha256": sha256_file(path)}
     except (OSError, ValueError):
         return {}
 

@@ -27,11 +27,11 @@ class Near:
 def nearest(names, features, table, count=5):
     """The Near of the films `names` (n,), each tested once: places are places in `names`.
 
-    features: (samples (m,), copies (m,), [values (m, k) of fold 0, 1, ...]) as feature_files.read_scores gives them;
+    features: the io.FeatureSet of fine-tuned features;
     copies other than 0 count for nothing. table: the strict splits. Euclidean distance in the values as they are; of
     equals the film that comes first. Raises UserError where a film has no features or is tested by no fold.
     """
-    samples, copies, scores = features
+    samples, copies, scores = features.sample, features.augmentation, features.values
     own = np.flatnonzero(np.asarray(copies) == 0)
     known = np.asarray(samples, dtype=str)[own]
     place = {name: position for position, name in enumerate(np.asarray(names, dtype=str).tolist())}

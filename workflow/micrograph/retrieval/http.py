@@ -27,7 +27,7 @@ import urllib3
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.io import Unwritable
+from micrograph.io import UnwritableError
 
 CHUNK_BYTES = 1 << 16
 MIN_BYTES_PER_SECOND = 1024  # a slower connection counts as stalled
@@ -180,7 +180,7 @@ class Client:
                         version.unlink(missing_ok=True)
         except OSError as error:
             way_out = "free disk space or correct the permissions, then run again; what was downloaded is kept"
-            raise Unwritable(f"{to}: cannot be written ({error.strerror or error}); {way_out}.") from None
+            raise UnwritableError(f"{to}: cannot be written ({error.strerror or error}); {way_out}.") from None
         return to
 
     def _url(self, path):

@@ -322,7 +322,7 @@ class _Retrieval:
             return (None, reason) if reason else (attempt(), "")
         try:
             result, self.failures = attempt(), 0
-        except io.Unwritable:
+        except io.UnwritableError:
             raise
         except UserError as error:
             self.client.json(SEARCH, self.query, start=0, length=1, draw=1)

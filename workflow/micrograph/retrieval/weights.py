@@ -3,14 +3,13 @@
 The checksum is compared before the file is read.
 """
 
-import hashlib
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.io import Unwritable
+from micrograph.io import UnwritableError, sha256_file
 from micrograph.networks import backbones, checkpoints
 from micrograph.retrieval import http
 
@@ -56,8 +55,7 @@ def retrieve(
     chosen = known.get(pretraining) if user_file else backbones.get_weights(backbone, pretraining)
     pin = path.with_name(f"{path.name}.sha256")
     with _located(backbone, chosen, base_url, user_file, path) as (source, origin):
-        with open(source, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_file(source)
         if not user_file:
             _check_digest(digest, chosen, pin, origin)
         tensors = checkpoints.read_state_dict(source, origin)
@@ -104,7 +102,7 @@ def _download(url, path, sha256):
     """Download the source; a fault says what can be done without this server."""
     try:
         return http.Client(url).download(url, path, checksum=f"sha256:{sha256}" if sha256 else None)
-    except Unwritable:
+    except UnwritableError:
         raise
     except UserError as error:
         by_hand = f"Or fetch {http.redact(url)} where there is a network, and name that file as networks.weights_file"

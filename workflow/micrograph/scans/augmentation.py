@@ -69,7 +69,7 @@ def augment_shard(
     samples : DataFrame
         Their rows of the table of samples.
     n_augmentations : mapping of sample to int
-        Of `policies.copies_wanted` for all samples of the study.
+        Of `policies.n_augmentations` for all samples of the study.
     folder : path
         Where images are written as {sample}_{augmentation}.png.
     heights_folder : path

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError, lookup, printable
-from micrograph.io import Unwritable, disk_full
+from micrograph.io import UnwritableError, disk_error
 from micrograph.log import progress
 from micrograph.scans import image_files, levelling, rendering
 from micrograph.scans.formats import read_scan
@@ -261,7 +261,7 @@ def level_shard(
 
     Raises
     ------
-    Unwritable
+    UnwritableError
         If the disk is full or the folder is read-only.
     """
     level_one = partial(_level, folder=Path(heights_folder), preprocessing=preprocessing)
@@ -289,7 +289,7 @@ def render_shard(
 
     Raises
     ------
-    Unwritable
+    UnwritableError
         If the disk is full or the folder is read-only.
     """
     render_one = partial(_render, folder=Path(micrographs_folder), preprocessing=preprocessing)
@@ -379,7 +379,7 @@ def _apply(
         try:
             results.append(convert(row))
         except Exception as error:  # one bad scan must not stop the others
-            if isinstance(error, Unwritable) or disk_full(error) is not None:
+            if isinstance(error, UnwritableError) or disk_error(error) is not None:
                 raise
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             rejections.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})

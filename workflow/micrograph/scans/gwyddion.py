@@ -5,7 +5,6 @@ allocates whatever a damaged length asks for.
 """
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.io import unwritable
+from micrograph.io import sha256_file, unwritable
 from micrograph.scans.height_map import DEFAULT_OPTIONS, NM_PER_M, HeightMap, ReadOptions
 
 INSTALL = "pip install 'gwyddionpy[converter]'"
@@ -85,9 +84,7 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
     fields = _parse(path, _read_bytes(path, path) if is_gwy else _convert(path, options.gwyddion_timeout_seconds))
     title, direction, field = _choose(path, fields, options)
     height_nm, size_nm = _heights(path, title, field)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return HeightMap(height_nm, *size_nm, title, direction, path.name, digest, height_nm.shape[0])
+    return HeightMap(height_nm, *size_nm, title, direction, path.name, sha256_file(path), height_nm.shape[0])
 
 
 def find_converter() -> str | None:

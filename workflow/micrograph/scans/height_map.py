@@ -105,7 +105,7 @@ def write_gwy(path: str | Path, height_map: HeightMap, extra: Mapping[str, str] 
 
     Raises
     ------
-    Unwritable
+    UnwritableError
         If the disk is full or the folder is read-only.
     """
     from gwyfile.objects import GwyContainer, GwyDataField

@@ -6,7 +6,6 @@ signed integers, the bottom row first. Keys differ in case between versions. Hei
 """
 
 import codecs
-import hashlib
 import math
 import os
 import re
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
+from micrograph.io import sha256_file
 from micrograph.scans.height_map import DEFAULT_OPTIONS, NM_PER_M, HeightMap, ReadOptions
 
 MAGIC = re.compile(rb"[\\]\*(EC |Force )?File list", re.IGNORECASE)
@@ -224,8 +224,6 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
     if abs(channel.factor) * 256**channel.stored_bytes > MAX_EXTENT_M:
         raise HeaderError(f"{path}: channel '{channel.title}' has heights of more than a metre; export it again.")
     height_nm = _values(header, channel, channel.factor * NM_PER_M)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return HeightMap(
         height_nm=height_nm,
         width_nm=channel.x_m * NM_PER_M,
@@ -233,7 +231,7 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
         channel=channel.title,
         direction=channel.direction,
         source=Path(path).name,
-        source_sha256=digest,
+        source_sha256=sha256_file(path),
         lines_planned=channel.rows_planned,
     )
 

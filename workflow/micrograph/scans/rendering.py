@@ -382,7 +382,7 @@ def write_png(path: str | Path, grey: NDArray[np.uint8]) -> None:
 
     Raises
     ------
-    Unwritable
+    UnwritableError
         If the disk is full or the folder is read-only.
     """
     from PIL import Image

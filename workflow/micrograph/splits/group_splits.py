@@ -140,7 +140,7 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
 
 
 def _day_index(samples: pd.DataFrame) -> NDArray[np.int64]:
-    """Number each sample's day in time, 0, 1, ...; -1 where it is unknown. Batches whose days overlap share it."""
+    """Index each sample's day in time, 0, 1, ...; -1 where it is unknown. Batches whose days overlap share it."""
     known = samples[["batch"]].assign(grown=_text(samples, "grown")).query("grown != ''")
     spans = known.groupby("batch")["grown"].agg(["min", "max"]).sort_values(["min", "max"], kind="stable")
     index, day, last = {}, -1, ""
