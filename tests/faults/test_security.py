@@ -69,7 +69,7 @@ def test_templates_of_pages_escape_what_they_are_given(path):
     for node, called in calls(module(path)):
         if called.endswith("Environment") and "jinja2" in called:
             told = {word.arg: ast.unparse(word.value) for word in node.keywords}
-            plain = path.name == "contents.py"  # makes reStructuredText, whose own writer escapes it for the page
+            plain = path.name == "captions.py"  # makes reStructuredText, whose own writer escapes it for the page
             assert told.get("autoescape") == "True" or plain, f"line {node.lineno}"
 
 

@@ -115,4 +115,4 @@ def test_the_package_can_be_imported_from_anywhere_by_its_path(tmp_path):
         [sys.executable, "-c", "import micrograph; print(micrograph.predict.__doc__)"],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}, text=True, capture_output=True,
     )  # fmt: skip
-    assert "production model" in done.stdout, done.stderr
+    assert "final model" in done.stdout, done.stderr
