@@ -38,7 +38,7 @@ rule train_final_model:
         "../../envs/vision.yaml"
     params:
         device=config["networks"]["device"],
-        recipe={
+        settings={
             **config["final_model"],
             "classes": config["classes"],
             "backbone": BACKBONE,

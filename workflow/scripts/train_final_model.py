@@ -5,18 +5,18 @@ from micrograph.prediction import final_model, model_card, storage
 
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    study = final_model.Study(
-        films=io.read_table(given.samples),
-        copies=io.read_table(given.images),
+    study = final_model.StudyData(
+        samples=io.read_table(given.samples),
+        images=io.read_table(given.images),
         levelled=[io.read_table(path) for path in given.levelled],
         splits=io.read_table(given.splits),
-        choices=io.read_table(given.search),
+        search_results=io.read_table(given.search),
         curves=[io.read_table(path) for path in given.curves],
         predictions=io.read_table(given.predictions),
         weights=next(iter(given.weights or []), None),
-        rehearsal_weights=list(given.fold_weights or []),
+        fold_weights=list(given.fold_weights or []),
     )
-    model = final_model.train(final_model.Recipe(**params.recipe), study, params.device)
+    model = final_model.train(final_model.FinalModelSettings(**params.settings), study, params.device)
     storage.write(snakemake.output.model, model)
     io.write_text(snakemake.output.card, model_card.card(model.facts))
     io.write_table(snakemake.output.performance, model_card.table(model.facts))

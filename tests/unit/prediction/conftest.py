@@ -1,7 +1,4 @@
-"""A small study with its production model: films grown, scanned, levelled, drawn, learnt from.
-
-All is real but the skill of its strict predictions, which are made up.
-"""
+"""A small simulated study with its final model; only its strict predictions are made up."""
 
 import numpy as np
 import pandas as pd
@@ -21,9 +18,9 @@ TRAINING = {"pixels": 32, "precision": "fp32", "epochs": 3, "patience": 2, "batc
 SETTINGS = {"learning_rate": 1e-3, "batch": 8, "dropout": 0}
 
 
-def recipe(**changed):
-    """The Recipe of the small study."""
-    words = {
+def model_settings(**changed):
+    """The settings of the final model."""
+    settings = {
         "classes": CLASSES, "backbone": BACKBONE, "pretraining": "imagenet", "policy": "aug3", "scheme": "nominal",
         "search": "default", "coverage": 0.8, "novelty_quantile": 0.95, "resamples": 200, "data": "simulated films",
         "seed": 5,
@@ -31,19 +28,19 @@ def recipe(**changed):
         "preprocessing": {"pixels": PIXELS},
         "attribution": {"patch": 16, "stride": 8, "baseline": "zero", "precision": "fp32", "memory_mb": 200},
     }  # fmt: skip
-    return final_model.Recipe(**words | changed)
+    return final_model.FinalModelSettings(**settings | changed)
 
 
-def grown(folder, count, days, seed):
-    """The sheet of films grown, scanned and written into `folder`."""
+def simulate_scans(folder, count, days, seed):
+    """Simulate scans in `folder`; return their sheet."""
     sheet = simulate.plan_samples(count, days, {900: 0.3, 950: 0.4, 1000: 0.3}, random_stream(seed, "plan"), folder)
     for row in sheet.to_dict("records"):
         simulate.simulate_scan(row, seed, row["scan"], folder / "truth" / f"{row['sample']}.npz", PIXELS)
     return sheet.assign(width_nm=np.nan)
 
 
-def spoken(table, skill=0.8):
-    """Strict predictions, choices and learning curves in which every film is validated and tested once."""
+def strict_fit(table, skill=0.8):
+    """Made-up predictions, search results and training curves of the strict CNN."""
     rng, rows = np.random.default_rng(3), table.reset_index(drop=True)
     truth = rows["growth_celsius"].to_numpy()
     place = np.where(rng.random(len(rows)) < skill, np.searchsorted(CLASSES, truth), rng.integers(3, size=len(rows)))
@@ -56,48 +53,48 @@ def spoken(table, skill=0.8):
     folds = range(rows["fold"].nunique())
     choices = pd.DataFrame({"fold": folds, "validation_accuracy": 0.5, "chosen": [CHOSEN for _ in folds]})
     curves = [pd.DataFrame({"fold": fold, "point": 0, "epoch": range(3), "kept": [0, 1, 0]}) for fold in folds]
-    return {"predictions": predictions, "choices": choices, "curves": curves}
+    return {"predictions": predictions, "search_results": choices, "curves": curves}
 
 
 CHOSEN = '{"learning_rate": 0.001, "batch": 8, "dropout": 0}'
 
 
 @pytest.fixture(scope="session")
-def room(tmp_path_factory):
+def study_folder(tmp_path_factory):
     """The folder of the small study."""
     return tmp_path_factory.mktemp("study")
 
 
 @pytest.fixture(scope="session")
-def weights_path(room):
+def weights_path(study_folder):
     """The weights that come with the environment."""
-    return weights.retrieve(BACKBONE, "imagenet", room / "weights.safetensors")
+    return weights.retrieve(BACKBONE, "imagenet", study_folder / "weights.safetensors")
 
 
 @pytest.fixture(scope="session")
-def study(room, weights_path):
-    """A production.Study of 18 films of 9 days."""
-    sheet = grown(room / "scans", 18, 9, seed=4)
+def study(study_folder, weights_path):
+    """StudyData of 18 films of 9 days."""
+    sheet = simulate_scans(study_folder / "scans", 18, 9, seed=4)
     settings = conversion.Preprocessing(pixels=PIXELS)
-    levelled, _ = conversion.level_shard(sheet, room / "heights", settings)
-    drawn, _ = conversion.render_shard(levelled, room / "micrographs", settings)
+    levelled, _ = conversion.level_shard(sheet, study_folder / "heights", settings)
+    drawn, _ = conversion.render_shard(levelled, study_folder / "micrographs", settings)
     films, *_ = conversion.collect(sheet, [drawn], [], "simulated")
     table = splitters.split(films, "strict", 3, np.random.default_rng(0))
     copies = films[["sample", "micrograph"]].assign(augmentation=0)
-    return final_model.Study(
-        films=films, copies=copies, levelled=[levelled], splits=table, weights=weights_path, **spoken(table)
+    return final_model.StudyData(
+        samples=films, images=copies, levelled=[levelled], splits=table, weights=weights_path, **strict_fit(table)
     )
 
 
 @pytest.fixture(scope="session")
 def model(study):
-    """The production model of the small study."""
-    return final_model.train(recipe(), study, "cpu")
+    """The final model of the small study."""
+    return final_model.train(model_settings(), study, "cpu")
 
 
 @pytest.fixture(scope="session")
-def model_path(model, room):
-    """The production model's file."""
-    path = room / "model.safetensors"
+def model_path(model, study_folder):
+    """The final model's file."""
+    path = study_folder / "model.safetensors"
     storage.write(path, model)
     return path

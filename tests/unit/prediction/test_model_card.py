@@ -1,4 +1,6 @@
-"""The table of the rehearsal: the card's numbers, in units, with intervals only where redrawing tells something."""
+"""The card and the table of the cross-validated performance, with intervals only where resamples vary."""
+
+import re
 
 import numpy as np
 import pandas as pd
@@ -7,11 +9,11 @@ import pytest
 from micrograph import io
 from micrograph.prediction import final_model, model_card
 
-from .conftest import recipe
+from .conftest import model_settings
 
 FACTS = {
     "data": "simulated films",
-    "rehearsed": {"films": 18, "batches": 9, "macro_f1": [0.5, 0.4, 0.6], "mae_celsius": [20.0, 15.0, 25.0]}
+    "cross_validated": {"films": 18, "batches": 9, "macro_f1": [0.5, 0.4, 0.6], "mae_celsius": [20.0, 15.0, 25.0]}
     | {"accuracy": [0.75, 0.5, 0.875], "balanced_accuracy": [1.0, 1.0, 1.0]},
     "majority": 0.5,
     "above_majority": [0.25, -0.125, 0.5],
@@ -26,7 +28,7 @@ def table():
     return model_card.table(FACTS).set_index("quantity")
 
 
-def test_shares_are_told_in_percent_and_numbers_as_they_are():
+def test_shares_are_in_percent_and_other_numbers_in_their_unit():
     rows = table()[["value", "low", "high"]].T.to_dict("list")
     assert rows["accuracy_pct"] == [75, 50, 87.5] and rows["above_majority_points"] == [25, -12.5, 50]
     assert rows["covered_by_day_pct"] == [50, 25, 75] and rows["set_size"] == [0.5, 0.25, 0.75]
@@ -39,7 +41,7 @@ def test_equal_values_and_bare_numbers_have_no_interval():
     assert bare["value"].notna().all() and bare[["low", "high"]].isna().all(axis=None)
 
 
-def test_films_and_days_are_told_of_all_but_the_aim_and_whose_films_these_are():
+def test_all_rows_but_the_nominal_coverage_have_counts_of_films_and_days():
     rows = table()
     assert rows.drop("coverage_aim_pct")[["films", "batches"]].drop_duplicates().to_numpy().tolist() == [[18, 9]]
     assert rows.loc["coverage_aim_pct", ["films", "batches"]].isna().all()
@@ -50,23 +52,57 @@ def test_it_has_the_numbers_of_the_card_and_survives_the_disk(model, tmp_path):
     made, text = model_card.table(model.facts), model_card.card(model.facts)
     assert list(made) == model_card.COLUMNS
     values = made.set_index("quantity")["value"]
-    for words, name in (("| accuracy |", "accuracy_pct"), ("| true class in the set |", "covered_pct")):
-        assert f"{words} {values[name]:.1f} %" in text
-    assert f"above that, points | {values['above_majority_points']:+.1f} (" in text
+    for label, name in (("| accuracy |", "accuracy_pct"), ("| true class in the set |", "covered_pct")):
+        assert f"{label} {values[name]:.1f} %" in text
+    assert f"above that, percentage points | {values['above_majority_points']:+.1f} (" in text
     io.write_table(tmp_path / "performance.tsv", made)
     read = io.read_table(tmp_path / "performance.tsv").astype({"films": "Int64", "batches": "Int64"})
     pd.testing.assert_frame_equal(read, made)
 
 
-def test_the_commonest_class_is_that_of_the_films_learnt_from_and_compared_day_by_day():
-    """Of fold 0 are learnt 950, 950 and 900 C: 950 is named. Tested are, by day, x 950 C and 900 C, y 900 C twice: one
-    and none are so. One more is told right on either day, so that whatever is drawn it is 50 points above."""
-    films = pd.DataFrame({"fold": 0, "split": ["train", "train", "validation"] + ["test"] * 4, "sample": list("abcdefg"),
-                          "batch": list("uvwxxyy"), "growth_celsius": [950, 900, 950, 950, 900, 900, 900]})  # fmt: skip
+def test_the_majority_class_is_that_of_the_training_samples_and_compared_day_by_day():
+    """950 C is the majority in training: right for one sample of day x and none of day y. The predictions are right for
+    one more on either day, so that every resample is 50 points above."""
+    films = pd.DataFrame(
+        {
+            "fold": 0,
+            "split": ["train", "train", "validation"] + ["test"] * 4,
+            "sample": list("abcdefg"),
+            "batch": list("uvwxxyy"),
+            "growth_celsius": [950, 900, 950, 950, 900, 900, 900],
+        }
+    )
     tested = films[films["split"] == "test"]
-    said = tested[["fold", "split", "sample", "batch"]].assign(
+    predictions = tested[["fold", "split", "sample", "batch"]].assign(
         augmentation=0, y_true=tested["growth_celsius"], y_pred=[950, 900, 900, 1000], y_pred_value=np.nan
     )
-    study = final_model.Study(None, None, [], films, None, [], None)
-    found = final_model._beside_majority(said, study, recipe())
+    study = final_model.StudyData(None, None, [], films, None, [], None)
+    found = final_model._compare_to_majority(predictions, study, model_settings())
     assert found["majority"] == 0.25 and found["above_majority"] == pytest.approx([0.5, 0.5, 0.5])
+
+
+def test_the_card_warns_of_simulated_films_and_of_weights_that_saw_the_study(model):
+    text = model_card.card(model.facts)
+    assert not re.search(r"\b(None|nan)\b", text)
+    assert model_card.SIMULATED in text and model_card.SIMULATED not in model_card.card(
+        model.facts | {"data": "real films"}
+    )
+    assert model_card.PRETRAINED_ON_STUDY not in text
+    assert model_card.PRETRAINED_ON_STUDY in model_card.card(model.facts | {"pretraining": "films"})
+
+
+def test_the_card_gives_counts_instead_of_an_interval_of_equal_values(model):
+    checked = model.facts["checked"] | {"covered_900": [1.0, None, None, 13, 7], "alone": [0.5, 0.25, 0.75, 18, 9]}
+    scores = model.facts["cross_validated"] | {"accuracy": [1.0, 1.0, 1.0]}
+    text = model_card.card(model.facts | {"checked": checked, "cross_validated": scores})
+    assert "| true class in the set, films of 900 °C | 100.0 % (13 films of 7 growth days) |" in text
+    assert "| sets of one class | 50.0 % (25.0 % to 75.0 %) |" in text
+    assert "| accuracy | 100.0 % (18 films of 9 growth days) |" in text
+    assert "100.0 % to 100.0 %" not in text
+
+
+def test_the_card_has_the_scatter_of_the_coverage_and_infinite_limits(model):
+    assert "about 13.3 percentage points" in model_card.card(model.facts)  # sqrt(0.8 * 0.2 / 9)
+    calibration = model.facts["calibration"] | {"set_limit": None, "reach_celsius": None}
+    text = model_card.card(model.facts | {"calibration": calibration})
+    assert text.count("infinite") == 2

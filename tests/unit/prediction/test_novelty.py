@@ -1,4 +1,4 @@
-"""What is strange in looks and measures, on inputs whose answer is known."""
+"""Scans out of distribution by texture and measures."""
 
 import numpy as np
 import pytest
@@ -17,28 +17,30 @@ def test_distance_is_by_direction_alone():
     assert novelty.distances(np.zeros((1, 2)), known).tolist() == [[1, 1, 1]]
 
 
-def test_the_nearest_come_first_and_the_fifth_says_how_far_a_scan_lies():
+def test_the_nearest_come_first_and_the_fifth_is_the_distance_to_the_study():
     row = np.array([0.6, 0.1, 0.5, 0.2, 0.4, 0.3])
     assert novelty.nearest(row).tolist() == [1, 3, 5, 4, 2]
-    assert novelty.reach(row) == 0.5
-    assert novelty.reach(row[:2]) == 0.6
+    assert novelty.distance_to_study(row) == 0.5
+    assert novelty.distance_to_study(row[:2]) == 0.6
 
 
 def test_a_film_is_measured_against_other_batches_alone():
-    looks = np.array([[1, 0], [1, 0.0], [0, 1], [0, 1]])
-    np.testing.assert_allclose(novelty.apart(looks, ["a", "a", "b", "b"]), 1)
-    np.testing.assert_allclose(novelty.apart(looks, ["a", "b", "c", "d"]), 1)  # the third nearest of three
+    embeddings = np.array([[1, 0], [1, 0.0], [0, 1], [0, 1]])
+    np.testing.assert_allclose(novelty.distances_between_batches(embeddings, ["a", "a", "b", "b"]), 1)
+    np.testing.assert_allclose(
+        novelty.distances_between_batches(embeddings, ["a", "b", "c", "d"]), 1
+    )  # the third nearest of three
 
 
 def test_the_threshold_is_the_quantile_and_a_single_batch_has_none():
     assert novelty.threshold(np.arange(101.0), 0.95) == 95
-    assert novelty.threshold(novelty.apart(np.ones((3, 2)), ["a"] * 3), 0.95) == np.inf
+    assert novelty.threshold(novelty.distances_between_batches(np.ones((3, 2)), ["a"] * 3), 0.95) == np.inf
 
 
-def test_a_film_of_a_strange_day_is_flagged_when_its_day_is_left_out():
-    found, days = np.r_[np.zeros(99), 5.0], np.arange(100)
-    assert novelty.flagged(found, days, 0.999) == 0.01
-    assert novelty.flagged(np.ones(100), days, 0.9) == 0
+def test_a_film_of_an_unusual_day_is_flagged_when_its_day_is_left_out():
+    between, days = np.r_[np.zeros(99), 5.0], np.arange(100)
+    assert novelty.flagged_share(between, days, 0.999) == 0.01
+    assert novelty.flagged_share(np.ones(100), days, 0.9) == 0
 
 
 @pytest.fixture
@@ -47,30 +49,30 @@ def limits():
     return novelty.ranges(seen | {"scan_pixel_nm": [1.95, 3.91]})
 
 
-def test_measures_within_the_study_are_not_strange(limits):
+def test_measures_within_the_study_are_not_unusual(limits):
     assert limits["relief_nm"] == [2.0, 2.0]
     fits = {"width_nm": 1050, "lines": 512, "pixels": 256, "relief_nm": 1.1, "scan_pixel_nm": 4.1}
-    assert novelty.strange_measures(fits, limits) == []
-    assert novelty.strange_measures(fits | {"relief_nm": np.nan}, limits) == []
+    assert novelty.unusual_measures(fits, limits) == []
+    assert novelty.unusual_measures(fits | {"relief_nm": np.nan}, limits) == []
 
 
 @pytest.mark.parametrize(
     ("measure", "value", "sentence"),
     [
-        ("width_nm", 10000, "it is 10 µm wide, the study's films 1000 nm"),
-        ("lines", 64, "it has 64 lines, the study's films 256 to 512 lines"),
-        ("lines", 1, "it has 1 line, the study's films 256 to 512 lines"),
-        ("pixels", 1, "it has 1 pixel a line, the study's films 256 to 512 pixels"),
-        ("pixels", 1024, "it has 1024 pixels a line, the study's films 256 to 512 pixels"),
-        ("scan_pixel_nm", 15.6, "it has pixels of 15.6 nm, the study's films 1.95 to 3.91 nm"),
-        ("relief_nm", 0.1, "it has a relief of 0.1 nm, the study's films 2 nm"),
-        ("width_nm", np.nan, "nobody says how wide it is"),
+        ("width_nm", 10000, "it is 10 µm wide, the study's samples 1000 nm"),
+        ("lines", 64, "it has 64 lines, the study's samples 256 to 512 lines"),
+        ("lines", 1, "it has 1 line, the study's samples 256 to 512 lines"),
+        ("pixels", 1, "it has 1 pixel a line, the study's samples 256 to 512 pixels"),
+        ("pixels", 1024, "it has 1024 pixels a line, the study's samples 256 to 512 pixels"),
+        ("scan_pixel_nm", 15.6, "it has pixels of 15.6 nm, the study's samples 1.95 to 3.91 nm"),
+        ("relief_nm", 0.1, "it has a height range of 0.1 nm, the study's samples 2 nm"),
+        ("width_nm", np.nan, "its width is unknown"),
     ],
 )
-def test_what_leaves_the_study_is_said_with_its_number(limits, measure, value, sentence):
+def test_a_measure_outside_of_the_study_is_named_with_its_value(limits, measure, value, sentence):
     fits = {"width_nm": 1000, "lines": 512, "pixels": 256, "relief_nm": 2, "scan_pixel_nm": 3.9}
-    assert novelty.strange_measures(fits | {measure: value}, limits) == [sentence]
+    assert novelty.unusual_measures(fits | {measure: value}, limits) == [sentence]
 
 
-def test_a_measure_that_the_study_does_not_know_is_not_asked_for():
+def test_a_measure_that_the_study_does_not_have_is_not_checked():
     assert "relief_nm" not in novelty.ranges({"relief_nm": [np.nan, np.nan]})

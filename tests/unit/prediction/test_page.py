@@ -8,55 +8,55 @@ import pytest
 from micrograph.prediction import page, predict, storage
 from project import PROJECT
 
-from .conftest import grown
+from .conftest import simulate_scans
 
 TEMPLATE = PROJECT / "workflow" / "report" / "new.html.j2"
 
 
 @pytest.fixture(scope="module")
 def stored(model_path):
-    """The production model as it is read."""
+    """The final model as it is read."""
     return storage.read(model_path)
 
 
 @pytest.fixture(scope="module")
-def said(stored, tmp_path_factory):
+def predictions(stored, tmp_path_factory):
     """Predictions of three films and two bad files, one of them with a name that HTML could trip over."""
     folder = tmp_path_factory.mktemp("new")
-    paths = grown(folder, 3, 3, seed=12)["scan"].tolist()
+    paths = simulate_scans(folder, 3, 3, seed=12)["scan"].tolist()
     (folder / "<b>&.txt").write_text("no scan")
     (folder / "empty.spm").touch()
     return list(predict.predict_scans([*paths, folder / "<b>&.txt", folder / "empty.spm"], stored, "cpu"))
 
 
 @pytest.fixture
-def written(said, stored, tmp_path):
-    frame = page.write(said, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
+def written(predictions, stored, tmp_path):
+    frame = page.write(predictions, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     return tmp_path, (tmp_path / "index.html").read_text(encoding="utf-8"), frame
 
 
-def test_the_page_says_what_was_predicted(written, said):
+def test_the_page_has_every_prediction(written, predictions):
     _, text, frame = written
     assert len(frame) == 5
-    for one in said[:3]:
-        card = text[text.index(f'id="scan-{said.index(one) + 1}"') :]
+    for one in predictions[:3]:
+        card = text[text.index(f'id="scan-{predictions.index(one) + 1}"') :]
         card = card[: card.index("</article>")]
         assert f"</small>{one.y_pred} °C" in card
         assert f"{one.low_celsius:.0f} to {one.high_celsius:.0f} °C" in card
         assert " or ".join(map(str, one.prediction_set)) + " °C" in card
-        assert all(f"{100 * chance:.0f} %" in card for chance in one.probabilities.values())
+        assert all(f"{100 * value:.0f} %" in card for value in one.probabilities.values())
         assert all(near["sample"] in card for near in one.neighbours)
-        assert ("Unlike anything seen" in card) == one.unlike
-    assert "5 files: 3 scans with an answer" in text and "2 that could not be used" in text
+        assert ("<strong>Out of distribution" in card) == one.out_of_distribution
+    assert "5 files: 3 scans predicted" in text and "2 could not be read" in text
 
 
-def test_bad_files_are_listed_with_their_sentence_and_no_markup_of_theirs(written):
+def test_bad_files_are_listed_with_their_error_and_no_markup_of_theirs(written):
     _, text, _ = written
     assert "empty.spm: the file is empty" in text
     assert "<b>&" not in text and "&lt;b&gt;&amp;.txt" in text
 
 
-def test_every_picture_is_there_and_nothing_comes_from_elsewhere(written):
+def test_every_image_exists_and_nothing_is_loaded_from_elsewhere(written):
     folder, text, _ = written
     sources = re.findall(r'src="([^"]+)"', text)
     assert sources and all((folder / source).is_file() for source in sources)
@@ -65,16 +65,16 @@ def test_every_picture_is_there_and_nothing_comes_from_elsewhere(written):
     assert "default-src 'none'" in text
 
 
-def test_simulated_is_said_where_it_is_true_and_nowhere_else(said, stored, written, tmp_path):
+def test_simulated_films_are_named_where_they_were_used_and_nowhere_else(predictions, stored, written, tmp_path):
     assert "trained on simulated films" in written[1]
     real = replace(stored, facts=stored.facts | {"data": "real films"})
-    page.write(said, real, TEMPLATE, tmp_path / "r" / "index.html", tmp_path / "r" / "parts")
+    page.write(predictions, real, TEMPLATE, tmp_path / "r" / "index.html", tmp_path / "r" / "parts")
     assert "simulated" not in (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
 
 
-def test_many_scans_go_on_over_pages_that_know_each_other(said, stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "A_PAGE", 2)
-    page.write(said, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
+def test_many_scans_go_on_over_pages_that_link_each_other(predictions, stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "CARDS_PER_PAGE", 2)
+    page.write(predictions, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     first, second = (
         (tmp_path / "index.html").read_text("utf-8"),
         (tmp_path / "parts" / "page_2.html").read_text("utf-8"),
@@ -85,22 +85,22 @@ def test_many_scans_go_on_over_pages_that_know_each_other(said, stored, tmp_path
     assert "empty.spm" in first and "empty.spm" not in second
 
 
-def test_the_same_predictions_give_the_same_bytes(said, stored, written, tmp_path):
+def test_the_same_predictions_give_the_same_bytes(predictions, stored, written, tmp_path):
     other = tmp_path / "again"
-    page.write(said, stored, TEMPLATE, other / "index.html", other / "parts")
+    page.write(predictions, stored, TEMPLATE, other / "index.html", other / "parts")
     for path in sorted(written[0].glob("parts/*")):
         assert path.read_bytes() == (other / "parts" / path.name).read_bytes()
     assert written[1] == (other / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_page_of_bad_files_alone_still_explains_itself(said, stored, tmp_path):
-    frame = page.write(said[3:], stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
+def test_a_page_of_bad_files_alone_still_explains_itself(predictions, stored, tmp_path):
+    frame = page.write(predictions[3:], stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert len(frame) == 2 and "0 scans with an answer" in text and "How to read this" in text
+    assert len(frame) == 2 and "0 scans predicted" in text and "How to read this" in text
 
 
-def test_no_map_is_drawn_where_it_says_nothing(said, stored, tmp_path):
-    blank = replace(said[0], cam=said[0].cam * 0, cam_flag="all zero")
+def test_no_map_is_drawn_where_its_flag_is_set(predictions, stored, tmp_path):
+    blank = replace(predictions[0], cam=predictions[0].cam * 0, cam_flag="all zero")
     page.write([blank], stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "not drawn (all zero)" in text and not (tmp_path / "parts" / "0001_cam.png").exists()

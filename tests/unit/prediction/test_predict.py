@@ -1,4 +1,4 @@
-"""What is said of new scans: films like the study's, strange ones, bad files, many of them."""
+"""Predictions for new scans: films like the study's, scans out of distribution, bad files, many of them."""
 
 import datetime
 import hashlib
@@ -17,13 +17,13 @@ from micrograph.scans import conversion, rendering
 from micrograph.simulation import nanoscope_writer
 from project import PROJECT
 
-from .conftest import CLASSES, PIXELS, grown
+from .conftest import CLASSES, PIXELS, simulate_scans
 
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory):
     """Four new films, of another seed."""
-    return grown(tmp_path_factory.mktemp("new"), 4, 4, seed=99)["scan"].tolist()
+    return simulate_scans(tmp_path_factory.mktemp("new"), 4, 4, seed=99)["scan"].tolist()
 
 
 def write_scan(path, height_nm, width_nm=1000.0):
@@ -59,35 +59,39 @@ def photograph(path):
 
 def test_a_scan_becomes_the_micrograph_that_the_study_would_have_made_of_it(study):
     settings = conversion.Preprocessing(pixels=PIXELS)
-    for film in study.films.itertuples():
+    for film in study.samples.itertuples():
         seen = conversion.convert_scan(film.scan, settings)
         np.testing.assert_array_equal(seen.micrograph, rendering.read_png(film.micrograph))
         assert seen.pixel_size_nm == pytest.approx(film.pixel_nm)
         assert seen.sha256 == film.source_sha256 and seen.channel == film.channel
 
 
-def test_all_is_said_of_a_scan_and_fits_together(model_path, new):
-    said = micrograph.predict(new[0], model_path, device="cpu")
-    assert said.fault == "" and said.simulated and said.coverage == 0.8
-    assert list(said.probabilities) == CLASSES and sum(said.probabilities.values()) == pytest.approx(1)
-    mean = sum(celsius * chance for celsius, chance in said.probabilities.items())
-    assert said.temperature_celsius == pytest.approx(mean)
-    assert said.low_celsius < said.temperature_celsius < said.high_celsius
-    assert max(said.probabilities, key=said.probabilities.get) in said.prediction_set
-    assert said.y_pred == max(said.probabilities, key=said.probabilities.get)
-    distances = [near["distance"] for near in said.neighbours]
-    assert distances == sorted(distances) and distances[-1] == said.distance and len(distances) == 5
-    assert set(said.neighbours[0]) == {"distance", *model_facts_of_films()}
-    assert said.sha256 == hashlib.sha256(Path(new[0]).read_bytes()).hexdigest()
-    assert said.micrograph.shape == (PIXELS, PIXELS) and said.occlusion.shape == (32, 32) and said.cam.ndim == 2
+def test_a_prediction_is_complete_and_consistent(model_path, new):
+    prediction = micrograph.predict(new[0], model_path, device="cpu")
+    assert prediction.error == "" and prediction.simulated and prediction.coverage == 0.8
+    assert list(prediction.probabilities) == CLASSES and sum(prediction.probabilities.values()) == pytest.approx(1)
+    mean = sum(celsius * value for celsius, value in prediction.probabilities.items())
+    assert prediction.temperature_celsius == pytest.approx(mean)
+    assert prediction.low_celsius < prediction.temperature_celsius < prediction.high_celsius
+    assert max(prediction.probabilities, key=prediction.probabilities.get) in prediction.prediction_set
+    assert prediction.y_pred == max(prediction.probabilities, key=prediction.probabilities.get)
+    distances = [near["distance"] for near in prediction.neighbours]
+    assert distances == sorted(distances) and distances[-1] == prediction.distance and len(distances) == 5
+    assert set(prediction.neighbours[0]) == {"distance", *sample_columns()}
+    assert prediction.sha256 == hashlib.sha256(Path(new[0]).read_bytes()).hexdigest()
+    assert (
+        prediction.micrograph.shape == (PIXELS, PIXELS)
+        and prediction.occlusion.shape == (32, 32)
+        and prediction.cam.ndim == 2
+    )
 
 
-def model_facts_of_films():
+def sample_columns():
     return ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
 
 
 def test_a_film_of_the_study_is_its_own_nearest_neighbour(model, study):
-    film = study.films.iloc[3]
+    film = study.samples.iloc[3]
     near = predict.predict(film["scan"], model, device="cpu").neighbours[0]
     assert near["sample"] == film["sample"] and near["distance"] < 1e-5
     assert near["growth_seconds"] == film["growth_seconds"]
@@ -98,36 +102,40 @@ def test_a_model_that_was_read_answers_like_its_file(model_path, new):
     assert one.probabilities == other.probabilities and one.neighbours == other.neighbours
 
 
-def strange(tmp_path):
-    """{name: (path, words of the reason)} of scans that are unlike the study's."""
+def unusual(tmp_path):
+    """{name: (path, parts of the reasons)} of scans that are unlike the study's."""
     hills = relief()
     return {
-        "photograph": (photograph(tmp_path / "photograph.png"), ["in colours", "nobody says how wide it is"]),
-        "far": (write_scan(tmp_path / "far.spm", hills, 10000.0), ["it is 10 µm wide, the study's films 1000 nm"]),
+        "photograph": (photograph(tmp_path / "photograph.png"), ["in colours", "its width is unknown"]),
+        "far": (write_scan(tmp_path / "far.spm", hills, 10000.0), ["it is 10 µm wide, the study's samples 1000 nm"]),
         "coarse": (write_scan(tmp_path / "coarse.spm", relief(16)), ["it has 16 lines", "pixels of 62.5 nm"]),
         "fine": (write_scan(tmp_path / "fine.spm", relief(512)), ["it has 512 lines", "pixels of 1.953 nm"]),
         "noise": (
             write_scan(tmp_path / "noise.spm", np.random.default_rng(0).normal(0, 0.02, (PIXELS, PIXELS))),
-            ["a relief of"],
+            ["a height range of"],
         ),
     }
 
 
-def test_a_photograph_a_blank_scan_another_size_and_another_resolution_are_unlike_anything_seen(model, tmp_path):
-    for name, (path, words) in strange(tmp_path).items():
-        said = predict.predict(path, model, device="cpu")
-        assert said.unlike and said.fault == "", name
-        assert all(any(word in reason for reason in said.reasons) for word in words), (name, said.reasons)
+def test_a_photograph_a_blank_scan_another_size_and_another_resolution_are_out_of_distribution(model, tmp_path):
+    for name, (path, parts) in unusual(tmp_path).items():
+        prediction = predict.predict(path, model, device="cpu")
+        assert prediction.out_of_distribution and prediction.error == "", name
+        assert all(any(part in reason for reason in prediction.reasons) for part in parts), (name, prediction.reasons)
 
 
-def test_a_scan_without_any_relief_is_no_scan_to_answer_and_says_so(model, tmp_path):
+def test_a_blank_scan_is_an_error_and_out_of_distribution(model, tmp_path):
     flat = write_scan(tmp_path / "flat.spm", np.zeros((PIXELS, PIXELS)))
     tilted = write_scan(tmp_path / "tilted.spm", np.add.outer(np.arange(PIXELS), np.zeros(PIXELS)) * 1.0)
     Image.new("L", (64, 64), 7).save(tmp_path / "grey.png")
     for path in (flat, tilted, tmp_path / "grey.png"):
-        (said,) = predict.predict_scans([path], model, "cpu")
-        assert said.unlike and said.reasons == ("it shows no relief",) and str(path) in said.fault
-        assert said.y_pred is None and said.micrograph is None
+        (prediction,) = predict.predict_scans([path], model, "cpu")
+        assert (
+            prediction.out_of_distribution
+            and prediction.reasons == ("its height range is zero",)
+            and str(path) in prediction.error
+        )
+        assert prediction.y_pred is None and prediction.micrograph is None
         with pytest.raises(UserError, match="remove"):
             predict.predict(path, model, device="cpu")
 
@@ -138,17 +146,17 @@ def test_the_width_of_a_picture_can_be_given(model, tmp_path):
     unknown, known = (
         predict.predict(tmp_path / "p.png", model, width_nm=wide, device="cpu") for wide in (None, 1000.0)
     )
-    assert any("nobody says how wide" in reason for reason in unknown.reasons)
+    assert any("width is unknown" in reason for reason in unknown.reasons)
     assert not any("wide" in reason for reason in known.reasons)
-    assert np.isnan(unknown.pixel_nm) and known.pixel_nm == pytest.approx(1000 / PIXELS)
+    assert np.isnan(unknown.pixel_size_nm) and known.pixel_size_nm == pytest.approx(1000 / PIXELS)
 
 
 def test_a_picture_of_one_colour_is_as_blank_as_one_of_one_grey(model, tmp_path):
     Image.new("RGB", (64, 64), (200, 40, 90)).save(tmp_path / "red.png")
     Image.new("RGBA", (64, 64), (200, 40, 90, 255)).save(tmp_path / "opaque.png")
-    for said in predict.predict_scans([tmp_path / "red.png", tmp_path / "opaque.png"], model, "cpu"):
-        assert said.unlike and said.reasons == ("it shows no relief",)
-        assert ".png: the image is one colour" in said.fault
+    for prediction in predict.predict_scans([tmp_path / "red.png", tmp_path / "opaque.png"], model, "cpu"):
+        assert prediction.out_of_distribution and prediction.reasons == ("its height range is zero",)
+        assert ".png: the image is one colour" in prediction.error
 
 
 @pytest.mark.parametrize("wide", [-3, 0, "wide", np.nan, np.inf, True, [1.0]])
@@ -169,14 +177,14 @@ def test_names_that_are_not_utf8_are_written_with_their_bytes_escaped(model_path
         pytest.skip("this file system takes no such names")
     found = list(predict.predict_folder(tmp_path, model, "cpu"))
     assert [one.scan for one in found] == [f"{tmp_path}/bad\\xfe\\x0a.spm", f"{tmp_path}/good\\xff.spm"]
-    assert found[0].fault.startswith(found[0].scan) and not found[1].fault
+    assert found[0].error.startswith(found[0].scan) and not found[1].error
     template, index = PROJECT / "workflow" / "report" / "new.html.j2", tmp_path / "new" / "index.html"
     io.write_table(tmp_path / "new.tsv", page.write(found, model, template, index, tmp_path / "new" / "parts"))
     assert io.read_table(tmp_path / "new.tsv")["scan"].tolist() == [one.scan for one in found]
     assert all(name in index.read_text("utf-8") for name in ("good\\xff.spm", "<li>bad\\xfe\\x0a.spm: "))
-    with pytest.raises(UserError) as fault:
+    with pytest.raises(UserError) as error:
         predict.predict(os.fsdecode(bad), model, device="cpu")
-    assert str(fault.value).startswith(found[0].scan)
+    assert str(error.value).startswith(found[0].scan)
 
 
 @pytest.fixture
@@ -195,21 +203,21 @@ def mixed(tmp_path, new):
     return folder
 
 
-def test_a_folder_is_answered_file_by_file_and_bad_ones_get_their_sentence(model, mixed, monkeypatch):
-    monkeypatch.setattr(predict, "AT_ONCE", 2)
+def test_a_folder_is_answered_file_by_file_and_bad_ones_get_their_error(model, mixed, monkeypatch):
+    monkeypatch.setattr(predict, "BATCH_SIZE", 2)
     found = {str(one.scan).rpartition("mixed/")[2]: one for one in predict.predict_folder(mixed, model, "cpu")}
     names = ["cut.spm", "deeper/scan3.spm", "empty.spm", "flat.spm", "notes.txt", "scan0.spm", "scan1.spm", "scan2.spm"]
     assert list(found) == names
-    faults = {name for name, one in found.items() if one.fault}
-    assert faults == {"cut.spm", "empty.spm", "flat.spm", "notes.txt"}
-    assert all(name in found[name].fault and "\n" not in found[name].fault for name in faults)
+    errors = {name for name, one in found.items() if one.error}
+    assert errors == {"cut.spm", "empty.spm", "flat.spm", "notes.txt"}
+    assert all(name in found[name].error and "\n" not in found[name].error for name in errors)
     alone = predict.predict(mixed / "scan2.spm", model, device="cpu")
     assert found["scan2.spm"].probabilities == pytest.approx(alone.probabilities, rel=1e-4)
     assert found["scan2.spm"].neighbours[0]["sample"] == alone.neighbours[0]["sample"]
 
 
-def test_no_more_scans_are_in_memory_than_at_once(model, new, monkeypatch):
-    monkeypatch.setattr(predict, "AT_ONCE", 2)
+def test_no_more_scans_are_in_memory_than_a_batch(model, new, monkeypatch):
+    monkeypatch.setattr(predict, "BATCH_SIZE", 2)
     read = []
     convert = conversion.convert_scan
     monkeypatch.setattr(
@@ -232,17 +240,17 @@ def test_one_bad_file_does_not_take_the_others_with_it(model, new, monkeypatch):
 
     monkeypatch.setattr(conversion, "convert_scan", broken)
     found = list(predict.predict_scans(new, model, "cpu"))
-    assert [bool(one.fault) for one in found] == [False, True, False, False]
-    assert found[1].fault.endswith("MemoryError: no room for it")
+    assert [bool(one.error) for one in found] == [False, True, False, False]
+    assert found[1].error.endswith("MemoryError: no room for it")
 
 
-def test_a_bad_file_a_missing_one_and_a_wrong_model_are_faults(model, weights_path, tmp_path, new):
+def test_a_bad_file_a_missing_one_and_a_wrong_model_raise(model, weights_path, tmp_path, new):
     (tmp_path / "empty.spm").touch()
     with pytest.raises(UserError, match="the file is empty"):
         micrograph.predict(tmp_path / "empty.spm", model)
     with pytest.raises(UserError, match="no such file"):
         micrograph.predict(tmp_path / "none.spm", model)
-    with pytest.raises(UserError, match="holds no production model"):
+    with pytest.raises(UserError, match="not a final model"):
         micrograph.predict(new[0], weights_path)
 
 
@@ -250,21 +258,23 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
     rows = [predict.row(one, CLASSES) for one in predict.predict_folder(mixed, model, "cpu")]
     frame = predict.table(rows, CLASSES)
     assert list(frame.columns) == predict.columns(CLASSES)
-    assert frame.columns[:8].tolist() == [*("scan", "fault", "unlike", "reasons", "y_pred", "p_900", "p_950", "p_1000")]
-    good = frame[frame["fault"] == ""]
+    assert frame.columns[:8].tolist() == [
+        *("scan", "error", "out_of_distribution", "reasons", "y_pred", "p_900", "p_950", "p_1000")
+    ]
+    good = frame[frame["error"] == ""]
     assert len(good) == 4 and len(frame) == 8
     np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
     assert set(" ".join(good["set"]).split()) <= {"900", "950", "1000"}
     assert (good[[f"neighbour_{place}" for place in range(1, 6)]] != "").all(axis=None)
-    assert frame.loc[frame["fault"] != "", "y_pred"].isna().all()
+    assert frame.loc[frame["error"] != "", "y_pred"].isna().all()
     flat = frame[frame["scan"].str.endswith("flat.spm")].iloc[0]
-    assert flat["unlike"] == "yes" and flat["reasons"] == "it shows no relief"
+    assert flat["out_of_distribution"] == "yes" and flat["reasons"] == "its height range is zero"
 
 
 def test_endless_intervals_are_empty_cells(model, new):
     facts = model.facts | {"calibration": model.facts["calibration"] | {"reach_celsius": None, "set_limit": None}}
-    endless = storage.Production(model.network, model.backbone, facts, model.looks, model.pictures)
-    said = predict.predict(new[0], endless, device="cpu")
-    assert said.low_celsius == -np.inf and said.prediction_set == tuple(CLASSES)
-    frame = predict.table([predict.row(said, CLASSES)], CLASSES)
+    endless = storage.FinalModel(model.network, model.backbone, facts, model.embeddings, model.images)
+    prediction = predict.predict(new[0], endless, device="cpu")
+    assert prediction.low_celsius == -np.inf and prediction.prediction_set == tuple(CLASSES)
+    frame = predict.table([predict.row(prediction, CLASSES)], CLASSES)
     assert frame[["low_celsius", "high_celsius"]].isna().all(axis=None)

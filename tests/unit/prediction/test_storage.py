@@ -1,4 +1,4 @@
-"""The production model's file: what is read is what was written, and nothing else."""
+"""The final model's file: what is read is what was written, and nothing else."""
 
 import json
 
@@ -17,21 +17,21 @@ def test_what_is_read_is_what_was_written(model, model_path):
     for ours, theirs in ((model.network, found.network), (model.backbone, found.backbone)):
         assert ours.state_dict().keys() == theirs.state_dict().keys()
         assert all(torch.equal(ours.state_dict()[name], part) for name, part in theirs.state_dict().items())
-    np.testing.assert_array_equal(found.looks, model.looks)
-    np.testing.assert_array_equal(found.pictures, model.pictures)
+    np.testing.assert_array_equal(found.embeddings, model.embeddings)
+    np.testing.assert_array_equal(found.images, model.images)
     assert {name: found.facts[name] for name in model.facts} == model.facts
-    assert found.films["sample"].tolist() == model.facts["films"]["sample"]
+    assert found.samples["sample"].tolist() == model.facts["films"]["sample"]
 
 
 def test_a_missing_file_and_one_that_holds_something_else_say_how_to_make_one(tmp_path):
-    with pytest.raises(UserError, match="there is no such production model; correct the path, or train it: snakemake"):
+    with pytest.raises(UserError, match="no such final model.*train it: snakemake"):
         storage.read(tmp_path / "none.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="holds no production model"):
+    with pytest.raises(UserError, match="not a final model"):
         storage.read(tmp_path / "other.safetensors")
-    for said in ("no JSON", "[]", "3"):
-        save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"micrograph": said})
-        with pytest.raises(UserError, match=rf"production model .*train it again: {storage.COMMAND}$"):
+    for text in ("no JSON", "[]", "3"):
+        save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"micrograph": text})
+        with pytest.raises(UserError, match=rf"final model .*train it again: {storage.COMMAND}$"):
             storage.read(tmp_path / "other.safetensors")
 
 
@@ -39,9 +39,9 @@ def test_a_file_of_text_an_empty_one_and_a_cut_one_say_how_to_train_it_again(mod
     whole = model_path.read_bytes()
     for data in (b"hello", b"", whole[:5], whole[: len(whole) // 2], b"\xff" * 100):
         (tmp_path / "m.safetensors").write_bytes(data)
-        with pytest.raises(UserError, match=r"m.safetensors: cannot be read as .*train it again: snakemake") as fault:
+        with pytest.raises(UserError, match=r"m.safetensors: cannot be read as .*train it again: snakemake") as error:
             storage.read(tmp_path / "m.safetensors")
-        assert "weights" not in str(fault.value) and "\n" not in str(fault.value)
+        assert "weights" not in str(error.value) and "\n" not in str(error.value)
 
 
 def parts(path):
@@ -69,5 +69,5 @@ def test_a_changed_file_is_refused(model_path, tmp_path, change):
     change(tensors, facts)
     path = tmp_path / "changed.safetensors"
     save_file(tensors, path, metadata={"micrograph": json.dumps(facts)})
-    with pytest.raises(UserError, match="was changed after it was written"):
+    with pytest.raises(UserError, match="checksum"):
         storage.read(path)

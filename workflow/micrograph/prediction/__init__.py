@@ -1,1 +1,1 @@
-"""The model trained on all films of a study, and what it says of new scans."""
+"""The final model, trained on all samples of a study, and its predictions for new scans."""

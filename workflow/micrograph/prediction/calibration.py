@@ -1,27 +1,40 @@
-"""Calibration: probabilities that mean what they say, and sets and intervals that cover as often as they promise.
+"""Calibrated probabilities, prediction sets and prediction intervals of the final model.
 
-Everything is learnt from answers on films whose days the answering network did not learn from (production.rehearse).
-What is aimed at: a film of a new day, drawn like the days of the study, has its true class in its set, and its
-temperature in its interval, with the stated probability at least. It rests on the days being exchangeable; that the
-films of one day are alike is allowed for (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett,
-"Distribution-free inference with hierarchical data", 2023; with one film a day it is the textbook rule). It says
-nothing about single classes, about temperatures that the study has not, or about films unlike the study's. Not allowed
-for is that the answering networks are not the production network: they learnt alike, from fewer films, each with its
-own luck. `checked` shows what was reached.
+Everything is fitted on cross-validated predictions (`final_model.cross_validate`), of samples whose growth days the
+predicting network was not trained on. The aim: a sample of a new day, drawn like the days of the study, has its true
+class in its set, and its temperature in its interval, with at least the stated probability. This assumes exchangeable
+days; samples of one day may be similar (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett,
+"Distribution-free inference with hierarchical data", 2023; with one sample a day it is the textbook rule). Nothing is
+guaranteed for single classes, for temperatures that the study lacks, or out of distribution. Not accounted for is that
+the cross-validated networks are not the final one: they were trained in the same way on fewer samples. `check` measures
+what was reached.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.evaluation import bootstrap, uncertainty
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature: divides the logarithms of scores; set_limit: the set holds classes whose probability misses 1 by no
-    more; reach_celsius: half the width of the temperature's interval. Both limits are infinite where there are too few
-    days for the coverage: the set then holds every class."""
+    """A fitted calibration.
+
+    Parameters
+    ----------
+    temperature : float
+        Divides the logarithms of scores.
+    set_limit : float
+        The set holds the classes whose probability is at least 1 minus this; infinite (all classes) with too few days.
+    reach_celsius : float
+        Half the width of the temperature's interval; infinite with too few days.
+    coverage : float
+        Nominal coverage of sets and intervals, 0 to 1.
+    """
 
     temperature: float
     set_limit: float
@@ -29,41 +42,62 @@ class Calibration:
     coverage: float
 
 
-def fit(known, coverage):
-    """The Calibration of Answers (probabilities.py): first the temperature, then the limits of its probabilities."""
+def fit(known: uncertainty.Answers, coverage: float) -> Calibration:
+    """Fit first the temperature, then the limits of the scaled probabilities.
+
+    Parameters
+    ----------
+    known : uncertainty.Answers
+        Scores, true classes and days of n samples.
+    coverage : float
+        0 to 1.
+
+    Returns
+    -------
+    Calibration
+    """
     temperature = uncertainty.fit_temperature(known.marks, known.places)
-    chances = uncertainty.scale(known.marks, temperature)
-    missed = 1 - chances[np.arange(len(chances)), known.places]
-    errors = np.abs(known.classes[known.places] - uncertainty.expected(chances, known.classes))
-    limits = (uncertainty.quantile(values, known.batches, coverage) for values in (missed, errors))
+    probabilities = uncertainty.scale(known.marks, temperature)
+    miss = 1 - probabilities[np.arange(len(probabilities)), known.places]
+    errors = np.abs(known.classes[known.places] - uncertainty.expected(probabilities, known.classes))
+    limits = [uncertainty.quantile(values, known.batches, coverage) for values in (miss, errors)]
     return Calibration(temperature, *limits, coverage)
 
 
-def left_out(known, coverage):
-    """What every film is told when its whole day is left out of the calibration.
+def leave_days_out(known: uncertainty.Answers, coverage: float) -> dict[str, NDArray[np.float64]]:
+    """Calibrate every sample with its whole day left out of the fit.
 
-    Returns a dict of (n,) arrays: loss_before, loss_after (log loss of the scores as they are and calibrated), covered
-    (the truth is in the set), size (of the set), alone (one class in it), within (the truth is in the interval), width
-    (of it, Celsius).
+    Parameters
+    ----------
+    known : uncertainty.Answers
+    coverage : float
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n,)
+        loss_before, loss_after (log loss of raw and of calibrated probabilities), covered (the true class is in the
+        set), size (of the set), alone (one class in it), within (the temperature is in the interval), width (of it,
+        Celsius).
     """
-    found = {}
+    results: dict[str, NDArray[np.float64]] = {}
     for day in np.unique(known.batches):
-        here = np.flatnonzero(known.batches == day)
+        rows = np.flatnonzero(known.batches == day)
         fitted = fit(known.of(np.flatnonzero(known.batches != day)), coverage)
-        for name, values in _told(known.of(here), fitted).items():
-            found.setdefault(name, np.zeros(len(known.places)))[here] = values
-    return found
+        for name, values in _apply(known.of(rows), fitted).items():
+            results.setdefault(name, np.zeros(len(known.places)))[rows] = values
+    return results
 
 
-def _told(films, fitted):
-    rows = np.arange(len(films.places))
-    raw, chances = (uncertainty.scale(films.marks, temperature) for temperature in (1.0, fitted.temperature))
-    inside = uncertainty.sets(chances, fitted.set_limit)
-    errors = np.abs(films.classes[films.places] - uncertainty.expected(chances, films.classes))
+def _apply(samples: uncertainty.Answers, fitted: Calibration) -> dict[str, NDArray | float]:
+    """Apply a calibration to samples, see leave_days_out."""
+    rows = np.arange(len(samples.places))
+    raw, scaled = (uncertainty.scale(samples.marks, temperature) for temperature in (1.0, fitted.temperature))
+    inside = uncertainty.sets(scaled, fitted.set_limit)
+    errors = np.abs(samples.classes[samples.places] - uncertainty.expected(scaled, samples.classes))
     return {
-        "loss_before": -np.log(raw[rows, films.places]),
-        "loss_after": -np.log(chances[rows, films.places]),
-        "covered": inside[rows, films.places],
+        "loss_before": -np.log(raw[rows, samples.places]),
+        "loss_after": -np.log(scaled[rows, samples.places]),
+        "covered": inside[rows, samples.places],
         "size": inside.sum(axis=1),
         "alone": inside.sum(axis=1) == 1,
         "within": errors <= fitted.reach_celsius + uncertainty.ROUNDING,
@@ -71,25 +105,37 @@ def _told(films, fitted):
     }
 
 
-def checked(known, coverage, resamples, rng):
-    """{name: (mean, low, high, films, days)} of what left_out tells, and of loss_change: a mean over films, its 95 %
-    interval over redrawn days (NaN where all values are equal, for then redrawing tells nothing), and of how many films
-    of how many days.
+def check(
+    known: uncertainty.Answers, coverage: float, n_bootstrap: int, rng: np.random.Generator
+) -> dict[str, tuple[float, float, float, int, int]]:
+    """Measure what calibration reaches, each day left out of the fit in turn.
 
-    Also covered_by_day and within_by_day, the means of the days' shares, which is what probabilities.quantile aims at;
-    and covered_{celsius}, the share of the films of one class whose set holds it: nothing is promised of these.
+    Parameters
+    ----------
+    known : uncertainty.Answers
+    coverage : float
+    n_bootstrap : int
+        Resamples of growth days.
+    rng : Generator
+
+    Returns
+    -------
+    dict of str to (mean, low, high, n_samples, n_days)
+        Mean over samples of what `leave_days_out` returns and of loss_change, with its 95 % interval over resampled
+        days (NaN where all values are equal). Also covered_by_day and within_by_day, the mean of the days' shares,
+        which is what conformal prediction aims at; and covered_{class}, for which nothing is guaranteed.
     """
-    told = left_out(known, coverage)
-    told["loss_change"] = told["loss_after"] - told["loss_before"]
-    told |= {
-        f"covered_{celsius:g}": np.where(known.places == place, told["covered"], np.nan)
-        for place, celsius in enumerate(known.classes)
+    results = leave_days_out(known, coverage)
+    results["loss_change"] = results["loss_after"] - results["loss_before"]
+    results |= {
+        f"covered_{celsius:g}": np.where(known.places == index, results["covered"], np.nan)
+        for index, celsius in enumerate(known.classes)
     }
     days, batch = np.unique(known.batches, return_inverse=True)
-    times = bootstrap.cluster_weights(len(days), resamples, rng)
-    found = {name: uncertainty.mean(values, batch, len(days), times) for name, values in told.items()}
+    weights = bootstrap.cluster_weights(len(days), n_bootstrap, rng)
+    means = {name: uncertainty.mean(values, batch, len(days), weights) for name, values in results.items()}
     for name in ("covered", "within"):
-        shares = np.bincount(batch, told[name]) / np.bincount(batch)
-        ends = uncertainty.mean(shares, np.arange(len(days)), len(days), times)[:3]
-        found[f"{name}_by_day"] = (*ends, len(batch), len(days))
-    return found
+        shares = np.bincount(batch, results[name]) / np.bincount(batch)
+        interval = uncertainty.mean(shares, np.arange(len(days)), len(days), weights)[:3]
+        means[f"{name}_by_day"] = (*interval, len(batch), len(days))
+    return means

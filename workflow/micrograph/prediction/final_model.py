@@ -1,18 +1,22 @@
-"""The production model: the CNN trained on all films by the settings that the strict protocol chose, and all that a new
-scan's answer rests on: calibration, coverage, the look and the measures of the study's films.
+"""Train the final model: the CNN fitted on all samples with the settings that the strict protocol selected.
 
-No film is left to test this network on. What is known of it comes from a rehearsal: networks trained in the same way on
-all films but those of one fold's days.
+No sample is left to test this network. Its performance and its calibration come from cross-validation: networks trained
+in the same way on all samples but those of one strict fold's test split.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph import __version__, target
 from micrograph.errors import UserError
@@ -20,40 +24,59 @@ from micrograph.evaluation import bootstrap, metrics, uncertainty
 from micrograph.networks import finetune, pretraining, transforms
 from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import calibration, novelty
-from micrograph.prediction.embedding import embed
-from micrograph.prediction.storage import Production
+from micrograph.prediction.storage import FinalModel
 from micrograph.rng import random_stream
 from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import read_gwy
 from micrograph.splits.fit_spec import NetworkSpec
 
-SMALL = 96  # pixels of a side of the films' pictures that the model carries, for its neighbours
-FILM = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
+if TYPE_CHECKING:
+    import torch
+
+IMAGE_SIDE = 96  # pixels of the study's micrographs in the file, shown as neighbours
+SAMPLE_COLUMNS = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mae_celsius")
 PACKAGES = ("numpy", "torch", "torchvision", "timm")
 SCHEMES = ("nominal", "nnrank", "corn")  # those with probabilities
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a production model is made by.
+class FinalModelSettings:
+    """Settings of a final model.
 
-    classes: Celsius, rising; backbone, pretraining, policy, scheme, search: as of finetune.fine_tune; training: the
-    settings of the head (finetune.fine_tune) and `pixels`, the side of the pictures it sees; preprocessing: of
-    scans.conversion.Preprocessing; attribution: {patch, stride, baseline, precision, memory_mb}; coverage: of sets and
-    intervals; novelty_quantile: of the study's own distances; resamples: of every 95 % interval; data: "simulated
-    films" or "real films"; seed: of the study.
+    Parameters
+    ----------
+    classes : list of int
+        Celsius, rising.
+    backbone, pretraining, policy, scheme, search : str
+        As of `finetune.fine_tune`.
+    training : dict
+        Of `TrainingSettings`.
+    preprocessing : dict
+        Of `conversion.Preprocessing`.
+    attribution : dict
+        Of `maps.AttributionSettings`.
+    coverage : float
+        Of sets and intervals, 0 to 1.
+    novelty_quantile : float
+        Of the study's own distances.
+    resamples : int
+        Bootstrap resamples of every 95 % interval.
+    data : str
+        "simulated films" or "real films".
+    seed : int
+        Of the study.
     """
 
-    classes: list
+    classes: list[int]
     backbone: str
     pretraining: str
     policy: str
     scheme: str
     search: str
-    training: dict
-    preprocessing: dict
-    attribution: dict
+    training: dict[str, Any]
+    preprocessing: dict[str, Any]
+    attribution: dict[str, Any]
     coverage: float
     novelty_quantile: float
     resamples: int
@@ -62,209 +85,286 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
-    """What the study knows. films: the table of samples (conversion.SAMPLES); copies: the policy's pictures (sample,
-    copy, micrograph); levelled: the shards' tables of levelled scans (conversion.LEVELLED), for their relief; splits,
-    choices, curves, predictions: of the strict CNN, who was tested when, what each fold chose, how it learnt (the
-    tables of all chunks) and what it said; weights: path of the weights that it starts from, None for scratch.
-    rehearsal_weights: where these weights have learnt from the study's films (pretraining `films`), a path for each
-    fold, in the order of folds, of weights that learnt from the fold's training films alone, without their
-    temperatures: its validation and its test films are held out (splits.rows_seen of strict). Empty where the weights
-    have seen no film: then they serve the rehearsal, too."""
+class StudyData:
+    """The study's tables.
 
-    films: pd.DataFrame
-    copies: pd.DataFrame
-    levelled: list
+    Parameters
+    ----------
+    samples : DataFrame
+        The table of samples (`conversion.collect`).
+    images : DataFrame
+        The policy's images: sample, augmentation, micrograph (path).
+    levelled : list of DataFrame
+        The shards' tables of levelled scans, for the height ranges.
+    splits : DataFrame
+        Of the strict protocol.
+    search_results, predictions : DataFrame
+        Of the strict CNN.
+    curves : list of DataFrame
+        Training curves of the strict CNN.
+    weights : str, optional
+        Path of the weights that training starts from; None from scratch.
+    fold_weights : list of str
+        For weights pre-trained on the study's own micrographs: a path for each fold, in order, of weights pre-trained
+        on the fold's training samples alone. Otherwise empty: `weights` serve every fold.
+    """
+
+    samples: pd.DataFrame
+    images: pd.DataFrame
+    levelled: Sequence[pd.DataFrame]
     splits: pd.DataFrame
-    choices: pd.DataFrame
-    curves: list
+    search_results: pd.DataFrame
+    curves: Sequence[pd.DataFrame]
     predictions: pd.DataFrame
     weights: str | None = None
-    rehearsal_weights: list = field(default_factory=list)
+    fold_weights: Sequence[str] = field(default_factory=list)
 
 
-def train(recipe, study, device="auto"):
-    """Train the production model and measure what its answers rest on. Returns storage.Production.
+def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") -> FinalModel:
+    """Train the final model, cross-validate and calibrate it.
 
-    recipe: Recipe; study: Study; device: auto, cpu or cuda. Raises UserError for a scheme without probabilities, and where
-    the tables are not of one study.
+    Parameters
+    ----------
+    settings : FinalModelSettings
+    study : StudyData
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    FinalModel
+
+    Raises
+    ------
+    UserError
+        If the scheme has no probabilities, or the tables are not of one study.
     """
-    if recipe.scheme not in SCHEMES:
+    if settings.scheme not in SCHEMES:
         raise UserError(
-            f"final_model.scheme {recipe.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}."
+            f"final_model.scheme {settings.scheme} gives no probabilities; choose one of: {', '.join(SCHEMES)}."
         )
-    settings = settled(recipe, study)
-    images = transforms.read_images(study.copies["micrograph"], recipe.training["pixels"])
-    rehearsed = rehearse(recipe, study, settings, images, device)
-    tuned = _trained(recipe, study, study.films.assign(split="train"), settings, images, device, "all")
-    start = _start(recipe, study)
-    said = tuned.metadata | {"preprocessing": recipe.preprocessing, "attribution": recipe.attribution}
-    seen = embed(start, said, _micrographs(study.films), device)
-    small = np.stack([transforms.resize(one[None], SMALL)[0] for one in _micrographs(study.films)])
-    known = uncertainty.answers(rehearsed, recipe.classes)
-    facts = said | {
-        "data": recipe.data, "seed": recipe.seed, "versions": _versions(),
-        "recipe_sha256": hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest(),
-        "calibration": asdict(calibration.fit(known, recipe.coverage)),
-        "checked": calibration.checked(known, recipe.coverage, recipe.resamples, random_stream(recipe.seed, "checked")),
-        "rehearsed": _scores(rehearsed, recipe), "strict": _scores(study.predictions, recipe),
-        **_beside_majority(rehearsed, study, recipe),
-        "novelty": _novelty(recipe, study, seen),
-        "films": {name: study.films[name].tolist() for name in FILM},
+    training = training_settings(settings, study)
+    images = transforms.read_images(study.images["micrograph"], settings.training["pixels"])
+    predictions = cross_validate(settings, study, training, images, device)
+    tuned = _train(settings, study, study.samples.assign(split="train"), training, images, device, "all")
+    backbone = _load_backbone(settings, study)
+    facts = tuned.metadata | {"preprocessing": settings.preprocessing, "attribution": settings.attribution}
+    embeddings = novelty.embed(backbone, facts, _micrographs(study.samples), device)
+    small = np.stack([transforms.resize(one[None], IMAGE_SIDE)[0] for one in _micrographs(study.samples)])
+    known = uncertainty.answers(predictions, settings.classes)
+    rng = random_stream(settings.seed, "checked")
+    facts |= {
+        "data": settings.data, "seed": settings.seed, "versions": _versions(),
+        "settings_sha256": hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest(),
+        "calibration": asdict(calibration.fit(known, settings.coverage)),
+        "checked": calibration.check(known, settings.coverage, settings.resamples, rng),
+        "cross_validated": _scores(predictions, settings), "strict": _scores(study.predictions, settings),
+        **_compare_to_majority(predictions, study, settings),
+        "novelty": _novelty(settings, study, embeddings),
+        "films": {name: study.samples[name].tolist() for name in SAMPLE_COLUMNS},
     }  # fmt: skip
-    return Production(tuned.network, start, _plain(facts), seen, small)
+    return FinalModel(tuned.network, backbone, _to_json(facts), embeddings, small)
 
 
-def settled(recipe, study):
-    """The settings that the production network is trained by: a point's, and `epochs`, its passes."""
-    point = chosen(study.choices)
-    grid = finetune.param_grid(recipe.scheme, TrainingSettings.from_dict(recipe.training), recipe.search)
-    tried = [finetune.hyperparameters(settings) for settings in grid]
-    if point not in tried:
-        raise UserError(
-            f"the strict folds chose {point}, which the settings do not hold; train the strict networks anew."
-        )
-    place = tried.index(point)
-    return replace(grid[place], epochs=passes(study.curves, place))
+def training_settings(settings: FinalModelSettings, study: StudyData) -> TrainingSettings:
+    """Return the settings that most strict folds selected, with the median of their epochs; UserError if unknown."""
+    point = most_selected(study.search_results)
+    grid = finetune.param_grid(settings.scheme, TrainingSettings.from_dict(settings.training), settings.search)
+    points = [finetune.hyperparameters(one) for one in grid]
+    if point not in points:
+        raise UserError(f"the strict folds selected {point}, not a point of the grid; train the strict networks again.")
+    index = points.index(point)
+    return replace(grid[index], epochs=median_epochs(study.curves, index))
 
 
-def rehearse(recipe, study, settings, images, device="auto"):
-    """What networks trained as the production network is say of the films they did not learn from.
+def cross_validate(
+    settings: FinalModelSettings,
+    study: StudyData,
+    training: TrainingSettings,
+    images: torch.Tensor,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Predict every sample with a network trained as the final one, but without the sample's test split.
 
-    One network for each strict fold, which learns from all films but the fold's test films, with no film to choose its
-    moment by: the strict networks, which have one, say nothing of how sure the production network is. It starts from
-    weights that have not seen the fold's test films (Study.rehearsal_weights). Returns the predictions of the test
-    films, in the waist's columns. Raises UserError where there are not as many such weights as folds.
+    The strict networks cannot serve: they stop at the epoch that is best on validation samples, which the final one
+    does not have.
+
+    Parameters
+    ----------
+    settings : FinalModelSettings
+    study : StudyData
+    training : TrainingSettings
+        Of `training_settings`.
+    images : Tensor of uint8, shape (n, side, side)
+        Of the rows of ``study.images``.
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    DataFrame
+        Predictions of the test splits, sorted by sample.
+
+    Raises
+    ------
+    UserError
+        If there are not as many `fold_weights` as folds.
     """
-    starts = _starts(recipe, study)
-    names, copies = study.copies["sample"].to_numpy(str), study.copies["augmentation"].to_numpy(int)
+    weights = _weights_by_fold(settings, study)
+    names, augmentation = study.images["sample"].to_numpy(str), study.images["augmentation"].to_numpy(int)
+    row_of = {name: row for row, name in enumerate(names) if augmentation[row] == 0}
     frames = []
     for fold, table in study.splits.groupby("fold"):
-        tested = table["split"].eq("test")
-        shown = table.assign(split=np.where(tested, "test", "train"))
-        tuned = _trained(recipe, replace(study, weights=starts[fold]), shown, settings, images, device, fold)
-        films = table[tested].sort_values("sample")
-        place = {name: row for row, name in enumerate(names) if copies[row] == 0}
-        rows = [place[name] for name in films["sample"]]
-        predicted, value, marks = target.decode(recipe.scheme, tuned.outputs[0][rows], recipe.classes)
-        frame = films[["fold", "split", "sample", "batch"]].assign(
-            augmentation=0, y_true=films["growth_celsius"], y_pred=predicted, y_pred_value=value
+        test = table["split"].eq("test")
+        table = table.assign(split=np.where(test, "test", "train"))
+        tuned = _train(settings, replace(study, weights=weights[fold]), table, training, images, device, fold)
+        samples = table[test].sort_values("sample")
+        outputs = tuned.outputs[0][[row_of[name] for name in samples["sample"]]]
+        y_pred, y_value, scores = target.decode(settings.scheme, outputs, settings.classes)
+        frame = samples[["fold", "split", "sample", "batch"]].assign(
+            augmentation=0, y_true=samples["growth_celsius"], y_pred=y_pred, y_pred_value=y_value
         )
-        frame[[f"score_{celsius}" for celsius in recipe.classes]] = marks
+        frame[[f"score_{celsius}" for celsius in settings.classes]] = scores
         frames.append(frame)
     return pd.concat(frames, ignore_index=True).sort_values("sample", ignore_index=True)
 
 
-def _starts(recipe, study):
-    """{fold: path of the weights that its rehearsal starts from, or None}."""
-    folds, paths = sorted(study.splits["fold"].unique()), study.rehearsal_weights
-    trained = pretraining.get(recipe.pretraining).origin == "self_supervised"
-    if len(paths) != (len(folds) if trained or paths else 0):
+def _weights_by_fold(settings: FinalModelSettings, study: StudyData) -> dict[int, str | None]:
+    """Return the path of the weights that each fold's network starts from."""
+    folds, paths = sorted(study.splits["fold"].unique()), study.fold_weights
+    self_supervised = pretraining.get(settings.pretraining).origin == "self_supervised"
+    if len(paths) != (len(folds) if self_supervised or paths else 0):
         raise UserError(
-            f"final_model.pretraining {recipe.pretraining}: there are {len(paths)} rehearsal weights for {len(folds)} "
-            "folds; give each fold those that have not seen its test films."
+            f"final_model.pretraining {settings.pretraining}: {len(paths)} fold weights for {len(folds)} folds; "
+            "give each fold weights that were pre-trained without its test samples."
         )
     return dict(zip(folds, paths or [study.weights] * len(folds), strict=True))
 
 
-def chosen(choices):
-    """The settings that most strict folds chose; of equals those with the best mean validation accuracy of their folds,
-    then those of the first fold. choices: a table of waist.choices. Returns {learning_rate, batch, dropout}."""
-    best = choices.groupby("chosen", sort=False)["validation_accuracy"].agg(["size", "mean"]).round(9)
-    most = best.sort_values(["size", "mean"], ascending=False, kind="stable").index[0]
-    return json.loads(most)
+def most_selected(search_results: pd.DataFrame) -> dict[str, Any]:
+    """Return the settings that most folds selected.
+
+    Parameters
+    ----------
+    search_results : DataFrame
+        chosen (JSON) and validation_accuracy, a row a fold.
+
+    Returns
+    -------
+    dict
+        learning_rate, batch, dropout; of equals those with the best mean validation accuracy, then those of the first
+        fold.
+    """
+    groups = search_results.groupby("chosen", sort=False)["validation_accuracy"].agg(["size", "mean"]).round(9)
+    return json.loads(groups.sort_values(["size", "mean"], ascending=False, kind="stable").index[0])
 
 
-def passes(curves, point):
-    """How many passes over the films: the median over folds of what the kept network of this point had, halves up.
+def median_epochs(curves: Sequence[pd.DataFrame], point: int) -> int:
+    """Return the median number of epochs of the networks that folds kept, halves rounded up.
 
-    curves: tables of finetune.gathered. Raises UserError where no fold has kept a network of that point.
+    Parameters
+    ----------
+    curves : sequence of DataFrame
+        Training curves: point, epoch, kept.
+    point : int
+        Index in the grid.
+
+    Raises
+    ------
+    UserError
+        If no fold kept a network of the point.
     """
     kept = [table.loc[(table["point"] == point) & table["kept"].eq(1), "epoch"].to_numpy() for table in curves]
-    kept = np.concatenate(kept)
-    if not len(kept):
-        raise UserError("the learning curves keep no network of the chosen settings; train the strict networks anew.")
-    return int(np.floor(np.median(kept + 1) + 0.5))
+    epochs = np.concatenate(kept) + 1
+    if not len(epochs):
+        raise UserError("no training curve keeps a network of the selected settings; train the strict networks again.")
+    return int(np.floor(np.median(epochs) + 0.5))
 
 
-def _trained(recipe, study, table, settings, images, device, which):
-    """The Tuned network of the films of `train`; `which` of the networks it is: a fold, or all."""
-    spec = NetworkSpec("strict", recipe.pretraining, recipe.policy, recipe.scheme)
-    rng, fold_rng = random_stream(recipe.seed, "train_production", which).spawn(2)
+def _train(
+    settings: FinalModelSettings,
+    study: StudyData,
+    table: pd.DataFrame,
+    training: TrainingSettings,
+    images: torch.Tensor,
+    device: str,
+    name: int | str,
+) -> finetune.FineTuned:
+    """Train on the samples of the train split; `name` (a fold, or "all") names the random stream."""
+    spec = NetworkSpec("strict", settings.pretraining, settings.policy, settings.scheme)
+    rng, fold_rng = random_stream(settings.seed, "train_production", name).spawn(2)
     table = table[["sample", "batch", "growth_celsius", "split"]].assign(fold=0)
-    fold = finetune.select_fold(study.copies["sample"], study.copies["augmentation"], table, 0, spec, fold_rng)
+    fold = finetune.select_fold(study.images["sample"], study.images["augmentation"], table, 0, spec, fold_rng)
     return finetune.train_fixed_epochs(
-        fold, images, spec, settings, recipe.classes, recipe.backbone, study.weights, rng, device
+        fold, images, spec, training, settings.classes, settings.backbone, study.weights, rng, device
     )
 
 
-def _start(recipe, study):
-    """The network as it was before it learnt."""
-    chance = random_stream(recipe.seed, "train_production", "start")  # for scratch, whose random weights are drawn anew
-    return pretraining.load_backbone(recipe.backbone, recipe.pretraining, study.weights, chance)
+def _load_backbone(settings: FinalModelSettings, study: StudyData) -> torch.nn.Module:
+    """Load the network before fine-tuning; random weights where it starts from scratch."""
+    rng = random_stream(settings.seed, "train_production", "start")
+    return pretraining.load_backbone(settings.backbone, settings.pretraining, study.weights, rng)
 
 
-def _micrographs(films):
-    """The micrographs of the films, one after another."""
-    return (rendering.read_png(path) for path in films["micrograph"])
+def _micrographs(samples: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
+    """Read the micrographs of the samples, one after another."""
+    return (rendering.read_png(path) for path in samples["micrograph"])
 
 
-def _novelty(recipe, study, seen):
-    """Limits of measures and looks: {block, neighbours, quantile, threshold, flagged, ranges}."""
-    films = study.films
-    relief, batches = _reliefs(films, study.levelled), films["batch"].to_numpy(str)
-    apart = novelty.apart(seen, batches)
-    measured = {name: films[name].to_numpy(float) for name in ("width_nm", "lines", "pixels")}
-    measured |= {"scan_pixel_nm": measured["width_nm"] / measured["pixels"], "relief_nm": relief}
+def _novelty(settings: FinalModelSettings, study: StudyData, embeddings: NDArray[np.float32]) -> dict[str, Any]:
+    """Compute the limits of measures and distances."""
+    samples, batches = study.samples, study.samples["batch"].to_numpy(str)
+    between = novelty.distances_between_batches(embeddings, batches)
+    measures = {name: samples[name].to_numpy(float) for name in ("width_nm", "lines", "pixels")}
+    measures["scan_pixel_nm"] = measures["width_nm"] / measures["pixels"]
+    measures["relief_nm"] = _height_ranges(samples, study.levelled)
     return {
         "block": novelty.BLOCK,
         "neighbours": novelty.NEIGHBOURS,
-        "quantile": recipe.novelty_quantile,
-        "threshold": novelty.threshold(apart, recipe.novelty_quantile),
-        "flagged": novelty.flagged(apart, batches, recipe.novelty_quantile),
-        "ranges": novelty.ranges(measured),
+        "quantile": settings.novelty_quantile,
+        "threshold": novelty.threshold(between, settings.novelty_quantile),
+        "flagged": novelty.flagged_share(between, batches, settings.novelty_quantile),
+        "ranges": novelty.ranges(measures),
     }
 
 
-def _reliefs(films, levelled):
-    """(n,) relief in nm of every film's levelled heights, NaN of finished pictures."""
+def _height_ranges(samples: pd.DataFrame, levelled: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
+    """Height range (n,) in nm of every sample's levelled map, NaN of exported images."""
     paths = {row.sample: row.height for table in levelled for row in table.itertuples() if isinstance(row.height, str)}
-    wanted = [paths.get(sample, "") for sample in films["sample"]]
-    return np.array([conversion.height_range_nm(read_gwy(path).height_nm) if path else np.nan for path in wanted])
+    heights = [paths.get(sample, "") for sample in samples["sample"]]
+    return np.array([conversion.height_range_nm(read_gwy(path).height_nm) if path else np.nan for path in heights])
 
 
-def _scores(predictions, recipe):
-    """{metric: [value, low, high]} of the test predictions, with the numbers of films and batches."""
-    tested = predictions[predictions["split"] == "test"]
-    ends = bootstrap.intervals(tested, METRICS, recipe.classes, recipe.resamples, random_stream(recipe.seed, "card"))
-    found = {name: [metrics.score(tested, name, recipe.classes), *ends[name]] for name in METRICS}
-    return found | {"films": len(tested), "batches": tested["batch"].nunique()}
+def _scores(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str, Any]:
+    """Compute {metric: [value, low, high]} of the test predictions, with the numbers of samples and batches."""
+    test = predictions[predictions["split"] == "test"]
+    rng = random_stream(settings.seed, "card")
+    intervals = bootstrap.intervals(test, METRICS, settings.classes, settings.resamples, rng)
+    scores = {name: [metrics.score(test, name, settings.classes), *intervals[name]] for name in METRICS}
+    return scores | {"films": len(test), "batches": test["batch"].nunique()}
 
 
-def _beside_majority(rehearsed, study, recipe):
-    """majority: the accuracy of always answering the class commonest among the films that a rehearsed network learnt
-    from; above_majority: [value, low, high], how far above it the rehearsed accuracy is, redrawn by the same days."""
-    learnt = study.splits[study.splits["split"] != "test"]
-    learnt = learnt.assign(split="train", y_true=learnt["growth_celsius"])
-    named = metrics.majority_class_baseline(pd.concat([learnt, rehearsed], ignore_index=True))
-    named = named[named["split"] == "test"]
-    given = "accuracy", recipe.classes
-    ends = bootstrap.paired_bootstrap(rehearsed, named, *given, recipe.resamples, random_stream(recipe.seed, "card"))
-    right, common = (metrics.score(frame, *given) for frame in (rehearsed, named))
-    return {"majority": common, "above_majority": [right - common, *ends]}
+def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: FinalModelSettings) -> dict[str, Any]:
+    """Compute the accuracy of the training samples' majority class, and the accuracy above it as [value, low, high]."""
+    known = study.splits[study.splits["split"] != "test"]
+    known = known.assign(split="train", y_true=known["growth_celsius"])
+    baseline = metrics.majority_class_baseline(pd.concat([known, predictions], ignore_index=True))
+    baseline = baseline[baseline["split"] == "test"]
+    rng = random_stream(settings.seed, "card")
+    interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", settings.classes, settings.resamples, rng)
+    accuracy, majority = (metrics.score(frame, "accuracy", settings.classes) for frame in (predictions, baseline))
+    return {"majority": majority, "above_majority": [accuracy - majority, *interval]}
 
 
-def _versions():
-    """The versions of what computes."""
+def _versions() -> dict[str, str]:
+    """List the versions of the software."""
     packages = {name: metadata.version(name) for name in PACKAGES}
     return {"micrograph": __version__, "python": platform.python_version()} | packages
 
 
-def _plain(value):
-    """The same in what JSON can say: no numpy, and None for what is no finite number."""
+def _to_json(value: Any) -> Any:
+    """Convert to JSON values: no numpy, and None for a number that is not finite."""
     if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): _to_json(part) for name, part in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(part) for part in value]
+        return [_to_json(part) for part in value]
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value

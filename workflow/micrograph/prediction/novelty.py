@@ -1,26 +1,44 @@
-"""Novelty: whether a new scan is like those that the study has seen, in its measures and in what the networks see.
+"""Detect scans out of distribution: by their measures, and by the texture of their micrographs.
 
-The look of a micrograph is its texture in a network that was trained before it saw any film of the study (and, of the
-pretraining `films`, without their temperatures): mean and standard deviation of every channel of the third block. Its
-distance is the cosine distance to the NEIGHBOURS-th nearest film. Pooled features of the last block take noise for a
-film: deep features forget fine texture.
+The embedding of a micrograph is its texture in the network before fine-tuning, whose weights have not been trained on
+the study's temperatures (nor, but for the pretraining `films`, on its micrographs): mean and standard deviation of
+every channel of the third block. Its distance is the cosine distance to the NEIGHBOURS-th nearest sample of the study.
+Pooled features of the last block do not separate noise from films: deep features discard fine texture.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 NEIGHBOURS = 5
 BLOCK = "block3"
-UNLIKE = "unlike anything seen"
+OUT_OF_DISTRIBUTION = "out of distribution"
+BATCH_SIZE = 128  # micrographs whose feature maps are in memory together
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of a scan: its name in a sentence, its unit (nm, or what is counted), and by what factor it may leave
-    the study's range."""
+    """A measure of a scan.
 
-    words: str
+    Parameters
+    ----------
+    phrase : str
+        How a sentence names it.
+    unit : str
+        nm, or what is counted.
+    tolerance : float
+        Factor by which it may leave the study's range.
+    """
+
+    phrase: str
     unit: str
     tolerance: float
 
@@ -30,108 +48,185 @@ MEASURES = {
     "lines": Measure("has {}", "line", 1.1),
     "pixels": Measure("has {} a line", "pixel", 1.1),
     "scan_pixel_nm": Measure("has pixels of {}", "nm", 1.1),
-    "relief_nm": Measure("has a relief of {}", "nm", 2.0),
+    "relief_nm": Measure("has a height range of {}", "nm", 2.0),
 }
 
 
-def texture(maps, shape):
-    """(n, 2 channels) float32: mean and standard deviation of each channel.
+def embed(
+    network: torch.nn.Module, facts: Mapping[str, Any], micrographs: Iterable[NDArray[np.uint8]], device: str = "auto"
+) -> NDArray[np.float32]:
+    """Compute the embeddings of micrographs, in fp32, so that those of other days can be compared.
 
-    maps: (n, channels * rows * cols), as features.extract has a block; shape: (channels, rows, cols).
+    Parameters
+    ----------
+    network : Module
+        With the weights before fine-tuning.
+    facts : mapping
+        backbone, mean and std.
+    micrographs : iterable of ndarray of uint8, shape (rows, cols)
+        Of one size.
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2 * n_channels)
+    """
+    results, waiting = [], []
+    for micrograph in micrographs:
+        waiting.append(micrograph)
+        if len(waiting) == BATCH_SIZE:
+            results.append(_textures(network, facts, np.stack(waiting), device))
+            waiting = []
+    if waiting:
+        results.append(_textures(network, facts, np.stack(waiting), device))
+    return np.concatenate(results)
+
+
+def _textures(
+    network: torch.nn.Module, facts: Mapping[str, Any], images: NDArray[np.uint8], device: str
+) -> NDArray[np.float32]:
+    """Compute the texture of images (n, rows, cols) in BLOCK."""
+    from micrograph.networks import features  # it imports torch
+
+    block = {one.name: one for one in features.describe_blocks(facts["backbone"], images.shape[1])}[BLOCK]
+    maps = features.extract(
+        network, {block.name: block.module}, images, facts["mean"], facts["std"], precision="fp32", device=device
+    )
+    return texture(maps[block.name], block.shape)
+
+
+def texture(maps: NDArray[np.float32], shape: Sequence[int]) -> NDArray[np.float32]:
+    """Return mean and standard deviation of every channel.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n, channels * rows * cols)
+        Features of a block, as of `features.extract`.
+    shape : (channels, rows, cols)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2 * channels)
     """
     channels = maps.reshape(len(maps), shape[0], -1)
     return np.concatenate([channels.mean(axis=2), channels.std(axis=2)], axis=1).astype(np.float32)
 
 
-def distances(looks, known):
-    """(m, n) cosine distances, 0 to 2, of looks (m, C) to known (n, C); of nothing to anything 1."""
-    first, second = (_unit(np.asarray(values, dtype=float)) for values in (looks, known))
+def distances(embeddings: ArrayLike, known: ArrayLike) -> NDArray[np.float64]:
+    """Return cosine distances (m, n), 0 to 2, of embeddings (m, k) to known ones (n, k); 1 from a zero vector."""
+    first, second = (_unit(np.asarray(values, dtype=float)) for values in (embeddings, known))
     return np.clip(1 - first @ second.T, 0, 2)
 
 
-def _unit(values):
+def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
-def nearest(row, count=NEIGHBOURS):
-    """The places of the nearest films, nearest first, of equals the first. row: (n,) distances."""
+def nearest(row: NDArray[np.float64], count: int = NEIGHBOURS) -> NDArray[np.intp]:
+    """Return the indices of the smallest of distances (n,), nearest first, of equals the first."""
     return np.argsort(row, kind="stable")[:count]
 
 
-def reach(row):
-    """How far a scan lies from the study: the distance to its NEIGHBOURS-th nearest film (the last, of fewer)."""
+def distance_to_study(row: NDArray[np.float64]) -> float:
+    """Return the distance to the NEIGHBOURS-th nearest sample (of fewer, the last), of distances (n,)."""
     return float(row[nearest(row)[-1]])
 
 
-def apart(looks, batches):
-    """(n,) how far each film of the study lies from the films of other batches, as a film of a new day would.
+def distances_between_batches(embeddings: NDArray[np.float32], batches: ArrayLike) -> NDArray[np.float64]:
+    """Return each sample's distance to the samples of other batches, as a sample of a new day would have it.
 
-    looks: (n, C); batches: (n,). A block at a time, so that memory does not grow with n squared.
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, k)
+    batches : array_like of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        NaN for a single batch. Computed batch by batch, so that memory does not grow with n squared.
     """
-    batches, found = np.asarray(batches), np.full(len(looks), np.nan)
-    for day in np.unique(batches):
-        here = batches == day
-        if not here.all():
-            found[here] = [reach(row) for row in distances(looks[here], looks[~here])]
-    return found
+    batches, result = np.asarray(batches), np.full(len(embeddings), np.nan)
+    for batch in np.unique(batches):
+        own = batches == batch
+        if not own.all():
+            result[own] = [distance_to_study(row) for row in distances(embeddings[own], embeddings[~own])]
+    return result
 
 
-def threshold(found, quantile):
-    """The distance that this share of the study's films keeps to films of other batches; infinite for a single batch.
+def threshold(between: NDArray[np.float64], quantile: float) -> float:
+    """Return a quantile of `distances_between_batches` (n,); infinite for a single batch."""
+    return float(np.quantile(between, quantile)) if len(between) and np.isfinite(between).all() else float("inf")
 
-    found: (n,), of `apart`.
+
+def flagged_share(between: NDArray[np.float64], batches: ArrayLike, quantile: float) -> float:
+    """Return the share of the study's samples beyond the threshold with their own batch left out of it.
+
+    Parameters
+    ----------
+    between : ndarray of shape (n,)
+        Of `distances_between_batches`.
+    batches : array_like of shape (n,)
+    quantile : float
+
+    Returns
+    -------
+    float
+        The false-alarm rate to expect of samples of new days that are like the study's.
     """
-    return float(np.quantile(found, quantile)) if len(found) and np.isfinite(found).all() else float("inf")
-
-
-def flagged(found, batches, quantile):
-    """The share of the study's films that look strange when their day is left out of the threshold.
-
-    found: (n,), of `apart`; batches: (n,). What to expect of films like the study's, of new days.
-    """
-    batches, far = np.asarray(batches), np.zeros(len(found), dtype=bool)
-    for day in np.unique(batches):
-        here = batches == day
-        far[here] = found[here] > threshold(found[~here], quantile)
+    batches, far = np.asarray(batches), np.zeros(len(between), dtype=bool)
+    for batch in np.unique(batches):
+        own = batches == batch
+        far[own] = between[own] > threshold(between[~own], quantile)
     return float(far.mean())
 
 
-def ranges(seen):
-    """{measure: [least, greatest]} of the study. seen: {measure: (n,) numbers}, NaN where a film has none; a measure
-    that no film has is left out."""
-    finite = {name: np.asarray(values, dtype=float) for name, values in seen.items()}
+def ranges(measures: Mapping[str, ArrayLike]) -> dict[str, list[float]]:
+    """Return [minimum, maximum] of every measure of the study, NaN left out; a measure without a value is left out."""
+    finite = {name: np.asarray(values, dtype=float) for name, values in measures.items()}
     finite = {name: values[np.isfinite(values)] for name, values in finite.items()}
     return {name: [float(values.min()), float(values.max())] for name, values in finite.items() if len(values)}
 
 
-def strange_measures(seen, limits):
-    """Sentences on measures outside of the study's. seen: {measure: number, None or NaN where there is none}; limits:
-    of `ranges`. The tolerance of MEASURES is allowed on either side; a size that nobody knows is strange, too."""
+def unusual_measures(measures: Mapping[str, float | None], limits: Mapping[str, Sequence[float]]) -> list[str]:
+    """List the measures outside of the study's ranges.
+
+    Parameters
+    ----------
+    measures : mapping of str to float
+        Of one scan; None or NaN where unknown.
+    limits : mapping of str to (minimum, maximum)
+        Of `ranges`; the tolerance of MEASURES is allowed on either side.
+
+    Returns
+    -------
+    list of str
+        A sentence for each; an unknown width counts as outside.
+    """
     reasons = []
     for name, (least, most) in limits.items():
-        row, value = MEASURES[name], seen.get(name)
-        known = value is not None and np.isfinite(value)
-        if known and not least / row.tolerance <= value <= most * row.tolerance:
+        row, value = MEASURES[name], measures.get(name)
+        if value is None or not np.isfinite(value):
+            if name == "width_nm":
+                reasons.append("its width is unknown")
+        elif not least / row.tolerance <= value <= most * row.tolerance:
             study = _amount(least, row) if least == most else f"{least:.4g} to {_amount(most, row)}"
-            reasons.append(f"it {row.words.format(_amount(value, row))}, the study's films {study}")
-        if not known and name == "width_nm":
-            reasons.append("nobody says how wide it is")
+            reasons.append(f"it {row.phrase.format(_amount(value, row))}, the study's samples {study}")
     return reasons
 
 
-def strange_look(distance, limit):
-    """A sentence where a look lies farther than the limit, else none."""
+def unusual_texture(distance: float, limit: float) -> list[str]:
+    """Return a sentence if the texture is farther from the study than the limit, else nothing."""
     far = distance > limit
-    return [f"it looks like no film of the study (distance {distance:.3g}, limit {limit:.3g})"] if far else []
+    return [f"its texture is far from the study's (distance {distance:.3g}, limit {limit:.3g})"] if far else []
 
 
-def _amount(value, row):
-    """A number with its unit: 10000, nm -> "10 µm"; 1, line -> "1 line"."""
+def _amount(value: float, row: Measure) -> str:
+    """Format a number with its unit: 10000, nm -> "10 µm"; 1, line -> "1 line"."""
     if row.unit == "nm":
         return f"{value / 1000:.4g} µm" if value >= 2000 else f"{value:.4g} nm"
     return counted(value, row.unit)
 
 
-def counted(count, thing):
-    """A number of things in words: 1, line -> "1 line"."""
-    return f"{count:.4g} {thing}{'' if count == 1 else 's'}"
+def counted(count: float, noun: str) -> str:
+    """Format a number of things: 1, line -> "1 line"."""
+    return f"{count:.4g} {noun}{'' if count == 1 else 's'}"

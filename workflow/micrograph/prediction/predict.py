@@ -1,10 +1,15 @@
 """Predict the growth condition of new scans with the final model."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph import log, target
 from micrograph.attribution import attribute, maps
@@ -12,207 +17,264 @@ from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
 from micrograph.networks import transforms
 from micrograph.prediction import novelty, storage
-from micrograph.prediction.embedding import embed
 from micrograph.scans import conversion, sample_sheet
 from micrograph.scans.height_map import BlankScanError
 
+BATCH_SIZE = 16  # scans that are in memory together
 MEASURES = ("width_nm", "lines", "pixels")
+NAN = float("nan")
 
 
-def row(said, classes):
-    """A dict, one cell a column, of a Prediction; empty where nothing is known.
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The prediction for one scan; temperatures are growth temperatures in degrees Celsius.
 
-    classes: of the model, in Celsius. set: classes parted by spaces; reasons: sentences parted by semicolons.
+    Parameters
+    ----------
+    scan : str
+        Path, printable.
+    error : str
+        Why there is no prediction, else empty. What follows is then empty, but for `out_of_distribution` and `reasons`
+        of a blank scan.
+    sha256 : str
+        Of the file.
+    out_of_distribution : bool
+        Whether the scan is unlike the study's samples; the prediction is then not reliable.
+    reasons : tuple of str
+        Why it is, in sentences.
+    y_pred : int
+        The most probable class.
+    probabilities : dict of int to float
+        Calibrated probability by class.
+    prediction_set : tuple of int
+        Classes; holds the true one for the share `coverage` of samples of new days (see `calibration`).
+    temperature_celsius : float
+        Mean of the probabilities.
+    low_celsius, high_celsius : float
+        Prediction interval of the same coverage; infinite with too few days in the study.
+    coverage : float
+        Nominal coverage, 0 to 1.
+    neighbours : tuple of dict
+        The study's five nearest samples by texture, nearest first: sample, batch, growth_celsius, growth_seconds,
+        substrate, pressure_torr, distance.
+    distance, threshold : float
+        Distance to the fifth, and the limit from which the scan is out of distribution.
+    measures : dict of str to float
+        Of `conversion.ConvertedScan`.
+    channel : str
+        Height channel, or "picture".
+    micrograph : ndarray of uint8, shape (pixels, pixels)
+    pixel_size_nm : float
+        Of the micrograph.
+    cam : ndarray of float32, shape (h, w)
+        Class activation map of the predicted class, not normalised; positive values support the class.
+    occlusion : ndarray of float32, shape (side, side)
+        Occlusion map, likewise.
+    cam_flag, occlusion_flag : str
+        Why a map cannot be drawn, else empty.
+    simulated : bool
+        Whether the model was trained on simulated films.
     """
-    near = [one["sample"] for one in said.neighbours]
+
+    scan: str
+    error: str = ""
+    sha256: str = ""
+    out_of_distribution: bool = False
+    reasons: tuple[str, ...] = ()
+    y_pred: int | None = None
+    probabilities: dict[int, float] = field(default_factory=dict)
+    prediction_set: tuple[int, ...] = ()
+    temperature_celsius: float = NAN
+    low_celsius: float = NAN
+    high_celsius: float = NAN
+    coverage: float = NAN
+    neighbours: tuple[dict[str, Any], ...] = ()
+    distance: float = NAN
+    threshold: float = NAN
+    measures: dict[str, float] = field(default_factory=dict)
+    channel: str = ""
+    micrograph: NDArray[np.uint8] | None = None
+    pixel_size_nm: float = NAN
+    cam: NDArray[np.float32] | None = None
+    occlusion: NDArray[np.float32] | None = None
+    cam_flag: str = ""
+    occlusion_flag: str = ""
+    simulated: bool = False
+
+
+def predict(
+    path: str | Path, model: str | Path | storage.FinalModel, width_nm: float | None = None, device: str = "auto"
+) -> Prediction:
+    """Predict one scan.
+
+    Parameters
+    ----------
+    path : str or Path
+        A scan of any readable format.
+    model : str, Path or FinalModel
+        Path of results/final_model/model.safetensors, or what `storage.read` returns, which saves a second a scan.
+    width_nm : float, optional
+        Width of an exported image (PNG, TIFF) whose file does not have it.
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    UserError
+        If the file is not a scan or the model not a final model.
+
+    Examples
+    --------
+    >>> prediction = micrograph.predict("film.spm", "results/final_model/model.safetensors")
+    >>> prediction.temperature_celsius, prediction.prediction_set, prediction.reasons
+    """
+    model = _read_model(model)
+    scan = conversion.convert_scan(path, _preprocessing(model), width_nm)
+    return _predict([scan], model, device)[0]
+
+
+def predict_scans(
+    paths: Iterable[str | Path], model: str | Path | storage.FinalModel, device: str = "auto"
+) -> Iterator[Prediction]:
+    """Predict scans in order; a file that cannot be read has a Prediction with its `error`.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+    model, device
+        As of `predict`.
+
+    Yields
+    ------
+    Prediction
+        In batches of BATCH_SIZE, so that memory does not grow with their number. A prediction does not depend on the
+        other scans, but for rounding.
+    """
+    model = _read_model(model)
+    preprocessing, paths = _preprocessing(model), list(paths)
+    waiting: list[conversion.ConvertedScan | Prediction] = []
+    batch: list[conversion.ConvertedScan] = []
+    for number, path in enumerate(log.progress(paths, "scans read"), start=1):
+        waiting.append(one := _convert(path, preprocessing))
+        if isinstance(one, conversion.ConvertedScan):
+            batch.append(one)
+        if len(batch) == BATCH_SIZE or number == len(paths):
+            predicted = iter(_predict(batch, model, device) if batch else [])
+            yield from (one if isinstance(one, Prediction) else next(predicted) for one in waiting)
+            waiting, batch = [], []
+
+
+def predict_folder(
+    path: str | Path, model: str | Path | storage.FinalModel, device: str = "auto"
+) -> Iterator[Prediction]:
+    """Predict all files in a folder and its folders (hidden ones are skipped), or one file; see `predict_scans`."""
+    return predict_scans(sample_sheet.list_scans(path), model, device)
+
+
+def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
+    """Return the row of a Prediction in the table, empty where nothing is known; set and reasons are joined."""
+    near = [one["sample"] for one in prediction.neighbours]
     return {
-        "scan": said.scan,
-        "fault": said.fault,
-        "unlike": "yes" if said.unlike else "no",
-        "reasons": "; ".join(said.reasons),
-        "y_pred": said.y_pred,
-        **{f"p_{celsius}": said.probabilities.get(celsius) for celsius in classes},
-        "set": " ".join(map(str, said.prediction_set)),
-        "temperature_celsius": said.temperature_celsius,
-        "low_celsius": said.low_celsius,
-        "high_celsius": said.high_celsius,
-        "distance": said.distance,
-        "threshold": said.threshold,
-        **{f"neighbour_{place}": near[place - 1] if place <= len(near) else "" for place in _places()},
-        **{name: said.measures.get(name) for name in MEASURES},
-        "sha256": said.sha256,
+        "scan": prediction.scan,
+        "error": prediction.error,
+        "out_of_distribution": "yes" if prediction.out_of_distribution else "no",
+        "reasons": "; ".join(prediction.reasons),
+        "y_pred": prediction.y_pred,
+        **{f"p_{celsius}": prediction.probabilities.get(celsius) for celsius in classes},
+        "set": " ".join(map(str, prediction.prediction_set)),
+        "temperature_celsius": prediction.temperature_celsius,
+        "low_celsius": prediction.low_celsius,
+        "high_celsius": prediction.high_celsius,
+        "distance": prediction.distance,
+        "threshold": prediction.threshold,
+        **{f"neighbour_{rank}": near[rank - 1] if rank <= len(near) else "" for rank in _ranks()},
+        **{name: prediction.measures.get(name) for name in MEASURES},
+        "sha256": prediction.sha256,
     }
 
 
-def table(rows, classes):
-    """The rows as a data frame, in their order; whole numbers stay whole, limits without end are empty."""
+def table(rows: Sequence[Mapping[str, Any]], classes: Sequence[int]) -> pd.DataFrame:
+    """Make the table of rows, in their order; whole numbers stay whole, infinite limits are empty."""
     frame = pd.DataFrame(rows, columns=columns(classes))
     for name in ("y_pred", "lines", "pixels"):
         frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
     return frame.replace([np.inf, -np.inf], np.nan)
 
 
-def columns(classes):
-    """The names of the columns, in order."""
-    chances = [f"p_{celsius}" for celsius in classes]
-    near = [f"neighbour_{place}" for place in _places()]
+def columns(classes: Sequence[int]) -> list[str]:
+    """Return the names of the table's columns."""
     return [
-        *("scan", "fault", "unlike", "reasons", "y_pred", *chances, "set"),
-        *("temperature_celsius", "low_celsius", "high_celsius", "distance", "threshold", *near, *MEASURES, "sha256"),
+        *("scan", "error", "out_of_distribution", "reasons", "y_pred", *(f"p_{celsius}" for celsius in classes), "set"),
+        *("temperature_celsius", "low_celsius", "high_celsius", "distance", "threshold"),
+        *(*(f"neighbour_{rank}" for rank in _ranks()), *MEASURES, "sha256"),
     ]
 
 
-def _places():
+def _ranks() -> range:
     return range(1, novelty.NEIGHBOURS + 1)
 
 
-AT_ONCE = 16  # scans that are in memory together
-NOTHING = float("nan")
+def _read_model(model: str | Path | storage.FinalModel) -> storage.FinalModel:
+    return model if isinstance(model, storage.FinalModel) else storage.read(model)
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What is said of one scan.
-
-    scan: its path, printable (folders.printable); sha256: of its file. fault: why nothing could be said, in a sentence,
-    else ""; all that follows is then empty, but for `unlike` and `reasons` of a blank scan. Temperatures are growth
-    temperatures in degrees Celsius.
-
-    unlike: whether the scan is unlike the study's films, for `reasons` (sentences): what is said of it then rests on
-    nothing. y_pred: the class; probabilities: {class: calibrated probability}; prediction_set: classes,
-    aimed at holding the true one for the share `coverage` of films of new days; temperature_celsius: the mean of the
-    probabilities; low_celsius, high_celsius: an interval aimed at holding the true temperature as often, infinite where
-    the study has too few days to aim by. See calibration.py for what that rests on. neighbours: of the five films of
-    the study that look most alike, nearest first, dicts of sample, batch, growth_celsius, growth_seconds, substrate,
-    pressure_torr and distance; distance: how far the fifth lies, threshold: from where that is strange.
-    measures: {width_nm, lines, pixels, scan_pixel_nm, relief_nm}, NaN where unknown; channel: of the heights, or
-    "picture". micrograph: (pixels, pixels) uint8, pixel_nm: nm a pixel of it. cam (h, w), occlusion (side, side):
-    float32 maps of what speaks for the class (above 0) and against it, raw; cam_flag, occlusion_flag: "" where they can
-    be drawn. simulated: whether the model was trained on simulated films.
-    """
-
-    scan: str
-    fault: str = ""
-    sha256: str = ""
-    unlike: bool = False
-    reasons: tuple = ()
-    y_pred: int | None = None
-    probabilities: dict = field(default_factory=dict)
-    prediction_set: tuple = ()
-    temperature_celsius: float = NOTHING
-    low_celsius: float = NOTHING
-    high_celsius: float = NOTHING
-    coverage: float = NOTHING
-    neighbours: tuple = ()
-    distance: float = NOTHING
-    threshold: float = NOTHING
-    measures: dict = field(default_factory=dict)
-    channel: str = ""
-    micrograph: np.ndarray | None = None
-    pixel_nm: float = NOTHING
-    cam: np.ndarray | None = None
-    occlusion: np.ndarray | None = None
-    cam_flag: str = ""
-    occlusion_flag: str = ""
-    simulated: bool = False
-
-
-def predict(path, model, width_nm=None, device="auto"):
-    """The Prediction of one scan.
-
-    path: a scan of any readable format; model: path of results/final_model/model.safetensors, or what storage.read gives
-    of it, which saves a second a scan; width_nm: the width of a finished picture (PNG, TIFF) that does not say its own;
-    device: auto, cpu or cuda. Raises UserError, one sentence, for a file that is no scan and a model that is none.
-
-    >>> found = micrograph.predict("film.spm", "results/final_model/model.safetensors")
-    >>> found.temperature_celsius, found.prediction_set, found.reasons
-    """
-    model = _model(model)
-    seen = conversion.convert_scan(path, _preprocessing(model), width_nm)
-    return _said([seen], model, device)[0]
-
-
-def predict_scans(paths, model, device="auto"):
-    """Yield the Prediction of every scan, in order; of a file that cannot be read, one with its `fault`.
-
-    paths: iterable; model, device: as of `predict`. AT_ONCE scans at a time: memory does not grow with their number,
-    and what is said of one does not depend on the others but for rounding.
-    """
-    model = _model(model)
-    see, waiting, sound = partial(_converted, preprocessing=_preprocessing(model)), [], []
-    paths = list(paths)
-    for number, path in enumerate(log.progress(paths, "scans seen"), start=1):
-        waiting.append(see(path))
-        sound += [one for one in waiting[-1:] if isinstance(one, conversion.ConvertedScan)]
-        if len(sound) == AT_ONCE or number == len(paths):
-            said = iter(_said(sound, model, device) if sound else [])
-            yield from (next(said) if isinstance(one, conversion.ConvertedScan) else one for one in waiting)
-            waiting, sound = [], []
-
-
-def predict_folder(place, model, device="auto"):
-    """As `many`, of all files in a folder and its folders (hidden ones are passed over), or of one file."""
-    return predict_scans(sample_sheet.list_scans(place), model, device)
-
-
-def _model(model):
-    return model if isinstance(model, storage.Production) else storage.read(model)
-
-
-def _preprocessing(model):
+def _preprocessing(model: storage.FinalModel) -> conversion.Preprocessing:
     return conversion.Preprocessing(**model.facts["preprocessing"])
 
 
-def _converted(path, preprocessing):
-    """Return the ConvertedScan of a file, or the Prediction that says why there is none, whatever the error was."""
+def _convert(path: str | Path, preprocessing: conversion.Preprocessing) -> conversion.ConvertedScan | Prediction:
+    """Return the ConvertedScan of a file, or a Prediction with the error, whatever it was."""
     name = printable(path)
     try:
         return conversion.convert_scan(path, preprocessing)
     except BlankScanError as error:
-        return Prediction(name, fault=_sentence(error), unlike=True, reasons=("it shows no relief",))
+        reasons = ("its height range is zero",)
+        return Prediction(name, error=_message(error), out_of_distribution=True, reasons=reasons)
     except UserError as error:
-        return Prediction(name, fault=_sentence(error))
-    except Exception as error:  # one bad file must not take the others with it
-        return Prediction(name, fault=f"{name}: {type(error).__name__}: {_sentence(error)}")
+        return Prediction(name, error=_message(error))
+    except Exception as error:  # one bad file must not stop the others
+        return Prediction(name, error=f"{name}: {type(error).__name__}: {_message(error)}")
 
 
-def _sentence(error):
-    """What an error says, on one line and printable."""
+def _message(error: Exception) -> str:
+    """Return the message of an error on one line, printable."""
     return printable(" ".join(str(error).split()))
 
 
-def _said(seen, model, device):
-    """Return the Predictions of ConvertedScans."""
+def _predict(scans: Sequence[conversion.ConvertedScan], model: storage.FinalModel, device: str) -> list[Prediction]:
     facts = model.facts
-    images = np.stack([one.micrograph for one in seen])
-    shown = transforms.resize(images, facts["pixels"])
+    micrographs = np.stack([one.micrograph for one in scans])
+    images = transforms.resize(micrographs, facts["pixels"])
     settings = maps.AttributionSettings(**facts["attribution"])
-    explained = attribute.attribute(model.network, facts, shown, facts["classes"], settings, device)
-    apart = novelty.distances(embed(model.backbone, facts, images, device), model.looks)
-    answers = _answers(explained["outputs"], facts)
-    drawn = _maps(explained)
+    attributions = attribute.attribute(model.network, facts, images, facts["classes"], settings, device)
+    distances = novelty.distances(novelty.embed(model.backbone, facts, micrographs, device), model.embeddings)
     return [
         Prediction(
-            one.scan, sha256=one.sha256, measures=one.measures, channel=one.channel, micrograph=one.micrograph,
-            pixel_nm=one.pixel_size_nm, simulated=facts["data"] == "simulated films",
-            **answer, **attributed, **_alike(one, row, model),
+            scan.scan, sha256=scan.sha256, measures=scan.measures, channel=scan.channel, micrograph=scan.micrograph,
+            pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
+            **calibrated, **attributed, **_compare_to_study(scan, row, model),
         )
-        for one, answer, attributed, row in zip(seen, answers, drawn, apart, strict=True)
+        for scan, calibrated, attributed, row in zip(
+            scans, _calibrate(attributions["outputs"], facts), _attribution_maps(attributions), distances, strict=True
+        )
     ]  # fmt: skip
 
 
-def _answers(outputs, facts):
-    """Class, calibrated probabilities, set and temperature of every row of the outputs (n, o): a list of dicts."""
+def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Class, calibrated probabilities, set and temperature of every row of the outputs (n, n_outputs)."""
     classes, fitted = facts["classes"], facts["calibration"]
-    predicted, _, marks = target.decode(facts["head"], outputs, classes)
-    chances = uncertainty.scale(marks, fitted["temperature"])
-    inside = uncertainty.sets(chances, _limit(fitted["set_limit"]))
-    celsius, reach = uncertainty.expected(chances, classes), _limit(fitted["reach_celsius"])
+    y_pred, _, scores = target.decode(facts["head"], outputs, classes)
+    probabilities = uncertainty.scale(scores, fitted["temperature"])
+    inside = uncertainty.sets(probabilities, _limit(fitted["set_limit"]))
+    celsius, reach = uncertainty.expected(probabilities, classes), _limit(fitted["reach_celsius"])
     return [
         {
-            "y_pred": int(predicted[row]),
-            "probabilities": dict(zip(classes, chances[row].tolist(), strict=True)),
-            "prediction_set": tuple(name for name, there in zip(classes, inside[row], strict=True) if there),
+            "y_pred": int(y_pred[row]),
+            "probabilities": dict(zip(classes, probabilities[row].tolist(), strict=True)),
+            "prediction_set": tuple(name for name, member in zip(classes, inside[row], strict=True) if member),
             "temperature_celsius": float(celsius[row]),
             "low_celsius": float(celsius[row] - reach),
             "high_celsius": float(celsius[row] + reach),
@@ -222,43 +284,45 @@ def _answers(outputs, facts):
     ]
 
 
-def _maps(explained):
-    """The two maps of every picture's own class, with their flags: a list of dicts."""
-    name = next(name for name in maps.WEIGHTED if name in explained)
-    side, patch, stride = (int(explained[word]) for word in ("side", "patch", "stride"))
+def _attribution_maps(attributions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Both maps of every image's predicted class, with their flags."""
+    cam = next(name for name in maps.WEIGHTED if name in attributions)
+    side, patch, stride = (int(attributions[name]) for name in ("side", "patch", "stride"))
     return [
         {
-            "cam": explained[name][row, target],
-            "occlusion": np.float32(maps.windows_to_pixels(explained["occlusion"][row, target], side, patch, stride)),
-            "cam_flag": str(explained["cam_flag"][row]),
-            "occlusion_flag": str(explained["occlusion_flag"][row]),
+            "cam": attributions[cam][row, index],
+            "occlusion": np.float32(maps.windows_to_pixels(attributions["occlusion"][row, index], side, patch, stride)),
+            "cam_flag": str(attributions["cam_flag"][row]),
+            "occlusion_flag": str(attributions["occlusion_flag"][row]),
         }
-        for row, target in enumerate(explained["target"])
+        for row, index in enumerate(attributions["target"])
     ]
 
 
-def _alike(seen, row, model):
-    """What makes a scan strange, and the films of the study that it is most like: a dict. row: (n,) distances."""
-    facts, films = model.facts["novelty"], model.facts["films"]
-    distance, limit = novelty.reach(row), _limit(facts["threshold"])
-    reasons = [
-        *seen.warnings,
-        *novelty.strange_measures(seen.measures, facts["ranges"]),
-        *novelty.strange_look(distance, limit),
-    ]
-    near = tuple(
-        {name: values[place] for name, values in films.items()} | {"distance": float(row[place])}
-        for place in novelty.nearest(row)
+def _compare_to_study(
+    scan: conversion.ConvertedScan, distances: NDArray[np.float64], model: storage.FinalModel
+) -> dict[str, Any]:
+    """Whether a scan is out of distribution, and the nearest samples; distances: (n,)."""
+    facts, samples = model.facts["novelty"], model.facts["films"]
+    distance, limit = novelty.distance_to_study(distances), _limit(facts["threshold"])
+    reasons = (
+        *scan.warnings,
+        *novelty.unusual_measures(scan.measures, facts["ranges"]),
+        *novelty.unusual_texture(distance, limit),
+    )
+    neighbours = tuple(
+        {name: values[index] for name, values in samples.items()} | {"distance": float(distances[index])}
+        for index in novelty.nearest(distances)
     )
     return {
-        "unlike": bool(reasons),
-        "reasons": tuple(reasons),
-        "neighbours": near,
+        "out_of_distribution": bool(reasons),
+        "reasons": reasons,
+        "neighbours": neighbours,
         "distance": distance,
         "threshold": limit,
     }
 
 
-def _limit(value):
-    """A limit of the model's file, where none is endless."""
+def _limit(value: float | None) -> float:
+    """Read a limit of the model's file, where None is infinite."""
     return float("inf") if value is None else float(value)

@@ -1,95 +1,123 @@
-"""The production model as one safetensors file: networks, what is known of the study's films, and all facts as JSON.
+"""The final model as one safetensors file: networks, embeddings and images of the study's samples, metadata as JSON.
 
-A reader refuses a file that was changed: the facts hold a SHA-256 of all tensors and of the facts themselves.
+A file that was changed is refused: the metadata hold a SHA-256 of all tensors and of the metadata themselves.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.networks import backbones, checkpoints
 
-VERSION = 2  # of the file's form
-NETWORK, BACKBONE, LOOKS, PICTURES = "network.", "backbone.", "films.looks", "films.pictures"
+VERSION = 3  # of the file's layout
+NETWORK, BACKBONE, EMBEDDINGS, IMAGES = "network.", "backbone.", "films.looks", "films.pictures"  # names of tensors
 COMMAND = "snakemake --cores 8 results/final_model/model.safetensors"
-WAY_OUT = f"train it: {COMMAND}"
 
 
 @dataclass(frozen=True, eq=False)
-class Production:
-    """A production model. network: fine-tuned on all films; backbone: as it was before, which says what a film looks
-    like; both in evaluation mode, on the processor; facts: a dict, see production.make; looks: (n, C) float32 of the
-    study's films (novelty.texture); pictures: (n, side, side) uint8, their micrographs, small."""
+class FinalModel:
+    """The final model.
+
+    Parameters
+    ----------
+    network : Module
+        Fine-tuned on all samples; in evaluation mode, on the CPU.
+    backbone : Module
+        The network before fine-tuning, for embeddings.
+    facts : dict
+        JSON values; see `final_model.train`.
+    embeddings : ndarray of float32, shape (n, k)
+        Of the study's samples (`novelty.embed`).
+    images : ndarray of uint8, shape (n, side, side)
+        Their micrographs, small.
+    """
 
     network: torch.nn.Module
     backbone: torch.nn.Module
-    facts: dict
-    looks: np.ndarray
-    pictures: np.ndarray
+    facts: dict[str, Any]
+    embeddings: NDArray[np.float32]
+    images: NDArray[np.uint8]
 
     @property
-    def films(self):
-        """The study's films: a table with sample, batch and growth conditions, in the order of looks and pictures."""
+    def samples(self) -> pd.DataFrame:
+        """The study's samples and their growth conditions, in the order of embeddings and images."""
         return pd.DataFrame(self.facts["films"])
 
 
-def write(path, production):
+def write(path: str | Path, model: FinalModel) -> None:
     """Write the model, whole or not at all; the same model gives the same bytes."""
-    parts = {NETWORK: production.network, BACKBONE: production.backbone}
-    tensors = {f"{kind}{name}": part for kind, net in parts.items() for name, part in net.state_dict().items()}
-    tensors |= {name: torch.from_numpy(np.ascontiguousarray(part))
-                for name, part in ((LOOKS, production.looks), (PICTURES, production.pictures))}  # fmt: skip
-    facts = json.loads(json.dumps(production.facts)) | {"production": VERSION}
+    networks = {NETWORK: model.network, BACKBONE: model.backbone}
+    tensors = {f"{kind}{name}": part for kind, net in networks.items() for name, part in net.state_dict().items()}
+    for name, array in ((EMBEDDINGS, model.embeddings), (IMAGES, model.images)):
+        tensors[name] = torch.from_numpy(np.ascontiguousarray(array))
+    facts = json.loads(json.dumps(model.facts)) | {"final_model": VERSION}
     checkpoints.write(path, tensors, facts | {"sha256": digest(tensors, facts)})
 
 
-def read(path):
-    """The Production in a file of `write`; UserError where it is missing, something else, of another form or changed."""
+def read(path: str | Path) -> FinalModel:
+    """Read a file of `write`.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    FinalModel
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, changed, not a final model, or of another version.
+    """
     if not Path(path).is_file():
-        raise UserError(f"{path}: there is no such production model; correct the path, or {WAY_OUT}")
-    facts, tensors = _opened(path)
-    if not isinstance(facts, dict) or facts.get("production") != VERSION:
-        raise UserError(f"{path}: holds no production model of this version; train it again: {COMMAND}")
-    said = facts.pop("sha256", "")
-    if digest(tensors, facts) != said:
+        raise UserError(f"{path}: no such final model; correct the path, or train it: {COMMAND}")
+    facts, tensors = _open(path)
+    if not isinstance(facts, dict) or facts.get("final_model") != VERSION:
+        raise UserError(f"{path}: not a final model of this version; train it again: {COMMAND}")
+    expected = facts.pop("sha256", "")
+    if digest(tensors, facts) != expected:
         raise UserError(
-            f"{path}: was changed after it was written (its checksum differs); copy it anew, or "
-            f"train it again: {COMMAND}"
+            f"{path}: changed after it was written (its checksum differs); copy it again, or train it again: {COMMAND}"
         )
-    looks, pictures = (tensors.pop(name).numpy() for name in (LOOKS, PICTURES))
-    name = facts["backbone"]
+    embeddings, images = (tensors.pop(name).numpy() for name in (EMBEDDINGS, IMAGES))
     own, before = (
-        {key.removeprefix(kind): part for key, part in tensors.items() if key.startswith(kind)}
+        {name.removeprefix(kind): part for name, part in tensors.items() if name.startswith(kind)}
         for kind in (NETWORK, BACKBONE)
     )
-    start = backbones.build(name, checkpoints.n_classes(name, before))
-    blank = checkpoints.build_network(start, facts)
-    network, start = checkpoints.load_state_dict(blank, own, path), checkpoints.load_state_dict(start, before, path)
-    return Production(network, start, facts | {"sha256": said}, looks, pictures)
+    backbone = backbones.build(facts["backbone"], checkpoints.n_classes(facts["backbone"], before))
+    network = checkpoints.load_state_dict(checkpoints.build_network(backbone, facts), own, path)
+    backbone = checkpoints.load_state_dict(backbone, before, path)
+    return FinalModel(network, backbone, facts | {"sha256": expected}, embeddings, images)
 
 
-def _opened(path):
-    """What the file says of itself, and its tensors."""
+def _open(path: str | Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Read metadata and tensors of any safetensors file."""
     try:
         return checkpoints.read_metadata(path), checkpoints.read(path)
-    except (UserError, ValueError, RecursionError):  # no safetensors file, or one whose words are no JSON
+    except (UserError, ValueError, RecursionError):  # not safetensors, or metadata that are not JSON
         raise UserError(
-            f"{path}: cannot be read as a production model (cut off, empty or something else); copy it anew, "
+            f"{path}: cannot be read as a final model (truncated, empty or something else); copy it again, "
             f"or train it again: {COMMAND}"
         ) from None
 
 
-def digest(tensors, facts):
-    """SHA-256, in hexadecimal digits, of tensors by name (values, kinds, shapes) and of facts (a dict of JSON)."""
-    sum_of_all = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+def digest(tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hexadecimal digits, of tensors (names, values, types, shapes) and of JSON metadata."""
+    sha256 = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         values = np.ascontiguousarray(tensor.detach().cpu().numpy())
-        sum_of_all.update(f"{name} {values.dtype.str} {values.shape}".encode())
-        sum_of_all.update(values.data)
-    return sum_of_all.hexdigest()
+        sha256.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        sha256.update(values.data)
+    return sha256.hexdigest()
