@@ -6,7 +6,6 @@ Output: results/tables (TSV, Markdown, HTML), results/figures (PDF, SVG, PNG), r
 Each row of the registry micrograph/outputs.py is a rule, so that `snakemake table2` makes that table.
 """
 
-
 for row in outputs.OUTPUTS:
     caption = f"../report/{row.name}.rst"
 
