@@ -8,13 +8,6 @@ tests it, the tests of these maps, and a figure of any sample by name.
 ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
 
 
-def network_folder(wildcards):
-    """The folder of the chunk of folds that holds the network of one fold."""
-    network = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.scheme)
-    chunks = STUDY.chunks(network, wildcards.protocol)
-    return [f"{network.folder}/folds{chunk}" for chunk in chunks if int(wildcards.fold) in folds_of(chunk)]
-
-
 rule compute_attributions:
     """Compute class activation and occlusion maps of the test samples of one fold."""
     input:

@@ -33,6 +33,11 @@ PREPROCESSING = {
     "levelling": config["heights"]["levelling"],
 }
 SAMPLES = "results/micrographs/samples.tsv"
+# Chunks hold whole batches, so that features do not depend on the chunks.
+MICROGRAPHS_PER_JOB = (
+    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"])
+    * config["networks"]["batch_size"]
+)
 
 
 wildcard_constraints:
@@ -150,6 +155,43 @@ def weights_of(protocol, pretraining, folds):
         protocol=protocols.as_seen_by("splits", protocol),
         seen=seen,
     )
+
+
+def features_of_blocks(pretraining, blocks):
+    """The features of all micrographs, by block and chunk; with rejected scans the last chunks may be empty."""
+    chunks = [f"{chunk:04d}" for chunk in range(ceil(count_of_scans() / MICROGRAPHS_PER_JOB))]
+    return expand(f"results/features/{pretraining}/{{block}}/{{chunk}}.npz", block=blocks, chunk=chunks)
+
+
+def blocks_of(names):
+    """The blocks of principal components: block2_cev85, block2_cev99 -> block2."""
+    return list(dict.fromkeys(name.split("_cev")[0] for name in names))
+
+
+def network_folder(wildcards):
+    """The folder of the chunk of folds that holds the network of one fold."""
+    network = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.scheme)
+    chunks = STUDY.chunks(network, wildcards.protocol)
+    return [f"{network.folder}/folds{chunk}" for chunk in chunks if int(wildcards.fold) in folds_of(chunk)]
+
+
+def inputs_of(name):
+    """The input files of a table or figure, by argument."""
+    return {argument: files_of(given.paths) for argument, given in outputs.get(name).inputs(STUDY).items()}
+
+
+def files_of(paths):
+    """The files of one argument: published values, raw scans, files of all shards, or the paths as given."""
+    if paths == outputs.SCANS:
+        return all_scans()
+    if isinstance(paths, str) and paths.startswith(outputs.PUBLISHED):
+        return workflow.source_path(f"../../{paths}")
+    return expand(paths, shard=shards()) if "{shard}" in paths else paths
+
+
+def facts_of(row):
+    """The values of a row of the registry: in params, so that a change reruns the job."""
+    return {name: value for name, value in vars(row).items() if not callable(value)}
 
 
 def end_of_run(outcome):

@@ -5,23 +5,7 @@ Output: results/topography, results/features (physical features, growth metadata
 micrographs), results/pca (principal components of each fold).
 """
 
-# Chunks hold whole batches, so that features do not depend on the chunks.
-MICROGRAPHS_PER_JOB = (
-    ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"])
-    * config["networks"]["batch_size"]
-)
 PCA = {name: config["features"][name] for name in ("exact_pca_up_to", "randomised_components")}
-
-
-def features_of_blocks(pretraining, blocks):
-    """The features of all micrographs, by block and chunk; with rejected scans the last chunks may be empty."""
-    chunks = [f"{chunk:04d}" for chunk in range(ceil(count_of_scans() / MICROGRAPHS_PER_JOB))]
-    return expand(f"results/features/{pretraining}/{{block}}/{{chunk}}.npz", block=blocks, chunk=chunks)
-
-
-def blocks_of(names):
-    """The blocks of principal components: block2_cev85, block2_cev99 -> block2."""
-    return list(dict.fromkeys(name.split("_cev")[0] for name in names))
 
 
 rule measure_topography:

@@ -6,26 +6,6 @@ Output: results/tables (TSV, Markdown, HTML), results/figures (PDF, SVG, PNG), r
 Each row of the registry micrograph/outputs.py is a rule, so that `snakemake table2` makes that table.
 """
 
-
-def inputs_of(name):
-    """The input files of a table or figure, by argument."""
-    return {argument: files_of(given.paths) for argument, given in outputs.get(name).inputs(STUDY).items()}
-
-
-def files_of(paths):
-    """The files of one argument: published values, raw scans, files of all shards, or the paths as given."""
-    if paths == outputs.SCANS:
-        return all_scans()
-    if isinstance(paths, str) and paths.startswith(outputs.PUBLISHED):
-        return workflow.source_path(f"../../{paths}")
-    return expand(paths, shard=shards()) if "{shard}" in paths else paths
-
-
-def facts_of(row):
-    """The values of a row of the registry: in params, so that a change reruns the job."""
-    return {name: value for name, value in vars(row).items() if not callable(value)}
-
-
 for row in outputs.OUTPUTS:
     caption = f"../report/{row.name}.rst"
 

@@ -12,7 +12,7 @@ with log.redirect_output(snakemake.log[0]):
     features = {path: io.FeatureSet.read(path) for path in dict.fromkeys(given.features)}
     written = zip(params.fits, given.features, output.models, output.searches, output.predictions, strict=True)
     for fit, path, models, choices, predictions in written:
-        words = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
+        names = [fit[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
         study = fit_folds(
             features[path].sample,
             features[path].augmentation,
@@ -24,7 +24,7 @@ with log.redirect_output(snakemake.log[0]):
             model=fit["model"],
             classes=params.classes,
             search=params.param_grid,
-            rng=random_stream(params.seed, "fit_models", protocols.without_leaks(fit["protocol"]), *words),
+            rng=random_stream(params.seed, "fit_models", protocols.without_leaks(fit["protocol"]), *names),
             workers=snakemake.threads,
         )
         storage.write_models(models, study.models)

@@ -188,7 +188,7 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     lines += [width] if n_images else []
     keys = f"classes, and scans.sheet: {Path(sheet).name}"
     lines += [f"  2. Copy the project's config/own.yaml to {folder}/config.yaml if it has none, and set {keys}."]
-    return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (see docs/your-own-scans.md)"]
+    return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (see docs/own-scans.md)"]
 
 
 def _indent(lines: Iterable[str]) -> list[str]:
