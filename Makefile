@@ -48,10 +48,11 @@ $(READY): requirements.lock
 	@sh workflow/make-environment.sh $(VENV) requirements.lock
 	@touch $@
 
-# Format and lint, as CI does.
+# Format, lint and types, as CI does.
 check: environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

@@ -214,9 +214,9 @@ class Simulation(Section):
     """Number of operators, each with about as many growth days; 0: no operators are named. Films of different operators
     do not differ."""
     shares: Annotated[dict[Annotated[str, Field(pattern="^[0-9]+$")], Share], Field(min_length=2)] = {
-        900: 0.11,
-        950: 0.5,
-        1000: 0.39,
+        900: 0.11,  # type: ignore[dict-item]  # a default is written as YAML reads it: keys that are numbers
+        950: 0.5,  # type: ignore[dict-item]
+        1000: 0.39,  # type: ignore[dict-item]
     }
     """Share of the films grown at each temperature in degrees Celsius; they sum to 1. Paper: 0.11, 0.50, 0.39."""
     pixels: Pixels | None = None

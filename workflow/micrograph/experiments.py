@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from micrograph import target
 from micrograph.models import registry
@@ -82,7 +82,8 @@ class Study:
         from micrograph.splits import group_splits
 
         bases, folds = self.config["experiments"]["confounders"]["protocols"], self.config["splits"]["folds"]
-        reasons = {base: group_splits.obstacle(self.sheet(), base, folds) for base in bases}
+        sheet = cast("Callable[[], pd.DataFrame]", self.sheet)  # whoever asks for splits by metadata has given it
+        reasons = {base: group_splits.obstacle(sheet(), base, folds) for base in bases}
         return {base: why for base, why in reasons.items() if why}
 
     def regrouped(self, protocol: str = "") -> list[FitSpec]:
@@ -150,7 +151,8 @@ class Study:
 
     def outputs(self, fit: FitSpec) -> list[str]:
         """List the outputs of the networks behind a fit."""
-        return [fit.network.outputs_path(chunk) for chunk in self.chunks(fit.network, fit.protocol)]
+        network = cast(NetworkSpec, fit.network)
+        return [network.outputs_path(chunk) for chunk in self.chunks(network, fit.protocol)]
 
     def curves(self, fits: Iterable[FitSpec]) -> list[str]:
         """List the training curves of the networks behind these fits, each once."""

@@ -93,12 +93,12 @@ def encode(scheme: str, y: ArrayLike, classes: Sequence[float]) -> NDArray:
         If the scheme is unknown, or a value is not a class.
     """
     row = lookup(scheme, SCHEMES, "scheme")
-    y, classes = np.asarray(y), np.asarray(classes)
-    indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    if (classes[indices] != y).any():
-        unknown = y[classes[indices] != y][0]
-        raise UserError(f"{unknown} C is none of the classes ({', '.join(map(str, classes))}): correct classes.")
-    return row.encode(indices, classes)
+    celsius, values = np.asarray(y), np.asarray(classes)
+    indices = np.minimum(np.searchsorted(values, celsius), len(values) - 1)
+    if (values[indices] != celsius).any():
+        unknown = celsius[values[indices] != celsius][0]
+        raise UserError(f"{unknown} C is none of the classes ({', '.join(map(str, values))}): correct classes.")
+    return row.encode(indices, values)
 
 
 def labels(scheme: str, targets: ArrayLike, classes: Sequence[float]) -> NDArray:
@@ -156,13 +156,13 @@ def decode(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Predict
     differences. In both the prediction is the median class, not always the one with the highest score.
     """
     row = lookup(scheme, SCHEMES, "scheme")
-    outputs, classes = np.asarray(outputs, dtype=float), np.asarray(classes, dtype=float)
-    if outputs.ndim != 2 or outputs.shape[1] != row.n_outputs(len(classes)):
+    values = np.asarray(outputs, dtype=float)
+    if values.ndim != 2 or values.shape[1] != row.n_outputs(len(classes)):
         raise UserError(
-            f"{scheme}: outputs of shape {outputs.shape} for {len(classes)} classes, not (n, "
+            f"{scheme}: outputs of shape {values.shape} for {len(classes)} classes, not (n, "
             f"{row.n_outputs(len(classes))}): use the classes that the network was trained with."
         )
-    return row.decode(outputs, classes)
+    return row.decode(values, np.asarray(classes, dtype=float))
 
 
 def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Prediction:
@@ -186,14 +186,14 @@ def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> 
     return np.where(finite, y_pred, np.nan), np.where(finite, value, np.nan), np.where(finite[:, None], scores, np.nan)
 
 
-def to_class(values: ArrayLike, classes: Sequence[float]) -> Floats:
+def to_class(values: ArrayLike, classes: ArrayLike) -> Floats:
     """Return the class nearest to each value; halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
 
     Parameters
     ----------
     values : array-like of shape (n,)
         In the target's unit.
-    classes : sequence of float
+    classes : array-like of shape (n_classes,)
         Ascending.
 
     Returns
@@ -220,7 +220,7 @@ def _decode_corn(outputs: Floats, classes: Floats) -> Prediction:
     return _decode_ranks(np.cumprod(conditional, axis=1), classes)
 
 
-def _decode_ranks(above: Floats, classes: Floats) -> Prediction:
+def _decode_ranks(above: NDArray[np.floating], classes: Floats) -> Prediction:
     """Decode the decreasing probabilities (n, n_classes - 1) of a class above each but the last."""
     ends = np.ones((len(above), 1)), np.zeros((len(above), 1))
     scores = -np.diff(np.hstack([ends[0], above, ends[1]]), axis=1)

@@ -120,7 +120,7 @@ def attribute(
     }  # fmt: skip
 
 
-def _check(metadata, images, classes):
+def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
     """The images as a tensor; UserError where they, or the classes, are not what the network was trained with."""
     images, side = torch.as_tensor(images), metadata["pixels"]
     if images.ndim != 3 or images.dtype != torch.uint8 or tuple(images.shape[1:]) != (side, side):

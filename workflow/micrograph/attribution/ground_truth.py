@@ -18,7 +18,7 @@ FEATURES = (*SIMULATED, BACKGROUND, PADDING)
 assert {*SIMULATED} == {*films.MASKS, "artefacts"}
 
 
-class FeatureMasks(Mapping):
+class FeatureMasks(Mapping[str, dict[str, NDArray[np.float32]]]):
     """Masks of many samples by name, each read when it is used, so that memory does not grow with their number.
 
     Parameters

@@ -94,20 +94,20 @@ def fit(products: NDArray[np.float64], fit_index: Sequence[int], variances: Iter
     """
     from sklearn.decomposition import KernelPCA
 
-    fit_index = np.asarray(fit_index, dtype=np.intp)
-    check_size(fit_index)
+    rows = np.asarray(fit_index, dtype=np.intp)
+    check_size(rows)
     pca = KernelPCA(kernel="precomputed", eigen_solver="dense")
-    fitted = pca.fit_transform(products[np.ix_(fit_index, fit_index)])
-    rounding = len(fit_index) * np.finfo(float).eps * np.abs(np.diag(products)[fit_index]).max()
+    fitted = pca.fit_transform(products[np.ix_(rows, rows)])
+    rounding = len(rows) * np.finfo(float).eps * np.abs(np.diag(products)[rows]).max()
     if not (pca.eigenvalues_ > rounding).any():
         raise UserError(EQUAL_FEATURES)
     ratios = pca.eigenvalues_ / pca.eigenvalues_.sum()
-    scores, others = np.empty((len(products), len(ratios))), np.delete(np.arange(len(products)), fit_index)
-    scores[fit_index] = fitted
+    scores, others = np.empty((len(products), len(ratios))), np.delete(np.arange(len(products)), rows)
+    scores[rows] = fitted
     if len(others):
-        scores[others] = pca.transform(products[np.ix_(others, fit_index)])
+        scores[others] = pca.transform(products[np.ix_(others, rows)])
     counts = {variance: n_components(ratios, variance) for variance in variances}
-    return {variance: Components(scores[:, :n].copy(), ratios[:n], fit_index) for variance, n in counts.items()}
+    return {variance: Components(scores[:, :n].copy(), ratios[:n], rows) for variance, n in counts.items()}
 
 
 EQUAL_FEATURES = "PCA: the training samples all have the same features; check the images and the weights."

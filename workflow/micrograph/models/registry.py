@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from micrograph.errors import lookup
 from micrograph.splits import protocols
@@ -40,6 +40,15 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 Grid = Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]]
+
+
+class _Grids(TypedDict):
+    """Both grids of an estimator."""
+
+    small: Grid
+    paper: Grid
+
+
 SEARCHES = {"default": "small", "published": "paper"}  # models.param_grid of the config -> the grid
 
 
@@ -226,20 +235,24 @@ _TENTHS = [tenths / 10 for tenths in range(1, 10)]
 _WEIGHTS = ["uniform", "distance"]
 _POWERS = [1, 2, 3, 4, 5]
 _QUANTILES = [0.01, 0.03, 0.1, 0.2, 0.3]
-_K_NEIGHBORS = {
+_K_NEIGHBORS: _Grids = {
     "small": {"n_neighbors": [3, 5, 8, 12], "weights": _WEIGHTS, "p": [2]},
     "paper": {"n_neighbors": list(range(3, 15)), "weights": _WEIGHTS, "p": _POWERS},
 }
-_QUANTILE_RADIUS = {
+_QUANTILE_RADIUS: _Grids = {
     "small": {"quantile": _QUANTILES, "weights": _WEIGHTS, "p": [2]},
     "paper": {"quantile": _QUANTILES, "weights": _WEIGHTS, "p": _POWERS},
 }
-_KERNEL_RIDGE = {"alpha": _geometric(0.1, 30, 1.2), "gamma": _geometric(0.002, 2, 2), "degree": [3, 5, 7, 9, 11]}
-_STRICT_KERNEL_RIDGE = [
+_KERNEL_RIDGE: dict[str, Sequence] = {
+    "alpha": _geometric(0.1, 30, 1.2),
+    "gamma": _geometric(0.002, 2, 2),
+    "degree": [3, 5, 7, 9, 11],
+}
+_STRICT_KERNEL_RIDGE: Grid = [
     {"kernel": ["rbf"], "alpha": [1, 0.3, 0.1], "gamma": [0.3, 1]},
     {"kernel": ["polynomial"], "alpha": [1, 0.3, 0.1], "degree": [2, 3], "gamma": [1]},
 ]
-_BOOSTING = {
+_BOOSTING: _Grids = {
     "small": {
         "n_estimators": [50],
         "learning_rate": [0.1],

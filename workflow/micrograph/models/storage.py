@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from micrograph import io
 from micrograph.errors import UserError
@@ -77,7 +77,7 @@ def _skops() -> ModuleType:
 
     hidden = "torch" not in sys.modules
     if hidden:
-        sys.modules["torch"] = None
+        sys.modules["torch"] = None  # type: ignore[assignment]  # importing it is then an ImportError
     try:
         import skops.io
     finally:
@@ -90,7 +90,8 @@ def _reproducible(stored: bytes) -> bytes:
     """The bytes of a .skops without its times and memory addresses: members numbered in order, dates fixed."""
     source = zipfile.ZipFile(BytesIO(stored))
     schema = json.loads(source.read("schema.json"))
-    numbers, members = {}, {}
+    numbers: dict[Any, int] = {}
+    members: dict[str, str] = {}
     _renumber(schema, numbers, members)
     text = json.dumps(schema, separators=(",", ":"))
     target = BytesIO()

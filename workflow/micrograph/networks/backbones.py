@@ -7,12 +7,12 @@ torch and timm are imported where they are needed: importing this module costs n
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from micrograph.errors import UserError, lookup
 
@@ -112,7 +112,7 @@ BACKBONES = {
     ),
 }
 # What timm's networks of these names start from at random otherwise: not as torchvision's, nor as the paper's.
-BUILD_OPTIONS = {"resnet18": {"zero_init_last": False}}
+BUILD_OPTIONS: dict[str, dict[str, Any]] = {"resnet18": {"zero_init_last": False}}
 
 
 @cache
@@ -137,7 +137,7 @@ def get(name: str) -> Backbone:
 
     network, weights = _row(name)
     with torch.random.fork_rng(devices=[]):
-        model = _create(network, IMAGENET_CLASSES)
+        model: Any = _create(network, IMAGENET_CLASSES)
     modules = {level["reduction"]: level["module"] for level in model.feature_info}
     pools = [module for module, _ in model.named_modules() if module.rpartition(".")[2] == "global_pool"]
     if len(modules) < len(model.feature_info) or not set(BLOCK_STRIDES.values()) <= set(modules) or not pools:
@@ -210,7 +210,8 @@ def build(name: str, n_classes: int = IMAGENET_CLASSES) -> "nn.Module":
     hook is registered.
     """
     network = _create(_row(name)[0], n_classes)
-    for module in network.modules():
+    modules: Iterable[Any] = network.modules()  # PyTorch's types know of tensors and modules as attributes alone
+    for module in modules:
         if getattr(module, "inplace", False):
             module.inplace, module.built_in_place = False, True
     return network
@@ -226,7 +227,8 @@ def set_inplace(network: "nn.Module", inplace: bool = True) -> None:
     inplace : bool, default True
         Whether they work in place.
     """
-    for module in network.modules():
+    modules: Iterable[Any] = network.modules()
+    for module in modules:
         if getattr(module, "built_in_place", False):
             module.inplace = inplace
 
@@ -245,7 +247,7 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
         raise UserError(f"timm has no network '{network}'; timm.list_models() lists those it has.")
     config = timm.get_pretrained_cfg(network)
     mean, std = (config.mean, config.std) if config else (IMAGENET_MEAN, IMAGENET_STD)
-    return network, {"imagenet": Weights("", tuple(mean), tuple(std))}
+    return network, {"imagenet": Weights("", cast(Colour, tuple(mean)), cast(Colour, tuple(std)))}
 
 
 def _create(network: str, n_classes: int) -> "nn.Module":
@@ -266,7 +268,8 @@ def _without_compiler() -> Iterator[None]:
     if names[0] in sys.modules:
         yield
         return
-    compiler, utils = (ModuleType(name) for name in names)
+    modules: list[Any] = [ModuleType(name) for name in names]
+    compiler, utils = modules
     compiler.disable = lambda function, *args, **kwargs: function
     utils.is_compile_supported = lambda device: False
     sys.modules.update(zip(names, (compiler, utils), strict=True))

@@ -7,7 +7,7 @@ are whole or absent, hold their metadata as JSON, and the same content gives the
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from micrograph import io
 from micrograph.errors import UserError
@@ -28,6 +28,9 @@ class WeightsMetadata(TypedDict, total=False):
     sha256: str  # of the source
     mean: tuple[float, float, float]  # of red, green and blue in 0..1
     std: tuple[float, float, float]
+    start: str  # of pre-training without labels: the pre-training that it started from, its settings, its precision
+    settings: dict[str, Any]
+    precision: str
 
 
 class NetworkMetadata(TypedDict, total=False):
@@ -249,7 +252,7 @@ def read_network(path: str | Path) -> tuple["nn.Module", NetworkMetadata]:
     UserError
         If the file holds no fine-tuned network, or its tensors do not fit.
     """
-    metadata = read_metadata(path)
+    metadata = cast(NetworkMetadata, read_metadata(path))
     if "head" not in metadata:
         raise UserError(f"{path}: holds no fine-tuned network; give a file of results/networks.")
     network = build_network(backbones.build(metadata["backbone"]), metadata)

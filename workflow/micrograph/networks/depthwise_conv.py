@@ -41,9 +41,9 @@ def accelerate(network: nn.Module) -> nn.Module:
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and _is_depthwise(module):
-            module.forward = _DepthwiseForward(module)
+            module.forward = _DepthwiseForward(module)  # type: ignore[method-assign, assignment]  # of this module alone
         elif isinstance(module, nn.Conv2d) and _is_pointwise(module):
-            module.forward = _PointwiseForward(module)
+            module.forward = _PointwiseForward(module)  # type: ignore[method-assign, assignment]
     return network
 
 
@@ -78,7 +78,7 @@ class _DepthwiseForward:
         if self.same:
             from timm.layers import pad_same
 
-            maps, padding = pad_same(maps, module.kernel_size, module.stride), (0, 0)
+            maps, padding = pad_same(maps, list(module.kernel_size), list(module.stride)), (0, 0)
         result = _Depthwise.apply(maps, weight, module.stride, padding)
         return result if bias is None else result + bias[:, None, None]
 
@@ -135,7 +135,7 @@ def _weight_gradient(grad: Tensor, maps: Tensor, weight: Tensor, stride: Pair, p
 
 def _native(
     grad: Tensor, maps: Tensor, weight: Tensor, stride: Pair, padding: Pair, mask: list[bool]
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Any, ...]:
     """Compute PyTorch's own gradients of maps, weights and bias; None where the mask is False."""
     return torch.ops.aten.convolution_backward(
         grad, maps, weight, None, stride, padding, [1, 1], False, [0, 0], len(weight), mask

@@ -105,14 +105,19 @@ def extract(
     ------
     UserError
         If images are not grey uint8, or their number is not `count`.
+    ValueError
+        If `count` is missing.
     """
     torch_device = resolve_device(device)
     dtype = resolve_dtype(precision, torch_device)
     if isinstance(images, np.ndarray):
         images, count = [images], len(images)
+    if count is None:
+        raise ValueError("features: count must be given for an iterable of images")
     fused = to_channels_last(fuse(network), torch_device, dtype)
     shift, scale = shift_and_scale(mean, std, torch_device)
-    features, done = {}, 0
+    features: dict[str, NDArray[np.float32]] = {}
+    done = 0
     with torch.inference_mode(), deterministic(THREADS):
         for batch in _rebatch(images, batch_size):
             grey = torch.from_numpy(batch).to(torch_device).float()[:, None]
@@ -202,9 +207,9 @@ def shift_and_scale(mean: Colour, std: Colour, device: torch.device) -> tuple[to
     -------
     shift, scale : Tensor of shape (1, 3, 1, 1)
     """
-    mean, std = np.asarray(mean, float), np.asarray(std, float)
+    means, stds = np.asarray(mean, float), np.asarray(std, float)
     shift, scale = (
         torch.tensor(part, dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
-        for part in (-mean / std, 1 / (255 * std))
+        for part in (-means / stds, 1 / (255 * stds))
     )
     return shift, scale

@@ -288,7 +288,8 @@ def fine_tune(
     name = f"{spec.head} network of " + (f"fold {fold.fold}" if len(held) else f"{len(fold.train_index)} images")
     dtype = resolve_dtype(grid[0].precision, data.images.device)
     start = load_backbone(backbone, spec.pretraining, weights, rng)
-    curves, outputs, kept = [], [], None
+    curves, outputs = [], []
+    kept: tuple[nn.Module, TrainingSettings, bool] | None = None
     for point, (settings, point_rng) in enumerate(zip(grid, rng.spawn(len(grid)), strict=True)):
         point_name = name + (f", point {point + 1} of {len(grid)}" if len(grid) > 1 else "")
         network = replace_head.replace_head(start, backbone, spec.head, classes, settings.dropout, point_rng)
@@ -301,11 +302,12 @@ def fine_tune(
         if len(grid) == 1 or _best_point(outputs, fold, scheme, classes, spec.protocol) == point:
             kept = network.cpu(), settings, bool(curve)
             backbones.set_inplace(network, False)
+    assert kept is not None  # of one point or more, one is the best
     network, settings, converged = kept
     if not converged:
         remedy = f"lower {CONFIG_KEYS[spec.head]}.learning_rate" + " with models.param_grid default" * (len(grid) > 1)
         raise UserError(f"{name}: the loss is not finite; {remedy}.")
-    metadata = {
+    metadata: NetworkMetadata = {
         "backbone": backbone, "pretraining": spec.pretraining, "head": spec.head,
         "classes": [int(value) for value in classes], "policy": spec.policy, "protocol": spec.protocol,
         "fold": int(fold.fold), "search": "default", "mean": mean, "std": std, "pixels": data.images.shape[-1],
@@ -387,7 +389,7 @@ def _train(
     draw = partial(policies.epoch_index, spec.policy, fold.samples.y[train], fold.samples.augmentation[train], row_rng)
     heads.fit_label_scaling(network, fold.samples.y[train])
     set_batchnorm_momentum(network, settings.batch_norm_momentum)
-    depthwise_conv.accelerate(network.to(device, memory_format=torch.channels_last))
+    depthwise_conv.accelerate(network.to(device).to(memory_format=torch.channels_last))
     backbones.set_inplace(network)
 
     def batches(epoch: int) -> Iterator[training.Batch]:
@@ -472,7 +474,7 @@ def recompute_batchnorm_statistics(
     network.eval()
 
 
-def _batchnorm(network: nn.Module) -> list[nn.Module]:
+def _batchnorm(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 

@@ -2,6 +2,8 @@
 
 import copy
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -53,9 +55,10 @@ def fuse(network: nn.Module) -> nn.Module:
     with torch.no_grad():
         before, followers = _followers(fused, noise)
         for norm, conv in followers:
-            _merge(fused.get_submodule(conv), fused.get_submodule(norm))
-            fused.set_submodule(norm, _remainder(fused.get_submodule(norm)))
-        for module in fused.modules():
+            _merge(cast(nn.Conv2d, fused.get_submodule(conv)), cast(nn.BatchNorm2d, fused.get_submodule(norm)))
+            fused.set_submodule(norm, cast(nn.Module, _remainder(fused.get_submodule(norm))))
+        modules: Iterable[Any] = fused.modules()  # PyTorch's types know of tensors and modules as attributes alone
+        for module in modules:
             if getattr(module, "inplace", None) is False:
                 module.inplace = True
         after = fused(noise)
@@ -96,7 +99,8 @@ def to_channels_last(network: nn.Module, device: torch.device, dtype: torch.dtyp
 
 def _followers(network: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, list[tuple[str, str]]]:
     """Return the output, and (normalisation, convolution) by name, where the first reads what the second computed."""
-    computed, calls, read = {}, Counter(), {}
+    calls: Counter[str] = Counter()
+    computed, read = {}, {}
     handles = []
 
     def after_convolution(name):
@@ -132,14 +136,16 @@ def _remainder(module: nn.Module) -> nn.Module | None:
         return None
     if type(module) is nn.BatchNorm2d:
         return nn.Identity()
-    return nn.Sequential(module.drop, module.act) if hasattr(module, "drop") and hasattr(module, "act") else None
+    drop, act = getattr(module, "drop", None), getattr(module, "act", None)
+    return nn.Sequential(drop, act) if isinstance(drop, nn.Module) and isinstance(act, nn.Module) else None
 
 
 def _merge(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     """Scale a convolution's filters and set its bias so that it computes what the normalisation did."""
-    gain = (norm.running_var + norm.eps).rsqrt()
+    mean, variance = cast(torch.Tensor, norm.running_mean), cast(torch.Tensor, norm.running_var)  # see `_remainder`
+    gain = (variance + norm.eps).rsqrt()
     gain = gain if norm.weight is None else gain * norm.weight
     offset = 0 if norm.bias is None else norm.bias
     bias = 0 if conv.bias is None else conv.bias
     conv.weight = nn.Parameter(conv.weight * gain[:, None, None, None], requires_grad=False)
-    conv.bias = nn.Parameter((bias - norm.running_mean) * gain + offset, requires_grad=False)
+    conv.bias = nn.Parameter((bias - mean) * gain + offset, requires_grad=False)

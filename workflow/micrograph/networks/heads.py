@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,6 +39,9 @@ class LabelScaling(nn.Module):
     is invariant to: training through this layer is training on a standardised target.
     """
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(shape))
@@ -48,12 +51,12 @@ class LabelScaling(nn.Module):
         """Transform values of any shape that broadcasts."""
         return self.centre + self.spread * values.float()
 
-    def fit(self, labels: Sequence[ArrayLike]) -> None:
+    def fit(self, labels: Sequence[NDArray[np.float64]]) -> None:
         """Take mean and standard deviation (1 where all labels are equal) of the training labels.
 
         Parameters
         ----------
-        labels : sequence of array-like
+        labels : sequence of ndarray
             One array a network, in the target's unit.
         """
         spread = [np.std(values) or 1.0 for values in labels]
@@ -134,14 +137,14 @@ def scheme_of(name: str) -> str:
     return lookup(name, HEADS, "head").scheme
 
 
-def fit_label_scaling(network: nn.Module, labels: ArrayLike) -> None:
+def fit_label_scaling(network: nn.Module, labels: NDArray[np.float64]) -> None:
     """Fit the `LabelScaling` of a network, if it has one, to the training labels.
 
     Parameters
     ----------
     network : Module
         Changed.
-    labels : array-like of shape (n,)
+    labels : ndarray of shape (n,)
         In the target's unit.
     """
     for module in network.modules():

@@ -267,8 +267,8 @@ def _train(
             parameters |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
             model = made[one.fold.fold, point] = MLP(scheme, classes, grid[point], parameters)
             if not model.is_finite():
-                settings = json.dumps(grid[point])
-                print(f"MLP {scheme} of fold {one.fold.fold}, {settings}: the loss is not finite.", flush=True)
+                text = json.dumps(grid[point])
+                print(f"MLP {scheme} of fold {one.fold.fold}, {text}: the loss is not finite.", flush=True)
     return made
 
 
@@ -328,7 +328,7 @@ class _Batches:
 
     def batches(self, epoch: int) -> Iterator[training.Batch]:
         """Yield the training rows of the models held, in random order."""
-        rows = [self.rngs[model].permutation(self.training[model]) for model in self.bundle.active]
+        rows = [self.rngs[model].permutation(self.training[model]) for model in self.bundle.active.tolist()]
         width = -(-self.widths[0] // self.batch_size) * self.batch_size
         yield from self._batches(rows, width, self.batch_size)
 
@@ -390,7 +390,7 @@ def read_models(path: str | Path) -> dict[int, MLP]:
     metadata, tensors = checkpoints.read_metadata(path), checkpoints.read(path)
     if not metadata or not all(isinstance(model, dict) and "scheme" in model for model in metadata.values()):
         raise UserError(f"{path}: holds no MLPs of this workflow; give a file that its fit wrote.")
-    parameters = defaultdict(dict)
+    parameters: dict[str, dict[str, NDArray[np.float32]]] = defaultdict(dict)
     for name, tensor in tensors.items():
         fold, _, own = name.partition(".")
         parameters[fold][own] = tensor.numpy()
@@ -419,6 +419,13 @@ class StackedMLPs(nn.Module):
     rngs : sequence of Generator
         Source of each model's weights, then of its dropout.
     """
+
+    weight1: nn.Parameter
+    weight2: nn.Parameter
+    weight3: nn.Parameter
+    bias1: nn.Parameter
+    bias2: nn.Parameter
+    bias3: nn.Parameter
 
     def __init__(
         self,
@@ -457,7 +464,7 @@ class StackedMLPs(nn.Module):
             return torch.sigmoid(outputs)
         return self.degrees(outputs) if self.scheme == "regression" else outputs
 
-    def fit_label_scaling(self, labels: Sequence[ArrayLike]) -> None:
+    def fit_label_scaling(self, labels: Sequence[NDArray[np.float64]]) -> None:
         """Take mean and standard deviation of the training labels, one array a model; only regression uses them."""
         if self.scheme == "regression":
             self.degrees.fit(labels)

@@ -111,11 +111,15 @@ def load_backbone(
     ------
     UserError
         If the file is missing, or holds weights of another pre-training or backbone.
+    ValueError
+        If there is neither a file nor `rng`.
     """
     row = get(pretraining)
     if path is None:
         if row.origin != "random":
             raise UserError(f"pretraining {pretraining} of {backbone} needs a file of weights; make or retrieve it.")
+        if rng is None:
+            raise ValueError(f"pretraining {pretraining}: random weights need an rng")
         return random_backbone(backbone, rng)
     stored = checkpoints.read_metadata(path).get("pretraining", pretraining)
     if stored != pretraining:

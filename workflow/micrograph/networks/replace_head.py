@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -121,7 +122,7 @@ def forward(
         As `target` describes them; of the head ``tuned`` its features.
     """
     trunk, own_head = split_head(network.eval(), backbone)
-    outputs_of = heads.output_layers(head, own_head)
+    outputs_of = heads.output_layers(head, cast(nn.Sequential, own_head))
     outputs = []
     with torch.inference_mode(), deterministic():
         for batch in batches:

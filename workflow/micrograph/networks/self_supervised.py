@@ -131,7 +131,7 @@ def pretrain(
     mean, std = pretraining.normalisation(backbone, start, weights)
     first = pretraining.load_backbone(backbone, start, weights, start_rng)
     siamese = Siamese(first, backbone, projector_rng)
-    depthwise_conv.accelerate(siamese.to(torch_device, memory_format=torch.channels_last))
+    depthwise_conv.accelerate(siamese.to(torch_device).to(memory_format=torch.channels_last))
     backbones.set_inplace(siamese)
     check_rows = check_rng.permutation(len(album))[:CHECK_IMAGES]
     check_seed = check_rng.integers(2**63)
@@ -153,7 +153,7 @@ def pretrain(
         training.SingleNetwork(siamese), batches, check, vicreg_loss, options, dropout_rng, embedding_std, LOG
     )
     curve = _curve(rows)
-    metadata = {
+    metadata: WeightsMetadata = {
         "backbone": backbone, "pretraining": "films", "source": f"{len(album)} micrographs without labels",
         "start": start, "settings": dict(settings), "precision": precision, "mean": mean, "std": std,
     }  # fmt: skip
@@ -193,11 +193,9 @@ class Siamese(nn.Module):
         self.classifier, old = replace_head.get_classifier(start, backbone)
         self.trunk = copy.deepcopy(start, {id(old): nn.Identity()})
         with seeded(rng):
-            self.projector = nn.Sequential(
-                nn.Linear(old.in_features, EMBEDDING), nn.BatchNorm1d(EMBEDDING), nn.ReLU(),
-                nn.Linear(EMBEDDING, EMBEDDING),
-            )  # fmt: skip
-            nn.init.kaiming_normal_(self.projector[-1].weight)  # so that embeddings begin with a spread near 1
+            first, last = nn.Linear(old.in_features, EMBEDDING), nn.Linear(EMBEDDING, EMBEDDING)
+            self.projector = nn.Sequential(first, nn.BatchNorm1d(EMBEDDING), nn.ReLU(), last)
+            nn.init.kaiming_normal_(last.weight)  # so that embeddings begin with a spread near 1
 
     def forward(self, views: Tensor) -> Tensor:
         """Map (n, 3, rows, cols) to (n, EMBEDDING)."""
@@ -242,10 +240,9 @@ def random_views(grey: Tensor, rng: np.random.Generator) -> Tensor:
     views = gaussian_blur(transforms.affine(grey, rotation * zoom, shift), rng.uniform(0, BLUR, count))
     contrast, brightness = rng.uniform(*CONTRAST, count), rng.uniform(-BRIGHTNESS, BRIGHTNESS, count)
     noise = rng.standard_normal(grey.shape, dtype=np.float32) * rng.uniform(0, NOISE, (count, 1, 1, 1))
-    contrast, brightness = (_column(values, grey) for values in (contrast, brightness))
     middle = views.mean((2, 3), keepdim=True)
-    noise = torch.from_numpy(noise.astype(np.float32)).to(grey.device)
-    return ((views - middle) * contrast + middle + brightness + noise).clamp(0, 255)
+    views = (views - middle) * _column(contrast, grey) + middle + _column(brightness, grey)
+    return (views + torch.from_numpy(noise.astype(np.float32)).to(grey.device)).clamp(0, 255)
 
 
 def _column(values: NDArray[np.float64], like: Tensor) -> Tensor:
@@ -268,8 +265,8 @@ def gaussian_blur(grey: Tensor, sigmas: NDArray[np.float64]) -> Tensor:
     Tensor of the same shape
     """
     offsets = np.arange(-BLUR_RADIUS, BLUR_RADIUS + 1)
-    kernels = np.exp(-0.5 * (offsets / np.maximum(sigmas, 1e-3)[:, None]) ** 2)
-    kernels = torch.from_numpy((kernels / kernels.sum(1, keepdims=True)).astype(np.float32)).to(grey.device)
+    gaussians = np.exp(-0.5 * (offsets / np.maximum(sigmas, 1e-3)[:, None]) ** 2)
+    kernels = torch.from_numpy((gaussians / gaussians.sum(1, keepdims=True)).astype(np.float32)).to(grey.device)
     padded = functional.pad(grey, (BLUR_RADIUS,) * 4, mode="replicate").transpose(0, 1)
     across = functional.conv2d(padded, kernels[:, None, None, :], groups=len(grey))
     return functional.conv2d(across, kernels[:, None, :, None], groups=len(grey)).transpose(0, 1)

@@ -227,7 +227,8 @@ def fit(
                 with torch.no_grad():
                     metrics += _run_epoch(bundle, validation(), loss, score, options.precision)
             metrics, trained = [_of_all_models(values, bundle) for values in metrics], stopping.training
-            bundle.save_weights(stopping.update(epoch, *metrics[:2], final=epoch == options.epochs - 1))
+            held = None if validation is None else metrics[1]
+            bundle.save_weights(stopping.update(epoch, metrics[0], held, final=epoch == options.epochs - 1))
             curve += _curve_rows(epoch, metrics, trained)
             if epoch % log.every == 0 or not stopping.training.any():
                 print(_line(log, epoch, options.epochs, metrics, stopping), flush=True)
@@ -367,7 +368,8 @@ def _run_epoch(
     optimiser: Adam | None = None,
 ) -> list[NDArray[np.float64]]:
     """Pass over the batches, with a step after each where there is an optimiser: [loss, score], each (n_active,)."""
-    sums, count = [0.0, 0.0], 0.0
+    sums: list[Any] = [0.0, 0.0]  # tensors after the first batch
+    count: Any = 0.0
     for inputs, targets, weights in batches:
         with _autocast(inputs, precision):
             outputs = bundle.network(inputs)
@@ -472,7 +474,8 @@ class SingleNetwork:
     models = 1
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.active, self._saved = module, np.arange(1), None
+        self.module, self.active = module, np.arange(1)
+        self._saved: dict[str, Tensor] | None = None
 
     def network(self, inputs: Tensor) -> Tensor:
         """Map (1, batch, ...) to (1, batch, n_outputs)."""

@@ -7,12 +7,12 @@ times and normalised. What a rotated square leaves open is filled by reflection,
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional
 
 from micrograph.errors import UserError
@@ -141,8 +141,8 @@ def affine(
     Tensor of the same shape
     """
     maps = np.concatenate([matrices, shifts[:, :, None]], axis=2)
-    maps = torch.from_numpy(maps).to(grey.device, grey.dtype)
-    grid = functional.affine_grid(maps, list(grey.shape), align_corners=False)
+    theta = torch.from_numpy(maps).to(grey.device, grey.dtype)
+    grid = functional.affine_grid(theta, list(grey.shape), align_corners=False)
     return functional.grid_sample(grey, grid, mode="bilinear", padding_mode=padding_mode, align_corners=False)
 
 
@@ -166,7 +166,7 @@ def normalise(grey: torch.Tensor, mean: Colour, std: Colour) -> torch.Tensor:
 
 def to_input(
     images: torch.Tensor,
-    rows: Sequence[int],
+    rows: ArrayLike,
     mean: Colour,
     std: Colour,
     rng: np.random.Generator | None = None,
@@ -178,7 +178,7 @@ def to_input(
     ----------
     images : Tensor of shape (n_images, rows, cols), uint8
         All images, on the device of the result.
-    rows : sequence of int of length n
+    rows : array-like of int, shape (n,)
         Indices, which may repeat.
     mean, std : tuple of 3 floats
         Of red, green and blue in 0..1.

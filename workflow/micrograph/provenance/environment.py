@@ -30,8 +30,8 @@ def describe(project: Path) -> dict[str, str]:
         Facts by name; of packages, graphics cards and variables one a line. The version of the code is its git commit,
         with ``-dirty`` where tracked files differ from it; empty without git or outside a checkout.
     """
-    code = [name for name in files_in(project / "workflow") if not re.search(r"(^|/)[._]\w*cache|\.snakemake/", name)]
-    code = checksums(project, ["Snakefile", *(f"workflow/{name}" for name in code)])
+    names = [name for name in files_in(project / "workflow") if not re.search(r"(^|/)[._]\w*cache|\.snakemake/", name)]
+    code = checksums(project, ["Snakefile", *(f"workflow/{name}" for name in names)])
     processor = _text("/proc/cpuinfo")
     model = re.search(r"(?m)^model name\s*: (.*)$", processor)
     cards = [_text(path) for path in Path("/proc/driver/nvidia/gpus").glob("*/information")]
@@ -55,8 +55,8 @@ def differences(recorded: Mapping[str, str], here: Mapping[str, str]) -> list[st
     for name in here:
         was, now = (set(facts.get(name, "").splitlines()) for facts in (recorded, here))
         if was != now:
-            was, now = (", ".join(sorted(lines)[:5]) or "none" for lines in (was - now, now - was))
-            found.append(f"{name}: {was}, here {now}")
+            gone, new = (", ".join(sorted(lines)[:5]) or "none" for lines in (was - now, now - was))
+            found.append(f"{name}: {gone}, here {new}")
     return found
 
 

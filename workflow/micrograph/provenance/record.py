@@ -194,7 +194,8 @@ def _write(folder: Path, run: Run, outcome: str) -> str:
 
 def _kept(earlier: Record, results: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, dict], set[str]]:
     """Return the entities of earlier runs of whose results some are left as they were; and these results."""
-    entities, known = {}, set()
+    entities: dict[str, dict] = {}
+    known: set[str] = set()
     same = {name for name, file in results.items() if file["sha256"] == earlier.results.get(name, {}).get("sha256")}
     for run in earlier.runs:
         made = [name for name in map(_path, _ids(run["result"])) if name in same]
@@ -300,6 +301,8 @@ def input_files(folder: Path, config: Mapping[str, Any], config_files: Iterable[
 
 def _scans(folder: Path, sheet: str | None) -> list[str]:
     """Return the column ``scan`` of a sheet; nothing where it cannot be read."""
+    if sheet is None:
+        return []
     try:
         with open(folder / sheet, encoding="utf-8-sig", newline="") as lines:
             return [(row.get("scan") or "").strip() for row in csv.DictReader(lines, delimiter="\t")]

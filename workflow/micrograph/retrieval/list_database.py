@@ -188,7 +188,7 @@ def read_credentials(path: str | None = None) -> dict[str, str]:
         raise UserError(f"{place}: credentials do not belong in a config, which is kept in results; {CREDENTIALS}.")
     try:
         file = None if literal else Path(text.strip()).expanduser()
-        headers = json.loads(text if literal else file.read_text(encoding="utf-8-sig"))
+        headers = json.loads(text if file is None else file.read_text(encoding="utf-8-sig"))
         if file and file.stat().st_mode & 0o044:
             print(f"warning: others on this machine may read the file of {place}; chmod 600 it.", flush=True)
     except (OSError, ValueError, RuntimeError) as error:

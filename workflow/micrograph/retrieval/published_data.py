@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,9 @@ def make_samples(
     UserError
         If nothing can be used.
     """
-    samples, rows, digests = {}, list(excluded), {}
+    samples: dict[tuple[str, Any], dict[str, Any]] = {}
+    digests: dict[str, str] = {}
+    rows = list(excluded)
     for source in progress(sorted(downloaded), "files read"):
         try:
             entries, factor = _entries(downloaded[source])

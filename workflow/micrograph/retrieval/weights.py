@@ -62,7 +62,7 @@ def retrieve(
         tensors = checkpoints.convert(backbone, tensors, bool(chosen and chosen.in_order), origin)
     metadata = {"backbone": backbone, "pretraining": pretraining, "source": origin, "sha256": digest}
     checkpoints.write(path, tensors, metadata | {"mean": mean, "std": std})
-    if not user_file and not (chosen.sha256 or chosen.prefix):
+    if chosen and not user_file and not (chosen.sha256 or chosen.prefix):
         io.write_text(pin, f"{digest}\n")
     return path
 

@@ -24,7 +24,7 @@ from micrograph.scans.conversion import (
     naming_scan,
     render_scan,
 )
-from micrograph.scans.height_map import ReadOptions, read_gwy
+from micrograph.scans.height_map import HeightMap, ReadOptions, read_gwy
 
 COLUMNS = ("sample", "augmentation", "micrograph", "pixel_nm")
 SEEDS = 2**31
@@ -178,10 +178,12 @@ def _random_start(size: int, filled: int, window: int, rng: np.random.Generator)
 
 def _native_micrograph(row: dict[str, Any], heights_folder: Path, preprocessing: Preprocessing) -> NativeMicrograph:
     """Render the micrograph of a sample with as many pixels as its scan has."""
+    scan: HeightMap | image_files.ExportedImage
+    size_nm: tuple[float | None, float | None] = (None, None)
     with naming_scan(row["scan"]):
         if row["channel"] == IMAGE_CHANNEL:
             width_nm = float(row["width_nm"]) if row["width_nm"] > 0 else None
-            scan, size_nm = image_files.read(row["scan"], ReadOptions(width_nm=width_nm)), (None, None)
+            scan = image_files.read(row["scan"], ReadOptions(width_nm=width_nm))
         else:
             scan = read_gwy(heights_folder / f"{row['sample']}.gwy")
             size_nm = scan.width_nm, scan.tall_nm
@@ -200,7 +202,8 @@ def _native_size(
     width, tall = (width_nm, tall_nm) if width_nm and tall_nm else (pixels, lines)
     side = min(width, tall) if aspect == "crop" else max(width, tall)
     size = round(side / max(width / pixels, tall / lines))
-    return size, tuple(min(size, max(1, round(size * extent / side))) for extent in (tall, width))
+    rows, cols = (min(size, max(1, round(size * extent / side))) for extent in (tall, width))
+    return size, (rows, cols)
 
 
 def _autoaugmented(

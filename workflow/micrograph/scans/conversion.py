@@ -124,7 +124,8 @@ def convert_scan(
     _check_width(printable(path), width_nm)
     with naming_scan(path):
         scan = read_scan(path, preprocessing.read_options(width_nm))
-        height_range, channel, warnings = float("nan"), IMAGE_CHANNEL, ()
+        height_range, channel = float("nan"), IMAGE_CHANNEL
+        warnings: tuple[str, ...] = ()
         if isinstance(scan, HeightMap):
             scan = level_scan(scan, preprocessing)
             height_range, channel = height_range_nm(scan.height_nm), scan.channel
@@ -330,17 +331,17 @@ def collect(
     ValueError
         If a sample of the sheet is in no shard.
     """
-    rendered, rejected = _join(rendered, RENDERED), _join(rejected, REJECTED)
-    if sorted([*rendered["sample"], *rejected["sample"]]) != sorted(sheet["sample"]):
-        raise ValueError(f"the shards hold {len(rendered) + len(rejected)} samples, the sheet {len(sheet)}; run again")
-    summary = _summary(len(sheet), rejected)
-    if lookup(on_bad_scan, STOPS, "scans.on_bad_scan") and len(rejected):
+    samples, failed = _join(rendered, RENDERED), _join(rejected, REJECTED)
+    if sorted([*samples["sample"], *failed["sample"]]) != sorted(sheet["sample"]):
+        raise ValueError(f"the shards hold {len(samples) + len(failed)} samples, the sheet {len(sheet)}; run again")
+    summary = _summary(len(sheet), failed)
+    if lookup(on_bad_scan, STOPS, "scans.on_bad_scan") and len(failed):
         raise UserError(f"{summary}\nFix these scans, or set scans.on_bad_scan to skip to continue without them.")
-    if len(rendered) < 2:
+    if len(samples) < 2:
         raise UserError(f"fewer than two samples are left: {summary}")
-    samples = rendered.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
+    samples = samples.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
     samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
-    return samples, rejected, "\n".join([summary, *_duplicates(samples)])
+    return samples, failed, "\n".join([summary, *_duplicates(samples)])
 
 
 def _check_width(name: str, width_nm: float | None) -> None:
@@ -405,6 +406,7 @@ def _level(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> d
 
 def _render(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> dict[str, Any]:
     """Render and write one sample; return its row of RENDERED."""
+    scan: HeightMap | ExportedImage
     with naming_scan(row["scan"]):
         if _text(row["height"]):
             scan = read_gwy(row["height"])
@@ -424,7 +426,7 @@ def _join(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFram
     return joined.sort_values("sample", ignore_index=True)
 
 
-def _positive(value: object) -> float | None:
+def _positive(value: Any) -> float | None:
     """Return a positive number of a table, None for an empty cell."""
     return float(value) if value not in (None, "") and pd.notna(value) and float(value) > 0 else None
 

@@ -122,7 +122,7 @@ def _read_head(path: Path) -> bytes:
         reason = "broken symbolic link" if os.path.islink(path) else "no such file"
         raise UserError(f"{path}: {reason}; name an existing scan.") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = str(getattr(error, "strerror", None) or error)
         raise UserError(f"{path}: the scan cannot be read ({reason}); name a readable file.") from None
     if not head:
         raise UserError(f"{path}: the file is empty; copy or download the scan again.")

@@ -1,6 +1,6 @@
 """The height map of one scan, the options for reading one, and its storage as a .gwy file (Gwyddion's format)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class ReadOptions(NamedTuple):
         Physical width of an exported image that does not hold its own.
     """
 
-    channels: tuple[str, ...] = CHANNELS
+    channels: Sequence[str] = CHANNELS
     direction: str = "any"
     gwyddion_timeout_seconds: float = 60.0
     width_nm: float | None = None

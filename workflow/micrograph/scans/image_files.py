@@ -155,7 +155,7 @@ def _is_instrument_tiff(path: str | Path) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=("TIFF",)) as image:
-                return bool(INSTRUMENT_TAGS & set(image.tag_v2))
+                return bool(INSTRUMENT_TAGS & set(image.tag_v2))  # type: ignore[attr-defined]  # of TIFF alone
     except Exception:  # not a TIFF, or damaged: `read` reports it
         return False
 
@@ -165,8 +165,9 @@ def _check_size(path: str | Path, image: "Image") -> None:
         raise UserError(
             f"{path}: the image has {image.width} x {image.height} pixels; make it smaller than 8192 x 8192."
         )
-    if getattr(image, "n_frames", 1) > 1:
-        raise UserError(f"{path}: the image has {image.n_frames} pages; save the page of the scan as its own file.")
+    n_pages = getattr(image, "n_frames", 1)
+    if n_pages > 1:
+        raise UserError(f"{path}: the image has {n_pages} pages; save the page of the scan as its own file.")
 
 
 def _to_array(path: str | Path, image: "Image") -> NDArray:

@@ -139,7 +139,8 @@ def assign_sample_names(rows: list[Row]) -> list[Row]:
     list of dict
         The same rows.
     """
-    taken, numbers = {row["film"].casefold() for row in rows}, {}
+    taken = {row["film"].casefold() for row in rows}
+    numbers: dict[str, int] = {}
     for row in rows:
         film = row["film"].casefold()
         numbers[film] = numbers.get(film, 0) + 1
@@ -162,7 +163,7 @@ def _parse_date(text: str) -> str:
 
 def _skipped_lines(skipped: Skipped) -> list[str]:
     """List everything that has no row, by reason."""
-    reasons = {}
+    reasons: dict[str, list[str]] = {}
     for path, reason in skipped:
         reasons.setdefault(reason, []).append(printable(path))
     return [line for reason, paths in reasons.items() for line in (f"Not in the sheet, {reason}:", *_indent(paths))]
@@ -170,7 +171,8 @@ def _skipped_lines(skipped: Skipped) -> list[str]:
 
 def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     """Say what was written and what is left to fill in."""
-    films, n_dates = {}, sum(bool(row["batch"]) for row in rows)
+    films: dict[str, list[str]] = {}
+    n_dates = sum(bool(row["batch"]) for row in rows)
     for row in rows:
         films.setdefault(row["film"].casefold(), []).append(row["scan"])
     repeated = [", ".join(map(printable, scans)) for scans in films.values() if len(scans) > 1]
@@ -202,7 +204,7 @@ def _check_new(sheet: Path) -> None:
 
 def _walk(folder: str | Path) -> Iterator[tuple[str, str]]:
     """Yield (path, reason why it is not a scan, empty for files) of everything visible below a folder, in no order."""
-    closed = []
+    closed: list[OSError] = []
     for parent, subfolders, names in os.walk(folder, onerror=closed.append):
         visible = [name for name in subfolders if not name.startswith(".")]
         links = [name for name in visible if os.path.islink(os.path.join(parent, name))]

@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -334,7 +335,8 @@ def _find_end(head: bytes) -> int:
 
 def _sections(text: bytes) -> tuple[tuple[str, Section], ...]:
     """Split a header into sections; keys in lower case, because versions differ in it."""
-    sections, values = [], {}
+    sections: list[tuple[str, Section]] = []
+    values: Section = {}
     for line in text.translate(PRINTABLE).decode("latin-1").split("\n"):
         if line.startswith("\\*"):
             values = {}
@@ -514,10 +516,12 @@ def _sensitivity(header: Header, name: str, where: str) -> tuple[float, str, str
     key = f"@{name}".lower()
     lines = [values[key] for _, values in header.sections if key in values]
     match = SENSITIVITY.fullmatch(lines[0].strip()) if lines else None
-    try:
-        value = float(match["value"])
-    except (TypeError, ValueError):
-        raise UnitError(f"{where}: its sensitivity '{name}' is not in the header; export it again.") from None
+    value = None
+    if match:
+        with suppress(ValueError):
+            value = float(match["value"])
+    if match is None or value is None:
+        raise UnitError(f"{where}: its sensitivity '{name}' is not in the header; export it again.")
     numerator, slash, denominator = match["unit"].rpartition("/")
     if not slash:
         return value, "", ""
@@ -544,11 +548,11 @@ def _extent(header: Header, values: Section, where: str, rows: int, lines: int) 
 def _scan_size(values: Section, where: str) -> tuple[float, float]:
     """Return width and height of the full scan in metres; a missing size is an error and never guessed."""
     match = SCAN_SIZE.fullmatch(values.get("scan size", "").strip())
-    try:
-        factor, unit = _base_unit(match["unit"])
-        sizes = float(match["x"]) * factor, float(match["y"] or match["x"]) * factor
-    except (TypeError, ValueError):
-        unit, sizes = "", ()
+    unit, sizes = "", (math.nan, math.nan)
+    if match:
+        with suppress(ValueError):
+            factor, unit = _base_unit(match["unit"])
+            sizes = float(match["x"]) * factor, float(match["y"] or match["x"]) * factor
     if unit != "m" or not all(math.isfinite(size) and size > 0 for size in sizes):
         raise ScanSizeError(f"{where}: the header has no valid scan size; remove the scan or export it again.")
     return sizes
@@ -557,9 +561,11 @@ def _scan_size(values: Section, where: str) -> tuple[float, float]:
 def _aspect(values: Section) -> float:
     """Return the ratio of width to height: 2 for "2:1", 1 where it is missing or unreadable."""
     numbers = re.fullmatch(r"\s*([\d.]+)\s*(?::\s*([\d.]+))?\s*", values.get("aspect ratio", "1:1"))
+    if numbers is None:
+        return 1.0
     try:
         ratio = float(numbers[1]) / float(numbers[2] or 1)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError):
         return 1.0
     return ratio if ratio > 0 else 1.0
 
@@ -601,7 +607,7 @@ def _values(header: Header, channel: Channel, factor: float) -> NDArray[np.float
         file.seek(channel.offset)
         for row in range(0, channel.rows, BLOCK_ROWS):
             block = raw[: channel.rows - row]
-            if file.readinto(memoryview(block).cast("B")) != block.nbytes:
+            if file.readinto(block.data.cast("B")) != block.nbytes:
                 raise TruncatedError(
                     f"{header.path}: the file is truncated in channel '{channel.title}'; copy or download it again."
                 )

@@ -293,8 +293,9 @@ def make_frame(
     """
     lookup(aspect, dict.fromkeys(ASPECTS), "micrographs.aspect")
     rows, cols = shape
-    has_size = bool(width_nm and tall_nm) and np.isfinite([width_nm, tall_nm]).all()
-    width, tall = (float(width_nm), float(tall_nm)) if has_size else (float(cols), float(rows))
+    width, tall, has_size = float(cols), float(rows), False
+    if width_nm and tall_nm and np.isfinite([width_nm, tall_nm]).all():
+        width, tall, has_size = float(width_nm), float(tall_nm), True
     box, filled, side = None, (pixels, pixels), max(width, tall)
     is_square = round(pixels * min(width, tall) / side) == pixels
     if not is_square and aspect == "refuse":
@@ -367,7 +368,7 @@ def to_uint8(grey: ArrayLike) -> NDArray[np.uint8]:
     ndarray of uint8
         Halves are rounded up, also where the last bits of the arithmetic are just below a half.
     """
-    return np.clip(grey + (0.5 + 1e-9), 0, WHITE).astype(np.uint8)
+    return np.clip(np.asarray(grey) + (0.5 + 1e-9), 0, WHITE).astype(np.uint8)
 
 
 def write_png(path: str | Path, grey: NDArray[np.uint8]) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from functools import partial
@@ -402,7 +402,7 @@ def _scan_error(scan: str, file_errors: Mapping[str, str]) -> str:
     return f"scan '{scan}' {error}" if error else ""
 
 
-def _file_errors(scans: Collection[str]) -> dict[str, str]:
+def _file_errors(scans: Sequence[str]) -> dict[str, str]:
     """Return the error of every scan whose file has one; in threads, because file servers are slow."""
     parts = [
         [scan for scan in scans[start : start + PATHS_PER_TASK] if scan]
@@ -449,7 +449,7 @@ def _duplicates(frame: pd.DataFrame, name: str) -> list[str]:
 
 def _spellings(frame: pd.DataFrame, name: str) -> list[str]:
     """Return the errors of values that differ in case or spaces alone and would count as different."""
-    spellings = {}
+    spellings: dict[str, list[str]] = {}
     for value in filter(None, frame[name].unique()):
         spellings.setdefault(" ".join(value.casefold().split()), []).append(f"'{value}'")
     same = [values for values in spellings.values() if len(values) > 1]

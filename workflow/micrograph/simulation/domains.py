@@ -82,15 +82,17 @@ def grow_domains(
     """
     margin = np.zeros(shape, np.float32)
     label = np.full(shape, -1, np.int32)
-    largest = nuclei
+    largest, shift = nuclei, np.empty((0, 2))
     if edge_noise is not None:
+        if rng is None:
+            raise ValueError("edge_noise needs an rng")
+        shift = rng.random((nuclei.x_nm.size, 2))
         largest = nuclei._replace(apothem_nm=nuclei.apothem_nm + float(np.max(edge_noise)))
     x_corners, y_corners = _corners(largest)
     top, bottom = _pixel_range(nuclei.y_nm + y_corners, pixel_nm[0], shape[0])
     left, right = _pixel_range(nuclei.x_nm + x_corners, pixel_nm[1], shape[1])
     y_nm = np.arange(shape[0], dtype=np.float32) * np.float32(pixel_nm[0])
     x_nm = np.arange(shape[1], dtype=np.float32) * np.float32(pixel_nm[1])
-    shift = None if edge_noise is None else rng.random((nuclei.x_nm.size, 2))
     angles = nuclei.angle + np.arange(3)[:, None] * 2 * np.pi / 3
     normals = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
     for index in np.flatnonzero((bottom > top) & (right > left)):

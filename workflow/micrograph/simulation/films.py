@@ -217,7 +217,7 @@ def _nucleate(
         inside = (y_nm > 0) & (y_nm < tall) & (x_nm > 0) & (x_nm < wide) & (rng.random(count) < morphology.step_share)
         picked = rng.integers(len(rows), size=int(inside.sum()))
         y_nm[inside], x_nm[inside] = rows[picked] * pixel_nm[0], columns[picked] * pixel_nm[1]
-    twin = np.pi * (rng.random(count) < morphology.twin_share)
+    twin = np.pi * (rng.random(count) < morphology.twin_share).astype(np.float64)
     tilt = np.where(
         rng.random(count) < morphology.aligned_share,
         rng.normal(0, 0.02, count),
@@ -280,7 +280,7 @@ def _thick_domains(
     return np.float32(LAYER_NM) * layers * (np.float32(0.5) + dome)
 
 
-def _ridge(mask: Mask, tall_nm: float, wide_nm: float, pixel_nm: PixelSize) -> Heights:
+def _ridge(mask: Mask, tall_nm: float, wide_nm: float, pixel_nm: PixelSize) -> Heights | np.float32:
     """Return a ridge (tall_nm above 0) or groove (below) of Gaussian section along the pixels of a thin mask."""
     from scipy import ndimage
 

@@ -6,7 +6,7 @@ band offsets, scars, hum and noise are added. Tip radii of 5 to 20 nm, sub-angst
 micrometre are usual; how often bands, scars, double tips and stopped scans occur is assumed after real scans.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,9 +196,11 @@ def _drift(film: Film, drift: float, rng: np.random.Generator) -> tuple[Heights,
     height = film.height_nm[row] * (1 - row_part) + film.height_nm[row + 1] * row_part
     at = np.arange(lines)[:, None]
     height = height[at, column] * (1 - column_part) + height[at, column + 1] * column_part
-    bits = sum(mask.astype(np.uint8) << bit for bit, mask in enumerate(film.masks.values()))
+    bits = np.zeros(film.height_nm.shape, np.uint8)
+    for bit, mask in enumerate(film.masks.values()):
+        bits |= mask.astype(np.uint8) << bit
     bits = bits[row + (row_part[:, 0] >= 0.5)][at, column + (column_part >= 0.5)]
-    return height, {name: (bits >> bit & 1).astype(bool) for bit, name in enumerate(film.masks)}
+    return cast(Heights, height), {name: (bits >> bit & 1).astype(bool) for bit, name in enumerate(film.masks)}
 
 
 def _split(position: NDArray[np.float64], last: int) -> tuple[NDArray[np.intp], Heights]:

@@ -62,7 +62,7 @@ def rough(
     return total
 
 
-def sample(field: Field, rows: Field, columns: Field) -> Field:
+def sample(field: Field, rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Field:
     """Interpolate a field bilinearly at fractional positions.
 
     Parameters

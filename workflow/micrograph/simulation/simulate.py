@@ -215,8 +215,8 @@ def _assign_temperatures(counts: Mapping[int, int], batches: int, rng: np.random
     """Return the temperatures of every day, none empty."""
     total = sum(counts.values())
     free = np.ones(batches, int) + rng.multinomial(total - batches, np.full(batches, 1 / batches))
-    days = [[] for _ in range(batches)]
-    by_rarity = sorted(counts, key=counts.get)
+    days: list[list[int]] = [[] for _ in range(batches)]
+    by_rarity = sorted(counts, key=counts.__getitem__)
     for celsius in by_rarity[:-1]:
         is_rarest = celsius == by_rarity[0]
         left = counts[celsius]

@@ -94,4 +94,4 @@ def _staircase(
 def _sector_sums(cell: NDArray[np.intp], values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Return the sums, (wavelengths, angles), of the values in a cell and its neighbours in angle, cyclic."""
     cells, half = np.bincount(cell, values, minlength=shape[0] * shape[1]).reshape(shape), SECTOR // 2
-    return sum(np.roll(cells, shift, axis=1) for shift in range(-half, half + 1))
+    return sum((np.roll(cells, shift, axis=1) for shift in range(-half, half + 1)), start=np.zeros(shape))

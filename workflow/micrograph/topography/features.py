@@ -5,6 +5,7 @@ fixed value of the table FEATURES, next to a column that says that it is missing
 on the other samples and cannot carry a test sample into training.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from micrograph.topography.measure import HEIGHT_UNIT, MEASURES
 from micrograph.topography.spectrum import BANDS_NM
 
 SMALLEST = 1e-6  # least argument of a logarithm
-SCALES = {
+SCALES: dict[str, Callable[[pd.Series], pd.Series]] = {
     "log10": lambda values: np.log10(np.maximum(values, SMALLEST)),
     "asinh": np.arcsinh,
     "percent": lambda values: values / 100,

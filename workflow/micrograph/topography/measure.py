@@ -121,7 +121,7 @@ def _coarsen(
     rows, columns = (length // block for length, block in zip(height_nm.shape, blocks, strict=True))
     whole = height_nm[: rows * blocks[0], : columns * blocks[1]]
     means = whole.reshape(rows, blocks[0], columns, blocks[1]).mean(axis=(1, 3))
-    return means, tuple(size * block for size, block in zip(pixel_nm, blocks, strict=True))
+    return means, (pixel_nm[0] * blocks[0], pixel_nm[1] * blocks[1])
 
 
 def _is_large_enough(height_nm: NDArray[np.float64]) -> bool:
