@@ -1,6 +1,6 @@
 """From raw AFM scans of thin films to how they were grown.
 
-The package knows nothing of Snakemake, of config files or of the working directory. Its folders, in the order of the flow:
+The package knows nothing of Snakemake, config files or the working directory. Its folders, in the order of the flow:
 
 simulation   films grown and scanned in the computer, written as instrument files
 scans        sample sheet and raw scans -> levelled height maps -> micrographs -> augmented images
@@ -16,7 +16,7 @@ prediction   the final model, and its predictions for new scans
 retrieval    scans and weights from servers
 provenance   what made every result
 
-A folder imports only from those above it (docs/architecture.md has the exceptions). Used by all: errors, io, log, rng, target.
+A folder imports only from those above it (docs/architecture.md has the table). All use errors, io, log, rng and target.
 """
 
 from typing import Any

@@ -188,7 +188,9 @@ OUTPUTS = (
         "table1", "Table 1", "Images by policy", STUDY,
         inputs=lambda study: {
             "copies": Input("table", [f"results/augmented/{policy}/images.tsv" for policy in POLICIES], list(POLICIES)),
-            "splits": Input("table", [f"results/splits/{name}.tsv" for name in study.paper_protocols], study.paper_protocols),
+            "splits": Input(
+                "table", [f"results/splits/{name}.tsv" for name in study.paper_protocols], study.paper_protocols
+            ),
             "published": _published("table1"),
         },
         params=lambda study: {**_basic(study), "seed": study.config["seed"]},
