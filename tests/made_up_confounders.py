@@ -43,7 +43,8 @@ def answered(sheet, right, protocol="strict", learnt=40):
 
 def tabled(sheet, right, splits=(), same=(), untested=None, resamples=300):
     return confounders.make_table(
-        sheet, [scans(sheet)], [answered(sheet, right)], list(splits), list(same), untested or {}, classes=[900, 950, 1000], resamples=resamples,
+        sheet, [scans(sheet)], [answered(sheet, right)], list(splits), list(same), untested or {},
+        classes=[900, 950, 1000], resamples=resamples,
         rng=np.random.default_rng(0), **MADE,
     )  # fmt: skip
 
