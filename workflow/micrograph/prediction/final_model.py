@@ -236,7 +236,8 @@ def _weights_by_fold(settings: FinalModelSettings, study: StudyData) -> dict[int
             f"final_model.pretraining {settings.pretraining}: {len(paths)} fold weights for {len(folds)} folds; "
             "give each fold weights that were pre-trained without its test samples."
         )
-    return dict(zip(folds, paths or [study.weights] * len(folds), strict=True))
+    starts: Sequence[str | None] = paths or [study.weights] * len(folds)
+    return dict(zip(folds, starts, strict=True))
 
 
 def most_selected(search_results: pd.DataFrame) -> dict[str, Any]:

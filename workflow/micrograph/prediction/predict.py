@@ -245,7 +245,7 @@ def _message(error: Exception) -> str:
 
 
 def _predict(scans: Sequence[conversion.ConvertedScan], model: storage.FinalModel, device: str) -> list[Prediction]:
-    facts = model.facts
+    facts: Any = model.facts
     micrographs = np.stack([one.micrograph for one in scans])
     images = transforms.resize(micrographs, facts["pixels"])
     settings = maps.AttributionSettings(**facts["attribution"])

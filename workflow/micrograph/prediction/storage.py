@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -97,7 +97,9 @@ def read(path: str | Path) -> FinalModel:
         for kind in (NETWORK, BACKBONE)
     )
     backbone = backbones.build(facts["backbone"], checkpoints.n_classes(facts["backbone"], before))
-    network = checkpoints.load_state_dict(checkpoints.build_network(backbone, facts), own, path)
+    network = checkpoints.load_state_dict(
+        checkpoints.build_network(backbone, cast(checkpoints.NetworkMetadata, facts)), own, path
+    )
     backbone = checkpoints.load_state_dict(backbone, before, path)
     return FinalModel(network, backbone, facts | {"sha256": expected}, embeddings, images)
 

@@ -170,7 +170,8 @@ def parse(name: str) -> Protocol:
             )
         protocol = replace(protocol, leaks=protocol.leaks ^ {leak})
     for variation in variations:
-        protocol = _vary(protocol, variation.rstrip("0123456789"), int(re.search(r"\d+$", variation)[0]), name)
+        kind = variation.rstrip("0123456789")
+        protocol = _vary(protocol, kind, int(variation.removeprefix(kind)), name)
     if protocol.name != name:
         raise UserError(
             f"protocol '{name}' is written {protocol.name}: leaks and variations have one order, and one place."
@@ -182,8 +183,10 @@ def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
     """Return the protocol with one variation."""
     if number < 1 or (kind == "share" and number >= WHOLE):
         raise UserError(f"protocol '{name}': {kind} counts from 1" + (f" to {WHOLE - 1}." if kind == "share" else "."))
-    if kind in ("repeat", "share"):
-        return replace(protocol, **{kind: number})
+    if kind == "repeat":
+        return replace(protocol, repeat=number)
+    if kind == "share":
+        return replace(protocol, share=number)
     return replace(protocol, shuffled=kind.removeprefix("shuffled_"), draw=number)
 
 
