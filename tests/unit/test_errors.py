@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from micrograph.errors import UserError, printable
+from micrograph.errors import UserError, exit_with_message, lookup, printable
 from micrograph.scans import formats, sample_sheet
 
 
@@ -88,7 +88,7 @@ def test_no_place_an_empty_one_and_a_missing_one_are_faults(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         (b"bad\xff.spm", r"bad\xff.spm"),
         (b"two\nlines\t.spm", r"two\x0alines\x09.spm"),
@@ -96,7 +96,21 @@ def test_no_place_an_empty_one_and_a_missing_one_are_faults(tmp_path):
         (rb"back\slash", r"back\slash"),
     ],
 )
-def test_names_are_made_printable_and_plain_ones_are_left_alone(name, said):
-    assert printable(os.fsdecode(name)) == said
+def test_printable_escapes_bytes_and_control_characters_alone(name, expected):
+    assert printable(os.fsdecode(name)) == expected
     assert printable("\ud800x") == r"\ud800x"
     printable(os.fsdecode(name)).encode("utf-8")
+
+
+def test_an_unknown_name_raises_with_the_known_ones():
+    assert lookup("a", {"a": 1, "b": 2}, "letter") == 1
+    with pytest.raises(UserError, match="letter 'c' .*a, b"):
+        lookup("c", {"a": 1, "b": 2}, "letter")
+
+
+def test_a_user_error_ends_the_program_with_its_message_and_other_errors_pass():
+    assert exit_with_message(int, "7") == 7
+    with pytest.raises(SystemExit, match="letter 'c'"):
+        exit_with_message(lookup, "c", {}, "letter")
+    with pytest.raises(ZeroDivisionError):
+        exit_with_message(divmod, 1, 0)

@@ -30,9 +30,9 @@ def test_everything_that_a_job_prints_is_in_its_log_compiled_code_included(tmp_p
 
 
 def test_a_user_error_ends_the_job_with_its_message_alone(tmp_path):
-    status, terminal, log = run(tmp_path, ["raise UserError('scan.spm: is empty; export it anew.')"])
+    status, terminal, log = run(tmp_path, ["raise UserError('scan.spm: is empty; export it again.')"])
     assert status == 1
-    assert terminal.strip() == "scan.spm: is empty; export it anew."
+    assert terminal.strip() == "scan.spm: is empty; export it again."
     assert "Traceback" not in log and "scan.spm: is empty" in log
 
 
@@ -73,8 +73,8 @@ def test_a_log_that_takes_nothing_more_ends_in_a_message_and_hides_no_error(tmp_
     status, terminal = run_with_log(tmp_path, "/dev/full", "print('x' * 10000)")
     assert (status, "Traceback" in terminal) == (1, False)
     assert "/dev/full: cannot be written (No space left on device); make room" in terminal
-    status, terminal = run_with_log(tmp_path, "/dev/full", "raise UserError('scan.spm: is empty; export it anew.')")
-    assert (status, terminal.strip()) == (1, "scan.spm: is empty; export it anew.")
+    status, terminal = run_with_log(tmp_path, "/dev/full", "raise UserError('scan.spm: is empty; export it again.')")
+    assert (status, terminal.strip()) == (1, "scan.spm: is empty; export it again.")
 
 
 def test_a_log_that_cannot_be_opened_is_named(tmp_path):
