@@ -60,8 +60,8 @@ def fit(known: uncertainty.Answers, coverage: float) -> Calibration:
     probabilities = uncertainty.scale(known.marks, temperature)
     miss = 1 - probabilities[np.arange(len(probabilities)), known.places]
     errors = np.abs(known.classes[known.places] - uncertainty.expected(probabilities, known.classes))
-    set_limit, reach = (uncertainty.quantile(values, known.batches, coverage) for values in (miss, errors))
-    return Calibration(temperature, set_limit, reach, coverage)
+    limits = [uncertainty.quantile(values, known.batches, coverage) for values in (miss, errors)]
+    return Calibration(temperature, *limits, coverage)
 
 
 def leave_days_out(known: uncertainty.Answers, coverage: float) -> dict[str, NDArray[np.float64]]:
