@@ -1,15 +1,17 @@
-"""What names a fit and a network, and the paths of their files: made and parsed here alone."""
+"""Names of fits and of networks, and the paths of their files: made and parsed in this module alone."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 from micrograph.errors import UserError
 from micrograph.splits import protocols
 
 # Features that need no network, and so no pre-training and no policy of their own.
 WITHOUT_NETWORK = ("metadata", "physical")
+Spec = TypeVar("Spec", "FitSpec", "NetworkSpec")
 EVERY_FOLD = "all"  # the chunk of all folds, where their number is known from the splits alone
 
 
@@ -178,7 +180,7 @@ class NetworkSpec:
         return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
 
 
-def _last_parts(kind, path: Path):
+def _last_parts(kind: type[Spec], path: Path) -> Spec:
     """Return the spec whose fields are the last parts of a path; UserError where they are too few."""
     names = [field.name for field in fields(kind)]
     parts = path.parts[-len(names) :]
