@@ -80,7 +80,7 @@ def _permuted(protocol, kind, draw):
 
 
 def _split(samples, protocol, kind, draw, folds, classes, stream):
-    """The splits of one permutation, as rule deal_folds makes them."""
+    """The splits of one permutation, as rule make_splits makes them."""
     protocol = protocols.as_seen_by("splits", protocol)
     permuted = permutation.permute_labels(samples, protocol, folds, stream("relabel", kind, draw))
     table = splitters.split(
