@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from micrograph.errors import lookup
 from micrograph.experiments import BLOCKS, POLICIES, Study
+from micrograph.models import registry
 
 SAMPLES = "results/micrographs/samples.tsv"
 PUBLISHED = "resources/published/"  # ships with the workflow
@@ -61,8 +62,6 @@ class Output:
         Study -> {argument: value}.
     table : str
         Module of ``micrograph.evaluation`` that makes the table; empty for none.
-    panels : str
-        Module that lays the table out, where it is another one.
     figure : str
         ``module:function`` of ``micrograph.figures``; empty for none.
     folded : bool
@@ -86,7 +85,6 @@ class Output:
     inputs: Callable[[Study], dict[str, Input]]
     params: Callable[[Study], dict[str, Any]]
     table: str = ""
-    panels: str = ""
     figure: str = ""
     folded: bool = False
     wide: bool = True
@@ -118,10 +116,8 @@ class Output:
     @property
     def modules(self) -> list[str]:
         """The package's modules that make it."""
-        own = [self.table, self.panels]
-        return [f"evaluation/{name}" for name in own if name] + (
-            [f"figures/{self.figure.partition(':')[0]}"] if self.figure else []
-        )
+        table = [f"evaluation/{self.table}"] if self.table else []
+        return table + ([f"figures/{self.figure.partition(':')[0]}"] if self.figure else [])
 
 
 def get(name: str) -> Output:
@@ -143,12 +139,25 @@ def _basic(study: Study) -> dict[str, Any]:
 
 
 def _scored(study: Study) -> dict[str, Any]:
-    """What tables with intervals are told."""
+    """Parameters of tables with intervals."""
     return {
         "classes": study.config["classes"],
-        "resamples": study.config["evaluation"]["n_bootstrap"],
+        "n_bootstrap": study.config["evaluation"]["n_bootstrap"],
         "seed": study.config["seed"],
         **study.run_info,
+    }
+
+
+def _n_candidates(study: Study) -> dict[str, dict[str, int]]:
+    """Sizes of the parameter grids: {scheme: {model: points}}, the larger of strict's and published's."""
+    grid = study.config["models"]["param_grid"]
+    return {
+        scheme: {
+            model: max(len(registry.param_grid(model, scheme, base, grid)) for base in ("strict", "published"))
+            for model in registry.SHALLOW
+            if scheme in registry.MODELS[model].schemes
+        }
+        for scheme in registry.SCHEMES
     }
 
 
@@ -187,7 +196,9 @@ OUTPUTS = (
     Output(
         "table1", "Table 1", "Images by policy", STUDY,
         inputs=lambda study: {
-            "copies": Input("table", [f"results/augmented/{policy}/images.tsv" for policy in POLICIES], list(POLICIES)),
+            "augmentations": Input(
+                "table", [f"results/augmented/{policy}/images.tsv" for policy in POLICIES], list(POLICIES)
+            ),
             "splits": Input(
                 "table", [f"results/splits/{name}.tsv" for name in study.paper_protocols], study.paper_protocols
             ),
@@ -328,8 +339,8 @@ OUTPUTS = (
             "fits": _fits(study, study.fits("leakage")),
             "permuted": Input("permuted", study.permutations()),
         },
-        params=_scored,
-        table="leakage", panels="leakage_captions", figure="leakage:draw",
+        params=lambda study: {**_scored(study), "n_candidates": _n_candidates(study)},
+        table="leakage", figure="leakage:draw",
     ),
     Output(
         "baselines", "Baselines", "Baselines without images", VALIDITY,
@@ -387,10 +398,12 @@ OUTPUTS = (
         "attribution_tests", "Attribution tests", "Faithfulness of the attribution maps", FILMS,
         inputs=lambda study: {"tests": Input("table", study.attributions("metrics{fold}.tsv"))},
         params=lambda study: {
-            "resamples": study.config["evaluation"]["n_bootstrap"],
+            "n_bootstrap": study.config["evaluation"]["n_bootstrap"],
             "seed": study.config["seed"],
             "data": study.data,
-            "words": {name: getattr(study.explained, name) for name in ("protocol", "pretraining", "policy", "scheme")},
+            "network": {
+                name: getattr(study.explained, name) for name in ("protocol", "pretraining", "policy", "scheme")
+            },
         },
         table="attribution_tests", figure="attribution_tests:draw",
     ),

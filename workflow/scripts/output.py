@@ -1,10 +1,13 @@
 """One table or figure of the registry (`micrograph/outputs.py`), or both of one topic."""
 
+import dataclasses
 import inspect
 from importlib import import_module
 
 from micrograph import io, log, outputs
 from micrograph.evaluation import captions, summaries, tables, tableS1
+from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.summaries import RunInfo
 from micrograph.rng import random_stream
 
 
@@ -19,17 +22,25 @@ def read(reader, paths, keys):
     if reader == "permuted":
         return summaries.read_permuted(paths)
     if reader == "searches":
-        return tableS1.gather(paths)
+        return tableS1.read_searches(paths)
     one = {"table": io.read_table, "arrays": io.read_arrays}[reader]
     if keys:
         return dict(zip(keys, map(one, paths), strict=True))
     return one(paths) if isinstance(paths, str) else [one(path) for path in paths]
 
 
-def call(function, arguments):
-    """Call a function with those of the arguments that it takes."""
-    wanted = inspect.signature(function).parameters
-    return function(**{name: value for name, value in arguments.items() if name in wanted})
+def call(function, arguments, stream):
+    """Call a function with those of the arguments that it takes, and with the objects made of them."""
+    made = dict(arguments)
+    if stream:
+        made["rng"] = random_stream(*stream)
+    if {"classes", "n_bootstrap"} <= made.keys():
+        made["resampling"] = Resampling(made["classes"], made["n_bootstrap"], int(made.pop("rng").integers(2**31)))
+    fields = [field.name for field in dataclasses.fields(RunInfo)]
+    if set(fields) <= made.keys():
+        made["run"] = RunInfo(**{name: made[name] for name in fields})
+    taken = inspect.signature(function).parameters
+    return function(**{name: value for name, value in made.items() if name in taken})
 
 
 with log.redirect_output(snakemake.log[0]):
@@ -40,20 +51,19 @@ with log.redirect_output(snakemake.log[0]):
     stream = (arguments["seed"], row.name) if "seed" in arguments else None
     if row.table:
         module = import_module(f"micrograph.evaluation.{row.table}")
-        panels = import_module(f"micrograph.evaluation.{row.panels or row.table}").panels
-        table = call(module.make_table, arguments | ({"rng": random_stream(*stream)} if stream else {}))
+        table = call(module.make_table, arguments, stream)
         arguments["table"] = table
         caption = captions.read(snakemake.input.caption, dict(params.items()), table)
         io.write_table(output.tsv, table)
-        io.write_text(output.md, tables.markdown(panels(table), caption))
-        io.write_text(output.html, tables.html(panels(table), caption, row.label, wrap=row.sentences))
+        io.write_text(output.md, tables.markdown(module.panels(table), caption))
+        io.write_text(output.html, tables.html(module.panels(table), caption, row.label, wrap=row.sentences))
         stream = (*stream, "figure") if stream else None
     if row.figure:
         from micrograph.figures import style
 
         name, function = row.figure.split(":")
         draw = getattr(import_module(f"micrograph.figures.{name}"), function)
-        figure = call(draw, arguments | ({"rng": random_stream(*stream)} if stream else {}))
+        figure = call(draw, arguments, stream)
         if row.pages:
             style.save_pages(figure, output.pdf, output.pages)
         else:

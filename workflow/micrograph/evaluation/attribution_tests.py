@@ -1,21 +1,57 @@
-"""The table of explanations: whether maps of attribution find what a film shows, and name what the network goes by.
+"""Tests of the attribution maps: localisation of surface features, deletion and insertion, similarity, randomisation.
 
-Made of the long tables of attribution/faithfulness.py (results/attribution/.../tests*.tsv): one row a film, map,
-measure and feature. Every map has a control: the same measure of the map of another film, laid over this one.
+Made of the metrics of :mod:`micrograph.attribution`, a row a sample, map, measure and feature. The control of a map is
+the same measure of the map of another sample on this one.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from micrograph.attribution import maps
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, tables
-from micrograph.evaluation.attribution_tests_caption import ALIKE, CURVES, FEATURES, FOUND, MAPS, MEASURES, WHOLE
+from micrograph.evaluation.summaries import ENDS
+from micrograph.evaluation.tables import Panel
 
 NAME = "Table of explanations"
+MAPS = {
+    "cam": "CAM of the paper",
+    "cam_class": "class-weighted CAM",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion, positive",
+    "occlusion_abs": "occlusion, both signs",
+}
+SURFACE_FEATURES = {
+    "boundaries": "domain boundaries",
+    "domains": "domains",
+    "islands": "islands",
+    "terraces": "terrace edges",
+    "pits": "pits",
+    "particles": "particles",
+    "background": "bare substrate",
+}
+ARTEFACTS = {"artefacts": "scars and jumps", "padding": "padding"}
+FEATURES = SURFACE_FEATURES | ARTEFACTS
+WHOLE = "whole"  # feature where a measure is of the map as a whole
+LOCALISATION = {"mass": "Share of the map on a feature", "pointing": "Pointing game: the map's maximum on a feature"}
+CURVES = ("deletion", "insertion")
+SIMILARITY = {
+    "agreement": "occlusion of the same sample",
+    "randomised_head": "itself, head randomised",
+    "randomised_all": "itself, all weights randomised",
+}
+MEASURES = (*LOCALISATION, *CURVES, *SIMILARITY)
+MARGIN = 0.1  # rank correlations that differ by less are equivalent
+
 KEYS = ["map", "measure", "feature"]
-FEWEST = {"pointing": 5}  # measure -> films that must differ from the commonest value for an interval; of others one
+CONTROL_PREFIX = "another_"  # of `map`, in the rows of the metrics that hold a control
 KNOWN = {"map": MAPS, "measure": MEASURES, "feature": (WHOLE, *FEATURES)}
+FEWEST = {"pointing": 5}  # measure -> samples that must differ from the most frequent value for an interval; else 1
 COLUMNS = [
     *KEYS,
     *("value", "low", "high", "control", "gain", "gain_low", "gain_high"),
@@ -23,153 +59,160 @@ COLUMNS = [
 ]
 
 
-def make_table(tests, *, resamples, seed, data, words):
-    """The table: one row a map, measure and feature, over all films out of fold.
+def make_table(
+    tests: Iterable[pd.DataFrame], *, n_bootstrap: int, seed: int, data: str, network: Mapping[str, str]
+) -> pd.DataFrame:
+    """Make the table of attribution tests: a row a map, measure and feature, over all test samples.
 
-    tests: data frames of faithfulness.tested, one a fold; resamples, seed: of the bootstrap, which redraws whole
-    batches, the same ones for every row; data: what the films are, as "simulated films"; words: what is explained,
-    {"protocol": ..., "pretraining": ..., "policy": ..., "scheme": ...}, the same in every row.
+    Parameters
+    ----------
+    tests : iterable of DataFrame
+        Metrics of the attribution maps, a table a fold.
+    n_bootstrap, seed : int
+        Of the bootstrap over growth days.
+    data : str
+        What the samples are, as ``simulated films``.
+    network : mapping
+        Protocol, pretraining, policy and scheme of the explained network.
 
-    value: mean over films (mass and pointing: a share, beside it `area`, the share of the picture that shows the
-    feature); control: the mean of another film's map on the same films; gain: value - control; ratio: value / area,
-    both means over films, so that films which show more count for more. Intervals are 95 %, and missing where there
-    are fewer than two batches or hardly a film differs from the others (FEWEST). A film without the feature, or with a
-    map that is flagged, does not count.
+    Returns
+    -------
+    DataFrame
+        ``value``: mean over samples (of mass and pointing a share, with ``area``, the share of the micrograph that
+        shows the feature); ``control``: the mean of another sample's map; ``gain``: value - control; ``ratio``: value /
+        area, of the means. 95 % intervals, NaN with fewer than two batches or where hardly a sample differs from the
+        others. Samples without the feature, or with a flagged map, do not count.
+
+    Raises
+    ------
+    UserError
+        If there are no tests, a sample is tested twice, or a map, measure or feature is not known.
     """
     rows = _paired(pd.concat(list(tests), ignore_index=True))
     if rows.empty:
         raise UserError(f"{NAME}: there are no tests; explain films first, with maps that can be drawn.")
     names = np.unique(rows["batch"])
-    times = bootstrap.cluster_weights(len(names), resamples, np.random.default_rng(seed))
-    made = [
-        dict(zip(KEYS, key, strict=True)) | _measured(here, names, times)
-        for key, here in rows.groupby(KEYS, sort=False, dropna=False)
+    weights = bootstrap.cluster_weights(len(names), n_bootstrap, np.random.default_rng(seed))
+    table = [
+        dict(zip(KEYS, key, strict=True)) | _scores(group, names, weights)
+        for key, group in rows.groupby(KEYS, sort=False, dropna=False)
     ]
-    made = pd.DataFrame(made, columns=COLUMNS).assign(data=data, **words)
-    order = {name: {word: place for place, word in enumerate(words)} for name, words in KNOWN.items()}
-    return made.sort_values(KEYS, key=lambda column: column.map(order[column.name]), kind="stable", ignore_index=True)
+    table = pd.DataFrame(table, columns=COLUMNS).assign(data=data, **network)
+    order = {name: {value: place for place, value in enumerate(known)} for name, known in KNOWN.items()}
+    return table.sort_values(KEYS, key=lambda column: column.map(order[column.name]), kind="stable", ignore_index=True)
 
 
-def _paired(tests):
-    """The rows of the maps themselves, with the control's value beside (missing where a measure has none)."""
+def _paired(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the maps themselves, with the control's value (missing where a measure has none)."""
     tests = tests.assign(feature=tests["feature"].fillna("").replace("", WHOLE))
     twice = tests.duplicated(["sample", *KEYS])
     for sample in tests.loc[twice, "sample"]:
         raise UserError(f"sample '{sample}' is tested in two folds; give the tests of one network a fold.")
-    control = tests["map"].str.startswith(maps.CONTROL_PREFIX)
-    others = tests[control].assign(map=tests["map"].str.removeprefix(maps.CONTROL_PREFIX), control=tests["value"])
+    control = tests["map"].str.startswith(CONTROL_PREFIX)
+    others = tests[control].assign(map=tests["map"].str.removeprefix(CONTROL_PREFIX), control=tests["value"])
     rows = tests[~control].merge(others[["sample", *KEYS, "control"]], on=["sample", *KEYS], how="left")
     for name in KEYS:
         for stranger in rows.loc[~rows[name].isin(KNOWN[name]), name]:
-            raise UserError(f"{name} '{stranger}' of the tests is not known; add it to results/explanations.py.")
+            raise UserError(f"{name} '{stranger}' of the tests is not known; add it to attribution_tests.py.")
     return rows[rows["value"].notna()]
 
 
-def _measured(here, names, times):
+def _scores(rows: pd.DataFrame, names: NDArray, weights: NDArray[np.float64]) -> dict[str, Any]:
     """Means, ratio and intervals of one row of the table."""
-    paired = here["control"].notna().to_numpy()
-    value, control, area = (here[name].to_numpy(float) for name in ("value", "control", "area"))
-    columns = [np.ones(len(here)), value, area, paired, np.where(paired, value - control, 0)]
-    sums = np.zeros((len(names), len(columns)))
-    np.add.at(sums, np.searchsorted(names, here["batch"]), np.nan_to_num(np.stack(columns, axis=1)))
-    found, drawn = _of_sums(sums.sum(axis=0)), _of_sums(times @ sums)
-    row = {name: float(found[name]) for name in found} | {"control": np.nan}
+    paired = rows["control"].notna().to_numpy()
+    value, control, area = (rows[name].to_numpy(float) for name in ("value", "control", "area"))
+    columns = [np.ones(len(rows)), value, area, paired, np.where(paired, value - control, 0)]
+    columns = np.nan_to_num(np.stack(columns, axis=1))
+    sums = bootstrap.cluster_sums(columns, np.searchsorted(names, rows["batch"]), len(names))
+    means, resampled = _means(sums.sum(axis=0)), _means(bootstrap.resample(weights, sums))
+    row = {name: float(mean) for name, mean in means.items()} | {"control": np.nan}
     if paired.any():
         row["control"] = float(control[paired].mean())
     row["control_ratio"] = row["control"] / row["area"] if row["area"] > 0 else np.nan
-    apart = _apart(value, here)
-    told = {"value": apart, "ratio": apart, "gain": apart and _apart(value - control, here)}
-    for name, low, high in (("value", "low", "high"), *((f, f"{f}_low", f"{f}_high") for f in ("gain", "ratio"))):
-        row[low], row[high] = bootstrap.interval(drawn[name]) if told[name] else (np.nan, np.nan)
-    return row | {"films": len(here), "batches": here["batch"].nunique(), "folds": here["fold"].nunique()}
+    varies = _varies(value, rows)
+    has_interval = {"value": varies, "ratio": varies, "gain": varies and _varies(value - control, rows)}
+    for name, prefix in (("value", ""), ("gain", "gain_"), ("ratio", "ratio_")):
+        ends = bootstrap.interval(resampled[name]) if has_interval[name] else (np.nan, np.nan)
+        row[f"{prefix}low"], row[f"{prefix}high"] = ends
+    return row | {"films": len(rows), "batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
 
 
-def _apart(values, here):
-    """Whether redrawing batches can tell anything: two of them or more, and films with values of their own."""
-    there = np.isfinite(values)
-    if here.loc[there, "batch"].nunique() < 2:
+def _varies(values: NDArray[np.float64], rows: pd.DataFrame) -> bool:
+    """Whether a bootstrap over batches is informative: two of them or more, and samples that differ."""
+    known = np.isfinite(values)
+    if rows.loc[known, "batch"].nunique() < 2:
         return False
-    alike = np.unique(np.round(values[there], 9), return_counts=True)[1].max()
-    return there.sum() - alike >= FEWEST.get(here["measure"].iloc[0], 1)
+    most_frequent = np.unique(np.round(values[known], 9), return_counts=True)[1].max()
+    return bool(known.sum() - most_frequent >= FEWEST.get(rows["measure"].iloc[0], 1))
 
 
-def _of_sums(sums):
-    """Sums (..., 5) as the means that the table holds; NaN where nothing is there to divide by."""
+def _means(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return the means of the table from sums (..., 5); NaN where there is nothing to divide by, or no area."""
     count, value, area, paired, gain = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        made = {"value": value / count, "gain": gain / paired, "area": area / count, "ratio": value / area}
-    none = {"value": count, "gain": paired, "area": area, "ratio": area}
-    return {name: np.where(none[name] > 0, made[name], np.nan) for name in made}
+        means = {"value": value / count, "gain": gain / paired, "area": area / count, "ratio": value / area}
+    present = {"value": count, "gain": paired, "area": area, "ratio": area}
+    return {name: np.where(present[name] > 0, mean, np.nan) for name, mean in means.items()}
 
 
-def panels(table):
-    """The table as panels: features found, curves, likeness; those that no film has are left out."""
-    made = [_found(table, measure) for measure in FOUND] + [_curves(table), _alike(table)]
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay the table out: localisation, curves, similarity; panels without a row are left out."""
+    made = [_localisation_panel(table, measure) for measure in LOCALISATION]
+    made += [_curves_panel(table), _similarity_panel(table)]
     return [panel for panel in made if panel.rows]
 
 
-def _found(table, measure):
-    here = table[table["measure"] == measure]
+def _localisation_panel(table: pd.DataFrame, measure: str) -> Panel:
     rows = []
-    for feature, some in here.groupby("feature", sort=False):
-        for place, row in enumerate(some.to_dict("records")):
-            told = [
-                tables.interval(100 * row["value"], 100 * row["low"], 100 * row["high"], 1),
-                tables.number(100 * row["area"], 1),
-                tables.best(tables.interval(*_of(row, "ratio")), _beside(row, "ratio", 1)),
-                tables.number(row["control_ratio"], 2),
-                tables.best(_points(row), _beside(row, "gain", 0, factor=100)),
-                f"{row['films']}",
-            ]
-            rows.append([FEATURES[feature] if place == 0 else "", MAPS[row["map"]], *told])
-    headings = ["Feature", "Map", "Share, %", "Area, %", "Share ÷ area", "Another film's map ÷ area"]
-    headings += ["Gain over it, points", "Films"]
-    return tables.Panel(FOUND[measure], headings, rows, words=2)
+    for row in table[table["measure"] == measure].to_dict("records"):
+        gain = [100 * row[f"gain{end}"] for end in ENDS]
+        cells = [
+            tables.interval(100 * row["value"], 100 * row["low"], 100 * row["high"], 1),
+            tables.number(100 * row["area"], 1),
+            _bold(tables.interval_column("ratio", 2)(row), row["ratio_low"], row["ratio_high"], 1),
+            tables.number(row["control_ratio"], 2),
+            _bold(tables.interval(*gain, 2, tables.signed), *gain[1:], 0),
+            f"{row['films']}",
+        ]
+        rows.append([FEATURES[row["feature"]], MAPS[row["map"]], *cells])
+    headings = ["Feature", "Map", "Share, %", "Area, %", "Share ÷ area", "Another sample's map ÷ area"]
+    headings += ["Gain over it, points", "Samples"]
+    return Panel(LOCALISATION[measure], headings, tables.without_repeats(rows), text_columns=2)
 
 
-def _curves(table):
-    rows = []
-    for measure in CURVES:
-        for place, row in enumerate(table[table["measure"] == measure].to_dict("records")):
-            told = [
-                tables.interval(row["value"], row["low"], row["high"], 3),
-                tables.number(row["control"], 3),
-                tables.best(tables.interval(*_of(row, "gain"), 3, tables.signed), _beside(row, "gain", 0, digits=3)),
-                f"{row['films']}",
-            ]
-            rows.append([measure if place == 0 else "", MAPS[row["map"]], *told])
-    headings = ["Curve", "Map", "Area under it", "Another film's map", "Difference", "Films"]
+def _curves_panel(table: pd.DataFrame) -> Panel:
+    headings = ["Curve", "Map", "Area under it", "Another sample's map", "Difference", "Samples"]
+    rows = _compared(table, dict(zip(CURVES, CURVES, strict=True)), 3)
     notes = ("Deletion: lower is better. Insertion: higher is better.",)
-    return tables.Panel("Hiding and showing the picture in the order of the map", headings, rows, 2, notes)
+    return Panel("Deletion and insertion", headings, rows, 2, notes)
 
 
-def _alike(table):
+def _similarity_panel(table: pd.DataFrame) -> Panel:
+    headings = ["Compared with", "Map", "Rank correlation", "Another sample's map", "Difference", "Samples"]
+    notes = (
+        "Agreement: higher is better. Randomised weights: absolute correlation, since a sign may change; it should not "
+        "exceed that of another sample's map.",
+    )
+    return Panel("Similarity of maps", headings, _compared(table, SIMILARITY, 2), 2, notes)
+
+
+def _compared(table: pd.DataFrame, measures: Mapping[str, str], digits: int) -> list[list[str]]:
+    """Rows of measures with their control and the difference from it."""
     rows = []
-    for measure, words in ALIKE.items():
+    for measure, label in measures.items():
         form = tables.signed if measure == "agreement" else tables.number
-        for place, row in enumerate(table[table["measure"] == measure].to_dict("records")):
-            told = [
-                tables.interval(row["value"], row["low"], row["high"], 2, form),
-                form(row["control"], 2),
-                tables.best(tables.interval(*_of(row, "gain"), 2, tables.signed), _beside(row, "gain", 0)),
+        for row in table[table["measure"] == measure].to_dict("records"):
+            difference = tables.interval_column("gain", digits, tables.signed)(row)
+            cells = [
+                tables.interval(row["value"], row["low"], row["high"], digits, form),
+                form(row["control"], digits),
+                _bold(difference, row["gain_low"], row["gain_high"], 0, digits),
                 f"{row['films']}",
             ]
-            rows.append([words if place == 0 else "", MAPS[row["map"]], *told])
-    headings = ["Compared with", "Map", "Rank correlation", "Another film's map", "Difference", "Films"]
-    notes = ("Agreement: higher is better. With weights drawn anew, where a sign may turn, the size counts: no higher "
-             "than of another film's map is better.",)  # fmt: skip
-    return tables.Panel("Likeness of maps", headings, rows, 2, notes)
+            rows.append([label, MAPS[row["map"]], *cells])
+    return tables.without_repeats(rows)
 
 
-def _of(row, name):
-    return row[name], row[f"{name}_low"], row[f"{name}_high"]
-
-
-def _points(row):
-    return tables.interval(*(100 * part for part in _of(row, "gain")), 2, tables.signed)
-
-
-def _beside(row, name, middle, digits=2, factor=1):
-    """Whether the interval, as it is written, excludes `middle`."""
-    low, high = (round(factor * row[f"{name}_{end}"], digits) for end in ("low", "high"))
-    return bool(low > middle or high < middle)
+def _bold(text: str, low: float, high: float, value: float, digits: int = 2) -> str:
+    """Return the cell in bold where the interval, as it is printed, excludes a value."""
+    return tables.best(text, tables.excludes(round(low, digits), round(high, digits), value))

@@ -1,106 +1,97 @@
-"""Baselines: what is told of the growth temperature without a network, and how far the network on pictures is ahead.
+"""Baselines without images: majority class, growth metadata, physical features; the network's lead over them."""
 
-Always naming the commonest temperature; growth metadata alone, for a network may be reading no more than the batch;
-physical measures of the surface alone, for it may tell no more than these.
-"""
+from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import pandas as pd
 
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries, tables
+from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.summaries import Fit, RunInfo
+from micrograph.evaluation.tables import Panel
+from micrograph.splits.fit_spec import KEYS
 
 NAME = "Baselines"
 NOTHING = "none"
-UNBALANCED = "aug4"  # the policy under which every film is learnt from once
-FEATURES = {NOTHING: "nothing", **summaries.ALONE, "image": "micrographs"}
-ENDS = ("", "_low", "_high")
-AHEAD = [f"ahead_points{end}" for end in ENDS]
-ABOVE = [f"above_majority_points{end}" for end in ENDS]
-COLUMNS = [*dict.fromkeys([*summaries.KEYS, *summaries.MEASURED, "batches", *ABOVE, *AHEAD])]
+FEATURES = {NOTHING: "none", **summaries.ALONE, "image": "micrographs"}
+AHEAD = [f"ahead_points{end}" for end in summaries.ENDS]
+ABOVE = [f"above_majority_points{end}" for end in summaries.ENDS]
+COLUMNS = [*KEYS, *summaries.MEASURED, *ABOVE, *AHEAD]
 
 
-def make_table(fits, network, *, classes, data, backbone, search, pixels, epochs, resamples, rng):
-    """The baselines as a data frame: protocol by protocol the majority, then the fits, under strict the network last.
+def make_table(fits: Sequence[Fit], network: Fit, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
+    """Make the table of baselines: protocol by protocol the majority class, then the fits, with strict the network.
 
-    fits: Fit of the models on metadata or physical features; network: the strict Fit of the network on pictures;
-    classes: growth temperatures in Celsius; data ... epochs: said of how the fits were made; resamples, rng: of the
-    bootstrap. Both differences are of strict test accuracy, in points, with the paired 95 % interval from redrawing
-    whole batches: `above_majority_points`, how much better the row is than always naming the commonest temperature;
-    `ahead_points`, how much better the network is than the row.
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Models on metadata or physical features.
+    network : Fit
+        The strict network on micrographs.
+    resampling : Resampling
+    run : RunInfo
+
+    Returns
+    -------
+    DataFrame
+        ``above_majority_points``: test accuracy less that of the majority class; ``ahead_points``: that of the network
+        less that of the row. Both under strict, with paired 95 % intervals.
+
+    Raises
+    ------
+    UserError
+        If there are no fits.
     """
     if not fits:
         raise UserError(f"{NAME}: there are no fits to show; name features and models in experiments.baselines.")
-    drawn = (classes, resamples, int(rng.integers(2**31)))
     rows = []
-    for protocol, here in summaries.by_protocol(fits).items():
-        rivals = [_majority(here[0]), *here]
+    for protocol, group in summaries.by_protocol(fits).items():
         strict = protocol == network.spec.protocol
-        for fit in [*rivals, *([network] if strict else [])]:
-            apart = _apart(fit, network, drawn) if strict else {}
-            batches = fit.predictions.loc[fit.predictions["split"] == "test", "batch"].nunique()
-            rows.append(
-                fit.spec.columns() | summaries.summarise(fit.predictions, *drawn) | {"batches": batches} | apart
-            )
-    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    return summaries.framed(rows, COLUMNS, made)
+        for fit in [_majority(group[0]), *group, *([network] if strict else [])]:
+            rows.append(summaries.fit_row(fit, resampling) | (_differences(fit, network, resampling) if strict else {}))
+    return summaries.make_frame(rows, COLUMNS, run)
 
 
-def _majority(fit):
-    """Always naming the temperature most frequent in training, on the films of `fit`."""
+def _majority(fit: Fit) -> Fit:
+    """Return the majority class on the samples of a fit."""
     spec = replace(fit.spec, features=NOTHING, scheme=NOTHING, model=summaries.BASELINE)
-    return summaries.Fit(spec, metrics.majority_class_baseline(fit.predictions))
+    return Fit(spec, metrics.majority_class_baseline(fit.predictions))
 
 
-def _apart(fit, network, drawn):
-    """The columns ABOVE and AHEAD of one row: nobody is compared with itself."""
-    found = {}
+def _differences(fit: Fit, network: Fit, resampling: Resampling) -> dict[str, float]:
+    """Return the columns ABOVE and AHEAD of one row; nothing is compared with itself."""
+    row: dict[str, float] = {}
     if fit.spec.model != summaries.BASELINE:
-        found |= _gain(ABOVE, metrics.majority_class_baseline(fit.predictions), fit.predictions, drawn)
+        majority = metrics.majority_class_baseline(fit.predictions)
+        row |= zip(ABOVE, summaries.accuracy_gain(majority, fit.predictions, resampling), strict=True)
     if fit is not network:
-        found |= _gain(AHEAD, fit.predictions, network.predictions, drawn)
-    return found
+        row |= zip(AHEAD, summaries.accuracy_gain(fit.predictions, network.predictions, resampling), strict=True)
+    return row
 
 
-def _gain(columns, first, second, drawn):
-    """By how many points `second` is better than `first`, with the paired interval, under the names of `columns`."""
-    gain = summaries.gain(first, second, *drawn)
-    return dict(zip(columns, (gain[name] for name in summaries.GAIN), strict=True))
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay the table out, a panel a protocol."""
+    return [_panel(rows, protocol) for protocol, rows in table.groupby("protocol", sort=False)]
 
 
-def panels(table):
-    """The table as panels, one a protocol."""
-    return [_panel(here, protocol) for protocol, here in table.groupby("protocol", sort=False)]
+def _panel(rows: pd.DataFrame, protocol: str) -> Panel:
+    columns = [*SHOWN, *(STRICT if protocol == "strict" else [])]
+    lines = [[text(row) for _, text in columns] for _, row in rows.iterrows()]
+    return Panel(f"Protocol {protocol}", [heading for heading, _ in columns], lines, text_columns=3)
 
 
-def _panel(here, protocol):
-    columns = [column for column in SHOWN if protocol == "strict" or column[0] not in (COMMONEST, HEADING)]
-    rows = [[text(row) for _, text in columns] for _, row in here.iterrows()]
-    return tables.Panel(f"Protocol {protocol}", [heading for heading, _ in columns], rows, words=3)
-
-
-def _difference(columns):
-    """The function of a row that says a difference in points, in bold where its interval leaves out 0."""
-
-    def said(row):
-        _, low, high = (row[column] for column in columns)
-        text = tables.interval(*(row[column] for column in columns), 0, tables.signed)
-        return tables.best(text, bool(low > 0 or high < 0))
-
-    return said
-
-
-COMMONEST = "Above the commonest by, points [95 %]"
-HEADING = "Network ahead by, points [95 %]"
 SHOWN = [
-    ("Seen of a film", lambda row: FEATURES.get(row["features"], row["features"])),
+    ("Features", lambda row: FEATURES.get(row["features"], row["features"])),
     ("Model", lambda row: tables.SUMMARIES.get(row["model"], row["model"])),
     ("Policy", lambda row: tables.DASH if row["model"] == summaries.BASELINE else row["policy"]),
     ("Validation %", tables.spread_column("validation_pct")),
     ("Test, pooled % [95 %]", tables.interval_column("pooled_pct")),
-    ("Balanced % [95 %]", tables.interval_column("balanced_pct")),
-    ("Macro F1 [95 %]", tables.interval_column("macro_f1", 2)),
-    ("Kappa [95 %]", tables.interval_column("kappa", 2)),
-    ("MAE °C [95 %]", tables.interval_column("mae_celsius")),
-    (COMMONEST, _difference(ABOVE)),
-    (HEADING, _difference(AHEAD)),
+    *tables.POOLED,
+]
+STRICT = [
+    ("Above majority class, points [95 %]", tables.difference_column("above_majority_points")),
+    ("Network ahead by, points [95 %]", tables.difference_column("ahead_points")),
 ]

@@ -1,87 +1,200 @@
-"""Intervals by resampling growth batches, paired between fits.
+"""Cluster bootstrap over growth batches: 95 % intervals of scores, paired between fits.
 
-Counts are summed batch by batch first, so a bootstrap is one matrix product.
+Samples of one growth batch are not independent, so that whole batches are drawn with replacement. Counts are summed by
+batch first: a bootstrap is one matrix product.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError, lookup
 from micrograph.evaluation import metrics
-from micrograph.evaluation.metrics import tally_by_batch
 
 LEVEL = 0.95
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
-def cluster_weights(batches, resamples, rng):
-    """(resamples, batches) times that each batch is drawn when as many are drawn with replacement."""
-    return rng.multinomial(batches, np.full(batches, 1 / batches), size=resamples).astype(float)
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are drawn.
 
-
-def bootstrap(predictions, metric, classes, resamples, rng):
-    """The 95 % interval (low, high) of a metric over all rows, by drawing whole batches with replacement.
-
-    A batch keeps its rows together, since films of one growth day are alike; a sample predicted by several fits stays
-    in its batch too, so repeats do not narrow the interval. Percentiles of the resampled values; (NaN, NaN) with fewer
-    than two batches.
+    Parameters
+    ----------
+    classes : sequence of float
+        Growth temperatures in degrees Celsius, rising.
+    n_bootstrap : int
+        Number of resamples.
+    seed : int or Generator
+        With an integer every interval uses the same resamples of the same batches, so that rows of a table do not
+        depend on the rows beside them; a Generator continues its stream.
     """
-    return intervals(predictions, [metric], classes, resamples, rng)[metric]
+
+    classes: Sequence[float]
+    n_bootstrap: int
+    seed: int | np.random.Generator
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The generator of the next resamples."""
+        return np.random.default_rng(self.seed)
+
+    def weights(self, n_clusters: int) -> NDArray[np.float64]:
+        """Draw the weights of so many clusters, as `cluster_weights`."""
+        return cluster_weights(n_clusters, self.n_bootstrap, self.rng)
 
 
-def intervals(predictions, names, classes, resamples, rng):
-    """{metric: (low, high)} as of bootstrap, of several metrics from the same draws."""
-    rows = [lookup(metric, metrics.METRICS, "metric") for metric in names]
-    sums = {row.tally: tally_by_batch(predictions, row.tally, classes) for row in rows}
-    batches = predictions["batch"].nunique()
-    if batches < 2:
-        return dict.fromkeys(names, (np.nan, np.nan))
-    times = cluster_weights(batches, resamples, rng)
-    drawn = {tally: np.tensordot(times, each, axes=1) for tally, each in sums.items()}
-    return {name: interval(row.value(drawn[row.tally], classes)) for name, row in zip(names, rows, strict=True)}
+def cluster_weights(n_clusters: int, n_bootstrap: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Count how often each cluster is drawn when as many as there are are drawn with replacement.
 
-
-def paired_bootstrap(first, second, metric, classes, resamples, rng):
-    """The 95 % interval of metric(first) - metric(second) when both are redrawn by the same batches.
-
-    first, second: predictions of the same samples by two models. An interval that holds 0 cannot tell them apart.
+    Returns
+    -------
+    ndarray of shape (n_bootstrap, n_clusters)
     """
-    one, other = _resampled([first, second], metric, classes, resamples, rng)
+    return rng.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=n_bootstrap).astype(float)
+
+
+def cluster_sums(values: NDArray, cluster: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
+    """Sum rows by cluster.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, ...)
+    cluster : ndarray of shape (n,)
+        Index of the cluster of each row.
+    n_clusters : int
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, ...)
+    """
+    sums = np.zeros((n_clusters, *values.shape[1:]))
+    np.add.at(sums, cluster, values)
+    return sums
+
+
+def resample(weights: NDArray[np.float64], sums: NDArray) -> NDArray[np.float64]:
+    """Sum over the clusters of every resample.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_bootstrap, n_clusters)
+    sums : ndarray of shape (n_clusters, ...)
+
+    Returns
+    -------
+    ndarray of shape (n_bootstrap, ...)
+    """
+    return weights @ sums if sums.ndim <= 2 else np.tensordot(weights, sums, axes=1)
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the percentile interval of resampled values.
+
+    Resamples without a value (kappa where all samples are of one class) are left out; there is no interval, (NaN, NaN),
+    where they are more than the tails.
+    """
+    finite = values[np.isfinite(values)]
+    if not len(values) or len(finite) < LEVEL * len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(finite, TAILS)
+    return float(low), float(high)
+
+
+def bootstrap(predictions: pd.DataFrame, metric: str, resampling: Resampling) -> tuple[float, float]:
+    """Return the interval of one metric over all rows; see `intervals`."""
+    return intervals(predictions, [metric], resampling)[metric]
+
+
+def intervals(
+    predictions: pd.DataFrame, names: Iterable[str], resampling: Resampling
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of several metrics over all rows, from the same resamples.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Columns of :mod:`micrograph.splits.prediction_table`. A sample predicted by several fits stays in its batch, so
+        that repeats do not narrow an interval.
+    names : iterable of str
+        Keys of `metrics.METRICS`.
+    resampling : Resampling
+
+    Returns
+    -------
+    dict
+        {metric: (low, high)}; (NaN, NaN) with fewer than two batches.
+    """
+    rows = {name: lookup(name, metrics.METRICS, "metric") for name in names}
+    sums = {row.tally: metrics.tally_by_batch(predictions, row.tally, resampling.classes) for row in rows.values()}
+    n_batches = predictions["batch"].nunique()
+    if n_batches < 2:
+        return dict.fromkeys(rows, (np.nan, np.nan))
+    weights = resampling.weights(n_batches)
+    resampled = {tally: resample(weights, each) for tally, each in sums.items()}
+    return {name: interval(row.value(resampled[row.tally], resampling.classes)) for name, row in rows.items()}
+
+
+def paired_bootstrap(
+    first: pd.DataFrame, second: pd.DataFrame, metric: str, resampling: Resampling
+) -> tuple[float, float]:
+    """Return the interval of metric(first) - metric(second), both resampled by the same batches.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Predictions of the same samples by two models.
+    metric : str
+    resampling : Resampling
+
+    Returns
+    -------
+    tuple of float
+        The models are indistinguishable where the interval holds 0.
+    """
+    one, other = _resampled([first, second], metric, resampling)
     return interval(one - other)
 
 
-def indistinguishable_from_best(frames, metric, classes, resamples, rng):
-    """Which of several models' predictions are best: (frames,) bool, true for the best and for all not told from it.
+def indistinguishable_from_best(
+    frames: Sequence[pd.DataFrame], metric: str, resampling: Resampling
+) -> NDArray[np.bool_]:
+    """Mark the best of several models and those that a paired bootstrap does not distinguish from it.
 
-    frames: predictions of the same samples. Told from the best is whose difference from it has, redrawn by the same
-    batches, a 95 % interval without 0. A model without a score is never among the best.
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        Predictions of the same samples, one table a model.
+    metric : str
+    resampling : Resampling
+
+    Returns
+    -------
+    ndarray of bool, shape (n_models,)
+        Never true for a model without a score.
     """
-    values = np.array([metrics.score(frame, metric, classes) for frame in frames])
+    values = np.array([metrics.score(frame, metric, resampling.classes) for frame in frames])
     if np.isnan(values).all():
         return np.zeros(len(frames), dtype=bool)
-    best = np.nanargmax(values if metrics.METRICS[metric].rising else -values)
-    drawn = _resampled(frames, metric, classes, resamples, rng)
-    apart = np.array([interval(drawn[best] - other) for other in drawn])
-    told = (apart[:, 0] > 0) | (apart[:, 1] < 0)
-    return ~np.isnan(values) & ~told
+    best = np.nanargmax(values if metrics.METRICS[metric].higher_is_better else -values)
+    resampled = _resampled(frames, metric, resampling)
+    ends = np.array([interval(resampled[best] - other) for other in resampled])
+    return ~np.isnan(values) & ~((ends[:, 0] > 0) | (ends[:, 1] < 0))
 
 
-def _resampled(frames, metric, classes, resamples, rng):
-    """(frames, resamples) values of a metric, all frames redrawn by the same batches; empty with fewer than two."""
-    films = [frame[["sample", "batch"]].drop_duplicates().sort_values("sample").to_numpy() for frame in frames]
-    if not all(np.array_equal(films[0], other) for other in films[1:]):
-        raise UserError("two models that predict different samples cannot be told apart: compare within one protocol.")
+def _resampled(frames: Sequence[pd.DataFrame], metric: str, resampling: Resampling) -> NDArray[np.float64]:
+    """(frames, n_bootstrap) values of a metric on the same resamples; empty with fewer than two batches."""
+    samples = [frame[["sample", "batch"]].drop_duplicates().sort_values("sample").to_numpy() for frame in frames]
+    if not all(np.array_equal(samples[0], other) for other in samples[1:]):
+        raise UserError("two models that predict different samples cannot be compared: compare within one protocol.")
     row = lookup(metric, metrics.METRICS, "metric")
-    sums = np.stack([metrics.tally_by_batch(frame, row.tally, classes) for frame in frames])
-    if sums.shape[1] < 2:
+    sums = np.stack([metrics.tally_by_batch(frame, row.tally, resampling.classes) for frame in frames], axis=1)
+    if len(sums) < 2:
         return np.empty((len(frames), 0))
-    drawn = np.tensordot(cluster_weights(sums.shape[1], resamples, rng), sums, axes=(1, 1))
-    return row.value(np.moveaxis(drawn, 1, 0), classes)
-
-
-def interval(values):
-    """The 95 % interval (low, high) of redrawn values: percentiles. Draws without a value (kappa where all films are of
-    one class) are left out, and there is no interval (NaN, NaN) where they are more than the tails."""
-    found = values[np.isfinite(values)]
-    if not len(values) or len(found) < LEVEL * len(values):
-        return np.nan, np.nan
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    resampled = resample(resampling.weights(len(sums)), sums)
+    return row.value(np.moveaxis(resampled, 1, 0), resampling.classes)

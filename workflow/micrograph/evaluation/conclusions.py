@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from micrograph.evaluation import (
-    attribution_tests_caption,
+    attribution_tests,
     bootstrap,
-    confounders_caption,
+    confounders,
     leakage,
-    leakage_captions,
     summaries,
     table2,
     tables,
@@ -35,7 +34,7 @@ COLUMNS = [
 UNITS = {"%": 1, "points": 1, "°C": 1, "% of the map": 2, "ratio": 2, "log loss": 2, "rank correlation": 2, "nats": 3}
 UNITS |= {"AUC": 3}  # unit -> decimals written, which are also those judged
 MARGIN = 5.0  # points of accuracy, coverage or calibration error that count as negligible
-MARGIN_CORRELATION = attribution_tests_caption.MARGIN
+MARGIN_CORRELATION = attribution_tests.MARGIN
 QUANTILE = NormalDist().inv_cdf((1 + bootstrap.LEVEL) / 2)
 MIN_REPEATS = 3  # two repeats do not give a standard deviation worth an interval
 
@@ -125,7 +124,7 @@ SUBGROUP = {
 }
 MAPS = {"cam_class": "Class-weighted CAM", "grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
 SCHEMES = {"nnrank": "NNRank", "corn": "CORN", "regression": "Regression"}
-ON_THE_FILM = tuple(name for name in attribution_tests_caption.OF_THE_FILM if name != "background")
+ON_THE_FILM = tuple(name for name in attribution_tests.SURFACE_FEATURES if name != "background")
 ARTEFACTS = {"artefacts": "scars and jumps", "padding": "padding"}
 ANOTHER = "map of another sample"
 
@@ -176,7 +175,7 @@ CONTRASTS = [
             TRUE_LABELS | {"protocol": f"strict+{leak}"}, "change_points", reference="strict protocol",
             combine="any", family="leaks added", skip_identical=True,
         )
-        for leak, text in leakage_captions.LEAKS.items()
+        for leak, text in leakage.LEAKS.items()
     ),
     *(
         Contrast(
@@ -184,7 +183,7 @@ CONTRASTS = [
             TRUE_LABELS | {"protocol": f"published-{leak}"}, "change_points", -1, reference="published protocol",
             combine="any", family="leaks closed", skip_identical=True,
         )
-        for leak, text in leakage_captions.LEAKS.items()
+        for leak, text in leakage.LEAKS.items()
     ),
     _permuted(
         f"Strict protocol, permuted labels: the test accuracy is less than {MARGIN:g} points above chance level",
@@ -267,7 +266,7 @@ CONTRASTS = [
     *(
         Contrast(
             question, f"Samples of {text} are predicted less than {MARGIN:g} points worse than by the strict protocol",
-            "confounders", {"kind": confounders_caption.SPLIT, "group": group}, "difference_points", margin=-MARGIN,
+            "confounders", {"kind": confounders.SPLIT, "group": group}, "difference_points", margin=-MARGIN,
             reference="strict protocol, same samples",
         )
         for question, group, text in (
@@ -297,7 +296,7 @@ CONTRASTS = [
     ),
     *(
         _attribution(f"{text}: deletion and insertion are more effective than with a map of another sample",
-                     {"map": name, "measure": attribution_tests_caption.CURVES}, unit="AUC")
+                     {"map": name, "measure": attribution_tests.CURVES}, unit="AUC")
         for name, text in MAPS.items()
     ),
     *(
@@ -501,17 +500,17 @@ def _leakage(table, network):
     reported = table["reported"] == "test"
     above = {
         f"above_points{end}": table[f"above_test_points{end}"].where(reported, table[f"above_validation_points{end}"])
-        for end in leakage.ENDS
+        for end in summaries.ENDS
     }
     change = table["protocol"].str.extract(r"([+-])", expand=False).map({"+": "added", "-": "closed"})
-    unchanged = (table[[f"change_points{end}" for end in leakage.ENDS]] == 0).all(axis=1)
+    unchanged = (table[[f"change_points{end}" for end in summaries.ENDS]] == 0).all(axis=1)
     return table.assign(**above, change=change, pooled=table["model"] == leakage.ALL, unchanged=unchanged)
 
 
 def _confounders(table, network):
     """The table of confounders without the comparisons that are the same as another one."""
-    compared = confounders_caption.compared(table).index
-    kept = table["kind"].eq(confounders_caption.SPLIT) | table.index.isin(compared)
+    compared = confounders.comparisons(table).index
+    kept = table["kind"].eq(confounders.SPLIT) | table.index.isin(compared)
     return table.assign(difference_points=table["difference_points"].where(kept))
 
 
@@ -619,7 +618,7 @@ DISTINGUISHING = ("model", "features", "protocol", "pretraining", "policy", "sch
 
 
 def _labels(rows):
-    """What distinguishes each row from the others, in words."""
+    """What distinguishes each row from the others."""
     columns = [name for name in DISTINGUISHING if name in rows and rows[name].nunique() > 1]
     named = rows[columns].astype(str)
     if "features" in named:
@@ -668,7 +667,7 @@ def panels(table: pd.DataFrame) -> list[tables.Panel]:
     """Lay the table out as one panel; each question is written once."""
     rows = []
     for row, first in zip(table.to_dict("records"), ~table["question"].duplicated(), strict=True):
-        words = [
+        texts = [
             row["question"] if first else "",
             *(_text(row[name]) for name in ("comparison", "reference", "verdict")),
         ]
@@ -678,9 +677,9 @@ def panels(table: pd.DataFrame) -> list[tables.Panel]:
             tables.number(row["margin"], decimals),
             *map(tables.number, (row["n"], row["batches"])),
         ]
-        rows.append([*words, _text(row["reason"]), *numbers])
+        rows.append([*texts, _text(row["reason"]), *numbers])
     headings = ["Question", "Hypothesis", "Reference", "Verdict", "Reason", "Estimate [95 % CI]", "Margin"]
-    return [tables.Panel("Conclusions", [*headings, "Samples", "Growth days"], rows, words=5)]
+    return [tables.Panel("Conclusions", [*headings, "Samples", "Growth days"], rows, text_columns=5)]
 
 
 def _text(value):

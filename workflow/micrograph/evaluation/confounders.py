@@ -1,238 +1,306 @@
-"""The table of confounders: is the accuracy the same whatever else differs between films, and with films unlike those
-that were learnt from?
+"""Confounders: test accuracy by subgroup, and on samples of operators or dates absent from training.
 
-Made of predictions, all of test films out of fold. Groups of films (film_groups.py) are compared with the rest of the
-films; the kind `split` compares folds by operator or by date with strict's, on the same films.
+Subgroups (:mod:`micrograph.evaluation.subgroups`) are compared with all other samples; the kind ``split`` compares
+folds by operator or by date with strict on the same samples.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, confounders_caption, metrics, subgroups, summaries, tables
-from micrograph.evaluation.confounders_caption import SPLIT
+from micrograph.evaluation import bootstrap, metrics, subgroups, tables
+from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.labels import model_label
+from micrograph.evaluation.subgroups import Group
+from micrograph.evaluation.summaries import ENDS, Fit, RunInfo
+from micrograph.evaluation.tables import Panel
 from micrograph.splits import group_splits, protocols
 
 NAME = "Table of confounders"
-FEWEST = 5  # batches on either side: of fewer, redrawing them says too little about how far they differ
+FEWEST = 5  # batches on either side: of fewer, a bootstrap underestimates how far they differ
+SPLIT = "split"
+KINDS = {
+    "growth_seconds": "Growth time",
+    "substrate": "Substrate",
+    "batch_size": "Batch size",
+    "scan_quality": "Scan",
+    "pressure_torr": "Pressure",
+    "operator": "Operator",
+    SPLIT: "Tested samples",
+}
+SPLITS = {"by_operator": "of a new operator", "by_date": "of later days"}
+EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups do not complement each other
 COLUMNS = [
     *("kind", "group", "model", "features", "films", "batches"),
     *("accuracy_pct", "accuracy_low", "accuracy_high", "majority_pct", "rest_pct"),
-    *("difference_points", "difference_points_low", "difference_points_high", "why"),
-    *("overall_pct", "training_films", "rest_training_films", "pretraining", "policy", "scheme"),
+    *(f"difference_points{end}" for end in ENDS),
+    *("why", "overall_pct", "training_films", "rest_training_films", "pretraining", "policy", "scheme"),
 ]
-ALONE = "all films are alike in this"
+
+# Why there is no interval.
+UNKNOWN = "the sheet does not tell it"
+NOT_RUN = "not asked for (experiments.confounders)"
+NO_STRICT = "the same model was not run under strict"
+NO_OTHERS = "all films are alike in this"
 FEW = f"fewer than {FEWEST} batches"
-SAME = "all its films are answered alike, right or wrong"
-BOTH = "right on the same films as strict"
+CONSTANT = "all its films are answered alike, right or wrong"
+IDENTICAL = "right on the same films as strict"
 
 
 def make_table(
-    samples, levelled, fits, splits, strict, untested,
-    *, classes, data, backbone, search, pixels, epochs, resamples, rng,
-):  # fmt: skip
-    """The table as a data frame (COLUMNS, then the settings).
+    samples: pd.DataFrame,
+    levelled: Iterable[pd.DataFrame],
+    fits: Iterable[Fit],
+    splits: Sequence[Fit],
+    strict: Iterable[Fit],
+    untested: Mapping[str, str],
+    *,
+    resampling: Resampling,
+    run: RunInfo,
+) -> pd.DataFrame:
+    """Make the table of confounders.
 
-    samples: the table of samples; levelled: the shards' levelled tables; fits, splits, strict, untested: of Asked;
-    classes: temperatures in Celsius; resamples, rng: of the bootstrap; the rest is said in every row.
+    Parameters
+    ----------
+    samples : DataFrame
+        Table of samples.
+    levelled : iterable of DataFrame
+        Tables of the levelled scans of all shards.
+    fits : iterable of Fit
+        Strict fits whose samples are grouped.
+    splits : sequence of Fit
+        Fits by operator and by date.
+    strict : iterable of Fit
+        Strict fits of the same models.
+    untested : mapping
+        {protocol: why its folds could not be made}.
+    resampling : Resampling
+    run : RunInfo
 
-    accuracy_pct: of the group's test films, in percent; majority_pct: of always naming the temperature commonest in
-    training, on the same films; rest_pct: of all other films, for the kind split of the same films by strict's folds;
-    difference_points: the group less the rest. _low and _high: 95 % intervals from redrawing whole batches, of a
-    difference the same batches for both. There is none, and `why` says it, with fewer than FEWEST batches on either
-    side, or where all films of a group are right, or all wrong: redrawn, they would always be. overall_pct: of all
-    films. training_films: mean over the folds, for the kind split, beside strict's.
+    Returns
+    -------
+    DataFrame
+        ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the majority class on them; ``rest_pct`` of
+        all other samples, for the kind ``split`` of strict on the same samples; ``difference_points``: the group less
+        the rest. Where there is no interval, ``why`` gives the reason: fewer than FEWEST batches on either side, or
+        constant predictions, whose resamples would not vary. ``overall_pct``: of all samples. ``training_films``: mean
+        over the folds, for the kind ``split``.
+
+    Raises
+    ------
+    UserError
+        If a predicted sample is not in the table of samples.
     """
-    given = Asked(fits, splits, strict, untested)
-    drawn = (classes, resamples, int(rng.integers(2**31)))
-    films = subgroups.known_films(samples, levelled)
+    known_samples = subgroups.known_samples(samples, levelled)
+    known = known_samples.set_index("sample").index
     rows = []
-    for fit in given.strict:
+    for fit in fits:
         tested = _tested(fit)
-        known = films.set_index("sample").index
         for lost in sorted(set(tested["sample"]) - set(known)):
             raise UserError(f"{NAME}: film {lost} is predicted and not among the samples: make both in one run.")
-        for kind, groups in subgroups.groups(films).items():
-            rows += [_of_fit(fit) | row for row in _grouped(kind, groups, known, tested, drawn)]
-    rows += _splits(given, drawn)
-    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    framed = pd.DataFrame(rows, columns=COLUMNS).assign(**made)
-    return framed.assign(why=framed["why"].fillna(""))
+        for kind, groups in subgroups.groups(known_samples).items():
+            rows += [_fit_columns(fit) | row for row in _group_rows(kind, groups, known, tested, resampling)]
+    rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
+    table = run.add_to(pd.DataFrame(rows, columns=COLUMNS))
+    return table.assign(why=table["why"].fillna(""))
 
 
-class Asked:
-    """The fits of the table: those whose films are grouped, and those whose folds are dealt otherwise."""
-
-    def __init__(self, strict, splits, same, untested):
-        """strict: Fit of strict whose films are grouped; splits: fits by_operator and by_date; same: strict's fits
-        of the same words; untested: {protocol: why its folds could not be dealt}."""
-        self.strict, self.splits, self.untested = strict, splits, untested
-        self.same = {_words(fit): fit for fit in same}
-
-    def beside(self, fit):
-        """The strict fit of the same words, None where it was not run."""
-        return self.same.get(_words(fit))
+def _fit_columns(fit: Fit) -> dict[str, str]:
+    return {name: value for name, value in fit.spec.columns().items() if name != "protocol"}
 
 
-def _words(fit):
-    return tuple(getattr(fit.spec, word) for word in summaries.KEYS if word != "protocol")
-
-
-def _of_fit(fit):
-    return {word: getattr(fit.spec, word) for word in ("model", "features", "pretraining", "policy", "scheme")}
-
-
-def _tested(fit):
-    """The test rows of a fit: as given, with right and majority (whether that is right), as 0 and 1."""
-    named = metrics.majority_class_baseline(fit.predictions)
-    test = fit.predictions["split"] == "test"
+def _tested(fit: Fit) -> pd.DataFrame:
+    """Return the test rows of a fit with the columns right and majority (whether that is right), 0 or 1."""
+    majority = metrics.majority_class_baseline(fit.predictions)
     right, majority = (
-        (frame["y_pred"] == frame["y_true"]).fillna(False).astype(float) for frame in (fit.predictions, named)
+        (frame["y_pred"] == frame["y_true"]).fillna(False).astype(float) for frame in (fit.predictions, majority)
     )
-    return fit.predictions.assign(right=right, majority=majority)[test]
+    return Fit(fit.spec, fit.predictions.assign(right=right, majority=majority)).split("test")
 
 
-def _grouped(kind, groups, known, tested, drawn):
-    """The rows of one kind: its groups, each against all other films that are known; or one that says why not."""
+def _group_rows(
+    kind: str, groups: Sequence[Group], known: pd.Index, tested: pd.DataFrame, resampling: Resampling
+) -> list[dict[str, Any]]:
+    """Return the rows of one kind: its groups, each against all other known samples; or one that gives the reason."""
     overall = {"overall_pct": 100 * tested["right"].mean()}
-    there = [group for group in groups if not group.missing]
     if not groups or (len(groups) == 1 and (groups[0].missing or groups[0].members.all())):
-        words = subgroups.NOT_STATED if groups and groups[0].missing else "all films"
-        why = confounders_caption.UNKNOWN if groups and groups[0].missing else ALONE
-        return [{"kind": kind, "group": words, "why": why} | _alone(tested, drawn) | overall]
+        missing = bool(groups) and groups[0].missing
+        name, why = (subgroups.NOT_STATED, UNKNOWN) if missing else ("all films", NO_OTHERS)
+        return [{"kind": kind, "group": name, "why": why} | _scores(tested, resampling) | overall]
     unknown = set().union(*(known[group.members] for group in groups if group.missing))
+    not_stated = tested["sample"].isin(unknown)
     rows = []
-    for group in there:
-        inside = tested["sample"].isin(known[group.members])
-        rest = ~inside & ~tested["sample"].isin(unknown)
-        rows.append({"kind": kind, "group": group.name} | _compared(tested[inside], tested[rest], drawn) | overall)
-    for group in groups:
+    for group in sorted(groups, key=lambda group: group.missing):
         if group.missing:
-            row = _alone(tested[tested["sample"].isin(unknown)], drawn)
-            rows.append({"kind": kind, "group": group.name, "why": confounders_caption.UNKNOWN} | row | overall)
+            scores = {"why": UNKNOWN} | _scores(tested[not_stated], resampling)
+        else:
+            inside = tested["sample"].isin(known[group.members])
+            scores = _compare_groups(tested[inside], tested[~inside & ~not_stated], resampling)
+        rows.append({"kind": kind, "group": group.name} | scores | overall)
     return rows
 
 
-def _alone(here, drawn):
-    """Films, batches, accuracy and majority of some test rows; no interval where `_why` finds a reason."""
-    classes, resamples, seed = drawn
-    row = {"films": here["sample"].nunique(), "batches": here["batch"].nunique()}
-    if not len(here):
-        return row
-    row |= {"accuracy_pct": 100 * here["right"].mean(), "majority_pct": 100 * here["majority"].mean()}
-    if not _why(here):
-        ends = bootstrap.bootstrap(here, "accuracy", classes, resamples, np.random.default_rng(seed))
-        row |= dict(zip(("accuracy_low", "accuracy_high"), (100 * end for end in ends), strict=True))
-    return row
+def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
+    """Return samples, batches, accuracy and majority of some test rows; no interval where `_why` gives a reason."""
+    scores = {"films": rows["sample"].nunique(), "batches": rows["batch"].nunique()}
+    if rows.empty:
+        return scores
+    scores |= {"accuracy_pct": 100 * rows["right"].mean(), "majority_pct": 100 * rows["majority"].mean()}
+    if not _why(rows):
+        low, high = bootstrap.bootstrap(rows, "accuracy", resampling)
+        scores |= {"accuracy_low": 100 * low, "accuracy_high": 100 * high}
+    return scores
 
 
-def _compared(here, rest, drawn):
-    """_alone of the group, and its difference to the rest with the interval; or why there is none."""
-    row = _alone(here, drawn) | {"why": _why(here)}
-    if not len(rest) or not len(here):
-        return row | {"why": row["why"] or ALONE}
+def _compare_groups(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
+    """`_scores` of a group, and its difference to the rest with the interval, or why there is none."""
+    row = _scores(rows, resampling) | {"why": _why(rows)}
+    if rest.empty or rows.empty:
+        return row | {"why": row["why"] or NO_OTHERS}
     row["why"] = row["why"] or (f"the rest: {_why(rest)}" if _why(rest) else "")
     row["rest_pct"] = 100 * rest["right"].mean()
     row["difference_points"] = row["accuracy_pct"] - row["rest_pct"]
-    return row if row["why"] else row | _ends(_redrawn(here, rest, *drawn[1:]))
+    if row["why"]:
+        return row
+    low, high = bootstrap.interval(100 * _differences(rows, rest, resampling))
+    return row | {"difference_points_low": low, "difference_points_high": high}
 
 
-def _why(here):
-    """Why redrawing batches tells nothing of the accuracy of these rows; "" where it does."""
-    if here["batch"].nunique() < FEWEST:
+def _why(rows: pd.DataFrame) -> str:
+    """Why a bootstrap over batches is not informative for these rows; "" where it is."""
+    if rows["batch"].nunique() < FEWEST:
         return FEW
-    return SAME if here["right"].nunique() < 2 else ""
+    return CONSTANT if rows["right"].nunique() < 2 else ""
 
 
-def _redrawn(here, rest, resamples, seed):
-    """(resamples,) differences of accuracy when the batches of both are redrawn together; NaN where one has no film."""
-    names = np.unique([*here["batch"], *rest["batch"]])
-    sums = np.zeros((len(names), 4))
-    for place, rows in enumerate((here, rest)):
-        batch = np.searchsorted(names, rows["batch"].to_numpy(str))
-        np.add.at(sums[:, 2 * place], batch, rows["right"].to_numpy())
-        np.add.at(sums[:, 2 * place + 1], batch, 1)
-    drawn = bootstrap.cluster_weights(len(names), resamples, np.random.default_rng(seed)) @ sums
+def _differences(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling) -> NDArray[np.float64]:
+    """(n_bootstrap,) differences of accuracy, the batches of both resampled together; NaN where one has no sample."""
+    names = np.unique([*rows["batch"], *rest["batch"]])
+    sums = [
+        bootstrap.cluster_sums(
+            np.stack([frame["right"].to_numpy(), np.ones(len(frame))], axis=1),
+            np.searchsorted(names, frame["batch"].to_numpy(str)),
+            len(names),
+        )
+        for frame in (rows, rest)
+    ]
+    resampled = bootstrap.resample(resampling.weights(len(names)), np.hstack(sums))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3]
+        return resampled[:, 0] / resampled[:, 1] - resampled[:, 2] / resampled[:, 3]
 
 
-def _ends(values):
-    """The interval of differences, in points; none where more than the tails have no value."""
-    return dict(zip(("difference_points_low", "difference_points_high"), bootstrap.interval(100 * values), strict=True))
-
-
-def _splits(given, drawn):
-    """The rows of the kind split: a row a fit dealt by operator or by date; one that says why, where there is none."""
+def _split_rows(
+    splits: Sequence[Fit], strict: Mapping, untested: Mapping[str, str], resampling: Resampling
+) -> list[dict[str, Any]]:
+    """Return the rows of the kind split: a row a fit by operator or by date, or one that gives the reason."""
     rows = []
     for base in group_splits.SPLITTERS:
-        here = [fit for fit in given.splits if protocols.parse(fit.spec.protocol).base == base]
-        rows += [{"kind": SPLIT, "group": base} | _of_fit(fit) | _split(fit, given.beside(fit), drawn) for fit in here]
-        if not here:
-            why = given.untested.get(base, confounders_caption.NOT_ASKED).removeprefix(f"{base}: ").rstrip(".")
+        fits = [fit for fit in splits if protocols.parse(fit.spec.protocol).base == base]
+        for fit in fits:
+            same = strict.get(replace(fit.spec, protocol="strict"))
+            rows.append({"kind": SPLIT, "group": base} | _fit_columns(fit) | _compare_split(fit, same, resampling))
+        if not fits:
+            why = untested.get(base, NOT_RUN).removeprefix(f"{base}: ").rstrip(".")
             rows.append({"kind": SPLIT, "group": base, "films": 0, "batches": 0, "why": why})
     return rows
 
 
-def _split(fit, strict, drawn):
-    """What is measured of a fit dealt otherwise, beside strict's answers for the same films."""
-    classes, resamples, seed = drawn
+def _compare_split(fit: Fit, strict: Fit | None, resampling: Resampling) -> dict[str, Any]:
+    """Return the scores of a fit on other folds, with strict's on the same samples."""
     tested = _tested(fit)
-    row = _alone(tested, drawn) | {"why": _why(tested), "training_films": _learnt_from(fit)}
+    row = _scores(tested, resampling) | {"why": _why(tested), "training_films": _training_samples(fit)}
     if strict is None:
-        return row | {"why": confounders_caption.NO_STRICT}
+        return row | {"why": NO_STRICT}
     same = _tested(strict)
     same = same[same["sample"].isin(tested["sample"])]
-    row |= {"rest_pct": 100 * same["right"].mean(), "rest_training_films": _learnt_from(strict)}
+    row |= {"rest_pct": 100 * same["right"].mean(), "rest_training_films": _training_samples(strict)}
     row["difference_points"] = row["accuracy_pct"] - row["rest_pct"]
-    told_apart = not tested.groupby("sample")["right"].mean().equals(same.groupby("sample")["right"].mean())
-    row["why"] = row["why"] or ("" if told_apart else BOTH)
+    identical = tested.groupby("sample")["right"].mean().equals(same.groupby("sample")["right"].mean())
+    row["why"] = row["why"] or (IDENTICAL if identical else "")
     if row["why"]:
         return row
-    rng = np.random.default_rng(seed)
-    low, high = bootstrap.paired_bootstrap(tested, same, "accuracy", classes, resamples, rng)
+    low, high = bootstrap.paired_bootstrap(tested, same, "accuracy", resampling)
     return row | {"difference_points_low": 100 * low, "difference_points_high": 100 * high}
 
 
-def _learnt_from(fit):
-    """Films that a fold trains on, mean over the folds."""
-    train = fit.predictions[fit.predictions["split"] == "train"]
+def _training_samples(fit: Fit) -> float:
+    """Return samples that a fold trains on, mean over the folds."""
+    train = fit.split("train")
     return float(train.groupby("fold")["sample"].nunique().mean()) if len(train) else np.nan
 
 
-def panels(table):
-    """The table as panels: groups of films, a panel a model, then films of other operators and later days."""
-    grouped, split = (table[(table["kind"] == SPLIT) == there] for there in (False, True))
+def comparisons(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are comparisons with an interval, each comparison once.
+
+    Of two groups of a kind each is the other's rest: that is one comparison. Of three it is not, and none is left out
+    for having no interval itself.
+    """
+    keys = ["kind", "model", "features"]
+    groups = table[np.isfinite(table["difference_points"].astype(float))]
+    pair = groups.groupby(keys)["group"].transform("size").eq(2) & ~groups["kind"].isin(EACH_ALONE)
+    rows = groups[np.isfinite(groups["difference_points_low"].astype(float))]
+    return rows[~(pair[rows.index] & rows.duplicated(keys))]
+
+
+def group_label(row: Mapping[str, Any]) -> str:
+    """Name the samples of a row."""
+    return SPLITS.get(row["group"], row["group"]) if row["kind"] == SPLIT else row["group"]
+
+
+def differs(row: Mapping[str, Any]) -> bool:
+    """Return whether the interval of a row's difference excludes 0."""
+    return tables.excludes(row["difference_points_low"], row["difference_points_high"])
+
+
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay the table out: subgroups, a panel a model, then samples of other operators and later days."""
+    grouped, split = (table[(table["kind"] == SPLIT) == is_split] for is_split in (False, True))
     made = [
-        _panel(f"Groups of films: {confounders_caption.model(here.iloc[0])}", here, [], "Others, %")
-        for _, here in grouped.groupby(["model", "features"], sort=False)
+        _panel(f"Subgroups: {_model(rows.iloc[0])}", rows, [], "Others, %")
+        for _, rows in grouped.groupby(["model", "features"], sort=False)
     ]
-    return [*made, _panel("Films unlike those that were learnt from", split, [confounders_caption.model], "strict, %")]
+    return [*made, _panel("Operators and dates absent from training", split, [("Model", _model)], "strict, %")]
 
 
-def _panel(title, rows, words, rest):
-    """words: functions of a row, that give further words beside its films; rest: what it is compared with."""
-    made, before = [], None
-    for row in rows.to_dict("records"):
-        kind = confounders_caption.KINDS[row["kind"]]
-        said = [confounders_caption.group(row), *(word(row) for word in words)]
-        made.append([kind if kind != before else "", *said, *_cells(row)])
-        before = kind
-    headings = ["By", "Films", *["Model" for _ in words], "Number", "Batches", "Accuracy, %", "Majority, %", rest]
-    headings += ["Difference, points", "Why no interval"]
-    return tables.Panel(title, headings, made, words=2 + len(words), notes=confounders_caption.notes(rows))
+def _model(row: Mapping[str, Any]) -> str:
+    """Name a row's model and features; "" where nothing was run."""
+    return model_label(row["model"], row["features"]) if isinstance(row["model"], str) else ""
 
 
-def _cells(row):
-    """The numbers of a row."""
-    ends = row["difference_points_low"], row["difference_points_high"]
-    difference = tables.interval(row["difference_points"], *ends, 0, tables.signed)
-    accuracy = tables.interval(row["accuracy_pct"], row["accuracy_low"], row["accuracy_high"], 0)
+def _panel(title: str, rows: pd.DataFrame, extra: Sequence[tables.Column], rest: str) -> Panel:
+    """One panel; extra: further columns of text; rest: heading of what is compared with."""
+    lines = [
+        [KINDS[row["kind"]], group_label(row), *(text(row) for _, text in extra), *_cells(row)]
+        for row in rows.to_dict("records")
+    ]
+    headings = ["By", "Samples", *(heading for heading, _ in extra), "Number", "Batches", "Accuracy, %", "Majority, %"]
+    headings += [rest, "Difference, points", "Why no interval"]
+    return Panel(title, headings, tables.without_repeats(lines), text_columns=2 + len(extra), notes=_notes(rows))
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    """Return the numbers of a row."""
     return [
         *(tables.number(row[name]) for name in ("films", "batches")),
-        accuracy,
-        tables.number(row["majority_pct"]),
-        tables.number(row["rest_pct"]),
-        tables.best(difference, confounders_caption.told(row)),
+        tables.interval(row["accuracy_pct"], row["accuracy_low"], row["accuracy_high"], 0),
+        *(tables.number(row[name]) for name in ("majority_pct", "rest_pct")),
+        tables.difference_column("difference_points")(row),
         row["why"],
     ]
+
+
+def _notes(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Training samples of the folds that are compared."""
+    known = rows[(rows["kind"] == SPLIT) & rows["training_films"].notna() & rows["rest_training_films"].notna()]
+    return tuple(
+        f"{_model(row)}, {group_label(row)}: {row['training_films']:.0f} training samples a fold, "
+        f"{row['rest_training_films']:.0f} under strict."
+        for row in known.to_dict("records")
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from micrograph.splits.fit_spec import FitSpec
 
@@ -27,7 +27,7 @@ def features_label(features: str) -> str:
 
 
 # Field of FitSpec -> its label; in the order in which the parts of a name stand.
-PARTS = {
+PARTS: dict[str, Callable[[str], str]] = {
     "model": str,
     "features": features_label,
     "scheme": scheme_label,

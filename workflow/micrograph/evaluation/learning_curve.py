@@ -1,25 +1,31 @@
-"""The learning curve: accuracy on new growth days by the number of films learned from, and what the last of them gave.
+"""Learning curve: accuracy on new growth days by the number of training samples, and what the last of them added.
 
-Made of predictions of protocols with a share of each fold's training films (strict.share25): whole growth days are left
-out of training, a greater share holds the days of a smaller one, and the same films choose settings and are tested.
+The protocols train on a share of each fold's training samples (strict.share25): whole growth days are left out of
+training, a larger share holds the days of a smaller one, and the same samples select hyperparameters and are tested.
 """
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, summaries, tables
+from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.labels import fit_labels
+from micrograph.evaluation.summaries import ENDS, Fit, RunInfo
+from micrograph.evaluation.tables import Panel
 from micrograph.splits import protocols
-from micrograph.splits.fit_spec import FitSpec
+from micrograph.splits.fit_spec import KEYS
 
 NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
-ENDS = ("", "_low", "_high")
 COLUMNS = [
-    *summaries.KEYS,
+    *KEYS,
     *("share_pct", "training_films", "training_batches"),
     *(f"test_pct{end}" for end in ENDS),
     *(f"{step}_points{end}" for step in STEPS for end in ENDS),
@@ -28,129 +34,116 @@ COLUMNS = [
 WHOLE_NUMBERS = ["share_pct", "folds", "repeats", "films", "batches"]
 
 
-@dataclass(frozen=True)
-class Point:
-    """One fit of one share: its spec without the share, the share in percent, all its predictions."""
+def make_table(fits: Sequence[Fit], *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
+    """Make the learning curve: fit by fit, a row a share, the smallest first.
 
-    spec: FitSpec
-    share: int
-    predictions: pd.DataFrame
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of every share, 100 percent too.
+    resampling : Resampling
+    run : RunInfo
 
-    @property
-    def test(self):
-        """The test predictions."""
-        return self.predictions[self.predictions["split"] == "test"]
+    Returns
+    -------
+    DataFrame
+        ``test_pct`` is pooled test accuracy; ``gain`` that less the same of the next smaller share, ``rise`` less that
+        of the smallest, in points; 95 % intervals resample the tested growth days, not those left out of training.
+        ``training_films`` and ``training_batches`` are means over the folds. ``_repeat_std`` is the standard deviation
+        over repeats of the cross-validation, in points; it includes the choice of training days.
 
-
-def make_table(fits, *, classes, resamples, rng, data, backbone, search, pixels, epochs):
-    """The learning curve as a data frame (COLUMNS, then the settings): fit by fit, a row a share, the smallest first.
-
-    fits: Fit of every share, 100 percent too; classes: temperatures in Celsius; resamples, rng: of the bootstrap;
-    the rest is said in every row. Raises UserError where there is none.
-
-    test_pct: of all test predictions together; gain: that less the same of the next smaller share, rise: less that of
-    the smallest, in points. _low and _high: 95 % intervals from redrawing the growth days that are tested, differences
-    by the same days; which days were left out of training is not redrawn. training_films, training_batches: means over
-    the folds. majority_pct: always naming the commonest training temperature. Of several deals of the folds (repeats):
-    _repeat_std is the standard deviation over them, in points, of accuracy, gain and rise; it holds the luck of which
-    training days were left out.
+    Raises
+    ------
+    UserError
+        If there are no fits.
     """
     if not fits:
-        raise UserError("the learning curve has no predictions to show: ask for models in experiments.learning_curve.")
-    drawn = classes, resamples, int(rng.integers(2**31))
-    rows = [_row(place, curve, drawn) for curve in curves_of(fits) for place in range(len(curve))]
-    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    return pd.DataFrame(rows, columns=COLUMNS).assign(**made).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
+        raise UserError("the learning curve has no predictions to show: name models in experiments.learning_curve.")
+    rows = [_row(place, curve, resampling) for curve in _curves(fits) for place in range(len(curve))]
+    return run.add_to(pd.DataFrame(rows, columns=COLUMNS)).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
 
 
-def curves_of(fits):
-    """The Points of every curve, by rising share: a list a fit, in the order in which the fits come first."""
-    curves = {}
+def _share(fit: Fit) -> int:
+    """Return the share of the training samples in percent."""
+    return protocols.parse(fit.spec.protocol).share
+
+
+def _whole(fit: Fit) -> dict[str, str]:
+    """Return the spec of a fit without its share."""
+    protocol = replace(protocols.parse(fit.spec.protocol), share=protocols.WHOLE)
+    return replace(fit.spec, protocol=protocol.name).columns()
+
+
+def _curves(fits: Sequence[Fit]) -> list[list[Fit]]:
+    """Return the fits of every curve, by rising share, in the order in which the curves come first."""
+    curves: dict[tuple, list[Fit]] = {}
     for fit in fits:
-        protocol = protocols.parse(fit.spec.protocol)
-        spec = replace(fit.spec, protocol=replace(protocol, share=protocols.WHOLE).name)
-        curves.setdefault(spec, []).append(Point(spec, protocol.share, fit.predictions))
-    return [sorted(points, key=lambda point: point.share) for points in curves.values()]
+        curves.setdefault(tuple(_whole(fit).values()), []).append(fit)
+    return [sorted(curve, key=_share) for curve in curves.values()]
 
 
-def _row(place, curve, drawn):
-    """The numbers of one point of a curve."""
-    classes, resamples, seed = drawn
-    point, test = curve[place], curve[place].test
-    low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
-    train = point.predictions[point.predictions["split"] == "train"].groupby("fold")
-    row = point.spec.columns() | {"share_pct": point.share}
+def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, Any]:
+    """Return the numbers of one point of a curve."""
+    fit, test, classes = curve[place], curve[place].split("test"), resampling.classes
+    train = fit.split("train").groupby("fold")
+    majority = metrics.majority_class_baseline(fit.predictions)
+    row: dict[str, Any] = _whole(fit) | {"share_pct": _share(fit)}
     row["training_films"], row["training_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
-    row["test_pct"], row["test_pct_low"], row["test_pct_high"] = 100 * _right(test, classes), 100 * low, 100 * high
+    values = (_accuracy(test, classes), *bootstrap.bootstrap(test, "accuracy", resampling))
+    row |= {f"test_pct{end}": 100 * value for end, value in zip(ENDS, values, strict=True)}
     if place > 0:
-        row |= _step("gain", curve[place - 1], point, drawn) | _step("rise", curve[0], point, drawn)
-    majority = metrics.majority_class_baseline(point.predictions)
-    row["majority_pct"] = 100 * _right(majority[majority["split"] == "test"], classes)
-    row["repeats"] = len(summaries.by_repeat(point.predictions))
-    row["folds"] = point.predictions["fold"].nunique() // row["repeats"]
-    row["test_repeat_std"] = 100 * summaries.over_repeats(test, lambda deal: _right(deal, classes))
+        row |= _step("gain", curve[place - 1], fit, resampling) | _step("rise", curve[0], fit, resampling)
+    row["majority_pct"] = 100 * _accuracy(majority[majority["split"] == "test"], classes)
+    row["repeats"] = len(summaries.by_repeat(fit.predictions))
+    row["folds"] = fit.predictions["fold"].nunique() // row["repeats"]
+    row["test_repeat_std"] = 100 * summaries.std_over_repeats(test, lambda rows: _accuracy(rows, classes))
     return row | {"films": test["sample"].nunique(), "batches": test["batch"].nunique()}
 
 
-def _right(predictions, classes):
+def _accuracy(predictions: pd.DataFrame, classes: Sequence[float]) -> float:
     return metrics.score(predictions, "accuracy", classes)
 
 
-def _step(name, less, more, drawn):
-    """The columns of a difference between two shares; its spread over deals where both have the same ones."""
-    found = summaries.gain(less.predictions, more.predictions, *drawn)
-    row = {key.replace("gain", name): value for key, value in found.items()}
-    deals = [summaries.by_repeat(point.test) for point in (less, more)]
-    if len(deals[0]) == len(deals[1]) > 1:
-        each = [_right(other, drawn[0]) - _right(one, drawn[0]) for one, other in zip(*deals, strict=True)]
+def _step(name: str, less: Fit, more: Fit, resampling: Resampling) -> dict[str, float]:
+    """Return the columns of a difference between two shares; its spread over repeats where both have the same ones."""
+    gain = summaries.accuracy_gain(less.predictions, more.predictions, resampling)
+    row = {f"{name}_points{end}": value for end, value in zip(ENDS, gain, strict=True)}
+    repeats = [summaries.by_repeat(fit.split("test")) for fit in (less, more)]
+    if len(repeats[0]) == len(repeats[1]) > 1:
+        each = [
+            _accuracy(other, resampling.classes) - _accuracy(one, resampling.classes)
+            for one, other in zip(*repeats, strict=True)
+        ]
         row[f"{name}_repeat_std"] = 100 * float(np.std(each, ddof=1))
     return row
 
 
-def names(table):
+def names(table: pd.DataFrame) -> list[str]:
     """Name the fit of each row by its model, its features and what else distinguishes it."""
     return fit_labels(summaries.specs(table), always=("model", "features"))
 
 
-def _films(row):
-    return tables.number(row["training_films"])
-
-
-def _difference(row, step):
-    return tables.interval(*(row[f"{step}_points{end}"] for end in ENDS), 1, tables.signed)
-
-
-def panels(table):
-    """The learning curve as one panel: fit by fit, a row a share."""
-    columns = [*WORDS, *FIGURES, *(DEALT if (table["repeats"] > 1).any() else [])]
-    rows, before = [], None
-    for name, (_, row) in zip(names(table), table.iterrows(), strict=True):
-        rows.append(["" if name == before else name, *(text(row) for _, text in columns)])
-        before = name
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay the learning curve out as one panel: fit by fit, a row a share."""
+    columns = [*SHOWN, *(REPEATS if (table["repeats"] > 1).any() else [])]
+    rows = [
+        [name, *(text(row) for _, text in columns)]
+        for name, (_, row) in zip(names(table), table.iterrows(), strict=True)
+    ]
     headings = ["Model", *(heading for heading, _ in columns)]
-    return [tables.Panel("Accuracy by the films learned from", headings, rows, words=1)]
+    return [Panel("Accuracy by number of training samples", headings, tables.without_repeats(rows))]
 
 
-def _shown(step):
-    return lambda row: _difference(row, step)
-
-
-def _points(name):
-    return lambda row: tables.number(row[name], 1)
-
-
-WORDS = [
-    ("Share of the training films %", lambda row: tables.number(row["share_pct"])),
-    ("Training films a fold", _films),
-    ("Growth days a fold", lambda row: tables.number(row["training_batches"])),
+SHOWN = [
+    ("Share of the training samples %", tables.number_column("share_pct")),
+    ("Training samples a fold", tables.number_column("training_films")),
+    ("Growth days a fold", tables.number_column("training_batches")),
+    ("Test % [95 %]", tables.interval_column("test_pct", 1)),
+    ("Against the share before, points [95 %]", tables.interval_column("gain_points", 1, tables.signed)),
+    ("Against the smallest share, points [95 %]", tables.interval_column("rise_points", 1, tables.signed)),
+    ("Majority class %", tables.number_column("majority_pct", 1)),
 ]
-FIGURES = [
-    ("Test % [95 %]", lambda row: tables.interval(*(row[f"test_pct{end}"] for end in ENDS), 1)),
-    ("Against the share before, points [95 %]", _shown("gain")),
-    ("Against the smallest share, points [95 %]", _shown("rise")),
-    ("Majority class %", _points("majority_pct")),
-]
-DEALT = [
-    ("Test, over deals ± points", _points("test_repeat_std")),
-    ("Share before, over deals ± points", _points("gain_repeat_std")),
+REPEATS = [
+    ("Test, over repeats ± points", tables.number_column("test_repeat_std", 1)),
+    ("Share before, over repeats ± points", tables.number_column("gain_repeat_std", 1)),
 ]

@@ -1,112 +1,149 @@
-"""From predictions to scores: everything is summed batch by batch first, so a bootstrap is one matrix product.
+"""Scores of predictions, from sums by group that add up: confusion counts and squared errors.
 
-Predictions are tables in the waist's columns (waist.py). A row without a prediction counts as wrong. A confusion array
-has the shape (..., classes, classes + 1): truth by prediction, the last column for rows without an answer.
+A missing prediction counts as wrong. Confusion counts have the shape (..., classes, classes + 1): true by predicted
+class, the last column for missing predictions.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError, lookup
 
-
-def confusion(predictions, classes):
-    """(classes, classes + 1) counts of all rows of `predictions`."""
-    return _tally(predictions, np.zeros(len(predictions), dtype=int), 1, classes)[0]
+PARTS = ("train", "validation", "test")
+Tally = Callable[[pd.DataFrame, NDArray[np.int64], int, Sequence[float]], NDArray[np.float64]]
 
 
-def tally_by_batch(predictions, tally, classes):
+def confusion(predictions: pd.DataFrame, classes: Sequence[float]) -> NDArray[np.float64]:
+    """Count the rows by true and predicted class.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Columns ``y_true`` and ``y_pred`` in degrees Celsius.
+    classes : sequence of float
+        Growth temperatures, rising.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes + 1)
+
+    Raises
+    ------
+    UserError
+        If a true temperature is not a class.
+    """
+    return _one_group(tally_confusion, predictions, classes)
+
+
+def tally_by_batch(predictions: pd.DataFrame, tally: Tally, classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the sums of a tally for every growth batch, in the order of their names: (n_batches, ...)."""
     names, batch = np.unique(predictions["batch"].to_numpy(str), return_inverse=True)
     return tally(predictions, batch, len(names), classes)
 
 
-def _tally(predictions, group, groups, classes):
-    truth = _places(predictions["y_true"], classes)
-    answer = _places(predictions["y_pred"], classes)
-    if (truth == len(classes)).any():
+def tally_confusion(
+    predictions: pd.DataFrame, group: NDArray[np.int64], n_groups: int, classes: Sequence[float]
+) -> NDArray[np.float64]:
+    """Count the rows of each group by true and predicted class: (n_groups, n_classes, n_classes + 1)."""
+    true, predicted = (_class_index(predictions[name], classes) for name in ("y_true", "y_pred"))
+    if (true == len(classes)).any():
         raise UserError("the predictions hold a growth temperature that is not a class: set classes as in the run.")
-    counts = np.zeros((groups, len(classes), len(classes) + 1))
-    np.add.at(counts, (group, truth, answer), 1)
+    counts = np.zeros((n_groups, len(classes), len(classes) + 1))
+    np.add.at(counts, (group, true, predicted), 1)
     return counts
 
 
-def _places(celsius, classes):
-    """Where each value stands in classes; len(classes) for a missing or strange one."""
-    return np.select(
-        [celsius.to_numpy(float, na_value=np.nan) == c for c in classes], range(len(classes)), len(classes)
-    )
+def tally_squared_error(
+    predictions: pd.DataFrame, group: NDArray[np.int64], n_groups: int, classes: Sequence[float]
+) -> NDArray[np.float64]:
+    """Sum the squared errors of predicted values and count the rows of each group: (n_groups, 2); NaN spreads."""
+    error = predictions["y_pred_value"].to_numpy(float) - predictions["y_true"].to_numpy(float)
+    sums = np.zeros((n_groups, 2))
+    np.add.at(sums, group, np.stack([error**2, np.ones(len(error))], axis=-1))
+    return sums
 
 
-def _share(part, whole):
-    """part / whole, NaN where whole is zero."""
+def _class_index(celsius: pd.Series, classes: Sequence[float]) -> NDArray[np.int64]:
+    """Index of each temperature among the classes; len(classes) for one that is missing or not a class."""
+    values = celsius.to_numpy(float, na_value=np.nan)
+    return np.select([values == name for name in classes], range(len(classes)), len(classes))
+
+
+def _share(part: NDArray, whole: NDArray) -> NDArray[np.float64]:
+    """Return part / whole, NaN where whole is zero."""
     return np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
 
 
-def accuracy(counts, classes):
-    """Share of rows predicted right."""
-    return _share(_right(counts).sum(axis=-1), counts.sum(axis=(-2, -1)))
+def _correct(counts: NDArray) -> NDArray:
+    return np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
 
 
-def balanced_accuracy(counts, classes):
-    """Mean over the classes that occur of the share predicted right."""
-    return np.nanmean(_share(_right(counts), counts.sum(axis=-1)), axis=-1)
+def _unless_missing(value: NDArray, counts: NDArray) -> NDArray[np.float64]:
+    """Return the value, NaN where a prediction is missing."""
+    return np.where(counts[..., -1].sum(axis=-1) > 0, np.nan, value)
 
 
-def macro_f1(counts, classes):
-    """Mean over the classes of F1 = 2 right / (true + predicted); a class neither true nor predicted is left out."""
+def accuracy(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the share of rows predicted correctly."""
+    return _share(_correct(counts).sum(axis=-1), counts.sum(axis=(-2, -1)))
+
+
+def balanced_accuracy(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the mean recall of the classes that occur."""
+    return np.nanmean(_share(_correct(counts), counts.sum(axis=-1)), axis=-1)
+
+
+def macro_f1(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the mean F1 score of the classes that are true or predicted somewhere."""
     both = counts.sum(axis=-1) + counts[..., :-1].sum(axis=-2)
-    return np.nanmean(_share(2 * _right(counts), both), axis=-1)
+    return np.nanmean(_share(2 * _correct(counts), both), axis=-1)
 
 
-def kappa(counts, classes):
-    """Cohen's kappa with quadratic weights in degrees; NaN where a row has no answer."""
+def kappa(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return Cohen's kappa with quadratic weights in degrees Celsius; NaN with a missing prediction."""
     celsius = np.asarray(classes, dtype=float)
     weight = (celsius[:, None] - celsius[None, :]) ** 2
     table, total = counts[..., :-1], counts.sum(axis=(-2, -1))
     expected = table.sum(axis=-1)[..., :, None] * table.sum(axis=-2)[..., None, :]
     by_chance = _share((weight * expected).sum(axis=(-2, -1)), total)
-    value = 1 - _share((weight * table).sum(axis=(-2, -1)), by_chance)
-    return np.where(counts[..., -1].sum(axis=-1) > 0, np.nan, value)
+    return _unless_missing(1 - _share((weight * table).sum(axis=(-2, -1)), by_chance), counts)
 
 
-def mae_celsius(counts, classes):
-    """Mean distance in Celsius between the predicted and the true class; NaN where a row has no answer."""
+def mae_celsius(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the mean absolute error between predicted and true class, in degrees; NaN with a missing prediction."""
     celsius = np.asarray(classes, dtype=float)
     distance = np.abs(celsius[:, None] - celsius[None, :])
     value = _share((distance * counts[..., :-1]).sum(axis=(-2, -1)), counts.sum(axis=(-2, -1)))
-    return np.where(counts[..., -1].sum(axis=-1) > 0, np.nan, value)
+    return _unless_missing(value, counts)
 
 
-def _right(counts):
-    return np.diagonal(counts[..., :-1], axis1=-2, axis2=-1)
-
-
-def _gaps(predictions, group, groups, classes):
-    """(groups, 2): sum of the squared errors of a regressor's own values, and rows; NaN where a value is missing."""
-    gap = predictions["y_pred_value"].to_numpy(float) - predictions["y_true"].to_numpy(float)
-    sums = np.zeros((groups, 2))
-    np.add.at(sums, group, np.stack([gap**2, np.ones(len(gap))], axis=-1))
-    return sums
-
-
-def rmse_celsius(sums, classes):
-    """Root mean squared error in Celsius of a regressor's own values; NaN where one is missing. sums: as of _gaps."""
+def rmse_celsius(sums: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the root mean squared error of predicted values, in degrees, from sums of `tally_squared_error`."""
     return np.sqrt(_share(sums[..., 0], sums[..., 1]))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """value(sums, classes) from the sums that tally(predictions, group, groups, classes) makes of every group of rows.
+    """A row of the registry of metrics.
 
-    Sums of groups add up to the sums of all. rising: whether more is better.
+    Parameters
+    ----------
+    value : callable
+        (sums, classes) -> values; sums may have leading dimensions.
+    tally : callable
+        (predictions, group, n_groups, classes) -> sums of every group of rows, which add up to the sums of all.
+    higher_is_better : bool
     """
 
-    value: Callable
-    tally: Callable = _tally
-    rising: bool = True
+    value: Callable[[NDArray, Sequence[float]], NDArray]
+    tally: Tally = tally_confusion
+    higher_is_better: bool = True
 
 
 METRICS = {
@@ -114,34 +151,65 @@ METRICS = {
     "balanced_accuracy": Metric(balanced_accuracy),
     "macro_f1": Metric(macro_f1),
     "kappa": Metric(kappa),
-    "mae_celsius": Metric(mae_celsius, rising=False),
-    "rmse_celsius": Metric(rmse_celsius, _gaps, rising=False),
+    "mae_celsius": Metric(mae_celsius, higher_is_better=False),
+    "rmse_celsius": Metric(rmse_celsius, tally_squared_error, higher_is_better=False),
 }
 
 
-def score(predictions, metric, classes):
-    """One metric over all rows of `predictions`, a float. Unknown metric: UserError listing the known."""
+def _one_group(tally: Tally, predictions: pd.DataFrame, classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the sums of all rows."""
+    return tally(predictions, np.zeros(len(predictions), dtype=int), 1, classes)[0]
+
+
+def score(predictions: pd.DataFrame, metric: str, classes: Sequence[float]) -> float:
+    """Return one metric over all rows.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+    metric : str
+        Key of `METRICS`.
+    classes : sequence of float
+        Growth temperatures in degrees Celsius, rising.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UserError
+        If the metric is not known.
+    """
     row = lookup(metric, METRICS, "metric")
-    return float(row.value(row.tally(predictions, np.zeros(len(predictions), dtype=int), 1, classes)[0], classes))
+    return float(row.value(_one_group(row.tally, predictions, classes), classes))
 
 
-def by_fold(predictions, metric, classes):
-    """Mean and standard deviation over folds of a metric, part by part.
+def by_fold(predictions: pd.DataFrame, metric: str, classes: Sequence[float]) -> pd.DataFrame:
+    """Return mean and standard deviation over folds of a metric on each split.
 
-    Returns a table part, mean, std, folds in the order train, validation, test; std divides by folds - 1 and is empty
-    for one fold.
+    Parameters
+    ----------
+    predictions : DataFrame
+    metric : str
+    classes : sequence of float
+
+    Returns
+    -------
+    DataFrame
+        Columns split, mean, std (with folds - 1; NaN for one fold) and folds; train, validation and test in turn.
     """
     rows = []
-    for part in ("train", "validation", "test"):
-        here = predictions[predictions["split"] == part]
-        each = [score(fold, metric, classes) for _, fold in here.groupby("fold")]
-        std = float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
-        rows.append((part, float(np.mean(each)) if each else np.nan, std, len(each)))
+    for part in PARTS:
+        folds = predictions[predictions["split"] == part].groupby("fold")
+        scores = [score(fold, metric, classes) for _, fold in folds]
+        std = float(np.std(scores, ddof=1)) if len(scores) > 1 else np.nan
+        rows.append((part, float(np.mean(scores)) if scores else np.nan, std, len(scores)))
     return pd.DataFrame(rows, columns=["split", "mean", "std", "folds"])
 
 
-def majority_class_baseline(predictions):
-    """The same rows, predicted as the class most frequent among their fold's training rows (the lower of equals)."""
+def majority_class_baseline(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Replace the predictions by the majority class of the fold's training rows (of equals the lowest)."""
     train = predictions[predictions["split"] == "train"]
     most = train.groupby("fold")["y_true"].agg(lambda truth: truth.mode().min())
     return predictions.assign(y_pred=predictions["fold"].map(most), y_pred_value=np.nan)

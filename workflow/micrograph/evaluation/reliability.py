@@ -1,54 +1,81 @@
-"""Reliability: how often an answer of a given confidence is right, and the expected calibration error.
+"""Reliability diagram and expected calibration error, corrected for their bias.
 
-Confidence is the probability of the most probable class; the answer is right where that is the true class. Bins hold
-equally many films (as near as equal confidences allow). The plain error of so few films is well above 0 even where
-every probability is true, since each bin's share of right answers strays by chance: what is reported is corrected for
-that by the bootstrap, beside it the plain error and what true probabilities would show.
-(M. Pakdaman Naeini, G. Cooper, M. Hauskrecht, AAAI 2015; on the bias R. Roelofs et al., AISTATS 2022; on the range
-within which true probabilities stay J. Bröcker, L. A. Smith, Weather and Forecasting 22, 2007.)
+Confidence is the probability of the most probable class. Bins hold equally many samples (as near as equal confidences
+allow). The plain error of so few samples is well above 0 even where every probability is true, since each bin's
+accuracy varies by chance: the error is corrected by the bootstrap.
+
+References
+----------
+M. Pakdaman Naeini, G. Cooper, M. Hauskrecht, AAAI 2015: expected calibration error.
+R. Roelofs et al., AISTATS 2022: its bias.
+J. Bröcker, L. A. Smith, Weather and Forecasting 22, 2007: the range of true probabilities.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.evaluation import bootstrap
 
-FILMS_A_BIN, MOST_BINS = 20, 10
+SAMPLES_A_BIN, MOST_BINS = 20, 10
 FEWEST_DRAWS, MOST_CELLS = 100, 20_000_000
 TAIL = 0.05  # of true probabilities, whose error is called high
 
 
 @dataclass(frozen=True)
-class Answered:
-    """How sure n answers were, and whether they were right.
+class Confidences:
+    """Confidences of n predictions in bins.
 
-    confidence: (n,); right: (n,) bool; films: (n,) int, which film (one may be answered in several repeats); batch:
-    (n,) int, which growth day; bins: (n,) int, which bin.
+    Parameters
+    ----------
+    confidence : ndarray of shape (n,)
+    correct : ndarray of bool, shape (n,)
+    sample, batch, bins : ndarray of int, shape (n,)
+        Indices of the sample (predicted once a repeat), its growth day and its bin.
     """
 
-    confidence: np.ndarray
-    right: np.ndarray
-    films: np.ndarray
-    batch: np.ndarray
-    bins: np.ndarray
+    confidence: NDArray[np.float64]
+    correct: NDArray[np.bool_]
+    sample: NDArray[np.int64]
+    batch: NDArray[np.int64]
+    bins: NDArray[np.int64]
 
 
-def answered(chances, places, samples, batches):
-    """The Answered of probabilities (n, K), places (n,) of the true classes and names (n,) of films and days."""
-    confidence = np.max(chances, axis=1)
-    films, batch = (np.unique(names, return_inverse=True)[1] for names in (samples, batches))
-    bins = equal_bins(confidence, number_of_bins(len(np.unique(films))))
-    return Answered(confidence, np.argmax(chances, axis=1) == places, films, batch, bins)
+def confidences(
+    probabilities: NDArray[np.float64],
+    true_index: NDArray[np.int64],
+    samples: NDArray[np.str_],
+    batches: NDArray[np.str_],
+) -> Confidences:
+    """Bin predictions by their confidence.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, n_classes)
+    true_index : ndarray of int, shape (n,)
+        Index of the true class.
+    samples, batches : ndarray of str, shape (n,)
+
+    Returns
+    -------
+    Confidences
+    """
+    confidence = np.max(probabilities, axis=1)
+    sample, batch = (np.unique(names, return_inverse=True)[1] for names in (samples, batches))
+    bins = equal_bins(confidence, number_of_bins(len(np.unique(sample))))
+    return Confidences(confidence, np.argmax(probabilities, axis=1) == true_index, sample, batch, bins)
 
 
-def number_of_bins(films):
-    """How many bins so many films are dealt into: FILMS_A_BIN films each, 1 to MOST_BINS bins."""
-    return int(np.clip(films // FILMS_A_BIN, 1, MOST_BINS))
+def number_of_bins(n_samples: int) -> int:
+    """Return the number of bins: SAMPLES_A_BIN samples each, 1 to MOST_BINS bins."""
+    return int(np.clip(n_samples // SAMPLES_A_BIN, 1, MOST_BINS))
 
 
-def equal_bins(confidence, number):
-    """(n,) the bin of each confidence, rising from 0, equally many in each.
+def equal_bins(confidence: NDArray[np.float64], number: int) -> NDArray[np.int64]:
+    """Return the bin of each confidence, rising from 0, equally many in each.
 
     Equal confidences share a bin, so that there may be fewer bins than `number`.
     """
@@ -57,84 +84,103 @@ def equal_bins(confidence, number):
     return np.unique(np.searchsorted(np.unique(last), confidence, side="left"), return_inverse=True)[1]
 
 
-def plain_error(confidence, right, bins):
-    """The expected calibration error (0 to 1): the mean over answers of |confidence - share right| of their bin."""
-    return float(np.abs(np.bincount(bins, confidence - right)).sum() / len(confidence))
+def plain_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: NDArray[np.int64]) -> float:
+    """Return the expected calibration error (0 to 1): the mean of |confidence - accuracy| of the bins, by size."""
+    return float(np.abs(np.bincount(bins, confidence - correct)).sum() / len(confidence))
 
 
-def calibration_error(said, times, rng):
-    """The expected calibration error (0 to 1) of Answered, in a dict.
+def calibration_error(binned: Confidences, weights: NDArray[np.float64], rng: np.random.Generator) -> dict[str, float]:
+    """Compute the expected calibration error (0 to 1), corrected for its bias.
 
-    times: (resamples, days) that each day is drawn (scores.weights); rng: numpy Generator. plain: as above; value:
-    plain less what redrawing the days adds to it, at least 0; low, high: its 95 % interval, NaN with fewer than two
-    days; calibrated, calibrated_high: what plain would be on average, and in one of twenty studies, if every
-    probability were true and films independent; bins.
-    The lower end is the basic bootstrap's (twice plain less the upper percentile of the redrawn values, for the plain
+    Parameters
+    ----------
+    binned : Confidences
+    weights : ndarray of shape (n_bootstrap, n_days)
+        Of `bootstrap.cluster_weights`.
+    rng : Generator
+
+    Returns
+    -------
+    dict
+        ``plain``: the error as it is; ``value``: less what resampling the days adds to it, at least 0; ``low``,
+        ``high``: its 95 % interval, NaN with fewer than two days; ``calibrated``, ``calibrated_high``: what plain would
+        be on average, and in one of twenty studies, if every probability were true and samples independent; ``bins``.
+
+    Notes
+    -----
+    The lower end is the basic bootstrap's (twice plain less the upper percentile of the resampled values, since plain
     percentiles never reach 0), and 0 where true probabilities would often show as much. The upper end is the basic
-    bootstrap's or the upper percentile, whichever is larger: the former alone lies below the error itself too often.
+    bootstrap's or the upper percentile, whichever is larger: the former alone lies below the error too often.
     """
-    plain = plain_error(said.confidence, said.right, said.bins)
-    fair = _true_draws(said, len(times), rng)
-    fair = np.abs((said.confidence - fair) @ _one_hot(said.bins)).sum(axis=1) / len(said.right)
-    found = {"plain": plain, "calibrated": float(fair.mean()), "calibrated_high": float(np.quantile(fair, 1 - TAIL))}
-    found["bins"] = int(said.bins.max()) + 1
-    if said.batch.max() < 1:
-        return found | {"value": plain, "low": np.nan, "high": np.nan}
-    drawn = np.abs(times @ _gaps(said)).sum(axis=1) / (times @ np.bincount(said.batch))
-    low, high = np.quantile(drawn, [(1 - bootstrap.LEVEL) / 2, (1 + bootstrap.LEVEL) / 2])
-    far = float(high)
-    low, high, value = (float(np.clip(2 * plain - end, 0, 1)) for end in (high, low, drawn.mean()))
-    low = 0.0 if plain <= found["calibrated_high"] else low
-    return found | {"value": value, "low": min(low, value), "high": max(high, value, far)}
+    plain = plain_error(binned.confidence, binned.correct, binned.bins)
+    true = _true_draws(binned, len(weights), rng)
+    one_hot = (binned.bins[:, None] == np.arange(binned.bins.max() + 1)).astype(float)
+    true = np.abs((binned.confidence - true) @ one_hot).sum(axis=1) / len(binned.correct)
+    error = {"plain": plain, "calibrated": float(true.mean()), "calibrated_high": float(np.quantile(true, 1 - TAIL))}
+    error["bins"] = int(binned.bins.max()) + 1
+    if binned.batch.max() < 1:
+        return error | {"value": plain, "low": np.nan, "high": np.nan}
+    gaps = np.zeros((binned.batch.max() + 1, binned.bins.max() + 1))
+    np.add.at(gaps, (binned.batch, binned.bins), binned.confidence - binned.correct)
+    counts = bootstrap.resample(weights, np.bincount(binned.batch))
+    resampled = np.abs(bootstrap.resample(weights, gaps)).sum(axis=1) / counts
+    low, high = np.quantile(resampled, bootstrap.TAILS)
+    percentile = float(high)
+    low, high, value = (float(np.clip(2 * plain - end, 0, 1)) for end in (high, low, resampled.mean()))
+    low = 0.0 if plain <= error["calibrated_high"] else low
+    return error | {"value": value, "low": min(low, value), "high": max(high, value, percentile)}
 
 
-def diagram(said, times, rng):
-    """The reliability diagram: a list of dicts, a bin each, rising in confidence, all of them shares of 0 to 1.
+def diagram(binned: Confidences, weights: NDArray[np.float64], rng: np.random.Generator) -> list[dict[str, float]]:
+    """Compute the reliability diagram.
 
-    confidence (mean), right (share), low, high (95 % interval of right from redrawn days; NaN where all answers or
-    none of the bin are right, or it has fewer than two days), true_low, true_high (where 95 of 100 studies would
-    lie if every probability were true and films independent), answers (their number).
+    Parameters
+    ----------
+    binned : Confidences
+    weights : ndarray of shape (n_bootstrap, n_days)
+    rng : Generator
+
+    Returns
+    -------
+    list of dict
+        A bin each, rising: ``confidence`` (mean), ``accuracy``, ``low``, ``high`` (its 95 % interval from resampled
+        days; NaN where it is 0 or 1 or there are fewer than two days), ``true_low``, ``true_high`` (the range of 95 of
+        100 studies if every probability were true and samples independent), ``count``.
     """
-    fair = _true_draws(said, len(times), rng)
-    tail = (1 - bootstrap.LEVEL) / 2
-    found = []
-    for place in range(int(said.bins.max()) + 1):
-        here = said.bins == place
-        share = said.right[here].mean()
-        ends = _interval(said.right[here], said.batch[here], times) if 0 < share < 1 else (np.nan, np.nan)
-        near = np.quantile(fair[:, here].mean(axis=1), [tail, 1 - tail])
-        values = (said.confidence[here].mean(), share, *ends, *near)
-        names = ("confidence", "right", "low", "high", "true_low", "true_high")
-        found.append({name: float(value) for name, value in zip(names, values, strict=True)} | {"answers": here.sum()})
-    return found
+    true = _true_draws(binned, len(weights), rng)
+    marks = []
+    for place in range(int(binned.bins.max()) + 1):
+        inside = binned.bins == place
+        accuracy = binned.correct[inside].mean()
+        ends = (np.nan, np.nan)
+        if 0 < accuracy < 1:
+            ends = _interval(binned.correct[inside], binned.batch[inside], weights)
+        range_of_true = np.quantile(true[:, inside].mean(axis=1), bootstrap.TAILS)
+        values = (binned.confidence[inside].mean(), accuracy, *ends, *range_of_true)
+        names = ("confidence", "accuracy", "low", "high", "true_low", "true_high")
+        mark = {name: float(value) for name, value in zip(names, values, strict=True)}
+        marks.append(mark | {"count": inside.sum()})
+    return marks
 
 
-def _true_draws(said, draws, rng):
-    """(draws, n) whether answers would be right if every probability were true; a film has one fate in all repeats.
+def _true_draws(binned: Confidences, n_draws: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n_draws, n) whether predictions would be correct if every probability were true; equal in all repeats.
 
-    Of very many answers there are fewer draws, for their memory.
+    Of very many predictions there are fewer draws, for their memory.
     """
-    draws = min(draws, max(FEWEST_DRAWS, MOST_CELLS // len(said.right)))
-    fates = rng.random((draws, said.films.max() + 1))
-    return fates[:, said.films] < said.confidence
+    n_draws = min(n_draws, max(FEWEST_DRAWS, MOST_CELLS // len(binned.correct)))
+    uniform = rng.random((n_draws, binned.sample.max() + 1))
+    return uniform[:, binned.sample] < binned.confidence
 
 
-def _one_hot(bins):
-    return (bins[:, None] == np.arange(bins.max() + 1)).astype(float)
-
-
-def _gaps(said):
-    """(days, bins) sums of confidence less right."""
-    sums = np.zeros((said.batch.max() + 1, said.bins.max() + 1))
-    np.add.at(sums, (said.batch, said.bins), said.confidence - said.right)
-    return sums
-
-
-def _interval(right, batch, times):
-    """The 95 % interval of a share; draws in which none of its days occurs are left out."""
+def _interval(
+    correct: NDArray[np.bool_], batch: NDArray[np.int64], weights: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return the 95 % interval of a share; resamples with none of its days are left out."""
     if len(np.unique(batch)) < 2:
         return np.nan, np.nan
-    days = times.shape[1]
-    counts = times @ np.bincount(batch, minlength=days)
-    sums = times @ np.bincount(batch, right, minlength=days)
-    return np.quantile(sums[counts > 0] / counts[counts > 0], [(1 - bootstrap.LEVEL) / 2, (1 + bootstrap.LEVEL) / 2])
+    n_days = weights.shape[1]
+    counts = bootstrap.resample(weights, np.bincount(batch, minlength=n_days))
+    sums = bootstrap.resample(weights, np.bincount(batch, correct, minlength=n_days))
+    low, high = np.quantile(sums[counts > 0] / counts[counts > 0], bootstrap.TAILS)
+    return float(low), float(high)

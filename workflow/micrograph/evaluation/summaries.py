@@ -1,15 +1,20 @@
-"""Predictions of fits and their scores: the rows of tables 2, 3 and 4."""
+"""Predictions of fits, their scores, and the rows that tables share: tables 2 to 4 are made of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics
+from micrograph.evaluation.bootstrap import Resampling
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS, FitSpec
 
@@ -20,11 +25,11 @@ MEAN = "mean"
 PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
-SETTINGS = ["data", "backbone", "search", "pixels", "epochs"]
 COUNTS = ["folds", "repeats", "tested_samples", "batches", "n_missing"]
+ENDS = ("", "_low", "_high")  # of the columns of a value and its interval
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
-# What is measured of all test predictions together: metric, its column, factor.
+# Scores of all test predictions together: metric, column, factor.
 POOLED = (
     ("accuracy", "pooled_pct", 100),
     ("balanced_accuracy", "balanced_pct", 100),
@@ -35,11 +40,51 @@ POOLED = (
 )
 MEASURED = [
     *COUNTS,
-    *(f"{part}_pct{std}" for part in ("train", "validation", "test") for std in ("", "_std")),
+    *(f"{part}_pct{std}" for part in metrics.PARTS for std in ("", "_std")),
     *("test_rmse_celsius", "test_rmse_celsius_std"),
-    *(f"{name}{end}" for _, name, _ in POOLED for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for _, name, _ in POOLED for end in ENDS),
     "pooled_repeat_std",
 ]
+GAIN = [f"gain_points{end}" for end in ENDS]
+
+# The columns of the paper's values -> fields of FitSpec; its splits and metrics -> columns.
+PRINTED = {
+    "feature_set": "features",
+    "pretraining": "pretraining",
+    "augmentation": "policy",
+    "scheme": "scheme",
+    "model": "model",
+}
+PRINTED_SPLITS = {"train": "train", "val": "validation", "test": "test"}
+PRINTED_METRICS = {"accuracy_pct": "_pct", "rmse_celsius": "_rmse_celsius"}
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """How the fits of a table were made, written into each of its rows.
+
+    Parameters
+    ----------
+    data : str
+        What the samples are, as ``simulated films``.
+    backbone : str
+    search : str
+        Parameter grid of the shallow models.
+    pixels : int
+        Side of the images that networks were fine-tuned on.
+    epochs : int
+        Largest number of epochs.
+    """
+
+    data: str
+    backbone: str
+    search: str
+    pixels: int
+    epochs: int
+
+    def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with a column a field."""
+        return table.assign(**asdict(self))
 
 
 @dataclass(frozen=True)
@@ -56,6 +101,10 @@ class Fit:
 
     spec: FitSpec
     predictions: pd.DataFrame
+
+    def split(self, name: str) -> pd.DataFrame:
+        """Return the predictions of one split: train, validation or test."""
+        return self.predictions[self.predictions["split"] == name]
 
 
 def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
@@ -78,7 +127,7 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
         protocol = protocols.parse(spec.protocol)
         first = replace(spec, protocol=replace(protocol, repeat=0).name)
         repeats.setdefault(first, {})[protocol.repeat] = path
-    return [Fit(spec, _merged(paths)) for spec, paths in repeats.items()]
+    return [Fit(spec, _merged(numbered)) for spec, numbered in repeats.items()]
 
 
 def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
@@ -104,8 +153,8 @@ def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
     return fits
 
 
-def _merged(paths):
-    """The predictions of all repeats, {repeat: path}, as one table."""
+def _merged(paths: dict[int, str | Path]) -> pd.DataFrame:
+    """Return the predictions of all repeats, {repeat: path}, as one table."""
     frames, before = [], 0
     for repeat in sorted(paths):
         frame = io.read_table(paths[repeat])
@@ -114,14 +163,14 @@ def _merged(paths):
     return pd.concat(frames, ignore_index=True)
 
 
-def by_repeat(predictions):
-    """The predictions of each deal of the folds, a list; a table without the column repeat is of one deal."""
-    return [deal for _, deal in predictions.groupby("repeat")] if "repeat" in predictions else [predictions]
+def by_repeat(predictions: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the predictions of each repeat of the cross-validation; without the column ``repeat`` there is one."""
+    return [rows for _, rows in predictions.groupby("repeat")] if "repeat" in predictions else [predictions]
 
 
-def over_repeats(predictions, value):
-    """Standard deviation over the deals of value(predictions of one), a float; NaN for one deal."""
-    each = [value(deal) for deal in by_repeat(predictions)]
+def std_over_repeats(predictions: pd.DataFrame, value: Callable[[pd.DataFrame], float]) -> float:
+    """Return the standard deviation of a value over repeats; NaN for one repeat."""
+    each = [value(rows) for rows in by_repeat(predictions)]
     return float(np.std(each, ddof=1)) if len(each) > 1 else np.nan
 
 
@@ -130,41 +179,60 @@ def specs(table: pd.DataFrame) -> list[FitSpec]:
     return [FitSpec(**row) for row in table[list(KEYS)].to_dict("records")]
 
 
-def block_and_cev(features):
-    """block2_cev85 -> ("block2", 85); features without components, as tuned or image, have no cev (None)."""
-    block, _, cev = features.partition("_cev")
-    return block, int(cev) if cev else None
+def block_and_variance(features: str) -> tuple[str, int | None]:
+    """Divide the name of features: ``block2_cev85`` is ("block2", 85), ``tuned`` is ("tuned", None)."""
+    block, _, percent = features.partition("_cev")
+    return block, int(percent) if percent else None
 
 
-def of_one(fits, words, table):
-    """UserError unless all fits have the same word for each of `words`; table: the table's name, as "table 2"."""
-    for word in words:
-        found = dict.fromkeys(getattr(fit.spec, word) for fit in fits)
-        if len(found) > 1:
+def check_same(fits: Iterable[Fit], fields: Iterable[str], table: str) -> None:
+    """Check that all fits of a table agree in some fields of their specs.
+
+    Raises
+    ------
+    UserError
+        If they do not.
+    """
+    fits = list(fits)
+    for name in fields:
+        values = dict.fromkeys(getattr(fit.spec, name) for fit in fits)
+        if len(values) > 1:
             raise UserError(
-                f"{table} shows one {word}, not several ({word}: {', '.join(found)}): list one in experiments."
+                f"{table} shows one {name}, not several ({name}: {', '.join(values)}): list one in experiments."
             )
 
 
-def by_protocol(fits):
-    """{protocol: its fits, in their order}, strict first; a protocol without fits is left out."""
-    parted = {protocol: [fit for fit in fits if fit.spec.protocol == protocol] for protocol in PROTOCOLS}
-    return {protocol: here for protocol, here in parted.items() if here}
+def by_protocol(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
+    """Group fits by protocol, strict first; a protocol without fits is left out."""
+    fits = list(fits)
+    groups = {protocol: [fit for fit in fits if fit.spec.protocol == protocol] for protocol in PROTOCOLS}
+    return {protocol: group for protocol, group in groups.items() if group}
 
 
-def summarise(predictions, classes, resamples, seed):
-    """A fit's scores in one dict (MEASURED): over folds, and of all test predictions with their 95 % intervals.
+def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
+    """Compute the scores of a fit: over folds, and of all test predictions with their 95 % intervals.
 
-    Percentages are 0 to 100, macro F1 and kappa at most 1, errors in degrees Celsius. RMSE is that of a regressor's own
-    values, before they become classes. Nothing has a kappa or an error where a row has no answer; `unanswered` counts
-    those test rows. Every interval is drawn anew from `seed`: rows of one table are redrawn by the same batches, and a
-    row says the same whatever other rows stand beside it.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Of all folds and repeats.
+    resampling : Resampling
 
-    Of several deals of the folds: mean and standard deviation are over the folds of all of them; pooled are all their
-    predictions, and since a film's stay together with its batch, more deals do not narrow an interval as more films
-    would. pooled_repeat_std (points): standard deviation over the deals of the accuracy of each. folds: of one deal.
+    Returns
+    -------
+    dict
+        Keys `MEASURED`. Percentages are 0 to 100, macro F1 and kappa at most 1, errors in degrees Celsius. RMSE is
+        that of the predicted values, before they become classes. Kappa and errors are NaN where a test prediction is
+        missing; ``n_missing`` counts those.
+
+    Notes
+    -----
+    Of several repeats, mean and standard deviation are over the folds of all. Pooled are all their predictions; those
+    of a sample stay in its batch, so that repeats do not narrow an interval as more samples would.
+    ``pooled_repeat_std`` (points) is the standard deviation of accuracy over repeats; ``folds`` are those of one.
     """
-    row = {}
+    row: dict[str, Any] = {}
+    classes = resampling.classes
     for part in metrics.by_fold(predictions, "accuracy", classes).itertuples():
         row[f"{part.split}_pct"], row[f"{part.split}_pct_std"] = 100 * part.mean, 100 * part.std
     rmse = metrics.by_fold(predictions, "rmse_celsius", classes).set_index("split").loc["test"]
@@ -174,148 +242,178 @@ def summarise(predictions, classes, resamples, seed):
     row["folds"], row["tested_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
     row["batches"] = test["batch"].nunique()
     row["n_missing"] = int(test["y_pred"].isna().sum())
-    drawn = bootstrap.intervals(
-        test, [metric for metric, *_ in POOLED], classes, resamples, np.random.default_rng(seed)
-    )
+    ends = bootstrap.intervals(test, [metric for metric, *_ in POOLED], resampling)
     for metric, name, factor in POOLED:
-        low, high = drawn[metric]
-        row[name] = factor * metrics.score(test, metric, classes)
-        row[f"{name}_low"], row[f"{name}_high"] = factor * low, factor * high
-    row["pooled_repeat_std"] = 100 * over_repeats(test, lambda deal: metrics.score(deal, "accuracy", classes))
+        values = (metrics.score(test, metric, classes), *ends[metric])
+        row |= {f"{name}{end}": factor * value for end, value in zip(ENDS, values, strict=True)}
+    row["pooled_repeat_std"] = 100 * std_over_repeats(test, lambda rows: metrics.score(rows, "accuracy", classes))
     return row
 
 
-def alone(baselines, classes, resamples, seed):
-    """The rows of those `baselines` that are strict fits: models on what is known of a film without a network (ALONE).
-
-    They take no part in what is bold: a table compares its own fits.
-    """
-    strict = [fit for fit in baselines if fit.spec.protocol == "strict"]
-    return [fit.spec.columns() | summarise(fit.predictions, classes, resamples, seed) for fit in strict]
+def fit_row(fit: Fit, resampling: Resampling) -> dict[str, Any]:
+    """Return the row of a fit: the fields of its spec and its scores."""
+    return fit.spec.columns() | summarise(fit.predictions, resampling)
 
 
-def baseline(fits, classes, resamples, seed):
-    """The row of always naming the temperature most frequent in training, on the films of the first of `fits`."""
-    words = fits[0].spec.columns() | {"features": "none", "model": BASELINE}
-    return words | summarise(metrics.majority_class_baseline(fits[0].predictions), classes, resamples, seed)
+def without_network_rows(baselines: Iterable[Fit], resampling: Resampling) -> list[dict[str, Any]]:
+    """Return the rows of the strict fits among models on features of `ALONE`; tables compare none of them."""
+    return [fit_row(fit, resampling) for fit in baselines if fit.spec.protocol == "strict"]
 
 
-def chosen_per_fold(fits, classes):
-    """Predictions of a study that also leaves the choice of model to its validation films.
+def majority_row(fits: Sequence[Fit], resampling: Resampling, **fields: str) -> dict[str, Any]:
+    """Return the row of the majority-class baseline on the samples of the first fit."""
+    spec = replace(fits[0].spec, **{"features": "none", "model": BASELINE} | fields)
+    return fit_row(Fit(spec, metrics.majority_class_baseline(fits[0].predictions)), resampling)
 
-    In every fold those of the fit with the best validation accuracy there, of equals the one with the best balanced
-    accuracy, then the first. Unlike the best row of a table this has not seen what it is tested on: over all folds the
-    validation films are the test films, so the row that is best in one is best in the other, and flatters itself.
+
+def chosen_per_fold(fits: Sequence[Fit], classes: Sequence[float]) -> pd.DataFrame:
+    """Return the predictions of the model that each fold would choose on its validation samples.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+    classes : sequence of float
+
+    Returns
+    -------
+    DataFrame
+        In every fold the rows of the fit with the best validation accuracy, of equals the one with the best balanced
+        accuracy, then the first.
+
+    Notes
+    -----
+    The best row of a table is selected on what it is tested on: over all folds the validation samples are the test
+    samples. The choice in each fold is not.
     """
     parts = []
     for fold in sorted(fits[0].predictions["fold"].unique()):
-        here = [fit.predictions[fit.predictions["fold"] == fold] for fit in fits]
-        merits = [_merit(rows[rows["split"] == "validation"], classes) for rows in here]
-        parts.append(here[merits.index(max(merits))])
+        candidates = [fit.predictions[fit.predictions["fold"] == fold] for fit in fits]
+        scores = [_validation_scores(rows, classes) for rows in candidates]
+        parts.append(candidates[scores.index(max(scores))])
     return pd.concat(parts, ignore_index=True)
 
 
-def _merit(rows, classes):
-    return [round(metrics.score(rows, metric, classes), 9) for metric in ("accuracy", "balanced_accuracy")]
+def _validation_scores(rows: pd.DataFrame, classes: Sequence[float]) -> list[float]:
+    validation = rows[rows["split"] == "validation"]
+    return [round(metrics.score(validation, metric, classes), 9) for metric in ("accuracy", "balanced_accuracy")]
 
 
-def tied_with_best(fits, metric, classes, resamples, seed, part="test"):
-    """(fits,) bool: the best fit by `metric` on `part`, and all that a paired bootstrap cannot tell from it.
+def best_overall(fits: Sequence[Fit], metric: str, resampling: Resampling, split: str = "test") -> NDArray[np.bool_]:
+    """Mark the best fit of a protocol by a metric on a split, and those indistinguishable from it.
 
-    fits: of one protocol; metric: a name of scores.METRICS. Fits are redrawn by the same batches, drawn from `seed`.
+    Returns
+    -------
+    ndarray of bool, shape (n_fits,)
     """
-    frames = [fit.predictions[fit.predictions["split"] == part] for fit in fits]
-    return bootstrap.indistinguishable_from_best(frames, metric, classes, resamples, np.random.default_rng(seed))
+    return bootstrap.indistinguishable_from_best([fit.split(split) for fit in fits], metric, resampling)
 
 
-def best_in_row(fits, word, metric, classes, resamples, seed, part):
-    """(fits,) bool: tied_with_best among those fits that share the value of `word` (a row of a table)."""
-    values = np.array([getattr(fit.spec, word) for fit in fits])
+def best_in_row(fits: Sequence[Fit], field: str, metric: str, resampling: Resampling, split: str) -> NDArray[np.bool_]:
+    """Mark as `best_overall`, among the fits that share the value of a field (a row of a table)."""
+    values = np.array([getattr(fit.spec, field) for fit in fits])
     best = np.zeros(len(fits), dtype=bool)
     for value in dict.fromkeys(values):
-        places = np.flatnonzero(values == value)
-        row = [fits[place] for place in places]
-        best[places] = tied_with_best(row, metric, classes, resamples, seed, part)
+        index = np.flatnonzero(values == value)
+        best[index] = best_overall([fits[int(place)] for place in index], metric, resampling, split)
     return best
 
 
-def gain(first, second, classes, resamples, seed, part="test"):
-    """How many points of accuracy `second` is better than `first` on `part`, and the paired 95 % interval of that.
+def accuracy_gain(
+    first: pd.DataFrame, second: pd.DataFrame, resampling: Resampling, split: str = "test"
+) -> tuple[float, float, float]:
+    """Compare the accuracies of two models on the same samples.
 
-    first, second: predictions of the same films. Returns a dict gain_points, gain_points_low, gain_points_high.
+    Parameters
+    ----------
+    first, second : DataFrame
+        Predictions of the same samples.
+    resampling : Resampling
+    split : str
+
+    Returns
+    -------
+    value, low, high : float
+        Accuracy of the second less that of the first in points, with its paired 95 % interval.
     """
-    one, other = (frame[frame["split"] == part] for frame in (first, second))
-    rng = np.random.default_rng(seed)
-    low, high = bootstrap.paired_bootstrap(other, one, "accuracy", classes, resamples, rng)
-    points = metrics.score(other, "accuracy", classes) - metrics.score(one, "accuracy", classes)
-    return {"gain_points": 100 * points, "gain_points_low": 100 * low, "gain_points_high": 100 * high}
+    one, other = (frame[frame["split"] == split] for frame in (first, second))
+    low, high = bootstrap.paired_bootstrap(other, one, "accuracy", resampling)
+    one, other = (metrics.score(frame, "accuracy", resampling.classes) for frame in (one, other))
+    return 100 * (other - one), 100 * low, 100 * high
 
 
-GAIN = ["gain_points", "gain_points_low", "gain_points_high"]
+def paper_rows(published: pd.DataFrame, item: str, fits: Iterable[Fit], fields: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the paper's values as rows of protocol ``paper``, in the columns of the tables.
 
+    Parameters
+    ----------
+    published : DataFrame
+        ``resources/published/values.tsv``.
+    item : str
+        table2, table3 or table4.
+    fits : iterable of Fit
+    fields : iterable of str
+        Fields of FitSpec that a value shares with one of the fits.
 
-def paper_rows(published, item, fits, words):
-    """The paper's numbers as rows of protocol "paper": those of its table `item` that share `words` with any fit.
-
-    published: resources/published/values.tsv; item: table2, table3 or table4; words: as ("features", "model"). Values
-    of the paper stand in the same columns as ours (validation_pct, test_pct, test_rmse_celsius and their _std).
+    Returns
+    -------
+    list of dict
     """
-    here = published[published["item"] == item].rename(columns=PRINTED)
-    for word in words:
-        here = here[here[word].isin({getattr(fit.spec, word) for fit in fits})]
-    rows = []
-    for key, lines in here.groupby(list(PRINTED.values()), sort=False):
+    fits = list(fits)
+    rows = published[published["item"] == item].rename(columns=PRINTED)
+    for name in fields:
+        rows = rows[rows[name].isin({getattr(fit.spec, name) for fit in fits})]
+    made = []
+    for key, lines in rows.groupby(list(PRINTED.values()), sort=False):
         row = {"protocol": PAPER} | dict(zip(PRINTED.values(), key, strict=True))
         for line in lines.itertuples():
-            name = f"{PARTS[line.split]}{ENDS[line.metric]}"
+            name = f"{PRINTED_SPLITS[line.split]}{PRINTED_METRICS[line.metric]}"
             row[name], row[f"{name}_std"] = float(line.mean), float(line.std)
-        rows.append(row)
-    return rows
+        made.append(row)
+    return made
 
 
-def printed(published, item, spec, split, metric="accuracy_pct"):
-    """The paper's (mean, std) for a fit; (NaN, NaN) where it has none. published: resources/published/values.tsv."""
+def printed(
+    published: pd.DataFrame, item: str, spec: FitSpec, split: str, metric: str = "accuracy_pct"
+) -> tuple[float, float]:
+    """Return the paper's mean and standard deviation for a fit; (NaN, NaN) where it has none.
+
+    Parameters
+    ----------
+    published : DataFrame
+        ``resources/published/values.tsv``.
+    item, split, metric : str
+        Values of its columns of these names.
+    spec : FitSpec
+    """
     same = (published["item"] == item) & (published["split"] == split) & (published["metric"] == metric)
     for column, name in PRINTED.items():
         same &= published[column] == getattr(spec, name)
-    found = published.loc[same, ["mean", "std"]]
-    return tuple(found.iloc[0].astype(float)) if len(found) else (np.nan, np.nan)
+    values = published.loc[same, ["mean", "std"]]
+    return tuple(values.iloc[0].astype(float)) if len(values) else (np.nan, np.nan)
 
 
-# The columns of the paper's values, and its words for parts and metrics -> ours.
-PRINTED = {
-    "feature_set": "features",
-    "pretraining": "pretraining",
-    "augmentation": "policy",
-    "scheme": "scheme",
-    "model": "model",
-}
-PARTS = {"train": "train", "val": "validation", "test": "test"}
-ENDS = {"accuracy_pct": "_pct", "rmse_celsius": "_rmse_celsius"}
-
-
-def framed(rows, columns, settings):
-    """The rows of a table as a data frame of `columns` and the settings, which are the same in every row."""
-    table = pd.DataFrame(rows, columns=columns).assign(**settings)
+def make_frame(rows: list[dict[str, Any]], columns: list[str], run: RunInfo) -> pd.DataFrame:
+    """Return the rows of a table as a data frame of these columns and those of the run."""
+    table = run.add_to(pd.DataFrame(rows, columns=columns))
     for name in [name for name in columns if name.startswith("best_")]:
         table[name] = table[name].eq(True)
     return table.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
-def of_fits(table):
-    """The rows of a table that are single fits of this run: no summaries, no baselines, nothing of the paper."""
-    here = compared(table)
-    return here[~here["model"].isin([CHOSEN, MEAN]) & (here["protocol"] != PAPER)]
-
-
-def compared(table):
-    """The rows of a table without baselines: neither the majority nor models on features of ALONE."""
+def without_baselines(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table but for the majority class and models on features of `ALONE`."""
     return table[(table["model"] != BASELINE) & ~table["features"].isin(ALONE)]
 
 
-def beside(table, row):
-    """The paper's row of `table` for the same fit as `row`, or None."""
+def single_fits(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are single fits of this run: not summaries, baselines or values of the paper."""
+    rows = without_baselines(table)
+    return rows[~rows["model"].isin([CHOSEN, MEAN]) & (rows["protocol"] != PAPER)]
+
+
+def paper_row(table: pd.DataFrame, row: pd.Series) -> pd.Series | None:
+    """Return the paper's row for the same fit as a row of the table, or None."""
     same = table["protocol"] == PAPER
-    for word in PRINTED.values():
-        same &= table[word] == row[word]
+    for name in PRINTED.values():
+        same &= table[name] == row[name]
     return table[same].iloc[0] if same.any() else None

@@ -1,14 +1,21 @@
 """Table 1: how many rows of every class a fold trains on and is scored on under each augmentation policy.
 
-Counted from what was dealt and drawn (splits, images.tsv) by the functions that choose the rows of every fit; the
-paper's counts, of one fold, stand beside.
+Counted by the functions that choose the rows of every fit; the paper's counts, of one fold, stand beside.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.evaluation import tables
+from micrograph.evaluation.tables import Panel
 from micrograph.splits import prediction_table, splitters
+from micrograph.splits.prediction_table import FoldData, Samples
 
 NAME = "Table 1"
 PAPER = "paper"
@@ -18,106 +25,134 @@ COLUMNS = [
 ]
 
 
-def make_table(copies, splits, published, *, classes, data, rng):
-    """Table 1 as a data frame: protocol by policy by part by class, then the paper's counts as protocol "paper".
+def make_table(
+    augmentations: Mapping[str, pd.DataFrame],
+    splits: Mapping[str, pd.DataFrame],
+    published: pd.DataFrame,
+    *,
+    classes: Sequence[float],
+    data: str,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Make Table 1: protocol by policy by split by class, then the paper's counts as protocol ``paper``.
 
-    copies: policy -> its images.tsv; splits: protocol -> its splits table; published: the paper's counts (policy, part,
-    growth_celsius, rows); classes: Celsius; data: what the films are, as "simulated films"; rng: chooses rows as a fit
-    does. Means over the folds: rows (with repeats), pictures (different ones among them), samples; rows_std: standard
-    deviation. Of the whole study: all_samples, copies, copies_least and copies_most of a sample, 0 where a policy makes
-    none. Train rows are those trained on, the others those scored. Raises UserError where copies and splits are not of
-    the same samples.
+    Parameters
+    ----------
+    augmentations : mapping
+        {policy: its table of augmented images}.
+    splits : mapping
+        {protocol: its splits}.
+    published : DataFrame
+        The paper's counts: policy, split, growth_celsius, rows.
+    classes : sequence of float
+        Growth temperatures in degrees Celsius.
+    data : str
+        What the samples are, as ``simulated films``.
+    rng : Generator
+        Chooses rows as a fit does.
+
+    Returns
+    -------
+    DataFrame
+        Means over the folds: ``rows`` (with repeats; those trained on, or those scored), ``pictures`` (different ones
+        among them), ``samples``. Of the whole study: ``all_samples``, ``copies`` and the least and most of a sample, 0
+        where a policy makes none.
+
+    Raises
+    ------
+    UserError
+        If augmentations and splits are not of the same samples.
     """
     rows = []
-    for protocol, dealing in splits.items():
-        for policy, made in copies.items():
+    for protocol, split in splits.items():
+        for policy, images in augmentations.items():
             folds = prediction_table.make_folds(
-                made["sample"], made["augmentation"], dealing, protocol=protocol, policy=policy, rng=rng
+                images["sample"], images["augmentation"], split, protocol=protocol, policy=policy, rng=rng
             )
-            study = _study(folds[0].samples, classes)
-            for part in splitters.SPLITS:
-                words = {"protocol": protocol, "policy": policy, "split": part, "data": data}
-                counted = _counted(folds, part, classes)
-                rows += [words | study[celsius] | counted[celsius] for celsius in classes]
-    printed = published.assign(protocol=PAPER, data="real films, the paper's")
-    printed = printed[printed["growth_celsius"].isin(classes) & printed["policy"].isin(copies)]
-    return pd.DataFrame(rows + printed.to_dict("records"), columns=COLUMNS)
+            study = _study_counts(folds[0].samples, classes)
+            for name in splitters.SPLITS:
+                key = {"protocol": protocol, "policy": policy, "split": name, "data": data}
+                counts = _fold_counts(folds, name, classes)
+                rows += [key | study[celsius] | counts[celsius] for celsius in classes]
+    paper = published.assign(protocol=PAPER, data="real films, the paper's")
+    paper = paper[paper["growth_celsius"].isin(classes) & paper["policy"].isin(augmentations)]
+    return pd.DataFrame(rows + paper.to_dict("records"), columns=COLUMNS)
 
 
-def _counted(folds, part, classes):
-    """Of every class: rows, pictures and samples of a part, as means over the folds."""
-    found = {celsius: [] for celsius in classes}
+def _fold_counts(folds: Sequence[FoldData], split: str, classes: Sequence[float]) -> dict[float, dict[str, Any]]:
+    """Of every class: rows, pictures and samples of a split, as means over the folds."""
+    counts: dict[float, list[tuple]] = {celsius: [] for celsius in classes}
     for fold in folds:
-        chosen = fold.train_index if part == "train" else fold.score_index[part]
-        for celsius, counts in found.items():
-            here = chosen[fold.samples.y[chosen] == celsius]
-            counts.append((len(here), len(np.unique(here)), len(np.unique(fold.samples.sample[here]))))
-    return {celsius: _means(celsius, np.array(counts)) for celsius, counts in found.items()}
+        chosen = fold.train_index if split == "train" else fold.score_index[split]
+        for celsius, each in counts.items():
+            rows = chosen[fold.samples.y[chosen] == celsius]
+            each.append((len(rows), len(np.unique(rows)), len(np.unique(fold.samples.sample[rows]))))
+    return {celsius: _means(celsius, np.array(each)) for celsius, each in counts.items()}
 
 
-def _means(celsius, counts):
-    """counts: (folds, 3) rows, pictures, samples of one class."""
+def _means(celsius: float, counts: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the means of one class; counts: (folds, 3) rows, pictures, samples."""
     means = dict(zip(("rows", "pictures", "samples"), counts.mean(axis=0), strict=True))
-    spread = counts[:, 0].std(ddof=1) if len(counts) > 1 else np.nan
-    return means | {"growth_celsius": celsius, "rows_std": spread, "folds": len(counts)}
+    std = counts[:, 0].std(ddof=1) if len(counts) > 1 else np.nan
+    return means | {"growth_celsius": celsius, "rows_std": std, "folds": len(counts)}
 
 
-def _study(rows, classes):
+def _study_counts(samples: Samples, classes: Sequence[float]) -> dict[float, dict[str, Any]]:
     """Of every class: samples of the study, copies made of them, least and most of one sample."""
-    found = {}
+    counts = {}
     for celsius in classes:
-        here = rows.y == celsius
-        most = pd.Series(rows.augmentation[here]).groupby(rows.sample[here]).max()
-        found[celsius] = {
+        inside = samples.y == celsius
+        most = pd.Series(samples.augmentation[inside]).groupby(samples.sample[inside]).max()
+        counts[celsius] = {
             "all_samples": len(most),
             "copies": most.sum(),
             "copies_least": most.min(),
             "copies_most": most.max(),
         }
-    return found
+    return counts
 
 
-def panels(table):
-    """Table 1 as panels: one a protocol with the paper's counts beside, then the pictures that were made."""
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay Table 1 out: a panel a protocol with the paper's counts, then the augmented images."""
     protocols = [name for name in table["protocol"].unique() if name != PAPER]
-    return [*(_protocol(table, name) for name in protocols), _pictures(table[table["protocol"] == protocols[0]])]
+    return [*(_protocol(table, name) for name in protocols), _images(table[table["protocol"] == protocols[0]])]
 
 
-def _protocol(table, protocol):
-    """Policies and parts in rows, classes in columns, ours and the paper's."""
-    here, paper = (
+def _protocol(table: pd.DataFrame, protocol: str) -> Panel:
+    """Policies and splits in rows, classes in columns, ours and the paper's."""
+    ours, paper = (
         table[table["protocol"] == name].set_index(["policy", "split", "growth_celsius"]) for name in (protocol, PAPER)
     )
-    classes, rows, before = _classes(here), [], None
-    for policy, part in dict.fromkeys((policy, part) for policy, part, _ in here.index):
-        keys = [(policy, part, celsius) for celsius in classes]
-        ours = [_rows(here.loc[key]) for key in keys]
-        theirs = [tables.number(paper.loc[key, "rows"]) if key in paper.index else tables.DASH for key in keys]
-        rows.append(["" if policy == before else policy, part, *ours, *theirs])
-        before = policy
-    headings = ["Policy", "Part", *(f"{celsius} °C" for celsius in classes)]
+    classes, rows = _classes(ours), []
+    for policy, split in dict.fromkeys((policy, split) for policy, split, _ in ours.index):
+        keys = [(policy, split, celsius) for celsius in classes]
+        cells = [_rows(ours.loc[key]) for key in keys]
+        cells += [tables.number(paper.loc[key, "rows"]) if key in paper.index else tables.DASH for key in keys]
+        rows.append([policy, split, *cells])
+    headings = ["Policy", "Split", *(f"{celsius} °C" for celsius in classes)]
     headings += [f"Paper, real films: {celsius} °C" for celsius in classes]
-    return tables.Panel(f"Protocol {protocol}: rows of every class", headings, rows, words=2)
+    title = f"Protocol {protocol}: rows of every class"
+    return Panel(title, headings, tables.without_repeats(rows), text_columns=2)
 
 
-def _rows(row):
+def _rows(row: pd.Series) -> str:
     """Rows of a class: mean ± standard deviation, the number alone where every fold has it."""
     return tables.spread(row["rows"], row["rows_std"], 1) if row["rows_std"] > 0 else tables.number(row["rows"])
 
 
-def _pictures(here):
-    """What every policy made of the samples: samples x copies = pictures."""
-    first = here.drop_duplicates(["policy", "growth_celsius"]).set_index(["policy", "growth_celsius"])
+def _images(rows: pd.DataFrame) -> Panel:
+    """Return what every policy made of the samples: samples x copies = images."""
+    first = rows.drop_duplicates(["policy", "growth_celsius"]).set_index(["policy", "growth_celsius"])
     classes = _classes(first)
-    rows = [
-        [policy, *(_made(first.loc[policy, celsius]) for celsius in classes)]
+    lines = [
+        [policy, *(_product(first.loc[policy, celsius]) for celsius in classes)]
         for policy in first.index.unique(level="policy")
     ]
     headings = ["Policy", *(f"{celsius} °C" for celsius in classes)]
-    return tables.Panel("Pictures made of all samples: samples x copies of each = pictures", headings, rows)
+    return Panel("Augmented images: samples x copies of each = images", headings, lines)
 
 
-def _made(row):
+def _product(row: pd.Series) -> str:
     """13 x 8 to 9 = 115; without copies the samples alone."""
     if not row["copies_most"]:
         return f"{row['all_samples']:.0f}, as they are"
@@ -126,6 +161,6 @@ def _made(row):
     return f"{row['all_samples']:.0f} x {copies} = {row['copies']:.0f}"
 
 
-def _classes(indexed):
-    """The growth temperatures of an indexed table, in its order."""
+def _classes(indexed: pd.DataFrame) -> list:
+    """Return the growth temperatures of an indexed table, in its order."""
     return list(indexed.index.unique(level="growth_celsius"))

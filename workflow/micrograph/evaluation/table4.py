@@ -1,22 +1,31 @@
 """Table 4: nine models by scheme, nominal, ordinal and regression, with the error in degrees."""
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pandas as pd
 
 from micrograph.evaluation import bootstrap, metrics, summaries, tables
+from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.labels import SCHEMES, scheme_label
+from micrograph.evaluation.summaries import Fit, RunInfo
+from micrograph.evaluation.tables import Panel
+from micrograph.splits.fit_spec import KEYS
 
-NAME = "Table 4"
 REGRESSION = "regression"
-PART = "test"  # what every protocol, and the paper, reports here
-# How many degrees more than the same model under nominal a fit is off, with the paired 95 % interval.
-AGAINST = ["against_nominal_celsius", "against_nominal_celsius_low", "against_nominal_celsius_high"]
+SPLIT = "test"  # what every protocol, and the paper, reports in this table
+# Mean absolute error less that of the same model under nominal, with the paired 95 % interval.
+AGAINST = [f"against_nominal_celsius{end}" for end in summaries.ENDS]
 COLUMNS = [
-    *("protocol", "pretraining", "policy", "features", "scheme", "model"),
+    *KEYS,
     *summaries.MEASURED,
     *summaries.FLAGS,
     *("best_rmse", "best_mae", "best_kappa"),
     *AGAINST,
 ]
-BEST = {  # which flag of a row goes by which metric
+BEST = {  # flag of a row -> its metric
     "best_in_row": "accuracy",
     "best_rmse": "rmse_celsius",
     "best_mae": "mae_celsius",
@@ -24,144 +33,170 @@ BEST = {  # which flag of a row goes by which metric
 }
 
 
-def make_table(fits, published, baselines=(), *, classes, data, backbone, search, pixels, epochs, resamples, rng):
-    """Table 4 as a data frame: protocol by scheme by model, then the paper's numbers as protocol "paper".
+def make_table(
+    fits: Sequence[Fit],
+    published: pd.DataFrame,
+    baselines: Sequence[Fit] = (),
+    *,
+    resampling: Resampling,
+    run: RunInfo,
+) -> pd.DataFrame:
+    """Make Table 4: protocol by scheme by model, then the paper's values as protocol ``paper``.
 
-    Arguments as of table2.table. RMSE in Celsius is that of a regression's own values, mean absolute error and kappa
-    that of the temperatures they become. A row whose model left a test film without an answer has none of the three,
-    and `unanswered` says how many predictions that are. Each protocol ends with the majority baseline, strict also with
-    `baselines`: Fit of models on features of fits.ALONE.
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of one pre-training and policy.
+    published : DataFrame
+        The paper's values.
+    baselines : sequence of Fit
+        Models on features of `summaries.ALONE`, shown below strict.
+    resampling : Resampling
+    run : RunInfo
+
+    Returns
+    -------
+    DataFrame
+        RMSE is that of a regression's predicted values, mean absolute error and kappa those of the classes they become.
+        A row with a missing test prediction has none of the three; ``n_missing`` counts those. Each protocol ends with
+        the majority class.
+
+    Raises
+    ------
+    UserError
+        If the fits differ in pre-training or policy.
     """
-    summaries.of_one(fits, ("pretraining", "policy"), "table 4")
-    rows, drawn = [], (classes, resamples, int(rng.integers(2**31)))
-    for protocol, here in summaries.by_protocol(fits).items():
-        rows += _rows(here, drawn)
-        rows += summaries.alone(baselines, *drawn) if protocol == "strict" else []
-        rows.append(summaries.baseline(here, *drawn) | {"scheme": "none"})
-    rows += summaries.paper_rows(published, "table4", fits, ("features", "pretraining", "policy", "scheme", "model"))
-    made = {"data": data, "backbone": backbone, "search": search, "pixels": pixels, "epochs": epochs}
-    return summaries.framed(rows, COLUMNS, made)
+    summaries.check_same(fits, ("pretraining", "policy"), "table 4")
+    rows: list[dict[str, Any]] = []
+    for protocol, group in summaries.by_protocol(fits).items():
+        rows += _fit_rows(group, resampling)
+        rows += summaries.without_network_rows(baselines, resampling) if protocol == "strict" else []
+        rows.append(summaries.majority_row(group, resampling, scheme="none"))
+    fields = [name for name in KEYS if name != "protocol"]
+    rows += summaries.paper_rows(published, "table4", fits, fields)
+    return summaries.make_frame(rows, COLUMNS, run)
 
 
-def _rows(here, drawn):
+def _fit_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
     """One row a fit of a protocol, scheme by scheme."""
-    order = list(dict.fromkeys(fit.spec.scheme for fit in here))
-    here = sorted(here, key=lambda fit: order.index(fit.spec.scheme))
-    flags = {name: summaries.best_in_row(here, "scheme", metric, *drawn, PART) for name, metric in BEST.items()}
-    flags["best_in_protocol"] = summaries.tied_with_best(here, "accuracy", *drawn)
+    order = list(dict.fromkeys(fit.spec.scheme for fit in fits))
+    fits = sorted(fits, key=lambda fit: order.index(fit.spec.scheme))
+    flags = {name: summaries.best_in_row(fits, "scheme", metric, resampling, SPLIT) for name, metric in BEST.items()}
+    flags["best_in_protocol"] = summaries.best_overall(fits, "accuracy", resampling)
     return [
-        fit.spec.columns()
-        | summaries.summarise(fit.predictions, *drawn)
+        summaries.fit_row(fit, resampling)
         | {name: best[place] for name, best in flags.items()}
-        | _against_nominal(fit, here, *drawn)
-        for place, fit in enumerate(here)
+        | _against_nominal(fit, fits, resampling)
+        for place, fit in enumerate(fits)
     ]
 
 
-def _against_nominal(fit, here, classes, resamples, seed):
-    """The columns AGAINST of a fit; {} for nominal ones, and where the model was not fitted as one."""
+def _against_nominal(fit: Fit, fits: Sequence[Fit], resampling: Resampling) -> dict[str, float]:
+    """Return the columns AGAINST of a fit; {} for nominal ones, and where the model was not fitted as one."""
     model = fit.spec.features, fit.spec.model
-    same = [one for one in here if one.spec.scheme == "nominal" and (one.spec.features, one.spec.model) == model]
-    if not same or same[0] is fit:
+    nominal = [one for one in fits if one.spec.scheme == "nominal" and (one.spec.features, one.spec.model) == model]
+    if not nominal or nominal[0] is fit:
         return {}
-    ours, names = (one.predictions[one.predictions["split"] == PART] for one in (fit, same[0]))
-    ends = bootstrap.paired_bootstrap(ours, names, "mae_celsius", classes, resamples, np.random.default_rng(seed))
-    more = metrics.score(ours, "mae_celsius", classes) - metrics.score(names, "mae_celsius", classes)
-    return dict(zip(AGAINST, (more, *ends), strict=True))
+    one, other = (each.split(SPLIT) for each in (fit, nominal[0]))
+    ends = bootstrap.paired_bootstrap(one, other, "mae_celsius", resampling)
+    one, other = (metrics.score(frame, "mae_celsius", resampling.classes) for frame in (one, other))
+    return dict(zip(AGAINST, (one - other, *ends), strict=True))
 
 
-def panels(table):
-    """Table 4 as panels: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay out Table 4: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
     protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
+    compared = summaries.without_baselines(table)
     return [
-        _overview(summaries.compared(table), [*protocols, summaries.PAPER], tables.alone(table)),
-        _ordered(summaries.compared(table), protocols),
-        *(tables.detail(table, name, PART, WORDS, after=AFTER) for name in protocols),
+        _overview(compared, [*protocols, summaries.PAPER], tables.note_without_network(table)),
+        _ordered(compared, protocols),
+        *(tables.detail(table, name, SPLIT, KEY_COLUMNS, after=AFTER) for name in protocols),
     ]
 
 
-def _overview(table, protocols, beside):
-    """Schemes in rows, models in columns: accuracy, then the error of the regressions. beside: notes on baselines."""
-    models = summaries.of_fits(table)["model"].unique()
+def _overview(table: pd.DataFrame, protocols: Sequence[str], notes: tuple[str, ...]) -> Panel:
+    """Schemes in rows, models in columns: accuracy, then the error of the regressions."""
+    models = summaries.single_fits(table)["model"].unique()
     rows = []
     for protocol in protocols:
-        here = table[table["protocol"] == protocol].set_index(["scheme", "model"])
-        block = [
-            [f"{_spoken(scheme)}, accuracy %", *_cells(here, scheme, models, "test_pct", "best_in_row")]
-            for scheme in here.index.get_level_values("scheme").unique()
-            if scheme in tables.SCHEMES
+        values = table[table["protocol"] == protocol].set_index(["scheme", "model"])
+        lines = [
+            [f"{scheme_label(scheme)}, accuracy %", *_cells(values, scheme, models, "test_pct", "best_in_row")]
+            for scheme in _schemes(values)
         ]
-        if REGRESSION in here.index:
-            error = _cells(here, REGRESSION, models, "test_rmse_celsius", "best_rmse", _gaps(here))
-            block.append([f"{_spoken(REGRESSION)}, RMSE °C", *error])
-        heading = tables.HEADINGS[protocol, PART]
-        rows += [[heading if place == 0 else "", *row] for place, row in enumerate(block)]
+        if REGRESSION in values.index:
+            error = _cells(values, REGRESSION, models, "test_rmse_celsius", "best_rmse", _with_missing(values))
+            lines.append([f"{scheme_label(REGRESSION)}, RMSE °C", *error])
+        rows += tables.headed(tables.HEADINGS[protocol, SPLIT], lines)
     headings = ["Test", "Scheme", *models]
-    notes = (*_notes(table), *beside)
-    return tables.Panel("At a glance, in the paper's layout", headings, rows, words=2, notes=notes)
+    notes = (*_notes(table), *notes)
+    return Panel("At a glance, in the paper's layout", headings, rows, text_columns=2, notes=notes)
 
 
-def _cells(here, scheme, models, name, flag, gaps=()):
-    """details.cells of a scheme's models, a marked dash where a model left films without an answer."""
-    found = tables.cells(here, [(scheme, model) for model in models], name, flag=flag)
+def _schemes(values: pd.DataFrame) -> list[str]:
+    """Return the schemes of a table indexed by scheme and model."""
+    return [scheme for scheme in values.index.get_level_values("scheme").unique() if scheme in SCHEMES]
+
+
+def _cells(
+    values: pd.DataFrame,
+    scheme: str,
+    models: Sequence[str],
+    name: str,
+    flag: str,
+    missing: Collection[tuple[str, str]] = (),
+) -> list[str]:
+    """tables.cells of a scheme's models, marked where a test prediction is missing."""
+    cells = tables.cells(values, [(scheme, model) for model in models], name, flag=flag)
     return [
-        f"{cell}{tables.MARK}" if (scheme, model) in gaps else cell for cell, model in zip(found, models, strict=True)
+        f"{cell}{tables.MARK}" if (scheme, model) in missing else cell
+        for cell, model in zip(cells, models, strict=True)
     ]
 
 
-def _gaps(here):
-    """The (scheme, model) of the fits that left test films without an answer."""
-    return set(here.index[here["n_missing"].fillna(0) > 0])
+def _with_missing(values: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the (scheme, model) of the fits with missing test predictions."""
+    return set(values.index[values["n_missing"].fillna(0) > 0])
 
 
-def _ordered(table, protocols):
+def _ordered(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
     """Mean absolute error and kappa of all test predictions together, schemes in rows, models in columns."""
-    models = summaries.of_fits(table)["model"].unique()
+    models = summaries.single_fits(table)["model"].unique()
     rows = []
     for protocol in protocols:
-        here = table[table["protocol"] == protocol].set_index(["scheme", "model"])
-        gaps, block = _gaps(here), []
+        values = table[table["protocol"] == protocol].set_index(["scheme", "model"])
+        missing, lines = _with_missing(values), []
         for name, unit, digits, flag in (("mae_celsius", "MAE °C", 0, "best_mae"), ("kappa", "kappa", 2, "best_kappa")):
-            for scheme in here.index.get_level_values("scheme").unique():
-                if scheme not in tables.SCHEMES:
-                    continue
-                cells = [_pooled(here, (scheme, model), name, digits, flag, gaps) for model in models]
-                block.append([f"{_spoken(scheme)}, {unit}", *cells])
-        heading = tables.HEADINGS[protocol, PART]
-        rows += [[heading if place == 0 else "", *row] for place, row in enumerate(block)]
+            for scheme in _schemes(values):
+                cells = [_pooled(values, (scheme, model), name, digits, flag, missing) for model in models]
+                lines.append([f"{scheme_label(scheme)}, {unit}", *cells])
+        rows += tables.headed(tables.HEADINGS[protocol, SPLIT], lines)
     headings = ["Test, pooled [95 %]", "Scheme", *models]
-    return tables.Panel("How far off: mean absolute error and kappa", headings, rows, words=2, notes=_notes(table))
+    return Panel("Mean absolute error and kappa", headings, rows, text_columns=2, notes=_notes(table))
 
 
-def _pooled(here, key, name, digits, flag, gaps):
-    if key not in here.index:
+def _pooled(
+    values: pd.DataFrame, key: tuple[str, str], name: str, digits: int, flag: str, missing: Collection[tuple[str, str]]
+) -> str:
+    if key not in values.index:
         return tables.DASH
-    row = here.loc[key]
+    row = values.loc[key]
     text = tables.best(tables.interval_column(name, digits)(row), row[flag])
-    return f"{text}{tables.MARK}" if key in gaps else text
+    return f"{text}{tables.MARK}" if key in missing else text
 
 
-def _notes(table):
-    """Who left films without an answer, and what that means."""
-    silent = table[table["n_missing"].fillna(0) > 0]
-    if silent.empty:
+def _notes(table: pd.DataFrame) -> tuple[str, ...]:
+    """Which models have missing test predictions."""
+    missing = table[table["n_missing"].fillna(0) > 0]
+    if missing.empty:
         return ()
-    said = "; ".join(
-        f"{row.model}, {_spoken(row.scheme)}, {row.protocol}: {int(row.n_missing)} test predictions missing"
-        for row in silent.itertuples()
+    counts = "; ".join(
+        f"{row.model}, {scheme_label(row.scheme)}, {row.protocol}: {int(row.n_missing)}" for row in missing.itertuples()
     )
-    return (
-        f"{tables.MARK} {said}. A test film without an answer counts as wrong, and then there is no error in degrees. "
-        "RNN as in the paper has no answer for a film without a neighbour inside its radius (the paper has no RMSE "
-        "there either); under the strict protocol it answers with the nearest neighbour.",
-    )
+    return (f"{tables.MARK} Missing test predictions, counted as wrong: {counts}.",)
 
 
-def _spoken(scheme):
-    return tables.SCHEMES.get(scheme, scheme)
-
-
-WORDS = [("Scheme", lambda row: _spoken(row["scheme"])), ("Model", tables.model)]
+KEY_COLUMNS = [("Scheme", lambda row: scheme_label(row["scheme"])), ("Model", tables.model)]
 AFTER = [
     ("RMSE °C", tables.spread_column("test_rmse_celsius")),
     ("RMSE, pooled °C [95 %]", tables.interval_column("rmse_celsius")),

@@ -1,122 +1,133 @@
-"""Table S1: the settings that every fold of every fit chose, and used, beside the paper's production settings."""
+"""Table S1: the hyperparameters that every fold of every fit selected and used, beside the paper's."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from micrograph import io
 from micrograph.evaluation import summaries, tables
-from micrograph.splits.fit_spec import FitSpec
+from micrograph.evaluation.tables import Panel
+from micrograph.splits.fit_spec import KEYS, FitSpec
 
 NAME = "Table S1"
 COLUMNS = [
-    *summaries.KEYS,
+    *KEYS,
     *("fold", "points", "validation_pct", "validation_balanced_pct", "chosen", "used", "paper", "data"),
 ]
-APART = " · "  # between the values of two folds
+SEPARATOR = " · "  # between the values of two folds
+# Below the panels of a protocol.
+NOTES = {
+    "strict": (),
+    "published": ("After the arrow: the settings of the best fold, which give train and test predictions of all.",),
+}
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What the grid search of one fit chose, a row a fold."""
+class SearchResult:
+    """What the grid search of one fit selected.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    choices : DataFrame
+        A row a fold.
+    """
 
     spec: FitSpec
     choices: pd.DataFrame
 
 
-def gather(paths):
-    """Read the results of grid searches (`FitSpec.search_path`), in the order of the paths, each once."""
-    return [Chosen(FitSpec.from_path(path), io.read_table(path)) for path in dict.fromkeys(paths)]
+def read_searches(paths: Iterable[str | Path]) -> list[SearchResult]:
+    """Read the results of grid searches, each once, in the order of the paths (`FitSpec.search_path`)."""
+    return [SearchResult(FitSpec.from_path(path), io.read_table(path)) for path in dict.fromkeys(paths)]
 
 
-def make_table(searches, published, *, data):
-    """Table S1 as a data frame, one row a fit and fold: protocol by protocol, strict first.
+def make_table(searches: Iterable[SearchResult], published: pd.DataFrame, *, data: str) -> pd.DataFrame:
+    """Make Table S1, a row a fit and fold: protocol by protocol, strict first.
 
-    searches: from gather; published: the paper's settings (scheme, model, setting, value); data: what the films are, as
-    "simulated films". validation_pct: accuracy of the chosen settings on the fold's validation rows, in percent;
-    chosen, used, paper: settings as JSON, paper empty where the paper's are not known.
+    Parameters
+    ----------
+    searches : iterable of SearchResult
+    published : DataFrame
+        The paper's settings: scheme, model, setting, value.
+    data : str
+        What the samples are, as ``simulated films``.
+
+    Returns
+    -------
+    DataFrame
+        ``validation_pct``: accuracy of the selected settings on the fold's validation rows; ``chosen``, ``used``,
+        ``paper``: settings as JSON, ``paper`` empty where the paper's are not known.
     """
-    known = {
-        words: json.dumps(dict(zip(rows["setting"], rows["value"].astype(str), strict=True)))
-        for words, rows in published.groupby(["scheme", "model"])
+    paper = {
+        key: json.dumps(dict(zip(rows["setting"], rows["value"].astype(str), strict=True)))
+        for key, rows in published.groupby(["scheme", "model"])
     }
     rows = []
-    for one in sorted(searches, key=lambda one: summaries.PROTOCOLS.index(one.spec.protocol)):
-        for choice in one.choices.sort_values("fold").to_dict("records"):
+    for search in sorted(searches, key=lambda search: summaries.PROTOCOLS.index(search.spec.protocol)):
+        for choice in search.choices.sort_values("fold").to_dict("records"):
             rows.append(
-                one.spec.columns()
+                search.spec.columns()
                 | {name: choice[name] for name in ("fold", "points", "chosen", "used")}
                 | {
                     "validation_pct": 100 * choice["validation_accuracy"],
                     "validation_balanced_pct": 100 * choice["validation_balanced"],
-                    "paper": known.get((one.spec.scheme, one.spec.model)),
+                    "paper": paper.get((search.spec.scheme, search.spec.model)),
                 }
             )
     return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=data)
 
 
-def panels(table):
-    """One panel a protocol and model: a row a fit, a column a setting, its values fold by fold."""
+def panels(table: pd.DataFrame) -> list[Panel]:
+    """Lay Table S1 out, a panel a protocol and model: a row a fit, a column a setting, its values fold by fold."""
     return [
-        _panel(protocol, model, here)
-        for (protocol, model), here in table.groupby(["protocol", "model"], sort=False, dropna=False)
+        _panel(protocol, model, rows)
+        for (protocol, model), rows in table.groupby(["protocol", "model"], sort=False, dropna=False)
     ]
 
 
-def _panel(protocol, model, here):
-    names = list(dict.fromkeys(name for text in here["chosen"] for name in json.loads(text)))
+def _panel(protocol: str, model: str, table: pd.DataFrame) -> Panel:
+    names = list(dict.fromkeys(name for text in table["chosen"] for name in json.loads(text)))
     headings = ["Scheme", "Pre-training", "Policy", "Features", *names, "Points", "Validation accuracy in %"]
     rows = []
-    for scheme, some in here.groupby("scheme", sort=False):
-        block = [
-            _row(fit, protocol, names) for _, fit in some.groupby(["pretraining", "policy", "features"], sort=False)
+    for scheme, group in table.groupby("scheme", sort=False):
+        lines = [
+            _line(fit, protocol, names) for _, fit in group.groupby(["pretraining", "policy", "features"], sort=False)
         ]
-        if some["paper"].notna().any():
-            paper = json.loads(some["paper"].dropna().iloc[0])
-            block.append(["the paper", "", "", *(paper.get(name, tables.DASH) for name in names), "", ""])
-        rows += [[scheme if place == 0 else "", *row] for place, row in enumerate(block)]
-    return tables.Panel(f"{model}, {protocol}", headings, rows, words=4, notes=NOTES[protocol])
+        if group["paper"].notna().any():
+            paper = json.loads(group["paper"].dropna().iloc[0])
+            lines.append(["the paper", "", "", *(paper.get(name, tables.DASH) for name in names), "", ""])
+        rows += tables.headed(scheme, lines)
+    return Panel(f"{model}, {protocol}", headings, rows, text_columns=4, notes=NOTES[protocol])
 
 
-# Below the panels of a protocol.
-NOTES = {
-    "strict": (),
-    "published": ("After the arrow: the settings of the best fold, which give the train and test answers of all.",),
-}
-
-
-def _row(fit, protocol, names):
-    """The cells of one fit from its pre-training on."""
+def _line(fit: pd.DataFrame, protocol: str, names: Sequence[str]) -> list[str]:
+    """Return the cells of one fit from its pre-training on."""
     first = fit.iloc[0]
     chosen = [json.loads(text) for text in fit["chosen"]]
     used = json.loads(first["used"])
     cells = []
     for name in names:
-        each = [said(settings.get(name, tables.DASH)) for settings in chosen]
-        alike = each[0] if len(set(each)) == 1 else APART.join(each)
-        last = said(used.get(name, tables.DASH))
-        cells.append(alike if protocol == "strict" or alike == last else f"{alike} → {last}")
-    accuracies = APART.join(tables.number(value) for value in fit["validation_pct"])
-    return [
-        first["pretraining"],
-        first["policy"],
-        _features(first["features"]),
-        *cells,
-        str(first["points"]),
-        accuracies,
-    ]
+        each = [_format(settings.get(name, tables.DASH)) for settings in chosen]
+        values = each[0] if len(set(each)) == 1 else SEPARATOR.join(each)
+        last = _format(used.get(name, tables.DASH))
+        cells.append(values if protocol == "strict" or values == last else f"{values} → {last}")
+    block, variance = summaries.block_and_variance(first["features"])
+    features = block if variance is None else f"{block}, {variance} %"
+    accuracies = SEPARATOR.join(tables.number(value) for value in fit["validation_pct"])
+    return [first["pretraining"], first["policy"], features, *cells, str(first["points"]), accuracies]
 
 
-def _features(features):
-    block, cev = summaries.block_and_cev(features)
-    return block if cev is None else f"{block}, {cev} %"
-
-
-def said(value):
-    """A setting's value as text: numbers to four digits, lists by their members."""
+def _format(value: Any) -> str:
+    """Return a setting's value as text: numbers to four digits, lists by their members."""
     if isinstance(value, list):
-        return ", ".join(said(part) for part in value)
+        return ", ".join(_format(part) for part in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,8 +1,12 @@
-"""Tables for people: panels as Markdown and HTML, cells, columns shared by the tables of the paper."""
+"""Tables as readers see them: panels as Markdown and HTML, cells, columns shared by the tables of the paper."""
+
+from __future__ import annotations
 
 import html as escaping
 import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +15,7 @@ from micrograph.evaluation import summaries
 
 DASH = "–"
 MINUS = "−"
-MARK = "†"  # a cell that a note below speaks of
+MARK = "†"  # a cell that a note below explains
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; margin: 2em auto; max-width: 75em; padding: 0 1em; }
 table { border-collapse: collapse; margin: 0.6em 0 1.8em; font-variant-numeric: tabular-nums; }
@@ -25,79 +29,136 @@ div { overflow-x: auto; }
 """
 WRAP = "td.word { white-space: normal; min-width: 8em; }\n"
 
+Row = Any  # a row of a table: a Series or a dict
+Column = tuple[str, Callable[[Row], str]]  # heading, and the cell of a row
+
 
 class Bold(str):
-    """A cell among the best of its row."""
-
-    bold = True
+    """A cell printed in bold."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One block of a table: a title, headings, rows of text cells (str or Bold), notes to stand below (texts).
+    """One block of a table.
 
-    The first `words` columns are words, not numbers.
+    Parameters
+    ----------
+    title : str
+    headings : list of str
+    rows : list of list of str
+        Cells; those of class `Bold` are printed in bold.
+    text_columns : int
+        How many columns, from the left, hold text rather than numbers.
+    notes : tuple of str
+        Printed below.
     """
 
     title: str
     headings: list
     rows: list = field(default_factory=list)
-    words: int = 1
-    notes: tuple = ()
+    text_columns: int = 1
+    notes: tuple[str, ...] = ()
 
 
-def best(text, among):
-    """The cell in bold where it is among the best; a dash never is."""
-    return Bold(text) if among and text != DASH else text
+def best(text: str, bold: bool) -> str:
+    """Return the cell in bold where `bold`; a dash never is."""
+    return Bold(text) if bold and text != DASH else text
 
 
-def number(value, digits=0, sign=""):
-    """A number to so many decimals; a dash where there is none. sign: "+" where a plus is to be written."""
+def excludes(low: float, high: float, value: float = 0) -> bool:
+    """Return whether an interval lies above or below a value; not where there is no interval."""
+    return bool(low > value or high < value)
+
+
+def missing(value: float | None) -> bool:
+    """Return whether a cell is empty."""
+    return value is None or value is pd.NA or not math.isfinite(value)
+
+
+def number(value: float | None, digits: int = 0, sign: str = "") -> str:
+    """Format a number; a dash where there is none.
+
+    Parameters
+    ----------
+    value : float or None
+    digits : int
+        Decimals.
+    sign : str
+        "+" to print a plus.
+    """
     if missing(value):
         return DASH
-    kept = float(f"{value:.9g}")  # as files.write_table keeps it, so that halves round as in the file
+    kept = float(f"{value:.9g}")  # as io.write_table keeps it, so that halves round as in the file
     return f"{kept:{sign}z.{digits}f}".replace("-", MINUS)
 
 
-def signed(value, digits=0):
-    """A number with its sign, as a difference is written."""
+def signed(value: float | None, digits: int = 0) -> str:
+    """Format a difference: a number with its sign."""
     return number(value, digits, "+")
 
 
-def spread(mean, std, digits=0):
-    """mean ± standard deviation; without the latter where there is none."""
+def spread(mean: float, std: float, digits: int = 0) -> str:
+    """Format mean ± standard deviation, without the latter where there is none."""
     tail = "" if missing(mean) or missing(std) else f" ± {number(std, digits)}"
     return number(mean, digits) + tail
 
 
-def interval(value, low, high, digits=2, said=number):
-    """value [low, high]; without the brackets where there is no interval. said: number or signed."""
-    tail = "" if missing(low) or missing(high) else f" [{said(low, digits)}, {said(high, digits)}]"
-    return said(value, digits) + tail
+def interval(value: float, low: float, high: float, digits: int = 2, form: Callable[[float, int], str] = number) -> str:
+    """Format value [low, high], without the brackets where there is no interval; form: `number` or `signed`."""
+    tail = "" if missing(low) or missing(high) else f" [{form(low, digits)}, {form(high, digits)}]"
+    return form(value, digits) + tail
 
 
-def missing(value):
-    """Whether a cell is empty."""
-    return value is None or value is pd.NA or not math.isfinite(value)
+def relative(value: float, reference: float) -> str:
+    """Format (value - reference) / reference in percent with its sign; a dash where there is none."""
+    change = 100 * (value - reference) / reference if reference else np.nan
+    return DASH if missing(change) else signed(change) + " %"
 
 
-def markdown(panels, caption):
-    """The caption and the panels as Markdown text."""
+def headed(heading: str, lines: Iterable[list[str]]) -> list[list[str]]:
+    """Put a heading before the first of several lines, an empty cell before the others."""
+    return [[heading if place == 0 else "", *line] for place, line in enumerate(lines)]
+
+
+def without_repeats(rows: Iterable[list[str]], n_columns: int = 1) -> list[list[str]]:
+    """Empty those of the first cells of each row that repeat the row above, up to the first that differs."""
+    before: Sequence[str | None] = [None] * n_columns
+    made = []
+    for row in rows:
+        same = [row[: place + 1] == before[: place + 1] for place in range(n_columns)]
+        cells = ["" if repeated else cell for repeated, cell in zip(same, row[:n_columns], strict=True)]
+        made.append(cells + row[n_columns:])
+        before = row[:n_columns]
+    return made
+
+
+def markdown(panels: Sequence[Panel], caption: str) -> str:
+    """Return the caption and the panels as Markdown."""
     parts = [caption]
     for panel in panels:
-        rule = [":---" if place < panel.words else "---:" for place in range(len(panel.headings))]
+        rule = [":---" if place < panel.text_columns else "---:" for place in range(len(panel.headings))]
         lines = ["| " + " | ".join(_bare(cell) for cell in row) + " |" for row in (panel.headings, rule, *panel.rows)]
         parts += [f"**{panel.title}**", "\n".join(lines), *panel.notes]
     return "\n\n".join(parts) + "\n"
 
 
-def _bare(cell):
+def _bare(cell: str) -> str:
     text = str(cell).replace("|", "\\|").replace("\n", " ")
     return f"**{text}**" if isinstance(cell, Bold) else text
 
 
-def html(panels, caption, title, wrap=False):
-    """A whole page, self-contained: caption and panels. wrap: whether words are sentences, broken into lines."""
+def html(panels: Sequence[Panel], caption: str, title: str, wrap: bool = False) -> str:
+    """Return a self-contained page of the caption and the panels.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    caption : str
+        Paragraphs separated by empty lines.
+    title : str
+    wrap : bool
+        Whether cells of text are broken into lines.
+    """
     style = STYLE + (WRAP if wrap else "")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -107,17 +168,17 @@ def html(panels, caption, title, wrap=False):
     )
 
 
-def fragment(panels, caption):
-    """Caption and panels as HTML to be put into a page: paragraphs of the caption are parted by empty lines."""
+def fragment(panels: Sequence[Panel], caption: str) -> str:
+    """Return the caption and the panels as HTML to be put into a page."""
     text = "".join(f"<p>{escaping.escape(paragraph)}</p>\n" for paragraph in caption.split("\n\n"))
     return text + "".join(_panel(panel) for panel in panels)
 
 
-def _panel(panel):
-    head = "".join(_cell("th", name, place < panel.words) for place, name in enumerate(panel.headings))
+def _panel(panel: Panel) -> str:
+    head = "".join(_cell("th", name, place < panel.text_columns) for place, name in enumerate(panel.headings))
     body = "".join(
         ('<tr class="first">' if row[0] else "<tr>")
-        + "".join(_cell("td", cell, place < panel.words) for place, cell in enumerate(row))
+        + "".join(_cell("td", cell, place < panel.text_columns) for place, cell in enumerate(row))
         + "</tr>\n"
         for row in panel.rows
     )
@@ -126,7 +187,7 @@ def _panel(panel):
     return f"{title}<div><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n{notes}"
 
 
-def _cell(tag, text, word):
+def _cell(tag: str, text: str, word: bool) -> str:
     kind = ' class="word"' if word else ""
     kept_together = escaping.escape(str(text)).replace(" %", "&nbsp;%")
     shown = f"<b>{kept_together}</b>" if isinstance(text, Bold) else kept_together
@@ -145,59 +206,99 @@ SUMMARIES = {
     summaries.MEAN: "all models together",
     summaries.BASELINE: "majority class",
 }
-SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression"}
 
 
-def cells(here, keys, name, digits=0, flag=None):
-    """Row of cells: mean ± standard deviation of the columns `name` and `name`_std of each key of `here`.
-
-    here: table indexed by key; flag: boolean column of the cells to be bold. A dash where there is no such key.
-    """
-    found = []
-    for key in keys:
-        if key not in here.index:
-            found.append(DASH)
-            continue
-        row = here.loc[key]
-        found.append(best(spread(row[name], row[f"{name}_std"], digits), flag and row[flag]))
-    return found
+def interval_column(name: str, digits: int = 0, form: Callable[[float, int], str] = number) -> Callable[[Row], str]:
+    """Return the function of a row that formats a column with its interval, as `interval`."""
+    return lambda row: interval(*(row[f"{name}{end}"] for end in summaries.ENDS), digits, form)
 
 
-def detail(table, protocol, part, words, before=(), after=()):
-    """One protocol, a row a fit, its figures beside the paper's for `part`.
-
-    words, before, after: columns around those that all tables have: (heading, function of a row giving text).
-    """
-    here = table[table["protocol"] == protocol]
-    papers = (f"Paper, real films, {part} %", lambda row: _papers(table, row, f"{part}_pct"))
-    columns = [*words, *before, *FIGURES, *(DEALT if (here["repeats"] > 1).any() else []), *REST, *after, papers]
-    rows, before = [], None
-    for _, row in here.iterrows():
-        texts = [text(row) for _, text in columns]
-        rows.append(["" if texts[0] == before else texts[0], *texts[1:]])
-        before = texts[0]
-    headings = [heading for heading, _ in columns]
-    return Panel(f"Protocol {protocol}", headings, rows, words=len(words))
+def difference_column(name: str, digits: int = 0) -> Callable[[Row], str]:
+    """Return the function of a row that formats a difference, in bold where its interval excludes 0."""
+    text = interval_column(name, digits, signed)
+    return lambda row: best(text(row), excludes(row[f"{name}_low"], row[f"{name}_high"]))
 
 
-def interval_column(name, digits=0):
-    """Function of a row: the value in column `name` with its 95 % interval."""
-    return lambda row: interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits)
-
-
-def spread_column(name, digits=0):
-    """Function of a row: mean ± standard deviation over folds in column `name`."""
+def spread_column(name: str, digits: int = 0) -> Callable[[Row], str]:
+    """Return the function of a row that formats mean ± standard deviation over folds of a column."""
     return lambda row: spread(row[name], row[f"{name}_std"], digits)
 
 
-FIGURES = [
+def number_column(name: str, digits: int = 0) -> Callable[[Row], str]:
+    """Return the function of a row that formats a column as a number."""
+    return lambda row: number(row[name], digits)
+
+
+def cells(
+    values: pd.DataFrame, keys: Iterable[Hashable], name: str, digits: int = 0, flag: str | None = None
+) -> list[str]:
+    """Format a row of cells: mean ± standard deviation of a column.
+
+    Parameters
+    ----------
+    values : DataFrame
+        Indexed by the keys.
+    keys : iterable
+        Key of each cell; a dash where `values` has none.
+    name : str
+        Column; its standard deviation is in ``{name}_std``.
+    digits : int
+    flag : str, optional
+        Boolean column of the cells to be bold.
+
+    Returns
+    -------
+    list of str
+    """
+    made = []
+    for key in keys:
+        if key not in values.index:
+            made.append(DASH)
+            continue
+        row = values.loc[key]
+        made.append(best(spread(row[name], row[f"{name}_std"], digits), bool(flag and row[flag])))
+    return made
+
+
+def detail(
+    table: pd.DataFrame,
+    protocol: str,
+    split: str,
+    keys: Sequence[Column],
+    before: Sequence[Column] = (),
+    after: Sequence[Column] = (),
+) -> Panel:
+    """Lay out one protocol, a row a fit, with the paper's value for a split.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table 2, 3 or 4.
+    protocol, split : str
+    keys, before, after : sequence of (heading, function of a row)
+        Columns of text, and columns around those that all tables have.
+
+    Returns
+    -------
+    Panel
+    """
+    rows = table[table["protocol"] == protocol]
+    paper = (f"Paper, real films, {split} %", lambda row: _paper_cell(table, row, f"{split}_pct"))
+    repeats = REPEATS if (rows["repeats"] > 1).any() else []
+    columns = [*keys, *before, *SCORES, *repeats, *POOLED, *after, paper]
+    lines = [[text(row) for _, text in columns] for _, row in rows.iterrows()]
+    headings = [heading for heading, _ in columns]
+    return Panel(f"Protocol {protocol}", headings, without_repeats(lines), text_columns=len(keys))
+
+
+SCORES: list[Column] = [
     ("Train %", spread_column("train_pct")),
     ("Validation %", spread_column("validation_pct")),
     ("Test %", spread_column("test_pct")),
     ("Test, pooled % [95 %]", lambda row: best(interval_column("pooled_pct")(row), row["best_in_protocol"])),
 ]
-DEALT = [("Over deals, ± points", lambda row: number(row["pooled_repeat_std"], 1))]
-REST = [
+REPEATS: list[Column] = [("Over repeats, ± points", number_column("pooled_repeat_std", 1))]
+POOLED: list[Column] = [
     ("Balanced % [95 %]", interval_column("balanced_pct")),
     ("Macro F1 [95 %]", interval_column("macro_f1", 2)),
     ("Kappa [95 %]", interval_column("kappa", 2)),
@@ -205,30 +306,24 @@ REST = [
 ]
 
 
-def _papers(table, row, name):
-    """The paper's accuracy of the same fit."""
-    found = summaries.beside(table, row)
-    return DASH if found is None else spread_column(name)(found)
+def _paper_cell(table: pd.DataFrame, row: pd.Series, name: str) -> str:
+    """Return the paper's accuracy of the same fit."""
+    paper = summaries.paper_row(table, row)
+    return DASH if paper is None else spread_column(name)(paper)
 
 
-def model(row):
-    """What a row's model is called."""
+def model(row: Row) -> str:
+    """Name the model of a row."""
     if row["features"] in summaries.ALONE:
         return f"{summaries.ALONE[row['features']]} alone, {row['model']}"
     return SUMMARIES.get(row["model"], row["model"])
 
 
-def relative(value, reference):
-    """(value - reference) / reference in percent with its sign; a dash where there is none."""
-    change = 100 * (value - reference) / reference if reference else np.nan
-    return DASH if missing(change) else signed(change) + " %"
-
-
-def alone(table):
-    """The note on models that see no network's features, a tuple of one text or none."""
-    said = [
+def note_without_network(table: pd.DataFrame) -> tuple[str, ...]:
+    """Return the note on models on features without a network, a tuple of one text or none."""
+    accuracies = [
         f"{model(row)} {interval_column('pooled_pct')(row)} %"
         for _, row in table[table["features"].isin(summaries.ALONE)].iterrows()
     ]
-    note = "Without a network, strict, all test predictions together [95 %]"
-    return (f"{note}: {'; '.join(said)}. They take no part in what is bold.",) if said else ()
+    note = "Without a network, strict, pooled test accuracy [95 %], not compared"
+    return (f"{note}: {'; '.join(accuracies)}.",) if accuracies else ()

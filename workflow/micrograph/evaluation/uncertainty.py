@@ -1,136 +1,226 @@
-"""Probabilities that mean what they say, and sets of classes that hold the true one as often as they promise.
+"""Temperature scaling and split conformal prediction sets, both fitted on samples of growth days held out of training.
 
-Temperature scaling (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017)
-and split conformal prediction for films that come day by day (Y. Lee, R. F. Barber, R. Willett, "Distribution-free
-inference with hierarchical data", 2023; with one film a day it is the textbook rule). Both learn from answers on films
-whose days the answering model did not learn from. Arrays in, arrays out.
+References
+----------
+C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
+Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with hierarchical data", 2023: conformal prediction for
+samples grouped by day; with one sample a day it is the textbook rule.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.evaluation import bootstrap
 
-LEAST = 1e-6  # a probability of 0 could never be undone by a temperature
+LEAST = 1e-6  # no temperature changes a probability of 0
 TEMPERATURES = (0.05, 20.0)
-HALVINGS = 60
+BISECTIONS = 60
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What networks said of n films of days that they had not learnt from.
+class LabelledScores:
+    """Predicted probabilities of n samples with their true classes.
 
-    marks: (n, K) scores that are probabilities; places: (n,) place of the true class; batches: (n,) growth days;
-    classes: (K,) Celsius, rising.
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_classes)
+        Probabilities.
+    true_index : ndarray of int, shape (n,)
+        Index of the true class.
+    batches : ndarray of str, shape (n,)
+        Growth days.
+    classes : ndarray of shape (n_classes,)
+        Growth temperatures in degrees Celsius, rising.
     """
 
-    marks: np.ndarray
-    places: np.ndarray
-    batches: np.ndarray
-    classes: np.ndarray
+    scores: NDArray[np.float64]
+    true_index: NDArray[np.int64]
+    batches: NDArray[np.str_]
+    classes: NDArray[np.float64]
 
-    def of(self, rows):
-        """The same for some of the films."""
-        return Answers(self.marks[rows], self.places[rows], self.batches[rows], self.classes)
+    def take(self, rows: NDArray) -> LabelledScores:
+        """Return some of the samples."""
+        return LabelledScores(self.scores[rows], self.true_index[rows], self.batches[rows], self.classes)
 
 
-def answers(predictions, classes, part="test"):
-    """The Answers in one part of predictions (waist.py).
+def labelled_scores(predictions: pd.DataFrame, classes: Sequence[float], split: str = "test") -> LabelledScores:
+    """Take probabilities and true classes of one split from a table of predictions.
 
-    A missing answer counts as equal scores; a class without a score beside others that have one, unseen in training, as
-    a score of 0.
+    Parameters
+    ----------
+    predictions : DataFrame
+        With a column ``score_{class}`` a class.
+    classes : sequence of float
+    split : str
+
+    Returns
+    -------
+    LabelledScores
+        A missing prediction counts as equal scores; a class without a score beside others that have one (not in the
+        training samples) as a score of 0.
     """
-    rows = predictions[predictions["split"] == part]
-    marks = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
-    places = np.searchsorted(classes, rows["y_true"].to_numpy(int))
-    return Answers(filled(marks), places, rows["batch"].to_numpy(str), np.asarray(classes, dtype=float))
+    rows = predictions[predictions["split"] == split]
+    scores = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
+    lost = np.isnan(scores)
+    scores = np.where(lost, np.where(lost.all(axis=1, keepdims=True), 1 / scores.shape[1], 0.0), scores)
+    true_index = np.searchsorted(classes, rows["y_true"].to_numpy(int))
+    return LabelledScores(scores, true_index, rows["batch"].to_numpy(str), np.asarray(classes, dtype=float))
 
 
-def filled(marks):
-    """marks (n, K) without NaN: equal scores in a row without any, otherwise 0."""
-    lost = np.isnan(marks)
-    return np.where(lost, np.where(lost.all(axis=1, keepdims=True), 1 / marks.shape[1], 0.0), marks)
+def fit_temperature(scores: NDArray[np.float64], true_index: NDArray[np.int64]) -> float:
+    """Find the temperature T with the least log loss of probabilities p^(1/T).
 
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_classes)
+        Probabilities.
+    true_index : ndarray of int, shape (n,)
 
-def fit_temperature(marks, places):
-    """The temperature T of p^(1/T), within TEMPERATURES, with the least log loss.
+    Returns
+    -------
+    float
+        Within TEMPERATURES.
 
-    marks: (n, K) scores that are probabilities; places: (n,) of the true classes. As in Platt's scaling the truth
-    counts as (n + 1) / (n + K) and each other class as 1 / (n + K), so that a few films, all right, do not make it
-    endlessly sure. The loss is convex in 1/T, and so halved down.
-    (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, ICML 2017.)
+    Notes
+    -----
+    As in Platt's scaling the true class counts as (n + 1) / (n + n_classes) and each other class as 1 /
+    (n + n_classes), so that a few correct predictions do not push T to 0. The loss is convex in 1/T: bisection.
     """
-    logs = np.log(np.maximum(marks, LEAST))
+    logs = np.log(np.maximum(scores, LEAST))
     count, classes = logs.shape
-    wanted = np.full(logs.shape, 1 / (count + classes))
-    wanted[np.arange(count), places] = (count + 1) / (count + classes)
+    target = np.full(logs.shape, 1 / (count + classes))
+    target[np.arange(count), true_index] = (count + 1) / (count + classes)
     sharp, flat = (np.log(1 / temperature) for temperature in TEMPERATURES)
-    for _ in range(HALVINGS):
+    for _ in range(BISECTIONS):
         middle = (sharp + flat) / 2
-        slope = ((scale(marks, np.exp(-middle)) - wanted) * logs).sum()
+        slope = ((scale(scores, np.exp(-middle)) - target) * logs).sum()
         sharp, flat = (middle, flat) if slope > 0 else (sharp, middle)
     return float(np.exp(-(sharp + flat) / 2))
 
 
-def scale(marks, temperature):
-    """(n, K) p^(1/T), summing to one. marks: (n, K) probabilities; those below LEAST count as LEAST."""
-    logs = np.log(np.maximum(marks, LEAST)) / temperature
+def scale(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Apply a temperature: p^(1/T), normalised; probabilities below LEAST count as LEAST.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_classes)
+        Probabilities.
+    temperature : float
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes)
+    """
+    logs = np.log(np.maximum(scores, LEAST)) / temperature
     powers = np.exp(logs - logs.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def expected(chances, classes):
-    """(n,) the mean temperature in Celsius of probabilities (n, K) of the classes (K,)."""
-    return np.asarray(chances) @ np.asarray(classes, dtype=float)
+def expected_celsius(probabilities: ArrayLike, classes: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean growth temperature of probabilities (n, n_classes), in degrees Celsius."""
+    return np.asarray(probabilities) @ np.asarray(classes, dtype=float)
 
 
-def quantile(values, batches, coverage):
-    """The smallest value that a film of a new day stays below with this probability; infinite with too few days.
+def conformal_quantile(values: ArrayLike, batches: ArrayLike, coverage: float) -> float:
+    """Return the smallest value that a sample of a new day does not exceed with a given probability.
 
-    values: (n,); batches: (n,) their days. Each of D days weighs 1 / (D + 1), shared by its films, and the new day
-    weighs as much, at infinity. With one film a day that is the value of rank ceil((n + 1) coverage).
+    Parameters
+    ----------
+    values : array_like of shape (n,)
+        Non-conformity scores.
+    batches : array_like of shape (n,)
+        Growth days.
+    coverage : float
+        0 to 1.
+
+    Returns
+    -------
+    float
+        Infinite with too few days.
+
+    Notes
+    -----
+    Each of D days weighs 1 / (D + 1), shared by its samples, and the new day weighs as much, at infinity. With one
+    sample a day that is the value of rank ceil((n + 1) coverage).
     """
     values = np.asarray(values, dtype=float)
-    _, place, films = np.unique(batches, return_inverse=True, return_counts=True)
+    _, day, size = np.unique(batches, return_inverse=True, return_counts=True)
     order = np.argsort(values, kind="stable")
-    covered = np.cumsum(1 / (films[place][order] * (len(films) + 1)))
+    covered = np.cumsum(1 / (size[day][order] * (len(size) + 1)))
     reached = np.flatnonzero(covered >= coverage - ROUNDING)
     return float(values[order[reached[0]]]) if len(reached) else float("inf")
 
 
-def sets(chances, limit):
-    """(n, K) bool: the classes in each film's set. Never empty: the most probable class is always in it."""
-    chances = np.asarray(chances)
-    inside = 1 - chances <= limit + ROUNDING
-    inside[np.arange(len(chances)), chances.argmax(axis=1)] = True
+def prediction_sets(probabilities: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Mark the classes of each sample's prediction set.
+
+    Parameters
+    ----------
+    probabilities : array_like of shape (n, n_classes)
+    limit : float
+        Largest 1 - p of a class in the set.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, n_classes)
+        Never empty: the most probable class is always in the set.
+    """
+    probabilities = np.asarray(probabilities)
+    inside = 1 - probabilities <= limit + ROUNDING
+    inside[np.arange(len(probabilities)), probabilities.argmax(axis=1)] = True
     return inside
 
 
-def scatter(coverage, days):
-    """About how far, as one standard deviation, what the limits of one study of so many days cover lies from the aim.
+def coverage_std(coverage: float, n_days: int) -> float:
+    """Return about how far the coverage of one study's limits lies from the nominal one, as a standard deviation.
 
-    Limits are drawn with the days that they are fitted on: even of endlessly many new days they cover a share that
-    differs from study to study, and only its mean is the aim. (V. Vovk, ACML 2012.)
+    Notes
+    -----
+    Limits depend on the days that they are fitted on: even of endlessly many new days they cover a share that differs
+    from study to study, and only its mean is nominal.
+
+    References
+    ----------
+    V. Vovk, "Conditional validity of inductive conformal predictors", ACML 2012.
     """
-    return float(np.sqrt(coverage * (1 - coverage) / days))
+    return float(np.sqrt(coverage * (1 - coverage) / n_days))
 
 
-def mean(values, batch, days, times):
-    """(mean, low, high, films, days) of values, NaN left out, with the 95 % interval over redrawn days.
+def mean_interval(
+    values: NDArray[np.float64], batch: NDArray[np.int64], weights: NDArray[np.float64]
+) -> tuple[float, float, float, int, int]:
+    """Return a mean with its 95 % interval over resampled days; NaN values are left out.
 
-    values: (n,); batch: (n,) place of each one's day among `days`; times: (resamples, days) that each day is drawn
-    (scores.weights). The interval is NaN with fewer than two days, and where all values are equal: redrawing then tells
-    nothing.
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+    batch : ndarray of int, shape (n,)
+        Index of each one's day.
+    weights : ndarray of shape (n_bootstrap, n_days)
+        Of `bootstrap.cluster_weights`.
+
+    Returns
+    -------
+    mean, low, high : float
+        No interval with fewer than two days, or where all values are equal: their resamples do not vary.
+    n_samples, n_days : int
+        How many have a value.
     """
-    there = ~np.isnan(values)
-    sums, counts = (np.bincount(batch[there], weights, days) for weights in (values[there], np.ones(there.sum())))
+    known, n_days = ~np.isnan(values), weights.shape[1]
+    sums = np.bincount(batch[known], values[known], n_days)
+    counts = np.bincount(batch[known], np.ones(known.sum()), n_days)
     with np.errstate(invalid="ignore", divide="ignore"):
-        drawn = (times @ sums) / (times @ counts)
-    mean = float(values[there].mean()) if there.any() else float("nan")
-    counted = int(there.sum()), int((counts > 0).sum())
-    if counted[1] < 2 or np.isinf(mean) or np.ptp(values[there]) <= ROUNDING:
+        resampled = bootstrap.resample(weights, sums) / bootstrap.resample(weights, counts)
+    mean = float(values[known].mean()) if known.any() else float("nan")
+    counted = int(known.sum()), int((counts > 0).sum())
+    if counted[1] < 2 or np.isinf(mean) or np.ptp(values[known]) <= ROUNDING:
         return mean, float("nan"), float("nan"), *counted
-    low, high = np.nanquantile(drawn, [(1 - bootstrap.LEVEL) / 2, (1 + bootstrap.LEVEL) / 2])
+    low, high = np.nanquantile(resampled, bootstrap.TAILS)
     return mean, float(low), float(high), *counted

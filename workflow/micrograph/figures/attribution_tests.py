@@ -6,7 +6,7 @@ intervals; the same of another film's map, laid over this film, stands hollow be
 
 import numpy as np
 
-from micrograph.evaluation.attribution_tests_caption import FEATURES, MAPS, NOT_OF_THE_FILM, WHOLE
+from micrograph.evaluation.attribution_tests import ARTEFACTS, FEATURES, MAPS, WHOLE
 from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
@@ -200,5 +200,5 @@ def _lined(axes, words, middle):
 def _apart(axes, features):
     """Shade the rows of what is not the film."""
     for place, feature in enumerate(features):
-        if feature in NOT_OF_THE_FILM:
+        if feature in ARTEFACTS:
             axes.axhspan(place - 0.5, place + 0.5, color="#fbeee9", lw=0, zorder=0)

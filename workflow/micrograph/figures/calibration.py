@@ -9,11 +9,12 @@ import textwrap
 import numpy as np
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, calibration, reliability, summaries
+from micrograph.evaluation import bootstrap, calibration, reliability
 from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED
 from micrograph.evaluation.labels import fit_labels
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+from micrograph.splits.fit_spec import KEYS
 
 HEAD_MM, CELL_MM, SIDE_MM, ROW_MM = 17.0, 51.0, 35.0, 6.5
 ACROSS, MOST = 4, 8  # diagrams a row, and diagrams at most
@@ -30,16 +31,17 @@ BELOW = (
 )
 
 
-def draw_fits(fits, classes, coverage, table, data, *, resamples, rng):
+def draw_fits(fits, coverage, table, data, *, resampling):
     """The figure of these fits; as :func:`draw`."""
-    return draw(calibration.judged(fits, classes, coverage), table, data, resamples=resamples, rng=rng)
+    calibrated = calibration.calibrate_all(fits, resampling.classes, coverage)
+    return draw(calibrated, table, data, resampling=resampling)
 
 
 @style.look()
-def draw(studies, table, data, *, resamples, rng):
+def draw(studies, table, data, *, resampling):
     """The figure; fits that are left out are not in it, and of more than MOST fits not every one has a diagram.
 
-    studies: of calibration_table.judged; table: of calibration_table.table, of the same fits; resamples, rng: of the
+    studies: of calibration.calibrate_all; table: of calibration.table_of, of the same fits; resampling: of the
     diagrams' intervals, which redraw whole growth days. Raises UserError where every fit is left out.
     """
     told = zip(studies, fit_labels([study.spec for study in studies]), strict=True)
@@ -53,12 +55,11 @@ def draw(studies, table, data, *, resamples, rng):
     below = HEAD_MM + rows * CELL_MM + 7
     figure = style.canvas(DOUBLE_MM, below + len(shown) * ROW_MM + 15, data)
     _head(figure, table, f"; diagrams of {len(drawn)} of {len(shown)} models" if len(drawn) < len(shown) else "")
-    seed = int(rng.integers(2**31))
     for place, (study, name) in enumerate(drawn):
         down, across = divmod(place, ACROSS)
         spot = (12 + across * (DOUBLE_MM - 5) / ACROSS, HEAD_MM + 4 + down * CELL_MM)
         axes = style.axes_mm(figure, *spot, SIDE_MM, SIDE_MM)
-        _diagram(axes, study, resamples, seed)
+        _diagram(axes, study, resampling)
         axes.set_title(textwrap.fill(name, LINE), loc="left", pad=3, fontsize=6)
         axes.set_ylabel("answers that are right (%)" if across == 0 else "")
     _below(figure, table, [name for _, name in shown], below)
@@ -89,14 +90,14 @@ def _fill(stage):
     return {"mfc": PAPER, "mec": SOFT, "mew": 0.8}
 
 
-def _diagram(axes, study, resamples, seed):
+def _diagram(axes, study, resampling):
     """Share of right answers by confidence, a mark a bin; on the line what is said is true."""
     axes.plot([0, 100], [0, 100], color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
     days = len(np.unique(study.batches))
     for stage, said in study.stages.items():
-        luck, fates = np.random.default_rng(seed).spawn(2)
-        answered = reliability.answered(said.chances, study.places, study.samples, study.batches)
-        for mark in reliability.diagram(answered, bootstrap.cluster_weights(days, resamples, luck), fates):
+        luck, fates = resampling.rng.spawn(2)
+        answered = reliability.confidences(said.probabilities, study.true_index, study.samples, study.batches)
+        for mark in reliability.diagram(answered, bootstrap.cluster_weights(days, resampling.n_bootstrap, luck), fates):
             _bin(axes, {name: 100 * value for name, value in mark.items()}, stage)
     axes.set(xlim=(0, 103), ylim=(-3, 103), xlabel="confidence (%)")
     axes.set_xticks([0, 25, 50, 75, 100])
@@ -110,7 +111,7 @@ def _bin(axes, mark, stage):
     if np.isfinite(mark["low"]):
         ends = [mark["low"], mark["high"]]
         axes.plot([mark["confidence"]] * 2, ends, color=COLOUR if filled else SOFT, lw=1.1 if filled else 0.6, zorder=2)
-    axes.plot([mark["confidence"]], [mark["right"]], "o", ms=4.0, zorder=3, clip_on=False, **_fill(stage))
+    axes.plot([mark["confidence"]], [mark["accuracy"]], "o", ms=4.0, zorder=3, clip_on=False, **_fill(stage))
 
 
 def _below(figure, table, names, top):
@@ -118,11 +119,11 @@ def _below(figure, table, names, top):
     told = table[table["stage"] != LEFT_OUT]
     left = 4 + LETTER_MM * max(map(len, names))
     room = (DOUBLE_MM - left - 4) / len(BELOW)
-    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(summaries.KEYS)].to_numpy())))}
+    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(KEYS)].to_numpy())))}
     for place, (title, axis, column, dashed) in enumerate(BELOW):
         axes = style.axes_mm(figure, left + place * room, top, room - 5, len(names) * ROW_MM)
         for row in told.to_dict("records"):
-            _row(axes, row, order[tuple(row[name] for name in summaries.KEYS)], column, dashed)
+            _row(axes, row, order[tuple(row[name] for name in KEYS)], column, dashed)
         _lined(axes, names if place == 0 else [""] * len(names))
         axes.set_title(title, loc="left", pad=4)
         axes.set_xlabel(axis, fontsize=6)

@@ -6,8 +6,8 @@ interval, dark where the interval of the difference leaves out 0.
 
 import numpy as np
 
-from micrograph.evaluation import confounders_caption, tables
-from micrograph.evaluation.confounders_caption import KINDS, SPLIT
+from micrograph.evaluation import confounders, tables
+from micrograph.evaluation.confounders import KINDS, SPLIT
 from micrograph.figures import fig10, style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
@@ -64,7 +64,7 @@ def _words(figure, middle, row):
     if row["group"] is None:
         style.text_mm(figure, 4, middle, KINDS[row["kind"]], va="center", weight="bold")
         return
-    name = confounders_caption.group(row)
+    name = confounders.group_label(row)
     if row["kind"] == SPLIT and isinstance(row["model"], str):
         name = f"{row['model']}, {name}"
     style.text_mm(figure, 6, middle, fig10.cut(name, LETTERS), va="center")
@@ -80,7 +80,7 @@ def _accuracies(axes, rows):
     for place, row in _numbered(rows):
         axes.plot([row["majority_pct"]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.1, zorder=2)
         ends = row["accuracy_low"], row["accuracy_high"]
-        _mark(axes, place, row["accuracy_pct"], ends, APART if confounders_caption.told(row) else PLAIN)
+        _mark(axes, place, row["accuracy_pct"], ends, APART if confounders.differs(row) else PLAIN)
     axes.set(xlim=(-3, 103), xlabel="right (%); stroke: always the commonest; line: all films")
 
 
@@ -89,7 +89,7 @@ def _differences(axes, rows):
     reach = 5.0
     for place, row in _numbered(rows):
         ends = row["difference_points_low"], row["difference_points_high"]
-        _mark(axes, place, row["difference_points"], ends, APART if confounders_caption.told(row) else PLAIN)
+        _mark(axes, place, row["difference_points"], ends, APART if confounders.differs(row) else PLAIN)
         there = [abs(value) for value in (row["difference_points"], *ends) if np.isfinite(value)]
         reach = max(reach, *there, 0.0)
     axes.set(xlim=(-1.08 * reach, 1.08 * reach), xlabel="difference (points)")

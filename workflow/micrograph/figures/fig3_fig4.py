@@ -16,7 +16,7 @@ from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SO
 # Metric -> (the axis, its factor, the paper's figure and its name there).
 METRICS = {"accuracy": ("Accuracy (%)", 100, "fig3", "accuracy_pct"), "macro_f1": ("Macro F1", 1, "figS2", "macro_f1")}
 SHOWN = {"strict": ("train", "validation", "test"), "published": ("train", "validation")}
-SPLITS = {ours: theirs for theirs, ours in summaries.PARTS.items()}
+SPLITS = {ours: theirs for theirs, ours in summaries.PRINTED_SPLITS.items()}
 STEP, BESIDE = 0.29, 0.12  # of one slot: from part to part, from ours to the paper's
 DEALS = 0.1  # of one slot: from a mark to the lines of the single deals
 
@@ -62,7 +62,7 @@ def _one_study(fits, words, figure):
     """UserError unless there are fits, and all have the same of each of `words`."""
     if not fits:
         raise UserError(f"{figure}: there are no predictions to show; ask for models in experiments.")
-    summaries.of_one(fits, words, figure)
+    summaries.check_same(fits, words, figure)
 
 
 def _model(fit):
@@ -186,16 +186,15 @@ def _legend(figure, parts, width, paper, deals):
 
 
 @style.look()
-def draw_by_model(fits, published, classes, data, resamples, rng):
+def draw_by_model(fits, published, data, resampling):
     """Figure 4: training, validation and test accuracy of the nominal models; a panel a protocol.
 
-    fits: Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv; classes:
-    temperatures (C). Training and validation: mean and standard deviation over folds. Test: all test predictions
-    together with the 95 % interval from redrawing whole batches (resamples, rng), beside it the same of the majority,
+    fits: Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv.
+    Training and validation: mean and standard deviation over folds. Test: all test predictions
+    together with the 95 % interval from resampling whole batches, beside it the same of the majority,
     and of the test predictions of single deals.
     """
     _one_study(fits, ("pretraining", "policy", "scheme"), "figure 4")
-    seed = int(rng.integers(2**31))
     groups = summaries.by_protocol(fits)
     models = list(dict.fromkeys(map(_model, fits)))
     width = DOUBLE_MM if len(models) > 4 else SINGLE_MM
@@ -206,10 +205,12 @@ def draw_by_model(fits, published, classes, data, resamples, rng):
         fitted = {_model(fit): fit for fit in here}
         for slot, model in enumerate(models):
             if model in fitted:
-                _model_slot(axes, slot, fitted[model], published, classes, resamples, seed)
+                _model_slot(axes, slot, fitted[model], published, resampling)
             else:
                 axes.text(slot, 3, "not run", rotation=90, ha="center", va="bottom", fontsize=6, color=SOFT)
-        chance = 100 * metrics.score(_test(metrics.majority_class_baseline(here[0].predictions)), "accuracy", classes)
+        chance = 100 * metrics.score(
+            _test(metrics.majority_class_baseline(here[0].predictions)), "accuracy", resampling.classes
+        )
         axes.axhline(chance, color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
         axes.set_xticks(range(len(models)), [f"{model}\n{_seen(features)}" for features, model in models])
         _limits(axes, len(models), 100)
@@ -241,11 +242,12 @@ def _tested(protocol, here):
     return f"{protocol} protocol: {_folds(here)}, {how}"
 
 
-def _model_slot(axes, slot, fit, published, classes, resamples, seed):
+def _model_slot(axes, slot, fit, published, resampling):
     """One model: mean and deviation of training and validation, all test predictions with their interval."""
+    classes = resampling.classes
     ours = 100 * metrics.by_fold(fit.predictions, "accuracy", classes).set_index("split")
     test = _test(fit.predictions)
-    low, high = bootstrap.bootstrap(test, "accuracy", classes, resamples, np.random.default_rng(seed))
+    low, high = bootstrap.bootstrap(test, "accuracy", resampling)
     right = 100 * metrics.score(test, "accuracy", classes)
     reach = {"test": (right, right - 100 * low, 100 * high - right)}
     for place, (part, item) in enumerate({"train": "fig4", "validation": "table3", "test": "table4"}.items()):

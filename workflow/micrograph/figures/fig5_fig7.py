@@ -97,7 +97,7 @@ def draw_beside_paper(fits, published, item, classes, data, title=""):
     "fig7"; classes: temperatures (C); title: what is shown. The paper's row is left out where it has none of the
     models or other temperatures.
     """
-    summaries.of_one(fits, ("pretraining", "policy"), title or item)
+    summaries.check_same(fits, ("pretraining", "policy"), title or item)
     counted = {}
     for protocol, here in summaries.by_protocol(fits).items():
         for fit in here:

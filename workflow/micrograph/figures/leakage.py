@@ -7,7 +7,7 @@ throughout; the part that a protocol reports is filled, the other hollow; bars a
 import numpy as np
 
 from micrograph.errors import UserError
-from micrograph.evaluation import leakage
+from micrograph.evaluation import leakage, summaries
 from micrograph.evaluation.labels import model_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
@@ -129,7 +129,7 @@ def _slope_panel(axes, rows, marks, reported):
         for spot, part, value in zip(spots, leakage.PARTS, values, strict=True):
             chance = row[f"chance_{part}_pct"]
             axes.plot([spot - width / 2, spot + width / 2], [chance] * 2, color=INK, lw=0.8, ls=(0, (2, 1.5)), zorder=1)
-            ends = [row[f"{part}_pct{end}"] for end in leakage.ENDS[1:]]
+            ends = [row[f"{part}_pct{end}"] for end in summaries.ENDS[1:]]
             if np.isfinite(ends).all():
                 axes.plot([spot] * 2, ends, color=colour, lw=1.0, zorder=3, solid_capstyle="butt")
             _mark(axes, spot, value, colour, shape, part == reported)
@@ -154,7 +154,7 @@ def _leaks(figure, rows, marks, top):
     protocol = protocols.parse(rows["protocol"].iloc[0])
     style.text_mm(figure, 5.5, top + 0.3, BASES[protocol.base][2], weight="bold")
     leaks = _leaks_of(rows)
-    ends = rows[[f"change_points{end}" for end in leakage.ENDS]].to_numpy(float)
+    ends = rows[[f"change_points{end}" for end in summaries.ENDS]].to_numpy(float)
     reach = 1.08 * max(5.0, np.max(np.abs(ends[np.isfinite(ends)]), initial=0.0))
     for name, axes in _columns(figure, rows, WORDS_MM, top + 9, len(leaks) * ROW_MM):
         for place, leak in enumerate(leaks):
@@ -175,7 +175,7 @@ def _leak_row(axes, place, rows, marks):
     step = 0.74 / len(marks)
     kept = {(row["features"], row["model"]): row for row in rows}
     for order, (model, (colour, shape)) in enumerate(marks.items()):
-        value, *ends = (kept.get(model, {}).get(f"change_points{end}", np.nan) for end in leakage.ENDS)
+        value, *ends = (kept.get(model, {}).get(f"change_points{end}", np.nan) for end in summaries.ENDS)
         down = place + step * (order - (len(marks) - 1) / 2)
         if np.isfinite(ends).all():
             axes.plot(ends, [down] * 2, color=colour, lw=1.0, zorder=2, solid_capstyle="butt")

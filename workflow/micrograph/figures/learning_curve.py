@@ -5,7 +5,7 @@ Drawn from the table of learning_curve.py alone, so that figure and table cannot
 
 import numpy as np
 
-from micrograph.evaluation import learning_curve, tables
+from micrograph.evaluation import learning_curve, summaries, tables
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 
@@ -58,7 +58,7 @@ def _panel(axes, curve, limits):
     axes.set_axisbelow(True)
     last = curve.iloc[-1]
     if np.isfinite(last["gain_points"]):
-        gain = tables.interval(*(last[f"gain_points{end}"] for end in learning_curve.ENDS), 1, tables.signed)
+        gain = tables.interval(*(last[f"gain_points{end}"] for end in summaries.ENDS), 1, tables.signed)
         axes.set_title(f"last step: {gain} points", loc="left", fontsize=6, color=SOFT, pad=2.5)
 
 
@@ -72,7 +72,7 @@ def _limits(table):
 
 def _named(figure, left, top, name):
     """The name of a panel: the model, and what else tells it from the others."""
-    model, _, more = name.partition(" on ")
+    model, _, more = name.partition(", ")
     style.text_mm(figure, left, top, model, weight="bold")
     style.text_mm(figure, left + 2.2 * len(model) + 1.5, top, more, fontsize=6, color=SOFT)
 

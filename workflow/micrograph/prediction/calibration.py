@@ -42,12 +42,12 @@ class Calibration:
     coverage: float
 
 
-def fit(known: uncertainty.Answers, coverage: float) -> Calibration:
+def fit(known: uncertainty.LabelledScores, coverage: float) -> Calibration:
     """Fit first the temperature, then the limits of the scaled probabilities.
 
     Parameters
     ----------
-    known : uncertainty.Answers
+    known : uncertainty.LabelledScores
         Scores, true classes and days of n samples.
     coverage : float
         0 to 1.
@@ -56,20 +56,20 @@ def fit(known: uncertainty.Answers, coverage: float) -> Calibration:
     -------
     Calibration
     """
-    temperature = uncertainty.fit_temperature(known.marks, known.places)
-    probabilities = uncertainty.scale(known.marks, temperature)
-    miss = 1 - probabilities[np.arange(len(probabilities)), known.places]
-    errors = np.abs(known.classes[known.places] - uncertainty.expected(probabilities, known.classes))
-    limits = [uncertainty.quantile(values, known.batches, coverage) for values in (miss, errors)]
+    temperature = uncertainty.fit_temperature(known.scores, known.true_index)
+    probabilities = uncertainty.scale(known.scores, temperature)
+    miss = 1 - probabilities[np.arange(len(probabilities)), known.true_index]
+    errors = np.abs(known.classes[known.true_index] - uncertainty.expected_celsius(probabilities, known.classes))
+    limits = [uncertainty.conformal_quantile(values, known.batches, coverage) for values in (miss, errors)]
     return Calibration(temperature, *limits, coverage)
 
 
-def leave_days_out(known: uncertainty.Answers, coverage: float) -> dict[str, NDArray[np.float64]]:
+def leave_days_out(known: uncertainty.LabelledScores, coverage: float) -> dict[str, NDArray[np.float64]]:
     """Calibrate every sample with its whole day left out of the fit.
 
     Parameters
     ----------
-    known : uncertainty.Answers
+    known : uncertainty.LabelledScores
     coverage : float
 
     Returns
@@ -82,22 +82,22 @@ def leave_days_out(known: uncertainty.Answers, coverage: float) -> dict[str, NDA
     results: dict[str, NDArray[np.float64]] = {}
     for day in np.unique(known.batches):
         rows = np.flatnonzero(known.batches == day)
-        fitted = fit(known.of(np.flatnonzero(known.batches != day)), coverage)
-        for name, values in _apply(known.of(rows), fitted).items():
-            results.setdefault(name, np.zeros(len(known.places)))[rows] = values
+        fitted = fit(known.take(np.flatnonzero(known.batches != day)), coverage)
+        for name, values in _apply(known.take(rows), fitted).items():
+            results.setdefault(name, np.zeros(len(known.true_index)))[rows] = values
     return results
 
 
-def _apply(samples: uncertainty.Answers, fitted: Calibration) -> dict[str, NDArray | float]:
+def _apply(samples: uncertainty.LabelledScores, fitted: Calibration) -> dict[str, NDArray | float]:
     """Apply a calibration to samples, see leave_days_out."""
-    rows = np.arange(len(samples.places))
-    raw, scaled = (uncertainty.scale(samples.marks, temperature) for temperature in (1.0, fitted.temperature))
-    inside = uncertainty.sets(scaled, fitted.set_limit)
-    errors = np.abs(samples.classes[samples.places] - uncertainty.expected(scaled, samples.classes))
+    rows = np.arange(len(samples.true_index))
+    raw, scaled = (uncertainty.scale(samples.scores, temperature) for temperature in (1.0, fitted.temperature))
+    inside = uncertainty.prediction_sets(scaled, fitted.set_limit)
+    errors = np.abs(samples.classes[samples.true_index] - uncertainty.expected_celsius(scaled, samples.classes))
     return {
-        "loss_before": -np.log(raw[rows, samples.places]),
-        "loss_after": -np.log(scaled[rows, samples.places]),
-        "covered": inside[rows, samples.places],
+        "loss_before": -np.log(raw[rows, samples.true_index]),
+        "loss_after": -np.log(scaled[rows, samples.true_index]),
+        "covered": inside[rows, samples.true_index],
         "size": inside.sum(axis=1),
         "alone": inside.sum(axis=1) == 1,
         "within": errors <= fitted.reach_celsius + uncertainty.ROUNDING,
@@ -106,13 +106,13 @@ def _apply(samples: uncertainty.Answers, fitted: Calibration) -> dict[str, NDArr
 
 
 def check(
-    known: uncertainty.Answers, coverage: float, n_bootstrap: int, rng: np.random.Generator
+    known: uncertainty.LabelledScores, coverage: float, n_bootstrap: int, rng: np.random.Generator
 ) -> dict[str, tuple[float, float, float, int, int]]:
     """Measure what calibration reaches, each day left out of the fit in turn.
 
     Parameters
     ----------
-    known : uncertainty.Answers
+    known : uncertainty.LabelledScores
     coverage : float
     n_bootstrap : int
         Resamples of growth days.
@@ -128,14 +128,14 @@ def check(
     results = leave_days_out(known, coverage)
     results["loss_change"] = results["loss_after"] - results["loss_before"]
     results |= {
-        f"covered_{celsius:g}": np.where(known.places == index, results["covered"], np.nan)
+        f"covered_{celsius:g}": np.where(known.true_index == index, results["covered"], np.nan)
         for index, celsius in enumerate(known.classes)
     }
     days, batch = np.unique(known.batches, return_inverse=True)
     weights = bootstrap.cluster_weights(len(days), n_bootstrap, rng)
-    means = {name: uncertainty.mean(values, batch, len(days), weights) for name, values in results.items()}
+    means = {name: uncertainty.mean_interval(values, batch, weights) for name, values in results.items()}
     for name in ("covered", "within"):
         shares = np.bincount(batch, results[name]) / np.bincount(batch)
-        interval = uncertainty.mean(shares, np.arange(len(days)), len(days), weights)[:3]
+        interval = uncertainty.mean_interval(shares, np.arange(len(days)), weights)[:3]
         means[f"{name}_by_day"] = (*interval, len(batch), len(days))
     return means

@@ -150,7 +150,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     facts = tuned.metadata | {"preprocessing": settings.preprocessing, "attribution": settings.attribution}
     embeddings = novelty.embed(backbone, facts, _micrographs(study.samples), device)
     small = np.stack([transforms.resize(one[None], IMAGE_SIDE)[0] for one in _micrographs(study.samples)])
-    known = uncertainty.answers(predictions, settings.classes)
+    known = uncertainty.labelled_scores(predictions, settings.classes)
     rng = random_stream(settings.seed, "checked")
     facts |= {
         "data": settings.data, "seed": settings.seed, "versions": _versions(),
@@ -334,11 +334,15 @@ def _height_ranges(samples: pd.DataFrame, levelled: Sequence[pd.DataFrame]) -> N
     return np.array([conversion.height_range_nm(read_gwy(path).height_nm) if path else np.nan for path in heights])
 
 
+def _resampling(settings: FinalModelSettings) -> bootstrap.Resampling:
+    """Return the resamples behind the intervals of the model card."""
+    return bootstrap.Resampling(settings.classes, settings.resamples, random_stream(settings.seed, "card"))
+
+
 def _scores(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str, Any]:
     """Compute {metric: [value, low, high]} of the test predictions, with the numbers of samples and batches."""
     test = predictions[predictions["split"] == "test"]
-    rng = random_stream(settings.seed, "card")
-    intervals = bootstrap.intervals(test, METRICS, settings.classes, settings.resamples, rng)
+    intervals = bootstrap.intervals(test, METRICS, _resampling(settings))
     scores = {name: [metrics.score(test, name, settings.classes), *intervals[name]] for name in METRICS}
     return scores | {"films": len(test), "batches": test["batch"].nunique()}
 
@@ -349,8 +353,7 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
     known = known.assign(split="train", y_true=known["growth_celsius"])
     baseline = metrics.majority_class_baseline(pd.concat([known, predictions], ignore_index=True))
     baseline = baseline[baseline["split"] == "test"]
-    rng = random_stream(settings.seed, "card")
-    interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", settings.classes, settings.resamples, rng)
+    interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", _resampling(settings))
     accuracy, majority = (metrics.score(frame, "accuracy", settings.classes) for frame in (predictions, baseline))
     return {"majority": majority, "above_majority": [accuracy - majority, *interval]}
 

@@ -149,7 +149,7 @@ def _performance(facts: Facts) -> str:
 def _calibration(facts: Facts) -> str:
     fitted, classes, checked = facts["calibration"], facts["classes"], facts["checked"]
     aim, days = f"{100 * fitted['coverage']:g} %", facts["cross_validated"]["batches"]
-    scatter = 100 * uncertainty.scatter(fitted["coverage"], days)
+    scatter = 100 * uncertainty.coverage_std(fitted["coverage"], days)
     infinite = "infinite: too few growth days"
     reach = infinite if fitted["reach_celsius"] is None else f"{fitted['reach_celsius']:.1f} °C"
     limit = infinite if fitted["set_limit"] is None else f"{fitted['set_limit']:.3f}"

@@ -97,7 +97,7 @@ def _pages(cards: list[Card], model: FinalModel, template: str | Path, parts: st
             parts=f"{parts}/" if number == 1 else "",
             cam_words=attribution_maps.CAM.words,
             occlusion_words=attribution_maps.OCCLUSION.words,
-            scatter=100 * uncertainty.scatter(coverage, days),
+            scatter=100 * uncertainty.coverage_std(coverage, days),
         )
         for number, some in enumerate(shown, start=1)
     ]

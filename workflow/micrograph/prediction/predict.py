@@ -268,8 +268,8 @@ def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[d
     classes, fitted = facts["classes"], facts["calibration"]
     y_pred, _, scores = target.decode(facts["head"], outputs, classes)
     probabilities = uncertainty.scale(scores, fitted["temperature"])
-    inside = uncertainty.sets(probabilities, _limit(fitted["set_limit"]))
-    celsius, reach = uncertainty.expected(probabilities, classes), _limit(fitted["reach_celsius"])
+    inside = uncertainty.prediction_sets(probabilities, _limit(fitted["set_limit"]))
+    celsius, reach = uncertainty.expected_celsius(probabilities, classes), _limit(fitted["reach_celsius"])
     return [
         {
             "y_pred": int(y_pred[row]),

@@ -72,7 +72,7 @@ def table(output: Output, frame: pd.DataFrame, caption_html: str = "") -> Table:
     -------
     Table
     """
-    panels = import_module(f"micrograph.evaluation.{output.panels or output.table}").panels(frame)
+    panels = import_module(f"micrograph.evaluation.{output.table}").panels(frame)
     path = output.tables["tsv"]
     return Table(output.label, output.title, panels, caption_html, output.folded, path, output.group, output.sentences)
 
@@ -120,7 +120,7 @@ def panel(title, frame):
     numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
     order = [name for name in frame if name not in numbers] + numbers
     rows = [[_words(value) for value in row] for row in frame[order].itertuples(index=False)]
-    return Panel(title, [str(name) for name in order], rows, words=len(order) - len(numbers))
+    return Panel(title, [str(name) for name in order], rows, text_columns=len(order) - len(numbers))
 
 
 def _words(value):

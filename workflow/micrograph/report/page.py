@@ -85,7 +85,7 @@ def headline(table, published=None):
     best = strict[(strict["model"] == summaries.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
     dealt, once = (f" of each of {best['repeats']:.0f} deals", " in each deal") if best["repeats"] > 1 else ("", "")
     words = (
-        f"In each of {best['folds']:.0f} folds{dealt}, of {len(summaries.of_fits(strict))} combinations of features "
+        f"In each of {best['folds']:.0f} folds{dealt}, of {len(summaries.single_fits(strict))} combinations of features "
         f"and model, the one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). "
         f"Each of {best['tested_samples']:.0f} samples was tested once{once}, by a model that neither learned from its "
         f"batch nor was chosen on it."
