@@ -7,12 +7,19 @@ import pandas as pd
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from micrograph.evaluation.summaries import Fit
+from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
 SHARES = {2: [0.4, 0.6], 3: [0.11, 0.5, 0.39], 5: [0.1, 0.2, 0.3, 0.25, 0.15]}
+RUN = RunInfo("simulated films", "resnet18", "default", 96, 30)
 SKILLS = {"train": 0.92, "validation": 0.7, "test": 0.62}
+
+
+def resampling(n_bootstrap, seed=0, classes=CLASSES):
+    """Resamples as a table draws them from its random stream."""
+    return Resampling(classes, n_bootstrap, int(np.random.default_rng(seed).integers(2**31)))
 
 
 def samples(count=24, classes=CLASSES, seed=1):
@@ -35,29 +42,29 @@ def samples(count=24, classes=CLASSES, seed=1):
 
 
 def parts(table, protocol, folds):
-    """Rows (fold, part, place of the sample) as the protocols deal them: batches in turn, or a shared test set."""
+    """Rows (fold, part, place of the sample) as the protocols split them: batches in turn, or a shared test set."""
     batch = table["batch"].factorize()[0]
     for fold in range(folds):
-        dealt = batch % folds
-        test = np.arange(len(table)) % 10 == 9 if protocol == "published" else dealt == fold
-        validation = ~test & (dealt == (fold + 1) % folds)
+        batch_fold = batch % folds
+        test = np.arange(len(table)) % 10 == 9 if protocol == "published" else batch_fold == fold
+        validation = ~test & (batch_fold == (fold + 1) % folds)
         for part, inside in (("train", ~test & ~validation), ("validation", validation), ("test", test)):
             yield from ((fold, part, place) for place in np.flatnonzero(inside))
 
 
-def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0, **words):
+def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0, **fields):
     """A Fit whose predictions are right as often as SKILLS say, plus `better`, else a neighbouring class."""
     table = samples(classes=classes) if table is None else table
-    words = {
+    fields = {
         "protocol": "strict",
         "pretraining": "imagenet",
         "policy": "aug3",
-        "features": "image" if words.get("model") == "CNN" else "tuned",
+        "features": "image" if fields.get("model") == "CNN" else "tuned",
         "scheme": "nominal",
         "model": "SVC",
-    } | words
-    rng = np.random.default_rng([seed, *"".join(words.values()).encode()])
-    rows = pd.DataFrame(parts(table, words["protocol"], folds), columns=["fold", "split", "place"])
+    } | fields
+    rng = np.random.default_rng([seed, *"".join(fields.values()).encode()])
+    rows = pd.DataFrame(parts(table, fields["protocol"], folds), columns=["fold", "split", "place"])
     skill = np.clip(rows["split"].map(SKILLS) + better + rng.normal(0, 0.06, folds)[rows["fold"]], 0.05, 1)
     truth = np.searchsorted(classes, table["growth_celsius"])[rows["place"]]
     missed = rng.uniform(size=len(rows)) > skill
@@ -75,20 +82,20 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
             "batch": films["batch"],
             "y_true": films["growth_celsius"],
             "y_pred": predicted,
-            "y_pred_value": value if words["scheme"] == "regression" else np.nan,
+            "y_pred_value": value if fields["scheme"] == "regression" else np.nan,
         }
     )
-    return Fit(FitSpec(**words), predictions)
+    return Fit(FitSpec(**fields), predictions)
 
 
-def dealt(*deals):
-    """Fits of the same words, each of a deal of the folds of its own, as one."""
-    before = np.cumsum([0] + [one.predictions["fold"].max() + 1 for one in deals])
+def repeated(*fits):
+    """Join fits of one model, each of a repeat of the cross-validation."""
+    before = np.cumsum([0] + [one.predictions["fold"].max() + 1 for one in fits])
     frames = [
         one.predictions.assign(fold=one.predictions["fold"] + before[repeat], repeat=repeat)
-        for repeat, one in enumerate(deals)
+        for repeat, one in enumerate(fits)
     ]
-    return Fit(deals[0].spec, pd.concat(frames, ignore_index=True))
+    return Fit(fits[0].spec, pd.concat(frames, ignore_index=True))
 
 
 def curve(folds=5, epochs=25, seed=0, points=1):
@@ -107,12 +114,12 @@ def curve(folds=5, epochs=25, seed=0, points=1):
 
 
 def words_in(figure):
-    """All words of a figure, parted by bars."""
+    """All texts of a figure, separated by bars."""
     return " | ".join(text.get_text() for text in figure.findobj(lambda thing: hasattr(thing, "get_text")))
 
 
 def laid_out_well(figure):
-    """Fail where something is cut off, words overlap or a word is smaller than six points."""
+    """Fail where something is cut off, texts overlap or one is smaller than six points."""
     figure.draw_without_rendering()
     drawn, paper = figure.get_tightbbox(), figure.bbox_inches
     assert drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= paper.width and drawn.y1 <= paper.height, drawn

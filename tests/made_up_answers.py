@@ -15,7 +15,7 @@ def answers(count=3000, sharpness=1.0, seed=0, days=None):
     chances = rng.dirichlet([1.0, 1.0, 1.0], count)
     places = drawn(chances, rng)
     batches = np.arange(count) if days is None else np.arange(count) % days
-    return uncertainty.Answers(sharpened(chances, sharpness), places, batches.astype(str), CLASSES)
+    return uncertainty.LabelledScores(sharpened(chances, sharpness), places, batches.astype(str), CLASSES)
 
 
 def drawn(chances, rng):
@@ -29,12 +29,12 @@ def sharpened(chances, sharpness):
     return marks / marks.sum(axis=1, keepdims=True)
 
 
-def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened, **words):
+def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened, **fields):
     """A fits.Fit, each film tested once, whose truths are drawn from chances and whose scores are made of these.
 
     scores: function of chances (n, K) and sharpness, giving scores (n, K).
     """
-    words = dict.fromkeys(KEYS, "any") | {"protocol": "strict", "scheme": "nominal", "model": "MLP"} | words
+    fields = dict.fromkeys(KEYS, "any") | {"protocol": "strict", "scheme": "nominal", "model": "MLP"} | fields
     rng = np.random.default_rng(seed)
     day = np.repeat(np.arange(days), films_a_day)
     chances = rng.dirichlet([1.0, 1.0, 1.0], len(day))
@@ -55,4 +55,4 @@ def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened
         part = np.select([day % folds == fold, day % folds == (fold + 1) % folds], ["test", "validation"], "train")
         parts.append(films.assign(fold=fold, split=part))
     rows = pd.concat(parts, ignore_index=True).sort_values(["fold", "split", "sample"], ignore_index=True)
-    return summaries.Fit(FitSpec(**words), rows)
+    return summaries.Fit(FitSpec(**fields), rows)

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 
 import made_up_fits
+from made_up import RUN, resampling
 from micrograph.evaluation import baselines, summaries
 from micrograph.splits.fit_spec import FitSpec
 
-MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
 SHEET = made_up_fits.films(samples=90, days=30, folds=4)
 
 
-def fit(features, skill, protocol="strict", model="OLR", scheme="ordinal", **words):
+def fit(features, skill, protocol="strict", model="OLR", scheme="ordinal", **fields):
     return made_up_fits.fit(
         SHEET, skill, protocol=protocol, pretraining="none", policy="aug3", features=features, scheme=scheme,
-        model=model, **words,
+        model=model, **fields,
     )  # fmt: skip
 
 
@@ -30,13 +30,12 @@ def given(protocols=("strict", "published"), metadata=0.3, physical=0.5):
     ]
 
 
-def tabled(some, net=None, **words):
-    words = {"data": "simulated films", "classes": [900, 950, 1000], **MADE, "resamples": 300} | words
-    return baselines.make_table(some, net or network(), rng=np.random.default_rng(0), **words)
+def tabled(some, net=None):
+    return baselines.make_table(some, net or network(), resampling=resampling(300), run=RUN)
 
 
 def by_hand(right, batches="xxyy", truth=(900, 900, 900, 900)):
-    """A strict Fit of one fold: tested films of `truth`, right or not as told, one training film and one validated."""
+    """A strict Fit of one fold: test samples of `truth`, correct as given, one training and one validation sample."""
     part = ["train", "validation"] + ["test"] * len(right)
     predicted = [950, 900, *(true if yes else 1850 - true for yes, true in zip(right, truth, strict=True))]
     return summaries.Fit(

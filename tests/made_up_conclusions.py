@@ -100,7 +100,7 @@ def _minus(points):
 
 
 def baselines(metadata=15.0, physical=-2.0, majority=25.0):
-    """The table of baselines: by how many points the CNN is ahead of each, and each of the commonest temperature."""
+    """The table of baselines: by how many points the CNN is ahead of each, and each ahead of the majority class."""
     rows = [
         ("metadata", "OLR", metadata),
         ("metadata", "SVC", metadata + 5),
@@ -124,10 +124,10 @@ def confounders(operators=-1.0, later=-12.0, substrate=15.0, why=""):
     rows += [("batch_size", "all", np.nan, "every growth day has three films")]
     rows += [("split", "by_operator", np.nan if why else operators, why), ("split", "by_date", later, "")]
     made = [
-        {"kind": kind, "group": group, "model": "CNN", "features": "image", "why": said}
+        {"kind": kind, "group": group, "model": "CNN", "features": "image", "why": why}
         | {"accuracy_pct": 70.0 + points, "rest_pct": 70.0}
         | value("difference_points", points)
-        for kind, group, points, said in rows
+        for kind, group, points, why in rows
     ]
     return pd.DataFrame(made).assign(**COUNTS).replace({"why": {"": None}})
 

@@ -5,23 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from made_up import RUN, resampling
 from micrograph.evaluation import confounders
 from micrograph.evaluation.summaries import Fit
 from micrograph.splits.fit_spec import FitSpec
 
-MADE = {"data": "simulated films", "backbone": "b", "search": "default", "pixels": 80, "epochs": 4}
 SPEC = FitSpec("strict", "imagenet", "aug3", "image", "nominal", "CNN")
 
 
 def films(count=60, a_day=3, **columns):
-    """Samples, three a growth day, alike in all that is not said."""
-    alike = {"growth_seconds": 300.0, "substrate": "c", "pressure_torr": 50.0, "operator": "anna"}
+    """Samples, three a growth day, the same but for the given columns."""
+    same = {"growth_seconds": 300.0, "substrate": "c", "pressure_torr": 50.0, "operator": "anna"}
     return pd.DataFrame(
         {
             "sample": [f"f{place:03d}" for place in range(count)],
             "batch": [f"d{place // a_day:03d}" for place in range(count)],
         }
-        | alike
+        | same
         | columns
     )
 
@@ -41,12 +41,17 @@ def answered(sheet, right, protocol="strict", learnt=40):
     return Fit(replace(SPEC, protocol=protocol), rows.assign(fold=0, augmentation=0, y_pred_value=np.nan))
 
 
-def tabled(sheet, right, splits=(), same=(), untested=None, resamples=300):
+def tabled(sheet, right, splits=(), same=(), untested=None, n_bootstrap=300):
     return confounders.make_table(
-        sheet, [scans(sheet)], [answered(sheet, right)], list(splits), list(same), untested or {},
-        classes=[900, 950, 1000], resamples=resamples,
-        rng=np.random.default_rng(0), **MADE,
-    )  # fmt: skip
+        sheet,
+        [scans(sheet)],
+        [answered(sheet, right)],
+        list(splits),
+        list(same),
+        untested or {},
+        resampling=resampling(n_bootstrap),
+        run=RUN,
+    )
 
 
 def rows(table, kind):

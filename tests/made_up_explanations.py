@@ -10,7 +10,7 @@ from micrograph.attribution import maps
 CLASSES = [900, 950, 1000]
 FEATURES = ("boundaries", "domains", "islands", "terraces", "pits", "particles", "artefacts", "background", "padding")
 MAPS = ("cam", "cam_class", "occlusion", "occlusion_abs")
-WORDS = {"protocol": "strict", "pretraining": "imagenet", "policy": "aug3", "scheme": "nominal"}
+NETWORK = {"protocol": "strict", "pretraining": "imagenet", "policy": "aug3", "scheme": "nominal"}
 
 
 def explained(folder, predictions, scheme="nominal", targets=3, size=3, flags=(), weighted="cam_class", seed=0):
@@ -50,15 +50,15 @@ def explained(folder, predictions, scheme="nominal", targets=3, size=3, flags=()
 def tests(films=60, days=20, folds=4, features=FEATURES, seed=0, looks=(), scars=1.0, keeps=0.1):
     """A long table a fold: maps hold a feature's area, times 1.5 where the network `looks`, and another's map the area.
 
-    scars: how many times their area scars hold; keeps: the rank correlation with the map of weights drawn anew.
+    scars: how many times their area scars hold; keeps: the rank correlation with the map of randomised weights.
     """
     rng = np.random.default_rng(seed)
     day = np.sort(rng.integers(days, size=films))
     rows = []
     for film in range(films):
-        words = (f"film{film:03d}", f"day{day[film]:02d}", int(day[film] % folds), 950, 950)
+        key = (f"film{film:03d}", f"day{day[film]:02d}", int(day[film] % folds), 950, 950)
         for name in MAPS:
-            rows += [(*words, *row) for row in _of_film(name, features, looks, scars, keeps, rng)]
+            rows += [(*key, *row) for row in _of_film(name, features, looks, scars, keeps, rng)]
     names = [
         "sample",
         "batch",
@@ -96,5 +96,5 @@ def _of_film(name, features, looks, scars, keeps, rng):
 
 
 def words_in(figure):
-    """All words of a figure, parted by bars."""
+    """All texts of a figure, separated by bars."""
     return " | ".join(text.get_text() for text in figure.findobj(Text))

@@ -27,28 +27,28 @@ def films(samples=120, days=40, folds=5, classes=CLASSES, shares=SHARES, seed=0)
     )
 
 
-def fit(sheet, skill, classes=CLASSES, values=False, gap=0.0, **words):
+def fit(sheet, skill, classes=CLASSES, values=False, gap=0.0, **fields):
     """A Fit: films harder than `skill` (0 to 1) are mostly wrong, by a class beside; training films mostly right.
 
     values: whether it is a regression, with its own values; gap: the share of test films without an answer.
     """
-    words = dict.fromkeys(KEYS, "any") | {"protocol": "strict", "scheme": "nominal"} | words
-    rng = np.random.default_rng(_seed(words))
+    fields = dict.fromkeys(KEYS, "any") | {"protocol": "strict", "scheme": "nominal"} | fields
+    rng = np.random.default_rng(_seed(fields))
     folds = sheet["tested"].nunique()
     parts = []
     for fold in range(folds):
         tested = sheet["tested"].to_numpy()
-        if words["protocol"] == "strict":
+        if fields["protocol"] == "strict":
             part = np.select([tested == fold, tested == (fold + 1) % folds], ["test", "validation"], "train")
         else:
             part = np.select([tested == 0, tested == 1 + fold % (folds - 1)], ["test", "validation"], "train")
         parts.append(_answers(sheet.assign(fold=fold, split=part), skill, classes, values, gap, rng))
     predictions = pd.concat(parts, ignore_index=True).sort_values(["fold", "split", "sample"], ignore_index=True)
-    return summaries.Fit(FitSpec(**words), predictions)
+    return summaries.Fit(FitSpec(**fields), predictions)
 
 
-def _seed(words):
-    return sum(place * ord(letter) for place, letter in enumerate("".join(map(str, words.values())), 1))
+def _seed(fields):
+    return sum(place * ord(letter) for place, letter in enumerate("".join(map(str, fields.values())), 1))
 
 
 def _answers(rows, skill, classes, values, gap, rng):

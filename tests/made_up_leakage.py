@@ -1,16 +1,18 @@
-"""Fits of made-up features by the real models: signal that films show, labels that leak, temperatures dealt anew."""
+"""Fits of made-up features by the real models: a signal, labels that leak, permuted labels."""
 
 import numpy as np
 import pandas as pd
 
+from made_up import RUN, resampling
 from micrograph.evaluation import leakage, summaries
+from micrograph.models import registry
 from micrograph.models.fit import fit_folds
 from micrograph.splits import permutation, protocols, splitters
 from micrograph.splits.fit_spec import FitSpec
 from tables_of_films import CLASSES
 
 FOLDS = 4
-SETTINGS = {"data": "simulated films", "backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
+SHALLOW = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC")
 
 
 def samples(days=30, films=3, seed=0):
@@ -29,12 +31,12 @@ def days_alike(sample_table, rng, width=6):
     return 2 * rng.normal(size=(len(days), width))[day] + rng.normal(size=(len(day), width))
 
 
-def known(dealt, names, parts, rng):
+def known(splits, names, parts, rng):
     """(n, 3) features of one fold that give the label away in the rows of `parts` and are noise elsewhere.
 
-    dealt: the rows of the fold in the splits table.
+    splits: the rows of the fold in the splits table.
     """
-    rows = dealt.set_index("sample").loc[names]
+    rows = splits.set_index("sample").loc[names]
     shown = (rows["growth_celsius"].to_numpy()[:, None] == np.array(CLASSES)) & rows["split"].isin(parts).to_numpy()[
         :, None
     ]
@@ -42,27 +44,26 @@ def known(dealt, names, parts, rng):
 
 
 def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85", seed=1):
-    """The Fit of a protocol, by its name: temperatures dealt anew if it says so, films dealt into folds, everything
-    fitted by models/fitting.py.
+    """The Fit of a protocol, with its labels permuted and its samples split, fitted as a study is.
 
     table: samples; features: (n, k) of all films; parts: those whose rows give their label away besides (known).
     """
     rng = np.random.default_rng([seed, *protocols.without_leaks(protocol).encode()])
     named = permutation.permute_labels(table, protocol, FOLDS, rng)
-    dealt = splitters.split(named, protocol, FOLDS, rng)
+    splits = splitters.split(named, protocol, FOLDS, rng)
     names = table["sample"].to_numpy(str)
     each = [features] * FOLDS
     if parts:
-        each = [np.hstack([features, known(rows, names, parts, rng)]) for _, rows in dealt.groupby("fold")]
+        each = [np.hstack([features, known(rows, names, parts, rng)]) for _, rows in splits.groupby("fold")]
     made = fit_folds(
-        names, np.zeros(len(names), int), each, dealt, protocol=protocol, policy="aug4", scheme="nominal",
+        names, np.zeros(len(names), int), each, splits, protocol=protocol, policy="aug4", scheme="nominal",
         model=model, classes=CLASSES, search="default", rng=rng,
     )  # fmt: skip
     return summaries.Fit(FitSpec(protocol, "imagenet", "aug4", called, "nominal", model), made.predictions)
 
 
 def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
-    """The Fit of a model whose answers are the temperatures of 40 films of 20 days dealt anew: 8 of the first class, 20
+    """The Fit of a model whose answers are the temperatures of 40 films of 20 days, permuted: 8 of the first class, 20
     of the second, 12 of the third. So many tested films as `right` says are answered rightly; in validation 15."""
     truth, parts = np.repeat(CLASSES, [8, 20, 12]), []
     film = rng.permutation(40)
@@ -77,7 +78,9 @@ def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):
     )
 
 
-def tabled(given, resamples=400):
+def tabled(given, n_bootstrap=400):
     """The table of leakage of such fits."""
-    rng = np.random.default_rng(0)
-    return leakage.make_table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+    candidates = {"nominal": {name: len(registry.param_grid(name, "nominal", "strict", "default")) for name in SHALLOW}}
+    return leakage.make_table(
+        given, n_candidates=candidates, resampling=resampling(n_bootstrap, classes=CLASSES), run=RUN
+    )

@@ -38,7 +38,7 @@ def samples(count, seed=1):
 
 
 def predictions(table, folds=5, seed=0):
-    """The CNN's predictions in the waist's columns, with scores."""
+    """The CNN's predictions with scores."""
     frame = made_up.fit(table, model="CNN", folds=folds, seed=seed).predictions
     rng = np.random.default_rng(seed)
     marks = rng.dirichlet(np.ones(len(CLASSES)), len(frame))
@@ -49,7 +49,7 @@ def predictions(table, folds=5, seed=0):
 
 
 def explained(rows, seed=0):
-    """Explanations of the films: a bump somewhere that the map finds, one film flagged for each fault."""
+    """Explanations of the films: a bump somewhere that the map finds, one film flagged for each flag."""
     rng, count = np.random.default_rng(seed), len(rows)
     steps = len(maps.window_starts(SIDE, PATCH, STRIDE))
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)

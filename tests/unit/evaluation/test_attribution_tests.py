@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from made_up_explanations import FEATURES, WORDS, tests
+from made_up_explanations import FEATURES, NETWORK, tests
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import attribution_tests
+from micrograph.evaluation import attribution_tests, tables
 
 tests.__test__ = False
-GIVEN = {"resamples": 400, "seed": 3, "data": "simulated films", "words": WORDS}
+GIVEN = {"n_bootstrap": 400, "seed": 3, "data": "simulated films", "network": NETWORK}
 
 
 def by_hand(*rows):
@@ -19,9 +19,9 @@ def by_hand(*rows):
     return pd.DataFrame(rows, columns=names).assign(fold=0, y_true=900, y_pred=900)
 
 
-def one(table, **words):
-    for name, word in words.items():
-        table = table[table[name] == word]
+def one(table, **fields):
+    for name, value in fields.items():
+        table = table[table[name] == value]
     (row,) = table.to_dict("records")
     return row
 
@@ -62,9 +62,9 @@ def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
     assert (row["value"], row["control"], row["gain"]) == pytest.approx((0.4, 0.6, -0.1))
 
 
-@pytest.mark.parametrize(("measure", "hits", "told"), [("pointing", 0, 0), ("pointing", 4, 0), ("pointing", 5, 1),
+@pytest.mark.parametrize(("measure", "hits", "expected"), [("pointing", 0, 0), ("pointing", 4, 0), ("pointing", 5, 1),
                                                        ("mass", 0, 0), ("mass", 1, 1)])  # fmt: skip
-def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(measure, hits, told):
+def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(measure, hits, expected):
     films = [(f"f{i:02d}", f"d{i:02d}") for i in range(12)]
     rows = [(*film, "occlusion", measure, "padding", float(i < hits), 0.9) for i, film in enumerate(films)]
     rows += [(*film, "another_occlusion", measure, "padding", 0.8 + i / 100, 0.9) for i, film in enumerate(films)]
@@ -72,9 +72,9 @@ def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(me
     row = one(table)
     assert row["value"] == pytest.approx(hits / 12) and row["films"] == 12
     ends = [row[f"{name}{end}"] for name in ("", "gain_", "ratio_") for end in ("low", "high")]
-    assert np.isfinite(ends).all() == told and np.isnan(ends).all() != told
+    assert np.isfinite(ends).all() == expected and np.isnan(ends).all() != expected
     (panel,) = attribution_tests.panels(table)
-    assert any(getattr(cell, "bold", False) for cell in panel.rows[0]) == told
+    assert any(isinstance(cell, tables.Bold) for cell in panel.rows[0]) == expected
 
 
 def test_a_gain_that_is_the_same_for_all_has_no_interval():
@@ -127,10 +127,10 @@ def test_panels_hold_every_map_and_real_films_have_no_panel_of_where_things_are(
 def test_bold_is_what_leaves_out_the_value_that_means_nothing():
     table = attribution_tests.make_table(tests(looks=("islands",), scars=1.4), **GIVEN)
     mass = attribution_tests.panels(table)[0]
-    bold = {row[1]: None for row in mass.rows if getattr(row[4], "bold", False)}
+    bold = {row[1]: None for row in mass.rows if isinstance(row[4], tables.Bold)}
     assert set(bold) == set(attribution_tests.MAPS.values()) - {"Grad-CAM"}
     filled = pd.Series([row[0] or None for row in mass.rows]).ffill()
-    marked = {name for name, row in zip(filled, mass.rows, strict=True) if getattr(row[4], "bold", False)}
+    marked = {name for name, row in zip(filled, mass.rows, strict=True) if isinstance(row[4], tables.Bold)}
     assert {"islands", "scars and jumps"} <= marked
 
 

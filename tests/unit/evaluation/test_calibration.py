@@ -1,4 +1,4 @@
-"""What is learnt from validation films alone is told of test films, and covers as often as it aims at."""
+"""Temperatures and set limits come from validation samples alone; sets cover as often as nominal."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import pytest
 from made_up_answers import CLASSES, fit, sharpened
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration, summaries
-from micrograph.evaluation.calibration import AS_IS, CHANCES, DECISIONS, NOTHING, SCALED
+from micrograph.evaluation.calibration import AS_IS, DECISIONS, NOTHING, PROBABILITIES, SCALED
 
 NAMES = [f"score_{celsius:g}" for celsius in CLASSES]
 CELSIUS = [900, 950, 1000]
 
 
 def judge(given, coverage=0.9):
-    return calibration.evaluate_fit(given, CELSIUS, coverage)
+    return calibration.calibrate(given, CELSIUS, coverage)
 
 
 def changed(given, part, change):
@@ -26,10 +26,10 @@ def changed(given, part, change):
 
 def test_scores_are_told_apart_by_what_they_sum_to():
     lost = [np.nan] * 3
-    assert calibration.kind_of(np.array([[0.2, 0.3, 0.5], [0.6, 0.4, np.nan], lost])) == CHANCES
-    assert calibration.kind_of(np.array([[0.2, 0.3, 0.5], [0.9, 0.4, 0.1]])) == DECISIONS
-    assert calibration.kind_of(np.array([[1.5, -0.3, -0.2]])) == DECISIONS
-    assert calibration.kind_of(np.array([lost])) == NOTHING
+    assert calibration.kind_of_scores(np.array([[0.2, 0.3, 0.5], [0.6, 0.4, np.nan], lost])) == PROBABILITIES
+    assert calibration.kind_of_scores(np.array([[0.2, 0.3, 0.5], [0.9, 0.4, 0.1]])) == DECISIONS
+    assert calibration.kind_of_scores(np.array([[1.5, -0.3, -0.2]])) == DECISIONS
+    assert calibration.kind_of_scores(np.array([lost])) == NOTHING
 
 
 def test_softmax_is_that_of_a_hand_and_gives_a_class_without_a_value_nothing():
@@ -50,7 +50,7 @@ def test_decision_values_become_the_probabilities_that_they_are_logarithms_of():
     study = judge(made)
     assert study.kind == DECISIONS and set(study.stages) == {SCALED}
     truth = judge(fit(days=400, sharpness=2.0))
-    np.testing.assert_allclose(study.stages[SCALED].chances, truth.stages[SCALED].chances, atol=1e-3)
+    np.testing.assert_allclose(study.stages[SCALED].probabilities, truth.stages[SCALED].probabilities, atol=1e-3)
 
 
 def test_test_films_have_no_part_in_temperature_and_limit():
@@ -59,7 +59,7 @@ def test_test_films_have_no_part_in_temperature_and_limit():
     for stage in (AS_IS, SCALED):
         one, other = judge(made).stages[stage], judge(spoilt).stages[stage]
         assert one.temperatures == other.temperatures and one.limits == other.limits
-        assert not np.allclose(one.chances, other.chances)
+        assert not np.allclose(one.probabilities, other.probabilities)
 
 
 def test_training_films_have_no_part_in_what_is_told():
@@ -68,7 +68,7 @@ def test_training_films_have_no_part_in_what_is_told():
     for stage in (AS_IS, SCALED):
         one, other = judge(made).stages[stage], judge(spoilt).stages[stage]
         assert one.temperatures == other.temperatures and one.limits == other.limits
-        np.testing.assert_array_equal(one.chances, other.chances)
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
 
 
 @pytest.mark.parametrize("coverage", [0.7, 0.9])
@@ -77,8 +77,8 @@ def test_sets_of_exchangeable_films_cover_as_promised_out_of_fold(coverage):
     covered = {AS_IS: [], SCALED: []}
     for seed in range(35):
         study = judge(fit(days=200, films_a_day=1, sharpness=2.0, seed=seed), coverage)
-        for stage, said in study.stages.items():
-            covered[stage].append(said.inside[np.arange(200), study.places].mean())
+        for stage, values in study.stages.items():
+            covered[stage].append(values.in_set[np.arange(200), study.true_index].mean())
     for shares in covered.values():
         assert coverage - 0.015 < np.mean(shares) < coverage + 0.035
 
@@ -94,13 +94,13 @@ def test_sets_cover_new_days_though_films_of_a_day_are_alike():
         sure = rng.uniform(0.05, 0.9, 100)[rows["batch"].str.removeprefix("day").astype(int)]
         rows[NAMES] = np.where(truth[:, None] == np.arange(3), sure[:, None], (1 - sure[:, None]) / 2)
         study = judge(summaries.Fit(made.spec, rows))
-        shares.append(study.stages[SCALED].inside[np.arange(600), study.places].mean())
+        shares.append(study.stages[SCALED].in_set[np.arange(600), study.true_index].mean())
     assert 0.89 < np.mean(shares) < 0.96
 
 
 def test_too_few_validation_days_give_sets_of_every_class():
     study = judge(fit(days=32, films_a_day=4))
-    assert np.isinf(study.stages[AS_IS].limits).all() and study.stages[AS_IS].inside.all()
+    assert np.isinf(study.stages[AS_IS].limits).all() and study.stages[AS_IS].in_set.all()
     enough = judge(fit(days=36, films_a_day=1))
     assert np.isfinite(enough.stages[AS_IS].limits).all()
 
@@ -141,7 +141,7 @@ def test_a_strange_growth_temperature_is_refused_and_predictions_are_left_alone(
     judge(made)
     assert made.predictions.equals(before)
     with pytest.raises(UserError, match="not a class"):
-        calibration.evaluate_fit(made, [900, 950, 1100], 0.9)
+        calibration.calibrate(made, [900, 950, 1100], 0.9)
 
 
 def test_a_class_unseen_in_training_has_no_probability():
@@ -150,5 +150,5 @@ def test_a_class_unseen_in_training_has_no_probability():
         return np.column_stack([kept, np.full(len(kept), np.nan)])
 
     study = judge(fit(scores=unseen))
-    assert study.kind == CHANCES
-    assert study.stages[AS_IS].chances[:, 2].max() < 2e-6
+    assert study.kind == PROBABILITIES
+    assert study.stages[AS_IS].probabilities[:, 2].max() < 2e-6

@@ -1,13 +1,18 @@
 """The table of calibration: losses by hand, two rows a fit, sentences that say no more than the intervals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from made_up import RUN, resampling
 from made_up_answers import fit
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration, summaries, tables
+from micrograph.evaluation.labels import fit_labels
+from micrograph.splits.fit_spec import KEYS, FitSpec
 
 CELSIUS = [900, 950, 1000]
 SURE = {"sharpness": 3.0, "model": "CNN", "features": "image"}
@@ -21,9 +26,8 @@ def silent(chances, sharpness):
     return np.full(chances.shape, np.nan)
 
 
-def table(*given, coverage=0.9, seed=0, data="simulated films"):
-    studies = calibration.judged(given, CELSIUS, coverage)
-    return calibration.table_of(studies, coverage, resamples=400, rng=np.random.default_rng(seed), data=data)
+def table(*given, coverage=0.9, seed=0):
+    return calibration.make_table(given, coverage, resampling=resampling(400, seed), run=RUN)
 
 
 def mixed():
@@ -46,7 +50,7 @@ def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why()
     assert made["scores"].tolist() == ["probabilities", "probabilities", "decision values", "none"]
     assert made["why"].tolist()[:3] == [""] * 3 and "no scores" in made["why"].iloc[3]
     assert made.iloc[3][["log_loss", "ece_pct", "covered_pct", "temperature"]].isna().all()
-    assert set(summaries.KEYS) < set(made) and made["data"].eq("simulated films").all()
+    assert set(KEYS) < set(made) and made["data"].eq("simulated films").all()
     assert made[["films", "batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
 
 
@@ -110,14 +114,14 @@ def test_repeats_of_the_folds_do_not_narrow_the_interval():
 
 def test_no_predictions_are_refused():
     with pytest.raises(UserError, match="no predictions"):
-        calibration.judged([], CELSIUS, 0.9)
+        calibration.calibrate_all([], CELSIUS, 0.9)
 
 
-def test_names_tell_fits_apart_and_say_no_more():
-    words = [dict.fromkeys(summaries.KEYS, "any") | more for more in ({"model": "CNN"}, {"model": "OLR"})]
-    assert calibration.labels(words) == ["CNN", "OLR"]
-    words[1] |= {"model": "CNN", "scheme": "nnrank"}
-    assert calibration.labels(words) == ["CNN, any", "CNN, NNRank"]
+def test_labels_distinguish_fits_as_shortly_as_they_can():
+    first = FitSpec("strict", "any", "any", "image", "nominal", "CNN")
+    assert fit_labels([first, replace(first, model="OLR")]) == ["CNN", "OLR"]
+    assert fit_labels([first, replace(first, scheme="nnrank")]) == ["CNN, nominal", "CNN, NNRank"]
+    assert fit_labels([first], always=("model", "features")) == ["CNN, micrographs"]
 
 
 def off(row):
@@ -154,8 +158,7 @@ def test_fits_without_probabilities_are_left_out_and_few_validation_days_leave_s
 def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():
     made = mixed()
     text = tables.markdown(calibration.panels(made), "About")
-    assert "| CNN, nominal | as they are | 1.00 |" in text and "Sets that aim at 90 %" in text
-    assert "class shares of the training films has a log loss of" in text
+    assert "| CNN, nominal | unscaled | 1.00 |" in text and "nominal coverage 90 %" in text
     page = tables.html(
         calibration.panels(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal")),
         "x",

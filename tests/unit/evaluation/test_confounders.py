@@ -1,12 +1,14 @@
-"""The table of confounders: hand arithmetic, intervals that keep their word, and what cannot be told said so."""
+"""The table of confounders: hand arithmetic, coverage of the intervals, and why there is none."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from made_up_confounders import MADE, answered, films, rows, scans, tabled
+from made_up import RUN, resampling
+from made_up_confounders import answered, films, rows, scans, tabled
 from micrograph.errors import UserError
-from micrograph.evaluation import confounders, confounders_caption, subgroups, tables
+from micrograph.evaluation import bootstrap, confounders, subgroups, tables
+from micrograph.evaluation.bootstrap import Resampling
 
 
 def test_a_group_is_compared_with_all_other_films():
@@ -27,10 +29,10 @@ def test_a_group_is_compared_with_all_other_films():
 def test_every_kind_has_a_row_and_says_why_nothing_is_compared():
     sheet = films().drop(columns="operator").assign(growth_seconds=np.nan)
     table = tabled(sheet, np.arange(60) % 4 > 0)
-    assert table["kind"].tolist() == [*subgroups.KINDS, "split", "split"]
+    assert table["kind"].tolist() == [*subgroups.SUBGROUPS, "split", "split"]
     why = table.set_index("kind")["why"]
-    assert why["growth_seconds"] == why["operator"] == confounders_caption.UNKNOWN
-    assert why["substrate"] == why["scan_quality"] == why["batch_size"] == confounders.ALONE
+    assert why["growth_seconds"] == why["operator"] == confounders.UNKNOWN
+    assert why["substrate"] == why["scan_quality"] == why["batch_size"] == confounders.NO_OTHERS
     assert table["difference_points"].isna().all()
     grouped = table[table["kind"] != "split"]
     assert (grouped["films"] == 60).all() and grouped["accuracy_low"].between(60, 76).all()
@@ -42,25 +44,27 @@ def test_films_of_which_nobody_knows_are_neither_in_a_group_nor_in_the_rest():
     table = rows(tabled(sheet, right), "operator")
     assert table.loc["anna", "rest_pct"] == pytest.approx(200 / 3)  # bo's alone
     unknown = table.loc[subgroups.NOT_STATED]
-    assert unknown["accuracy_pct"] == 0 and unknown["why"] == confounders_caption.UNKNOWN and unknown["films"] == 30
+    assert unknown["accuracy_pct"] == 0 and unknown["why"] == confounders.UNKNOWN and unknown["films"] == 30
 
 
-@pytest.mark.parametrize(("days", "said"), [(1, confounders.FEW), (4, confounders.FEW), (5, "")])
-def test_groups_of_few_batches_have_no_interval_and_say_so(days, said):
+@pytest.mark.parametrize(("days", "reason"), [(1, confounders.FEW), (4, confounders.FEW), (5, "")])
+def test_groups_of_few_batches_have_no_interval_and_give_the_reason(days, reason):
     rare = np.arange(60) < 3 * days
     table = rows(tabled(films(operator=np.where(rare, "bo", "anna")), np.arange(60) % 3 != np.arange(60) // 3 % 3),
                  "operator")  # fmt: skip
     ends = ["difference_points_low", "difference_points_high"]
-    assert table.loc["bo", "why"] == said
-    assert table.loc["anna", "why"] == (f"the rest: {said}" if said else "")
-    assert table[ends].isna().all(axis=None) == bool(said)
+    assert table.loc["bo", "why"] == reason
+    assert table.loc["anna", "why"] == (f"the rest: {reason}" if reason else "")
+    assert table[ends].isna().all(axis=None) == bool(reason)
     assert np.isfinite(table.loc["bo", "difference_points"])
 
 
 def test_a_group_that_is_right_throughout_has_no_interval_however_many_batches():
     sheet = films(substrate=["c"] * 30 + ["A"] * 30)
     table = rows(tabled(sheet, (np.arange(60) < 30) | (np.arange(60) % 4 > 0)), "substrate")
-    assert table.loc["c", "why"] == confounders.SAME and table.loc["A", "why"] == f"the rest: {confounders.SAME}"
+    assert (
+        table.loc["c", "why"] == confounders.CONSTANT and table.loc["A", "why"] == f"the rest: {confounders.CONSTANT}"
+    )
     assert table.loc["c", "accuracy_pct"] == 100
     assert table[["accuracy_low", "difference_points_low"]].isna().sum().tolist() == [1, 2]
 
@@ -80,8 +84,9 @@ def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(
         right = drawn(rng, days + 25, 3, 0.6, 0.2)
         rows = sheet.assign(right=right.astype(float))
         inside = np.arange(len(sheet)) < 3 * days
-        ends = confounders._ends(confounders._redrawn(rows[inside], rows[~inside], 300, seed))
-        held.append(ends["difference_points_low"] <= 0 <= ends["difference_points_high"])
+        differences = confounders._differences(rows[inside], rows[~inside], Resampling([900, 950, 1000], 300, seed))
+        low, high = bootstrap.interval(differences)
+        held.append(low <= 0 <= high)
     assert least <= np.mean(held) <= 0.99
 
 
@@ -90,26 +95,26 @@ def test_a_true_difference_is_told_and_named():
     right = np.concatenate([drawn(rng, 20, 3, 0.9, 0.05), drawn(rng, 20, 3, 0.4, 0.05)])
     table = tabled(films(120, substrate=["c"] * 60 + ["A"] * 60), right)
     row = rows(table, "substrate").loc["A"]
-    assert row["difference_points_high"] < -15 and confounders_caption.told(row)
+    assert row["difference_points_high"] < -15 and confounders.differs(row)
 
 
 def test_two_groups_are_one_comparison_and_three_are_three():
     right = np.arange(60) % 4 > 0
-    assert len(confounders_caption.compared(tabled(films(substrate=["c"] * 30 + ["A"] * 30), right))) == 1
-    assert len(confounders_caption.compared(tabled(films(substrate=["c", "A", "M"] * 20), right))) == 3
+    assert len(confounders.comparisons(tabled(films(substrate=["c"] * 30 + ["A"] * 30), right))) == 1
+    assert len(confounders.comparisons(tabled(films(substrate=["c", "A", "M"] * 20), right))) == 3
 
 
 def test_of_three_groups_one_without_an_interval_leaves_the_others_two_comparisons():
     substrate = np.where(np.arange(60) < 9, "M", np.where(np.arange(60) // 3 % 2, "c", "A"))  # M on three days alone
     table = tabled(films(substrate=substrate), np.arange(60) % 4 > 0)
-    found = confounders_caption.compared(table)
+    found = confounders.comparisons(table)
     assert sorted(found["group"]) == ["A", "c"]
     assert rows(table, "substrate").loc["M", "why"] == confounders.FEW
 
 
 def test_films_of_which_nobody_knows_do_not_make_a_third_group():
     operator = np.where(np.arange(60) < 15, "", np.where(np.arange(60) // 3 % 2, "anna", "bo"))
-    assert len(confounders_caption.compared(tabled(films(operator=operator), np.arange(60) % 4 > 0))) == 1
+    assert len(confounders.comparisons(tabled(films(operator=operator), np.arange(60) % 4 > 0))) == 1
 
 
 def test_other_folds_are_compared_with_strict_on_the_same_films():
@@ -127,30 +132,29 @@ def test_other_folds_are_compared_with_strict_on_the_same_films():
     assert (row["training_films"], row["rest_training_films"]) == (20, 40)
     assert table.loc["by_operator", "why"] == "no names" and table.loc["by_operator", "films"] == 0
     panel = confounders.panels(tabled(sheet, strict, [other], [answered(sheet, strict)]))[-1]
-    assert "trains on 20 films on average, strict's on 40" in panel.notes[0]
+    assert "20 training samples a fold, 40 under strict" in panel.notes[0]
 
 
 def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_interval():
     sheet, right = films(), np.arange(60) % 4 > 0
     other = answered(sheet, right, "by_operator")
     alone = rows(tabled(sheet, right, [other]), "split").loc["by_operator"]
-    assert alone["why"] == confounders_caption.NO_STRICT and np.isnan(alone["difference_points"])
+    assert alone["why"] == confounders.NO_STRICT and np.isnan(alone["difference_points"])
     assert np.isfinite(alone["accuracy_low"])
     same = rows(tabled(sheet, right, [other], [answered(sheet, right)]), "split").loc["by_operator"]
-    assert same["why"] == confounders.BOTH and same["difference_points"] == 0
+    assert same["why"] == confounders.IDENTICAL and same["difference_points"] == 0
     assert np.isnan(same["difference_points_low"])
 
 
 def test_folds_that_were_not_asked_for_are_said_to_be():
-    assert (rows(tabled(films(), np.arange(60) % 4 > 0), "split")["why"] == confounders_caption.NOT_ASKED).all()
+    assert (rows(tabled(films(), np.arange(60) % 4 > 0), "split")["why"] == confounders.NOT_RUN).all()
 
 
 def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
     given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}
     with pytest.raises(UserError, match="film f059 is predicted and not among the samples"):
-        confounders.make_table(sheet.iloc[:-1], [scans(sheet)], *given, classes=[900, 950, 1000], resamples=100,
-                          rng=np.random.default_rng(0), **MADE)  # fmt: skip
+        confounders.make_table(sheet.iloc[:-1], [scans(sheet)], *given, resampling=resampling(100), run=RUN)
 
 
 def test_a_film_without_an_answer_is_wrong():
@@ -159,8 +163,7 @@ def test_a_film_without_an_answer_is_wrong():
     fit.predictions["y_pred"] = fit.predictions["y_pred"].astype("Int64")
     fit.predictions.loc[:14, "y_pred"] = pd.NA
     given = [fit], [], [], {}
-    table = confounders.make_table(sheet, [scans(sheet)], *given, classes=[900, 950, 1000], resamples=100,
-                              rng=np.random.default_rng(0), **MADE)  # fmt: skip
+    table = confounders.make_table(sheet, [scans(sheet)], *given, resampling=resampling(100), run=RUN)
     assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}
 
 
@@ -175,5 +178,5 @@ def test_the_same_seed_gives_the_same_table_and_a_row_does_not_depend_on_the_oth
 def test_both_forms_name_groups_and_have_no_missing_numbers():
     table = tabled(films(substrate=["c", "A", "M"] * 20), np.arange(60) // 2 % 5 > 1)
     text = tables.markdown(confounders.panels(table), "caption")
-    assert "Groups of films: CNN" in text and "of a new operator" in text and "nan" not in text
+    assert "Subgroups: CNN" in text and "of a new operator" in text and "nan" not in text
     assert tables.html(confounders.panels(table), "caption", "confounders").startswith("<!DOCTYPE html>")

@@ -1,17 +1,22 @@
 """The table of leakage: accuracy, chance and differences worked out by hand; intervals that hold what they say."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from made_up_leakage import SETTINGS
+from made_up import RUN, resampling
 from micrograph.errors import UserError
 from micrograph.evaluation import leakage, summaries
 from micrograph.models import registry
 from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
-WORDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "KNN"}
+N_CANDIDATES = {
+    "nominal": {name: len(registry.param_grid(name, "nominal", "strict", "default")) for name in ("KNN", "SVC")}
+}
+FIELDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "KNN"}
 
 
 def rows(part, truth, predicted, batches, fold=0):
@@ -27,19 +32,18 @@ def rows(part, truth, predicted, batches, fold=0):
     )
 
 
-def fit(protocol, *frames, **words):
-    return summaries.Fit(FitSpec(protocol, **WORDS | words), pd.concat(frames, ignore_index=True))
+def fit(protocol, *frames, **fields):
+    return summaries.Fit(FitSpec(protocol, **FIELDS | fields), pd.concat(frames, ignore_index=True))
 
 
-def tabled(*given, resamples=400, seed=0):
-    rng = np.random.default_rng(seed)
-    return leakage.make_table(given, classes=CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+def tabled(*given):
+    return leakage.make_table(given, n_candidates=N_CANDIDATES, resampling=resampling(400), run=RUN)
 
 
-def one(*given, **words):
+def one(*given, **fields):
     table = tabled(*given)
-    for name, word in words.items():
-        table = table[table[name] == word]
+    for name, value in fields.items():
+        table = table[table[name] == value]
     (row,) = table.to_dict("records")
     return row
 
@@ -62,7 +66,7 @@ def test_a_model_that_names_one_class_is_at_its_chance_whatever_the_films_and_wi
     test = rows("test", [900, 950, 950, 1000, 950, 950], [950] * 6, "aabbcc")
     row = one(fit("strict", test))
     assert row["chance_test_pct"] == pytest.approx(row["test_pct"])
-    assert [row[f"above_test_points{end}"] for end in leakage.ENDS] == pytest.approx([0, 0, 0])
+    assert [row[f"above_test_points{end}"] for end in summaries.ENDS] == pytest.approx([0, 0, 0])
 
 
 def test_a_part_of_one_day_or_without_films_has_no_interval():
@@ -73,13 +77,13 @@ def test_a_part_of_one_day_or_without_films_has_no_interval():
 
 
 def test_a_change_is_to_the_base_of_the_same_labels_and_model_in_the_part_that_is_reported():
-    def study(right, protocol, **words):
+    def study(right, protocol, **fields):
         truth = [900, 950, 950, 1000]
         answers = [celsius if known else 900 for celsius, known in zip(truth, right, strict=True)]
         parts = [rows(part, truth, answers, "abcd") for part in ("validation", "test")]
         parts[0]["y_pred"] = 900 if protocol.startswith("strict") else parts[0]["y_pred"]
         parts[1]["y_pred"] = 900 if protocol.startswith("published") else parts[1]["y_pred"]
-        return fit(protocol, *parts, **words)
+        return fit(protocol, *parts, **fields)
 
     given = [
         study([1, 1, 0, 0], "strict"),
@@ -126,7 +130,7 @@ def test_repeats_of_true_labels_do_not_narrow_the_interval():
     rng = np.random.default_rng(4)
     test = rows("test", rng.choice(CLASSES, 30), rng.choice(CLASSES, 30), np.repeat(list("abcdefghij"), 3))
     once, twice = one(fit("strict", test)), one(fit("strict", test), fit("strict.repeat1", test))
-    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in leakage.ENDS]
+    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in summaries.ENDS]
     assert [once[name] for name in names] == pytest.approx([twice[name] for name in names])
 
 
@@ -155,7 +159,7 @@ def test_rows_stand_in_one_order_however_the_fits_are_given():
         for name in names
     ]
     pd.testing.assert_frame_equal(tabled(*(fit(name, test) for name in names[::-1])), expected)
-    assert list(expected.columns) == [*leakage.COLUMNS, *SETTINGS]
+    assert list(expected.columns) == [*leakage.COLUMNS, *asdict(RUN)]
 
 
 def shuffled(protocol, model, labels, right, days="abcd", draw=1):
@@ -186,11 +190,11 @@ def test_all_models_together_have_a_row_a_kind_of_shuffle_and_one_for_both():
 
 
 def test_models_that_answer_alike_tell_no_more_together_than_one_of_them():
-    """What all say of the films of a day of a draw is redrawn as one."""
+    """The predictions of all models for the samples of a day of a permutation are resampled together."""
     rng = np.random.default_rng(2)
     right, days = rng.integers(2, size=40), np.repeat([f"d{day:02d}" for day in range(20)], 2)
     table = tabled(*(shuffled("strict", model, "films", right, days) for model in ("KNN", "SVC", "MLP")))
-    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in leakage.ENDS]
+    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in summaries.ENDS]
     assert len(table) == 4
     for row in table[names].to_numpy():
         assert row == pytest.approx(table[names].iloc[0].to_numpy())
@@ -227,29 +231,25 @@ def test_a_change_of_all_models_is_of_those_that_the_leak_reaches():
 
 def test_what_choosing_adds_is_not_exceeded_by_the_best_of_many_guesses():
     rng = np.random.default_rng(0)
-    settings = leakage.compared("KNN", "nominal", "default")
+    settings = N_CANDIDATES["nominal"]["KNN"]
     for films in (8, 24, 100):
         best = [(rng.random((settings, films)) < 0.5).mean(axis=1).max() - 0.5 for _ in range(300)]
-        validation = rows("validation", [900] * films, [900] * films, range(films)).assign(deal=0)
-        words = {"labels": "films", "model": "KNN", "scheme": "nominal"}
-        allowed = leakage.selection_bias_bound(validation, words, "default")
+        validation = rows("validation", [900] * films, [900] * films, range(films)).assign(group=0)
+        allowed = leakage.selection_bias_bound(validation, "films", settings)
         assert 100 * np.mean(best) < allowed < 250 * np.mean(best)
 
 
 def test_days_of_many_films_leave_more_to_choosing_than_films_apart():
-    validation = rows("validation", [900] * 12, [900] * 12, "aaaaaabbccdd").assign(deal=0)
-    words = {"model": "KNN", "scheme": "nominal"}
-    apart, days = (
-        leakage.selection_bias_bound(validation, words | {"labels": labels}, "default")
-        for labels in ("films", "batches")
-    )
+    validation = rows("validation", [900] * 12, [900] * 12, "aaaaaabbccdd").assign(group=0)
+    apart, days = (leakage.selection_bias_bound(validation, labels, 10) for labels in ("films", "batches"))
     assert days / apart == pytest.approx(np.sqrt((36 + 4 + 4 + 4) / 12))
 
 
 def test_networks_are_allowed_at_least_as_many_settings_as_any_model_compares():
     for search, most in leakage.COMPARED.items():
         compared = [
-            leakage.compared(model, scheme, search)
+            len(registry.param_grid(model, scheme, base, search))
+            for base in ("strict", "published")
             for model in registry.SHALLOW
             for scheme in registry.MODELS[model].schemes
         ]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from made_up_leakage import days_alike, fit, guesses, samples, tabled
-from micrograph.evaluation import leakage, leakage_captions
+from micrograph.evaluation import leakage
 
 SAMPLES = samples()
 DAYS = days_alike(SAMPLES, np.random.default_rng(5))
@@ -23,9 +23,9 @@ def study(base, draws=("", *FILMS, *BATCHES), features=DAYS, **settings):
     return tabled([fit(SAMPLES, f"{base}{draw}", features, **settings) for draw in draws])
 
 
-def of(table, **words):
-    for name, word in words.items():
-        table = table[table[name] == word]
+def of(table, **fields):
+    for name, value in fields.items():
+        table = table[table[name] == value]
     (row,) = table.to_dict("records")
     return row
 
@@ -35,10 +35,10 @@ def unexplained(table):
 
 
 def at_chance(table):
-    """Whether what strict reports of dealt labels is at chance: near it in every row, and told from it in one at most,
+    """Whether strict is at chance on permuted labels: near it in every row, and distinguished from it in one at most,
     since of twenty rows about one is by luck."""
-    dealt = table[table["labels"] != "true"]
-    return dealt["above_test_points"].abs().max() < 8 and (dealt["verdict"] != "at chance").sum() <= 1
+    permuted = table[table["labels"] != "true"]
+    return permuted["above_test_points"].abs().max() < 8 and (permuted["verdict"] != "at chance").sum() <= 1
 
 
 @pytest.fixture(scope="module")
@@ -47,28 +47,28 @@ def clean():
     return pd.concat([study("strict", model=model) for model in ("KNN", "KRC")], ignore_index=True)
 
 
-def test_strict_is_at_chance_where_temperatures_are_dealt_by_chance_and_the_audit_finds_nothing(clean):
+def test_strict_is_at_chance_where_temperatures_are_permuted_and_the_audit_finds_nothing(clean):
     assert at_chance(clean)
     found = leakage.audit(clean[clean["verdict"] != "above chance"])
     assert found == []
-    assert leakage_captions.findings(clean[clean["verdict"] != "above chance"])[0].startswith("Nothing")
+    assert leakage.panels(clean[clean["verdict"] != "above chance"])[-1].rows[0][0] == "no findings"
 
 
 def test_choosing_settings_on_validation_films_flatters_them_and_is_no_finding(clean):
     """Why strict reports no validation accuracy: chosen on, it lies above chance although nothing is known."""
-    dealt = clean[clean["labels"] == "films"]
-    assert (dealt["above_validation_points_low"] > 0).any()
-    assert (dealt["above_validation_points"] < dealt["choosing_points"]).all()
+    permuted = clean[clean["labels"] == "films"]
+    assert (permuted["above_validation_points_low"] > 0).any()
+    assert (permuted["above_validation_points"] < permuted["choosing_points"]).all()
 
 
 @pytest.mark.parametrize("model", ["KNN", "SVC"])
-def test_a_feature_that_gives_the_label_away_in_validation_rows_is_caught_with_true_and_with_dealt_labels(model):
+def test_a_feature_that_gives_the_label_away_in_validation_rows_is_caught_with_true_and_with_permuted_labels(model):
     """As fine-tuned features do whose network was trained on the validation films: the test films stay unknown."""
     table = study("strict", ("", *FILMS[:2], *BATCHES[:2]), parts=("train", "validation"), model=model)
     assert unexplained(table) >= {("true", "gap"), ("films", "validation")}
     assert (table["validation_pct"] > 90).all()
     assert at_chance(table)  # what strict reports is still fair
-    assert any("No leak of this protocol explains it" in said for said in leakage_captions.findings(table))
+    assert leakage.panels(table)[-1].rows[0][0] == "no leak of this protocol"
 
 
 def test_a_feature_that_gives_the_label_away_in_all_rows_is_caught_in_what_strict_reports():
@@ -95,8 +95,6 @@ def test_a_leak_too_thin_to_be_seen_in_any_model_is_caught_in_all_of_them_togeth
     caught = leakage.audit(table)
     assert [(one.labels, one.model, one.what) for one in caught] == found
     assert all(one.unexplained for one in caught)
-    said = leakage_captions.findings(table)[0]
-    assert ("(all models)" in said and "No leak of this protocol explains it" in said) == bool(found)
     leaky = table.assign(protocol="strict+one_fold")
     assert leakage.audit(leaky) == []  # all models together are looked at only where no leak reaches any
 
@@ -119,10 +117,10 @@ def test_published_reports_what_leaked_and_the_audit_says_whether_one_of_its_lea
     assert row["above_validation_points"] > 50 and abs(row["above_test_points"]) < 12
     (found,) = leakage.audit(table)
     assert found.what == "validation"
-    assert found.because == (("one_fold",) if explained else ())
+    assert found.leaks == (("one_fold",) if explained else ())
 
 
-def test_a_planted_signal_is_found_survives_strict_and_is_gone_when_temperatures_are_dealt_anew():
+def test_a_planted_signal_is_found_survives_strict_and_is_gone_when_temperatures_are_permuted():
     signal = DAYS.copy()
     signal[:, 0] += (SAMPLES["growth_celsius"].to_numpy() - 950) / 15
     table = study("strict", features=signal)
@@ -139,7 +137,7 @@ def test_growth_days_on_both_sides_betray_temperatures_only_where_whole_days_got
     assert days["published"]["above_test_points_low"] > 5
     assert days["published-ungrouped"]["above_test_points"] < days["published"]["above_test_points"] - 10
     assert abs(of(table, protocol="strict+ungrouped", labels="films")["above_test_points"]) < 8
-    found = {(found.protocol, found.labels, found.what): found.because for found in leakage.audit(table)}
+    found = {(found.protocol, found.labels, found.what): found.leaks for found in leakage.audit(table)}
     assert found["strict+ungrouped", "batches", "test"] == ("ungrouped",)
     assert found["published", "batches", "test"] == ("ungrouped",)
 
@@ -150,7 +148,7 @@ def test_settings_chosen_on_the_test_films_raise_what_strict_reports():
     row = of(table, protocol="strict+grid")
     assert row["change_points_low"] > 0
     grid = [found for found in leakage.audit(table) if found.protocol == "strict+grid"]
-    assert [(found.what, found.because) for found in grid] == [("test", ("grid",))]
+    assert [(found.what, found.leaks) for found in grid] == [("test", ("grid",))]
 
 
 def test_films_of_other_operators_and_later_days_may_be_harder_without_a_leak():

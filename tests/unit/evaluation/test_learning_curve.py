@@ -1,5 +1,7 @@
 """The learning curve: hand-worked accuracies and differences, an answer no stronger than its interval, its figure."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,34 +17,31 @@ from micrograph.figures import style
 from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
-SAID = {"data": "simulated films", "backbone": "resnet18", "search": "default", "pixels": 80, "epochs": 4}
-WORDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "SVC"}
+FIELDS = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "SVC"}
 DAYS, TRAIN = 10, 8
 
 
-def fit(share, right, seed=0, repeat=0, **words):
+def fit(share, right, seed=0, repeat=0, **fields):
     """Two folds that each test half of 20 films of ten days and train on `share` percent of 16 films of eight others.
 
-    right: so many of the tested films are told right, which ones is drawn from the seed; the others are called 950.
+    right: so many of the tested films are correct, which ones is drawn from the seed; the others are called 950.
     """
     name = "strict" + (f".repeat{repeat}" if repeat else "") + (f".share{share}" if share < 100 else "")
     rows = []
-    for film, told in enumerate(np.random.default_rng(seed).permutation(np.arange(20) < right)):
+    for film, correct in enumerate(np.random.default_rng(seed).permutation(np.arange(20) < right)):
         truth = 900 + 100 * (film % 2)
-        rows.append((film % 4 // 2, "test", f"film{film}", f"day{film // 2}", truth, truth if told else 950))
+        rows.append((film % 4 // 2, "test", f"film{film}", f"day{film // 2}", truth, truth if correct else 950))
     for fold in (0, 1):
         for film in range(int(2 * TRAIN * share / 100)):
             truth = 900 + 100 * (film % 3 == 0)
             rows.append((fold, "train", f"other{film}", f"other day{film // 2}", truth, truth))
     names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
     frame = pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan)
-    return Fit(FitSpec(name, **WORDS | words), frame)
+    return Fit(FitSpec(name, **FIELDS | fields), frame)
 
 
-def tabled(given, resamples=400):
-    return learning_curve.make_table(
-        given, classes=CLASSES, resamples=resamples, rng=np.random.default_rng(0), **SAID
-    )  # fmt: skip
+def tabled(given, n_bootstrap=400):
+    return learning_curve.make_table(given, resampling=made_up.resampling(n_bootstrap), run=made_up.RUN)
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +65,12 @@ def test_accuracies_films_and_differences_are_hand_worked(table):
     assert here["test_pct"].tolist() == [40, 60, 90]
     assert np.isnan(here["gain_points"].iloc[0]) and here["gain_points"].tolist()[1:] == pytest.approx([20, 30])
     assert here["rise_points"].tolist()[1:] == pytest.approx([20, 50])
-    assert here["majority_pct"].tolist() == [50, 50, 50]  # 900 is commonest in training, and half of what is tested
+    assert here["majority_pct"].tolist() == [50, 50, 50]  # 900 is the majority class, and half of what is tested
     assert here[["films", "batches", "folds", "repeats"]].iloc[0].tolist() == [20, 10, 2, 1]
     for name in ("test_pct", "gain_points", "rise_points"):
         whole = here.iloc[-1]
         assert whole[f"{name}_low"] <= whole[name] <= whole[f"{name}_high"]
-    assert list(table.columns) == [*learning_curve.COLUMNS, *SAID]
+    assert list(table.columns) == [*learning_curve.COLUMNS, *asdict(made_up.RUN)]
 
 
 def test_two_shares_that_are_right_on_the_same_films_differ_by_nothing_at_all():
@@ -103,28 +102,28 @@ def test_what_more_films_truly_give_lies_in_the_interval_about_as_often_as_it_sa
         train = pd.DataFrame({"fold": 0, "split": "train", "sample": ["x"], "batch": ["y"]})
         given = []
         for share, better in ((50, 0.0), (100, 0.15)):
-            told = frame.assign(y_pred=np.where(luck < skill + better, 900, 950))
-            both = pd.concat([told, train.assign(y_pred=900)]).assign(y_true=900, y_pred_value=np.nan)
-            given.append(Fit(FitSpec("strict.share50" if share == 50 else "strict", **WORDS), both))
+            predicted = frame.assign(y_pred=np.where(luck < skill + better, 900, 950))
+            both = pd.concat([predicted, train.assign(y_pred=900)]).assign(y_true=900, y_pred_value=np.nan)
+            given.append(Fit(FitSpec("strict.share50" if share == 50 else "strict", **FIELDS), both))
         last = tabled(given, 200).iloc[-1]
         held += last["gain_points_low"] <= 15 <= last["gain_points_high"]
     assert held >= 50
 
 
-def test_several_deals_have_a_spread_of_their_own():
-    """The gain is 10 points in one deal and 30 in the other: 20 with a standard deviation of 14."""
-    deals = {50: (10, 10), 100: (12, 16)}
-    given = [made_up.dealt(*(fit(share, right) for right in rights)) for share, rights in deals.items()]
+def test_several_repeats_have_a_spread_of_their_own():
+    """The gain is 10 points in one repeat and 30 in the other: 20 with a standard deviation of 14."""
+    repeats = {50: (10, 10), 100: (12, 16)}
+    given = [made_up.repeated(*(fit(share, right) for right in rights)) for share, rights in repeats.items()]
     both = tabled(given)
     assert both["repeats"].tolist() == [2, 2] and both["folds"].tolist() == [2, 2]
     last = both.iloc[-1]
     assert (last["gain_points"], last["gain_repeat_std"]) == pytest.approx((20, np.sqrt(2) * 10))
     assert last["test_repeat_std"] == pytest.approx(np.sqrt(2) * 10)
-    assert any("over deals" in heading for heading in learning_curve.panels(both)[0].headings)
-    assert "over deals" in words_in(learning_curve_figure.draw(both, "simulated films"))
+    assert any("over repeats" in heading for heading in learning_curve.panels(both)[0].headings)
+    assert "over repeats" in words_in(learning_curve_figure.draw(both, "simulated films"))
 
 
-def test_files_of_shares_and_deals_become_one_curve(tmp_path):
+def test_files_of_shares_and_repeats_become_one_curve(tmp_path):
     paths = []
     for share, repeat in ((50, 0), (100, 0), (50, 1), (100, 1)):
         made = fit(share, 10, repeat=repeat)
@@ -140,7 +139,7 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     read = io.read_table(tmp_path / "curve.tsv")
     shown = tables.html(learning_curve.panels(table), "caption", "learning_curve")
     assert tables.html(learning_curve.panels(read), "caption", "learning_curve") == shown
-    assert tables.markdown(learning_curve.panels(read), "x").count("SVC on fine-tuned features") == 1
+    assert tables.markdown(learning_curve.panels(read), "x").count("SVC, fine-tuned features") == 1
 
 
 def test_marks_stand_over_the_films_at_the_accuracies(table):

@@ -7,6 +7,7 @@ import sklearn.metrics
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics
+from micrograph.evaluation.bootstrap import Resampling
 
 CLASSES = [900, 950, 1000]
 
@@ -76,7 +77,9 @@ def test_errors_of_values_are_hand_worked():
     assert metrics.score(frame, "rmse_celsius", CLASSES) == pytest.approx(np.sqrt((900 + 1600) / 2))
     frame.loc[0, "y_pred_value"] = np.nan
     assert np.isnan(metrics.score(frame, "rmse_celsius", CLASSES))
-    assert np.isnan(bootstrap.bootstrap(frame, "rmse_celsius", CLASSES, 100, np.random.default_rng(0))).all()
+    assert np.isnan(
+        bootstrap.bootstrap(frame, "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0)))
+    ).all()
 
 
 def test_the_spread_of_errors_over_folds_is_hand_worked():
@@ -93,9 +96,9 @@ def test_the_spread_of_errors_over_folds_is_hand_worked():
 def test_intervals_of_several_metrics_are_those_of_each():
     frame = days(np.random.default_rng(5)).assign(y_pred_value=960.0)
     names = ["accuracy", "macro_f1", "rmse_celsius"]
-    together = bootstrap.intervals(frame, names, CLASSES, 200, np.random.default_rng(1))
+    together = bootstrap.intervals(frame, names, Resampling(CLASSES, 200, np.random.default_rng(1)))
     assert together == {
-        name: bootstrap.bootstrap(frame, name, CLASSES, 200, np.random.default_rng(1)) for name in names
+        name: bootstrap.bootstrap(frame, name, Resampling(CLASSES, 200, np.random.default_rng(1))) for name in names
     }
     assert together["rmse_celsius"] == pytest.approx((10, 10))
 
@@ -142,7 +145,7 @@ def days(rng, count=40, films=3):
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(11)
-    intervals = [bootstrap.bootstrap(days(rng), "accuracy", CLASSES, 400, rng) for _ in range(150)]
+    intervals = [bootstrap.bootstrap(days(rng), "accuracy", Resampling(CLASSES, 400, rng)) for _ in range(150)]
     covered = np.mean([low <= 0.6 <= high for low, high in intervals])
     assert 0.88 <= covered <= 0.99
 
@@ -151,33 +154,33 @@ def test_predicting_the_same_films_more_often_does_not_narrow_the_interval():
     frame = days(np.random.default_rng(5))
     often = pd.concat([frame.assign(fold=fold) for fold in range(10)])
     once, repeated = (
-        bootstrap.bootstrap(f, "accuracy", CLASSES, 500, np.random.default_rng(1)) for f in (frame, often)
+        bootstrap.bootstrap(f, "accuracy", Resampling(CLASSES, 500, np.random.default_rng(1))) for f in (frame, often)
     )
     assert once == pytest.approx(repeated)
 
 
 def test_films_that_fail_together_widen_the_interval():
     frame = predictions([950] * 80, [950, 1000] * 40)
-    apart = bootstrap.bootstrap(frame, "accuracy", CLASSES, 500, np.random.default_rng(1))
+    apart = bootstrap.bootstrap(frame, "accuracy", Resampling(CLASSES, 500, np.random.default_rng(1)))
     together = frame.sort_values("y_pred").assign(batch=np.repeat([f"d{day}" for day in range(8)], 10))
-    low, high = bootstrap.bootstrap(together, "accuracy", CLASSES, 500, np.random.default_rng(1))
+    low, high = bootstrap.bootstrap(together, "accuracy", Resampling(CLASSES, 500, np.random.default_rng(1)))
     assert high - low > 1.5 * (apart[1] - apart[0])
 
 
 def test_one_batch_has_no_interval():
     frame = predictions([900, 950], [900, 900], batch=["d", "d"])
-    assert np.isnan(bootstrap.bootstrap(frame, "accuracy", CLASSES, 100, np.random.default_rng(0))).all()
+    assert np.isnan(bootstrap.bootstrap(frame, "accuracy", Resampling(CLASSES, 100, np.random.default_rng(0)))).all()
 
 
 def test_a_model_cannot_be_told_from_itself_but_from_a_much_worse_one():
     frame = days(np.random.default_rng(5))
     worse = frame.assign(y_pred=1000)
     rng = np.random.default_rng(0)
-    assert bootstrap.paired_bootstrap(frame, frame, "accuracy", CLASSES, 200, rng) == (0, 0)
-    low, _ = bootstrap.paired_bootstrap(frame, worse, "accuracy", CLASSES, 200, rng)
+    assert bootstrap.paired_bootstrap(frame, frame, "accuracy", Resampling(CLASSES, 200, rng)) == (0, 0)
+    low, _ = bootstrap.paired_bootstrap(frame, worse, "accuracy", Resampling(CLASSES, 200, rng))
     assert low > 0.3
     with pytest.raises(UserError, match="different samples"):
-        bootstrap.paired_bootstrap(frame, frame.iloc[1:], "accuracy", CLASSES, 200, rng)
+        bootstrap.paired_bootstrap(frame, frame.iloc[1:], "accuracy", Resampling(CLASSES, 200, rng))
 
 
 def test_the_best_is_tied_with_itself_and_its_like_and_not_with_a_much_worse_one():
@@ -186,7 +189,7 @@ def test_the_best_is_tied_with_itself_and_its_like_and_not_with_a_much_worse_one
     like.loc[like.index[best["y_pred"] == 950][:1], "y_pred"] = 1000
     worse, silent = best.assign(y_pred=1000), best.assign(y_pred=pd.NA)
     found = bootstrap.indistinguishable_from_best(
-        [like, worse, best, silent], "accuracy", CLASSES, 300, np.random.default_rng(0)
+        [like, worse, best, silent], "accuracy", Resampling(CLASSES, 300, np.random.default_rng(0))
     )
     assert found.tolist() == [True, False, True, False]
 
@@ -195,11 +198,11 @@ def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
     best = days(np.random.default_rng(5)).assign(y_pred_value=955.0)
     worse, missing = best.assign(y_pred_value=980.0), best.assign(y_pred_value=np.nan)
     found = bootstrap.indistinguishable_from_best(
-        [missing, worse, best], "rmse_celsius", CLASSES, 100, np.random.default_rng(0)
+        [missing, worse, best], "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0))
     )
     assert found.tolist() == [False, False, True]
     nothing = bootstrap.indistinguishable_from_best(
-        [missing, missing], "rmse_celsius", CLASSES, 100, np.random.default_rng(0)
+        [missing, missing], "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0))
     )
     assert nothing.tolist() == [False, False]
 
@@ -207,7 +210,9 @@ def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
 def test_of_one_batch_nothing_can_be_told():
     frame = predictions([900, 950], [900, 900], batch=["d", "d"])
     both = [frame, frame.assign(y_pred=1000)]
-    assert bootstrap.indistinguishable_from_best(both, "accuracy", CLASSES, 100, np.random.default_rng(0)).all()
+    assert bootstrap.indistinguishable_from_best(
+        both, "accuracy", Resampling(CLASSES, 100, np.random.default_rng(0))
+    ).all()
 
 
 def test_unknown_names_are_faults():
@@ -225,10 +230,10 @@ def test_a_few_draws_without_a_score_do_not_undo_an_interval_or_a_comparison():
     frame = frame.assign(sample=[f"s{row}" for row in range(len(frame))])
     perfect = frame.assign(y_pred=frame["y_true"])
     constant = frame.assign(y_pred=950)
-    low, high = bootstrap.bootstrap(perfect, "kappa", [900, 950], 1000, np.random.default_rng(0))
+    low, high = bootstrap.bootstrap(perfect, "kappa", Resampling([900, 950], 1000, np.random.default_rng(0)))
     assert (low, high) == (1, 1)
     assert bootstrap.indistinguishable_from_best(
-        [perfect, constant], "kappa", [900, 950], 1000, np.random.default_rng(0)
+        [perfect, constant], "kappa", Resampling([900, 950], 1000, np.random.default_rng(0))
     ).tolist() == [
         True,
         False,

@@ -11,17 +11,19 @@ def answered(confidence, right, films=None, batch=None, bins=None):
     count = len(confidence)
     films, batch = (np.arange(count) if given is None else np.asarray(given) for given in (films, batch))
     bins = np.zeros(count, int) if bins is None else np.asarray(bins)
-    return reliability.Answered(np.asarray(confidence, float), np.asarray(right, bool), films, batch, bins)
+    return reliability.Confidences(np.asarray(confidence, float), np.asarray(right, bool), films, batch, bins)
 
 
 def of_study(sharpness, seed, days=40, films_a_day=3):
     known = answers(days * films_a_day, sharpness, seed, days)
-    return reliability.answered(known.marks, known.places, np.arange(len(known.places)), known.batches)
+    return reliability.confidences(known.scores, known.true_index, np.arange(len(known.true_index)), known.batches)
 
 
-def error(said, seed=0, resamples=300):
+def error(binned, seed=0, n_bootstrap=300):
     luck, fates = np.random.default_rng(seed).spawn(2)
-    return reliability.calibration_error(said, bootstrap.cluster_weights(said.batch.max() + 1, resamples, luck), fates)
+    return reliability.calibration_error(
+        binned, bootstrap.cluster_weights(binned.batch.max() + 1, n_bootstrap, luck), fates
+    )
 
 
 def test_bins_hold_equally_many_in_order_of_confidence():
@@ -48,11 +50,11 @@ def test_the_plain_error_is_that_of_a_hand():
 
 
 def test_confidence_is_the_largest_probability_and_right_is_its_class():
-    said = reliability.answered(
+    binned = reliability.confidences(
         np.array([[0.2, 0.7, 0.1], [0.5, 0.3, 0.2]]), np.array([1, 2]), ["f", "g"], ["day2", "day1"]
     )
-    np.testing.assert_allclose(said.confidence, [0.7, 0.5])
-    assert said.right.tolist() == [True, False] and said.batch.tolist() == [1, 0]
+    np.testing.assert_allclose(binned.confidence, [0.7, 0.5])
+    assert binned.correct.tolist() == [True, False] and binned.batch.tolist() == [1, 0]
 
 
 def test_true_probabilities_are_seldom_called_false_and_the_correction_lowers_their_error():
@@ -66,7 +68,7 @@ def test_true_probabilities_are_seldom_called_false_and_the_correction_lowers_th
 
 def test_the_interval_holds_the_error_of_probabilities_that_are_too_sure():
     """The error itself from a study of 60,000 films; 60 small studies, of which at least 8 of 10 must hold it."""
-    truth = error(of_study(3.0, 1000, days=20000), resamples=2)["plain"]
+    truth = error(of_study(3.0, 1000, days=20000), n_bootstrap=2)["plain"]
     found = [error(of_study(3.0, seed)) for seed in range(60)]
     assert np.mean([each["low"] <= truth <= each["high"] for each in found]) > 0.8
     assert np.mean([each["value"] for each in found]) == pytest.approx(truth, abs=0.02)
@@ -77,35 +79,35 @@ def test_the_upper_end_is_seldom_below_the_error_itself():
     """Of 320 studies of 120 films no more than 5 of 100: 2.5 and three standard deviations of chance."""
     below = []
     for sharpness in (0.7, 1.5, 2.0, 3.0):
-        truth = error(of_study(sharpness, 1000, days=10000), resamples=2)["plain"]
-        below += [error(of_study(sharpness, seed), resamples=200)["high"] < truth for seed in range(80)]
+        truth = error(of_study(sharpness, 1000, days=10000), n_bootstrap=2)["plain"]
+        below += [error(of_study(sharpness, seed), n_bootstrap=200)["high"] < truth for seed in range(80)]
     assert np.mean(below) <= 0.05
 
 
 def test_the_upper_end_is_no_less_than_that_of_the_redrawn_plain_errors():
     """By hand: of two days, one of 0.4 too sure and one right as promised, drawn twice, once each, or not at all."""
-    said = answered([0.9, 0.9], [False, True], batch=[0, 1])
+    binned = answered([0.9, 0.9], [False, True], batch=[0, 1])
     times = np.array([[2, 0], [0, 2], [1, 1], [1, 1]])
-    found = reliability.calibration_error(said, times, np.random.default_rng(0))
+    found = reliability.calibration_error(binned, times, np.random.default_rng(0))
     drawn = [0.9, 0.1, 0.4, 0.4]  # |0.9 - 0|, |0.9 - 1|, |0.9 - 0.5|
     assert found["plain"] == pytest.approx(0.4)
     assert found["high"] == pytest.approx(np.quantile(drawn, 0.975)) and found["high"] > 2 * 0.4 - min(drawn)
 
 
 def test_one_day_gives_no_interval():
-    said = answered([0.6, 0.9], [True, True], batch=[0, 0])
-    found = error(said)
+    binned = answered([0.6, 0.9], [True, True], batch=[0, 0])
+    found = error(binned)
     assert found["value"] == found["plain"] == pytest.approx(0.25)
     assert np.isnan([found["low"], found["high"]]).all()
 
 
 def test_the_diagram_is_that_of_a_hand():
-    said = answered([0.6, 0.8, 0.9, 1.0], [True, False, True, True], batch=[0, 1, 0, 1], bins=[0, 0, 1, 1])
+    binned = answered([0.6, 0.8, 0.9, 1.0], [True, False, True, True], batch=[0, 1, 0, 1], bins=[0, 0, 1, 1])
     rng = np.random.default_rng(0)
-    first, second = reliability.diagram(said, bootstrap.cluster_weights(2, 200, rng), rng)
-    assert (first["confidence"], first["right"], first["answers"]) == (pytest.approx(0.7), 0.5, 2)
+    first, second = reliability.diagram(binned, bootstrap.cluster_weights(2, 200, rng), rng)
+    assert (first["confidence"], first["accuracy"], first["count"]) == (pytest.approx(0.7), 0.5, 2)
     assert (first["low"], first["high"]) == (0, 1)
-    assert (second["confidence"], second["right"]) == (pytest.approx(0.95), 1)
+    assert (second["confidence"], second["accuracy"]) == (pytest.approx(0.95), 1)
     assert np.isnan([second["low"], second["high"]]).all()
 
 
@@ -113,9 +115,9 @@ def test_true_probabilities_lie_in_their_range_about_95_times_in_100():
     inside = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        said = of_study(1.0, seed)
-        for mark in reliability.diagram(said, bootstrap.cluster_weights(40, 400, rng), rng):
-            inside.append(mark["true_low"] <= mark["right"] <= mark["true_high"])
+        binned = of_study(1.0, seed)
+        for mark in reliability.diagram(binned, bootstrap.cluster_weights(40, 400, rng), rng):
+            inside.append(mark["true_low"] <= mark["accuracy"] <= mark["true_high"])
     assert np.mean(inside) > 0.9
 
 
@@ -127,6 +129,6 @@ def test_repeats_of_a_film_do_not_narrow_what_chance_may_do():
         np.tile(confidence, 20), np.tile(right, 20), np.tile(np.arange(30), 20), np.tile(np.arange(30), 20)
     )
     times = bootstrap.cluster_weights(30, 1000, rng)
-    widths = [np.subtract(*(reliability.diagram(said, times, rng)[0][end] for end in ("true_high", "true_low")))
-              for said in (once, often)]  # fmt: skip
+    widths = [np.subtract(*(reliability.diagram(binned, times, rng)[0][end] for end in ("true_high", "true_low")))
+              for binned in (once, often)]  # fmt: skip
     assert widths[1] == pytest.approx(widths[0], abs=0.08) and widths[0] > 0.25

@@ -8,27 +8,27 @@ from micrograph.evaluation import subgroups
 
 
 def samples(count=12, **columns):
-    """Films of six batches, two each, all alike in what is not said."""
-    alike = {
+    """Films of six batches, two each, all the same but for the given columns."""
+    same = {
         "batch": [f"b{place // 2}" for place in range(count)],
         "growth_seconds": 300.0,
         "substrate": "c-Sapphire",
         "pressure_torr": 50.0,
         "operator": "anna",
     }
-    return pd.DataFrame({"sample": [f"f{place:02d}" for place in range(count)]} | alike | columns)
+    return pd.DataFrame({"sample": [f"f{place:02d}" for place in range(count)]} | same | columns)
 
 
 def scans(count=12, **columns):
     """The levelled table of as many whole square scans."""
     shape = {"lines": 256, "pixels": 256, "lines_planned": 256, "width_nm": 1000.0, "tall_nm": 1000.0}
-    words = {"channel": "Height Sensor", "direction": "trace"}
-    return pd.DataFrame({"sample": [f"f{place:02d}" for place in range(count)]} | shape | words | columns)
+    fields = {"channel": "Height Sensor", "direction": "trace"}
+    return pd.DataFrame({"sample": [f"f{place:02d}" for place in range(count)]} | shape | fields | columns)
 
 
 def of(kind, films, *levelled):
     """{name: numbers of its films} of a kind."""
-    known = subgroups.known_films(films, levelled or [scans(len(films))])
+    known = subgroups.known_samples(films, levelled or [scans(len(films))])
     return {group.name: np.flatnonzero(group.members).tolist() for group in subgroups.groups(known)[kind]}
 
 

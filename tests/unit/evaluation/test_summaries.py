@@ -1,4 +1,4 @@
-"""What is measured of a fit, what is chosen among fits, and which fits cannot be told apart."""
+"""Scores of a fit, the model chosen per fold, and which fits are indistinguishable."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ import made_up_fits
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries
+from micrograph.evaluation.bootstrap import Resampling
 from micrograph.splits.fit_spec import FitSpec
 from project import PROJECT
 
@@ -32,7 +33,7 @@ def predictions(right, folds=2):
 
 
 def test_what_is_measured_is_hand_worked():
-    row = summaries.summarise(predictions((4, 2)), CLASSES, 100, seed=1)
+    row = summaries.summarise(predictions((4, 2)), Resampling(CLASSES, 100, 1))
     assert (row["folds"], row["tested_samples"], row["n_missing"]) == (2, 8, 0)
     assert (row["test_pct"], row["pooled_pct"]) == (75, 75)
     assert row["balanced_pct"] == pytest.approx(100 * (1 + 4 / 6) / 2)
@@ -48,7 +49,7 @@ def test_what_is_measured_is_hand_worked():
 def test_a_regressors_own_values_have_an_error_per_fold_and_together():
     frame = predictions((4, 4))
     frame["y_pred_value"] = frame["y_true"] + np.where(frame["fold"] == 0, 10, -30)
-    row = summaries.summarise(frame, CLASSES, 100, seed=1)
+    row = summaries.summarise(frame, Resampling(CLASSES, 100, 1))
     assert (row["test_rmse_celsius"], row["test_rmse_celsius_std"]) == pytest.approx((20, np.sqrt(200)))
     assert row["rmse_celsius"] == pytest.approx(np.sqrt(500))
     assert 10 <= row["rmse_celsius_low"] <= row["rmse_celsius_high"] <= 30
@@ -58,7 +59,7 @@ def test_test_films_without_an_answer_are_counted_and_leave_no_error():
     frame = predictions((4, 4)).assign(y_pred_value=950.0)
     lost = (frame["split"] == "test") & (frame["y_true"] == 900)
     frame.loc[lost, ["y_pred", "y_pred_value"]] = np.nan
-    row = summaries.summarise(frame, CLASSES, 100, seed=1)
+    row = summaries.summarise(frame, Resampling(CLASSES, 100, 1))
     assert row["n_missing"] == 2 and row["pooled_pct"] == 75
     assert np.isnan([row["mae_celsius"], row["kappa"], row["rmse_celsius"], row["test_rmse_celsius"]]).all()
 
@@ -69,7 +70,7 @@ def test_several_copies_of_a_film_are_averaged_within_their_part():
     copies = pd.concat(
         [frame[frame["split"] != "validation"], validation.assign(augmentation=1), validation.assign(augmentation=2)]
     )
-    once, often = (summaries.summarise(each, CLASSES, 100, seed=1) for each in (frame, copies))
+    once, often = (summaries.summarise(each, Resampling(CLASSES, 100, 1)) for each in (frame, copies))
     assert once == pytest.approx(often, nan_ok=True)
 
 
@@ -111,23 +112,27 @@ def test_the_best_of_a_row_is_sought_among_its_like_alone():
     given = [
         made_up_fits.fit(sheet, skill, model=model, features=features) for (model, features), skill in skills.items()
     ]
-    by_model = summaries.best_in_row(given, "model", "accuracy", CLASSES, 200, 1, "test")
+    by_model = summaries.best_in_row(given, "model", "accuracy", Resampling(CLASSES, 200, 1), "test")
     assert by_model.tolist() == [True, False, True, False]
-    assert summaries.tied_with_best(given, "accuracy", CLASSES, 200, 1).tolist() == [True, False, False, False]
+    assert summaries.best_overall(given, "accuracy", Resampling(CLASSES, 200, 1)).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_a_gain_is_the_difference_in_points_with_its_sign():
     worse, better = predictions((1, 1)), predictions((3, 3))
-    found = summaries.gain(worse, better, CLASSES, 200, 1)
-    assert found["gain_points"] == pytest.approx(50)
-    assert 0 < found["gain_points_low"] <= 50 <= found["gain_points_high"]
-    assert summaries.gain(better, worse, CLASSES, 200, 1)["gain_points"] == pytest.approx(-50)
+    found = summaries.accuracy_gain(worse, better, Resampling(CLASSES, 200, 1))
+    assert found[0] == pytest.approx(50) and 0 < found[1] <= 50 <= found[2]
+    assert summaries.accuracy_gain(better, worse, Resampling(CLASSES, 200, 1))[0] == pytest.approx(-50)
 
 
 def test_strict_comes_first_and_a_protocol_without_fits_not_at_all():
     given = [summaries.Fit(replace(SPEC, protocol=name), None) for name in ("published", "strict", "published")]
-    parted = summaries.by_protocol(given)
-    assert list(parted) == ["strict", "published"] and len(parted["published"]) == 2
+    groups = summaries.by_protocol(given)
+    assert list(groups) == ["strict", "published"] and len(groups["published"]) == 2
     assert list(summaries.by_protocol(given[:1])) == ["published"]
 
 
@@ -163,7 +168,7 @@ def test_the_path_of_a_file_names_its_fit(tmp_path):
         summaries.read_predictions(["SVC.tsv"])
 
 
-def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
+def test_repeats_become_one_fit_whose_folds_are_counted_on(tmp_path):
     names = ["strict/imagenet", "published/imagenet", "strict.repeat2/imagenet", "strict.repeat1/imagenet"]
     paths = [tmp_path / name / "aug3/tuned/nominal/SVC.tsv" for name in names]
     for path, right in zip(paths, [(4, 2), (4, 4), (0, 0), (1, 1)], strict=True):
@@ -175,7 +180,7 @@ def test_deals_of_the_folds_become_one_fit_whose_folds_are_counted_on(tmp_path):
     assert strict.predictions["fold"].nunique() == 6 and published.predictions["fold"].nunique() == 2
 
 
-def test_what_is_varied_besides_the_deal_stays_a_fit_of_its_own(tmp_path):
+def test_what_is_varied_besides_the_repeat_stays_a_fit_of_its_own(tmp_path):
     names = ["strict.repeat1.share50", "strict", "strict+grid", "strict.share50"]
     paths = [tmp_path / name / "imagenet/aug3/tuned/nominal/SVC.tsv" for name in names]
     for path in paths:
@@ -185,31 +190,33 @@ def test_what_is_varied_besides_the_deal_stays_a_fit_of_its_own(tmp_path):
     assert [len(summaries.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
 
 
-def test_the_spread_over_deals_is_hand_worked():
-    """Six of eight test films right in one deal, four in the other: 62.5 %, and from there 12.5 points either way."""
-    both = made_up.dealt(*(summaries.Fit(None, predictions(right)) for right in ((4, 2), (2, 2))))
-    row = summaries.summarise(both.predictions, CLASSES, 100, seed=1)
+def test_the_spread_over_repeats_is_hand_worked():
+    """Six of eight test samples correct in one repeat, four in the other: 62.5 %, give or take 12.5 points."""
+    both = made_up.repeated(*(summaries.Fit(None, predictions(right)) for right in ((4, 2), (2, 2))))
+    row = summaries.summarise(both.predictions, Resampling(CLASSES, 100, 1))
     assert (row["folds"], row["repeats"], row["tested_samples"]) == (2, 2, 8)
     assert row["pooled_pct"] == 62.5
     assert row["pooled_repeat_std"] == pytest.approx(np.sqrt(2) * 12.5)
     assert row["test_pct_std"] == pytest.approx(100 * np.std([1, 0.5, 0.5, 0.5], ddof=1))
 
 
-def test_the_same_deal_twice_makes_nothing_more_certain():
+def test_the_same_repeat_twice_makes_nothing_more_certain():
     one = summaries.Fit(None, predictions((4, 2)))
-    row, twice = (summaries.summarise(fit.predictions, CLASSES, 200, 1) for fit in (one, made_up.dealt(one, one)))
+    row, twice = (
+        summaries.summarise(fit.predictions, Resampling(CLASSES, 200, 1)) for fit in (one, made_up.repeated(one, one))
+    )
     assert np.isnan(row["pooled_repeat_std"]) and twice["pooled_repeat_std"] == 0
     same = [name for name in summaries.MEASURED if name.startswith(("pooled_pct", "balanced", "kappa", "mae"))]
     assert len(same) == 12
     assert {name: twice[name] for name in same} == pytest.approx({name: row[name] for name in same})
 
 
-def test_each_fold_of_each_deal_chooses_its_own_model():
-    """One model is right in validation in the first deal, the other in the second."""
+def test_each_fold_of_each_repeat_chooses_its_own_model():
+    """One model is right in validation in the first repeat, the other in the second."""
     good, bad = predictions((4, 4)), predictions((0, 0))
     bad.loc[bad["split"] == "validation", "y_pred"] = 1000
-    deals = [summaries.Fit(None, frame) for frame in (good, bad)]
-    found = summaries.chosen_per_fold([made_up.dealt(*deals), made_up.dealt(*reversed(deals))], CLASSES)
+    repeats = [summaries.Fit(None, frame) for frame in (good, bad)]
+    found = summaries.chosen_per_fold([made_up.repeated(*repeats), made_up.repeated(*reversed(repeats))], CLASSES)
     test = found.query("split == 'test'")
     assert len(test) == 16 and (test["y_true"] == test["y_pred"]).all()
     assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}
@@ -218,5 +225,5 @@ def test_each_fold_of_each_deal_chooses_its_own_model():
 @pytest.mark.parametrize(
     ("features", "block", "cev"), [("block2_cev85", "block2", 85), ("tuned", "tuned", None), ("image", "image", None)]
 )
-def test_features_are_parted_into_block_and_variance(features, block, cev):
-    assert summaries.block_and_cev(features) == (block, cev)
+def test_features_are_divided_into_block_and_variance(features, block, cev):
+    assert summaries.block_and_variance(features) == (block, cev)

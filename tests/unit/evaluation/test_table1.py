@@ -1,4 +1,4 @@
-"""Table 1 counts what is really drawn and dealt: by hand on small studies, and the paper's own numbers on its."""
+"""Table 1 counts rows by hand on small studies, and gives the paper's own numbers on its study."""
 
 import re
 
@@ -36,10 +36,10 @@ def published():
 
 
 def made(samples, folds, protocols=("strict", "published"), classes=CLASSES, chosen=POLICIES):
-    dealt = {name: splitters.split(samples, name, folds, np.random.default_rng(1)) for name in protocols}
-    drawn = {policy: copies_of(samples, policy) for policy in chosen}
+    splits = {name: splitters.split(samples, name, folds, np.random.default_rng(1)) for name in protocols}
+    augmentations = {policy: copies_of(samples, policy) for policy in chosen}
     rng = np.random.default_rng(0)
-    return table1.make_table(drawn, dealt, published(), classes=classes, data="simulated films", rng=rng)
+    return table1.make_table(augmentations, splits, published(), classes=classes, data="simulated films", rng=rng)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def test_the_papers_study_gives_the_papers_counts_but_for_its_unequal_ones():
 
 def test_no_row_trained_on_is_of_a_sample_that_is_scored():
     samples = study([6, 12, 9], a_day=2)
-    dealt = splitters.split(samples, "strict", 3, np.random.default_rng(1))
+    splits = splitters.split(samples, "strict", 3, np.random.default_rng(1))
     made_of = copies_of(samples, "aug1")
-    given = made_of["sample"], made_of["augmentation"], dealt
+    given = made_of["sample"], made_of["augmentation"], splits
     for fold in prediction_table.make_folds(*given, protocol="strict", policy="aug1", rng=np.random.default_rng(0)):
         trained = set(fold.samples.sample[fold.train_index])
         assert not trained & {
@@ -145,7 +145,7 @@ def test_both_forms_hold_the_caption_and_the_counts(table):
 
 def test_copies_of_other_samples_are_a_fault():
     samples = study([6, 12, 9])
-    dealt = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1))}
-    drawn = {"aug4": copies_of(samples.iloc[1:], "aug4")}
+    splits = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1))}
+    augmentations = {"aug4": copies_of(samples.iloc[1:], "aug4")}
     with pytest.raises(UserError, match="s000"):
-        table1.make_table(drawn, dealt, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))
+        table1.make_table(augmentations, splits, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))

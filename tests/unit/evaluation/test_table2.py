@@ -2,35 +2,33 @@
 
 from html.parser import HTMLParser
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import made_up_fits
+from made_up import RUN, resampling
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import table2, tables
 from project import PROJECT
 
-MADE = {"backbone": "efficientnet_lite0", "search": "default", "pixels": 96, "epochs": 30}
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
 SKILLS = {"tuned": 0.75, "block2_cev85": 0.4, "pool_cev99": 0.5}
-WORDS = {"pretraining": "imagenet", "policy": "aug3"}
+FIELDS = {"pretraining": "imagenet", "policy": "aug3"}
 
 
 def made(protocols=("published", "strict"), features=tuple(SKILLS), models=("SVC", "RNN")):
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     return [
-        made_up_fits.fit(sheet, SKILLS[name] - 0.1 * place, protocol=protocol, features=name, model=model, **WORDS)
+        made_up_fits.fit(sheet, SKILLS[name] - 0.1 * place, protocol=protocol, features=name, model=model, **FIELDS)
         for protocol in protocols
         for name in features
         for place, model in enumerate(models)
     ]
 
 
-def tabled(given, **changes):
-    settings = {"classes": [900, 950, 1000], "data": "simulated films", **MADE, "resamples": 100}
-    return table2.make_table(given, PUBLISHED, **(settings | changes), rng=np.random.default_rng(0))
+def tabled(given):
+    return table2.make_table(given, PUBLISHED, resampling=resampling(100), run=RUN)
 
 
 @pytest.fixture(scope="module")

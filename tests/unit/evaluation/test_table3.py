@@ -1,4 +1,4 @@
-"""Table 3: domains side by side, each against imagenet, and which differences can be told."""
+"""Table 3: domains side by side, each against ImageNet, and which differences are distinguishable."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,22 @@ import pytest
 
 import made_up
 import made_up_fits
+from made_up import RUN, resampling
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import summaries, table3, tables
 from project import PROJECT
 
-MADE = {"backbone": "resnet18", "search": "default", "pixels": 96, "epochs": 30}
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
 SKILLS = {"imagenet": 0.6, "scratch": 0.2, "films": 0.6}
 
 
-def made(domains=tuple(SKILLS), models=("SVC", "MLP", "CNN"), protocols=("strict", "published"), **words):
+def made(domains=tuple(SKILLS), models=("SVC", "MLP", "CNN"), protocols=("strict", "published"), **fields):
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     return [
         made_up_fits.fit(
             sheet, SKILLS[domain], protocol=protocol, pretraining=domain, model=model,
-            features="image" if model == "CNN" else "tuned", **({"policy": "aug3"} | words),
+            features="image" if model == "CNN" else "tuned", **({"policy": "aug3"} | fields),
         )
         for protocol in protocols
         for domain in domains
@@ -30,10 +30,7 @@ def made(domains=tuple(SKILLS), models=("SVC", "MLP", "CNN"), protocols=("strict
 
 
 def tabled(given, baselines=()):
-    return table3.make_table(
-        given, PUBLISHED, baselines, classes=[900, 950, 1000], data="simulated films", **MADE, resamples=200,
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
+    return table3.make_table(given, PUBLISHED, baselines, resampling=resampling(200), run=RUN)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +38,8 @@ def table():
     return tabled(made())
 
 
-def row(table, *words):
-    return table.set_index(["protocol", "pretraining", "model"]).loc[words]
+def row(table, *fields):
+    return table.set_index(["protocol", "pretraining", "model"]).loc[fields]
 
 
 def test_every_domain_has_its_models_and_their_mean_and_every_protocol_its_baseline(table):
@@ -72,7 +69,7 @@ def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_repo
     assert row(tabled(given), "published", "films", "SVC")["gain_points"] == pytest.approx(right[2] - right[0])
 
 
-def test_the_relative_difference_is_a_row_with_what_can_be_told_marked(table):
+def test_the_relative_difference_is_a_row_with_distinguishable_ones_marked(table):
     panel = table3.panels(table)[0]
     assert panel.headings == ["Accuracy in %", "Pre-training", "SVC", "MLP", "CNN", "Mean"]
     change = next(line[2:] for line in panel.rows if line[1] == "scratch: change")
@@ -88,7 +85,7 @@ def test_the_papers_difference_row_comes_out_as_printed(table):
     panel = table3.panels(table)[0]
     assert panel.rows[-1][1:] == ["micronet: change", "−9 %", "−24 %", "−10 %", "−15 %"]
     assert panel.rows[-3] == ["paper, real films: validation", "imagenet", "80 ± 7", "86 ± 6", "70 ± 6", "79"]
-    assert not any(hasattr(cell, "bold") for line in panel.rows[-3:] for cell in line)
+    assert not any(isinstance(cell, tables.Bold) for line in panel.rows[-3:] for cell in line)
 
 
 def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
@@ -130,8 +127,8 @@ def test_the_same_seed_gives_the_same_table(table):
 
 def alone(protocol="strict"):
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
-    words = {"protocol": protocol, "pretraining": "none", "policy": "aug3", "scheme": "ordinal", "model": "OLR"}
-    return [made_up_fits.fit(sheet, 0.9, features=features, **words) for features in ("metadata", "physical")]
+    fields = {"protocol": protocol, "pretraining": "none", "policy": "aug3", "scheme": "ordinal", "model": "OLR"}
+    return [made_up_fits.fit(sheet, 0.9, features=features, **fields) for features in ("metadata", "physical")]
 
 
 def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing_else(table):
@@ -151,15 +148,15 @@ def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing
     assert "alone" not in "".join(table3.panels(table)[0].notes)
 
 
-def test_with_several_deals_the_table_tells_the_two_spreads_apart(table):
+def test_with_several_repeats_the_table_tells_the_two_spreads_apart(table):
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     other = [made_up_fits.fit(sheet, 0.5, **fit.spec.columns()) for fit in made()]
-    twice = tabled([made_up.dealt(*deals) for deals in zip(made(), other, strict=True)])
+    twice = tabled([made_up.repeated(*repeats) for repeats in zip(made(), other, strict=True)])
     ours = twice[twice["protocol"] != summaries.PAPER]
     assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
     assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
-    assert any("Over deals, ±" in heading for heading in table3.panels(twice)[1].headings)
-    assert "deal" not in tables.markdown(table3.panels(table), "caption")
+    assert any("Over repeats, ±" in heading for heading in table3.panels(twice)[1].headings)
+    assert "repeats" not in tables.markdown(table3.panels(table), "caption")
 
 
 def test_two_schemes_do_not_mix():

@@ -25,7 +25,7 @@ def written(tmp_path, protocol="strict", model="MLP", chosen=(0, 1, 1), used=(0,
 
 
 def made(paths):
-    return tableS1.make_table(tableS1.gather(paths), PRODUCTION, data="simulated films")
+    return tableS1.make_table(tableS1.read_searches(paths), PRODUCTION, data="simulated films")
 
 
 def test_one_row_a_fit_and_fold_with_the_papers_settings_beside(tmp_path):
@@ -63,9 +63,9 @@ def test_the_production_settings_of_the_published_protocol_stand_after_an_arrow(
     assert "best fold" in panel.notes[0]
 
 
-def test_settings_are_said_in_plain_words():
+def test_settings_are_formatted():
     values = [1e-4 * 1.2**7, None, True, 6, "poly", [600, 50]]
-    assert [tableS1.said(value) for value in values] == ["0.0003583", "none", "true", "6", "poly", "600, 50"]
+    assert [tableS1._format(value) for value in values] == ["0.0003583", "none", "true", "6", "poly", "600, 50"]
 
 
 def test_grids_of_several_kernels_leave_a_dash_where_a_setting_has_no_meaning(tmp_path):

@@ -11,7 +11,7 @@ from micrograph.evaluation import uncertainty
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0, 4.0])
 def test_the_temperature_that_spoilt_the_probabilities_is_found(sharpness):
     known = answers(sharpness=sharpness)
-    assert uncertainty.fit_temperature(known.marks, known.places) == pytest.approx(sharpness, rel=0.08)
+    assert uncertainty.fit_temperature(known.scores, known.true_index) == pytest.approx(sharpness, rel=0.08)
 
 
 def test_temperature_one_changes_nothing_and_a_high_one_makes_all_classes_alike():
@@ -36,17 +36,21 @@ def test_a_zero_score_of_the_truth_costs_a_finite_loss():
 def test_with_one_film_a_day_the_limit_is_the_textbooks(count, coverage):
     values = np.random.default_rng(1).permutation(np.arange(count, dtype=float))
     rank = int(np.ceil(round((count + 1) * coverage, 9)))
-    assert uncertainty.quantile(values, np.arange(count), coverage) == rank - 1
+    assert uncertainty.conformal_quantile(values, np.arange(count), coverage) == rank - 1
 
 
 def test_too_few_days_promise_nothing():
-    assert uncertainty.quantile(np.arange(8.0), np.arange(8), 0.9) == np.inf
-    assert uncertainty.quantile(np.arange(80.0), np.arange(80) % 8, 0.9) == np.inf
+    assert uncertainty.conformal_quantile(np.arange(8.0), np.arange(8), 0.9) == np.inf
+    assert uncertainty.conformal_quantile(np.arange(80.0), np.arange(80) % 8, 0.9) == np.inf
 
 
 def test_many_films_of_one_day_count_as_one_day():
     values, days = np.r_[np.zeros(1000), np.arange(1.0, 20.0)], np.r_[np.zeros(1000), np.arange(1, 20)]
-    assert uncertainty.quantile(values, days, 0.9) == uncertainty.quantile(np.arange(20.0), np.arange(20), 0.9) == 18
+    assert (
+        uncertainty.conformal_quantile(values, days, 0.9)
+        == uncertainty.conformal_quantile(np.arange(20.0), np.arange(20), 0.9)
+        == 18
+    )
 
 
 def test_films_of_new_days_are_covered_as_promised_though_films_of_a_day_are_alike():
@@ -56,36 +60,36 @@ def test_films_of_new_days_are_covered_as_promised_though_films_of_a_day_are_ali
         sizes = rng.integers(1, 9, 31)
         shared = np.repeat(rng.exponential(size=31), sizes)
         values, days = shared * rng.uniform(0.5, 1.5, len(shared)), np.repeat(np.arange(31), sizes)
-        limit = uncertainty.quantile(values[days < 30], days[days < 30], 0.9)
+        limit = uncertainty.conformal_quantile(values[days < 30], days[days < 30], 0.9)
         covered.append((values[days == 30] <= limit).mean())
     assert 0.89 < np.mean(covered) < 0.96
 
 
 def test_a_set_holds_what_misses_one_by_the_limit_and_is_never_empty():
     chances = np.array([[0.5, 0.3, 0.2], [0.4, 0.35, 0.25]])
-    np.testing.assert_array_equal(uncertainty.sets(chances, 0.7), [[True, True, False]] * 2)
-    np.testing.assert_array_equal(uncertainty.sets(chances, 0.0), [[True, False, False]] * 2)
-    assert uncertainty.sets(chances, np.inf).all()
+    np.testing.assert_array_equal(uncertainty.prediction_sets(chances, 0.7), [[True, True, False]] * 2)
+    np.testing.assert_array_equal(uncertainty.prediction_sets(chances, 0.0), [[True, False, False]] * 2)
+    assert uncertainty.prediction_sets(chances, np.inf).all()
 
 
 def test_the_expected_temperature_is_the_mean_of_the_classes():
-    np.testing.assert_allclose(uncertainty.expected([[0.5, 0.0, 0.5], [0, 1, 0]], CLASSES), [950, 950])
+    np.testing.assert_allclose(uncertainty.expected_celsius([[0.5, 0.0, 0.5], [0, 1, 0]], CLASSES), [950, 950])
 
 
 def test_equal_values_have_no_interval_but_are_counted():
     values, days = np.array([1.0, 1.0, np.nan, 1.0]), np.array([0, 0, 1, 2])
     times = np.random.default_rng(0).multinomial(3, [1 / 3] * 3, size=50)
-    mean, low, high, films, seen = uncertainty.mean(values, days, 3, times)
+    mean, low, high, films, seen = uncertainty.mean_interval(values, days, times)
     assert (mean, films, seen) == (1, 3, 2) and np.isnan([low, high]).all()
-    mean, low, high, films, seen = uncertainty.mean(np.array([1.0, 0, 0, 1]), days, 3, times)
+    mean, low, high, films, seen = uncertainty.mean_interval(np.array([1.0, 0, 0, 1]), days, times)
     assert (mean, films, seen) == (0.5, 4, 3) and low < high
-    mean, low, high, films, seen = uncertainty.mean(np.full(4, np.nan), days, 3, times)
+    mean, low, high, films, seen = uncertainty.mean_interval(np.full(4, np.nan), days, times)
     assert np.isnan([mean, low, high]).all() and (films, seen) == (0, 0)
 
 
 def test_one_studys_coverage_scatters_by_its_number_of_days():
-    assert uncertainty.scatter(0.9, 36) == pytest.approx(0.05)
-    assert uncertainty.scatter(0.8, 16) == pytest.approx(0.1)
+    assert uncertainty.coverage_std(0.9, 36) == pytest.approx(0.05)
+    assert uncertainty.coverage_std(0.8, 16) == pytest.approx(0.1)
 
 
 def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
@@ -99,9 +103,9 @@ def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
             "score_1000": [0, 0.1, np.nan],
         }
     )
-    known = uncertainty.answers(rows, [900, 950, 1000])
-    np.testing.assert_array_equal(known.places, [1, 2])
-    np.testing.assert_allclose(known.marks, [[0.2, 0.7, 0.1], [1 / 3] * 3])
+    known = uncertainty.labelled_scores(rows, [900, 950, 1000])
+    np.testing.assert_array_equal(known.true_index, [1, 2])
+    np.testing.assert_allclose(known.scores, [[0.2, 0.7, 0.1], [1 / 3] * 3])
     np.testing.assert_array_equal(known.batches, ["b", "c"])
 
 
@@ -110,6 +114,6 @@ def test_a_class_unseen_in_training_has_no_probability_and_the_validation_part_i
         {"split": ["validation", "test"], "y_true": [900, 950], "batch": ["a", "b"]}
         | {"score_900": [0.6, 0.1], "score_950": [0.4, 0.9], "score_1000": [np.nan, np.nan]}
     )
-    known = uncertainty.answers(rows, [900, 950, 1000], "validation")
-    np.testing.assert_array_equal(known.marks, [[0.6, 0.4, 0.0]])
+    known = uncertainty.labelled_scores(rows, [900, 950, 1000], "validation")
+    np.testing.assert_array_equal(known.scores, [[0.6, 0.4, 0.0]])
     np.testing.assert_array_equal(known.batches, ["a"])

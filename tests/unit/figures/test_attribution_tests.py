@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from made_up import laid_out_well
-from made_up_explanations import FEATURES, MAPS, WORDS, tests, words_in
+from made_up_explanations import FEATURES, MAPS, NETWORK, tests, words_in
 from micrograph.evaluation import attribution_tests
 from micrograph.figures import attribution_tests as attribution_tests_figure
 from micrograph.figures import style
@@ -13,7 +13,9 @@ tests.__test__ = False
 
 
 def table(**settings):
-    return attribution_tests.make_table(tests(**settings), resamples=300, seed=3, data="simulated films", words=WORDS)
+    return attribution_tests.make_table(
+        tests(**settings), n_bootstrap=300, seed=3, data="simulated films", network=NETWORK
+    )
 
 
 def panel(figure, title):

@@ -1,9 +1,11 @@
 """The figure of calibration shows the table's numbers and every fit that has any."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from made_up import laid_out_well, words_in
+from made_up import RUN, laid_out_well, resampling, words_in
 from made_up_answers import fit
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration
@@ -19,9 +21,9 @@ def silent(chances, sharpness):
 
 
 def drawn(*given, data="simulated films"):
-    studies = calibration.judged(given, CELSIUS, 0.9)
-    table = calibration.table_of(studies, 0.9, resamples=200, rng=np.random.default_rng(0), data=data)
-    figure = calibration_figure.draw(studies, table, data, resamples=200, rng=np.random.default_rng(0))
+    studies = calibration.calibrate_all(given, CELSIUS, 0.9)
+    table = calibration.table_of(studies, 0.9, resampling=resampling(200), run=replace(RUN, data=data))
+    figure = calibration_figure.draw(studies, table, data, resampling=resampling(200))
     return table, figure
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from made_up import laid_out_well, words_in
 from made_up_confounders import answered, films, rows, tabled
-from micrograph.evaluation import confounders_caption
+from micrograph.evaluation import confounders
 from micrograph.figures import confounders as confounders_figure
 from micrograph.figures import style
 
@@ -41,7 +41,7 @@ def test_a_mark_is_hollow_where_there_is_no_interval_and_dark_where_it_leaves_ou
     hollow = [empty for _, (_, empty) in sorted(marks(right).items())]
     known = given.loc[given["difference_points"].notna(), "difference_points_low"].isna()
     assert hollow == known.tolist() and True in hollow and False in hollow
-    assert confounders_caption.told(rows(given, "substrate").loc["c"])
+    assert confounders.differs(rows(given, "substrate").loc["c"])
     dark = [line for line in right.lines if line.get_color() == confounders_figure.APART]
     assert len(dark) >= 1
 

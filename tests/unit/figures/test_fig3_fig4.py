@@ -35,7 +35,7 @@ def nine(protocols=("strict",), count=24, classes=CLASSES, models=NINE):
 
 
 def figure4(given, classes=CLASSES, published=PUBLISHED):
-    return fig3_fig4.draw_by_model(given, published, classes, SIMULATED, 50, np.random.default_rng(1))
+    return fig3_fig4.draw_by_model(given, published, SIMULATED, made_up.resampling(50, 1, classes))
 
 
 def two_folds(**words):
@@ -150,7 +150,7 @@ def test_single_deals_are_short_lines_beside_their_mean():
     """Three of four test films right in one deal, all in the other."""
     one, other = two_folds(), two_folds()
     other.predictions["y_pred"] = other.predictions["y_true"]
-    both = made_up.dealt(one, other)
+    both = made_up.repeated(one, other)
     for figure in (
         figure4([both]),
         fig3_fig4.draw_by_policy([both], PUBLISHED, "accuracy", CLASSES, SIMULATED),
@@ -164,7 +164,7 @@ def test_single_deals_are_short_lines_beside_their_mean():
 def twice(**words):
     """A fit of two deals of the folds."""
     first, second = (made_up.fit(made_up.samples(60), seed=seed, **words) for seed in (0, 1))
-    return made_up.dealt(first, Fit(first.spec, second.predictions))
+    return made_up.repeated(first, Fit(first.spec, second.predictions))
 
 
 @pytest.mark.parametrize("models", [NINE, NINE[:2]])

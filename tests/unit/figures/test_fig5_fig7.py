@@ -57,7 +57,7 @@ def test_counts_of_a_shared_test_set_are_means_over_fits():
 def test_counts_of_several_deals_are_means_over_them():
     first = predictions([(0, "test", "a", 900, 900), (1, "test", "b", 950, 950)])
     second = predictions([(0, "test", "a", 900, 950), (1, "test", "b", 950, 950)])
-    both = made_up.dealt(*(Fit({}, frame) for frame in (first, second)))
+    both = made_up.repeated(*(Fit({}, frame) for frame in (first, second)))
     matrix = fig5_fig7.count(both.predictions, CLASSES)
     assert matrix.counts.tolist() == [[0.5, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
     assert (matrix.samples, matrix.folds, matrix.deals) == (2, 2, 2) and not matrix.whole
@@ -65,13 +65,13 @@ def test_counts_of_several_deals_are_means_over_them():
 
 def test_deals_that_each_test_films_of_their_own_are_means_over_all_fits():
     deals = [predictions([(fold, "test", name, 900, 900 + 50 * fold) for fold in range(2)]) for name in "ab"]
-    matrix = fig5_fig7.count(made_up.dealt(*(Fit({}, frame) for frame in deals)).predictions, CLASSES)
+    matrix = fig5_fig7.count(made_up.repeated(*(Fit({}, frame) for frame in deals)).predictions, CLASSES)
     assert matrix.counts[0].tolist() == [0.5, 0.5, 0, 0]
     assert (matrix.samples, matrix.folds, matrix.pooled, matrix.deals) == (1, 2, False, 2)
 
 
 def test_figures_of_several_deals_say_so():
-    given = [made_up.dealt(fit, fit) for fit in fitted(NOMINAL, protocols=("strict", "published"))]
+    given = [made_up.repeated(fit, fit) for fit in fitted(NOMINAL, protocols=("strict", "published"))]
     figure = fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
     laid_out_well(figure)
     for words in ("24 films, sum over 5 folds, mean of 2 deals", "2 films, mean over 5 fits, mean of 2 deals"):

@@ -9,10 +9,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 import made_up_fits
-from made_up import laid_out_well, words_in
-from made_up_leakage import SETTINGS
+from made_up import RUN, laid_out_well, resampling, words_in
 from micrograph.errors import UserError
-from micrograph.evaluation import leakage, leakage_captions, summaries, tables
+from micrograph.evaluation import leakage, summaries, tables
 from micrograph.figures import leakage as leakage_figure
 from micrograph.splits import protocols
 
@@ -23,7 +22,7 @@ SHUFFLED = dict.fromkeys(("strict", "published"), ("films", "batches"))
 SHUFFLED |= {"strict+one_fold": ("films", "batches"), "published-one_fold": ("films",)}
 
 
-def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resamples=100):
+def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, n_bootstrap=100):
     """Made-up fits: what they say of dealt labels is as wrong as of true ones, which is enough to be drawn."""
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     given = []
@@ -37,8 +36,9 @@ def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, resa
                 model=model, pretraining="imagenet", policy="aug3",
             )  # fmt: skip
             given.append(summaries.Fit(replace(made.spec, protocol=full), made.predictions))
-    rng = np.random.default_rng(0)
-    return leakage.make_table(given, classes=made_up_fits.CLASSES, resamples=resamples, rng=rng, **SETTINGS)
+    return leakage.make_table(
+        given, n_candidates={}, resampling=resampling(n_bootstrap, classes=made_up_fits.CLASSES), run=RUN
+    )
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
             assert len(drawn) == (reached if labels == "true" or leak == "one_fold" else 0)
         low, high = axes.get_xlim()
         changed = table["protocol"].str.startswith(f"{base}{sign}")
-        ends = table.loc[changed, [f"change_points{end}" for end in leakage.ENDS]].to_numpy()
+        ends = table.loc[changed, [f"change_points{end}" for end in summaries.ENDS]].to_numpy()
         assert low < np.nanmin(ends) and np.nanmax(ends) < high
 
 
@@ -138,7 +138,7 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
     ],
 )
 def test_the_figure_is_laid_out_well(models, names):
-    laid_out_well(leakage_figure.draw(tabled(models, names, resamples=20), "simulated films"))
+    laid_out_well(leakage_figure.draw(tabled(models, names, n_bootstrap=20), "simulated films"))
 
 
 def test_the_whole_figure_is_laid_out_well(table):
@@ -157,30 +157,29 @@ def test_a_figure_without_a_base_is_a_fault(table):
 
 
 def test_the_panels_hold_every_row_of_the_table_once(table):
-    true, shuffled, *leaks, _ = leakage_captions.panels(table)
+    true, shuffled, *leaks, _ = leakage.panels(table)
     bases = table["protocol"].isin(["strict", "published"])
     assert len(true.rows) == (bases & (table["labels"] == "true")).sum()
     assert len(shuffled.rows) == (bases & (table["labels"] != "true")).sum()
     for panel, labels in zip(leaks, leakage.LABELS, strict=True):
         filled = sum(cell != "–" for row in panel.rows for cell in row[2 :: 2 if labels == "true" else 3])
         assert filled == (~bases & (table["labels"] == labels)).sum()
-    assert [row[0] for row in leaks[0].rows if row[0]] == list(leakage_captions.LEAKS.values())
-    assert [row[0] for row in leaks[1].rows if row[0]] == [leakage_captions.LEAKS["one_fold"]]
+    assert [row[0] for row in leaks[0].rows if row[0]] == list(leakage.LEAKS.values())
+    assert [row[0] for row in leaks[1].rows if row[0]] == [leakage.LEAKS["one_fold"]]
 
 
 def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
-    _, _, *leaks, _ = leakage_captions.panels(table[~table["protocol"].str.startswith("published-")])
+    _, _, *leaks, _ = leakage.panels(table[~table["protocol"].str.startswith("published-")])
     assert [len(panel.headings) for panel in leaks] == [len(panel.rows[0]) for panel in leaks] == [4, 5, 5, 5]
 
 
 def test_the_words_are_of_all_leaks_and_in_one_order():
-    assert list(leakage_captions.LEAKS) == list(leakage_figure.LEAKS) == list(protocols.LEAKS)
-    assert list(leakage_captions.LABELS) == list(leakage.LABELS)
+    assert list(leakage.LEAKS) == list(leakage_figure.LEAKS) == list(protocols.LEAKS)
 
 
 def changed(table, protocol, high):
     """The table with a change of 0 [0, high] under a protocol, and of [-1, 1] under published without the leak."""
-    ends = [f"change_points{end}" for end in leakage.ENDS]
+    ends = [f"change_points{end}" for end in summaries.ENDS]
     made = table.copy()
     made.loc[made["protocol"] == protocol, ends] = [0.0, 0.0, high]
     made.loc[made["protocol"] == "published-grid", ends] = [0.0, -1.0, 1.0]
@@ -188,11 +187,11 @@ def changed(table, protocol, high):
 
 
 def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained(table):
-    _, shuffled, _, films, *_, both, _ = leakage_captions.panels(table)
+    _, shuffled, _, films, *_, both, _ = leakage.panels(table)
     assert sum("all models" in row for row in shuffled.rows) == 6
     assert [row[1] for row in films.rows][-1] == "all models" and [row[1] for row in both.rows] == ["all models"]
-    noted, moved = (leakage_captions.panels(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
-    assert any("one setting, nothing to choose" in note for note in noted.notes)
+    noted, moved = (leakage.panels(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
+    assert any("one setting, nothing to select" in note for note in noted.notes)
     assert not any("one setting" in note for note in moved.notes)
     assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)
 
@@ -200,10 +199,10 @@ def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained
 def test_both_forms_of_the_table_hold_its_numbers(table):
     row = table[(table["protocol"] == "strict") & (table["labels"] == "true")].iloc[0]
     for text in (
-        tables.markdown(leakage_captions.panels(table), "caption"),
-        tables.html(leakage_captions.panels(table), "caption", "leakage_captions"),
+        tables.markdown(leakage.panels(table), "caption"),
+        tables.html(leakage.panels(table), "caption", "leakage"),
     ):
-        assert f"{row['test_pct']:.0f} [" in text and "What the audit of this table found" in text
+        assert f"{row['test_pct']:.0f} [" in text and "Audit" in text
 
 
 def test_what_no_leak_explains_stands_first_and_alone(table):
@@ -213,7 +212,6 @@ def test_what_no_leak_explains_stands_first_and_alone(table):
     )
     far = far.assign(above_test_points_low=-5.0)
     strict = far.iloc[:1].assign(protocol="strict", above_test_points=9.0, above_test_points_low=3.0)
-    said = leakage_captions.findings(pd.concat([far, strict]))
-    assert said[0].startswith("strict, temperatures dealt anew film by film: test accuracy 9.0 points [3.0")
-    assert "No leak of this protocol explains it" in said[0]
-    assert "in 2 rows" in said[-1] and leakage_captions.LEAKS["one_fold"] in said[-1]
+    rows = leakage.panels(pd.concat([far, strict]))[-1].rows
+    assert rows[0][:2] == ["no leak of this protocol", "strict"] and rows[0][-2].startswith("9.0 [3.0")
+    assert leakage.LEAKS["one_fold"] in rows[-1][0] and rows[-1][5] == "2"

@@ -64,7 +64,10 @@ def truths():
 def intervals():
     """{metric: the intervals of all studies}."""
     rng = np.random.default_rng(2)
-    studies = [bootstrap.intervals(predictions(rng), metrics.METRICS, CLASSES, RESAMPLES, rng) for _ in range(STUDIES)]
+    studies = [
+        bootstrap.intervals(predictions(rng), metrics.METRICS, bootstrap.Resampling(CLASSES, RESAMPLES, rng))
+        for _ in range(STUDIES)
+    ]
     return {metric: [study[metric] for study in studies] for metric in metrics.METRICS}
 
 
@@ -85,7 +88,11 @@ def test_intervals_that_draw_single_films_promise_too_much(truths):
     alone = []
     for _ in range(STUDIES // 2):
         table = predictions(rng)
-        alone.append(bootstrap.bootstrap(table.assign(batch=table["sample"]), "accuracy", CLASSES, RESAMPLES, rng))
+        alone.append(
+            bootstrap.bootstrap(
+                table.assign(batch=table["sample"]), "accuracy", bootstrap.Resampling(CLASSES, RESAMPLES, rng)
+            )
+        )
     assert coverage(alone, truths["accuracy"])[0] < 0.86
 
 
@@ -98,7 +105,7 @@ def test_the_interval_of_a_difference_covers_it_whether_there_is_one_or_not(bett
     for _ in range(STUDIES // 2):
         table = films(rng)
         both = [of_model(table, rng, gain) for gain in (better, 0.0)]
-        found.append(bootstrap.paired_bootstrap(*both, "accuracy", CLASSES, RESAMPLES, rng))
+        found.append(bootstrap.paired_bootstrap(*both, "accuracy", bootstrap.Resampling(CLASSES, RESAMPLES, rng)))
     assert 0.88 <= coverage(found, truth)[0] <= 0.99
 
 
@@ -107,7 +114,11 @@ def test_an_interval_holds_less_where_there_are_more_days():
     width = {
         days: np.mean(
             [
-                np.diff(bootstrap.bootstrap(predictions(rng, days), "accuracy", CLASSES, RESAMPLES, rng))
+                np.diff(
+                    bootstrap.bootstrap(
+                        predictions(rng, days), "accuracy", bootstrap.Resampling(CLASSES, RESAMPLES, rng)
+                    )
+                )
                 for _ in range(20)
             ]
         )

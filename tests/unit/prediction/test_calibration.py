@@ -19,10 +19,10 @@ def test_leaving_days_out_reaches_the_nominal_coverage():
 def test_a_day_left_out_does_not_affect_its_own_results():
     known = answers(60, days=12)
     own = known.batches == "3"
-    spoilt = known.places.copy()
+    spoilt = known.true_index.copy()
     spoilt[own] = (spoilt[own] + 1) % 3
-    results = [calibration.leave_days_out(uncertainty.Answers(known.marks, places, known.batches, CLASSES), 0.8)
-            for places in (known.places, spoilt)]  # fmt: skip
+    results = [calibration.leave_days_out(uncertainty.LabelledScores(known.scores, places, known.batches, CLASSES), 0.8)
+            for places in (known.true_index, spoilt)]  # fmt: skip
     np.testing.assert_array_equal(results[0]["size"][own], results[1]["size"][own])
     np.testing.assert_array_equal(results[0]["width"][own], results[1]["width"][own])
 
@@ -39,7 +39,7 @@ def test_what_was_reached_comes_with_intervals_and_class_by_class():
 
 
 def test_coverage_by_day_weighs_every_day_equally(monkeypatch):
-    known = uncertainty.Answers(np.full((4, 3), 1 / 3), np.zeros(4, int), np.array(["a", "a", "a", "b"]), CLASSES)
+    known = uncertainty.LabelledScores(np.full((4, 3), 1 / 3), np.zeros(4, int), np.array(["a", "a", "a", "b"]), CLASSES)
     results = {name: np.array([1.0, 1, 1, 0]) for name in ("covered", "within", "loss_before", "loss_after")}
     monkeypatch.setattr(calibration, "leave_days_out", lambda known, coverage: dict(results))
     means = calibration.check(known, 0.9, 50, np.random.default_rng(0))
