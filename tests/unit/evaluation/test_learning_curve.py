@@ -120,7 +120,6 @@ def test_several_repeats_have_a_spread_of_their_own():
     assert (last["gain_points"], last["gain_repeat_std"]) == pytest.approx((20, np.sqrt(2) * 10))
     assert last["test_repeat_std"] == pytest.approx(np.sqrt(2) * 10)
     assert any("over repeats" in heading for heading in learning_curve.panels(both)[0].headings)
-    assert "over repeats" in words_in(learning_curve_figure.draw(both, "simulated films"))
 
 
 def test_files_of_shares_and_repeats_become_one_curve(tmp_path):
