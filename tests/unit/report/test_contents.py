@@ -74,7 +74,7 @@ def test_settings_are_flattened_in_their_order():
 def test_a_frame_becomes_a_panel_with_words_before_numbers():
     frame = pd.DataFrame({"share": [0.123456, None], "name": ["a", None], "count": [3, 4]})
     panel = contents.panel("t", frame)
-    assert (panel.headings, panel.words) == (["name", "share", "count"], 1)
+    assert (panel.headings, panel.text_columns) == (["name", "share", "count"], 1)
     assert panel.rows == [["a", "0.1235", "3"], ["", "", "4"]]
 
 
