@@ -85,7 +85,9 @@ def _tables():
         ["the paper, real films", "SVC", tables.Bold("71 ± 4"), tables.DASH],
         ["", "KRC", "45 ± 5", "2"],
     ]
-    panel = tables.Panel("At a glance", ["Accuracy in %", "Model", "Test %", "Gain"], rows, text_columns=2, notes=("A note.",))
+    panel = tables.Panel(
+        "At a glance", ["Accuracy in %", "Model", "Test %", "Gain"], rows, text_columns=2, notes=("A note.",)
+    )
     return [
         contents.Table("Table 2", "Blocks by models", [panel, replace(panel, title="Details")], "<p>How to read.</p>"),
         contents.Table("Table 3", HOSTILE, [replace(panel, title=HOSTILE)], "<p>How to read.</p>", folded=True),

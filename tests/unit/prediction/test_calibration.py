@@ -39,7 +39,8 @@ def test_what_was_reached_comes_with_intervals_and_class_by_class():
 
 
 def test_coverage_by_day_weighs_every_day_equally(monkeypatch):
-    known = uncertainty.LabelledScores(np.full((4, 3), 1 / 3), np.zeros(4, int), np.array(["a", "a", "a", "b"]), CLASSES)
+    scores, true_index = np.full((4, 3), 1 / 3), np.zeros(4, int)
+    known = uncertainty.LabelledScores(scores, true_index, np.array(["a", "a", "a", "b"]), CLASSES)
     results = {name: np.array([1.0, 1, 1, 0]) for name in ("covered", "within", "loss_before", "loss_after")}
     monkeypatch.setattr(calibration, "leave_days_out", lambda known, coverage: dict(results))
     means = calibration.check(known, 0.9, 50, np.random.default_rng(0))
