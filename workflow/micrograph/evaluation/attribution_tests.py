@@ -165,13 +165,13 @@ def panels(table: pd.DataFrame) -> list[Panel]:
 def _localisation_panel(table: pd.DataFrame, measure: str) -> Panel:
     rows = []
     for row in table[table["measure"] == measure].to_dict("records"):
-        gain = [100 * row[f"gain{end}"] for end in ENDS]
+        gain, low, high = (100 * row[f"gain{end}"] for end in ENDS)
         cells = [
             tables.interval(100 * row["value"], 100 * row["low"], 100 * row["high"], 1),
             tables.number(100 * row["area"], 1),
             _bold(tables.interval_column("ratio", 2)(row), row["ratio_low"], row["ratio_high"], 1),
             tables.number(row["control_ratio"], 2),
-            _bold(tables.interval(*gain, 2, tables.signed), *gain[1:], 0),
+            _bold(tables.interval(gain, low, high, 2, tables.signed), low, high, 0),
             f"{row['films']}",
         ]
         rows.append([FEATURES[row["feature"]], MAPS[row["map"]], *cells])

@@ -210,7 +210,7 @@ SUMMARIES = {
 
 def interval_column(name: str, digits: int = 0, form: Callable[[float, int], str] = number) -> Callable[[Row], str]:
     """Return the function of a row that formats a column with its interval, as `interval`."""
-    return lambda row: interval(*(row[f"{name}{end}"] for end in summaries.ENDS), digits, form)
+    return lambda row: interval(row[name], row[f"{name}_low"], row[f"{name}_high"], digits, form)
 
 
 def difference_column(name: str, digits: int = 0) -> Callable[[Row], str]:
