@@ -356,10 +356,10 @@ def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label
     Estimate
     """
     lower, upper = margin if isinstance(margin, tuple) else (margin, margin)
-    bounds = (_number(row, bound) if isinstance(bound, str) else bound for bound in (lower, upper))
-    values = (_number(row, f"{column}{end}") for end in ("", "_low", "_high"))
+    lower, upper = (_number(row, bound) if isinstance(bound, str) else bound for bound in (lower, upper))
+    value, low, high = (_number(row, f"{column}{end}") for end in summaries.ENDS)
     n = _number(row, "films" if "films" in row else "tested_samples")
-    return Estimate(label, *values, *bounds, n, _number(row, "batches"))
+    return Estimate(label, value, low, high, lower, upper, n, _number(row, "batches"))
 
 
 def _number(row, column):
@@ -575,7 +575,7 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
     views = {name: VIEWS.get(name, lambda table, network: table)(table, network) for name, table in tables.items()}
     selected = [_rows(contrast, views.get(contrast.table)) for contrast in CONTRASTS]
     families = [_family(contrast, rows) for contrast, rows in zip(CONTRASTS, selected, strict=True)]
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for contrast, family in zip(CONTRASTS, families, strict=True):
         counts[contrast.family] += len(family)
     rows = [
