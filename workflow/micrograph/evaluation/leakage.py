@@ -328,8 +328,8 @@ def audit(table: pd.DataFrame) -> list[Finding]:
     finding by chance; fewer where selection is allowed for, since its bound is generous. Rows of all models together
     find a leak that is too weak to be seen in any one of them.
     """
-    found = (_finding(row, what) for row in table.to_dict("records") for what in _checked(row))
-    return [finding for finding in found if finding]
+    candidates = (_finding(row, what) for row in table.to_dict("records") for what in _checked(row))
+    return [finding for finding in candidates if finding]
 
 
 def _checked(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -447,7 +447,7 @@ def _permuted_panel(table: pd.DataFrame) -> Panel:
 
 
 # How a leak is changed -> heading of what is reported then.
-WAYS = {"strict+": "Added to strict: test", "published-": "Closed in published: validation"}
+CHANGES = {"strict+": "Added to strict: test", "published-": "Closed in published: validation"}
 
 
 def _leaks_panel(table: pd.DataFrame, labels: str) -> Panel:
@@ -455,17 +455,19 @@ def _leaks_panel(table: pd.DataFrame, labels: str) -> Panel:
     changed = table[~table["protocol"].isin(protocols.PROTOCOLS) & (table["labels"] == labels)]
     kept = {(row["protocol"], row["features"], row["model"]): row for row in changed.to_dict("records")}
     models = sorted(dict.fromkeys(zip(table["features"], table["model"], strict=True)), key=lambda one: one[1] == ALL)
-    ways = {way: heading for way, heading in WAYS.items() if changed["protocol"].str.startswith(way).any()}
+    changes = {
+        prefix: heading for prefix, heading in CHANGES.items() if changed["protocol"].str.startswith(prefix).any()
+    }
     permuted = labels != "true"
     rows = []
     for leak, text in LEAKS.items():
         for features, model in models:
-            found = [kept.get((f"{way}{leak}", features, model)) for way in ways]
-            if any(found):
-                cells = [cell for row in found for cell in _change_cells(row, permuted)]
+            changed_rows = [kept.get((f"{prefix}{leak}", features, model)) for prefix in changes]
+            if any(changed_rows):
+                cells = [cell for row in changed_rows for cell in _change_cells(row, permuted)]
                 rows.append([text, _model(features, model), *cells])
     headings = ["Leak", "Model"]
-    for heading in ways.values():
+    for heading in changes.values():
         headings += [f"{heading}, %", *(["Above chance, points"] if permuted else []), "Change, points"]
     return Panel(f"Each leak by itself: {LABELS[labels]}", headings, tables.without_repeats(rows), 2, _notes(changed))
 

@@ -68,21 +68,24 @@ def groups(samples: pd.DataFrame) -> dict[str, list[Group]]:
         overlap, those of the other kinds do not.
     """
     return {
-        kind: [Group(kind, name, np.asarray(members, dtype=bool), name == NOT_STATED) for name, members in way(samples)]
-        for kind, way in SUBGROUPS.items()
+        kind: [
+            Group(kind, name, np.asarray(members, dtype=bool), name == NOT_STATED)
+            for name, members in grouping(samples)
+        ]
+        for kind, grouping in SUBGROUPS.items()
     }
 
 
 def _by_number(column: str, template: str) -> Callable[[pd.DataFrame], Named]:
     """Group by a number; template: the group's name, of a value or "low to high"."""
 
-    def way(samples: pd.DataFrame) -> Named:
+    def grouping(samples: pd.DataFrame) -> Named:
         values = (
             pd.to_numeric(samples[column], errors="coerce") if column in samples else pd.Series(np.nan, samples.index)
         )
         return [*_values(values, template), *_unknown(values.isna())]
 
-    return way
+    return grouping
 
 
 def _values(values: pd.Series, template: str) -> Named:
@@ -104,13 +107,13 @@ def _span(values: pd.Series) -> str:
 def _by_text(column: str) -> Callable[[pd.DataFrame], Named]:
     """Group by a text of the sheet, the most frequent first."""
 
-    def way(samples: pd.DataFrame) -> Named:
+    def grouping(samples: pd.DataFrame) -> Named:
         texts = samples[column] if column in samples else pd.Series("", samples.index)
         texts = texts.map(lambda text: "" if pd.isna(text) else str(text))
         order = texts[texts != ""].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
         return [*((text, texts == text) for text in order.index), *_unknown(texts == "")]
 
-    return way
+    return grouping
 
 
 def _unknown(missing: pd.Series) -> Named:
