@@ -155,7 +155,7 @@ def read_table(path: str | Path, text: Sequence[str] = TEXT) -> pd.DataFrame:
 def write_arrays(path: str | Path, **arrays: ArrayLike) -> None:
     """Write named arrays as one NPZ; the same arrays give the same bytes."""
     with atomic_write(path) as partial:
-        np.savez(partial, **arrays)
+        np.savez(partial, **arrays)  # type: ignore[arg-type]  # of its arguments only `allow_pickle` is no array
 
 
 def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
@@ -194,7 +194,9 @@ class FeatureSet:
         arrays = read_arrays(path)
         augmentation = arrays.get("copies", np.zeros(len(arrays["samples"]), dtype=int))
         folds = range(sum(name.startswith("scores_") for name in arrays))
-        by_fold = {kind: [arrays.get(f"{kind}_{fold}") for fold in folds] for kind in ("scores", "explained", "rows")}
+        by_fold: dict[str, list[Any]] = {
+            kind: [arrays.get(f"{kind}_{fold}") for fold in folds] for kind in ("scores", "explained", "rows")
+        }
         of_pca = [by_fold["explained"], by_fold["rows"]] if "rows_0" in arrays else []
         return cls(arrays["samples"], augmentation, by_fold["scores"], *of_pca)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from micrograph.errors import UserError
 from micrograph.splits import protocols
@@ -178,7 +179,7 @@ class NetworkSpec:
         return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
 
 
-def _last_parts(kind, path: Path):
+def _last_parts(kind: type[Any], path: Path) -> Any:
     """Return the spec whose fields are the last parts of a path; UserError where they are too few."""
     names = [field.name for field in fields(kind)]
     parts = path.parts[-len(names) :]

@@ -15,7 +15,7 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from micrograph.errors import UserError, lookup
 
@@ -111,7 +111,7 @@ class Protocol:
         return self.reported_split if "grid" in self.leaks else "validation"
 
     @property
-    def training_options(self) -> dict[str, str]:
+    def training_options(self) -> dict[str, Any]:
         """How networks are validated in training, and which weights are kept: ``validate_in`` and ``keep``."""
         return {
             "validate_in": "train" if "train_mode" in self.leaks else "eval",
@@ -170,7 +170,7 @@ def parse(name: str) -> Protocol:
             )
         protocol = replace(protocol, leaks=protocol.leaks ^ {leak})
     for variation in variations:
-        protocol = _vary(protocol, variation.rstrip("0123456789"), int(re.search(r"\d+$", variation)[0]), name)
+        protocol = _vary(protocol, variation.rstrip("0123456789"), int(re.findall(r"\d+$", variation)[0]), name)
     if protocol.name != name:
         raise UserError(
             f"protocol '{name}' is written {protocol.name}: leaks and variations have one order, and one place."
@@ -182,8 +182,10 @@ def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
     """Return the protocol with one variation."""
     if number < 1 or (kind == "share" and number >= WHOLE):
         raise UserError(f"protocol '{name}': {kind} counts from 1" + (f" to {WHOLE - 1}." if kind == "share" else "."))
-    if kind in ("repeat", "share"):
-        return replace(protocol, **{kind: number})
+    if kind == "repeat":
+        return replace(protocol, repeat=number)
+    if kind == "share":
+        return replace(protocol, share=number)
     return replace(protocol, shuffled=kind.removeprefix("shuffled_"), draw=number)
 
 
