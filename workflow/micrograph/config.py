@@ -89,7 +89,7 @@ def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, 
 
 
 def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The defaults of a section, replaced by what is given, key by key; what is no key of it stands last."""
+    """Return the defaults of a section, replaced by what is given, key by key; what is no key of it stands last."""
     filled = {**defaults, **given}
     for name, field in section.model_fields.items():
         inner = section_of(field.annotation)
@@ -112,7 +112,7 @@ def _renamed(section: type[Section], given: Mapping[str, Any], old: str = "", ne
 
 
 def _with_text_keys(value: Any) -> Any:
-    """The same with texts as keys throughout, and a text in place of integers too long for any machine."""
+    """Return the same with texts as keys throughout, and a text in place of integers too long for any machine."""
     if isinstance(value, Mapping):
         return {str(_with_text_keys(key)): _with_text_keys(item) for key, item in value.items()}
     if isinstance(value, int) and value.bit_length() > BITS_AT_MOST:
@@ -147,7 +147,7 @@ def _refused(named: dict[str, Any]) -> list[str]:
 
 
 def _sentence(named: dict[str, Any], error: Mapping[str, Any]) -> str:
-    """The sentence for one error of pydantic."""
+    """Describe one error of pydantic."""
     path = _path(named, error)
     place, value, kind = ".".join(map(str, path)) or "the file", shown(error["input"]), error["type"]
     if kind == "extra_forbidden":
@@ -173,7 +173,7 @@ def _sentence(named: dict[str, Any], error: Mapping[str, Any]) -> str:
 
 
 def _path(named: dict[str, Any], error: Mapping[str, Any]) -> list[str | int]:
-    """The keys and indices that lead to the value of an error; pydantic also names the alternatives of a type."""
+    """Return the keys and indices that lead to the value of an error; pydantic also names alternatives of a type."""
     path: list[str | int] = []
     value: Any = named
     for part in error["loc"]:
@@ -183,7 +183,7 @@ def _path(named: dict[str, Any], error: Mapping[str, Any]) -> list[str | int]:
 
 
 def _annotation(path: list[str | int]) -> Any:
-    """The type of a key."""
+    """Return the type of a key."""
     annotation: Any = Config
     for part in path:
         section = section_of(annotation)
@@ -230,7 +230,7 @@ def _conflicts(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_sheet(scans: dict[str, Any]) -> Iterator[str]:
-    """A sentence on a user's own sheet that the workflow would overwrite, with this source or another one."""
+    """Describe a user's own sheet that the workflow would overwrite, with this source or another one."""
     sheet, source = scans["sheet"], scans["source"]
     written = PurePosixPath(normpath(sheet)).parts[0] == "resources"
     if source != "folder" and not written:

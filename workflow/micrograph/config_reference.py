@@ -67,7 +67,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _yaml(section: type[Section], defaults: dict[str, Any], indent: str, seen: set[str]) -> Iterator[str]:
-    """The lines of a section; seen: the explanations above them."""
+    """Return the lines of a section; seen: the explanations above them."""
     for name, field in section.model_fields.items():
         inner = section_of(field.annotation)
         texts = [text for text in _texts(field) if text not in seen]
@@ -84,7 +84,7 @@ def _yaml(section: type[Section], defaults: dict[str, Any], indent: str, seen: s
 
 
 def _value(name: str, value: Any, indent: str) -> list[str]:
-    """The lines of one key; of a long list or group one an item."""
+    """Return the lines of one key; of a long list or group one an item."""
     line = f"{indent}{name}: {_flow(value)}"
     if len(line) <= WIDTH:
         return [line]
@@ -93,13 +93,13 @@ def _value(name: str, value: Any, indent: str) -> list[str]:
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**9)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _texts(field: FieldInfo) -> list[str]:
-    """What explains a key: its own text, and that of its section."""
+    """Return what explains a key: its own text, and that of its section."""
     inner = section_of(field.annotation)
     texts = [field.description or "", (inner.__doc__ or "") if inner else ""]
     return [" ".join(cleandoc(text).split()) for text in texts if text]
@@ -111,7 +111,7 @@ def _on_one_line(section: type[Section]) -> bool:
 
 
 def _tables(section: type[Section], defaults: dict, place: str, schema: dict, definitions: dict) -> Iterator[str]:
-    """The heading, text and table of a section, then those of the sections in it."""
+    """Return the heading, text and table of a section, then those of the sections in it."""
     if place:
         yield f"\n## {place}\n\n{' '.join(cleandoc(section.__doc__ or '').split())}"
     sections, rows, seen = {}, [], set()
@@ -132,7 +132,7 @@ def _tables(section: type[Section], defaults: dict, place: str, schema: dict, de
 
 
 def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """The type of a key in words, from its JSON schema."""
+    """Return the type of a key in words, from its JSON schema."""
     if "$ref" in schema:
         return _type(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
     if "enum" in schema:

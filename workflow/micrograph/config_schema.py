@@ -640,5 +640,5 @@ class Config(Section):
 
 
 def section_of(annotation: Any) -> type[Section] | None:
-    """The class of a key that holds a group of keys; None for a key that holds a value."""
+    """Return the class of a key that holds a group of keys; None for a key that holds a value."""
     return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None

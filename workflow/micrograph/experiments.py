@@ -286,7 +286,7 @@ def repeated(fits: list[FitSpec], repeats: int) -> list[FitSpec]:
 
 
 def _features(settings: dict[str, Any], model: str) -> list[str]:
-    """The features that a model is fitted on: image, tuned, or {block}_cev{percent}."""
+    """Return the features that a model is fitted on: image, tuned, or {block}_cev{percent}."""
     if "components" not in registry.MODELS[model].features:
         return list(registry.MODELS[model].features)
     pairs = product(settings.get("blocks", ["tuned"]), settings.get("explained_variance", [None]))
@@ -294,7 +294,7 @@ def _features(settings: dict[str, Any], model: str) -> list[str]:
 
 
 def _leakage(settings: dict[str, Any]) -> list[FitSpec]:
-    """The fits of `leakage` but those of `permuted`: on the true labels, and with networks on permuted ones."""
+    """Return the fits of `leakage` but those of `permuted`: on the true labels, and with networks on permuted ones."""
     drawn = [
         f"{protocol}.shuffled_{kind}{draw}"
         for protocol in settings["permuted_labels"]
@@ -314,13 +314,13 @@ def _concerns_network(fit: FitSpec) -> bool:
 
 
 def _learning_curve(settings: dict[str, Any]) -> list[FitSpec]:
-    """The fits on each share of the training batches and on all of them, in every repeat."""
+    """Return the fits on each share of the training batches and on all of them, in every repeat."""
     names = [f"{protocol}.share{share}" for protocol in settings["protocols"] for share in settings["shares"]]
     return repeated(expand({**settings, "protocols": [*names, *settings["protocols"]]}), settings["repeats"])
 
 
 def _baselines(settings: dict[str, Any]) -> list[FitSpec]:
-    """The fits on features that need no network."""
+    """Return the fits on features that need no network."""
     names = ("protocols", "policies", "features", "models")
     return [
         FitSpec(protocol, "none", policy, features, next(iter(registry.MODELS[model].schemes)), model)

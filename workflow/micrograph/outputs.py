@@ -139,7 +139,7 @@ def _basic(study: Study) -> dict[str, Any]:
 
 
 def _scored(study: Study) -> dict[str, Any]:
-    """Parameters of tables with intervals."""
+    """Return the parameters of tables with intervals."""
     return {
         "classes": study.config["classes"],
         "n_bootstrap": study.config["evaluation"]["n_bootstrap"],
@@ -166,17 +166,17 @@ def _published(name: str) -> Input:
 
 
 def _films(study: Study) -> dict[str, Input]:
-    """The samples with their micrographs."""
+    """Return the samples with their micrographs."""
     return {"samples": Input("table", SAMPLES), "micrographs": Input("paths", "results/micrographs/{shard}")}
 
 
 def _without_network(study: Study) -> Input:
-    """The baselines at the foot of tables 3 and 4."""
+    """Return the baselines at the foot of tables 3 and 4."""
     return _fits(study, study.fits("baselines", protocol=["strict"]))
 
 
 def _flow(study: Study) -> dict[str, Any]:
-    """What figure 1 says of the run."""
+    """Return the parameters of figure 1."""
     experiments, training = study.config["experiments"], study.config["training"]
     fit = study.fits("table2")[0]
     lists = {"policies": "fig3", "pretraining": "table3", "schemes": "table4", "models": "table4"}
@@ -189,6 +189,7 @@ def _flow(study: Study) -> dict[str, Any]:
 
 
 def components_title(study: Study) -> str:
+    """Return the features, the protocol and the fold whose principal components are shown."""
     return f"{study.config['figures']['fig8_block']} features, {study.fits('table2')[0].protocol} fold 0"
 
 

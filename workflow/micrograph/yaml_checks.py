@@ -95,7 +95,7 @@ def _unreadable(node):
 
 
 def _syntax(error):
-    """The sentence for text that is not YAML: where, and what the reader met there."""
+    """Describe why a text is not YAML: where, and what the reader met there."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     what = getattr(error, "problem", None) or "a character that YAML does not allow"

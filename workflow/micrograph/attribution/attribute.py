@@ -121,7 +121,7 @@ def attribute(
 
 
 def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """The images as a tensor; UserError where they, or the classes, are not what the network was trained with."""
+    """Return the images as a tensor; UserError where they, or the classes, are not those of the network."""
     images, side = torch.as_tensor(images), metadata["pixels"]
     if images.ndim != 3 or images.dtype != torch.uint8 or tuple(images.shape[1:]) != (side, side):
         raise UserError(
@@ -144,7 +144,7 @@ def _outputs(network, metadata, inputs):
 
 
 def _effects(network, backbone, inputs, scheme, classes, settings, description):
-    """The decrease of the target scores by every window: (n, n_targets, n_windows, n_windows) float32."""
+    """Return the decrease of the target scores by every window: (n, n_targets, n_windows, n_windows) float32."""
     with deterministic():
         occluded, original = occlusion.occlude(network, backbone, inputs, settings, threads=1, description=description)
     scores = target_score.target_scores(scheme, original, classes)[:, None, None]

@@ -232,7 +232,7 @@ EXCEEDANCE = {
 
 
 def _last_linear(head):
-    """The only trained layer of a head, if it is linear; None where there are others."""
+    """Return the only trained layer of a head, if it is linear; None where there are others."""
     layers = [module for module in head.modules() if not list(module.children())]
     trained = [layer for layer in layers if not isinstance(layer, NOT_TRAINED)]
     return trained[0] if len(trained) == 1 and isinstance(trained[0], nn.Linear) else None

@@ -182,15 +182,21 @@ def _pixel_maps(attributions, i, controls):
     return {name: attributions.pixel_maps(name, rows) for name in valid}
 
 
-def _localisation(pixel_maps, masks, i) -> Iterator[_Result]:
-    """Pointing game and mass."""
+def _localisation(pixel_maps: Mapping[str, NDArray], masks: Mapping[str, NDArray], i: int) -> Iterator[_Result]:
+    """Yield pointing game and mass."""
     for map_type, values in pixel_maps.items():
         for measure, feature, shares, area in localisation.localisation(values, masks):
             yield _Result(i, map_type, measure, shares, feature, area)
 
 
-def _curves(pixel_maps, forward, image, attributions, i) -> Iterator[_Result]:
-    """Deletion and insertion by a sample's own maps and by those of one control."""
+def _curves(
+    pixel_maps: Mapping[str, NDArray],
+    forward: occlusion.MaskedForward,
+    image: NDArray[np.uint8],
+    attributions: Attributions,
+    i: int,
+) -> Iterator[_Result]:
+    """Yield deletion and insertion by a sample's own maps and by those of one control."""
 
     def predict(masks):
         outputs = forward.outputs(image, masks)
@@ -206,15 +212,17 @@ def _curves(pixel_maps, forward, image, attributions, i) -> Iterator[_Result]:
             yield _Result(i, name, "insertion", both[:, 1])
 
 
-def _agreement(pixel_maps, attributions, i, controls) -> Iterator[_Result]:
-    """Agreement of class activation maps with occlusion maps."""
+def _agreement(
+    pixel_maps: Mapping[str, NDArray], attributions: Attributions, i: int, controls: NDArray[np.intp]
+) -> Iterator[_Result]:
+    """Yield the agreement of class activation maps with occlusion maps."""
     for name, other in similarity.OCCLUSION_OF.items():
         if name in pixel_maps and other in pixel_maps:
             yield _Result(i, name, "agreement", similarity.agreement(attributions, name, i, controls))
 
 
 def _table(results, attributions, batches, fold):
-    """The results as the table: a row of the sample's own value and one of the control."""
+    """Return the results as the table: a row of the sample's own value and one of the control."""
     rows = []
     for result in results:
         if not np.isfinite(result.values[0]):

@@ -112,7 +112,7 @@ def _shrink(shares, side):
 
 
 def _read(path):
-    """The stored masks and pixel_nm (down, across); UserError where the file is missing, damaged or incomplete."""
+    """Return the stored masks and pixel_nm (down, across); UserError where the file is missing or damaged."""
     try:
         masks, pixel_nm = simulate.read_truth(path)
     except (OSError, ValueError, KeyError):

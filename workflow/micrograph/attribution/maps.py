@@ -281,7 +281,7 @@ def _weighted_name(arrays):
 
 
 def _read_arrays(path):
-    """The arrays of a file; UserError where one is missing."""
+    """Return the arrays of a file; UserError where one is missing."""
     arrays = io.read_arrays(path)
     missing = [name for name in (*PER_SAMPLE, *PER_FILE) if name not in arrays]
     missing += [" or ".join(WEIGHTED)] * (_weighted_name(arrays) is None)

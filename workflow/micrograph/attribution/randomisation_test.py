@@ -183,7 +183,7 @@ def _effects(network, random, metadata, images, attributions, targets, precision
 
 
 def _step(n_windows):
-    """The distance between windows that leaves MAX_WINDOWS or fewer along an axis."""
+    """Return the distance between windows that leaves MAX_WINDOWS or fewer along an axis."""
     return -(-n_windows // MAX_WINDOWS)
 
 

@@ -102,7 +102,7 @@ def fit_folds(
 
 
 def _by_fold(scores, folds, model):
-    """The features of every fold; UserError where they are of other folds, or unknown and the model needs them."""
+    """Return the features of every fold; UserError where they are of other folds, or missing and needed."""
     scores = list(scores) * folds if len(scores) == 1 else list(scores)
     if len(scores) != folds:
         raise UserError(
@@ -115,7 +115,7 @@ def _by_fold(scores, folds, model):
 
 
 def _predictions(search, choice, refitted, model, parts):
-    """The predictions of the parts of a fold; those of validation by the point that the fold chose."""
+    """Return the predictions of the parts of a fold; those of validation by the point that the fold chose."""
     chosen = model if choice.point == refitted else search.fit(search.param_grid[choice.point])
     for part in parts:
         estimator = chosen if part == "validation" else model

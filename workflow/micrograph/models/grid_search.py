@@ -198,11 +198,11 @@ def _by(param_grid, shares):
 
 
 def _last(estimator):
-    """The last step of a pipeline, or the estimator itself."""
+    """Return the last step of a pipeline, or the estimator itself."""
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def _bare(estimator):
-    """The estimator without preprocessing of features and target."""
+    """Return the estimator without preprocessing of features and target."""
     last = _last(estimator)
     return getattr(last, "regressor", last)

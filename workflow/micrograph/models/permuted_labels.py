@@ -75,12 +75,12 @@ def permuted_predictions(
 
 
 def _permuted(protocol, kind, draw):
-    """The name of the protocol with one permutation: strict+grid -> strict+grid.shuffled_films3."""
+    """Return the name of the protocol with one permutation: strict+grid -> strict+grid.shuffled_films3."""
     return replace(protocols.parse(protocol), shuffled=kind, draw=draw).name
 
 
 def _split(samples, protocol, kind, draw, folds, classes, stream):
-    """The splits of one permutation, as rule make_splits makes them."""
+    """Return the splits of one permutation, as rule make_splits makes them."""
     protocol = protocols.as_seen_by("splits", protocol)
     permuted = permutation.permute_labels(samples, protocol, folds, stream("relabel", kind, draw))
     table = splitters.split(
@@ -91,7 +91,7 @@ def _split(samples, protocol, kind, draw, folds, classes, stream):
 
 
 def _pca_scores(products, fit_indices, variance):
-    """The principal component scores of every fold, as rule project_features makes them."""
+    """Return the principal component scores of every fold, as rule project_features makes them."""
     fits = {}
     for fit_index in map(tuple, fit_indices):
         if fit_index not in fits:
@@ -100,7 +100,7 @@ def _pca_scores(products, fit_indices, variance):
 
 
 def _predictions(one, names, scores, table, classes, search, stream):
-    """Validation and test predictions of one fit."""
+    """Return validation and test predictions of one fit."""
     words = [one[name] for name in ("pretraining", "policy", "features", "scheme", "model")]
     return fit.fit_folds(
         names,

@@ -505,7 +505,7 @@ def _is_strict(protocol):
 
 
 def _estimator(model, scheme, protocol):
-    """The Estimator of a model under a scheme and protocol."""
+    """Return the Estimator of a model under a scheme and protocol."""
     own = lookup(model, {name: MODELS[name] for name in SHALLOW}, "model").schemes
     estimator = lookup(scheme, own, f"{model}: scheme")
     return (estimator.strict or estimator) if _is_strict(protocol) else estimator

@@ -87,7 +87,7 @@ def _skops() -> ModuleType:
 
 
 def _reproducible(stored: bytes) -> bytes:
-    """The bytes of a .skops without its times and memory addresses: members numbered in order, dates fixed."""
+    """Return the bytes of a .skops without its times and memory addresses: members numbered in order, dates fixed."""
     source = zipfile.ZipFile(BytesIO(stored))
     schema = json.loads(source.read("schema.json"))
     numbers: dict[Any, int] = {}

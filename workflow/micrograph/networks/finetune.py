@@ -41,7 +41,7 @@ RATES, BATCH_SIZES = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5, 5e-6], [24, 32, 100]
 DROPOUTS = [0.2, 0.35, 0.5, 0.65, 0.75]
 # The paper's grids, in its loop order. It has none for corn, which takes nnrank's, and none for tuned, whose settings
 # it only states: those stay as configured.
-GRIDS = {
+GRIDS: dict[str, dict[str, list[Any]]] = {
     "nominal": {"learning_rate": RATES, "batch_size": BATCH_SIZES},
     "nnrank": {"learning_rate": RATES, "batch_size": BATCH_SIZES, "dropout": DROPOUTS},
     "corn": {"learning_rate": RATES, "batch_size": BATCH_SIZES, "dropout": DROPOUTS},

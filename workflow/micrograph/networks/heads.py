@@ -51,7 +51,7 @@ class LabelScaling(nn.Module):
         """Transform values of any shape that broadcasts."""
         return self.centre + self.spread * values.float()
 
-    def fit(self, labels: Sequence[NDArray[np.float64]]) -> None:
+    def fit(self, labels: Sequence[NDArray]) -> None:
         """Take mean and standard deviation (1 where all labels are equal) of the training labels.
 
         Parameters
@@ -137,7 +137,7 @@ def scheme_of(name: str) -> str:
     return lookup(name, HEADS, "head").scheme
 
 
-def fit_label_scaling(network: nn.Module, labels: NDArray[np.float64]) -> None:
+def fit_label_scaling(network: nn.Module, labels: NDArray) -> None:
     """Fit the `LabelScaling` of a network, if it has one, to the training labels.
 
     Parameters

@@ -314,7 +314,7 @@ class _Batches:
         bundle: "StackedMLPs",
         device: torch.device,
     ) -> None:
-        """data, rngs: features and order of the rows of each model; bundle: names the models held."""
+        """Prepare features and order of the rows of each model (data, rngs); bundle names the models held."""
         folds = {one.fold.fold: one for one in data}
         index = {number: row for row, number in enumerate(folds)}
         self.fold = np.array([index[one.fold.fold] for one in data])
@@ -464,7 +464,7 @@ class StackedMLPs(nn.Module):
             return torch.sigmoid(outputs)
         return self.degrees(outputs) if self.scheme == "regression" else outputs
 
-    def fit_label_scaling(self, labels: Sequence[NDArray[np.float64]]) -> None:
+    def fit_label_scaling(self, labels: Sequence[NDArray]) -> None:
         """Take mean and standard deviation of the training labels, one array a model; only regression uses them."""
         if self.scheme == "regression":
             self.degrees.fit(labels)

@@ -495,7 +495,7 @@ def read_answer(path: Path) -> dict[str, Any]:
 
 
 def _mismatch(path, size, checksum):
-    """What is wrong with a file in size or checksum, "" for nothing."""
+    """Describe what is wrong with a file in size or checksum, "" for nothing."""
     length = os.stat(path).st_size
     if size is not None and length != size:
         return f"{length} bytes instead of {size}"
@@ -522,7 +522,7 @@ def _wait_seconds(state):
 
 
 def _spelled(name):
-    """The name in legal characters, with digits of its SHA-256."""
+    """Return the name in legal characters, with digits of its SHA-256."""
     digits = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     match = SUFFIX.search(name)
     suffix = match[0] if match and match[0].lower() not in RESERVED else ""

@@ -65,8 +65,11 @@ TEXTS = {
 
 
 class _Condition(NamedTuple):
-    """names: of fields, single letters as written, words in any spelling; units: factor to ours; combine: the values
-    of all growth steps; patterns: how descriptions say it."""
+    """A growth condition.
+
+    names: of fields, single letters as written, words in any spelling; units: factor to ours; combine: the values of
+    all growth steps; patterns: how descriptions write it.
+    """
 
     names: tuple[str, ...]
     units: dict[str, int]
@@ -266,7 +269,7 @@ class _Retrieval:
         return sample if sample["batch"] else self._exclude(sample, "", "it has no growth day")
 
     def download(self, sample):
-        """The sample's row of the sheet with the first scan that comes, None if none does."""
+        """Return the sample's row of the sheet with the first scan that comes, None if none does."""
         chosen = None
         for scan in sample["scans"]:
             path = self.scans / http.safe_name("_".join((sample["label"], sample["number"], *scan)))
@@ -281,7 +284,7 @@ class _Retrieval:
         return sample if chosen else None
 
     def _search(self):
-        """(samples of all pages, how many the server counts beyond these); ends with a page that brings nothing new."""
+        """Return (samples of all pages, how many more the server counts); ends with a page that brings nothing new."""
         samples, start, total = {}, 0, None
         while total is None or start < total:
             answer = self.client.json(SEARCH, self.query, start=start, length=PAGE, draw=start // PAGE + 1)
@@ -296,7 +299,7 @@ class _Retrieval:
         return list(samples.values()), max((total or 0) - len(samples), 0)
 
     def _answer(self, name, ask):
-        """What ask() returns, or returned the last time."""
+        """Return what ask() returns, or returned the last time."""
         if not self.error:
             self.answers[name] = ask()
         return self.answers[name]
@@ -316,7 +319,7 @@ class _Retrieval:
         raise UserError("it is not a NanoScope file")
 
     def _attempt(self, name, attempt):
-        """(what attempt() returns, ""), or (None, why not) where it fails and the server answers a search."""
+        """Return (what attempt() returns, ""), or (None, why not) where it fails and the server answers a search."""
         if self.error:
             reason = self.failed.get(name, "")
             return (None, reason) if reason else (attempt(), "")
@@ -339,7 +342,7 @@ class _Retrieval:
 
 
 def _field(answer, what, where=None):
-    """The field of an answer that FIELDS calls `what`; where it is missing None, or, with `where`, an error."""
+    """Return the field of an answer that FIELDS calls `what`; where it is missing None, or, with `where`, an error."""
     by_name = {name.lower(): value for name, value in answer.items()} if isinstance(answer, dict) else {}
     value = by_name.get(FIELDS[what].lower())
     if where and value in (None, ""):
@@ -348,7 +351,7 @@ def _field(answer, what, where=None):
 
 
 def _page(answer, where):
-    """The samples of one answer to a search, and how many the search has in all, None where it does not say."""
+    """Return the samples of one answer to a search, and how many the search has in all, None where it does not say."""
     rows, total = _field(answer, "samples", where), _field(answer, "total")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise _unknown(where, f"field '{FIELDS['samples']}' is no list of samples")
@@ -376,13 +379,13 @@ def _is_centre_1um(name):
 
 
 def _rank(scan):
-    """What sorts the scans of a sample: as measured before processed, then by ids."""
+    """Return the sort key of a scan of a sample: as measured before processed, then by ids."""
     numbers = [(0, int(text), "") if text.isdecimal() else (1, 0, text) for text in (scan.activity, scan.file)]
     return bool(PROCESSED.search(scan.name)), *numbers
 
 
 def _conditions(sample, activities):
-    """{a name in CONDITIONS: float, None where nothing or several things say it; a name in TEXTS: str} of a sample."""
+    """Return {name in CONDITIONS: float, None where it is missing or ambiguous; name in TEXTS: str} of a sample."""
     growth = [one for one in activities if isinstance(one, dict) and str(one.get("category", "")).upper() != "CHAR"]
     places = [*_dicts(growth), *_dicts([sample])]
     steps = [place for place in places if _is_growth_step(place)]
@@ -402,7 +405,7 @@ def _conditions(sample, activities):
 
 
 def _day(sample):
-    """The day of growth, as 2021-04-05, that the sample's dates say, "" where they do not."""
+    """Return the day of growth, as 2021-04-05, that the sample's dates say, "" where they do not."""
     for name in ("growthDates", "growthDate", "creationDate"):
         for text in _texts(sample.get(name)):
             for match in filter(None, (pattern.match(text) for pattern in DATES)):
@@ -416,7 +419,7 @@ def _unknown(where, what):
 
 
 def _files(activity):
-    """The file entries of an activity, which stand in groups or by themselves."""
+    """Return the file entries of an activity, which stand in groups or by themselves."""
     groups = _field(activity, "files")
     for group in groups if isinstance(groups, list) else []:
         inner = _field(group, "files")
@@ -448,7 +451,7 @@ def _is_named(name, names):
 
 
 def _values(place, condition):
-    """The values of a condition in a dict itself, in our unit; a unit may stand in the name: time (min)."""
+    """Return the values of a condition in a dict itself, in our unit; a unit may stand in the name: time (min)."""
     numbers = []
     for name, value in _pairs(place):
         if _is_named(name, condition.names):
@@ -459,7 +462,7 @@ def _values(place, condition):
 
 
 def _number(text, units):
-    """The number in a text, in our unit; None where it has none or another unit."""
+    """Return the number in a text, in our unit; None where it has none or another unit."""
     match = QUANTITY.fullmatch(text)
     factor = units.get(re.sub(r"\s", "", match[2]).casefold()) if match else None
     return float(match[1]) * factor or None if factor else None
@@ -472,7 +475,7 @@ def _is_growth_step(place):
 
 
 def _texts(value):
-    """The texts in a value, be it one, a list, or a thing with a name."""
+    """Return the texts in a value, be it one, a list, or a thing with a name."""
     if isinstance(value, dict):
         value = next((value[name] for name in ("name", "label", "material", "value") if value.get(name)), None)
     if isinstance(value, list):

@@ -100,7 +100,7 @@ def make_samples(
 
 
 def _entries(path):
-    """(the entries of a pickle, what their images are multiplied by for 0 to 255), by the brightest pixel of all."""
+    """Return (the entries of a pickle, what scales their images to 0 to 255), by the brightest pixel of all."""
     entries = safe_pickle.load(path)
     entries = entries.ravel().tolist() if isinstance(entries, np.ndarray) else entries
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -120,7 +120,7 @@ def _entries(path):
 
 
 def _image(entry):
-    """The entry's image as an array of finite numbers, None where it is none."""
+    """Return the entry's image as an array of finite numbers, None where it is none."""
     image = entry.get("image")
     if isinstance(image, list):  # of this size alone: lists that share parts could be read as endless arrays
         try:
@@ -149,7 +149,7 @@ def _sample(entry, classes, factor):
 
 
 def _grey(image, factor):
-    """The image as uint8."""
+    """Return the image as uint8."""
     if image is None:
         raise _Unusable("its image is no array of finite numbers")
     if image.shape != (rendering.PIXELS, rendering.PIXELS):
@@ -163,7 +163,7 @@ def _grey(image, factor):
 
 
 def _text(value):
-    """A label or number as one line of text, "" for anything else; 12.0 is 12."""
+    """Return a label or number as one line of text, "" for anything else; 12.0 is 12."""
     value = value.decode("latin-1") if isinstance(value, bytes) else value
     if isinstance(value, float):
         value = "" if not math.isfinite(value) else int(value) if value.is_integer() else value
@@ -171,7 +171,7 @@ def _text(value):
 
 
 def _number(value):
-    """A positive finite number, from a number or its digits; None for anything else."""
+    """Return a positive finite number, from a number or its digits; None for anything else."""
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
@@ -180,7 +180,7 @@ def _number(value):
 
 
 def _sheet(samples):
-    """The sample sheet: labels as names, with the number where a label has several samples or is no legal name."""
+    """Return the sample sheet: labels as names, with the number where a label has several samples or is not legal."""
     count = Counter(sample["label"].casefold() for sample in samples)
     for sample in samples:
         label = sample["label"]

@@ -143,7 +143,7 @@ class _Unpickler(pickle._Unpickler):
 
 
 def _instruction(opcode):
-    """The function that runs an instruction, paid with the memory that it takes at most beyond its argument."""
+    """Return the function that runs an instruction, paid with the memory that it takes at most beyond its argument."""
     name = pickle._Unpickler.dispatch[ord(opcode.code)].__name__
     cost = 16 if opcode.name in CHEAP else 64 if opcode.arg else 300
 
@@ -160,7 +160,7 @@ _Unpickler.dispatch = {ord(opcode.code): _instruction(opcode) for opcode in pick
 
 
 def _memory(value):
-    """The bytes that a copy of a value takes at most."""
+    """Return the bytes that a copy of a value takes at most."""
     return len(value) * (1 if isinstance(value, str | bytes | bytearray) else 100) if hasattr(value, "__len__") else 0
 
 

@@ -89,7 +89,7 @@ def _located(backbone, chosen, base_url, user_file, path):
 
 
 def _packaged(source):
-    """The path of "PACKAGE/FILE" in the installed package, which is not imported."""
+    """Return the path of "PACKAGE/FILE" in the installed package, which is not imported."""
     package, _, inside = source.partition("/")
     spec = find_spec(package)
     path = Path(spec.submodule_search_locations[0]) / inside if spec else None

@@ -127,7 +127,7 @@ def _matches(key, patterns):
 
 
 def _files(answer, where):
-    """The files that a record's JSON lists."""
+    """Return the files that a record's JSON lists."""
     answer = answer if isinstance(answer, dict) else {}
     entries = answer.get("files")
     if isinstance(entries, dict):

@@ -15,7 +15,7 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from micrograph.errors import UserError, lookup
 
@@ -111,7 +111,7 @@ class Protocol:
         return self.reported_split if "grid" in self.leaks else "validation"
 
     @property
-    def training_options(self) -> dict[str, str]:
+    def training_options(self) -> dict[str, Any]:
         """How networks are validated in training, and which weights are kept: ``validate_in`` and ``keep``."""
         return {
             "validate_in": "train" if "train_mode" in self.leaks else "eval",

@@ -82,7 +82,7 @@ def relative_cost(module: nn.Module | None, side: int) -> float:
 
 
 def _bases(side: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Transforms (p, side^2) of a map, (p, 9) of a kernel, (side^2, p) of their p products back to a map; float64."""
+    """Return transforms (p, side^2) of a map, (p, 9) of a kernel, (side^2, p) of products back to a map; float64."""
     length = side + 1
     pixel = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2)
     tap = np.stack(np.meshgrid(*[np.arange(KERNEL)] * 2, indexing="ij"), -1).reshape(-1, 2)
@@ -108,7 +108,7 @@ GAUSS = {
 
 
 def _frequencies(length: int) -> list[tuple[tuple[int, int], str]]:
-    """The products to form: (frequency (down, across), row of GAUSS); mirrored frequencies once."""
+    """Return the products to form: (frequency (down, across), row of GAUSS); mirrored frequencies once."""
     products = []
     for down in range(length):
         for across in range(length):

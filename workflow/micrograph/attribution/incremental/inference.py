@@ -100,19 +100,19 @@ class IncrementalOcclusion:
         return torch.zeros((rows, self.layers[index].channels), dtype=self.dtype, device=self.device)
 
     def _buffer(self, index):
-        """A row of zeros, the kept maps of all images, and space for the windows of the largest chunk."""
+        """Return a row of zeros, the kept maps of all images, and space for the windows of the largest chunk."""
         most = max(len(chunk.windows) * np.prod(chunk.sizes[index]) for chunk in self.chunks)
         return self._empty(1 + self.images * (self.sides[index] ** 2 + int(most)), index)
 
     def _cut(self, down, across):
-        """The chunks of one group."""
+        """Return the chunks of one group."""
         pairs = np.stack(np.meshgrid(range(len(down.members)), range(len(across.members)), indexing="ij"), -1)
         pairs = pairs.reshape(-1, 2)
         most = max(1, self.batch_sizes.windows // self.images)
         return [self._chunk(down, across, *part.T) for part in np.array_split(pairs, -(-len(pairs) // most))]
 
     def _chunk(self, down, across, rows, cols):
-        """The chunk of some members of a group: rows of `down`, cols of `across`."""
+        """Return the chunk of some members of a group: rows of `down`, cols of `across`."""
         axes = (down, rows), (across, cols)
         sizes = {index: (int(down.sizes[index]), int(across.sizes[index])) for index in range(len(self.layers))}
         tables = {}
@@ -190,7 +190,7 @@ class IncrementalOcclusion:
         return self.buffers[index][start : start + rows]
 
     def _gather(self, chunk, index, source, count, windows, out=None):
-        """The rows of the map `source` that the layer `index` reads, of all windows."""
+        """Return the rows of the map `source` that the layer `index` reads, of all windows."""
         table = chunk.tables.get((index, source))
         if table is None:
             return windows[source] if out is None else out.copy_(windows[source])
@@ -215,7 +215,7 @@ class IncrementalOcclusion:
 
 
 def _with_fourier(fields):
-    """The layers, with convolutions of small whole maps by their Fourier coefficients."""
+    """Return the layers, with convolutions of small whole maps by their Fourier coefficients."""
     layers = list(fields.layers)
     for index in fields.fourier_layers():
         module = fourier_conv.FourierConv2d(layers[index].module, int(fields.sides[index]))
@@ -245,5 +245,5 @@ def _as_maps(rows, count, height, width):
 
 
 def _as_rows(maps):
-    """Maps (n, channels, height, width) as rows of channels; no copy where they are stored channels last."""
+    """Return maps (n, channels, height, width) as rows of channels; no copy where they are stored channels last."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])

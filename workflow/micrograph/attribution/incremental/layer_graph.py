@@ -163,7 +163,7 @@ class _GraphReader:
         self.pooled = set()  # nodes after the mean
 
     def layers(self):
-        """The layers, by depth: those that read an early map come early."""
+        """Return the layers, by depth: those that read an early map come early."""
         for node in self.graph.nodes:
             if node.op == "placeholder" and not self.index:
                 self.index[node] = INPUT
@@ -183,7 +183,7 @@ class _GraphReader:
         return [replace(one, source=new.get(one.source, -1), residual=new.get(one.residual)) for one in ordered]
 
     def _pass_through(self, node):
-        """A node without operation."""
+        """Return a node without operation."""
         self.index[node] = self.index[node.args[0]]
         if node.args[0] in self.pooled:
             self.pooled.add(node)
@@ -212,7 +212,7 @@ class _GraphReader:
             raise NotImplementedError(type(module).__name__)
 
     def _activation(self, node, module):
-        """An activation joins the layer before it, if nothing else reads that layer."""
+        """Join an activation to the layer before it, if nothing else reads that layer."""
         source = node.args[0]
         index = self.index[source]
         if len(source.users) > 1 or self.read[index].activation is not None or index == INPUT:
@@ -221,7 +221,7 @@ class _GraphReader:
         self.index[node] = index
 
     def _sum(self, node):
-        """A sum joins the deeper of its two layers, if nothing else reads that layer."""
+        """Join a sum to the deeper of its two layers, if nothing else reads that layer."""
         if len(node.args) != 2 or not all(isinstance(arg, fx.Node) and arg in self.index for arg in node.args):
             raise NotImplementedError("a sum of other things than maps")
         early, late = sorted(node.args, key=lambda arg: self.depth[self.index[arg]])
@@ -236,7 +236,7 @@ class _GraphReader:
 
 
 def _convolution(source, module):
-    """The layer of a convolution."""
+    """Return the layer of a convolution."""
     same = type(module).__name__ == "Conv2dSame"  # timm's: its padding depends on the size of the input
     square = all(len(set(pair)) == 1 for pair in (module.kernel_size, module.stride))
     padded = same or (not isinstance(module.padding, str) and len(set(module.padding)) == 1)
@@ -247,7 +247,7 @@ def _convolution(source, module):
 
 
 def _max_pool(source, module, before):
-    """The layer of a maximum pooling; its padding counts as zeros, which is right after a ReLU."""
+    """Return the layer of a maximum pooling; its padding counts as zeros, which is right after a ReLU."""
     sizes = (module.kernel_size, module.stride, module.padding)
     plain = all(isinstance(size, int) for size in sizes) and module.dilation == 1 and not module.ceil_mode
     if not plain or not isinstance(before.activation, NOT_NEGATIVE):

@@ -100,7 +100,7 @@ def _bytes(fields, sizes, itemsize):
 
 
 def _gathered(fields):
-    """The maps that some early layer may gather rows from."""
+    """Return the maps that some early layer may gather rows from."""
     early = enumerate(fields.layers[1 : fields.first_whole], start=1)
     read = {
         source

@@ -81,7 +81,7 @@ class ReceptiveFields:
         self.classes = [self._window_class(members) for members in parts]
 
     def _window_class(self, members):
-        """The class of these windows: each layer's size is their largest, starts are moved inwards where needed."""
+        """Return the class of these windows: each layer's size is their largest, starts are moved inwards."""
         lows, highs = self.lows[:, members], self.highs[:, members]
         sizes = (highs - lows).max(axis=1)
         return WindowClass(members, np.minimum(lows, (self.sides - sizes)[:, None]), sizes)
