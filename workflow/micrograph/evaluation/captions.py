@@ -100,7 +100,7 @@ _PARTS = {
 
 
 def _count(table, column):
-    """The number of samples, by protocol where protocols differ in it."""
+    """Return the number of samples, by protocol where protocols differ in it."""
     if "protocol" not in table:
         return f"{table[column].max():.0f}"
     counts = table.groupby("protocol", sort=False)[column].max()

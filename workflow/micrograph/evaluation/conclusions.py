@@ -9,6 +9,7 @@ widened for the number of comparisons in its family (Bonferroni), or of each one
 from collections import Counter
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -129,18 +130,18 @@ ARTEFACTS = {"artefacts": "scars and jumps", "padding": "padding"}
 ANOTHER = "map of another sample"
 
 
-def _final(text: str, quantity: str, **how) -> Contrast:
-    """A contrast about the model for new scans, by its cross-validated performance."""
+def _final(text: str, quantity: str, **how: Any) -> Contrast:
+    """Return a contrast about the model for new scans, by its cross-validated performance."""
     return Contrast(FINAL, text, "performance", {"quantity": quantity}, "value", **how)
 
 
-def _permuted(text: str, where: dict | tuple, **how) -> Contrast:
-    """A contrast about the accuracy above chance level with permuted labels."""
+def _permuted(text: str, where: dict | tuple, **how: Any) -> Contrast:
+    """Return a contrast about the accuracy above chance level with permuted labels."""
     return Contrast(PERMUTED, text, "leakage", where, "above_points", reference="chance level", **how)
 
 
-def _attribution(text: str, where: dict, column: str = "gain", **how) -> Contrast:
-    """A contrast about attribution maps."""
+def _attribution(text: str, where: dict, column: str = "gain", **how: Any) -> Contrast:
+    """Return a contrast about attribution maps."""
     return Contrast(ATTRIBUTION, text, "attribution_tests", where, column, **({"reference": ANOTHER} | how))
 
 
@@ -486,7 +487,7 @@ def _table2(table, network):
 
 
 def _std_interval(std, count):
-    """The 95 % chi-squared interval of standard deviations; NaN of fewer than MIN_REPEATS values or of equal ones."""
+    """Return the 95 % chi-squared interval of standard deviations; NaN of too few values or of equal ones."""
     from scipy import stats
 
     known = (count >= MIN_REPEATS) & ~np.isclose(std, 0)
@@ -496,7 +497,7 @@ def _std_interval(std, count):
 
 
 def _leakage(table, network):
-    """The table of leakage with the reported split's accuracy above chance level, and what its rows are."""
+    """Return the table of leakage with the reported split's accuracy above chance level, and what its rows are."""
     reported = table["reported"] == "test"
     above = {
         f"above_points{end}": table[f"above_test_points{end}"].where(reported, table[f"above_validation_points{end}"])
@@ -508,14 +509,14 @@ def _leakage(table, network):
 
 
 def _confounders(table, network):
-    """The table of confounders without the comparisons that are the same as another one."""
+    """Return the table of confounders without the comparisons that are the same as another one."""
     compared = confounders.comparisons(table).index
     kept = table["kind"].eq(confounders.SPLIT) | table.index.isin(compared)
     return table.assign(difference_points=table["difference_points"].where(kept))
 
 
 def _calibration(table, network):
-    """The table of calibration, of the network that predicts new scans; with the least coverage that counts."""
+    """Return the table of calibration, of the network that predicts new scans; with the least coverage that counts."""
     here = table[table["protocol"].eq("strict") & table["model"].eq(NETWORK)]
     for column, value in (network or {}).items():
         here = here[here[column] == value]
@@ -523,21 +524,21 @@ def _calibration(table, network):
 
 
 def _performance(table, network):
-    """The cross-validated performance of the model for new scans, with the least coverage that counts."""
+    """Return the cross-validated performance of the model for new scans, with the least coverage that counts."""
     aim = table.loc[table["quantity"] == "coverage_aim_pct", "value"]
     named = table.rename(columns={"low": "value_low", "high": "value_high"})
     return named.assign(least_pct=aim.max() - MARGIN)
 
 
 def _learning_curve(table, network):
-    """The learning curve's last points; with two shares the whole rise is the last step."""
+    """Return the learning curve's last points; with two shares the whole rise is the last step."""
     shares = table.loc[table["protocol"] == "strict", "share_pct"]
     last = table[table["share_pct"] == shares.max()]
     return last if shares.nunique() > 2 else last.assign(rise_points=np.nan)
 
 
 def _attribution_tests(table, network):
-    """The table of explanations with gains for which more is better, those of attribution on features in percent."""
+    """Return the attribution tests with gains for which more is better, those on features in percent."""
     factor = table["measure"].map({"deletion": -1, "mass": 100}).fillna(1)
     gain, low, high = (factor * table[f"gain{end}"] for end in ("", "_low", "_high"))
     return table.assign(gain=gain, gain_low=np.minimum(low, high), gain_high=np.maximum(low, high))
@@ -588,7 +589,7 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
 
 
 def _rows(contrast, table):
-    """The rows of the contrast's table that it compares; none without the table."""
+    """Return the rows of the contrast's table that it compares; none without the table."""
     if table is None:
         return pd.DataFrame()
     here = table
@@ -604,7 +605,7 @@ def _rows(contrast, table):
 
 
 def _family(contrast, rows):
-    """The comparisons of a contrast: the rows that have a value and do not compare identical predictions."""
+    """Return the comparisons of a contrast: the rows that have a value and do not compare identical predictions."""
     rows = rows[rows[contrast.column].notna()] if len(rows) else rows
     if contrast.skip_identical and len(rows):
         rows = rows[~rows["unchanged"]]
@@ -618,7 +619,7 @@ DISTINGUISHING = ("model", "features", "protocol", "pretraining", "policy", "sch
 
 
 def _labels(rows):
-    """What distinguishes each row from the others."""
+    """Return what distinguishes each row from the others."""
     columns = [name for name in DISTINGUISHING if name in rows and rows[name].nunique() > 1]
     named = rows[columns].astype(str)
     if "features" in named:
@@ -627,7 +628,7 @@ def _labels(rows):
 
 
 def _judged(contrast, rows, family, count, data):
-    """The columns of a contrast that depend on the tables."""
+    """Return the columns of a contrast that depend on the tables."""
     if not contrast.table:
         return {"verdict": NOT_TESTED, "reason": SCOPES.get(data, "no samples of another study were measured")}
     if not family:
