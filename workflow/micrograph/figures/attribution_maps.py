@@ -138,29 +138,33 @@ def _scale(figure, left, top, width, shades, words):
     return axes
 
 
-LEVELS = 32  # steps of opacity: not told apart by eye, and small files
-OPAQUE = 0.7  # the strongest value still lets the micrograph through
+LEVELS = 32  # steps of opacity: indistinguishable by eye, and small files
+OPAQUE = 0.7  # the largest value still shows the micrograph
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The colours of one kind of map: of what speaks for the target, of what speaks against it (None: not drawn)."""
+    """The colours of one kind of overlay.
+
+    Parameters
+    ----------
+    positive : str
+        Colour of positive attribution.
+    negative : str or None
+        Colour of negative attribution; None if it is not drawn.
+    description : str
+    """
 
     positive: str
     negative: str | None
-    words: str
+    description: str
 
 
-CAM = Scale(
-    "#f98e1f",
-    None,
-    "The stronger the orange, the more the place speaks for the network's answer; what speaks against it is not drawn.",
-)
+CAM = Scale("#f98e1f", None, "Orange: positive attribution; negative attribution is not drawn.")
 OCCLUSION = Scale(
     FOR,
     AGAINST,
-    "Green where covering the place weakens the network's answer (the place speaks for it), red where it strengthens "
-    "it.",
+    "Green: positive attribution (occlusion lowers the score); red: negative attribution (occlusion raises it).",
 )
 
 

@@ -95,8 +95,8 @@ def _pages(cards: list[Card], model: FinalModel, template: str | Path, parts: st
             number=number,
             links=["index.html", *names] if number == 1 else ["../index.html", *(Path(name).name for name in names)],
             parts=f"{parts}/" if number == 1 else "",
-            cam_words=attribution_maps.CAM.words,
-            occlusion_words=attribution_maps.OCCLUSION.words,
+            cam_words=attribution_maps.CAM.description,
+            occlusion_words=attribution_maps.OCCLUSION.description,
             scatter=100 * uncertainty.coverage_std(coverage, days),
         )
         for number, some in enumerate(shown, start=1)
