@@ -13,7 +13,7 @@ from micrograph.report import samples as explorer
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
-    attributions, (curves,) = maps.read(given.maps), training_curves.gather(given.curves)
+    attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves)
     rows = explorer.tested(fit.predictions, samples)
     neighbours = similar_samples.nearest(
         rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)

@@ -225,8 +225,10 @@ def _attribution_columns(attributions: Attributions) -> dict[str, list]:
     return {
         "cam_flag": plain(attributions.cam_flag),
         "occlusion_flag": plain(attributions.occlusion_flag),
-        "cam_strongest": plain([attribution_maps.strongest(attributions.weighted_map(i), cam) for i in indices]),
-        "occlusion_strongest": plain([attribution_maps.strongest(attributions.windows(i), occlusion) for i in indices]),
+        "cam_strongest": plain([attribution_maps.largest_shown(attributions.weighted_map(i), cam) for i in indices]),
+        "occlusion_strongest": plain(
+            [attribution_maps.largest_shown(attributions.windows(i), occlusion) for i in indices]
+        ),
     }
 
 
@@ -283,7 +285,7 @@ def feature_map(
         ``samples`` with columns ``x`` and ``y`` (None without features), ``map`` with ``description`` and labels of the
         axes.
     """
-    fit = fig8_fig9.one_fit(components, samples)
+    fit = fig8_fig9.select_fold(components, samples)
     index = pd.Index(fit.samples["sample"]).get_indexer(names)
     scores = np.where((index >= 0)[:, None], np.asarray(fit.scores, float)[index][:, :2], np.nan)
     axes = [f"component {number} ({100 * share:.1f} % of variance)" for number, share in enumerate(fit.explained, 1)]
@@ -308,7 +310,7 @@ def training(curves: pd.DataFrame) -> dict[str, dict]:
         By fold; columns `CURVES` and the selected epoch ``kept``.
     """
     by_fold = {}
-    for fold, rows in training_curves.best_points(curves).groupby("fold", sort=True):
+    for fold, rows in training_curves.selected_points(curves).groupby("fold", sort=True):
         rows = rows.sort_values("epoch")
         kept = rows.loc[rows["kept"] == 1, "epoch"]
         by_fold[str(fold)] = {name: plain(rows[name]) for name in CURVES} | {"kept": plain(kept)[0]}
