@@ -1,5 +1,4 @@
-"""A report page of films that were never grown: predictions, explanations, neighbours, curves and pictures of any
-number of films, written by the functions that write the real page."""
+"""A made-up report page: predictions, attributions, neighbours, curves and pictures of any number of samples."""
 
 from functools import cache
 
@@ -7,7 +6,7 @@ import numpy as np
 
 import made_up
 from micrograph.attribution import maps
-from micrograph.report import folder, page, similar_samples, sprites
+from micrograph.report import page, similar_samples, sprites
 from micrograph.report import samples as explorer
 
 CLASSES = made_up.CLASSES
@@ -38,7 +37,7 @@ def samples(count, seed=1):
 
 
 def predictions(table, folds=5, seed=0):
-    """The CNN's predictions with scores."""
+    """Predictions of the CNN, with scores."""
     frame = made_up.fit(table, model="CNN", folds=folds, seed=seed).predictions
     rng = np.random.default_rng(seed)
     marks = rng.dirichlet(np.ones(len(CLASSES)), len(frame))
@@ -49,7 +48,7 @@ def predictions(table, folds=5, seed=0):
 
 
 def explained(rows, seed=0):
-    """Explanations of the films: a bump somewhere that the map finds, one film flagged for each flag."""
+    """Attributions of the samples: a hill and a valley each; the first two are flagged."""
     rng, count = np.random.default_rng(seed), len(rows)
     steps = len(maps.window_starts(SIDE, PATCH, STRIDE))
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
@@ -103,12 +102,11 @@ def _terraces(place):
     return np.uint8(np.clip(60 + 130 * (height % 1) + rng.normal(0, 12, (224, 224)), 0, 255))
 
 
-def near(rows, count=5, seed=0):
-    """Neighbours: films of other folds, drawn."""
+def neighbours(rows, count=5, seed=0):
+    """Random neighbours of other folds."""
     rng, fold = np.random.default_rng(seed), rows["fold"].to_numpy(int)
-    places = np.array([rng.choice(np.flatnonzero(fold != own), count, replace=False) for own in fold])
-    distances = np.sort(rng.uniform(2, 9, places.shape), axis=1)
-    return similar_samples.Near(places, distances, np.array([(fold != own).sum() for own in fold]))
+    indices = np.array([rng.choice(np.flatnonzero(fold != own), count, replace=False) for own in fold])
+    return similar_samples.Neighbours(indices, np.sort(rng.uniform(2, 9, indices.shape), axis=1))
 
 
 def components(table, seed=0):
@@ -124,28 +122,21 @@ def components(table, seed=0):
 
 
 def study(count, seed=1):
-    """(story without tables and figures, study, drawn) of so many films, as folder.write takes them."""
+    """(report without tables and figures, study, pictures) of so many samples, as folder.write takes them."""
     table = samples(count, seed)
     rows = explorer.tested(predictions(table), table)
-    maps_of = explained(rows)
-    place = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
-    made = explorer.study(rows, maps_of, near(rows), place, made_up.curve(), SPEC, CLASSES, "simulated films")
-    story = page.Story(
+    attributions = explained(rows)
+    feature_map = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
+    study = explorer.study(rows, attributions, neighbours(rows), feature_map, made_up.curve(), SPEC, CLASSES)
+    report = page.Report(
         "Growth temperature from micrographs",
         "simulated films",
-        page.Headline(61.2, 55.0, 68.1, 49.6, "What was chosen in each fold.", 71.0, "The paper's best."),
+        page.Headline(61.2, 55.0, 68.1, 49.6, "Selected in each fold.", 71.0, "The paper's best."),
         table,
         table.head(0)[["sample", "scan"]].assign(reason=""),
         CONFIG,
         {"numpy": np.__version__},
-        glance=page.glance(predictions(table), CLASSES, explorer.named(SPEC)),
+        confusion=page.confusion(predictions(table), CLASSES, explorer.model_name(SPEC)),
     )
-    drawn = explorer.drawn(rows, maps_of)
-    return story, made, sprites.Drawn(count, picture, drawn.cam, drawn.occlusion)
-
-
-def write(path, count, face, seed=1):
-    """Write the page of so many films into the folder `path`; its study. face: the page's own files."""
-    story, made, drawn = study(count, seed)
-    folder.write(path, face, story, made, drawn)
-    return made
+    overlays = explorer.pictures(rows, attributions)
+    return report, study, sprites.Pictures(count, picture, overlays.cam, overlays.occlusion)

@@ -1,4 +1,4 @@
-"""What the browser tests share: a real Chromium, and pages of 262 and of 5,000 films that were never grown.
+"""What the browser tests share: a real Chromium, and made-up pages of 262 and of 5,000 samples.
 
 Without Playwright or a Chromium the tests are skipped; REQUIRE_BROWSER=1 (set by CI) turns the skip into a failure.
 """
@@ -16,9 +16,9 @@ from browser.visiting import listen, served
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def lacking(sentence):
+def lacking(reason):
     """Skip, or fail where a browser is required."""
-    (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(sentence)
+    (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="session")
@@ -29,24 +29,24 @@ def browser():
     except ImportError:
         lacking("playwright is not installed")
     with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, BROWSERS)), None) or playwright.chromium.executable_path
-        if not Path(found).exists():
+        path = next(filter(None, map(shutil.which, BROWSERS)), None) or playwright.chromium.executable_path
+        if not Path(path).exists():
             lacking("no Chromium is installed")
         root = hasattr(os, "geteuid") and os.geteuid() == 0
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if root else [])
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
         yield launched
         launched.close()
 
 
 @pytest.fixture(scope="session")
 def few(tmp_path_factory):
-    """The page of 262 films."""
+    """The page of 262 samples."""
     return made_up_site.few(tmp_path_factory.mktemp("few"))
 
 
 @pytest.fixture(scope="session")
 def many(few, tmp_path_factory):
-    """The page of 5,000 films."""
+    """The page of 5,000 samples."""
     return made_up_site.many(few, tmp_path_factory.mktemp("many") / "report")
 
 
@@ -70,12 +70,12 @@ def visit(browser):
     yield open_page
     for context, page in opened:
         context.close()
-        assert page.heard.said == [], "the page complained"
-        assert page.heard.failed == [], "the page asked in vain"
+        assert page.heard.messages == [], "messages of the page"
+        assert page.heard.failed == [], "failed requests of the page"
 
 
 @pytest.fixture
 def few_served(few):
-    """The page of 262 films, from a server."""
+    """The page of 262 samples, from a server."""
     with served(few.folder) as address:
         yield replace(few, address=f"{address}/index.html")

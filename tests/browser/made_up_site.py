@@ -1,4 +1,4 @@
-"""Pages on disk for the browser: of 262 films, with tables and figures, and of 5,000."""
+"""Pages on disk for the browser: of 262 samples, with tables and figures, and of 5,000."""
 
 import functools
 import shutil
@@ -13,8 +13,8 @@ from micrograph.report import contents, folder, samples, sprites
 from project import PROJECT
 
 FEW, MANY = 262, 5000
-FACE = [path for path in (PROJECT / "workflow/report/page").rglob("*") if path.is_file() and path.suffix != ".md"]
-HOSTILE = "<img src=x onerror=alert(1)>&\"' = 7%#film"
+ASSETS = [path for path in (PROJECT / "workflow/report/page").rglob("*") if path.is_file() and path.suffix != ".md"]
+HOSTILE = "<img src=x onerror=alert(1)>&\"' = 7%#sample"
 # As matplotlib writes them: styles inside the picture, which the page's own policy must not forbid.
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="144pt" height="72pt" viewBox="0 0 2 1">'
@@ -24,30 +24,30 @@ SVG = (
 
 @dataclass
 class Site:
-    """A page on disk: its folder, what it knows of its films, and the address that it is read from."""
+    """A page on disk: its folder, window.STUDY, and its address."""
 
     folder: Path
     study: dict
     address: str
 
     @property
-    def films(self):
-        return self.study["films"]
+    def samples(self):
+        return self.study["samples"]
 
 
 def few(home):
-    """The page of 262 films, one of them called as no film should be, with tables and figures, as a Site."""
-    story, study, drawn = made_up_page.study(FEW)
-    study["films"]["sample"][100] = HOSTILE
+    """The Site of 262 samples, one of them with a hostile name, with tables and figures."""
+    report, study, pictures = made_up_page.study(FEW)
+    study["samples"]["name"][100] = HOSTILE
     picture = functools.cache(made_up_page.picture)
-    drawn = replace(drawn, micrograph=lambda i: picture(i % 60))
-    story = replace(story, tables=_tables(), figures=_figures(home), conclusions=_conclusions())
-    folder.write(home / "report", FACE, story, study, drawn)
+    pictures = replace(pictures, micrograph=lambda i: picture(i % 60))
+    report = replace(report, tables=_tables(), figures=_figures(home), conclusions=_conclusions())
+    folder.write(home / "report", ASSETS, report, study, pictures)
     return Site(home / "report", study | _pictures(FEW), (home / "report" / "index.html").as_uri())
 
 
 def many(few, home):
-    """The page of 5,000 films as a Site; its sheets are copies of the 262 films', each a file of its own."""
+    """The Site of 5,000 samples; its sheets are copies of those of the 262 samples, each a file of its own."""
     shutil.copytree(few.folder, home)
     _, study, _ = made_up_page.study(MANY)
     study |= _pictures(MANY)
@@ -56,28 +56,28 @@ def many(few, home):
             own = [home / name for name in names if (home / name).exists()]
             for place, name in enumerate(names[len(own) :]):
                 shutil.copyfile(own[place % len(own)], home / name)
-    (home / "parts" / "films.js").write_text(samples.javascript(study), encoding="ascii")
+    (home / "parts" / "samples.js").write_text(samples.javascript(study), encoding="ascii")
     return Site(home, study, (home / "index.html").as_uri())
 
 
 def _pictures(count):
-    """What sheets.write says of so many films."""
+    """What sprites.write returns for so many samples."""
     stems = {
         "sheets": (sprites.SMALL, ("micrograph", "cam", "occlusion")),
         "large": (sprites.LARGE, ("micrograph",)),
     }
     made = {}
-    for part, (grid, kinds) in stems.items():
-        numbers = range(-(-count // grid.room))
-        stem = "" if part == "sheets" else f"{part}_"
-        made[part] = dict(vars(grid)) | {
+    for size, (grid, kinds) in stems.items():
+        numbers = range(-(-count // grid.capacity))
+        stem = "" if size == "sheets" else f"{size}_"
+        made[size] = dict(vars(grid)) | {
             kind: [f"parts/sheets/{stem}{kind}_{number:03d}.webp" for number in numbers] for kind in kinds
         }
     return made
 
 
 def _tables():
-    """A table with groups, numbers of every writing, rows of the paper; and one that is folded."""
+    """A table with groups, numbers in all formats and rows of the paper; and one that is folded."""
     rows = [
         ["strict: test", "SVC", "66 ± 17", "−0.5 [−0.9, 0.1]"],
         ["", "KRC", "9 ± 3", "0.62 [0.49, 0.73]"],
@@ -95,10 +95,10 @@ def _tables():
 
 
 def _conclusions():
-    """The conclusions of a whole study, one of them not tested for a reason that no table should give."""
+    """The conclusions of a whole study, one of them with a hostile reason."""
     tables = made_up_conclusions.tables()
     tables["confounders"].loc[tables["confounders"]["kind"] == "batch_size", "why"] = HOSTILE
-    return page_conclusions.conclude(conclusions.make_table(tables, "simulated films"))
+    return page_conclusions.from_table(conclusions.make_table(tables, "simulated films"))
 
 
 def _figures(home):
@@ -111,5 +111,5 @@ def _figures(home):
         Image.new("RGB", (300, 200 * page), "#88aacc").save(home / "fig6" / f"page0{page}.png")
     return [
         contents.Figure("Figure 2", "samples", str(home / "fig2.svg"), "<p>A caption.</p>", True, "The study"),
-        contents.Figure("Figure 6", "films", str(home / "fig6"), "<p>A caption.</p>", True, "The films"),
+        contents.Figure("Figure 6", "samples", str(home / "fig6"), "<p>A caption.</p>", True, "The samples"),
     ]

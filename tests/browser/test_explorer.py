@@ -1,32 +1,32 @@
-"""The films: filters leave the films that they should, the address keeps them, keys and fingers reach all."""
+"""The explorer: filters, order and address, keyboard and touch."""
 
 import pytest
 
 from browser.made_up_site import FEW, MANY
-from browser.visiting import focused, glance, settle, until
+from browser.visiting import focused, preview, settle, until
 
 FACETS = {
-    "truth": lambda films, i: films["truth"][i],
-    "predicted": lambda films, i: films["predicted"][i],
-    "answer": lambda films, i: "right" if films["right"][i] else "wrong",
-    "fold": lambda films, i: films["fold"][i],
-    "substrate": lambda films, i: films["substrate"][i] or "unknown",
+    "truth": lambda samples, i: samples["truth"][i],
+    "predicted": lambda samples, i: samples["predicted"][i],
+    "outcome": lambda samples, i: "correct" if samples["correct"][i] else "wrong",
+    "fold": lambda samples, i: samples["fold"][i],
+    "substrate": lambda samples, i: samples["substrate"][i] or "unknown",
 }
 
 
-def word(value):
+def text(value):
     return "unknown" if value is None else str(value)
 
 
-def passing(films, test):
-    """How many films pass, as the page should count them."""
-    return sum(bool(test(i)) for i in range(len(films["sample"])))
+def passing(samples, test):
+    """The number of samples that pass."""
+    return sum(bool(test(i)) for i in range(len(samples["name"])))
 
 
 def shown(page):
-    """How many films the page says that it shows."""
-    words = page.locator(".shown").inner_text().split()
-    return int((words[1] if words[0] == "All" else words[0]).replace(",", ""))
+    """The number of samples shown, as the page states it."""
+    terms = page.locator(".shown").inner_text().split()
+    return int((terms[1] if terms[0] == "All" else terms[0]).replace(",", ""))
 
 
 def names(page):
@@ -34,11 +34,11 @@ def names(page):
 
 
 @pytest.mark.parametrize("facet", FACETS)
-def test_every_choice_shows_the_films_that_it_says(visit, few, facet):
-    page, films = visit(few.address), few.films
-    for choice in sorted({word(FACETS[facet](films, i)) for i in range(FEW)}):
-        button = page.locator(f'.side [data-facet={facet}][data-value="{choice}"]')
-        expected = passing(films, lambda i, choice=choice: word(FACETS[facet](films, i)) == choice)
+def test_every_choice_shows_its_samples(visit, few, facet):
+    page, samples = visit(few.address), few.samples
+    for choice in sorted({text(FACETS[facet](samples, i)) for i in range(FEW)}):
+        button = page.locator(f'.sidebar [data-facet={facet}][data-value="{choice}"]')
+        expected = passing(samples, lambda i, choice=choice: text(FACETS[facet](samples, i)) == choice)
         if button.locator(".count").count():
             assert button.locator(".count").inner_text() == str(expected)
         button.click()
@@ -49,21 +49,21 @@ def test_every_choice_shows_the_films_that_it_says(visit, few, facet):
 
 
 def test_filters_of_two_kinds_both_hold_and_counts_follow(visit, few):
-    page, films = visit(few.address), few.films
-    page.click(".side [data-facet=answer][data-value=wrong]")
-    page.click(".side [data-facet=fold][data-value='1']")
-    page.click(".side [data-facet=fold][data-value='2']")
-    assert shown(page) == passing(films, lambda i: not films["right"][i] and films["fold"][i] in (1, 2))
-    other = page.locator(".side [data-facet=fold][data-value='3'] .count").inner_text()
-    assert int(other) == passing(films, lambda i: not films["right"][i] and films["fold"][i] == 3)
+    page, samples = visit(few.address), few.samples
+    page.click(".sidebar [data-facet=outcome][data-value=wrong]")
+    page.click(".sidebar [data-facet=fold][data-value='1']")
+    page.click(".sidebar [data-facet=fold][data-value='2']")
+    assert shown(page) == passing(samples, lambda i: not samples["correct"][i] and samples["fold"][i] in (1, 2))
+    other = page.locator(".sidebar [data-facet=fold][data-value='3'] .count").inner_text()
+    assert int(other) == passing(samples, lambda i: not samples["correct"][i] and samples["fold"][i] == 3)
     page.click(".tools .plain")
     assert shown(page) == FEW
 
 
-def test_a_cell_of_truth_by_answer_shows_its_films(visit, few):
-    page, films = visit(few.address), few.films
+def test_a_cell_of_the_confusion_matrix_shows_its_samples(visit, few):
+    page, samples = visit(few.address), few.samples
     cell = page.locator(".matrix [data-truth='950'][data-predicted='1000']")
-    expected = passing(films, lambda i: films["truth"][i] == 950 and films["predicted"][i] == 1000)
+    expected = passing(samples, lambda i: samples["truth"][i] == 950 and samples["predicted"][i] == 1000)
     assert cell.inner_text() == str(expected)
     cell.click()
     assert shown(page) == expected
@@ -72,50 +72,54 @@ def test_a_cell_of_truth_by_answer_shows_its_films(visit, few):
 
 
 def test_ranges_hold_with_handles_and_keys(visit, few):
-    page, films = visit(few.address), few.films
+    page, samples = visit(few.address), few.samples
     page.locator("[data-range=time][data-end=low]").fill("600")
     page.locator("[data-range=time][data-end=high]").fill("900")
     assert shown(page) == passing(
-        films, lambda i: films["seconds"][i] is not None and 600 <= films["seconds"][i] <= 900
+        samples, lambda i: samples["seconds"][i] is not None and 600 <= samples["seconds"][i] <= 900
     )
     page.locator("[data-range=confidence][data-end=low]").focus()
     before = int(page.locator("[data-range=confidence][data-end=low]").input_value())
     for _ in range(20):
         page.keyboard.press("ArrowRight")
     sure = (before + 20) / 100
-    expected = passing(films, lambda i: 600 <= (films["seconds"][i] or 0) <= 900 and films["confidence"][i] >= sure)
+    expected = passing(
+        samples, lambda i: 600 <= (samples["seconds"][i] or 0) <= 900 and samples["confidence"][i] >= sure
+    )
     assert shown(page) == expected
 
 
-def test_search_asks_for_every_word(visit, few):
-    page, films = visit(few.address), few.films
-    page.fill(".side input[type=search]", "  c-plane 2001 ")
+def test_search_needs_every_term(visit, few):
+    page, samples = visit(few.address), few.samples
+    page.fill(".sidebar input[type=search]", "  c-plane 2001 ")
     wanted = [
-        films["sample"][i]
+        samples["name"][i]
         for i in range(FEW)
-        if "c-plane" in (films["substrate"][i] or "") and "2001" in films["sample"][i] + films["batch"][i]
+        if "c-plane" in (samples["substrate"][i] or "") and "2001" in samples["name"][i] + samples["batch"][i]
     ]
     assert shown(page) == len(wanted) > 0
     assert names(page) == wanted
-    page.fill(".side input[type=search]", "no such film")
+    page.fill(".sidebar input[type=search]", "no such sample")
     assert page.locator(".empty").is_visible() and page.locator(".tile").count() == 0
 
 
-def test_films_stand_in_the_order_asked_for(visit, few):
-    page, films = visit(few.address), few.films
-    page.select_option(".tools select", "mistakes")
-    wrong = sorted((i for i in range(FEW) if not films["right"][i]), key=lambda i: (-films["confidence"][i], i))
-    assert names(page)[:8] == [films["sample"][i] for i in wrong[:8]]
+def test_samples_are_sorted_as_selected(visit, few):
+    page, samples = visit(few.address), few.samples
+    page.select_option(".tools select", "errors")
+    wrong = sorted((i for i in range(FEW) if not samples["correct"][i]), key=lambda i: (-samples["confidence"][i], i))
+    assert names(page)[:8] == [samples["name"][i] for i in wrong[:8]]
     page.select_option(".tools select", "shortest")
-    known = sorted((i for i in range(FEW) if films["seconds"][i] is not None), key=lambda i: (films["seconds"][i], i))
-    assert names(page)[:8] == [films["sample"][i] for i in known[:8]]
+    known = sorted(
+        (i for i in range(FEW) if samples["seconds"][i] is not None), key=lambda i: (samples["seconds"][i], i)
+    )
+    assert names(page)[:8] == [samples["name"][i] for i in known[:8]]
 
 
 def test_the_address_keeps_what_is_chosen(visit, few):
     page = visit(few.address)
-    page.click(".side [data-facet=truth][data-value='950']")
-    page.click(".side [data-facet=substrate] >> nth=0")
-    page.fill(".side input[type=search]", "2001")
+    page.click(".sidebar [data-facet=truth][data-value='950']")
+    page.click(".sidebar [data-facet=substrate] >> nth=0")
+    page.fill(".sidebar input[type=search]", "2001")
     page.locator("[data-range=confidence][data-end=high]").fill("90")
     page.click(".tools [data-value=occlusion]")
     until(page, "location.hash.includes('show=occlusion')")
@@ -123,42 +127,42 @@ def test_the_address_keeps_what_is_chosen(visit, few):
     again = visit(address)
     assert shown(again) == count < FEW
     assert again.locator(".tools [data-value=occlusion]").get_attribute("aria-pressed") == "true"
-    assert again.locator(".side [data-facet=truth][data-value='950']").get_attribute("aria-pressed") == "true"
-    assert again.locator(".side input[type=search]").input_value() == "2001"
+    assert again.locator(".sidebar [data-facet=truth][data-value='950']").get_attribute("aria-pressed") == "true"
+    assert again.locator(".sidebar input[type=search]").input_value() == "2001"
     again.click(".tools .plain")
     assert shown(again) == FEW
 
 
-def test_an_address_of_nonsense_shows_all_films(visit, few):
-    page = visit(few.address + "#film=nobody&order=sideways&time=9-1&show=&view=[]")
+def test_an_invalid_address_shows_all_samples(visit, few):
+    page = visit(few.address + "#sample=nobody&order=sideways&time=9-1&show=&view=[]")
     assert shown(page) == FEW and not page.locator("dialog").evaluate("(one) => one.open")
 
 
-def test_overlays_lie_over_every_film_but_those_whose_map_says_nothing(visit, few):
+def test_overlays_cover_all_samples_but_those_with_flagged_maps(visit, few):
     page = visit(few.address, ready=".tile")
     assert page.locator(".tile .overlay").count() == 0
     page.click(".tools [data-value=cam]")
-    flagged = page.locator(".tile:has(.unsaid)")
-    assert [int(one.get_attribute("data-film")) for one in flagged.all()] == [0, 1]
+    flagged = page.locator(".tile:has(.no-map)")
+    assert [int(one.get_attribute("data-sample")) for one in flagged.all()] == [0, 1]
     over = page.locator(".tile .overlay").first.evaluate("(one) => getComputedStyle(one).backgroundImage")
     assert "cam_000.webp" in over
     assert few.study["overlays"]["cam"]["detail"].split(".")[0] in page.locator(".tools .legend").inner_text()
 
 
-def test_a_glance_shows_micrograph_cam_and_occlusion(visit, few):
+def test_a_preview_shows_micrograph_cam_and_occlusion(visit, few):
     page = visit(few.address, ready=".tile")
-    glance(page, 4)
-    assert page.locator(".peek .name").inner_text() == few.films["sample"][4]
-    assert page.locator(".peek canvas").count() == 1 + 2 + 2
+    preview(page, 4)
+    assert page.locator(".preview .name").inner_text() == few.samples["name"][4]
+    assert page.locator(".preview canvas").count() == 1 + 2 + 2
     page.keyboard.press("Escape")
-    page.wait_for_selector(".peek", state="hidden")
+    page.wait_for_selector(".preview", state="hidden")
 
 
-def test_keys_alone_reach_a_film_and_come_back(visit, few):
+def test_keys_alone_open_a_sample_and_come_back(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tools select").focus()
     page.keyboard.press("Tab")
-    focused(page, "film", 0)
+    focused(page, "sample", 0)
     across = page.evaluate(
         "Math.round(document.querySelector('[data-place=\"1\"]').closest('.grid').clientWidth / 110)"
     )
@@ -170,16 +174,16 @@ def test_keys_alone_reach_a_film_and_come_back(visit, few):
     assert 2 < place <= across + 3
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open]")
-    assert page.locator("#film-name").inner_text() == few.films["sample"][place]
+    assert page.locator("#sample-name").inner_text() == few.samples["name"][place]
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
     focused(page, "place", place)
-    until(page, "!location.hash.includes('film=')")
+    until(page, "!location.hash.includes('sample=')")
     page.keyboard.press("End")
-    focused(page, "film", FEW - 1)
+    focused(page, "sample", FEW - 1)
 
 
-def test_who_is_at_a_film_stays_there_when_the_window_changes(visit, few):
+def test_the_focus_stays_on_a_sample_when_the_window_is_resized(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tile").nth(6).focus()
     page.set_viewport_size({"width": 500, "height": 900})
@@ -188,7 +192,7 @@ def test_who_is_at_a_film_stays_there_when_the_window_changes(visit, few):
     focused(page, "place", 6)
 
 
-def test_who_moves_on_at_once_is_not_called_back_to_the_film(visit, few):
+def test_the_focus_does_not_return_to_the_sample_once_it_has_moved(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tile").nth(2).focus()
     page.keyboard.press("Enter")
@@ -200,71 +204,71 @@ def test_who_moves_on_at_once_is_not_called_back_to_the_film(visit, few):
           document.activeElement.dispatchEvent(key);
         }"""
     )
-    until(page, "!location.hash.includes('film=')")
+    until(page, "!location.hash.includes('sample=')")
     settle(page)
-    assert page.evaluate("document.activeElement.dataset.film") == str(FEW - 1)
+    assert page.evaluate("document.activeElement.dataset.sample") == str(FEW - 1)
 
 
-def test_what_is_laid_over_a_film_in_its_window_stays_chosen_when_it_closes(visit, few):
+def test_the_overlay_chosen_in_the_window_is_kept_when_it_closes(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tile").nth(2).click()
     page.wait_for_selector("dialog[open]")
     page.click("dialog [data-value=cam]")
     until(page, "location.hash.includes('show=cam')")
     page.keyboard.press("Escape")
-    until(page, "!location.hash.includes('film=')")
+    until(page, "!location.hash.includes('sample=')")
     assert page.evaluate("location.hash.includes('show=cam')")
     assert page.locator(".tile .overlay").count() > 0
 
 
-def test_coming_back_from_another_film_the_keyboard_is_at_that_film(visit, few):
+def test_the_focus_returns_to_the_last_sample_opened(visit, few):
     page = visit(few.address, ready=".tile")
     page.locator(".tile").nth(2).focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
-    focused(page, "film", 3)
+    focused(page, "sample", 3)
 
 
-def test_a_first_tap_shows_a_film_and_a_second_opens_it(visit, few):
+def test_a_first_tap_previews_a_sample_and_a_second_opens_it(visit, few):
     page = visit(few.address, ready=".tile", viewport={"width": 390, "height": 844}, has_touch=True)
     page.tap(".tile >> nth=2")
-    page.wait_for_selector(".peek.docked:not([hidden])")
+    page.wait_for_selector(".preview.docked:not([hidden])")
     assert not page.locator("dialog").evaluate("(one) => one.open")
-    page.tap(".peek .main")
+    page.tap(".preview .main")
     page.wait_for_selector("dialog[open]")
-    assert page.locator("#film-name").inner_text() == few.films["sample"][2]
+    assert page.locator("#sample-name").inner_text() == few.samples["name"][2]
 
 
-def test_filters_are_folded_away_on_a_phone(visit, few):
+def test_filters_are_folded_on_a_phone(visit, few):
     page = visit(few.address, ready=".tile", viewport={"width": 390, "height": 844})
-    assert page.locator(".side input[type=search]").is_hidden()
-    page.click(".side summary")
-    page.click(".side [data-facet=answer][data-value=wrong]")
-    assert page.locator(".side summary").inner_text() == "Filters (1)"
+    assert page.locator(".sidebar input[type=search]").is_hidden()
+    page.click(".sidebar summary")
+    page.click(".sidebar [data-facet=outcome][data-value=wrong]")
+    assert page.locator(".sidebar summary").inner_text() == "Filters (1)"
 
 
-def test_five_thousand_films_stay_usable(visit, many):
-    page, films = visit(many.address, ready=".tile"), many.films
+def test_five_thousand_samples_stay_usable(visit, many):
+    page, samples = visit(many.address, ready=".tile"), many.samples
     assert page.evaluate("performance.now()") < 10_000
     assert shown(page) == MANY
     page.locator(".tile").first.focus()
     page.keyboard.press("End")
-    focused(page, "film", MANY - 1)
+    focused(page, "sample", MANY - 1)
     settle(page)
     assert page.locator(".tile").count() < 200
     took = page.evaluate(
         """async () => {
           const from = performance.now();
-          document.querySelector(".side [data-facet=answer][data-value=wrong]").click();
+          document.querySelector(".sidebar [data-facet=outcome][data-value=wrong]").click();
           await new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
           return performance.now() - from;
         }"""
     )
     assert took < 3000
-    assert shown(page) == passing(films, lambda i: not films["right"][i])
+    assert shown(page) == passing(samples, lambda i: not samples["correct"][i])
     page.click(".tools [data-value=map]")
     page.locator(".map-canvas").focus()
     page.keyboard.press("ArrowRight")
-    assert page.locator(".map .unseen").inner_text() != ""
+    assert page.locator(".map .visually-hidden").inner_text() != ""

@@ -1,10 +1,10 @@
-"""The map: films are found on it with pointer and keys, and the filters hold there, too."""
+"""The map: pointer and keys find samples, and the filters hold."""
 
 import pytest
 
 from browser.visiting import PIXELS, settle, until
 
-CALM = 5  # looks in a row that find a map the same: then nothing is being drawn any more
+CALM = 5  # equal images in a row after which the drawing has ended
 
 
 @pytest.fixture
@@ -17,40 +17,40 @@ def page(visit, few):
 
 
 def chosen(page):
-    return page.locator(".map .unseen").inner_text().split(". ")[0]
+    return page.locator(".map .visually-hidden").inner_text().split(". ")[0]
 
 
-def test_keys_go_from_film_to_film_and_open_one(page, few):
+def test_keys_go_from_sample_to_sample_and_open_one(page, few):
     page.locator(".map-canvas").focus()
     page.keyboard.press("ArrowRight")
     first = chosen(page)
-    assert first in few.films["sample"]
+    assert first in few.samples["name"]
     page.keyboard.press("ArrowRight")
     second = chosen(page)
-    at = {name: few.films["x"][few.films["sample"].index(name)] for name in (first, second)}
+    at = {name: few.samples["x"][few.samples["name"].index(name)] for name in (first, second)}
     assert at[second] > at[first]
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open]")
-    assert page.locator("#film-name").inner_text() == second
+    assert page.locator("#sample-name").inner_text() == second
     page.keyboard.press("Escape")
     until(page, "document.activeElement.classList.contains('map-canvas')")
 
 
-def test_the_pointer_finds_a_film_names_it_and_opens_it(page, few):
+def test_the_pointer_previews_a_sample_and_opens_it(page, few):
     box = page.locator(".map-canvas").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.move(box["x"] + box["width"] / 2 + 2, box["y"] + box["height"] / 2)
-    page.wait_for_selector(".peek:not([hidden])")
-    name = page.locator(".peek .name").inner_text()
+    page.wait_for_selector(".preview:not([hidden])")
+    name = page.locator(".preview .name").inner_text()
     page.mouse.down()
     page.mouse.up()
     page.wait_for_selector("dialog[open]")
-    assert page.locator("#film-name").inner_text() == name
+    assert page.locator("#sample-name").inner_text() == name
 
 
 def test_filters_hold_on_the_map(page, few):
-    name = few.films["sample"][33]
-    page.fill(".side input[type=search]", name)
+    name = few.samples["name"][33]
+    page.fill(".sidebar input[type=search]", name)
     page.locator(".map-canvas").focus()
     page.keyboard.press("ArrowDown")
     assert chosen(page) == name
@@ -58,14 +58,14 @@ def test_filters_hold_on_the_map(page, few):
     assert chosen(page) == name
 
 
-def test_it_can_be_enlarged_moved_and_seen_whole_again(visit, few_served):
+def test_it_zooms_moves_and_resets(visit, few_served):
     page = visit(few_served.address + "#view=map", ready=".map-canvas")
     page.locator(".map-canvas").scroll_into_view_if_needed()
     ink = f"""[document.querySelector(".map-canvas")].map({PIXELS})[0]
       .reduce((sum, value, k) => (sum + value * (k % 9973)) % 1e9, 0)"""
 
     def settled(before=None):
-        """What is drawn once it is another picture than `before` and has stayed the same for a while."""
+        """The canvas once it differs from `before` and has stayed the same for a while."""
         until(page, f"({ink}) !== {-1 if before is None else before}")
         last = [page.evaluate(ink)]
         while len(last) < CALM or len(set(last[-CALM:])) > 1:

@@ -1,21 +1,21 @@
-"""The page as a whole: it comes up, asks nobody, says no error, and stands on its own without JavaScript."""
+"""The page as a whole: it loads without errors and from its own folder alone, and works without JavaScript."""
 
 import shutil
 from urllib.parse import unquote, urlparse
 
 from browser.made_up_site import HOSTILE
-from browser.visiting import glance, settle, until
+from browser.visiting import preview, settle, until
 
-SECONDS = 3  # to the first view of 262 films, asked of the best of three visits
+SECONDS = 3  # to the first view of 262 samples, the best of three visits
 
 
 def walk(page):
-    """Look at everything once: overlays, order, map, a film, every figure, every fold."""
+    """Open everything once: overlays, order, map, a sample, every figure, every fold."""
     for layer in ("cam", "occlusion", "micrograph"):
         page.click(f".tools [data-value={layer}]")
-    page.evaluate("document.querySelector('#films').scrollIntoView()")
+    page.evaluate("document.querySelector('#samples').scrollIntoView()")
     settle(page)
-    glance(page, 3)
+    preview(page, 3)
     page.click(".tools [data-value=map]")
     page.click(".zoom button >> nth=0")
     page.hover(".map-canvas", position={"x": 300, "y": 300})
@@ -24,7 +24,7 @@ def walk(page):
     page.wait_for_selector("dialog[open]")
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
-    until(page, "!location.hash.includes('film=')")
+    until(page, "!location.hash.includes('sample=')")
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     for image in page.locator("img").all():
         image.scroll_into_view_if_needed()
@@ -35,7 +35,7 @@ def test_read_from_disk_nothing_fails_and_nothing_leaves_the_folder(visit, few):
     page = visit(few.address)
     walk(page)
     own = few.folder.resolve().as_posix()
-    for url in page.heard.asked:
+    for url in page.heard.requests:
         assert urlparse(url).scheme == "file" and unquote(urlparse(url).path).startswith(own), url
     assert min(page.evaluate("[...document.images].map((one) => one.naturalWidth)")) > 0
 
@@ -44,12 +44,12 @@ def test_read_from_a_server_nothing_fails_and_nothing_leaves_it(visit, few_serve
     page = visit(few_served.address)
     walk(page)
     home = few_served.address.removesuffix("index.html")
-    assert page.heard.asked and all(url.startswith(home) for url in page.heard.asked)
-    names = {url.removeprefix(home).partition("#")[0] for url in page.heard.asked}
+    assert page.heard.requests and all(url.startswith(home) for url in page.heard.requests)
+    names = {url.removeprefix(home).partition("#")[0] for url in page.heard.requests}
     assert all((few_served.folder / name).is_file() for name in names)
 
 
-def test_the_first_view_of_262_films_comes_within_seconds(visit, few):
+def test_the_first_view_of_262_samples_takes_seconds(visit, few):
     took = []
     for _ in range(3):
         page = visit(few.address, ready=".tile")
@@ -58,23 +58,23 @@ def test_the_first_view_of_262_films_comes_within_seconds(visit, few):
     assert min(took) < 1000 * SECONDS
 
 
-def test_without_javascript_the_results_are_all_there(visit, few):
+def test_without_javascript_all_results_are_shown(visit, few):
     page = visit(few.address, ready="main", java_script_enabled=False)
     assert "61.2" in page.locator(".accuracy .value").inner_text()
-    assert page.locator(".glance td.hit").count() == len(few.study["classes"])
+    assert page.locator(".confusion td.hit").count() == len(few.study["classes"])
     assert page.locator("table.sortable").first.locator("tbody tr").count() == 5
     assert page.locator("noscript p").is_visible()
     page.locator("img").first.scroll_into_view_if_needed()
     assert page.locator("img").first.bounding_box()["height"] > 50
 
 
-def test_a_page_without_its_films_says_so_and_its_tables_still_sort(browser, few, tmp_path):
+def test_a_page_without_its_samples_names_the_file_and_its_tables_still_sort(browser, few, tmp_path):
     home = tmp_path / "report"
     shutil.copytree(few.folder, home)
-    (home / "parts" / "films.js").write_text("window.STUDY = {")
+    (home / "parts" / "samples.js").write_text("window.STUDY = {")
     page = browser.new_page()
     page.goto((home / "index.html").as_uri())
-    assert "films.js" in page.locator("#explorer").inner_text()
+    assert "samples.js" in page.locator("#explorer").inner_text()
     page.click("table.sortable thead button >> nth=2")
     assert page.locator("[aria-sort=descending]").count() == 1
     page.close()
@@ -82,13 +82,13 @@ def test_a_page_without_its_films_says_so_and_its_tables_still_sort(browser, few
 
 def test_names_are_shown_and_never_run(visit, few):
     page = visit(few.address)
-    page.fill(".side input[type=search]", "onerror")
+    page.fill(".sidebar input[type=search]", "onerror")
     assert page.locator(".tile .name").all_inner_texts() == [HOSTILE]
     page.click(".tile")
-    assert page.locator("#film-name").inner_text() == HOSTILE
+    assert page.locator("#sample-name").inner_text() == HOSTILE
     page.reload()
     page.wait_for_selector("dialog[open]")
-    assert page.locator("#film-name").inner_text() == HOSTILE
+    assert page.locator("#sample-name").inner_text() == HOSTILE
     assert page.locator("img[src=x]").count() == 0
     assert HOSTILE in page.locator("#table-2").inner_text()
 
@@ -104,7 +104,7 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(visit, few):
 
 
 def test_every_control_has_a_name(visit, few):
-    page = visit(few.address + "#film=" + few.films["sample"][7], ready="dialog[open]")
+    page = visit(few.address + "#sample=" + few.samples["name"][7], ready="dialog[open]")
     controls = "button, input, select, summary, a, canvas[tabindex], [role=img]"
     nameless = page.evaluate(
         """(controls) => [...document.querySelectorAll(controls)].filter((one) => !one.getAttribute("aria-label") &&

@@ -1,4 +1,4 @@
-"""Tables sort by the first number of a cell, and a group's word goes with every row of the group."""
+"""Tables sort by the first number of a cell, and the name of a group stays with all its rows."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def column(table, place):
     return [row.locator("td").nth(place).inner_text() for row in table.locator("tbody tr").all()]
 
 
-def test_numbers_go_most_first_then_least_first_then_as_they_stood(table):
+def test_numbers_sort_descending_then_ascending_then_in_the_original_order(table):
     before = column(table, 2)
     button = table.locator("thead button").nth(2)
     button.click()
@@ -31,7 +31,7 @@ def test_intervals_minus_signs_and_thousands_are_numbers(table):
     assert column(table, 3) == ["1,024", "2", "0.62 [0.49, 0.73]", "−0.5 [−0.9, 0.1]", "–"]
 
 
-def test_groups_are_filled_in_while_sorted_and_blank_again_after(table):
+def test_groups_are_filled_in_while_sorted(table):
     before = column(table, 0)
     assert before.count("") == 3
     button = table.locator("thead button").nth(1)
@@ -43,9 +43,9 @@ def test_groups_are_filled_in_while_sorted_and_blank_again_after(table):
     assert column(table, 0) == before
 
 
-def test_rows_of_the_paper_stay_told_apart(table):
+def test_rows_of_the_paper_stay_marked(table):
     table.locator("thead button").nth(2).click()
-    marked = table.locator("tbody tr.theirs td:first-child").all_inner_texts()
+    marked = table.locator("tbody tr.published td:first-child").all_inner_texts()
     assert marked == ["the paper, real films"] * 2
 
 

@@ -1,4 +1,4 @@
-"""Visits to a page: what it says and asks for, waiting for it, a server of this machine."""
+"""Visits to a page: its messages and requests, waiting for it, a local server."""
 
 import contextlib
 import functools
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 PATIENCE = 120  # seconds
-LEFT = "net::ERR_ABORTED"  # why a request ends whose page is left before the answer came: nobody asked in vain
+LEFT = "net::ERR_ABORTED"  # a request whose page was left before the response
 PIXELS = """(one) => {
   const copy = document.createElement("canvas");
   [copy.width, copy.height] = [one.width, one.height];
@@ -20,19 +20,19 @@ PIXELS = """(one) => {
 
 @dataclass
 class Heard:
-    """What a page said and asked for while it was open."""
+    """Messages, requests and failed requests of a page while it was open."""
 
-    said: list = field(default_factory=list)
-    asked: list = field(default_factory=list)
+    messages: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
     failed: list = field(default_factory=list)
 
 
 def listen(page):
     """The Heard of a page that is about to be opened."""
     heard = Heard()
-    page.on("console", lambda message: heard.said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: heard.said.append(f"error: {error}"))
-    page.on("request", lambda request: heard.asked.append(request.url))
+    page.on("console", lambda message: heard.messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: heard.messages.append(f"error: {error}"))
+    page.on("request", lambda request: heard.requests.append(request.url))
     page.on("requestfailed", lambda request: None if request.failure == LEFT else heard.failed.append(request.url))
     page.on("response", lambda response: heard.failed.append(response.url) if response.status >= 400 else None)
     return heard
@@ -51,17 +51,17 @@ def settle(page):
     page.evaluate("() => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(true))))")
 
 
-def glance(page, place):
-    """Put the pointer on the tile at this place and wait for the glance; scrolling, which ends one, comes before."""
+def preview(page, place):
+    """Hover over the tile at this place and wait for the preview; scrolling, which ends one, comes before."""
     tile = page.locator(".tile").nth(place)
     tile.scroll_into_view_if_needed()
     settle(page)
     tile.hover()
-    page.wait_for_selector(".peek:not([hidden])")
+    page.wait_for_selector(".preview:not([hidden])")
 
 
 def focused(page, name, value):
-    """Wait until what has the keyboard carries this value in its data-NAME."""
+    """Wait until the focused element has this value in its data-NAME."""
     until(page, f"document.activeElement.dataset.{name} === '{value}'")
 
 
@@ -70,7 +70,7 @@ def served(path):
     """The address of a folder on a server of this machine."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *words):
+        def log_message(self, *arguments):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(path)))

@@ -13,15 +13,16 @@ from micrograph.report import samples as explorer
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
-    attributions, (curves,) = maps.read(given.maps), training_curves.gather(given.curves)
+    attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves)
     rows = explorer.tested(fit.predictions, samples)
-    features = io.FeatureSet.read(given.features)
-    near = similar_samples.nearest(rows["sample"], features, io.read_table(given.splits))
-    place = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
-    study = explorer.study(rows, attributions, near, place, curves.rows, fit.spec, params.classes, params.data)
+    neighbours = similar_samples.nearest(
+        rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
+    )
+    feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
+    study = explorer.study(rows, attributions, neighbours, feature_map, curves.rows, fit.spec, params.classes)
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}
-    texts = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
-    story = page.Story(
+    captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
+    report = page.Report(
         "Growth temperature from micrographs",
         params.data,
         page.headline(tables["table2"], io.read_table(given.published)),
@@ -29,9 +30,10 @@ with log.redirect_output(snakemake.log[0]):
         io.read_table(given.rejected),
         params.settings,
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
-        [contents.table(output, tables[output.name], texts[output.name]) for output in OUTPUTS if output.table],
-        [contents.figure(output, texts[output.name]) for output in OUTPUTS if output.figure],
-        page.glance(fit.predictions, params.classes, explorer.named(fit.spec)),
-        conclusions.conclude(tables["conclusions"]),
+        [contents.table(output, tables[output.name], captions[output.name]) for output in OUTPUTS if output.table],
+        [contents.figure(output, captions[output.name]) for output in OUTPUTS if output.figure],
+        page.confusion(fit.predictions, params.classes, explorer.model_name(fit.spec)),
+        conclusions.from_table(tables["conclusions"]),
     )
-    folder.write(Path(snakemake.output.page).parent, given.page, story, study, explorer.drawn(rows, attributions))
+    pictures = explorer.pictures(rows, attributions)
+    folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)

@@ -144,7 +144,7 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
 def test_marks_stand_over_the_films_at_the_accuracies(table):
     figure = learning_curve_figure.draw(table, "simulated films")
     laid_out_well(figure)
-    _, colour, shape = style.PARTS["test"]
+    _, colour, shape = style.SPLITS["test"]
     (line,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == shape]
     assert line.get_xdata().tolist() == [4, 8, 16] and line.get_ydata().tolist() == [40, 60, 90]
     assert "last step: +30.0 [" in words_in(figure) and "simulated films" in words_in(figure)

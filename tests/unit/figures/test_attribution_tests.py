@@ -34,12 +34,12 @@ def test_marks_are_the_numbers_of_the_table():
     for name in MAPS:
         colour = attribution_tests_figure.MARKS[name][0]
         of_map = rows[rows["map"] == name].set_index(["measure", "feature"])
-        assert marks(panel(figure, "What"), colour) == pytest.approx(of_map.loc["mass", "ratio"].tolist())
+        assert marks(panel(figure, "Attribution"), colour) == pytest.approx(of_map.loc["mass", "ratio"].tolist())
         assert marks(panel(figure, "Pointing"), colour) == pytest.approx(
             (100 * of_map.loc["pointing", "value"]).tolist()
         )
         curves = [of_map.loc[(measure, "whole"), "gain"] for measure in ("deletion", "insertion")]
-        assert marks(panel(figure, "Hiding"), colour) == pytest.approx(curves)
+        assert marks(panel(figure, "Deletion"), colour) == pytest.approx(curves)
 
 
 def test_every_interval_is_on_its_axis():
@@ -57,16 +57,16 @@ def test_real_films_have_two_panels_and_no_feature():
     figure = attribution_tests_figure.draw(table(features=()), "real films")
     words = words_in(figure)
     assert "scars" not in words and "Pointing" not in words and "simulated" not in words
-    assert len(figure.axes) == 3 and "Likeness of maps" in words
+    assert len(figure.axes) == 3 and "Similarity of maps" in words
 
 
 def test_likeness_of_fewer_films_says_of_how_many():
     rows = table(films=24)
-    assert " films)" not in words_in(attribution_tests_figure.draw(rows, "simulated films"))
+    assert " samples)" not in words_in(attribution_tests_figure.draw(rows, "simulated films"))
     rows.loc[rows["measure"].str.startswith("randomised"), "films"] = 12
     figure = attribution_tests_figure.draw(rows, "simulated films")
-    told = [text.get_text() for text in panel(figure, "Likeness").get_yticklabels()]
-    assert [text.endswith("\n(12 films)") for text in told] == [False, True, True]
+    told = [text.get_text() for text in panel(figure, "Similarity").get_yticklabels()]
+    assert [text.endswith("\n(12 samples)") for text in told] == [False, True, True]
     laid_out_well(figure)
 
 

@@ -24,7 +24,7 @@ def test_it_is_laid_out_well_and_says_whose_films_these_are(protocols):
     made_up.laid_out_well(figure)
     words = made_up.words_in(figure)
     assert "simulated films" in words and "growth metadata" in words
-    assert ("points of test accuracy" in words) == ("strict" in protocols)
+    assert ("CNN − baseline" in words) == ("strict" in protocols)
 
 
 def test_every_mark_stands_where_the_table_has_it():

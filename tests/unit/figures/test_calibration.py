@@ -73,7 +73,7 @@ def test_there_is_a_diagram_for_every_fit_that_has_probabilities_and_marks_for_e
 def test_the_words_stand_apart_and_the_data_are_named(several):
     _, figure = several
     laid_out_well(figure)
-    assert "simulated films" in words_in(figure) and "120 films of 40 growth days" in words_in(figure)
+    assert "simulated films" in words_in(figure) and "120 samples of 40 growth days" in words_in(figure)
 
 
 def test_real_films_have_no_badge_and_one_fit_is_laid_out_well():

@@ -49,7 +49,6 @@ def every_figure(samples, cloud):
         "fig2": lambda label: fig2.draw(samples, CLASSES, label),
         "fig8": lambda label: fig8_fig9.draw_components(scores, celsius, explained, CLASSES, label, celsius > 900),
         "fig9": lambda label: fig8_fig9.draw_micrographs(scores, images, pixel_nm, celsius, explained, CLASSES, label),
-        "sheet": lambda label: fig2.micrograph_sheet(images[:3], ["a", "b", "c"], [5.0, np.nan, 2.0], label, 3),
         "fig1": lambda label: fig1.draw_run(a_run(samples), a_pair_of_pictures(), label),
     }
 
@@ -87,7 +86,7 @@ def a_run(samples):
 def a_pair_of_pictures():
     ramp = np.add.outer(np.arange(64.0), np.arange(128.0))
     height = HeightMap(ramp, 1000.0, 500.0, "Height Sensor", "Trace", "a.spm", "0" * 64, 64)
-    return fig1.Pictures("a", height, height, np.full((224, 224), 90, np.uint8), 1000 / 224)
+    return fig1.Images("a", height, height, np.full((224, 224), 90, np.uint8), 1000 / 224)
 
 
 def test_every_figure_of_simulated_films_says_so_and_no_figure_of_films_does(samples, cloud):
@@ -104,7 +103,7 @@ def test_an_unknown_data_label_is_refused_with_the_known_ones(samples):
 def test_figures_are_of_final_size(samples, cloud):
     wide = {name: draw(SIMULATED).get_size_inches()[0] * 25.4 for name, draw in every_figure(samples, cloud).items()}
     assert wide["fig8"] == pytest.approx(89)
-    assert all(wide[name] == pytest.approx(183) for name in ("fig1", "fig2", "fig9", "sheet"))
+    assert all(wide[name] == pytest.approx(183) for name in ("fig1", "fig2", "fig9"))
 
 
 def test_nothing_is_cut_off_no_words_overlap_and_none_is_smaller_than_six_points(samples, cloud):
@@ -152,7 +151,7 @@ def test_round_lengths_are_one_two_or_five_times_a_power_of_ten(longest_nm, leng
 
 def bar_on(pixels, pixel_nm):
     axes = style.axes_mm(style.canvas(40, 40, SIMULATED), 5, 5, 30, 30)
-    style.show_picture(axes, np.zeros((pixels, pixels), np.uint8))
+    style.show_image(axes, np.zeros((pixels, pixels), np.uint8))
     return style.scale_bar(axes, pixel_nm), axes
 
 
@@ -186,7 +185,7 @@ def test_pictures_of_different_size_get_no_common_bar(cloud):
     scores, images, _, celsius, explained = cloud
     for sizes in (np.linspace(1, 9, 12), np.full(12, np.nan)):
         figure = fig8_fig9.draw_micrographs(scores, images, sizes, celsius, explained, CLASSES, SIMULATED)
-        assert "picture sizes differ" in words_in(figure)
+        assert "sizes of the micrographs differ" in words_in(figure)
         assert all(axes.get_gid() != "scale bar" for axes in figure.axes)
 
 
@@ -261,28 +260,28 @@ def test_the_flow_reads_heads_by_the_names_of_files(tmp_path):
     path = tmp_path / "block2/0000.npz"
     io.write_features(path, ["a"], np.zeros((1, 96), "f4"), "net", "stage.1", (6, 4, 4))
     io.write_arrays(tmp_path / "pool_cev99.npz", samples=["a"], explained_0=np.ones(3), scores_0=np.ones((1, 3)))
-    heads = fig1.feature_heads([path])
+    heads = fig1.read_shapes([path])
     assert set(heads["block2"]) == {"backbone", "module", "shape"}
-    assert list(fig1.component_heads([tmp_path / "pool_cev99.npz"])["pool", 99]) == ["explained_0"]
+    assert list(fig1.read_explained_variance([tmp_path / "pool_cev99.npz"])["pool", 99]) == ["explained_0"]
 
 
 def test_one_fit_follows_the_order_of_its_file(samples):
     names = samples["sample"].to_numpy(str)[::-1]
     arrays = {"samples": names, "scores_1": np.arange(24.0).reshape(12, 2), "explained_1": np.ones(2)}
-    fit = fig8_fig9.one_fit(arrays | {"rows_1": np.array([0, 3, 3])}, samples, fold=1)
+    fit = fig8_fig9.select_fold(arrays | {"rows_1": np.array([0, 3, 3])}, samples, fold=1)
     assert fit.samples["sample"].tolist() == names.tolist()
     assert np.flatnonzero(fit.seen).tolist() == [0, 3]
     with pytest.raises(UserError, match="no fold 0"):
-        fig8_fig9.one_fit(arrays, samples)
+        fig8_fig9.select_fold(arrays, samples)
     with pytest.raises(UserError, match="MCV1-200101A-01"):
-        fig8_fig9.one_fit(arrays | {"rows_1": np.array([0])}, samples[1:], fold=1)
+        fig8_fig9.select_fold(arrays | {"rows_1": np.array([0])}, samples[1:], fold=1)
 
 
 def test_the_flow_of_a_finished_picture_has_no_height_map(samples):
-    picture = fig1.Pictures("a", None, None, np.zeros((224, 224), np.uint8), float("nan"))
+    picture = fig1.Images("a", None, None, np.zeros((224, 224), np.uint8), float("nan"))
     words = words_in(fig1.draw_run(a_run(samples), picture, "real films"))
-    assert "finished picture" in words and "200 nm" not in words
+    assert "finished image" in words and "200 nm" not in words
 
 
 def test_the_example_is_a_fine_whole_scan_of_the_commonest_class(samples):
-    assert fig1.example(samples)["sample"] == "MCV1-200102A-02"  # not 01A: oblong, and coarse; not 02A-01: 1000 C
+    assert fig1.choose_example(samples)["sample"] == "MCV1-200102A-02"  # not 01A: oblong, coarse; not 02A-01: 1000 C

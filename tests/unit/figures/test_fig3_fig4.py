@@ -54,7 +54,7 @@ def two_folds(**words):
 
 def marks(axes, part, hollow):
     """Heights of the marks of a part in a panel."""
-    _, colour, shape = style.PARTS[part]
+    _, colour, shape = style.SPLITS[part]
     filling = style.PAPER if hollow else colour
     lines = [line for line in axes.get_lines() if line.get_marker() == shape and line.get_markerfacecolor() == filling]
     return [round(float(line.get_ydata()[0]), 6) for line in lines]
@@ -65,7 +65,7 @@ def test_marks_are_means_over_folds_and_bars_reach_one_deviation():
     axes = figure.axes[0]
     assert marks(axes, "test", hollow=False) == [75]
     assert marks(axes, "train", hollow=False) == [100]
-    bars = [line.get_ydata() for line in axes.get_lines() if line.get_color() == style.PARTS["test"][1]]
+    bars = [line.get_ydata() for line in axes.get_lines() if line.get_color() == style.SPLITS["test"][1]]
     reach = np.ptp(next(bar for bar in bars if len(bar) == 2))
     assert reach == pytest.approx(2 * np.std([50, 100], ddof=1))
 
@@ -136,7 +136,7 @@ def test_a_model_is_drawn_alike_whatever_stands_beside_it():
     height = marks(alone, "test", hollow=False)[0]
     assert height in marks(among, "test", hollow=False)
     bars = [
-        [tuple(line.get_ydata()) for line in axes.get_lines() if line.get_color() == style.PARTS["test"][1]]
+        [tuple(line.get_ydata()) for line in axes.get_lines() if line.get_color() == style.SPLITS["test"][1]]
         for axes in (alone, among)
     ]
     assert set(bars[0]) <= set(bars[1])
@@ -157,8 +157,8 @@ def test_single_deals_are_short_lines_beside_their_mean():
     ):
         assert marks(figure.axes[0], "test", hollow=False) == [87.5]
         assert lines_of_deals(figure.axes[0]) == [[75, 100]]
-        assert "single deals" in words_in(figure) and "2 folds × 2 deals" in words_in(figure)
-    assert lines_of_deals(figure4([one]).axes[0]) == [] and "deal" not in words_in(figure4([one]))
+        assert "single repeats" in words_in(figure) and "2 folds × 2 repeats" in words_in(figure)
+    assert lines_of_deals(figure4([one]).axes[0]) == [] and "repeat" not in words_in(figure4([one]))
 
 
 def twice(**words):
@@ -172,8 +172,8 @@ def test_figure_4_of_several_deals_is_laid_out_well(models):
     given = [twice(protocol=protocol, model=model) for protocol in ("strict", "published") for model in models]
     figure = figure4(given)
     laid_out_well(figure)
-    assert "5 folds × 2 deals: 60 films, each tested once a deal" in words_in(figure)
-    assert "5 folds × 2 deals: a test set each, 6 films" in words_in(figure)
+    assert "5 folds × 2 repeats: 60 samples, each once per repeat" in words_in(figure)
+    assert "5 folds × 2 repeats: a test set each, 6 samples" in words_in(figure)
 
 
 def test_figure_3_of_several_deals_is_laid_out_well():

@@ -60,34 +60,34 @@ def test_counts_of_several_deals_are_means_over_them():
     both = made_up.repeated(*(Fit({}, frame) for frame in (first, second)))
     matrix = fig5_fig7.count(both.predictions, CLASSES)
     assert matrix.counts.tolist() == [[0.5, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
-    assert (matrix.samples, matrix.folds, matrix.deals) == (2, 2, 2) and not matrix.whole
+    assert (matrix.samples, matrix.folds, matrix.repeats) == (2, 2, 2) and not matrix.whole
 
 
 def test_deals_that_each_test_films_of_their_own_are_means_over_all_fits():
     deals = [predictions([(fold, "test", name, 900, 900 + 50 * fold) for fold in range(2)]) for name in "ab"]
     matrix = fig5_fig7.count(made_up.repeated(*(Fit({}, frame) for frame in deals)).predictions, CLASSES)
     assert matrix.counts[0].tolist() == [0.5, 0.5, 0, 0]
-    assert (matrix.samples, matrix.folds, matrix.pooled, matrix.deals) == (1, 2, False, 2)
+    assert (matrix.samples, matrix.folds, matrix.pooled, matrix.repeats) == (1, 2, False, 2)
 
 
 def test_figures_of_several_deals_say_so():
     given = [made_up.repeated(fit, fit) for fit in fitted(NOMINAL, protocols=("strict", "published"))]
     figure = fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED)
     laid_out_well(figure)
-    for words in ("24 films, sum over 5 folds, mean of 2 deals", "2 films, mean over 5 fits, mean of 2 deals"):
+    for words in ("24 samples, sum over 5 folds, mean of 2 repeats", "2 samples, mean over 5 folds, mean of 2 repeats"):
         assert words in words_in(figure)
 
 
 def test_a_part_that_is_not_there_is_named():
     with pytest.raises(UserError, match="'validation'"):
-        fig5_fig7.count(predictions([(0, "test", "a", 900, 900)]), CLASSES, part="validation")
+        fig5_fig7.count(predictions([(0, "test", "a", 900, 900)]), CLASSES, split="validation")
 
 
 def test_a_matrix_shows_counts_row_percent_and_missing_answers():
     rows = [(0, "test", f"s{i}", 950, answer) for i, answer in enumerate([950] * 5 + [1000] * 2 + [np.nan])]
     given = {("block2_cev85", "SVC"): predictions(rows)}
     words = words_in(fig5_fig7.draw_by_features(given, CLASSES, SIMULATED))
-    for part in ("block2, 85 % of variance", "| 5 |", "62 %", "| 2 |", "25 %", "none", "62.5 % right", "8 films"):
+    for part in ("block2, 85 % of variance", "| 5 |", "62 %", "| 2 |", "25 %", "none", "62.5 % correct", "8 samples"):
         assert part in words
     whole = {("tuned", "SVC"): predictions([(0, "test", "a", 900, 900)])}
     assert "none" not in words_in(fig5_fig7.draw_by_features(whole, CLASSES, SIMULATED))
@@ -104,24 +104,24 @@ def test_as_many_feature_sets_as_table_2_has_fit_on_the_page(sets):
     figure = fig5_fig7.draw_by_features(given, CLASSES, SIMULATED, title="Table 2's models")
     laid_out_well(figure)
     words = words_in(figure)
-    assert words.count("% right") == 2 * sets
+    assert words.count("% correct") == 2 * sets
     assert ("| 0 %" in words) == (sets < 9)  # small cells hold the count alone
 
 
 def test_the_paper_stands_below_its_models_and_only_there():
     given = fitted(NOMINAL, protocols=("strict", "published"))
     words = words_in(fig5_fig7.draw_beside_paper(given, PUBLISHED, "fig5", CLASSES, SIMULATED))
-    assert words.count("% right") == 9
+    assert words.count("% correct") == 9
     for part in (
-        "strict: 24 films, sum over 5 folds",
-        "published: 2 films, mean over 5 fits",
+        "strict: 24 samples, sum over 5 folds",
+        "published: 2 samples, mean over 5 folds",
         "| 9.1 |",
         "MLP, nominal",
     ):
         assert part in words
-    assert "paper, real films: 27 films, mean over 10 fits" in words
+    assert "paper, real films: 27 samples, mean over 10 folds" in words
     strange = words_in(fig5_fig7.draw_beside_paper(given[:2], PUBLISHED, "fig7", CLASSES, SIMULATED))
-    assert "paper" not in strange and strange.count("% right") == 2
+    assert "paper" not in strange and strange.count("% correct") == 2
 
 
 @pytest.mark.parametrize("classes", [[800, 900], [800, 850, 900, 950, 1000]])
@@ -133,10 +133,10 @@ def test_other_temperatures_than_the_papers_are_drawn_without_it(classes):
 
 
 def test_the_papers_matrix_is_read_whole():
-    matrix = fig5_fig7.printed(PUBLISHED, "fig7", "nnrank", "CNN", CLASSES)
+    matrix = fig5_fig7.published_matrix(PUBLISHED, "fig7", "nnrank", "CNN", CLASSES)
     assert matrix.counts.tolist() == [[1.2, 1.8, 0, 0], [1.4, 8.1, 3.5, 0], [0.4, 1.6, 9.0, 0]]
     assert (matrix.samples, matrix.folds) == (27, 10)
-    assert fig5_fig7.printed(PUBLISHED, "fig7", "corn", "CNN", CLASSES) is None
+    assert fig5_fig7.published_matrix(PUBLISHED, "fig7", "corn", "CNN", CLASSES) is None
 
 
 @pytest.mark.parametrize("count", [24, 120])

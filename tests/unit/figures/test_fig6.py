@@ -48,7 +48,7 @@ def votes(*answers, truth=950):
     ],
 )
 def test_the_answer_of_most_fits_counts(given, predicted, most, right):
-    (row,) = fig6.answers(votes(*given)).to_dict("records")
+    (row,) = fig6.predictions_by_sample(votes(*given)).to_dict("records")
     assert row["y_pred"] == predicted or (np.isnan(predicted) and np.isnan(row["y_pred"]))
     assert (row["votes"], row["fits"], row["right"]) == (most, len(given), right)
     assert row["y_pred_value"] == pytest.approx(930 + (len(given) - 1) / 2)
@@ -74,7 +74,8 @@ def test_wrong_and_unanswered_films_are_framed_and_right_ones_are_not():
     (page,) = fig6.draw_pages(fit, table, pictures(24), CLASSES, SIMULATED)
     assert framed(page) == wrong > 3
     words = words_in(page)
-    assert words.count("✓") == 24 - wrong and "no answer" in words and f"{24 - wrong} of 24 test films right" in words
+    assert words.count("✓") == 24 - wrong and "no prediction" in words
+    assert f"{24 - wrong} of 24 test samples correct" in words
 
 
 def test_films_keep_their_own_picture_and_stand_by_temperature():
@@ -94,7 +95,7 @@ def test_what_is_known_of_a_film_stands_beside_it():
     fit = Fit(made_up.fit(protocol="published").spec, votes(950, 950, 1000))
     (page,) = fig6.draw_pages(fit, table, pictures(1), CLASSES, SIMULATED)
     words = words_in(page)
-    for part in ("grown at 950 °C", "✓ predicted 950 °C", "2 of 3 fits, estimate 931 °C", "600 s growth", "…"):
+    for part in ("true 950 °C", "✓ predicted 950 °C", "2 of 3 folds, value 931 °C", "600 s growth", "…"):
         assert part in words
     assert " nm" not in words
     bare = fig6.draw_pages(fit, table[["sample"]], pictures(1), CLASSES, "real films")[0]
@@ -111,14 +112,14 @@ def test_a_stranger_among_the_predictions_is_named():
     with pytest.raises(UserError, match="MCV1-200101A-00"):
         fig6.draw_pages(made_up.fit(), made_up.samples(24)[1:], pictures(23), CLASSES, SIMULATED)
     with pytest.raises(UserError, match="'test'"):
-        fig6.answers(votes(950).assign(split="train"))
+        fig6.predictions_by_sample(votes(950).assign(split="train"))
 
 
 def test_answers_are_the_same_from_a_file(tmp_path):
     fit = made_up.fit(unanswered=0.2)
     io.write_table(tmp_path / "SVC.tsv", fit.predictions)
-    again = fig6.answers(io.read_table(tmp_path / "SVC.tsv"))
-    pd.testing.assert_frame_equal(again, fig6.answers(fit.predictions), check_dtype=False)
+    again = fig6.predictions_by_sample(io.read_table(tmp_path / "SVC.tsv"))
+    pd.testing.assert_frame_equal(again, fig6.predictions_by_sample(fit.predictions), check_dtype=False)
 
 
 def test_pages_are_written_as_one_pdf_and_a_folder_of_pictures_with_equal_bytes(tmp_path):

@@ -147,7 +147,7 @@ def test_the_whole_figure_is_laid_out_well(table):
 
 def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
     figure = leakage_figure.draw(table[table["labels"] == "true"], "real films")
-    assert "dealt by chance" not in words_in(figure) and "simulated" not in words_in(figure)
+    assert "labels permuted" not in words_in(figure) and "simulated" not in words_in(figure)
     laid_out_well(figure)
 
 

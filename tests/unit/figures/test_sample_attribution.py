@@ -26,7 +26,7 @@ def drawn(folder, scheme="nominal", place=3, flag="", truth=950, predicted=1000,
         folder, fit.predictions, scheme, targets, flags={sample: flag} if flag else {}, **settings
     )
     image = np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)
-    return sample_attribution.one(explained, sample, fit, table, image, label), explained, explained.index(sample)
+    return sample_attribution.draw(explained, sample, fit, table, image, label), explained, explained.index(sample)
 
 
 def panel(figure, title):
@@ -40,13 +40,13 @@ def panel(figure, title):
 def test_a_wrong_film_says_so_and_every_temperature_has_its_maps(tmp_path):
     figure, _, _ = drawn(tmp_path)
     words = words_in(figure)
-    assert "grown at 950 °C, told as 1000 °C ×" in words and "62 %" in words and "50 Torr" in words
+    assert "true 950 °C, predicted 1000 °C ×" in words and "62 %" in words and "50 Torr" in words
     for name in CLASSES:
         assert f"CAM, {name} °C" in words and f"occlusion, {name} °C" in words
     bold = [text.get_text() for text in figure.texts if text.get_weight() == "bold"]
     assert bold[1:] == ["CAM, 1000 °C", "occlusion, 1000 °C"]
-    assert "effects of all 49 windows" in words and "effect on 1000 °C" in words
-    assert "told as 950 °C ✓" in words_in(drawn(tmp_path, predicted=950)[0])
+    assert "effects of 49 windows" in words and "effect on 1000 °C" in words
+    assert "predicted 950 °C ✓" in words_in(drawn(tmp_path, predicted=950)[0])
 
 
 def test_all_windows_are_counted(tmp_path):
@@ -83,8 +83,8 @@ def test_an_answer_that_has_changed_is_said(tmp_path):
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     sample = table["sample"][0]
     fit.predictions["y_pred"] = 900 if explained.predicted[explained.index(sample)] != 900 else 950
-    figure = sample_attribution.one(explained, sample, fit, table, np.zeros((32, 32), np.uint8), "real films")
-    assert "asked again for the maps it says" in words_in(figure) and "simulated" not in words_in(figure)
+    figure = sample_attribution.draw(explained, sample, fit, table, np.zeros((32, 32), np.uint8), "real films")
+    assert "recomputed for the maps" in words_in(figure) and "simulated" not in words_in(figure)
 
 
 @pytest.mark.parametrize(("scheme", "flag"), [("nominal", ""), ("regression", ""), ("nnrank", "not finite")])
@@ -97,6 +97,6 @@ def test_a_film_that_is_not_there_is_named(tmp_path):
     fit = made_up.fit(table, model="CNN")
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     with pytest.raises(UserError, match="'nobody' is not among"):
-        sample_attribution.one(explained, "nobody", fit, table, None, SIMULATED)
+        sample_attribution.draw(explained, "nobody", fit, table, None, SIMULATED)
     with pytest.raises(UserError, match="tables beside it"):
-        sample_attribution.one(explained, table["sample"][0], fit, table[1:], None, SIMULATED)
+        sample_attribution.draw(explained, table["sample"][0], fit, table[1:], None, SIMULATED)

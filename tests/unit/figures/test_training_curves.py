@@ -31,11 +31,11 @@ def test_the_files_of_one_network_are_joined(tmp_path):
         paths.append(tmp_path / "strict" / "imagenet" / "aug3" / head / f"curves{chunk}.tsv")
         fold = 2 if chunk == "2" else 0
         io.write_table(paths[-1], rows((fold, 0, 0, 1.0, 1.0, 0.5, 1)))
-    first, second = training_curves.gather(paths)
+    first, second = training_curves.read(paths)
     assert first.spec == spec("nominal") and first.rows["fold"].tolist() == [0, 2]
     assert second.spec == spec("tuned") and len(second.rows) == 1
     with pytest.raises(UserError, match="protocol/pretraining/policy/head"):
-        training_curves.gather(["curves0.tsv"])
+        training_curves.read(["curves0.tsv"])
 
 
 def test_each_fold_shows_the_setting_with_the_best_accuracy_at_the_epoch_kept():
@@ -44,10 +44,10 @@ def test_each_fold_shows_the_setting_with_the_best_accuracy_at_the_epoch_kept():
         *((0, 1, 0, 1.0, 0.9, 0.6, 1), (0, 1, 1, 0.8, 1.0, 0.4, 0)),
         *((1, 0, 0, 1.0, 0.9, 0.7, 1), (1, 1, 0, 1.0, 0.8, 0.7, 1)),  # equal: the lower loss
     )
-    kept = training_curves.best_points(table)
+    kept = training_curves.selected_points(table)
     assert kept[["fold", "point"]].drop_duplicates().to_numpy().tolist() == [[0, 1], [1, 1]]
     blind = table.assign(validation_accuracy=np.nan)
-    assert training_curves.best_points(blind).drop_duplicates("fold")["point"].tolist() == [0, 1]
+    assert training_curves.selected_points(blind).drop_duplicates("fold")["point"].tolist() == [0, 1]
 
 
 def test_the_mean_ends_with_the_first_fold_and_rings_stand_at_the_kept_epochs():

@@ -1,4 +1,4 @@
-"""The conclusions on the page: question by question, each with its verdict in words, and links to their tables."""
+"""The conclusions on the page: question by question, each with its verdict and a link to its table."""
 
 import re
 
@@ -21,58 +21,59 @@ def table():
 
 
 def a_page(concluded, tables=()):
-    films = samples(12)
-    rejected = films.head(0)[["sample"]].assign(reason="")
-    story = page.Story("Films", "simulated films", None, films, rejected, CONFIG, {}, conclusions=concluded)
-    return page.html(TEMPLATE, page.Story(**vars(story) | {"tables": list(tables)}))
+    accepted = samples(12)
+    rejected = accepted.head(0)[["sample"]].assign(reason="")
+    contents = {"conclusions": concluded, "tables": list(tables)}
+    return page.html(
+        TEMPLATE, page.Report("Title", "simulated films", None, accepted, rejected, CONFIG, {}, **contents)
+    )
 
 
 def rows_of(concluded):
-    return [row for question in concluded.questions for row in question.first + question.others]
+    return [row for question in concluded.questions for row in question.shown + question.folded]
 
 
 def test_without_a_table_the_page_has_no_conclusions():
-    assert conclusions.conclude(None) is None
     html = a_page(None)
     assert 'id="conclusions"' not in html and 'href="#conclusions"' not in html
 
 
-def test_every_row_stands_once_under_its_question_in_the_order_of_the_table(table):
-    concluded = conclusions.conclude(table)
+def test_every_row_is_shown_once_under_its_question_in_the_order_of_the_table(table):
+    concluded = conclusions.from_table(table)
     assert [question.question for question in concluded.questions] == list(dict.fromkeys(table["question"]))
     assert [row["comparison"] for row in rows_of(concluded)] == table["comparison"].tolist()
 
 
 def test_verdicts_are_counted_those_that_occur(table):
-    counts = conclusions.conclude(table).counts
+    counts = conclusions.from_table(table).counts
     assert {verdict: count for count, verdict, *_ in counts} == table["verdict"].value_counts().to_dict()
-    assert [verdict for _, verdict, *_ in conclusions.conclude(make_table({}, "films")).counts] == ["not tested"]
+    assert [verdict for _, verdict, *_ in conclusions.from_table(make_table({}, "films")).counts] == ["not tested"]
 
 
 def test_long_lists_are_folded_with_their_verdicts_counted_and_never_a_single_row(table):
-    questions = conclusions.conclude(table).questions
+    questions = conclusions.from_table(table).questions
     for question in questions:
-        assert len(question.others) != 1
-        limit = conclusions.OPEN
-        assert len(question.first) == limit if question.others else len(question.first) <= limit + 1
-    folded = next(question for question in questions if question.others)
-    counted = {word: int(count) for count, word in re.findall(r"(\d+) ([a-z ]+)", folded.others_verdicts)}
-    assert counted == {word: [row["verdict"] for row in folded.others].count(word) for word in counted}
-    assert sum(counted.values()) == len(folded.others)
+        assert len(question.folded) != 1
+        limit = conclusions.N_SHOWN
+        assert len(question.shown) == limit if question.folded else len(question.shown) <= limit + 1
+    folded = next(question for question in questions if question.folded)
+    counted = {word: int(count) for count, word in re.findall(r"(\d+) ([a-z ]+)", folded.folded_verdicts)}
+    assert counted == {word: [row["verdict"] for row in folded.folded].count(word) for word in counted}
+    assert sum(counted.values()) == len(folded.folded)
 
 
-def test_verdicts_differ_in_word_and_mark_not_in_colour_alone(table):
-    rows = rows_of(conclusions.conclude(table))
+def test_verdicts_differ_in_text_and_mark_not_in_colour_alone(table):
+    rows = rows_of(conclusions.from_table(table))
     assert {row["verdict"] for row in rows} == set(conclusions.MARKS)
     assert len({row["mark"] for row in rows}) == len({row["kind"] for row in rows}) == len(conclusions.MARKS)
-    html = a_page(conclusions.conclude(table))
+    html = a_page(conclusions.from_table(table))
     for verdict, mark in conclusions.MARKS.items():
         assert re.search(rf'<span aria-hidden="true">{re.escape(mark)}</span> {verdict}</span>', html)
 
 
-def test_conclusions_stand_between_result_and_films(table):
-    html = a_page(conclusions.conclude(table))
-    places = [html.index(f'<section id="{name}"') for name in ("result", "conclusions", "films")]
+def test_conclusions_are_between_result_and_samples(table):
+    html = a_page(conclusions.from_table(table))
+    places = [html.index(f'<section id="{name}"') for name in ("result", "conclusions", "samples")]
     assert places == sorted(places)
     assert '<a href="#conclusions">Conclusions</a>' in html
     assert "78.0 [70.0, 86.0]" in html and "no conclusion is about real MoS2" in html
@@ -81,7 +82,7 @@ def test_conclusions_stand_between_result_and_films(table):
 def test_a_row_links_its_table_where_the_page_has_it_and_nowhere_else(table):
     shown = [contents.Table("Table 2", "by block", [], "", file="parts/tables/table2.tsv")]
     shown.append(contents.table(outputs.get("conclusions"), table))
-    html = a_page(conclusions.conclude(table), shown)
+    html = a_page(conclusions.from_table(table), shown)
     assert re.search(r'<a class="sources" href="#table-1">Table 2</a>', html)
     assert '<a href="#table-2">conclusions</a>' in html
     for target in set(re.findall(r'href="#([^"]+)"', html)):
@@ -95,8 +96,8 @@ def test_the_table_wraps_its_sentences(table):
     assert '<div class="scroll free"' in html[html.index('id="table-1"') :]
 
 
-def test_words_of_tables_are_escaped(table):
-    html = a_page(conclusions.conclude(table.assign(comparison=HOSTILE, question=HOSTILE)))
+def test_texts_of_tables_are_escaped(table):
+    html = a_page(conclusions.from_table(table.assign(comparison=HOSTILE, question=HOSTILE)))
     assert HOSTILE not in html and html.count("&lt;script&gt;") >= len(table)
 
 

@@ -1,4 +1,4 @@
-"""The page's text: reads nothing from elsewhere, escapes what files say, and picks its number fairly."""
+"""The page as text: self-contained, escaped, with the headline selected on validation samples."""
 
 import re
 
@@ -12,7 +12,7 @@ from micrograph.report import contents, page
 from project import PROJECT
 
 TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"
-PUBLISHED = PROJECT / "resources" / "published" / "values.tsv"
+PUBLISHED = pd.read_csv(PROJECT / "resources" / "published" / "values.tsv", sep="\t")
 HOSTILE = "<script>alert('x')</script>&\"'"
 CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
 
@@ -38,73 +38,72 @@ def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", 
 
 
 def a_page(table2, data="simulated films", rejected=(), **changes):
-    films = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "growth_celsius": [900, 900, 1000]})
+    samples = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "growth_celsius": [900, 900, 1000]})
     given = {
-        "title": "Films from micrographs",
+        "title": "Growth temperature",
         "data": data,
-        "headline": page.headline(table2, pd.read_csv(PUBLISHED, sep="\t")),
-        "samples": films,
+        "headline": page.headline(table2, PUBLISHED),
+        "samples": samples,
         "rejected": pd.DataFrame(rejected, columns=["sample", "scan", "reason"]),
         "settings": CONFIG,
-        "made_with": contents.versions(["numpy", "no-such-package"]),
+        "versions": contents.versions(["numpy", "no-such-package"]),
         "tables": [contents.Table("Table 2", "by block", [tables.Panel("all", ["model"], [["SVC"]])], "<p>T</p>")],
         "figures": [a_figure()],
     }
-    return page.html(TEMPLATE, page.Story(**(given | changes)))
+    return page.html(TEMPLATE, page.Report(**(given | changes)))
 
 
-def test_the_headline_is_no_best_row_but_what_every_fold_chose_for_itself(table2):
-    found = page.headline(table2)
+def test_the_headline_is_selected_in_each_fold_not_the_best_row(table2):
+    found = page.headline(table2, PUBLISHED)
     assert (found.accuracy, found.low, found.high, found.majority) == (57.0, 51.0, 65.0, 50.0)
     for part in ("of 2 combinations", "10 folds", "77 %", "118 samples"):
-        assert part in found.words
+        assert part in found.description
 
 
-def test_the_papers_best_stands_beside_the_headline_with_what_it_is(table2):
-    found = page.headline(table2, pd.read_csv(PUBLISHED, sep="\t"))
+def test_the_papers_best_is_shown_beside_the_headline(table2):
+    found = page.headline(table2, PUBLISHED)
     assert found.paper == 71.0
-    said = found.paper_words.replace("\u00a0", " ")
-    assert "71 ± 4 % (MLP, NNRank) on 27 test films" in said
-    assert "86 ± 6 % (MLP, nominal) on validation films" in said
+    text = found.paper_description.replace("\u00a0", " ")
+    assert "71 ± 4 % (MLP, NNRank) on 27 test films" in text
+    assert "86 ± 6 % (MLP, nominal) on validation films" in text
     assert html_of_number(a_page(table2), "71.0")
 
 
-def test_where_the_paper_has_no_test_accuracy_nothing_stands_beside(table2):
-    published = pd.read_csv(PUBLISHED, sep="\t")
-    found = page.headline(table2, published[published["split"] != "test"])
-    assert np.isnan(found.paper) and found.paper_words == ""
+def test_without_a_test_accuracy_of_the_paper_none_is_shown(table2):
+    found = page.headline(table2, PUBLISHED[PUBLISHED["split"] != "test"])
+    assert np.isnan(found.paper) and found.paper_description == ""
     html = a_page(table2, headline=found)
     assert "nan" not in html and "the paper, real films" not in html
 
 
 def html_of_number(html, number):
     """Whether a number stands in the section of the result."""
-    return number in html[html.index('<section id="result"') : html.index('<section id="films"')]
+    return number in html[html.index('<section id="result"') : html.index('<section id="samples"')]
 
 
-def test_a_glance_counts_right_wrong_and_unanswered_films():
+def test_the_confusion_matrix_counts_correct_wrong_and_missing_predictions():
     predictions = fit(samples(60), unanswered=0.1, model="CNN").predictions
     test = predictions[predictions["split"] == "test"]
-    found = page.glance(predictions, [900, 950, 1000], "CNN, nominal")
-    assert found.total == len(test) == found.counts.sum()
-    assert found.right == (test["y_pred"] == test["y_true"]).sum() == np.trace(found.counts)
+    found = page.confusion(predictions, [900, 950, 1000], "CNN, nominal")
+    assert found.n_samples == len(test) == found.counts.sum()
+    assert found.n_correct == (test["y_pred"] == test["y_true"]).sum() == np.trace(found.counts)
     assert found.counts[:, 3].sum() == test["y_pred"].isna().sum() > 0
     assert found.counts.sum(axis=1).tolist() == [(test["y_true"] == name).sum() for name in (900, 950, 1000)]
 
 
-def test_without_the_strict_protocol_there_is_no_headline_and_the_page_says_so(table2):
+def test_without_the_strict_protocol_there_is_no_headline(table2):
     published = table2[table2["protocol"] == "published"]
-    assert page.headline(published) is None
-    assert "no model of the strict protocol" in a_page(published)
+    assert page.headline(published, PUBLISHED) is None
+    assert "no model under the strict protocol" in a_page(published)
 
 
 def test_a_headline_without_interval_shows_none(table2):
     alone = table2.assign(pooled_pct_low=float("nan"), pooled_pct_high=float("nan"))
     html = a_page(alone)
-    assert "57.0" in html and "95 % interval" not in html and "nan" not in html
+    assert "57.0" in html and "confidence interval" not in html and "nan" not in html
 
 
-def test_the_best_is_bold_and_notes_stand_below_their_panel(table2):
+def test_the_best_is_bold_and_notes_are_below_their_panel(table2):
     panel = tables.Panel("all", ["model", "%"], [["SVC", tables.Bold("<66>")], ["RNN", "–†"]], notes=("† no <answer>",))
     html = a_page(table2, tables=[contents.Table("Table 4", "schemes", [panel], "")])
     assert "<b>&lt;66&gt;</b>" in html and '<td class="number">–†</td>' in html
@@ -132,28 +131,28 @@ def test_figures_of_a_group_share_its_heading_and_further_pages_are_folded(table
     assert 'class="group"' not in a_page(table2)
 
 
-def test_every_section_stands_in_the_page_and_every_link_has_its_target(table2):
+def test_every_section_exists_and_every_link_has_its_target(table2):
     html = a_page(table2)
     targets = set(re.findall(r'href="#([^"]+)"', html))
-    assert targets >= {"result", "films", "table-1", "figure-1", "scans", "made"}
+    assert targets >= {"result", "samples", "table-1", "figure-1", "scans", "made"}
     for target in targets:
         assert html.count(f'id="{target}"') == 1
     for part in ("57.0", "Table 2", "how to read it", "seed", "splits.folds", "not installed", "3 of 3 scans"):
         assert part in html
 
 
-def test_simulated_films_are_called_so_before_any_number_and_measured_ones_are_not(table2):
+def test_simulated_films_are_named_before_any_number_and_measured_ones_are_not(table2):
     html = a_page(table2)
-    assert html.index("Simulated films.") < html.index('<section id="result"')
+    assert html.index("Simulated films") < html.index('<section id="result"')
     assert "imulated films" not in a_page(table2, data="real films")
 
 
-def test_words_from_files_are_escaped_everywhere(table2):
+def test_texts_from_files_are_escaped_everywhere(table2):
     hostile = {
         "title": HOSTILE,
         "rejected": [(HOSTILE, HOSTILE, HOSTILE)],
         "settings": {HOSTILE: {"key": HOSTILE}},
-        "made_with": {HOSTILE: HOSTILE},
+        "versions": {HOSTILE: HOSTILE},
         "tables": [contents.Table(HOSTILE, HOSTILE, [tables.Panel(HOSTILE, [HOSTILE], [[HOSTILE]])], "")],
         "figures": [a_figure(HOSTILE, HOSTILE, "")],
     }
@@ -162,40 +161,40 @@ def test_words_from_files_are_escaped_everywhere(table2):
     assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") >= 12
 
 
-def test_the_page_reads_what_lies_beside_it_and_nothing_else(table2):
+def test_the_page_loads_its_own_files_and_nothing_else(table2):
     html = a_page(table2, figures=[a_figure(pages=2)])
-    asked = re.findall(r'(?:src|href|srcset|action)="(?!#)([^"]*)"', html)
-    assert asked and all(re.fullmatch(r"parts/[\w.-]+(/[\w.-]+)?", path) for path in asked)
+    paths = re.findall(r'(?:src|href|srcset|action)="(?!#)([^"]*)"', html)
+    assert paths and all(re.fullmatch(r"parts/[\w.-]+(/[\w.-]+)?", path) for path in paths)
     assert "url(" not in html and "@import" not in html and not re.search(r"<script(?![^>]* src=)|<style", html)
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1]
     assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "*" not in policy
     assert "http:" not in policy and "https:" not in policy and "data:" not in policy
 
 
-def test_late_pictures_move_nothing(table2):
+def test_images_have_sizes_so_that_loading_moves_nothing(table2):
     images = re.findall(r"<img [^>]*>", a_page(table2, figures=[a_figure(pages=2)]))
     assert len(images) == 2 and all('loading="lazy"' in tag for tag in images)
     assert all('width="692"' in tag and 'height="234"' in tag for tag in images)
 
 
-def test_the_glance_is_readable_without_scripts(table2):
+def test_the_confusion_matrix_needs_no_scripts(table2):
     counts = np.array([[31, 2, 3, 0], [4, 52, 6, 7], [8, 9, 73, 0]])
-    glance = page.Glance("CNN, nominal", [900, 950, 1000], counts, 156, 195)
-    html = a_page(table2, glance=glance)
+    confusion = page.Confusion("CNN, nominal", [900, 950, 1000], counts)
+    html = a_page(table2, confusion=confusion)
     assert html_of_number(html, "156 of 195") and "CNN, nominal" in html
     for count in (31, 52, 73):
         assert html_of_number(html, f">{count}<")
 
 
-def test_a_table_can_be_taken_from_the_page(table2):
+def test_a_table_can_be_downloaded(table2):
     table = contents.Table("Table 2", "t", [], "", file="parts/tables/table2.tsv")
     assert 'href="parts/tables/table2.tsv"' in a_page(table2, tables=[table])
     assert "parts/tables/" not in a_page(table2)
 
 
-def test_rejected_scans_stand_with_their_reasons(table2):
+def test_rejected_scans_are_listed_with_their_reasons(table2):
     html = a_page(table2, rejected=[("d", "d.spm", "d.spm: is empty; copy it again.")])
-    assert "3 of 4 scans were read" in html and "d.spm: is empty; copy it again." in html
+    assert "3 of 4 scans were accepted" in html and "d.spm: is empty; copy it again." in html
 
 
 def test_the_same_run_gives_the_same_page(table2):

@@ -1,4 +1,4 @@
-"""What the page knows of films: the right film's facts in the right place, and a script that no name can break."""
+"""The data of the explorer: every sample with its own values, and a script that no name can break."""
 
 import json
 
@@ -29,43 +29,41 @@ def predictions(table):
 
 def study_of(rows, table, explained=None, **changes):
     given = {
-        "explained": made_up_page.explained(rows) if explained is None else explained,
-        "near": made_up_page.near(rows),
-        "place": samples.feature_map(made_up_page.components(table), table, rows["sample"], "pool features"),
+        "attributions": made_up_page.explained(rows) if explained is None else explained,
+        "neighbours": made_up_page.neighbours(rows),
+        "feature_map": samples.feature_map(made_up_page.components(table), table, rows["sample"], "pool features"),
         "curves": curve(),
         "spec": SPEC,
         "classes": CLASSES,
-        "data": "simulated films",
     }
     return samples.study(rows, **(given | changes))
 
 
-def test_every_film_has_its_test_prediction_and_its_own_facts(table, predictions):
+def test_every_sample_has_its_own_test_prediction_and_metadata(table, predictions):
     shuffled = table.sample(frac=1, random_state=0)
     rows = samples.tested(predictions.sample(frac=1, random_state=1), shuffled)
     assert rows["sample"].tolist() == sorted(table["sample"])
     found = samples.columns(rows, CLASSES)
     test = predictions[predictions["split"] == "test"].set_index("sample")
     facts = table.set_index("sample")
-    for place, name in enumerate(found["sample"]):
-        said = test.loc[name]
-        assert found["truth"][place] == facts.loc[name, "growth_celsius"] == said["y_true"]
-        assert found["predicted"][place] == said["y_pred"] and found["fold"][place] == said["fold"]
-        assert found["right"][place] is bool(said["y_pred"] == said["y_true"])
-        named = said[f"score_{said['y_pred']}"]
-        assert found["confidence"][place] == pytest.approx(named, rel=1e-4)
-        assert found["scores"][place][CLASSES.index(said["y_pred"])] == found["confidence"][place]
+    for place, name in enumerate(found["name"]):
+        row = test.loc[name]
+        assert found["truth"][place] == facts.loc[name, "growth_celsius"] == row["y_true"]
+        assert found["predicted"][place] == row["y_pred"] and found["fold"][place] == row["fold"]
+        assert found["correct"][place] is bool(row["y_pred"] == row["y_true"])
+        assert found["confidence"][place] == pytest.approx(row[f"score_{row['y_pred']}"], rel=1e-4)
+        assert found["scores"][place][CLASSES.index(row["y_pred"])] == found["confidence"][place]
         assert found["lines"][place] == facts.loc[name, "lines"] and found["batch"][place] == facts.loc[name, "batch"]
     assert found["side_nm"] == [1000] * 24 and len(found["sha256"][0]) == 12
 
 
-def test_what_is_not_known_is_null_and_an_unanswered_film_is_not_right(table, predictions):
+def test_missing_values_are_null_and_a_missing_prediction_is_not_correct(table, predictions):
     predictions = predictions.assign(y_pred=pd.array([pd.NA] * len(predictions), dtype="Int64"))
     table = table.assign(substrate=None, growth_seconds=np.nan, pixel_nm=np.nan).drop(columns="pressure_torr")
     found = samples.columns(samples.tested(predictions, table), CLASSES)
     for name in ("predicted", "confidence", "substrate", "seconds", "pressure", "pixel_nm", "side_nm", "value"):
         assert found[name] == [None] * 24, name
-    assert found["right"] == [False] * 24
+    assert found["correct"] == [False] * 24
 
 
 def test_a_regression_has_values_and_no_confidence(table, predictions):
@@ -76,63 +74,63 @@ def test_a_regression_has_values_and_no_confidence(table, predictions):
     assert found["scores"] == [[None] * 3] * 24
 
 
-def test_copies_are_no_films(table, predictions):
-    copies = pd.concat([predictions, predictions.assign(augmentation=1, y_pred=900)])
-    assert samples.tested(copies, table).equals(samples.tested(predictions, table))
+def test_augmented_images_are_not_samples(table, predictions):
+    augmented = pd.concat([predictions, predictions.assign(augmentation=1, y_pred=900)])
+    assert samples.tested(augmented, table).equals(samples.tested(predictions, table))
 
 
-def test_films_tested_twice_or_not_among_the_samples_are_faults(table, predictions):
+def test_samples_tested_twice_or_unknown_raise(table, predictions):
     with pytest.raises(UserError, match="tested by several folds"):
         samples.tested(made_up_page.predictions(table).assign(split="test"), table)
     with pytest.raises(UserError, match="not in samples.tsv"):
         samples.tested(predictions, table.iloc[1:])
 
 
-def test_explanations_of_other_films_are_refused(table, predictions):
+def test_attributions_of_other_samples_raise(table, predictions):
     rows = samples.tested(predictions, table)
     with pytest.raises(UserError, match="either tested or explained"):
         study_of(rows, table, explained=made_up_page.explained(rows.iloc[1:]))
     with pytest.raises(UserError, match="either tested or explained"):
-        samples.drawn(rows, made_up_page.explained(rows.iloc[1:]))
+        samples.pictures(rows, made_up_page.explained(rows.iloc[1:]))
 
 
-def test_the_study_is_columns_of_one_length_and_plain_json(table, predictions):
+def test_the_study_has_columns_of_one_length_and_is_json(table, predictions):
     rows = samples.tested(predictions, table)
     made = study_of(rows, table)
-    assert {len(column) for column in made["films"].values()} == {24}
+    assert {len(column) for column in made["samples"].values()} == {24}
     script = samples.javascript(made)
     assert script.startswith("window.STUDY = ") and script.endswith(";\n")
     assert json.loads(script.removeprefix("window.STUDY = ").removesuffix(";\n")) == made
-    assert made["scheme"] == "nominal" and made["classes"] == CLASSES and len(made["colours"]) == 3
+    assert made["classes"] == CLASSES and len(made["colours"]) == 3
     assert "3 x 3 values" in made["overlays"]["cam"]["detail"]
-    assert "19 x 19 windows of 8 x 8 pixels, 4 apart" in made["overlays"]["occlusion"]["detail"]
+    assert "19 x 19 windows of 8 x 8 pixels with stride 4" in made["overlays"]["occlusion"]["detail"]
 
 
-def test_flagged_maps_are_said_and_not_drawn(table, predictions):
+def test_flagged_maps_are_not_drawn(table, predictions):
     rows = samples.tested(predictions, table)
     explained = made_up_page.explained(rows)
-    made, drawn = study_of(rows, table, explained), samples.drawn(rows, explained)
-    assert made["films"]["cam_flag"][:3] == ["all zero", "not finite", ""]
-    for draw in (drawn.cam, drawn.occlusion):
+    made, pictures = study_of(rows, table, explained), samples.pictures(rows, explained)
+    assert made["samples"]["cam_flag"][:3] == ["all zero", "not finite", ""]
+    for draw in (pictures.cam, pictures.occlusion):
         assert draw(0) is None and draw(1) is None and draw(2).shape == (96, 96, 4)
-    assert made["films"]["occlusion_strongest"][2] == pytest.approx(np.abs(explained.windows(2)).max(), rel=1e-4)
+    assert made["samples"]["occlusion_strongest"][2] == pytest.approx(np.abs(explained.windows(2)).max(), rel=1e-4)
 
 
-def test_films_stand_on_the_map_where_the_figures_have_them(table):
+def test_samples_have_the_positions_of_the_figures(table):
     arrays = made_up_page.components(table)
     kept = {name: values[1:] if name in ("samples", "scores_0") else values for name, values in arrays.items()}
     names = sorted(table["sample"], reverse=True)
     place = samples.feature_map(kept | {"rows_0": np.arange(23)}, table, names, "pool features")
     known = dict(zip(arrays["samples"], arrays["scores_0"], strict=True))
-    for name, x, y in zip(names, place["films"]["x"], place["films"]["y"], strict=True):
+    for name, x, y in zip(names, place["samples"]["x"], place["samples"]["y"], strict=True):
         lost = name == arrays["samples"][0]
         assert (x is None and y is None) if lost else [x, y] == pytest.approx(known[name], rel=1e-4)
-    assert place["map"]["x"] == "component 1 (31.0 % of variance)" and "pool features" in place["map"]["words"]
+    assert place["map"]["x"] == "component 1 (31.0 % of variance)" and "pool features" in place["map"]["description"]
 
 
-def test_a_fold_shows_the_curve_of_the_point_that_it_kept():
+def test_a_fold_shows_the_curve_of_its_selected_point():
     rows = curve(folds=3, points=2)
-    found = samples.learning(rows.sample(frac=1, random_state=0))
+    found = samples.training(rows.sample(frac=1, random_state=0))
     assert list(found) == ["0", "1", "2"]
     for fold, one in found.items():
         here = rows[(rows["fold"] == int(fold)) & (rows["kept"] == 1)]
@@ -142,23 +140,26 @@ def test_a_fold_shows_the_curve_of_the_point_that_it_kept():
         assert one["validation_loss"] == pytest.approx(whole["validation_loss"].tolist(), rel=1e-4)
 
 
-def test_neighbours_that_are_not_there_are_left_out(table, predictions):
+def test_missing_neighbours_are_left_out(table, predictions):
     rows = samples.tested(predictions, table)
-    near = made_up_page.near(rows)
-    near.places[0, 3:], near.distances[0, 3:] = -1, np.nan
-    made = study_of(rows, table, near=near)
-    assert made["films"]["neighbours"][0] == near.places[0, :3].tolist() and len(made["films"]["distances"][0]) == 3
+    neighbours = made_up_page.neighbours(rows)
+    neighbours.indices[0, 3:], neighbours.distances[0, 3:] = -1, np.nan
+    made = study_of(rows, table, neighbours=neighbours)
+    assert (
+        made["samples"]["neighbours"][0] == neighbours.indices[0, :3].tolist()
+        and len(made["samples"]["distances"][0]) == 3
+    )
 
 
 def test_no_name_ends_the_script(table):
-    script = samples.javascript({"films": {"sample": [HOSTILE]}})
+    script = samples.javascript({"samples": {"name": [HOSTILE]}})
     assert script.isascii() and "<" not in script and "\n" not in script[:-1]
-    told = json.loads(script.removeprefix("window.STUDY = ").removesuffix(";\n"))
-    assert told["films"]["sample"] == [HOSTILE]
+    read = json.loads(script.removeprefix("window.STUDY = ").removesuffix(";\n"))
+    assert read["samples"]["name"] == [HOSTILE]
 
 
 @given(st.dictionaries(st.text(), st.lists(st.text() | st.none() | st.integers() | st.booleans())))
-def test_any_texts_come_through_whole(study):
+def test_any_text_survives(study):
     script = samples.javascript(study)
     assert script.isascii() and "<" not in script
     assert json.loads(script.removeprefix("window.STUDY = ").removesuffix(";\n")) == study
@@ -166,13 +167,13 @@ def test_any_texts_come_through_whole(study):
 
 @given(st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_numbers_are_kept_to_five_digits_or_null(value):
-    (told,) = samples.plain([value])
+    (rounded,) = samples.plain([value])
     if np.isfinite(value):
-        assert told == pytest.approx(value, rel=6e-5, abs=0)
+        assert rounded == pytest.approx(value, rel=6e-5, abs=0)
     else:
-        assert told is None
+        assert rounded is None
 
 
-def test_the_same_films_give_the_same_script(table, predictions):
+def test_the_same_samples_give_the_same_script(table, predictions):
     rows = samples.tested(predictions, table)
     assert samples.javascript(study_of(rows, table)) == samples.javascript(study_of(rows, table))

@@ -1,4 +1,4 @@
-"""Sprite sheets: every film in its tile, one sheet in memory at a time, the same bytes each time."""
+"""Sprite sheets: every sample in its tile, one sheet in memory at a time, the same bytes each time."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from micrograph.report import sprites
-from micrograph.report.sprites import LARGE, SMALL, Drawn, Grid
+from micrograph.report.sprites import LARGE, SMALL, Grid, Pictures
 
 
 def flat(place, side=SMALL.tile):
-    """A picture of one grey that names its film."""
+    """A picture of one grey level that identifies its sample."""
     return np.full((side, side), 2 * (place % 100) + 20, dtype=np.uint8)
 
 
 def mark(place, side=SMALL.tile):
-    """A transparent overlay with one opaque quarter; every third film has none."""
+    """A transparent overlay with one opaque quarter; every third sample has none."""
     if place % 3 == 0:
         return None
     painted = np.zeros((side, side, 4), dtype=np.uint8)
@@ -26,33 +26,33 @@ def mark(place, side=SMALL.tile):
 
 def written(folder, count, micrograph=flat, overlay=mark):
     folder.mkdir(exist_ok=True)
-    return sprites.write(folder, Drawn(count, micrograph, overlay, overlay), inside="parts/sheets")
+    return sprites.write(folder, Pictures(count, micrograph, overlay, overlay), "parts/sheets")
 
 
-def tile(folder, made, kind, film):
-    """The pixels of a film's tile, found as the page finds it."""
+def tile(folder, made, kind, sample):
+    """The pixels of the tile of a sample, located as the page does."""
     grid = made["sheets"]
-    number, place = divmod(film, grid["across"] * grid["down"])
+    number, place = divmod(sample, grid["across"] * grid["down"])
     with Image.open(folder / made["sheets"][kind][number].removeprefix("parts/sheets/")) as image:
         down, across = divmod(place, grid["across"])
         left, top = across * grid["tile"], down * grid["tile"]
         return np.array(image.crop((left, top, left + grid["tile"], top + grid["tile"])))
 
 
-def test_the_page_finds_every_film_where_it_looks(tmp_path):
+def test_every_sample_is_in_its_tile(tmp_path):
     made = written(tmp_path, 203)
     assert [len(made["sheets"][kind]) for kind in ("micrograph", "cam", "occlusion")] == [3, 3, 3]
     assert len(made["large"]["micrograph"]) == 13
-    for film in (0, 9, 10, 99, 100, 202):
-        grey = tile(tmp_path, made, "micrograph", film)[8:-8, 8:-8, 0]
-        assert abs(float(grey.mean()) - (2 * (film % 100) + 20)) < 2
-        painted, given = tile(tmp_path, made, "cam", film), mark(film)
+    for sample in (0, 9, 10, 99, 100, 202):
+        grey = tile(tmp_path, made, "micrograph", sample)[8:-8, 8:-8, 0]
+        assert abs(float(grey.mean()) - (2 * (sample % 100) + 20)) < 2
+        painted, given = tile(tmp_path, made, "cam", sample), mark(sample)
         assert np.array_equal(painted[..., 3], given[..., 3] if given is not None else 0 * painted[..., 3])
         if given is not None:
             assert np.array_equal(painted[:40, :40], given[:40, :40])
 
 
-def test_tiles_without_a_film_are_transparent(tmp_path):
+def test_tiles_without_a_sample_are_transparent(tmp_path):
     made = written(tmp_path, 2)
     assert not tile(tmp_path, made, "occlusion", 2).any()
 
@@ -64,8 +64,8 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path):
     assert first and all(path.read_bytes() == (tmp_path / "two" / path.name).read_bytes() for path in first)
 
 
-def test_memory_does_not_grow_with_the_films(tmp_path):
-    """Pictures are asked for in order and dropped with their sheet: never are more alive than a sheet holds."""
+def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
+    """At most the pictures of one sheet are in memory."""
     import weakref
 
     alive, most = weakref.WeakSet(), [0]
@@ -83,18 +83,22 @@ def test_memory_does_not_grow_with_the_films(tmp_path):
         return picture
 
     written(tmp_path, 350, counted, lambda place: None)
-    assert 0 < most[0] <= SMALL.room + 1
+    assert 0 < most[0] <= SMALL.capacity + 1
 
 
-def test_pictures_of_another_size_are_brought_to_the_tile():
-    whole = sprites.sheet([flat(3, 224), flat(4, 50)], Grid(96, 2, 1))
-    assert whole.shape == (96, 192) and set(np.unique(whole[:, :96])) == {26} and set(np.unique(whole[:, 96:])) == {28}
-    assert np.array_equal(sprites.fitted(flat(3), 96), flat(3))
+def test_pictures_of_another_size_are_resized():
+    whole = sprites.sheet([flat(3, 224), flat(4, 50), flat(5)], Grid(96, 3, 1))
+    assert (
+        whole.shape == (96, 288)
+        and np.array_equal(whole[:, 192:], flat(5))
+        and set(np.unique(whole[:, :96])) == {26}
+        and set(np.unique(whole[:, 96:192])) == {28}
+    )
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 5), st.data())
-def test_tiles_stand_row_by_row(across, down, data):
+def test_tiles_are_in_row_order(across, down, data):
     count = data.draw(st.integers(1, across * down))
     pictures = [np.full((2, 2), place + 1, dtype=np.uint8) for place in range(count)]
     whole = sprites.sheet(pictures, Grid(2, across, down))

@@ -1,15 +1,17 @@
-"""The figure of explanations: what maps lie on, and whether they tell what the network goes by.
+"""Tests of the attribution maps: localisation, deletion and insertion, similarity after randomisation.
 
-Drawn from the table of explanations.py alone, so that figure and table cannot differ. Marks are means with their 95 %
-intervals; the same of another film's map, laid over this film, stands hollow beside.
+Drawn from the table alone. Marks are means with 95 % confidence intervals; hollow marks are the control, maps of other
+samples.
 """
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.evaluation.attribution_tests import ARTEFACTS, FEATURES, MAPS, WHOLE
 from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
-from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
 
 # Map -> (colour, marker): told apart by shape, and in grey by lightness.
 MARKS = {
@@ -23,17 +25,26 @@ HEAD_MM, ROW_MM, LEFT_MM, GAP_MM, BELOW_MM = 18.0, 9.2, 27.0, 10.0, 16.0
 LINES = {"deletion": "deletion\n(lower: better)", "insertion": "insertion\n(higher: better)"}
 LIKE = {
     "agreement": "with occlusion\n(higher: better)",
-    "randomised_head": "with itself,\nhead drawn anew",
-    "randomised_all": "with itself,\nall drawn anew",
+    "randomised_head": "with itself,\nhead randomised",
+    "randomised_all": "with itself,\nall randomised",
 }
 TICKS = (0.125, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 8)
 
 
-@style.look()
-def draw(table, data):
-    """The figure: mass and pointing by feature where these are known, then curves and likeness of maps.
+@style.context()
+def draw(table: pd.DataFrame, data: str) -> Figure:
+    """Draw localisation of the maps where features are known, then deletion, insertion and similarity of maps.
 
-    table: of explanations.table.
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `evaluation.attribution_tests`.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
     """
     shown = [name for name in MAPS if name in set(table["map"])]
     features = [name for name in FEATURES if name in set(table["feature"])]
@@ -60,20 +71,17 @@ def draw(table, data):
 def _head(figure, table, shown):
     """What is explained, from how many films, and the marks."""
     first = table.iloc[0]
-    words = f"Are the explanations true? CNN, {scheme_label(first['scheme'])}, pre-trained on "
-    words += f"{first['pretraining']}, {first['protocol']} protocol"
-    style.text_mm(figure, 4, 2.2, words, weight="bold")
-    counted = f"{table['films'].max()} films of {table['batches'].max()} growth days, each explained by the network"
-    style.text_mm(figure, 4, 6.4, f"{counted} that tests it; bars: 95 % intervals", color=SOFT)
-    axes = style.axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
+    text = f"Tests of the attribution maps: CNN, {scheme_label(first['scheme'])}, pre-trained on "
+    text += f"{first['pretraining']}, {first['protocol']} protocol"
+    style.text_mm(figure, 4, 2.2, text, weight="bold")
+    counted = f"{table['films'].max()} samples of {table['batches'].max()} growth days, each by the network"
+    style.text_mm(figure, 4, 6.4, f"{counted} that tests it; bars: 95 % confidence intervals", color=SOFT)
+    axes = style.hidden_axes(figure)
     for name in shown:
         colour, marker = MARKS[name]
-        axes.plot([], [], marker, ms=4.2, mfc=colour, mec=PAPER, mew=0.4, label=MAPS[name])
-    axes.plot([], [], "o", ms=3.4, mfc=PAPER, mec=SOFT, mew=0.8, label="hollow: another film's map")
-    corner = 4 / DOUBLE_MM, 1 - 10.6 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    spread = {"columnspacing": 1.4, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.2}
-    figure.legend(loc="upper left", bbox_to_anchor=corner, ncols=len(shown) + 1, **spread)
+        axes.plot([], [], marker, ms=4.2, label=MAPS[name], **style.mark_fill(colour))
+    axes.plot([], [], "o", ms=3.4, **style.mark_fill(SOFT, hollow=True), label="hollow: map of another sample")
+    style.legend_mm(figure, axes, 4, 10.6, len(shown) + 1, handlelength=1.2)
 
 
 def _mass(axes, table, shown, features):
@@ -89,10 +97,10 @@ def _mass(axes, table, shown, features):
     _lined(axes, [FEATURES[name] for name in features], 1)
     reach = _reach(rows, shown, features)
     ticks = [tick for tick in TICKS if 1 / reach <= tick <= reach]
-    axes.set(xlim=(1 / reach, reach), xlabel="share of the map ÷ share of the picture (logarithmic)")
+    axes.set(xlim=(1 / reach, reach), xlabel="share of positive attribution ÷ share of the area")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_title("What the map lies on (shaded: what is not the film)", loc="left", pad=4)
+    axes.set_title("Attribution by feature (shaded: artefacts)", loc="left", pad=4)
     _apart(axes, features)
 
 
@@ -118,7 +126,7 @@ def _pointing(axes, table, shown, features):
         if areas:
             axes.plot([np.mean(areas)] * 2, [place - 0.42, place + 0.42], color=INK, lw=0.8, ls=(0, (2, 1.5)), zorder=1)
     _lined(axes, [""] * len(features), None)
-    axes.set(xlim=(-2, 102), xlabel="films with the maximum there (%); dashed: a random pixel")
+    axes.set(xlim=(-2, 102), xlabel="samples with the maximum there (%); dashed: random")
     axes.set_title("Pointing game", loc="left", pad=4)
     _apart(axes, features)
 
@@ -135,8 +143,8 @@ def _curves(axes, table, shown):
                 _mark(axes, place + shift, *ends, name)
                 reach = np.nanmax(np.abs([reach, *ends]))
     _lined(axes, list(LINES.values()), 0)
-    axes.set_xlabel("area under the curve − that of another film's map")
-    axes.set_title("Hiding and showing in the map's order", loc="left", pad=4)
+    axes.set_xlabel("area under the curve − map of another sample")
+    axes.set_title("Deletion and insertion", loc="left", pad=4)
     axes.set_xlim(-1.15 * (reach or 1), 1.15 * (reach or 1))
     axes.locator_params(axis="x", nbins=5)
 
@@ -150,11 +158,11 @@ def _likeness(axes, table, shown):
             if row:
                 _mark(axes, place + shift, row["value"], row["low"], row["high"], name)
                 _hollow(axes, place + shift, row["control"], name)
-    fewer = {measure: f"\n({count:g} films)" for measure, count in counts.items() if count < table["films"].max()}
-    _lined(axes, [words + fewer.get(measure, "") for measure, words in LIKE.items()], 0)
+    fewer = {measure: f"\n({count:g} samples)" for measure, count in counts.items() if count < table["films"].max()}
+    _lined(axes, [text + fewer.get(measure, "") for measure, text in LIKE.items()], 0)
     least = np.nanmin([-0.2, *table.loc[table["measure"].isin(LIKE), ["low", "value", "control"]].min()])
-    axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (drawn anew: its size)")
-    axes.set_title("Likeness of maps", loc="left", pad=4)
+    axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (randomised: absolute)")
+    axes.set_title("Similarity of maps", loc="left", pad=4)
 
 
 def _rows(table, measure):
@@ -175,26 +183,25 @@ def _mark(axes, place, value, low, high, name):
         return
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [place] * 2, color=colour, lw=1.2, zorder=2, solid_capstyle="butt")
-    axes.plot([value], [place], marker, ms=4.2, mfc=colour, mec=PAPER, mew=0.4, zorder=4, clip_on=False)
+    axes.plot([value], [place], marker, ms=4.2, zorder=4, clip_on=False, **style.mark_fill(colour))
 
 
 def _hollow(axes, place, value, name):
     colour, marker = MARKS[name]
     if np.isfinite(value):
-        axes.plot([value], [place], marker, ms=3.2, mfc=PAPER, mec=colour, mew=0.8, zorder=3)
+        axes.plot([value], [place], marker, ms=3.2, zorder=3, **style.mark_fill(colour, hollow=True))
 
 
-def _lined(axes, words, middle):
+def _lined(axes, text, middle):
     """A row a word, from the top; a line at the value that says nothing."""
-    axes.set_ylim(len(words) - 0.45, -0.55)
-    axes.set_yticks(range(len(words)), words, linespacing=1.2)
+    axes.set_ylim(len(text) - 0.45, -0.55)
+    axes.set_yticks(range(len(text)), text, linespacing=1.2)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=FAINT, lw=0.4)
     axes.set_axisbelow(True)
     if middle is not None:
         axes.axvline(middle, color=INK, lw=0.8, zorder=1)
-    for line in np.arange(len(words) - 1) + 0.5:
-        axes.axhline(line, color=FAINT, lw=0.5, zorder=0)
+    style.row_lines(axes, len(text))
 
 
 def _apart(axes, features):

@@ -1,9 +1,8 @@
-"""The figure of baselines: accuracy of each, and how far the network on pictures is ahead of it.
-
-A function as in figures.py: a table in (trust/baselines.py), a Figure out, inputs left alone.
-"""
+"""Accuracy of the baselines without images, and of the CNN relative to them."""
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.evaluation import baselines, summaries
 from micrograph.figures import style
@@ -14,19 +13,27 @@ PARTS = {"strict": "test", "published": "validation"}  # what each protocol repo
 SHIFT = {"strict": -0.14, "published": 0.14}  # above and below the middle of a row
 
 
-@style.look()
-def draw(table, data):
-    """Accuracy by baseline, strict test and published validation; beside it the network's lead under strict.
+@style.context()
+def draw(table: pd.DataFrame, data: str) -> Figure:
+    """Draw the accuracy of the baselines, and how much the CNN exceeds it under the strict protocol.
 
-    table: baselines.table, or read from disk; data: "simulated films", "real films" or "films". Strict: all test
-    predictions with the 95 % interval. Published: mean and standard deviation over folds of validation accuracy.
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `evaluation.baselines`.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
     """
     names = list(dict.fromkeys(map(_name, table.to_dict("records"))))
     ahead = table[table["ahead_points"].notna()]
     width = DOUBLE_MM if len(ahead) else SINGLE_MM
     tall = ROW_MM * len(names)
     figure = style.canvas(width, TOP_MM + 9 + tall + 10, data)
-    style.text_mm(figure, 3, 2.2, "What is told without a network", weight="bold")
+    style.text_mm(figure, 3, 2.2, "Baselines without images", weight="bold")
     axes = style.axes_mm(figure, LEFT_MM, TOP_MM + 5, (86 if len(ahead) else SINGLE_MM - 4) - LEFT_MM, tall)
     _accuracies(axes, table, names)
     if len(ahead):
@@ -39,11 +46,7 @@ def draw(table, data):
 def _name(row):
     """A row of the table as a row of the figure: what was seen, and by which model; the policy where it has several."""
     seen = baselines.FEATURES.get(row["features"], row["features"])
-    return (
-        ("commonest", "temperature")
-        if row["model"] == summaries.BASELINE
-        else (seen, f"{row['model']}, {row['policy']}")
-    )
+    return ("majority", "class") if row["model"] == summaries.BASELINE else (seen, f"{row['model']}, {row['policy']}")
 
 
 def _rows(axes, names):
@@ -53,8 +56,7 @@ def _rows(axes, names):
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=FAINT, lw=0.5)
     axes.set_axisbelow(True)
-    for line in np.arange(len(names) - 1) + 0.5:
-        axes.axhline(line, color=FAINT, lw=0.5, zorder=0)
+    style.row_lines(axes, len(names))
 
 
 def _accuracies(axes, table, names):
@@ -83,8 +85,8 @@ def _leads(axes, ahead, names):
     _rows(axes, names)
     axes.set_yticklabels([])
     axes.axvline(0, color=INK, lw=0.7, zorder=1)
-    axes.set(xlim=(-1.1 * reach, 1.1 * reach), xlabel="points of test accuracy, network − row")
-    axes.set_title("Network on micrographs ahead by (strict)", loc="left", pad=4)
+    axes.set(xlim=(-1.1 * reach, 1.1 * reach), xlabel="CNN − baseline (percentage points)")
+    axes.set_title("Test accuracy, CNN less baseline (strict)", loc="left", pad=4)
 
 
 def _around(value, spread):
@@ -93,27 +95,28 @@ def _around(value, spread):
 
 def _mark(axes, place, value, low, high, part, hollow=False):
     """A mark with a bar from low to high; without these no bar, without a value nothing."""
-    _, colour, shape = style.PARTS[part]
+    _, colour, shape = style.SPLITS[part]
     if not np.isfinite(value):
         return
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [place] * 2, color=colour, lw=0.8 if hollow else 1.3, zorder=2)
-    fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if hollow else {"mfc": colour, "mec": PAPER, "mew": 0.4}
-    axes.plot([value], [place], shape, ms=4.2, zorder=3, clip_on=False, **fill)
+    axes.plot([value], [place], shape, ms=4.2, zorder=3, clip_on=False, **style.mark_fill(colour, hollow))
 
 
 def _legend(figure, table, width):
     """Which mark is which protocol's, below the title."""
-    said = {
-        "strict": "strict: test, 95 % interval over growth days",
-        "published": "published: validation, mean ± deviation over folds",
+    texts = {
+        "strict": "strict: test, 95 % confidence interval",
+        "published": "published: validation, mean ± SD over folds",
     }
     top = 7.0
-    for protocol in [name for name in said if name in set(table["protocol"])]:
-        _, colour, shape = style.PARTS[PARTS[protocol]]
+    for protocol, text in texts.items():
+        if protocol not in set(table["protocol"]):
+            continue
+        _, colour, shape = style.SPLITS[PARTS[protocol]]
         axes = style.axes_mm(figure, 3, top, 3, 3, xlim=(0, 1), ylim=(0, 1))
         axes.set_axis_off()
-        hollow = {"mfc": PAPER, "mec": colour, "mew": 0.8}
-        axes.plot(0.5, 0.5, shape, ms=4.2, **(hollow if protocol == "published" else {"mfc": colour, "mec": PAPER}))
-        style.text_mm(figure, 7.5, top + 0.2, said[protocol], color=SOFT, fontsize=6.5)
+        fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if protocol == "published" else {"mfc": colour, "mec": PAPER}
+        axes.plot(0.5, 0.5, shape, ms=4.2, **fill)
+        style.text_mm(figure, 7.5, top + 0.2, text, color=SOFT, fontsize=6.5)
         top += 4.2

@@ -1,48 +1,89 @@
-"""The figure of calibration: reliability diagrams, and below them errors, losses and sets of every fit.
+"""Calibration: reliability diagrams, and below them calibration errors, losses and prediction sets of every fit.
 
-Marks below are the table's numbers (calibration_table.py); the diagrams are of the same answers. Hollow: probabilities
-as they are; filled: scaled by the temperature that each fold's validation films gave.
+Hollow: probabilities without scaling; filled: after temperature scaling on the validation samples of each fold.
 """
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, calibration, reliability
+from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED
 from micrograph.evaluation.labels import fit_labels
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
-from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
 from micrograph.splits.fit_spec import KEYS
 
 HEAD_MM, CELL_MM, SIDE_MM, ROW_MM = 17.0, 51.0, 35.0, 6.5
 ACROSS, MOST = 4, 8  # diagrams a row, and diagrams at most
 FIRST = ("CNN", "MLP")  # whose diagrams are drawn before those of others
 LETTER_MM, LINE = 1.15, 26  # width of a letter of six points; letters that fit above a diagram
-COLOUR = style.PARTS["test"][1]
+COLOUR = style.SPLITS["test"][1]
 SHIFTS = {AS_IS: -0.17, SCALED: 0.17}
 # Title and axis of the panels below, the table's column, and that of the dashed mark, or none.
 BELOW = (
-    ("Calibration error", "%, corrected for chance", "ece_pct", None),
-    ("Log loss", "nats; dashed: class shares", "log_loss", "shares_log_loss"),
-    ("Films covered by their set", "%; dashed: the aim", "covered_pct", "coverage_aim_pct"),
-    ("Size of the set", "classes", "set_size", None),
+    ("Calibration error", "ECE (%), bias-corrected", "ece_pct", None),
+    ("Log loss", "nats; dashed: class frequencies", "log_loss", "shares_log_loss"),
+    ("Coverage of prediction sets", "%; dashed: nominal", "covered_pct", "coverage_aim_pct"),
+    ("Size of prediction sets", "classes", "set_size", None),
 )
 
 
-def draw_fits(fits, coverage, table, data, *, resampling):
-    """The figure of these fits; as :func:`draw`."""
+def draw_fits(
+    fits: Sequence[Fit], coverage: float, table: pd.DataFrame, data: str, *, resampling: Resampling
+) -> Figure:
+    """Draw the figure of these fits; see `draw`.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+    coverage : float
+        Nominal coverage of the prediction sets.
+    table : DataFrame
+        Table of `evaluation.calibration`, of the same fits.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    resampling : Resampling
+        Classes, number of bootstrap resamples and random generator of the intervals.
+
+    Returns
+    -------
+    Figure
+    """
     calibrated = calibration.calibrate_all(fits, resampling.classes, coverage)
     return draw(calibrated, table, data, resampling=resampling)
 
 
-@style.look()
-def draw(studies, table, data, *, resampling):
-    """The figure; fits that are left out are not in it, and of more than MOST fits not every one has a diagram.
+@style.context()
+def draw(
+    studies: Sequence[calibration.CalibratedFit], table: pd.DataFrame, data: str, *, resampling: Resampling
+) -> Figure:
+    """Draw reliability diagrams of up to `MOST` fits, and below calibration errors and prediction sets of all fits.
 
-    studies: of calibration.calibrate_all; table: of calibration.table_of, of the same fits; resampling: of the
-    diagrams' intervals, which redraw whole growth days. Raises UserError where every fit is left out.
+    Parameters
+    ----------
+    studies : sequence of CalibratedFit
+    table : DataFrame
+        Table of `evaluation.calibration`, of the same fits.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    resampling : Resampling
+        Classes, number of bootstrap resamples and random generator of the intervals.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If no fit has probabilities.
     """
     told = zip(studies, fit_labels([study.spec for study in studies]), strict=True)
     shown = [(study, name) for study, name in told if study.stages]
@@ -61,7 +102,7 @@ def draw(studies, table, data, *, resampling):
         axes = style.axes_mm(figure, *spot, SIDE_MM, SIDE_MM)
         _diagram(axes, study, resampling)
         axes.set_title(textwrap.fill(name, LINE), loc="left", pad=3, fontsize=6)
-        axes.set_ylabel("answers that are right (%)" if across == 0 else "")
+        axes.set_ylabel("accuracy (%)" if across == 0 else "")
     _below(figure, table, [name for _, name in shown], below)
     for letter, top in zip("ab", (HEAD_MM - 2, below - 6), strict=True):
         style.text_mm(figure, 1.5, top, letter, fontsize=8.5, weight="bold")
@@ -71,23 +112,18 @@ def draw(studies, table, data, *, resampling):
 def _head(figure, table, chosen):
     """What is shown, of how many films and models, and the marks."""
     first = table.iloc[0]
-    style.text_mm(figure, 4, 2.2, "Are the probabilities true, and do sets cover what they aim at?", weight="bold")
-    counted = f"{first['films']} films of {first['batches']} growth days, each tested out of fold; "
-    style.text_mm(figure, 4, 6.2, f"{counted}bars: 95 % intervals{chosen}", color=SOFT)
-    axes = style.axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
-    for stage, word in ((AS_IS, "as they are"), (SCALED, "scaled by a temperature")):
+    style.text_mm(figure, 4, 2.2, "Calibration of probabilities and coverage of prediction sets", weight="bold")
+    counted = f"{first['films']} samples of {first['batches']} growth days, out of fold; "
+    style.text_mm(figure, 4, 6.2, f"{counted}bars: 95 % confidence intervals{chosen}", color=SOFT)
+    axes = style.hidden_axes(figure)
+    for stage, word in ((AS_IS, "without scaling"), (SCALED, "temperature scaling")):
         axes.plot([], [], "o", ms=4.0, **_fill(stage), label=word)
-    axes.plot([], [], color=FAINT, lw=4, label="where scaled ones would lie if true (95 %)")
-    corner = 4 / DOUBLE_MM, 1 - 10 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    spread = {"columnspacing": 1.4, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.2}
-    figure.legend(loc="upper left", bbox_to_anchor=corner, ncols=3, **spread)
+    axes.plot([], [], color=FAINT, lw=4, label="95 % range if perfectly calibrated")
+    style.legend_mm(figure, axes, 4, 10, 3, handlelength=1.2)
 
 
 def _fill(stage):
-    if stage == SCALED:
-        return {"mfc": COLOUR, "mec": PAPER, "mew": 0.4}
-    return {"mfc": PAPER, "mec": SOFT, "mew": 0.8}
+    return style.mark_fill(COLOUR) if stage == SCALED else style.mark_fill(SOFT, hollow=True)
 
 
 def _diagram(axes, study, resampling):
@@ -156,5 +192,4 @@ def _lined(axes, names):
     axes.grid(axis="x", color=FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.locator_params(axis="x", nbins=5)
-    for line in np.arange(len(names) - 1) + 0.5:
-        axes.axhline(line, color=FAINT, lw=0.5, zorder=0)
+    style.row_lines(axes, len(names))

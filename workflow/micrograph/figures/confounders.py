@@ -1,14 +1,15 @@
-"""The figure of confounders: accuracy group by group, and each group less the rest.
+"""Accuracy by subgroup, and the difference of each subgroup from all other samples.
 
-Drawn from the table of confounders.py alone, so that figure and table cannot differ. Marks are hollow where there is no
-interval, dark where the interval of the difference leaves out 0.
+Drawn from the table alone. Marks are hollow without an interval, dark where the interval of the difference excludes 0.
 """
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.evaluation import confounders, tables
 from micrograph.evaluation.confounders import KINDS, SPLIT
-from micrograph.figures import fig10, style
+from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 
 ROW_MM, HEAD_MM, FOOT_MM = 4.2, 16.0, 11.0
@@ -17,9 +18,21 @@ PLAIN, APART = "#8b97a8", "#16407a"
 LETTERS = 27  # of a group's name
 
 
-@style.look()
-def draw(table, data):
-    """The figure. table: of confounders.table; data: of style.BADGES."""
+@style.context()
+def draw(table: pd.DataFrame, data: str) -> Figure:
+    """Draw the accuracy of every subgroup, and its difference from all other samples.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `evaluation.confounders`.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+    """
     rows = _laid_out(table)
     tall = ROW_MM * len(rows)
     figure = style.canvas(DOUBLE_MM, HEAD_MM + tall + FOOT_MM, data)
@@ -47,27 +60,25 @@ def _laid_out(table):
 
 
 def _head(figure, model):
-    style.text_mm(figure, 4, 2.2, "Is the accuracy the same for all films?", weight="bold")
-    words = (
-        f"{model}, strict, films out of fold; bars: 95 % intervals from redrawing growth days; hollow: no interval; "
-    )
-    words += "dark: leaves out 0"
-    style.text_mm(figure, 4, 6.4, words, color=SOFT)
-    titles = [(LEFT_MM, "accuracy"), (LEFT_MM + WIDE_MM + 2, "films / batches")]
-    titles += [(LEFT_MM + WIDE_MM + COUNT_MM + GAP_MM, "less the other films (last rows: less strict)")]
+    style.text_mm(figure, 4, 2.2, "Accuracy by subgroup of samples", weight="bold")
+    text = f"{model}, strict, samples out of fold; bars: 95 % confidence intervals; hollow: no interval; "
+    text += "dark: excludes 0"
+    style.text_mm(figure, 4, 6.4, text, color=SOFT)
+    titles = [(LEFT_MM, "accuracy"), (LEFT_MM + WIDE_MM + 2, "samples / days")]
+    titles += [(LEFT_MM + WIDE_MM + COUNT_MM + GAP_MM, "less other samples (last rows: less strict)")]
     for left, title in titles:
         style.text_mm(figure, left, 11.6, title, color=SOFT, fontsize=6.5)
 
 
 def _words(figure, middle, row):
-    """The words of a row: its kind, or its films and how many."""
+    """The text of a row: its kind, or its films and how many."""
     if row["group"] is None:
         style.text_mm(figure, 4, middle, KINDS[row["kind"]], va="center", weight="bold")
         return
     name = confounders.group_label(row)
     if row["kind"] == SPLIT and isinstance(row["model"], str):
         name = f"{row['model']}, {name}"
-    style.text_mm(figure, 6, middle, fig10.cut(name, LETTERS), va="center")
+    style.text_mm(figure, 6, middle, style.shorten(name, LETTERS), va="center")
     count = f"{tables.number(row['films'])} / {tables.number(row['batches'])}" if row["films"] else "not tested"
     style.text_mm(figure, LEFT_MM + WIDE_MM + 2, middle, count, va="center", color=SOFT)
 
@@ -81,7 +92,7 @@ def _accuracies(axes, rows):
         axes.plot([row["majority_pct"]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.1, zorder=2)
         ends = row["accuracy_low"], row["accuracy_high"]
         _mark(axes, place, row["accuracy_pct"], ends, APART if confounders.differs(row) else PLAIN)
-    axes.set(xlim=(-3, 103), xlabel="right (%); stroke: always the commonest; line: all films")
+    axes.set(xlim=(-3, 103), xlabel="accuracy (%); stroke: majority class; line: all samples")
 
 
 def _differences(axes, rows):
@@ -92,7 +103,7 @@ def _differences(axes, rows):
         _mark(axes, place, row["difference_points"], ends, APART if confounders.differs(row) else PLAIN)
         there = [abs(value) for value in (row["difference_points"], *ends) if np.isfinite(value)]
         reach = max(reach, *there, 0.0)
-    axes.set(xlim=(-1.08 * reach, 1.08 * reach), xlabel="difference (points)")
+    axes.set(xlim=(-1.08 * reach, 1.08 * reach), xlabel="difference (percentage points)")
 
 
 def _numbered(rows):

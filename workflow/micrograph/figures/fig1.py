@@ -1,12 +1,16 @@
 """Figure 1: the flow of the study, from scan to prediction, with this run's numbers."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation.labels import scheme_label
@@ -18,10 +22,17 @@ from micrograph.splits import policies
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The example sample: its raw and levelled HeightMap (None where it came as a finished picture), its micrograph.
+class Images:
+    """The images of the example sample.
 
-    micrograph: (pixels, pixels) uint8; pixel_nm: nm a micrograph's pixel, NaN where unknown.
+    Parameters
+    ----------
+    sample : str
+    raw, levelled : HeightMap or None
+        None where the sample was read as a finished image.
+    micrograph : ndarray of shape (pixels, pixels)
+    pixel_nm : float
+        nm per pixel of the micrograph; NaN where unknown.
     """
 
     sample: str
@@ -33,9 +44,23 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Run:
-    """The numbers of one run: counts and rows are {class: n}; grid is (folds, batches) of part names, "" where mixed.
+    """The numbers of one run.
 
-    blocks: [(block, module, (channels, rows, cols), width)]; components: {(block, cev): (fewest, most) over folds}.
+    Parameters
+    ----------
+    counts, before, after : dict of int to int
+        Class -> number of samples, and of training samples before and after augmentation.
+    batches : int
+    protocol, backbone, pretraining, policy, scheme : str
+    grid : ndarray of str, shape (n_folds, n_batches)
+        Split of each batch; "" where it is mixed.
+    blocks : list of (str, str, (int, int, int), int)
+        Block, module, (channels, rows, columns), number of features.
+    components : dict of (str, int) to (int, int)
+        (block, explained variance) -> fewest and most components over folds.
+    models : list of str
+    networks : dict
+        As of `describe`.
     """
 
     counts: dict
@@ -54,27 +79,49 @@ class Run:
     networks: dict
 
 
-def example(samples):
-    """The row of the sample that the figure shows: of the finest whole square scans of the commonest class, the first.
+def choose_example(samples: pd.DataFrame) -> pd.Series:
+    """Choose the first of the finest square scans, of the largest class.
 
-    samples: the table of accepted samples. Where no scan is square, the first of the finest.
+    Parameters
+    ----------
+    samples : DataFrame
+        Table of accepted samples.
+
+    Returns
+    -------
+    Series
+        Its row; without a square scan the first of the finest.
     """
-    commonest = samples["growth_celsius"].mode().iloc[0]
+    largest_class = samples["growth_celsius"].mode().iloc[0]
     order = pd.DataFrame(
         {
             "oblong": samples["lines"] != samples["pixels"],
             "coarse": -samples["lines"] * samples["pixels"],
-            "rare": samples["growth_celsius"] != commonest,
+            "rare": samples["growth_celsius"] != largest_class,
             "sample": samples["sample"],
         }
     )
     return samples.loc[order.sort_values(list(order.columns)).index[0]]
 
 
-def pictures(row, height_folders, channels=CHANNELS, direction="any"):
-    """The Pictures of one row of the accepted samples.
+def read_images(
+    row: pd.Series, height_folders: Iterable[str], channels: Sequence[str] = CHANNELS, direction: str = "any"
+) -> Images:
+    """Read the images of a sample.
 
-    height_folders: of all shards; the shard's name is that of the folder in which the micrograph lies.
+    Parameters
+    ----------
+    row : Series
+        Row of the table of accepted samples.
+    height_folders : iterable of str
+        Folders of height maps, one per shard, named like the folder of the micrograph.
+    channels : sequence of str
+    direction : str, default "any"
+        Of the scan.
+
+    Returns
+    -------
+    Images
     """
     micrograph = Path(row["micrograph"])
     found = formats.read_scan(row["scan"], ReadOptions(channels, direction))
@@ -83,16 +130,38 @@ def pictures(row, height_folders, channels=CHANNELS, direction="any"):
     if isinstance(found, HeightMap):
         levelled = read_gwy(folders[micrograph.parent.name] / f"{row['sample']}.gwy")
     raw = found if levelled else None
-    return Pictures(row["sample"], raw, levelled, rendering.read_png(micrograph), row["pixel_nm"])
+    return Images(row["sample"], raw, levelled, rendering.read_png(micrograph), row["pixel_nm"])
 
 
-def feature_heads(paths):
-    """{block: its backbone, module and shape} of features files in folders named by block; the values stay on disk."""
+def read_shapes(paths: Iterable[str]) -> dict[str, dict[str, NDArray]]:
+    """Read backbone, module and shape of features, without their values.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Files in folders named by block.
+
+    Returns
+    -------
+    dict
+        By block.
+    """
     return {Path(path).parent.name: _some(path, ("backbone", "module", "shape")) for path in paths}
 
 
-def component_heads(paths):
-    """{(block, cev): explained_0, explained_1, ...} of components files named {block}_cev{cev}.npz."""
+def read_explained_variance(paths: Iterable[str]) -> dict[tuple[str, int], dict[str, NDArray]]:
+    """Read the explained variance of principal components, without their scores.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Files named ``{block}_cev{variance}.npz``.
+
+    Returns
+    -------
+    dict
+        By (block, variance): arrays ``explained_0`` and so on.
+    """
     heads = {tuple(Path(path).stem.split("_cev")): _some(path, ("explained_",)) for path in paths}
     return {(block, int(cev)): arrays for (block, cev), arrays in heads.items()}
 
@@ -103,18 +172,37 @@ def _some(path, beginnings):
         return {name: stored[name] for name in stored.files if name.startswith(beginnings)}
 
 
-def describe(samples, splits, features, components, classes, words):
-    """The Run that the files on disk tell of.
+def describe(
+    samples: pd.DataFrame,
+    splits: pd.DataFrame,
+    features: Mapping[str, Mapping[str, NDArray]],
+    components: Mapping[tuple[str, int], Mapping[str, NDArray]],
+    classes: Sequence[int],
+    flow: Mapping[str, Any],
+) -> Run:
+    """Collect the numbers of a run.
 
-    samples, splits: tables; features: {block: arrays} from feature_heads; components: {(block, cev): arrays} from
-    component_heads; classes: temperatures (C); words: {"protocol", "pretraining", "policy", "scheme": name, "models":
-    names, "networks": what networks are trained, {"pixels", "epochs": numbers, "policies", "pretraining", "schemes",
-    "models": names}}.
+    Parameters
+    ----------
+    samples, splits : DataFrame
+    features : mapping
+        Result of `read_shapes`.
+    components : mapping
+        Result of `read_explained_variance`.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    flow : mapping
+        ``protocol``, ``pretraining``, ``policy``, ``scheme`` (names), ``models`` (list of names), and ``networks``:
+        ``pixels``, ``epochs`` (numbers), ``policies``, ``pretraining``, ``schemes``, ``models`` (lists of names).
+
+    Returns
+    -------
+    Run
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["split"] == "train")]
     labels = first["growth_celsius"].to_numpy()
     own = np.zeros(len(labels), dtype=int)
-    drawn = labels[policies.train_index(words["policy"], labels, own, np.random.default_rng(0))]
+    drawn = labels[policies.train_index(flow["policy"], labels, own, np.random.default_rng(0))]
     blocks = [
         (block, str(arrays["module"]), tuple(int(size) for size in arrays["shape"]), int(np.prod(arrays["shape"])))
         for block, arrays in features.items()
@@ -128,7 +216,7 @@ def describe(samples, splits, features, components, classes, words):
         components={name: _kept(arrays) for name, arrays in components.items()},
         before=_counts(labels, classes),
         after=_counts(drawn, classes),
-        **words,
+        **flow,
     )
 
 
@@ -161,28 +249,68 @@ TESTED = {"strict": "each sample tested once.", "published": "one test set for a
 FRONT, TOP, SIDE = "#9db8d9", "#cfdded", "#6a8bb3"  # the faces of a block of features
 
 
-def draw(samples, splits, features, components, heights, classes, flow, channels, direction, data):
-    """Figure 1, from what this run wrote.
+def draw(
+    samples: pd.DataFrame,
+    splits: pd.DataFrame,
+    features: Iterable[str],
+    components: Iterable[str],
+    heights: Iterable[str],
+    classes: Sequence[int],
+    flow: Mapping[str, Any],
+    channels: Sequence[str],
+    direction: str,
+    data: str,
+) -> Figure:
+    """Draw figure 1 from the files of a run.
 
-    samples, splits: tables; features, components, heights: paths; flow: `describe`'s words; channels, direction: of the
-    height map that is shown.
+    Parameters
+    ----------
+    samples, splits : DataFrame
+    features, components, heights : iterable of str
+        Paths.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    flow : mapping
+        As of `describe`.
+    channels : sequence of str
+    direction : str
+        Of the scan.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
     """
-    run = describe(samples, splits, feature_heads(features), component_heads(components), classes, flow)
-    return draw_run(run, pictures(example(samples), heights, channels, direction), data)
+    run = describe(samples, splits, read_shapes(features), read_explained_variance(components), classes, flow)
+    return draw_run(run, read_images(choose_example(samples), heights, channels, direction), data)
 
 
-@style.look()
-def draw_run(run, pictures, data):
-    """The figure of a Run with its example Pictures; data as in figures.py."""
+@style.context()
+def draw_run(run: Run, images: Images, data: str) -> Figure:
+    """Draw figure 1.
+
+    Parameters
+    ----------
+    run : Run
+    images : Images
+        Of the example sample.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+    """
     figure = style.canvas(DOUBLE_MM, TALL_MM, data)
     paper = style.axes_mm(figure, 0, 0, DOUBLE_MM, TALL_MM, zorder=-1)
     paper.set(xlim=(0, DOUBLE_MM), ylim=(TALL_MM, 0))
     paper.set_axis_off()
     marks = style.class_marks(list(run.counts))
-    _scan_row(figure, paper, pictures)
+    _scan_row(figure, paper, images)
     _samples(figure, run, marks)
     _folds(figure, paper, run, 152, 24.5, 28)
-    _network(figure, paper, run, pictures)
+    _network(figure, paper, run, images)
     _components(figure, run)
     _policy(figure, run, marks)
     _models(figure, paper, run)
@@ -190,13 +318,13 @@ def draw_run(run, pictures, data):
     return figure
 
 
-def _heading(figure, left, top, name, words):
+def _heading(figure, left, top, name, text):
     style.text_mm(figure, left, top, name, fontsize=8.5, weight="bold", va="baseline")
-    style.text_mm(figure, left + 4, top, words, weight="bold", va="baseline")
+    style.text_mm(figure, left + 4, top, text, weight="bold", va="baseline")
 
 
-def _arrow(paper, start, end, words="", bend=None):
-    """An arrow between two points (mm), its words above it."""
+def _arrow(paper, start, end, text="", bend=None):
+    """An arrow between two points (mm), its text above it."""
     way = FancyArrowPatch(
         start,
         end,
@@ -208,35 +336,35 @@ def _arrow(paper, start, end, words="", bend=None):
         shrinkB=0,
     )
     paper.add_patch(way)
-    if words:
+    if text:
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 1.2
-        paper.text(*middle, words, ha="center", va="bottom", fontsize=6, color=SOFT, linespacing=1.15)
+        paper.text(*middle, text, ha="center", va="bottom", fontsize=6, color=SOFT, linespacing=1.15)
 
 
-def _scan_row(figure, paper, pictures):
+def _scan_row(figure, paper, images):
     """Panels a to c: the raw scan, its levelled height map, its micrograph."""
     top, side = 13, 34
-    for left, name, words, height in ((4, "a", "Raw scan", pictures.raw), (53, "b", "Height map", pictures.levelled)):
-        _heading(figure, left, top - 2, name, words)
+    for left, name, text, height in ((4, "a", "Raw scan", images.raw), (53, "b", "Height map", images.levelled)):
+        _heading(figure, left, top - 2, name, text)
         axes = style.axes_mm(figure, left, top, side, side)
         if height is None:
-            axes.text(0.5, 0.5, "none: came as\na finished picture", ha="center", va="center", color=SOFT)
+            axes.text(0.5, 0.5, "none: read as\na finished image", ha="center", va="center", color=SOFT)
             axes.set(xticks=[], yticks=[])
             continue
-        words = f"{height.pixels} × {height.lines} pixels, range {_heights(axes, height):.3g} nm"
+        text = f"{height.pixels} × {height.lines} pixels, range {_heights(axes, height):.3g} nm"
         _colour_bar(figure, left, top + side + 1.2, side)
-        style.text_mm(figure, left + side / 2, top + side + 3.4, words, ha="center", fontsize=6)
+        style.text_mm(figure, left + side / 2, top + side + 3.4, text, ha="center", fontsize=6)
     _heading(figure, 102, top - 2, "c", "Micrograph")
     axes = style.axes_mm(figure, 102, top, side, side)
-    style.show_picture(axes, pictures.micrograph)
-    style.scale_bar(axes, pictures.pixel_nm, fontsize=6.5)
-    words = "{1} × {0} pixels, 8-bit grey".format(*pictures.micrograph.shape)
-    style.text_mm(figure, 102 + side / 2, top + side + 3.4, words, ha="center", fontsize=6)
+    style.show_image(axes, images.micrograph)
+    style.scale_bar(axes, images.pixel_nm, fontsize=6.5)
+    text = "{1} × {0} pixels, 8-bit grey".format(*images.micrograph.shape)
+    style.text_mm(figure, 102 + side / 2, top + side + 3.4, text, ha="center", fontsize=6)
     middle = top + side / 2
     _arrow(paper, (39.5, middle), (51.5, middle), "level")
     _arrow(paper, (88.5, middle), (100.5, middle), "clip,\nresize")
     _arrow(paper, (137.5, middle), (146, middle))
-    style.text_mm(figure, 4, 3.4, f"Sample {pictures.sample}", fontsize=6, color=SOFT)
+    style.text_mm(figure, 4, 3.4, f"Sample {images.sample}", fontsize=6, color=SOFT)
 
 
 def _heights(axes, height):
@@ -297,12 +425,12 @@ def _folds(figure, paper, run, left, top, wide):
         paper.text(left + shift + 2.4, top + 23.4, WORDS[part], fontsize=6, va="center_baseline")
 
 
-def _network(figure, paper, run, pictures):
+def _network(figure, paper, run, images):
     """Panel e: the backbone's blocks, each as high as its map is wide, with module, shape and number of features."""
     base, left, step = 83, 30, 150 / len(run.blocks)
     _heading(figure, 22, 61, "e", f"Features of {run.backbone}, {run.pretraining} weights, one pass")
     axes = style.axes_mm(figure, 4, 69, 13, 13)
-    style.show_picture(axes, pictures.micrograph)
+    style.show_image(axes, images.micrograph)
     paper.plot([119, 119, 10.5, 10.5], [53.5, 56, 56, 64], color=SOFT, lw=0.9, solid_joinstyle="round")
     _arrow(paper, (10.5, 63), (10.5, 68))
     rows_most = max(shape[1] for _, _, shape, _ in run.blocks)
@@ -338,7 +466,7 @@ def _thousands(number):
 
 def _components(figure, run):
     """Panel f: how few components keep the variance, on a logarithmic axis."""
-    _heading(figure, 4, 105, "f", "Components, % of variance kept")
+    _heading(figure, 4, 105, "f", "Components by explained variance")
     axes = style.axes_mm(figure, 17, 112, 47, 18.5)
     kinds = sorted({cev for _, cev in run.components})
     tones = dict(zip(kinds, ("#15396b", "#6f9bd1", "#b3c7e2"), strict=False))
@@ -359,7 +487,7 @@ def _components(figure, run):
     axes.set_xticks([1, 10, 100, 1000, 10000], ["1", "10", "100", "1000", "10\u2009000"])
     axes.minorticks_off()
     least = min([low for low, _ in run.components.values()], default=20)
-    axes.set(xlim=(min(2.5, least / 8), 2.5e5), ylim=(len(run.blocks) - 0.5, -0.8), xlabel="Numbers a sample")
+    axes.set(xlim=(min(2.5, least / 8), 2.5e5), ylim=(len(run.blocks) - 0.5, -0.8), xlabel="Features per sample")
     axes.set_yticks(range(len(run.blocks)), [block for block, *_ in run.blocks])
     axes.legend(
         loc="lower left",
@@ -382,7 +510,7 @@ def _policy(figure, run, marks):
         axes.text(place, run.after[name], f"{run.before[name]}→{run.after[name]}", ha="center", va="bottom", fontsize=6)
     axes.set_xticks(range(len(run.counts)), [f"{name:g}" for name in run.counts])
     axes.set(
-        ylabel="Training rows",
+        ylabel="Training samples",
         xlabel="Growth temperature (°C)",
         ylim=(0, 1.15 * max(*run.after.values(), 1)),
     )
@@ -402,33 +530,33 @@ def _models(figure, paper, run):
         paper.text(130.5, top + tall / 2, model, ha="center", va="center_baseline", weight="bold")
     _arrow(paper, (139.5, 119.5), (146.5, 119.5))
     _heading(figure, 148, 105, "i", "Predictions")
-    words = (
+    text = (
         f"{len(run.models)} models × {len(run.components)} sets of\ncomponents × {folds} folds\n"
-        f"= {fits * folds} fits, {run.scheme}\n\nSettings chosen on\nvalidation samples;\n{TESTED[run.protocol]}"
+        f"= {fits * folds} fits, {run.scheme}\n\nSelected on\nvalidation samples;\n{TESTED[run.protocol]}"
     )
-    paper.text(150, 108, words, va="top", fontsize=6.5, linespacing=1.35)
+    paper.text(150, 108, text, va="top", fontsize=6.5, linespacing=1.35)
     paper.add_patch(Rectangle((148, 108), 0.5, 22.5, facecolor=SIDE, lw=0))
 
 
 def _fine_tuning(figure, paper, run):
     """Panel j: the other way from the micrograph, through networks that are trained on the films themselves."""
-    _heading(figure, 4, 145, "j", "Fine-tuned networks, each fold its own")
-    words, folds = run.networks, len(run.grid)
-    seen = "{pixels} × {pixels} pixels, turned and mirrored\nup to {epochs} epochs under policies".format(**words)
-    _box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_few(words['policies'])}")
+    _heading(figure, 4, 145, "j", "Fine-tuned networks, one per fold")
+    networks, folds = run.networks, len(run.grid)
+    seen = "{pixels} × {pixels} pixels, rotated and mirrored\nup to {epochs} epochs under policies".format(**networks)
+    _box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_few(networks['policies'])}")
     _arrow(paper, (52, 157), (58, 157))
     _box(
         paper,
         (59, 148.5),
         (42, 17),
         run.backbone,
-        f"all weights trained, from\n{_few(words['pretraining'])}\n{folds} folds",
+        f"all weights trained, from\n{_few(networks['pretraining'])}\n{folds} folds",
     )
     _arrow(paper, (102, 157), (108, 152.3))
     _arrow(paper, (102, 157), (108, 161.7))
-    fed = [model for model in words["models"] if model != "CNN"]
+    fed = [model for model in networks["models"] if model != "CNN"]
     _box(paper, (109, 148.5), (70, 7.8), "Head of 100 values", f"tuned features → {_few(fed)}")
-    _box(paper, (109, 157.7), (70, 7.8), "CNN", f"a head each: {_few(words['schemes'])}")
+    _box(paper, (109, 157.7), (70, 7.8), "CNN", f"a head each: {_few(networks['schemes'])}")
 
 
 def _box(paper, corner, size, title, lines):

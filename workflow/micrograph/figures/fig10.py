@@ -1,19 +1,19 @@
-"""Figure 10: for every temperature films that were told right, each with its class activation map and its occlusion.
+"""Figure 10: attribution maps of correctly predicted samples of every temperature."""
 
-Functions as in figures.py: tables and arrays in, a Figure out, inputs left alone. Maps come from attribution/maps.py,
-of the network of the fold that tests the film; how they are drawn stands in map_drawing.py.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from micrograph.attribution import target_score
-from micrograph.attribution.maps import read
+from micrograph.attribution.maps import Attributions, read
 from micrograph.errors import UserError
 from micrograph.evaluation.labels import fit_label
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
@@ -25,9 +25,18 @@ COLUMNS = ("micrograph", None, "overlay", "occlusion")  # None: the name of the 
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The films of one temperature that figure 10 shows: names and confidences (None where a scheme has none), of how
-    many told right and how many tested."""
+class Selection:
+    """The samples of one temperature that figure 10 shows.
+
+    Parameters
+    ----------
+    celsius : int
+    samples : tuple of str
+    confidences : tuple of float or None
+        Probability of the predicted temperature; None without probabilities.
+    right, tested : int
+        Number of correct and of all test samples of the temperature.
+    """
 
     celsius: int
     samples: tuple
@@ -36,13 +45,30 @@ class Chosen:
     tested: int
 
 
-def chosen(predictions, classes, films_per_class):
-    """The Chosen of every class, by a rule: no film is picked by hand.
+def select(predictions: pd.DataFrame, classes: Sequence[int], films_per_class: int) -> list[Selection]:
+    """Select correctly predicted samples of each temperature at evenly spaced ranks of confidence.
 
-    predictions: the waist's table, of which part test is looked at; every film once (UserError otherwise). Of a class's
-    films that were told right, by falling confidence (the score of the predicted class; of a regressor the nearness of
-    its value to the class; of equals by name), those at evenly spaced ranks, the surest and the least sure among
-    them. All of them where there are no more than films_per_class; of one alone the surest.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Table of predictions; each sample is tested once.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    films_per_class : int
+        Largest number of samples.
+
+    Returns
+    -------
+    list of Selection
+
+    Raises
+    ------
+    UserError
+        If a sample is tested more than once.
+
+    Notes
+    -----
+    Confidence is the score of the predicted class, or of a regressor the nearness of its value. Ties go by name.
     """
     test = predictions[predictions["split"] == "test"]
     for sample in test.loc[test.duplicated("sample"), "sample"]:
@@ -55,9 +81,9 @@ def chosen(predictions, classes, films_per_class):
         right = here[here["y_pred"].eq(celsius).fillna(False).astype(bool)]
         sure, said = _sureness(right, celsius)
         order = np.lexsort((right["sample"].to_numpy(str), -sure))
-        kept = order[evenly(len(right), films_per_class)]
+        kept = order[evenly_spaced(len(right), films_per_class)]
         found.append(
-            Chosen(
+            Selection(
                 celsius,
                 tuple(right["sample"].iloc[kept]),
                 tuple(said.iloc[kept]) if said is not None else (None,) * len(kept),
@@ -68,12 +94,24 @@ def chosen(predictions, classes, films_per_class):
     return found
 
 
-def evenly(many, wanted):
-    """Places (min(many, wanted),) of 0 .. many - 1, evenly spaced, first and last among them; of one the first."""
-    count = min(many, wanted)
+def evenly_spaced(n_items: int, wanted: int) -> NDArray[np.int_]:
+    """Give evenly spaced indices with the first and the last among them.
+
+    Parameters
+    ----------
+    n_items : int
+        Number of items.
+    wanted : int
+        Largest number of indices.
+
+    Returns
+    -------
+    ndarray of int
+    """
+    count = min(n_items, wanted)
     if count < 2:
         return np.arange(count)
-    return (2 * np.arange(count) * (many - 1) + count - 1) // (2 * (count - 1))
+    return (2 * np.arange(count) * (n_items - 1) + count - 1) // (2 * (count - 1))
 
 
 def _sureness(right, celsius):
@@ -84,26 +122,84 @@ def _sureness(right, celsius):
     return -np.abs(right["y_pred_value"].to_numpy(float) - celsius), None
 
 
-def draw_files(maps, fits, samples, classes, films_per_class, data):
-    """Figure 10 of one fit; maps: paths, the micrographs are read where `samples` says. As :func:`draw`."""
+def draw_files(
+    maps: Sequence[str],
+    fits: Sequence[Fit],
+    samples: pd.DataFrame,
+    classes: Sequence[int],
+    films_per_class: int,
+    data: str,
+) -> Figure:
+    """Draw figure 10 of one fit with maps and micrographs on disk; see `draw`.
+
+    Parameters
+    ----------
+    maps : sequence of str
+        Paths of the files of attribution maps.
+    fits : sequence of one Fit
+    samples : DataFrame
+        Table of accepted samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    films_per_class : int
+        Largest number of samples per temperature.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+    """
     images, (fit,) = [read_png(path) for path in samples["micrograph"]], fits
     return draw(read(maps), fit, samples, images, classes, films_per_class, data)
 
 
-@style.look()
-def draw(explained, fit, samples, images, classes, films_per_class, data):
-    """Figure 10: up to films_per_class films of every temperature: micrograph, CAM, overlay, occlusion; two films a row.
+@style.context()
+def draw(
+    attributions: Attributions,
+    fit: Fit,
+    samples: pd.DataFrame,
+    images: Sequence[NDArray[np.uint8]],
+    classes: Sequence[int],
+    films_per_class: int,
+    data: str,
+) -> Figure:
+    """Draw figure 10: micrograph, CAM, overlay and occlusion map of samples of each temperature.
 
-    explained: maps.Attributions; fit: Fit, the predictions of the same networks (strict) and their words; samples:
-    the table of accepted samples (sample, pixel_nm); images: (pixels, pixels) uint8, one a row of `samples`; classes:
-    temperatures (C). A film whose network, asked again for the maps, no longer says the same counts as not right.
-    UserError where a film that is shown has no maps or no micrograph.
+    Parameters
+    ----------
+    attributions : Attributions
+    fit : Fit
+        Predictions of the same networks under the strict protocol.
+    samples : DataFrame
+        Table of accepted samples.
+    images : sequence of ndarray of shape (pixels, pixels)
+        Micrographs of the samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    films_per_class : int
+        Largest number of samples per temperature.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If a sample has no map or no micrograph.
+
+    Notes
+    -----
+    A sample whose prediction differs when it is recomputed for the maps counts as wrong.
     """
-    rows = chosen(_still(fit.predictions, explained), classes, films_per_class)
+    rows = select(_still(fit.predictions, attributions), classes, films_per_class)
     down = [-(-len(one.samples) // FILMS_A_ROW) for one in rows]
     tall = HEAD_MM + sum(CLASS_MM + FILM_MM * count for count in down) + FOOT_MM
     figure = style.canvas(DOUBLE_MM, tall, data)
-    _head(figure, explained, fit)
+    _head(figure, attributions, fit)
     places = {name: place for place, name in enumerate(samples["sample"])}
     marks, top = style.class_marks(classes), HEAD_MM
     for one, count in zip(rows, down, strict=True):
@@ -113,15 +209,15 @@ def draw(explained, fit, samples, images, classes, films_per_class, data):
                 raise UserError(f"sample {name} has predictions and is not in samples.tsv; fit the models again.")
             film = samples.iloc[places[name]]
             spot = EDGE_MM + place % FILMS_A_ROW * _film_width(True), top + CLASS_MM + place // FILMS_A_ROW * FILM_MM
-            _film(figure, spot, explained, film, images[places[name]], sure)
+            _film(figure, spot, attributions, film, images[places[name]], sure)
         top += CLASS_MM + FILM_MM * count
-    _foot(figure, top + 2, explained)
+    _foot(figure, top + 2, attributions)
     return figure
 
 
-def _still(predictions, explained):
-    """The predictions, with none where the explained network says another temperature than these."""
-    said = pd.Series(explained.predicted.astype(float), index=explained.samples)
+def _still(predictions, attributions):
+    """The predictions, with none where the attributions network says another temperature than these."""
+    said = pd.Series(attributions.predicted.astype(float), index=attributions.samples)
     said = predictions["sample"].map(said)
     for sample in predictions.loc[(predictions["split"] == "test") & said.isna(), "sample"]:
         raise UserError(f"sample {sample} has predictions and no explanation; explain all folds of this network.")
@@ -133,20 +229,31 @@ def _film_width(with_gap=False):
     return len(COLUMNS) * PANEL_MM + (len(COLUMNS) - 1) * APART_MM + (BETWEEN_MM if with_gap else 0)
 
 
-def fit_title(fit):
-    """Which networks these are: "CNN, nominal, pre-trained on imagenet, strict protocol"."""
+def fit_title(fit: Fit) -> str:
+    """Name the networks: "CNN, nominal, pre-trained on imagenet, strict protocol".
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    str
+    """
     spec = fit.spec
     return f"{fit_label(spec, ('model', 'scheme'))}, pre-trained on {spec.pretraining}, {spec.protocol} protocol"
 
 
-def _head(figure, explained, fit):
-    style.text_mm(figure, EDGE_MM, 2.2, f"What speaks for the predicted temperature: {fit_title(fit)}", weight="bold")
+def _head(figure, attributions, fit):
+    style.text_mm(
+        figure, EDGE_MM, 2.2, f"Attribution maps for the predicted temperature: {fit_title(fit)}", weight="bold"
+    )
     rule = (
-        "Each film is explained by the network of the fold that tests it, which saw no film of its growth day.\n"
-        "Shown by rule: of the films told right those at evenly spaced ranks of confidence, the surest first."
+        "Each sample is attributions by the network of the fold that tests it, trained without its growth day.\n"
+        "Shown: correctly predicted samples at evenly spaced ranks of confidence, the highest first."
     )
     style.text_mm(figure, EDGE_MM, 6.4, rule, color=SOFT, linespacing=1.4)
-    named = [name or attribution_maps.NAMES[explained.weighted_name] for name in COLUMNS]
+    named = [name or attribution_maps.NAMES[attributions.weighted_name] for name in COLUMNS]
     for block in range(FILMS_A_ROW):
         for place, name in enumerate(named):
             middle = EDGE_MM + block * _film_width(True) + place * (PANEL_MM + APART_MM) + PANEL_MM / 2
@@ -163,64 +270,91 @@ def _class_line(figure, top, one, mark):
 
 
 def _counted(one):
-    """How many films are shown of how many, in words."""
-    told, shown = f"{one.right} of {one.tested} films told right", len(one.samples)
+    """How n_items films are shown of how n_items, in text."""
+    correct, shown = f"{one.right} of {one.tested} samples correct", len(one.samples)
     if one.right == 0:
-        return f"{told}: none to show"
-    return f"{told}, {shown} of them shown" if shown < one.right else f"{told}, all of them shown"
+        return f"{correct}: none to show"
+    return f"{correct}, {shown} shown" if shown < one.right else f"{correct}, all shown"
 
 
-def _film(figure, spot, explained, film, image, sure):
-    """One film: a line of words, and its four pictures."""
+def _film(figure, spot, attributions, film, image, sure):
+    """One film: a line of text, and its four pictures."""
     left, top = spot
-    place = explained.index(film["sample"])
+    place = attributions.index(film["sample"])
     axes = [
         style.axes_mm(figure, left + step * (PANEL_MM + APART_MM), top + 3.4, PANEL_MM, PANEL_MM)
         for step in range(len(COLUMNS))
     ]
-    style.show_picture(axes[0], image)
+    style.show_image(axes[0], image)
     style.scale_bar(axes[0], film.get("pixel_nm"))
-    cam = explained.weighted_map(place)
-    attribution_maps.show_heat(axes[1], cam, explained.cam_flag[place])
-    attribution_maps.show_overlay(axes[2], image, cam, explained.cam_flag[place])
-    hidden, flag = explained.occlusion_map(place), explained.occlusion_flag[place]
+    cam = attributions.weighted_map(place)
+    attribution_maps.show_cam(axes[1], cam, attributions.cam_flag[place])
+    attribution_maps.show_overlay(axes[2], image, cam, attributions.cam_flag[place])
+    hidden, flag = attributions.occlusion_map(place), attributions.occlusion_flag[place]
     attribution_maps.show_occlusion(axes[3], image, hidden, flag)
-    said = "" if sure is None else f", {100 * sure:.0f} % sure"
-    style.text_mm(figure, left, top, f"{cut(film['sample'], 30)}{said}", fontsize=6.5)
+    said = "" if sure is None else f", confidence {100 * sure:.0f} %"
+    style.text_mm(figure, left, top, f"{style.shorten(film['sample'], 30)}{said}", fontsize=6.5)
     if not flag:
         right = left + _film_width()
-        words = f"scale ±{strength(hidden, explained.scheme)}"
-        style.text_mm(figure, right, top, words, fontsize=6, color=SOFT, ha="right")
+        text = f"scale ±{scale_label(hidden, attributions.scheme)}"
+        style.text_mm(figure, right, top, text, fontsize=6, color=SOFT, ha="right")
 
 
-def cut(words, most):
-    """Words cut to so many letters."""
-    return words if len(words) <= most else words[: most - 1] + "…"
+def scale_label(values: NDArray[np.floating], scheme: str) -> str:
+    """Format the largest effect of a map, for regression with its unit: "1.6", "12 °C".
 
+    Parameters
+    ----------
+    values : ndarray
+    scheme : str
 
-def strength(values, scheme):
-    """The largest effect in a map, of a regressor with its unit: "1.6", "12 °C"."""
+    Returns
+    -------
+    str
+    """
     said = f"{attribution_maps.largest(values):#.2g}".rstrip(".")
     return f"{said} °C" if target_score.n_targets(scheme, (0, 1)) == 1 else said
 
 
-def _foot(figure, top, explained):
+def _foot(figure, top, attributions):
     """Both scales and what they mean."""
-    attribution_maps.heat_scale(figure, EDGE_MM + 1, top, 22, heat_words(explained))
-    attribution_maps.occlusion_scale(figure, EDGE_MM + 76, top, 22, occlusion_words(explained))
+    attribution_maps.cam_scale(figure, EDGE_MM + 1, top, 22, cam_legend(attributions))
+    attribution_maps.occlusion_scale(figure, EDGE_MM + 76, top, 22, occlusion_legend(attributions))
 
 
-def heat_words(explained, shown="shown as they are,\nin the overlay enlarged smoothly"):
-    """What the colours of class activation maps mean."""
-    name, (rows, columns) = attribution_maps.NAMES[explained.weighted_name], explained.cam.shape[1:]
-    return f"{name} ÷ its largest value:\n{rows} × {columns} values, {shown}"
+def cam_legend(attributions: Attributions, drawing: str = "without interpolation,\ninterpolated in the overlay") -> str:
+    """Explain the colours of class activation maps.
+
+    Parameters
+    ----------
+    attributions : Attributions
+    drawing : str
+        How the maps are drawn.
+
+    Returns
+    -------
+    str
+    """
+    name, (rows, columns) = attribution_maps.NAMES[attributions.weighted_name], attributions.cam.shape[1:]
+    return f"{name} ÷ its largest value:\n{rows} × {columns} values, {drawing}"
 
 
-def occlusion_words(explained, scale="scale"):
-    """What the colours of occlusion maps mean."""
-    side, patch = explained.side, explained.patch
+def occlusion_legend(attributions: Attributions, scale: str = "scale") -> str:
+    """Explain the colours of occlusion maps.
+
+    Parameters
+    ----------
+    attributions : Attributions
+    scale : str, default "scale"
+        What the map is divided by.
+
+    Returns
+    -------
+    str
+    """
+    side, patch = attributions.side, attributions.patch
     return (
-        f"occlusion: fall of the {target_score.describe(explained.scheme)}\n"
-        f"where {patch} × {patch} of {side} × {side} pixels are hidden, ÷ {scale}.\n"
-        "Green, solid line at half: for the temperature; red, dashed: against it"
+        f"occlusion: decrease of the {target_score.describe(attributions.scheme)}\n"
+        f"where {patch} × {patch} of {side} × {side} pixels are occluded, ÷ {scale}.\n"
+        "Green, solid line at half: positive attribution; red, dashed: negative"
     )

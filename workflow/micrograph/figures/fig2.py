@@ -1,23 +1,31 @@
-"""Tables and arrays in, matplotlib figures out: samples by temperature, contact sheets. The look is style.py.
+"""Figure 2: samples by growth temperature, growth time and substrate."""
 
-Every function leaves its inputs alone, takes `data` ("simulated films" or "films", see style.BADGES) and
-returns a Figure of its final size; style.save writes it. The others have modules of their own: flow_figure.py (1),
-performance_figures.py (3, S2, 4), confusion_figures.py (5, 7), film_pages.py (6), component_figures.py (8, 9) and
-curve_figures.py (learning curves).
-"""
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, PAPER, SINGLE_MM, SOFT
 
 
-@style.look()
-def draw(samples, classes, data):
-    """Figure 2: samples by growth temperature, and beside it growth time and substrate where they are known.
+@style.context()
+def draw(samples: pd.DataFrame, classes: Sequence[int], data: str) -> Figure:
+    """Draw figure 2: samples by growth temperature, with growth time and substrate where they are known.
 
-    samples: table with growth_celsius and, where known, growth_seconds, substrate, batch. classes: temperatures (C).
+    Parameters
+    ----------
+    samples : DataFrame
+        Table of accepted samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
     """
     groups = {name: samples[samples["growth_celsius"] == name] for name in classes}
     marks = style.class_marks(classes)
@@ -89,40 +97,16 @@ def _substrates(axes, groups, marks, most=7):
     named = {name: group["substrate"].fillna("not stated") for name, group in groups.items()}
     counts = pd.concat(named.values()).value_counts().sort_index(kind="stable")
     order = counts.sort_values(ascending=False, kind="stable").index
-    words = {name: name if place < most else f"{len(order) - most} others" for place, name in enumerate(order)}
-    shown = list(dict.fromkeys(words.values()))
+    text = {name: name if place < most else f"{len(order) - most} others" for place, name in enumerate(order)}
+    shown = list(dict.fromkeys(text.values()))
     before = np.zeros(len(shown))
     for name, substrates in named.items():
-        counts = substrates.map(words).value_counts().reindex(shown, fill_value=0).to_numpy()
+        counts = substrates.map(text).value_counts().reindex(shown, fill_value=0).to_numpy()
         axes.barh(range(len(shown)), counts, left=before, height=0.62, color=marks[name][0], label=style.celsius(name))
         before = before + counts
     for place, count in enumerate(before):
         axes.annotate(f"{count:.0f}", (count, place), xytext=(2, 0), textcoords="offset points", va="center")
-    axes.set_yticks(range(len(shown)), [_short(name, 16) for name in shown])
+    axes.set_yticks(range(len(shown)), [style.shorten(name, 16) for name in shown])
     axes.set(xlabel="Samples", xlim=(0, 1.12 * before.max()), ylim=(len(shown) - 0.4, -0.6))
     axes.set_title("Substrate", loc="left", pad=5)
     axes.legend(loc="lower right", handlelength=0.9, handleheight=0.9, borderaxespad=0)
-
-
-def _short(words, most):
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
-@style.look()
-def micrograph_sheet(images, titles, pixel_nm, data, columns=8, colours=None):
-    """A contact sheet of micrographs, each with its title and, where its size is known, a scale bar.
-
-    images: sequence of n (rows, columns) uint8; titles: n strings; pixel_nm: (n,) nm a pixel, NaN where unknown;
-    colours: n frame colours, or None.
-    """
-    side, gap, row_mm, top = (DOUBLE_MM - 2) / columns - 2, 2.0, (DOUBLE_MM - 2) / columns + 2.2, 6.0
-    rows = -(-len(images) // columns)
-    figure = style.canvas(DOUBLE_MM, top + rows * row_mm + 2, data)
-    for place, (image, title, size) in enumerate(zip(images, titles, pixel_nm, strict=True)):
-        row, column = divmod(place, columns)
-        spot = (2 + column * (side + gap), top + 3.4 + row * row_mm)
-        axes = style.axes_mm(figure, *spot, side, side)
-        style.show_picture(axes, image, frame=colours[place] if colours else None)
-        style.scale_bar(axes, size)
-        style.text_mm(figure, spot[0], spot[1] - 0.7, _short(str(title), 19), fontsize=6, va="bottom")
-    return figure

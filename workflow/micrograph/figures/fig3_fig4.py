@@ -1,17 +1,22 @@
-"""Figures 3, S2 and 4: how well models do, by augmentation policy and model by model, beside the paper's values.
+"""Figures 3, S2 and 4: scores by augmentation policy and by model, beside the paper's values.
 
-Functions as in figures.py: fits in, a Figure out, inputs left alone. Training, validation and test part each have a
-colour and a shape; filled marks are ours, hollow ones the paper's. Where the folds were dealt more than once, short
-lines beside a mark are the single deals.
+Training, validation and test split each have a colour and a marker; filled marks are ours, hollow ones the paper's.
+Where cross-validation is repeated, short lines beside a mark are single repeats.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.errors import UserError, lookup
 from micrograph.evaluation import bootstrap, metrics, summaries
+from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.labels import features_label
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
-from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
+from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SINGLE_MM, SOFT
 
 # Metric -> (the axis, its factor, the paper's figure and its name there).
 METRICS = {"accuracy": ("Accuracy (%)", 100, "fig3", "accuracy_pct"), "macro_f1": ("Macro F1", 1, "figS2", "macro_f1")}
@@ -21,14 +26,33 @@ STEP, BESIDE = 0.29, 0.12  # of one slot: from part to part, from ours to the pa
 DEALS = 0.1  # of one slot: from a mark to the lines of the single deals
 
 
-@style.look()
-def draw_by_policy(fits, published, metric, classes, data):
-    """Figures 3 and S2: a metric by augmentation policy; a panel a model, a row of panels a protocol.
+@style.context()
+def draw_by_policy(
+    fits: Sequence[Fit], published: pd.DataFrame, metric: str, classes: Sequence[int], data: str
+) -> Figure:
+    """Draw figures 3 and S2: a metric by augmentation policy, a panel per model, a row of panels per protocol.
 
-    fits: Fit, of one pre-training and one scheme; published: resources/published/values.tsv; metric: "accuracy"
-    or "macro_f1"; classes: temperatures (C). Mean and standard deviation over folds; the published protocol shows
-    training and validation part as the paper does, the strict one the test part, too; beside the last of these the
-    means over the folds of single deals.
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of one pre-training and one scheme.
+    published : DataFrame
+        The paper's values, resources/published/values.tsv.
+    metric : str
+        A key of `METRICS`.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If there are no fits, or they differ in pre-training or scheme.
     """
     lookup(metric, METRICS, "metric of figure 3")
     _one_study(fits, ("pretraining", "scheme"), "figure 3")
@@ -53,16 +77,16 @@ def draw_by_policy(fits, published, metric, classes, data):
             _first_only(axes, across == 0, METRICS[metric][0])
         top += tall * rows[protocol] + 5
     style.text_mm(figure, 11, 2.2, f"{METRICS[metric][0].removesuffix(' (%)')} by augmentation policy", weight="bold")
-    parts = [part for part in style.PARTS if any(part in SHOWN[name] for name in groups)]
+    parts = [part for part in style.SPLITS if any(part in SHOWN[name] for name in groups)]
     _legend(figure, parts, width, _has(published, METRICS[metric][2], fits), _deals(fits) > 1)
     return figure
 
 
-def _one_study(fits, words, figure):
-    """UserError unless there are fits, and all have the same of each of `words`."""
+def _one_study(fits, text, figure):
+    """UserError unless there are fits, and all have the same of each of `text`."""
     if not fits:
         raise UserError(f"{figure}: there are no predictions to show; ask for models in experiments.")
-    summaries.check_same(fits, words, figure)
+    summaries.check_same(fits, text, figure)
 
 
 def _model(fit):
@@ -73,8 +97,8 @@ def _counted(protocol, here):
     """A protocol and what its figures are made of."""
     films = here[0].predictions["sample"].nunique()
     if _deals(here[:1]) > 1:
-        return f"{protocol}, {films} films: mean ± deviation, {_folds(here)}"
-    return f"{protocol} protocol: {films} films, mean ± deviation over {_folds(here)}"
+        return f"{protocol}, {films} samples: mean ± SD, {_folds(here)}"
+    return f"{protocol} protocol: {films} samples, mean ± SD over {_folds(here)}"
 
 
 def _deals(fits):
@@ -86,7 +110,7 @@ def _folds(here):
     """How many folds, and of how many deals."""
     deals = _deals(here[:1])
     folds = f"{here[0].predictions['fold'].nunique() // deals} folds"
-    return f"{folds} × {deals} deals" if deals > 1 else folds
+    return f"{folds} × {deals} repeats" if deals > 1 else folds
 
 
 def _head(width):
@@ -123,19 +147,19 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
 
 def _mark(axes, place, value, low, high, part, hollow=False):
     """A mark with a bar from value - low to value + high; without a value nothing, without a reach no bar."""
-    _, colour, shape = style.PARTS[part]
+    _, colour, shape = style.SPLITS[part]
     if not np.isfinite(value):
         return
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([place] * 2, [value - low, value + high], color=colour, lw=0.7 if hollow else 1.3, zorder=2)
-    fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if hollow else {"mfc": colour, "mec": PAPER, "mew": 0.4}
-    axes.plot([place], [value], shape, ms=3.4 if hollow else 4.2, zorder=3, clip_on=False, **fill)
+    size = 3.4 if hollow else 4.2
+    axes.plot([place], [value], shape, ms=size, zorder=3, clip_on=False, **style.mark_fill(colour, hollow))
 
 
 def _single_deals(axes, place, values, part):
     """A short line beside a mark for each deal of the folds, where there were several."""
     if len(values) > 1:
-        axes.plot([place - DEALS] * len(values), values, "_", ms=3, mew=0.7, color=style.PARTS[part][1], zorder=2)
+        axes.plot([place - DEALS] * len(values), values, "_", ms=3, mew=0.7, color=style.SPLITS[part][1], zorder=2)
 
 
 def _baseline(axes, slot, value):
@@ -149,13 +173,12 @@ def _limits(axes, slots, factor):
     axes.grid(axis="y", color=FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(axis="x", length=0)
-    for line in np.arange(slots - 1) + 0.5:
-        axes.axvline(line, color=FAINT, lw=0.5, zorder=0)
+    style.row_lines(axes, slots, vertical=True)
 
 
-def _first_only(axes, first, words):
-    """The axis's words and numbers only at the left edge."""
-    axes.set_ylabel(words if first else "")
+def _first_only(axes, first, text):
+    """The axis's text and numbers only at the left edge."""
+    axes.set_ylabel(text if first else "")
     axes.tick_params(axis="y", labelleft=first)
 
 
@@ -168,31 +191,41 @@ def _has(published, item, fits):
 def _legend(figure, parts, width, paper, deals):
     """Marks of the parts, of the paper where it has values, of single deals where there are several, and of the
     baseline, below the title."""
-    axes = style.axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
+    axes = style.hidden_axes(figure)
     for part in parts:
-        word, colour, shape = style.PARTS[part]
-        axes.plot([], [], shape, ms=4.2, mfc=colour, mec=PAPER, mew=0.4, label=word)
+        label, colour, shape = style.SPLITS[part]
+        axes.plot([], [], shape, ms=4.2, label=label, **style.mark_fill(colour))
     if paper:
-        axes.plot([], [], "o", ms=3.4, mfc=PAPER, mec=SOFT, mew=0.8, label="hollow: the paper, real films")
+        axes.plot([], [], "o", ms=3.4, **style.mark_fill(SOFT, hollow=True), label="hollow: the paper, real films")
     if deals:
-        axes.plot([], [], "_", ms=3, mew=0.7, color=style.PARTS[parts[-1]][1], label="single deals")
+        axes.plot([], [], "_", ms=3, mew=0.7, color=style.SPLITS[parts[-1]][1], label="single repeats")
     axes.plot([], [], color=INK, lw=0.7, ls=(0, (2, 1.5)), label="majority class")
-    handles = axes.get_legend_handles_labels()
-    corner = 11 / width, 1 - 7.5 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    columns = 6 if width == DOUBLE_MM else 2
-    spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
-    figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, **spread)
+    style.legend_mm(figure, axes, 11, 7.5, 6 if width == DOUBLE_MM else 2, columnspacing=1.2)
 
 
-@style.look()
-def draw_by_model(fits, published, data, resampling):
-    """Figure 4: training, validation and test accuracy of the nominal models; a panel a protocol.
+@style.context()
+def draw_by_model(fits: Sequence[Fit], published: pd.DataFrame, data: str, resampling: Resampling) -> Figure:
+    """Draw figure 4: training, validation and test accuracy of the nominal models, a panel per protocol.
 
-    fits: Fit, of one pre-training, policy and scheme; published: resources/published/values.tsv.
-    Training and validation: mean and standard deviation over folds. Test: all test predictions
-    together with the 95 % interval from resampling whole batches, beside it the same of the majority,
-    and of the test predictions of single deals.
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of one pre-training, policy and scheme.
+    published : DataFrame
+        The paper's values, resources/published/values.tsv.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    resampling : Resampling
+        Classes, number of bootstrap resamples and random generator of the intervals.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If there are no fits, or they differ in pre-training, policy or scheme.
     """
     _one_study(fits, ("pretraining", "policy", "scheme"), "figure 4")
     groups = summaries.by_protocol(fits)
@@ -218,7 +251,7 @@ def draw_by_model(fits, published, data, resampling):
         style.text_mm(figure, 11, top, _tested(protocol, here), color=SOFT)
         top += 62
     style.text_mm(figure, 11, 2.2, "Accuracy of the models", weight="bold")
-    _legend(figure, list(style.PARTS), width, _has(published, "fig4", fits), _deals(fits) > 1)
+    _legend(figure, list(style.SPLITS), width, _has(published, "fig4", fits), _deals(fits) > 1)
     return figure
 
 
@@ -227,7 +260,7 @@ def _test(predictions):
 
 
 def _seen(features):
-    return {"image": "pictures"}.get(features, features.replace("_cev", ", "))
+    return {"image": "micrographs"}.get(features, features.replace("_cev", ", "))
 
 
 def _tested(protocol, here):
@@ -236,9 +269,9 @@ def _tested(protocol, here):
     tested, deals = rows["sample"].nunique(), _deals(here[:1])
     if deals > 1:
         once = len(rows) == tested * deals
-        how = f"{tested} films, each tested once a deal" if once else f"a test set each, {tested} films"
+        how = f"{tested} samples, each once per repeat" if once else f"a test set each, {tested} samples"
         return f"{protocol}, {_folds(here)}: {how}"
-    how = f"{tested} films, each tested once" if len(rows) == tested else f"the same {tested} films tested in each"
+    how = f"{tested} samples, each tested once" if len(rows) == tested else f"the same {tested} test samples in each"
     return f"{protocol} protocol: {_folds(here)}, {how}"
 
 

@@ -1,17 +1,20 @@
-"""Confusion matrices: of many fits (Table 2's), and of a few beside the paper's (figures 5 and 7).
+"""Confusion matrices of the fits of Table 2, and of a few fits beside the paper's (figures 5 and 7).
 
-Functions as in figures.py: tables in, a Figure out, inputs left alone. In a cell stands the count, and below it the
-share of its true class, which is also its shade.
+A cell holds the count and, below it, the share of its true class, which is also its shade.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries
 from micrograph.evaluation.labels import features_label, scheme_label
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, PAPER, SINGLE_MM, SOFT
 
@@ -23,43 +26,84 @@ SMALL_MM = 7.0  # a cell less wide holds the count alone
 
 @dataclass(frozen=True)
 class Matrix:
-    """counts (classes, classes + 1), the last column for rows without an answer; of how many samples and folds;
-    pooled: whether the counts are sums over the folds of a deal, else means over the folds; deals: how often the folds
-    were dealt, of which counts are means."""
+    """A confusion matrix.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes, n_classes + 1)
+        True class by predicted one; the last column counts samples without a prediction.
+    samples, folds : int
+        Number of samples and of folds.
+    pooled : bool
+        Whether counts are sums over the folds of a repeat; otherwise means over folds.
+    repeats : int, default 1
+        Number of repeats of cross-validation, over which counts are means.
+    """
 
     counts: np.ndarray
     samples: int
     folds: int
     pooled: bool
-    deals: int = 1
+    repeats: int = 1
 
     @property
-    def whole(self):
-        """Whether the counts are whole numbers, not means."""
-        return self.pooled and self.deals == 1
+    def whole(self) -> bool:
+        """Whether the counts are whole numbers."""
+        return self.pooled and self.repeats == 1
 
 
-def count(predictions, classes, part="test"):
-    """The Matrix of one fit's predictions, rows true, columns predicted.
+def count(predictions: pd.DataFrame, classes: Sequence[int], split: str = "test") -> Matrix:
+    """Count the predictions of one fit.
 
-    predictions: the waist's table, of one deal of the folds or more (fits.gather). Where every sample stands once in
-    the part (strict) the counts are pooled over the folds of a deal, and means over deals; where folds repeat samples
-    (published) they are means over folds, and samples are those of one fold. UserError where the part has no row.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Table of predictions, of one repeat of cross-validation or more.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    split : str, default "test"
+
+    Returns
+    -------
+    Matrix
+        Sums over folds where every sample is once in the split (strict protocol), otherwise means over folds.
+
+    Raises
+    ------
+    UserError
+        If there is no prediction of the split.
     """
-    rows = predictions[predictions["split"] == part]
+    rows = predictions[predictions["split"] == split]
     if rows.empty:
-        raise UserError(f"Confusion matrix: the predictions have no row of part '{part}'; choose another part.")
+        raise UserError(f"Confusion matrix: the predictions have no row of split '{split}'; choose another split.")
     counts = metrics.confusion(rows, classes)
-    deals = [(deal["sample"].nunique(), deal["fold"].nunique(), len(deal)) for deal in summaries.by_repeat(rows)]
-    samples, folds = round(sum(deal[0] for deal in deals) / len(deals)), deals[0][1]
-    pooled = all(samples_of_deal == rows_of_deal for samples_of_deal, _, rows_of_deal in deals)
-    return Matrix(counts / len(deals) / (1 if pooled else folds), samples, folds, pooled, len(deals))
+    repeats = [
+        (repeat["sample"].nunique(), repeat["fold"].nunique(), len(repeat)) for repeat in summaries.by_repeat(rows)
+    ]
+    samples, folds = round(sum(repeat[0] for repeat in repeats) / len(repeats)), repeats[0][1]
+    pooled = all(n_samples == n_rows for n_samples, _, n_rows in repeats)
+    return Matrix(counts / len(repeats) / (1 if pooled else folds), samples, folds, pooled, len(repeats))
 
 
-def printed(published, item, scheme, model, classes):
-    """The Matrix that the paper prints for a model, a mean over its fits, or None where it prints none.
+def published_matrix(
+    published: pd.DataFrame, item: str, scheme: str, model: str, classes: Sequence[int]
+) -> Matrix | None:
+    """Take a confusion matrix of the paper, a mean over its fits.
 
-    published: resources/published/confusion.tsv; item: "fig5" or "fig7".
+    Parameters
+    ----------
+    published : DataFrame
+        resources/published/confusion.tsv.
+    item : str
+        "fig5" or "fig7".
+    scheme, model : str
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+
+    Returns
+    -------
+    Matrix or None
+        None where the paper has none.
     """
     names = [f"pred_{name:g}" for name in classes]
     rows = published[(published["item"] == item) & (published["scheme"] == scheme) & (published["model"] == model)]
@@ -70,32 +114,86 @@ def printed(published, item, scheme, model, classes):
     return Matrix(counts, round(counts.sum()), FITS_OF_THE_PAPER, pooled=False)
 
 
-def draw_table2(fits, classes, data, title):
-    """Confusion matrices of the fits of Table 2; as :func:`draw_by_features`."""
+def draw_table2(fits: Sequence[Fit], classes: Sequence[int], data: str, title: str) -> Figure:
+    """Draw the confusion matrices of the fits of Table 2; see `draw_by_features`.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
     predictions = {(fit.spec.features, fit.spec.model): fit.predictions for fit in fits}
     return draw_by_features(predictions, classes, data, title=title)
 
 
-@style.look()
-def draw_by_features(predictions, classes, data, part="test", title=""):
-    """Confusion matrices of many fits: a row of matrices a model, a column a feature set.
+@style.context()
+def draw_by_features(
+    predictions: Mapping[tuple[str, str], pd.DataFrame],
+    classes: Sequence[int],
+    data: str,
+    split: str = "test",
+    title: str = "",
+) -> Figure:
+    """Draw confusion matrices, models in rows, features in columns.
 
-    predictions: {(features, model): the waist's table}, in the order of drawing; what is missing stays empty.
+    Parameters
+    ----------
+    predictions : mapping of (str, str) to DataFrame
+        (features, model) -> table of predictions, in the order of drawing.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    split : str, default "test"
+    title : str, default ""
+
+    Returns
+    -------
+    Figure
     """
-    counted = {(model, features): count(table, classes, part) for (features, model), table in predictions.items()}
+    counted = {(model, features): count(table, classes, split) for (features, model), table in predictions.items()}
     figure, left, bottom = _grid(counted, str, features_label, classes, data)
     style.text_mm(figure, left, 2.2, title, weight="bold")
-    style.text_mm(figure, left, bottom, f"{style.PARTS[part][0]} part{_how_counted(counted.values())}")
+    style.text_mm(figure, left, bottom, f"{style.SPLITS[split][0]} split{_how_counted(counted.values())}")
     return figure
 
 
-@style.look()
-def draw_beside_paper(fits, published, item, classes, data, title=""):
-    """Figures 5 and 7: test predictions of a few models, a row of matrices a protocol, the last row the paper's.
+@style.context()
+def draw_beside_paper(
+    fits: Sequence[Fit], published: pd.DataFrame, item: str, classes: Sequence[int], data: str, title: str = ""
+) -> Figure:
+    """Draw figures 5 and 7: confusion matrices, protocols in rows, the paper's last.
 
-    fits: Fit, of one pre-training and one policy; published: resources/published/confusion.tsv; item: "fig5" or
-    "fig7"; classes: temperatures (C); title: what is shown. The paper's row is left out where it has none of the
-    models or other temperatures.
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of one pre-training and one policy.
+    published : DataFrame
+        resources/published/confusion.tsv.
+    item : str
+        "fig5" or "fig7".
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    title : str, default ""
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If there are no fits, or they differ in pre-training or policy.
     """
     summaries.check_same(fits, ("pretraining", "policy"), title or item)
     counted = {}
@@ -103,39 +201,39 @@ def draw_beside_paper(fits, published, item, classes, data, title=""):
         for fit in here:
             counted[protocol, (fit.spec.scheme, fit.spec.model)] = count(fit.predictions, classes)
     for column in dict.fromkeys(column for _, column in counted):
-        matrix = printed(published, item, *column, classes)
+        matrix = published_matrix(published, item, *column, classes)
         counted |= {(summaries.PAPER, column): matrix} if matrix else {}
-    figure, left, bottom = _grid(counted, _row_words, _model_words, classes, data)
+    figure, left, bottom = _grid(counted, _row_label, _column_label, classes, data)
     style.text_mm(figure, left, 2.2, title, weight="bold")
     for place, row in enumerate(dict.fromkeys(row for row, _ in counted)):
         ways = [matrix for (name, _), matrix in counted.items() if name == row]
-        style.text_mm(figure, left, bottom + 3.4 * place, f"{_row_words(row)}{_how_counted(ways)}", color=SOFT)
+        style.text_mm(figure, left, bottom + 3.4 * place, f"{_row_label(row)}{_how_counted(ways)}", color=SOFT)
     return figure
 
 
-def _row_words(row):
+def _row_label(row):
     return "paper, real films" if row == summaries.PAPER else row
 
 
-def _model_words(column):
+def _column_label(column):
     scheme, model = column
     return f"{model}, {scheme_label(scheme)}"
 
 
 def _how_counted(matrices):
     """How many samples and folds the matrices count, where it is the same for all of them."""
-    ways = {(matrix.samples, matrix.folds, matrix.pooled, matrix.deals) for matrix in matrices}
+    ways = {(matrix.samples, matrix.folds, matrix.pooled, matrix.repeats) for matrix in matrices}
     if len(ways) > 1:
         return ""
-    samples, folds, pooled, deals = ways.pop()
-    how = f"sum over {folds} folds" if pooled else f"mean over {folds} fits"
-    return f": {samples} films, {how}" + (f", mean of {deals} deals" if deals > 1 else "")
+    samples, folds, pooled, repeats = ways.pop()
+    how = f"sum over {folds} folds" if pooled else f"mean over {folds} folds"
+    return f": {samples} samples, {how}" + (f", mean of {repeats} repeats" if repeats > 1 else "")
 
 
-def _grid(counted, row_words, column_words, classes, data):
+def _grid(counted, row_label, column_label, classes, data):
     """A figure with every Matrix of {(row, column): Matrix} in its place, and the bar of shades.
 
-    Returns (figure, left margin in mm, where there is room for a line of words below in mm).
+    Returns (figure, left margin in mm, where there is room for a line of text below in mm).
     """
     if not counted:
         raise UserError("Confusion matrices: there are no predictions to count; ask for models in experiments.")
@@ -155,16 +253,16 @@ def _grid(counted, row_words, column_words, classes, data):
         _edges(axes, column == next(name for name in columns if (row, name) in counted), down == lowest)
     for across, column in enumerate(columns):
         middle = left + across * (side + gap) + side / 2
-        words = _fitting(column_words(column), side + gap)
-        style.text_mm(figure, middle, top - 5.2, words, ha="center", va="bottom", weight="bold")
+        text = _fitting(column_label(column), side + gap)
+        style.text_mm(figure, middle, top - 5.2, text, ha="center", va="bottom", weight="bold")
     for down, row in enumerate(rows):
         middle = top + down * (side + ROW_MM) + side / 2
-        words = {"fontsize": 8, "weight": "bold", "va": "center", "rotation": 90}
-        style.text_mm(figure, 1.5, middle, row_words(row), **words)
+        text = {"fontsize": 8, "weight": "bold", "va": "center", "rotation": 90}
+        style.text_mm(figure, 1.5, middle, row_label(row), **text)
     bottom = top + len(rows) * (side + ROW_MM) + 3.5 + spare
     bar = style.axes_mm(figure, left, bottom, 40, 2.2)
     figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
-    style.text_mm(figure, left + 43, bottom, "% of the true class")
+    style.text_mm(figure, left + 43, bottom, "% of true temperature")
     return figure, left, bottom + 7.8
 
 
@@ -174,28 +272,28 @@ def _layout(columns, width):
     return min((DOUBLE_MM - left) / columns - gap, max(38.0, 8.5 * width)), gap, left, 19.0
 
 
-def _fitting(words, room_mm):
+def _fitting(text, room_mm):
     """A heading on two lines where one would be wider than room_mm (bold, 7 points: 1.6 mm a letter)."""
-    if 1.6 * len(words) <= room_mm:
-        return words
-    first, comma, second = words.removesuffix(" of variance").partition(", ")
+    if 1.6 * len(text) <= room_mm:
+        return text
+    first, comma, second = text.removesuffix(" of variance").partition(", ")
     return f"{first}\n{second}" if comma else first.replace(" ", "\n", 1)
 
 
 def _draw(axes, counts, whole, names, small):
-    """One matrix; small: without the shares in words, temperatures upright."""
+    """One matrix; small: without the shares in text, temperatures upright."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     shown = axes.imshow(share, cmap=LinearSegmentedColormap.from_list("share", SHADES), vmin=0, vmax=100, aspect="auto")
     for (row, column), number in np.ndenumerate(counts):
         ink = PAPER if share[row, column] > 58 else INK
-        words = f"{number:.0f}" if whole or small else f"{number:.1f}"
+        text = f"{number:.0f}" if whole or small else f"{number:.1f}"
         if small:
-            axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=6)
+            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=6)
             continue
-        axes.text(column, row - 0.04, words, ha="center", va="bottom", color=ink, fontsize=8)
+        axes.text(column, row - 0.04, text, ha="center", va="bottom", color=ink, fontsize=8)
         axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", ha="center", va="top", color=ink, fontsize=6)
-    axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % right", fontsize=6.5, pad=2.5)
+    axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % correct", fontsize=6.5, pad=2.5)
     axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]])
     axes.set_yticks(range(len(counts)), names[: len(counts)])
     axes.tick_params(length=0, pad=2)

@@ -1,32 +1,44 @@
-"""Figure 6: every test micrograph with its true and its predicted temperature, growth time and substrate beside it.
+"""Figure 6: every test micrograph with true and predicted temperature, growth time and substrate."""
 
-Functions as in figures.py: tables and arrays in, Figures out (one a page; style.save_pages writes them), inputs left
-alone.
-"""
-
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation.labels import fit_label
+from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
 
 PER_PAGE, COLUMNS = 27, 3
 TOP_MM, TALL_MM, SIDE_MM = 16.0, 25.6, 23.0
-WRONG = "#c2410c"  # vermilion; a wrong film also has a thick frame and a cross, for eyes that do not tell it from grey
+WRONG = "#c2410c"  # vermilion; a wrong sample also has a thick frame and a cross, for colour-blind readers
 
 
-def answers(predictions):
-    """One row a tested sample: sample, y_true, y_pred, y_pred_value, votes, fits, right.
+def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Join the test predictions of each sample by majority vote.
 
-    predictions: the waist's table. Where several folds test a sample (published) the prediction is the one most of
-    them make, of equals the lower, votes says how many, y_pred_value is their mean; one without an answer votes for
-    none. y_pred is missing where most votes, or all, are for none.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Table of predictions.
+
+    Returns
+    -------
+    DataFrame
+        One row per sample: sample, y_true, y_pred (of equal votes the lower, missing where most are missing),
+        y_pred_value (mean), votes, fits, right.
+
+    Raises
+    ------
+    UserError
+        If there is no test prediction.
     """
     test = predictions[predictions["split"] == "test"]
     if test.empty:
@@ -50,21 +62,57 @@ def answers(predictions):
     return pd.DataFrame(rows)
 
 
-def draw_files(fits, samples, classes, data):
-    """Figure 6 of one fit; the micrographs are read where `samples` says. As :func:`draw_pages`."""
+def draw_files(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int], data: str) -> list[Figure]:
+    """Draw figure 6 of one fit with the micrographs on disk; see `draw_pages`.
+
+    Parameters
+    ----------
+    fits : sequence of one Fit
+    samples : DataFrame
+        Table of accepted samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    list of Figure
+    """
     (fit,) = fits
     return draw_pages(fit, samples, [read_png(path) for path in samples["micrograph"]], classes, data)
 
 
-@style.look()
-def draw_pages(fit, samples, images, classes, data):
-    """Figure 6: a list of Figures of 27 films, the last as high as its films need, by temperature and name.
+@style.context()
+def draw_pages(
+    fit: Fit, samples: pd.DataFrame, images: Sequence[NDArray[np.uint8]], classes: Sequence[int], data: str
+) -> list[Figure]:
+    """Draw figure 6: every test micrograph with its prediction, 27 a page, by temperature and name.
 
-    fit: Fit; samples: the table of accepted samples (sample, pixel_nm, and growth_seconds, substrate where
-    known); images: (pixels, pixels) uint8, one a row of `samples`; classes: temperatures (C). UserError where a tested
-    sample is not among the samples.
+    Parameters
+    ----------
+    fit : Fit
+    samples : DataFrame
+        Table of accepted samples.
+    images : sequence of ndarray of shape (pixels, pixels)
+        Micrographs of the samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    list of Figure
+
+    Raises
+    ------
+    UserError
+        If a tested sample is not among `samples`.
     """
-    films = answers(fit.predictions).merge(samples.assign(place=range(len(samples))), on="sample", how="left")
+    films = predictions_by_sample(fit.predictions).merge(
+        samples.assign(place=range(len(samples))), on="sample", how="left"
+    )
     for lost in films.loc[films["place"].isna(), "sample"]:
         raise UserError(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
     films = films.sort_values(["y_true", "sample"], kind="stable", ignore_index=True)
@@ -87,30 +135,30 @@ def _head(figure, fit, films, number, count):
     title = f"{fit_label(fit.spec, ('model', 'scheme', 'features'))}, {fit.spec.protocol} protocol"
     style.text_mm(figure, 4, 2.2, title, weight="bold")
     right, most = int(films["right"].sum()), int(films["fits"].max())
-    how = "each tested once, out of fold" if most == 1 else f"each tested by {most} fits; the answer of most counts"
+    how = "each tested once, out of fold" if most == 1 else f"each tested in {most} folds; majority vote"
     page = f"; page {number + 1} of {count}" if count > 1 else ""
-    line = f"{right} of {len(films)} test films right ({100 * right / len(films):.0f} %), {how}{page}"
+    line = f"{right} of {len(films)} test samples correct ({100 * right / len(films):.0f} %), {how}{page}"
     style.text_mm(figure, 4, 6.4, line, color=SOFT)
     axes = style.axes_mm(figure, 4.4, 11, 2.4, 2.4)
-    style.show_picture(axes, np.full((2, 2), 255), frame=WRONG)
-    style.text_mm(figure, 8.2, 10.8, "thick frame and ×: not right")
+    style.show_image(axes, np.full((2, 2), 255), frame=WRONG)
+    style.text_mm(figure, 8.2, 10.8, "thick frame and ×: wrong prediction")
 
 
 def _film(figure, spot, film, image, marks):
     """One micrograph and, beside it, what is known of it and what the model said."""
     left, top = spot
     axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
-    style.show_picture(axes, image, frame=None if film["right"] else WRONG)
+    style.show_image(axes, image, frame=None if film["right"] else WRONG)
     style.scale_bar(axes, film.get("pixel_nm"))
     beside, truth = left + SIDE_MM + 2.2, film["y_true"]
     if truth in marks:
         _dot(figure, beside + 1.1, top + 5.3, *marks[truth])
-    style.text_mm(figure, beside, top + 0.2, _cut(film["sample"], 24), fontsize=6, color=SOFT)
-    style.text_mm(figure, beside + 3, top + 4, f"grown at {style.celsius(truth)}")
+    style.text_mm(figure, beside, top + 0.2, style.shorten(film["sample"], 24), fontsize=6, color=SOFT)
+    style.text_mm(figure, beside + 3, top + 4, f"true {style.celsius(truth)}")
     said = INK if film["right"] else WRONG
     style.text_mm(figure, beside, top + 8, _verdict(film), color=said, weight="normal" if film["right"] else "bold")
-    for line, words in enumerate(_known(film)):
-        style.text_mm(figure, beside, top + 12 + 3.5 * line, words, fontsize=6.5, color=SOFT)
+    for line, text in enumerate(_known(film)):
+        style.text_mm(figure, beside, top + 12 + 3.5 * line, text, fontsize=6.5, color=SOFT)
 
 
 def _dot(figure, left, top, colour, marker):
@@ -123,19 +171,15 @@ def _verdict(film):
     """What the model said: "✓ predicted 950 °C", "× no answer"."""
     said = film["y_pred"]
     sign = "✓" if film["right"] else "×"
-    return f"{sign} no answer" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"
+    return f"{sign} no prediction" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"
 
 
 def _known(film):
     """Lines on a film: votes and the regressor's own value, growth time, substrate, as far as they are known."""
     value, seconds, substrate = (film.get(name) for name in ("y_pred_value", "growth_seconds", "substrate"))
-    said = [f"{film['votes']} of {film['fits']} fits"] if film["fits"] > 1 else []
-    said += [] if pd.isna(value) else [f"estimate {value:.0f} °C"]
+    said = [f"{film['votes']} of {film['fits']} folds"] if film["fits"] > 1 else []
+    said += [] if pd.isna(value) else [f"value {value:.0f} °C"]
     lines = [", ".join(said)] if said else []
     lines += [] if seconds is None or pd.isna(seconds) else [f"{seconds:.0f} s growth"]
-    lines += [] if substrate is None or pd.isna(substrate) else [_cut(str(substrate), 22)]
+    lines += [] if substrate is None or pd.isna(substrate) else [style.shorten(str(substrate), 22)]
     return lines
-
-
-def _cut(words, most):
-    return words if len(words) <= most else words[: most - 1] + "…"

@@ -1,13 +1,15 @@
-"""Figures of principal components: the samples as marks (figure 8) and as micrographs (figure 9).
+"""Figures 8 and 9: the first two principal components of the features, with marks and with micrographs.
 
-Functions as in figures.py: arrays in, a Figure out, inputs left alone. Note that scores of different folds are of
-different fits: a figure shows one of them.
+Scores of different folds belong to different PCAs; a figure shows one fold.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 from micrograph.figures import style
@@ -16,8 +18,19 @@ from micrograph.scans.rendering import read_png
 
 
 @dataclass(frozen=True)
-class Fit:
-    """One fold's components: scores (n, k), explained (k,) shares, seen (n,) bool: in the fit; samples: n rows."""
+class Projection:
+    """The principal components of one fold.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_components)
+    explained : ndarray of shape (n_components,)
+        Shares of the variance.
+    seen : ndarray of bool, shape (n_samples,)
+        Whether the PCA was fitted on the sample.
+    samples : DataFrame
+        Rows of the table of samples.
+    """
 
     scores: np.ndarray
     explained: np.ndarray
@@ -25,10 +38,25 @@ class Fit:
     samples: pd.DataFrame
 
 
-def one_fit(arrays, samples, fold=0):
-    """The Fit of one fold, from the arrays of a components file and the table of accepted samples.
+def select_fold(arrays: Mapping[str, NDArray], samples: pd.DataFrame, fold: int = 0) -> Projection:
+    """Select the principal components of one fold.
 
-    UserError where the file has no such fold or a sample that the table does not hold.
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        Arrays of a file of principal components.
+    samples : DataFrame
+        Table of accepted samples.
+    fold : int, default 0
+
+    Returns
+    -------
+    Projection
+
+    Raises
+    ------
+    UserError
+        If the file has no such fold, or a sample that is not in the table.
     """
     if f"scores_{fold}" not in arrays:
         raise UserError(f"the components have no fold {fold}; choose a fold from 0.")
@@ -38,7 +66,7 @@ def one_fit(arrays, samples, fold=0):
         raise UserError(f"sample {min(missing)} has components and is not in samples.tsv; make the components again.")
     rows = samples.set_index("sample", drop=False).loc[names].reset_index(drop=True)
     seen = np.isin(np.arange(len(names)), arrays[f"rows_{fold}"])
-    return Fit(arrays[f"scores_{fold}"], arrays[f"explained_{fold}"], seen, rows)
+    return Projection(arrays[f"scores_{fold}"], arrays[f"explained_{fold}"], seen, rows)
 
 
 def _component_axes(axes, scores, explained):
@@ -58,29 +86,95 @@ def _two(scores, explained):
     return scores[:, :2]
 
 
-def draw_fig8(components, samples, classes, data, title):
-    """Figure 8 from the arrays of a components file and the table of samples."""
-    fit = one_fit(components, samples)
+def draw_fig8(
+    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], data: str, title: str
+) -> Figure:
+    """Draw figure 8 of the first fold; see `draw_components`.
+
+    Parameters
+    ----------
+    components : mapping of str to ndarray
+        Arrays of a file of principal components.
+    samples : DataFrame
+        Table of accepted samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    fit = select_fold(components, samples)
     celsius = fit.samples["growth_celsius"]
     return draw_components(fit.scores, celsius, fit.explained, classes, data, fit.seen, title)
 
 
-def draw_fig9(components, samples, classes, data, title):
-    """Figure 9 from the arrays of a components file and the table of samples, where the micrographs are named."""
-    fit = one_fit(components, samples)
+def draw_fig9(
+    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], data: str, title: str
+) -> Figure:
+    """Draw figure 9 of the first fold with the micrographs on disk; see `draw_micrographs`.
+
+    Parameters
+    ----------
+    components : mapping of str to ndarray
+        Arrays of a file of principal components.
+    samples : DataFrame
+        Table of accepted samples.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    fit = select_fold(components, samples)
     images, known = [read_png(path) for path in fit.samples["micrograph"]], fit.samples
     return draw_micrographs(
         fit.scores, images, known["pixel_nm"], known["growth_celsius"], fit.explained, classes, data, title
     )
 
 
-@style.look()
-def draw_components(scores, celsius, explained, classes, data, seen=None, title=""):
-    """Figure 8: the first two principal components, one mark a sample, by class.
+@style.context()
+def draw_components(
+    scores: NDArray[np.floating],
+    celsius: ArrayLike,
+    explained: Sequence[float],
+    classes: Sequence[int],
+    data: str,
+    seen: ArrayLike | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw figure 8: a mark per sample at its first two principal components.
 
-    scores: (n, k >= 2) float; celsius: (n,) growth temperature; explained: (k,) explained variance as shares;
-    seen: (n,) bool, which samples the components were fitted on (the others are drawn hollow; None: all);
-    title: what the components are of. In the margins: each class's median and middle half.
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_components)
+    celsius : array of shape (n_samples,)
+        Growth temperatures in degrees Celsius.
+    explained : sequence of float
+        Share of the variance of each component.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    seen : array of bool of shape (n_samples,), optional
+        Whether the PCA was fitted on the sample; others have hollow marks. All by default.
+    title : str, default ""
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two components.
     """
     scores, celsius = _two(scores, explained), np.asarray(celsius)
     seen = np.ones(len(scores), bool) if seen is None else np.asarray(seen, bool)
@@ -98,7 +192,7 @@ def draw_components(scores, celsius, explained, classes, data, seen=None, title=
         for side, margin in enumerate(margins):
             _middle_half(margin, scores[rows, side], place, side, colour)
     if not seen.all():
-        axes.scatter([], [], facecolor=PAPER, edgecolor=SOFT, lw=0.9, s=15, label="hollow: not in the fit")
+        axes.scatter([], [], facecolor=PAPER, edgecolor=SOFT, lw=0.9, s=15, label="hollow: not used in the fit")
     for margin in margins:
         margin.set_axis_off()
     margins[0].set_ylim(len(classes) - 0.3, -1)
@@ -122,14 +216,28 @@ def _middle_half(margin, values, place, side, colour):
     margin.plot(*(dot if side == 0 else dot[::-1]), "o", color=colour, ms=3.4, mec=PAPER, mew=0.5)
 
 
-def thin(places, size, overlap=0.0):
-    """Which of the pictures to draw, so that none covers more than `overlap` of another's side, both ways.
+def thin(centres: ArrayLike, size: ArrayLike, overlap: float = 0.0) -> NDArray[np.int_]:
+    """Select images so that none covers more than a share of another.
 
-    places: (n, 2) centres; size: (2,) width and height of a picture in the same units. Greedy: begins with the picture
-    nearest the median, then always takes the one farthest from those taken, so that the outline is shown before the
-    crowd. Returns indices in that order; ties go to the lower index.
+    Parameters
+    ----------
+    centres : array of shape (n_images, 2)
+    size : array of shape (2,)
+        Width and height of an image in the same units.
+    overlap : float, default 0.0
+        Allowed overlap as a share of the side, in both directions.
+
+    Returns
+    -------
+    ndarray of int
+        Indices in the order of selection.
+
+    Notes
+    -----
+    Greedy: starts with the image nearest to the median, then takes the one farthest from those selected, so that the
+    outline comes before the crowd; ties go to the lower index.
     """
-    scaled = np.asarray(places, float) / np.asarray(size, float)
+    scaled = np.asarray(centres, float) / np.asarray(size, float)
     nearest = np.full(len(scaled), np.inf)
     choice = int(np.argmin(np.linalg.norm(scaled - np.median(scaled, axis=0), axis=1)))
     taken = []
@@ -142,13 +250,43 @@ def thin(places, size, overlap=0.0):
     return np.array(taken, dtype=int)
 
 
-@style.look()
-def draw_micrographs(scores, images, pixel_nm, celsius, explained, classes, data, title=""):
-    """Figure 9: micrographs at their first two principal components; the frame's colour is the class.
+@style.context()
+def draw_micrographs(
+    scores: NDArray[np.floating],
+    images: Sequence[NDArray[np.uint8]],
+    pixel_nm: ArrayLike,
+    celsius: ArrayLike,
+    explained: Sequence[float],
+    classes: Sequence[int],
+    data: str,
+    title: str = "",
+) -> Figure:
+    """Draw figure 9: micrographs at their first two principal components; others are marks where they would overlap.
 
-    scores: (n, k >= 2); images: sequence of n (pixels, pixels) uint8; pixel_nm: (n,) nm a pixel, NaN where unknown;
-    celsius, explained, classes, title: as in components. Pictures that would cover another are left out (see thin) and
-    stay as a mark of their class.
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_components)
+    images : sequence of ndarray of shape (pixels, pixels)
+    pixel_nm : array of shape (n_samples,)
+        nm per pixel; NaN where unknown.
+    celsius : array of shape (n_samples,)
+        Growth temperatures in degrees Celsius.
+    explained : sequence of float
+        Share of the variance of each component.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+    title : str, default ""
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two components.
     """
     scores, celsius = _two(scores, explained), np.asarray(celsius)
     figure = style.canvas(DOUBLE_MM, 152, data)
@@ -166,11 +304,11 @@ def draw_micrographs(scores, images, pixel_nm, celsius, explained, classes, data
         axes.scatter(*scores[rows].T, color=marks[name][0], marker=marks[name][1], s=9, edgecolor=PAPER, lw=0.3)
     for row in taken:
         inset = axes.inset_axes((*(scores[row] - size / 2), *size), transform=axes.transData, zorder=3)
-        style.show_picture(inset, images[row], frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
+        style.show_image(inset, images[row], frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
     _component_axes(axes, scores, explained)
-    words = f"{len(taken)} of {len(scores)} micrographs, the others as marks"
+    text = f"{len(taken)} of {len(scores)} micrographs, the others as marks"
     style.text_mm(figure, 13, 2.2, title, weight="bold")
-    style.text_mm(figure, 13, 6.4, words)
+    style.text_mm(figure, 13, 6.4, text)
     _map_legend(figure, marks, classes, _common(np.asarray(pixel_nm, float)[taken]), images, picture_mm)
     return figure
 
@@ -192,7 +330,7 @@ def _map_legend(figure, marks, classes, pixel_nm, images, picture_mm):
         style.text_mm(figure, left + 3.6, 6.4, style.celsius(name))
         left += 16
     if pixel_nm is None:
-        style.text_mm(figure, left + 2, 6.4, "picture sizes differ or are unknown")
+        style.text_mm(figure, left + 2, 6.4, "sizes of the micrographs differ or are unknown")
         return
     side_nm = pixel_nm * np.shape(images[0])[1]
     length_nm = style.round_length(0.75 * side_nm)
@@ -200,4 +338,4 @@ def _map_legend(figure, marks, classes, pixel_nm, images, picture_mm):
     axes = style.axes_mm(figure, left + 2, 7, long_mm, 1.2, facecolor=INK)
     axes.set(xticks=[], yticks=[])
     axes.set_gid("scale bar")
-    style.text_mm(figure, left + long_mm + 3.4, 6.4, style.length_words(length_nm))
+    style.text_mm(figure, left + long_mm + 3.4, 6.4, style.length_label(length_nm))

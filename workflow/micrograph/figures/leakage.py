@@ -1,10 +1,12 @@
-"""The figure of leakage: slopes from validation to test, and what each leak does to what is reported.
+"""Data leakage: validation and test accuracy by protocol and labels, and the effect of every leak.
 
-Drawn from the table of leakage.py alone, so that figure and table cannot differ. A model has one colour and one shape
-throughout; the part that a protocol reports is filled, the other hollow; bars are 95 % intervals.
+Drawn from the table alone. A model has one colour and one marker; the reported split is filled, the other hollow; bars
+are 95 % confidence intervals.
 """
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.errors import UserError
 from micrograph.evaluation import leakage, summaries
@@ -13,40 +15,53 @@ from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.splits import protocols
 
-# Colours that colour-blind readers tell apart (after Okabe and Ito 2008), each with a shape of its own.
+# Colours for colour-blind readers (after Okabe and Ito 2008), each with its own marker.
 COLOURS = ("#16407a", "#d9822b", "#1a9a75", "#b0457b", "#56a7d8", "#8a6d00", "#5a6472", "#c43c2c")
 HEAD_MM, LEFT_MM, PANEL_MM, ROW_MM, LEGEND_MM = 9.5, 13.0, 51.0, 7.4, 4.2
 WORDS_MM, AROUND_MM = 34.0, 21.0  # beside the panels of leaks; above and below them
 TITLES = {
-    "true": "true temperatures",
-    "films": "dealt by chance, film by film",
-    "batches": "dealt by chance, day by day",
+    "true": "true labels",
+    "films": "labels permuted between samples",
+    "batches": "labels permuted between growth days",
 }
 LEAKS = {
-    "one_fold": "features of all folds\nfrom one fold's network",
-    "all_rows": "components fitted\non all films",
-    "grid": "settings chosen on\nthe films reported",
+    "one_fold": "features of all folds\nfrom one network",
+    "all_rows": "PCA fitted\non all samples",
+    "grid": "selection on the\nreported split",
     "train_mode": "validation loss\nin training mode",
-    "last_weights": "last weights kept,\nnot the best",
-    "ungrouped": "films of a day\non both sides",
+    "last_weights": "last checkpoint,\nnot the best",
+    "ungrouped": "samples of a day\non both sides",
 }
 # Base -> (the sign of its leaks, what the row of its slopes is called, and the row of its leaks).
 BASES = {
-    "strict": ("+", "strict: reports test accuracy", "strict with one leak added: change of its test accuracy"),
+    "strict": ("+", "strict: reports test accuracy", "strict with one leak added: change in test accuracy"),
     "published": (
         "-",
         "published: reports validation accuracy",
-        "published with one leak closed: change of its validation accuracy",
+        "published with one leak closed: change in validation accuracy",
     ),
 }
 
 
-@style.look()
-def draw(table, data):
-    """The figure: a row of slopes a protocol, true and shuffled labels side by side; below, rows of single leaks.
+@style.context()
+def draw(table: pd.DataFrame, data: str) -> Figure:
+    """Draw validation and test accuracy by protocol and labels, and below the effects of single leaks.
 
-    table: of leakage.table, one pre-training, policy and scheme; its rows of all models together are not drawn;
-    data: "simulated films" or "real films".
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `evaluation.leakage`, of one pre-training, policy and scheme; means of models are not drawn.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If neither the strict nor the published protocol was run.
     """
     table = table[table["model"] != leakage.ALL]
     models = list(dict.fromkeys(zip(table["features"], table["model"], strict=True)))
@@ -80,17 +95,16 @@ def _leaks_of(rows):
 
 def _head(figure, marks):
     """The title and the marks of all models."""
-    style.text_mm(figure, 4, 2.2, "What does each protocol report, and would it be there for new films?", weight="bold")
-    axes = style.axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
+    style.text_mm(
+        figure, 4, 2.2, "Validation and test accuracy by protocol, on true and permuted labels", weight="bold"
+    )
+    axes = style.hidden_axes(figure)
     for (features, model), (colour, shape) in marks.items():
-        words = model_label(model, features)
-        axes.plot([], [], shape, ms=4.4, mfc=colour, mec=PAPER, mew=0.4, label=words)
-    axes.plot([], [], "o", ms=3.6, mfc=PAPER, mec=SOFT, mew=0.9, label="hollow: not what is reported")
-    axes.plot([], [], color=INK, lw=0.8, ls=(0, (2, 1.5)), label="chance")
-    corner = 4 / DOUBLE_MM, 1 - 7.0 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    spread = {"columnspacing": 1.4, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4, "labelspacing": 0.55}
-    figure.legend(*axes.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=corner, ncols=4, **spread)
+        label = model_label(model, features)
+        axes.plot([], [], shape, ms=4.4, label=label, **style.mark_fill(colour))
+    axes.plot([], [], "o", ms=3.6, mfc=PAPER, mec=SOFT, mew=0.9, label="hollow: split not reported")
+    axes.plot([], [], color=INK, lw=0.8, ls=(0, (2, 1.5)), label="chance level")
+    style.legend_mm(figure, axes, 4, 7.0, 4, labelspacing=0.55)
 
 
 def _columns(figure, rows, left, top, tall):
@@ -133,8 +147,8 @@ def _slope_panel(axes, rows, marks, reported):
             if np.isfinite(ends).all():
                 axes.plot([spot] * 2, ends, color=colour, lw=1.0, zorder=3, solid_capstyle="butt")
             _mark(axes, spot, value, colour, shape, part == reported)
-    words = [part + ("\n(reported)" if part == reported else "\n") for part in leakage.PARTS]
-    axes.set_xticks(range(2), words, linespacing=1.2)
+    text = [part + ("\n(reported)" if part == reported else "\n") for part in leakage.PARTS]
+    axes.set_xticks(range(2), text, linespacing=1.2)
     axes.set(xlim=(-0.45, 1.45), ylim=(0, 100))
     axes.set_yticks(range(0, 101, 20))
     axes.grid(axis="y", color=FAINT, lw=0.5)
@@ -144,9 +158,8 @@ def _slope_panel(axes, rows, marks, reported):
 
 def _mark(axes, across, value, colour, shape, filled):
     """A mark, filled or hollow."""
-    fill = {"mfc": colour, "mec": PAPER, "mew": 0.4} if filled else {"mfc": PAPER, "mec": colour, "mew": 0.9}
     size = (4.4 if filled else 3.6) * (1.4 if shape == "*" else 1)
-    axes.plot([across], [value], shape, ms=size, zorder=4, clip_on=False, **fill)
+    axes.plot([across], [value], shape, ms=size, zorder=4, clip_on=False, **style.mark_fill(colour, not filled, 0.9))
 
 
 def _leaks(figure, rows, marks, top):
@@ -160,12 +173,11 @@ def _leaks(figure, rows, marks, top):
         for place, leak in enumerate(leaks):
             here = rows[(rows["labels"] == name) & rows["protocol"].str.endswith(leak)]
             _leak_row(axes, place, here.to_dict("records"), marks)
-        axes.set(xlim=(-reach, reach), ylim=(len(leaks) - 0.5, -0.5), xlabel="change (points)")
+        axes.set(xlim=(-reach, reach), ylim=(len(leaks) - 0.5, -0.5), xlabel="change (percentage points)")
         axes.set_yticks(range(len(leaks)), [LEAKS[leak] for leak in leaks], linespacing=1.2)
         axes.tick_params(axis="y", length=0)
         axes.axvline(0, color=INK, lw=0.8, zorder=1)
-        for line in np.arange(len(leaks) - 1) + 0.5:
-            axes.axhline(line, color=FAINT, lw=0.5, zorder=0)
+        style.row_lines(axes, len(leaks))
         axes.grid(axis="x", color=FAINT, lw=0.4)
         axes.set_axisbelow(True)
 

@@ -1,9 +1,8 @@
-"""The figure of the learning curve: accuracy by the number of films learned from, a panel a fit.
-
-Drawn from the table of learning_curve.py alone, so that figure and table cannot differ.
-"""
+"""Learning curve: accuracy by the number of training samples, a panel per fit."""
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph.evaluation import learning_curve, summaries, tables
 from micrograph.figures import style
@@ -13,12 +12,20 @@ COLUMNS, LEFT_MM, HEAD_MM, PANEL_MM = 3, 11.0, 15.5, 58.0
 MARGIN, GRID = 3, 10  # points: around what is shown, and the step to which the axis is rounded
 
 
-@style.look()
-def draw(table, data):
-    """The figure of a learning curve: the test accuracy of every share over its mean number of training films.
+@style.context()
+def draw(table: pd.DataFrame, data: str) -> Figure:
+    """Draw test accuracy by the mean number of training samples, a panel per fit.
 
-    table: of learning_curve.table; data: "simulated films" or "real films". Shaded: 95 % interval from redrawing
-    growth days; bars: one standard deviation over the deals of the folds, where there are several; dashed: majority.
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `evaluation.learning_curve`.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
     """
     curves = list(table.groupby(learning_curve.names(table), sort=False))
     columns = min(COLUMNS, len(curves))
@@ -34,14 +41,14 @@ def draw(table, data):
         _panel(axes, curve, _limits(table))
         _named(figure, left, top, name)
         _outer_labels(axes, across == 0, place + columns >= len(curves))
-    style.text_mm(figure, LEFT_MM, 2.2, "Accuracy by the films learned from", weight="bold")
+    style.text_mm(figure, LEFT_MM, 2.2, "Learning curve: accuracy by number of training samples", weight="bold")
     _legend(figure, width, dealt)
     return figure
 
 
 def _panel(axes, curve, limits):
     """One fit: its line, the interval around it, and what the last step gave."""
-    _, colour, shape = style.PARTS["test"]
+    _, colour, shape = style.SPLITS["test"]
     films, right = (curve[name].to_numpy(float) for name in ("training_films", "test_pct"))
     axes.fill_between(
         films, *(curve[f"test_pct_{end}"].to_numpy(float) for end in ("low", "high")), color=colour, alpha=0.14, lw=0
@@ -52,14 +59,14 @@ def _panel(axes, curve, limits):
         axes.plot([films[place]] * 2, reach, color=colour, lw=1.3, zorder=2)
     axes.plot(films, right, shape, ls="-", color=colour, ms=4.2, mec=PAPER, mew=0.4, zorder=3)
     axes.plot(films, curve["majority_pct"].to_numpy(float), color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
-    axes.set(xlim=limits[0], ylim=limits[1], xlabel="Training films a fold", ylabel="Test accuracy (%)")
+    axes.set(xlim=limits[0], ylim=limits[1], xlabel="Training samples per fold", ylabel="Test accuracy (%)")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.grid(axis="y", color=FAINT, lw=0.5)
     axes.set_axisbelow(True)
     last = curve.iloc[-1]
     if np.isfinite(last["gain_points"]):
         gain = tables.interval(*(last[f"gain_points{end}"] for end in summaries.ENDS), 1, tables.signed)
-        axes.set_title(f"last step: {gain} points", loc="left", fontsize=6, color=SOFT, pad=2.5)
+        axes.set_title(f"last step: {gain} percentage points", loc="left", fontsize=6, color=SOFT, pad=2.5)
 
 
 def _limits(table):
@@ -86,15 +93,11 @@ def _outer_labels(axes, first, lowest):
 
 def _legend(figure, width, dealt):
     """What line, shade, bar and dashes are, below the title."""
-    _, colour, shape = style.PARTS["test"]
-    axes = style.axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
+    _, colour, shape = style.SPLITS["test"]
+    axes = style.hidden_axes(figure)
     axes.plot([], [], shape, ls="-", ms=4.2, color=colour, mec=PAPER, mew=0.4, label="test")
-    axes.fill_between([], [], [], color=colour, alpha=0.14, lw=0, label="95 %, growth days redrawn")
+    axes.fill_between([], [], [], color=colour, alpha=0.14, lw=0, label="95 % confidence interval")
     if dealt:
-        axes.plot([], [], color=colour, lw=1.3, label="± deviation over deals")
+        axes.plot([], [], color=colour, lw=1.3, label="± SD over repeats")
     axes.plot([], [], color=INK, lw=0.7, ls=(0, (2, 1.5)), label="majority class")
-    corner = LEFT_MM / width, 1 - 7.5 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=4 if width == DOUBLE_MM else 2, **spread)
+    style.legend_mm(figure, axes, LEFT_MM, 7.5, 4 if width == DOUBLE_MM else 2, columnspacing=1.2)

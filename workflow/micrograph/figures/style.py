@@ -1,30 +1,40 @@
-"""The look of every figure: sizes in millimetres, class marks, the label of the data, scale bars, saving.
+"""The style of every figure: sizes in millimetres, class marks, the label of the data, error bars, scale bars, saving.
 
-Needs matplotlib only, and of it Figure objects rather than pyplot: nothing here depends on what was drawn before. It is
-imported where something is drawn, so that tables and pages may use the words without it.
+Figures are matplotlib Figure objects, without pyplot and its state. matplotlib is imported where something is drawn.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph import io
 from micrograph.errors import lookup
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
 SINGLE_MM, DOUBLE_MM = 89, 183  # one and two columns of a journal page
 MM_PER_INCH = 25.4
 INK, SOFT, FAINT, PAPER = "#1c2330", "#5a6472", "#d9dee5", "#ffffff"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
-# Part of a fold -> (its word, colour, marker): told apart by shape and, in grey, by lightness too.
-PARTS = {
+# Split -> (label, colour, marker): distinguishable by shape and, in grey, by lightness.
+SPLITS = {
     "train": ("training", "#9fabba", "s"),
     "validation": ("validation", "#d9822b", "^"),
     "test": ("test", "#16407a", "o"),
 }
-POLICIES = {"aug1": "crops", "aug2": "AutoAug.", "aug3": "balanced", "aug4": "none"}  # short, to stand below an axis
+POLICIES = {"aug1": "crops", "aug2": "AutoAug.", "aug3": "balanced", "aug4": "none"}  # short, for an axis
 
-# How the data are called -> the badge that stands in the figure (None: measured films need no badge).
+# Label of the data -> badge in the figure (None: none).
 BADGES = {"simulated films": "simulated films", "real films": None, "films": None}
 
 RC = {
@@ -65,7 +75,7 @@ RC = {
     "image.interpolation": "antialiased",
 }
 
-# Format -> what is left out of the file, so that the same figure gives the same bytes on every day.
+# Format -> metadata left out of the file, so that the same figure gives the same bytes.
 METADATA = {
     "pdf": {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None},
     "svg": {"Date": None, "Creator": None},
@@ -74,18 +84,31 @@ METADATA = {
 
 
 @contextmanager
-def look():
-    """Context (and decorator) under which every figure is drawn and saved."""
+def context() -> Iterator[None]:
+    """Set matplotlib's parameters; context manager and decorator under which every figure is drawn and saved."""
     from matplotlib import rc_context
 
     with rc_context(RC):
         yield
 
 
-def canvas(width_mm, height_mm, data):
-    """An empty figure of that size with the badge of its data at the upper right.
+def canvas(width_mm: float, height_mm: float, data: str) -> Figure:
+    """Create an empty figure with the badge of its data at the upper right.
 
-    data: "simulated films" or "films"; UserError for any other word.
+    Parameters
+    ----------
+    width_mm, height_mm : float
+    data : str
+        Label of the data, a key of `BADGES`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If the label is not known.
     """
     from matplotlib.figure import Figure
 
@@ -105,20 +128,145 @@ def canvas(width_mm, height_mm, data):
     return figure
 
 
-def axes_mm(figure, left, top, width, height, **settings):
-    """Axes placed in millimetres from the figure's left and upper edges."""
+def axes_mm(figure: Figure, left: float, top: float, width: float, height: float, **settings: Any) -> Axes:
+    """Add axes.
+
+    Parameters
+    ----------
+    figure : Figure
+    left, top, width, height : float
+        Position from the left and upper edges of the figure, and size, in mm.
+    **settings
+        Of ``Figure.add_axes``.
+
+    Returns
+    -------
+    Axes
+    """
     wide, tall = figure.get_size_inches() * MM_PER_INCH
     return figure.add_axes((left / wide, 1 - (top + height) / tall, width / wide, height / tall), **settings)
 
 
-def text_mm(figure, left, top, words, **settings):
-    """Text placed in millimetres from the figure's left and upper edges; its top is there unless said otherwise."""
+def text_mm(figure: Figure, left: float, top: float, text: str, **settings: Any) -> None:
+    """Write a text.
+
+    Parameters
+    ----------
+    figure : Figure
+    left, top : float
+        Position from the left and upper edges of the figure, in mm.
+    text : str
+    **settings
+        Of ``Figure.text``; the position is that of the upper edge unless ``va`` is given.
+    """
     wide, tall = figure.get_size_inches() * MM_PER_INCH
-    return figure.text(left / wide, 1 - top / tall, words, **({"va": "top"} | settings))
+    figure.text(left / wide, 1 - top / tall, text, **({"va": "top"} | settings))
 
 
-def class_marks(classes):
-    """Class -> (colour, marker). Colours rise in lightness with the class, so that grey prints tell them apart."""
+def legend_mm(figure: Figure, axes: Axes, left: float, top: float, columns: int, **settings: Any) -> None:
+    """Draw the legend of the labelled artists of an axes.
+
+    Parameters
+    ----------
+    figure : Figure
+    axes : Axes
+    left, top : float
+        Position of its upper left corner from the left and upper edges of the figure, in mm.
+    columns : int
+    **settings
+        Of ``Figure.legend``.
+    """
+    wide, tall = figure.get_size_inches() * MM_PER_INCH
+    spacing = {"columnspacing": 1.4, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="upper left",
+        bbox_to_anchor=(left / wide, 1 - top / tall),
+        ncols=columns,
+        **(spacing | settings),
+    )
+
+
+def hidden_axes(figure: Figure) -> Axes:
+    """Add axes that are not shown, for the entries of a legend.
+
+    Parameters
+    ----------
+    figure : Figure
+
+    Returns
+    -------
+    Axes
+    """
+    axes = axes_mm(figure, 2, 2, 1, 1)
+    axes.set_axis_off()
+    return axes
+
+
+def mark_fill(colour: Any, hollow: bool = False, edge: float = 0.8) -> dict[str, Any]:
+    """Give the fill of a mark.
+
+    Parameters
+    ----------
+    colour : colour
+    hollow : bool, default False
+    edge : float, default 0.8
+        Width of the line of a hollow mark, in points.
+
+    Returns
+    -------
+    dict
+        Settings of ``Axes.plot``.
+    """
+    if hollow:
+        return {"mfc": PAPER, "mec": colour, "mew": edge}
+    return {"mfc": colour, "mec": PAPER, "mew": 0.4}
+
+
+def row_lines(axes: Axes, count: int, vertical: bool = False) -> None:
+    """Separate rows (or columns) at 0, 1, ... by faint lines.
+
+    Parameters
+    ----------
+    axes : Axes
+    count : int
+        Number of rows.
+    vertical : bool, default False
+        Whether columns are separated instead.
+    """
+    for line in np.arange(count - 1) + 0.5:
+        (axes.axvline if vertical else axes.axhline)(line, color=FAINT, lw=0.5, zorder=0)
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut a text.
+
+    Parameters
+    ----------
+    text : str
+    length : int
+        Largest number of characters.
+
+    Returns
+    -------
+    str
+        With an ellipsis where it is cut.
+    """
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def class_marks(classes: Sequence[int]) -> dict[int, tuple[tuple[float, float, float], str]]:
+    """Choose a colour and a marker for each class.
+
+    Parameters
+    ----------
+    classes : sequence of int
+
+    Returns
+    -------
+    dict
+        Class -> (colour, marker). Lightness rises with the class, so that classes differ in grey.
+    """
     from matplotlib import colormaps
 
     shades = colormaps["plasma"](np.linspace(0.06, 0.80, len(classes)))
@@ -128,39 +276,99 @@ def class_marks(classes):
     }
 
 
-def rgb(colour):
-    """A colour as three shares of red, green and blue."""
+def rgb(colour: str) -> tuple[float, float, float]:
+    """Convert a colour to red, green and blue from 0 to 1.
+
+    Parameters
+    ----------
+    colour : str
+
+    Returns
+    -------
+    (float, float, float)
+    """
     from matplotlib.colors import to_rgb
 
     return to_rgb(colour)
 
 
-def celsius(name):
-    """A growth temperature in words: 900 -> "900 °C"."""
-    return f"{name:g} °C"
+def celsius(temperature: float) -> str:
+    """Format a temperature: 900 -> "900 °C".
+
+    Parameters
+    ----------
+    temperature : float
+        Degrees Celsius.
+
+    Returns
+    -------
+    str
+    """
+    return f"{temperature:g} °C"
 
 
-def round_length(longest_nm):
-    """The largest of 1, 2, 5 times a power of ten that is not longer than longest_nm (> 0)."""
+def round_length(longest_nm: float) -> float:
+    """Round a length down to 1, 2 or 5 times a power of ten.
+
+    Parameters
+    ----------
+    longest_nm : float
+        Positive length in nm.
+
+    Returns
+    -------
+    float
+    """
     power = 10.0 ** np.floor(np.log10(longest_nm))
     return float(max(step * power for step in (1, 2, 5) if step * power <= longest_nm * (1 + 1e-9)))
 
 
-def length_words(length_nm):
-    """A length with its unit: 200 -> "200 nm", 2000 -> "2 µm"."""
+def length_label(length_nm: float) -> str:
+    """Format a length: 200 -> "200 nm", 2000 -> "2 µm".
+
+    Parameters
+    ----------
+    length_nm : float
+
+    Returns
+    -------
+    str
+    """
     return f"{length_nm:g} nm" if length_nm < 1000 else f"{length_nm / 1000:g} µm"
 
 
-def known_size(pixel_nm):
-    """True where the size of a pixel (nm) is a positive, finite number: None, NaN and 0 mean that it is not known."""
+def known_size(pixel_nm: float | None) -> bool:
+    """Check that the size of a pixel is known.
+
+    Parameters
+    ----------
+    pixel_nm : float or None
+        nm per pixel; None, NaN and 0 are unknown.
+
+    Returns
+    -------
+    bool
+    """
     return pixel_nm is not None and bool(np.isfinite(pixel_nm)) and pixel_nm > 0
 
 
-def scale_bar(axes, pixel_nm, share=0.34, fontsize=6.0, label=True):
-    """Draw a scale bar of a round length into the lower left corner of a micrograph shown with imshow.
+def scale_bar(axes: Axes, pixel_nm: float | None, share: float = 0.34, fontsize: float = 6.0) -> Rectangle | None:
+    """Draw a scale bar into the lower left corner of an image.
 
-    pixel_nm: nm a pixel; share: the bar's greatest length as a share of the picture's width.
-    Returns the bar (a Rectangle in pixels: width times pixel_nm is its length), or None where the size is unknown.
+    Parameters
+    ----------
+    axes : Axes
+        Axes with the image.
+    pixel_nm : float or None
+        nm per pixel.
+    share : float, default 0.34
+        Greatest length of the bar as a share of the width of the image.
+    fontsize : float, default 6.0
+
+    Returns
+    -------
+    Rectangle or None
+        The bar, in pixels; None where the size is unknown.
     """
     from matplotlib import patheffects
     from matplotlib.patches import Rectangle
@@ -181,53 +389,83 @@ def scale_bar(axes, pixel_nm, share=0.34, fontsize=6.0, label=True):
         linewidth=0.35,
     )
     axes.add_patch(bar)
-    if label:
-        axes.text(
-            *(left + 0.05 * wide, bottom + 0.095 * tall),
-            length_words(length_nm),
-            color="white",
-            fontsize=fontsize,
-            ha="left",
-            va="bottom",
-            path_effects=edge,
-        )
+    axes.text(
+        *(left + 0.05 * wide, bottom + 0.095 * tall),
+        length_label(length_nm),
+        color="white",
+        fontsize=fontsize,
+        ha="left",
+        va="bottom",
+        path_effects=edge,
+    )
     return bar
 
 
-def show_picture(axes, picture, frame=None, grey=(0, 255)):
-    """Show one picture in grey without ticks, its pixels untouched; `frame` is the colour of its border."""
-    axes.imshow(picture, cmap="gray", vmin=grey[0], vmax=grey[1], interpolation="antialiased")
+def show_image(axes: Axes, image: NDArray[np.uint8], frame: Any = None) -> None:
+    """Show an image in grey without ticks.
+
+    Parameters
+    ----------
+    axes : Axes
+    image : ndarray of shape (rows, columns)
+    frame : colour, optional
+        Colour of a thick border.
+    """
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(visible=True, color=frame or SOFT, linewidth=1.6 if frame else 0.5)
 
 
-def save_pages(pages, pdf_path, folder, dots_per_inch=200):
-    """Write figures as the pages of one PDF, and as folder/page01.png and so on: whole files, equal bytes each time."""
+def save_pages(pages: Sequence[Figure], pdf_path: str | Path, folder: str | Path, dots_per_inch: int = 200) -> None:
+    """Write figures as the pages of one PDF, and as folder/page01.png and so on.
+
+    Parameters
+    ----------
+    pages : sequence of Figure
+    pdf_path, folder : str or Path
+    dots_per_inch : int, default 200
+    """
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with look(), io.atomic_write(folder) as partial:
+    with context(), io.atomic_write(folder) as partial:
         partial.mkdir()
         for number, page in enumerate(pages, 1):
             path = partial / f"page{number:02d}.png"
             page.savefig(path, format="png", dpi=dots_per_inch, metadata=METADATA["png"])
-    with look(), io.atomic_write(pdf_path) as partial, PdfPages(partial, metadata=METADATA["pdf"]) as book:
+    with context(), io.atomic_write(pdf_path) as partial, PdfPages(partial, metadata=METADATA["pdf"]) as book:
         for page in pages:
             book.savefig(page, dpi=dots_per_inch)
 
 
-def save(figure, pdf_path, svg_path, png_path, dots_per_inch=300):
-    """Write a figure as PDF, SVG and PNG: the same figure gives the same bytes, and a file appears whole."""
+def save(
+    figure: Figure, pdf_path: str | Path, svg_path: str | Path, png_path: str | Path, dots_per_inch: int = 300
+) -> None:
+    """Write a figure as PDF, SVG and PNG; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    pdf_path, svg_path, png_path : str or Path
+    dots_per_inch : int, default 300
+    """
     for kind, path in (("pdf", pdf_path), ("svg", svg_path), ("png", png_path)):
         _save(figure, path, kind, dots_per_inch)
 
 
-def save_png(figure, path, dots_per_inch=200):
-    """Write a figure as PNG alone: the same figure gives the same bytes, and the file appears whole."""
+def save_png(figure: Figure, path: str | Path, dots_per_inch: int = 200) -> None:
+    """Write a figure as PNG; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : str or Path
+    dots_per_inch : int, default 200
+    """
     _save(figure, path, "png", dots_per_inch)
 
 
-def _save(figure, path, kind, dots_per_inch):
-    with look(), io.atomic_write(path) as partial:
+def _save(figure: Figure, path: str | Path, kind: str, dots_per_inch: int) -> None:
+    with context(), io.atomic_write(path) as partial:
         figure.savefig(partial, format=kind, dpi=dots_per_inch, metadata=METADATA[kind])

@@ -1,13 +1,12 @@
-"""Learning curves of the networks: loss by epoch on training and validation films, fold by fold.
+"""Training curves of the networks: training and validation loss by epoch, fold by fold."""
 
-Functions as in figures.py: tables in, a Figure out, inputs left alone.
-"""
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from micrograph import io
 from micrograph.errors import UserError
@@ -25,24 +24,49 @@ SHOWN = 0.98  # share of a head's losses that its axis holds
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of one network: its spec and the rows of all folds (fold, point, epoch, losses, kept)."""
+    """The training curves of one network.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    rows : DataFrame
+        All folds: fold, point, epoch, losses, kept.
+    """
 
     spec: NetworkSpec
     rows: pd.DataFrame
 
 
-def gather(paths):
-    """The Curves of every network, from files as of NetworkSpec.curves_path; the chunks of one network are joined."""
+def read(paths: Iterable[str]) -> list[Curves]:
+    """Read training curves and join the chunks of each network.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Files as of ``NetworkSpec.curves_path``.
+
+    Returns
+    -------
+    list of Curves
+    """
     found = {}
     for path in paths:
         found.setdefault(NetworkSpec.from_path(path), []).append(io.read_table(path))
     return [Curves(spec, pd.concat(tables)) for spec, tables in found.items()]
 
 
-def best_points(rows):
-    """The rows of one grid point a fold: the one whose kept epoch has the best validation accuracy.
+def selected_points(rows: pd.DataFrame) -> pd.DataFrame:
+    """Select the grid point with the best validation accuracy in each fold.
 
-    Of equals, or where there is no accuracy, the lowest validation loss, then the first. All rows of a grid of one.
+    Parameters
+    ----------
+    rows : DataFrame
+        Training curves of one network.
+
+    Returns
+    -------
+    DataFrame
+        Among equals, or without an accuracy, the point of the lowest validation loss, then the first.
     """
     kept = rows[rows["kept"] == 1]
     order = {"fold": True, "validation_accuracy": False, "validation_loss": True, "point": True}
@@ -51,23 +75,51 @@ def best_points(rows):
     return rows[rows["point"] == rows["fold"].map(best)]
 
 
-def draw_files(curves, data):
-    """The training curves in these files; as :func:`draw`."""
-    return draw(gather(curves), data)
+def draw_files(curves: Iterable[str], data: str) -> Figure:
+    """Draw the training curves in files; see `draw`.
+
+    Parameters
+    ----------
+    curves : iterable of str
+        Paths.
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+    """
+    return draw(read(curves), data)
 
 
-@style.look()
-def draw(curves, data):
-    """Training and validation loss by epoch: a panel a network, a faint line a fold, a ring at the epoch kept.
+@style.context()
+def draw(curves: Sequence[Curves], data: str) -> Figure:
+    """Draw training and validation loss by epoch, a panel per network.
 
-    curves: list of Curves, in the order of drawing, but strict before published. The strong lines are means over the
-    folds, as long as all of them train. Panels of one head share their axes: 98 % of its losses fit in, higher ones
-    leave the panel.
+    Parameters
+    ----------
+    curves : sequence of Curves
+    data : str
+        Label of the data, a key of `style.BADGES`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UserError
+        If there is no network.
+
+    Notes
+    -----
+    Thin lines are folds, strong lines means over the folds while all of them train. Panels of one head share axes,
+    which hold 98 % of its losses.
     """
     if not curves:
-        raise UserError("Learning curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
+        raise UserError("Training curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
     curves = sorted(curves, key=lambda each: summaries.PROTOCOLS.index(each.spec.protocol))
-    curves = [Curves(each.spec, best_points(each.rows)) for each in curves]
+    curves = [Curves(each.spec, selected_points(each.rows)) for each in curves]
     columns = min(COLUMNS, len(curves))
     width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
     top, room = (12.0 if width > 120 else 16.0), width / columns
@@ -80,7 +132,7 @@ def draw(curves, data):
         _panel(axes, each.rows, limits[each.spec.head])
         _named(figure, spot, each.spec)
         axes.set_xlabel("Epoch" if place + columns >= len(curves) else "", labelpad=1)
-    style.text_mm(figure, 3, 2.2, "Learning curves: loss by epoch", weight="bold")
+    style.text_mm(figure, 3, 2.2, "Training curves: loss by epoch", weight="bold")
     _legend(figure, width)
     return figure
 
@@ -98,7 +150,7 @@ def _limits(tables):
 
 def _panel(axes, rows, limits):
     for part, name in LOSSES.items():
-        colour = style.PARTS[part][1]
+        colour = style.SPLITS[part][1]
         folds = rows.pivot(index="epoch", columns="fold", values=name)
         axes.plot(folds.index, folds.to_numpy(), color=colour, lw=0.5, alpha=0.45)
         whole = folds.dropna()
@@ -122,14 +174,9 @@ def _named(figure, spot, spec):
 
 
 def _legend(figure, width):
-    axes = style.axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
+    axes = style.hidden_axes(figure)
     for part in LOSSES:
-        axes.plot([], [], color=style.PARTS[part][1], lw=1.5, label=style.PARTS[part][0])
+        axes.plot([], [], color=style.SPLITS[part][1], lw=1.5, label=style.SPLITS[part][0])
     axes.plot([], [], color=SOFT, lw=0.5, alpha=0.7, label="one fold")
-    axes.plot([], [], "o", ms=3.2, mfc=PAPER, mec=INK, mew=0.7, label="epoch whose weights are kept")
-    corner = 3 / width, 1 - 6.8 / (figure.get_size_inches()[1] * style.MM_PER_INCH)
-    columns = 4 if width > 120 else 2
-    spread = {"columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, **spread)
+    axes.plot([], [], "o", ms=3.2, mfc=PAPER, mec=INK, mew=0.7, label="selected epoch")
+    style.legend_mm(figure, axes, 3, 6.8, 4 if width > 120 else 2, columnspacing=1.2)

@@ -95,8 +95,8 @@ def _pages(cards: list[Card], model: FinalModel, template: str | Path, parts: st
             number=number,
             links=["index.html", *names] if number == 1 else ["../index.html", *(Path(name).name for name in names)],
             parts=f"{parts}/" if number == 1 else "",
-            cam_words=attribution_maps.CAM.words,
-            occlusion_words=attribution_maps.OCCLUSION.words,
+            cam_words=attribution_maps.CAM.description,
+            occlusion_words=attribution_maps.OCCLUSION.description,
             scatter=100 * uncertainty.coverage_std(coverage, days),
         )
         for number, some in enumerate(shown, start=1)
@@ -172,7 +172,7 @@ def _measures(prediction: predict.Prediction) -> str:
     """Describe the scan's size."""
     width, lines, pixels = (prediction.measures[name] for name in ("width_nm", "lines", "pixels"))
     counts = f"{novelty.counted(lines, 'line')} of {novelty.counted(pixels, 'pixel')}"
-    wide = f"{style.length_words(width)} wide" if style.known_size(width) else "of unknown width"
+    wide = f"{style.length_label(width)} wide" if style.known_size(width) else "of unknown width"
     return f"{prediction.channel}, {wide}, {counts}"
 
 
@@ -182,7 +182,7 @@ def _scale_bar(prediction: predict.Prediction) -> tuple[float, str] | None:
         return None
     width_nm = prediction.pixel_size_nm * prediction.micrograph.shape[1]
     length = style.round_length(SCALE_BAR_SHARE * width_nm)
-    return round(100 * length / width_nm, 2), style.length_words(length)
+    return round(100 * length / width_nm, 2), style.length_label(length)
 
 
 def _shorten_names(cards: list[Card]) -> None:

@@ -1,7 +1,10 @@
-"""The contents of the report page: tables, figures and their captions, what was refused, how it was made."""
+"""The contents of the report page: tables and figures with their captions, rejected scans, settings, versions."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from docutils.core import publish_parts
@@ -24,32 +27,59 @@ RST = {
 class Figure:
     """One figure of the page.
 
-    name: "Figure 2"; title: a few words; images: path of an SVG or PNG, or a folder of PNGs, or a list of paths; of
-    several all but the first are folded; caption: HTML; wide: two columns wide; group: the heading that it and its
-    neighbours of the same group stand under, "" for none. Filled in when the page is written: sources, the paths of its
-    pages as the page sees them, and sizes, (width, height) of each or None.
+    Parameters
+    ----------
+    name, title : str
+        "Figure 2", "Samples by growth temperature".
+    image : str or Path
+        An SVG, a PNG, or a folder of PNGs, of which all but the first are folded.
+    caption : str
+        HTML.
+    wide : bool, default True
+        Whether it takes the full width.
+    group : str, default ""
+        Heading over all consecutive figures of the same group; "" for none.
+    sources : tuple of str
+        Paths of the images relative to the page, set when the page is written.
+    sizes : tuple of (float, float) or None
+        Width and height of each image in pixels, set when the page is written.
     """
 
     name: str
     title: str
-    images: str | list
+    image: str | Path
     caption: str
     wide: bool = True
     group: str = ""
-    sources: tuple = ()
-    sizes: tuple = ()
+    sources: tuple[str, ...] = ()
+    sizes: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the page. name: "Table 2"; title: a few words; panels: list of panels.Panel, of which all but the
-    first are folded; caption: HTML; folded: whether the first is folded, too; file: path of the table as TSV, "" for
-    none; group: the heading that it and its neighbours of the same group stand under, "" for none; wraps: whether its
-    words are sentences, which are broken into lines."""
+    """One table of the page.
+
+    Parameters
+    ----------
+    name, title : str
+        "Table 2", "Accuracy by network block and explained variance".
+    panels : list of Panel
+        All but the first are folded.
+    caption : str
+        HTML.
+    folded : bool, default False
+        Whether the first panel is folded, too.
+    file : str, default ""
+        Path of the table as TSV; "" for none.
+    group : str, default ""
+        Heading over all consecutive tables of the same group; "" for none.
+    wraps : bool, default False
+        Whether text cells are sentences, broken into lines.
+    """
 
     name: str
     title: str
-    panels: list
+    panels: list[Panel]
     caption: str
     folded: bool = False
     file: str = ""
@@ -63,9 +93,9 @@ def table(output: Output, frame: pd.DataFrame, caption_html: str = "") -> Table:
     Parameters
     ----------
     output : Output
-        Row of the registry.
+        Entry of the registry.
     frame : DataFrame
-        The table as it was written.
+        The table as written to disk.
     caption_html : str
 
     Returns
@@ -78,52 +108,108 @@ def table(output: Output, frame: pd.DataFrame, caption_html: str = "") -> Table:
 
 
 def figure(output: Output, caption_html: str = "") -> Figure:
-    """Show one figure of the registry, from its image or folder of pages."""
+    """Show one figure of the registry.
+
+    Parameters
+    ----------
+    output : Output
+        Entry of the registry.
+    caption_html : str
+
+    Returns
+    -------
+    Figure
+    """
     return Figure(output.label, output.title, output.page_image, caption_html, output.wide, output.group)
 
 
-def caption(rst_path, params, config=None):
-    """A caption file as HTML: Jinja as Snakemake's report fills it in, then reStructuredText without raw HTML.
+def caption(path: str | Path, params: Mapping[str, Any]) -> str:
+    """Render a caption file as HTML: Jinja as in Snakemake's report, then reStructuredText without raw HTML.
 
-    params: what the caption may call snakemake.params; config: what it may call snakemake.config. A name that the
-    caption asks for and nobody gives raises UserError.
+    Parameters
+    ----------
+    path : str or Path
+        reStructuredText with Jinja placeholders.
+    params : mapping
+        Values of ``snakemake.params``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UserError
+        If the caption needs a name that is not among `params`.
     """
-    text = captions.fill(rst_path, params, config)
-    return publish_parts(text, writer="html5", settings_overrides=RST)["body"]
+    return publish_parts(captions.fill(path, params), writer="html5", settings_overrides=RST)["body"]
 
 
-def versions(names):
-    """{package: installed version} of the named packages, "not installed" where there is none."""
-    found = {}
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Look up the installed versions of packages.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    dict of str to str
+        "not installed" for a missing package.
+    """
+    installed = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
-def flat(settings, above=""):
-    """[(dotted key, value in words)] of nested settings, in their order: {"a": {"b": [1, 2]}} -> [("a.b", "1, 2")]."""
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """List nested settings by dotted key: ``{"a": {"b": [1, 2]}}`` gives ``[("a.b", "1, 2")]``.
+
+    Parameters
+    ----------
+    settings : mapping
+    prefix : str, default ""
+        Start of every key.
+
+    Returns
+    -------
+    list of (str, str)
+        In the order of the settings.
+    """
     rows = []
     for name, value in settings.items():
-        key = f"{above}{name}"
+        key = f"{prefix}{name}"
         if isinstance(value, dict):
-            rows += flat(value, f"{key}.")
+            rows += flatten(value, f"{key}.")
         else:
             rows.append((key, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
     return rows
 
 
-def panel(title, frame):
-    """A data frame as a panels.Panel: numbers to four figures, missing values empty, words before numbers."""
+def panel(title: str, frame: pd.DataFrame) -> Panel:
+    """Lay out a data frame, text columns first.
+
+    Parameters
+    ----------
+    title : str
+    frame : DataFrame
+
+    Returns
+    -------
+    Panel
+        Numbers have four significant digits; missing values are empty cells.
+    """
     numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
     order = [name for name in frame if name not in numbers] + numbers
-    rows = [[_words(value) for value in row] for row in frame[order].itertuples(index=False)]
+    rows = [[_cell(value) for value in row] for row in frame[order].itertuples(index=False)]
     return Panel(title, [str(name) for name in order], rows, text_columns=len(order) - len(numbers))
 
 
-def _words(value):
+def _cell(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

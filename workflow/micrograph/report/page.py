@@ -1,15 +1,18 @@
-"""The report page as text: what stands at its top, and the template filled in with all that it tells.
+"""The report page as text: its headline, and the template filled in.
 
-Everything that comes from files is escaped by the template; only captions (contents.caption) enter as markup. folder.py
-writes the page and what lies beside it.
+Everything is escaped by the template; only captions (contents.caption) enter as HTML. folder.py writes the page and its
+files.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.errors import lookup
 from micrograph.evaluation import metrics, summaries, table2, tables
@@ -17,10 +20,10 @@ from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
 from micrograph.report.conclusions import Conclusions
 
-SAID = {  # how the data are called -> the sentence at the top of the page (None: measured films need none)
-    "simulated films": "Simulated films. They were grown and scanned in the computer: the numbers below say how "
-    "well the method works on them, and nothing about real MoS2. The embedded study's settings were chosen by hand "
-    "with its results, test included, in view.",
+NOTICES = {  # label of the data -> notice at the top of the page
+    "simulated films": "Simulated films, grown and scanned numerically: the numbers below show how well the method "
+    "works on them, and nothing about real MoS2. The settings of the embedded study were chosen by hand with its "
+    "results, test results included, in view.",
     "real films": None,
     "films": None,
 }
@@ -29,125 +32,206 @@ NO_BREAK = "\u00a0"
 
 @dataclass(frozen=True)
 class Headline:
-    """The number at the top, in percent: pooled test accuracy, its 95 % interval (NaN where there is none), the
-    majority baseline, the words that say whose it is; and the paper's best test accuracy (NaN for none) with the words
-    that say what it is."""
+    """The result at the top of the page, in percent.
+
+    Parameters
+    ----------
+    accuracy, low, high : float
+        Pooled test accuracy and its 95 % confidence interval; NaN without an interval.
+    majority : float
+        Accuracy of the majority class.
+    description : str
+        How the model was selected.
+    paper : float, default NaN
+        The paper's best test accuracy.
+    paper_description : str
+    """
 
     accuracy: float
     low: float
     high: float
     majority: float
-    words: str
+    description: str
     paper: float = np.nan
-    paper_words: str = ""
+    paper_description: str = ""
 
 
 @dataclass(frozen=True)
-class Glance:
-    """A model's test answers on one small table: words that say whose; classes; counts (classes, classes + 1), truth by
-    answer, the last column without an answer; right and total films."""
+class Confusion:
+    """The confusion matrix of one model on its test samples.
 
-    words: str
-    classes: list
-    counts: np.ndarray
-    right: int
-    total: int
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    classes : list of int
+        Temperatures in degrees Celsius.
+    counts : ndarray of shape (n_classes, n_classes + 1)
+        True temperature by predicted one; the last column counts samples without a prediction.
+    """
+
+    model: str
+    classes: list[int]
+    counts: NDArray[np.int_]
+
+    @property
+    def n_correct(self) -> int:
+        """Number of correct predictions."""
+        return int(np.trace(self.counts))
+
+    @property
+    def n_samples(self) -> int:
+        """Number of test samples."""
+        return int(self.counts.sum())
 
 
 @dataclass(frozen=True)
-class Story:
-    """All that the template tells. title; data: how the data are called; headline: a Headline or None; glance: a Glance
-    or None; conclusions: Conclusions or None; tables, figures: lists of Table and Figure; samples, rejected: the tables
-    of accepted and refused scans; settings: the run's config; made_with: {package: version}."""
+class Report:
+    """All contents of the page.
+
+    Parameters
+    ----------
+    title : str
+    data : str
+        Label of the data, a key of `NOTICES`.
+    headline : Headline or None
+    samples, rejected : DataFrame
+        Tables of accepted and of rejected scans.
+    settings : mapping
+        Config of the run.
+    versions : mapping of str to str
+        Installed version of each package.
+    tables : list of Table
+    figures : list of Figure
+    confusion : Confusion, optional
+    conclusions : Conclusions, optional
+    """
 
     title: str
     data: str
     headline: Headline | None
     samples: pd.DataFrame
     rejected: pd.DataFrame
-    settings: dict
-    made_with: dict
-    tables: list = field(default_factory=list)
-    figures: list = field(default_factory=list)
-    glance: Glance | None = None
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    tables: list[contents.Table] = field(default_factory=list)
+    figures: list[contents.Figure] = field(default_factory=list)
+    confusion: Confusion | None = None
     conclusions: Conclusions | None = None
 
 
-def headline(table, published=None):
-    """The strict protocol's result with the model, too, chosen on validation samples (fits.chosen), as a Headline.
+def headline(table: pd.DataFrame, published: pd.DataFrame) -> Headline | None:
+    """Take the result of the strict protocol with model and features selected on validation samples in each fold.
 
-    table: the table of table2.table; published: the paper's values (resources/published/values.tsv), None for none
-    beside. The best of many rows would flatter itself. None where the strict protocol was not run.
+    Parameters
+    ----------
+    table : DataFrame
+        Table 2.
+    published : DataFrame
+        The paper's values, resources/published/values.tsv.
+
+    Returns
+    -------
+    Headline or None
+        None without fits of the strict protocol.
+
+    Notes
+    -----
+    The best row of the table would be biased upwards.
     """
     strict = table[table["protocol"] == "strict"]
     if strict.empty:
         return None
     best = strict[(strict["model"] == summaries.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
-    dealt, once = (f" of each of {best['repeats']:.0f} deals", " in each deal") if best["repeats"] > 1 else ("", "")
-    words = (
-        f"In each of {best['folds']:.0f} folds{dealt}, of {len(summaries.single_fits(strict))} combinations of features "
-        f"and model, the one that did best on the fold's validation samples ({best['validation_pct']:.0f} % there). "
-        f"Each of {best['tested_samples']:.0f} samples was tested once{once}, by a model that neither learned from its "
-        f"batch nor was chosen on it."
+    repeats, once = (f" of {best['repeats']:.0f} repeats", " per repeat") if best["repeats"] > 1 else ("", "")
+    description = (
+        f"In each of {best['folds']:.0f} folds{repeats}, the best of {len(summaries.single_fits(strict))} combinations "
+        f"of features and model on the validation samples was selected ({best['validation_pct']:.0f} % validation "
+        f"accuracy). Each of {best['tested_samples']:.0f} samples was tested once{once}, by a model whose training and "
+        f"selection excluded its batch."
     )
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]
     majority = strict.loc[strict["model"] == summaries.BASELINE, "pooled_pct"].iloc[0]
-    beside = (np.nan, "") if published is None else papers_best(published)
-    return Headline(best["pooled_pct"], low, high, majority, words, *beside)
+    return Headline(best["pooled_pct"], low, high, majority, description, *_published_best(published))
 
 
-def papers_best(published):
-    """(the paper's best test accuracy in percent, the words that say what it is); (NaN, "") where it has none.
-
-    published: resources/published/values.tsv. Of equals the first. The best validation accuracy stands in the words.
-    """
+def _published_best(published: pd.DataFrame) -> tuple[float, str]:
+    """Return the paper's best test accuracy in percent and its description; (NaN, "") if it has none."""
     tested, validated = (_best(published, split) for split in ("test", "val"))
     if tested is None:
         return np.nan, ""
-    words = f"The paper's best on real films: {_named(tested)} on 27 test films, the same in all ten fits"
-    words += "" if validated is None else f", and {_named(validated)} on validation films, which also chose settings"
-    how = "The best of many rows flatters itself; ours was chosen among its own by validation films."
-    return float(tested["mean"]), f"{words}. {how}"
+    text = f"The paper's best on real films: {_describe(tested)} on 27 test films, the same in all ten fits"
+    text += "" if validated is None else f", and {_describe(validated)} on validation films, which also chose settings"
+    selection = "The best of many rows is biased upwards; ours was selected on validation samples."
+    return float(tested["mean"]), f"{text}. {selection}"
 
 
-def _best(published, split):
-    """The row of the highest accuracy in the paper's tables, None where there is none."""
-    tables = published["item"].str.startswith("table") & (published["metric"] == "accuracy_pct")
-    rows = published[tables & (published["split"] == split)]
+def _best(published: pd.DataFrame, split: str) -> pd.Series | None:
+    """Return the first row of the highest accuracy in the paper's tables."""
+    is_accuracy = published["item"].str.startswith("table") & (published["metric"] == "accuracy_pct")
+    rows = published[is_accuracy & (published["split"] == split)]
     means = rows["mean"].astype(float)
     return None if rows.empty else rows.loc[means.idxmax()]
 
 
-def _named(row):
-    """A row of the paper in words: "71 ± 4 % (MLP, NNRank)"."""
+def _describe(row: pd.Series) -> str:
+    """Format a row of the paper: "71 ± 4 % (MLP, NNRank)"."""
     number = f"{tables.spread(float(row['mean']), float(row['std']))} %".replace(" ", NO_BREAK)
     return f"{number} ({row['model']}, {scheme_label(row['scheme'])})"
 
 
-def glance(predictions, classes, words):
-    """The Glance of a strict model. predictions: the waist's table; classes: Celsius; words: whose answers they are."""
+def confusion(predictions: pd.DataFrame, classes: Sequence[int], model: str) -> Confusion:
+    """Count the test predictions of a model under the strict protocol.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Table of predictions.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    Confusion
+    """
     test = predictions[predictions["split"] == "test"]
-    counts = metrics.confusion(test, classes).astype(int)
-    return Glance(words, list(classes), counts, int(np.trace(counts)), int(counts.sum()))
+    return Confusion(model, list(classes), metrics.confusion(test, classes).astype(int))
 
 
-def html(template_path, story):
-    """The page as HTML text. template_path: index.html.j2; story: a Story, its files already beside the page."""
-    frame = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = frame.from_string(Path(template_path).read_text(encoding="utf-8"))
+def html(template_path: str | Path, report: Report) -> str:
+    """Render the page.
+
+    Parameters
+    ----------
+    template_path : str or Path
+        index.html.j2.
+    report : Report
+        Its files are already beside the page.
+
+    Returns
+    -------
+    str
+    """
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.tests["bold"] = lambda cell: isinstance(cell, tables.Bold)
+    template = environment.from_string(Path(template_path).read_text(encoding="utf-8"))
     return template.render(
-        title=story.title,
-        said=lookup(story.data, SAID, "data label"),
-        headline=story.headline,
-        glance=story.glance,
-        conclusions=story.conclusions,
-        places={Path(table.file).stem: place for place, table in enumerate(story.tables, 1) if table.file},
-        tables=story.tables,
-        figures=story.figures,
-        counts=story.samples["growth_celsius"].value_counts().sort_index().items(),
-        samples=len(story.samples),
-        batches=story.samples["batch"].nunique(),
-        rejected=contents.panel("", story.rejected),
-        settings=contents.flat(story.settings),
-        made_with=story.made_with,
+        title=report.title,
+        notice=lookup(report.data, NOTICES, "data label"),
+        headline=report.headline,
+        confusion=report.confusion,
+        conclusions=report.conclusions,
+        table_numbers={Path(table.file).stem: number for number, table in enumerate(report.tables, 1) if table.file},
+        tables=report.tables,
+        figures=report.figures,
+        counts=report.samples["growth_celsius"].value_counts().sort_index().items(),
+        n_samples=len(report.samples),
+        n_batches=report.samples["batch"].nunique(),
+        rejected=contents.panel("", report.rejected),
+        settings=contents.flatten(report.settings),
+        versions=report.versions,
     )

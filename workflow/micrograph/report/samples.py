@@ -1,39 +1,43 @@
-"""What the page knows of every film: window.STUDY, columns of values in the order of the films' names.
+"""The data of the explorer of samples: window.STUDY, columns of values in the order of the samples' names.
 
-Every film is tested once, by the network of the fold that holds it out; that network's answer and its explanation are
-shown. Keys of the study (missing values are null):
+Every sample is shown with the prediction and the attribution maps of the network of the fold that tests it. Keys of the
+study (missing values are null):
 
-data, classes, colours ([hex, one a class]), scheme, target (what is explained, in words), model (words)
-films       columns, index i the film: sample, batch, truth, predicted, value (C), confidence, right, fold, substrate,
-            seconds, pressure, scan, pixel_nm, side_nm (of the square micrograph), width_nm, tall_nm (of the scan),
-            lines, pixels, channel, direction, sha256 (12 digits), scores [[one a class] ...], cam_flag, occlusion_flag,
-            cam_strongest (the map's largest value), occlusion_strongest (the largest effect of one window on `target`,
-            without its sign), neighbours [[places] ...], distances [[...] ...], training (films that neighbours were
-            chosen from), x, y
-overlays    cam, occlusion: {name, words, detail, colours {positive, negative (null: not drawn)}}
-neighbours  words
-map         words, x, y (labels of the axes)
-curves      {fold: {epoch, train_loss, validation_loss, validation_accuracy: [...], kept: epoch}}; training: words
-sheets, large  where the pictures are (sheets.write adds them)
+classes, colours ([hex, one per class]), target (the score that attribution explains), model (name)
+samples     columns, one value a sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
+            fold, substrate, seconds, pressure, scan, pixel_nm, side_nm (of the square micrograph), width_nm and tall_nm
+            (of the scan), lines, pixels, channel, direction, sha256 (12 digits), scores [[one a class] ...], cam_flag,
+            occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest (largest absolute effect of a
+            window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
+overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
+neighbours  description
+map         description, x, y (labels of the axes)
+curves      {fold: {epoch, train_loss, validation_loss, validation_accuracy: [...], kept: epoch}}; training: description
+sheets, large  where the pictures are (added by sprites.write)
 """
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.attribution import target_score
-from micrograph.attribution.maps import BASELINES
+from micrograph.attribution.maps import BASELINES, Attributions
 from micrograph.errors import UserError, lookup
 from micrograph.evaluation.labels import fit_label
 from micrograph.figures import attribution_maps, fig8_fig9, style, training_curves
 from micrograph.report import sprites
+from micrograph.report.similar_samples import Neighbours
 from micrograph.scans import rendering
+from micrograph.splits.fit_spec import FitSpec
 
-SIGNIFICANT = 5  # digits that the page is given
+N_SIGNIFICANT = 5  # digits of a number on the page
 HASH_DIGITS = 12
-KNOWN = {  # column of the samples table -> its name on the page
+COLUMNS = {  # column of the table of samples -> its name on the page
     "substrate": "substrate",
     "growth_seconds": "seconds",
     "pressure_torr": "pressure",
@@ -49,211 +53,341 @@ KNOWN = {  # column of the samples table -> its name on the page
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
 
 
-def tested(predictions, samples):
-    """One row a tested film, sorted by name: its test prediction and what the samples table says of it.
+def tested(predictions: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Join the test prediction of every sample with its row in the table of samples.
 
-    predictions: the waist's table under the strict protocol; samples: the table of accepted samples. Raises UserError
-    where a film is tested twice or is not among the samples.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Table of predictions under the strict protocol.
+    samples : DataFrame
+        Table of accepted samples.
+
+    Returns
+    -------
+    DataFrame
+        One row per tested sample, sorted by name.
+
+    Raises
+    ------
+    UserError
+        If a sample is tested twice or is not among `samples`.
     """
     rows = predictions[(predictions["split"] == "test") & (predictions["augmentation"] == 0)]
-    twice = rows.loc[rows["sample"].duplicated(), "sample"]
-    if len(twice):
+    duplicates = rows.loc[rows["sample"].duplicated(), "sample"]
+    if len(duplicates):
         raise UserError(
-            f"sample {twice.iloc[0]} is tested by several folds; the page shows predictions of strict alone."
+            f"sample {duplicates.iloc[0]} is tested by several folds; give predictions of the strict protocol."
         )
     rows = rows.sort_values("sample", ignore_index=True)
-    places = pd.Index(samples["sample"]).get_indexer(rows["sample"])
-    if (places < 0).any():
+    index = pd.Index(samples["sample"]).get_indexer(rows["sample"])
+    if (index < 0).any():
         raise UserError(
-            f"sample {rows['sample'][places < 0].iloc[0]} has predictions and is not in samples.tsv; fit anew."
+            f"sample {rows['sample'][index < 0].iloc[0]} has predictions but is not in samples.tsv; fit again."
         )
-    found = samples.iloc[places].reset_index(drop=True)
-    return pd.concat([rows, found[[name for name in found if name not in rows]]], axis=1)
+    described = samples.iloc[index].reset_index(drop=True)
+    return pd.concat([rows, described[[name for name in described if name not in rows]]], axis=1)
 
 
-def study(rows, explained, near, place, curves, spec, classes, data):
-    """window.STUDY without its pictures, as a dict that json can write.
+def study(
+    rows: pd.DataFrame,
+    attributions: Attributions,
+    neighbours: Neighbours,
+    feature_map: Mapping[str, dict],
+    curves: pd.DataFrame,
+    spec: FitSpec,
+    classes: Sequence[int],
+) -> dict[str, Any]:
+    """Collect window.STUDY without its pictures.
 
-    rows: of `tested`; explained: maps.Attributions of the same films; near: neighbours.Near of the same films; place:
-    of feature_map; curves: rows of the explained networks' learning curves; spec: the fit's; classes:
-    Celsius; data: how the data are called. Raises UserError where the films that are explained are others.
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `tested`.
+    attributions : Attributions
+        Of the same samples.
+    neighbours : Neighbours
+        Of the same samples.
+    feature_map : mapping
+        Result of `feature_map`.
+    curves : DataFrame
+        Training curves of the explained networks.
+    spec : FitSpec
+        The fit.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+
+    Returns
+    -------
+    dict
+        Can be written as JSON.
+
+    Raises
+    ------
+    UserError
+        If the attributions are of other samples.
     """
     from matplotlib.colors import to_hex
 
-    same_films(rows, explained)
+    check_samples(rows, attributions)
     marks = style.class_marks(classes)
     return {
-        "data": data,
         "classes": list(classes),
         "colours": [to_hex(marks[name][0]) for name in classes],
-        "scheme": spec.scheme,
         "target": target_score.describe(spec.scheme),
-        "model": named(spec),
-        "films": {**columns(rows, classes), **_explained(explained), **_near(near), **place["films"]},
-        "overlays": _overlays(explained),
-        "neighbours": "Of the films that the fold trained on, those nearest in the values of the network fine-tuned "
-        "for the fold's features (Euclidean distance). A film's own growth day is not among them.",
-        "map": place["map"],
-        "curves": learning(curves),
-        "training": "The network that tested the film: its loss by epoch on the films that it learnt from and on those "
-        "that chose the epoch.",
+        "model": model_name(spec),
+        "samples": {
+            **columns(rows, classes),
+            **_attribution_columns(attributions),
+            **_neighbour_columns(neighbours),
+            **feature_map["samples"],
+        },
+        "overlays": _overlays(attributions),
+        "neighbours": "Nearest training samples of the fold, by Euclidean distance of the features of the network "
+        "fine-tuned for it. The growth day of the sample is not among them.",
+        "map": feature_map["map"],
+        "curves": training(curves),
+        "training": "The network that tests the sample: loss by epoch on its training samples and on the validation "
+        "samples, which select the epoch.",
     }
 
 
-def same_films(rows, explained):
-    """UserError unless the rows and the explanations are of the same films in the same order."""
-    if list(rows["sample"]) != list(explained.samples):
-        lost = sorted(set(rows["sample"]) ^ set(map(str, explained.samples)))
-        raise UserError(f"sample {lost[0]} is either tested or explained, not both; explain the networks again.")
+def check_samples(rows: pd.DataFrame, attributions: Attributions) -> None:
+    """Check that predictions and attributions are of the same samples in the same order.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `tested`.
+    attributions : Attributions
+
+    Raises
+    ------
+    UserError
+    """
+    if list(rows["sample"]) != list(attributions.samples):
+        lost = sorted(set(rows["sample"]) ^ set(map(str, attributions.samples)))
+        raise UserError(f"sample {lost[0]} is either tested or explained, not both; compute the attributions again.")
 
 
-def named(spec):
-    """Name a fit: "CNN, nominal, imagenet, aug3"."""
+def model_name(spec: FitSpec) -> str:
+    """Name a fit: "CNN, nominal, imagenet, aug3".
+
+    Parameters
+    ----------
+    spec : FitSpec
+
+    Returns
+    -------
+    str
+    """
     return fit_label(spec, ("model", "scheme", "pretraining", "policy"))
 
 
-def columns(rows, classes):
-    """What is known of the films apart from explanations: {column: list}."""
+def columns(rows: pd.DataFrame, classes: Sequence[int]) -> dict[str, list]:
+    """List what is known of the samples apart from attributions.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `tested`.
+    classes : sequence of int
+        Temperatures in degrees Celsius.
+
+    Returns
+    -------
+    dict of str to list
+    """
     truth, predicted = rows["y_true"], rows["y_pred"]
-    marks = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
-    chosen = predicted.to_numpy(float, na_value=np.nan)[:, None] == np.asarray(classes, float)
-    confidence = np.where(chosen.any(axis=1), np.where(chosen, marks, 0).sum(axis=1), np.nan)
+    scores = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
+    is_predicted = predicted.to_numpy(float, na_value=np.nan)[:, None] == np.asarray(classes, float)
+    confidence = np.where(is_predicted.any(axis=1), np.where(is_predicted, scores, 0).sum(axis=1), np.nan)
     side = rendering.PIXELS * rows["pixel_nm"].to_numpy(float)
     return {
-        "sample": plain(rows["sample"]),
+        "name": plain(rows["sample"]),
         "batch": plain(rows["batch"]),
         "truth": plain(truth),
         "predicted": plain(predicted),
         "value": plain(rows["y_pred_value"]),
         "confidence": plain(confidence),
-        "right": [bool(one) for one in predicted.eq(truth).fillna(False)],
+        "correct": [bool(one) for one in predicted.eq(truth).fillna(False)],
         "fold": plain(rows["fold"]),
-        **{name: plain(rows[column]) if column in rows else [None] * len(rows) for column, name in KNOWN.items()},
+        **{name: plain(rows[column]) if column in rows else [None] * len(rows) for column, name in COLUMNS.items()},
         "side_nm": plain(side),
         "sha256": [str(one)[:HASH_DIGITS] for one in rows["source_sha256"]],
-        "scores": [plain(row) for row in marks],
+        "scores": [plain(row) for row in scores],
     }
 
 
-def _explained(explained):
-    """The columns on explanations."""
-    count = range(len(explained))
+def _attribution_columns(attributions: Attributions) -> dict[str, list]:
+    cam, occlusion = attribution_maps.CAM, attribution_maps.OCCLUSION
+    indices = range(len(attributions))
     return {
-        "cam_flag": plain(explained.cam_flag),
-        "occlusion_flag": plain(explained.occlusion_flag),
-        "cam_strongest": plain(
-            [attribution_maps.strongest(explained.weighted_map(i), attribution_maps.CAM) for i in count]
-        ),
+        "cam_flag": plain(attributions.cam_flag),
+        "occlusion_flag": plain(attributions.occlusion_flag),
+        "cam_strongest": plain([attribution_maps.largest_shown(attributions.weighted_map(i), cam) for i in indices]),
         "occlusion_strongest": plain(
-            [attribution_maps.strongest(explained.windows(i), attribution_maps.OCCLUSION) for i in count]
+            [attribution_maps.largest_shown(attributions.windows(i), occlusion) for i in indices]
         ),
     }
 
 
-def _near(near):
-    """The columns on neighbours."""
-    there = [row >= 0 for row in near.places]
+def _neighbour_columns(neighbours: Neighbours) -> dict[str, list]:
+    valid = [row >= 0 for row in neighbours.indices]
     return {
-        "neighbours": [row[kept].tolist() for row, kept in zip(near.places, there, strict=True)],
-        "distances": [plain(row[kept]) for row, kept in zip(near.distances, there, strict=True)],
-        "training": near.training.tolist(),
+        "neighbours": [row[kept].tolist() for row, kept in zip(neighbours.indices, valid, strict=True)],
+        "distances": [plain(row[kept]) for row, kept in zip(neighbours.distances, valid, strict=True)],
     }
 
 
-def _overlays(explained):
-    """What the page says of the two kinds of overlay."""
-    high, wide = explained.weighted.shape[2:]
-    rows, cols = explained.occlusion.shape[2:]
-    filled = lookup(explained.baseline, BASELINES, "baseline").text
+def _overlays(attributions: Attributions) -> dict[str, dict]:
+    """Describe the two kinds of overlay."""
+    high, wide = attributions.weighted.shape[2:]
+    rows, cols = attributions.occlusion.shape[2:]
+    fill = lookup(attributions.baseline, BASELINES, "baseline").text
     kinds = {
-        "cam": (
-            attribution_maps.CAM,
-            attribution_maps.NAMES[explained.weighted_name],
-            f"{high} x {wide} values, drawn smooth.",
-        ),
+        "cam": (attribution_maps.CAM, f"{high} x {wide} values, interpolated."),
         "occlusion": (
             attribution_maps.OCCLUSION,
-            "Occlusion",
-            f"{rows} x {cols} windows of {explained.patch} x {explained.patch} pixels, {explained.stride} apart, in a "
-            f"picture of {explained.side} x {explained.side}, filled with {filled}.",
+            f"{rows} x {cols} windows of {attributions.patch} x {attributions.patch} pixels with stride "
+            f"{attributions.stride} in {attributions.side} x {attributions.side} pixels, filled with {fill}.",
         ),
     }
     return {
         kind: {
-            "name": name,
-            "words": scale.words,
-            "detail": f"{detail} Every film by its own strongest value, so that two films' colours do not compare.",
+            "description": scale.description,
+            "detail": f"{detail} Colours are relative to the largest value of each sample.",
             "colours": {"positive": scale.positive, "negative": scale.negative},
         }
-        for kind, (scale, name, detail) in kinds.items()
+        for kind, (scale, detail) in kinds.items()
     }
 
 
-def feature_map(components, samples, names, title):
-    """Where the films stand on the map: {"films": {"x", "y"}, "map": {"words", "x", "y"}}.
+def feature_map(
+    components: Mapping[str, NDArray], samples: pd.DataFrame, names: Sequence[str], title: str
+) -> dict[str, dict]:
+    """Place the samples at their first two principal components.
 
-    components: arrays of a components file, of which fold 0 is shown, as in figures 8 and 9; samples: the table of
-    accepted samples; names: (n,) of the films; title: what the components are of. A film without any has no place.
+    Parameters
+    ----------
+    components : mapping of str to ndarray
+        Arrays of a file of principal components; fold 0 is shown, as in figures 8 and 9.
+    samples : DataFrame
+        Table of accepted samples.
+    names : sequence of str
+        Samples in the order of the page.
+    title : str
+        The features.
+
+    Returns
+    -------
+    dict
+        ``samples`` with columns ``x`` and ``y`` (None without features), ``map`` with ``description`` and labels of the
+        axes.
     """
-    fit = fig8_fig9.one_fit(components, samples)
-    places = pd.Index(fit.samples["sample"]).get_indexer(names)
-    scores = np.where((places >= 0)[:, None], np.asarray(fit.scores, float)[places][:, :2], np.nan)
-    shares = [f"component {number} ({100 * share:.1f} % of variance)" for number, share in enumerate(fit.explained, 1)]
-    words = f"Films at their first two principal components: {title}. Films near each other look alike to the network."
+    fit = fig8_fig9.select_fold(components, samples)
+    index = pd.Index(fit.samples["sample"]).get_indexer(names)
+    scores = np.where((index >= 0)[:, None], np.asarray(fit.scores, float)[index][:, :2], np.nan)
+    axes = [f"component {number} ({100 * share:.1f} % of variance)" for number, share in enumerate(fit.explained, 1)]
+    description = f"First two principal components of the features: {title}."
     return {
-        "films": {"x": plain(scores[:, 0]), "y": plain(scores[:, 1])},
-        "map": {"words": words, "x": shares[0], "y": shares[1]},
+        "samples": {"x": plain(scores[:, 0]), "y": plain(scores[:, 1])},
+        "map": {"description": description, "x": axes[0], "y": axes[1]},
     }
 
 
-def learning(curves):
-    """The learning curves fold by fold, of the grid point that each fold kept: {"0": {"epoch": [...], ...}}."""
-    found = {}
-    for fold, rows in training_curves.best_points(curves).groupby("fold", sort=True):
+def training(curves: pd.DataFrame) -> dict[str, dict]:
+    """List the training curves of every fold, of the selected grid point.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        One row per fold, grid point and epoch.
+
+    Returns
+    -------
+    dict
+        By fold; columns `CURVES` and the selected epoch ``kept``.
+    """
+    by_fold = {}
+    for fold, rows in training_curves.selected_points(curves).groupby("fold", sort=True):
         rows = rows.sort_values("epoch")
         kept = rows.loc[rows["kept"] == 1, "epoch"]
-        found[str(fold)] = {name: plain(rows[name]) for name in CURVES} | {"kept": plain(kept)[0]}
-    return found
+        by_fold[str(fold)] = {name: plain(rows[name]) for name in CURVES} | {"kept": plain(kept)[0]}
+    return by_fold
 
 
-def drawn(rows, explained):
-    """The sheets.Drawn of the films of `tested`; micrographs are read when they are asked for."""
-    same_films(rows, explained)
+def pictures(rows: pd.DataFrame, attributions: Attributions) -> sprites.Pictures:
+    """Give the pictures of the samples; micrographs are read on request.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `tested`.
+    attributions : Attributions
+        Of the same samples.
+
+    Returns
+    -------
+    Pictures
+
+    Raises
+    ------
+    UserError
+        If the attributions are of other samples.
+    """
+    check_samples(rows, attributions)
     paths = rows["micrograph"].tolist()
-    tile = sprites.SMALL.tile
 
-    def cam(i):
-        return (
-            None
-            if explained.cam_flag[i]
-            else attribution_maps.paint(explained.weighted_map(i), tile, attribution_maps.CAM)
-        )
+    def overlay(flag: str, values: NDArray[np.floating], scale: attribution_maps.Scale) -> NDArray[np.uint8] | None:
+        return None if flag else attribution_maps.paint(values, sprites.SMALL.tile, scale)
 
-    def occlusion(i):
-        if explained.occlusion_flag[i]:
-            return None
-        return attribution_maps.paint(explained.occlusion_map(i), tile, attribution_maps.OCCLUSION)
-
-    return sprites.Drawn(len(paths), lambda i: rendering.read_png(paths[i]), cam, occlusion)
+    return sprites.Pictures(
+        len(paths),
+        lambda i: rendering.read_png(paths[i]),
+        lambda i: overlay(attributions.cam_flag[i], attributions.weighted_map(i), attribution_maps.CAM),
+        lambda i: overlay(attributions.occlusion_flag[i], attributions.occlusion_map(i), attribution_maps.OCCLUSION),
+    )
 
 
-def plain(values):
-    """A column as a list of what JSON knows: texts, whole numbers, numbers of SIGNIFICANT digits, None for missing."""
+def plain(values: Iterable) -> list:
+    """Convert a column to values of JSON.
+
+    Parameters
+    ----------
+    values : iterable
+
+    Returns
+    -------
+    list
+        Texts, whole numbers, floats of `N_SIGNIFICANT` digits, None for missing and infinite values.
+    """
     return [_plain(value) for value in (values.tolist() if hasattr(values, "tolist") else values)]
 
 
-def _plain(value):
+def _plain(value: Any) -> str | bool | int | float | None:
     if value is None or value is pd.NA:
         return None
     if isinstance(value, str | bool):
         return value
     if float(value).is_integer() and abs(value) < 2**53:
         return int(value)
-    rounded = float(f"{value:.{SIGNIFICANT}g}")
+    rounded = float(f"{value:.{N_SIGNIFICANT}g}")
     return rounded if math.isfinite(rounded) else None
 
 
-def javascript(study):
-    """The text of films.js, in ASCII. Nothing in a name can end the script or the page: `<` is written as an escape."""
+def javascript(study: Mapping[str, Any]) -> str:
+    """Write the study as the script samples.js.
+
+    Parameters
+    ----------
+    study : mapping
+        Values of JSON.
+
+    Returns
+    -------
+    str
+        ASCII; ``<`` is escaped, so that no name can end the script or the page.
+    """
     text = json.dumps(study, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return f"window.STUDY = {text.replace('<', chr(92) + 'u003c')};\n"

@@ -1,96 +1,135 @@
-"""Sprite sheets: the pictures of many films in few files, so that a page shows thousands with a handful of requests.
+"""Sprite sheets: the pictures of many samples in few files, so that a page shows thousands with few requests.
 
-Tile i of n stands in sheet i // (across * down), at place i % (across * down), row by row from the upper left; tiles
-without a film at the end of the last sheet are black, or transparent in an overlay. Sheets are WebP. One sheet is in
-memory at a time, whatever the number of films.
+Tile i is in sheet i // (across * down), row by row from the upper left; tiles without a sample are black, or
+transparent in an overlay. Sheets are WebP. One sheet is in memory at a time.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.log import progress
 
-# Micrographs are coded with loss (their noise costs much otherwise), overlays without: few colours, exact edges.
+# Micrographs are compressed with loss (their noise costs much otherwise), overlays without: few colours, sharp edges.
 LOSSY = {"quality": 80, "method": 2}
 LOSSLESS = {"lossless": True, "quality": 50, "method": 4, "exact": False}
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How a sheet is divided: tiles of `tile` x `tile` pixels, so many across and down."""
+    """The layout of a sheet.
+
+    Parameters
+    ----------
+    tile : int
+        Side of a tile in pixels.
+    across, down : int
+        Number of tiles in a row and in a column.
+    """
 
     tile: int
     across: int
     down: int
 
     @property
-    def room(self):
-        """Tiles a sheet."""
+    def capacity(self) -> int:
+        """Number of tiles of a sheet."""
         return self.across * self.down
 
 
-SMALL = Grid(96, 10, 10)  # the explorer's thumbnails
-LARGE = Grid(224, 4, 4)  # a film's own page; the size of a micrograph
+SMALL = Grid(96, 10, 10)  # thumbnails of the explorer
+LARGE = Grid(224, 4, 4)  # the window of a sample; the size of a micrograph
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The pictures of n films, made when they are asked for.
+class Pictures:
+    """The pictures of all samples, made on request.
 
-    micrograph(i): (side, side) uint8; cam(i), occlusion(i): (side, side, 4) uint8 RGBA to be laid over it, or None
-    where there is none. Sides may differ.
+    Parameters
+    ----------
+    count : int
+        Number of samples.
+    micrograph : callable
+        ``micrograph(i)`` gives uint8 of shape (side, side).
+    cam, occlusion : callable
+        ``cam(i)`` gives an RGBA overlay, uint8 of shape (side, side, 4), or None where there is none.
     """
 
     count: int
-    micrograph: Callable
-    cam: Callable
-    occlusion: Callable
+    micrograph: Callable[[int], NDArray[np.uint8]]
+    cam: Callable[[int], NDArray[np.uint8] | None]
+    occlusion: Callable[[int], NDArray[np.uint8] | None]
 
 
-def write(folder, drawn, inside="sheets"):
-    """Write the sheets of all films into `folder`, an existing folder; what the page must know of them as a dict.
+def write(folder: Path, pictures: Pictures, relative_path: str) -> dict[str, dict]:
+    """Write the sheets of all samples.
 
-    inside: the folder's path as the page sees it. Returns {"sheets": {"tile", "across", "down", "micrograph": [paths],
-    "cam": [...], "occlusion": [...]}, "large": {the same, micrographs alone}}.
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    pictures : Pictures
+    relative_path : str
+        Path of the folder relative to the page.
+
+    Returns
+    -------
+    dict
+        ``sheets`` and ``large``: the layout, and the paths of the sheets of each kind of picture.
+
+    Raises
+    ------
+    UserError
+        If Pillow cannot write WebP.
     """
-    made = {"sheets": dict(vars(SMALL)), "large": dict(vars(LARGE))}
+    layout = {"sheets": asdict(SMALL), "large": asdict(LARGE)}
     for key, grid, kinds in (("sheets", SMALL, ("micrograph", "cam", "occlusion")), ("large", LARGE, ("micrograph",))):
         for kind in kinds:
             stem = kind if key == "sheets" else f"{key}_{kind}"
-            names = _write_kind(folder, stem, drawn.count, getattr(drawn, kind), grid, kind != "micrograph")
-            made[key][kind] = [f"{inside}/{name}" for name in names]
-    return made
+            names = _write_kind(folder, stem, pictures.count, getattr(pictures, kind), grid, kind != "micrograph")
+            layout[key][kind] = [f"{relative_path}/{name}" for name in names]
+    return layout
 
 
-def _write_kind(folder, stem, count, picture, grid, overlay):
-    """Write all sheets of one kind; their file names."""
-    names = [f"{stem}_{number:03d}.webp" for number in range(-(-count // grid.room))]
+def _write_kind(folder: Path, stem: str, count: int, picture: Callable, grid: Grid, overlay: bool) -> list[str]:
+    """Write all sheets of one kind of picture; return their file names."""
+    names = [f"{stem}_{number:03d}.webp" for number in range(-(-count // grid.capacity))]
     for number, name in enumerate(progress(names, f"sheets of {stem}")):
-        first = number * grid.room
-        films = range(first, min(first + grid.room, count))
-        _save(folder / name, sheet([picture(film) for film in films], grid, overlay), overlay)
+        first = number * grid.capacity
+        samples = range(first, min(first + grid.capacity, count))
+        _save(folder / name, sheet([picture(sample) for sample in samples], grid, overlay), overlay)
     return names
 
 
-def sheet(pictures, grid, overlay=False):
-    """One sheet of at most grid.room pictures: uint8 (down * tile, across * tile), with a last axis of 4 for overlays.
+def sheet(pictures: Sequence[NDArray[np.uint8] | None], grid: Grid, overlay: bool = False) -> NDArray[np.uint8]:
+    """Join pictures into one sheet.
 
-    pictures: as Drawn has them, None for an empty tile; other sizes than the tile's are brought to it.
+    Parameters
+    ----------
+    pictures : sequence of ndarray or None
+        At most ``grid.capacity`` pictures as of `Pictures`, resized to the tile; None leaves a tile empty.
+    grid : Grid
+    overlay : bool, default False
+        Whether the pictures are RGBA.
+
+    Returns
+    -------
+    ndarray of shape (down * tile, across * tile) or (down * tile, across * tile, 4)
     """
     depth = (4,) if overlay else ()
     whole = np.zeros((grid.down * grid.tile, grid.across * grid.tile, *depth), dtype=np.uint8)
-    for place, picture in enumerate(pictures):
+    for number, picture in enumerate(pictures):
         if picture is not None:
-            top, left = (grid.tile * part for part in divmod(place, grid.across))
-            whole[top : top + grid.tile, left : left + grid.tile] = fitted(picture, grid.tile)
+            top, left = (grid.tile * position for position in divmod(number, grid.across))
+            whole[top : top + grid.tile, left : left + grid.tile] = _resize(picture, grid.tile)
     return whole
 
 
-def fitted(picture, tile):
-    """A square uint8 picture (side, side) or (side, side, 4) brought to (tile, tile), untouched where it is that."""
+def _resize(picture: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:
     from PIL import Image
 
     picture = np.ascontiguousarray(picture, dtype=np.uint8)
@@ -99,7 +138,7 @@ def fitted(picture, tile):
     return np.array(Image.fromarray(picture).resize((tile, tile), Image.Resampling.LANCZOS))
 
 
-def _save(path, pixels, overlay):
+def _save(path: Path, pixels: NDArray[np.uint8], overlay: bool) -> None:
     """Write one sheet as WebP; the same pixels give the same bytes."""
     from PIL import Image, features
 

@@ -1,35 +1,35 @@
 "use strict";
-// Starts the page: first what needs no study, then the films.
+// Starts the page: first the tables, which need no study, then the samples.
 (function (Page) {
   Page.tables();
   Page.contents();
-  const place = document.getElementById("explorer");
+  const explorer = document.getElementById("explorer");
   if (!Page.study) {
-    place.append(
+    explorer.append(
       Page.make("p", {
         class: "note",
-        text: "parts/films.js is missing or broken, so the films cannot be shown one by one; make the report again.",
+        text: "parts/samples.js is missing or damaged, so that the samples cannot be shown; make the report again.",
       }),
     );
     return;
   }
   const { make, state, study } = Page;
-  document.getElementById("films-model").textContent =
-    `as seen by ${study.raw.model}; every film by the network that never saw its batch`;
+  document.getElementById("samples-model").textContent =
+    `${study.data.model}; each sample is predicted by the network of the fold that tests it`;
 
-  const peek = Page.peek();
-  const side = Page.side();
+  const preview = Page.preview();
+  const sidebar = Page.sidebar();
   const tools = Page.tools();
   const grid = Page.grid();
-  const map = Page.map(peek);
-  const film = Page.film();
-  Page.peekAt(grid.element, peek);
-  place.append(side.element, make("div", { class: "seen-films" }, tools.element, grid.element, map.element));
-  const parts = [side, tools, grid, map, film];
-  state.watch((now, before) => parts.forEach((part) => part.draw(now, before)));
-  state.watch((now, before) => {
-    if (now.film === null && before.film !== null && now.view === "grid") grid.focusFilm(before.film);
+  const map = Page.map(preview);
+  const sample = Page.sample();
+  Page.previewTiles(grid.element, preview);
+  explorer.append(sidebar.element, make("div", { class: "sample-list" }, tools.element, grid.element, map.element));
+  const parts = [sidebar, tools, grid, map, sample];
+  state.watch((now, previous) => parts.forEach((part) => part.draw(now, previous)));
+  state.watch((now, previous) => {
+    if (now.sample === null && previous.sample !== null && now.view === "grid") grid.focusSample(previous.sample);
   });
   state.start();
-  if (location.hash.includes("=") && state.now.film === null) document.getElementById("films").scrollIntoView();
+  if (location.hash.includes("=") && state.now.sample === null) document.getElementById("samples").scrollIntoView();
 })(window.Page);

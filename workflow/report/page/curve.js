@@ -1,8 +1,8 @@
 "use strict";
-// How the network of one fold learnt: losses above, validation accuracy below, the epoch whose weights were kept.
+// The training curve of the network of one fold: losses above, validation accuracy below, the selected epoch.
 (function (Page) {
   if (!Page.study) return;
-  const { make, drawing, study } = Page;
+  const { make, makeSvg, study } = Page;
   const WIDE = 440;
   const LEFT = 40;
   const RIGHT = 92;
@@ -12,7 +12,7 @@
   const SHARE = 70;
   const FEW = 40;
   const LINES = [
-    // key, words, class, the panel it stands in
+    // key, label, class, panel
     ["train_loss", "training", "train", "loss"],
     ["validation_loss", "validation", "validation", "loss"],
     ["validation_accuracy", "validation", "validation", "accuracy"],
@@ -25,7 +25,7 @@
       .attr("class", "axis-of-curve")
       .attr("transform", `translate(0,${panels.accuracy.range()[0]})`)
       .call(d3.axisBottom(x).tickValues(ticks).tickFormat(d3.format("d")).tickSize(3));
-    for (const [name, words, format] of [
+    for (const [name, label, format] of [
       ["loss", "loss", d3.format("~g")],
       ["accuracy", "accuracy", (share) => `${100 * share} %`],
     ]) {
@@ -41,11 +41,11 @@
             .tickSize(3),
         );
       svg.append(
-        drawing("text", { class: "panel-of-curve", x: LEFT + 6, y: panels[name].range()[1] - 5, text: words }),
+        makeSvg("text", { class: "panel-of-curve", x: LEFT + 6, y: panels[name].range()[1] - 5, text: label }),
       );
     }
     svg.append(
-      drawing("text", {
+      makeSvg("text", {
         class: "panel-of-curve",
         x: WIDE - RIGHT + 6,
         y: panels.accuracy.range()[0] + 14,
@@ -54,34 +54,34 @@
     );
   }
 
-  function line(svg, x, y, epochs, values, [, words, kind]) {
-    const there = epochs.map((epoch, k) => [epoch, values[k]]).filter(([, value]) => study.known(value));
-    if (!there.length) return null;
+  function line(svg, x, y, epochs, values, [, label, kind]) {
+    const points = epochs.map((epoch, k) => [epoch, values[k]]).filter(([, value]) => study.known(value));
+    if (!points.length) return null;
     svg.append(
-      drawing("path", {
+      makeSvg("path", {
         class: `curve ${kind}`,
         d: d3.line(
           ([epoch]) => x(epoch),
           ([, value]) => y(value),
-        )(there),
+        )(points),
       }),
     );
-    if (there.length <= FEW) {
-      there.forEach(([epoch, value]) =>
-        svg.append(drawing("circle", { class: `dot ${kind}`, cx: x(epoch), cy: y(value), r: 2.5 })),
+    if (points.length <= FEW) {
+      points.forEach(([epoch, value]) =>
+        svg.append(makeSvg("circle", { class: `dot ${kind}`, cx: x(epoch), cy: y(value), r: 2.5 })),
       );
     }
-    const [epoch, value] = there[there.length - 1];
+    const [epoch, value] = points[points.length - 1];
     return {
-      text: drawing("text", { class: `end ${kind}`, x: x(epoch) + 7, y: y(value) + 4, text: words }),
+      text: makeSvg("text", { class: `end ${kind}`, x: x(epoch) + 7, y: y(value) + 4, text: label }),
       at: y(value) + 4,
     };
   }
 
-  // The learning curve of a fold as a figure, or a sentence where there is none.
+  // The training curve of a fold as a figure, or a sentence where there is none.
   Page.curve = function (fold) {
-    const given = (study.raw.curves || {})[String(fold)];
-    if (!given || !given.epoch.length) return make("p", { class: "note", text: "No learning curve was kept." });
+    const given = (study.data.curves || {})[String(fold)];
+    if (!given || !given.epoch.length) return make("p", { class: "note", text: "There is no training curve." });
     const losses = given.train_loss.concat(given.validation_loss).filter(study.known);
     const x = d3.scaleLinear(d3.extent(given.epoch), [LEFT + 8, WIDE - RIGHT]);
     const bottom = TOP + LOSS + GAP + SHARE;
@@ -89,29 +89,29 @@
       loss: d3.scaleLinear([0, d3.max(losses) || 1], [TOP + LOSS, TOP]).nice(4),
       accuracy: d3.scaleLinear([0, 1], [bottom, bottom - SHARE]),
     };
-    const kept = study.known(given.kept) ? `, weights of epoch ${given.kept} kept` : "";
-    const svg = drawing("svg", {
+    const kept = study.known(given.kept) ? `, epoch ${given.kept} selected` : "";
+    const svg = makeSvg("svg", {
       class: "learning",
       viewBox: `0 0 ${WIDE} ${bottom + 24}`,
       role: "img",
-      "aria-label": `Learning curve of fold ${fold}: ${given.epoch.length} epochs${kept}`,
+      "aria-label": `Training curve of fold ${fold}: ${given.epoch.length} epochs${kept}`,
     });
     axes(svg, x, panels);
     if (study.known(given.kept)) {
       svg.append(
-        drawing("line", { class: "kept", x1: x(given.kept), x2: x(given.kept), y1: TOP - 4, y2: bottom }),
-        drawing("text", {
-          class: "kept-word",
+        makeSvg("line", { class: "kept", x1: x(given.kept), x2: x(given.kept), y1: TOP - 4, y2: bottom }),
+        makeSvg("text", {
+          class: "kept-label",
           x: x(given.kept),
           y: TOP - 8,
           "text-anchor": "middle",
-          text: `kept: epoch ${given.kept}`,
+          text: `selected epoch: ${given.kept}`,
         }),
       );
     }
     const ends = LINES.map((one) => line(svg, x, panels[one[3]], given.epoch, given[one[0]] || [], one));
     if (ends[0] && ends[1] && Math.abs(ends[0].at - ends[1].at) < 13) {
-      // words of close ends stand apart
+      // keep labels of close ends apart
       const [upper, lower] = ends[0].at <= ends[1].at ? [ends[0], ends[1]] : [ends[1], ends[0]];
       const mid = (upper.at + lower.at) / 2;
       upper.text.setAttribute("y", mid - 6.5);

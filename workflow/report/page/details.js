@@ -1,18 +1,18 @@
 "use strict";
-// What is known of one film, in words and bars: what the network said, how it was grown and scanned, what is near it.
+// The description of one sample: prediction, growth and scan, similar samples.
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, marks, sprites } = Page;
-  const { films, known } = study;
+  const { samples, known } = study;
 
   function scores(i) {
-    const given = films.scores && films.scores[i];
+    const given = samples.scores && samples.scores[i];
     if (!given || !given.some(known)) {
       return make("p", {
         class: "facts-line",
-        text: known(films.value[i])
-          ? `The network says ${Number(films.value[i]).toFixed(0)} °C.`
-          : "The network gave no scores.",
+        text: known(samples.value[i])
+          ? `Predicted value: ${Number(samples.value[i]).toFixed(0)} °C.`
+          : "The network has no class probabilities.",
       });
     }
     return make(
@@ -23,10 +23,10 @@
         const share = known(given[k]) ? Math.min(1, Math.max(0, given[k])) : 0;
         bar.style.width = `${100 * share}%`;
         bar.style.background = marks.variable(temperature);
-        const said = temperature === films.predicted[i] ? "said" : "";
-        const truth = temperature === films.truth[i] ? "grown" : "";
+        const predicted = temperature === samples.predicted[i] ? "predicted" : "";
+        const truth = temperature === samples.truth[i] ? "true" : "";
         return [
-          make("dt", {}, marks.named(temperature)),
+          make("dt", {}, marks.labelled(temperature)),
           make(
             "dd",
             {},
@@ -37,7 +37,7 @@
                 ? `${(100 * given[k]).toFixed(given[k] > 0.0995 || given[k] === 0 ? 0 : 1)} %`
                 : "–",
             }),
-            make("span", { class: "which", text: [truth, said].filter(Boolean).join(", ") }),
+            make("span", { class: "which", text: [truth, predicted].filter(Boolean).join(", ") }),
           ),
         ];
       }),
@@ -61,15 +61,15 @@
       ["Batch", column("batch")],
       ["Tested in fold", column("fold")],
       ["Field of view", field],
-      ["Scan lines × pixels", known(column("lines")) ? `${column("lines")} × ${column("pixels")}` : null],
-      ["Micrograph pixel", known(column("pixel_nm")) ? `${Number(column("pixel_nm")).toFixed(2)} nm` : null],
+      ["Lines × pixels", known(column("lines")) ? `${column("lines")} × ${column("pixels")}` : null],
+      ["Pixel of the micrograph", known(column("pixel_nm")) ? `${Number(column("pixel_nm")).toFixed(2)} nm` : null],
       ["Channel", [column("channel"), column("direction")].filter(known).join(", ") || null],
       ["File", column("scan")],
-      ["SHA-256 begins", column("sha256")],
+      ["SHA-256 (start)", column("sha256")],
     ];
     return make(
       "dl",
-      { class: "facts-of-film" },
+      { class: "metadata" },
       ...rows.flatMap(([name, value]) => [
         make("dt", { text: name }),
         make("dd", { text: known(value) && value !== "" ? value : "unknown" }),
@@ -78,15 +78,15 @@
   }
 
   function neighbours(i) {
-    const near = (films.neighbours && films.neighbours[i]) || [];
-    if (!near.length) return make("p", { class: "note", text: "No neighbours were looked for." });
+    const nearest = (samples.neighbours && samples.neighbours[i]) || [];
+    if (!nearest.length) return make("p", { class: "note", text: "There are no similar samples." });
     return make(
       "ul",
-      { class: "near" },
-      ...near.map((j, k) => {
-        const far = films.distances && films.distances[i] ? films.distances[i][k] : null;
+      { class: "neighbours" },
+      ...nearest.map((j, k) => {
+        const distance = samples.distances && samples.distances[i] ? samples.distances[i][k] : null;
         const picture = make("span", { class: "picture" });
-        sprites.dress(picture, "micrograph", j);
+        sprites.setBackground(picture, "micrograph", j);
         return make(
           "li",
           {},
@@ -94,13 +94,13 @@
             "button",
             {
               type: "button",
-              "aria-label": `Open ${films.sample[j]}, grown at ${study.celsius(films.truth[j])}`,
-              title: films.sample[j],
+              "aria-label": `Open ${samples.name[j]}, true temperature ${study.celsius(samples.truth[j])}`,
+              title: samples.name[j],
               on: { click: () => state.open(j) },
             },
             picture,
-            marks.named(films.truth[j]),
-            make("span", { class: "soft", text: known(far) ? `distance ${Number(far).toPrecision(2)}` : "" }),
+            marks.labelled(samples.truth[j]),
+            make("span", { class: "soft", text: known(distance) ? `distance ${Number(distance).toPrecision(2)}` : "" }),
             make("span", {
               class: "soft",
               text: known(study.value("seconds", j)) ? `${study.value("seconds", j)} s` : "",
@@ -111,18 +111,21 @@
     );
   }
 
-  function told(i) {
+  function outcome(i) {
     return make(
       "p",
-      { class: "told" },
-      marks.named(films.truth[i]),
-      make("span", { class: "soft", text: "grown" }),
+      { class: "outcome" },
+      marks.labelled(samples.truth[i]),
+      make("span", { class: "soft", text: "true" }),
       make("span", { class: "arrow", text: "→" }),
-      marks.named(films.predicted[i]),
-      make("span", { class: "soft", text: "said" }),
-      make("span", { class: films.right[i] ? "right" : "wrong", text: films.right[i] ? "✓ right" : "✗ wrong" }),
+      marks.labelled(samples.predicted[i]),
+      make("span", { class: "soft", text: "predicted" }),
+      make("span", {
+        class: samples.correct[i] ? "correct" : "wrong",
+        text: samples.correct[i] ? "✓ correct" : "✗ wrong",
+      }),
     );
   }
 
-  Page.details = { scores, facts, neighbours, told };
+  Page.details = { scores, facts, neighbours, outcome };
 })(window.Page);

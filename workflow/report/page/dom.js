@@ -1,5 +1,5 @@
 "use strict";
-// Elements without markup: every text goes in as text, so that a film may be called anything.
+// Creates elements; every text is set as text, never as markup, whatever a sample is called.
 window.Page = {};
 (function (Page) {
   const SVG = "http://www.w3.org/2000/svg";
@@ -17,10 +17,10 @@ window.Page = {};
 
   // make("button", {class: "chip", text: "900 °C", on: {click: act}}, child, ...)
   Page.make = (tag, settings, ...children) => fill(document.createElement(tag), settings, children);
-  Page.drawing = (tag, settings, ...children) => fill(document.createElementNS(SVG, tag), settings, children);
+  Page.makeSvg = (tag, settings, ...children) => fill(document.createElementNS(SVG, tag), settings, children);
 
-  // Calls in one burst end in one act, `pause` milliseconds after the last; `flush` acts at once.
-  Page.later = function (act, pause) {
+  // Join calls in quick succession into one, `pause` milliseconds after the last; `flush` makes it at once.
+  Page.debounce = function (act, pause) {
     let timer = null;
     const run = () => {
       clearTimeout(timer);
@@ -37,27 +37,27 @@ window.Page = {};
     return call;
   };
 
-  // Calls between two frames end in one act at the next frame.
+  // Join the calls between two frames into one at the next frame.
   Page.onFrame = function (act) {
-    let asked = false;
+    let pending = false;
     return () => {
-      if (asked) return;
-      asked = true;
+      if (pending) return;
+      pending = true;
       requestAnimationFrame(() => {
-        asked = false;
+        pending = false;
         act();
       });
     };
   };
 
-  // A row of buttons of which one is pressed: choices {value: words}; `show(value)` presses one.
-  Page.choice = function (label, choices, choose, extra) {
-    const buttons = Object.entries(choices).map(([value, words]) =>
-      Page.make("button", { type: "button", "data-value": value, text: words, on: { click: () => choose(value) } }),
+  // A row of buttons of which one is pressed: choices {value: text}; `show(value)` presses one.
+  Page.choice = function (label, choices, choose) {
+    const buttons = Object.entries(choices).map(([value, text]) =>
+      Page.make("button", { type: "button", "data-value": value, text, on: { click: () => choose(value) } }),
     );
     const element = Page.make(
       "div",
-      { class: `choice ${extra || ""}`, role: "group", "aria-label": label },
+      { class: "choice", role: "group", "aria-label": label },
       ...buttons,
     );
     const show = (value) => buttons.forEach((one) => one.setAttribute("aria-pressed", one.dataset.value === value));

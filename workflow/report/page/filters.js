@@ -1,54 +1,62 @@
 "use strict";
-// Which films pass, how many would pass each choice, and in which order they stand. Knows nothing of the page.
+// Selects and sorts samples, and counts how many each choice would leave; independent of the page.
 (function (Page) {
   if (!Page.study) return;
-  const { films, count, classes, known, value, celsius } = Page.study;
-  const word = (what) => (known(what) && what !== "" ? String(what) : "unknown");
-  const answer = (i) => (films.right[i] ? "right" : "wrong");
+  const { samples, count, classes, known, value, celsius } = Page.study;
+  const text = (datum) => (known(datum) && datum !== "" ? String(datum) : "unknown");
+  const outcome = (i) => (samples.correct[i] ? "correct" : "wrong");
 
-  // Choices: name -> {words, of(film) -> text, said(text) -> words}. An empty set of chosen texts lets all pass.
+  // Choices: name -> {title, of(sample) -> value, label(value) -> text}. An empty set of chosen values lets all pass.
   const FACETS = {
-    truth: { words: "Grown at", of: (i) => word(films.truth[i]), said: (text) => celsius(text) },
+    truth: { title: "True temperature", of: (i) => text(samples.truth[i]), label: celsius },
     predicted: {
-      words: "Network says",
-      of: (i) => word(films.predicted[i]),
-      said: (text) => (text === "unknown" ? "none" : celsius(text)),
+      title: "Predicted temperature",
+      of: (i) => text(samples.predicted[i]),
+      label: (value) => (value === "unknown" ? "none" : celsius(value)),
     },
-    answer: { words: "Answer", of: answer, said: (text) => (text === "right" ? "✓ right" : "✗ wrong") },
-    fold: { words: "Fold", of: (i) => word(films.fold[i]), said: (text) => text },
-    substrate: { words: "Substrate", of: (i) => word(value("substrate", i)), said: (text) => text },
+    outcome: {
+      title: "Prediction",
+      of: outcome,
+      label: (value) => (value === "correct" ? "✓ correct" : "✗ wrong"),
+    },
+    fold: { title: "Fold", of: (i) => text(samples.fold[i]), label: (value) => value },
+    substrate: { title: "Substrate", of: (i) => text(value("substrate", i)), label: (name) => name },
   };
-  // Ranges: name -> {words, unit, of(film) -> number or null}. A film without the number passes untouched ranges alone.
+  // Ranges: name -> {title, unit, of(sample) -> number or null}. A sample without the number passes a range that is not
+  // set.
   const RANGES = {
-    time: { words: "Growth time", unit: "s", of: (i) => value("seconds", i) },
+    time: { title: "Growth time", unit: "s", of: (i) => value("seconds", i) },
     confidence: {
-      words: "Confidence",
+      title: "Confidence",
       unit: "%",
-      of: (i) => (known(films.confidence[i]) ? 100 * films.confidence[i] : null),
+      of: (i) => (known(samples.confidence[i]) ? 100 * samples.confidence[i] : null),
     },
   };
-  const wrongFirst = (i) => (films.right[i] ? 1 : 0);
+  const wrongFirst = (i) => (samples.correct[i] ? 1 : 0);
   const last = (number) => (known(number) ? number : Infinity);
-  const surest = (i) => -(films.confidence[i] ?? -Infinity);
+  const byConfidence = (i) => -(samples.confidence[i] ?? -Infinity);
   const ORDERS = {
-    name: { words: "Name", keys: [] },
-    surest: { words: "Surest first", keys: [surest] },
-    unsure: { words: "Least sure first", keys: [(i) => last(films.confidence[i])] },
-    mistakes: { words: "Surest mistakes first", keys: [wrongFirst, surest] },
-    truth: { words: "Growth temperature", keys: [(i) => last(films.truth[i]), (i) => last(films.predicted[i])] },
-    predicted: { words: "Temperature said", keys: [(i) => last(films.predicted[i]), (i) => last(films.truth[i])] },
-    shortest: { words: "Shortest growth first", keys: [(i) => last(value("seconds", i))] },
-    longest: { words: "Longest growth first", keys: [(i) => -(value("seconds", i) ?? -Infinity)] },
+    name: { title: "Name", keys: [] },
+    confident: { title: "Highest confidence first", keys: [byConfidence] },
+    uncertain: { title: "Lowest confidence first", keys: [(i) => last(samples.confidence[i])] },
+    errors: { title: "Most confident errors first", keys: [wrongFirst, byConfidence] },
+    truth: { title: "True temperature", keys: [(i) => last(samples.truth[i]), (i) => last(samples.predicted[i])] },
+    predicted: {
+      title: "Predicted temperature",
+      keys: [(i) => last(samples.predicted[i]), (i) => last(samples.truth[i])],
+    },
+    shortest: { title: "Shortest growth first", keys: [(i) => last(value("seconds", i))] },
+    longest: { title: "Longest growth first", keys: [(i) => -(value("seconds", i) ?? -Infinity)] },
   };
-  const haystacks = films.sample.map((name, i) =>
-    [name, films.batch[i], value("substrate", i), value("scan", i)].filter(known).join("\n").toLowerCase(),
+  const haystacks = samples.name.map((name, i) =>
+    [name, samples.batch[i], value("substrate", i), value("scan", i)].filter(known).join("\n").toLowerCase(),
   );
 
   function choices(facet) {
-    const found = new Set(d3.range(count).map(FACETS[facet].of));
-    if (facet === "truth" || facet === "predicted") classes.forEach((one) => found.add(String(one)));
-    if (facet === "answer") return ["right", "wrong"].filter((one) => found.has(one));
-    return [...found].sort(
+    const values = new Set(d3.range(count).map(FACETS[facet].of));
+    if (facet === "truth" || facet === "predicted") classes.forEach((one) => values.add(String(one)));
+    if (facet === "outcome") return ["correct", "wrong"].filter((one) => values.has(one));
+    return [...values].sort(
       (a, b) => (a === "unknown") - (b === "unknown") || a.localeCompare(b, "en", { numeric: true }),
     );
   }
@@ -58,7 +66,7 @@
     return known(low) ? [Math.floor(low), Math.ceil(high)] : null;
   }
 
-  // The first two conditions that film i fails, as names: enough to count what would pass without one of them.
+  // The first two conditions that sample i fails, as names: enough to count what would pass without one of them.
   function failures(i, filters, terms) {
     const failed = [];
     for (const name in FACETS) if (filters[name].size && !filters[name].has(FACETS[name].of(i))) failed.push(name);
@@ -74,23 +82,23 @@
   const add = (map, key) => map.set(key, (map.get(key) || 0) + 1);
   const pair = (truth, predicted) => `${truth}\n${predicted}`;
 
-  // {shown: [films], counts: {facet: Map(text -> films that pass all else)}, table: Map(pair -> films that pass all but
-  // truth and answer), within: {range: [films that pass all else]}}
+  // {shown: [samples], counts: {facet: Map(value -> number that pass all other filters)}, within: {range: [samples that
+  // pass all other filters]}, table: Map(pair -> number that pass all filters but those of truth and prediction)}
   function apply(filters) {
     const terms = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = { shown: [], table: new Map(), counts: {}, within: {} };
-    for (const name in FACETS) found.counts[name] = new Map();
-    for (const name in RANGES) found.within[name] = [];
+    const result = { shown: [], table: new Map(), counts: {}, within: {} };
+    for (const name in FACETS) result.counts[name] = new Map();
+    for (const name in RANGES) result.within[name] = [];
     for (let i = 0; i < count; i++) {
       const failed = failures(i, filters, terms);
-      if (!failed.length) found.shown.push(i);
+      if (!failed.length) result.shown.push(i);
       if (failed.every((name) => name === "truth" || name === "predicted"))
-        add(found.table, pair(FACETS.truth.of(i), FACETS.predicted.of(i)));
+        add(result.table, pair(FACETS.truth.of(i), FACETS.predicted.of(i)));
       if (failed.length > 1) continue;
-      for (const name in FACETS) if (!failed.length || failed[0] === name) add(found.counts[name], FACETS[name].of(i));
-      for (const name in RANGES) if (!failed.length || failed[0] === name) found.within[name].push(i);
+      for (const name in FACETS) if (!failed.length || failed[0] === name) add(result.counts[name], FACETS[name].of(i));
+      for (const name in RANGES) if (!failed.length || failed[0] === name) result.within[name].push(i);
     }
-    return found;
+    return result;
   }
 
   function sorted(shown, order) {
@@ -101,7 +109,7 @@
         const right = key(b);
         if (left !== right) return left < right ? -1 : 1;
       }
-      return a - b; // films stand by name
+      return a - b; // samples are sorted by name
     };
     return keys.length ? [...shown].sort(compare) : shown;
   }
@@ -109,7 +117,7 @@
   const empty = () => ({
     truth: new Set(),
     predicted: new Set(),
-    answer: new Set(),
+    outcome: new Set(),
     fold: new Set(),
     substrate: new Set(),
     time: null,

@@ -1,5 +1,5 @@
 "use strict";
-// Films as thumbnails. Only the rows in sight are in the page, however many films there are.
+// Samples as thumbnails. The page holds only the rows in sight, however many samples there are.
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, marks, sprites } = Page;
@@ -10,43 +10,43 @@
   const SPARE = 2; // pixels (EDGE: padding of .grid); rows made beyond those in sight
 
   Page.grid = function () {
-    const sheet = make("div", { class: "tiles", role: "list", "aria-label": "Films" });
+    const sheet = make("div", { class: "tiles", role: "list", "aria-label": "Samples" });
     const box = make("div", { class: "grid" }, sheet);
-    const empty = make("p", { class: "empty", text: "No film passes these filters." });
-    const tiles = new Map(); // place in the list -> element
+    const empty = make("p", { class: "empty", text: "No sample passes the filters." });
+    const tiles = new Map(); // position in the list -> element
     let across = 1;
     let pitch = WIDE + GAP;
     let width = 0; // of the box when the tiles were last laid out
     let current = 0;
-    let opener = null; // what had the focus when a film was opened
+    let opener = null; // what had the focus when a sample was opened
     let list = [];
 
     function label(i) {
-      const truth = study.films.truth[i];
-      const said = study.films.predicted[i];
-      const word = (text) => make("span", { text });
-      const parts = [marks.sign(truth), word(truth ?? "?")];
-      if (!study.films.right[i]) parts.push(word("→"), marks.sign(said), word(said ?? "none"));
+      const truth = study.samples.truth[i];
+      const predicted = study.samples.predicted[i];
+      const text = (value) => make("span", { text: value });
+      const parts = [marks.symbol(truth), text(truth ?? "?")];
+      if (!study.samples.correct[i]) parts.push(text("→"), marks.symbol(predicted), text(predicted ?? "none"));
       return make(
         "span",
-        { class: study.films.right[i] ? "marks right" : "marks wrong" },
+        { class: study.samples.correct[i] ? "marks correct" : "marks wrong" },
         ...parts,
-        make("span", { class: "verdict-sign", text: study.films.right[i] ? "✓" : "✗" }),
+        make("span", { class: "verdict-symbol", text: study.samples.correct[i] ? "✓" : "✗" }),
       );
     }
 
-    function ground(i) {
-      const picture = make("span", { class: "picture" });
+    function picture(i) {
+      const image = make("span", { class: "picture" });
       const bar = make("span", { class: "bar-of-classes" });
-      sprites.dress(picture, "micrograph", i);
-      const halves = [study.films.truth[i], study.films.predicted[i]].map((one) => `${marks.variable(one)} 50%`);
+      sprites.setBackground(image, "micrograph", i);
+      const halves = [study.samples.truth[i], study.samples.predicted[i]].map((one) => `${marks.variable(one)} 50%`);
       bar.style.background = `linear-gradient(90deg, ${halves.join(", ")})`;
       if (state.now.show !== "micrograph") {
-        if (study.flag(state.now.show, i)) picture.append(make("span", { class: "unsaid", text: "says nothing" }));
-        else sprites.dress(picture.appendChild(make("span", { class: "overlay" })), state.now.show, i);
+        if (study.flag(state.now.show, i)) image.append(make("span", { class: "no-map", text: "no attribution" }));
+        else sprites.setBackground(image.appendChild(make("span", { class: "overlay" })), state.now.show, i);
       }
-      picture.append(bar);
-      return picture;
+      image.append(bar);
+      return image;
     }
 
     function tile(place) {
@@ -57,13 +57,13 @@
           type: "button",
           class: "tile",
           tabindex: place === current ? 0 : -1,
-          "data-film": i,
+          "data-sample": i,
           "data-place": place,
-          "aria-label": `${study.films.sample[i]}. ${study.sentence(i)}`,
+          "aria-label": `${study.samples.name[i]}. ${study.sentence(i)}`,
         },
-        ground(i),
+        picture(i),
         label(i),
-        make("span", { class: "name", text: study.films.sample[i] }),
+        make("span", { class: "name", text: study.samples.name[i] }),
       );
       const item = make(
         "div",
@@ -100,8 +100,8 @@
       sheet.append(fresh);
     }
 
-    function fresh() {
-      const held = sheet.contains(document.activeElement); // who is at a film stays at one
+    function rebuild() {
+      const focused = sheet.contains(document.activeElement); // keep the focus on a sample
       for (const item of tiles.values()) item.remove();
       tiles.clear();
       width = box.clientWidth;
@@ -111,7 +111,7 @@
       sheet.style.height = `${Math.ceil(list.length / across) * HIGH}px`;
       empty.hidden = list.length > 0;
       draw();
-      if (held && list.length) focus(current);
+      if (focused && list.length) focus(current);
     }
 
     const tileOf = (place) => tiles.get(place) && tiles.get(place).firstChild;
@@ -158,7 +158,7 @@
     box.addEventListener("scroll", Page.onFrame(draw), { passive: true });
     new ResizeObserver(
       Page.onFrame(() => {
-        if (box.clientWidth && box.clientWidth !== width) fresh();
+        if (box.clientWidth && box.clientWidth !== width) rebuild();
         else draw();
       }),
     ).observe(box);
@@ -166,19 +166,20 @@
     box.append(empty);
     return {
       element: box,
-      draw(now, before) {
+      draw(now, previous) {
         box.hidden = now.view !== "grid";
-        if (before && before.film === null && now.film !== null) opener = document.activeElement;
-        const changed = list !== state.listed();
+        if (previous && previous.sample === null && now.sample !== null) opener = document.activeElement;
+        const changed = list !== state.sorted();
         if (changed) {
-          list = state.listed();
+          list = state.sorted();
           current = 0;
           box.scrollTop = 0;
         }
-        if (!box.hidden && (changed || !before || before.show !== now.show || before.view !== now.view)) fresh();
+        const switched = !previous || previous.show !== now.show || previous.view !== now.view;
+        if (!box.hidden && (changed || switched)) rebuild();
       },
-      // The way back from a film ends some time after its window closed: who has moved on by then is left alone.
-      focusFilm(i) {
+      // Going back in the history takes a while after the window has closed; a focus that has moved by then is kept.
+      focusSample(i) {
         const place = list.indexOf(i);
         const idle = [document.body, opener].includes(document.activeElement);
         if (place >= 0 && !box.hidden && idle) focus(place);

@@ -1,8 +1,8 @@
 "use strict";
-// Every temperature has a colour and a sign, the same in the figures; on dark ground the colours are lighter.
+// Every temperature has a colour and a symbol, the same as in the figures; colours are lighter on a dark background.
 (function (Page) {
   if (!Page.study) return;
-  const { raw, classes } = Page.study;
+  const { data, classes } = Page.study;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const down = {
     draw(context, size) {
@@ -14,7 +14,7 @@
       context.closePath();
     },
   };
-  const SIGNS = [
+  const SYMBOLS = [
     d3.symbolCircle,
     d3.symbolSquare,
     d3.symbolTriangle,
@@ -24,19 +24,17 @@
     d3.symbolWye,
     d3.symbolStar,
   ];
-  const given =
-    raw.colours || classes.map((_, k) => d3.interpolatePlasma(0.06 + (0.74 * k) / Math.max(1, classes.length - 1)));
   const watchers = [];
 
-  function onDark(colour) {
+  function lighten(colour) {
     const lighter = d3.hcl(colour);
     lighter.l = 58 + 0.3 * lighter.l;
     lighter.c = Math.min(lighter.c, 62);
     return lighter.formatHex();
   }
 
-  const colours = () => given.map((colour) => (dark.matches ? onDark(colour) : colour));
-  const place = (temperature) => classes.indexOf(temperature);
+  const colours = () => data.colours.map((colour) => (dark.matches ? lighten(colour) : colour));
+  const index = (temperature) => classes.indexOf(temperature);
 
   function apply() {
     colours().forEach((colour, k) => document.documentElement.style.setProperty(`--class-${k}`, colour));
@@ -44,24 +42,23 @@
   }
 
   Page.marks = {
-    place,
-    path: (temperature, size) => d3.symbol(SIGNS[Math.max(0, place(temperature)) % SIGNS.length], size)(),
+    path: (temperature, size) => d3.symbol(SYMBOLS[Math.max(0, index(temperature)) % SYMBOLS.length], size)(),
     colour: (temperature) =>
-      colours()[place(temperature)] || getComputedStyle(document.documentElement).getPropertyValue("--soft"),
-    variable: (temperature) => (place(temperature) < 0 ? "var(--soft)" : `var(--class-${place(temperature)})`),
-    onTheme: (act) => watchers.push(act), // called when light becomes dark or the other way round
+      colours()[index(temperature)] || getComputedStyle(document.documentElement).getPropertyValue("--soft"),
+    variable: (temperature) => (index(temperature) < 0 ? "var(--soft)" : `var(--class-${index(temperature)})`),
+    onTheme: (act) => watchers.push(act), // called when the colour scheme changes
 
-    // The sign of a temperature as a small drawing.
-    sign(temperature) {
-      if (place(temperature) < 0) return Page.drawing("svg", { class: "sign", "aria-hidden": "true" });
-      const shape = Page.drawing("path", { d: Page.marks.path(temperature, 46) });
+    // The symbol of a temperature as SVG.
+    symbol(temperature) {
+      if (index(temperature) < 0) return Page.makeSvg("svg", { class: "symbol", "aria-hidden": "true" });
+      const shape = Page.makeSvg("path", { d: Page.marks.path(temperature, 46) });
       shape.style.fill = Page.marks.variable(temperature);
-      return Page.drawing("svg", { class: "sign", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape);
+      return Page.makeSvg("svg", { class: "symbol", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape);
     },
 
-    // "● 900 °C" as elements: sign and words.
-    named: (temperature) =>
-      Page.make("span", { class: "named" }, Page.marks.sign(temperature), Page.study.celsius(temperature)),
+    // "● 900 °C" as elements: symbol and text.
+    labelled: (temperature) =>
+      Page.make("span", { class: "labelled" }, Page.marks.symbol(temperature), Page.study.celsius(temperature)),
   };
   dark.addEventListener("change", apply);
   apply();

@@ -1,34 +1,34 @@
 "use strict";
-// The films counted by temperature grown and temperature said, and a way to choose among them.
+// The confusion matrix as a filter.
 (function (Page) {
   if (!Page.study) return;
   const { make, filters, state, marks } = Page;
 
-  // Truth by answer: a number is a choice of both, a heading a choice of one.
+  // A cell chooses both temperatures, a heading one.
   Page.matrix = function () {
     const rows = filters.choices("truth");
     const columns = filters.choices("predicted");
-    const said = (name, text) => filters.FACETS[name].said(text);
+    const label = (name, text) => filters.FACETS[name].label(text);
     const heading = (name, text) => {
       const temperature = Number(text);
-      const sign = marks.sign(temperature);
+      const symbol = marks.symbol(temperature);
       return make(
         "button",
         {
           type: "button",
           "data-facet": name,
           "data-value": text,
-          "aria-label": `${filters.FACETS[name].words} ${said(name, text)}`,
+          "aria-label": `${filters.FACETS[name].title} ${label(name, text)}`,
           on: { click: () => state.toggle(name, text) },
         },
-        sign,
+        symbol,
         make("span", { text: text === "unknown" ? "none" : text }),
       );
     };
     const cell = (truth, predicted) => {
       const button = make("button", {
         type: "button",
-        class: truth === predicted ? "cell right" : "cell",
+        class: truth === predicted ? "cell correct" : "cell",
         "data-truth": truth,
         "data-predicted": predicted,
       });
@@ -40,7 +40,7 @@
     };
     const headings = [];
     const cells = [];
-    const headed = (name, text) => {
+    const addHeading = (name, text) => {
       headings.push(heading(name, text));
       return headings[headings.length - 1];
     };
@@ -50,8 +50,8 @@
       make(
         "tr",
         {},
-        make("td", { class: "corner", text: "grown ↓\nsaid →" }),
-        ...columns.map((text) => make("th", { scope: "col" }, headed("predicted", text))),
+        make("td", { class: "corner", text: "true ↓\npredicted →" }),
+        ...columns.map((text) => make("th", { scope: "col" }, addHeading("predicted", text))),
       ),
     );
     const body = make(
@@ -61,7 +61,7 @@
         make(
           "tr",
           {},
-          make("th", { scope: "row" }, headed("truth", truth)),
+          make("th", { scope: "row" }, addHeading("truth", truth)),
           ...columns.map((predicted) => {
             cells.push(cell(truth, predicted));
             return make("td", {}, cells[cells.length - 1]);
@@ -72,28 +72,28 @@
     const element = make(
       "fieldset",
       { class: "facet" },
-      make("legend", { text: "Temperature grown and said, °C" }),
+      make("legend", { text: "Confusion matrix, °C" }),
       make("div", { class: "scroll-x" }, make("table", { class: "matrix" }, head, body)),
     );
 
     return {
       element,
-      draw(chosen, found) {
+      draw(chosen, result) {
         for (const button of headings)
           button.setAttribute("aria-pressed", chosen[button.dataset.facet].has(button.dataset.value));
         const only = (name, text) => chosen[name].size === 1 && chosen[name].has(text);
         const out = (name, text) => chosen[name].size && !chosen[name].has(text);
         const total = (truth) =>
-          d3.sum(columns, (predicted) => found.table.get(filters.pair(truth, predicted)) || 0) || 1;
+          d3.sum(columns, (predicted) => result.table.get(filters.pair(truth, predicted)) || 0) || 1;
         for (const button of cells) {
           const { truth, predicted } = button.dataset;
-          const count = found.table.get(filters.pair(truth, predicted)) || 0;
+          const count = result.table.get(filters.pair(truth, predicted)) || 0;
           button.textContent = count.toLocaleString("en");
           button.style.setProperty("--share", `${Math.round((100 * count) / total(truth))}%`);
           button.setAttribute("aria-pressed", only("truth", truth) && only("predicted", predicted));
           button.setAttribute(
             "aria-label",
-            `grown at ${said("truth", truth)}, said ${said("predicted", predicted)}: ${count} films`,
+            `true ${label("truth", truth)}, predicted ${label("predicted", predicted)}: ${count} samples`,
           );
           button.classList.toggle("out", Boolean(out("truth", truth) || out("predicted", predicted)));
         }

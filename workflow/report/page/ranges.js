@@ -1,19 +1,19 @@
 "use strict";
-// A range of numbers, chosen with two handles under a small histogram of the films that pass everything else.
+// A range of numbers, chosen with two handles under a small histogram of the samples that pass everything else.
 (function (Page) {
   if (!Page.study) return;
-  const { make, drawing, state, filters } = Page;
+  const { make, makeSvg, filters } = Page;
   const BARS = 24;
   const HIGH = 28;
 
-  function handle(name, ends, place, words, unit) {
+  function handle(name, ends, place, title, unit) {
     return make("input", {
       type: "range",
       min: ends[0],
       max: ends[1],
       step: 1,
       value: ends[place],
-      "aria-label": `${words}, ${place ? "at most" : "at least"}, in ${unit === "%" ? "percent" : "seconds"}`,
+      "aria-label": `${title}, ${place ? "at most" : "at least"}, in ${unit === "%" ? "percent" : "seconds"}`,
       "data-range": name,
       "data-end": place ? "high" : "low",
     });
@@ -24,13 +24,13 @@
       .bin()
       .domain(ends)
       .thresholds(d3.range(1, BARS).map((k) => ends[0] + (k * (ends[1] - ends[0])) / BARS));
-    const svg = drawing("svg", {
+    const svg = makeSvg("svg", {
       class: "histogram",
       viewBox: `0 0 ${BARS} ${HIGH}`,
       preserveAspectRatio: "none",
       "aria-hidden": "true",
     });
-    const bars = d3.range(BARS).map((k) => svg.appendChild(drawing("rect", { x: k + 0.08, width: 0.84 })));
+    const bars = d3.range(BARS).map((k) => svg.appendChild(makeSvg("rect", { x: k + 0.08, width: 0.84 })));
     const draw = (within, chosen) => {
       const bins = bin(within.map(of).filter(Page.study.known));
       const most = d3.max(bins, (one) => one.length) || 1;
@@ -44,20 +44,20 @@
     return { svg, draw };
   }
 
-  // The control of one range: {element, draw(filters, found)}; null where no film has the number, or all have the same.
+  // The control of one range: {element, draw(filters, result)}; null where the samples do not differ.
   Page.range = function (name) {
-    const { words, unit, of } = filters.RANGES[name];
+    const { title, unit, of } = filters.RANGES[name];
     const ends = filters.bounds(name);
     if (!ends || ends[0] === ends[1]) return null;
-    const inputs = [0, 1].map((place) => handle(name, ends, place, words, unit));
-    const said = make("output", { class: "said-range" });
+    const inputs = [0, 1].map((place) => handle(name, ends, place, title, unit));
+    const output = make("output", { class: "range-value" });
     const { svg, draw } = histogram(of, ends);
     const track = make("div", { class: "track" });
     const between = track.appendChild(make("div", { class: "between" }));
     const element = make(
       "fieldset",
       { class: "facet range" },
-      make("legend", {}, make("span", { text: words }), said),
+      make("legend", {}, make("span", { text: title }), output),
       svg,
       make("div", { class: "handles" }, track, ...inputs),
     );
@@ -71,17 +71,17 @@
 
     return {
       element,
-      draw(chosen, found) {
+      draw(chosen, result) {
         const pair = (chosen[name] || ends).map((one) => Math.min(Math.max(one, ends[0]), ends[1]));
         inputs.forEach((input, place) => {
           input.value = pair[place];
         });
-        inputs[0].classList.toggle("above", pair[0] > (ends[0] + ends[1]) / 2); // so that both can be taken hold of
+        inputs[0].classList.toggle("above", pair[0] > (ends[0] + ends[1]) / 2); // so that both can be moved
         const share = (one) => (100 * (one - ends[0])) / (ends[1] - ends[0]);
         between.style.left = `${share(pair[0])}%`;
         between.style.right = `${100 - share(pair[1])}%`;
-        said.textContent = `${pair[0]} to ${pair[1]} ${unit}`;
-        draw(found.within[name], chosen[name]);
+        output.textContent = `${pair[0]} to ${pair[1]} ${unit}`;
+        draw(result.within[name], chosen[name]);
       },
     };
   };

@@ -1,91 +1,91 @@
 "use strict";
-// What is chosen on the page. It stands in the address, so that a view can be kept, sent and gone back to:
-// #truth=900&answer=wrong&show=cam&film=NAME. An address without "=" is a place on the page and changes nothing.
+// The state of the explorer, also written into the address, so that a view can be kept and shared:
+// #truth=900&outcome=wrong&show=cam&sample=NAME. An address without "=" is a section of the page and changes nothing.
 (function (Page) {
   if (!Page.study) return;
   const { study, filters } = Page;
   const VIEWS = {
-    // name -> the values that it can have, the usual one first
+    // name -> its values, the default first
     view: ["grid", "map"],
     show: ["micrograph", "cam", "occlusion"],
     colour: ["truth", "predicted"],
     order: Object.keys(filters.ORDERS),
   };
   const watchers = [];
-  let pushed = false; // whether the film that is open has an entry of its own in the history
-  let closing = false; // whether its window was closed, and the history is on its way back
+  let pushed = false; // whether the sample that is open has an entry of its own in the history
+  let closing = false; // whether the window was closed and the history is going back
 
-  function usual() {
+  function defaults() {
     const views = Object.fromEntries(Object.entries(VIEWS).map(([name, values]) => [name, values[0]]));
-    return { ...views, filters: filters.empty(), film: null };
+    return { ...views, filters: filters.empty(), sample: null };
   }
 
-  const state = usual();
-  let found = null;
-  let listed = null;
+  const state = defaults();
+  let result = null;
+  let sorted = null;
 
   function derive() {
-    found = filters.apply(state.filters);
-    const next = filters.sorted(found.shown, state.order);
-    const same = listed && next.length === listed.length && next.every((i, k) => i === listed[k]);
-    if (!same) listed = next; // the same list is the same array, so that going back keeps the place in it
+    result = filters.apply(state.filters);
+    const next = filters.sorted(result.shown, state.order);
+    const same = sorted && next.length === sorted.length && next.every((i, k) => i === sorted[k]);
+    if (!same) sorted = next; // an equal list stays the same array, so that the grid keeps its position
   }
 
-  function written() {
-    const words = new URLSearchParams();
+  function serialize() {
+    const query = new URLSearchParams();
     const chosen = state.filters;
-    for (const name in filters.FACETS) for (const text of chosen[name]) words.append(name, text);
-    for (const name in filters.RANGES) if (chosen[name]) words.append(name, chosen[name].join("-"));
-    if (chosen.text) words.append("search", chosen.text);
-    for (const name in VIEWS) if (state[name] !== VIEWS[name][0]) words.append(name, state[name]);
-    if (state.film !== null) words.append("film", study.films.sample[state.film]);
-    return words.toString();
+    for (const name in filters.FACETS) for (const text of chosen[name]) query.append(name, text);
+    for (const name in filters.RANGES) if (chosen[name]) query.append(name, chosen[name].join("-"));
+    if (chosen.text) query.append("search", chosen.text);
+    for (const name in VIEWS) if (state[name] !== VIEWS[name][0]) query.append(name, state[name]);
+    if (state.sample !== null) query.append("sample", study.samples.name[state.sample]);
+    return query.toString();
   }
 
   function read(text) {
-    const words = new URLSearchParams(text);
-    const next = usual();
+    const query = new URLSearchParams(text);
+    const next = defaults();
     const chosen = next.filters;
-    for (const name in filters.FACETS) words.getAll(name).forEach((one) => chosen[name].add(one));
+    for (const name in filters.FACETS) query.getAll(name).forEach((one) => chosen[name].add(one));
     for (const name in filters.RANGES) {
-      const ends = /^(-?[\d.]+)-(-?[\d.]+)$/.exec(words.get(name) || "");
+      const ends = /^(-?[\d.]+)-(-?[\d.]+)$/.exec(query.get(name) || "");
       if (ends && Number(ends[1]) <= Number(ends[2])) chosen[name] = [Number(ends[1]), Number(ends[2])];
     }
-    chosen.text = words.get("search") || "";
-    for (const name in VIEWS) if (VIEWS[name].includes(words.get(name))) next[name] = words.get(name);
-    if (words.has("film")) next.film = study.placeOf(words.get("film"));
+    chosen.text = query.get("search") || "";
+    for (const name in VIEWS) if (VIEWS[name].includes(query.get(name))) next[name] = query.get(name);
+    if (query.has("sample")) next.sample = study.indexOf(query.get("sample"));
     return next;
   }
 
-  const tell = (before) => watchers.forEach((act) => act(state, before));
+  const notify = (previous) => watchers.forEach((act) => act(state, previous));
   const isState = (hash) => hash.includes("=");
 
   function write(push) {
-    const text = written();
-    const here = location.hash.slice(1);
-    if (text === here || (!text && !isState(here))) return;
+    const text = serialize();
+    const hash = location.hash.slice(1);
+    if (text === hash || (!text && !isState(hash))) return;
     const address = text ? `#${text}` : location.pathname + location.search;
     try {
       history[push ? "pushState" : "replaceState"](null, "", address);
-    } catch (error) {
-      // some browsers count how often; the page goes on without the address
+    } catch {
+      // some browsers limit how often; the page goes on without the address
       pushed = false;
     }
   }
-  const writeSoon = Page.later(() => write(false), 200);
+  const writeSoon = Page.debounce(() => write(false), 200);
 
   function move(next) {
-    const before = { ...state };
+    const previous = { ...state };
     Object.assign(state, next);
     if ("filters" in next || "order" in next) derive();
-    tell(before);
+    notify(previous);
   }
 
   function follow() {
-    const here = location.hash.slice(1);
+    const hash = location.hash.slice(1);
     pushed = false;
-    const next = isState(here) || !here ? read(here) : { film: null };
-    if (closing) next.show = state.show; // what was chosen in the film's window stays chosen
+    const next = isState(hash) || !hash ? read(hash) : { sample: null };
+    if (closing) next.show = state.show; // keep what was chosen in the sample's window
     move(next);
     if (closing) write(false);
     closing = false;
@@ -94,8 +94,8 @@
   Page.state = {
     now: state,
     watch: (act) => watchers.push(act),
-    found: () => found,
-    listed: () => listed, // the films that pass, in order
+    result: () => result,
+    sorted: () => sorted, // the samples that pass the filters, in order
 
     set(next) {
       move(next);
@@ -108,7 +108,7 @@
       Page.state.set({ filters: filters.empty() });
     },
 
-    // Press or release one choice of a facet.
+    // Select or deselect one choice of a facet.
     toggle(facet, text) {
       const chosen = new Set(state.filters[facet]);
       if (!chosen.delete(text)) chosen.add(text);
@@ -117,13 +117,13 @@
 
     open(i) {
       writeSoon.flush();
-      const push = state.film === null;
-      move({ film: i });
+      const push = state.sample === null;
+      move({ sample: i });
       pushed = pushed || push;
       write(push);
     },
     close() {
-      if (state.film === null) return;
+      if (state.sample === null) return;
       writeSoon.flush();
       if (pushed) {
         pushed = false;
@@ -131,7 +131,7 @@
         history.back();
         return;
       }
-      move({ film: null });
+      move({ sample: null });
       write(false);
     },
     start() {

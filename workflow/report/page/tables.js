@@ -1,29 +1,29 @@
 "use strict";
-// Tables sort by any heading: most (or A) first, then least, then as they stood. A blank word means "as above", so it
-// is filled in while a table is sorted.
+// Tables sort by any heading: largest (or A) first, then smallest, then in the original order. A blank text cell stands
+// for the cell above and is filled in while a table is sorted.
 (function (Page) {
   const { make } = Page;
   const MOST_FIRST = { none: "descending", descending: "ascending", ascending: "none" }; // numbers
-  const LEAST_FIRST = { none: "ascending", ascending: "descending", descending: "none" }; // words
+  const LEAST_FIRST = { none: "ascending", ascending: "descending", descending: "none" }; // text
 
   // The first number in a cell's text ("71 ± 4", "0.62 [0.49, 0.73]", "−3", "1,024"), NaN where there is none.
   function number(text) {
-    const found = /[-−+]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?/.exec(text);
-    return found ? Number(found[0].replace("−", "-").replace(/,(?=\d{3})/g, "")) : NaN;
+    const match = /[-−+]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?/.exec(text);
+    return match ? Number(match[0].replace("−", "-").replace(/,(?=\d{3})/g, "")) : NaN;
   }
 
   function compare(a, b, numeric, sign) {
     if (!numeric) return sign * a.localeCompare(b, "en", { numeric: true, sensitivity: "base" });
     const [left, right] = [number(a), number(b)];
-    const nothing = Number.isNaN(left) - Number.isNaN(right); // stands last
-    if (nothing || Number.isNaN(left)) return nothing;
+    const missing = Number.isNaN(left) - Number.isNaN(right); // sorted last
+    if (missing || Number.isNaN(left)) return missing;
     return sign * (left - right);
   }
 
-  // Words of blank cells that continue a group: [[row, column, word], ...]
+  // Texts of blank cells that continue a group: [[cell, text], ...]
   function continued(rows) {
     const above = [];
-    const found = [];
+    const blanks = [];
     for (const row of rows) {
       let joined = true;
       [...row.cells].forEach((cell, column) => {
@@ -37,10 +37,10 @@
           above[column] = text;
           return;
         }
-        found.push([cell, above[column]]);
+        blanks.push([cell, above[column]]);
       });
     }
-    return found;
+    return blanks;
   }
 
   function sortable(table) {
@@ -50,22 +50,22 @@
     if (original.length < 3) return;
     const blanks = continued(original);
 
-    function order(column, way) {
+    function order(column, direction) {
       headings.forEach((heading, k) => {
-        if (k === column && way !== "none") heading.setAttribute("aria-sort", way);
+        if (k === column && direction !== "none") heading.setAttribute("aria-sort", direction);
         else heading.removeAttribute("aria-sort");
       });
-      blanks.forEach(([cell, word]) => {
-        cell.textContent = way === "none" ? "" : word;
-        cell.classList.toggle("filled", way !== "none");
+      blanks.forEach(([cell, text]) => {
+        cell.textContent = direction === "none" ? "" : text;
+        cell.classList.toggle("filled", direction !== "none");
       });
-      table.classList.toggle("sorted", way !== "none");
+      table.classList.toggle("sorted", direction !== "none");
       const numeric = headings[column].classList.contains("number");
-      const text = (row) => row.cells[column].textContent.trim();
+      const value = (row) => row.cells[column].textContent.trim();
       const rows =
-        way === "none"
+        direction === "none"
           ? original
-          : [...original].sort((a, b) => compare(text(a), text(b), numeric, way === "ascending" ? 1 : -1));
+          : [...original].sort((a, b) => compare(value(a), value(b), numeric, direction === "ascending" ? 1 : -1));
       body.append(...rows);
     }
 

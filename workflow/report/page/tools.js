@@ -1,35 +1,34 @@
 "use strict";
-// What stands above the films: view, overlay, order, how many are shown; and what the overlays mean.
+// The controls above the samples: view, overlay, order, number shown; and the legend of the overlay.
 (function (Page) {
   if (!Page.study) return;
   const { make, study, filters, state } = Page;
   const SHOWN = { micrograph: "Micrograph", cam: "CAM", occlusion: "Occlusion" };
 
-  // The words that say what the overlay that is shown means.
+  // The legend of an overlay.
   Page.legend = function (kind) {
-    const about = (study.raw.overlays || {})[kind];
-    if (!about) return make("p", { class: "legend" });
-    const swatches = Object.values(about.colours || {})
+    const { colours, description, detail } = study.data.overlays[kind];
+    const swatches = Object.values(colours)
       .filter(Boolean)
       .map((colour) => {
         const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
         swatch.style.background = colour;
         return swatch;
       });
-    const words = `${about.words.charAt(0).toUpperCase()}${about.words.slice(1).replace(/\.$/, "")}.`;
-    return make("p", { class: "legend" }, ...swatches, words, about.detail ? ` ${about.detail}` : "");
+    const text = `${description.charAt(0).toUpperCase()}${description.slice(1).replace(/\.$/, "")}. ${detail}`;
+    return make("p", { class: "legend" }, ...swatches, text);
   };
 
   Page.tools = function () {
     const views = Page.choice("View", { grid: "Grid", map: "Map" }, (view) => state.set({ view }));
     const shown = Page.choice("Show", SHOWN, (show) => state.set({ show }));
-    const colours = Page.choice("Colour of the frames", { truth: "grown", predicted: "said" }, (colour) =>
+    const colours = Page.choice("Colour of the frames", { truth: "true", predicted: "predicted" }, (colour) =>
       state.set({ colour }),
     );
     const order = make(
       "select",
       { "aria-label": "Order", on: { change: () => state.set({ order: order.value }) } },
-      ...Object.entries(filters.ORDERS).map(([name, { words }]) => make("option", { value: name, text: words })),
+      ...Object.entries(filters.ORDERS).map(([name, { title }]) => make("option", { value: name, text: title })),
     );
     const count = make("p", { class: "shown", role: "status" });
     const reset = make("button", {
@@ -51,25 +50,25 @@
 
     return {
       element,
-      draw(now, before) {
+      draw(now, previous) {
         views.show(now.view);
         shown.show(now.show);
         colours.show(now.colour);
         order.value = now.order;
         sorting.hidden = now.view !== "grid";
         framing.hidden = now.view !== "map";
-        const number = state.found().shown.length;
+        const number = state.result().shown.length;
         const all = study.count.toLocaleString("en");
-        const right = d3.sum(state.found().shown, (i) => study.films.right[i]);
+        const correct = d3.sum(state.result().shown, (i) => study.samples.correct[i]);
         const share = number
-          ? `, ${right.toLocaleString("en")} of them right (${Math.round((100 * right) / number)} %)`
+          ? `, ${correct.toLocaleString("en")} predicted correctly (${Math.round((100 * correct) / number)} %)`
           : "";
         count.textContent =
           number === study.count
-            ? `All ${all} films${share}`
-            : `${number.toLocaleString("en")} of ${all} films${share}`;
+            ? `All ${all} samples${share}`
+            : `${number.toLocaleString("en")} of ${all} samples${share}`;
         reset.hidden = number === study.count && !now.filters.text;
-        if (!before || before.show !== now.show)
+        if (!previous || previous.show !== now.show)
           legend.replaceChildren(...(now.show === "micrograph" ? [] : [Page.legend(now.show)]));
       },
     };

@@ -1,10 +1,9 @@
 "use strict";
-// One film's own page, over the others: what it looks like, what the network said and saw, how it was scanned, what is
-// near it, and how its network learnt.
+// The window of one sample: micrograph and attribution maps, prediction, scan, similar samples, training curve.
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, sprites, details } = Page;
-  const { films, known } = study;
+  const { samples, known } = study;
   const SHOWN = { micrograph: "Micrograph", cam: "CAM", occlusion: "Occlusion" };
 
   // The longest of 1, 2, 5 times a power of ten that is at most `most`.
@@ -34,7 +33,7 @@
     if (over) over.style.opacity = opacity;
     return make(
       "div",
-      { class: "stage", role: "img", "aria-label": `${SHOWN[kind]} of ${films.sample[i]}` },
+      { class: "stage", role: "img", "aria-label": `${SHOWN[kind]} of ${samples.name[i]}` },
       sprites.large(i, "layer"),
       over,
       flag ? make("p", { class: "flag", text: flag }) : null,
@@ -42,40 +41,40 @@
     );
   }
 
-  Page.film = function () {
-    const dialog = make("dialog", { class: "film", "aria-labelledby": "film-name" });
+  Page.sample = function () {
+    const dialog = make("dialog", { class: "sample", "aria-labelledby": "sample-name" });
     document.body.append(dialog);
     let opacity = 0.85;
-    let drawn = null;
+    let drawn = null; // the sample in the window
 
     const step = (by) => {
-      const list = state.listed();
-      const place = list.indexOf(state.now.film);
+      const list = state.sorted();
+      const place = list.indexOf(state.now.sample);
       if (list.length) state.open(list[((place < 0 ? 0 : place + by) + list.length) % list.length]);
     };
     const icon = (text, label, act) =>
       make("button", { type: "button", text, "aria-label": label, title: label, on: { click: act } });
-    const heading = make("h2", { id: "film-name", tabindex: -1 });
+    const heading = make("h2", { id: "sample-name", tabindex: -1 });
     const order = make("span", { class: "soft" });
-    const body = make("div", { class: "film-body" });
+    const body = make("div", { class: "sample-body" });
     dialog.append(
       make(
         "div",
-        { class: "film-head" },
+        { class: "sample-head" },
         heading,
         order,
         make(
           "div",
           { class: "row" },
-          icon("←", "Film before", () => step(-1)),
-          icon("→", "Film after", () => step(1)),
+          icon("←", "Previous sample", () => step(-1)),
+          icon("→", "Next sample", () => step(1)),
           icon("✕", "Close", () => dialog.close()),
         ),
       ),
       body,
     );
 
-    const layers = Page.choice("Show", SHOWN, (show) => state.set({ show }));
+    const layers = Page.choice("Show", SHOWN, (kind) => state.set({ show: kind }));
     const slider = make("input", {
       type: "range",
       min: 0,
@@ -89,12 +88,12 @@
       if (over) over.style.opacity = opacity;
     });
     const sliding = make("label", { class: "labelled" }, make("span", { text: "Opacity" }), slider);
-    const left = make("div", { class: "seen" });
+    const left = make("div", { class: "viewer" });
     const about = make("div", { class: "legends" });
     const part = (title, ...rest) => make("section", {}, make("h3", { text: title }), ...rest.filter(Boolean));
     const note = (text) => (text ? make("p", { class: "note", text }) : null);
 
-    function see(i) {
+    function show(i) {
       const plain = state.now.show === "micrograph";
       layers.show(state.now.show);
       sliding.hidden = plain;
@@ -105,26 +104,26 @@
     function strongest(i) {
       const value = study.value(`${state.now.show}_strongest`, i);
       return known(value)
-        ? make("p", { class: "legend", text: `Strongest value here: ${Number(value).toPrecision(3)}.` })
+        ? make("p", { class: "legend", text: `Largest value of this sample: ${Number(value).toPrecision(3)}.` })
         : null;
     }
 
     function fill(i) {
-      const place = state.listed().indexOf(i);
-      heading.textContent = films.sample[i];
-      order.textContent = place < 0 ? "" : `${place + 1} of ${state.listed().length}`;
-      see(i);
-      const { neighbours: near = {}, training = "", target } = study.raw;
+      const place = state.sorted().indexOf(i);
+      heading.textContent = samples.name[i];
+      order.textContent = place < 0 ? "" : `${place + 1} of ${state.sorted().length}`;
+      show(i);
+      const { neighbours, training, target } = study.data;
       body.replaceChildren(
         left,
         make(
           "div",
-          { class: "known" },
-          details.told(i),
-          part("Scores", details.scores(i), note(target ? `Explained: ${target}.` : "")),
+          { class: "description" },
+          details.outcome(i),
+          part("Class probabilities", details.scores(i), note(target && `Attribution explains the ${target}.`)),
           part("Scan", details.facts(i)),
-          part("Nearest films it learnt from", details.neighbours(i), note(near.words)),
-          part(`Learning curve, fold ${films.fold[i]}`, Page.curve(films.fold[i]), note(training)),
+          part("Most similar training samples", details.neighbours(i), note(neighbours)),
+          part(`Training curve, fold ${samples.fold[i]}`, Page.curve(samples.fold[i]), note(training)),
         ),
       );
       body.scrollTop = 0;
@@ -143,15 +142,15 @@
     });
 
     return {
-      draw(now, before) {
-        if (now.film === null) {
+      draw(now, previous) {
+        if (now.sample === null) {
           drawn = null;
           if (dialog.open) dialog.close();
           return;
         }
-        if (drawn !== now.film) fill(now.film);
-        else if (before && before.show !== now.show) see(now.film);
-        drawn = now.film;
+        if (drawn !== now.sample) fill(now.sample);
+        else if (previous && previous.show !== now.show) show(now.sample);
+        drawn = now.sample;
         if (!dialog.open) {
           dialog.showModal();
           heading.focus();

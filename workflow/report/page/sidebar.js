@@ -1,11 +1,11 @@
 "use strict";
-// What stands beside the films: search, the table of truth by answer, choices and ranges.
+// The sidebar of filters: search, confusion matrix, choices and ranges.
 (function (Page) {
   if (!Page.study) return;
   const { make, filters, state } = Page;
 
   function facet(name) {
-    const { words, said } = filters.FACETS[name];
+    const { title, label } = filters.FACETS[name];
     const all = filters.choices(name);
     if (all.length < 2) return null;
     const buttons = all.map((text) =>
@@ -18,7 +18,7 @@
           "data-value": text,
           on: { click: () => state.toggle(name, text) },
         },
-        make("span", { text: said(text) }),
+        make("span", { text: label(text) }),
         make("span", { class: "count" }),
       ),
     );
@@ -26,12 +26,12 @@
       element: make(
         "fieldset",
         { class: "facet" },
-        make("legend", { text: words }),
+        make("legend", { text: title }),
         make("div", { class: "chips" }, ...buttons),
       ),
-      draw(chosen, found) {
+      draw(chosen, result) {
         for (const button of buttons) {
-          const count = found.counts[name].get(button.dataset.value) || 0;
+          const count = result.counts[name].get(button.dataset.value) || 0;
           const on = chosen[name].has(button.dataset.value);
           button.setAttribute("aria-pressed", on);
           button.lastChild.textContent = count.toLocaleString("en");
@@ -44,8 +44,8 @@
   function search() {
     const input = make("input", {
       type: "search",
-      placeholder: "name, growth day, substrate …",
-      "aria-label": "Search films",
+      placeholder: "name, batch, substrate …",
+      "aria-label": "Search samples",
       spellcheck: "false",
     });
     input.addEventListener("input", () => state.filter({ text: input.value }));
@@ -57,18 +57,18 @@
     };
   }
 
-  Page.side = function () {
+  Page.sidebar = function () {
     const parts = [
       search(),
       Page.matrix(),
-      facet("answer"),
+      facet("outcome"),
       Page.range("confidence"),
       Page.range("time"),
       facet("fold"),
       facet("substrate"),
     ].filter(Boolean);
     const summary = make("summary", { text: "Filters" });
-    const folded = make("details", { class: "side" }, summary, ...parts.map((one) => one.element));
+    const folded = make("details", { class: "sidebar" }, summary, ...parts.map((one) => one.element));
     const wide = window.matchMedia("(min-width: 60rem)");
     const unfold = () => {
       folded.open = wide.matches;
@@ -78,7 +78,7 @@
     return {
       element: folded,
       draw(now) {
-        parts.forEach((part) => part.draw(now.filters, state.found()));
+        parts.forEach((part) => part.draw(now.filters, state.result()));
         const active = Object.values(now.filters).filter((one) => (one instanceof Set ? one.size : one)).length;
         summary.textContent = active ? `Filters (${active})` : "Filters";
       },

@@ -1,10 +1,10 @@
 "use strict";
-// A glance at one film: micrograph, CAM and occlusion side by side, while the pointer or the keyboard is on it. Where
-// there is no pointer the first tap brings it up at the lower edge, and it opens the film from there.
+// The preview of one sample: micrograph, CAM and occlusion side by side, while pointer or focus is on it. On a touch
+// screen the first tap shows it at the lower edge, and a button opens the sample.
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, sprites, marks } = Page;
-  const WORDS = { cam: "CAM", occlusion: "Occlusion" };
+  const TITLES = { cam: "CAM", occlusion: "Occlusion" };
 
   function picture(kind, i) {
     const flag = kind ? study.flag(kind, i) : "";
@@ -13,32 +13,37 @@
     return make(
       "figure",
       {},
-      make("div", { class: "stack" }, ...layers, flag ? make("span", { class: "unsaid", text: "says nothing" }) : null),
-      make("figcaption", { text: kind ? WORDS[kind] : "Micrograph" }),
+      make(
+        "div",
+        { class: "stack" },
+        ...layers,
+        flag ? make("span", { class: "no-map", text: "no attribution" }) : null,
+      ),
+      make("figcaption", { text: kind ? TITLES[kind] : "Micrograph" }),
     );
   }
 
-  Page.peek = function () {
-    const element = make("div", { class: "peek", hidden: true });
+  Page.preview = function () {
+    const element = make("div", { class: "preview", hidden: true });
     document.body.append(element);
-    let film = null;
-    let wait = null;
+    let sample = null;
+    let timer = null;
 
     function fill(i, docked) {
-      const { films } = study;
+      const { samples } = study;
       const facts = make(
         "p",
         { class: "facts" },
-        marks.named(films.truth[i]),
-        films.right[i] ? null : make("span", { class: "arrow", text: "→" }),
-        films.right[i] ? null : marks.named(films.predicted[i]),
-        make("span", { class: films.right[i] ? "right" : "wrong", text: films.right[i] ? "✓" : "✗" }),
-        study.known(films.confidence[i])
-          ? make("span", { class: "soft", text: `${study.percent(films.confidence[i])} sure` })
+        marks.labelled(samples.truth[i]),
+        samples.correct[i] ? null : make("span", { class: "arrow", text: "→" }),
+        samples.correct[i] ? null : marks.labelled(samples.predicted[i]),
+        make("span", { class: samples.correct[i] ? "correct" : "wrong", text: samples.correct[i] ? "✓" : "✗" }),
+        study.known(samples.confidence[i])
+          ? make("span", { class: "soft", text: `confidence ${study.percent(samples.confidence[i])}` })
           : null,
       );
       element.replaceChildren(
-        make("p", { class: "name", text: films.sample[i] }),
+        make("p", { class: "name", text: samples.name[i] }),
         facts,
         make("div", { class: "three" }, picture(null, i), picture("cam", i), picture("occlusion", i)),
       );
@@ -64,13 +69,13 @@
       }
     }
 
-    // Above the tile, or below it where there is no room; over a map in the lower corner that is farther from the film.
+    // Place it above the tile, or below it where there is no room; on the map in the lower corner far from the sample.
     function put(anchor, frame) {
       if (frame) {
         const whole = frame.getBoundingClientRect();
-        const film = anchor.getBoundingClientRect();
+        const sample = anchor.getBoundingClientRect();
         const own = element.getBoundingClientRect();
-        const toRight = film.left < whole.left + whole.width / 2;
+        const toRight = sample.left < whole.left + whole.width / 2;
         element.style.left = `${toRight ? whole.right - own.width - 10 : whole.left + 10}px`;
         element.style.top = `${Math.min(whole.bottom, window.innerHeight) - own.height - 10}px`;
         return;
@@ -88,25 +93,25 @@
       element.style.top = `${over > 56 || under + own.height > window.innerHeight ? Math.max(8, over) : under}px`;
     }
 
-    // Show film i near `anchor` ({getBoundingClientRect}) or in a corner of the element `frame`; anchor null: at the
+    // Show sample i near `anchor` ({getBoundingClientRect}) or in a corner of the element `frame`; anchor null: at the
     // lower edge of the screen, to be tapped.
     function show(i, anchor, frame) {
-      clearTimeout(wait);
-      const at = () => {
-        film = i;
+      clearTimeout(timer);
+      const open = () => {
+        sample = i;
         fill(i, !anchor);
         element.classList.toggle("docked", !anchor);
         element.hidden = false;
         if (anchor) put(anchor, frame);
         else element.style.left = element.style.top = "";
       };
-      if (!element.hidden || !anchor) at();
-      else wait = setTimeout(at, 140);
+      if (!element.hidden || !anchor) open();
+      else timer = setTimeout(open, 140);
     }
 
     function hide() {
-      clearTimeout(wait);
-      film = null;
+      clearTimeout(timer);
+      sample = null;
       element.hidden = true;
     }
     document.addEventListener("keydown", (event) => {
@@ -119,11 +124,11 @@
       },
       { passive: true },
     );
-    return { show, hide, film: () => film };
+    return { show, hide, sample: () => sample };
   };
 
-  // Glances at the tiles of a grid, and opens them.
-  Page.peekAt = function (box, peek) {
+  // Preview the tiles of a grid, and open them.
+  Page.previewTiles = function (box, preview) {
     const tileOf = (event) => event.target.closest && event.target.closest(".tile");
     let touched = false;
     box.addEventListener("pointerdown", (event) => {
@@ -131,34 +136,34 @@
     });
     box.addEventListener("pointerover", (event) => {
       const tile = tileOf(event);
-      if (event.pointerType !== "touch" && tile) peek.show(Number(tile.dataset.film), tile);
+      if (event.pointerType !== "touch" && tile) preview.show(Number(tile.dataset.sample), tile);
     });
     box.addEventListener("pointerleave", (event) => {
-      if (event.pointerType !== "touch") peek.hide();
+      if (event.pointerType !== "touch") preview.hide();
     });
     box.addEventListener("focusin", (event) => {
       const tile = tileOf(event);
-      if (tile && tile.matches(":focus-visible") && !touched) peek.show(Number(tile.dataset.film), tile);
+      if (tile && tile.matches(":focus-visible") && !touched) preview.show(Number(tile.dataset.sample), tile);
     });
     box.addEventListener("focusout", () => {
-      if (!touched) peek.hide();
+      if (!touched) preview.hide();
     });
     box.addEventListener(
       "scroll",
       () => {
-        if (!touched) peek.hide();
+        if (!touched) preview.hide();
       },
       { passive: true },
     );
     box.addEventListener("click", (event) => {
       const tile = tileOf(event);
       if (!tile) return;
-      const i = Number(tile.dataset.film);
-      if (event.pointerType === "touch" && peek.film() !== i) {
-        peek.show(i, null);
+      const i = Number(tile.dataset.sample);
+      if (event.pointerType === "touch" && preview.sample() !== i) {
+        preview.show(i, null);
         return;
       }
-      peek.hide();
+      preview.hide();
       state.open(i);
     });
   };
