@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 WIDTH = 120
 DEFAULT_YAML = """\
 # Every key of config.yaml with its default. A study's config.yaml holds only what differs from these; an unknown key is
-# refused. The defaults run on two cores within minutes; each key gives what the paper did differently, and
+# an error. The defaults run on two cores within minutes; each key gives what the paper did differently, and
 # config/paper.yaml has its settings together. Cores, memory, GPUs and folders belong to profiles and to --directory.
 # Generated from workflow/micrograph/config_schema.py (`make format`); edit the schema, not this file.
 """
@@ -25,7 +25,7 @@ REFERENCE = """\
 # Configuration reference
 
 Every key of `config.yaml`. What a study leaves out takes its default; an unknown key, or a value of another type, is
-refused before anything runs, with the nearest known name. `config/default.yaml` has the same defaults as YAML, and
+reported before anything runs, with the nearest known name. `config/default.yaml` has the same defaults as YAML, and
 [config/README.md](../config/README.md) says how files of settings are combined.
 
 Generated from `workflow/micrograph/config_schema.py` by `make format`.

@@ -121,7 +121,10 @@ AUGMENTATION = Field(
     description="aug1: random crops; aug2: AutoAugment; aug3: classes balanced by resampling; aug4: none."
 )
 PLACES = Field(
-    description="Blocks whose features the shallow models learn from; tuned: features of a fine-tuned network."
+    description=(
+        "Features of the shallow models. block2, block3, block4, pool: network blocks with maps of 1/8, 1/16 and 1/32 "
+        "of the image's side length, and the global pooling; tuned: features of a fine-tuned network."
+    )
 )
 VARIANCE = Field(
     description=(
@@ -129,7 +132,13 @@ VARIANCE = Field(
     )
 )
 TARGETS = Field(description="nominal; nnrank and corn (ordinal; MLP and CNN alone); regression.")
-ESTIMATORS = Field(description="SVC, KRC, RNN, GPC, KNN, DTC, GBC; MLP (on tuned features); CNN (on images).")
+ESTIMATORS = Field(
+    description=(
+        "SVC (support vector machine), KRC (kernel ridge), RNN (radius neighbours), GPC (Gaussian process), KNN (k "
+        "nearest neighbours), DTC (decision tree), GBC (gradient boosting); MLP (on tuned features); CNN (the "
+        "fine-tuned network, on images)."
+    )
+)
 
 Repeats = Annotated[int, REPEATS]
 Bases = Annotated[Some[Base], PROTOCOLS]
@@ -155,7 +164,7 @@ class Scans(Section):
     the micrographs of Moses & Reinhart, from their data record; list: their raw scans, from the LiST database of Penn
     State's 2DCC, which requires credentials."""
     sheet: Text = "samples.tsv"
-    """The sample sheet, one row a sample; its paths are relative to the working directory. Source folder reads it;
+    """The sample sheet, one row per sample; its paths are relative to the working directory. Source folder reads it;
     every other source writes it, and it must then lie under resources/."""
     scans_per_shard: Count = 30
     """Number of scans that one job converts; 500 or 1000 for tens of thousands of scans."""
@@ -183,11 +192,12 @@ class Zenodo(Section):
 
 
 class ListDatabase(Section):
-    """Source list: centre scans of 1 um, one for each film. resources/excluded.tsv lists what is not used."""
+    """Source list: centre scans of 1 µm, one for each film. resources/excluded.tsv lists what is not used."""
 
     url: Url = "https://m4-2dcc.vmhost.psu.edu/list/api/v2"
     """Address of the REST API (https, unless on this machine) without a final slash; public code names
-    https://list.2dccmip.org/list/dotnet/api/v2 as its successor. Neither was ever tried."""
+    https://list.2dccmip.org/list/dotnet/api/v2 as its successor. Neither could be
+    tested."""
     credentials: Annotated[str, Field(min_length=1, pattern=r"^[^{]")] | None = None
     """A JSON file with the request headers that hold your credentials, never the credentials themselves; null: the
     environment variable LIST_CREDENTIALS holds the path of that file, or its JSON."""
@@ -220,7 +230,8 @@ class Simulation(Section):
     }
     """Share of the films grown at each temperature in degrees Celsius; they sum to 1. Paper: 0.11, 0.50, 0.39."""
     pixels: Pixels | None = None
-    """Side of every scan in pixels; null: 256 and 512, some not square, some stopped early, as in the paper's data."""
+    """Side length of every scan in pixels; null: 256 and 512, some not square, some stopped early, as in the paper's
+    data."""
 
 
 class Heights(Section):
@@ -235,7 +246,7 @@ class Micrographs(Section):
     """From the height map to the grey image."""
 
     pixels: Pixels = 224
-    """Side of the micrograph in pixels. Paper: 224, the usual input size of the networks."""
+    """Side length of the micrograph in pixels. Paper: 224, the usual input size of the networks."""
     clip_percentiles: Annotated[list[Annotated[Number, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = [
         0.5,
         99.5,
@@ -260,7 +271,7 @@ class Networks(Section):
     """efficientnet_lite0 (its weights install with the environment), resnet18 (the paper's; its weights are
     downloaded), or timm:NAME (with a weights_file)."""
     batch_size: Count = 16
-    """Images in one batch; affects speed and memory, and results only by rounding."""
+    """Images in one minibatch; affects speed and memory, and results only by rounding."""
     precision: Precision = "fp32"
     """Arithmetic of the features. bf16 is about twice as fast where the processor has it (elsewhere fp32 is used, as
     the log reports), with noise in the features: about 1 % for resnet18, 7 % for efficientnet_lite0."""
@@ -279,7 +290,7 @@ class Features(Section):
     """Features of the network's blocks and their principal components; docs/scale.md has times and memory."""
 
     micrographs_per_job: Count = 1024
-    """Micrographs whose features one job extracts, rounded up to whole batches; does not affect results."""
+    """Micrographs whose features one job extracts, rounded up to whole minibatches; does not affect results."""
     exact_pca_up_to: NotNegative = 5000
     """Number of films up to which principal components are exact; with more they are randomised: memory and time then
     grow with the number of films, not with its square and cube."""
@@ -298,11 +309,11 @@ class SelfSupervised(Section):
     simulated: Annotated[int, Field(ge=0, le=1_000_000)] = 48
     """Number of additional simulated micrographs, of films that are in no fold."""
     pixels: Pixels = 80
-    """Side of the views in pixels."""
+    """Side length of the views (augmented crops) in pixels."""
     epochs: Count = 3
     """Passes over these micrographs, each with two new views of every micrograph."""
     batch_size: Annotated[int, Field(ge=8)] = 32
-    """Micrographs in one batch, from which the variance of the embeddings is estimated."""
+    """Micrographs in one minibatch, from which the variance of the embeddings is estimated."""
     learning_rate: Rate = 0.0005
     """Learning rate of Adam."""
 
@@ -328,7 +339,7 @@ def _form(value: Any) -> str:
 
 # Defaults of heads are made by model_construct, which keeps a dropout of 0 as it is written (not 0.0).
 class Head(Section):
-    """Settings of one head: learning_rate (Adam's), batch_size (images), dropout (one number, or one for each
+    """Fine-tuning with one head: learning_rate (Adam's), batch_size (images), dropout (one number, or one for each
     pre-training: {imagenet: 0.35, micronet: 0, scratch: 0.35, films: 0.35})."""
 
     learning_rate: Rate
@@ -374,7 +385,7 @@ class Training(Section):
     dropouts."""
 
     pixels: Pixels = 80
-    """Side in pixels of the images for fine-tuning. Paper: 224."""
+    """Side length in pixels of the images for fine-tuning. Paper: 224."""
     precision: Precision = "bf16"
     """bf16: float32 weights, bf16 arithmetic where the processor has it (elsewhere fp32, as the log reports)."""
     epochs: Count = 4
@@ -389,16 +400,16 @@ class Training(Section):
     train several at a time on one large GPU, set the resource folds_at_once of train_networks in a profile. Does not
     affect results; the gain on a GPU was never measured."""
     nominal: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
-    """Paper: learning rate 0.0001, batch 32."""
+    """Paper: learning rate 0.0001, batch size 32."""
     nnrank: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
-    """Paper: learning rate 0.00005, batch 100, dropout 0.2."""
+    """Paper: learning rate 0.00005, batch size 100, dropout 0.2."""
     corn: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.2)
     """Shi, Cao & Raschka 2021; not in the paper."""
     regression: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0)
-    """Paper: learning rate 0.0001, batch 32, dropout 0."""
+    """Paper: learning rate 0.0001, batch size 32, dropout 0."""
     feature_extractor: Head = Head.model_construct(learning_rate=0.001, batch_size=16, dropout=0.35)
-    """The network whose last layer of 100 values gives the fine-tuned features. Paper: learning rate 0.0001, batch 32,
-    dropout 0.35 for imagenet and 0 for micronet."""
+    """The network whose last layer of 100 values gives the fine-tuned features. Paper: learning rate 0.0001, batch size
+    32, dropout 0.35 for imagenet and 0 for micronet."""
     mlp: Mlp = Mlp()
 
 
@@ -414,7 +425,7 @@ class Evaluation(Section):
     """Evaluation."""
 
     n_bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
-    """Bootstrap resamples of growth batches behind every 95 % confidence interval and every comparison."""
+    """Number of bootstrap resamples of growth days for every 95 % confidence interval and every comparison."""
 
 
 class Figures(Section):
@@ -511,7 +522,7 @@ class Leakage(Section):
     one_fold (tuned features of all folds from the last fold's network), all_rows (principal components fitted on
     test samples, too), grid (parameters selected on the samples whose accuracy is reported), train_mode (validation
     loss with dropout and batch statistics as in training), last_weights (the last weights, not the best), ungrouped
-    (samples of one growth day on both sides of a split)."""
+    (samples of one growth day in several splits of a fold)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
     (one_fold for tuned features, train_mode and last_weights for images); all: under all protocols above, which trains
@@ -580,23 +591,23 @@ class FinalModel(Section):
     all samples, with the parameters that the strict folds selected."""
 
     pretraining: Pretraining = "imagenet"
-    """As in the experiments."""
+    """Pre-training, by its name in the experiments."""
     policy: Policy = "aug3"
-    """As in the experiments."""
+    """Augmentation policy, by its name in the experiments."""
     scheme: Annotated[str, OneOf(tuple(name for name in SCHEMES if name != "regression"))] = "nominal"
     """A scheme with probabilities."""
     coverage: Annotated[Number, Field(ge=0.5, le=0.99)] = 0.9
     """Nominal coverage of prediction sets and of temperature intervals."""
     novelty_quantile: Annotated[Number, Field(ge=0.5, le=0.999)] = 0.99
-    """Quantile of the distances between samples of different batches; a new scan farther than that from the study's
-    samples is out of distribution."""
+    """Quantile of the distances between samples of different growth days; a new scan whose distance to the study's
+    samples exceeds it is out of distribution."""
 
 
 class Attribution(Section):
     """Occlusion and class activation maps."""
 
     patch: Count = 8
-    """Side of the occluding patch in pixels, in images of training.pixels. Paper: 15, at 224."""
+    """Side length of the occluding patch in pixels, in images of training.pixels. Paper: 15, at 224."""
     stride: Count = 4
     """Pixels between neighbouring positions of the patch. Paper: 5, at 224."""
     baseline: Annotated[str, OneOf(tuple(BASELINES))] = "zero"

@@ -159,7 +159,7 @@ def test_images_samples_and_masks_of_others_are_refused(case):
         evaluate.evaluate(network, metadata, IMAGES[:2], SAMPLES, attributions, None, "fp32", rng)
     with pytest.raises(UserError, match="the samples are not those"):
         evaluate.evaluate(network, metadata, IMAGES, SAMPLES[::-1], attributions, None, "fp32", rng)
-    with pytest.raises(UserError, match="sample 'film-3' has no truth"):
+    with pytest.raises(UserError, match="sample 'film-3' has no ground truth"):
         table(case, {name: masks()[name] for name in NAMES[:3]})
 
 

@@ -131,5 +131,5 @@ def test_masks_are_found_in_all_shards_and_real_samples_have_none(tmp_path):
     folders = [tmp_path / "a", tmp_path / "b"]
     assert list(ground_truth.find_masks(folders, ["b", "a"], 16, "pad", 32)) == ["b", "a"]
     assert ground_truth.find_masks([], ["c"], 16, "pad", 32) is None
-    with pytest.raises(UserError, match="sample c has no truth"):
+    with pytest.raises(UserError, match="sample c has no ground truth"):
         ground_truth.find_masks(folders, ["a", "c"], 16, "pad", 32)

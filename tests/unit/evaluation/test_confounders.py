@@ -132,7 +132,7 @@ def test_other_folds_are_compared_with_strict_on_the_same_films():
     assert (row["training_films"], row["rest_training_films"]) == (20, 40)
     assert table.loc["by_operator", "why"] == "no names" and table.loc["by_operator", "films"] == 0
     panel = confounders.panels(tabled(sheet, strict, [other], [answered(sheet, strict)]))[-1]
-    assert "20 training samples a fold, 40 under strict" in panel.notes[0]
+    assert "20 training samples per fold, 40 under strict" in panel.notes[0]
 
 
 def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_interval():
@@ -153,7 +153,7 @@ def test_folds_that_were_not_asked_for_are_said_to_be():
 def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
     given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}
-    with pytest.raises(UserError, match="film f059 is predicted and not among the samples"):
+    with pytest.raises(UserError, match="sample f059 has predictions and is not in samples.tsv"):
         confounders.make_table(sheet.iloc[:-1], [scans(sheet)], *given, resampling=resampling(100), run=RUN)
 
 

@@ -260,7 +260,7 @@ def test_what_does_not_belong_into_the_table_is_a_fault():
     test = rows("test", [900, 950], [900, 900], "ab")
     with pytest.raises(UserError, match="no predictions"):
         tabled()
-    with pytest.raises(UserError, match="share of the films"):
+    with pytest.raises(UserError, match="share of the samples"):
         tabled(fit("strict.share50", test))
     with pytest.raises(UserError, match="shows one policy"):
         tabled(fit("strict", test), fit("strict", test, policy="aug4"))

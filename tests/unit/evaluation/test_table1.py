@@ -118,7 +118,7 @@ def test_the_panels_show_ours_beside_the_papers(table):
     assert strict.rows[0] == ["aug1", "train", "8", "8", "8", "207", "212", "215"]
     assert strict.rows[2] == ["", "test", "2", "4", "3", *[tables.DASH] * 3]
     assert pictures.rows[0] == ["aug1", "6 x 4 = 24", "12 x 2 = 24", "9 x 2 to 3 = 24"]
-    assert pictures.rows[3] == ["aug4", *(f"{count}, as they are" for count in (6, 12, 9))]
+    assert pictures.rows[3] == ["aug4", *(f"{count}, not augmented" for count in (6, 12, 9))]
 
 
 def test_folds_that_differ_are_shown_with_their_spread():

@@ -155,7 +155,7 @@ def test_with_several_repeats_the_table_tells_the_two_spreads_apart(table):
     ours = twice[twice["protocol"] != summaries.PAPER]
     assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
     assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
-    assert any("Over repeats, ±" in heading for heading in table3.panels(twice)[1].headings)
+    assert any("SD over repeats" in heading for heading in table3.panels(twice)[1].headings)
     assert "repeats" not in tables.markdown(table3.panels(table), "caption")
 
 

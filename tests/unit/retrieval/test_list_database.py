@@ -319,7 +319,7 @@ def test_a_server_that_cannot_be_reached_is_not_needed_once_everything_is_there(
         web.say(f"{API}/samples/search", fault)
         for was, again in zip(given, retrieved(database.url), strict=True):
             pd.testing.assert_frame_equal(was, again)
-        assert capsys.readouterr().out.count("All scans are there: continuing with its answers of 20") == 1
+        assert capsys.readouterr().out.count("All scans are downloaded: continuing with its responses of 20") == 1
     Database(web, FILMS, spm)
     assert len(retrieved(database.url)[0]) == 3  # and once it is there, it is asked anew
 
@@ -349,7 +349,7 @@ def test_what_is_kept_serves_no_other_question_and_not_without_its_scans(databas
         retrieved(database.url, query=QUERY | {"more": True})
     for spoil in (lambda: scan.write_bytes(b""), scan.unlink):
         spoil()
-        with pytest.raises(UserError, match=f"answers 500.*{STUDY_NAME} is not there, or not whole"):
+        with pytest.raises(UserError, match=f"answers 500.*{STUDY_NAME} is missing or incomplete"):
             retrieved(database.url)
 
 

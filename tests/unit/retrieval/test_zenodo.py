@@ -83,8 +83,8 @@ def test_names_from_the_server_cannot_leave_the_folder(web, tmp_path):
     [
         ([], "lists no files"),
         ({"files": []}, "lists no files"),
-        ({"files": None, "metadata": {"access_right": "restricted"}}, "its files are not open to all"),
-        ({"files": {"enabled": False}, "access": {"files": "restricted"}}, "its files are not open to all"),
+        ({"files": None, "metadata": {"access_right": "restricted"}}, "its files are not openly accessible"),
+        ({"files": {"enabled": False}, "access": {"files": "restricted"}}, "its files are not openly accessible"),
         ({"files": "all", "metadata": []}, "lists no files"),
         ({"files": {"entries": {"a": 1}}, "access": [1]}, "lists no files"),
         ({"files": [None]}, "a file without a name"),
@@ -155,5 +155,5 @@ def test_what_is_kept_serves_neither_for_files_that_are_not_whole_nor_for_anothe
     with pytest.raises(UserError, match="answers 500.*README.md is not there"):
         zenodo.retrieve(web.url, [8432222], ["*"], tmp_path)
     fetched["zenodo 8432222/test.PKL"].write_bytes(b"tset" * 1000)
-    with pytest.raises(UserError, match="answers 500.*test.PKL is not there, or not whole"):
+    with pytest.raises(UserError, match="answers 500.*test.PKL is missing or incomplete"):
         zenodo.retrieve(web.url, [8432222], ["*.pkl"], tmp_path)

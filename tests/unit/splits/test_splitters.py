@@ -116,7 +116,7 @@ def test_fewer_than_three_folds_raise(folds):
 
 def test_a_sample_named_twice_raise():
     frame = films((13, 60, 47), 44)
-    with pytest.raises(UserError, match="stands twice"):
+    with pytest.raises(UserError, match="is twice"):
         split(pd.concat([frame, frame.iloc[:1]]), "strict", 10)
 
 
@@ -155,8 +155,8 @@ def spoilt_class(table):
 @pytest.mark.parametrize(
     "spoil, sentence",
     [
-        (spoilt_batch, "batch lies on two sides"),
-        (spoilt_twice, "sample lies on two sides"),
+        (spoilt_batch, "batch is in two splits"),
+        (spoilt_twice, "sample is in two splits"),
         (spoilt_untested, "never held out"),
         (spoilt_class, "fold 0 of the strict splits has no test sample at 900 C"),
     ],

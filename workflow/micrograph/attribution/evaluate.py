@@ -172,7 +172,7 @@ def _check(images, samples, attributions, masks):
         raise UserError("the samples are not those of the maps, in their order; compute the maps of this fold again.")
     missing = [sample for sample in names if masks is not None and sample not in masks]
     if missing:
-        raise UserError(f"sample '{missing[0]}' has no truth; simulate it again, or give none for real samples.")
+        raise UserError(f"sample '{missing[0]}' has no ground truth; simulate it again, or give none for real samples.")
 
 
 def _pixel_maps(attributions, i, controls):

@@ -68,7 +68,9 @@ def find_masks(
     """
     paths = {path.stem: path for folder in folders for path in Path(folder).glob("*.npz")}
     for sample in sorted(set(samples) - set(paths)) if paths else []:
-        raise UserError(f"sample {sample} has no truth in {folders[0]} or beside it; simulate the samples again.")
+        raise UserError(
+            f"sample {sample} has no ground truth in {folders[0]} or beside it; simulate the samples again."
+        )
     return FeatureMasks({name: paths[name] for name in samples}, side, aspect, pixels) if paths else None
 
 
@@ -116,8 +118,10 @@ def _read(path):
     try:
         masks, pixel_nm = simulate.read_truth(path)
     except (OSError, ValueError, KeyError):
-        raise UserError(f"{path}: the truth of this sample is missing or damaged; delete it and run again.") from None
+        raise UserError(
+            f"{path}: the ground truth of this sample is missing or damaged; delete it and run again."
+        ) from None
     missing = [name for name in SIMULATED if name not in masks]
     if missing:
-        raise UserError(f"{path}: the truth has no mask '{missing[0]}'; simulate the sample again.")
+        raise UserError(f"{path}: the ground truth has no mask '{missing[0]}'; simulate the sample again.")
     return masks, pixel_nm

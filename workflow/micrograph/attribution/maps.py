@@ -366,7 +366,7 @@ def windows_to_pixels(effects: NDArray, side: int, patch: int, stride: int) -> N
     coverage = window_coverage(side, patch, stride).astype(float)
     if effects.shape[-2:] != (len(coverage), len(coverage)):
         raise UserError(
-            f"occlusion: {effects.shape[-2:]} effects for {len(coverage)} windows an axis; use the same geometry."
+            f"occlusion: {effects.shape[-2:]} effects for {len(coverage)} windows per axis; use one patch and stride."
         )
     weights = coverage / coverage.sum(axis=0)
     return weights.T @ effects @ weights

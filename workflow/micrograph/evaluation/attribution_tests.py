@@ -18,7 +18,7 @@ from micrograph.evaluation import bootstrap, tables
 from micrograph.evaluation.summaries import ENDS
 from micrograph.evaluation.tables import Panel
 
-NAME = "Table of explanations"
+NAME = "Table of attribution tests"
 MAPS = {
     "cam": "CAM of the paper",
     "cam_class": "class-weighted CAM",
@@ -90,7 +90,7 @@ def make_table(
     """
     rows = _paired(pd.concat(list(tests), ignore_index=True))
     if rows.empty:
-        raise UserError(f"{NAME}: there are no tests; explain films first, with maps that can be drawn.")
+        raise UserError(f"{NAME}: no results of tests; compute attribution maps first, at least one of them valid.")
     names = np.unique(rows["batch"])
     weights = bootstrap.cluster_weights(len(names), n_bootstrap, np.random.default_rng(seed))
     table = [
@@ -107,7 +107,7 @@ def _paired(tests: pd.DataFrame) -> pd.DataFrame:
     tests = tests.assign(feature=tests["feature"].fillna("").replace("", WHOLE))
     twice = tests.duplicated(["sample", *KEYS])
     for sample in tests.loc[twice, "sample"]:
-        raise UserError(f"sample '{sample}' is tested in two folds; give the tests of one network a fold.")
+        raise UserError(f"sample '{sample}' is tested in two folds; give the results of one network per fold.")
     control = tests["map"].str.startswith(CONTROL_PREFIX)
     others = tests[control].assign(map=tests["map"].str.removeprefix(CONTROL_PREFIX), control=tests["value"])
     rows = tests[~control].merge(others[["sample", *KEYS, "control"]], on=["sample", *KEYS], how="left")
@@ -175,8 +175,8 @@ def _localisation_panel(table: pd.DataFrame, measure: str) -> Panel:
             f"{row['films']}",
         ]
         rows.append([FEATURES[row["feature"]], MAPS[row["map"]], *cells])
-    headings = ["Feature", "Map", "Share, %", "Area, %", "Share ÷ area", "Another sample's map ÷ area"]
-    headings += ["Gain over it, points", "Samples"]
+    headings = ["Feature", "Map", "Share, %", "Area share, %", "Share ÷ area share"]
+    headings += ["Another sample's map ÷ area share", "Difference, points", "Samples"]
     return Panel(LOCALISATION[measure], headings, tables.without_repeats(rows), text_columns=2)
 
 

@@ -93,5 +93,5 @@ SHOWN = [
 ]
 STRICT = [
     ("Above majority class, points [95 %]", tables.difference_column("above_majority_points")),
-    ("Network ahead by, points [95 %]", tables.difference_column("ahead_points")),
+    ("CNN minus row, points [95 %]", tables.difference_column("ahead_points")),
 ]

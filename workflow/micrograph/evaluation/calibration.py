@@ -356,8 +356,9 @@ def _probabilities_panel(table: pd.DataFrame) -> Panel:
         ]
         for label, row in _labelled(table, left_out=False)
     ]  # fmt: skip
-    headings = ["Model", "Probabilities", "Temperature", "Calibration error, % [95 %]"]
-    headings += ["Plain (true ones: up to), %", "Log loss [95 %]", "Change by scaling [95 %]", "Brier score [95 %]"]
+    headings = ["Model", "Probabilities", "Softmax temperature", "Calibration error, % [95 %]"]
+    headings += ["Uncorrected (calibrated: up to), %", "Log loss [95 %]", "Change by scaling [95 %]"]
+    headings += ["Brier score [95 %]"]
     notes = _shares_note(table)
     return Panel("Probabilities", headings, tables.without_repeats(rows), text_columns=2, notes=notes)
 
@@ -368,7 +369,7 @@ def _shares_note(table: pd.DataFrame) -> tuple[str, ...]:
     if len(values) != 1:
         return ()
     loss, score = (tables.number(value, 3) for value in values.iloc[0])
-    return (f"Class shares of the training samples as probabilities: log loss {loss}, Brier score {score}.",)
+    return (f"Class frequencies of the training samples as probabilities: log loss {loss}, Brier score {score}.",)
 
 
 def _sets_panel(table: pd.DataFrame) -> Panel:
@@ -381,8 +382,9 @@ def _sets_panel(table: pd.DataFrame) -> Panel:
             tables.interval_column("covered_by_day_pct")(row), tables.interval_column("set_size", 2)(row),
             *(tables.number(row[name], 0) for name in classes), f"{row['open_folds']:.0f} of {row['folds']:.0f}",
         ])  # fmt: skip
-    headings = ["Model", "Probabilities", "Samples covered, % [95 %]", "By day, % [95 %]", "Classes in the set [95 %]"]
-    headings += [f"{name.split('_')[1]} °C, %" for name in classes] + ["Folds without a limit"]
+    headings = ["Model", "Probabilities", "Samples covered, % [95 %]", "Mean over days, % [95 %]"]
+    headings += ["Classes in the set [95 %]"]
+    headings += [f"{name.split('_')[1]} °C, %" for name in classes] + ["Folds with all classes in every set"]
     nominal = tables.number(table["coverage_aim_pct"].iloc[0], 0)
     title = f"Prediction sets, nominal coverage {nominal} %"
     return Panel(title, headings, tables.without_repeats(rows), text_columns=2)
@@ -390,4 +392,4 @@ def _sets_panel(table: pd.DataFrame) -> Panel:
 
 def _left_out_panel(table: pd.DataFrame) -> Panel:
     rows = [[label, row["why"]] for label, row in _labelled(table, left_out=True)]
-    return Panel("Left out", ["Model", "Why"], rows, text_columns=2)
+    return Panel("Models without scores", ["Model", "Reason"], rows, text_columns=2)

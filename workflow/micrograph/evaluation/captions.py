@@ -38,7 +38,7 @@ def fill(path: str | Path, params: Mapping, config: Mapping | None = None) -> st
     try:
         return environment.from_string(text).render(snakemake=run)
     except jinja2.UndefinedError as error:
-        raise UserError(f"{Path(path).name}: {error.message}; give the caption what it asks for.") from None
+        raise UserError(f"{Path(path).name}: {error.message}; correct the caption, or add it in outputs.py.") from None
 
 
 def read(path: str | Path, params: Mapping, table: pd.DataFrame | None = None) -> str:

@@ -29,8 +29,8 @@ SPLIT = "split"
 KINDS = {
     "growth_seconds": "Growth time",
     "substrate": "Substrate",
-    "batch_size": "Batch size",
-    "scan_quality": "Scan",
+    "batch_size": "Samples of the growth day",
+    "scan_quality": "Scan quality",
     "pressure_torr": "Pressure",
     "operator": "Operator",
     SPLIT: "Tested samples",
@@ -45,13 +45,13 @@ COLUMNS = [
 ]
 
 # Why there is no interval.
-UNKNOWN = "the sheet does not tell it"
-NOT_RUN = "not asked for (experiments.confounders)"
+UNKNOWN = "not in the sample sheet"
+NOT_RUN = "not in experiments.confounders"
 NO_STRICT = "the same model was not run under strict"
-NO_OTHERS = "all films are alike in this"
+NO_OTHERS = "the same for all samples"
 FEW = f"fewer than {FEWEST} batches"
-CONSTANT = "all its films are answered alike, right or wrong"
-IDENTICAL = "right on the same films as strict"
+CONSTANT = "all predictions right, or all wrong"
+IDENTICAL = "right on the same samples as strict"
 
 
 def make_table(
@@ -104,7 +104,7 @@ def make_table(
     for fit in fits:
         tested = _tested(fit)
         for lost in sorted(set(tested["sample"]) - set(known)):
-            raise UserError(f"{NAME}: film {lost} is predicted and not among the samples: make both in one run.")
+            raise UserError(f"{NAME}: sample {lost} has predictions and is not in samples.tsv; fit the models again.")
         for kind, groups in subgroups.groups(known_samples).items():
             rows += [_fit_columns(fit) | row for row in _group_rows(kind, groups, known, tested, resampling)]
     rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
@@ -280,8 +280,8 @@ def _panel(title: str, rows: pd.DataFrame, extra: Sequence[tables.Column], rest:
         [KINDS[row["kind"]], group_label(row), *(text(row) for _, text in extra), *_cells(row)]
         for row in rows.to_dict("records")
     ]
-    headings = ["By", "Samples", *(heading for heading, _ in extra), "Number", "Batches", "Accuracy, %", "Majority, %"]
-    headings += [rest, "Difference, points", "Why no interval"]
+    headings = ["By", "Samples", *(heading for heading, _ in extra), "Number", "Growth days", "Accuracy, %"]
+    headings += ["Majority class, %", rest, "Difference, points", "Reason for no interval"]
     return Panel(title, headings, tables.without_repeats(lines), text_columns=2 + len(extra), notes=_notes(rows))
 
 
@@ -300,7 +300,7 @@ def _notes(rows: pd.DataFrame) -> tuple[str, ...]:
     """Training samples of the folds that are compared."""
     known = rows[(rows["kind"] == SPLIT) & rows["training_films"].notna() & rows["rest_training_films"].notna()]
     return tuple(
-        f"{_model(row)}, {group_label(row)}: {row['training_films']:.0f} training samples a fold, "
+        f"{_model(row)}, {group_label(row)}: {row['training_films']:.0f} training samples per fold, "
         f"{row['rest_training_films']:.0f} under strict."
         for row in known.to_dict("records")
     )

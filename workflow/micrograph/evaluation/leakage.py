@@ -140,7 +140,9 @@ def _grouped(fits: Sequence[Fit]) -> dict[tuple, _Group]:
     for file, fit in enumerate(fits):
         protocol = protocols.parse(fit.spec.protocol)
         if protocol.share != protocols.WHOLE:
-            raise UserError(f"protocol '{protocol.name}' trains on a share of the films: leave it out of the leakage.")
+            raise UserError(
+                f"protocol '{protocol.name}' trains on a share of the samples: not for experiments.leakage."
+            )
         labels = protocol.shuffled or "true"
         key = (protocols.without_variations(protocol.name), labels, *(getattr(fit.spec, name) for name in FIELDS))
         columns = {"labels": labels, "features": fit.spec.features, "model": fit.spec.model, "file": file}
@@ -418,7 +420,7 @@ def _true_panel(table: pd.DataFrame) -> Panel:
         cells += [tables.difference_column(f"above_{part}_points", 1)(row), f"{row['films']}"]
         rows.append([f"{row['protocol']}: reports {part}", _model(row["features"], row["model"]), *cells])
     headings = ["Protocol", "Model", "Validation, % [95 %]", "Test, % [95 %]", "Validation − test, points"]
-    headings += ["Chance, %", "Reported − chance, points", "Samples"]
+    headings += ["Chance level, %", "Reported − chance level, points", "Samples"]
     return Panel("True labels", headings, tables.without_repeats(rows), text_columns=2)
 
 
@@ -437,11 +439,11 @@ def _permuted_panel(table: pd.DataFrame) -> Panel:
         permuted = f"{LABELS[row['labels']].removeprefix('labels ')}, n = {row['draws']}"
         protocol = f"{row['protocol']}: reports {row['reported']}"
         rows.append([permuted, protocol, _model(row["features"], row["model"]), *cells, verdict])
-    headings = ["Labels", "Protocol", "Model", "Validation, %", "Above chance, points", "Test, %"]
-    headings += ["Above chance, points", "Reported accuracy is"]
+    headings = ["Labels", "Protocol", "Model", "Validation, %", "Above chance level, points", "Test, %"]
+    headings += ["Above chance level, points", "Reported accuracy is"]
     notes = (
         "Under strict, validation accuracies may exceed chance, since settings are selected on these samples; they are "
-        "not reported. Of forty models at chance level one or two seem above it, and as many below.",
+        "not reported. Of forty models at chance level, about one has an interval above it and one below.",
     )
     return Panel("Permuted labels", headings, tables.without_repeats(rows, 2), 3, notes)
 
@@ -468,7 +470,7 @@ def _leaks_panel(table: pd.DataFrame, labels: str) -> Panel:
                 rows.append([text, _model(features, model), *cells])
     headings = ["Leak", "Model"]
     for heading in changes.values():
-        headings += [f"{heading}, %", *(["Above chance, points"] if permuted else []), "Change, points"]
+        headings += [f"{heading}, %", *(["Above chance level, points"] if permuted else []), "Change, points"]
     return Panel(f"Each leak by itself: {LABELS[labels]}", headings, tables.without_repeats(rows), 2, _notes(changed))
 
 
@@ -485,8 +487,8 @@ def _notes(changed: pd.DataFrame) -> tuple[str, ...]:
     """Return the notes below a panel of single leaks."""
     grid = changed[changed["protocol"].str.endswith("grid")]
     same = (grid[[f"change_points{end}" for end in ENDS]] == 0).all(axis=1)
-    note = "A model that a leak cannot reach has no row. Leaks overlap: their changes need not add up."
-    return (note, "A change of +0.0 [+0.0, +0.0]: one setting, nothing to select.") if same.any() else (note,)
+    note = "Models that a leak does not affect have no row. Leaks overlap: their changes need not add up."
+    return (note, "A change of +0.0 [+0.0, +0.0]: a grid of one point.") if same.any() else (note,)
 
 
 def _audit_panel(table: pd.DataFrame) -> Panel:
@@ -497,8 +499,8 @@ def _audit_panel(table: pd.DataFrame) -> Panel:
         findings.setdefault((*key, finding if finding.unexplained else None), []).append(finding)
     rows = [_audit_row(group) for group in sorted(findings.values(), key=lambda group: not group[0].unexplained)]
     rows = rows or [["no findings", *[tables.DASH] * 7]]
-    headings = ["Explained by", "Protocol", "Labels", "Accuracy", "Model", "Rows", "Above, points [95 %]"]
-    headings += ["Selection, points"]
+    headings = ["Explained by", "Protocol", "Labels", "Accuracy", "Model", "Rows", "Excess, points [95 %]"]
+    headings += ["Expected from selection, points"]
     return Panel("Audit: accuracies higher than the samples allow", headings, rows, text_columns=5)
 
 

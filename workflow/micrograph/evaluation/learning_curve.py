@@ -136,14 +136,14 @@ def panels(table: pd.DataFrame) -> list[Panel]:
 
 SHOWN = [
     ("Share of the training samples %", tables.number_column("share_pct")),
-    ("Training samples a fold", tables.number_column("training_films")),
-    ("Growth days a fold", tables.number_column("training_batches")),
+    ("Training samples per fold", tables.number_column("training_films")),
+    ("Growth days per fold", tables.number_column("training_batches")),
     ("Test % [95 %]", tables.interval_column("test_pct", 1)),
-    ("Against the share before, points [95 %]", tables.interval_column("gain_points", 1, tables.signed)),
-    ("Against the smallest share, points [95 %]", tables.interval_column("rise_points", 1, tables.signed)),
+    ("Change from the next smaller share, points [95 %]", tables.interval_column("gain_points", 1, tables.signed)),
+    ("Change from the smallest share, points [95 %]", tables.interval_column("rise_points", 1, tables.signed)),
     ("Majority class %", tables.number_column("majority_pct", 1)),
 ]
 REPEATS = [
-    ("Test, over repeats ± points", tables.number_column("test_repeat_std", 1)),
-    ("Share before, over repeats ± points", tables.number_column("gain_repeat_std", 1)),
+    ("Test, SD over repeats, points", tables.number_column("test_repeat_std", 1)),
+    ("Change from the next smaller share, SD over repeats, points", tables.number_column("gain_repeat_std", 1)),
 ]

@@ -131,7 +131,7 @@ def _protocol(table: pd.DataFrame, protocol: str) -> Panel:
         rows.append([policy, split, *cells])
     headings = ["Policy", "Split", *(f"{celsius} °C" for celsius in classes)]
     headings += [f"Paper, real films: {celsius} °C" for celsius in classes]
-    title = f"Protocol {protocol}: rows of every class"
+    title = f"Protocol {protocol}: images by class"
     return Panel(title, headings, tables.without_repeats(rows), text_columns=2)
 
 
@@ -149,13 +149,13 @@ def _images(rows: pd.DataFrame) -> Panel:
         for policy in first.index.unique(level="policy")
     ]
     headings = ["Policy", *(f"{celsius} °C" for celsius in classes)]
-    return Panel("Augmented images: samples x copies of each = images", headings, lines)
+    return Panel("Augmented images: samples x images per sample = images", headings, lines)
 
 
 def _product(row: pd.Series) -> str:
     """13 x 8 to 9 = 115; without copies the samples alone."""
     if not row["copies_most"]:
-        return f"{row['all_samples']:.0f}, as they are"
+        return f"{row['all_samples']:.0f}, not augmented"
     least, most = f"{row['copies_least']:.0f}", f"{row['copies_most']:.0f}"
     copies = least if least == most else f"{least} to {most}"
     return f"{row['all_samples']:.0f} x {copies} = {row['copies']:.0f}"

@@ -168,4 +168,4 @@ NOTE = (
     "0; the comparisons are not corrected for their number."
 )
 KEY_COLUMNS = [("Pre-training", lambda row: row["pretraining"]), ("Model", tables.model)]
-AFTER = [(f"Against {REFERENCE}, points [95 %]", tables.interval_column("gain_points", 0, tables.signed))]
+AFTER = [(f"Difference to {REFERENCE}, points [95 %]", tables.interval_column("gain_points", 0, tables.signed))]

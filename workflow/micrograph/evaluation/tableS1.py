@@ -94,7 +94,7 @@ def panels(table: pd.DataFrame) -> list[Panel]:
 
 def _panel(protocol: str, model: str, table: pd.DataFrame) -> Panel:
     names = list(dict.fromkeys(name for text in table["chosen"] for name in json.loads(text)))
-    headings = ["Scheme", "Pre-training", "Policy", "Features", *names, "Points", "Validation accuracy in %"]
+    headings = ["Scheme", "Pre-training", "Policy", "Features", *names, "Grid points", "Validation accuracy in %"]
     rows = []
     for scheme, group in table.groupby("scheme", sort=False):
         lines = [

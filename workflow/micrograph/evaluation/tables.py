@@ -297,7 +297,7 @@ SCORES: list[Column] = [
     ("Test %", spread_column("test_pct")),
     ("Test, pooled % [95 %]", lambda row: best(interval_column("pooled_pct")(row), row["best_in_protocol"])),
 ]
-REPEATS: list[Column] = [("Over repeats, ± points", number_column("pooled_repeat_std", 1))]
+REPEATS: list[Column] = [("SD over repeats, points", number_column("pooled_repeat_std", 1))]
 POOLED: list[Column] = [
     ("Balanced % [95 %]", interval_column("balanced_pct")),
     ("Macro F1 [95 %]", interval_column("macro_f1", 2)),

@@ -111,7 +111,7 @@ def read(folder: Path) -> Record:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path}: this is no record of the workflow ({type(error).__name__}: {error}).") from None
+        raise UserError(f"{path}: not a provenance record of the workflow ({type(error).__name__}: {error}).") from None
 
 
 def check(folder: Path, record: Record) -> list[str]:

@@ -251,7 +251,7 @@ class Client:
             for chunk in self._chunks(response):
                 content += chunk
                 if len(content) > MAX_JSON_BYTES:
-                    raise UserError(f"{redact(url)}: the answer does not end; check the address.")
+                    raise UserError(f"{redact(url)}: the response does not end; check the address.")
         try:
             return json.loads(content.decode("utf-8-sig"))
         except (ValueError, RecursionError):

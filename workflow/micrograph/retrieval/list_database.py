@@ -198,7 +198,7 @@ def read_credentials(path: str | None = None) -> dict[str, str]:
         kind = getattr(error, "strerror", None) or type(error).__name__
         raise UserError(f"{place}: what it names cannot be read as JSON ({kind}); {CREDENTIALS}.") from None
     if not isinstance(headers, dict) or not headers or not all(isinstance(value, str) for value in headers.values()):
-        raise UserError(f"{place}: this is JSON, but no object of header names and texts; {CREDENTIALS}.")
+        raise UserError(f"{place}: the JSON is not an object of header names and values; {CREDENTIALS}.")
     return headers
 
 
@@ -221,7 +221,9 @@ class _Retrieval:
         rows = [row for sample in progress(filter(None, found), "samples downloaded") if (row := self.download(sample))]
         excluded = pd.DataFrame(self.excluded, columns=EXCLUDED)
         if self.error:
-            print(f"{self.error} All scans are there: continuing with its answers of {self.answered}", flush=True)
+            print(
+                f"{self.error} All scans are downloaded: continuing with its responses of {self.answered}", flush=True
+            )
         else:
             http.write_answer(self.path, answers=self.answers, failed=self.failed)
         if not rows:
@@ -229,7 +231,7 @@ class _Retrieval:
             why = (
                 f"most often ({counts.iloc[0]} times): {counts.index[0]}" if len(counts) else "the search found nothing"
             )
-            raise UserError(f"{self.client.base_url}: no scan can be used; set list_database.query otherwise; {why}.")
+            raise UserError(f"{self.client.base_url}: no scan can be used; change list_database.query; {why}.")
         sheet = pd.DataFrame(make_sheet.assign_sample_names(rows)).reindex(columns=make_sheet.COLUMNS)
         sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")
         return sheet.sort_values("sample", ignore_index=True), excluded
@@ -313,8 +315,8 @@ class _Retrieval:
             if formats.detect(path) == "nanoscope":
                 return
         if self.error:
-            what = f"the scan {path} is not there, or not whole"
-            raise UserError(f"{self.error} Its answers of {self.answered} are kept, but {what}.")
+            what = f"the scan {path} is missing or incomplete"
+            raise UserError(f"{self.error} Its responses of {self.answered} are kept, but {what}.")
         path.unlink()
         raise UserError("it is not a NanoScope file")
 
@@ -414,8 +416,8 @@ def _day(sample):
 
 
 def _unknown(where, what):
-    known = "workflow/micrograph/retrieval/list_database.py says what is"
-    return UserError(f"{where}: {what}; the answer has another form than is known ({known}).")
+    known = "workflow/micrograph/retrieval/list_database.py lists the fields"
+    return UserError(f"{where}: {what}; the response has an unexpected form ({known}).")
 
 
 def _files(activity):

@@ -104,7 +104,7 @@ def _entries(path):
     entries = safe_pickle.load(path)
     entries = entries.ravel().tolist() if isinstance(entries, np.ndarray) else entries
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: this is no list of samples as the study wrote them.")
+        raise UserError(f"{path}: this is no list of samples in the format of the study.")
     found = [image for image in map(_image, entries) if image is not None]
     if not found:
         raise UserError(f"{path}: none of its {len(entries)} entries has an image.")

@@ -104,9 +104,9 @@ def _download(client, record, patterns, folder):
         paths = _paths(kept.get("record"), record, patterns, folder)
         for file, path in paths.items():
             if path and not http.is_complete(path, file.size, file.checksum):
-                what = f"its answer of {kept['answered']} is kept, but {shown(file.key)} is not there, or not whole"
+                what = f"its response of {kept['answered']} is kept, but {shown(file.key)} is missing or incomplete"
                 raise UserError(f"{error} For zenodo record {record} {what}.") from None
-        print(f"{error} All files are there: continuing with its answer of {kept['answered']}", flush=True)
+        print(f"{error} All files are downloaded: continuing with its response of {kept['answered']}", flush=True)
     else:
         http.write_answer(folder / ANSWER, url=client.base_url, record=answer)
     return paths
@@ -137,7 +137,7 @@ def _files(answer, where):
     if not isinstance(entries, list) or not entries:
         for outer, inner in (("metadata", "access_right"), ("access", "files")):
             if isinstance(answer.get(outer), dict) and answer[outer].get(inner) in CLOSED:
-                raise UserError(f"{where}: its files are not open to all; ask its authors for them.")
+                raise UserError(f"{where}: its files are not openly accessible; request them from its authors.")
         raise UserError(f"{where}: it lists no files; check zenodo.url and the number in zenodo.records.")
     files = []
     for entry in entries:

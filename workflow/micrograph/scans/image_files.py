@@ -178,7 +178,7 @@ def _to_array(path: str | Path, image: "Image") -> NDArray:
     if mode == "I":  # Pillow's mode for some 16-bit images
         array = np.array(image)
         if array.min() < 0 or array.max() > np.iinfo(np.uint16).max:
-            raise UserError(f"{path}: the image has 32 bits a pixel; save it with 8 or 16.")
+            raise UserError(f"{path}: the image has 32 bits per pixel; save it with 8 or 16.")
         return array.astype(np.uint16)
     if mode not in DTYPES:
         raise UserError(f"{path}: the image has mode '{mode}'; save it with 8 or 16 bits, grey or RGB.")

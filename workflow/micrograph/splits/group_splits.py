@@ -72,8 +72,8 @@ def _by_operator(
             break
     if not splits:
         raise UserError(
-            "by_operator: whoever is left out, the others' own batches (those shared with nobody left out) hold some "
-            "class fewer than twice; leave by_operator out of experiments.confounders."
+            "by_operator: whichever operator is tested, the batches without that operator include fewer than two of "
+            "some class, one to train and one to validate on; leave by_operator out of experiments.confounders."
         )
     return np.stack(splits), without_fold
 
@@ -122,14 +122,14 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
     first = count // 2
     if count - first < folds + 1:
         raise UserError(
-            f"by_date: {count} days of growth are known, {folds} folds need {2 * folds + 1}: fill in the sheet's "
+            f"by_date: {count} growth days are known, {folds} folds need {2 * folds + 1}: fill in the sheet's "
             "column grown, lower splits.folds, or leave by_date out of experiments.confounders."
         )
     labels = samples["growth_celsius"].to_numpy()
     for celsius in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
         raise UserError(
-            f"by_date: no film of the first half of the days was grown at {celsius} C, so nothing could learn it: "
-            "leave by_date out of experiments.confounders."
+            f"by_date: no sample of the first half of the growth days was grown at {celsius} C, so that no model can "
+            "be trained on this class: leave by_date out of experiments.confounders."
         )
     blocks = np.array_split(np.arange(first, count), folds + 1)
     splits = []

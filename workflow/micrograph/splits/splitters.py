@@ -49,7 +49,7 @@ def split(samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Gener
         raise UserError(f"{folds} folds leave nothing to train on: set splits.folds to 3 or more.")
     ordered = samples.sort_values("sample", ignore_index=True)
     for sample in ordered.loc[ordered["sample"].duplicated(), "sample"]:
-        raise UserError(f"sample {sample} stands twice in the table of samples: keep one row a sample.")
+        raise UserError(f"sample {sample} is twice in the table of samples: keep one row per sample.")
     _check_groups(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()))
     group = ordered["sample" if "ungrouped" in protocols.parse(protocol).leaks else "batch"].to_numpy(str)
     splits = splitter.split(ordered.assign(group=group), folds, rng)
@@ -173,7 +173,7 @@ def _check_unique(rows: pd.DataFrame, keys: list[str], what: str) -> None:
     """Raise UserError where two rows share the keys."""
     for row in rows.loc[rows.duplicated(keys), keys].to_dict("records"):
         where = ", ".join(f"{key} {value}" for key, value in row.items())
-        raise UserError(f"a {what} lies on two sides of the splits ({where}): make them again.")
+        raise UserError(f"a {what} is in two splits of a fold or tested twice ({where}): make the splits again.")
 
 
 def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[int]) -> None:
