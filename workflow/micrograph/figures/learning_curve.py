@@ -41,7 +41,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
         _panel(axes, curve, _limits(table))
         _named(figure, left, top, name)
         _outer_labels(axes, across == 0, place + columns >= len(curves))
-    style.text_mm(figure, LEFT_MM, 2.2, "Learning curve: accuracy by number of training samples", weight="bold")
+    style.text_mm(figure, LEFT_MM, 2.2, "Learning curve: test accuracy", weight="bold")
     _legend(figure, width, dealt)
     return figure
 
@@ -66,7 +66,7 @@ def _panel(axes, curve, limits):
     last = curve.iloc[-1]
     if np.isfinite(last["gain_points"]):
         gain = tables.interval(*(last[f"gain_points{end}"] for end in summaries.ENDS), 1, tables.signed)
-        axes.set_title(f"last step: {gain} percentage points", loc="left", fontsize=6, color=SOFT, pad=2.5)
+        axes.set_title(f"last step: {gain} points", loc="left", fontsize=6, color=SOFT, pad=2.5)
 
 
 def _limits(table):
