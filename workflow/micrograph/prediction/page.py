@@ -137,8 +137,8 @@ def _overlays(prediction: predict.Prediction) -> dict[str, NDArray[np.uint8] | N
     """Draw both maps as (side, side, 4) uint8; None where one cannot be drawn."""
     side = cast(NDArray, prediction.micrograph).shape[0]
     kinds = {
-        "cam": (prediction.cam, attribution_maps.CAM),
-        "occlusion": (prediction.occlusion, attribution_maps.OCCLUSION),
+        "cam": (cast(NDArray, prediction.cam), attribution_maps.CAM),
+        "occlusion": (cast(NDArray, prediction.occlusion), attribution_maps.OCCLUSION),
     }
     return {name: attribution_maps.paint(values, side, scale) for name, (values, scale) in kinds.items()}
 
