@@ -12,7 +12,7 @@ from micrograph import io
 from micrograph.provenance import compare
 from micrograph.provenance.record import NAME
 
-PREDICTIONS = "sample\tpredicted_celsius\tscore_900\nA\t900\t0.5\nB\t950\t0.25\nC\t950\t\n"
+PREDICTIONS = "sample\ty_pred\tscore_900\nA\t900\t0.5\nB\t950\t0.25\nC\t950\t\n"
 SVC = "predictions/strict/SVC.tsv"
 
 

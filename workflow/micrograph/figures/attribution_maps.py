@@ -332,5 +332,5 @@ def _shown(values, scale):
 
 
 def _bytes(colour):
-    """The three bytes of a colour: "#f98e1f" -> (0, 184, 212)."""
+    """Return the three bytes of a colour: "#f98e1f" -> (249, 142, 31)."""
     return tuple(bytes.fromhex(colour.removeprefix("#")))

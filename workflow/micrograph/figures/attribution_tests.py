@@ -69,7 +69,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
 
 
 def _head(figure, table, shown):
-    """What is explained, from how many films, and the marks."""
+    """Write what is shown, of how many films, and the key of the marks."""
     first = table.iloc[0]
     text = f"Tests of the attribution maps: CNN, {scheme_label(first['scheme'])}, pre-trained on "
     text += f"{first['pretraining']}, {first['protocol']} protocol"
@@ -132,7 +132,7 @@ def _pointing(axes, table, shown, features):
 
 
 def _curves(axes, table, shown):
-    """What deletion and insertion gain over another film's map."""
+    """Draw what deletion and insertion gain over another film's map."""
     reach = 0.0
     for place, measure in enumerate(LINES):
         rows = _rows(table, measure)
@@ -177,7 +177,7 @@ def _shifts(shown):
 
 
 def _mark(axes, place, value, low, high, name):
-    """A mark with its interval; without a value nothing."""
+    """Draw a mark with its interval; nothing without a value."""
     colour, marker = MARKS[name]
     if not np.isfinite(value):
         return
@@ -193,7 +193,7 @@ def _hollow(axes, place, value, name):
 
 
 def _lined(axes, text, middle):
-    """A row a word, from the top; a line at the value that says nothing."""
+    """Label the rows, from the top, and draw a line at the value without effect."""
     axes.set_ylim(len(text) - 0.45, -0.55)
     axes.set_yticks(range(len(text)), text, linespacing=1.2)
     axes.tick_params(axis="y", length=0)

@@ -44,13 +44,13 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
 
 
 def _name(row):
-    """A row of the table as a row of the figure: what was seen, and by which model; the policy where it has several."""
+    """Return the label of a row: the features and the model; the policy where there are several."""
     seen = baselines.FEATURES.get(row["features"], row["features"])
     return ("majority", "class") if row["model"] == summaries.BASELINE else (seen, f"{row['model']}, {row['policy']}")
 
 
 def _rows(axes, names):
-    """A row a name, from top to bottom, parted by faint lines."""
+    """Label the rows, from top to bottom, and separate them by faint lines."""
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)))
     axes.tick_params(axis="y", length=0)
@@ -94,7 +94,7 @@ def _around(value, spread):
 
 
 def _mark(axes, place, value, low, high, part, hollow=False):
-    """A mark with a bar from low to high; without these no bar, without a value nothing."""
+    """Draw a mark with a bar from low to high; no bar without these, nothing without a value."""
     _, colour, shape = style.SPLITS[part]
     if not np.isfinite(value):
         return

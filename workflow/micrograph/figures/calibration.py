@@ -110,7 +110,7 @@ def draw(
 
 
 def _head(figure, table, chosen):
-    """What is shown, of how many films and models, and the marks."""
+    """Write what is shown, of how many films and models, and the key of the marks."""
     first = table.iloc[0]
     style.text_mm(figure, 4, 2.2, "Calibration of probabilities and coverage of prediction sets", weight="bold")
     counted = f"{first['films']} samples of {first['batches']} growth days, out of fold; "
@@ -151,7 +151,7 @@ def _bin(axes, mark, stage):
 
 
 def _below(figure, table, names, top):
-    """The table's numbers: a row a fit, a panel a measure."""
+    """Write the table's numbers: a row a fit, a panel a measure."""
     told = table[table["stage"] != LEFT_OUT]
     left = 4 + LETTER_MM * max(map(len, names))
     room = (DOUBLE_MM - left - 4) / len(BELOW)
@@ -167,7 +167,7 @@ def _below(figure, table, names, top):
 
 
 def _reach(table, column):
-    """The axis of a panel: errors from 0, shares up to 100, sets of one class to all."""
+    """Return the limits of a panel: errors from 0, shares up to 100, sets of one class to all."""
     classes = sum(name.startswith("covered_") and name.split("_")[1].isdigit() for name in table)
     lowest = np.nanmin([50, *(table["covered_pct_low"] - 3)])
     ends = {"ece_pct": {"left": -0.5}, "covered_pct": {"left": lowest, "right": 101}}

@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
 
 
 def _laid_out(table):
-    """The rows of the table, each kind after a row that holds its name alone."""
+    """Return the rows of the table, each kind after a row that holds its name alone."""
     rows = []
     for kind, here in table.groupby("kind", sort=False):
         rows += [{"kind": kind, "group": None}, *here.to_dict("records")]
@@ -71,7 +71,7 @@ def _head(figure, model):
 
 
 def _words(figure, middle, row):
-    """The text of a row: its kind, or its films and how many."""
+    """Write the text of a row: its kind, or its films and how many."""
     if row["group"] is None:
         style.text_mm(figure, 4, middle, KINDS[row["kind"]], va="center", weight="bold")
         return
@@ -112,7 +112,7 @@ def _numbered(rows):
 
 
 def _mark(axes, place, value, ends, colour):
-    """A mark with its interval; hollow where there is none, nothing where there is no value."""
+    """Draw a mark with its interval; hollow where there is none, nothing without a value."""
     if not np.isfinite(value):
         return
     known = np.isfinite(ends).all()

@@ -126,10 +126,10 @@ def read_images(
     micrograph = Path(row["micrograph"])
     found = formats.read_scan(row["scan"], ReadOptions(channels, direction))
     folders = {Path(folder).name: Path(folder) for folder in height_folders}
-    levelled = None
+    raw = levelled = None
     if isinstance(found, HeightMap):
+        raw = found
         levelled = read_gwy(folders[micrograph.parent.name] / f"{row['sample']}.gwy")
-    raw = found if levelled else None
     return Images(row["sample"], raw, levelled, rendering.read_png(micrograph), row["pixel_nm"])
 
 
@@ -167,7 +167,7 @@ def read_explained_variance(paths: Iterable[str]) -> dict[tuple[str, int], dict[
 
 
 def _some(path, beginnings):
-    """The arrays of an NPZ whose names begin so."""
+    """Return the arrays of an NPZ whose names begin so."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files if name.startswith(beginnings)}
 
@@ -324,7 +324,7 @@ def _heading(figure, left, top, name, text):
 
 
 def _arrow(paper, start, end, text="", bend=None):
-    """An arrow between two points (mm), its text above it."""
+    """Draw an arrow between two points (mm), its text above it."""
     way = FancyArrowPatch(
         start,
         end,
@@ -450,7 +450,7 @@ def _network(figure, paper, run, images):
 
 
 def _slab(paper, left, bottom, thick, high):
-    """A block of feature maps as a box in perspective; returns its right edge."""
+    """Draw a block of feature maps as a box in perspective; return its right edge."""
     depth = 0.34 * high
     front = [(left, bottom), (left + thick, bottom), (left + thick, bottom - high), (left, bottom - high)]
     over = [front[3], front[2], (front[2][0] + depth, front[2][1] - depth), (front[3][0] + depth, front[3][1] - depth)]
@@ -560,7 +560,7 @@ def _fine_tuning(figure, paper, run):
 
 
 def _box(paper, corner, size, title, lines):
-    """A box with a title and lines of text below it."""
+    """Draw a box with a title and lines of text below it."""
     shape = FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=1.2", fc=PAPER, ec=SIDE, lw=0.6)
     paper.add_patch(shape)
     paper.text(corner[0] + 2, corner[1] + 3.2, title, weight="bold", va="baseline")

@@ -216,7 +216,7 @@ def draw(
 
 
 def _still(predictions, attributions):
-    """The predictions, with none where the attributions network says another temperature than these."""
+    """Return the predictions, with none where those of the attributions differ."""
     said = pd.Series(attributions.predicted.astype(float), index=attributions.samples)
     said = predictions["sample"].map(said)
     for sample in predictions.loc[(predictions["split"] == "test") & said.isna(), "sample"]:

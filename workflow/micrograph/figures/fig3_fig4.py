@@ -94,7 +94,7 @@ def _model(fit):
 
 
 def _counted(protocol, here):
-    """A protocol and what its figures are made of."""
+    """Return the title of a protocol, with the number of samples."""
     films = here[0].predictions["sample"].nunique()
     if _deals(here[:1]) > 1:
         return f"{protocol}, {films} samples: mean ± SD, {_folds(here)}"
@@ -146,7 +146,7 @@ def _policy_panel(axes, fitted, policies, published, metric, classes):
 
 
 def _mark(axes, place, value, low, high, part, hollow=False):
-    """A mark with a bar from value - low to value + high; without a value nothing, without a reach no bar."""
+    """Draw a mark with a bar from value - low to value + high; nothing without a value."""
     _, colour, shape = style.SPLITS[part]
     if not np.isfinite(value):
         return
@@ -157,13 +157,13 @@ def _mark(axes, place, value, low, high, part, hollow=False):
 
 
 def _single_deals(axes, place, values, part):
-    """A short line beside a mark for each deal of the folds, where there were several."""
+    """Draw a short line beside a mark for each repeat, where there are several."""
     if len(values) > 1:
         axes.plot([place - DEALS] * len(values), values, "_", ms=3, mew=0.7, color=style.SPLITS[part][1], zorder=2)
 
 
 def _baseline(axes, slot, value):
-    """What always naming the commonest temperature would reach in this slot."""
+    """Draw the accuracy of always predicting the most frequent class."""
     axes.plot([slot - 0.44, slot + 0.44], [value] * 2, color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
 
 
@@ -177,7 +177,7 @@ def _limits(axes, slots, factor):
 
 
 def _first_only(axes, first, text):
-    """The axis's text and numbers only at the left edge."""
+    """Keep the axis's label and numbers at the left edge alone."""
     axes.set_ylabel(text if first else "")
     axes.tick_params(axis="y", labelleft=first)
 
@@ -189,8 +189,7 @@ def _has(published, item, fits):
 
 
 def _legend(figure, parts, width, paper, deals):
-    """Marks of the parts, of the paper where it has values, of single deals where there are several, and of the
-    baseline, below the title."""
+    """Write the key of the marks, below the title: parts, the paper, single repeats, the baseline."""
     axes = style.hidden_axes(figure)
     for part in parts:
         label, colour, shape = style.SPLITS[part]
@@ -264,7 +263,7 @@ def _seen(features):
 
 
 def _tested(protocol, here):
-    """A protocol and the films that it tests."""
+    """Return the title of a protocol, with the films that it tests."""
     rows = _test(here[0].predictions)
     tested, deals = rows["sample"].nunique(), _deals(here[:1])
     if deals > 1:

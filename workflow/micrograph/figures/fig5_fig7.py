@@ -231,7 +231,7 @@ def _how_counted(matrices):
 
 
 def _grid(counted, row_label, column_label, classes, data):
-    """A figure with every Matrix of {(row, column): Matrix} in its place, and the bar of shades.
+    """Draw every Matrix of {(row, column): Matrix} in its place, and the bar of shades.
 
     Returns (figure, left margin in mm, where there is room for a line of text below in mm).
     """
@@ -273,7 +273,7 @@ def _layout(columns, width):
 
 
 def _fitting(text, room_mm):
-    """A heading on two lines where one would be wider than room_mm (bold, 7 points: 1.6 mm a letter)."""
+    """Break a heading into two lines where one would be wider than room_mm (bold, 7 points: 1.6 mm a letter)."""
     if 1.6 * len(text) <= room_mm:
         return text
     first, comma, second = text.removesuffix(" of variance").partition(", ")

@@ -162,13 +162,13 @@ def _film(figure, spot, film, image, marks):
 
 
 def _dot(figure, left, top, colour, marker):
-    """A class's mark with its middle at (left, top) in mm; no axes, of which a page has enough."""
+    """Draw a class's mark with its middle at (left, top) in mm; without axes, of which a page has many."""
     wide, tall = figure.get_size_inches() * style.MM_PER_INCH
     figure.add_artist(Line2D([left / wide], [1 - top / tall], color=colour, marker=marker, ms=4.2, mew=0, ls=""))
 
 
 def _verdict(film):
-    """What the model said: "✓ predicted 950 °C", "× no answer"."""
+    """Return the prediction as text: "✓ predicted 950 °C", "× no answer"."""
     said = film["y_pred"]
     sign = "✓" if film["right"] else "×"
     return f"{sign} no prediction" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"

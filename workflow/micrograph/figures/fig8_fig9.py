@@ -5,6 +5,7 @@ Scores of different folds belong to different PCAs; a figure shows one fold.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ def _component_axes(axes, scores, explained):
 
 
 def _two(scores, explained):
-    """The first two components as float (n, 2); UserError where there are fewer."""
+    """Return the first two components as float (n, 2); UserError where there are fewer."""
     scores = np.asarray(scores, dtype=float)
     if scores.ndim != 2 or min(scores.shape[1], len(explained)) < 2:
         raise UserError(f"Figure of two components: the scores have shape {scores.shape}; keep two components or more.")
@@ -144,7 +145,7 @@ def draw_fig9(
 def draw_components(
     scores: NDArray[np.floating],
     celsius: ArrayLike,
-    explained: Sequence[float],
+    explained: Sequence[float] | NDArray[np.floating],
     classes: Sequence[int],
     data: str,
     seen: ArrayLike | None = None,
@@ -185,7 +186,7 @@ def draw_components(
     for place, name in enumerate(classes):
         colour, marker = marks[name]
         rows = celsius == name
-        shape = {"marker": marker, "s": 15, "lw": 0.5, "zorder": 3}
+        shape: dict[str, Any] = {"marker": marker, "s": 15, "lw": 0.5, "zorder": 3}
         axes.scatter(*scores[rows & seen].T, color=colour, edgecolor=PAPER, **(shape | {"lw": 0.35}))
         axes.scatter(*scores[rows & ~seen].T, facecolor=PAPER, edgecolor=colour, **(shape | {"lw": 0.9}))
         axes.scatter([], [], color=colour, label=f"{style.celsius(name)} ({rows.sum()})", **shape)
@@ -207,7 +208,7 @@ def draw_components(
 
 
 def _middle_half(margin, values, place, side, colour):
-    """A line from the lower to the upper quartile and a dot at the median, along axis `side` (0 across, 1 up)."""
+    """Draw a line from the lower to the upper quartile and a dot at the median, along axis `side` (0 across, 1 up)."""
     if not len(values):
         return
     low, middle, high = np.percentile(values, [25, 50, 75])
@@ -240,7 +241,7 @@ def thin(centres: ArrayLike, size: ArrayLike, overlap: float = 0.0) -> NDArray[n
     scaled = np.asarray(centres, float) / np.asarray(size, float)
     nearest = np.full(len(scaled), np.inf)
     choice = int(np.argmin(np.linalg.norm(scaled - np.median(scaled, axis=0), axis=1)))
-    taken = []
+    taken: list[int] = []
     while len(taken) < len(scaled):
         taken.append(choice)
         nearest = np.minimum(nearest, np.abs(scaled - scaled[choice]).max(axis=1))
@@ -256,7 +257,7 @@ def draw_micrographs(
     images: Sequence[NDArray[np.uint8]],
     pixel_nm: ArrayLike,
     celsius: ArrayLike,
-    explained: Sequence[float],
+    explained: Sequence[float] | NDArray[np.floating],
     classes: Sequence[int],
     data: str,
     title: str = "",
@@ -301,7 +302,9 @@ def draw_micrographs(
     taken = thin(scores, size, overlap=0.1)
     for name in classes:
         rows = np.setdiff1d(np.flatnonzero(celsius == name), taken)
-        axes.scatter(*scores[rows].T, color=marks[name][0], marker=marks[name][1], s=9, edgecolor=PAPER, lw=0.3)
+        colour, marker = marks[name]
+        across, up = scores[rows].T
+        axes.scatter(across, up, color=colour, marker=marker, s=9, edgecolor=PAPER, lw=0.3)
     for row in taken:
         inset = axes.inset_axes((*(scores[row] - size / 2), *size), transform=axes.transData, zorder=3)
         style.show_image(inset, images[row], frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
@@ -314,7 +317,7 @@ def draw_micrographs(
 
 
 def _common(pixel_nm):
-    """The pixel size that all share within 1 %, or None where one is unknown or they differ."""
+    """Return the pixel size that all share within 1 %, or None where one is unknown or they differ."""
     known = np.isfinite(pixel_nm) & (pixel_nm > 0)
     alike = known.all() and len(pixel_nm) and np.ptp(pixel_nm) <= 0.01 * pixel_nm.min()
     return float(np.median(pixel_nm)) if alike else None

@@ -89,12 +89,12 @@ def _look(place):
 
 
 def _leaks_of(rows):
-    """The leaks that the protocols of these rows change, in one order."""
+    """Return the leaks that the protocols of these rows change, in one order."""
     return [leak for leak in LEAKS if rows["protocol"].str.endswith(leak).any()]
 
 
 def _head(figure, marks):
-    """The title and the marks of all models."""
+    """Write the title and the key of all models."""
     style.text_mm(
         figure, 4, 2.2, "Validation and test accuracy by protocol, on true and permuted labels", weight="bold"
     )
@@ -157,13 +157,13 @@ def _slope_panel(axes, rows, marks, reported):
 
 
 def _mark(axes, across, value, colour, shape, filled):
-    """A mark, filled or hollow."""
+    """Draw a mark, filled or hollow."""
     size = (4.4 if filled else 3.6) * (1.4 if shape == "*" else 1)
     axes.plot([across], [value], shape, ms=size, zorder=4, clip_on=False, **style.mark_fill(colour, not filled, 0.9))
 
 
 def _leaks(figure, rows, marks, top):
-    """The leaks of one protocol: a panel a kind of labels, in it a row a leak, one axis for all."""
+    """Draw the leaks of one protocol: a panel a kind of labels, in it a row a leak, one axis for all."""
     protocol = protocols.parse(rows["protocol"].iloc[0])
     style.text_mm(figure, 5.5, top + 0.3, BASES[protocol.base][2], weight="bold")
     leaks = _leaks_of(rows)
@@ -183,7 +183,7 @@ def _leaks(figure, rows, marks, top):
 
 
 def _leak_row(axes, place, rows, marks):
-    """What one leak does to every model that it reaches."""
+    """Draw what one leak changes in every model that it reaches."""
     step = 0.74 / len(marks)
     kept = {(row["features"], row["model"]): row for row in rows}
     for order, (model, (colour, shape)) in enumerate(marks.items()):

@@ -70,7 +70,7 @@ def _panel(axes, curve, limits):
 
 
 def _limits(table):
-    """The axes that all panels share: films from 0, accuracy around all that is shown."""
+    """Return the limits that all panels share: films from 0, accuracy around all that is shown."""
     shown = table[["test_pct", "test_pct_low", "test_pct_high", "majority_pct"]].to_numpy(float)
     low = GRID * np.floor((np.nanmin(shown) - MARGIN) / GRID)
     high = GRID * np.ceil((np.nanmax(shown) + MARGIN) / GRID)
@@ -78,7 +78,7 @@ def _limits(table):
 
 
 def _named(figure, left, top, name):
-    """The name of a panel: the model, and what else tells it from the others."""
+    """Write the name of a panel: the model, and what else distinguishes it."""
     model, _, more = name.partition(", ")
     style.text_mm(figure, left, top, model, weight="bold")
     style.text_mm(figure, left + 2.2 * len(model) + 1.5, top, more, fontsize=6, color=SOFT)
@@ -92,7 +92,7 @@ def _outer_labels(axes, first, lowest):
 
 
 def _legend(figure, width, dealt):
-    """What line, shade, bar and dashes are, below the title."""
+    """Write the key of line, shade, bar and dashes, below the title."""
     _, colour, shape = style.SPLITS["test"]
     axes = style.hidden_axes(figure)
     axes.plot([], [], shape, ls="-", ms=4.2, color=colour, mec=PAPER, mew=0.4, label="test")

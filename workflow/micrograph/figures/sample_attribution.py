@@ -123,7 +123,7 @@ def _head(figure, attributions, place, fit, answer):
 
 
 def _sum_of_maps(grid, attributions, place, film, image):
-    """The micrograph and the paper's class activation map, which knows no class."""
+    """Draw the micrograph and the paper's class activation map, which depends on no class."""
     axes = grid.axes(0, 0, "micrograph")
     style.show_image(axes, image)
     style.scale_bar(axes, film.get("pixel_nm"))
@@ -134,7 +134,7 @@ def _sum_of_maps(grid, attributions, place, film, image):
 
 
 def _scores(grid, answer, classes):
-    """A bar a temperature, as long as its probability; of a regressor its value on the line of temperatures."""
+    """Draw a bar a temperature, as long as its probability; of a regressor its value on the line of temperatures."""
     axes = grid.axes(0, 3, "prediction")
     marks = style.class_marks(list(classes))
     rows = range(len(classes))
@@ -157,7 +157,7 @@ def _scores(grid, answer, classes):
 
 
 def _every_target(grid, attributions, place, image):
-    """A column a target: its class activation map over the micrograph, its occlusion map below."""
+    """Draw a column a target: its class activation map over the micrograph, its occlusion map below."""
     targets = range(attributions.evidence.shape[1])
     cams = [attributions.weighted_map(place, target) for target in targets]
     hidden = [attributions.occlusion_map(place, target) for target in targets]
@@ -182,7 +182,7 @@ def _target(attributions, target):
 
 
 def _known(grid, column, attributions, place, film):
-    """The evidence that the maps of the row belong to, and what is known of the film."""
+    """Write the evidence that the maps of the row belong to, and what is known of the film."""
     left, top = grid.spot(1, column)
     kind = textwrap.fill(f"{target_score.describe(attributions.scheme)}:", 34)
     lines = [

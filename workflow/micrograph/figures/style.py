@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def context() -> Iterator[None]:
     """Set matplotlib's parameters; context manager and decorator under which every figure is drawn and saved."""
     from matplotlib import rc_context
 
-    with rc_context(RC):
+    with rc_context(RC):  # type: ignore[arg-type]  # whose type lists every key
         yield
 
 
@@ -270,10 +270,8 @@ def class_marks(classes: Sequence[int]) -> dict[int, tuple[tuple[float, float, f
     from matplotlib import colormaps
 
     shades = colormaps["plasma"](np.linspace(0.06, 0.80, len(classes)))
-    return {
-        name: (tuple(float(part) for part in shades[place][:3]), MARKERS[place % len(MARKERS)])
-        for place, name in enumerate(classes)
-    }
+    colours = [cast(tuple[float, float, float], tuple(float(part) for part in shade[:3])) for shade in shades]
+    return {name: (colours[place], MARKERS[place % len(MARKERS)]) for place, name in enumerate(classes)}
 
 
 def rgb(colour: str) -> tuple[float, float, float]:
@@ -373,7 +371,7 @@ def scale_bar(axes: Axes, pixel_nm: float | None, share: float = 0.34, fontsize:
     from matplotlib import patheffects
     from matplotlib.patches import Rectangle
 
-    if not known_size(pixel_nm):
+    if pixel_nm is None or not known_size(pixel_nm):
         return None
     left, right = sorted(axes.get_xlim())
     bottom, top = axes.get_ylim()

@@ -49,7 +49,7 @@ def read(paths: Iterable[str]) -> list[Curves]:
     -------
     list of Curves
     """
-    found = {}
+    found: dict[NetworkSpec, list[pd.DataFrame]] = {}
     for path in paths:
         found.setdefault(NetworkSpec.from_path(path), []).append(io.read_table(path))
     return [Curves(spec, pd.concat(tables)) for spec, tables in found.items()]

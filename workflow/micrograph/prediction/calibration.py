@@ -60,8 +60,8 @@ def fit(known: uncertainty.LabelledScores, coverage: float) -> Calibration:
     probabilities = uncertainty.scale(known.scores, temperature)
     miss = 1 - probabilities[np.arange(len(probabilities)), known.true_index]
     errors = np.abs(known.classes[known.true_index] - uncertainty.expected_celsius(probabilities, known.classes))
-    limits = [uncertainty.conformal_quantile(values, known.batches, coverage) for values in (miss, errors)]
-    return Calibration(temperature, *limits, coverage)
+    set_limit, reach = (uncertainty.conformal_quantile(values, known.batches, coverage) for values in (miss, errors))
+    return Calibration(temperature, set_limit, reach, coverage)
 
 
 def leave_days_out(known: uncertainty.LabelledScores, coverage: float) -> dict[str, NDArray[np.float64]]:

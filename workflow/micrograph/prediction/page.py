@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 import numpy as np
@@ -116,7 +116,7 @@ def _card(prediction: predict.Prediction, number: int, model: FinalModel, folder
     return card | {
         "images": {name: f"{number:04d}_{name}.png" for name, pixels in images.items() if pixels is not None},
         "flags": {"cam": prediction.cam_flag, "occlusion": prediction.occlusion_flag},
-        "cells": " x ".join(map(str, prediction.cam.shape)),
+        "cells": " x ".join(map(str, cast(NDArray, prediction.cam).shape)),
         "bar": _scale_bar(prediction),
         "predicted": prediction.y_pred,
         "probabilities": [(celsius, 100 * value) for celsius, value in prediction.probabilities.items()],
@@ -135,10 +135,10 @@ def _card(prediction: predict.Prediction, number: int, model: FinalModel, folder
 
 def _overlays(prediction: predict.Prediction) -> dict[str, NDArray[np.uint8] | None]:
     """Draw both maps as (side, side, 4) uint8; None where one cannot be drawn."""
-    side = prediction.micrograph.shape[0]
+    side = cast(NDArray, prediction.micrograph).shape[0]
     kinds = {
-        "cam": (prediction.cam, attribution_maps.CAM),
-        "occlusion": (prediction.occlusion, attribution_maps.OCCLUSION),
+        "cam": (cast(NDArray, prediction.cam), attribution_maps.CAM),
+        "occlusion": (cast(NDArray, prediction.occlusion), attribution_maps.OCCLUSION),
     }
     return {name: attribution_maps.paint(values, side, scale) for name, (values, scale) in kinds.items()}
 
@@ -180,7 +180,7 @@ def _scale_bar(prediction: predict.Prediction) -> tuple[float, str] | None:
     """Return the scale bar's percentage of the image's width and its label; None where the size is unknown."""
     if not style.known_size(prediction.pixel_size_nm):
         return None
-    width_nm = prediction.pixel_size_nm * prediction.micrograph.shape[1]
+    width_nm = prediction.pixel_size_nm * cast(NDArray, prediction.micrograph).shape[1]
     length = style.round_length(SCALE_BAR_SHARE * width_nm)
     return round(100 * length / width_nm, 2), style.length_label(length)
 
