@@ -151,5 +151,5 @@ def test_a_film_tested_twice_and_unknown_names_are_faults():
     for name in ("map", "measure", "feature"):
         with pytest.raises(UserError, match=f"{name} 'tea leaves'"):
             attribution_tests.make_table([rows.assign(**{name: "tea leaves"})], **GIVEN)
-    with pytest.raises(UserError, match="no tests"):
+    with pytest.raises(UserError, match="no results of tests"):
         attribution_tests.make_table([rows[:0]], **GIVEN)

@@ -121,8 +121,8 @@ def test_a_file_that_is_not_the_records_is_refused_and_no_answer_kept(web, tmp_p
 def kept(web, folder, capsys):
     """What a retrieval gives that is told, by a line, that the server is not there."""
     given = zenodo.retrieve(web.url, [1, 2], ["*.pkl"], folder)
-    said = [line for line in capsys.readouterr().out.splitlines() if "continuing with its answer of 20" in line]
-    assert len(said) == 2 and all("All files are there" in line and line.endswith("UTC") for line in said)
+    said = [line for line in capsys.readouterr().out.splitlines() if "continuing with its response of 20" in line]
+    assert len(said) == 2 and all("All files are downloaded" in line and line.endswith("UTC") for line in said)
     return given
 
 
@@ -152,7 +152,7 @@ def test_what_is_kept_serves_neither_for_files_that_are_not_whole_nor_for_anothe
     with pytest.raises(http.Unreachable):
         zenodo.retrieve(loopback.closed_url(), [8432222], ["*.pkl"], tmp_path)
     web.say("/api/records/8432222", Answer(status=500))
-    with pytest.raises(UserError, match="answers 500.*README.md is not there"):
+    with pytest.raises(UserError, match="answers 500.*README.md is missing"):
         zenodo.retrieve(web.url, [8432222], ["*"], tmp_path)
     fetched["zenodo 8432222/test.PKL"].write_bytes(b"tset" * 1000)
     with pytest.raises(UserError, match="answers 500.*test.PKL is missing or incomplete"):

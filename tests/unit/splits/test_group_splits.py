@@ -144,9 +144,9 @@ def test_a_batch_of_several_days_joins_them_and_films_without_a_day_are_in_no_fo
 
 def test_too_few_days_raise_how_many_are_needed():
     assert group_splits.by_date(one_a_day(9), 4).shape == (4, 9)
-    with pytest.raises(UserError, match="8 days.*4 folds need 9"):
+    with pytest.raises(UserError, match="8 growth days.*4 folds need 9"):
         group_splits.by_date(one_a_day(8), 4)
-    assert "0 days" in group_splits.obstacle(one_a_day(9).drop(columns="grown"), "by_date", 4)
+    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="grown"), "by_date", 4)
 
 
 def test_a_class_that_was_grown_late_alone_raise():

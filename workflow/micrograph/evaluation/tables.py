@@ -203,7 +203,7 @@ HEADINGS = {
 }
 SUMMARIES = {
     summaries.CHOSEN: "chosen in each fold",
-    summaries.MEAN: "all models together",
+    summaries.MEAN: "mean over models",
     summaries.BASELINE: "majority class",
 }
 

@@ -38,6 +38,13 @@ PRETRAINED_ON_STUDY = (
     "The network before fine-tuning was pre-trained on these micrographs, without their temperatures: their distances "
     "may differ from those of new samples, and the limit and this share may be too small or too large for them. "
 )
+RANGE_LABELS = {
+    "width_nm": "width of the scan, nm",
+    "lines": "lines",
+    "pixels": "pixels per line",
+    "scan_pixel_nm": "pixel size of the scan, nm",
+    "relief_nm": "height range, nm",
+}
 # Name among the facts: (label, kind of number).
 CHECK_LABELS = {
     "covered": ("true class in the set", "share"),
@@ -121,10 +128,11 @@ def _training(facts: Facts) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in sorted(facts["settings"].items()))
     return (
         "## Training\n\n"
-        f"{facts['backbone']}, pre-trained: {facts['pretraining']}; head: {facts['head']}; policy: {facts['policy']}; "
-        f"images of {facts['pixels']} pixels. The settings are those that most folds of the strict protocol selected, "
-        "the number of epochs is the folds' median. All films are trained on and none is held out, so the last weights "
-        "are kept, and the batch normalisation statistics are recomputed over the training images at the end. "
+        f"{facts['backbone']}, pre-training: {facts['pretraining']}; head: {facts['head']}; "
+        f"augmentation: {facts['policy']}; images of {facts['pixels']} pixels. The settings are those that most "
+        "folds of the strict protocol selected, the number of epochs is the folds' median. All films are trained on "
+        "and none is held out, so the last weights are kept, and the batch normalisation statistics are recomputed "
+        "over the training images at the end. "
         f"{settings}.\n"
     )
 
@@ -170,7 +178,8 @@ def _calibration(facts: Facts) -> str:
         "networks, which were trained on fewer films. It holds on average over studies: the coverage of one study of "
         f"{days} growth days varies around it with a standard deviation of about {scatter:.1f} percentage points "
         f"(the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is guaranteed for one class, for one day, "
-        f"for temperatures other than {', '.join(map(str, classes))} °C, or {novelty.OUT_OF_DISTRIBUTION}.\n"
+        f"for temperatures other than {', '.join(map(str, classes))} °C, or for scans "
+        f"that are {novelty.OUT_OF_DISTRIBUTION}.\n"
     )
 
 
@@ -178,7 +187,7 @@ def _limits(facts: Facts) -> str:
     limits = facts["novelty"]
     limit = "none: a single growth day" if limits["threshold"] is None else f"{limits['threshold']:.4f}"
     rows = [
-        f"| {name.replace('_', ' ')} | {least:.4g} to {most:.4g} | x {novelty.MEASURES[name].tolerance:g} |"
+        f"| {RANGE_LABELS[name]} | {least:.4g} to {most:.4g} | x {novelty.MEASURES[name].tolerance:g} |"
         for name, (least, most) in limits["ranges"].items()
     ]
     note = PRETRAINED_ON_STUDY if facts["pretraining"] == "films" else ""
@@ -190,9 +199,10 @@ def _limits(facts: Facts) -> str:
         "distances between the study's growth days; if it is in colours or of unknown size; or if a measure is outside "
         "the study's range:\n\n"
         "| measure | in the study | tolerance |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        f"Of the study's films, each day left out of the limit, {100 * limits['flagged']:.1f} % exceed it by texture "
-        f"alone; new films may be flagged more often, because the ranges of the measures include all films. {note}A "
-        "scan without a flag can still be out of distribution, for example another material with a similar texture.\n\n"
+        f"With each growth day left out when the limit is set, {100 * limits['flagged']:.1f} % of the study's films "
+        "exceed it by texture alone; new films may be flagged more often, because the ranges of the measures include "
+        f"all films. {note}A scan without a flag can still be out of distribution, for example another material with a "
+        "similar texture.\n\n"
         "Attribution maps show what the network responds to, not what is physically relevant.\n"
     )
 

@@ -46,7 +46,7 @@ class Measure:
 MEASURES = {
     "width_nm": Measure("is {} wide", "nm", 1.1),
     "lines": Measure("has {}", "line", 1.1),
-    "pixels": Measure("has {} a line", "pixel", 1.1),
+    "pixels": Measure("has {} per line", "pixel", 1.1),
     "scan_pixel_nm": Measure("has pixels of {}", "nm", 1.1),
     "relief_nm": Measure("has a height range of {}", "nm", 2.0),
 }

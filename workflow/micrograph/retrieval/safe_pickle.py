@@ -74,7 +74,7 @@ def load(path: str | Path, max_bytes: int = MAX_BYTES) -> Any:
     except OSError as error:
         raise UserError(f"{path}: the pickle cannot be read ({error.strerror}); name a readable file.") from None
     except Exception as error:  # whatever goes wrong in there is the file's
-        raise UserError(f"{path}: not a pickle, or a damaged one ({type(error).__name__}); it is not read.") from None
+        raise UserError(f"{path}: the pickle is invalid or damaged ({type(error).__name__}); it is not read.") from None
 
 
 class _Unpickler(pickle._Unpickler):

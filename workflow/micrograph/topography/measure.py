@@ -33,25 +33,31 @@ MEASURES = {
     "mean_roughness": Measure(HEIGHT_UNIT, "mean roughness Sa (Ra): mean absolute height"),
     "height_range": Measure(HEIGHT_UNIT, "height range Sdc: from the 0.5th to the 99.5th percentile of the heights"),
     "skewness": Measure("1", "skewness Ssk: above 0 for peaks on flat ground, below 0 for pits in it"),
-    "kurtosis": Measure("1", "kurtosis Sku: 3 for normally distributed heights, more where few stand out"),
+    "kurtosis": Measure("1", "kurtosis Sku: 3 for normally distributed heights, more with few high peaks or deep pits"),
     "correlation_along_nm": Measure("nm", "correlation length along the scan lines (fall to 1/e)"),
     "correlation_across_nm": Measure("nm", "correlation length across the scan lines (fall to 1/e)"),
     "correlation_shortest_nm": Measure("nm", "shortest correlation length Sal of any direction (fall to 0.2)"),
-    "texture_aspect": Measure("1", "texture aspect ratio Str: 1 alike in all directions, near 0 for lines"),
+    "texture_aspect": Measure("1", "texture aspect ratio Str: 1 for isotropic texture, near 0 for parallel lines"),
     **{
         f"band_{short}_{long}": Measure(HEIGHT_UNIT, f"rms roughness at wavelengths of {short} to {long} nm")
         for short, long in spectrum.BANDS_NM
     },
-    "psd_slope": Measure("1", "fall of the power spectral density with wavenumber, 2 H + 2 of a self-affine surface"),
-    "grain_density_um2": Measure("1/um^2", "grains a square micrometre, by watershed"),
+    "psd_slope": Measure("1", "negative log-log slope of the power spectral density: 2 H + 2 for Hurst exponent H"),
+    "grain_density_um2": Measure("1/um^2", "grains per square micrometre, by watershed"),
     "grain_diameter_nm": Measure("nm", "median diameter of the grains at half their height"),
-    "grain_diameter_spread": Measure("1", "spread of the grains' diameters: standard deviation over mean"),
+    "grain_diameter_spread": Measure(
+        "1", "coefficient of variation of the grain diameters (standard deviation / mean)"
+    ),
     "coverage_pct": Measure("%", "share of the surface above Otsu's threshold"),
-    "layer_height": Measure(HEIGHT_UNIT, "mean height above Otsu's threshold less that below"),
-    "bimodality": Measure("1", "share of the variance between the two: 1 for two flat levels, 0.64 for one hill"),
-    "step_spacing_nm": Measure("nm", "spacing of steps, where any stand out"),
-    "step_direction_degrees": Measure("degrees", "the way steps run, 0 along the scan lines, where any stand out"),
-    "directionality": Measure("1", "how far slopes lie along one line: 0 not at all, 1 all of them"),
+    "layer_height": Measure(HEIGHT_UNIT, "mean height above Otsu's threshold minus that below"),
+    "bimodality": Measure(
+        "1",
+        "share of the height variance between both sides of Otsu's threshold: 1 for two flat levels, 0.64 for a "
+        "normal distribution",
+    ),
+    "step_spacing_nm": Measure("nm", "spacing of the atomic steps, if any are detected"),
+    "step_direction_degrees": Measure("degrees", "direction of the steps, 0 along the scan lines, if any are detected"),
+    "directionality": Measure("1", "coherence of the structure tensor: 0 for isotropic slopes, 1 for parallel ones"),
 }
 
 
