@@ -36,11 +36,11 @@ EVERY_SECONDS = {True: 1, False: 30}  # on a terminal, and elsewhere
 NOTHING, INTERRUPTED = "Nothing to be done", "Terminating processes"
 SHOWN = (NOTHING, "Trying to restart", INTERRUPTED)  # of what Snakemake merely informs about
 ENDING = (NOTHING, "Exiting because", INTERRUPTED)  # after these no line is drawn
-OWN_WORDS = "returned non-zero exit status 1."  # so ends a job that has said by itself what is wrong
+OWN_MESSAGE = "returned non-zero exit status 1."  # so ends a job that has reported its error itself
 
 
 class Jobs:
-    """What runs, what is done, and what is left, told by Snakemake's events."""
+    """What runs, what is done, and what is left, from Snakemake's events."""
 
     def __init__(self):
         self.planned = Counter()  # rule -> jobs
@@ -90,16 +90,20 @@ class LogHandler(LogHandlerBase):
     """Draws the line, and writes above it what must be read."""
 
     def __post_init__(self):
-        said = self.common_settings
-        self.stream = sys.stdout if said.stdout else sys.stderr
+        settings = self.common_settings
+        self.stream = sys.stdout if settings.stdout else sys.stderr
         self.moving = self.stream.isatty() and os.environ.get("TERM") != "dumb"
-        form, shown = DefaultFormatter(said.quiet, said.show_failed_logs), []
-        if said.dryrun:
-            shown = [DefaultFilter(said.quiet, said.debug_dag, said.verbose, said.dryrun, said.printshellcmds)]
-        self.text = ColorizingTextHandler(said.nocolor, self.stream, form, *shown)
+        form, shown = DefaultFormatter(settings.quiet, settings.show_failed_logs), []
+        if settings.dryrun:
+            shown = [
+                DefaultFilter(
+                    settings.quiet, settings.debug_dag, settings.verbose, settings.dryrun, settings.printshellcmds
+                )
+            ]
+        self.text = ColorizingTextHandler(settings.nocolor, self.stream, form, *shown)
         self.interrupted = False
         self.jobs, self.drawn, self.ended, self.written = Jobs(), "", threading.Event(), 0
-        if self.moving and not said.dryrun:
+        if self.moving and not settings.dryrun:
             threading.Thread(target=self._tick, daemon=True).start()
 
     def emit(self, record):
@@ -132,7 +136,7 @@ class LogHandler(LogHandlerBase):
         elif message.startswith(SHOWN) or (
             record.levelno > logging.INFO
             and not message.startswith(ENDING)
-            and not message.rstrip().endswith(OWN_WORDS)
+            and not message.rstrip().endswith(OWN_MESSAGE)
         ):
             self._say(record)
         if message.startswith(ENDING):
@@ -148,7 +152,7 @@ class LogHandler(LogHandlerBase):
             self._write(self.text.decorate(record, words) + "\n")
 
     def _tick(self):
-        """Draw the line anew every second, for minutes pass between events, too."""
+        """Redraw the line every second, for minutes pass between events, too."""
         while not self.ended.wait(EVERY_SECONDS[True]):
             self.acquire()
             try:

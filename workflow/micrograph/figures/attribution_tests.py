@@ -13,7 +13,7 @@ from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
 
-# Map -> (colour, marker): told apart by shape, and in grey by lightness.
+# Map -> (colour, marker): distinguished by shape, and in grey by lightness.
 MARKS = {
     "cam": ("#9aa5b4", "s"),
     "cam_class": ("#7a2a8c", "D"),

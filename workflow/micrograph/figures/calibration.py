@@ -85,8 +85,8 @@ def draw(
     UserError
         If no fit has probabilities.
     """
-    told = zip(studies, fit_labels([study.spec for study in studies]), strict=True)
-    shown = [(study, name) for study, name in told if study.stages]
+    labelled = zip(studies, fit_labels([study.spec for study in studies]), strict=True)
+    shown = [(study, name) for study, name in labelled if study.stages]
     if not shown:
         raise UserError(
             f"{NAME}: no fit has probabilities to show; list models that give them (CNN, MLP) in experiments."
@@ -127,12 +127,12 @@ def _fill(stage):
 
 
 def _diagram(axes, study, resampling):
-    """Share of right answers by confidence, a mark a bin; on the line what is said is true."""
+    """Share of right answers by confidence, a mark a bin; on the line what is stated is true."""
     axes.plot([0, 100], [0, 100], color=INK, lw=0.7, ls=(0, (2, 1.5)), zorder=1)
     days = len(np.unique(study.batches))
-    for stage, said in study.stages.items():
+    for stage, result in study.stages.items():
         luck, fates = resampling.rng.spawn(2)
-        answered = reliability.confidences(said.probabilities, study.true_index, study.samples, study.batches)
+        answered = reliability.confidences(result.probabilities, study.true_index, study.samples, study.batches)
         for mark in reliability.diagram(answered, bootstrap.cluster_weights(days, resampling.n_bootstrap, luck), fates):
             _bin(axes, {name: 100 * value for name, value in mark.items()}, stage)
     axes.set(xlim=(0, 103), ylim=(-3, 103), xlabel="confidence (%)")
@@ -152,13 +152,13 @@ def _bin(axes, mark, stage):
 
 def _below(figure, table, names, top):
     """Write the table's numbers: a row a fit, a panel a measure."""
-    told = table[table["stage"] != LEFT_OUT]
+    shown = table[table["stage"] != LEFT_OUT]
     left = 4 + LETTER_MM * max(map(len, names))
     room = (DOUBLE_MM - left - 4) / len(BELOW)
-    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, told[list(KEYS)].to_numpy())))}
+    order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, shown[list(KEYS)].to_numpy())))}
     for place, (title, axis, column, dashed) in enumerate(BELOW):
         axes = style.axes_mm(figure, left + place * room, top, room - 5, len(names) * ROW_MM)
-        for row in told.to_dict("records"):
+        for row in shown.to_dict("records"):
             _row(axes, row, order[tuple(row[name] for name in KEYS)], column, dashed)
         _lined(axes, names if place == 0 else [""] * len(names))
         axes.set_title(title, loc="left", pad=4)

@@ -79,14 +79,14 @@ def select(predictions: pd.DataFrame, classes: Sequence[int], films_per_class: i
     for celsius in classes:
         here = test[test["y_true"] == celsius]
         right = here[here["y_pred"].eq(celsius).fillna(False).astype(bool)]
-        sure, said = _sureness(right, celsius)
+        sure, confidence = _sureness(right, celsius)
         order = np.lexsort((right["sample"].to_numpy(str), -sure))
         kept = order[evenly_spaced(len(right), films_per_class)]
         found.append(
             Selection(
                 celsius,
                 tuple(right["sample"].iloc[kept]),
-                tuple(said.iloc[kept]) if said is not None else (None,) * len(kept),
+                tuple(confidence.iloc[kept]) if confidence is not None else (None,) * len(kept),
                 len(right),
                 len(here),
             )
@@ -217,12 +217,12 @@ def draw(
 
 def _still(predictions, attributions):
     """Return the predictions, with none where those of the attributions differ."""
-    said = pd.Series(attributions.predicted.astype(float), index=attributions.samples)
-    said = predictions["sample"].map(said)
-    for sample in predictions.loc[(predictions["split"] == "test") & said.isna(), "sample"]:
+    predicted = pd.Series(attributions.predicted.astype(float), index=attributions.samples)
+    predicted = predictions["sample"].map(predicted)
+    for sample in predictions.loc[(predictions["split"] == "test") & predicted.isna(), "sample"]:
         raise UserError(f"sample {sample} has predictions and no explanation; explain all folds of this network.")
     named = predictions["y_pred"]
-    return predictions.assign(y_pred=named.where(named == said))
+    return predictions.assign(y_pred=named.where(named == predicted))
 
 
 def _film_width(with_gap=False):
@@ -292,8 +292,8 @@ def _film(figure, spot, attributions, film, image, sure):
     attribution_maps.show_overlay(axes[2], image, cam, attributions.cam_flag[place])
     hidden, flag = attributions.occlusion_map(place), attributions.occlusion_flag[place]
     attribution_maps.show_occlusion(axes[3], image, hidden, flag)
-    said = "" if sure is None else f", confidence {100 * sure:.0f} %"
-    style.text_mm(figure, left, top, f"{style.shorten(film['sample'], 30)}{said}", fontsize=6.5)
+    confidence = "" if sure is None else f", confidence {100 * sure:.0f} %"
+    style.text_mm(figure, left, top, f"{style.shorten(film['sample'], 30)}{confidence}", fontsize=6.5)
     if not flag:
         right = left + _film_width()
         text = f"scale ±{scale_label(hidden, attributions.scheme)}"
@@ -312,8 +312,8 @@ def scale_label(values: NDArray[np.floating], scheme: str) -> str:
     -------
     str
     """
-    said = f"{attribution_maps.largest(values):#.2g}".rstrip(".")
-    return f"{said} °C" if target_score.n_targets(scheme, (0, 1)) == 1 else said
+    text = f"{attribution_maps.largest(values):#.2g}".rstrip(".")
+    return f"{text} °C" if target_score.n_targets(scheme, (0, 1)) == 1 else text
 
 
 def _foot(figure, top, attributions):

@@ -93,7 +93,7 @@ def _swarm(values, bins=24, half=0.34):
 
 
 def _substrates(axes, groups, marks, most=7):
-    """Stacked bars: samples a substrate, by class; the commonest substrate on top, those past `most` as one."""
+    """Stacked bars: samples a substrate, by class; the most frequent substrate on top, those past `most` as one."""
     named = {name: group["substrate"].fillna("not stated") for name, group in groups.items()}
     counts = pd.concat(named.values()).value_counts().sort_index(kind="stable")
     order = counts.sort_values(ascending=False, kind="stable").index

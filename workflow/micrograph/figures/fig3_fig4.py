@@ -102,7 +102,7 @@ def _counted(protocol, here):
 
 
 def _deals(fits):
-    """How often the folds were dealt."""
+    """Return the number of repeats of cross-validation."""
     return max(len(summaries.by_repeat(fit.predictions)) for fit in fits)
 
 

@@ -145,7 +145,7 @@ def _head(figure, fit, films, number, count):
 
 
 def _film(figure, spot, film, image, marks):
-    """One micrograph and, beside it, what is known of it and what the model said."""
+    """One micrograph and, beside it, what is known of it and the prediction."""
     left, top = spot
     axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
     style.show_image(axes, image, frame=None if film["right"] else WRONG)
@@ -155,8 +155,8 @@ def _film(figure, spot, film, image, marks):
         _dot(figure, beside + 1.1, top + 5.3, *marks[truth])
     style.text_mm(figure, beside, top + 0.2, style.shorten(film["sample"], 24), fontsize=6, color=SOFT)
     style.text_mm(figure, beside + 3, top + 4, f"true {style.celsius(truth)}")
-    said = INK if film["right"] else WRONG
-    style.text_mm(figure, beside, top + 8, _verdict(film), color=said, weight="normal" if film["right"] else "bold")
+    colour = INK if film["right"] else WRONG
+    style.text_mm(figure, beside, top + 8, _verdict(film), color=colour, weight="normal" if film["right"] else "bold")
     for line, text in enumerate(_known(film)):
         style.text_mm(figure, beside, top + 12 + 3.5 * line, text, fontsize=6.5, color=SOFT)
 
@@ -169,17 +169,17 @@ def _dot(figure, left, top, colour, marker):
 
 def _verdict(film):
     """Return the prediction as text: "✓ predicted 950 °C", "× no answer"."""
-    said = film["y_pred"]
+    predicted = film["y_pred"]
     sign = "✓" if film["right"] else "×"
-    return f"{sign} no prediction" if pd.isna(said) else f"{sign} predicted {style.celsius(said)}"
+    return f"{sign} no prediction" if pd.isna(predicted) else f"{sign} predicted {style.celsius(predicted)}"
 
 
 def _known(film):
     """Lines on a film: votes and the regressor's own value, growth time, substrate, as far as they are known."""
     value, seconds, substrate = (film.get(name) for name in ("y_pred_value", "growth_seconds", "substrate"))
-    said = [f"{film['votes']} of {film['fits']} folds"] if film["fits"] > 1 else []
-    said += [] if pd.isna(value) else [f"value {value:.0f} °C"]
-    lines = [", ".join(said)] if said else []
+    details = [f"{film['votes']} of {film['fits']} folds"] if film["fits"] > 1 else []
+    details += [] if pd.isna(value) else [f"value {value:.0f} °C"]
+    lines = [", ".join(details)] if details else []
     lines += [] if seconds is None or pd.isna(seconds) else [f"{seconds:.0f} s growth"]
     lines += [] if substrate is None or pd.isna(substrate) else [style.shorten(str(substrate), 22)]
     return lines

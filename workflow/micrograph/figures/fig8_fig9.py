@@ -319,8 +319,8 @@ def draw_micrographs(
 def _common(pixel_nm):
     """Return the pixel size that all share within 1 %, or None where one is unknown or they differ."""
     known = np.isfinite(pixel_nm) & (pixel_nm > 0)
-    alike = known.all() and len(pixel_nm) and np.ptp(pixel_nm) <= 0.01 * pixel_nm.min()
-    return float(np.median(pixel_nm)) if alike else None
+    same_size = known.all() and len(pixel_nm) and np.ptp(pixel_nm) <= 0.01 * pixel_nm.min()
+    return float(np.median(pixel_nm)) if same_size else None
 
 
 def _map_legend(figure, marks, classes, pixel_nm, images, picture_mm):

@@ -83,7 +83,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
 
 
 def _look(place):
-    """Colour and shape of a model; where colours begin anew, shapes are other ones."""
+    """Colour and shape of a model; where colours repeat, shapes differ."""
     around = place // len(COLOURS)
     return COLOURS[place % len(COLOURS)], style.MARKERS[(place + around) % len(style.MARKERS)]
 

@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
     columns = min(COLUMNS, len(curves))
     width = DOUBLE_MM if columns > 1 else SINGLE_MM
     room, rows = (width - LEFT_MM) / columns, -(-len(curves) // columns)
-    dealt = bool((table["repeats"] > 1).any())
+    repeated = bool((table["repeats"] > 1).any())
     head = HEAD_MM if width == DOUBLE_MM else HEAD_MM + 4.5
     figure = style.canvas(width, head + PANEL_MM * rows, data)
     for place, (name, curve) in enumerate(curves):
@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
         _named(figure, left, top, name)
         _outer_labels(axes, across == 0, place + columns >= len(curves))
     style.text_mm(figure, LEFT_MM, 2.2, "Learning curve: test accuracy", weight="bold")
-    _legend(figure, width, dealt)
+    _legend(figure, width, repeated)
     return figure
 
 
@@ -91,13 +91,13 @@ def _outer_labels(axes, first, lowest):
     axes.set_xlabel(axes.get_xlabel() if lowest else "")
 
 
-def _legend(figure, width, dealt):
+def _legend(figure, width, repeated):
     """Write the key of line, shade, bar and dashes, below the title."""
     _, colour, shape = style.SPLITS["test"]
     axes = style.hidden_axes(figure)
     axes.plot([], [], shape, ls="-", ms=4.2, color=colour, mec=PAPER, mew=0.4, label="test")
     axes.fill_between([], [], [], color=colour, alpha=0.14, lw=0, label="95 % confidence interval")
-    if dealt:
+    if repeated:
         axes.plot([], [], color=colour, lw=1.3, label="± SD over repeats")
     axes.plot([], [], color=INK, lw=0.7, ls=(0, (2, 1.5)), label="majority class")
     style.legend_mm(figure, axes, LEFT_MM, 7.5, 4 if width == DOUBLE_MM else 2, columnspacing=1.2)

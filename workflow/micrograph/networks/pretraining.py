@@ -1,7 +1,7 @@
 """Pre-training: on what a backbone was trained before this study's labels, and the weights it left.
 
 Adding one is adding a row to `PRETRAINING`. Whatever the origin, the weights are one safetensors file with metadata
-(`checkpoints.WeightsMetadata`), so that features and fine-tuning read all alike.
+(`checkpoints.WeightsMetadata`), so that features and fine-tuning treat all in the same way.
 """
 
 from dataclasses import dataclass

@@ -144,7 +144,7 @@ def write(folder: Path, run: Run, outcome: str = "finished") -> str:
     Returns
     -------
     str
-        A line on what was recorded, or why nothing was: an error is told and not raised, since the results are good.
+        A line on what was recorded, or why nothing was: an error is reported, not raised, since the results are good.
     """
     try:
         return _write(Path(folder), run, outcome) + "\n"

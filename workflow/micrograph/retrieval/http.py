@@ -426,7 +426,7 @@ def is_complete(path: Path, size: int | None = None, checksum: str | None = None
 def safe_name(name: object) -> str:
     """Return the name of a local file for a remote name: letters, digits and ``. _ + -`` alone, no folder, not hidden.
 
-    A name that is such a one stays; any other is spelled anew and gets digits of its SHA-256.
+    A name that is such a one stays; any other is respelled and gets digits of its SHA-256.
 
     Parameters
     ----------
@@ -517,8 +517,8 @@ def _may_pass(state):
 
 def _wait_seconds(state):
     """Seconds before the next attempt: what the server asks for, else twice as many each time."""
-    asked = state.outcome.exception().wait_seconds
-    return FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1) if asked is None else asked
+    requested = state.outcome.exception().wait_seconds
+    return FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1) if requested is None else requested
 
 
 def _spelled(name):

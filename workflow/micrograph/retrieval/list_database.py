@@ -396,8 +396,8 @@ def _conditions(sample, activities):
     for name, condition in CONDITIONS.items():
         in_steps = [value for step in steps for value in _values(step, condition)]
         in_fields = {value for place in places for value in _values(place, condition)}
-        said = [words for pattern in condition.patterns for words in pattern.findall(text)]
-        in_text = {value for words in said if (value := _number(words, condition.units))}
+        matches = [match for pattern in condition.patterns for match in pattern.findall(text)]
+        in_text = {value for match in matches if (value := _number(match, condition.units))}
         sources = {condition.combine(in_steps)} if in_steps else (), in_fields, in_text
         result[name] = next((next(iter(values)) for values in sources if len(values) == 1), None)
     for name, names in TEXTS.items():
