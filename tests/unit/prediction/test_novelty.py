@@ -62,7 +62,7 @@ def test_measures_within_the_study_are_not_unusual(limits):
         ("width_nm", 10000, "it is 10 µm wide, the study's samples 1000 nm"),
         ("lines", 64, "it has 64 lines, the study's samples 256 to 512 lines"),
         ("lines", 1, "it has 1 line, the study's samples 256 to 512 lines"),
-        ("pixels", 1, "it has 1 pixel a line, the study's samples 256 to 512 pixels"),
+        ("pixels", 1, "it has 1 pixel per line, the study's samples 256 to 512 pixels"),
         ("pixels", 1024, "it has 1024 pixels per line, the study's samples 256 to 512 pixels"),
         ("scan_pixel_nm", 15.6, "it has pixels of 15.6 nm, the study's samples 1.95 to 3.91 nm"),
         ("relief_nm", 0.1, "it has a height range of 0.1 nm, the study's samples 2 nm"),

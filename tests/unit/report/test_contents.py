@@ -41,7 +41,7 @@ def rendered(name, config):
     return publish_parts(text.render(snakemake=run), writer="html", settings_overrides={"halt_level": 2})["body"]
 
 
-@pytest.mark.parametrize(("source", "text"), [("simulated", "nothing about real MoS"), ("folder", "real films")])
+@pytest.mark.parametrize(("source", "text"), [("simulated", "not real MoS"), ("folder", "real films")])
 def test_the_front_page_follows_the_config(source, text):
     html = rendered("workflow.rst", CONFIG | {"scans": {"source": source}})
     assert text in html and "900, 1000 °C" in html and "10 folds" in html
