@@ -225,7 +225,7 @@ VERDICT_OF = [  # table, arguments, question, part of the hypothesis, verdict
     ("calibration", {"shares": 0.75}, conclusions.CALIBRATION, "class frequencies", INCONCLUSIVE),
     ("confounders", {"later": -3.0}, conclusions.DATES, "", INCONCLUSIVE),  # -6 to 0, to exceed -5
     ("confounders", {"later": -1.9}, conclusions.DATES, "", SUPPORTED),
-    ("learning_curve", {"gain": 8.0}, conclusions.SAMPLE_SIZE, "last", SUPPORTED),
+    ("learning_curve", {"gain": 8.0}, conclusions.SAMPLE_SIZE, "next smaller", SUPPORTED),
     ("attribution_tests", {"deletion": 0.05}, conclusions.ATTRIBUTION, "CAM: deletion", CONTRADICTED),
     ("attribution_tests", {"keeps": 0.05}, conclusions.ATTRIBUTION, "CAM: with randomised", SUPPORTED),  # to within 0.1
     ("attribution_tests", {"keeps": 0.5}, conclusions.ATTRIBUTION, "CAM: with randomised", CONTRADICTED),

@@ -260,7 +260,8 @@ CONTRASTS = [
         {"stage": ("scaled", "left_out")}, "log_loss", -1, "shares_log_loss", "log loss", "class frequencies",
     ),
     Contrast(
-        COVERAGE, f"Prediction sets cover the truth to within {MARGIN:g} points of the nominal coverage, or better",
+        COVERAGE,
+        f"Prediction sets cover the true class to within {MARGIN:g} points of the nominal coverage, or better",
         "calibration", {"stage": ("scaled", "left_out")}, "covered_by_day_pct", margin="least_pct", unit="%",
         reference="nominal coverage",
     ),
@@ -283,12 +284,12 @@ CONTRASTS = [
         for kind, text in SUBGROUP.items()
     ),
     Contrast(
-        SAMPLE_SIZE, "The last training samples added raised the accuracy", "learning_curve", STRICT, "gain_points",
-        reference="next smaller training set", combine="any",
+        SAMPLE_SIZE, "Models trained on all samples are more accurate than on the next smaller share",
+        "learning_curve", STRICT, "gain_points", reference="next smaller training set", combine="any",
     ),
     Contrast(
-        SAMPLE_SIZE, "All training samples are more accurate than the fewest", "learning_curve", STRICT, "rise_points",
-        reference="smallest training set", combine="any",
+        SAMPLE_SIZE, "Models trained on all samples are more accurate than on the fewest",
+        "learning_curve", STRICT, "rise_points", reference="smallest training set", combine="any",
     ),
     Contrast(
         SPLITS, "The standard deviation between splits is smaller than that between growth days", "table2",

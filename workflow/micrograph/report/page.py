@@ -161,7 +161,7 @@ def _published_best(published: pd.DataFrame) -> tuple[float, str]:
     if tested is None:
         return np.nan, ""
     text = f"The paper's best on real films: {_describe(tested)} on 27 test films, the same in all ten fits"
-    text += "" if validated is None else f", and {_describe(validated)} on validation films, which also chose settings"
+    text += "" if validated is None else f", and {_describe(validated)} on validation films, also used for selection"
     selection = "The best of many rows is biased upwards; ours was selected on validation samples."
     return float(tested["mean"]), f"{text}. {selection}"
 
