@@ -170,7 +170,7 @@ def test_a_pixel_gets_the_mean_of_the_windows_on_it():
 
 
 def test_effects_of_another_geometry_are_refused():
-    with pytest.raises(UserError, match="same geometry"):
+    with pytest.raises(UserError, match="one patch and stride"):
         maps.windows_to_pixels(np.zeros((4, 4)), 3, 2, 1)
 
 

@@ -191,8 +191,8 @@ def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained
     assert sum("all models" in row for row in shuffled.rows) == 6
     assert [row[1] for row in films.rows][-1] == "all models" and [row[1] for row in both.rows] == ["all models"]
     noted, moved = (leakage.panels(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
-    assert any("one setting, nothing to select" in note for note in noted.notes)
-    assert not any("one setting" in note for note in moved.notes)
+    assert any("a grid of one point" in note for note in noted.notes)
+    assert not any("a grid of one point" in note for note in moved.notes)
     assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)
 
 

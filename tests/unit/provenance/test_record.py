@@ -152,7 +152,7 @@ def test_half_written_files_marks_and_the_record_itself_are_no_results(study):
 ])  # fmt: skip
 def test_a_file_that_is_no_record_is_refused_and_the_next_run_writes_a_new_one(study, broken):
     put(study / record.RECORD, broken)
-    with pytest.raises(UserError, match="no record"):
+    with pytest.raises(UserError, match="not a provenance record"):
         record.read(study)
     written, _ = recorded(study)
     assert len(written.runs) == 1 and len(written.results) == 2

@@ -1,12 +1,14 @@
 """Training curves of the networks: training and validation loss by epoch, fold by fold."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from micrograph import io
 from micrograph.errors import UserError
@@ -15,6 +17,9 @@ from micrograph.evaluation.labels import SCHEMES
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.splits.fit_spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LOSSES = {"train": "train_loss", "validation": "validation_loss"}
 HEADS = SCHEMES | {"tuned": "tuned features"}
