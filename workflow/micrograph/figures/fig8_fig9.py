@@ -3,19 +3,23 @@
 Scores of different folds belong to different PCAs; a figure shows one fold.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 from micrograph.scans.rendering import read_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
