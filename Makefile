@@ -1,4 +1,4 @@
-# make run     the embedded study, from scans to report         make test     the tests, on all cores: 10 to 20 min on two
+# make run     the embedded study, from scans to report         make test     the tests, on all cores: 9 min on two
 # make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  every test, with more examples: hours
 # make verify  recompute a tenth of the results, compare bytes   make bench    times against the published implementation
 # make compare A=results B=other/results: two runs compared      make audit    known vulnerabilities of the locked packages
