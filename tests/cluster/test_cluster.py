@@ -32,13 +32,18 @@ def test_every_byte_of_the_results_equals_a_run_without_a_cluster(story):
     assert "splits/strict.tsv" in local
 
 
+def is_of(rules, rule):
+    """Whether a SLURM job is one job of this rule, by its name."""
+    return rules == rule or rules.startswith(f"{rule}_wildcards_")
+
+
 def test_jobs_that_use_a_device_get_one_gpu_and_the_others_none(story):
     named = rules_of(story.after)
     for number, rules in named.items():
         gpus = story.after[number].get("TresPerJob", "")
-        wants = any(rules == rule or rules.startswith(f"{rule}_wildcards_") for rule in ON_A_GPU)
+        wants = any(is_of(rules, rule) for rule in ON_A_GPU)
         assert gpus == ("gres:gpu:1" if wants else ""), rules
-    seen = {rule for rule in ON_A_GPU if any(rules.startswith(rule) for rules in named.values())}
+    seen = {rule for rule in ON_A_GPU if any(is_of(rules, rule) for rules in named.values())}
     assert seen == ON_A_GPU - ({"predict"} if WHOLE else {"train_final_model", "predict"})
 
 
@@ -89,8 +94,8 @@ def test_auto_computes_on_the_processor_where_slurm_names_a_gpu_that_has_no_driv
         "from micrograph.errors import UserError\n"
         "from micrograph.networks import device\n"
         "print('given', os.environ['CUDA_VISIBLE_DEVICES'])\n"
-        "print('auto', device.device_of('auto'))\n"
-        "try:\n    device.device_of('cuda')\nexcept UserError as fault:\n    print('cuda', fault)\n",
+        "print('auto', device.resolve_device('auto'))\n"
+        "try:\n    device.resolve_device('cuda')\nexcept UserError as fault:\n    print('cuda', fault)\n",
         encoding="utf-8",
     )
     log = tmp_path / "device.log"
