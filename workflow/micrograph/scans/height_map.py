@@ -69,6 +69,10 @@ class HeightMap:
         Name of the raw file and the SHA-256 of its bytes.
     lines_planned : int
         Lines of the complete scan; more than `lines` where the scan was stopped early.
+    version : str
+        Version of the file format, empty where the file does not state it.
+    remarks : tuple of str
+        What a person should know of how the file was read: clauses without a full stop, for tables and messages.
     """
 
     height_nm: NDArray[np.float64]
@@ -79,6 +83,8 @@ class HeightMap:
     source: str
     source_sha256: str
     lines_planned: int
+    version: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def lines(self) -> int:
