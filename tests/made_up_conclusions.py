@@ -7,7 +7,7 @@ from micrograph.splits import protocols
 
 FILMS, BATCHES = 120, 40
 FIT = {"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal", "model": "SVC"}
-COUNTS = {"films": FILMS, "batches": BATCHES, "data": "simulated films"}
+COUNTS = {"n_samples": FILMS, "n_batches": BATCHES, "data": "simulated films"}
 
 
 def value(column, estimate, half=3.0):
@@ -33,20 +33,20 @@ def tables(**knobs):
 
 
 def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, deal_std=1.0):
-    """Table 2: what was chosen in each fold, and the majority baseline."""
+    """Table 2: what was selected in each fold, and the majority baseline."""
     rows = [
-        ("any", "chosen", accuracy, np.nan),
-        ("tuned", "chosen", accuracy, gain),
-        ("blocks", "chosen", accuracy - gain, np.nan),
+        ("any", "selected", accuracy, np.nan),
+        ("tuned", "selected", accuracy, gain),
+        ("blocks", "selected", accuracy - gain, np.nan),
         ("none", "majority", majority, np.nan),
     ]
     made = [
         {"protocol": "strict", **FIT, "features": features, "model": model}
         | value("pooled_pct", pooled, 8)
-        | value("gain_points", points)
+        | value("gain_pct_points", points)
         for features, model, pooled, points in rows
     ]
-    counts = {"tested_samples": FILMS, "repeats": repeats, "pooled_repeat_std": deal_std}
+    counts = {"n_samples": FILMS, "repeats": repeats, "pooled_repeat_std": deal_std}
     return pd.DataFrame(made).assign(**counts, data="simulated films")
 
 
@@ -54,11 +54,11 @@ def table3(scratch=-20.0, films=0.0):
     """Table 3: random weights and films without labels against ImageNet, a model and the mean of all."""
     gains = {"imagenet": np.nan, "scratch": scratch, "films": films}
     made = [
-        {"protocol": "strict", **FIT, "pretraining": name, "model": model} | value("gain_points", points)
+        {"protocol": "strict", **FIT, "pretraining": name, "model": model} | value("gain_pct_points", points)
         for name, points in gains.items()
         for model in ("SVC", "mean")
     ]
-    return pd.DataFrame(made).assign(tested_samples=FILMS)
+    return pd.DataFrame(made).assign(n_samples=FILMS)
 
 
 def table4(corn=-12.0, half=2.0):
@@ -68,12 +68,12 @@ def table4(corn=-12.0, half=2.0):
         {"protocol": "strict", **FIT, "scheme": scheme, "model": model} | value("against_nominal_celsius", change, half)
         for scheme, model, change in rows
     ]
-    return pd.DataFrame(made).assign(tested_samples=FILMS)
+    return pd.DataFrame(made).assign(n_samples=FILMS)
 
 
 def leakage(gap=20.0, added=None, strict_above=0.0, published_above=15.0, half=3.0):
     """The table of leakage. gap: published validation less test; added: {leak: points}, 0 within the interval else."""
-    added = {"one_fold": 12.0, "all_rows": None} | (added or {})
+    added = {"features_from_one_fold": 12.0, "pca_on_all": None} | (added or {})
     rows = [
         ("published", "true", "validation", gap, np.nan),
         ("strict", "true", "test", 0.0, np.nan),
@@ -82,15 +82,17 @@ def leakage(gap=20.0, added=None, strict_above=0.0, published_above=15.0, half=3
     ]
     for labels in ("films", "batches"):
         rows += [("strict", labels, "test", np.nan, np.nan), ("published", labels, "validation", np.nan, np.nan)]
-        rows.append(("strict+one_fold", labels, "test", np.nan, np.nan))
-    above = {"strict": strict_above, "published": published_above, "strict+one_fold": published_above}
+        rows.append(("strict+features_from_one_fold", labels, "test", np.nan, np.nan))
+    above = {"strict": strict_above, "published": published_above, "strict+features_from_one_fold": published_above}
     made = []
     for protocol, labels, reported, points, change in rows:
-        row = {"protocol": protocol, "labels": labels, **FIT, "reported": reported, "draws": 1}
-        row |= value("gap_points", points, half) | {"validation_pct": 80.0, "test_pct": 80.0 - points}
-        row |= value("change_points", 0.0 if change is None else change, 0.0 if change is None else half)
+        row = {"protocol": protocol, "labels": labels, **FIT, "reported": reported, "n_permutations": 1}
+        row |= value("gap_pct_points", points, half) | {"validation_pct": 80.0, "test_pct": 80.0 - points}
+        row |= value("change_pct_points", 0.0 if change is None else change, 0.0 if change is None else half)
         for part in ("validation", "test"):
-            row |= value(f"above_{part}_points", above.get(protocol, 0.0) if labels != "true" else 30.0, half)
+            row |= value(
+                f"above_chance_{part}_pct_points", above.get(protocol, 0.0) if labels != "true" else 30.0, half
+            )
         made.append(row)
     return pd.DataFrame(made).assign(**COUNTS)
 
@@ -110,26 +112,26 @@ def baselines(metadata=15.0, physical=-2.0, majority=25.0):
     made = [
         {"protocol": "strict", **FIT, "features": features, "model": model}
         | value("pooled_pct", 75.0 - points, 6)
-        | value("ahead_points", points)
-        | value("above_majority_points", np.nan if model == "majority" else majority - points)
+        | value("network_gain_pct_points", points)
+        | value("above_majority_pct_points", np.nan if model == "majority" else majority - points)
         for features, model, points in rows
     ]
-    return pd.DataFrame(made).assign(tested_samples=FILMS)
+    return pd.DataFrame(made).assign(n_samples=FILMS)
 
 
-def confounders(operators=-1.0, later=-12.0, substrate=15.0, why=""):
+def confounders(operators=-1.0, later=-12.0, substrate=15.0, reason=""):
     """The table of confounders: growth time in three groups, substrate in two, batch size not tested, both splits."""
     rows = [("growth_seconds", name, 1.0, "") for name in ("short", "middle", "long")]
     rows += [("substrate", "c-plane", substrate, ""), ("substrate", "a-plane", -substrate, "")]
     rows += [("batch_size", "all", np.nan, "every growth day has three films")]
-    rows += [("split", "by_operator", np.nan if why else operators, why), ("split", "by_date", later, "")]
+    rows += [("split", "by_operator", np.nan if reason else operators, reason), ("split", "by_date", later, "")]
     made = [
-        {"kind": kind, "group": group, "model": "CNN", "features": "image", "why": why}
+        {"kind": kind, "group": group, "model": "CNN", "features": "image", "reason": reason}
         | {"accuracy_pct": 70.0 + points, "rest_pct": 70.0}
-        | value("difference_points", points)
-        for kind, group, points, why in rows
+        | value("difference_pct_points", points)
+        for kind, group, points, reason in rows
     ]
-    return pd.DataFrame(made).assign(**COUNTS).replace({"why": {"": None}})
+    return pd.DataFrame(made).assign(**COUNTS).replace({"reason": {"": None}})
 
 
 def calibration(before=12.0, after=2.5, covered=88.0, half=2.0, change=-0.1, shares=0.98):
@@ -140,8 +142,8 @@ def calibration(before=12.0, after=2.5, covered=88.0, half=2.0, change=-0.1, sha
         | value("covered_by_day_pct", covered, half)
         | value("log_loss", 0.7, 0.1)
         | value("log_loss_change", change if stage == "scaled" else np.nan, 0.05)
-        | {"coverage_aim_pct": 90.0, "shares_log_loss": shares}
-        for stage, error in (("as_is", before), ("scaled", after))
+        | {"nominal_coverage_pct": 90.0, "class_frequency_log_loss": shares}
+        for stage, error in (("unscaled", before), ("scaled", after))
     ]
     return pd.DataFrame(made).assign(**COUNTS)
 
@@ -149,10 +151,10 @@ def calibration(before=12.0, after=2.5, covered=88.0, half=2.0, change=-0.1, sha
 def learning_curve(gain=1.0):
     """The learning curve: three shares of the training films."""
     made = [
-        {"protocol": "strict", **FIT, "share_pct": share, "training_films": 0.6 * share}
+        {"protocol": "strict", **FIT, "share_pct": share, "n_train_samples": 0.6 * share}
         | value("test_pct", pct)
-        | value("gain_points", np.nan if share == 25 else gain)
-        | value("rise_points", np.nan if share == 25 else pct - 55.0)
+        | value("gain_pct_points", np.nan if share == 25 else gain)
+        | value("rise_pct_points", np.nan if share == 25 else pct - 55.0)
         for share, pct in ((25, 55.0), (50, 70.0), (100, 70.0 + gain))
     ]
     return pd.DataFrame(made).assign(**COUNTS)
@@ -160,10 +162,10 @@ def learning_curve(gain=1.0):
 
 def performance(above=12.0, covered=91.0, within=93.0, half=3.0):
     """The cross-validated performance of the model for new scans, whose sets and intervals aim at 90 %."""
-    rows = {"accuracy_pct": 50.0 + above, "above_majority_points": above, "set_size": 1.9, "width_celsius": 88.0}
+    rows = {"accuracy_pct": 50.0 + above, "above_majority_pct_points": above, "set_size": 1.9, "width_celsius": 88.0}
     rows |= {"covered_pct": 89.0, "covered_by_day_pct": covered, "within_pct": 90.0, "within_by_day_pct": within}
     made = [{"quantity": name} | value("value", number, half) for name, number in rows.items()]
-    made += [{"quantity": "majority_pct", "value": 50.0}, {"quantity": "coverage_aim_pct", "value": 90.0}]
+    made += [{"quantity": "majority_pct", "value": 50.0}, {"quantity": "nominal_coverage_pct", "value": 90.0}]
     return pd.DataFrame(made).rename(columns={"value_low": "low", "value_high": "high"}).assign(**COUNTS)
 
 

@@ -97,7 +97,7 @@ def _tables():
 def _conclusions():
     """The conclusions of a whole study, one of them with a hostile reason."""
     tables = made_up_conclusions.tables()
-    tables["confounders"].loc[tables["confounders"]["kind"] == "batch_size", "why"] = HOSTILE
+    tables["confounders"].loc[tables["confounders"]["kind"] == "batch_size", "reason"] = HOSTILE
     return page_conclusions.from_table(conclusions.make_table(tables, "simulated films"))
 
 

@@ -332,8 +332,10 @@ def test_figure_6_shows_a_model_that_is_fitted():
 def test_what_a_figure_cannot_do_without_is_asked_for_before_anything_runs():
     message = faults_of(lambda study: study["experiments"]["table4"].update(schemes=["regression"]))
     assert "experiments.table4.schemes lacks nominal" in message
-    message = faults_of(lambda study: study["experiments"]["leakage"].update(protocols=["strict+grid"]))
-    assert "experiments.leakage.protocols are strict+grid; add strict or published" in message
+    message = faults_of(
+        lambda study: study["experiments"]["leakage"].update(protocols=["strict+selection_on_reported_split"])
+    )
+    assert "experiments.leakage.protocols are strict+selection_on_reported_split; add strict or published" in message
     message = faults_of(lambda study: study["simulation"].update(operators=100))
     assert "simulation.operators is 100, more than the" in message
 

@@ -65,17 +65,18 @@ def test_what_a_pre_training_sees_names_its_fold():
 
 def test_a_leak_is_asked_for_where_it_can_change_an_answer():
     words = {**TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85]}
-    protocols = ["strict+one_fold", "strict+all_rows", "strict+train_mode"]
+    protocols = ["strict+features_from_one_fold", "strict+pca_on_all", "strict+validation_in_train_mode"]
     asked = {(fit.protocol, fit.features) for fit in expand({**words, "protocols": protocols})}
     assert asked == {
-        ("strict+one_fold", "tuned"), ("strict+all_rows", "pool_cev85"), ("strict+train_mode", "tuned"),
-        ("strict+train_mode", "image"),
+        ("strict+features_from_one_fold", "tuned"), ("strict+pca_on_all", "pool_cev85"),
+        ("strict+validation_in_train_mode", "tuned"), ("strict+validation_in_train_mode", "image"),
     }  # fmt: skip
 
 
 LEAKAGE = {
     **TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85], "models": ["SVC", "CNN"],
-    "protocols": ["strict", "strict+grid", "strict+train_mode"], "networks": "all", "permuted_labels": ["strict"],
+    "protocols": ["strict", "strict+selection_on_reported_split", "strict+validation_in_train_mode"],
+    "networks": "all", "permuted_labels": ["strict"],
     "n_permutations": {"films": 100, "batches": 100}, "n_network_permutations": {"films": 2, "batches": 1},
 }  # fmt: skip
 
@@ -83,7 +84,7 @@ LEAKAGE = {
 def test_networks_are_shuffled_as_often_as_asked_and_under_the_protocols_named():
     asked = [fit.protocol for fit in study(leakage={**LEAKAGE, "models": ["CNN"]}).fits("leakage")]
     assert asked == [
-        "strict", "strict+grid", "strict+train_mode",
+        "strict", "strict+selection_on_reported_split", "strict+validation_in_train_mode",
         "strict.shuffled_films1", "strict.shuffled_films2", "strict.shuffled_batches1",
     ]  # fmt: skip
 
@@ -98,9 +99,12 @@ def test_models_on_block_features_are_permuted_apart_and_all_others_draw_by_draw
 
 def test_networks_can_be_kept_to_the_leaks_that_are_about_networks():
     asked = study(leakage=LEAKAGE | {"networks": "network_leaks", "n_network_permutations": {}}).fits("leakage")
-    assert {fit.protocol for fit in asked if fit.features == "image"} == {"strict", "strict+train_mode"}
+    assert {fit.protocol for fit in asked if fit.features == "image"} == {"strict", "strict+validation_in_train_mode"}
     assert {fit.protocol for fit in asked if fit.features == "tuned"} == {"strict"}
-    assert {fit.protocol for fit in asked if fit.features == "pool_cev85"} == {"strict", "strict+grid"}
+    assert {fit.protocol for fit in asked if fit.features == "pool_cev85"} == {
+        "strict",
+        "strict+selection_on_reported_split",
+    }
 
 
 def test_fits_on_features_of_one_kind_share_a_job_each_once():
@@ -117,11 +121,12 @@ def test_fits_on_features_of_one_kind_share_a_job_each_once():
 @pytest.mark.parametrize(
     ("spec", "features", "network"),
     [
-        (FitSpec("strict+one_fold", "imagenet", "aug3", "tuned", "nominal", "SVC"),
-         "results/features/strict+one_fold/imagenet/aug3/tuned.npz", "results/networks/strict/imagenet/aug3/tuned"),
+        (FitSpec("strict+features_from_one_fold", "imagenet", "aug3", "tuned", "nominal", "SVC"),
+         "results/features/strict+features_from_one_fold/imagenet/aug3/tuned.npz",
+         "results/networks/strict/imagenet/aug3/tuned"),
         (FitSpec("published", "none", "aug4", "metadata", "ordinal", "OLR"), "results/features/metadata.npz", None),
-        (FitSpec("strict+all_rows", "imagenet", "aug3", "pool_cev85", "nominal", "SVC"),
-         "results/pca/strict+all_rows/imagenet/pool_cev85.npz", None),
+        (FitSpec("strict+pca_on_all", "imagenet", "aug3", "pool_cev85", "nominal", "SVC"),
+         "results/pca/strict+pca_on_all/imagenet/pool_cev85.npz", None),
     ],
 )  # fmt: skip
 def test_paths_hold_what_a_stage_can_tell_apart_and_no_more(spec, features, network):

@@ -142,7 +142,7 @@ def test_tuned_features_come_back_with_their_augmentations(tmp_path):
     back = io.FeatureSet.read(tmp_path / "t.npz")
     assert back.sample.tolist() == ["a", "a", "b"] and back.augmentation.tolist() == [0, 1, 0]
     assert [float(values[0, 0]) for values in back.values] == [0, 1] and back.fit_index is None
-    assert list(io.read_arrays(tmp_path / "t.npz")) == ["samples", "copies", "scores_0", "scores_1"]
+    assert list(io.read_arrays(tmp_path / "t.npz")) == ["samples", "augmentation", "scores_0", "scores_1"]
 
 
 @pytest.mark.parametrize("error", [OSError(28, "x"), OSError(30, "x"), RuntimeError("I/O error: x (os error 28)")])

@@ -56,12 +56,12 @@ def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of
 
 def test_a_permutation_is_the_fit_under_the_protocol_of_its_name(copy_of_smoke):
     permuted = io.read_table(copy_of_smoke.folder / "results/permutations/strict/imagenet/aug3/nominal.tsv")
-    assert permuted.groupby("labels")["draw"].nunique().to_dict() == {"films": 10, "batches": 10}
+    assert permuted.groupby("labels")["permutation"].nunique().to_dict() == {"films": 10, "batches": 10}
     for labels, draw in (("films", 1), ("batches", 7)):
         path = f"results/predictions/strict.shuffled_{labels}{draw}/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
         copy_of_smoke.run(path)
         alone = io.read_table(copy_of_smoke.folder / path).query("split != 'train'").reset_index(drop=True)
-        here = permuted[(permuted["labels"] == labels) & (permuted["draw"] == draw)].reset_index(drop=True)
+        here = permuted[(permuted["labels"] == labels) & (permuted["permutation"] == draw)].reset_index(drop=True)
         columns = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
         pd.testing.assert_frame_equal(here[columns], alone[columns])
 
@@ -322,8 +322,14 @@ def test_bad_scans_are_listed_with_their_sentences_and_the_rest_goes_on(smoke, s
 def test_a_leak_shares_what_it_does_not_touch_and_repeats_keep_the_first_deal(smoke):
     made = smoke.results()
     predictions = {name.split("/")[1] for name in made if name.startswith("predictions/")}
-    assert {"strict+all_rows", "strict+train_mode", "published-grid", "by_operator", "by_date"} - predictions == {
-        "strict+train_mode"  # no model of the smoke study's leakage sees a network
+    assert {
+        "strict+pca_on_all",
+        "strict+validation_in_train_mode",
+        "published-selection_on_reported_split",
+        "by_operator",
+        "by_date",
+    } - predictions == {
+        "strict+validation_in_train_mode"  # no model of the smoke study's leakage sees a network
     }
     splits = {name.split("/")[1].removesuffix(".tsv") for name in made if name.startswith("splits/")}
     assert not {name for name in splits if "+" in name or "-" in name}

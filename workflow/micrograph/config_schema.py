@@ -514,20 +514,21 @@ class Leakage(Section):
         "strict",
         "published",
         *(f"strict+{leak}" for leak in protocols.LEAKS),
-        "published-all_rows",
-        "published-grid",
+        "published-pca_on_all",
+        "published-selection_on_reported_split",
         "published-ungrouped",
     ]
     """With the true labels. strict+LEAK adds one of published's leaks to strict, published-LEAK closes one. LEAK:
-    one_fold (tuned features of all folds from the last fold's network), all_rows (principal components fitted on
-    test samples, too), grid (parameters selected on the samples whose accuracy is reported), train_mode (validation
-    loss with dropout and batch statistics as in training), last_weights (the last weights, not the best), ungrouped
-    (samples of one growth day in several splits of a fold)."""
+    features_from_one_fold (tuned features of all folds from the last fold's network), pca_on_all (principal components
+    fitted on test samples, too), selection_on_reported_split (parameters selected on the samples whose accuracy is
+    reported), validation_in_train_mode (validation loss with dropout and batch statistics as in training),
+    last_checkpoint (the last weights, not the best), ungrouped (samples of one growth day in several splits of a
+    fold)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
-    (one_fold for tuned features, train_mode and last_weights for images); all: under all protocols above, which trains
-    networks for each."""
-    permuted_labels: Some[Leaking] = ["strict", "published", "strict+grid"]
+    (features_from_one_fold for tuned features, validation_in_train_mode and last_checkpoint for images); all: under all
+    protocols above, which trains networks for each."""
+    permuted_labels: Some[Leaking] = ["strict", "published", "strict+selection_on_reported_split"]
     """With permuted labels, which cannot be learned: accuracy above chance level is leakage."""
     n_permutations: Permutations = Permutations(films=50, batches=50)
     """Permutations for models on block features. With 10 or more, intervals come from resampling whole permutations."""

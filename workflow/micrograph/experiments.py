@@ -146,7 +146,7 @@ class Study:
 
     def chunks(self, network: NetworkSpec, protocol: str) -> list[str]:
         """Name the chunks of folds whose networks a fit by ``protocol`` needs."""
-        one_fold = "one_fold" in protocols.parse(protocol).leaks
+        one_fold = "features_from_one_fold" in protocols.parse(protocol).leaks
         return network.chunks(self.config["splits"]["folds"], self.config["training"]["folds_per_job"], one_fold)
 
     def outputs(self, fit: FitSpec) -> list[str]:
@@ -309,7 +309,7 @@ def _leakage(settings: dict[str, Any]) -> list[FitSpec]:
 def _concerns_network(fit: FitSpec) -> bool:
     """Whether a fit needs no network, or its protocol is a base, or changes a leak that is about its network."""
     changed = protocols.changed_leaks(fit.protocol)
-    own = {"one_fold"} if fit.features == "tuned" else protocols.NETWORK_LEAKS
+    own = {"features_from_one_fold"} if fit.features == "tuned" else protocols.NETWORK_LEAKS
     return fit.on_components or not changed or bool(changed & own)
 
 

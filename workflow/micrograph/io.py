@@ -23,7 +23,7 @@ from micrograph.errors import UserError
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # the disk is full or closed
 ATTEMPTS = 10  # at making a folder that another process removes in the same moment
 # Columns of tables that stay text, whatever they look like: an operator may be called 7.
-TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "grown", "labels", "group")
+TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "growth_date", "labels", "group")
 RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, report an error number
 
 
@@ -192,7 +192,7 @@ class FeatureSet:
     def read(cls, path: str | Path) -> Self:
         """Read a file of `write`."""
         arrays = read_arrays(path)
-        augmentation = arrays.get("copies", np.zeros(len(arrays["samples"]), dtype=int))
+        augmentation = arrays.get("augmentation", np.zeros(len(arrays["samples"]), dtype=int))
         folds = range(sum(name.startswith("scores_") for name in arrays))
         kinds = ("scores", "explained", "rows") if "rows_0" in arrays else ("scores",)
         by_fold = ([arrays[f"{kind}_{fold}"] for fold in folds] for kind in kinds)
@@ -206,7 +206,7 @@ class FeatureSet:
         by_fold = {"scores": self.values, "explained": self.explained_variance_ratio, "rows": self.fit_index}
         arrays: dict[str, ArrayLike] = {"samples": np.asarray(self.sample, str)}
         if self.fit_index is None:
-            arrays["copies"] = np.asarray(self.augmentation, int)
+            arrays["augmentation"] = np.asarray(self.augmentation, int)
         for fold in range(len(self.values)):
             arrays |= {
                 f"{kind}_{fold}": arrays_of[fold] for kind, arrays_of in by_fold.items() if arrays_of is not None

@@ -149,7 +149,7 @@ def weights_of(protocol, pretraining, folds):
     """The initial weights of the networks of these folds: retrieved, none (scratch), or pre-trained for each fold."""
     if pretraining != "films":
         return weights_path(pretraining)
-    seen = ["all"] if "all_rows" in protocols.parse(protocol).leaks else [f"fold{fold}" for fold in folds]
+    seen = ["all"] if "pca_on_all" in protocols.parse(protocol).leaks else [f"fold{fold}" for fold in folds]
     return expand(
         "results/pretraining/{protocol}/{seen}.safetensors",
         protocol=protocols.as_seen_by("splits", protocol),

@@ -8,7 +8,7 @@ with log.redirect_output(snakemake.log[0]):
     protocol, params = snakemake.wildcards.protocol, snakemake.params
     parsed, stream = protocols.parse(protocol), protocols.without_leaks_and_share(protocol)
     # strict and published have the same permuted labels, and a share has the folds of the whole.
-    rng = random_stream(params.seed, "relabel", str(parsed.shuffled), parsed.draw)
+    rng = random_stream(params.seed, "relabel", str(parsed.shuffled), parsed.permutation)
     labelled = permutation.permute_labels(io.read_table(snakemake.input.samples), protocol, params.folds, rng)
     table = splitters.split(labelled, protocol, params.folds, random_stream(params.seed, "deal_folds", stream))
     splitters.check(table, protocol, params.classes, labelled)

@@ -28,9 +28,9 @@ def fold_arrays(samples, fold=0, weighted="cam_class", **changes):
     number, count = np.array([int(name[1:]) for name in samples], dtype=np.float32), len(samples)
     of_targets = number[:, None] * 10 + np.arange(3)
     arrays = {
-        "samples": np.array(samples), "fold": np.full(count, fold), "truth": np.full(count, 900),
-        "predicted": np.full(count, 950), "target": np.ones(count, int),
-        "outputs": of_targets, "evidence": of_targets, "cam": np.tile(number[:, None, None], (1, 3, 3)),
+        "samples": np.array(samples), "fold": np.full(count, fold), "y_true": np.full(count, 900),
+        "y_pred": np.full(count, 950), "target": np.ones(count, int),
+        "outputs": of_targets, "target_scores": of_targets, "cam": np.tile(number[:, None, None], (1, 3, 3)),
         weighted: np.tile(of_targets[:, :, None, None], (1, 1, 3, 3)),
         "occlusion": np.tile(of_targets[:, :, None, None], (1, 1, 4, 4)),
         "cam_flag": np.full(count, ""), "occlusion_flag": np.full(count, ""),

@@ -40,7 +40,7 @@ def test_effects_are_decreases_of_the_score_and_targets_what_is_predicted(head):
     network, metadata, found = network_and_maps(head)
     inputs = inputs_of(metadata)
     original = scores(network, metadata, inputs)
-    np.testing.assert_allclose(found["evidence"], original, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["target_scores"], original, rtol=1e-4, atol=1e-5)
     for row, top in enumerate(STARTS):
         for column, left in enumerate(STARTS):
             hidden = inputs.clone()
@@ -49,7 +49,7 @@ def test_effects_are_decreases_of_the_score_and_targets_what_is_predicted(head):
             atol = 1e-5 * np.abs(original).max()
             np.testing.assert_allclose(found["occlusion"][:, :, row, column], decrease, rtol=1e-3, atol=atol)
     predicted = target.decode(head, found["outputs"], CLASSES)[0]
-    assert found["predicted"].tolist() == predicted.tolist()
+    assert found["y_pred"].tolist() == predicted.tolist()
     assert found["target"].tolist() == target_score.predicted_target(head, predicted, CLASSES).tolist()
     summed, name, weighted = cam.class_activation_maps(network, BACKBONE, inputs, head, CLASSES)
     np.testing.assert_array_equal(found["cam"], summed)
@@ -63,7 +63,7 @@ def test_a_fold_is_written_and_read_back(tmp_path):
     arrays = attribute.attribute_fold(network, metadata, IMAGES, samples, CLASSES, SETTINGS, "cpu")
     io.write_arrays(tmp_path / "fold3.npz", **arrays)
     read = maps.read([tmp_path / "fold3.npz"])
-    assert read.samples.tolist() == ["a", "b", "c"] and read.truth.tolist() == [900, 950, 1000]
+    assert read.samples.tolist() == ["a", "b", "c"] and read.y_true.tolist() == [900, 950, 1000]
     assert read.fold.tolist() == [3, 3, 3] and read.classes.tolist() == CLASSES
     assert (read.side, read.patch, read.stride, read.baseline, read.scheme) == (SIDE, 14, 10, "zero", "nominal")
     assert read.occlusion_map(0).shape == (SIDE, SIDE)

@@ -86,7 +86,7 @@ def test_the_table_has_its_columns_a_control_of_every_row_and_is_sorted(case):
     assert found[~is_control][KEYS].to_numpy().tolist() == controls[KEYS].to_numpy().tolist()
     assert found.equals(found.sort_values(KEYS, kind="stable", ignore_index=True))
     first = found[found["sample"] == "film-2"].iloc[0]
-    assert first[:5].tolist() == ["film-2", "day-2", 3, 950, case[2].predicted[2]]
+    assert first[:5].tolist() == ["film-2", "day-2", 3, 950, case[2].y_pred[2]]
     assert (found["area"].notna() == found["measure"].isin(["pointing", "mass"])).all()
 
 

@@ -41,7 +41,7 @@ def test_means_ratio_and_gain_are_those_worked_out_by_hand():
     # Two growth days: drawn are a alone, both, or b alone.
     assert (row["ratio_low"], row["ratio_high"]) == pytest.approx((0.5 / 0.3, 3.0))
     assert (row["gain_low"], row["gain_high"]) == pytest.approx((0.2, 0.3))
-    assert (row["films"], row["batches"], row["folds"]) == (2, 2, 1)
+    assert (row["n_samples"], row["n_batches"], row["folds"]) == (2, 2, 1)
 
 
 def test_films_of_one_day_have_no_interval():
@@ -70,7 +70,7 @@ def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(me
     rows += [(*film, "another_occlusion", measure, "padding", 0.8 + i / 100, 0.9) for i, film in enumerate(films)]
     table = attribution_tests.make_table([by_hand(*rows)], **GIVEN)
     row = one(table)
-    assert row["value"] == pytest.approx(hits / 12) and row["films"] == 12
+    assert row["value"] == pytest.approx(hits / 12) and row["n_samples"] == 12
     ends = [row[f"{name}{end}"] for name in ("", "gain_", "ratio_") for end in ("low", "high")]
     assert np.isfinite(ends).all() == expected and np.isnan(ends).all() != expected
     (panel,) = attribution_tests.panels(table)

@@ -40,8 +40,8 @@ def test_how_far_the_network_is_ahead_and_its_interval_are_those_worked_out_by_h
     ours = tabled([by_hand([0, 0, 1, 0])], by_hand([1, 1, 1, 0])).iloc[1]
     assert ours[baselines.AHEAD].tolist() == pytest.approx([50, 0, 100])
     # Training names 950 C, all that is tested is of 900 C: the majority is never right.
-    assert table.iloc[0]["pooled_pct"] == 0 and table.iloc[0]["ahead_points"] == 75
-    assert table["batches"].tolist() == [2, 2, 2]
+    assert table.iloc[0]["pooled_pct"] == 0 and table.iloc[0]["network_gain_pct_points"] == 75
+    assert table["n_batches"].tolist() == [2, 2, 2]
 
 
 def test_how_far_a_model_is_above_the_majority_class_is_paired_by_growth_day():
@@ -60,12 +60,16 @@ def test_the_difference_is_that_of_the_pooled_accuracies_and_stands_under_strict
     cnn = row(table, "strict", "image")
     for features in ("none", "metadata", "physical"):
         here = row(table, "strict", features)
-        assert here["ahead_points"] == pytest.approx(cnn["pooled_pct"] - here["pooled_pct"])
-        assert here["ahead_points_low"] <= here["ahead_points"] <= here["ahead_points_high"]
+        assert here["network_gain_pct_points"] == pytest.approx(cnn["pooled_pct"] - here["pooled_pct"])
+        assert (
+            here["network_gain_pct_points_low"]
+            <= here["network_gain_pct_points"]
+            <= here["network_gain_pct_points_high"]
+        )
         if features != "none":
             above = here["pooled_pct"] - row(table, "strict", "none")["pooled_pct"]
-            assert here["above_majority_points"] == pytest.approx(above)
-    assert np.isnan(cnn["ahead_points"])
+            assert here["above_majority_pct_points"] == pytest.approx(above)
+    assert np.isnan(cnn["network_gain_pct_points"])
     published = table.loc[table["protocol"] == "published", [*baselines.AHEAD, *baselines.ABOVE]]
     assert published.isna().all(axis=None)
 
@@ -75,19 +79,19 @@ def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(tabl
     metadata = next(line for line in strict.rows if line[0] == "growth metadata")
     assert isinstance(metadata[-1], tables.Bold)
     same = tabled([fit("metadata", 0.7)], summaries.Fit(network().spec, fit("metadata", 0.7).predictions))
-    assert row(same, "strict", "metadata")["ahead_points"] == 0
+    assert row(same, "strict", "metadata")["network_gain_pct_points"] == 0
     metadata = next(line for line in baselines.panels(same)[0].rows if line[0] == "growth metadata")
     assert not isinstance(metadata[-1], tables.Bold)
 
 
 def test_films_of_one_day_have_no_interval():
     table = tabled([by_hand([1, 0, 0, 0], "xxxx")], by_hand([1, 1, 1, 0], "xxxx"))
-    assert table.iloc[1][["ahead_points_low", "ahead_points_high"]].isna().all()
+    assert table.iloc[1][["network_gain_pct_points_low", "network_gain_pct_points_high"]].isna().all()
 
 
 def test_without_strict_fits_nothing_is_compared():
     table = tabled(given(("published",)))
-    assert table["ahead_points"].isna().all() and "CNN" not in set(table["model"])
+    assert table["network_gain_pct_points"].isna().all() and "CNN" not in set(table["model"])
     (panel,) = baselines.panels(table)
     assert not {heading for heading, _ in baselines.STRICT} & set(panel.headings)
     assert all(len(line) == len(panel.headings) for line in panel.rows)

@@ -6,7 +6,7 @@ import pytest
 from made_up_answers import CLASSES, fit, sharpened
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration, summaries
-from micrograph.evaluation.calibration import AS_IS, DECISIONS, NOTHING, PROBABILITIES, SCALED
+from micrograph.evaluation.calibration import DECISIONS, NOTHING, PROBABILITIES, SCALED, UNSCALED
 
 NAMES = [f"score_{celsius:g}" for celsius in CLASSES]
 CELSIUS = [900, 950, 1000]
@@ -42,7 +42,7 @@ def test_softmax_is_that_of_a_hand_and_gives_a_class_without_a_value_nothing():
 def test_the_temperature_that_spoilt_the_probabilities_is_found_in_every_fold():
     study = judge(fit(days=800, films_a_day=1, sharpness=3.0))
     assert study.stages[SCALED].temperatures == pytest.approx([3.0] * 4, rel=0.25)
-    assert study.stages[AS_IS].temperatures == [1.0] * 4
+    assert study.stages[UNSCALED].temperatures == [1.0] * 4
 
 
 def test_decision_values_become_the_probabilities_that_they_are_logarithms_of():
@@ -56,7 +56,7 @@ def test_decision_values_become_the_probabilities_that_they_are_logarithms_of():
 def test_test_films_have_no_part_in_temperature_and_limit():
     made = fit(sharpness=2.0)
     spoilt = changed(made, "test", lambda marks: marks[:, ::-1])
-    for stage in (AS_IS, SCALED):
+    for stage in (UNSCALED, SCALED):
         one, other = judge(made).stages[stage], judge(spoilt).stages[stage]
         assert one.temperatures == other.temperatures and one.limits == other.limits
         assert not np.allclose(one.probabilities, other.probabilities)
@@ -65,7 +65,7 @@ def test_test_films_have_no_part_in_temperature_and_limit():
 def test_training_films_have_no_part_in_what_is_told():
     made = fit(sharpness=2.0)
     spoilt = changed(made, "train", lambda marks: np.full(marks.shape, 1 / 3))
-    for stage in (AS_IS, SCALED):
+    for stage in (UNSCALED, SCALED):
         one, other = judge(made).stages[stage], judge(spoilt).stages[stage]
         assert one.temperatures == other.temperatures and one.limits == other.limits
         np.testing.assert_array_equal(one.probabilities, other.probabilities)
@@ -74,7 +74,7 @@ def test_training_films_have_no_part_in_what_is_told():
 @pytest.mark.parametrize("coverage", [0.7, 0.9])
 def test_sets_of_exchangeable_films_cover_as_promised_out_of_fold(coverage):
     """One film a day and 50 validation days: the mean coverage lies between the aim and the aim plus 1/51."""
-    covered = {AS_IS: [], SCALED: []}
+    covered = {UNSCALED: [], SCALED: []}
     for seed in range(35):
         study = judge(fit(days=200, films_a_day=1, sharpness=2.0, seed=seed), coverage)
         for stage, values in study.stages.items():
@@ -100,19 +100,19 @@ def test_sets_cover_new_days_though_films_of_a_day_are_alike():
 
 def test_too_few_validation_days_give_sets_of_every_class():
     study = judge(fit(days=32, films_a_day=4))
-    assert np.isinf(study.stages[AS_IS].limits).all() and study.stages[AS_IS].in_set.all()
+    assert np.isinf(study.stages[UNSCALED].limits).all() and study.stages[UNSCALED].in_set.all()
     enough = judge(fit(days=36, films_a_day=1))
-    assert np.isfinite(enough.stages[AS_IS].limits).all()
+    assert np.isfinite(enough.stages[UNSCALED].limits).all()
 
 
 def test_a_fit_without_scores_or_validation_films_is_left_out_and_says_why():
     silent = judge(fit(scores=lambda chances, sharpness: np.full(chances.shape, np.nan)))
-    assert silent.stages == {} and "gives no scores" in silent.why
+    assert silent.stages == {} and "without scores" in silent.reason
     made = fit()
     rows = made.predictions
     lacking = judge(summaries.Fit(made.spec, rows[(rows["split"] != "validation") | (rows["fold"] > 0)]))
-    assert lacking.stages == {} and "no validation film" in lacking.why
-    assert judge(made).why == ""
+    assert lacking.stages == {} and "no validation sample" in lacking.reason
+    assert judge(made).reason == ""
 
 
 def test_shares_are_those_of_the_folds_own_training_films():
@@ -151,4 +151,4 @@ def test_a_class_unseen_in_training_has_no_probability():
 
     study = judge(fit(scores=unseen))
     assert study.kind == PROBABILITIES
-    assert study.stages[AS_IS].probabilities[:, 2].max() < 2e-6
+    assert study.stages[UNSCALED].probabilities[:, 2].max() < 2e-6

@@ -46,18 +46,18 @@ def test_log_loss_and_brier_score_are_those_of_a_hand():
 
 def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why():
     made = mixed()
-    assert made["stage"].tolist() == ["as_is", "scaled", "scaled", "left_out"]
+    assert made["stage"].tolist() == ["unscaled", "scaled", "scaled", "excluded"]
     assert made["scores"].tolist() == ["probabilities", "probabilities", "decision values", "none"]
-    assert made["why"].tolist()[:3] == [""] * 3 and "no scores" in made["why"].iloc[3]
+    assert made["reason"].tolist()[:3] == [""] * 3 and "without scores" in made["reason"].iloc[3]
     assert made.iloc[3][["log_loss", "ece_pct", "covered_pct", "temperature"]].isna().all()
     assert set(KEYS) < set(made) and made["data"].eq("simulated films").all()
-    assert made[["films", "batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
+    assert made[["n_samples", "n_batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
 
 
 def test_scaling_mends_what_is_too_sure_and_the_table_can_tell():
     before, after = table(fit(days=120, **SURE)).to_dict("records")
     assert before["temperature"] == 1 and after["temperature"] == pytest.approx(3, rel=0.3)
-    assert after["temperature_least"] <= after["temperature"] <= after["temperature_most"]
+    assert after["temperature_min"] <= after["temperature"] <= after["temperature_max"]
     assert before["log_loss"] > after["log_loss"] and before["brier"] > after["brier"]
     assert after["log_loss_change"] == pytest.approx(after["log_loss"] - before["log_loss"])
     assert after["log_loss_change_high"] < 0 and np.isnan(before["log_loss_change"])
@@ -74,9 +74,9 @@ def test_all_intervals_hold_their_value():
 
 def test_class_shares_are_told_beside_and_true_probabilities_beat_them():
     made = table(fit(days=120)).iloc[0]
-    assert made["shares_log_loss"] == pytest.approx(np.log(3), abs=0.03)
-    assert made["shares_brier"] == pytest.approx(2 / 3, abs=0.02)
-    assert made["log_loss_high"] < made["shares_log_loss"]
+    assert made["class_frequency_log_loss"] == pytest.approx(np.log(3), abs=0.03)
+    assert made["class_frequency_brier"] == pytest.approx(2 / 3, abs=0.02)
+    assert made["log_loss_high"] < made["class_frequency_log_loss"]
 
 
 def test_equal_scores_are_as_good_as_nothing():
@@ -90,9 +90,9 @@ def test_one_growth_day_of_tests_gives_no_interval():
     made = fit(days=4, films_a_day=10)
     rows = made.predictions[made.predictions["fold"] == 0]
     row = table(summaries.Fit(made.spec, rows)).iloc[1]
-    assert row["batches"] == row["folds"] == 1
+    assert row["n_batches"] == row["folds"] == 1
     assert row[[f"{name}{end}" for name in ("ece_pct", "log_loss", "brier") for end in ("_low", "_high")]].isna().all()
-    assert np.isfinite(row["log_loss"]) and row["open_folds"] == 1
+    assert np.isfinite(row["log_loss"]) and row["n_unlimited_folds"] == 1
 
 
 def test_the_same_seed_gives_the_same_table_whatever_stands_beside():
@@ -106,7 +106,7 @@ def test_repeats_of_the_folds_do_not_narrow_the_interval():
     rows = made.predictions
     often = pd.concat([rows.assign(fold=rows["fold"] + 4 * repeat) for repeat in range(5)], ignore_index=True)
     one, five = table(made).iloc[0], table(summaries.Fit(made.spec, often)).iloc[0]
-    assert five["films"] == one["films"] == 180 and five["folds"] == 20
+    assert five["n_samples"] == one["n_samples"] == 180 and five["folds"] == 20
     width = [row["log_loss_high"] - row["log_loss_low"] for row in (one, five)]
     assert width[1] == pytest.approx(width[0])
     assert five["ece_calibrated_high_pct"] == pytest.approx(one["ece_calibrated_high_pct"], abs=1.5)
@@ -126,7 +126,7 @@ def test_labels_distinguish_fits_as_shortly_as_they_can():
 
 def off(row):
     """Whether a plain calibration error is larger than perfectly calibrated probabilities would show."""
-    return row["ece_plain_pct"] > row["ece_calibrated_high_pct"]
+    return row["ece_uncorrected_pct"] > row["ece_calibrated_high_pct"]
 
 
 def test_overconfident_probabilities_are_off_until_they_are_scaled():
@@ -146,13 +146,13 @@ def test_sets_of_reversed_probabilities_cover_too_little():
     tested = rows["split"] == "test"
     rows.loc[tested, names] = rows.loc[tested, names].to_numpy()[:, ::-1]
     scaled = table(summaries.Fit(made.spec, rows), coverage=0.8).iloc[-1]
-    assert scaled["covered_pct_high"] < scaled["coverage_aim_pct"] == 80
+    assert scaled["covered_pct_high"] < scaled["nominal_coverage_pct"] == 80
 
 
 def test_fits_without_probabilities_are_left_out_and_few_validation_days_leave_sets_of_all_classes():
-    assert "it answers with a temperature alone and gives no scores" in set(mixed()["why"])
+    assert "the model predicts a temperature without scores" in set(mixed()["reason"])
     few = table(fit(days=16)).iloc[-1]
-    assert few["open_folds"] == few["folds"] == 4 and few["covered_pct"] == 100
+    assert few["n_unlimited_folds"] == few["folds"] == 4 and few["covered_pct"] == 100
 
 
 def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():

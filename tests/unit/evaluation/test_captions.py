@@ -13,7 +13,7 @@ def test_a_caption_is_filled_in_and_loses_its_emphasis(tmp_path):
     path.write_text("**Table 7**, {{ snakemake.params.data }}:\n*a* and *b*.\n\nMore.\n", encoding="utf-8")
     assert captions.fill(path, {"data": "films"}).startswith("**Table 7**, films:")
     assert captions.read(path, {"data": "films"}) == "Table 7, films: a and b.\n\nMore."
-    assert captions.read(path, {"data": "films"}, pd.DataFrame({"films": [9]})).endswith("More.\n\nn = 9 samples.")
+    assert captions.read(path, {"data": "films"}, pd.DataFrame({"n_samples": [9]})).endswith("More.\n\nn = 9 samples.")
 
 
 def test_a_name_that_is_not_given_is_named(tmp_path):
@@ -23,8 +23,8 @@ def test_a_name_that_is_not_given_is_named(tmp_path):
 
 
 def test_numbers_of_samples_are_those_of_this_study_by_protocol():
-    rows = {"protocol": ["strict", "published", PAPER], "tested_samples": [120, 30, 27], "folds": [4, 4, 10]}
+    rows = {"protocol": ["strict", "published", PAPER], "n_samples": [120, 30, 27], "folds": [4, 4, 10]}
     assert captions.describe(pd.DataFrame(rows)) == "n = 120 (strict), 30 (published) samples; folds: 4."
-    same = pd.DataFrame({"films": [60, 120], "batches": [16, 44], "backbone": ["resnet18", "resnet18"]})
+    same = pd.DataFrame({"n_samples": [60, 120], "n_batches": [16, 44], "backbone": ["resnet18", "resnet18"]})
     assert captions.describe(same) == "n = 120 samples; growth days: 44; network: resnet18."
     assert captions.describe(pd.DataFrame({"policy": ["aug1"]})) == ""

@@ -148,7 +148,10 @@ def test_among_twenty_null_comparisons_support_is_rare():
 def test_without_tables_nothing_is_tested():
     table = conclusions.make_table({}, SIMULATED)
     assert list(table) == conclusions.COLUMNS and len(table) == len(conclusions.CONTRASTS)
-    assert set(table["verdict"]) == {NOT_TESTED} and table[["estimate", "ci_low", "ci_high", "n"]].isna().all().all()
+    assert (
+        set(table["verdict"]) == {NOT_TESTED}
+        and table[["estimate", "ci_low", "ci_high", "n_samples"]].isna().all().all()
+    )
 
 
 COLUMNS = {
@@ -170,7 +173,7 @@ def test_contrasts_name_known_tables_columns_units_and_leaks():
     empty = {name: pd.DataFrame({column: [] for column in columns}) for name, columns in COLUMNS.items()}
     empty["leakage"] = empty["leakage"].astype({"protocol": str})
     assert set(conclusions.make_table(empty, SIMULATED)["verdict"]) == {NOT_TESTED}
-    quantities = {*model_card.SCORED, *model_card.CHECKED, "above_majority_points"}
+    quantities = {*model_card.SCORED, *model_card.CHECKED, "above_majority_pct_points"}
     for contrast in conclusions.CONTRASTS[:]:
         assert contrast.table in {"", *COLUMNS} and contrast.unit in conclusions.UNITS
         if contrast.table == "performance":
@@ -193,7 +196,9 @@ def test_a_missing_or_empty_table_leaves_its_contrasts_untested_and_the_others_u
 def test_without_intervals_nothing_is_supported_or_contradicted():
     given = {
         name: table.assign(**{column: np.nan for column in table if column.endswith(("low", "high"))})
-        for name, table in made_up_conclusions.tables(leakage={"added": {"one_fold": 1.0, "all_rows": 0.5}}).items()
+        for name, table in made_up_conclusions.tables(
+            leakage={"added": {"features_from_one_fold": 1.0, "pca_on_all": 0.5}}
+        ).items()
     }
     assert set(conclusions.make_table(given, SIMULATED)["verdict"]) == {INCONCLUSIVE, NOT_TESTED}
 
@@ -241,7 +246,7 @@ def test_verdicts_of_a_made_up_study(name, knobs, question, part, verdict):
 
 
 def test_leaks_are_one_family_without_the_fits_whose_predictions_are_identical():
-    table = made(leakage={"added": {"one_fold": 12.0, "grid": -9.0}})
+    table = made(leakage={"added": {"features_from_one_fold": 12.0, "selection_on_reported_split": -9.0}})
     added, closed = (
         rows_of(table, conclusions.LEAKAGE, base).set_index("comparison") for base in ("Strict", "Published")
     )
@@ -254,7 +259,9 @@ def test_leaks_are_one_family_without_the_fits_whose_predictions_are_identical()
 def test_permuted_labels_are_judged_by_all_models_and_draws_together_where_the_table_has_that_row():
     table = made_up_conclusions.leakage(strict_above=9.0)  # a single model may be above chance level
     row = table[table["protocol"] == "strict"].iloc[0].to_dict() | {"features": leakage.ALL, "model": leakage.ALL}
-    both = pd.DataFrame([row | made_up_conclusions.value("above_test_points", 1.0, 2.0) | {"labels": leakage.BOTH}])
+    both = pd.DataFrame(
+        [row | made_up_conclusions.value("above_chance_test_pct_points", 1.0, 2.0) | {"labels": leakage.BOTH}]
+    )
     given = made_up_conclusions.tables() | {"leakage": pd.concat([table, both], ignore_index=True)}
     strict = row_of(conclusions.make_table(given, SIMULATED), conclusions.PERMUTED, "less than 5")
     assert (strict["verdict"], strict["estimate"], strict["ci_low"], strict["ci_high"]) == (SUPPORTED, 1, -1, 3)
@@ -262,11 +269,11 @@ def test_permuted_labels_are_judged_by_all_models_and_draws_together_where_the_t
 
 def test_a_leak_that_changes_no_prediction_is_no_comparison_with_chance_level():
     table = made_up_conclusions.leakage()
-    row = table[table["protocol"].eq("strict+one_fold") & table["labels"].eq("films")].iloc[0].to_dict()
-    row |= {"protocol": "strict+grid", "model": "CNN", "features": "image"}
+    row = table[table["protocol"].eq("strict+features_from_one_fold") & table["labels"].eq("films")].iloc[0].to_dict()
+    row |= {"protocol": "strict+selection_on_reported_split", "model": "CNN", "features": "image"}
 
     def reason(half):
-        more = pd.DataFrame([row | made_up_conclusions.value("change_points", 0.0, half)])
+        more = pd.DataFrame([row | made_up_conclusions.value("change_pct_points", 0.0, half)])
         given = made_up_conclusions.tables() | {"leakage": pd.concat([table, more], ignore_index=True)}
         judged = conclusions.make_table(given, SIMULATED)
         return row_of(judged, conclusions.PERMUTED, "one leak added, labels permuted between samples")["reason"]
@@ -286,7 +293,7 @@ def test_a_subgroup_and_its_complement_are_one_comparison():
     substrate = row_of(table, conclusions.SUBGROUPS, "substrate")
     assert substrate["verdict"] == SUPPORTED and "corrected for 4" in substrate["reason"]  # three times, one substrate
     assert row_of(table, conclusions.SUBGROUPS, "number of samples")["reason"] == "every growth day has three films"
-    why = made(confounders={"why": "the sheet names no operators"})
+    why = made(confounders={"reason": "the sheet names no operators"})
     assert row_of(why, conclusions.OPERATORS)[["verdict", "reason"]].tolist() == [
         NOT_TESTED, "the sheet names no operators",
     ]  # fmt: skip
@@ -301,8 +308,8 @@ def test_calibration_is_judged_of_the_network_for_new_scans():
     table = conclusions.make_table(given, SIMULATED, network)
     before, after = (row_of(table, conclusions.CALIBRATION, part) for part in ("without scaling", "after temperature"))
     assert (before["verdict"], after["verdict"], after["estimate"]) == (CONTRADICTED, SUPPORTED, 2.5)
-    left_out = {"stage": "left_out", "why": "it gives no probabilities", "ece_pct": np.nan}
-    given["calibration"] = made_up_conclusions.calibration().iloc[:1].assign(**left_out)
+    excluded = {"stage": "excluded", "reason": "it gives no probabilities", "ece_pct": np.nan}
+    given["calibration"] = made_up_conclusions.calibration().iloc[:1].assign(**excluded)
     row = row_of(conclusions.make_table(given, SIMULATED), conclusions.CALIBRATION, "without scaling")
     assert (row["verdict"], row["reason"]) == (NOT_TESTED, "it gives no probabilities")
 
@@ -355,7 +362,7 @@ def test_tables_are_not_modified_and_their_files_give_the_same_conclusions(tmp_p
 
 def test_the_panel_writes_each_question_once_and_html_escapes_what_tables_say():
     given = made_up_conclusions.tables()
-    given["confounders"].loc[given["confounders"]["kind"] == "batch_size", "why"] = "<script>alert(1)</script>"
+    given["confounders"].loc[given["confounders"]["kind"] == "batch_size", "reason"] = "<script>alert(1)</script>"
     table = conclusions.make_table(given, SIMULATED)
     (panel,) = conclusions.panels(table)
     assert [row[0] for row in panel.rows if row[0]] == list(dict.fromkeys(table["question"]))

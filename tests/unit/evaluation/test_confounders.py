@@ -15,27 +15,33 @@ def test_a_group_is_compared_with_all_other_films():
     sheet = films(substrate=["c"] * 30 + ["A"] * 30)
     right = np.array(([True] * 2 + [False]) * 10 + ([True] + [False] * 2) * 10)
     table = rows(tabled(sheet, right), "substrate")
-    assert table.loc["c", ["accuracy_pct", "rest_pct", "difference_points"]].tolist() == pytest.approx(
+    assert table.loc["c", ["accuracy_pct", "rest_pct", "difference_pct_points"]].tolist() == pytest.approx(
         [200 / 3, 100 / 3, 100 / 3]
     )
-    assert table.loc["A", "difference_points"] == pytest.approx(-100 / 3)
-    assert table.loc["c", ["films", "batches", "majority_pct"]].tolist() == [30, 10, 0]  # 1000 C is named, none is
+    assert table.loc["A", "difference_pct_points"] == pytest.approx(-100 / 3)
+    assert table.loc["c", ["n_samples", "n_batches", "majority_pct"]].tolist() == [
+        30,
+        10,
+        0,
+    ]  # 1000 C is named, none is
     assert table["overall_pct"].tolist() == pytest.approx([50, 50])
-    assert (table["why"] == "").all()
+    assert (table["reason"] == "").all()
     # Every day is like the others of its group, so redrawing days changes nothing.
-    assert table.loc["c", ["difference_points_low", "difference_points_high"]].tolist() == pytest.approx([100 / 3] * 2)
+    assert table.loc["c", ["difference_pct_points_low", "difference_pct_points_high"]].tolist() == pytest.approx(
+        [100 / 3] * 2
+    )
 
 
 def test_every_kind_has_a_row_and_says_why_nothing_is_compared():
     sheet = films().drop(columns="operator").assign(growth_seconds=np.nan)
     table = tabled(sheet, np.arange(60) % 4 > 0)
     assert table["kind"].tolist() == [*subgroups.SUBGROUPS, "split", "split"]
-    why = table.set_index("kind")["why"]
+    why = table.set_index("kind")["reason"]
     assert why["growth_seconds"] == why["operator"] == confounders.UNKNOWN
     assert why["substrate"] == why["scan_quality"] == why["batch_size"] == confounders.NO_OTHERS
-    assert table["difference_points"].isna().all()
+    assert table["difference_pct_points"].isna().all()
     grouped = table[table["kind"] != "split"]
-    assert (grouped["films"] == 60).all() and grouped["accuracy_low"].between(60, 76).all()
+    assert (grouped["n_samples"] == 60).all() and grouped["accuracy_low"].between(60, 76).all()
 
 
 def test_films_of_which_nobody_knows_are_neither_in_a_group_nor_in_the_rest():
@@ -44,7 +50,7 @@ def test_films_of_which_nobody_knows_are_neither_in_a_group_nor_in_the_rest():
     table = rows(tabled(sheet, right), "operator")
     assert table.loc["anna", "rest_pct"] == pytest.approx(200 / 3)  # bo's alone
     unknown = table.loc[subgroups.NOT_STATED]
-    assert unknown["accuracy_pct"] == 0 and unknown["why"] == confounders.UNKNOWN and unknown["films"] == 30
+    assert unknown["accuracy_pct"] == 0 and unknown["reason"] == confounders.UNKNOWN and unknown["n_samples"] == 30
 
 
 @pytest.mark.parametrize(("days", "reason"), [(1, confounders.FEW), (4, confounders.FEW), (5, "")])
@@ -52,21 +58,22 @@ def test_groups_of_few_batches_have_no_interval_and_give_the_reason(days, reason
     rare = np.arange(60) < 3 * days
     table = rows(tabled(films(operator=np.where(rare, "bo", "anna")), np.arange(60) % 3 != np.arange(60) // 3 % 3),
                  "operator")  # fmt: skip
-    ends = ["difference_points_low", "difference_points_high"]
-    assert table.loc["bo", "why"] == reason
-    assert table.loc["anna", "why"] == (f"the rest: {reason}" if reason else "")
+    ends = ["difference_pct_points_low", "difference_pct_points_high"]
+    assert table.loc["bo", "reason"] == reason
+    assert table.loc["anna", "reason"] == (f"the rest: {reason}" if reason else "")
     assert table[ends].isna().all(axis=None) == bool(reason)
-    assert np.isfinite(table.loc["bo", "difference_points"])
+    assert np.isfinite(table.loc["bo", "difference_pct_points"])
 
 
 def test_a_group_that_is_right_throughout_has_no_interval_however_many_batches():
     sheet = films(substrate=["c"] * 30 + ["A"] * 30)
     table = rows(tabled(sheet, (np.arange(60) < 30) | (np.arange(60) % 4 > 0)), "substrate")
     assert (
-        table.loc["c", "why"] == confounders.CONSTANT and table.loc["A", "why"] == f"the rest: {confounders.CONSTANT}"
+        table.loc["c", "reason"] == confounders.CONSTANT
+        and table.loc["A", "reason"] == f"the rest: {confounders.CONSTANT}"
     )
     assert table.loc["c", "accuracy_pct"] == 100
-    assert table[["accuracy_low", "difference_points_low"]].isna().sum().tolist() == [1, 2]
+    assert table[["accuracy_low", "difference_pct_points_low"]].isna().sum().tolist() == [1, 2]
 
 
 def drawn(rng, days, a_day, chance, spread):
@@ -95,7 +102,7 @@ def test_a_true_difference_is_told_and_named():
     right = np.concatenate([drawn(rng, 20, 3, 0.9, 0.05), drawn(rng, 20, 3, 0.4, 0.05)])
     table = tabled(films(120, substrate=["c"] * 60 + ["A"] * 60), right)
     row = rows(table, "substrate").loc["A"]
-    assert row["difference_points_high"] < -15 and confounders.differs(row)
+    assert row["difference_pct_points_high"] < -15 and confounders.differs(row)
 
 
 def test_two_groups_are_one_comparison_and_three_are_three():
@@ -109,7 +116,7 @@ def test_of_three_groups_one_without_an_interval_leaves_the_others_two_compariso
     table = tabled(films(substrate=substrate), np.arange(60) % 4 > 0)
     found = confounders.comparisons(table)
     assert sorted(found["group"]) == ["A", "c"]
-    assert rows(table, "substrate").loc["M", "why"] == confounders.FEW
+    assert rows(table, "substrate").loc["M", "reason"] == confounders.FEW
 
 
 def test_films_of_which_nobody_knows_do_not_make_a_third_group():
@@ -126,11 +133,11 @@ def test_other_folds_are_compared_with_strict_on_the_same_films():
                  "split")  # fmt: skip
     row = table.loc["by_date"]
     lost = (strict[30:] & (np.arange(30) % 6 == 0)).mean()
-    assert row["rest_pct"] == pytest.approx(200 / 3) and row["films"] == 30
-    assert row["difference_points"] == pytest.approx(-100 * lost) and lost > 0
-    assert row["difference_points_low"] < -100 * lost < row["difference_points_high"] <= 0
-    assert (row["training_films"], row["rest_training_films"]) == (20, 40)
-    assert table.loc["by_operator", "why"] == "no names" and table.loc["by_operator", "films"] == 0
+    assert row["rest_pct"] == pytest.approx(200 / 3) and row["n_samples"] == 30
+    assert row["difference_pct_points"] == pytest.approx(-100 * lost) and lost > 0
+    assert row["difference_pct_points_low"] < -100 * lost < row["difference_pct_points_high"] <= 0
+    assert (row["n_train_samples"], row["rest_n_train_samples"]) == (20, 40)
+    assert table.loc["by_operator", "reason"] == "no names" and table.loc["by_operator", "n_samples"] == 0
     panel = confounders.panels(tabled(sheet, strict, [other], [answered(sheet, strict)]))[-1]
     assert "20 training samples per fold, 40 under strict" in panel.notes[0]
 
@@ -139,15 +146,15 @@ def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_
     sheet, right = films(), np.arange(60) % 4 > 0
     other = answered(sheet, right, "by_operator")
     alone = rows(tabled(sheet, right, [other]), "split").loc["by_operator"]
-    assert alone["why"] == confounders.NO_STRICT and np.isnan(alone["difference_points"])
+    assert alone["reason"] == confounders.NO_STRICT and np.isnan(alone["difference_pct_points"])
     assert np.isfinite(alone["accuracy_low"])
     same = rows(tabled(sheet, right, [other], [answered(sheet, right)]), "split").loc["by_operator"]
-    assert same["why"] == confounders.IDENTICAL and same["difference_points"] == 0
-    assert np.isnan(same["difference_points_low"])
+    assert same["reason"] == confounders.IDENTICAL and same["difference_pct_points"] == 0
+    assert np.isnan(same["difference_pct_points_low"])
 
 
 def test_folds_that_were_not_asked_for_are_said_to_be():
-    assert (rows(tabled(films(), np.arange(60) % 4 > 0), "split")["why"] == confounders.NOT_RUN).all()
+    assert (rows(tabled(films(), np.arange(60) % 4 > 0), "split")["reason"] == confounders.NOT_RUN).all()
 
 
 def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():

@@ -54,26 +54,34 @@ def test_accuracy_chance_and_gap_are_those_worked_out_by_hand():
     # Test: 2 of 4 right; true 900: 2, 1000: 2, called 900: 3, nothing: 1: chance (2 * 3) / 16.
     test = rows("test", [900, 900, 1000, 1000], [900, 900, 900, None], "abab")
     row = one(fit("strict", validation, test))
-    found = {name: row[name] for name in ("validation_pct", "test_pct", "gap_points")}
-    assert found == pytest.approx({"validation_pct": 75, "test_pct": 50, "gap_points": 25})
+    found = {name: row[name] for name in ("validation_pct", "test_pct", "gap_pct_points")}
+    assert found == pytest.approx({"validation_pct": 75, "test_pct": 50, "gap_pct_points": 25})
     assert (row["chance_validation_pct"], row["chance_test_pct"]) == pytest.approx((50, 37.5))
-    assert (row["above_validation_points"], row["above_test_points"]) == pytest.approx((25, 12.5))
-    assert (row["reported"], row["films"], row["batches"], row["draws"], row["verdict"]) == ("test", 4, 2, 1, "")
-    assert np.isnan(row["change_points"])
+    assert (row["above_chance_validation_pct_points"], row["above_chance_test_pct_points"]) == pytest.approx((25, 12.5))
+    assert (row["reported"], row["n_samples"], row["n_batches"], row["n_permutations"], row["verdict"]) == (
+        "test",
+        4,
+        2,
+        1,
+        "",
+    )
+    assert np.isnan(row["change_pct_points"])
 
 
 def test_a_model_that_names_one_class_is_at_its_chance_whatever_the_films_and_without_an_interval_around_it():
     test = rows("test", [900, 950, 950, 1000, 950, 950], [950] * 6, "aabbcc")
     row = one(fit("strict", test))
     assert row["chance_test_pct"] == pytest.approx(row["test_pct"])
-    assert [row[f"above_test_points{end}"] for end in summaries.ENDS] == pytest.approx([0, 0, 0])
+    assert [row[f"above_chance_test_pct_points{end}"] for end in summaries.ENDS] == pytest.approx([0, 0, 0])
 
 
 def test_a_part_of_one_day_or_without_films_has_no_interval():
     row = one(fit("strict", rows("test", [900, 950], [900, 900], "aa")))
     assert row["test_pct"] == pytest.approx(50)
-    assert np.isnan([row[f"{name}_low"] for name in ("test_pct", "above_test_points", "gap_points")]).all()
-    assert np.isnan([row["validation_pct"], row["gap_points"], row["choosing_points"]]).all()
+    assert np.isnan(
+        [row[f"{name}_low"] for name in ("test_pct", "above_chance_test_pct_points", "gap_pct_points")]
+    ).all()
+    assert np.isnan([row["validation_pct"], row["gap_pct_points"], row["selection_bias_pct_points"]]).all()
 
 
 def test_a_change_is_to_the_base_of_the_same_labels_and_model_in_the_part_that_is_reported():
@@ -87,17 +95,17 @@ def test_a_change_is_to_the_base_of_the_same_labels_and_model_in_the_part_that_i
 
     given = [
         study([1, 1, 0, 0], "strict"),
-        study([1, 1, 1, 0], "strict+grid"),
+        study([1, 1, 1, 0], "strict+selection_on_reported_split"),
         study([1, 1, 1, 1], "strict", model="DTC"),
         study([1, 1, 1, 1], "published"),
-        study([1, 1, 1, 0], "published-one_fold"),
+        study([1, 1, 1, 0], "published-features_from_one_fold"),
         study([1, 0, 0, 0], "strict.shuffled_films1"),
-        study([1, 1, 1, 1], "strict+grid.shuffled_films1"),
+        study([1, 1, 1, 1], "strict+selection_on_reported_split.shuffled_films1"),
     ]
-    table = tabled(*given).set_index(["protocol", "labels", "model"])["change_points"]
-    assert table["strict+grid", "true", "KNN"] == pytest.approx(25)
-    assert table["published-one_fold", "true", "KNN"] == pytest.approx(-25)
-    assert table["strict+grid", "films", "KNN"] == pytest.approx(75)
+    table = tabled(*given).set_index(["protocol", "labels", "model"])["change_pct_points"]
+    assert table["strict+selection_on_reported_split", "true", "KNN"] == pytest.approx(25)
+    assert table["published-features_from_one_fold", "true", "KNN"] == pytest.approx(-25)
+    assert table["strict+selection_on_reported_split", "films", "KNN"] == pytest.approx(75)
     assert table[["strict", "published"]].isna().all()
 
 
@@ -105,10 +113,14 @@ def test_a_change_that_all_films_share_has_an_interval_of_its_own_and_not_that_o
     days = [f"d{day}" for day in range(12)]
     hard = rows("test", [950] * 12, [950, 900] * 6, days)
     better = rows("test", [950] * 12, [950, 950, 950, 900] * 3, days)
-    row = one(fit("strict", hard), fit("strict+one_fold", better), protocol="strict+one_fold")
-    assert row["change_points"] == pytest.approx(25)
-    assert 0 <= row["change_points_low"] < 25 < row["change_points_high"]
-    assert row["change_points_high"] - row["change_points_low"] < row["test_pct_high"] - row["test_pct_low"] + 1e-9
+    row = one(
+        fit("strict", hard), fit("strict+features_from_one_fold", better), protocol="strict+features_from_one_fold"
+    )
+    assert row["change_pct_points"] == pytest.approx(25)
+    assert 0 <= row["change_pct_points_low"] < 25 < row["change_pct_points_high"]
+    assert (
+        row["change_pct_points_high"] - row["change_pct_points_low"] < row["test_pct_high"] - row["test_pct_low"] + 1e-9
+    )
 
 
 def test_draws_of_one_kind_are_taken_together_and_every_one_narrows_the_interval():
@@ -119,10 +131,17 @@ def test_draws_of_one_kind_are_taken_together_and_every_one_narrows_the_interval
         for draw in range(1, 9)
     ]
     alone, together = one(drawn[0]), one(*drawn)
-    assert (alone["draws"], together["draws"], together["films"], together["batches"]) == (1, 8, 30, 15)
+    assert (alone["n_permutations"], together["n_permutations"], together["n_samples"], together["n_batches"]) == (
+        1,
+        8,
+        30,
+        15,
+    )
     right = [np.mean(fit.predictions["y_true"] == fit.predictions["y_pred"]) for fit in drawn]
     assert together["test_pct"] == pytest.approx(100 * np.mean(right))
-    widths = [row["above_test_points_high"] - row["above_test_points_low"] for row in (alone, together)]
+    widths = [
+        row["above_chance_test_pct_points_high"] - row["above_chance_test_pct_points_low"] for row in (alone, together)
+    ]
     assert 0.2 < widths[1] / widths[0] < 0.6  # one part in the root of 8, give or take
 
 
@@ -130,7 +149,7 @@ def test_repeats_of_true_labels_do_not_narrow_the_interval():
     rng = np.random.default_rng(4)
     test = rows("test", rng.choice(CLASSES, 30), rng.choice(CLASSES, 30), np.repeat(list("abcdefghij"), 3))
     once, twice = one(fit("strict", test)), one(fit("strict", test), fit("strict.repeat1", test))
-    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in summaries.ENDS]
+    names = [f"{name}{end}" for name in ("test_pct", "above_chance_test_pct_points") for end in summaries.ENDS]
     assert [once[name] for name in names] == pytest.approx([twice[name] for name in names])
 
 
@@ -149,8 +168,14 @@ def test_verdicts_are_of_the_part_that_is_reported():
 
 def test_rows_stand_in_one_order_however_the_fits_are_given():
     test = rows("test", [900, 950], [900, 900], "ab")
-    names = ["strict", "strict.shuffled_films1", "strict.shuffled_batches1", "strict+one_fold", "strict+ungrouped"]
-    names += ["published", "published-one_fold", "published-grid"]
+    names = [
+        "strict",
+        "strict.shuffled_films1",
+        "strict.shuffled_batches1",
+        "strict+features_from_one_fold",
+        "strict+ungrouped",
+    ]
+    names += ["published", "published-features_from_one_fold", "published-selection_on_reported_split"]
     expected = tabled(*(fit(name, test) for name in names))
     assert expected.index[expected["labels"] == "both"].tolist() == [3]
     alone = expected[expected["model"] != leakage.ALL]
@@ -182,8 +207,8 @@ def test_all_models_together_have_a_row_a_kind_of_shuffle_and_one_for_both():
     together = table[table["model"] == leakage.ALL].set_index("labels")
     assert together.index.tolist() == ["films", "batches", "both"]
     assert together["test_pct"].tolist() == pytest.approx([50, 100, 80])
-    assert together["draws"].tolist() == [1, 2, 3]
-    assert (together["films"].tolist(), together["batches"].tolist()) == ([4] * 3, [4] * 3)
+    assert together["n_permutations"].tolist() == [1, 2, 3]
+    assert (together["n_samples"].tolist(), together["n_batches"].tolist()) == ([4] * 3, [4] * 3)
     assert (together["features"] == leakage.ALL).all() and (together["verdict"] != "").all()
     chance = table[(table["labels"] == "films") & (table["model"] != leakage.ALL)]["chance_test_pct"].mean()
     assert together.loc["films", "chance_test_pct"] == pytest.approx(chance)
@@ -194,11 +219,13 @@ def test_models_that_answer_alike_tell_no_more_together_than_one_of_them():
     rng = np.random.default_rng(2)
     right, days = rng.integers(2, size=40), np.repeat([f"d{day:02d}" for day in range(20)], 2)
     table = tabled(*(shuffled("strict", model, "films", right, days) for model in ("KNN", "SVC", "MLP")))
-    names = [f"{name}{end}" for name in ("test_pct", "above_test_points") for end in summaries.ENDS]
+    names = [f"{name}{end}" for name in ("test_pct", "above_chance_test_pct_points") for end in summaries.ENDS]
     assert len(table) == 4
     for row in table[names].to_numpy():
         assert row == pytest.approx(table[names].iloc[0].to_numpy())
-    assert table["choosing_points"].iloc[-1] == pytest.approx(table["choosing_points"].iloc[:-1].mean())
+    assert table["selection_bias_pct_points"].iloc[-1] == pytest.approx(
+        table["selection_bias_pct_points"].iloc[:-1].mean()
+    )
 
 
 def test_models_that_err_on_their_own_and_draws_of_both_kinds_narrow_the_interval():
@@ -210,7 +237,7 @@ def test_models_that_err_on_their_own_and_draws_of_both_kinds_narrow_the_interva
         for labels in ("films", "batches")
     ]
     table = tabled(*given)
-    wide = (table["above_test_points_high"] - table["above_test_points_low"]).groupby(
+    wide = (table["above_chance_test_pct_points_high"] - table["above_chance_test_pct_points_low"]).groupby(
         [table["model"] == leakage.ALL, table["labels"]]
     )
     alone, together, both = wide.mean()[False, "films"], wide.mean()[True, "films"], wide.mean()[True, "both"]
@@ -222,11 +249,11 @@ def test_a_change_of_all_models_is_of_those_that_the_leak_reaches():
         shuffled("strict", "KNN", "films", [1, 1, 0, 0]),
         shuffled("strict", "SVC", "films", [1, 0, 0, 0]),
         shuffled("strict", "CNN", "films", [1, 1, 1, 1]),
-        shuffled("strict+one_fold", "KNN", "films", [1, 1, 1, 0]),
-        shuffled("strict+one_fold", "SVC", "films", [1, 1, 1, 0]),
+        shuffled("strict+features_from_one_fold", "KNN", "films", [1, 1, 1, 0]),
+        shuffled("strict+features_from_one_fold", "SVC", "films", [1, 1, 1, 0]),
     ]
-    row = one(*given, protocol="strict+one_fold", model=leakage.ALL)
-    assert row["change_points"] == pytest.approx(37.5)  # of 3 of 8 to 6 of 8; the CNN is no part of it
+    row = one(*given, protocol="strict+features_from_one_fold", model=leakage.ALL)
+    assert row["change_pct_points"] == pytest.approx(37.5)  # of 3 of 8 to 6 of 8; the CNN is no part of it
 
 
 def test_what_choosing_adds_is_not_exceeded_by_the_best_of_many_guesses():

@@ -38,7 +38,7 @@ def at_chance(table):
     """Whether strict is at chance on permuted labels: near it in every row, and distinguished from it in one at most,
     since of twenty rows about one is by luck."""
     permuted = table[table["labels"] != "true"]
-    return permuted["above_test_points"].abs().max() < 8 and (permuted["verdict"] != "at chance").sum() <= 1
+    return permuted["above_chance_test_pct_points"].abs().max() < 8 and (permuted["verdict"] != "at chance").sum() <= 1
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_strict_is_at_chance_where_temperatures_are_permuted_and_the_audit_finds
 def test_choosing_settings_on_validation_films_flatters_them_and_is_no_finding(clean):
     """Why strict reports no validation accuracy: chosen on, it lies above chance although nothing is known."""
     permuted = clean[clean["labels"] == "films"]
-    assert (permuted["above_validation_points_low"] > 0).any()
-    assert (permuted["above_validation_points"] < permuted["choosing_points"]).all()
+    assert (permuted["above_chance_validation_pct_points_low"] > 0).any()
+    assert (permuted["above_chance_validation_pct_points"] < permuted["selection_bias_pct_points"]).all()
 
 
 @pytest.mark.parametrize("model", ["KNN", "SVC"])
@@ -91,11 +91,11 @@ def test_a_leak_too_thin_to_be_seen_in_any_model_is_caught_in_all_of_them_togeth
     table = tabled(given)
     alone = table[table["model"] != leakage.ALL]
     assert len(alone) == 14 and (alone["verdict"] == "at chance").all()
-    assert alone["above_test_points"].tolist() == pytest.approx([100 * (known - 15.2) / 40] * 14)
+    assert alone["above_chance_test_pct_points"].tolist() == pytest.approx([100 * (known - 15.2) / 40] * 14)
     caught = leakage.audit(table)
     assert [(one.labels, one.model, one.what) for one in caught] == found
     assert all(one.unexplained for one in caught)
-    leaky = table.assign(protocol="strict+one_fold")
+    leaky = table.assign(protocol="strict+features_from_one_fold")
     assert leakage.audit(leaky) == []  # all models together are looked at only where no leak reaches any
 
 
@@ -103,7 +103,7 @@ def test_a_leak_too_thin_to_be_seen_in_any_model_is_caught_in_all_of_them_togeth
     ("protocol", "called", "explained"),
     [
         ("published", "tuned", True),  # the features of one fold's network, and that is what the name says
-        ("published-one_fold", "tuned", False),
+        ("published-features_from_one_fold", "tuned", False),
         ("published", "block2_cev85", False),  # components cannot have it from there
         ("published", "image", False),
     ],
@@ -114,10 +114,10 @@ def test_published_reports_what_leaked_and_the_audit_says_whether_one_of_its_lea
     table = study(protocol, FILMS[:2], parts=("train", "validation"), called=called)
     (row,) = table.to_dict("records")
     assert (row["reported"], row["verdict"]) == ("validation", "above chance")
-    assert row["above_validation_points"] > 50 and abs(row["above_test_points"]) < 12
+    assert row["above_chance_validation_pct_points"] > 50 and abs(row["above_chance_test_pct_points"]) < 12
     (found,) = leakage.audit(table)
     assert found.what == "validation"
-    assert found.leaks == (("one_fold",) if explained else ())
+    assert found.leaks == (("features_from_one_fold",) if explained else ())
 
 
 def test_a_planted_signal_is_found_survives_strict_and_is_gone_when_temperatures_are_permuted():
@@ -125,7 +125,7 @@ def test_a_planted_signal_is_found_survives_strict_and_is_gone_when_temperatures
     signal[:, 0] += (SAMPLES["growth_celsius"].to_numpy() - 950) / 15
     table = study("strict", features=signal)
     row = of(table, labels="true")
-    assert row["above_test_points_low"] > 10
+    assert row["above_chance_test_pct_points_low"] > 10
     assert at_chance(table)
     assert not {("true", "gap"), ("films", "validation"), ("batches", "validation")} & unexplained(table)
 
@@ -133,22 +133,29 @@ def test_a_planted_signal_is_found_survives_strict_and_is_gone_when_temperatures
 def test_growth_days_on_both_sides_betray_temperatures_only_where_whole_days_got_them():
     table = pd.concat([study("strict+ungrouped"), study("published"), study("published-ungrouped")])
     days = {name: of(table, protocol=name, labels="batches") for name in table["protocol"].unique()}
-    assert days["strict+ungrouped"]["above_test_points_low"] > 5
-    assert days["published"]["above_test_points_low"] > 5
-    assert days["published-ungrouped"]["above_test_points"] < days["published"]["above_test_points"] - 10
-    assert abs(of(table, protocol="strict+ungrouped", labels="films")["above_test_points"]) < 8
+    assert days["strict+ungrouped"]["above_chance_test_pct_points_low"] > 5
+    assert days["published"]["above_chance_test_pct_points_low"] > 5
+    assert (
+        days["published-ungrouped"]["above_chance_test_pct_points"]
+        < days["published"]["above_chance_test_pct_points"] - 10
+    )
+    assert abs(of(table, protocol="strict+ungrouped", labels="films")["above_chance_test_pct_points"]) < 8
     found = {(found.protocol, found.labels, found.what): found.leaks for found in leakage.audit(table)}
     assert found["strict+ungrouped", "batches", "test"] == ("ungrouped",)
     assert found["published", "batches", "test"] == ("ungrouped",)
 
 
 def test_settings_chosen_on_the_test_films_raise_what_strict_reports():
-    given = [fit(SAMPLES, f"{base}{draw}", DAYS) for base in ("strict", "strict+grid") for draw in FILMS]
+    given = [
+        fit(SAMPLES, f"{base}{draw}", DAYS)
+        for base in ("strict", "strict+selection_on_reported_split")
+        for draw in FILMS
+    ]
     table = tabled(given)
-    row = of(table, protocol="strict+grid")
-    assert row["change_points_low"] > 0
-    grid = [found for found in leakage.audit(table) if found.protocol == "strict+grid"]
-    assert [(found.what, found.leaks) for found in grid] == [("test", ("grid",))]
+    row = of(table, protocol="strict+selection_on_reported_split")
+    assert row["change_pct_points_low"] > 0
+    grid = [found for found in leakage.audit(table) if found.protocol == "strict+selection_on_reported_split"]
+    assert [(found.what, found.leaks) for found in grid] == [("test", ("selection_on_reported_split",))]
 
 
 def test_films_of_other_operators_and_later_days_may_be_harder_without_a_leak():
@@ -160,5 +167,7 @@ def test_films_of_other_operators_and_later_days_may_be_harder_without_a_leak():
 def test_no_interval_no_finding():
     row = of(study("strict", FILMS[:1], parts=("train", "validation", "test")))
     assert len(leakage.audit(pd.DataFrame([row]))) == 2
-    ends = {f"above_{part}_points_{end}": np.nan for part in ("validation", "test") for end in ("low", "high")}
+    ends = {
+        f"above_chance_{part}_pct_points_{end}": np.nan for part in ("validation", "test") for end in ("low", "high")
+    }
     assert leakage.audit(pd.DataFrame([row | ends])) == []

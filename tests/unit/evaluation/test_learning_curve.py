@@ -60,14 +60,14 @@ def test_accuracies_films_and_differences_are_hand_worked(table):
     here = table[table["model"] == "SVC"]
     assert here["protocol"].eq("strict").all()
     assert here["share_pct"].tolist() == [25, 50, 100]
-    assert here["training_films"].tolist() == [4, 8, 16]
-    assert here["training_batches"].tolist() == [2, 4, 8]
+    assert here["n_train_samples"].tolist() == [4, 8, 16]
+    assert here["n_train_batches"].tolist() == [2, 4, 8]
     assert here["test_pct"].tolist() == [40, 60, 90]
-    assert np.isnan(here["gain_points"].iloc[0]) and here["gain_points"].tolist()[1:] == pytest.approx([20, 30])
-    assert here["rise_points"].tolist()[1:] == pytest.approx([20, 50])
+    assert np.isnan(here["gain_pct_points"].iloc[0]) and here["gain_pct_points"].tolist()[1:] == pytest.approx([20, 30])
+    assert here["rise_pct_points"].tolist()[1:] == pytest.approx([20, 50])
     assert here["majority_pct"].tolist() == [50, 50, 50]  # 900 is the majority class, and half of what is tested
-    assert here[["films", "batches", "folds", "repeats"]].iloc[0].tolist() == [20, 10, 2, 1]
-    for name in ("test_pct", "gain_points", "rise_points"):
+    assert here[["n_samples", "n_batches", "folds", "repeats"]].iloc[0].tolist() == [20, 10, 2, 1]
+    for name in ("test_pct", "gain_pct_points", "rise_pct_points"):
         whole = here.iloc[-1]
         assert whole[f"{name}_low"] <= whole[name] <= whole[f"{name}_high"]
     assert list(table.columns) == [*learning_curve.COLUMNS, *asdict(made_up.RUN)]
@@ -76,12 +76,12 @@ def test_accuracies_films_and_differences_are_hand_worked(table):
 def test_two_shares_that_are_right_on_the_same_films_differ_by_nothing_at_all():
     """Paired: the interval of the difference has no width, however wide those of the accuracies are."""
     last = tabled([fit(50, 10), fit(100, 10)]).iloc[-1]
-    assert last["gain_points"] == last["gain_points_low"] == last["gain_points_high"] == 0
+    assert last["gain_pct_points"] == last["gain_pct_points_low"] == last["gain_pct_points_high"] == 0
     assert last["test_pct_high"] - last["test_pct_low"] > 10
 
 
 def test_one_share_has_no_difference():
-    assert tabled([fit(100, 12)])["gain_points"].isna().all()
+    assert tabled([fit(100, 12)])["gain_pct_points"].isna().all()
     with pytest.raises(UserError, match="learning_curve"):
         tabled([])
 
@@ -106,7 +106,7 @@ def test_what_more_films_truly_give_lies_in_the_interval_about_as_often_as_it_sa
             both = pd.concat([predicted, train.assign(y_pred=900)]).assign(y_true=900, y_pred_value=np.nan)
             given.append(Fit(FitSpec("strict.share50" if share == 50 else "strict", **FIELDS), both))
         last = tabled(given, 200).iloc[-1]
-        held += last["gain_points_low"] <= 15 <= last["gain_points_high"]
+        held += last["gain_pct_points_low"] <= 15 <= last["gain_pct_points_high"]
     assert held >= 50
 
 
@@ -117,7 +117,7 @@ def test_several_repeats_have_a_spread_of_their_own():
     both = tabled(given)
     assert both["repeats"].tolist() == [2, 2] and both["folds"].tolist() == [2, 2]
     last = both.iloc[-1]
-    assert (last["gain_points"], last["gain_repeat_std"]) == pytest.approx((20, np.sqrt(2) * 10))
+    assert (last["gain_pct_points"], last["gain_repeat_std"]) == pytest.approx((20, np.sqrt(2) * 10))
     assert last["test_repeat_std"] == pytest.approx(np.sqrt(2) * 10)
     assert any("over repeats" in heading for heading in learning_curve.panels(both)[0].headings)
 

@@ -61,25 +61,25 @@ def test_true_probabilities_are_seldom_called_false_and_the_correction_lowers_th
     """The lower end is 0 in about 95 of 100 studies; 80 studies leave room for a few more."""
     found = [error(of_study(1.0, seed)) for seed in range(80)]
     assert np.mean([each["low"] == 0 for each in found]) > 0.87
-    plain, calibrated = (np.mean([each[name] for each in found]) for name in ("plain", "calibrated"))
+    plain, calibrated = (np.mean([each[name] for each in found]) for name in ("uncorrected", "calibrated"))
     assert plain == pytest.approx(calibrated, abs=0.01) and plain > 0.07
     assert np.mean([each["value"] for each in found]) < 0.8 * plain
 
 
 def test_the_interval_holds_the_error_of_probabilities_that_are_too_sure():
     """The error itself from a study of 60,000 films; 60 small studies, of which at least 8 of 10 must hold it."""
-    truth = error(of_study(3.0, 1000, days=20000), n_bootstrap=2)["plain"]
+    truth = error(of_study(3.0, 1000, days=20000), n_bootstrap=2)["uncorrected"]
     found = [error(of_study(3.0, seed)) for seed in range(60)]
     assert np.mean([each["low"] <= truth <= each["high"] for each in found]) > 0.8
     assert np.mean([each["value"] for each in found]) == pytest.approx(truth, abs=0.02)
-    assert np.mean([each["plain"] > each["calibrated_high"] for each in found]) > 0.95
+    assert np.mean([each["uncorrected"] > each["calibrated_high"] for each in found]) > 0.95
 
 
 def test_the_upper_end_is_seldom_below_the_error_itself():
     """Of 320 studies of 120 films no more than 5 of 100: 2.5 and three standard deviations of chance."""
     below = []
     for sharpness in (0.7, 1.5, 2.0, 3.0):
-        truth = error(of_study(sharpness, 1000, days=10000), n_bootstrap=2)["plain"]
+        truth = error(of_study(sharpness, 1000, days=10000), n_bootstrap=2)["uncorrected"]
         below += [error(of_study(sharpness, seed), n_bootstrap=200)["high"] < truth for seed in range(80)]
     assert np.mean(below) <= 0.05
 
@@ -90,14 +90,14 @@ def test_the_upper_end_is_no_less_than_that_of_the_redrawn_plain_errors():
     times = np.array([[2, 0], [0, 2], [1, 1], [1, 1]])
     found = reliability.calibration_error(binned, times, np.random.default_rng(0))
     drawn = [0.9, 0.1, 0.4, 0.4]  # |0.9 - 0|, |0.9 - 1|, |0.9 - 0.5|
-    assert found["plain"] == pytest.approx(0.4)
+    assert found["uncorrected"] == pytest.approx(0.4)
     assert found["high"] == pytest.approx(np.quantile(drawn, 0.975)) and found["high"] > 2 * 0.4 - min(drawn)
 
 
 def test_one_day_gives_no_interval():
     binned = answered([0.6, 0.9], [True, True], batch=[0, 0])
     found = error(binned)
-    assert found["value"] == found["plain"] == pytest.approx(0.25)
+    assert found["value"] == found["uncorrected"] == pytest.approx(0.25)
     assert np.isnan([found["low"], found["high"]]).all()
 
 

@@ -34,7 +34,7 @@ def predictions(right, folds=2):
 
 def test_what_is_measured_is_hand_worked():
     row = summaries.summarise(predictions((4, 2)), Resampling(CLASSES, 100, 1))
-    assert (row["folds"], row["tested_samples"], row["n_missing"]) == (2, 8, 0)
+    assert (row["folds"], row["n_samples"], row["n_missing"]) == (2, 8, 0)
     assert (row["test_pct"], row["pooled_pct"]) == (75, 75)
     assert row["balanced_pct"] == pytest.approx(100 * (1 + 4 / 6) / 2)
     assert row["mae_celsius"] == pytest.approx(2 * 50 / 8)
@@ -181,12 +181,12 @@ def test_repeats_become_one_fit_whose_folds_are_counted_on(tmp_path):
 
 
 def test_what_is_varied_besides_the_repeat_stays_a_fit_of_its_own(tmp_path):
-    names = ["strict.repeat1.share50", "strict", "strict+grid", "strict.share50"]
+    names = ["strict.repeat1.share50", "strict", "strict+selection_on_reported_split", "strict.share50"]
     paths = [tmp_path / name / "imagenet/aug3/tuned/nominal/SVC.tsv" for name in names]
     for path in paths:
         io.write_table(path, predictions((4, 2)))
     found = summaries.read_predictions(paths)
-    assert [fit.spec.protocol for fit in found] == ["strict.share50", "strict", "strict+grid"]
+    assert [fit.spec.protocol for fit in found] == ["strict.share50", "strict", "strict+selection_on_reported_split"]
     assert [len(summaries.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
 
 
@@ -194,7 +194,7 @@ def test_the_spread_over_repeats_is_hand_worked():
     """Six of eight test samples correct in one repeat, four in the other: 62.5 %, give or take 12.5 points."""
     both = made_up.repeated(*(summaries.Fit(None, predictions(right)) for right in ((4, 2), (2, 2))))
     row = summaries.summarise(both.predictions, Resampling(CLASSES, 100, 1))
-    assert (row["folds"], row["repeats"], row["tested_samples"]) == (2, 2, 8)
+    assert (row["folds"], row["repeats"], row["n_samples"]) == (2, 2, 8)
     assert row["pooled_pct"] == 62.5
     assert row["pooled_repeat_std"] == pytest.approx(np.sqrt(2) * 12.5)
     assert row["test_pct_std"] == pytest.approx(100 * np.std([1, 0.5, 0.5, 0.5], ddof=1))

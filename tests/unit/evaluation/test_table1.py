@@ -95,10 +95,10 @@ def test_no_row_trained_on_is_of_a_sample_that_is_scored():
 
 def test_repeats_are_counted_apart_from_pictures(table):
     here = table[(table["protocol"] == "strict") & (table["split"] == "train")].set_index(["policy", "growth_celsius"])
-    assert here.loc[("aug3", 900), ["rows", "pictures", "samples"]].tolist() == [4, 2, 2]
-    assert here.loc[("aug1", 900), ["rows", "pictures", "samples"]].tolist() == [8, 8, 2]
-    assert here.loc[("aug1", 1000), ["copies_least", "copies_most", "copies"]].tolist() == [2, 3, 24]
-    assert set(here.loc["aug4", "copies"]) == {0}
+    assert here.loc[("aug3", 900), ["rows", "images", "n_samples"]].tolist() == [4, 2, 2]
+    assert here.loc[("aug1", 900), ["rows", "images", "n_samples"]].tolist() == [8, 8, 2]
+    assert here.loc[("aug1", 1000), ["augmentations_min", "augmentations_max", "augmentations"]].tolist() == [2, 3, 24]
+    assert set(here.loc["aug4", "augmentations"]) == {0}
     assert set(here["folds"]) == {3} and set(here["rows_std"]) == {0}
 
 

@@ -40,7 +40,7 @@ def test_rows_run_strict_first_and_fine_tuned_features_last(table):
     ours = table[table["protocol"] != "paper"]
     rows = list(zip(ours["protocol"], ours["features"], ours["model"], strict=True))
     once = [(name, model) for name in ("block2_cev85", "pool_cev99", "tuned") for model in ("SVC", "RNN")]
-    summaries = [(name, "chosen") for name in ("blocks", "tuned", "any")]
+    summaries = [(name, "selected") for name in ("blocks", "tuned", "any")]
     assert rows == [("strict", *row) for row in [*once, *summaries, ("none", "majority")]] + [
         ("published", *row) for row in [*once, ("none", "majority")]
     ]
@@ -52,7 +52,7 @@ def test_a_row_says_what_is_measured_of_its_fit(table):
     test = fit.predictions.query("split == 'test'")
     right = (test["y_true"] == test["y_pred"]).mean()
     assert row["pooled_pct"] == pytest.approx(100 * right)
-    assert (row["block"], row["cev"], row["components"]) == ("pool", 99, 100)
+    assert (row["block"], row["explained_variance_pct"], row["components"]) == ("pool", 99, 100)
     assert (row["data"], row["search"], row["pixels"]) == ("simulated films", "default", 96)
 
 
@@ -88,14 +88,14 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
 @pytest.mark.parametrize("features", [("tuned",), ("block2_cev85", "pool_cev99")])
 def test_without_both_kinds_of_features_they_are_not_compared(features):
     table = tabled(made(protocols=("strict",), features=features))
-    assert table["gain_points"].isna().all()
-    assert list(table.loc[table["model"] == "chosen", "features"]) == ["any"]
+    assert table["gain_pct_points"].isna().all()
+    assert list(table.loc[table["model"] == "selected", "features"]) == ["any"]
     assert "Protocol strict" in tables.markdown(table2.panels(table), "caption")
 
 
 def test_the_published_protocol_alone_has_no_chosen_row():
     table = tabled(made(protocols=("published",)))
-    assert "chosen" not in set(table["model"]) and table["gain_points"].isna().all()
+    assert "selected" not in set(table["model"]) and table["gain_pct_points"].isna().all()
 
 
 class Grid(HTMLParser):
@@ -137,14 +137,14 @@ def test_markdown_and_html_hold_the_same_cells(table):
 def test_the_overview_has_the_papers_layout(table):
     lines = tables.markdown(table2.panels(table), "caption").splitlines()
     head = next(place for place, line in enumerate(lines) if line.startswith("| Accuracy"))
-    assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % | tuned |"
+    assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % | fine-tuned |"
     assert lines[head + 6] == "| paper, real films: validation | SVC | 66 ± 6 | 71 ± 6 | 80 ± 7 |"
 
 
 def test_the_details_name_the_paper_beside_and_summaries_in_words(table):
     text = tables.markdown(table2.panels(table), "caption")
     assert "Paper, real films, validation %" in text
-    assert "| tuned | chosen in each fold | – |" in text and "| none | majority class | – |" in text
+    assert "| fine-tuned | selected in each fold | – |" in text and "| none | majority class | – |" in text
 
 
 def test_two_policies_do_not_mix_in_one_table():

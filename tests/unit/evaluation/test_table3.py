@@ -59,14 +59,14 @@ def test_the_mean_of_models_is_the_mean_of_their_accuracies(table):
 def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_reports(table):
     for model in ("SVC", "mean"):
         scratch, reference = row(table, "strict", "scratch", model), row(table, "strict", "imagenet", model)
-        assert scratch["gain_points"] == pytest.approx(scratch["pooled_pct"] - reference["pooled_pct"])
-        assert scratch["gain_points_high"] < 0 and np.isnan(reference["gain_points"])
+        assert scratch["gain_pct_points"] == pytest.approx(scratch["pooled_pct"] - reference["pooled_pct"])
+        assert scratch["gain_pct_points_high"] < 0 and np.isnan(reference["gain_pct_points"])
     given = made(protocols=("published",), models=("SVC",))
     right = [
         100 * (part["y_true"] == part["y_pred"]).mean()
         for part in (fit.predictions.query("split == 'validation'") for fit in given)
     ]
-    assert row(tabled(given), "published", "films", "SVC")["gain_points"] == pytest.approx(right[2] - right[0])
+    assert row(tabled(given), "published", "films", "SVC")["gain_pct_points"] == pytest.approx(right[2] - right[0])
 
 
 def test_the_relative_difference_is_a_row_with_distinguishable_ones_marked(table):
@@ -101,7 +101,7 @@ def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
 @pytest.mark.parametrize("domains", [("imagenet",), ("scratch", "films")])
 def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains):
     table = tabled(made(domains=domains, protocols=("strict",)))
-    assert table["gain_points"].isna().all()
+    assert table["gain_pct_points"].isna().all()
     panel = table3.panels(table)[0]
     assert not any("change" in line[1] for line in panel.rows[:-1])
     assert "Protocol strict" in tables.markdown(table3.panels(table), "caption")

@@ -35,7 +35,7 @@ def test_one_row_a_fit_and_fold_with_the_papers_settings_beside(tmp_path):
     assert table["fold"].tolist() == [0, 1, 2] * 3
     mlp = table[(table["protocol"] == "strict") & (table["model"] == "MLP")]
     assert mlp["validation_pct"].tolist() == pytest.approx([50, 60, 60])
-    assert mlp["chosen"].map(json.loads).tolist() == [POINTS[0], POINTS[1], POINTS[1]]
+    assert mlp["best_params"].map(json.loads).tolist() == [POINTS[0], POINTS[1], POINTS[1]]
     assert set(mlp["paper"].map(json.loads).map(lambda paper: paper["widths"])) == {"600, 50"}
     assert table.loc[table["model"] == "SVC", "paper"].isna().all()
 

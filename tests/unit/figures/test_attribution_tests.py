@@ -63,7 +63,7 @@ def test_real_films_have_two_panels_and_no_feature():
 def test_likeness_of_fewer_films_says_of_how_many():
     rows = table(films=24)
     assert " samples)" not in words_in(attribution_tests_figure.draw(rows, "simulated films"))
-    rows.loc[rows["measure"].str.startswith("randomised"), "films"] = 12
+    rows.loc[rows["measure"].str.startswith("randomised"), "n_samples"] = 12
     figure = attribution_tests_figure.draw(rows, "simulated films")
     told = [text.get_text() for text in panel(figure, "Similarity").get_yticklabels()]
     assert [text.endswith("\n(12 samples)") for text in told] == [False, True, True]

@@ -34,14 +34,17 @@ def test_every_mark_stands_where_the_table_has_it():
         row["pooled_pct" if row["protocol"] == "strict" else "validation_pct"] for row in table.to_dict("records")
     ]
     assert [across for across, _ in marks(left)] == pytest.approx(reported)
-    assert [across for across, _ in marks(right)] == pytest.approx(table["ahead_points"].dropna().tolist())
+    assert [across for across, _ in marks(right)] == pytest.approx(table["network_gain_pct_points"].dropna().tolist())
     assert [down for _, down in marks(right)] == [0, 1, 2]
-    assert right.get_xlim()[0] < 0 < table["ahead_points_high"].max() < right.get_xlim()[1]
+    assert right.get_xlim()[0] < 0 < table["network_gain_pct_points_high"].max() < right.get_xlim()[1]
 
 
 def test_days_too_few_for_intervals_leave_marks_without_bars():
     table = made.tabled([made.by_hand([1, 0, 0, 0], "xxxx")], made.by_hand([1, 1, 1, 0], "xxxx"))
-    for some, bars in ((table, 0), (table.assign(ahead_points_low=10.0, ahead_points_high=90.0), 2)):
+    for some, bars in (
+        (table, 0),
+        (table.assign(network_gain_pct_points_low=10.0, network_gain_pct_points_high=90.0), 2),
+    ):
         right = drawn(some).axes[1]
         assert len(marks(right)) == 2
         long = [line for line in right.lines if line.get_marker() == "None" and np.ptp(line.get_xdata()) > 0]

@@ -9,7 +9,7 @@ from made_up import RUN, laid_out_well, resampling, words_in
 from made_up_answers import fit
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration
-from micrograph.evaluation.calibration import AS_IS, SCALED
+from micrograph.evaluation.calibration import SCALED, UNSCALED
 from micrograph.figures import calibration as calibration_figure
 from micrograph.figures import style
 
@@ -53,7 +53,7 @@ def marks(axes, stage):
 def test_marks_below_are_the_numbers_of_the_table(several):
     table, figure = several
     for title, _, column, _ in calibration_figure.BELOW:
-        for stage in (AS_IS, SCALED):
+        for stage in (UNSCALED, SCALED):
             wanted = table.loc[table["stage"] == stage, column]
             assert [value for value, _ in marks(panel(figure, title), stage)] == pytest.approx(wanted.tolist())
 
@@ -65,7 +65,7 @@ def test_there_is_a_diagram_for_every_fit_that_has_probabilities_and_marks_for_e
         axes = panel(figure, name)
         row = table[(table["model"] == name.split(",")[0]) & (table["stage"] == SCALED)].iloc[0]
         assert len(marks(axes, SCALED)) == row["bins"]
-        assert len(marks(axes, AS_IS)) == (0 if name == "SVC" else 6)
+        assert len(marks(axes, UNSCALED)) == (0 if name == "SVC" else 6)
     assert len(figure.axes) == 1 + len(names) + len(calibration_figure.BELOW)
     assert "regression" not in words_in(figure)
 

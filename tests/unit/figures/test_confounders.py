@@ -31,7 +31,7 @@ def test_marks_are_the_numbers_of_the_table_in_its_order():
     left, right = confounders_figure.draw(given, "simulated films").axes
     shown = given[given["accuracy_pct"].notna()]
     assert [value for _, (value, _) in sorted(marks(left).items())] == pytest.approx(shown["accuracy_pct"].tolist())
-    differences = shown.loc[shown["difference_points"].notna(), "difference_points"].tolist()
+    differences = shown.loc[shown["difference_pct_points"].notna(), "difference_pct_points"].tolist()
     assert [value for _, (value, _) in sorted(marks(right).items())] == pytest.approx(differences)
 
 
@@ -39,7 +39,7 @@ def test_a_mark_is_hollow_where_there_is_no_interval_and_dark_where_it_leaves_ou
     given = table()
     left, right = confounders_figure.draw(given, "simulated films").axes
     hollow = [empty for _, (_, empty) in sorted(marks(right).items())]
-    known = given.loc[given["difference_points"].notna(), "difference_points_low"].isna()
+    known = given.loc[given["difference_pct_points"].notna(), "difference_pct_points_low"].isna()
     assert hollow == known.tolist() and True in hollow and False in hollow
     assert confounders.differs(rows(given, "substrate").loc["c"])
     dark = [line for line in right.lines if line.get_color() == confounders_figure.APART]

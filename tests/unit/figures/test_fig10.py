@@ -126,7 +126,7 @@ def test_a_flagged_map_is_words_and_its_effect_has_no_size(tmp_path):
 
 def test_a_film_whose_network_says_another_temperature_when_asked_again_does_not_count_as_right(tmp_path):
     explained, fit, table, images = study(tmp_path)
-    explained.predicted[:] = 900
+    explained.y_pred[:] = 900
     found = select(fig10._still(fit.predictions, explained), CLASSES, 4)
     assert [one.right > 0 for one in found] == [True, False, False]
 

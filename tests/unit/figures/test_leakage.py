@@ -19,7 +19,7 @@ MODELS = [("block3_cev85", "SVC"), ("tuned", "KNN"), ("tuned", "MLP"), ("image",
 LEAKING = [f"{base}{leak}" for base in ("strict+", "published-") for leak in protocols.LEAKS]
 
 SHUFFLED = dict.fromkeys(("strict", "published"), ("films", "batches"))
-SHUFFLED |= {"strict+one_fold": ("films", "batches"), "published-one_fold": ("films",)}
+SHUFFLED |= {"strict+features_from_one_fold": ("films", "batches"), "published-features_from_one_fold": ("films",)}
 
 
 def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, n_bootstrap=100):
@@ -107,12 +107,12 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
             here = table[(table["protocol"] == f"{base}{sign}{leak}") & (table["labels"] == labels)]
             here = here[here["model"] != leakage.ALL]
             drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
-            assert drawn == pytest.approx(sorted(here["change_points"]))
+            assert drawn == pytest.approx(sorted(here["change_pct_points"]))
             reached = sum(protocols.can_change_predictions(f"{base}{sign}{leak}", features) for features, _ in MODELS)
-            assert len(drawn) == (reached if labels == "true" or leak == "one_fold" else 0)
+            assert len(drawn) == (reached if labels == "true" or leak == "features_from_one_fold" else 0)
         low, high = axes.get_xlim()
         changed = table["protocol"].str.startswith(f"{base}{sign}")
-        ends = table.loc[changed, [f"change_points{end}" for end in summaries.ENDS]].to_numpy()
+        ends = table.loc[changed, [f"change_pct_points{end}" for end in summaries.ENDS]].to_numpy()
         assert low < np.nanmin(ends) and np.nanmax(ends) < high
 
 
@@ -132,9 +132,9 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
 @pytest.mark.parametrize(
     ("models", "names"),
     [
-        (EVERY, ("strict", "published", "strict+one_fold")),
+        (EVERY, ("strict", "published", "strict+features_from_one_fold")),
         ([("image", "CNN")], ("strict",)),
-        ([("block2_cev99", "SVC")], ("published", "published-grid")),
+        ([("block2_cev99", "SVC")], ("published", "published-selection_on_reported_split")),
     ],
 )
 def test_the_figure_is_laid_out_well(models, names):
@@ -153,7 +153,7 @@ def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
 
 def test_a_figure_without_a_base_is_a_fault(table):
     with pytest.raises(UserError, match="needs strict or published"):
-        leakage_figure.draw(table[table["protocol"] == "strict+grid"], "simulated films")
+        leakage_figure.draw(table[table["protocol"] == "strict+selection_on_reported_split"], "simulated films")
 
 
 def test_the_panels_hold_every_row_of_the_table_once(table):
@@ -165,7 +165,7 @@ def test_the_panels_hold_every_row_of_the_table_once(table):
         filled = sum(cell != "–" for row in panel.rows for cell in row[2 :: 2 if labels == "true" else 3])
         assert filled == (~bases & (table["labels"] == labels)).sum()
     assert [row[0] for row in leaks[0].rows if row[0]] == list(leakage.LEAKS.values())
-    assert [row[0] for row in leaks[1].rows if row[0]] == [leakage.LEAKS["one_fold"]]
+    assert [row[0] for row in leaks[1].rows if row[0]] == [leakage.LEAKS["features_from_one_fold"]]
 
 
 def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
@@ -179,10 +179,10 @@ def test_the_words_are_of_all_leaks_and_in_one_order():
 
 def changed(table, protocol, high):
     """The table with a change of 0 [0, high] under a protocol, and of [-1, 1] under published without the leak."""
-    ends = [f"change_points{end}" for end in summaries.ENDS]
+    ends = [f"change_pct_points{end}" for end in summaries.ENDS]
     made = table.copy()
     made.loc[made["protocol"] == protocol, ends] = [0.0, 0.0, high]
-    made.loc[made["protocol"] == "published-grid", ends] = [0.0, -1.0, 1.0]
+    made.loc[made["protocol"] == "published-selection_on_reported_split", ends] = [0.0, -1.0, 1.0]
     return made
 
 
@@ -190,7 +190,9 @@ def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained
     _, shuffled, _, films, *_, both, _ = leakage.panels(table)
     assert sum("all models" in row for row in shuffled.rows) == 6
     assert [row[1] for row in films.rows][-1] == "all models" and [row[1] for row in both.rows] == ["all models"]
-    noted, moved = (leakage.panels(changed(table, "strict+grid", high))[2] for high in (0.0, 2.0))
+    noted, moved = (
+        leakage.panels(changed(table, "strict+selection_on_reported_split", high))[2] for high in (0.0, 2.0)
+    )
     assert any("a grid of one point" in note for note in noted.notes)
     assert not any("a grid of one point" in note for note in moved.notes)
     assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)
@@ -208,10 +210,14 @@ def test_both_forms_of_the_table_hold_its_numbers(table):
 def test_what_no_leak_explains_stands_first_and_alone(table):
     shuffled = table[(table["labels"] == "films") & (table["protocol"] == "published")]
     far = shuffled.assign(
-        above_validation_points=30.0, above_validation_points_low=25.0, above_validation_points_high=35.0
+        above_chance_validation_pct_points=30.0,
+        above_chance_validation_pct_points_low=25.0,
+        above_chance_validation_pct_points_high=35.0,
     )
-    far = far.assign(above_test_points_low=-5.0)
-    strict = far.iloc[:1].assign(protocol="strict", above_test_points=9.0, above_test_points_low=3.0)
+    far = far.assign(above_chance_test_pct_points_low=-5.0)
+    strict = far.iloc[:1].assign(
+        protocol="strict", above_chance_test_pct_points=9.0, above_chance_test_pct_points_low=3.0
+    )
     rows = leakage.panels(pd.concat([far, strict]))[-1].rows
     assert rows[0][:2] == ["no leak of this protocol", "strict"] and rows[0][-2].startswith("9.0 [3.0")
-    assert leakage.LEAKS["one_fold"] in rows[-1][0] and rows[-1][5] == "2"
+    assert leakage.LEAKS["features_from_one_fold"] in rows[-1][0] and rows[-1][5] == "2"

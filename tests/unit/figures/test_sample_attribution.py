@@ -82,7 +82,7 @@ def test_an_answer_that_has_changed_is_said(tmp_path):
     fit = made_up.fit(table, model="CNN")
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     sample = table["sample"][0]
-    fit.predictions["y_pred"] = 900 if explained.predicted[explained.index(sample)] != 900 else 950
+    fit.predictions["y_pred"] = 900 if explained.y_pred[explained.index(sample)] != 900 else 950
     figure = sample_attribution.draw(explained, sample, fit, table, np.zeros((32, 32), np.uint8), "real films")
     assert "recomputed for the maps" in words_in(figure) and "simulated" not in words_in(figure)
 

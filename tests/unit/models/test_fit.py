@@ -131,9 +131,9 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
         )
         right = model.predict(features[held]) == truth[held]
         merits.append((round(right.mean(), 9), round(np.mean([right[truth[held] == c].mean() for c in CLASSES]), 9)))
-    assert json.loads(made.search_results.loc[1, "chosen"]) == points[merits.index(max(merits))]
+    assert json.loads(made.search_results.loc[1, "best_params"]) == points[merits.index(max(merits))]
     assert made.search_results.loc[1, "validation_accuracy"] == pytest.approx(max(merits)[0])
-    assert made.search_results["chosen"].equals(made.search_results["used"])
+    assert made.search_results["best_params"].equals(made.search_results["refit_params"])
 
 
 def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_point(study):
@@ -142,7 +142,7 @@ def test_published_reports_each_folds_best_validation_and_refits_the_best_folds_
     right = (validation["y_pred"] == validation["y_true"]).groupby(validation["fold"]).mean()
     assert right.to_numpy() == pytest.approx(made.search_results["validation_accuracy"].to_numpy())
     best = made.search_results["validation_accuracy"].idxmax()
-    assert (made.search_results["used"] == made.search_results.loc[best, "chosen"]).all()
+    assert (made.search_results["refit_params"] == made.search_results.loc[best, "best_params"]).all()
     names, features, _ = study
     test = made.predictions.query("fold == 2 and split == 'test'")
     rows = pd.Index(names).get_indexer(test["sample"])
@@ -243,8 +243,10 @@ def test_augmented_rows_are_trained_on_and_original_rows_are_scored(study, polic
 def test_with_the_leak_grid_a_fold_selects_on_what_it_reports_and_cannot_report_less(study):
     names, _, tables = study
     noise = np.random.default_rng(8).normal(size=(len(names), 8))
-    tables = {**tables, "strict+grid": tables["strict"]}
-    honest, leaking = (fitted((names, noise, tables), protocol, "KNN") for protocol in ("strict", "strict+grid"))
+    tables = {**tables, "strict+selection_on_reported_split": tables["strict"]}
+    honest, leaking = (
+        fitted((names, noise, tables), protocol, "KNN") for protocol in ("strict", "strict+selection_on_reported_split")
+    )
     found = {}
     for name, made in (("honest", honest), ("leaking", leaking)):
         test = made.predictions[made.predictions["split"] == "test"]
@@ -256,6 +258,8 @@ def test_with_the_leak_grid_a_fold_selects_on_what_it_reports_and_cannot_report_
 
 def test_a_leak_elsewhere_leaves_a_fit_as_it_is(study):
     names, signal, tables = study
-    tables = {**tables, "strict+one_fold": tables["strict"]}
-    plain, leaking = (fitted((names, signal, tables), protocol, "SVC") for protocol in ("strict", "strict+one_fold"))
+    tables = {**tables, "strict+features_from_one_fold": tables["strict"]}
+    plain, leaking = (
+        fitted((names, signal, tables), protocol, "SVC") for protocol in ("strict", "strict+features_from_one_fold")
+    )
     pd.testing.assert_frame_equal(plain.predictions, leaking.predictions)

@@ -17,7 +17,7 @@ SHEET = pd.DataFrame(
         "batch": ["day1", "day1", "day2"],
         "growth_seconds": [100.0, np.nan, 100 * np.e],
         "pressure_torr": [50.0, 60.0, np.nan],
-        "grown": ["2000-01-01", None, "2001-01-01"],
+        "growth_date": ["2000-01-01", None, "2001-01-01"],
         "substrate": ["c-Sapphire", None, " c-Sapphire"],
         "operator": [None, None, None],
     }
@@ -30,7 +30,7 @@ def test_every_column_by_hand():
     expected = {
         "log growth_seconds": [np.log(100), np.nan, np.log(100) + 1],
         "pressure_torr": [50, 60, np.nan],
-        "grown": [0, np.nan, 366 / 365.25],
+        "growth_date": [0, np.nan, 366 / 365.25],
         "substrate c-Sapphire": [1, 0, 1],
         "substrate not given": [0, 1, 0],
         "batch day1": [1, 1, 0],

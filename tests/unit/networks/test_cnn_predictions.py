@@ -32,7 +32,11 @@ def outputs(right):
 def chunk(folds, of):
     """The arrays of one job: of(fold, point) -> outputs (n, o)."""
     arrays = {f"outputs_{fold}_{point}": of(fold, point) for fold in folds for point in range(len(POINTS))}
-    return {"samples": NAMES, "copies": np.zeros(len(NAMES), int), "points": np.array(json.dumps(POINTS))} | arrays
+    return {
+        "samples": NAMES,
+        "augmentation": np.zeros(len(NAMES), int),
+        "param_grid": np.array(json.dumps(POINTS)),
+    } | arrays
 
 
 def scored(chunks, protocol, scheme="nominal"):
@@ -54,8 +58,8 @@ def half_right(fold, point):
 
 def test_strict_folds_predict_with_the_point_that_is_best_on_their_validation_rows():
     choices, predictions = scored([chunk([0, 1], half_right), chunk([2, 3], half_right)], "strict")
-    assert choices["chosen"].map(json.loads).tolist() == [POINTS[better_point(fold)] for fold in range(FOLDS)]
-    assert choices["used"].equals(choices["chosen"])
+    assert choices["best_params"].map(json.loads).tolist() == [POINTS[better_point(fold)] for fold in range(FOLDS)]
+    assert choices["refit_params"].equals(choices["best_params"])
     assert (predictions["y_true"] == predictions["y_pred"]).all()
     table = split("strict").sort_values(["fold", "split", "sample"], ignore_index=True)
     assert predictions["sample"].equals(table["sample"])
@@ -65,7 +69,7 @@ def test_strict_folds_predict_with_the_point_that_is_best_on_their_validation_ro
 
 def test_published_validates_by_each_folds_best_point_and_tests_by_one_for_all():
     choices, predictions = scored([chunk(range(FOLDS), half_right)], "published")
-    assert choices["used"].map(json.loads).tolist() == [POINTS[0]] * FOLDS
+    assert choices["refit_params"].map(json.loads).tolist() == [POINTS[0]] * FOLDS
     right = predictions["y_true"] == predictions["y_pred"]
     shares = right.groupby([predictions["split"], predictions["fold"]]).mean()
     assert (shares["validation"] == 1).all()
@@ -123,7 +127,7 @@ def test_outputs_that_are_not_finite_are_missing_and_the_point_is_not_chosen():
         return outputs(TRUTH > 0) * (np.nan if point == 0 else 1)
 
     choices, predictions = scored([chunk(range(FOLDS), diverged)], "strict")
-    assert choices["used"].map(json.loads).tolist() == [POINTS[1]] * FOLDS
+    assert choices["refit_params"].map(json.loads).tolist() == [POINTS[1]] * FOLDS
     assert predictions["y_pred"].notna().all()
 
 
@@ -133,17 +137,18 @@ def test_missing_doubled_and_differing_chunks_are_errors():
         scored([chunk([0, 1], half_right)], "strict")
     with pytest.raises(UserError, match="fold 2"):
         scored([whole, chunk([2], half_right)], "strict")
-    with pytest.raises(UserError, match="points"):
+    with pytest.raises(UserError, match="param_grid"):
         scored(
-            [chunk([0, 1], half_right), chunk([2, 3], half_right) | {"points": np.array('[{"batch": 3}]')}], "strict"
+            [chunk([0, 1], half_right), chunk([2, 3], half_right) | {"param_grid": np.array('[{"batch": 3}]')}],
+            "strict",
         )
     with pytest.raises(UserError, match="samples"):
         scored([chunk([0, 1], half_right), chunk([2, 3], half_right) | {"samples": NAMES[::-1]}], "strict")
 
 
 @pytest.mark.parametrize(("protocol", "source"), [
-    ("strict", [0, 1, 2, 3]), ("strict+one_fold", [3, 3, 3, 3]), ("published", [3, 3, 3, 3]),
-    ("published-one_fold", [0, 1, 2, 3]), ("strict.shuffled_films1", [0, 1, 2, 3]),
+    ("strict", [0, 1, 2, 3]), ("strict+features_from_one_fold", [3, 3, 3, 3]), ("published", [3, 3, 3, 3]),
+    ("published-features_from_one_fold", [0, 1, 2, 3]), ("strict.shuffled_films1", [0, 1, 2, 3]),
 ])  # fmt: skip
 def test_one_fold_gives_the_features_of_all_with_the_leak_alone(protocol, source):
     numbered = chunk(range(FOLDS), lambda fold, point: np.full((len(NAMES), 2), fold, np.float32))

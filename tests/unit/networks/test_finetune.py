@@ -162,7 +162,7 @@ def test_a_point_that_diverges_is_passed_over_and_the_network_is_that_of_the_cho
         [arrays], films[1], protocol="strict", policy="aug3", scheme="nominal", classes=CLASSES,
         rng=np.random.default_rng(0),
     )  # fmt: skip
-    assert json.loads(choices["used"][0]) == {
+    assert json.loads(choices["refit_params"][0]) == {
         name: tuned.metadata["settings"][name] for name in ("learning_rate", "batch", "dropout")
     }
     assert len(predictions) == 3 * 24

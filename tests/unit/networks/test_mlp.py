@@ -84,9 +84,9 @@ def test_validation_rows_are_those_that_the_choice_was_made_on(study):
 
 def test_strict_folds_use_their_own_choice_published_all_that_of_the_best_fold(study):
     strict, published = (fitted(study, protocol).search_results for protocol in ("strict", "published"))
-    assert (strict["chosen"] == strict["used"]).all()
+    assert (strict["best_params"] == strict["refit_params"]).all()
     best = published["validation_accuracy"].idxmax()
-    assert set(published["used"]) == {published.loc[best, "chosen"]}
+    assert set(published["refit_params"]) == {published.loc[best, "best_params"]}
 
 
 def test_strict_takes_any_scale_of_the_features(study):
@@ -124,7 +124,7 @@ def test_what_was_stored_predicts_as_the_table_has_it(study, tmp_path, scheme):
     found = fitted(study, scheme=scheme)
     mlp.write_models(tmp_path / "models.safetensors", found.models)
     models = mlp.read_models(tmp_path / "models.safetensors")
-    assert models[2].settings == json.loads(found.search_results.loc[2, "used"])
+    assert models[2].settings == json.loads(found.search_results.loc[2, "refit_params"])
     rows = found.predictions[(found.predictions["fold"] == 2) & (found.predictions["split"] == "test")]
     features = study[1][[list(study[0]).index(name) for name in rows["sample"]]]
     predicted, value, scores = models[2].predict(features)
@@ -185,7 +185,7 @@ def test_a_point_that_diverges_beside_others_is_passed_over(study, monkeypatch, 
 
     monkeypatch.setattr(mlp, "param_grid", grid)
     found = fitted(study, protocol, scheme)
-    assert all(json.loads(point)["learning_rate"] == 0.02 for point in found.search_results["used"])
+    assert all(json.loads(point)["learning_rate"] == 0.02 for point in found.search_results["refit_params"])
     assert accuracy(found.predictions) > 0.75
 
 

@@ -51,7 +51,7 @@ def strict_fit(table, skill=0.8):
     )
     predictions[[f"score_{celsius}" for celsius in CLASSES]] = marks
     folds = range(rows["fold"].nunique())
-    choices = pd.DataFrame({"fold": folds, "validation_accuracy": 0.5, "chosen": [CHOSEN for _ in folds]})
+    choices = pd.DataFrame({"fold": folds, "validation_accuracy": 0.5, "best_params": [CHOSEN for _ in folds]})
     curves = [pd.DataFrame({"fold": fold, "point": 0, "epoch": range(3), "kept": [0, 1, 0]}) for fold in folds]
     return {"predictions": predictions, "search_results": choices, "curves": curves}
 

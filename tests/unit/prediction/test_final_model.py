@@ -17,7 +17,7 @@ from .conftest import CLASSES, model_settings
 
 
 def search_results(*rows):
-    return pd.DataFrame(rows, columns=["chosen", "validation_accuracy"])
+    return pd.DataFrame(rows, columns=["best_params", "validation_accuracy"])
 
 
 def test_the_settings_of_most_folds_are_taken_and_of_equals_the_better_validated():
@@ -40,7 +40,7 @@ def test_it_trains_for_the_median_of_the_epochs_that_folds_kept():
 
 
 def test_settings_off_the_grid_and_schemes_without_probabilities_raise(study):
-    strange = study.search_results.assign(chosen='{"learning_rate": 9}')
+    strange = study.search_results.assign(best_params='{"learning_rate": 9}')
     with pytest.raises(UserError, match="not a point of the grid"):
         final_model.training_settings(model_settings(), replace(study, search_results=strange))
     with pytest.raises(UserError, match="regression .* nominal, nnrank, corn"):

@@ -30,21 +30,25 @@ def table():
 
 def test_shares_are_in_percent_and_other_numbers_in_their_unit():
     rows = table()[["value", "low", "high"]].T.to_dict("list")
-    assert rows["accuracy_pct"] == [75, 50, 87.5] and rows["above_majority_points"] == [25, -12.5, 50]
+    assert rows["accuracy_pct"] == [75, 50, 87.5] and rows["above_majority_pct_points"] == [25, -12.5, 50]
     assert rows["covered_by_day_pct"] == [50, 25, 75] and rows["set_size"] == [0.5, 0.25, 0.75]
     assert rows["mae_celsius"] == [20, 15, 25]
-    assert [rows[name][0] for name in ("majority_pct", "coverage_aim_pct", "flagged_pct")] == [50, 80, 6.25]
+    assert [rows[name][0] for name in ("majority_pct", "nominal_coverage_pct", "flagged_pct")] == [50, 80, 6.25]
 
 
 def test_equal_values_and_bare_numbers_have_no_interval():
-    bare = table().loc[["balanced_accuracy_pct", "majority_pct", "coverage_aim_pct", "width_celsius", "flagged_pct"]]
+    bare = table().loc[
+        ["balanced_accuracy_pct", "majority_pct", "nominal_coverage_pct", "width_celsius", "flagged_pct"]
+    ]
     assert bare["value"].notna().all() and bare[["low", "high"]].isna().all(axis=None)
 
 
 def test_all_rows_but_the_nominal_coverage_have_counts_of_films_and_days():
     rows = table()
-    assert rows.drop("coverage_aim_pct")[["films", "batches"]].drop_duplicates().to_numpy().tolist() == [[18, 9]]
-    assert rows.loc["coverage_aim_pct", ["films", "batches"]].isna().all()
+    assert rows.drop("nominal_coverage_pct")[["n_samples", "n_batches"]].drop_duplicates().to_numpy().tolist() == [
+        [18, 9]
+    ]
+    assert rows.loc["nominal_coverage_pct", ["n_samples", "n_batches"]].isna().all()
     assert set(rows["data"]) == {"simulated films"}
 
 
@@ -54,9 +58,9 @@ def test_it_has_the_numbers_of_the_card_and_survives_the_disk(model, tmp_path):
     values = made.set_index("quantity")["value"]
     for label, name in (("| accuracy |", "accuracy_pct"), ("| true class in the set |", "covered_pct")):
         assert f"{label} {values[name]:.1f} %" in text
-    assert f"above that, percentage points | {values['above_majority_points']:+.1f} (" in text
+    assert f"above that, percentage points | {values['above_majority_pct_points']:+.1f} (" in text
     io.write_table(tmp_path / "performance.tsv", made)
-    read = io.read_table(tmp_path / "performance.tsv").astype({"films": "Int64", "batches": "Int64"})
+    read = io.read_table(tmp_path / "performance.tsv").astype({"n_samples": "Int64", "n_batches": "Int64"})
     pd.testing.assert_frame_equal(read, made)
 
 

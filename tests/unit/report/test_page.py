@@ -23,13 +23,13 @@ def table2():
     rows = [
         ("strict", "block2_cev85", "SVC", 70.0, 61.0, 55.0, 68.0),
         ("strict", "pool_cev99", "KRC", 74.0, 58.0, 52.0, 66.0),
-        ("strict", "any", "chosen", 77.0, 57.0, 51.0, 65.0),
+        ("strict", "any", "selected", 77.0, 57.0, 51.0, 65.0),
         ("strict", "none", "majority", 99.0, 50.0, 45.0, 55.0),
         ("published", "pool_cev99", "SVC", 90.0, 80.0, 75.0, 85.0),
         ("published", "none", "majority", 50.0, 48.0, 40.0, 50.0),
     ]
     columns = ["protocol", "features", "model", "validation_pct", "pooled_pct", "pooled_pct_low", "pooled_pct_high"]
-    return pd.DataFrame(rows, columns=columns).assign(tested_samples=118, folds=10, repeats=1)
+    return pd.DataFrame(rows, columns=columns).assign(n_samples=118, folds=10, repeats=1)
 
 
 def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", pages=1, **more):

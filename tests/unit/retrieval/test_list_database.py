@@ -142,7 +142,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
     io.write_table("samples.tsv", sheet)
     read = sample_sheet.read("samples.tsv", CLASSES)
     assert read["batch"].tolist() == ["MCV1-210504", "MCV1-210910", "MCV1-210917"]
-    assert read["grown"].tolist() == ["2021-05-04", "2021-09-10", "2021-09-17"]
+    assert read["growth_date"].tolist() == ["2021-05-04", "2021-09-10", "2021-09-17"]
     assert read["operator"].tolist() == ["", "A. NAME", "A. NAME"]
 
 

@@ -222,17 +222,17 @@ def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_
         "d|950|4.spm|2021-12-15|2021-11-30|bo",
         "e|950|5.spm|monday||",
     ]
-    path = write(folder, "sample|growth_celsius|scan|batch|grown|operator", *rows)
+    path = write(folder, "sample|growth_celsius|scan|batch|growth_date|operator", *rows)
     frame = sample_sheet.read(path, CLASSES, files_must_exist=False).set_index("sample")
     days = {"a1": "", "MCV1-210405a-07": "2021-04-05", "c": "2021-12-15", "d": "2021-11-30", "e": ""}
-    assert frame["grown"].to_dict() == days
+    assert frame["growth_date"].to_dict() == days
     assert frame["operator"].to_dict() == {"a1": "anna", "MCV1-210405a-07": "", "c": "bo", "d": "bo", "e": ""}
 
 
 @pytest.mark.parametrize("day", ["5.4.2021", "2021-02-30", "20210405", "2021-4-5", "0021-04-05", "monday"])
 def test_a_day_that_is_none_is_refused(folder, day):
-    message = fault_of(folder, "sample|growth_celsius|scan|batch|grown", f"x|950|a.spm|d|{day}")
-    assert f"line 2: grown '{day}' is not a date" in message
+    message = fault_of(folder, "sample|growth_celsius|scan|batch|growth_date", f"x|950|a.spm|d|{day}")
+    assert f"line 2: growth_date '{day}' is not a date" in message
 
 
 def test_one_operator_in_two_spellings_is_refused_and_two_operators_are_not(folder):

@@ -74,8 +74,8 @@ def test_every_day_has_one_operator_and_every_operator_about_as_many_days():
 def test_the_day_of_growth_is_that_of_the_label():
     sheet = plan()
     labels = sheet["sample"].str.slice(5, 11)
-    assert (sheet["grown"].str.replace("-", "").str.slice(2) == labels).all()
-    assert sheet["grown"].str.fullmatch(r"20\d\d-\d\d-\d\d").all()
+    assert (sheet["growth_date"].str.replace("-", "").str.slice(2) == labels).all()
+    assert sheet["growth_date"].str.fullmatch(r"20\d\d-\d\d-\d\d").all()
 
 
 def test_naming_operators_changes_nothing_else():
@@ -85,7 +85,7 @@ def test_naming_operators_changes_nothing_else():
 
 
 def test_operator_and_day_change_no_byte_of_a_scan(tmp_path):
-    assert made(tmp_path) == made(tmp_path, operator="operator 3", grown="2018-03-12")
+    assert made(tmp_path) == made(tmp_path, operator="operator 3", growth_date="2018-03-12")
 
 
 def test_more_operators_than_days_are_refused():

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from micrograph.errors import UserError
 from micrograph.splits.fit_spec import EVERY_FOLD, FitSpec, NetworkSpec, fold_of, folds_of, repeat
 
-CNN = FitSpec("strict+grid", "imagenet", "aug1", "image", "corn", "CNN")
+CNN = FitSpec("strict+selection_on_reported_split", "imagenet", "aug1", "image", "corn", "CNN")
 
 
 @given(
-    st.sampled_from(["strict", "published-grid", "strict.share25", "strict.repeat1.shuffled_films2"]),
+    st.sampled_from(
+        ["strict", "published-selection_on_reported_split", "strict.share25", "strict.repeat1.shuffled_films2"]
+    ),
     st.sampled_from(["image", "block2_cev85", "tuned"]),
     st.sampled_from(["SVC", "CNN"]),
 )
@@ -43,7 +45,7 @@ def test_a_path_with_too_few_parts_raises(spec):
     ],
 )
 def test_features_come_from_their_stage(features, path, head):
-    spec = FitSpec("strict+grid", "imagenet", "aug1", features, "nominal", "SVC")
+    spec = FitSpec("strict+selection_on_reported_split", "imagenet", "aug1", features, "nominal", "SVC")
     assert spec.features_path == path
     assert (spec.network and spec.network.head) == head
 

@@ -15,12 +15,12 @@ from tables_of_films import films
 CLASSES = [900, 950, 1000]
 
 
-def grown(count=120, days=44, operators=4, seed=0):
+def films_by_day(count=120, days=44, operators=4, seed=0):
     """Samples as a simulated study has them, with operator and day."""
     sheet = simulate.plan_samples(
         count, days, {900: 0.2, 950: 0.45, 1000: 0.35}, random_stream(seed, "plan"), operators=operators
     )
-    return sheet[["sample", "batch", "growth_celsius", "operator", "grown"]]
+    return sheet[["sample", "batch", "growth_celsius", "operator", "growth_date"]]
 
 
 def table_of(samples, parts):
@@ -35,7 +35,7 @@ def by_operator(samples, seed=0):
 
 
 def test_each_fold_tests_all_films_of_one_operator_and_sees_none_of_them():
-    samples = grown()
+    samples = films_by_day()
     parts = by_operator(samples)
     assert parts.shape == (4, len(samples))
     for name, part in zip(sorted(samples["operator"].unique()), parts, strict=True):
@@ -49,12 +49,12 @@ def test_each_fold_tests_all_films_of_one_operator_and_sees_none_of_them():
 
 
 def test_about_a_fifth_of_the_other_operators_films_validates():
-    for part in by_operator(grown()):
+    for part in by_operator(films_by_day()):
         assert 0.12 < np.mean(part[part != "test"] == "validation") < 0.28
 
 
 def test_films_of_unknown_operators_and_of_days_that_were_shared_are_on_no_side():
-    samples = grown()
+    samples = films_by_day()
     samples.loc[:5, "operator"] = np.nan
     shared = samples["batch"].iloc[-1]
     last = samples.index[samples["batch"] == shared]
@@ -82,7 +82,7 @@ def test_an_operator_without_whom_a_class_is_missing_is_not_left_out(capfd):
 
 @pytest.mark.parametrize("names", [[""], ["anna"], [np.nan]])
 def test_fewer_than_two_operators_raise_what_to_fill_in(names):
-    samples = grown().assign(operator=names[0])
+    samples = films_by_day().assign(operator=names[0])
     with pytest.raises(UserError, match="operators.*column operator"):
         by_operator(samples)
     with pytest.raises(UserError, match="names 0 operators"):
@@ -100,13 +100,13 @@ def test_when_no_operator_can_be_left_out_it_raise():
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(24, 60))
 def test_later_days_are_tested_earlier_days_are_trained_on(seed, folds, days):
-    samples = grown(count=120, days=days, seed=seed)
+    samples = films_by_day(count=120, days=days, seed=seed)
     if group_splits.obstacle(samples, "by_date", folds):
         return
     parts = group_splits.by_date(samples, folds)
     assert len(parts) == folds
     for part in parts:
-        day = {half: samples.loc[part == half, "grown"] for half in ("train", "validation", "test")}
+        day = {half: samples.loc[part == half, "growth_date"] for half in ("train", "validation", "test")}
         assert day["train"].max() < day["validation"].min() <= day["validation"].max() < day["test"].min()
     group_splits.check(table_of(samples, parts), "by_date", CLASSES, samples)
 
@@ -118,7 +118,7 @@ def one_a_day(count):
             "sample": [f"f{day:02d}" for day in range(count)],
             "batch": [f"b{day:02d}" for day in range(count)],
             "growth_celsius": [CLASSES[day % 3] for day in range(count)],
-            "grown": [f"2021-04-{day + 1:02d}" for day in range(count)],
+            "growth_date": [f"2021-04-{day + 1:02d}" for day in range(count)],
         }
     )
 
@@ -136,7 +136,7 @@ def test_the_first_half_trains_always_then_block_by_block():
 def test_a_batch_of_several_days_joins_them_and_films_without_a_day_are_in_no_fold():
     samples = one_a_day(20)
     samples.loc[10, "batch"] = samples.loc[12, "batch"]  # grew on the 11th and the 13th
-    samples.loc[19, "grown"] = ""
+    samples.loc[19, "growth_date"] = ""
     parts = group_splits.by_date(samples, 3)
     assert (parts[:, [10, 11, 12]] == parts[:, [10]]).all()
     assert (parts[:, 19] == group_splits.UNUSED).all()
@@ -146,7 +146,7 @@ def test_too_few_days_raise_how_many_are_needed():
     assert group_splits.by_date(one_a_day(9), 4).shape == (4, 9)
     with pytest.raises(UserError, match="8 growth days.*4 folds need 9"):
         group_splits.by_date(one_a_day(8), 4)
-    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="grown"), "by_date", 4)
+    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "by_date", 4)
 
 
 def test_a_class_that_was_grown_late_alone_raise():
@@ -157,7 +157,7 @@ def test_a_class_that_was_grown_late_alone_raise():
 
 
 def test_splitting_leaves_its_input_unchanged_and_repeats_with_the_same_seed():
-    samples = grown()
+    samples = films_by_day()
     before = samples.copy()
     assert np.array_equal(by_operator(samples, 1), by_operator(samples, 1))
     group_splits.by_date(samples, 3)
@@ -194,7 +194,7 @@ def spoilt_by_a_second_test(table, samples):
     ],
 )
 def test_check_finds_a_broken_invariant(base, spoil, match):
-    samples = grown()
+    samples = films_by_day()
     splits = group_splits.SPLITTERS[base](samples, 3, np.random.default_rng(0))
     table = table_of(samples, splits).reset_index(drop=True)
     group_splits.check(table, base, CLASSES, samples)
@@ -203,4 +203,4 @@ def test_check_finds_a_broken_invariant(base, spoil, match):
 
 
 def test_there_is_no_obstacle_where_the_samples_can_be_split():
-    assert [group_splits.obstacle(grown(), base, 4) for base in group_splits.SPLITTERS] == ["", ""]
+    assert [group_splits.obstacle(films_by_day(), base, 4) for base in group_splits.SPLITTERS] == ["", ""]

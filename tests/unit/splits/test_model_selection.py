@@ -38,15 +38,22 @@ def test_without_the_leak_a_published_fold_is_chosen_by_the_others_and_scored_on
     predicted = [[right, wrong], [wrong, right], [wrong, [950, 950, 900, 900]]]  # (folds, points, films)
     own = model_selection.select(predicted, truths, "published")
     assert [choice.point for choice in own] == [0, 1, 1]
-    others = model_selection.select(predicted, truths, "published-grid")
+    others = model_selection.select(predicted, truths, "published-selection_on_reported_split")
     # Fold 0 asks folds 1 and 2 (point 0: 0, point 1: 0.75), fold 1 asks 0 and 2 (0.5, 0.25), fold 2 finds a tie.
     assert [choice.point for choice in others] == [1, 0, 0]
     assert [choice.accuracy for choice in others] == [0.0, 0.0, 0.0]
-    assert model_selection.refit_choice(others, "published-grid") == [1, 0, 0]
+    assert model_selection.refit_choice(others, "published-selection_on_reported_split") == [1, 0, 0]
 
 
 def test_a_leak_that_is_not_of_the_grid_changes_no_choice():
     predicted, truth = [[[900] * 4, [950] * 4]] * 3, [np.array([950] * 4)] * 3
     plain = model_selection.select(predicted, truth, "strict")
-    for leak in ("one_fold", "all_rows", "grid", "train_mode", "last_weights", "ungrouped"):
+    for leak in (
+        "features_from_one_fold",
+        "pca_on_all",
+        "selection_on_reported_split",
+        "validation_in_train_mode",
+        "last_checkpoint",
+        "ungrouped",
+    ):
         assert model_selection.select(predicted, truth, f"strict+{leak}") == plain

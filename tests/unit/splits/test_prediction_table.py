@@ -114,9 +114,9 @@ def test_predictions_become_rows_of_a_sorted_table():
 
 def test_search_results_hold_the_settings_chosen_and_those_used():
     table = prediction_table.search_table([Choice(1, 0.5, 0.4), Choice(0, 0.6, 0.5)], [0, 0], [{"C": 1}, {"C": 0.2}])
-    assert table["chosen"].map(json.loads).tolist() == [{"C": 0.2}, {"C": 1}]
-    assert table["used"].map(json.loads).tolist() == [{"C": 1}, {"C": 1}]
-    assert table["points"].tolist() == [2, 2]
+    assert table["best_params"].map(json.loads).tolist() == [{"C": 0.2}, {"C": 1}]
+    assert table["refit_params"].map(json.loads).tolist() == [{"C": 1}, {"C": 1}]
+    assert table["n_candidates"].tolist() == [2, 2]
     assert table["validation_balanced"].tolist() == [0.4, 0.5]
 
 

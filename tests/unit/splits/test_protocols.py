@@ -13,9 +13,9 @@ PROTOCOLS = st.builds(
     leaks=st.frozensets(st.sampled_from(sorted(protocols.LEAKS))),
     repeat=st.integers(0, 12),
     shuffled=st.sampled_from([None, "films", "batches"]),
-    draw=st.just(0),
+    permutation=st.just(0),
     share=st.integers(1, 100),
-).map(lambda made: made if made.shuffled is None else protocols.replace(made, draw=made.repeat + 1))
+).map(lambda made: made if made.shuffled is None else protocols.replace(made, permutation=made.repeat + 1))
 
 
 @given(PROTOCOLS)
@@ -26,16 +26,21 @@ def test_every_protocol_has_one_name_that_reads_as_it(protocol):
 def test_strict_has_no_leak_and_published_all():
     assert protocols.parse("strict").leaks == frozenset()
     assert protocols.parse("published").leaks == frozenset(protocols.LEAKS)
-    assert protocols.parse("strict+grid").leaks == {"grid"}
-    assert protocols.parse("published-grid").leaks == frozenset(protocols.LEAKS) - {"grid"}
+    assert protocols.parse("strict+selection_on_reported_split").leaks == {"selection_on_reported_split"}
+    assert protocols.parse("published-selection_on_reported_split").leaks == frozenset(protocols.LEAKS) - {
+        "selection_on_reported_split"
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("strict-grid", "write strict+grid"),
-        ("published+grid", "write published-grid"),
-        ("strict+grid+one_fold", "strict+one_fold+grid"),
+        ("strict-selection_on_reported_split", "write strict+selection_on_reported_split"),
+        ("published+selection_on_reported_split", "write published-selection_on_reported_split"),
+        (
+            "strict+selection_on_reported_split+features_from_one_fold",
+            "strict+features_from_one_fold+selection_on_reported_split",
+        ),
         ("strict.share50.repeat1", "strict.repeat1.share50"),
         ("strict.repeat01", "strict.repeat1"),
         ("strict.repeat0", "counts from 1"),
@@ -51,23 +56,30 @@ def test_a_name_that_is_none_or_has_a_better_one_raise(name, match):
 
 def test_a_part_is_chosen_on_where_it_is_reported_only_with_the_leak():
     choosers = {
-        name: protocols.parse(name).selection_split for name in ("strict", "strict+grid", "published", "published-grid")
+        name: protocols.parse(name).selection_split
+        for name in (
+            "strict",
+            "strict+selection_on_reported_split",
+            "published",
+            "published-selection_on_reported_split",
+        )
     }
     assert choosers == {
-        "strict": "validation", "strict+grid": "test", "published": "validation", "published-grid": "validation"
+        "strict": "validation", "strict+selection_on_reported_split": "test",
+        "published": "validation", "published-selection_on_reported_split": "validation",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("stage", "name", "seen"),
     [
-        ("splits", "strict+one_fold", "strict"),
+        ("splits", "strict+features_from_one_fold", "strict"),
         ("splits", "strict+ungrouped", "strict+ungrouped"),
-        ("splits", "published-one_fold-ungrouped", "published-ungrouped"),
-        ("components", "strict+all_rows+last_weights.share50", "strict+all_rows.share50"),
-        ("networks", "strict+all_rows", "strict"),
-        ("networks", "published-one_fold.shuffled_films2", "published.shuffled_films2"),
-        ("tuned", "published-one_fold-grid", "published-one_fold"),
+        ("splits", "published-features_from_one_fold-ungrouped", "published-ungrouped"),
+        ("components", "strict+pca_on_all+last_checkpoint.share50", "strict+pca_on_all.share50"),
+        ("networks", "strict+pca_on_all", "strict"),
+        ("networks", "published-features_from_one_fold.shuffled_films2", "published.shuffled_films2"),
+        ("tuned", "published-features_from_one_fold-selection_on_reported_split", "published-features_from_one_fold"),
     ],
 )
 def test_a_stage_sees_only_the_leaks_that_touch_it(stage, name, seen):
@@ -82,16 +94,16 @@ def test_what_a_stage_sees_of_a_name_it_sees_again_of_what_it_saw(protocol, stag
 
 
 def test_leaks_are_felt_where_they_can_change_an_answer():
-    assert not protocols.can_change_predictions("strict+one_fold", "image")
-    assert not protocols.can_change_predictions("strict+all_rows", "tuned")
-    assert not protocols.can_change_predictions("published-train_mode", "pool_cev85")
-    assert protocols.can_change_predictions("strict+all_rows", "pool_cev85")
-    assert protocols.can_change_predictions("strict+train_mode.shuffled_films1", "image")
+    assert not protocols.can_change_predictions("strict+features_from_one_fold", "image")
+    assert not protocols.can_change_predictions("strict+pca_on_all", "tuned")
+    assert not protocols.can_change_predictions("published-validation_in_train_mode", "pool_cev85")
+    assert protocols.can_change_predictions("strict+pca_on_all", "pool_cev85")
+    assert protocols.can_change_predictions("strict+validation_in_train_mode.shuffled_films1", "image")
     assert protocols.can_change_predictions("strict.shuffled_films1", "image")
 
 
 def test_names_without_leaks_and_without_variations():
-    name = "published-grid.repeat2.shuffled_batches1.share50"
-    assert protocols.without_variations(name) == "published-grid"
+    name = "published-selection_on_reported_split.repeat2.shuffled_batches1.share50"
+    assert protocols.without_variations(name) == "published-selection_on_reported_split"
     assert protocols.without_leaks(name) == "published.repeat2.shuffled_batches1.share50"
     assert protocols.without_leaks_and_share(name) == "published.repeat2.shuffled_batches1"

@@ -223,7 +223,7 @@ def test_components_see_all_rows_only_with_the_leak():
     table = split(films((13, 60, 47), 44), "strict", 4)
     names = sorted(set(table["sample"]))
     train = set(table[(table["fold"] == 2) & (table["split"] == "train")]["sample"])
-    for protocol in ("strict", "strict+grid", "published-all_rows"):
+    for protocol in ("strict", "strict+selection_on_reported_split", "published-pca_on_all"):
         assert {names[row] for row in splitters.fit_index(table, protocol, 2, names)} == train
-    for protocol in ("strict+all_rows", "published"):
+    for protocol in ("strict+pca_on_all", "published"):
         assert len(splitters.fit_index(table, protocol, 2, names)) == len(names)

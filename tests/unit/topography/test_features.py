@@ -66,4 +66,4 @@ def test_every_name_is_described_with_its_unit_and_column():
     assert told.loc["rms_roughness", "unit"] == "grey" and told.loc["grain_diameter_nm", "unit"] == "nm"
     assert told["column"].dropna().sort_values().tolist() == list(range(len(features.COLUMNS)))
     assert [features.COLUMNS[place] for place in told["column"].dropna()] == told.index[told["column"].notna()].tolist()
-    assert told["words"].str.len().min() > 10
+    assert told["description"].str.len().min() > 10

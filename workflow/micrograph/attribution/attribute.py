@@ -39,7 +39,7 @@ def attribute_fold(
     Returns
     -------
     dict of ndarray
-        ``samples``, ``fold`` and ``truth`` (growth temperature in degrees Celsius), each of shape (n,), and the arrays
+        ``samples``, ``fold`` and ``y_true`` (growth temperature in degrees Celsius), each of shape (n,), and the arrays
         of `attribute`, for `io.write_arrays`. Read them with `maps.read`.
 
     Raises
@@ -54,7 +54,7 @@ def attribute_fold(
     return {
         "samples": samples["sample"].to_numpy(str),
         "fold": np.full(len(samples), fold),
-        "truth": samples["growth_celsius"].to_numpy(int),
+        "y_true": samples["growth_celsius"].to_numpy(int),
         **arrays,
     }
 
@@ -84,7 +84,7 @@ def attribute(
     Returns
     -------
     dict of ndarray
-        The arrays of `maps.Attributions` but for ``samples``, ``fold`` and ``truth``; ``cam_class`` or ``grad_cam``
+        The arrays of `maps.Attributions` but for ``samples``, ``fold`` and ``y_true``; ``cam_class`` or ``grad_cam``
         holds the map of every target.
 
     Raises
@@ -110,8 +110,8 @@ def attribute(
     rows = np.arange(len(checked))
     return {
         "outputs": outputs,
-        "evidence": target_score.target_scores(scheme, outputs, classes).astype(np.float32),
-        "target": target, "predicted": predicted.astype(int),
+        "target_scores": target_score.target_scores(scheme, outputs, classes).astype(np.float32),
+        "target": target, "y_pred": predicted.astype(int),
         "cam": summed, map_type: weighted, "occlusion": effects,
         "cam_flag": maps.worst_flags(summed, weighted[rows, target]),
         "occlusion_flag": maps.worst_flags(effects[rows, target]),

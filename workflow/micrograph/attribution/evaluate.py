@@ -231,7 +231,7 @@ def _table(results, attributions, batches, fold):
         values = {result.map_type: result.values[0]}
         values |= {CONTROL_PREFIX + result.map_type: controls.mean()} if len(controls) else {}
         rows += [
-            (attributions.samples[i], batches[i], fold, attributions.truth[i], attributions.predicted[i],
+            (attributions.samples[i], batches[i], fold, attributions.y_true[i], attributions.y_pred[i],
              map_type, result.measure, result.feature, float(value), result.area)
             for map_type, value in values.items()
         ]  # fmt: skip

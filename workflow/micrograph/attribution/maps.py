@@ -64,7 +64,7 @@ WEIGHTED = ("cam_class", "grad_cam")  # a file has one of them
 CONTROL_PREFIX = "another_"  # of the map type, in the rows of a table that hold a control
 
 ALL_ZERO, NOT_FINITE = "all zero", "not finite"
-PER_SAMPLE = ("samples", "fold", "truth", "predicted", "target", "outputs", "evidence", "cam", "occlusion",
+PER_SAMPLE = ("samples", "fold", "y_true", "y_pred", "target", "outputs", "target_scores", "cam", "occlusion",
               "cam_flag", "occlusion_flag")  # fmt: skip
 PER_FILE = ("scheme", "classes", "side", "patch", "stride", "baseline")
 
@@ -103,13 +103,13 @@ class Attributions:
     samples : ndarray of str, shape (n,)
         Names, sorted.
     fold : ndarray of int, shape (n,)
-    truth, predicted : ndarray of int, shape (n,)
+    y_true, y_pred : ndarray of int, shape (n,)
         Growth temperatures in degrees Celsius.
     target : ndarray of int, shape (n,)
         Column of the target score that belongs to the prediction.
     outputs : ndarray of float32, shape (n, n_outputs)
         Raw outputs of the network.
-    evidence : ndarray of float32, shape (n, n_targets)
+    target_scores : ndarray of float32, shape (n, n_targets)
         Target scores of the outputs (`target_score`).
     cam : ndarray of float32, shape (n, rows, cols)
         Class activation map of the paper, the sum over channels.
@@ -132,11 +132,11 @@ class Attributions:
 
     samples: NDArray
     fold: NDArray
-    truth: NDArray
-    predicted: NDArray
+    y_true: NDArray
+    y_pred: NDArray
     target: NDArray
     outputs: NDArray
-    evidence: NDArray
+    target_scores: NDArray
     cam: NDArray
     weighted: NDArray
     weighted_name: str

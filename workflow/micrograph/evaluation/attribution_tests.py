@@ -55,7 +55,7 @@ FEWEST = {"pointing": 5}  # measure -> samples that must differ from the most fr
 COLUMNS = [
     *KEYS,
     *("value", "low", "high", "control", "gain", "gain_low", "gain_high"),
-    *("area", "ratio", "ratio_low", "ratio_high", "control_ratio", "films", "batches", "folds"),
+    *("area", "ratio", "ratio_low", "ratio_high", "control_ratio", "n_samples", "n_batches", "folds"),
 ]
 
 
@@ -134,7 +134,7 @@ def _scores(rows: pd.DataFrame, names: NDArray, weights: NDArray[np.float64]) ->
     for name, prefix in (("value", ""), ("gain", "gain_"), ("ratio", "ratio_")):
         ends = bootstrap.interval(resampled[name]) if has_interval[name] else (np.nan, np.nan)
         row[f"{prefix}low"], row[f"{prefix}high"] = ends
-    return row | {"films": len(rows), "batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
+    return row | {"n_samples": len(rows), "n_batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
 
 
 def _varies(values: NDArray[np.float64], rows: pd.DataFrame) -> bool:
@@ -172,7 +172,7 @@ def _localisation_panel(table: pd.DataFrame, measure: str) -> Panel:
             _bold(tables.interval_column("ratio", 2)(row), row["ratio_low"], row["ratio_high"], 1),
             tables.number(row["control_ratio"], 2),
             _bold(tables.interval(gain, low, high, 2, tables.signed), low, high, 0),
-            f"{row['films']}",
+            f"{row['n_samples']}",
         ]
         rows.append([FEATURES[row["feature"]], MAPS[row["map"]], *cells])
     headings = ["Feature", "Map", "Share, %", "Area share, %", "Share ÷ area share"]
@@ -207,7 +207,7 @@ def _compared(table: pd.DataFrame, measures: Mapping[str, str], digits: int) -> 
                 tables.interval(row["value"], row["low"], row["high"], digits, form),
                 form(row["control"], digits),
                 _bold(difference, row["gain_low"], row["gain_high"], 0, digits),
-                f"{row['films']}",
+                f"{row['n_samples']}",
             ]
             rows.append([label, MAPS[row["map"]], *cells])
     return tables.without_repeats(rows)

@@ -17,8 +17,8 @@ from micrograph.splits.fit_spec import KEYS
 NAME = "Baselines"
 NOTHING = "none"
 FEATURES = {NOTHING: "none", **summaries.ALONE, "image": "micrographs"}
-AHEAD = [f"ahead_points{end}" for end in summaries.ENDS]
-ABOVE = [f"above_majority_points{end}" for end in summaries.ENDS]
+AHEAD = [f"network_gain_pct_points{end}" for end in summaries.ENDS]
+ABOVE = [f"above_majority_pct_points{end}" for end in summaries.ENDS]
 COLUMNS = [*KEYS, *summaries.MEASURED, *ABOVE, *AHEAD]
 
 
@@ -37,8 +37,8 @@ def make_table(fits: Sequence[Fit], network: Fit, *, resampling: Resampling, run
     Returns
     -------
     DataFrame
-        ``above_majority_points``: test accuracy less that of the majority class; ``ahead_points``: that of the network
-        less that of the row. Both under strict, with paired 95 % intervals.
+        ``above_majority_pct_points``: test accuracy less that of the majority class; ``network_gain_pct_points``: that
+        of the network less that of the row. Both under strict, with paired 95 % intervals.
 
     Raises
     ------
@@ -92,6 +92,6 @@ SHOWN = [
     *tables.POOLED,
 ]
 STRICT = [
-    ("Above majority class, points [95 %]", tables.difference_column("above_majority_points")),
-    ("CNN minus row, points [95 %]", tables.difference_column("ahead_points")),
+    ("Above majority class, points [95 %]", tables.difference_column("above_majority_pct_points")),
+    ("CNN minus row, points [95 %]", tables.difference_column("network_gain_pct_points")),
 ]

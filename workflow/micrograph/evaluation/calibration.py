@@ -20,8 +20,8 @@ from micrograph.evaluation.uncertainty import LabelledScores
 from micrograph.splits.fit_spec import KEYS, FitSpec
 
 NAME = "Table of calibration"
-AS_IS, SCALED, LEFT_OUT = "as_is", "scaled", "left_out"
-STAGES = {AS_IS: "unscaled", SCALED: "scaled"}
+UNSCALED, SCALED, EXCLUDED = "unscaled", "scaled", "excluded"
+STAGES = {UNSCALED: "unscaled", SCALED: "scaled"}
 PROBABILITIES, DECISIONS, NOTHING = "probabilities", "decision values", "none"
 SUM_TOLERANCE = 1e-6  # how far, as files are rounded, the sum of probabilities may be from 1
 
@@ -60,8 +60,8 @@ class CalibratedFit:
     shares : ndarray of shape (n, n_classes)
         Class shares of the training samples of each sample's fold.
     stages : dict
-        {AS_IS or SCALED: Stage}; without AS_IS where scores are decision values, empty where the fit is left out.
-    why : str
+        {UNSCALED or SCALED: Stage}; without UNSCALED where scores are decision values, empty where the fit is left out.
+    reason : str
         Why it is left out.
     """
 
@@ -74,7 +74,7 @@ class CalibratedFit:
     folds: int
     shares: NDArray[np.float64]
     stages: dict[str, Stage] = field(default_factory=dict)
-    why: str = ""
+    reason: str = ""
 
     def covered(self, stage: str) -> NDArray[np.bool_]:
         """Return whether each sample's set holds its class."""
@@ -113,7 +113,7 @@ def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> Calibrated
     folds = [fold for _, fold in rows.groupby("fold")]
     tested = [uncertainty.labelled_scores(fold, classes) for fold in folds]
     validation = [uncertainty.labelled_scores(fold, classes, "validation") for fold in folds]
-    why = _why(kind, validation)
+    reason = _exclusion(kind, validation)
     return CalibratedFit(
         fit.spec,
         kind,
@@ -123,8 +123,8 @@ def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> Calibrated
         np.concatenate([part.batches for part in tested]),
         len(folds),
         np.concatenate([_class_shares(fold, classes) for fold in folds]),
-        {} if why else _stages(kind, validation, tested, coverage),
-        why,
+        {} if reason else _stages(kind, validation, tested, coverage),
+        reason,
     )
 
 
@@ -172,11 +172,11 @@ def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(powers, sums, out=np.full(powers.shape, np.nan), where=sums > 0)
 
 
-def _why(kind: str, validation: Sequence[LabelledScores]) -> str:
+def _exclusion(kind: str, validation: Sequence[LabelledScores]) -> str:
     """Why a fit is left out; empty where it is not."""
     if kind == NOTHING:
-        return "it answers with a temperature alone and gives no scores"
-    return "" if all(len(part.true_index) for part in validation) else "a fold has no validation film to learn from"
+        return "the model predicts a temperature without scores"
+    return "" if all(len(part.true_index) for part in validation) else "a fold has no validation sample"
 
 
 def _class_shares(rows: pd.DataFrame, classes: Sequence[float]) -> NDArray[np.float64]:
@@ -191,7 +191,7 @@ def _stages(
     kind: str, validation: Sequence[LabelledScores], tested: Sequence[LabelledScores], coverage: float
 ) -> dict[str, Stage]:
     fitted = [uncertainty.fit_temperature(part.scores, part.true_index) for part in validation]
-    stages = {} if kind == DECISIONS else {AS_IS: _stage(validation, tested, [1.0] * len(validation), coverage)}
+    stages = {} if kind == DECISIONS else {UNSCALED: _stage(validation, tested, [1.0] * len(validation), coverage)}
     return stages | {SCALED: _stage(validation, tested, fitted, coverage)}
 
 
@@ -234,33 +234,33 @@ def table_of(
     -------
     DataFrame
         ``temperature``: mean over folds, with least and most. ``ece_pct``: expected calibration error corrected for
-        bias, ``ece_plain_pct`` uncorrected, ``ece_calibrated_pct`` and ``ece_calibrated_high_pct`` what true
+        bias, ``ece_uncorrected_pct`` uncorrected, ``ece_calibrated_pct`` and ``ece_calibrated_high_pct`` what true
         probabilities would show on average and in one of twenty studies. ``log_loss`` (nats), ``brier`` (0 to 2);
         ``log_loss_change``: scaled less unscaled, paired; ``shares_``: of predicting the class shares of training.
         ``covered_pct``: mean over samples, ``covered_by_day_pct`` over days, which is what is nominal; ``set_size``:
-        classes; ``open_folds``: folds with too few validation days for a limit. Intervals are 95 %.
+        classes; ``n_unlimited_folds``: folds with too few validation days for a limit. Intervals are 95 %.
     """
     classes = calibrated[0].classes
     rows = []
     for fit in calibrated:
-        row = fit.spec.columns() | {"scores": fit.kind, "coverage_aim_pct": 100 * coverage, "why": fit.why}
-        row |= {"films": len(np.unique(fit.samples)), "batches": len(np.unique(fit.batches)), "folds": fit.folds}
+        row = fit.spec.columns() | {"scores": fit.kind, "nominal_coverage_pct": 100 * coverage, "reason": fit.reason}
+        row |= {"n_samples": len(np.unique(fit.samples)), "n_batches": len(np.unique(fit.batches)), "folds": fit.folds}
         rows += [row | {"stage": stage} | _scores(fit, stage, resampling) for stage in fit.stages]
-        rows += [] if fit.stages else [row | {"stage": LEFT_OUT}]
+        rows += [] if fit.stages else [row | {"stage": EXCLUDED}]
     return run.add_to(pd.DataFrame(rows, columns=columns(classes)))
 
 
 def columns(classes: Sequence[float]) -> list[str]:
     """Return the columns of the table, but for those of the run."""
     return [
-        *(*KEYS, "stage", "scores", "temperature", "temperature_least", "temperature_most"),
+        *(*KEYS, "stage", "scores", "temperature", "temperature_min", "temperature_max"),
         *(f"ece_pct{end}" for end in ENDS),
-        *("ece_plain_pct", "ece_calibrated_pct", "ece_calibrated_high_pct", "bins"),
+        *("ece_uncorrected_pct", "ece_calibrated_pct", "ece_calibrated_high_pct", "bins"),
         *(f"{name}{end}" for name in ("log_loss", "brier", "log_loss_change") for end in ENDS),
-        *("shares_log_loss", "shares_brier", "coverage_aim_pct"),
+        *("class_frequency_log_loss", "class_frequency_brier", "nominal_coverage_pct"),
         *(f"{name}{end}" for name in ("covered_pct", "covered_by_day_pct", "set_size") for end in ENDS),
         *(f"covered_{celsius}_pct" for celsius in classes),
-        *("open_folds", "films", "batches", "folds", "why"),
+        *("n_unlimited_folds", "n_samples", "n_batches", "folds", "reason"),
     ]
 
 
@@ -272,14 +272,14 @@ def _scores(fit: CalibratedFit, stage: str, resampling: Resampling) -> dict[str,
     weights = bootstrap.cluster_weights(len(days), resampling.n_bootstrap, weights_rng)
     row = {
         "temperature": float(np.mean(values.temperatures)),
-        "temperature_least": min(values.temperatures),
-        "temperature_most": max(values.temperatures),
-        "open_folds": int(np.isinf(values.limits).sum()),
+        "temperature_min": min(values.temperatures),
+        "temperature_max": max(values.temperatures),
+        "n_unlimited_folds": int(np.isinf(values.limits).sum()),
     }
     binned = reliability.confidences(values.probabilities, fit.true_index, fit.samples, fit.batches)
     error = reliability.calibration_error(binned, weights, error_rng)
     row |= {f"ece_pct{end}": 100 * error[name] for end, name in zip(ENDS, ("value", "low", "high"), strict=True)}
-    row |= {f"ece_{name}_pct": 100 * error[name] for name in ("plain", "calibrated", "calibrated_high")}
+    row |= {f"ece_{name}_pct": 100 * error[name] for name in ("uncorrected", "calibrated", "calibrated_high")}
     row["bins"] = error["bins"]
     for name, each in _per_sample(fit, stage).items():
         row |= _mean(name, each, batch, weights)
@@ -303,13 +303,13 @@ def _per_sample(fit: CalibratedFit, stage: str) -> dict[str, NDArray[np.float64]
     columns = {
         "log_loss": log_loss(values.probabilities, fit.true_index),
         "brier": brier(values.probabilities, fit.true_index),
-        "shares_log_loss": log_loss(shares, fit.true_index),
-        "shares_brier": brier(shares, fit.true_index),
+        "class_frequency_log_loss": log_loss(shares, fit.true_index),
+        "class_frequency_brier": brier(shares, fit.true_index),
         "covered_pct": covered,
         "set_size": values.in_set.sum(axis=1).astype(float),
     }
-    if stage == SCALED and AS_IS in fit.stages:
-        columns["log_loss_change"] = columns["log_loss"] - log_loss(fit.stages[AS_IS].probabilities, fit.true_index)
+    if stage == SCALED and UNSCALED in fit.stages:
+        columns["log_loss_change"] = columns["log_loss"] - log_loss(fit.stages[UNSCALED].probabilities, fit.true_index)
     return columns | {
         f"covered_{celsius}_pct": np.where(fit.true_index == place, covered, np.nan)
         for place, celsius in enumerate(fit.classes)
@@ -334,14 +334,14 @@ def brier(probabilities: NDArray[np.float64], true_index: NDArray[np.int64]) -> 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: probabilities, sets, what is left out."""
-    made = [_probabilities_panel(table), _sets_panel(table), _left_out_panel(table)]
+    made = [_probabilities_panel(table), _sets_panel(table), _excluded_panel(table)]
     return [panel for panel in made if panel.rows]
 
 
-def _labelled(table: pd.DataFrame, left_out: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _labelled(table: pd.DataFrame, excluded: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """(label of the fit, row) of the rows that are left out, or of the others."""
     for name, row in zip(fit_labels(summaries.specs(table)), table.to_dict("records"), strict=True):
-        if (row["stage"] == LEFT_OUT) == left_out:
+        if (row["stage"] == EXCLUDED) == excluded:
             yield name, row
 
 
@@ -350,11 +350,11 @@ def _probabilities_panel(table: pd.DataFrame) -> Panel:
         [
             label, STAGES[row["stage"]], tables.number(row["temperature"], 2),
             tables.interval_column("ece_pct", 1)(row),
-            f"{tables.number(row['ece_plain_pct'], 1)} ({tables.number(row['ece_calibrated_high_pct'], 1)})",
+            f"{tables.number(row['ece_uncorrected_pct'], 1)} ({tables.number(row['ece_calibrated_high_pct'], 1)})",
             tables.interval_column("log_loss", 3)(row), tables.difference_column("log_loss_change", 3)(row),
             tables.interval_column("brier", 3)(row),
         ]
-        for label, row in _labelled(table, left_out=False)
+        for label, row in _labelled(table, excluded=False)
     ]  # fmt: skip
     headings = ["Model", "Probabilities", "Softmax temperature", "Calibration error, % [95 %]"]
     headings += ["Uncorrected (calibrated: up to), %", "Log loss [95 %]", "Change by scaling [95 %]"]
@@ -365,7 +365,11 @@ def _probabilities_panel(table: pd.DataFrame) -> Panel:
 
 def _shares_note(table: pd.DataFrame) -> tuple[str, ...]:
     """Scores of predicting the class shares of training, where all fits test the same samples."""
-    values = table.loc[table["stage"] != LEFT_OUT, ["shares_log_loss", "shares_brier"]].round(6).drop_duplicates()
+    values = (
+        table.loc[table["stage"] != EXCLUDED, ["class_frequency_log_loss", "class_frequency_brier"]]
+        .round(6)
+        .drop_duplicates()
+    )
     if len(values) != 1:
         return ()
     loss, score = (tables.number(value, 3) for value in values.iloc[0])
@@ -375,21 +379,21 @@ def _shares_note(table: pd.DataFrame) -> tuple[str, ...]:
 def _sets_panel(table: pd.DataFrame) -> Panel:
     classes = [name for name in table if name.startswith("covered_") and name.split("_")[1].isdigit()]
     rows = []
-    for label, row in _labelled(table, left_out=False):
-        off = tables.excludes(row["covered_pct_low"], row["covered_pct_high"], row["coverage_aim_pct"])
+    for label, row in _labelled(table, excluded=False):
+        off = tables.excludes(row["covered_pct_low"], row["covered_pct_high"], row["nominal_coverage_pct"])
         rows.append([
             label, STAGES[row["stage"]], tables.best(tables.interval_column("covered_pct")(row), off),
             tables.interval_column("covered_by_day_pct")(row), tables.interval_column("set_size", 2)(row),
-            *(tables.number(row[name], 0) for name in classes), f"{row['open_folds']:.0f} of {row['folds']:.0f}",
+            *(tables.number(row[name], 0) for name in classes), f"{row['n_unlimited_folds']:.0f} of {row['folds']:.0f}",
         ])  # fmt: skip
     headings = ["Model", "Probabilities", "Samples covered, % [95 %]", "Mean over days, % [95 %]"]
     headings += ["Classes in the set [95 %]"]
     headings += [f"{name.split('_')[1]} °C, %" for name in classes] + ["Folds with all classes in every set"]
-    nominal = tables.number(table["coverage_aim_pct"].iloc[0], 0)
+    nominal = tables.number(table["nominal_coverage_pct"].iloc[0], 0)
     title = f"Prediction sets, nominal coverage {nominal} %"
     return Panel(title, headings, tables.without_repeats(rows), text_columns=2)
 
 
-def _left_out_panel(table: pd.DataFrame) -> Panel:
-    rows = [[label, row["why"]] for label, row in _labelled(table, left_out=True)]
+def _excluded_panel(table: pd.DataFrame) -> Panel:
+    rows = [[label, row["reason"]] for label, row in _labelled(table, excluded=True)]
     return Panel("Models without scores", ["Model", "Reason"], rows, text_columns=2)

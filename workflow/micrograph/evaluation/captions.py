@@ -68,7 +68,7 @@ def describe(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table : DataFrame
-        Columns ``films`` or ``tested_samples``, ``batches``, ``folds``, ``repeats``, ``backbone``, ``search``,
+        Columns ``n_samples``, ``n_batches``, ``folds``, ``repeats``, ``backbone``, ``search``,
         ``pixels`` and ``epochs`` are read where there are any.
 
     Returns
@@ -81,15 +81,13 @@ def describe(table: pd.DataFrame) -> str:
     for column, text in _PARTS.items():
         values = ours.get(column, pd.Series(dtype=float)).dropna()
         if len(values):
-            parts.append(text.format(_count(ours, column) if column in _COUNTS else values.max()))
+            parts.append(text.format(_count(ours, column) if column == "n_samples" else values.max()))
     return f"{'; '.join(parts)}." if parts else ""
 
 
-_COUNTS = ("films", "tested_samples")
 _PARTS = {
-    "films": "n = {} samples",
-    "tested_samples": "n = {} samples",
-    "batches": "growth days: {:.0f}",
+    "n_samples": "n = {} samples",
+    "n_batches": "growth days: {:.0f}",
     "folds": "folds: {:.0f}",
     "repeats": "repeats: {:.0f}",
     "backbone": "network: {}",

@@ -29,7 +29,18 @@ SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = VERDICTS = (
     *("supported", "contradicted", "inconclusive", "not tested"),
 )
 COLUMNS = [
-    *("question", "comparison", "estimate", "ci_low", "ci_high", "unit", "n", "batches", "reference", "margin"),
+    *(
+        "question",
+        "comparison",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "unit",
+        "n_samples",
+        "n_batches",
+        "reference",
+        "margin",
+    ),
     *("verdict", "reason", "table"),
 ]
 UNITS = {"%": 1, "points": 1, "°C": 1, "% of the map": 2, "ratio": 2, "log loss": 2, "rank correlation": 2, "nats": 3}
@@ -137,7 +148,7 @@ def _final(text: str, quantity: str, **how: Any) -> Contrast:
 
 def _permuted(text: str, where: dict | tuple, **how: Any) -> Contrast:
     """Return a contrast about the accuracy above chance level with permuted labels."""
-    return Contrast(PERMUTED, text, "leakage", where, "above_points", reference="chance level", **how)
+    return Contrast(PERMUTED, text, "leakage", where, "above_chance_pct_points", reference="chance level", **how)
 
 
 def _attribution(text: str, where: dict, column: str = "gain", **how: Any) -> Contrast:
@@ -148,15 +159,15 @@ def _attribution(text: str, where: dict, column: str = "gain", **how: Any) -> Co
 CONTRASTS = [
     Contrast(
         ACCURACY, "Model and features selected in each fold are more accurate than the majority class", "table2",
-        STRICT | {"model": summaries.CHOSEN, "features": table2.ANY}, "pooled_pct",
+        STRICT | {"model": summaries.SELECTED, "features": table2.ANY}, "pooled_pct",
         margin=("majority_low", "majority_high"), unit="%", reference=MAJORITY,
     ),
     Contrast(
         ACCURACY, "The CNN is more accurate than the majority class", "baselines",
-        STRICT | {"model": summaries.BASELINE}, "ahead_points", reference=MAJORITY,
+        STRICT | {"model": summaries.BASELINE}, "network_gain_pct_points", reference=MAJORITY,
     ),
     _final("Networks trained in the same way are more accurate on new growth days than the majority class",
-           "above_majority_points", reference=MAJORITY),
+           "above_majority_pct_points", reference=MAJORITY),
     _final(f"Prediction sets cover new growth days to within {MARGIN:g} points of the nominal coverage, or better",
            "covered_by_day_pct", margin="least_pct", unit="%", reference="nominal coverage"),
     _final(f"Prediction intervals cover new growth days to within {MARGIN:g} points of the nominal coverage, or better",
@@ -164,16 +175,16 @@ CONTRASTS = [
     Contrast(SCOPE, "The conclusions hold for other samples than those of this study"),
     Contrast(
         OVERSTATED, "Published protocol: the validation accuracy, which it reports, exceeds the test accuracy",
-        "leakage", TRUE_LABELS | {"protocol": "published"}, "gap_points", reference="test accuracy", combine="any",
+        "leakage", TRUE_LABELS | {"protocol": "published"}, "gap_pct_points", reference="test accuracy", combine="any",
     ),
     Contrast(
         OVERSTATED, "Strict protocol: the validation accuracy, which it does not report, exceeds the test accuracy",
-        "leakage", TRUE_LABELS | STRICT, "gap_points", reference="test accuracy", combine="any",
+        "leakage", TRUE_LABELS | STRICT, "gap_pct_points", reference="test accuracy", combine="any",
     ),
     *(
         Contrast(
             LEAKAGE, f"Strict protocol: the test accuracy rises with one leak added ({text})", "leakage",
-            TRUE_LABELS | {"protocol": f"strict+{leak}"}, "change_points", reference="strict protocol",
+            TRUE_LABELS | {"protocol": f"strict+{leak}"}, "change_pct_points", reference="strict protocol",
             combine="any", family="leaks added", skip_identical=True,
         )
         for leak, text in leakage.LEAKS.items()
@@ -181,7 +192,7 @@ CONTRASTS = [
     *(
         Contrast(
             LEAKAGE, f"Published protocol: the validation accuracy falls with one leak closed ({text})", "leakage",
-            TRUE_LABELS | {"protocol": f"published-{leak}"}, "change_points", -1, reference="published protocol",
+            TRUE_LABELS | {"protocol": f"published-{leak}"}, "change_pct_points", -1, reference="published protocol",
             combine="any", family="leaks closed", skip_identical=True,
         )
         for leak, text in leakage.LEAKS.items()
@@ -206,29 +217,30 @@ CONTRASTS = [
     ),
     Contrast(
         METADATA, "The CNN is more accurate than models on growth metadata (day, time, substrate, operator)",
-        "baselines", STRICT | {"features": "metadata"}, "ahead_points", reference="models on growth metadata",
+        "baselines", STRICT | {"features": "metadata"}, "network_gain_pct_points",
+        reference="models on growth metadata",
     ),
     Contrast(
         METADATA, "Models on growth metadata are more accurate than the majority class", "baselines",
-        STRICT | {"features": "metadata"}, "above_majority_points", reference=MAJORITY, combine="any",
+        STRICT | {"features": "metadata"}, "above_majority_pct_points", reference=MAJORITY, combine="any",
     ),
     Contrast(
         PHYSICAL, "The CNN is more accurate than models on physical features (roughness, grains, steps)", "baselines",
-        STRICT | {"features": "physical"}, "ahead_points", reference="models on physical features",
+        STRICT | {"features": "physical"}, "network_gain_pct_points", reference="models on physical features",
     ),
     Contrast(
         PHYSICAL, "Models on physical features are more accurate than the majority class", "baselines",
-        STRICT | {"features": "physical"}, "above_majority_points", reference=MAJORITY, combine="any",
+        STRICT | {"features": "physical"}, "above_majority_pct_points", reference=MAJORITY, combine="any",
     ),
     Contrast(
         TUNING, "Fine-tuned features are more accurate than features of the network's blocks", "table2",
-        STRICT | {"model": summaries.CHOSEN, "features": table2.TUNED}, "gain_points", reference="block features",
+        STRICT | {"model": summaries.SELECTED, "features": table2.TUNED}, "gain_pct_points", reference="block features",
     ),
     *(
         Contrast(
             PRETRAINING, text, "table3",
-            (STRICT | {"pretraining": name, "model": summaries.MEAN}, STRICT | {"pretraining": name}), "gain_points",
-            direction, reference="ImageNet",
+            (STRICT | {"pretraining": name, "model": summaries.MEAN}, STRICT | {"pretraining": name}),
+            "gain_pct_points", direction, reference="ImageNet",
         )
         for name, text, direction in (
             ("scratch", "Random initial weights are less accurate than ImageNet weights", -1),
@@ -247,28 +259,28 @@ CONTRASTS = [
     *(
         Contrast(
             CALIBRATION, f"The expected calibration error {text} is below {MARGIN:g} %", "calibration",
-            {"stage": (stage, "left_out")}, "ece_pct", -1, MARGIN, "%", "perfect calibration",
+            {"stage": (stage, "excluded")}, "ece_pct", -1, MARGIN, "%", "perfect calibration",
         )
-        for stage, text in (("as_is", "without scaling"), ("scaled", "after temperature scaling"))
+        for stage, text in (("unscaled", "without scaling"), ("scaled", "after temperature scaling"))
     ),
     Contrast(
-        CALIBRATION, "Temperature scaling lowers the log loss", "calibration", {"stage": ("scaled", "left_out")},
+        CALIBRATION, "Temperature scaling lowers the log loss", "calibration", {"stage": ("scaled", "excluded")},
         "log_loss_change", -1, unit="nats", reference="probabilities without scaling",
     ),
     Contrast(
         CALIBRATION, "The log loss of scaled probabilities is below that of the class frequencies", "calibration",
-        {"stage": ("scaled", "left_out")}, "log_loss", -1, "shares_log_loss", "log loss", "class frequencies",
+        {"stage": ("scaled", "excluded")}, "log_loss", -1, "class_frequency_log_loss", "log loss", "class frequencies",
     ),
     Contrast(
         COVERAGE,
         f"Prediction sets cover the true class to within {MARGIN:g} points of the nominal coverage, or better",
-        "calibration", {"stage": ("scaled", "left_out")}, "covered_by_day_pct", margin="least_pct", unit="%",
+        "calibration", {"stage": ("scaled", "excluded")}, "covered_by_day_pct", margin="least_pct", unit="%",
         reference="nominal coverage",
     ),
     *(
         Contrast(
             question, f"Samples of {text} are predicted less than {MARGIN:g} points worse than by the strict protocol",
-            "confounders", {"kind": confounders.SPLIT, "group": group}, "difference_points", margin=-MARGIN,
+            "confounders", {"kind": confounders.SPLIT, "group": group}, "difference_pct_points", margin=-MARGIN,
             reference="strict protocol, same samples",
         )
         for question, group, text in (
@@ -278,22 +290,22 @@ CONTRASTS = [
     ),
     *(
         Contrast(
-            SUBGROUPS, f"The accuracy differs with {text}", "confounders", {"kind": kind}, "difference_points", 0,
+            SUBGROUPS, f"The accuracy differs with {text}", "confounders", {"kind": kind}, "difference_pct_points", 0,
             reference="all other samples", combine="any", family="subgroups",
         )
         for kind, text in SUBGROUP.items()
     ),
     Contrast(
         SAMPLE_SIZE, "Models trained on all samples are more accurate than on the next smaller share",
-        "learning_curve", STRICT, "gain_points", reference="next smaller training set", combine="any",
+        "learning_curve", STRICT, "gain_pct_points", reference="next smaller training set", combine="any",
     ),
     Contrast(
         SAMPLE_SIZE, "Models trained on all samples are more accurate than on the fewest",
-        "learning_curve", STRICT, "rise_points", reference="smallest training set", combine="any",
+        "learning_curve", STRICT, "rise_pct_points", reference="smallest training set", combine="any",
     ),
     Contrast(
         SPLITS, "The standard deviation between splits is smaller than that between growth days", "table2",
-        STRICT | {"model": summaries.CHOSEN, "features": table2.ANY}, "repeat_std", -1, "batch_std",
+        STRICT | {"model": summaries.SELECTED, "features": table2.ANY}, "repeat_std", -1, "batch_std",
         reference="standard error over growth days",
     ),
     *(
@@ -360,8 +372,8 @@ def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label
     lower, upper = margin if isinstance(margin, tuple) else (margin, margin)
     lower, upper = (_number(row, bound) if isinstance(bound, str) else bound for bound in (lower, upper))
     value, low, high = (_number(row, f"{column}{end}") for end in summaries.ENDS)
-    n = _number(row, "films" if "films" in row else "tested_samples")
-    return Estimate(label, value, low, high, lower, upper, n, _number(row, "batches"))
+    n = _number(row, "n_samples")
+    return Estimate(label, value, low, high, lower, upper, n, _number(row, "n_batches"))
 
 
 def _number(row, column):
@@ -501,11 +513,13 @@ def _leakage(table, network):
     """Return the table of leakage with the reported split's accuracy above chance level, and what its rows are."""
     reported = table["reported"] == "test"
     above = {
-        f"above_points{end}": table[f"above_test_points{end}"].where(reported, table[f"above_validation_points{end}"])
+        f"above_chance_pct_points{end}": table[f"above_chance_test_pct_points{end}"].where(
+            reported, table[f"above_chance_validation_pct_points{end}"]
+        )
         for end in summaries.ENDS
     }
     change = table["protocol"].str.extract(r"([+-])", expand=False).map({"+": "added", "-": "closed"})
-    unchanged = (table[[f"change_points{end}" for end in summaries.ENDS]] == 0).all(axis=1)
+    unchanged = (table[[f"change_pct_points{end}" for end in summaries.ENDS]] == 0).all(axis=1)
     return table.assign(**above, change=change, pooled=table["model"] == leakage.ALL, unchanged=unchanged)
 
 
@@ -513,7 +527,7 @@ def _confounders(table, network):
     """Return the table of confounders without the comparisons that are the same as another one."""
     compared = confounders.comparisons(table).index
     kept = table["kind"].eq(confounders.SPLIT) | table.index.isin(compared)
-    return table.assign(difference_points=table["difference_points"].where(kept))
+    return table.assign(difference_pct_points=table["difference_pct_points"].where(kept))
 
 
 def _calibration(table, network):
@@ -521,12 +535,12 @@ def _calibration(table, network):
     here = table[table["protocol"].eq("strict") & table["model"].eq(NETWORK)]
     for column, value in (network or {}).items():
         here = here[here[column] == value]
-    return here.assign(least_pct=here["coverage_aim_pct"] - MARGIN)
+    return here.assign(least_pct=here["nominal_coverage_pct"] - MARGIN)
 
 
 def _performance(table, network):
     """Return the cross-validated performance of the model for new scans, with the least coverage that counts."""
-    aim = table.loc[table["quantity"] == "coverage_aim_pct", "value"]
+    aim = table.loc[table["quantity"] == "nominal_coverage_pct", "value"]
     named = table.rename(columns={"low": "value_low", "high": "value_high"})
     return named.assign(least_pct=aim.max() - MARGIN)
 
@@ -535,7 +549,7 @@ def _learning_curve(table, network):
     """Return the learning curve's last points; with two shares the whole rise is the last step."""
     shares = table.loc[table["protocol"] == "strict", "share_pct"]
     last = table[table["share_pct"] == shares.max()]
-    return last if shares.nunique() > 2 else last.assign(rise_points=np.nan)
+    return last if shares.nunique() > 2 else last.assign(rise_pct_points=np.nan)
 
 
 def _attribution_tests(table, network):
@@ -586,7 +600,7 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
         | {"table": contrast.table}
         for contrast, here, family in zip(CONTRASTS, selected, families, strict=True)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64", "batches": "Int64"})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_samples": "Int64", "n_batches": "Int64"})
 
 
 def _rows(contrast, table):
@@ -636,8 +650,8 @@ def _judged(contrast, rows, family, count, data):
         if contrast.skip_identical and len(rows) and rows[contrast.column].notna().any():
             row = of_row(rows[rows[contrast.column].notna()].iloc[0], contrast.column)
             return _cells(contrast, row, CONTRADICTED, "the predictions are identical")
-        whys = [why for why in rows.get("why", ()) if isinstance(why, str) and why.strip()]
-        return {"verdict": NOT_TESTED, "reason": whys[0] if whys else "not part of this run"}
+        reasons = [text for text in rows.get("reason", ()) if isinstance(text, str) and text.strip()]
+        return {"verdict": NOT_TESTED, "reason": reasons[0] if reasons else "not part of this run"}
     verdict, shown, reason = combine(family, contrast.combine, contrast.direction, UNITS[contrast.unit], count)
     if contrast.control and verdict != INCONCLUSIVE:
         control = judge(of_row(rows.iloc[0], contrast.control), contrast.direction, UNITS["% of the map"])
@@ -649,7 +663,7 @@ def _judged(contrast, rows, family, count, data):
 def _cells(contrast, one, verdict, reason):
     margin = one.lower if contrast.direction < 0 else one.upper
     numbers = {"estimate": one.value, "ci_low": one.low, "ci_high": one.high, "margin": margin, "unit": contrast.unit}
-    return numbers | {"n": one.n, "batches": one.batches, "verdict": verdict, "reason": reason}
+    return numbers | {"n_samples": one.n, "n_batches": one.batches, "verdict": verdict, "reason": reason}
 
 
 def counted(table: pd.DataFrame) -> dict[str, int]:
@@ -677,7 +691,7 @@ def panels(table: pd.DataFrame) -> list[tables.Panel]:
         numbers = [
             interval(row),
             tables.number(row["margin"], decimals),
-            *map(tables.number, (row["n"], row["batches"])),
+            *map(tables.number, (row["n_samples"], row["n_batches"])),
         ]
         rows.append([*texts, _text(row["reason"]), *numbers])
     headings = ["Question", "Hypothesis", "Reference", "Verdict", "Reason", "Estimate [95 % CI]", "Margin"]

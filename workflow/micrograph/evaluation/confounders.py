@@ -38,10 +38,10 @@ KINDS = {
 SPLITS = {"by_operator": "of a new operator", "by_date": "of later days"}
 EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups do not complement each other
 COLUMNS = [
-    *("kind", "group", "model", "features", "films", "batches"),
+    *("kind", "group", "model", "features", "n_samples", "n_batches"),
     *("accuracy_pct", "accuracy_low", "accuracy_high", "majority_pct", "rest_pct"),
-    *(f"difference_points{end}" for end in ENDS),
-    *("why", "overall_pct", "training_films", "rest_training_films", "pretraining", "policy", "scheme"),
+    *(f"difference_pct_points{end}" for end in ENDS),
+    *("reason", "overall_pct", "n_train_samples", "rest_n_train_samples", "pretraining", "policy", "scheme"),
 ]
 
 # Why there is no interval.
@@ -88,9 +88,9 @@ def make_table(
     -------
     DataFrame
         ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the majority class on them; ``rest_pct`` of
-        all other samples, for the kind ``split`` of strict on the same samples; ``difference_points``: the group less
-        the rest. Where there is no interval, ``why`` gives the reason: fewer than FEWEST batches on either side, or
-        constant predictions, whose resamples would not vary. ``overall_pct``: of all samples. ``training_films``: mean
+        all other samples, for the kind ``split`` of strict on the same samples; ``difference_pct_points``: the group
+        less the rest. Where there is no interval, ``reason`` says why: fewer than FEWEST batches on either side, or
+        constant predictions, whose resamples would not vary. ``overall_pct``: of all samples. ``n_train_samples``: mean
         over the folds, for the kind ``split``.
 
     Raises
@@ -109,7 +109,7 @@ def make_table(
             rows += [_fit_columns(fit) | row for row in _group_rows(kind, groups, known, tested, resampling)]
     rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
     table = run.add_to(pd.DataFrame(rows, columns=COLUMNS))
-    return table.assign(why=table["why"].fillna(""))
+    return table.assign(reason=table["reason"].fillna(""))
 
 
 def _fit_columns(fit: Fit) -> dict[str, str]:
@@ -132,14 +132,14 @@ def _group_rows(
     overall = {"overall_pct": 100 * tested["right"].mean()}
     if not groups or (len(groups) == 1 and (groups[0].missing or groups[0].members.all())):
         missing = bool(groups) and groups[0].missing
-        name, why = (subgroups.NOT_STATED, UNKNOWN) if missing else ("all films", NO_OTHERS)
-        return [{"kind": kind, "group": name, "why": why} | _scores(tested, resampling) | overall]
+        name, reason = (subgroups.NOT_STATED, UNKNOWN) if missing else ("all samples", NO_OTHERS)
+        return [{"kind": kind, "group": name, "reason": reason} | _scores(tested, resampling) | overall]
     unknown = set().union(*(known[group.members] for group in groups if group.missing))
     not_stated = tested["sample"].isin(unknown)
     rows = []
     for group in sorted(groups, key=lambda group: group.missing):
         if group.missing:
-            scores = {"why": UNKNOWN} | _scores(tested[not_stated], resampling)
+            scores = {"reason": UNKNOWN} | _scores(tested[not_stated], resampling)
         else:
             inside = tested["sample"].isin(known[group.members])
             scores = _compare_groups(tested[inside], tested[~inside & ~not_stated], resampling)
@@ -148,12 +148,12 @@ def _group_rows(
 
 
 def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
-    """Return samples, batches, accuracy and majority of some test rows; no interval where `_why` gives a reason."""
-    scores = {"films": rows["sample"].nunique(), "batches": rows["batch"].nunique()}
+    """Return samples, batches, accuracy and majority of some test rows; without one where `_no_interval`."""
+    scores = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
     if rows.empty:
         return scores
     scores |= {"accuracy_pct": 100 * rows["right"].mean(), "majority_pct": 100 * rows["majority"].mean()}
-    if not _why(rows):
+    if not _no_interval(rows):
         low, high = bootstrap.bootstrap(rows, "accuracy", resampling)
         scores |= {"accuracy_low": 100 * low, "accuracy_high": 100 * high}
     return scores
@@ -161,19 +161,19 @@ def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
 
 def _compare_groups(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
     """`_scores` of a group, and its difference to the rest with the interval, or why there is none."""
-    row = _scores(rows, resampling) | {"why": _why(rows)}
+    row = _scores(rows, resampling) | {"reason": _no_interval(rows)}
     if rest.empty or rows.empty:
-        return row | {"why": row["why"] or NO_OTHERS}
-    row["why"] = row["why"] or (f"the rest: {_why(rest)}" if _why(rest) else "")
+        return row | {"reason": row["reason"] or NO_OTHERS}
+    row["reason"] = row["reason"] or (f"the rest: {_no_interval(rest)}" if _no_interval(rest) else "")
     row["rest_pct"] = 100 * rest["right"].mean()
-    row["difference_points"] = row["accuracy_pct"] - row["rest_pct"]
-    if row["why"]:
+    row["difference_pct_points"] = row["accuracy_pct"] - row["rest_pct"]
+    if row["reason"]:
         return row
     low, high = bootstrap.interval(100 * _differences(rows, rest, resampling))
-    return row | {"difference_points_low": low, "difference_points_high": high}
+    return row | {"difference_pct_points_low": low, "difference_pct_points_high": high}
 
 
-def _why(rows: pd.DataFrame) -> str:
+def _no_interval(rows: pd.DataFrame) -> str:
     """Why a bootstrap over batches is not informative for these rows; "" where it is."""
     if rows["batch"].nunique() < FEWEST:
         return FEW
@@ -207,27 +207,27 @@ def _split_rows(
             same = strict.get(replace(fit.spec, protocol="strict"))
             rows.append({"kind": SPLIT, "group": base} | _fit_columns(fit) | _compare_split(fit, same, resampling))
         if not fits:
-            why = untested.get(base, NOT_RUN).removeprefix(f"{base}: ").rstrip(".")
-            rows.append({"kind": SPLIT, "group": base, "films": 0, "batches": 0, "why": why})
+            reason = untested.get(base, NOT_RUN).removeprefix(f"{base}: ").rstrip(".")
+            rows.append({"kind": SPLIT, "group": base, "n_samples": 0, "n_batches": 0, "reason": reason})
     return rows
 
 
 def _compare_split(fit: Fit, strict: Fit | None, resampling: Resampling) -> dict[str, Any]:
     """Return the scores of a fit on other folds, with strict's on the same samples."""
     tested = _tested(fit)
-    row = _scores(tested, resampling) | {"why": _why(tested), "training_films": _training_samples(fit)}
+    row = _scores(tested, resampling) | {"reason": _no_interval(tested), "n_train_samples": _training_samples(fit)}
     if strict is None:
-        return row | {"why": NO_STRICT}
+        return row | {"reason": NO_STRICT}
     same = _tested(strict)
     same = same[same["sample"].isin(tested["sample"])]
-    row |= {"rest_pct": 100 * same["right"].mean(), "rest_training_films": _training_samples(strict)}
-    row["difference_points"] = row["accuracy_pct"] - row["rest_pct"]
+    row |= {"rest_pct": 100 * same["right"].mean(), "rest_n_train_samples": _training_samples(strict)}
+    row["difference_pct_points"] = row["accuracy_pct"] - row["rest_pct"]
     identical = tested.groupby("sample")["right"].mean().equals(same.groupby("sample")["right"].mean())
-    row["why"] = row["why"] or (IDENTICAL if identical else "")
-    if row["why"]:
+    row["reason"] = row["reason"] or (IDENTICAL if identical else "")
+    if row["reason"]:
         return row
     low, high = bootstrap.paired_bootstrap(tested, same, "accuracy", resampling)
-    return row | {"difference_points_low": 100 * low, "difference_points_high": 100 * high}
+    return row | {"difference_pct_points_low": 100 * low, "difference_pct_points_high": 100 * high}
 
 
 def _training_samples(fit: Fit) -> float:
@@ -243,9 +243,9 @@ def comparisons(table: pd.DataFrame) -> pd.DataFrame:
     for having no interval itself.
     """
     keys = ["kind", "model", "features"]
-    groups = table[np.isfinite(table["difference_points"].astype(float))]
+    groups = table[np.isfinite(table["difference_pct_points"].astype(float))]
     pair = groups.groupby(keys)["group"].transform("size").eq(2) & ~groups["kind"].isin(EACH_ALONE)
-    rows = groups[np.isfinite(groups["difference_points_low"].astype(float))]
+    rows = groups[np.isfinite(groups["difference_pct_points_low"].astype(float))]
     return rows[~(pair[rows.index] & rows.duplicated(keys))]
 
 
@@ -256,7 +256,7 @@ def group_label(row: Mapping[str, Any]) -> str:
 
 def differs(row: Mapping[str, Any]) -> bool:
     """Return whether the interval of a row's difference excludes 0."""
-    return tables.excludes(row["difference_points_low"], row["difference_points_high"])
+    return tables.excludes(row["difference_pct_points_low"], row["difference_pct_points_high"])
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
@@ -288,19 +288,19 @@ def _panel(title: str, rows: pd.DataFrame, extra: Sequence[tables.Column], rest:
 def _cells(row: Mapping[str, Any]) -> list[str]:
     """Return the numbers of a row."""
     return [
-        *(tables.number(row[name]) for name in ("films", "batches")),
+        *(tables.number(row[name]) for name in ("n_samples", "n_batches")),
         tables.interval(row["accuracy_pct"], row["accuracy_low"], row["accuracy_high"], 0),
         *(tables.number(row[name]) for name in ("majority_pct", "rest_pct")),
-        tables.difference_column("difference_points")(row),
-        row["why"],
+        tables.difference_column("difference_pct_points")(row),
+        row["reason"],
     ]
 
 
 def _notes(rows: pd.DataFrame) -> tuple[str, ...]:
     """Training samples of the folds that are compared."""
-    known = rows[(rows["kind"] == SPLIT) & rows["training_films"].notna() & rows["rest_training_films"].notna()]
+    known = rows[(rows["kind"] == SPLIT) & rows["n_train_samples"].notna() & rows["rest_n_train_samples"].notna()]
     return tuple(
-        f"{_model(row)}, {group_label(row)}: {row['training_films']:.0f} training samples per fold, "
-        f"{row['rest_training_films']:.0f} under strict."
+        f"{_model(row)}, {group_label(row)}: {row['n_train_samples']:.0f} training samples per fold, "
+        f"{row['rest_n_train_samples']:.0f} under strict."
         for row in known.to_dict("records")
     )

@@ -29,13 +29,13 @@ ABOVE, AT, BELOW = "above chance", "at chance", "below chance"
 MIN_PERMUTATIONS = 10  # of one kind; of fewer their growth days are resampled
 COLUMNS = [
     *KEYS,
-    *("reported", "draws", "films", "batches"),
+    *("reported", "n_permutations", "n_samples", "n_batches"),
     *(f"{part}_pct{end}" for part in PARTS for end in ENDS),
-    *(f"gap_points{end}" for end in ENDS),
+    *(f"gap_pct_points{end}" for end in ENDS),
     *(f"chance_{part}_pct" for part in PARTS),
-    *(f"above_{part}_points{end}" for part in PARTS for end in ENDS),
-    *(f"change_points{end}" for end in ENDS),
-    *("choosing_points", "verdict"),
+    *(f"above_chance_{part}_pct_points{end}" for part in PARTS for end in ENDS),
+    *(f"change_pct_points{end}" for end in ENDS),
+    *("selection_bias_pct_points", "verdict"),
 ]
 # Settings that a network's fold compares at most, the epochs of early stopping among them.
 COMPARED = {"default": 1_000, "published": 10_000}
@@ -48,11 +48,11 @@ LABELS = {
     BOTH: "labels permuted in both ways",
 }
 LEAKS = {
-    "one_fold": "features of all folds from one network",
-    "all_rows": "PCA fitted on all samples",
-    "grid": "settings selected on the reported split",
-    "train_mode": "validation loss in training mode",
-    "last_weights": "last checkpoint, not the best",
+    "features_from_one_fold": "features of all folds from one network",
+    "pca_on_all": "PCA fitted on all samples",
+    "selection_on_reported_split": "settings selected on the reported split",
+    "validation_in_train_mode": "validation loss in training mode",
+    "last_checkpoint": "last checkpoint, not the best",
     "ungrouped": "splits not grouped by growth day",
 }
 
@@ -102,9 +102,9 @@ def make_table(
     DataFrame
         Pooled accuracies in percent, differences in points, with 95 % intervals. ``chance``: mean accuracy of the same
         predictions permuted among the samples of each fold; ``above``: accuracy less chance. ``change``: the reported
-        accuracy less that of the same model under the protocol without changes. ``choosing_points``: the most that
-        selecting settings on validation samples adds on average to the accuracy of random predictions. ``verdict``: of
-        permuted labels, where the interval of the reported accuracy above chance lies.
+        accuracy less that of the same model under the protocol without changes. ``selection_bias_pct_points``: the
+        most that selecting settings on validation samples adds on average to the accuracy of random predictions.
+        ``verdict``: of permuted labels, where the interval of the reported accuracy above chance lies.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def make_table(
         base = groups.get((protocols.without_leaks(fields["protocol"]), *key[1:]))
         row = fields | _scores(groups[key], base, resampling)
         grids = n_candidates.get(fields["scheme"], {})
-        row["choosing_points"] = _selection_bias(groups[key].part("validation"), grids, COMPARED[run.search])
+        row["selection_bias_pct_points"] = _selection_bias(groups[key].part("validation"), grids, COMPARED[run.search])
         rows.append(row | {"verdict": _verdict(row)})
     return run.add_to(pd.DataFrame(rows, columns=COLUMNS))
 
@@ -146,7 +146,7 @@ def _grouped(fits: Sequence[Fit]) -> dict[tuple, _Group]:
         labels = protocol.shuffled or "true"
         key = (protocols.without_variations(protocol.name), labels, *(getattr(fit.spec, name) for name in FIELDS))
         columns = {"labels": labels, "features": fit.spec.features, "model": fit.spec.model, "file": file}
-        frame = fit.predictions.assign(**columns, permutation=f"{labels} {protocol.draw:09d}")
+        frame = fit.predictions.assign(**columns, permutation=f"{labels} {protocol.permutation:09d}")
         frames.setdefault(key, []).append(frame)
     frames = {key: _with_unit(group) for key, group in frames.items()}
     names = {unit for group in frames.values() for frame in group for unit in frame["unit"]}
@@ -199,17 +199,17 @@ def _order(key: tuple) -> tuple:
 
 def _scores(group: _Group, base: _Group | None, resampling: Resampling) -> dict[str, Any]:
     """Return the numbers of one row."""
-    row = {"reported": group.protocol.reported_split, "draws": group.predictions["permutation"].nunique()}
-    row["films"], row["batches"] = group.reported["sample"].nunique(), group.reported["batch"].nunique()
+    row = {"reported": group.protocol.reported_split, "n_permutations": group.predictions["permutation"].nunique()}
+    row["n_samples"], row["n_batches"] = group.reported["sample"].nunique(), group.reported["batch"].nunique()
     for part in PARTS:
         accuracy, above = chance_corrected.accuracy([group.part(part)], resampling)
         row[f"chance_{part}_pct"] = float(accuracy[0, 0] - above[0, 0])
-        row |= _with_interval(f"{part}_pct", accuracy[0]) | _with_interval(f"above_{part}_points", above[0])
-    row |= _with_interval("gap_points", _difference([group.part(part) for part in PARTS], resampling))
+        row |= _with_interval(f"{part}_pct", accuracy[0]) | _with_interval(f"above_chance_{part}_pct_points", above[0])
+    row |= _with_interval("gap_pct_points", _difference([group.part(part) for part in PARTS], resampling))
     change = np.array([np.nan])
     if base is not None and base is not group:
         change = _difference(_shared(group.reported, base.reported), resampling)
-    return row | _with_interval("change_points", change)
+    return row | _with_interval("change_pct_points", change)
 
 
 def _shared(one: pd.DataFrame, other: pd.DataFrame) -> list[pd.DataFrame]:
@@ -232,7 +232,7 @@ def _difference(frames: Sequence[pd.DataFrame], resampling: Resampling) -> NDArr
 
 def _verdict(row: Mapping[str, Any]) -> str:
     """Where the reported accuracy on permuted labels lies; empty for true labels and where there is no interval."""
-    low, high = (row[f"above_{row['reported']}_points{end}"] for end in ENDS[1:])
+    low, high = (row[f"above_chance_{row['reported']}_pct_points{end}"] for end in ENDS[1:])
     if row["labels"] == "true" or np.isnan(low):
         return ""
     return ABOVE if low > 0 else BELOW if high < 0 else AT
@@ -352,11 +352,11 @@ def _checked(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _finding(row: Mapping[str, Any], what: str) -> Finding | None:
     """Return the finding about one thing in a row, if there is one."""
-    name = "gap_points" if what == GAP else f"above_{what}_points"
+    name = "gap_pct_points" if what == GAP else f"above_chance_{what}_pct_points"
     points, low, high = (row[f"{name}{end}"] for end in ENDS)
     protocol = protocols.parse(row["protocol"])
     selected_on = what == GAP or (what == "validation" and protocol.reported_split == "test")
-    allowed = row["choosing_points"] if selected_on else 0.0
+    allowed = row["selection_bias_pct_points"] if selected_on else 0.0
     if np.isnan(low) or not low > allowed:
         return None
     leaks = tuple(leak for leak in protocols.LEAKS if _explains(leak, protocol, row, what, low))
@@ -383,7 +383,7 @@ def _one_fold(protocol: Protocol, row: Mapping[str, Any], what: str, low: float)
 
 def _grid(protocol: Protocol, row: Mapping[str, Any], what: str, low: float) -> bool:
     """Return whether the samples are those selected on, and selection can add as much."""
-    return what == protocol.reported_split and low <= row["choosing_points"]
+    return what == protocol.reported_split and low <= row["selection_bias_pct_points"]
 
 
 def _ungrouped(protocol: Protocol, row: Mapping[str, Any], what: str, low: float) -> bool:
@@ -392,7 +392,11 @@ def _ungrouped(protocol: Protocol, row: Mapping[str, Any], what: str, low: float
 
 
 # Leak -> whether it explains a finding. The others do not use labels: PCA, and the weights that a network keeps.
-EXPLAINS: dict[str, Callable[..., bool]] = {"one_fold": _one_fold, "grid": _grid, "ungrouped": _ungrouped}
+EXPLAINS: dict[str, Callable[..., bool]] = {
+    "features_from_one_fold": _one_fold,
+    "selection_on_reported_split": _grid,
+    "ungrouped": _ungrouped,
+}
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
@@ -416,8 +420,8 @@ def _true_panel(table: pd.DataFrame) -> Panel:
     for row in _base_rows(table, permuted=False):
         part = row["reported"]
         cells = [tables.interval_column(f"{part}_pct")(row) for part in PARTS]
-        cells += [tables.difference_column("gap_points", 1)(row), tables.number(row[f"chance_{part}_pct"])]
-        cells += [tables.difference_column(f"above_{part}_points", 1)(row), f"{row['films']}"]
+        cells += [tables.difference_column("gap_pct_points", 1)(row), tables.number(row[f"chance_{part}_pct"])]
+        cells += [tables.difference_column(f"above_chance_{part}_pct_points", 1)(row), f"{row['n_samples']}"]
         rows.append([f"{row['protocol']}: reports {part}", _model(row["features"], row["model"]), *cells])
     headings = ["Protocol", "Model", "Validation, % [95 %]", "Test, % [95 %]", "Validation − test, points"]
     headings += ["Chance level, %", "Reported − chance level, points", "Samples"]
@@ -432,11 +436,11 @@ def _permuted_panel(table: pd.DataFrame) -> Panel:
             for part in PARTS
             for cell in (
                 tables.number(row[f"{part}_pct"]),
-                tables.difference_column(f"above_{part}_points", 1)(row),
+                tables.difference_column(f"above_chance_{part}_pct_points", 1)(row),
             )
         ]
         verdict = tables.best(row["verdict"] or tables.DASH, row["verdict"] not in ("", AT))
-        permuted = f"{LABELS[row['labels']].removeprefix('labels ')}, n = {row['draws']}"
+        permuted = f"{LABELS[row['labels']].removeprefix('labels ')}, n = {row['n_permutations']}"
         protocol = f"{row['protocol']}: reports {row['reported']}"
         rows.append([permuted, protocol, _model(row["features"], row["model"]), *cells, verdict])
     headings = ["Labels", "Protocol", "Model", "Validation, %", "Above chance level, points", "Test, %"]
@@ -479,14 +483,14 @@ def _change_cells(row: Mapping[str, Any] | None, permuted: bool) -> list[str]:
     if row is None:
         return [tables.DASH] * (3 if permuted else 2)
     part = row["reported"]
-    above = [tables.difference_column(f"above_{part}_points", 1)(row)] if permuted else []
-    return [tables.number(row[f"{part}_pct"]), *above, tables.difference_column("change_points", 1)(row)]
+    above = [tables.difference_column(f"above_chance_{part}_pct_points", 1)(row)] if permuted else []
+    return [tables.number(row[f"{part}_pct"]), *above, tables.difference_column("change_pct_points", 1)(row)]
 
 
 def _notes(changed: pd.DataFrame) -> tuple[str, ...]:
     """Return the notes below a panel of single leaks."""
-    grid = changed[changed["protocol"].str.endswith("grid")]
-    same = (grid[[f"change_points{end}" for end in ENDS]] == 0).all(axis=1)
+    grid = changed[changed["protocol"].str.endswith("selection_on_reported_split")]
+    same = (grid[[f"change_pct_points{end}" for end in ENDS]] == 0).all(axis=1)
     note = "Models that a leak does not affect have no row. Leaks overlap: their changes need not add up."
     return (note, "A change of +0.0 [+0.0, +0.0]: a grid of one point.") if same.any() else (note,)
 

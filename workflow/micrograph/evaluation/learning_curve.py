@@ -26,12 +26,21 @@ NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
 COLUMNS = [
     *KEYS,
-    *("share_pct", "training_films", "training_batches"),
+    *("share_pct", "n_train_samples", "n_train_batches"),
     *(f"test_pct{end}" for end in ENDS),
-    *(f"{step}_points{end}" for step in STEPS for end in ENDS),
-    *("majority_pct", "folds", "repeats", "test_repeat_std", "gain_repeat_std", "rise_repeat_std", "films", "batches"),
+    *(f"{step}_pct_points{end}" for step in STEPS for end in ENDS),
+    *(
+        "majority_pct",
+        "folds",
+        "repeats",
+        "test_repeat_std",
+        "gain_repeat_std",
+        "rise_repeat_std",
+        "n_samples",
+        "n_batches",
+    ),
 ]
-WHOLE_NUMBERS = ["share_pct", "folds", "repeats", "films", "batches"]
+WHOLE_NUMBERS = ["share_pct", "folds", "repeats", "n_samples", "n_batches"]
 
 
 def make_table(fits: Sequence[Fit], *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
@@ -49,7 +58,7 @@ def make_table(fits: Sequence[Fit], *, resampling: Resampling, run: RunInfo) -> 
     DataFrame
         ``test_pct`` is pooled test accuracy; ``gain`` that less the same of the next smaller share, ``rise`` less that
         of the smallest, in points; 95 % intervals resample the tested growth days, not those left out of training.
-        ``training_films`` and ``training_batches`` are means over the folds. ``_repeat_std`` is the standard deviation
+        ``n_train_samples`` and ``n_train_batches`` are means over the folds. ``_repeat_std`` is the standard deviation
         over repeats of the cross-validation, in points; it includes the choice of training days.
 
     Raises
@@ -88,7 +97,7 @@ def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, 
     train = fit.split("train").groupby("fold")
     majority = metrics.majority_class_baseline(fit.predictions)
     row: dict[str, Any] = _whole(fit) | {"share_pct": _share(fit)}
-    row["training_films"], row["training_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
+    row["n_train_samples"], row["n_train_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
     values = (_accuracy(test, classes), *bootstrap.bootstrap(test, "accuracy", resampling))
     row |= {f"test_pct{end}": 100 * value for end, value in zip(ENDS, values, strict=True)}
     if place > 0:
@@ -97,7 +106,7 @@ def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, 
     row["repeats"] = len(summaries.by_repeat(fit.predictions))
     row["folds"] = fit.predictions["fold"].nunique() // row["repeats"]
     row["test_repeat_std"] = 100 * summaries.std_over_repeats(test, lambda rows: _accuracy(rows, classes))
-    return row | {"films": test["sample"].nunique(), "batches": test["batch"].nunique()}
+    return row | {"n_samples": test["sample"].nunique(), "n_batches": test["batch"].nunique()}
 
 
 def _accuracy(predictions: pd.DataFrame, classes: Sequence[float]) -> float:
@@ -107,7 +116,7 @@ def _accuracy(predictions: pd.DataFrame, classes: Sequence[float]) -> float:
 def _step(name: str, less: Fit, more: Fit, resampling: Resampling) -> dict[str, float]:
     """Return the columns of a difference between two shares; its spread over repeats where both have the same ones."""
     gain = summaries.accuracy_gain(less.predictions, more.predictions, resampling)
-    row = {f"{name}_points{end}": value for end, value in zip(ENDS, gain, strict=True)}
+    row = {f"{name}_pct_points{end}": value for end, value in zip(ENDS, gain, strict=True)}
     repeats = [summaries.by_repeat(fit.split("test")) for fit in (less, more)]
     if len(repeats[0]) == len(repeats[1]) > 1:
         each = [
@@ -136,11 +145,11 @@ def panels(table: pd.DataFrame) -> list[Panel]:
 
 SHOWN = [
     ("Share of the training samples %", tables.number_column("share_pct")),
-    ("Training samples per fold", tables.number_column("training_films")),
-    ("Growth days per fold", tables.number_column("training_batches")),
+    ("Training samples per fold", tables.number_column("n_train_samples")),
+    ("Growth days per fold", tables.number_column("n_train_batches")),
     ("Test % [95 %]", tables.interval_column("test_pct", 1)),
-    ("Change from the next smaller share, points [95 %]", tables.interval_column("gain_points", 1, tables.signed)),
-    ("Change from the smallest share, points [95 %]", tables.interval_column("rise_points", 1, tables.signed)),
+    ("Change from the next smaller share, points [95 %]", tables.interval_column("gain_pct_points", 1, tables.signed)),
+    ("Change from the smallest share, points [95 %]", tables.interval_column("rise_pct_points", 1, tables.signed)),
     ("Majority class %", tables.number_column("majority_pct", 1)),
 ]
 REPEATS = [

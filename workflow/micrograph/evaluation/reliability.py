@@ -102,7 +102,7 @@ def calibration_error(binned: Confidences, weights: NDArray[np.float64], rng: np
     Returns
     -------
     dict
-        ``plain``: the error as it is; ``value``: less what resampling the days adds to it, at least 0; ``low``,
+        ``uncorrected``: the error as it is; ``value``: less what resampling the days adds to it, at least 0; ``low``,
         ``high``: its 95 % interval, NaN with fewer than two days; ``calibrated``, ``calibrated_high``: what plain would
         be on average, and in one of twenty studies, if every probability were true and samples independent; ``bins``.
 
@@ -116,7 +116,11 @@ def calibration_error(binned: Confidences, weights: NDArray[np.float64], rng: np
     true = _true_draws(binned, len(weights), rng)
     one_hot = (binned.bins[:, None] == np.arange(binned.bins.max() + 1)).astype(float)
     true = np.abs((binned.confidence - true) @ one_hot).sum(axis=1) / len(binned.correct)
-    error = {"plain": plain, "calibrated": float(true.mean()), "calibrated_high": float(np.quantile(true, 1 - TAIL))}
+    error = {
+        "uncorrected": plain,
+        "calibrated": float(true.mean()),
+        "calibrated_high": float(np.quantile(true, 1 - TAIL)),
+    }
     error["bins"] = int(binned.bins.max()) + 1
     if binned.batch.max() < 1:
         return error | {"value": plain, "low": np.nan, "high": np.nan}

@@ -18,14 +18,14 @@ from micrograph.evaluation.bootstrap import Resampling
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS, FitSpec
 
-PERMUTED = ["labels", "draw", "features", "model"]  # the columns that name a fit on permuted labels
+PERMUTED = ["labels", "permutation", "features", "model"]  # the columns that name a fit on permuted labels
 BASELINE = "majority"
-CHOSEN = "chosen"
+SELECTED = "selected"
 MEAN = "mean"
 PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
-COUNTS = ["folds", "repeats", "tested_samples", "batches", "n_missing"]
+COUNTS = ["folds", "repeats", "n_samples", "n_batches", "n_missing"]
 ENDS = ("", "_low", "_high")  # of the columns of a value and its interval
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
@@ -45,7 +45,7 @@ MEASURED = [
     *(f"{name}{end}" for _, name, _ in POOLED for end in ENDS),
     "pooled_repeat_std",
 ]
-GAIN = [f"gain_points{end}" for end in ENDS]
+GAIN = [f"gain_pct_points{end}" for end in ENDS]
 
 # The columns of the paper's values -> fields of FitSpec; its splits and metrics -> columns.
 PRINTED = {
@@ -146,8 +146,8 @@ def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
     fits = []
     for path in paths:
         protocol, pretraining, policy, scheme = Path(path).with_suffix("").parts[-4:]
-        for (labels, draw, features, model), rows in io.read_table(path).groupby(PERMUTED, sort=False):
-            name = replace(protocols.parse(protocol), shuffled=labels, draw=int(draw)).name
+        for (labels, number, features, model), rows in io.read_table(path).groupby(PERMUTED, sort=False):
+            name = replace(protocols.parse(protocol), shuffled=labels, permutation=int(number)).name
             spec = FitSpec(name, pretraining, policy, features, scheme, model)
             fits.append(Fit(spec, rows.drop(columns=PERMUTED)))
     return fits
@@ -239,8 +239,8 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     row["test_rmse_celsius"], row["test_rmse_celsius_std"] = rmse["mean"], rmse["std"]
     test = predictions[predictions["split"] == "test"]
     row["repeats"] = len(by_repeat(predictions))
-    row["folds"], row["tested_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
-    row["batches"] = test["batch"].nunique()
+    row["folds"], row["n_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
+    row["n_batches"] = test["batch"].nunique()
     row["n_missing"] = int(test["y_pred"].isna().sum())
     ends = bootstrap.intervals(test, [metric for metric, *_ in POOLED], resampling)
     for metric, name, factor in POOLED:
@@ -408,7 +408,7 @@ def without_baselines(table: pd.DataFrame) -> pd.DataFrame:
 def single_fits(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are single fits of this run: not summaries, baselines or values of the paper."""
     rows = without_baselines(table)
-    return rows[~rows["model"].isin([CHOSEN, MEAN]) & (rows["protocol"] != PAPER)]
+    return rows[~rows["model"].isin([SELECTED, MEAN]) & (rows["protocol"] != PAPER)]
 
 
 def paper_row(table: pd.DataFrame, row: pd.Series) -> pd.Series | None:

@@ -20,8 +20,8 @@ from micrograph.splits.prediction_table import FoldData, Samples
 NAME = "Table 1"
 PAPER = "paper"
 COLUMNS = [
-    *("protocol", "policy", "split", "growth_celsius", "rows", "rows_std", "pictures", "samples", "folds"),
-    *("all_samples", "copies", "copies_least", "copies_most", "data"),
+    *("protocol", "policy", "split", "growth_celsius", "rows", "rows_std", "images", "n_samples", "folds"),
+    *("all_samples", "augmentations", "augmentations_min", "augmentations_max", "data"),
 ]
 
 
@@ -54,9 +54,9 @@ def make_table(
     Returns
     -------
     DataFrame
-        Means over the folds: ``rows`` (with repeats; those trained on, or those scored), ``pictures`` (different ones
-        among them), ``samples``. Of the whole study: ``all_samples``, ``copies`` and the least and most of a sample, 0
-        where a policy makes none.
+        Means over the folds: ``rows`` (with repeats; those trained on, or those scored), ``images`` (different ones
+        among them), ``n_samples``. Of the whole study: ``all_samples``, ``augmentations``, and the least and most of a
+        sample; 0 where a policy makes none.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _fold_counts(folds: Sequence[FoldData], split: str, classes: Sequence[float]
 
 def _means(celsius: float, counts: NDArray[np.int64]) -> dict[str, Any]:
     """Return the means of one class; counts: (folds, 3) rows, pictures, samples."""
-    means = dict(zip(("rows", "pictures", "samples"), counts.mean(axis=0), strict=True))
+    means = dict(zip(("rows", "images", "n_samples"), counts.mean(axis=0), strict=True))
     std = counts[:, 0].std(ddof=1) if len(counts) > 1 else np.nan
     return means | {"growth_celsius": celsius, "rows_std": std, "folds": len(counts)}
 
@@ -105,9 +105,9 @@ def _study_counts(samples: Samples, classes: Sequence[float]) -> dict[float, dic
         most = pd.Series(samples.augmentation[inside]).groupby(samples.sample[inside]).max()
         counts[celsius] = {
             "all_samples": len(most),
-            "copies": most.sum(),
-            "copies_least": most.min(),
-            "copies_most": most.max(),
+            "augmentations": most.sum(),
+            "augmentations_min": most.min(),
+            "augmentations_max": most.max(),
         }
     return counts
 
@@ -154,11 +154,11 @@ def _images(rows: pd.DataFrame) -> Panel:
 
 def _product(row: pd.Series) -> str:
     """13 x 8 to 9 = 115; without copies the samples alone."""
-    if not row["copies_most"]:
+    if not row["augmentations_max"]:
         return f"{row['all_samples']:.0f}, not augmented"
-    least, most = f"{row['copies_least']:.0f}", f"{row['copies_most']:.0f}"
+    least, most = f"{row['augmentations_min']:.0f}", f"{row['augmentations_max']:.0f}"
     copies = least if least == most else f"{least} to {most}"
-    return f"{row['all_samples']:.0f} x {copies} = {row['copies']:.0f}"
+    return f"{row['all_samples']:.0f} x {copies} = {row['augmentations']:.0f}"
 
 
 def _classes(indexed: pd.DataFrame) -> list:

@@ -17,7 +17,17 @@ from micrograph.splits.fit_spec import KEYS
 BLOCKS, TUNED, ANY = "blocks", "tuned", "any"  # what a chosen row chose from
 REPORTED = {"strict": "test", "published": "validation", summaries.PAPER: "validation"}
 COLUMNS = [
-    *("protocol", "pretraining", "policy", "features", "block", "cev", "scheme", "model", "components"),
+    *(
+        "protocol",
+        "pretraining",
+        "policy",
+        "features",
+        "block",
+        "explained_variance_pct",
+        "scheme",
+        "model",
+        "components",
+    ),
     *summaries.MEASURED,
     *summaries.GAIN,
     *summaries.FLAGS,
@@ -59,8 +69,8 @@ def make_table(fits: Sequence[Fit], published: pd.DataFrame, *, resampling: Resa
     fields = [name for name in KEYS if name != "protocol"]
     rows += summaries.paper_rows(published, "table2", fits, fields)
     for row in rows:
-        row["block"], row["cev"] = summaries.block_and_variance(row["features"])
-    return summaries.make_frame(rows, COLUMNS, run).astype({"cev": "Int64"})
+        row["block"], row["explained_variance_pct"] = summaries.block_and_variance(row["features"])
+    return summaries.make_frame(rows, COLUMNS, run).astype({"explained_variance_pct": "Int64"})
 
 
 def _fit_rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
@@ -79,7 +89,7 @@ def _fit_rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[d
 
 
 def _chosen_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
-    """Return the rows chosen in each fold from block features, from fine-tuned ones and from all."""
+    """Return the rows selected in each fold from block features, from fine-tuned ones and from all."""
     groups = {
         BLOCKS: [fit for fit in fits if fit.spec.features != TUNED],
         TUNED: [fit for fit in fits if fit.spec.features == TUNED],
@@ -87,7 +97,7 @@ def _chosen_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, 
     }
     chosen = {
         name: Fit(
-            replace(fits[0].spec, features=name, model=summaries.CHOSEN),
+            replace(fits[0].spec, features=name, model=summaries.SELECTED),
             summaries.chosen_per_fold(group, resampling.classes),
         )
         for name, group in groups.items()
@@ -128,7 +138,7 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
 
 def _short_label(features: str) -> str:
     block, variance = summaries.block_and_variance(features)
-    return f"{block}, {variance} %" if variance else block
+    return f"{block}, {variance} %" if variance else {TUNED: "fine-tuned"}.get(block, block)
 
 
 KEY_COLUMNS = [

@@ -44,8 +44,8 @@ def make_table(
     -------
     DataFrame
         Every domain goes on with the mean of those models that all domains of the protocol have: all their predictions
-        together. ``gain_points`` is the accuracy of a fit, or of the mean, less that of the same on ImageNet, on the
-        split that the protocol reports (strict: test; published: validation, as in the paper), with the paired 95 %
+        together. ``gain_pct_points`` is the accuracy of a fit, or of the mean, less that of the same on ImageNet, on
+        the split that the protocol reports (strict: test; published: validation, as in the paper), with the paired 95 %
         interval. Each protocol ends with the majority class.
 
     Raises
@@ -160,7 +160,7 @@ def _change(values: pd.DataFrame, domain: str, model: str, name: str) -> str:
         return tables.DASH
     row = values.loc[domain, model]
     text = tables.relative(row[name], values.loc[(REFERENCE, model), name])
-    return text + (tables.MARK if tables.excludes(row["gain_points_low"], row["gain_points_high"]) else "")
+    return text + (tables.MARK if tables.excludes(row["gain_pct_points_low"], row["gain_pct_points_high"]) else "")
 
 
 NOTE = (
@@ -168,4 +168,4 @@ NOTE = (
     "0; the comparisons are not corrected for their number."
 )
 KEY_COLUMNS = [("Pre-training", lambda row: row["pretraining"]), ("Model", tables.model)]
-AFTER = [(f"Difference to {REFERENCE}, points [95 %]", tables.interval_column("gain_points", 0, tables.signed))]
+AFTER = [(f"Difference to {REFERENCE}, points [95 %]", tables.interval_column("gain_pct_points", 0, tables.signed))]

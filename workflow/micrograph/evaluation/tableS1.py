@@ -18,7 +18,16 @@ from micrograph.splits.fit_spec import KEYS, FitSpec
 NAME = "Table S1"
 COLUMNS = [
     *KEYS,
-    *("fold", "points", "validation_pct", "validation_balanced_pct", "chosen", "used", "paper", "data"),
+    *(
+        "fold",
+        "n_candidates",
+        "validation_pct",
+        "validation_balanced_pct",
+        "best_params",
+        "refit_params",
+        "paper",
+        "data",
+    ),
 ]
 SEPARATOR = " · "  # between the values of two folds
 # Below the panels of a protocol.
@@ -62,8 +71,8 @@ def make_table(searches: Iterable[SearchResult], published: pd.DataFrame, *, dat
     Returns
     -------
     DataFrame
-        ``validation_pct``: accuracy of the selected settings on the fold's validation rows; ``chosen``, ``used``,
-        ``paper``: settings as JSON, ``paper`` empty where the paper's are not known.
+        ``validation_pct``: accuracy of the selected settings on the fold's validation rows; ``best_params``,
+        ``refit_params``, ``paper``: settings as JSON, ``paper`` empty where the paper's are not known.
     """
     paper = {
         key: json.dumps(dict(zip(rows["setting"], rows["value"].astype(str), strict=True)))
@@ -74,7 +83,7 @@ def make_table(searches: Iterable[SearchResult], published: pd.DataFrame, *, dat
         for choice in search.choices.sort_values("fold").to_dict("records"):
             rows.append(
                 search.spec.columns()
-                | {name: choice[name] for name in ("fold", "points", "chosen", "used")}
+                | {name: choice[name] for name in ("fold", "n_candidates", "best_params", "refit_params")}
                 | {
                     "validation_pct": 100 * choice["validation_accuracy"],
                     "validation_balanced_pct": 100 * choice["validation_balanced"],
@@ -93,7 +102,7 @@ def panels(table: pd.DataFrame) -> list[Panel]:
 
 
 def _panel(protocol: str, model: str, table: pd.DataFrame) -> Panel:
-    names = list(dict.fromkeys(name for text in table["chosen"] for name in json.loads(text)))
+    names = list(dict.fromkeys(name for text in table["best_params"] for name in json.loads(text)))
     headings = ["Scheme", "Pre-training", "Policy", "Features", *names, "Grid points", "Validation accuracy in %"]
     rows = []
     for scheme, group in table.groupby("scheme", sort=False):
@@ -110,8 +119,8 @@ def _panel(protocol: str, model: str, table: pd.DataFrame) -> Panel:
 def _line(fit: pd.DataFrame, protocol: str, names: Sequence[str]) -> list[str]:
     """Return the cells of one fit from its pre-training on."""
     first = fit.iloc[0]
-    chosen = [json.loads(text) for text in fit["chosen"]]
-    used = json.loads(first["used"])
+    chosen = [json.loads(text) for text in fit["best_params"]]
+    used = json.loads(first["refit_params"])
     cells = []
     for name in names:
         each = [_format(settings.get(name, tables.DASH)) for settings in chosen]
@@ -121,7 +130,7 @@ def _line(fit: pd.DataFrame, protocol: str, names: Sequence[str]) -> list[str]:
     block, variance = summaries.block_and_variance(first["features"])
     features = block if variance is None else f"{block}, {variance} %"
     accuracies = SEPARATOR.join(tables.number(value) for value in fit["validation_pct"])
-    return [first["pretraining"], first["policy"], features, *cells, str(first["points"]), accuracies]
+    return [first["pretraining"], first["policy"], features, *cells, str(first["n_candidates"]), accuracies]
 
 
 def _format(value: Any) -> str:

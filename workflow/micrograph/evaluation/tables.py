@@ -202,7 +202,7 @@ HEADINGS = {
     (summaries.PAPER, "test"): "paper, real films: test",
 }
 SUMMARIES = {
-    summaries.CHOSEN: "chosen in each fold",
+    summaries.SELECTED: "selected in each fold",
     summaries.MEAN: "mean over models",
     summaries.BASELINE: "majority class",
 }

@@ -74,7 +74,7 @@ def _head(figure, table, shown):
     text = f"Tests of the attribution maps: CNN, {scheme_label(first['scheme'])}, pre-trained on "
     text += f"{first['pretraining']}, {first['protocol']} protocol"
     style.text_mm(figure, 4, 2.2, text, weight="bold")
-    counted = f"{table['films'].max()} samples of {table['batches'].max()} growth days, each by the network"
+    counted = f"{table['n_samples'].max()} samples of {table['n_batches'].max()} growth days, each by the network"
     style.text_mm(figure, 4, 6.4, f"{counted} that tests it; bars: 95 % confidence intervals", color=SOFT)
     axes = style.hidden_axes(figure)
     for name in shown:
@@ -151,14 +151,14 @@ def _curves(axes, table, shown):
 
 def _likeness(axes, table, shown):
     """Rank correlations of maps; where they are of fewer films than the rest, it says of how many."""
-    counts = {measure: table.loc[table["measure"] == measure, "films"].max() for measure in LIKE}
+    counts = {measure: table.loc[table["measure"] == measure, "n_samples"].max() for measure in LIKE}
     for place, measure in enumerate(LIKE):
         for name, shift in _shifts(shown):
             row = _rows(table, measure).get((name, WHOLE))
             if row:
                 _mark(axes, place + shift, row["value"], row["low"], row["high"], name)
                 _hollow(axes, place + shift, row["control"], name)
-    fewer = {measure: f"\n({count:g} samples)" for measure, count in counts.items() if count < table["films"].max()}
+    fewer = {measure: f"\n({count:g} samples)" for measure, count in counts.items() if count < table["n_samples"].max()}
     _lined(axes, [text + fewer.get(measure, "") for measure, text in LIKE.items()], 0)
     least = np.nanmin([-0.2, *table.loc[table["measure"].isin(LIKE), ["low", "value", "control"]].min()])
     axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (randomised: absolute)")

@@ -29,7 +29,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
     Figure
     """
     names = list(dict.fromkeys(map(_name, table.to_dict("records"))))
-    ahead = table[table["ahead_points"].notna()]
+    ahead = table[table["network_gain_pct_points"].notna()]
     width = DOUBLE_MM if len(ahead) else SINGLE_MM
     tall = ROW_MM * len(names)
     figure = style.canvas(width, TOP_MM + 9 + tall + 10, data)

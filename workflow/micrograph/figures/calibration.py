@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, calibration, reliability
 from micrograph.evaluation.bootstrap import Resampling
-from micrograph.evaluation.calibration import AS_IS, LEFT_OUT, NAME, SCALED
+from micrograph.evaluation.calibration import EXCLUDED, NAME, SCALED, UNSCALED
 from micrograph.evaluation.labels import fit_labels
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
@@ -25,12 +25,12 @@ ACROSS, MOST = 4, 8  # diagrams a row, and diagrams at most
 FIRST = ("CNN", "MLP")  # whose diagrams are drawn before those of others
 LETTER_MM, LINE = 1.15, 26  # width of a letter of six points; letters that fit above a diagram
 COLOUR = style.SPLITS["test"][1]
-SHIFTS = {AS_IS: -0.17, SCALED: 0.17}
+SHIFTS = {UNSCALED: -0.17, SCALED: 0.17}
 # Title and axis of the panels below, the table's column, and that of the dashed mark, or none.
 BELOW = (
     ("Calibration error", "ECE (%), bias-corrected", "ece_pct", None),
-    ("Log loss", "nats; dashed: class frequencies", "log_loss", "shares_log_loss"),
-    ("Coverage of prediction sets", "%; dashed: nominal", "covered_pct", "coverage_aim_pct"),
+    ("Log loss", "nats; dashed: class frequencies", "log_loss", "class_frequency_log_loss"),
+    ("Coverage of prediction sets", "%; dashed: nominal", "covered_pct", "nominal_coverage_pct"),
     ("Size of prediction sets", "classes", "set_size", None),
 )
 
@@ -113,10 +113,10 @@ def _head(figure, table, chosen):
     """Write what is shown, of how many films and models, and the key of the marks."""
     first = table.iloc[0]
     style.text_mm(figure, 4, 2.2, "Calibration of probabilities and coverage of prediction sets", weight="bold")
-    counted = f"{first['films']} samples of {first['batches']} growth days, out of fold; "
+    counted = f"{first['n_samples']} samples of {first['n_batches']} growth days, out of fold; "
     style.text_mm(figure, 4, 6.2, f"{counted}bars: 95 % confidence intervals{chosen}", color=SOFT)
     axes = style.hidden_axes(figure)
-    for stage, word in ((AS_IS, "without scaling"), (SCALED, "temperature scaling")):
+    for stage, word in ((UNSCALED, "without scaling"), (SCALED, "temperature scaling")):
         axes.plot([], [], "o", ms=4.0, **_fill(stage), label=word)
     axes.plot([], [], color=FAINT, lw=4, label="95 % range if perfectly calibrated")
     style.legend_mm(figure, axes, 4, 10, 3, handlelength=1.2)
@@ -152,7 +152,7 @@ def _bin(axes, mark, stage):
 
 def _below(figure, table, names, top):
     """Write the table's numbers: a row a fit, a panel a measure."""
-    shown = table[table["stage"] != LEFT_OUT]
+    shown = table[table["stage"] != EXCLUDED]
     left = 4 + LETTER_MM * max(map(len, names))
     room = (DOUBLE_MM - left - 4) / len(BELOW)
     order = {key: place for place, key in enumerate(dict.fromkeys(map(tuple, shown[list(KEYS)].to_numpy())))}

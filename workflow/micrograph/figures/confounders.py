@@ -79,7 +79,9 @@ def _words(figure, middle, row):
     if row["kind"] == SPLIT and isinstance(row["model"], str):
         name = f"{row['model']}, {name}"
     style.text_mm(figure, 6, middle, style.shorten(name, LETTERS), va="center")
-    count = f"{tables.number(row['films'])} / {tables.number(row['batches'])}" if row["films"] else "not tested"
+    count = (
+        f"{tables.number(row['n_samples'])} / {tables.number(row['n_batches'])}" if row["n_samples"] else "not tested"
+    )
     style.text_mm(figure, LEFT_MM + WIDE_MM + 2, middle, count, va="center", color=SOFT)
 
 
@@ -99,9 +101,9 @@ def _differences(axes, rows):
     axes.plot([0, 0], [-0.5, len(rows) - 0.5], color=FAINT, lw=1.2, zorder=0)
     reach = 5.0
     for place, row in _numbered(rows):
-        ends = row["difference_points_low"], row["difference_points_high"]
-        _mark(axes, place, row["difference_points"], ends, APART if confounders.differs(row) else PLAIN)
-        there = [abs(value) for value in (row["difference_points"], *ends) if np.isfinite(value)]
+        ends = row["difference_pct_points_low"], row["difference_pct_points_high"]
+        _mark(axes, place, row["difference_pct_points"], ends, APART if confounders.differs(row) else PLAIN)
+        there = [abs(value) for value in (row["difference_pct_points"], *ends) if np.isfinite(value)]
         reach = max(reach, *there, 0.0)
     axes.set(xlim=(-1.08 * reach, 1.08 * reach), xlabel="difference (percentage points)")
 

@@ -217,7 +217,7 @@ def draw(
 
 def _still(predictions, attributions):
     """Return the predictions, with none where those of the attributions differ."""
-    predicted = pd.Series(attributions.predicted.astype(float), index=attributions.samples)
+    predicted = pd.Series(attributions.y_pred.astype(float), index=attributions.samples)
     predicted = predictions["sample"].map(predicted)
     for sample in predictions.loc[(predictions["split"] == "test") & predicted.isna(), "sample"]:
         raise UserError(f"sample {sample} has predictions and no explanation; explain all folds of this network.")

@@ -25,11 +25,11 @@ TITLES = {
     "batches": "labels permuted between growth days",
 }
 LEAKS = {
-    "one_fold": "features of all folds\nfrom one network",
-    "all_rows": "PCA fitted\non all samples",
-    "grid": "selection on the\nreported split",
-    "train_mode": "validation loss\nin training mode",
-    "last_weights": "last checkpoint,\nnot the best",
+    "features_from_one_fold": "features of all folds\nfrom one network",
+    "pca_on_all": "PCA fitted\non all samples",
+    "selection_on_reported_split": "selection on the\nreported split",
+    "validation_in_train_mode": "validation loss\nin training mode",
+    "last_checkpoint": "last checkpoint,\nnot the best",
     "ungrouped": "samples of a day\non both sides",
 }
 # Base -> (the sign of its leaks, what the row of its slopes is called, and the row of its leaks).
@@ -167,7 +167,7 @@ def _leaks(figure, rows, marks, top):
     protocol = protocols.parse(rows["protocol"].iloc[0])
     style.text_mm(figure, 5.5, top + 0.3, BASES[protocol.base][2], weight="bold")
     leaks = _leaks_of(rows)
-    ends = rows[[f"change_points{end}" for end in summaries.ENDS]].to_numpy(float)
+    ends = rows[[f"change_pct_points{end}" for end in summaries.ENDS]].to_numpy(float)
     reach = 1.08 * max(5.0, np.max(np.abs(ends[np.isfinite(ends)]), initial=0.0))
     for name, axes in _columns(figure, rows, WORDS_MM, top + 9, len(leaks) * ROW_MM):
         for place, leak in enumerate(leaks):
@@ -187,7 +187,7 @@ def _leak_row(axes, place, rows, marks):
     step = 0.74 / len(marks)
     kept = {(row["features"], row["model"]): row for row in rows}
     for order, (model, (colour, shape)) in enumerate(marks.items()):
-        value, *ends = (kept.get(model, {}).get(f"change_points{end}", np.nan) for end in summaries.ENDS)
+        value, *ends = (kept.get(model, {}).get(f"change_pct_points{end}", np.nan) for end in summaries.ENDS)
         down = place + step * (order - (len(marks) - 1) / 2)
         if np.isfinite(ends).all():
             axes.plot(ends, [down] * 2, color=colour, lw=1.0, zorder=2, solid_capstyle="butt")

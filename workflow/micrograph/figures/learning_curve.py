@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
 def _panel(axes, curve, limits):
     """One fit: its line, the interval around it, and what the last step gave."""
     _, colour, shape = style.SPLITS["test"]
-    films, right = (curve[name].to_numpy(float) for name in ("training_films", "test_pct"))
+    films, right = (curve[name].to_numpy(float) for name in ("n_train_samples", "test_pct"))
     axes.fill_between(
         films, *(curve[f"test_pct_{end}"].to_numpy(float) for end in ("low", "high")), color=colour, alpha=0.14, lw=0
     )
@@ -64,8 +64,8 @@ def _panel(axes, curve, limits):
     axes.grid(axis="y", color=FAINT, lw=0.5)
     axes.set_axisbelow(True)
     last = curve.iloc[-1]
-    if np.isfinite(last["gain_points"]):
-        gain = tables.interval(*(last[f"gain_points{end}"] for end in summaries.ENDS), 1, tables.signed)
+    if np.isfinite(last["gain_pct_points"]):
+        gain = tables.interval(*(last[f"gain_pct_points{end}"] for end in summaries.ENDS), 1, tables.signed)
         axes.set_title(f"last step: {gain} points", loc="left", fontsize=6, color=SOFT, pad=2.5)
 
 
@@ -74,7 +74,7 @@ def _limits(table):
     shown = table[["test_pct", "test_pct_low", "test_pct_high", "majority_pct"]].to_numpy(float)
     low = GRID * np.floor((np.nanmin(shown) - MARGIN) / GRID)
     high = GRID * np.ceil((np.nanmax(shown) + MARGIN) / GRID)
-    return (0, 1.08 * table["training_films"].max()), (max(low, 0), min(high, 100))
+    return (0, 1.08 * table["n_train_samples"].max()), (max(low, 0), min(high, 100))
 
 
 def _named(figure, left, top, name):

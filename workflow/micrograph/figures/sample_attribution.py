@@ -76,7 +76,7 @@ def draw(
     UserError
         If the sample has no map, no test prediction or no row in the table.
     """
-    place, targets = attributions.index(sample), attributions.evidence.shape[1]
+    place, targets = attributions.index(sample), attributions.target_scores.shape[1]
     film, answer = _row(samples, sample), _row(fit.predictions[fit.predictions["split"] == "test"], sample)
     columns = max(4, targets + 1)
     side = (DOUBLE_MM - 2 * EDGE_MM - (columns - 1) * GAP_MM) / columns
@@ -116,7 +116,7 @@ def _head(figure, attributions, place, fit, answer):
     text = f"{answer['sample']}: true {style.celsius(truth)}, {prediction} {'✓' if right else '×'}"
     style.text_mm(figure, EDGE_MM, 2.2, text, weight="bold", color=INK if right else WRONG)
     text = f"{fig10.fit_title(fit)}, network of fold {attributions.fold[place]}, which tests this sample"
-    again = attributions.predicted[place]
+    again = attributions.y_pred[place]
     if pd.isna(predicted) or again != predicted:
         text += f"; recomputed for the maps: {style.celsius(again)}"
     style.text_mm(figure, EDGE_MM, 6.4, text, color=SOFT)
@@ -158,7 +158,7 @@ def _scores(grid, answer, classes):
 
 def _every_target(grid, attributions, place, image):
     """Draw a column a target: its class activation map over the micrograph, its occlusion map below."""
-    targets = range(attributions.evidence.shape[1])
+    targets = range(attributions.target_scores.shape[1])
     cams = [attributions.weighted_map(place, target) for target in targets]
     hidden = [attributions.occlusion_map(place, target) for target in targets]
     name = attribution_maps.NAMES[attributions.weighted_name]
@@ -177,7 +177,7 @@ def _together(drawn):
 
 
 def _target(attributions, target):
-    single = attributions.evidence.shape[1] == 1
+    single = attributions.target_scores.shape[1] == 1
     return "temperature" if single else style.celsius(attributions.classes[target])
 
 
@@ -187,7 +187,7 @@ def _known(grid, column, attributions, place, film):
     kind = textwrap.fill(f"{target_score.describe(attributions.scheme)}:", 34)
     lines = [
         f"{_target(attributions, target)}: {_number(value)}"
-        for target, value in enumerate(attributions.evidence[place])
+        for target, value in enumerate(attributions.target_scores[place])
     ]
     seconds, substrate, pressure = (film.get(name) for name in ("growth_seconds", "substrate", "pressure_torr"))
     facts = [] if seconds is None or pd.isna(seconds) else [f"{seconds:.0f} s growth"]

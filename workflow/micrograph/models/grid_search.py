@@ -53,7 +53,7 @@ class GridSearch:
 
     @property
     def selection_index(self) -> NDArray[np.intp]:
-        """Rows that points are compared on: of the validation part, with the leak `grid` of the reported part."""
+        """Rows that points are compared on: of the validation part, with one leak of the reported part."""
         return self.fold.score_index[protocols.parse(self.protocol).selection_split]
 
     @property

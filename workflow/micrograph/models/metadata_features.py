@@ -22,7 +22,7 @@ def compute(samples: pd.DataFrame) -> tuple[list[str], NDArray[np.float64]]:
     Parameters
     ----------
     samples : DataFrame
-        One row a sample: batch and, where known, growth_seconds, pressure_torr, grown (date of growth, 2021-04-05),
+        One row a sample: batch and, where known, growth_seconds, pressure_torr, growth_date (2021-04-05),
         substrate, operator.
 
     Returns
@@ -53,15 +53,19 @@ def _pressure_torr(samples):
 
 def _growth_date_years(samples):
     """(n,) dates of growth, in years since 1 January 2000."""
-    grown = samples.get("grown", pd.Series(pd.NaT, samples.index))
-    return ((pd.to_datetime(grown) - pd.Timestamp(2000, 1, 1)).dt.days / DAYS_PER_YEAR).to_numpy(float)
+    dates = samples.get("growth_date", pd.Series(pd.NaT, samples.index))
+    return ((pd.to_datetime(dates) - pd.Timestamp(2000, 1, 1)).dt.days / DAYS_PER_YEAR).to_numpy(float)
 
 
 def _floats(samples, name):
     return samples.get(name, pd.Series(np.nan, samples.index)).to_numpy(float, na_value=np.nan)
 
 
-_NUMBERS = {"log growth_seconds": _log_growth_seconds, "pressure_torr": _pressure_torr, "grown": _growth_date_years}
+_NUMBERS = {
+    "log growth_seconds": _log_growth_seconds,
+    "pressure_torr": _pressure_torr,
+    "growth_date": _growth_date_years,
+}
 _CATEGORIES = ("substrate", "operator", "batch")
 
 

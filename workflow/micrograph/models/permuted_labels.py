@@ -15,7 +15,7 @@ from micrograph.splits import permutation, protocols, splitters
 if TYPE_CHECKING:
     from micrograph.io import FeatureChunks
 
-COLUMNS = ["labels", "draw", "features", "model", "fold", "split", "sample", "batch", "y_true",
+COLUMNS = ["labels", "permutation", "features", "model", "fold", "split", "sample", "batch", "y_true",
            "y_pred"]  # fmt: skip
 PARTS = ("validation", "test")
 
@@ -70,13 +70,15 @@ def permuted_predictions(
                     ]
                     scores[one["features"]] = _pca_scores(products[block], fit_indices, int(cev) / 100)
                 predictions = _predictions(one, names[block], scores[one["features"]], table, classes, search, stream)
-                frames.append(predictions.assign(labels=kind, draw=draw, features=one["features"], model=one["model"]))
+                frames.append(
+                    predictions.assign(labels=kind, permutation=draw, features=one["features"], model=one["model"])
+                )
     return pd.concat(frames, ignore_index=True)[COLUMNS]
 
 
 def _permuted(protocol, kind, draw):
-    """Return the name of the protocol with one permutation: strict+grid -> strict+grid.shuffled_films3."""
-    return replace(protocols.parse(protocol), shuffled=kind, draw=draw).name
+    """Return the name of the protocol with one permutation: strict -> strict.shuffled_films3."""
+    return replace(protocols.parse(protocol), shuffled=kind, permutation=draw).name
 
 
 def _split(samples, protocol, kind, draw, folds, classes, stream):

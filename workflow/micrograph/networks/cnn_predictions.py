@@ -108,8 +108,8 @@ def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: 
     curves : DataFrame
         Training curves of all folds (fold, point, epoch, validation_accuracy, kept), which choose the grid point.
     protocol : str
-        Every fold has its own network; with the leak `one_fold` the last fold's gives the features of all, as in the
-        paper, though it was trained on most held-out samples of the others.
+        Every fold has its own network; with the leak `features_from_one_fold` the last fold's gives the features of
+        all, as in the paper, though it was trained on most held-out samples of the others.
     folds : int
         Number of folds.
 
@@ -123,7 +123,7 @@ def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: 
     UserError
         As `predict_cnn`, and if no epoch of a fold was kept.
     """
-    one_fold = "one_fold" in protocols.parse(protocol).leaks
+    one_fold = "features_from_one_fold" in protocols.parse(protocol).leaks
     source = [folds - 1 if one_fold else fold for fold in range(folds)]
     samples, copies, points, outputs = _join_chunks(chunks, source)
     best = {fold: _best_point(curves, fold, len(points)) for fold in sorted(set(source))}
@@ -145,10 +145,10 @@ def _join_chunks(
 ) -> tuple[NDArray[np.str_], NDArray[np.int64], list[dict[str, Any]], dict[int, list[NDArray[np.float32]]]]:
     """Return samples, copies, points, and outputs by fold and point, of all chunks; UserError as `predict_cnn`."""
     first = chunks[0]
-    points = json.loads(str(first["points"]))
+    points = json.loads(str(first["param_grid"]))
     outputs = {}
     for chunk in chunks:
-        for name in ("samples", "copies", "points"):
+        for name in ("samples", "augmentation", "param_grid"):
             if not np.array_equal(chunk[name], first[name]):
                 raise UserError(f"networks of one study were trained with different {name}: train all folds again.")
         for fold in sorted({int(name.split("_")[1]) for name in chunk if name.startswith("outputs_")}):
@@ -157,4 +157,4 @@ def _join_chunks(
             outputs[fold] = [chunk[f"outputs_{fold}_{point}"] for point in range(len(points))]
     if missing := sorted(set(folds) - set(outputs)):
         raise UserError(f"fold {missing[0]} is missing from the networks' outputs: train the networks of all folds.")
-    return first["samples"].astype(str), first["copies"].astype(int), points, outputs
+    return first["samples"].astype(str), first["augmentation"].astype(int), points, outputs

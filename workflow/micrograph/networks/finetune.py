@@ -514,8 +514,8 @@ def collect_outputs(
     grid = next(iter(tuned.values())).grid
     arrays = {
         "samples": np.asarray(samples, str),
-        "copies": np.asarray(copies, int),
-        "points": json.dumps([hyperparameters(settings) for settings in grid]),
+        "augmentation": np.asarray(copies, int),
+        "param_grid": json.dumps([hyperparameters(settings) for settings in grid]),
     }
     for fold, one in tuned.items():
         arrays |= {f"outputs_{fold}_{point}": values for point, values in enumerate(one.outputs)}

@@ -254,7 +254,7 @@ def most_selected(search_results: pd.DataFrame) -> dict[str, Any]:
         learning_rate, batch, dropout; of equals those with the best mean validation accuracy, then those of the first
         fold.
     """
-    groups = search_results.groupby("chosen", sort=False)["validation_accuracy"].agg(["size", "mean"]).round(9)
+    groups = search_results.groupby("best_params", sort=False)["validation_accuracy"].agg(["size", "mean"]).round(9)
     return json.loads(groups.sort_values(["size", "mean"], ascending=False, kind="stable").index[0])
 
 

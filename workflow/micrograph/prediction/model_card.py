@@ -10,7 +10,7 @@ import pandas as pd
 from micrograph.evaluation import uncertainty
 from micrograph.prediction import novelty
 
-COLUMNS = ["quantity", "value", "low", "high", "films", "batches", "data"]
+COLUMNS = ["quantity", "value", "low", "high", "n_samples", "n_batches", "data"]
 # Quantity: (its name among the facts, factor); shares are in percent, differences in percentage points.
 SCORED = {
     "accuracy_pct": ("accuracy", 100),
@@ -78,23 +78,23 @@ def table(facts: Facts) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        COLUMNS. Scores of samples of held-out days; majority_pct and above_majority_points: accuracy of the majority
-        class, and the difference to it with its paired interval. With each day left out of the calibration: covered_pct
-        and within_pct, the samples whose set or interval holds the true value, and the means of the days' shares
-        (_by_day), at which coverage_aim_pct aims. flagged_pct: samples beyond the distance limit with their own day
-        left out of it. low, high: 95 % interval over resampled growth days; empty where there is none, or where all
-        values are equal.
+        COLUMNS. Scores of samples of held-out days; majority_pct and above_majority_pct_points: accuracy of the
+        majority class, and the difference to it with its paired interval. With each day left out of the
+        calibration: covered_pct and within_pct, the samples whose set or interval holds the true value, and the
+        means of the days' shares (_by_day), which should be nominal_coverage_pct. flagged_pct: samples beyond
+        the distance limit with their own day left out of it. low, high: 95 % interval over resampled growth
+        days; empty where there is none, or all values are equal.
     """
     scores, checked = facts["cross_validated"], facts["checked"]
     counts = [scores["films"], scores["batches"]]
     rows = [_row(name, [*scores[fact], *counts], factor) for name, (fact, factor) in SCORED.items()]
     rows.append(_row("majority_pct", [facts["majority"], None, None, *counts], 100))
-    rows.append(_row("above_majority_points", [*facts["above_majority"], *counts], 100))
-    rows.append(_row("coverage_aim_pct", [facts["calibration"]["coverage"], *[None] * 4], 100))
+    rows.append(_row("above_majority_pct_points", [*facts["above_majority"], *counts], 100))
+    rows.append(_row("nominal_coverage_pct", [facts["calibration"]["coverage"], *[None] * 4], 100))
     rows += [_row(name, checked[fact], factor) for name, (fact, factor) in CHECKED.items()]
     rows.append(_row("flagged_pct", [facts["novelty"]["flagged"], None, None, *counts], 100))
     frame = pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=facts["data"])
-    return frame.astype({"value": float, "low": float, "high": float, "films": "Int64", "batches": "Int64"})
+    return frame.astype({"value": float, "low": float, "high": float, "n_samples": "Int64", "n_batches": "Int64"})
 
 
 def _row(name: str, values: Sequence[float | None], factor: float) -> list[Any]:

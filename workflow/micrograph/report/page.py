@@ -142,12 +142,12 @@ def headline(table: pd.DataFrame, published: pd.DataFrame) -> Headline | None:
     strict = table[table["protocol"] == "strict"]
     if strict.empty:
         return None
-    best = strict[(strict["model"] == summaries.CHOSEN) & (strict["features"] == table2.ANY)].iloc[0]
+    best = strict[(strict["model"] == summaries.SELECTED) & (strict["features"] == table2.ANY)].iloc[0]
     repeats, once = (f" of {best['repeats']:.0f} repeats", " per repeat") if best["repeats"] > 1 else ("", "")
     description = (
         f"In each of {best['folds']:.0f} folds{repeats}, the best of {len(summaries.single_fits(strict))} combinations "
         f"of features and model on the validation samples was selected ({best['validation_pct']:.0f} % validation "
-        f"accuracy). Each of {best['tested_samples']:.0f} samples was tested once{once}, by a model whose training and "
+        f"accuracy). Each of {best['n_samples']:.0f} samples was tested once{once}, by a model whose training and "
         f"selection excluded its batch."
     )
     low, high = best["pooled_pct_low"], best["pooled_pct_high"]

@@ -28,7 +28,7 @@ LEVELLED = (
 RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:])
 REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
-    *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "grown"),
+    *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "data"),
 )

@@ -19,7 +19,7 @@ from micrograph.log import progress
 from micrograph.scans import formats, gwyddion, image_files, nanoscope, sample_sheet
 
 COLUMNS = (
-    *(*sample_sheet.REQUIRED, "batch", "grown", "operator"),
+    *(*sample_sheet.REQUIRED, "batch", "growth_date", "operator"),
     *("growth_seconds", "substrate", "pressure_torr", "width_nm"),
 )
 WIDTH_NEEDED = "needed"  # not a number, so that the sheet is refused until it is filled in

@@ -18,7 +18,8 @@ import pandas as pd
 from micrograph.errors import UserError, printable
 
 REQUIRED = ("sample", "growth_celsius", "scan")
-OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "operator", "grown", "batch", "width_nm")
+OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch", "width_nm")
+FORMER_NAMES = {"grown": "growth_date"}  # of columns in sheets of earlier versions
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
 MAX_WIDTH_NM = 1e9
@@ -58,8 +59,8 @@ def read(path: str | Path, classes: Collection[int], files_must_exist: bool = Tr
     -------
     DataFrame
         Of the columns REQUIRED and OPTIONAL, sorted by sample. Numbers are floats, NaN where empty. An empty `batch` is
-        filled in from labels like MCV1-YYMMDDx-XX, then an empty `grown` (ISO date) from the batch (`date_from_batch`).
-        Columns without name and content are ignored.
+        filled in from labels like MCV1-YYMMDDx-XX, then an empty `growth_date` (ISO date) from the batch
+        (`date_from_batch`). Columns without name and content are ignored.
 
     Raises
     ------
@@ -256,14 +257,14 @@ def _check(
         frame[name] = frame[name].replace("", "nan").astype(float)
     frame["growth_celsius"] = frame["growth_celsius"].astype(int)
     frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
-    frame["grown"] = frame["grown"].where(frame["grown"] != "", frame["batch"].map(date_from_batch))
+    frame["growth_date"] = frame["growth_date"].where(frame["growth_date"] != "", frame["batch"].map(date_from_batch))
     return frame.sort_values("sample", ignore_index=True)
 
 
 def _read_rows(path: Path) -> tuple[list[str], Rows]:
     """Return the column names and the rows that are not blank, as text."""
     lines = _read_cells(path)
-    names = next(iter(lines.values()), [])
+    names = [FORMER_NAMES.get(name, name) for name in next(iter(lines.values()), [])]
     while names and not names[-1]:
         names.pop()
     for separator, word in SEPARATORS.items():
@@ -342,7 +343,7 @@ def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist
         *[(frame[name], partial(_number_error, name=name)) for name in NUMBERS],
         (frame["growth_celsius"], partial(_class_error, classes=classes)),
         (frame["width_nm"], _width_error),
-        (frame["grown"], _date_error),
+        (frame["growth_date"], _date_error),
         (frame["sample"].where(frame["batch"] == "", ""), _batch_error),
         (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
@@ -387,7 +388,7 @@ def _width_error(cell: str) -> str:
 
 
 def _date_error(cell: str) -> str:
-    return f"grown '{cell}' is not a date; write it as 2021-04-05." if cell and not _is_date(cell) else ""
+    return f"growth_date '{cell}' is not a date; write it as 2021-04-05." if cell and not _is_date(cell) else ""
 
 
 def _batch_error(sample: str) -> str:

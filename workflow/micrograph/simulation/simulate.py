@@ -76,8 +76,8 @@ def plan_samples(
     Returns
     -------
     DataFrame
-        Of the columns sample, growth_celsius, growth_seconds, substrate, pressure_torr, operator, grown (ISO date),
-        batch and scan, sorted by sample.
+        Of the columns sample, growth_celsius, growth_seconds, substrate, pressure_torr, operator, growth_date (ISO
+        date), batch and scan, sorted by sample.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def plan_samples(
         for letter, celsius in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", sorted(set(temperatures)), strict=False):
             rows += _growth_run(date, letter, celsius, temperatures.count(celsius), rng)
     sheet = pd.DataFrame(rows)
-    sheet["operator"] = sheet["grown"].map(_assign_operators(sheet["grown"].unique(), operators, rng))
+    sheet["operator"] = sheet["growth_date"].map(_assign_operators(sheet["growth_date"].unique(), operators, rng))
     sheet["scan"] = [f"{folder}/{sample}.spm" for sample in sheet["sample"]]
     return sheet.sort_values("sample", ignore_index=True)
 
@@ -256,7 +256,7 @@ def _growth_run(
             "substrate": str(rng.choice(list(SUBSTRATES), p=list(SUBSTRATES.values()))),
             "pressure_torr": pressure,
             "operator": "",
-            "grown": date.isoformat(),
+            "growth_date": date.isoformat(),
             "batch": batch,
         }
         for piece in range(1, count + 1)

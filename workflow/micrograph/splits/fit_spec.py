@@ -176,7 +176,9 @@ class NetworkSpec:
         if self.head != "tuned" or not one_fold:
             return every
         if base == "published":
-            return [str(folds - 1)]  # that fold alone, as the paper; strict+one_fold takes strict's networks
+            return [
+                str(folds - 1)
+            ]  # that fold alone, as the paper; strict+features_from_one_fold takes strict's networks
         return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
 
 

@@ -1,6 +1,6 @@
 """Split samples by operator or by growth date, to test a model on another person's samples or on later days.
 
-Samples are a table with sample, batch, growth_celsius and, as the sheet has them, operator and grown (a day, as
+Samples are a table with sample, batch, growth_celsius and, as the sheet has them, operator and growth_date (a day, as
 2021-04-05); samples with an empty cell are in no fold. Splits are an array (folds, n) of str in the order of the table:
 train, validation, test, or `UNUSED`.
 """
@@ -123,7 +123,7 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
     if count - first < folds + 1:
         raise UserError(
             f"by_date: {count} growth days are known, {folds} folds need {2 * folds + 1}: fill in the sheet's "
-            "column grown, lower splits.folds, or leave by_date out of experiments.confounders."
+            "column growth_date, lower splits.folds, or leave by_date out of experiments.confounders."
         )
     labels = samples["growth_celsius"].to_numpy()
     for celsius in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
@@ -141,8 +141,8 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
 
 def _day_index(samples: pd.DataFrame) -> NDArray[np.int64]:
     """Index each sample's day in time, 0, 1, ...; -1 where it is unknown. Batches whose days overlap share it."""
-    known = samples[["batch"]].assign(grown=_text(samples, "grown")).query("grown != ''")
-    spans = known.groupby("batch")["grown"].agg(["min", "max"]).sort_values(["min", "max"], kind="stable")
+    known = samples[["batch"]].assign(growth_date=_text(samples, "growth_date")).query("growth_date != ''")
+    spans = known.groupby("batch")["growth_date"].agg(["min", "max"]).sort_values(["min", "max"], kind="stable")
     index, day, last = {}, -1, ""
     for batch, start, end in spans.itertuples():
         day += start > last
@@ -225,14 +225,14 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
 
 def _check_separation(rows: pd.DataFrame, base: str, samples: pd.DataFrame, where: str) -> None:
     """Raise UserError unless one fold separates operators, or days."""
-    known = pd.DataFrame({name: _text(samples, name) for name in ("sample", "operator", "grown")})
+    known = pd.DataFrame({name: _text(samples, name) for name in ("sample", "operator", "growth_date")})
     rows = rows[["sample", "split", "batch"]].merge(known, on="sample", how="left")
     if base == "by_operator":
         tested = set(rows.loc[rows["split"] == "test", "operator"])
         if len(tested) != 1 or tested & set(rows.loc[rows["split"] != "test", "operator"]):
             raise UserError(f"{where} does not separate the operators: make them again.")
         return
-    days = rows[rows["grown"] != ""].groupby("split")["grown"]
+    days = rows[rows["growth_date"] != ""].groupby("split")["growth_date"]
     first, last = days.min(), days.max()
     if not last["train"] < first["validation"] <= last["validation"] < first["test"]:
         raise UserError(f"{where} does not keep the days in order: make them again.")

@@ -60,7 +60,7 @@ def select(
         Its name.
     by_others : bool, optional
         Choose each fold's point by the mean scores of the other folds, whose samples are not those that it reports.
-        By default where the protocol reports validation and has not the leak ``grid``.
+        By default where the protocol reports validation and has not the leak ``selection_on_reported_split``.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def select(
     """
     parsed = protocols.parse(protocol)
     if by_others is None:
-        by_others = parsed.reported_split == "validation" and "grid" not in parsed.leaks
+        by_others = parsed.reported_split == "validation" and "selection_on_reported_split" not in parsed.leaks
     criterion = CRITERIA[parsed.estimators]
     scores = np.array([_scores(*fold) for fold in zip(y_pred, y_true, strict=True)])  # (folds, 2, points)
     compared = (scores.sum(axis=0) - scores) / (len(scores) - 1) if by_others else scores
@@ -104,10 +104,10 @@ def refit_choice(choices: Sequence[Choice], protocol: str) -> list[int]:
     -------
     list of int
         published: for every fold the point of the fold with the highest validation accuracy, the first among equals.
-        strict, and published without the leak ``grid``: each fold's own.
+        strict, and published without the leak ``selection_on_reported_split``: each fold's own.
     """
     parsed = protocols.parse(protocol)
-    if parsed.reported_split == "validation" and "grid" in parsed.leaks:
+    if parsed.reported_split == "validation" and "selection_on_reported_split" in parsed.leaks:
         return [max(choices, key=lambda choice: round(choice.accuracy, 9)).point] * len(choices)
     return [choice.point for choice in choices]
 

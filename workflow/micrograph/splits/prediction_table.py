@@ -248,10 +248,10 @@ def search_table(choices: Sequence[Choice], refitted: Sequence[int], grid: Seque
     return pd.DataFrame(
         {
             "fold": range(len(choices)),
-            "points": len(grid),
+            "n_candidates": len(grid),
             "validation_accuracy": [choice.accuracy for choice in choices],
             "validation_balanced": [choice.balanced for choice in choices],
-            "chosen": [json.dumps(grid[choice.point]) for choice in choices],
-            "used": [json.dumps(grid[point]) for point in refitted],
+            "best_params": [json.dumps(grid[choice.point]) for choice in choices],
+            "refit_params": [json.dumps(grid[point]) for point in refitted],
         }
     )

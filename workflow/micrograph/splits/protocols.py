@@ -2,7 +2,7 @@
 
 A name is a base, leaks that are added to it or removed from it, and variations:
 
-    strict   published   strict+one_fold   published-ungrouped   strict.repeat1   strict+grid.shuffled_films2
+    strict   published   strict+pca_on_all   published-ungrouped   strict.repeat1   strict+pca_on_all.shuffled_films2
 
 The leaks are those of the paper's code record (Zenodo 10534837). `published` has them all, the other bases none. A
 stage of the workflow sees a protocol only as far as its leaks affect that stage (`as_seen_by`), so that two protocols
@@ -21,12 +21,12 @@ from micrograph.errors import UserError, lookup
 
 # Name of a leak, in the order of protocols' names: what it does.
 LEAKS = {
-    "one_fold": "fine-tuned features of all folds come from the network of the last fold",
-    "all_rows": "principal components are fitted on all films, those to be tested included",
-    "grid": "settings are chosen on the very films whose accuracy is reported",
-    "train_mode": "the validation loss is computed with dropout and batch statistics as in training",
-    "last_weights": "a network keeps its last weights, not its best",
-    "ungrouped": "films of one growth day may stand on both sides of a split",
+    "features_from_one_fold": "fine-tuned features of all folds come from the network of the last fold",
+    "pca_on_all": "principal components are fitted on all samples, those to be tested included",
+    "selection_on_reported_split": "settings are selected on the samples whose accuracy is reported",
+    "validation_in_train_mode": "the validation loss is computed with dropout and batch statistics as in training",
+    "last_checkpoint": "a network keeps its last weights, not its best",
+    "ungrouped": "samples of one growth day may be on both sides of a split",
 }
 
 
@@ -45,15 +45,15 @@ PROTOCOLS = {
 # The leaks that affect a stage or one before it.
 STAGES = {
     "splits": {"ungrouped"},
-    "components": {"ungrouped", "all_rows"},
-    "networks": {"ungrouped", "train_mode", "last_weights"},
-    "tuned": {"ungrouped", "train_mode", "last_weights", "one_fold"},
+    "components": {"ungrouped", "pca_on_all"},
+    "networks": {"ungrouped", "validation_in_train_mode", "last_checkpoint"},
+    "tuned": {"ungrouped", "validation_in_train_mode", "last_checkpoint", "features_from_one_fold"},
 }
 # The leaks that can change the predictions of a model on these features.
 PREDICTION_LEAKS = {
-    "image": STAGES["networks"] | {"grid"},
-    "tuned": STAGES["tuned"] | {"grid"},
-    "components": STAGES["components"] | {"grid"},
+    "image": STAGES["networks"] | {"selection_on_reported_split"},
+    "tuned": STAGES["tuned"] | {"selection_on_reported_split"},
+    "components": STAGES["components"] | {"selection_on_reported_split"},
 }
 # The leaks in how networks are trained and used.
 NETWORK_LEAKS = STAGES["tuned"] - STAGES["splits"]
@@ -78,7 +78,7 @@ class Protocol:
         Repeat of the cross-validation, each with new splits.
     shuffled : {"films", "batches"} or None, default None
         Units between which the growth temperatures are permuted.
-    draw : int, default 0
+    permutation : int, default 0
         Number of the permutation, from 1.
     share : int, default 100
         Percentage of each fold's training batches that is kept.
@@ -88,7 +88,7 @@ class Protocol:
     leaks: frozenset[str]
     repeat: int = 0
     shuffled: str | None = None
-    draw: int = 0
+    permutation: int = 0
     share: int = WHOLE
 
     @property
@@ -105,17 +105,17 @@ class Protocol:
     def selection_split(self) -> str:
         """The split on which a fold compares the points of its grid.
 
-        With the leak ``grid`` it is the reported one. published without it also compares on validation samples, but on
-        those of the other folds (:func:`micrograph.splits.model_selection.select`).
+        With the leak ``selection_on_reported_split`` it is the reported one. published without it also compares on
+        validation samples, but on those of the other folds (:func:`micrograph.splits.model_selection.select`).
         """
-        return self.reported_split if "grid" in self.leaks else "validation"
+        return self.reported_split if "selection_on_reported_split" in self.leaks else "validation"
 
     @property
     def training_options(self) -> dict[str, Any]:
         """How networks are validated in training, and which weights are kept: ``validate_in`` and ``keep``."""
         return {
-            "validate_in": "train" if "train_mode" in self.leaks else "eval",
-            "keep": "last" if "last_weights" in self.leaks else "best",
+            "validate_in": "train" if "validation_in_train_mode" in self.leaks else "eval",
+            "keep": "last" if "last_checkpoint" in self.leaks else "best",
         }
 
     @property
@@ -125,7 +125,7 @@ class Protocol:
         sign, other = ("-", own - self.leaks) if own else ("+", self.leaks)
         variations = [
             ("repeat", self.repeat, self.repeat > 0),
-            (f"shuffled_{self.shuffled}", self.draw, self.shuffled is not None),
+            (f"shuffled_{self.shuffled}", self.permutation, self.shuffled is not None),
             ("share", self.share, self.share != WHOLE),
         ]
         return (
@@ -142,7 +142,7 @@ def parse(name: str) -> Protocol:
     Parameters
     ----------
     name : str
-        As ``strict+grid.repeat1``.
+        As ``strict+selection_on_reported_split.repeat1``.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
         return replace(protocol, repeat=number)
     if kind == "share":
         return replace(protocol, share=number)
-    return replace(protocol, shuffled=kind.removeprefix("shuffled_"), draw=number)
+    return replace(protocol, shuffled=kind.removeprefix("shuffled_"), permutation=number)
 
 
 def _own_leaks(base: str) -> frozenset[str]:
@@ -230,12 +230,12 @@ def changed_leaks(name: str) -> frozenset[str]:
 
 
 def without_variations(name: str) -> str:
-    """Name the protocol without its variations: ``strict+grid.shuffled_films2`` gives ``strict+grid``."""
-    return replace(parse(name), repeat=0, shuffled=None, draw=0, share=WHOLE).name
+    """Name the protocol without its variations: ``strict+ungrouped.shuffled_films2`` gives ``strict+ungrouped``."""
+    return replace(parse(name), repeat=0, shuffled=None, permutation=0, share=WHOLE).name
 
 
 def without_leaks(name: str) -> str:
-    """Name the protocol with the leaks of its base: ``strict+grid.repeat1`` gives ``strict.repeat1``.
+    """Name the protocol with the leaks of its base: ``strict+ungrouped.repeat1`` gives ``strict.repeat1``.
 
     Random streams carry this name, so that two protocols that differ in leaks alone draw the same numbers.
     """

@@ -246,14 +246,14 @@ def fit_index(table: pd.DataFrame, protocol: str, fold: int, samples: ArrayLike)
     Returns
     -------
     ndarray of int
-        Ascending: the train split; with the leak ``all_rows`` every sample, as the paper fits its components.
+        Ascending: the train split; with the leak ``pca_on_all`` every sample, as the paper fits its components.
 
     Raises
     ------
     UserError
         If one of these samples is not among `samples`.
     """
-    if "all_rows" in protocols.parse(protocol).leaks:
+    if "pca_on_all" in protocols.parse(protocol).leaks:
         return _positions(table.loc[table["fold"] == fold, "sample"], samples)
     return split_index(table, fold, "train", samples)
 

@@ -111,21 +111,24 @@ def describe_measures(unit: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Name, unit, words (description), scale, neutral (value of a missing measure), neutral_of (what it is a share of)
+        Name, unit, description, scale, neutral (value of a missing measure), neutral_of (what it is a share of)
         and column of the matrix (empty for a measure that is not an input).
     """
     rows = [
         {
             "name": name,
             "unit": unit if measure.unit == HEIGHT_UNIT else measure.unit,
-            "words": measure.description,
+            "description": measure.description,
             "scale": FEATURES[name].scale if name in FEATURES else "",
             "neutral": FEATURES[name].neutral if name in FEATURES else np.nan,
             "neutral_of": "rms_roughness" if name in FEATURES and measure.unit == HEIGHT_UNIT else "",
         }
         for name, measure in MEASURES.items()
     ]
-    rows += [{"name": name, "unit": "1", "words": words, "scale": "plain"} for name, (words, _) in MISSING.items()]
+    rows += [
+        {"name": name, "unit": "1", "description": description, "scale": "plain"}
+        for name, (description, _) in MISSING.items()
+    ]
     index = {name: column for column, name in enumerate(COLUMNS)}
     frame = pd.DataFrame(rows)
     return frame.assign(column=frame["name"].map(index).astype("Int64"))
