@@ -50,15 +50,26 @@ def stub(once):
     return {"backbone": stub_network.BACKBONE, "weights_file": str(folder / "stub.safetensors")}
 
 
-@pytest.fixture
-def shared_scans():
-    """The folder of real instrument files beside the project; where it is not there the test is skipped.
+def shared(name):
+    """A folder of real files beside the project; where it is not there the test is skipped.
 
     REQUIRE_SHARED=1 (set by CI) turns the skip into a failure.
     """
-    folder = PROJECT.parent / "shared" / "scans"
+    folder = PROJECT.parent / "shared" / name
     if not folder.is_dir():
         if os.environ.get("REQUIRE_SHARED") == "1":
             pytest.fail(f"REQUIRE_SHARED=1, and {folder} is not there")
-        pytest.skip("the real scans are not beside the project (../shared/scans)")
+        pytest.skip(f"no ../shared/{name} beside the project")
     return folder
+
+
+@pytest.fixture
+def shared_scans():
+    """Real instrument files."""
+    return shared("scans")
+
+
+@pytest.fixture
+def shared_cases():
+    """Inputs that went wrong, with what is right."""
+    return shared("cases")

@@ -238,8 +238,10 @@ class Heights(Section):
     """From the raw scan to the height map."""
 
     levelling: Annotated[str, OneOf(tuple(METHODS))] = "published"
-    """published: plane, second-degree background, scar removal, a parabola for each line (Moses & Reinhart); median:
-    lines aligned by their medians; facet: levelled on the flat facets, with features masked."""
+    """published: plane, second-degree background, scar removal, a parabola for each line (Moses & Reinhart); it streaks
+    beside tall particles. median, facet: lines aligned where the film continues from line to line, beside particles and
+    scars, after a tilt from the median slope (median) or the flat facets (facet); both lose a step between two lines.
+    The column `levelling` of the sample sheet overrides it for one scan."""
 
 
 class Micrographs(Section):

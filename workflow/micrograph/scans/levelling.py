@@ -17,6 +17,10 @@ N_FACETS = 20_000
 MASK_ITERATIONS = 3
 MASK_SIGMAS = 2.5
 MAD_TO_SIGMA = 1.4826
+USUAL_SIGMAS = 4  # of noise and line offsets: a larger difference between neighbouring lines is a jump
+NOISE_SIGMAS = 3
+LEAST_SHARE = 1 / 8  # of a line, that the film must continue in
+OFFSET_ITERATIONS = 3
 BLANK_RATIO = 1e-9
 MAX_HEIGHT_NM, MIN_HEIGHT_NM = 1e9, 1e-9  # a metre, and a millionth of an atom
 BLOCK_LINES = 64  # lines at a time, so that temporary arrays stay in the processor's cache
@@ -115,7 +119,7 @@ def _level_lines(height_nm: HeightArray, degree: int = LINE_DEGREE) -> None:
         block -= (block @ basis) @ basis.T
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _polynomial_basis(pixels: int, degree: int = LINE_DEGREE) -> HeightArray:
     """Return orthonormal polynomials along a line, (pixels, degree + 1), of degree 2 at most."""
     x = np.arange(pixels) - (pixels - 1) / 2
@@ -127,39 +131,99 @@ def _polynomial_basis(pixels: int, degree: int = LINE_DEGREE) -> HeightArray:
 def _level_median(height_nm: HeightArray) -> HeightArray:
     """Level by medians: tilt along the lines, offset from line to line, then the bow that all lines share.
 
-    A median ignores islands, particles and scars of less than half a line; a film that rises from line to line loses
-    that rise.
+    A median ignores islands and particles of less than half a line; wider ones, and scars, are ignored by the line
+    offsets. A film that rises from line to line loses that rise.
     """
     tilt = np.median(np.diff(height_nm, axis=1))
     work = height_nm - tilt * np.arange(height_nm.shape[1])
-    work -= _median_line_offsets(work)
+    work -= _line_offsets(work)
     bow = _polynomial_basis(height_nm.shape[1])
-    work -= bow @ (bow.T @ np.median(work, axis=0))
+    for _ in range(MASK_ITERATIONS):
+        work -= bow @ (bow.T @ np.median(work, axis=0))
+        work -= _line_offsets(work, _background(work))
     return work - work.mean()
 
 
-def _median_line_offsets(height_nm: HeightArray) -> HeightArray:
-    """Return line offsets (lines, 1): the cumulated medians of the differences between neighbouring lines."""
-    differences = np.median(np.diff(height_nm, axis=0), axis=1)
-    return np.concatenate([[0.0], np.cumsum(differences)])[:, None]
+def _line_offsets(height_nm: HeightArray, background: NDArray[np.bool_] | None = None) -> HeightArray:
+    """Return line offsets (lines, 1): the cumulated differences between neighbouring lines, where the film continues.
+
+    The film continues in pixels that differ from the line before and from the line after as neighbouring lines usually
+    do: those beside a scar, a particle or an island, however wide. If they are an eighth of a line, the offset is the
+    median of those within three standard deviations of the noise of where they are densest, because differences on
+    flanks are spread. If not, the whole line has jumped (the tip changed, also within the line), and the offset is the
+    median of all pixels. With a mask of the background only its pixels count, and a line with too few keeps its offset.
+    """
+    lines, pixels = height_nm.shape
+    if lines < 2:
+        return np.zeros((lines, 1))
+    difference = np.diff(height_nm, axis=0)
+    offset = np.median(difference, axis=1)
+    smooth = _running_mean(difference)
+    noise, smooth_noise = (_robust_sigma(values - offset[:, None]) for values in (difference, smooth))
+    usual = np.abs(difference - np.median(offset)) <= USUAL_SIGMAS * (noise + _robust_sigma(offset))
+    continues = usual.copy()
+    continues[:-1] &= usual[1:]
+    if background is not None:
+        continues &= background[1:] & background[:-1]
+        offset[:] = 0  # where it is of too few pixels
+    enough = np.flatnonzero(continues.sum(axis=1) >= pixels * LEAST_SHARE)
+    chosen, smooth = difference[enough], smooth[enough]
+    limit, smooth_limit = NOISE_SIGMAS * noise, NOISE_SIGMAS * smooth_noise
+    inside = continues[enough]
+    centre = _densest(np.where(inside, chosen, np.nan), int(np.ceil(pixels * LEAST_SHARE)))
+    for _ in range(OFFSET_ITERATIONS):
+        near = inside & (np.abs(chosen - centre) <= limit)
+        even = near & (np.abs(smooth - centre) <= smooth_limit)
+        near = np.where(even.any(axis=1, keepdims=True), even, near)
+        centre = np.nanmedian(np.where(near, chosen, np.nan), axis=1, keepdims=True)
+    offset[enough] = centre[:, 0]
+    return np.concatenate([[0.0], np.cumsum(offset)])[:, None]
+
+
+def _background(height_nm: HeightArray) -> NDArray[np.bool_]:
+    """Tell which pixels are within 2.5 robust standard deviations of the median, and not at the foot of others."""
+    beyond = (np.abs(height_nm - np.median(height_nm)) > MASK_SIGMAS * _robust_sigma(height_nm)).astype(float)
+    grown = _running_mean(_running_mean(beyond).T).T
+    return grown < 1e-9  # of a sum that rounds
+
+
+def _densest(values: HeightArray, count: int) -> HeightArray:
+    """Return a value of every row, (rows, 1), in the middle of the `count` that lie closest together; NaN are left out.
+
+    Half-sample modes and medians fail where less than half of the values are of the background.
+    """
+    ordered = np.sort(values, axis=1)
+    lengths = ordered[:, count - 1 :] - ordered[:, : ordered.shape[1] - count + 1]
+    return np.take_along_axis(ordered, np.nanargmin(lengths, axis=1)[:, None] + count // 2, axis=1)
+
+
+def _running_mean(values: HeightArray) -> HeightArray:
+    """Return means along the lines, over a 32nd of a line: slopes stand out of the noise."""
+    half = max(values.shape[1] // 64, 1)
+    padded = np.pad(values, ((0, 0), (half + 1, half)), mode="edge").cumsum(axis=1)
+    return (padded[:, 2 * half + 1 :] - padded[:, : -2 * half - 1]) / (2 * half + 1)
+
+
+def _robust_sigma(values: HeightArray) -> float:
+    """Return the standard deviation of a normal distribution of the same median absolute deviation."""
+    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
 def _level_facet(height_nm: HeightArray) -> HeightArray:
-    """Level the dominant facets, then bring the background of all lines to one height.
+    """Level the dominant facets, then line offsets and bow by the background.
 
     The tilt is the mean slope between neighbouring pixels, weighted by exp(-b^2 / 4 m), where b is the distance of a
     slope from the tilt and m the median of b^2, iterated to convergence: flat terraces decide, steps and islands hardly
     count (Gwyddion's facet levelling, with a median instead of its mean). The background are the pixels within 2.5
-    robust standard deviations of the median; line offsets and the common bow are fitted to it, three times. A line
-    keeps its own tilt, because a fit to the few background pixels of some lines would diverge.
+    robust standard deviations of the median; line offsets (as under "median"), and tilt and bow along and across the
+    lines, are fitted to it, three times. A line keeps its own tilt, because a fit to the few background pixels of some
+    lines would diverge.
     """
     work = _subtract_facet_tilt(height_nm)
-    work -= _median_line_offsets(work)
+    work -= _line_offsets(work)
     for _ in range(MASK_ITERATIONS):
-        centre = np.median(work)
-        sigma = MAD_TO_SIGMA * np.median(np.abs(work - centre))
-        background = np.abs(work - centre) <= MASK_SIGMAS * sigma
-        work -= _background_line_offsets(work, background)
+        background = _background(work)
+        work -= _line_offsets(work, background)
         work -= _background_bow(work, background)
     return work - work.mean()
 
@@ -193,21 +257,17 @@ def _slopes(height_nm: HeightArray) -> tuple[HeightArray, HeightArray]:
     return along[::step, ::step], across[::step, ::step]
 
 
-def _background_line_offsets(height_nm: HeightArray, background: NDArray[np.bool_]) -> HeightArray:
-    """Return the mean background of every line, (lines, 1), interpolated where a line has almost none."""
-    count = background.sum(axis=1)
-    usable = count >= min(background.shape[1] / 8, count.max())
-    sums = np.where(background, height_nm, 0).sum(axis=1)
-    lines = np.arange(len(height_nm))
-    return np.interp(lines, lines[usable], sums[usable] / count[usable])[:, None]
-
-
 def _background_bow(height_nm: HeightArray, background: NDArray[np.bool_]) -> HeightArray:
-    """Return the least-squares tilt and bow of the whole background, (pixels,)."""
-    basis = _polynomial_basis(height_nm.shape[1])
-    count, sums = background.sum(axis=0), np.where(background, height_nm, 0).sum(axis=0)
-    gram = basis.T @ (count[:, None] * basis)
-    return basis @ np.linalg.lstsq(gram, basis.T @ sums, rcond=None)[0]
+    """Return the least-squares tilt and bow, along and across the lines, of the background, (lines, pixels)."""
+    down, across = (_polynomial_basis(length, min(LINE_DEGREE, length - 1)) for length in height_nm.shape)
+    constant = np.ones((len(down), 1))
+    parts = [(constant, across), (down[:, 1:], np.ones((len(across), 1)))]  # products of one part down and one across
+    terms = [(y, x) for rows, columns in parts for y in rows.T for x in columns.T]
+    weights, values = background.astype(float), np.where(background, height_nm, 0)
+    gram = np.array([[(y * v) @ weights @ (x * u) for v, u in terms] for y, x in terms])
+    target = np.array([y @ values @ x for y, x in terms])
+    solution = np.linalg.lstsq(gram, target, rcond=None)[0]
+    return np.sum([factor * np.outer(y, x) for factor, (y, x) in zip(solution, terms, strict=True)], axis=0)
 
 
 # Value of heights.levelling: the method, which takes a height map, may modify it, and returns the levelled one.
