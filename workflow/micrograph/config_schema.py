@@ -17,6 +17,7 @@ from micrograph.models import registry
 from micrograph.networks.backbones import BLOCKS
 from micrograph.networks.pretraining import PRETRAINING
 from micrograph.scans.levelling import METHODS
+from micrograph.scans.quality import CHECKS
 from micrograph.scans.rendering import ASPECTS
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK
@@ -78,6 +79,7 @@ Pixels = Annotated[int, Field(ge=32, le=4096)]
 Percent = Annotated[int, Field(ge=1, le=99)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
+ZeroOrMore = Annotated[Number, Field(ge=0)]
 Rate = Annotated[Number, Field(gt=0, le=1)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Dropout = Annotated[Number, Field(ge=0, lt=1)]
@@ -234,6 +236,31 @@ class Simulation(Section):
     data."""
 
 
+class Quality(Section):
+    """Thresholds of the flags of scans (column `quality` of the table of samples). Flagged scans are used; the table
+    `confounders` compares them with the others."""
+
+    line_offset_pct: ZeroOrMore = CHECKS["line_offset_pct"].threshold
+    """Flag line offsets: offsets of lines left by the levelling, in percent of the relief. Lines that differ by three
+    quarters of the relief are seen first; of simulated scans under `published`, one in twelve."""
+    scar_pct: ZeroOrMore = CHECKS["scar_pct"].threshold
+    """Flag scars: percent of the pixels in scars. A good scan has one or two short ones; 0.5 is a line in 200."""
+    masked_pct: ZeroOrMore = CHECKS["masked_pct"].threshold
+    """Flag little background: percent of the pixels that stand out of the background. Above 50 less than half of the
+    scan says what is level."""
+    saturated_pct: ZeroOrMore = CHECKS["saturated_pct"].threshold
+    """Flag saturated: percent of the raw pixels at the highest and lowest height. A scan that is not clipped has single
+    ones."""
+    blank_line_pct: ZeroOrMore = CHECKS["blank_line_pct"].threshold
+    """Flag blank lines: percent of the raw lines that have one height or repeat the line before. No surface does."""
+    jumps: ZeroOrMore = CHECKS["jumps"].threshold
+    """Flag jumps: places where the film of one line does not continue in the next: the tip changed, or the film has a
+    step, which every levelling removes."""
+    noise_ratio: ZeroOrMore = CHECKS["noise_ratio"].threshold
+    """Flag noise changes: noise of the noisiest 16 lines over that of the quietest. Films make up to 2; a worn or dirty
+    tip more."""
+
+
 class Heights(Section):
     """From the raw scan to the height map."""
 
@@ -242,6 +269,7 @@ class Heights(Section):
     beside tall particles. median, facet: lines aligned where the film continues from line to line, beside particles and
     scars, after a tilt from the median slope (median) or the flat facets (facet); both lose a step between two lines.
     The column `levelling` of the sample sheet overrides it for one scan."""
+    quality: Quality = Quality()
 
 
 class Micrographs(Section):

@@ -126,7 +126,7 @@ def rows_of_shard(wildcards):
     """The cells of the sheet that conversion reads: a change of them reruns this shard only."""
     if SIMULATED:
         return None
-    return sheet_of_shard(wildcards)[["sample", "scan", "width_nm"]].astype(str).to_numpy().tolist()
+    return sheet_of_shard(wildcards)[["sample", "scan", "width_nm", "levelling"]].astype(str).to_numpy().tolist()
 
 
 def all_scans():

@@ -87,6 +87,7 @@ rule collect_micrographs:
     params:
         classes=config["classes"],
         on_bad_scan=config["scans"]["on_bad_scan"],
+        quality=config["heights"]["quality"],
         data="simulated" if SIMULATED else "real",
     script:
         "../scripts/collect_micrographs.py"

@@ -8,7 +8,9 @@ with log.redirect_output(snakemake.log[0]):
     sheet = sample_sheet.read(snakemake.input.sheet, params.classes, files_must_exist=False)
     drawn = [io.read_table(path) for path in snakemake.input.drawn]
     refused = [io.read_table(path) for path in snakemake.input.rejected]
-    samples, rejected, summary = conversion.collect(sheet, drawn, refused, params.data, params.on_bad_scan)
+    samples, rejected, summary = conversion.collect(
+        sheet, drawn, refused, params.data, params.on_bad_scan, params.quality
+    )
     io.write_table(output.samples, samples)
     io.write_table(output.rejected, rejected)
     io.write_text(output.summary, summary + "\n")

@@ -97,12 +97,17 @@ def test_whole_square_scans_of_one_kind_make_no_group():
         ("pixels not square", {"lines": but(256, at3=128), "lines_planned": but(256, at3=128)}),
         ("another width than most", {"width_nm": but(1000.0, at3=500.0), "tall_nm": but(1000.0, at3=500.0)}),
         ("finished picture, no heights", {"channel": but("Height Sensor", at3="picture")}),
-        ("retrace", {"direction": but("trace", at3="retrace")}),
+        ("retrace", {"direction": but("Trace", at3="Retrace")}),
         ("channel ZSensor", {"channel": but("Height Sensor", at3="ZSensor")}),
     ],
 )  # fmt: skip
 def test_a_scan_unlike_the_others_is_a_group_by_what_it_is(name, columns):
     assert of("scan_quality", samples(), scans(**columns)) == {name: [3]}
+
+
+def test_scans_with_a_quality_flag_are_a_group():
+    assert of("scan_quality", samples(quality=but("", at3="scars, jumps"))) == {"quality flag": [3]}
+    assert of("scan_quality", samples(quality=np.nan)) == {}
 
 
 def test_of_two_resolutions_the_rarer_is_a_group_and_of_three_each():

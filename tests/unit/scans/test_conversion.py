@@ -12,7 +12,7 @@ from PIL import Image
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.io import UnwritableError
-from micrograph.scans import conversion, rendering
+from micrograph.scans import conversion, levelling, rendering
 from micrograph.scans.conversion import Preprocessing
 from micrograph.scans.height_map import HeightMap, read_gwy, write_gwy
 
@@ -90,6 +90,20 @@ def test_height_maps_are_kept_level_with_their_origin(sheet, tmp_path):
     assert (kept.source, kept.channel, kept.lines) == ("a.gwy", "Height", 64)
     assert abs(kept.height_nm.mean()) < 1e-6
     assert b"levelling\0smedian\0" in (tmp_path / "heights" / "A.gwy").read_bytes()
+
+
+def test_the_sheet_overrides_the_levelling_of_a_scan_and_flags_reach_the_table_of_samples(sheet, tmp_path):
+    sheet = sheet.assign(levelling=["", "facet", "median", "", "", "", ""])
+    drawn, rejected = convert(sheet, tmp_path, levelling="published")
+    limits = {"masked_pct": 101, "line_offset_pct": 1e9, "scar_pct": 101, "noise_ratio": 1e9, "jumps": -1}
+    samples, _, summary = conversion.collect(sheet, [drawn], [rejected], "real", quality_thresholds=limits)
+    assert tuple(samples.columns) == conversion.SAMPLES
+    assert list(samples["levelling"]) == ["published", "facet", "median", ""]
+    assert list(samples["quality"]) == ["jumps", "jumps", "jumps", ""]  # the image has no heights to judge
+    assert "3 scans have a quality flag" in summary
+    assert b"levelling\0facet\0" in (tmp_path / "heights" / "B.gwy").read_bytes()
+    expected = levelling.level(read_gwy(sheet.loc[2, "scan"]).height_nm, "median")
+    np.testing.assert_allclose(read_gwy(tmp_path / "heights" / "C.gwy").height_nm, expected, atol=1e-9)
 
 
 def test_a_shard_in_two_steps_through_its_tables_gives_the_same(sheet, tmp_path):

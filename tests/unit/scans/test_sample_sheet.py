@@ -235,6 +235,12 @@ def test_a_day_that_is_none_is_refused(folder, day):
     assert f"line 2: growth_date '{day}' is not a date" in message
 
 
+def test_a_levelling_that_is_none_is_refused_with_the_known_ones(folder):
+    message = fault_of(folder, "sample|growth_celsius|scan|batch|levelling", "x|950|a.spm|d|flatten")
+    for words in ("line 2", "'flatten'", "published, median, facet"):
+        assert words in message
+
+
 def test_one_operator_in_two_spellings_is_refused_and_two_operators_are_not(folder):
     rows = ["x|950|a.spm|d|Ann", "y|950|b.spm|d|ann"]
     assert "operator 'Ann', 'ann': one name in several spellings" in fault_of(

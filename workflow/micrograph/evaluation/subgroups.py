@@ -131,8 +131,10 @@ def _by_scan(samples: pd.DataFrame) -> Named:
         ("pixels not square", _differ(tall / lines, wide / pixels)),
         ("another width than most", _differ(wide, wide.median()) if wide.notna().any() else picture & False),
         ("finished picture, no heights", picture),
-        ("retrace", samples["direction"] == "retrace"),
+        ("retrace", samples["direction"].astype(str).str.lower() == "retrace"),
     ]
+    if "quality" in samples:
+        named += [("quality flag", samples["quality"].fillna("") != "")]
     channels = samples.loc[~picture, "channel"].dropna().value_counts().sort_index()
     others = channels.drop(channels.idxmax()).index if len(channels) else []
     named += [(f"channel {name}", samples["channel"] == name) for name in others]

@@ -19,6 +19,7 @@ from micrograph.evaluation import metrics, summaries, table2, tables
 from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
 from micrograph.report.conclusions import Conclusions
+from micrograph.scans import quality
 
 NOTICES = {  # label of the data -> notice at the top of the page
     "simulated films": "Simulated films, grown and scanned numerically: the numbers below show how well the method "
@@ -232,6 +233,14 @@ def html(template_path: str | Path, report: Report) -> str:
         n_samples=len(report.samples),
         n_batches=report.samples["batch"].nunique(),
         rejected=contents.panel("", report.rejected),
+        flagged=contents.panel("", _flagged(report.samples)),
         settings=contents.flatten(report.settings),
         versions=report.versions,
     )
+
+
+def _flagged(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the samples whose scans have quality flags, and their measures."""
+    if "quality" not in samples:
+        return pd.DataFrame()
+    return samples.loc[samples["quality"].fillna("") != "", ["sample", "quality", *quality.COLUMNS]]

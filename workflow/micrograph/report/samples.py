@@ -6,9 +6,9 @@ study (missing values are null):
 classes, colours ([hex, one per class]), target (the score that attribution explains), model (name)
 samples     columns, one value a sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
             fold, substrate, seconds, pressure, scan, pixel_nm, side_nm (of the square micrograph), width_nm and tall_nm
-            (of the scan), lines, pixels, channel, direction, sha256 (12 digits), scores [[one a class] ...], cam_flag,
-            occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest (largest absolute effect of a
-            window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
+            (of the scan), lines, pixels, channel, direction, levelling, quality (flags), sha256 (12 digits), scores
+            [[one a class] ...], cam_flag, occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest
+            (largest absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
 overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
 neighbours  description
 map         description, x, y (labels of the axes)
@@ -49,6 +49,8 @@ COLUMNS = {  # column of the table of samples -> its name on the page
     "pixels": "pixels",
     "channel": "channel",
     "direction": "direction",
+    "levelling": "levelling",
+    "quality": "quality",
 }
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
 

@@ -1,7 +1,7 @@
 """Convert raw scans to micrographs: one new scan in memory, or the scans of a study in shards."""
 
 import numbers
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from micrograph.errors import UserError, lookup, printable
 from micrograph.io import UnwritableError, disk_error
 from micrograph.log import progress
-from micrograph.scans import image_files, levelling, rendering
+from micrograph.scans import image_files, levelling, quality, rendering
 from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import CHANNELS, HeightMap, ReadOptions, read_gwy, write_gwy
 from micrograph.scans.image_files import ExportedImage
@@ -23,14 +23,14 @@ from micrograph.scans.image_files import ExportedImage
 IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 LEVELLED = (
     *("sample", "scan", "height", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
-    *("channel", "direction", "source_sha256"),
+    *("channel", "direction", "source_sha256", *quality.COLUMNS),
 )
 RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:])
 REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
-    *("channel", "direction", "source_sha256", "data"),
+    *("channel", "direction", "source_sha256", "data", "quality", *quality.COLUMNS),
 )
 STOPS = {"skip": False, "stop": True}  # value of scans.on_bad_scan: whether a rejected scan ends the run
 MAX_CHANNEL_DIFFERENCE = 8  # of 255, between the channels of a grey image after rounding
@@ -249,7 +249,7 @@ def level_shard(
     Parameters
     ----------
     rows : DataFrame or iterable of dict
-        Rows of the sample sheet (sample, scan, width_nm).
+        Rows of the sample sheet (sample, scan, width_nm, levelling).
     heights_folder : path
         Where the height maps are written as {sample}.gwy. An exported image has none and an empty `height`.
     preprocessing : Preprocessing
@@ -303,6 +303,7 @@ def collect(
     rejected: Iterable[pd.DataFrame],
     data: str,
     on_bad_scan: str = "skip",
+    quality_thresholds: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Join the tables of all shards.
 
@@ -316,6 +317,8 @@ def collect(
         Origin of the scans, for the column `data`.
     on_bad_scan : {"skip", "stop"}
         Whether rejected scans raise UserError. What was converted is kept either way.
+    quality_thresholds : mapping of str to float, optional
+        As in `quality.flags`.
 
     Returns
     -------
@@ -339,15 +342,22 @@ def collect(
         raise UserError(f"{summary}\nFix these scans, or set scans.on_bad_scan to skip to continue without them.")
     if len(samples) < 2:
         raise UserError(f"fewer than two samples are left: {summary}")
-    samples = samples.merge(sheet.drop(columns=["scan", "width_nm"], errors="ignore"), on="sample", validate="1:1")
+    known = sheet.drop(columns=["scan", "width_nm", "levelling"], errors="ignore")
+    samples = quality.add_flags(samples, quality_thresholds).merge(known, on="sample", validate="1:1")
     samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
-    return samples, failed, "\n".join([summary, *_duplicates(samples)])
+    return samples, failed, "\n".join([summary, *_flagged(samples), *_duplicates(samples)])
 
 
 def _check_width(name: str, width_nm: float | None) -> None:
     is_number = isinstance(width_nm, numbers.Real) and not isinstance(width_nm, bool)
     if width_nm is not None and not (is_number and 0 < width_nm < np.inf):
         raise UserError(f"{name}: width_nm is {width_nm!r}; give the width of the image in nanometres, above 0.")
+
+
+def _flagged(samples: pd.DataFrame) -> list[str]:
+    """Say how many scans have quality flags."""
+    n_flagged = (samples["quality"] != "").sum()
+    return [f"{n_flagged} scans have a quality flag (column `quality` of samples.tsv)."] if n_flagged else []
 
 
 def _duplicates(samples: pd.DataFrame) -> list[str]:
@@ -392,16 +402,25 @@ def _level(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> d
     with naming_scan(row["scan"]):
         scan = read_scan(row["scan"], preprocessing.read_options(_positive(row.get("width_nm"))))
         if isinstance(scan, HeightMap):
+            preprocessing = replace(preprocessing, levelling=_text(row.get("levelling")) or preprocessing.levelling)
+            raw_nm = scan.height_nm.copy()
             scan = level_scan(scan, preprocessing)
     metadata = {name: getattr(scan, name) for name in ("lines", "pixels", "source_sha256")}
     metadata |= {"sample": row["sample"], "scan": row["scan"]}
     metadata |= {"width_nm": scan.width_nm or float("nan"), "tall_nm": scan.tall_nm or float("nan")}
     if isinstance(scan, ExportedImage):
-        return metadata | {"height": "", "lines_planned": scan.lines, "channel": IMAGE_CHANNEL, "direction": ""}
+        return metadata | {
+            "height": "",
+            "lines_planned": scan.lines,
+            "channel": IMAGE_CHANNEL,
+            "direction": "",
+            "levelling": "",
+        }
     path = folder / f"{row['sample']}.gwy"
     write_gwy(path, scan, {"levelling": preprocessing.levelling})
-    acquisition = {name: getattr(scan, name) for name in ("lines_planned", "channel", "direction")}
-    return metadata | acquisition | {"height": str(path)}
+    metadata |= {name: getattr(scan, name) for name in ("lines_planned", "channel", "direction")}
+    metadata |= {"height": str(path), "levelling": preprocessing.levelling}
+    return metadata | quality.measure(raw_nm, scan.height_nm)
 
 
 def _render(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> dict[str, Any]:
@@ -415,7 +434,8 @@ def _render(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> 
         micrograph, pixel_size_nm = render_scan(scan, preprocessing)
     path = folder / f"{row['sample']}.png"
     rendering.write_png(path, micrograph)
-    row = row | {"micrograph": str(path), "pixel_nm": pixel_size_nm, "direction": _text(row["direction"])}
+    texts = {name: _text(row[name]) for name in ("direction", "levelling")}
+    row = row | {"micrograph": str(path), "pixel_nm": pixel_size_nm} | texts
     return {name: row[name] for name in RENDERED}
 
 

@@ -136,36 +136,45 @@ def _level_median(height_nm: HeightArray) -> HeightArray:
     """
     tilt = np.median(np.diff(height_nm, axis=1))
     work = height_nm - tilt * np.arange(height_nm.shape[1])
-    work -= _line_offsets(work)
+    work -= line_offsets(work)
     bow = _polynomial_basis(height_nm.shape[1])
     for _ in range(MASK_ITERATIONS):
         work -= bow @ (bow.T @ np.median(work, axis=0))
-        work -= _line_offsets(work, _background(work))
+        work -= line_offsets(work, background(work))
     return work - work.mean()
 
 
-def _line_offsets(height_nm: HeightArray, background: NDArray[np.bool_] | None = None) -> HeightArray:
-    """Return line offsets (lines, 1): the cumulated differences between neighbouring lines, where the film continues.
+def line_offsets(height_nm: HeightArray, mask: NDArray[np.bool_] | None = None) -> HeightArray:
+    """Compute line offsets: the cumulated differences between neighbouring lines, where the film continues.
 
-    The film continues in pixels that differ from the line before and from the line after as neighbouring lines usually
-    do: those beside a scar, a particle or an island, however wide. If they are an eighth of a line, the offset is the
-    median of those within three standard deviations of the noise of where they are densest, because differences on
-    flanks are spread. If not, the whole line has jumped (the tip changed, also within the line), and the offset is the
-    median of all pixels. With a mask of the background only its pixels count, and a line with too few keeps its offset.
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Heights without tilt along the lines.
+    mask : ndarray of bool, optional
+        The background: other pixels do not count, and a line with too few of it keeps its offset.
+
+    Returns
+    -------
+    ndarray of shape (lines, 1)
+
+    Notes
+    -----
+    Where the film continues (`continuing`) in an eighth of a line, the offset is the median of the differences within
+    three standard deviations of the noise of where they are densest, because differences on flanks are spread. Where it
+    does not, the whole line has jumped (the tip changed, also within the line), and the offset is the median of all.
     """
     lines, pixels = height_nm.shape
     if lines < 2:
         return np.zeros((lines, 1))
     difference = np.diff(height_nm, axis=0)
-    offset = np.median(difference, axis=1)
     smooth = _running_mean(difference)
-    noise, smooth_noise = (_robust_sigma(values - offset[:, None]) for values in (difference, smooth))
-    usual = np.abs(difference - np.median(offset)) <= USUAL_SIGMAS * (noise + _robust_sigma(offset))
-    continues = usual.copy()
-    continues[:-1] &= usual[1:]
-    if background is not None:
-        continues &= background[1:] & background[:-1]
-        offset[:] = 0  # where it is of too few pixels
+    offset = np.median(difference, axis=1)
+    noise, smooth_noise = (robust_sigma(values - offset[:, None]) for values in (difference, smooth))
+    continues = continuing(difference)
+    if mask is not None:
+        continues &= mask[1:] & mask[:-1]
+        offset[:] = 0
     enough = np.flatnonzero(continues.sum(axis=1) >= pixels * LEAST_SHARE)
     chosen, smooth = difference[enough], smooth[enough]
     limit, smooth_limit = NOISE_SIGMAS * noise, NOISE_SIGMAS * smooth_noise
@@ -180,9 +189,39 @@ def _line_offsets(height_nm: HeightArray, background: NDArray[np.bool_] | None =
     return np.concatenate([[0.0], np.cumsum(offset)])[:, None]
 
 
-def _background(height_nm: HeightArray) -> NDArray[np.bool_]:
-    """Tell which pixels are within 2.5 robust standard deviations of the median, and not at the foot of others."""
-    beyond = (np.abs(height_nm - np.median(height_nm)) > MASK_SIGMAS * _robust_sigma(height_nm)).astype(float)
+def continuing(difference: HeightArray) -> NDArray[np.bool_]:
+    """Tell where the film continues: beside scars, particles and islands, however wide.
+
+    Parameters
+    ----------
+    difference : ndarray of shape (lines - 1, pixels)
+        Heights of the lines less those of the lines before.
+
+    Returns
+    -------
+    ndarray of bool, shape (lines - 1, pixels)
+        Whether a pixel differs from the line before, and the line after from it, as neighbouring lines usually do.
+    """
+    offset = np.median(difference, axis=1)
+    noise = robust_sigma(difference - offset[:, None])
+    usual = np.abs(difference - np.median(offset)) <= USUAL_SIGMAS * (noise + robust_sigma(offset))
+    usual[:-1] &= usual[1:].copy()
+    return usual
+
+
+def background(height_nm: HeightArray) -> NDArray[np.bool_]:
+    """Find the background: pixels within 2.5 robust standard deviations of the median, and not at the foot of others.
+
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+        Levelled heights.
+
+    Returns
+    -------
+    ndarray of bool, shape (lines, pixels)
+    """
+    beyond = (np.abs(height_nm - np.median(height_nm)) > MASK_SIGMAS * robust_sigma(height_nm)).astype(float)
     grown = _running_mean(_running_mean(beyond).T).T
     return grown < 1e-9  # of a sum that rounds
 
@@ -204,8 +243,17 @@ def _running_mean(values: HeightArray) -> HeightArray:
     return (padded[:, 2 * half + 1 :] - padded[:, : -2 * half - 1]) / (2 * half + 1)
 
 
-def _robust_sigma(values: HeightArray) -> float:
-    """Return the standard deviation of a normal distribution of the same median absolute deviation."""
+def robust_sigma(values: HeightArray) -> float:
+    """Compute the standard deviation of a normal distribution of the same median absolute deviation.
+
+    Parameters
+    ----------
+    values : ndarray
+
+    Returns
+    -------
+    float
+    """
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
@@ -220,11 +268,11 @@ def _level_facet(height_nm: HeightArray) -> HeightArray:
     lines would diverge.
     """
     work = _subtract_facet_tilt(height_nm)
-    work -= _line_offsets(work)
+    work -= line_offsets(work)
     for _ in range(MASK_ITERATIONS):
-        background = _background(work)
-        work -= _line_offsets(work, background)
-        work -= _background_bow(work, background)
+        mask = background(work)
+        work -= line_offsets(work, mask)
+        work -= _background_bow(work, mask)
     return work - work.mean()
 
 
@@ -257,13 +305,13 @@ def _slopes(height_nm: HeightArray) -> tuple[HeightArray, HeightArray]:
     return along[::step, ::step], across[::step, ::step]
 
 
-def _background_bow(height_nm: HeightArray, background: NDArray[np.bool_]) -> HeightArray:
+def _background_bow(height_nm: HeightArray, mask: NDArray[np.bool_]) -> HeightArray:
     """Return the least-squares tilt and bow, along and across the lines, of the background, (lines, pixels)."""
     down, across = (_polynomial_basis(length, min(LINE_DEGREE, length - 1)) for length in height_nm.shape)
     constant = np.ones((len(down), 1))
     parts = [(constant, across), (down[:, 1:], np.ones((len(across), 1)))]  # products of one part down and one across
     terms = [(y, x) for rows, columns in parts for y in rows.T for x in columns.T]
-    weights, values = background.astype(float), np.where(background, height_nm, 0)
+    weights, values = mask.astype(float), np.where(mask, height_nm, 0)
     gram = np.array([[(y * v) @ weights @ (x * u) for v, u in terms] for y, x in terms])
     target = np.array([y @ values @ x for y, x in terms])
     solution = np.linalg.lstsq(gram, target, rcond=None)[0]

@@ -16,9 +16,13 @@ from pathlib import Path
 import pandas as pd
 
 from micrograph.errors import UserError, printable
+from micrograph.scans.levelling import METHODS
 
 REQUIRED = ("sample", "growth_celsius", "scan")
-OPTIONAL = ("growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch", "width_nm")
+OPTIONAL = (
+    *("growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch"),
+    *("width_nm", "levelling"),
+)
 FORMER_NAMES = {"grown": "growth_date"}  # of columns in sheets of earlier versions
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
@@ -344,6 +348,7 @@ def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist
         (frame["growth_celsius"], partial(_class_error, classes=classes)),
         (frame["width_nm"], _width_error),
         (frame["growth_date"], _date_error),
+        (frame["levelling"], _levelling_error),
         (frame["sample"].where(frame["batch"] == "", ""), _batch_error),
         (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
@@ -389,6 +394,12 @@ def _width_error(cell: str) -> str:
 
 def _date_error(cell: str) -> str:
     return f"growth_date '{cell}' is not a date; write it as 2021-04-05." if cell and not _is_date(cell) else ""
+
+
+def _levelling_error(cell: str) -> str:
+    if cell in ("", *METHODS):
+        return ""
+    return f"levelling '{cell}' is not a method; write {', '.join(METHODS)}, or clear the cell for heights.levelling."
 
 
 def _batch_error(sample: str) -> str:

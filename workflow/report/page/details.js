@@ -64,6 +64,8 @@
       ["Lines × pixels", known(column("lines")) ? `${column("lines")} × ${column("pixels")}` : null],
       ["Pixel of the micrograph", known(column("pixel_nm")) ? `${Number(column("pixel_nm")).toFixed(2)} nm` : null],
       ["Channel", [column("channel"), column("direction")].filter(known).join(", ") || null],
+      ["Levelling", column("levelling")],
+      ["Quality flags", known(column("levelling")) ? column("quality") || "none" : null],
       ["File", column("scan")],
       ["SHA-256 (start)", column("sha256")],
     ];
