@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from micrograph.models import grid_search, registry
 from micrograph.splits import model_selection, prediction_table, splitters
+from micrograph.splits.fit_spec import FitSpec, FitTask
 
 CLASSES = (900, 950, 1000)
 COUNTS = (29, 130, 103)
@@ -59,21 +60,20 @@ def searches_of(model, width, folds, points=None):
     features = rng.normal(size=(len(celsius), width)) * 6 / np.sqrt(1 + np.arange(width))
     features[:, :3] += (celsius[:, None] - 950) / 25
     table = pd.DataFrame({"sample": names, "batch": names, "growth_celsius": celsius})
-    dealt = splitters.split(table, "published", 10, rng)
+    splits = splitters.split(table, "published", 10, rng)
     made = prediction_table.make_folds(
-        names, np.zeros(len(names), int), dealt, protocol="published", policy="aug3", rng=rng
+        names, np.zeros(len(names), int), splits, protocol="published", policy="aug3", rng=rng
     )
     points = points or registry.param_grid(model, "nominal", "published", "published")
-    return [
-        grid_search.GridSearch(features, fold, points, "published", "nominal", model, CLASSES) for fold in made[:folds]
-    ]
+    task = FitTask(FitSpec("published", "imagenet", "aug3", "tuned", "nominal", model), CLASSES, points)
+    return [grid_search.GridSearch(features, fold, task) for fold in made[:folds]]
 
 
 def published(search, extras):
     """The Choice of a fold by the plain loop: every point fitted, and as often as there are `extras` settings."""
     held = search.features[search.fold.score_index["validation"]]
     predicted = []
-    for point, extra in product(search.param_grid, extras):
+    for point, extra in product(search.task.grid, extras):
         fitted = search.fit(point | extra)
         predicted.append(fitted.predict(held).astype(float))
     return _chosen(search, predicted[:: len(extras)])
@@ -86,7 +86,7 @@ def ours(search, extras):
 
 def _chosen(search, predicted):
     truth = search.fold.samples.y[search.fold.score_index["validation"]]
-    return model_selection.choose(np.stack(predicted), truth, search.protocol)
+    return model_selection.choose(np.stack(predicted), truth, search.task.spec.protocol)
 
 
 def timed(work, extras, pairs):
@@ -98,7 +98,7 @@ def timed(work, extras, pairs):
             start = time.process_time()
             choices[way] = [way(search, extras) for search in work]
             taken.append(time.process_time() - start)
-        assert choices[published] == choices[ours], f"{work[0].model}: the two ways choose differently"
+        assert choices[published] == choices[ours], f"{work[0].task.spec.model}: the two ways choose differently"
     return [statistics.median(taken) for taken in seconds.values()]
 
 

@@ -92,15 +92,14 @@ def one_published(train, held, epochs, seed):
 
 
 def together(features, labels, models, epochs, threads):
-    """Our way: bundles of mlp.TOGETHER models through training.fit. The accuracies of all."""
+    """Our way: bundles of mlp.BUNDLE_SIZE models through training.fit. The accuracies of all."""
     size, right = mlp.BUNDLE_SIZE["cpu"], []
     inputs, targets = torch.from_numpy(features), torch.from_numpy(labels)
     for start in range(0, models, size):
         seeds = range(start, min(start + size, models))
         rngs = [np.random.default_rng(seed).spawn(2) for seed in seeds]
-        bundle = mlp.StackedMLPs(
-            "nominal", WIDTH, WIDTHS, CLASSES, [DROPOUT] * len(seeds), [first for first, _ in rngs]
-        )
+        sizes = (WIDTH, *WIDTHS, len(CLASSES))
+        bundle = mlp.StackedMLPs("nominal", sizes, [DROPOUT] * len(seeds), [first for first, _ in rngs])
         feed = Rows(inputs, targets, [second for _, second in rngs])
         options = training.FitOptions(RATE, epochs, patience=epochs, keep="last", threads=threads)
         log = training.FitLog(f"models {seeds[0]} to {seeds[-1]}", every=epochs)

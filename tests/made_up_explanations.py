@@ -76,7 +76,7 @@ def tests(films=60, days=20, folds=4, features=FEATURES, seed=0, looks=(), scars
 
 
 def _of_film(name, features, looks, scars, keeps, rng):
-    other = f"another_{name}"
+    other = f"control_{name}"
     for feature in features:
         area = float(rng.uniform(0.05, 0.2))
         times = 1.5 if feature in looks else scars if feature == "artefacts" else 1.0

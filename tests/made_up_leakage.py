@@ -5,10 +5,11 @@ import pandas as pd
 
 from made_up import RUN, resampling
 from micrograph.evaluation import leakage, summaries
+from micrograph.io import FeatureSet
 from micrograph.models import registry
 from micrograph.models.fit import fit_folds
 from micrograph.splits import permutation, protocols, splitters
-from micrograph.splits.fit_spec import FitSpec
+from micrograph.splits.fit_spec import FitSpec, FitTask
 from tables_of_films import CLASSES
 
 FOLDS = 4
@@ -55,11 +56,10 @@ def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85",
     each = [features] * FOLDS
     if parts:
         each = [np.hstack([features, known(rows, names, parts, rng)]) for _, rows in splits.groupby("fold")]
-    made = fit_folds(
-        names, np.zeros(len(names), int), each, splits, protocol=protocol, policy="aug4", scheme="nominal",
-        model=model, classes=CLASSES, search="default", rng=rng,
-    )  # fmt: skip
-    return summaries.Fit(FitSpec(protocol, "imagenet", "aug4", called, "nominal", model), made.predictions)
+    spec = FitSpec(protocol, "imagenet", "aug4", called, "nominal", model)
+    task = FitTask(spec, CLASSES, registry.param_grid(model, "nominal", protocol, "default"))
+    made = fit_folds(FeatureSet(names, np.zeros(len(names), int), each), splits, task, rng)
+    return summaries.Fit(spec, made.predictions)
 
 
 def guesses(protocol, right, rng, features="pool_cev85", model="KNN"):

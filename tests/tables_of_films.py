@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from micrograph.models import fit, registry
+from micrograph.splits.fit_spec import FitSpec, FitTask
+
 CLASSES = [900, 950, 1000]
 
 
@@ -16,3 +19,10 @@ def films(counts, days, seed=0):
     frame = pd.DataFrame(rows, columns=["growth_celsius", "batch"])
     frame.insert(0, "sample", [f"{batch}-{place:03d}" for place, batch in enumerate(frame["batch"])])
     return frame
+
+
+def shallow_fit(features, table, names, rng, **more):
+    """`fit.fit_folds` with the grid ``default``; names: protocol, policy, features, scheme and model of the fit."""
+    spec = FitSpec(**({"pretraining": "imagenet", "policy": "aug3", "features": "tuned", "scheme": "nominal"} | names))
+    grid = registry.param_grid(spec.model, spec.scheme, spec.protocol, "default")
+    return fit.fit_folds(features, table, FitTask(spec, CLASSES, grid), rng, **more)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograph import io
-from micrograph.models.pca import fit_folds
+from micrograph.models.pca import fit_folds, inner_products
 from project import PROJECT
 
 
@@ -108,7 +108,7 @@ def test_arrays_that_would_need_unpickling_are_refused(tmp_path):
 
 def test_components_come_back_fold_by_fold_in_order(tmp_path):
     values = np.random.default_rng(0).normal(size=(14, 5))
-    fits = fit_folds(values, [np.arange(fold, 14) for fold in range(11)], [0.9])[0.9]
+    fits = fit_folds(inner_products(values), [np.arange(fold, 14) for fold in range(11)], [0.9])[0.9]
     kinds = ("scores", "explained_variance_ratio", "fit_index")
     by_fold = [[getattr(fit, kind) for fit in fits] for kind in kinds]
     io.FeatureSet([f"s{row}" for row in range(14)], np.zeros(14, int), *by_fold).write(tmp_path / "c.npz")

@@ -197,7 +197,7 @@ class Study:
         names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
         training = self.config["training"]
         own = training["feature_extractor" if head == "tuned" else head]
-        settings = {name: training[name] for name in names} | training_settings(own)
+        settings = {name: training[name] for name in names} | own
         if isinstance(settings["dropout"], dict):
             settings["dropout"] = settings["dropout"][pretraining]
         return settings
@@ -205,7 +205,7 @@ class Study:
     def mlp_settings(self, scheme: str) -> dict[str, Any]:
         """Return the training settings of the MLP under one scheme."""
         mlp = self.config["training"]["mlp"]
-        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **training_settings(mlp[scheme])}
+        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[scheme]}
 
     # ---- what tables and figures say about the run
 
@@ -231,23 +231,6 @@ class Study:
         """Those of the paper's protocols that any experiment asks for."""
         asked = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
         return [name for name in ("strict", "published") if name in asked]
-
-
-def training_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Rename the settings of a head or of the MLP to the keys that files of networks hold.
-
-    Parameters
-    ----------
-    settings : dict
-        As in the config, with ``batch_size`` and ``hidden_layer_sizes``.
-
-    Returns
-    -------
-    dict
-        With ``batch`` and ``widths`` in their place.
-    """
-    stored = {"batch_size": "batch", "hidden_layer_sizes": "widths"}
-    return {stored.get(name, name): value for name, value in settings.items()}
 
 
 def expand(settings: dict[str, Any]) -> list[FitSpec]:

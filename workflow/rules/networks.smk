@@ -52,7 +52,7 @@ rule pretrain:
         backbone=BACKBONE,
         device=config["networks"]["device"],
         precision=config["training"]["precision"],
-        settings=experiments.training_settings(config["pretraining"]["self_supervised"]),
+        settings=config["pretraining"]["self_supervised"],
     script:
         "../scripts/pretrain.py"
 

@@ -4,25 +4,18 @@ from micrograph import io, log
 from micrograph.networks import mlp
 from micrograph.rng import random_stream
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import FitSpec, FitTask
 
 with log.redirect_output(snakemake.log[0]):
     inputs, params, output = snakemake.input, snakemake.params, snakemake.output
     table, features = io.read_table(inputs.splits), io.FeatureSet.read(inputs.features)
     written = zip(params.fits, params.settings, output.models, output.searches, output.predictions, strict=True)
     for fit, settings, models, choices, predictions in written:
-        stream = (protocols.without_leaks(fit["protocol"]), fit["pretraining"], fit["policy"], fit["scheme"])
-        study = mlp.fit_folds(
-            features,
-            table,
-            protocol=fit["protocol"],
-            policy=fit["policy"],
-            scheme=fit["scheme"],
-            classes=params.classes,
-            search=params.param_grid,
-            settings=settings,
-            device=params.device,
-            rng=random_stream(params.seed, "fit_mlp", *stream),
-        )
+        spec = FitSpec(**fit)
+        task = FitTask(spec, params.classes, mlp.param_grid(settings, params.param_grid))
+        stream = (protocols.without_leaks(spec.protocol), spec.pretraining, spec.policy, spec.scheme)
+        rng = random_stream(params.seed, "fit_mlp", *stream)
+        study = mlp.fit_folds(features, table, task, settings["epochs"], settings["patience"], rng, params.device)
         mlp.write_models(models, study.models)
         io.write_table(choices, study.search_results)
         io.write_table(predictions, study.predictions)

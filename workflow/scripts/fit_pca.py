@@ -21,7 +21,7 @@ with log.redirect_output(snakemake.log[0]):
         paths = {int(cev) / 100: path for path, (own, cev) in names.items() if own == block}
         if len(chunks.samples) <= params.pca["exact_pca_up_to"]:
             method = "exact"
-            fits = pca.fit_folds(chunks.table(), fit_indices, list(paths))
+            fits = pca.fit_folds(pca.inner_products(chunks.table()), fit_indices, list(paths))
         else:
             method = f"randomised, {params.pca['randomised_components']} components at most"
             rng = random_stream(params.seed, "randomised_pca", params.pretraining, block)

@@ -4,6 +4,7 @@ from micrograph import io, log
 from micrograph.networks import cnn_predictions
 from micrograph.rng import random_stream
 from micrograph.splits import protocols
+from micrograph.splits.fit_spec import FitSpec
 
 with log.redirect_output(snakemake.log[0]):
     wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
@@ -11,11 +12,9 @@ with log.redirect_output(snakemake.log[0]):
     choices, predictions = cnn_predictions.predict_cnn(
         [io.read_arrays(path) for path in snakemake.input.outputs],
         io.read_table(snakemake.input.splits),
-        protocol=wildcards.protocol,
-        policy=wildcards.policy,
-        scheme=wildcards.scheme,
-        classes=params.classes,
-        rng=random_stream(params.seed, "score_networks", *stream),
+        FitSpec(**wildcards, features="image", model="CNN"),
+        params.classes,
+        random_stream(params.seed, "score_networks", *stream),
     )
     io.write_table(output.search, choices)
     io.write_table(output.predictions, predictions)

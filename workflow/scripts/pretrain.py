@@ -15,7 +15,7 @@ with log.redirect_output(snakemake.log[0]):
     rows = splitters.fit_index(table, wildcards.protocol, fold_of(wildcards.seen), samples["sample"])
     study = np.stack([rendering.read_png(samples["micrograph"][row]) for row in rows])
     pretrained = self_supervised.pretrain(
-        np.concatenate([study, io.read_arrays(inputs.simulated)["pictures"]]),
+        np.concatenate([study, io.read_arrays(inputs.simulated)["micrographs"]]),
         backbone=params.backbone,
         settings=params.settings,
         start=params.settings["start"],

@@ -15,4 +15,4 @@ with log.redirect_output(snakemake.log[0]):
     for index, height_nm in enumerate(unlabelled.height_maps(params.films, params.pixels, shares, rng)):
         level_nm = levelling.level(height_nm, params.levelling, overwrite=True)
         micrographs[index], _ = rendering.render(level_nm, params.pixels, params.clip_percentiles)
-    io.write_arrays(snakemake.output.images, pictures=micrographs)
+    io.write_arrays(snakemake.output.images, micrographs=micrographs)

@@ -12,23 +12,22 @@ from micrograph.splits.fit_spec import NetworkSpec, folds_of
 
 with log.redirect_output(snakemake.log[0]):
     inputs, params, output, wildcards = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
-    copies, splits = io.read_table(inputs.images), io.read_table(inputs.splits)
+    table, splits = io.read_table(inputs.images), io.read_table(inputs.splits)
     settings = TrainingSettings.from_dict(params.settings)
-    images = transforms.read_images(copies["micrograph"], settings.pixels)
+    images = transforms.read_images(table["micrograph"], settings.pixels)
     spec = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.head)
     grid = finetune.param_grid(spec.head, settings, params.param_grid)
+    task = finetune.TuningTask(spec, params.backbone, grid, params.classes)
     stream = ("train_networks", protocols.without_leaks(spec.protocol), spec.pretraining, spec.policy, spec.head)
     folds = folds_of(wildcards.chunk, splits["fold"].nunique())
     fits = {}
     for number, weights in zip(folds, cycle(inputs.weights or [None]), strict=False):
         rng, fold_rng = random_stream(params.seed, *stream, number).spawn(2)
-        fold = finetune.select_fold(copies["sample"], copies["augmentation"], splits, number, spec, fold_rng)
-        fits[number] = partial(
-            finetune.fine_tune, fold, images, spec, grid, params.classes, params.backbone, weights, rng, params.device
-        )
+        fold = finetune.select_fold(table, splits, number, spec, fold_rng)
+        fits[number] = partial(finetune.fine_tune, fold, images, task, weights, rng, params.device)
     tuned = finetune.run_parallel(fits, snakemake.resources.folds_at_once)
     for number, one in tuned.items():
         one.write(f"{output.networks}/fold{number}.safetensors", params.data, params.param_grid)
-    curves, outputs = finetune.collect_outputs(copies["sample"], copies["augmentation"], tuned)
+    curves, outputs = finetune.collect_outputs(table, tuned)
     io.write_arrays(output.outputs, **outputs)
     io.write_table(output.curves, curves)

@@ -71,7 +71,7 @@ def test_a_map_that_equals_the_islands_scores_one_and_other_samples_maps_do_not(
         assert found[(found["map"] == name) & (found["measure"] == "mass")]["area"].tolist() == [0.25] * N
     assert values(found, map="occlusion", measure="mass", feature="islands") == [1.0] * N
     assert values(found, map="occlusion", measure="pointing", feature="islands") == [1.0] * N
-    assert values(found, map="another_occlusion", measure="mass", feature="islands") == [0.0] * N
+    assert values(found, map="control_occlusion", measure="mass", feature="islands") == [0.0] * N
     assert values(found, map="occlusion_abs", measure="mass", feature="islands") == [0.25] * N
     assert values(found, measure="mass", feature="domains") == []  # everywhere
 
@@ -81,8 +81,8 @@ def test_the_table_has_its_columns_a_control_of_every_row_and_is_sorted(case):
     assert list(found.columns) == list(evaluate.COLUMNS)
     assert set(found["measure"]) == {*WITHOUT_TRUTH, "pointing", "mass"}
     assert not found.duplicated(KEYS).any() and found["value"].notna().all()
-    is_control = found["map"].str.startswith("another_")
-    controls = found.assign(map=found["map"].str.removeprefix("another_"))[is_control]
+    is_control = found["map"].str.startswith("control_")
+    controls = found.assign(map=found["map"].str.removeprefix("control_"))[is_control]
     assert found[~is_control][KEYS].to_numpy().tolist() == controls[KEYS].to_numpy().tolist()
     assert found.equals(found.sort_values(KEYS, kind="stable", ignore_index=True))
     first = found[found["sample"] == "film-2"].iloc[0]
@@ -104,7 +104,7 @@ def test_the_control_of_deletion_and_insertion_is_one_other_samples_map(case):
             return deletion_insertion.curve_values("nominal", outputs, CLASSES)[:, attributions.target[i]]
 
         other = attributions.pixel_maps("occlusion", controls[i][:1])
-        rows = [values(found, sample=sample, map="another_occlusion", measure=m) for m in ("deletion", "insertion")]
+        rows = [values(found, sample=sample, map="control_occlusion", measure=m) for m in ("deletion", "insertion")]
         np.testing.assert_allclose(np.ravel(rows), deletion_insertion.areas(other, predict)[0], rtol=1e-4)
 
 
@@ -118,7 +118,7 @@ def test_a_map_with_a_flag_is_neither_tested_nor_a_control(case):
     found = table(case, masks(), occlusion_flag=np.array(["", "", maps.NOT_FINITE, ""]), occlusion=effects)
     rows = found[found["map"].str.contains("occlusion")]
     assert set(rows["sample"]) == {NAMES[0], NAMES[1], NAMES[3]}
-    assert values(found, map="another_occlusion", measure="mass", feature="islands") == [0.0] * 3
+    assert values(found, map="control_occlusion", measure="mass", feature="islands") == [0.0] * 3
     assert NAMES[2] in set(found[found["map"] == "cam"]["sample"])
 
 
@@ -178,7 +178,7 @@ def test_controls_are_valid_samples_of_other_batches_where_there_are_any():
     assert [len(rows) for rows in draw(["a"], [0], [True])] == [0]
 
 
-def test_controls_have_the_same_target_where_there_is_one_in_another_batch():
+def test_controls_have_the_same_target_where_there_is_one_in_control_batch():
     batches, targets, valid = np.array(["a", "a", "b", "b", "c"]), np.array([0, 1, 0, 1, 2]), np.ones(5, bool)
     assert [sorted(rows) for rows in draw(batches, targets, valid)] == [[2], [3], [0], [1], [0, 1, 2, 3]]
 

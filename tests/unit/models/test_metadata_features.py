@@ -7,8 +7,9 @@ import pytest
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics
-from micrograph.models import fit, metadata_features, storage
+from micrograph.models import metadata_features, storage
 from micrograph.splits import splitters
+from tables_of_films import shallow_fit
 
 CLASSES = [900, 950, 1000]
 SHEET = pd.DataFrame(
@@ -60,14 +61,6 @@ def test_features_of_a_sample_do_not_depend_on_other_samples():
         assert column == pytest.approx(values[:2, names.index(name)], nan_ok=True)
 
 
-def test_whole_numbers_for_operators_and_missing_seconds_survive_the_disk(tmp_path):
-    sheet = SHEET.assign(operator=["1", "2", "2"])
-    io.write_table(tmp_path / "samples.tsv", sheet)
-    names, values = metadata_features.compute(io.read_table(tmp_path / "samples.tsv"))
-    assert values == pytest.approx(metadata_features.compute(sheet)[1], nan_ok=True)
-    assert sum(name.startswith("operator") for name in names) == 2
-
-
 def study(labels_by_day):
     """Films, three a day, whose temperature is the day's; growth times are unknown of some and tell nothing."""
     rng = np.random.default_rng(1)
@@ -88,15 +81,12 @@ def fitted(sheet, protocol, path, model="OLR", scheme="ordinal"):
     io.FeatureSet(sheet["sample"], np.zeros(len(sheet), int), [values]).write(path)
     features = io.FeatureSet.read(path)
     table = splitters.split(sheet, protocol, 4, np.random.default_rng(2))
-    return fit.fit_folds(
-        features.sample, features.augmentation, features.values, table, protocol=protocol, policy="aug3",
-        scheme=scheme, model=model,
-        classes=CLASSES, search="default", rng=np.random.default_rng(3),
-    )  # fmt: skip
+    spec = {"protocol": protocol, "features": "metadata", "scheme": scheme, "model": model}
+    return shallow_fit(features, table, spec, np.random.default_rng(3))
 
 
 def test_a_batch_tells_its_temperature_where_it_stands_on_both_sides_and_nothing_where_it_does_not(tmp_path):
-    """Chance is a balanced accuracy of 1/3; several deals of the temperatures, for each is a small study."""
+    """Chance level: a balanced accuracy of 1/3; several permutations, for each is a small study."""
     found = {"published": [], "strict": []}
     for seed in range(3):
         sheet = study(np.random.default_rng(seed).permutation(np.repeat(CLASSES, 10)))

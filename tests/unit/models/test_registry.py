@@ -1,8 +1,5 @@
 """The models: what strict changes, what published keeps, and the grids in full."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
@@ -11,7 +8,6 @@ from sklearn.neighbors import RadiusNeighborsClassifier
 from micrograph import target
 from micrograph.errors import UserError
 from micrograph.models import estimators, pca, registry
-from project import PROJECT
 
 CLASSES = [900, 950, 1000]
 ESTIMATORS = [(model, scheme) for model in registry.SHALLOW for scheme in registry.MODELS[model].schemes]
@@ -57,15 +53,6 @@ def test_every_grid_point_names_parameters_that_the_estimator_has(model, scheme,
         registry.make_estimator(model, scheme, protocol, point, CLASSES, seed=1)
 
 
-def test_default_grids_are_small():
-    sizes = [
-        len(registry.param_grid(model, scheme, protocol, "default"))
-        for model, scheme in ESTIMATORS
-        for protocol in ("strict", "published")
-    ]
-    assert max(sizes) <= 24
-
-
 @pytest.mark.filterwarnings("ignore:Solver terminated early:sklearn.exceptions.ConvergenceWarning")
 def test_the_svr_of_the_small_grid_stops_on_raw_features():
     """The paper's unscaled features: left alone, libsvm takes millions of steps on tables like this."""
@@ -83,16 +70,12 @@ def test_published_grids_have_the_papers_sizes():
     assert size("KNN") * 4 == 480  # four search algorithms, which give one answer
     assert size("DTC") == 3 * 9 * 3
     assert size("GBC") == 6 * 4 * 5 * 3
+    first, second, *_ = registry.param_grid("KNN", "nominal", "published", "published")
+    assert first == {"n_neighbors": 3, "weights": "uniform", "p": 1} and second == first | {"p": 2}
     alphas = [point["alpha"] for point in registry.param_grid("KRC", "nominal", "published", "published")]
     assert alphas[0] == 1e-4
     assert alphas[-1] <= 30 < 1.2 * alphas[-1]
     assert np.allclose(np.diff(np.log(alphas)), np.log(1.2))
-
-
-def test_loop_order_has_the_first_setting_outermost():
-    points = registry.param_grid("KNN", "nominal", "published", "published")
-    assert points[0] == {"n_neighbors": 3, "weights": "uniform", "p": 1}
-    assert points[1] == {"n_neighbors": 3, "weights": "uniform", "p": 2}
 
 
 def test_units_of_features_change_published_predictions_but_not_strict_ones():
@@ -203,13 +186,6 @@ def test_published_gaussian_regression_keeps_its_kernel_and_strict_fits_it():
     assert len(strict["model"].regressor_.kernel_.theta) == 3
 
 
-def test_values_become_the_nearest_class_and_halfway_the_lower():
-    values = [0, 925, 925.01, 950, 975, 975.01, 2000, np.nan]
-    assert target.to_class(values[:-1], CLASSES).tolist() == [900, 900, 950, 950, 950, 1000, 1000]
-    assert np.isnan(target.to_class(values, CLASSES)[-1])
-    assert target.to_class([850, 851], [800, 900]).tolist() == [800, 900]
-
-
 def test_unknown_names_are_refused_with_the_known_ones():
     for call in (
         lambda *names: registry.make_estimator(*names, {}, CLASSES, 0),
@@ -225,8 +201,3 @@ def test_unknown_names_are_refused_with_the_known_ones():
             call("MLP", "nominal", "strict")
     with pytest.raises(UserError, match="'huge'.*default, published"):
         registry.param_grid("SVC", "nominal", "strict", "huge")
-
-
-def test_reading_the_table_imports_no_scikit_learn():
-    code = "import sys; from micrograph.models import registry; assert not {'sklearn', 'scipy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(PROJECT / "workflow")})

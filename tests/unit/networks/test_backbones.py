@@ -20,15 +20,6 @@ def test_blocks_end_at_maps_of_28_14_and_7_rows_and_the_pool(name):
     assert [block.shape for block in blocks] == SHAPES[name]
 
 
-def test_resnet18_has_the_widths_of_the_paper():
-    assert [block.n_features for block in features.describe_blocks("resnet18", 224)] == [100352, 50176, 25088, 512]
-
-
-def test_blocks_of_smaller_images_are_smaller():
-    shapes = [block.shape for block in features.describe_blocks("resnet18", 64)]
-    assert shapes == [(128, 8, 8), (256, 4, 4), (512, 2, 2), (512, 1, 1)]
-
-
 def test_looking_a_backbone_up_draws_no_random_number():
     backbones.get.cache_clear()
     state = torch.random.get_rng_state()

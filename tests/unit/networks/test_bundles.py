@@ -1,4 +1,4 @@
-"""A model trained in a bundle is the model trained alone; weights are kept, narrowed and restored by model."""
+"""A model trained in a bundle is the model trained alone; weights are kept and restored by model."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,10 @@ CLASSES = [900, 950, 1000]
 DROPOUTS = [0.0, 0.2, 0.35, 0.5]
 
 
-def stacked(scheme="nominal", models=range(4), widths=(12, 7)):
+def stacked(scheme="nominal", models=range(4), hidden=(12, 7)):
     rngs = [np.random.default_rng(model) for model in models]
-    return mlp.StackedMLPs(scheme, 6, widths, CLASSES, [DROPOUTS[model] for model in models], rngs)
+    sizes = (6, *hidden, target.output_width(scheme, CLASSES))
+    return mlp.StackedMLPs(scheme, sizes, [DROPOUTS[model] for model in models], rngs)
 
 
 def fitted(scheme, models, epochs=6, patience=99, keep="best"):
@@ -29,31 +30,19 @@ def fitted(scheme, models, epochs=6, patience=99, keep="best"):
     orders = [np.random.default_rng(100 + model) for model in models]
 
     def batches(epoch):
-        rows = torch.from_numpy(np.stack([orders[model].permutation(30) for model in bundle.active]))
+        rows = torch.from_numpy(np.stack([order.permutation(30) for order in orders]))
         for few in rows.split(10, dim=1):
             yield inputs[few], targets[few], torch.ones(few.shape)
 
     def validation():
-        rows = torch.arange(30, 40).expand(len(bundle.active), -1)
+        rows = torch.arange(30, 40).expand(len(models), -1)
         yield inputs[rows], targets[rows], torch.ones(rows.shape)
 
     options = training.FitOptions(0.02, epochs, patience, keep=keep)
     curve = training.fit(bundle, batches, validation, heads.loss(scheme), options, np.random.default_rng(1))
     with torch.no_grad():
-        outputs = bundle.network(inputs.expand(len(models), -1, -1))
+        outputs = bundle(inputs.expand(len(models), -1, -1))
     return bundle, outputs, curve
-
-
-def test_the_number_of_threads_changes_no_byte():
-    inputs = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 16, 100)).astype(np.float32))
-    batch, found = (inputs, torch.zeros(8, 16, dtype=torch.int64), torch.ones(8, 16)), []
-    for threads in (1, 2):
-        rngs = [np.random.default_rng(model) for model in range(8)]
-        bundle = mlp.StackedMLPs("nominal", 100, (600, 50), CLASSES, [0.35] * 8, rngs)
-        options = training.FitOptions(0.01, epochs=1, patience=1, threads=threads)
-        training.fit(bundle, lambda epoch: [batch] * 3, None, heads.loss("nominal"), options, np.random.default_rng(1))
-        found.append(bundle.state_dict())
-    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
 @pytest.mark.parametrize("scheme", list(target.SCHEMES))
@@ -70,7 +59,6 @@ def test_a_model_that_stops_early_is_the_model_alone_while_others_go_on(keep):
     bundle, together, curve = fitted("nominal", range(4), epochs=40, patience=3, keep=keep)
     ends = [max(row["epoch"] for row in curve if row["model"] == model) for model in range(4)]
     assert len(set(ends)) > 1, "the example must have models that stop at different epochs"
-    assert bundle.active.tolist() == [0, 1, 2, 3]
     for model in range(4):
         _, alone, own = fitted("nominal", [model], epochs=40, patience=3, keep=keep)
         assert [row["kept"] for row in own] == [row["kept"] for row in curve if row["model"] == model]
@@ -78,7 +66,7 @@ def test_a_model_that_stops_early_is_the_model_alone_while_others_go_on(keep):
 
 
 def test_the_forward_pass_by_hand():
-    bundle = stacked(models=[0], widths=(2, 1)).eval()
+    bundle = stacked(models=[0], hidden=(2, 1)).eval()
     weights = {
         "weight1": [[1.0, -1.0]] + [[0.0, 0.0]] * 5,
         "bias1": [[0.0, 0.5]],
@@ -90,7 +78,7 @@ def test_the_forward_pass_by_hand():
     bundle.load_state_dict({name: torch.tensor([value]) for name, value in weights.items()})
     inputs = torch.tensor([[[3.0, 9, 9, 9, 9, 9], [-1.0, 0, 0, 0, 0, 0], [0.1, 0, 0, 0, 0, 0]]])
     # 3 gives hidden (3, 0), then 5; -1 gives (0, 1.5), then 5; 0.1 gives (0.1, 0.4), then 0.8.
-    torch.testing.assert_close(bundle.network(inputs), torch.tensor([[[5.0, 1, -5], [5.0, 1, -5], [0.8, 1, -0.8]]]))
+    torch.testing.assert_close(bundle(inputs), torch.tensor([[[5.0, 1, -5], [5.0, 1, -5], [0.8, 1, -0.8]]]))
 
 
 def test_dropout_is_each_models_own_and_absent_in_evaluation():
@@ -101,26 +89,16 @@ def test_dropout_is_each_models_own_and_absent_in_evaluation():
     assert found.mean((1, 2)).tolist() == pytest.approx([1, 1, 1], abs=0.1)
     assert (found == 0).float().mean((1, 2)).tolist() == pytest.approx([0, 0.5, 0.9], abs=0.03)
     bundle, inputs = stacked().eval(), torch.ones(4, 3, 6)
-    assert torch.equal(bundle.network(inputs), bundle.network(inputs))
+    assert torch.equal(bundle(inputs), bundle(inputs))
 
 
-def test_dropout_of_one_drops_everything():
-    masks = mlp.StackedDropout([1.0], [np.random.default_rng(0)])
-    assert not masks(torch.ones(1, 5, 5)).any()
-
-
-def test_weights_are_kept_by_model_and_narrowing_loses_none():
+def test_weights_are_kept_by_model():
     bundle = stacked()
     first = bundle.weight1.detach().clone()
-    with torch.no_grad():
-        bundle.weight1 += 1
-    bundle.save_weights(np.array([True, False, False, True]))
-    bundle.narrow(np.array([False, True, False, True]))
-    assert bundle.active.tolist() == [1, 3]
-    torch.testing.assert_close(bundle.weight1, first[[1, 3]] + 1)
-    with torch.no_grad():
-        bundle.weight1 += 1
-    bundle.save_weights(np.array([True, True, False, False]))  # model 0 is gone: only 1 is kept anew
+    for kept in ([True, False, False, True], [False, True, False, False]):
+        with torch.no_grad():
+            bundle.weight1 += 1
+        bundle.save_weights(np.array(kept))
     bundle.restore_weights()
     wanted = first + torch.tensor([1.0, 2.0, torch.nan, 1.0])[:, None, None]  # model 2 was never kept: it has none
     torch.testing.assert_close(bundle.weight1.detach(), wanted, equal_nan=True)
@@ -140,7 +118,7 @@ def test_a_single_network_keeps_its_batch_statistics_too():
     bundle.save_weights(np.array([True]))
     kept = {name: part.clone() for name, part in network.state_dict().items()}
     bundle.train()
-    bundle.network(torch.randn(1, 8, 2))
+    bundle(torch.randn(1, 8, 2))
     bundle.save_weights(np.array([False]))
     assert not torch.equal(network[1].running_mean, kept["1.running_mean"])
     bundle.restore_weights()

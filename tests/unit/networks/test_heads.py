@@ -43,17 +43,6 @@ def test_the_tuned_head_is_the_papers_and_its_hundred_values_are_stored():
     assert heads.output_layers("tuned", head).hidden is head.hidden
 
 
-@pytest.mark.parametrize("name", ["nominal", "nnrank", "corn", "regression"])
-def test_the_outputs_of_the_other_heads_are_stored(name):
-    head = made(name)
-    assert heads.output_layers(name, head) is head
-
-
-def test_nnrank_outputs_are_probabilities():
-    outputs = made("nnrank").eval()(100 * torch.randn(50, 12))
-    assert ((outputs >= 0) & (outputs <= 1)).all()
-
-
 def test_the_same_rng_gives_the_same_weights_and_torchs_own_generator_stays():
     torch.manual_seed(5)
     wanted = torch.rand(1)
@@ -125,9 +114,3 @@ def test_perfect_outputs_have_accuracy_one_and_the_least_loss(scheme):
     weights = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
     assert heads.accuracy(scheme, CLASSES)(perfect, targets, weights).tolist() == [1]
     assert heads.loss(scheme)(perfect, targets, weights).item() == pytest.approx(0, abs=1e-6)
-
-
-def test_accuracy_is_the_weighted_share():
-    outputs = torch.tensor([[[1.0, 0, 0], [1.0, 0, 0], [0, 1.0, 0]]])
-    found = heads.accuracy("nominal", CLASSES)(outputs, torch.tensor([[0, 1, 1]]), torch.tensor([[1.0, 1.0, 2.0]]))
-    assert found.tolist() == [0.75]

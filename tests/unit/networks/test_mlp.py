@@ -12,11 +12,13 @@ from micrograph.errors import UserError
 from micrograph.io import FeatureSet
 from micrograph.networks import checkpoints, mlp
 from micrograph.splits import splitters
+from micrograph.splits.fit_spec import FitSpec, FitTask
 from tables_of_films import films
 
 CLASSES = [900, 950, 1000]
 FOLDS = 4
-SETTINGS = {"learning_rate": 0.02, "batch": 8, "dropout": 0.2, "widths": [16, 8], "epochs": 25, "patience": 6}
+SETTINGS = {"learning_rate": 0.02, "batch_size": 8, "dropout": 0.2, "hidden_layer_sizes": [16, 8]}
+SETTINGS |= {"epochs": 25, "patience": 6}
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +36,18 @@ def study():
     return frame["sample"].to_numpy(), values, tables
 
 
-def fitted(
-    study, protocol="strict", scheme="nominal", policy="aug3", values=None, copies=None, names=None, scores=None, **how
-):
+def fitted(study, protocol="strict", scheme="nominal", values=None, grid=None, **how):
+    """values: one array for all folds, or a list of those of each; how: settings."""
     samples, signal, tables = study
     values = signal if values is None else values
-    names = samples if names is None else names
-    copies = np.zeros(len(names), int) if copies is None else copies
-    return mlp.fit_folds(
-        FeatureSet(names, copies, [values] * FOLDS if scores is None else scores),
-        tables[protocol],
-        protocol=protocol,
-        policy=policy,
-        scheme=scheme,
-        classes=CLASSES,
-        search="default",
-        settings=SETTINGS | how,
-        rng=np.random.default_rng(3),
-        device="cpu",
+    features = FeatureSet(
+        samples, np.zeros(len(samples), int), values if isinstance(values, list) else [values] * FOLDS
     )
+    settings = SETTINGS | how
+    spec = FitSpec(protocol, "imagenet", "aug3", "tuned", scheme, "MLP")
+    task = FitTask(spec, CLASSES, grid or mlp.param_grid(settings, "default"))
+    rng = np.random.default_rng(3)
+    return mlp.fit_folds(features, tables[protocol], task, settings["epochs"], settings["patience"], rng, "cpu")
 
 
 def accuracy(table, part="test"):
@@ -72,21 +67,6 @@ def test_the_fit_learns_and_has_the_columns_of_predictions(study, protocol, sche
     assert found.predictions["score_950"].isna().all() == (scheme == "regression")
     assert accuracy(found.predictions) > 0.75
     assert list(found.models) == list(range(FOLDS))
-
-
-def test_validation_rows_are_those_that_the_choice_was_made_on(study):
-    for protocol in ("strict", "published"):
-        found = fitted(study, protocol)
-        for fold, expected in found.search_results[["fold", "validation_accuracy"]].itertuples(index=False):
-            rows = found.predictions[found.predictions["fold"] == fold]
-            assert accuracy(rows, "validation") == pytest.approx(expected)
-
-
-def test_strict_folds_use_their_own_choice_published_all_that_of_the_best_fold(study):
-    strict, published = (fitted(study, protocol).search_results for protocol in ("strict", "published"))
-    assert (strict["best_params"] == strict["refit_params"]).all()
-    best = published["validation_accuracy"].idxmax()
-    assert set(published["refit_params"]) == {published.loc[best, "best_params"]}
 
 
 def test_strict_takes_any_scale_of_the_features(study):
@@ -133,20 +113,6 @@ def test_what_was_stored_predicts_as_the_table_has_it(study, tmp_path, scheme):
     np.testing.assert_allclose(scores, rows[[f"score_{celsius}" for celsius in CLASSES]])
 
 
-def test_crops_are_trained_on_and_only_micrographs_tested(study):
-    names, values, tables = study
-    copied = np.concatenate([names] * 3)
-    copies = np.repeat([0, 1, 2], len(names))
-    found = fitted(study, policy="aug1", values=np.concatenate([values] * 3), names=copied, copies=copies)
-    assert set(found.predictions["augmentation"]) == {0}
-    assert accuracy(found.predictions) > 0.75
-    published = fitted(
-        study, "published", policy="aug1", values=np.concatenate([values] * 3), names=copied, copies=copies
-    ).predictions
-    assert (published.loc[published["split"] == "validation", "augmentation"] > 0).all()
-    assert (published.loc[published["split"] != "validation", "augmentation"] == 0).all()
-
-
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch, protocol):
     """Few patient epochs: some models stop before others; fewer still let roundings stay small."""
@@ -171,20 +137,14 @@ def test_a_fold_whose_models_diverge_is_an_error(study, monkeypatch, capsys, sch
     scores = [study[1] * (1e39 if fold == 2 else 1.0) for fold in range(FOLDS)]
     message = f"fold 2: .*training.mlp.{scheme}.learning_rate"
     with pytest.raises(UserError, match=message), np.errstate(over="ignore"):
-        fitted(study, "published", scheme, scores=scores, epochs=3)
-    point = f'MLP {scheme} of fold 2, {{"learning_rate": 0.02, "dropout": 0.5, "batch": 8, "widths": [16, 8]}}'
-    assert point in capsys.readouterr().out
+        fitted(study, "published", scheme, values=scores, epochs=3)
+    assert f'MLP {scheme} of fold 2, {{"learning_rate": 0.02, "dropout": 0.5' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("protocol", ["strict", "published"])
-@pytest.mark.parametrize("scheme", ["nnrank", "regression"])
-def test_a_point_that_diverges_beside_others_is_passed_over(study, monkeypatch, protocol, scheme):
-    def grid(settings, search):
-        point = {name: settings[name] for name in ("dropout", "batch", "widths")}
-        return [{"learning_rate": rate, **point} for rate in (float("inf"), 0.02)]
-
-    monkeypatch.setattr(mlp, "param_grid", grid)
-    found = fitted(study, protocol, scheme)
+@pytest.mark.parametrize(("protocol", "scheme"), [("strict", "regression"), ("published", "nnrank")])
+def test_a_point_that_diverges_beside_others_is_passed_over(study, protocol, scheme):
+    grid = [mlp.param_grid(SETTINGS, "default")[0] | {"learning_rate": rate} for rate in (float("inf"), 0.02)]
+    found = fitted(study, protocol, scheme, grid=grid)
     assert all(json.loads(point)["learning_rate"] == 0.02 for point in found.search_results["refit_params"])
     assert accuracy(found.predictions) > 0.75
 
@@ -205,20 +165,20 @@ def test_a_model_without_weights_predicts_nan():
 def test_the_published_grid_is_the_papers():
     points = mlp.param_grid(SETTINGS, "published")
     assert len(points) == 144
-    assert points[0] == {"learning_rate": 0.02, "dropout": 0, "batch": 16, "widths": [600, 150]}
-    assert points[1]["widths"] == [600, 100]
-    assert points[-1] == {"learning_rate": 0.02, "dropout": 0.5, "batch": 100, "widths": [200, 50]}
+    assert points[0] == {"learning_rate": 0.02, "dropout": 0, "batch_size": 16, "hidden_layer_sizes": [600, 150]}
+    assert points[1]["hidden_layer_sizes"] == [600, 100]
+    assert points[-1] == {"learning_rate": 0.02, "dropout": 0.5, "batch_size": 100, "hidden_layer_sizes": [200, 50]}
 
 
 def test_the_default_search_begins_with_the_configured_point_and_repeats_none():
     points = mlp.param_grid(SETTINGS, "default")
-    assert points[0] == {"learning_rate": 0.02, "dropout": 0.2, "batch": 8, "widths": [16, 8]}
+    assert points[0] == {"learning_rate": 0.02, "dropout": 0.2, "batch_size": 8, "hidden_layer_sizes": [16, 8]}
     assert len({json.dumps(point) for point in points}) == len(points) == 4
 
 
 def test_bad_input_is_named(study, tmp_path):
     with pytest.raises(UserError, match="3 folds, the splits 4"):
-        fitted(study, scores=[study[1]] * 3)
+        fitted(study, values=[study[1]] * 3)
     with pytest.raises(UserError, match="'small'.*default, published"):
         mlp.param_grid(SETTINGS, "small")
     with pytest.raises(UserError, match="scheme 'ordinal'"):

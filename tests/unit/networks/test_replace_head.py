@@ -62,16 +62,6 @@ def test_trunk_and_head_together_are_the_network_which_keeps_its_head(start):
         assert torch.equal(network(batch), expected)
 
 
-def test_bf16_outputs_are_close_and_the_heads_sums_are_float32(start):
-    network = with_head(start, "regression")
-    network.classifier.degrees.centre.fill_(950.0)
-    network.classifier.degrees.spread.fill_(40.0)
-    plain, rough = (replace_head.forward(network, BACKBONE, "regression", batches(), dtype)
-                    for dtype in (torch.float32, torch.bfloat16))  # fmt: skip
-    np.testing.assert_allclose(rough, plain, atol=4)
-    assert (rough != torch.from_numpy(rough).bfloat16().float().numpy()).any()
-
-
 def test_a_backbone_without_a_linear_classifier_is_refused(start):
     with pytest.raises(UserError, match="no linear classifier"):
         replace_head.get_classifier(with_head(start, "nominal"), BACKBONE)

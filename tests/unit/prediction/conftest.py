@@ -15,7 +15,7 @@ CLASSES = [900, 950, 1000]
 BACKBONE = "efficientnet_lite0"
 PIXELS = 64
 TRAINING = {"pixels": 32, "precision": "fp32", "epochs": 3, "patience": 2, "batch_norm_momentum": 0.4}
-SETTINGS = {"learning_rate": 1e-3, "batch": 8, "dropout": 0}
+SETTINGS = {"learning_rate": 1e-3, "batch_size": 8, "dropout": 0}
 
 
 def model_settings(**changed):
@@ -56,7 +56,7 @@ def strict_fit(table, skill=0.8):
     return {"predictions": predictions, "search_results": choices, "curves": curves}
 
 
-CHOSEN = '{"learning_rate": 0.001, "batch": 8, "dropout": 0}'
+CHOSEN = '{"learning_rate": 0.001, "batch_size": 8, "dropout": 0}'
 
 
 @pytest.fixture(scope="session")

@@ -62,9 +62,9 @@ def test_the_facts_hold_how_it_was_made(model, study):
 def test_cross_validation_tests_every_sample_once_by_a_network_that_did_not_see_its_day(study, monkeypatch):
     seen = []
 
-    def watched(samples, copies, table, *given):
+    def watched(images, table, *given):
         seen.append(table)
-        return whole(samples, copies, table, *given)
+        return whole(images, table, *given)
 
     whole = finetune.select_fold
     monkeypatch.setattr(finetune, "select_fold", watched)
@@ -87,10 +87,10 @@ def test_a_cross_validated_network_starts_from_weights_that_have_not_seen_its_te
     class Started(Exception):
         pass
 
-    def selected(samples, copies, table, *given):
+    def selected(images, table, *given):
         return sorted(table.loc[table["split"] == "test", "sample"])
 
-    def watched(fold, images, spec, settings, classes, backbone, weights, *given):
+    def watched(fold, images, task, weights, *given):
         started.append((fold, weights))
         if len(started) == 3:
             raise Started
@@ -123,9 +123,9 @@ def train_fixed_epochs(study, images, table, epochs=2):
     spec = NetworkSpec("strict", "imagenet", "aug3", "nominal")
     table = table.assign(fold=0)
     rng, fold_rng = np.random.default_rng(1).spawn(2)
-    fold = finetune.select_fold(study.images["sample"], study.images["augmentation"], table, 0, spec, fold_rng)
-    backbone = "efficientnet_lite0"
-    return finetune.train_fixed_epochs(fold, images, spec, settings, CLASSES, backbone, study.weights, rng, "cpu")
+    fold = finetune.select_fold(study.images, table, 0, spec, fold_rng)
+    task = finetune.TuningTask(spec, "efficientnet_lite0", [settings], CLASSES)
+    return finetune.train_fixed_epochs(fold, images, task, study.weights, rng, "cpu")
 
 
 def test_training_takes_all_epochs_and_ignores_test_samples(study):
@@ -145,7 +145,7 @@ def test_training_takes_all_epochs_and_ignores_test_samples(study):
 def test_recomputed_statistics_are_the_means_over_all_batches():
     layer = torch.nn.BatchNorm1d(1, momentum=0.4)
     network = torch.nn.Sequential(layer, torch.nn.Dropout(0.5))
-    batches = [(torch.tensor(values).reshape(1, -1, 1),) for values in ([0.0, 2.0], [4.0, 8.0])]
+    batches = [torch.tensor(values).reshape(-1, 1) for values in ([0.0, 2.0], [4.0, 8.0])]
     finetune.recompute_batchnorm_statistics(network, batches)
     assert layer.running_mean.item() == pytest.approx(3.5)
     assert layer.running_var.item() == pytest.approx((2 + 8) / 2)

@@ -8,31 +8,31 @@ import pytest
 
 from micrograph.errors import UserError
 from micrograph.splits import prediction_table, splitters
-from micrograph.splits.model_selection import Choice
+from micrograph.splits.fit_spec import FitSpec, FitTask
 from tables_of_films import films
 
 FRAME = films((8, 24, 18), 20)
 TABLES = {name: splitters.split(FRAME, name, 4, np.random.default_rng(2)) for name in ("strict", "published")}
 
 
-def rows_of(copies):
-    """Samples and copies, in no particular order, with `copies` pictures a sample beside its own."""
-    samples = np.repeat(FRAME["sample"].to_numpy(), copies + 1)
-    numbers = np.tile(np.arange(copies + 1), len(FRAME))
+def rows_of(count):
+    """Samples and augmentations, in no particular order, with `count` augmented images a sample beside its own."""
+    samples = np.repeat(FRAME["sample"].to_numpy(), count + 1)
+    numbers = np.tile(np.arange(count + 1), len(FRAME))
     mixed = np.random.default_rng(0).permutation(len(samples))
     return samples[mixed], numbers[mixed]
 
 
-def folds_of(protocol, policy, copies=0, seed=1):
+def folds_of(protocol, policy, count=0, seed=1):
     rng = np.random.default_rng(seed)
-    return prediction_table.make_folds(*rows_of(copies), TABLES[protocol], protocol=protocol, policy=policy, rng=rng)
+    return prediction_table.make_folds(*rows_of(count), TABLES[protocol], protocol=protocol, policy=policy, rng=rng)
 
 
 @pytest.mark.parametrize("protocol", ["strict", "published"])
-@pytest.mark.parametrize(("policy", "copies"), [("aug1", 9), ("aug2", 9), ("aug3", 0), ("aug4", 0)])
-def test_no_copy_of_a_sample_leaves_the_part_of_its_sample(protocol, policy, copies):
+@pytest.mark.parametrize(("policy", "count"), [("aug1", 9), ("aug2", 9), ("aug3", 0), ("aug4", 0)])
+def test_no_augmented_image_leaves_the_split_of_its_sample(protocol, policy, count):
     table = TABLES[protocol]
-    for fold in folds_of(protocol, policy, copies):
+    for fold in folds_of(protocol, policy, count):
         samples = fold.samples.sample
         everything = [*fold.score_index.items(), ("train", fold.train_index)]
         for part, inside in everything:  # noqa: B007
@@ -63,21 +63,6 @@ def test_rows_carry_the_class_and_batch_of_their_sample():
     assert (rows.batch[5], rows.y[5]) == (film["batch"], film["growth_celsius"])
 
 
-def test_the_order_of_the_rows_changes_neither_samples_nor_copies_scored():
-    samples, copies = rows_of(9)
-    ordered = np.lexsort((copies, samples))
-    for one, other in zip(
-        folds_of("strict", "aug1", 9),
-        prediction_table.make_folds(
-            samples[ordered], copies[ordered], TABLES["strict"], protocol="strict", policy="aug1",
-            rng=np.random.default_rng(1),
-        ),
-        strict=True,
-    ):  # fmt: skip
-        for part in splitters.SPLITS:
-            assert (one.samples.sample[one.score_index[part]] == other.samples.sample[other.score_index[part]]).all()
-
-
 def test_rows_and_splits_of_different_samples_raise():
     samples, copies = rows_of(0)
     with pytest.raises(UserError, match="in the splits but not"):
@@ -88,38 +73,30 @@ def test_rows_and_splits_of_different_samples_raise():
         prediction_table.match_samples(samples, copies + 1, TABLES["strict"])
 
 
-def test_predictions_become_rows_of_a_sorted_table():
-    one, other = folds_of("strict", "aug4")[:2]
-    frames = []
-    for fold in (other, one):
-        for part in ("test", "train"):
-            count = len(fold.score_index[part])
-            predicted = np.where(np.arange(count) == 0, np.nan, 950)
-            marks = np.tile([0.2, 0.7, 0.1], (count, 1))
-            frames.append(
-                prediction_table.prediction_frame(fold, part, predicted, predicted + 1, marks, [900, 950, 1000], 7)
-            )
-    table = prediction_table.concatenate(frames)
+@pytest.mark.parametrize(("protocol", "refitted"), [("strict", [0, 1, 0, 1]), ("published", [0, 0, 0, 0])])
+def test_points_are_chosen_and_predictions_tabulated(protocol, refitted):
+    """Point 0 is right in even folds, point 1 in odd ones; the other predicts 900 C, and nothing for its first row."""
+    folds, grid = folds_of(protocol, "aug4"), [{"C": 1}, {"C": 0.2}]
+
+    def predict(fold, point, split):
+        y = fold.samples.y[fold.score_index[split]].astype(float)
+        if point != fold.fold % 2:
+            y = np.where(np.arange(len(y)) == 0, np.nan, 900)
+        return y, y + 1, np.tile([0.2, 0.7, 0.1], (len(y), 1))
+
+    task = FitTask(FitSpec(protocol, "imagenet", "aug4", "tuned", "nominal", "SVC"), [900, 950, 1000], grid)
+    points, search, table = prediction_table.select_and_predict(task, folds, predict, [7, 7, 7, 8])
+    assert points == refitted and search["n_candidates"].tolist() == [2] * 4
+    assert search["best_params"].map(json.loads).tolist() == [grid[fold % 2] for fold in range(4)]
+    assert search["refit_params"].map(json.loads).tolist() == [grid[point] for point in refitted]
+    assert search["validation_accuracy"].tolist() == search["validation_balanced"].tolist() == [1] * 4
     assert list(table.columns) == [
         *("fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"),
         *("score_900", "score_950", "score_1000", "components"),
     ]
     pd.testing.assert_frame_equal(table, table.sort_values(prediction_table.KEYS, ignore_index=True))
-    assert table["y_pred"].isna().sum() == table["y_pred_value"].isna().sum() == 4
-    assert table["y_pred"].dropna().unique().tolist() == [950]
-    truth = FRAME.set_index("sample").loc[table["sample"], "growth_celsius"].to_numpy()
-    assert (table["y_true"] == truth).all()
-    assert set(table["components"]) == {7}
-
-
-def test_search_results_hold_the_settings_chosen_and_those_used():
-    table = prediction_table.search_table([Choice(1, 0.5, 0.4), Choice(0, 0.6, 0.5)], [0, 0], [{"C": 1}, {"C": 0.2}])
-    assert table["best_params"].map(json.loads).tolist() == [{"C": 0.2}, {"C": 1}]
-    assert table["refit_params"].map(json.loads).tolist() == [{"C": 1}, {"C": 1}]
-    assert table["n_candidates"].tolist() == [2, 2]
-    assert table["validation_balanced"].tolist() == [0.4, 0.5]
-
-
-def test_an_unknown_policy_raises():
-    with pytest.raises(UserError, match="aug1, aug2, aug3, aug4"):
-        folds_of("strict", "aug9")
+    assert (table["y_true"] == FRAME.set_index("sample").loc[table["sample"], "growth_celsius"].to_numpy()).all()
+    assert table.groupby("fold")["components"].first().tolist() == [7, 7, 7, 8]
+    own = table[(table["fold"] % 2 == 0) | (table["split"] == "validation") | (protocol == "strict")]
+    assert (own["y_pred"] == own["y_true"]).all()
+    assert table["y_pred"].isna().sum() == (0 if protocol == "strict" else 4), "train and test rows of two folds"

@@ -10,7 +10,7 @@ correlation with a constant map, and the control of a sample without controls.
 
     sample           batch       fold  y_true  y_pred  map          measure          feature     value  area
     MCV1-170324A-01  MCV1-170324    0     900     950  cam          pointing         boundaries  1      0.31
-    MCV1-170324A-01  MCV1-170324    0     900     950  another_cam  pointing         boundaries  0.3    0.31
+    MCV1-170324A-01  MCV1-170324    0     900     950  control_cam  pointing         boundaries  0.3    0.31
     MCV1-170324A-01  MCV1-170324    0     900     950  occlusion    mass             islands     0.21   0.17
     MCV1-170324A-01  MCV1-170324    0     900     950  occlusion    deletion                     0.44
     MCV1-170324A-01  MCV1-170324    0     900     950  cam_class    randomised_head              0.31

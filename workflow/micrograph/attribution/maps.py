@@ -61,7 +61,7 @@ MAP_TYPES = {
     "occlusion_abs": MapType("occlusion", "occlusion_flag", per_target=True, windows=True, absolute=True),
 }
 WEIGHTED = ("cam_class", "grad_cam")  # a file has one of them
-CONTROL_PREFIX = "another_"  # of the map type, in the rows of a table that hold a control
+CONTROL_PREFIX = "control_"  # of the map type, in the rows of a table that hold a control
 
 ALL_ZERO, NOT_FINITE = "all zero", "not finite"
 PER_SAMPLE = ("samples", "fold", "y_true", "y_pred", "target", "outputs", "target_scores", "cam", "occlusion",

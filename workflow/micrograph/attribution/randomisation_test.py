@@ -36,7 +36,7 @@ from torch import nn
 
 from micrograph.attribution import cam, maps, occlusion, similarity, target_score
 from micrograph.attribution.maps import Attributions
-from micrograph.networks import backbones, heads, pretraining, replace_head, transforms
+from micrograph.networks import backbones, finetune, heads, pretraining, replace_head, transforms
 from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device
 
@@ -108,17 +108,10 @@ def random_network(metadata: NetworkMetadata, inputs: torch.Tensor, rng: np.rand
     backbone = metadata["backbone"]
     start = pretraining.random_backbone(backbone, rng)
     network = replace_head.replace_head(start, backbone, metadata["head"], metadata["classes"], 0.0, rng)
-    network = network.eval().to(inputs.device)
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.reset_running_stats()
-            module.momentum = None  # the mean over all batches
-            module.train()
-    with torch.no_grad(), deterministic():
-        for batch in inputs.split(BATCH_SIZE):
-            if len(batch) > 1 or len(inputs) == 1:
-                network(batch)
-    return network.eval()
+    network = network.to(inputs.device)
+    batches = (batch for batch in inputs.split(BATCH_SIZE) if len(batch) > 1 or len(inputs) == 1)
+    finetune.recompute_batchnorm_statistics(network, batches)
+    return network
 
 
 def random_heads(

@@ -49,7 +49,7 @@ MEASURES = (*LOCALISATION, *CURVES, *SIMILARITY)
 MARGIN = 0.1  # rank correlations that differ by less are equivalent
 
 KEYS = ["map", "measure", "feature"]
-CONTROL_PREFIX = "another_"  # of `map`, in the rows of the metrics that hold a control
+CONTROL_PREFIX = "control_"  # of `map`, in the rows of the metrics that hold a control
 KNOWN = {"map": MAPS, "measure": MEASURES, "feature": (WHOLE, *FEATURES)}
 FEWEST = {"pointing": 5}  # measure -> samples that must differ from the most frequent value for an interval; else 1
 COLUMNS = [

@@ -9,26 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_regressor
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_regressor
 
 from micrograph.errors import UserError
+from micrograph.io import FeatureSet
 from micrograph.models import grid_search, registry
-from micrograph.splits import model_selection, prediction_table, splitters
+from micrograph.splits import prediction_table, splitters
+from micrograph.splits.fit_spec import FitTask
+from micrograph.target import Prediction
 
 
 def fit_folds(
-    names: Sequence[str],
-    copies: ArrayLike,
-    scores: Sequence[NDArray],
+    features: FeatureSet,
     table: pd.DataFrame,
-    *,
-    protocol: str,
-    policy: str,
-    scheme: str,
-    model: str,
-    classes: Sequence[int],
-    search: str,
+    task: FitTask,
     rng: np.random.Generator,
     workers: int = 1,
     parts: Sequence[str] = splitters.SPLITS,
@@ -37,18 +32,12 @@ def fit_folds(
 
     Parameters
     ----------
-    names, copies : array_like of shape (n_rows,)
-        Sample and augmentation of every row of features.
-    scores : sequence of ndarray of shape (n_rows, n_features)
-        Features of every fold, or one array for all folds. Unknown values are NaN.
+    features : FeatureSet
+        Unknown values are NaN.
     table : DataFrame
         Splits, as of `splitters.split`.
-    protocol, policy, scheme, model : str
-        Names of the fit (`registry.MODELS`).
-    classes : sequence of int
-        Classes in Celsius, rising.
-    search : str
-        Parameter grid, as of `registry.param_grid`.
+    task : FitTask
+        Its grid is of `registry.param_grid`.
     rng : Generator
         Draws the policy's rows and the models' seeds.
     workers : int, default 1
@@ -73,58 +62,44 @@ def fit_folds(
     validation rows are predicted by each fold's own choice; the choice of the best fold is fitted in every fold, and
     predicts the train and test rows. Train rows hold every training sample once, without the policy's repeats.
     """
-    param_grid = registry.param_grid(model, scheme, protocol, search)
-    folds = prediction_table.make_folds(names, copies, table, protocol=protocol, policy=policy, rng=rng)
+    folds = prediction_table.make_folds(
+        features.sample, features.augmentation, table, protocol=task.spec.protocol, policy=task.spec.policy, rng=rng
+    )
+    values = _by_fold(features.values, len(folds), task.spec.model)
     searches = [
-        grid_search.GridSearch(
-            np.asarray(features, dtype=float), fold, param_grid, protocol, scheme, model, tuple(classes)
-        )
-        for features, fold in zip(_by_fold(scores, len(folds), model), folds, strict=True)
+        grid_search.GridSearch(np.asarray(own, dtype=float), fold, task)
+        for own, fold in zip(values, folds, strict=True)
     ]
+    models: dict[tuple[int, int], BaseEstimator] = {}
+
+    def predict(fold: prediction_table.FoldData, point: int, split: str) -> Prediction:
+        search, key = searches[fold.fold], (fold.fold, point)
+        if key not in models:
+            models[key] = search.fit(task.grid[point])
+        rows = search.features[fold.score_index[split]]
+        return *grid_search.predict(models[key], rows, task.classes), _class_scores(models[key], rows, task.classes)
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with ThreadPoolExecutor(workers) as pool:
-            compared = list(pool.map(grid_search.predict_grid, searches))
-        choices = model_selection.select(compared, [one.y_selection for one in searches], protocol)
-        refitted = model_selection.refit_choice(choices, protocol)
-        models = [one.fit(param_grid[point]) for one, point in zip(searches, refitted, strict=True)]
-        frames = [
-            frame
-            for one in zip(searches, choices, refitted, models, strict=True)
-            for frame in _predictions(*one, parts)
-        ]
+            y_pred = list(pool.map(grid_search.predict_grid, searches))
+        n_features = [own.shape[1] for own in values]
+        refitted, *tables = prediction_table.select_and_predict(task, folds, predict, n_features, y_pred, parts)
     _print_warnings(caught)
-    return prediction_table.FitResult(
-        dict(enumerate(models)),
-        prediction_table.search_table(choices, refitted, param_grid),
-        prediction_table.concatenate(frames),
-    )
+    return prediction_table.FitResult({fold: models[fold, point] for fold, point in enumerate(refitted)}, *tables)
 
 
-def _by_fold(scores, folds, model):
+def _by_fold(values: Sequence[NDArray], folds: int, model: str) -> list[NDArray]:
     """Return the features of every fold; UserError where they are of other folds, or missing and needed."""
-    scores = list(scores) * folds if len(scores) == 1 else list(scores)
-    if len(scores) != folds:
+    values = list(values) * folds if len(values) == 1 else list(values)
+    if len(values) != folds:
         raise UserError(
-            f"the components hold {len(scores)} folds, the splits {folds}: make both with one splits.folds."
+            f"the components hold {len(values)} folds, the splits {folds}: make both with one splits.folds."
         )
-    if not registry.MODELS[model].missing_values and any(np.isnan(features).any() for features in scores):
+    if not registry.MODELS[model].missing_values and any(np.isnan(own).any() for own in values):
         able = ", ".join(name for name, row in registry.MODELS.items() if row.missing_values)
         raise UserError(f"{model} cannot learn from features with unknown values; choose {able}.")
-    return scores
-
-
-def _predictions(search, choice, refitted, model, parts):
-    """Return the predictions of the parts of a fold; those of validation by the point that the fold chose."""
-    chosen = model if choice.point == refitted else search.fit(search.param_grid[choice.point])
-    for part in parts:
-        estimator = chosen if part == "validation" else model
-        features = search.features[search.fold.score_index[part]]
-        y_pred, y_value = grid_search.predict(estimator, features, search.classes)
-        scores = _class_scores(estimator, features, search.classes)
-        yield prediction_table.prediction_frame(
-            search.fold, part, y_pred, y_value, scores, search.classes, features.shape[1]
-        )
+    return values
 
 
 def _class_scores(estimator, features, classes):

@@ -7,6 +7,7 @@ as precomputed. The predictions are those of single fits; only which of equally 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from micrograph.models.estimators import KernelRidgeClassifier, minkowski_distan
 from micrograph.splits import protocols
 
 if TYPE_CHECKING:
+    from micrograph.splits.fit_spec import FitTask
     from micrograph.splits.prediction_table import FoldData
 
 
@@ -36,30 +38,18 @@ class GridSearch:
     features : ndarray of shape (n_rows, n_features)
     fold : prediction_table.FoldData
         Indices into the rows.
-    param_grid : list of dict
-        Points as of `registry.param_grid`.
-    protocol, scheme, model : str
-    classes : tuple of int
-        Classes in Celsius, rising.
+    task : FitTask
+        Its grid is of `registry.param_grid`.
     """
 
     features: NDArray[np.float64]
     fold: FoldData
-    param_grid: list[dict]
-    protocol: str
-    scheme: str
-    model: str
-    classes: tuple[int, ...]
+    task: FitTask
 
     @property
     def selection_index(self) -> NDArray[np.intp]:
         """Rows that points are compared on: of the validation part, with one leak of the reported part."""
-        return self.fold.score_index[protocols.parse(self.protocol).selection_split]
-
-    @property
-    def y_selection(self) -> NDArray[np.int64]:
-        """Classes of these rows."""
-        return self.fold.samples.y[self.selection_index]
+        return self.fold.score_index[protocols.parse(self.task.spec.protocol).selection_split]
 
     @property
     def X_selection(self) -> NDArray[np.float64]:  # noqa: N802
@@ -75,12 +65,14 @@ class GridSearch:
     def y_train(self) -> NDArray:
         """Targets of the training rows: integers for a classifier, floats in Celsius for a regressor."""
         labels = self.fold.samples.y[self.fold.train_index]
-        return labels.astype(float) if self.scheme == "regression" else labels
+        return labels.astype(float) if self.task.spec.scheme == "regression" else labels
 
     def estimator(self, params: dict) -> BaseEstimator:
         """Make the unfitted estimator of one point."""
-        names = self.model, self.scheme, self.protocol
-        return registry.make_estimator(*names, params, self.classes, self.fold.seed)
+        spec = self.task.spec
+        return registry.make_estimator(
+            spec.model, spec.scheme, spec.protocol, params, self.task.classes, self.fold.seed
+        )
 
     def fit(self, params: dict) -> BaseEstimator:
         """Fit the estimator of one point on the training rows."""
@@ -88,7 +80,7 @@ class GridSearch:
 
 
 def predict(
-    estimator: BaseEstimator, features: NDArray, classes: tuple[int, ...]
+    estimator: BaseEstimator, features: NDArray, classes: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Predict classes, and of a regressor values.
 
@@ -97,7 +89,7 @@ def predict(
     estimator
         Fitted.
     features : ndarray of shape (n_rows, n_features)
-    classes : tuple of int
+    classes : sequence of int
         Classes in Celsius, rising.
 
     Returns
@@ -130,15 +122,15 @@ def predict_grid(search: GridSearch) -> NDArray[np.float64]:
         return _predict_precomputed(search, "kernel", _KERNEL, _kernels)
     if {"metric", "p"} <= bare.get_params().keys():
         return _predict_precomputed(search, "metric", ("p",), _distances)
-    fits = (search.fit(params) for params in search.param_grid)
-    return np.stack([predict(fitted, search.X_selection, search.classes)[0] for fitted in fits])
+    fits = (search.fit(params) for params in search.task.grid)
+    return np.stack([predict(fitted, search.X_selection, search.task.classes)[0] for fitted in fits])
 
 
 def _predict_stages(search):
     """Boosting: trees of a shorter fit are the first of a longer one, so the longest is fitted alone."""
-    y_pred = np.empty((len(search.param_grid), len(search.selection_index)))
-    for shared, points in _by(search.param_grid, lambda name: name != "n_estimators").items():
-        n_estimators = {point: search.param_grid[point]["n_estimators"] for point in points}
+    y_pred = np.empty((len(search.task.grid), len(search.selection_index)))
+    for shared, points in _by(search.task.grid, lambda name: name != "n_estimators").items():
+        n_estimators = {point: search.task.grid[point]["n_estimators"] for point in points}
         with config_context(skip_parameter_validation=True):  # of every tree by itself
             fitted = search.fit({**dict(shared), "n_estimators": max(n_estimators.values())})
         stages = list(_staged_predict(fitted, search))
@@ -157,23 +149,23 @@ def _staged_predict(fitted, search):
     transformer = getattr(last, "transformer_", None)
     for values in getattr(last, "regressor_", last).staged_predict(held):
         celsius = values if transformer is None else transformer.inverse_transform(values[:, None])[:, 0]
-        yield target.to_class(celsius, search.classes)
+        yield target.to_class(celsius, search.task.classes)
 
 
 def _predict_precomputed(search, parameter, names, compute):
     """Points that agree in the parameters `names` share a matrix between samples, which replaces their features."""
-    y_pred = np.empty((len(search.param_grid), len(search.selection_index)))
+    y_pred = np.empty((len(search.task.grid), len(search.selection_index)))
     train, held = search.X_train, search.X_selection
     whole = search.estimator({})
     if isinstance(whole, Pipeline):
         preprocessing = whole[:-1].fit(train)
         train, held = preprocessing.transform(train), preprocessing.transform(held)
-    for shared, points in _by(search.param_grid, lambda name: name in names).items():
+    for shared, points in _by(search.task.grid, lambda name: name in names).items():
         bare = _bare(search.estimator(dict(shared)))
         within, across = compute(bare, train, train), compute(bare, held, train)
         for point in points:
-            estimator = _last(search.estimator({**search.param_grid[point], parameter: "precomputed"}))
-            y_pred[point] = predict(estimator.fit(within, search.y_train), across, search.classes)[0]
+            estimator = _last(search.estimator({**search.task.grid[point], parameter: "precomputed"}))
+            y_pred[point] = predict(estimator.fit(within, search.y_train), across, search.task.classes)[0]
     return y_pred
 
 

@@ -140,14 +140,15 @@ def n_components(ratios: NDArray, variance: float) -> int:
 
 
 def fit_folds(
-    features: ArrayLike, fit_indices: Sequence[Sequence[int]], variances: Sequence[float]
+    products: NDArray[np.float64], fit_indices: Sequence[ArrayLike], variances: Sequence[float]
 ) -> dict[float, list[Components]]:
     """Fit the components of every fold.
 
     Parameters
     ----------
-    features : array_like of shape (n_samples, n_features)
-    fit_indices : sequence of sequence of int
+    products : ndarray of shape (n_samples, n_samples)
+        Inner products of all samples, as of `inner_products`.
+    fit_indices : sequence of array_like of int
         For each fold the samples that it is fitted on.
     variances : sequence of float
         Shares of variance to explain, in (0, 1].
@@ -157,9 +158,6 @@ def fit_folds(
     dict of float to list of Components
         For each share the fits of all folds. Folds fitted on the same samples share one.
     """
-    products, fits = inner_products(features), {}
-    keys = [tuple(map(int, fit_index)) for fit_index in fit_indices]
-    for key in keys:
-        if key not in fits:
-            fits[key] = fit(products, key, variances)
+    keys = [tuple(np.asarray(fit_index).tolist()) for fit_index in fit_indices]
+    fits = {key: fit(products, key, variances) for key in dict.fromkeys(keys)}
     return {variance: [fits[key][variance] for key in keys] for variance in variances}

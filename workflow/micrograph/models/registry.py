@@ -28,26 +28,20 @@ that of equal points the simpler is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import product
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, cast
 
 from micrograph.errors import lookup
 from micrograph.splits import protocols
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
+    from sklearn.gaussian_process.kernels import Kernel
 
 Grid = Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]]
-
-
-class _Grids(TypedDict):
-    """Both grids of an estimator."""
-
-    small: Grid
-    paper: Grid
-
 
 SEARCHES = {"default": "small", "published": "paper"}  # models.param_grid of the config -> the grid
 
@@ -58,18 +52,27 @@ class Estimator:
 
     Attributes
     ----------
-    make : callable
-        Called with the classes in Celsius and a seed; returns the unfitted scikit-learn estimator.
+    path : str
+        Module and class of the scikit-learn estimator.
     small, paper : dict or list of dict
         Our few points, and the paper's grid in full: parameter names and their values, in loop order.
+    params : dict
+        Parameters of all points; a function is called with the classes in Celsius and the seed.
     strict : Estimator, optional
         What the protocol strict takes instead.
     """
 
-    make: Callable[[Sequence[int], int], BaseEstimator]
+    path: str
     small: Grid
     paper: Grid
+    params: Mapping[str, Any] = field(default_factory=dict)
     strict: Estimator | None = None
+
+    def make(self, classes: Sequence[int], seed: int) -> BaseEstimator:
+        """Make the unfitted estimator."""
+        module, _, name = self.path.rpartition(".")
+        params = {key: value(classes, seed) if callable(value) else value for key, value in self.params.items()}
+        return getattr(import_module(module), name)(**params)
 
 
 @dataclass(frozen=True)
@@ -94,133 +97,30 @@ class Model:
     missing_values: bool = False
 
 
-def _svc(classes, seed):
-    from sklearn.svm import SVC
-
-    return SVC(class_weight="balanced")
+def _seed(classes: Sequence[int], seed: int) -> int:
+    return seed
 
 
-def _svr(classes, seed):
-    from sklearn.svm import SVR
-
-    return SVR(kernel="linear")
+def _lowest_class(classes: Sequence[int], seed: int) -> int:
+    return classes[0]
 
 
-def _ridge_classifier(classes, seed):
-    from sklearn.linear_model import RidgeClassifier
-
-    return RidgeClassifier()
-
-
-def _kernel_ridge_classifier(classes, seed):
-    from micrograph.models.estimators import KernelRidgeClassifier
-
-    return KernelRidgeClassifier()
-
-
-def _kernel_ridge(classes, seed):
-    from sklearn.kernel_ridge import KernelRidge
-
-    return KernelRidge(kernel="polynomial")
-
-
-def _radius_neighbors_classifier(classes, seed):
-    from sklearn.neighbors import RadiusNeighborsClassifier
-
-    return RadiusNeighborsClassifier(outlier_label=classes[0], algorithm="brute")
-
-
-def _radius_neighbors_regressor(classes, seed):
-    from sklearn.neighbors import RadiusNeighborsRegressor
-
-    return RadiusNeighborsRegressor(algorithm="brute")
-
-
-def _quantile_radius_classifier(classes, seed):
-    from micrograph.models.estimators import RadiusClassifier
-
-    return RadiusClassifier()
-
-
-def _quantile_radius_regressor(classes, seed):
-    from micrograph.models.estimators import RadiusRegressor
-
-    return RadiusRegressor()
-
-
-def _fixed_gaussian_process_classifier(classes, seed):
-    from sklearn.gaussian_process import GaussianProcessClassifier
-
-    return GaussianProcessClassifier(_unit_kernel(), random_state=seed)
-
-
-def _fixed_gaussian_process_regressor(classes, seed):
-    from sklearn.gaussian_process import GaussianProcessRegressor
-
-    return GaussianProcessRegressor(_unit_kernel(), random_state=seed)
-
-
-def _unit_kernel():
+def _unit_kernel(classes: Sequence[int], seed: int) -> Kernel:
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     return ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed")
 
 
-def _gaussian_process_classifier(classes, seed):
-    from sklearn.gaussian_process import GaussianProcessClassifier
+def _fitted_kernel(classes: Sequence[int], seed: int) -> Kernel:
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-    return GaussianProcessClassifier(ConstantKernel(1.0) * RBF(1.0, (1e-1, 1e1)), random_state=seed)
+    return ConstantKernel(1.0) * RBF(1.0, (1e-1, 1e1))
 
 
-def _gaussian_process_regressor(classes, seed):
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+def _noisy_kernel(classes: Sequence[int], seed: int) -> Kernel:
+    from sklearn.gaussian_process.kernels import WhiteKernel
 
-    kernel = ConstantKernel(1.0) * RBF(1.0, (1e-1, 1e1)) + WhiteKernel(0.5, (1e-3, 1e1))
-    return GaussianProcessRegressor(kernel, random_state=seed)
-
-
-def _k_neighbors_classifier(classes, seed):
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(algorithm="brute")
-
-
-def _k_neighbors_regressor(classes, seed):
-    from sklearn.neighbors import KNeighborsRegressor
-
-    return KNeighborsRegressor(algorithm="brute")
-
-
-def _tree_classifier(classes, seed):
-    from sklearn.tree import DecisionTreeClassifier
-
-    return DecisionTreeClassifier(random_state=seed)
-
-
-def _tree_regressor(classes, seed):
-    from sklearn.tree import DecisionTreeRegressor
-
-    return DecisionTreeRegressor(random_state=seed)
-
-
-def _boosting_classifier(classes, seed):
-    from sklearn.ensemble import GradientBoostingClassifier
-
-    return GradientBoostingClassifier(random_state=seed)
-
-
-def _boosting_regressor(classes, seed):
-    from sklearn.ensemble import GradientBoostingRegressor
-
-    return GradientBoostingRegressor(random_state=seed)
-
-
-def _ordinal_logit(classes, seed):
-    from micrograph.models.proportional_odds import OrdinalLogit  # with statsmodels
-
-    return OrdinalLogit()
+    return _fitted_kernel(classes, seed) + WhiteKernel(0.5, (1e-3, 1e1))
 
 
 def _geometric(first, last, factor):
@@ -235,11 +135,12 @@ _TENTHS = [tenths / 10 for tenths in range(1, 10)]
 _WEIGHTS = ["uniform", "distance"]
 _POWERS = [1, 2, 3, 4, 5]
 _QUANTILES = [0.01, 0.03, 0.1, 0.2, 0.3]
-_K_NEIGHBORS: _Grids = {
+_K_NEIGHBORS: dict[str, Any] = {
     "small": {"n_neighbors": [3, 5, 8, 12], "weights": _WEIGHTS, "p": [2]},
     "paper": {"n_neighbors": list(range(3, 15)), "weights": _WEIGHTS, "p": _POWERS},
+    "params": {"algorithm": "brute"},
 }
-_QUANTILE_RADIUS: _Grids = {
+_QUANTILE_RADIUS: dict[str, Any] = {
     "small": {"quantile": _QUANTILES, "weights": _WEIGHTS, "p": [2]},
     "paper": {"quantile": _QUANTILES, "weights": _WEIGHTS, "p": _POWERS},
 }
@@ -252,7 +153,7 @@ _STRICT_KERNEL_RIDGE: Grid = [
     {"kernel": ["rbf"], "alpha": [1, 0.3, 0.1], "gamma": [0.3, 1]},
     {"kernel": ["polynomial"], "alpha": [1, 0.3, 0.1], "degree": [2, 3], "gamma": [1]},
 ]
-_BOOSTING: _Grids = {
+_BOOSTING: dict[str, Any] = {
     "small": {
         "n_estimators": [50],
         "learning_rate": [0.1],
@@ -266,6 +167,7 @@ _BOOSTING: _Grids = {
         "min_samples_split": list(range(2, 15, 3)),
         "max_depth": [6, 7, 8],
     },
+    "params": {"random_state": _seed},
 }
 _ON_NETWORKS = ("components", "tuned")
 _OF_NETWORK = dict.fromkeys(("nominal", "regression", "nnrank", "corn"))
@@ -275,7 +177,8 @@ MODELS = {
         _ON_NETWORKS,
         {
             "nominal": Estimator(
-                _svc,
+                "sklearn.svm.SVC",
+                params={"class_weight": "balanced"},
                 small={"C": [1, 0.2], "kernel": ["poly"], "degree": [2, 3, 5], "coef0": [0.8, 0.05]},
                 paper={
                     "C": [1, 0.8, 0.2],
@@ -287,7 +190,8 @@ MODELS = {
                 },
             ),
             "regression": Estimator(
-                _svr,
+                "sklearn.svm.SVR",
+                params={"kernel": "linear"},
                 small={"C": [1, 0.2, 0.05], "epsilon": [0.1, 0.5], "max_iter": [100_000]},
                 paper={"C": [1, 0.8, 0.2], "epsilon": [0.05, 0.1, 0.2, 0.5], "shrinking": [True, False]},
             ),
@@ -297,20 +201,26 @@ MODELS = {
         _ON_NETWORKS,
         {
             "nominal": Estimator(
-                _ridge_classifier,
+                "sklearn.linear_model.RidgeClassifier",
                 small={"alpha": [1e-4, 1e-2, 0.1, 1, 10, 30]},
                 paper={"alpha": _geometric(1e-4, 30, 1.2)},
                 strict=Estimator(
-                    _kernel_ridge_classifier,
+                    "micrograph.models.estimators.KernelRidgeClassifier",
                     small=_STRICT_KERNEL_RIDGE,
                     paper={"kernel": ["polynomial"], **_KERNEL_RIDGE},
                 ),
             ),
             "regression": Estimator(
-                _kernel_ridge,
+                "sklearn.kernel_ridge.KernelRidge",
+                params={"kernel": "polynomial"},
                 small={"alpha": [0.1, 1, 30], "gamma": [0.002, 0.064], "degree": [3, 5]},
                 paper=_KERNEL_RIDGE,
-                strict=Estimator(_kernel_ridge, small=_STRICT_KERNEL_RIDGE, paper=_KERNEL_RIDGE),
+                strict=Estimator(
+                    "sklearn.kernel_ridge.KernelRidge",
+                    params={"kernel": "polynomial"},
+                    small=_STRICT_KERNEL_RIDGE,
+                    paper=_KERNEL_RIDGE,
+                ),
             ),
         },
     ),
@@ -318,16 +228,18 @@ MODELS = {
         _ON_NETWORKS,
         {
             "nominal": Estimator(
-                _radius_neighbors_classifier,
+                "sklearn.neighbors.RadiusNeighborsClassifier",
+                params={"outlier_label": _lowest_class, "algorithm": "brute"},
                 small={"radius": [2, 3, 4, 5, 6], "weights": _WEIGHTS, "p": [2]},
                 paper={"radius": [2, 3, 4, 5, 6], "weights": _WEIGHTS, "p": _POWERS},
-                strict=Estimator(_quantile_radius_classifier, **_QUANTILE_RADIUS),
+                strict=Estimator("micrograph.models.estimators.RadiusClassifier", **_QUANTILE_RADIUS),
             ),
             "regression": Estimator(
-                _radius_neighbors_regressor,
+                "sklearn.neighbors.RadiusNeighborsRegressor",
+                params={"algorithm": "brute"},
                 small={"radius": [3, 4, 5, 6], "weights": _WEIGHTS, "p": [2]},
                 paper={"radius": [3, 4, 5, 6], "weights": _WEIGHTS, "p": _POWERS},
-                strict=Estimator(_quantile_radius_regressor, **_QUANTILE_RADIUS),
+                strict=Estimator("micrograph.models.estimators.RadiusRegressor", **_QUANTILE_RADIUS),
             ),
         },
     ),
@@ -335,24 +247,28 @@ MODELS = {
         _ON_NETWORKS,
         {
             "nominal": Estimator(
-                _fixed_gaussian_process_classifier,
+                "sklearn.gaussian_process.GaussianProcessClassifier",
+                params={"kernel": _unit_kernel, "random_state": _seed},
                 small={"multi_class": ["one_vs_rest", "one_vs_one"]},
                 paper={
                     "max_iter_predict": [100, 200, 300, 400, 500],
                     "multi_class": ["one_vs_rest", "one_vs_one"],
                 },
                 strict=Estimator(
-                    _gaussian_process_classifier,
+                    "sklearn.gaussian_process.GaussianProcessClassifier",
+                    params={"kernel": _fitted_kernel, "random_state": _seed},
                     small={"multi_class": ["one_vs_rest"]},
                     paper={"n_restarts_optimizer": [0, 1, 2, 3, 4], "multi_class": ["one_vs_rest", "one_vs_one"]},
                 ),
             ),
             "regression": Estimator(
-                _fixed_gaussian_process_regressor,
+                "sklearn.gaussian_process.GaussianProcessRegressor",
+                params={"kernel": _unit_kernel, "random_state": _seed},
                 small={"alpha": [1e-4, 1e-10], "normalize_y": [False, True]},
                 paper={"alpha": [10.0**-power for power in range(4, 13)], "normalize_y": [False, True]},
                 strict=Estimator(
-                    _gaussian_process_regressor,
+                    "sklearn.gaussian_process.GaussianProcessRegressor",
+                    params={"kernel": _noisy_kernel, "random_state": _seed},
                     small={"n_restarts_optimizer": [0]},
                     paper={"n_restarts_optimizer": list(range(12))},
                 ),
@@ -362,15 +278,16 @@ MODELS = {
     "KNN": Model(
         _ON_NETWORKS,
         {
-            "nominal": Estimator(_k_neighbors_classifier, **_K_NEIGHBORS),
-            "regression": Estimator(_k_neighbors_regressor, **_K_NEIGHBORS),
+            "nominal": Estimator("sklearn.neighbors.KNeighborsClassifier", **_K_NEIGHBORS),
+            "regression": Estimator("sklearn.neighbors.KNeighborsRegressor", **_K_NEIGHBORS),
         },
     ),
     "DTC": Model(
         _ON_NETWORKS,
         {
             "nominal": Estimator(
-                _tree_classifier,
+                "sklearn.tree.DecisionTreeClassifier",
+                params={"random_state": _seed},
                 small={
                     "criterion": ["gini", "entropy"],
                     "min_samples_split": [0.1, 0.3, 0.5],
@@ -383,7 +300,8 @@ MODELS = {
                 },
             ),
             "regression": Estimator(
-                _tree_regressor,
+                "sklearn.tree.DecisionTreeRegressor",
+                params={"random_state": _seed},
                 small={
                     "criterion": ["squared_error"],
                     "max_depth": [5, None],
@@ -402,15 +320,15 @@ MODELS = {
     "GBC": Model(
         _ON_NETWORKS,
         {
-            "nominal": Estimator(_boosting_classifier, **_BOOSTING),
-            "regression": Estimator(_boosting_regressor, **_BOOSTING),
+            "nominal": Estimator("sklearn.ensemble.GradientBoostingClassifier", **_BOOSTING),
+            "regression": Estimator("sklearn.ensemble.GradientBoostingRegressor", **_BOOSTING),
         },
     ),
     "OLR": Model(
         ("metadata", "physical"),
         {
             "ordinal": Estimator(
-                _ordinal_logit,
+                "micrograph.models.proportional_odds.OrdinalLogit",
                 small={"alpha": [100, 10, 1, 0.1]},
                 paper={"alpha": [10 ** (-halves / 2) for halves in range(-5, 6)]},
             )
@@ -500,12 +418,12 @@ def make_estimator(
     return Pipeline([("normalizer", CenteredNormalizer()), ("model", bare)])
 
 
-def _is_strict(protocol):
+def _is_strict(protocol: str) -> bool:
     return protocols.parse(protocol).estimators == "strict"
 
 
-def _estimator(model, scheme, protocol):
+def _estimator(model: str, scheme: str, protocol: str) -> Estimator:
     """Return the Estimator of a model under a scheme and protocol."""
     own = lookup(model, {name: MODELS[name] for name in SHALLOW}, "model").schemes
-    estimator = lookup(scheme, own, f"{model}: scheme")
+    estimator = cast(Estimator, lookup(scheme, own, f"{model}: scheme"))
     return (estimator.strict or estimator) if _is_strict(protocol) else estimator

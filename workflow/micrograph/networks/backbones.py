@@ -6,12 +6,9 @@ Adding a backbone is adding a row to `BACKBONES`: timm's name and the weights. A
 torch and timm are imported where they are needed: importing this module costs nothing.
 """
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from micrograph.errors import UserError, lookup
@@ -240,8 +237,7 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
         return lookup(name, BACKBONES, "backbone")
     if library != "timm":
         raise UserError(f"backbone '{name}': networks come from timm alone; write timm:{network}.")
-    with _without_compiler():
-        import timm
+    import timm
 
     if not timm.is_model(network):
         raise UserError(f"timm has no network '{network}'; timm.list_models() lists those it has.")
@@ -252,29 +248,6 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
 
 def _create(network: str, n_classes: int) -> "nn.Module":
     """Build timm's classifier of this name, with random weights."""
-    with _without_compiler():
-        import timm
+    import timm
 
     return timm.create_model(network, pretrained=False, num_classes=n_classes, **BUILD_OPTIONS.get(network, {}))
-
-
-@contextmanager
-def _without_compiler() -> Iterator[None]:
-    """Import timm in the block without torch._dynamo, PyTorch's compiler, whose import takes a second.
-
-    timm and torchvision only ask it whether it can compile for a device, and to leave some functions alone.
-    """
-    names = ("torch._dynamo", "torch._dynamo.utils")
-    if names[0] in sys.modules:
-        yield
-        return
-    modules: list[Any] = [ModuleType(name) for name in names]
-    compiler, utils = modules
-    compiler.disable = lambda function, *args, **kwargs: function
-    utils.is_compile_supported = lambda device: False
-    sys.modules.update(zip(names, (compiler, utils), strict=True))
-    try:
-        yield
-    finally:
-        for name in names:
-            sys.modules.pop(name, None)

@@ -5,6 +5,7 @@ are whole or absent, hold their metadata as JSON, and the same content gives the
 """
 
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -196,25 +197,14 @@ def load_state_dict(network: "nn.Module", tensors: Mapping[str, "Tensor"], path:
     UserError
         If a key is missing or unexpected, or a shape differs.
     """
-    expected = network.state_dict()
-    shapes = [
-        f"{key} {tuple(tensors[key].shape)} instead of {tuple(expected[key].shape)}"
-        for key in expected
-        if key in tensors and tensors[key].shape != expected[key].shape
-    ]
-    problems = [
-        f"{what} {', '.join(keys[:3])}{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}"
-        for what, keys in (
-            ("missing", sorted(expected.keys() - tensors.keys())),
-            ("unexpected", sorted(tensors.keys() - expected.keys())),
-            ("of another shape", shapes),
-        )
-        if keys
-    ]
-    if problems:
+    try:
+        network.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        problems = [textwrap.shorten(line.strip(), 200) for line in str(error).splitlines()[1:4]]
         kind = type(network).__name__
-        raise UserError(f"{path}: does not fit this {kind} ({'; '.join(problems)}); retrieve the right weights.")
-    network.load_state_dict(tensors, strict=True)
+        raise UserError(
+            f"{path}: does not fit this {kind} ({' '.join(problems)}); retrieve the right weights."
+        ) from None
     return network.eval()
 
 

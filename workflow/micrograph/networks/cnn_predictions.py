@@ -1,8 +1,8 @@
 """Predictions of the CNN, and fine-tuned features, from the stored outputs of networks. No torch is imported.
 
-A chunk of folds is a dict of arrays (`finetune.collect_outputs`): samples (n,), copies (n,), points (JSON, the
-hyperparameters of every grid point), and outputs_{fold}_{point} (n, n_outputs), the outputs of that network for every
-row in evaluation mode. A grid point is so chosen without a network in memory.
+A chunk of folds is a dict of arrays (`finetune.collect_outputs`): samples (n,), augmentation (n,), param_grid (JSON,
+the hyperparameters of every grid point), and outputs_{fold}_{point} (n, n_outputs), the outputs of that network for
+every row in evaluation mode. A grid point is so chosen without a network in memory.
 """
 
 import json
@@ -16,20 +16,14 @@ from numpy.typing import NDArray
 from micrograph import target
 from micrograph.errors import UserError
 from micrograph.io import FeatureSet
-from micrograph.splits import model_selection, prediction_table, protocols, splitters
+from micrograph.splits import prediction_table, protocols
+from micrograph.splits.fit_spec import FitSpec, FitTask
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 def predict_cnn(
-    chunks: Sequence[Arrays],
-    table: pd.DataFrame,
-    *,
-    protocol: str,
-    policy: str,
-    scheme: str,
-    classes: Sequence[int],
-    rng: np.random.Generator,
+    chunks: Sequence[Arrays], table: pd.DataFrame, spec: FitSpec, classes: Sequence[int], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose a grid point and predict, fold by fold.
 
@@ -39,13 +33,9 @@ def predict_cnn(
         Outputs as the module describes them, together every fold once.
     table : DataFrame
         Splits.
-    protocol : str
-        strict: every fold predicts with its own choice. published: validation rows with the fold's own best point,
-        training and test rows with the best point of the best fold.
-    policy : str
-        Augmentation policy.
-    scheme : str
-        Row of `target.SCHEMES`.
+    spec : FitSpec
+        Protocol, policy and scheme. strict: every fold predicts with its own choice. published: validation rows with
+        the fold's own best point, training and test rows with the best point of the best fold.
     classes : sequence of int
         In the target's unit, ascending.
     rng : Generator
@@ -53,7 +43,7 @@ def predict_cnn(
 
     Returns
     -------
-    choices, predictions : DataFrame
+    search_results, predictions : DataFrame
         Tables of `prediction_table`; a network has 0 components.
 
     Raises
@@ -61,41 +51,16 @@ def predict_cnn(
     UserError
         If chunks are of different rows or grids, or a fold is missing or given twice.
     """
-    samples, copies, points, outputs = _join_chunks(chunks, range(table["fold"].nunique()))
-    folds = prediction_table.make_folds(samples, copies, table, protocol=protocol, policy=policy, rng=rng)
-    chosen = _choose(folds, outputs, protocol, scheme, classes)
-    used = model_selection.refit_choice(chosen, protocol)
-    frames = [
-        _predict(fold, part, outputs[fold.fold][choice.point if part == "validation" else point], scheme, classes)
-        for fold, choice, point in zip(folds, chosen, used, strict=True)
-        for part in splitters.SPLITS
-    ]
-    return prediction_table.search_table(chosen, used, points), prediction_table.concatenate(frames)
+    samples, augmentation, grid, outputs = _join_chunks(chunks, range(table["fold"].nunique()))
+    folds = prediction_table.make_folds(
+        samples, augmentation, table, protocol=spec.protocol, policy=spec.policy, rng=rng
+    )
 
+    def predict(fold: prediction_table.FoldData, point: int, split: str) -> target.Prediction:
+        return target.decode_finite(spec.scheme, outputs[fold.fold][point][fold.score_index[split]], classes)
 
-def _choose(
-    folds: Sequence[prediction_table.FoldData],
-    outputs: Mapping[int, list[NDArray[np.float32]]],
-    protocol: str,
-    scheme: str,
-    classes: Sequence[int],
-) -> list[model_selection.Choice]:
-    """Choose a grid point for every fold; outputs: one array a point."""
-    held = [fold.score_index[protocols.parse(protocol).selection_split] for fold in folds]
-    y_pred = [
-        np.stack([target.decode_finite(scheme, values[rows], classes)[0] for values in outputs[fold.fold]])
-        for fold, rows in zip(folds, held, strict=True)
-    ]
-    y_true = [fold.samples.y[rows] for fold, rows in zip(folds, held, strict=True)]
-    return model_selection.select(y_pred, y_true, protocol)
-
-
-def _predict(
-    fold: prediction_table.FoldData, part: str, outputs: NDArray[np.float32], scheme: str, classes: Sequence[int]
-) -> pd.DataFrame:
-    """Predict one part of one fold from the outputs of one network."""
-    predicted = target.decode_finite(scheme, outputs[fold.score_index[part]], classes)
-    return prediction_table.prediction_frame(fold, part, *predicted, classes, components=0)
+    task = FitTask(spec, classes, grid)
+    return prediction_table.select_and_predict(task, folds, predict, [0] * len(folds))[1:]
 
 
 def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: str, folds: int) -> FeatureSet:
@@ -125,9 +90,9 @@ def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: 
     """
     one_fold = "features_from_one_fold" in protocols.parse(protocol).leaks
     source = [folds - 1 if one_fold else fold for fold in range(folds)]
-    samples, copies, points, outputs = _join_chunks(chunks, source)
-    best = {fold: _best_point(curves, fold, len(points)) for fold in sorted(set(source))}
-    return FeatureSet(samples, copies, [outputs[fold][best[fold]] for fold in source])
+    samples, augmentation, grid, outputs = _join_chunks(chunks, source)
+    best = {fold: _best_point(curves, fold, len(grid)) for fold in sorted(set(source))}
+    return FeatureSet(samples, augmentation, [outputs[fold][best[fold]] for fold in source])
 
 
 def _best_point(curves: pd.DataFrame, fold: int, points: int) -> int:
@@ -143,9 +108,9 @@ def _best_point(curves: pd.DataFrame, fold: int, points: int) -> int:
 def _join_chunks(
     chunks: Sequence[Arrays], folds: Iterable[int]
 ) -> tuple[NDArray[np.str_], NDArray[np.int64], list[dict[str, Any]], dict[int, list[NDArray[np.float32]]]]:
-    """Return samples, copies, points, and outputs by fold and point, of all chunks; UserError as `predict_cnn`."""
+    """Return samples, augmentation, grid, and outputs by fold and point, of all chunks; UserError as `predict_cnn`."""
     first = chunks[0]
-    points = json.loads(str(first["param_grid"]))
+    grid = json.loads(str(first["param_grid"]))
     outputs = {}
     for chunk in chunks:
         for name in ("samples", "augmentation", "param_grid"):
@@ -154,7 +119,7 @@ def _join_chunks(
         for fold in sorted({int(name.split("_")[1]) for name in chunk if name.startswith("outputs_")}):
             if fold in outputs:
                 raise UserError(f"fold {fold} of the networks was given twice: give the outputs of every fold once.")
-            outputs[fold] = [chunk[f"outputs_{fold}_{point}"] for point in range(len(points))]
+            outputs[fold] = [chunk[f"outputs_{fold}_{point}"] for point in range(len(grid))]
     if missing := sorted(set(folds) - set(outputs)):
         raise UserError(f"fold {missing[0]} is missing from the networks' outputs: train the networks of all folds.")
-    return first["samples"].astype(str), first["augmentation"].astype(int), points, outputs
+    return first["samples"].astype(str), first["augmentation"].astype(int), grid, outputs

@@ -5,8 +5,8 @@ One fold around the training loop (`training.fit`): which rows an epoch shows (p
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -81,7 +81,7 @@ def param_grid(head: str, settings: TrainingSettings, search: str = "default") -
 
 
 def hyperparameters(settings: TrainingSettings) -> dict[str, Any]:
-    """Return what a grid varies, under the keys of files.
+    """Return what a grid varies.
 
     Parameters
     ----------
@@ -92,8 +92,42 @@ def hyperparameters(settings: TrainingSettings) -> dict[str, Any]:
     -------
     dict
     """
-    stored = settings.to_dict()
-    return {key: stored[key] for key in ("learning_rate", "batch", "dropout")}
+    return {name: getattr(settings, name) for name in ("learning_rate", "batch_size", "dropout")}
+
+
+@dataclass(frozen=True)
+class TuningTask:
+    """What networks are fine-tuned for, whatever the fold.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        strict: validated in evaluation mode on images that are not rotated, and the weights of the lowest validation
+        loss are kept. published: validation images are rotated and validated in training mode, and the last weights are
+        kept.
+    backbone : str
+        Name of the backbone.
+    grid : sequence of TrainingSettings
+        From `param_grid`. `model_selection` chooses the point; one that diverges beside others has NaN outputs.
+    classes : sequence of int
+        In the target's unit, ascending.
+    """
+
+    spec: NetworkSpec
+    backbone: str
+    grid: Sequence[TrainingSettings]
+    classes: Sequence[int]
+
+    @property
+    def scheme(self) -> str:
+        """The scheme that the head is trained by."""
+        return heads.scheme_of(self.spec.head)
+
+    def best_point(self, outputs: Sequence[NDArray[np.float32]], fold: prediction_table.FoldData) -> int:
+        """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
+        held = fold.score_index["validation"]
+        y_pred = [target.decode_finite(self.scheme, values[held], self.classes)[0] for values in outputs]
+        return model_selection.choose(np.stack(y_pred), fold.samples.y[held], self.spec.protocol).point
 
 
 @dataclass(frozen=True)
@@ -147,12 +181,15 @@ class Images:
         Encoded labels.
     mean, std : tuple of 3 floats
         Normalisation that the weights expect.
+    dtype : dtype, default float32
+        Of the backbone's computations.
     """
 
     images: Tensor
     targets: Tensor
     mean: Colour
     std: Colour
+    dtype: torch.dtype = torch.float32
 
     def batches(
         self, rows: ArrayLike, batch_size: int, rng: np.random.Generator | None = None, padding_mode: str = "reflection"
@@ -184,31 +221,19 @@ class Images:
 
 
 def split_batches(rows: ArrayLike, batch_size: int) -> list[NDArray[np.int64]]:
-    """Split rows into batches, the last one smaller, or greater by one.
-
-    Parameters
-    ----------
-    rows : array-like of int
-        Indices.
-    batch_size : int
-        Rows of a batch.
-
-    Returns
-    -------
-    list of ndarray
-    """
+    """Split rows into batches, the last one smaller, or greater by one."""
     rows = np.asarray(rows)
     return np.split(rows, list(range(batch_size, len(rows) - (batch_size > 1), batch_size)))
 
 
 def select_fold(
-    samples: ArrayLike, copies: ArrayLike, table: pd.DataFrame, fold: int, spec: NetworkSpec, rng: np.random.Generator
+    images: pd.DataFrame, table: pd.DataFrame, fold: int, spec: NetworkSpec, rng: np.random.Generator
 ) -> prediction_table.FoldData:
     """Select the rows of one fold.
 
     Parameters
     ----------
-    samples, copies : array-like of shape (n,)
+    images : DataFrame
         Sample and augmentation of every image.
     table : DataFrame
         Splits (`splitters.split`).
@@ -221,7 +246,7 @@ def select_fold(
 
     Returns
     -------
-    Fold
+    FoldData
         Its training rows are all of the part, once each; the policy draws from them epoch by epoch. Of the parts, only
         validation.
 
@@ -230,7 +255,7 @@ def select_fold(
     UserError
         If images and splits are not of the same samples, or protocol or policy are unknown.
     """
-    rows = prediction_table.match_samples(samples, copies, table)
+    rows = prediction_table.match_samples(images["sample"], images["augmentation"], table)
     train, held = (prediction_table.rows_in_split(rows, table, fold, part) for part in ("train", "validation"))
     held = prediction_table.scored_rows(rows, held, "validation", spec.protocol, spec.policy, rng)
     return prediction_table.FoldData(fold, rows, {"validation": held}, train, seed=0)
@@ -239,10 +264,7 @@ def select_fold(
 def fine_tune(
     fold: prediction_table.FoldData,
     images: Tensor | NDArray[np.uint8],
-    spec: NetworkSpec,
-    grid: Sequence[TrainingSettings],
-    classes: Sequence[int],
-    backbone: str,
+    task: TuningTask,
     weights: str | Path | None,
     rng: np.random.Generator,
     device: str = "auto",
@@ -251,22 +273,14 @@ def fine_tune(
 
     Parameters
     ----------
-    fold : Fold
+    fold : FoldData
         From `select_fold`.
     images : Tensor or ndarray of shape (n, side, side), uint8
         Image of every row (`transforms.read_images`).
-    spec : NetworkSpec
-        strict: validated in evaluation mode on images that are not rotated, and the weights of the lowest validation
-        loss are kept. published: validation images are rotated and validated in training mode, and the last weights are
-        kept.
-    grid : sequence of TrainingSettings
-        From `param_grid`. `model_selection` chooses the point; one that diverges beside others has NaN outputs.
-    classes : sequence of int
-        In the target's unit, ascending.
-    backbone : str
-        Name of the backbone.
+    task : TuningTask
+        Head, backbone, grid and classes.
     weights : path or None
-        File of its weights; None for scratch.
+        File of the backbone's weights; None for scratch.
     rng : Generator
         Source of all random numbers.
     device : {"auto", "cpu", "cuda"}
@@ -281,25 +295,23 @@ def fine_tune(
     UserError
         If a name or setting is unknown, images and rows do not fit, memory runs out, or the chosen point diverged.
     """
-    scheme = heads.scheme_of(spec.head)
-    mean, std = normalisation(backbone, spec.pretraining, weights)
-    data = _load(fold, images, scheme, classes, mean, std, device)
-    held = fold.score_index["validation"]
-    name = f"{spec.head} network of " + (f"fold {fold.fold}" if len(held) else f"{len(fold.train_index)} images")
-    dtype = resolve_dtype(grid[0].precision, data.images.device)
-    start = load_backbone(backbone, spec.pretraining, weights, rng)
+    spec, grid = task.spec, task.grid
+    data = _load(fold, images, task, weights, device)
+    name = f"{spec.head} network of "
+    name += f"fold {fold.fold}" if len(fold.score_index["validation"]) else f"{len(fold.train_index)} images"
+    start = load_backbone(task.backbone, spec.pretraining, weights, rng)
     curves, outputs = [], []
     kept: tuple[nn.Module, TrainingSettings, bool] | None = None
     for point, (settings, point_rng) in enumerate(zip(grid, rng.spawn(len(grid)), strict=True)):
         point_name = name + (f", point {point + 1} of {len(grid)}" if len(grid) > 1 else "")
-        network = replace_head.replace_head(start, backbone, spec.head, classes, settings.dropout, point_rng)
-        curve = _train(network, data, fold, spec, settings, classes, dtype, point_rng, point_name)
+        network = replace_head.replace_head(start, task.backbone, spec.head, task.classes, settings.dropout, point_rng)
+        curve = _train(network, data, fold, task, settings, point_rng, point_name)
         curves.append(pd.DataFrame(curve).assign(point=point).reindex(columns=CURVE))
         batches = (inputs[0] for inputs, *_ in data.batches(range(len(data.images)), INFERENCE_BATCH))
         with training.explain_out_of_memory(point_name, "training.pixels"):
-            values = replace_head.forward(network, backbone, spec.head, batches, dtype)
+            values = replace_head.forward(network, task.backbone, spec.head, batches, data.dtype)
         outputs.append(values if curve else np.full_like(values, np.nan))
-        if len(grid) == 1 or _best_point(outputs, fold, scheme, classes, spec.protocol) == point:
+        if len(grid) == 1 or task.best_point(outputs, fold) == point:
             kept = network.cpu(), settings, bool(curve)
             backbones.set_inplace(network, False)
     assert kept is not None  # of one point or more, one is the best
@@ -308,10 +320,10 @@ def fine_tune(
         remedy = f"lower {CONFIG_KEYS[spec.head]}.learning_rate" + " with models.param_grid default" * (len(grid) > 1)
         raise UserError(f"{name}: the loss is not finite; {remedy}.")
     metadata: NetworkMetadata = {
-        "backbone": backbone, "pretraining": spec.pretraining, "head": spec.head,
-        "classes": [int(value) for value in classes], "policy": spec.policy, "protocol": spec.protocol,
-        "fold": int(fold.fold), "search": "default", "mean": mean, "std": std, "pixels": data.images.shape[-1],
-        "settings": settings.to_dict(),
+        "backbone": task.backbone, "pretraining": spec.pretraining, "head": spec.head,
+        "classes": [int(value) for value in task.classes], "policy": spec.policy, "protocol": spec.protocol,
+        "fold": int(fold.fold), "search": "default", "mean": data.mean, "std": data.std,
+        "pixels": data.images.shape[-1], "settings": asdict(settings),
     }  # fmt: skip
     return FineTuned(network, pd.concat(curves, ignore_index=True), list(grid), outputs, metadata)
 
@@ -319,10 +331,7 @@ def fine_tune(
 def train_fixed_epochs(
     fold: prediction_table.FoldData,
     images: Tensor | NDArray[np.uint8],
-    spec: NetworkSpec,
-    settings: TrainingSettings,
-    classes: Sequence[int],
-    backbone: str,
+    task: TuningTask,
     weights: str | Path | None,
     rng: np.random.Generator,
     device: str = "auto",
@@ -331,50 +340,48 @@ def train_fixed_epochs(
 
     Parameters
     ----------
-    fold : Fold
+    fold : FoldData
         From `select_fold`, with no sample in validation.
-    images, spec, classes, backbone, weights, rng, device
-        As of `fine_tune`; the protocol is strict.
-    settings : TrainingSettings
-        Its `epochs` are all trained; patience is not used.
+    images, weights, rng, device
+        As of `fine_tune`.
+    task : TuningTask
+        Strict, with one point: its `epochs` are all trained, its patience is not used.
 
     Returns
     -------
     FineTuned
         Metadata name the protocol ``all`` and no fold.
     """
-    tuned = fine_tune(fold, images, spec, [settings], classes, backbone, weights, rng, device)
+    tuned = fine_tune(fold, images, task, weights, rng, device)
     return replace(tuned, metadata={**tuned.metadata, "protocol": "all", "fold": None})
 
 
 def _load(
     fold: prediction_table.FoldData,
     images: Tensor | NDArray[np.uint8],
-    scheme: str,
-    classes: Sequence[int],
-    mean: Colour,
-    std: Colour,
+    task: TuningTask,
+    weights: str | Path | None,
     device: str,
 ) -> Images:
     """Put images and encoded labels on the training device; UserError where they do not fit."""
     y, images = fold.samples.y, torch.as_tensor(images)
+    mean, std = normalisation(task.backbone, task.spec.pretraining, weights)
     if images.ndim != 3 or images.dtype != torch.uint8 or len(images) != len(y):
         kind = f"{tuple(images.shape)} {images.dtype}"
         raise UserError(f"images must be ({len(y)}, rows, cols) uint8, not {kind}.")
-    targets = torch.from_numpy(target.encode(scheme, y, classes))
+    targets = torch.from_numpy(target.encode(task.scheme, y, task.classes))
     torch_device = resolve_device(device)
+    dtype = resolve_dtype(task.grid[0].precision, torch_device)
     with training.explain_out_of_memory(f"images of fold {fold.fold}", "training.pixels"):
-        return Images(images.to(torch_device), targets.to(torch_device), mean, std)
+        return Images(images.to(torch_device), targets.to(torch_device), mean, std, dtype)
 
 
 def _train(
     network: nn.Module,
     data: Images,
     fold: prediction_table.FoldData,
-    spec: NetworkSpec,
+    task: TuningTask,
     settings: TrainingSettings,
-    classes: Sequence[int],
-    dtype: torch.dtype,
     rng: np.random.Generator,
     name: str,
 ) -> list[dict[str, Any]]:
@@ -383,13 +390,14 @@ def _train(
     Where no sample is held out, nothing is validated, the last weights are kept and running statistics are recomputed.
     """
     row_rng, rotation_rng, validation_rng, dropout_rng = rng.spawn(4)
-    scheme, device, protocol = heads.scheme_of(spec.head), data.images.device, protocols.parse(spec.protocol)
+    spec, protocol = task.spec, protocols.parse(task.spec.protocol)
     rotate_validation, padding_mode = ROTATION[protocol.estimators]
     train, held = fold.train_index, fold.score_index["validation"]
     draw = partial(policies.epoch_index, spec.policy, fold.samples.y[train], fold.samples.augmentation[train], row_rng)
     heads.fit_label_scaling(network, fold.samples.y[train])
-    set_batchnorm_momentum(network, settings.batch_norm_momentum)
-    depthwise_conv.accelerate(network.to(device).to(memory_format=torch.channels_last))
+    for layer in _batchnorm(network):
+        layer.momentum = settings.batch_norm_momentum
+    depthwise_conv.accelerate(network.to(data.images.device).to(memory_format=torch.channels_last))
     backbones.set_inplace(network)
 
     def batches(epoch: int) -> Iterator[training.Batch]:
@@ -401,14 +409,14 @@ def _train(
         return data.batches(held, INFERENCE_BATCH)
 
     options = FitOptions(
-        settings.learning_rate, settings.epochs, settings.patience, precision=dtype, **protocol.training_options
+        settings.learning_rate, settings.epochs, settings.patience, precision=data.dtype, **protocol.training_options
     )
     key = CONFIG_KEYS[spec.head]
     log = FitLog(name, key, (f"{key}.batch_size", "training.pixels"))
     try:
         curve = training.fit(
             training.SingleNetwork(network), batches, validation if len(held) else None, heads.loss(spec.head), options,
-            dropout_rng, heads.accuracy(scheme, classes), log,
+            dropout_rng, heads.accuracy(task.scheme, task.classes), log,
         )  # fmt: skip
     except training.Diverged as error:
         print(error, flush=True)
@@ -416,27 +424,12 @@ def _train(
     if not len(held):
         rows = np.concatenate([draw() for _ in range(SETTLING_EPOCHS)])
         shown = data.batches(train[rows], INFERENCE_BATCH, rotation_rng, padding_mode)
-        recompute_batchnorm_statistics(network, shown, dtype)
+        recompute_batchnorm_statistics(network, (inputs[0] for inputs, *_ in shown), data.dtype)
     return curve
 
 
-def set_batchnorm_momentum(network: nn.Module, momentum: float) -> None:
-    """Set the weight of each batch in the running statistics of all batch normalisation.
-
-    Parameters
-    ----------
-    network : Module
-        Changed.
-    momentum : float
-        In 0..1. PyTorch's 0.1 takes some thirty steps to forget the pre-training; fine-tuning on a few dozen samples
-        has no more.
-    """
-    for module in _batchnorm(network):
-        module.momentum = momentum
-
-
 def recompute_batchnorm_statistics(
-    network: nn.Module, batches: Iterator[training.Batch], dtype: torch.dtype = torch.float32
+    network: nn.Module, batches: Iterable[Tensor], dtype: torch.dtype = torch.float32
 ) -> None:
     """Make the running statistics of all batch normalisation the means over some batches.
 
@@ -444,8 +437,8 @@ def recompute_batchnorm_statistics(
     ----------
     network : Module
         Changed; in evaluation mode afterwards.
-    batches : iterator of Batch
-        As of `Images.batches`.
+    batches : iterable of Tensor of shape (batch, 3, rows, cols)
+        Images as the network takes them.
     dtype : dtype, default float32
         Of the computations.
 
@@ -463,12 +456,12 @@ def recompute_batchnorm_statistics(
     network.eval()
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None
+        layer.momentum = None  # the mean over all batches
         layer.train()
     with torch.no_grad(), deterministic():
-        for inputs, *_ in batches:
-            with torch.autocast(inputs.device.type, dtype, enabled=dtype is not torch.float32):
-                network(inputs[0])
+        for images in batches:
+            with torch.autocast(images.device.type, dtype, enabled=dtype is not torch.float32):
+                network(images)
     for layer, momentum in zip(layers, before, strict=True):
         layer.momentum = momentum
     network.eval()
@@ -478,27 +471,12 @@ def _batchnorm(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
-def _best_point(
-    outputs: Sequence[NDArray[np.float32]],
-    fold: prediction_table.FoldData,
-    scheme: str,
-    classes: Sequence[int],
-    protocol: str,
-) -> int:
-    """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
-    held = fold.score_index["validation"]
-    y_pred = np.stack([target.decode_finite(scheme, values[held], classes)[0] for values in outputs])
-    return model_selection.choose(y_pred, fold.samples.y[held], protocol).point
-
-
-def collect_outputs(
-    samples: ArrayLike, copies: ArrayLike, tuned: Mapping[int, FineTuned]
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def collect_outputs(images: pd.DataFrame, tuned: Mapping[int, FineTuned]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Collect training curves and outputs of a chunk of folds.
 
     Parameters
     ----------
-    samples, copies : array-like of shape (n,)
+    images : DataFrame
         Sample and augmentation of every image.
     tuned : mapping of int to FineTuned
         By fold.
@@ -508,13 +486,13 @@ def collect_outputs(
     curves : DataFrame
         fold, and the columns of `CURVE`.
     arrays : dict
-        samples, copies, points (JSON of the grid) and outputs_{fold}_{point} (n, n_outputs): see `cnn_predictions`.
+        samples, augmentation, param_grid (JSON) and outputs_{fold}_{point} (n, n_outputs): see `cnn_predictions`.
     """
     curves = [one.curve.assign(fold=fold)[["fold", *CURVE]] for fold, one in tuned.items()]
     grid = next(iter(tuned.values())).grid
     arrays = {
-        "samples": np.asarray(samples, str),
-        "augmentation": np.asarray(copies, int),
+        "samples": images["sample"].to_numpy(str),
+        "augmentation": images["augmentation"].to_numpy(int),
         "param_grid": json.dumps([hyperparameters(settings) for settings in grid]),
     }
     for fold, one in tuned.items():

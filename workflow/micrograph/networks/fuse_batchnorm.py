@@ -3,10 +3,13 @@
 import copy
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 PIXELS = 64  # side of the image that shows which normalisation reads which convolution
 TOLERANCE = 1e-4  # relative; more than rounding means that a convolution's output had a second reader
@@ -46,7 +49,7 @@ def fuse(network: nn.Module) -> nn.Module:
     Notes
     -----
     Which normalisation reads which convolution is observed on one image of noise. A convolution that runs twice stays
-    as it is. ``torch.nn.utils.fusion`` fuses a given pair only, and not timm's normalisation with an activation inside.
+    as it is.
     """
     dtype = next(network.parameters()).dtype
     fused = copy.deepcopy(network).eval().double()  # outputs then differ by more than rounding, or not at all
@@ -55,8 +58,9 @@ def fuse(network: nn.Module) -> nn.Module:
     with torch.no_grad():
         before, followers = _followers(fused, noise)
         for norm, conv in followers:
-            _merge(cast(nn.Conv2d, fused.get_submodule(conv)), cast(nn.BatchNorm2d, fused.get_submodule(norm)))
-            fused.set_submodule(norm, cast(nn.Module, _remainder(fused.get_submodule(norm))))
+            module = cast(nn.BatchNorm2d, fused.get_submodule(norm))
+            fused.set_submodule(conv, fuse_conv_bn_eval(cast(nn.Conv2d, fused.get_submodule(conv)), module))
+            fused.set_submodule(norm, cast(nn.Module, _remainder(module)))
         modules: Iterable[Any] = fused.modules()  # PyTorch's types know of tensors and modules as attributes alone
         for module in modules:
             if getattr(module, "inplace", None) is False:
@@ -101,32 +105,22 @@ def _followers(network: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, l
     """Return the output, and (normalisation, convolution) by name, where the first reads what the second computed."""
     calls: Counter[str] = Counter()
     computed, read = {}, {}
-    handles = []
 
-    def after_convolution(name):
-        def hook(module, inputs, output):
-            calls[name] += 1
-            computed[id(output)] = (name, output)  # the tensor is kept, so that its id is not given away again
+    def after_convolution(name: str, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        calls[name] += 1
+        computed[id(output)] = (name, output)  # the tensor is kept, so that its id is not given away again
 
-        return hook
+    def before_normalisation(name: str, module: nn.Module, inputs: Any) -> None:
+        calls[name] += 1
+        read[name] = computed.get(id(inputs[0]), ("", None))[0]
 
-    def before_normalisation(name):
-        def hook(module, inputs):
-            calls[name] += 1
-            read[name] = computed.get(id(inputs[0]), ("", None))[0]
-
-        return hook
-
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            handles.append(module.register_forward_hook(after_convolution(name)))
-        elif _remainder(module) is not None:
-            handles.append(module.register_forward_pre_hook(before_normalisation(name)))
-    try:
+    with ExitStack() as hooks:
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Conv2d):
+                hooks.enter_context(module.register_forward_hook(partial(after_convolution, name)))
+            elif _remainder(module) is not None:
+                hooks.enter_context(module.register_forward_pre_hook(partial(before_normalisation, name)))
         output = network(image)
-    finally:
-        for handle in handles:
-            handle.remove()
     return output, [(norm, conv) for norm, conv in read.items() if conv and calls[norm] == calls[conv] == 1]
 
 
@@ -138,14 +132,3 @@ def _remainder(module: nn.Module) -> nn.Module | None:
         return nn.Identity()
     drop, act = getattr(module, "drop", None), getattr(module, "act", None)
     return nn.Sequential(drop, act) if isinstance(drop, nn.Module) and isinstance(act, nn.Module) else None
-
-
-def _merge(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    """Scale a convolution's filters and set its bias so that it computes what the normalisation did."""
-    mean, variance = cast(torch.Tensor, norm.running_mean), cast(torch.Tensor, norm.running_var)  # see `_remainder`
-    gain = (variance + norm.eps).rsqrt()
-    gain = gain if norm.weight is None else gain * norm.weight
-    offset = 0 if norm.bias is None else norm.bias
-    bias = 0 if conv.bias is None else conv.bias
-    conv.weight = nn.Parameter(conv.weight * gain[:, None, None, None], requires_grad=False)
-    conv.bias = nn.Parameter((bias - mean) * gain + offset, requires_grad=False)

@@ -7,13 +7,14 @@ is arrays and settings: it predicts without torch.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
@@ -25,14 +26,16 @@ from micrograph.networks import checkpoints, heads, training
 from micrograph.networks.device import resolve_device
 from micrograph.networks.heads import LabelScaling
 from micrograph.networks.training import FitLog, FitOptions
-from micrograph.splits import model_selection, prediction_table, protocols, splitters
+from micrograph.splits import prediction_table, protocols
+from micrograph.splits.fit_spec import FitTask
 
 BUNDLE_SIZE = {"cpu": 32, "cuda": 256}  # models; more gain nothing and take memory
 LOG_EVERY = 50  # epochs
 RANDOM_BLOCK = 1 << 14  # random numbers drawn at a time for each model's dropout
 
-# The paper's: dropout, batch size, units of the first and of the second hidden layer, in this order.
-PUBLISHED = ([0, 0.2, 0.35, 0.5], [16, 32, 100], [600, 400, 300, 200], [150, 100, 50])
+# The paper's: dropout, batch size, units of the hidden layers, in this order.
+HIDDEN_LAYER_SIZES = [list(sizes) for sizes in product([600, 400, 300, 200], [150, 100, 50])]
+PAPER = ([0, 0.2, 0.35, 0.5], [16, 32, 100], HIDDEN_LAYER_SIZES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def param_grid(settings: Mapping[str, Any], search: str) -> list[dict[str, Any]]
     Parameters
     ----------
     settings : mapping
-        Of the scheme, as configured: learning_rate, batch, dropout, widths.
+        Of the scheme, as configured: learning_rate, batch_size, dropout, hidden_layer_sizes.
     search : {"default", "published"}
         The configured point with its neighbours in dropout and at a quarter of the learning rate, or the paper's 144
         points in its order, at the configured learning rate.
@@ -93,43 +96,26 @@ def param_grid(settings: Mapping[str, Any], search: str) -> list[dict[str, Any]]
     Returns
     -------
     list of dict
-        learning_rate, dropout, batch, widths.
+        learning_rate, dropout, batch_size, hidden_layer_sizes.
 
     Raises
     ------
     UserError
         If the search is unknown.
     """
-    return lookup(search, {"default": _neighbours, "published": _published}, "search")(settings)
-
-
-def _neighbours(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rate, dropouts = settings["learning_rate"], [settings["dropout"], 0.2, 0.5]
-    fixed = {"batch": settings["batch"], "widths": list(settings["widths"])}
-    return [
-        {"learning_rate": rate, "dropout": dropout, **fixed}
-        for rate, dropout in product([rate, rate / 4], dict.fromkeys(dropouts))
-    ]
-
-
-def _published(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rate = settings["learning_rate"]
-    return [
-        {"learning_rate": rate, "dropout": dropout, "batch": batch, "widths": [first, second]}
-        for dropout, batch, first, second in product(*PUBLISHED)
-    ]
+    rate, sizes = settings["learning_rate"], list(settings["hidden_layer_sizes"])
+    dropouts = list(dict.fromkeys([settings["dropout"], 0.2, 0.5]))
+    grids = {"default": ([rate, rate / 4], dropouts, [settings["batch_size"]], [sizes]), "published": ([rate], *PAPER)}
+    names = ("learning_rate", "dropout", "batch_size", "hidden_layer_sizes")
+    return [dict(zip(names, point, strict=True)) for point in product(*lookup(search, grids, "search"))]
 
 
 def fit_folds(
     features: FeatureSet,
-    table: Any,
-    *,
-    protocol: str,
-    policy: str,
-    scheme: str,
-    classes: Sequence[int],
-    search: str,
-    settings: Mapping[str, Any],
+    table: pd.DataFrame,
+    task: FitTask,
+    epochs: int,
+    patience: int,
     rng: np.random.Generator,
     device: str = "auto",
 ) -> prediction_table.FitResult:
@@ -141,20 +127,12 @@ def fit_folds(
         One array of values a fold.
     table : DataFrame
         Splits (`splitters.split`).
-    protocol : str
-        strict: features standardised on the training rows, validation without dropout, the best weights kept.
-        published: features raw, validation with dropout, the last weights kept, as in the paper. `model_selection` says
-        which point a fold takes and uses.
-    policy : str
-        Augmentation policy, aug1 to aug4.
-    scheme : str
-        Row of `target.SCHEMES`.
-    classes : sequence of int
-        In the target's unit, ascending.
-    search : {"default", "published"}
-        As of `param_grid`.
-    settings : mapping
-        As of `param_grid`, with epochs and patience.
+    task : FitTask
+        Its grid is of `param_grid`. strict: features standardised on the training rows, validation without dropout,
+        the best weights kept. published: features raw, validation with dropout, the last weights kept, as in the
+        paper. `model_selection` says which point a fold takes and uses.
+    epochs, patience : int
+        As of `training.FitOptions`.
     rng : Generator
         Source of the rows of each fold and of its models' seeds.
     device : {"auto", "cpu", "cuda"}
@@ -170,38 +148,28 @@ def fit_folds(
     UserError
         If a name is unknown, features and splits do not fit, or a fold would use a model whose loss was never finite.
     """
-    values = features.values
+    spec = task.spec
     folds = prediction_table.make_folds(
-        features.sample, features.augmentation, table, protocol=protocol, policy=policy, rng=rng
+        features.sample, features.augmentation, table, protocol=spec.protocol, policy=spec.policy, rng=rng
     )
-    if len(values) != len(folds):
+    if len(features.values) != len(folds):
         raise UserError(
-            f"the features hold {len(values)} folds, the splits {len(folds)}: make both with one splits.folds."
+            f"the features hold {len(features.values)} folds, the splits {len(folds)}: make both with one splits.folds."
         )
-    grid = param_grid(settings, search)
-    data = [_prepare(raw, fold, protocol) for raw, fold in zip(values, folds, strict=True)]
-    options = {
-        "epochs": settings["epochs"],
-        "patience": settings["patience"],
-        **protocols.parse(protocol).training_options,
-    }
-    made = _train(data, grid, scheme, list(classes), resolve_device(device), options)
-    chosen = _choose(data, made, len(grid), protocol)
-    used = model_selection.refit_choice(chosen, protocol)
-    fitted = {one.fold.fold: made[one.fold.fold, point] for one, point in zip(data, used, strict=True)}
-    for fold, model in fitted.items():
+    data = [_prepare(values, fold, spec.protocol) for values, fold in zip(features.values, folds, strict=True)]
+    made = _train(data, task, epochs, patience, resolve_device(device))
+
+    def predict(fold: prediction_table.FoldData, point: int, split: str) -> target.Prediction:
+        return made[fold.fold, point].predict(data[fold.fold].raw[fold.score_index[split]])
+
+    n_features = [one.raw.shape[1] for one in data]
+    refitted, *tables = prediction_table.select_and_predict(task, folds, predict, n_features)
+    models = {fold: made[fold, point] for fold, point in enumerate(refitted)}
+    for fold, model in models.items():
         if not model.is_finite():
-            key = f"training.mlp.{scheme}.learning_rate"
-            raise UserError(f"MLP {scheme} of fold {fold}: the loss is not finite; lower {key}.")
-    frames = []
-    for one, choice in zip(data, chosen, strict=True):
-        for part in splitters.SPLITS:
-            model = made[one.fold.fold, choice.point] if part == "validation" else fitted[one.fold.fold]
-            predicted = model.predict(one.raw[one.fold.score_index[part]])
-            frames.append(prediction_table.prediction_frame(one.fold, part, *predicted, classes, one.raw.shape[1]))
-    return prediction_table.FitResult(
-        fitted, prediction_table.search_table(chosen, used, grid), prediction_table.concatenate(frames)
-    )
+            key = f"training.mlp.{spec.scheme}.learning_rate"
+            raise UserError(f"MLP {spec.scheme} of fold {fold}: the loss is not finite; lower {key}.")
+    return prediction_table.FitResult(models, *tables)
 
 
 @dataclass(frozen=True)
@@ -217,7 +185,6 @@ class _FoldFeatures:
         return ((self.raw - self.mean) / self.std).astype(np.float32)
 
 
-Models = dict[tuple[int, int], MLP]  # by fold and grid point
 Member = tuple[_FoldFeatures, int]  # a model of a bundle: its fold and its grid point
 
 
@@ -230,75 +197,52 @@ def _prepare(values: ArrayLike, fold: prediction_table.FoldData, protocol: str) 
     return _FoldFeatures(fold, values, mean, np.where(std > 0, std, 1.0))
 
 
-def _choose(data: list[_FoldFeatures], made: Models, count: int, protocol: str) -> list[model_selection.Choice]:
-    """Choose among the models of every fold, one for each of `count` grid points."""
-    held = [one.fold.score_index[protocols.parse(protocol).selection_split] for one in data]
-    y_pred = [
-        np.stack([made[one.fold.fold, point].predict(one.raw[rows])[0] for point in range(count)])
-        for one, rows in zip(data, held, strict=True)
-    ]
-    y_true = [one.fold.samples.y[rows] for one, rows in zip(data, held, strict=True)]
-    return model_selection.select(y_pred, y_true, protocol)
-
-
 def _train(
-    data: list[_FoldFeatures],
-    grid: list[dict[str, Any]],
-    scheme: str,
-    classes: list[int],
-    device: torch.device,
-    options: dict[str, Any],
-) -> Models:
-    """Train the models of all folds and grid points, bundle by bundle."""
+    data: list[_FoldFeatures], task: FitTask, epochs: int, patience: int, device: torch.device
+) -> dict[tuple[int, int], MLP]:
+    """Train the models of all folds and grid points, bundle by bundle; by fold and grid point."""
+    options = {"epochs": epochs, "patience": patience, **protocols.parse(task.spec.protocol).training_options}
     groups = defaultdict(list)
     for one in data:
-        for point, settings in enumerate(grid):
-            steps = -(-len(one.fold.train_index) // settings["batch"])
-            # In training mode validation draws dropout too, for every row of its batch: a padded one would draw more.
-            held = len(one.fold.score_index["validation"]) if options["validate_in"] == "train" else 0
-            shape = (one.raw.shape[1], steps, held, settings["learning_rate"], settings["batch"], *settings["widths"])
-            groups[shape].append((one, point))
+        # In training mode validation draws dropout too, for every row of its batch: a padded one would draw more.
+        held = len(one.fold.score_index["validation"]) if options["validate_in"] == "train" else 0
+        for point, settings in enumerate(task.grid):
+            steps = -(-len(one.fold.train_index) // settings["batch_size"])
+            sizes = (settings["batch_size"], *settings["hidden_layer_sizes"])
+            groups[one.raw.shape[1], steps, held, settings["learning_rate"], *sizes].append((one, point))
     size, made = BUNDLE_SIZE[device.type], {}
     bundles = [group[start : start + size] for group in groups.values() for start in range(0, len(group), size)]
     for number, members in enumerate(bundles, start=1):
-        name = f"MLP {scheme}, bundle {number} of {len(bundles)}"
-        trained = _train_bundle(members, grid, scheme, classes, device, name, options)
-        for (one, point), parameters in zip(members, trained, strict=True):
-            parameters |= {"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)}
-            model = made[one.fold.fold, point] = MLP(scheme, classes, grid[point], parameters)
+        name = f"MLP {task.spec.scheme}, bundle {number} of {len(bundles)}"
+        for (one, point), model in zip(members, _train_bundle(members, task, device, name, options), strict=True):
+            made[one.fold.fold, point] = model
             if not model.is_finite():
-                text = json.dumps(grid[point])
-                print(f"MLP {scheme} of fold {one.fold.fold}, {text}: the loss is not finite.", flush=True)
+                text = f"MLP {task.spec.scheme} of fold {one.fold.fold}, {json.dumps(model.settings)}"
+                print(f"{text}: the loss is not finite.", flush=True)
     return made
 
 
 def _train_bundle(
-    members: list[Member],
-    grid: list[dict[str, Any]],
-    scheme: str,
-    classes: list[int],
-    device: torch.device,
-    name: str,
-    options: dict[str, Any],
-) -> list[dict[str, NDArray[np.float32]]]:
-    """Train one bundle of models of one shape; return the parameters of each."""
-    data, points = [one for one, _ in members], [grid[point] for _, point in members]
+    members: list[Member], task: FitTask, device: torch.device, name: str, options: dict[str, Any]
+) -> list[MLP]:
+    """Train one bundle of models of one shape."""
+    scheme, classes = task.spec.scheme, list(task.classes)
+    data, points = [one for one, _ in members], [task.grid[point] for _, point in members]
     rngs = [np.random.default_rng([one.fold.seed, point]) for one, point in members]
     weight_rngs, order_rngs = zip(*(rng.spawn(2) for rng in rngs), strict=True)
-    dropouts = [point["dropout"] for point in points]
-    n_features, first = data[0].raw.shape[1], points[0]
-    bundle = StackedMLPs(scheme, n_features, first["widths"], classes, dropouts, weight_rngs).to(device)
+    sizes = (data[0].raw.shape[1], *points[0]["hidden_layer_sizes"], target.output_width(scheme, classes))
+    bundle = StackedMLPs(scheme, sizes, [point["dropout"] for point in points], weight_rngs).to(device)
     bundle.fit_label_scaling([one.fold.samples.y[one.fold.train_index] for one in data])
-    feed = _Batches(data, scheme, classes, first["batch"], order_rngs, bundle, device)
+    feed = _Batches(data, task, points[0]["batch_size"], order_rngs, device)
     log = FitLog(name, f"training.mlp.{scheme}", every=LOG_EVERY)
+    fit_options = FitOptions(points[0]["learning_rate"], **options)
     try:
-        training.fit(
-            bundle, feed.batches, feed.validation, heads.loss(scheme), FitOptions(first["learning_rate"], **options),
-            rngs[0], log=log,
-        )  # fmt: skip
+        training.fit(bundle, feed.batches, feed.validation, heads.loss(scheme), fit_options, rngs[0], log=log)
     except training.Diverged:
         bundle.restore_weights()
-    return bundle.parameters_by_model()
+    scaling = [{"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)} for one in data]
+    trained = zip(points, bundle.parameters_by_model(), scaling, strict=True)
+    return [MLP(scheme, classes, point, parameters | own) for point, parameters, own in trained]
 
 
 class _Batches:
@@ -307,44 +251,40 @@ class _Batches:
     def __init__(
         self,
         data: list[_FoldFeatures],
-        scheme: str,
-        classes: list[int],
+        task: FitTask,
         batch_size: int,
         rngs: Sequence[np.random.Generator],
-        bundle: "StackedMLPs",
         device: torch.device,
     ) -> None:
-        """Prepare features and order of the rows of each model (data, rngs); bundle names the models held."""
+        """Prepare features and order of the rows of each model (data, rngs)."""
         folds = {one.fold.fold: one for one in data}
         index = {number: row for row, number in enumerate(folds)}
-        self.fold = np.array([index[one.fold.fold] for one in data])
+        self.fold = torch.tensor([index[one.fold.fold] for one in data])[:, None].to(device)
         self.values = torch.from_numpy(np.stack([one.standardised() for one in folds.values()])).to(device)
-        labels = data[0].fold.samples.y
-        self.targets = torch.from_numpy(target.encode(scheme, labels, classes)).to(device)
+        targets = target.encode(task.spec.scheme, data[0].fold.samples.y, task.classes)
+        self.targets = torch.from_numpy(targets).to(device)
         self.training = [one.fold.train_index for one in data]
         self.held = [one.fold.score_index["validation"] for one in data]
-        self.widths = [max(map(len, rows)) for rows in (self.training, self.held)]  # the same when some have stopped
-        self.batch_size, self.rngs, self.bundle, self.device = batch_size, rngs, bundle, device
+        self.batch_size, self.rngs, self.device = batch_size, rngs, device
 
     def batches(self, epoch: int) -> Iterator[training.Batch]:
-        """Yield the training rows of the models held, in random order."""
-        rows = [self.rngs[model].permutation(self.training[model]) for model in self.bundle.active.tolist()]
-        width = -(-self.widths[0] // self.batch_size) * self.batch_size
+        """Yield the training rows of all models, in random order."""
+        rows = [rng.permutation(own) for rng, own in zip(self.rngs, self.training, strict=True)]
+        width = -(-max(map(len, rows)) // self.batch_size) * self.batch_size
         yield from self._batches(rows, width, self.batch_size)
 
     def validation(self) -> Iterator[training.Batch]:
-        """Yield all validation rows of the models held, as one batch."""
-        rows = [self.held[model] for model in self.bundle.active]
-        yield from self._batches(rows, self.widths[1], self.widths[1])
+        """Yield all validation rows of all models, as one batch."""
+        width = max(map(len, self.held))
+        yield from self._batches(self.held, width, width)
 
     def _batches(self, rows: list[NDArray[np.int64]], width: int, batch_size: int) -> Iterator[training.Batch]:
         counts = np.array([len(own) for own in rows])
         index = torch.from_numpy(np.stack([np.resize(own, width) for own in rows])).to(self.device)
         weights = torch.from_numpy((np.arange(width) < counts[:, None]).astype(np.float32)).to(self.device)
-        fold = torch.from_numpy(self.fold[self.bundle.active])[:, None].to(self.device)
         for start in range(0, width, batch_size):
             batch = index[:, start : start + batch_size]
-            yield self.values[fold, batch], self.targets[batch], weights[:, start : start + batch_size]
+            yield self.values[self.fold, batch], self.targets[batch], weights[:, start : start + batch_size]
 
 
 def write_models(path: str | Path, models: Mapping[int, MLP]) -> None:
@@ -408,12 +348,8 @@ class StackedMLPs(nn.Module):
     ----------
     scheme : str
         Row of `target.SCHEMES`.
-    n_features : int
-        Inputs of the first layer.
-    widths : sequence of 2 ints
-        Units of the hidden layers.
-    classes : sequence of int
-        In the target's unit, ascending.
+    sizes : sequence of 4 ints
+        Features, units of the two hidden layers, outputs.
     dropouts : sequence of float
         Probability of each model.
     rngs : sequence of Generator
@@ -428,30 +364,18 @@ class StackedMLPs(nn.Module):
     bias3: nn.Parameter
 
     def __init__(
-        self,
-        scheme: str,
-        n_features: int,
-        widths: Sequence[int],
-        classes: Sequence[int],
-        dropouts: Sequence[float],
-        rngs: Sequence[np.random.Generator],
+        self, scheme: str, sizes: Sequence[int], dropouts: Sequence[float], rngs: Sequence[np.random.Generator]
     ) -> None:
         super().__init__()
-        self.models, self.scheme = len(rngs), scheme
-        self.active = np.arange(self.models)
-        sides = [n_features, *widths, target.output_width(scheme, classes)]
-        for layer, (fan_in, fan_out) in enumerate(zip(sides[:-1], sides[1:], strict=True), start=1):
+        self.n_models, self.scheme = len(rngs), scheme
+        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
             for name, rows in (("weight", fan_in), ("bias", 1)):
                 values = np.stack([_uniform(rng, (rows, fan_out), fan_in**-0.5) for rng in rngs])
                 self.register_parameter(f"{name}{layer}", nn.Parameter(torch.from_numpy(values)))
         self.dropout = StackedDropout(dropouts, rngs)
         if scheme == "regression":
-            self.degrees = LabelScaling((self.models, 1, 1))
+            self.degrees = LabelScaling((self.n_models, 1, 1))
         self._saved = {name: torch.full_like(part, torch.nan) for name, part in self.state_dict().items()}
-
-    def network(self, inputs: Tensor) -> Tensor:
-        """Map (models, batch, in) to (models, batch, outputs)."""
-        return self(inputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (models, batch, in) to (models, batch, outputs)."""
@@ -471,42 +395,23 @@ class StackedMLPs(nn.Module):
             self._saved |= {f"degrees.{name}": part.clone() for name, part in self.degrees.named_buffers()}
 
     def save_weights(self, which: NDArray[np.bool_]) -> None:
-        """Remember the present weights of some models; which: (models,)."""
-        if not which.any():
-            return
-        rows = torch.from_numpy(np.flatnonzero(which[self.active]))
-        models = torch.from_numpy(self.active[which[self.active]])
-        for name, part in self.state_dict().items():
-            saved = self._saved[name]
-            saved[models.to(saved.device)] = part[rows.to(part.device)].to(saved.device)
-
-    @torch.no_grad()
-    def narrow(self, which: NDArray[np.bool_]) -> None:
-        """Hold some of the models held; which: (n_active,). The parameters stay the same objects."""
+        """Remember the present weights of some models; which: (n_models,)."""
         rows = torch.from_numpy(np.flatnonzero(which))
-        self.active = self.active[which]
-        self.dropout.narrow(which)
-        self._replace(lambda name, part: part[rows.to(part.device)])
+        for name, part in self.state_dict().items():
+            self._saved[name][rows] = part.cpu()[rows]
 
-    @torch.no_grad()
     def restore_weights(self) -> None:
-        """Hold all models again with the weights saved last, NaN where none were; evaluation mode."""
-        self.active = np.arange(self.models)
-        self._replace(lambda name, part: self._saved[name].to(part.device))
+        """Load the weights saved last, NaN where none were, and switch to evaluation mode."""
+        self.load_state_dict(self._saved)
         self.eval()
 
     def parameters_by_model(self) -> list[dict[str, NDArray[np.float32]]]:
-        """Return the arrays of each model held: weights (in, out), all else flat."""
+        """Return the arrays of each model: weights (in, out), all else flat."""
         parts = {name.rpartition(".")[2]: part.cpu().numpy() for name, part in self.state_dict().items()}
         flat = {
             name: part if name.startswith("weight") else part.reshape(len(part), -1) for name, part in parts.items()
         }
-        return [{name: part[model].copy() for name, part in flat.items()} for model in range(len(self.active))]
-
-    def _replace(self, tensor_of: Callable[[str, Tensor], Tensor]) -> None:
-        for name, part in [*self.named_parameters(), *self.named_buffers()]:
-            part.grad = None
-            part.data = tensor_of(name, part.detach()).clone()
+        return [{name: part[model].copy() for name, part in flat.items()} for model in range(self.n_models)]
 
 
 class StackedDropout:
@@ -538,11 +443,6 @@ class StackedDropout:
         kept = self._kept[:, None]
         factors = np.where(drawn < kept, 1 / np.maximum(kept, 1e-6), 0).astype(np.float32)
         return hidden * torch.from_numpy(factors).to(hidden.device).reshape(hidden.shape)
-
-    def narrow(self, which: NDArray[np.bool_]) -> None:
-        """Hold some of the models; which: (n_active,)."""
-        self._kept, self._drawn = self._kept[which], self._drawn[which]
-        self._rngs = [rng for rng, held in zip(self._rngs, which, strict=True) if held]
 
 
 def _uniform(rng: np.random.Generator, shape: tuple[int, int], bound: float) -> NDArray[np.float32]:

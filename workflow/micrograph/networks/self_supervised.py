@@ -97,7 +97,7 @@ def pretrain(
     backbone : str
         Name of the backbone.
     settings : mapping
-        pixels (side of a view), epochs, batch, learning_rate.
+        pixels (side of a view), epochs, batch_size, learning_rate.
     rng : Generator
         Source of all random numbers.
     start : str
@@ -138,7 +138,7 @@ def pretrain(
 
     def batches(epoch: int) -> Iterator[training.Batch]:
         order = view_rng.permutation(len(album))
-        for rows in np.array_split(order, max(1, len(order) // settings["batch"])):
+        for rows in np.array_split(order, max(1, len(order) // settings["batch_size"])):
             yield _batch(album, rows, mean, std, view_rng)
 
     def check() -> Iterator[training.Batch]:
@@ -234,8 +234,7 @@ def random_views(grey: Tensor, rng: np.random.Generator) -> Tensor:
     count = len(grey)
     zoom = np.sqrt(rng.uniform(*AREA, count))[:, None, None]
     angles, flips = rng.uniform(0, 2 * np.pi, count), np.where(rng.random((count, 2)) < 0.5, -1.0, 1.0)
-    cosine, sine = np.cos(angles), np.sin(angles)
-    rotation = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1) * flips[:, None, :]
+    rotation = transforms.rotation_matrices(angles, flips)
     shift = rng.uniform(-1, 1, (count, 2)) * (1 - zoom[:, 0])
     views = gaussian_blur(transforms.affine(grey, rotation * zoom, shift), rng.uniform(0, BLUR, count))
     contrast, brightness = rng.uniform(*CONTRAST, count), rng.uniform(-BRIGHTNESS, BRIGHTNESS, count)

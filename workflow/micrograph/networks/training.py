@@ -6,7 +6,7 @@ It takes a bundle of models, batches and a loss, and knows neither images nor th
 import ctypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -19,10 +19,8 @@ from micrograph.errors import UserError, lookup
 from micrograph.networks.device import deterministic, seeded
 
 METRICS = ("train_loss", "validation_loss", "validation_accuracy")
-NARROW_BELOW = 0.75  # share of a bundle's models still training below which the others are dropped
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory")  # in PyTorch's messages
-STORED = {"batch_size": "batch"}  # settings that have another key in files of networks
 
 Batch = tuple[Tensor, Tensor, Tensor]  # inputs (n_networks, batch, ...), targets, weights (n_networks, batch)
 Function = Callable[[Tensor, Tensor, Tensor], Tensor]  # outputs, targets, weights to (n_networks,)
@@ -67,12 +65,8 @@ class TrainingSettings:
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "TrainingSettings":
-        """Read the settings that `to_dict` gave, or those of a rule."""
-        return cls(**{name: settings[STORED.get(name, name)] for name in cls.__dataclass_fields__})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings under the keys of files."""
-        return {STORED.get(name, name): value for name, value in asdict(self).items()}
+        """Take the settings of these names from a mapping with more."""
+        return cls(**{name: settings[name] for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -137,17 +131,14 @@ class Bundle(Protocol):
 
     Attributes
     ----------
-    models : int
-        Number of models in all.
-    active : ndarray of int
-        Indices of the models held, ascending: those that still train, and some that stopped.
+    n_models : int
+        Their number.
     """
 
-    models: int
-    active: NDArray[np.int64]
+    n_models: int
 
-    def network(self, inputs: Tensor) -> Tensor:
-        """Compute the outputs of the models held, (n_active, batch, n_outputs)."""
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Compute the outputs of all models, (n_models, batch, n_outputs)."""
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """Return the parameters to train."""
@@ -159,13 +150,10 @@ class Bundle(Protocol):
         """Switch to evaluation mode."""
 
     def save_weights(self, which: NDArray[np.bool_]) -> None:
-        """Remember the present weights of some models; which: (models,)."""
-
-    def narrow(self, which: NDArray[np.bool_]) -> None:
-        """Drop models; which: (n_active,), those to hold on to."""
+        """Remember the present weights of some models; which: (n_models,)."""
 
     def restore_weights(self) -> None:
-        """Hold all models again with the weights saved last, in evaluation mode."""
+        """Load the weights saved last into all models, and switch to evaluation mode."""
 
 
 def fit(
@@ -185,7 +173,7 @@ def fit(
     bundle : Bundle
         Changed.
     batches : callable
-        Epoch (from 0) to the batches (inputs, targets, weights) of ``bundle.active``, on the training device.
+        Epoch (from 0) to the batches (inputs, targets, weights), on the training device.
     validation : callable or None
         Gives the batches of validation. None: nothing is validated, and the last weights are kept.
     loss : callable
@@ -213,8 +201,8 @@ def fit(
         If there is not enough memory.
     """
     mode = lookup(options.validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
-    stopping = EarlyStopping(bundle.models, options.patience, "last" if validation is None else options.keep)
-    optimiser = Adam(bundle.parameters(), options.learning_rate)
+    stopping = EarlyStopping(bundle.n_models, options.patience, "last" if validation is None else options.keep)
+    optimiser = torch.optim.Adam(bundle.parameters(), options.learning_rate, fused=True)
     _keep_freed_memory()
     curve = []
     memory_keys = log.memory_keys or (f"{log.key}.batch_size",)
@@ -226,60 +214,16 @@ def fit(
             if validation is not None:
                 with torch.no_grad():
                     metrics += _run_epoch(bundle, validation(), loss, score, options.precision)
-            metrics, trained = [_of_all_models(values, bundle) for values in metrics], stopping.training
             held = None if validation is None else metrics[1]
+            curve += _curve_rows(epoch, metrics, stopping.training)
             bundle.save_weights(stopping.update(epoch, metrics[0], held, final=epoch == options.epochs - 1))
-            curve += _curve_rows(epoch, metrics, trained)
             if epoch % log.every == 0 or not stopping.training.any():
                 print(_line(log, epoch, options.epochs, metrics, stopping), flush=True)
             if not stopping.training.any():
                 break
-            _narrow(bundle, optimiser, stopping.training[bundle.active])
         _report_divergence(stopping, log)
         bundle.restore_weights()
     return [{**row, "kept": int(row["epoch"] == stopping.kept[row["model"]])} for row in curve]
-
-
-class Adam:
-    """Adam with PyTorch's default constants, by the kernel of ``torch.optim.Adam(fused=True)``: the same numbers.
-
-    ``torch.optim`` imports PyTorch's compiler, which takes a second, and spends more time on a small network than its
-    kernel does.
-
-    Parameters
-    ----------
-    parameters : iterable of Parameter
-        Parameters to train.
-    learning_rate : float
-        Step size.
-    """
-
-    def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
-        self.parameters, self.learning_rate = list(parameters), learning_rate
-        self.means, self.squares = ([torch.zeros_like(part) for part in self.parameters] for _ in range(2))
-        self.steps = [torch.zeros((), device=part.device) for part in self.parameters]
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for part in self.parameters:
-            part.grad = None
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
-        states = zip(self.parameters, self.means, self.squares, self.steps, strict=True)
-        updated = [(part, part.grad, *state) for part, *state in states if part.grad is not None]
-        parameters, gradients, means, squares, steps = map(list, zip(*updated, strict=True))
-        torch._foreach_add_(steps, 1)
-        torch._fused_adam_(
-            parameters, gradients, means, squares, [], steps, amsgrad=False, maximize=False, weight_decay=0.0,
-            lr=self.learning_rate, beta1=0.9, beta2=0.999, eps=1e-8,
-        )  # fmt: skip
-
-    def narrow(self, rows: Tensor) -> None:
-        """Keep the averages of some of the models whose parameters are stacked; rows: their indices."""
-        for states in (self.means, self.squares):
-            states[:] = [state[rows.to(state.device)] for state in states]
 
 
 @cache
@@ -365,14 +309,14 @@ def _run_epoch(
     loss: Function,
     score: Function | None,
     precision: torch.dtype,
-    optimiser: Adam | None = None,
+    optimiser: torch.optim.Optimizer | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Pass over the batches, with a step after each where there is an optimiser: [loss, score], each (n_active,)."""
+    """Pass over the batches, with a step after each where there is an optimiser: [loss, score], each (n_models,)."""
     sums: list[Any] = [0.0, 0.0]  # tensors after the first batch
     count: Any = 0.0
     for inputs, targets, weights in batches:
         with _autocast(inputs, precision):
-            outputs = bundle.network(inputs)
+            outputs = bundle(inputs)
         losses = loss(outputs.float(), targets, weights)
         if optimiser is not None:
             optimiser.zero_grad()
@@ -389,21 +333,6 @@ def _run_epoch(
 def _autocast(inputs: Tensor, precision: torch.dtype) -> AbstractContextManager[Any]:
     """Compute in `precision` in the block."""
     return nullcontext() if precision is torch.float32 else torch.autocast(inputs.device.type, dtype=precision)
-
-
-def _of_all_models(values: NDArray[np.float64], bundle: Bundle) -> NDArray[np.float64]:
-    """Return (models,) values from those of the models held; NaN for the others."""
-    full = np.full(bundle.models, np.nan)
-    full[bundle.active] = values
-    return full
-
-
-def _narrow(bundle: Bundle, optimiser: Adam, training: NDArray[np.bool_]) -> None:
-    """Drop the models that have stopped, once they are many, from the bundle and from Adam's averages."""
-    if training.mean() >= NARROW_BELOW:
-        return
-    bundle.narrow(training)
-    optimiser.narrow(torch.from_numpy(np.flatnonzero(training)))
 
 
 def _curve_rows(epoch: int, metrics: list[NDArray[np.float64]], trained: NDArray[np.bool_]) -> list[dict[str, Any]]:
@@ -471,13 +400,13 @@ class SingleNetwork:
         The network.
     """
 
-    models = 1
+    n_models = 1
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.active = module, np.arange(1)
+        self.module = module
         self._saved: dict[str, Tensor] | None = None
 
-    def network(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor) -> Tensor:
         """Map (1, batch, ...) to (1, batch, n_outputs)."""
         return self.module(inputs[0])[None]
 
@@ -497,9 +426,6 @@ class SingleNetwork:
         """Remember the present weights where ``which[0]`` is set."""
         if which[0]:
             self._saved = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
-
-    def narrow(self, which: NDArray[np.bool_]) -> None:
-        """Do nothing: one network cannot be fewer."""
 
     def restore_weights(self) -> None:
         """Load the weights saved last, if there are any, and switch to evaluation mode."""

@@ -17,7 +17,6 @@ from torch.nn import functional
 
 from micrograph.errors import UserError
 from micrograph.networks.backbones import Colour
-from micrograph.networks.features import shift_and_scale
 from micrograph.scans import rendering
 
 
@@ -115,9 +114,13 @@ def rotate_and_flip(
     -------
     Tensor of the same shape
     """
+    return affine(grey, rotation_matrices(angles, flips), np.zeros((len(angles), 2)), padding_mode)
+
+
+def rotation_matrices(angles: NDArray[np.float64], flips: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrices (n, 2, 2) of `affine` that rotate by (n,) radians and then flip by (n, 2) of -1 or 1."""
     cosine, sine = np.cos(angles), np.sin(angles)
-    matrices = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1) * flips[:, None, :]
-    return affine(grey, matrices, np.zeros((len(matrices), 2)), padding_mode)
+    return np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1) * flips[:, None, :]
 
 
 def affine(
@@ -160,7 +163,11 @@ def normalise(grey: torch.Tensor, mean: Colour, std: Colour) -> torch.Tensor:
     -------
     Tensor of shape (n, 3, rows, cols), float32, channels last
     """
-    shift, scale = shift_and_scale(mean, std, grey.device)
+    means, stds = np.asarray(mean, float), np.asarray(std, float)
+    shift, scale = (
+        torch.tensor(part, dtype=torch.float32, device=grey.device).reshape(1, 3, 1, 1)
+        for part in (-means / stds, 1 / (255 * stds))
+    )
     return torch.addcmul(shift, grey.float(), scale).contiguous(memory_format=torch.channels_last)
 
 

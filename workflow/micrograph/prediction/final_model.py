@@ -251,8 +251,8 @@ def most_selected(search_results: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        learning_rate, batch, dropout; of equals those with the best mean validation accuracy, then those of the first
-        fold.
+        learning_rate, batch_size, dropout; of equals those with the best mean validation accuracy, then those of the
+        first fold.
     """
     groups = search_results.groupby("best_params", sort=False)["validation_accuracy"].agg(["size", "mean"]).round(9)
     return json.loads(groups.sort_values(["size", "mean"], ascending=False, kind="stable").index[0])
@@ -293,10 +293,9 @@ def _train(
     spec = NetworkSpec("strict", settings.pretraining, settings.policy, settings.scheme)
     rng, fold_rng = random_stream(settings.seed, "train_production", name).spawn(2)
     table = table[["sample", "batch", "growth_celsius", "split"]].assign(fold=0)
-    fold = finetune.select_fold(study.images["sample"], study.images["augmentation"], table, 0, spec, fold_rng)
-    return finetune.train_fixed_epochs(
-        fold, images, spec, training, settings.classes, settings.backbone, study.weights, rng, device
-    )
+    fold = finetune.select_fold(study.images, table, 0, spec, fold_rng)
+    task = finetune.TuningTask(spec, settings.backbone, [training], settings.classes)
+    return finetune.train_fixed_epochs(fold, images, task, study.weights, rng, device)
 
 
 def _load_backbone(settings: FinalModelSettings, study: StudyData) -> torch.nn.Module:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from micrograph.errors import UserError
 from micrograph.splits import protocols
@@ -117,6 +118,24 @@ class FitSpec:
 
 
 KEYS = tuple(field.name for field in fields(FitSpec))
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """What a model is fitted for.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    classes : sequence of int
+        Celsius, rising.
+    grid : sequence of dict
+        Parameter settings that are tried; of equal ones the first is taken.
+    """
+
+    spec: FitSpec
+    classes: Sequence[int]
+    grid: Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)

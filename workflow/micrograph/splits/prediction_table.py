@@ -9,7 +9,7 @@ chosen, used (settings as JSON). Neither torch nor scikit-learn is imported here
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
-from micrograph.splits import policies, splitters
+from micrograph.splits import model_selection, policies, protocols, splitters
+from micrograph.splits.fit_spec import FitTask
 from micrograph.splits.model_selection import Choice
+from micrograph.target import Prediction
 
 KEYS = ["fold", "split", "sample", "augmentation"]
 SEEDS = 2**31
+
+Predict = Callable[["FoldData", int, str], Prediction]  # (fold, grid point, split) to predictions of the scored rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,34 +184,73 @@ def scored_rows(
     return kept[np.lexsort((samples.augmentation[kept], samples.sample[kept]))]
 
 
-def prediction_frame(
-    fold: FoldData,
-    split: str,
-    y_pred: ArrayLike,
-    y_value: ArrayLike,
-    scores: NDArray,
-    classes: Sequence[int],
-    components: int,
-) -> pd.DataFrame:
+def select_and_predict(
+    task: FitTask,
+    folds: Sequence[FoldData],
+    predict: Predict,
+    n_features: Sequence[int],
+    y_pred: Sequence[NDArray] | None = None,
+    parts: Sequence[str] = splitters.SPLITS,
+) -> tuple[list[int], pd.DataFrame, pd.DataFrame]:
+    """Choose a grid point for every fold, and tabulate the predictions.
+
+    Parameters
+    ----------
+    task : FitTask
+        Its `grid` has the points.
+    folds : sequence of FoldData
+    predict : callable
+        (fold, grid point, split) to classes, values and scores of the rows ``fold.score_index[split]``.
+    n_features : sequence of int
+        Number of features of every fold.
+    y_pred : sequence of ndarray of shape (n_points, n), optional
+        For every fold the classes that each point predicts on the protocol's selection split; by default of `predict`.
+    parts : sequence of str
+        Splits to predict.
+
+    Returns
+    -------
+    refitted : list of int
+        Grid point of every fold's model.
+    search_results, predictions : DataFrame
+        See the module. Validation rows are predicted at the point that the fold chose.
+    """
+    protocol, points = task.spec.protocol, range(len(task.grid))
+    split = protocols.parse(protocol).selection_split
+    if y_pred is None:
+        y_pred = [np.stack([predict(fold, point, split)[0] for point in points]) for fold in folds]
+    choices = model_selection.select(y_pred, [fold.samples.y[fold.score_index[split]] for fold in folds], protocol)
+    refitted = model_selection.refit_choice(choices, protocol)
+    frames = [
+        prediction_frame(
+            fold, part, predict(fold, choice.point if part == "validation" else point, part), task.classes
+        ).assign(components=width)
+        for fold, choice, point, width in zip(folds, choices, refitted, n_features, strict=True)
+        for part in parts
+    ]
+    table = pd.concat(frames, ignore_index=True).sort_values(KEYS, ignore_index=True)
+    return refitted, search_table(choices, refitted, task.grid), table
+
+
+def prediction_frame(fold: FoldData, split: str, prediction: Prediction, classes: Sequence[int]) -> pd.DataFrame:
     """Tabulate the predictions of one split of one fold.
 
     Parameters
     ----------
     fold : FoldData
     split : str
-    y_pred, y_value : array_like of shape (m,)
-        Class and continuous value in Celsius of the rows ``fold.score_index[split]``; NaN where there is none.
-    scores : ndarray of shape (m, n_classes)
+    prediction : tuple of ndarray
+        Class and continuous value in Celsius, of shape (m,), and scores (m, n_classes) of the rows
+        ``fold.score_index[split]``; NaN where there is none.
     classes : sequence of int
         Celsius.
-    components : int
-        Number of features.
 
     Returns
     -------
     DataFrame
     """
     rows, samples = fold.score_index[split], fold.samples
+    y_pred, y_value, scores = prediction
     frame = pd.DataFrame(
         {
             "fold": fold.fold,
@@ -221,12 +264,7 @@ def prediction_frame(
         }
     )
     frame[[f"score_{celsius}" for celsius in classes]] = scores
-    return frame.assign(components=components)
-
-
-def concatenate(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Join the frames of all splits and folds to the sorted table of predictions."""
-    return pd.concat(frames, ignore_index=True).sort_values(KEYS, ignore_index=True)
+    return frame
 
 
 def search_table(choices: Sequence[Choice], refitted: Sequence[int], grid: Sequence[dict]) -> pd.DataFrame:
