@@ -88,7 +88,7 @@ def test_few_pixels_of_background_are_flagged():
     level = levelling.level(scan(), "median")
     level[::6, ::6] += 50  # particles of a pixel, each with a foot of two pixels on all sides
     measures = quality.measure(scan(), level)
-    assert measures["masked_pct"] == pytest.approx(100 * 25 / 36, abs=5)
+    assert measures["masked_pct"] > 100 * 25 / 36  # heights of the film beyond 2.5 sigma are masked, too
     assert "little background" in quality.flags(measures)
 
 

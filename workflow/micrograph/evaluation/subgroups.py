@@ -134,7 +134,7 @@ def _by_scan(samples: pd.DataFrame) -> Named:
         ("retrace", samples["direction"].astype(str).str.lower() == "retrace"),
     ]
     if "quality" in samples:
-        named += [("quality flag", samples["quality"].fillna("") != "")]
+        named += [("quality flag", samples["quality"].notna() & samples["quality"].ne(""))]
     channels = samples.loc[~picture, "channel"].dropna().value_counts().sort_index()
     others = channels.drop(channels.idxmax()).index if len(channels) else []
     named += [(f"channel {name}", samples["channel"] == name) for name in others]

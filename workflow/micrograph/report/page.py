@@ -243,4 +243,4 @@ def _flagged(samples: pd.DataFrame) -> pd.DataFrame:
     """Return the samples whose scans have quality flags, and their measures."""
     if "quality" not in samples:
         return pd.DataFrame()
-    return samples.loc[samples["quality"].fillna("") != "", ["sample", "quality", *quality.COLUMNS]]
+    return samples.loc[samples["quality"].notna() & samples["quality"].ne(""), ["sample", "quality", *quality.COLUMNS]]
