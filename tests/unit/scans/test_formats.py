@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from micrograph.errors import UserError
-from micrograph.scans import formats, gwyddion
+from micrograph.scans import formats, gwyddion, surface_topography
 from micrograph.scans.height_map import HeightMap, ReadOptions, write_gwy
 from micrograph.scans.image_files import ExportedImage
 
@@ -110,8 +110,8 @@ def test_images_that_cannot_be_used_are_refused(tmp_path):
     Image.new("1", (16384, 16384)).save(tmp_path / "larger.png")
     sentences = {
         "pages.tif": "2 pages",
-        "float.tif": "mode 'F'",
-        "deep.tif": "32 bits",
+        "float.tif": "floating-point .*z_unit",
+        "deep.tif": "signed .* 32 bits",
         "bomb.png": "8192 x 8192",
         "larger.png": "8192 x 8192",
     }
@@ -149,7 +149,7 @@ def test_another_format_is_read_by_gwyddions_importer(tmp_path):
     assert (scan.channel, scan.direction, scan.lines_planned) == ("Height", "", 3)
     with pytest.raises(UserError, match="'Height Sensor' or 'ZSensor' .*'Height'.*scans.channels"):
         formats.read_scan(tmp_path / "h\u00f6he.gsf", ReadOptions(channels=("Height Sensor", "ZSensor")))
-    with pytest.raises(UserError, match="is in 'V' over 'm' and not in metres"):
+    with pytest.raises(UserError, match="volt.gsf: no channel in .* unit of length .*'Height' in V"):
         formats.read_scan(gsf(tmp_path / "volt.gsf", unit="V"))
 
 
@@ -203,11 +203,17 @@ def test_a_format_that_no_one_knows_is_refused(tmp_path):
         formats.read_scan(tmp_path / "film.xyz")
 
 
-def test_without_the_importer_the_sentence_says_how_to_install_it(tmp_path, monkeypatch):
+def without_gwyddion(monkeypatch, folder):
+    """Hide Gwyddion's importer."""
     monkeypatch.setitem(sys.modules, "gwyddionpy_converter", None)
     monkeypatch.delenv("GWYDDIONPY_CONVERT", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match=r"Gwyddion's importer: pip install 'gwyddionpy\[converter\]'"):
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_without_the_importer_the_sentence_says_how_to_install_it(tmp_path, monkeypatch):
+    without_gwyddion(monkeypatch, tmp_path)
+    monkeypatch.setattr(surface_topography, "is_installed", lambda: False)
+    with pytest.raises(UserError, match=r"pip install 'gwyddionpy\[converter\]' .* pip install SurfaceTopography"):
         formats.read_scan(gsf(tmp_path / "film.gsf"))
 
 

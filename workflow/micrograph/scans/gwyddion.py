@@ -15,28 +15,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.io import sha256_file, unwritable
-from micrograph.scans.height_map import DEFAULT_OPTIONS, NM_PER_M, HeightMap, ReadOptions
+from micrograph.io import unwritable
+from micrograph.scans import surface_topography
+from micrograph.scans.channels import Channel, read_heights
+from micrograph.scans.height_map import DEFAULT_OPTIONS, HeightMap, Inspection, ReadOptions
 
-INSTALL = "pip install 'gwyddionpy[converter]'"
+INSTALL = f"pip install 'gwyddionpy[converter]' (Linux on x86-64) or pip install {surface_topography.PACKAGE}"
 MAGIC = b"GWYP"
 SCALAR_BYTES = {"b": 1, "c": 1, "i": 4, "q": 8, "d": 8}
 ARRAY_DTYPES = {"C": "S1", "I": "<i4", "Q": "<i8", "D": "<f8"}
 MAX_DEPTH = 8
 MAX_COMPONENTS = 1 << 16  # of one object in a .gwy file
 MAX_BYTES = 1 << 30  # of a .gwy file
-MAX_PIXELS = 1 << 26
-MAX_EXTENT_NM = 1e9
-MAX_LISTED = 12
+# Formats of the importers, by signature or, where that is ambiguous, by suffix.
+SIGNATURES = (
+    *(
+        b"GWYP",
+        b"GWYO",
+        b"Gwyddion Simple Field 1.0",
+        b"fileType      Image",
+        b":NANONIS_VERSION:",
+        b"\x01\xb0\x93\xff",
+    ),
+    *(b"\xaa\0S\0T\0i\0M\0a\0g\0e\0", b"STiMage", b"[DataSet]", b"ISO/TC 201 SPM data transfer format"),
+    *(b"DIGITAL SURF", b"DSCOMPRESSED", b"[Paramco32]", b"II*\0", b"MM\0*", b"<SPML", b"#R3", b"ONTMATRX0101"),
+    b"WSxM file copyright",
+)
+SUFFIXES = {
+    *(".gwy", ".gsf", ".mi", ".top", ".ibw", ".jpk", ".jpk-force", ".jpk-qi-image", ".h5-jpk", ".nid", ".nhf", ".sxm"),
+    *(".mtrx", ".sm2", ".sm3", ".sm4", ".stp", ".mdt", ".sur", ".spml", ".mul", ".ezd", ".afm", ".xqd"),
+    *(".bcr", ".bcrf"),
+}
 SMALL_BYTES = 1 << 24  # a temporary folder with less room than this, and than the scan takes, is full
-DIRECTION = re.compile(r"[\s_\-\[(]*(?P<direction>retrace|trace|backward|forward|bwd|fwd)[\])\s]*$", re.IGNORECASE)
-DIRECTION_NAMES = {"trace": "Trace", "forward": "Trace", "fwd": "Trace"}
-DIRECTION_NAMES |= dict.fromkeys(("retrace", "backward", "bwd"), "Retrace")
-
-Fields = list[tuple[str, dict[str, Any]]]
 
 
 def detect(path: str | Path, head: bytes) -> bool:
@@ -65,8 +77,8 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
     path : path
         The file. A .gwy file needs no importer.
     options : ReadOptions
-        Channels, direction and time limit. The direction is taken from the end of a channel's title; a title without
-        one counts for either.
+        Channels, direction and time limit. The direction is taken from a channel's title; a title without one counts
+        for either.
 
     Returns
     -------
@@ -81,10 +93,42 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
     path = Path(path)
     with open(path, "rb") as file:
         is_gwy = file.read(len(MAGIC)) == MAGIC
-    fields = _parse(path, _read_bytes(path, path) if is_gwy else _convert(path, options.gwyddion_timeout_seconds))
-    title, direction, field = _choose(path, fields, options)
-    height_nm, size_nm = _heights(path, title, field)
-    return HeightMap(height_nm, *size_nm, title, direction, path.name, sha256_file(path), height_nm.shape[0])
+    if is_gwy:
+        channels = _parse(path, _read_bytes(path, path))
+    elif find_converter() is None and surface_topography.is_installed():
+        channels = surface_topography.read_channels(path, options.gwyddion_timeout_seconds)
+    else:
+        channels = _parse(path, _convert(path, options.gwyddion_timeout_seconds))
+    return read_heights(path, channels, options)
+
+
+def inspect(path: str | Path) -> Inspection:
+    """Tell whether a file is a scan by its signature or suffix; the importer is not run.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    Inspection
+
+    Raises
+    ------
+    UserError
+        If the file is in no format that is known here.
+    """
+    with open(path, "rb") as file:
+        head = file.read(64).lstrip(b"\xef\xbb\xbf")
+    if Path(path).suffix.lower() not in SUFFIXES and not head.startswith(SIGNATURES):
+        raise UserError(f"{path}: in no known format; if Gwyddion reads it, add a row by hand.")
+    return Inspection()
+
+
+def is_available() -> bool:
+    """Return whether Gwyddion's importer or SurfaceTopography is installed."""
+    return find_converter() is not None or surface_topography.is_installed()
 
 
 def find_converter() -> str | None:
@@ -118,7 +162,7 @@ def _convert(path: Path, timeout_seconds: float) -> bytes:
     if program is None:
         raise UserError(
             f"{path}: neither a NanoScope file nor a PNG or TIFF image; "
-            f"other formats need Gwyddion's importer: {INSTALL}."
+            f"other formats need Gwyddion's importer or SurfaceTopography: {INSTALL}."
         )
     with tempfile.TemporaryDirectory(prefix="micrograph-") as folder:
         out = Path(folder) / "scan.gwy"
@@ -146,17 +190,15 @@ def _convert(path: Path, timeout_seconds: float) -> bytes:
         return _read_bytes(path, out)
 
 
-def _parse(path: Path, data: bytes) -> Fields:
-    """Return (title, data field) of every channel of a .gwy file; strings that are not UTF-8 are read as Latin-1."""
+def _parse(path: Path, data: bytes) -> list[Channel]:
+    """Return every image of a .gwy file; strings that are not UTF-8 are read as Latin-1."""
     try:
         if data[:4] != MAGIC:
             raise ValueError("not a .gwy file")
         _, container, _ = _object(memoryview(data)[4:], 0, MAX_DEPTH)
-        keys = sorted(
-            (key for key in container if re.fullmatch(r"/\d+/data", key)), key=lambda key: int(key.split("/")[1])
-        )
-        return [(_printable(container.get(f"{key}/title", "")), container[key]) for key in keys]
-    except (ValueError, IndexError, struct.error, KeyError, TypeError, AttributeError):
+        numbers = sorted(int(match[1]) for key in container if (match := re.fullmatch(r"/(\d{1,9})/data", key)))
+        return [_channel(number, container) for number in numbers]
+    except (ValueError, IndexError, struct.error, KeyError, TypeError, AttributeError, OverflowError):
         raise UserError(f"{path}: the .gwy data are damaged; export the scan again.") from None
 
 
@@ -219,41 +261,20 @@ def _string(view: memoryview, at: int) -> tuple[str, int]:
         return raw.decode("latin-1"), end + 1
 
 
-def _choose(path: Path, fields: Fields, options: ReadOptions) -> tuple[str, str, dict[str, Any]]:
-    """Return (title, direction, field) of the first requested channel in an admitted direction."""
-    for name in options.channels:
-        for admitted in options.admitted_directions():
-            for title, field in fields:
-                match = DIRECTION.search(title)
-                direction = DIRECTION_NAMES[match["direction"].lower()] if match else ""
-                base = title[: match.start()] if match else title
-                if name in (title, base) and direction in (admitted, ""):
-                    return title, direction, field
-    requested = " or ".join(f"'{name}'" for name in options.channels)
-    available = ", ".join(f"'{title}'" for title, _ in fields[:MAX_LISTED]) or "no image"
-    raise UserError(f"{path}: no channel {requested} (available: {available}); set scans.channels and scans.direction.")
-
-
-def _heights(path: Path, title: str, field: dict[str, Any]) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Return the heights in nm, (lines, pixels), and the physical (width, height) in nm of a data field in metres."""
-    try:
-        rows, cols = int(field["yres"]), int(field["xres"])
-        values = np.asarray(field["data"], dtype=np.float64).reshape(max(rows, 0), max(cols, 0))
-        size = float(field["xreal"]) * NM_PER_M, float(field["yreal"]) * NM_PER_M
-        units = [_printable(field.get(name, {}).get("unitstr", "")) for name in ("si_unit_xy", "si_unit_z")]
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
-        raise UserError(f"{path}: the .gwy data of channel '{title}' are damaged; export the scan again.") from None
-    if units != ["m", "m"]:
-        raise UserError(
-            f"{path}: channel '{title}' is in '{units[1]}' over '{units[0]}' and not in metres; "
-            "name a height channel in scans.channels."
-        )
-    if not all(0 < length <= MAX_EXTENT_NM for length in size) or values.size == 0:
-        raise UserError(f"{path}: channel '{title}' has no valid scan size; export the scan again with its size.")
-    if values.size > MAX_PIXELS:
-        raise UserError(f"{path}: channel '{title}' has {cols} x {rows} pixels; export it smaller than 8192 x 8192.")
-    with np.errstate(over="ignore"):  # of absurd heights, which the levelling refuses
-        return values * NM_PER_M, size
+def _channel(number: int, container: dict[str, Any]) -> Channel:
+    """Return image `number` of a .gwy file."""
+    field, mask = container[f"/{number}/data"], container.get(f"/{number}/mask")
+    rows, cols = int(field["yres"]), int(field["xres"])
+    unit_xy, unit_z = (_printable((field.get(name) or {}).get("unitstr", "")) for name in ("si_unit_xy", "si_unit_z"))
+    return Channel(
+        number,
+        _printable(container.get(f"/{number}/data/title", "")),
+        np.asarray(field["data"], dtype=np.float64).reshape(max(rows, 0), max(cols, 0)),
+        (float(field["xreal"]), float(field["yreal"])),
+        unit_xy,
+        unit_z,
+        int(np.count_nonzero(np.asarray(mask["data"]) > 0)) if mask else 0,
+    )
 
 
 def _printable(text: str) -> str:

@@ -1,7 +1,7 @@
 """The height map of one scan, the options for reading one, and its storage as a .gwy file (Gwyddion's format)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,13 +35,16 @@ class ReadOptions(NamedTuple):
     gwyddion_timeout_seconds : float
         Longest run of Gwyddion's importer.
     width_nm : float or None
-        Physical width of an exported image that does not hold its own.
+        Physical width of an image or channel that does not hold its own.
+    z_unit : str or None
+        Unit of the values of an image or channel that does not state it; makes the values of an image heights.
     """
 
     channels: Sequence[str] = CHANNELS
     direction: str = "any"
     gwyddion_timeout_seconds: float = 60.0
     width_nm: float | None = None
+    z_unit: str | None = None
 
     def admitted_directions(self) -> tuple[str, ...]:
         """Return the directions that a channel may have, in order of preference; UserError for an unknown option."""
@@ -49,6 +52,21 @@ class ReadOptions(NamedTuple):
 
 
 DEFAULT_OPTIONS = ReadOptions()
+
+
+class Inspection(NamedTuple):
+    """What a scan file states for the sample sheet, without its pixels being read where that can be avoided.
+
+    Attributes
+    ----------
+    date : str
+        When the scan was made, as the file writes it; empty where it does not.
+    missing : tuple of str
+        Columns of the sample sheet that have to state what the file does not: width_nm, z_unit.
+    """
+
+    date: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +78,7 @@ class HeightMap:
     height_nm : ndarray of shape (lines, pixels), float64
         Heights; row 0 is the top of the scan.
     width_nm, tall_nm : float
-        Physical extent of these rows along and across the scan lines.
+        Physical extent of these rows along and across the scan lines, NaN where it is not known.
     channel : str
         Name of the channel.
     direction : {"Trace", "Retrace", ""}
@@ -95,6 +113,53 @@ class HeightMap:
     def pixels(self) -> int:
         """Number of pixels of a line."""
         return self.height_nm.shape[1]
+
+
+def crop_unscanned(path: str | Path, scan: HeightMap) -> HeightMap:
+    """Leave out the lines at the top and bottom that were planned and not scanned.
+
+    Parameters
+    ----------
+    path : path
+        The file, for messages.
+    scan : HeightMap
+        All lines of the file.
+
+    Returns
+    -------
+    HeightMap
+        Without the lines at its edges that hold no number, those beside them that hold some, and two or more lines
+        that hold one number. A remark says which they were.
+
+    Raises
+    ------
+    UserError
+        If no number is left.
+    """
+    missing = np.asarray(np.isnan(scan.height_nm))
+    if missing.all():
+        raise UserError(f"{path}: channel '{scan.channel}' holds no values; name another in scans.channels.")
+    top = _count_unscanned(scan.height_nm, missing)
+    bottom = _count_unscanned(scan.height_nm[::-1], missing[::-1])
+    left = scan.lines - top - bottom
+    if left < 1 or top + bottom == 0:
+        return scan
+    edges = [f"{n} at the {edge}" for n, edge in ((top, "top"), (bottom, "bottom")) if n]
+    remark = f"{top + bottom} of {scan.lines} lines were not scanned and are left out ({', '.join(edges)})"
+    height_nm = scan.height_nm[top : top + left]
+    tall_nm = scan.tall_nm * left / scan.lines
+    return replace(scan, height_nm=height_nm, tall_nm=tall_nm, remarks=(*scan.remarks, remark))
+
+
+def _count_unscanned(height_nm: NDArray[np.float64], missing: NDArray[np.bool_]) -> int:
+    """Count the unscanned lines at the top."""
+    empty = np.asarray(missing.all(axis=1))
+    if empty[0]:
+        count = int(np.argmin(empty))
+        return count + bool(missing[count].any())
+    filled = (height_nm == height_nm[0, 0]).all(axis=1)
+    count = len(filled) if filled.all() else int(np.argmin(filled))
+    return count if 2 <= count < len(filled) else 0
 
 
 def write_gwy(path: str | Path, height_map: HeightMap, extra: Mapping[str, str] | None = None) -> None:
