@@ -85,7 +85,7 @@ def sound_height_map(found):
     """Check shape, sizes and names of a height map; numbers that are none are left to the levelling."""
     assert isinstance(found, HeightMap) and found.height_nm.dtype == np.float64
     assert found.height_nm.shape == (found.lines, found.pixels) and found.lines > 0 and found.pixels > 0
-    assert 0 < found.width_nm <= 1e9 and 0 < found.tall_nm <= 1e9
+    assert (0 < found.width_nm <= 1e9 and 0 < found.tall_nm <= 1e9) or np.isnan([found.width_nm, found.tall_nm]).all()
     assert found.lines_planned >= found.lines
     assert found.direction in ("Trace", "Retrace", "") and found.channel.isprintable()
     assert len(found.source_sha256) == 64

@@ -377,7 +377,7 @@ def _heights(axes, height):
         vmin=low,
         vmax=high,
         interpolation="antialiased",
-        aspect=height.tall_nm / height.lines / across,
+        aspect=height.tall_nm / height.lines / across if across > 0 else 1,
     )
     axes.set(xticks=[], yticks=[])
     style.scale_bar(axes, across, fontsize=6.5)

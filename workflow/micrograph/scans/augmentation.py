@@ -199,7 +199,7 @@ def _native_size(
 
     Where pixels are not square, their longer side decides and the other is averaged.
     """
-    width, tall = (width_nm, tall_nm) if width_nm and tall_nm else (pixels, lines)
+    width, tall = (width_nm, tall_nm) if width_nm and tall_nm and tall_nm > 0 else (pixels, lines)
     side = min(width, tall) if aspect == "crop" else max(width, tall)
     size = round(side / max(width / pixels, tall / lines))
     rows, cols = (min(size, max(1, round(size * extent / side))) for extent in (tall, width))

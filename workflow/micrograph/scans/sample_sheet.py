@@ -17,11 +17,12 @@ import pandas as pd
 
 from micrograph.errors import UserError, printable
 from micrograph.scans.levelling import METHODS
+from micrograph.scans.units import nm_per
 
 REQUIRED = ("sample", "growth_celsius", "scan")
 OPTIONAL = (
     *("growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch"),
-    *("width_nm", "levelling"),
+    *("width_nm", "z_unit", "levelling"),
 )
 FORMER_NAMES = {"grown": "growth_date"}  # of columns in sheets of earlier versions
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
@@ -347,6 +348,7 @@ def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist
         *[(frame[name], partial(_number_error, name=name)) for name in NUMBERS],
         (frame["growth_celsius"], partial(_class_error, classes=classes)),
         (frame["width_nm"], _width_error),
+        (frame["z_unit"], _unit_error),
         (frame["growth_date"], _date_error),
         (frame["levelling"], _levelling_error),
         (frame["sample"].where(frame["batch"] == "", ""), _batch_error),
@@ -390,6 +392,10 @@ def _class_error(cell: str, classes: Collection[int]) -> str:
 def _width_error(cell: str) -> str:
     too_wide = (_to_number(cell) or 0) > MAX_WIDTH_NM
     return f"width_nm {cell} exceeds one metre; write it in nanometres." if too_wide else ""
+
+
+def _unit_error(cell: str) -> str:
+    return f"z_unit '{cell}' is not a unit of length; write nm, um or m." if cell and not nm_per(cell) else ""
 
 
 def _date_error(cell: str) -> str:

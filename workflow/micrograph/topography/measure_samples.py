@@ -94,16 +94,18 @@ def collect(samples: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> tuple[pd.D
 
 
 def _message(joined: pd.DataFrame, count: int, unit: str) -> str:
-    if unit == NM:
-        return f"{count} samples measured, heights in nm."
-    images = count - (joined["unit"] == NM).sum()
-    text = f"{count} samples measured in grey values, because {images} of them are images without heights."
-    assumed = ((joined["unit"] == GREY) & (joined["size"] == ASSUMED)).sum()
+    text = f"{count} samples measured, heights in nm."
+    if unit != NM:
+        images = count - (joined["unit"] == NM).sum()
+        text = f"{count} samples measured in grey values, because {images} of them are images without heights."
+    assumed = ((joined["unit"] == unit) & (joined["size"] == ASSUMED)).sum()
     return text + (f" {assumed} images of unknown width are taken as 1000 nm wide." if assumed else "")
 
 
 def _read_heights(row: dict[str, Any], folder: Path) -> Map:
     scan = read_gwy(folder / f"{row['sample']}.gwy")
+    if not scan.width_nm > 0:
+        return scan.height_nm, (ASSUMED_WIDTH_NM / scan.pixels, ASSUMED_WIDTH_NM / scan.pixels), ASSUMED
     return scan.height_nm, (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels), KNOWN
 
 
