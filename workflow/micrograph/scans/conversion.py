@@ -23,17 +23,16 @@ from micrograph.scans.image_files import ExportedImage
 IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 LEVELLED = (
     *("sample", "scan", "height", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
-    *("channel", "direction", "source_sha256", *quality.COLUMNS),
+    *("channel", "direction", "source_sha256", "remarks", *quality.COLUMNS),
 )
 RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:])
 REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
-    *("channel", "direction", "source_sha256", "data", "quality", *quality.COLUMNS),
+    *("channel", "direction", "source_sha256", "remarks", "data", "quality", *quality.COLUMNS),
 )
 STOPS = {"skip": False, "stop": True}  # value of scans.on_bad_scan: whether a rejected scan ends the run
-MAX_CHANNEL_DIFFERENCE = 8  # of 255, between the channels of a grey image after rounding
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class Preprocessing:
     clip_percentiles: Sequence[float] = rendering.CLIP_PERCENTILES
     gwyddion_timeout_seconds: float = 60.0
 
-    def read_options(self, width_nm: float | None = None) -> ReadOptions:
-        """Return the options for `formats.read_scan`; `width_nm` is the width of an exported image."""
-        return ReadOptions(self.channels, self.direction, self.gwyddion_timeout_seconds, width_nm)
+    def read_options(self, width_nm: float | None = None, z_unit: str | None = None) -> ReadOptions:
+        """Return the options for `formats.read_scan`; width and unit are those of a file that does not state them."""
+        return ReadOptions(self.channels, self.direction, self.gwyddion_timeout_seconds, width_nm, z_unit)
 
 
 DEFAULT_PREPROCESSING = Preprocessing()
@@ -84,7 +83,9 @@ class ConvertedScan:
     channel : str
         Name of the height channel, or IMAGE_CHANNEL.
     warnings : tuple of str
-        Sentences on how the file differs from scans of heights.
+        How the file differs from scans of heights.
+    remarks : tuple of str
+        How the heights were read, as `HeightMap.remarks`.
     """
 
     scan: str
@@ -94,10 +95,14 @@ class ConvertedScan:
     measures: dict[str, float]
     channel: str
     warnings: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def convert_scan(
-    path: str | Path, preprocessing: Preprocessing = DEFAULT_PREPROCESSING, width_nm: float | None = None
+    path: str | Path,
+    preprocessing: Preprocessing = DEFAULT_PREPROCESSING,
+    width_nm: float | None = None,
+    z_unit: str | None = None,
 ) -> ConvertedScan:
     """Convert one file to a micrograph: read, level, render.
 
@@ -109,6 +114,8 @@ def convert_scan(
         Of the study whose model will see the micrograph.
     width_nm : float, optional
         Physical width of an exported image that does not hold its own.
+    z_unit : str, optional
+        Unit of the heights of a file that does not state it.
 
     Returns
     -------
@@ -123,19 +130,22 @@ def convert_scan(
     """
     _check_width(printable(path), width_nm)
     with naming_scan(path):
-        scan = read_scan(path, preprocessing.read_options(width_nm))
+        scan = read_scan(path, preprocessing.read_options(width_nm, z_unit))
         height_range, channel = float("nan"), IMAGE_CHANNEL
-        warnings: tuple[str, ...] = ()
+        warnings: tuple[str, ...] = scan.remarks
+        remarks: tuple[str, ...] = ()
         if isinstance(scan, HeightMap):
             scan = level_scan(scan, preprocessing)
             height_range, channel = height_range_nm(scan.height_nm), scan.channel
-        else:
-            warnings = tuple(_image_warnings(scan.array))
+            warnings, remarks = (), scan.remarks
         micrograph, pixel_size_nm = render_scan(scan, preprocessing)
     width_nm = float(scan.width_nm or np.nan)
     measures = {"width_nm": width_nm, "lines": scan.lines, "pixels": scan.pixels}
     measures |= {"scan_pixel_nm": width_nm / scan.pixels, "relief_nm": height_range}
-    return ConvertedScan(printable(path), scan.source_sha256, micrograph, pixel_size_nm, measures, channel, warnings)
+    digest = scan.source_sha256
+    return ConvertedScan(
+        printable(path), digest, micrograph, pixel_size_nm, measures, channel, warnings=warnings, remarks=remarks
+    )
 
 
 def level_scan(scan: HeightMap, preprocessing: Preprocessing = DEFAULT_PREPROCESSING) -> HeightMap:
@@ -205,15 +215,6 @@ def height_range_nm(height_nm: NDArray[np.float64]) -> float:
     return float(high - low)
 
 
-def _image_warnings(array: NDArray) -> list[str]:
-    """Warn of an exported image in colours."""
-    if array.ndim == 2:
-        return []
-    colours = array[:, :, :3].astype(float) * (255 / np.iinfo(array.dtype).max)
-    coloured = np.ptp(colours, axis=2).max() > MAX_CHANNEL_DIFFERENCE
-    return ["it is a picture in colours, and the study's micrographs are grey"] if coloured else []
-
-
 @contextmanager
 def naming_scan(path: str | Path) -> Iterator[None]:
     """Name the scan, printable, in every UserError of the block.
@@ -249,7 +250,7 @@ def level_shard(
     Parameters
     ----------
     rows : DataFrame or iterable of dict
-        Rows of the sample sheet (sample, scan, width_nm, levelling).
+        Rows of the sample sheet (sample, scan, width_nm, z_unit, levelling).
     heights_folder : path
         Where the height maps are written as {sample}.gwy. An exported image has none and an empty `height`.
     preprocessing : Preprocessing
@@ -325,7 +326,7 @@ def collect(
     samples, rejected : DataFrame
         Of the columns SAMPLES and REJECTED, sorted by sample.
     summary : str
-        How many scans were read and why the others were not.
+        How many scans were read, why the others were not, and what is to be known of those that were.
 
     Raises
     ------
@@ -342,10 +343,10 @@ def collect(
         raise UserError(f"{summary}\nFix these scans, or set scans.on_bad_scan to skip to continue without them.")
     if len(samples) < 2:
         raise UserError(f"fewer than two samples are left: {summary}")
-    known = sheet.drop(columns=["scan", "width_nm", "levelling"], errors="ignore")
+    known = sheet.drop(columns=["scan", "width_nm", "z_unit", "levelling"], errors="ignore")
     samples = quality.add_flags(samples, quality_thresholds).merge(known, on="sample", validate="1:1")
     samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
-    return samples, failed, "\n".join([summary, *_flagged(samples), *_duplicates(samples)])
+    return samples, failed, "\n".join([summary, *_remarks(samples), *_flagged(samples), *_duplicates(samples)])
 
 
 def _check_width(name: str, width_nm: float | None) -> None:
@@ -365,6 +366,12 @@ def _duplicates(samples: pd.DataFrame) -> list[str]:
     identical = samples[samples["source_sha256"].duplicated(keep=False)].groupby("source_sha256", sort=False)
     names = [", ".join(group["sample"]) for _, group in identical]
     return [f"samples {name} have identical scan files; keep one, or training and test share a film." for name in names]
+
+
+def _remarks(samples: pd.DataFrame) -> list[str]:
+    """Say of each sample how its file was read, where there is anything to say."""
+    lines = [f"  {row.sample}: {row.remarks}." for row in samples.itertuples() if _text(row.remarks)]
+    return [f"Remarks on {len(lines)} of the scans read:", *lines] if lines else []
 
 
 def _summary(count: int, rejected: pd.DataFrame) -> str:
@@ -400,7 +407,8 @@ def _apply(
 def _level(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> dict[str, Any]:
     """Read, level and write one scan; return its row of LEVELLED."""
     with naming_scan(row["scan"]):
-        scan = read_scan(row["scan"], preprocessing.read_options(_positive(row.get("width_nm"))))
+        options = preprocessing.read_options(_positive(row.get("width_nm")), _text(row.get("z_unit")) or None)
+        scan = read_scan(row["scan"], options)
         if isinstance(scan, HeightMap):
             preprocessing = replace(preprocessing, levelling=_text(row.get("levelling")) or preprocessing.levelling)
             raw_nm = scan.height_nm.copy()
@@ -408,6 +416,9 @@ def _level(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> d
     metadata = {name: getattr(scan, name) for name in ("lines", "pixels", "source_sha256")}
     metadata |= {"sample": row["sample"], "scan": row["scan"]}
     metadata |= {"width_nm": scan.width_nm or float("nan"), "tall_nm": scan.tall_nm or float("nan")}
+    metadata["remarks"] = "; ".join(scan.remarks)
+    if scan.remarks:
+        print(f"{row['sample']}: {printable(row['scan'])}: {metadata['remarks']}")
     if isinstance(scan, ExportedImage):
         return metadata | {
             "height": "",
@@ -434,7 +445,7 @@ def _render(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> 
         micrograph, pixel_size_nm = render_scan(scan, preprocessing)
     path = folder / f"{row['sample']}.png"
     rendering.write_png(path, micrograph)
-    texts = {name: _text(row[name]) for name in ("direction", "levelling")}
+    texts = {name: _text(row[name]) for name in ("direction", "levelling", "remarks")}
     row = row | {"micrograph": str(path), "pixel_nm": pixel_size_nm} | texts
     return {name: row[name] for name in RENDERED}
 
