@@ -52,7 +52,7 @@ def test_a_row_tells_the_path_the_day_of_the_scan_and_nothing_that_nobody_knows(
     put_at(study, "scans/film 17.spm", scan)
     rows, skipped = make_sheet.write_sheet("scans", "samples.tsv")
     assert Path("samples.tsv").read_text(encoding="utf-8").splitlines() == [
-        "sample\tgrowth_celsius\tscan\tbatch\tgrown\toperator\tgrowth_seconds\tsubstrate\tpressure_torr\twidth_nm",
+        "sample\tgrowth_celsius\tscan\tbatch\tgrowth_date\toperator\tgrowth_seconds\tsubstrate\tpressure_torr\twidth_nm",
         "film_17\t\tscans/film 17.spm\t2021-12-15\t\t\t\t\t\t",
     ]
     assert len(rows) == 1 and skipped == []

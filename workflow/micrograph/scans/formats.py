@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from micrograph.errors import UserError, printable
 from micrograph.scans import gwyddion, image_files, nanoscope
-from micrograph.scans.height_map import DEFAULT_OPTIONS, HeightMap, ReadOptions
+from micrograph.scans.height_map import DEFAULT_OPTIONS, HeightMap, Inspection, ReadOptions
 from micrograph.scans.image_files import ExportedImage
 
 HEAD_BYTES = 512
@@ -35,17 +35,26 @@ class Format(NamedTuple):
         Whether a file is of this format. `head` are its first `HEAD_BYTES` bytes.
     read : callable (path, ReadOptions) -> HeightMap or ExportedImage
         Reads a file of this format; raises UserError.
+    inspect : callable (path) -> Inspection
+        Returns what the file states for the sample sheet; raises UserError for a file that is no scan.
     """
 
     detect: Callable[[str | Path, bytes], bool]
     read: Callable[[str | Path, ReadOptions], HeightMap | ExportedImage]
+    inspect: Callable[[str | Path], Inspection]
 
 
-# Tried in this order. Gwyddion's importer, the last, takes every file that is left.
+def _inspect_nanoscope(path: str | Path) -> Inspection:
+    header = nanoscope.read_header(path)
+    nanoscope.check_heights(header)
+    return Inspection(date=header.date)
+
+
+# The only list of formats, tried in this order. The last takes every file that is left.
 FORMATS = {
-    "nanoscope": Format(nanoscope.detect, nanoscope.read),
-    "image": Format(image_files.detect, image_files.read),
-    "gwyddion": Format(gwyddion.detect, gwyddion.read),
+    "nanoscope": Format(nanoscope.detect, nanoscope.read, _inspect_nanoscope),
+    "image": Format(image_files.detect, image_files.read, image_files.inspect),
+    "gwyddion": Format(gwyddion.detect, gwyddion.read, gwyddion.inspect),
 }
 
 
@@ -84,12 +93,12 @@ def read_scan(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> Heigh
     path : path
         The file.
     options : ReadOptions
-        Channels, direction and the width of an exported image.
+        Channels, direction, and what the file does not state.
 
     Returns
     -------
     HeightMap or ExportedImage
-        An ExportedImage of PNG and TIFF files, a HeightMap of all other formats.
+        An ExportedImage of PNG and TIFF files of grey values, a HeightMap of all others.
 
     Raises
     ------
@@ -102,6 +111,26 @@ def read_scan(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> Heigh
         if (shown := printable(path)) == str(path):
             raise
         raise type(error)(str(error).replace(str(path), shown)) from None
+
+
+def inspect(path: str | Path) -> Inspection:
+    """Tell what a scan file of any format states for the sample sheet.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    Inspection
+
+    Raises
+    ------
+    UserError
+        If the file is no scan.
+    """
+    return FORMATS[detect(path)].inspect(path)
 
 
 def _read_head(path: Path) -> bytes:

@@ -16,30 +16,19 @@ from typing import Any
 from micrograph import io
 from micrograph.errors import UserError, exit_with_message, printable
 from micrograph.log import progress
-from micrograph.scans import formats, gwyddion, image_files, nanoscope, sample_sheet
+from micrograph.scans import formats, gwyddion, sample_sheet
 
 COLUMNS = (
     *(*sample_sheet.REQUIRED, "batch", "growth_date", "operator"),
     *("growth_seconds", "substrate", "pressure_torr", "width_nm"),
 )
-WIDTH_NEEDED = "needed"  # not a number, so that the sheet is refused until it is filled in
+NEEDED = "needed"  # not a number, so that the sheet is refused until it is filled in
 MAX_NAME = 190  # of a sample, so that a number fits behind it within the 200 characters that a sheet takes
 # How the study named its downloads, {sampleLabel}_{sampleId}_{activityId}_{fileId}_{original name}, and its labels.
 DOWNLOAD_NAME = re.compile(r"(?P<label>.+?)_\d{3,}_\d{4,}_\d{4,}_.+", re.DOTALL)
 LABEL = re.compile(r"(?P<label>[A-Za-z0-9]+-\d{6}[A-Za-z]?-[A-Za-z0-9]+)(?![A-Za-z0-9])")
 NANOSCOPE_DATE = re.compile(r"\b(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<year>\d{4})\s*$")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Formats of Gwyddion's importer, by signature or, where that is ambiguous, by suffix.
-SIGNATURES = (
-    *(b"GWYP", b"GWYO", b"WSxM file copyright", b":NANONIS_VERSION:", b"\x01\xb0\x93\xff", b"ONTMATRX0101"),
-    *(b"\xaa\0S\0T\0i\0M\0a\0g\0e\0", b"STiMage", b"[DataSet]", b"ISO/TC 201 SPM data transfer format"),
-    *(b"DIGITAL SURF", b"DSCOMPRESSED", b"[Paramco32]", b"II*\0", b"MM\0*", b"<SPML", b"#R3"),
-)
-SUFFIXES = {
-    *(".gwy", ".ibw", ".jpk", ".jpk-force", ".jpk-qi-image", ".h5-jpk", ".nid", ".nhf", ".sxm", ".mtrx", ".sm2"),
-    *(".sm3", ".sm4", ".stp", ".mdt", ".sur", ".spml", ".mul", ".ezd", ".afm", ".xqd", ".bcr", ".bcrf"),
-}
-UNKNOWN = "in no known format; if Gwyddion reads it, add a row by hand"
 
 Row = dict[str, Any]
 Skipped = list[tuple[str, str]]  # (path, reason)
@@ -100,8 +89,9 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
         reasons = "\n".join(_skipped_lines(skipped))
         raise UserError(f"{reasons}\n{printable(folder)}: no scan found; name the folder that holds the scans.")
     _check_new(sheet)
+    columns = (*COLUMNS, "z_unit") if any(row["z_unit"] for row in rows) else COLUMNS
     text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
+    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     io.write_text(sheet, text.getvalue())
@@ -177,8 +167,8 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
         films.setdefault(row["film"].casefold(), []).append(row["scan"])
     repeated = [", ".join(map(printable, scans)) for scans in films.values() if len(scans) > 1]
     n_labelled = sum(bool(sample_sheet.batch_from_label(row["sample"])) for row in rows)
-    n_images = sum(row["width_nm"] == WIDTH_NEEDED for row in rows)
-    n_foreign = sum(row["format"] == "gwyddion" for row in rows) if gwyddion.find_converter() is None else 0
+    n_images = sum(row["width_nm"] == NEEDED for row in rows)
+    n_foreign = sum(row["format"] == "gwyddion" for row in rows) if not gwyddion.is_available() else 0
     folder = Path(sheet).parent
     lines = [f"{printable(sheet)}: written. Scans: {len(rows)}; with a growth date in their label: {n_labelled}."]
     lines += ["These scans seem to be of one film; keep one row of each:", *_indent(repeated)] if repeated else []
@@ -187,7 +177,9 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     batch = f"     batch: samples grown on one day. Rows filled in with the date of the scan, to correct: {n_dates}."
     lines += [batch] if n_labelled < len(rows) else []
     width = f"     width_nm: width of an image in nm, empty if unknown. Rows that need it: {n_images}."
-    lines += [width] if n_images else []
+    n_heights = sum(row["z_unit"] == NEEDED for row in rows)
+    unit = f"     z_unit: unit of the heights of an image (nm, um, m). Rows that need it: {n_heights}."
+    lines += [*([width] if n_images else []), *([unit] if n_heights else [])]
     keys = f"classes, and scans.sheet: {Path(sheet).name}"
     lines += [f"  2. Copy the project's config/own.yaml to {folder}/config.yaml if it has none, and set {keys}."]
     return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (see docs/own-scans.md)"]
@@ -226,15 +218,11 @@ def _row(path: str, folder: Path) -> Row:
         "film": sample_name(_label(os.path.basename(path))),
         "batch": "",
         "width_nm": "",
+        "z_unit": "",
     }
-    if name == "image":
-        row["width_nm"] = "" if image_files.imagej_width_nm(path) else WIDTH_NEEDED
-    elif name == "nanoscope":
-        header = nanoscope.read_header(path)
-        nanoscope.check_heights(header)
-        row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else _parse_date(header.date)
-    elif not _may_be_scan(path):
-        raise UserError(UNKNOWN)
+    facts = formats.inspect(path)
+    row |= dict.fromkeys(facts.missing, NEEDED)
+    row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else _parse_date(facts.date)
     return row
 
 
@@ -260,11 +248,6 @@ def _relative_path(path: str, folder: Path) -> str:
     if sample_sheet.PATTERNS.search(cell):
         raise UserError("its path has { } or < >, which Snakemake reads as patterns; rename the file or folder")
     return cell
-
-
-def _may_be_scan(path: str) -> bool:
-    with open(path, "rb") as file:
-        return Path(path).suffix.lower() in SUFFIXES or file.read(64).lstrip(b"\xef\xbb\xbf").startswith(SIGNATURES)
 
 
 if __name__ == "__main__":
