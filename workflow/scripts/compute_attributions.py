@@ -10,5 +10,5 @@ with log.redirect_output(snakemake.log[0]):
     samples = attribute.tested_samples(io.read_table(inputs.images), io.read_table(inputs.splits), fold)
     images = transforms.read_images(samples["micrograph"], metadata["pixels"])
     settings = maps.AttributionSettings(**params.settings)
-    arrays = attribute.attribute_fold(network, metadata, images, samples, params.classes, settings, params.device)
+    arrays = attribute.attribute_fold(network, metadata, images, samples, settings, params.device)
     io.write_arrays(snakemake.output.maps, **arrays)

@@ -1,7 +1,7 @@
 """Rule evaluate_attributions."""
 
 from micrograph import io, log
-from micrograph.attribution import attribute, evaluate, ground_truth, maps
+from micrograph.attribution import attribute, evaluate, ground_truth, maps, occlusion
 from micrograph.networks import checkpoints, transforms
 from micrograph.rng import random_stream
 
@@ -11,14 +11,11 @@ with log.redirect_output(snakemake.log[0]):
     samples = attribute.tested_samples(io.read_table(inputs.images), io.read_table(inputs.splits), int(fit.fold))
     stream = ("test_explanations", fit.protocol, fit.pretraining, fit.policy, fit.scheme, fit.fold)
     metrics = evaluate.evaluate(
-        network,
-        metadata,
+        occlusion.FoldNetwork(network, metadata, params.settings["precision"], params.device),
         transforms.read_images(samples["micrograph"], metadata["pixels"]).numpy(),
         samples,
         maps.read([inputs.maps]),
         ground_truth.find_masks(inputs.truth, samples["sample"], metadata["pixels"], **params.drawn),
-        params.settings["precision"],
         random_stream(params.seed, *stream),
-        params.device,
     )
     io.write_table(snakemake.output.metrics, metrics)

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from micrograph.attribution import attribute, deletion_insertion, evaluate, ground_truth, maps, occlusion
+from micrograph.attribution import attribute, deletion_insertion, evaluate, ground_truth, maps
+from micrograph.attribution.occlusion import FoldNetwork, MaskedForward
 from micrograph.errors import UserError
 
 from .conftest import CLASSES, random_images, small_network
@@ -39,7 +40,7 @@ def masks():
 
 def attributed(head):
     network, metadata = small_network(head, SIDE)
-    arrays = attribute.attribute_fold(network, metadata, IMAGES, SAMPLES, CLASSES, SETTINGS, "cpu")
+    arrays = attribute.attribute_fold(network, metadata, IMAGES, SAMPLES, SETTINGS, "cpu")
     return network, metadata, maps.Attributions.from_arrays(arrays)
 
 
@@ -56,7 +57,7 @@ def table(case, truth, seed=7, **changes):
     network, metadata, attributions = case
     rng = np.random.default_rng(seed)
     changed = replace(attributions, **changes)
-    return evaluate.evaluate(network, metadata, IMAGES, SAMPLES, changed, truth, "fp32", rng, "cpu")
+    return evaluate.evaluate(FoldNetwork(network, metadata, device="cpu"), IMAGES, SAMPLES, changed, truth, rng)
 
 
 def values(found, **columns):
@@ -96,7 +97,7 @@ def test_the_control_of_deletion_and_insertion_is_one_other_samples_map(case):
     controls = evaluate.draw_controls(SAMPLES["batch"], attributions.target, np.ones(N, bool), rng)
     assert max(map(len, controls)) > 1
     found = table(case, None)
-    forward = occlusion.MaskedForward(network, metadata, "zero", device="cpu")
+    forward = MaskedForward(FoldNetwork(network, metadata, device="cpu"), "zero")
     for i, sample in enumerate(NAMES):
 
         def predict(masks, i=i):
@@ -153,12 +154,11 @@ def test_the_table_is_reproducible_and_its_inputs_are_not_modified(case):
 
 
 def test_images_samples_and_masks_of_others_are_refused(case):
-    network, metadata, attributions = case
-    rng = np.random.default_rng(0)
+    tested, attributions, rng = FoldNetwork(*case[:2]), case[2], np.random.default_rng(0)
     with pytest.raises(UserError, match="images of shape"):
-        evaluate.evaluate(network, metadata, IMAGES[:2], SAMPLES, attributions, None, "fp32", rng)
+        evaluate.evaluate(tested, IMAGES[:2], SAMPLES, attributions, None, rng)
     with pytest.raises(UserError, match="the samples are not those"):
-        evaluate.evaluate(network, metadata, IMAGES, SAMPLES[::-1], attributions, None, "fp32", rng)
+        evaluate.evaluate(tested, IMAGES, SAMPLES[::-1], attributions, None, rng)
     with pytest.raises(UserError, match="sample 'film-3' has no ground truth"):
         table(case, {name: masks()[name] for name in NAMES[:3]})
 

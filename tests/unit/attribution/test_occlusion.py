@@ -114,7 +114,9 @@ def test_masked_outputs_are_those_of_the_image_with_these_pixels_replaced(baseli
     masks = rng.random((occlusion.MASK_BATCH + 3, 32, 32)) < 0.5
     masks[0], masks[1] = False, True
     before = copy.deepcopy(network.state_dict())
-    found = occlusion.MaskedForward(network, metadata, baseline, device="cpu").outputs(image, masks)
+    found = occlusion.MaskedForward(occlusion.FoldNetwork(network, metadata, device="cpu"), baseline).outputs(
+        image, masks
+    )
     inputs = transforms.normalise(torch.from_numpy(image)[None, None], metadata["mean"], metadata["std"])
     fill = inputs.mean((2, 3), keepdim=True) * (baseline == "mean")
     with torch.no_grad():

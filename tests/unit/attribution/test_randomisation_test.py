@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from micrograph.attribution import attribute, evaluate, maps, randomisation_test
+from micrograph.attribution.occlusion import FoldNetwork
 from micrograph.networks import heads, pretraining, replace_head, transforms
 from micrograph.networks.device import deterministic
 
@@ -26,7 +27,7 @@ def random_case(head):
     metadata = small_network(head, SIDE)[1]
     network = randomisation_test.random_network(metadata, inputs_of(metadata), np.random.default_rng(1))
     heads.fit_label_scaling(network, np.array(CLASSES))
-    arrays = attribute.attribute(network, metadata, IMAGES, CLASSES, SETTINGS, "cpu")
+    arrays = attribute.attribute(network, metadata, IMAGES, SETTINGS, "cpu")
     return network, metadata, maps.Attributions.from_arrays(arrays | LABELS)
 
 
@@ -39,7 +40,8 @@ def compare(case, seed=3):
     network, metadata, attributions = case
     controls = evaluate.draw_controls(np.arange(N).astype(str), np.zeros(N), np.ones(N, bool), np.random.default_rng(2))
     rng = np.random.default_rng(seed)
-    rows = randomisation_test.randomisation_test(network, metadata, IMAGES, attributions, controls, "fp32", rng, "cpu")
+    tested = FoldNetwork(network, metadata, device="cpu")
+    rows = randomisation_test.randomisation_test(tested, IMAGES, attributions, controls, rng)
     return {(i, map_type, measure): values for i, map_type, measure, values in rows}
 
 

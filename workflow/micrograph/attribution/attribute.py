@@ -4,8 +4,6 @@ A sample of the study is attributed by the network of the fold that tests it (`a
 model (`attribute`).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import torch
@@ -25,13 +23,13 @@ BATCH_SIZE = 64  # of the forward pass that gives the outputs, as when the study
 
 def attribute_fold(
     network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, samples: pd.DataFrame,
-    classes: Sequence[int], settings: AttributionSettings, device: str = "auto",
+    settings: AttributionSettings, device: str = "auto",
 ) -> dict[str, NDArray]:  # fmt: skip
     """Compute the maps of the samples that one fold tests.
 
     Parameters
     ----------
-    network, metadata, images, classes, settings, device
+    network, metadata, images, settings, device
         As in `attribute`.
     samples : DataFrame
         Rows of `tested_samples` in the order of the images.
@@ -50,7 +48,7 @@ def attribute_fold(
     fold = metadata["fold"]
     if len(samples) != len(images):
         raise UserError(f"attribution of fold {fold}: {len(images)} images of {len(samples)} samples; give one each.")
-    arrays = attribute(network, metadata, images, classes, settings, device, description=f"occlusion of fold {fold}")
+    arrays = attribute(network, metadata, images, settings, device, description=f"occlusion of fold {fold}")
     return {
         "samples": samples["sample"].to_numpy(str),
         "fold": np.full(len(samples), fold),
@@ -60,7 +58,7 @@ def attribute_fold(
 
 
 def attribute(
-    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, classes: Sequence[int],
+    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor,
     settings: AttributionSettings, device: str = "auto", description: str = "occlusion",
 ) -> dict[str, NDArray]:  # fmt: skip
     """Compute outputs, class activation maps and occlusion maps of images.
@@ -73,8 +71,6 @@ def attribute(
         Of the network's file: backbone, head, classes, mean, std, pixels, settings.
     images : ndarray or Tensor of uint8, shape (n, side, side)
         n > 0; side is ``metadata["pixels"]``.
-    classes : sequence of int
-        Growth temperatures in degrees Celsius, ascending; those of the network.
     settings : AttributionSettings
     device : {"auto", "cpu", "cuda"}
         A CPU uses one thread, so that results do not depend on the number of cores.
@@ -90,23 +86,29 @@ def attribute(
     Raises
     ------
     UserError
-        If the images or the classes are not those of the network, or if memory runs out.
+        If the images are not those of the network, or if memory runs out.
 
     Notes
     -----
     The outputs are computed in the precision that the network was trained in, as the study's predictions were: a class
     predicted in bf16 is not always that of fp32.
     """
-    checked, scheme = _check(metadata, images, classes), heads.scheme_of(metadata["head"])
+    checked, classes, scheme = _check(metadata, images), metadata["classes"], heads.scheme_of(metadata["head"])
     torch_device = resolve_device(device)
     network = network.to(torch_device)
     inputs = transforms.to_input(checked.to(torch_device), range(len(checked)), metadata["mean"], metadata["std"])
     with training.explain_out_of_memory(description, "attribution.memory_mb"):
-        outputs = _outputs(network, metadata, inputs)
+        dtype = resolve_dtype(metadata["settings"].get("precision", "fp32"), torch_device)
+        batches = inputs.split(BATCH_SIZE)
+        outputs = replace_head.forward(network, metadata["backbone"], metadata["head"], batches, dtype)
         predicted = decode(scheme, outputs, classes)[0]
         target = target_score.predicted_target(scheme, predicted, classes)
         summed, map_type, weighted = cam.class_activation_maps(network, metadata["backbone"], inputs, scheme, classes)
-        effects = _effects(network, metadata["backbone"], inputs, scheme, classes, settings, description)
+        with deterministic():
+            hidden, original = occlusion.occlude(network, metadata["backbone"], inputs, settings, 1, description)
+    scores = target_score.target_scores(scheme, original, classes)[:, None, None]
+    decrease = scores - target_score.target_scores(scheme, hidden, classes)
+    effects = np.ascontiguousarray(decrease.transpose(0, 3, 1, 2), dtype=np.float32)
     rows = np.arange(len(checked))
     return {
         "outputs": outputs,
@@ -115,13 +117,14 @@ def attribute(
         "cam": summed, map_type: weighted, "occlusion": effects,
         "cam_flag": maps.worst_flags(summed, weighted[rows, target]),
         "occlusion_flag": maps.worst_flags(effects[rows, target]),
-        "patch": settings.patch, "stride": settings.stride, "baseline": settings.baseline,
-        "side": checked.shape[-1], "scheme": scheme, "classes": np.asarray(classes),
+        "patch": np.asarray(settings.patch), "stride": np.asarray(settings.stride),
+        "baseline": np.asarray(settings.baseline), "side": np.asarray(checked.shape[-1]), "scheme": np.asarray(scheme),
+        "classes": np.asarray(classes),
     }  # fmt: skip
 
 
-def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """Return the images as a tensor; UserError where they, or the classes, are not those of the network."""
+def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
+    """Return the images as a tensor; UserError where they are not those of the network."""
     images, side = torch.as_tensor(images), metadata["pixels"]
     if images.ndim != 3 or images.dtype != torch.uint8 or tuple(images.shape[1:]) != (side, side):
         raise UserError(
@@ -130,26 +133,7 @@ def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor, 
         )
     if not len(images):
         raise UserError("attribution: there is no image; give at least one.")
-    if list(classes) != list(metadata["classes"]):
-        raise UserError(
-            f"attribution: the classes of the network are {metadata['classes']}, not {list(classes)}; use those."
-        )
     return images
-
-
-def _outputs(network, metadata, inputs):
-    """Raw outputs (n, n_outputs) float32, computed as the study's predictions were."""
-    dtype = resolve_dtype(metadata["settings"].get("precision", "fp32"), inputs.device)
-    return replace_head.forward(network, metadata["backbone"], metadata["head"], inputs.split(BATCH_SIZE), dtype)
-
-
-def _effects(network, backbone, inputs, scheme, classes, settings, description):
-    """Return the decrease of the target scores by every window: (n, n_targets, n_windows, n_windows) float32."""
-    with deterministic():
-        occluded, original = occlusion.occlude(network, backbone, inputs, settings, threads=1, description=description)
-    scores = target_score.target_scores(scheme, original, classes)[:, None, None]
-    decrease = scores - target_score.target_scores(scheme, occluded, classes)
-    return np.ascontiguousarray(decrease.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def tested_samples(images: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.DataFrame:

@@ -16,7 +16,6 @@ References
 """
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,22 +119,11 @@ def activate(network: nn.Module, backbone: str, inputs: torch.Tensor) -> Activat
         seen["pooled"] = args[0]
 
     pool = network.get_submodule(row.blocks["pool"])
-    with torch.no_grad(), _pre_hooks((pool, start_graph), (head, keep_pooled)):
+    with torch.no_grad(), pool.register_forward_pre_hook(start_graph), head.register_forward_pre_hook(keep_pooled):
         outputs = network(inputs)
     if seen["maps"].ndim != 4:
         raise UserError(f"backbone '{backbone}' pools no maps (channels, rows, cols); choose a convolutional one.")
     return Activations(seen["maps"], seen["pooled"], outputs, head)
-
-
-@contextmanager
-def _pre_hooks(*pairs):
-    """Forward pre-hooks on modules, removed afterwards. pairs: (module, hook)."""
-    handles = [module.register_forward_pre_hook(hook) for module, hook in pairs]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def cam(maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -45,13 +45,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
 
 from micrograph import log
 from micrograph.attribution import deletion_insertion, localisation, occlusion, randomisation_test, similarity
 from micrograph.attribution.maps import CONTROL_PREFIX, Attributions
 from micrograph.errors import UserError
-from micrograph.networks.checkpoints import NetworkMetadata
 
 COLUMNS = ("sample", "batch", "fold", "y_true", "y_pred",
            "map", "measure", "feature", "value", "area")  # fmt: skip
@@ -71,16 +69,15 @@ class _Result(NamedTuple):
 
 
 def evaluate(
-    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8], samples: pd.DataFrame,
-    attributions: Attributions, masks: Mapping[str, Mapping[str, NDArray]] | None, precision: str,
-    rng: np.random.Generator, device: str = "auto",
+    tested: occlusion.FoldNetwork, images: NDArray[np.uint8], samples: pd.DataFrame, attributions: Attributions,
+    masks: Mapping[str, Mapping[str, NDArray]] | None, rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
     """Test the maps of the samples of one fold.
 
     Parameters
     ----------
-    network, metadata
-        Of the fold's file (`checkpoints.read_network`); not modified.
+    tested : FoldNetwork
+        Network of the fold.
     images : ndarray of uint8, shape (n, side, side)
         As the network takes them, in the order of the attributions.
     samples : DataFrame
@@ -88,10 +85,7 @@ def evaluate(
     attributions : Attributions
     masks : mapping of str to mapping of str to ndarray, shape (side, side), or None
         Features of every sample (`ground_truth.find_masks`); None for real samples.
-    precision : {"fp32", "bf16"}
-        Precision of the backbone where pixels are hidden.
     rng : Generator
-    device : {"auto", "cpu", "cuda"}
 
     Returns
     -------
@@ -107,7 +101,7 @@ def evaluate(
     batches = samples["batch"].to_numpy()
     valid = np.logical_and.reduce([attributions.valid(name) for name in attributions.map_types()])
     controls = draw_controls(batches, attributions.target, valid, rng)
-    forward = occlusion.MaskedForward(network, metadata, attributions.baseline, precision, device)
+    forward = occlusion.MaskedForward(tested, attributions.baseline)
     results: list[_Result] = []
     for i in log.progress(range(len(attributions)), "samples whose maps are tested"):
         pixel_maps = _pixel_maps(attributions, i, controls[i])
@@ -115,11 +109,9 @@ def evaluate(
             results += _localisation(pixel_maps, masks[attributions.samples[i]], i)
         results += _curves(pixel_maps, forward, images[i], attributions, i)
         results += _agreement(pixel_maps, attributions, i, controls[i])
-    randomised = randomisation_test.randomisation_test(
-        network, metadata, images, attributions, controls, precision, rng, device
-    )
+    randomised = randomisation_test.randomisation_test(tested, images, attributions, controls, rng)
     results += [_Result(*row) for row in randomised]
-    return _table(results, attributions, batches, metadata["fold"])
+    return _table(results, attributions, batches, tested.metadata["fold"])
 
 
 def draw_controls(

@@ -345,6 +345,17 @@ def window_coverage(side: int, patch: int, stride: int) -> NDArray[np.bool_]:
     return (starts <= pixels) & (pixels < starts + patch)
 
 
+def window_masks(side: int, patch: int, stride: int, step: int = 1) -> NDArray[np.bool_]:
+    """Return the pixels that every window hides, of each axis every `step`-th window alone.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, n, side, side)
+    """
+    hidden = window_coverage(side, patch, stride)[::step]
+    return hidden[:, None, :, None] & hidden[None, :, None, :]
+
+
 def windows_to_pixels(effects: NDArray, side: int, patch: int, stride: int) -> NDArray:
     """Average the effects of windows over the windows that cover a pixel.
 

@@ -9,6 +9,7 @@ References
 """
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from micrograph import log
+from micrograph.attribution import maps
 from micrograph.attribution.incremental import inference, layer_graph, memory
 from micrograph.attribution.maps import BASELINES, AttributionSettings, window_starts
 from micrograph.errors import UserError, lookup
@@ -94,7 +96,8 @@ def _method(trunk, inputs, starts, settings, description):
     trunk = trunk.to(dtype)
     if layers is None:
         print(f"{description}: incremental inference does not know a layer of this network; whole passes", flush=True)
-        return _WholePasses(trunk, starts, settings.patch, dtype)
+        masks = maps.window_masks(inputs.shape[-1], settings.patch, settings.stride)
+        return _WholePasses(trunk, torch.from_numpy(masks).to(inputs.device), dtype)
     side, patch, n_images = inputs.shape[-1], settings.patch, len(inputs)
     plan = memory.plan(layers, side, starts, patch, n_images, dtype.itemsize, settings.memory_mb)
     return inference.IncrementalOcclusion(*plan)
@@ -105,24 +108,40 @@ class _WholePasses:
 
     images = 1
 
-    def __init__(self, trunk, starts, patch, dtype):
-        self.trunk, self.starts, self.patch, self.dtype = trunk, starts, patch, dtype
+    def __init__(self, trunk: nn.Module, masks: torch.Tensor, dtype: torch.dtype) -> None:
+        self.trunk, self.masks, self.dtype = trunk, masks, dtype
 
-    def features(self, inputs, fill):
+    def features(self, inputs: torch.Tensor, fill: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As inference.IncrementalOcclusion's, of one image."""
-        corners = [(top, left) for top in self.starts for left in self.starts]
-        parts = [self._pool(inputs)]
-        for start in range(0, len(corners), WINDOW_BATCH):
-            some = corners[start : start + WINDOW_BATCH]
-            batch = inputs.repeat(len(some), 1, 1, 1)
-            for one, (top, left) in zip(batch, some, strict=True):
-                one[:, top : top + self.patch, left : left + self.patch] = fill[0][:, None, None]
-            parts.append(self._pool(batch))
-        pooled = torch.cat(parts)
-        return pooled[:1], pooled[1:].reshape(1, len(self.starts), len(self.starts), -1)
+        masks = self.masks.flatten(0, 1)[:, None]
+        parts = [torch.where(some, fill[0][:, None, None], inputs) for some in masks.split(WINDOW_BATCH)]
+        pooled = torch.cat([self._pool(part) for part in parts])
+        return self._pool(inputs), pooled.reshape(1, *self.masks.shape[:2], -1)
 
-    def _pool(self, batch):
+    def _pool(self, batch: torch.Tensor) -> torch.Tensor:
         return self.trunk(batch.to(self.dtype).contiguous(memory_format=torch.channels_last)).flatten(1).float()
+
+
+@dataclass(frozen=True)
+class FoldNetwork:
+    """A network of the study, and how it is run when its maps are tested.
+
+    Parameters
+    ----------
+    network : Module
+        A backbone with a head (`replace_head`); never modified.
+    metadata : NetworkMetadata
+        Of the network's file.
+    precision : {"fp32", "bf16"}, default "fp32"
+        Precision of the backbone where pixels are hidden.
+    device : {"auto", "cpu", "cuda"}
+        A CPU uses one thread, so that results do not depend on the number of cores.
+    """
+
+    network: nn.Module
+    metadata: NetworkMetadata
+    precision: str = "fp32"
+    device: str = "auto"
 
 
 class MaskedForward:
@@ -130,25 +149,16 @@ class MaskedForward:
 
     Parameters
     ----------
-    network : Module
-        A backbone with a head (`replace_head`); not modified.
-    metadata : NetworkMetadata
-        Of the network's file: backbone, mean, std.
+    tested : FoldNetwork
     baseline : {"zero", "mean"}
         Fill of masked pixels: a row of BASELINES.
-    precision : {"fp32", "bf16"}, default "fp32"
-        Precision of the backbone.
-    device : {"auto", "cpu", "cuda"}
-        A CPU uses one thread, so that results do not depend on the number of cores.
     """
 
-    def __init__(
-        self, network: nn.Module, metadata: NetworkMetadata, baseline: str, precision: str = "fp32",
-        device: str = "auto",
-    ) -> None:  # fmt: skip
-        self.metadata, self.device = metadata, resolve_device(device)
-        self.baseline, self.dtype = lookup(baseline, BASELINES, "baseline").value, resolve_dtype(precision, self.device)
-        trunk, head = split_head(network, metadata["backbone"])
+    def __init__(self, tested: FoldNetwork, baseline: str) -> None:
+        self.metadata, self.device = tested.metadata, resolve_device(tested.device)
+        self.baseline = lookup(baseline, BASELINES, "baseline").value
+        self.dtype = resolve_dtype(tested.precision, self.device)
+        trunk, head = split_head(tested.network, self.metadata["backbone"])
         self.trunk = fuse_batchnorm.to_channels_last(fuse_batchnorm.fuse(trunk), self.device, self.dtype)
         self.head = copy.deepcopy(head).eval().to(self.device)
 

@@ -28,6 +28,7 @@ References
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from torch import nn
 
 from micrograph.attribution import cam, maps, occlusion, similarity, target_score
 from micrograph.attribution.maps import Attributions
+from micrograph.attribution.occlusion import FoldNetwork
 from micrograph.networks import backbones, finetune, heads, pretraining, replace_head, transforms
 from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device
@@ -47,24 +49,21 @@ BATCH_SIZE = 32
 
 
 def randomisation_test(
-    network: nn.Module, metadata: NetworkMetadata, images: NDArray[np.uint8], attributions: Attributions,
-    controls: Sequence[NDArray[np.intp]], precision: str, rng: np.random.Generator, device: str = "auto",
+    tested: FoldNetwork, images: NDArray[np.uint8], attributions: Attributions,
+    controls: Sequence[NDArray[np.intp]], rng: np.random.Generator,
 ) -> list[tuple[int, str, str, NDArray[np.float64]]]:  # fmt: skip
     """Compare the maps of some samples with those of a random head and of a random network.
 
     Parameters
     ----------
-    network, metadata
-        Of the fold's file (`checkpoints.read_network`); not modified.
+    tested : FoldNetwork
+        Network of the fold.
     images : ndarray of uint8, shape (n, side, side)
     attributions : Attributions
         Of the same n samples.
     controls : sequence of ndarray of int
         Indices of the control samples of every sample.
-    precision : {"fp32", "bf16"}
-        Precision of the backbone in occlusion.
     rng : Generator
-    device : {"auto", "cpu", "cuda"}
 
     Returns
     -------
@@ -76,13 +75,11 @@ def randomisation_test(
     drawn = np.sort(rng.permutation(np.flatnonzero(usable))[:MAX_SAMPLES])
     if not len(drawn):
         return []
-    networks = {
-        "randomised_head": network,
-        "randomised_all": random_network(metadata, _inputs(images, metadata, resolve_device(device)), rng),
-    }
+    inputs = _inputs(images, tested)
+    random = replace(tested, network=random_network(tested.metadata, inputs, rng))
     rows = []
-    for measure, other in networks.items():
-        randomised = _maps(other, metadata, images[drawn], attributions, drawn, precision, rng, device)
+    for measure, other in (("randomised_head", tested), ("randomised_all", random)):
+        randomised = _maps(other, images[drawn], attributions, attributions.target[drawn], rng)
         for position, i in enumerate(drawn):
             compared = _compare(attributions, randomised, position, i, controls[i])
             rows += [(i, map_type, measure, values) for map_type, values in compared]
@@ -114,35 +111,23 @@ def random_network(metadata: NetworkMetadata, inputs: torch.Tensor, rng: np.rand
     return network
 
 
-def random_heads(
-    network: nn.Module, metadata: NetworkMetadata, rng: np.random.Generator, device: str | torch.device = "cpu",
-    count: int = N_HEADS,
-) -> list[nn.Module]:  # fmt: skip
-    """Make heads like that of a network with random weights, in evaluation mode.
-
-    Parameters
-    ----------
-    network, metadata
-        As in `randomisation_test`.
-    rng : Generator
-    device : str or torch.device
-    count : int
-    """
-    own = network.get_submodule(backbones.get(metadata["backbone"]).classifier)
+def random_heads(tested: FoldNetwork, rng: np.random.Generator, count: int = N_HEADS) -> list[nn.Module]:
+    """Make heads like that of a network with random weights, in evaluation mode."""
+    metadata = tested.metadata
+    own = tested.network.get_submodule(backbones.get(metadata["backbone"]).classifier)
     width = next(part for part in own.modules() if isinstance(part, nn.Linear)).in_features
     made = [heads.make_head(metadata["head"], width, metadata["classes"], 0.0, rng) for _ in range(count)]
-    return [head.eval().to(device) for head in made]
+    return [head.eval().to(resolve_device(tested.device)) for head in made]
 
 
-def _maps(network, metadata, images, attributions, drawn, precision, rng, device):
+def _maps(tested, images, attributions, targets, rng):
     """{map type: [(n, h, w) of each random head]}, each sample's map of its own target."""
-    torch_device = resolve_device(device)
-    random = random_heads(network, metadata, rng, torch_device)
-    targets = attributions.target[drawn]
-    effects = _effects(network, random, metadata, images, attributions, targets, precision, device)
+    random = random_heads(tested, rng)
+    effects = _effects(tested, random, images, attributions, targets)
     with deterministic():
-        inputs = _inputs(images, metadata, torch_device)
-        activations = cam.activate(copy.deepcopy(network).to(torch_device), metadata["backbone"], inputs)
+        inputs = _inputs(images, tested)
+        network = copy.deepcopy(tested.network).to(inputs.device)
+        activations = cam.activate(network, tested.metadata["backbone"], inputs)
         weighted = [_grad_cam(activations, head, attributions, targets) for head in random]
     summed = activations.maps.sum(1).detach().cpu().numpy()
     return {"cam": [summed] * len(random), attributions.weighted_name: weighted, "occlusion": list(effects)}
@@ -156,22 +141,20 @@ def _grad_cam(activations, head, attributions, targets):
         return cam.weight_by_gradient(own, activations.maps).cpu().numpy()
 
 
-def _effects(network, random, metadata, images, attributions, targets, precision, device):
+def _effects(tested, random, images, attributions, targets):
     """Effects (n_heads, n, rows, cols) of some windows on the score of each sample's target."""
-    side = attributions.side
-    hidden = maps.window_coverage(side, attributions.patch, attributions.stride)
-    hidden = hidden[:: _step(len(hidden))]
-    windows = hidden[:, None, :, None] & hidden[None, :, None, :]
+    side, step = attributions.side, _step(attributions.occlusion.shape[-1])
+    windows = maps.window_masks(side, attributions.patch, attributions.stride, step)
     masks = np.concatenate([np.zeros((1, side, side), bool), windows.reshape(-1, side, side)])
-    forward = occlusion.MaskedForward(network, metadata, attributions.baseline, precision, device)
-    effects = np.empty((len(random), len(images), len(hidden), len(hidden)))
+    forward = occlusion.MaskedForward(tested, attributions.baseline)
+    effects = np.empty((len(random), len(images), *windows.shape[:2]))
     for i, image in enumerate(images):
         features = forward.features(image, masks)
         for head, of_head in zip(random, effects, strict=True):
             with torch.inference_mode():
                 outputs = head(features).cpu().numpy()
             scores = target_score.target_scores(attributions.scheme, outputs, attributions.classes)[:, targets[i]]
-            of_head[i] = (scores[0] - scores[1:]).reshape(len(hidden), len(hidden))
+            of_head[i] = (scores[0] - scores[1:]).reshape(windows.shape[:2])
     return effects
 
 
@@ -195,6 +178,6 @@ def _compare(attributions, randomised, position, i, controls):
                 yield map_type, correlations[finite].mean(axis=0)
 
 
-def _inputs(images, metadata, device):
-    grey = torch.from_numpy(np.ascontiguousarray(images)).to(device)[:, None]
-    return transforms.normalise(grey, metadata["mean"], metadata["std"])
+def _inputs(images, tested):
+    grey = torch.from_numpy(np.ascontiguousarray(images)).to(resolve_device(tested.device))[:, None]
+    return transforms.normalise(grey, tested.metadata["mean"], tested.metadata["std"])

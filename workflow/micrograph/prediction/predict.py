@@ -249,7 +249,7 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: storage.FinalMode
     micrographs = np.stack([one.micrograph for one in scans])
     images = transforms.resize(micrographs, facts["pixels"])
     settings = maps.AttributionSettings(**facts["attribution"])
-    attributions = attribute.attribute(model.network, facts, images, facts["classes"], settings, device)
+    attributions = attribute.attribute(model.network, facts, images, settings, device)
     distances = novelty.distances(novelty.embed(model.backbone, facts, micrographs, device), model.embeddings)
     return [
         Prediction(

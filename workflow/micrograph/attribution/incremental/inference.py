@@ -13,7 +13,7 @@ References
    deep CNN explanations", SIGMOD 2019.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from micrograph.attribution.incremental import fourier_conv, layer_graph, receptive_field
+from micrograph.attribution.incremental import layer_graph, receptive_field
 from micrograph.attribution.incremental.layer_graph import INPUT
 from micrograph.attribution.incremental.memory import BatchSizes
 from micrograph.attribution.incremental.receptive_field import ReceptiveFields
@@ -57,7 +57,7 @@ class IncrementalOcclusion:
 
     def __init__(self, fields: ReceptiveFields, sizes: BatchSizes) -> None:
         self.fields, self.images, self.batch_sizes = fields, sizes.images, sizes
-        self.layers, self.sides = _with_fourier(fields), [int(one) for one in fields.sides]
+        self.layers, self.sides = fields.layers, [int(one) for one in fields.sides]
         self.n_windows = fields.lows.shape[1]
         weight = next(layer.module.weight for layer in self.layers if isinstance(layer.module, nn.Conv2d))
         self.device, self.dtype = weight.device, weight.dtype
@@ -212,15 +212,6 @@ class IncrementalOcclusion:
             values = pooled[done : done + n_maps].reshape(len(hidden), len(windows), -1)
             hidden[:, windows[:, 0], windows[:, 1]] = values
             done += n_maps
-
-
-def _with_fourier(fields):
-    """Return the layers, with convolutions of small whole maps by their Fourier coefficients."""
-    layers = list(fields.layers)
-    for index in fields.fourier_layers():
-        module = fourier_conv.FourierConv2d(layers[index].module, int(fields.sides[index]))
-        layers[index] = replace(layers[index], module=module)
-    return layers
 
 
 def _compute(layer, rows, n_maps, height, width, residual, out):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.attribution.incremental import fourier_conv
 from micrograph.attribution.incremental.layer_graph import INPUT, Layer
 from micrograph.attribution.incremental.receptive_field import ReceptiveFields
 from micrograph.errors import UserError
@@ -44,7 +43,6 @@ def plan(
     Returns
     -------
     ReceptiveFields
-        Uses Fourier coefficients of kernels where they take two thirds of the memory at most.
     BatchSizes
 
     Raises
@@ -53,8 +51,6 @@ def plan(
         If not even one window fits.
     """
     fields = ReceptiveFields(layers, side, starts, patch)
-    if itemsize * _coefficients(fields) > megabytes * MEGABYTE * 2 / 3:
-        fields = ReceptiveFields(layers, side, starts, patch, fourier=False)
     group = len(starts) ** 2 / len(fields.classes) ** 2
     sizes = BatchSizes(min(n_images, max(1, round(MAX_WINDOWS / group))), MAX_WINDOWS, MAX_WHOLE)
     while _bytes(fields, sizes, itemsize) > megabytes * MEGABYTE:
@@ -74,14 +70,8 @@ def shrink(sizes: BatchSizes) -> BatchSizes:
     return replace(sizes, images=max(1, sizes.images // 2), whole=max(1, sizes.whole // 2))
 
 
-def _coefficients(fields):
-    """Values of the Fourier coefficients of kernels."""
-    modules = [(fields.layers[index].module, fields.sides[index]) for index in fields.fourier_layers()]
-    return sum(fourier_conv.n_products(side) * module.in_channels * module.out_channels for module, side in modules)
-
-
 def _bytes(fields, sizes, itemsize):
-    """Bytes of maps, tables, coefficients and pooled features of one batch of images, at most."""
+    """Bytes of maps, tables and pooled features of one batch of images, at most."""
     layers, first_whole = fields.layers, fields.first_whole
     channels = np.array([layer.channels for layer in layers])
     maps = fields.sides**2 * channels
@@ -95,7 +85,7 @@ def _bytes(fields, sizes, itemsize):
     original = max(_whole_values(fields, index, maps) for index in range(1, len(layers))) * sizes.images
     original += sizes.images * maps[kept].sum()
     pooled = sizes.images * len(fields.lows[INPUT]) ** 2 * channels[-1] * FLOAT_BYTES
-    values = buffers + max(early, late, original) + _coefficients(fields)
+    values = buffers + max(early, late, original)
     return itemsize * values + pooled + INDEX_BYTES * _table_rows(fields) * sizes.images
 
 
@@ -123,9 +113,8 @@ def _whole_values(fields, index, maps):
     layer = fields.layers[index]
     side = fields.sides[layer.source]
     padded = ((side + layer.kernel) / side) ** 2 if layer.same_padding else 0
-    spread = fourier_conv.n_products(side) / side**2 if index in fields.fourier_layers() else 0
     waiting = max(maps[read] for read in layer.inputs())
-    return maps[layer.source] * (1 + padded + spread) + maps[index] * (2 + spread) + waiting
+    return maps[layer.source] * (1 + padded) + maps[index] * 2 + waiting
 
 
 def _table_rows(fields):

@@ -19,7 +19,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.attribution.incremental import fourier_conv
 from micrograph.attribution.incremental.layer_graph import Layer
 
 MAX_CLASSES = 6  # of an axis; more save less than the smaller groups cost (measured)
@@ -57,8 +56,6 @@ class ReceptiveFields:
         First pixel of every window along an axis.
     patch : int
         Pixels of a window.
-    fourier : bool, default True
-        Whether whole maps may be convolved by `fourier_conv`.
 
     Attributes
     ----------
@@ -71,10 +68,8 @@ class ReceptiveFields:
     classes : list of WindowClass
     """
 
-    def __init__(
-        self, layers: list[Layer], side: int, starts: NDArray[np.intp], patch: int, fourier: bool = True
-    ) -> None:
-        self.layers, self.fourier = layers, fourier
+    def __init__(self, layers: list[Layer], side: int, starts: NDArray[np.intp], patch: int) -> None:
+        self.layers = layers
         self.sides, self.lows, self.highs = changed_ranges(layers, side, starts, patch)
         self.costs = np.array([_multiplications(layer) for layer in layers])
         parts = _partition(self.highs - self.lows, self.costs, MAX_CLASSES)
@@ -95,16 +90,9 @@ class ReceptiveFields:
     @cached_property
     def first_whole(self) -> int:
         """Index of the first layer that is computed on whole maps: where the sum over all layers costs least."""
-        pairs = zip(self.layers, self.sides, strict=True)
-        relative = [fourier_conv.relative_cost(layer.module, side) if self.fourier else 1.0 for layer, side in pairs]
-        whole, grouped = self.costs * self.sides**2 * relative, self.grouped_costs
+        whole, grouped = self.costs * self.sides**2, self.grouped_costs
         costs = [GATHER_COST * grouped[:index].sum() + whole[index:].sum() for index in range(1, len(self.layers) + 1)]
         return 1 + int(np.argmin(costs))
-
-    def fourier_layers(self) -> list[int]:
-        """Return the layers that are convolved by `fourier_conv`."""
-        whole = range(self.first_whole, len(self.layers)) if self.fourier else ()
-        return [index for index in whole if fourier_conv.is_faster(self.layers[index].module, self.sides[index])]
 
     def inputs_of_whole(self) -> list[int]:
         """Return the layers before `first_whole` whose maps are read from there on."""
