@@ -1,7 +1,5 @@
 """Attribution maps of a fold's samples: worked out a second way, read back, reproducible."""
 
-import copy
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,20 +68,6 @@ def test_a_fold_is_written_and_read_back(tmp_path):
     np.testing.assert_array_equal(read.cam, alone["cam"])
     np.testing.assert_array_equal(read.occlusion, alone["occlusion"])
     assert set(read.cam_flag) == set(read.occlusion_flag) == {""}
-
-
-def test_results_do_not_depend_on_the_number_of_threads(tmp_path):
-    network, metadata = small_network("corn", SIDE)
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            arrays = attribute.attribute(copy.deepcopy(network), metadata, IMAGES, SETTINGS, "cpu")
-            io.write_arrays(tmp_path / f"{threads}.npz", **arrays)
-            assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
-    assert (tmp_path / "1.npz").read_bytes() == (tmp_path / "2.npz").read_bytes()
 
 
 def test_maps_of_a_network_with_constant_outputs_are_flagged():

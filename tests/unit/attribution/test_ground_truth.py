@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from micrograph.attribution import ground_truth
 from micrograph.errors import UserError
@@ -57,23 +55,6 @@ def test_a_mask_lies_where_the_micrograph_shows_the_same_heights(tmp_path, aspec
         assert (np.ptp(seen[found["padding"] == 1]) == 0) if aspect == "pad" and tall_nm < WIDE_NM else inside.all()
 
 
-@given(
-    lines=st.integers(4, 60), wide=st.integers(4, 60), tall=st.floats(0.2, 1.6), aspect=st.sampled_from(["pad", "crop"])
-)
-@settings(max_examples=60, deadline=None)
-def test_what_is_placed_goes_where_heights_go_to_the_last_row(lines, wide, tall, aspect):
-    values = np.random.default_rng(lines * 61 + wide).random((lines, wide))
-    size = {"width_nm": WIDE_NM, "tall_nm": tall * WIDE_NM}
-    field = rendering.to_micrograph_frame(values, 37, aspect, **size)
-    ones = rendering.to_micrograph_frame(np.ones((lines, wide)), 37, aspect, **size)
-    scale, frame = (0.0, rendering.WHITE), rendering.make_frame((lines, wide), 37, aspect, **size)
-    grey, _ = rendering._to_square(four_averaged(values)[::-1], scale, frame)
-    inside = ones > 0
-    np.testing.assert_allclose(ones[inside], 1)
-    np.testing.assert_array_equal(rendering.to_uint8(255 * field)[inside], grey[::-1][inside])
-    assert len(np.unique(grey[::-1][~inside])) <= 1
-
-
 def test_a_mask_keeps_its_share_of_the_scan_and_the_rest_is_padding(tmp_path):
     mask = blocks(100, 200)
     found = ground_truth.feature_masks(written(tmp_path / "t.npz", 500.0, mask.shape, domains=mask), 80)
@@ -86,17 +67,6 @@ def test_a_mask_keeps_its_share_of_the_scan_and_the_rest_is_padding(tmp_path):
     assert not found["pits"].any()
 
 
-def test_a_boundary_narrower_than_a_pixel_is_a_share_of_it(tmp_path):
-    boundary = np.zeros((80, 80), bool)
-    boundary[:, 40] = True
-    found = ground_truth.feature_masks(
-        written(tmp_path / "t.npz", WIDE_NM, boundary.shape, boundaries=boundary), 20, pixels=40
-    )
-    expected = np.zeros((20, 20))
-    expected[:, 10] = 0.25
-    np.testing.assert_allclose(found["boundaries"], expected, atol=1e-7)
-
-
 def test_masks_of_a_simulated_sample_are_those_of_the_simulation(tmp_path):
     sheet = simulate.plan_samples(12, 6, {900: 0.5, 1000: 0.5}, random_stream(0, "plan"))
     row = sheet.iloc[0].to_dict()
@@ -104,13 +74,6 @@ def test_masks_of_a_simulated_sample_are_those_of_the_simulation(tmp_path):
     found = ground_truth.feature_masks(tmp_path / "t.npz", 64, pixels=64)
     for name in ground_truth.SIMULATED:
         np.testing.assert_array_equal(found[name], four_averaged(scan.masks[name].astype(float)))
-
-
-def test_many_samples_are_a_mapping(tmp_path):
-    paths = {name: written(tmp_path / f"{name}.npz") for name in ("a", "b")}
-    masks = ground_truth.FeatureMasks(paths, 16)
-    assert (len(masks), list(masks), "a" in masks, "c" in masks) == (2, ["a", "b"], True, False)
-    assert masks["b"]["padding"].shape == (16, 16)
 
 
 def test_files_that_hold_no_truth_are_refused(tmp_path):

@@ -73,26 +73,11 @@ def test_memory_and_other_images_change_nothing_beyond_rounding(trained):
     assert np.abs(together[2:] - alone).max() < 1e-5 * scale
 
 
-def test_the_network_and_the_images_are_not_modified(trained):
-    network, backbone = trained
-    inputs = images(1, 48)
-    before, kept = copy.deepcopy(network.state_dict()), inputs.clone()
-    occlusion.occlude(network, backbone, inputs, SETTINGS)
-    assert torch.equal(inputs, kept)
-    assert all(torch.equal(before[name], values) for name, values in network.state_dict().items())
-    assert not [module for module in network.modules() if module._forward_hooks or module._forward_pre_hooks]
-
-
 @pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 3, 64, 60), (3, 64, 64)])
 def test_images_of_another_shape_are_refused(trained, shape):
     network, backbone = trained
     with pytest.raises(UserError, match="must be"):
         occlusion.occlude(network, backbone, torch.zeros(shape), SETTINGS)
-
-
-def test_no_image_is_refused(trained):
-    with pytest.raises(UserError, match="no image"):
-        occlusion.occlude(*trained, torch.zeros((0, 3, 64, 64)), SETTINGS)
 
 
 def test_a_network_with_unsupported_layers_passes_whole_and_a_message_says_so(capsys):

@@ -59,14 +59,6 @@ def test_test_samples_never_touch_the_fit():
     assert np.abs(after.scores[12:] - before.scores[12:]).max() > 100
 
 
-def test_constant_features_and_repeated_samples_add_no_component():
-    wide = np.hstack([table(6, 40), np.full((6, 30), 7, np.float32)])
-    once, twice = fitted(wide, range(6), 1.0), fitted(np.vstack([wide, wide]), range(12), 1.0)
-    assert once.scores.shape[1] == twice.scores.shape[1] == 5
-    np.testing.assert_allclose(twice.scores[:6], twice.scores[6:], atol=1e-9)
-    np.testing.assert_allclose(np.abs(twice.scores[:6]), np.abs(once.scores), atol=1e-6)
-
-
 def test_folds_are_single_fits():
     values = table(20, 300)
     folds = [np.delete(np.arange(20), slice(start, start + 4)) for start in (0, 4, 8)] + [np.arange(4, 20)]

@@ -86,8 +86,3 @@ def test_normalisation_is_that_of_the_weights_and_not_always_timms():
     assert (
         backbones.normalisation("resnet18", "lab") == backbones.normalisation("timm:resnet18", "imagenet") == imagenet
     )
-
-
-def test_an_unknown_pretraining_lists_the_known():
-    with pytest.raises(UserError, match="resnet18 'films'.*imagenet, micronet"):
-        backbones.get_weights("resnet18", "films")

@@ -124,9 +124,3 @@ def test_a_single_network_keeps_its_batch_statistics_too():
     bundle.restore_weights()
     assert all(torch.equal(part, kept[name]) for name, part in network.state_dict().items())
     assert not network.training
-
-
-def test_parameters_that_are_frozen_are_not_trained():
-    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    network[0].requires_grad_(False)
-    assert [part.shape for part in training.SingleNetwork(network).parameters()] == [(1, 3), (1,)]

@@ -7,7 +7,6 @@ from torch import nn
 
 from micrograph.errors import UserError
 from micrograph.networks import backbones, features
-from micrograph.networks.device import resolve_device
 from micrograph.networks.fuse_batchnorm import fuse
 
 MODULES = backbones.get("resnet18").blocks
@@ -62,12 +61,6 @@ def test_one_pass_equals_plain_passes_of_single_images(network, images):
     assert_close(ours, plain, 1e-5)
 
 
-def test_the_batch_changes_nothing_but_the_last_digits(network, images):
-    whole = extract(network, images, batch_size=5)
-    for batch in (1, 2, 16):
-        assert_close(extract(network, images, batch_size=batch), whole, 1e-5)
-
-
 def test_bf16_is_close_and_says_where_it_cannot_be(network, images, capsys):
     plain, rough = extract(network, images), extract(network, images, precision="bf16")
     assert_close(rough, plain, 0.05)
@@ -85,14 +78,6 @@ def test_network_and_images_are_left_alone(network, images):
     np.testing.assert_array_equal(images, before)
 
 
-def test_hooks_are_gone_even_after_an_error(network):
-    with pytest.raises(RuntimeError):
-        features.forward_blocks(network, MODULES, torch.zeros(1, 7, 64, 64))
-    with pytest.raises(AttributeError):
-        features.forward_blocks(network, {"block2": "layer2", "block3": "layer33"}, torch.zeros(1, 3, 64, 64))
-    assert not hooks(network)
-
-
 def test_the_pass_ends_at_the_last_block(network, images):
     """The classifier is not called."""
     calls = []
@@ -106,19 +91,6 @@ def test_the_pass_ends_at_the_last_block(network, images):
 def test_other_images_are_refused(network, bad):
     with pytest.raises(UserError, match="uint8"):
         extract(network, bad)
-
-
-def test_unknown_ways_are_refused(network, images):
-    with pytest.raises(UserError, match="fp64.*fp32, bf16"):
-        extract(network, images, precision="fp64")
-    with pytest.raises(UserError, match="tpu.*auto, cpu, cuda"):
-        features.extract(network, MODULES, images, MEAN, STD, device="tpu")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_cuda_is_not_replaced_silently():
-    with pytest.raises(UserError, match="cuda"):
-        resolve_device("cuda")
 
 
 def test_fusing_by_hand():

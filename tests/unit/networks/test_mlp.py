@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -69,13 +68,6 @@ def test_the_fit_learns_and_has_the_columns_of_predictions(study, protocol, sche
     assert list(found.models) == list(range(FOLDS))
 
 
-def test_strict_takes_any_scale_of_the_features(study):
-    factors = 10.0 ** np.arange(-3, 7)
-    plain, scaled = (fitted(study, values=values).predictions for values in (study[1], 5 + factors * study[1]))
-    agreement = (plain["y_pred"] == scaled["y_pred"]).mean()
-    assert agreement > 0.97
-
-
 def test_a_strict_fold_learns_nothing_from_held_out_features(study):
     names, values, tables = study
     table = tables["strict"]
@@ -111,22 +103,6 @@ def test_what_was_stored_predicts_as_the_table_has_it(study, tmp_path, scheme):
     np.testing.assert_array_equal(predicted, rows["y_pred"].to_numpy(float))
     np.testing.assert_allclose(value, rows["y_pred_value"])
     np.testing.assert_allclose(scores, rows[[f"score_{celsius}" for celsius in CLASSES]])
-
-
-@pytest.mark.parametrize("protocol", ["strict", "published"])
-def test_a_model_is_the_same_whatever_is_trained_beside_it(study, monkeypatch, protocol):
-    """Few patient epochs: some models stop before others; fewer still let roundings stay small."""
-    table = study[2][protocol]
-    sizes = table[table["split"] == "validation"].groupby("fold").size()
-    assert sizes.nunique() > 1, "the example must have validation parts of several sizes"
-    how = {"epochs": 12, "patience": 1, "learning_rate": 0.01, "dropout": 0.35}
-    together = fitted(study, protocol, **how)
-    monkeypatch.setitem(mlp.BUNDLE_SIZE, "cpu", 1)
-    alone = fitted(study, protocol, **how)
-    for fold, model in together.models.items():
-        for name, parameters in model.parameters.items():
-            np.testing.assert_allclose(parameters, alone.models[fold].parameters[name], rtol=0, atol=1e-5)
-    pd.testing.assert_frame_equal(together.search_results, alone.search_results)
 
 
 @pytest.mark.parametrize("together", [1, 32])
@@ -181,10 +157,6 @@ def test_bad_input_is_named(study, tmp_path):
         fitted(study, values=[study[1]] * 3)
     with pytest.raises(UserError, match="'small'.*default, published"):
         mlp.param_grid(SETTINGS, "small")
-    with pytest.raises(UserError, match="scheme 'ordinal'"):
-        fitted(study, scheme="ordinal")
-    with pytest.raises(UserError, match="protocol 'loose'"):
-        fitted((study[0], study[1], {"loose": study[2]["strict"]}), "loose")
     other = tmp_path / "other.safetensors"
     checkpoints.write(other, {"a": torch.zeros(1)}, {"backbone": "resnet18"})
     with pytest.raises(UserError, match="other.safetensors"):

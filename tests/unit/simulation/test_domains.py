@@ -23,25 +23,6 @@ def test_without_truncation_it_is_a_regular_hexagon():
     assert np.sum(label == 0) == pytest.approx(2 * np.sqrt(3) * 100**2, rel=0.01)
 
 
-@pytest.mark.parametrize("truncation", [1.0, 1.4, 2.0])
-def test_the_corners_bound_what_grew(truncation):
-    seed = nuclei((150, 150, 0.7, truncation, 60))
-    right_of, below = domains._corners(seed)
-    _, label = domains.grow_domains(seed, (300, 300), (1.0, 1.0))
-    rows, columns = np.nonzero(label == 0)
-    assert rows.min() == pytest.approx(150 + below.min(), abs=2)
-    assert rows.max() == pytest.approx(150 + below.max(), abs=2)
-    assert columns.min() == pytest.approx(150 + right_of.min(), abs=2)
-    assert columns.max() == pytest.approx(150 + right_of.max(), abs=2)
-
-
-def test_oblong_pixels_do_not_change_the_shape():
-    seed = nuclei((100, 100, 0.4, 1.5, 50))
-    _, square = domains.grow_domains(seed, (200, 200), (1.0, 1.0))
-    _, oblong = domains.grow_domains(seed, (100, 200), (2.0, 1.0))
-    assert np.mean(oblong == square[::2]) > 0.99
-
-
 def test_equal_domains_meet_half_way_and_never_overlap():
     pair = nuclei((30, 50, 0.0, 1.0, 60), (90, 50, 0.0, 1.0, 60))
     _, label = domains.grow_domains(pair, (100, 121), (1.0, 1.0))
@@ -69,8 +50,3 @@ def test_domains_of_one_orientation_merge_without_a_seam():
     assert not domains.grain_boundaries(label, np.array([0.1, 0.1 + turn])).any()
     seam = domains.grain_boundaries(label, np.array([0.1, 0.1 + turn / 2]))
     assert np.array_equal(np.flatnonzero(seam[0]), [1])
-
-
-def test_a_gap_between_domains_is_no_seam():
-    label = np.array([[0, -1, 1]])
-    assert not domains.grain_boundaries(label, np.array([0.0, 1.0])).any()

@@ -28,14 +28,6 @@ def test_terraces_step_by_the_given_height_and_spacing():
     assert np.all(height == height[:, :1])  # they run across when downhill is down
 
 
-def test_wavy_steps_are_still_single_steps_high():
-    steps = films.VicinalSurface(step_height_nm=0.25, terrace_width_nm=60, wander=0.3, scalloping=0.7)
-    height, edges = films.terraces(steps, SHAPE, PIXEL_NM, np.random.default_rng(1))
-    jumps = np.abs(np.diff(height, axis=0)) / 0.25
-    assert np.allclose(jumps, np.round(jumps), atol=1e-3)
-    assert np.array_equal(edges[:-1] & (jumps > 0.5), jumps > 0.5)
-
-
 def test_a_layer_is_065_nm_above_the_crystal():
     film = grow(2, density_um2=60, coverage=0.6)
     covered = film.masks["domains"]
@@ -81,13 +73,6 @@ def test_pits_go_down_and_particles_up_where_their_masks_say():
     assert np.all(change[~pits & ~particles] == 0)
 
 
-def test_more_nuclei_make_smaller_domains():
-    def boundaries(density):
-        return grow(6, density_um2=density, coverage=1.8, aligned_share=0.0).masks["boundaries"].mean()
-
-    assert boundaries(1500) > 2 * boundaries(150)
-
-
 def test_nuclei_come_at_the_recipe_s_density():
     morphology = films.Morphology(density_um2=400, step_share=0.0)
     edges = np.zeros((100, 100), bool)
@@ -98,23 +83,3 @@ def test_nuclei_come_at_the_recipe_s_density():
         inside = (nuclei.x_nm > 0) & (nuclei.x_nm < 1000) & (nuclei.y_nm > 0) & (nuclei.y_nm < 1000)
         found.append(inside.sum())
     assert np.mean(found) == pytest.approx(400, rel=0.05)
-
-
-def test_full_cover_closes_the_film_and_half_cover_does_not():
-    closed = grow(8, coverage=1.9, gridded_share=0.8)
-    opened = grow(8, coverage=0.5, gridded_share=0.8)
-    assert closed.masks["domains"].mean() > 0.9
-    assert opened.masks["domains"].mean() < 0.5
-
-
-def test_the_polygon_s_area_is_that_of_hexagon_and_triangle():
-    assert films._polygon_area(np.array([1.0, 2.0])) == pytest.approx([1.0, 1.5])
-
-
-def test_the_same_generator_gives_the_same_film_and_every_mask():
-    changes = {"pit_density_um2": 20, "particle_density_um2": 20, "needle_density_um2": 5, "thick_share": 0.3}
-    base, surface = films.Morphology(roughness_nm=0.1), films.VicinalSurface()
-    first, second = (grow(9, base, surface, **changes) for _ in range(2))
-    assert first.height_nm.tobytes() == second.height_nm.tobytes()
-    assert set(first.masks) == set(films.MASKS)
-    assert all(mask.shape == SHAPE and mask.dtype == bool for mask in first.masks.values())

@@ -26,20 +26,6 @@ def test_hotter_films_have_fewer_and_better_aligned_domains_on_average():
     assert aligned[0] < aligned[1] < aligned[2]
 
 
-def test_neighbouring_temperatures_overlap_widely():
-    cold, warm = ([morphology.density_um2 for morphology, _ in many(celsius)] for celsius in (950, 1000))
-    swapped = np.mean(np.array(warm)[:, None] > np.array(cold))
-    assert 0.02 < swapped < 0.3
-
-
-def test_longer_growth_covers_more():
-    rng = [np.random.default_rng(5) for _ in range(2)]
-    day = growth_conditions.draw_day(np.random.default_rng(6))
-    short, _ = growth_conditions.draw_film(950, 100, "c-Sapphire", day, rng[0])
-    long, _ = growth_conditions.draw_film(950, 900, "c-Sapphire", day, rng[1])
-    assert long.coverage > short.coverage
-
-
 def test_the_plane_sets_the_step_height():
     for substrate, plane in growth_conditions.PLANES.items():
         rng = np.random.default_rng(7)

@@ -44,23 +44,11 @@ def test_dilation_never_lowers_and_leaves_a_plane_alone():
     assert np.all(microscope._dilate(np.ones((9, 9), np.float32), PIXEL_NM, QUIET) == 1)
 
 
-def test_a_ghost_repeats_high_things_to_the_right():
-    seen = microscope._dilate(bump().height_nm, PIXEL_NM, QUIET._replace(ghost_layers=0.5, ghost_offset_nm=20.0))
-    assert seen[32, 42] == pytest.approx(8 - 0.325, abs=1e-5)
-
-
 def test_trace_and_retrace_lag_to_opposite_sides():
     scan = microscope.scan_film(bump(), QUIET._replace(lag_pixels=1.5), np.random.default_rng(1))
     trace, retrace = (half[32] - np.median(half[32]) for half in (scan.trace_nm, scan.retrace_nm))
     assert trace[33] > 1 > abs(trace[31])
     assert retrace[31] > 1 > abs(retrace[33])
-
-
-def test_tilt_and_bow_have_their_size():
-    tilted = microscope.scan_film(film_of(np.zeros((65, 65))), QUIET._replace(bow_nm=3.0), np.random.default_rng(2))
-    line = tilted.trace_nm[10]
-    assert line[0] - line[32] == pytest.approx(3.0, abs=1e-3)
-    assert line[-1] - line[32] == pytest.approx(3.0, abs=1e-3)
 
 
 def test_drift_moves_the_masks_with_the_picture():
@@ -87,19 +75,6 @@ def test_a_stopped_scan_has_its_first_lines_only():
     assert stopped.trace_nm.shape == (40, 64)
     assert all(mask.shape == (40, 64) for mask in stopped.masks.values())
     assert np.array_equal(stopped.trace_nm, whole.trace_nm[:40])
-
-
-def test_scanning_leaves_the_film_alone():
-    film = bump()
-    before = film.height_nm.copy()
-    microscope.scan_film(film, microscope.Instrument(), np.random.default_rng(6))
-    assert np.array_equal(film.height_nm, before)
-
-
-def test_days_have_different_instruments():
-    first, second = (microscope.draw_instrument(np.random.default_rng(seed)) for seed in (1, 2))
-    assert first.tip_radius_nm != second.tip_radius_nm
-    assert first.noise_nm != second.noise_nm
 
 
 @pytest.mark.parametrize("lag", [0.01, 0.3, 2.0])

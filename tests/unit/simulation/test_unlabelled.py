@@ -1,7 +1,6 @@
 """Height maps for pre-training: as many and as large as requested, determined by their seed, and none of the study."""
 
 import numpy as np
-import pytest
 
 from micrograph.rng import random_stream
 from micrograph.simulation import films, growth_conditions, microscope, simulate, unlabelled
@@ -11,18 +10,6 @@ SHARES = {900: 0.25, 950: 0.5, 1000: 0.25}
 
 def simulated(count=4, pixels=32, seed=1):
     return list(unlabelled.height_maps(count, pixels, SHARES, random_stream(seed, "films")))
-
-
-@pytest.mark.parametrize(("count", "pixels", "size"), [(0, 32, 128), (1, 160, 160), (5, 32, 128)])
-def test_there_are_as_many_maps_as_requested_and_no_two_are_equal(count, pixels, size):
-    maps = simulated(count, pixels)
-    assert [height_nm.shape for height_nm in maps] == [(size, size)] * count
-    assert len({height_nm.tobytes() for height_nm in maps}) == count
-
-
-def test_the_seed_determines_the_films():
-    first, again, other = ({height_nm.tobytes() for height_nm in simulated(seed=seed)} for seed in (1, 1, 2))
-    assert first == again and not first & other
 
 
 def test_films_are_grown_and_scanned_as_those_of_the_study():
@@ -36,13 +23,3 @@ def test_films_are_grown_and_scanned_as_those_of_the_study():
     )
     film = films.grow_film(morphology, surface, (128, 128), (1000 / 128, 1000 / 128), film_rng)
     np.testing.assert_array_equal(simulated(count=1)[0], microscope.scan_film(film, instrument, film_rng).trace_nm)
-
-
-def test_no_film_is_a_sample_of_the_study(tmp_path):
-    """The seed of the study, but a stream of another name."""
-    sheet = simulate.plan_samples(4, 2, SHARES, random_stream(1, "plan_samples"))
-    study = {
-        simulate.simulate_scan(row, 1, tmp_path / "a.spm", tmp_path / "a.npz", pixels=128).trace_nm.tobytes()
-        for row in sheet.to_dict("records")
-    }
-    assert not study & {height_nm.tobytes() for height_nm in simulated()}

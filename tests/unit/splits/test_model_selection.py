@@ -1,9 +1,7 @@
 """One rule of choice: validation accuracy, then (strict) balanced accuracy, then the first in loop order."""
 
 import numpy as np
-import pytest
 
-from micrograph.errors import UserError
 from micrograph.splits import model_selection
 from micrograph.splits.model_selection import Choice
 
@@ -21,17 +19,6 @@ def test_of_equal_accuracies_strict_takes_the_better_balanced_and_published_the_
     assert model_selection.choose(predicted, TRUTH, "strict") == Choice(1, 4 / 6, 0.75)
 
 
-def test_strict_folds_use_their_own_point_and_published_ones_that_of_the_best_fold():
-    chosen = [Choice(4, 0.5, 0.5), Choice(2, 0.75, 0.1), Choice(7, 0.75, 0.9)]
-    assert model_selection.refit_choice(chosen, "strict") == [4, 2, 7]
-    assert model_selection.refit_choice(chosen, "published") == [2, 2, 2]
-
-
-def test_an_unknown_protocol_raise():
-    with pytest.raises(UserError, match="strict, published"):
-        model_selection.choose([[900]], [900], "loose")
-
-
 def test_without_the_leak_a_published_fold_is_chosen_by_the_others_and_scored_on_its_own_films():
     right, wrong = [950] * 4, [900] * 4
     truths = [np.array(right)] * 3
@@ -43,17 +30,3 @@ def test_without_the_leak_a_published_fold_is_chosen_by_the_others_and_scored_on
     assert [choice.point for choice in others] == [1, 0, 0]
     assert [choice.accuracy for choice in others] == [0.0, 0.0, 0.0]
     assert model_selection.refit_choice(others, "published-selection_on_reported_split") == [1, 0, 0]
-
-
-def test_a_leak_that_is_not_of_the_grid_changes_no_choice():
-    predicted, truth = [[[900] * 4, [950] * 4]] * 3, [np.array([950] * 4)] * 3
-    plain = model_selection.select(predicted, truth, "strict")
-    for leak in (
-        "features_from_one_fold",
-        "pca_on_all",
-        "selection_on_reported_split",
-        "validation_in_train_mode",
-        "last_checkpoint",
-        "ungrouped",
-    ):
-        assert model_selection.select(predicted, truth, f"strict+{leak}") == plain

@@ -40,12 +40,6 @@ def test_batch_wise_films_of_a_day_stay_together_and_film_wise_they_do_not():
     assert same_share(shuffled(frame, "strict.shuffled_films1")) < 0.5
 
 
-def test_without_a_shuffle_labels_are_as_they_were_whatever_the_order_of_the_rows():
-    frame = films((13, 60, 47), 44)
-    same = shuffled(frame.sample(frac=1, random_state=1), "strict.repeat2")
-    assert same.set_index("sample")["growth_celsius"].to_dict() == frame.set_index("sample")["growth_celsius"].to_dict()
-
-
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("kind", ["films", "batches"])
 @pytest.mark.parametrize("base", ["strict", "published"])
@@ -82,8 +76,3 @@ def test_a_share_too_small_for_every_class_grows_until_it_holds_them():
     held = few[few["split"] == "train"].groupby("fold")["growth_celsius"].agg(set)
     assert (held == set(CLASSES)).all()
     assert (few["split"] == "train").sum() < 0.5 * (table["split"] == "train").sum()
-
-
-def test_the_whole_share_is_the_table_itself():
-    table = splitters.split(films((13, 60, 47), 44), "strict", 4, np.random.default_rng(0))
-    assert subsampling.subsample_batches(table, "strict", np.random.default_rng(0)).equals(table)

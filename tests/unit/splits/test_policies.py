@@ -10,7 +10,6 @@ from micrograph.splits import policies
 
 STUDY = np.repeat([900, 950, 1000], [26, 117, 92])
 TRAIN = np.repeat([900, 950, 1000], [23, 105, 83])
-VALIDATION = np.repeat([900, 950, 1000], [3, 12, 9])
 ALONE = np.zeros(len(TRAIN), dtype=int)
 
 
@@ -34,10 +33,6 @@ def test_the_papers_multiplicities_follow_from_its_counts():
     assert set(wanted[STUDY == 900]) == {9} and set(wanted[STUDY == 950]) == {2}
     assert set(wanted[STUDY == 1000]) == {2, 3}
     assert [wanted[label == STUDY].sum() for label in (900, 950, 1000)] == [234, 234, 234]
-
-
-def test_samples_with_a_copy_more_are_spread_over_their_class():
-    assert policies.n_augmentations(["a"] * 4 + ["b"] * 5).tolist() == [2, 3, 2, 3, 2, 2, 2, 2, 2]
 
 
 @given(st.lists(st.sampled_from([800, 900, 950]), min_size=1, max_size=60))
@@ -84,54 +79,6 @@ def test_aug3_makes_the_papers_counts_and_keeps_every_row():
     assert set(drawn) == set(range(len(TRAIN)))
 
 
-def test_aug3_repeats_no_row_of_the_largest_class():
-    drawn = policies.train_index("aug3", TRAIN, ALONE, rng())
-    assert np.bincount(drawn)[TRAIN == 950].max() == 1
-
-
-def test_aug4_takes_every_row_once():
-    assert policies.train_index("aug4", TRAIN, ALONE, rng()).tolist() == list(range(len(TRAIN)))
-
-
-@pytest.mark.parametrize("policy", ["aug3", "aug4"])
-def test_policies_without_copies_pass_copies_by(policy):
-    labels, copies, _ = pictures(TRAIN)
-    for choose in (policies.train_index, policies.epoch_index):
-        assert set(copies[choose(policy, labels, copies, rng())]) == {0}
-
-
-@pytest.mark.parametrize("policy", policies.POLICIES)
-@pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_strict_scores_every_samples_own_picture_once(policy, part):
-    labels, copies, sample = pictures(VALIDATION)
-    drawn = policies.score_index(policy, "strict", part, labels, copies, rng())
-    assert sample[drawn].tolist() == list(range(24)) and set(copies[drawn]) == {0}
-
-
-@pytest.mark.parametrize("policy", ["aug1", "aug2"])
-def test_published_scores_copies_of_the_validation_samples(policy):
-    labels, copies, sample = pictures(VALIDATION, wanted=np.repeat([9, 2, 3], [3, 12, 9]))
-    drawn = policies.score_index(policy, "published", "validation", labels, copies, rng())
-    assert counts(labels[drawn]) == [27, 24, 27]
-    assert copies[drawn].min() == 1 and set(sample[drawn]) == set(range(24))
-    assert len(set(drawn)) == len(drawn) and (np.diff(drawn) > 0).all()
-    for part in ("train", "test"):
-        own = policies.score_index(policy, "published", part, labels, copies, rng())
-        assert set(copies[own]) == {0} and len(own) == 24
-
-
-def test_a_scored_row_is_never_repeated_where_a_class_has_few():
-    labels, copies, _ = pictures([900, 950, 950], wanted=[1, 2, 2])
-    drawn = policies.score_index("aug1", "published", "validation", labels, copies, rng())
-    assert counts(labels[drawn]) == [1, 4]
-
-
-@pytest.mark.parametrize("policy", ["aug3", "aug4"])
-def test_published_scores_own_pictures_where_a_policy_makes_none(policy):
-    drawn = policies.score_index(policy, "published", "validation", TRAIN, ALONE, rng())
-    assert drawn.tolist() == list(range(len(TRAIN)))
-
-
 def test_an_epoch_of_aug3_draws_every_class_about_as_often():
     drawn = policies.epoch_index("aug3", TRAIN, ALONE, rng())
     assert len(drawn) == 315
@@ -149,28 +96,6 @@ def test_an_epoch_of_the_others_is_the_training_rows_in_another_order():
         rows = policies.train_index(policy, labels, copies, rng())
         assert sorted(labels[seen]) == sorted(labels[rows])
         assert seen.tolist() != rows.tolist()
-
-
-@pytest.mark.parametrize("choose", [policies.train_index, policies.epoch_index])
-@pytest.mark.parametrize("policy", ["aug1", "aug3"])
-def test_the_same_seed_draws_the_same_rows_and_another_seed_others(choose, policy):
-    labels, copies, _ = pictures(TRAIN)
-    first, again, other = (choose(policy, labels, copies, rng(seed)) for seed in (1, 1, 2))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_rows_given_are_left_alone():
-    labels, copies, _ = pictures(TRAIN)
-    before = labels.copy(), copies.copy()
-    for policy in policies.POLICIES:
-        policies.train_index(policy, labels, copies, rng())
-        policies.epoch_index(policy, labels, copies, rng())
-    assert np.array_equal(labels, before[0]) and np.array_equal(copies, before[1])
-
-
-def test_only_crops_and_autoaugment_make_pictures():
-    assert [policy for policy in policies.POLICIES if policies.makes_images(policy)] == ["aug1", "aug2"]
 
 
 def test_features_without_copies_raise_under_a_policy_that_trains_on_them():

@@ -57,12 +57,6 @@ def test_published_scores_the_copies_of_validation_samples_and_only_those():
         assert len(copies["validation"]) > len(set(fold.samples.sample[fold.score_index["validation"]]))
 
 
-def test_rows_carry_the_class_and_batch_of_their_sample():
-    rows = prediction_table.match_samples(*rows_of(2), TABLES["strict"])
-    film = FRAME.set_index("sample").loc[rows.sample[5]]
-    assert (rows.batch[5], rows.y[5]) == (film["batch"], film["growth_celsius"])
-
-
 def test_rows_and_splits_of_different_samples_raise():
     samples, copies = rows_of(0)
     with pytest.raises(UserError, match="in the splits but not"):

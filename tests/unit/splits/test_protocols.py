@@ -86,13 +86,6 @@ def test_a_stage_sees_only_the_leaks_that_touch_it(stage, name, seen):
     assert protocols.as_seen_by(stage, name) == seen
 
 
-@given(PROTOCOLS, st.sampled_from(sorted(protocols.STAGES)))
-def test_what_a_stage_sees_of_a_name_it_sees_again_of_what_it_saw(protocol, stage):
-    once = protocols.as_seen_by(stage, protocol.name)
-    assert protocols.as_seen_by(stage, once) == once
-    assert protocols.without_leaks(once) == protocols.without_leaks(protocol.name)
-
-
 def test_leaks_are_felt_where_they_can_change_an_answer():
     assert not protocols.can_change_predictions("strict+features_from_one_fold", "image")
     assert not protocols.can_change_predictions("strict+pca_on_all", "tuned")

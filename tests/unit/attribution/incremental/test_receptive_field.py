@@ -67,25 +67,9 @@ def test_a_third_of_the_multiplications_of_resnet18_is_left(resnet):
     assert exact < grouped < 1.1 * exact < 0.4 * whole
 
 
-def test_whole_maps_are_computed_where_windows_are_nearly_as_large(resnet):
-    found = receptive_field.ReceptiveFields(resnet, 224, maps.window_starts(224, 15, 5), 15)
-    assert found.sides[found.first_whole] == 7
-    everything = receptive_field.ReceptiveFields(resnet, 64, np.array([0]), 64)
-    assert everything.first_whole == 1
-
-
 def test_less_memory_means_smaller_batches_down_to_one(resnet):
     arguments = resnet, 80, maps.window_starts(80, 8, 4), 8, 100, 4
     large, small = memory.plan(*arguments, 500)[1], memory.plan(*arguments, 40)[1]
     assert large.images >= small.images and large.windows > small.windows
     with pytest.raises(UserError, match="attribution.memory_mb"):
         memory.plan(*arguments, 1)
-
-
-def test_batch_sizes_shrink_in_turn_and_keep_their_order():
-    one = memory.BatchSizes(4, 96, 128)
-    while one != memory.BatchSizes(1, 1, 1):
-        less = memory.shrink(one)
-        assert less != one
-        assert less.images <= less.windows <= less.whole
-        one = less
