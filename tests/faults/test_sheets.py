@@ -1,7 +1,9 @@
 """Sample sheets with every fault that people and programs put into them, alone and together."""
 
+import io
 import itertools
 import os
+import zipfile
 
 import pytest
 
@@ -10,8 +12,15 @@ from micrograph.errors import UserError
 from micrograph.scans import sample_sheet
 
 CLASSES = (900, 950, 1000)
-COLUMNS = ("sample", "growth_celsius", "scan", "batch", "width_nm")
-GOOD = {"sample": "film", "growth_celsius": "950", "scan": "a.spm", "batch": "day", "width_nm": "500"}
+COLUMNS = ("sample", "growth_celsius", "scan", "batch", "growth_date", "width_nm")
+GOOD = {
+    "sample": "film",
+    "growth_celsius": "950",
+    "scan": "a.spm",
+    "batch": "day",
+    "growth_date": "",
+    "width_nm": "500",
+}
 
 # What may be wrong in one row: what is put where, and a part of the sentence that comes of it.
 ROWS = {
@@ -21,7 +30,15 @@ ROWS = {
     "no batch": ({"batch": ""}, "holds no growth date"),
     "a temperature in words": ({"growth_celsius": "hot"}, "growth_celsius 'hot' is not a positive number"),
     "a temperature with its unit": ({"growth_celsius": "950 C"}, "growth_celsius '950 C' is not a positive number"),
-    "a decimal comma": ({"growth_celsius": "950,0"}, "growth_celsius '950,0' is not a positive number"),
+    "two decimal commas": ({"growth_celsius": "950,0,0"}, "growth_celsius '950,0,0' is not a positive number"),
+    "a day or a month first": (
+        {"growth_date": "03/05/2024"},
+        "growth_date '03/05/2024' may be 2024-03-05 or 2024-05-03",
+    ),
+    "two digits of a year": ({"growth_date": "03.05.24"}, "growth_date '03.05.24' may be 2003-05-24 or 2024-05-03"),
+    "no day of the calendar": ({"growth_date": "31.04.2024"}, "growth_date '31.04.2024' is not a date"),
+    "an error of a formula": ({"batch": "#REF!"}, "batch '#REF!' is an error of the spreadsheet"),
+    "a file on a Windows disk": ({"scan": "C:\\ann\\none.spm"}, "scan 'C:\\ann\\none.spm' is a Windows path"),
     "a negative temperature": ({"growth_celsius": "-950"}, "growth_celsius '-950' is not a positive number"),
     "a temperature that is no number": ({"growth_celsius": "nan"}, "growth_celsius 'nan' is not a positive number"),
     "a temperature without end": ({"growth_celsius": "1e999"}, "growth_celsius '1e999' is not a positive number"),
@@ -56,13 +73,21 @@ TEXTS = {
     "empty": (lambda text: "", "has no rows"),
     "only its names": (lambda text: text.splitlines()[0], "has no rows"),
     "no names": (lambda text: "\n".join(text.splitlines()[1:]), "is not known"),
-    "commas": (lambda text: text.replace("\t", ","), "the columns are separated by commas"),
-    "semicolons": (lambda text: text.replace("\t", ";"), "the columns are separated by semicolons"),
+    "another unit": (lambda text: text.replace("width_nm", "width (um)"), "write it in the unit of 'width_nm'"),
+    "decimals or thousands": (lambda text: text.replace("500", "1,250", 1), "width_nm '1,250' may be 1.250 or 1250"),
+    "a column in two spellings": (
+        lambda text: text.replace("growth_date\t", "Batch\t"),
+        "column 'batch' occurs 2 times",
+    ),
+    "a name in two cases": (
+        lambda text: text.replace("film1\t", "FILM 0\t").replace("film0", "film_0"),
+        "are one file",
+    ),
+    "two marks in batches": (lambda text: text.replace("day\t", "run_7\t", 1).replace("day\t", "run-7\t"), "'run-7'"),
     "spaces": (lambda text: text.replace("\t", " "), "the columns are separated by spaces"),
     "a missing column": (lambda text: text.replace("growth_celsius", "growth"), "column 'growth_celsius' is missing"),
     "a misspelt column": (lambda text: text.replace("width_nm", "width_mn"), "did you mean 'width_nm'?"),
     "a column twice": (lambda text: text.replace("width_nm", "batch"), "column 'batch' occurs 2 times"),
-    "capitals": (lambda text: text.replace("sample\t", "Sample\t"), "did you mean 'sample'?"),
     "a note beside": (lambda text: text.replace("500\n", "500\tgood\n", 1), "which has no name in line 1"),
     "an open quotation": (lambda text: text.replace("film1", '"film1'), "does not end with one"),
     "a zero byte": (lambda text: text.replace("film1", "fi\0lm1"), "not UTF-8 text"),
@@ -72,12 +97,24 @@ TEXTS = {
     "a scan in two spellings": (lambda text: text.replace("b.spm", "./a.spm"), "are one file"),
 }
 BYTES = {
-    "UTF-16": lambda text: text.encode("utf-16"),
-    "Latin-1": lambda text: text.replace("day", "M\xe4rz").encode("latin-1"),
-    "a workbook": lambda text: b"PK\3\4" + b"\0" * 100,
+    "half of UTF-16": lambda text: text.encode("utf-16")[:-1],
+    "Chinese in its old encoding": lambda text: text.replace("day", "\u5468\u4e00").encode("gbk"),
+    "a damaged workbook": lambda text: b"PK\3\4" + b"\0" * 100,
+    "an old workbook": lambda text: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504,
+    "an archive": lambda text: archive_of("notes.txt"),
+    "a spreadsheet of another kind": lambda text: archive_of("mimetype"),
+    "a workbook without its parts": lambda text: archive_of("xl/workbook.xml"),
     "a picture": lambda text: b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
     "a web page": lambda text: b"<!DOCTYPE html>\n<html>\n</html>\n",
 }
+
+
+def archive_of(name):
+    """The bytes of a ZIP file with one member."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr(name, "text")
+    return archive.getvalue()
 
 
 @pytest.fixture

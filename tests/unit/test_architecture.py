@@ -21,7 +21,7 @@ ALLOWED = {
     "report": {"splits", "scans", "evaluation", "figures", "outputs", *MAPS},
     "prediction": {"splits", "scans", "networks", "attribution", "evaluation", "figures"},
     "retrieval": {"scans", "networks/backbones", "networks/checkpoints"},
-    "provenance": {"scans/height_map"},
+    "provenance": {"scans/height_map", "scans/sample_sheet"},
     "experiments": {"splits", "models/registry"},
     "outputs": {"experiments", "models/registry"},
     "config": {"config_schema", "yaml_checks", "experiments", "scans"},

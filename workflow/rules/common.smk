@@ -4,7 +4,8 @@ Reads config.yaml (checked and completed with defaults by micrograph/config.py) 
 sheet.
 """
 
-from functools import cache
+import sys
+from functools import cache, partial
 from math import ceil
 from pathlib import Path
 
@@ -71,8 +72,9 @@ def module_file(name):
 
 @cache
 def read_sheet(path):
-    """The sample sheet on disk, checked; whether scans exist is checked once, by the main process."""
-    return exit_with_message(sample_sheet.read, path, config["classes"], workflow.is_main_process)
+    """The sample sheet on disk, checked; the main process checks that scans exist, and says what was understood."""
+    is_main, tell = workflow.is_main_process, partial(print, file=sys.stderr)
+    return exit_with_message(sample_sheet.read, path, config["classes"], is_main, tell if is_main else None)
 
 
 def sheet():

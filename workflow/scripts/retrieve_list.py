@@ -2,6 +2,7 @@
 
 from micrograph import io, log
 from micrograph.retrieval import list_database
+from micrograph.scans import sample_sheet
 
 with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
@@ -9,4 +10,4 @@ with log.redirect_output(snakemake.log[0]):
         params.url, params.credentials, params.query, params.classes, params.folder, params.requests_per_second
     )
     io.write_table(output.excluded, excluded)
-    io.write_table(output.sheet, sheet)
+    sample_sheet.write(output.sheet, sheet)

@@ -2,10 +2,11 @@
 
 from micrograph import io, log
 from micrograph.retrieval import published_data, zenodo
+from micrograph.scans import sample_sheet
 
 with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     downloaded, excluded = zenodo.retrieve(params.url, params.records, params.files, params.folder)
     sheet, excluded = published_data.make_samples(downloaded, params.classes, params.folder, excluded)
-    io.write_table(output.sheet, sheet)
+    sample_sheet.write(output.sheet, sheet)
     io.write_table(output.excluded, excluded)

@@ -140,7 +140,7 @@ def test_signs_that_form_no_pattern_may_stand_in_a_path(folder):
         assert sample_sheet.read(sheet, CLASSES)["scan"].tolist() == [name]
 
 
-@pytest.mark.parametrize("width", ["1e308", "-5", "1 um", "nan", "1_000", "\u0661\u0660"])
+@pytest.mark.parametrize("width", ["1e308", "-5", "1 um", "1_000", "1,2,3", "\u0661\u0660"])
 def test_a_width_that_no_scan_has_is_refused(folder, width):
     assert "line 2: width_nm" in fault_of(folder, "sample|growth_celsius|scan|batch|width_nm", f"x|950|a.spm|d|{width}")
 
@@ -229,7 +229,7 @@ def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_
     assert frame["operator"].to_dict() == {"a1": "anna", "MCV1-210405a-07": "", "c": "bo", "d": "bo", "e": ""}
 
 
-@pytest.mark.parametrize("day", ["5.4.2021", "2021-02-30", "20210405", "2021-4-5", "0021-04-05", "monday"])
+@pytest.mark.parametrize("day", ["30.2.2021", "2021-02-30", "20211301", "4.31.2021", "0021-04-05", "monday", "7"])
 def test_a_day_that_is_none_is_refused(folder, day):
     message = fault_of(folder, "sample|growth_celsius|scan|batch|growth_date", f"x|950|a.spm|d|{day}")
     assert f"line 2: growth_date '{day}' is not a date" in message

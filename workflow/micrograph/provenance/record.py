@@ -11,7 +11,6 @@ References
 .. [1] S. Leo et al., "Recording provenance of workflow runs with RO-Crate", PLOS ONE 19(9), e0309210 (2024).
 """
 
-import csv
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.provenance import environment
 from micrograph.provenance.checksums import checksums, files_in, iso_time, of_text
+from micrograph.scans import sample_sheet
 
 PROJECT = Path(__file__).resolve().parents[3]  # the folder of the workflow's code
 NAME = "ro-crate-metadata.json"
@@ -304,7 +304,6 @@ def _scans(folder: Path, sheet: str | None) -> list[str]:
     if sheet is None:
         return []
     try:
-        with open(folder / sheet, encoding="utf-8-sig", newline="") as lines:
-            return [(row.get("scan") or "").strip() for row in csv.DictReader(lines, delimiter="\t")]
-    except (OSError, TypeError, ValueError, csv.Error):
+        return sample_sheet.list_scan_cells(folder / sheet)
+    except (TypeError, UserError):
         return []

@@ -4,16 +4,15 @@ PYTHONPATH=workflow python -m micrograph.scans.make_sheet FOLDER [--sheet sample
 """
 
 import argparse
-import csv
 import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from micrograph import io
+import pandas as pd
+
 from micrograph.errors import UserError, exit_with_message, printable
 from micrograph.log import progress
 from micrograph.scans import formats, gwyddion, sample_sheet
@@ -44,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="new_sheet", description="Write a sample sheet to fill in.")
     parser.add_argument("folder", help="folder of the scans; subfolders are searched too")
-    parser.add_argument("--sheet", default="samples.tsv", help="sheet to write (an existing one is never overwritten)")
+    parser.add_argument(
+        "--sheet",
+        default="samples.tsv",
+        help="sheet to write: .tsv, .csv or .xlsx; an existing one is never overwritten",
+    )
     options = parser.parse_args(arguments)
     rows, skipped = exit_with_message(write_sheet, options.folder, options.sheet)
     print("\n".join([*_skipped_lines(skipped), *_next_steps(rows, options.sheet)]))
@@ -58,7 +61,8 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
     folder : path
         Searched with its subfolders.
     sheet : path
-        File to write. Paths in it are relative to its folder, from which the study is run; absolute for scans outside.
+        File to write, as `sample_sheet.write` does. Paths in it are relative to its folder, from which the study is
+        run; absolute for scans outside.
 
     Returns
     -------
@@ -90,11 +94,7 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
         raise UserError(f"{reasons}\n{printable(folder)}: no scan found; name the folder that holds the scans.")
     _check_new(sheet)
     columns = (*COLUMNS, "z_unit") if any(row["z_unit"] for row in rows) else COLUMNS
-    text = StringIO()
-    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    io.write_text(sheet, text.getvalue())
+    sample_sheet.write(sheet, pd.DataFrame(rows).reindex(columns=columns))
     return rows, skipped
 
 

@@ -1,8 +1,6 @@
-"""Read and check the sample sheet; growth batches and dates from labels; list the scans of a folder."""
+"""Read, check and write the sample sheet; growth batches and dates from labels; list the scans of a folder."""
 
-import csv
 import datetime
-import io
 import os
 import re
 import stat
@@ -12,11 +10,15 @@ from difflib import get_close_matches
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from string import ascii_letters
+from typing import NamedTuple
 
 import pandas as pd
 
 from micrograph.errors import UserError, printable
+from micrograph.scans import sheet_cells, sheet_formats
 from micrograph.scans.levelling import METHODS
+from micrograph.scans.sheet_cells import NUMBER, NUMBERS
 from micrograph.scans.units import nm_per
 
 REQUIRED = ("sample", "growth_celsius", "scan")
@@ -25,13 +27,10 @@ OPTIONAL = (
     *("width_nm", "z_unit", "levelling"),
 )
 FORMER_NAMES = {"grown": "growth_date"}  # of columns in sheets of earlier versions
-NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
-NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
 MAX_WIDTH_NM = 1e9
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # Snakemake reads these in a path as wildcards and flags
 N_THREADS, PATHS_PER_TASK = 16, 500  # of the check that files exist
-SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 # Columns of unique values: two spellings are one value if this function gives the same for both, and why.
 UNIQUE = {
     "sample": (str.casefold, "are one file name on many disks"),
@@ -45,34 +44,45 @@ CENTURY = 2000  # of labels, which hold two digits of the year
 FIRST_YEAR = 1900
 PREDICT_COMMAND = "snakemake --cores 8 predict --config new_scans=FOLDER"
 
-Rows = dict[int, list[str]]  # line of the file: its cells
 
-
-def read(path: str | Path, classes: Collection[int], files_must_exist: bool = True) -> pd.DataFrame:
+def read(
+    path: str | Path,
+    classes: Collection[int],
+    files_must_exist: bool = True,
+    tell: Callable[[str], object] | None = None,
+) -> pd.DataFrame:
     """Read and check a sample sheet.
 
     Parameters
     ----------
     path : path
-        The sheet.
+        The sheet: TSV, CSV (commas or semicolons) or .xlsx.
     classes : collection of int
         Growth temperatures in degrees Celsius; a sample of another temperature is an error.
     files_must_exist : bool, default True
         Whether missing scan files are errors.
+    tell : callable, optional
+        Called once with a text on what was read differently from how it is written, if anything was.
 
     Returns
     -------
     DataFrame
         Of the columns REQUIRED and OPTIONAL, sorted by sample. Numbers are floats, NaN where empty. An empty `batch` is
         filled in from labels like MCV1-YYMMDDx-XX, then an empty `growth_date` (ISO date) from the batch
-        (`date_from_batch`). Columns without name and content are ignored.
+        (`date_from_batch`). Batches that differ in case, spaces or the form of a date alone are one. Columns without
+        name and content are ignored.
 
     Raises
     ------
     UserError
-        Listing every error with its line of the file (the header is line 1).
+        Listing every error with its line of the file.
     """
-    return _check(path, *_read_rows(Path(path)), classes, files_must_exist)
+    sheet = _read(path, classes)
+    frame = _check(path, sheet, sheet.frame, classes, files_must_exist)
+    if tell and sheet.notes:
+        lines = [printable(" ".join(note.split())) for note in sheet.notes]
+        tell(f"{printable(path)}: read as follows; correct the sheet where that is wrong:\n  " + "\n  ".join(lines))
+    return frame
 
 
 def read_shard(path: str | Path, classes: Collection[int], index: int, scans_per_shard: int) -> pd.DataFrame:
@@ -98,11 +108,47 @@ def read_shard(path: str | Path, classes: Collection[int], index: int, scans_per
     UserError
         As `read`.
     """
-    names, rows = _read_rows(Path(path))
-    column = names.index("sample") if "sample" in names else 0
-    lines = sorted(rows, key=lambda line: rows[line][column : column + 1])
-    own = lines[index * scans_per_shard : (index + 1) * scans_per_shard]
-    return _check(path, names, {line: rows[line] for line in own}, classes, files_must_exist=False)
+    sheet = _read(path, classes)
+    own = shard(sheet.frame.sort_values("sample", kind="stable"), index, scans_per_shard)
+    return _check(path, sheet, own.sort_index(), classes, files_must_exist=False)
+
+
+def list_scan_cells(path: str | Path) -> list[str]:
+    """Return the paths in the column `scan` of a sheet, unchecked and in no certain order.
+
+    Parameters
+    ----------
+    path : path
+        The sheet.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read as a table.
+    """
+    return [scan for scan in _read(path, ()).frame["scan"] if scan]
+
+
+def write(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write a sample sheet: .xlsx, .csv, or TSV under every other name.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    frame : DataFrame
+        The columns.
+
+    Raises
+    ------
+    UserError
+        If the name is of a format that is not written, or the disk does not take the file.
+    """
+    sheet_formats.write(path, frame, NUMBERS)
 
 
 def shard(sheet: pd.DataFrame, index: int, scans_per_shard: int) -> pd.DataFrame:
@@ -243,17 +289,64 @@ def _to_iso(match: re.Match[str], century: int) -> str:
     return date.isoformat() if date.year >= FIRST_YEAR else ""
 
 
+class _Sheet(NamedTuple):
+    """A sheet as read, not yet checked.
+
+    frame: all rows, DataFrame of str by line of the file; header, errors: sentences on the header, and (line, sentence)
+    on rows; complete: whether every column is there once, so that cells can be checked; notes: what was understood.
+    """
+
+    frame: pd.DataFrame
+    header: list[str]
+    errors: list[tuple[int, str]]
+    complete: bool
+    notes: list[str]
+
+
+def _read(path: str | Path, classes: Collection[int]) -> _Sheet:
+    """Return the cells of a sheet by their meaning."""
+    known = [*REQUIRED, *OPTIONAL]
+    table = sheet_formats.read(path, lambda names: len({*map(_find_column, names)} - {""}))
+    names = [_find_column(name) or name for name in table.names]
+    if len(names) == 1 and all(name in names[0].lower() for name in REQUIRED):
+        raise UserError(f"{path}: the columns are separated by spaces; save the sheet as TSV, CSV or .xlsx.")
+    header = list(_column_errors(names, table.header_line))
+    errors = [*table.errors, *_unnamed_cells(names, table)]
+    renamed = [f"'{name}' as {column}" for name, column in zip(table.names, names, strict=True) if name != column]
+    notes = [*table.notes, *([f"columns: {', '.join(renamed)}"] if renamed else [])]
+    cells = dict(zip(names, zip_longest(*table.rows.values(), fillvalue=""), strict=False))
+    frame = pd.DataFrame(cells, index=list(table.rows), columns=known, dtype=object).fillna("")
+    named = [name for name in names if name]
+    if not set(REQUIRED) <= set(named) or len(set(named)) < len(named):
+        return _Sheet(frame, header, errors, False, notes)
+    places = {place: name for place, name in enumerate(names) if name in known}
+    dates = {(line, places[place]) for line, place in table.dates if line in table.rows and place in places}
+    reading = sheet_cells.read_cells(frame, classes, table.separator, dates, table.epoch)
+    frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
+    sheet_cells.merge_spellings(reading)
+    return _Sheet(frame, header, errors + reading.errors, True, notes + reading.notes())
+
+
+def _find_column(name: str) -> str:
+    """Return the column that a header names, by its present or former name; empty for others."""
+    column = sheet_cells.find_column(name, (*REQUIRED, *OPTIONAL, *FORMER_NAMES))
+    return FORMER_NAMES.get(column, column)
+
+
 def _check(
-    path: str | Path, names: list[str], rows: Rows, classes: Collection[int], files_must_exist: bool
+    path: str | Path, sheet: _Sheet, rows: pd.DataFrame, classes: Collection[int], files_must_exist: bool
 ) -> pd.DataFrame:
     """Return the data frame that `read` gives, of these rows; UserError that lists their errors."""
-    errors = [*_column_errors(names), *_unnamed_cells(names, rows)]
-    named = [name for name in names if name]
-    if set(REQUIRED) <= set(named) and len(set(named)) == len(named):
-        cells = dict(zip(names, zip_longest(*rows.values(), fillvalue=""), strict=False))
-        frame = pd.DataFrame(cells, index=list(rows), columns=[*REQUIRED, *OPTIONAL], dtype=object).fillna("")
-        errors += _cell_errors(frame, classes, files_must_exist)
+    frame = rows.copy()
+    of_lines = [(line, 0, error) for line, error in sheet.errors if line in frame.index]
+    told = {(line, error.split(" ", 1)[0]) for line, _, error in of_lines}
+    if sheet.complete:
+        of_cells = _cell_errors(frame, classes, files_must_exist)
+        of_lines += [one for one in of_cells if (one[0], one[2].split(" ", 1)[0]) not in told]  # one error a cell
+    errors = [*sheet.header, *(f"line {line}: {error}" for line, _, error in sorted(of_lines))]
+    if sheet.complete:
         errors += _duplicates(frame, "sample") + _duplicates(frame, "scan") + _spellings(frame, "operator")
+        errors += _batch_spellings(frame)
     if errors:
         count = "one error" if len(errors) == 1 else f"{len(errors)} errors"
         lines = [printable(" ".join(error.split())) for error in errors]
@@ -261,86 +354,38 @@ def _check(
     for name in NUMBERS:
         frame[name] = frame[name].replace("", "nan").astype(float)
     frame["growth_celsius"] = frame["growth_celsius"].astype(int)
-    frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
     frame["growth_date"] = frame["growth_date"].where(frame["growth_date"] != "", frame["batch"].map(date_from_batch))
     return frame.sort_values("sample", ignore_index=True)
 
 
-def _read_rows(path: Path) -> tuple[list[str], Rows]:
-    """Return the column names and the rows that are not blank, as text."""
-    lines = _read_cells(path)
-    names = [FORMER_NAMES.get(name, name) for name in next(iter(lines.values()), [])]
-    while names and not names[-1]:
-        names.pop()
-    for separator, word in SEPARATORS.items():
-        if len(names) == 1 and separator in names[0] and all(name in names[0].lower() for name in REQUIRED):
-            raise UserError(f"{path}: the columns are separated by {word}; save the sheet as tab-separated text (TSV).")
-    rows = {line: cells for line, cells in list(lines.items())[1:] if any(cells)}
-    if not rows:
-        raise UserError(f"{path}: the sample sheet has no rows; add one row for each sample.")
-    return names, rows
-
-
-def _read_cells(path: Path) -> Rows:
-    """Return the stripped cells of every line; a quoted cell may hold tabs and line ends."""
-    lines, line = {}, 1
-    try:
-        reader = csv.reader(io.StringIO(_read_text(path)), delimiter="\t", strict=True)
-        for cells in reader:
-            lines[line] = [cell.strip() for cell in cells]
-            line = reader.line_num + 1
-    except csv.Error:
-        raise UserError(
-            f"{path}: line {line}: a cell starts with a quotation mark and does not end with one; remove the marks."
-        ) from None
-    return lines
-
-
-def _read_text(path: Path) -> str:
-    """Return the text of the sheet; UserError where it is missing, unreadable, or not text."""
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would block
-            raise UserError(f"{path}: the sample sheet is not a regular file; set scans.sheet.")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such sample sheet; write one (README.md, 'Your own scans') or set scans.sheet."
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path}: the sample sheet cannot be read ({error.strerror}); set scans.sheet.") from None
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise UserError(f"{path}: not UTF-8 text (perhaps a workbook); save the sheet as TSV in UTF-8.")
-    return text
-
-
-def _column_errors(names: list[str]) -> Iterator[str]:
+def _column_errors(names: list[str], line: int) -> Iterator[str]:
     """Yield the errors of the header: missing, unknown and repeated columns."""
     known = [*REQUIRED, *OPTIONAL]
     for name in dict.fromkeys(filter(None, names)):
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"known columns: {', '.join(known)}."
-            yield f"line 1: column '{name}' is not known; {hint}"
+            if near and near[0] in NUMBERS and sheet_cells.REMARK.search(name):
+                hint = f"write it in the unit of '{near[0]}'."
+            yield f"line {line}: column '{name}' is not known; {hint}"
         if names.count(name) > 1:
-            yield f"line 1: column '{name}' occurs {names.count(name)} times; keep one."
+            yield f"line {line}: column '{name}' occurs {names.count(name)} times; keep one."
     for name in REQUIRED:
         if name not in names:
-            yield f"line 1: column '{name}' is missing; add it."
+            yield f"line {line}: column '{name}' is missing; add it."
 
 
-def _unnamed_cells(names: list[str], rows: Rows) -> Iterator[str]:
-    """Yield the errors of cells outside of named columns."""
-    for line, cells in rows.items():
+def _unnamed_cells(names: list[str], table: sheet_formats.Table) -> Iterator[tuple[int, str]]:
+    """Yield the line and error of cells outside of named columns."""
+    for line, cells in table.rows.items():
         for number, cell in enumerate(cells, start=1):
             if cell and (number > len(names) or not names[number - 1]):
-                yield f"line {line}: '{cell}' is in column {number}, which has no name in line 1; move or name it."
+                place = f"column {number}, which has no name in line {table.header_line}"
+                yield line, f"'{cell}' is in {place}; move or name it."
 
 
-def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist: bool) -> list[str]:
-    """Return the errors of single cells, line by line. Every distinct value is checked once."""
+def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist: bool) -> list[tuple[int, int, str]]:
+    """Return (line, rank, error) of single cells. Every distinct value is checked once."""
     file_errors = _file_errors(frame["scan"].unique()) if files_must_exist else {}
     checks: list[tuple[pd.Series, Callable[[str], str]]] = [
         *[(frame[name], partial(_empty_error, name=name)) for name in REQUIRED],
@@ -355,11 +400,11 @@ def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist
         (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
     errors = []
-    for order, (cells, check) in enumerate(checks):
+    for order, (cells, check) in enumerate(checks, start=1):
         wrong = {value: error for value in cells.unique() if (error := check(value))}
         affected = cells[cells.isin(list(wrong))] if wrong else cells[:0]
-        errors += [(line, order, f"line {line}: {wrong[value]}") for line, value in affected.items()]
-    return [error for _, _, error in sorted(errors)]
+        errors += [(line, order, wrong[value]) for line, value in affected.items()]
+    return errors
 
 
 def _empty_error(cell: str, name: str) -> str:
@@ -435,6 +480,8 @@ def _file_error(scan: str) -> str:
     try:
         mode = os.stat(scan).st_mode
     except FileNotFoundError:
+        if sheet_cells.DRIVE.match(scan):
+            return "is a Windows path, and no file of its name is here; copy the scan here and write its new path."
         return "does not exist; correct the path."
     except (OSError, ValueError) as error:
         return f"cannot be read ({getattr(error, 'strerror', None) or error}); correct the path or the permissions."
@@ -472,3 +519,20 @@ def _spellings(frame: pd.DataFrame, name: str) -> list[str]:
         spellings.setdefault(" ".join(value.casefold().split()), []).append(f"'{value}'")
     same = [values for values in spellings.values() if len(values) > 1]
     return [f"{name} {', '.join(values)}: one name in several spellings; use one." for values in same]
+
+
+def _batch_spellings(frame: pd.DataFrame) -> list[str]:
+    """Return the errors of batches that may be one: run_7 and run-7, or one day as date, label and run."""
+    same: dict[str, dict[str, None]] = {}
+    batches = [batch for batch in frame["batch"].unique() if batch]
+    for batch in batches:
+        same.setdefault(" ".join(re.split(r"[\s_-]+", batch.casefold())), {})[batch] = None
+        day = date_from_batch(batch)
+        for form in (day, batch.rstrip(ascii_letters)) if day else ():
+            if form != batch and form in batches:
+                same.setdefault(form, {form: None})[batch] = None
+    names = [", ".join(f"'{batch}'" for batch in group) for group in same.values() if len(group) > 1]
+    return [
+        f"batch {group}: one batch in several spellings, or one growth day in several forms; use one."
+        for group in names
+    ]
