@@ -41,7 +41,7 @@ def test_every_kind_has_a_row_and_says_why_nothing_is_compared():
     assert why["substrate"] == why["scan_quality"] == why["batch_size"] == confounders.NO_OTHERS
     assert table["difference_pct_points"].isna().all()
     grouped = table[table["kind"] != "split"]
-    assert (grouped["n_samples"] == 60).all() and grouped["accuracy_low"].between(60, 76).all()
+    assert (grouped["n_samples"] == 60).all() and grouped["accuracy_pct_low"].between(60, 76).all()
 
 
 def test_films_of_which_nobody_knows_are_neither_in_a_group_nor_in_the_rest():
@@ -73,7 +73,7 @@ def test_a_group_that_is_right_throughout_has_no_interval_however_many_batches()
         and table.loc["A", "reason"] == f"the rest: {confounders.CONSTANT}"
     )
     assert table.loc["c", "accuracy_pct"] == 100
-    assert table[["accuracy_low", "difference_pct_points_low"]].isna().sum().tolist() == [1, 2]
+    assert table[["accuracy_pct_low", "difference_pct_points_low"]].isna().sum().tolist() == [1, 2]
 
 
 def drawn(rng, days, a_day, chance, spread):
@@ -147,7 +147,7 @@ def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_
     other = answered(sheet, right, "by_operator")
     alone = rows(tabled(sheet, right, [other]), "split").loc["by_operator"]
     assert alone["reason"] == confounders.NO_STRICT and np.isnan(alone["difference_pct_points"])
-    assert np.isfinite(alone["accuracy_low"])
+    assert np.isfinite(alone["accuracy_pct_low"])
     same = rows(tabled(sheet, right, [other], [answered(sheet, right)]), "split").loc["by_operator"]
     assert same["reason"] == confounders.IDENTICAL and same["difference_pct_points"] == 0
     assert np.isnan(same["difference_pct_points_low"])

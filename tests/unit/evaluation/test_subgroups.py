@@ -29,7 +29,7 @@ def scans(count=12, **columns):
 def of(kind, films, *levelled):
     """{name: numbers of its films} of a kind."""
     known = subgroups.known_samples(films, levelled or [scans(len(films))])
-    return {group.name: np.flatnonzero(group.members).tolist() for group in subgroups.groups(known)[kind]}
+    return {name: np.flatnonzero(members).tolist() for name, members in subgroups.groups(known)[kind].items()}
 
 
 def but(usual, **changed):

@@ -78,11 +78,11 @@ def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
     """Fold 0: SVC is better in validation and worse in the test; fold 1: equal in validation, the first is taken."""
     better, worse = predictions((1, 4)), predictions((4, 2))
     worse.loc[(worse["fold"] == 0) & (worse["split"] == "validation"), "y_pred"] = 1000
-    found = summaries.chosen_per_fold([summaries.Fit(None, better), summaries.Fit(None, worse)], CLASSES)
+    found = summaries.selected_per_fold([summaries.Fit(None, better), summaries.Fit(None, worse)], CLASSES)
     right = (found["y_true"] == found["y_pred"])[found["split"] == "test"]
     assert right.groupby(found["fold"]).sum().tolist() == [1, 4]
     assert len(found) == len(better)
-    swapped = summaries.chosen_per_fold([summaries.Fit(None, worse), summaries.Fit(None, better)], CLASSES)
+    swapped = summaries.selected_per_fold([summaries.Fit(None, worse), summaries.Fit(None, better)], CLASSES)
     right = (swapped["y_true"] == swapped["y_pred"])[swapped["split"] == "test"]
     assert right.groupby(swapped["fold"]).sum().tolist() == [1, 2]
 
@@ -100,7 +100,7 @@ def test_choosing_among_models_that_guess_gains_nothing():
             rows.append(frame.assign(y_true=np.where(place % 2, 900, 1000), y_pred=guess))
         given.append(summaries.Fit(None, pd.concat(rows)))
     accuracy = [metrics.score(fit.predictions.query("split == 'test'"), "accuracy", [900, 1000]) for fit in given]
-    found = summaries.chosen_per_fold(given, [900, 1000]).query("split == 'test'")
+    found = summaries.selected_per_fold(given, [900, 1000]).query("split == 'test'")
     assert sorted(found["sample"]) == list(range(200))
     assert max(accuracy) > 0.56
     assert abs(metrics.score(found, "accuracy", [900, 1000]) - 0.5) < 0.06
@@ -112,14 +112,9 @@ def test_the_best_of_a_row_is_sought_among_its_like_alone():
     given = [
         made_up_fits.fit(sheet, skill, model=model, features=features) for (model, features), skill in skills.items()
     ]
-    by_model = summaries.best_in_row(given, "model", "accuracy", Resampling(CLASSES, 200, 1), "test")
-    assert by_model.tolist() == [True, False, True, False]
-    assert summaries.best_overall(given, "accuracy", Resampling(CLASSES, 200, 1)).tolist() == [
-        True,
-        False,
-        False,
-        False,
-    ]
+    rows = pd.DataFrame(summaries.fit_rows(given, "model", "test", Resampling(CLASSES, 200, 1)))
+    assert rows["best_in_row"].tolist() == [True, False, True, False]
+    assert rows["best_in_protocol"].tolist() == [True, False, False, False]
 
 
 def test_a_gain_is_the_difference_in_points_with_its_sign():
@@ -138,7 +133,7 @@ def test_strict_comes_first_and_a_protocol_without_fits_not_at_all():
 
 def test_the_papers_numbers_come_as_rows_in_our_columns():
     given = [summaries.Fit(replace(SPEC, features="tuned", scheme="regression", model="GBC"), None)]
-    (row,) = summaries.paper_rows(PUBLISHED, "table4", given, ("features", "scheme", "model"))
+    (row,) = summaries._paper_rows(PUBLISHED, "table4", given, ("features", "scheme", "model"))
     assert row == given[0].spec.columns() | {
         "protocol": "paper",
         "test_pct": 64,
@@ -146,9 +141,9 @@ def test_the_papers_numbers_come_as_rows_in_our_columns():
         "test_rmse_celsius": 28,
         "test_rmse_celsius_std": 3,
     }
-    elsewhere = summaries.paper_rows(PUBLISHED, "table3", given, ("features", "model"))
+    elsewhere = summaries._paper_rows(PUBLISHED, "table3", given, ("features", "model"))
     assert [(row["pretraining"], row["validation_pct"]) for row in elsewhere] == [("micronet", 71), ("imagenet", 78)]
-    assert summaries.paper_rows(PUBLISHED, "table2", given, ("features", "model")) == []
+    assert summaries._paper_rows(PUBLISHED, "table2", given, ("features", "model")) == []
 
 
 def test_the_papers_number_for_one_fit_is_found_and_nothing_else():
@@ -216,7 +211,7 @@ def test_each_fold_of_each_repeat_chooses_its_own_model():
     good, bad = predictions((4, 4)), predictions((0, 0))
     bad.loc[bad["split"] == "validation", "y_pred"] = 1000
     repeats = [summaries.Fit(None, frame) for frame in (good, bad)]
-    found = summaries.chosen_per_fold([made_up.repeated(*repeats), made_up.repeated(*reversed(repeats))], CLASSES)
+    found = summaries.selected_per_fold([made_up.repeated(*repeats), made_up.repeated(*reversed(repeats))], CLASSES)
     test = found.query("split == 'test'")
     assert len(test) == 16 and (test["y_true"] == test["y_pred"]).all()
     assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}

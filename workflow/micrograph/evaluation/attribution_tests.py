@@ -6,7 +6,7 @@ the same measure of the map of another sample on this one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, tables
-from micrograph.evaluation.summaries import ENDS
 from micrograph.evaluation.tables import Panel
 
 NAME = "Table of attribution tests"
@@ -48,6 +47,7 @@ SIMILARITY = {
 MEASURES = (*LOCALISATION, *CURVES, *SIMILARITY)
 MARGIN = 0.1  # rank correlations that differ by less are equivalent
 
+Cell = Callable[[tables.Row], str]
 KEYS = ["map", "measure", "feature"]
 CONTROL_PREFIX = "control_"  # of `map`, in the rows of the metrics that hold a control
 KNOWN = {"map": MAPS, "measure": MEASURES, "feature": (WHOLE, *FEATURES)}
@@ -119,20 +119,18 @@ def _paired(tests: pd.DataFrame) -> pd.DataFrame:
 
 def _scores(rows: pd.DataFrame, names: NDArray, weights: NDArray[np.float64]) -> dict[str, Any]:
     """Means, ratio and intervals of one row of the table."""
-    paired = rows["control"].notna().to_numpy()
     value, control, area = (rows[name].to_numpy(float) for name in ("value", "control", "area"))
-    columns = [np.ones(len(rows)), value, area, paired, np.where(paired, value - control, 0)]
-    columns = np.nan_to_num(np.stack(columns, axis=1))
+    paired, gain = np.isfinite(control), value - control
+    columns = np.nan_to_num(np.stack([np.ones(len(rows)), value, area, paired, gain], axis=1))
     sums = bootstrap.cluster_sums(columns, np.searchsorted(names, rows["batch"]), len(names))
     means, resampled = _means(sums.sum(axis=0)), _means(bootstrap.resample(weights, sums))
-    row = {name: float(mean) for name, mean in means.items()} | {"control": np.nan}
-    if paired.any():
-        row["control"] = float(control[paired].mean())
+    row: dict[str, Any] = {name: float(mean) for name, mean in means.items()}
+    row["control"] = float(control[paired].mean()) if paired.any() else np.nan
     row["control_ratio"] = row["control"] / row["area"] if row["area"] > 0 else np.nan
     varies = _varies(value, rows)
-    has_interval = {"value": varies, "ratio": varies, "gain": varies and _varies(value - control, rows)}
+    shown = {"value": varies, "ratio": varies, "gain": varies and _varies(gain, rows)}
     for name, prefix in (("value", ""), ("gain", "gain_"), ("ratio", "ratio_")):
-        ends = bootstrap.interval(resampled[name]) if has_interval[name] else (np.nan, np.nan)
+        ends = bootstrap.interval(resampled[name]) if shown[name] else (np.nan, np.nan)
         row[f"{prefix}low"], row[f"{prefix}high"] = ends
     return row | {"n_samples": len(rows), "n_batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
 
@@ -150,69 +148,77 @@ def _means(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the means of the table from sums (..., 5); NaN where there is nothing to divide by, or no area."""
     count, value, area, paired, gain = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = {"value": value / count, "gain": gain / paired, "area": area / count, "ratio": value / area}
-    present = {"value": count, "gain": paired, "area": area, "ratio": area}
-    return {name: np.where(present[name] > 0, mean, np.nan) for name, mean in means.items()}
+        means = {"value": (value, count), "gain": (gain, paired), "area": (area, count), "ratio": (value, area)}
+        made = {name: np.where(whole > 0, part / whole, np.nan) for name, (part, whole) in means.items()}
+    return made | {"area": np.where(area > 0, made["area"], np.nan)}
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: localisation, curves, similarity; panels without a row are left out."""
-    made = [_localisation_panel(table, measure) for measure in LOCALISATION]
-    made += [_curves_panel(table), _similarity_panel(table)]
+    percent = table.assign(**{name: 100 * table[name] for name in ("value", "low", "high", "area", *GAIN)})
+    made = [
+        *(
+            tables.panel(title, percent[percent["measure"] == measure], LOCALISED, 2)
+            for measure, title in LOCALISATION.items()
+        ),
+        tables.panel("Deletion and insertion", _of(table, CURVES), _compared("Curve", "Area under it", 3), 2,
+                     notes=("Deletion: lower is better. Insertion: higher is better.",)),
+        tables.panel("Similarity of maps", _of(table, SIMILARITY), _compared("Compared with", "Rank correlation", 2), 2,
+                     notes=(SIMILARITY_NOTE,)),
+    ]  # fmt: skip
     return [panel for panel in made if panel.rows]
 
 
-def _localisation_panel(table: pd.DataFrame, measure: str) -> Panel:
-    rows = []
-    for row in table[table["measure"] == measure].to_dict("records"):
-        gain, low, high = (100 * row[f"gain{end}"] for end in ENDS)
-        cells = [
-            tables.interval(100 * row["value"], 100 * row["low"], 100 * row["high"], 1),
-            tables.number(100 * row["area"], 1),
-            _bold(tables.interval_column("ratio", 2)(row), row["ratio_low"], row["ratio_high"], 1),
-            tables.number(row["control_ratio"], 2),
-            _bold(tables.interval(gain, low, high, 2, tables.signed), low, high, 0),
-            f"{row['n_samples']}",
-        ]
-        rows.append([FEATURES[row["feature"]], MAPS[row["map"]], *cells])
-    headings = ["Feature", "Map", "Share, %", "Area share, %", "Share ÷ area share"]
-    headings += ["Another sample's map ÷ area share", "Difference, points", "Samples"]
-    return Panel(LOCALISATION[measure], headings, tables.without_repeats(rows), text_columns=2)
+GAIN = [f"gain{end}" for end in bootstrap.ENDS]
+SIMILARITY_NOTE = (
+    "Agreement: higher is better. Randomised weights: absolute correlation, since a sign may change; it should not "
+    "exceed that of another sample's map."
+)
 
 
-def _curves_panel(table: pd.DataFrame) -> Panel:
-    headings = ["Curve", "Map", "Area under it", "Another sample's map", "Difference", "Samples"]
-    rows = _compared(table, dict(zip(CURVES, CURVES, strict=True)), 3)
-    notes = ("Deletion: lower is better. Insertion: higher is better.",)
-    return Panel("Deletion and insertion", headings, rows, 2, notes)
+def _of(table: pd.DataFrame, measures: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of some measures, in their order."""
+    return pd.concat([table[table["measure"] == measure] for measure in measures])
 
 
-def _similarity_panel(table: pd.DataFrame) -> Panel:
-    headings = ["Compared with", "Map", "Rank correlation", "Another sample's map", "Difference", "Samples"]
-    notes = (
-        "Agreement: higher is better. Randomised weights: absolute correlation, since a sign may change; it should not "
-        "exceed that of another sample's map.",
+def _bold(name: str, digits: int, value: float, form: Callable[[float, int], str] = tables.number) -> Cell:
+    """Return the cell of a column with its interval, in bold where that, to `digits`, excludes a value."""
+    text = tables.interval_column(name, digits, form)
+    return lambda row: tables.best(
+        text(row), tables.excludes(round(row[f"{name}_low"], digits), round(row[f"{name}_high"], digits), value)
     )
-    return Panel("Similarity of maps", headings, _compared(table, SIMILARITY, 2), 2, notes)
 
 
-def _compared(table: pd.DataFrame, measures: Mapping[str, str], digits: int) -> list[list[str]]:
-    """Rows of measures with their control and the difference from it."""
-    rows = []
-    for measure, label in measures.items():
-        form = tables.signed if measure == "agreement" else tables.number
-        for row in table[table["measure"] == measure].to_dict("records"):
-            difference = tables.interval_column("gain", digits, tables.signed)(row)
-            cells = [
-                tables.interval(row["value"], row["low"], row["high"], digits, form),
-                form(row["control"], digits),
-                _bold(difference, row["gain_low"], row["gain_high"], 0, digits),
-                f"{row['n_samples']}",
-            ]
-            rows.append([label, MAPS[row["map"]], *cells])
-    return tables.without_repeats(rows)
+def _value(digits: int) -> Cell:
+    """Return the cell of the value with its interval; of a correlation that may be negative with its sign."""
+    return lambda row: tables.interval(row["value"], row["low"], row["high"], digits, _form(row))
 
 
-def _bold(text: str, low: float, high: float, value: float, digits: int = 2) -> str:
-    """Return the cell in bold where the interval, as it is printed, excludes a value."""
-    return tables.best(text, tables.excludes(round(low, digits), round(high, digits), value))
+def _form(row: tables.Row) -> Callable[[float, int], str]:
+    return tables.signed if row["measure"] == "agreement" else tables.number
+
+
+MAP: tables.Column = ("Map", lambda row: MAPS[row["map"]])
+SAMPLES = ("Samples", tables.number_column("n_samples"))
+LOCALISED: list[tables.Column] = [
+    ("Feature", lambda row: FEATURES[row["feature"]]),
+    MAP,
+    ("Share, %", _value(1)),
+    ("Area share, %", tables.number_column("area", 1)),
+    ("Share ÷ area share", _bold("ratio", 2, 1)),
+    ("Another sample's map ÷ area share", tables.number_column("control_ratio", 2)),
+    ("Difference, points", _bold("gain", 2, 0, tables.signed)),
+    SAMPLES,
+]
+
+
+def _compared(heading: str, value: str, digits: int) -> list[tables.Column]:
+    """Return the columns of measures with their control and the difference from it."""
+    return [
+        (heading, lambda row: SIMILARITY.get(row["measure"], row["measure"])),
+        MAP,
+        (value, _value(digits)),
+        ("Another sample's map", lambda row: _form(row)(row["control"], digits)),
+        ("Difference", _bold("gain", digits, 0, tables.signed)),
+        SAMPLES,
+    ]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import metrics, summaries, tables
+from micrograph.evaluation import bootstrap, metrics, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits.fit_spec import KEYS
 
 NAME = "Baselines"
-NOTHING = "none"
-FEATURES = {NOTHING: "none", **summaries.ALONE, "image": "micrographs"}
-AHEAD = [f"network_gain_pct_points{end}" for end in summaries.ENDS]
-ABOVE = [f"above_majority_pct_points{end}" for end in summaries.ENDS]
+FEATURES = {"none": "none", **summaries.ALONE, "image": "micrographs"}
+ABOVE, AHEAD = ([f"{name}{end}" for end in bootstrap.ENDS] for name in ("above_majority_pct_points",
+                                                                       "network_gain_pct_points"))  # fmt: skip
 COLUMNS = [*KEYS, *summaries.MEASURED, *ABOVE, *AHEAD]
 
 
@@ -50,15 +48,10 @@ def make_table(fits: Sequence[Fit], network: Fit, *, resampling: Resampling, run
     rows = []
     for protocol, group in summaries.by_protocol(fits).items():
         strict = protocol == network.spec.protocol
-        for fit in [_majority(group[0]), *group, *([network] if strict else [])]:
+        majority = summaries.majority_fit(group[0], scheme="none")
+        for fit in [majority, *group, *([network] if strict else [])]:
             rows.append(summaries.fit_row(fit, resampling) | (_differences(fit, network, resampling) if strict else {}))
     return summaries.make_frame(rows, COLUMNS, run)
-
-
-def _majority(fit: Fit) -> Fit:
-    """Return the majority class on the samples of a fit."""
-    spec = replace(fit.spec, features=NOTHING, scheme=NOTHING, model=summaries.BASELINE)
-    return Fit(spec, metrics.majority_class_baseline(fit.predictions))
 
 
 def _differences(fit: Fit, network: Fit, resampling: Resampling) -> dict[str, float]:
@@ -74,13 +67,10 @@ def _differences(fit: Fit, network: Fit, resampling: Resampling) -> dict[str, fl
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out, a panel a protocol."""
-    return [_panel(rows, protocol) for protocol, rows in table.groupby("protocol", sort=False)]
-
-
-def _panel(rows: pd.DataFrame, protocol: str) -> Panel:
-    columns = [*SHOWN, *(STRICT if protocol == "strict" else [])]
-    lines = [[text(row) for _, text in columns] for _, row in rows.iterrows()]
-    return Panel(f"Protocol {protocol}", [heading for heading, _ in columns], lines, text_columns=3)
+    return [
+        tables.panel(f"Protocol {protocol}", rows, [*SHOWN, *(STRICT if protocol == "strict" else [])], 3, n_repeated=0)
+        for protocol, rows in table.groupby("protocol", sort=False)
+    ]
 
 
 SHOWN = [

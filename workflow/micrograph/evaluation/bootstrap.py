@@ -18,6 +18,7 @@ from micrograph.evaluation import metrics
 
 LEVEL = 0.95
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+ENDS = ("", "_low", "_high")  # of the columns of a value and its interval
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
         return np.nan, np.nan
     low, high = np.quantile(finite, TAILS)
     return float(low), float(high)
+
+
+def columns(name: str, values: Iterable[float], factor: float = 1) -> dict[str, float]:
+    """Return the columns of a value, low and high, each times a factor: ``{name}``, ``{name}_low``, ``{name}_high``."""
+    return {f"{name}{end}": factor * value for end, value in zip(ENDS, values, strict=True)}
 
 
 def bootstrap(predictions: pd.DataFrame, metric: str, resampling: Resampling) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, reliability, summaries, tables, uncertainty
-from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.evaluation.labels import fit_labels
-from micrograph.evaluation.summaries import ENDS, Fit, RunInfo
+from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.evaluation.uncertainty import LabelledScores
 from micrograph.splits.fit_spec import KEYS, FitSpec
@@ -113,7 +113,11 @@ def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> Calibrated
     folds = [fold for _, fold in rows.groupby("fold")]
     tested = [uncertainty.labelled_scores(fold, classes) for fold in folds]
     validation = [uncertainty.labelled_scores(fold, classes, "validation") for fold in folds]
-    reason = _exclusion(kind, validation)
+    reason = ""
+    if kind == NOTHING:
+        reason = "the model predicts a temperature without scores"
+    elif not all(len(part.true_index) for part in validation):
+        reason = "a fold has no validation sample"
     return CalibratedFit(
         fit.spec,
         kind,
@@ -172,13 +176,6 @@ def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(powers, sums, out=np.full(powers.shape, np.nan), where=sums > 0)
 
 
-def _exclusion(kind: str, validation: Sequence[LabelledScores]) -> str:
-    """Why a fit is left out; empty where it is not."""
-    if kind == NOTHING:
-        return "the model predicts a temperature without scores"
-    return "" if all(len(part.true_index) for part in validation) else "a fold has no validation sample"
-
-
 def _class_shares(rows: pd.DataFrame, classes: Sequence[float]) -> NDArray[np.float64]:
     """Return the class shares of a fold's training samples, for each of its tested ones."""
     true = rows.loc[rows["split"] == "train", "y_true"].to_numpy(int)
@@ -190,9 +187,14 @@ def _class_shares(rows: pd.DataFrame, classes: Sequence[float]) -> NDArray[np.fl
 def _stages(
     kind: str, validation: Sequence[LabelledScores], tested: Sequence[LabelledScores], coverage: float
 ) -> dict[str, Stage]:
+    """Return the stages of the tested samples; probabilities that come from decision values are not shown unscaled."""
     fitted = [uncertainty.fit_temperature(part.scores, part.true_index) for part in validation]
-    stages = {} if kind == DECISIONS else {UNSCALED: _stage(validation, tested, [1.0] * len(validation), coverage)}
-    return stages | {SCALED: _stage(validation, tested, fitted, coverage)}
+    temperatures = {UNSCALED: [1.0] * len(fitted), SCALED: fitted}
+    return {
+        stage: _stage(validation, tested, each, coverage)
+        for stage, each in temperatures.items()
+        if stage == SCALED or kind == PROBABILITIES
+    }
 
 
 def _stage(
@@ -270,35 +272,27 @@ def _scores(fit: CalibratedFit, stage: str, resampling: Resampling) -> dict[str,
     days, batch = np.unique(fit.batches, return_inverse=True)
     weights_rng, error_rng = resampling.rng.spawn(2)
     weights = bootstrap.cluster_weights(len(days), resampling.n_bootstrap, weights_rng)
+    binned = reliability.confidences(values.probabilities, fit.true_index, fit.samples, fit.batches)
+    error = reliability.calibration_error(binned, weights, error_rng)
     row = {
         "temperature": float(np.mean(values.temperatures)),
         "temperature_min": min(values.temperatures),
         "temperature_max": max(values.temperatures),
         "n_unlimited_folds": int(np.isinf(values.limits).sum()),
+        "bins": error["bins"],
+        **bootstrap.columns("ece_pct", (error[name] for name in ("value", "low", "high")), 100),
+        **{f"ece_{name}_pct": 100 * error[name] for name in ("uncorrected", "calibrated", "calibrated_high")},
     }
-    binned = reliability.confidences(values.probabilities, fit.true_index, fit.samples, fit.batches)
-    error = reliability.calibration_error(binned, weights, error_rng)
-    row |= {f"ece_pct{end}": 100 * error[name] for end, name in zip(ENDS, ("value", "low", "high"), strict=True)}
-    row |= {f"ece_{name}_pct": 100 * error[name] for name in ("uncorrected", "calibrated", "calibrated_high")}
-    row["bins"] = error["bins"]
     for name, each in _per_sample(fit, stage).items():
-        row |= _mean(name, each, batch, weights)
-    by_day = np.bincount(batch, fit.covered(stage)) / np.bincount(batch)
-    return row | _mean("covered_by_day_pct", 100.0 * by_day, np.arange(len(days)), weights)
-
-
-def _mean(
-    name: str, values: NDArray[np.float64], batch: NDArray[np.int64], weights: NDArray[np.float64]
-) -> dict[str, float]:
-    """Return the columns of a mean and its interval."""
-    ends = uncertainty.mean_interval(values, batch, weights)[:3]
-    return {f"{name}{end}": value for end, value in zip(ENDS, ends, strict=True)}
+        row |= bootstrap.columns(name, uncertainty.mean_interval(each, batch, weights)[:3])
+    by_day = 100.0 * (np.bincount(batch, fit.covered(stage)) / np.bincount(batch))
+    ends = uncertainty.mean_interval(by_day, np.arange(len(days)), weights)[:3]
+    return row | bootstrap.columns("covered_by_day_pct", ends)
 
 
 def _per_sample(fit: CalibratedFit, stage: str) -> dict[str, NDArray[np.float64]]:
     """{column: (n,) values whose mean over samples is the column's}; NaN where a sample does not count."""
-    values = fit.stages[stage]
-    covered = 100.0 * fit.covered(stage)
+    values, covered = fit.stages[stage], 100.0 * fit.covered(stage)
     shares = uncertainty.scale(fit.shares, 1.0)
     columns = {
         "log_loss": log_loss(values.probabilities, fit.true_index),
@@ -334,66 +328,53 @@ def brier(probabilities: NDArray[np.float64], true_index: NDArray[np.int64]) -> 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: probabilities, sets, what is left out."""
-    made = [_probabilities_panel(table), _sets_panel(table), _excluded_panel(table)]
+    table = table.assign(label=fit_labels(summaries.specs(table)))
+    shown, excluded = (table[(table["stage"] == EXCLUDED) == is_excluded] for is_excluded in (False, True))
+    classes = [name.split("_")[1] for name in table if name.startswith("covered_") and name.split("_")[1].isdigit()]
+    by_class = [(f"{celsius} °C, %", tables.number_column(f"covered_{celsius}_pct")) for celsius in classes]
+    nominal = tables.number(table["nominal_coverage_pct"].iloc[0], 0)
+    made = [
+        tables.panel("Probabilities", shown, [*FIRST, *PROBABILITY_COLUMNS], 2, notes=_class_frequency_note(shown)),
+        tables.panel(f"Prediction sets, nominal coverage {nominal} %", shown, [*FIRST, *SETS, *by_class, FOLDS], 2),
+        tables.panel("Models without scores", excluded, [FIRST[0], ("Reason", lambda row: row["reason"])], 2),
+    ]
     return [panel for panel in made if panel.rows]
 
 
-def _labelled(table: pd.DataFrame, excluded: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(label of the fit, row) of the rows that are left out, or of the others."""
-    for name, row in zip(fit_labels(summaries.specs(table)), table.to_dict("records"), strict=True):
-        if (row["stage"] == EXCLUDED) == excluded:
-            yield name, row
-
-
-def _probabilities_panel(table: pd.DataFrame) -> Panel:
-    rows = [
-        [
-            label, STAGES[row["stage"]], tables.number(row["temperature"], 2),
-            tables.interval_column("ece_pct", 1)(row),
-            f"{tables.number(row['ece_uncorrected_pct'], 1)} ({tables.number(row['ece_calibrated_high_pct'], 1)})",
-            tables.interval_column("log_loss", 3)(row), tables.difference_column("log_loss_change", 3)(row),
-            tables.interval_column("brier", 3)(row),
-        ]
-        for label, row in _labelled(table, excluded=False)
-    ]  # fmt: skip
-    headings = ["Model", "Probabilities", "Softmax temperature", "Calibration error, % [95 %]"]
-    headings += ["Uncorrected (calibrated: up to), %", "Log loss [95 %]", "Change by scaling [95 %]"]
-    headings += ["Brier score [95 %]"]
-    notes = _shares_note(table)
-    return Panel("Probabilities", headings, tables.without_repeats(rows), text_columns=2, notes=notes)
-
-
-def _shares_note(table: pd.DataFrame) -> tuple[str, ...]:
+def _class_frequency_note(shown: pd.DataFrame) -> tuple[str, ...]:
     """Scores of predicting the class shares of training, where all fits test the same samples."""
-    values = (
-        table.loc[table["stage"] != EXCLUDED, ["class_frequency_log_loss", "class_frequency_brier"]]
-        .round(6)
-        .drop_duplicates()
-    )
+    values = shown[["class_frequency_log_loss", "class_frequency_brier"]].round(6).drop_duplicates()
     if len(values) != 1:
         return ()
     loss, score = (tables.number(value, 3) for value in values.iloc[0])
     return (f"Class frequencies of the training samples as probabilities: log loss {loss}, Brier score {score}.",)
 
 
-def _sets_panel(table: pd.DataFrame) -> Panel:
-    classes = [name for name in table if name.startswith("covered_") and name.split("_")[1].isdigit()]
-    rows = []
-    for label, row in _labelled(table, excluded=False):
-        off = tables.excludes(row["covered_pct_low"], row["covered_pct_high"], row["nominal_coverage_pct"])
-        rows.append([
-            label, STAGES[row["stage"]], tables.best(tables.interval_column("covered_pct")(row), off),
-            tables.interval_column("covered_by_day_pct")(row), tables.interval_column("set_size", 2)(row),
-            *(tables.number(row[name], 0) for name in classes), f"{row['n_unlimited_folds']:.0f} of {row['folds']:.0f}",
-        ])  # fmt: skip
-    headings = ["Model", "Probabilities", "Samples covered, % [95 %]", "Mean over days, % [95 %]"]
-    headings += ["Classes in the set [95 %]"]
-    headings += [f"{name.split('_')[1]} °C, %" for name in classes] + ["Folds with all classes in every set"]
-    nominal = tables.number(table["nominal_coverage_pct"].iloc[0], 0)
-    title = f"Prediction sets, nominal coverage {nominal} %"
-    return Panel(title, headings, tables.without_repeats(rows), text_columns=2)
+def _error_without_correction(row: tables.Row) -> str:
+    return f"{tables.number(row['ece_uncorrected_pct'], 1)} ({tables.number(row['ece_calibrated_high_pct'], 1)})"
 
 
-def _excluded_panel(table: pd.DataFrame) -> Panel:
-    rows = [[label, row["reason"]] for label, row in _labelled(table, excluded=True)]
-    return Panel("Models without scores", ["Model", "Reason"], rows, text_columns=2)
+def _covered(row: tables.Row) -> str:
+    """Format the coverage of samples, in bold where its interval excludes the nominal one."""
+    differs = tables.excludes(row["covered_pct_low"], row["covered_pct_high"], row["nominal_coverage_pct"])
+    return tables.best(tables.interval_column("covered_pct")(row), differs)
+
+
+FIRST = [("Model", lambda row: row["label"]), ("Probabilities", lambda row: STAGES[row["stage"]])]
+PROBABILITY_COLUMNS = [
+    ("Softmax temperature", tables.number_column("temperature", 2)),
+    ("Calibration error, % [95 %]", tables.interval_column("ece_pct", 1)),
+    ("Uncorrected (calibrated: up to), %", _error_without_correction),
+    ("Log loss [95 %]", tables.interval_column("log_loss", 3)),
+    ("Change by scaling [95 %]", tables.difference_column("log_loss_change", 3)),
+    ("Brier score [95 %]", tables.interval_column("brier", 3)),
+]
+SETS = [
+    ("Samples covered, % [95 %]", _covered),
+    ("Mean over days, % [95 %]", tables.interval_column("covered_by_day_pct")),
+    ("Classes in the set [95 %]", tables.interval_column("set_size", 2)),
+]
+FOLDS = (
+    "Folds with all classes in every set",
+    lambda row: f"{row['n_unlimited_folds']:.0f} of {row['folds']:.0f}",
+)

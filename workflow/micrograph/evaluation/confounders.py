@@ -6,7 +6,7 @@ folds by operator or by date with strict on the same samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, subgroups, tables
-from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.evaluation.labels import model_label
-from micrograph.evaluation.subgroups import Group
-from micrograph.evaluation.summaries import ENDS, Fit, RunInfo
+from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits import group_splits, protocols
 
@@ -39,11 +38,13 @@ SPLITS = {"by_operator": "of a new operator", "by_date": "of later days"}
 EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups do not complement each other
 COLUMNS = [
     *("kind", "group", "model", "features", "n_samples", "n_batches"),
-    *("accuracy_pct", "accuracy_low", "accuracy_high", "majority_pct", "rest_pct"),
+    *(f"accuracy_pct{end}" for end in ENDS),
+    *("majority_pct", "rest_pct"),
     *(f"difference_pct_points{end}" for end in ENDS),
     *("reason", "overall_pct", "n_train_samples", "rest_n_train_samples", "pretraining", "policy", "scheme"),
 ]
 
+NO_ENDS = (np.nan, np.nan)
 # Why there is no interval.
 UNKNOWN = "not in the sample sheet"
 NOT_RUN = "not in experiments.confounders"
@@ -98,15 +99,16 @@ def make_table(
     UserError
         If a predicted sample is not in the table of samples.
     """
-    known_samples = subgroups.known_samples(samples, levelled)
-    known = known_samples.set_index("sample").index
+    known = subgroups.known_samples(samples, levelled)
+    groups = subgroups.groups(known)
     rows = []
     for fit in fits:
         tested = _tested(fit)
-        for lost in sorted(set(tested["sample"]) - set(known)):
+        for lost in sorted(set(tested["sample"]) - set(known["sample"])):
             raise UserError(f"{NAME}: sample {lost} has predictions and is not in samples.tsv; fit the models again.")
-        for kind, groups in subgroups.groups(known_samples).items():
-            rows += [_fit_columns(fit) | row for row in _group_rows(kind, groups, known, tested, resampling)]
+        for kind, named in groups.items():
+            members = {name: known["sample"][each] for name, each in named.items()}
+            rows += [_fit_columns(fit) | {"kind": kind} | row for row in _group_rows(members, tested, resampling)]
     rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
     table = run.add_to(pd.DataFrame(rows, columns=COLUMNS))
     return table.assign(reason=table["reason"].fillna(""))
@@ -118,59 +120,45 @@ def _fit_columns(fit: Fit) -> dict[str, str]:
 
 def _tested(fit: Fit) -> pd.DataFrame:
     """Return the test rows of a fit with the columns right and majority (whether that is right), 0 or 1."""
-    majority = metrics.majority_class_baseline(fit.predictions)
-    right, majority = (
-        (frame["y_pred"] == frame["y_true"]).fillna(False).astype(float) for frame in (fit.predictions, majority)
-    )
-    return Fit(fit.spec, fit.predictions.assign(right=right, majority=majority)).split("test")
+    both = {"right": fit.predictions, "majority": metrics.majority_class_baseline(fit.predictions)}
+    right = {name: (rows["y_pred"] == rows["y_true"]).fillna(False).astype(float) for name, rows in both.items()}
+    return Fit(fit.spec, fit.predictions.assign(**right)).split("test")
 
 
 def _group_rows(
-    kind: str, groups: Sequence[Group], known: pd.Index, tested: pd.DataFrame, resampling: Resampling
-) -> list[dict[str, Any]]:
-    """Return the rows of one kind: its groups, each against all other known samples; or one that gives the reason."""
+    groups: Mapping[str, pd.Series], tested: pd.DataFrame, resampling: Resampling
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one kind: its groups, each against all other known samples; or one that gives the reason."""
     overall = {"overall_pct": 100 * tested["right"].mean()}
-    if not groups or (len(groups) == 1 and (groups[0].missing or groups[0].members.all())):
-        missing = bool(groups) and groups[0].missing
-        name, reason = (subgroups.NOT_STATED, UNKNOWN) if missing else ("all samples", NO_OTHERS)
-        return [{"kind": kind, "group": name, "reason": reason} | _scores(tested, resampling) | overall]
-    unknown = set().union(*(known[group.members] for group in groups if group.missing))
-    not_stated = tested["sample"].isin(unknown)
-    rows = []
-    for group in sorted(groups, key=lambda group: group.missing):
-        if group.missing:
-            scores = {"reason": UNKNOWN} | _scores(tested[not_stated], resampling)
-        else:
-            inside = tested["sample"].isin(known[group.members])
-            scores = _compare_groups(tested[inside], tested[~inside & ~not_stated], resampling)
-        rows.append({"kind": kind, "group": group.name} | scores | overall)
-    return rows
+    inside = {name: tested["sample"].isin(samples) for name, samples in groups.items()}
+    unknown = inside.pop(subgroups.NOT_STATED, pd.Series(False, tested.index))
+    if not inside or (len(inside) == 1 and all(map(all, inside.values()))):
+        name, reason = ("all samples", NO_OTHERS) if inside or not groups else (subgroups.NOT_STATED, UNKNOWN)
+        yield {"group": name, "reason": reason} | _scores(tested, resampling) | overall
+        return
+    for name, members in inside.items():
+        rows, rest = tested[members], tested[~members & ~unknown]
+        row = {"group": name, "reason": _no_interval(rows)} | _scores(rows, resampling) | overall
+        if rest.empty or rows.empty:
+            yield row | {"reason": row["reason"] or NO_OTHERS}
+            continue
+        reason = _no_interval(rest)
+        row["reason"] = row["reason"] or (f"the rest: {reason}" if reason else "")
+        ends = NO_ENDS if row["reason"] else bootstrap.interval(_differences(rows, rest, resampling))
+        yield row | _difference(row, rest, ends)
+    if unknown.any():
+        name = subgroups.NOT_STATED
+        yield {"group": name, "reason": UNKNOWN} | _scores(tested[unknown], resampling) | overall
 
 
 def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
-    """Return samples, batches, accuracy and majority of some test rows; without one where `_no_interval`."""
-    scores = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
+    """Return samples, batches, accuracy and majority of some test rows; no interval where `_no_interval` says why."""
+    scores: dict[str, Any] = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
     if rows.empty:
         return scores
-    scores |= {"accuracy_pct": 100 * rows["right"].mean(), "majority_pct": 100 * rows["majority"].mean()}
-    if not _no_interval(rows):
-        low, high = bootstrap.bootstrap(rows, "accuracy", resampling)
-        scores |= {"accuracy_low": 100 * low, "accuracy_high": 100 * high}
-    return scores
-
-
-def _compare_groups(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
-    """`_scores` of a group, and its difference to the rest with the interval, or why there is none."""
-    row = _scores(rows, resampling) | {"reason": _no_interval(rows)}
-    if rest.empty or rows.empty:
-        return row | {"reason": row["reason"] or NO_OTHERS}
-    row["reason"] = row["reason"] or (f"the rest: {_no_interval(rest)}" if _no_interval(rest) else "")
-    row["rest_pct"] = 100 * rest["right"].mean()
-    row["difference_pct_points"] = row["accuracy_pct"] - row["rest_pct"]
-    if row["reason"]:
-        return row
-    low, high = bootstrap.interval(100 * _differences(rows, rest, resampling))
-    return row | {"difference_pct_points_low": low, "difference_pct_points_high": high}
+    ends = NO_ENDS if _no_interval(rows) else bootstrap.bootstrap(rows, "accuracy", resampling)
+    scores |= bootstrap.columns("accuracy_pct", (rows["right"].mean(), *ends), 100)
+    return scores | {"majority_pct": 100 * rows["majority"].mean()}
 
 
 def _no_interval(rows: pd.DataFrame) -> str:
@@ -178,6 +166,13 @@ def _no_interval(rows: pd.DataFrame) -> str:
     if rows["batch"].nunique() < FEWEST:
         return FEW
     return CONSTANT if rows["right"].nunique() < 2 else ""
+
+
+def _difference(row: Mapping[str, Any], rest: pd.DataFrame, ends: tuple[float, float]) -> dict[str, float]:
+    """Return the accuracy of the rest, and the row's less that with its interval."""
+    rest_pct = 100 * rest["right"].mean()
+    values = row["accuracy_pct"] - rest_pct, 100 * ends[0], 100 * ends[1]
+    return {"rest_pct": rest_pct} | bootstrap.columns("difference_pct_points", values)
 
 
 def _differences(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling) -> NDArray[np.float64]:
@@ -203,31 +198,29 @@ def _split_rows(
     rows = []
     for base in group_splits.SPLITTERS:
         fits = [fit for fit in splits if protocols.parse(fit.spec.protocol).base == base]
-        for fit in fits:
-            same = strict.get(replace(fit.spec, protocol="strict"))
-            rows.append({"kind": SPLIT, "group": base} | _fit_columns(fit) | _compare_split(fit, same, resampling))
-        if not fits:
-            reason = untested.get(base, NOT_RUN).removeprefix(f"{base}: ").rstrip(".")
-            rows.append({"kind": SPLIT, "group": base, "n_samples": 0, "n_batches": 0, "reason": reason})
+        made = [
+            _fit_columns(fit) | _compare_split(fit, strict.get(replace(fit.spec, protocol="strict")), resampling)
+            for fit in fits
+        ]
+        reason = untested.get(base, NOT_RUN).removeprefix(f"{base}: ").rstrip(".")
+        for row in made or [{"n_samples": 0, "n_batches": 0, "reason": reason}]:
+            rows.append({"kind": SPLIT, "group": base} | row)
     return rows
 
 
 def _compare_split(fit: Fit, strict: Fit | None, resampling: Resampling) -> dict[str, Any]:
     """Return the scores of a fit on other folds, with strict's on the same samples."""
     tested = _tested(fit)
-    row = _scores(tested, resampling) | {"reason": _no_interval(tested), "n_train_samples": _training_samples(fit)}
+    row = {"reason": _no_interval(tested), "n_train_samples": _training_samples(fit)} | _scores(tested, resampling)
     if strict is None:
         return row | {"reason": NO_STRICT}
     same = _tested(strict)
     same = same[same["sample"].isin(tested["sample"])]
-    row |= {"rest_pct": 100 * same["right"].mean(), "rest_n_train_samples": _training_samples(strict)}
-    row["difference_pct_points"] = row["accuracy_pct"] - row["rest_pct"]
     identical = tested.groupby("sample")["right"].mean().equals(same.groupby("sample")["right"].mean())
-    row["reason"] = row["reason"] or (IDENTICAL if identical else "")
-    if row["reason"]:
-        return row
-    low, high = bootstrap.paired_bootstrap(tested, same, "accuracy", resampling)
-    return row | {"difference_pct_points_low": 100 * low, "difference_pct_points_high": 100 * high}
+    row |= {"reason": row["reason"] or (IDENTICAL if identical else "")}
+    row["rest_n_train_samples"] = _training_samples(strict)
+    ends = NO_ENDS if row["reason"] else bootstrap.paired_bootstrap(tested, same, "accuracy", resampling)
+    return row | _difference(row, same, ends)
 
 
 def _training_samples(fit: Fit) -> float:
@@ -263,44 +256,35 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: subgroups, a panel a model, then samples of other operators and later days."""
     grouped, split = (table[(table["kind"] == SPLIT) == is_split] for is_split in (False, True))
     made = [
-        _panel(f"Subgroups: {_model(rows.iloc[0])}", rows, [], "Others, %")
+        tables.panel(f"Subgroups: {_model(rows.iloc[0])}", rows, [*FIRST, *_numbers("Others, %")], 2)
         for _, rows in grouped.groupby(["model", "features"], sort=False)
     ]
-    return [*made, _panel("Operators and dates absent from training", split, [("Model", _model)], "strict, %")]
+    trained = split[split["n_train_samples"].notna() & split["rest_n_train_samples"].notna()].to_dict("records")
+    notes = tuple(
+        f"{_model(row)}, {group_label(row)}: {row['n_train_samples']:.0f} training samples per fold, "
+        f"{row['rest_n_train_samples']:.0f} under strict."
+        for row in trained
+    )
+    columns = [*FIRST, ("Model", _model), *_numbers("strict, %")]
+    return [*made, tables.panel("Operators and dates absent from training", split, columns, 3, notes=notes)]
 
 
-def _model(row: Mapping[str, Any]) -> str:
+def _model(row: tables.Row) -> str:
     """Name a row's model and features; "" where nothing was run."""
     return model_label(row["model"], row["features"]) if isinstance(row["model"], str) else ""
 
 
-def _panel(title: str, rows: pd.DataFrame, extra: Sequence[tables.Column], rest: str) -> Panel:
-    """One panel; extra: further columns of text; rest: heading of what is compared with."""
-    lines = [
-        [KINDS[row["kind"]], group_label(row), *(text(row) for _, text in extra), *_cells(row)]
-        for row in rows.to_dict("records")
-    ]
-    headings = ["By", "Samples", *(heading for heading, _ in extra), "Number", "Growth days", "Accuracy, %"]
-    headings += ["Majority class, %", rest, "Difference, points", "Reason for no interval"]
-    return Panel(title, headings, tables.without_repeats(lines), text_columns=2 + len(extra), notes=_notes(rows))
+FIRST = [("By", lambda row: KINDS[row["kind"]]), ("Samples", group_label)]
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    """Return the numbers of a row."""
+def _numbers(rest: str) -> list[tables.Column]:
+    """Return the columns of numbers; rest: heading of what is compared with."""
     return [
-        *(tables.number(row[name]) for name in ("n_samples", "n_batches")),
-        tables.interval(row["accuracy_pct"], row["accuracy_low"], row["accuracy_high"], 0),
-        *(tables.number(row[name]) for name in ("majority_pct", "rest_pct")),
-        tables.difference_column("difference_pct_points")(row),
-        row["reason"],
+        ("Number", tables.number_column("n_samples")),
+        ("Growth days", tables.number_column("n_batches")),
+        ("Accuracy, %", tables.interval_column("accuracy_pct")),
+        ("Majority class, %", tables.number_column("majority_pct")),
+        (rest, tables.number_column("rest_pct")),
+        ("Difference, points", tables.difference_column("difference_pct_points")),
+        ("Reason for no interval", lambda row: row["reason"]),
     ]
-
-
-def _notes(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Training samples of the folds that are compared."""
-    known = rows[(rows["kind"] == SPLIT) & rows["n_train_samples"].notna() & rows["rest_n_train_samples"].notna()]
-    return tuple(
-        f"{_model(row)}, {group_label(row)}: {row['n_train_samples']:.0f} training samples per fold, "
-        f"{row['rest_n_train_samples']:.0f} under strict."
-        for row in known.to_dict("records")
-    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, chance_corrected, summaries, tables
-from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.evaluation.labels import model_label
-from micrograph.evaluation.summaries import ENDS, Fit, RunInfo
+from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits import protocols
 from micrograph.splits.protocols import Protocol
@@ -22,13 +22,13 @@ from micrograph.splits.protocols import Protocol
 NAME = "Table of leakage"
 BOTH = "both"  # labels of a row that takes permutations of samples and of growth days together
 ALL = "all"  # features and model of a row that takes all models together
-FIELDS = ("pretraining", "policy", "features", "scheme", "model")
-KEYS = ["protocol", "labels", *FIELDS]
+CONSTANT = ("pretraining", "policy", "scheme")  # of all fits
+GROUP = ["protocol", "labels", "features", "model"]  # columns that name a row
 PARTS = ("validation", "test")
 ABOVE, AT, BELOW = "above chance", "at chance", "below chance"
 MIN_PERMUTATIONS = 10  # of one kind; of fewer their growth days are resampled
 COLUMNS = [
-    *KEYS,
+    *("protocol", "labels", "pretraining", "policy", "features", "scheme", "model"),
     *("reported", "n_permutations", "n_samples", "n_batches"),
     *(f"{part}_pct{end}" for part in PARTS for end in ENDS),
     *(f"gap_pct_points{end}" for end in ENDS),
@@ -55,27 +55,6 @@ LEAKS = {
     "last_checkpoint": "last checkpoint, not the best",
     "ungrouped": "splits not grouped by growth day",
 }
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The predictions of one row of the table: one fit, or all models, all permutations of the labels together.
-
-    Columns beside those of predictions: labels, features, model, permutation, file, and unit and group as of
-    :mod:`micrograph.evaluation.chance_corrected`.
-    """
-
-    protocol: Protocol
-    predictions: pd.DataFrame
-
-    def part(self, name: str) -> pd.DataFrame:
-        """Return the predictions of a split."""
-        return self.predictions[self.predictions["split"] == name]
-
-    @property
-    def reported(self) -> pd.DataFrame:
-        """The predictions of the split that the protocol reports."""
-        return self.part(self.protocol.reported_split)
 
 
 def make_table(
@@ -118,75 +97,55 @@ def make_table(
     predictions of all models; their chance level is that of each model by itself.
     """
     fits = [*fits, *permuted]
-    summaries.check_same(fits, ("pretraining", "policy", "scheme"), "the table of leakage")
-    groups = _grouped(fits)
-    groups |= _pooled(groups)
+    summaries.check_same(fits, CONSTANT, "the table of leakage")
+    groups = _groups(_predictions(fits))
+    constant = {name: getattr(fits[0].spec, name) for name in CONSTANT}
+    grids, others = n_candidates.get(constant["scheme"], {}), COMPARED[run.search]
     rows = []
     for key in sorted(groups, key=_order):
-        fields = dict(zip(KEYS, key, strict=True))
-        base = groups.get((protocols.without_leaks(fields["protocol"]), *key[1:]))
-        row = fields | _scores(groups[key], base, resampling)
-        grids = n_candidates.get(fields["scheme"], {})
-        row["selection_bias_pct_points"] = _selection_bias(groups[key].part("validation"), grids, COMPARED[run.search])
+        base = groups.get((protocols.without_leaks(key[0]), *key[1:]))
+        row = constant | dict(zip(GROUP, key, strict=True)) | _scores(key[0], groups[key], base, resampling)
+        row["selection_bias_pct_points"] = _selection_bias(groups[key], grids, others)
         rows.append(row | {"verdict": _verdict(row)})
     return run.add_to(pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _grouped(fits: Sequence[Fit]) -> dict[tuple, _Group]:
-    """{key (KEYS): group}, a fit each; fits that differ in the permutation alone are one."""
+def _predictions(fits: Sequence[Fit]) -> pd.DataFrame:
+    """Return the predictions of all fits with the columns GROUP, permutation, file, group (fold of a file) and unit.
+
+    A unit is resampled together: a growth day of true labels; of permuted ones a permutation, or its growth days where
+    permutations are few.
+    """
     if not fits:
         raise UserError("the table of leakage has no predictions to show: name models in experiments.leakage.")
-    frames: dict[tuple, list[pd.DataFrame]] = {}
+    frames = []
     for file, fit in enumerate(fits):
         protocol = protocols.parse(fit.spec.protocol)
         if protocol.share != protocols.WHOLE:
             raise UserError(
                 f"protocol '{protocol.name}' trains on a share of the samples: not for experiments.leakage."
             )
-        labels = protocol.shuffled or "true"
-        key = (protocols.without_variations(protocol.name), labels, *(getattr(fit.spec, name) for name in FIELDS))
-        columns = {"labels": labels, "features": fit.spec.features, "model": fit.spec.model, "file": file}
-        frame = fit.predictions.assign(**columns, permutation=f"{labels} {protocol.permutation:09d}")
-        frames.setdefault(key, []).append(frame)
-    frames = {key: _with_unit(group) for key, group in frames.items()}
-    names = {unit for group in frames.values() for frame in group for unit in frame["unit"]}
-    units = {unit: place for place, unit in enumerate(sorted(names))}
-    numbered = {key: [frame.assign(unit=frame["unit"].map(units)) for frame in group] for key, group in frames.items()}
-    return {key: _Group(protocols.parse(key[0]), _concatenated(group)) for key, group in numbered.items()}
-
-
-def _with_unit(frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the frames of one fit with the column unit, which is resampled together whatever model predicts it.
-
-    A growth day of true labels; of permuted ones a permutation, or its growth days where permutations are few.
-    """
-    many = len({name for frame in frames for name in frame["permutation"].unique()}) >= MIN_PERMUTATIONS
-    return [
-        frame.assign(unit=frame["permutation"] if many else frame["permutation"] + " " + frame["batch"].astype(str))
-        for frame in frames
-    ]
-
-
-def _pooled(groups: Mapping[tuple, _Group]) -> dict[tuple, _Group]:
-    """{key: group} of all models together: of every protocol and kind of permutation, and of both kinds."""
-    members: dict[tuple, list[tuple]] = {}
-    for key in groups:
-        fields = dict(zip(KEYS, key, strict=True)) | {"features": ALL, "model": ALL}
-        if fields["labels"] != "true":
-            for labels in (fields["labels"], BOTH):
-                members.setdefault(tuple((fields | {"labels": labels}).values()), []).append(key)
-    kinds = {key: {one[1] for one in keys} for key, keys in members.items()}
-    kept = [key for key in members if len(kinds[key]) > 1 or (key[1] != BOTH and len(members[key]) > 1)]
-    return {
-        key: _Group(groups[members[key][0]].protocol, _concatenated([groups[one].predictions for one in members[key]]))
-        for key in kept
-    }
-
-
-def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All rows; predictions are permuted among the samples of a fold of one file (column group)."""
+        labels, name = protocol.shuffled or "true", protocols.without_variations(protocol.name)
+        row = dict(zip(GROUP, (name, labels, fit.spec.features, fit.spec.model), strict=True))
+        frame = fit.predictions[["fold", "split", "sample", "batch", "y_true", "y_pred"]]
+        frames.append(frame.assign(**row, file=file, permutation=f"{labels} {protocol.permutation:09d}"))
     rows = pd.concat(frames, ignore_index=True)
-    return rows.assign(group=rows.groupby(["file", "fold"]).ngroup())
+    many = rows.groupby(GROUP)["permutation"].transform("nunique") >= MIN_PERMUTATIONS
+    units = rows["permutation"].where(many, rows["permutation"] + " " + rows["batch"].astype(str))
+    return rows.assign(unit=units.astype("category").cat.codes, group=rows.groupby(["file", "fold"]).ngroup())
+
+
+def _groups(rows: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
+    """{values of GROUP: predictions}: of every model, and of permuted labels of all models together."""
+    groups = dict(iter(rows.groupby(GROUP, sort=False)))
+    permuted = rows[rows["labels"] != "true"]
+    for (protocol, labels), together in permuted.groupby(["protocol", "labels"], sort=False):
+        if together.groupby(["features", "model"]).ngroups > 1:
+            groups[protocol, labels, ALL, ALL] = together
+    for protocol, together in permuted.groupby("protocol", sort=False):
+        if together["labels"].nunique() > 1:
+            groups[protocol, BOTH, ALL, ALL] = together
+    return groups
 
 
 def _order(key: tuple) -> tuple:
@@ -197,18 +156,20 @@ def _order(key: tuple) -> tuple:
     return base, sum(changed), [not change for change in changed], list(LABELS).index(key[1])
 
 
-def _scores(group: _Group, base: _Group | None, resampling: Resampling) -> dict[str, Any]:
-    """Return the numbers of one row."""
-    row = {"reported": group.protocol.reported_split, "n_permutations": group.predictions["permutation"].nunique()}
-    row["n_samples"], row["n_batches"] = group.reported["sample"].nunique(), group.reported["batch"].nunique()
-    for part in PARTS:
-        accuracy, above = chance_corrected.accuracy([group.part(part)], resampling)
-        row[f"chance_{part}_pct"] = float(accuracy[0, 0] - above[0, 0])
-        row |= _with_interval(f"{part}_pct", accuracy[0]) | _with_interval(f"above_chance_{part}_pct_points", above[0])
-    row |= _with_interval("gap_pct_points", _difference([group.part(part) for part in PARTS], resampling))
+def _scores(protocol: str, rows: pd.DataFrame, base: pd.DataFrame | None, resampling: Resampling) -> dict[str, Any]:
+    """Return the numbers of one row; base: the predictions of the protocol without changes."""
+    split = protocols.parse(protocol).reported_split
+    parts = {part: rows[rows["split"] == part] for part in PARTS}
+    row = {"reported": split, "n_permutations": rows["permutation"].nunique()}
+    row |= {"n_samples": parts[split]["sample"].nunique(), "n_batches": parts[split]["batch"].nunique()}
+    for part, frame in parts.items():
+        accuracy, above = (values[0] for values in chance_corrected.accuracy([frame], resampling))
+        row[f"chance_{part}_pct"] = float(accuracy[0] - above[0])
+        row |= _with_interval(f"{part}_pct", accuracy) | _with_interval(f"above_chance_{part}_pct_points", above)
+    row |= _with_interval("gap_pct_points", _difference(list(parts.values()), resampling))
     change = np.array([np.nan])
-    if base is not None and base is not group:
-        change = _difference(_shared(group.reported, base.reported), resampling)
+    if base is not None and base is not rows:
+        change = _difference(_shared(parts[split], base[base["split"] == split]), resampling)
     return row | _with_interval("change_pct_points", change)
 
 
@@ -221,7 +182,7 @@ def _shared(one: pd.DataFrame, other: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _with_interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
     """Return the columns of a value, which is the first, and of the interval of the others, which are resampled."""
-    return dict(zip([f"{name}{end}" for end in ENDS], (float(values[0]), *bootstrap.interval(values[1:])), strict=True))
+    return bootstrap.columns(name, (float(values[0]), *bootstrap.interval(values[1:])))
 
 
 def _difference(frames: Sequence[pd.DataFrame], resampling: Resampling) -> NDArray[np.float64]:
@@ -238,11 +199,12 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return ABOVE if low > 0 else BELOW if high < 0 else AT
 
 
-def _selection_bias(validation: pd.DataFrame, grids: Mapping[str, int], others: int) -> float:
+def _selection_bias(rows: pd.DataFrame, grids: Mapping[str, int], others: int) -> float:
     """`selection_bias_bound` in the mean over the models and kinds of labels that a row takes together."""
+    validation = rows[rows["split"] == "validation"]
     each = [
-        selection_bias_bound(rows, labels, grids.get(model, others))
-        for (labels, _, model), rows in validation.groupby(["labels", "features", "model"])
+        selection_bias_bound(here, labels, grids.get(model, others))
+        for (labels, _, model), here in validation.groupby(["labels", "features", "model"])
     ]
     return float(np.mean(each)) if each else np.nan
 
@@ -274,55 +236,30 @@ def selection_bias_bound(validation: pd.DataFrame, labels: str, n_settings: int)
     ----------
     S. Boucheron, G. Lugosi, P. Massart, Concentration Inequalities (2013), theorem 2.5.
     """
-    independent = "sample" if labels == "films" else "batch"
-    log_settings = np.log(n_settings)
-    bounds = []
-    for _, fold in validation.groupby("group"):
-        sizes = fold.groupby(independent).size().to_numpy(float)
-        bounds.append(np.sqrt(log_settings / 2 * (sizes**2).sum()) / sizes.sum())
-    return 100 * float(np.mean(bounds)) if bounds else np.nan
+    sizes = validation.groupby(["group", "sample" if labels == "films" else "batch"]).size().astype(float)
+    folds = sizes.groupby("group").agg([lambda size: (size**2).sum(), "sum"])
+    bounds = np.sqrt(np.log(n_settings) / 2 * folds.iloc[:, 0]) / folds.iloc[:, 1]
+    return 100 * float(bounds.mean()) if len(bounds) else np.nan
 
 
 GAP = "gap"
+FINDING = ["protocol", "labels", "features", "model", "what", *(f"excess{end}" for end in ENDS), "allowed", "leaks"]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """An accuracy, or a gap between splits, that is higher than it can be without a leak.
+def audit(table: pd.DataFrame) -> pd.DataFrame:
+    """List accuracies, or gaps between splits, of a table of leakage that are higher than they can be without a leak.
 
     Parameters
     ----------
-    protocol, labels, features, model : str
-        The row of the table.
-    what : str
-        validation, test, or the gap between them.
-    points, low, high : float
-        By how many points, with the 95 % interval.
-    allowed : float
-        Points that selecting settings explains at most; 0 where it must not explain any.
-    leaks : tuple of str
-        Leaks of the protocol that explain it; none for a leak that the protocol does not name.
-    """
+    table : DataFrame
+        Of `make_table`.
 
-    protocol: str
-    labels: str
-    features: str
-    model: str
-    what: str
-    points: float
-    low: float
-    high: float
-    allowed: float
-    leaks: tuple[str, ...]
-
-    @property
-    def unexplained(self) -> bool:
-        """Whether no leak of the protocol explains it."""
-        return not self.leaks
-
-
-def audit(table: pd.DataFrame) -> list[Finding]:
-    """List the findings in a table of leakage, in the order of its rows.
+    Returns
+    -------
+    DataFrame
+        FINDING, in the order of the rows: ``what`` is validation, test or GAP; ``excess`` (points) with its 95 %
+        interval; ``allowed``, what selecting settings explains at most; ``leaks``, a tuple of those of the protocol
+        that explain it, empty for a leak that the protocol does not name.
 
     Notes
     -----
@@ -330,8 +267,8 @@ def audit(table: pd.DataFrame) -> list[Finding]:
     finding by chance; fewer where selection is allowed for, since its bound is generous. Rows of all models together
     find a leak that is too weak to be seen in any one of them.
     """
-    candidates = (_finding(row, what) for row in table.to_dict("records") for what in _checked(row))
-    return [finding for finding in candidates if finding]
+    found = [_finding(row, what) for row in table.to_dict("records") for what in _checked(row)]
+    return pd.DataFrame([finding for finding in found if finding], columns=FINDING)
 
 
 def _checked(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -350,18 +287,17 @@ def _checked(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (GAP,) if protocol.base in ("strict", "published") else ()
 
 
-def _finding(row: Mapping[str, Any], what: str) -> Finding | None:
-    """Return the finding about one thing in a row, if there is one."""
+def _finding(row: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return the finding about one thing in a row; {} without one."""
     name = "gap_pct_points" if what == GAP else f"above_chance_{what}_pct_points"
-    points, low, high = (row[f"{name}{end}"] for end in ENDS)
+    excess = bootstrap.columns("excess", (row[f"{name}{end}"] for end in ENDS))
     protocol = protocols.parse(row["protocol"])
     selected_on = what == GAP or (what == "validation" and protocol.reported_split == "test")
     allowed = row["selection_bias_pct_points"] if selected_on else 0.0
-    if np.isnan(low) or not low > allowed:
-        return None
-    leaks = tuple(leak for leak in protocols.LEAKS if _explains(leak, protocol, row, what, low))
-    key = {name: row[name] for name in ("protocol", "labels", "features", "model")}
-    return Finding(**key, what=what, points=points, low=low, high=high, allowed=allowed, leaks=leaks)
+    if not excess["excess_low"] > allowed:
+        return {}
+    leaks = tuple(leak for leak in protocols.LEAKS if _explains(leak, protocol, row, what, excess["excess_low"]))
+    return {name: row[name] for name in GROUP} | {"what": what, "allowed": allowed, "leaks": leaks} | excess
 
 
 def _explains(leak: str, protocol: Protocol, row: Mapping[str, Any], what: str, low: float) -> bool:
@@ -369,89 +305,75 @@ def _explains(leak: str, protocol: Protocol, row: Mapping[str, Any], what: str, 
     kind = row["features"] if row["features"] in protocols.PREDICTION_LEAKS else "components"
     if leak not in protocol.leaks or leak not in protocols.PREDICTION_LEAKS[kind]:
         return False
-    return leak in EXPLAINS and EXPLAINS[leak](protocol, row, what, low)
-
-
-def _one_fold(protocol: Protocol, row: Mapping[str, Any], what: str, low: float) -> bool:
-    """Return whether networks were trained on what is tested.
-
-    Published tests samples that no network was trained on. Strict tests every sample, of all folds together mostly
-    samples that the last fold's network was trained on: those of K - 2 of K parts.
-    """
-    return what != "test" or protocol.base != "published"
-
-
-def _grid(protocol: Protocol, row: Mapping[str, Any], what: str, low: float) -> bool:
-    """Return whether the samples are those selected on, and selection can add as much."""
-    return what == protocol.reported_split and low <= row["selection_bias_pct_points"]
-
-
-def _ungrouped(protocol: Protocol, row: Mapping[str, Any], what: str, low: float) -> bool:
-    """Return whether labels were permuted between days, so that samples of one day share theirs."""
-    return what != GAP and row["labels"] == "batches"
-
-
-# Leak -> whether it explains a finding. The others do not use labels: PCA, and the weights that a network keeps.
-EXPLAINS: dict[str, Callable[..., bool]] = {
-    "features_from_one_fold": _one_fold,
-    "selection_on_reported_split": _grid,
-    "ungrouped": _ungrouped,
-}
+    if leak == "features_from_one_fold":
+        # Whether networks were trained on what is tested. Published tests samples that no network was trained on.
+        # Strict tests every sample, of all folds together mostly samples that the last fold's network was trained on:
+        # those of K - 2 of K parts.
+        return what != "test" or protocol.base != "published"
+    if leak == "selection_on_reported_split":  # the samples are those selected on, and selection can add as much
+        return what == protocol.reported_split and low <= row["selection_bias_pct_points"]
+    if leak == "ungrouped":  # labels were permuted between days, so that samples of one day share theirs
+        return what != GAP and row["labels"] == "batches"
+    return False  # the others do not use labels: PCA, and the weights that a network keeps
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: true labels, permuted ones, each leak by itself, the audit."""
-    made = [_true_panel(table), _permuted_panel(table), *(_leaks_panel(table, labels) for labels in LABELS)]
-    return [panel for panel in [*made, _audit_panel(table)] if panel.rows]
+    base = table[table["protocol"].isin(protocols.PROTOCOLS)]
+    permuted = base[base["labels"] != "true"].sort_values("labels", key=lambda names: names.map(ORDER), kind="stable")
+    made = [
+        tables.panel("True labels", base[base["labels"] == "true"], TRUE, 2),
+        tables.panel("Permuted labels", permuted, PERMUTED, 3, 2, (NOTE_PERMUTED,)),
+        *(_leaks_panel(table, labels) for labels in LABELS),
+        _audit_panel(table),
+    ]
+    return [panel for panel in made if panel.rows]
 
 
-def _model(features: str, model: str) -> str:
-    return "all models" if model == ALL else model_label(model, features)
+def _model(row: tables.Row) -> str:
+    return "all models" if row["model"] == ALL else model_label(row["model"], row["features"])
 
 
-def _base_rows(table: pd.DataFrame, permuted: bool) -> list[dict[str, Any]]:
-    """Return the rows of strict and published, of permuted labels or of true ones."""
-    rows = table[table["protocol"].isin(protocols.PROTOCOLS)]
-    return rows[(rows["labels"] != "true") == permuted].to_dict("records")
+def _above(part: str = "") -> Callable[[tables.Row], str]:
+    """Return the cell of the accuracy above chance level on a split, by default the reported one."""
+    return lambda row: tables.difference_column(f"above_chance_{part or row['reported']}_pct_points", 1)(row)
 
 
-def _true_panel(table: pd.DataFrame) -> Panel:
-    rows = []
-    for row in _base_rows(table, permuted=False):
-        part = row["reported"]
-        cells = [tables.interval_column(f"{part}_pct")(row) for part in PARTS]
-        cells += [tables.difference_column("gap_pct_points", 1)(row), tables.number(row[f"chance_{part}_pct"])]
-        cells += [tables.difference_column(f"above_chance_{part}_pct_points", 1)(row), f"{row['n_samples']}"]
-        rows.append([f"{row['protocol']}: reports {part}", _model(row["features"], row["model"]), *cells])
-    headings = ["Protocol", "Model", "Validation, % [95 %]", "Test, % [95 %]", "Validation − test, points"]
-    headings += ["Chance level, %", "Reported − chance level, points", "Samples"]
-    return Panel("True labels", headings, tables.without_repeats(rows), text_columns=2)
+def _reported(name: str) -> Callable[[tables.Row], str]:
+    """Return the cell of a column of the reported split."""
+    return lambda row: tables.number(row[name.format(row["reported"])])
 
 
-def _permuted_panel(table: pd.DataFrame) -> Panel:
-    rows = []
-    for row in sorted(_base_rows(table, permuted=True), key=lambda row: list(LABELS).index(row["labels"])):
-        cells = [
-            cell
-            for part in PARTS
-            for cell in (
-                tables.number(row[f"{part}_pct"]),
-                tables.difference_column(f"above_chance_{part}_pct_points", 1)(row),
-            )
-        ]
-        verdict = tables.best(row["verdict"] or tables.DASH, row["verdict"] not in ("", AT))
-        permuted = f"{LABELS[row['labels']].removeprefix('labels ')}, n = {row['n_permutations']}"
-        protocol = f"{row['protocol']}: reports {row['reported']}"
-        rows.append([permuted, protocol, _model(row["features"], row["model"]), *cells, verdict])
-    headings = ["Labels", "Protocol", "Model", "Validation, %", "Above chance level, points", "Test, %"]
-    headings += ["Above chance level, points", "Reported accuracy is"]
-    notes = (
-        "Under strict, validation accuracies may exceed chance, since settings are selected on these samples; they are "
-        "not reported. Of forty models at chance level, about one has an interval above it and one below.",
-    )
-    return Panel("Permuted labels", headings, tables.without_repeats(rows, 2), 3, notes)
-
-
+PROTOCOL = ("Protocol", lambda row: f"{row['protocol']}: reports {row['reported']}")
+TRUE = [
+    PROTOCOL,
+    ("Model", _model),
+    *((f"{part.capitalize()}, % [95 %]", tables.interval_column(f"{part}_pct")) for part in PARTS),
+    ("Validation − test, points", tables.difference_column("gap_pct_points", 1)),
+    ("Chance level, %", _reported("chance_{}_pct")),
+    ("Reported − chance level, points", _above()),
+    ("Samples", tables.number_column("n_samples")),
+]
+PERMUTED = [
+    ("Labels", lambda row: f"{LABELS[row['labels']].removeprefix('labels ')}, n = {row['n_permutations']}"),
+    PROTOCOL,
+    ("Model", _model),
+    *(
+        column
+        for part in PARTS
+        for column in (
+            (f"{part.capitalize()}, %", tables.number_column(f"{part}_pct")),
+            ("Above chance level, points", _above(part)),
+        )
+    ),
+    ("Reported accuracy is", lambda row: tables.best(row["verdict"] or tables.DASH, row["verdict"] not in ("", AT))),
+]
+ORDER = {labels: place for place, labels in enumerate(LABELS)}
+NOTE_PERMUTED = (
+    "Under strict, validation accuracies may exceed chance, since settings are selected on these samples; they are "
+    "not reported. Of forty models at chance level, about one has an interval above it and one below."
+)
+NOTE_LEAKS = "Models that a leak does not affect have no row. Leaks overlap: their changes need not add up."
 # How a leak is changed -> heading of what is reported then.
 CHANGES = {"strict+": "Added to strict: test", "published-": "Closed in published: validation"}
 
@@ -459,66 +381,56 @@ CHANGES = {"strict+": "Added to strict: test", "published-": "Closed in publishe
 def _leaks_panel(table: pd.DataFrame, labels: str) -> Panel:
     """Each leak by itself, on one kind of labels; of true labels without the accuracy above chance."""
     changed = table[~table["protocol"].isin(protocols.PROTOCOLS) & (table["labels"] == labels)]
-    kept = {(row["protocol"], row["features"], row["model"]): row for row in changed.to_dict("records")}
-    models = sorted(dict.fromkeys(zip(table["features"], table["model"], strict=True)), key=lambda one: one[1] == ALL)
-    changes = {
-        prefix: heading for prefix, heading in CHANGES.items() if changed["protocol"].str.startswith(prefix).any()
-    }
-    permuted = labels != "true"
-    rows = []
-    for leak, text in LEAKS.items():
-        for features, model in models:
-            changed_rows = [kept.get((f"{prefix}{leak}", features, model)) for prefix in changes]
-            if any(changed_rows):
-                cells = [cell for row in changed_rows for cell in _change_cells(row, permuted)]
-                rows.append([text, _model(features, model), *cells])
-    headings = ["Leak", "Model"]
-    for heading in changes.values():
-        headings += [f"{heading}, %", *(["Above chance level, points"] if permuted else []), "Change, points"]
-    return Panel(f"Each leak by itself: {LABELS[labels]}", headings, tables.without_repeats(rows), 2, _notes(changed))
-
-
-def _change_cells(row: Mapping[str, Any] | None, permuted: bool) -> list[str]:
-    """Return the accuracy under a changed leak, what of it is above chance, and the change; dashes for no row."""
-    if row is None:
-        return [tables.DASH] * (3 if permuted else 2)
-    part = row["reported"]
-    above = [tables.difference_column(f"above_chance_{part}_pct_points", 1)(row)] if permuted else []
-    return [tables.number(row[f"{part}_pct"]), *above, tables.difference_column("change_pct_points", 1)(row)]
-
-
-def _notes(changed: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes below a panel of single leaks."""
+    shown = [("{}, %", _reported("{}_pct")), ("Change, points", tables.difference_column("change_pct_points", 1))]
+    if labels != "true":
+        shown.insert(1, ("Above chance level, points", _above()))
+    columns = [("Leak", lambda row: LEAKS[row["leak"]]), ("Model", _model)]
+    for prefix, heading in CHANGES.items():
+        if changed["protocol"].str.startswith(prefix).any():
+            columns += [(name.format(heading), _of_change(prefix, text)) for name, text in shown]
+    records = changed.to_dict("records")
+    kept = {(row["protocol"], row["features"], row["model"]): row for row in records}
+    models = table[["features", "model"]].drop_duplicates().sort_values("model", key=lambda names: names == ALL,
+                                                                        kind="stable").to_dict("records")  # fmt: skip
+    rows = [
+        model | {"leak": leak} | {prefix: kept.get((f"{prefix}{leak}", *model.values())) for prefix in CHANGES}
+        for leak in LEAKS
+        for model in models
+    ]
+    rows = [row for row in rows if any(row[prefix] for prefix in CHANGES)]
     grid = changed[changed["protocol"].str.endswith("selection_on_reported_split")]
-    same = (grid[[f"change_pct_points{end}" for end in ENDS]] == 0).all(axis=1)
-    note = "Models that a leak does not affect have no row. Leaks overlap: their changes need not add up."
-    return (note, "A change of +0.0 [+0.0, +0.0]: a grid of one point.") if same.any() else (note,)
+    same = (grid[[f"change_pct_points{end}" for end in ENDS]] == 0).all(axis=1).any()
+    notes = (NOTE_LEAKS, *(["A change of +0.0 [+0.0, +0.0]: a grid of one point."] if same else []))
+    return tables.panel(f"Each leak by itself: {LABELS[labels]}", rows, columns, 2, notes=notes)
+
+
+def _of_change(prefix: str, text: Callable[[tables.Row], str]) -> Callable[[tables.Row], str]:
+    """Return the cell of the row under one change of a leak; a dash without it."""
+    return lambda row: text(row[prefix]) if row[prefix] else tables.DASH
+
+
+NO_LEAK = tables.Bold("no leak of this protocol")
+AUDIT = [
+    ("Explained by", lambda row: " or ".join(LEAKS[leak] for leak in row["leaks"]) or NO_LEAK),
+    ("Protocol", lambda row: row["protocol"]),
+    ("Labels", lambda row: LABELS[row["labels"]]),
+    ("Accuracy", lambda row: "validation − test" if row["what"] == GAP else f"{row['what']} − chance"),
+    ("Model", _model),
+    ("Rows", lambda row: str(row["count"])),
+    ("Excess, points [95 %]", tables.interval_column("excess", 1)),
+    ("Expected from selection, points", tables.number_column("allowed", 1)),
+]
 
 
 def _audit_panel(table: pd.DataFrame) -> Panel:
     """Return what no leak explains, then what leaks do explain; findings that differ in the model alone are one row."""
-    findings: dict[tuple, list[Finding]] = {}
-    for finding in audit(table):
-        key = (finding.protocol, finding.labels, finding.what, finding.leaks)
-        findings.setdefault((*key, finding if finding.unexplained else None), []).append(finding)
-    rows = [_audit_row(group) for group in sorted(findings.values(), key=lambda group: not group[0].unexplained)]
-    rows = rows or [["no findings", *[tables.DASH] * 7]]
-    headings = ["Explained by", "Protocol", "Labels", "Accuracy", "Model", "Rows", "Excess, points [95 %]"]
-    headings += ["Expected from selection, points"]
-    return Panel("Audit: accuracies higher than the samples allow", headings, rows, text_columns=5)
-
-
-def _audit_row(group: Collection[Finding]) -> list[str]:
-    """One row of the audit: the largest of its findings."""
-    largest = max(group, key=lambda finding: finding.points)
-    leaks = " or ".join(LEAKS[leak] for leak in largest.leaks)
-    return [
-        leaks or tables.Bold("no leak of this protocol"),
-        largest.protocol,
-        LABELS[largest.labels],
-        "validation − test" if largest.what == GAP else f"{largest.what} − chance",
-        _model(largest.features, largest.model),
-        f"{len(group)}",
-        tables.interval(largest.points, largest.low, largest.high, 1),
-        tables.number(largest.allowed, 1),
+    found = audit(table)
+    explained = found["leaks"].map("".join).astype(str)
+    keys = [found["protocol"], found["labels"], found["what"], explained, found.index.where(explained == "", -1)]
+    rows = [
+        group.loc[group["excess"].idxmax()].to_dict() | {"count": len(group)}
+        for _, group in found.groupby(keys, sort=False)
     ]
+    title = "Audit: accuracies higher than the samples allow"
+    panel = tables.panel(title, sorted(rows, key=lambda row: len(row["leaks"]) > 0), AUDIT, 5, n_repeated=0)
+    return panel if rows else replace(panel, rows=[["no findings", *[tables.DASH] * (len(AUDIT) - 1)]])

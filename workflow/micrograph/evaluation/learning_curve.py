@@ -17,18 +17,18 @@ from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.labels import fit_labels
-from micrograph.evaluation.summaries import ENDS, Fit, RunInfo
+from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits import protocols
-from micrograph.splits.fit_spec import KEYS
+from micrograph.splits.fit_spec import KEYS, FitSpec
 
 NAME = "Learning curve"
 STEPS = ("gain", "rise")  # against the next smaller share, against the smallest
 COLUMNS = [
     *KEYS,
     *("share_pct", "n_train_samples", "n_train_batches"),
-    *(f"test_pct{end}" for end in ENDS),
-    *(f"{step}_pct_points{end}" for step in STEPS for end in ENDS),
+    *(f"test_pct{end}" for end in bootstrap.ENDS),
+    *(f"{step}_pct_points{end}" for step in STEPS for end in bootstrap.ENDS),
     *(
         "majority_pct",
         "folds",
@@ -77,53 +77,47 @@ def _share(fit: Fit) -> int:
     return protocols.parse(fit.spec.protocol).share
 
 
-def _whole(fit: Fit) -> dict[str, str]:
+def _whole(fit: Fit) -> FitSpec:
     """Return the spec of a fit without its share."""
-    protocol = replace(protocols.parse(fit.spec.protocol), share=protocols.WHOLE)
-    return replace(fit.spec, protocol=protocol.name).columns()
+    return replace(fit.spec, protocol=replace(protocols.parse(fit.spec.protocol), share=protocols.WHOLE).name)
 
 
 def _curves(fits: Sequence[Fit]) -> list[list[Fit]]:
     """Return the fits of every curve, by rising share, in the order in which the curves come first."""
-    curves: dict[tuple, list[Fit]] = {}
+    curves: dict[FitSpec, list[Fit]] = {}
     for fit in fits:
-        curves.setdefault(tuple(_whole(fit).values()), []).append(fit)
+        curves.setdefault(_whole(fit), []).append(fit)
     return [sorted(curve, key=_share) for curve in curves.values()]
 
 
 def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, Any]:
     """Return the numbers of one point of a curve."""
-    fit, test, classes = curve[place], curve[place].split("test"), resampling.classes
-    train = fit.split("train").groupby("fold")
-    majority = metrics.majority_class_baseline(fit.predictions)
-    row: dict[str, Any] = _whole(fit) | {"share_pct": _share(fit)}
-    row["n_train_samples"], row["n_train_batches"] = (train[name].nunique().mean() for name in ("sample", "batch"))
-    values = (_accuracy(test, classes), *bootstrap.bootstrap(test, "accuracy", resampling))
-    row |= {f"test_pct{end}": 100 * value for end, value in zip(ENDS, values, strict=True)}
-    if place > 0:
-        row |= _step("gain", curve[place - 1], fit, resampling) | _step("rise", curve[0], fit, resampling)
-    row["majority_pct"] = 100 * _accuracy(majority[majority["split"] == "test"], classes)
-    row["repeats"] = len(summaries.by_repeat(fit.predictions))
-    row["folds"] = fit.predictions["fold"].nunique() // row["repeats"]
-    row["test_repeat_std"] = 100 * summaries.std_over_repeats(test, lambda rows: _accuracy(rows, classes))
-    return row | {"n_samples": test["sample"].nunique(), "n_batches": test["batch"].nunique()}
 
+    def accuracy(predictions: pd.DataFrame) -> float:
+        return metrics.score(predictions[predictions["split"] == "test"], "accuracy", resampling.classes)
 
-def _accuracy(predictions: pd.DataFrame, classes: Sequence[float]) -> float:
-    return metrics.score(predictions, "accuracy", classes)
-
-
-def _step(name: str, less: Fit, more: Fit, resampling: Resampling) -> dict[str, float]:
-    """Return the columns of a difference between two shares; its spread over repeats where both have the same ones."""
-    gain = summaries.accuracy_gain(less.predictions, more.predictions, resampling)
-    row = {f"{name}_pct_points{end}": value for end, value in zip(ENDS, gain, strict=True)}
-    repeats = [summaries.by_repeat(fit.split("test")) for fit in (less, more)]
-    if len(repeats[0]) == len(repeats[1]) > 1:
-        each = [
-            _accuracy(other, resampling.classes) - _accuracy(one, resampling.classes)
-            for one, other in zip(*repeats, strict=True)
-        ]
-        row[f"{name}_repeat_std"] = 100 * float(np.std(each, ddof=1))
+    fit, test = curve[place], curve[place].split("test")
+    train, repeats = fit.split("train").groupby("fold"), summaries.by_repeat(fit.predictions)
+    row: dict[str, Any] = _whole(fit).columns() | {
+        "share_pct": _share(fit),
+        "n_train_samples": train["sample"].nunique().mean(),
+        "n_train_batches": train["batch"].nunique().mean(),
+        "majority_pct": 100 * accuracy(metrics.majority_class_baseline(fit.predictions)),
+        "repeats": len(repeats),
+        "folds": fit.predictions["fold"].nunique() // len(repeats),
+        "test_repeat_std": 100 * summaries.std_over_repeats(fit.predictions, accuracy),
+        "n_samples": test["sample"].nunique(),
+        "n_batches": test["batch"].nunique(),
+    }
+    ends = bootstrap.bootstrap(test, "accuracy", resampling)
+    row |= bootstrap.columns("test_pct", (accuracy(test), *ends), 100)
+    for step, less in {"gain": curve[place - 1], "rise": curve[0]}.items() if place else ():
+        gain = summaries.accuracy_gain(less.predictions, fit.predictions, resampling)
+        row |= bootstrap.columns(f"{step}_pct_points", gain)
+        others = summaries.by_repeat(less.predictions)
+        if len(others) == len(repeats) > 1:
+            each = [accuracy(one) - accuracy(other) for one, other in zip(repeats, others, strict=True)]
+            row[f"{step}_repeat_std"] = 100 * float(np.std(each, ddof=1))
     return row
 
 
@@ -134,13 +128,8 @@ def names(table: pd.DataFrame) -> list[str]:
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the learning curve out as one panel: fit by fit, a row a share."""
-    columns = [*SHOWN, *(REPEATS if (table["repeats"] > 1).any() else [])]
-    rows = [
-        [name, *(text(row) for _, text in columns)]
-        for name, (_, row) in zip(names(table), table.iterrows(), strict=True)
-    ]
-    headings = ["Model", *(heading for heading, _ in columns)]
-    return [Panel("Accuracy by number of training samples", headings, tables.without_repeats(rows))]
+    columns = [("Model", lambda row: row["name"]), *SHOWN, *(REPEATS if (table["repeats"] > 1).any() else [])]
+    return [tables.panel("Accuracy by number of training samples", table.assign(name=names(table)), columns)]
 
 
 SHOWN = [

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.evaluation import bootstrap
+from micrograph.evaluation import bootstrap, uncertainty
 
 SAMPLES_A_BIN, MOST_BINS = 20, 10
 FEWEST_DRAWS, MOST_CELLS = 100, 20_000_000
@@ -156,9 +156,7 @@ def diagram(binned: Confidences, weights: NDArray[np.float64], rng: np.random.Ge
     for place in range(int(binned.bins.max()) + 1):
         inside = binned.bins == place
         accuracy = binned.correct[inside].mean()
-        ends = (np.nan, np.nan)
-        if 0 < accuracy < 1:
-            ends = _interval(binned.correct[inside], binned.batch[inside], weights)
+        _, *ends, _, _ = uncertainty.mean_interval(binned.correct[inside].astype(float), binned.batch[inside], weights)
         range_of_true = np.quantile(true[:, inside].mean(axis=1), bootstrap.TAILS)
         values = (binned.confidence[inside].mean(), accuracy, *ends, *range_of_true)
         names = ("confidence", "accuracy", "low", "high", "true_low", "true_high")
@@ -175,16 +173,3 @@ def _true_draws(binned: Confidences, n_draws: int, rng: np.random.Generator) -> 
     n_draws = min(n_draws, max(FEWEST_DRAWS, MOST_CELLS // len(binned.correct)))
     uniform = rng.random((n_draws, binned.sample.max() + 1))
     return uniform[:, binned.sample] < binned.confidence
-
-
-def _interval(
-    correct: NDArray[np.bool_], batch: NDArray[np.int64], weights: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Return the 95 % interval of a share; resamples with none of its days are left out."""
-    if len(np.unique(batch)) < 2:
-        return np.nan, np.nan
-    n_days = weights.shape[1]
-    counts = bootstrap.resample(weights, np.bincount(batch, minlength=n_days))
-    sums = bootstrap.resample(weights, np.bincount(batch, correct, minlength=n_days))
-    low, high = np.quantile(sums[counts > 0] / counts[counts > 0], bootstrap.TAILS)
-    return float(low), float(high)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,26 +14,6 @@ TOLERANCE = 0.02  # lengths that differ by less are the same
 NOT_STATED = "not stated"
 SCAN_COLUMNS = ("sample", "lines", "pixels", "lines_planned", "width_nm", "tall_nm", "channel", "direction")
 Named = list[tuple[str, pd.Series]]  # [(name, which samples)]
-
-
-@dataclass(frozen=True)
-class Group:
-    """A subgroup.
-
-    Parameters
-    ----------
-    kind : str
-        Key of `SUBGROUPS`.
-    name : str
-    members : ndarray of bool, shape (n_samples,)
-    missing : bool
-        Whether it holds the samples of which nothing is known.
-    """
-
-    kind: str
-    name: str
-    members: NDArray[np.bool_]
-    missing: bool = False
 
 
 def known_samples(samples: pd.DataFrame, levelled: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -58,20 +37,18 @@ def known_samples(samples: pd.DataFrame, levelled: Iterable[pd.DataFrame]) -> pd
     return joined.assign(batch_size=joined.groupby("batch")["sample"].transform("size"))
 
 
-def groups(samples: pd.DataFrame) -> dict[str, list[Group]]:
+def groups(samples: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """Group the samples of `known_samples` in every way of `SUBGROUPS`.
 
     Returns
     -------
     dict
-        {kind: its groups}; none or one for a kind in which the samples do not differ. Groups of ``scan_quality`` may
-        overlap, those of the other kinds do not.
+        {kind: {name of a group: which samples, (n,) bool}}; NOT_STATED are the samples of which nothing is known. None
+        or one for a kind in which the samples do not differ. Groups of ``scan_quality`` may overlap, those of the other
+        kinds do not.
     """
     return {
-        kind: [
-            Group(kind, name, np.asarray(members, dtype=bool), name == NOT_STATED)
-            for name, members in grouping(samples)
-        ]
+        kind: {name: np.asarray(members, dtype=bool) for name, members in grouping(samples)}
         for kind, grouping in SUBGROUPS.items()
     }
 

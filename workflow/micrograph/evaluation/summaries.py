@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics
-from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS, FitSpec
 
@@ -25,8 +25,8 @@ MEAN = "mean"
 PAPER = "paper"
 PROTOCOLS = ("strict", "published")
 FLAGS = ["best_in_row", "best_in_protocol"]
+BEST = {"best_in_row": "accuracy"}  # flag of a row -> its metric
 COUNTS = ["folds", "repeats", "n_samples", "n_batches", "n_missing"]
-ENDS = ("", "_low", "_high")  # of the columns of a value and its interval
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
 # Scores of all test predictions together: metric, column, factor.
@@ -57,6 +57,7 @@ PRINTED = {
 }
 PRINTED_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 PRINTED_METRICS = {"accuracy_pct": "_pct", "rmse_celsius": "_rmse_celsius"}
+PUBLISHED_KEYS = list(PRINTED.values())
 
 
 @dataclass(frozen=True)
@@ -231,22 +232,23 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     of a sample stay in its batch, so that repeats do not narrow an interval as more samples would.
     ``pooled_repeat_std`` (points) is the standard deviation of accuracy over repeats; ``folds`` are those of one.
     """
-    row: dict[str, Any] = {}
-    classes = resampling.classes
+    classes, test = resampling.classes, predictions[predictions["split"] == "test"]
+    repeats = len(by_repeat(predictions))
+    row: dict[str, Any] = {
+        "repeats": repeats,
+        "folds": predictions["fold"].nunique() // repeats,
+        "n_samples": test["sample"].nunique(),
+        "n_batches": test["batch"].nunique(),
+        "n_missing": int(test["y_pred"].isna().sum()),
+        "pooled_repeat_std": 100 * std_over_repeats(test, lambda rows: metrics.score(rows, "accuracy", classes)),
+    }
     for part in metrics.by_fold(predictions, "accuracy", classes).itertuples():
         row[f"{part.split}_pct"], row[f"{part.split}_pct_std"] = 100 * part.mean, 100 * part.std
     rmse = metrics.by_fold(predictions, "rmse_celsius", classes).set_index("split").loc["test"]
     row["test_rmse_celsius"], row["test_rmse_celsius_std"] = rmse["mean"], rmse["std"]
-    test = predictions[predictions["split"] == "test"]
-    row["repeats"] = len(by_repeat(predictions))
-    row["folds"], row["n_samples"] = predictions["fold"].nunique() // row["repeats"], test["sample"].nunique()
-    row["n_batches"] = test["batch"].nunique()
-    row["n_missing"] = int(test["y_pred"].isna().sum())
     ends = bootstrap.intervals(test, [metric for metric, *_ in POOLED], resampling)
     for metric, name, factor in POOLED:
-        values = (metrics.score(test, metric, classes), *ends[metric])
-        row |= {f"{name}{end}": factor * value for end, value in zip(ENDS, values, strict=True)}
-    row["pooled_repeat_std"] = 100 * std_over_repeats(test, lambda rows: metrics.score(rows, "accuracy", classes))
+        row |= bootstrap.columns(name, (metrics.score(test, metric, classes), *ends[metric]), factor)
     return row
 
 
@@ -255,19 +257,8 @@ def fit_row(fit: Fit, resampling: Resampling) -> dict[str, Any]:
     return fit.spec.columns() | summarise(fit.predictions, resampling)
 
 
-def without_network_rows(baselines: Iterable[Fit], resampling: Resampling) -> list[dict[str, Any]]:
-    """Return the rows of the strict fits among models on features of `ALONE`; tables compare none of them."""
-    return [fit_row(fit, resampling) for fit in baselines if fit.spec.protocol == "strict"]
-
-
-def majority_row(fits: Sequence[Fit], resampling: Resampling, **fields: str) -> dict[str, Any]:
-    """Return the row of the majority-class baseline on the samples of the first fit."""
-    spec = replace(fits[0].spec, **{"features": "none", "model": BASELINE} | fields)
-    return fit_row(Fit(spec, metrics.majority_class_baseline(fits[0].predictions)), resampling)
-
-
-def chosen_per_fold(fits: Sequence[Fit], classes: Sequence[float]) -> pd.DataFrame:
-    """Return the predictions of the model that each fold would choose on its validation samples.
+def selected_per_fold(fits: Sequence[Fit], classes: Sequence[float]) -> pd.DataFrame:
+    """Return the predictions of the model that each fold would select on its validation samples.
 
     Parameters
     ----------
@@ -283,39 +274,53 @@ def chosen_per_fold(fits: Sequence[Fit], classes: Sequence[float]) -> pd.DataFra
     Notes
     -----
     The best row of a table is selected on what it is tested on: over all folds the validation samples are the test
-    samples. The choice in each fold is not.
+    samples. The selection in each fold is not.
     """
-    parts = []
-    for fold in sorted(fits[0].predictions["fold"].unique()):
-        candidates = [fit.predictions[fit.predictions["fold"] == fold] for fit in fits]
-        scores = [_validation_scores(rows, classes) for rows in candidates]
-        parts.append(candidates[scores.index(max(scores))])
-    return pd.concat(parts, ignore_index=True)
+
+    def validation_scores(rows: pd.DataFrame) -> list[float]:
+        validation = rows[rows["split"] == "validation"]
+        return [round(metrics.score(validation, metric, classes), 9) for metric in ("accuracy", "balanced_accuracy")]
+
+    folds = sorted(fits[0].predictions["fold"].unique())
+    candidates = [[fit.predictions[fit.predictions["fold"] == fold] for fit in fits] for fold in folds]
+    return pd.concat([max(each, key=validation_scores) for each in candidates], ignore_index=True)
 
 
-def _validation_scores(rows: pd.DataFrame, classes: Sequence[float]) -> list[float]:
-    validation = rows[rows["split"] == "validation"]
-    return [round(metrics.score(validation, metric, classes), 9) for metric in ("accuracy", "balanced_accuracy")]
+def fit_rows(
+    fits: Sequence[Fit], field: str, split: str, resampling: Resampling, best: Mapping[str, str] = BEST
+) -> list[dict[str, Any]]:
+    """Return the rows of a protocol's fits, with flags of the best and of those indistinguishable from it.
 
-
-def best_overall(fits: Sequence[Fit], metric: str, resampling: Resampling, split: str = "test") -> NDArray[np.bool_]:
-    """Mark the best fit of a protocol by a metric on a split, and those indistinguishable from it.
+    Parameters
+    ----------
+    fits : sequence of Fit
+    field : str
+        Field of FitSpec; fits that share its value are a row of the table as the paper prints it.
+    split : str
+        Split that is compared.
+    resampling : Resampling
+    best : mapping
+        {flag: metric by which the fits of such a row are compared}.
 
     Returns
     -------
-    ndarray of bool, shape (n_fits,)
+    list of dict
+        `fit_row` with the flags of ``best``, and ``best_in_protocol`` by the accuracy on the test split.
     """
-    return bootstrap.indistinguishable_from_best([fit.split(split) for fit in fits], metric, resampling)
 
+    def flags(index: list[int], metric: str, split: str) -> NDArray[np.bool_]:
+        return bootstrap.indistinguishable_from_best([fits[place].split(split) for place in index], metric, resampling)
 
-def best_in_row(fits: Sequence[Fit], field: str, metric: str, resampling: Resampling, split: str) -> NDArray[np.bool_]:
-    """Mark as `best_overall`, among the fits that share the value of a field (a row of a table)."""
-    values = np.array([getattr(fit.spec, field) for fit in fits])
-    best = np.zeros(len(fits), dtype=bool)
-    for value in dict.fromkeys(values):
-        index = np.flatnonzero(values == value)
-        best[index] = best_overall([fits[int(place)] for place in index], metric, resampling, split)
-    return best
+    rows = [fit_row(fit, resampling) for fit in fits]
+    table = pd.DataFrame(rows)
+    table["best_in_protocol"] = flags(list(range(len(fits))), "accuracy", "test")
+    for name, metric in best.items():
+        table[name] = False
+        for index in table.groupby(field, sort=False).groups.values():
+            table.loc[index, name] = flags(list(index), metric, split)
+    return [
+        row | flagged for row, flagged in zip(rows, table[["best_in_protocol", *best]].to_dict("records"), strict=True)
+    ]
 
 
 def accuracy_gain(
@@ -337,37 +342,21 @@ def accuracy_gain(
     """
     one, other = (frame[frame["split"] == split] for frame in (first, second))
     low, high = bootstrap.paired_bootstrap(other, one, "accuracy", resampling)
-    one, other = (metrics.score(frame, "accuracy", resampling.classes) for frame in (one, other))
-    return 100 * (other - one), 100 * low, 100 * high
+    first_score, second_score = (metrics.score(frame, "accuracy", resampling.classes) for frame in (one, other))
+    return 100 * (second_score - first_score), 100 * low, 100 * high
 
 
-def paper_rows(published: pd.DataFrame, item: str, fits: Iterable[Fit], fields: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the paper's values as rows of protocol ``paper``, in the columns of the tables.
-
-    Parameters
-    ----------
-    published : DataFrame
-        ``resources/published/values.tsv``.
-    item : str
-        table2, table3 or table4.
-    fits : iterable of Fit
-    fields : iterable of str
-        Fields of FitSpec that a value shares with one of the fits.
-
-    Returns
-    -------
-    list of dict
-    """
-    fits = list(fits)
+def _paper_rows(published: pd.DataFrame, item: str, fits: Sequence[Fit], fields: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the paper's values that share some fields of FitSpec with one of the fits, in our columns."""
     rows = published[published["item"] == item].rename(columns=PRINTED)
     for name in fields:
         rows = rows[rows[name].isin({getattr(fit.spec, name) for fit in fits})]
     made = []
-    for key, lines in rows.groupby(list(PRINTED.values()), sort=False):
-        row = {"protocol": PAPER} | dict(zip(PRINTED.values(), key, strict=True))
+    for key, lines in rows.groupby(PUBLISHED_KEYS, sort=False):
+        row = {"protocol": PAPER} | dict(zip(PUBLISHED_KEYS, key, strict=True))
         for line in lines.itertuples():
             name = f"{PRINTED_SPLITS[line.split]}{PRINTED_METRICS[line.metric]}"
-            row[name], row[f"{name}_std"] = float(line.mean), float(line.std)
+            row |= {name: float(line.mean), f"{name}_std": float(line.std)}
         made.append(row)
     return made
 
@@ -392,9 +381,71 @@ def printed(
     return tuple(values.iloc[0].astype(float)) if len(values) else (np.nan, np.nan)
 
 
-def make_frame(rows: list[dict[str, Any]], columns: list[str], run: RunInfo) -> pd.DataFrame:
+def comparison(
+    item: str,
+    fits: Sequence[Fit],
+    published: pd.DataFrame,
+    rows_of: Callable[[str, list[Fit]], list[dict[str, Any]]],
+    columns: Sequence[str],
+    *,
+    one: Sequence[str],
+    baselines: Sequence[Fit] = (),
+    majority: Mapping[str, str] | None = None,
+    fields: Sequence[str] = PUBLISHED_KEYS,
+    resampling: Resampling,
+    run: RunInfo,
+) -> pd.DataFrame:
+    """Make table 2, 3 or 4: protocol by protocol its fits and baselines, then the paper's values as protocol ``paper``.
+
+    Parameters
+    ----------
+    item : str
+        table2, table3 or table4.
+    fits : sequence of Fit
+    published : DataFrame
+        The paper's values.
+    rows_of : callable
+        (protocol, its fits) -> rows.
+    columns : sequence of str
+        Of the table, but for those of `run`.
+    one : sequence of str
+        Fields of FitSpec in which all fits must agree.
+    baselines : sequence of Fit
+        Models on features of `ALONE`: the strict ones are shown, not compared.
+    majority : mapping, optional
+        Fields of FitSpec of the majority-class row, beside features and model.
+    fields : sequence of str
+        Fields of FitSpec that a value of the paper shares with one of the fits.
+    resampling : Resampling
+    run : RunInfo
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    UserError
+        If the fits do not agree in the fields of `one`.
+    """
+    check_same(fits, one, item)
+    rows = []
+    for protocol, group in by_protocol(fits).items():
+        rows += rows_of(protocol, group)
+        rows += [fit_row(fit, resampling) for fit in baselines if fit.spec.protocol == protocol == "strict"]
+        rows.append(fit_row(majority_fit(group[0], **(majority or {})), resampling))
+    return make_frame(rows + _paper_rows(published, item, fits, fields), columns, run)
+
+
+def majority_fit(fit: Fit, **fields: str) -> Fit:
+    """Return the majority-class baseline on the samples of a fit, with some fields of its spec changed."""
+    spec = replace(fit.spec, **{"features": "none", "model": BASELINE} | fields)
+    return Fit(spec, metrics.majority_class_baseline(fit.predictions))
+
+
+def make_frame(rows: list[dict[str, Any]], columns: Sequence[str], run: RunInfo) -> pd.DataFrame:
     """Return the rows of a table as a data frame of these columns and those of the run."""
-    table = run.add_to(pd.DataFrame(rows, columns=columns))
+    table = run.add_to(pd.DataFrame(rows, columns=list(columns)))
     for name in [name for name in columns if name.startswith("best_")]:
         table[name] = table[name].eq(True)
     return table.astype(dict.fromkeys(COUNTS, "Int64"))
@@ -409,11 +460,3 @@ def single_fits(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are single fits of this run: not summaries, baselines or values of the paper."""
     rows = without_baselines(table)
     return rows[~rows["model"].isin([SELECTED, MEAN]) & (rows["protocol"] != PAPER)]
-
-
-def paper_row(table: pd.DataFrame, row: pd.Series) -> pd.Series | None:
-    """Return the paper's row for the same fit as a row of the table, or None."""
-    same = table["protocol"] == PAPER
-    for name in PRINTED.values():
-        same &= table[name] == row[name]
-    return table[same].iloc[0] if same.any() else None

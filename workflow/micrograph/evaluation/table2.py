@@ -8,26 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import summaries, tables
+from micrograph.evaluation import bootstrap, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
-from micrograph.splits.fit_spec import KEYS
 
-BLOCKS, TUNED, ANY = "blocks", "tuned", "any"  # what a chosen row chose from
+BLOCKS, TUNED, ANY = "blocks", "tuned", "any"  # features among which a fold selects
 REPORTED = {"strict": "test", "published": "validation", summaries.PAPER: "validation"}
 COLUMNS = [
-    *(
-        "protocol",
-        "pretraining",
-        "policy",
-        "features",
-        "block",
-        "explained_variance_pct",
-        "scheme",
-        "model",
-        "components",
-    ),
+    *("protocol", "pretraining", "policy", "features", "block", "explained_variance_pct"),
+    *("scheme", "model", "components"),
     *summaries.MEASURED,
     *summaries.GAIN,
     *summaries.FLAGS,
@@ -50,64 +40,50 @@ def make_table(fits: Sequence[Fit], published: pd.DataFrame, *, resampling: Resa
     -------
     DataFrame
         Rows in the order of the fits, strict first, fine-tuned features last. Strict goes on with what each fold would
-        choose from block features, from fine-tuned ones (with the gain over the former in points) and from all; each
-        protocol ends with the majority class. ``components`` is the mean number of features over the folds.
+        select from block features, from fine-tuned ones (with the gain over the former) and from all; each protocol
+        ends with the majority class. ``components`` is the mean number of features over the folds.
 
     Raises
     ------
     UserError
         If the fits differ in pre-training, policy or scheme.
     """
-    summaries.check_same(fits, ("pretraining", "policy", "scheme"), "table 2")
-    rows: list[dict[str, Any]] = []
-    for protocol, group in summaries.by_protocol(fits).items():
+
+    def rows_of(protocol: str, group: list[Fit]) -> list[dict[str, Any]]:
         group = sorted(group, key=lambda fit: fit.spec.features == TUNED)
-        rows += _fit_rows(group, REPORTED[protocol], resampling)
-        if protocol == "strict":
-            rows += _chosen_rows(group, resampling)
-        rows.append(summaries.majority_row(group, resampling) | {"components": 0})
-    fields = [name for name in KEYS if name != "protocol"]
-    rows += summaries.paper_rows(published, "table2", fits, fields)
-    for row in rows:
-        row["block"], row["explained_variance_pct"] = summaries.block_and_variance(row["features"])
-    return summaries.make_frame(rows, COLUMNS, run).astype({"explained_variance_pct": "Int64"})
+        rows = summaries.fit_rows(group, "model", REPORTED[protocol], resampling)
+        for row, fit in zip(rows, group, strict=True):
+            row["components"] = fit.predictions.groupby("fold")["components"].first().mean()
+        return rows + (_selected_rows(group, resampling) if protocol == "strict" else [])
+
+    same = ("pretraining", "policy", "scheme")
+    table = summaries.comparison("table2", fits, published, rows_of, COLUMNS, one=same, resampling=resampling, run=run)
+    parts = [summaries.block_and_variance(name) for name in table["features"]]
+    table["block"], table["explained_variance_pct"] = zip(*parts, strict=True)
+    table["components"] = table["components"].mask(table["model"] == summaries.BASELINE, 0)
+    return table.astype({"explained_variance_pct": "Int64"})
 
 
-def _fit_rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
-    """One row a fit of a protocol."""
-    in_row = summaries.best_in_row(fits, "model", "accuracy", resampling, split)
-    overall = summaries.best_overall(fits, "accuracy", resampling)
-    return [
-        summaries.fit_row(fit, resampling)
-        | {
-            "components": fit.predictions.groupby("fold")["components"].first().mean(),
-            "best_in_row": row_best,
-            "best_in_protocol": best,
-        }
-        for fit, row_best, best in zip(fits, in_row, overall, strict=True)
-    ]
-
-
-def _chosen_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
+def _selected_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
     """Return the rows selected in each fold from block features, from fine-tuned ones and from all."""
     groups = {
         BLOCKS: [fit for fit in fits if fit.spec.features != TUNED],
         TUNED: [fit for fit in fits if fit.spec.features == TUNED],
         ANY: fits,
     }
-    chosen = {
+    if not groups[BLOCKS] or not groups[TUNED]:
+        groups = {ANY: fits}
+    selected = {
         name: Fit(
             replace(fits[0].spec, features=name, model=summaries.SELECTED),
-            summaries.chosen_per_fold(group, resampling.classes),
+            summaries.selected_per_fold(group, resampling.classes),
         )
         for name, group in groups.items()
-        if group
     }
-    rows = {name: summaries.fit_row(fit, resampling) for name, fit in chosen.items()}
-    if len(chosen) < len(groups):
-        return [rows[ANY]]
-    gain = summaries.accuracy_gain(chosen[BLOCKS].predictions, chosen[TUNED].predictions, resampling)
-    rows[TUNED] |= dict(zip(summaries.GAIN, gain, strict=True))
+    rows = {name: summaries.fit_row(fit, resampling) for name, fit in selected.items()}
+    if TUNED in rows:
+        gain = summaries.accuracy_gain(selected[BLOCKS].predictions, selected[TUNED].predictions, resampling)
+        rows[TUNED] |= bootstrap.columns("gain_pct_points", gain)
     return list(rows.values())
 
 
@@ -128,12 +104,14 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
     for protocol in (*protocols, summaries.PAPER):
         split = REPORTED[protocol]
         values = table[table["protocol"] == protocol].set_index(["model", "features"])
-        for model in models:
-            keys = [(model, name) for name in features]
-            heading = tables.HEADINGS[protocol, split] if model == models[0] else ""
-            rows.append([heading, model, *tables.cells(values, keys, f"{split}_pct", flag="best_in_row")])
+        text = tables.spread_column(f"{split}_pct")
+        lines = [
+            [model, *tables.cells(values, [(model, name) for name in features], text, "best_in_row")]
+            for model in models
+        ]
+        rows += tables.headed(tables.HEADINGS[protocol, split], lines)
     headings = ["Accuracy in %", "Model", *(_short_label(name) for name in features)]
-    return Panel("At a glance, in the paper's layout", headings, rows, text_columns=2)
+    return Panel(tables.OVERVIEW, headings, rows, text_columns=2)
 
 
 def _short_label(features: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import summaries, tables
+from micrograph.evaluation import bootstrap, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -53,36 +53,29 @@ def make_table(
     UserError
         If the fits differ in policy or scheme.
     """
-    summaries.check_same(fits, ("policy", "scheme"), "table 3")
-    rows: list[dict[str, Any]] = []
-    for protocol, group in summaries.by_protocol(fits).items():
-        rows += _fit_rows(group, REPORTED[protocol], resampling)
-        rows += summaries.without_network_rows(baselines, resampling) if protocol == "strict" else []
-        rows.append(summaries.majority_row(group, resampling, pretraining="none"))
-    rows += summaries.paper_rows(published, "table3", fits, ("features", "policy", "scheme", "model"))
-    return summaries.make_frame(rows, COLUMNS, run)
+    return summaries.comparison(
+        "table3", fits, published, lambda protocol, group: _rows(group, REPORTED[protocol], resampling), COLUMNS,
+        one=("policy", "scheme"), baselines=baselines, majority={"pretraining": "none"},
+        fields=("features", "policy", "scheme", "model"), resampling=resampling, run=run,
+    )  # fmt: skip
 
 
-def _fit_rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
+def _rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
     """Return the rows of a protocol: domain by domain its fits, then their mean."""
-    in_row = summaries.best_in_row(fits, "pretraining", "accuracy", resampling, split)
-    overall = summaries.best_overall(fits, "accuracy", resampling)
-    flags = {
-        fit.spec: {"best_in_row": row_best, "best_in_protocol": best}
-        for fit, row_best, best in zip(fits, in_row, overall, strict=True)
-    }
-    domains = {
-        name: [fit for fit in fits if fit.spec.pretraining == name]
-        for name in dict.fromkeys(fit.spec.pretraining for fit in fits)
-    }
-    shared = set.intersection(*({fit.spec.model for fit in group} for group in domains.values()))
-    rows = []
-    for group in domains.values():
-        averaged = [fit for fit in group if fit.spec.model in shared]
-        for fit in [*group, *([_mean(averaged)] if len(averaged) > 1 else [])]:
-            gain = _gain(fit, domains, shared, split, resampling)
-            rows.append(summaries.fit_row(fit, resampling) | flags.get(fit.spec, {}) | gain)
-    return rows
+    compared = summaries.fit_rows(fits, "pretraining", split, resampling)
+    rows = {fit.spec: row for fit, row in zip(fits, compared, strict=True)}
+    domains: dict[str, dict[str, Fit]] = {}
+    for fit in fits:
+        domains.setdefault(fit.spec.pretraining, {})[fit.spec.model] = fit
+    shared = set.intersection(*map(set, domains.values()))
+    made = []
+    for models in domains.values():
+        if len(shared) > 1:
+            models[summaries.MEAN] = _mean([fit for model, fit in models.items() if model in shared])
+        for model, fit in models.items():
+            row = rows.get(fit.spec) or summaries.fit_row(fit, resampling)
+            made.append(row | _gain(fit, domains.get(REFERENCE, {}).get(model), split, resampling))
+    return made
 
 
 def _mean(fits: Sequence[Fit]) -> Fit:
@@ -91,20 +84,12 @@ def _mean(fits: Sequence[Fit]) -> Fit:
     return Fit(spec, pd.concat([fit.predictions for fit in fits], ignore_index=True))
 
 
-def _gain(
-    fit: Fit, domains: dict[str, list[Fit]], shared: Collection[str], split: str, resampling: Resampling
-) -> dict[str, float]:
+def _gain(fit: Fit, reference: Fit | None, split: str, resampling: Resampling) -> dict[str, float]:
     """Return the gain columns of a fit or a mean; {} for the reference itself and where it was not run."""
-    if fit.spec.pretraining == REFERENCE or REFERENCE not in domains:
-        return {}
-    references = {other.spec.model: other for other in domains[REFERENCE]}
-    if shared:
-        references[summaries.MEAN] = _mean([other for name, other in references.items() if name in shared])
-    reference = references.get(fit.spec.model)
-    if reference is None:
+    if reference is None or reference is fit:
         return {}
     gain = summaries.accuracy_gain(reference.predictions, fit.predictions, resampling, split)
-    return dict(zip(summaries.GAIN, gain, strict=True))
+    return bootstrap.columns("gain_pct_points", gain)
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
@@ -119,39 +104,32 @@ def panels(table: pd.DataFrame) -> list[Panel]:
 
 def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
     """Domains in rows, models in columns, then each domain's relative difference to ImageNet."""
-    models = list(summaries.single_fits(table)["model"].unique())
-    shown = [*models, *([summaries.MEAN] if summaries.MEAN in set(table["model"]) else [])]
+    models = [*summaries.single_fits(table)["model"].unique()]
+    models += [summaries.MEAN] if summaries.MEAN in set(table["model"]) else []
     compared = summaries.without_baselines(table)
     rows = []
     for protocol in (*protocols, summaries.PAPER):
-        rows += _block(compared[compared["protocol"] == protocol], protocol, shown)
-    headings = ["Accuracy in %", "Pre-training", *models, *(["Mean"] if summaries.MEAN in shown else [])]
-    notes = (NOTE, *tables.note_without_network(table))
-    return Panel("At a glance, in the paper's layout", headings, rows, text_columns=2, notes=notes)
+        rows += _block(compared[compared["protocol"] == protocol], protocol, models)
+    headings = ["Accuracy in %", "Pre-training", *({summaries.MEAN: "Mean"}.get(model, model) for model in models)]
+    return Panel(tables.OVERVIEW, headings, rows, 2, (NOTE, *tables.note_without_network(table)))
 
 
-def _block(rows: pd.DataFrame, protocol: str, shown: Sequence[str]) -> list[list[str]]:
+def _block(rows: pd.DataFrame, protocol: str, models: Sequence[str]) -> list[list[str]]:
     """Return the lines of one protocol or of the paper."""
     name = f"{REPORTED[protocol]}_pct"
-    if protocol == summaries.PAPER:
-        rows = pd.concat([rows, _paper_means(rows, name, shown)])
+    if protocol == summaries.PAPER:  # the mean over the models that we show
+        means = rows[rows["model"].isin(models)].groupby("pretraining", sort=False, as_index=False)[name].mean()
+        rows = pd.concat([rows, means.assign(model=summaries.MEAN, best_in_row=False)])
     values = rows.set_index(["pretraining", "model"])
     domains = sorted(rows["pretraining"].unique(), key=lambda domain: domain != REFERENCE)
+    text = tables.spread_column(name)
     lines = [
-        [domain, *tables.cells(values, [(domain, model) for model in shown], name, flag="best_in_row")]
+        [domain, *tables.cells(values, [(domain, model) for model in models], text, "best_in_row")]
         for domain in domains
     ]
-    for domain in domains[1:]:
-        if domains[0] == REFERENCE:
-            lines.append([f"{domain}: change", *(_change(values, domain, model, name) for model in shown)])
+    for domain in domains[1:] if REFERENCE in domains else []:
+        lines.append([f"{domain}: change", *(_change(values, domain, model, name) for model in models)])
     return tables.headed(tables.HEADINGS[protocol, REPORTED[protocol]], lines)
-
-
-def _paper_means(rows: pd.DataFrame, name: str, shown: Sequence[str]) -> pd.DataFrame:
-    """Return the mean over the models that we show of the paper's accuracies, a row a domain."""
-    means = rows[rows["model"].isin(shown)].groupby("pretraining", sort=False)[name].mean()
-    columns = {"pretraining": means.index, "model": summaries.MEAN, name: means.to_numpy(), "best_in_row": False}
-    return pd.DataFrame(columns)
 
 
 def _change(values: pd.DataFrame, domain: str, model: str, name: str) -> str:

@@ -117,7 +117,7 @@ def relative(value: float, reference: float) -> str:
 
 def headed(heading: str, lines: Iterable[list[str]]) -> list[list[str]]:
     """Put a heading before the first of several lines, an empty cell before the others."""
-    return [[heading if place == 0 else "", *line] for place, line in enumerate(lines)]
+    return [["" if place else heading, *line] for place, line in enumerate(lines)]
 
 
 def without_repeats(rows: Iterable[list[str]], n_columns: int = 1) -> list[list[str]]:
@@ -201,6 +201,7 @@ HEADINGS = {
     (summaries.PAPER, "validation"): "paper, real films: validation",
     (summaries.PAPER, "test"): "paper, real films: test",
 }
+OVERVIEW = "At a glance, in the paper's layout"
 SUMMARIES = {
     summaries.SELECTED: "selected in each fold",
     summaries.MEAN: "mean over models",
@@ -230,9 +231,13 @@ def number_column(name: str, digits: int = 0) -> Callable[[Row], str]:
 
 
 def cells(
-    values: pd.DataFrame, keys: Iterable[Hashable], name: str, digits: int = 0, flag: str | None = None
+    values: pd.DataFrame,
+    keys: Iterable[Hashable],
+    text: Callable[[Row], str],
+    flag: str = "",
+    mark_missing: bool = False,
 ) -> list[str]:
-    """Format a row of cells: mean ± standard deviation of a column.
+    """Format a row of cells.
 
     Parameters
     ----------
@@ -240,11 +245,12 @@ def cells(
         Indexed by the keys.
     keys : iterable
         Key of each cell; a dash where `values` has none.
-    name : str
-        Column; its standard deviation is in ``{name}_std``.
-    digits : int
+    text : callable
+        Cell of a row of `values`.
     flag : str, optional
         Boolean column of the cells to be bold.
+    mark_missing : bool
+        Whether cells of rows with missing test predictions carry MARK.
 
     Returns
     -------
@@ -252,12 +258,41 @@ def cells(
     """
     made = []
     for key in keys:
-        if key not in values.index:
-            made.append(DASH)
-            continue
-        row = values.loc[key]
-        made.append(best(spread(row[name], row[f"{name}_std"], digits), bool(flag and row[flag])))
+        row = values.loc[key] if key in values.index else None
+        cell = DASH if row is None else best(text(row), bool(flag and row[flag]))
+        marked = mark_missing and row is not None and not missing(row["n_missing"]) and row["n_missing"] > 0
+        made.append(f"{cell}{MARK}" if marked else cell)
     return made
+
+
+def panel(
+    title: str,
+    rows: pd.DataFrame | Iterable[Row],
+    columns: Sequence[Column],
+    text_columns: int = 1,
+    n_repeated: int = 1,
+    notes: tuple[str, ...] = (),
+) -> Panel:
+    """Lay out rows, a column a function of a row.
+
+    Parameters
+    ----------
+    title : str
+    rows : DataFrame or iterable of dict
+    columns : sequence of (heading, function of a row)
+    text_columns : int
+        How many columns, from the left, hold text.
+    n_repeated : int
+        How many columns, from the left, are left empty where they repeat the row above.
+    notes : tuple of str
+
+    Returns
+    -------
+    Panel
+    """
+    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    lines = [[text(row) for _, text in columns] for row in records]
+    return Panel(title, [heading for heading, _ in columns], without_repeats(lines, n_repeated), text_columns, notes)
 
 
 def detail(
@@ -283,12 +318,15 @@ def detail(
     Panel
     """
     rows = table[table["protocol"] == protocol]
-    paper = (f"Paper, real films, {split} %", lambda row: _paper_cell(table, row, f"{split}_pct"))
+    published = table[table["protocol"] == summaries.PAPER].set_index(summaries.PUBLISHED_KEYS)
+
+    def paper(row: Row) -> str:
+        key = tuple(row[name] for name in summaries.PUBLISHED_KEYS)
+        return cells(published, [key], spread_column(f"{split}_pct"))[0]
+
     repeats = REPEATS if (rows["repeats"] > 1).any() else []
-    columns = [*keys, *before, *SCORES, *repeats, *POOLED, *after, paper]
-    lines = [[text(row) for _, text in columns] for _, row in rows.iterrows()]
-    headings = [heading for heading, _ in columns]
-    return Panel(f"Protocol {protocol}", headings, without_repeats(lines), text_columns=len(keys))
+    columns = [*keys, *before, *SCORES, *repeats, *POOLED, *after, (f"Paper, real films, {split} %", paper)]
+    return panel(f"Protocol {protocol}", rows, columns, text_columns=len(keys))
 
 
 SCORES: list[Column] = [
@@ -304,12 +342,6 @@ POOLED: list[Column] = [
     ("Kappa [95 %]", interval_column("kappa", 2)),
     ("MAE °C [95 %]", interval_column("mae_celsius")),
 ]
-
-
-def _paper_cell(table: pd.DataFrame, row: pd.Series, name: str) -> str:
-    """Return the paper's accuracy of the same fit."""
-    paper = summaries.paper_row(table, row)
-    return DASH if paper is None else spread_column(name)(paper)
 
 
 def model(row: Row) -> str:

@@ -92,7 +92,7 @@ def _accuracies(axes, rows):
         axes.plot([overall] * 2, [-0.5, last - 0.5], color=FAINT, lw=1.2, zorder=0)
     for place, row in _numbered(rows):
         axes.plot([row["majority_pct"]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.1, zorder=2)
-        ends = row["accuracy_low"], row["accuracy_high"]
+        ends = row["accuracy_pct_low"], row["accuracy_pct_high"]
         _mark(axes, place, row["accuracy_pct"], ends, APART if confounders.differs(row) else PLAIN)
     axes.set(xlim=(-3, 103), xlabel="accuracy (%); stroke: majority class; line: all samples")
 
