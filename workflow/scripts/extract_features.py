@@ -1,7 +1,5 @@
 """Rule extract_features."""
 
-import numpy as np
-
 from micrograph import io, log
 from micrograph.networks import backbones, checkpoints, features, transforms
 
@@ -21,5 +19,4 @@ with log.redirect_output(snakemake.log[0]):
     )
     blocks = features.describe_blocks(params.backbone, params.pixels)
     for path, block in zip(snakemake.output.features, blocks, strict=True):
-        own = values[block.name] if len(samples) else np.empty((0, block.n_features), np.float32)
-        io.write_features(path, samples["sample"], own, params.backbone, block.module, block.shape)
+        io.write_features(path, samples["sample"], values[block.name], params.backbone, block.module, block.shape)

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,7 @@ def table(case, truth, seed=7, **changes):
     network, metadata, attributions = case
     rng = np.random.default_rng(seed)
     changed = replace(attributions, **changes)
+    truth = truth and {name: partial(dict, own) for name, own in truth.items()}
     return evaluate.evaluate(FoldNetwork(network, metadata, device="cpu"), IMAGES, SAMPLES, changed, truth, rng)
 
 

@@ -11,10 +11,10 @@ from micrograph.splits import prediction_table
 from micrograph.splits.model_selection import Choice
 
 PRODUCTION = pd.DataFrame(
-    [("nominal", "MLP", "dropout", "0.35"), ("nominal", "MLP", "widths", "600, 50")],
+    [("nominal", "MLP", "dropout", "0.35"), ("nominal", "MLP", "hidden_layer_sizes", "600, 50")],
     columns=["scheme", "model", "setting", "value"],
 )
-POINTS = [{"dropout": 0.2, "widths": [300, 50]}, {"dropout": 0.5, "widths": [300, 50]}]
+POINTS = [{"dropout": 0.2, "hidden_layer_sizes": [300, 50]}, {"dropout": 0.5, "hidden_layer_sizes": [300, 50]}]
 
 
 def written(tmp_path, protocol="strict", model="MLP", chosen=(0, 1, 1), used=(0, 1, 1), points=POINTS):
@@ -36,7 +36,7 @@ def test_one_row_a_fit_and_fold_with_the_papers_settings_beside(tmp_path):
     mlp = table[(table["protocol"] == "strict") & (table["model"] == "MLP")]
     assert mlp["validation_pct"].tolist() == pytest.approx([50, 60, 60])
     assert mlp["best_params"].map(json.loads).tolist() == [POINTS[0], POINTS[1], POINTS[1]]
-    assert set(mlp["paper"].map(json.loads).map(lambda paper: paper["widths"])) == {"600, 50"}
+    assert set(mlp["paper"].map(json.loads).map(lambda paper: paper["hidden_layer_sizes"])) == {"600, 50"}
     assert table.loc[table["model"] == "SVC", "paper"].isna().all()
 
 
@@ -50,16 +50,16 @@ def test_values_stand_fold_by_fold_and_once_where_folds_agree(tmp_path):
     assert panel.title == "MLP, strict"
     row = dict(zip(panel.headings, panel.rows[0], strict=True))
     assert row["dropout"] == "0.2 · 0.5 · 0.5"
-    assert row["widths"] == "300, 50"
+    assert row["hidden_layer_sizes"] == "300, 50"
     assert row["Validation accuracy in %"] == "50 · 60 · 60"
     paper = dict(zip(panel.headings, panel.rows[1], strict=True))
-    assert (paper["Pre-training"], paper["dropout"], paper["widths"]) == ("the paper", "0.35", "600, 50")
+    assert (paper["Pre-training"], paper["dropout"], paper["hidden_layer_sizes"]) == ("the paper", "0.35", "600, 50")
 
 
 def test_the_production_settings_of_the_published_protocol_stand_after_an_arrow(tmp_path):
     (panel,) = tableS1.panels(made([written(tmp_path, "published", used=(1, 1, 1))]))
     assert panel.rows[0][panel.headings.index("dropout")] == "0.2 · 0.5 · 0.5 → 0.5"
-    assert panel.rows[0][panel.headings.index("widths")] == "300, 50"
+    assert panel.rows[0][panel.headings.index("hidden_layer_sizes")] == "300, 50"
     assert "best fold" in panel.notes[0]
 
 

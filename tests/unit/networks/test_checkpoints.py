@@ -86,7 +86,7 @@ def test_a_network_comes_back_as_it_was_written(start, head, tmp_path):
     heads.fit_label_scaling(network, np.array(CLASSES))
     paths = [tmp_path / name for name in ("a.safetensors", "b.safetensors")]
     for path in paths:
-        checkpoints.write_network(path, network, metadata)
+        checkpoints.write(path, network.state_dict(), metadata)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     again, read = checkpoints.read_network(paths[0])
     assert read == metadata and not again.training
@@ -98,7 +98,7 @@ def test_what_is_not_such_a_network_is_refused(start, tmp_path):
     checkpoints.write(tmp_path / "w.safetensors", start.state_dict(), {"backbone": BACKBONE})
     with pytest.raises(UserError, match="no fine-tuned network"):
         checkpoints.read_network(tmp_path / "w.safetensors")
-    checkpoints.write_network(tmp_path / "n.safetensors", tuned(start, "nominal"), METADATA | {"head": "corn"})
+    checkpoints.write(tmp_path / "n.safetensors", tuned(start, "nominal").state_dict(), METADATA | {"head": "corn"})
     with pytest.raises(UserError, match="does not fit"):
         checkpoints.read_network(tmp_path / "n.safetensors")
 

@@ -39,7 +39,7 @@ similar and all samples of a fold share one network: intervals should resample b
 were trained otherwise. Real samples have no ground truth, and so neither pointing nor mass.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from micrograph import log
 from micrograph.attribution import deletion_insertion, localisation, occlusion, randomisation_test, similarity
+from micrograph.attribution.ground_truth import Masks
 from micrograph.attribution.maps import CONTROL_PREFIX, Attributions
 from micrograph.errors import UserError
 
@@ -70,7 +71,7 @@ class _Result(NamedTuple):
 
 def evaluate(
     tested: occlusion.FoldNetwork, images: NDArray[np.uint8], samples: pd.DataFrame, attributions: Attributions,
-    masks: Mapping[str, Mapping[str, NDArray]] | None, rng: np.random.Generator,
+    masks: Mapping[str, Callable[[], Masks]] | None, rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
     """Test the maps of the samples of one fold.
 
@@ -83,8 +84,8 @@ def evaluate(
     samples : DataFrame
         Columns sample and batch, in the same order (`attribute.tested_samples`).
     attributions : Attributions
-    masks : mapping of str to mapping of str to ndarray, shape (side, side), or None
-        Features of every sample (`ground_truth.find_masks`); None for real samples.
+    masks : mapping of str to callable, or None
+        Reads the features of a sample (`ground_truth.find_masks`); None for real samples.
     rng : Generator
 
     Returns
@@ -106,7 +107,7 @@ def evaluate(
     for i in log.progress(range(len(attributions)), "samples whose maps are tested"):
         pixel_maps = _pixel_maps(attributions, i, controls[i])
         if masks is not None:
-            results += _localisation(pixel_maps, masks[attributions.samples[i]], i)
+            results += _localisation(pixel_maps, masks[attributions.samples[i]](), i)
         results += _curves(pixel_maps, forward, images[i], attributions, i)
         results += _agreement(pixel_maps, attributions, i, controls[i])
     randomised = randomisation_test.randomisation_test(tested, images, attributions, controls, rng)

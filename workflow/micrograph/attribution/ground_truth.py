@@ -1,6 +1,6 @@
 """Ground truth for attribution: which pixels of a simulated sample show which feature."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,38 +15,14 @@ BACKGROUND, PADDING = "background", "padding"
 SIMULATED = ("boundaries", "domains", "islands", "terraces", "pits", "particles", "artefacts")
 FEATURES = (*SIMULATED, BACKGROUND, PADDING)
 
+Masks = dict[str, NDArray[np.float32]]  # by feature, (side, side)
+
 assert {*SIMULATED} == {*films.MASKS, "artefacts"}
-
-
-class FeatureMasks(Mapping[str, dict[str, NDArray[np.float32]]]):
-    """Masks of many samples by name, each read when it is used, so that memory does not grow with their number.
-
-    Parameters
-    ----------
-    paths : mapping of str to path
-        Truth file of every sample.
-    side, aspect, pixels
-        As in `feature_masks`.
-    """
-
-    def __init__(
-        self, paths: Mapping[str, Path], side: int, aspect: str = "pad", pixels: int = rendering.PIXELS
-    ) -> None:
-        self._paths, self._rendering = dict(paths), (side, aspect, pixels)
-
-    def __getitem__(self, sample: str) -> dict[str, NDArray[np.float32]]:
-        return feature_masks(self._paths[sample], *self._rendering)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
 
 
 def find_masks(
     folders: Sequence[str | Path], samples: Iterable[str], side: int, aspect: str, pixels: int
-) -> FeatureMasks | None:
+) -> dict[str, Callable[[], Masks]] | None:
     """Find the masks of samples in the truth folders of all shards.
 
     Parameters
@@ -58,8 +34,9 @@ def find_masks(
 
     Returns
     -------
-    FeatureMasks or None
-        None where there is no truth at all: the samples are real.
+    dict of str to callable, or None
+        Reads the masks of a sample, so that memory does not grow with their number. None where there is no truth at
+        all: the samples are real.
 
     Raises
     ------
@@ -71,12 +48,10 @@ def find_masks(
         raise UserError(
             f"sample {sample} has no ground truth in {folders[0]} or beside it; simulate the samples again."
         )
-    return FeatureMasks({name: paths[name] for name in samples}, side, aspect, pixels) if paths else None
+    return {name: partial(feature_masks, paths[name], side, aspect, pixels) for name in samples} if paths else None
 
 
-def feature_masks(
-    path: str | Path, side: int, aspect: str = "pad", pixels: int = rendering.PIXELS
-) -> dict[str, NDArray[np.float32]]:
+def feature_masks(path: str | Path, side: int, aspect: str = "pad", pixels: int = rendering.PIXELS) -> Masks:
     """Compute the share of every pixel that shows a feature.
 
     Parameters

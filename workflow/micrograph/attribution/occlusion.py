@@ -159,7 +159,8 @@ class MaskedForward:
         self.baseline = lookup(baseline, BASELINES, "baseline").value
         self.dtype = resolve_dtype(tested.precision, self.device)
         trunk, head = split_head(tested.network, self.metadata["backbone"])
-        self.trunk = fuse_batchnorm.to_channels_last(fuse_batchnorm.fuse(trunk), self.device, self.dtype)
+        trunk = fuse_batchnorm.fuse(trunk).to(self.device, self.dtype)
+        self.trunk = trunk.to(memory_format=torch.channels_last)
         self.head = copy.deepcopy(head).eval().to(self.device)
 
     def features(self, image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> torch.Tensor:

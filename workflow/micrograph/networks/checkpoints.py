@@ -208,28 +208,13 @@ def load_state_dict(network: "nn.Module", tensors: Mapping[str, "Tensor"], path:
     return network.eval()
 
 
-def write_network(path: str | Path, network: "nn.Module", metadata: NetworkMetadata) -> None:
-    """Write a fine-tuned network.
-
-    Parameters
-    ----------
-    path : path
-        File to write.
-    network : Module
-        Backbone with a head.
-    metadata : NetworkMetadata
-        What `read_network` builds it from: at least backbone, head, classes and the dropout in settings.
-    """
-    write(path, network.state_dict(), metadata)
-
-
 def read_network(path: str | Path) -> tuple["nn.Module", NetworkMetadata]:
     """Read a fine-tuned network.
 
     Parameters
     ----------
     path : path
-        File from `write_network`.
+        File of a fine-tuned network (`finetune.FineTuned.write`).
 
     Returns
     -------

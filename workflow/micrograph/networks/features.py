@@ -17,7 +17,7 @@ from micrograph.errors import UserError
 from micrograph.networks import backbones, transforms
 from micrograph.networks.backbones import Colour
 from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
-from micrograph.networks.fuse_batchnorm import fuse, to_channels_last
+from micrograph.networks.fuse_batchnorm import fuse
 
 THREADS = 2  # of the processor, always
 IDENTITY: tuple[Colour, Colour] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # mean and std that leave images in 0..1
@@ -29,11 +29,6 @@ class Block(NamedTuple):
     name: str
     module: str
     shape: tuple[int, int, int]
-
-    @property
-    def n_features(self) -> int:
-        """Number of values of the flattened map."""
-        return int(np.prod(self.shape))
 
 
 class _LastBlockReached(Exception):  # noqa: N818
@@ -107,7 +102,7 @@ def extract(
         raise UserError(f"features: images must be (n, rows, cols) uint8, not {images.shape} {images.dtype}.")
     torch_device = resolve_device(device)
     dtype = resolve_dtype(precision, torch_device)
-    fused = to_channels_last(fuse(network), torch_device, dtype)
+    fused = fuse(network).to(torch_device, dtype).to(memory_format=torch.channels_last)
     parts: dict[str, list[NDArray[np.float32]]] = {block: [] for block in modules}
     with torch.inference_mode(), deterministic(THREADS):
         for batch in torch.from_numpy(images).split(batch_size):

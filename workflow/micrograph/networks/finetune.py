@@ -166,7 +166,7 @@ class FineTuned:
         search : {"default", "published"}
             What the grid was.
         """
-        checkpoints.write_network(path, self.network, {**self.metadata, "data": data, "search": search})
+        checkpoints.write(path, self.network.state_dict(), {**self.metadata, "data": data, "search": search})
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 PIXELS = 64  # side of the image that shows which normalisation reads which convolution
 TOLERANCE = 1e-4  # relative; more than rounding means that a convolution's output had a second reader
-LONG = 2000  # terms of a convolution's sum from which channels first is more exact and no slower (measured, oneDNN)
-
-
-class _ChannelsFirst(nn.Module):
-    """A convolution that computes channels first, its input and output channels last."""
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.conv = conv.to(memory_format=torch.contiguous_format)
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return self.conv(maps.contiguous()).contiguous(memory_format=torch.channels_last)
 
 
 def fuse(network: nn.Module) -> nn.Module:
@@ -69,36 +57,6 @@ def fuse(network: nn.Module) -> nn.Module:
     if float((after - before).abs().max()) > TOLERANCE * float(before.abs().max()):
         raise ValueError(f"{type(network).__name__}: fusing its batch normalisation changes its outputs.")
     return fused.to(dtype)
-
-
-def to_channels_last(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Move a network to a device and a dtype, in the memory format channels last.
-
-    Parameters
-    ----------
-    network : Module
-        Changed.
-    device : device
-        Device to compute on.
-    dtype : dtype
-        Dtype to compute in.
-
-    Returns
-    -------
-    Module
-        The network itself.
-
-    Notes
-    -----
-    On a processor in float32, convolutions that sum `LONG` terms stay channels first: with channels last, oneDNN adds
-    them in one long chain, which rounds twice as badly.
-    """
-    network = network.to(device, dtype).to(memory_format=torch.channels_last)
-    if device.type == "cpu" and dtype is torch.float32:
-        for name, module in list(network.named_modules()):
-            if isinstance(module, nn.Conv2d) and module.weight[0].numel() >= LONG:
-                network.set_submodule(name, _ChannelsFirst(module))
-    return network
 
 
 def _followers(network: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, list[tuple[str, str]]]:
