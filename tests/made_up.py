@@ -4,11 +4,13 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import same_color
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
+from micrograph.figures.style import PAPER
 from micrograph.splits.fit_spec import FitSpec
 
 CLASSES = [900, 950, 1000]
@@ -111,6 +113,23 @@ def curve(folds=5, epochs=25, seed=0, points=1):
         rows += zip([fold] * length, [point] * length, epoch, train, validation, right, kept.astype(int), strict=True)
     names = ["fold", "point", "epoch", "train_loss", "validation_loss", "validation_accuracy", "kept"]
     return pd.DataFrame(rows, columns=names)
+
+
+def panel(figure, title):
+    """The first axes of a figure whose title begins so."""
+    return next(axes for axes in figure.axes if axes.get_title(loc="left").startswith(title))
+
+
+def marks(axes, hollow=None, colour=None):
+    """(x, y) of the single marks of axes, in the order of drawing; hollow, colour: of these alone."""
+    lines = [line for line in axes.lines if line.get_marker() not in ("None", "", "_") and len(line.get_xdata()) == 1]
+    found = []
+    for line in lines:
+        empty = line.get_markerfacecolor() == PAPER
+        shade = line.get_markeredgecolor() if empty else line.get_markerfacecolor()
+        if hollow in (None, empty) and (colour is None or same_color(shade, colour)):
+            found.append(tuple(float(values[0]) for values in line.get_data()))
+    return found
 
 
 def words_in(figure):

@@ -225,8 +225,7 @@ OUTPUTS = (
         params=lambda study: {
             **_basic(study),
             "flow": _flow(study),
-            "channels": study.config["scans"]["channels"],
-            "direction": study.config["scans"]["direction"],
+            "reading": {name: study.config["scans"][name] for name in ("channels", "direction")},
         },
         figure="fig1:draw", early=True,
     ),
@@ -331,8 +330,8 @@ OUTPUTS = (
         inputs=lambda study: {
             "curves": Input("paths", study.curves(study.fits("table3") + study.fits("table4") + study.fits("fig3"))),
         },
-        params=lambda study: {"data": study.data},
-        figure="training_curves:draw_files",
+        params=lambda study: {},
+        figure="training_curves:draw",
     ),
     Output(
         "leakage", "Data leakage", "Data leakage of the published protocol", VALIDITY,
@@ -368,7 +367,7 @@ OUTPUTS = (
         "calibration", "Calibration", "Calibration", VALIDITY,
         inputs=lambda study: {"fits": _fits(study, study.with_probabilities)},
         params=lambda study: {**_scored(study), "coverage": study.config["final_model"]["coverage"]},
-        table="calibration", figure="calibration:draw_fits",
+        table="calibration", figure="calibration:draw",
     ),
     Output(
         "learning_curve", "Learning curve", "Accuracy by number of training samples", VALIDITY,
@@ -383,7 +382,7 @@ OUTPUTS = (
             "fits": _fits(study, study.fits("table4", model=[study.config["figures"]["fig6_model"]])[:1]),
         },
         params=_basic,
-        figure="fig6:draw_files", pages=True,
+        figure="fig6:draw_pages", pages=True,
     ),
     Output(
         "fig10", "Figure 10", "Class activation maps and occlusion", FILMS,
@@ -393,7 +392,7 @@ OUTPUTS = (
             "fits": _fits(study, [study.explained]),
         },
         params=lambda study: {**_basic(study), "films_per_class": study.config["attribution"]["films_per_class"]},
-        figure="fig10:draw_files",
+        figure="fig10:draw",
     ),
     Output(
         "attribution_tests", "Attribution tests", "Faithfulness of the attribution maps", FILMS,

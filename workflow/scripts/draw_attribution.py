@@ -12,5 +12,6 @@ with log.redirect_output(snakemake.log[0]):
     explained = maps.read(given.maps)
     film = samples.set_index("sample").loc[explained.samples[explained.index(sample)]]
     picture = rendering.read_png(film["micrograph"])
-    figure = sample_attribution.draw(explained, sample, fit, samples, picture, snakemake.params.data)
+    figure = sample_attribution.draw(explained, sample, fit, samples, picture)
+    style.label_data(figure, snakemake.params.data)
     style.save_png(figure, snakemake.output.png)

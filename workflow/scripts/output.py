@@ -64,6 +64,8 @@ with log.redirect_output(snakemake.log[0]):
         name, function = row.figure.split(":")
         draw = getattr(import_module(f"micrograph.figures.{name}"), function)
         figure = call(draw, arguments, stream)
+        for page in figure if row.pages else [figure]:
+            style.label_data(page, params.data)
         if row.pages:
             style.save_pages(figure, output.pdf, output.pages)
         else:

@@ -142,12 +142,12 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
 
 
 def test_marks_stand_over_the_films_at_the_accuracies(table):
-    figure = learning_curve_figure.draw(table, "simulated films")
+    figure = learning_curve_figure.draw(table)
     laid_out_well(figure)
     _, colour, shape = style.SPLITS["test"]
     (line,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == shape]
     assert line.get_xdata().tolist() == [4, 8, 16] and line.get_ydata().tolist() == [40, 60, 90]
-    assert "last step: +30.0 [" in words_in(figure) and "simulated films" in words_in(figure)
+    assert "last step: +30.0 [" in words_in(figure)
     low, high = figure.axes[0].get_ylim()
     assert low <= table["test_pct_low"].min() and high >= table["test_pct_high"].max()
 
@@ -161,8 +161,8 @@ def test_the_figure_is_laid_out_well_whatever_is_asked(models):
         for share in (25, 100)
     ]
     before = [one.predictions.copy() for one in given]
-    figure = learning_curve_figure.draw(tabled(given, 100), "real films")
+    figure = learning_curve_figure.draw(tabled(given, 100))
     laid_out_well(figure)
-    assert ("scratch" in words_in(figure)) == (len(models) > 1) and "simulated" not in words_in(figure)
+    assert ("scratch" in words_in(figure)) == (len(models) > 1)
     for one, kept in zip(given, before, strict=True):
         pd.testing.assert_frame_equal(one.predictions, kept)

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from made_up import laid_out_well, words_in
+from made_up import laid_out_well, marks, words_in
 from made_up_confounders import answered, films, rows, tabled
-from micrograph.evaluation import confounders
 from micrograph.figures import confounders as confounders_figure
-from micrograph.figures import style
 
 
 def table(**columns):
@@ -18,46 +16,34 @@ def table(**columns):
     return tabled(sheet, right, [later], [answered(sheet, right)], {"by_operator": "the sheet names nobody."})
 
 
-def marks(axes):
-    """{row: (value, hollow)} of an axes' marks."""
-    found = [line for line in axes.lines if line.get_marker() == "o"]
-    return {
-        int(line.get_ydata()[0]): (line.get_xdata()[0], line.get_markerfacecolor() == style.PAPER) for line in found
-    }
-
-
 def test_marks_are_the_numbers_of_the_table_in_its_order():
     given = table()
-    left, right = confounders_figure.draw(given, "simulated films").axes
+    left, right = confounders_figure.draw(given).axes
     shown = given[given["accuracy_pct"].notna()]
-    assert [value for _, (value, _) in sorted(marks(left).items())] == pytest.approx(shown["accuracy_pct"].tolist())
-    differences = shown.loc[shown["difference_pct_points"].notna(), "difference_pct_points"].tolist()
-    assert [value for _, (value, _) in sorted(marks(right).items())] == pytest.approx(differences)
+    assert [value for value, _ in marks(left)] == pytest.approx(shown["accuracy_pct"].tolist())
+    assert [value for value, _ in marks(right)] == pytest.approx(shown["difference_pct_points"].dropna().tolist())
 
 
-def test_a_mark_is_hollow_where_there_is_no_interval_and_dark_where_it_leaves_out_nothing():
+def test_a_mark_is_hollow_without_an_interval_and_dark_where_the_interval_excludes_0():
     given = table()
-    left, right = confounders_figure.draw(given, "simulated films").axes
-    hollow = [empty for _, (_, empty) in sorted(marks(right).items())]
-    known = given.loc[given["difference_pct_points"].notna(), "difference_pct_points_low"].isna()
-    assert hollow == known.tolist() and True in hollow and False in hollow
-    assert confounders.differs(rows(given, "substrate").loc["c"])
-    dark = [line for line in right.lines if line.get_color() == confounders_figure.APART]
-    assert len(dark) >= 1
+    axes = confounders_figure.draw(given).axes[1]
+    known = given[given["difference_pct_points"].notna()]
+    hollow = known.loc[known["difference_pct_points_low"].isna(), "difference_pct_points"]
+    assert [value for value, _ in marks(axes, hollow=True)] == pytest.approx(hollow.tolist()) and len(hollow)
+    dark = [value for value, _ in marks(axes, colour=confounders_figure.APART)]
+    assert rows(given, "substrate").loc["c", "difference_pct_points"] in dark and len(dark) < len(known)
 
 
 def test_nothing_overlaps_or_is_cut_off_and_what_was_not_tested_is_said():
     for given in (table(), table(operator=["anna", "bo", "cy"] * 40, pressure_torr=[50, 100, 150] * 40)):
-        figure = confounders_figure.draw(given, "simulated films")
+        figure = confounders_figure.draw(given)
         laid_out_well(figure)
         words = words_in(figure)
-        assert "not tested" in words and "simulated films" in words and "CNN, of later days" in words
+        assert "not tested" in words and "CNN, of later days" in words
 
 
-def test_intervals_lie_on_their_axes_and_the_figure_of_real_films_has_no_badge():
-    figure = confounders_figure.draw(table(), "real films")
-    assert "simulated" not in words_in(figure)
-    for axes in figure.axes:
+def test_intervals_lie_on_their_axes():
+    for axes in confounders_figure.draw(table()).axes:
         low, high = axes.get_xlim()
-        values = np.concatenate([line.get_xdata() for line in axes.lines])
+        values = np.concatenate([line.get_xdata() for line in axes.lines if line.get_transform() == axes.transData])
         assert low <= np.nanmin(values) and np.nanmax(values) <= high

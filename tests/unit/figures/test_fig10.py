@@ -1,42 +1,52 @@
-"""Figure 10: films are chosen by a rule, each explained by its own fold's network; flags are words; layout holds."""
+"""Figure 10: samples are selected by a rule, each explained by its own fold's network; flags are words."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import made_up
 import made_up_explanations
 from made_up import CLASSES, laid_out_well
 from made_up_explanations import words_in
+from micrograph.attribution.maps import read
 from micrograph.errors import UserError
-from micrograph.figures import fig10, style
+from micrograph.figures import fig10
 from micrograph.figures.fig10 import evenly_spaced, select
 
-SIMULATED = "simulated films"
 
-
-def answers(*films, truth=950):
-    """Test predictions of films (name, predicted, probability of 950)."""
-    rows = [(0, "test", name, truth, predicted, np.nan, 0.0, sure, 1 - sure) for name, predicted, sure in films]
+def answers(*samples, truth=950):
+    """Test predictions of samples (name, predicted, probability of 950)."""
+    rows = [(0, "test", name, truth, predicted, np.nan, 0.0, sure, 1 - sure) for name, predicted, sure in samples]
     names = ["fold", "split", "sample", "y_true", "y_pred", "y_pred_value"]
     return pd.DataFrame(rows, columns=[*names, "score_900", "score_950", "score_1000"])
 
 
-def study(tmp_path, count=60, scheme="nominal", flags=(), **settings):
-    """fig10's arguments up to the classes, of made-up films."""
-    table = made_up.samples(count)
-    fit = made_up.fit(table, model="CNN", scheme=scheme, **settings)
-    if scheme != "regression":
-        rng = np.random.default_rng(5)
-        scores = rng.dirichlet([1, 1, 1], len(fit.predictions))
-        fit.predictions[[f"score_{name}" for name in CLASSES]] = scores
-    targets = 1 if scheme == "regression" else 3
-    explained = made_up_explanations.explained(tmp_path, fit.predictions, scheme, targets, flags=flags)
-    rng = np.random.default_rng(2)
-    images = [rng.integers(0, 256, (32, 32)).astype(np.uint8) for _ in range(count)]
-    return explained, fit, table, images
+@pytest.fixture
+def study(tmp_path):
+    """Make fig10's arguments up to the classes, of made-up samples."""
+
+    def make(count=40, scheme="nominal", flags=(), **settings):
+        rng = np.random.default_rng(2)
+        paths = [str(tmp_path / f"{place}.png") for place in range(count)]
+        for path in paths:
+            Image.fromarray(rng.integers(0, 256, (32, 32)).astype(np.uint8)).save(path)
+        table = made_up.samples(count).assign(micrograph=paths)
+        fit = made_up.fit(table, model="CNN", scheme=scheme, **settings)
+        if scheme != "regression":
+            scores = rng.dirichlet([1, 1, 1], len(fit.predictions))
+            fit.predictions[[f"score_{name}" for name in CLASSES]] = scores
+        targets = 1 if scheme == "regression" else 3
+        made_up_explanations.explained(tmp_path, fit.predictions, scheme, targets, flags=flags)
+        return sorted(tmp_path.glob("fold*.npz")), [fit], table
+
+    return make
+
+
+def selected(maps, fits, films_per_class=4):
+    return select(fig10.confirmed(fits[0].predictions, read(maps)), CLASSES, films_per_class)
 
 
 @given(many=st.integers(0, 60), wanted=st.integers(1, 9))
@@ -46,28 +56,20 @@ def test_ranks_are_evenly_spaced_with_first_and_last_among_them(many, wanted):
     if len(ranks) > 1:
         steps = np.diff(ranks)
         assert (ranks[0], ranks[-1]) == (0, many - 1) and steps.max() - steps.min() <= 1
-    elif many:
-        assert ranks.tolist() == [0]
 
 
-def test_the_surest_and_the_least_sure_of_the_films_told_right_are_shown_with_those_between():
-    films = [(name, 950, sure) for name, sure in zip("gfedcba", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95], strict=True)]
-    _, one, _ = select(answers(*films, ("wrong", 900, 0.99), ("none", np.nan, 0.99)), CLASSES, 4)
+def test_correct_samples_are_selected_from_the_highest_to_the_lowest_confidence():
+    samples = [(name, 950, sure) for name, sure in zip("gfedcba", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95], strict=True)]
+    none, one, _ = select(answers(*samples, ("wrong", 900, 0.99), ("none", np.nan, 0.99)), CLASSES, 4)
     assert one.samples == ("a", "c", "e", "g") and one.confidences == (0.95, 0.8, 0.6, 0.4)
     assert (one.right, one.tested) == (7, 9)
+    assert (none.samples, none.right, none.tested) == ((), 0, 0)
 
 
-def test_equally_sure_films_stand_by_name_and_the_order_of_rows_does_not_matter():
-    films = [("b", 950, 0.7), ("a", 950, 0.7), ("c", 950, 0.9)]
-    for order in (films, films[::-1]):
+def test_equal_confidences_go_by_name_and_the_order_of_rows_does_not_matter():
+    samples = [("b", 950, 0.7), ("a", 950, 0.7), ("c", 950, 0.9)]
+    for order in (samples, samples[::-1]):
         assert select(answers(*order), CLASSES, 4)[1].samples == ("c", "a", "b")
-
-
-def test_a_class_without_a_film_told_right_is_said_to_have_none():
-    found = select(answers(("a", 900, 0.2)), CLASSES, 4)
-    assert [(one.celsius, one.samples, one.right, one.tested) for one in found] == [
-        (900, (), 0, 0), (950, (), 0, 1), (1000, (), 0, 0)
-    ]  # fmt: skip
 
 
 def test_a_regressor_is_surest_where_its_value_lies_nearest_to_the_class():
@@ -76,80 +78,63 @@ def test_a_regressor_is_surest_where_its_value_lies_nearest_to_the_class():
     assert one.samples == ("b", "a") and one.confidences == (None, None)
 
 
-def test_a_film_tested_twice_is_a_fault_since_its_map_would_be_of_one_network_alone():
+def test_a_sample_tested_twice_is_refused():
     with pytest.raises(UserError, match=r"a is tested more than once.*strict"):
         select(answers(("a", 950, 0.5), ("a", 950, 0.6)), CLASSES, 4)
 
 
-def test_every_film_stands_with_four_pictures_and_the_words_say_how_many_there_were(tmp_path):
-    explained, fit, table, images = study(tmp_path)
-    figure = fig10.draw(explained, fit, table, images, CLASSES, 4, SIMULATED)
-    found = select(fig10._still(fit.predictions, explained), CLASSES, 4)
-    shown = [name for one in found for name in one.samples]
-    assert sum(bool(axes.get_images()) for axes in figure.axes) == 4 * len(shown) + 2
+@pytest.mark.parametrize("scheme", ["nominal", "nnrank", "regression"])
+def test_every_sample_stands_with_four_pictures(study, scheme):
+    maps, fits, table = study(scheme=scheme)
+    figure, selections = fig10.draw(maps, fits, table, CLASSES, 4), selected(maps, fits)
+    laid_out_well(figure)
+    assert sum(bool(axes.get_images()) for axes in figure.axes) == 4 * sum(len(one.samples) for one in selections) + 2
     words = words_in(figure)
-    for one in found:
+    for one in selections:
         assert f"{one.right} of {one.tested} samples correct" in words
-        for name, sure in zip(one.samples, one.confidences, strict=True):
-            assert f"{name}, confidence {100 * sure:.0f} %" in words
-    assert "simulated films" in words and "20 nm" in words and "3 × 3 values" in words and "8 × 8 of 32 × 32" in words
+        for name, confidence in zip(one.samples, one.confidences, strict=True):
+            assert (name if confidence is None else f"{name}, confidence {100 * confidence:.0f} %") in words
+    assert "20 nm" in words and "3 × 3 values" in words and "8 × 8 of 32 × 32" in words
+    assert ("°C" in words.split("scale ±")[1][:8]) == (scheme == "regression")
 
 
-def test_fewer_films_than_asked_for_are_all_shown_and_said_so(tmp_path):
-    figure = fig10.draw(*study(tmp_path, count=12, better=-0.3), CLASSES, 9, "real films")
-    assert "all shown" in words_in(figure) and "simulated" not in words_in(figure)
-    none = fig10.draw(*study(tmp_path, count=12, better=-9, unanswered=1.0), CLASSES, 4, SIMULATED)
-    assert words_in(none).count("none to show") == 3
+def test_fewer_samples_than_asked_for_are_all_shown(study):
+    assert "all shown" in words_in(fig10.draw(*study(count=12, better=-0.3), CLASSES, 9))
+    assert words_in(fig10.draw(*study(count=12, better=-9, unanswered=1.0), CLASSES, 4)).count("none to show") == 3
 
 
-def test_a_film_keeps_its_own_map_and_micrograph(tmp_path):
-    explained, fit, table, images = study(tmp_path)
-    figure = fig10.draw(explained, fit, table, images, CLASSES, 1, SIMULATED)
-    found = [one.samples[0] for one in select(fig10._still(fit.predictions, explained), CLASSES, 1)]
+def test_a_sample_keeps_its_own_map_and_micrograph(study):
+    maps, fits, table = study()
+    figure, attributions = fig10.draw(maps, fits, table, CLASSES, 1), read(maps)
     pictures = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
-    for place, name in enumerate(found):
-        row = explained.index(name)
-        assert (pictures[4 * place] == images[list(table["sample"]).index(name)]).all()
-        cam = explained.weighted_map(row)
+    for place, one in enumerate(selected(maps, fits, 1)):
+        path = table.set_index("sample")["micrograph"][one.samples[0]]
+        assert (pictures[4 * place] == np.asarray(Image.open(path))).all()
+        cam = attributions.weighted_map(attributions.index(one.samples[0]))
         assert np.allclose(pictures[4 * place + 1], cam / np.abs(cam).max())
 
 
-def test_a_flagged_map_is_words_and_its_effect_has_no_size(tmp_path):
-    explained, fit, table, images = study(tmp_path)
-    name = select(fig10._still(fit.predictions, explained), CLASSES, 4)[1].samples[0]
-    before = words_in(fig10.draw(explained, fit, table, images, CLASSES, 4, SIMULATED))
-    flagged = made_up_explanations.explained(tmp_path, fit.predictions, flags={name: "all zero"})
-    words = words_in(fig10.draw(flagged, fit, table, images, CLASSES, 4, SIMULATED))
+def test_a_flagged_map_is_words_and_its_effect_has_no_size(study):
+    maps, fits, table = study()
+    before = words_in(fig10.draw(maps, fits, table, CLASSES, 4))
+    flags = {selected(maps, fits)[1].samples[0]: "all zero"}
+    words = words_in(fig10.draw(*study(flags=flags), CLASSES, 4))
     assert words.count("is zero everywhere") == 3 and "not drawn" not in before
     assert words.count("scale ±") == before.count("scale ±") - 1
 
 
-def test_a_film_whose_network_says_another_temperature_when_asked_again_does_not_count_as_right(tmp_path):
-    explained, fit, table, images = study(tmp_path)
-    explained.y_pred[:] = 900
-    found = select(fig10._still(fit.predictions, explained), CLASSES, 4)
+def test_a_prediction_that_changes_when_recomputed_does_not_count_as_correct(study):
+    maps, (fit,), _ = study()
+    attributions = read(maps)
+    attributions.y_pred[:] = 900
+    found = select(fig10.confirmed(fit.predictions, attributions), CLASSES, 4)
     assert [one.right > 0 for one in found] == [True, False, False]
 
 
-@pytest.mark.parametrize("scheme", ["nominal", "nnrank", "regression"])
-def test_the_figure_is_laid_out_well(tmp_path, scheme):
-    figure = fig10.draw(*study(tmp_path, count=40, scheme=scheme), CLASSES, 4, SIMULATED)
-    laid_out_well(figure)
-    assert ("°C" in words_in(figure).split("scale ±")[1][:8]) == (scheme == "regression")
-
-
-def test_what_is_missing_is_named(tmp_path):
-    explained, fit, table, images = study(tmp_path)
+def test_what_is_missing_is_named(study):
+    maps, fits, table = study()
     with pytest.raises(UserError, match=r"not in samples\.tsv"):
-        fig10.draw(explained, fit, table[:0], images, CLASSES, 4, SIMULATED)
-    more = fit.predictions.assign(sample=fit.predictions["sample"] + "x")
-    with pytest.raises(UserError, match="no explanation"):
-        fig10.draw(explained, type(fit)(fit.spec, more), table, images, CLASSES, 4, SIMULATED)
-
-
-def test_the_same_films_give_the_same_bytes(tmp_path):
-    for run in ("one", "two"):
-        figure = fig10.draw(*study(tmp_path, count=20), CLASSES, 1, SIMULATED)
-        style.save(figure, *(tmp_path / f"{run}.{kind}" for kind in ("pdf", "svg", "png")), dots_per_inch=60)
-    for kind in ("pdf", "svg", "png"):
-        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+        fig10.draw(maps, fits, table[:0], CLASSES, 4)
+    more = fits[0].predictions.assign(sample=fits[0].predictions["sample"] + "x")
+    with pytest.raises(UserError, match="no attributions"):
+        fig10.draw(maps, [type(fits[0])(fits[0].spec, more)], table, CLASSES, 4)

@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
 
 import made_up_fits
-from made_up import RUN, laid_out_well, resampling, words_in
+from made_up import RUN, laid_out_well, marks, resampling, words_in
 from micrograph.errors import UserError
 from micrograph.evaluation import leakage, summaries, tables
 from micrograph.figures import leakage as leakage_figure
@@ -50,33 +49,20 @@ def panel(figure, title, place=0):
     return [axes for axes in figure.axes if axes.get_title(loc="left") == title][place]
 
 
-def marks(axes):
-    """{colour: [(x, y, filled)]} of all marks."""
-    found = {}
-    for line in axes.lines:
-        if line.get_marker() != "None" and len(line.get_xdata()) == 1:
-            face, edge = (to_hex(part) for part in (line.get_markerfacecolor(), line.get_markeredgecolor()))
-            filled = edge == "#ffffff"
-            spot = (*(float(values[0]) for values in line.get_data()), filled)
-            found.setdefault(face if filled else edge, []).append(spot)
-    return found
-
-
 @pytest.mark.parametrize(("place", "base"), [(0, "strict"), (1, "published")])
 def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(table, place, base):
-    figure = leakage_figure.draw(table, "simulated films")
+    figure = leakage_figure.draw(table)
     for labels, title in leakage_figure.TITLES.items():
-        drawn = marks(panel(figure, title, place))
+        axes = panel(figure, title, place)
         here = table[(table["protocol"] == base) & (table["labels"] == labels) & (table["model"] != leakage.ALL)]
-        assert len(drawn) == len(here) == len(MODELS)
-        for (validation, test), row in zip(drawn.values(), here.itertuples(), strict=True):
-            assert (validation[1], test[1]) == pytest.approx((row.validation_pct, row.test_pct))
-            assert (validation[2], test[2]) == (base == "published", base == "strict")
-            assert validation[0] < 0.5 < test[0]
+        for column, is_right, hollow in (("validation_pct", 0, base == "strict"), ("test_pct", 1, base == "published")):
+            spots = marks(axes, hollow=hollow)
+            assert [height for _, height in spots] == pytest.approx(here[column].tolist())
+            assert all((across > 0.5) == is_right for across, _ in spots)
 
 
 def test_every_slope_has_its_chance(table):
-    figure = leakage_figure.draw(table, "simulated films")
+    figure = leakage_figure.draw(table)
     row = table[(table["protocol"] == "strict") & (table["labels"] == "films")].iloc[1]
     lines = [line for line in panel(figure, leakage_figure.TITLES["films"]).lines if line.get_linestyle() == "--"]
     heights = [line.get_ydata()[0] for line in lines]
@@ -97,16 +83,16 @@ def leak_panels(figure, base):
 @pytest.mark.parametrize("base", ["strict", "published"])
 def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, base):
     sign = leakage_figure.BASES[base][0]
-    panels = leak_panels(leakage_figure.draw(table, "simulated films"), base)
+    panels = leak_panels(leakage_figure.draw(table), base)
     assert list(panels) == ["true", "films", *(["batches"] if base == "strict" else [])]
     told = [label.get_text() for label in panels["true"].get_yticklabels()]
     assert told == list(leakage_figure.LEAKS.values())
     for labels, axes in panels.items():
-        spots = [spot for some in marks(axes).values() for spot in some]
+        spots = marks(axes)
         for place, leak in enumerate(leakage_figure.LEAKS):
             here = table[(table["protocol"] == f"{base}{sign}{leak}") & (table["labels"] == labels)]
             here = here[here["model"] != leakage.ALL]
-            drawn = sorted(across for across, down, _ in spots if abs(down - place) < 0.5)
+            drawn = sorted(across for across, down in spots if abs(down - place) < 0.5)
             assert drawn == pytest.approx(sorted(here["change_pct_points"]))
             reached = sum(protocols.can_change_predictions(f"{base}{sign}{leak}", features) for features, _ in MODELS)
             assert len(drawn) == (reached if labels == "true" or leak == "features_from_one_fold" else 0)
@@ -117,12 +103,12 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
 
 
 def test_a_leak_that_was_not_run_on_dealt_labels_says_so(table):
-    axes = leak_panels(leakage_figure.draw(table, "simulated films"), "strict")["films"]
+    axes = leak_panels(leakage_figure.draw(table), "strict")["films"]
     assert [text.get_text() for text in axes.texts] == ["not run"] * 5
 
 
 def test_models_have_marks_of_their_own_even_where_colours_begin_anew():
-    marked = [leakage_figure._look(place) for place in range(24)]
+    marked = [leakage_figure._mark_of(place) for place in range(24)]
     assert len(set(marked)) == 24
 
 
@@ -138,22 +124,19 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
     ],
 )
 def test_the_figure_is_laid_out_well(models, names):
-    laid_out_well(leakage_figure.draw(tabled(models, names, n_bootstrap=20), "simulated films"))
-
-
-def test_the_whole_figure_is_laid_out_well(table):
-    laid_out_well(leakage_figure.draw(table, "simulated films"))
+    laid_out_well(leakage_figure.draw(tabled(models, names, n_bootstrap=20)))
 
 
 def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
-    figure = leakage_figure.draw(table[table["labels"] == "true"], "real films")
-    assert "labels permuted" not in words_in(figure) and "simulated" not in words_in(figure)
-    laid_out_well(figure)
+    for some in (table, table[table["labels"] == "true"]):
+        figure = leakage_figure.draw(some)
+        laid_out_well(figure)
+    assert "labels permuted" not in words_in(figure)
 
 
 def test_a_figure_without_a_base_is_a_fault(table):
     with pytest.raises(UserError, match="needs strict or published"):
-        leakage_figure.draw(table[table["protocol"] == "strict+selection_on_reported_split"], "simulated films")
+        leakage_figure.draw(table[table["protocol"] == "strict+selection_on_reported_split"])
 
 
 def test_the_panels_hold_every_row_of_the_table_once(table):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.attribution import maps
+from micrograph.attribution import maps, target_score
+from micrograph.attribution.maps import Attributions
 from micrograph.figures import style
-from micrograph.figures.style import FAINT, SOFT
+from micrograph.figures.style import FAINT, INK, SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ POSITIVE, NEGATIVE = "#35e07a", "#dd1f4b"  # light green and dark red: they diff
 LINES = {0.5: "solid", -0.5: "dashed"}  # and by the line at half of the largest effect
 SIGNED = (NEGATIVE, "#e9ebee", POSITIVE)
 HEAT_COVER, TINT_COVER = 0.82, 0.7  # how much of the image the strongest colour covers
+LEVELS, OPAQUE = 32, 0.7  # on the page: steps of opacity, and that of the largest value
 NAMES = {"cam_class": "CAM", "grad_cam": "Grad-CAM"}
 FLAGS = {maps.ALL_ZERO: "is zero everywhere", maps.NOT_FINITE: "has values\nthat are not finite"}
 
@@ -98,7 +100,7 @@ def overlay_cam(
     ndarray of shape (side, side, 3)
     """
     part = maps.upsample(normalise(values, scale), image.shape[0])
-    return _over(image, colours(HEAT)((1 + part) / 2)[..., :3], HEAT_COVER * np.abs(part) ** 0.8)
+    return _overlay(image, colours(HEAT)((1 + part) / 2)[..., :3], HEAT_COVER * np.abs(part) ** 0.8)
 
 
 def overlay_occlusion(
@@ -108,78 +110,66 @@ def overlay_occlusion(
 
     Parameters
     ----------
-    image : ndarray of shape (side, side)
-    values : ndarray of shape (rows, columns)
-    scale : float, optional
-        As of `normalise`.
+    image, values, scale
+        As of `overlay_cam`.
 
     Returns
     -------
     ndarray of shape (side, side, 3)
     """
+    from matplotlib.colors import to_rgb
+
     part = maps.upsample(normalise(values, scale), image.shape[0])
-    colours = np.where(part[..., None] > 0, style.rgb(POSITIVE), style.rgb(NEGATIVE))
-    return _over(image, colours, TINT_COVER * np.abs(part))
+    return _overlay(image, np.where(part[..., None] > 0, to_rgb(POSITIVE), to_rgb(NEGATIVE)), TINT_COVER * np.abs(part))
 
 
-def _over(image, colours, cover):
+def _overlay(image: NDArray, colours: NDArray, cover: NDArray) -> NDArray[np.uint8]:
     grey = np.repeat(image[..., None] / 255.0, 3, axis=-1)
-    return np.uint8(np.round(255 * (grey + (colours - grey) * cover[..., None])))
+    return np.round(255 * (grey + (colours - grey) * cover[..., None])).astype(np.uint8)
 
 
-def show_cam(axes: Axes, values: NDArray[np.floating], flag: str = "", scale: float | None = None) -> None:
-    """Show a class activation map without interpolation.
-
-    Parameters
-    ----------
-    axes : Axes
-    values : ndarray of shape (rows, columns)
-    flag : str, default ""
-        Why the map is invalid; then it is not drawn.
-    scale : float, optional
-        As of `normalise`.
-    """
-    if not _show_flag(axes, flag):
-        axes.imshow(normalise(values, scale), cmap=colours(HEAT), vmin=-1, vmax=1, interpolation="nearest")
-        _frame(axes)
-
-
-def show_overlay(
-    axes: Axes, image: NDArray[np.uint8], values: NDArray[np.floating], flag: str = "", scale: float | None = None
+def show_cam(
+    axes: Axes,
+    values: NDArray[np.floating],
+    flag: str = "",
+    scale: float | None = None,
+    image: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Show a class activation map over its micrograph.
+    """Show a class activation map, without interpolation or laid over its micrograph.
 
     Parameters
     ----------
     axes : Axes
-    image : ndarray of shape (side, side)
     values : ndarray of shape (rows, columns)
     flag : str, default ""
         Why the map is invalid; then it is not drawn.
     scale : float, optional
         As of `normalise`.
+    image : ndarray of shape (side, side), optional
+        The micrograph.
     """
-    if not _show_flag(axes, flag):
+    style.set_frame(axes)
+    if flag:
+        _write_flag(axes, flag)
+    elif image is not None:
         axes.imshow(overlay_cam(image, values, scale), interpolation="antialiased")
-        _frame(axes)
+    else:
+        axes.imshow(normalise(values, scale), cmap=colours(HEAT), vmin=-1, vmax=1, interpolation="nearest")
 
 
 def show_occlusion(
-    axes: Axes, image: NDArray[np.uint8], values: NDArray[np.floating], flag: str = "", scale: float | None = None
+    axes: Axes, values: NDArray[np.floating], flag: str, scale: float | None, image: NDArray[np.uint8]
 ) -> None:
     """Show an occlusion map over its micrograph, with contours at half of the scale (dashed: negative).
 
     Parameters
     ----------
-    axes : Axes
-    image : ndarray of shape (side, side)
-    values : ndarray of shape (rows, columns)
-    flag : str, default ""
-        Why the map is invalid; then it is not drawn.
-    scale : float, optional
-        As of `normalise`.
+    axes, values, flag, scale, image
+        As of `show_cam`.
     """
-    if _show_flag(axes, flag):
+    style.set_frame(axes)
+    if flag:
+        _write_flag(axes, flag)
         return
     axes.imshow(overlay_occlusion(image, values, scale), interpolation="antialiased")
     part = maps.upsample(normalise(values, scale), image.shape[0])
@@ -187,71 +177,49 @@ def show_occlusion(
         if part.min() < level < part.max():
             colour = POSITIVE if level > 0 else "#ff8fa8"
             axes.contour(part, [level], colors=[colour], linestyles=[line], linewidths=0.5)
-    _frame(axes)
 
 
-def _show_flag(axes, flag):
-    """Write what is wrong with a map in its place; whether anything is."""
-    if not flag:
-        return False
+def _write_flag(axes: Axes, flag: str) -> None:
+    """Write what is wrong with a map in its place."""
+    style.set_frame(axes, linestyle=(0, (3, 2)))
     axes.set_facecolor("#f4f5f7")
-    axes.text(0.5, 0.5, f"not drawn:\nthe map\n{FLAGS[flag]}", ha="center", va="center", fontsize=6, color=SOFT,
-              transform=axes.transAxes, linespacing=1.3)  # fmt: skip
-    _frame(axes)
-    for spine in axes.spines.values():
-        spine.set(linestyle=(0, (3, 2)))
-    return True
+    text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6, "color": SOFT, "linespacing": 1.3}
+    axes.text(0.5, 0.5, f"not drawn:\nthe map\n{FLAGS[flag]}", transform=axes.transAxes, **text)
 
 
-def _frame(axes):
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=SOFT, linewidth=0.5)
-
-
-def cam_scale(figure: Figure, left: float, top: float, width: float, text: str) -> None:
-    """Draw the colour scale of class activation maps with a text to the right.
+def draw_scales(
+    figure: Figure, top: float, attributions: Attributions, drawing: str, occlusion_scale: str = "scale"
+) -> None:
+    """Draw the colour scales of both kinds of map side by side, and what they mean.
 
     Parameters
     ----------
     figure : Figure
-    left, top, width : float
-        Position and width in mm.
-    text : str
+    top : float
+        In mm.
+    attributions : Attributions
+    drawing : str
+        How class activation maps are drawn.
+    occlusion_scale : str, default "scale"
+        What occlusion maps are divided by.
     """
-    _scale(figure, left, top, width, HEAT, text)
-
-
-def occlusion_scale(figure: Figure, left: float, top: float, width: float, text: str) -> None:
-    """Draw the colour scale of occlusion maps with a text to the right.
-
-    Parameters
-    ----------
-    figure : Figure
-    left, top, width : float
-        Position and width in mm.
-    text : str
-    """
-    axes = _scale(figure, left, top, width, SIGNED, text)
+    rows, columns = attributions.cam.shape[1:]
+    name, side, patch = NAMES[attributions.weighted_name], attributions.side, attributions.patch
+    cam = f"{name} ÷ its largest value:\n{rows} × {columns} values, {drawing}"
+    occlusion = (
+        f"occlusion: decrease of the {target_score.describe(attributions.scheme)}\n"
+        f"where {patch} × {patch} of {side} × {side} pixels are occluded, ÷ {occlusion_scale}.\n"
+        "Green, solid line at half: positive attribution; red, dashed: negative"
+    )
+    for left, shades, text in ((5, HEAT, cam), (80, SIGNED, occlusion)):
+        axes = style.axes_mm(figure, left, top, 22, 2.4)
+        axes.imshow(np.linspace(-1, 1, 256)[None], cmap=colours(shades), extent=(-1, 1, 0, 1), aspect="auto")
+        style.set_frame(axes, color=FAINT)
+        axes.set_xticks([-1, 0, 1], ["−1", "0", "1"])
+        axes.tick_params(length=1.5, pad=1.2)
+        style.text_mm(figure, left + 24.5, top - 0.4, text, fontsize=6, color=SOFT, linespacing=1.35)
     for level, line in LINES.items():
-        axes.axvline(level, color=style.INK, lw=0.7, ls="-" if line == "solid" else (0, (1.6, 1.2)))
-
-
-def _scale(figure, left, top, width, shades, text):
-    axes = style.axes_mm(figure, left, top, width, 2.4)
-    axes.imshow(np.linspace(-1, 1, 256)[None], cmap=colours(shades), extent=(-1, 1, 0, 1), aspect="auto")
-    axes.set_yticks([])
-    axes.set_xticks([-1, 0, 1], ["−1", "0", "1"])
-    axes.tick_params(length=1.5, pad=1.2)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=FAINT, linewidth=0.5)
-    style.text_mm(figure, left + width + 2.5, top - 0.4, text, fontsize=6, color=SOFT, linespacing=1.35)
-    return axes
-
-
-LEVELS = 32  # steps of opacity: indistinguishable by eye, and small files
-OPAQUE = 0.7  # the largest value still shows the micrograph
+        axes.axvline(level, color=INK, lw=0.7, ls="-" if line == "solid" else (0, (1.6, 1.2)))
 
 
 @dataclass(frozen=True)
@@ -326,11 +294,11 @@ def largest_shown(values: NDArray[np.floating], scale: Scale) -> float:
     return float(np.max(_shown(values, scale), initial=0.0)) if np.isfinite(values).all() else float("nan")
 
 
-def _shown(values, scale):
+def _shown(values: NDArray, scale: Scale) -> NDArray:
     """How strongly each value is drawn."""
     return np.abs(values) if scale.negative else np.maximum(values, 0)
 
 
-def _bytes(colour):
+def _bytes(colour: str) -> tuple[int, ...]:
     """Return the three bytes of a colour: "#f98e1f" -> (249, 142, 31)."""
     return tuple(bytes.fromhex(colour.removeprefix("#")))

@@ -4,14 +4,17 @@ Drawn from the table alone. Marks are means with 95 % confidence intervals; holl
 samples.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from micrograph.evaluation.attribution_tests import ARTEFACTS, FEATURES, MAPS, WHOLE
 from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
-from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
+from micrograph.figures.style import DASHED, DOUBLE_MM, INK, SOFT
 
 # Map -> (colour, marker): distinguished by shape, and in grey by lightness.
 MARKS = {
@@ -21,9 +24,11 @@ MARKS = {
     "occlusion": ("#1a9a55", "o"),
     "occlusion_abs": ("#d9822b", "^"),
 }
-HEAD_MM, ROW_MM, LEFT_MM, GAP_MM, BELOW_MM = 18.0, 9.2, 27.0, 10.0, 16.0
+HEAD_MM, ROW_MM, LEFT_MM, RIGHT_MM, WIDE_MM, BELOW_MM = 18.0, 9.2, 27.0, 107.5, 70.5, 16.0
+ENDS = {column: [f"{column}{end}" for end in ("", "_low", "_high")] for column in ("ratio", "gain")}
+ENDS["value"] = ["value", "low", "high"]
 LINES = {"deletion": "deletion\n(lower: better)", "insertion": "insertion\n(higher: better)"}
-LIKE = {
+SIMILARITIES = {
     "agreement": "with occlusion\n(higher: better)",
     "randomised_head": "with itself,\nhead randomised",
     "randomised_all": "with itself,\nall randomised",
@@ -32,15 +37,13 @@ TICKS = (0.125, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 8)
 
 
 @style.context()
-def draw(table: pd.DataFrame, data: str) -> Figure:
+def draw(table: pd.DataFrame) -> Figure:
     """Draw localisation of the maps where features are known, then deletion, insertion and similarity of maps.
 
     Parameters
     ----------
     table : DataFrame
         Table of `evaluation.attribution_tests`.
-    data : str
-        Label of the data, a key of `style.BADGES`.
 
     Returns
     -------
@@ -48,164 +51,105 @@ def draw(table: pd.DataFrame, data: str) -> Figure:
     """
     shown = [name for name in MAPS if name in set(table["map"])]
     features = [name for name in FEATURES if name in set(table["feature"])]
-    first = HEAD_MM + (len(features) * ROW_MM + BELOW_MM if features else 0)
-    below = 7 + ROW_MM * 1.15 * len(LIKE)
-    figure = style.canvas(DOUBLE_MM, first + below + 10, data)
-    _head(figure, table, shown)
-    wide = (DOUBLE_MM - LEFT_MM - GAP_MM - 5) / 2
+    tall = len(features) * ROW_MM
+    first = HEAD_MM + (tall + BELOW_MM if features else 0)
+    below = ROW_MM * 1.15 * len(SIMILARITIES)
+    network = table.iloc[0]
+    title = (
+        f"Tests of the attribution maps: CNN, {scheme_label(network['scheme'])}, pre-trained on "
+        f"{network['pretraining']}, {network['protocol']} protocol"
+    )
+    counted = f"{table['n_samples'].max()} samples of {table['n_batches'].max()} growth days"
+    line = f"{counted}, each by the network that tests it; bars: 95 % confidence intervals"
+    figure = style.canvas(DOUBLE_MM, first + below + 17, title, line)
+    looks = {MAPS[name]: style.mark_look(*MARKS[name]) for name in shown}
+    looks["hollow: map of another sample"] = style.mark_look(SOFT, hollow=True)
+    style.legend_mm(figure, 4, 10.6, len(looks), looks, handlelength=1.2)
+    panels = [
+        (_draw_deletion, LEFT_MM, first, WIDE_MM - 12, below),
+        (_draw_similarity, RIGHT_MM + 12, first, WIDE_MM - 12, below),
+    ]
     if features:
-        axes = style.axes_mm(figure, LEFT_MM, HEAD_MM + 4, wide, len(features) * ROW_MM)
-        _mass(axes, table, shown, features)
-        axes = style.axes_mm(figure, LEFT_MM + wide + GAP_MM, HEAD_MM + 4, wide, len(features) * ROW_MM)
-        _pointing(axes, table, shown, features)
-    axes = style.axes_mm(figure, LEFT_MM, first + 4, wide - 12, below - 7)
-    _curves(axes, table, shown)
-    axes = style.axes_mm(figure, LEFT_MM + wide + GAP_MM + 12, first + 4, wide - 12, below - 7)
-    _likeness(axes, table, shown)
-    panels = [(1.5, HEAD_MM - 1), (LEFT_MM + wide + 3, HEAD_MM - 1)] if features else []
-    for letter, spot in zip("abcd", [*panels, (1.5, first - 1), (LEFT_MM + wide + 3, first - 1)], strict=False):
-        style.text_mm(figure, *spot, letter, fontsize=8.5, weight="bold")
+        mass, pointing = (LEFT_MM, HEAD_MM, WIDE_MM, tall), (RIGHT_MM, HEAD_MM, WIDE_MM, tall)
+        panels = [(_draw_mass, *mass), (_draw_pointing, *pointing), *panels]
+    for letter, (panel, left, top, width, height) in zip("abcd", panels, strict=False):
+        style.letter_panel(figure, 1.5 if left == LEFT_MM else 100.5, top - 1, letter)
+        panel(style.axes_mm(figure, left, top + 4, width, height), table, shown, features)
     return figure
 
 
-def _head(figure, table, shown):
-    """Write what is shown, of how many films, and the key of the marks."""
-    first = table.iloc[0]
-    text = f"Tests of the attribution maps: CNN, {scheme_label(first['scheme'])}, pre-trained on "
-    text += f"{first['pretraining']}, {first['protocol']} protocol"
-    style.text_mm(figure, 4, 2.2, text, weight="bold")
-    counted = f"{table['n_samples'].max()} samples of {table['n_batches'].max()} growth days, each by the network"
-    style.text_mm(figure, 4, 6.4, f"{counted} that tests it; bars: 95 % confidence intervals", color=SOFT)
-    axes = style.hidden_axes(figure)
-    for name in shown:
-        colour, marker = MARKS[name]
-        axes.plot([], [], marker, ms=4.2, label=MAPS[name], **style.mark_fill(colour))
-    axes.plot([], [], "o", ms=3.4, **style.mark_fill(SOFT, hollow=True), label="hollow: map of another sample")
-    style.legend_mm(figure, axes, 4, 10.6, len(shown) + 1, handlelength=1.2)
-
-
-def _mass(axes, table, shown, features):
-    """Share of the map on a feature, divided by the feature's share of the picture; 1 is a map that does not care."""
-    rows = _rows(table, "mass")
-    for place, feature in enumerate(features):
-        for name, shift in _shifts(shown):
-            row = rows.get((name, feature))
-            if row:
-                _mark(axes, place + shift, row["ratio"], row["ratio_low"], row["ratio_high"], name)
-                _hollow(axes, place + shift, row["control_ratio"], name)
-    axes.set_xscale("log", base=2)
-    _lined(axes, [FEATURES[name] for name in features], 1)
-    reach = _reach(rows, shown, features)
+def _draw_mass(axes: Axes, table: pd.DataFrame, shown: Sequence[str], features: Sequence[str]) -> None:
+    """Draw the share of the map on a feature, divided by the feature's share of the picture; 1 without localisation."""
+    rows = table[table["measure"] == "mass"]
+    _draw_marks(axes, [rows[rows["feature"] == name] for name in features], shown, "ratio", "control_ratio")
+    _draw_rows(axes, [FEATURES[name] for name in features], 1, features)
+    values = rows.loc[rows["map"].isin(shown), [*ENDS["ratio"], "control_ratio"]].to_numpy(float)
+    values = values[np.isfinite(values) & (values > 0)]
+    reach = 1.1 * max(1.4, *values, *(1 / values))
     ticks = [tick for tick in TICKS if 1 / reach <= tick <= reach]
+    axes.set_xscale("log", base=2)
     axes.set(xlim=(1 / reach, reach), xlabel="share of positive attribution ÷ share of the area")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_title("Attribution by feature (shaded: artefacts)", loc="left", pad=4)
-    _apart(axes, features)
 
 
-def _reach(rows, shown, features):
-    """How far the logarithmic axis goes to either side of 1, so that all marks and intervals are on it."""
-    ends = ("ratio", "ratio_low", "ratio_high", "control_ratio")
-    here = [rows[name, feature] for name in shown for feature in features if (name, feature) in rows]
-    values = np.array([row[end] for row in here for end in ends])
-    values = values[np.isfinite(values) & (values > 0)]
-    return 1.1 * max(1.4, *values, *(1 / values))
-
-
-def _pointing(axes, table, shown, features):
-    """How often the largest value lies on a feature, beside how often a random pixel does."""
-    rows = _rows(table, "pointing")
-    for place, feature in enumerate(features):
-        for name, shift in _shifts(shown):
-            row = rows.get((name, feature))
-            if row:
-                _mark(axes, place + shift, *(100 * row[part] for part in ("value", "low", "high")), name)
-                _hollow(axes, place + shift, 100 * row["control"], name)
-        areas = [100 * rows[name, feature]["area"] for name in shown if (name, feature) in rows]
-        if areas:
-            axes.plot([np.mean(areas)] * 2, [place - 0.42, place + 0.42], color=INK, lw=0.8, ls=(0, (2, 1.5)), zorder=1)
-    _lined(axes, [""] * len(features), None)
-    axes.set(xlim=(-2, 102), xlabel="samples with the maximum there (%); dashed: random")
+def _draw_pointing(axes: Axes, table: pd.DataFrame, shown: Sequence[str], features: Sequence[str]) -> None:
+    """Draw how often the largest value lies on a feature, beside how often a random pixel does."""
+    rows = table[table["measure"] == "pointing"]
+    groups = [rows[rows["feature"] == name] for name in features]
+    _draw_marks(axes, groups, shown, "value", "control", 100)
+    for place, here in enumerate(groups):
+        area = 100 * here.loc[here["map"].isin(shown), "area"].mean()
+        axes.plot([area] * 2, [place - 0.42, place + 0.42], **DASHED)
+    _draw_rows(axes, [""] * len(features), None, features)
+    axes.set(xlim=(-2, 102), xlabel="samples whose maximum is on it (%); dashed: random")
     axes.set_title("Pointing game", loc="left", pad=4)
-    _apart(axes, features)
 
 
-def _curves(axes, table, shown):
-    """Draw what deletion and insertion gain over another film's map."""
-    reach = 0.0
-    for place, measure in enumerate(LINES):
-        rows = _rows(table, measure)
-        for name, shift in _shifts(shown):
-            row = rows.get((name, WHOLE))
-            if row:
-                ends = [row[part] for part in ("gain", "gain_low", "gain_high")]
-                _mark(axes, place + shift, *ends, name)
-                reach = np.nanmax(np.abs([reach, *ends]))
-    _lined(axes, list(LINES.values()), 0)
-    axes.set_xlabel("area under the curve − map of another sample")
-    axes.set_title("Deletion and insertion", loc="left", pad=4)
-    axes.set_xlim(-1.15 * (reach or 1), 1.15 * (reach or 1))
+def _draw_deletion(axes: Axes, table: pd.DataFrame, shown: Sequence[str], features: Sequence[str]) -> None:
+    """Draw what deletion and insertion gain over another sample's map."""
+    groups = [table[(table["measure"] == measure) & (table["feature"] == WHOLE)] for measure in LINES]
+    _draw_marks(axes, groups, shown, "gain")
+    _draw_rows(axes, list(LINES.values()), 0)
+    reach = 1.15 * (np.nanmax([0, *(here[ENDS["gain"]].abs().max().max() for here in groups)]) or 1)
+    axes.set(xlim=(-reach, reach), xlabel="area under the curve − map of another sample")
     axes.locator_params(axis="x", nbins=5)
+    axes.set_title("Deletion and insertion", loc="left", pad=4)
 
 
-def _likeness(axes, table, shown):
-    """Rank correlations of maps; where they are of fewer films than the rest, it says of how many."""
-    counts = {measure: table.loc[table["measure"] == measure, "n_samples"].max() for measure in LIKE}
-    for place, measure in enumerate(LIKE):
-        for name, shift in _shifts(shown):
-            row = _rows(table, measure).get((name, WHOLE))
-            if row:
-                _mark(axes, place + shift, row["value"], row["low"], row["high"], name)
-                _hollow(axes, place + shift, row["control"], name)
-    fewer = {measure: f"\n({count:g} samples)" for measure, count in counts.items() if count < table["n_samples"].max()}
-    _lined(axes, [text + fewer.get(measure, "") for measure, text in LIKE.items()], 0)
-    least = np.nanmin([-0.2, *table.loc[table["measure"].isin(LIKE), ["low", "value", "control"]].min()])
+def _draw_similarity(axes: Axes, table: pd.DataFrame, shown: Sequence[str], features: Sequence[str]) -> None:
+    """Draw rank correlations of maps; the number of samples where it is smaller than elsewhere."""
+    groups = [table[(table["measure"] == measure) & (table["feature"] == WHOLE)] for measure in SIMILARITIES]
+    _draw_marks(axes, groups, shown, "value", "control")
+    counts = [here["n_samples"].max() for here in groups]
+    fewer = [f"\n({count:g} samples)" if count < table["n_samples"].max() else "" for count in counts]
+    _draw_rows(axes, [text + more for text, more in zip(SIMILARITIES.values(), fewer, strict=True)], 0)
+    least = np.nanmin([-0.2, *(here[["low", "value", "control"]].min().min() for here in groups)])
     axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (randomised: absolute)")
     axes.set_title("Similarity of maps", loc="left", pad=4)
 
 
-def _rows(table, measure):
-    """{(map, feature): row as a dict} of one measure."""
-    here = table[table["measure"] == measure]
-    return {(row["map"], row["feature"]): row for row in here.to_dict("records")}
+def _draw_marks(
+    axes: Axes, groups: Sequence[pd.DataFrame], shown: Sequence[str], column: str, control: str = "", factor: float = 1
+) -> None:
+    """Draw a row of marks for each group of rows: a map beside the other, hollow its control."""
+    shifts = dict(zip(shown, 0.19 * (np.arange(len(shown)) - (len(shown) - 1) / 2), strict=True))
+    for place, here in enumerate(groups):
+        for row in here[here["map"].isin(shown)].to_dict("records"):
+            down = place + shifts[row["map"]]
+            value, *ends = (factor * row[name] for name in ENDS[column])
+            style.mark(axes, value, down, ends, style.mark_look(*MARKS[row["map"]]))
+            if control:
+                look = style.mark_look(*MARKS[row["map"]], hollow=True)
+                style.mark(axes, factor * row[control], down, (np.nan, np.nan), look)
 
 
-def _shifts(shown):
-    """Every map and how far from the middle of its row it stands."""
-    return zip(shown, 0.19 * (np.arange(len(shown)) - (len(shown) - 1) / 2), strict=True)
-
-
-def _mark(axes, place, value, low, high, name):
-    """Draw a mark with its interval; nothing without a value."""
-    colour, marker = MARKS[name]
-    if not np.isfinite(value):
-        return
-    if np.isfinite(low) and np.isfinite(high):
-        axes.plot([low, high], [place] * 2, color=colour, lw=1.2, zorder=2, solid_capstyle="butt")
-    axes.plot([value], [place], marker, ms=4.2, zorder=4, clip_on=False, **style.mark_fill(colour))
-
-
-def _hollow(axes, place, value, name):
-    colour, marker = MARKS[name]
-    if np.isfinite(value):
-        axes.plot([value], [place], marker, ms=3.2, zorder=3, **style.mark_fill(colour, hollow=True))
-
-
-def _lined(axes, text, middle):
-    """Label the rows, from the top, and draw a line at the value without effect."""
-    axes.set_ylim(len(text) - 0.45, -0.55)
-    axes.set_yticks(range(len(text)), text, linespacing=1.2)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color=FAINT, lw=0.4)
-    axes.set_axisbelow(True)
+def _draw_rows(axes: Axes, names: Sequence[str], middle: float | None, features: Sequence[str] = ()) -> None:
+    """Label the rows, draw a line at the value without effect, and shade artefacts of the measurement."""
+    style.label_rows(axes, names)
     if middle is not None:
         axes.axvline(middle, color=INK, lw=0.8, zorder=1)
-    style.row_lines(axes, len(text))
-
-
-def _apart(axes, features):
-    """Shade the rows of what is not the film."""
     for place, feature in enumerate(features):
         if feature in ARTEFACTS:
             axes.axhspan(place - 0.5, place + 0.5, color="#fbeee9", lw=0, zorder=0)

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
-from numpy.typing import NDArray
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation.labels import scheme_label
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.scans import formats, rendering
-from micrograph.scans.height_map import CHANNELS, HeightMap, ReadOptions, read_gwy
+from micrograph.scans.height_map import HeightMap, ReadOptions, read_gwy
 from micrograph.splits import policies
 
 
@@ -51,32 +52,26 @@ class Run:
     counts, before, after : dict of int to int
         Class -> number of samples, and of training samples before and after augmentation.
     batches : int
-    protocol, backbone, pretraining, policy, scheme : str
     grid : ndarray of str, shape (n_folds, n_batches)
         Split of each batch; "" where it is mixed.
+    backbone : str
     blocks : list of (str, str, (int, int, int), int)
         Block, module, (channels, rows, columns), number of features.
     components : dict of (str, int) to (int, int)
         (block, explained variance) -> fewest and most components over folds.
-    models : list of str
-    networks : dict
+    flow : dict
         As of `describe`.
     """
 
     counts: dict
-    batches: int
-    protocol: str
-    grid: np.ndarray
-    backbone: str
-    pretraining: str
-    blocks: list
-    components: dict
-    policy: str
     before: dict
     after: dict
-    scheme: str
-    models: list
-    networks: dict
+    batches: int
+    grid: np.ndarray
+    backbone: str
+    blocks: list
+    components: dict
+    flow: Mapping[str, Any]
 
 
 def choose_example(samples: pd.DataFrame) -> pd.Series:
@@ -104,9 +99,7 @@ def choose_example(samples: pd.DataFrame) -> pd.Series:
     return samples.loc[order.sort_values(list(order.columns)).index[0]]
 
 
-def read_images(
-    row: pd.Series, height_folders: Iterable[str], channels: Sequence[str] = CHANNELS, direction: str = "any"
-) -> Images:
+def read_images(row: pd.Series, height_folders: Iterable[str], options: ReadOptions) -> Images:
     """Read the images of a sample.
 
     Parameters
@@ -115,16 +108,14 @@ def read_images(
         Row of the table of accepted samples.
     height_folders : iterable of str
         Folders of height maps, one per shard, named like the folder of the micrograph.
-    channels : sequence of str
-    direction : str, default "any"
-        Of the scan.
+    options : ReadOptions
 
     Returns
     -------
     Images
     """
     micrograph = Path(row["micrograph"])
-    found = formats.read_scan(row["scan"], ReadOptions(channels, direction))
+    found = formats.read_scan(row["scan"], options)
     folders = {Path(folder).name: Path(folder) for folder in height_folders}
     raw = levelled = None
     if isinstance(found, HeightMap):
@@ -133,41 +124,19 @@ def read_images(
     return Images(row["sample"], raw, levelled, rendering.read_png(micrograph), row["pixel_nm"])
 
 
-def read_shapes(paths: Iterable[str]) -> dict[str, dict[str, NDArray]]:
-    """Read backbone, module and shape of features, without their values.
+def read_some(path: str | Path, beginnings: tuple[str, ...]) -> dict[str, NDArray]:
+    """Read some arrays of an NPZ file, which may be large.
 
     Parameters
     ----------
-    paths : iterable of str
-        Files in folders named by block.
+    path : str or Path
+    beginnings : tuple of str
+        Of the names of the arrays.
 
     Returns
     -------
     dict
-        By block.
     """
-    return {Path(path).parent.name: _some(path, ("backbone", "module", "shape")) for path in paths}
-
-
-def read_explained_variance(paths: Iterable[str]) -> dict[tuple[str, int], dict[str, NDArray]]:
-    """Read the explained variance of principal components, without their scores.
-
-    Parameters
-    ----------
-    paths : iterable of str
-        Files named ``{block}_cev{variance}.npz``.
-
-    Returns
-    -------
-    dict
-        By (block, variance): arrays ``explained_0`` and so on.
-    """
-    heads = {tuple(Path(path).stem.split("_cev")): _some(path, ("explained_",)) for path in paths}
-    return {(block, int(cev)): arrays for (block, cev), arrays in heads.items()}
-
-
-def _some(path, beginnings):
-    """Return the arrays of an NPZ whose names begin so."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files if name.startswith(beginnings)}
 
@@ -175,8 +144,8 @@ def _some(path, beginnings):
 def describe(
     samples: pd.DataFrame,
     splits: pd.DataFrame,
-    features: Mapping[str, Mapping[str, NDArray]],
-    components: Mapping[tuple[str, int], Mapping[str, NDArray]],
+    features: Iterable[str | Path],
+    components: Iterable[str | Path],
     classes: Sequence[int],
     flow: Mapping[str, Any],
 ) -> Run:
@@ -185,10 +154,10 @@ def describe(
     Parameters
     ----------
     samples, splits : DataFrame
-    features : mapping
-        Result of `read_shapes`.
-    components : mapping
-        Result of `read_explained_variance`.
+    features : iterable of path
+        Files in folders named by block.
+    components : iterable of path
+        Files named ``{block}_cev{variance}.npz``.
     classes : sequence of int
         Temperatures in degrees Celsius.
     flow : mapping
@@ -201,39 +170,35 @@ def describe(
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["split"] == "train")]
     labels = first["growth_celsius"].to_numpy()
-    own = np.zeros(len(labels), dtype=int)
-    drawn = labels[policies.train_index(flow["policy"], labels, own, np.random.default_rng(0))]
-    blocks = [
-        (block, str(arrays["module"]), tuple(int(size) for size in arrays["shape"]), int(np.prod(arrays["shape"])))
-        for block, arrays in features.items()
-    ]
+    drawn = policies.train_index(flow["policy"], labels, np.zeros(len(labels), int), np.random.default_rng(0))
+    heads = {Path(path).parent.name: read_some(path, ("backbone", "module", "shape")) for path in features}
+    shapes = {block: tuple(int(size) for size in arrays["shape"]) for block, arrays in heads.items()}
+    kept = {}
+    for path in components:
+        block, variance = Path(path).stem.split("_cev")
+        numbers = [len(values) for values in read_some(path, ("explained_",)).values()]
+        if not numbers:
+            raise UserError("Figure 1: a components file holds no fold; make it again (results/pca).")
+        kept[block, int(variance)] = min(numbers), max(numbers)
     return Run(
         counts=_counts(samples["growth_celsius"], classes),
+        before=_counts(labels, classes),
+        after=_counts(labels[drawn], classes),
         batches=samples["batch"].nunique(),
         grid=_grid(splits),
-        backbone=str(next(iter(features.values()))["backbone"]),
-        blocks=blocks,
-        components={name: _kept(arrays) for name, arrays in components.items()},
-        before=_counts(labels, classes),
-        after=_counts(drawn, classes),
-        **flow,
+        backbone=str(next(iter(heads.values()))["backbone"]),
+        blocks=[(name, str(heads[name]["module"]), shape, int(np.prod(shape))) for name, shape in shapes.items()],
+        components=kept,
+        flow=flow,
     )
 
 
-def _counts(celsius, classes):
+def _counts(celsius: ArrayLike, classes: Sequence[int]) -> dict[int, int]:
     return {name: int((np.asarray(celsius) == name).sum()) for name in classes}
 
 
-def _kept(arrays):
-    """Fewest and most components over the folds of one fit."""
-    kept = [len(values) for name, values in arrays.items() if name.startswith("explained_")]
-    if not kept:
-        raise UserError("Figure 1: a components file holds no fold; make it again (results/pca).")
-    return min(kept), max(kept)
-
-
-def _grid(splits):
-    """(folds, batches): the part in which each growth day's samples are; days ordered by the fold that tests them."""
+def _grid(splits: pd.DataFrame) -> NDArray:
+    """Return the split of each growth day by fold; days are ordered by the fold that tests them."""
     parts = splits.groupby(["fold", "batch"])["split"].agg(lambda part: part.iloc[0] if part.nunique() == 1 else "")
     grid = parts.unstack(fill_value="")
     first = grid.to_numpy() == "test"
@@ -242,13 +207,14 @@ def _grid(splits):
 
 
 TALL_MM = 169
+ROUND = "round,pad=0,rounding_size=1.2"  # the corners of boxes
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#1d0f08", "#6b3a14", "#c98a2b", "#f3d58a", "#fffdf4"])
 PARTS = {"train": "#d3dbe5", "validation": "#6f9bd1", "test": "#15396b"}  # part -> its shade in the folds' grid
-WORDS = {"train": "training", "validation": "validation", "test": "test"}
 TESTED = {"strict": "each sample tested once.", "published": "one test set for all folds."}
 FRONT, TOP, SIDE = "#9db8d9", "#cfdded", "#6a8bb3"  # the faces of a block of features
 
 
+@style.context()
 def draw(
     samples: pd.DataFrame,
     splits: pd.DataFrame,
@@ -257,9 +223,7 @@ def draw(
     heights: Iterable[str],
     classes: Sequence[int],
     flow: Mapping[str, Any],
-    channels: Sequence[str],
-    direction: str,
-    data: str,
+    reading: Mapping[str, Any],
 ) -> Figure:
     """Draw figure 1 from the files of a run.
 
@@ -272,22 +236,19 @@ def draw(
         Temperatures in degrees Celsius.
     flow : mapping
         As of `describe`.
-    channels : sequence of str
-    direction : str
-        Of the scan.
-    data : str
-        Label of the data, a key of `style.BADGES`.
+    reading : mapping
+        ``channels`` and ``direction`` of the scan, as of `ReadOptions`.
 
     Returns
     -------
     Figure
     """
-    run = describe(samples, splits, read_shapes(features), read_explained_variance(components), classes, flow)
-    return draw_run(run, read_images(choose_example(samples), heights, channels, direction), data)
+    images = read_images(choose_example(samples), heights, ReadOptions(**reading))
+    return draw_run(describe(samples, splits, features, components, classes, flow), images)
 
 
 @style.context()
-def draw_run(run: Run, images: Images, data: str) -> Figure:
+def draw_run(run: Run, images: Images) -> Figure:
     """Draw figure 1.
 
     Parameters
@@ -295,66 +256,54 @@ def draw_run(run: Run, images: Images, data: str) -> Figure:
     run : Run
     images : Images
         Of the example sample.
-    data : str
-        Label of the data, a key of `style.BADGES`.
 
     Returns
     -------
     Figure
     """
-    figure = style.canvas(DOUBLE_MM, TALL_MM, data)
+    figure = style.canvas(DOUBLE_MM, TALL_MM)
     paper = style.axes_mm(figure, 0, 0, DOUBLE_MM, TALL_MM, zorder=-1)
     paper.set(xlim=(0, DOUBLE_MM), ylim=(TALL_MM, 0))
     paper.set_axis_off()
     marks = style.class_marks(list(run.counts))
-    _scan_row(figure, paper, images)
-    _samples(figure, run, marks)
-    _folds(figure, paper, run, 152, 24.5, 28)
-    _network(figure, paper, run, images)
-    _components(figure, run)
-    _policy(figure, run, marks)
-    _models(figure, paper, run)
-    _fine_tuning(figure, paper, run)
+    _draw_scan(figure, paper, images)
+    _draw_samples(figure, run, marks)
+    _draw_folds(figure, paper, run)
+    _draw_network(figure, paper, run, images)
+    _draw_components(figure, run)
+    _draw_policy(figure, run, marks)
+    _draw_models(figure, paper, run)
+    _draw_fine_tuning(figure, paper, run)
     return figure
 
 
-def _heading(figure, left, top, name, text):
+def _write_heading(figure: Figure, left: float, top: float, name: str, text: str) -> None:
     style.text_mm(figure, left, top, name, fontsize=8.5, weight="bold", va="baseline")
     style.text_mm(figure, left + 4, top, text, weight="bold", va="baseline")
 
 
-def _arrow(paper, start, end, text="", bend=None):
+def _arrow(paper: Axes, start: tuple[float, float], end: tuple[float, float], text: str = "") -> None:
     """Draw an arrow between two points (mm), its text above it."""
-    way = FancyArrowPatch(
-        start,
-        end,
-        arrowstyle="-|>,head_length=3.2,head_width=1.6",
-        connectionstyle=bend or "arc3",
-        color=SOFT,
-        lw=0.9,
-        shrinkA=0,
-        shrinkB=0,
-    )
-    paper.add_patch(way)
-    if text:
-        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 1.2
-        paper.text(*middle, text, ha="center", va="bottom", fontsize=6, color=SOFT, linespacing=1.15)
+    look = {"arrowstyle": "-|>,head_length=3.2,head_width=1.6", "mutation_scale": 1, "color": SOFT, "lw": 0.9}
+    paper.annotate("", end, start, arrowprops=look | {"shrinkA": 0, "shrinkB": 0})
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 1.2
+    paper.text(*middle, text, ha="center", va="bottom", fontsize=6, color=SOFT, linespacing=1.15)
 
 
-def _scan_row(figure, paper, images):
+def _draw_scan(figure: Figure, paper: Axes, images: Images) -> None:
     """Panels a to c: the raw scan, its levelled height map, its micrograph."""
     top, side = 13, 34
     for left, name, text, height in ((4, "a", "Raw scan", images.raw), (53, "b", "Height map", images.levelled)):
-        _heading(figure, left, top - 2, name, text)
+        _write_heading(figure, left, top - 2, name, text)
         axes = style.axes_mm(figure, left, top, side, side)
         if height is None:
             axes.text(0.5, 0.5, "none: read as\na finished image", ha="center", va="center", color=SOFT)
             axes.set(xticks=[], yticks=[])
             continue
-        text = f"{height.pixels} × {height.lines} pixels, range {_heights(axes, height):.3g} nm"
-        _colour_bar(figure, left, top + side + 1.2, side)
+        text = f"{height.pixels} × {height.lines} pixels, range {_draw_heights(axes, height):.3g} nm"
+        _draw_colour_bar(figure, left, top + side + 1.2, side)
         style.text_mm(figure, left + side / 2, top + side + 3.4, text, ha="center", fontsize=6)
-    _heading(figure, 102, top - 2, "c", "Micrograph")
+    _write_heading(figure, 102, top - 2, "c", "Micrograph")
     axes = style.axes_mm(figure, 102, top, side, side)
     style.show_image(axes, images.micrograph)
     style.scale_bar(axes, images.pixel_nm, fontsize=6.5)
@@ -367,35 +316,32 @@ def _scan_row(figure, paper, images):
     style.text_mm(figure, 4, 3.4, f"Sample {images.sample}", fontsize=6, color=SOFT)
 
 
-def _heights(axes, height):
+def _draw_heights(axes: Axes, height: HeightMap) -> float:
     """Show a HeightMap between its 0.5 and 99.5 percentiles, true to scale; returns that range in nm."""
     low, high = np.nanpercentile(height.height_nm, [0.5, 99.5])
     across = height.width_nm / height.pixels
     axes.imshow(
         height.height_nm,
-        cmap=HEIGHTS,
+        HEIGHTS,
         vmin=low,
         vmax=high,
-        interpolation="antialiased",
         aspect=height.tall_nm / height.lines / across if across > 0 else 1,
     )
-    axes.set(xticks=[], yticks=[])
+    style.set_frame(axes)
     style.scale_bar(axes, across, fontsize=6.5)
-    for spine in axes.spines.values():
-        spine.set(visible=True, linewidth=0.5)
     return high - low
 
 
-def _colour_bar(figure, left, top, wide):
+def _draw_colour_bar(figure: Figure, left: float, top: float, wide: float) -> None:
     axes = style.axes_mm(figure, left, top, wide, 1.3)
     axes.imshow(np.linspace(0, 1, 256)[None], cmap=HEIGHTS, aspect="auto")
     axes.set_axis_off()
 
 
-def _samples(figure, run, marks):
+def _draw_samples(figure: Figure, run: Run, marks: Mapping) -> None:
     """Panel d: counts by class."""
     left, wide, total = 152, 28, sum(run.counts.values())
-    _heading(figure, left, 11, "d", f"{total} samples")
+    _write_heading(figure, left, 11, "d", f"{total} samples")
     bar = style.axes_mm(figure, left, 13, wide, 3.6)
     before = 0
     for name, count in run.counts.items():
@@ -408,27 +354,27 @@ def _samples(figure, run, marks):
     bar.set_axis_off()
 
 
-def _folds(figure, paper, run, left, top, wide):
-    """Panel d, below: who trains, chooses and is tested: folds down, batches across."""
-    folds, batches = run.grid.shape
-    shades = np.array([[style.rgb(PARTS.get(part, FAINT)) for part in row] for row in run.grid])
-    axes = style.axes_mm(figure, left, top, wide, 18)
+def _draw_folds(figure: Figure, paper: Axes, run: Run) -> None:
+    """Panel d, below: the split of each batch in each fold."""
+    (folds, batches), left, top = run.grid.shape, 152, 24.5
+    shades = np.array([[to_rgb(PARTS.get(part, FAINT)) for part in row] for row in run.grid])
+    axes = style.axes_mm(figure, left, top, 28, 18)
     axes.imshow(shades, aspect="auto", interpolation="none")
     axes.hlines(np.arange(1, folds) - 0.5, -0.5, batches - 0.5, color=PAPER, lw=0.6)
-    axes.set(xticks=[], yticks=[], xlabel=f"{run.batches} batches", ylabel=f"{folds} folds")
-    axes.xaxis.labelpad = axes.yaxis.labelpad = 1.5
-    axes.set_title(f"{run.protocol} protocol", fontsize=6.5, pad=2)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    axes.set_xlabel(f"{run.batches} batches", labelpad=1.5)
+    axes.set_ylabel(f"{folds} folds", labelpad=1.5)
+    axes.set_title(f"{run.flow['protocol']} protocol", fontsize=6.5, pad=2)
+    axes.spines[:].set_visible(False)
     for shift, (part, shade) in zip((-4, 8.8, 23.2), PARTS.items(), strict=True):
         paper.add_patch(Rectangle((left + shift, top + 22.4), 1.8, 1.8, facecolor=shade))
-        paper.text(left + shift + 2.4, top + 23.4, WORDS[part], fontsize=6, va="center_baseline")
+        paper.text(left + shift + 2.4, top + 23.4, style.SPLITS[part][0], fontsize=6, va="center_baseline")
 
 
-def _network(figure, paper, run, images):
+def _draw_network(figure: Figure, paper: Axes, run: Run, images: Images) -> None:
     """Panel e: the backbone's blocks, each as high as its map is wide, with module, shape and number of features."""
     base, left, step = 83, 30, 150 / len(run.blocks)
-    _heading(figure, 22, 61, "e", f"Features of {run.backbone}, {run.pretraining} weights, one pass")
+    _write_heading(figure, 22, 61, "e", f"Features of {run.backbone}, {run.flow['pretraining']} weights, one pass")
     axes = style.axes_mm(figure, 4, 69, 13, 13)
     style.show_image(axes, images.micrograph)
     paper.plot([119, 119, 10.5, 10.5], [53.5, 56, 56, 64], color=SOFT, lw=0.9, solid_joinstyle="round")
@@ -440,7 +386,7 @@ def _network(figure, paper, run, images):
         spot = left + place * step
         high, thick = 1.2 + 14 * rows / rows_most, 1.5 + 0.42 * np.sqrt(channels)
         _arrow(paper, (before, 75.5), (spot - 1, 75.5))
-        edge = _slab(paper, spot, 75.5 + high / 2, thick, high)
+        edge = _draw_slab(paper, spot, 75.5 + high / 2, thick, high)
         before = edge + 1
         paper.text(spot, base + 3, block, weight="bold", va="baseline")
         lines = f"{module}\n{channels} × {rows} × {columns}\n{_thousands(width)} features"
@@ -449,7 +395,7 @@ def _network(figure, paper, run, images):
     _arrow(paper, (40, 97.5), (40, 101.5))
 
 
-def _slab(paper, left, bottom, thick, high):
+def _draw_slab(paper: Axes, left: float, bottom: float, thick: float, high: float) -> float:
     """Draw a block of feature maps as a box in perspective; return its right edge."""
     depth = 0.34 * high
     front = [(left, bottom), (left + thick, bottom), (left + thick, bottom - high), (left, bottom - high)]
@@ -460,13 +406,13 @@ def _slab(paper, left, bottom, thick, high):
     return left + thick + depth
 
 
-def _thousands(number):
+def _thousands(number: int) -> str:
     return f"{number:,}".replace(",", "\u2009")
 
 
-def _components(figure, run):
+def _draw_components(figure: Figure, run: Run) -> None:
     """Panel f: how few components keep the variance, on a logarithmic axis."""
-    _heading(figure, 4, 105, "f", "Components by explained variance")
+    _write_heading(figure, 4, 105, "f", "Components by explained variance")
     axes = style.axes_mm(figure, 17, 112, 47, 18.5)
     kinds = sorted({cev for _, cev in run.components})
     tones = dict(zip(kinds, ("#15396b", "#6f9bd1", "#b3c7e2"), strict=False))
@@ -489,84 +435,67 @@ def _components(figure, run):
     least = min([low for low, _ in run.components.values()], default=20)
     axes.set(xlim=(min(2.5, least / 8), 2.5e5), ylim=(len(run.blocks) - 0.5, -0.8), xlabel="Features per sample")
     axes.set_yticks(range(len(run.blocks)), [block for block, *_ in run.blocks])
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 0.98),
-        ncols=3,
-        columnspacing=1.1,
-        handletextpad=0.6,
-        handlelength=1.0,
-        borderaxespad=0,
-    )
+    spacing = {"columnspacing": 1.1, "handletextpad": 0.6, "handlelength": 1.0, "borderaxespad": 0}
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=3, **spacing)
 
 
-def _policy(figure, run, marks):
+def _draw_policy(figure: Figure, run: Run, marks: Mapping) -> None:
     """Panel g: training rows of a class before and after the policy, in the first fold."""
-    _heading(figure, 74, 105, "g", f"Policy {run.policy}, first fold")
+    _write_heading(figure, 74, 105, "g", f"Policy {run.flow['policy']}, first fold")
     axes = style.axes_mm(figure, 83, 110, 29, 20.5)
     for place, name in enumerate(run.counts):
         axes.bar(place, run.after[name], width=0.66, color=PAPER, edgecolor=marks[name][0], lw=0.8, hatch="//////")
         axes.bar(place, run.before[name], width=0.66, color=marks[name][0])
         axes.text(place, run.after[name], f"{run.before[name]}→{run.after[name]}", ha="center", va="bottom", fontsize=6)
     axes.set_xticks(range(len(run.counts)), [f"{name:g}" for name in run.counts])
-    axes.set(
-        ylabel="Training samples",
-        xlabel="Growth temperature (°C)",
-        ylim=(0, 1.15 * max(*run.after.values(), 1)),
-    )
+    axes.set(ylabel="Training samples", xlabel="Growth temperature (°C)", ylim=(0, 1.15 * max(*run.after.values(), 1)))
 
 
-def _models(figure, paper, run):
+def _draw_models(figure: Figure, paper: Axes, run: Run) -> None:
     """Panels h and i: the models, and what they leave behind."""
-    _heading(figure, 121, 105, "h", "Models")
+    _write_heading(figure, 121, 105, "h", "Models")
     _arrow(paper, (67, 119.5), (73.5, 119.5))
     _arrow(paper, (114, 119.5), (121, 119.5))
-    folds, fits = len(run.grid), len(run.components) * len(run.models)
-    tall = min(7.0, 25 / max(len(run.models), 1) - 1.2)
-    for place, model in enumerate(run.models):
+    folds, models, protocol = len(run.grid), run.flow["models"], run.flow["protocol"]
+    fits = len(run.components) * len(models) * folds
+    tall = min(7.0, 25 / max(len(models), 1) - 1.2)
+    for place, model in enumerate(models):
         top = 108 + place * (tall + 1.3)
-        box = FancyBboxPatch((123, top), 15, tall, boxstyle="round,pad=0,rounding_size=1.2", fc=TOP, ec=SIDE, lw=0.6)
-        paper.add_patch(box)
+        paper.add_patch(FancyBboxPatch((123, top), 15, tall, boxstyle=ROUND, fc=TOP, ec=SIDE, lw=0.6))
         paper.text(130.5, top + tall / 2, model, ha="center", va="center_baseline", weight="bold")
     _arrow(paper, (139.5, 119.5), (146.5, 119.5))
-    _heading(figure, 148, 105, "i", "Predictions")
+    _write_heading(figure, 148, 105, "i", "Predictions")
     text = (
-        f"{len(run.models)} models × {len(run.components)} sets of\ncomponents × {folds} folds\n"
-        f"= {fits * folds} fits, {run.scheme}\n\nSelected on\nvalidation samples;\n{TESTED[run.protocol]}"
+        f"{len(models)} models × {len(run.components)} sets of\ncomponents × {folds} folds\n"
+        f"= {fits} fits, {run.flow['scheme']}\n\nSelected on\nvalidation samples;\n{TESTED[protocol]}"
     )
     paper.text(150, 108, text, va="top", fontsize=6.5, linespacing=1.35)
     paper.add_patch(Rectangle((148, 108), 0.5, 22.5, facecolor=SIDE, lw=0))
 
 
-def _fine_tuning(figure, paper, run):
+def _draw_fine_tuning(figure: Figure, paper: Axes, run: Run) -> None:
     """Panel j: the other way from the micrograph, through networks that are trained on the films themselves."""
-    _heading(figure, 4, 145, "j", "Fine-tuned networks, one per fold")
-    networks, folds = run.networks, len(run.grid)
+    _write_heading(figure, 4, 145, "j", "Fine-tuned networks, one per fold")
+    networks, folds = run.flow["networks"], len(run.grid)
     seen = "{pixels} × {pixels} pixels, rotated and mirrored\nup to {epochs} epochs under policies".format(**networks)
-    _box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_few(networks['policies'])}")
+    _draw_box(paper, (6, 148.5), (45, 17), "Micrographs", f"{seen}\n{_listed(networks['policies'])}")
     _arrow(paper, (52, 157), (58, 157))
-    _box(
-        paper,
-        (59, 148.5),
-        (42, 17),
-        run.backbone,
-        f"all weights trained, from\n{_few(networks['pretraining'])}\n{folds} folds",
-    )
+    trained = f"all weights trained, from\n{_listed(networks['pretraining'])}\n{folds} folds"
+    _draw_box(paper, (59, 148.5), (42, 17), run.backbone, trained)
     _arrow(paper, (102, 157), (108, 152.3))
     _arrow(paper, (102, 157), (108, 161.7))
     fed = [model for model in networks["models"] if model != "CNN"]
-    _box(paper, (109, 148.5), (70, 7.8), "Head of 100 values", f"tuned features → {_few(fed)}")
-    _box(paper, (109, 157.7), (70, 7.8), "CNN", f"a head each: {_few(networks['schemes'])}")
+    _draw_box(paper, (109, 148.5), (70, 7.8), "Head of 100 values", f"tuned features → {_listed(fed)}")
+    _draw_box(paper, (109, 157.7), (70, 7.8), "CNN", f"a head each: {_listed(networks['schemes'])}")
 
 
-def _box(paper, corner, size, title, lines):
+def _draw_box(paper: Axes, corner: tuple, size: tuple, title: str, lines: str) -> None:
     """Draw a box with a title and lines of text below it."""
-    shape = FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=1.2", fc=PAPER, ec=SIDE, lw=0.6)
-    paper.add_patch(shape)
+    paper.add_patch(FancyBboxPatch(corner, size[0], size[1], boxstyle=ROUND, fc=PAPER, ec=SIDE, lw=0.6))
     paper.text(corner[0] + 2, corner[1] + 3.2, title, weight="bold", va="baseline")
     paper.text(corner[0] + 2, corner[1] + 4.4, lines, va="top", fontsize=6, linespacing=1.3)
 
 
-def _few(names):
+def _listed(names: Sequence[str]) -> str:
     """Names in a row, those of schemes as they are written."""
     return ", ".join(scheme_label(str(name)) for name in names)

@@ -1,12 +1,11 @@
 """Figure 10: attribution maps of correctly predicted samples of every temperature."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from micrograph.attribution import target_score
@@ -15,13 +14,16 @@ from micrograph.errors import UserError
 from micrograph.evaluation.labels import fit_label
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, style
-from micrograph.figures.style import DOUBLE_MM, INK, SOFT
+from micrograph.figures.style import DOUBLE_MM, SOFT
 from micrograph.scans.rendering import read_png
 
-PANEL_MM, APART_MM, EDGE_MM, BETWEEN_MM = 20.5, 1.0, 4.0, 5.0  # pictures, gaps, the page's edge, two films of a row
-HEAD_MM, CLASS_MM, FILM_MM, FOOT_MM = 21.0, 6.0, 26.0, 15.0
-FILMS_A_ROW = 2
-COLUMNS = ("micrograph", None, "overlay", "occlusion")  # None: the name of the map
+SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 20.5, 1.0, 4.0, 90.0  # of a picture, between pictures, from sample to sample
+HEAD_MM, CLASS_MM, ROW_MM, FOOT_MM = 21.0, 6.0, 26.0, 15.0
+SAMPLES_PER_ROW = 2
+RULE = (
+    "Each sample is explained with the network of the fold that tests it, trained without its growth day.\n"
+    "Shown: correctly predicted samples at evenly spaced ranks of confidence, the highest first."
+)
 
 
 @dataclass(frozen=True)
@@ -75,23 +77,18 @@ def select(predictions: pd.DataFrame, classes: Sequence[int], films_per_class: i
         raise UserError(
             f"Figure 10: sample {sample} is tested more than once; give predictions of the strict protocol."
         )
-    found = []
+    selections = []
     for celsius in classes:
         here = test[test["y_true"] == celsius]
         right = here[here["y_pred"].eq(celsius).fillna(False).astype(bool)]
-        sure, confidence = _sureness(right, celsius)
-        order = np.lexsort((right["sample"].to_numpy(str), -sure))
+        scores = right.get(f"score_{celsius}")
+        is_probability = scores is not None and scores.notna().all()
+        rank = scores if is_probability else -(right["y_pred_value"].astype(float) - celsius).abs()
+        order = np.lexsort((right["sample"].to_numpy(str), -rank.to_numpy(float)))
         kept = order[evenly_spaced(len(right), films_per_class)]
-        found.append(
-            Selection(
-                celsius,
-                tuple(right["sample"].iloc[kept]),
-                tuple(confidence.iloc[kept]) if confidence is not None else (None,) * len(kept),
-                len(right),
-                len(here),
-            )
-        )
-    return found
+        confidences = tuple(scores.iloc[kept]) if is_probability else (None,) * len(kept)
+        selections.append(Selection(celsius, tuple(right["sample"].iloc[kept]), confidences, len(right), len(here)))
+    return selections
 
 
 def evenly_spaced(n_items: int, wanted: int) -> NDArray[np.int_]:
@@ -114,73 +111,24 @@ def evenly_spaced(n_items: int, wanted: int) -> NDArray[np.int_]:
     return (2 * np.arange(count) * (n_items - 1) + count - 1) // (2 * (count - 1))
 
 
-def _sureness(right, celsius):
-    """(n,) by which films are ranked, and the confidences to be written (None for a regressor)."""
-    scores = right.get(f"score_{celsius}")
-    if scores is not None and scores.notna().all():
-        return scores.to_numpy(float), scores
-    return -np.abs(right["y_pred_value"].to_numpy(float) - celsius), None
-
-
-def draw_files(
-    maps: Sequence[str],
-    fits: Sequence[Fit],
-    samples: pd.DataFrame,
-    classes: Sequence[int],
-    films_per_class: int,
-    data: str,
+@style.context()
+def draw(
+    maps: Sequence[str], fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int], films_per_class: int
 ) -> Figure:
-    """Draw figure 10 of one fit with maps and micrographs on disk; see `draw`.
+    """Draw figure 10: micrograph, CAM, overlay and occlusion map of samples of each temperature.
 
     Parameters
     ----------
     maps : sequence of str
         Paths of the files of attribution maps.
     fits : sequence of one Fit
-    samples : DataFrame
-        Table of accepted samples.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
-    films_per_class : int
-        Largest number of samples per temperature.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-
-    Returns
-    -------
-    Figure
-    """
-    images, (fit,) = [read_png(path) for path in samples["micrograph"]], fits
-    return draw(read(maps), fit, samples, images, classes, films_per_class, data)
-
-
-@style.context()
-def draw(
-    attributions: Attributions,
-    fit: Fit,
-    samples: pd.DataFrame,
-    images: Sequence[NDArray[np.uint8]],
-    classes: Sequence[int],
-    films_per_class: int,
-    data: str,
-) -> Figure:
-    """Draw figure 10: micrograph, CAM, overlay and occlusion map of samples of each temperature.
-
-    Parameters
-    ----------
-    attributions : Attributions
-    fit : Fit
         Predictions of the same networks under the strict protocol.
     samples : DataFrame
-        Table of accepted samples.
-    images : sequence of ndarray of shape (pixels, pixels)
-        Micrographs of the samples.
+        Table of accepted samples, whose micrographs are read.
     classes : sequence of int
         Temperatures in degrees Celsius.
     films_per_class : int
         Largest number of samples per temperature.
-    data : str
-        Label of the data, a key of `style.BADGES`.
 
     Returns
     -------
@@ -195,38 +143,56 @@ def draw(
     -----
     A sample whose prediction differs when it is recomputed for the maps counts as wrong.
     """
-    rows = select(_still(fit.predictions, attributions), classes, films_per_class)
-    down = [-(-len(one.samples) // FILMS_A_ROW) for one in rows]
-    tall = HEAD_MM + sum(CLASS_MM + FILM_MM * count for count in down) + FOOT_MM
-    figure = style.canvas(DOUBLE_MM, tall, data)
-    _head(figure, attributions, fit)
-    places = {name: place for place, name in enumerate(samples["sample"])}
-    marks, top = style.class_marks(classes), HEAD_MM
-    for one, count in zip(rows, down, strict=True):
-        _class_line(figure, top, one, marks[one.celsius])
-        for place, (name, sure) in enumerate(zip(one.samples, one.confidences, strict=True)):
-            if name not in places:
+    attributions, (fit,) = read(maps), fits
+    selections = select(confirmed(fit.predictions, attributions), classes, films_per_class)
+    down = [-(-len(one.samples) // SAMPLES_PER_ROW) for one in selections]
+    tall = HEAD_MM + sum(CLASS_MM + ROW_MM * count for count in down) + FOOT_MM
+    title = f"Attribution maps for the predicted temperature: {fit_title(fit)}"
+    figure = style.canvas(DOUBLE_MM, tall, title, RULE)
+    names = ["micrograph", attribution_maps.NAMES[attributions.weighted_name], "overlay", "occlusion"]
+    for place, name in enumerate(names * SAMPLES_PER_ROW):
+        block, column = divmod(place, len(names))
+        middle = EDGE_MM + block * SAMPLE_MM + column * (SIDE_MM + GAP_MM) + SIDE_MM / 2
+        style.text_mm(figure, middle, HEAD_MM - 3.6, name, ha="center")
+    rows, top = samples.set_index("sample", drop=False), HEAD_MM
+    marks = style.class_marks(classes)
+    for one, count in zip(selections, down, strict=True):
+        style.draw_symbol(figure, EDGE_MM + 1.3, top + 2.4, *marks[one.celsius])
+        style.text_mm(figure, EDGE_MM + 3.6, top + 1, style.celsius(one.celsius), weight="bold")
+        style.text_mm(figure, EDGE_MM + 17.5, top + 1, _counted(one), color=SOFT)
+        for place, (name, confidence) in enumerate(zip(one.samples, one.confidences, strict=True)):
+            if name not in rows.index:
                 raise UserError(f"sample {name} has predictions and is not in samples.tsv; fit the models again.")
-            film = samples.iloc[places[name]]
-            spot = EDGE_MM + place % FILMS_A_ROW * _film_width(True), top + CLASS_MM + place // FILMS_A_ROW * FILM_MM
-            _film(figure, spot, attributions, film, images[places[name]], sure)
-        top += CLASS_MM + FILM_MM * count
-    _foot(figure, top + 2, attributions)
+            row, column = divmod(place, SAMPLES_PER_ROW)
+            spot = EDGE_MM + column * SAMPLE_MM, top + CLASS_MM + row * ROW_MM
+            _draw_sample(figure, *spot, attributions, rows.loc[name], confidence)
+        top += CLASS_MM + ROW_MM * count
+    attribution_maps.draw_scales(figure, top + 2, attributions, "without interpolation,\ninterpolated in the overlay")
     return figure
 
 
-def _still(predictions, attributions):
-    """Return the predictions, with none where those of the attributions differ."""
-    predicted = pd.Series(attributions.y_pred.astype(float), index=attributions.samples)
-    predicted = predictions["sample"].map(predicted)
-    for sample in predictions.loc[(predictions["split"] == "test") & predicted.isna(), "sample"]:
-        raise UserError(f"sample {sample} has predictions and no explanation; explain all folds of this network.")
-    named = predictions["y_pred"]
-    return predictions.assign(y_pred=named.where(named == predicted))
+def confirmed(predictions: pd.DataFrame, attributions: Attributions) -> pd.DataFrame:
+    """Remove the predictions that differ from those of the attributions.
 
+    Parameters
+    ----------
+    predictions : DataFrame
+    attributions : Attributions
 
-def _film_width(with_gap=False):
-    return len(COLUMNS) * PANEL_MM + (len(COLUMNS) - 1) * APART_MM + (BETWEEN_MM if with_gap else 0)
+    Returns
+    -------
+    DataFrame
+        With ``y_pred`` missing where they differ.
+
+    Raises
+    ------
+    UserError
+        If a tested sample has no attributions.
+    """
+    again = predictions["sample"].map(pd.Series(attributions.y_pred.astype(float), index=attributions.samples))
+    for sample in predictions.loc[(predictions["split"] == "test") & again.isna(), "sample"]:
+        raise UserError(f"sample {sample} has predictions and no attributions; explain all folds of this network.")
+    return predictions.assign(y_pred=predictions["y_pred"].where(predictions["y_pred"] == again))
 
 
 def fit_title(fit: Fit) -> str:
@@ -244,117 +210,31 @@ def fit_title(fit: Fit) -> str:
     return f"{fit_label(spec, ('model', 'scheme'))}, pre-trained on {spec.pretraining}, {spec.protocol} protocol"
 
 
-def _head(figure, attributions, fit):
-    style.text_mm(
-        figure, EDGE_MM, 2.2, f"Attribution maps for the predicted temperature: {fit_title(fit)}", weight="bold"
-    )
-    rule = (
-        "Each sample is attributions by the network of the fold that tests it, trained without its growth day.\n"
-        "Shown: correctly predicted samples at evenly spaced ranks of confidence, the highest first."
-    )
-    style.text_mm(figure, EDGE_MM, 6.4, rule, color=SOFT, linespacing=1.4)
-    named = [name or attribution_maps.NAMES[attributions.weighted_name] for name in COLUMNS]
-    for block in range(FILMS_A_ROW):
-        for place, name in enumerate(named):
-            middle = EDGE_MM + block * _film_width(True) + place * (PANEL_MM + APART_MM) + PANEL_MM / 2
-            style.text_mm(figure, middle, HEAD_MM - 3.6, name, ha="center", color=INK)
-
-
-def _class_line(figure, top, one, mark):
-    colour, marker = mark
-    wide, tall = figure.get_size_inches() * style.MM_PER_INCH
-    spot = [(EDGE_MM + 1.3) / wide], [1 - (top + 2.4) / tall]
-    figure.add_artist(Line2D(*spot, color=colour, marker=marker, ms=5, mew=0, ls=""))
-    style.text_mm(figure, EDGE_MM + 3.6, top + 1, style.celsius(one.celsius), weight="bold")
-    style.text_mm(figure, EDGE_MM + 17.5, top + 1, _counted(one), color=SOFT)
-
-
-def _counted(one):
-    """How n_items films are shown of how n_items, in text."""
+def _counted(one: Selection) -> str:
+    """Write how many samples are shown of how many."""
     correct, shown = f"{one.right} of {one.tested} samples correct", len(one.samples)
     if one.right == 0:
         return f"{correct}: none to show"
     return f"{correct}, {shown} shown" if shown < one.right else f"{correct}, all shown"
 
 
-def _film(figure, spot, attributions, film, image, sure):
-    """One film: a line of text, and its four pictures."""
-    left, top = spot
-    place = attributions.index(film["sample"])
-    axes = [
-        style.axes_mm(figure, left + step * (PANEL_MM + APART_MM), top + 3.4, PANEL_MM, PANEL_MM)
-        for step in range(len(COLUMNS))
-    ]
+def _draw_sample(
+    figure: Figure, left: float, top: float, attributions: Attributions, row: Mapping, confidence: float | None
+) -> None:
+    """Draw one sample: a line of text, and its four pictures."""
+    i, image = attributions.index(row["sample"]), read_png(row["micrograph"])
+    spots = [left + step * (SIDE_MM + GAP_MM) for step in range(4)]
+    axes = [style.axes_mm(figure, spot, top + 3.4, SIDE_MM, SIDE_MM) for spot in spots]
     style.show_image(axes[0], image)
-    style.scale_bar(axes[0], film.get("pixel_nm"))
-    cam = attributions.weighted_map(place)
-    attribution_maps.show_cam(axes[1], cam, attributions.cam_flag[place])
-    attribution_maps.show_overlay(axes[2], image, cam, attributions.cam_flag[place])
-    hidden, flag = attributions.occlusion_map(place), attributions.occlusion_flag[place]
-    attribution_maps.show_occlusion(axes[3], image, hidden, flag)
-    confidence = "" if sure is None else f", confidence {100 * sure:.0f} %"
-    style.text_mm(figure, left, top, f"{style.shorten(film['sample'], 30)}{confidence}", fontsize=6.5)
+    style.scale_bar(axes[0], row.get("pixel_nm"))
+    cam, flag = attributions.weighted_map(i), attributions.cam_flag[i]
+    attribution_maps.show_cam(axes[1], cam, flag)
+    attribution_maps.show_cam(axes[2], cam, flag, image=image)
+    effects, flag = attributions.occlusion_map(i), attributions.occlusion_flag[i]
+    attribution_maps.show_occlusion(axes[3], effects, flag, None, image)
+    text = "" if confidence is None else f", confidence {100 * confidence:.0f} %"
+    style.text_mm(figure, left, top, f"{style.shorten(row['sample'], 30)}{text}", fontsize=6.5)
     if not flag:
-        right = left + _film_width()
-        text = f"scale ±{scale_label(hidden, attributions.scheme)}"
-        style.text_mm(figure, right, top, text, fontsize=6, color=SOFT, ha="right")
-
-
-def scale_label(values: NDArray[np.floating], scheme: str) -> str:
-    """Format the largest effect of a map, for regression with its unit: "1.6", "12 °C".
-
-    Parameters
-    ----------
-    values : ndarray
-    scheme : str
-
-    Returns
-    -------
-    str
-    """
-    text = f"{attribution_maps.largest(values):#.2g}".rstrip(".")
-    return f"{text} °C" if target_score.n_targets(scheme, (0, 1)) == 1 else text
-
-
-def _foot(figure, top, attributions):
-    """Both scales and what they mean."""
-    attribution_maps.cam_scale(figure, EDGE_MM + 1, top, 22, cam_legend(attributions))
-    attribution_maps.occlusion_scale(figure, EDGE_MM + 76, top, 22, occlusion_legend(attributions))
-
-
-def cam_legend(attributions: Attributions, drawing: str = "without interpolation,\ninterpolated in the overlay") -> str:
-    """Explain the colours of class activation maps.
-
-    Parameters
-    ----------
-    attributions : Attributions
-    drawing : str
-        How the maps are drawn.
-
-    Returns
-    -------
-    str
-    """
-    name, (rows, columns) = attribution_maps.NAMES[attributions.weighted_name], attributions.cam.shape[1:]
-    return f"{name} ÷ its largest value:\n{rows} × {columns} values, {drawing}"
-
-
-def occlusion_legend(attributions: Attributions, scale: str = "scale") -> str:
-    """Explain the colours of occlusion maps.
-
-    Parameters
-    ----------
-    attributions : Attributions
-    scale : str, default "scale"
-        What the map is divided by.
-
-    Returns
-    -------
-    str
-    """
-    side, patch = attributions.side, attributions.patch
-    return (
-        f"occlusion: decrease of the {target_score.describe(attributions.scheme)}\n"
-        f"where {patch} × {patch} of {side} × {side} pixels are occluded, ÷ {scale}.\n"
-        "Green, solid line at half: positive attribution; red, dashed: negative"
-    )
+        unit = " °C" if target_score.n_targets(attributions.scheme, (0, 1)) == 1 else ""
+        text = f"scale ±{attribution_maps.largest(effects):#.2g}".rstrip(".") + unit
+        style.text_mm(figure, spots[3] + SIDE_MM, top, text, fontsize=6, color=SOFT, ha="right")

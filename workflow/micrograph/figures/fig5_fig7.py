@@ -3,13 +3,17 @@
 A cell holds the count and, below it, the share of its true class, which is also its shade.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation import metrics, summaries
@@ -19,6 +23,7 @@ from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, PAPER, SINGLE_MM, SOFT
 
 FITS_OF_THE_PAPER = 10
+LEFT_MM, TOP_MM = 15.0, 19.0  # margins of the matrices
 ROW_MM = 9.5  # between two rows of matrices: the share that is right, and the temperatures
 SHADES = ("#f7f9fc", "#c3d3e8", "#6d93c4", "#2a5796", "#0d2a56")  # of the share, from 0 to 100 %
 SMALL_MM = 7.0  # a cell less wide holds the count alone
@@ -114,61 +119,31 @@ def published_matrix(
     return Matrix(counts, round(counts.sum()), FITS_OF_THE_PAPER, pooled=False)
 
 
-def draw_table2(fits: Sequence[Fit], classes: Sequence[int], data: str, title: str) -> Figure:
-    """Draw the confusion matrices of the fits of Table 2; see `draw_by_features`.
+@style.context()
+def draw_table2(fits: Sequence[Fit], classes: Sequence[int], title: str = "", split: str = "test") -> Figure:
+    """Draw the confusion matrices of the fits of Table 2, models in rows, features in columns.
 
     Parameters
     ----------
     fits : sequence of Fit
     classes : sequence of int
         Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-    title : str
-
-    Returns
-    -------
-    Figure
-    """
-    predictions = {(fit.spec.features, fit.spec.model): fit.predictions for fit in fits}
-    return draw_by_features(predictions, classes, data, title=title)
-
-
-@style.context()
-def draw_by_features(
-    predictions: Mapping[tuple[str, str], pd.DataFrame],
-    classes: Sequence[int],
-    data: str,
-    split: str = "test",
-    title: str = "",
-) -> Figure:
-    """Draw confusion matrices, models in rows, features in columns.
-
-    Parameters
-    ----------
-    predictions : mapping of (str, str) to DataFrame
-        (features, model) -> table of predictions, in the order of drawing.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-    split : str, default "test"
     title : str, default ""
+    split : str, default "test"
 
     Returns
     -------
     Figure
     """
-    counted = {(model, features): count(table, classes, split) for (features, model), table in predictions.items()}
-    figure, left, bottom = _grid(counted, str, features_label, classes, data)
-    style.text_mm(figure, left, 2.2, title, weight="bold")
-    style.text_mm(figure, left, bottom, f"{style.SPLITS[split][0]} split{_how_counted(counted.values())}")
+    counted = {(fit.spec.model, fit.spec.features): count(fit.predictions, classes, split) for fit in fits}
+    figure, bottom = _draw_grid(counted, str, features_label, classes, title)
+    style.text_mm(figure, LEFT_MM, bottom, f"{style.SPLITS[split][0]} split{_how_counted(list(counted.values()))}")
     return figure
 
 
 @style.context()
 def draw_beside_paper(
-    fits: Sequence[Fit], published: pd.DataFrame, item: str, classes: Sequence[int], data: str, title: str = ""
+    fits: Sequence[Fit], published: pd.DataFrame, item: str, classes: Sequence[int], title: str = ""
 ) -> Figure:
     """Draw figures 5 and 7: confusion matrices, protocols in rows, the paper's last.
 
@@ -182,8 +157,6 @@ def draw_beside_paper(
         "fig5" or "fig7".
     classes : sequence of int
         Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
     title : str, default ""
 
     Returns
@@ -196,32 +169,32 @@ def draw_beside_paper(
         If there are no fits, or they differ in pre-training or policy.
     """
     summaries.check_same(fits, ("pretraining", "policy"), title or item)
-    counted = {}
-    for protocol, here in summaries.by_protocol(fits).items():
-        for fit in here:
-            counted[protocol, (fit.spec.scheme, fit.spec.model)] = count(fit.predictions, classes)
+    counted = {
+        (protocol, (fit.spec.scheme, fit.spec.model)): count(fit.predictions, classes)
+        for protocol, here in summaries.by_protocol(fits).items()
+        for fit in here
+    }
     for column in dict.fromkeys(column for _, column in counted):
         matrix = published_matrix(published, item, *column, classes)
         counted |= {(summaries.PAPER, column): matrix} if matrix else {}
-    figure, left, bottom = _grid(counted, _row_label, _column_label, classes, data)
-    style.text_mm(figure, left, 2.2, title, weight="bold")
+    figure, bottom = _draw_grid(counted, _row_label, _column_label, classes, title)
     for place, row in enumerate(dict.fromkeys(row for row, _ in counted)):
-        ways = [matrix for (name, _), matrix in counted.items() if name == row]
-        style.text_mm(figure, left, bottom + 3.4 * place, f"{_row_label(row)}{_how_counted(ways)}", color=SOFT)
+        how = _how_counted([matrix for (name, _), matrix in counted.items() if name == row])
+        style.text_mm(figure, LEFT_MM, bottom + 3.4 * place, f"{_row_label(row)}{how}", color=SOFT)
     return figure
 
 
-def _row_label(row):
+def _row_label(row: str) -> str:
     return "paper, real films" if row == summaries.PAPER else row
 
 
-def _column_label(column):
+def _column_label(column: tuple[str, str]) -> str:
     scheme, model = column
     return f"{model}, {scheme_label(scheme)}"
 
 
-def _how_counted(matrices):
-    """How many samples and folds the matrices count, where it is the same for all of them."""
+def _how_counted(matrices: Sequence[Matrix]) -> str:
+    """Write how many samples and folds the matrices count, where it is the same for all of them."""
     ways = {(matrix.samples, matrix.folds, matrix.pooled, matrix.repeats) for matrix in matrices}
     if len(ways) > 1:
         return ""
@@ -230,49 +203,46 @@ def _how_counted(matrices):
     return f": {samples} samples, {how}" + (f", mean of {repeats} repeats" if repeats > 1 else "")
 
 
-def _grid(counted, row_label, column_label, classes, data):
-    """Draw every Matrix of {(row, column): Matrix} in its place, and the bar of shades.
+def _draw_grid(
+    counted: dict[tuple, Matrix], row_label: Callable, column_label: Callable, classes: Sequence[int], title: str
+) -> tuple[Figure, float]:
+    """Draw every matrix of {(row, column): matrix}, and the colour bar.
 
-    Returns (figure, left margin in mm, where there is room for a line of text below in mm).
+    Returns the figure, and where there is room for lines of text below in mm.
     """
     if not counted:
         raise UserError("Confusion matrices: there are no predictions to count; ask for models in experiments.")
     rows, columns = (list(dict.fromkeys(key[side] for key in counted)) for side in (0, 1))
     width = len(classes) + any(matrix.counts[:, -1].any() for matrix in counted.values())
     names = [f"{name:g}" for name in classes] + ["none"]
-    side, gap, left, top = _layout(len(columns), width)
-    spare = 4 * (side / width < SMALL_MM)
-    tall = top + len(rows) * (side + ROW_MM) + 12 + spare + 3.4 * len(rows)
-    figure = style.canvas(max(left + len(columns) * (side + gap), SINGLE_MM), tall, data)
+    gap = 4.0 if len(columns) < 7 else 2.0
+    side = min((DOUBLE_MM - LEFT_MM) / len(columns) - gap, max(38.0, 8.5 * width))
+    small = side / width < SMALL_MM
+    bottom = TOP_MM + len(rows) * (side + ROW_MM) + 3.5 + 4 * small
+    wide = max(LEFT_MM + len(columns) * (side + gap), SINGLE_MM)
+    figure = style.canvas(wide, bottom + 8.5 + 3.4 * len(rows), title, left=LEFT_MM)
     for (row, column), matrix in counted.items():
         across, down = columns.index(column), rows.index(row)
-        spot = left + across * (side + gap), top + down * (side + ROW_MM)
-        axes = style.axes_mm(figure, *spot, side, side)
-        shown = _draw(axes, matrix.counts[:, :width], matrix.whole, names, small=side / width < SMALL_MM)
-        lowest = max(place for place, name in enumerate(rows) if (name, column) in counted)
-        _edges(axes, column == next(name for name in columns if (row, name) in counted), down == lowest)
+        axes = style.axes_mm(figure, LEFT_MM + across * (side + gap), TOP_MM + down * (side + ROW_MM), side, side)
+        shown = _draw_matrix(axes, matrix.counts[:, :width], matrix.whole, names, small)
+        first = column == next(name for name in columns if (row, name) in counted)
+        last = down == max(place for place, name in enumerate(rows) if (name, column) in counted)
+        axes.set_ylabel("True (°C)" if first else "", labelpad=2)
+        axes.set_xlabel("Predicted (°C)" if last else "", labelpad=2)
+        axes.tick_params(labelleft=first, labelbottom=last)
     for across, column in enumerate(columns):
-        middle = left + across * (side + gap) + side / 2
-        text = _fitting(column_label(column), side + gap)
-        style.text_mm(figure, middle, top - 5.2, text, ha="center", va="bottom", weight="bold")
+        middle, text = LEFT_MM + across * (side + gap) + side / 2, _wrap(column_label(column), side + gap)
+        style.text_mm(figure, middle, TOP_MM - 5.2, text, ha="center", va="bottom", weight="bold")
     for down, row in enumerate(rows):
-        middle = top + down * (side + ROW_MM) + side / 2
-        text = {"fontsize": 8, "weight": "bold", "va": "center", "rotation": 90}
-        style.text_mm(figure, 1.5, middle, row_label(row), **text)
-    bottom = top + len(rows) * (side + ROW_MM) + 3.5 + spare
-    bar = style.axes_mm(figure, left, bottom, 40, 2.2)
+        middle = TOP_MM + down * (side + ROW_MM) + side / 2
+        style.text_mm(figure, 1.5, middle, row_label(row), fontsize=8, weight="bold", va="center", rotation=90)
+    bar = style.axes_mm(figure, LEFT_MM, bottom, 40, 2.2)
     figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
-    style.text_mm(figure, left + 43, bottom, "% of true temperature")
-    return figure, left, bottom + 7.8
+    style.text_mm(figure, LEFT_MM + 43, bottom, "% of true temperature")
+    return figure, bottom + 7.8
 
 
-def _layout(columns, width):
-    """Side, gap, left and top margin (mm) of matrices of `width` cells that fill two columns of a page at most."""
-    left, gap = 15.0, 4.0 if columns < 7 else 2.0
-    return min((DOUBLE_MM - left) / columns - gap, max(38.0, 8.5 * width)), gap, left, 19.0
-
-
-def _fitting(text, room_mm):
+def _wrap(text: str, room_mm: float) -> str:
     """Break a heading into two lines where one would be wider than room_mm (bold, 7 points: 1.6 mm a letter)."""
     if 1.6 * len(text) <= room_mm:
         return text
@@ -280,31 +250,23 @@ def _fitting(text, room_mm):
     return f"{first}\n{second}" if comma else first.replace(" ", "\n", 1)
 
 
-def _draw(axes, counts, whole, names, small):
-    """One matrix; small: without the shares in text, temperatures upright."""
+def _draw_matrix(axes: Axes, counts: NDArray, whole: bool, names: Sequence[str], small: bool) -> AxesImage:
+    """Draw one matrix; small: without the shares in text, temperatures upright."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     shown = axes.imshow(share, cmap=LinearSegmentedColormap.from_list("share", SHADES), vmin=0, vmax=100, aspect="auto")
     for (row, column), number in np.ndenumerate(counts):
-        ink = PAPER if share[row, column] > 58 else INK
-        text = f"{number:.0f}" if whole or small else f"{number:.1f}"
+        text: dict[str, Any] = {"ha": "center", "color": PAPER if share[row, column] > 58 else INK, "fontsize": 6}
+        count = f"{number:.0f}" if whole or small else f"{number:.1f}"
         if small:
-            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=6)
-            continue
-        axes.text(column, row - 0.04, text, ha="center", va="bottom", color=ink, fontsize=8)
-        axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", ha="center", va="top", color=ink, fontsize=6)
+            axes.text(column, row, count, va="center", **text)
+        else:
+            axes.text(column, row - 0.04, count, va="bottom", **text | {"fontsize": 8})
+            axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", va="top", **text)
     axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % correct", fontsize=6.5, pad=2.5)
-    axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]])
+    axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]], rotation=90 if small else 0)
     axes.set_yticks(range(len(counts)), names[: len(counts)])
     axes.tick_params(length=0, pad=2)
-    axes.tick_params(axis="x", rotation=90 if small else 0)
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.4)
     return shown
-
-
-def _edges(axes, first_column, last_row):
-    """Names of the axes and labels of temperature only at the outer edge."""
-    axes.set_ylabel("True (°C)" if first_column else "", labelpad=2)
-    axes.set_xlabel("Predicted (°C)" if last_row else "", labelpad=2)
-    axes.tick_params(labelleft=first_column, labelbottom=last_row)

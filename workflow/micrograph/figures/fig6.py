@@ -1,13 +1,11 @@
 """Figure 6: every test micrograph with true and predicted temperature, growth time and substrate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation.labels import fit_label
@@ -42,7 +40,7 @@ def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
     """
     test = predictions[predictions["split"] == "test"]
     if test.empty:
-        raise UserError("Figure 6: the predictions have no row of part 'test'; fit the models again.")
+        raise UserError("Figure 6: the predictions have no row of split 'test'; fit the models again.")
     rows = []
     for sample, here in test.groupby("sample", sort=True):
         votes = here["y_pred"].value_counts(dropna=False).sort_index(kind="stable", na_position="last")
@@ -62,44 +60,17 @@ def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw_files(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int], data: str) -> list[Figure]:
-    """Draw figure 6 of one fit with the micrographs on disk; see `draw_pages`.
+@style.context()
+def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int]) -> list[Figure]:
+    """Draw figure 6: every test micrograph with its prediction, 27 a page, by temperature and name.
 
     Parameters
     ----------
     fits : sequence of one Fit
     samples : DataFrame
-        Table of accepted samples.
+        Table of accepted samples, whose micrographs are read.
     classes : sequence of int
         Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-
-    Returns
-    -------
-    list of Figure
-    """
-    (fit,) = fits
-    return draw_pages(fit, samples, [read_png(path) for path in samples["micrograph"]], classes, data)
-
-
-@style.context()
-def draw_pages(
-    fit: Fit, samples: pd.DataFrame, images: Sequence[NDArray[np.uint8]], classes: Sequence[int], data: str
-) -> list[Figure]:
-    """Draw figure 6: every test micrograph with its prediction, 27 a page, by temperature and name.
-
-    Parameters
-    ----------
-    fit : Fit
-    samples : DataFrame
-        Table of accepted samples.
-    images : sequence of ndarray of shape (pixels, pixels)
-        Micrographs of the samples.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
 
     Returns
     -------
@@ -110,76 +81,44 @@ def draw_pages(
     UserError
         If a tested sample is not among `samples`.
     """
-    films = predictions_by_sample(fit.predictions).merge(
-        samples.assign(place=range(len(samples))), on="sample", how="left"
-    )
-    for lost in films.loc[films["place"].isna(), "sample"]:
+    (fit,) = fits
+    rows = predictions_by_sample(fit.predictions).merge(samples, on="sample", how="left", indicator=True)
+    for lost in rows.loc[rows["_merge"] == "left_only", "sample"]:
         raise UserError(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
-    films = films.sort_values(["y_true", "sample"], kind="stable", ignore_index=True)
-    count = ceil(len(films) / PER_PAGE)
-    marks = style.class_marks(classes)
-    drawn = []
-    for number in range(count):
-        here = films.iloc[number * PER_PAGE : (number + 1) * PER_PAGE]
-        figure = style.canvas(DOUBLE_MM, TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM, data)
-        _head(figure, fit, films, number, count)
-        for place, film in enumerate(here.to_dict("records")):
+    rows = rows.sort_values(["y_true", "sample"], kind="stable", ignore_index=True)
+    marks, title = style.class_marks(classes), fit_label(fit.spec, ("model", "scheme", "features"))
+    n_right, n_fits, n_pages = int(rows["right"].sum()), int(rows["fits"].max()), ceil(len(rows) / PER_PAGE)
+    line = f"{n_right} of {len(rows)} test samples correct ({100 * n_right / len(rows):.0f} %), "
+    line += "each tested once, out of fold" if n_fits == 1 else f"each tested in {n_fits} folds; majority vote"
+    pages = []
+    for number in range(n_pages):
+        here = rows.iloc[number * PER_PAGE : (number + 1) * PER_PAGE]
+        page = f"; page {number + 1} of {n_pages}" if n_pages > 1 else ""
+        tall = TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM
+        figure = style.canvas(DOUBLE_MM, tall, f"{title}, {fit.spec.protocol} protocol", line + page)
+        style.show_image(style.axes_mm(figure, 4.4, 11, 2.4, 2.4), np.full((2, 2), 255), frame=WRONG)
+        style.text_mm(figure, 8.2, 10.8, "thick frame and ×: wrong prediction")
+        for place, row in enumerate(here.to_dict("records")):
             down, across = divmod(place, COLUMNS)
-            spot = 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM
-            _film(figure, spot, film, images[int(film["place"])], marks)
-        drawn.append(figure)
-    return drawn
+            _draw_sample(figure, 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM, row, marks)
+        pages.append(figure)
+    return pages
 
 
-def _head(figure, fit, films, number, count):
-    title = f"{fit_label(fit.spec, ('model', 'scheme', 'features'))}, {fit.spec.protocol} protocol"
-    style.text_mm(figure, 4, 2.2, title, weight="bold")
-    right, most = int(films["right"].sum()), int(films["fits"].max())
-    how = "each tested once, out of fold" if most == 1 else f"each tested in {most} folds; majority vote"
-    page = f"; page {number + 1} of {count}" if count > 1 else ""
-    line = f"{right} of {len(films)} test samples correct ({100 * right / len(films):.0f} %), {how}{page}"
-    style.text_mm(figure, 4, 6.4, line, color=SOFT)
-    axes = style.axes_mm(figure, 4.4, 11, 2.4, 2.4)
-    style.show_image(axes, np.full((2, 2), 255), frame=WRONG)
-    style.text_mm(figure, 8.2, 10.8, "thick frame and ×: wrong prediction")
-
-
-def _film(figure, spot, film, image, marks):
-    """One micrograph and, beside it, what is known of it and the prediction."""
-    left, top = spot
+def _draw_sample(figure: Figure, left: float, top: float, row: Mapping, marks: Mapping) -> None:
+    """Draw one micrograph and, beside it, what is known of the sample and its prediction."""
     axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
-    style.show_image(axes, image, frame=None if film["right"] else WRONG)
-    style.scale_bar(axes, film.get("pixel_nm"))
-    beside, truth = left + SIDE_MM + 2.2, film["y_true"]
+    style.show_image(axes, read_png(row["micrograph"]), frame=None if row["right"] else WRONG)
+    style.scale_bar(axes, row.get("pixel_nm"))
+    beside, truth, predicted = left + SIDE_MM + 2.2, row["y_true"], row["y_pred"]
     if truth in marks:
-        _dot(figure, beside + 1.1, top + 5.3, *marks[truth])
-    style.text_mm(figure, beside, top + 0.2, style.shorten(film["sample"], 24), fontsize=6, color=SOFT)
+        style.draw_symbol(figure, beside + 1.1, top + 5.3, *marks[truth])
+    style.text_mm(figure, beside, top + 0.2, style.shorten(row["sample"], 24), fontsize=6, color=SOFT)
     style.text_mm(figure, beside + 3, top + 4, f"true {style.celsius(truth)}")
-    colour = INK if film["right"] else WRONG
-    style.text_mm(figure, beside, top + 8, _verdict(film), color=colour, weight="normal" if film["right"] else "bold")
-    for line, text in enumerate(_known(film)):
-        style.text_mm(figure, beside, top + 12 + 3.5 * line, text, fontsize=6.5, color=SOFT)
-
-
-def _dot(figure, left, top, colour, marker):
-    """Draw a class's mark with its middle at (left, top) in mm; without axes, of which a page has many."""
-    wide, tall = figure.get_size_inches() * style.MM_PER_INCH
-    figure.add_artist(Line2D([left / wide], [1 - top / tall], color=colour, marker=marker, ms=4.2, mew=0, ls=""))
-
-
-def _verdict(film):
-    """Return the prediction as text: "✓ predicted 950 °C", "× no answer"."""
-    predicted = film["y_pred"]
-    sign = "✓" if film["right"] else "×"
-    return f"{sign} no prediction" if pd.isna(predicted) else f"{sign} predicted {style.celsius(predicted)}"
-
-
-def _known(film):
-    """Lines on a film: votes and the regressor's own value, growth time, substrate, as far as they are known."""
-    value, seconds, substrate = (film.get(name) for name in ("y_pred_value", "growth_seconds", "substrate"))
-    details = [f"{film['votes']} of {film['fits']} folds"] if film["fits"] > 1 else []
-    details += [] if pd.isna(value) else [f"value {value:.0f} °C"]
-    lines = [", ".join(details)] if details else []
-    lines += [] if seconds is None or pd.isna(seconds) else [f"{seconds:.0f} s growth"]
-    lines += [] if substrate is None or pd.isna(substrate) else [style.shorten(str(substrate), 22)]
-    return lines
+    verdict = "no prediction" if pd.isna(predicted) else f"predicted {style.celsius(predicted)}"
+    look = {"color": INK} if row["right"] else {"color": WRONG, "weight": "bold"}
+    style.text_mm(figure, beside, top + 8, f"{'✓' if row['right'] else '×'} {verdict}", **look)
+    votes = [f"{row['votes']} of {row['fits']} folds"] if row["fits"] > 1 else []
+    votes += [] if pd.isna(row["y_pred_value"]) else [f"value {row['y_pred_value']:.0f} °C"]
+    text = "\n".join([", ".join(votes)] * bool(votes) + style.growth_facts(row, ("growth_seconds", "substrate")))
+    style.text_mm(figure, beside, top + 12, text, fontsize=6.5, color=SOFT, linespacing=1.33)

@@ -1,6 +1,6 @@
 """Figures 8 and 9: the first two principal components of the features, with marks and with micrographs.
 
-Scores of different folds belong to different PCAs; a figure shows one fold.
+Scores of different folds belong to different PCAs; the figures show the first fold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SO
 from micrograph.scans.rendering import read_png
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+PICTURE_MM, MAP_MM = 11.5, np.array([166, 126])  # side of a micrograph, width and height of the map
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Projection:
 
 
 def select_fold(arrays: Mapping[str, NDArray], samples: pd.DataFrame, fold: int = 0) -> Projection:
-    """Select the principal components of one fold.
+    """Select the first two principal components of one fold.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ def select_fold(arrays: Mapping[str, NDArray], samples: pd.DataFrame, fold: int 
     Raises
     ------
     UserError
-        If the file has no such fold, or a sample that is not in the table.
+        If the file has no such fold, fewer than two components, or a sample that is not in the table.
     """
     if f"scores_{fold}" not in arrays:
         raise UserError(f"the components have no fold {fold}; choose a fold from 0.")
@@ -69,107 +72,28 @@ def select_fold(arrays: Mapping[str, NDArray], samples: pd.DataFrame, fold: int 
     missing = set(names) - set(samples["sample"])
     if missing:
         raise UserError(f"sample {min(missing)} has components and is not in samples.tsv; make the components again.")
+    scores = np.asarray(arrays[f"scores_{fold}"], float)
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        raise UserError(f"Figure of two components: the scores have shape {scores.shape}; keep two components or more.")
     rows = samples.set_index("sample", drop=False).loc[names].reset_index(drop=True)
     seen = np.isin(np.arange(len(names)), arrays[f"rows_{fold}"])
-    return Projection(arrays[f"scores_{fold}"], arrays[f"explained_{fold}"], seen, rows)
-
-
-def _component_axes(axes, scores, explained):
-    """Labels with the explained variance, limits with a margin, faint lines through the mean."""
-    for line in (axes.axhline, axes.axvline):
-        line(0, color=FAINT, lw=0.6, zorder=0)
-    axes.set_xlabel(f"First component ({100 * explained[0]:.1f} % of variance)")
-    axes.set_ylabel(f"Second component ({100 * explained[1]:.1f} % of variance)")
-    axes.tick_params(length=2)
-
-
-def _two(scores, explained):
-    """Return the first two components as float (n, 2); UserError where there are fewer."""
-    scores = np.asarray(scores, dtype=float)
-    if scores.ndim != 2 or min(scores.shape[1], len(explained)) < 2:
-        raise UserError(f"Figure of two components: the scores have shape {scores.shape}; keep two components or more.")
-    return scores[:, :2]
-
-
-def draw_fig8(
-    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], data: str, title: str
-) -> Figure:
-    """Draw figure 8 of the first fold; see `draw_components`.
-
-    Parameters
-    ----------
-    components : mapping of str to ndarray
-        Arrays of a file of principal components.
-    samples : DataFrame
-        Table of accepted samples.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-    title : str
-
-    Returns
-    -------
-    Figure
-    """
-    fit = select_fold(components, samples)
-    celsius = fit.samples["growth_celsius"]
-    return draw_components(fit.scores, celsius, fit.explained, classes, data, fit.seen, title)
-
-
-def draw_fig9(
-    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], data: str, title: str
-) -> Figure:
-    """Draw figure 9 of the first fold with the micrographs on disk; see `draw_micrographs`.
-
-    Parameters
-    ----------
-    components : mapping of str to ndarray
-        Arrays of a file of principal components.
-    samples : DataFrame
-        Table of accepted samples.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-    title : str
-
-    Returns
-    -------
-    Figure
-    """
-    fit = select_fold(components, samples)
-    images, known = [read_png(path) for path in fit.samples["micrograph"]], fit.samples
-    return draw_micrographs(
-        fit.scores, images, known["pixel_nm"], known["growth_celsius"], fit.explained, classes, data, title
-    )
+    return Projection(scores[:, :2], arrays[f"explained_{fold}"], seen, rows)
 
 
 @style.context()
-def draw_components(
-    scores: NDArray[np.floating],
-    celsius: ArrayLike,
-    explained: Sequence[float] | NDArray[np.floating],
-    classes: Sequence[int],
-    data: str,
-    seen: ArrayLike | None = None,
-    title: str = "",
+def draw_fig8(
+    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], title: str = ""
 ) -> Figure:
     """Draw figure 8: a mark per sample at its first two principal components.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_samples, n_components)
-    celsius : array of shape (n_samples,)
-        Growth temperatures in degrees Celsius.
-    explained : sequence of float
-        Share of the variance of each component.
+    components : mapping of str to ndarray
+        Arrays of a file of principal components; samples on which the PCA was not fitted have hollow marks.
+    samples : DataFrame
+        Table of accepted samples.
     classes : sequence of int
         Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
-    seen : array of bool of shape (n_samples,), optional
-        Whether the PCA was fitted on the sample; others have hollow marks. All by default.
     title : str, default ""
 
     Returns
@@ -179,46 +103,50 @@ def draw_components(
     Raises
     ------
     UserError
-        If there are fewer than two components.
+        As of `select_fold`.
     """
-    scores, celsius = _two(scores, explained), np.asarray(celsius)
-    seen = np.ones(len(scores), bool) if seen is None else np.asarray(seen, bool)
-    figure = style.canvas(SINGLE_MM, 96, data)
+    fit = select_fold(components, samples)
+    scores, seen, celsius = fit.scores, fit.seen, fit.samples["growth_celsius"].to_numpy()
+    figure = style.canvas(SINGLE_MM, 96, title, left=12)
     axes = style.axes_mm(figure, 12, 23, 66, 62)
     margins = style.axes_mm(figure, 12, 17, 66, 6, sharex=axes), style.axes_mm(figure, 78, 23, 6, 62, sharey=axes)
-    marks = style.class_marks(classes)
-    for place, name in enumerate(classes):
-        colour, marker = marks[name]
+    looks: dict[str, dict[str, Any]] = {}
+    for place, (name, (colour, marker)) in enumerate(style.class_marks(classes).items()):
         rows = celsius == name
-        shape: dict[str, Any] = {"marker": marker, "s": 15, "lw": 0.5, "zorder": 3}
-        axes.scatter(*scores[rows & seen].T, color=colour, edgecolor=PAPER, **(shape | {"lw": 0.35}))
-        axes.scatter(*scores[rows & ~seen].T, facecolor=PAPER, edgecolor=colour, **(shape | {"lw": 0.9}))
-        axes.scatter([], [], color=colour, label=f"{style.celsius(name)} ({rows.sum()})", **shape)
+        inside, outside = scores[rows & seen].T, scores[rows & ~seen].T
+        axes.scatter(inside[0], inside[1], 15, colour, marker=marker, edgecolor=PAPER, lw=0.35, zorder=3)
+        axes.scatter(outside[0], outside[1], 15, PAPER, marker=marker, edgecolor=colour, lw=0.9, zorder=3)
+        looks[f"{style.celsius(name)} ({rows.sum()})"] = style.mark_look(colour, marker)
         for side, margin in enumerate(margins):
-            _middle_half(margin, scores[rows, side], place, side, colour)
+            _draw_quartiles(margin, scores[rows, side], place, side, colour)
     if not seen.all():
-        axes.scatter([], [], facecolor=PAPER, edgecolor=SOFT, lw=0.9, s=15, label="hollow: not used in the fit")
+        looks["hollow: not used in the fit"] = style.mark_look(SOFT, hollow=True)
     for margin in margins:
         margin.set_axis_off()
     margins[0].set_ylim(len(classes) - 0.3, -1)
     margins[1].set_xlim(-1, len(classes) - 0.3)
-    _component_axes(axes, scores, explained)
-    style.text_mm(figure, 12, 2.2, title, weight="bold")
-    handles = axes.get_legend_handles_labels()
-    figure.legend(
-        *handles, loc="upper left", bbox_to_anchor=(10.5 / 89, 1 - 6.2 / 96), ncols=2, borderaxespad=0, columnspacing=1
-    )
+    _label_components(axes, fit)
+    style.legend_mm(figure, 12, 6.8, 2, looks)
     return figure
 
 
-def _middle_half(margin, values, place, side, colour):
+def _draw_quartiles(margin: Axes, values: NDArray, place: int, side: int, colour: Any) -> None:
     """Draw a line from the lower to the upper quartile and a dot at the median, along axis `side` (0 across, 1 up)."""
     if not len(values):
         return
     low, middle, high = np.percentile(values, [25, 50, 75])
-    line, dot = ([low, high], [place, place]), ([middle], [place])
-    margin.plot(*(line if side == 0 else line[::-1]), color=colour, lw=1.4, solid_capstyle="butt")
-    margin.plot(*(dot if side == 0 else dot[::-1]), "o", color=colour, ms=3.4, mec=PAPER, mew=0.5)
+    order = slice(None, None, -1 if side else 1)
+    margin.plot(*([low, high], [place, place])[order], color=colour, lw=1.4, solid_capstyle="butt")
+    margin.plot(*([middle], [place])[order], "o", color=colour, ms=3.4, mec=PAPER, mew=0.5)
+
+
+def _label_components(axes: Axes, fit: Projection) -> None:
+    """Label the axes with the explained variance, and draw faint lines through the mean."""
+    axes.axhline(0, color=FAINT, lw=0.6, zorder=0)
+    axes.axvline(0, color=FAINT, lw=0.6, zorder=0)
+    axes.set_xlabel(f"First component ({100 * fit.explained[0]:.1f} % of variance)")
+    axes.set_ylabel(f"Second component ({100 * fit.explained[1]:.1f} % of variance)")
+    axes.tick_params(length=2)
 
 
 def thin(centres: ArrayLike, size: ArrayLike, overlap: float = 0.0) -> NDArray[np.int_]:
@@ -256,32 +184,19 @@ def thin(centres: ArrayLike, size: ArrayLike, overlap: float = 0.0) -> NDArray[n
 
 
 @style.context()
-def draw_micrographs(
-    scores: NDArray[np.floating],
-    images: Sequence[NDArray[np.uint8]],
-    pixel_nm: ArrayLike,
-    celsius: ArrayLike,
-    explained: Sequence[float] | NDArray[np.floating],
-    classes: Sequence[int],
-    data: str,
-    title: str = "",
+def draw_fig9(
+    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], title: str = ""
 ) -> Figure:
     """Draw figure 9: micrographs at their first two principal components; others are marks where they would overlap.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_samples, n_components)
-    images : sequence of ndarray of shape (pixels, pixels)
-    pixel_nm : array of shape (n_samples,)
-        nm per pixel; NaN where unknown.
-    celsius : array of shape (n_samples,)
-        Growth temperatures in degrees Celsius.
-    explained : sequence of float
-        Share of the variance of each component.
+    components : mapping of str to ndarray
+        Arrays of a file of principal components.
+    samples : DataFrame
+        Table of accepted samples, whose micrographs are read.
     classes : sequence of int
         Temperatures in degrees Celsius.
-    data : str
-        Label of the data, a key of `style.BADGES`.
     title : str, default ""
 
     Returns
@@ -291,58 +206,44 @@ def draw_micrographs(
     Raises
     ------
     UserError
-        If there are fewer than two components.
+        As of `select_fold`.
     """
-    scores, celsius = _two(scores, explained), np.asarray(celsius)
-    figure = style.canvas(DOUBLE_MM, 152, data)
-    axes = style.axes_mm(figure, 13, 14, 166, 126)
-    marks = style.class_marks(classes)
-    picture_mm, room = 11.5, np.array([166, 126])
-    span = np.maximum(np.ptp(scores, axis=0), 1e-12) / (room - picture_mm - 2)  # units a millimetre
+    fit, marks = select_fold(components, samples), style.class_marks(classes)
+    scores, celsius = fit.scores, fit.samples["growth_celsius"].to_numpy()
+    span = np.maximum(np.ptp(scores, axis=0), 1e-12) / (MAP_MM - PICTURE_MM - 2)  # units a millimetre
     middle = (scores.max(axis=0) + scores.min(axis=0)) / 2
-    axes.set_xlim(*(middle[0] + span[0] * room[0] / 2 * np.array([-1, 1])))
-    axes.set_ylim(*(middle[1] + span[1] * room[1] / 2 * np.array([-1, 1])))
-    size = picture_mm * span
+    size = PICTURE_MM * span
     taken = thin(scores, size, overlap=0.1)
-    for name in classes:
+    text = f"{len(taken)} of {len(scores)} micrographs, the others as marks"
+    figure = style.canvas(DOUBLE_MM, 152, title, text, left=13)
+    axes = style.axes_mm(figure, 13, 14, *MAP_MM)
+    axes.set_xlim(*(middle[0] + span[0] * MAP_MM[0] / 2 * np.array([-1, 1])))
+    axes.set_ylim(*(middle[1] + span[1] * MAP_MM[1] / 2 * np.array([-1, 1])))
+    for name, (colour, marker) in marks.items():
         rows = np.setdiff1d(np.flatnonzero(celsius == name), taken)
-        colour, marker = marks[name]
-        across, up = scores[rows].T
-        axes.scatter(across, up, color=colour, marker=marker, s=9, edgecolor=PAPER, lw=0.3)
+        axes.scatter(scores[rows, 0], scores[rows, 1], 9, color=colour, marker=marker, edgecolor=PAPER, lw=0.3)
     for row in taken:
         inset = axes.inset_axes((*(scores[row] - size / 2), *size), transform=axes.transData, zorder=3)
-        style.show_image(inset, images[row], frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
-    _component_axes(axes, scores, explained)
-    text = f"{len(taken)} of {len(scores)} micrographs, the others as marks"
-    style.text_mm(figure, 13, 2.2, title, weight="bold")
-    style.text_mm(figure, 13, 6.4, text)
-    _map_legend(figure, marks, classes, _common(np.asarray(pixel_nm, float)[taken]), images, picture_mm)
+        image = read_png(fit.samples["micrograph"][row])
+        style.show_image(inset, image, frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
+    _label_components(axes, fit)
+    looks = {style.celsius(name): style.mark_look(*look) for name, look in marks.items()}
+    style.legend_mm(figure, 88, 6.8, len(looks), looks)
+    pixel_nm = fit.samples["pixel_nm"].to_numpy(float)[taken]
+    _draw_scale_bar(figure, 90 + 16.0 * len(classes), pixel_nm, image.shape[1])
     return figure
 
 
-def _common(pixel_nm):
-    """Return the pixel size that all share within 1 %, or None where one is unknown or they differ."""
-    known = np.isfinite(pixel_nm) & (pixel_nm > 0)
-    same_size = known.all() and len(pixel_nm) and np.ptp(pixel_nm) <= 0.01 * pixel_nm.min()
-    return float(np.median(pixel_nm)) if same_size else None
-
-
-def _map_legend(figure, marks, classes, pixel_nm, images, picture_mm):
-    """Class marks, and one bar for all pictures as long as it is in them (or a word where their sizes differ)."""
-    left = 88.0
-    for name in classes:
-        axes = style.axes_mm(figure, left, 6.2, 3, 3)
-        axes.scatter([0], [0], color=marks[name][0], marker=marks[name][1], s=22)
-        axes.set_axis_off()
-        style.text_mm(figure, left + 3.6, 6.4, style.celsius(name))
-        left += 16
-    if pixel_nm is None:
-        style.text_mm(figure, left + 2, 6.4, "sizes of the micrographs differ or are unknown")
+def _draw_scale_bar(figure: Figure, left: float, pixel_nm: NDArray, pixels: int) -> None:
+    """Draw one bar for all micrographs, or write that their sizes differ by more than 1 % or are unknown."""
+    known = (np.isfinite(pixel_nm) & (pixel_nm > 0)).all()
+    if not known or np.ptp(pixel_nm) > 0.01 * pixel_nm.min():
+        style.text_mm(figure, left, 6.4, "sizes of the micrographs differ or are unknown")
         return
-    side_nm = pixel_nm * np.shape(images[0])[1]
+    side_nm = float(np.median(pixel_nm)) * pixels
     length_nm = style.round_length(0.75 * side_nm)
-    long_mm = picture_mm * length_nm / side_nm
-    axes = style.axes_mm(figure, left + 2, 7, long_mm, 1.2, facecolor=INK)
+    long_mm = PICTURE_MM * length_nm / side_nm
+    axes = style.axes_mm(figure, left, 7, long_mm, 1.2, facecolor=INK)
     axes.set(xticks=[], yticks=[])
     axes.set_gid("scale bar")
-    style.text_mm(figure, left + long_mm + 3.4, 6.4, style.length_label(length_nm))
+    style.text_mm(figure, left + long_mm + 1.4, 6.4, style.length_label(length_nm))

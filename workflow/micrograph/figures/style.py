@@ -1,11 +1,12 @@
-"""The style of every figure: sizes in millimetres, class marks, the label of the data, error bars, scale bars, saving.
+"""The style of every figure: sizes in millimetres, marks, legends, the label of the data, scale bars, saving.
 
 Figures are matplotlib Figure objects, without pyplot and its state. matplotlib is imported where something is drawn.
+Whoever saves a figure labels it with its data (`label_data`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +34,13 @@ SPLITS = {
     "test": ("test", "#16407a", "o"),
 }
 POLICIES = {"aug1": "crops", "aug2": "AutoAug.", "aug3": "balanced", "aug4": "none"}  # short, for an axis
+
+DASHED: dict[str, Any] = {
+    "color": INK,
+    "lw": 0.7,
+    "ls": (0, (2, 1.5)),
+    "zorder": 1,
+}  # lines of reference: majority class, chance level
 
 # Label of the data -> badge in the figure (None: none).
 BADGES = {"simulated films": "simulated films", "real films": None, "films": None}
@@ -66,6 +74,9 @@ RC = {
     "axes.unicode_minus": True,
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
     "legend.frameon": False,
     "legend.handletextpad": 0.3,
     "lines.linewidth": 1.0,
@@ -92,40 +103,50 @@ def context() -> Iterator[None]:
         yield
 
 
-def canvas(width_mm: float, height_mm: float, data: str) -> Figure:
-    """Create an empty figure with the badge of its data at the upper right.
+def canvas(width_mm: float, height_mm: float, title: str = "", line: str = "", left: float = 4.0) -> Figure:
+    """Create a figure with a title.
 
     Parameters
     ----------
     width_mm, height_mm : float
-    data : str
-        Label of the data, a key of `BADGES`.
+    title : str, default ""
+    line : str, default ""
+        What stands below the title.
+    left : float, default 4.0
+        Left edge of both in mm.
 
     Returns
     -------
     Figure
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+    text_mm(figure, left, 2.2, title, weight="bold")
+    text_mm(figure, left, 6.4, line, color=SOFT, linespacing=1.4)
+    return figure
+
+
+def label_data(figure: Figure, data: str) -> None:
+    """Write at the upper right of a figure that its data are simulated; nothing for real films.
+
+    Parameters
+    ----------
+    figure : Figure
+    data : str
+        Label of the data, a key of `BADGES`.
 
     Raises
     ------
     UserError
         If the label is not known.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
     badge = lookup(data, BADGES, "data label")
-    if badge:
-        pill = {"boxstyle": "round,pad=0.35,rounding_size=0.9", "facecolor": "#fff3d6", "edgecolor": "#b7791f"}
-        figure.text(
-            *(1 - 2 / width_mm, 1 - 1.8 / height_mm),
-            badge,
-            ha="right",
-            va="top",
-            fontsize=6.5,
-            color="#6b4307",
-            bbox=pill | {"linewidth": 0.5},
-        )
-    return figure
+    if not badge:
+        return
+    wide = figure.get_size_inches()[0] * MM_PER_INCH
+    pill = {"boxstyle": "round,pad=0.35,rounding_size=0.9", "facecolor": "#fff3d6", "edgecolor": "#b7791f", "lw": 0.5}
+    text_mm(figure, wide - 2, 1.8, badge, ha="right", fontsize=6.5, color="#6b4307", bbox=pill)
 
 
 def axes_mm(figure: Figure, left: float, top: float, width: float, height: float, **settings: Any) -> Axes:
@@ -163,23 +184,41 @@ def text_mm(figure: Figure, left: float, top: float, text: str, **settings: Any)
     figure.text(left / wide, 1 - top / tall, text, **({"va": "top"} | settings))
 
 
-def legend_mm(figure: Figure, axes: Axes, left: float, top: float, columns: int, **settings: Any) -> None:
-    """Draw the legend of the labelled artists of an axes.
+def letter_panel(figure: Figure, left: float, top: float, letter: str) -> None:
+    """Write the letter of a panel.
 
     Parameters
     ----------
     figure : Figure
-    axes : Axes
+    left, top : float
+        Position from the left and upper edges of the figure, in mm.
+    letter : str
+    """
+    text_mm(figure, left, top, letter, fontsize=8.5, weight="bold")
+
+
+def legend_mm(
+    figure: Figure, left: float, top: float, columns: int, looks: Mapping[str, Mapping[str, Any]], **settings: Any
+) -> None:
+    """Draw a legend.
+
+    Parameters
+    ----------
+    figure : Figure
     left, top : float
         Position of its upper left corner from the left and upper edges of the figure, in mm.
     columns : int
+    looks : mapping of str to mapping
+        Label -> settings of ``Line2D``, as of `mark_look`.
     **settings
         Of ``Figure.legend``.
     """
+    from matplotlib.lines import Line2D
+
     wide, tall = figure.get_size_inches() * MM_PER_INCH
     spacing = {"columnspacing": 1.4, "borderpad": 0, "borderaxespad": 0, "handlelength": 1.4}
     figure.legend(
-        *axes.get_legend_handles_labels(),
+        handles=[Line2D([], [], label=label, **look) for label, look in looks.items()],
         loc="upper left",
         bbox_to_anchor=(left / wide, 1 - top / tall),
         ncols=columns,
@@ -187,40 +226,91 @@ def legend_mm(figure: Figure, axes: Axes, left: float, top: float, columns: int,
     )
 
 
-def hidden_axes(figure: Figure) -> Axes:
-    """Add axes that are not shown, for the entries of a legend.
-
-    Parameters
-    ----------
-    figure : Figure
-
-    Returns
-    -------
-    Axes
-    """
-    axes = axes_mm(figure, 2, 2, 1, 1)
-    axes.set_axis_off()
-    return axes
-
-
-def mark_fill(colour: Any, hollow: bool = False, edge: float = 0.8) -> dict[str, Any]:
-    """Give the fill of a mark.
+def mark_look(colour: Any, marker: str = "o", hollow: bool = False) -> dict[str, Any]:
+    """Give the look of a mark.
 
     Parameters
     ----------
     colour : colour
+    marker : str, default "o"
     hollow : bool, default False
-    edge : float, default 0.8
-        Width of the line of a hollow mark, in points.
 
     Returns
     -------
     dict
-        Settings of ``Axes.plot``.
+        Settings of ``Axes.plot`` and ``Line2D``.
     """
-    if hollow:
-        return {"mfc": PAPER, "mec": colour, "mew": edge}
-    return {"mfc": colour, "mec": PAPER, "mew": 0.4}
+    size = (3.6 if hollow else 4.2) * (1.4 if marker == "*" else 1)
+    fill = {"mfc": PAPER, "mec": colour, "mew": 0.8} if hollow else {"mfc": colour, "mec": PAPER, "mew": 0.4}
+    return {"marker": marker, "ms": size, "ls": ""} | fill
+
+
+def mark(
+    axes: Axes,
+    value: float,
+    place: float,
+    ends: Sequence[float],
+    look: Mapping[str, Any],
+    *,
+    vertical: bool = False,
+) -> None:
+    """Draw a mark with its interval.
+
+    Parameters
+    ----------
+    axes : Axes
+    value : float
+        Nothing is drawn where it is NaN.
+    place : float
+        On the other axis.
+    ends : sequence of two float
+        Of the interval, which is not drawn where one is NaN.
+    look : mapping
+        Of `mark_look`.
+    vertical : bool, default False
+        Whether values are drawn upwards.
+    """
+    if not np.isfinite(value):
+        return
+    hollow = look["mfc"] == PAPER
+    order = slice(None, None, -1 if vertical else 1)
+    if np.isfinite(ends).all():
+        colour = look["mec"] if hollow else look["mfc"]
+        line = ([*ends], [place, place])[order]
+        axes.plot(*line, color=colour, lw=0.7 if hollow else 1.2, solid_capstyle="butt", zorder=2)
+    axes.plot(*([value], [place])[order], zorder=3 if hollow else 4, clip_on=False, **look)
+
+
+def label_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Label rows at 0, 1, ... from the top, and separate them by faint lines.
+
+    Parameters
+    ----------
+    axes : Axes
+    names : sequence of str
+    """
+    axes.set_yticks(range(len(names)), names, linespacing=1.2)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    row_lines(axes, len(names))
+
+
+def draw_symbol(figure: Figure, left: float, top: float, colour: Any, marker: str) -> None:
+    """Draw a mark outside of axes.
+
+    Parameters
+    ----------
+    figure : Figure
+    left, top : float
+        Its middle, from the left and upper edges of the figure, in mm.
+    colour : colour
+    marker : str
+    """
+    from matplotlib.lines import Line2D
+
+    wide, tall = figure.get_size_inches() * MM_PER_INCH
+    figure.add_artist(Line2D([left / wide], [1 - top / tall], color=colour, marker=marker, ms=4.2, mew=0, ls=""))
 
 
 def row_lines(axes: Axes, count: int, vertical: bool = False) -> None:
@@ -274,22 +364,6 @@ def class_marks(classes: Sequence[int]) -> dict[int, tuple[tuple[float, float, f
     return {name: (colours[place], MARKERS[place % len(MARKERS)]) for place, name in enumerate(classes)}
 
 
-def rgb(colour: str) -> tuple[float, float, float]:
-    """Convert a colour to red, green and blue from 0 to 1.
-
-    Parameters
-    ----------
-    colour : str
-
-    Returns
-    -------
-    (float, float, float)
-    """
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)
-
-
 def celsius(temperature: float) -> str:
     """Format a temperature: 900 -> "900 °C".
 
@@ -303,6 +377,30 @@ def celsius(temperature: float) -> str:
     str
     """
     return f"{temperature:g} °C"
+
+
+def growth_facts(row: Mapping, columns: Sequence[str]) -> list[str]:
+    """Write what is known of the growth of a sample: "600 s growth", "50 Torr", the substrate.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of the table of samples.
+    columns : sequence of str
+        Of it.
+
+    Returns
+    -------
+    list of str
+        Without those that are missing.
+    """
+    formats = {"growth_seconds": "{:.0f} s growth".format, "pressure_torr": "{:g} Torr".format}
+    known = [(name, row.get(name)) for name in columns]
+    return [
+        formats.get(name, lambda value: shorten(str(value), 22))(value)
+        for name, value in known
+        if not (value is None or value != value)  # NaN
+    ]
 
 
 def round_length(longest_nm: float) -> float:
@@ -410,10 +508,21 @@ def show_image(axes: Axes, image: NDArray[np.uint8], frame: Any = None) -> None:
         Colour of a thick border.
     """
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    set_frame(axes, color=frame or SOFT, linewidth=1.6 if frame else 0.5)
+
+
+def set_frame(axes: Axes, **look: Any) -> None:
+    """Draw a border around axes, and no ticks.
+
+    Parameters
+    ----------
+    axes : Axes
+    **look
+        Settings of the spines.
+    """
+    axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
-        spine.set(visible=True, color=frame or SOFT, linewidth=1.6 if frame else 0.5)
+        spine.set(visible=True, **({"color": SOFT, "linewidth": 0.5} | look))
 
 
 def save_pages(pages: Sequence[Figure], pdf_path: str | Path, folder: str | Path, dots_per_inch: int = 200) -> None:
