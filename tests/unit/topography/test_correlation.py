@@ -30,23 +30,23 @@ def test_the_correlation_length_of_a_surface_alike_in_all_directions_is_found(si
     mean = {name: np.mean([found[name] for found in made]) for name in made[0]}
     assert mean["correlation_along_nm"] == pytest.approx(2 * sigma_nm, rel=0.1)
     assert mean["correlation_across_nm"] == pytest.approx(2 * sigma_nm, rel=0.1)
-    assert AT_FIFTH * sigma_nm * 0.75 < mean["correlation_shortest_nm"] < AT_FIFTH * sigma_nm * 1.05
-    assert mean["texture_aspect"] > 0.7
+    assert AT_FIFTH * sigma_nm * 0.75 < mean["Sal_nm"] < AT_FIFTH * sigma_nm * 1.05
+    assert mean["Str"] > 0.7
 
 
 def test_a_surface_stretched_across_the_lines_is_longer_there():
     found = correlation.correlation_lengths(gaussian((250, 250), (4, 4), (30, 10)), (4, 4))
     assert found["correlation_across_nm"] == pytest.approx(60, rel=0.2)
     assert found["correlation_along_nm"] == pytest.approx(20, rel=0.1)
-    assert found["texture_aspect"] == pytest.approx(1 / 3, abs=0.1)
+    assert found["Str"] == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_waves_that_run_at_an_angle_are_shortest_across_their_crests():
     x, y = places((200, 200), (5, 5))
     waves = np.sin(2 * np.pi * (x + y) / np.sqrt(2) / 100)  # 100 nm downhill, at 45 degrees
     found = correlation.correlation_lengths(waves, (5, 5))
-    assert found["correlation_shortest_nm"] == pytest.approx(100 * np.arccos(0.2) / (2 * np.pi), rel=0.03)
-    assert found["texture_aspect"] < 0.06  # along the crests it never falls
+    assert found["Sal_nm"] == pytest.approx(100 * np.arccos(0.2) / (2 * np.pi), rel=0.03)
+    assert found["Str"] < 0.06  # along the crests it never falls
 
 
 def test_where_no_fall_is_seen_the_length_is_nan():

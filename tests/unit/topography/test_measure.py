@@ -13,6 +13,7 @@ from micrograph.scans import levelling
 from micrograph.scans.formats import read_scan
 from micrograph.topography import measure
 from micrograph.topography.measure import HEIGHT_UNIT, MEASURES, measure_map
+from micrograph.topography.roughness import SLOPES
 
 PIXEL = (1000 / 256, 1000 / 256)
 DIRECTION = "step_direction_degrees"
@@ -36,14 +37,16 @@ def test_every_measure_has_a_number_and_a_name_and_the_map_is_left_alone():
 def test_heights_in_another_unit_change_what_is_in_that_unit_alone():
     one, ten = measure_map(film(), PIXEL), measure_map(100 + 10 * film(), PIXEL)
     for name, kind in MEASURES.items():
-        assert ten[name] == pytest.approx((10 if kind.unit == HEIGHT_UNIT else 1) * one[name], rel=1e-6), name
+        if name not in SLOPES:
+            assert ten[name] == pytest.approx((10 if kind.unit == HEIGHT_UNIT else 1) * one[name], rel=1e-6), name
+    assert ten["Sdq"] == pytest.approx(10 * one["Sdq"])
 
 
 def test_a_wider_scan_of_the_same_pixels_has_longer_lengths_and_fewer_grains():
     one, two = (measure_map(film(), (size, size)) for size in (PIXEL[0], 2 * PIXEL[0]))
-    for name in ("correlation_along_nm", "correlation_across_nm", "correlation_shortest_nm", "step_spacing_nm"):
+    for name in ("correlation_along_nm", "correlation_across_nm", "Sal_nm", "step_spacing_nm"):
         assert two[name] == pytest.approx(2 * one[name], rel=0.05), name
-    for name in ("rms_roughness", "skewness", "coverage_pct", "texture_aspect", DIRECTION):
+    for name in ("Sq", "Ssk", "coverage_pct", "Str", DIRECTION):
         assert two[name] == pytest.approx(one[name], rel=0.02), name
 
 
@@ -51,7 +54,7 @@ def test_a_map_on_its_side_swaps_along_and_across_and_turns_its_steps():
     one, turned = measure_map(film(), PIXEL), measure_map(film().T.copy(), PIXEL)
     assert turned["correlation_along_nm"] == pytest.approx(one["correlation_across_nm"], rel=0.01)
     assert turned["correlation_across_nm"] == pytest.approx(one["correlation_along_nm"], rel=0.01)
-    assert turned["rms_roughness"] == pytest.approx(one["rms_roughness"])
+    assert turned["Sq"] == pytest.approx(one["Sq"])
     assert turned["step_spacing_nm"] == pytest.approx(one["step_spacing_nm"], rel=0.03)
     assert turned[DIRECTION] == pytest.approx(90 - one[DIRECTION], abs=3)
 
@@ -61,19 +64,20 @@ def test_the_microscopes_pixels_change_little():
     coarse = fine.reshape(256, 2, 256, 2).mean(axis=(1, 3))
     one, two = measure_map(fine, (1000 / 512, 1000 / 512)), measure_map(coarse, PIXEL)
     for name in MEASURES:
-        assert two[name] == pytest.approx(one[name], rel=0.15), name
+        if name not in SLOPES:  # of noise and edges, which the pixels of any microscope cut off
+            assert two[name] == pytest.approx(one[name], rel=0.15), name
 
 
 def test_a_scan_stopped_half_way_measures_the_same_film():
     whole, half = measure_map(film(), PIXEL), measure_map(film()[:150], PIXEL)
-    for name in ("rms_roughness", "correlation_along_nm", "step_spacing_nm", "grain_diameter_nm", "psd_slope"):
+    for name in ("Sq", "correlation_along_nm", "step_spacing_nm", "grain_diameter_nm", "psd_slope"):
         assert half[name] == pytest.approx(whole[name], rel=0.25), name
 
 
 @pytest.mark.parametrize("lines", [1, 2, 7, 8, 20, 74])
 def test_a_scan_of_few_lines_tells_what_it_can(lines):
     found = measure_map(film()[:lines], PIXEL)
-    assert np.isfinite([found[name] for name in ("rms_roughness", "mean_roughness", "kurtosis")]).all()
+    assert np.isfinite([found[name] for name in ("Sq", "Sa", "Sku")]).all()
     assert np.isfinite(found["correlation_along_nm"]) == (lines >= 8)
     assert not np.isinf(list(found.values())).any()
 
@@ -90,7 +94,7 @@ def test_whatever_the_shape_and_the_pixels_numbers_are_numbers_or_missing(shape,
     found = measure_map((20 * height).astype(np.uint8) if greys else height, pixel_nm)
     assert list(found) == list(MEASURES)
     assert not np.isinf(list(found.values())).any()
-    assert found["rms_roughness"] > 0
+    assert found["Sq"] > 0
     for name, kind in MEASURES.items():
         if kind.unit in (HEIGHT_UNIT, "nm", "1/um^2"):
             assert np.isnan(found[name]) or found[name] >= 0, name
@@ -122,11 +126,11 @@ def test_real_scans_are_measured_in_sensible_numbers(shared_scans, name, rms_nm)
     scan = read_scan(shared_scans / name)
     pixel_nm = (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels)
     found = measure_map(levelling.level(scan.height_nm), pixel_nm)
-    assert rms_nm[0] < found["rms_roughness"] < rms_nm[1]
-    assert found["mean_roughness"] <= found["rms_roughness"] < found["height_range"]
-    assert found["kurtosis"] >= 1 + found["skewness"] ** 2  # Pearson's inequality
+    assert rms_nm[0] < found["Sq"] < rms_nm[1]
+    assert found["Sa"] <= found["Sq"] < found["Sdc"]
+    assert found["Sku"] >= 1 + found["Ssk"] ** 2  # Pearson's inequality
     assert max(pixel_nm) / 2 < found["correlation_along_nm"] < scan.width_nm / 2
-    assert 0 < found["texture_aspect"] <= 1 and 0 <= found["directionality"] <= 1
+    assert 0 < found["Str"] <= 1 and 0 <= found["directionality"] <= 1
     assert 0 < found["coverage_pct"] < 100 and 0 < found["bimodality"] <= 1
     assert found["grain_density_um2"] > 0
     assert 0 < found["psd_slope"] < 7 or np.isnan(found["psd_slope"])

@@ -49,16 +49,16 @@ def test_a_height_map_is_measured_in_nm_with_its_own_pixels(tmp_path):
 
 def test_lengths_on_the_micrograph_are_those_of_the_heights(tmp_path):
     table = measured(tmp_path, a_film(tmp_path, "a", 256, 256)).set_index("unit")
-    for name in ("correlation_along_nm", "correlation_shortest_nm", "grain_diameter_nm"):
+    for name in ("correlation_along_nm", "Sal_nm", "grain_diameter_nm"):
         assert table.loc["grey", name] == pytest.approx(table.loc["nm", name], rel=0.2), name
-    assert table.loc["grey", "rms_roughness"] > 10  # of 255 greys
+    assert table.loc["grey", "Sq"] > 10  # of 255 greys
 
 
 def test_the_bands_around_a_padded_image_are_not_measured(tmp_path):
     row = a_film(tmp_path, "a", lines=32, height=False)
     found = measured(tmp_path, row).iloc[0]
     shown = rendering.read_png(tmp_path / "micrographs" / "a.png")[32:96]
-    assert found["rms_roughness"] == pytest.approx(shown.std())
+    assert found["Sq"] == pytest.approx(shown.std())
     assert found["down_nm"] == pytest.approx(250 / 128)
 
 

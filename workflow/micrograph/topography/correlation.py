@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 AXIS_LEVEL = 1 / np.e  # of the autocorrelation at the correlation length of an axis
 ISO_LEVEL = 0.2  # ISO 25178-3's default for Sal and Str
 N_DIRECTIONS = 36  # of the half circle
-NAMES = ("correlation_along_nm", "correlation_across_nm", "correlation_shortest_nm", "texture_aspect")
+NAMES = ("correlation_along_nm", "correlation_across_nm", "Sal_nm", "Str")
 
 
 def correlation_lengths(height_nm: NDArray[np.float64], pixel_nm: tuple[float, float]) -> dict[str, float]:
@@ -26,10 +26,10 @@ def correlation_lengths(height_nm: NDArray[np.float64], pixel_nm: tuple[float, f
     -------
     dict of str to float
         correlation_along_nm, correlation_across_nm: distance along and across the scan lines at which the
-        autocorrelation falls to 1/e. correlation_shortest_nm: Sal, the shortest distance in any direction at which it
-        falls to 0.2. texture_aspect: Str, Sal over the longest such distance, 1 for an isotropic surface, near 0 for
-        lines; if it exceeds half the shorter side of the scan, that half is used, which gives an upper limit. NaN where
-        the autocorrelation does not fall as far.
+        autocorrelation falls to 1/e. Sal_nm: the shortest distance in any direction at which it falls to 0.2. Str: Sal
+        over the longest such distance, 1 for an isotropic surface, near 0 for lines; if it exceeds half the shorter
+        side of the scan, that half is used, which gives an upper limit. NaN where the autocorrelation does not fall as
+        far.
     """
     values = _autocorrelation(height_nm)
     centre = values.shape[0] // 2

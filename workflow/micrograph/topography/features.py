@@ -41,17 +41,18 @@ class Feature(NamedTuple):
 
 
 BANDS = [f"band_{short}_{long}" for short, long in BANDS_NM]
-# All measures but step_direction_degrees, which is that of the wafer under the microscope.
+# Inputs of models. Not step_direction_degrees, which is that of the wafer under the microscope; nor Sz, Sp, Sv and Rz,
+# which one particle decides; Rq and Ra, which are nearly Sq and Sa; Sdq and Sdr, which depend on the pixels.
 FEATURES = {
-    "rms_roughness": Feature("log10", 1.0),
-    "mean_roughness": Feature("log10", 0.8),
-    "height_range": Feature("log10", 5.0),
-    "skewness": Feature("asinh", 0.0),
-    "kurtosis": Feature("log10", 3.0),
+    "Sq": Feature("log10", 1.0),
+    "Sa": Feature("log10", 0.8),
+    "Sdc": Feature("log10", 5.0),
+    "Ssk": Feature("asinh", 0.0),
+    "Sku": Feature("log10", 3.0),
     "correlation_along_nm": Feature("log10", 30.0),
     "correlation_across_nm": Feature("log10", 30.0),
-    "correlation_shortest_nm": Feature("log10", 35.0),
-    "texture_aspect": Feature("plain", 0.7),
+    "Sal_nm": Feature("log10", 35.0),
+    "Str": Feature("plain", 0.7),
     **{name: Feature("log10", 0.4) for name in BANDS},
     "psd_slope": Feature("plain", 3.0),
     "grain_density_um2": Feature("log10", 100.0),
@@ -96,7 +97,7 @@ def matrix(measures: pd.DataFrame) -> NDArray[np.float64]:
 
 def _filled(measures: pd.DataFrame, name: str, feature: Feature) -> pd.Series:
     """Return a measure with its neutral value where it is missing."""
-    unit = measures["rms_roughness"] if MEASURES[name].unit == HEIGHT_UNIT else 1.0
+    unit = measures["Sq"] if MEASURES[name].unit == HEIGHT_UNIT else 1.0
     return measures[name].fillna(feature.neutral * unit)
 
 
@@ -121,7 +122,7 @@ def describe_measures(unit: str) -> pd.DataFrame:
             "description": measure.description,
             "scale": FEATURES[name].scale if name in FEATURES else "",
             "neutral": FEATURES[name].neutral if name in FEATURES else np.nan,
-            "neutral_of": "rms_roughness" if name in FEATURES and measure.unit == HEIGHT_UNIT else "",
+            "neutral_of": "Sq" if name in FEATURES and measure.unit == HEIGHT_UNIT else "",
         }
         for name, measure in MEASURES.items()
     ]

@@ -29,15 +29,17 @@ class Measure(NamedTuple):
 
 
 MEASURES = {
-    "rms_roughness": Measure(HEIGHT_UNIT, "rms roughness Sq (Rq): root of the mean square height"),
-    "mean_roughness": Measure(HEIGHT_UNIT, "mean roughness Sa (Ra): mean absolute height"),
-    "height_range": Measure(HEIGHT_UNIT, "height range Sdc: from the 0.5th to the 99.5th percentile of the heights"),
-    "skewness": Measure("1", "skewness Ssk: above 0 for peaks on flat ground, below 0 for pits in it"),
-    "kurtosis": Measure("1", "kurtosis Sku: 3 for normally distributed heights, more with few high peaks or deep pits"),
+    "Sq": Measure(HEIGHT_UNIT, "root mean square height (ISO 25178)"),
+    "Sa": Measure(HEIGHT_UNIT, "mean absolute height (ISO 25178)"),
+    "Sdc": Measure(HEIGHT_UNIT, "range from the 0.5th to the 99.5th percentile of the heights (ISO 25178)"),
+    "Ssk": Measure("1", "skewness (ISO 25178): above 0 for peaks on flat ground, below 0 for pits in it"),
+    "Sku": Measure(
+        "1", "kurtosis (ISO 25178): 3 for normally distributed heights, more with few high peaks or deep pits"
+    ),
     "correlation_along_nm": Measure("nm", "correlation length along the scan lines (fall to 1/e)"),
     "correlation_across_nm": Measure("nm", "correlation length across the scan lines (fall to 1/e)"),
-    "correlation_shortest_nm": Measure("nm", "shortest correlation length Sal of any direction (fall to 0.2)"),
-    "texture_aspect": Measure("1", "texture aspect ratio Str: 1 for isotropic texture, near 0 for parallel lines"),
+    "Sal_nm": Measure("nm", "shortest correlation length of any direction (fall to 0.2; ISO 25178)"),
+    "Str": Measure("1", "texture aspect ratio (ISO 25178): 1 for isotropic texture, near 0 for parallel lines"),
     **{
         f"band_{short}_{long}": Measure(HEIGHT_UNIT, f"rms roughness at wavelengths of {short} to {long} nm")
         for short, long in spectrum.BANDS_NM
@@ -58,6 +60,14 @@ MEASURES = {
     "step_spacing_nm": Measure("nm", "spacing of the atomic steps, if any are detected"),
     "step_direction_degrees": Measure("degrees", "direction of the steps, 0 along the scan lines, if any are detected"),
     "directionality": Measure("1", "coherence of the structure tensor: 0 for isotropic slopes, 1 for parallel ones"),
+    "Sz": Measure(HEIGHT_UNIT, "whole range of the heights (ISO 25178)"),
+    "Sp": Measure(HEIGHT_UNIT, "highest peak above the mean (ISO 25178)"),
+    "Sv": Measure(HEIGHT_UNIT, "deepest pit below the mean (ISO 25178)"),
+    "Sdq": Measure("1", "root mean square gradient (ISO 25178), of heights in nm"),
+    "Sdr_pct": Measure("%", "developed interfacial area ratio (ISO 25178), of heights in nm"),
+    "Rq": Measure(HEIGHT_UNIT, "root mean square height of a scan line about its mean, over all lines (ISO 4287)"),
+    "Ra": Measure(HEIGHT_UNIT, "mean absolute height of a scan line about its mean, over all lines (ISO 4287)"),
+    "Rz": Measure(HEIGHT_UNIT, "range of the heights of a scan line, mean of all lines (ISO 4287)"),
 }
 
 
@@ -84,11 +94,13 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
     Notes
     -----
     Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of
-    about 4 nm a pixel. Height parameters follow ISO 25178-2 on the levelled surface, without a further filter. A map of
-    512 x 512 pixels takes some 50 ms on one core.
+    about 4 nm a pixel. Parameters follow ISO 25178-2 and ISO 4287 on the levelled surface, without a further filter. A
+    map of 512 x 512 pixels takes some 50 ms on one core.
     """
     height_nm, pixel_nm = _check_map(height_nm, pixel_nm)
     measures = dict.fromkeys(MEASURES, float("nan")) | roughness.height_parameters(height_nm)
+    if min(height_nm.shape) > 1:
+        measures |= roughness.slope_parameters(height_nm, pixel_nm)
     if not _is_large_enough(height_nm):
         return measures
     power = spectrum.power_spectrum(height_nm, pixel_nm)

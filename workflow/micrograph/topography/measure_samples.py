@@ -3,7 +3,7 @@
 A sample with heights is measured in nm, and again in grey values on its micrograph; an exported image has grey values
 alone. A study with a single exported image is compared in grey values throughout, because a column holds one unit. Grey
 values depend on the clip percentiles of the micrograph or on whoever exported the image: roughness in grey values means
-little, lengths and grains what they mean in nm.
+little, gradients (Sdq, Sdr) nothing, lengths and grains what they mean in nm.
 """
 
 from collections.abc import Iterable
@@ -19,6 +19,7 @@ from micrograph.scans import rendering
 from micrograph.scans.conversion import IMAGE_CHANNEL
 from micrograph.scans.height_map import read_gwy
 from micrograph.topography.measure import MEASURES, measure_map
+from micrograph.topography.roughness import SLOPES
 
 NM, GREY = "nm", "grey"
 ASSUMED_WIDTH_NM = 1000.0  # of an image of unknown width: that of the study's scans
@@ -125,5 +126,7 @@ def _measure(sample: str, unit: str, values: NDArray, pixel_nm: tuple[float, flo
         measures = measure_map(values, pixel_nm)
     except UserError as error:
         raise UserError(f"{sample}: {error}") from None
+    if unit == GREY:
+        measures |= dict.fromkeys(SLOPES, float("nan"))
     row = {"sample": sample, "unit": unit, "size": size, "down_nm": pixel_nm[0], "across_nm": pixel_nm[1]}
     return row | measures

@@ -1,4 +1,4 @@
-"""Height parameters of ISO 25178-2, and coverage from the histogram of heights."""
+"""Roughness parameters under their ISO names, of surfaces (ISO 25178-2) and of scan lines (ISO 4287); coverage."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from micrograph.scans.rendering import percentile_limits
 
 RANGE_PERCENTILES = (0.5, 99.5)  # those of the micrograph
+SLOPES = ("Sdq", "Sdr_pct")  # meaningful for heights in nm alone
 
 
 def height_parameters(height_nm: NDArray[np.float64]) -> dict[str, float]:
@@ -19,21 +20,53 @@ def height_parameters(height_nm: NDArray[np.float64]) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        rms_roughness: Sq, the root mean square height (Rq of a profile). mean_roughness: Sa, the mean absolute height
-        (Ra). height_range: Sdc, from the 0.5th to the 99.5th percentile; Sz, the whole range, would measure one
-        particle. skewness: Ssk. kurtosis: Sku, 3 for normally distributed heights. All but the last two in the unit of
-        the heights.
+        Of the surface: Sq, the root mean square height; Sa, the mean absolute height; Sdc, the range from the 0.5th to
+        the 99.5th percentile; Ssk, the skewness; Sku, the kurtosis, 3 for normally distributed heights; Sz, the whole
+        range, Sp above and Sv below the mean, which measure one particle or pit. Of the scan lines: Rq, Ra and Rz, the
+        root mean square height, mean absolute height and range of a line about its own mean, over all lines. All but
+        Ssk and Sku in the unit of the heights.
     """
     square = height_nm * height_nm
     variance = square.mean()
     low, high = percentile_limits(height_nm, RANGE_PERCENTILES)
-    return {
-        "rms_roughness": float(np.sqrt(variance)),
-        "mean_roughness": float(np.abs(height_nm).mean()),
-        "height_range": float(high - low),
-        "skewness": float((square * height_nm).mean() / variance**1.5),
-        "kurtosis": float((square * square).mean() / variance**2),
+    lines = height_nm - height_nm.mean(axis=1, keepdims=True)
+    highest, lowest = height_nm.max(), height_nm.min()
+    parameters = {
+        "Sq": np.sqrt(variance),
+        "Sa": np.abs(height_nm).mean(),
+        "Sdc": high - low,
+        "Ssk": (square * height_nm).mean() / variance**1.5,
+        "Sku": (square * square).mean() / variance**2,
+        "Sz": highest - lowest,
+        "Sp": highest,
+        "Sv": -lowest,
+        "Rq": np.sqrt((lines * lines).mean()),
+        "Ra": np.abs(lines).mean(),
+        "Rz": np.ptp(lines, axis=1).mean(),
     }
+    return {name: float(value) for name, value in parameters.items()}
+
+
+def slope_parameters(height_nm: NDArray[np.float64], pixel_nm: tuple[float, float]) -> dict[str, float]:
+    """Compute the hybrid parameters of a map: of its surface of two triangles between four pixels.
+
+    Parameters
+    ----------
+    height_nm : ndarray of shape (lines, pixels)
+    pixel_nm : (float, float)
+        Pixel size down and across.
+
+    Returns
+    -------
+    dict of str to float
+        Sdq: root mean square gradient. Sdr_pct: developed interfacial area ratio, by how much the surface exceeds its
+        projection, in percent.
+    """
+    down, across = (np.diff(height_nm, axis=axis) / size for axis, size in enumerate(pixel_nm))
+    triangles = (down[:, :-1], across[:-1]), (down[:, 1:], across[1:])
+    squares = [slope * slope + other * other for slope, other in triangles]
+    area = np.mean([np.sqrt(1 + square).mean() for square in squares])
+    return {"Sdq": float(np.sqrt(np.mean(squares))), "Sdr_pct": float(100 * (area - 1))}
 
 
 def coverage(height_nm: NDArray[np.float64]) -> dict[str, float]:
