@@ -66,12 +66,58 @@ def write_gwyddions(folder, rng):
     (folder / "film.gsf").write_bytes(head + b"\0" * (4 - len(head) % 4) + values)
 
 
+OLD_HEAD = r"""\*File list
+\Data length: 8192
+\*Microscope list
+\Z sensitivity: 11.4
+\*Controller list
+\Z max: 440
+\*Afm list
+\Samps/line: 32
+\Lines: 24
+\*AFM image list
+\Data offset: 8192
+\Data length: 1536
+\Samps/line: 32
+\Number of lines: 24
+\Scan size: 1000 nm
+\Line direction: Trace
+\Image data: Height
+\Z scale height: 5000
+\*File list end
+"""
+
+
+def write_unusual_nanoscope(folder, rng):
+    """NanoScope files of other kinds: with a lift pass and a slow axis, of versions 3 and 4.2, and one as text."""
+    heights = relief(24, 32, rng)
+    frame = nanoscope_writer.Frame(1000.0, 750.0, 24)
+    pair = [nanoscope_writer.Channel("Height Sensor", way, heights) for way in ("Trace", "Retrace")]
+    nanoscope_writer.write(folder / "lift.001", pair, frame, "0x10000106")
+    whole = (folder / "lift.001").read_bytes()
+    head, data = whole[: whole.index(b"\x1a")], whole[80960:]
+    head = head.replace(b"Scan Line: Main", b"Scan Line: Interleave", 1)
+    head = head.replace(b"Scan Size: 1000 nm", b"Scan Size: 1000 nm\r\n\\Slow Axis Size: 750 nm")
+    (folder / "lift.001").write_bytes((head + b"\x1a").ljust(80960, b"\0") + data)
+    numbers = b" ".join(b"%d" % number for number in np.frombuffer(data, "<i4"))
+    (folder / "text.txt").write_bytes(b"?" + head[1:] + numbers + b"\r\n")
+    raw = np.rint(100 * heights).astype("<i2").tobytes()
+    versions = {
+        "old_3.001": OLD_HEAD,
+        "old_4_2.001": OLD_HEAD.replace("Z scale height: 5000", "Z scale: 47.05 nm (862)"),
+    }
+    for name, text in versions.items():
+        head = text.replace("\n", "\r\n").encode() + b"\x1a"
+        (folder / name).write_bytes(head.ljust(8192, b"\0") + raw)
+
+
 def write_all(folder):
     """All of these into a folder; returns the paths by name."""
     rng = np.random.default_rng(20)
     write_simulated(folder, rng)
     write_pictures(folder, rng)
     write_gwyddions(folder, rng)
+    write_unusual_nanoscope(folder, rng)
     return {path.name: path for path in sorted(Path(folder).iterdir())}
 
 

@@ -135,8 +135,8 @@ def test_a_flat_frame_is_as_tall_as_its_scan_list_says(tmp_path, raw):
 
 
 def test_old_versions_mark_a_stopped_scan_by_its_valid_lines(tmp_path, raw):
-    scan = nanoscope.read(write(tmp_path / "film", image(raw[:1], lines=4, more=["Valid data len Y: 1"])))
-    assert (scan.lines, scan.lines_planned, scan.tall_nm) == (1, 4, pytest.approx(250))
+    scan = nanoscope.read(write(tmp_path / "film", image(raw[:2], lines=4, more=["Valid data len Y: 2"])))
+    assert (scan.lines, scan.lines_planned, scan.tall_nm) == (2, 4, pytest.approx(500))
 
 
 def test_trace_and_retrace_are_kept_apart(tmp_path, raw):
