@@ -114,8 +114,8 @@ def draw_fig8(
     for place, (name, (colour, marker)) in enumerate(style.class_marks(classes).items()):
         rows = celsius == name
         inside, outside = scores[rows & seen].T, scores[rows & ~seen].T
-        axes.scatter(inside[0], inside[1], 15, colour, marker=marker, edgecolor=PAPER, lw=0.35, zorder=3)
-        axes.scatter(outside[0], outside[1], 15, PAPER, marker=marker, edgecolor=colour, lw=0.9, zorder=3)
+        axes.scatter(inside[0], inside[1], s=15, marker=marker, color=colour, edgecolor=PAPER, lw=0.35, zorder=3)
+        axes.scatter(outside[0], outside[1], s=15, marker=marker, color=PAPER, edgecolor=colour, lw=0.9, zorder=3)
         looks[f"{style.celsius(name)} ({rows.sum()})"] = style.mark_look(colour, marker)
         for side, margin in enumerate(margins):
             _draw_quartiles(margin, scores[rows, side], place, side, colour)
