@@ -99,9 +99,9 @@ def test_the_card_gives_counts_instead_of_an_interval_of_equal_values(model):
     checked = model.facts["checked"] | {"covered_900": [1.0, None, None, 13, 7], "alone": [0.5, 0.25, 0.75, 18, 9]}
     scores = model.facts["cross_validated"] | {"accuracy": [1.0, 1.0, 1.0]}
     text = model_card.card(model.facts | {"checked": checked, "cross_validated": scores})
-    assert "| true class in the set, films of 900 °C | 100.0 % (13 films of 7 growth days) |" in text
+    assert "| true class in the set, samples of 900 °C | 100.0 % (13 samples of 7 growth days) |" in text
     assert "| sets of one class | 50.0 % (25.0 % to 75.0 %) |" in text
-    assert "| accuracy | 100.0 % (18 films of 9 growth days) |" in text
+    assert "| accuracy | 100.0 % (18 samples of 9 growth days) |" in text
     assert "100.0 % to 100.0 %" not in text
 
 

@@ -99,10 +99,10 @@ def table(facts: Facts) -> pd.DataFrame:
 
 def _row(name: str, values: Sequence[float | None], factor: float) -> list[Any]:
     """Make the row of one quantity; values: value, low, high, samples, days, None where there is none."""
-    *numbers, films, days = values
+    *numbers, samples, days = values
     value, low, high = (None if number is None else factor * number for number in numbers)
     low, high = (None, None) if low == high else (low, high)
-    return [name, value, low, high, films, days]
+    return [name, value, low, high, samples, days]
 
 
 def card(facts: Facts) -> str:
@@ -120,7 +120,7 @@ def _head(facts: Facts) -> str:
         f"{classes} °C, with calibrated probabilities, a set of classes and a temperature with an interval. It also "
         f"gives the study's most similar samples, attribution maps, and whether the scan is "
         f"{novelty.OUT_OF_DISTRIBUTION}."
-        f"\n\nData: {facts['data']}, {counts['films']} films of {counts['batches']} growth days.\n"
+        f"\n\nData: {facts['data']}, {counts['films']} samples of {counts['batches']} growth days.\n"
     )
 
 
@@ -130,7 +130,7 @@ def _training(facts: Facts) -> str:
         "## Training\n\n"
         f"{facts['backbone']}, pre-training: {facts['pretraining']}; head: {facts['head']}; "
         f"augmentation: {facts['policy']}; images of {facts['pixels']} pixels. The settings are those that most "
-        "folds of the strict protocol selected, the number of epochs is the folds' median. All films are trained on "
+        "folds of the strict protocol selected, the number of epochs is the folds' median. All samples are trained on "
         "and none is held out, so the last weights are kept, and the batch normalisation statistics are recomputed "
         "over the training images at the end. "
         f"{settings}.\n"
@@ -140,11 +140,11 @@ def _training(facts: Facts) -> str:
 def _performance(facts: Facts) -> str:
     return (
         "## Cross-validated performance\n\n"
-        "No film is left to test the model. Networks were therefore trained in the same way on all films but the test "
-        "films of one strict fold, and tested on these. The strict networks beside them stopped at the epoch that was "
-        "best on validation films, which the final model does not have. Settings and epochs were selected on all "
-        "films, so these numbers are slightly optimistic. 95 % intervals: bootstrap over growth days.\n\n"
-        "| films of held-out days | trained as the final model | strict networks |\n|---|---|---|\n"
+        "No sample is left to test the model. Networks were therefore trained in the same way on all samples but the "
+        "test samples of one strict fold, and tested on these. The strict networks beside them stopped at the epoch "
+        "that was best on validation samples, which the final model does not have. Settings and epochs were selected "
+        "on all samples, so these numbers are slightly optimistic. 95 % intervals: bootstrap over growth days.\n\n"
+        "| samples of held-out days | trained as the final model | strict networks |\n|---|---|---|\n"
         + "\n".join(
             f"| {label} | {_score(facts['cross_validated'], name, kind)} | {_score(facts['strict'], name, kind)} |"
             for name, (label, kind) in METRIC_LABELS.items()
@@ -162,7 +162,7 @@ def _calibration(facts: Facts) -> str:
     reach = infinite if fitted["reach_celsius"] is None else f"{fitted['reach_celsius']:.1f} °C"
     limit = infinite if fitted["set_limit"] is None else f"{fitted['set_limit']:.3f}"
     covered = [
-        f"| true class in the set, films of {celsius} °C | {_measured(checked[f'covered_{celsius}'], 'share')} |"
+        f"| true class in the set, samples of {celsius} °C | {_measured(checked[f'covered_{celsius}'], 'share')} |"
         for celsius in classes
     ]
     checks = [f"| {label} | {_measured(checked[name], kind)} |" for name, (label, kind) in CHECK_LABELS.items()]
@@ -171,11 +171,12 @@ def _calibration(facts: Facts) -> str:
         f"Probabilities are the network's to the power 1/T, T = {fitted['temperature']:.3f}, fitted by log loss on the "
         f"cross-validated predictions. The set holds every class whose probability p has 1 - p <= {limit}; the "
         f"interval is the mean of the probabilities ± {reach}. Both limits are conformal, with growth days as the "
-        f"units, for a nominal coverage of {aim} of the films of new days. With each day left out of T and limits:\n\n"
+        f"units, for a nominal coverage of {aim} of the samples of new days. With each day left out of T and limits:"
+        "\n\n"
         "| | mean, 95 % interval |\n|---|---|\n" + "\n".join([*checks, *covered]) + "\n\n"
-        "Where all films have the same value there is no interval.\n\n"
+        "Where all samples have the same value there is no interval.\n\n"
         "The coverage assumes that new days are like the study's, and that the final model is like the cross-validated "
-        "networks, which were trained on fewer films. It holds on average over studies: the coverage of one study of "
+        "networks, which were trained on fewer samples. It holds on average over studies: the coverage of one study of "
         f"{days} growth days varies around it with a standard deviation of about {scatter:.1f} percentage points "
         f"(the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is guaranteed for one class, for one day, "
         f"for temperatures other than {', '.join(map(str, classes))} °C, or for scans "
@@ -195,14 +196,14 @@ def _limits(facts: Facts) -> str:
         "## Limitations\n\n"
         f"A scan is flagged as {novelty.OUT_OF_DISTRIBUTION} if the cosine distance of its texture (mean and standard "
         f"deviation of the channels of {limits['block']} of the network before fine-tuning) to its "
-        f"{limits['neighbours']}th nearest film exceeds {limit}, the {100 * limits['quantile']:g} % quantile of the "
+        f"{limits['neighbours']}th nearest sample exceeds {limit}, the {100 * limits['quantile']:g} % quantile of the "
         "distances between the study's growth days; if it is in colours or of unknown size; or if a measure is outside "
         "the study's range:\n\n"
         "| measure | in the study | tolerance |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        f"With each growth day left out when the limit is set, {100 * limits['flagged']:.1f} % of the study's films "
-        "exceed it by texture alone; new films may be flagged more often, because the ranges of the measures include "
-        f"all films. {note}A scan without a flag can still be out of distribution, for example another material with a "
-        "similar texture.\n\n"
+        f"With each growth day left out when the limit is set, {100 * limits['flagged']:.1f} % of the study's samples "
+        "exceed it by texture alone; new ones may be flagged more often, because the ranges of the measures include "
+        f"all samples. {note}A scan without a flag can still be out of distribution, for example another material "
+        "with a similar texture.\n\n"
         "Attribution maps show what the network responds to, not what is physically relevant.\n"
     )
 
@@ -223,10 +224,10 @@ def _above_majority(facts: Facts) -> str:
 
 
 def _measured(values: Sequence[Any], kind: str) -> str:
-    """Format a mean with its interval, or with the numbers of films and days where there is none or an empty one."""
-    mean, low, high, films, days = values
+    """Format a mean with its interval, or with the numbers of samples and days where there is none or an empty one."""
+    mean, low, high, samples, days = values
     if None in (low, high) or low == high:
-        note = f"{films} film{'' if films == 1 else 's'} of {days} growth day{'' if days == 1 else 's'}"
+        note = f"{samples} sample{'' if samples == 1 else 's'} of {days} growth day{'' if days == 1 else 's'}"
     else:
         note = f"{_number(low, kind)} to {_number(high, kind)}"
     return f"{_number(mean, kind)} ({note})"
