@@ -6,9 +6,9 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -243,25 +243,32 @@ def _is_instrument_tiff(path: str | Path) -> bool:
 
 
 def _read_stored(path: str | Path) -> _Stored:
-    """Read an image with Pillow, or with tifffile if it is a TIFF of a depth that Pillow does not know."""
+    """Read an image with Pillow, or with tifffile if it is a TIFF whose numbers are not grey values."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=("PNG", "TIFF")) as image:
+        with open(path, "rb") as file, Image.open(file, formats=("PNG", "TIFF")) as image:  # of a path it maps memory
             _check_size(path, image.width, image.height, getattr(image, "n_frames", 1))
-            tags = dict(getattr(image, "tag_v2", {}))
-            array = _to_array(path, ImageOps.exif_transpose(image), _Stored(np.empty(0), tags))
-            return _Stored(array, tags)
+            stored = _Stored(np.empty(0), dict(getattr(image, "tag_v2", {})))
+            if stored.tag(SAMPLE_FORMAT, UNSIGNED) != UNSIGNED or stored.tag(BITS, 8) > 16:
+                is_swapped = image.tag_v2.prefix == b"MM"  # type: ignore[attr-defined]  # of TIFF alone
+                if (deep := _read_deep_tiff(path, needs_tifffile=is_swapped)) is not None:
+                    return deep
+            return replace(stored, array=_to_array(path, ImageOps.exif_transpose(image), stored))
     except UnidentifiedImageError:
-        return _read_deep_tiff(path)
+        deep = _read_deep_tiff(path, needs_tifffile=True)
+        return cast(_Stored, deep)
 
 
-def _read_deep_tiff(path: str | Path) -> _Stored:
-    """Read a grey TIFF of 64 bits and other depths that Pillow does not know."""
+def _read_deep_tiff(path: str | Path, needs_tifffile: bool) -> _Stored | None:
+    """Read a grey TIFF of any depth; None if tifffile does not know its compression and Pillow can be tried.
+
+    Pillow knows no 64 bits, and swaps the bytes of compressed big-endian numbers.
+    """
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
+        page = cast(Any, tiff.pages.first)
         _check_size(path, page.imagewidth, page.imagelength, len(tiff.pages))
         if page.samplesperpixel != 1 or page.dtype is None:
             raise UserError(f"{path}: the image has values of a kind that is not read; save it with 8 or 16 bits.")
@@ -272,14 +279,15 @@ def _read_deep_tiff(path: str | Path) -> _Stored:
         except ValueError as error:
             if "imagecodecs" not in str(error):
                 raise
+            if not needs_tifffile:
+                return None
             raise UserError(f"{path}: the image is compressed; save it without compression.") from None
         tags = {tag.code: tag.value for tag in page.tags}
-        array = _turn(array.astype(array.dtype.newbyteorder("=")), int(tags.get(ORIENTATION, 1)))
         for code in (X_RESOLUTION, Y_RESOLUTION):
             if code in tags:
                 tags[code] = tags[code][0] / tags[code][1]
-        stored = _Stored(array, tags)
-        return _Stored(_to_black_is_zero(stored), tags)
+        array = _turn(array.astype(array.dtype.newbyteorder("=")), int(tags.get(ORIENTATION, 1)))
+        return _Stored(_to_black_is_zero(_Stored(array, tags)), tags)
 
 
 def _turn(array: NDArray, orientation: int) -> NDArray:
@@ -311,8 +319,6 @@ def _to_array(path: str | Path, image: "Image", stored: _Stored) -> NDArray:
         return np.array(image.convert(CONVERTED_MODES[mode]))
     if mode == "F":
         return np.array(image, dtype=np.float32)
-    if mode == "L" and sample_format == SIGNED:
-        return np.array(image).view(np.int8)
     if mode == "I":  # of signed and of 32-bit values; and of 16-bit PNG in some versions
         array = np.array(image, dtype=np.int32)
         if sample_format == SIGNED:
