@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from made_up_explanations import FEATURES, NETWORK, tests
-from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import attribution_tests, tables
 
@@ -44,13 +43,6 @@ def test_means_ratio_and_gain_are_those_worked_out_by_hand():
     assert (row["n_samples"], row["n_batches"], row["folds"]) == (2, 2, 1)
 
 
-def test_films_of_one_day_have_no_interval():
-    rows = by_hand(("a", "x", "cam", "deletion", "", 0.3, np.nan), ("b", "x", "cam", "deletion", "", 0.5, np.nan))
-    row = one(attribution_tests.make_table([rows], **GIVEN))
-    assert row["value"] == pytest.approx(0.4)
-    assert np.isnan([row[name] for name in ("low", "high", "control", "gain", "gain_low", "ratio", "ratio_low")]).all()
-
-
 def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
     rows = by_hand(
         ("a", "x", "cam", "deletion", "", 0.3, np.nan),
@@ -77,22 +69,6 @@ def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(me
     assert any(isinstance(cell, tables.Bold) for cell in panel.rows[0]) == expected
 
 
-def test_a_gain_that_is_the_same_for_all_has_no_interval():
-    rows = [("a", "x", "cam", "mass", "islands", 0.3, 0.1), ("b", "y", "cam", "mass", "islands", 0.5, 0.3)]
-    rows += [(*row[:2], "control_cam", *row[3:5], row[5] - 0.2, row[6]) for row in rows]
-    row = one(attribution_tests.make_table([by_hand(*rows)], **GIVEN))
-    assert row["gain"] == pytest.approx(0.2) and np.isnan(row["gain_low"]) and np.isfinite(row["low"])
-
-
-def test_intervals_hold_more_where_days_are_alike_than_where_films_stand_alone():
-    rng = np.random.default_rng(0)
-    day = np.repeat(rng.normal(0, 1, 15), 6)
-    rows = by_hand(*((f"f{i}", f"d{i // 6:02d}", "cam", "agreement", "", day[i], np.nan) for i in range(90)))
-    together = one(attribution_tests.make_table([rows], **GIVEN))
-    alone = one(attribution_tests.make_table([rows.assign(batch=rows["sample"])], **GIVEN))
-    assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
-
-
 def test_what_a_network_looks_at_stands_out_and_the_rest_does_not():
     table = attribution_tests.make_table(tests(looks=("islands",)), **GIVEN)
     mass = table[(table["measure"] == "mass") & (table["map"] == "occlusion")].set_index("feature")
@@ -101,47 +77,12 @@ def test_what_a_network_looks_at_stands_out_and_the_rest_does_not():
     assert mass.drop("islands")["ratio"].between(0.95, 1.05).all()
 
 
-def test_the_order_of_folds_and_rows_does_not_matter():
-    folds = tests(films=24)
-    shuffled = [fold.sample(frac=1, random_state=1) for fold in folds[::-1]]
-    one_way, other = (attribution_tests.make_table(given, **GIVEN) for given in (folds, shuffled))
-    pd.testing.assert_frame_equal(one_way, other)
-
-
-def test_inputs_are_left_alone():
-    folds = tests(films=12)
-    before = [fold.copy() for fold in folds]
-    attribution_tests.make_table(folds, **GIVEN)
-    for fold, kept in zip(folds, before, strict=True):
-        pd.testing.assert_frame_equal(fold, kept)
-
-
 def test_panels_hold_every_map_and_real_films_have_no_panel_of_where_things_are():
     panels = attribution_tests.panels(attribution_tests.make_table(tests(films=24), **GIVEN))
     assert [len(panel.rows) for panel in panels] == [36, 36, 8, 10]
     assert all(len(row) == len(panel.headings) for panel in panels for row in panel.rows)
     real = attribution_tests.make_table(tests(films=24, features=()), **GIVEN | {"data": "real films"})
     assert [len(panel.rows) for panel in attribution_tests.panels(real)] == [8, 10]
-
-
-def test_bold_is_what_leaves_out_the_value_that_means_nothing():
-    table = attribution_tests.make_table(tests(looks=("islands",), scars=1.4), **GIVEN)
-    mass = attribution_tests.panels(table)[0]
-    bold = {row[1]: None for row in mass.rows if isinstance(row[4], tables.Bold)}
-    assert set(bold) == set(attribution_tests.MAPS.values()) - {"Grad-CAM"}
-    filled = pd.Series([row[0] or None for row in mass.rows]).ffill()
-    marked = {name for name, row in zip(filled, mass.rows, strict=True) if isinstance(row[4], tables.Bold)}
-    assert {"islands", "scars and jumps"} <= marked
-
-
-def test_the_table_survives_the_disk(tmp_path):
-    io.write_table(tmp_path / "tests0.tsv", pd.concat(tests(films=24)))
-    table = attribution_tests.make_table([io.read_table(tmp_path / "tests0.tsv")], **GIVEN)
-    io.write_table(tmp_path / "explanations.tsv", table)
-    read = io.read_table(tmp_path / "explanations.tsv")
-    assert [panel.rows for panel in attribution_tests.panels(read)] == [
-        panel.rows for panel in attribution_tests.panels(table)
-    ]
 
 
 def test_a_film_tested_twice_and_unknown_names_are_faults():

@@ -3,12 +3,10 @@
 from dataclasses import asdict
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from made_up import RUN
 from made_up_baselines import by_hand, fit, given, network, tabled
-from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import baselines, summaries, tables
 
@@ -56,24 +54,6 @@ def test_how_far_a_model_is_above_the_majority_class_is_paired_by_growth_day():
     assert table["pooled_pct_low"].tolist() == [0, 50, 100] and table["pooled_pct_high"].tolist() == [50, 100, 100]
 
 
-def test_the_difference_is_that_of_the_pooled_accuracies_and_stands_under_strict_alone(table):
-    cnn = row(table, "strict", "image")
-    for features in ("none", "metadata", "physical"):
-        here = row(table, "strict", features)
-        assert here["network_gain_pct_points"] == pytest.approx(cnn["pooled_pct"] - here["pooled_pct"])
-        assert (
-            here["network_gain_pct_points_low"]
-            <= here["network_gain_pct_points"]
-            <= here["network_gain_pct_points_high"]
-        )
-        if features != "none":
-            above = here["pooled_pct"] - row(table, "strict", "none")["pooled_pct"]
-            assert here["above_majority_pct_points"] == pytest.approx(above)
-    assert np.isnan(cnn["network_gain_pct_points"])
-    published = table.loc[table["protocol"] == "published", [*baselines.AHEAD, *baselines.ABOVE]]
-    assert published.isna().all(axis=None)
-
-
 def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(table):
     strict = baselines.panels(table)[0]
     metadata = next(line for line in strict.rows if line[0] == "growth metadata")
@@ -84,31 +64,12 @@ def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(tabl
     assert not isinstance(metadata[-1], tables.Bold)
 
 
-def test_films_of_one_day_have_no_interval():
-    table = tabled([by_hand([1, 0, 0, 0], "xxxx")], by_hand([1, 1, 1, 0], "xxxx"))
-    assert table.iloc[1][["network_gain_pct_points_low", "network_gain_pct_points_high"]].isna().all()
-
-
 def test_without_strict_fits_nothing_is_compared():
     table = tabled(given(("published",)))
     assert table["network_gain_pct_points"].isna().all() and "CNN" not in set(table["model"])
     (panel,) = baselines.panels(table)
     assert not {heading for heading, _ in baselines.STRICT} & set(panel.headings)
     assert all(len(line) == len(panel.headings) for line in panel.rows)
-
-
-def test_the_table_survives_the_disk(table, tmp_path):
-    io.write_table(tmp_path / "baselines.tsv", table)
-    read = io.read_table(tmp_path / "baselines.tsv")
-    assert baselines.panels(read) == baselines.panels(table)
-
-
-def test_the_same_seed_gives_the_same_table_and_inputs_are_left_alone(table):
-    some, net = given(), network()
-    kept = [one.predictions.copy() for one in [*some, net]]
-    pd.testing.assert_frame_equal(tabled(some, net), table)
-    for one, before in zip([*some, net], kept, strict=True):
-        pd.testing.assert_frame_equal(one.predictions, before)
 
 
 def test_no_fits_and_a_network_on_other_films_are_faults():

@@ -39,12 +39,6 @@ def test_softmax_is_that_of_a_hand_and_gives_a_class_without_a_value_nothing():
     assert np.isnan(made[2]).all()
 
 
-def test_the_temperature_that_spoilt_the_probabilities_is_found_in_every_fold():
-    study = judge(fit(days=800, films_a_day=1, sharpness=3.0))
-    assert study.stages[SCALED].temperatures == pytest.approx([3.0] * 4, rel=0.25)
-    assert study.stages[UNSCALED].temperatures == [1.0] * 4
-
-
 def test_decision_values_become_the_probabilities_that_they_are_logarithms_of():
     made = fit(days=400, scores=lambda chances, sharpness: 2 * np.log(chances) + 5)
     study = judge(made)
@@ -81,21 +75,6 @@ def test_sets_of_exchangeable_films_cover_as_promised_out_of_fold(coverage):
             covered[stage].append(values.in_set[np.arange(200), study.true_index].mean())
     for shares in covered.values():
         assert coverage - 0.015 < np.mean(shares) < coverage + 0.035
-
-
-def test_sets_cover_new_days_though_films_of_a_day_are_alike():
-    """Whole days are easy or hard: their six films have one probability of being right."""
-    shares = []
-    for seed in range(25):
-        rng = np.random.default_rng(seed)
-        made = fit(days=100, films_a_day=6, seed=seed)
-        rows = made.predictions.copy()
-        truth = np.searchsorted(CELSIUS, rows["y_true"])
-        sure = rng.uniform(0.05, 0.9, 100)[rows["batch"].str.removeprefix("day").astype(int)]
-        rows[NAMES] = np.where(truth[:, None] == np.arange(3), sure[:, None], (1 - sure[:, None]) / 2)
-        study = judge(summaries.Fit(made.spec, rows))
-        shares.append(study.stages[SCALED].in_set[np.arange(600), study.true_index].mean())
-    assert 0.89 < np.mean(shares) < 0.96
 
 
 def test_too_few_validation_days_give_sets_of_every_class():

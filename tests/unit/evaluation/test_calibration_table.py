@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from made_up import RUN, resampling
@@ -64,26 +63,11 @@ def test_scaling_mends_what_is_too_sure_and_the_table_can_tell():
     assert before["ece_pct_low"] > 0 and after["ece_pct_low"] == 0
 
 
-def test_all_intervals_hold_their_value():
-    for row in mixed().iloc[:3].to_dict("records"):
-        for name in ("ece_pct", "log_loss", "brier", "covered_by_day_pct", "set_size", "covered_pct"):
-            assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
-        shares = [row[f"covered_{celsius}_pct"] for celsius in CELSIUS]
-        assert min(shares) <= row["covered_pct"] <= max(shares)
-
-
 def test_class_shares_are_told_beside_and_true_probabilities_beat_them():
     made = table(fit(days=120)).iloc[0]
     assert made["class_frequency_log_loss"] == pytest.approx(np.log(3), abs=0.03)
     assert made["class_frequency_brier"] == pytest.approx(2 / 3, abs=0.02)
     assert made["log_loss_high"] < made["class_frequency_log_loss"]
-
-
-def test_equal_scores_are_as_good_as_nothing():
-    made = table(fit(scores=lambda chances, sharpness: np.full(chances.shape, 1 / 3))).iloc[0]
-    assert made["log_loss"] == pytest.approx(np.log(3)) and made["brier"] == pytest.approx(2 / 3)
-    assert made["bins"] == 1 and np.isnan(made["log_loss_low"])
-    assert made["set_size"] == 3 and made["covered_pct"] == 100
 
 
 def test_one_growth_day_of_tests_gives_no_interval():
@@ -93,23 +77,6 @@ def test_one_growth_day_of_tests_gives_no_interval():
     assert row["n_batches"] == row["folds"] == 1
     assert row[[f"{name}{end}" for name in ("ece_pct", "log_loss", "brier") for end in ("_low", "_high")]].isna().all()
     assert np.isfinite(row["log_loss"]) and row["n_unlimited_folds"] == 1
-
-
-def test_the_same_seed_gives_the_same_table_whatever_stands_beside():
-    one, again = table(fit(**SURE), fit()), table(fit(**SURE), fit())
-    pd.testing.assert_frame_equal(one, again)
-    pd.testing.assert_frame_equal(one.iloc[:2], table(fit(**SURE)))
-
-
-def test_repeats_of_the_folds_do_not_narrow_the_interval():
-    made = fit(days=60)
-    rows = made.predictions
-    often = pd.concat([rows.assign(fold=rows["fold"] + 4 * repeat) for repeat in range(5)], ignore_index=True)
-    one, five = table(made).iloc[0], table(summaries.Fit(made.spec, often)).iloc[0]
-    assert five["n_samples"] == one["n_samples"] == 180 and five["folds"] == 20
-    width = [row["log_loss_high"] - row["log_loss_low"] for row in (one, five)]
-    assert width[1] == pytest.approx(width[0])
-    assert five["ece_calibrated_high_pct"] == pytest.approx(one["ece_calibrated_high_pct"], abs=1.5)
 
 
 def test_no_predictions_are_refused():
@@ -124,21 +91,6 @@ def test_labels_distinguish_fits_as_shortly_as_they_can():
     assert fit_labels([first], always=("model", "features")) == ["CNN, micrographs"]
 
 
-def off(row):
-    """Whether a plain calibration error is larger than perfectly calibrated probabilities would show."""
-    return row["ece_uncorrected_pct"] > row["ece_calibrated_high_pct"]
-
-
-def test_overconfident_probabilities_are_off_until_they_are_scaled():
-    as_is, scaled = (row for _, row in table(fit(days=120, **SURE)).iterrows())
-    assert off(as_is) and not off(scaled) and scaled["log_loss_change_high"] < 0
-
-
-def test_true_probabilities_are_seldom_off():
-    """By chance one study in twenty is; of twelve at most three here."""
-    assert sum(off(table(fit(seed=seed)).iloc[0]) for seed in range(12)) <= 3
-
-
 def test_sets_of_reversed_probabilities_cover_too_little():
     made = fit(days=120)
     rows = made.predictions.copy()
@@ -147,12 +99,6 @@ def test_sets_of_reversed_probabilities_cover_too_little():
     rows.loc[tested, names] = rows.loc[tested, names].to_numpy()[:, ::-1]
     scaled = table(summaries.Fit(made.spec, rows), coverage=0.8).iloc[-1]
     assert scaled["covered_pct_high"] < scaled["nominal_coverage_pct"] == 80
-
-
-def test_fits_without_probabilities_are_left_out_and_few_validation_days_leave_sets_of_all_classes():
-    assert "the model predicts a temperature without scores" in set(mixed()["reason"])
-    few = table(fit(days=16)).iloc[-1]
-    assert few["n_unlimited_folds"] == few["folds"] == 4 and few["covered_pct"] == 100
 
 
 def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():

@@ -17,7 +17,6 @@ from micrograph.evaluation import (
     table2,
     table3,
     table4,
-    tables,
 )
 from micrograph.evaluation.conclusions import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Estimate
 from micrograph.prediction import model_card
@@ -108,13 +107,6 @@ def test_any_is_supported_by_one_comparison_and_shows_the_clearest_widened():
     assert shown.low == pytest.approx(10 - 2 * 2.393980 / 1.959964, abs=1e-4)
 
 
-def test_any_of_many_needs_more_than_any_of_one():
-    one = [estimate(0.5, 11.5)]
-    assert conclusions.combine(one, "any", 1, 1)[0] == SUPPORTED
-    verdict, shown, _ = conclusions.combine(one, "any", 1, 1, count=20)
-    assert verdict == INCONCLUSIVE and (shown.low, shown.high) == pytest.approx((-2.48, 14.48), abs=0.01)
-
-
 def test_any_is_contradicted_only_where_every_comparison_contradicts():
     against, unclear = estimate(-20, -10, "MLP"), estimate(-4, 1, "SVC")
     assert conclusions.combine([against, against], "any", 1, 1)[0] == CONTRADICTED
@@ -180,27 +172,6 @@ def test_contrasts_name_known_tables_columns_units_and_leaks():
             assert contrast.where["quantity"] in quantities
     named = " ".join(str(contrast.where) for contrast in conclusions.CONTRASTS)
     assert all(f"strict+{leak}" in named and f"published-{leak}" in named for leak in protocols.LEAKS)
-
-
-@pytest.mark.parametrize("name", sorted(made_up_conclusions.tables()))
-def test_a_missing_or_empty_table_leaves_its_contrasts_untested_and_the_others_unchanged(name):
-    given = made_up_conclusions.tables()
-    whole = conclusions.make_table(given, SIMULATED)
-    others = {other: table for other, table in given.items() if other != name}
-    for given_tables in (others, others | {name: given[name].iloc[:0]}):
-        without = conclusions.make_table(given_tables, SIMULATED)
-        assert set(without.loc[without["table"] == name, "verdict"]) == {NOT_TESTED}
-        pd.testing.assert_frame_equal(without[without["table"] != name], whole[whole["table"] != name])
-
-
-def test_without_intervals_nothing_is_supported_or_contradicted():
-    given = {
-        name: table.assign(**{column: np.nan for column in table if column.endswith(("low", "high"))})
-        for name, table in made_up_conclusions.tables(
-            leakage={"added": {"features_from_one_fold": 1.0, "pca_on_all": 0.5}}
-        ).items()
-    }
-    assert set(conclusions.make_table(given, SIMULATED)["verdict"]) == {INCONCLUSIVE, NOT_TESTED}
 
 
 def test_simulated_samples_allow_no_conclusion_about_real_ones():
@@ -331,19 +302,6 @@ def test_the_spread_between_splits_has_its_chi_squared_interval():
     assert row_of(made(table2={"repeats": 1}), conclusions.SPLITS)["verdict"] == NOT_TESTED
 
 
-@pytest.mark.parametrize(("repeats", "std"), [(2, 0.0), (5, 0.0), (5, 1e-14), (2, 0.05), (2, 9.0)])
-def test_two_repeats_or_equal_ones_have_no_interval(repeats, std):
-    row = row_of(made(table2={"repeats": repeats, "deal_std": std}), conclusions.SPLITS)
-    assert row["verdict"] == INCONCLUSIVE and np.isnan(row["ci_low"]) and np.isnan(row["ci_high"])
-
-
-def test_only_the_strict_protocol_tells_how_accurate_the_prediction_is():
-    given = made_up_conclusions.tables()
-    other = {name: given[name].assign(protocol="published") for name in ("table2", "table3", "table4", "baselines")}
-    table = conclusions.make_table(given | other, SIMULATED)
-    assert set(table.loc[table["table"].isin(other), "verdict"]) == {NOT_TESTED}
-
-
 def test_tables_are_not_modified_and_their_files_give_the_same_conclusions(tmp_path):
     given = made_up_conclusions.tables()
     given["leakage"] = given["leakage"][given["leakage"]["labels"] == "true"]  # a column of one word, "true"
@@ -358,19 +316,3 @@ def test_tables_are_not_modified_and_their_files_give_the_same_conclusions(tmp_p
     assert again[["verdict", "reason"]].equals(table[["verdict", "reason"]])
     io.write_table(tmp_path / "conclusions.tsv", table)
     assert conclusions.panels(io.read_table(tmp_path / "conclusions.tsv")) == conclusions.panels(table)
-
-
-def test_the_panel_writes_each_question_once_and_html_escapes_what_tables_say():
-    given = made_up_conclusions.tables()
-    given["confounders"].loc[given["confounders"]["kind"] == "batch_size", "reason"] = "<script>alert(1)</script>"
-    table = conclusions.make_table(given, SIMULATED)
-    (panel,) = conclusions.panels(table)
-    assert [row[0] for row in panel.rows if row[0]] == list(dict.fromkeys(table["question"]))
-    assert panel.rows[0][3] == SUPPORTED and panel.rows[0][5:] == ["78.0 [70.0, 86.0] %", "58.0", "120", "–"]
-    html = tables.html(conclusions.panels(table), "A caption.", "Conclusions")
-    assert (
-        "<script>" not in html
-        and "&lt;script&gt;" in html
-        and "A caption." in tables.markdown(conclusions.panels(table), "A caption.")
-    )
-    assert sum(conclusions.counted(table).values()) == len(table)

@@ -7,7 +7,7 @@ import pytest
 from made_up import RUN, resampling
 from made_up_confounders import answered, films, rows, scans, tabled
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, confounders, subgroups, tables
+from micrograph.evaluation import bootstrap, confounders, subgroups
 from micrograph.evaluation.bootstrap import Resampling
 
 
@@ -97,20 +97,6 @@ def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(
     assert least <= np.mean(held) <= 0.99
 
 
-def test_a_true_difference_is_told_and_named():
-    rng = np.random.default_rng(3)
-    right = np.concatenate([drawn(rng, 20, 3, 0.9, 0.05), drawn(rng, 20, 3, 0.4, 0.05)])
-    table = tabled(films(120, substrate=["c"] * 60 + ["A"] * 60), right)
-    row = rows(table, "substrate").loc["A"]
-    assert row["difference_pct_points_high"] < -15 and confounders.differs(row)
-
-
-def test_two_groups_are_one_comparison_and_three_are_three():
-    right = np.arange(60) % 4 > 0
-    assert len(confounders.comparisons(tabled(films(substrate=["c"] * 30 + ["A"] * 30), right))) == 1
-    assert len(confounders.comparisons(tabled(films(substrate=["c", "A", "M"] * 20), right))) == 3
-
-
 def test_of_three_groups_one_without_an_interval_leaves_the_others_two_comparisons():
     substrate = np.where(np.arange(60) < 9, "M", np.where(np.arange(60) // 3 % 2, "c", "A"))  # M on three days alone
     table = tabled(films(substrate=substrate), np.arange(60) % 4 > 0)
@@ -153,10 +139,6 @@ def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_
     assert np.isnan(same["difference_pct_points_low"])
 
 
-def test_folds_that_were_not_asked_for_are_said_to_be():
-    assert (rows(tabled(films(), np.arange(60) % 4 > 0), "split")["reason"] == confounders.NOT_RUN).all()
-
-
 def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
     given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}
@@ -172,18 +154,3 @@ def test_a_film_without_an_answer_is_wrong():
     given = [fit], [], [], {}
     table = confounders.make_table(sheet, [scans(sheet)], *given, resampling=resampling(100), run=RUN)
     assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}
-
-
-def test_the_same_seed_gives_the_same_table_and_a_row_does_not_depend_on_the_others():
-    sheet, right = films(substrate=["c", "A", "M"] * 20), np.arange(60) // 2 % 3 > 0
-    first = tabled(sheet, right)
-    pd.testing.assert_frame_equal(first, tabled(sheet, right))
-    other = tabled(sheet.assign(operator=["anna", "bo"] * 30), right)
-    pd.testing.assert_frame_equal(rows(first, "substrate"), rows(other, "substrate"))
-
-
-def test_both_forms_name_groups_and_have_no_missing_numbers():
-    table = tabled(films(substrate=["c", "A", "M"] * 20), np.arange(60) // 2 % 5 > 1)
-    text = tables.markdown(confounders.panels(table), "caption")
-    assert "Subgroups: CNN" in text and "of a new operator" in text and "nan" not in text
-    assert tables.html(confounders.panels(table), "caption", "confounders").startswith("<!DOCTYPE html>")

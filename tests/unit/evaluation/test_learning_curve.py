@@ -73,13 +73,6 @@ def test_accuracies_films_and_differences_are_hand_worked(table):
     assert list(table.columns) == [*learning_curve.COLUMNS, *asdict(made_up.RUN)]
 
 
-def test_two_shares_that_are_right_on_the_same_films_differ_by_nothing_at_all():
-    """Paired: the interval of the difference has no width, however wide those of the accuracies are."""
-    last = tabled([fit(50, 10), fit(100, 10)]).iloc[-1]
-    assert last["gain_pct_points"] == last["gain_pct_points_low"] == last["gain_pct_points_high"] == 0
-    assert last["test_pct_high"] - last["test_pct_low"] > 10
-
-
 def test_one_share_has_no_difference():
     assert tabled([fit(100, 12)])["gain_pct_points"].isna().all()
     with pytest.raises(UserError, match="learning_curve"):

@@ -39,10 +39,6 @@ def test_hand_worked_scores():
     assert metrics.score(HAND, "mae_celsius", CLASSES) == pytest.approx(100 / 6)
 
 
-def test_the_confusion_table_counts_truth_by_prediction():
-    assert metrics.confusion(HAND, CLASSES).tolist() == [[1, 1, 0, 0], [0, 2, 1, 0], [0, 0, 1, 0]]
-
-
 def test_scores_agree_with_scikit_learn():
     rng = np.random.default_rng(3)
     truth, guess = rng.choice(CLASSES, 200, p=[0.1, 0.5, 0.4]), rng.choice(CLASSES, 200)
@@ -55,12 +51,6 @@ def test_scores_agree_with_scikit_learn():
         "mae_celsius": sklearn.metrics.mean_absolute_error(truth, guess),
     }
     assert {name: metrics.score(frame, name, CLASSES) for name in expected} == pytest.approx(expected)
-
-
-def test_a_class_that_does_not_occur_is_left_out_of_the_means():
-    frame = predictions([950, 950, 1000], [950, 1000, 1000])
-    assert metrics.score(frame, "balanced_accuracy", CLASSES) == pytest.approx(0.75)
-    assert metrics.score(frame, "macro_f1", CLASSES) == pytest.approx(2 / 3)
 
 
 def test_a_row_without_an_answer_is_wrong_and_leaves_no_distance():
@@ -159,14 +149,6 @@ def test_predicting_the_same_films_more_often_does_not_narrow_the_interval():
     assert once == pytest.approx(repeated)
 
 
-def test_films_that_fail_together_widen_the_interval():
-    frame = predictions([950] * 80, [950, 1000] * 40)
-    apart = bootstrap.bootstrap(frame, "accuracy", Resampling(CLASSES, 500, np.random.default_rng(1)))
-    together = frame.sort_values("y_pred").assign(batch=np.repeat([f"d{day}" for day in range(8)], 10))
-    low, high = bootstrap.bootstrap(together, "accuracy", Resampling(CLASSES, 500, np.random.default_rng(1)))
-    assert high - low > 1.5 * (apart[1] - apart[0])
-
-
 def test_one_batch_has_no_interval():
     frame = predictions([900, 950], [900, 900], batch=["d", "d"])
     assert np.isnan(bootstrap.bootstrap(frame, "accuracy", Resampling(CLASSES, 100, np.random.default_rng(0)))).all()
@@ -205,14 +187,6 @@ def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
         [missing, missing], "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0))
     )
     assert nothing.tolist() == [False, False]
-
-
-def test_of_one_batch_nothing_can_be_told():
-    frame = predictions([900, 950], [900, 900], batch=["d", "d"])
-    both = [frame, frame.assign(y_pred=1000)]
-    assert bootstrap.indistinguishable_from_best(
-        both, "accuracy", Resampling(CLASSES, 100, np.random.default_rng(0))
-    ).all()
 
 
 def test_unknown_names_are_faults():

@@ -43,12 +43,6 @@ def test_bins_are_of_twenty_films_and_ten_at_most(films, bins):
     assert reliability.number_of_bins(films) == bins
 
 
-def test_the_plain_error_is_that_of_a_hand():
-    confidence, right = np.array([0.6, 0.6, 0.9, 0.9]), np.array([True, False, True, True])
-    assert reliability.plain_error(confidence, right, np.array([0, 0, 1, 1])) == pytest.approx(0.1)
-    assert reliability.plain_error(confidence, right, np.zeros(4, int)) == pytest.approx(0.0)
-
-
 def test_confidence_is_the_largest_probability_and_right_is_its_class():
     binned = reliability.confidences(
         np.array([[0.2, 0.7, 0.1], [0.5, 0.3, 0.2]]), np.array([1, 2]), ["f", "g"], ["day2", "day1"]
@@ -73,15 +67,6 @@ def test_the_interval_holds_the_error_of_probabilities_that_are_too_sure():
     assert np.mean([each["low"] <= truth <= each["high"] for each in found]) > 0.8
     assert np.mean([each["value"] for each in found]) == pytest.approx(truth, abs=0.02)
     assert np.mean([each["uncorrected"] > each["calibrated_high"] for each in found]) > 0.95
-
-
-def test_the_upper_end_is_seldom_below_the_error_itself():
-    """Of 320 studies of 120 films no more than 5 of 100: 2.5 and three standard deviations of chance."""
-    below = []
-    for sharpness in (0.7, 1.5, 2.0, 3.0):
-        truth = error(of_study(sharpness, 1000, days=10000), n_bootstrap=2)["uncorrected"]
-        below += [error(of_study(sharpness, seed), n_bootstrap=200)["high"] < truth for seed in range(80)]
-    assert np.mean(below) <= 0.05
 
 
 def test_the_upper_end_is_no_less_than_that_of_the_redrawn_plain_errors():
@@ -119,16 +104,3 @@ def test_true_probabilities_lie_in_their_range_about_95_times_in_100():
         for mark in reliability.diagram(binned, bootstrap.cluster_weights(40, 400, rng), rng):
             inside.append(mark["true_low"] <= mark["accuracy"] <= mark["true_high"])
     assert np.mean(inside) > 0.9
-
-
-def test_repeats_of_a_film_do_not_narrow_what_chance_may_do():
-    rng = np.random.default_rng(1)
-    confidence, right = np.full(30, 0.5), np.arange(30) % 2 == 0
-    once = answered(confidence, right)
-    often = answered(
-        np.tile(confidence, 20), np.tile(right, 20), np.tile(np.arange(30), 20), np.tile(np.arange(30), 20)
-    )
-    times = bootstrap.cluster_weights(30, 1000, rng)
-    widths = [np.subtract(*(reliability.diagram(binned, times, rng)[0][end] for end in ("true_high", "true_low")))
-              for binned in (once, often)]  # fmt: skip
-    assert widths[1] == pytest.approx(widths[0], abs=0.08) and widths[0] > 0.25

@@ -53,15 +53,6 @@ def test_few_values_are_groups_of_their_own_and_many_are_thirds_of_the_films():
     }
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_every_film_is_in_one_group_of_a_number_or_of_those_that_nobody_knows(seed):
-    rng = np.random.default_rng(seed)
-    seconds = np.where(rng.random(40) < 0.2, np.nan, rng.integers(1, 9, 40) * 100.0)
-    groups = of("growth_seconds", samples(40, growth_seconds=seconds))
-    assert sorted(sum(groups.values(), [])) == list(range(40))
-    assert groups[subgroups.NOT_STATED] == np.flatnonzero(np.isnan(seconds)).tolist()
-
-
 def test_words_are_groups_the_commonest_first_and_empty_cells_are_unknown():
     substrates = [None, np.nan, ""] + ["b"] * 2 + ["a"] * 2 + ["c"] * 5
     groups = of("substrate", samples(substrate=substrates))
@@ -84,10 +75,6 @@ def test_batches_are_grouped_by_how_many_films_they_have():
     }
 
 
-def test_whole_square_scans_of_one_kind_make_no_group():
-    assert of("scan_quality", samples()) == {}
-
-
 @pytest.mark.parametrize(
     ("name", "columns"),
     [
@@ -105,11 +92,6 @@ def test_a_scan_unlike_the_others_is_a_group_by_what_it_is(name, columns):
     assert of("scan_quality", samples(), scans(**columns)) == {name: [3]}
 
 
-def test_scans_with_a_quality_flag_are_a_group():
-    assert of("scan_quality", samples(quality=but("", at3="scars, jumps"))) == {"quality flag": [3]}
-    assert of("scan_quality", samples(quality=np.nan)) == {}
-
-
 def test_of_two_resolutions_the_rarer_is_a_group_and_of_three_each():
     fine = {"pixels": but(256, at3=512, at4=512), "lines": but(256, at3=512, at4=512)}
     assert of("scan_quality", samples(), scans(**fine, lines_planned=fine["lines"])) == {"512 pixels a line": [3, 4]}
@@ -124,10 +106,3 @@ def test_of_two_resolutions_the_rarer_is_a_group_and_of_three_each():
 def test_a_picture_of_unknown_width_is_in_no_group_of_lengths():
     unknown = {"width_nm": but(1000.0, at3=np.nan), "tall_nm": but(1000.0, at3=np.nan)}
     assert of("scan_quality", samples(), scans(**unknown)) == {}
-
-
-def test_shards_are_read_together_and_inputs_are_left_alone():
-    films, whole = samples(), scans(lines=but(256, at3=100), tall_nm=but(1000.0, at3=390.625))
-    before = films.copy()
-    assert of("scan_quality", films, whole.iloc[6:], whole.iloc[:6]) == {"stopped early": [3]}
-    pd.testing.assert_frame_equal(films, before)

@@ -64,16 +64,6 @@ def test_test_films_without_an_answer_are_counted_and_leave_no_error():
     assert np.isnan([row["mae_celsius"], row["kappa"], row["rmse_celsius"], row["test_rmse_celsius"]]).all()
 
 
-def test_several_copies_of_a_film_are_averaged_within_their_part():
-    frame = predictions((4, 4))
-    validation = frame[frame["split"] == "validation"]
-    copies = pd.concat(
-        [frame[frame["split"] != "validation"], validation.assign(augmentation=1), validation.assign(augmentation=2)]
-    )
-    once, often = (summaries.summarise(each, Resampling(CLASSES, 100, 1)) for each in (frame, copies))
-    assert once == pytest.approx(often, nan_ok=True)
-
-
 def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
     """Fold 0: SVC is better in validation and worse in the test; fold 1: equal in validation, the first is taken."""
     better, worse = predictions((1, 4)), predictions((4, 2))
@@ -122,13 +112,6 @@ def test_a_gain_is_the_difference_in_points_with_its_sign():
     found = summaries.accuracy_gain(worse, better, Resampling(CLASSES, 200, 1))
     assert found[0] == pytest.approx(50) and 0 < found[1] <= 50 <= found[2]
     assert summaries.accuracy_gain(better, worse, Resampling(CLASSES, 200, 1))[0] == pytest.approx(-50)
-
-
-def test_strict_comes_first_and_a_protocol_without_fits_not_at_all():
-    given = [summaries.Fit(replace(SPEC, protocol=name), None) for name in ("published", "strict", "published")]
-    groups = summaries.by_protocol(given)
-    assert list(groups) == ["strict", "published"] and len(groups["published"]) == 2
-    assert list(summaries.by_protocol(given[:1])) == ["published"]
 
 
 def test_the_papers_numbers_come_as_rows_in_our_columns():
@@ -193,28 +176,6 @@ def test_the_spread_over_repeats_is_hand_worked():
     assert row["pooled_pct"] == 62.5
     assert row["pooled_repeat_std"] == pytest.approx(np.sqrt(2) * 12.5)
     assert row["test_pct_std"] == pytest.approx(100 * np.std([1, 0.5, 0.5, 0.5], ddof=1))
-
-
-def test_the_same_repeat_twice_makes_nothing_more_certain():
-    one = summaries.Fit(None, predictions((4, 2)))
-    row, twice = (
-        summaries.summarise(fit.predictions, Resampling(CLASSES, 200, 1)) for fit in (one, made_up.repeated(one, one))
-    )
-    assert np.isnan(row["pooled_repeat_std"]) and twice["pooled_repeat_std"] == 0
-    same = [name for name in summaries.MEASURED if name.startswith(("pooled_pct", "balanced", "kappa", "mae"))]
-    assert len(same) == 12
-    assert {name: twice[name] for name in same} == pytest.approx({name: row[name] for name in same})
-
-
-def test_each_fold_of_each_repeat_chooses_its_own_model():
-    """One model is right in validation in the first repeat, the other in the second."""
-    good, bad = predictions((4, 4)), predictions((0, 0))
-    bad.loc[bad["split"] == "validation", "y_pred"] = 1000
-    repeats = [summaries.Fit(None, frame) for frame in (good, bad)]
-    found = summaries.selected_per_fold([made_up.repeated(*repeats), made_up.repeated(*reversed(repeats))], CLASSES)
-    test = found.query("split == 'test'")
-    assert len(test) == 16 and (test["y_true"] == test["y_pred"]).all()
-    assert test["repeat"].value_counts().to_dict() == {0: 8, 1: 8}
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,6 @@ def test_repeats_are_counted_apart_from_pictures(table):
     assert set(here["folds"]) == {3} and set(here["rows_std"]) == {0}
 
 
-def test_the_table_can_be_written_and_every_row_says_its_data(table, tmp_path):
-    assert list(table.columns) == table1.COLUMNS
-    io.write_table(tmp_path / "t.tsv", table)
-    assert len(io.read_table(tmp_path / "t.tsv")) == len(table) == 2 * 4 * 3 * 3 + 4 * 2 * 3
-    assert table["data"].notna().all()
-
-
 def test_the_panels_show_ours_beside_the_papers(table):
     strict, _, pictures = table1.panels(table)
     assert strict.headings[2:] == [
@@ -125,22 +118,6 @@ def test_folds_that_differ_are_shown_with_their_spread():
     table = made(study([7, 13, 10]), folds=3, protocols=("strict",))
     shown = table1.panels(table)[0].rows
     assert any(re.fullmatch(r"\d+\.\d ± \d+\.\d", cell) for row in shown for cell in row)
-
-
-def test_classes_that_the_paper_has_not_are_dashes():
-    samples = study([6, 12, 9]).replace({"growth_celsius": {1000: 1050}})
-    table = made(samples, folds=3, protocols=("strict",), classes=[900, 950, 1050], chosen=("aug4",))
-    assert table1.panels(table)[0].rows[0][2:] == ["2", "4", "3", "23", "105", tables.DASH]
-    assert "aug1" not in set(table["policy"])
-
-
-def test_both_forms_hold_the_caption_and_the_counts(table):
-    text, page = (
-        tables.markdown(table1.panels(table), "caption"),
-        tables.html(table1.panels(table), "caption", "table1"),
-    )
-    assert "caption" in text and "| aug1 | train | 8 | 8 | 8 | 207 | 212 | 215 |" in text
-    assert page.startswith("<!DOCTYPE html>") and "<title>table1</title>" in page
 
 
 def test_copies_of_other_samples_are_a_fault():

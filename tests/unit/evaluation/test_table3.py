@@ -4,11 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import made_up
 import made_up_fits
 from made_up import RUN, resampling
 from micrograph import io
-from micrograph.errors import UserError
 from micrograph.evaluation import summaries, table3, tables
 from project import PROJECT
 
@@ -80,14 +78,6 @@ def test_the_relative_difference_is_a_row_with_distinguishable_ones_marked(table
     assert "†" in panel.notes[0]
 
 
-def test_the_papers_difference_row_comes_out_as_printed(table):
-    """From its accuracies 80 and 73, 86 and 65, 70 and 63: -9, -24 and -10 %, and of their means -15 %."""
-    panel = table3.panels(table)[0]
-    assert panel.rows[-1][1:] == ["micronet: change", "−9 %", "−24 %", "−10 %", "−15 %"]
-    assert panel.rows[-3] == ["paper, real films: validation", "imagenet", "80 ± 7", "86 ± 6", "70 ± 6", "79"]
-    assert not any(isinstance(cell, tables.Bold) for line in panel.rows[-3:] for cell in line)
-
-
 def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
     given = [fit for fit in made() if (fit.spec.pretraining, fit.spec.model) != ("films", "CNN")]
     table = tabled(given)
@@ -105,24 +95,6 @@ def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains)
     panel = table3.panels(table)[0]
     assert not any("change" in line[1] for line in panel.rows[:-1])
     assert "Protocol strict" in tables.markdown(table3.panels(table), "caption")
-
-
-def test_one_model_has_no_mean():
-    table = tabled(made(models=("CNN",), protocols=("strict",)))
-    assert summaries.MEAN not in set(table["model"])
-    assert table3.panels(table)[0].headings == ["Accuracy in %", "Pre-training", "CNN"]
-
-
-def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
-    io.write_table(tmp_path / "table3.tsv", table)
-    read = io.read_table(tmp_path / "table3.tsv")
-    assert tables.html(table3.panels(read), "caption", "table3") == tables.html(
-        table3.panels(table), "caption", "table3"
-    )
-
-
-def test_the_same_seed_gives_the_same_table(table):
-    pd.testing.assert_frame_equal(tabled(made()), table)
 
 
 def alone(protocol="strict"):
@@ -146,19 +118,3 @@ def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing
         "majority class",
     ]
     assert "alone" not in "".join(table3.panels(table)[0].notes)
-
-
-def test_with_several_repeats_the_table_tells_the_two_spreads_apart(table):
-    sheet = made_up_fits.films(samples=60, days=20, folds=4)
-    other = [made_up_fits.fit(sheet, 0.5, **fit.spec.columns()) for fit in made()]
-    twice = tabled([made_up.repeated(*repeats) for repeats in zip(made(), other, strict=True)])
-    ours = twice[twice["protocol"] != summaries.PAPER]
-    assert ours["repeats"].eq(2).all() and ours["folds"].eq(4).all()
-    assert ours["pooled_repeat_std"].notna().all() and table["pooled_repeat_std"].isna().all()
-    assert any("SD over repeats" in heading for heading in table3.panels(twice)[1].headings)
-    assert "repeats" not in tables.markdown(table3.panels(table), "caption")
-
-
-def test_two_schemes_do_not_mix():
-    with pytest.raises(UserError, match="scheme: nominal, nnrank"):
-        tabled(made(scheme="nominal") + made(scheme="nnrank"))

@@ -7,7 +7,6 @@ import pytest
 import made_up_fits
 from made_up import RUN, resampling
 from micrograph import io
-from micrograph.errors import UserError
 from micrograph.evaluation import summaries, table4, tables
 from project import PROJECT
 
@@ -103,12 +102,6 @@ def test_a_model_without_an_answer_shows_a_dash_and_a_note_and_under_strict_a_nu
     assert lines(errors, "published")["regression, MAE °C"][1] == "–†"
 
 
-def test_without_a_gap_there_is_no_note():
-    table = tabled(made(protocols=("strict",)))
-    assert table4.panels(table)[0].notes == ()
-    assert "†" not in tables.markdown(table4.panels(table), "caption")
-
-
 def test_of_accuracies_the_highest_and_of_errors_the_lowest_are_bold(overview):
     for name in ("nominal, accuracy %", "regression, RMSE °C"):
         assert [isinstance(cell, tables.Bold) for cell in lines(overview, "strict")[name]] == [True, False, True]
@@ -121,29 +114,3 @@ def test_errors_and_kappa_stand_by_scheme_with_their_intervals(table):
     shown = f"{row['kappa']:.2f} [{row['kappa_low']:.2f}, {row['kappa_high']:.2f}]"
     assert lines(panel, "strict")["CORN, kappa"] == ["–", "–", shown]
     assert len(lines(panel, "strict")) == 8
-
-
-def test_nominal_alone_makes_a_table():
-    table = tabled(made(schemes=("nominal",)))
-    assert not any("RMSE" in row[1] for row in table4.panels(table)[0].rows)
-    assert "Protocol published" in tables.html(table4.panels(table), "caption", "table4")
-
-
-def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
-    io.write_table(tmp_path / "table4.tsv", table)
-    read = io.read_table(tmp_path / "table4.tsv")
-    assert tables.html(table4.panels(read), "caption", "table4") == tables.html(
-        table4.panels(table), "caption", "table4"
-    )
-
-
-def test_two_domains_do_not_mix():
-    with pytest.raises(UserError, match="pretraining: imagenet, films"):
-        tabled([*made(schemes=("corn",)), *made(schemes=("corn",), pretraining="films")])
-
-
-def test_fits_of_one_table_are_left_alone():
-    given = made(protocols=("strict",), schemes=("nominal",))
-    before = [fit.predictions.copy() for fit in given]
-    tabled(given)
-    assert all(fit.predictions.equals(old) for fit, old in zip(given, before, strict=True))

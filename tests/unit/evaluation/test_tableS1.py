@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from micrograph import io
-from micrograph.evaluation import tables, tableS1
+from micrograph.evaluation import tableS1
 from micrograph.splits import prediction_table
 from micrograph.splits.model_selection import Choice
 
@@ -40,11 +40,6 @@ def test_one_row_a_fit_and_fold_with_the_papers_settings_beside(tmp_path):
     assert table.loc[table["model"] == "SVC", "paper"].isna().all()
 
 
-def test_a_file_asked_for_twice_is_one_fit(tmp_path):
-    path = written(tmp_path)
-    assert len(made([path, path])) == 3
-
-
 def test_values_stand_fold_by_fold_and_once_where_folds_agree(tmp_path):
     (panel,) = tableS1.panels(made([written(tmp_path)]))
     assert panel.title == "MLP, strict"
@@ -73,16 +68,3 @@ def test_grids_of_several_kernels_leave_a_dash_where_a_setting_has_no_meaning(tm
     (panel,) = tableS1.panels(made([written(tmp_path, model="KRC", points=points)]))
     row = dict(zip(panel.headings, panel.rows[0], strict=True))
     assert (row["gamma"], row["degree"]) == ("1 · – · –", "– · 2 · 2")
-
-
-def test_both_forms_hold_the_values_of_all_folds(tmp_path):
-    table = made([written(tmp_path)])
-    assert "0.2 · 0.5 · 0.5" in tables.markdown(tableS1.panels(table), "caption")
-    assert "0.2 · 0.5 · 0.5" in tables.html(tableS1.panels(table), "caption", "tableS1")
-
-
-def test_the_table_survives_the_disk(tmp_path):
-    table = made([written(tmp_path), written(tmp_path, model="SVC")])
-    io.write_table(tmp_path / "tableS1.tsv", table)
-    read = io.read_table(tmp_path / "tableS1.tsv")
-    assert [panel.rows for panel in tableS1.panels(read)] == [panel.rows for panel in tableS1.panels(table)]

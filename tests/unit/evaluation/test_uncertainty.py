@@ -87,11 +87,6 @@ def test_equal_values_have_no_interval_but_are_counted():
     assert np.isnan([mean, low, high]).all() and (films, seen) == (0, 0)
 
 
-def test_one_studys_coverage_scatters_by_its_number_of_days():
-    assert uncertainty.coverage_std(0.9, 36) == pytest.approx(0.05)
-    assert uncertainty.coverage_std(0.8, 16) == pytest.approx(0.1)
-
-
 def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
     rows = pd.DataFrame(
         {
@@ -107,13 +102,3 @@ def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
     np.testing.assert_array_equal(known.true_index, [1, 2])
     np.testing.assert_allclose(known.scores, [[0.2, 0.7, 0.1], [1 / 3] * 3])
     np.testing.assert_array_equal(known.batches, ["b", "c"])
-
-
-def test_a_class_unseen_in_training_has_no_probability_and_the_validation_part_is_read_by_its_name():
-    rows = pd.DataFrame(
-        {"split": ["validation", "test"], "y_true": [900, 950], "batch": ["a", "b"]}
-        | {"score_900": [0.6, 0.1], "score_950": [0.4, 0.9], "score_1000": [np.nan, np.nan]}
-    )
-    known = uncertainty.labelled_scores(rows, [900, 950, 1000], "validation")
-    np.testing.assert_array_equal(known.scores, [[0.6, 0.4, 0.0]])
-    np.testing.assert_array_equal(known.batches, ["a"])

@@ -97,7 +97,7 @@ _PARTS = {
 }
 
 
-def _count(table, column):
+def _count(table: pd.DataFrame, column: str) -> str:
     """Return the number of samples, by protocol where protocols differ in it."""
     if "protocol" not in table:
         return f"{table[column].max():.0f}"

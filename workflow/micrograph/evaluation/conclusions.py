@@ -6,13 +6,17 @@ inconclusive. A contrast of several comparisons holds either of at least one of 
 widened for the number of comparisons in its family (Bonferroni), or of each one (``all``). See docs/methods.md.
 """
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrograph.evaluation import (
     attribution_tests,
@@ -125,15 +129,7 @@ MAJORITY = "majority class"
 STRICT = {"protocol": "strict"}
 TRUE_LABELS = {"labels": "true"}
 NETWORK = "CNN"
-LABELS = {"films": "labels permuted between samples", "batches": "labels permuted between growth days"}
-SUBGROUP = {
-    "growth_seconds": "growth time",
-    "substrate": "substrate",
-    "batch_size": "number of samples of a growth day",
-    "scan_quality": "scan quality",
-    "pressure_torr": "pressure",
-    "operator": "operator",
-}
+LABELS = {kind: text for kind, text in leakage.LABELS.items() if kind in ("films", "batches")}
 MAPS = {"cam_class": "Class-weighted CAM", "grad_cam": "Grad-CAM", "occlusion": "Occlusion"}
 SCHEMES = {"nnrank": "NNRank", "corn": "CORN", "regression": "Regression"}
 ON_THE_FILM = tuple(name for name in attribution_tests.SURFACE_FEATURES if name != "background")
@@ -290,10 +286,11 @@ CONTRASTS = [
     ),
     *(
         Contrast(
-            SUBGROUPS, f"The accuracy differs with {text}", "confounders", {"kind": kind}, "difference_pct_points", 0,
-            reference="all other samples", combine="any", family="subgroups",
+            SUBGROUPS, f"The accuracy differs with {text.lower()}", "confounders", {"kind": kind},
+            "difference_pct_points", 0, reference="all other samples", combine="any", family="subgroups",
         )
-        for kind, text in SUBGROUP.items()
+        for kind, text in confounders.KINDS.items()
+        if kind != confounders.SPLIT
     ),
     Contrast(
         SAMPLE_SIZE, "Models trained on all samples are more accurate than on the next smaller share",
@@ -376,7 +373,7 @@ def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label
     return Estimate(label, value, low, high, lower, upper, n, _number(row, "n_batches"))
 
 
-def _number(row, column):
+def _number(row: pd.Series, column: str) -> float:
     value = row.get(column)
     return np.nan if tables.missing(value) else float(value)
 
@@ -449,7 +446,7 @@ def combine(
     reason : str
     """
 
-    def verdicts(estimates):
+    def verdicts(estimates: list[Estimate]) -> list[str]:
         return [judge(one, direction, decimals) for one in estimates]
 
     count = max(count, len(family)) if how == "any" else len(family)
@@ -467,7 +464,7 @@ def combine(
     return verdict, shown, _reason(shown, verdict, family, len(decided), count if corrected else 1)
 
 
-def _clearness(one, direction):
+def _clearness(one: Estimate, direction: int) -> float:
     """Distance from the margin in the direction of the hypothesis, in half-intervals; -inf without an interval."""
     if not np.isfinite([one.low, one.high]).all():
         return -np.inf
@@ -479,7 +476,7 @@ def _clearness(one, direction):
     return float(np.nan_to_num(max(distances), nan=-np.inf))
 
 
-def _reason(shown, verdict, family, decided, count):
+def _reason(shown: Estimate, verdict: str, family: list[Estimate], decided: int, count: int) -> str:
     """Which comparison is shown and why the verdict follows from it."""
     where = "includes" if verdict == INCONCLUSIVE else "is above" if shown.low > shown.upper else "is below"
     parts = ["no interval" if np.isnan(shown.low) else f"95 % CI {where} the margin"]
@@ -488,7 +485,7 @@ def _reason(shown, verdict, family, decided, count):
     return "; ".join(parts) + (f"; Bonferroni-corrected for {count}" if count > 1 else "")
 
 
-def _table2(table, network):
+def _table2(table: pd.DataFrame) -> pd.DataFrame:
     """Table 2 with the majority class's interval, and standard deviations over splits and over growth days."""
     majority = table[table["model"] == summaries.BASELINE].drop_duplicates("protocol").set_index("protocol")
     ends = {f"majority_{end}": table["protocol"].map(majority[f"pooled_pct_{end}"]) for end in ("low", "high")}
@@ -499,67 +496,62 @@ def _table2(table, network):
     return table.assign(**ends, repeat_std=std, repeat_std_low=low, repeat_std_high=high, batch_std=batch_std)
 
 
-def _std_interval(std, count):
+def _std_interval(std: NDArray[np.float64], count: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """Return the 95 % chi-squared interval of standard deviations; NaN of too few values or of equal ones."""
     from scipy import stats
 
     known = (count >= MIN_REPEATS) & ~np.isclose(std, 0)
     freedom = np.where(known, count - 1, np.nan)
-    tail = (1 - bootstrap.LEVEL) / 2
-    return (std * np.sqrt(freedom / stats.chi2.ppf(part, freedom)) for part in (1 - tail, tail))
+    return (std * np.sqrt(freedom / stats.chi2.ppf(part, freedom)) for part in reversed(bootstrap.TAILS))
 
 
-def _leakage(table, network):
+def _leakage(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of leakage with the reported split's accuracy above chance level, and what its rows are."""
-    reported = table["reported"] == "test"
+    reported, name = table["reported"] == "test", "above_chance_{}_pct_points{}".format
     above = {
-        f"above_chance_pct_points{end}": table[f"above_chance_test_pct_points{end}"].where(
-            reported, table[f"above_chance_validation_pct_points{end}"]
-        )
-        for end in summaries.ENDS
+        f"above_chance_pct_points{end}": table[name("test", end)].where(reported, table[name("validation", end)])
+        for end in bootstrap.ENDS
     }
     change = table["protocol"].str.extract(r"([+-])", expand=False).map({"+": "added", "-": "closed"})
-    unchanged = (table[[f"change_pct_points{end}" for end in summaries.ENDS]] == 0).all(axis=1)
+    unchanged = (table[[f"change_pct_points{end}" for end in bootstrap.ENDS]] == 0).all(axis=1)
     return table.assign(**above, change=change, pooled=table["model"] == leakage.ALL, unchanged=unchanged)
 
 
-def _confounders(table, network):
+def _confounders(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of confounders without the comparisons that are the same as another one."""
-    compared = confounders.comparisons(table).index
-    kept = table["kind"].eq(confounders.SPLIT) | table.index.isin(compared)
+    kept = table["kind"].eq(confounders.SPLIT) | table.index.isin(confounders.comparisons(table).index)
     return table.assign(difference_pct_points=table["difference_pct_points"].where(kept))
 
 
-def _calibration(table, network):
-    """Return the table of calibration, of the network that predicts new scans; with the least coverage that counts."""
-    here = table[table["protocol"].eq("strict") & table["model"].eq(NETWORK)]
-    for column, value in (network or {}).items():
-        here = here[here[column] == value]
-    return here.assign(least_pct=here["nominal_coverage_pct"] - MARGIN)
+def _calibration(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the calibration of the strict network, with the least coverage that counts."""
+    return table[table["protocol"].eq("strict") & table["model"].eq(NETWORK)].assign(
+        least_pct=lambda rows: rows["nominal_coverage_pct"] - MARGIN
+    )
 
 
-def _performance(table, network):
+def _performance(table: pd.DataFrame) -> pd.DataFrame:
     """Return the cross-validated performance of the model for new scans, with the least coverage that counts."""
-    aim = table.loc[table["quantity"] == "nominal_coverage_pct", "value"]
-    named = table.rename(columns={"low": "value_low", "high": "value_high"})
-    return named.assign(least_pct=aim.max() - MARGIN)
+    nominal = table.loc[table["quantity"] == "nominal_coverage_pct", "value"].max()
+    return table.rename(columns={"low": "value_low", "high": "value_high"}).assign(least_pct=nominal - MARGIN)
 
 
-def _learning_curve(table, network):
+def _learning_curve(table: pd.DataFrame) -> pd.DataFrame:
     """Return the learning curve's last points; with two shares the whole rise is the last step."""
     shares = table.loc[table["protocol"] == "strict", "share_pct"]
     last = table[table["share_pct"] == shares.max()]
     return last if shares.nunique() > 2 else last.assign(rise_pct_points=np.nan)
 
 
-def _attribution_tests(table, network):
+def _attribution_tests(table: pd.DataFrame) -> pd.DataFrame:
     """Return the attribution tests with gains for which more is better, those on features in percent."""
     factor = table["measure"].map({"deletion": -1, "mass": 100}).fillna(1)
-    gain, low, high = (factor * table[f"gain{end}"] for end in ("", "_low", "_high"))
+    gain, low, high = (factor * table[f"gain{end}"] for end in bootstrap.ENDS)
     return table.assign(gain=gain, gain_low=np.minimum(low, high), gain_high=np.maximum(low, high))
 
 
-VIEWS = {  # table -> the same with the derived columns that contrasts need
+# Table -> the same with the derived columns that contrasts need.
+VIEWS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "table2": _table2,
     "leakage": _leakage,
     "confounders": _confounders,
@@ -588,22 +580,24 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
         COLUMNS, one row a contrast, in the order of CONTRASTS. ``estimate``, ``ci_low`` and ``ci_high`` are in
         ``unit``, NaN where there is none; ``n`` and ``batches`` count samples and growth days.
     """
-    views = {name: VIEWS.get(name, lambda table, network: table)(table, network) for name, table in tables.items()}
+    views = {name: VIEWS[name](table) if name in VIEWS else table for name, table in tables.items()}
+    if "calibration" in views:
+        same = [views["calibration"][column] == value for column, value in (network or {}).items()]
+        views["calibration"] = views["calibration"][np.logical_and.reduce(same)] if same else views["calibration"]
     selected = [_rows(contrast, views.get(contrast.table)) for contrast in CONTRASTS]
     families = [_family(contrast, rows) for contrast, rows in zip(CONTRASTS, selected, strict=True)]
     counts: Counter[str] = Counter()
     for contrast, family in zip(CONTRASTS, families, strict=True):
         counts[contrast.family] += len(family)
-    rows = [
-        _judged(contrast, here, family, counts[contrast.family] if contrast.family else 1, data)
-        | {"question": contrast.question, "comparison": contrast.text, "reference": contrast.reference}
-        | {"table": contrast.table}
-        for contrast, here, family in zip(CONTRASTS, selected, families, strict=True)
-    ]
+    rows = []
+    for contrast, here, family in zip(CONTRASTS, selected, families, strict=True):
+        named = {"question": contrast.question, "comparison": contrast.text, "reference": contrast.reference}
+        count = counts[contrast.family] if contrast.family else 1
+        rows.append(named | {"table": contrast.table} | _judged(contrast, here, family, count, data))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n_samples": "Int64", "n_batches": "Int64"})
 
 
-def _rows(contrast, table):
+def _rows(contrast: Contrast, table: pd.DataFrame | None) -> pd.DataFrame:
     """Return the rows of the contrast's table that it compares; none without the table."""
     if table is None:
         return pd.DataFrame()
@@ -619,7 +613,7 @@ def _rows(contrast, table):
     return here
 
 
-def _family(contrast, rows):
+def _family(contrast: Contrast, rows: pd.DataFrame) -> list[Estimate]:
     """Return the comparisons of a contrast: the rows that have a value and do not compare identical predictions."""
     rows = rows[rows[contrast.column].notna()] if len(rows) else rows
     if contrast.skip_identical and len(rows):
@@ -633,7 +627,7 @@ def _family(contrast, rows):
 DISTINGUISHING = ("model", "features", "protocol", "pretraining", "policy", "scheme", "group", "measure", "feature")
 
 
-def _labels(rows):
+def _labels(rows: pd.DataFrame) -> list[str]:
     """Return what distinguishes each row from the others."""
     columns = [name for name in DISTINGUISHING if name in rows and rows[name].nunique() > 1]
     named = rows[columns].astype(str)
@@ -642,7 +636,7 @@ def _labels(rows):
     return [" ".join(values) for values in named.to_numpy()]
 
 
-def _judged(contrast, rows, family, count, data):
+def _judged(contrast: Contrast, rows: pd.DataFrame, family: list[Estimate], count: int, data: str) -> dict[str, Any]:
     """Return the columns of a contrast that depend on the tables."""
     if not contrast.table:
         return {"verdict": NOT_TESTED, "reason": SCOPES.get(data, "no samples of another study were measured")}
@@ -660,7 +654,7 @@ def _judged(contrast, rows, family, count, data):
     return _cells(contrast, shown, verdict, reason)
 
 
-def _cells(contrast, one, verdict, reason):
+def _cells(contrast: Contrast, one: Estimate, verdict: str, reason: str) -> dict[str, Any]:
     margin = one.lower if contrast.direction < 0 else one.upper
     numbers = {"estimate": one.value, "ci_low": one.low, "ci_high": one.high, "margin": margin, "unit": contrast.unit}
     return numbers | {"n_samples": one.n, "n_batches": one.batches, "verdict": verdict, "reason": reason}
@@ -681,22 +675,23 @@ def interval(row: dict) -> str:
 
 def panels(table: pd.DataFrame) -> list[tables.Panel]:
     """Lay the table out as one panel; each question is written once."""
-    rows = []
-    for row, first in zip(table.to_dict("records"), ~table["question"].duplicated(), strict=True):
-        texts = [
-            row["question"] if first else "",
-            *(_text(row[name]) for name in ("comparison", "reference", "verdict")),
-        ]
-        decimals = UNITS.get(row["unit"], 0)
-        numbers = [
-            interval(row),
-            tables.number(row["margin"], decimals),
-            *map(tables.number, (row["n_samples"], row["n_batches"])),
-        ]
-        rows.append([*texts, _text(row["reason"]), *numbers])
-    headings = ["Question", "Hypothesis", "Reference", "Verdict", "Reason", "Estimate [95 % CI]", "Margin"]
-    return [tables.Panel("Conclusions", [*headings, "Samples", "Growth days"], rows, text_columns=5)]
+    return [tables.panel("Conclusions", table, SHOWN, text_columns=5)]
 
 
-def _text(value):
-    return value if isinstance(value, str) else ""
+def _text(column: str) -> Callable[[tables.Row], str]:
+    return lambda row: row[column] if isinstance(row[column], str) else ""
+
+
+SHOWN = [
+    *(
+        (heading, _text(column))
+        for heading, column in (
+            ("Question", "question"), ("Hypothesis", "comparison"), ("Reference", "reference"),
+            ("Verdict", "verdict"), ("Reason", "reason"),
+        )
+    ),
+    ("Estimate [95 % CI]", interval),
+    ("Margin", lambda row: tables.number(row["margin"], UNITS.get(row["unit"], 0))),
+    ("Samples", tables.number_column("n_samples")),
+    ("Growth days", tables.number_column("n_batches")),
+]  # fmt: skip

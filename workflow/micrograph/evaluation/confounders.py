@@ -28,7 +28,7 @@ SPLIT = "split"
 KINDS = {
     "growth_seconds": "Growth time",
     "substrate": "Substrate",
-    "batch_size": "Samples of the growth day",
+    "batch_size": "Number of samples of the growth day",
     "scan_quality": "Scan quality",
     "pressure_torr": "Pressure",
     "operator": "Operator",

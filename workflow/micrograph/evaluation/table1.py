@@ -5,12 +5,11 @@ Counted by the functions that choose the rows of every fit; the paper's counts, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from micrograph.evaluation import tables
 from micrograph.evaluation.tables import Panel
@@ -63,53 +62,44 @@ def make_table(
     UserError
         If augmentations and splits are not of the same samples.
     """
-    rows = []
-    for protocol, split in splits.items():
-        for policy, images in augmentations.items():
-            folds = prediction_table.make_folds(
-                images["sample"], images["augmentation"], split, protocol=protocol, policy=policy, rng=rng
-            )
-            study = _study_counts(folds[0].samples, classes)
-            for name in splitters.SPLITS:
-                key = {"protocol": protocol, "policy": policy, "split": name, "data": data}
-                counts = _fold_counts(folds, name, classes)
-                rows += [key | study[celsius] | counts[celsius] for celsius in classes]
+    made = []
+    for (protocol, split), (policy, images) in itertools.product(splits.items(), augmentations.items()):
+        folds = prediction_table.make_folds(
+            images["sample"], images["augmentation"], split, protocol=protocol, policy=policy, rng=rng
+        )
+        counts = _fold_counts(folds, classes).join(_study_counts(folds[0].samples, classes), on="growth_celsius")
+        made.append(counts.reset_index().assign(protocol=protocol, policy=policy, data=data))
     paper = published.assign(protocol=PAPER, data="real films, the paper's")
     paper = paper[paper["growth_celsius"].isin(classes) & paper["policy"].isin(augmentations)]
-    return pd.DataFrame(rows + paper.to_dict("records"), columns=COLUMNS)
+    return pd.concat([*made, paper], ignore_index=True)[COLUMNS]
 
 
-def _fold_counts(folds: Sequence[FoldData], split: str, classes: Sequence[float]) -> dict[float, dict[str, Any]]:
-    """Of every class: rows, pictures and samples of a split, as means over the folds."""
-    counts: dict[float, list[tuple]] = {celsius: [] for celsius in classes}
-    for fold in folds:
-        chosen = fold.train_index if split == "train" else fold.score_index[split]
-        for celsius, each in counts.items():
-            rows = chosen[fold.samples.y[chosen] == celsius]
-            each.append((len(rows), len(np.unique(rows)), len(np.unique(fold.samples.sample[rows]))))
-    return {celsius: _means(celsius, np.array(each)) for celsius, each in counts.items()}
+def _fold_counts(folds: Sequence[FoldData], classes: Sequence[float]) -> pd.DataFrame:
+    """Of every split and class: rows, images and samples, as means over the folds."""
+    frames = []
+    for number, fold in enumerate(folds):
+        for split in splitters.SPLITS:
+            rows = fold.train_index if split == "train" else fold.score_index[split]
+            columns = {"growth_celsius": fold.samples.y[rows], "image": rows, "sample": fold.samples.sample[rows]}
+            frames.append(pd.DataFrame(columns).assign(fold=number, split=split))
+    names = ["split", "growth_celsius", "fold"]
+    counts = (
+        pd.concat(frames)
+        .groupby(names)
+        .agg(rows=("image", "size"), images=("image", "nunique"), n_samples=("sample", "nunique"))
+    )
+    every = pd.MultiIndex.from_product([splitters.SPLITS, classes, range(len(folds))], names=names)
+    each = counts.reindex(every, fill_value=0).groupby(names[:2], sort=False)
+    return each.mean().assign(rows_std=each["rows"].std(), folds=len(folds))
 
 
-def _means(celsius: float, counts: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the means of one class; counts: (folds, 3) rows, pictures, samples."""
-    means = dict(zip(("rows", "images", "n_samples"), counts.mean(axis=0), strict=True))
-    std = counts[:, 0].std(ddof=1) if len(counts) > 1 else np.nan
-    return means | {"growth_celsius": celsius, "rows_std": std, "folds": len(counts)}
-
-
-def _study_counts(samples: Samples, classes: Sequence[float]) -> dict[float, dict[str, Any]]:
-    """Of every class: samples of the study, copies made of them, least and most of one sample."""
-    counts = {}
-    for celsius in classes:
-        inside = samples.y == celsius
-        most = pd.Series(samples.augmentation[inside]).groupby(samples.sample[inside]).max()
-        counts[celsius] = {
-            "all_samples": len(most),
-            "augmentations": most.sum(),
-            "augmentations_min": most.min(),
-            "augmentations_max": most.max(),
-        }
-    return counts
+def _study_counts(samples: Samples, classes: Sequence[float]) -> pd.DataFrame:
+    """Of every class: samples of the study, augmentations made of them, least and most of one sample."""
+    columns = {"growth_celsius": samples.y, "sample": samples.sample, "augmentation": samples.augmentation}
+    most = pd.DataFrame(columns).groupby(["growth_celsius", "sample"])["augmentation"].max()
+    counts = most.groupby("growth_celsius").agg(["size", "sum", "min", "max"]).reindex(classes)
+    counts.columns = ["all_samples", "augmentations", "augmentations_min", "augmentations_max"]
+    return counts.fillna({"all_samples": 0, "augmentations": 0})
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
@@ -126,8 +116,7 @@ def _protocol(table: pd.DataFrame, protocol: str) -> Panel:
     classes, rows = _classes(ours), []
     for policy, split in dict.fromkeys((policy, split) for policy, split, _ in ours.index):
         keys = [(policy, split, celsius) for celsius in classes]
-        cells = [_rows(ours.loc[key]) for key in keys]
-        cells += [tables.number(paper.loc[key, "rows"]) if key in paper.index else tables.DASH for key in keys]
+        cells = tables.cells(ours, keys, _rows) + tables.cells(paper, keys, tables.number_column("rows"))
         rows.append([policy, split, *cells])
     headings = ["Policy", "Split", *(f"{celsius} °C" for celsius in classes)]
     headings += [f"Paper, real films: {celsius} °C" for celsius in classes]
@@ -141,11 +130,11 @@ def _rows(row: pd.Series) -> str:
 
 
 def _images(rows: pd.DataFrame) -> Panel:
-    """Return what every policy made of the samples: samples x copies = images."""
+    """Return what every policy made of the samples: samples x augmentations = images."""
     first = rows.drop_duplicates(["policy", "growth_celsius"]).set_index(["policy", "growth_celsius"])
     classes = _classes(first)
     lines = [
-        [policy, *(_product(first.loc[policy, celsius]) for celsius in classes)]
+        [policy, *tables.cells(first, [(policy, celsius) for celsius in classes], _product)]
         for policy in first.index.unique(level="policy")
     ]
     headings = ["Policy", *(f"{celsius} °C" for celsius in classes)]
@@ -153,12 +142,12 @@ def _images(rows: pd.DataFrame) -> Panel:
 
 
 def _product(row: pd.Series) -> str:
-    """13 x 8 to 9 = 115; without copies the samples alone."""
-    if not row["augmentations_max"]:
+    """13 x 8 to 9 = 115; without augmentations the samples alone."""
+    if not row["augmentations_max"] > 0:
         return f"{row['all_samples']:.0f}, not augmented"
     least, most = f"{row['augmentations_min']:.0f}", f"{row['augmentations_max']:.0f}"
-    copies = least if least == most else f"{least} to {most}"
-    return f"{row['all_samples']:.0f} x {copies} = {row['augmentations']:.0f}"
+    each = least if least == most else f"{least} to {most}"
+    return f"{row['all_samples']:.0f} x {each} = {row['augmentations']:.0f}"
 
 
 def _classes(indexed: pd.DataFrame) -> list:

@@ -78,19 +78,14 @@ def make_table(searches: Iterable[SearchResult], published: pd.DataFrame, *, dat
         key: json.dumps(dict(zip(rows["setting"], rows["value"].astype(str), strict=True)))
         for key, rows in published.groupby(["scheme", "model"])
     }
-    rows = []
+    made = []
     for search in sorted(searches, key=lambda search: summaries.PROTOCOLS.index(search.spec.protocol)):
-        for choice in search.choices.sort_values("fold").to_dict("records"):
-            rows.append(
-                search.spec.columns()
-                | {name: choice[name] for name in ("fold", "n_candidates", "best_params", "refit_params")}
-                | {
-                    "validation_pct": 100 * choice["validation_accuracy"],
-                    "validation_balanced_pct": 100 * choice["validation_balanced"],
-                    "paper": paper.get((search.spec.scheme, search.spec.model)),
-                }
-            )
-    return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=data)
+        choices = search.choices.sort_values("fold")
+        percent = {"validation_pct": "validation_accuracy", "validation_balanced_pct": "validation_balanced"}
+        columns = {name: 100 * choices[accuracy] for name, accuracy in percent.items()}
+        known = paper.get((search.spec.scheme, search.spec.model))
+        made.append(choices.assign(**search.spec.columns(), **columns, paper=known, data=data)[COLUMNS])
+    return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=COLUMNS)
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
