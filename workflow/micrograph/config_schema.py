@@ -189,8 +189,9 @@ class Zenodo(Section):
     """The archive, or a mirror with the same REST API."""
     records: Some[Count] = [8432222, 10534837]
     """Records: the data and the code of the paper."""
-    files: Some[Text] = ["*.pkl", "*.pickle", "*.p"]
-    """Patterns of the names of the files to use: Python pickles, of which only arrays and plain values are read."""
+    files: Some[Text] = ["*"]
+    """Patterns of the names of the files to look into. Python pickles are used, whatever their name, also in zip and
+    tar archives; only arrays, tables and plain values are read."""
 
 
 class ListDatabase(Section):

@@ -1,9 +1,12 @@
 """From pickles to pictures and a sheet: what is used, under which name, and why the rest is not."""
 
+import io as bytes_io
 import pickle
 import re
+import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from micrograph import io
@@ -156,8 +159,69 @@ def test_files_that_are_no_lists_of_films_are_left_out_whole(made):
     assert len(sheet) == 1
     assert list(left_out["what"]) == ["the whole file"] * 5
     for reason, words in zip(
-        reasons(left_out), ("names os.system", "no list of samples", "no list", "damaged", "has an image"), strict=True
+        reasons(left_out), ("names os.system", "no list of samples", "no list", "damaged", "no images"), strict=True
     ):
         assert words in reason
     with pytest.raises(UserError, match="no image that can be used; most often: .*no list of samples"):
         made({"c.pkl": contents["c.pkl"]})
+
+
+ROWS = [entry(), entry("MCV1-210406a-01", 2, T=1000.0), entry("MCV1-210406a-01", 2, seed=3, T=1000.0)]
+NAMES = list(ROWS[0])
+FORMS = {
+    "list of dicts": ROWS,
+    "dict of lists": {name: [row[name] for row in ROWS] for name in NAMES},
+    "dict of arrays": {name: np.array([row[name] for row in ROWS]) for name in NAMES},
+    "data frame": pd.DataFrame(ROWS),
+    "data frame with an index": pd.DataFrame(ROWS).set_index("sampleId"),
+    "dict of data frames": {"train": pd.DataFrame(ROWS[:1]), "test": pd.DataFrame(ROWS[1:])},
+    "dict of samples": {row["sampleLabel"] + str(place): row for place, row in enumerate(ROWS)},
+    "tuple of lists": (ROWS[:1], ROWS[1:]),
+    "other spellings": [{"sample_label" if name == "sampleLabel" else name: row[name] for name in row} for row in ROWS],
+}
+
+
+@pytest.mark.parametrize("content", FORMS.values(), ids=list(FORMS))
+def test_lists_tables_and_several_of_them_are_the_same_samples(made, content):
+    sheet, left_out = made({"MoS2_Analysis_Processed_Data2": content})
+    assert list(sheet["sample"]) == ["MCV1-210405a-07", "MCV1-210406a-01"] and list(sheet["growth_celsius"]) == [
+        950,
+        1000,
+    ]
+    np.testing.assert_array_equal(rendering.read_png(sheet["scan"][1]), np.floor(greys(2) + 0.5))
+    assert len(left_out) == 1 and "another image" in reasons(left_out)[0]
+
+
+def test_images_get_their_conditions_from_a_table_by_sample_id(made):
+    images = {name: [row[name] for row in ROWS] for name in ("sampleLabel", "sampleId", "image")}
+    images["T"] = [float("nan")] * 3
+    targets = pd.DataFrame({"sampleId": [2, 2, 1, 7], "T": [1000, 900, 950, 950], "time": [60.0, 120, np.nan, 60]})
+    sheet, left_out = made({"images": images, "targets": targets})
+    assert list(sheet["growth_celsius"]) == [950, 1000]  # of several rows the first
+    assert sheet["growth_seconds"].tolist()[1] == 60 and np.isnan(sheet["growth_seconds"][0])
+    assert list(left_out["what"]) == ["entry 3 (MCV1-210406a-01)", "1 entries"]
+    sheet, left_out = made({"images": images, "targets": targets[:2]})
+    assert list(sheet["sample"]) == ["MCV1-210406a-01"] and "has no T" in reasons(left_out)[0]
+
+
+def test_lists_that_do_not_match_are_not_matched(made):
+    labels = {name: [row[name] for row in ROWS[:2]] for name in ("sampleLabel", "sampleId", "T")}
+    with pytest.raises(UserError, match="sampleLabel 2, sampleId 2, T 2, image 3"):
+        made({"a": labels | {"image": [row["image"] for row in ROWS]}})
+
+
+def test_augmented_copies_are_no_micrographs(made):
+    sheet, left_out = made({"Aug1": [entry(seed=9, image_sno=0), entry("x", 2, image_sno=1)], "Data2": [entry()]})
+    assert list(sheet["sample"]) == ["MCV1-210405a-07"] and all("augmented" in reason for reason in reasons(left_out))
+    np.testing.assert_array_equal(rendering.read_png(sheet["scan"][0]), np.floor(greys(1) + 0.5))
+
+
+def test_archives_are_looked_into_and_the_rest_of_them_is_named(made):
+    packed = bytes_io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../Data/MoS2_Analysis_Processed_Data2", pickle.dumps(ROWS))
+        archive.writestr("README.md", "# read me")
+    sheet, left_out = made({"data": packed.getvalue()})
+    assert len(sheet) == 2 and sheet["scan"].str.startswith("store/films/MCV1-").all()
+    assert list(left_out["source"])[0] == "zenodo 1/data/../Data/MoS2_Analysis_Processed_Data2"
+    assert list(left_out["source"])[1] == "zenodo 1/data/README.md" and left_out["what"][1] == "the whole file"

@@ -114,26 +114,40 @@ def test_plain_values_come_back_as_they_were(read, value, protocol):
     assert same(value, read(pickle.dumps(value, protocol)))
 
 
-PYTHON2 = (  # numpy.array([1., 2.]) with a label, as Python 2 and numpy 1 wrote them, by protocols 2 and 0
-    b"\x80\x02}q\x01(U\x01aq\x10U\x04\xb5m\r\nq\x11U\x01bcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85"
-    b"U\x01b\x87R(K\x01K\x02\x85cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
-    b"\x89U\x10" + struct.pack("<dd", 1, 2) + b"tbu.",
-    b"(dp1\nS'a'\np2\nS'\\xb5m\\r\\n'\np3\nsS'b'\ncnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I2\nt"
-    b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'"
-    + b"".join(b"\\x%02x" % byte for byte in struct.pack("<dd", 1, 2))
-    + b"'\ntbs.",
-)
-
-
-def test_pickles_of_python_2_and_of_both_numpys_are_read(read):
-    for content in PYTHON2:
-        found = read(content)
-        assert found["a"] == "µm\r\n" and same(found["b"], np.array([1.0, 2.0]))
+def test_pickles_of_numpy_1_are_read(read):
     for protocol in (2, 4):  # without frames, so that the length of a name may change
         content = pickle.dumps(GREYS[:2, :2], protocol)
         assert b"numpy._core" in content
         old = content.replace(b"\x8c\x16numpy._core", b"\x8c\x15numpy.core").replace(b"cnumpy._core", b"cnumpy.core")
         assert same(read(old), GREYS[:2, :2])
+
+
+FRAME = pd.DataFrame(
+    {
+        "sampleId": [12, 13],
+        "sampleLabel": ["a", "b"],
+        "T": [950.0, np.nan],
+        "image": [GREYS, GREYS.T],
+        "day": pd.to_datetime(["2021-04-05", "2021-04-06"]).as_unit("ns"),
+    }
+)
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_data_frames_and_series_become_dicts_and_lists(read, protocol):
+    plain = {name: list(column) for name, column in FRAME.items()} | {"day": FRAME["day"].astype(int).tolist()}
+    old = FRAME.astype({"sampleLabel": object}).rename(columns=str)
+    old.columns = old.columns.astype(object)  # as pandas 1 and 2 have text
+    for frame in (FRAME, old, FRAME.set_index("sampleId"), FRAME.set_index("sampleLabel")):
+        found = read(pickle.dumps(frame, protocol))
+        assert found.keys() == plain.keys() and all(same(list(found[name]), plain[name]) for name in plain)
+    assert read(pickle.dumps({"T": FRAME["T"][:1], "a": FRAME["sampleLabel"]}, protocol)) == {
+        "T": [950],
+        "a": ["a", "b"],
+    }
+    assert read(pickle.dumps(FRAME[:0], protocol)) == dict.fromkeys(plain, [])
+    with pytest.raises(UserError, match="names pandas.Categorical"):
+        read(pickle.dumps(FRAME.astype({"sampleLabel": "category"}), protocol))
 
 
 class Calls:
@@ -202,6 +216,19 @@ def array(shape, kind, raw, order=b"|"):
     return b"\x80\x02" + ROOM + b"(K\x01" + sides + code + b"K\x00" + raw + b"tb."
 
 
+RANGE = (
+    b"cpandas\n_new_Index\n(cpandas\nRangeIndex\n}(X\x05\0\0\0startK\0X\x04\0\0\0stop\x8a\x08" + b"\xff" * 7 + b"\x0f"
+)
+RANGE += b"X\x04\0\0\0stepK\x01X\x04\0\0\0nameX\x01\0\0\0nutR"
+ENDLESS = [  # tables of a range without end: as columns, as rows, as data
+    b"cpandas\nDataFrame\n)\x81}X\x04\0\0\0_mgrcpandas\nBlockManager\n(" + parts + b"tRsb."
+    for parts in (
+        b")" + RANGE + RANGE + b"\x86",
+        b"(" + RANGE + b"cbuiltins\nslice\nK\x01\x85R\x86t]" + RANGE + b"\x86",
+    )
+]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -220,8 +247,8 @@ def array(shape, kind, raw, order=b"|"):
         b"\x80\x02\x82\x01.",  # EXT1
         b"Pfile\n.",
         b"K\x01Q.",  # PERSID, BINPERSID
-        b"\x80\x05\x97.",
-        b"\x80\x05C\x01a\x98.",  # NEXT_BUFFER, READONLY_BUFFER
+        b"\x80\x05\x97.",  # NEXT_BUFFER
+        b"\x80\x04\x8f(K\x01\x90.",  # a set
         b"\x80\x06N.",
         b"}}b.",
         b"]}S'__class__'\nK\x01sb.",
@@ -235,6 +262,7 @@ def array(shape, kind, raw, order=b"|"):
         name(b"_codecs", b"encode") + text(b"a") + text(b"zip") + b"\x86R.",
         b"}]K\x01s.",
         b"}K\x01K\x02\x86K\x01s.",  # a tuple as a key
+        *(b"\x80\x02" + piece for piece in ENDLESS),
         b")" + b"\x85" * 100_000 + b"q\x00}h\x00Ns.",  # one that is nested deep
         b"(" + b")" + b"".join(b"q%c0h%ch%c\x86" % (n, n, n) for n in range(60)) + b"Nd.",  # and one of 2 ** 60 parts
         b"\x80\x02\x8b\x00\x01\x00\x00" + b"\x7f" * 256 + b".",
@@ -258,7 +286,7 @@ def array(shape, kind, raw, order=b"|"):
         array((1,), b"u1", b"]"),
         array((1,), b"f8", b"C\x08" + bytes(8), b"x"),
         array((1,), b"u1", b"\x8c\x02\xc4\x80"),
-        *map(pickle.dumps, (pd.DataFrame({"T": [900]}), np.zeros(2, dtype=[("a", "f8")]), datetime.date(2021, 4, 5))),
+        *map(pickle.dumps, (np.zeros(2, dtype=[("a", "f8")]), datetime.date(2021, 4, 5))),
         *map(pickle.dumps, (np.random.default_rng(0), np.ma.array([1.0]), 1j)),
     ],
 )  # fmt: skip
@@ -266,12 +294,6 @@ def test_what_may_run_code_or_makes_no_sense_is_refused_in_one_sentence(read, co
     with pytest.raises(UserError, match=r"some.pkl: the pickle [ -~]+; it is not read\.$"):
         read(content)
     assert np.dtype("f8").isnative and safe_pickle._bytes("a") == b"a"
-
-
-def test_made_up_arrays_are_read_where_their_parts_agree(read):
-    assert same(read(array((2, 1), b"u1", b"C\x02ab")), np.array([[97], [98]], np.uint8))
-    assert same(read(array((1,), b"U1", b"C\x04\x00\x00\x00a", b">")), np.array(["a"]))
-    assert read(array((0, 1 << 39), b"f8", b"C\x00")).shape == (0, 1 << 39)
 
 
 CALL = b"h\x02h\x01\x85R"  # of what is remembered as 2, with what is remembered as 1
@@ -325,7 +347,10 @@ def test_a_file_beyond_the_limit_is_not_opened(scratch):
 
 
 SMALL = [{"a": GREYS[:3, :3], "T": np.float32(900), "o": np.array([1, "a"], object)}]
-SEEDS = [pickle.dumps(SMALL, protocol) for protocol in range(6)] + list(PYTHON2) + [pickle.dumps(ATTACKS[0])]
+SEEDS = [pickle.dumps(SMALL, protocol) for protocol in range(6)] + [
+    pickle.dumps(FRAME[["sampleId", "sampleLabel"]]),
+    pickle.dumps(ATTACKS[0]),
+]
 CODES = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes if opcode.name != "STOP"]
 
 
