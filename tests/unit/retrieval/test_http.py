@@ -2,14 +2,12 @@
 
 import gzip
 import hashlib
-import multiprocessing
 import resource
 import time
+from multiprocessing import get_context
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import loopback
 from loopback import Answer, redirect
@@ -39,12 +37,8 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def cut(at, etag='"1"', **more):
-    return Answer(BODY, cut_after=at, etag=etag, **more)
-
-
 def test_a_file_is_downloaded_once_and_again_when_it_does_not_fit(web, tmp_path):
-    web.say("/data/film.spm", Answer(BODY, etag='"1"'))
+    web.say("/data/film.spm", BODY)
     client, path = Client(f"{web.url}/data/"), tmp_path / "new" / "film.spm"
     assert client.download("film.spm", path, len(BODY), MD5) == client.download("film.spm", path) == path
     assert path.read_bytes() == BODY and names(path.parent) == ["film.spm"] and len(web.asked()) == 1
@@ -53,108 +47,61 @@ def test_a_file_is_downloaded_once_and_again_when_it_does_not_fit(web, tmp_path)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-def test_a_cut_download_is_resumed_where_it_broke_off(web, tmp_path, reset):
-    web.say("/f", cut(100_000, reset=reset), Answer(BODY, etag='"1"'))
-    assert Client(web.url).download("f", tmp_path / "f").read_bytes() == BODY
-    first, second = web.asked("/f")
-    start = int(second.headers["range"].removeprefix("bytes=").removesuffix("-"))
-    assert "range" not in first.headers and second.headers["if-range"] == '"1"'
+def test_a_cut_download_is_resumed_where_it_broke_off_by_this_run_or_the_next(web, tmp_path, reset):
+    cut = Answer(BODY, cut_after=100_000, reset=reset)
+    web.say("/f", cut, Answer(BODY))
+    web.say("/g", Answer(BODY, cut_after=1000))
+    assert Client(web.url).download("f", tmp_path / "f", checksum=MD5).read_bytes() == BODY
+    start = int(web.asked("/f")[1].headers["range"].removeprefix("bytes=").removesuffix("-"))
     assert 0 < start <= 100_000 and (reset or start == 100_000)
-
-
-def test_a_download_that_was_given_up_is_resumed_by_the_next_run(web, tmp_path):
-    web.say("/f", cut(1000))
     with pytest.raises(Unreachable, match="broke off"):
-        Client(web.url, tries=3).download("f", tmp_path / "f")
-    assert not (tmp_path / "f").exists() and len(web.asked()) == 3
-    web.say("/f", Answer(BODY, etag='"1"'))
-    assert Client(web.url).download("f", tmp_path / "f").read_bytes() == BODY
-    assert web.asked("/f")[-1].headers["range"] == "bytes=3000-" and names(tmp_path) == ["f"]
+        Client(web.url, tries=3).download("g", tmp_path / "g", checksum=MD5)
+    assert names(tmp_path) == ["f", "g.part"] and len(web.asked("/g")) == 3
+    web.say("/g", BODY)
+    assert Client(web.url).download("g", tmp_path / "g", checksum=MD5).read_bytes() == BODY
+    assert web.asked("/g")[-1].headers["range"] == "bytes=3000-" and names(tmp_path) == ["f", "g"]
 
 
-def test_tries_are_not_counted_while_bytes_come(web, tmp_path):
-    web.say("/f", *[cut(20_000)] * 12, Answer(BODY, etag='"1"'))
-    assert Client(web.url, tries=2).download("f", tmp_path / "f").read_bytes() == BODY
-    web.say("/g", cut(20_000, ranges=False))  # the same bytes again and again are no progress
-    with pytest.raises(Unreachable):
-        Client(web.url, tries=2).download("g", tmp_path / "g")
-    assert len(web.asked("/f")) == 13 and len(web.asked("/g")) == 2
+def test_without_a_checksum_a_download_starts_again(web, tmp_path):
+    web.say("/f", Answer(BODY, cut_after=100_000), Answer(BODY[::-1]))
+    assert Client(web.url).download("f", tmp_path / "f").read_bytes() == BODY[::-1]
+    assert "range" not in web.asked("/f")[1].headers
 
 
-NEW = BODY[::-1]
-REST = Answer(NEW[100_000:], 206, {"Content-Range": f"bytes 100000-{len(NEW) - 1}/{len(NEW)}"}, etag='"new"')
-
-
-@pytest.mark.parametrize(
-    ("answers", "checked"),
-    [
-        ([cut(100_000, '"old"'), Answer(NEW, etag='"new"')], False),
-        ([cut(100_000, '"old"'), REST, Answer(NEW, etag='"new"')], False),
-        ([cut(100_000, None), Answer(NEW)], False),
-        ([cut(100_000, None), Answer(NEW), Answer(NEW)], True),
-    ],
-    ids=["if-range", "if-range ignored", "no mark", "no mark, but a checksum"],
-)
-def test_two_versions_of_a_file_are_not_mixed(web, tmp_path, answers, checked):
-    web.say("/f", *answers)
-    checksum = f"sha256:{hashlib.sha256(NEW).hexdigest()}" if checked else None
-    assert Client(web.url).download("f", tmp_path / "f", checksum=checksum).read_bytes() == NEW
-    assert ("range" in web.asked()[1].headers) == (answers[0].etag is not None or checked)
+def test_two_versions_of_a_file_are_not_mixed(web, tmp_path):
+    new = BODY[::-1]
+    checksum = f"sha256:{hashlib.sha256(new).hexdigest()}"
+    web.say("/f", Answer(BODY, cut_after=100_000), Answer(new))
+    assert Client(web.url).download("f", tmp_path / "f", checksum=checksum).read_bytes() == new
+    assert ["range" in request.headers for request in web.asked()] == [False, True, False]
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "body"),
-    [
-        (206, "bytes 0-9/256000", b"0123456789"),
-        (206, "bytes 99999-255999/256000", BODY[99_999:]),
-        (206, "gibberish", BODY[100_000:]),
-        (206, None, BODY[100_000:]),
-        (416, "bytes */5", b""),
-        (416, None, b""),
-    ],
+    ("status", "said"), [(206, "bytes 0-9/256000"), (206, "gibberish"), (206, None), (416, "bytes */5"), (416, None)]
 )
-def test_a_wrong_answer_to_a_range_is_not_believed(web, tmp_path, status, said, body):
-    odd = Answer(body, status=status, headers={"Content-Range": said} if said else {}, etag='"1"')
-    web.say("/f", cut(100_000), odd, Answer(BODY, etag='"1"'))
-    assert Client(web.url).download("f", tmp_path / "f").read_bytes() == BODY
+def test_a_wrong_answer_to_a_range_is_not_believed(web, tmp_path, status, said):
+    odd = Answer(BODY[:10], status=status, headers={"Content-Range": said} if said else {})
+    web.say("/f", Answer(BODY, cut_after=100_000), odd, Answer(BODY))
+    assert Client(web.url).download("f", tmp_path / "f", checksum=MD5).read_bytes() == BODY
     assert "range" not in web.asked("/f")[2].headers
 
 
-def test_a_rest_in_pieces_and_one_without_a_length_are_put_together(web, tmp_path):
-    def third(request):
-        start = int(request.headers.get("range", "bytes=0-")[6:-1])
-        end = min(start + 100_000, len(BODY))
-        headers = {"Content-Range": f"bytes {start}-{end - 1}/{len(BODY)}", "ETag": '"1"'}
-        return Answer(BODY[start:end], status=206, headers=headers)
-
-    web.say("/f", cut(50_000), third)
-    web.say("/g", Answer(lambda: [BODY[:100_000]]), Answer(BODY))
-    assert Client(web.url).download("f", tmp_path / "f").read_bytes() == BODY
-    assert Client(web.url).download("g", tmp_path / "g", len(BODY), MD5).read_bytes() == BODY
-
-
-def test_a_part_that_was_complete_only_needs_its_name_and_a_longer_one_goes(web, tmp_path):
-    web.say("/f", Answer(BODY, etag='"1"'))
+def test_a_part_that_is_complete_only_needs_its_name_and_a_longer_one_goes(web, tmp_path):
+    web.say("/f", BODY)
     (tmp_path / "f.part").write_bytes(BODY)
     assert Client(web.url).download("f", tmp_path / "f", len(BODY), MD5).read_bytes() == BODY and not web.asked()
-    (tmp_path / "f").rename(tmp_path / "f.part")
-    (tmp_path / "f.part.version").write_text('"1"')
-    assert Client(web.url).download("f", tmp_path / "f").read_bytes() == BODY  # 416: nothing is beyond its end
-    assert web.asked()[0].headers["range"] == "bytes=256000-" and names(tmp_path) == ["f"]
     (tmp_path / "g.part").write_bytes(BODY * 2)
     assert Client(web.url).download("f", tmp_path / "g", len(BODY), MD5).read_bytes() == BODY
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503, 599])
 def test_a_busy_server_is_asked_again(web, tmp_path, status):
-    web.say("/f", Answer(status=status), Answer(status=status), BODY)
-    web.say("/j", Answer(status=status), Answer(status=status), {"a": 1})
-    assert Client(web.url, tries=3).download("f", tmp_path / "f").read_bytes() == BODY
-    assert Client(web.url, tries=3).json("j") == {"a": 1}
+    web.say("/f", Answer(status=status), Answer(status=status), {"a": 1})
+    assert Client(web.url, tries=3).json("f") == {"a": 1}
     web.say("/f", Answer(status=status))
     with pytest.raises(Unreachable, match=rf"/f: the server answers {status}"):
         Client(web.url, tries=3).download("f", tmp_path / "g")
-    assert names(tmp_path) == ["f"] and len(web.asked("/f")) == 6
+    assert names(tmp_path) == [] and len(web.asked("/f")) == 6
 
 
 def test_waits_grow_and_retry_after_is_obeyed(web, monkeypatch):
@@ -165,32 +112,27 @@ def test_waits_grow_and_retry_after_is_obeyed(web, monkeypatch):
     at = [one.at for one in web.asked("/j")]
     waits = [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
     assert all(0 <= wait - due < 10 for wait, due in zip(waits, [0.05, 0.1, 1, 0, 0.8], strict=True))
+    web.say("/k", Answer(status=429, headers={"Retry-After": "3600"}))
+    with pytest.raises(Unreachable, match=r"429 .* 3600 s"):
+        Client(web.url).json("k")
+    assert len(web.asked("/k")) == 1
 
 
-@pytest.mark.parametrize("wish", ["3600", "Mon, 05 Jan 2099 10:00:00 GMT"])
-def test_a_server_that_asks_for_a_long_wait_is_not_asked_again(web, wish):
-    web.say("/j", Answer(status=429, headers={"Retry-After": wish}))
-    with pytest.raises(Unreachable, match=r"429 .* \d{4,} s"):
-        Client(web.url).json("j")
-    assert len(web.asked()) == 1
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 410, 204, 206, 304, 400, 418])
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 204, 304, 400, 418])
 def test_a_refusal_is_one_sentence_at_once(web, tmp_path, status):
     web.say("/f", Answer(b"<html>secret</html>", status=status))
     for ask in (lambda: Client(web.url).json("f"), lambda: Client(web.url).download("f", tmp_path / "f")):
-        with pytest.raises(UserError, match=rf"{web.url}/f: .*({status}|another part)") as caught:
+        with pytest.raises(UserError, match=rf"{web.url}/f: .*{status}") as caught:
             ask()
         assert "secret" not in str(caught.value)
-    assert names(tmp_path) == [] and len(web.asked()) == (6 if status == 206 else 2)
+    assert names(tmp_path) == [] and len(web.asked()) == 2
 
 
 @pytest.mark.parametrize("body", [b"\n<!DOCTYPE html><html>Log in", b"\xef\xbb\xbf<HTML>", b"<?xml?><Error>"])
 def test_a_web_page_is_no_data(web, tmp_path, body):
     web.say("/f", body)
-    for size, checksum in ((None, None), (len(body), MD5)):
-        with pytest.raises(UserError, match="web page"):
-            Client(web.url).download("f", tmp_path / "f", size, checksum)
+    with pytest.raises(UserError, match="web page"):
+        Client(web.url).download("f", tmp_path / "f", len(body))
     with pytest.raises(UserError, match="web page"):
         Client(web.url).json("f")
     assert names(tmp_path) == []
@@ -206,14 +148,12 @@ def endless():
     [
         (BODY[:-1] + b"?", len(BODY), MD5, r"md5 [0-9a-f]{32}, expected [0-9a-f]{32}"),
         (BODY[:-1], len(BODY), None, "255999 .* 256000"),
-        (BODY + b"?", len(BODY), MD5, r"256001 .* 256000"),
+        (BODY + b"?", len(BODY), MD5, "more than 256000"),
         (BODY, None, "sha256:" + "0" * 64, "damaged or replaced"),
+        (BODY, None, "sha256:00000000", "damaged or replaced"),
         (BODY, None, "crc32:12345678", "unknown kind"),
-        (BODY, None, MD5[:-1], "damaged or replaced"),
         (Answer(endless), 1_000_000, None, "1000000"),
-        (Answer(BODY, announced=(1 << 30) + 1), None, None, "1073741825 .* 1073741824"),
-        (Answer(gzip.compress(BODY), headers={"Content-Encoding": "gzip"}), None, MD5, "compressed"),
-        (Answer(BODY, headers={"Content-Encoding": "br"}), None, None, "compressed"),
+        (Answer(gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}), 1_000_000, None, "1000000"),
     ],
 )
 def test_a_wrong_file_is_refused_and_nothing_stays(web, tmp_path, answer, size, checksum, words):
@@ -223,20 +163,14 @@ def test_a_wrong_file_is_refused_and_nothing_stays(web, tmp_path, answer, size, 
     assert names(tmp_path) == []
 
 
-def test_bytes_without_end_are_not_waited_for(web, tmp_path, monkeypatch):
-    monkeypatch.setattr(http, "MAX_FILE_BYTES", 1_000_000)
+def test_bytes_without_end_are_not_waited_for(web, monkeypatch):
     monkeypatch.setattr(http, "MAX_JSON_BYTES", 1_000_000)
     web.say("/f", Answer(endless))
     web.say("/to", Answer(endless, status=302, headers={"Location": "/j"}))
     web.say("/j", {"a": 1})
-    web.say("/bomb", Answer(gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(UserError, match="1000000"):
-        Client(web.url).download("f", tmp_path / "f")
-    for path in ("f", "bomb"):
-        with pytest.raises(UserError, match="does not end"):
-            Client(web.url).json(path)
+    with pytest.raises(UserError, match="does not end"):
+        Client(web.url).json("f")
     assert Client(web.url).json("to") == {"a": 1}  # the body of a redirect is not read
-    assert names(tmp_path) == []
 
 
 def test_a_server_that_is_silent_stalls_or_trickles_is_given_up(web, tmp_path):
@@ -252,33 +186,48 @@ def test_a_server_that_is_silent_stalls_or_trickles_is_given_up(web, tmp_path):
     for path in ("silent", "drops", "stalls"):
         with pytest.raises(Unreachable):
             client.download(path, tmp_path / path)
-        with pytest.raises(Unreachable):
-            client.json(path)
-        assert len(web.asked(f"/{path}")) == 4
+        assert len(web.asked(f"/{path}")) == 2
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"no", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000])
 def test_what_is_no_json_is_refused(web, body):
     web.say("/j", body)
     with pytest.raises(UserError, match="/j: .*no JSON"):
         Client(web.url).json("j")
 
 
-def test_json_comes_packed_and_broken_off_and_requests_carry_query_and_body(web):
-    web.say(
-        "/api/j", Answer(lambda: [b'{"a": ']), Answer(gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
-    )
+def test_json_comes_packed_and_requests_carry_query_and_body(web):
+    web.say("/api/j", Answer(gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"}))
     client = Client(f"{web.url}/api")
     assert client.json("j", {"technique": "CVD"}, page=2, q="a b&c", none=None) == {"a": 1}
-    asked = web.asked()[1]
+    asked = web.asked()[0]
     assert (asked.method, asked.json, asked.query) == ("POST", {"technique": "CVD"}, {"page": "2", "q": "a b&c"})
-    client.json(f"{web.url}/api/j?page=2", size=5)
-    assert (web.asked()[2].method, web.asked()[2].query) == ("GET", {"page": "2", "size": "5"})
     web.say("/api/moved", redirect("/api/j", 307))
     client.json("moved", {"q": 1})
     assert web.asked()[-1].json == {"q": 1}
     client.json("//evil.org/../j")  # a path cannot lead to another server
-    assert len(web.asked()) == 6
+    assert len(web.asked()) == 4
+
+
+def test_answers_serve_when_the_server_cannot_be_reached_and_only_then(web, tmp_path, capsys):
+    def client(url=web.url):
+        return Client(url, tries=2, answers=tmp_path / "answers")
+
+    web.say("/j", {"a": 1})
+    assert client().json("j", {"q": 1}, page=1) == {"a": 1}
+    web.say("/j", Answer(status=503))
+    gone = client()
+    assert gone.json("j", {"q": 1}, page=1) == {"a": 1} and gone.offline
+    assert gone.json("j", {"q": 1}, page=1) == {"a": 1} and len(web.asked()) == 4  # two tries, then one
+    assert capsys.readouterr().out.count("Continuing with its answers of 20") == 1
+    for other in (lambda: client().json("j", {"q": 2}, page=1), lambda: client().json("j", {"q": 1})):
+        with pytest.raises(Unreachable):
+            other()
+    with pytest.raises(Unreachable):
+        client(loopback.closed_url()).json("j", {"q": 1}, page=1)
+    web.say("/j", Answer(status=404))
+    with pytest.raises(UserError, match="404"):
+        client().json("j", {"q": 1}, page=1)
 
 
 def test_at_most_so_many_requests_a_second_are_sent(web):
@@ -317,8 +266,7 @@ def test_credentials_go_to_their_own_server_alone(web, tmp_path, monkeypatch):
 
 
 def test_no_message_and_no_file_holds_credentials_or_a_query(web, tmp_path, capfd):
-    web.say("/f", cut(10))
-    web.say("/500", Answer(status=500))
+    web.say("/f", Answer(BODY, cut_after=10))
     web.say("/429", Answer(status=429, headers={"Retry-After": "9999"}))
     web.say("/loop", redirect(f"/loop?token={SECRET}"))
     web.say("/odd", redirect(f"ftp://me:{SECRET}@host/?token={SECRET}"))
@@ -326,7 +274,7 @@ def test_no_message_and_no_file_holds_credentials_or_a_query(web, tmp_path, capf
     web.say("/page", b"<html>" + SECRET.encode())
     client = Client(web.url, {"X-Api-Key": SECRET}, tries=2, timeout_seconds=1)
     broken = Client(web.url, {"X-Api-Key": f"{SECRET}\r\nX-Evil: 1"})
-    for path in ("f", "500", "429", "loop", "odd", "dead", "page", "none"):
+    for path in ("f", "429", "loop", "odd", "dead", "page", "none"):
         for ask in (client, broken):
             with pytest.raises(UserError) as caught:
                 ask.download(f"{path}?token={SECRET}", tmp_path / path)
@@ -334,12 +282,10 @@ def test_no_message_and_no_file_holds_credentials_or_a_query(web, tmp_path, capf
             assert caught.value.__suppress_context__ or caught.value.__context__ is None
     printed = "".join(capfd.readouterr())
     assert "downloading" in printed and SECRET not in printed and len(web.asked("/loop")) == 31
-    assert SECRET not in "".join(path.read_text("latin-1") for path in tmp_path.iterdir())
+    assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "url", ["example.org", "ftp://example.org", "file:///etc/passwd", "https://", "https://[::1", "https://h:99999"]
-)
+@pytest.mark.parametrize("url", ["example.org", "ftp://example.org", "file:///etc/passwd", "https://[::1"])
 def test_what_is_no_address_is_refused(web, tmp_path, url):
     with pytest.raises(UserError, match="address"):
         Client(url).json("j")
@@ -358,29 +304,13 @@ def test_nothing_secret_is_sent_without_encryption():
     plain = SimpleNamespace(url="http://example.org/y?token=1", headers={})
     with pytest.raises(UserError, match="without encryption"):
         session.rebuild_auth(plain, SimpleNamespace(url="https://example.org/x"))
-    session.rebuild_auth(plain, SimpleNamespace(url="http://example.org/x"))
-    assert plain.headers == {}
 
 
 def test_a_machine_without_network_is_told(tmp_path):
     for url in (loopback.closed_url(), "http://no-such-host.invalid"):
         with pytest.raises(Unreachable, match="no network"):
             Client(url, tries=2).download("f", tmp_path / "f")
-        with pytest.raises(Unreachable, match="no network"):
-            Client(url, tries=2).json("f")
     assert names(tmp_path) == []
-
-
-def test_a_full_disk_is_the_disks_fault(web):
-    web.say("/f", BODY)
-    for folder in ("/dev/full", "/proc"):
-        with pytest.raises(UnwritableError, match="cannot be written"):
-            Client(web.url).download("f", f"{folder}/f")
-
-
-def _download(url, to):
-    http.FIRST_WAIT_SECONDS = 0.01
-    Client(url).download("f", to, len(BODY), MD5)
 
 
 def _download_to_a_small_disk(url, to):
@@ -389,67 +319,26 @@ def _download_to_a_small_disk(url, to):
         Client(url).download("f", to, len(BODY), MD5)
 
 
-def run_in_a_process(work, *arguments):
-    job = multiprocessing.get_context("fork").Process(target=work, args=arguments, daemon=True)
+def test_a_full_disk_is_the_disks_fault_and_what_came_before_is_continued(web, tmp_path):
+    web.say("/f", BODY)
+    for folder in ("/dev/full", "/proc"):
+        with pytest.raises(UnwritableError, match="cannot be written"):
+            Client(web.url).download("f", f"{folder}/f")
+    job = get_context("fork").Process(target=_download_to_a_small_disk, args=(web.url, tmp_path / "f"), daemon=True)
     job.start()
-    return job
-
-
-def test_what_came_before_the_disk_was_full_or_the_process_was_killed_is_continued(web, tmp_path):
-    def stalls():
-        yield BODY[:100_000]
-        time.sleep(600)
-
-    web.say("/f", Answer(BODY, etag='"1"'))
-    job = run_in_a_process(_download_to_a_small_disk, web.url, tmp_path / "f")
     job.join(300)
-    assert job.exitcode == 0 and names(tmp_path) == ["f.part", "f.part.version"]
-    _download(web.url, tmp_path / "f")
-    assert web.asked()[-1].headers["range"] == "bytes=100000-" and names(tmp_path) == ["f"]
-    (tmp_path / "f").unlink()
-    web.say("/f", Answer(stalls, etag='"1"'), Answer(BODY, etag='"1"'))
-    job = run_in_a_process(_download, web.url, tmp_path / "f")
-    deadline = time.monotonic() + 300
-    while not ((tmp_path / "f.part").exists() and (tmp_path / "f.part").stat().st_size == 100_000):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    job.kill()
-    job.join(300)
-    _download(web.url, tmp_path / "f")
+    assert job.exitcode == 0 and names(tmp_path) == ["f.part"]
+    Client(web.url).download("f", tmp_path / "f", len(BODY), MD5)
     assert web.asked()[-1].headers["range"] == "bytes=100000-" and names(tmp_path) == ["f"]
 
 
-def test_processes_that_want_one_file_take_turns(web, tmp_path):
-    def slowly():
-        for start in range(0, len(BODY), 25_600):
-            time.sleep(0.02)
-            yield BODY[start : start + 25_600]
-
-    web.say("/f", Answer(slowly))
-    jobs = [run_in_a_process(_download, web.url, tmp_path / "f") for _ in range(4)]
-    for job in jobs:
-        job.join(300)
-    assert [job.exitcode for job in jobs] == [0] * 4
-    assert (tmp_path / "f").read_bytes() == BODY and names(tmp_path) == ["f"] and len(web.asked()) == 1
-
-
-def test_a_plain_name_stays_and_any_other_becomes_one_plain_name():
+def test_a_plain_name_stays_and_any_other_becomes_one_plain_name_of_its_own():
     for name in ("film.spm", "MCV1-210405a-07_c_1um.0_00000.spm", "a", "A+b_c-d.tar.gz"):
         assert http.safe_name(name) == name
     folders = ("../../etc/passwd", "/etc/passwd", "..", ".", "", "a/b.spm", "a\\b.spm", "C:\\x.spm", "~")
     odd = (".bashrc", "-rf", "a ", "film\n.spm", "film\0.spm", "µ.spm", "a\u202espm.exe", "\ud800", "$(reboot).spm")
-    for name in (*folders, *odd, "a.part", "a.part.version", "{sample}.spm", "a." + "b" * 300, "x" * 400 + ".spm"):
+    for name in (*folders, *odd, "a.part", "{sample}.spm", "a." + "b" * 300, "x" * 400 + ".spm"):
         local = http.safe_name(name)
         assert FILE_NAME.fullmatch(local) and local != name and len(local) <= 150
         assert not local.endswith((".", *http.RESERVED)) and http.safe_name(local) == local
-    assert http.safe_name("film 17 (center).spm").startswith("film_17_center-")
-    assert http.safe_name("film 17 (center).spm").endswith(".spm")
-
-
-@given(st.lists(st.text(st.sampled_from("aA /.b-_"), max_size=4) | st.text(max_size=300), max_size=12))
-def test_names_in_one_folder_stay_distinct_whatever_they_are(remote):
-    remote = [*remote, "a b.spm", http.safe_name("a b.spm"), "x.spm", "X.spm", "Record.JSON"]
-    local = http.distinct_names(remote, taken=("record.json",))
-    assert list(local) == list(dict.fromkeys(remote))
-    assert len({name.lower() for name in local.values()} | {"record.json"}) == len(local) + 1
-    assert all(FILE_NAME.fullmatch(name) for name in local.values())
+    assert len({http.safe_name(name, distinct=True).lower() for name in ("a.pkl", "A.pkl", "a .pkl", "a/.pkl")}) == 4

@@ -68,19 +68,6 @@ def test_another_file_than_the_first_is_refused_and_the_first_stays(web, microne
     assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, PIN]
 
 
-def test_a_download_that_breaks_off_is_gone_on_with_by_the_next_run(web, micronet, tmp_path):
-    body = micronet[1]
-    web.say(f"/{NAME}", Answer(body, cut_after=len(body) // 2, etag='"1"'), Answer(status=503))
-    with pytest.raises(UserError, match="the server answers 503 Service Unavailable"):
-        weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
-    assert [part for part in tmp_path.iterdir() if part.suffix == ".safetensors"] == []
-    web.say(f"/{NAME}", Answer(body, etag='"1"'))
-    path = weights.retrieve("resnet18", "micronet", tmp_path / "w.safetensors", base_url=web.url)
-    assert checkpoints.read_metadata(path)["sha256"] == hashlib.sha256(body).hexdigest()
-    assert web.asked()[-1].headers["range"] == f"bytes={len(body) // 2}-"
-    assert sorted(part.name for part in tmp_path.iterdir()) == [path.name, PIN]
-
-
 def test_a_checksum_that_is_known_whole_is_checked_while_it_is_fetched(web, tmp_path):
     web.say("/w.pth", b"weights")
     known = hashlib.sha256(b"weights").hexdigest()

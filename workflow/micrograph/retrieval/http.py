@@ -1,19 +1,16 @@
 """Ask web servers for JSON and files: repeated requests, resumed and checked downloads.
 
-A download that broke off leaves ``{file}.part`` and ``{file}.part.version``, the server's mark (ETag or date) of that
-version, so that two versions are never mixed. No message shows a query, a user name or the value of a header.
-requests neither resumes nor locks, and pooch, which checks, does neither.
+A download that broke off leaves ``{file}.part``. It is resumed where a checksum can tell that the parts fit, otherwise
+started again. No message shows a query, a user name or the value of a header.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPException
@@ -34,7 +31,6 @@ MIN_BYTES_PER_SECOND = 1024  # a slower connection counts as stalled
 MAX_JSON_BYTES = 1 << 26
 MAX_FILE_BYTES = 1 << 30  # of a file of unknown size
 FIRST_WAIT_SECONDS = 1.0  # doubled after every further failure
-PROGRESS_BYTES = 1 << 14  # an attempt that brings so much more than any before is counted as the first
 HEADERS = {"User-Agent": "growth-from-micrographs", "Accept": "*/*", "Accept-Encoding": "identity"}
 RETRIED = {408, 425, 429}  # and 5xx
 REFUSALS = {
@@ -43,14 +39,12 @@ REFUSALS = {
     404: "it has no such file; check the address",
     410: "this has been withdrawn",
 }
-CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):([0-9a-fA-F]+)")
-CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):([0-9a-fA-F]{8,})")
 WEB_PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--|<!doctype html|<html|<head|<body|<script|<error)", re.IGNORECASE
 )
 LEGAL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,148}[A-Za-z0-9+_-])?")
-SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}$")
-RESERVED = (".part", ".part.version", ".tmp")
+RESERVED = (".part", ".tmp")
 
 
 class Unreachable(UserError):
@@ -60,14 +54,12 @@ class Unreachable(UserError):
     ----------
     wait_seconds : float or None
         How long the server asks to wait.
-    progress : bool
-        Whether bytes came.
     """
 
     def __init__(self, url: str, what: str, wait_seconds: float | None = None) -> None:
         wish = f" and asks to wait {wait_seconds:.0f} s" if wait_seconds else ""
         super().__init__(f"{redact(url)}: {what}{wish}; try again later.")
-        self.wait_seconds, self.progress = wait_seconds, False
+        self.wait_seconds = wait_seconds
 
 
 class Client:
@@ -84,11 +76,14 @@ class Client:
     per_second : float, optional
         Most requests a second.
     tries : int, default 5
-        Attempts at a request. One that brings more of a file than those before is counted as the first.
+        Attempts at a request.
     timeout_seconds : float, default 60
         Longest silence of the server.
     longest_wait_seconds : float, default 120
         Longest wait that a server may ask for (Retry-After).
+    answers : path, optional
+        A folder that keeps the JSON of every answer. It serves when the server cannot be reached; a line says so, and
+        `offline` becomes true.
 
     Raises
     ------
@@ -104,9 +99,11 @@ class Client:
         tries: int = 5,
         timeout_seconds: float = 60,
         longest_wait_seconds: float = 120,
+        answers: str | Path | None = None,
     ) -> None:
-        self.base_url, self.tries = base_url.rstrip("/"), tries
+        self.base_url, self.tries, self.offline = base_url.rstrip("/"), tries, False
         self.timeout_seconds, self.longest_wait_seconds = timeout_seconds, longest_wait_seconds
+        self.answers = None if answers is None else Path(answers)
         self._pause_seconds, self._next_at = 1 / per_second if per_second else 0.0, 0.0
         self._session = _Session(base_url, headers or {})
 
@@ -128,16 +125,30 @@ class Client:
         Raises
         ------
         Unreachable
-            If no answer comes.
+            If no answer comes, and none is kept.
         UserError
             If the server refuses, or answers anything else than JSON.
         """
-        return self._retry(lambda: self._json(self._url(path), body, query))
+        url = self._url(path)
+        key = hashlib.sha256(json.dumps([url, body, query], sort_keys=True).encode()).hexdigest()[:16]
+        kept = None if self.answers is None else self.answers / f"{key}.json"
+        try:
+            answer = self._retry(lambda: self._json(url, body, query))
+        except Unreachable as error:
+            if kept is None or not kept.is_file():
+                raise
+            stored = json.loads(kept.read_text(encoding="utf-8"))
+            if not self.offline:  # the other answers need not be waited for as long
+                print(f"{error} Continuing with its answers of {stored['answered']} and later.", flush=True)
+                self.offline, self.tries = True, 1
+            return stored["answer"]
+        if kept is not None:
+            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            io.write_text(kept, json.dumps({"answered": now, "answer": answer}))
+        return answer
 
     def download(self, path: str, to: str | Path, size: int | None = None, checksum: str | None = None) -> Path:
-        """Download a file, unless it is there and fits; a download that broke off is resumed.
-
-        Two processes that want the same file take turns.
+        """Download a file, unless it is there and fits.
 
         Parameters
         ----------
@@ -148,7 +159,8 @@ class Client:
         size : int, optional
             Its size in bytes.
         checksum : str, optional
-            ``"md5:..."``, ``"sha1:..."``, ``"sha256:..."`` or ``"sha512:..."`` in hexadecimal digits.
+            ``"md5:..."``, ``"sha1:..."``, ``"sha256:..."`` or ``"sha512:..."`` with its hexadecimal digits, or the
+            first eight or more of them.
 
         Returns
         -------
@@ -158,46 +170,47 @@ class Client:
         Raises
         ------
         Unreachable
-            If the file does not come; what came is kept.
+            If the file does not come; what came is kept where there is a checksum.
         UserError
             If the server refuses, a web page comes, or size or checksum differ; then nothing is kept.
         """
-        url, to = self._url(path), Path(to)
+        url, to, part = self._url(path), Path(to), Path(f"{to}.part")
         if checksum is not None and not CHECKSUM.fullmatch(checksum):
             raise UserError(f"{redact(url)}: unknown kind of checksum; known are md5, sha1, sha256, sha512.")
         if is_complete(to, size, checksum):
             return to
-        part, version = Path(f"{to}.part"), Path(f"{to}.part.version")
+        keep = False
         try:
-            with _locked(part, url):
-                try:
-                    if not is_complete(to, size, checksum):  # no other process was faster
-                        self._download(url, part, version, size, checksum)
-                        os.replace(part, to)
-                finally:
-                    if not part.exists() or part.stat().st_size == 0:
-                        part.unlink(missing_ok=True)
-                        version.unlink(missing_ok=True)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            self._download(url, part, size, checksum)
+            os.replace(part, to)
+        except Unreachable:
+            keep = checksum is not None and part.is_file() and part.stat().st_size > 0
+            raise
         except OSError as error:
-            way_out = "free disk space or correct the permissions, then run again; what was downloaded is kept"
+            keep = checksum is not None
+            way_out = "free disk space or correct the permissions, then run again"
             raise UnwritableError(f"{to}: cannot be written ({error.strerror or error}); {way_out}.") from None
+        finally:
+            with suppress(OSError):
+                if not keep:
+                    part.unlink(missing_ok=True)
         return to
 
-    def _url(self, path):
+    def _url(self, path: str) -> str:
         return path if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path) else f"{self.base_url}/{path.lstrip('/')}"
 
-    def _retry(self, attempt):
+    def _retry(self, attempt: Any) -> Any:
         """Return what attempt() returns; repeat it while it raises Unreachable."""
-        retrying = tenacity.Retrying(
-            retry=_may_pass,
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Unreachable),
             wait=_wait_seconds,
             stop=lambda state: state.attempt_number >= self.tries or _wait_seconds(state) > self.longest_wait_seconds,
-            before_sleep=lambda state: print(f"{state.outcome.exception()} Again in {state.upcoming_sleep:.3g} s"),
+            before_sleep=lambda state: print(f"{state.outcome.exception()} Again in {state.upcoming_sleep:.3g} s"),  # type: ignore[union-attr]
             reraise=True,
-        )
-        return retrying(attempt)
+        )(attempt)
 
-    def _request(self, url, accepted=(200,), **options):
+    def _request(self, url: str, accepted: tuple[int, ...] = (200,), **options: Any) -> requests.Response:
         """Return the open response to one request."""
         time.sleep(max(self._next_at - time.monotonic(), 0.0))
         self._next_at = time.monotonic() + self._pause_seconds
@@ -226,16 +239,14 @@ class Client:
         reason = REFUSALS.get(status, "an unexpected answer; check the address")
         raise UserError(f"{redact(url)}: the server answers {name}: {reason}.")
 
-    def _chunks(self, response):
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         """Yield the body of a response in pieces; give up on a connection that stalls or trickles."""
         since, received = time.monotonic(), 0
         while True:
             try:
                 chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
-            except urllib3.exceptions.ReadTimeoutError:
-                raise Unreachable(response.url, f"no data for {self.timeout_seconds:g} s") from None
-            except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError):
-                raise Unreachable(response.url, "the connection broke off") from None
+            except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+                raise Unreachable(response.url, f"the connection broke off ({type(error).__name__})") from None
             if not chunk:
                 return
             yield chunk
@@ -245,7 +256,7 @@ class Client:
                     raise Unreachable(response.url, f"only {received} bytes in {seconds:.0f} s")
                 since, received = time.monotonic(), 0
 
-    def _json(self, url, body, query):
+    def _json(self, url: str, body: Any, query: Mapping[str, Any]) -> Any:
         content = bytearray()
         with self._request(url, json=body, params=query, headers={"Accept": "application/json"}) as response:
             for chunk in self._chunks(response):
@@ -255,78 +266,50 @@ class Client:
         try:
             return json.loads(content.decode("utf-8-sig"))
         except (ValueError, RecursionError):
-            if content and not {"content-length", "transfer-encoding"} & set(map(str.lower, response.headers)):
-                raise Unreachable(url, "the answer broke off") from None  # its end is that of the connection
-            what = (
-                "a web page was sent (a login or error page?)" if WEB_PAGE.match(content) else "the answer is no JSON"
-            )
+            what = _is_web_page(content) or "the answer is no JSON"
             raise UserError(
                 f"{redact(url)}: {what}; check the address, and the credentials where it has any."
             ) from None
 
-    def _download(self, url, part, version, size, checksum):
+    def _download(self, url: str, part: Path, size: int | None, checksum: str | None) -> None:
         """Make a part complete; what is wrong starts once more from the beginning, for it may be of two versions."""
-        longest = part.stat().st_size
-
-        def attempt():
-            nonlocal longest
-            try:
-                self._receive(url, part, version, size, checksum)
-            except Unreachable as error:
-                error.progress = part.stat().st_size - longest >= PROGRESS_BYTES
-                longest = max(longest, part.stat().st_size)
-                raise
-
-        for _ in range(2):
-            print(f"downloading {redact(url)}", flush=True)
-            self._retry(attempt)
+        error = ""
+        for again in (False, True):
+            open(part, "wb" if again or checksum is None else "ab").close()
+            if not part.stat().st_size or not is_complete(part, size, checksum):
+                print(f"downloading {redact(url)}", flush=True)
+                self._retry(lambda: self._receive(url, part, size, checksum))
             with open(part, "rb") as file:
-                error = "a web page was sent (a login or error page?)" if WEB_PAGE.match(file.read(CHUNK_BYTES)) else ""
-            error = error or _mismatch(part, size, checksum)
+                error = _is_web_page(file.read(CHUNK_BYTES)) or _mismatch(part, size, checksum)
             if not error:
                 return
-            os.truncate(part, 0)
         raise UserError(f"{redact(url)}: {error}; try again, or another address.")
 
-    def _receive(self, url, part, version, size, checksum):
-        """Request the rest of a part once; all of it, where neither version nor checksum can tell if a rest fits."""
-        start, old = part.stat().st_size, version.read_text(encoding="latin-1") if version.exists() else ""
-        if not (old or checksum) or start > (start if size is None else size):
-            start = 0
-        if start and start == size:  # only the last move is missing
-            return
-        headers = {"Range": f"bytes={start}-"} | ({"If-Range": old} if old else {}) if start else {}
+    def _receive(self, url: str, part: Path, size: int | None, checksum: str | None) -> None:
+        """Request the rest of a part once; all of it without a checksum."""
         limit = MAX_FILE_BYTES if size is None else size
+        start = part.stat().st_size if checksum else 0
+        start = start if start < limit else 0
+        headers = {"Range": f"bytes={start}-"} if start else {}
         with self._request(url, accepted=(200, 206, 416), headers=headers) as response:
-            new, total, rest = _announced(response, start)
-            if rest is None or (rest and new and old not in ("", new)):
+            is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+            if response.status_code != 200 and not (start and is_rest):
                 os.truncate(part, 0)
                 raise Unreachable(url, "the server sent another part than requested")
-            if response.status_code == 416:  # nothing is missing
-                return
-            version.write_text(old if rest else new, encoding="latin-1")
-            with open(part, "ab" if rest else "wb") as file:
-                for chunk in self._chunks(response) if (total or 0) <= limit else ():
+            with open(part, "ab" if response.status_code == 206 else "wb") as file:
+                for chunk in self._chunks(response):
                     file.write(chunk)
                     if file.tell() > limit:
-                        break
-                os.fsync(file.fileno())
-        came = part.stat().st_size
-        if (most := max(came, total or 0)) > limit:
-            os.truncate(part, 0)
-            raise UserError(
-                f"{redact(url)}: it has {most} bytes, and at most {limit} were expected; check the address."
-            )
-        if came < (total if total is not None else size or 0):
-            raise Unreachable(url, "the connection broke off")
+                        raise UserError(f"{redact(url)}: more than {limit} bytes came; check the address.")
 
 
 class _Session(requests.Session):
     """A session whose credentials go to the server of `base_url` alone, also when it is redirected."""
 
-    def __init__(self, base_url, credentials):
+    def __init__(self, base_url: str, credentials: Mapping[str, str]) -> None:
         super().__init__()
-        self.base_url, self.credentials, self.headers = base_url, credentials, dict(HEADERS)
+        self.base_url, self.credentials = base_url, credentials
+        self.headers = dict(HEADERS)  # type: ignore[assignment]
         self.auth = self.authenticate  # in the place of what a .netrc says
         scheme, host = match.groups() if (match := re.match(r"(https?)://([^/?#]+)", base_url)) else ("", "@")
         if "@" in host:
@@ -334,7 +317,7 @@ class _Session(requests.Session):
         if credentials and scheme == "http" and not re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", host):
             raise UserError(f"{redact(base_url)}: credentials are not sent without encryption; write it with https.")
 
-    def authenticate(self, request):
+    def authenticate(self, request: Any) -> Any:
         """Give a request to the own server the credentials, and take them off any other."""
         for name, value in self.credentials.items():
             request.headers.pop(name, None)
@@ -342,53 +325,19 @@ class _Session(requests.Session):
                 request.headers[name] = value
         return request
 
-    def rebuild_auth(self, prepared_request, response):
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
         """Decide on a redirect; requests calls this."""
         if response.url.startswith("https:") and not prepared_request.url.startswith("https:"):
             target = redact(prepared_request.url)
             raise UserError(f"{redact(response.url)}: redirects to {target}, without encryption; check the address.")
         self.authenticate(prepared_request)
 
-    def get_redirect_target(self, resp):
+    def get_redirect_target(self, resp: Any) -> str | None:
         """Return where a response redirects; its body is not read, for it may not end."""
         target = super().get_redirect_target(resp)
         if target is not None:
             resp.close()
         return target
-
-
-def _announced(response, start):
-    """(version, size of the whole file or None, whether the body is the rest from `start`, None for another part)."""
-    headers = response.headers
-    if headers.get("Content-Encoding", "identity") != "identity":
-        raise UserError(f"{redact(response.url)}: the file is sent compressed, which was not requested; try a mirror.")
-    etag = headers.get("ETag", "W/")
-    version = headers.get("Last-Modified", "") if etag.startswith("W/") else etag
-    if response.status_code == 200:
-        length = headers.get("Content-Length", "")
-        return version, int(length) if length.isdecimal() else None, False
-    match = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-    first, total = match.groups() if match else (None, "*")
-    fits = start and (total if response.status_code == 416 else first) == str(start)
-    return version, None if total == "*" else int(total), True if fits else None
-
-
-@contextmanager
-def _locked(path, url):
-    """Hold an open file that no other process has; a disk without locks is taken to have one user."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with open(path, "ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print(f"{redact(url)}: another process is downloading it; waiting", flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError:
-                pass
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                yield
-                return  # else the other process has moved this file to its place
 
 
 def redact(url: str) -> str:
@@ -423,78 +372,36 @@ def is_complete(path: Path, size: int | None = None, checksum: str | None = None
     return path.is_file() and not _mismatch(path, size, checksum)
 
 
-def safe_name(name: object) -> str:
+def safe_name(name: object, distinct: bool = False) -> str:
     """Return the name of a local file for a remote name: letters, digits and ``. _ + -`` alone, no folder, not hidden.
-
-    A name that is such a one stays; any other is respelled and gets digits of its SHA-256.
 
     Parameters
     ----------
     name : object
         Read as text.
+    distinct : bool, default False
+        Whether every name gets digits of its SHA-256, so that names differ even where case does not count; otherwise
+        only one that is not legal as it is.
 
     Returns
     -------
     str
     """
     name = str(name)
-    legal = LEGAL_NAME.fullmatch(name) and not name.lower().endswith(RESERVED)
-    return name if legal else _spelled(name)
+    if LEGAL_NAME.fullmatch(name) and not name.lower().endswith(RESERVED) and not distinct:
+        return name
+    digits = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    match = re.search(r"\.[A-Za-z0-9]{1,10}$", name)
+    suffix = match[0] if match and match[0].lower() not in RESERVED else ""
+    stem = re.sub(r"[^A-Za-z0-9._+-]+", "_", name.removesuffix(suffix))[: 140 - len(suffix)].strip("._+-")
+    return f"{stem or 'unnamed'}-{digits}{suffix}"
 
 
-def distinct_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return {remote name: local name} for files of one folder; local names differ even where case does not count.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Remote names.
-    taken : iterable of str
-        Names, in small letters, that none of them may get.
-
-    Returns
-    -------
-    dict of str to str
-    """
-    local = {name: safe_name(name) for name in names}
-    count = Counter([*taken, *map(str.lower, local.values())])
-    return {name: text if count[text.lower()] == 1 else _spelled(name) for name, text in local.items()}
+def _is_web_page(content: bytes | bytearray) -> str:
+    return "a web page was sent (a login or error page?)" if WEB_PAGE.match(content) else ""
 
 
-def write_answer(path: Path, **answer: Any) -> None:
-    """Keep what a server answered, for the time when it cannot be reached.
-
-    Parameters
-    ----------
-    path : Path
-        A JSON file; appears whole or not at all.
-    **answer : JSON
-        Written with the time of now (UTC) as ``answered``.
-    """
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    io.write_text(path, json.dumps(answer | {"answered": now}))
-
-
-def read_answer(path: Path) -> dict[str, Any]:
-    """Return what write_answer kept.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-        Empty if nothing can be read.
-    """
-    try:
-        answer = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) and isinstance(answer.get("answered"), str) else {}
-
-
-def _mismatch(path, size, checksum):
+def _mismatch(path: Path, size: int | None, checksum: str | None) -> str:
     """Describe what is wrong with a file in size or checksum, "" for nothing."""
     length = os.stat(path).st_size
     if size is not None and length != size:
@@ -504,27 +411,10 @@ def _mismatch(path, size, checksum):
         return ""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-    return "" if digest == digits else f"damaged or replaced ({kind} {digest}, expected {digits})"
+    return "" if digest.startswith(digits) else f"damaged or replaced ({kind} {digest}, expected {digits})"
 
 
-def _may_pass(state):
-    """Whether tenacity repeats an attempt."""
-    error = state.outcome.exception()
-    if getattr(error, "progress", False):
-        state.attempt_number = 1
-    return isinstance(error, Unreachable)
-
-
-def _wait_seconds(state):
+def _wait_seconds(state: tenacity.RetryCallState) -> float:
     """Seconds before the next attempt: what the server asks for, else twice as many each time."""
-    requested = state.outcome.exception().wait_seconds
+    requested = getattr(state.outcome and state.outcome.exception(), "wait_seconds", None)
     return FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1) if requested is None else requested
-
-
-def _spelled(name):
-    """Return the name in legal characters, with digits of its SHA-256."""
-    digits = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    match = SUFFIX.search(name)
-    suffix = match[0] if match and match[0].lower() not in RESERVED else ""
-    stem = re.sub(r"[^A-Za-z0-9._+-]+", "_", name.removesuffix(suffix))[: 140 - len(suffix)].strip("._+-")
-    return f"{stem or 'unnamed'}-{digits}{suffix}"

@@ -9,16 +9,14 @@ database's own client (list-api-client), all of interface v2:
   GET sample-activities/{activity}/files/{file} -> the bytes.
 Assumed, and never tried on the real server: where the recipe stands in an activity. It is looked for in all that are no
 measurements, as rows with a step's name and the columns T (Celsius), t (seconds) and P (Torr), or as fields by the
-names in CONDITIONS; a number without a unit has these units. Last of all the description counts, if its words leave no
-doubt.
+names in CONDITIONS; a number without a unit has these units. Last of all the descriptions count, where only one reading
+is possible.
 """
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -29,7 +27,7 @@ import pandas as pd
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.log import progress
-from micrograph.retrieval import http
+from micrograph.retrieval import descriptions, http
 from micrograph.scans import formats, make_sheet, sample_sheet
 
 EXCLUDED = ("source", "what", "reason")
@@ -41,15 +39,6 @@ CREDENTIALS = (
     'set list_database.credentials to the path of a JSON file of request headers, as {"X-API-KEY": "..."}, '
     "or LIST_CREDENTIALS to that path or to the JSON itself"
 )
-FIELDS = {  # of answers, in any capitals
-    "samples": "data",
-    "total": "recordsFiltered",
-    "id": "id",
-    "label": "sampleLabel",
-    "files": "files",
-    "filename": "filename",
-    "filetype": "filetype",
-}
 CENTRE = re.compile(r"-\s?c\s?-|center|centre", re.I)
 # The study also took names with 11 um or 0.1 um for 1 um; a digit before the 1 is refused here.
 SIZE_1UM = re.compile(r"(?<![\d.,])1\s?[u\xb5\u03bc]m", re.I)
@@ -64,17 +53,21 @@ TEXTS = {
 }
 
 
+class _Unusable(UserError):
+    """Why a sample or a scan is not used."""
+
+
 class _Condition(NamedTuple):
     """A growth condition.
 
     names: of fields, single letters as written, words in any spelling; units: factor to ours; combine: the values of
-    all growth steps; patterns: how descriptions write it.
+    all growth steps of one temperature; described: its name in descriptions.Conditions.
     """
 
     names: tuple[str, ...]
     units: dict[str, int]
-    combine: Callable
-    patterns: tuple[re.Pattern, ...]
+    combine: Callable[[Sequence[float]], float]
+    described: str
 
 
 CONDITIONS = {
@@ -82,13 +75,7 @@ CONDITIONS = {
         ("growthtemperature", "growthtemp", "temperature", "temp", "T"),
         dict.fromkeys(("", "c", "degc", "\xb0c", "\xbac"), 1),
         max,
-        (
-            re.compile(r"\btemp(?:erature)?\.?\s*[:=]\s*(\d{3,4}\s*[\xb0\xba]?\s*C)\b", re.I),
-            re.compile(
-                r"(?<!pre-)(?<!post-)\bgrow(?:th|ing|n)\b(?:(?!anneal)[^\n])*?\bat\s+(\d{3,4}\s*[\xb0\xba]?\s*C)\b",
-                re.I,
-            ),
-        ),
+        "celsius",
     ),
     "growth_seconds": _Condition(
         ("growthtime", "growthduration", "time", "duration", "t"),
@@ -96,13 +83,10 @@ CONDITIONS = {
         | dict.fromkeys(("min", "mins", "minute", "minutes"), 60)
         | dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
         sum,
-        (re.compile(r"\bgrowth time:?\s*(\d+(?:\.\d+)?\s*(?:s|sec|min|mins|minutes|h|hr)\b)", re.I),),
+        "seconds",
     ),
     "pressure_torr": _Condition(
-        ("growthpressure", "reactorpressure", "pressure", "P"),
-        {"": 1, "torr": 1},
-        median,
-        (re.compile(r"\breactor pressure:?\s*(\d+(?:\.\d+)?\s*torr)\b", re.I),),
+        ("growthpressure", "reactorpressure", "pressure", "P"), {"": 1, "torr": 1}, median, "torr"
     ),
 }
 
@@ -126,8 +110,8 @@ def retrieve(
     """Download one centre scan of 1 um of every sample that was grown at one of the classes.
 
     Of several scans the one as measured counts before a processed copy, then the lowest activity and file. Scans that
-    are there are not downloaded again. The answers to the last complete run with this url and query are kept; they
-    serve if the server cannot be reached and every scan is there, and a line says so.
+    are there are not downloaded again. If the server cannot be reached and every scan is there, its earlier answers
+    serve, and a line says so.
 
     Parameters
     ----------
@@ -156,11 +140,10 @@ def retrieve(
     UserError
         If the server is not there, refuses, answers in another form, or has no such scan; what was downloaded is kept.
     """
-    client = http.Client(url, headers=read_credentials(credentials), per_second=requests_per_second)
-    try:
-        return _Retrieval(client, query, Path(folder)).tables(classes)
-    except http.Unreachable as error:
-        return _Retrieval(client, query, Path(folder), error).tables(classes)
+    folder = Path(folder)
+    headers = read_credentials(credentials)
+    client = http.Client(url, headers, requests_per_second, answers=folder / "answers")
+    return _Retrieval(client, query, folder / "scans").tables(classes)
 
 
 def read_credentials(path: str | None = None) -> dict[str, str]:
@@ -203,29 +186,18 @@ def read_credentials(path: str | None = None) -> dict[str, str]:
 
 
 class _Retrieval:
-    """One retrieval; with an `error`, why the server cannot be reached, from the answers of the last one."""
+    """One retrieval."""
 
-    def __init__(self, client, query, folder, error=None):
-        self.client, self.query, self.scans, self.error = client, query, folder / "scans", error
-        key = hashlib.sha256(json.dumps([client.base_url, query], sort_keys=True).encode()).hexdigest()[:12]
-        self.path = folder / f"last-{key}.json"
-        kept = http.read_answer(self.path) if error else {}
-        if error and not kept:
-            raise error
-        self.answered, self.answers, self.failed = (kept.get(name, {}) for name in ("answered", "answers", "failed"))
-        self.excluded, self.failures = [], 0
+    def __init__(self, client: http.Client, query: Mapping[str, Any], scans: Path) -> None:
+        self.client, self.query, self.scans = client, query, scans
+        self.excluded: list[tuple[str, str, str]] = []
+        self.failures = 0
 
-    def tables(self, classes):
+    def tables(self, classes: Sequence[float]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """(sample sheet, what is excluded)."""
         found = [self.sample(answer, classes) for answer in progress(self.search(), "samples requested")]
-        rows = [row for sample in progress(filter(None, found), "samples downloaded") if (row := self.download(sample))]
+        rows = [row for row in progress(filter(None, found), "samples downloaded") if self.download(row)]
         excluded = pd.DataFrame(self.excluded, columns=EXCLUDED)
-        if self.error:
-            print(
-                f"{self.error} All scans are downloaded: continuing with its responses of {self.answered}", flush=True
-            )
-        else:
-            http.write_answer(self.path, answers=self.answers, failed=self.failed)
         if not rows:
             counts = excluded["reason"].value_counts()
             why = (
@@ -236,58 +208,10 @@ class _Retrieval:
         sheet["operator"] = sheet.groupby(sheet["operator"].str.casefold())["operator"].transform("first")
         return sheet.sort_values("sample", ignore_index=True), excluded
 
-    def search(self):
-        """All samples of the search, each once, in the server's order."""
-        samples, hidden = self._answer("search", self._search)
-        if hidden:
-            self.excluded.append(("list", f"{hidden} samples", "the search counts them and does not show them"))
-        return samples
-
-    def sample(self, answer, classes):
-        """{film, label, scans, conditions ...} of a sample that is used, else None."""
-        number, label = (str(_field(answer, what, SEARCH)) for what in ("id", "label"))
-        sample = {"number": number, "label": label, "film": make_sheet.sample_name(label)}
-        path = f"samples/{quote(number, safe='')}/activities"
-        activities, reason = self._attempt(path, lambda: self._answer(path, lambda: self.client.json(path)))
-        if reason:
-            return self._exclude(sample, "", reason)
-        try:
-            found = _scans(activities, "samples/{id}/activities")
-            batch = sample_sheet.batch_from_label(sample["film"]) or _day(answer)
-            sample |= _conditions(answer, activities) | {"batch": batch}
-        except (UserError, RecursionError) as error:
-            return self._exclude(sample, "", str(error))
-        for scan, is_spm in found:
-            if not is_spm or not _is_centre_1um(scan.name):
-                self._exclude(sample, scan.name, "no centre scan of 1 um by its name" if is_spm else "no .spm file")
-        sample["scans"] = sorted((scan for scan, is_spm in found if is_spm and _is_centre_1um(scan.name)), key=_rank)
-        celsius = sample["growth_celsius"]
-        if not sample["scans"]:
-            return self._exclude(sample, "", "it has no centre scan of 1 um")
-        if celsius is None:
-            return self._exclude(sample, "", "it has no single growth temperature")
-        if celsius not in classes:
-            return self._exclude(sample, "", f"grown at {celsius:g} C, which is not one of the classes")
-        return sample if sample["batch"] else self._exclude(sample, "", "it has no growth day")
-
-    def download(self, sample):
-        """Return the sample's row of the sheet with the first scan that comes, None if none does."""
-        chosen = None
-        for scan in sample["scans"]:
-            path = self.scans / http.safe_name("_".join((sample["label"], sample["number"], *scan)))
-            if chosen:
-                reason = f"another scan of this sample is used: {chosen.name}"
-            else:
-                _, reason = self._attempt(path.name, lambda scan=scan, path=path: self._download(scan, path))
-            if reason:
-                self._exclude(sample, scan.name, reason)
-            else:
-                chosen, sample["scan"] = scan, str(path)
-        return sample if chosen else None
-
-    def _search(self):
-        """Return (samples of all pages, how many more the server counts); ends with a page that brings nothing new."""
-        samples, start, total = {}, 0, None
+    def search(self) -> list[dict[str, Any]]:
+        """All samples of the search, each once, in the server's order; ends with a page that brings nothing new."""
+        samples: dict[str, dict[str, Any]] = {}
+        start, total = 0, None
         while total is None or start < total:
             answer = self.client.json(SEARCH, self.query, start=start, length=PAGE, draw=start // PAGE + 1)
             rows, total = _page(answer, SEARCH)
@@ -298,69 +222,100 @@ class _Retrieval:
             if len(samples) > MAX_SAMPLES:
                 raise UserError(f"{SEARCH}: more than {MAX_SAMPLES} samples; narrow list_database.query.")
         print(f"the search has {len(samples)} samples", flush=True)
-        return list(samples.values()), max((total or 0) - len(samples), 0)
+        if (hidden := (total or 0) - len(samples)) > 0:
+            self.excluded.append(("list", f"{hidden} samples", "the search counts them and does not show them"))
+        return list(samples.values())
 
-    def _answer(self, name, ask):
-        """Return what ask() returns, or returned the last time."""
-        if not self.error:
-            self.answers[name] = ask()
-        return self.answers[name]
+    def sample(self, answer: dict[str, Any], classes: Sequence[float]) -> dict[str, Any] | None:
+        """{film, label, scans, conditions ...} of a sample that is used, else None."""
+        number, label = (str(_field(answer, what, SEARCH)) for what in ("id", "sampleLabel"))
+        sample: dict[str, Any] = {"number": number, "label": label, "film": make_sheet.sample_name(label)}
+        try:
+            path = f"samples/{quote(number, safe='')}/activities"
+            activities = self._attempt(lambda: self.client.json(path))
+            scans = []
+            for scan, is_spm in _scans(activities, "samples/{id}/activities"):
+                if is_spm and _is_centre_1um(scan.name):
+                    scans.append(scan)
+                else:
+                    self._exclude(sample, scan.name, "no centre scan of 1 um by its name" if is_spm else "no .spm file")
+            if not scans:
+                raise _Unusable("it has no centre scan of 1 um")
+            sample |= _conditions(answer, activities)
+            if (celsius := sample["growth_celsius"]) not in classes:
+                raise _Unusable(f"grown at {celsius:g} C, which is not one of the classes")
+            sample["batch"] = sample_sheet.batch_from_label(sample["film"]) or _day(answer)
+            if not sample["batch"]:
+                raise _Unusable("it has no growth day")
+        except (_Unusable, RecursionError) as error:
+            self._exclude(sample, "", str(error))
+            return None
+        return sample | {"scans": sorted(scans, key=_rank)}
 
-    def _download(self, scan, path):
+    def download(self, sample: dict[str, Any]) -> bool:
+        """Enter the first scan that comes as the sample's ``scan``; whether one did."""
+        chosen = ""
+        for scan in sample["scans"]:
+            path = self.scans / http.safe_name("_".join((sample["label"], sample["number"], *scan)))
+            try:
+                if chosen:
+                    raise _Unusable(f"another scan of this sample is used: {chosen}")
+                self._attempt(lambda scan=scan, path=path: self._download(scan, path))  # type: ignore[misc]
+                chosen, sample["scan"] = scan.name, str(path)
+            except _Unusable as error:
+                self._exclude(sample, scan.name, str(error))
+        return bool(chosen)
+
+    def _download(self, scan: _Scan, path: Path) -> None:
         """Download one scan, unless it is there; what came and is no scan is deleted."""
-        if not self.error:
+        for _ in range(2):
             activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
             self.client.download(f"sample-activities/{activity}/files/{file}", path)
-        with suppress(UserError):
-            if formats.detect(path) == "nanoscope":
-                return
-        if self.error:
-            what = f"the scan {path} is missing or incomplete"
-            raise UserError(f"{self.error} Its responses of {self.answered} are kept, but {what}.")
-        path.unlink()
+            try:
+                if formats.detect(path) == "nanoscope":
+                    return
+            except UserError:
+                pass
+            path.unlink()  # what was there before may be damaged: once more
         raise UserError("it is not a NanoScope file")
 
-    def _attempt(self, name, attempt):
-        """Return (what attempt() returns, ""), or (None, why not) where it fails and the server answers a search."""
-        if self.error:
-            reason = self.failed.get(name, "")
-            return (None, reason) if reason else (attempt(), "")
+    def _attempt(self, attempt: Callable[[], Any]) -> Any:
+        """Return what attempt() returns; _Unusable where it fails and the server still answers a search."""
         try:
             result, self.failures = attempt(), 0
+            return result
         except io.UnwritableError:
             raise
         except UserError as error:
-            self.client.json(SEARCH, self.query, start=0, length=1, draw=1)
+            self.client.json(SEARCH, self.query, start=0, length=PAGE, draw=1)
             self.failures += 1
-            if self.failures >= MAX_FAILURES:
+            if self.client.offline or self.failures >= MAX_FAILURES:
                 raise UserError(f"{error} {self.failures} such errors in a row; what was downloaded is kept.") from None
-            self.failed[name] = str(error)
-            return None, str(error)
-        return result, ""
+            raise _Unusable(str(error)) from None
 
-    def _exclude(self, sample, what, reason):
+    def _exclude(self, sample: Mapping[str, Any], what: str, reason: str) -> None:
         text = f"{sample['label']} (sample {sample['number']}){': ' if what else ''}{what}"
         self.excluded.append(("list", " ".join(text.split()), " ".join(reason.split())))
 
 
-def _field(answer, what, where=None):
-    """Return the field of an answer that FIELDS calls `what`; where it is missing None, or, with `where`, an error."""
-    by_name = {name.lower(): value for name, value in answer.items()} if isinstance(answer, dict) else {}
-    value = by_name.get(FIELDS[what].lower())
+def _field(answer: Any, name: str, where: str | None = None) -> Any:
+    """Return a field of an answer, in any capitals; where it is missing None, or, with `where`, an error."""
+    by_name = {key.lower(): value for key, value in answer.items()} if isinstance(answer, dict) else {}
+    value = by_name.get(name.lower())
     if where and value in (None, ""):
-        raise _unknown(where, f"no field '{FIELDS[what]}' in the answer")
+        raise _unknown(where, f"no field '{name}' in the answer")
     return value
 
 
-def _page(answer, where):
+def _page(answer: Any, where: str) -> tuple[list[dict[str, Any]], int | None]:
     """Return the samples of one answer to a search, and how many the search has in all, None where it does not say."""
-    rows, total = _field(answer, "samples", where), _field(answer, "total")
+    rows, total = _field(answer, "data", where), _field(answer, "recordsFiltered")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _unknown(where, f"field '{FIELDS['samples']}' is no list of samples")
+        raise _unknown(where, "field 'data' is no list of samples")
     return rows, total if isinstance(total, int) else None
 
 
-def _scans(activities, where):
+def _scans(activities: Any, where: str) -> list[tuple[_Scan, bool]]:
     """Every file of a sample's activities, with whether it is a scan by its type or ending."""
     if not isinstance(activities, list):
         raise _unknown(where, "the answer is no list of activities")
@@ -375,38 +330,45 @@ def _scans(activities, where):
     return found
 
 
-def _is_centre_1um(name):
+def _is_centre_1um(name: str) -> bool:
     """Whether a file's name calls it a scan of 1 um at the centre, as the study recognised them."""
     return bool(CENTRE.search(name) and SIZE_1UM.search(name))
 
 
-def _rank(scan):
+def _rank(scan: _Scan) -> tuple[Any, ...]:
     """Return the sort key of a scan of a sample: as measured before processed, then by ids."""
     numbers = [(0, int(text), "") if text.isdecimal() else (1, 0, text) for text in (scan.activity, scan.file)]
     return bool(PROCESSED.search(scan.name)), *numbers
 
 
-def _conditions(sample, activities):
-    """Return {name in CONDITIONS: float, None where it is missing or ambiguous; name in TEXTS: str} of a sample."""
+def _conditions(sample: Mapping[str, Any], activities: Sequence[Any]) -> dict[str, Any]:
+    """{name in CONDITIONS: float, None where it is missing or ambiguous; name in TEXTS: str} of a sample."""
     growth = [one for one in activities if isinstance(one, dict) and str(one.get("category", "")).upper() != "CHAR"]
     places = [*_dicts(growth), *_dicts([sample])]
     steps = [place for place in places if _is_growth_step(place)]
-    text = "\n".join(str(one.get(name) or "") for one in (sample, *growth) for name in ("description", "desc"))
-    result = {}
+    described = descriptions.read(
+        "\n".join(str(one.get(name) or "") for one in (sample, *growth) for name in ("description", "desc"))
+    )
+    of_steps = {value for step in steps for value in _values(step, CONDITIONS["growth_celsius"])}
+    result: dict[str, Any] = {}
     for name, condition in CONDITIONS.items():
         in_steps = [value for step in steps for value in _values(step, condition)]
         in_fields = {value for place in places for value in _values(place, condition)}
-        matches = [match for pattern in condition.patterns for match in pattern.findall(text)]
-        in_text = {value for match in matches if (value := _number(match, condition.units))}
-        sources = {condition.combine(in_steps)} if in_steps else (), in_fields, in_text
+        sources = {condition.combine(in_steps)} if in_steps else (), in_fields, getattr(described, condition.described)
         result[name] = next((next(iter(values)) for values in sources if len(values) == 1), None)
+    if len(of_steps) > 1 or result["growth_celsius"] is None:
+        several = sorted(of_steps) if len(of_steps) > 1 else described.celsius
+        named = f"; named are {', '.join(f'{value:g}' for value in several)} C" if several else ""
+        raise _Unusable(f"it has no single growth temperature{named}")
     for name, names in TEXTS.items():
         values = [value for place in places for key, value in _pairs(place) if _is_named(key, names)]
         result[name] = "; ".join(dict.fromkeys(text for value in values for text in _texts(value)))[:200]
+    if not result["substrate"] and len(described.planes) == 1:
+        result["substrate"] = described.planes[0]
     return result
 
 
-def _day(sample):
+def _day(sample: Mapping[str, Any]) -> str:
     """Return the day of growth, as 2021-04-05, that the sample's dates say, "" where they do not."""
     for name in ("growthDates", "growthDate", "creationDate"):
         for text in _texts(sample.get(name)):
@@ -415,12 +377,12 @@ def _day(sample):
     return ""
 
 
-def _unknown(where, what):
+def _unknown(where: str, what: str) -> UserError:
     known = "workflow/micrograph/retrieval/list_database.py lists the fields"
-    return UserError(f"{where}: {what}; the response has an unexpected form ({known}).")
+    return _Unusable(f"{where}: {what}; the response has an unexpected form ({known}).")
 
 
-def _files(activity):
+def _files(activity: Any) -> Iterator[dict[str, Any]]:
     """Return the file entries of an activity, which stand in groups or by themselves."""
     groups = _field(activity, "files")
     for group in groups if isinstance(groups, list) else []:
@@ -428,7 +390,7 @@ def _files(activity):
         yield from (one for one in (inner if isinstance(inner, list) else [group]) if isinstance(one, dict))
 
 
-def _dicts(thing):
+def _dicts(thing: Any) -> Iterator[dict[str, Any]]:
     """All dicts in nested JSON, files left out."""
     todo = [thing]
     while todo:
@@ -440,43 +402,43 @@ def _dicts(thing):
             todo += one
 
 
-def _pairs(place):
+def _pairs(place: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """(name, value) of a dict, also where it says {"name": "T", "value": 950}."""
     yield from place.items()
     value = place.get("value", place.get("Value"))
     yield from ((place[name], value) for name in ("symbol", "name", "label", "key") if isinstance(place.get(name), str))
 
 
-def _is_named(name, names):
+def _is_named(name: str, names: Sequence[str]) -> bool:
     plain = re.sub(r"[^a-z]", "", re.sub(r"[(\[].*", "", name).casefold())
     return name.strip() in names or (len(plain) > 1 and plain in names)
 
 
-def _values(place, condition):
+def _values(place: Mapping[str, Any], condition: _Condition) -> list[float]:
     """Return the values of a condition in a dict itself, in our unit; a unit may stand in the name: time (min)."""
     numbers = []
     for name, value in _pairs(place):
         if _is_named(name, condition.names):
             unit = re.search(r"[(\[]([^)\]]*)", name)
             has_unit = not unit or re.search("[a-z]", str(value), re.I)
-            numbers.append(_number(f"{value}{'' if has_unit else unit[1]}", condition.units))
+            numbers.append(_number(f"{value}{'' if has_unit or not unit else unit[1]}", condition.units))
     return [number for number in numbers if number]
 
 
-def _number(text, units):
+def _number(text: str, units: Mapping[str, int]) -> float | None:
     """Return the number in a text, in our unit; None where it has none or another unit."""
     match = QUANTITY.fullmatch(text)
     factor = units.get(re.sub(r"\s", "", match[2]).casefold()) if match else None
-    return float(match[1]) * factor or None if factor else None
+    return float(match[1]) * factor or None if match and factor else None
 
 
-def _is_growth_step(place):
+def _is_growth_step(place: Mapping[str, Any]) -> bool:
     name = " ".join(str(place.get(key) or "") for key in ("step", "stepName", "name", "label"))
     growth = GROWTH.search(name) and not NO_GROWTH.search(name)
     return bool(growth) and bool(_values(place, CONDITIONS["growth_celsius"]))
 
 
-def _texts(value):
+def _texts(value: Any) -> list[str]:
     """Return the texts in a value, be it one, a list, or a thing with a name."""
     if isinstance(value, dict):
         value = next((value[name] for name in ("name", "label", "material", "value") if value.get(name)), None)

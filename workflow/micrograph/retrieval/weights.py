@@ -3,6 +3,7 @@
 The checksum is compared before the file is read.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ def retrieve(
 ) -> Path:
     """Write the weights of one pretraining of a backbone as safetensors.
 
-    A download that broke off is resumed by the next call; what came lies beside `path`.
+    A download that broke off is resumed by the next call where the checksum is known; what came lies beside `path`.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def retrieve(
     pin = path.with_name(f"{path.name}.sha256")
     with _located(backbone, chosen, base_url, user_file, path) as (source, origin):
         digest = sha256_file(source)
-        if not user_file:
+        if chosen and not user_file:
             _check_digest(digest, chosen, pin, origin)
         tensors = checkpoints.read_state_dict(source, origin)
         tensors = checkpoints.convert(backbone, tensors, bool(chosen and chosen.in_order), origin)
@@ -68,37 +69,41 @@ def retrieve(
 
 
 @contextmanager
-def _located(backbone, chosen, base_url, user_file, path):
+def _located(
+    backbone: str, chosen: backbones.Weights | None, base_url: str | None, user_file: str | Path | None, path: Path
+) -> Iterator[tuple[Path, str]]:
     """(path of the source, what to call its origin) while the block runs; a download is removed after it."""
     if user_file:
         if not Path(user_file).is_file():
             raise UserError(f"{user_file}: no such file; correct the path of your own weights.")
         yield Path(user_file), Path(user_file).name
-    elif not chosen.source:
+    elif chosen is None or not chosen.source:
         raise UserError(f"backbone '{backbone}' has no weights that can be fetched; name a file of your own.")
     elif "://" not in chosen.source:
         yield _packaged(chosen.source), chosen.source
     else:
         name = chosen.source.rsplit("/", 1)[-1]
         url = f"{base_url.rstrip('/')}/{name}" if base_url else chosen.source
-        downloaded = _download(url, path.with_name(f"{path.name}.from-{http.safe_name(name)}"), chosen.sha256)
+        to = path.with_name(f"{path.name}.from-{http.safe_name(name)}")
+        downloaded = _download(url, to, chosen.sha256 or chosen.prefix)
         try:
             yield downloaded, url
         finally:
             downloaded.unlink()
 
 
-def _packaged(source):
+def _packaged(source: str) -> Path:
     """Return the path of "PACKAGE/FILE" in the installed package, which is not imported."""
     package, _, inside = source.partition("/")
     spec = find_spec(package)
-    path = Path(spec.submodule_search_locations[0]) / inside if spec else None
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0]) / inside if folders else None
     if path is None or not path.is_file():
         raise UserError(f"{source}: not installed; install the Python package {package.replace('_', '-')}.")
     return path
 
 
-def _download(url, path, sha256):
+def _download(url: str, path: Path, sha256: str) -> Path:
     """Download the source; a fault says what can be done without this server."""
     try:
         return http.Client(url).download(url, path, checksum=f"sha256:{sha256}" if sha256 else None)
@@ -109,7 +114,7 @@ def _download(url, path, sha256):
         raise UserError(f"{error} {by_hand}, or a mirror's address as networks.weights_mirror.") from None
 
 
-def _check_digest(digest, chosen, pin, origin):
+def _check_digest(digest: str, chosen: backbones.Weights, pin: Path, origin: str) -> None:
     """Compare the SHA-256 with the known one, else with that of the first download."""
     expected, way_out = chosen.sha256 or chosen.prefix, "fetch it again, or from another mirror"
     if not expected and pin.is_file():

@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from micrograph.errors import UserError
 from micrograph.retrieval import http
 
-ANSWER = "record.json"  # the server's answer, kept beside the files
 CLOSED = ("restricted", "closed", "embargoed")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -32,8 +31,8 @@ def retrieve(
 ) -> tuple[dict[str, Path], list[dict[str, str]]]:
     """Download the files of some records that match a pattern.
 
-    What is there and complete is not downloaded again. If the server cannot be reached and everything is there, the
-    answer of an earlier run serves, and a line says so.
+    What is there and complete is not downloaded again. If the server cannot be reached and everything is there, its
+    earlier answer serves, and a line says so.
 
     Parameters
     ----------
@@ -51,22 +50,29 @@ def retrieve(
     downloaded : dict of str to Path
         The files, by source: ``"zenodo 8432222/a.pkl"``.
     excluded : list of dict
-        ``source``, ``what`` and ``reason`` of each file that does not match.
+        ``source``, ``what`` and ``reason`` of each file that does not match or is too large.
 
     Raises
     ------
     UserError
         If a record cannot be read, a file does not come as the record lists it, or no file matches.
     """
-    client, downloaded, excluded = http.Client(url), {}, []
+    client = http.Client(url, answers=Path(folder) / "answers")
+    downloaded: dict[str, Path] = {}
+    excluded = []
     for record in sorted({int(record) for record in records}):
-        source = f"zenodo {record}"
-        for file, path in _download(client, record, patterns, Path(folder) / str(record)).items():
-            if path:
-                downloaded[f"{source}/{shown(file.key)}"] = path
-            else:
+        source, reason = f"zenodo {record}", ""
+        for file in _files(client.json(f"api/records/{record}"), source):
+            if not any(fnmatchcase(re.split(r"[/\\]", file.key)[-1].lower(), one.lower()) for one in patterns):
                 reason = f"matches none of zenodo.files: {', '.join(patterns)}"
-                excluded.append({"source": source, "what": shown(file.key), "reason": reason})
+            elif file.size > http.MAX_FILE_BYTES:
+                reason = f"has {file.size} bytes, more than {http.MAX_FILE_BYTES}"
+            else:
+                path = Path(folder) / str(record) / http.safe_name(file.key, distinct=True)
+                address = f"api/records/{record}/files/{quote(file.key, safe='')}/content"
+                downloaded[f"{source}/{shown(file.key)}"] = client.download(address, path, file.size, file.checksum)
+                continue
+            excluded.append({"source": source, "what": shown(file.key), "reason": reason})
     if not downloaded:
         there = ", ".join(row["what"] for row in excluded)
         raise UserError(f"zenodo.files: none of the records' files matches {', '.join(patterns)}; there are: {there}.")
@@ -87,46 +93,7 @@ def shown(key: str) -> str:
     return CONTROL.sub("?", key)[:200]
 
 
-def _download(client, record, patterns, folder):
-    """{file of a record: its path, None where it matches no pattern}, those with a path downloaded."""
-    try:
-        answer = client.json(f"api/records/{record}")
-        paths = _paths(answer, record, patterns, folder)
-        for file, path in paths.items():
-            if path:
-                address = f"api/records/{record}/files/{quote(file.key, safe='')}/content"
-                client.download(address, path, file.size, file.checksum)
-    except http.Unreachable as error:
-        client.tries = 1  # the other records need not wait as long
-        kept = http.read_answer(folder / ANSWER)
-        if kept.get("url") != client.base_url:
-            raise
-        paths = _paths(kept.get("record"), record, patterns, folder)
-        for file, path in paths.items():
-            if path and not http.is_complete(path, file.size, file.checksum):
-                what = f"its response of {kept['answered']} is kept, but {shown(file.key)} is missing or incomplete"
-                raise UserError(f"{error} For zenodo record {record} {what}.") from None
-        print(f"{error} All files are downloaded: continuing with its response of {kept['answered']}", flush=True)
-    else:
-        http.write_answer(folder / ANSWER, url=client.base_url, record=answer)
-    return paths
-
-
-def _paths(answer, record, patterns, folder):
-    """{file: its path, None where it matches no pattern}, sorted by key."""
-    listed = _files(answer, f"zenodo record {record}")
-    names = http.distinct_names((file.key for file in listed), taken=(ANSWER,))
-    paths = {file: folder / names[file.key] if _matches(file.key, patterns) else None for file in listed}
-    print(f"zenodo {record}: {sum(map(bool, paths.values()))} of {len(paths)} files match {', '.join(patterns)}")
-    return paths
-
-
-def _matches(key, patterns):
-    name = re.split(r"[/\\]", key)[-1].lower()
-    return any(fnmatchcase(name, pattern.lower()) for pattern in patterns)
-
-
-def _files(answer, where):
+def _files(answer: Any, where: str) -> list[_File]:
     """Return the files that a record's JSON lists."""
     answer = answer if isinstance(answer, dict) else {}
     entries = answer.get("files")
@@ -139,9 +106,10 @@ def _files(answer, where):
             if isinstance(answer.get(outer), dict) and answer[outer].get(inner) in CLOSED:
                 raise UserError(f"{where}: its files are not openly accessible; request them from its authors.")
         raise UserError(f"{where}: it lists no files; check zenodo.url and the number in zenodo.records.")
-    files = []
+    files: list[_File] = []
     for entry in entries:
-        file = _File(*(entry.get(name) for name in _File._fields)) if isinstance(entry, dict) else _File("", 0, "")
+        entry = entry if isinstance(entry, dict) else {}
+        file = _File(entry.get("key", ""), entry.get("size", -1), entry.get("checksum", ""))
         if not isinstance(file.key, str) or not file.key or file.key in {other.key for other in files}:
             raise UserError(f"{where}: it lists a file without a name, or two of one name; check zenodo.url.")
         if type(file.size) is not int or file.size < 0 or not isinstance(file.checksum, str):
