@@ -104,7 +104,7 @@ def together(features, labels, models, epochs, threads):
         options = training.FitOptions(RATE, epochs, patience=epochs, keep="last", threads=threads)
         log = training.FitLog(f"models {seeds[0]} to {seeds[-1]}", every=epochs)
         curve = training.fit(
-            bundle, feed.batches, feed.validation, heads.loss("nominal"), options, np.random.default_rng(start),
+            bundle, feed.batches, feed.validation, heads.get("nominal").loss, options, np.random.default_rng(start),
             heads.accuracy("nominal", CLASSES), log,
         )  # fmt: skip
         right += [row["validation_accuracy"] for row in curve if row["kept"]]

@@ -162,7 +162,7 @@ class Ours:
             return self.images.batches(self.rng.permutation(count), BATCH, self.rng)
 
         with redirect_stdout(io.StringIO()):
-            curve = training.fit(self.bundle, epoch, None, heads.loss("nominal"), self.options, self.rng)
+            curve = training.fit(self.bundle, epoch, None, heads.get("nominal").loss, self.options, self.rng)
         return curve[0]["train_loss"]
 
 

@@ -18,7 +18,6 @@ with log.redirect_output(snakemake.log[0]):
         np.concatenate([study, io.read_arrays(inputs.simulated)["micrographs"]]),
         backbone=params.backbone,
         settings=params.settings,
-        start=params.settings["start"],
         weights=next(iter(inputs.weights), None),
         precision=params.precision,
         device=params.device,

@@ -30,7 +30,7 @@ def inputs_of(metadata):
 
 def scores(network, metadata, inputs):
     with torch.no_grad():
-        return target_score.target_scores(heads.scheme_of(metadata["head"]), network(inputs).numpy(), CLASSES)
+        return target_score.target_scores(heads.get(metadata["head"]).scheme, network(inputs).numpy(), CLASSES)
 
 
 @pytest.mark.parametrize("head", ["nominal", "nnrank", "corn", "regression"])

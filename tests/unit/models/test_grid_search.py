@@ -35,9 +35,9 @@ def tied(rng):
 
 def search_of(features, protocol, model, scheme, param_grid):
     table = splitters.split(FRAME, protocol, 4, np.random.default_rng(2))
-    names, copies = FRAME["sample"].to_numpy(), np.zeros(len(FRAME), dtype=int)
+    names, augmentation = FRAME["sample"].to_numpy(), np.zeros(len(FRAME), dtype=int)
     rng = np.random.default_rng(1)
-    fold = prediction_table.make_folds(names, copies, table, protocol=protocol, policy="aug3", rng=rng)[1]
+    fold = prediction_table.make_folds(names, augmentation, table, protocol=protocol, policy="aug3", rng=rng)[1]
     spec = FitSpec(protocol, "imagenet", "aug3", "tuned", scheme, model)
     return grid_search.GridSearch(features, fold, FitTask(spec, CLASSES, param_grid))
 

@@ -39,7 +39,7 @@ def fitted(scheme, models, epochs=6, patience=99, keep="best"):
         yield inputs[rows], targets[rows], torch.ones(rows.shape)
 
     options = training.FitOptions(0.02, epochs, patience, keep=keep)
-    curve = training.fit(bundle, batches, validation, heads.loss(scheme), options, np.random.default_rng(1))
+    curve = training.fit(bundle, batches, validation, heads.get(scheme).loss, options, np.random.default_rng(1))
     with torch.no_grad():
         outputs = bundle(inputs.expand(len(models), -1, -1))
     return bundle, outputs, curve

@@ -73,15 +73,15 @@ def test_timms_padding_by_size_is_kept(side, stride, size):
     assert_same(ours, theirs, 1e-5)
 
 
-@pytest.mark.parametrize("pictures", [3, 16])  # PyTorch computes fewer than 16 in another way
+@pytest.mark.parametrize("images", [3, 16])  # PyTorch computes fewer than 16 in another way
 @pytest.mark.parametrize(("channels", "outputs"), [(8, 48), (48, 40)])
 @pytest.mark.parametrize("bias", [False, True])
-def test_1x1_convolutions_are_pytorchs(pictures, channels, outputs, bias):
+def test_1x1_convolutions_are_pytorchs(images, channels, outputs, bias):
     torch.manual_seed(0)
     plain = nn.Conv2d(channels, outputs, 1, bias=bias)
     accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
     assert type(accelerated.forward).__name__ == "_PointwiseForward"
-    maps = torch.randn(pictures, channels, 6, 5).contiguous(memory_format=torch.channels_last)
+    maps = torch.randn(images, channels, 6, 5).contiguous(memory_format=torch.channels_last)
     ours, theirs = gradients(accelerated, maps), gradients(plain, maps)
     assert_same(ours, theirs, 1e-5)
     assert ours[0].is_contiguous(memory_format=torch.channels_last)
@@ -92,7 +92,7 @@ def test_by_hand():
     accelerated = depthwise_conv.accelerate(convolution(5, 1, channels=2))
     ones = torch.ones(1, 2, 6, 6, requires_grad=True)
     accelerated(ones).sum().backward()
-    reach = torch.tensor([4.0, 5, 6, 5, 4])  # rows of six that a tap at offset -2..2 reads inside the picture
+    reach = torch.tensor([4.0, 5, 6, 5, 4])  # rows of six that a tap at offset -2..2 reads inside the image
     torch.testing.assert_close(accelerated.weight.grad[0, 0], reach[:, None] * reach)
 
 
@@ -119,13 +119,13 @@ def test_a_whole_network_keeps_its_names_and_numbers():
     plain = backbones.build("efficientnet_lite0", 3).eval()
     accelerated = depthwise_conv.accelerate(copy.deepcopy(plain))
     assert list(accelerated.state_dict()) == list(plain.state_dict())
-    picture = torch.rand(2, 3, 64, 64)
+    image = torch.rand(2, 3, 64, 64)
     results = []
     for network in (accelerated, plain):
         network.zero_grad()
-        network(picture).square().sum().backward()
+        network(image).square().sum().backward()
         results.append({name: part.grad for name, part in network.named_parameters()})
     for name, slope in results[1].items():
         assert float((results[0][name] - slope).abs().max()) <= 1e-4 * float(slope.abs().max()) + 1e-9, name
     with torch.no_grad():
-        torch.testing.assert_close(accelerated(picture), plain(picture), rtol=0, atol=0)
+        torch.testing.assert_close(accelerated(image), plain(image), rtol=0, atol=0)

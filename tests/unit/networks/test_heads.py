@@ -18,7 +18,7 @@ def made(name, width=12, dropout=0.2, seed=0):
 def loss_of(scheme, outputs, targets, weights=None):
     outputs, targets = torch.tensor(outputs), torch.tensor(targets)
     weights = torch.ones(outputs.shape[:2]) if weights is None else torch.tensor(weights)
-    return heads.loss(scheme)(outputs, targets, weights)
+    return heads.get(scheme).loss(outputs, targets, weights)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def loss_of(scheme, outputs, targets, weights=None):
 )
 def test_each_head_has_the_outputs_of_its_scheme(name, outputs):
     assert made(name)(torch.zeros(5, 12)).shape == (5, outputs)
-    assert target.output_width(heads.scheme_of(name), CLASSES) == outputs
+    assert target.output_width(heads.get(name).scheme, CLASSES) == outputs
 
 
 def test_the_tuned_head_is_the_papers_and_its_hundred_values_are_stored():

@@ -9,12 +9,12 @@ from micrograph.errors import UserError
 from micrograph.networks import pretraining, self_supervised
 
 BACKBONE = "timm:mobilenetv3_small_050"
-SETTINGS = {"pixels": 32, "epochs": 2, "batch_size": 8, "learning_rate": 1e-3}
+SETTINGS = {"start": "scratch", "pixels": 32, "epochs": 2, "batch_size": 8, "learning_rate": 1e-3}
 
 
 @pytest.fixture(scope="module")
 def images():
-    """24 pictures of stripes, no two of the same width and direction."""
+    """24 images of stripes, no two of the same width and direction."""
     places = np.arange(48)
     made = [128 + 100 * np.sin(places[:, None] * 0.2 * (i % 5 + 1) + places * 0.15 * (i // 5)) for i in range(24)]
     return np.stack(made).astype(np.uint8)
@@ -22,7 +22,7 @@ def images():
 
 def pretrain(images, seed=0, **how):
     settings = SETTINGS | {name: how.pop(name) for name in list(how) if name in SETTINGS}
-    words = {"backbone": BACKBONE, "start": "scratch", "device": "cpu"} | how
+    words = {"backbone": BACKBONE, "device": "cpu"} | how
     return self_supervised.pretrain(images, settings=settings, rng=np.random.default_rng(seed), **words)
 
 
@@ -31,7 +31,7 @@ def embeddings(*rows):
 
 
 def test_the_loss_by_hand():
-    """Two pictures of two numbers: first views (0, 0), (2, 2), second views (0, 0), (2, 4).
+    """Two images of two numbers: first views (0, 0), (2, 2), second views (0, 0), (2, 4).
 
     Invariance: 4 over 4 numbers = 1. Variances 2, 2 and 2, 8, all above 1: no loss. Covariances: 2 and 4 between the
     two numbers, each standing twice: (2 * 4) / 2 + (2 * 16) / 2 = 20. Together 25 * 1 + 0 + 20.
@@ -49,7 +49,7 @@ def test_embeddings_that_are_all_the_same_cost_their_variance():
     ).tolist() == pytest.approx([(np.sqrt(2) + np.sqrt(8)) / 2])
 
 
-def test_views_are_of_their_own_picture_within_its_greys_and_differ():
+def test_views_are_of_their_own_image_within_its_greys_and_differ():
     grey = torch.full((6, 1, 32, 32), 128.0)
     grey[3:] = 20.0
     seen = self_supervised.random_views(grey, np.random.default_rng(0))
@@ -59,7 +59,7 @@ def test_views_are_of_their_own_picture_within_its_greys_and_differ():
     assert len(set(middles.tolist())) == 6 and (grey[:3] == 128).all()
 
 
-def test_a_blur_keeps_flat_pictures_and_spreads_a_point_by_its_width():
+def test_a_blur_keeps_flat_images_and_spreads_a_point_by_its_width():
     flat = torch.full((2, 1, 9, 9), 7.0)
     torch.testing.assert_close(self_supervised.gaussian_blur(flat, np.array([0.0, 1.0])), flat)
     point = torch.zeros(2, 1, 9, 9)

@@ -17,7 +17,7 @@ CLASSES = [900, 950, 1000]
 
 
 def images(count=8):
-    """Random pictures, (count, 1, 8, 8), and classes that have nothing to do with them."""
+    """Random images, (count, 1, 8, 8), and classes that have nothing to do with them."""
     rng = np.random.default_rng(0)
     labels = np.resize(CLASSES, count)
     return torch.from_numpy(rng.normal(size=(count, 1, 8, 8)).astype(np.float32)), labels
@@ -50,7 +50,7 @@ def fit(module, scheme="nominal", validation=True, log=FitLog(), seed=0, **optio
     options = {"epochs": 4, "patience": 99} | options
     score = heads.accuracy(scheme, CLASSES)
     return run(
-        training.SingleNetwork(module), lambda epoch: halves, held, heads.loss(scheme), score, log, seed, **options
+        training.SingleNetwork(module), lambda epoch: halves, held, heads.get(scheme).loss, score, log, seed, **options
     )
 
 
@@ -102,7 +102,7 @@ def test_losses_are_means_over_rows_not_over_batches():
     three = batch_of(torch.tensor([[1.0], [2.0], [3.0]]), torch.zeros(3, 1))
     one = batch_of(torch.tensor([[4.0]]), torch.zeros(1, 1))
     both = [three, one]
-    bundle, loss = training.SingleNetwork(module), heads.loss("regression")
+    bundle, loss = training.SingleNetwork(module), heads.get("regression").loss
     curve = run(bundle, lambda epoch: both, lambda: both, loss, learning_rate=0.0)
     assert curve[0]["train_loss"] == curve[0]["validation_loss"] == (1 + 4 + 9 + 16) / 4
 
@@ -113,7 +113,7 @@ def test_validation_leaves_batch_statistics_unchanged_and_takes_no_gradient():
     def watched(outputs, targets, weights):
         if not torch.is_grad_enabled():
             seen.append((module.training, outputs.requires_grad, module[1].running_mean.clone()))
-        return heads.loss("nominal")(outputs, targets, weights)
+        return heads.get("nominal").loss(outputs, targets, weights)
 
     inputs, labels = images()
     one = batch_of(inputs, torch.from_numpy(target.encode("nominal", labels, CLASSES)))
@@ -162,7 +162,7 @@ def test_a_diverged_model_does_not_stop_the_others(capsys):
     first = bundle.bias3.detach().clone()
     targets = torch.tensor([[[900.0]], [[float("nan")]]])
     one = torch.ones(2, 1, 2), targets, torch.ones(2, 1)
-    curve = run(bundle, lambda epoch: [one], None, heads.loss("regression"), learning_rate=0.1, epochs=3)
+    curve = run(bundle, lambda epoch: [one], None, heads.get("regression").loss, learning_rate=0.1, epochs=3)
     assert [(row["model"], row["epoch"], row["kept"]) for row in curve] == [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 2, 1)]
     assert torch.isnan(bundle.bias3[1]).all(), "it has no weights: none of its epochs was sound"
     assert "in 1 of 2 models; 0 of these" in capsys.readouterr().out
@@ -196,8 +196,8 @@ def test_the_loop_learns_on_cuda_and_repeats_itself():
         found.append(
             run(
                 training.SingleNetwork(module), lambda epoch, one=one: [one], lambda one=one: [one],
-                heads.loss("nominal"), heads.accuracy("nominal", CLASSES), learning_rate=3e-3, epochs=60, patience=99,
-                precision=torch.bfloat16,
+                heads.get("nominal").loss, heads.accuracy("nominal", CLASSES), learning_rate=3e-3, epochs=60,
+                patience=99, precision=torch.bfloat16,
             )
         )  # fmt: skip
     assert found[0][-1]["validation_accuracy"] == 1

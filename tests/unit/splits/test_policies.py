@@ -1,4 +1,4 @@
-"""Policies choose rows of one part: how many of each class, which copies, in which order."""
+"""Policies choose rows of one part: how many of each class, which augmentations, in which order."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def pictures(samples, wanted=None):
-    """(labels, copies, sample) of all rows: copy 0 of every sample, then its copies."""
+def images(samples, wanted=None):
+    """(labels, augmentations, sample) of all rows: copy 0 of every sample, then its augmentations."""
     wanted = policies.n_augmentations(samples) if wanted is None else wanted
     rows = [(label, copy, sample) for sample, label in enumerate(samples) for copy in range(wanted[sample] + 1)]
     return (np.array(column) for column in zip(*rows, strict=True))
@@ -36,7 +36,7 @@ def test_the_papers_multiplicities_follow_from_its_counts():
 
 
 @given(st.lists(st.sampled_from([800, 900, 950]), min_size=1, max_size=60))
-def test_copies_balance_every_study_whatever_the_order_of_its_samples(labels):
+def test_augmentations_balance_every_study_whatever_the_order_of_its_samples(labels):
     labels = np.array(labels)
     wanted = policies.n_augmentations(labels)
     totals = {int(wanted[labels == label].sum()) for label in set(labels)}
@@ -45,31 +45,31 @@ def test_copies_balance_every_study_whatever_the_order_of_its_samples(labels):
 
 
 @pytest.mark.parametrize("policy", ["aug1", "aug2"])
-def test_copied_policies_train_on_copies_alone_and_as_many_of_every_class(policy):
-    labels, copies, _ = pictures(TRAIN)
-    drawn = policies.train_index(policy, labels, copies, rng())
+def test_augmenting_policies_train_on_augmentations_alone_and_as_many_of_every_class(policy):
+    labels, augmentations, _ = images(TRAIN)
+    drawn = policies.train_index(policy, labels, augmentations, rng())
     assert counts(labels[drawn]) == [210, 210, 210]
-    assert copies[drawn].min() == 1
+    assert augmentations[drawn].min() == 1
     assert len(set(drawn)) == len(drawn)
 
 
-def test_where_a_fold_has_too_many_copies_of_a_class_every_sample_keeps_its_first_ones():
-    labels, copies, sample = pictures([900, 950, 950, 950], wanted=[9, 2, 2, 2])
-    drawn = policies.train_index("aug1", labels, copies, rng())
+def test_where_a_fold_has_too_many_augmentations_of_a_class_every_sample_keeps_its_first_ones():
+    labels, augmentations, sample = images([900, 950, 950, 950], wanted=[9, 2, 2, 2])
+    drawn = policies.train_index("aug1", labels, augmentations, rng())
     assert counts(labels[drawn]) == [6, 6]
-    assert sorted(copies[drawn][labels[drawn] == 900]) == [1, 2, 3, 4, 5, 6]
-    labels, copies, sample = pictures([900, 900, 950], wanted=[3, 3, 3])
-    drawn = policies.train_index("aug1", labels, copies, rng())
+    assert sorted(augmentations[drawn][labels[drawn] == 900]) == [1, 2, 3, 4, 5, 6]
+    labels, augmentations, sample = images([900, 900, 950], wanted=[3, 3, 3])
+    drawn = policies.train_index("aug1", labels, augmentations, rng())
     assert counts(labels[drawn]) == [4, 4]
-    kept = [tuple(pair) for pair in np.column_stack([sample, copies])[drawn]]
+    kept = [tuple(pair) for pair in np.column_stack([sample, augmentations])[drawn]]
     assert {(0, 1), (0, 2), (1, 1), (1, 2)} <= set(kept)
 
 
-def test_where_a_fold_has_too_few_copies_of_a_class_they_are_repeated_evenly():
-    labels, copies, _ = pictures([900, 950, 950, 950], wanted=[4, 2, 2, 2])
-    drawn = policies.train_index("aug1", labels, copies, rng())
+def test_where_a_fold_has_too_few_augmentations_of_a_class_they_are_repeated_evenly():
+    labels, augmentations, _ = images([900, 950, 950, 950], wanted=[4, 2, 2, 2])
+    drawn = policies.train_index("aug1", labels, augmentations, rng())
     assert counts(labels[drawn]) == [6, 6]
-    times = np.bincount(drawn)[(labels == 900) & (copies > 0)]
+    times = np.bincount(drawn)[(labels == 900) & (augmentations > 0)]
     assert sorted(times) == [1, 1, 2, 2]
 
 
@@ -90,20 +90,20 @@ def test_an_epoch_of_aug3_draws_every_class_about_as_often():
 
 
 def test_an_epoch_of_the_others_is_the_training_rows_in_another_order():
-    labels, copies, _ = pictures(TRAIN)
+    labels, augmentations, _ = images(TRAIN)
     for policy in ("aug1", "aug2", "aug4"):
-        seen = policies.epoch_index(policy, labels, copies, rng())
-        rows = policies.train_index(policy, labels, copies, rng())
+        seen = policies.epoch_index(policy, labels, augmentations, rng())
+        rows = policies.train_index(policy, labels, augmentations, rng())
         assert sorted(labels[seen]) == sorted(labels[rows])
         assert seen.tolist() != rows.tolist()
 
 
-def test_features_without_copies_raise_under_a_policy_that_trains_on_them():
+def test_features_without_augmentations_raise_under_a_policy_that_trains_on_them():
     with pytest.raises(UserError, match="900 C.*aug3 or aug4"):
         policies.train_index("aug2", TRAIN, ALONE, rng())
 
 
-def test_copies_without_a_picture_of_their_own_raise():
+def test_augmentations_without_a_image_of_their_own_raise():
     with pytest.raises(UserError, match="augmentation 0"):
         policies.train_index("aug3", TRAIN, ALONE + 1, rng())
 

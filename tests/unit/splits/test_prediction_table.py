@@ -41,7 +41,7 @@ def test_no_augmented_image_leaves_the_split_of_its_sample(protocol, policy, cou
 
 
 @pytest.mark.parametrize("policy", ["aug1", "aug2"])
-def test_crops_are_trained_on_and_the_samples_own_pictures_are_scored(policy):
+def test_crops_are_trained_on_and_the_samples_own_images_are_scored(policy):
     for fold in folds_of("strict", policy, 9):
         assert (fold.samples.augmentation[fold.train_index] > 0).all()
         for inside in fold.score_index.values():
@@ -49,22 +49,22 @@ def test_crops_are_trained_on_and_the_samples_own_pictures_are_scored(policy):
             assert list(fold.samples.sample[inside]) == sorted(set(fold.samples.sample[inside]))
 
 
-def test_published_scores_the_copies_of_validation_samples_and_only_those():
+def test_published_scores_the_augmentations_of_validation_samples_and_only_those():
     for fold in folds_of("published", "aug2", 9):
-        copies = {part: fold.samples.augmentation[inside] for part, inside in fold.score_index.items()}
-        assert (copies["validation"] > 0).all()
-        assert (copies["train"] == 0).all() and (copies["test"] == 0).all()
-        assert len(copies["validation"]) > len(set(fold.samples.sample[fold.score_index["validation"]]))
+        augmentations = {part: fold.samples.augmentation[inside] for part, inside in fold.score_index.items()}
+        assert (augmentations["validation"] > 0).all()
+        assert (augmentations["train"] == 0).all() and (augmentations["test"] == 0).all()
+        assert len(augmentations["validation"]) > len(set(fold.samples.sample[fold.score_index["validation"]]))
 
 
 def test_rows_and_splits_of_different_samples_raise():
-    samples, copies = rows_of(0)
+    samples, augmentations = rows_of(0)
     with pytest.raises(UserError, match="in the splits but not"):
-        prediction_table.match_samples(samples[1:], copies[1:], TABLES["strict"])
+        prediction_table.match_samples(samples[1:], augmentations[1:], TABLES["strict"])
     with pytest.raises(UserError, match="stranger"):
-        prediction_table.match_samples([*samples, "stranger"], [*copies, 0], TABLES["strict"])
+        prediction_table.match_samples([*samples, "stranger"], [*augmentations, 0], TABLES["strict"])
     with pytest.raises(UserError, match="augmentation 0"):
-        prediction_table.match_samples(samples, copies + 1, TABLES["strict"])
+        prediction_table.match_samples(samples, augmentations + 1, TABLES["strict"])
 
 
 @pytest.mark.parametrize(("protocol", "refitted"), [("strict", [0, 1, 0, 1]), ("published", [0, 0, 0, 0])])

@@ -93,7 +93,7 @@ def attribute(
     The outputs are computed in the precision that the network was trained in, as the study's predictions were: a class
     predicted in bf16 is not always that of fp32.
     """
-    checked, classes, scheme = _check(metadata, images), metadata["classes"], heads.scheme_of(metadata["head"])
+    checked, classes, scheme = _check(metadata, images), metadata["classes"], heads.get(metadata["head"]).scheme
     torch_device = resolve_device(device)
     network = network.to(torch_device)
     inputs = transforms.to_input(checked.to(torch_device), range(len(checked)), metadata["mean"], metadata["std"])

@@ -121,7 +121,7 @@ class TuningTask:
     @property
     def scheme(self) -> str:
         """The scheme that the head is trained by."""
-        return heads.scheme_of(self.spec.head)
+        return heads.get(self.spec.head).scheme
 
     def best_point(self, outputs: Sequence[NDArray[np.float32]], fold: prediction_table.FoldData) -> int:
         """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
@@ -415,8 +415,8 @@ def _train(
     log = FitLog(name, key, (f"{key}.batch_size", "training.pixels"))
     try:
         curve = training.fit(
-            training.SingleNetwork(network), batches, validation if len(held) else None, heads.loss(spec.head), options,
-            dropout_rng, heads.accuracy(task.scheme, task.classes), log,
+            training.SingleNetwork(network), batches, validation if len(held) else None, heads.get(spec.head).loss,
+            options, dropout_rng, heads.accuracy(task.scheme, task.classes), log,
         )  # fmt: skip
     except training.Diverged as error:
         print(error, flush=True)

@@ -111,30 +111,15 @@ def make_head(
     UserError
         If the head is unknown.
     """
-    row = lookup(name, HEADS, "head")
+    row = get(name)
     with seeded(rng):
         layers = row.layers(n_inputs, target.output_width(row.scheme, classes), dropout)
     return nn.Sequential(OrderedDict(layers))
 
 
-def scheme_of(name: str) -> str:
-    """Return the scheme that a head is trained by.
-
-    Parameters
-    ----------
-    name : str
-        Row of `HEADS`.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    UserError
-        If the head is unknown.
-    """
-    return lookup(name, HEADS, "head").scheme
+def get(name: str) -> Head:
+    """Return a row of `HEADS`; every scheme is the name of its own head. UserError if it is unknown."""
+    return lookup(name, HEADS, "head")
 
 
 def fit_label_scaling(network: nn.Module, labels: NDArray) -> None:
@@ -171,27 +156,6 @@ def output_layers(name: str, head: nn.Sequential) -> nn.Sequential:
         return head
     layers = [layer for layer, _ in head.named_children()]
     return head[: layers.index("hidden") + 1]
-
-
-def loss(name: str) -> Loss:
-    """Return the loss of a head or scheme.
-
-    Parameters
-    ----------
-    name : str
-        Row of `HEADS`; every scheme is the name of its own head.
-
-    Returns
-    -------
-    callable
-        (outputs, targets, weights) to one loss a network, as the module describes it.
-
-    Raises
-    ------
-    UserError
-        If the name is unknown.
-    """
-    return lookup(name, HEADS, "scheme").loss
 
 
 def accuracy(scheme: str, classes: Sequence[int]) -> Loss:

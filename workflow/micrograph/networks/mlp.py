@@ -237,7 +237,7 @@ def _train_bundle(
     log = FitLog(name, f"training.mlp.{scheme}", every=LOG_EVERY)
     fit_options = FitOptions(points[0]["learning_rate"], **options)
     try:
-        training.fit(bundle, feed.batches, feed.validation, heads.loss(scheme), fit_options, rngs[0], log=log)
+        training.fit(bundle, feed.batches, feed.validation, heads.get(scheme).loss, fit_options, rngs[0], log=log)
     except training.Diverged:
         bundle.restore_weights()
     scaling = [{"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)} for one in data]

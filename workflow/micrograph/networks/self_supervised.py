@@ -83,7 +83,6 @@ def pretrain(
     backbone: str,
     settings: Mapping[str, Any],
     rng: np.random.Generator,
-    start: str = "imagenet",
     weights: str | Path | None = None,
     precision: str = "fp32",
     device: str = "auto",
@@ -97,11 +96,9 @@ def pretrain(
     backbone : str
         Name of the backbone.
     settings : mapping
-        pixels (side of a view), epochs, batch_size, learning_rate.
+        start (pre-training that it starts from), pixels (side of a view), epochs, batch_size, learning_rate.
     rng : Generator
         Source of all random numbers.
-    start : str
-        Pre-training that it starts from.
     weights : path, optional
         File of these weights; scratch needs none.
     precision : {"fp32", "bf16"}
@@ -122,6 +119,7 @@ def pretrain(
     -----
     A line in the log says where the embeddings collapsed.
     """
+    start = settings["start"]
     start_rng, projector_rng, view_rng, check_rng, dropout_rng = rng.spawn(5)
     torch_device = resolve_device(device)
     with training.explain_out_of_memory(LOG.name, LOG.memory_keys[-1]):

@@ -194,10 +194,8 @@ class NetworkSpec:
         every = chunks(folds, folds_per_job)
         if self.head != "tuned" or not one_fold:
             return every
-        if base == "published":
-            return [
-                str(folds - 1)
-            ]  # that fold alone, as the paper; strict+features_from_one_fold takes strict's networks
+        if base == "published":  # that fold alone, as the paper; strict+features_from_one_fold takes strict's networks
+            return [str(folds - 1)]
         return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
 
 

@@ -133,40 +133,24 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
     SPLITTERS[protocols.parse(protocol).base].check(table, protocol, list(classes), samples)
 
 
-def _check_classes(table: pd.DataFrame, protocol: str, classes: Sequence[int]) -> None:
-    """Raise UserError where a class has too few groups, or is missing from a split of a fold."""
-    _check_groups(table, protocol, table["fold"].nunique(), classes)
+def _check_folds(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
+    """Check strict and published: every class in every split, every sample tested, or else validated on, once."""
+    folds, published = table["fold"].nunique(), protocols.parse(protocol).base == "published"
+    _check_groups(table, protocol, folds, classes)
     counts = table.groupby(["fold", "split", "growth_celsius"]).size()
-    expected = pd.MultiIndex.from_product([range(table["fold"].nunique()), SPLITS, classes])
-    for fold, name, celsius in expected.difference(counts.index):
+    for fold, name, celsius in pd.MultiIndex.from_product([range(folds), SPLITS, classes]).difference(counts.index):
         raise UserError(
             f"fold {fold} of the {protocol} splits has no {name} sample at {celsius} C: "
             "lower splits.folds or change the seed."
         )
-
-
-def _check_strict(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
-    """Every sample is tested once and validated on once."""
-    _check_classes(table, protocol, classes)
-    for name in ("test", "validation"):
-        _check_unique(table[table["split"] == name], ["sample"], "sample")
-    _check_held_out(table, table.loc[table["split"] == "test", "sample"], protocol)
-
-
-def _check_published(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
-    """All folds have one test split, every other sample is validated on once."""
-    _check_classes(table, protocol, classes)
     test, validation = (table[table["split"] == name] for name in ("test", "validation"))
-    _check_unique(validation, ["sample"], "sample")
-    _check_held_out(table, pd.concat([test["sample"], validation["sample"]]), protocol)
-    if (test.groupby("sample").size() != table["fold"].nunique()).any():
-        raise UserError(f"the {protocol} splits do not share one test split: make them again.")
-
-
-def _check_held_out(table: pd.DataFrame, held_out: pd.Series, protocol: str) -> None:
-    """Raise UserError unless every sample is held out in some fold."""
-    for sample in sorted(set(table["sample"]) - set(held_out)):
+    for once in (validation,) if published else (validation, test):
+        _check_unique(once, ["sample"], "sample")
+    held_out = {*test["sample"], *(validation["sample"] if published else ())}
+    for sample in sorted(set(table["sample"]) - held_out):
         raise UserError(f"sample {sample} is never held out in the {protocol} splits: make them again.")
+    if published and (test.groupby("sample").size() != folds).any():
+        raise UserError(f"the {protocol} splits do not share one test split: make them again.")
 
 
 def _check_unique(rows: pd.DataFrame, keys: list[str], what: str) -> None:
@@ -197,8 +181,8 @@ class _Splitter(NamedTuple):
 
 
 SPLITTERS = {
-    "strict": _Splitter(_split_strict, _check_strict, lambda folds: folds),
-    "published": _Splitter(_split_published, _check_published, lambda folds: folds + 1),
+    "strict": _Splitter(_split_strict, _check_folds, lambda folds: folds),
+    "published": _Splitter(_split_published, _check_folds, lambda folds: folds + 1),
     **{
         base: _Splitter(splitter, group_splits.check, lambda folds: 0)
         for base, splitter in group_splits.SPLITTERS.items()
