@@ -21,27 +21,6 @@ MESSAGES_AT_MOST = 40
 BITS_AT_MOST = 63  # of an integer
 SECRET = "list_database.credentials"
 HELP = "config/default.yaml explains it"
-# Keys of earlier versions, and what they are called now.
-RENAMED = {
-    "batch": "batch_size",
-    "bootstrap": "n_bootstrap",
-    "cev": "explained_variance",
-    "components": "fig8_block",
-    "films": "self_supervised",
-    "films_a_class": "films_per_class",
-    "list": "list_database",
-    "micrographs": "fig6_model",
-    "network_shuffles": "n_network_permutations",
-    "pictures_per_job": "micrographs_per_job",
-    "production": "final_model",
-    "scores": "evaluation",
-    "search": "param_grid",
-    "shuffled": "permuted_labels",
-    "shuffles": "n_permutations",
-    "simulate": "simulation",
-    "tuned": "feature_extractor",
-    "widths": "hidden_layer_sizes",
-}
 # Errors of pydantic about the type of a value, and the type in words.
 TYPES = {
     "int_type": "a whole number",
@@ -75,10 +54,9 @@ def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, 
         With one sentence a problem: the path of the key, the value, what is admitted, and the nearest known name.
     """
     try:
-        messages = list(_renamed(Config, config))
         filled = _filled(Config, config, Config().model_dump(warnings=False))
         named = _with_text_keys(filled)
-        messages = messages or list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
+        messages = list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
     except RecursionError:
         raise UserError(f"{file}: {TOO_DEEP}") from None
     if len(messages) > MESSAGES_AT_MOST:
@@ -96,19 +74,6 @@ def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str
         if inner and isinstance(filled[name], Mapping):
             filled[name] = _filled(inner, filled[name], defaults[name])
     return filled
-
-
-def _renamed(section: type[Section], given: Mapping[str, Any], old: str = "", new: str = "") -> Iterator[str]:
-    """Sentences on keys of earlier versions; old, new: the path of the section, then and now."""
-    for key, value in given.items():
-        name = key if key in section.model_fields else RENAMED.get(key)
-        if name not in section.model_fields:
-            continue
-        if name != key:
-            yield f"the key {joined(old, key)} is now called {joined(new, name)}; rename it."
-        inner = section_of(section.model_fields[name].annotation)
-        if inner and isinstance(value, Mapping):
-            yield from _renamed(inner, value, joined(old, key), joined(new, name))
 
 
 def _with_text_keys(value: Any) -> Any:

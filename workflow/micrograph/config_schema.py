@@ -292,7 +292,7 @@ class Splits(Section):
     """Cross-validation."""
 
     folds: Annotated[int, Field(ge=3)] = 4
-    """Number of folds of both protocols; no more than growth days, nor than films of the rarest class. Paper: 10."""
+    """Number of folds of both protocols; no more than growth days, nor than samples of the rarest class. Paper: 10."""
 
 
 class Networks(Section):
@@ -323,8 +323,8 @@ class Features(Section):
     micrographs_per_job: Count = 1024
     """Micrographs whose features one job extracts, rounded up to whole minibatches; does not affect results."""
     exact_pca_up_to: NotNegative = 5000
-    """Number of films up to which principal components are exact; with more they are randomised: memory and time then
-    grow with the number of films, not with its square and cube."""
+    """Number of samples up to which principal components are exact; with more they are randomised: memory and time then
+    grow with the number of samples, not with its square and cube."""
     randomised_components: Count = 200
     """Maximum number of components of a randomised fit, even where they explain less than requested, as the log
     reports."""
@@ -390,6 +390,12 @@ class MlpHead(Section):
     hidden_layer_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
+def _mlp(learning_rate: float, batch_size: int, dropout: float, *hidden_layer_sizes: int) -> MlpHead:
+    return MlpHead.model_construct(
+        learning_rate=learning_rate, batch_size=batch_size, dropout=dropout, hidden_layer_sizes=[*hidden_layer_sizes]
+    )
+
+
 class Mlp(Section):
     """The MLP on fine-tuned features. Paper: these values, except for corn, which it does not have."""
 
@@ -397,18 +403,10 @@ class Mlp(Section):
     """Maximum number of passes over the training features."""
     patience: Count = 10
     """Epochs without a lower validation loss after which training stops."""
-    nominal: MlpHead = MlpHead.model_construct(
-        learning_rate=0.01, batch_size=16, dropout=0.35, hidden_layer_sizes=[600, 50]
-    )
-    nnrank: MlpHead = MlpHead.model_construct(
-        learning_rate=0.01, batch_size=32, dropout=0.35, hidden_layer_sizes=[600, 150]
-    )
-    corn: MlpHead = MlpHead.model_construct(
-        learning_rate=0.01, batch_size=32, dropout=0.35, hidden_layer_sizes=[600, 150]
-    )
-    regression: MlpHead = MlpHead.model_construct(
-        learning_rate=0.005, batch_size=32, dropout=0, hidden_layer_sizes=[400, 100]
-    )
+    nominal: MlpHead = _mlp(0.01, 16, 0.35, 600, 50)
+    nnrank: MlpHead = _mlp(0.01, 32, 0.35, 600, 150)
+    corn: MlpHead = _mlp(0.01, 32, 0.35, 600, 150)
+    regression: MlpHead = _mlp(0.005, 32, 0, 400, 100)
 
 
 class Training(Section):
@@ -531,7 +529,7 @@ class Baselines(Section):
 
 
 class Permutations(Section):
-    """films: labels permuted between films; batches: between growth days, the films of a day kept together."""
+    """films: labels permuted between samples; batches: between growth days, the samples of a day kept together."""
 
     films: NotNegative
     batches: NotNegative
@@ -577,8 +575,8 @@ class Confounders(Section):
     """Accuracy by subgroup, and harder splits: the table confounders."""
 
     protocols: Annotated[list[Unseen], AfterValidator(_unique)] = ["by_operator", "by_date"]
-    """by_operator: all films of one operator are tested; by_date: films grown after all training films. If the sheet
-    does not name operators or days, the table states it."""
+    """by_operator: all samples of one operator are tested; by_date: samples grown after all training samples. If the
+    sheet does not name operators or days, the table states it."""
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool"]
@@ -588,11 +586,11 @@ class Confounders(Section):
 
 
 class LearningCurve(Section):
-    """Accuracy against the number of training films: the table and figure learning_curve."""
+    """Accuracy against the number of training samples: the table and figure learning_curve."""
 
     repeats: Repeats = 1
     shares: Some[Percent] = [25, 50, 75]
-    """Percent of each fold's training films, by whole growth days; 100 is always included. Every repeat leaves out
+    """Percent of each fold's training samples, by whole growth days; 100 is always included. Every repeat leaves out
     other growth days, too."""
     protocols: Annotated[One[Annotated[str, OneOf(("strict",))]], PROTOCOLS] = ["strict"]
     pretraining: OneFetched = ["imagenet"]
@@ -651,7 +649,7 @@ class Attribution(Section):
     memory_mb: Annotated[int, Field(ge=64)] = 500
     """Memory for images and maps being computed, in MB; affects speed, and results only by rounding."""
     films_per_class: Annotated[int, Field(ge=1, le=8)] = 4
-    """Films of each class in figure 10. Paper: 4."""
+    """Samples of each class in figure 10. Paper: 4."""
 
 
 class Config(Section):

@@ -1,6 +1,7 @@
 """The check of a file of settings as YAML: every key once, no code, no values beyond those that are written."""
 
 import math
+from collections.abc import Iterator
 from os import PathLike
 
 import yaml
@@ -46,7 +47,7 @@ def check_file(path: str | PathLike[str]) -> None:
         raise UserError("\n".join(f"{path}: {sentence}" for sentence in sentences))
 
 
-def _of_tree(tree):
+def _of_tree(tree: yaml.Node | None) -> Iterator[str]:
     """Sentences on YAML that is not a file of settings."""
     if not isinstance(tree, yaml.MappingNode):
         yield "there are no settings in it; config/default.yaml shows what can be set."
@@ -54,13 +55,11 @@ def _of_tree(tree):
         yield f"its aliases (&, *) stand for more than {VALUES_AT_MOST} values, or for themselves; write them out."
     elif programs := [key.value for key, _ in tree.value if key.value in PROGRAMS]:
         yield f"the key {programs[0]} would run code in the settings; write plain YAML."
-    elif twice := list(_repeated(tree)):
-        yield from twice
     else:
-        yield from _unreadable(tree)
+        yield from _of_node(tree)
 
 
-def _values(node, counted):
+def _values(node: yaml.Node, counted: dict[int, float]) -> float:
     """How many values a node stands for once its aliases are written out, without end where it holds itself."""
     if id(node) not in counted:
         counted[id(node)] = math.inf
@@ -70,51 +69,42 @@ def _values(node, counted):
     return counted[id(node)]
 
 
-def _unreadable(node):
-    """Sentences on values that cannot be read: impossible dates, endless numbers, Python objects."""
+def _of_node(node: yaml.Node, place: str = "") -> Iterator[str]:
+    """Sentences on values that cannot be read (impossible dates, Python objects) and keys that stand twice."""
+    line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         try:
             yaml.SafeLoader("").construct_document(node)
         except (yaml.YAMLError, ValueError, OverflowError, KeyError):
-            line = node.start_mark.line + 1
             yield f"line {line}: {shown(node.value)} is not a value that can be read; put it in quotes or correct it."
     elif node.tag.startswith("tag:yaml.org,2002:python"):
-        yield f"line {node.start_mark.line + 1}: {node.tag} would run code; write plain YAML."
+        yield f"line {line}: {node.tag} would run code; write plain YAML."
     elif node.tag not in CONTAINERS:
-        yield f"line {node.start_mark.line + 1}: the tag {shown(node.tag)} is not known here; write plain YAML."
+        yield f"line {line}: the tag {shown(node.tag)} is not known here; write plain YAML."
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _unreadable(item)
+            yield from _of_node(item, place)
     else:
+        lines: dict[str, int] = {}
         for key, value in node.value:
+            line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                yield f"line {key.start_mark.line + 1}: a key is not a plain word; write one."
+                yield f"line {line}: a key is not a plain word; write one."
                 continue
-            yield from _unreadable(key)
-            yield from _unreadable(value)
+            name = joined(place, str(key.value))
+            if name in lines:
+                yield f"the key {name} stands twice, in lines {lines[name]} and {line}; keep one."
+            lines.setdefault(name, line)
+            yield from _of_node(key)
+            yield from _of_node(value, name)
 
 
-def _syntax(error):
+def _syntax(error: yaml.YAMLError) -> str:
     """Describe why a text is not YAML: where, and what the reader met there."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     what = getattr(error, "problem", None) or "a character that YAML does not allow"
     return f"{where}this is not YAML ({what}); correct it there or just before, and indent with spaces, not tabs."
-
-
-def _repeated(node, place=""):
-    """Sentences on keys that are in one group twice, at any depth."""
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _repeated(item, place)
-    if isinstance(node, yaml.MappingNode):
-        lines = {}
-        for key, value in node.value:
-            name, line = joined(place, str(key.value)), key.start_mark.line + 1
-            if name in lines:
-                yield f"the key {name} stands twice, in lines {lines[name]} and {line}; keep one."
-            lines.setdefault(name, line)
-            yield from _repeated(value, name)
 
 
 def shown(value: object) -> str:
