@@ -6,10 +6,10 @@ import torch
 
 from micrograph.attribution import attribute, evaluate, maps, randomisation_test
 from micrograph.attribution.occlusion import FoldNetwork
-from micrograph.networks import heads, pretraining, replace_head, transforms
+from micrograph.networks import heads, transforms
 from micrograph.networks.device import deterministic
 
-from .conftest import BACKBONE, CLASSES, small_network
+from .conftest import CLASSES, small_network
 
 SIDE, N = 64, 5
 SETTINGS = maps.AttributionSettings(patch=16, stride=8, memory_mb=100)
@@ -79,8 +79,3 @@ def test_all_weights_are_random_and_batch_normalisation_is_measured_on_the_image
         other(inputs)
     handle.remove()
     np.testing.assert_allclose(first.running_mean, seen[0].mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
-    start = pretraining.random_backbone(BACKBONE, np.random.default_rng(9))
-    unmeasured = replace_head.replace_head(start, BACKBONE, "nominal", CLASSES, 0.0, np.random.default_rng(1)).eval()
-    with torch.no_grad():
-        faded = unmeasured(inputs).std(0).mean()  # without measuring, outputs hardly depend on the image
-        assert other(inputs).std(0).mean() > 5 * faded

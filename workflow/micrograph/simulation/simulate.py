@@ -143,11 +143,8 @@ def simulate_scan(
     size, lines = _draw_size(rng)
     if pixels is not None:
         size, lines = Size(pixels, pixels, 1.0, 1.0), pixels
-    morphology, surface = growth_conditions.draw_film(
-        row["growth_celsius"], row["growth_seconds"], row["substrate"], day, rng
-    )
     pixel_nm = (size.aspect * WIDTH_NM / size.lines, WIDTH_NM / size.pixels)
-    film = films.grow_film(morphology, surface, (size.lines, size.pixels), pixel_nm, rng)
+    film = grow(row, day, (size.lines, size.pixels), pixel_nm, rng)
     worn = float((rng.random() < 0.05) * rng.uniform(0.1, 0.4))
     scan = microscope.scan_film(film, instrument._replace(worn_tip_share=worn), rng, lines)
     frame = nanoscope_writer.Frame(
@@ -162,6 +159,15 @@ def simulate_scan(
     nanoscope_writer.write(scan_path, channels, frame, VERSIONS[instrument.is_32_bit])
     write_truth(truth_path, scan.masks, pixel_nm)
     return scan
+
+
+def grow(
+    row: Mapping[str, Any], day: growth_conditions.Day, shape: films.Shape, pixel_nm: films.PixelSize,
+    rng: np.random.Generator,
+) -> films.Film:  # fmt: skip
+    """Grow the film of a row of the sample sheet; shape: lines and pixels."""
+    conditions = row["growth_celsius"], row["growth_seconds"], row["substrate"]
+    return films.grow_film(*growth_conditions.draw_film(*conditions, day, rng), shape, pixel_nm, rng)
 
 
 def _draw_size(rng: np.random.Generator) -> tuple[Size, int]:

@@ -1,12 +1,11 @@
 """Simulated scans without labels or files, for self-supervised pre-training; none is a sample of the study."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.simulation import films, growth_conditions, microscope, simulate
+from micrograph.simulation import growth_conditions, microscope, simulate
 
 SAMPLES_PER_DAY = 3
 SCAN_PIXELS = 128
@@ -44,21 +43,8 @@ def height_maps(
         for batch, day_rng in zip(batches, rng.spawn(len(batches)), strict=True)
     }
     size = max(SCAN_PIXELS, pixels)
-    for row, film_rng in zip(sheet.to_dict("records"), rng.spawn(count), strict=True):
-        yield _trace_nm(row, *days[row["batch"]], size, film_rng)
-
-
-def _trace_nm(
-    row: dict[str, Any],
-    day: growth_conditions.Day,
-    instrument: microscope.Instrument,
-    size: int,
-    rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Return the trace of one film of the sheet, (size, size)."""
-    morphology, surface = growth_conditions.draw_film(
-        row["growth_celsius"], row["growth_seconds"], row["substrate"], day, rng
-    )
     pixel_nm = (simulate.WIDTH_NM / size, simulate.WIDTH_NM / size)
-    film = films.grow_film(morphology, surface, (size, size), pixel_nm, rng)
-    return microscope.scan_film(film, instrument, rng).trace_nm
+    for row, film_rng in zip(sheet.to_dict("records"), rng.spawn(count), strict=True):
+        day, instrument = days[row["batch"]]
+        film = simulate.grow(row, day, (size, size), pixel_nm, film_rng)
+        yield microscope.scan_film(film, instrument, film_rng).trace_nm

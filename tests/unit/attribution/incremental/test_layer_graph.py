@@ -24,15 +24,6 @@ def test_every_convolution_is_a_layer(name, convolutions):
     assert len(modules) == len({id(module) for module in modules}) == convolutions
 
 
-@pytest.mark.parametrize("side", [33, 80, 96])
-def test_sides_and_padding_are_those_of_the_modules(side):
-    network = trunk("efficientnet_lite0")
-    found = layer_graph.trace(network, side)
-    maps = layer_graph.forward(found, {layer_graph.INPUT: torch.zeros(1, 3, side, side)}, keep=range(len(found)))
-    for index, layer in enumerate(found[1:], start=1):
-        assert maps[index].shape[1:] == (layer.channels, *2 * [layer.output_side(maps[layer.source].shape[-1])])
-
-
 class Small(nn.Module):
     """A convolution, then another module, then the mean."""
 
