@@ -29,7 +29,7 @@ MODELS = tuple(name for name, model in registry.MODELS.items() if "nominal" in m
 PAPER_MODELS = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
 BASES = ("strict", "published")
 LEAKING = (*BASES, *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS))
-FETCHED = tuple(name for name, row in PRETRAINING.items() if row.origin == "retrieved")
+FETCHED = tuple(name for name, origin in PRETRAINING.items() if origin == "retrieved")
 # Policies that train on the micrographs themselves: the features of blocks serve these alone.
 RESAMPLING = tuple(name for name, policy in POLICIES.items() if not policy.makes_images)
 

@@ -20,7 +20,7 @@ def same(network, other):
     return all(torch.equal(part, theirs[name]) for name, part in network.state_dict().items())
 
 
-@pytest.mark.parametrize("call", [pretraining.get, lambda name: pretraining.load_backbone("resnet18", name)])
+@pytest.mark.parametrize("call", [pretraining.origin, lambda name: pretraining.load_backbone("resnet18", name)])
 def test_an_unknown_pretraining_lists_the_known(call):
     with pytest.raises(UserError, match="'micro'.*imagenet, micronet, scratch, films"):
         call("micro")

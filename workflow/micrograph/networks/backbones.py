@@ -37,8 +37,6 @@ class Weights:
         Normalisation of red, green and blue in 0..1 that the weights expect.
     sha256 : str
         SHA-256 of the file; empty where none is published, then that of the first download is kept.
-    prefix : str
-        First digits of the SHA-256, where the file name holds them.
     in_order : bool
         Take tensors in the file's order, shape by shape, because another library named them.
     """
@@ -47,7 +45,6 @@ class Weights:
     mean: Colour
     std: Colour
     sha256: str = ""
-    prefix: str = ""
     in_order: bool = False
 
 
@@ -100,7 +97,6 @@ BACKBONES = {
                 mean=IMAGENET_MEAN,
                 std=IMAGENET_STD,
                 sha256="f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
-                prefix="f37072fd",
             ),
             "micronet": Weights(
                 source=f"{NASA}resnet18_pretrained_microscopynet_v1.0.pth.tar", mean=IMAGENET_MEAN, std=IMAGENET_STD

@@ -4,7 +4,6 @@ Adding one is adding a row to `PRETRAINING`. Whatever the origin, the weights ar
 (`checkpoints.WeightsMetadata`), so that features and fine-tuning treat all in the same way.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,42 +16,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
-class Pretraining:
-    """A pre-training.
-
-    Parameters
-    ----------
-    origin : {"retrieved", "random", "self_supervised"}
-        Where the weights come from: a package or download, a random generator, or training inside this study
-        (`self_supervised.pretrain`).
-    images : str
-        What the images were.
-    """
-
-    origin: str
-    images: str
-
-
+# By name where the weights come from: a package or download, a random generator, or training inside this study
+# (`self_supervised.pretrain`).
 PRETRAINING = {
-    "imagenet": Pretraining("retrieved", "labelled photographs (ImageNet)"),
-    "micronet": Pretraining("retrieved", "labelled micrographs of many materials (MicroNet)"),
-    "scratch": Pretraining("random", "none"),
-    "films": Pretraining("self_supervised", "micrographs of films, without labels"),
+    "imagenet": "retrieved",  # labelled photographs
+    "micronet": "retrieved",  # labelled micrographs of many materials
+    "scratch": "random",
+    "films": "self_supervised",  # micrographs of films, without labels
 }
 
 
-def get(pretraining: str) -> Pretraining:
-    """Return the row of `PRETRAINING`.
-
-    Parameters
-    ----------
-    pretraining : str
-        Name of the pre-training.
-
-    Returns
-    -------
-    Pretraining
+def origin(pretraining: str) -> str:
+    """Return the origin of the weights of a pre-training: retrieved, random or self_supervised.
 
     Raises
     ------
@@ -79,7 +54,7 @@ def normalisation(backbone: str, pretraining: str, path: str | Path | None = Non
     -------
     mean, std : tuple of 3 floats
     """
-    get(pretraining)
+    origin(pretraining)  # is it known?
     metadata = checkpoints.read_metadata(path) if path else {}
     if "mean" in metadata and "std" in metadata:
         return tuple(metadata["mean"]), tuple(metadata["std"])
@@ -114,9 +89,9 @@ def load_backbone(
     ValueError
         If there is neither a file nor `rng`.
     """
-    row = get(pretraining)
+    random = origin(pretraining) == "random"
     if path is None:
-        if row.origin != "random":
+        if not random:
             raise UserError(f"pretraining {pretraining} of {backbone} needs a file of weights; make or retrieve it.")
         if rng is None:
             raise ValueError(f"pretraining {pretraining}: random weights need an rng")

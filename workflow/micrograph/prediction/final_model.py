@@ -230,7 +230,7 @@ def cross_validate(
 def _weights_by_fold(settings: FinalModelSettings, study: StudyData) -> dict[int, str | None]:
     """Return the path of the weights that each fold's network starts from."""
     folds, paths = sorted(study.splits["fold"].unique()), study.fold_weights
-    self_supervised = pretraining.get(settings.pretraining).origin == "self_supervised"
+    self_supervised = pretraining.origin(settings.pretraining) == "self_supervised"
     if len(paths) != (len(folds) if self_supervised or paths else 0):
         raise UserError(
             f"final_model.pretraining {settings.pretraining}: {len(paths)} fold weights for {len(folds)} folds; "

@@ -63,7 +63,7 @@ def retrieve(
         tensors = checkpoints.convert(backbone, tensors, bool(chosen and chosen.in_order), origin)
     metadata = {"backbone": backbone, "pretraining": pretraining, "source": origin, "sha256": digest}
     checkpoints.write(path, tensors, metadata | {"mean": mean, "std": std})
-    if chosen and not user_file and not (chosen.sha256 or chosen.prefix):
+    if chosen and not user_file and not chosen.sha256:
         io.write_text(pin, f"{digest}\n")
     return path
 
@@ -85,7 +85,7 @@ def _located(
         name = chosen.source.rsplit("/", 1)[-1]
         url = f"{base_url.rstrip('/')}/{name}" if base_url else chosen.source
         to = path.with_name(f"{path.name}.from-{http.safe_name(name)}")
-        downloaded = _download(url, to, chosen.sha256 or chosen.prefix)
+        downloaded = _download(url, to, chosen.sha256)
         try:
             yield downloaded, url
         finally:
@@ -116,7 +116,7 @@ def _download(url: str, path: Path, sha256: str) -> Path:
 
 def _check_digest(digest: str, chosen: backbones.Weights, pin: Path, origin: str) -> None:
     """Compare the SHA-256 with the known one, else with that of the first download."""
-    expected, way_out = chosen.sha256 or chosen.prefix, "fetch it again, or from another mirror"
+    expected, way_out = chosen.sha256, "fetch it again, or from another mirror"
     if not expected and pin.is_file():
         expected = pin.read_text(encoding="utf-8").strip()
         way_out = f"fetch it again, or delete {pin} if the new file is meant"
