@@ -76,7 +76,7 @@ def test_ranges_hold_with_handles_and_keys(visit, few):
     page.locator("[data-range=time][data-end=low]").fill("600")
     page.locator("[data-range=time][data-end=high]").fill("900")
     assert shown(page) == passing(
-        samples, lambda i: samples["seconds"][i] is not None and 600 <= samples["seconds"][i] <= 900
+        samples, lambda i: samples["growth_seconds"][i] is not None and 600 <= samples["growth_seconds"][i] <= 900
     )
     page.locator("[data-range=confidence][data-end=low]").focus()
     before = int(page.locator("[data-range=confidence][data-end=low]").input_value())
@@ -84,7 +84,7 @@ def test_ranges_hold_with_handles_and_keys(visit, few):
         page.keyboard.press("ArrowRight")
     sure = (before + 20) / 100
     expected = passing(
-        samples, lambda i: 600 <= (samples["seconds"][i] or 0) <= 900 and samples["confidence"][i] >= sure
+        samples, lambda i: 600 <= (samples["growth_seconds"][i] or 0) <= 900 and samples["confidence"][i] >= sure
     )
     assert shown(page) == expected
 
@@ -110,7 +110,8 @@ def test_samples_are_sorted_as_selected(visit, few):
     assert names(page)[:8] == [samples["name"][i] for i in wrong[:8]]
     page.select_option(".tools select", "shortest")
     known = sorted(
-        (i for i in range(FEW) if samples["seconds"][i] is not None), key=lambda i: (samples["seconds"][i], i)
+        (i for i in range(FEW) if samples["growth_seconds"][i] is not None),
+        key=lambda i: (samples["growth_seconds"][i], i),
     )
     assert names(page)[:8] == [samples["name"][i] for i in known[:8]]
 

@@ -14,4 +14,4 @@ with log.redirect_output(snakemake.log[0]):
     picture = rendering.read_png(film["micrograph"])
     figure = sample_attribution.draw(explained, sample, fit, samples, picture)
     style.label_data(figure, snakemake.params.data)
-    style.save_png(figure, snakemake.output.png)
+    style.save(figure, snakemake.output.png, dots_per_inch=200)

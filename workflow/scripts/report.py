@@ -13,13 +13,13 @@ from micrograph.report import samples as explorer
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
-    attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves)
+    attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves).values()
     rows = explorer.tested(fit.predictions, samples)
     neighbours = similar_samples.nearest(
         rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
     )
     feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
-    study = explorer.study(rows, attributions, neighbours, feature_map, curves.rows, fit.spec, params.classes)
+    study = explorer.study(rows, attributions, neighbours, feature_map, curves, fit.spec, params.classes)
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}
     captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     report = page.Report(

@@ -136,8 +136,8 @@ def test_the_samples_of_each_protocol_are_counted():
         for protocol in ("strict", "published")
     ]
     words = words_in(figure4(given))
-    assert "5 folds × 2 repeats: 60 samples, each once per repeat" in words
-    assert "5 folds × 2 repeats: a test set each, 6 samples" in words
+    assert "strict protocol: 60 test samples, 5 folds × 2 repeats" in words
+    assert "published protocol: 6 test samples, 5 folds × 2 repeats" in words
 
 
 def test_what_cannot_stand_in_one_figure_is_refused():

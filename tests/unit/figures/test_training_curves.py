@@ -28,9 +28,9 @@ def test_the_files_of_one_network_are_joined(tmp_path):
         paths.append(tmp_path / "strict" / "imagenet" / "aug3" / head / f"curves{chunk}.tsv")
         fold = 2 if chunk == "2" else 0
         io.write_table(paths[-1], rows((fold, 0, 0, 1.0, 1.0, 0.5, 1)))
-    first, second = training_curves.read(paths)
-    assert first.spec == spec("nominal") and first.rows["fold"].tolist() == [0, 2]
-    assert second.spec == spec("tuned") and len(second.rows) == 1
+    tables = training_curves.read(paths)
+    assert list(tables) == [spec("nominal"), spec("tuned")]
+    assert [rows["fold"].tolist() for rows in tables.values()] == [[0, 2], [0]]
     with pytest.raises(UserError, match="protocol/pretraining/policy/head"):
         training_curves.read(["curves0.tsv"])
 

@@ -89,23 +89,6 @@ def test_a_row_links_its_table_where_the_page_has_it_and_nowhere_else(table):
         assert html.count(f'id="{target}"') == 1
 
 
-def test_the_table_wraps_its_sentences(table):
-    shown = contents.table(outputs.get("conclusions"), table)
-    assert shown.wraps and shown.folded
-    html = a_page(None, [shown])
-    assert '<div class="scroll free"' in html[html.index('id="table-1"') :]
-
-
 def test_texts_of_tables_are_escaped(table):
     html = a_page(conclusions.from_table(table.assign(comparison=HOSTILE, question=HOSTILE)))
     assert HOSTILE not in html and html.count("&lt;script&gt;") >= len(table)
-
-
-def test_tables_of_a_group_share_its_heading(table):
-    groups = ("Performance", "Performance", "Can it be trusted?")
-    shown = [contents.Table(f"T{place}", "t", [], "", group=group) for place, group in enumerate(groups)]
-    html = a_page(None, shown)
-    assert html.count(">Performance</h3>") == html.count(">Can it be trusted?</h3>") == 1
-    assert html.index(">T1 <") < html.index(">Can it be trusted?<") < html.index(">T2 <")
-    assert '<h4 id="table-1">' in html
-    assert '<h3 id="table-1">' in a_page(None, [contents.Table("T", "t", [], "")])

@@ -90,8 +90,3 @@ def test_a_figure_is_shown_with_its_image_and_caption():
     figure = contents.figure(outputs.get("fig2"), "<p>Caption.</p>")
     assert (figure.name, figure.caption) == ("Figure 2", "<p>Caption.</p>")
     assert figure.image == "results/figures/fig2.svg"
-
-
-def test_versions_name_missing_packages():
-    versions = contents.versions(["numpy", "no-such-package"])
-    assert versions["numpy"][0].isdigit() and versions["no-such-package"] == "not installed"

@@ -1,13 +1,12 @@
 """Sprite sheets: every sample in its tile, one sheet in memory at a time, the same bytes each time."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from micrograph.report import sprites
-from micrograph.report.sprites import LARGE, SMALL, Grid, Pictures
+from micrograph.report.sprites import SMALL, Grid, Pictures
 
 
 def flat(place, side=SMALL.tile):
@@ -50,18 +49,7 @@ def test_every_sample_is_in_its_tile(tmp_path):
         assert np.array_equal(painted[..., 3], given[..., 3] if given is not None else 0 * painted[..., 3])
         if given is not None:
             assert np.array_equal(painted[:40, :40], given[:40, :40])
-
-
-def test_tiles_without_a_sample_are_transparent(tmp_path):
-    made = written(tmp_path, 2)
-    assert not tile(tmp_path, made, "occlusion", 2).any()
-
-
-def test_the_same_pictures_give_the_same_bytes(tmp_path):
-    for name in ("one", "two"):
-        written(tmp_path / name, 7)
-    first = sorted((tmp_path / "one").iterdir())
-    assert first and all(path.read_bytes() == (tmp_path / "two" / path.name).read_bytes() for path in first)
+    assert not tile(tmp_path, made, "occlusion", 203).any()  # without a sample
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
@@ -88,12 +76,8 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
 
 def test_pictures_of_another_size_are_resized():
     whole = sprites.sheet([flat(3, 224), flat(4, 50), flat(5)], Grid(96, 3, 1))
-    assert (
-        whole.shape == (96, 288)
-        and np.array_equal(whole[:, 192:], flat(5))
-        and set(np.unique(whole[:, :96])) == {26}
-        and set(np.unique(whole[:, 96:192])) == {28}
-    )
+    assert whole.shape == (96, 288)
+    assert [np.unique(whole[:, left : left + 96]).tolist() for left in (0, 96, 192)] == [[26], [28], [30]]
 
 
 @settings(max_examples=30, deadline=None)
@@ -105,8 +89,3 @@ def test_tiles_are_in_row_order(across, down, data):
     expected = np.zeros(across * down, dtype=np.uint8)
     expected[:count] = np.arange(1, count + 1)
     assert np.array_equal(whole[::2, ::2].ravel(), expected)
-
-
-@pytest.mark.parametrize("grid", [SMALL, LARGE])
-def test_a_sheet_is_small_enough_for_every_browser(grid):
-    assert max(grid.across, grid.down) * grid.tile <= 1024

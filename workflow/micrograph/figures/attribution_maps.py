@@ -27,8 +27,8 @@ HEAT = (
 POSITIVE, NEGATIVE = "#35e07a", "#dd1f4b"  # light green and dark red: they differ in lightness, too
 LINES = {0.5: "solid", -0.5: "dashed"}  # and by the line at half of the largest effect
 SIGNED = (NEGATIVE, "#e9ebee", POSITIVE)
-HEAT_COVER, TINT_COVER = 0.82, 0.7  # how much of the image the strongest colour covers
-LEVELS, OPAQUE = 32, 0.7  # on the page: steps of opacity, and that of the largest value
+HEAT_COVER = 0.82  # how much of the image the strongest colour covers
+LEVELS, OPAQUE = 32, 0.7  # steps of opacity (more are not seen, and make files large), and the greatest opacity
 NAMES = {"cam_class": "CAM", "grad_cam": "Grad-CAM"}
 FLAGS = {maps.ALL_ZERO: "is zero everywhere", maps.NOT_FINITE: "has values\nthat are not finite"}
 
@@ -100,32 +100,8 @@ def overlay_cam(
     ndarray of shape (side, side, 3)
     """
     part = maps.upsample(normalise(values, scale), image.shape[0])
-    return _overlay(image, colours(HEAT)((1 + part) / 2)[..., :3], HEAT_COVER * np.abs(part) ** 0.8)
-
-
-def overlay_occlusion(
-    image: NDArray[np.uint8], values: NDArray[np.floating], scale: float | None = None
-) -> NDArray[np.uint8]:
-    """Lay an occlusion map over a micrograph; positive attribution is green, negative red.
-
-    Parameters
-    ----------
-    image, values, scale
-        As of `overlay_cam`.
-
-    Returns
-    -------
-    ndarray of shape (side, side, 3)
-    """
-    from matplotlib.colors import to_rgb
-
-    part = maps.upsample(normalise(values, scale), image.shape[0])
-    return _overlay(image, np.where(part[..., None] > 0, to_rgb(POSITIVE), to_rgb(NEGATIVE)), TINT_COVER * np.abs(part))
-
-
-def _overlay(image: NDArray, colours: NDArray, cover: NDArray) -> NDArray[np.uint8]:
-    grey = np.repeat(image[..., None] / 255.0, 3, axis=-1)
-    return np.round(255 * (grey + (colours - grey) * cover[..., None])).astype(np.uint8)
+    grey, heat = image[..., None] / 255.0, colours(HEAT)((1 + part) / 2)[..., :3]
+    return np.round(255 * (grey + (heat - grey) * HEAT_COVER * np.abs(part[..., None]) ** 0.8)).astype(np.uint8)
 
 
 def show_cam(
@@ -171,7 +147,9 @@ def show_occlusion(
     if flag:
         _write_flag(axes, flag)
         return
-    axes.imshow(overlay_occlusion(image, values, scale), interpolation="antialiased")
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+    if (tint := paint(values, image.shape[0], OCCLUSION, scale)) is not None:
+        axes.imshow(tint, interpolation="antialiased")
     part = maps.upsample(normalise(values, scale), image.shape[0])
     for level, line in LINES.items():
         if part.min() < level < part.max():
@@ -248,7 +226,7 @@ OCCLUSION = Scale(
 )
 
 
-def paint(values: NDArray[np.floating], side: int, scale: Scale) -> NDArray[np.uint8] | None:
+def paint(values: NDArray[np.floating], side: int, scale: Scale, most: float | None = None) -> NDArray[np.uint8] | None:
     """Draw a map as an RGBA overlay.
 
     Parameters
@@ -257,14 +235,16 @@ def paint(values: NDArray[np.floating], side: int, scale: Scale) -> NDArray[np.u
     side : int
         Side of the overlay in pixels.
     scale : Scale
+    most : float, optional
+        The value drawn most strongly; the largest drawn value by default.
 
     Returns
     -------
     ndarray of shape (side, side, 4) or None
-        Colour by sign, opacity by the share of the largest drawn value, in `LEVELS` steps; None where there is
+        Colour by sign, opacity by the share of `most`, in `LEVELS` steps; None where there is
         nothing finite to draw.
     """
-    most = largest_shown(values, scale)
+    most = largest_shown(values, scale) if most is None else most
     if not most > 0:
         return None
     share = maps.upsample(values, side).astype(float) / most

@@ -64,7 +64,9 @@ def draw_by_policy(fits: Sequence[Fit], published: pd.DataFrame, metric: str, cl
     title = f"{label.removesuffix(' (%)')} by augmentation policy"
     figure = style.canvas(width, top + tall * sum(rows.values()) + 5 * len(rows), title, left=LEFT_MM)
     for protocol, here in groups.items():
-        style.text_mm(figure, LEFT_MM, top, _policies_title(protocol, here), color=SOFT)
+        style.text_mm(
+            figure, LEFT_MM, top, _protocol_title(protocol, here[0], here[0].predictions, "samples"), color=SOFT
+        )
         for place, model in enumerate(panels[protocol]):
             down, across = divmod(place, columns)
             axes = style.axes_mm(figure, LEFT_MM + across * room, top + 9 + down * tall, room - 5, 38)
@@ -110,7 +112,13 @@ def draw_by_model(fits: Sequence[Fit], published: pd.DataFrame, resampling: Resa
     top = _top(width)
     figure = style.canvas(width, top + 62 * len(groups), "Accuracy of the models", left=LEFT_MM)
     for protocol, here in groups.items():
-        style.text_mm(figure, LEFT_MM, top, _models_title(protocol, here), color=SOFT)
+        style.text_mm(
+            figure,
+            LEFT_MM,
+            top,
+            _protocol_title(protocol, here[0], _test(here[0].predictions), "test samples"),
+            color=SOFT,
+        )
         axes = style.axes_mm(figure, LEFT_MM, top + 5, width - 15, 44)
         fitted = {_model(fit): fit for fit in here}
         for slot, model in enumerate(models):
@@ -156,29 +164,11 @@ def _n_repeats(fits: Sequence[Fit]) -> int:
     return max(len(summaries.by_repeat(fit.predictions)) for fit in fits)
 
 
-def _folds(fit: Fit) -> str:
+def _protocol_title(protocol: str, fit: Fit, rows: pd.DataFrame, what: str) -> str:
+    """Return the title of a protocol: the number of samples among the rows, of folds and of repeats."""
     repeats = _n_repeats([fit])
-    folds = f"{fit.predictions['fold'].nunique() // repeats} folds"
-    return f"{folds} × {repeats} repeats" if repeats > 1 else folds
-
-
-def _policies_title(protocol: str, fits: Sequence[Fit]) -> str:
-    """Return the title of a protocol, with its number of samples."""
-    samples, more = fits[0].predictions["sample"].nunique(), _n_repeats(fits[:1]) > 1
-    over = f"mean ± SD, {_folds(fits[0])}" if more else f"mean ± SD over {_folds(fits[0])}"
-    return f"{protocol}, {samples} samples: {over}" if more else f"{protocol} protocol: {samples} samples, {over}"
-
-
-def _models_title(protocol: str, fits: Sequence[Fit]) -> str:
-    """Return the title of a protocol, with the samples that it tests."""
-    rows, repeats = _test(fits[0].predictions), _n_repeats(fits[:1])
-    tested = rows["sample"].nunique()
-    once = len(rows) == tested * repeats
-    if repeats > 1:
-        how = f"{tested} samples, each once per repeat" if once else f"a test set each, {tested} samples"
-        return f"{protocol}, {_folds(fits[0])}: {how}"
-    how = f"{tested} samples, each tested once" if once else f"the same {tested} test samples in each"
-    return f"{protocol} protocol: {_folds(fits[0])}, {how}"
+    folds = f"{fit.predictions['fold'].nunique() // repeats} folds" + (f" × {repeats} repeats" if repeats > 1 else "")
+    return f"{protocol} protocol: {rows['sample'].nunique()} {what}, {folds}"
 
 
 def _policy_panel(

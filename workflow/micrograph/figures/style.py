@@ -536,43 +536,24 @@ def save_pages(pages: Sequence[Figure], pdf_path: str | Path, folder: str | Path
     """
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with context(), io.atomic_write(folder) as partial:
-        partial.mkdir()
+    with io.atomic_write(folder) as partial:
         for number, page in enumerate(pages, 1):
-            path = partial / f"page{number:02d}.png"
-            page.savefig(path, format="png", dpi=dots_per_inch, metadata=METADATA["png"])
+            save(page, partial / f"page{number:02d}.png", dots_per_inch=dots_per_inch)
     with context(), io.atomic_write(pdf_path) as partial, PdfPages(partial, metadata=METADATA["pdf"]) as book:
         for page in pages:
             book.savefig(page, dpi=dots_per_inch)
 
 
-def save(
-    figure: Figure, pdf_path: str | Path, svg_path: str | Path, png_path: str | Path, dots_per_inch: int = 300
-) -> None:
-    """Write a figure as PDF, SVG and PNG; the same figure gives the same bytes.
+def save(figure: Figure, *paths: str | Path, dots_per_inch: int = 300) -> None:
+    """Write a figure as PDF, SVG or PNG, as the ends of the paths say; the same figure gives the same bytes.
 
     Parameters
     ----------
     figure : Figure
-    pdf_path, svg_path, png_path : str or Path
+    *paths : str or Path
     dots_per_inch : int, default 300
     """
-    for kind, path in (("pdf", pdf_path), ("svg", svg_path), ("png", png_path)):
-        _save(figure, path, kind, dots_per_inch)
-
-
-def save_png(figure: Figure, path: str | Path, dots_per_inch: int = 200) -> None:
-    """Write a figure as PNG; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure : Figure
-    path : str or Path
-    dots_per_inch : int, default 200
-    """
-    _save(figure, path, "png", dots_per_inch)
-
-
-def _save(figure: Figure, path: str | Path, kind: str, dots_per_inch: int) -> None:
-    with context(), io.atomic_write(path) as partial:
-        figure.savefig(partial, format=kind, dpi=dots_per_inch, metadata=METADATA[kind])
+    for path in paths:
+        kind = Path(path).suffix.removeprefix(".")
+        with context(), io.atomic_write(path) as partial:
+            figure.savefig(partial, format=kind, dpi=dots_per_inch, metadata=METADATA[kind])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +28,7 @@ SHOWN = 0.98  # share of a head's losses that its axis holds
 RING: dict[str, Any] = {"mfc": PAPER, "mec": INK, "mew": 0.7, "ms": 3.2, "marker": "o", "ls": ""}
 
 
-@dataclass(frozen=True)
-class Curves:
-    """The training curves of one network.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-    rows : DataFrame
-        All folds: fold, point, epoch, losses, kept.
-    """
-
-    spec: NetworkSpec
-    rows: pd.DataFrame
-
-
-def read(paths: Iterable[str]) -> list[Curves]:
+def read(paths: Iterable[str]) -> dict[NetworkSpec, pd.DataFrame]:
     """Read training curves and join the chunks of each network.
 
     Parameters
@@ -54,12 +38,13 @@ def read(paths: Iterable[str]) -> list[Curves]:
 
     Returns
     -------
-    list of Curves
+    dict of NetworkSpec to DataFrame
+        All folds: fold, point, epoch, losses, kept.
     """
-    found: dict[NetworkSpec, list[pd.DataFrame]] = {}
+    tables: dict[NetworkSpec, list[pd.DataFrame]] = {}
     for path in paths:
-        found.setdefault(NetworkSpec.from_path(path), []).append(io.read_table(path))
-    return [Curves(spec, pd.concat(tables)) for spec, tables in found.items()]
+        tables.setdefault(NetworkSpec.from_path(path), []).append(io.read_table(path))
+    return {spec: pd.concat(here) for spec, here in tables.items()}
 
 
 def selected_points(rows: pd.DataFrame) -> pd.DataFrame:
@@ -105,26 +90,23 @@ def draw(curves: Iterable[str]) -> Figure:
     Thin lines are folds, strong lines means over the folds while all of them train. Panels of one head share axes,
     which hold 98 % of its losses.
     """
-    networks = sorted(read(curves), key=lambda each: summaries.PROTOCOLS.index(each.spec.protocol))
+    networks = {spec: selected_points(rows) for spec, rows in read(curves).items()}
     if not networks:
         raise UserError("Training curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
-    networks = [Curves(each.spec, selected_points(each.rows)) for each in networks]
     columns = min(COLUMNS, len(networks))
     width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
     top, room = (12.0 if width > 120 else 16.0), width / columns
     figure = style.canvas(
         width, top + TALL_MM * ceil(len(networks) / columns), "Training curves: loss by epoch", left=3
     )
-    of_head: dict[str, list] = {each.spec.head: [] for each in networks}
-    for each in networks:
-        of_head[each.spec.head].append(each.rows)
-    for place, each in enumerate(networks):
+    order = sorted(networks, key=lambda spec: summaries.PROTOCOLS.index(spec.protocol))
+    for place, spec in enumerate(order):
         down, across = divmod(place, columns)
         left, above = across * room + 3, top + down * TALL_MM
-        head, spec = each.spec.head, each.spec
         axes = style.axes_mm(figure, left + 5.5, above + 7, room - 10.5, 21)
-        _draw_panel(axes, each.rows, *_limits(of_head[head]))
-        style.text_mm(figure, left, above + 3.4, HEADS.get(head, head), weight="bold", va="bottom")
+        limits = _limits([rows for other, rows in networks.items() if other.head == spec.head])
+        _draw_panel(axes, networks[spec], *limits)
+        style.text_mm(figure, left, above + 3.4, HEADS.get(spec.head, spec.head), weight="bold", va="bottom")
         text = f"{spec.protocol}, {spec.pretraining}, {spec.policy}"
         style.text_mm(figure, left, above + 6.2, text, fontsize=6, color=SOFT, va="bottom")
         axes.set_xlabel("Epoch" if place + columns >= len(networks) else "", labelpad=1)

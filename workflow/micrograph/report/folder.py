@@ -16,8 +16,7 @@ from micrograph.report import page, samples, sprites
 from micrograph.report.contents import Figure, Table
 
 TEMPLATE = "index.html.j2"
-PIXELS = {"pt": 96 / 72, "px": 1.0, "": 1.0, "mm": 96 / 25.4, "in": 96.0}  # CSS pixels per unit
-LENGTH = r'\s{}="([0-9.]+)(pt|px|mm|in|)"'
+PIXELS_PER_POINT = 96 / 72  # of CSS
 
 
 def write(
@@ -94,7 +93,7 @@ def _table(table: Table, folder: Path) -> Table:
 
 
 def svg_size(path: str | Path) -> tuple[float, float] | None:
-    """Read the size of an SVG from the attributes of its root element.
+    """Read the size of an SVG of matplotlib, which gives it in points.
 
     Parameters
     ----------
@@ -106,13 +105,8 @@ def svg_size(path: str | Path) -> tuple[float, float] | None:
         Width and height in CSS pixels; None if it states none.
     """
     with open(path, encoding="utf-8") as svg:
-        element = re.search(r"<svg\b[^>]*>", svg.read(4096))
-    width, height = (element and re.search(LENGTH.format(name), element[0]) for name in ("width", "height"))
-    return (_pixels(width), _pixels(height)) if width and height else None
-
-
-def _pixels(length: re.Match[str]) -> float:
-    return float(length[1]) * PIXELS[length[2]]
+        size = re.search(r'<svg\b[^>]*\swidth="([0-9.]+)pt" height="([0-9.]+)pt"', svg.read(4096))
+    return (PIXELS_PER_POINT * float(size[1]), PIXELS_PER_POINT * float(size[2])) if size else None
 
 
 def _png_size(path: Path) -> tuple[int, int]:

@@ -5,10 +5,9 @@ study (missing values are null):
 
 classes, colours ([hex, one per class]), target (the score that attribution explains), model (name)
 samples     columns, one value a sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
-            fold, substrate, seconds, pressure, scan, pixel_nm, side_nm (of the square micrograph), width_nm and tall_nm
-            (of the scan), lines, pixels, channel, direction, levelling, quality (flags), sha256 (12 digits), scores
-            [[one a class] ...], cam_flag, occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest
-            (largest absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
+            fold, those of `COLUMNS`, side_nm (of the square micrograph), sha256 (12 digits), scores [[one a class]
+            ...], cam_flag, occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest (largest
+            absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
 overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
 neighbours  description
 map         description, x, y (labels of the axes)
@@ -37,21 +36,11 @@ from micrograph.splits.fit_spec import FitSpec
 
 N_SIGNIFICANT = 5  # digits of a number on the page
 HASH_DIGITS = 12
-COLUMNS = {  # column of the table of samples -> its name on the page
-    "substrate": "substrate",
-    "growth_seconds": "seconds",
-    "pressure_torr": "pressure",
-    "scan": "scan",
-    "pixel_nm": "pixel_nm",
-    "width_nm": "width_nm",
-    "tall_nm": "tall_nm",
-    "lines": "lines",
-    "pixels": "pixels",
-    "channel": "channel",
-    "direction": "direction",
-    "levelling": "levelling",
-    "quality": "quality",
-}
+# Columns of the table of samples that the page shows, missing ones as null.
+COLUMNS = (
+    *("substrate", "growth_seconds", "pressure_torr", "scan", "pixel_nm", "width_nm", "tall_nm", "lines", "pixels"),
+    *("channel", "direction", "levelling", "quality"),
+)
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
 
 
@@ -214,7 +203,7 @@ def columns(rows: pd.DataFrame, classes: Sequence[int]) -> dict[str, list]:
         "confidence": plain(confidence),
         "correct": [bool(one) for one in predicted.eq(truth).fillna(False)],
         "fold": plain(rows["fold"]),
-        **{name: plain(rows[column]) if column in rows else [None] * len(rows) for column, name in COLUMNS.items()},
+        **{name: plain(rows[name]) if name in rows else [None] * len(rows) for name in COLUMNS},
         "side_nm": plain(side),
         "sha256": [str(one)[:HASH_DIGITS] for one in rows["source_sha256"]],
         "scores": [plain(row) for row in scores],

@@ -55,9 +55,9 @@
           ? `${nm("width_nm")} nm wide`
           : null;
     const rows = [
-      ["Growth time", study.measured(column("seconds"), "s")],
+      ["Growth time", study.measured(column("growth_seconds"), "s")],
       ["Substrate", column("substrate")],
-      ["Pressure", known(column("pressure")) ? study.measured(column("pressure"), "Torr") : null],
+      ["Pressure", known(column("pressure_torr")) ? study.measured(column("pressure_torr"), "Torr") : null],
       ["Batch", column("batch")],
       ["Tested in fold", column("fold")],
       ["Field of view", field],
@@ -105,7 +105,7 @@
             make("span", { class: "soft", text: known(distance) ? `distance ${Number(distance).toPrecision(2)}` : "" }),
             make("span", {
               class: "soft",
-              text: known(study.value("seconds", j)) ? `${study.value("seconds", j)} s` : "",
+              text: known(study.value("growth_seconds", j)) ? `${study.value("growth_seconds", j)} s` : "",
             }),
           ),
         );

@@ -25,7 +25,7 @@
   // Ranges: name -> {title, unit, of(sample) -> number or null}. A sample without the number passes a range that is not
   // set.
   const RANGES = {
-    time: { title: "Growth time", unit: "s", of: (i) => value("seconds", i) },
+    time: { title: "Growth time", unit: "s", of: (i) => value("growth_seconds", i) },
     confidence: {
       title: "Confidence",
       unit: "%",
@@ -45,8 +45,8 @@
       title: "Predicted temperature",
       keys: [(i) => last(samples.predicted[i]), (i) => last(samples.truth[i])],
     },
-    shortest: { title: "Shortest growth first", keys: [(i) => last(value("seconds", i))] },
-    longest: { title: "Longest growth first", keys: [(i) => -(value("seconds", i) ?? -Infinity)] },
+    shortest: { title: "Shortest growth first", keys: [(i) => last(value("growth_seconds", i))] },
+    longest: { title: "Longest growth first", keys: [(i) => -(value("growth_seconds", i) ?? -Infinity)] },
   };
   const haystacks = samples.name.map((name, i) =>
     [name, samples.batch[i], value("substrate", i), value("scan", i)].filter(known).join("\n").toLowerCase(),
