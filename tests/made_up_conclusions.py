@@ -32,7 +32,7 @@ def tables(**knobs):
     return {name: make(**knobs.get(name, {})) for name, make in made.items()}
 
 
-def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, deal_std=1.0):
+def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, repeat_std=1.0):
     """Table 2: what was selected in each fold, and the majority baseline."""
     rows = [
         ("any", "selected", accuracy, np.nan),
@@ -46,7 +46,7 @@ def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, deal_std=1.0):
         | value("gain_pct_points", points)
         for features, model, pooled, points in rows
     ]
-    counts = {"n_samples": FILMS, "repeats": repeats, "pooled_repeat_std": deal_std}
+    counts = {"n_samples": FILMS, "repeats": repeats, "pooled_repeat_std": repeat_std}
     return pd.DataFrame(made).assign(**counts, data="simulated films")
 
 

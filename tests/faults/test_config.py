@@ -29,7 +29,7 @@ def deep(levels):
     return inner
 
 
-# Values that no key takes in good faith; those that a key does take (null for new_scans) are told by the schema.
+# Values that no key takes in good faith; those that a key does take (null for new_scans) are checked by the schema.
 ODD = [None, True, False, 0, -1, 1, 10**9, 10**18, 10**30, 0.5, -0.0, 1e308, 5e-324, float("nan"), float("inf"),
        float("-inf"), "", " ", "x", "\0", "a\nb", "\x1b[2J", "M\xfcller \u8584\u819c \U0001f52c", "\ud800",
        10**5000, "x" * 10**5, "../../etc", "$(touch x)", "{sample}", [], [[]], [1, 1], ["x", "x"], [None],
@@ -99,8 +99,8 @@ def test_any_odd_value_of_any_key_is_accepted_by_the_schema_or_refused_by_its_na
     for path in KEYS:
         for value in chance.sample(ODD, judged.count(6, len(ODD))):
             if fault := judge(changed(path, replaced(value))):
-                told = str(fault)
-                assert path[-1] in told or "more deeply" in told or "simulation" in told, told
+                message = str(fault)
+                assert path[-1] in message or "more deeply" in message or "simulation" in message, message
                 refused += 1
     assert refused > len(KEYS) * 4
 

@@ -224,12 +224,12 @@ def run_whose_clock_jumps(home, shift, *targets):
         show(shift)
 
     # Files that are there keep their times when a clock jumps, so libfaketime must not shift what stat says.
-    told = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "NO_FAKE_STAT": "1"}
+    variables = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "NO_FAKE_STAT": "1"}
     for attempt in range(3):
         if printed is None or OF_THE_CLOCK.search(printed):
             study = new_study(home / f"study{attempt}")
             show("+0")
-            ended, printed = under_a_clock(study, "printed", *targets, while_it_runs=jump, **told)
+            ended, printed = under_a_clock(study, "printed", *targets, while_it_runs=jump, **variables)
     return study, ended, printed
 
 

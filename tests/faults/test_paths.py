@@ -80,9 +80,9 @@ def test_a_new_scan_of_any_name_is_found_and_told_by_a_name_that_can_be_printed(
     found = sample_sheet.list_scans(folder)
     assert len(found) == len(NAMES)  # without the hidden one, with the odd one
     for path in found:
-        told = judged.read(path)
+        found = judged.read(path)
         assert not judged.CONTROL.search(printable(path))
-        assert hasattr(told, "height_nm") or "the file is empty" in str(told)
+        assert hasattr(found, "height_nm") or "the file is empty" in str(found)
     nothing_ran(tmp_path)
 
 

@@ -251,10 +251,10 @@ def test_ten_gigabytes_of_any_kind_are_refused_without_being_taken_into_memory(s
     done = subprocess.run([sys.executable, "-c", CHILD, *[str(tmp_path / name) for name in names]], env=env, text=True,
                           capture_output=True, timeout=400)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    *told, memory = done.stdout.splitlines()
-    assert len(told) == len(names) and not [line for line in told if line.startswith(("HeightMap", "ExportedImage"))], (
-        told
-    )
+    *printed, memory = done.stdout.splitlines()
+    assert len(printed) == len(names) and not [
+        line for line in printed if line.startswith(("HeightMap", "ExportedImage"))
+    ], printed
     assert int(memory.split()[0]) < 300 << 10, memory  # 300 MiB, Python and its libraries among them
 
 

@@ -44,7 +44,7 @@ def test_no_module_runs_text_or_bytes_as_code(path):
             assert "weights_only=True" in ast.unparse(node)
         if called in ("np.load", "numpy.load"):
             assert "allow_pickle=False" in ast.unparse(node)
-        assert "trusted=True" not in ast.unparse(node), f"line {node.lineno}: skops must be told what it may load"
+        assert "trusted=True" not in ast.unparse(node), f"line {node.lineno}: skops must be given what it may load"
     imported = {
         alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     }
@@ -58,8 +58,8 @@ def test_every_program_is_started_by_a_list_and_without_a_shell(path):
     for node, called in calls(module(path)):
         first, _, last = called.rpartition(".")
         if first == "subprocess" and last in RUNS:
-            told = {word.arg: ast.unparse(word.value) for word in node.keywords}
-            assert told.get("shell", "False") == "False", f"line {node.lineno}"
+            arguments = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert arguments.get("shell", "False") == "False", f"line {node.lineno}"
             assert not isinstance(node.args[0], ast.Constant | ast.JoinedStr | ast.BinOp), f"line {node.lineno}"
         assert "shell=True" not in ast.unparse(node), f"line {node.lineno}"
 
@@ -68,9 +68,9 @@ def test_every_program_is_started_by_a_list_and_without_a_shell(path):
 def test_templates_of_pages_escape_what_they_are_given(path):
     for node, called in calls(module(path)):
         if called.endswith("Environment") and "jinja2" in called:
-            told = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            arguments = {word.arg: ast.unparse(word.value) for word in node.keywords}
             plain = path.name == "captions.py"  # makes reStructuredText, whose own writer escapes it for the page
-            assert told.get("autoescape") == "True" or plain, f"line {node.lineno}"
+            assert arguments.get("autoescape") == "True" or plain, f"line {node.lineno}"
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(PROJECT)))

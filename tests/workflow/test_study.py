@@ -46,9 +46,9 @@ def test_no_half_written_file_is_left(smoke):
 
 
 def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of_its_batch(smoke):
-    dealt = sorted((smoke.folder / "results/predictions").glob("strict*"))
-    assert {folder.name for folder in dealt} >= {"strict", "strict.repeat1", "strict.share60"}
-    paths = [path for folder in dealt for path in sorted(folder.rglob("*.tsv"))]
+    folders = sorted((smoke.folder / "results/predictions").glob("strict*"))
+    assert {folder.name for folder in folders} >= {"strict", "strict.repeat1", "strict.share60"}
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.tsv"))]
     assert {path.stem for path in paths} == {"SVC", "GBC", "MLP", "CNN", "OLR"}
     for path in paths:
         out_of_fold(io.read_table(path))

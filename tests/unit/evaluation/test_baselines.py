@@ -54,7 +54,7 @@ def test_how_far_a_model_is_above_the_majority_class_is_paired_by_growth_day():
     assert table["pooled_pct_low"].tolist() == [0, 50, 100] and table["pooled_pct_high"].tolist() == [50, 100, 100]
 
 
-def test_a_network_far_ahead_is_told_apart_and_bold_and_an_equal_one_is_not(table):
+def test_a_network_far_ahead_is_bold_and_an_equal_one_is_not(table):
     strict = baselines.panels(table)[0]
     metadata = next(line for line in strict.rows if line[0] == "growth metadata")
     assert isinstance(metadata[-1], tables.Bold)

@@ -24,7 +24,7 @@ def changed(given, part, change):
     return summaries.Fit(given.spec, rows)
 
 
-def test_scores_are_told_apart_by_what_they_sum_to():
+def test_scores_are_distinguished_by_what_they_sum_to():
     lost = [np.nan] * 3
     assert calibration.kind_of_scores(np.array([[0.2, 0.3, 0.5], [0.6, 0.4, np.nan], lost])) == PROBABILITIES
     assert calibration.kind_of_scores(np.array([[0.2, 0.3, 0.5], [0.9, 0.4, 0.1]])) == DECISIONS
@@ -56,7 +56,7 @@ def test_test_films_have_no_part_in_temperature_and_limit():
         assert not np.allclose(one.probabilities, other.probabilities)
 
 
-def test_training_films_have_no_part_in_what_is_told():
+def test_training_films_have_no_part_in_predictions():
     made = fit(sharpness=2.0)
     spoilt = changed(made, "train", lambda marks: np.full(marks.shape, 1 / 3))
     for stage in (UNSCALED, SCALED):

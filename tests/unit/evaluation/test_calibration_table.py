@@ -53,7 +53,7 @@ def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why()
     assert made[["n_samples", "n_batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
 
 
-def test_scaling_mends_what_is_too_sure_and_the_table_can_tell():
+def test_scaling_mends_what_is_too_sure_and_the_table_shows_it():
     before, after = table(fit(days=120, **SURE)).to_dict("records")
     assert before["temperature"] == 1 and after["temperature"] == pytest.approx(3, rel=0.3)
     assert after["temperature_min"] <= after["temperature"] <= after["temperature_max"]
@@ -63,7 +63,7 @@ def test_scaling_mends_what_is_too_sure_and_the_table_can_tell():
     assert before["ece_pct_low"] > 0 and after["ece_pct_low"] == 0
 
 
-def test_class_shares_are_told_beside_and_true_probabilities_beat_them():
+def test_class_shares_stand_beside_and_true_probabilities_beat_them():
     made = table(fit(days=120)).iloc[0]
     assert made["class_frequency_log_loss"] == pytest.approx(np.log(3), abs=0.03)
     assert made["class_frequency_brier"] == pytest.approx(2 / 3, abs=0.02)

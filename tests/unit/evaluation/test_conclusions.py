@@ -294,11 +294,11 @@ def test_two_training_set_sizes_are_one_comparison():
 
 
 def test_the_spread_between_splits_has_its_chi_squared_interval():
-    row = row_of(made(table2={"repeats": 5, "deal_std": 2.0}), conclusions.SPLITS)
+    row = row_of(made(table2={"repeats": 5, "repeat_std": 2.0}), conclusions.SPLITS)
     assert row["ci_low"] == pytest.approx(2 * np.sqrt(4 / 11.1433), rel=1e-4)  # chi-squared of 4, 97.5 %
     assert row["ci_high"] == pytest.approx(2 * np.sqrt(4 / 0.484419), rel=1e-4)  # 2.5 %
     assert row["verdict"] == INCONCLUSIVE and row["margin"] == pytest.approx(16 / 2 / 1.959964)
-    assert row_of(made(table2={"repeats": 5, "deal_std": 1.0}), conclusions.SPLITS)["verdict"] == SUPPORTED
+    assert row_of(made(table2={"repeats": 5, "repeat_std": 1.0}), conclusions.SPLITS)["verdict"] == SUPPORTED
     assert row_of(made(table2={"repeats": 1}), conclusions.SPLITS)["verdict"] == NOT_TESTED
 
 

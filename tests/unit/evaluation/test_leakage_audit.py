@@ -1,4 +1,4 @@
-"""Planted leaks and a planted signal, through the real fits on real splits: the audit tells the one from the other.
+"""Planted leaks and a planted signal, through the real fits on real splits: the audit distinguishes them.
 
 Each study has 90 films of 30 growth days in four folds. Without a plant the features know which day a film is of and
 nothing of its temperature.

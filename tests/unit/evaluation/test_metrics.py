@@ -154,7 +154,7 @@ def test_one_batch_has_no_interval():
     assert np.isnan(bootstrap.bootstrap(frame, "accuracy", Resampling(CLASSES, 100, np.random.default_rng(0)))).all()
 
 
-def test_a_model_cannot_be_told_from_itself_but_from_a_much_worse_one():
+def test_a_model_is_indistinguishable_from_itself_but_from_a_much_worse_one():
     frame = days(np.random.default_rng(5))
     worse = frame.assign(y_pred=1000)
     rng = np.random.default_rng(0)

@@ -61,9 +61,11 @@ def test_a_height_of_zero_has_a_logarithm():
 
 
 def test_every_name_is_described_with_its_unit_and_column():
-    told = features.describe_measures("grey").set_index("name")
-    assert list(told.index) == [*MEASURES, *features.MISSING]
-    assert told.loc["Sq", "unit"] == "grey" and told.loc["grain_diameter_nm", "unit"] == "nm"
-    assert told["column"].dropna().sort_values().tolist() == list(range(len(features.COLUMNS)))
-    assert [features.COLUMNS[place] for place in told["column"].dropna()] == told.index[told["column"].notna()].tolist()
-    assert told["description"].str.len().min() > 10
+    measures = features.describe_measures("grey").set_index("name")
+    assert list(measures.index) == [*MEASURES, *features.MISSING]
+    assert measures.loc["Sq", "unit"] == "grey" and measures.loc["grain_diameter_nm", "unit"] == "nm"
+    assert measures["column"].dropna().sort_values().tolist() == list(range(len(features.COLUMNS)))
+    assert [features.COLUMNS[place] for place in measures["column"].dropna()] == measures.index[
+        measures["column"].notna()
+    ].tolist()
+    assert measures["description"].str.len().min() > 10

@@ -20,7 +20,7 @@ DIRECTION = "step_direction_degrees"
 
 
 def film(shape=(256, 256), pixel_nm=PIXEL, seed=0):
-    """Steps with a grainy film on them: every measure is told."""
+    """Steps with a grainy film on them: every measure is known."""
     rough = gaussian(shape, pixel_nm, (10, 10), seed)
     return 0.1 * rough + staircase(shape, pixel_nm, 70, 35, step_nm=0.8)
 
