@@ -17,19 +17,10 @@ def value(column, estimate, half=3.0):
 
 def tables(**knobs):
     """Every table that conclusions need: {name: data frame}. knobs: {table: arguments of its function below}."""
-    made = {
-        "table2": table2,
-        "table3": table3,
-        "table4": table4,
-        "leakage": leakage,
-        "baselines": baselines,
-        "confounders": confounders,
-        "calibration": calibration,
-        "learning_curve": learning_curve,
-        "attribution_tests": attribution_tests,
-        "performance": performance,
-    }
-    return {name: make(**knobs.get(name, {})) for name, make in made.items()}
+    names = (
+        "table2 table3 table4 leakage baselines confounders calibration learning_curve attribution_tests performance"
+    )
+    return {name: globals()[name](**knobs.get(name, {})) for name in names.split()}
 
 
 def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, repeat_std=1.0):

@@ -18,8 +18,8 @@ TEMPERATURES = (900, 950, 1000)
 def entry(number):
     label = f"MCV1-2105{1 + number // 3:02d}{'ABC'[number % 3]}-NT"
     image = np.random.default_rng(number).uniform(0, 255, (224, 224))
-    entry = {"sampleLabel": label, "sampleId": number, "image": image, "T": TEMPERATURES[number % 3]}
-    return entry | {"time": 600 + number, "substrate": "c-Sapphire"}
+    fields = {"sampleLabel": label, "sampleId": number, "image": image, "T": TEMPERATURES[number % 3]}
+    return fields | {"time": 600 + number, "substrate": "c-Sapphire"}
 
 
 class Hostile:

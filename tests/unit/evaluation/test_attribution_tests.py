@@ -43,17 +43,6 @@ def test_means_ratio_and_gain_are_those_worked_out_by_hand():
     assert (row["n_samples"], row["n_batches"], row["folds"]) == (2, 2, 1)
 
 
-def test_a_film_without_a_control_counts_for_the_value_and_not_for_the_gain():
-    rows = by_hand(
-        ("a", "x", "cam", "deletion", "", 0.3, np.nan),
-        ("b", "y", "cam", "deletion", "", 0.5, np.nan),
-        ("b", "y", "control_cam", "deletion", "", 0.6, np.nan),
-        ("c", "y", "control_cam", "deletion", "", 9.0, np.nan),
-    )
-    row = one(attribution_tests.make_table([rows], **GIVEN))
-    assert (row["value"], row["control"], row["gain"]) == pytest.approx((0.4, 0.6, -0.1))
-
-
 @pytest.mark.parametrize(("measure", "hits", "expected"), [("pointing", 0, 0), ("pointing", 4, 0), ("pointing", 5, 1),
                                                        ("mass", 0, 0), ("mass", 1, 1)])  # fmt: skip
 def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(measure, hits, expected):

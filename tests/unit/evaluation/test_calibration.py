@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from made_up_answers import CLASSES, fit, sharpened
+from made_up_answers import CLASSES, fit
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration, summaries
 from micrograph.evaluation.calibration import DECISIONS, NOTHING, PROBABILITIES, SCALED, UNSCALED
@@ -121,13 +121,3 @@ def test_a_strange_growth_temperature_is_refused_and_predictions_are_left_alone(
     assert made.predictions.equals(before)
     with pytest.raises(UserError, match="not a class"):
         calibration.calibrate(made, [900, 950, 1100], 0.9)
-
-
-def test_a_class_unseen_in_training_has_no_probability():
-    def unseen(chances, sharpness):
-        kept = sharpened(chances[:, :2], 1.0)
-        return np.column_stack([kept, np.full(len(kept), np.nan)])
-
-    study = judge(fit(scores=unseen))
-    assert study.kind == PROBABILITIES
-    assert study.stages[UNSCALED].probabilities[:, 2].max() < 2e-6

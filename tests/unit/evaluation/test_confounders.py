@@ -97,14 +97,6 @@ def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(
     assert least <= np.mean(held) <= 0.99
 
 
-def test_of_three_groups_one_without_an_interval_leaves_the_others_two_comparisons():
-    substrate = np.where(np.arange(60) < 9, "M", np.where(np.arange(60) // 3 % 2, "c", "A"))  # M on three days alone
-    table = tabled(films(substrate=substrate), np.arange(60) % 4 > 0)
-    found = confounders.comparisons(table)
-    assert sorted(found["group"]) == ["A", "c"]
-    assert rows(table, "substrate").loc["M", "reason"] == confounders.FEW
-
-
 def test_films_of_which_nobody_knows_do_not_make_a_third_group():
     operator = np.where(np.arange(60) < 15, "", np.where(np.arange(60) // 3 % 2, "anna", "bo"))
     assert len(confounders.comparisons(tabled(films(operator=operator), np.arange(60) % 4 > 0))) == 1

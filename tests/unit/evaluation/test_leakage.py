@@ -1,7 +1,5 @@
 """The table of leakage: accuracy, chance and differences worked out by hand; intervals that hold what they say."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,27 +140,6 @@ def test_verdicts_are_of_the_part_that_is_reported():
     assert one(fit(strict, known, unknown))["verdict"] == "at chance"
     never = rows("test", truth, truth[1:] + truth[:1], days)
     assert one(fit(strict, never))["verdict"] == "below chance"
-
-
-def test_rows_stand_in_one_order_however_the_fits_are_given():
-    test = rows("test", [900, 950], [900, 900], "ab")
-    names = [
-        "strict",
-        "strict.shuffled_films1",
-        "strict.shuffled_batches1",
-        "strict+features_from_one_fold",
-        "strict+ungrouped",
-    ]
-    names += ["published", "published-features_from_one_fold", "published-selection_on_reported_split"]
-    expected = tabled(*(fit(name, test) for name in names))
-    assert expected.index[expected["labels"] == "both"].tolist() == [3]
-    alone = expected[expected["model"] != leakage.ALL]
-    assert list(zip(alone["protocol"], alone["labels"], strict=True)) == [
-        (name.split(".")[0], "films" if "films" in name else "batches" if "batches" in name else "true")
-        for name in names
-    ]
-    pd.testing.assert_frame_equal(tabled(*(fit(name, test) for name in names[::-1])), expected)
-    assert list(expected.columns) == [*leakage.COLUMNS, *asdict(RUN)]
 
 
 def shuffled(protocol, model, labels, right, days="abcd", draw=1):

@@ -83,16 +83,6 @@ def test_the_spread_of_errors_over_folds_is_hand_worked():
     assert (test["mean"], test["std"]) == pytest.approx((20, np.sqrt(200)))
 
 
-def test_intervals_of_several_metrics_are_those_of_each():
-    frame = days(np.random.default_rng(5)).assign(y_pred_value=960.0)
-    names = ["accuracy", "macro_f1", "rmse_celsius"]
-    together = bootstrap.intervals(frame, names, Resampling(CLASSES, 200, np.random.default_rng(1)))
-    assert together == {
-        name: bootstrap.bootstrap(frame, name, Resampling(CLASSES, 200, np.random.default_rng(1))) for name in names
-    }
-    assert together["rmse_celsius"] == pytest.approx((10, 10))
-
-
 def test_by_fold_gives_mean_and_spread_of_each_part():
     frame = pd.concat(
         [

@@ -33,11 +33,6 @@ def test_bins_hold_equally_many_in_order_of_confidence():
     np.testing.assert_array_equal(reliability.equal_bins(np.array([0.9, 0.4]), 1), [0, 0])
 
 
-def test_equal_confidences_share_a_bin():
-    np.testing.assert_array_equal(reliability.equal_bins(np.array([0.5] * 5 + [0.9]), 3), [0] * 5 + [1])
-    np.testing.assert_array_equal(reliability.equal_bins(np.full(9, 0.4), 3), np.zeros(9))
-
-
 @pytest.mark.parametrize(("films", "bins"), [(0, 1), (19, 1), (40, 2), (120, 6), (262, 10), (100000, 10)])
 def test_bins_are_of_twenty_films_and_ten_at_most(films, bins):
     assert reliability.number_of_bins(films) == bins

@@ -101,8 +101,3 @@ def test_of_two_resolutions_the_rarer_is_a_group_and_of_three_each():
         "512 pixels a line",
         "1024 pixels a line",
     ]
-
-
-def test_a_picture_of_unknown_width_is_in_no_group_of_lengths():
-    unknown = {"width_nm": but(1000.0, at3=np.nan), "tall_nm": but(1000.0, at3=np.nan)}
-    assert of("scan_quality", samples(), scans(**unknown)) == {}

@@ -158,16 +158,6 @@ def test_repeats_become_one_fit_whose_folds_are_counted_on(tmp_path):
     assert strict.predictions["fold"].nunique() == 6 and published.predictions["fold"].nunique() == 2
 
 
-def test_what_is_varied_besides_the_repeat_stays_a_fit_of_its_own(tmp_path):
-    names = ["strict.repeat1.share50", "strict", "strict+selection_on_reported_split", "strict.share50"]
-    paths = [tmp_path / name / "imagenet/aug3/tuned/nominal/SVC.tsv" for name in names]
-    for path in paths:
-        io.write_table(path, predictions((4, 2)))
-    found = summaries.read_predictions(paths)
-    assert [fit.spec.protocol for fit in found] == ["strict.share50", "strict", "strict+selection_on_reported_split"]
-    assert [len(summaries.by_repeat(fit.predictions)) for fit in found] == [2, 1, 1]
-
-
 def test_the_spread_over_repeats_is_hand_worked():
     """Six of eight test samples correct in one repeat, four in the other: 62.5 %, give or take 12.5 points."""
     both = made_up.repeated(*(summaries.Fit(None, predictions(right)) for right in ((4, 2), (2, 2))))

@@ -1,13 +1,12 @@
 """Table 3: domains side by side, each against ImageNet, and which differences are distinguishable."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import made_up_fits
 from made_up import RUN, resampling
 from micrograph import io
-from micrograph.evaluation import summaries, table3, tables
+from micrograph.evaluation import table3, tables
 from project import PROJECT
 
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
@@ -46,12 +45,6 @@ def test_every_domain_has_its_models_and_their_mean_and_every_protocol_its_basel
         expected = [(domain, model) for domain in SKILLS for model in ("SVC", "MLP", "CNN", "mean")]
         found = list(zip(here["pretraining"], here["model"], strict=True))
         assert found == [*expected, ("none", "majority")]
-
-
-def test_the_mean_of_models_is_the_mean_of_their_accuracies(table):
-    here = table[(table["protocol"] == "strict") & (table["pretraining"] == "films")].set_index("model")
-    for name in ("test_pct", "pooled_pct", "validation_pct"):
-        assert here.loc["mean", name] == pytest.approx(here.loc[["SVC", "MLP", "CNN"], name].mean())
 
 
 def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_reports(table):
@@ -95,26 +88,3 @@ def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains)
     panel = table3.panels(table)[0]
     assert not any("change" in line[1] for line in panel.rows[:-1])
     assert "Protocol strict" in tables.markdown(table3.panels(table), "caption")
-
-
-def alone(protocol="strict"):
-    sheet = made_up_fits.films(samples=60, days=20, folds=4)
-    fields = {"protocol": protocol, "pretraining": "none", "policy": "aug3", "scheme": "ordinal", "model": "OLR"}
-    return [made_up_fits.fit(sheet, 0.9, features=features, **fields) for features in ("metadata", "physical")]
-
-
-def test_models_without_a_network_stand_at_the_foot_of_strict_and_change_nothing_else(table):
-    among = tabled(made(), [*alone(), *alone("published")])
-    rows = among[among["features"].isin(summaries.ALONE)]
-    assert rows["protocol"].tolist() == ["strict", "strict"] and not rows[summaries.FLAGS].any(axis=None)
-    pd.testing.assert_frame_equal(among.drop(rows.index).reset_index(drop=True), table)
-    assert set(rows.index + 1) & set(among.index[among["model"] == summaries.BASELINE]) == {rows.index[-1] + 1}
-    first, strict = table3.panels(among)[:2]
-    assert first.rows == table3.panels(table)[0].rows
-    assert "growth metadata alone, OLR " in first.notes[-1] and "[" in first.notes[-1]
-    assert [line[1] for line in strict.rows[-3:]] == [
-        "growth metadata alone, OLR",
-        "physical features alone, OLR",
-        "majority class",
-    ]
-    assert "alone" not in "".join(table3.panels(table)[0].notes)

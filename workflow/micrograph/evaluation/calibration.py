@@ -215,18 +215,11 @@ def _stage(
 
 
 def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
-    """Make the table of calibration of fits; as `table_of`."""
-    return table_of(calibrate_all(fits, resampling.classes, coverage), coverage, resampling=resampling, run=run)
-
-
-def table_of(
-    calibrated: Sequence[CalibratedFit], coverage: float, *, resampling: Resampling, run: RunInfo
-) -> pd.DataFrame:
     """Make the table of calibration: a row a fit and stage; a fit that is left out has one row, with the reason.
 
     Parameters
     ----------
-    calibrated : sequence of CalibratedFit
+    fits : sequence of Fit
     coverage : float
         Nominal coverage of the sets, 0 to 1.
     resampling : Resampling
@@ -236,20 +229,25 @@ def table_of(
     -------
     DataFrame
         ``temperature``: mean over folds, with least and most. ``ece_pct``: expected calibration error corrected for
-        bias, ``ece_uncorrected_pct`` uncorrected, ``ece_calibrated_pct`` and ``ece_calibrated_high_pct`` what true
+        bias, ``ece_uncorrected_pct`` without, ``ece_calibrated_pct`` and ``ece_calibrated_high_pct`` what true
         probabilities would show on average and in one of twenty studies. ``log_loss`` (nats), ``brier`` (0 to 2);
-        ``log_loss_change``: scaled less unscaled, paired; ``shares_``: of predicting the class shares of training.
-        ``covered_pct``: mean over samples, ``covered_by_day_pct`` over days, which is what is nominal; ``set_size``:
-        classes; ``n_unlimited_folds``: folds with too few validation days for a limit. Intervals are 95 %.
+        ``log_loss_change``: scaled less unscaled, paired; ``class_frequency_``: of predicting the class frequencies of
+        training. ``covered_pct``: mean over samples, ``covered_by_day_pct`` over days, which is what is nominal;
+        ``set_size``: classes; ``n_unlimited_folds``: folds with too few validation days for a limit. Intervals are
+        95 %.
+
+    Raises
+    ------
+    UserError
+        If there are no fits.
     """
-    classes = calibrated[0].classes
     rows = []
-    for fit in calibrated:
+    for fit in calibrate_all(fits, resampling.classes, coverage):
         row = fit.spec.columns() | {"scores": fit.kind, "nominal_coverage_pct": 100 * coverage, "reason": fit.reason}
         row |= {"n_samples": len(np.unique(fit.samples)), "n_batches": len(np.unique(fit.batches)), "folds": fit.folds}
         rows += [row | {"stage": stage} | _scores(fit, stage, resampling) for stage in fit.stages]
         rows += [] if fit.stages else [row | {"stage": EXCLUDED}]
-    return run.add_to(pd.DataFrame(rows, columns=columns(classes)))
+    return run.add_to(pd.DataFrame(rows, columns=columns(resampling.classes)))
 
 
 def columns(classes: Sequence[float]) -> list[str]:
