@@ -1,6 +1,6 @@
 """Figure 1: the flow of the study, from scan to prediction, with this run's numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -406,6 +406,10 @@ def _draw_slab(paper: Axes, left: float, bottom: float, thick: float, high: floa
     return left + thick + depth
 
 
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
 def _thousands(number: int) -> str:
     return f"{number:,}".replace(",", "\u2009")
 
@@ -466,7 +470,7 @@ def _draw_models(figure: Figure, paper: Axes, run: Run) -> None:
     _arrow(paper, (139.5, 119.5), (146.5, 119.5))
     _write_heading(figure, 148, 105, "i", "Predictions")
     text = (
-        f"{len(models)} models × {len(run.components)} sets of\ncomponents × {folds} folds\n"
+        f"{_count(models, 'model')} × {_count(run.components, 'set')} of\ncomponents × {folds} folds\n"
         f"= {fits} fits, {run.flow['scheme']}\n\nSelected on\nvalidation samples;\n{TESTED[protocol]}"
     )
     paper.text(150, 108, text, va="top", fontsize=6.5, linespacing=1.35)

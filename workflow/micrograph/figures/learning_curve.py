@@ -48,7 +48,10 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.set_ylabel("Test accuracy (%)" if across == 0 else "")
         axes.set_xlabel("Training samples per fold" if place + columns >= len(curves) else "")
         axes.tick_params(axis="y", labelleft=across == 0)
-    looks = {"test": LINE, "95 % confidence interval": {"color": COLOUR, "lw": 4, "alpha": 0.14}}
+    looks = {
+        "test": LINE,
+        "95 % confidence interval": {"color": COLOUR, "lw": 4, "alpha": 0.14, "solid_capstyle": "butt"},
+    }
     if (table["repeats"] > 1).any():
         looks["± SD over repeats"] = BAR
     columns = 4 if width == DOUBLE_MM else 2
