@@ -51,7 +51,7 @@ def test_real_films_have_two_panels_and_no_feature():
     assert len(figure.axes) == 2 and "Similarity of maps" in words
 
 
-def test_likeness_of_fewer_films_says_of_how_many():
+def test_similarity_of_fewer_samples_says_of_how_many():
     rows = table(films=24)
     assert " samples)" not in words_in(attribution_tests_figure.draw(rows))
     rows.loc[rows["measure"].str.startswith("randomised"), "n_samples"] = 12
@@ -66,7 +66,7 @@ def test_the_figure_is_laid_out_well(features):
     laid_out_well(attribution_tests_figure.draw(table(features=features, films=24)))
 
 
-def test_a_feature_of_no_film_and_intervals_that_are_missing_do_not_stop_the_drawing():
+def test_a_feature_of_no_sample_and_intervals_that_are_missing_do_not_stop_the_drawing():
     rows = table(films=8, days=1, features=("pits",))
     assert rows["low"].isna().all()
     laid_out_well(attribution_tests_figure.draw(rows))

@@ -10,7 +10,7 @@ import pytest
 import made_up_fits
 from made_up import RUN, laid_out_well, marks, resampling, words_in
 from micrograph.errors import UserError
-from micrograph.evaluation import leakage, summaries, tables
+from micrograph.evaluation import leakage, summaries
 from micrograph.figures import leakage as leakage_figure
 from micrograph.splits import protocols
 
@@ -22,7 +22,7 @@ SHUFFLED |= {"strict+features_from_one_fold": ("films", "batches"), "published-f
 
 
 def tabled(models=MODELS, names=("strict", "published", *LEAKING), draws=1, n_bootstrap=100):
-    """Made-up fits: what they say of dealt labels is as wrong as of true ones, which is enough to be drawn."""
+    """Table of made-up fits: with permuted labels as wrong as with true ones, which is enough to be drawn."""
     sheet = made_up_fits.films(samples=60, days=20, folds=4)
     given = []
     for (features, model), name in itertools.product(models, names):
@@ -61,7 +61,7 @@ def test_slopes_join_the_accuracies_of_the_table_and_what_is_reported_is_filled(
             assert all((across > 0.5) == is_right for across, _ in spots)
 
 
-def test_every_slope_has_its_chance(table):
+def test_every_slope_has_its_chance_level(table):
     figure = leakage_figure.draw(table)
     row = table[(table["protocol"] == "strict") & (table["labels"] == "films")].iloc[1]
     lines = [line for line in panel(figure, leakage_figure.TITLES["films"]).lines if line.get_linestyle() == "--"]
@@ -102,12 +102,12 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
         assert low < np.nanmin(ends) and np.nanmax(ends) < high
 
 
-def test_a_leak_that_was_not_run_on_dealt_labels_says_so(table):
+def test_a_leak_that_was_not_run_on_permuted_labels_says_so(table):
     axes = leak_panels(leakage_figure.draw(table), "strict")["films"]
     assert [text.get_text() for text in axes.texts] == ["not run"] * 5
 
 
-def test_models_have_marks_of_their_own_even_where_colours_begin_anew():
+def test_models_have_marks_of_their_own_even_where_colours_repeat():
     marked = [leakage_figure._mark_of(place) for place in range(24)]
     assert len(set(marked)) == 24
 
@@ -117,11 +117,7 @@ EVERY = [*itertools.product(["tuned"], made_up_fits.SHALLOW), ("tuned", "MLP"), 
 
 @pytest.mark.parametrize(
     ("models", "names"),
-    [
-        (EVERY, ("strict", "published", "strict+features_from_one_fold")),
-        ([("image", "CNN")], ("strict",)),
-        ([("block2_cev99", "SVC")], ("published", "published-selection_on_reported_split")),
-    ],
+    [(EVERY, ("strict", "published", "strict+features_from_one_fold")), ([("image", "CNN")], ("strict",))],
 )
 def test_the_figure_is_laid_out_well(models, names):
     laid_out_well(leakage_figure.draw(tabled(models, names, n_bootstrap=20)))
@@ -134,7 +130,7 @@ def test_a_table_of_true_labels_alone_has_one_panel_a_protocol(table):
     assert "labels permuted" not in words_in(figure)
 
 
-def test_a_figure_without_a_base_is_a_fault(table):
+def test_a_figure_without_a_base_is_refused(table):
     with pytest.raises(UserError, match="needs strict or published"):
         leakage_figure.draw(table[table["protocol"] == "strict+selection_on_reported_split"])
 
@@ -156,7 +152,7 @@ def test_ways_of_changing_a_leak_that_were_not_run_have_no_columns(table):
     assert [len(panel.headings) for panel in leaks] == [len(panel.rows[0]) for panel in leaks] == [4, 5, 5, 5]
 
 
-def test_the_words_are_of_all_leaks_and_in_one_order():
+def test_all_leaks_are_labelled_in_one_order():
     assert list(leakage.LEAKS) == list(leakage_figure.LEAKS) == list(protocols.LEAKS)
 
 
@@ -179,15 +175,6 @@ def test_all_models_stand_in_the_table_and_a_model_without_a_choice_is_explained
     assert any("a grid of one point" in note for note in noted.notes)
     assert not any("a grid of one point" in note for note in moved.notes)
     assert any("+0.0 [+0.0, +0.0]" in row for row in noted.rows)
-
-
-def test_both_forms_of_the_table_hold_its_numbers(table):
-    row = table[(table["protocol"] == "strict") & (table["labels"] == "true")].iloc[0]
-    for text in (
-        tables.markdown(leakage.panels(table), "caption"),
-        tables.html(leakage.panels(table), "caption", "leakage"),
-    ):
-        assert f"{row['test_pct']:.0f} [" in text and "Audit" in text
 
 
 def test_what_no_leak_explains_stands_first_and_alone(table):

@@ -220,23 +220,17 @@ def html(template_path: str | Path, report: Report) -> str:
     )
     environment.tests["bold"] = lambda cell: isinstance(cell, tables.Bold)
     template = environment.from_string(Path(template_path).read_text(encoding="utf-8"))
-    return template.render(
-        title=report.title,
-        notice=lookup(report.data, NOTICES, "data label"),
-        headline=report.headline,
-        confusion=report.confusion,
-        conclusions=report.conclusions,
-        table_numbers={Path(table.file).stem: number for number, table in enumerate(report.tables, 1) if table.file},
-        tables=report.tables,
-        figures=report.figures,
-        counts=report.samples["growth_celsius"].value_counts().sort_index().items(),
-        n_samples=len(report.samples),
-        n_batches=report.samples["batch"].nunique(),
-        rejected=contents.panel("", report.rejected),
-        flagged=contents.panel("", _flagged(report.samples)),
-        settings=contents.flatten(report.settings),
-        versions=report.versions,
-    )
+    made = {
+        "notice": lookup(report.data, NOTICES, "data label"),
+        "table_numbers": {Path(table.file).stem: i for i, table in enumerate(report.tables, 1) if table.file},
+        "counts": report.samples["growth_celsius"].value_counts().sort_index().items(),
+        "n_samples": len(report.samples),
+        "n_batches": report.samples["batch"].nunique(),
+        "rejected": contents.panel("", report.rejected),
+        "flagged": contents.panel("", _flagged(report.samples)),
+        "settings": contents.flatten(report.settings),
+    }
+    return template.render(**(vars(report) | made))
 
 
 def _flagged(samples: pd.DataFrame) -> pd.DataFrame:
