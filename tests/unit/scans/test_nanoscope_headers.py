@@ -308,6 +308,13 @@ def test_a_height_takes_the_place_of_a_dead_height_sensor(tmp_path, kind):
         nanoscope.read(path, ReadOptions(("Height Sensor",)))
 
 
+def test_noise_of_ten_picometres_gives_way_to_a_height_and_a_flat_film_does_not(tmp_path):
+    noise = np.random.default_rng(5).normal(0, 0.005, (LINES, PIXELS))
+    assert_is(write_beside(tmp_path / "film", noise, film()))
+    assert_is(write_beside(tmp_path / "film", noise, noise[::-1]), noise)
+    assert_is(write_beside(tmp_path / "film", 20 * noise, film()), 20 * noise)
+
+
 def test_noise_of_a_few_counts_of_sixteen_bits_gives_way_to_a_height(tmp_path):
     noise = np.random.default_rng(3).integers(-3, 4, film().shape) * 0.0633  # of 24.576 V at 168.89 nm/V
     path = write_beside(tmp_path / "film", noise + 1000 * (np.arange(PIXELS) == 0), film() * 2, version=SIXTEEN)
@@ -377,6 +384,15 @@ NOTES = {
 def test_any_note_is_no_damage(tmp_path, note, key):
     scan = assert_is(write(tmp_path / "film", film(), changes=[(key, key + NOTES[note])]))
     assert scan.width_nm == pytest.approx(2000)
+
+
+def test_doubled_line_ends_are_damage_where_they_move_the_data(tmp_path):
+    whole = write(tmp_path / "film", film()).read_bytes()
+    assert_is(small_scan.rewrite(tmp_path / "film", ("\r\n", "\r\r\n")))
+    end = whole.index(b"\x1a")
+    (tmp_path / "film").write_bytes(whole[:end].replace(b"\r\n", b"\r\r\n") + whole[end:])
+    with pytest.raises(TextModeError, match="doubled"):
+        nanoscope.read(tmp_path / "film")
 
 
 def test_a_header_recoded_as_text_is_damage_where_it_moves_the_data(tmp_path):

@@ -238,7 +238,7 @@ def _text_mode_damage(file: BinaryIO, text: bytes, size: int, first: int, last: 
     Line ends of the header are CR LF; data hold single LF bytes by chance, about one in 256.
     """
     first_line = text[: text.find(b"\n") + 1]
-    if first_line.endswith(b"\r\r\n"):
+    if first_line.endswith(b"\r\r\n") and size > last:
         return "its line ends were doubled by a transfer in text mode"
     if not first_line.endswith(b"\r\n") and size < last:
         return "its line ends were changed by a transfer in text mode"

@@ -2,7 +2,8 @@
 
 Lengths, lines and bytes a pixel contradict each other in some healthy files: data longer than the pixels need, sizes of
 another scan in the image list, two bytes a pixel in versions that usually store four. Every reading that the lengths
-admit is listed; the one on which most statements agree is taken, after a look at the data where they do not all agree.
+admit is listed; the one on which most statements agree is taken, after a look at the data where several compete or the
+usual one does not fit.
 """
 
 import math
@@ -231,8 +232,9 @@ def _weigh(header: Header, values: Section, where: str, stated: Layout) -> Layou
                 admitted.append(layout)
     admitted.sort(key=lambda layout: -sum(agreements(layout)))
     for layout in admitted:
-        exact, inside, _, *others = agreements(layout)
-        if (exact and inside and all(others)) or _looks_right(header, layout):
+        exact, inside, _, usual, own, all_valid = agreements(layout)
+        certain = inside and usual and own and (len(admitted) == 1 or (exact and all_valid))
+        if certain or _looks_right(header, layout):
             return replace(layout, remarks=tuple(_contradictions(layout, stated, length, valid.rows)))
     also = "".join(f", nor {shape.lines} of {shape.cols} as its scan list says" for shape in listed)
     raise HeaderError(

@@ -30,9 +30,10 @@ MAX_TEXT_BYTES = 1 << 27  # of a text export
 MAX_COUNT = 1 << 31  # of a stored integer
 SAMPLE_PIXELS = 1 << 16
 SPREAD_PERCENTILES = (0.5, 99.5)
-NOISE_NM = 1e-3  # no instrument resolves a picometre
+BLANK_NM = 1e-3  # no instrument resolves a picometre
+NOISE_NM = 0.05  # up to here, or so many counts of the converter, a channel may be noise where another has much more
 NOISE_COUNTS = 16
-MUCH_MORE = 10  # times the spread of a channel without relief
+MUCH_MORE = 10  # times the height range of a channel of noise
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _choose_heights(header: Header, options: ReadOptions) -> tuple[Channel, NDAr
     for _, other, other_nm in _others(header, images, first, spread_nm):
         name = f"'{channel.title}' {channel.direction}".rstrip()
         return other, other_nm, (*other.remarks, f"{name} holds no relief, so '{other.title}' was taken")
-    if np.ptp(height_nm) > NOISE_NM:
+    if np.ptp(height_nm) > BLANK_NM:
         return channel, height_nm, channel.remarks
     everywhere = (image for image in list_images(header) if image.scan_line != "interleave")
     good = next((image.name for image, *_ in _others(header, everywhere, first, spread_nm)), "")

@@ -102,15 +102,15 @@ def _full_range_4_2(image: Image, where: str) -> tuple[float, str]:
 
 def _full_range_3(header: Header, image: Image) -> tuple[float, str]:
     """Full range of heights before version 4: a share of the controller's range, in volts, times nm/V."""
-    numbers = [
-        image.values.get("z scale height", ""),
-        header.section("controller list").get("z max", ""),
-        header.section("scanner list", "microscope list").get("z sensitivity", ""),
+    scanner = header.section("scanner list", "microscope list")
+    matches = [
+        re.fullmatch(rf"({NUMBER})", image.values.get("z scale height", "")),
+        re.fullmatch(rf"({NUMBER})(?: V)?", header.section("controller list").get("z max", "")),
+        re.fullmatch(rf"({NUMBER})(?: nm/V)?", scanner.get("z sensitivity", "")),
     ]
-    matches = [re.match(NUMBER, number) for number in numbers]
     if image.title != "Height" or None in matches:
         raise old_version(header, f"the scale of '{image.title}' is not stated in a known way")
-    share, volts, nm_per_volt = (float(match[0]) for match in matches if match)
+    share, volts, nm_per_volt = (float(match[1]) for match in matches if match)
     return share / STEPS_3 * volts * nm_per_volt * 1e-9, "m"
 
 
