@@ -52,7 +52,7 @@ def test_where_hardly_a_film_differs_there_is_no_interval_and_nothing_is_bold(me
     table = attribution_tests.make_table([by_hand(*rows)], **GIVEN)
     row = one(table)
     assert row["value"] == pytest.approx(hits / 12) and row["n_samples"] == 12
-    ends = [row[f"{name}{end}"] for name in ("", "gain_", "ratio_") for end in ("low", "high")]
+    ends = [row[f"{name}{end}"] for name in ("value", "gain", "ratio") for end in ("_low", "_high")]
     assert np.isfinite(ends).all() == expected and np.isnan(ends).all() != expected
     (panel,) = attribution_tests.panels(table)
     assert any(isinstance(cell, tables.Bold) for cell in panel.rows[0]) == expected

@@ -68,5 +68,5 @@ def test_the_figure_is_laid_out_well(features):
 
 def test_a_feature_of_no_sample_and_intervals_that_are_missing_do_not_stop_the_drawing():
     rows = table(films=8, days=1, features=("pits",))
-    assert rows["low"].isna().all()
+    assert rows["value_low"].isna().all()
     laid_out_well(attribution_tests_figure.draw(rows))

@@ -52,10 +52,11 @@ KEYS = ["map", "measure", "feature"]
 CONTROL_PREFIX = "control_"  # of `map`, in the rows of the metrics that hold a control
 KNOWN = {"map": MAPS, "measure": MEASURES, "feature": (WHOLE, *FEATURES)}
 FEWEST = {"pointing": 5}  # measure -> samples that must differ from the most frequent value for an interval; else 1
+GAIN = [f"gain{end}" for end in bootstrap.ENDS]
 COLUMNS = [
     *KEYS,
-    *("value", "low", "high", "control", "gain", "gain_low", "gain_high"),
-    *("area", "ratio", "ratio_low", "ratio_high", "control_ratio", "n_samples", "n_batches", "folds"),
+    *(*(f"value{end}" for end in bootstrap.ENDS), "control", *GAIN),
+    *("area", *(f"ratio{end}" for end in bootstrap.ENDS), "control_ratio", "n_samples", "n_batches", "folds"),
 ]
 
 
@@ -129,9 +130,9 @@ def _scores(rows: pd.DataFrame, names: NDArray, weights: NDArray[np.float64]) ->
     row["control_ratio"] = row["control"] / row["area"] if row["area"] > 0 else np.nan
     varies = _varies(value, rows)
     shown = {"value": varies, "ratio": varies, "gain": varies and _varies(gain, rows)}
-    for name, prefix in (("value", ""), ("gain", "gain_"), ("ratio", "ratio_")):
-        ends = bootstrap.interval(resampled[name]) if shown[name] else (np.nan, np.nan)
-        row[f"{prefix}low"], row[f"{prefix}high"] = ends
+    for name, has_interval in shown.items():
+        ends = bootstrap.interval(resampled[name]) if has_interval else (np.nan, np.nan)
+        row |= bootstrap.columns(name, (row[name], *ends))
     return row | {"n_samples": len(rows), "n_batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
 
 
@@ -155,7 +156,7 @@ def _means(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
 
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: localisation, curves, similarity; panels without a row are left out."""
-    percent = table.assign(**{name: 100 * table[name] for name in ("value", "low", "high", "area", *GAIN)})
+    percent = table.assign(**{name: 100 * table[name] for name in (*COLUMNS[3:6], "area", *GAIN)})
     made = [
         *(
             tables.panel(title, percent[percent["measure"] == measure], LOCALISED, 2)
@@ -169,7 +170,6 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     return [panel for panel in made if panel.rows]
 
 
-GAIN = [f"gain{end}" for end in bootstrap.ENDS]
 SIMILARITY_NOTE = (
     "Agreement: higher is better. Randomised weights: absolute correlation, since a sign may change; it should not "
     "exceed that of another sample's map."
@@ -191,7 +191,7 @@ def _bold(name: str, digits: int, value: float, form: Callable[[float, int], str
 
 def _value(digits: int) -> Cell:
     """Return the cell of the value with its interval; of a correlation that may be negative with its sign."""
-    return lambda row: tables.interval(row["value"], row["low"], row["high"], digits, _form(row))
+    return lambda row: tables.interval_column("value", digits, _form(row))(row)
 
 
 def _form(row: tables.Row) -> Callable[[float, int], str]:

@@ -25,8 +25,7 @@ MARKS = {
     "occlusion_abs": ("#d9822b", "^"),
 }
 HEAD_MM, ROW_MM, LEFT_MM, RIGHT_MM, WIDE_MM, BELOW_MM = 18.0, 9.2, 27.0, 107.5, 70.5, 16.0
-ENDS = {column: [f"{column}{end}" for end in ("", "_low", "_high")] for column in ("ratio", "gain")}
-ENDS["value"] = ["value", "low", "high"]
+ENDS = {column: [f"{column}{end}" for end in ("", "_low", "_high")] for column in ("value", "ratio", "gain")}
 LINES = {"deletion": "deletion\n(lower: better)", "insertion": "insertion\n(higher: better)"}
 SIMILARITIES = {
     "agreement": "with occlusion\n(higher: better)",
@@ -125,7 +124,7 @@ def _draw_similarity(axes: Axes, table: pd.DataFrame, shown: Sequence[str], feat
     counts = [here["n_samples"].max() for here in groups]
     fewer = [f"\n({count:g} samples)" if count < table["n_samples"].max() else "" for count in counts]
     _draw_rows(axes, [text + more for text, more in zip(SIMILARITIES.values(), fewer, strict=True)], 0)
-    least = np.nanmin([-0.2, *(here[["low", "value", "control"]].min().min() for here in groups)])
+    least = np.nanmin([-0.2, *(here[["value_low", "value", "control"]].min().min() for here in groups)])
     axes.set(xlim=(least - 0.05, 1.02), xlabel="rank correlation (randomised: absolute)")
     axes.set_title("Similarity of maps", loc="left", pad=4)
 
