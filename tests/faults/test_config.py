@@ -203,24 +203,6 @@ def put(study, path, value):
     return study
 
 
-# Right alone and wrong together: what is said. That a run says it so, tests/workflow/test_faults_of_users.py shows.
-TOGETHER = {
-    "more folds than days": ({"splits.folds": 13}, "splits.folds is 13, more than the 12 of simulation.days"),
-    "a patch beyond the picture": ({"attribution.patch": 33}, "attribution.patch is 33, more than the 32"),
-    "figure 6 of no fit": ({"experiments.table4.models": ["CNN"]}, "figures.fig6_model is MLP"),
-    "an experiment of nothing": ({"experiments.table2.models": []}, "experiments.table2.models"),
-}
-
-
-@pytest.mark.parametrize("name", TOGETHER)
-def test_settings_that_clash_are_one_sentence(name):
-    changes, sentence = TOGETHER[name]
-    study = copy.deepcopy(SOUND)
-    for path, value in changes.items():
-        put(study, path, value)
-    assert judge(study, sentence)
-
-
 # Wrong with what lies on the disk, or a program: what a run says, and how far it goes ("" is the planning).
 SCANS, WEIGHTS = "results/micrographs/samples.tsv", "resources/weights/efficientnet_lite0-imagenet.safetensors"
 CLASHES = {

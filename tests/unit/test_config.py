@@ -113,6 +113,8 @@ def put(study, path, value):
         ("experiments.leakage.protocols", ["strict+ungrouped"], "protocols are strict+ungrouped; add strict or"),
         ("experiments.fig3.schemes", ["nnrank"], "experiments.fig3 has models SVC, KNN and schemes nnrank, which is"),
         ("scans.sheet", "resources/of {all} films", "scans.sheet is resources/of {all} films; { } and < > in a path"),
+        ("attribution.patch", 81, "attribution.patch is 81, more than the"),
+        ("experiments.table2.models", [], "experiments.table2.models"),
         ("networks.weights_file", "of <all>", "networks.weights_file is of <all>; { } and < > in a path"),
     ],
 )
