@@ -1,5 +1,6 @@
 # make run     the embedded study, from scans to report         make test     the tests, on all cores: 9 min on two
 # make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  every test, with more examples: hours
+# make scans   FOLDER=scans: level, draw and measure scans       (OUT=scans-measured LEVELLING=median, without a study)
 # make verify  recompute a tenth of the results, compare bytes   make bench    times against the published implementation
 # make compare A=results B=other/results: two runs compared      make audit    known vulnerabilities of the locked packages
 # make clean   remove results, logs and the simulated scans      make lock     resolve requirements.in again
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 READY := $(VENV)/.made-from-lock
 
-.PHONY: run sheet verify compare test nightly bench audit lock clean environment check format
+.PHONY: run sheet scans verify compare test nightly bench audit lock clean environment check format
 
 run: environment
 	@PYTHONPATH=workflow $(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --logger progress
@@ -19,6 +20,12 @@ run: environment
 SHEET ?= samples.tsv
 sheet: environment
 	@PYTHONPATH=workflow $(BIN)/python -m micrograph.scans.make_sheet "$(FOLDER)" --sheet "$(SHEET)"
+
+# OUT is the folder to make, LEVELLING published, median or facet.
+OUT ?= scans-measured
+LEVELLING ?= published
+scans: environment
+	@PYTHONPATH=workflow $(BIN)/python -m micrograph.measurement.folder "$(FOLDER)" --out "$(OUT)" --levelling "$(LEVELLING)"
 
 # SHARE=0.1 of the results is drawn with SEED=number (default: random, and printed) from ONLY='results/tables/*' (default:
 # all) of the study in STUDY=folder.

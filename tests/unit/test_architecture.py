@@ -20,6 +20,7 @@ ALLOWED = {
     "figures": {"splits", "scans", "evaluation", *MAPS},
     "report": {"splits", "scans", "evaluation", "figures", "outputs", *MAPS},
     "prediction": {"splits", "scans", "networks", "attribution", "evaluation", "figures"},
+    "measurement": {"scans", "topography", "figures"},
     "retrieval": {"scans", "networks/backbones", "networks/checkpoints"},
     "provenance": {"scans/height_map", "scans/sample_sheet"},
     "experiments": {"splits", "models/registry"},

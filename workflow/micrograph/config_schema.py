@@ -678,6 +678,9 @@ class Config(Section):
     attribution: Attribution = Attribution()
     new_scans: Text | None = None
     """A folder of scans, or one scan, to predict: snakemake --cores 8 predict --config new_scans=FOLDER"""
+    scans_folder: Text | None = None
+    """A folder of scans to convert, level, draw and measure without a sheet: snakemake --cores 2 scans --config
+    scans_folder=FOLDER"""
 
 
 def section_of(annotation: Any) -> type[Section] | None:

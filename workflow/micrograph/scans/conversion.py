@@ -267,7 +267,7 @@ def level_shard(
         If the disk is full or the folder is read-only.
     """
     level_one = partial(_level, folder=Path(heights_folder), preprocessing=preprocessing)
-    return _apply(rows, level_one, "scans levelled", LEVELLED)
+    return convert_rows(rows, level_one, "scans levelled", LEVELLED)
 
 
 def render_shard(
@@ -295,7 +295,7 @@ def render_shard(
         If the disk is full or the folder is read-only.
     """
     render_one = partial(_render, folder=Path(micrographs_folder), preprocessing=preprocessing)
-    return _apply(levelled, render_one, "micrographs rendered", RENDERED)
+    return convert_rows(levelled, render_one, "micrographs rendered", RENDERED)
 
 
 def collect(
@@ -381,15 +381,34 @@ def _summary(count: int, rejected: pd.DataFrame) -> str:
     return f"{text}:{''.join(reasons)}" if reasons else f"{text}."
 
 
-def _apply(
+def convert_rows(
     rows: pd.DataFrame | Iterable[dict[str, Any]],
     convert: Callable[[dict[str, Any]], dict[str, Any]],
     progress_label: str,
     columns: Sequence[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Convert every row; return the results and the rejections, whatever the error was.
+    """Convert every row; a bad one is listed and the others go on, whatever the error was.
 
-    A full or read-only disk is not the scan's error: it ends the job, and its scans count as not yet converted.
+    Parameters
+    ----------
+    rows : DataFrame or iterable of dict
+        With sample and scan.
+    convert : callable
+        Row -> row of the result.
+    progress_label : str
+        What was done, for the log.
+    columns : sequence of str
+        Of the result.
+
+    Returns
+    -------
+    results, rejected : DataFrame
+        Of `columns`, and of the columns REJECTED.
+
+    Raises
+    ------
+    UnwritableError
+        If the disk is full or the folder is read-only, which is not the scan's error: its scans count as not converted.
     """
     results, rejections = [], []
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else list(rows)

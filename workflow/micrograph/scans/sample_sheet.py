@@ -42,7 +42,11 @@ ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)", re.ASCII
 LABEL_DATE = re.compile(r".+-(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[A-Za-z]?", re.ASCII)
 CENTURY = 2000  # of labels, which hold two digits of the year
 FIRST_YEAR = 1900
-PREDICT_COMMAND = "snakemake --cores 8 predict --config new_scans=FOLDER"
+COMMANDS = {  # what names a folder: how it is given
+    "new_scans": "snakemake --cores 8 predict --config new_scans=FOLDER",
+    "scans_folder": "snakemake --cores 2 scans --config scans_folder=FOLDER",
+    "FOLDER": "make scans FOLDER=path/to/scans",
+}
 
 
 def read(
@@ -230,7 +234,7 @@ def _is_date(text: str) -> bool:
     return bool(match and _to_iso(match, 0))
 
 
-def list_scans(path: str | Path | None) -> dict[str, list[int]]:
+def list_scans(path: str | Path | None, key: str = "new_scans", out: str | Path | None = None) -> dict[str, list[int]]:
     """List the new scans at a path.
 
     Parameters
@@ -238,6 +242,10 @@ def list_scans(path: str | Path | None) -> dict[str, list[int]]:
     path : path
         A file, or a folder that is searched with its subfolders. Hidden files and folders are skipped, and so are links
         to folders, which may form cycles.
+    key : str
+        What named it, a key of COMMANDS, for messages.
+    out : path, optional
+        Where results will be written.
 
     Returns
     -------
@@ -248,16 +256,21 @@ def list_scans(path: str | Path | None) -> dict[str, list[int]]:
     Raises
     ------
     UserError
-        If no path is given or nothing is at it.
+        If no path is given, nothing is at it, or `out` is in it.
     """
-    if path is None:
-        raise UserError(f"new_scans is not set; name the scans to predict: {PREDICT_COMMAND}")
+    if not path:
+        raise UserError(f"{key} is not set; name the scans: {COMMANDS[key]}")
     if not os.path.exists(path):
-        raise UserError(f"new_scans: no such file or folder {printable(path)}; correct the path: {PREDICT_COMMAND}")
+        raise UserError(f"{key}: no such file or folder {printable(path)}; correct the path: {COMMANDS[key]}")
+    if out is not None and Path(out).resolve().is_relative_to(Path(path).resolve()):
+        raise UserError(
+            f"{key}: results would go to {printable(out)}, in the folder of the scans, {printable(path)}; write them "
+            "elsewhere, or name a folder that does not hold it."
+        )
     paths = sorted(_visible_files(path)) if os.path.isdir(path) else [Path(path)]
     if not paths:
         raise UserError(
-            f"new_scans: the folder {printable(path)} holds no files; add scans or name another: {PREDICT_COMMAND}"
+            f"{key}: the folder {printable(path)} holds no files; add scans or name another: {COMMANDS[key]}"
         )
     return {str(path): _size_and_time(path) for path in paths}
 

@@ -1,0 +1,1 @@
+"""Any folder of scans, without a study: height maps, pictures, measures, and a check of the levelling."""
