@@ -181,7 +181,7 @@ def _draw_heights(row: Mapping[str, Any], path: Path, height_nm: Any) -> None:
     bar = style.axes_mm(figure, PICTURE_MM + 4, 2, 2, tall)
     figure.colorbar(axes.images[0], cax=bar, ticks=[low, high], format="%.3g nm").outline.set_visible(False)  # type: ignore[operator]
     bar.tick_params(length=0)
-    style.save_png(figure, path)
+    style.save(figure, path, dots_per_inch=200)
 
 
 @style.context()
@@ -194,7 +194,7 @@ def _draw_image(row: Mapping[str, Any], path: Path, preprocessing: Preprocessing
     axes = style.axes_mm(figure, 2, 2, PICTURE_MM, PICTURE_MM)
     style.show_image(axes, grey)
     style.scale_bar(axes, pixel_nm)
-    style.save_png(figure, path)
+    style.save(figure, path, dots_per_inch=200)
 
 
 def _summary(table: pd.DataFrame, rejected: pd.DataFrame, out: Path) -> str:
