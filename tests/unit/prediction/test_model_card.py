@@ -18,7 +18,7 @@ FACTS = {
     "majority": 0.5,
     "above_majority": [0.25, -0.125, 0.5],
     "calibration": {"coverage": 0.8},
-    "checked": {fact: [0.5, 0.25, 0.75, 18, 9] for fact, _ in model_card.CHECKED.values()}
+    "checked": {fact: [0.5, 0.25, 0.75, 18, 9] for fact, *_ in model_card.CHECKED.values()}
     | {"width": [88.0, None, None, 18, 9]},
     "novelty": {"flagged": 0.0625},
 }

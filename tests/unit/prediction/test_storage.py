@@ -20,7 +20,6 @@ def test_what_is_read_is_what_was_written(model, model_path):
     np.testing.assert_array_equal(found.embeddings, model.embeddings)
     np.testing.assert_array_equal(found.images, model.images)
     assert {name: found.facts[name] for name in model.facts} == model.facts
-    assert found.samples["sample"].tolist() == model.facts["films"]["sample"]
 
 
 def test_a_missing_file_and_one_that_holds_something_else_say_how_to_make_one(tmp_path):

@@ -11,25 +11,26 @@ from micrograph.evaluation import uncertainty
 from micrograph.prediction import novelty
 
 COLUMNS = ["quantity", "value", "low", "high", "n_samples", "n_batches", "data"]
-# Quantity: (its name among the facts, factor); shares are in percent, differences in percentage points.
+# Quantity: (its name among the facts, label, kind of number).
 SCORED = {
-    "accuracy_pct": ("accuracy", 100),
-    "balanced_accuracy_pct": ("balanced_accuracy", 100),
-    "macro_f1": ("macro_f1", 1),
-    "mae_celsius": ("mae_celsius", 1),
+    "accuracy_pct": ("accuracy", "accuracy", "share"),
+    "balanced_accuracy_pct": ("balanced_accuracy", "balanced accuracy", "share"),
+    "macro_f1": ("macro_f1", "macro F1", "number"),
+    "mae_celsius": ("mae_celsius", "mean absolute error of the class, °C", "number"),
 }
 CHECKED = {
-    "covered_pct": ("covered", 100),
-    "covered_by_day_pct": ("covered_by_day", 100),
-    "set_size": ("size", 1),
-    "one_class_pct": ("alone", 100),
-    "within_pct": ("within", 100),
-    "within_by_day_pct": ("within_by_day", 100),
-    "width_celsius": ("width", 1),
-    "log_loss_before": ("loss_before", 1),
-    "log_loss_after": ("loss_after", 1),
-    "log_loss_change": ("loss_change", 1),
+    "covered_pct": ("covered", "true class in the set", "share"),
+    "covered_by_day_pct": ("covered_by_day", "the same, mean over growth days", "share"),
+    "set_size": ("size", "classes in a set", "number"),
+    "one_class_pct": ("alone", "sets of one class", "share"),
+    "within_pct": ("within", "true temperature in the interval", "share"),
+    "within_by_day_pct": ("within_by_day", "the same, mean over growth days", "share"),
+    "width_celsius": ("width", "width of the interval, °C", "number"),
+    "log_loss_before": ("loss_before", "log loss of the uncalibrated probabilities", "number"),
+    "log_loss_after": ("loss_after", "log loss of the calibrated probabilities", "number"),
+    "log_loss_change": ("loss_change", "change by calibration (below 0 is better)", "number"),
 }
+FACTORS = {"share": 100, "points": 100, "number": 1}  # shares in percent, differences in percentage points
 SIMULATED = (
     "**Trained on simulated films.** The numbers show how the method works on them; they do not apply to real films. "
     "Do not use this model on real scans.\n"
@@ -44,25 +45,6 @@ RANGE_LABELS = {
     "pixels": "pixels per line",
     "scan_pixel_nm": "pixel size of the scan, nm",
     "relief_nm": "height range, nm",
-}
-# Name among the facts: (label, kind of number).
-CHECK_LABELS = {
-    "covered": ("true class in the set", "share"),
-    "covered_by_day": ("the same, mean over growth days", "share"),
-    "within": ("true temperature in the interval", "share"),
-    "within_by_day": ("the same, mean over growth days", "share"),
-    "size": ("classes in a set", "number"),
-    "alone": ("sets of one class", "share"),
-    "width": ("width of the interval, °C", "number"),
-    "loss_before": ("log loss of the uncalibrated probabilities", "number"),
-    "loss_after": ("log loss of the calibrated probabilities", "number"),
-    "loss_change": ("change by calibration (below 0 is better)", "number"),
-}
-METRIC_LABELS = {
-    "accuracy": ("accuracy", "share"),
-    "balanced_accuracy": ("balanced accuracy", "share"),
-    "macro_f1": ("macro F1", "number"),
-    "mae_celsius": ("mean absolute error of the class, °C", "number"),
 }
 Facts = Mapping[str, Any]
 
@@ -87,20 +69,20 @@ def table(facts: Facts) -> pd.DataFrame:
     """
     scores, checked = facts["cross_validated"], facts["checked"]
     counts = [scores["films"], scores["batches"]]
-    rows = [_row(name, [*scores[fact], *counts], factor) for name, (fact, factor) in SCORED.items()]
-    rows.append(_row("majority_pct", [facts["majority"], None, None, *counts], 100))
-    rows.append(_row("above_majority_pct_points", [*facts["above_majority"], *counts], 100))
-    rows.append(_row("nominal_coverage_pct", [facts["calibration"]["coverage"], *[None] * 4], 100))
-    rows += [_row(name, checked[fact], factor) for name, (fact, factor) in CHECKED.items()]
-    rows.append(_row("flagged_pct", [facts["novelty"]["flagged"], None, None, *counts], 100))
+    rows = [_row(name, [*scores[fact], *counts], kind) for name, (fact, _, kind) in SCORED.items()]
+    rows.append(_row("majority_pct", [facts["majority"], None, None, *counts], "share"))
+    rows.append(_row("above_majority_pct_points", [*facts["above_majority"], *counts], "points"))
+    rows.append(_row("nominal_coverage_pct", [facts["calibration"]["coverage"], *[None] * 4], "share"))
+    rows += [_row(name, checked[fact], kind) for name, (fact, _, kind) in CHECKED.items()]
+    rows.append(_row("flagged_pct", [facts["novelty"]["flagged"], None, None, *counts], "share"))
     frame = pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=facts["data"])
     return frame.astype({"value": float, "low": float, "high": float, "n_samples": "Int64", "n_batches": "Int64"})
 
 
-def _row(name: str, values: Sequence[float | None], factor: float) -> list[Any]:
+def _row(name: str, values: Sequence[float | None], kind: str) -> list[Any]:
     """Make the row of one quantity; values: value, low, high, samples, days, None where there is none."""
     *numbers, samples, days = values
-    value, low, high = (None if number is None else factor * number for number in numbers)
+    value, low, high = (None if number is None else FACTORS[kind] * number for number in numbers)
     low, high = (None, None) if low == high else (low, high)
     return [name, value, low, high, samples, days]
 
@@ -147,7 +129,7 @@ def _performance(facts: Facts) -> str:
         "| samples of held-out days | trained as the final model | strict networks |\n|---|---|---|\n"
         + "\n".join(
             f"| {label} | {_score(facts['cross_validated'], name, kind)} | {_score(facts['strict'], name, kind)} |"
-            for name, (label, kind) in METRIC_LABELS.items()
+            for name, label, kind in SCORED.values()
         )
         + f"\n| accuracy of the majority class | {_number(facts['majority'], 'share')} | |"
         + f"\n| accuracy above that, percentage points | {_above_majority(facts)} | |\n"
@@ -165,7 +147,7 @@ def _calibration(facts: Facts) -> str:
         f"| true class in the set, samples of {celsius} °C | {_measured(checked[f'covered_{celsius}'], 'share')} |"
         for celsius in classes
     ]
-    checks = [f"| {label} | {_measured(checked[name], kind)} |" for name, (label, kind) in CHECK_LABELS.items()]
+    checks = [f"| {label} | {_measured(checked[name], kind)} |" for name, label, kind in CHECKED.values()]
     return (
         "## Calibration\n\n"
         f"Probabilities are the network's to the power 1/T, T = {fitted['temperature']:.3f}, fitted by log loss on the "

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,14 +72,9 @@ def embed(
     -------
     ndarray of float32, shape (n, 2 * n_channels)
     """
-    results, waiting = [], []
-    for micrograph in micrographs:
-        waiting.append(micrograph)
-        if len(waiting) == BATCH_SIZE:
-            results.append(_textures(network, facts, np.stack(waiting), device))
-            waiting = []
-    if waiting:
-        results.append(_textures(network, facts, np.stack(waiting), device))
+    rest, results = iter(micrographs), []
+    while batch := list(islice(rest, BATCH_SIZE)):
+        results.append(_textures(network, facts, np.stack(batch), device))
     return np.concatenate(results)
 
 
@@ -212,12 +208,6 @@ def unusual_measures(measures: Mapping[str, float | None], limits: Mapping[str, 
             study = _amount(least, row) if least == most else f"{least:.4g} to {_amount(most, row)}"
             reasons.append(f"it {row.phrase.format(_amount(value, row))}, the study's samples {study}")
     return reasons
-
-
-def unusual_texture(distance: float, limit: float) -> list[str]:
-    """Return a sentence if the texture is farther from the study than the limit, else nothing."""
-    far = distance > limit
-    return [f"its texture is far from the study's (distance {distance:.3g}, limit {limit:.3g})"] if far else []
 
 
 def _amount(value: float, row: Measure) -> str:

@@ -17,7 +17,7 @@ from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
 from micrograph.networks import transforms
 from micrograph.prediction import novelty, storage
-from micrograph.scans import conversion, sample_sheet
+from micrograph.scans import conversion
 from micrograph.scans.height_map import BlankScanError
 
 BATCH_SIZE = 16  # scans that are in memory together
@@ -167,13 +167,6 @@ def predict_scans(
             waiting, batch = [], []
 
 
-def predict_folder(
-    path: str | Path, model: str | Path | storage.FinalModel, device: str = "auto"
-) -> Iterator[Prediction]:
-    """Predict all files in a folder and its folders (hidden ones are skipped), or one file; see `predict_scans`."""
-    return predict_scans(sample_sheet.list_scans(path), model, device)
-
-
 def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
     """Return the row of a Prediction in the table, empty where nothing is known; set and reasons are joined."""
     near = [one["sample"] for one in prediction.neighbours]
@@ -190,7 +183,10 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
         "high_celsius": prediction.high_celsius,
         "distance": prediction.distance,
         "threshold": prediction.threshold,
-        **{f"neighbour_{rank}": near[rank - 1] if rank <= len(near) else "" for rank in _ranks()},
+        **{
+            f"neighbour_{rank}": near[rank - 1] if rank <= len(near) else ""
+            for rank in range(1, novelty.NEIGHBOURS + 1)
+        },
         **{name: prediction.measures.get(name) for name in MEASURES},
         "sha256": prediction.sha256,
     }
@@ -198,23 +194,10 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
 
 def table(rows: Sequence[Mapping[str, Any]], classes: Sequence[int]) -> pd.DataFrame:
     """Make the table of rows, in their order; whole numbers stay whole, infinite limits are empty."""
-    frame = pd.DataFrame(rows, columns=columns(classes))
+    frame = pd.DataFrame(rows, columns=list(row(Prediction(""), classes)))
     for name in ("y_pred", "lines", "pixels"):
         frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
     return frame.replace([np.inf, -np.inf], np.nan)
-
-
-def columns(classes: Sequence[int]) -> list[str]:
-    """Return the names of the table's columns."""
-    return [
-        *("scan", "error", "out_of_distribution", "reasons", "y_pred", *(f"p_{celsius}" for celsius in classes), "set"),
-        *("temperature_celsius", "low_celsius", "high_celsius", "distance", "threshold"),
-        *(*(f"neighbour_{rank}" for rank in _ranks()), *MEASURES, "sha256"),
-    ]
-
-
-def _ranks() -> range:
-    return range(1, novelty.NEIGHBOURS + 1)
 
 
 def _read_model(model: str | Path | storage.FinalModel) -> storage.FinalModel:
@@ -308,8 +291,9 @@ def _compare_to_study(
     reasons = (
         *scan.warnings,
         *novelty.unusual_measures(scan.measures, facts["ranges"]),
-        *novelty.unusual_texture(distance, limit),
     )
+    if distance > limit:
+        reasons += (f"its texture is far from the study's (distance {distance:.3g}, limit {limit:.3g})",)
     neighbours = tuple(
         {name: values[index] for name, values in samples.items()} | {"distance": float(distances[index])}
         for index in novelty.nearest(distances)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -48,11 +47,6 @@ class FinalModel:
     facts: dict[str, Any]
     embeddings: NDArray[np.float32]
     images: NDArray[np.uint8]
-
-    @property
-    def samples(self) -> pd.DataFrame:
-        """The study's samples and their growth conditions, in the order of embeddings and images."""
-        return pd.DataFrame(self.facts["films"])
 
 
 def write(path: str | Path, model: FinalModel) -> None:
