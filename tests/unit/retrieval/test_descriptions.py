@@ -1,5 +1,7 @@
 """Free texts of growers: temperature, time and plane of the growth, and of nothing else."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +47,11 @@ TEXTS = [
     ("Growth at 900 and 950C", (900, 950), None),
     ("growth at 900-950 °C", (900, 950), None),
     ("growth 3x10 min at 1223 K", None, None),
-    ("<br>", None, None),
+    ("<p>Growth: 950&deg;C<br/>10&#39;</p><p>post-growth anneal 1000&deg;C</p>", 950, 600),
+    ("T_anneal = 1000C, T_growth = 900C", 900, None),
+    ("PRE - GROWTH ANEALING AT 950C", None, None),
+    ("2 x 10 min at 950C", 950, None),
+    ("1/2 h or 1:30 h or 10-15 min at 950C", 950, None),
 ]
 
 
@@ -76,3 +82,10 @@ WORDS = ["growth", "anneal", "950C", "10 min", "then", ",", "before", "\n", ":",
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=15).map("".join))
 def test_any_text_is_read(text):
     descriptions.read(text)
+
+
+@pytest.mark.parametrize("piece", [" ", "\n", "900 ", "<a", "1h and ", "pre-"])
+def test_a_long_text_takes_no_longer_than_its_length(piece):
+    began = time.monotonic()
+    descriptions.read("950" + piece * 20_000 + "x")
+    assert time.monotonic() - began < 5

@@ -49,7 +49,8 @@ def reasons(left_out):
 
 
 def test_every_film_becomes_a_picture_and_a_row_that_the_workflow_takes(made, tmp_path):
-    told = [entry(), entry("MCV1-210406b-01", 2, T=1000.0, time=None, substrate=None), entry("lab film", 3, T="900")]
+    told = [entry(), entry("MCV1-210406b-01", 2, T=1000.0, time=None, substrate=None)]
+    told.append(entry("lab film", 3, T="900 °C", time="10 min"))
     sheet, left_out = made({"all.pkl": told}, excluded=[{"source": "zenodo 1", "what": "a.md", "reason": "no"}])
     assert left_out.to_dict("records") == [{"source": "zenodo 1", "what": "a.md", "reason": "no"}]
     io.write_table(tmp_path / "samples.tsv", sheet)

@@ -5,11 +5,12 @@ A description is cut into pieces, each about one step: at ends of lines and sent
 source does not, and one that names no step belongs to the step before it in its sentence, else to the growth.
 """
 
+import html
 import re
 import unicodedata
 from dataclasses import dataclass
 
-NUMBER = r"(?<![\w.,±×*-])(\d+(?:[.,]\d+)?)"
+NUMBER = r"(?<![\w.,±×*-])(?<!\d[:/⁄])(?<!x )(?<!× )(\d+(?:[.,]\d+)?)"
 CELSIUS = (
     r"\s*(?:(?:°|o(?=C)|deg(?:rees?)?\.?)?\s*(?:C|c(?![\w-])|[Cc]elsius|[Cc]entigrade)\b"
     r"(?![- ]?(?:plane|cut|face|[Ss]apphire|[Aa]l2[Oo]3))|°(?!\s*[CcFK]))"
@@ -18,7 +19,7 @@ TEMPERATURE = re.compile(rf"(?<![\w.,])(\d{{3,4}}(?:[.,]\d+)?){CELSIUS}")
 # 900-950 C, 900 to 950 C, 900/950 C, 900, 950 C: two temperatures, of which the first has no unit.
 WITHOUT_UNIT = re.compile(rf"(?<![\w.,])(\d{{3,4}})(?=\s*(?:-|–|—|\bto\b|/|,|&|\bor\b|\band\b)\s*\d{{3,4}}{CELSIUS})")
 LABELLED = re.compile(r"(?:\bT|\btemp(?:erature)?\.?)\s*(?:=|:|is|of)?\s*(\d{3,4})(?=\s*(?:$|[,;.)\n]|for\b|at\b))")
-MINUTES = r"min(?:ute)?s?\b|['′’](?![\d'′’])"
+MINUTES = r"min(?:ute)?s?\b|['′’`](?![\d'′’`])"
 HOURS = r"h(?:ou)?rs?\b|h\b"
 DURATION = re.compile(
     rf"{NUMBER}\s*-?\s*(?:(?P<h>{HOURS})(?:\s*(?:and\s*)?(?P<m>\d+)\s*(?:{MINUTES}))?"
@@ -34,12 +35,13 @@ PLANE = re.compile(
 )
 GROWTH = r"\b(?:re)?grow(?:th|n|ing|s)?\b|\bdeposit\w*|\bsubstrate temp\w*"
 OTHER = (
-    r"\b(?:pre|post)[- ]?(?:grow\w*|deposition|anneal\w*)|\bp\.\s?g\.|\banneal\w*|\bpre-?heat\w*|\bheat\w*"
+    r"\b(?:pre|post)[-\s]*(?:grow\w*|deposition|anneal\w*)|\bp\.\s?g\.|\bann?ea?l\w*|\bpre-?heat\w*|\bheat\w*"
     r"|\bbak\w+|\bclean\w*|\bcool\w*|\bramp\w*|\bsoak\w*|\bpurg\w*|\bstabili\w*|\bdesorp\w*|\bdegas\w*|\boutgas\w*|\bbubbler\w*"
     r"|\bsource\w*|\bprecursor\w*|\bevaporat\w*|\btransfer\w*|\bidle\b|\bwarm\w*"
 )
 STEP = re.compile(rf"(?P<other>{OTHER})|(?P<growth>{GROWTH})", re.IGNORECASE)
-SENTENCE = re.compile(r"\n|(?<=[.!?])\s+(?=[A-Z])|(?<=[C)]\.)\s+|[;]|<br\s*/?>", re.IGNORECASE)
+SENTENCE = re.compile(r"[\n;]|(?<=[.!?])\s+(?=[A-Z])|(?<=[C)]\.)\s+")
+TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 PIECE = re.compile(
     r",(?!\d)|[()→]|->|\b(?=then\b|followed by\b|before\b|after\b|prior to\b|and\b|while\b|with\b|without\b)",
     re.IGNORECASE,
@@ -47,7 +49,7 @@ PIECE = re.compile(
 BESIDE_GROWTH = re.compile(r"\s*(?:before|after|prior to)\s", re.IGNORECASE)
 NO_STEP = re.compile(  # annealed substrates, and annealing that was left out
     r"\b(?:pre-?)?annealed\s+(?=(?:[acmr]-?(?:plane)?\s*)?(?:sapphire|substrate|wafer|al2o3))"
-    r"|(?:\bno|\bnot|\bwithout|\bw/o)\s+(?:any\s+|the\s+)?(?:(?:pre|post)[- ]?growth\s+)?anneal\w*|\bunannealed",
+    r"|(?:\bno|\bnot|\bwithout|\bw/o)\s+(?:any\s+|the\s+)?(?:(?:pre|post)[-\s]*growth\s+)?anneal\w*|\bunannealed",
     re.IGNORECASE,
 )
 
@@ -82,7 +84,9 @@ def read(text: str) -> Conditions:
     -------
     Conditions
     """
-    text = unicodedata.normalize("NFKC", re.sub("[º˚]", "°", text)).replace("−", "-")
+    text = html.unescape(TAG.sub("\n", text)).replace("_", " ").replace("−", "-")
+    text = re.sub(r"[^\S\n]+", " ", unicodedata.normalize("NFKC", re.sub("[º˚]", "°", text)))
+    text = re.sub(r"\n\s*", "\n", text)  # patterns are slow on long gaps
     planes = {"".join(found).strip("- ").lower() for found in PLANE.findall(text)}
     kind = "-plane sapphire" if re.search("sapphire|al2o3", text, re.IGNORECASE) else "-plane"
     growth = "\n".join(_growth(WITHOUT_UNIT.sub(r"\1C", NO_STEP.sub("", text))))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.log import progress
-from micrograph.retrieval import archives, http, safe_pickle
+from micrograph.retrieval import archives, descriptions, http, safe_pickle
 from micrograph.retrieval.zenodo import shown
 from micrograph.scans import rendering, sample_sheet
 
@@ -295,7 +295,11 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """Return a positive finite number, from a number or its digits; None for anything else."""
+    """Return a positive finite number, from a number, its digits or a text such as "950 °C"; None for anything else."""
+    if isinstance(value, str):
+        found = descriptions.read(value)
+        values = found.celsius or found.seconds
+        value = values[0] if len(values) == 1 else value
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
