@@ -209,15 +209,6 @@ def test_only_files_of_another_size_or_time_are_read_again_and_a_check_reads_eve
     assert record.check(study, written) == [f"{ONE}: has changed"]
 
 
-def test_ten_thousand_files_are_recorded(study):
-    for index in range(10_000):
-        path = study / f"results/many/{index % 50}/{index}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(str(index), encoding="ascii")
-    written, _ = recorded(study)
-    assert written.results["results/many/49/9999.txt"]["sha256"] == sha256(b"9999") and len(written.results) == 10_002
-
-
 def test_a_check_names_what_was_changed_or_removed_since(study):
     written, _ = recorded(study)
     assert record.check(study, written) == []
