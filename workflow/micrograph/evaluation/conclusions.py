@@ -179,17 +179,13 @@ CONTRASTS = [
     ),
     *(
         Contrast(
-            LEAKAGE, f"Strict protocol: the test accuracy rises with one leak added ({text})", "leakage",
-            TRUE_LABELS | {"protocol": f"strict+{leak}"}, "change_pct_points", reference="strict protocol",
-            combine="any", family="leaks added", skip_identical=True,
+            LEAKAGE, f"{base.capitalize()} protocol: the {change} ({text})", "leakage",
+            TRUE_LABELS | {"protocol": f"{base}{sign}{leak}"}, "change_pct_points", direction,
+            reference=f"{base} protocol", combine="any", family=f"leaks {sign}", skip_identical=True,
         )
-        for leak, text in leakage.LEAKS.items()
-    ),
-    *(
-        Contrast(
-            LEAKAGE, f"Published protocol: the validation accuracy falls with one leak closed ({text})", "leakage",
-            TRUE_LABELS | {"protocol": f"published-{leak}"}, "change_pct_points", -1, reference="published protocol",
-            combine="any", family="leaks closed", skip_identical=True,
+        for base, sign, direction, change in (
+            ("strict", "+", 1, "test accuracy rises with one leak added"),
+            ("published", "-", -1, "validation accuracy falls with one leak closed"),
         )
         for leak, text in leakage.LEAKS.items()
     ),
@@ -211,22 +207,17 @@ CONTRASTS = [
             ("Strict protocol with one leak added", "test", {"change": "added"}),
         )
     ),
-    Contrast(
-        METADATA, "The CNN is more accurate than models on growth metadata (day, time, substrate, operator)",
-        "baselines", STRICT | {"features": "metadata"}, "network_gain_pct_points",
-        reference="models on growth metadata",
-    ),
-    Contrast(
-        METADATA, "Models on growth metadata are more accurate than the majority class", "baselines",
-        STRICT | {"features": "metadata"}, "above_majority_pct_points", reference=MAJORITY, combine="any",
-    ),
-    Contrast(
-        PHYSICAL, "The CNN is more accurate than models on physical features (roughness, grains, steps)", "baselines",
-        STRICT | {"features": "physical"}, "network_gain_pct_points", reference="models on physical features",
-    ),
-    Contrast(
-        PHYSICAL, "Models on physical features are more accurate than the majority class", "baselines",
-        STRICT | {"features": "physical"}, "above_majority_pct_points", reference=MAJORITY, combine="any",
+    *(
+        Contrast(question, text, "baselines", STRICT | {"features": features}, column, reference=reference, combine=how)
+        for question, features, models, more in (
+            (METADATA, "metadata", "models on growth metadata", "(day, time, substrate, operator)"),
+            (PHYSICAL, "physical", "models on physical features", "(roughness, grains, steps)"),
+        )
+        for text, column, reference, how in (
+            (f"The CNN is more accurate than {models} {more}", "network_gain_pct_points", models, "all"),
+            (f"{models.capitalize()} are more accurate than the majority class", "above_majority_pct_points",
+             MAJORITY, "any"),
+        )
     ),
     Contrast(
         TUNING, "Fine-tuned features are more accurate than features of the network's blocks", "table2",
