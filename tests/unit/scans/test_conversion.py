@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from micrograph import io
 from micrograph.errors import UserError
@@ -181,9 +182,24 @@ def test_copies_of_one_scan_are_pointed_out(sheet, tmp_path):
     tables = ([table] for table in convert(sheet, tmp_path))
     samples, _, text = conversion.collect(sheet, *tables, data="real")
     assert list(samples["sample"]) == ["A", "B", "C", "P", "Z"]
-    assert (
-        text.splitlines()[-1] == "samples A, Z have identical scan files; keep one, or training and test share a film."
-    )
+    assert "A, Z are one scan (identical files)" in text.splitlines()[-1]
+
+
+def test_one_scan_in_several_files_is_one_batch_and_is_pointed_out(tmp_path):
+    rng = np.random.default_rng(5)
+    relief, other = (gaussian_filter(rng.normal(size=(64, 64)), 2) * 30 for _ in range(2))
+    tilted = relief + np.linspace(0, 40, 64)[:, None] + rng.normal(size=(64, 64)) * 0.2
+    grey = np.interp(relief, np.percentile(relief, [1, 99]), [0, 255]).astype(np.uint8)
+    for name, array in (("raw", tilted), ("flat", relief), ("other", other)):
+        write_gwy(tmp_path / f"{name}.gwy", HeightMap(array, 1000, 1000, "Height", "Trace", "a", name, 64))
+    Image.fromarray(grey).save(tmp_path / "export.png")
+    files = {"a": "raw.gwy", "b": "flat.gwy", "c": "other.gwy", "d": "export.png"}
+    sheet = pd.DataFrame({"sample": list(files), "scan": [str(tmp_path / file) for file in files.values()]})
+    sheet = sheet.assign(growth_celsius=[950, 950, 950, 1000], batch=["m", "t", "w", "f"], width_nm=np.nan)
+    samples, _, text = conversion.collect(sheet, *([table] for table in convert(sheet, tmp_path)), data="real")
+    assert samples["batch"].tolist() == ["m", "m", "w", "m"]
+    (line,) = (line for line in text.splitlines() if "one scan" in line)
+    assert all(part in line for part in ("a, b, d", "m, t, f", "950 and 1000"))
 
 
 def test_fewer_than_two_samples_are_refused_with_the_reasons(sheet, tmp_path):

@@ -6,15 +6,20 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 import small_scan
 from micrograph.errors import UserError
 from micrograph.scans import make_sheet, sample_sheet
+from micrograph.scans.formats import read_scan
+from micrograph.scans.height_map import write_gwy
+from micrograph.simulation import nanoscope_writer
 from project import PROJECT
 
 CLASSES = [900, 950, 1000]
@@ -24,6 +29,13 @@ CLASSES = [900, 950, 1000]
 def scan(tmp_path_factory):
     """The bytes of a small scan as an instrument writes it, taken on the 15th of December 2021."""
     return small_scan.write(tmp_path_factory.mktemp("scan") / "a.spm", 8)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """scans(number): the bytes of one of many small scans, all of one time and of different films."""
+    folder = tmp_path_factory.mktemp("scans")
+    return lambda number: small_scan.write(folder / "a.spm", 8, number)
 
 
 @pytest.fixture
@@ -61,18 +73,19 @@ def test_a_row_tells_the_path_the_day_of_the_scan_and_nothing_that_nobody_knows(
     assert filled_in("samples.tsv")["batch"].tolist() == ["2021-12-15"]
 
 
-def test_names_as_the_study_gave_them_tell_the_label_and_the_growth_day(study, scan):
-    put_at(study, "MCV1-211025B-NT_10389_21834_177558_MCV1-211025B-NT_211122_center_1um.0_00000.spm", scan)
-    put_at(study, "MCV1-211026A-NT-C-1um.0_00001.spm", scan)
+def test_names_as_the_study_gave_them_tell_the_label_and_the_growth_day(study, scans):
+    put_at(study, "MCV1-211025B-NT_10389_21834_177558_MCV1-211025B-NT_211122_center_1um.0_00000.spm", scans(1))
+    put_at(study, "MCV1-211026A-NT-C-1um.0_00001.spm", scans(2))
     make_sheet.write_sheet(".", "samples.tsv")
     frame = filled_in("samples.tsv")
     assert frame["sample"].tolist() == ["MCV1-211025B-NT", "MCV1-211026A-NT"]
     assert frame["batch"].tolist() == ["MCV1-211025", "MCV1-211026"]  # of growth, not the day of the scan
 
 
-def test_scans_of_one_film_get_names_of_their_own_and_are_said_to_be_of_one_film(study, scan):
-    for name in ("MCV1-211025B-NT_a.spm", "MCV1-211025B-NT_b.spm", "x/mcv1-211025b-nt_c.spm", "MCV1-211025B-NT_2.spm"):
-        put_at(study, name, scan)
+def test_scans_of_one_film_get_names_of_their_own_and_are_said_to_be_of_one_film(study, scans):
+    names = ("MCV1-211025B-NT_a.spm", "MCV1-211025B-NT_b.spm", "x/mcv1-211025b-nt_c.spm", "MCV1-211025B-NT_2.spm")
+    for number, name in enumerate(names):
+        put_at(study, name, scans(number))
     rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
     names = [row["sample"] for row in rows]
     assert len({name.casefold() for name in names}) == 4
@@ -80,9 +93,9 @@ def test_scans_of_one_film_get_names_of_their_own_and_are_said_to_be_of_one_film
     assert len(filled_in("samples.tsv")) == 4
 
 
-def test_a_name_that_another_file_has_by_nature_is_not_given_away(study, scan):
-    for name in ("a.spm", "a_2.spm", "A.txt", "b/a.spm"):
-        put_at(study, name, scan)
+def test_a_name_that_another_file_has_by_nature_is_not_given_away(study, scans):
+    for number, name in enumerate(("a.spm", "a_2.spm", "A.txt", "b/a.spm")):
+        put_at(study, name, scans(number))
     rows, _ = make_sheet.write_sheet(".", "samples.tsv")
     assert {row["scan"]: row["sample"] for row in rows} == {
         "A.txt": "A",
@@ -92,16 +105,16 @@ def test_a_name_that_another_file_has_by_nature_is_not_given_away(study, scan):
     }
 
 
-def test_counters_of_old_instruments_tell_films_apart(study, scan):
+def test_counters_of_old_instruments_tell_films_apart(study, scans):
     for number in ("000", "001"):
-        put_at(study, f"film.{number}", scan)
+        put_at(study, f"film.{number}", scans(int(number)))
     rows, _ = make_sheet.write_sheet(".", "samples.tsv")
     assert [row["sample"] for row in rows] == ["film.000", "film.001"]
 
 
-def test_paths_are_relative_to_the_folder_of_the_sheet_where_the_study_runs(study, scan, monkeypatch):
-    put_at(study, "study/scans/in.spm", scan)
-    put_at(study, "elsewhere/out.spm", scan)
+def test_paths_are_relative_to_the_folder_of_the_sheet_where_the_study_runs(study, scans, monkeypatch):
+    put_at(study, "study/scans/in.spm", scans(1))
+    put_at(study, "elsewhere/out.spm", scans(2))
     make_sheet.write_sheet(".", "study/samples.tsv")
     monkeypatch.chdir(study / "study")
     assert filled_in("samples.tsv")["scan"].tolist() == ["scans/in.spm", str(study / "elsewhere/out.spm")]
@@ -122,7 +135,7 @@ def test_a_image_waits_for_its_width_unless_it_knows_it(study):
     assert filled_in("samples.tsv", batch="monday", width_nm=["1000", ""])["width_nm"].tolist()[0] == 1000
 
 
-def test_what_is_no_scan_is_named_with_its_reason(study, scan):
+def test_what_is_no_scan_is_named_with_its_reason(study, scan, scans):
     for name, content in {
         "good.spm": scan,
         "cut.spm": scan[:-7],
@@ -132,7 +145,8 @@ def test_what_is_no_scan_is_named_with_its_reason(study, scan):
         "photo.jpg": b"\xff\xd8\xff\xe0",
         "{cycle}.spm": scan,
         "a<b>/c.spm": scan,
-        " lead/x.spm": scan,
+        " lead/x.spm": scans(1),
+        "sub/copy of good.spm": scan,
         "tab\tbed.spm": scan,
         ".hidden.spm": scan,
         ".git/x.spm": scan,
@@ -158,6 +172,7 @@ def test_what_is_no_scan_is_named_with_its_reason(study, scan):
         "link": "broken symbolic link",
         "pipe": "not a regular file",
         "results": "results of a study",
+        "sub/copy of good.spm": "one scan with s/good.spm",
     }.items():
         assert words in reasons.pop(name), name
     assert reasons == {}
@@ -215,6 +230,68 @@ def test_real_files_of_instruments_are_sorted_into_scans_and_others(shared_scans
 )
 def test_a_day_is_told_or_left_empty(text, day):
     assert make_sheet._parse_date(text) == day
+
+
+def height_map(path, height_nm, direction="Trace", date="04:49:10 PM Wed Dec 15 2021"):
+    """Write a NanoScope file of these heights, 1 um wide."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = nanoscope_writer.Frame(1000, 1000, len(height_nm), date=date, line_rate_hz=1, rotation_degrees=0)
+    channels = [nanoscope_writer.Channel("Height Sensor", direction, height_nm)]
+    nanoscope_writer.write(path, channels, frame, "0x09400202")
+
+
+@pytest.fixture
+def one_film(study):
+    """A film's raw scan with an export, a levelled copy, a converted copy and the other direction beside it."""
+    rng = np.random.default_rng(3)
+    relief = gaussian_filter(rng.normal(size=(64, 64)), 2) * 30
+    tilt = np.linspace(0, 40, 64)[:, None] + np.linspace(0, 25, 64)
+    height_map(Path("scans/A1.0_00001.spm"), relief + tilt)
+    height_map(Path("scans/A1_flat.spm"), relief - relief.mean(axis=1, keepdims=True))
+    height_map(
+        Path("scans/A1_retrace.spm"), np.roll(relief, 1, axis=1) + tilt + rng.normal(size=(64, 64)) * 0.2, "Retrace"
+    )
+    grey = np.interp(relief, np.percentile(relief, [1, 99]), [0, 255]).astype(np.uint8)
+    Image.fromarray(grey).resize((200, 200)).save("scans/A1.0_00001_1.spm.png")
+    raw = read_scan("scans/A1.0_00001.spm")
+    write_gwy("scans/A1.gwy", raw)
+    return study, relief
+
+
+def test_of_one_scan_in_several_files_the_raw_one_is_kept_and_the_others_are_named(one_film):
+    rows, skipped = make_sheet.write_sheet("scans", "samples.tsv")
+    assert [row["scan"] for row in rows] == ["scans/A1.0_00001.spm"]
+    assert sorted(Path(path).name for path, _ in skipped) == [
+        *("A1.0_00001_1.spm.png", "A1.gwy", "A1_flat.spm", "A1_retrace.spm")
+    ]
+    assert all("one scan with scans/A1.0_00001.spm" in reason for _, reason in skipped)
+
+
+def test_other_films_of_the_same_time_and_scans_of_another_time_are_kept(one_film):
+    _, relief = one_film
+    height_map(Path("scans/B1.0_00001.spm"), relief[::-1])
+    height_map(Path("scans/later.spm"), relief, date="05:49:10 PM Wed Dec 15 2021")
+    rows, _ = make_sheet.write_sheet("scans", "samples.tsv")
+    assert {row["scan"] for row in rows} == {f"scans/{name}.spm" for name in ("A1.0_00001", "B1.0_00001", "later")}
+
+
+def test_the_five_files_of_the_case_are_one_scan(shared_cases, study):
+    rows, skipped = make_sheet.write_sheet(shared_cases / "16-one-scan-many-files", "samples.tsv")
+    assert [Path(row["scan"]).name for row in rows] == ["A1_center.0_00001.spm"] and len(skipped) == 4
+
+
+def test_the_sheet_may_be_a_workbook(study, scans):
+    put_at(study, "scans/film 17.spm", scans(1))
+    put_at(study, "scans/18.spm", scans(2))
+    make_sheet.write_sheet("scans", "samples.xlsx")
+    book = openpyxl.load_workbook("samples.xlsx")
+    assert book.active["A2"].value == "18" and book.active["D2"].value == "2021-12-15"
+    for cell in ("B2", "B3"):
+        book.active[cell] = 950
+    book.save("samples.xlsx")
+    frame = sample_sheet.read("samples.xlsx", CLASSES)
+    assert frame["scan"].tolist() == ["scans/18.spm", "scans/film 17.spm"]
+    assert frame["batch"].tolist() == ["2021-12-15"] * 2
 
 
 @given(st.text(max_size=300))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from micrograph.errors import UserError, lookup, printable
 from micrograph.io import UnwritableError, disk_error
 from micrograph.log import progress
-from micrograph.scans import image_files, levelling, quality, rendering
+from micrograph.scans import duplicates, image_files, levelling, quality, rendering
 from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import CHANNELS, HeightMap, ReadOptions, read_gwy, write_gwy
 from micrograph.scans.image_files import ExportedImage
@@ -25,7 +25,7 @@ LEVELLED = (
     *("sample", "scan", "height", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "remarks", *quality.COLUMNS),
 )
-RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:])
+RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:], "fingerprint")
 REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
@@ -324,7 +324,7 @@ def collect(
     Returns
     -------
     samples, rejected : DataFrame
-        Of the columns SAMPLES and REJECTED, sorted by sample.
+        Of the columns SAMPLES and REJECTED, sorted by sample. Batches that share a scan, in several files, are one.
     summary : str
         How many scans were read, why the others were not, and what is to be known of those that were.
 
@@ -345,8 +345,9 @@ def collect(
         raise UserError(f"fewer than two samples are left: {summary}")
     known = sheet.drop(columns=["scan", "width_nm", "z_unit", "levelling"], errors="ignore")
     samples = quality.add_flags(samples, quality_thresholds).merge(known, on="sample", validate="1:1")
-    samples = samples.assign(data=data).reindex(columns=SAMPLES).sort_values("sample", ignore_index=True)
-    return samples, failed, "\n".join([summary, *_remarks(samples), *_flagged(samples), *_duplicates(samples)])
+    samples, repeated = _join_duplicates(samples.sort_values("sample", ignore_index=True))
+    samples = samples.assign(data=data).reindex(columns=SAMPLES)
+    return samples, failed, "\n".join([summary, *_remarks(samples), *_flagged(samples), *repeated])
 
 
 def _check_width(name: str, width_nm: float | None) -> None:
@@ -361,11 +362,23 @@ def _flagged(samples: pd.DataFrame) -> list[str]:
     return [f"{n_flagged} scans have a quality flag (column `quality` of samples.tsv)."] if n_flagged else []
 
 
-def _duplicates(samples: pd.DataFrame) -> list[str]:
-    """Warn of samples with identical scan files: the same film may be in training and test."""
-    identical = samples[samples["source_sha256"].duplicated(keep=False)].groupby("source_sha256", sort=False)
-    names = [", ".join(group["sample"]) for _, group in identical]
-    return [f"samples {name} have identical scan files; keep one, or training and test share a film." for name in names]
+def _join_duplicates(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Give samples that are one scan one batch, so that no split parts them; return a warning for each such scan."""
+    prints = samples.get("fingerprint", pd.Series("", samples.index))
+    groups = duplicates.find([duplicates.from_text(text) for text in prints], samples["width_nm"])
+    batch, lines = samples["batch"], []
+    for group in groups:
+        of_group = samples.iloc[group]
+        kind = "identical files" if of_group["source_sha256"].nunique() == 1 else "files with the same relief"
+        batches, temperatures = batch.iloc[group].unique(), of_group["growth_celsius"].unique()
+        line = f"samples {', '.join(of_group['sample'])} are one scan ({kind}); keep one"
+        if len(batches) > 1:
+            line += f"; their batches {', '.join(batches)} count as one, {batches[0]}"
+            batch = batch.replace(dict.fromkeys(batches[1:], batches[0]))
+        if len(temperatures) > 1:
+            line += f"; correct growth_celsius, of which they have {' and '.join(map(str, temperatures))}"
+        lines.append(f"{line}.")
+    return samples.assign(batch=batch), lines
 
 
 def _remarks(samples: pd.DataFrame) -> list[str]:
@@ -465,6 +478,7 @@ def _render(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> 
     path = folder / f"{row['sample']}.png"
     rendering.write_png(path, micrograph)
     texts = {name: _text(row[name]) for name in ("direction", "levelling", "remarks")}
+    texts["fingerprint"] = duplicates.to_text(duplicates.fingerprint(micrograph))
     row = row | {"micrograph": str(path), "pixel_nm": pixel_size_nm} | texts
     return {name: row[name] for name in RENDERED}
 

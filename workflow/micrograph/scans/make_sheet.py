@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pandas as pd
 
 from micrograph.errors import UserError, exit_with_message, printable
 from micrograph.log import progress
-from micrograph.scans import formats, gwyddion, sample_sheet
+from micrograph.scans import conversion, duplicates, formats, gwyddion, nanoscope, sample_sheet
 
 COLUMNS = (
     *(*sample_sheet.REQUIRED, "batch", "growth_date", "operator"),
@@ -28,6 +29,15 @@ DOWNLOAD_NAME = re.compile(r"(?P<label>.+?)_\d{3,}_\d{4,}_\d{4,}_.+", re.DOTALL)
 LABEL = re.compile(r"(?P<label>[A-Za-z0-9]+-\d{6}[A-Za-z]?-[A-Za-z0-9]+)(?![A-Za-z0-9])")
 NANOSCOPE_DATE = re.compile(r"\b(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<year>\d{4})\s*$")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# Of one scan in several files the raw one is kept.
+FORMATS_BY_RAWNESS = ("nanoscope", "gwyddion", "image")
+CONVERTED = (".gwy", ".gsf", ".txt", ".xyz", ".asc", ".csv")
+PROCESSED_NAME = re.compile(
+    r"(?<![a-z])(flat\w*|plane\w*|level\w*|proc\w*|filter\w*|crop\w*|edit\w*|corr\w*|smooth\w*|clean\w*|copy|"
+    r"(re)?trace|export\w*|mod)(?![a-z])",
+    re.IGNORECASE,
+)
 
 Row = dict[str, Any]
 Skipped = list[tuple[str, str]]  # (path, reason)
@@ -88,6 +98,8 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
         except (UserError, OSError) as error:
             reason = str(error).removeprefix(f"{path}: ").rstrip(".")
         skipped += [(path, reason)] if reason else []
+    scans, copies = _without_copies(scans)
+    skipped += copies
     rows = assign_sample_names(scans)
     if not rows:
         reasons = "\n".join(_skipped_lines(skipped))
@@ -213,6 +225,7 @@ def _row(path: str, folder: Path) -> Row:
     """Return the row of one scan, with its format and the film that it seems to be of; UserError for other files."""
     scan, name = _relative_path(path, folder), formats.detect(path)
     row = {
+        "path": path,
         "scan": scan,
         "format": name,
         "film": sample_name(_label(os.path.basename(path))),
@@ -222,8 +235,50 @@ def _row(path: str, folder: Path) -> Row:
     }
     facts = formats.inspect(path)
     row |= dict.fromkeys(facts.missing, NEEDED)
+    row["date"] = facts.date
     row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else _parse_date(facts.date)
     return row
+
+
+def _without_copies(rows: list[Row]) -> tuple[list[Row], Skipped]:
+    """Keep of one scan in several files the raw one; return the rows kept, and the others with the reason.
+
+    Files are read only where they may be copies: where two have one time, or one has none.
+    """
+    dates = Counter(row["date"] for row in rows)
+    suspects = [row for row in rows if "" in dates or dates[row["date"]] > 1]
+    converted = [_convert(row) for row in progress(suspects, "files compared")] if len(suspects) > 1 else []
+    prints = [duplicates.fingerprint(scan.micrograph) if scan else duplicates.from_text("") for scan in converted]
+    widths = [scan.measures["width_nm"] if scan else float("nan") for scan in converted]
+    copies: dict[str, str] = {}
+    for group in duplicates.find(prints, widths, [row["date"] for row in suspects][: len(prints)]):
+        raw: dict[str, Row] = {}  # by time, which no file in another format than the instrument's tells
+        for row in sorted((suspects[number] for number in group), key=_distance_from_raw):
+            of_time = raw.get(row["date"]) or (next(iter(raw.values()), None) if not row["date"] else None)
+            if of_time:
+                copies[row["path"]] = f"one scan with {printable(of_time['path'])}, which seems to be raw"
+            else:
+                raw[row["date"]] = row
+    return [row for row in rows if row["path"] not in copies], sorted(copies.items())
+
+
+def _convert(row: Row) -> conversion.ConvertedScan | None:
+    """Return the micrograph of a row's file, None where it cannot be made."""
+    try:
+        return conversion.convert_scan(row["path"], z_unit="nm" if row["z_unit"] else None)
+    except (UserError, OSError):
+        return None
+
+
+def _distance_from_raw(row: Row) -> tuple[float, bool, bool, int, str]:
+    """Order files of one scan, the one that seems to be raw first."""
+    name, is_processed = os.path.basename(row["path"]), False
+    if row["format"] == "nanoscope":
+        sections = nanoscope.read_header(row["path"]).sections
+        filters = {values.get("offline planefit", "none").strip().casefold() for _, values in sections}
+        is_processed = bool(filters - {"none", ""})
+    rank = FORMATS_BY_RAWNESS.index(row["format"]) + 1.5 * name.casefold().endswith(CONVERTED)
+    return rank, is_processed, PROCESSED_NAME.search(name) is not None, len(row["path"]), row["path"]
 
 
 def _label(file_name: str) -> str:
