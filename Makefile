@@ -16,7 +16,7 @@ READY := $(VENV)/.made-from-lock
 run: environment
 	@PYTHONPATH=workflow $(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --logger progress
 
-# SHEET=samples.tsv is the sheet to write.
+# SHEET=samples.tsv (or .csv, .xlsx) is the sheet to write.
 SHEET ?= samples.tsv
 sheet: environment
 	@PYTHONPATH=workflow $(BIN)/python -m micrograph.scans.make_sheet "$(FOLDER)" --sheet "$(SHEET)"

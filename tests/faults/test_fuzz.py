@@ -1,7 +1,11 @@
 """Readers fuzzed: bytes, and files whose parts are exchanged, repeated and given other values."""
 
+import datetime
+import io
 import random
+import zipfile
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -170,3 +174,37 @@ def test_any_cells_under_any_names_give_samples_or_sentences(place, names, rows,
 @given(data=st.binary(max_size=200))
 def test_any_bytes_as_a_sheet_give_samples_or_sentences(place, data):
     read_sheet(place.folder / "samples.tsv", b"sample\tgrowth_celsius\tscan\tbatch\n" * (len(data) % 2) + data)
+
+
+@pytest.fixture(scope="module")
+def workbook():
+    """The members of a sound workbook, by name."""
+    book = openpyxl.Workbook()
+    book.active.append(["Sample", "growth_celsius", "scan", "batch", "growth_date", "width_nm"])
+    for number in range(3):
+        day = datetime.datetime(2024, 5, 3 + number)
+        book.active.append([f"film {number}", 950, f"{number}.spm", day, 45415 + number, 500.5])
+    book.active.merge_cells("D2:D3")
+    book.save(content := io.BytesIO())
+    with zipfile.ZipFile(content) as members:
+        return {name: members.read(name) for name in members.namelist()}
+
+
+VALUES = [b"1048576", b"-1", b"XFD1", b"D2:D1048576", b"e", b"b", b"d", b"s", b"9" * 30, b"", b"<", b"&#0;", b"\xff"]
+
+
+@settings(max_examples=judged.count(QUICK, LARGE), **FUZZ)
+@given(seed=st.integers(0, 2**32))
+def test_damaged_workbooks_give_samples_or_sentences(place, workbook, seed):
+    chance = random.Random(seed)
+    members = dict(workbook)
+    name = chance.choice([*members, *["xl/worksheets/sheet1.xml"] * 5])
+    parts = members[name].split(b'"')  # every other one is the value of an attribute
+    for _ in range(chance.randint(1, 3)):
+        parts[chance.randrange(len(parts))] = chance.choice(VALUES)
+    members[name] = b'"'.join(parts)
+    with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+    data = content.getvalue()
+    read_sheet(place.folder / "samples.xlsx", data[: chance.randrange(len(data))] if chance.random() < 0.1 else data)

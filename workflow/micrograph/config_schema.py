@@ -166,8 +166,8 @@ class Scans(Section):
     the micrographs of Moses & Reinhart, from their data record; list: their raw scans, from the LiST database of Penn
     State's 2DCC, which requires credentials."""
     sheet: Text = "samples.tsv"
-    """The sample sheet, one row per sample; its paths are relative to the working directory. Source folder reads it;
-    every other source writes it, and it must then lie under resources/."""
+    """The sample sheet (TSV, CSV or .xlsx), one row per sample; its paths are relative to the working directory.
+    Source folder reads it; every other source writes it, and it must then lie under resources/."""
     scans_per_shard: Count = 30
     """Number of scans that one job converts; 500 or 1000 for tens of thousands of scans."""
     on_bad_scan: Annotated[str, OneOf(("skip", "stop"))] = "skip"

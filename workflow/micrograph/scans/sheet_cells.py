@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 
@@ -62,7 +63,7 @@ MONTHS = (
     ("december", "dezember"),
 )
 Dates = dict[str, str]  # separator and order, as /dmy, or "iso": ISO date
-ListFolder = Callable[[str], tuple[str, ...]]
+ListFolder = Callable[[str], dict[str, list[str]]]  # folder -> its names by the same name without case
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
@@ -242,7 +243,7 @@ def _find(parts: Sequence[str], list_folder: ListFolder) -> str:
     for part in parts:
         here = os.path.join(path, part)
         if part != os.pardir and not os.path.lexists(here):
-            same = [name for name in list_folder(path or os.curdir) if name.casefold() == part.casefold()]
+            same = list_folder(path or os.curdir).get(part.casefold(), [])
             if len(same) != 1:
                 return ""
             here = os.path.join(path, same[0])
@@ -250,11 +251,12 @@ def _find(parts: Sequence[str], list_folder: ListFolder) -> str:
     return path if os.path.isfile(path) else ""
 
 
-def _list_folder(folder: str) -> tuple[str, ...]:
-    try:
-        return tuple(os.listdir(folder))
-    except OSError:
-        return ()
+def _list_folder(folder: str) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            names.setdefault(name.casefold(), []).append(name)
+    return names
 
 
 def _read_numbers(reading: Reading, classes: Collection[int], separator: str) -> None:
