@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import numpy as np
+import tifffile
+from gwyfile.objects import GwyContainer, GwyDataField
 from PIL import Image
 
 from micrograph.scans.height_map import HeightMap, write_gwy
@@ -56,10 +58,40 @@ def write_pictures(folder, rng):
     image.save(folder / "imagej.tif", tiffinfo={270: "ImageJ=1.53k\nunit=nm\n", 282: 2.0, 283: 2.0})
 
 
+def write_tiff_heights(folder, rng):
+    """TIFF files of heights with their unit, in every kind of number and both byte orders, and a BigTIFF of greys."""
+    heights = relief(48, 64, rng)
+    description = "ImageJ=1.54f\nunit=nm\nvunit=nm\n"
+    for name, dtype, options in (
+        *(("float", "f4", {}), ("double", "f8", {}), ("half", "f2", {"byteorder": ">"})),
+        *(("signed", "i2", {"byteorder": ">"}), ("packed", "f4", {"compression": "zlib", "tile": (16, 16)})),
+        ("big", "f4", {"bigtiff": True}),
+    ):
+        values = (heights * (1000 if dtype == "i2" else 1)).astype(dtype)
+        tifffile.imwrite(folder / f"{name}.tif", values, photometric="minisblack", metadata=None, resolution=(2, 2),
+                         description=description, **options)  # fmt: skip
+    greys = np.clip(heights * 20, 0, 255).astype(np.uint16) * 257
+    tifffile.imwrite(folder / "white.tif", greys, photometric="miniswhite", metadata=None, byteorder=">", bigtiff=True)
+
+
+def write_several(path, heights):
+    """A .gwy file of three channels, two of one name, the first with a mask and with lines that were not scanned."""
+    container = GwyContainer(typecodes={f"/{number}/data/title": "s" for number in range(3)})
+    stopped = np.where(np.arange(len(heights))[:, None] < 18, heights, np.nan)
+    for number, (title, values) in enumerate((("Height", stopped), ("Height", heights[:8]), ("Phase", heights))):
+        size = {"xreal": 1e-6, "yreal": len(values) / 24 * 7.5e-7, "si_unit_xy": "m"}
+        unit = "m" if title == "Height" else "deg"
+        container[f"/{number}/data"] = GwyDataField(values * 1e-9, si_unit_z=unit, **size)
+        container[f"/{number}/data/title"] = title
+    container["/0/mask"] = GwyDataField(np.eye(*heights.shape), xreal=1e-6, yreal=7.5e-7)
+    container.tofile(str(path))
+
+
 def write_gwyddions(folder, rng):
-    """A .gwy file, and a Gwyddion simple field (a text header and floats), which needs Gwyddion's importer."""
+    """A .gwy file of one channel and one of several, and a Gwyddion simple field, which needs Gwyddion's importer."""
     heights = relief(24, 32, rng)
     write_gwy(folder / "film.gwy", HeightMap(heights, 1000.0, 750.0, "Height", "Trace", "film.spm", "0" * 64, 24))
+    write_several(folder / "several.gwy", heights)
     head = b"Gwyddion Simple Field 1.0\nXRes = 32\nYRes = 24\nXReal = 1e-6\nYReal = 7.5e-7\nXYUnits = m\n"
     head += b"ZUnits = m\nTitle = Height\n"
     values = (heights * 1e-9).astype("<f4").tobytes()
@@ -116,6 +148,7 @@ def write_all(folder):
     rng = np.random.default_rng(20)
     write_simulated(folder, rng)
     write_pictures(folder, rng)
+    write_tiff_heights(folder, rng)
     write_gwyddions(folder, rng)
     write_unusual_nanoscope(folder, rng)
     return {path.name: path for path in sorted(Path(folder).iterdir())}

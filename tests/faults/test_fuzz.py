@@ -50,7 +50,8 @@ def judged_as(folder, data, **asked):
 
 
 MAGICS = [b"", b"\\*File list\r\n", b"\\*Force file list\r\n\\Version: 0x09400202\r\n", b"?*File list\r\n",
-          b"GWYPGwyContainer\0", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"<html", b"\xff\xd8\xff"]  # fmt: skip
+          b"GWYPGwyContainer\0", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0\x08\0", b"MM\0+\0\x08",
+          b"<html", b"\xff\xd8\xff"]  # fmt: skip
 
 
 @settings(max_examples=judged.count(QUICK, LARGE), **FUZZ)

@@ -43,7 +43,7 @@ def test_the_sound_files_are_read_before_they_are_damaged(sound):
     for name, path in sound.items():
         if name not in needs_importer:
             assert isinstance(judged.micrograph(path), np.ndarray), name
-    assert len(sound) == 29
+    assert len(sound) == 37
 
 
 def test_simulated_scans_and_pictures_cut_at_and_around_every_part_are_refused_or_right(sound, tmp_path, no_importer):
@@ -85,6 +85,18 @@ def test_flipped_bits_in_headers_and_data_give_a_scan_or_a_sentence(sound, tmp_p
         whole = path.read_bytes()
         for _ in range(FLIPS):
             read_as(tmp_path / name, flipped(whole, rng, 8))
+
+
+def test_flipped_bits_in_scans_of_other_makers_through_surface_topography_give_a_scan_or_a_sentence(
+    shared_cases, tmp_path, monkeypatch
+):
+    """Its readers run in a process of their own, a second each."""
+    pytest.importorskip("SurfaceTopography")
+    monkeypatch.setattr(gwyddion, "find_converter", lambda: None)
+    rng = np.random.default_rng(23)
+    for path in sorted((shared_cases / "18-other-makers").iterdir()):
+        for _ in range(judged.count(1, 20)):
+            read_as(tmp_path / path.name, flipped(path.read_bytes(), rng, 30))
 
 
 def test_flipped_bits_in_real_scans_give_a_scan_or_a_sentence(shared_scans, tmp_path, no_importer):

@@ -85,6 +85,61 @@ def test_the_table_says_what_the_micrographs_show(sheet, tmp_path):
     assert drawn["source_sha256"].nunique() == 4
 
 
+def test_what_is_remarkable_in_a_file_reaches_the_table_the_log_and_the_summary(sheet, tmp_path, capsys):
+    stopped = np.random.default_rng(3).normal(size=(64, 64))
+    stopped[40:] = np.nan
+    write_gwy(tmp_path / "raw" / "c.gwy", HeightMap(stopped, 1000.0, 1000.0, "Height", "Trace", "x", "0", 64))
+    Image.fromarray(np.random.default_rng(9).integers(0, 256, (50, 50, 3)).astype(np.uint8)).save(sheet["scan"][3])
+    drawn, rejected = convert(sheet, tmp_path)
+    remarks = drawn.set_index("sample")["remarks"]
+    assert list(remarks[["A", "B"]]) == ["", ""]
+    assert "24 of 64 lines" in remarks["C"] and "colours" in remarks["P"]
+    log = capsys.readouterr().out
+    samples, _, summary = conversion.collect(sheet, [drawn], [rejected], data="real")
+    assert list(samples["remarks"]) == list(remarks)
+    for text in (log, summary):
+        assert [
+            line.split(":")[0].strip() for line in text.splitlines() if "24 of 64" in line or "colours" in line
+        ] == [
+            *("C", "P"),
+        ]
+
+
+def test_heights_of_a_tiff_are_levelled_like_any_other_with_the_unit_of_the_sheet(sheet, tmp_path):
+    heights = np.random.default_rng(5).normal(size=(64, 64))
+    for name in ("P", "Q"):
+        Image.fromarray(heights.astype(np.float32)).save(tmp_path / "raw" / f"{name}.tif")
+        sheet.loc[sheet["sample"] == name, "scan"] = str(tmp_path / "raw" / f"{name}.tif")
+    drawn, rejected = convert(sheet.assign(z_unit=["", "", "", "um", "um", "", ""]), tmp_path)
+    drawn = drawn.set_index("sample")
+    assert list(drawn.loc["P", ["channel", "width_nm", "tall_nm"]]) == ["TIFF heights", 500.0, 500.0]
+    assert np.isnan(drawn.loc["Q", "width_nm"]) and np.isnan(drawn.loc["Q", "pixel_nm"])  # no width in file or sheet
+    kept = read_gwy(tmp_path / "heights" / "Q.gwy")
+    assert np.ptp(kept.height_nm) == pytest.approx(1e3 * np.ptp(heights), rel=0.2)
+    assert (tmp_path / "micrographs" / "P.png").read_bytes() == (tmp_path / "micrographs" / "Q.png").read_bytes()
+    _, rejected = convert(sheet, tmp_path / "none")
+    assert "z_unit" in rejected.set_index("sample").loc["P", "reason"]
+
+
+def test_a_new_picture_in_colours_is_warned_of_and_one_in_grey_is_not(tmp_path):
+    grey = np.random.default_rng(1).integers(0, 256, (40, 40)).astype(np.uint8)
+    colours = np.dstack([grey, grey[::-1], grey])
+    for name, array, warned in (("grey", np.dstack([grey] * 3), 0), ("colours", colours, 1)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+        scan = conversion.convert_scan(tmp_path / f"{name}.png")
+        assert len(scan.warnings) == warned and scan.remarks == () and scan.channel == conversion.IMAGE_CHANNEL
+        assert np.isnan(scan.measures["relief_nm"])
+    scan = conversion.convert_scan(film(tmp_path / "a.gwy"))
+    assert scan.warnings == () and scan.measures["relief_nm"] > 0
+
+
+def test_the_height_range_leaves_out_half_a_percent_at_each_end():
+    heights = np.arange(201.0).reshape(3, 67)  # the 0.5th percentile of 0..200 is 1, the 99.5th 199
+    assert conversion.height_range_nm(heights) == pytest.approx(198)
+    heights[0, 0] = -1e6
+    assert conversion.height_range_nm(heights) == pytest.approx(198)
+
+
 def test_height_maps_are_kept_level_with_their_origin(sheet, tmp_path):
     convert(sheet, tmp_path, levelling="median")
     kept = read_gwy(tmp_path / "heights" / "A.gwy")

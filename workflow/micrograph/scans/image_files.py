@@ -270,7 +270,8 @@ def _read_deep_tiff(path: str | Path, needs_tifffile: bool) -> _Stored | None:
     with tifffile.TiffFile(path) as tiff:
         page = cast(Any, tiff.pages.first)
         _check_size(path, page.imagewidth, page.imagelength, len(tiff.pages))
-        if page.samplesperpixel != 1 or page.dtype is None:
+        is_grey = page.shape == (page.imagelength, page.imagewidth) and page.dtype is not None
+        if not is_grey or page.dtype.kind not in "iuf":
             raise UserError(f"{path}: the image has values of a kind that is not read; save it with 8 or 16 bits.")
         if max(np.add(page.dataoffsets, page.databytecounts)) > Path(path).stat().st_size:
             raise UserError(f"{path}: the image is damaged (truncated); save it again.")
