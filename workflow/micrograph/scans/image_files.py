@@ -269,7 +269,9 @@ def _read_deep_tiff(path: str | Path, needs_tifffile: bool) -> _Stored | None:
 
     with tifffile.TiffFile(path) as tiff:
         page = cast(Any, tiff.pages.first)
-        _check_size(path, page.imagewidth, page.imagelength, len(tiff.pages))
+        if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
+            raise UserError(f"{path}: the image is damaged (its size is no number); save it again.")
+        _check_size(path, page.imagewidth, page.imagelength, 1 + _has_second_page(tiff))
         is_grey = page.shape == (page.imagelength, page.imagewidth) and page.dtype is not None
         if not is_grey or page.dtype.kind not in "iuf":
             raise UserError(f"{path}: the image has values of a kind that is not read; save it with 8 or 16 bits.")
@@ -291,6 +293,14 @@ def _read_deep_tiff(path: str | Path, needs_tifffile: bool) -> _Stored | None:
         return _Stored(_to_black_is_zero(_Stored(array, tags)), tags)
 
 
+def _has_second_page(tiff: Any) -> bool:
+    """Whether a file has more than one page; to count them would take as long as a damaged file makes it."""
+    try:
+        return tiff.pages[1] is not None
+    except IndexError:
+        return False
+
+
 def _turn(array: NDArray, orientation: int) -> NDArray:
     """Turn an image by its EXIF orientation, 1 to 8."""
     array = array.T if orientation >= 5 else array
@@ -310,7 +320,7 @@ def _check_size(path: str | Path, width: int, height: int, n_pages: int) -> None
     if width * height > MAX_PIXELS:
         raise UserError(f"{path}: the image has {width} x {height} pixels; make it smaller than 8192 x 8192.")
     if n_pages > 1:
-        raise UserError(f"{path}: the image has {n_pages} pages; save the page of the scan as its own file.")
+        raise UserError(f"{path}: the image has {n_pages} or more pages; save the page of the scan as its own file.")
 
 
 def _to_array(path: str | Path, image: "Image", stored: _Stored) -> NDArray:
