@@ -123,22 +123,6 @@ def days(rng, count=40, films=3):
     return predictions([950] * right.size, np.where(right.ravel(), 950, 1000), batch)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    rng = np.random.default_rng(11)
-    intervals = [bootstrap.bootstrap(days(rng), "accuracy", Resampling(CLASSES, 400, rng)) for _ in range(150)]
-    covered = np.mean([low <= 0.6 <= high for low, high in intervals])
-    assert 0.88 <= covered <= 0.99
-
-
-def test_predicting_the_same_films_more_often_does_not_narrow_the_interval():
-    frame = days(np.random.default_rng(5))
-    often = pd.concat([frame.assign(fold=fold) for fold in range(10)])
-    once, repeated = (
-        bootstrap.bootstrap(f, "accuracy", Resampling(CLASSES, 500, np.random.default_rng(1))) for f in (frame, often)
-    )
-    assert once == pytest.approx(repeated)
-
-
 def test_one_batch_has_no_interval():
     frame = predictions([900, 950], [900, 900], batch=["d", "d"])
     assert np.isnan(bootstrap.bootstrap(frame, "accuracy", Resampling(CLASSES, 100, np.random.default_rng(0)))).all()
