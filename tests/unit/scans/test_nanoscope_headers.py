@@ -337,7 +337,7 @@ def test_a_file_without_any_relief_is_refused(tmp_path, kind):
         nanoscope.read(write(tmp_path / "film", DEAD[kind], DEAD[kind]))
 
 
-def test_a_scan_that_was_levelled_before_says_so(tmp_path):
+def test_a_scan_that_may_have_been_levelled_before_says_so(tmp_path):
     changes = [("Offline Planefit: None", "Offline Planefit: Flatten")]
     assert "Flatten" in assert_is(write(tmp_path / "film", film(), changes=changes)).remarks[0]
 

@@ -275,7 +275,7 @@ def _channel(header: Header, image: Image) -> Channel:
         raise ScanSizeError(f"{where}: a scan of {x_m:g} m by {y_m:g} m is not possible; remove or export it again.")
     remarks = [*layout.remarks, *([remark] if remark else [])]
     if (planefit := image.values.get("offline planefit", "None")[:20]) not in ("None", ""):
-        remarks.append(f"it was levelled before (offline planefit '{planefit}')")
+        remarks.append(f"it may have been levelled before: its header states the offline planefit '{planefit}'")
     return Channel(
         title=image.name,
         internal=image.internal,
