@@ -250,7 +250,9 @@ def test_one_scan_in_several_files_is_one_batch_and_is_pointed_out(tmp_path):
     Image.fromarray(grey).save(tmp_path / "export.png")
     files = {"a": "raw.gwy", "b": "flat.gwy", "c": "other.gwy", "d": "export.png"}
     sheet = pd.DataFrame({"sample": list(files), "scan": [str(tmp_path / file) for file in files.values()]})
-    sheet = sheet.assign(growth_celsius=[950, 950, 950, 1000], batch=["m", "t", "w", "f"], width_nm=np.nan)
+    sheet = sheet.assign(
+        growth_celsius=[950, 950, 950, 1000], batch=["m", "t", "w", "f"], width_nm=[np.nan, np.nan, np.nan, 500]
+    )
     samples, _, text = conversion.collect(sheet, *([table] for table in convert(sheet, tmp_path)), data="real")
     assert samples["batch"].tolist() == ["m", "m", "w", "m"]
     (line,) = (line for line in text.splitlines() if "one scan" in line)

@@ -275,6 +275,15 @@ def test_other_films_of_the_same_time_and_scans_of_another_time_are_kept(one_fil
     assert {row["scan"] for row in rows} == {f"scans/{name}.spm" for name in ("A1.0_00001", "B1.0_00001", "later")}
 
 
+def test_a_picture_with_the_name_of_a_scan_is_said_to_be_of_its_film_also_where_it_looks_otherwise(study, scans):
+    put_at(study, "A1.0_00001.spm", scans(1))
+    Image.effect_noise((64, 64), 50).save("A1.0_00001_1.spm.png")
+    rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
+    said = "\n".join(make_sheet._next_steps(rows, "samples.tsv"))
+    assert len(rows) == 2 and skipped == []
+    assert "A1.0_00001.spm, A1.0_00001_1.spm.png" in said
+
+
 def test_the_five_files_of_the_case_are_one_scan(shared_cases, study):
     rows, skipped = make_sheet.write_sheet(shared_cases / "16-one-scan-many-files", "samples.tsv")
     assert [Path(row["scan"]).name for row in rows] == ["A1_center.0_00001.spm"] and len(skipped) == 4

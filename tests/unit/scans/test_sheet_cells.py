@@ -112,7 +112,8 @@ def test_batches_that_differ_in_case_or_spaces_are_one_and_others_are_not(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("run_7", "run 7"), ("2021-04-05", "MCV1-210405"), ("MCV1-210405a", "MCV1-210405")]
+    ("first", "second"),
+    [("run_7", "run 7"), ("2021-04-05", "MCV1-210405"), ("MCV1-210405a", "MCV1-210405"), ("210405", "2021-04-05")],
 )
 def test_batches_that_may_be_one_are_named(tmp_path, first, second):
     for cells in ((first, second), (second, first)):

@@ -365,7 +365,8 @@ def _flagged(samples: pd.DataFrame) -> list[str]:
 def _join_duplicates(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Give samples that are one scan one batch, so that no split parts them; return a warning for each such scan."""
     prints = samples.get("fingerprint", pd.Series("", samples.index))
-    groups = duplicates.find([duplicates.from_text(text) for text in prints], samples["width_nm"])
+    width_nm = samples["width_nm"].where(samples["channel"] != IMAGE_CHANNEL)  # that of a picture was typed by hand
+    groups = duplicates.find([duplicates.from_text(text) for text in prints], width_nm)
     batch, lines = samples["batch"], []
     for group in groups:
         of_group = samples.iloc[group]

@@ -175,8 +175,11 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     """Say what was written and what is left to fill in."""
     films: dict[str, list[str]] = {}
     n_dates = sum(bool(row["batch"]) for row in rows)
+    scans = {os.path.splitext(row["scan"])[0]: row["film"] for row in rows if row["format"] != "image"}
     for row in rows:
-        films.setdefault(row["film"].casefold(), []).append(row["scan"])
+        beginnings = (row["scan"][:length] for length in range(len(row["scan"]), 0, -1))  # a.0_1_flat.png is of a.0_1
+        of_scan = (scans[name] for name in beginnings if name in scans and row["format"] == "image")
+        films.setdefault(next(of_scan, row["film"]).casefold(), []).append(row["scan"])
     repeated = [", ".join(map(printable, scans)) for scans in films.values() if len(scans) > 1]
     n_labelled = sum(bool(sample_sheet.batch_from_label(row["sample"])) for row in rows)
     n_images = sum(row["width_nm"] == NEEDED for row in rows)

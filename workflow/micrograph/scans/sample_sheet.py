@@ -540,7 +540,7 @@ def _batch_spellings(frame: pd.DataFrame) -> list[str]:
     batches = [batch for batch in frame["batch"].unique() if batch]
     for batch in batches:
         same.setdefault(" ".join(re.split(r"[\s_-]+", batch.casefold())), {})[batch] = None
-        day = date_from_batch(batch)
+        day = date_from_batch(batch) or date_from_batch(f"day-{batch}")  # also of 240503
         for form in (day, batch.rstrip(ascii_letters)) if day else ():
             if form != batch and form in batches:
                 same.setdefault(form, {form: None})[batch] = None
