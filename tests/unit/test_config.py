@@ -108,7 +108,7 @@ def put(study, path, value):
         ("simulation.shares", {"hot": 0.5, 950: 0.5}, "'hot'"),
         ("simulation.operators", 100, "simulation.operators is 100, more than the"),
         ("experiments.table3.pretraining", ["imagenet", "micronet"], "micronet has weights for the backbone resnet18"),
-        ("experiments.table4.models", ["SVC", "CNN"], "figures.fig6_model is MLP, which is not among"),
+        ("experiments.table4.models", ["SVC", "MLP"], "figures.fig6_model is CNN, which is not among"),
         ("experiments.table4.schemes", ["regression"], "experiments.table4.schemes lacks nominal"),
         ("experiments.leakage.protocols", ["strict+ungrouped"], "protocols are strict+ungrouped; add strict or"),
         ("experiments.fig3.schemes", ["nnrank"], "experiments.fig3 has models SVC, KNN and schemes nnrank, which is"),

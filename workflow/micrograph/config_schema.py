@@ -462,9 +462,9 @@ class Figures(Section):
 
     fig8_block: Block = "pool"
     """Block whose first two principal components figures 8 and 9 show; one of experiments.table2.blocks."""
-    fig6_model: Model = "MLP"
+    fig6_model: Model = "CNN"
     """Model whose predictions figure 6 shows beside the micrographs, under its first scheme; one of
-    experiments.table4.models."""
+    experiments.table4.models. Paper: CNN."""
 
 
 class Table2(Section):

@@ -231,7 +231,7 @@ OUTPUTS = (
     ),
     Output(
         "fig2", "Figure 2", "Samples by growth temperature", STUDY,
-        inputs=lambda study: {"samples": Input("table", SAMPLES)},
+        inputs=_films,
         params=_basic,
         figure="fig2:draw", early=True,
     ),

@@ -78,15 +78,44 @@ def test_samples_keep_their_own_micrograph_and_stand_by_temperature(samples):
     assert shown == [8 * place for place in table.sort_values(["growth_celsius", "sample"]).index]
 
 
-def test_what_is_known_of_a_sample_stands_beside_it(samples):
-    table = samples(3)[:1].assign(pixel_nm=np.nan, growth_seconds=600.0, substrate="c-Sapphire, twice annealed")
+def test_votes_and_value_stand_beside_a_sample(samples):
+    table = samples(3)[:1].assign(pixel_nm=np.nan)
     fit = Fit(made_up.fit(protocol="published").spec, votes(950, 950, 1000, sample=table["sample"][0]))
     words = words_in(fig6.draw_pages([fit], table, CLASSES)[0])
-    for part in ("true 950 °C", "✓ predicted 950 °C", "2 of 3 folds, value 931 °C", "600 s growth", "…"):
+    for part in ("true 950 °C", "✓ predicted 950 °C", "2 of 3 folds, value 931 °C"):
         assert part in words
     assert " nm" not in words
-    bare = fig6.draw_pages([fit], table[["sample", "micrograph"]], CLASSES)[0]
-    assert "growth" not in words_in(bare)
+
+
+def test_growth_time_and_substrate_stand_at_the_number_of_their_sample(samples):
+    table = samples(28).sort_values(["growth_celsius", "sample"], ignore_index=True)
+    table["growth_seconds"] = 60.0 * np.arange(1, 29)
+    table["substrate"] = [f"s{place % 8}" for place in range(28)]  # four each of s0..s3, three each of s4..s7
+    table.loc[0, ["growth_seconds", "substrate"]] = [np.nan, None]
+    pages = fig6.draw_pages([made_up.fit(table)], table, CLASSES)
+    times, substrates = (
+        [(int(x), y) for page in pages for x, y in made_up.marks(axes_of(page)[place]) if np.isfinite(y)]
+        for place in (0, 1)
+    )
+    assert times == [(number, number) for number in range(2, 29)]
+    # s1 to s3 are the most frequent, then by name s0, s4, s5; s6 and s7 are others
+    rows = {1: 0, 2: 1, 3: 2, 0: 3, 4: 4, 5: 5, 6: 6, 7: 6}
+    assert substrates == [(number, rows[(number - 1) % 8]) for number in range(2, 29)]
+    hollow = [mark for page in pages for mark in made_up.marks(axes_of(page)[1], hollow=True)]
+    assert len(hollow) == 28 - sum(words_in(page).count("✓") for page in pages)
+
+
+def axes_of(page):
+    """Panels b and c."""
+    return [axes for axes in page.axes if not axes.get_images()]
+
+
+def test_panels_of_what_is_not_known_are_left_out(samples):
+    table = samples(6)
+    bare = fig6.draw_pages([made_up.fit(table)], table[["sample", "micrograph"]], CLASSES)[0]
+    assert axes_of(bare) == [] and "hollow" not in words_in(bare)
+    timed = fig6.draw_pages([made_up.fit(table)], table.drop(columns="substrate"), CLASSES)[0]
+    assert len(axes_of(timed)) == 1
 
 
 @pytest.mark.parametrize("fields", [{}, {"scheme": "regression", "protocol": "published", "unanswered": 0.2}])

@@ -1,4 +1,4 @@
-"""Figure 2: samples by growth temperature, growth time and substrate."""
+"""Figure 2: micrographs of every growth temperature; samples by temperature, growth time and substrate."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,38 +9,62 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from micrograph.figures import style
-from micrograph.figures.style import DOUBLE_MM, PAPER, SINGLE_MM, SOFT
+from micrograph.figures.fig10 import evenly_spaced
+from micrograph.figures.style import DOUBLE_MM, PAPER, SOFT
+from micrograph.scans.rendering import read_png
+
+PER_CLASS, SIDE_MM, GAP_MM, EDGE_MM = 8, 20.6, 1.2, 5.0  # micrographs of a temperature, in a row
+HEAD_MM, ROW_MM, PANELS_MM = 9.0, 26.0, 62.0
 
 
 @style.context()
 def draw(samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
-    """Draw figure 2: samples by growth temperature, with growth time and substrate where they are known.
+    """Draw figure 2: micrographs and samples by growth temperature; growth time and substrate where they are known.
 
     Parameters
     ----------
     samples : DataFrame
-        Table of accepted samples.
+        Table of accepted samples, whose micrographs are read.
     classes : sequence of int
         Temperatures in degrees Celsius.
 
     Returns
     -------
     Figure
+
+    Notes
+    -----
+    Shown are the samples at evenly spaced places in the order of their names.
     """
     groups = {name: samples[samples["growth_celsius"] == name] for name in classes}
     marks = style.class_marks(classes)
     panels: list[Callable] = [_draw_counts]
     panels += [_draw_growth_times] if _is_known(samples, "growth_seconds") else []
     panels += [_draw_substrates] if _is_known(samples, "substrate") else []
-    figure = style.canvas(SINGLE_MM if len(panels) == 1 else DOUBLE_MM, 62)
-    room = (SINGLE_MM if len(panels) == 1 else DOUBLE_MM) / len(panels)
+    below = HEAD_MM + ROW_MM * len(groups)
+    figure = style.canvas(DOUBLE_MM, below + PANELS_MM)
+    style.letter_panel(figure, 1.5, 2.2, "a")
+    for row, (name, group) in enumerate(groups.items()):
+        _draw_micrographs(figure, HEAD_MM + ROW_MM * row, group.sort_values("sample"), name, marks[name])
+    room = DOUBLE_MM / max(len(panels), 2)
     for place, draw_panel in enumerate(panels):
         left = 23 if draw_panel is _draw_substrates else 13
-        axes = style.axes_mm(figure, place * room + left, 11, room - left - 4, 40)
+        axes = style.axes_mm(figure, place * room + left, below + 11, room - left - 4, 40)
         draw_panel(axes, groups, marks)
-        if len(panels) > 1:
-            style.letter_panel(figure, place * room + 1.5, 5.4, "abc"[place])
+        style.letter_panel(figure, place * room + 1.5, below + 5.4, "bcd"[place])
     return figure
+
+
+def _draw_micrographs(figure: Figure, top: float, group: pd.DataFrame, name: int, look: tuple) -> None:
+    """Draw a row of micrographs of one temperature, framed in its colour."""
+    shown = group.iloc[evenly_spaced(len(group), PER_CLASS)]
+    style.draw_symbol(figure, EDGE_MM + 1.3, top - 1.8, *look)
+    style.text_mm(figure, EDGE_MM + 3.6, top - 3.2, style.celsius(name), weight="bold")
+    style.text_mm(figure, EDGE_MM + 17.5, top - 3.2, f"{len(shown)} of {len(group)} samples", color=SOFT)
+    for column, row in enumerate(shown.to_dict("records")):
+        axes = style.axes_mm(figure, EDGE_MM + column * (SIDE_MM + GAP_MM), top + 0.6, SIDE_MM, SIDE_MM)
+        style.show_image(axes, read_png(row["micrograph"]), frame=look[0])
+        style.scale_bar(axes, row.get("pixel_nm"))
 
 
 def _is_known(samples: pd.DataFrame, column: str) -> bool:

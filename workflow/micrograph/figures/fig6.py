@@ -1,11 +1,14 @@
-"""Figure 6: every test micrograph with true and predicted temperature, growth time and substrate."""
+"""Figure 6: every test micrograph with true and predicted temperature, and growth time and substrate below."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import ceil
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from micrograph.errors import UserError
 from micrograph.evaluation.labels import fit_label
@@ -15,7 +18,9 @@ from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
 
 PER_PAGE, COLUMNS = 27, 3
-TOP_MM, TALL_MM, SIDE_MM = 16.0, 25.6, 23.0
+TOP_MM, TALL_MM, SIDE_MM = 16.0, 19.8, 18.0
+LEFT_MM, TIME_MM, SUBSTRATE_MM, PANEL_MM = 27.0, 22.0, 20.0, 12.0  # of panels b and c, and the space above each
+MOST = 6  # substrates, the rarest of more as one
 WRONG = "#c2410c"  # vermilion; a wrong sample also has a thick frame and a cross, for colour-blind readers
 
 
@@ -64,6 +69,8 @@ def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
 def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int]) -> list[Figure]:
     """Draw figure 6: every test micrograph with its prediction, 27 a page, by temperature and name.
 
+    Growth time and substrate of the samples of a page stand below, where any is known.
+
     Parameters
     ----------
     fits : sequence of one Fit
@@ -90,35 +97,82 @@ def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int
     n_right, n_fits, n_pages = int(rows["right"].sum()), int(rows["fits"].max()), ceil(len(rows) / PER_PAGE)
     line = f"{n_right} of {len(rows)} test samples correct ({100 * n_right / len(rows):.0f} %), "
     line += "each tested once, out of fold" if n_fits == 1 else f"each tested in {n_fits} folds; majority vote"
+    substrates = _common(rows["substrate"]) if _is_known(rows, "substrate") else []
+    panels = [(_draw_growth_times, TIME_MM)] if _is_known(rows, "growth_seconds") else []
+    panels += [(partial(_draw_substrates, names=substrates), SUBSTRATE_MM)] if substrates else []
+    rows["number"] = np.arange(1, len(rows) + 1)
     pages = []
     for number in range(n_pages):
         here = rows.iloc[number * PER_PAGE : (number + 1) * PER_PAGE]
         page = f"; page {number + 1} of {n_pages}" if n_pages > 1 else ""
-        tall = TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM
+        below = TOP_MM + ceil(len(here) / COLUMNS) * TALL_MM
+        tall = below + sum(PANEL_MM + high for _, high in panels)
         figure = style.canvas(DOUBLE_MM, tall, f"{title}, {fit.spec.protocol} protocol", line + page)
         style.show_image(style.axes_mm(figure, 4.4, 11, 2.4, 2.4), np.full((2, 2), 255), frame=WRONG)
-        style.text_mm(figure, 8.2, 10.8, "thick frame and ×: wrong prediction")
+        style.text_mm(figure, 8.2, 10.8, "thick frame and ×: wrong prediction" + "; hollow in b and c" * bool(panels))
         for place, row in enumerate(here.to_dict("records")):
             down, across = divmod(place, COLUMNS)
             _draw_sample(figure, 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM, row, marks)
+        for letter, (draw_panel, high) in zip("bc", panels, strict=False):
+            axes = style.axes_mm(figure, LEFT_MM, below + 3, DOUBLE_MM - LEFT_MM - 4, high)
+            style.letter_panel(figure, 1.5, below + 1.5, letter)
+            draw_panel(axes, here, marks)
+            axes.set(xlim=(here["number"].iloc[0] - 0.7, here["number"].iloc[0] + PER_PAGE - 0.3))
+            axes.set_xticks(here["number"])
+            axes.set_xlabel("Sample", labelpad=1)
+            below += PANEL_MM + high
+        if panels:
+            style.letter_panel(figure, 1.5, TOP_MM - 3.4, "a")
         pages.append(figure)
     return pages
 
 
+def _is_known(rows: pd.DataFrame, column: str) -> bool:
+    return column in rows and rows[column].notna().any()
+
+
+def _common(substrates: pd.Series) -> list[str]:
+    """List the most frequent substrates; the rest as "others"."""
+    counts = substrates.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
+    return [*counts.index[:MOST], *(["others"] if len(counts) > MOST else [])]
+
+
+def _draw_growth_times(axes: Axes, rows: pd.DataFrame, marks: Mapping) -> None:
+    """Draw a mark per sample at its growth time."""
+    _draw_marks(axes, rows, rows["growth_seconds"].to_numpy(float) / 60, marks)
+    axes.set(ylabel="Growth time (min)")
+    axes.set_ylim(0, None)
+    axes.grid(axis="x")
+
+
+def _draw_substrates(axes: Axes, rows: pd.DataFrame, marks: Mapping, names: Sequence[str]) -> None:
+    """Draw a mark per sample in the row of its substrate."""
+    given = rows["substrate"].where(rows["substrate"].isin(names) | rows["substrate"].isna(), "others")
+    _draw_marks(axes, rows, given.map({name: place for place, name in enumerate(names)}).to_numpy(float), marks)
+    style.label_rows(axes, [style.shorten(name, 16) for name in names])
+
+
+def _draw_marks(axes: Axes, rows: pd.DataFrame, values: NDArray[np.float64], marks: Mapping) -> None:
+    """Draw the marks of a panel, hollow where the prediction is wrong; nothing where the value is missing."""
+    for value, row in zip(values, rows.to_dict("records"), strict=True):
+        colour, marker = marks.get(row["y_true"], (SOFT, "o"))
+        axes.plot([row["number"]], [value], clip_on=False, **style.mark_look(colour, marker, hollow=not row["right"]))
+
+
 def _draw_sample(figure: Figure, left: float, top: float, row: Mapping, marks: Mapping) -> None:
-    """Draw one micrograph and, beside it, what is known of the sample and its prediction."""
+    """Draw one micrograph and, beside it, its prediction."""
     axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
     style.show_image(axes, read_png(row["micrograph"]), frame=None if row["right"] else WRONG)
     style.scale_bar(axes, row.get("pixel_nm"))
     beside, truth, predicted = left + SIDE_MM + 2.2, row["y_true"], row["y_pred"]
     if truth in marks:
         style.draw_symbol(figure, beside + 1.1, top + 5.3, *marks[truth])
-    style.text_mm(figure, beside, top + 0.2, style.shorten(row["sample"], 24), fontsize=6, color=SOFT)
+    name = f"{row['number']}  {style.shorten(row['sample'], 24)}"
+    style.text_mm(figure, beside, top + 0.2, name, fontsize=6, color=SOFT)
     style.text_mm(figure, beside + 3, top + 4, f"true {style.celsius(truth)}")
     verdict = "no prediction" if pd.isna(predicted) else f"predicted {style.celsius(predicted)}"
     look = {"color": INK} if row["right"] else {"color": WRONG, "weight": "bold"}
     style.text_mm(figure, beside, top + 8, f"{'✓' if row['right'] else '×'} {verdict}", **look)
     votes = [f"{row['votes']} of {row['fits']} folds"] if row["fits"] > 1 else []
     votes += [] if pd.isna(row["y_pred_value"]) else [f"value {row['y_pred_value']:.0f} °C"]
-    text = "\n".join([", ".join(votes)] * bool(votes) + style.growth_facts(row, ("growth_seconds", "substrate")))
-    style.text_mm(figure, beside, top + 12, text, fontsize=6.5, color=SOFT, linespacing=1.33)
+    style.text_mm(figure, beside, top + 12, ", ".join(votes), fontsize=6.5, color=SOFT)
