@@ -16,7 +16,7 @@ rule scans:
     benchmark:
         "logs/scans.tsv"
     conda:
-        "../../envs/vision.yaml"
+        "../../envs/afm.yaml"
     params:
         scans=lambda wildcards, output: exit_with_message(
             sample_sheet.list_scans, config["scans_folder"], "scans_folder", output.out
@@ -41,7 +41,7 @@ rule check_levelling:
     benchmark:
         "logs/check_levelling.tsv"
     conda:
-        "../../envs/vision.yaml"
+        "../../envs/afm.yaml"
     params:
         settings=PREPROCESSING,
         quality=config["heights"]["quality"],
