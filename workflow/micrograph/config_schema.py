@@ -544,15 +544,16 @@ class Leakage(Section):
         "published",
         *(f"strict+{leak}" for leak in protocols.LEAKS),
         "published-pca_on_all",
+        "published-scaler_on_validation",
         "published-selection_on_reported_split",
         "published-ungrouped",
     ]
     """With the true labels. strict+LEAK adds one of published's leaks to strict, published-LEAK closes one. LEAK:
     features_from_one_fold (tuned features of all folds from the last fold's network), pca_on_all (principal components
-    fitted on test samples, too), selection_on_reported_split (parameters selected on the samples whose accuracy is
-    reported), validation_in_train_mode (validation loss with dropout and batch statistics as in training),
-    last_checkpoint (the last weights, not the best), ungrouped (samples of one growth day in several splits of a
-    fold)."""
+    fitted on test samples, too), scaler_on_validation (features scaled by training and validation samples),
+    selection_on_reported_split (parameters selected on the samples whose accuracy is reported),
+    validation_in_train_mode (validation loss with dropout and batch statistics as in training), last_checkpoint (the
+    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
     (features_from_one_fold for tuned features, validation_in_train_mode and last_checkpoint for images); all: under all

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import metrics
 from micrograph.io import FeatureSet
 from micrograph.models import registry
-from micrograph.splits import splitters
+from micrograph.splits import model_selection, splitters
 from tables_of_films import films, shallow_fit
 
 CLASSES = [900, 950, 1000]
@@ -100,15 +98,44 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
     assert made.search_results["best_params"].equals(made.search_results["refit_params"])
 
 
-def test_published_rnn_regression_predicts_nothing_without_neighbours_which_counts_as_wrong(study, tmp_path):
-    far = study[1] * 1000.0
-    table = fitted(study, "published", "RNN", "regression", values=far).predictions
-    test = table[table["split"] == "test"]
-    assert test["y_pred"].isna().all()
-    io.write_table(tmp_path / "RNN.tsv", table)
-    read = io.read_table(tmp_path / "RNN.tsv")
-    assert metrics.score(read[read["split"] == "test"], "accuracy", CLASSES) == 0
-    assert metrics.score(read[read["split"] == "train"], "accuracy", CLASSES) == 1
+def test_published_rnn_regression_answers_the_highest_class_without_neighbours_and_has_no_value(study):
+    names, features, tables = study
+    far = features.copy()
+    test = splitters.split_index(tables["published"], 0, "test", names)
+    far[test] += 1e6  # of the films that are tested in every fold, which scale nothing
+    table = fitted(study, "published", "RNN", "regression", values=far).predictions.query("split == 'test'")
+    assert (table["y_pred"] == 1000).all() and table["y_pred_value"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "parts"),
+    [
+        ("published", ["train", "validation"]),
+        ("published-scaler_on_validation", ["train"]),
+        ("strict", ["train"]),
+        ("strict+scaler_on_validation", ["train", "validation"]),
+    ],
+)
+def test_features_are_scaled_by_the_rows_that_the_protocol_allows(study, protocol, parts):
+    names, features, tables = study
+    table = tables[protocol.split("-")[0].split("+")[0]]
+    made = fitted((names, features, tables | {protocol: table}), protocol, "KNN", policy="aug4")
+    for fold, model in made.models.items():
+        rows = np.concatenate([splitters.split_index(table, fold, part, names) for part in parts])
+        np.testing.assert_allclose(model[0].mean_, features[rows].mean(axis=0), rtol=1e-12)
+        if protocol.startswith("published"):
+            np.testing.assert_allclose(model[0].scale_, features[rows].std(axis=0), rtol=1e-12)
+
+
+def test_the_published_tree_regressor_takes_a_point_only_where_its_training_accuracy_does_not_fall():
+    y_true = np.array([900, 950, 1000, 1000])
+    points = [[900, 900, 900, 900], [900, 950, 900, 900], [900, 950, 1000, 900], [900, 950, 1000, 1000]]
+    plain = model_selection.select([points], [y_true], "published")
+    assert plain[0].point == 3
+    ruled = model_selection.select([points], [y_true], "published", training=[[0.5, 0.7, 0.6, 0.65]])
+    assert ruled[0].point == 1  # 2 and 3 are better on validation, worse in training than 1
+    again = model_selection.select([points], [y_true], "published", training=[[0.5, 0.7, 0.6, 0.7]])
+    assert again[0].point == 3
 
 
 def test_features_of_other_folds_or_samples_are_refused(study):

@@ -1,13 +1,18 @@
 """The models: what strict changes, what published keeps, and the grids in full."""
 
+import re
+from itertools import product
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.neighbors import RadiusNeighborsClassifier
 
 from micrograph import target
 from micrograph.errors import UserError
-from micrograph.models import estimators, pca, registry
+from micrograph.models import estimators, grid_search, pca, registry
 
 CLASSES = [900, 950, 1000]
 ESTIMATORS = [(model, scheme) for model in registry.SHALLOW for scheme in registry.MODELS[model].schemes]
@@ -38,9 +43,12 @@ def test_every_model_separates_three_clouds(model, protocol):
     features, labels = blobs()
     classifier = built(model, "nominal", protocol).fit(features, labels)
     assert (classifier.predict(features) == labels).mean() > 0.75  # chance: 0.33
-    regressor = built(model, "regression", protocol).fit(features, labels.astype(float))
-    answered = target.to_class(regressor.predict(features), CLASSES)
-    assert (answered == labels).mean() > 0.75  # chance: 0.33
+    fits = (
+        built(model, "regression", protocol, **point).fit(features, labels.astype(float))
+        for point in registry.param_grid(model, "regression", protocol, "default")
+    )
+    answered = (target.to_class(regressor.predict(features), CLASSES) for regressor in fits)
+    assert max((one == labels).mean() for one in answered) > 0.75  # chance: 0.33
 
 
 @pytest.mark.parametrize("size", ["default", "published"])
@@ -57,10 +65,18 @@ def test_published_grids_have_the_papers_sizes():
     def size(model, scheme="nominal"):
         return len(registry.param_grid(model, scheme, "published", "published"))
 
-    assert size("SVC") == 3 * 6 * 2 * 4 * 4  # C, degree, gamma, coef0, max_iter
-    assert size("KNN") * 4 == 480  # four search algorithms, which give one answer
+    assert size("SVC") == 3 * 6 * 6 * 4 * 4 == 1728  # C, degree, gamma, coef0, max_iter
+    assert size("KRC") == 70
+    assert size("RNN") == 5 * 2 * 5
+    assert size("GPC") == 5 * 2
+    assert size("KNN") == size("KNN", "regression") == 12 * 2 * 5
     assert size("DTC") == 3 * 9 * 3
-    assert size("GBC") == 6 * 4 * 5 * 3
+    assert size("GBC") == size("GBC", "regression") == 6 * 5 * 5 * 3
+    assert size("SVC", "regression") == 10 * 10 * 2  # C, epsilon, shrinking
+    assert size("KRC", "regression") == 32 * 10 * 5
+    assert size("RNN", "regression") == 4 * 2 * 5
+    assert size("GPC", "regression") == 8 * 2
+    assert size("DTC", "regression") == 3 * 5 * 9 * 6
     first, second, *_ = registry.param_grid("KNN", "nominal", "published", "published")
     assert first == {"n_neighbors": 3, "weights": "uniform", "p": 1} and second == first | {"p": 2}
     alphas = [point["alpha"] for point in registry.param_grid("KRC", "nominal", "published", "published")]
@@ -69,17 +85,111 @@ def test_published_grids_have_the_papers_sizes():
     assert np.allclose(np.diff(np.log(alphas)), np.log(1.2))
 
 
-def test_units_of_features_change_published_predictions_but_not_strict_ones():
+AUTHORS = Path(__file__).parents[4] / "shared" / "paper" / "grids.tsv"
+PRODUCTION = Path(__file__).parents[3] / "resources" / "published" / "production.tsv"
+
+
+def value(text):
+    """A value of the authors' table as Python has it."""
+    if text in ("None", "True", "False"):
+        return {"None": None, "True": True, "False": False}[text]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def authors_values(text):
+    """The values of one row of the authors' table, in loop order."""
+    text = re.sub(r" *\(.*", "", text)
+    if geometric := re.match(r"geometric: (\S+) x (\S+)\^k while < (\d+), (\d+) values", text):
+        first, factor, last, count = map(float, geometric.groups())
+        values = list(first * factor ** np.arange(int(count)))
+        assert values[-1] < last <= values[-1] * factor
+        return values
+    if tenths := re.match(r"i\*0.1 for i=1\.\.(\d)", text):
+        return [number / 10 for number in range(1, int(tenths[1]) + 1)]
+    return [value(word) for word in text.split()]
+
+
+@pytest.mark.skipif(not AUTHORS.is_file(), reason="the table of the authors' grids is not here")
+@pytest.mark.parametrize(("model", "scheme"), [pair for pair in ESTIMATORS if pair[0] != "OLR"])
+def test_published_grids_are_the_authors_but_for_points_without_an_effect(model, scheme):
+    rows = pd.read_csv(AUTHORS, sep="\t", dtype=str, keep_default_na=False)
+    role = {"nominal": "classifier", "regression": "regressor"}[scheme]
+    rows = rows[(rows["model"] == model) & (rows["role"] == role)]
+    grid, dropped = {}, registry.NO_EFFECT.get((model, scheme), {})
+    for parameter, text in rows[["parameter", "values in loop order"]].to_numpy():
+        name, loop, _ = parameter.partition(" (loop")
+        if not loop or (model == "SVC" and name == "kernel" and scheme == "regression"):  # one value, a fixed argument
+            continue
+        if dropped.get(name) != "all":
+            grid[name] = [one for one in authors_values(text) if one not in dropped.get(name, [])]
+    expected = [dict(zip(grid, point, strict=True)) for point in product(*grid.values())]
+    ours = registry.param_grid(model, scheme, "published", "published")
+    assert len(ours) == len(expected)
+    for own, theirs in zip(ours, expected, strict=True):
+        assert list(own) == list(theirs)
+        for name in own:
+            assert own[name] == (pytest.approx(theirs[name]) if isinstance(theirs[name], float) else theirs[name])
+    printed = production(model, scheme)
+    for parameter, text in rows[["parameter", "production value"]].to_numpy():
+        if (name := parameter.partition(" (loop")[0]) in printed:
+            theirs = authors_values(text.replace("auto (= sqrt, deprecated)", "sqrt"))[0]
+            assert value(printed[name]) == (pytest.approx(theirs) if isinstance(theirs, float) else theirs)
+
+
+def production(model, scheme):
+    """The settings that the notebooks print for one model, {name: text}."""
+    rows = pd.read_csv(PRODUCTION, sep="\t", dtype=str, keep_default_na=False)
+    rows = rows[(rows["model"] == model) & (rows["scheme"] == scheme)]
+    return dict(zip(rows["setting"], rows["value"], strict=True))
+
+
+@pytest.mark.parametrize(("model", "scheme"), [pair for pair in ESTIMATORS if pair[0] != "OLR"])
+def test_the_settings_that_the_notebooks_print_are_a_point_of_the_published_grid(model, scheme):
+    printed = {name: value(text) for name, text in production(model, scheme).items()}
+    points = registry.param_grid(model, scheme, "published", "published")
+    assert any(
+        set(point) == set(printed)
+        and all(point[name] == (pytest.approx(one) if isinstance(one, float) else one) for name, one in printed.items())
+        for point in points
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("model", "scheme", "one", "other"),
+    [
+        ("KRC", "nominal", {"max_iter": 90}, {"max_iter": None}),
+        ("RNN", "nominal", {"algorithm": "ball_tree"}, {"algorithm": "brute"}),
+        ("KNN", "regression", {"algorithm": "kd_tree"}, {"algorithm": "brute"}),
+        ("GPC", "nominal", {"n_restarts_optimizer": 0}, {"n_restarts_optimizer": 4}),
+        ("GPC", "regression", {"n_restarts_optimizer": 0}, {"n_restarts_optimizer": 11}),
+        ("SVC", "regression", {"degree": 1, "gamma": "scale", "coef0": 0}, {"degree": 9, "gamma": "auto", "coef0": 1}),
+    ],
+)
+def test_points_that_are_left_out_change_no_prediction(model, scheme, one, other):
+    features, labels = blobs(spread=4)
+    first = registry.param_grid(model, scheme, "published", "default")[0]
+    labels = labels.astype(float) if scheme == "regression" else labels
+    answers = [
+        built(model, scheme, "published", **{**first, **more}).fit(features, labels).predict(features + 0.1)
+        for more in (one, other)
+    ]
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("protocol", ["strict", "published"])
+def test_units_of_features_change_no_prediction(protocol):
     features, labels = blobs(spread=3)
     queries = blobs(spread=3, seed=1)[0]
     for model in ("SVC", "KRC", "RNN"):
-        one, thousand = (built(model).fit(features * unit, labels).predict(queries * unit) for unit in (1.0, 1000.0))
+        one, thousand = (
+            built(model, protocol=protocol).fit(features * unit, labels).predict(queries * unit)
+            for unit in (1.0, 1000.0)
+        )
         assert (one == thousand).all()
-    one, thousand = (
-        built("RNN", "nominal", "published", radius=4).fit(features * unit, labels).predict(queries * unit)
-        for unit in (1.0, 1000.0)
-    )
-    assert (one != thousand).any()
 
 
 def test_published_krc_is_linear_and_strict_krc_is_not():
@@ -105,14 +215,15 @@ def test_kernel_ridge_classifier_equals_kernel_ridge_on_centred_targets():
     assert np.allclose(poly.decision_function(features), theirs.predict(features) + target.mean(axis=0))
 
 
-def test_a_query_without_neighbours_is_900_or_nothing_as_published_and_its_nearest_sample_under_strict():
+def test_a_query_without_neighbours_is_900_or_1000_as_published_and_its_nearest_sample_under_strict():
     features = np.array([[0.0], [1.0], [10.0], [11.0]])
     labels = np.array([900, 900, 1000, 1000])
     far = np.array([[40.0]])
     published = built("RNN", "nominal", "published", radius=2).fit(features, labels)
     assert published.predict(far).tolist() == [900]
     nothing = built("RNN", "regression", "published", radius=3).fit(features, labels.astype(float))
-    assert np.isnan(nothing.predict(far)).all()
+    y_pred, value = grid_search.predict(nothing, far, CLASSES)
+    assert y_pred.tolist() == [1000] and np.isnan(value).all()
     strict = estimators.RadiusClassifier(quantile=0.1).fit(features, labels)
     assert strict.radius_ < 29
     assert strict.predict(far).tolist() == [1000]
@@ -161,7 +272,7 @@ def test_strict_neighbours_are_robust_to_components_on_which_held_out_samples_ar
 
 def test_published_gaussian_regression_keeps_its_kernel_and_strict_fits_it():
     features, labels = blobs(spread=20)
-    published = built("GPC", "regression", "published", alpha=1e-4).fit(features, labels.astype(float))
+    published = built("GPC", "regression", "published", alpha=1e-4).fit(features, labels.astype(float))["model"]
     assert np.exp(published.kernel_.theta).tolist() == []
     assert np.allclose([published.kernel_.k1.constant_value, published.kernel_.k2.length_scale], 1)
     strict = built("GPC", "regression", "strict", n_restarts_optimizer=0).fit(features, labels.astype(float))

@@ -50,6 +50,7 @@ LABELS = {
 LEAKS = {
     "features_from_one_fold": "features of all folds from one network",
     "pca_on_all": "PCA fitted on all samples",
+    "scaler_on_validation": "features scaled with validation samples",
     "selection_on_reported_split": "settings selected on the reported split",
     "validation_in_train_mode": "validation loss in training mode",
     "last_checkpoint": "last checkpoint, not the best",
@@ -314,7 +315,7 @@ def _explains(leak: str, protocol: Protocol, row: Mapping[str, Any], what: str, 
         return what == protocol.reported_split and low <= row["selection_bias_pct_points"]
     if leak == "ungrouped":  # labels were permuted between days, so that samples of one day share theirs
         return what != GAP and row["labels"] == "batches"
-    return False  # the others do not use labels: PCA, and the weights that a network keeps
+    return False  # the others do not use labels: PCA, scaling, and the weights that a network keeps
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:

@@ -30,6 +30,7 @@ TITLES = {
 LEAKS = {
     "features_from_one_fold": "features of all folds\nfrom one network",
     "pca_on_all": "PCA fitted\non all samples",
+    "scaler_on_validation": "features scaled with\nvalidation samples",
     "selection_on_reported_split": "selection on the\nreported split",
     "validation_in_train_mode": "validation loss\nin training mode",
     "last_checkpoint": "last checkpoint,\nnot the best",

@@ -83,8 +83,13 @@ def fit_folds(
         warnings.simplefilter("always")
         with ThreadPoolExecutor(workers) as pool:
             y_pred = list(pool.map(grid_search.predict_grid, searches))
+            training = None
+            if registry.training_must_not_fall(task.spec.model, task.spec.scheme, task.spec.protocol):
+                training = list(pool.map(grid_search.training_accuracy, searches))
         n_features = [own.shape[1] for own in values]
-        refitted, *tables = prediction_table.select_and_predict(task, folds, predict, n_features, y_pred, parts)
+        refitted, *tables = prediction_table.select_and_predict(
+            task, folds, predict, n_features, y_pred, parts, training
+        )
     _print_warnings(caught)
     return prediction_table.FitResult({fold: models[fold, point] for fold, point in enumerate(refitted)}, *tables)
 

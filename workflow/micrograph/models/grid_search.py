@@ -8,7 +8,8 @@ as precomputed. The predictions are those of single fits; only which of equally 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,15 +41,20 @@ class GridSearch:
         Indices into the rows.
     task : FitTask
         Its grid is of `registry.param_grid`.
+    predicted : ndarray of int, optional
+        Rows that points are to predict, by default those that they are compared on.
     """
 
     features: NDArray[np.float64]
     fold: FoldData
     task: FitTask
+    predicted: NDArray[np.intp] | None = None
 
     @property
     def selection_index(self) -> NDArray[np.intp]:
         """Rows that points are compared on: of the validation part, with one leak of the reported part."""
+        if self.predicted is not None:
+            return self.predicted
         return self.fold.score_index[protocols.parse(self.task.spec.protocol).selection_split]
 
     @property
@@ -67,6 +73,17 @@ class GridSearch:
         labels = self.fold.samples.y[self.fold.train_index]
         return labels.astype(float) if self.task.spec.scheme == "regression" else labels
 
+    @cached_property
+    def scaler(self) -> BaseEstimator | None:
+        """The scaling of features, fitted on the fold's `scaler_rows`; None where the estimator needs none."""
+        made = self.estimator({})
+        rows = self.fold.scaler_rows(self.task.spec.protocol)
+        return made[0].fit(self.features[rows]) if isinstance(made, Pipeline) else None
+
+    def scaled(self, features: NDArray) -> NDArray[np.float64]:
+        """Scale rows of features as the model takes them."""
+        return features if self.scaler is None else self.scaler.transform(features)
+
     def estimator(self, params: dict) -> BaseEstimator:
         """Make the unfitted estimator of one point."""
         spec = self.task.spec
@@ -75,8 +92,12 @@ class GridSearch:
         )
 
     def fit(self, params: dict) -> BaseEstimator:
-        """Fit the estimator of one point on the training rows."""
-        return self.estimator(params).fit(self.X_train, self.y_train)
+        """Fit the estimator of one point: its scaling on the fold's `scaler_rows`, its model on the training rows."""
+        made = self.estimator(params)
+        _last(made).fit(self.scaled(self.X_train), self.y_train)
+        if isinstance(made, Pipeline):
+            made.steps[0] = (made.steps[0][0], self.scaler)
+        return made
 
 
 def predict(
@@ -95,12 +116,19 @@ def predict(
     Returns
     -------
     y_pred, y_value : ndarray of shape (n_rows,)
-        Celsius. The value is NaN of a classifier; both are NaN of a query without neighbours.
+        Celsius. The value is NaN of a classifier, and of a regressor's query without neighbours, whose class is the
+        highest, as in the authors' notebook.
     """
     output = np.asarray(estimator.predict(features), dtype=float)
     if is_regressor(estimator):
-        return target.to_class(output, classes), output
+        return np.where(np.isnan(output), classes[-1], target.to_class(output, classes)), output
     return output, np.full(len(output), np.nan)
+
+
+def training_accuracy(search: GridSearch) -> NDArray[np.float64]:
+    """Return the share of training rows, with the policy's repeats, that each point predicts right, (n_points,)."""
+    rows = search.fold.train_index
+    return (predict_grid(replace(search, predicted=rows)) == search.fold.samples.y[rows]).mean(axis=1)
 
 
 def predict_grid(search: GridSearch) -> NDArray[np.float64]:
@@ -113,7 +141,7 @@ def predict_grid(search: GridSearch) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_points, n_rows)
-        Classes in Celsius; NaN where there is no prediction.
+        Classes in Celsius.
     """
     bare = _bare(search.estimator({}))
     if hasattr(bare, "staged_predict"):
@@ -141,8 +169,7 @@ def _predict_stages(search):
 
 def _staged_predict(fitted, search):
     """Classes in Celsius after 1, 2, ... trees."""
-    held = fitted[:-1].transform(search.X_selection) if isinstance(fitted, Pipeline) else search.X_selection
-    last = _last(fitted)
+    held, last = search.scaled(search.X_selection), _last(fitted)
     if not is_regressor(last):
         yield from last.staged_predict(held)
         return
@@ -155,11 +182,7 @@ def _staged_predict(fitted, search):
 def _predict_precomputed(search, parameter, names, compute):
     """Points that agree in the parameters `names` share a matrix between samples, which replaces their features."""
     y_pred = np.empty((len(search.task.grid), len(search.selection_index)))
-    train, held = search.X_train, search.X_selection
-    whole = search.estimator({})
-    if isinstance(whole, Pipeline):
-        preprocessing = whole[:-1].fit(train)
-        train, held = preprocessing.transform(train), preprocessing.transform(held)
+    train, held = search.scaled(search.X_train), search.scaled(search.X_selection)
     for shared, points in _by(search.task.grid, lambda name: name in names).items():
         bare = _bare(search.estimator(dict(shared)))
         within, across = compute(bare, train, train), compute(bare, held, train)

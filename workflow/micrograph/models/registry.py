@@ -3,27 +3,27 @@
 To add a shallow model, add one row here and its name to an experiment of the config: wildcards, the config's schema,
 rules and experiments read this table. scikit-learn is imported only where an estimator is made.
 
-The protocol ``published`` keeps the paper's choices (scikit-learn's classes and defaults as in version 1.2.2), flaws
+The protocol ``published`` has the paper's models (scikit-learn's classes and defaults as in version 1.2.2), flaws
 included. ``strict`` differs in:
 
-- Features: centred and scaled to unit length (`estimators.CenteredNormalizer` says why); raw under published.
+- Features: centred and scaled to unit length (`estimators.CenteredNormalizer` says why); standardised under published.
   Regressors learn a standardised target under strict, degrees Celsius under published.
 - KRC: published is RidgeClassifier, which is linear; strict is kernel ridge classification.
-- RNN: published has an absolute radius in raw features; a query without neighbours gets the first class, and of the
-  regressor no prediction (NaN). strict takes the radius from the distances of training samples; such a query gets the
+- RNN: published has an absolute radius; a query without neighbours gets the lowest class, of the regressor the highest
+  (`grid_search.predict`). strict takes the radius from the distances of training samples; such a query gets the
   prediction of its nearest training sample.
 - GPC: published keeps a kernel of unit variance and length; strict optimises it, for the regressor with a noise term.
+- DTC: the published regressor takes a point only if its training accuracy is not below that of the point taken last.
 
 SVC, KNN, DTC and GBC are the same under both. OLR (ordinal logistic regression) is not in the paper; it standardises
 its features itself, for they are a few named quantities of different units.
 
-The order of names and values in a grid matters, since the first of equal points is taken. Left out of the paper's grids
-are parameters that cannot change a prediction: the neighbour search `algorithm`, `max_iter` of the ridge classifier
-(solved directly), degree, gamma and coef0 of the linear SVR, and restarts of a Gaussian process whose kernel is fixed;
-and friedman_mse, which scikit-learn 1.9 no longer distinguishes from squared_error. The paper names C, epsilon and
-shrinking of the SVR without their values; those here are ours. The SVR of the small grid stops after 100,000
-iterations: on raw features it would take millions, and predict no better. Penalties of OLR go from strong to weak, so
-that of equal points the simpler is taken.
+The order of names and values in a grid matters, since the first of equal points is taken. Of the authors' grids, those
+points are left out that cannot change a prediction (NO_EFFECT): the neighbour search `algorithm`, `max_iter` of the
+ridge classifier (solved directly), degree, gamma and coef0 of the linear SVR, restarts of a Gaussian process whose
+kernel is fixed, max_features `auto`, which is sqrt, and friedman_mse, which splits one output as squared_error does
+(scikit-learn 1.9 no longer has it). The SVR of the small grid stops after 100,000 iterations: more take minutes and
+predict no better. Penalties of OLR go from strong to weak, so that of equal points the simpler is taken.
 """
 
 from __future__ import annotations
@@ -45,6 +45,16 @@ Grid = Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]]
 
 SEARCHES = {"default": "small", "published": "paper"}  # models.param_grid of the config -> the grid
 
+# Parameters, or single values, of the authors' grids that change no prediction: (model, scheme) -> {name: values}.
+NO_EFFECT: dict[tuple[str, str], dict[str, Any]] = {
+    ("KRC", "nominal"): {"max_iter": "all"},
+    **{(model, scheme): {"algorithm": "all"} for model in ("RNN", "KNN") for scheme in ("nominal", "regression")},
+    **{("GPC", scheme): {"n_restarts_optimizer": "all"} for scheme in ("nominal", "regression")},
+    ("DTC", "nominal"): {"max_features": ["auto"]},
+    ("DTC", "regression"): {"criterion": ["friedman_mse"]},
+    ("SVC", "regression"): {"degree": "all", "gamma": "all", "coef0": "all"},
+}
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -55,11 +65,13 @@ class Estimator:
     path : str
         Module and class of the scikit-learn estimator.
     small, paper : dict or list of dict
-        Our few points, and the paper's grid in full: parameter names and their values, in loop order.
+        Our few points, and the authors' grid without NO_EFFECT: parameter names and their values, in loop order.
     params : dict
         Parameters of all points; a function is called with the classes in Celsius and the seed.
     strict : Estimator, optional
         What the protocol strict takes instead.
+    training_must_not_fall : bool
+        Whether published takes a point only if its training accuracy is not below that of the point taken last.
     """
 
     path: str
@@ -67,6 +79,7 @@ class Estimator:
     paper: Grid
     params: Mapping[str, Any] = field(default_factory=dict)
     strict: Estimator | None = None
+    training_must_not_fall: bool = False
 
     def make(self, classes: Sequence[int], seed: int) -> BaseEstimator:
         """Make the unfitted estimator."""
@@ -163,7 +176,7 @@ _BOOSTING: dict[str, Any] = {
     },
     "paper": {
         "n_estimators": list(range(100, 601, 100)),
-        "learning_rate": [0.001, 0.01, 0.1, 1],
+        "learning_rate": [0.0, 0.001, 0.01, 0.1, 1],
         "min_samples_split": list(range(2, 15, 3)),
         "max_depth": [6, 7, 8],
     },
@@ -184,7 +197,7 @@ MODELS = {
                     "C": [1, 0.8, 0.2],
                     "kernel": ["poly"],
                     "degree": [2, 3, 4, 5, 6, 7],
-                    "gamma": ["scale", "auto"],
+                    "gamma": ["scale", "auto", 0.1, 0.2, 0.3, 0.34],
                     "coef0": [0.8, 0.2, 0.05, 0],
                     "max_iter": [90, 100, 120, -1],
                 },
@@ -193,7 +206,7 @@ MODELS = {
                 "sklearn.svm.SVR",
                 params={"kernel": "linear"},
                 small={"C": [1, 0.2, 0.05], "epsilon": [0.1, 0.5], "max_iter": [100_000]},
-                paper={"C": [1, 0.8, 0.2], "epsilon": [0.05, 0.1, 0.2, 0.5], "shrinking": [True, False]},
+                paper={"C": [*_TENTHS, 1], "epsilon": [*_TENTHS, 1], "shrinking": [False, True]},
             ),
         },
     ),
@@ -265,7 +278,7 @@ MODELS = {
                 "sklearn.gaussian_process.GaussianProcessRegressor",
                 params={"kernel": _unit_kernel, "random_state": _seed},
                 small={"alpha": [1e-4, 1e-10], "normalize_y": [False, True]},
-                paper={"alpha": [10.0**-power for power in range(4, 13)], "normalize_y": [False, True]},
+                paper={"alpha": [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12], "normalize_y": [True, False]},
                 strict=Estimator(
                     "sklearn.gaussian_process.GaussianProcessRegressor",
                     params={"kernel": _noisy_kernel, "random_state": _seed},
@@ -312,8 +325,9 @@ MODELS = {
                     "criterion": ["squared_error", "absolute_error", "poisson"],
                     "max_depth": [5, 6, 7, 8, None],
                     "min_samples_split": _TENTHS,
-                    "max_features": ["sqrt", "log2", None],
+                    "max_features": [0.1, 0.2, 0.4, "log2", "sqrt", None],
                 },
+                training_must_not_fall=True,
             ),
         },
     ),
@@ -397,7 +411,7 @@ def make_estimator(
     Returns
     -------
     estimator
-        Under strict a pipeline of preprocessing and model.
+        A pipeline of scaling and model, but of a model that needs none.
 
     Raises
     ------
@@ -405,17 +419,24 @@ def make_estimator(
         If a name is unknown, the model has no such scheme, or it is a network.
     """
     bare = _estimator(model, scheme, protocol).make(classes, seed).set_params(**params)
-    if not _is_strict(protocol) or MODELS[model].standardises:
+    if MODELS[model].standardises:
         return bare
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if not _is_strict(protocol):
+        return Pipeline([("scaler", StandardScaler()), ("model", bare)])
     from micrograph.models.estimators import CenteredNormalizer
 
     if scheme == "regression":
         bare = TransformedTargetRegressor(bare, transformer=StandardScaler())
     return Pipeline([("normalizer", CenteredNormalizer()), ("model", bare)])
+
+
+def training_must_not_fall(model: str, scheme: str, protocol: str) -> bool:
+    """Tell whether a fold takes a grid point only if its training accuracy is not below that of the one taken last."""
+    return not _is_strict(protocol) and _estimator(model, scheme, protocol).training_must_not_fall
 
 
 def _is_strict(protocol: str) -> bool:

@@ -48,7 +48,11 @@ def choose(y_pred: ArrayLike, y_true: ArrayLike, protocol: str) -> Choice:
 
 
 def select(
-    y_pred: Sequence[ArrayLike], y_true: Sequence[ArrayLike], protocol: str, by_others: bool | None = None
+    y_pred: Sequence[ArrayLike],
+    y_true: Sequence[ArrayLike],
+    protocol: str,
+    by_others: bool | None = None,
+    training: Sequence[ArrayLike] | None = None,
 ) -> list[Choice]:
     """Choose the point of every fold.
 
@@ -61,6 +65,9 @@ def select(
     by_others : bool, optional
         Choose each fold's point by the mean scores of the other folds, whose samples are not those that it reports.
         By default where the protocol reports validation and has not the leak ``selection_on_reported_split``.
+    training : sequence of array_like of shape (n_points,), optional
+        Training accuracies. In the order of the grid a point is then taken if its score is the highest so far and its
+        training accuracy not below that of the point taken last: the authors' rule for one model.
 
     Returns
     -------
@@ -72,7 +79,9 @@ def select(
     criterion = CRITERIA[parsed.estimators]
     scores = np.array([_scores(*fold) for fold in zip(y_pred, y_true, strict=True)])  # (folds, 2, points)
     compared = (scores.sum(axis=0) - scores) / (len(scores) - 1) if by_others else scores
-    return [_best(of_fold, own, criterion) for of_fold, own in zip(compared, scores, strict=True)]
+    never = [None] * len(scores)
+    folds = zip(compared, scores, never if training is None else training, strict=True)
+    return [_best(of_fold, own, criterion, trained) for of_fold, own, trained in folds]
 
 
 def _scores(y_pred: ArrayLike, y_true: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -83,10 +92,17 @@ def _scores(y_pred: ArrayLike, y_true: ArrayLike) -> tuple[NDArray[np.float64], 
     return right.mean(axis=1), balanced
 
 
-def _best(compared: NDArray[np.float64], own: NDArray[np.float64], criterion: Callable) -> Choice:
-    """Choose the first of the best points; compared, own: (2, n_points) scores."""
+def _best(
+    compared: NDArray[np.float64], own: NDArray[np.float64], criterion: Callable, training: ArrayLike | None
+) -> Choice:
+    """Choose the first of the best points; compared, own: (2, n_points) scores; training as of `select`."""
     values = [criterion(*scores) for scores in compared.T.tolist()]
     point = values.index(max(values))
+    if training is not None:
+        trained, point = np.round(np.asarray(training, dtype=float), 9), 0
+        for later in range(1, len(values)):
+            if values[later] > values[point] and trained[later] >= trained[point]:
+                point = later
     return Choice(point, float(own[0, point]), float(own[1, point]))
 
 

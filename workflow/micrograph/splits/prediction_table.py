@@ -73,6 +73,18 @@ class FoldData:
     train_index: NDArray[np.intp]
     seed: int
 
+    def scaler_rows(self, protocol: str) -> NDArray[np.intp]:
+        """Return the rows that the scaling of features is fitted on.
+
+        strict: the training rows with the policy's repeats; published: once each. With the leak
+        ``scaler_on_validation`` those of validation, too, which the authors' notebooks scale with before they split.
+        """
+        parsed = protocols.parse(protocol)
+        train = self.train_index if parsed.estimators == "strict" else np.unique(self.train_index)
+        if "scaler_on_validation" not in parsed.leaks:
+            return train
+        return np.concatenate([train, self.score_index["validation"]])
+
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
@@ -191,6 +203,7 @@ def select_and_predict(
     n_features: Sequence[int],
     y_pred: Sequence[NDArray] | None = None,
     parts: Sequence[str] = splitters.SPLITS,
+    training: Sequence[NDArray] | None = None,
 ) -> tuple[list[int], pd.DataFrame, pd.DataFrame]:
     """Choose a grid point for every fold, and tabulate the predictions.
 
@@ -207,6 +220,8 @@ def select_and_predict(
         For every fold the classes that each point predicts on the protocol's selection split; by default of `predict`.
     parts : sequence of str
         Splits to predict.
+    training : sequence of ndarray of shape (n_points,), optional
+        Training accuracies of every fold, as of `model_selection.select`.
 
     Returns
     -------
@@ -219,7 +234,8 @@ def select_and_predict(
     split = protocols.parse(protocol).selection_split
     if y_pred is None:
         y_pred = [np.stack([predict(fold, point, split)[0] for point in points]) for fold in folds]
-    choices = model_selection.select(y_pred, [fold.samples.y[fold.score_index[split]] for fold in folds], protocol)
+    y_true = [fold.samples.y[fold.score_index[split]] for fold in folds]
+    choices = model_selection.select(y_pred, y_true, protocol, training=training)
     refitted = model_selection.refit_choice(choices, protocol)
     frames = [
         prediction_frame(

@@ -23,6 +23,7 @@ from micrograph.errors import UserError, lookup
 LEAKS = {
     "features_from_one_fold": "fine-tuned features of all folds come from the network of the last fold",
     "pca_on_all": "principal components are fitted on all samples, those to be tested included",
+    "scaler_on_validation": "features are scaled by their values on training and validation samples",
     "selection_on_reported_split": "settings are selected on the samples whose accuracy is reported",
     "validation_in_train_mode": "the validation loss is computed with dropout and batch statistics as in training",
     "last_checkpoint": "a network keeps its last weights, not its best",
@@ -52,8 +53,8 @@ STAGES = {
 # The leaks that can change the predictions of a model on these features.
 PREDICTION_LEAKS = {
     "image": STAGES["networks"] | {"selection_on_reported_split"},
-    "tuned": STAGES["tuned"] | {"selection_on_reported_split"},
-    "components": STAGES["components"] | {"selection_on_reported_split"},
+    "tuned": STAGES["tuned"] | {"selection_on_reported_split", "scaler_on_validation"},
+    "components": STAGES["components"] | {"selection_on_reported_split", "scaler_on_validation"},
 }
 # The leaks in how networks are trained and used.
 NETWORK_LEAKS = STAGES["tuned"] - STAGES["splits"]
