@@ -28,7 +28,7 @@ DIRECTION_WORDS = {
 DIRECTION_WORD = re.compile(rf"({'|'.join(sorted(DIRECTION_WORDS, key=len, reverse=True))})", re.IGNORECASE)
 PASS = re.compile(r"\d+(?P<direction>[fb]?)")  # 1F:Height
 SILENT_WORDS = {"scan", "data", "channel", "image", "up", "down"}
-MAX_EXTENT_NM = 1e9
+MIN_EXTENT_NM, MAX_EXTENT_NM = 1e-3, 1e9
 MAX_PIXELS = 1 << 26
 MAX_LISTED = 12
 UNTITLED = "untitled"
@@ -109,7 +109,7 @@ def read_heights(path: str | Path, channels: Sequence[Channel], options: ReadOpt
     chosen, remarks = _choose(path, channels, list(lengths), options)
     to_nm, size_nm = lengths[chosen]
     lines, pixels = chosen.values.shape
-    if not all(0 < length <= MAX_EXTENT_NM for length in size_nm) or chosen.values.size == 0:
+    if not all(MIN_EXTENT_NM <= length <= MAX_EXTENT_NM for length in size_nm) or chosen.values.size == 0:
         raise UserError(
             f"{path}: channel '{chosen.title}' has no valid scan size; export the scan again with its size."
         )
