@@ -341,3 +341,21 @@ def test_the_command_says_what_is_left_to_do(study, scan):
     assert "Fill in growth_celsius" in done.stdout and "snakemake --cores 8 --directory ." in done.stdout
     again = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert again.returncode == 1 and "is kept" in again.stderr and "Traceback" not in again.stderr
+
+
+def test_the_unit_of_heights_in_an_image_is_asked_for_where_the_file_states_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heights = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
+    Image.fromarray(heights).save("bare.tif")
+    Image.fromarray(heights * 2).save(
+        "own.tif", tiffinfo={270: "ImageJ=1.54f\nunit=nm\nvunit=nm\n", 282: 2.0, 283: 2.0}
+    )
+    rows, _ = make_sheet.write_sheet(tmp_path, "samples.tsv")
+    assert [(row["sample"], row["width_nm"], row["z_unit"]) for row in rows] == [
+        ("bare", "needed", "needed"),
+        ("own", "", ""),
+    ]
+    with pytest.raises(UserError, match="z_unit 'needed' is not a unit of length"):
+        filled_in("samples.tsv", batch="monday", width_nm=["1000", ""])
+    filled = filled_in("samples.tsv", batch="monday", width_nm=["1000", ""], z_unit=["um", ""])
+    assert list(filled["z_unit"]) == ["um", ""]

@@ -115,7 +115,8 @@ def read_images(row: pd.Series, height_folders: Iterable[str], options: ReadOpti
     Images
     """
     micrograph = Path(row["micrograph"])
-    found = formats.read_scan(row["scan"], options)
+    z_unit = row.get("z_unit") or None
+    found = formats.read_scan(row["scan"], options._replace(z_unit=z_unit if isinstance(z_unit, str) else None))
     folders = {Path(folder).name: Path(folder) for folder in height_folders}
     raw = levelled = None
     if isinstance(found, HeightMap):

@@ -25,7 +25,7 @@ from micrograph.scans.height_map import read_gwy
 from micrograph.scans.image_files import ExportedImage
 from micrograph.topography.measure import MEASURES, measure_map
 
-DESCRIBED = ("lines", "pixels", "width_nm", "tall_nm", "channel", "direction", "quality", *quality.COLUMNS)
+DESCRIBED = ("lines", "pixels", "width_nm", "tall_nm", "channel", "direction", "remarks", "quality", *quality.COLUMNS)
 COLUMNS = ("sample", "scan", "micrograph", "height", *DESCRIBED, *MEASURES, "source_sha256")
 PICTURE_MM = 60.0
 
@@ -166,6 +166,8 @@ def _measure(row: dict[str, Any], out: Path, preprocessing: Preprocessing) -> di
     scan = read_gwy(out / "heights" / f"{row['sample']}.gwy")
     row["height"] = f"heights/{row['sample']}.gwy"
     with conversion.naming_scan(row["scan"]):
+        if not scan.width_nm > 0:
+            raise UserError("heights without a width cannot be measured; save the file with its width.")
         row |= measure_map(scan.height_nm, (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels))
     _draw_heights(row, picture, scan.height_nm)
     return row

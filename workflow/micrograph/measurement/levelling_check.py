@@ -60,7 +60,8 @@ def read_pairs(
     Parameters
     ----------
     rows : iterable of mapping
-        With `sample`, `scan` (path) and, where it overrides that of `preprocessing`, `levelling`.
+        With `sample`, `scan` (path), `width_nm` and `z_unit` as in the sheet, and, where it overrides that of
+        `preprocessing`, `levelling`.
     preprocessing : Preprocessing
     thresholds : mapping of str to float, optional
         As in `quality.flags`.
@@ -73,7 +74,7 @@ def read_pairs(
         options = replace(preprocessing, levelling=row.get("levelling") or preprocessing.levelling)
         try:
             with naming_scan(row["scan"]):
-                raw = read_scan(row["scan"], options.read_options())
+                raw = read_scan(row["scan"], options.read_options_of(row))
                 if not isinstance(raw, HeightMap):
                     continue
                 raw_nm = raw.height_nm.copy()
@@ -159,7 +160,9 @@ def show_heights(
     steps = [1 if whole else max(1, length // MAX_SIDE) for length in height_nm.shape]
     small = height_nm[:: steps[0], :: steps[1]]
     across, down = (size / length for size, length in zip(size_nm[::-1], small.shape[::-1], strict=True))
-    axes.imshow(small, cmap=COLOURS, vmin=low, vmax=high, aspect=down / across, interpolation="nearest")
+    axes.imshow(
+        small, cmap=COLOURS, vmin=low, vmax=high, aspect=down / across if across > 0 else 1, interpolation="nearest"
+    )
     style.set_frame(axes, color=style.SOFT, linewidth=0.5)
     style.scale_bar(axes, across)
     return float(low), float(high)

@@ -30,7 +30,7 @@ REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
-    *("channel", "direction", "source_sha256", "remarks", "data", "quality", *quality.COLUMNS),
+    *("channel", "direction", "source_sha256", "remarks", "z_unit", "data", "quality", *quality.COLUMNS),
 )
 STOPS = {"skip": False, "stop": True}  # value of scans.on_bad_scan: whether a rejected scan ends the run
 
@@ -60,6 +60,10 @@ class Preprocessing:
     def read_options(self, width_nm: float | None = None, z_unit: str | None = None) -> ReadOptions:
         """Return the options for `formats.read_scan`; width and unit are those of a file that does not state them."""
         return ReadOptions(self.channels, self.direction, self.gwyddion_timeout_seconds, width_nm, z_unit)
+
+    def read_options_of(self, row: Mapping[str, Any]) -> ReadOptions:
+        """Return the options for a row with `width_nm` and `z_unit` of the sheet, either of which may be missing."""
+        return self.read_options(_positive(row.get("width_nm")), _text(row.get("z_unit")) or None)
 
 
 DEFAULT_PREPROCESSING = Preprocessing()
@@ -343,7 +347,7 @@ def collect(
         raise UserError(f"{summary}\nFix these scans, or set scans.on_bad_scan to skip to continue without them.")
     if len(samples) < 2:
         raise UserError(f"fewer than two samples are left: {summary}")
-    known = sheet.drop(columns=["scan", "width_nm", "z_unit", "levelling"], errors="ignore")
+    known = sheet.drop(columns=["scan", "width_nm", "levelling"], errors="ignore")
     samples = quality.add_flags(samples, quality_thresholds).merge(known, on="sample", validate="1:1")
     samples, repeated = _join_duplicates(samples.sort_values("sample", ignore_index=True))
     samples = samples.assign(data=data).reindex(columns=SAMPLES)
@@ -440,8 +444,7 @@ def convert_rows(
 def _level(row: dict[str, Any], folder: Path, preprocessing: Preprocessing) -> dict[str, Any]:
     """Read, level and write one scan; return its row of LEVELLED."""
     with naming_scan(row["scan"]):
-        options = preprocessing.read_options(_positive(row.get("width_nm")), _text(row.get("z_unit")) or None)
-        scan = read_scan(row["scan"], options)
+        scan = read_scan(row["scan"], preprocessing.read_options_of(row))
         if isinstance(scan, HeightMap):
             preprocessing = replace(preprocessing, levelling=_text(row.get("levelling")) or preprocessing.levelling)
             raw_nm = scan.height_nm.copy()
