@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from made_up import RUN, resampling
@@ -68,6 +69,22 @@ def test_class_shares_stand_beside_and_true_probabilities_beat_them():
     assert made["class_frequency_log_loss"] == pytest.approx(np.log(3), abs=0.03)
     assert made["class_frequency_brier"] == pytest.approx(2 / 3, abs=0.02)
     assert made["log_loss_high"] < made["class_frequency_log_loss"]
+
+
+def test_the_two_commonest_classes_of_training_stand_beside_the_sets():
+    """Fold 0 trains on days c and d: 900, 900, 1000, so that {900, 1000} holds 950 of day a and 1000 of day b: 0 and 1;
+    fold 1 trains on a and b, {950, 1000}: 1000 of c and 900 of d. Each mean over days is that over the two folds."""
+    films = pd.DataFrame({"sample": list("abcd"), "batch": list("abcd"), "y_true": [950, 1000, 1000, 900]})
+    films = pd.concat([films, pd.DataFrame({"sample": ["e"], "batch": ["d"], "y_true": [900]})], ignore_index=True)
+    films = films.assign(augmentation=0, y_pred=900, y_pred_value=np.nan, score_900=0.5, score_950=0.3, score_1000=0.2)
+    parts = []
+    for fold, tested in enumerate(("ab", "cd")):
+        inside = films["batch"].isin(list(tested))
+        parts += [films[inside].assign(fold=fold, split="test"), films[~inside].assign(fold=fold, split="train")]
+        parts += [films[~inside].assign(fold=fold, split="validation")]
+    row = table(summaries.Fit(fit(**SURE).spec, pd.concat(parts, ignore_index=True))).iloc[0]
+    assert row["constant_set_pct"] == pytest.approx(100 * 2 / 5) and row["constant_set_size"] == 2
+    assert row["constant_set_by_day_pct"] == pytest.approx(100 * 2 / 4)
 
 
 def test_one_growth_day_of_tests_gives_no_interval():

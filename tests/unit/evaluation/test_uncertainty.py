@@ -102,3 +102,17 @@ def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
     np.testing.assert_array_equal(known.true_index, [1, 2])
     np.testing.assert_allclose(known.scores, [[0.2, 0.7, 0.1], [1 / 3] * 3])
     np.testing.assert_array_equal(known.batches, ["b", "c"])
+
+
+def test_the_constant_set_holds_the_two_commonest_classes_of_equals_the_lower():
+    assert uncertainty.constant_set(np.array([2, 2, 2, 0, 1, 1]), 3).tolist() == [False, True, True]
+    assert uncertainty.constant_set(np.array([2, 0, 1]), 3).tolist() == [True, True, False]
+
+
+def test_the_constant_interval_is_the_shortest_whose_days_hold_the_share():
+    """Days weigh a third each: a holds 900 and twice 950, b 950 and 1000, c 1000; shares 1/9, 7/18 and 1/2."""
+    celsius, days = [900, 950, 950, 950, 1000, 1000], list("aaabbc")
+    assert uncertainty.constant_interval(celsius, days, 0.5) == (1000, 1000)
+    assert uncertainty.constant_interval(celsius, days, 0.51) == (950, 1000)
+    assert uncertainty.constant_interval(celsius, days, 8 / 9) == (950, 1000)
+    assert uncertainty.constant_interval(celsius, days, 0.9) == (900, 1000)

@@ -39,7 +39,7 @@ def marks_of(axes, stage):
 
 def test_marks_below_are_the_numbers_of_the_table(several):
     table, figure = several
-    for title, _, column, _ in calibration_figure.BELOW:
+    for title, _, column, *_ in calibration_figure.BELOW:
         for stage in (UNSCALED, SCALED):
             wanted = table.loc[table["stage"] == stage, column]
             assert [value for value, _ in marks_of(panel(figure, title), stage)] == pytest.approx(wanted.tolist())

@@ -23,6 +23,8 @@ NAME = "Table of calibration"
 UNSCALED, SCALED, EXCLUDED = "unscaled", "scaled", "excluded"
 STAGES = {UNSCALED: "unscaled", SCALED: "scaled"}
 PROBABILITIES, DECISIONS, NOTHING = "probabilities", "decision values", "none"
+SET_COLUMNS = ("covered_pct", "covered_by_day_pct", "set_size", "constant_set_pct", "constant_set_by_day_pct")
+CONSTANT_SIZE = 2  # classes in the set that needs no picture
 SUM_TOLERANCE = 1e-6  # how far, as files are rounded, the sum of probabilities may be from 1
 
 
@@ -76,9 +78,18 @@ class CalibratedFit:
     stages: dict[str, Stage] = field(default_factory=dict)
     reason: str = ""
 
+    def holds(self, in_set: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return whether each sample's set, a row of (n, n_classes), holds its class."""
+        return in_set[np.arange(len(self.true_index)), self.true_index]
+
     def covered(self, stage: str) -> NDArray[np.bool_]:
-        """Return whether each sample's set holds its class."""
-        return self.stages[stage].in_set[np.arange(len(self.true_index)), self.true_index]
+        """Return whether each sample's prediction set holds its class."""
+        return self.holds(self.stages[stage].in_set)
+
+    def constant_set(self) -> NDArray[np.bool_]:
+        """Return the sets (n, n_classes) of the two commonest classes of training, of equals the lower."""
+        order = np.argsort(-self.shares, axis=1, kind="stable")
+        return np.argsort(order, axis=1) < CONSTANT_SIZE
 
 
 def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> CalibratedFit:
@@ -233,7 +244,8 @@ def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, 
         probabilities would show on average and in one of twenty studies. ``log_loss`` (nats), ``brier`` (0 to 2);
         ``log_loss_change``: scaled less unscaled, paired; ``class_frequency_``: of predicting the class frequencies of
         training. ``covered_pct``: mean over samples, ``covered_by_day_pct`` over days, which is what is nominal;
-        ``set_size``: classes; ``n_unlimited_folds``: folds with too few validation days for a limit. Intervals are
+        ``set_size``: classes; ``constant_set_pct``, ``constant_set_by_day_pct``: coverage of the set of the two
+        commonest classes of training, which needs no picture, and ``constant_set_size``; ``n_unlimited_folds``: folds with too few validation days for a limit. Intervals are
         95 %.
 
     Raises
@@ -258,7 +270,8 @@ def columns(classes: Sequence[float]) -> list[str]:
         *("ece_uncorrected_pct", "ece_calibrated_pct", "ece_calibrated_high_pct", "bins"),
         *(f"{name}{end}" for name in ("log_loss", "brier", "log_loss_change") for end in ENDS),
         *("class_frequency_log_loss", "class_frequency_brier", "nominal_coverage_pct"),
-        *(f"{name}{end}" for name in ("covered_pct", "covered_by_day_pct", "set_size") for end in ENDS),
+        *(f"{name}{end}" for name in SET_COLUMNS for end in ENDS),
+        "constant_set_size",
         *(f"covered_{celsius}_pct" for celsius in classes),
         *("n_unlimited_folds", "n_samples", "n_batches", "folds", "reason"),
     ]
@@ -283,9 +296,13 @@ def _scores(fit: CalibratedFit, stage: str, resampling: Resampling) -> dict[str,
     }
     for name, each in _per_sample(fit, stage).items():
         row |= bootstrap.columns(name, uncertainty.mean_interval(each, batch, weights)[:3])
-    by_day = 100.0 * (np.bincount(batch, fit.covered(stage)) / np.bincount(batch))
-    ends = uncertainty.mean_interval(by_day, np.arange(len(days)), weights)[:3]
-    return row | bootstrap.columns("covered_by_day_pct", ends)
+    constant = fit.constant_set()
+    row["constant_set_size"] = int(constant.sum(axis=1)[0])
+    for name, covered in (("covered", fit.covered(stage)), ("constant_set", fit.holds(constant))):
+        by_day = 100.0 * (np.bincount(batch, covered) / np.bincount(batch))
+        ends = uncertainty.mean_interval(by_day, np.arange(len(days)), weights)[:3]
+        row |= bootstrap.columns(f"{name}_by_day_pct", ends)
+    return row
 
 
 def _per_sample(fit: CalibratedFit, stage: str) -> dict[str, NDArray[np.float64]]:
@@ -298,6 +315,7 @@ def _per_sample(fit: CalibratedFit, stage: str) -> dict[str, NDArray[np.float64]
         "class_frequency_log_loss": log_loss(shares, fit.true_index),
         "class_frequency_brier": brier(shares, fit.true_index),
         "covered_pct": covered,
+        "constant_set_pct": 100.0 * fit.holds(fit.constant_set()),
         "set_size": values.in_set.sum(axis=1).astype(float),
     }
     if stage == SCALED and UNSCALED in fit.stages:
@@ -371,6 +389,7 @@ SETS = [
     ("Samples covered, % [95 %]", _covered),
     ("Mean over days, % [95 %]", tables.interval_column("covered_by_day_pct")),
     ("Classes in the set [95 %]", tables.interval_column("set_size", 2)),
+    ("Two commonest classes as the set: mean over days, %", tables.interval_column("constant_set_by_day_pct")),
 ]
 FOLDS = (
     "Folds with all classes in every set",

@@ -178,6 +178,57 @@ def prediction_sets(probabilities: ArrayLike, limit: float) -> NDArray[np.bool_]
     return inside
 
 
+def constant_set(true_index: NDArray[np.int64], n_classes: int, size: int = 2) -> NDArray[np.bool_]:
+    """Mark the commonest classes, of equals the lower: a set that needs no picture.
+
+    Parameters
+    ----------
+    true_index : ndarray of int, shape (n,)
+        Index of each sample's class.
+    n_classes : int
+    size : int
+        How many classes.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_classes,)
+    """
+    inside = np.zeros(n_classes, dtype=bool)
+    inside[np.argsort(-np.bincount(true_index, minlength=n_classes), kind="stable")[:size]] = True
+    return inside
+
+
+def constant_interval(values: ArrayLike, batches: ArrayLike, coverage: float) -> tuple[float, float]:
+    """Return the shortest interval that holds a share of the values, days weighing equally: it needs no picture.
+
+    Parameters
+    ----------
+    values : array_like of shape (n,)
+    batches : array_like of shape (n,)
+        Growth days.
+    coverage : float
+        0 to 1.
+
+    Returns
+    -------
+    low, high : float
+        Of equal lengths the interval that holds most, then the lowest.
+    """
+    values = np.asarray(values, dtype=float)
+    _, day, size = np.unique(batches, return_inverse=True, return_counts=True)
+    ends, place = np.unique(values, return_inverse=True)
+    held = np.cumsum(np.bincount(place, 1 / (size[day] * len(size))))
+    before = np.concatenate([[0.0], held[:-1]])
+    candidates = [
+        (round(ends[last] - ends[first], 9), -round(held[last] - before[first], 9), ends[first], ends[last])
+        for first in range(len(ends))
+        for last in range(first, len(ends))
+        if held[last] - before[first] >= coverage - ROUNDING
+    ]
+    *_, low, high = min(candidates)
+    return float(low), float(high)
+
+
 def coverage_std(coverage: float, n_days: int) -> float:
     """Return about how far the coverage of one study's limits lies from the nominal one, as a standard deviation.
 

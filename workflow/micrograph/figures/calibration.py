@@ -28,13 +28,14 @@ FIRST = ("CNN", "MLP")  # whose diagrams are drawn before those of others
 LETTER_MM, LINE = 1.15, 26  # width of a letter of six points; letters that fit above a diagram
 LOOKS = {UNSCALED: style.mark_look(SOFT, hollow=True), SCALED: style.mark_look(style.SPLITS["test"][1])}
 RANGE: dict[str, Any] = {"color": FAINT, "lw": 4, "solid_capstyle": "butt", "zorder": 0}
+DOTTED: dict[str, Any] = DASHED | {"ls": (0, (0.8, 1.2)), "lw": 1.1}
 SHIFTS = {UNSCALED: -0.17, SCALED: 0.17}
-# Title and axis of the panels below, the table's column, and that of the dashed mark, or none.
+# Title and axis of the panels below, the table's column, and those of the dashed and the dotted mark, or none.
 BELOW = (
-    ("Calibration error", "ECE (%), bias-corrected", "ece_pct", None),
-    ("Log loss", "nats; dashed: class frequencies", "log_loss", "class_frequency_log_loss"),
-    ("Coverage of prediction sets", "%; dashed: nominal", "covered_pct", "nominal_coverage_pct"),
-    ("Size of prediction sets", "classes", "set_size", None),
+    ("Calibration error", "ECE (%), bias-corrected", "ece_pct", None, None),
+    ("Log loss", "nats; dashed: class frequencies", "log_loss", "class_frequency_log_loss", None),
+    ("Coverage of prediction sets", "%; dotted: two commonest", "covered_pct", "nominal_coverage_pct", "constant_set_pct"),
+    ("Size of prediction sets", "classes; dotted: two commonest", "set_size", None, "constant_set_size"),
 )
 
 
@@ -114,14 +115,15 @@ def _draw_below(figure: Figure, table: pd.DataFrame, names: Sequence[str], top: 
     fits = list(dict.fromkeys(map(tuple, shown[list(KEYS)].to_numpy())))
     left = 4 + LETTER_MM * max(map(len, names))
     room = (DOUBLE_MM - left - 4) / len(BELOW)
-    for place, (title, axis, column, dashed) in enumerate(BELOW):
+    for place, (title, axis, column, dashed, dotted) in enumerate(BELOW):
         axes = style.axes_mm(figure, left + place * room, top, room - 5, len(names) * ROW_MM)
         for row in shown.to_dict("records"):
             down = fits.index(tuple(row[name] for name in KEYS))
             value, *ends = (row[f"{column}{end}"] for end in ENDS)
             style.mark(axes, value, down + SHIFTS[row["stage"]], ends, LOOKS[row["stage"]])
-            if dashed:
-                axes.plot([row[dashed]] * 2, [down - 0.5, down + 0.5], **DASHED)
+            for name, look in ((dashed, DASHED), (dotted, DOTTED)):
+                if name:
+                    axes.plot([row[name]] * 2, [down - 0.5, down + 0.5], **look)
         style.label_rows(axes, names if place == 0 else [""] * len(names))
         axes.locator_params(axis="x", nbins=5)
         axes.set_title(title, loc="left", pad=4)
@@ -132,6 +134,6 @@ def _draw_below(figure: Figure, table: pd.DataFrame, names: Sequence[str], top: 
 def _limits(table: pd.DataFrame, column: str) -> dict[str, Any]:
     """Return the limits of a panel: errors from 0, shares up to 100, sets of one class to all."""
     classes = sum(name.startswith("covered_") and name.split("_")[1].isdigit() for name in table)
-    lowest = np.nanmin([50, *(table["covered_pct_low"] - 3)])
+    lowest = np.nanmin([50, *(table["covered_pct_low"] - 3), *(table["constant_set_pct"] - 3)])
     ends = {"ece_pct": {"left": -0.5}, "covered_pct": {"left": lowest, "right": 101}}
     return (ends | {"set_size": {"left": 0.9, "right": classes + 0.1}}).get(column, {})

@@ -77,13 +77,14 @@ def leave_days_out(known: uncertainty.LabelledScores, coverage: float) -> dict[s
     dict of str to ndarray of shape (n,)
         loss_before, loss_after (log loss of raw and of calibrated probabilities), covered (the true class is in the
         set), size (of the set), alone (one class in it), within (the temperature is in the interval), width (of it,
-        Celsius).
+        Celsius). Of what needs no picture, fitted on the other days, too: constant_covered (the true class is one of
+        the two commonest), constant_within and constant_width (of the shortest interval with the nominal coverage).
     """
     results: dict[str, NDArray[np.float64]] = {}
     for day in np.unique(known.batches):
         rows = np.flatnonzero(known.batches == day)
-        fitted = fit(known.take(np.flatnonzero(known.batches != day)), coverage)
-        for name, values in _apply(known.take(rows), fitted).items():
+        others, own = known.take(np.flatnonzero(known.batches != day)), known.take(rows)
+        for name, values in (_apply(own, fit(others, coverage)) | _apply_constant(own, others, coverage)).items():
             results.setdefault(name, np.zeros(len(known.true_index)))[rows] = values
     return results
 
@@ -103,6 +104,24 @@ def _apply(samples: uncertainty.LabelledScores, fitted: Calibration) -> dict[str
         "within": errors <= fitted.reach_celsius + uncertainty.ROUNDING,
         "width": 2 * fitted.reach_celsius,
     }
+
+
+def _apply_constant(
+    samples: uncertainty.LabelledScores, others: uncertainty.LabelledScores, coverage: float
+) -> dict[str, NDArray | float]:
+    """Apply the set and the interval of other days, whatever the picture, to samples; see leave_days_out."""
+    low, high = constant_interval(others, coverage)
+    celsius = samples.classes[samples.true_index]
+    return {
+        "constant_covered": uncertainty.constant_set(others.true_index, len(samples.classes))[samples.true_index],
+        "constant_within": (celsius >= low) & (celsius <= high),
+        "constant_width": high - low,
+    }
+
+
+def constant_interval(known: uncertainty.LabelledScores, coverage: float) -> tuple[float, float]:
+    """Return the shortest interval of growth temperatures with a coverage, whatever the picture."""
+    return uncertainty.constant_interval(known.classes[known.true_index], known.batches, coverage)
 
 
 def check(
@@ -134,7 +153,7 @@ def check(
     days, batch = np.unique(known.batches, return_inverse=True)
     weights = bootstrap.cluster_weights(len(days), n_bootstrap, rng)
     means = {name: uncertainty.mean_interval(values, batch, weights) for name, values in results.items()}
-    for name in ("covered", "within"):
+    for name in ("covered", "within", "constant_covered", "constant_within"):
         shares = np.bincount(batch, results[name]) / np.bincount(batch)
         interval = uncertainty.mean_interval(shares, np.arange(len(days)), weights)[:3]
         means[f"{name}_by_day"] = (*interval, len(batch), len(days))

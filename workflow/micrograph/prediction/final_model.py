@@ -156,6 +156,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
         "data": settings.data, "seed": settings.seed, "versions": _versions(),
         "settings_sha256": hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest(),
         "calibration": asdict(calibration.fit(known, settings.coverage)),
+        "constant": _constant(known, settings),
         "checked": calibration.check(known, settings.coverage, settings.resamples, rng),
         "cross_validated": _scores(predictions, settings), "strict": _scores(study.predictions, settings),
         **_compare_to_majority(predictions, study, settings),
@@ -355,6 +356,13 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
     interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", _resampling(settings))
     accuracy, majority = (metrics.score(frame, "accuracy", settings.classes) for frame in (predictions, baseline))
     return {"majority": majority, "above_majority": [accuracy - majority, *interval]}
+
+
+def _constant(known: uncertainty.LabelledScores, settings: FinalModelSettings) -> dict[str, Any]:
+    """Return the set (classes) and the interval (celsius) that are the best without looking at a scan."""
+    inside = uncertainty.constant_set(known.true_index, len(known.classes))
+    interval = calibration.constant_interval(known, settings.coverage)
+    return {"classes": np.asarray(settings.classes)[inside].tolist(), "celsius": list(interval)}
 
 
 def _versions() -> dict[str, str]:

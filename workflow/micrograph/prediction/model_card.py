@@ -21,11 +21,18 @@ SCORED = {
 CHECKED = {
     "covered_pct": ("covered", "true class in the set", "share"),
     "covered_by_day_pct": ("covered_by_day", "the same, mean over growth days", "share"),
+    "constant_set_by_day_pct": (
+        "constant_covered_by_day", "for comparison: the two commonest classes as the set, mean over growth days", "share"
+    ),
     "set_size": ("size", "classes in a set", "number"),
     "one_class_pct": ("alone", "sets of one class", "share"),
     "within_pct": ("within", "true temperature in the interval", "share"),
     "within_by_day_pct": ("within_by_day", "the same, mean over growth days", "share"),
+    "constant_interval_by_day_pct": (
+        "constant_within_by_day", "for comparison: the shortest constant interval, mean over growth days", "share"
+    ),
     "width_celsius": ("width", "width of the interval, °C", "number"),
+    "constant_width_celsius": ("constant_width", "width of the shortest constant interval, °C", "number"),
     "log_loss_before": ("loss_before", "log loss of the uncalibrated probabilities", "number"),
     "log_loss_after": ("loss_after", "log loss of the calibrated probabilities", "number"),
     "log_loss_change": ("loss_change", "change by calibration (below 0 is better)", "number"),
@@ -63,7 +70,8 @@ def table(facts: Facts) -> pd.DataFrame:
         COLUMNS. Scores of samples of held-out days; majority_pct and above_majority_pct_points: accuracy of the
         majority class, and the difference to it with its paired interval. With each day left out of the
         calibration: covered_pct and within_pct, the samples whose set or interval holds the true value, and the
-        means of the days' shares (_by_day), which should be nominal_coverage_pct. flagged_pct: samples beyond
+        means of the days' shares (_by_day), which should be nominal_coverage_pct; constant_: the same of what needs no
+        picture, the two commonest classes and the shortest interval with the nominal coverage. flagged_pct: samples beyond
         the distance limit with their own day left out of it. low, high: 95 % interval over resampled growth
         days; empty where there is none, or all values are equal.
     """
@@ -153,7 +161,8 @@ def _calibration(facts: Facts) -> str:
         f"Probabilities are the network's to the power 1/T, T = {fitted['temperature']:.3f}, fitted by log loss on the "
         f"cross-validated predictions. The set holds every class whose probability p has 1 - p <= {limit}; the "
         f"interval is the mean of the probabilities ± {reach}. Both limits are conformal, with growth days as the "
-        f"units, for a nominal coverage of {aim} of the samples of new days. With each day left out of T and limits:"
+        f"units, for a nominal coverage of {aim} of the samples of new days. {_constant(facts)}With each day left out "
+        "of T and limits:"
         "\n\n"
         "| | mean, 95 % interval |\n|---|---|\n" + "\n".join([*checks, *covered]) + "\n\n"
         "Where all samples have the same value there is no interval.\n\n"
@@ -163,6 +172,16 @@ def _calibration(facts: Facts) -> str:
         f"(the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is guaranteed for one class, for one day, "
         f"for temperatures other than {', '.join(map(str, classes))} °C, or for scans "
         f"that are {novelty.OUT_OF_DISTRIBUTION}.\n"
+    )
+
+
+def _constant(facts: Facts) -> str:
+    """Say what a set and an interval would be that do not look at the scan; "" of facts without scores."""
+    classes, (low, high) = facts["constant"]["classes"], facts["constant"]["celsius"]
+    names = " and ".join(map(str, classes))
+    return (
+        f"A set or interval that is no better than its constant says nothing about a scan: {names} °C as the set, "
+        f"{low:g} to {high:g} °C as the interval. "
     )
 
 
