@@ -25,7 +25,7 @@ with log.redirect_output(snakemake.log[0]):
     report = page.Report(
         "Growth temperature from micrographs",
         params.data,
-        page.headline(tables["table2"], io.read_table(given.published)),
+        page.headline(tables["table2"], io.read_table(given.published), len(params.classes)),
         samples,
         io.read_table(given.rejected),
         params.settings,

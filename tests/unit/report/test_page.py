@@ -29,7 +29,9 @@ def table2():
         ("published", "none", "majority", 50.0, 48.0, 40.0, 50.0),
     ]
     columns = ["protocol", "features", "model", "validation_pct", "pooled_pct", "pooled_pct_low", "pooled_pct_high"]
-    return pd.DataFrame(rows, columns=columns).assign(n_samples=118, folds=10, repeats=1)
+    return pd.DataFrame(rows, columns=columns).assign(
+        n_samples=118, folds=10, repeats=1, balanced_pct=41.0, balanced_pct_low=36.0, balanced_pct_high=46.0
+    )
 
 
 def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", pages=1, **more):
@@ -42,7 +44,7 @@ def a_page(table2, data="simulated films", rejected=(), **changes):
     given = {
         "title": "Growth temperature",
         "data": data,
-        "headline": page.headline(table2, PUBLISHED),
+        "headline": page.headline(table2, PUBLISHED, 4),
         "samples": samples,
         "rejected": pd.DataFrame(rejected, columns=["sample", "scan", "reason"]),
         "settings": CONFIG,
@@ -54,14 +56,15 @@ def a_page(table2, data="simulated films", rejected=(), **changes):
 
 
 def test_the_headline_is_selected_in_each_fold_not_the_best_row(table2):
-    found = page.headline(table2, PUBLISHED)
-    assert (found.accuracy, found.low, found.high, found.majority) == (57.0, 51.0, 65.0, 50.0)
+    found = page.headline(table2, PUBLISHED, 4)
+    assert (found.balanced, found.low, found.high, found.chance) == (41.0, 36.0, 46.0, 25.0)
+    assert (found.accuracy, found.majority) == ((57.0, 51.0, 65.0), 50.0)
     for part in ("of 2 combinations", "10 folds", "77 %", "118 samples"):
         assert part in found.description
 
 
 def test_the_papers_best_is_shown_beside_the_headline(table2):
-    found = page.headline(table2, PUBLISHED)
+    found = page.headline(table2, PUBLISHED, 4)
     assert found.paper == 71.0
     text = found.paper_description.replace("\u00a0", " ")
     assert "71 ± 4 % (MLP, NNRank) on 27 test films" in text
@@ -70,11 +73,13 @@ def test_the_papers_best_is_shown_beside_the_headline(table2):
 
 
 def test_numbers_that_are_missing_are_not_shown(table2):
-    found = page.headline(table2, PUBLISHED[PUBLISHED["split"] != "test"])
+    found = page.headline(table2, PUBLISHED[PUBLISHED["split"] != "test"], 4)
     assert np.isnan(found.paper) and found.paper_description == ""
     html = a_page(table2, headline=found)
     assert "nan" not in html and "the paper, real films" not in html
-    html = a_page(table2.assign(pooled_pct_low=np.nan, pooled_pct_high=np.nan))
+    html = a_page(
+        table2.assign(**{f"{name}_pct_{end}": np.nan for name in ("pooled", "balanced") for end in ("low", "high")})
+    )
     assert html_of_number(html, "57.0") and "confidence interval" not in html and "nan" not in html
 
 
@@ -95,7 +100,7 @@ def test_the_confusion_matrix_counts_correct_wrong_and_missing_predictions():
 
 def test_without_the_strict_protocol_there_is_no_headline(table2):
     published = table2[table2["protocol"] == "published"]
-    assert page.headline(published, PUBLISHED) is None
+    assert page.headline(published, PUBLISHED, 4) is None
     assert "no model under the strict protocol" in a_page(published)
 
 

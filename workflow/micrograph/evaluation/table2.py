@@ -111,7 +111,7 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
         ]
         rows += tables.headed(tables.HEADINGS[protocol, split], lines)
     headings = ["Accuracy in %", "Model", *(_short_label(name) for name in features)]
-    return Panel(tables.OVERVIEW, headings, rows, text_columns=2)
+    return Panel(tables.OVERVIEW, headings, rows, 2, tables.note_majority(table))
 
 
 def _short_label(features: str) -> str:

@@ -111,7 +111,9 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
     for protocol in (*protocols, summaries.PAPER):
         rows += _block(compared[compared["protocol"] == protocol], protocol, models)
     headings = ["Accuracy in %", "Pre-training", *({summaries.MEAN: "Mean"}.get(model, model) for model in models)]
-    return Panel(tables.OVERVIEW, headings, rows, 2, (NOTE, *tables.note_without_network(table)))
+    return Panel(
+        tables.OVERVIEW, headings, rows, 2, (NOTE, *tables.note_majority(table), *tables.note_without_network(table))
+    )
 
 
 def _block(rows: pd.DataFrame, protocol: str, models: Sequence[str]) -> list[list[str]]:

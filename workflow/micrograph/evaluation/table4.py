@@ -94,7 +94,7 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     fits, notes = summaries.without_baselines(table), _missing_note(summaries.without_baselines(table))
     return [
         _grid(fits, [*protocols, summaries.PAPER], tables.OVERVIEW, "Test", OVERVIEW,
-              (*notes, *tables.note_without_network(table))),
+              (*notes, *tables.note_majority(table), *tables.note_without_network(table))),
         _grid(fits, protocols, "Mean absolute error and kappa", "Test, pooled [95 %]", POOLED, notes),
         *(tables.detail(table, name, SPLIT, KEY_COLUMNS, after=AFTER) for name in protocols),
     ]  # fmt: skip

@@ -34,7 +34,13 @@ SHIFTS = {UNSCALED: -0.17, SCALED: 0.17}
 BELOW = (
     ("Calibration error", "ECE (%), bias-corrected", "ece_pct", None, None),
     ("Log loss", "nats; dashed: class frequencies", "log_loss", "class_frequency_log_loss", None),
-    ("Coverage of prediction sets", "%; dotted: two commonest", "covered_pct", "nominal_coverage_pct", "constant_set_pct"),
+    (
+        "Coverage of prediction sets",
+        "%; dotted: two commonest",
+        "covered_pct",
+        "nominal_coverage_pct",
+        "constant_set_pct",
+    ),
     ("Size of prediction sets", "classes; dotted: two commonest", "set_size", None, "constant_set_size"),
 )
 

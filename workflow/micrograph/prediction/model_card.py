@@ -22,14 +22,18 @@ CHECKED = {
     "covered_pct": ("covered", "true class in the set", "share"),
     "covered_by_day_pct": ("covered_by_day", "the same, mean over growth days", "share"),
     "constant_set_by_day_pct": (
-        "constant_covered_by_day", "for comparison: the two commonest classes as the set, mean over growth days", "share"
+        "constant_covered_by_day",
+        "for comparison: the two commonest classes as the set, mean over growth days",
+        "share",
     ),
     "set_size": ("size", "classes in a set", "number"),
     "one_class_pct": ("alone", "sets of one class", "share"),
     "within_pct": ("within", "true temperature in the interval", "share"),
     "within_by_day_pct": ("within_by_day", "the same, mean over growth days", "share"),
     "constant_interval_by_day_pct": (
-        "constant_within_by_day", "for comparison: the shortest constant interval, mean over growth days", "share"
+        "constant_within_by_day",
+        "for comparison: the shortest constant interval, mean over growth days",
+        "share",
     ),
     "width_celsius": ("width", "width of the interval, °C", "number"),
     "constant_width_celsius": ("constant_width", "width of the shortest constant interval, °C", "number"),
@@ -71,9 +75,9 @@ def table(facts: Facts) -> pd.DataFrame:
         majority class, and the difference to it with its paired interval. With each day left out of the
         calibration: covered_pct and within_pct, the samples whose set or interval holds the true value, and the
         means of the days' shares (_by_day), which should be nominal_coverage_pct; constant_: the same of what needs no
-        picture, the two commonest classes and the shortest interval with the nominal coverage. flagged_pct: samples beyond
-        the distance limit with their own day left out of it. low, high: 95 % interval over resampled growth
-        days; empty where there is none, or all values are equal.
+        picture, the two commonest classes and the shortest interval with the nominal coverage. flagged_pct:
+        samples beyond the distance limit with their own day left out of it. low, high: 95 % interval over resampled
+        growth days; empty where there is none, or all values are equal.
     """
     scores, checked = facts["cross_validated"], facts["checked"]
     counts = [scores["films"], scores["batches"]]

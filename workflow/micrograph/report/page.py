@@ -37,8 +37,12 @@ class Headline:
 
     Parameters
     ----------
-    accuracy, low, high : float
-        Pooled test accuracy and its 95 % confidence interval; NaN without an interval.
+    balanced, low, high : float
+        Balanced test accuracy and its 95 % confidence interval; NaN without an interval.
+    chance : float
+        Balanced accuracy of every constant prediction.
+    accuracy : tuple of float
+        Test accuracy and its 95 % confidence interval.
     majority : float
         Accuracy of the majority class.
     description : str
@@ -48,9 +52,11 @@ class Headline:
     paper_description : str
     """
 
-    accuracy: float
+    balanced: float
     low: float
     high: float
+    chance: float
+    accuracy: tuple[float, float, float]
     majority: float
     description: str
     paper: float = np.nan
@@ -121,7 +127,7 @@ class Report:
     conclusions: Conclusions | None = None
 
 
-def headline(table: pd.DataFrame, published: pd.DataFrame) -> Headline | None:
+def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> Headline | None:
     """Take the result of the strict protocol with model and features selected on validation samples in each fold.
 
     Parameters
@@ -130,6 +136,8 @@ def headline(table: pd.DataFrame, published: pd.DataFrame) -> Headline | None:
         Table 2.
     published : DataFrame
         The paper's values, resources/published/values.tsv.
+    n_classes : int
+        How many growth temperatures.
 
     Returns
     -------
@@ -151,9 +159,10 @@ def headline(table: pd.DataFrame, published: pd.DataFrame) -> Headline | None:
         f"accuracy). Each of {best['n_samples']:.0f} samples was tested once{once}, by a model whose training and "
         f"selection excluded its batch."
     )
-    low, high = best["pooled_pct_low"], best["pooled_pct_high"]
+    balanced, low, high = (best[f"balanced_pct{end}"] for end in summaries.ENDS)
+    accuracy = (best["pooled_pct"], best["pooled_pct_low"], best["pooled_pct_high"])
     majority = strict.loc[strict["model"] == summaries.BASELINE, "pooled_pct"].iloc[0]
-    return Headline(best["pooled_pct"], low, high, majority, description, *_published_best(published))
+    return Headline(balanced, low, high, 100 / n_classes, accuracy, majority, description, *_published_best(published))
 
 
 def _published_best(published: pd.DataFrame) -> tuple[float, str]:
