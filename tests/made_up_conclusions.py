@@ -115,7 +115,7 @@ def confounders(operators=-1.0, later=-12.0, substrate=15.0, reason=""):
     rows = [("growth_seconds", name, 1.0, "") for name in ("short", "middle", "long")]
     rows += [("substrate", "c-plane", substrate, ""), ("substrate", "a-plane", -substrate, "")]
     rows += [("batch_size", "all", np.nan, "every growth day has three films")]
-    rows += [("split", "by_operator", np.nan if reason else operators, reason), ("split", "by_date", later, "")]
+    rows += [("split", "by_operator", np.nan if reason else operators, reason), ("split", "later_days", later, "")]
     made = [
         {"kind": kind, "group": group, "model": "CNN", "features": "image", "reason": reason}
         | {"accuracy_pct": 70.0 + points, "rest_pct": 70.0}

@@ -328,6 +328,7 @@ def test_a_leak_shares_what_it_does_not_touch_and_repeats_keep_the_first_deal(sm
         "published-selection_on_reported_split",
         "by_operator",
         "by_date",
+        "later_days",
     } - predictions == {
         "strict+validation_in_train_mode"  # no model of the smoke study's leakage sees a network
     }

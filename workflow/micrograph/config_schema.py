@@ -293,6 +293,10 @@ class Splits(Section):
 
     folds: Annotated[int, Field(ge=3)] = 4
     """Number of folds of both protocols; no more than growth days, nor than samples of the rarest class. Paper: 10."""
+    primary: Annotated[str, OneOf(protocols.PRIMARY)] = "strict"
+    """How the protocol strict, and with it the headline, the conclusions and the final model, splits the growth days.
+    strict: at random, each class in each fold; by_date: into contiguous blocks in time, each tested once, which needs
+    the growth date of every sample; repeats then differ in training alone."""
 
 
 class Networks(Section):
@@ -575,9 +579,14 @@ class Leakage(Section):
 class Confounders(Section):
     """Accuracy by subgroup, and harder splits: the table confounders."""
 
-    protocols: Annotated[list[Unseen], AfterValidator(_unique)] = ["by_operator", "by_date"]
-    """by_operator: all samples of one operator are tested; by_date: samples grown after all training samples. If the
-    sheet does not name operators or days, the table states it."""
+    protocols: Annotated[list[Unseen], AfterValidator(_unique)] = [
+        "by_operator",
+        "by_date",
+        "later_days",
+    ]
+    """by_operator: all samples of one operator are tested; by_date: contiguous blocks of growth days, each tested once;
+    later_days: samples grown after all training samples. If the sheet does not name operators or days, the table states
+    it."""
     pretraining: OneFetched = ["imagenet"]
     policies: OneResampling = ["aug3"]
     blocks: Blocks = ["pool"]

@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from micrograph import target
+from micrograph.errors import UserError
 from micrograph.models import registry
 from micrograph.splits import policies, protocols
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec, repeat
@@ -85,6 +86,16 @@ class Study:
         sheet = cast("Callable[[], pd.DataFrame]", self.sheet)  # whoever asks for splits by metadata has given it
         reasons = {base: group_splits.obstacle(sheet(), base, folds) for base in bases}
         return {base: why for base, why in reasons.items() if why}
+
+    def check_primary(self) -> None:
+        """Raise UserError if the samples of the sheet cannot be split as the primary protocol asks."""
+        from micrograph.splits import group_splits
+
+        splits = self.config["splits"]
+        if splits["primary"] in group_splits.SPLITTERS:
+            sheet = cast("Callable[[], pd.DataFrame]", self.sheet)
+            if reason := group_splits.obstacle(sheet(), splits["primary"], splits["folds"]):
+                raise UserError(f"splits.primary is {splits['primary']}: {reason}")
 
     def regrouped(self, protocol: str = "") -> list[FitSpec]:
         """List the fits of `confounders` whose splits are possible; under ``protocol`` where one is named."""

@@ -96,6 +96,8 @@ def planned_sheet():
 
 
 STUDY = experiments.Study(config, planned_sheet)
+if not FETCHED:
+    exit_with_message(STUDY.check_primary)
 EXPLAINED = STUDY.explained
 
 

@@ -22,6 +22,7 @@ rule make_splits:
     params:
         seed=config["seed"],
         folds=config["splits"]["folds"],
+        primary=config["splits"]["primary"],
         classes=config["classes"],
     script:
         "../scripts/make_splits.py"

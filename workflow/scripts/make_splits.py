@@ -10,7 +10,8 @@ with log.redirect_output(snakemake.log[0]):
     # strict and published have the same permuted labels, and a share has the folds of the whole.
     rng = random_stream(params.seed, "relabel", str(parsed.shuffled), parsed.permutation)
     labelled = permutation.permute_labels(io.read_table(snakemake.input.samples), protocol, params.folds, rng)
-    table = splitters.split(labelled, protocol, params.folds, random_stream(params.seed, "deal_folds", stream))
-    splitters.check(table, protocol, params.classes, labelled)
+    rng = random_stream(params.seed, "deal_folds", stream)
+    table = splitters.split(labelled, protocol, params.folds, rng, params.primary)
+    splitters.check(table, protocol, params.classes, labelled, params.primary)
     kept = subsampling.subsample_batches(table, protocol, random_stream(params.seed, "thin", stream))
     io.write_table(snakemake.output.splits, kept)

@@ -35,7 +35,7 @@ def test_a_group_is_compared_with_all_other_films():
 def test_every_kind_has_a_row_and_says_why_nothing_is_compared():
     sheet = films().drop(columns="operator").assign(growth_seconds=np.nan)
     table = tabled(sheet, np.arange(60) % 4 > 0)
-    assert table["kind"].tolist() == [*subgroups.SUBGROUPS, "split", "split"]
+    assert table["kind"].tolist() == [*subgroups.SUBGROUPS, *["split"] * 3]
     why = table.set_index("kind")["reason"]
     assert why["growth_seconds"] == why["operator"] == confounders.UNKNOWN
     assert why["substrate"] == why["scan_quality"] == why["batch_size"] == confounders.NO_OTHERS
@@ -106,10 +106,10 @@ def test_other_folds_are_compared_with_strict_on_the_same_films():
     sheet = films()
     strict = np.arange(60) % 3 != np.arange(60) // 3 % 3  # two of three, on every day
     later = sheet.iloc[30:]
-    other = answered(later, strict[30:] & (np.arange(30) % 6 > 0), "by_date", learnt=20)
+    other = answered(later, strict[30:] & (np.arange(30) % 6 > 0), "later_days", learnt=20)
     table = rows(tabled(sheet, strict, [other], [answered(sheet, strict)], {"by_operator": "by_operator: no names."}),
                  "split")  # fmt: skip
-    row = table.loc["by_date"]
+    row = table.loc["later_days"]
     lost = (strict[30:] & (np.arange(30) % 6 == 0)).mean()
     assert row["rest_pct"] == pytest.approx(200 / 3) and row["n_samples"] == 30
     assert row["difference_pct_points"] == pytest.approx(-100 * lost) and lost > 0

@@ -12,7 +12,7 @@ def table(**columns):
     rng = np.random.default_rng(1)
     sheet = films(120, substrate=["c"] * 60 + ["A"] * 51 + ["M-plane sapphire, miscut by two degrees"] * 9, **columns)
     right = rng.random(120) < np.where(np.arange(120) < 60, 0.9, 0.4)
-    later = answered(sheet.iloc[60:], rng.random(60) < 0.5, "by_date")
+    later = answered(sheet.iloc[60:], rng.random(60) < 0.5, "later_days")
     return tabled(sheet, right, [later], [answered(sheet, right)], {"by_operator": "the sheet names nobody."})
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from micrograph.errors import UserError
 from micrograph.rng import random_stream
 from micrograph.simulation import simulate
-from micrograph.splits import group_splits
+from micrograph.splits import group_splits, splitters
 from tables_of_films import films
 
 CLASSES = [900, 950, 1000]
@@ -92,18 +92,93 @@ def test_when_no_operator_can_be_left_out_it_raise():
         by_operator(samples)
 
 
+def short(parts):
+    """Splits as one letter a sample: train, validation, test s, unused."""
+    letters = {"train": "t", "validation": "v", "test": "s", group_splits.UNUSED: "."}
+    return ["".join(letters[word] for word in part) for part in parts]
+
+
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(24, 60))
-def test_later_days_are_tested_earlier_days_are_trained_on(seed, folds, days):
+@given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(12, 60))
+def test_blocks_of_days_are_contiguous_and_each_sample_is_tested_and_validated_on_once(seed, folds, days):
     samples = films_by_day(count=120, days=days, seed=seed)
     if group_splits.obstacle(samples, "by_date", folds):
         return
     parts = group_splits.by_date(samples, folds)
+    for name in ("test", "validation"):
+        assert ((parts == name).sum(axis=0) == 1).all()
+    group_splits.check(table_of(samples, parts), "by_date", CLASSES, samples)
+    for part in parts:
+        dates = samples["growth_date"]
+        assert not dates[part != "test"].between(dates[part == "test"].min(), dates[part == "test"].max()).any()
+
+
+def test_each_block_is_tested_and_the_next_validates():
+    assert short(group_splits.by_date(one_a_day(9), 3)) == ["sssvvvttt", "tttsssvvv", "vvvtttsss"]
+
+
+def test_validation_is_farther_from_the_test_where_that_leaves_a_class_to_train_on():
+    samples = one_a_day(12)  # 900 C was grown in the first two of four blocks alone
+    samples["growth_celsius"] = [900, 950, 1000, 900, 950, 1000] + [950, 1000] * 3
+    assert short(group_splits.by_date(samples, 4))[:2] == ["ssstttvvvttt", "tttssstttvvv"]
+
+
+def test_a_class_of_one_block_cannot_be_told_from_time_and_the_message_says_so():
+    samples = one_a_day(12)
+    samples["growth_celsius"] = [900] * 3 + [950, 1000, 950] * 3
+    with pytest.raises(UserError, match="900 C.*in 1 of 4 blocks.*time cannot be told apart"):
+        group_splits.by_date(samples, 4)
+
+
+def test_blocks_need_a_day_a_fold():
+    assert "2 growth days are known, 3 folds" in group_splits.obstacle(one_a_day(2), "by_date", 3)
+    assert "column growth_date" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "by_date", 3)
+
+
+@pytest.mark.parametrize("protocol", ["strict", "strict+pca_on_all", "strict.shuffled_films1"])
+def test_strict_splits_by_date_where_that_is_primary(protocol):
+    samples = films_by_day(count=120, days=44)
+    made = splitters.split(samples, protocol, 4, np.random.default_rng(0), "by_date")
+    splitters.check(made, protocol, CLASSES, samples, "by_date")
+    expected = table_of(samples, group_splits.by_date(samples, 4))
+    keys = ["fold", "sample"]
+    pd.testing.assert_frame_equal(
+        made.sort_values(keys, ignore_index=True), expected.sort_values(keys, ignore_index=True), check_dtype=False
+    )
+    usual = splitters.split(samples, protocol, 4, np.random.default_rng(0))
+    assert not usual.equals(made)
+    with pytest.raises(UserError, match="one block"):
+        splitters.check(usual, protocol, CLASSES, samples, "by_date")
+
+
+def test_other_protocols_are_split_as_ever_where_dates_are_primary():
+    samples = films_by_day(count=120, days=44)
+    for protocol in ("published", "strict+ungrouped"):
+        first, second = (
+            splitters.split(samples, protocol, 4, np.random.default_rng(0), name) for name in ("strict", "by_date")
+        )
+        pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_primary_split_by_date_needs_the_date_of_every_sample():
+    samples = one_a_day(12)
+    samples.loc[3, "growth_date"] = ""
+    with pytest.raises(UserError, match="sample f03 has no growth date.*column growth_date"):
+        splitters.split(samples, "strict", 3, np.random.default_rng(0), "by_date")
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(24, 60))
+def test_later_days_are_tested_earlier_days_are_trained_on(seed, folds, days):
+    samples = films_by_day(count=120, days=days, seed=seed)
+    if group_splits.obstacle(samples, "later_days", folds):
+        return
+    parts = group_splits.later_days(samples, folds)
     assert len(parts) == folds
     for part in parts:
         day = {half: samples.loc[part == half, "growth_date"] for half in ("train", "validation", "test")}
         assert day["train"].max() < day["validation"].min() <= day["validation"].max() < day["test"].min()
-    group_splits.check(table_of(samples, parts), "by_date", CLASSES, samples)
+    group_splits.check(table_of(samples, parts), "later_days", CLASSES, samples)
 
 
 def one_a_day(count):
@@ -119,9 +194,7 @@ def one_a_day(count):
 
 
 def test_the_first_half_trains_always_then_block_by_block():
-    parts = group_splits.by_date(one_a_day(14), 3)
-    short = {"train": "t", "validation": "v", "test": "s", group_splits.UNUSED: "."}
-    assert ["".join(short[word] for word in part) for part in parts] == [
+    assert short(group_splits.later_days(one_a_day(14), 3)) == [
         "tttttttvvss...",
         "tttttttttvvss.",
         "tttttttttttvvs",
@@ -132,23 +205,23 @@ def test_a_batch_of_several_days_joins_them_and_films_without_a_day_are_in_no_fo
     samples = one_a_day(20)
     samples.loc[10, "batch"] = samples.loc[12, "batch"]  # grew on the 11th and the 13th
     samples.loc[19, "growth_date"] = ""
-    parts = group_splits.by_date(samples, 3)
+    parts = group_splits.later_days(samples, 3)
     assert (parts[:, [10, 11, 12]] == parts[:, [10]]).all()
     assert (parts[:, 19] == group_splits.UNUSED).all()
 
 
 def test_too_few_days_raise_how_many_are_needed():
-    assert group_splits.by_date(one_a_day(9), 4).shape == (4, 9)
+    assert group_splits.later_days(one_a_day(9), 4).shape == (4, 9)
     with pytest.raises(UserError, match="8 growth days.*4 folds need 9"):
-        group_splits.by_date(one_a_day(8), 4)
-    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "by_date", 4)
+        group_splits.later_days(one_a_day(8), 4)
+    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "later_days", 4)
 
 
 def test_a_class_that_was_grown_late_alone_raise():
     samples = one_a_day(14)
     samples.loc[:6, "growth_celsius"] = [900, 950] * 3 + [900]
     with pytest.raises(UserError, match="1000 C"):
-        group_splits.by_date(samples, 3)
+        group_splits.later_days(samples, 3)
 
 
 def spoilt_by_a_swap(table, samples):
@@ -170,7 +243,7 @@ def spoilt_by_a_second_test(table, samples):
     return pd.concat([table, row.assign(fold=1)])
 
 
-@pytest.mark.parametrize("base", ["by_operator", "by_date"])
+@pytest.mark.parametrize("base", ["by_operator", "by_date", "later_days"])
 @pytest.mark.parametrize(
     ("spoil", "match"),
     [

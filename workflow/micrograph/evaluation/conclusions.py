@@ -272,7 +272,7 @@ CONTRASTS = [
         )
         for question, group, text in (
             (OPERATORS, "by_operator", "operators absent from training"),
-            (DATES, "by_date", "growth dates after those of training"),
+            (DATES, "later_days", "growth dates after those of training"),
         )
     ),
     *(

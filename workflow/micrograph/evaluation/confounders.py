@@ -34,7 +34,7 @@ KINDS = {
     "operator": "Operator",
     SPLIT: "Tested samples",
 }
-SPLITS = {"by_operator": "of a new operator", "by_date": "of later days"}
+SPLITS = {"by_operator": "of a new operator", "by_date": "of other days", "later_days": "of later days"}
 EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups do not complement each other
 COLUMNS = [
     *("kind", "group", "model", "features", "n_samples", "n_batches"),
@@ -77,7 +77,7 @@ def make_table(
     fits : iterable of Fit
         Strict fits whose samples are grouped.
     splits : sequence of Fit
-        Fits by operator and by date.
+        Fits by operator and by date, and on later days.
     strict : iterable of Fit
         Strict fits of the same models.
     untested : mapping

@@ -1,4 +1,4 @@
-"""Split samples by operator or by growth date, to test a model on another person's samples or on later days.
+"""Split samples by operator or by growth date, to test a model on another person's samples or on other days.
 
 Samples are a table with sample, batch, growth_celsius and, as the sheet has them, operator and growth_date (a day, as
 2021-04-05); samples with an empty cell are in no fold. Splits are an array (folds, n) of str in the order of the table:
@@ -19,6 +19,7 @@ from micrograph.splits.stratified_groups import assign_folds
 
 UNUSED = "unused"
 MOST_PARTS = 5  # one in five of the other operators' batches validates
+WAY_OUT = "fill in the sheet's column growth_date, lower splits.folds"
 
 
 def by_operator(samples: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.str_]:
@@ -94,6 +95,56 @@ def _validation(
 
 
 def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None = None) -> NDArray[np.str_]:
+    """Test contiguous blocks of growth days, each once.
+
+    The days, in order of time, are divided into `folds` blocks of about as many days. Fold i tests block i, validates
+    on another and trains on the rest. Test and validation are one block apart, or the fewest that leave every class in
+    all training sets. Days and batches are kept whole: a batch grown on several days joins them. Not every class is
+    validated or tested in every fold.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    folds : int
+    rng : Generator, optional
+        Not used.
+
+    Returns
+    -------
+    ndarray of str, shape (folds, n)
+
+    Raises
+    ------
+    UserError
+        If too few days are known, or a class was grown in too few blocks to be in every training set.
+    """
+    day = _day_index(samples)
+    count = day.max(initial=-1) + 1
+    if count < folds:
+        raise UserError(
+            f"by_date: {count} growth days are known, {folds} folds need {folds}: {WAY_OUT}, or do without by_date."
+        )
+    labels, block = samples["growth_celsius"].to_numpy(), np.full(len(day), -1)
+    for number, days in enumerate(np.array_split(np.arange(count), folds)):
+        block[np.isin(day, days)] = number
+    known = block >= 0
+    for apart in range(1, folds):
+        held_out = [np.isin(block, [test, (test + apart) % folds]) for test in range(folds)]
+        if all(set(labels[known & ~held]) == set(labels) for held in held_out):
+            distance = (block[None, :] - np.arange(folds)[:, None]) % folds
+            return np.where(
+                known, np.select([distance == 0, distance == apart], ["test", "validation"], "train"), UNUSED
+            )
+    blocks = {celsius: len(set(block[known & (labels == celsius)])) for celsius in sorted(set(labels))}
+    rare = min(blocks, key=lambda celsius: blocks[celsius])
+    raise UserError(
+        f"by_date: the samples of {rare} C with a growth date are in {blocks[rare]} of {folds} blocks of growth days, "
+        "so that in some fold no model can be trained on this class: growth temperature and time cannot be told apart; "
+        "change splits.folds, or do without by_date."
+    )
+
+
+def later_days(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None = None) -> NDArray[np.str_]:
     """Train on earlier days, validate on later ones, test on later ones still.
 
     The first half of the days is always trained on; the others are divided into folds + 1 blocks of about as many days.
@@ -122,14 +173,14 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
     first = count // 2
     if count - first < folds + 1:
         raise UserError(
-            f"by_date: {count} growth days are known, {folds} folds need {2 * folds + 1}: fill in the sheet's "
-            "column growth_date, lower splits.folds, or leave by_date out of experiments.confounders."
+            f"later_days: {count} growth days are known, {folds} folds need {2 * folds + 1}: {WAY_OUT}, or do without "
+            "later_days."
         )
     labels = samples["growth_celsius"].to_numpy()
     for celsius in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
         raise UserError(
-            f"by_date: no sample of the first half of the growth days was grown at {celsius} C, so that no model can "
-            "be trained on this class: leave by_date out of experiments.confounders."
+            f"later_days: no sample of the first half of the growth days was grown at {celsius} C, so that no model "
+            "can be trained on this class: growth temperature and time cannot be told apart; do without later_days."
         )
     blocks = np.array_split(np.arange(first, count), folds + 1)
     splits = []
@@ -159,7 +210,11 @@ def _text(samples: pd.DataFrame, name: str) -> NDArray[np.str_]:
 
 
 # Base of a protocol: (samples, folds, rng) -> splits.
-SPLITTERS = {"by_operator": lambda samples, folds, rng: by_operator(samples, rng), "by_date": by_date}
+SPLITTERS = {
+    "by_operator": lambda samples, folds, rng: by_operator(samples, rng),
+    "by_date": by_date,
+    "later_days": later_days,
+}
 # These raise the same UserError sooner: one operator who can be left out is enough.
 _TRIALS = SPLITTERS | {"by_operator": lambda samples, folds, rng: _by_operator(samples, rng, at_most=1)}
 
@@ -186,11 +241,12 @@ def obstacle(samples: pd.DataFrame, base: str, folds: int) -> str:
 
 
 def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: pd.DataFrame | None = None) -> None:
-    """Check the invariants of by_operator or by_date.
+    """Check the invariants of the splits by operator or date.
 
     Every fold trains on every class and has samples to validate on and to test; no sample is tested twice. by_operator:
-    a fold tests one operator, of whom it neither trains nor validates on a sample. by_date: all days of a fold's
-    training lie before those of validation, and these before those of the test.
+    a fold tests one operator, of whom it neither trains nor validates on a sample. by_date: no day of training or
+    validation lies between the first and the last day of a fold's test. later_days: all days of a fold's training lie
+    before those of validation, and these before those of the test.
 
     Parameters
     ----------
@@ -232,7 +288,13 @@ def _check_separation(rows: pd.DataFrame, base: str, samples: pd.DataFrame, wher
         if len(tested) != 1 or tested & set(rows.loc[rows["split"] != "test", "operator"]):
             raise UserError(f"{where} does not separate the operators: make them again.")
         return
-    days = rows[rows["growth_date"] != ""].groupby("split")["growth_date"]
+    dated = rows[rows["growth_date"] != ""]
+    days = dated.groupby("split")["growth_date"]
     first, last = days.min(), days.max()
+    if base == "by_date":
+        others = dated.loc[dated["split"] != "test", "growth_date"]
+        if others.between(first["test"], last["test"]).any():
+            raise UserError(f"{where} tests days that are not one block: make them again.")
+        return
     if not last["train"] < first["validation"] <= last["validation"] < first["test"]:
         raise UserError(f"{where} does not keep the days in order: make them again.")

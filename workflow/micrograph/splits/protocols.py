@@ -42,7 +42,9 @@ PROTOCOLS = {
     "published": _Base(True, "published", "validation"),
     "by_operator": _Base(False, "strict", "test"),
     "by_date": _Base(False, "strict", "test"),
+    "later_days": _Base(False, "strict", "test"),
 }
+PRIMARY = ("strict", "by_date")  # what may split the samples of the protocol strict
 # The leaks that affect a stage or one before it.
 STAGES = {
     "splits": {"ungrouped"},

@@ -7,6 +7,7 @@ growth_celsius; sorted by fold, then sample. Samples that a protocol leaves out 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,19 +21,22 @@ SPLITS = ("train", "validation", "test")
 COLUMNS = ("fold", "split", "sample", "batch", "growth_celsius")
 
 
-def split(samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Generator) -> pd.DataFrame:
+def split(
+    samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Generator, primary: str = "strict"
+) -> pd.DataFrame:
     """Split samples into folds.
 
     Parameters
     ----------
     samples : DataFrame
-        One row a sample, in any order: sample, batch, growth_celsius; for by_operator and by_date also operator and
-        grown.
+        One row a sample, in any order: sample, batch, growth_celsius; also operator and growth_date for splits by them.
     protocol : str
         Its name.
     folds : int
         At least 3.
     rng : Generator
+    primary : str
+        Of `protocols.PRIMARY`: what splits the samples of the protocol strict.
 
     Returns
     -------
@@ -42,17 +46,24 @@ def split(samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Gener
     Raises
     ------
     UserError
-        If there are too few folds, a sample has two rows, or a class has too few groups.
+        If there are too few folds, a sample has two rows, a class has too few groups, or by_date is primary and a
+        sample has no growth date.
     """
-    splitter = SPLITTERS[protocols.parse(protocol).base]
+    splitter = SPLITTERS[_base(protocol, primary)]
     if folds < 3:
         raise UserError(f"{folds} folds leave nothing to train on: set splits.folds to 3 or more.")
     ordered = samples.sort_values("sample", ignore_index=True)
     for sample in ordered.loc[ordered["sample"].duplicated(), "sample"]:
         raise UserError(f"sample {sample} is twice in the table of samples: keep one row per sample.")
-    _check_groups(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()))
+    _check_groups(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()), splitter.min_groups(folds))
     group = ordered["sample" if "ungrouped" in protocols.parse(protocol).leaks else "batch"].to_numpy(str)
     splits = splitter.split(ordered.assign(group=group), folds, rng)
+    if protocols.parse(protocol).base == "strict":
+        for sample in ordered.loc[(splits == group_splits.UNUSED).any(axis=0), "sample"]:
+            raise UserError(
+                f"splits.primary by_date: sample {sample} has no growth date: fill in the sheet's column growth_date, "
+                "or set splits.primary to strict."
+            )
     frames = [ordered.assign(fold=fold, split=row) for fold, row in enumerate(splits)]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 
@@ -103,12 +114,24 @@ def _balanced_folds(
     return [np.flatnonzero(own == fold) for fold in range(folds)]
 
 
-def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: pd.DataFrame | None = None) -> None:
+def _base(protocol: str, primary: str) -> str:
+    """Return the key of SPLITTERS of a protocol; one sample at a time (ungrouped) cannot be split by date."""
+    parsed = protocols.parse(protocol)
+    return primary if parsed.base == "strict" and "ungrouped" not in parsed.leaks else parsed.base
+
+
+def check(
+    table: pd.DataFrame,
+    protocol: str,
+    classes: Iterable[int],
+    samples: pd.DataFrame | None = None,
+    primary: str = "strict",
+) -> None:
     """Check that a table of splits keeps its protocol's invariants.
 
     Every sample is in one split of a fold; without the leak `ungrouped` no batch is in two. strict and published: every
     class is in every split of every fold. strict: each sample is tested exactly once. published: all folds have one
-    test split, and each other sample is validated on exactly once. by_operator, by_date: `group_splits.check`.
+    test split, and each other sample is validated on exactly once. Splits by operator or date: `group_splits.check`.
 
     Parameters
     ----------
@@ -119,7 +142,9 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
     classes : iterable of int
         Celsius.
     samples : DataFrame, optional
-        The samples that were split; by_operator and by_date check operators and days with them.
+        The samples that were split, for splits by operator or date.
+    primary : str
+        As of `split`.
 
     Raises
     ------
@@ -130,13 +155,13 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
     _check_unique(table, ["fold", "sample"], "sample")
     if "ungrouped" not in protocols.parse(protocol).leaks:
         _check_unique(table.drop_duplicates(["fold", "split", "batch"]), ["fold", "batch"], "batch")
-    SPLITTERS[protocols.parse(protocol).base].check(table, protocol, list(classes), samples)
+    SPLITTERS[_base(protocol, primary)].check(table, protocol, list(classes), samples)
 
 
 def _check_folds(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
     """Check strict and published: every class in every split, every sample tested, or else validated on, once."""
     folds, published = table["fold"].nunique(), protocols.parse(protocol).base == "published"
-    _check_groups(table, protocol, folds, classes)
+    _check_groups(table, protocol, folds, classes, folds + published)
     counts = table.groupby(["fold", "split", "growth_celsius"]).size()
     for fold, name, celsius in pd.MultiIndex.from_product([range(folds), SPLITS, classes]).difference(counts.index):
         raise UserError(
@@ -160,11 +185,11 @@ def _check_unique(rows: pd.DataFrame, keys: list[str], what: str) -> None:
         raise UserError(f"a {what} is in two splits of a fold or tested twice ({where}): make the splits again.")
 
 
-def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[int]) -> None:
+def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[int], needed: int) -> None:
     """Raise UserError where a class has too few groups to be in every split of every fold."""
-    parsed = protocols.parse(protocol)
-    needed = SPLITTERS[parsed.base].min_groups(folds)
-    group, plural = ("sample", "samples") if "ungrouped" in parsed.leaks else ("batch", "batches (growth days)")
+    group, plural = (
+        ("sample", "samples") if "ungrouped" in protocols.parse(protocol).leaks else ("batch", "batches (growth days)")
+    )
     for celsius in classes:
         count = samples.loc[samples["growth_celsius"] == celsius, group].nunique()
         if count < needed:
@@ -172,6 +197,13 @@ def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Ite
                 f"{celsius} C has only {count} {plural}; {folds} folds of the {protocol} protocol need at least "
                 f"{needed}: lower splits.folds, or leave {celsius} out of the classes."
             )
+
+
+def _check_by(
+    base: str, table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None
+) -> None:
+    """Check splits by operator or date, whatever their protocol is called."""
+    group_splits.check(table, base, classes, samples)
 
 
 class _Splitter(NamedTuple):
@@ -184,7 +216,7 @@ SPLITTERS = {
     "strict": _Splitter(_split_strict, _check_folds, lambda folds: folds),
     "published": _Splitter(_split_published, _check_folds, lambda folds: folds + 1),
     **{
-        base: _Splitter(splitter, group_splits.check, lambda folds: 0)
+        base: _Splitter(splitter, partial(_check_by, base), lambda folds: 0)
         for base, splitter in group_splits.SPLITTERS.items()
     },
 }
