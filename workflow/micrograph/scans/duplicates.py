@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 SIDE = 24
 CORRELATION, CORRELATION_SAME_TIME = 0.9, 0.7  # least of one scan: by heights alone, and where the time agrees
@@ -33,6 +32,8 @@ def fingerprint(micrograph: NDArray[np.uint8]) -> NDArray[np.int8]:
     ndarray of shape (SIDE * SIDE,)
         From -127 to 127; zeros where there is no relief.
     """
+    from PIL import Image
+
     image = Image.fromarray(micrograph.astype(np.float32))
     blocks = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), float)
     parabolas = np.vander(np.linspace(-1, 1, SIDE), 3)
