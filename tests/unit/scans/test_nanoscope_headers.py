@@ -497,7 +497,7 @@ def test_an_old_version_of_unknown_rules_is_named_with_the_way_out(tmp_path, mon
     path = old_file(tmp_path / "film", sections, values, RAW, version)
     for converter in ("/bin/false", shutil.which("false")):
         monkeypatch.setenv("GWYDDIONPY_CONVERT", converter)
-        with pytest.raises(OldVersionError, match=r"film: .*4\.10.*save it anew"):
+        with pytest.raises(OldVersionError, match=r"film: .*4\.10.*open it in NanoScope"):
             nanoscope.read(path)
 
 

@@ -147,7 +147,7 @@ def old_version(header: Header, reason: str) -> OldVersionError:
     version = header.version_name or "before 4"
     return OldVersionError(
         f"{header.path}: a NanoScope file of the old version {version}, and {reason}; "
-        "open it in NanoScope Analysis or Gwyddion and save it anew."
+        "open it in NanoScope Analysis or Gwyddion and save it again."
     )
 
 
