@@ -242,24 +242,25 @@ class Quality(Section):
     `confounders` compares them with the others."""
 
     line_offset_pct: ZeroOrMore = CHECKS["line_offset_pct"].threshold
-    """Flag line offsets: offsets of lines left by the levelling, in percent of the relief. Lines that differ by three
-    quarters of the relief are seen first; of simulated scans under `published`, one in twelve."""
+    """Flag line offsets: offsets of lines left by the levelling, in percent of the relief. The default flags lines that
+    differ by three quarters of the relief: one in twelve simulated scans under `published`."""
     scar_pct: ZeroOrMore = CHECKS["scar_pct"].threshold
-    """Flag scars: percent of the pixels in scars. A good scan has one or two short ones; 0.5 is a line in 200."""
+    """Flag scars: percent of the pixels in scars. A good scan has one or two short ones; 0.5 is one line in 200."""
     masked_pct: ZeroOrMore = CHECKS["masked_pct"].threshold
-    """Flag little background: percent of the pixels that stand out of the background. Above 50 less than half of the
-    scan says what is level."""
+    """Flag little background: percent of the pixels that stand out of the background. Above 50 the levelling rests on
+    less than half of the scan."""
     saturated_pct: ZeroOrMore = CHECKS["saturated_pct"].threshold
-    """Flag saturated: percent of the raw pixels at the highest and lowest height. A scan that is not clipped has single
-    ones."""
+    """Flag saturated: percent of the raw pixels at the highest and lowest height. A scan that is not clipped has only a
+    few."""
     blank_line_pct: ZeroOrMore = CHECKS["blank_line_pct"].threshold
-    """Flag blank lines: percent of the raw lines that have one height or repeat the line before. No surface does."""
+    """Flag blank lines: percent of the raw lines that have one height or repeat the line before. No real surface has
+    such lines."""
     jumps: ZeroOrMore = CHECKS["jumps"].threshold
     """Flag jumps: places where the film of one line does not continue in the next: the tip changed, or the film has a
     step, which every levelling removes."""
     noise_ratio: ZeroOrMore = CHECKS["noise_ratio"].threshold
-    """Flag noise changes: noise of the noisiest 16 lines over that of the quietest. Films make up to 2; a worn or dirty
-    tip more."""
+    """Flag noise changes: noise of the noisiest 16 lines over that of the quietest. Films alone reach up to 2; a worn
+    or dirty tip causes more."""
 
 
 class Heights(Section):
@@ -268,7 +269,7 @@ class Heights(Section):
     levelling: Annotated[str, OneOf(tuple(METHODS))] = "published"
     """published: plane, second-degree background, scar removal, a parabola for each line (Moses & Reinhart); it streaks
     beside tall particles. median, facet: lines aligned where the film continues from line to line, beside particles and
-    scars, after a tilt from the median slope (median) or the flat facets (facet); both lose a step between two lines.
+    scars, after a tilt from the median slope (median) or the flat facets (facet); both remove a step between two lines.
     The column `levelling` of the sample sheet overrides it for one scan."""
     quality: Quality = Quality()
 
