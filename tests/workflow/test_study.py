@@ -210,11 +210,16 @@ def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path)
     planned = {rule: int(count) for rule, count in re.findall(r"(?m)^(\w+) +(\d+)$", printed)}
     planned["train_networks"] += planned["train_explained_networks"]
     cnn = 2 * 10 * (4 + 3 + 3)  # protocols, folds; four pre-trainings, three more policies, three more schemes
-    tuned = 7 * (10 + 1)  # strict every fold, published the last one
-    leaks = 3 * 10 + 9 + 3  # strict with a leak that networks feel; published's other folds; it with one closed
+    tuned = 7 * (10 + 1)  # strict every fold, as_run one
+    leaks = 3 * 10 + 1 + 9 + 3  # strict with a leak that networks feel; published, its other folds, with one closed
+    leaks += 1  # published with the fault that tuned features feel
     shuffled = 2 * 5 * (10 + 10 + 1)  # films and batches, five draws each: strict, with days on both sides, published
     shares = 3 * 10
     assert planned["train_networks"] == cnn + tuned + leaks + shuffled + shares
+    as_run = 3 * 4 * 2 + 3  # Table 2: three models on four blocks, of two variances, and on tuned features
+    as_run += 3 * 2  # figure 3: two models under three more policies
+    as_run += 4 * 7 - 2 - 1  # Table 3: seven models, four pre-trainings; two of them above, and the third of Table 2
+    assert len(re.findall(r"output: results/models/as_run/\S+\.skops", printed)) == as_run + 7  # Table 4: regressors
 
 
 def test_a_changed_learning_rate_reruns_networks_and_what_follows_but_no_features(copy_of_smoke, smoke_settings):

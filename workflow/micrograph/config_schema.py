@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer
 from pydantic_core import PydanticCustomError, core_schema
 
 from micrograph.attribution.maps import BASELINES
@@ -27,8 +27,12 @@ from micrograph.target import SCHEMES
 SHALLOW = registry.models_on("components")
 MODELS = tuple(name for name, model in registry.MODELS.items() if "nominal" in model.schemes)
 PAPER_MODELS = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC", "MLP", "CNN")
-BASES = ("strict", "published")
-LEAKING = (*BASES, *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS))
+BASES = ("strict", "published", "as_run")
+LEAKING = (
+    *BASES,
+    *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS),
+    *(base + fault for base in ("published+", "as_run-") for fault in protocols.FAULTS),
+)
 FETCHED = tuple(name for name, origin in PRETRAINING.items() if origin == "retrieved")
 # Policies that train on the micrographs themselves: the features of blocks serve these alone.
 RESAMPLING = tuple(name for name, policy in POLICIES.items() if not policy.makes_images)
@@ -110,7 +114,8 @@ REPEATS = Field(
 PROTOCOLS = Field(
     description=(
         "strict: grouped by growth day, everything fitted on training samples, each sample tested once; published: the "
-        "paper's protocol with its leaks."
+        "paper's protocol with its leaks, as its text reads; as_run: as its notebooks ran, with faults that the text "
+        "does not mention."
     )
 )
 DOMAINS = Field(
@@ -374,9 +379,21 @@ def _form(value: Any) -> str:
 
 
 # Defaults of heads are made by model_construct, which keeps a dropout of 0 as it is written (not 0.0).
-class Head(Section):
+class Trained(Section):
+    """What is trained for epochs and with a patience of its own, where it states them."""
+
+    epochs: Count | None = None
+    patience: Count | None = None
+
+    @model_serializer(mode="wrap")
+    def _stated(self, handler: Callable) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class Head(Trained):
     """Fine-tuning with one head: learning_rate (Adam's), batch_size (images), dropout (one number, or one for each
-    pre-training: {imagenet: 0.35, micronet: 0, scratch: 0.35, films: 0.35})."""
+    pre-training: {imagenet: 0.35, micronet: 0, scratch: 0.35, films: 0.35}), and, where they differ from those above,
+    epochs and patience."""
 
     learning_rate: Rate
     batch_size: BatchSize
@@ -385,9 +402,9 @@ class Head(Section):
     ]
 
 
-class MlpHead(Section):
+class MlpHead(Trained):
     """Settings of the MLP under one scheme: learning_rate (Adam's), batch_size (samples), dropout, hidden_layer_sizes
-    (units)."""
+    (units), and, where they differ from those above, epochs and patience."""
 
     learning_rate: Rate
     batch_size: BatchSize
@@ -402,7 +419,8 @@ def _mlp(learning_rate: float, batch_size: int, dropout: float, *hidden_layer_si
 
 
 class Mlp(Section):
-    """The MLP on fine-tuned features. Paper: these values, except for corn, which it does not have."""
+    """The MLP on fine-tuned features. Paper: these values, except for corn, which it does not have; epochs 349, for
+    nnrank 3499; patience 10, for nnrank and regression 20."""
 
     epochs: Count = 350
     """Maximum number of passes over the training features."""
@@ -423,7 +441,7 @@ class Training(Section):
     precision: Precision = "bf16"
     """bf16: float32 weights, bf16 arithmetic where the processor has it (elsewhere fp32, as the log reports)."""
     epochs: Count = 4
-    """Maximum number of passes over the training images of a fold. Paper: 350."""
+    """Maximum number of passes over the training images of a fold. Paper's code: 349; 243 for regression, no fewer."""
     patience: Count = 3
     """Epochs without a lower validation loss after which training stops. Paper: 15."""
     batch_norm_momentum: Rate = 0.4
@@ -451,8 +469,9 @@ class ModelSearch(Section):
     """Model selection."""
 
     param_grid: Annotated[str, OneOf(tuple(registry.SEARCHES))] = "default"
-    """default: a few grid points per model, seconds per fit; published: the paper's complete grids, hours for some
-    models, with networks trained at every point of theirs."""
+    """default: a few grid points per model, seconds per fit; published: the authors' complete grids, hours for some
+    models, with networks trained at every point of theirs; as_run: these grids, and networks at one point, as the
+    notebooks ran them."""
 
 
 class Evaluation(Section):
@@ -558,7 +577,11 @@ class Leakage(Section):
     fitted on test samples, too), scaler_on_validation (features scaled by training and validation samples),
     selection_on_reported_split (parameters selected on the samples whose accuracy is reported),
     validation_in_train_mode (validation loss with dropout and batch statistics as in training), last_checkpoint (the
-    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold)."""
+    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold). published+FAULT adds
+    a fault of the notebooks to published, as_run-FAULT mends it. FAULT: aug1_wrong_scan (crops of another sample's
+    scan), aug1_one_crop (one crop repeated), aug2_range (features of AutoAugment's images in 0..255),
+    features_not_normalised (tuned features of images without the normalisation of training), target_not_scaled
+    (networks learn degrees Celsius)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
     (features_from_one_fold for tuned features, validation_in_train_mode and last_checkpoint for images); all: under all

@@ -21,6 +21,7 @@ POLICIES = tuple(policies.POLICIES)
 AUGMENTING = tuple(name for name, policy in policies.POLICIES.items() if policy.makes_images)
 SCHEMES = tuple(target.SCHEMES)
 BLOCKS = ("block2", "block3", "block4", "pool")
+SAME_SPLITS = {"published": "as_run"}
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
 
@@ -208,7 +209,7 @@ class Study:
         names = ("pixels", "precision", "epochs", "patience", "batch_norm_momentum")
         training = self.config["training"]
         own = training["feature_extractor" if head == "tuned" else head]
-        settings = {name: training[name] for name in names} | own
+        settings = {name: training[name] for name in names} | _stated(own)
         if isinstance(settings["dropout"], dict):
             settings["dropout"] = settings["dropout"][pretraining]
         return settings
@@ -216,7 +217,7 @@ class Study:
     def mlp_settings(self, scheme: str) -> dict[str, Any]:
         """Return the training settings of the MLP under one scheme."""
         mlp = self.config["training"]["mlp"]
-        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **mlp[scheme]}
+        return {"epochs": mlp["epochs"], "patience": mlp["patience"], **_stated(mlp[scheme])}
 
     # ---- what tables and figures say about the run
 
@@ -239,9 +240,14 @@ class Study:
 
     @property
     def paper_protocols(self) -> list[str]:
-        """Those of the paper's protocols that any experiment asks for."""
+        """Strict and published, where any experiment asks for them or for a protocol with their splits."""
         asked = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
-        return [name for name in ("strict", "published") if name in asked]
+        return [name for name in ("strict", "published") if {name, SAME_SPLITS.get(name)} & asked]
+
+
+def _stated(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a head that are not null."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def expand(settings: dict[str, Any]) -> list[FitSpec]:
@@ -265,7 +271,7 @@ def expand(settings: dict[str, Any]) -> list[FitSpec]:
         for protocol, pretraining, policy, scheme, model in product(*(settings[name] for name in names))
         if scheme in registry.MODELS[model].schemes
         for features in _features(settings, model)
-        if protocols.can_change_predictions(protocol, features)
+        if protocols.can_change_predictions(protocol, features, policy, scheme)
     ]
 
 

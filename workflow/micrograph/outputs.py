@@ -215,7 +215,7 @@ OUTPUTS = (
             "scans": Input("paths", SCANS),
             "heights": Input("paths", "results/heights/{shard}"),
             "micrographs": Input("paths", "results/micrographs/{shard}"),
-            "splits": Input("table", f"results/splits/{study.fits('table2')[0].protocol}.tsv"),
+            "splits": Input("table", study.fits("table2")[0].splits_path),
             "features": Input(
                 "paths",
                 [f"results/features/{study.fits('table2')[0].pretraining}/{block}/0000.npz" for block in BLOCKS],

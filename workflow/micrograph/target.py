@@ -165,7 +165,7 @@ def decode(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Predict
     return row.decode(values, np.asarray(classes, dtype=float))
 
 
-def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Prediction:
+def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float], ranks_all: bool = True) -> Prediction:
     """Decode a network's outputs, with NaN in the rows of a network that diverged.
 
     Parameters
@@ -174,6 +174,8 @@ def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> 
         As of `decode`.
     outputs : array-like of shape (n, n_outputs)
         May hold infinite values and NaN.
+    ranks_all : bool
+        nnrank: predict the lowest class where the first output is not above 0.5; otherwise NaN, as in the paper.
 
     Returns
     -------
@@ -183,6 +185,8 @@ def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> 
     outputs = np.asarray(outputs)
     finite = np.isfinite(outputs).all(axis=1)
     y_pred, value, scores = decode(scheme, np.where(finite[:, None], outputs, 0.0), classes)
+    if scheme == "nnrank" and not ranks_all:
+        y_pred = np.where(outputs[:, 0] > 0.5, y_pred, np.nan)
     return np.where(finite, y_pred, np.nan), np.where(finite, value, np.nan), np.where(finite[:, None], scores, np.nan)
 
 

@@ -10,6 +10,7 @@ with log.redirect_output(snakemake.log[0]):
         [io.read_arrays(path) for path in snakemake.input.outputs],
         pd.concat([io.read_table(path) for path in snakemake.input.curves]),
         protocol=snakemake.wildcards.protocol,
+        pretraining=snakemake.wildcards.pretraining,
         folds=snakemake.params.folds,
     )
     features.write(snakemake.output.features)

@@ -13,7 +13,7 @@ with log.redirect_output(snakemake.log[0]):
     for fit, settings, models, choices, predictions in written:
         spec = FitSpec(**fit)
         task = FitTask(spec, params.classes, mlp.param_grid(settings, params.param_grid))
-        stream = (protocols.without_leaks(spec.protocol), spec.pretraining, spec.policy, spec.scheme)
+        stream = (protocols.stream_name(spec.protocol), spec.pretraining, spec.policy, spec.scheme)
         rng = random_stream(params.seed, "fit_mlp", *stream)
         study = mlp.fit_folds(features, table, task, settings["epochs"], settings["patience"], rng, params.device)
         mlp.write_models(models, study.models)

@@ -18,7 +18,7 @@ with log.redirect_output(snakemake.log[0]):
         spec = FitSpec(**fit)
         grid = registry.param_grid(spec.model, spec.scheme, spec.protocol, params.param_grid)
         task = FitTask(spec, params.classes, grid)
-        rng = random_stream(params.seed, "fit_models", protocols.without_leaks(spec.protocol), *astuple(spec)[1:])
+        rng = random_stream(params.seed, "fit_models", protocols.stream_name(spec.protocol), *astuple(spec)[1:])
         study = fit_folds(features[path], table, task, rng, workers=snakemake.threads)
         storage.write_models(models, study.models)
         io.write_table(choices, study.search_results)

@@ -6,7 +6,7 @@ from micrograph.splits import permutation, protocols, splitters, subsampling
 
 with log.redirect_output(snakemake.log[0]):
     protocol, params = snakemake.wildcards.protocol, snakemake.params
-    parsed, stream = protocols.parse(protocol), protocols.without_leaks_and_share(protocol)
+    parsed, stream = protocols.parse(protocol), protocols.split_stream_name(protocol)
     # strict and published have the same permuted labels, and a share has the folds of the whole.
     rng = random_stream(params.seed, "relabel", str(parsed.shuffled), parsed.permutation)
     labelled = permutation.permute_labels(io.read_table(snakemake.input.samples), protocol, params.folds, rng)

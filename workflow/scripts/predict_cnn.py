@@ -8,7 +8,7 @@ from micrograph.splits.fit_spec import FitSpec
 
 with log.redirect_output(snakemake.log[0]):
     wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
-    stream = (protocols.without_leaks(wildcards.protocol), wildcards.pretraining, wildcards.policy, wildcards.scheme)
+    stream = (protocols.stream_name(wildcards.protocol), wildcards.pretraining, wildcards.policy, wildcards.scheme)
     choices, predictions = cnn_predictions.predict_cnn(
         [io.read_arrays(path) for path in snakemake.input.outputs],
         io.read_table(snakemake.input.splits),

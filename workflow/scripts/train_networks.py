@@ -7,6 +7,7 @@ from micrograph import io, log
 from micrograph.networks import finetune, transforms
 from micrograph.networks.training import TrainingSettings
 from micrograph.rng import random_stream
+from micrograph.scans import augmentation
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import NetworkSpec, folds_of
 
@@ -14,11 +15,14 @@ with log.redirect_output(snakemake.log[0]):
     inputs, params, output, wildcards = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
     table, splits = io.read_table(inputs.images), io.read_table(inputs.splits)
     settings = TrainingSettings.from_dict(params.settings)
-    images = transforms.read_images(table["micrograph"], settings.pixels)
     spec = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.head)
+    faults = protocols.parse(spec.protocol).leaks & protocols.FAULTS.keys()
+    if spec.policy == "aug1" and faults:
+        table = augmentation.with_faults(table, faults, random_stream(params.seed, "aug1_wrong_scan"))
+    images = transforms.read_images(table["micrograph"], settings.pixels)
     grid = finetune.param_grid(spec.head, settings, params.param_grid)
     task = finetune.TuningTask(spec, params.backbone, grid, params.classes)
-    stream = ("train_networks", protocols.without_leaks(spec.protocol), spec.pretraining, spec.policy, spec.head)
+    stream = ("train_networks", protocols.stream_name(spec.protocol), spec.pretraining, spec.policy, spec.head)
     folds = folds_of(wildcards.chunk, splits["fold"].nunique())
     fits = {}
     for number, weights in zip(folds, cycle(inputs.weights or [None]), strict=False):

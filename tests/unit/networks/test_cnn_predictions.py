@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micrograph import target
 from micrograph.errors import UserError
 from micrograph.networks import cnn_predictions
-from micrograph.splits import splitters
+from micrograph.splits import fit_spec, protocols, splitters
 from micrograph.splits.fit_spec import FitSpec
 from tables_of_films import CLASSES, films
 
@@ -95,6 +96,9 @@ def curves(accuracies):
     return pd.DataFrame(rows, columns=["fold", "point", "epoch", "validation_accuracy", "kept"])
 
 
+OWN = {"protocol": "strict", "pretraining": "imagenet", "folds": FOLDS}
+
+
 def features(fold, point):
     return np.full((len(NAMES), 100), 10.0 * fold + point, dtype=np.float32)
 
@@ -106,20 +110,34 @@ def features(fold, point):
 def test_tuned_features_are_each_folds_own_and_with_the_leak_the_last_folds(protocol, source):
     made = [chunk([3, 2], features), chunk([0, 1], features)]
     learned = curves([(0.1, 0.2), (0.3, 0.2), (0.4, 0.4), (0.1, 0.3)])
-    tuned = cnn_predictions.tuned_features(made, learned, protocol=protocol, folds=FOLDS)
+    tuned = cnn_predictions.tuned_features(made, learned, protocol=protocol, pretraining="imagenet", folds=FOLDS)
     assert tuned.sample.tolist() == NAMES.tolist() and not tuned.augmentation.any()
     assert [values[0, 0] for values in tuned.values] == [[1, 10, 20, 31][fold] for fold in source]
+
+
+def test_the_fold_of_the_features_is_the_last_of_imagenet_and_the_eighth_of_ten_of_micronet():
+    assert [fit_spec.feature_fold(name, 10) for name in ("imagenet", "micronet")] == [9, 7]
+    assert fit_spec.feature_fold("micronet", 3) == 0
+    made, learned = [chunk(range(FOLDS), features)], curves([(0.2, 0.1)] * FOLDS)
+    names = {"protocol": "published", "pretraining": "micronet", "folds": FOLDS}
+    assert {values[0, 0] for values in cnn_predictions.tuned_features(made, learned, **names).values} == {10}
+
+
+def test_a_rank_below_the_first_is_the_lowest_class_under_strict_and_wrong_as_published():
+    outputs = [[0.4, 0.9, 0.9], [0.6, 0.4, 0.9], [0.9, 0.8, 0.7]]
+    assert target.decode_finite("nnrank", outputs, CLASSES)[0].tolist() == [900, 900, 1000]
+    published = target.decode_finite("nnrank", outputs, CLASSES, ranks_all=False)[0]
+    assert np.isnan(published[0]) and published[1:].tolist() == [900, 1000]
+    assert not protocols.parse("published").ranks_all and protocols.parse("strict").ranks_all
 
 
 def test_a_point_that_diverged_is_not_taken_and_curves_without_any_kept_epoch_are_an_error():
     made = [chunk(range(FOLDS), features)]
     learned = curves([(0.9, 0.2)] * FOLDS).astype({"kept": object})
     learned.loc[learned["point"] == 0, ["kept", "validation_accuracy"]] = np.nan
-    assert [
-        values[0, 0] for values in cnn_predictions.tuned_features(made, learned, protocol="strict", folds=FOLDS).values
-    ] == [1, 11, 21, 31]
+    assert [values[0, 0] for values in cnn_predictions.tuned_features(made, learned, **OWN).values] == [1, 11, 21, 31]
     with pytest.raises(UserError, match="fold 0"):
-        cnn_predictions.tuned_features(made, learned.assign(kept=False), protocol="strict", folds=FOLDS)
+        cnn_predictions.tuned_features(made, learned.assign(kept=False), **OWN)
 
 
 def test_outputs_that_are_not_finite_are_missing_and_the_point_is_not_chosen():

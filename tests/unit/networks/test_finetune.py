@@ -105,6 +105,39 @@ def test_a_written_network_names_what_made_it_and_has_the_same_outputs(films, tm
     np.testing.assert_allclose(again, tuned.outputs[0], rtol=1e-3, atol=1e-4)
 
 
+def outputs_of(films, tuned, scale=1.0, normalised=False):
+    """The tuned features of grey images in 0..1, times `scale`."""
+    mean, std = tuned.metadata["mean"], tuned.metadata["std"]
+    grey = torch.from_numpy(films[2].astype(np.float32))[:, None].repeat(1, 3, 1, 1) / 255 * scale
+    if normalised:
+        grey = (grey - torch.tensor(mean).reshape(1, 3, 1, 1)) / torch.tensor(std).reshape(1, 3, 1, 1)
+    return replace_head.forward(tuned.network, BACKBONE, "tuned", [grey])
+
+
+def test_faults_of_tuned_features_change_what_the_trained_network_sees_and_nothing_else(films):
+    plain = tune(films, head="tuned", protocol="published")
+    bare = tune(films, head="tuned", protocol="published+features_not_normalised")
+    assert all(torch.equal(part, state(bare)[name]) for name, part in state(plain).items())
+    close = {"rtol": 1e-3, "atol": 1e-4}
+    np.testing.assert_allclose(plain.outputs[0], outputs_of(films, plain, normalised=True), **close)
+    np.testing.assert_allclose(bare.outputs[0], outputs_of(films, plain), **close)
+    assert not np.allclose(plain.outputs[0], bare.outputs[0], rtol=0.1)
+
+
+def test_the_range_of_aug2_is_255_times_as_large_for_augmented_images_alone(films):
+    samples, _, images = films
+    both = np.repeat(images, 2, axis=0)
+    tuned = tune(films, head="tuned", policy="aug2", protocol="as_run", images=both, augmentations=(0, 1))
+    small, large = tuned.outputs[0][::2], tuned.outputs[0][1::2]
+    np.testing.assert_allclose(small, outputs_of(films, tuned), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(large, outputs_of(films, tuned, scale=255.0), rtol=1e-3, atol=1e-2)
+
+
+def test_as_run_networks_learn_degrees_and_start_far_from_them(films):
+    scaled, degrees = (tune(films, head="regression", protocol=name).outputs[0] for name in ("published", "as_run"))
+    assert 900 < scaled.mean() < 1000 and degrees.mean() < 500
+
+
 def test_test_images_are_never_used(films):
     plain, other = tune(films), tune(films, images=spoiled(films, "test"))
     assert all(torch.equal(part, state(other)[name]) for name, part in state(plain).items())

@@ -12,6 +12,7 @@ from micrograph.errors import UserError
 from micrograph.networks import heads, mlp, training
 from micrograph.networks.device import seeded
 from micrograph.networks.training import FitLog, FitOptions
+from micrograph.splits import protocols
 
 CLASSES = [900, 950, 1000]
 
@@ -82,6 +83,15 @@ def test_the_best_weights_are_kept_and_training_stops_after_patience():
     assert [row["kept"] for row in curve] == [0, 1, 0, 0, 0]  # an equal loss is no better one
     assert weight == 2
     assert [row["validation_loss"] for row in curve] == [5, 3, 4, 3, 6]
+
+
+def test_the_papers_loop_stops_once_more_epochs_than_its_patience_have_passed_since_the_best():
+    """Patience 2, the best in epoch 1: strict ends after epoch 3 (1 + 2), the paper's code after 4 (4 - 1 > 2)."""
+    losses = [5.0, 3.0, 4.0, 4.0, 4.0, 1.0]
+    for tolerance, last in ((0, 3), (1, 4)):
+        curve, _ = scripted(losses, patience=2, tolerance=tolerance)
+        assert curve[-1]["epoch"] == last
+    assert protocols.parse("published").training_options["tolerance"] == 1
 
 
 def test_the_published_way_keeps_the_last_weights():

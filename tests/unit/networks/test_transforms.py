@@ -16,8 +16,8 @@ def field():
     return torch.from_numpy(np.random.default_rng(3).uniform(0, 255, (1, 1, 8, 8)).astype(np.float32))
 
 
-def rotated(field, degrees, flips=STILL, padding_mode="reflection"):
-    return transforms.rotate_and_flip(field, np.radians([degrees]), np.asarray(flips), padding_mode)
+def rotated(field, degrees, flips=STILL, sampling=transforms.SMOOTH):
+    return transforms.rotate_and_flip(field, np.radians([degrees]), np.asarray(flips), sampling)
 
 
 @pytest.mark.parametrize("quarters", [0, 1, 2])
@@ -40,7 +40,7 @@ def test_between_pixels_lies_the_mean_of_neighbours():
 def test_corners_are_the_mirror_image_or_black():
     white = torch.full((1, 1, 16, 16), 200.0)
     assert torch.allclose(rotated(white, 45), white)
-    black = rotated(white, 45, padding_mode="zeros")
+    black = rotated(white, 45, sampling=transforms.PUBLISHED)
     assert float(black[0, 0, 0, 0]) == 0 and float(black[0, 0, 8, 8]) == pytest.approx(200)
     half = white.clone()
     half[..., :8] = 100.0

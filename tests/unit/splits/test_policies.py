@@ -80,19 +80,20 @@ def test_aug3_makes_the_papers_counts_and_keeps_every_row():
 
 
 def test_an_epoch_of_aug3_draws_every_class_about_as_often():
-    drawn = policies.epoch_index("aug3", TRAIN, ALONE, rng())
+    drawn = policies.epoch_index("aug3", "strict", TRAIN, ALONE, rng())
     assert len(drawn) == 315
     shares = np.array(
-        counts(TRAIN[np.concatenate([policies.epoch_index("aug3", TRAIN, ALONE, rng(s)) for s in range(50)])])
+        counts(TRAIN[np.concatenate([policies.epoch_index("aug3", "strict", TRAIN, ALONE, rng(s)) for s in range(50)])])
     )
     assert np.allclose(shares / shares.sum(), 1 / 3, atol=0.02)
     assert not np.array_equal(np.sort(TRAIN[drawn]), TRAIN[drawn])
+    assert len(TRAIN) == 211 and len(policies.epoch_index("aug3", "published", TRAIN, ALONE, rng())) == 211
 
 
 def test_an_epoch_of_the_others_is_the_training_rows_in_another_order():
     labels, augmentations, _ = images(TRAIN)
     for policy in ("aug1", "aug2", "aug4"):
-        seen = policies.epoch_index(policy, labels, augmentations, rng())
+        seen = policies.epoch_index(policy, "strict", labels, augmentations, rng())
         rows = policies.train_index(policy, labels, augmentations, rng())
         assert sorted(labels[seen]) == sorted(labels[rows])
         assert seen.tolist() != rows.tolist()

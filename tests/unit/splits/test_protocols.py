@@ -10,7 +10,7 @@ from micrograph.splits import protocols
 PROTOCOLS = st.builds(
     protocols.Protocol,
     base=st.sampled_from(sorted(protocols.PROTOCOLS)),
-    leaks=st.frozensets(st.sampled_from(sorted(protocols.LEAKS))),
+    leaks=st.frozensets(st.sampled_from(sorted(protocols.SWITCHES))),
     repeat=st.integers(0, 12),
     shuffled=st.sampled_from([None, "films", "batches"]),
     permutation=st.just(0),
@@ -21,6 +21,24 @@ PROTOCOLS = st.builds(
 @given(PROTOCOLS)
 def test_every_protocol_has_one_name_that_reads_as_it(protocol):
     assert protocols.parse(protocol.name) == protocol
+
+
+def test_as_run_has_faults_besides_and_is_published_wherever_none_is_felt():
+    assert protocols.parse("as_run").leaks == protocols.SWITCHES.keys()
+    assert protocols.as_seen_by("splits", "as_run") == "published"
+    assert protocols.as_seen_by("components", "as_run-ungrouped") == "published-ungrouped"
+    assert protocols.as_seen_by("networks", "as_run", "aug3", "nominal") == "published"
+    assert protocols.as_seen_by("networks", "as_run", "aug3", "regression") == "as_run"
+    assert protocols.as_seen_by("networks", "as_run-target_not_scaled.repeat1", "aug3", "regression") == (
+        "published.repeat1"
+    )
+    assert protocols.as_seen_by("networks", "as_run", "aug1", "nominal") == "as_run"
+    assert protocols.as_seen_by("tuned", "as_run", "aug3", "tuned") == "as_run"
+    assert protocols.as_seen_by("tuned", "published+aug2_range", "aug3", "tuned") == "published"
+    assert protocols.stream_name("as_run-aug2_range.share50") == "published.share50"
+    assert not protocols.can_change_predictions("as_run-aug1_one_crop", "tuned", "aug3", "nominal")
+    assert protocols.can_change_predictions("as_run-aug1_one_crop", "tuned", "aug1", "nominal")
+    assert not protocols.can_change_predictions("as_run-features_not_normalised", "pool_cev85", "aug3", "nominal")
 
 
 def test_strict_has_no_leak_and_published_all():
@@ -99,4 +117,4 @@ def test_names_without_leaks_and_without_variations():
     name = "published-selection_on_reported_split.repeat2.shuffled_batches1.share50"
     assert protocols.without_variations(name) == "published-selection_on_reported_split"
     assert protocols.without_leaks(name) == "published.repeat2.shuffled_batches1.share50"
-    assert protocols.without_leaks_and_share(name) == "published.repeat2.shuffled_batches1"
+    assert protocols.split_stream_name(name) == "published.repeat2.shuffled_batches1"

@@ -28,6 +28,7 @@ from micrograph.evaluation import (
     tables,
 )
 from micrograph.evaluation.labels import features_label
+from micrograph.splits import protocols
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = VERDICTS = (
     *("supported", "contradicted", "inconclusive", "not tested"),
@@ -188,6 +189,7 @@ CONTRASTS = [
             ("published", "-", -1, "validation accuracy falls with one leak closed"),
         )
         for leak, text in leakage.LEAKS.items()
+        if leak in protocols.LEAKS
     ),
     _permuted(
         f"Strict protocol, permuted labels: the test accuracy is less than {MARGIN:g} points above chance level",

@@ -12,9 +12,13 @@ from micrograph.evaluation import bootstrap, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
+from micrograph.splits import protocols
 
 BLOCKS, TUNED, ANY = "blocks", "tuned", "any"  # features among which a fold selects
-REPORTED = {"strict": "test", "published": "validation", summaries.PAPER: "validation"}
+REPORTED = {
+    **{name: protocols.parse(name).reported_split for name in summaries.PROTOCOLS},
+    summaries.PAPER: "validation",
+}
 COLUMNS = [
     *("protocol", "pretraining", "policy", "features", "block", "explained_variance_pct"),
     *("scheme", "model", "components"),

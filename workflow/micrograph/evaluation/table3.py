@@ -12,10 +12,14 @@ from micrograph.evaluation import bootstrap, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
+from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS
 
 REFERENCE = "imagenet"  # the domain that the others are compared with
-REPORTED = {"strict": "test", "published": "validation", summaries.PAPER: "validation"}
+REPORTED = {
+    **{name: protocols.parse(name).reported_split for name in summaries.PROTOCOLS},
+    summaries.PAPER: "validation",
+}
 COLUMNS = [*KEYS, *summaries.MEASURED, *summaries.GAIN, *summaries.FLAGS]
 
 

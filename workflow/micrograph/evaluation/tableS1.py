@@ -31,10 +31,8 @@ COLUMNS = [
 ]
 SEPARATOR = " · "  # between the values of two folds
 # Below the panels of a protocol.
-NOTES = {
-    "strict": (),
-    "published": ("After the arrow: the settings of the best fold, which give train and test predictions of all.",),
-}
+BEST_FOLD = ("After the arrow: the settings of the best fold, which give train and test predictions of all.",)
+NOTES: dict[str, tuple[str, ...]] = {"strict": (), "published": BEST_FOLD, "as_run": BEST_FOLD}
 
 
 @dataclass(frozen=True)

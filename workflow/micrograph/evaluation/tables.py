@@ -198,6 +198,8 @@ HEADINGS = {
     ("strict", "test"): "strict: test",
     ("published", "validation"): "published: validation",
     ("published", "test"): "published: test",
+    ("as_run", "validation"): "as_run: validation",
+    ("as_run", "test"): "as_run: test",
     (summaries.PAPER, "validation"): "paper, real films: validation",
     (summaries.PAPER, "test"): "paper, real films: test",
 }

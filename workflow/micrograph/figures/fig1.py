@@ -212,6 +212,7 @@ ROUND = "round,pad=0,rounding_size=1.2"  # the corners of boxes
 HEIGHTS = LinearSegmentedColormap.from_list("heights", ["#1d0f08", "#6b3a14", "#c98a2b", "#f3d58a", "#fffdf4"])
 PARTS = {"train": "#d3dbe5", "validation": "#6f9bd1", "test": "#15396b"}  # part -> its shade in the folds' grid
 TESTED = {"strict": "each sample tested once.", "published": "one test set for all folds."}
+TESTED["as_run"] = TESTED["published"]
 FRONT, TOP, SIDE = "#9db8d9", "#cfdded", "#6a8bb3"  # the faces of a block of features
 
 

@@ -66,7 +66,7 @@ def permuted_predictions(
                 index = [splitters.fit_index(table, protocol, fold, names) for fold in range(folds)]
                 fits = pca.fit_folds(products[block], index, [variance])[variance]
                 features[spec.features] = FeatureSet(names, np.zeros(len(names), int), [one.scores for one in fits])
-            rng = stream("fit_models", protocols.without_leaks(protocol), *astuple(spec)[1:])
+            rng = stream("fit_models", protocols.stream_name(protocol), *astuple(spec)[1:])
             own = replace(task, spec=spec)
             predictions = fit.fit_folds(features[spec.features], table, own, rng, parts=PARTS).predictions
             names_of_fit = {"labels": kind, "permutation": number, "features": spec.features, "model": spec.model}
@@ -81,7 +81,7 @@ def _split(samples, protocol, folds, classes, stream, primary):
     permuted = permutation.permute_labels(
         samples, protocol, folds, stream("relabel", parsed.shuffled, parsed.permutation)
     )
-    rng = stream("deal_folds", protocols.without_leaks_and_share(protocol))
+    rng = stream("deal_folds", protocols.split_stream_name(protocol))
     table = splitters.split(permuted, protocol, folds, rng, primary)
     splitters.check(table, protocol, classes, permuted, primary)
     return table

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 Grid = Mapping[str, Sequence] | Sequence[Mapping[str, Sequence]]
 
-SEARCHES = {"default": "small", "published": "paper"}  # models.param_grid of the config -> the grid
+SEARCHES = {"default": "small", "published": "paper", "as_run": "paper"}  # models.param_grid of the config -> the grid
 
 # Parameters, or single values, of the authors' grids that change no prediction: (model, scheme) -> {name: values}.
 NO_EFFECT: dict[tuple[str, str], dict[str, Any]] = {
@@ -372,7 +372,7 @@ def param_grid(model: str, scheme: str, protocol: str, search: str) -> list[dict
     protocol : str
         Name of the protocol.
     search : str
-        ``default`` for the small grid, ``published`` for the paper's.
+        ``default`` for the small grid, ``published`` or ``as_run`` for the paper's.
 
     Returns
     -------

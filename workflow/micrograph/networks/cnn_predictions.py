@@ -17,7 +17,7 @@ from micrograph import target
 from micrograph.errors import UserError
 from micrograph.io import FeatureSet
 from micrograph.splits import prediction_table, protocols
-from micrograph.splits.fit_spec import FitSpec, FitTask
+from micrograph.splits.fit_spec import FitSpec, FitTask, feature_fold
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -57,13 +57,17 @@ def predict_cnn(
     )
 
     def predict(fold: prediction_table.FoldData, point: int, split: str) -> target.Prediction:
-        return target.decode_finite(spec.scheme, outputs[fold.fold][point][fold.score_index[split]], classes)
+        rows = outputs[fold.fold][point][fold.score_index[split]]
+        return target.decode_finite(spec.scheme, rows, classes, ranks_all)
 
+    ranks_all = protocols.parse(spec.protocol).ranks_all
     task = FitTask(spec, classes, grid)
     return prediction_table.select_and_predict(task, folds, predict, [0] * len(folds))[1:]
 
 
-def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: str, folds: int) -> FeatureSet:
+def tuned_features(
+    chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: str, pretraining: str, folds: int
+) -> FeatureSet:
     """Return the fine-tuned features of every row, fold by fold.
 
     Parameters
@@ -73,8 +77,9 @@ def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: 
     curves : DataFrame
         Training curves of all folds (fold, point, epoch, validation_accuracy, kept), which choose the grid point.
     protocol : str
-        Every fold has its own network; with the leak `features_from_one_fold` the last fold's gives the features of
-        all, as in the paper, though it was trained on most held-out samples of the others.
+        Every fold has its own network; with the leak `features_from_one_fold` one fold's gives the features of all
+        (`fit_spec.feature_fold`), as in the paper, though it was trained on most held-out samples of the others.
+    pretraining : str
     folds : int
         Number of folds.
 
@@ -89,7 +94,7 @@ def tuned_features(chunks: Sequence[Arrays], curves: pd.DataFrame, *, protocol: 
         As `predict_cnn`, and if no epoch of a fold was kept.
     """
     one_fold = "features_from_one_fold" in protocols.parse(protocol).leaks
-    source = [folds - 1 if one_fold else fold for fold in range(folds)]
+    source = [feature_fold(pretraining, folds) if one_fold else fold for fold in range(folds)]
     samples, augmentation, grid, outputs = _join_chunks(chunks, source)
     best = {fold: _best_point(curves, fold, len(grid)) for fold in sorted(set(source))}
     return FeatureSet(samples, augmentation, [outputs[fold][best[fold]] for fold in source])

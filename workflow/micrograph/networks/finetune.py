@@ -24,6 +24,7 @@ from micrograph.networks import backbones, checkpoints, depthwise_conv, heads, r
 from micrograph.networks.backbones import Colour
 from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
+from micrograph.networks.features import IDENTITY
 from micrograph.networks.pretraining import load_backbone, normalisation
 from micrograph.networks.training import FitLog, FitOptions, TrainingSettings
 from micrograph.splits import model_selection, policies, prediction_table, protocols
@@ -33,9 +34,8 @@ INFERENCE_BATCH = 64  # images of a forward pass where nothing is learned
 SETTLING_EPOCHS = 2  # passes over the training images that running statistics are averaged over
 CURVE = ["point", "epoch", "train_loss", "validation_loss", "validation_accuracy", "kept"]
 
-# Of each protocol's images: whether those of validation are rotated as well (the paper's code does), and what fills the
-# corners of rotated ones.
-ROTATION = {"strict": (False, "reflection"), "published": (True, "zeros")}
+# How rotated images of each protocol are sampled.
+SAMPLING = {"strict": transforms.SMOOTH, "published": transforms.PUBLISHED}
 
 RATES, BATCH_SIZES = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5, 5e-6], [24, 32, 100]
 DROPOUTS = [0.2, 0.35, 0.5, 0.65, 0.75]
@@ -48,7 +48,11 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "regression": {"learning_rate": RATES, "batch_size": BATCH_SIZES},
     "tuned": {},
 }
-SEARCHES = {"default": lambda head: {}, "published": lambda head: lookup(head, GRIDS, "head")}
+SEARCHES = {
+    "default": lambda head: {},
+    "published": lambda head: lookup(head, GRIDS, "head"),
+    "as_run": lambda head: {},
+}
 CONFIG_KEYS = {head: f"training.{head}" for head in GRIDS} | {"tuned": "training.feature_extractor"}
 
 T = TypeVar("T")
@@ -63,8 +67,8 @@ def param_grid(head: str, settings: TrainingSettings, search: str = "default") -
         Row of `heads.HEADS`.
     settings : TrainingSettings
         As configured.
-    search : {"default", "published"}
-        The configured settings alone, or the paper's grid in its loop order.
+    search : {"default", "published", "as_run"}
+        The paper's grid in its loop order under published, else the configured settings alone.
 
     Returns
     -------
@@ -126,7 +130,8 @@ class TuningTask:
     def best_point(self, outputs: Sequence[NDArray[np.float32]], fold: prediction_table.FoldData) -> int:
         """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
         held = fold.score_index["validation"]
-        y_pred = [target.decode_finite(self.scheme, values[held], self.classes)[0] for values in outputs]
+        ranks_all = protocols.parse(self.spec.protocol).ranks_all
+        y_pred = [target.decode_finite(self.scheme, values[held], self.classes, ranks_all)[0] for values in outputs]
         return model_selection.choose(np.stack(y_pred), fold.samples.y[held], self.spec.protocol).point
 
 
@@ -192,7 +197,11 @@ class Images:
     dtype: torch.dtype = torch.float32
 
     def batches(
-        self, rows: ArrayLike, batch_size: int, rng: np.random.Generator | None = None, padding_mode: str = "reflection"
+        self,
+        rows: ArrayLike,
+        batch_size: int,
+        rng: np.random.Generator | None = None,
+        sampling: transforms.Sampling = transforms.SMOOTH,
     ) -> Iterator[training.Batch]:
         """Yield batches of some rows, in their order.
 
@@ -204,8 +213,8 @@ class Images:
             Images of a batch.
         rng : Generator, optional
             Rotate and flip the images at random.
-        padding_mode : {"reflection", "zeros"}
-            What fills the corners of rotated images.
+        sampling : Sampling
+            Of rotated images.
 
         Yields
         ------
@@ -216,7 +225,7 @@ class Images:
         """
         for part in split_batches(rows, batch_size):
             targets = self.targets[torch.from_numpy(part).to(self.targets.device)]
-            inputs = transforms.to_input(self.images, part, self.mean, self.std, rng, padding_mode)
+            inputs = transforms.to_input(self.images, part, self.mean, self.std, rng, sampling)
             yield inputs[None], targets[None], torch.ones((1, len(part)), device=inputs.device)
 
 
@@ -307,7 +316,7 @@ def fine_tune(
         network = replace_head.replace_head(start, task.backbone, spec.head, task.classes, settings.dropout, point_rng)
         curve = _train(network, data, fold, task, settings, point_rng, point_name)
         curves.append(pd.DataFrame(curve).assign(point=point).reindex(columns=CURVE))
-        batches = (inputs[0] for inputs, *_ in data.batches(range(len(data.images)), INFERENCE_BATCH))
+        batches = _inputs(data, fold.samples.augmentation, spec)
         with training.explain_out_of_memory(point_name, "training.pixels"):
             values = replace_head.forward(network, task.backbone, spec.head, batches, data.dtype)
         outputs.append(values if curve else np.full_like(values, np.nan))
@@ -326,6 +335,24 @@ def fine_tune(
         "pixels": data.images.shape[-1], "settings": asdict(settings),
     }  # fmt: skip
     return FineTuned(network, pd.concat(curves, ignore_index=True), list(grid), outputs, metadata)
+
+
+def _inputs(data: Images, augmentation: NDArray[np.int64], spec: NetworkSpec) -> Iterator[Tensor]:
+    """Yield all images, in order, as the trained network gets them.
+
+    With the fault ``features_not_normalised`` those of fine-tuned features are in 0..1; with ``aug2_range`` the
+    augmented ones are 255 times as large.
+    """
+    faults = protocols.parse(spec.protocol).leaks & protocols.faults_felt(spec.policy, spec.head)
+    mean, std = IDENTITY if "features_not_normalised" in faults else (data.mean, data.std)
+    for part in split_batches(range(len(data.images)), INFERENCE_BATCH):
+        inputs = transforms.to_input(data.images, part, mean, std)
+        if "aug2_range" in faults:
+            large = augmentation[part] > 0
+            small, narrow = ((red / 255, green / 255, blue / 255) for red, green, blue in (mean, std))
+            place = torch.from_numpy(large).to(inputs.device)
+            inputs[place] = transforms.to_input(data.images, part[large], small, narrow)
+        yield inputs
 
 
 def train_fixed_epochs(
@@ -391,21 +418,23 @@ def _train(
     """
     row_rng, rotation_rng, validation_rng, dropout_rng = rng.spawn(4)
     spec, protocol = task.spec, protocols.parse(task.spec.protocol)
-    rotate_validation, padding_mode = ROTATION[protocol.estimators]
+    sampling = SAMPLING[protocol.estimators]
     train, held = fold.train_index, fold.score_index["validation"]
-    draw = partial(policies.epoch_index, spec.policy, fold.samples.y[train], fold.samples.augmentation[train], row_rng)
-    heads.fit_label_scaling(network, fold.samples.y[train])
+    labels, augmentation = fold.samples.y[train], fold.samples.augmentation[train]
+    draw = partial(policies.epoch_index, spec.policy, spec.protocol, labels, augmentation, row_rng)
+    if "target_not_scaled" not in protocol.leaks:
+        heads.fit_label_scaling(network, labels)
     for layer in _batchnorm(network):
         layer.momentum = settings.batch_norm_momentum
     depthwise_conv.accelerate(network.to(data.images.device).to(memory_format=torch.channels_last))
     backbones.set_inplace(network)
 
     def batches(epoch: int) -> Iterator[training.Batch]:
-        return data.batches(train[draw()], settings.batch_size, rotation_rng, padding_mode)
+        return data.batches(train[draw()], settings.batch_size, rotation_rng, sampling)
 
     def validation() -> Iterator[training.Batch]:
-        if rotate_validation:
-            return data.batches(held, settings.batch_size, validation_rng, padding_mode)
+        if protocol.rotates_validation:
+            return data.batches(held, settings.batch_size, validation_rng, sampling)
         return data.batches(held, INFERENCE_BATCH)
 
     options = FitOptions(
@@ -423,7 +452,7 @@ def _train(
         return []
     if not len(held):
         rows = np.concatenate([draw() for _ in range(SETTLING_EPOCHS)])
-        shown = data.batches(train[rows], INFERENCE_BATCH, rotation_rng, padding_mode)
+        shown = data.batches(train[rows], INFERENCE_BATCH, rotation_rng, sampling)
         recompute_batchnorm_statistics(network, (inputs[0] for inputs, *_ in shown), data.dtype)
     return curve
 

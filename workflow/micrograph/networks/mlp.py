@@ -71,11 +71,11 @@ class MLP:
             return 0.5 * (1 + np.tanh(last / 2))
         return part["centre"] + part["spread"] * last if self.scheme == "regression" else last
 
-    def predict(self, features: ArrayLike) -> target.Prediction:
+    def predict(self, features: ArrayLike, ranks_all: bool = True) -> target.Prediction:
         """Predict from features (n, n_features): y_pred, value and scores of `target.decode_finite`."""
         with np.errstate(invalid="ignore", over="ignore"):
             outputs = self.outputs(features)
-        return target.decode_finite(self.scheme, outputs, self.classes)
+        return target.decode_finite(self.scheme, outputs, self.classes, ranks_all)
 
     def is_finite(self) -> bool:
         """Return whether there are weights: none are where the loss was never finite."""
@@ -89,9 +89,9 @@ def param_grid(settings: Mapping[str, Any], search: str) -> list[dict[str, Any]]
     ----------
     settings : mapping
         Of the scheme, as configured: learning_rate, batch_size, dropout, hidden_layer_sizes.
-    search : {"default", "published"}
-        The configured point with its neighbours in dropout and at a quarter of the learning rate, or the paper's 144
-        points in its order, at the configured learning rate.
+    search : {"default", "published", "as_run"}
+        The configured point with its neighbours in dropout and at a quarter of the learning rate; the paper's 144
+        points in its order, at the configured learning rate; the configured point alone.
 
     Returns
     -------
@@ -105,7 +105,12 @@ def param_grid(settings: Mapping[str, Any], search: str) -> list[dict[str, Any]]
     """
     rate, sizes = settings["learning_rate"], list(settings["hidden_layer_sizes"])
     dropouts = list(dict.fromkeys([settings["dropout"], 0.2, 0.5]))
-    grids = {"default": ([rate, rate / 4], dropouts, [settings["batch_size"]], [sizes]), "published": ([rate], *PAPER)}
+    own = [settings["batch_size"]], [sizes]
+    grids = {
+        "default": ([rate, rate / 4], dropouts, *own),
+        "published": ([rate], *PAPER),
+        "as_run": ([rate], [settings["dropout"]], *own),
+    }
     names = ("learning_rate", "dropout", "batch_size", "hidden_layer_sizes")
     return [dict(zip(names, point, strict=True)) for point in product(*lookup(search, grids, "search"))]
 
@@ -158,9 +163,10 @@ def fit_folds(
         )
     data = [_prepare(values, fold, spec.protocol) for values, fold in zip(features.values, folds, strict=True)]
     made = _train(data, task, epochs, patience, resolve_device(device))
+    ranks_all = protocols.parse(spec.protocol).ranks_all
 
     def predict(fold: prediction_table.FoldData, point: int, split: str) -> target.Prediction:
-        return made[fold.fold, point].predict(data[fold.fold].raw[fold.score_index[split]])
+        return made[fold.fold, point].predict(data[fold.fold].raw[fold.score_index[split]], ranks_all)
 
     n_features = [one.raw.shape[1] for one in data]
     refitted, *tables = prediction_table.select_and_predict(task, folds, predict, n_features)
@@ -192,7 +198,7 @@ def _prepare(values: ArrayLike, fold: prediction_table.FoldData, protocol: str) 
     values = np.asarray(values, dtype=float)
     mean, std = np.zeros(values.shape[1]), np.ones(values.shape[1])
     if protocols.parse(protocol).estimators == "strict":
-        rows = np.unique(fold.train_index)
+        rows = np.unique(fold.scaler_rows(protocol))
         mean, std = values[rows].mean(axis=0), values[rows].std(axis=0)
     return _FoldFeatures(fold, values, mean, np.where(std > 0, std, 1.0))
 
@@ -232,7 +238,8 @@ def _train_bundle(
     weight_rngs, order_rngs = zip(*(rng.spawn(2) for rng in rngs), strict=True)
     sizes = (data[0].raw.shape[1], *points[0]["hidden_layer_sizes"], target.output_width(scheme, classes))
     bundle = StackedMLPs(scheme, sizes, [point["dropout"] for point in points], weight_rngs).to(device)
-    bundle.fit_label_scaling([one.fold.samples.y[one.fold.train_index] for one in data])
+    if "target_not_scaled" not in protocols.parse(task.spec.protocol).leaks:
+        bundle.fit_label_scaling([one.fold.samples.y[one.fold.train_index] for one in data])
     feed = _Batches(data, task, points[0]["batch_size"], order_rngs, device)
     log = FitLog(name, f"training.mlp.{scheme}", every=LOG_EVERY)
     fit_options = FitOptions(points[0]["learning_rate"], **options)

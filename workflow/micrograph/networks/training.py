@@ -86,6 +86,8 @@ class FitOptions:
     validate_in : {"eval", "train"}
         Mode of validation. train is the paper's: dropout and batch statistics as in training, and the running
         statistics include the validation batches.
+    tolerance : int, default 0
+        Epochs that a model trains beyond its patience; 1 in the paper's code.
     precision : dtype, default float32
         Of the computations; bfloat16 keeps float32 weights.
     threads : int, default 1
@@ -97,6 +99,7 @@ class FitOptions:
     patience: int
     keep: str = "best"
     validate_in: str = "eval"
+    tolerance: int = 0
     precision: torch.dtype = torch.float32
     threads: int = 1
 
@@ -201,7 +204,8 @@ def fit(
         If there is not enough memory.
     """
     mode = lookup(options.validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
-    stopping = EarlyStopping(bundle.n_models, options.patience, "last" if validation is None else options.keep)
+    patience = options.patience + options.tolerance
+    stopping = EarlyStopping(bundle.n_models, patience, "last" if validation is None else options.keep)
     optimiser = torch.optim.Adam(bundle.parameters(), options.learning_rate, fused=True)
     _keep_freed_memory()
     curve = []

@@ -2,13 +2,14 @@
 
 The paper rotates every image by 0 to 180 degrees and flips it vertically and horizontally, each with p = 0.5. One
 affine map an image does all three here, on the training device and on one grey channel, which is then repeated three
-times and normalised. What a rotated square leaves open is filled by reflection, so that no corner shows the angle;
-``padding_mode="zeros"`` leaves it black, as in the paper (protocol published).
+times and normalised. What a rotated square leaves open is filled by reflection, so that no corner shows the angle; the
+paper (protocol published) takes the nearest pixel and leaves corners black.
 """
 
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,16 @@ from torch.nn import functional
 from micrograph.errors import UserError
 from micrograph.networks.backbones import Colour
 from micrograph.scans import rendering
+
+
+class Sampling(NamedTuple):
+    """How images are sampled between their pixels and outside: mode and padding_mode of `grid_sample`."""
+
+    mode: str
+    padding_mode: str
+
+
+SMOOTH, PUBLISHED = Sampling("bilinear", "reflection"), Sampling("nearest", "zeros")
 
 
 def read_images(paths: Iterable[str | Path], pixels: int) -> torch.Tensor:
@@ -95,9 +106,9 @@ def random_rotations(count: int, rng: np.random.Generator) -> tuple[NDArray[np.f
 
 
 def rotate_and_flip(
-    grey: torch.Tensor, angles: NDArray[np.float64], flips: NDArray[np.float64], padding_mode: str = "reflection"
+    grey: torch.Tensor, angles: NDArray[np.float64], flips: NDArray[np.float64], sampling: Sampling = SMOOTH
 ) -> torch.Tensor:
-    """Rotate every image anticlockwise and then flip it, bilinear between pixels.
+    """Rotate every image anticlockwise and then flip it.
 
     Parameters
     ----------
@@ -107,14 +118,13 @@ def rotate_and_flip(
         Radians.
     flips : ndarray of shape (n, 2)
         -1 or 1, horizontally and vertically.
-    padding_mode : {"reflection", "zeros"}
-        What fills the corners, as in `torch.nn.functional.grid_sample`.
+    sampling : Sampling
 
     Returns
     -------
     Tensor of the same shape
     """
-    return affine(grey, rotation_matrices(angles, flips), np.zeros((len(angles), 2)), padding_mode)
+    return affine(grey, rotation_matrices(angles, flips), np.zeros((len(angles), 2)), sampling)
 
 
 def rotation_matrices(angles: NDArray[np.float64], flips: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,9 +134,9 @@ def rotation_matrices(angles: NDArray[np.float64], flips: NDArray[np.float64]) -
 
 
 def affine(
-    grey: torch.Tensor, matrices: NDArray[np.float64], shifts: NDArray[np.float64], padding_mode: str = "reflection"
+    grey: torch.Tensor, matrices: NDArray[np.float64], shifts: NDArray[np.float64], sampling: Sampling = SMOOTH
 ) -> torch.Tensor:
-    """Sample every image at ``matrix @ (x, y) + shift``, bilinear, where x and y run from -1 to 1 over the result.
+    """Sample every image at ``matrix @ (x, y) + shift``, where x and y run from -1 to 1 over the result.
 
     Parameters
     ----------
@@ -136,8 +146,7 @@ def affine(
         Linear part of each map.
     shifts : ndarray of shape (n, 2)
         Translation of each map.
-    padding_mode : {"reflection", "zeros"}
-        What stands outside the image, as in `torch.nn.functional.grid_sample`.
+    sampling : Sampling
 
     Returns
     -------
@@ -146,7 +155,7 @@ def affine(
     maps = np.concatenate([matrices, shifts[:, :, None]], axis=2)
     theta = torch.from_numpy(maps).to(grey.device, grey.dtype)
     grid = functional.affine_grid(theta, list(grey.shape), align_corners=False)
-    return functional.grid_sample(grey, grid, mode="bilinear", padding_mode=padding_mode, align_corners=False)
+    return functional.grid_sample(grey, grid, align_corners=False, **sampling._asdict())
 
 
 def normalise(grey: torch.Tensor, mean: Colour, std: Colour) -> torch.Tensor:
@@ -177,7 +186,7 @@ def to_input(
     mean: Colour,
     std: Colour,
     rng: np.random.Generator | None = None,
-    padding_mode: str = "reflection",
+    sampling: Sampling = SMOOTH,
 ) -> torch.Tensor:
     """Return the images of some rows as the input of a network.
 
@@ -191,8 +200,8 @@ def to_input(
         Of red, green and blue in 0..1.
     rng : Generator, optional
         Rotate and flip every image at random.
-    padding_mode : {"reflection", "zeros"}
-        What fills the corners of rotated images.
+    sampling : Sampling
+        Of rotated images.
 
     Returns
     -------
@@ -201,5 +210,5 @@ def to_input(
     index = torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(images.device)
     grey = images[index].float()[:, None]
     if rng is not None:
-        grey = rotate_and_flip(grey, *random_rotations(len(grey), rng), padding_mode)
+        grey = rotate_and_flip(grey, *random_rotations(len(grey), rng), sampling)
     return normalise(grey, mean, std)

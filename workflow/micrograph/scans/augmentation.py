@@ -5,7 +5,7 @@ the scan; aug2 changes the micrograph by AutoAugment. A grey value is the same h
 window of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,6 +130,40 @@ def collect(samples: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> pd.DataFra
     if sorted(joined.loc[joined["augmentation"] == 0, "sample"]) != sorted(samples["sample"]):
         raise ValueError("the augmented images and the table of samples are not of the same samples")
     return joined.sort_values(["sample", "augmentation"], ignore_index=True)
+
+
+def with_faults(images: pd.DataFrame, faults: Set[str], rng: np.random.Generator) -> pd.DataFrame:
+    """Return the table of images as the paper's notebook had it.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Of `collect`; augmented images of aug1 among them.
+    faults : set of str
+        aug1_one_crop: every augmentation of a sample is the last. aug1_wrong_scan: augmentations are those of another
+        sample, the same for all of one; whether it is tested does not matter.
+    rng : Generator
+        Draws the other samples.
+
+    Returns
+    -------
+    DataFrame
+        Augmentation 0 as it was.
+    """
+    made = images.sort_values(["sample", "augmentation"]).query("augmentation > 0")
+    crops = {sample: rows["micrograph"].tolist() for sample, rows in made.groupby("sample")}
+    shown = dict(zip(crops, crops, strict=True))
+    if "aug1_wrong_scan" in faults:
+        order = rng.permutation(list(crops))
+        shown = dict(zip(order, np.roll(order, 1), strict=True))
+
+    def crop(sample: str, augmentation: int) -> str:
+        own = crops[shown[sample]]
+        return own[-1] if "aug1_one_crop" in faults else own[(augmentation - 1) % len(own)]
+
+    rows = zip(images["sample"], images["augmentation"], images["micrograph"], strict=True)
+    paths = [crop(sample, number) if number else path for sample, number, path in rows]
+    return images.assign(micrograph=paths)
 
 
 def samples_of_shard(samples: pd.DataFrame, micrographs_folder: str | Path) -> pd.DataFrame:

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 from micrograph.errors import UserError
 from micrograph.splits import protocols
 
+# The fold, counted from the last, whose network gives the fine-tuned features of all folds with the leak
+# `features_from_one_fold`: in the notebooks fold 9 of ten, of MicroNet fold 7.
+FOLD_FROM_LAST = {"micronet": 3}
 # Features that need no network, and so no pre-training and no policy of their own.
 WITHOUT_NETWORK = ("metadata", "physical")
 Spec = TypeVar("Spec", "FitSpec", "NetworkSpec")
@@ -93,7 +96,7 @@ class FitSpec:
         if self.features in WITHOUT_NETWORK:
             return f"results/features/{self.features}.npz"
         if self.features == "tuned":
-            protocol = protocols.as_seen_by("tuned", self.protocol)
+            protocol = protocols.as_seen_by("tuned", self.protocol, self.policy, "tuned")
             return f"results/features/{protocol}/{self.pretraining}/{self.policy}/tuned.npz"
         protocol = protocols.as_seen_by("components", self.protocol)
         return f"results/pca/{protocol}/{self.pretraining}/{self.features}.npz"
@@ -108,8 +111,8 @@ class FitSpec:
         """The fine-tuned network behind the fit, if there is one."""
         if self.features not in ("image", "tuned"):
             return None
-        protocol = protocols.as_seen_by("networks", self.protocol)
         head = self.scheme if self.features == "image" else "tuned"
+        protocol = protocols.as_seen_by("networks", self.protocol, self.policy, head)
         return NetworkSpec(protocol, self.pretraining, self.policy, head)
 
     def columns(self) -> dict[str, str]:
@@ -181,22 +184,23 @@ class NetworkSpec:
         folds_per_job : int
             Folds that one job trains.
         one_fold : bool
-            Whether fine-tuned features of all folds come from the network of the last fold.
+            Whether fine-tuned features of all folds come from the network of one (`feature_fold`).
 
         Returns
         -------
         list of str
             ``["0-1", "2-3", "4"]`` for 5 folds by 2.
         """
-        base = protocols.parse(self.protocol).base
-        if base == "by_operator":  # as many folds as there are operators to leave out
+        protocol = protocols.parse(self.protocol)
+        if protocol.base == "by_operator":  # as many folds as there are operators to leave out
             return [EVERY_FOLD]
         every = chunks(folds, folds_per_job)
         if self.head != "tuned" or not one_fold:
             return every
-        if base == "published":  # that fold alone, as the paper; strict+features_from_one_fold takes strict's networks
-            return [str(folds - 1)]
-        return [chunk for chunk in every if folds - 1 in folds_of(chunk)]
+        one = feature_fold(self.pretraining, folds)
+        if protocol.estimators == "published":  # that fold alone; strict+features_from_one_fold has strict's networks
+            return [str(one)]
+        return [chunk for chunk in every if one in folds_of(chunk)]
 
 
 def _last_parts(kind: type[Spec], path: Path) -> Spec:
@@ -206,6 +210,11 @@ def _last_parts(kind: type[Spec], path: Path) -> Spec:
     if len(parts) < len(names):
         raise UserError(f"{path}: the path has too few parts to name a fit or a network. Give .../{'/'.join(names)}.")
     return kind(*parts)
+
+
+def feature_fold(pretraining: str, folds: int) -> int:
+    """Return the fold whose network gives the features of all folds with the leak `features_from_one_fold`."""
+    return max(folds - FOLD_FROM_LAST.get(pretraining, 1), 0)
 
 
 def splits_path(protocol: str) -> str:

@@ -124,14 +124,19 @@ def score_index(
     return np.flatnonzero(augmentation == 0)
 
 
-def epoch_index(policy: str, labels: ArrayLike, augmentation: ArrayLike, rng: np.random.Generator) -> Rows:
+def epoch_index(
+    policy: str, protocol: str, labels: ArrayLike, augmentation: ArrayLike, rng: np.random.Generator
+) -> Rows:
     """Draw the rows that a network sees in one epoch.
 
     Parameters
     ----------
     policy : str
         aug3: draws with replacement in which every class is equally likely (the paper's weighted sampler), as many as
-        classes times samples of the largest. The others: `train_index`, in random order.
+        classes times samples of the largest; under published as many as there are samples. The others: `train_index`,
+        in random order.
+    protocol : str
+        Its name.
     labels, augmentation : array_like of shape (n,)
         Of the training rows of one fold.
     rng : Generator
@@ -141,7 +146,11 @@ def epoch_index(policy: str, labels: ArrayLike, augmentation: ArrayLike, rng: np
     ndarray of int
         In random order, with repeats.
     """
-    return _get(policy).epoch_index(np.asarray(labels), np.asarray(augmentation), rng)
+    labels, augmentation = np.asarray(labels), np.asarray(augmentation)
+    own = _get(policy)
+    if own.epoch_index is _weighted and protocols.parse(protocol).draws_as_many_as_trained:
+        return _weighted(labels, augmentation, rng, len(_micrographs(augmentation)))
+    return own.epoch_index(labels, augmentation, rng)
 
 
 def makes_images(policy: str) -> bool:
@@ -191,12 +200,12 @@ def _oversampled(labels: NDArray, augmentation: NDArray, rng: np.random.Generato
     return np.concatenate([own, *extra])
 
 
-def _weighted(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Rows:
+def _weighted(labels: NDArray, augmentation: NDArray, rng: np.random.Generator, draws: int | None = None) -> Rows:
     """Draw every class with equal probability: the paper's aug3 for networks."""
     own = _micrographs(augmentation)
     _, place, counts = np.unique(labels[own], return_inverse=True, return_counts=True)
     probability = 1 / (len(counts) * counts[place])
-    return rng.choice(own, len(counts) * counts.max(), p=probability)
+    return rng.choice(own, len(counts) * counts.max() if draws is None else draws, p=probability)
 
 
 def _once(labels: NDArray, augmentation: NDArray, rng: np.random.Generator) -> Rows:

@@ -1,18 +1,19 @@
 """Protocols by name: how samples are split, what leaks, and what of the study is varied.
 
-A name is a base, leaks that are added to it or removed from it, and variations:
+A name is a base, switches that are added to it or removed from it, and variations:
 
     strict   published   strict+pca_on_all   published-ungrouped   strict.repeat1   strict+pca_on_all.shuffled_films2
 
-The leaks are those of the paper's code record (Zenodo 10534837). `published` has them all, the other bases none. A
-stage of the workflow sees a protocol only as far as its leaks affect that stage (`as_seen_by`), so that two protocols
-which differ later share its files.
+Switches are the leaks of the paper's procedure and further faults, which its code record (Zenodo 10534837) has and its
+text does not mention. `strict` has none, `published` (the paper as its text reads) the leaks, `as_run` (the paper as
+its notebooks ran) the faults too. A stage of the workflow sees a protocol only as far as its switches affect that stage
+(`as_seen_by`), so that two protocols which differ later share its files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,19 +31,38 @@ LEAKS = {
     "ungrouped": "samples of one growth day may be on both sides of a split",
 }
 
+# The same of a fault.
+FAULTS = {
+    "aug1_wrong_scan": "the crops of aug1 show the scan of another sample",
+    "aug1_one_crop": "all crops of a sample under aug1 are one and the same",
+    "aug2_range": "AutoAugment's images enter the network of the features in 0..255, micrographs in 0..1",
+    "features_not_normalised": "fine-tuned features come from images without the normalisation of training",
+    "target_not_scaled": "networks learn degrees Celsius, not a standardised temperature",
+}
+SWITCHES = LEAKS | FAULTS
+# Policy and head of the networks that a fault is felt by; None: any.
+FELT_BY: dict[str, tuple[str | None, str | None]] = {
+    "aug1_wrong_scan": ("aug1", None),
+    "aug1_one_crop": ("aug1", None),
+    "aug2_range": ("aug2", "tuned"),
+    "features_not_normalised": (None, "tuned"),
+    "target_not_scaled": (None, "regression"),
+}
+
 
 class _Base(NamedTuple):
-    has_all_leaks: bool
+    switches: Mapping[str, str]
     estimators: str  # strict or published: variants of models, grids and images
     reported_split: str
 
 
 PROTOCOLS = {
-    "strict": _Base(False, "strict", "test"),
-    "published": _Base(True, "published", "validation"),
-    "by_operator": _Base(False, "strict", "test"),
-    "by_date": _Base(False, "strict", "test"),
-    "later_days": _Base(False, "strict", "test"),
+    "strict": _Base({}, "strict", "test"),
+    "published": _Base(LEAKS, "published", "validation"),
+    "as_run": _Base(SWITCHES, "published", "validation"),
+    "by_operator": _Base({}, "strict", "test"),
+    "by_date": _Base({}, "strict", "test"),
+    "later_days": _Base({}, "strict", "test"),
 }
 PRIMARY = ("strict", "by_date")  # what may split the samples of the protocol strict
 # The leaks that affect a stage or one before it.
@@ -64,7 +84,7 @@ VARIATIONS = ("repeat", "shuffled_films", "shuffled_batches", "share")
 WHOLE = 100  # percent
 
 # Regular expression of a name, for wildcards too.
-PATTERN = rf"(?:{'|'.join(PROTOCOLS)})(?:[+-](?:{'|'.join(LEAKS)}))*(?:\.(?:{'|'.join(VARIATIONS)})\d+)*"
+PATTERN = rf"(?:{'|'.join(PROTOCOLS)})(?:[+-](?:{'|'.join(SWITCHES)}))*(?:\.(?:{'|'.join(VARIATIONS)})\d+)*"
 
 
 @dataclass(frozen=True)
@@ -76,7 +96,7 @@ class Protocol:
     base : str
         Of `PROTOCOLS`.
     leaks : frozenset of str
-        Of `LEAKS`.
+        Its switches, of `LEAKS` and `FAULTS`.
     repeat : int, default 0
         Repeat of the cross-validation, each with new splits.
     shuffled : {"films", "batches"} or None, default None
@@ -115,17 +135,39 @@ class Protocol:
 
     @property
     def training_options(self) -> dict[str, Any]:
-        """How networks are validated in training, and which weights are kept: ``validate_in`` and ``keep``."""
+        """How networks are validated in training, which weights are kept, and when training stops.
+
+        ``validate_in``, ``keep`` and ``tolerance``, as of `networks.training.FitOptions`: the authors' loop stops when
+        more epochs than the patience have passed since the best, one later than strict.
+        """
         return {
             "validate_in": "train" if "validation_in_train_mode" in self.leaks else "eval",
             "keep": "last" if "last_checkpoint" in self.leaks else "best",
+            "tolerance": int(self.estimators == "published"),
         }
+
+    @property
+    def draws_as_many_as_trained(self) -> bool:
+        """Whether a network's weighted sampler (aug3) draws as many samples an epoch as are in training.
+
+        As in the notebooks; strict draws as many of every class as the largest has.
+        """
+        return self.estimators == "published"
+
+    @property
+    def rotates_validation(self) -> bool:
+        """Whether the images of early stopping are rotated and flipped as those of training, as in the notebooks."""
+        return self.estimators == "published"
+
+    @property
+    def ranks_all(self) -> bool:
+        """Whether nnrank predicts the lowest class where no output is above 0.5; otherwise nothing, which is wrong."""
+        return self.estimators == "strict"
 
     @property
     def name(self) -> str:
         """The one name of the protocol; `parse` reads it."""
         own = _own_leaks(self.base)
-        sign, other = ("-", own - self.leaks) if own else ("+", self.leaks)
         variations = [
             ("repeat", self.repeat, self.repeat > 0),
             (f"shuffled_{self.shuffled}", self.permutation, self.shuffled is not None),
@@ -133,7 +175,7 @@ class Protocol:
         ]
         return (
             self.base
-            + "".join(f"{sign}{leak}" for leak in LEAKS if leak in other)
+            + "".join(f"{'-' if one in own else '+'}{one}" for one in SWITCHES if one in own ^ self.leaks)
             + "".join(f".{kind}{number}" for kind, number, present in variations if present)
         )
 
@@ -158,8 +200,8 @@ def parse(name: str) -> Protocol:
     """
     if not re.fullmatch(PATTERN, name):
         raise UserError(
-            f"protocol '{name}' is not known: name one of {', '.join(PROTOCOLS)}, with +LEAK (strict) or -LEAK "
-            f"(published) of {', '.join(LEAKS)}, and .{', .'.join(f'{kind}N' for kind in VARIATIONS)}."
+            f"protocol '{name}' is not known: name one of {', '.join(PROTOCOLS)}, with +SWITCH or -SWITCH "
+            f"of {', '.join(SWITCHES)}, and .{', .'.join(f'{kind}N' for kind in VARIATIONS)}."
         )
     stem, *variations = name.split(".")
     base, *changes = re.split(r"(?=[+-])", stem)
@@ -195,18 +237,47 @@ def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
 
 def _own_leaks(base: str) -> frozenset[str]:
     """Leaks of a base without changes."""
-    return frozenset(LEAKS) if PROTOCOLS[base].has_all_leaks else frozenset()
+    return frozenset(PROTOCOLS[base].switches)
 
 
-def as_seen_by(stage: str, name: str) -> str:
-    """Name the protocol without the changes that affect neither a stage (of `STAGES`) nor one before it."""
-    affecting: Set[str] = lookup(stage, STAGES, "stage")
+def as_seen_by(stage: str, name: str, policy: str = "", head: str = "") -> str:
+    """Name the protocol without the changes that affect neither a stage nor one before it.
+
+    Parameters
+    ----------
+    stage : str
+        Of `STAGES`.
+    name : str
+        Of the protocol.
+    policy, head : str, optional
+        Of the networks of the stage; no fault is felt without them.
+
+    Returns
+    -------
+    str
+        published for an as_run whose faults are not felt.
+    """
+    felt = faults_felt(policy, head)
+    affecting: Set[str] = lookup(stage, STAGES, "stage") | felt
     protocol = parse(name)
     own = _own_leaks(protocol.base)
-    return replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting)).name
+    seen = replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting))
+    if protocol.base == "as_run" and not seen.leaks & felt:
+        seen = replace(seen, base="published", leaks=seen.leaks - FAULTS.keys())
+    return seen.name
 
 
-def can_change_predictions(name: str, features: str) -> bool:
+def faults_felt(policy: str, head: str) -> frozenset[str]:
+    """Return the faults that networks of a policy and a head, or what is computed with them, feel."""
+    asked = (policy, head)
+    return frozenset(
+        fault
+        for fault, needed in FELT_BY.items()
+        if policy and all(need in (None, given) for need, given in zip(needed, asked, strict=True))
+    )
+
+
+def can_change_predictions(name: str, features: str, policy: str = "", scheme: str = "") -> bool:
     """Tell whether a protocol's changes of its base can change the predictions of a model.
 
     Parameters
@@ -215,6 +286,8 @@ def can_change_predictions(name: str, features: str) -> bool:
         Of the protocol.
     features : str
         ``image``, ``tuned``, or components such as ``block2_cev85``.
+    policy, scheme : str, optional
+        Of the model; no fault is felt without them.
 
     Returns
     -------
@@ -223,11 +296,13 @@ def can_change_predictions(name: str, features: str) -> bool:
     """
     kind = features if features in PREDICTION_LEAKS else "components"
     changed = changed_leaks(name)
-    return not changed or bool(changed & PREDICTION_LEAKS[kind])
+    heads = {"image": (scheme,), "tuned": ("tuned", scheme)}.get(kind, ())
+    felt = frozenset().union(*(faults_felt(policy, head) for head in heads))
+    return not changed or bool(changed & (PREDICTION_LEAKS[kind] | felt))
 
 
 def changed_leaks(name: str) -> frozenset[str]:
-    """Return the leaks that either a protocol or its base has, not both."""
+    """Return the switches that either a protocol or its base has, not both."""
     protocol = parse(name)
     return _own_leaks(protocol.base) ^ protocol.leaks
 
@@ -238,14 +313,21 @@ def without_variations(name: str) -> str:
 
 
 def without_leaks(name: str) -> str:
-    """Name the protocol with the leaks of its base: ``strict+ungrouped.repeat1`` gives ``strict.repeat1``.
-
-    Random streams carry this name, so that two protocols that differ in leaks alone draw the same numbers.
-    """
+    """Name the protocol with the switches of its base: ``strict+ungrouped.repeat1`` gives ``strict.repeat1``."""
     protocol = parse(name)
     return replace(protocol, leaks=_own_leaks(protocol.base)).name
 
 
-def without_leaks_and_share(name: str) -> str:
+def stream_name(name: str) -> str:
+    """Name the protocol as random streams do, so that protocols that differ in switches alone draw the same numbers.
+
+    ``strict+ungrouped.repeat1`` gives ``strict.repeat1``, ``as_run`` gives ``published``.
+    """
+    protocol = parse(name)
+    base = "published" if protocol.base == "as_run" else protocol.base
+    return replace(protocol, base=base, leaks=_own_leaks(base)).name
+
+
+def split_stream_name(name: str) -> str:
     """Name the protocol whose random stream splits the samples: a share has the folds of the whole."""
-    return replace(parse(without_leaks(name)), share=WHOLE).name
+    return replace(parse(stream_name(name)), share=WHOLE).name

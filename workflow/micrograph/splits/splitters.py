@@ -160,7 +160,7 @@ def check(
 
 def _check_folds(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
     """Check strict and published: every class in every split, every sample tested, or else validated on, once."""
-    folds, published = table["fold"].nunique(), protocols.parse(protocol).base == "published"
+    folds, published = table["fold"].nunique(), protocols.parse(protocol).estimators == "published"
     _check_groups(table, protocol, folds, classes, folds + published)
     counts = table.groupby(["fold", "split", "growth_celsius"]).size()
     for fold, name, celsius in pd.MultiIndex.from_product([range(folds), SPLITS, classes]).difference(counts.index):
@@ -214,7 +214,7 @@ class _Splitter(NamedTuple):
 
 SPLITTERS = {
     "strict": _Splitter(_split_strict, _check_folds, lambda folds: folds),
-    "published": _Splitter(_split_published, _check_folds, lambda folds: folds + 1),
+    **dict.fromkeys(("published", "as_run"), _Splitter(_split_published, _check_folds, lambda folds: folds + 1)),
     **{
         base: _Splitter(splitter, partial(_check_by, base), lambda folds: 0)
         for base, splitter in group_splits.SPLITTERS.items()
