@@ -219,6 +219,17 @@ class Study:
         mlp = self.config["training"]["mlp"]
         return {"epochs": mlp["epochs"], "patience": mlp["patience"], **_stated(mlp[scheme])}
 
+    @property
+    def fidelity(self) -> dict[str, Any]:
+        """Return what the table of fidelity reads: settings that the paper states, too."""
+        names = ("classes", "heights", "micrographs", "splits", "networks", "models", "training")
+        heads, schemes = ("nominal", "nnrank", "regression", "tuned"), ("nominal", "nnrank", "regression")
+        return {
+            "config": {name: self.config[name] for name in names},
+            "heads": {head: self.head_settings(head, "imagenet") for head in heads},
+            "mlp": {scheme: self.mlp_settings(scheme) for scheme in schemes},
+        }
+
     # ---- what tables and figures say about the run
 
     @property

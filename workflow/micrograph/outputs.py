@@ -236,6 +236,12 @@ OUTPUTS = (
         figure="fig2:draw", early=True,
     ),
     Output(
+        "fidelity", "Fidelity", "Steps of the paper, of its notebooks and of this run", STUDY,
+        inputs=lambda study: {"procedure": _published("procedure")},
+        params=lambda study: {"settings": study.fidelity, "data": study.data},
+        table="fidelity", folded=True, sentences=True,
+    ),
+    Output(
         "table2", "Table 2", "Accuracy by network block", PERFORMANCE,
         inputs=lambda study: {"fits": _fits(study, study.repeated("table2")), "published": _published("values")},
         params=_scored,

@@ -40,7 +40,7 @@ def test_between_pixels_lies_the_mean_of_neighbours():
 def test_corners_are_the_mirror_image_or_black():
     white = torch.full((1, 1, 16, 16), 200.0)
     assert torch.allclose(rotated(white, 45), white)
-    black = rotated(white, 45, sampling=transforms.PUBLISHED)
+    black = rotated(white, 45, sampling=transforms.Sampling("nearest", "zeros"))
     assert float(black[0, 0, 0, 0]) == 0 and float(black[0, 0, 8, 8]) == pytest.approx(200)
     half = white.clone()
     half[..., :8] = 100.0

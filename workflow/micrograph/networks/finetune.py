@@ -34,9 +34,6 @@ INFERENCE_BATCH = 64  # images of a forward pass where nothing is learned
 SETTLING_EPOCHS = 2  # passes over the training images that running statistics are averaged over
 CURVE = ["point", "epoch", "train_loss", "validation_loss", "validation_accuracy", "kept"]
 
-# How rotated images of each protocol are sampled.
-SAMPLING = {"strict": transforms.SMOOTH, "published": transforms.PUBLISHED}
-
 RATES, BATCH_SIZES = [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5, 5e-6], [24, 32, 100]
 DROPOUTS = [0.2, 0.35, 0.5, 0.65, 0.75]
 # The paper's grids, in its loop order. It has none for corn, which takes nnrank's, and none for tuned, whose settings
@@ -418,7 +415,7 @@ def _train(
     """
     row_rng, rotation_rng, validation_rng, dropout_rng = rng.spawn(4)
     spec, protocol = task.spec, protocols.parse(task.spec.protocol)
-    sampling = SAMPLING[protocol.estimators]
+    sampling = transforms.Sampling(*protocol.sampling)
     train, held = fold.train_index, fold.score_index["validation"]
     labels, augmentation = fold.samples.y[train], fold.samples.augmentation[train]
     draw = partial(policies.epoch_index, spec.policy, spec.protocol, labels, augmentation, row_rng)

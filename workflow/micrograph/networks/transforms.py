@@ -28,7 +28,7 @@ class Sampling(NamedTuple):
     padding_mode: str
 
 
-SMOOTH, PUBLISHED = Sampling("bilinear", "reflection"), Sampling("nearest", "zeros")
+SMOOTH = Sampling("bilinear", "reflection")
 
 
 def read_images(paths: Iterable[str | Path], pixels: int) -> torch.Tensor:

@@ -160,6 +160,11 @@ class Protocol:
         return self.estimators == "published"
 
     @property
+    def sampling(self) -> tuple[str, str]:
+        """How rotated images are sampled: between pixels and outside, as of `networks.transforms.Sampling`."""
+        return ("nearest", "zeros") if self.estimators == "published" else ("bilinear", "reflection")
+
+    @property
     def ranks_all(self) -> bool:
         """Whether nnrank predicts the lowest class where no output is above 0.5; otherwise nothing, which is wrong."""
         return self.estimators == "strict"
