@@ -110,6 +110,7 @@ def put(study, path, value):
         ("experiments.table3.pretraining", ["imagenet", "micronet"], "micronet has weights for the backbone resnet18"),
         ("experiments.table4.models", ["SVC", "MLP"], "figures.fig6_model is CNN, which is not among"),
         ("experiments.table4.schemes", ["regression"], "experiments.table4.schemes lacks nominal"),
+        ("experiments.leakage.policies", ["aug1"], "aug1 and blocks pool, tuned; its images have no"),
         ("experiments.leakage.protocols", ["strict+ungrouped"], "protocols are strict+ungrouped; add strict or"),
         ("experiments.fig3.schemes", ["nnrank"], "experiments.fig3 has models SVC, KNN and schemes nnrank, which is"),
         ("scans.sheet", "resources/of {all} films", "scans.sheet is resources/of {all} films; { } and < > in a path"),

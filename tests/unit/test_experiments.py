@@ -73,6 +73,23 @@ def test_a_leak_is_asked_for_where_it_can_change_an_answer():
     }  # fmt: skip
 
 
+def test_a_fault_is_asked_for_under_the_policy_and_the_scheme_that_feel_it():
+    words = {
+        **TABLE,
+        "schemes": ["nominal"],
+        "models": ["SVC", "CNN"],
+        "blocks": ["tuned"],
+        "networks": "network_leaks",
+    }
+    named = ["as_run", "as_run-aug1_one_crop", "as_run-aug2_range", "as_run-target_not_scaled"]
+    asked = {}
+    for policy in ("aug1", "aug2"):
+        fits = expand({**words, "policies": [policy], "protocols": named})
+        asked[policy] = {(fit.protocol, fit.model) for fit in fits if fit.protocol != "as_run"}
+    assert asked["aug1"] == {("as_run-aug1_one_crop", "SVC"), ("as_run-aug1_one_crop", "CNN")}
+    assert asked["aug2"] == {("as_run-aug2_range", "SVC")}
+
+
 LEAKAGE = {
     **TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85], "models": ["SVC", "CNN"],
     "protocols": ["strict", "strict+selection_on_reported_split", "strict+validation_in_train_mode"],

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from micrograph import experiments
-from micrograph.config_schema import BASES, Config, DropoutOfDomains, Section, section_of
+from micrograph.config_schema import BASES, RESAMPLING, Config, DropoutOfDomains, Section, section_of
 from micrograph.errors import UNPRINTABLE, UserError, printable
 from micrograph.scans.sample_sheet import PATTERNS
 from micrograph.yaml_checks import TOO_DEEP, joined, shown
@@ -231,6 +231,12 @@ def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
     leaking = tables["leakage"]["protocols"]
     if not {*BASES} & {*leaking}:
         yield f"experiments.leakage.protocols are {_listed(leaking)}; add strict or published, to compare them with."
+    policies, blocks = tables["leakage"]["policies"], tables["leakage"]["blocks"]
+    if not {*policies} <= {*RESAMPLING} and blocks != ["tuned"]:
+        yield (
+            f"experiments.leakage.policies is {_listed(policies)} and blocks {_listed(blocks)}; its images have no "
+            "features of blocks: write blocks: [tuned]."
+        )
     for name, table in tables.items():
         if "schemes" in table and not experiments.expand(table):
             yield (

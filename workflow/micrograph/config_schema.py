@@ -577,11 +577,11 @@ class Leakage(Section):
     fitted on test samples, too), scaler_on_validation (features scaled by training and validation samples),
     selection_on_reported_split (parameters selected on the samples whose accuracy is reported),
     validation_in_train_mode (validation loss with dropout and batch statistics as in training), last_checkpoint (the
-    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold). published+FAULT adds
-    a fault of the notebooks to published, as_run-FAULT mends it. FAULT: aug1_wrong_scan (crops of another sample's
-    scan), aug1_one_crop (one crop repeated), aug2_range (features of AutoAugment's images in 0..255),
-    features_not_normalised (tuned features of images without the normalisation of training), target_not_scaled
-    (networks learn degrees Celsius)."""
+    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold). published+FAULT
+    adds a fault of the notebooks to published, as_run-FAULT mends it. FAULT: aug1_wrong_scan (crops of another
+    sample's scan), aug1_one_crop (one crop repeated), aug2_range (features of AutoAugment's images in 0..255),
+    one_component_fewer (principal components), features_not_normalised (tuned features of images without the
+    normalisation of training), target_not_scaled (networks learn degrees Celsius)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
     (features_from_one_fold for tuned features, validation_in_train_mode and last_checkpoint for images); all: under all
@@ -593,7 +593,7 @@ class Leakage(Section):
     n_network_permutations: Permutations = Permutations(films=0, batches=0)
     """Permutations for models on tuned features and on images; networks are trained for each."""
     pretraining: OneFetched = ["imagenet"]
-    policies: OneResampling = ["aug3"]
+    policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
     blocks: Blocks = ["pool", "tuned"]
     explained_variance: Variances = [85]
     schemes: OneNominal = ["nominal"]

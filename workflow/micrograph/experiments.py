@@ -321,7 +321,7 @@ def _concerns_network(fit: FitSpec) -> bool:
     """Whether a fit needs no network, or its protocol is a base, or changes a leak that is about its network."""
     changed = protocols.changed_leaks(fit.protocol)
     own = {"features_from_one_fold"} if fit.features == "tuned" else protocols.NETWORK_LEAKS
-    return fit.on_components or not changed or bool(changed & own)
+    return fit.on_components or not changed or bool(changed & (own | protocols.FAULTS.keys()))
 
 
 def _learning_curve(settings: dict[str, Any]) -> list[FitSpec]:

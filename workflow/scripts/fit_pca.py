@@ -7,7 +7,7 @@ import numpy as np
 from micrograph import io, log
 from micrograph.models import pca, randomised_pca
 from micrograph.rng import random_stream
-from micrograph.splits import splitters
+from micrograph.splits import protocols, splitters
 
 with log.redirect_output(snakemake.log[0]):
     params = snakemake.params
@@ -32,6 +32,8 @@ with log.redirect_output(snakemake.log[0]):
                 params.pca["randomised_components"],
                 rng,
             )
+        if "one_component_fewer" in protocols.parse(params.protocol).leaks:
+            fits = {variance: [fit.without_last() for fit in own] for variance, own in fits.items()}
         for variance, path in paths.items():
             io.FeatureSet(
                 chunks.samples,

@@ -99,3 +99,15 @@ def test_values_that_are_not_finite_are_refused_with_their_sample(bad):
     values[3, 2] = bad
     with pytest.raises(UserError, match="sample 3 "):
         fitted(values, range(3), 0.85)
+
+
+def test_the_papers_count_is_one_component_fewer():
+    values = np.diag([3.0, 2.0, 1.0, 0.0]) @ np.random.default_rng(0).normal(size=(4, 50))
+    fit = pca.fit(pca.inner_products(values), np.arange(4), [0.99])[0.99]
+    fewer = fit.without_last()
+    assert np.array_equal(fewer.scores, fit.scores[:, :-1])
+    assert fewer.explained_variance_ratio.tolist() == fit.explained_variance_ratio[:-1].tolist()
+    one = fewer
+    for _ in range(5):
+        one = one.without_last()
+    assert one.scores.shape == (4, 1)

@@ -181,7 +181,7 @@ STEPS: dict[str, Value] = {
     "backbone": _of_config("networks.backbone"),
     "block features, normalisation": _of_config("networks.normalise"),
     "PCA fitted on": _by_switch("pca_on_all", "all samples", "training samples"),
-    "number of components": _always("the fewest that reach the share"),
+    "number of components": _by_switch("one_component_fewer", "one fewer", "the fewest that reach the share"),
     "tuned features, network": _features_network,
     "tuned features, normalisation": _by_switch("features_not_normalised", "none", "as in training"),
     "scaling of features": _scaling,

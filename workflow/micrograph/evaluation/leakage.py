@@ -58,6 +58,7 @@ LEAKS = {  # and faults
     "aug1_wrong_scan": "aug1: crops of another sample's scan",
     "aug1_one_crop": "aug1: one crop repeated",
     "aug2_range": "aug2: features of images in 0..255",
+    "one_component_fewer": "one principal component fewer",
     "features_not_normalised": "features of images not normalised",
     "target_not_scaled": "networks learn degrees Celsius",
 }

@@ -7,7 +7,7 @@ For many thousand samples there is randomised_pca.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,13 @@ class Components:
     scores: NDArray
     explained_variance_ratio: NDArray
     fit_index: NDArray[np.intp]
+
+    def without_last(self) -> Components:
+        """Return the same without the last component, of one alone that one: the count of the paper's notebook."""
+        kept = max(self.scores.shape[1] - 1, 1)
+        return replace(
+            self, scores=self.scores[:, :kept], explained_variance_ratio=self.explained_variance_ratio[:kept]
+        )
 
 
 def inner_products(features: ArrayLike) -> NDArray[np.float64]:

@@ -65,6 +65,8 @@ def permuted_predictions(
                 names, variance = blocks[block].samples, int(percent) / 100
                 index = [splitters.fit_index(table, protocol, fold, names) for fold in range(folds)]
                 fits = pca.fit_folds(products[block], index, [variance])[variance]
+                if "one_component_fewer" in protocols.parse(protocol).leaks:
+                    fits = [one.without_last() for one in fits]
                 features[spec.features] = FeatureSet(names, np.zeros(len(names), int), [one.scores for one in fits])
             rng = stream("fit_models", protocols.stream_name(protocol), *astuple(spec)[1:])
             own = replace(task, spec=spec)

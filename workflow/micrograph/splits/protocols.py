@@ -36,6 +36,7 @@ FAULTS = {
     "aug1_wrong_scan": "the crops of aug1 show the scan of another sample",
     "aug1_one_crop": "all crops of a sample under aug1 are one and the same",
     "aug2_range": "AutoAugment's images enter the network of the features in 0..255, micrographs in 0..1",
+    "one_component_fewer": "one principal component fewer is kept than reaches the share of variance",
     "features_not_normalised": "fine-tuned features come from images without the normalisation of training",
     "target_not_scaled": "networks learn degrees Celsius, not a standardised temperature",
 }
@@ -68,7 +69,7 @@ PRIMARY = ("strict", "by_date")  # what may split the samples of the protocol st
 # The leaks that affect a stage or one before it.
 STAGES = {
     "splits": {"ungrouped"},
-    "components": {"ungrouped", "pca_on_all"},
+    "components": {"ungrouped", "pca_on_all", "one_component_fewer"},
     "networks": {"ungrouped", "validation_in_train_mode", "last_checkpoint"},
     "tuned": {"ungrouped", "validation_in_train_mode", "last_checkpoint", "features_from_one_fold"},
 }
@@ -262,12 +263,11 @@ def as_seen_by(stage: str, name: str, policy: str = "", head: str = "") -> str:
     str
         published for an as_run whose faults are not felt.
     """
-    felt = faults_felt(policy, head)
-    affecting: Set[str] = lookup(stage, STAGES, "stage") | felt
+    affecting: Set[str] = lookup(stage, STAGES, "stage") | faults_felt(policy, head)
     protocol = parse(name)
     own = _own_leaks(protocol.base)
     seen = replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting))
-    if protocol.base == "as_run" and not seen.leaks & felt:
+    if protocol.base == "as_run" and not seen.leaks & affecting & FAULTS.keys():
         seen = replace(seen, base="published", leaks=seen.leaks - FAULTS.keys())
     return seen.name
 
