@@ -3,7 +3,7 @@
     python -m benchmarks [conversion] [features] [training] [grids] [mlp] [occlusion] [scale]
         [--pairs N] [--scans N]
 
-One row a step: medians of alternating pairs, and their ratio. Absolute times hold for this machine only.
+One row per step: medians of alternating pairs, and their ratio. Absolute times hold for this machine only.
 """
 
 import argparse

@@ -210,7 +210,7 @@ def _last_lines(done: subprocess.CompletedProcess) -> str:
 def _share(text: str) -> float:
     """Read a share from the command line."""
     if not 0 < float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share; give a number above 0, up to 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a share; give a number above 0, up to 1")
     return float(text)
 
 

@@ -89,7 +89,7 @@ def nothing_half_written(study):
 def test_a_disk_that_fills_up_during_conversion_ends_in_a_sentence_and_goes_on_with_room(disk, scans):
     study = Study(disk, settings_of(source="folder", sheet=str(scans)))
     printed = study.run(SAMPLES, cores=1, succeeds=False)
-    assert "cannot be written (No space left on device); make room" in printed, printed
+    assert "cannot be written (No space left on device)" in printed, printed
     assert "Traceback" not in printed
     nothing_half_written(study)
     assert not (disk / SAMPLES).exists()
@@ -122,7 +122,7 @@ def test_a_disk_that_is_full_when_a_model_is_fitted_ends_in_a_sentence_and_goes_
     fill(disk, left=size // 2 + 40_000)
     printed = study.run(FIT, cores=1, succeeds=False)
     assert "No space left on device" in printed, printed
-    assert "cannot be written" in printed and "make room" in printed and "Traceback" not in printed
+    assert "cannot be written" in printed and "Traceback" not in printed
     nothing_half_written(study)
     assert not models.exists() and not (disk / FIT).exists()
     (disk / "filler").unlink()
@@ -144,7 +144,7 @@ def test_results_that_may_only_be_read_end_in_a_sentence_and_stay(disk, scans, t
     before = times_below(disk)
     mount("-o", "remount,ro", str(disk))
     printed = study.run("--unlock", succeeds=True) + study.run(SAMPLES, cores=1, succeeds=False)
-    assert "cannot be written (Read-only file system); make room or correct the rights" in printed, printed
+    assert "cannot be written (Read-only file system)" in printed, printed
     assert "Traceback" not in printed
     assert times_below(disk) == before
     enlarge(disk)

@@ -149,7 +149,7 @@ def test_tuned_features_come_back_with_their_augmentations(tmp_path):
 def test_a_full_disk_raises_unwritable_whatever_writes(tmp_path, error):
     io.write_text(tmp_path / "a.txt", "old")
     with (
-        pytest.raises(io.UnwritableError, match="a.txt: cannot be written .*; make room"),
+        pytest.raises(io.UnwritableError, match="a.txt: cannot be written"),
         io.atomic_write(tmp_path / "a.txt"),
     ):
         raise error

@@ -67,7 +67,7 @@ def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, 
 
 
 def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return the defaults of a section, replaced by what is given, key by key; what is no key of it stands last."""
+    """Return the defaults of a section, replaced by what is given, key by key; unknown keys come last."""
     filled = {**defaults, **given}
     for name, field in section.model_fields.items():
         inner = section_of(field.annotation)
@@ -241,7 +241,7 @@ def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
         if "schemes" in table and not experiments.expand(table):
             yield (
                 f"experiments.{name} has models {_listed(table['models'])} and schemes {_listed(table['schemes'])}, "
-                "which is no fit: nnrank and corn are for MLP and CNN alone; add a scheme or a model."
+                "which is not a fit: nnrank and corn are for MLP and CNN alone; add a scheme or a model."
             )
 
 

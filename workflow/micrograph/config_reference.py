@@ -62,7 +62,7 @@ def json_schema() -> dict[str, Any]:
     -------
     dict
     """
-    with warnings.catch_warnings(action="ignore"):  # the temperatures of simulate.shares are no texts as in JSON
+    with warnings.catch_warnings(action="ignore"):  # keys of simulation.shares are numbers, not texts as in JSON
         return Config.model_json_schema()
 
 

@@ -122,8 +122,8 @@ def disk_error(error: BaseException) -> int | None:
 def unwritable(path: str | Path, number: int | None) -> UnwritableError:
     """Make the UnwritableError of a path, by the system's error number."""
     return UnwritableError(
-        f"{path}: cannot be written ({os.strerror(number or 0)}); make room or correct the rights, then run again: "
-        "what is finished is kept."
+        f"{path}: cannot be written ({os.strerror(number or 0)}); free disk space or correct the permissions, then run "
+        "again: what is finished is kept."
     )
 
 

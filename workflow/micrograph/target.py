@@ -97,7 +97,7 @@ def encode(scheme: str, y: ArrayLike, classes: Sequence[float]) -> NDArray:
     indices = np.minimum(np.searchsorted(values, celsius), len(values) - 1)
     if (values[indices] != celsius).any():
         unknown = celsius[values[indices] != celsius][0]
-        raise UserError(f"{unknown} C is none of the classes ({', '.join(map(str, values))}): correct classes.")
+        raise UserError(f"{unknown} °C is not one of the classes ({', '.join(map(str, values))}): correct classes.")
     return row.encode(indices, values)
 
 

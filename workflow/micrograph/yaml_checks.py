@@ -36,7 +36,7 @@ def check_file(path: str | PathLike[str]) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the file or its rights.") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the file or its permissions.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: this is not UTF-8 text; save it as plain text in UTF-8.") from None
     except yaml.YAMLError as error:

@@ -237,7 +237,7 @@ def test_an_answer_of_another_shape_and_a_search_without_a_scan_say_why(database
         "samples/search: no field 'sampleLabel'": {"data": [{"id": 3}]},
         "most often .*: no centre scan|most often .*: grown at 600": {"data": [FILMS[3][0], FILMS[4][0]]},
         "the search found nothing": {"data": []},
-        "'data' is no list of samples": {"data": "none"},
+        "'data' is not a list": {"data": "none"},
     }.items():
         database.web.say(f"{API}/samples/search", answer)
         with pytest.raises(UserError, match=words):

@@ -43,7 +43,7 @@ def attribute_fold(
     Raises
     ------
     UserError
-        If there is not one image a sample, and as in `attribute`.
+        If there is not one image per sample, and as in `attribute`.
     """
     fold = metadata["fold"]
     if len(samples) != len(images):

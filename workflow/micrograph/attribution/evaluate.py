@@ -125,7 +125,7 @@ def draw_controls(
     batches, targets : array_like of shape (n,)
         Growth batch and predicted target of every sample.
     valid : array_like of bool, shape (n,)
-        Whether all maps of a sample are valid; others are no control.
+        Whether all maps of a sample are valid; others cannot be a control.
     rng : Generator
     most : int
         Number of controls of a sample, at most.

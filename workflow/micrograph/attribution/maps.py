@@ -245,7 +245,7 @@ def read(paths: Iterable[str | Path]) -> Attributions:
     Parameters
     ----------
     paths : iterable of path
-        Files of `attribute.attribute_fold`, one a fold.
+        Files of `attribute.attribute_fold`, one per fold.
 
     Returns
     -------

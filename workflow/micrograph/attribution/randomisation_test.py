@@ -1,7 +1,7 @@
 """Model parameter randomisation test: whether a map depends on what the network has learned (Adebayo et al. [1]_).
 
 A map that does not change when the weights of the head, or all weights, are random shows the edges of the image or the
-geometry of the network, and is no explanation of what was learned.
+geometry of the network, and does not explain what was learned.
 
 The result is the absolute value of Spearman's correlation between a sample's map and the map of the randomised network
 for the same target, the mean over N_HEADS random heads. The sign is dropped because a random head prefers a class as
@@ -17,7 +17,7 @@ random head is 1 by definition.
 
 A network with random weights starts as its library initialises it, its batch normalisation measured on the images;
 otherwise its activations fade and its maps are rounding errors. Windows of the occlusion map are subsampled to
-MAX_WINDOWS an axis, and MAX_SAMPLES samples of a fold are drawn: one random network a fold limits this test, not the
+MAX_WINDOWS per axis, and MAX_SAMPLES samples of a fold are drawn: one random network per fold limits this test, not the
 number of samples, and intervals over batches do not contain the variance of that draw.
 
 References

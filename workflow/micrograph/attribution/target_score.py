@@ -1,9 +1,9 @@
-"""Target scores: the numbers that an attribution explains, one column a target, computed from a network's outputs.
+"""Target scores: the numbers that an attribution explains, one column per target, computed from a network's outputs.
 
 | scheme       | columns             | meaning of a column                                               |
 |--------------|---------------------|-------------------------------------------------------------------|
-| nominal      | one a class         | output before the softmax: no class gains by what others lose     |
-| nnrank, corn | one a class         | probability of the class, as by `target.decode`                   |
+| nominal      | one per class       | output before the softmax: no class gains by what others lose     |
+| nnrank, corn | one per class       | probability of the class, as by `target.decode`                   |
 | regression   | 1                   | predicted temperature in degrees Celsius                          |
 
 No torch is imported; `cam.differentiable_scores` is the same in torch, for gradients.
@@ -43,7 +43,7 @@ def describe(scheme: str) -> str:
 
 
 def n_targets(scheme: str, classes: Sequence) -> int:
-    """Return the number of targets: one a class, of regression one."""
+    """Return the number of targets: one per class, of regression one."""
     return 1 if lookup(scheme, TARGET_SCORES, "scheme").quantity == CELSIUS else len(classes)
 
 
@@ -101,6 +101,6 @@ def predicted_target(scheme: str, y_pred: ArrayLike, classes: Sequence) -> NDArr
     unknown = predicted[known[columns] != predicted]
     if len(unknown):
         raise UserError(
-            f"{unknown[0]:g} C is not one of the classes ({', '.join(f'{one:g}' for one in known)}); correct it."
+            f"{unknown[0]:g} °C is not one of the classes ({', '.join(f'{one:g}' for one in known)}); correct it."
         )
     return np.zeros_like(columns) if n_targets(scheme, classes) == 1 else columns

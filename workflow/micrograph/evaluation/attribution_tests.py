@@ -1,7 +1,7 @@
 """Tests of the attribution maps: localisation of surface features, deletion and insertion, similarity, randomisation.
 
-Made of the metrics of :mod:`micrograph.attribution`, a row a sample, map, measure and feature. The control of a map is
-the same measure of the map of another sample on this one.
+Made of the metrics of :mod:`micrograph.attribution`, a row per sample, map, measure and feature. The control of a map
+is the same measure of the map of another sample on this one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ COLUMNS = [
 def make_table(
     tests: Iterable[pd.DataFrame], *, n_bootstrap: int, seed: int, data: str, network: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Make the table of attribution tests: a row a map, measure and feature, over all test samples.
+    """Make the table of attribution tests: a row per map, measure and feature, over all test samples.
 
     Parameters
     ----------

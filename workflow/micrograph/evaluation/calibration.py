@@ -226,7 +226,7 @@ def _stage(
 
 
 def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
-    """Make the table of calibration: a row a fit and stage; a fit that is left out has one row, with the reason.
+    """Make the table of calibration: a row per fit and stage; a fit that is left out has one row, with the reason.
 
     Parameters
     ----------

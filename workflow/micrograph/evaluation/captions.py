@@ -50,7 +50,7 @@ def read(path: str | Path, params: Mapping, table: pd.DataFrame | None = None) -
     params : mapping
         As of `fill`.
     table : DataFrame, optional
-        The table; a second paragraph tells the numbers of samples and folds and how the fits were made, as far as the
+        The table; a second paragraph gives the numbers of samples and folds and how the fits were made, as far as the
         table has them.
 
     Returns
@@ -63,7 +63,7 @@ def read(path: str | Path, params: Mapping, table: pd.DataFrame | None = None) -
 
 
 def describe(table: pd.DataFrame) -> str:
-    """Tell how many samples a table is about, and how its fits were made.
+    """State how many samples a table is about, and how its fits were made.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The table of conclusions: hypotheses about the study, each judged by a 95 % confidence interval of a finished table.
 
-CONTRASTS holds the hypotheses, one a row. A contrast is supported where the whole interval, as it is written, lies
+CONTRASTS holds the hypotheses, one per row. A contrast is supported where the whole interval, as it is written, lies
 beyond its margin on the side of the hypothesis, and contradicted where it lies on the other side; otherwise it is
 inconclusive. A contrast of several comparisons holds either of at least one of them (``any``), with intervals that are
 widened for the number of comparisons in its family (Bonferroni), or of each one (``all``). See docs/methods.md.

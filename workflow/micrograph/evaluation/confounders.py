@@ -194,7 +194,7 @@ def _differences(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling)
 def _split_rows(
     splits: Sequence[Fit], strict: Mapping, untested: Mapping[str, str], resampling: Resampling
 ) -> list[dict[str, Any]]:
-    """Return the rows of the kind split: a row a fit by operator or by date, or one that gives the reason."""
+    """Return the rows of the kind split: a row per fit by operator or by date, or one that gives the reason."""
     rows = []
     for base in group_splits.SPLITTERS:
         fits = [fit for fit in splits if protocols.parse(fit.spec.protocol).base == base]
@@ -253,7 +253,7 @@ def differs(row: Mapping[str, Any]) -> bool:
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """Lay the table out: subgroups, a panel a model, then samples of other operators and later days."""
+    """Lay the table out: subgroups, a panel per model, then samples of other operators and later days."""
     grouped, split = (table[(table["kind"] == SPLIT) == is_split] for is_split in (False, True))
     made = [
         tables.panel(f"Subgroups: {_model(rows.iloc[0])}", rows, [*FIRST, *_numbers("Others, %")], 2)

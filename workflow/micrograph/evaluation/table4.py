@@ -73,7 +73,7 @@ def make_table(
 
 
 def _rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
-    """One row a fit of a protocol, scheme by scheme."""
+    """One row per fit of a protocol, scheme by scheme."""
     order = list(dict.fromkeys(fit.spec.scheme for fit in fits))
     fits = sorted(fits, key=lambda fit: order.index(fit.spec.scheme))
     rows = summaries.fit_rows(fits, "scheme", SPLIT, resampling, BEST)

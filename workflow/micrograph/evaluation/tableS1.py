@@ -43,7 +43,7 @@ class SearchResult:
     ----------
     spec : FitSpec
     choices : DataFrame
-        A row a fold.
+        A row per fold.
     """
 
     spec: FitSpec
@@ -56,7 +56,7 @@ def read_searches(paths: Iterable[str | Path]) -> list[SearchResult]:
 
 
 def make_table(searches: Iterable[SearchResult], published: pd.DataFrame, *, data: str) -> pd.DataFrame:
-    """Make Table S1, a row a fit and fold: protocol by protocol, strict first.
+    """Make Table S1, a row per fit and fold: protocol by protocol, strict first.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def make_table(searches: Iterable[SearchResult], published: pd.DataFrame, *, dat
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """Lay Table S1 out, a panel a protocol and model: a row a fit, a column a setting, its values fold by fold."""
+    """Lay Table S1 out: a panel per protocol and model, a row per fit, a column per setting with its values by fold."""
     return [
         _panel(protocol, model, rows)
         for (protocol, model), rows in table.groupby(["protocol", "model"], sort=False, dropna=False)

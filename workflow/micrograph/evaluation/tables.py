@@ -305,7 +305,7 @@ def detail(
     before: Sequence[Column] = (),
     after: Sequence[Column] = (),
 ) -> Panel:
-    """Lay out one protocol, a row a fit, with the paper's value for a split.
+    """Lay out one protocol, a row per fit, with the paper's value for a split.
 
     Parameters
     ----------

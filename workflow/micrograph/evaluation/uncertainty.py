@@ -4,7 +4,7 @@ References
 ----------
 C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017.
 Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with hierarchical data", 2023: conformal prediction for
-samples grouped by day; with one sample a day it is the textbook rule.
+samples grouped by day; with one sample per day it is the textbook rule.
 """
 
 from __future__ import annotations

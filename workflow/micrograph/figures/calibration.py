@@ -116,7 +116,7 @@ def _draw_diagram(axes: Axes, study: calibration.CalibratedFit, resampling: Resa
 
 
 def _draw_below(figure: Figure, table: pd.DataFrame, names: Sequence[str], top: float) -> None:
-    """Draw the table's numbers: a row a fit, a panel a measure."""
+    """Draw the table's numbers: a row per fit, a panel per measure."""
     shown = table[table["stage"] != EXCLUDED]
     fits = list(dict.fromkeys(map(tuple, shown[list(KEYS)].to_numpy())))
     left = 4 + LETTER_MM * max(map(len, names))

@@ -191,7 +191,7 @@ def confirmed(predictions: pd.DataFrame, attributions: Attributions) -> pd.DataF
     """
     again = predictions["sample"].map(pd.Series(attributions.y_pred.astype(float), index=attributions.samples))
     for sample in predictions.loc[(predictions["split"] == "test") & again.isna(), "sample"]:
-        raise UserError(f"sample {sample} has predictions and no attributions; explain all folds of this network.")
+        raise UserError(f"sample {sample} has predictions and no attribution maps; compute those of all folds.")
     return predictions.assign(y_pred=predictions["y_pred"].where(predictions["y_pred"] == again))
 
 

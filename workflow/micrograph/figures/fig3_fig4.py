@@ -140,7 +140,7 @@ def draw_by_model(fits: Sequence[Fit], published: pd.DataFrame, resampling: Resa
 def _check(fits: Sequence[Fit], same: tuple[str, ...], figure: str) -> None:
     """Raise UserError unless there are fits, and all have the same of each field of `same`."""
     if not fits:
-        raise UserError(f"{figure}: there are no predictions to show; ask for models in experiments.")
+        raise UserError(f"{figure}: there are no predictions to show; list models in experiments.")
     summaries.check_same(fits, same, figure)
 
 

@@ -211,7 +211,7 @@ def _draw_grid(
     Returns the figure, and where there is room for lines of text below in mm.
     """
     if not counted:
-        raise UserError("Confusion matrices: there are no predictions to count; ask for models in experiments.")
+        raise UserError("Confusion matrices: there are no predictions to count; list models in experiments.")
     rows, columns = (list(dict.fromkeys(key[side] for key in counted)) for side in (0, 1))
     width = len(classes) + any(matrix.counts[:, -1].any() for matrix in counted.values())
     names = [f"{name:g}" for name in classes] + ["none"]

@@ -123,7 +123,7 @@ def _draw_scores(axes: Axes, prediction: pd.Series, classes: Sequence[int]) -> N
 
 
 def _draw_targets(panel: Callable, attributions: Attributions, i: int, names: Sequence[str], image: NDArray) -> None:
-    """Draw a column a target: its class activation map over the micrograph, its occlusion map below."""
+    """Draw a column per target: its class activation map over the micrograph, its occlusion map below."""
     cam_name = attribution_maps.NAMES[attributions.weighted_name]
     for down, name, one, show in (
         (1, cam_name, attributions.weighted_map, attribution_maps.show_cam),

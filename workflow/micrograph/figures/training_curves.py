@@ -92,7 +92,7 @@ def draw(curves: Iterable[str]) -> Figure:
     """
     networks = {spec: selected_points(rows) for spec, rows in read(curves).items()}
     if not networks:
-        raise UserError("Training curves: no network was fine-tuned; ask for tuned features or the CNN in experiments.")
+        raise UserError("Training curves: no network was fine-tuned; list tuned features or the CNN in experiments.")
     columns = min(COLUMNS, len(networks))
     width = max(style.SINGLE_MM, DOUBLE_MM / COLUMNS * columns)
     top, room = (12.0 if width > 120 else 16.0), width / columns

@@ -88,7 +88,7 @@ def measure_folder(
         Nothing is written into it.
     out : path
         Where heights/{name}.gwy (levelled), micrographs/{name}.png (with scale bar and range of heights), measures.tsv
-        (one row a scan), rejected.tsv and levelling_check.pdf with its pages are written.
+        (one row per scan), rejected.tsv and levelling_check.pdf with its pages are written.
     preprocessing : Preprocessing
     thresholds : mapping of str to float, optional
         As in `quality.flags`.
@@ -200,10 +200,10 @@ def _draw_image(row: Mapping[str, Any], path: Path, preprocessing: Preprocessing
 
 
 def _summary(table: pd.DataFrame, rejected: pd.DataFrame, out: Path) -> str:
-    """Say what was measured, what was left out and why."""
+    """State what was measured, what was left out and why."""
     n_flagged = int((table["quality"] != "").sum())
     lines = [f"{len(table)} scans measured, {n_flagged} of them with a quality flag: {printable(out)}"]
-    lines += [f"{len(rejected)} files are no scans that can be read:"] if len(rejected) else []
+    lines += [f"{len(rejected)} files cannot be read as scans:"] if len(rejected) else []
     return "\n".join([*lines, *(f"  {row.reason}" for row in rejected.itertuples())])
 
 

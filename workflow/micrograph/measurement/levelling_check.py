@@ -55,7 +55,7 @@ def read_pairs(
     preprocessing: Preprocessing = DEFAULT_PREPROCESSING,
     thresholds: Mapping[str, float] | None = None,
 ) -> Iterator[Pair]:
-    """Read and level scans; files that are no scans of heights are left out.
+    """Read and level scans; files that are not scans of heights are left out.
 
     Parameters
     ----------

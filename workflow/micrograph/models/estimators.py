@@ -43,7 +43,7 @@ class CenteredNormalizer(TransformerMixin, BaseEstimator):
 
 
 class KernelRidgeClassifier(ClassifierMixin, BaseEstimator):
-    """Classify by kernel ridge regression on targets of -1 and 1, one a class; the largest output wins.
+    """Classify by kernel ridge regression on targets of -1 and 1, one per class; the largest output wins.
 
     Targets are centred on the training rows, so that a large penalty falls back on the class frequencies.
 

@@ -22,7 +22,7 @@ def compute(samples: pd.DataFrame) -> tuple[list[str], NDArray[np.float64]]:
     Parameters
     ----------
     samples : DataFrame
-        One row a sample: batch and, where known, growth_seconds, pressure_torr, growth_date (2021-04-05),
+        One row per sample: batch and, where known, growth_seconds, pressure_torr, growth_date (2021-04-05),
         substrate, operator.
 
     Returns

@@ -32,7 +32,7 @@ def permuted_predictions(
     Parameters
     ----------
     samples : DataFrame
-        One row a sample: sample, batch, growth_celsius.
+        One row per sample: sample, batch, growth_celsius.
     blocks : dict of str to FeatureChunks
         Features of every block that the fits use.
     tasks : list of FitTask

@@ -435,7 +435,7 @@ def make_estimator(
 
 
 def training_must_not_fall(model: str, scheme: str, protocol: str) -> bool:
-    """Tell whether a fold takes a grid point only if its training accuracy is not below that of the one taken last."""
+    """Return whether a fold takes a grid point only if its training accuracy is not below that of the last one."""
     return not _is_strict(protocol) and _estimator(model, scheme, protocol).training_must_not_fall
 
 

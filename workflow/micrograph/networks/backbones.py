@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Colour = tuple[float, float, float]  # red, green, blue
 
-BLOCK_STRIDES = {"block2": 8, "block3": 16, "block4": 32}  # pixels of the image a pixel of the map
+BLOCK_STRIDES = {"block2": 8, "block3": 16, "block4": 32}  # pixels of the image per pixel of the map
 BLOCKS = (*BLOCK_STRIDES, "pool")  # in the order of the forward pass
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGENET_CLASSES = 1000

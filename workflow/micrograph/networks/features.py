@@ -1,7 +1,7 @@
 """Features: the outputs of a backbone's blocks, of all blocks in one forward pass.
 
 A row of features is a block's map flattened in the order channels, rows, columns: value ``(c * rows + r) * cols + k``
-is channel c at row r and column k. The pooled block has one value a channel.
+is channel c at row r and column k. The pooled block has one value per channel.
 """
 
 from collections.abc import Callable, Mapping

@@ -129,7 +129,7 @@ def fit_folds(
     Parameters
     ----------
     features : FeatureSet
-        One array of values a fold.
+        One array of values per fold.
     table : DataFrame
         Splits (`splitters.split`).
     task : FitTask

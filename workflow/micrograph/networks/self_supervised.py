@@ -125,7 +125,7 @@ def pretrain(
     with training.explain_out_of_memory(LOG.name, LOG.memory_keys[-1]):
         album = torch.from_numpy(transforms.resize(np.asarray(images), settings["pixels"])).to(torch_device)
     if len(album) < MIN_IMAGES:
-        raise UserError(f"{LOG.name} on {len(album)} images; give it {MIN_IMAGES} or more.")
+        raise UserError(f"{LOG.name} on {len(album)} images; it needs {MIN_IMAGES} or more.")
     mean, std = pretraining.normalisation(backbone, start, weights)
     first = pretraining.load_backbone(backbone, start, weights, start_rng)
     siamese = Siamese(first, backbone, projector_rng)

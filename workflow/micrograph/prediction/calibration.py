@@ -4,7 +4,7 @@ Everything is fitted on cross-validated predictions (`final_model.cross_validate
 predicting network was not trained on. The aim: a sample of a new day, drawn like the days of the study, has its true
 class in its set, and its temperature in its interval, with at least the stated probability. This assumes exchangeable
 days; samples of one day may be similar (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett,
-"Distribution-free inference with hierarchical data", 2023; with one sample a day it is the textbook rule). Nothing is
+"Distribution-free inference with hierarchical data", 2023; with one sample per day it is the textbook rule). Nothing is
 guaranteed for single classes, for temperatures that the study lacks, or out of distribution. Not accounted for is that
 the cross-validated networks are not the final one: they were trained in the same way on fewer samples. `check` measures
 what was reached.

@@ -247,7 +247,7 @@ def most_selected(search_results: pd.DataFrame) -> dict[str, Any]:
     Parameters
     ----------
     search_results : DataFrame
-        chosen (JSON) and validation_accuracy, a row a fold.
+        chosen (JSON) and validation_accuracy, a row per fold.
 
     Returns
     -------

@@ -157,7 +157,7 @@ def summary(compared: Sequence[Comparison]) -> pd.DataFrame:
 def _folder(text: str) -> Path:
     """Read a folder from the command line; what is none, or is empty, ends the program with status 2."""
     if not text or not files_in(Path(text)):
-        raise argparse.ArgumentTypeError(f"'{text}' is no folder with files; make compare A=results B=other/results")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a folder with files; make compare A=results B=other/results")
     return Path(text)
 
 

@@ -27,8 +27,8 @@ def describe(project: Path) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Facts by name; of packages, graphics cards and variables one a line. The version of the code is its git commit,
-        with ``-dirty`` where tracked files differ from it; empty without git or outside a checkout.
+        Facts by name; of packages, graphics cards and variables one per line. The version of the code is its git
+        commit, with ``-dirty`` where tracked files differ from it; empty without git or outside a checkout.
     """
     names = [name for name in files_in(project / "workflow") if not re.search(r"(^|/)[._]\w*cache|\.snakemake/", name)]
     code = checksums(project, ["Snakefile", *(f"workflow/{name}" for name in names)])

@@ -93,7 +93,7 @@ def read(folder: Path) -> Record:
     FileNotFoundError
         If there is none.
     UserError
-        If the file is no record of this workflow.
+        If the file is not a record of this workflow.
     """
     path = Path(folder) / RECORD
     try:

@@ -4,8 +4,8 @@ Every sample is shown with the prediction and the attribution maps of the networ
 study (missing values are null):
 
 classes, colours ([hex, one per class]), target (the score that attribution explains), model (name)
-samples     columns, one value a sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
-            fold, those of `COLUMNS`, side_nm (of the square micrograph), sha256 (12 digits), scores [[one a class]
+samples     columns, one value per sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
+            fold, those of `COLUMNS`, side_nm (of the square micrograph), sha256 (12 digits), scores [[one per class]
             ...], cam_flag, occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest (largest
             absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
 overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
@@ -158,7 +158,7 @@ def check_samples(rows: pd.DataFrame, attributions: Attributions) -> None:
     """
     if list(rows["sample"]) != list(attributions.samples):
         lost = sorted(set(rows["sample"]) ^ set(map(str, attributions.samples)))
-        raise UserError(f"sample {lost[0]} is either tested or explained, not both; compute the attributions again.")
+        raise UserError(f"sample {lost[0]} has predictions or maps, not both; compute the attributions again.")
 
 
 def model_name(spec: FitSpec) -> str:

@@ -36,7 +36,7 @@ class _Full(Exception):
 
 
 def contents(path: str | Path, scratch: str | Path) -> Iterator[tuple[str, Path | None, str]]:
-    """Yield the files that a file holds, or the file itself where it is no archive.
+    """Yield the files that a file holds, or the file itself if it is not an archive.
 
     Parameters
     ----------

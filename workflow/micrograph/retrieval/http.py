@@ -1,6 +1,6 @@
 """Ask web servers for JSON and files: repeated requests, resumed and checked downloads.
 
-A download that broke off leaves ``{file}.part``. It is resumed where a checksum can tell that the parts fit, otherwise
+A download that broke off leaves ``{file}.part``. It is resumed where a checksum can show that the parts fit, otherwise
 started again. No message shows a query, a user name or the value of a header.
 """
 
@@ -266,7 +266,7 @@ class Client:
         try:
             return json.loads(content.decode("utf-8-sig"))
         except (ValueError, RecursionError):
-            what = _is_web_page(content) or "the answer is no JSON"
+            what = _is_web_page(content) or "the response is not JSON"
             raise UserError(
                 f"{redact(url)}: {what}; check the address, and the credentials where it has any."
             ) from None

@@ -1,4 +1,4 @@
-"""Retrieve scans from the LiST database: the study's centre scans, one a sample, with a sample sheet.
+"""Retrieve scans from the LiST database: the study's centre scans, one per sample, with a sample sheet.
 
 Seen in public, in the study's own notebook (mos2-analysis, 2023), a later project of its authors (camel-2dcc) and the
 database's own client (list-api-client), all of interface v2:
@@ -32,7 +32,7 @@ from micrograph.scans import formats, make_sheet, sample_sheet
 
 EXCLUDED = ("source", "what", "reason")
 SEARCH = "samples/search"
-PAGE = 100  # samples a request
+PAGE = 100  # samples per request
 MAX_SAMPLES = 100_000
 MAX_FAILURES = 20  # in a row, after which it is the server that is broken
 CREDENTIALS = (
@@ -267,7 +267,7 @@ class _Retrieval:
         return bool(chosen)
 
     def _download(self, scan: _Scan, path: Path) -> None:
-        """Download one scan, unless it is there; what came and is no scan is deleted."""
+        """Download one scan, unless it is there; a download that is not a scan is deleted."""
         for _ in range(2):
             activity, file = (quote(part, safe="") for part in (scan.activity, scan.file))
             self.client.download(f"sample-activities/{activity}/files/{file}", path)
@@ -303,7 +303,7 @@ def _field(answer: Any, name: str, where: str | None = None) -> Any:
     by_name = {key.lower(): value for key, value in answer.items()} if isinstance(answer, dict) else {}
     value = by_name.get(name.lower())
     if where and value in (None, ""):
-        raise _unknown(where, f"no field '{name}' in the answer")
+        raise _unknown(where, f"no field '{name}' in the response")
     return value
 
 
@@ -311,14 +311,14 @@ def _page(answer: Any, where: str) -> tuple[list[dict[str, Any]], int | None]:
     """Return the samples of one answer to a search, and how many the search has in all, None where it does not say."""
     rows, total = _field(answer, "data", where), _field(answer, "recordsFiltered")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _unknown(where, "field 'data' is no list of samples")
+        raise _unknown(where, "field 'data' is not a list of samples")
     return rows, total if isinstance(total, int) else None
 
 
 def _scans(activities: Any, where: str) -> list[tuple[_Scan, bool]]:
     """Every file of a sample's activities, with whether it is a scan by its type or ending."""
     if not isinstance(activities, list):
-        raise _unknown(where, "the answer is no list of activities")
+        raise _unknown(where, "the response is not a list of activities")
     found = []
     for number, activity in enumerate(activities, start=1):
         for file in _files(activity):

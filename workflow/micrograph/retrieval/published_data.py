@@ -63,7 +63,7 @@ def make_samples(
     Returns
     -------
     sheet : DataFrame
-        One row a sample, with COLUMNS.
+        One row per sample, with COLUMNS.
     excluded : DataFrame
         ``source``, ``what`` and ``reason`` of every file and entry that is not used.
 
@@ -167,7 +167,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
         if len(rows) > MAX_ROWS:
             raise UserError(f"it has more than {MAX_ROWS} entries.")
     if not rows:
-        raise UserError(f"{path}: this is no list of samples in the format of the study.")
+        raise UserError(f"{path}: this is not a list of samples in the format of the study.")
     return rows
 
 
@@ -263,7 +263,7 @@ def _sample(
         raise _Unusable(f"has no {' and no '.join(missing)}")
     label, number, celsius = _text(entry["sampleLabel"]), _text(entry["sampleId"]), _number(entry["T"])
     if not label or not number or celsius is None:
-        raise _Unusable("its sampleLabel, sampleId or T is empty or no number")
+        raise _Unusable("its sampleLabel, sampleId or T is empty or not a number")
     if celsius not in classes:
         raise _Unusable(f"grown at {celsius:g} C, which is not one of the classes {', '.join(map(str, classes))}")
     sample: dict[str, Any] = {"label": label, "number": number, "growth_celsius": int(celsius), "width_nm": WIDTH_NM}
@@ -275,7 +275,7 @@ def _sample(
 def _grey(image: NDArray | None, factor: float) -> NDArray[np.uint8]:
     """Return the image as uint8."""
     if image is None:
-        raise _Unusable("its image is no array of finite numbers")
+        raise _Unusable("its image is not an array of finite numbers")
     if image.shape != (rendering.PIXELS, rendering.PIXELS):
         raise _Unusable(f"its image has the shape {image.shape}, not ({rendering.PIXELS}, {rendering.PIXELS})")
     image = image.astype(np.float64) * factor

@@ -56,7 +56,7 @@ def load(path: str | Path, max_bytes: int = MAX_BYTES) -> Any:
     Raises
     ------
     UserError
-        If the file is no pickle, is damaged, too large or would fill the memory, or names anything else.
+        If the file is not a pickle, is damaged, too large or would fill the memory, or names anything else.
     """
     try:
         size = Path(path).stat().st_size
@@ -140,7 +140,7 @@ class _Unpickler(PythonUnpickler):
             restored = target
             restored.__setstate__(target.newbyteorder(state[1]).__reduce__()[2])
         else:
-            raise _Refused("sets the state of what is no array of numbers, text or objects")
+            raise _Refused("sets the state of something that is not an array of numbers, text or objects")
 
 
 def _instruction(opcode: pickletools.OpcodeInfo) -> Callable[[_Unpickler], None]:

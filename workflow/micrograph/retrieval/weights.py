@@ -104,7 +104,7 @@ def _packaged(source: str) -> Path:
 
 
 def _download(url: str, path: Path, sha256: str) -> Path:
-    """Download the source; a fault says what can be done without this server."""
+    """Download the source; an error says what can be done without this server."""
     try:
         return http.Client(url).download(url, path, checksum=f"sha256:{sha256}" if sha256 else None)
     except UnwritableError:

@@ -64,7 +64,7 @@ class Channel:
 
     @property
     def direction(self) -> str:
-        """Trace, Retrace, or empty if the title does not tell."""
+        """Trace, Retrace, or empty if the title does not state it."""
         return _parse_title(self.title)[1]
 
     @property
@@ -192,7 +192,7 @@ def _only_length(channels: Sequence[Channel]) -> list[Channel]:
 
 
 def _refusal(channels: Sequence[Channel], lengths: Sequence[Channel], options: ReadOptions) -> str:
-    """Say why no channel was taken, and what to do."""
+    """State why no channel was taken, and what to do."""
     requested = " or ".join(f"'{name}'" for name in options.channels)
     listed = [f"'{channel.title}' in {channel.unit_z or 'no unit'}" for channel in channels[:MAX_LISTED]]
     available = f"(available: {', '.join(listed) or 'no image'})"

@@ -361,7 +361,7 @@ def _check_width(name: str, width_nm: float | None) -> None:
 
 
 def _flagged(samples: pd.DataFrame) -> list[str]:
-    """Say how many scans have quality flags."""
+    """State how many scans have quality flags."""
     n_flagged = (samples["quality"] != "").sum()
     return [f"{n_flagged} scans have a quality flag (column `quality` of samples.tsv)."] if n_flagged else []
 
@@ -387,13 +387,13 @@ def _join_duplicates(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _remarks(samples: pd.DataFrame) -> list[str]:
-    """Say of each sample how its file was read, where there is anything to say."""
+    """State of each sample how its file was read, where there is anything to say."""
     lines = [f"  {row.sample}: {row.remarks}." for row in samples.itertuples() if _text(row.remarks)]
     return [f"Remarks on {len(lines)} of the scans read:", *lines] if lines else []
 
 
 def _summary(count: int, rejected: pd.DataFrame) -> str:
-    """Say how many of `count` scans were read, and why each of the others was not."""
+    """State how many of `count` scans were read, and why each of the others was not."""
     text = f"{count - len(rejected)} of {count} scans read, {len(rejected)} rejected"
     reasons = [f"\n  {row.sample}: {row.reason}" for row in rejected.itertuples()]
     return f"{text}:{''.join(reasons)}" if reasons else f"{text}."

@@ -36,7 +36,7 @@ class Format(NamedTuple):
     read : callable (path, ReadOptions) -> HeightMap or ExportedImage
         Reads a file of this format; raises UserError.
     inspect : callable (path) -> Inspection
-        Returns what the file states for the sample sheet; raises UserError for a file that is no scan.
+        Returns what the file states for the sample sheet; raises UserError for a file that is not a scan.
     """
 
     detect: Callable[[str | Path, bytes], bool]
@@ -114,7 +114,7 @@ def read_scan(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> Heigh
 
 
 def inspect(path: str | Path) -> Inspection:
-    """Tell what a scan file of any format states for the sample sheet.
+    """Return what a scan file of any format states for the sample sheet.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def inspect(path: str | Path) -> Inspection:
     Raises
     ------
     UserError
-        If the file is no scan.
+        If the file is not a scan.
     """
     return FORMATS[detect(path)].inspect(path)
 

@@ -52,7 +52,7 @@ SMALL_BYTES = 1 << 24  # a temporary folder with less room than this, and than t
 
 
 def detect(path: str | Path, head: bytes) -> bool:
-    """Accept every file: which formats the importer knows, only the importer can tell.
+    """Accept every file: only the importer itself knows which formats it reads.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
 
 
 def inspect(path: str | Path) -> Inspection:
-    """Tell whether a file is a scan by its signature or suffix; the importer is not run.
+    """Return whether a file is a scan by its signature or suffix; the importer is not run.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ class _Stored:
 
 
 def detect(path: str | Path, head: bytes) -> bool:
-    """Tell whether a file is a PNG or TIFF image.
+    """Return whether a file is a PNG or TIFF image.
 
     TIFF files of Park and JPK instruments are not: they show a thumbnail, and Gwyddion reads the heights in them.
 
@@ -163,7 +163,7 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> ExportedIm
 
 
 def is_coloured(array: NDArray) -> bool:
-    """Tell whether an image shows colours and not grey values.
+    """Return whether an image shows colours and not grey values.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def is_coloured(array: NDArray) -> bool:
 
 
 def inspect(path: str | Path) -> Inspection:
-    """Tell what an image leaves to the sample sheet.
+    """Return what an image leaves to the sample sheet.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def _read_deep_tiff(path: str | Path, needs_tifffile: bool) -> _Stored | None:
     with tifffile.TiffFile(path) as tiff:
         page = cast(Any, tiff.pages.first)
         if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
-            raise UserError(f"{path}: the image is damaged (its size is no number); save it again.")
+            raise UserError(f"{path}: the image is damaged (its size is not a number); save it again.")
         _check_size(path, page.imagewidth, page.imagelength, 1 + _has_second_page(tiff))
         is_grey = page.shape == (page.imagelength, page.imagewidth) and page.dtype is not None
         if not is_grey or page.dtype.kind not in "iuf":
@@ -365,7 +365,7 @@ def _to_heights(path: str | Path, stored: _Stored, unit: str | None, width_nm: f
 
 
 def _value_unit(description: str) -> str | None:
-    """Return the unit of the values that a description states; None for none, or for one that is no length."""
+    """Return the unit of the values that a description states; None if there is none, or it is not a length."""
     match = VALUE_UNIT.search(description)
     return match[1] if match and nm_per(match[1]) else None
 

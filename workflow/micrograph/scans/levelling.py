@@ -190,7 +190,7 @@ def line_offsets(height_nm: HeightArray, mask: NDArray[np.bool_] | None = None) 
 
 
 def continuing(difference: HeightArray) -> NDArray[np.bool_]:
-    """Tell where the film continues: beside scars, particles and islands, however wide.
+    """Return where the film continues: beside scars, particles and islands, however wide.
 
     Parameters
     ----------

@@ -172,7 +172,7 @@ def _skipped_lines(skipped: Skipped) -> list[str]:
 
 
 def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
-    """Say what was written and what is left to fill in."""
+    """State what was written and what is left to fill in."""
     films: dict[str, list[str]] = {}
     n_dates = sum(bool(row["batch"]) for row in rows)
     scans = {os.path.splitext(row["scan"])[0]: row["film"] for row in rows if row["format"] != "image"}

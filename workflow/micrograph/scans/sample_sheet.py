@@ -229,7 +229,7 @@ def date_from_batch(batch: str) -> str:
 
 
 def _is_date(text: str) -> bool:
-    """Tell whether a text is an ISO date from 1900 on."""
+    """Return whether a text is an ISO date from 1900 on."""
     match = ISO_DATE.fullmatch(text)
     return bool(match and _to_iso(match, 0))
 

@@ -101,7 +101,7 @@ class Reading:
         self.replace(name, cells.map({cell: function(cell) for cell in cells.unique()}), told)
 
     def notes(self) -> list[str]:
-        """Say what was read differently: one line a column, with an example of each change at most three times."""
+        """State what was read differently: one line per column, with an example of each change at most three times."""
         lines = []
         for name, cells in self.changed.items():
             shown = [f"'{cell}' as '{read}'" if read else f"'{cell}' as empty" for cell, (read, _) in cells.items()]
@@ -288,7 +288,7 @@ def _decimal_mark(cell: str) -> str:
 
 
 def _readings(cell: str, commas: bool, points: bool, classes: Collection[int]) -> list[str]:
-    """Return what a number may be; the cell itself where it is no number.
+    """Return what a number may be; the cell itself if it is not a number.
 
     `commas` and `points` tell whether others of the sheet are written with a decimal comma or point.
     """
@@ -347,7 +347,7 @@ def _read_dates(reading: Reading, is_workbook: bool, epoch: datetime.date) -> No
 
 
 def _has_year(text: str) -> bool:
-    """Tell whether a date has all four digits of its year."""
+    """Return whether a date has all four digits of its year."""
     return re.search(r"\d{4}", text) is not None
 
 

@@ -143,7 +143,7 @@ def _read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
             raise UserError(f"{path}: the sample sheet is not a regular file; set scans.sheet.")
         if state.st_size > MAX_BYTES:
-            raise UserError(f"{path}: {state.st_size} bytes are no sample sheet; set scans.sheet.")
+            raise UserError(f"{path}: {state.st_size} bytes are not a sample sheet; set scans.sheet.")
         return path.read_bytes()
     except FileNotFoundError:
         raise UserError(
@@ -246,7 +246,7 @@ def _read_workbook(path: str | Path, data: bytes, recognise: Recognise) -> Table
     if "xl/workbook.xml" not in names:
         raise UserError(f"{path}: a spreadsheet or archive of another program; {SAVE_AS}.")
     if size > MAX_UNPACKED_BYTES:
-        raise UserError(f"{path}: a workbook of {size} bytes is no sample sheet; set scans.sheet.")
+        raise UserError(f"{path}: a workbook of {size} bytes is not a sample sheet; set scans.sheet.")
     try:
         tables = _read_worksheets(archive, data)
     except UserError:

@@ -220,7 +220,7 @@ _TRIALS = SPLITTERS | {"by_operator": lambda samples, folds, rng: _by_operator(s
 
 
 def obstacle(samples: pd.DataFrame, base: str, folds: int) -> str:
-    """Say why samples cannot be split by operator or by date; the empty string where they can.
+    """Return why samples cannot be split by operator or by date; the empty string where they can.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ def n_augmentations(labels: ArrayLike) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int, shape (n,)
-        At least 2: the largest class has two a sample; classes of 26, 117 and 92 have 9, 2, and 2 or 3.
+        At least 2: the largest class has two per sample; classes of 26, 117 and 92 have 9, 2, and 2 or 3.
 
     Notes
     -----
@@ -154,7 +154,7 @@ def epoch_index(
 
 
 def makes_images(policy: str) -> bool:
-    """Tell whether a policy makes augmented images (aug1, aug2)."""
+    """Return whether a policy makes augmented images (aug1, aug2)."""
     return _get(policy).makes_images
 
 

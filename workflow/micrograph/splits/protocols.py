@@ -283,7 +283,7 @@ def faults_felt(policy: str, head: str) -> frozenset[str]:
 
 
 def can_change_predictions(name: str, features: str, policy: str = "", scheme: str = "") -> bool:
-    """Tell whether a protocol's changes of its base can change the predictions of a model.
+    """Return whether a protocol's changes of its base can change the predictions of a model.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Split samples into folds that keep groups together, and check the table of splits.
 
-A table of splits has one row a fold and sample: fold (0 ... K - 1), split (train, validation, test), sample, batch,
+A table of splits has one row per fold and sample: fold (0 ... K - 1), split (train, validation, test), sample, batch,
 growth_celsius; sorted by fold, then sample. Samples that a protocol leaves out of a fold have the split ``unused``.
 """
 
@@ -29,7 +29,8 @@ def split(
     Parameters
     ----------
     samples : DataFrame
-        One row a sample, in any order: sample, batch, growth_celsius; also operator and growth_date for splits by them.
+        One row per sample, in any order: sample, batch, growth_celsius; also operator and growth_date for splits by
+        them.
     protocol : str
         Its name.
     folds : int

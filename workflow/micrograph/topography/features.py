@@ -69,7 +69,7 @@ MISSING = {
     "no_steps": ("no step spacing: no steps stand out", ["step_spacing_nm"]),
     "no_bands": ("share of the wavelength bands that the scan does not reach", BANDS),
     "no_others": (
-        "share of the other measures that the scan does not tell",
+        "share of the other measures that the scan does not determine",
         [name for name in FEATURES if name not in ("step_spacing_nm", *BANDS)],
     ),
 }

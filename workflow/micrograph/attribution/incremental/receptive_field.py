@@ -9,8 +9,8 @@ grouped into a few classes, chosen so that the fewest values are computed needle
 and one across. A window smaller than that of its class is enlarged, inwards at the border; the additional values are
 correct too.
 
-Maps are stored as rows of channels, one row a pixel. What a layer reads is a list of such rows: of the changed windows
-where they cover the pixel, of the map of the original image beside them, and a row of zeros outside the map.
+Maps are stored as rows of channels, one row per pixel. What a layer reads is a list of such rows: of the changed
+windows where they cover the pixel, of the map of the original image beside them, and a row of zeros outside the map.
 """
 
 from dataclasses import dataclass

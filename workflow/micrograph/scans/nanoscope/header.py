@@ -1,7 +1,7 @@
 r"""The header of a NanoScope file: latin-1 lines ``\Key: value`` in sections ``\*Section``.
 
 Keys differ in case between versions. Notes may hold any code page and any line end, so whether a transfer changed the
-file is judged by the first line, which is no note, by the offsets and by the data.
+file is judged by its first line, which is never a note, by the offsets and by the data.
 """
 
 import codecs
@@ -133,7 +133,7 @@ def read_header(path: str | Path) -> Header:
     NotNanoScopeError
         If the file is of another format.
     UserError
-        If the file cannot be read, is a text export of another kind, or its version is no number.
+        If the file cannot be read, is a text export of another kind, or its version is not a number.
     """
     try:
         with open(path, "rb") as file:
@@ -276,5 +276,5 @@ def _version(path: str | Path, sections: tuple[tuple[str, Section], ...], trunca
     if version == 0 and truncated:
         raise truncated_header(path)
     if version == 0 and text:
-        raise HeaderError(f"{path}: '{text[:MAX_DIGITS]}' is no version of the format; export the scan again.")
+        raise HeaderError(f"{path}: '{text[:MAX_DIGITS]}' is not a version of the format; export the scan again.")
     return version

@@ -35,7 +35,8 @@ class Image(NamedTuple):
     internal, title : str
         The two names of its channel.
     scan_line : {"main", "interleave", ""}
-        The pass of the scan; an interleave (lift) pass is no image of the film. Empty where the header does not say.
+        The pass of the scan; an interleave (lift) pass is not an image of the film. Empty where the header does not
+        say.
     """
 
     values: Section
@@ -55,7 +56,7 @@ class Image(NamedTuple):
         return (self.title or self.internal) + (INTERLEAVE if self.scan_line == "interleave" else "")
 
     def is_named(self, name: str) -> bool:
-        """Tell whether `name` asks for this image: either name, with INTERLEAVE behind it for an interleave pass."""
+        """Return whether `name` is one of the image's two names, with INTERLEAVE appended for an interleave pass."""
         suffix = INTERLEAVE if self.scan_line == "interleave" else ""
         return name in (f"{self.internal}{suffix}", f"{self.title}{suffix}")
 
@@ -92,7 +93,7 @@ def list_images(header: Header) -> list[Image]:
 
 
 def is_image_list(section_name: str) -> bool:
-    """Tell whether a section is of an image, and not of a force curve."""
+    """Return whether a section is of an image, and not of a force curve."""
     return section_name.casefold().endswith("image list") and "force" not in section_name.casefold()
 
 

@@ -1,9 +1,9 @@
 """How the pixels of an image are stored, and how large it is: what the header states, weighed against the data.
 
-Lengths, lines and bytes a pixel contradict each other in some healthy files: data longer than the pixels need, sizes of
-another scan in the image list, two bytes a pixel in versions that usually store four. Every reading that the lengths
-admit is listed; the one on which most statements agree is taken, after a look at the data where several compete or the
-usual one does not fit.
+Lengths, lines and bytes per pixel contradict each other in some healthy files: data longer than the pixels need, sizes
+of another scan in the image list, two bytes per pixel in versions that usually store four. Every reading that the
+lengths admit is listed; the one on which most statements agree is taken, after a look at the data where several compete
+or the usual one does not fit.
 """
 
 import math
@@ -179,12 +179,12 @@ def _lines(values: Section, where: str) -> int:
 
 
 def _header_bytes(header: Header, values: Section, where: str) -> int:
-    """Return the bytes a pixel that the header states; old versions state none and have 2."""
+    """Return the bytes per pixel that the header states; old versions state none and have 2."""
     if "bytes/pixel" not in values and header.version < FIRST_KNOWN_VERSION:
         return 2
     in_header = integer(values, "bytes/pixel", where)
     if in_header not in WIDTHS:
-        raise HeaderError(f"{where} has {in_header} bytes a pixel, only 2 and 4 are known; export it again.")
+        raise HeaderError(f"{where} has {in_header} bytes per pixel, only 2 and 4 are known; export it again.")
     return in_header
 
 
@@ -269,7 +269,7 @@ def _listed(header: Header, stated: Layout) -> list[Layout]:
 
 
 def _looks_right(header: Header, layout: Layout) -> bool:
-    """Tell from the data whether they are numbers of so many bytes.
+    """Judge from the data whether they are numbers of so many bytes.
 
     The 16-bit words of an image differ less from the next one than those of 32-bit numbers, whose halves alternate.
     """
@@ -302,7 +302,7 @@ def _contradictions(layout: Layout, stated: Layout, length: int, valid_rows: int
         remarks.append(f"only {valid_rows} of its {layout.rows} lines are marked as valid")
     if layout.stored_bytes != stated.stored_bytes:
         remarks.append(
-            f"its data are of {layout.stored_bytes} bytes a pixel, its version usually stores {stated.stored_bytes}"
+            f"its data are of {layout.stored_bytes} bytes per pixel, its version usually stores {stated.stored_bytes}"
         )
     if layout.size != length:
         remarks.append(f"its header states {length} bytes of data, its pixels take {layout.size}")
@@ -322,7 +322,7 @@ def _slow_axis_m(values: Section, where: str) -> float | None:
     text = values.get("slow axis size", "")
     sizes = _length(text)
     if text and sizes is None:
-        raise ScanSizeError(f"{where}: '{text[:20]}' is no size of the slow axis; remove the scan or export it again.")
+        raise ScanSizeError(f"{where}: '{text[:20]}' is not a size of the slow axis; export the scan again.")
     return sizes[0] if sizes else None
 
 

@@ -77,7 +77,7 @@ class Channel:
 
 
 def detect(path: str | Path, head: bytes) -> bool:
-    """Tell whether a file is a NanoScope file.
+    """Return whether a file is a NanoScope file.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def full_range(header: Header, image: Image, where: str) -> tuple[float, str]:
     Returns
     -------
     value : float
-        Of 256**(bytes a pixel in the header) counts.
+        Of 256**(bytes per pixel in the header) counts.
     unit : str
         SI unit, "deg", or the unit of the header.
 
