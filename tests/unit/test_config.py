@@ -100,7 +100,7 @@ def put(study, path, value):
         ("simulation.shares", {900: 0.5, 950: 0.5, 1000: 0.5}, "simulation.shares sum to 1.5; make them sum to 1"),
         ("simulation.days", 121, "simulation.days is 121, more than the 120 of simulation.samples"),
         ("splits.folds", 45, "splits.folds is 45, more than the 44 of simulation.days"),
-        ("simulation.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 C 3 of 120 films, fewer than the 4 of"),
+        ("simulation.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 °C 3 of 120 films, fewer than the 4 of"),
         ("networks.backbone", "timm:{x}", "networks.backbone is 'timm:{x}'; string should match pattern"),
         ("experiments.table2.explained_variance", [0], "explained_variance.0 is 0; input should be greater than or"),
         ("classes", [1000, 950, 900], "classes are 1000, 950, 900; write them in rising order: 900, 950, 1000"),

@@ -107,9 +107,9 @@ def test_inputs_are_left_alone():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(UserError, match="910 C"):
+    with pytest.raises(UserError, match="910"):
         target.encode("nominal", [900, 910], CLASSES)
-    with pytest.raises(UserError, match="1010 C"):
+    with pytest.raises(UserError, match="1010"):
         target.encode("corn", [1010], CLASSES)
     with pytest.raises(UserError, match=r"corn: outputs of shape \(2, 3\) for 3 classes"):
         target.decode("corn", np.zeros((2, 3)), CLASSES)

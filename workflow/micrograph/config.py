@@ -267,7 +267,7 @@ def _of_simulation(config: dict[str, Any]) -> Iterator[str]:
     for celsius, share in shares.items():
         if math.ceil(samples * share) < folds:
             yield (
-                f"simulation.shares gives {celsius} C {math.ceil(samples * share)} of {samples} films, "
+                f"simulation.shares gives {celsius} °C {math.ceil(samples * share)} of {samples} films, "
                 f"fewer than the {folds} of splits.folds; raise its share or simulation.samples, or lower splits.folds."
             )
 

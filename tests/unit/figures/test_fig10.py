@@ -136,5 +136,5 @@ def test_what_is_missing_is_named(study):
     with pytest.raises(UserError, match=r"not in samples\.tsv"):
         fig10.draw(maps, fits, table[:0], CLASSES, 4)
     more = fits[0].predictions.assign(sample=fits[0].predictions["sample"] + "x")
-    with pytest.raises(UserError, match="no attributions"):
+    with pytest.raises(UserError, match="no attribution"):
         fig10.draw(maps, [type(fits[0])(fits[0].spec, more)], table, CLASSES, 4)

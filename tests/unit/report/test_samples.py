@@ -93,9 +93,9 @@ def test_samples_tested_twice_or_unknown_raise(table, predictions):
 
 def test_attributions_of_other_samples_raise(table, predictions):
     rows = samples.tested(predictions, table)
-    with pytest.raises(UserError, match="either tested or explained"):
+    with pytest.raises(UserError, match="MCV1-200101A-00 has predictions or maps"):
         study_of(rows, table, explained=made_up_page.explained(rows.iloc[1:]))
-    with pytest.raises(UserError, match="either tested or explained"):
+    with pytest.raises(UserError, match="MCV1-200101A-00 has predictions or maps"):
         samples.pictures(rows, made_up_page.explained(rows.iloc[1:]))
 
 

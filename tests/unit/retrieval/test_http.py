@@ -192,7 +192,7 @@ def test_a_server_that_is_silent_stalls_or_trickles_is_given_up(web, tmp_path):
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000])
 def test_what_is_no_json_is_refused(web, body):
     web.say("/j", body)
-    with pytest.raises(UserError, match="/j: .*no JSON"):
+    with pytest.raises(UserError, match="/j: .*not JSON"):
         Client(web.url).json("j")
 
 

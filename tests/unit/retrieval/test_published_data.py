@@ -92,13 +92,13 @@ ENDLESS = []
 for _ in range(60):  # 2 ** 60 numbers, in lists that are there twice
     ENDLESS = [ENDLESS, ENDLESS]
 UNFIT = {
-    "grown at 850 C, which is not one of the classes 900, 950, 1000": {"T": 850},
-    "sampleLabel, sampleId or T is empty or no number": {"T": "hot"},
-    "its sampleLabel, sampleId or T is empty or no number": {"sampleLabel": " "},
-    "its image is no array of finite numbers": {"image": np.where(greys(2) > 254, np.nan, greys(2))},
-    "its image is no array": {"image": "image.png"},
-    "its image is no array ": {"image": ENDLESS},
-    "its image is no array of finite": {"image": [[10**400] * 224] * 224},
+    "grown at 850 °C, which is not one of the classes 900, 950, 1000": {"T": 850},
+    "sampleLabel, sampleId or T is empty or not a number": {"T": "hot"},
+    "its sampleLabel, sampleId or T is empty or not a number": {"sampleLabel": " "},
+    "its image is not an array of finite numbers": {"image": np.where(greys(2) > 254, np.nan, greys(2))},
+    "its image is not an array": {"image": "image.png"},
+    "its image is not an array ": {"image": ENDLESS},
+    "its image is not an array of finite": {"image": [[10**400] * 224] * 224},
     "its sampleLabel": {"sampleLabel": 2**2000, "T": [900]},
     "its image has the shape (224, 223), not (224, 224)": {"image": greys(2)[:, 1:]},
     "its image has the shape (1, 224, 224), not (224, 224)": {"image": greys(2)[None]},
@@ -160,10 +160,12 @@ def test_files_that_are_no_lists_of_films_are_left_out_whole(made):
     assert len(sheet) == 1
     assert list(left_out["what"]) == ["the whole file"] * 5
     for reason, words in zip(
-        reasons(left_out), ("names os.system", "no list of samples", "no list", "damaged", "no images"), strict=True
+        reasons(left_out),
+        ("names os.system", "not a list of samples", "not a list", "damaged", "no images"),
+        strict=True,
     ):
         assert words in reason
-    with pytest.raises(UserError, match="no image that can be used; most often: .*no list of samples"):
+    with pytest.raises(UserError, match="no image that can be used; most often: .*not a list of samples"):
         made({"c.pkl": contents["c.pkl"]})
 
 

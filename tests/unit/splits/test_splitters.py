@@ -58,12 +58,12 @@ def test_published_shares_one_test_part_and_validates_the_rest_once():
 def test_a_class_on_too_few_days_raises_with_what_to_lower():
     frame = films((13, 60, 47), 44)
     frame.loc[frame["growth_celsius"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
-    with pytest.raises(UserError, match=r"900 C .* only 2 batches .* 10 folds .* at least 10: lower splits\.folds"):
+    with pytest.raises(UserError, match=r"900 °C .* only 2 batches .* 10 folds .* at least 10: lower splits\.folds"):
         split(frame, "strict", 10)
 
 
 def test_too_few_samples_for_the_published_protocol_raise():
-    with pytest.raises(UserError, match=r"900 C has only 10 samples; 10 folds .* at least 11"):
+    with pytest.raises(UserError, match=r"900 °C has only 10 samples; 10 folds .* at least 11"):
         split(films((10, 60, 47), 44), "published", 10)
 
 
@@ -112,7 +112,7 @@ def spoilt_class(table):
         (spoilt_batch, "batch is in two splits"),
         (spoilt_twice, "sample is in two splits"),
         (spoilt_untested, "never held out"),
-        (spoilt_class, "fold 0 of the strict splits has no test sample at 900 C"),
+        (spoilt_class, "fold 0 of the strict splits has no test sample at 900"),
     ],
 )
 def test_check_finds_a_broken_invariant(spoil, sentence):

@@ -243,7 +243,7 @@ class _Retrieval:
                 raise _Unusable("it has no centre scan of 1 um")
             sample |= _conditions(answer, activities)
             if (celsius := sample["growth_celsius"]) not in classes:
-                raise _Unusable(f"grown at {celsius:g} C, which is not one of the classes")
+                raise _Unusable(f"grown at {celsius:g} °C, which is not one of the classes")
             sample["batch"] = sample_sheet.batch_from_label(sample["film"]) or _day(answer)
             if not sample["batch"]:
                 raise _Unusable("it has no growth day")
@@ -358,7 +358,7 @@ def _conditions(sample: Mapping[str, Any], activities: Sequence[Any]) -> dict[st
         result[name] = next((next(iter(values)) for values in sources if len(values) == 1), None)
     if len(of_steps) > 1 or result["growth_celsius"] is None:
         several = sorted(of_steps) if len(of_steps) > 1 else described.celsius
-        named = f"; named are {', '.join(f'{value:g}' for value in several)} C" if several else ""
+        named = f"; named are {', '.join(f'{value:g}' for value in several)} °C" if several else ""
         raise _Unusable(f"it has no single growth temperature{named}")
     for name, names in TEXTS.items():
         values = [value for place in places for key, value in _pairs(place) if _is_named(key, names)]

@@ -265,7 +265,7 @@ def _sample(
     if not label or not number or celsius is None:
         raise _Unusable("its sampleLabel, sampleId or T is empty or not a number")
     if celsius not in classes:
-        raise _Unusable(f"grown at {celsius:g} C, which is not one of the classes {', '.join(map(str, classes))}")
+        raise _Unusable(f"grown at {celsius:g} °C, which is not one of the classes {', '.join(map(str, classes))}")
     sample: dict[str, Any] = {"label": label, "number": number, "growth_celsius": int(celsius), "width_nm": WIDTH_NM}
     sample |= {"batch": sample_sheet.batch_from_label(label) or label}
     sample |= {"growth_seconds": _number(entry.get("time")), "substrate": _text(entry.get("substrate"))}

@@ -138,8 +138,8 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
     blocks = {celsius: len(set(block[known & (labels == celsius)])) for celsius in sorted(set(labels))}
     rare = min(blocks, key=lambda celsius: blocks[celsius])
     raise UserError(
-        f"by_date: the samples of {rare} C with a growth date are in {blocks[rare]} of {folds} blocks of growth days, "
-        "so that in some fold no model can be trained on this class: growth temperature and time cannot be told apart; "
+        f"by_date: the samples of {rare} °C with a growth date are in {blocks[rare]} of {folds} blocks of growth days, "
+        "so that in some fold no model can be trained on this class: growth temperature and time cannot be separated; "
         "change splits.folds, or do without by_date."
     )
 
@@ -179,8 +179,8 @@ def later_days(samples: pd.DataFrame, folds: int, rng: np.random.Generator | Non
     labels = samples["growth_celsius"].to_numpy()
     for celsius in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
         raise UserError(
-            f"later_days: no sample of the first half of the growth days was grown at {celsius} C, so that no model "
-            "can be trained on this class: growth temperature and time cannot be told apart; do without later_days."
+            f"later_days: no sample of the first half of the growth days was grown at {celsius} °C, so that no model "
+            "can be trained on this class: growth temperature and time cannot be separated; do without later_days."
         )
     blocks = np.array_split(np.arange(first, count), folds + 1)
     splits = []
@@ -273,7 +273,7 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
             raise UserError(f"fold {fold} of the {protocol} splits has no {split} sample: make them again.")
         for celsius in sorted(set(classes) - set(rows.loc[rows["split"] == "train", "growth_celsius"])):
             raise UserError(
-                f"fold {fold} of the {protocol} splits has no train sample at {celsius} C: make them again."
+                f"fold {fold} of the {protocol} splits has no train sample at {celsius} °C: make them again."
             )
         if samples is not None:
             _check_separation(rows, base, samples, f"fold {fold} of the {protocol} splits")

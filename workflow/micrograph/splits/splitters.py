@@ -166,7 +166,7 @@ def _check_folds(table: pd.DataFrame, protocol: str, classes: Sequence[int], sam
     counts = table.groupby(["fold", "split", "growth_celsius"]).size()
     for fold, name, celsius in pd.MultiIndex.from_product([range(folds), SPLITS, classes]).difference(counts.index):
         raise UserError(
-            f"fold {fold} of the {protocol} splits has no {name} sample at {celsius} C: "
+            f"fold {fold} of the {protocol} splits has no {name} sample at {celsius} °C: "
             "lower splits.folds or change the seed."
         )
     test, validation = (table[table["split"] == name] for name in ("test", "validation"))
@@ -195,7 +195,7 @@ def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Ite
         count = samples.loc[samples["growth_celsius"] == celsius, group].nunique()
         if count < needed:
             raise UserError(
-                f"{celsius} C has only {count} {plural}; {folds} folds of the {protocol} protocol need at least "
+                f"{celsius} °C has only {count} {plural}; {folds} folds of the {protocol} protocol need at least "
                 f"{needed}: lower splits.folds, or leave {celsius} out of the classes."
             )
 
