@@ -62,7 +62,10 @@ def read_channels(path: str | Path, timeout_seconds: float) -> list[Channel]:
             raise UserError(f"{path}: damaged, or in a format that {PACKAGE} does not know; remove the scan.")
         rows = json.loads(index.read_text(encoding="utf-8"))
         return [
-            Channel(values=np.load(Path(folder, f"{row['number']}.npy")), **row | {"size": tuple(row["size"])})
+            Channel(
+                values=np.load(Path(folder, f"{row['number']}.npy"), allow_pickle=False),
+                **row | {"size": tuple(row["size"])},
+            )
             for row in rows
         ]
 
