@@ -88,7 +88,6 @@ Rate = Annotated[Number, Field(gt=0, le=1)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Dropout = Annotated[Number, Field(ge=0, lt=1)]
 
-Block = Annotated[str, OneOf(BLOCKS)]
 BlockOrTuned = Annotated[str, OneOf((*BLOCKS, "tuned"))]
 Model = Annotated[str, OneOf(MODELS)]
 Scheme = Annotated[str, OneOf(tuple(SCHEMES))]
@@ -484,8 +483,9 @@ class Evaluation(Section):
 class Figures(Section):
     """Choices of what figures show."""
 
-    fig8_block: Block = "pool"
-    """Block whose first two principal components figures 8 and 9 show; one of experiments.table2.blocks."""
+    fig8_features: Annotated[Some[BlockOrTuned], Field(max_length=2)] = ["pool", "tuned"]
+    """Features whose first two principal components figures 8 and 9 show, one or two; the report's map shows the first.
+    Paper: image features, not said which."""
     fig6_model: Model = "CNN"
     """Model whose predictions figure 6 shows beside the micrographs, under its first scheme; one of
     experiments.table4.models. Paper: CNN."""

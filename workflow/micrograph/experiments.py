@@ -12,7 +12,7 @@ from micrograph import target
 from micrograph.errors import UserError
 from micrograph.models import registry
 from micrograph.splits import policies, protocols
-from micrograph.splits.fit_spec import FitSpec, NetworkSpec, repeat
+from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned, repeat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,10 +188,15 @@ class Study:
         return list(dict.fromkeys(fit.features_path for fit in fits if fit.on_components))
 
     @property
-    def components_shown(self) -> str:
-        """The principal components that figures 8 and 9 show."""
+    def components_shown(self) -> dict[str, str]:
+        """The principal components that figures 8 and 9 show: {features: file}."""
         fit, cev = self.fits("table2")[0], self.config["experiments"]["table2"]["explained_variance"][0]
-        return replace(fit, features=f"{self.config['figures']['fig8_block']}_cev{cev}").features_path
+        return {
+            name: components_of_tuned(fit)
+            if name == "tuned"
+            else replace(fit, features=f"{name}_cev{cev}").features_path
+            for name in self.config["figures"]["fig8_features"]
+        }
 
     def components_by_job(self) -> dict[tuple[str, str], list[str]]:
         """Group the principal components that are asked for: (protocol, pretraining) -> names, as block2_cev85."""

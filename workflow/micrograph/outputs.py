@@ -28,6 +28,7 @@ PERFORMANCE = "Performance"
 VALIDITY = "Validity"
 FILMS = "The films"
 CONCLUSIONS = "Conclusions"
+NAMED = {"tuned": "fine-tuned"}  # features, where titles name them otherwise
 
 
 class Input(NamedTuple):
@@ -188,9 +189,14 @@ def _flow(study: Study) -> dict[str, Any]:
     }
 
 
-def components_title(study: Study) -> str:
+def components_titles(study: Study) -> list[str]:
     """Return the features, the protocol and the fold whose principal components are shown."""
-    return f"{study.config['figures']['fig8_block']} features, {study.fits('table2')[0].protocol} fold 0"
+    names = [NAMED.get(name, name) for name in study.components_shown]
+    return [f"{name} features, {study.fits('table2')[0].protocol} fold 0" for name in names]
+
+
+def _components(study: Study) -> Input:
+    return Input("arrays", list(study.components_shown.values()), components_titles(study))
 
 
 OUTPUTS = (
@@ -417,16 +423,16 @@ OUTPUTS = (
         "fig8", "Figure 8", "Principal components by growth temperature", FILMS,
         inputs=lambda study: {
             "samples": Input("table", SAMPLES),
-            "components": Input("arrays", study.components_shown),
+            "components": _components(study),
         },
-        params=lambda study: {**_basic(study), "title": components_title(study)},
-        figure="fig8_fig9:draw_fig8", wide=False, early=True,
+        params=_basic,
+        figure="fig8_fig9:draw_fig8",
     ),
     Output(
         "fig9", "Figure 9", "Micrographs at their principal components", FILMS,
-        inputs=lambda study: {**_films(study), "components": Input("arrays", study.components_shown)},
-        params=lambda study: {**_basic(study), "title": components_title(study)},
-        figure="fig8_fig9:draw_fig9", image="png", early=True,
+        inputs=lambda study: {**_films(study), "components": _components(study)},
+        params=_basic,
+        figure="fig8_fig9:draw_fig9", image="png",
     ),
     Output(
         "conclusions", "Conclusions", "Hypotheses and verdicts", CONCLUSIONS,

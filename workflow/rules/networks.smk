@@ -108,13 +108,18 @@ use rule train_networks as train_explained_networks with:
 
 
 rule collect_tuned_features:
-    """Collect fine-tuned features: from each fold's own network, or under published from one network for all folds."""
+    """Collect fine-tuned features: from each fold's own network, or under published from one network for all folds.
+
+    Their principal components are for figures 8 and 9.
+    """
     input:
         outputs=lambda wildcards: STUDY.outputs(FitSpec(**wildcards, features="tuned", scheme="nominal", model="MLP")),
         curves=lambda wildcards: STUDY.curves([FitSpec(**wildcards, features="tuned", scheme="nominal", model="MLP")]),
+        splits=lambda wildcards: splits_path(wildcards.protocol),
         code=code_of("collect_tuned_features"),
     output:
         features="results/features/{protocol}/{pretraining}/{policy}/tuned.npz",
+        components="results/pca/{protocol}/{pretraining}/{policy}_tuned.npz",
     log:
         "logs/collect_tuned_features/{protocol}/{pretraining}/{policy}.log",
     benchmark:

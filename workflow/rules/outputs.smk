@@ -75,7 +75,7 @@ rule report:
         curves=STUDY.curves([EXPLAINED]),
         features=f"results/features/strict/{EXPLAINED.pretraining}/{EXPLAINED.policy}/tuned.npz",
         splits="results/splits/strict.tsv",
-        components=STUDY.components_shown,
+        components=next(iter(STUDY.components_shown.values())),
         published=workflow.source_path("../../resources/published/values.tsv"),
         page=[str(path.resolve()) for path in PAGE if path.is_file()],
         code=code_of("report", *(module for row in outputs.OUTPUTS for module in row.modules if row.table)),
@@ -93,7 +93,7 @@ rule report:
         data=STUDY.data,
         coverage=config["final_model"]["coverage"],
         classes=config["classes"],
-        components=outputs.components_title(STUDY),
+        components=outputs.components_titles(STUDY)[0],
         settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result
     script:
         "../scripts/report.py"

@@ -1,9 +1,11 @@
 """PCA of a wide, short table, fitted on its own samples and on no others: scikit-learn's PCA is the oracle."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
+from micrograph import io
 from micrograph.errors import UserError
 from micrograph.models import pca
 
@@ -111,3 +113,19 @@ def test_the_papers_count_is_one_component_fewer():
     for _ in range(5):
         one = one.without_last()
     assert one.scores.shape == (4, 1)
+
+
+def test_features_of_folds_are_fitted_on_the_training_samples_of_their_own_fold():
+    """Of fold 1 the values of fold 1, a's and c's alone: (0, 0) and (0, 2), so that b lies at its own height."""
+    values = [np.array([[0.0, 0], [9, 9], [4, 0], [7, 7]]), np.array([[0.0, 0], [1, 1.5], [0, 2], [7, 7]])]
+    features = io.FeatureSet(np.array(["a", "b", "c", "a"]), np.array([0, 0, 0, 1]), values)
+    splits = pd.DataFrame(
+        {"fold": np.repeat([0, 1], 3), "sample": [*"abc"] * 2, "split": ["train", "test", "train"] * 2}
+    )
+    found = pca.fit_features(features, splits, "strict")
+    assert found.sample.tolist() == ["a", "b", "c"] and [rows.tolist() for rows in found.fit_index] == [[0, 2], [0, 2]]
+    np.testing.assert_allclose(found.values[0], [[2], [-7], [-2]])
+    np.testing.assert_allclose(found.values[1], [[1], [-0.5], [-1]])
+    np.testing.assert_allclose(found.explained_variance_ratio, [[1], [1]])
+    one = io.FeatureSet(features.sample, features.augmentation, values[1:])
+    np.testing.assert_allclose(pca.fit_features(one, splits, "strict").values[0], [[1], [-0.5], [-1]])

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PICTURE_MM, MAP_MM = 11.5, np.array([166, 126])  # side of a micrograph, width and height of the map
+PICTURE_MM, WIDE_MM, TALL_MM = 11.5, 166, 126  # side of a micrograph, size of the map
+BOTH_MM = 92  # height of each of two maps
 
 
 @dataclass(frozen=True)
@@ -81,20 +82,17 @@ def select_fold(arrays: Mapping[str, NDArray], samples: pd.DataFrame, fold: int 
 
 
 @style.context()
-def draw_fig8(
-    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], title: str = ""
-) -> Figure:
-    """Draw figure 8: a mark per sample at its first two principal components.
+def draw_fig8(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
+    """Draw figure 8: a mark per sample at its first two principal components, a panel for each of the features.
 
     Parameters
     ----------
-    components : mapping of str to ndarray
-        Arrays of a file of principal components; samples on which the PCA was not fitted have hollow marks.
+    components : mapping of str to mapping
+        Title -> arrays of a file of principal components; samples on which the PCA was not fitted have hollow marks.
     samples : DataFrame
         Table of accepted samples.
     classes : sequence of int
         Temperatures in degrees Celsius.
-    title : str, default ""
 
     Returns
     -------
@@ -105,11 +103,23 @@ def draw_fig8(
     UserError
         As of `select_fold`.
     """
-    fit = select_fold(components, samples)
+    figure = style.canvas(SINGLE_MM + (len(components) - 1) * (DOUBLE_MM - SINGLE_MM), 96)
+    for place, (title, arrays) in enumerate(components.items()):
+        _draw_marks(figure, place * (DOUBLE_MM - SINGLE_MM), select_fold(arrays, samples), classes, title)
+        if len(components) > 1:
+            style.letter_panel(figure, place * (DOUBLE_MM - SINGLE_MM) + 3, 2, "ab"[place])
+    return figure
+
+
+def _draw_marks(figure: Figure, left: float, fit: Projection, classes: Sequence[int], title: str) -> None:
+    """Draw a panel of figure 8."""
     scores, seen, celsius = fit.scores, fit.seen, fit.samples["growth_celsius"].to_numpy()
-    figure = style.canvas(SINGLE_MM, 96, title, left=12)
-    axes = style.axes_mm(figure, 12, 23, 66, 62)
-    margins = style.axes_mm(figure, 12, 17, 66, 6, sharex=axes), style.axes_mm(figure, 78, 23, 6, 62, sharey=axes)
+    style.text_mm(figure, left + 12, 2.2, title, weight="bold")
+    axes = style.axes_mm(figure, left + 12, 23, 66, 62)
+    margins = (
+        style.axes_mm(figure, left + 12, 17, 66, 6, sharex=axes),
+        style.axes_mm(figure, left + 78, 23, 6, 62, sharey=axes),
+    )
     looks: dict[str, dict[str, Any]] = {}
     for place, (name, (colour, marker)) in enumerate(style.class_marks(classes).items()):
         rows = celsius == name
@@ -126,8 +136,7 @@ def draw_fig8(
     margins[0].set_ylim(len(classes) - 0.3, -1)
     margins[1].set_xlim(-1, len(classes) - 0.3)
     _label_components(axes, fit)
-    style.legend_mm(figure, 12, 6.8, 2, looks)
-    return figure
+    style.legend_mm(figure, left + 12, 6.8, 2, looks)
 
 
 def _draw_quartiles(margin: Axes, values: NDArray, place: int, side: int, colour: Any) -> None:
@@ -184,20 +193,17 @@ def thin(centres: ArrayLike, size: ArrayLike, overlap: float = 0.0) -> NDArray[n
 
 
 @style.context()
-def draw_fig9(
-    components: Mapping[str, NDArray], samples: pd.DataFrame, classes: Sequence[int], title: str = ""
-) -> Figure:
+def draw_fig9(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
     """Draw figure 9: micrographs at their first two principal components; others are marks where they would overlap.
 
     Parameters
     ----------
-    components : mapping of str to ndarray
-        Arrays of a file of principal components.
+    components : mapping of str to mapping
+        Title -> arrays of a file of principal components; a map for each.
     samples : DataFrame
         Table of accepted samples, whose micrographs are read.
     classes : sequence of int
         Temperatures in degrees Celsius.
-    title : str, default ""
 
     Returns
     -------
@@ -208,17 +214,29 @@ def draw_fig9(
     UserError
         As of `select_fold`.
     """
-    fit, marks = select_fold(components, samples), style.class_marks(classes)
-    scores, celsius = fit.scores, fit.samples["growth_celsius"].to_numpy()
-    span = np.maximum(np.ptp(scores, axis=0), 1e-12) / (MAP_MM - PICTURE_MM - 2)  # units a millimetre
+    tall = TALL_MM if len(components) == 1 else BOTH_MM
+    figure = style.canvas(DOUBLE_MM, len(components) * (tall + 26))
+    for place, (title, arrays) in enumerate(components.items()):
+        _draw_map(figure, place * (tall + 26), tall, select_fold(arrays, samples), classes, title)
+        if len(components) > 1:
+            style.letter_panel(figure, 3, place * (tall + 26) + 2, "ab"[place])
+    return figure
+
+
+def _draw_map(figure: Figure, top: float, tall: float, fit: Projection, classes: Sequence[int], title: str) -> None:
+    """Draw a map of figure 9."""
+    marks, scores, celsius = style.class_marks(classes), fit.scores, fit.samples["growth_celsius"].to_numpy()
+    map_mm = np.array([WIDE_MM, tall])
+    span = np.maximum(np.ptp(scores, axis=0), 1e-12) / (map_mm - PICTURE_MM - 2)  # units a millimetre
     middle = (scores.max(axis=0) + scores.min(axis=0)) / 2
     size = PICTURE_MM * span
     taken = thin(scores, size, overlap=0.1)
+    style.text_mm(figure, 13, top + 2.2, title, weight="bold")
     text = f"{len(taken)} of {len(scores)} micrographs, the others as marks"
-    figure = style.canvas(DOUBLE_MM, 152, title, text, left=13)
-    axes = style.axes_mm(figure, 13, 14, *MAP_MM)
-    axes.set_xlim(*(middle[0] + span[0] * MAP_MM[0] / 2 * np.array([-1, 1])))
-    axes.set_ylim(*(middle[1] + span[1] * MAP_MM[1] / 2 * np.array([-1, 1])))
+    style.text_mm(figure, 13, top + 6.4, text, color=SOFT)
+    axes = style.axes_mm(figure, 13, top + 14, *map_mm)
+    axes.set_xlim(*(middle[0] + span[0] * map_mm[0] / 2 * np.array([-1, 1])))
+    axes.set_ylim(*(middle[1] + span[1] * map_mm[1] / 2 * np.array([-1, 1])))
     for name, (colour, marker) in marks.items():
         rows = np.setdiff1d(np.flatnonzero(celsius == name), taken)
         axes.scatter(scores[rows, 0], scores[rows, 1], 9, color=colour, marker=marker, edgecolor=PAPER, lw=0.3)
@@ -228,22 +246,21 @@ def draw_fig9(
         style.show_image(inset, image, frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
     _label_components(axes, fit)
     looks = {style.celsius(name): style.mark_look(*look) for name, look in marks.items()}
-    style.legend_mm(figure, 88, 6.8, len(looks), looks)
+    style.legend_mm(figure, 88, top + 6.8, len(looks), looks)
     pixel_nm = fit.samples["pixel_nm"].to_numpy(float)[taken]
-    _draw_scale_bar(figure, 90 + 16.0 * len(classes), pixel_nm, image.shape[1])
-    return figure
+    _draw_scale_bar(figure, 90 + 16.0 * len(classes), top + 6.4, pixel_nm, image.shape[1])
 
 
-def _draw_scale_bar(figure: Figure, left: float, pixel_nm: NDArray, pixels: int) -> None:
+def _draw_scale_bar(figure: Figure, left: float, top: float, pixel_nm: NDArray, pixels: int) -> None:
     """Draw one bar for all micrographs, or write that their sizes differ by more than 1 % or are unknown."""
     known = (np.isfinite(pixel_nm) & (pixel_nm > 0)).all()
     if not known or np.ptp(pixel_nm) > 0.01 * pixel_nm.min():
-        style.text_mm(figure, left, 6.4, "sizes of the micrographs differ or are unknown")
+        style.text_mm(figure, left, top, "sizes of the micrographs differ or are unknown")
         return
     side_nm = float(np.median(pixel_nm)) * pixels
     length_nm = style.round_length(0.75 * side_nm)
     long_mm = PICTURE_MM * length_nm / side_nm
-    axes = style.axes_mm(figure, left, 7, long_mm, 1.2, facecolor=INK)
+    axes = style.axes_mm(figure, left, top + 0.6, long_mm, 1.2, facecolor=INK)
     axes.set(xticks=[], yticks=[])
     axes.set_gid("scale bar")
-    style.text_mm(figure, left + long_mm + 1.4, 6.4, style.length_label(length_nm))
+    style.text_mm(figure, left + long_mm + 1.4, top, style.length_label(length_nm))

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
+from micrograph.io import FeatureSet
+from micrograph.splits import splitters
 
 CHUNK = 8192  # features that are converted to float64 at once
 TOLERANCE = 1e-12  # rounding in a sum of variance ratios: 0.85 is explained at 0.85 minus this
@@ -168,3 +171,35 @@ def fit_folds(
     keys = [tuple(np.asarray(fit_index).tolist()) for fit_index in fit_indices]
     fits = {key: fit(products, key, variances) for key in dict.fromkeys(keys)}
     return {variance: [fits[key][variance] for key in keys] for variance in variances}
+
+
+def fit_features(features: FeatureSet, splits: pd.DataFrame, protocol: str) -> FeatureSet:
+    """Fit the principal components of features that have folds of their own.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        Of each fold, or one set for all; augmented images are left out.
+    splits : DataFrame
+    protocol : str
+        Name of the protocol, which decides what samples a fold is fitted on.
+
+    Returns
+    -------
+    FeatureSet
+        All components of every fold.
+    """
+    original = features.augmentation == 0
+    samples = features.sample[original]
+    fits = []
+    for number, fold in enumerate(sorted(set(splits["fold"]))):
+        values = features.values[number if len(features.values) > 1 else 0][original]
+        index = splitters.fit_index(splits, protocol, fold, samples)
+        fits.append(fit(inner_products(values), index, [1.0])[1.0])
+    return FeatureSet(
+        samples,
+        np.zeros(len(samples), int),
+        [one.scores for one in fits],
+        [one.explained_variance_ratio for one in fits],
+        [one.fit_index for one in fits],
+    )

@@ -222,6 +222,12 @@ def splits_path(protocol: str) -> str:
     return f"results/splits/{protocols.as_seen_by('splits', protocol)}.tsv"
 
 
+def components_of_tuned(fit: FitSpec) -> str:
+    """Path of the principal components of the fine-tuned features of a fit's protocol, pre-training and policy."""
+    protocol = protocols.as_seen_by("tuned", fit.protocol)
+    return f"results/pca/{protocol}/{fit.pretraining}/{fit.policy}_tuned.npz"
+
+
 def chunks(folds: int, folds_per_job: int) -> list[str]:
     """Divide folds into chunks, as names: 5 folds by 2 are ``["0-1", "2-3", "4"]``."""
     starts = range(0, folds, folds_per_job)
