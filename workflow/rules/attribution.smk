@@ -5,7 +5,7 @@ Output: results/attribution, with class activation and occlusion maps of every s
 tests it, the tests of these maps, and a figure of any sample by name.
 """
 
-ATTRIBUTION = {name: config["attribution"][name] for name in ("patch", "stride", "baseline", "precision", "memory_mb")}
+ATTRIBUTION = {name: value for name, value in config["attribution"].items() if name != "films_per_class"}
 
 
 rule compute_attributions:

@@ -84,6 +84,31 @@ def test_the_mean_of_cam_is_the_output_of_a_linear_head_and_grad_cam_is_cam_over
     np.testing.assert_allclose(gradients, weighted, rtol=1e-3, atol=1e-5 * np.abs(weighted).max())
 
 
+def test_displaced_images_fill_the_places_between_the_values_of_a_coarse_map():
+    """A network with a value at every 32nd pixel: at 0, 32 and 64 of 80; in between by displacements of -3, 8, 18."""
+    ramp = torch.arange(80.0)
+    across = ramp.expand(1, 3, 80, 80)
+
+    def every_32nd(shown):
+        return shown[:, :2, ::32, ::32].numpy()
+
+    np.testing.assert_array_equal(cam.interleave(every_32nd, across, 3)[0, 0], [[0, 32, 64]] * 3)
+    found = cam.interleave(every_32nd, across, 7)
+    places = [8, 18, 29, 40, 50, 61, 72]  # without -3 and 82, which are off the image
+    assert found.shape == (1, 2, 7, 7)
+    np.testing.assert_array_equal(found[0, 1], [places] * 7)
+    down = cam.interleave(every_32nd, across.transpose(2, 3), 7)
+    np.testing.assert_array_equal(down[0, 0], np.transpose([places] * 7))
+
+
+@pytest.mark.parametrize(("side", "coarse", "fine"), [(32, 1, 7), (64, 2, 8), (80, 3, 7), (160, 5, 10), (224, 7, 7)])
+def test_maps_have_seven_values_or_more_whatever_the_size_of_the_image(starts, side, coarse, fine):
+    net, inputs = network(starts, "efficientnet_lite0", "nominal"), torch.zeros(1, 3, side, side)
+    for least, wanted in ((1, coarse), (7, fine)):
+        summed, _, weighted = cam.class_activation_maps(net, "efficientnet_lite0", inputs, "nominal", CLASSES, least)
+        assert summed.shape == (1, wanted, wanted) and weighted.shape == (1, 3, wanted, wanted)
+
+
 @given(st.integers(0, 99), st.integers(1, 5), st.integers(1, 4))
 def test_cam_adds_up_to_the_output_after_the_heads_relu_even_of_negative_maps(seed, channels, rows):
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from micrograph.networks.device import deterministic
 from .conftest import CLASSES, small_network
 
 SIDE, N = 64, 5
-SETTINGS = maps.AttributionSettings(patch=16, stride=8, memory_mb=100)
+SETTINGS = maps.AttributionSettings(patch=16, stride=8, memory_mb=100, cam_values=7)
 IMAGES = np.uint8(np.clip(128 + 60 * maps.upsample(np.random.default_rng(5).normal(size=(N, 8, 8)), SIDE), 0, 255))
 # Maps do not depend on these arrays of a fold.
 LABELS = {"samples": np.arange(N).astype(str), "fold": np.zeros(N, int), "y_true": np.zeros(N, int)}

@@ -83,3 +83,8 @@ def test_a_map_with_nothing_to_draw_or_a_value_that_is_not_finite_is_not_drawn(v
 def test_twice_the_map_is_the_same_picture():
     values = np.random.default_rng(0).normal(size=(5, 5))
     assert np.array_equal(paint(values, 20, OCCLUSION), paint(2 * values, 20, OCCLUSION))
+
+
+def test_a_stretched_map_goes_from_zero_to_one():
+    np.testing.assert_allclose(attribution_maps.stretch(np.array([[6, 10], [8, 7]])), [[0, 1], [0.5, 0.25]])
+    assert not attribution_maps.stretch(np.full((2, 2), 3.0)).any()

@@ -13,7 +13,7 @@ from made_up import CLASSES, laid_out_well
 from made_up_explanations import words_in
 from micrograph.attribution.maps import read
 from micrograph.errors import UserError
-from micrograph.figures import fig10
+from micrograph.figures import attribution_maps, fig10
 from micrograph.figures.fig10 import evenly_spaced, select
 
 
@@ -84,11 +84,11 @@ def test_a_sample_tested_twice_is_refused():
 
 
 @pytest.mark.parametrize("scheme", ["nominal", "nnrank", "regression"])
-def test_every_sample_stands_with_four_pictures(study, scheme):
+def test_every_sample_stands_with_five_pictures(study, scheme):
     maps, fits, table = study(scheme=scheme)
     figure, selections = fig10.draw(maps, fits, table, CLASSES, 4), selected(maps, fits)
     laid_out_well(figure)
-    assert sum(bool(axes.get_images()) for axes in figure.axes) == 4 * sum(len(one.samples) for one in selections) + 2
+    assert sum(bool(axes.get_images()) for axes in figure.axes) == 5 * sum(len(one.samples) for one in selections) + 2
     words = words_in(figure)
     for one in selections:
         assert f"{one.right} of {one.tested} samples correct" in words
@@ -109,9 +109,11 @@ def test_a_sample_keeps_its_own_map_and_micrograph(study):
     pictures = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
     for place, one in enumerate(selected(maps, fits, 1)):
         path = table.set_index("sample")["micrograph"][one.samples[0]]
-        assert (pictures[4 * place] == np.asarray(Image.open(path))).all()
+        assert (pictures[5 * place] == np.asarray(Image.open(path))).all()
         cam = attributions.weighted_map(attributions.index(one.samples[0]))
-        assert np.allclose(pictures[4 * place + 1], cam / np.abs(cam).max())
+        assert np.allclose(pictures[5 * place + 2], cam / np.abs(cam).max())
+        summed = attribution_maps.stretch(attributions.cam[attributions.index(one.samples[0])])
+        assert (pictures[5 * place + 1] == attribution_maps.overlay_cam(np.asarray(Image.open(path)), summed)).all()
 
 
 def test_a_flagged_map_is_words_and_its_effect_has_no_size(study):
@@ -119,7 +121,7 @@ def test_a_flagged_map_is_words_and_its_effect_has_no_size(study):
     before = words_in(fig10.draw(maps, fits, table, CLASSES, 4))
     flags = {selected(maps, fits)[1].samples[0]: "all zero"}
     words = words_in(fig10.draw(*study(flags=flags), CLASSES, 4))
-    assert words.count("is zero everywhere") == 3 and "not drawn" not in before
+    assert words.count("is zero everywhere") == 4 and "not drawn" not in before
     assert words.count("scale ±") == before.count("scale ±") - 1
 
 

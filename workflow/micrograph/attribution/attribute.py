@@ -103,7 +103,9 @@ def attribute(
         outputs = replace_head.forward(network, metadata["backbone"], metadata["head"], batches, dtype)
         predicted = decode(scheme, outputs, classes)[0]
         target = target_score.predicted_target(scheme, predicted, classes)
-        summed, map_type, weighted = cam.class_activation_maps(network, metadata["backbone"], inputs, scheme, classes)
+        summed, map_type, weighted = cam.class_activation_maps(
+            network, metadata["backbone"], inputs, scheme, classes, settings.cam_values
+        )
         with deterministic():
             hidden, original = occlusion.occlude(network, metadata["backbone"], inputs, settings, 1, description)
     scores = target_score.target_scores(scheme, original, classes)[:, None, None]

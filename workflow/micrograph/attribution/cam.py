@@ -15,7 +15,8 @@ References
    networks via gradient-based localization", ICCV 2017.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ class Activations:
 
 
 def class_activation_maps(
-    network: nn.Module, backbone: str, inputs: torch.Tensor, scheme: str, classes: Sequence
+    network: nn.Module, backbone: str, inputs: torch.Tensor, scheme: str, classes: Sequence, min_values: int = 1
 ) -> tuple[NDArray[np.float32], str, NDArray[np.float32]]:
     """Compute the paper's map and the map of every target.
 
@@ -70,6 +71,8 @@ def class_activation_maps(
         Encoding of the target.
     classes : sequence of shape (n_classes,)
         Growth temperatures in degrees Celsius, ascending.
+    min_values : int, default 1
+        Least number of values along each axis, see `interleave`.
 
     Returns
     -------
@@ -80,18 +83,65 @@ def class_activation_maps(
     weighted : ndarray of shape (n, n_targets, h, w)
         Map of every target, with both signs.
     """
-    sums, weighted, map_type = [], [], ""
-    with deterministic():
-        for batch in inputs.split(BATCH_SIZE):
+    map_types = []
+
+    def maps_of(shown: torch.Tensor) -> NDArray[np.float32]:
+        made = []
+        for batch in shown.split(BATCH_SIZE):
             activations = activate(network, backbone, batch)
-            map_type = map_type or ("cam_class" if _is_linear(activations) else "grad_cam")
-            if map_type == "cam_class":
-                maps = cam(activations.maps, _last_linear(activations.head).weight)
+            map_types.append("cam_class" if _is_linear(activations) else "grad_cam")
+            if map_types[0] == "cam_class":
+                weighted = cam(activations.maps, _last_linear(activations.head).weight)
             else:
-                maps = grad_cam(activations, scheme, classes)
-            sums.append(activations.maps.sum(1).detach().cpu())
-            weighted.append(maps.detach().cpu())
-    return torch.cat(sums).numpy(), map_type, torch.cat(weighted).numpy()
+                weighted = grad_cam(activations, scheme, classes)
+            made.append(torch.cat([activations.maps.sum(1, keepdim=True), weighted], 1).detach().cpu())
+        return torch.cat(made).numpy()
+
+    with deterministic():
+        made = interleave(maps_of, inputs, min_values)
+    return np.ascontiguousarray(made[:, 0]), map_types[0], np.ascontiguousarray(made[:, 1:])
+
+
+def interleave(maps_of: Callable[[torch.Tensor], NDArray], inputs: torch.Tensor, min_values: int) -> NDArray:
+    """Compute maps of images; where they are too coarse, of displaced images, and interleave their values.
+
+    Parameters
+    ----------
+    maps_of : callable
+        Images (n, 3, side, side) -> maps (..., h, h).
+    inputs : Tensor of shape (n, 3, side, side)
+    min_values : int
+        Least number of values along each axis.
+
+    Returns
+    -------
+    ndarray of shape (..., m, m)
+        The maps of the images themselves, m = h, where h is at least `min_values`.
+
+    Notes
+    -----
+    The network sees every image at the size that it knows, displaced by k steps of 1/k of the distance between two
+    values along either axis (k = min_values / h, rounded up), with the border reflected. That distance is a power of
+    two, the product of the strides. The displacements are chosen so that the values kept, those that fit on the image,
+    lie around its middle.
+    """
+    first = maps_of(inputs)
+    count, side = first.shape[-1], inputs.shape[-1]
+    if count >= min_values:
+        return first
+    steps, stride = -(-min_values // count), 2 ** math.ceil(math.log2(side / count))
+    kept = max(min_values, side * steps // stride)
+    start = (count * steps - kept) // 2
+    origin = side / 2 - 0.5 - stride / steps * (start + (kept - 1) / 2)
+    offsets = [math.floor(origin + step * stride / steps + 0.5) for step in range(steps)]
+    room = max(map(abs, offsets))
+    padded = nn.functional.pad(inputs, (room,) * 4, mode="reflect")
+    fine = np.empty((*first.shape[:-2], count * steps, count * steps), first.dtype)
+    for row, down in enumerate(offsets):
+        for column, across in enumerate(offsets):
+            shown = padded[..., room + down : room + down + side, room + across : room + across + side]
+            fine[..., row::steps, column::steps] = maps_of(shown.contiguous())
+    return fine[..., start : start + kept, start : start + kept]
 
 
 def activate(network: nn.Module, backbone: str, inputs: torch.Tensor) -> Activations:

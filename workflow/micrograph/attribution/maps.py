@@ -71,7 +71,7 @@ PER_FILE = ("scheme", "classes", "side", "patch", "stride", "baseline")
 
 @dataclass(frozen=True)
 class AttributionSettings:
-    """How occlusion maps are computed.
+    """How maps are computed.
 
     Parameters
     ----------
@@ -85,6 +85,8 @@ class AttributionSettings:
         Precision of the backbone; the head computes in float32.
     memory_mb : float, default 500
         Memory that activations may take at a time, in megabytes.
+    cam_values : int, default 1
+        Least number of values of a class activation map along each axis (`cam.interleave`).
     """
 
     patch: int
@@ -92,6 +94,7 @@ class AttributionSettings:
     baseline: str = "zero"
     precision: str = "fp32"
     memory_mb: float = 500
+    cam_values: int = 1
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,13 @@ def _maps(tested, images, attributions, targets, rng):
     with deterministic():
         inputs = _inputs(images, tested)
         network = copy.deepcopy(tested.network).to(inputs.device)
-        activations = cam.activate(network, tested.metadata["backbone"], inputs)
-        weighted = [_grad_cam(activations, head, attributions, targets) for head in random]
-    summed = activations.maps.sum(1).detach().cpu().numpy()
+
+        def maps_of(shown: torch.Tensor) -> NDArray:
+            activations = cam.activate(network, tested.metadata["backbone"], shown)
+            weighted = [_grad_cam(activations, head, attributions, targets) for head in random]
+            return np.stack([activations.maps.sum(1).detach().cpu().numpy(), *weighted])
+
+        summed, *weighted = cam.interleave(maps_of, inputs, attributions.cam.shape[-1])
     return {"cam": [summed] * len(random), attributions.weighted_name: weighted, "occlusion": list(effects)}
 
 

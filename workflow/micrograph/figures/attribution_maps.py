@@ -82,6 +82,21 @@ def normalise(values: NDArray[np.floating], scale: float | None = None) -> NDArr
     return np.clip(values / scale, -1, 1) if scale > 0 else np.zeros_like(values)
 
 
+def stretch(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scale a map so that its lowest value is 0 and its highest 1, as the paper's map is drawn; 0 where all are equal.
+
+    Parameters
+    ----------
+    values : ndarray
+
+    Returns
+    -------
+    ndarray
+    """
+    values = np.asarray(values, dtype=float)
+    return normalise(values - values.min())
+
+
 def overlay_cam(
     image: NDArray[np.uint8], values: NDArray[np.floating], scale: float | None = None
 ) -> NDArray[np.uint8]:
@@ -183,7 +198,10 @@ def draw_scales(
     """
     rows, columns = attributions.cam.shape[1:]
     name, side, patch = NAMES[attributions.weighted_name], attributions.side, attributions.patch
-    cam = f"{name} ÷ its largest value:\n{rows} × {columns} values, {drawing}"
+    cam = (
+        f"{name} ÷ its largest value, channel sum from\n"
+        f"lowest (0) to highest (1): {rows} × {columns} values,\n{drawing}"
+    )
     occlusion = (
         f"occlusion: decrease of the {target_score.describe(attributions.scheme)}\n"
         f"where {patch} × {patch} of {side} × {side} pixels are occluded, ÷ {occlusion_scale}.\n"

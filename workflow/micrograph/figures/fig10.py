@@ -17,8 +17,8 @@ from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, SOFT
 from micrograph.scans.rendering import read_png
 
-SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 20.5, 1.0, 4.0, 90.0  # of a picture, between pictures, from sample to sample
-HEAD_MM, CLASS_MM, ROW_MM, FOOT_MM = 21.0, 6.0, 26.0, 15.0
+SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 16.4, 0.8, 4.0, 90.0  # of a picture, between pictures, from sample to sample
+HEAD_MM, CLASS_MM, ROW_MM, FOOT_MM = 21.0, 6.0, 22.0, 15.0
 SAMPLES_PER_ROW = 2
 RULE = (
     "Each sample is explained with the network of the fold that tests it, trained without its growth day.\n"
@@ -149,7 +149,7 @@ def draw(
     tall = HEAD_MM + sum(CLASS_MM + ROW_MM * count for count in down) + FOOT_MM
     title = f"Attribution maps for the predicted temperature: {fit_title(fit)}"
     figure = style.canvas(DOUBLE_MM, tall, title, RULE)
-    names = ["micrograph", attribution_maps.NAMES[attributions.weighted_name], "overlay", "occlusion"]
+    names = ["micrograph", "channel sum", attribution_maps.NAMES[attributions.weighted_name], "overlay", "occlusion"]
     for place, name in enumerate(names * SAMPLES_PER_ROW):
         block, column = divmod(place, len(names))
         middle = EDGE_MM + block * SAMPLE_MM + column * (SIDE_MM + GAP_MM) + SIDE_MM / 2
@@ -167,7 +167,7 @@ def draw(
             spot = EDGE_MM + column * SAMPLE_MM, top + CLASS_MM + row * ROW_MM
             _draw_sample(figure, *spot, attributions, rows.loc[name], confidence)
         top += CLASS_MM + ROW_MM * count
-    attribution_maps.draw_scales(figure, top + 2, attributions, "without interpolation,\ninterpolated in the overlay")
+    attribution_maps.draw_scales(figure, top + 2, attributions, "interpolated where over the micrograph")
     return figure
 
 
@@ -221,20 +221,21 @@ def _counted(one: Selection) -> str:
 def _draw_sample(
     figure: Figure, left: float, top: float, attributions: Attributions, row: Mapping, confidence: float | None
 ) -> None:
-    """Draw one sample: a line of text, and its four pictures."""
+    """Draw one sample: a line of text, and its five pictures."""
     i, image = attributions.index(row["sample"]), read_png(row["micrograph"])
-    spots = [left + step * (SIDE_MM + GAP_MM) for step in range(4)]
+    spots = [left + step * (SIDE_MM + GAP_MM) for step in range(5)]
     axes = [style.axes_mm(figure, spot, top + 3.4, SIDE_MM, SIDE_MM) for spot in spots]
     style.show_image(axes[0], image)
     style.scale_bar(axes[0], row.get("pixel_nm"))
     cam, flag = attributions.weighted_map(i), attributions.cam_flag[i]
-    attribution_maps.show_cam(axes[1], cam, flag)
-    attribution_maps.show_cam(axes[2], cam, flag, image=image)
+    attribution_maps.show_cam(axes[1], attribution_maps.stretch(attributions.cam[i]), flag, image=image)
+    attribution_maps.show_cam(axes[2], cam, flag)
+    attribution_maps.show_cam(axes[3], cam, flag, image=image)
     effects, flag = attributions.occlusion_map(i), attributions.occlusion_flag[i]
-    attribution_maps.show_occlusion(axes[3], effects, flag, None, image)
+    attribution_maps.show_occlusion(axes[4], effects, flag, None, image)
     text = "" if confidence is None else f", confidence {100 * confidence:.0f} %"
     style.text_mm(figure, left, top, f"{style.shorten(row['sample'], 30)}{text}", fontsize=6.5)
     if not flag:
         unit = " °C" if target_score.n_targets(attributions.scheme, (0, 1)) == 1 else ""
         text = f"scale ±{attribution_maps.largest(effects):#.2g}".rstrip(".") + unit
-        style.text_mm(figure, spots[3] + SIDE_MM, top, text, fontsize=6, color=SOFT, ha="right")
+        style.text_mm(figure, spots[4] + SIDE_MM, top, text, fontsize=6, color=SOFT, ha="right")

@@ -19,7 +19,7 @@ from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
 
 EDGE_MM, GAP_MM, TITLE_MM, HEAD_MM, FOOT_MM = 4.0, 4.0, 4.6, 13.0, 15.0
 BINS = 24
-DRAWING = "interpolated;\nin the second row ÷ the largest of the row"
+DRAWING = "interpolated; in the second row ÷ the largest of the row"
 
 
 @style.context()
@@ -68,8 +68,9 @@ def draw(attributions: Attributions, sample: str, fit: Fit, samples: pd.DataFram
     axes, flag = panel(0, 0, "micrograph"), maps.flag(attributions.cam[i])
     style.show_image(axes, image)
     style.scale_bar(axes, row.get("pixel_nm"))
-    attribution_maps.show_cam(panel(0, 1, "CAM of the paper (no class)"), attributions.cam[i], flag)
-    attribution_maps.show_cam(panel(0, 2, "overlay"), attributions.cam[i], flag, image=image)
+    summed = attribution_maps.stretch(attributions.cam[i])
+    attribution_maps.show_cam(panel(0, 1, "CAM of the paper (no class)"), summed, flag)
+    attribution_maps.show_cam(panel(0, 2, "overlay"), summed, flag, image=image)
     _draw_scores(panel(0, 3, "prediction", (0.24, 0.2)), prediction, attributions.classes.tolist())
     _draw_targets(panel, attributions, i, names, image)
     _write_facts(panel(1, n_targets, "target scores"), attributions, i, names, row)

@@ -195,7 +195,7 @@ def fit_features(features: FeatureSet, splits: pd.DataFrame, protocol: str) -> F
     for number, fold in enumerate(sorted(set(splits["fold"]))):
         values = features.values[number if len(features.values) > 1 else 0][original]
         index = splitters.fit_index(splits, protocol, fold, samples)
-        fits.append(fit(inner_products(values), index, [1.0])[1.0])
+        fits.append(fit(inner_products(values), index.tolist(), [1.0])[1.0])
     return FeatureSet(
         samples,
         np.zeros(len(samples), int),
