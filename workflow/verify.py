@@ -159,7 +159,7 @@ def verify(study: Path, share: float, seed: int, only: str, cores: int) -> int:
             f"{study / RECORD}: there is no record of this study; a run of the workflow writes it."
         ) from None
     if wrong := check(study, record):
-        print("\n".join(wrong), f"{len(wrong)} files are not as recorded; nothing was made again.", sep="\n")
+        print("\n".join(wrong), f"{len(wrong)} files are not as recorded; nothing was recomputed.", sep="\n")
         return EXIT["differs"]
     print(f"All {len(record.results)} results and {len(record.inputs)} inputs are as recorded.")
     facts, here = [record.facts(run) for run in record.runs], environment.describe(PROJECT)
@@ -171,7 +171,7 @@ def verify(study: Path, share: float, seed: int, only: str, cores: int) -> int:
         outputs = outputs_of(mirror(study, Path(folder).resolve(), record), targets)
     there = [output for output in outputs if (study / output.name).exists()]
     drawn = draw(there, share, seed, only)
-    print(f"Making {len(drawn)} of {len(there)} outputs again; share {share:g}, seed {seed}.", flush=True)
+    print(f"Recomputing {len(drawn)} of {len(there)} outputs; share {share:g}, seed {seed}.", flush=True)
     judged = unmade(record, outputs, only)
     for _, same_rule in groupby(drawn, key=lambda output: output.rule):
         judged += recompute(study, record, list(same_rule), cores)

@@ -169,7 +169,7 @@ def _conflicts(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on values that are right alone and wrong together."""
     classes, (low, high) = config["classes"], config["micrographs"]["clip_percentiles"]
     if classes != sorted(classes):
-        yield f"classes are {_listed(classes)}; write them in rising order: {_listed(sorted(classes))}."
+        yield f"classes are {_listed(classes)}; write them in ascending order: {_listed(sorted(classes))}."
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
     yield from _of_sheet(config["scans"])

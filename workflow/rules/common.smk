@@ -72,9 +72,9 @@ def module_file(name):
 
 @cache
 def read_sheet(path):
-    """The sample sheet on disk, checked; the main process checks that scans exist, and says what was understood."""
-    is_main, tell = workflow.is_main_process, partial(print, file=sys.stderr)
-    return exit_with_message(sample_sheet.read, path, config["classes"], is_main, tell if is_main else None)
+    """The sample sheet on disk, checked; the main process checks that scans exist, and prints how cells were read."""
+    is_main, notify = workflow.is_main_process, partial(print, file=sys.stderr)
+    return exit_with_message(sample_sheet.read, path, config["classes"], is_main, notify if is_main else None)
 
 
 def sheet():

@@ -231,7 +231,7 @@ def test_every_sheet_of_the_cases_has_its_two_films(shared_cases, monkeypatch):
     assert len(sheets) == 8
     for path in sheets:
         told = []
-        frame = sample_sheet.read(path, CLASSES, tell=told.append)
+        frame = sample_sheet.read(path, CLASSES, notify=told.append)
         assert frame["growth_celsius"].tolist() == [950, 1000] and frame["width_nm"].isna().all(), path
         assert frame["scan"].tolist() == ["film_17.spm", "film_18.spm"], path
         assert frame["growth_date"].tolist() == frame["batch"].tolist() == ["2024-05-03", "2024-05-04"], path

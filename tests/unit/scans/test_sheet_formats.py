@@ -23,7 +23,7 @@ def text_of(separator, end="\r\n", quote='"'):
 
 def read(path, **options):
     told = []
-    return sample_sheet.read(path, CLASSES, files_must_exist=False, tell=told.append, **options), "".join(told)
+    return sample_sheet.read(path, CLASSES, files_must_exist=False, notify=told.append, **options), "".join(told)
 
 
 def plain(folder):

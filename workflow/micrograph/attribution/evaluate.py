@@ -35,8 +35,8 @@ lie together (particles at steps, boundaries around domains) stand for each othe
 Two maps that agree can be wrong together.
 
 All samples are tested, the wrongly predicted too, each for its network's own prediction. Samples of one batch are
-similar and all samples of a fold share one network: intervals should resample batches, and say nothing of networks that
-were trained otherwise. Real samples have no ground truth, and so neither pointing nor mass.
+similar and all samples of a fold share one network: intervals should resample batches, and do not apply to networks
+that were trained otherwise. Real samples have no ground truth, and so neither pointing nor mass.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -64,8 +64,8 @@ def occlude(
 
     Notes
     -----
-    Outputs are computed by incremental inference where the network's layers permit it; otherwise, which a message
-    says, every occluded image passes the whole network.
+    Outputs are computed by incremental inference where the network's layers permit it. Otherwise a message is
+    printed, and every occluded image passes the whole network.
     """
     if not len(inputs):
         raise UserError(f"{description}: there is no image; give at least one.")
@@ -90,12 +90,12 @@ def occlude(
 
 
 def _method(trunk, inputs, starts, settings, description):
-    """Incremental inference where the network's layers are known; otherwise whole passes, and a message says so."""
+    """Incremental inference where the network's layers are known; otherwise whole passes, with a message."""
     layers = layer_graph.trace(trunk, inputs.shape[-1])
     dtype = resolve_dtype(settings.precision, inputs.device)
     trunk = trunk.to(dtype)
     if layers is None:
-        print(f"{description}: incremental inference does not know a layer of this network; whole passes", flush=True)
+        print(f"{description}: incremental inference lacks a layer of this network; whole passes", flush=True)
         masks = maps.window_masks(inputs.shape[-1], settings.patch, settings.stride)
         return _WholePasses(trunk, torch.from_numpy(masks).to(inputs.device), dtype)
     side, patch, n_images = inputs.shape[-1], settings.patch, len(inputs)

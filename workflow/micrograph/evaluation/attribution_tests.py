@@ -113,8 +113,8 @@ def _paired(tests: pd.DataFrame) -> pd.DataFrame:
     others = tests[control].assign(map=tests["map"].str.removeprefix(CONTROL_PREFIX), control=tests["value"])
     rows = tests[~control].merge(others[["sample", *KEYS, "control"]], on=["sample", *KEYS], how="left")
     for name in KEYS:
-        for stranger in rows.loc[~rows[name].isin(KNOWN[name]), name]:
-            raise UserError(f"{name} '{stranger}' of the tests is not known; add it to attribution_tests.py.")
+        for unknown in rows.loc[~rows[name].isin(KNOWN[name]), name]:
+            raise UserError(f"{name} '{unknown}' of the tests is not known; add it to attribution_tests.py.")
     return rows[rows["value"].notna()]
 
 

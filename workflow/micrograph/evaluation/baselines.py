@@ -1,4 +1,4 @@
-"""Baselines without images: majority class, growth metadata, physical features; the network's lead over them."""
+"""Baselines without images: majority class, growth metadata, physical features; the network's gain over them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _differences(fit: Fit, network: Fit, resampling: Resampling) -> dict[str, fl
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """Lay the table out, a panel a protocol."""
+    """Lay the table out, a panel per protocol."""
     return [
         tables.panel(f"Protocol {protocol}", rows, [*SHOWN, *(STRICT if protocol == "strict" else [])], 3, n_repeated=0)
         for protocol, rows in table.groupby("protocol", sort=False)

@@ -28,7 +28,7 @@ class Resampling:
     Parameters
     ----------
     classes : sequence of float
-        Growth temperatures in degrees Celsius, rising.
+        Growth temperatures in degrees Celsius, ascending.
     n_bootstrap : int
         Number of resamples.
     seed : int or Generator

@@ -87,7 +87,7 @@ class CalibratedFit:
         return self.holds(self.stages[stage].in_set)
 
     def constant_set(self) -> NDArray[np.bool_]:
-        """Return the sets (n, n_classes) of the two commonest classes of training, of equals the lower."""
+        """Return the sets (n, n_classes) of the two most frequent classes of training, of equals the lower."""
         order = np.argsort(-self.shares, axis=1, kind="stable")
         return np.argsort(order, axis=1) < CONSTANT_SIZE
 
@@ -99,7 +99,7 @@ def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> Calibrated
     ----------
     fit : Fit
     classes : sequence of float
-        Growth temperatures in degrees Celsius, rising.
+        Growth temperatures in degrees Celsius, ascending.
     coverage : float
         Nominal coverage of the sets, 0 to 1.
 

@@ -1,7 +1,7 @@
 """Table of fidelity: each step of the study as the paper, its notebooks and the protocols of this run have it.
 
 What the protocols do is read from the code and the config of the run. What the paper and its notebooks say is in
-`resources/published/procedure.tsv`, a row a step of `STEPS`.
+`resources/published/procedure.tsv`, a row per step of `STEPS`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NAME = "Table of fidelity"
 COMPARED = ("published", "as_run", "strict")
 COLUMNS = ["step", "paper", "notebooks", *COMPARED, "switch", "status", "data"]
 SAME, UNNAMED = "as the notebooks", "differs, unnamed"
-FOLDS = 10  # those of the notebooks, of which the fold of the features is told
+FOLDS = 10  # those of the notebooks, by which the fold of the features is described
 
 Settings = Mapping[str, Any]
 Value = Callable[[Protocol, Settings], str]
 
 
 def make_table(procedure: pd.DataFrame, *, settings: Settings, data: str) -> pd.DataFrame:
-    """Make the table of fidelity, a row a step.
+    """Make the table of fidelity, a row per step.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def make_table(procedure: pd.DataFrame, *, settings: Settings, data: str) -> pd.
 
 
 def _status(row: Mapping[str, str], made: Mapping[str, str]) -> str:
-    """Say which of published and as_run differ from the notebooks, and by what."""
+    """State which of published and as_run differ from the notebooks, and by what."""
     differing = [name for name in ("published", "as_run") if made[name] != row["notebooks"]]
     if not differing:
         return SAME

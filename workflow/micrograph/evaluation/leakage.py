@@ -72,7 +72,7 @@ def make_table(
     resampling: Resampling,
     run: RunInfo,
 ) -> pd.DataFrame:
-    """Make the table of leakage: a row a protocol, kind of labels and model.
+    """Make the table of leakage: a row per protocol, kind of labels and model.
 
     Parameters
     ----------

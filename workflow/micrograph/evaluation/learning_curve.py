@@ -44,7 +44,7 @@ WHOLE_NUMBERS = ["share_pct", "folds", "repeats", "n_samples", "n_batches"]
 
 
 def make_table(fits: Sequence[Fit], *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
-    """Make the learning curve: fit by fit, a row a share, the smallest first.
+    """Make the learning curve: fit by fit, a row per share, the smallest first.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _whole(fit: Fit) -> FitSpec:
 
 
 def _curves(fits: Sequence[Fit]) -> list[list[Fit]]:
-    """Return the fits of every curve, by rising share, in the order in which the curves come first."""
+    """Return the fits of every curve, by ascending share, in the order in which the curves come first."""
     curves: dict[FitSpec, list[Fit]] = {}
     for fit in fits:
         curves.setdefault(_whole(fit), []).append(fit)
@@ -127,7 +127,7 @@ def names(table: pd.DataFrame) -> list[str]:
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """Lay the learning curve out as one panel: fit by fit, a row a share."""
+    """Lay the learning curve out as one panel: fit by fit, a row per share."""
     columns = [("Model", lambda row: row["name"]), *SHOWN, *(REPEATS if (table["repeats"] > 1).any() else [])]
     return [tables.panel("Accuracy by number of training samples", table.assign(name=names(table)), columns)]
 

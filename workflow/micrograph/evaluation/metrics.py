@@ -27,7 +27,7 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[float]) -> NDArray[np
     predictions : DataFrame
         Columns ``y_true`` and ``y_pred`` in degrees Celsius.
     classes : sequence of float
-        Growth temperatures, rising.
+        Growth temperatures, ascending.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def score(predictions: pd.DataFrame, metric: str, classes: Sequence[float]) -> f
     metric : str
         Key of `METRICS`.
     classes : sequence of float
-        Growth temperatures in degrees Celsius, rising.
+        Growth temperatures in degrees Celsius, ascending.
 
     Returns
     -------

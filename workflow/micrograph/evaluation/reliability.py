@@ -75,7 +75,7 @@ def number_of_bins(n_samples: int) -> int:
 
 
 def equal_bins(confidence: NDArray[np.float64], number: int) -> NDArray[np.int64]:
-    """Return the bin of each confidence, rising from 0, equally many in each.
+    """Return the bin of each confidence, ascending from 0, equally many in each.
 
     Equal confidences share a bin, so that there may be fewer bins than `number`.
     """
@@ -147,7 +147,7 @@ def diagram(binned: Confidences, weights: NDArray[np.float64], rng: np.random.Ge
     Returns
     -------
     list of dict
-        A bin each, rising: ``confidence`` (mean), ``accuracy``, ``low``, ``high`` (its 95 % interval from resampled
+        A bin each, ascending: ``confidence`` (mean), ``accuracy``, ``low``, ``high`` (its 95 % interval from resampled
         days; NaN where it is 0 or 1 or there are fewer than two days), ``true_low``, ``true_high`` (the range of 95 of
         100 studies if every probability were true and samples independent), ``count``.
     """

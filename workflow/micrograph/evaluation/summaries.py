@@ -85,7 +85,7 @@ class RunInfo:
     epochs: int
 
     def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table with a column a field."""
+        """Return the table with a column per field."""
         return table.assign(**asdict(self))
 
 

@@ -103,7 +103,7 @@ def _study_counts(samples: Samples, classes: Sequence[float]) -> pd.DataFrame:
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """Lay Table 1 out: a panel a protocol with the paper's counts, then the augmented images."""
+    """Lay Table 1 out: a panel per protocol with the paper's counts, then the augmented images."""
     protocols = [name for name in table["protocol"].unique() if name != PAPER]
     return [*(_protocol(table, name) for name in protocols), _images(table[table["protocol"] == protocols[0]])]
 

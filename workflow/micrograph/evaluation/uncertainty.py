@@ -37,7 +37,7 @@ class LabelledScores:
     batches : ndarray of str, shape (n,)
         Growth days.
     classes : ndarray of shape (n_classes,)
-        Growth temperatures in degrees Celsius, rising.
+        Growth temperatures in degrees Celsius, ascending.
     """
 
     scores: NDArray[np.float64]

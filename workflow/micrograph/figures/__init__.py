@@ -1,1 +1,1 @@
-"""Figures, one topic a file."""
+"""Figures, one topic per file."""

@@ -98,7 +98,7 @@ def draw(fits: Sequence[Fit], coverage: float, table: pd.DataFrame, *, resamplin
 
 
 def _draw_diagram(axes: Axes, study: calibration.CalibratedFit, resampling: Resampling) -> None:
-    """Draw the share of correct predictions by confidence, a mark a bin."""
+    """Draw the share of correct predictions by confidence, a mark per bin."""
     axes.plot([0, 100], [0, 100], **DASHED)
     days = len(np.unique(study.batches))
     for stage, result in study.stages.items():

@@ -34,7 +34,7 @@ def draw(samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
 
     Notes
     -----
-    Shown are the samples at evenly spaced places in the order of their names.
+    Shown are the samples at evenly spaced ranks in the order of their names.
     """
     groups = {name: samples[samples["growth_celsius"] == name] for name in classes}
     marks = style.class_marks(classes)
@@ -81,7 +81,7 @@ def _draw_counts(axes: Axes, groups: Mapping[int, pd.DataFrame], marks: Mapping)
 
 
 def _draw_growth_times(axes: Axes, groups: Mapping[int, pd.DataFrame], marks: Mapping) -> None:
-    """Draw one dot a sample, dots of equal time side by side; the line is the median."""
+    """Draw one dot per sample, dots of equal time side by side; the line is the median."""
     for place, (name, group) in enumerate(groups.items()):
         minutes = np.sort(group["growth_seconds"].dropna().to_numpy(float)) / 60
         colour, marker = marks[name]
@@ -105,7 +105,7 @@ def _swarm(values: NDArray, bins: int = 24, half: float = 0.34) -> NDArray:
 
 
 def _draw_substrates(axes: Axes, groups: Mapping[int, pd.DataFrame], marks: Mapping, most: int = 7) -> None:
-    """Draw stacked bars: samples a substrate, by class; the most frequent on top, those past `most` as one."""
+    """Draw stacked bars: samples per substrate, by class; the most frequent on top, those past `most` as one."""
     named = {name: group["substrate"].fillna("not stated") for name, group in groups.items()}
     counts = pd.concat(named.values()).value_counts().sort_index(kind="stable")
     order = counts.sort_values(ascending=False, kind="stable").index

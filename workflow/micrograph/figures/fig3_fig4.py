@@ -180,7 +180,7 @@ def _policy_panel(
     metric: str,
     classes: Sequence[int],
 ) -> None:
-    """Draw one model: a slot a policy."""
+    """Draw one model: a slot per policy."""
     _, factor, item, name = METRICS[metric]
 
     def by_split(predictions: pd.DataFrame) -> pd.DataFrame:

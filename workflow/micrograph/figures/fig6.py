@@ -67,7 +67,7 @@ def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
 
 @style.context()
 def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int]) -> list[Figure]:
-    """Draw figure 6: every test micrograph with its prediction, 27 a page, by temperature and name.
+    """Draw figure 6: every test micrograph with its prediction, 27 per page, by temperature and name.
 
     Growth time and substrate of the samples of a page stand below, where any is known.
 

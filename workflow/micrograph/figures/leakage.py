@@ -109,7 +109,7 @@ def _panels(figure: Figure, rows: pd.DataFrame, left: float, top: float, tall: f
 
 
 def _draw_slopes(figure: Figure, rows: pd.DataFrame, marks: Marks, top: float) -> None:
-    """Draw one protocol: a panel a kind of labels."""
+    """Draw one protocol: a panel per kind of labels."""
     style.text_mm(figure, 5.5, top + 0.3, BASES[rows["protocol"].iloc[0]][1], weight="bold")
     for place, (name, axes) in enumerate(_panels(figure, rows, LEFT_MM, top + 9, PANEL_MM - 19).items()):
         _slope_panel(axes, rows[rows["labels"] == name].to_dict("records"), marks, rows["reported"].iloc[0])
@@ -138,7 +138,7 @@ def _slope_panel(axes: Axes, rows: Sequence[Mapping], marks: Marks, reported: st
 
 
 def _draw_leaks(figure: Figure, rows: pd.DataFrame, marks: Marks, top: float) -> None:
-    """Draw the leaks of one protocol: a panel a kind of labels, in it a row a leak, one axis for all."""
+    """Draw the leaks of one protocol: a panel per kind of labels, in it a row per leak, one axis for all."""
     base = protocols.parse(rows["protocol"].iloc[0]).base
     style.text_mm(figure, 5.5, top + 0.3, BASES[base][2], weight="bold")
     leaks = _leaks_of(rows)

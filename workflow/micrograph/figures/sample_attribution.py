@@ -106,7 +106,7 @@ def _network(attributions: Attributions, i: int, fit: Fit, predicted: float) -> 
 
 
 def _draw_scores(axes: Axes, prediction: pd.Series, classes: Sequence[int]) -> None:
-    """Draw a bar a temperature, as long as its probability; of a regressor write the value."""
+    """Draw a bar per temperature, as long as its probability; of a regressor write the value."""
     scores = [prediction.get(f"score_{name}", np.nan) for name in classes]
     if not np.isfinite(scores).all():
         axes.set_axis_off()

@@ -1,1 +1,1 @@
-"""From features to predictions: folds, policies, components, shallow models and their choice."""
+"""Shallow models on features: registry, grid search, fits, principal components, storage."""

@@ -111,7 +111,7 @@ def predict(
         Fitted.
     features : ndarray of shape (n_rows, n_features)
     classes : sequence of int
-        Classes in Celsius, rising.
+        Classes in Celsius, ascending.
 
     Returns
     -------

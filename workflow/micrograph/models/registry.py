@@ -404,7 +404,7 @@ def make_estimator(
     params : dict
         Parameters of the bare estimator, as one point of `param_grid`.
     classes : sequence of int
-        Classes in Celsius, rising.
+        Classes in Celsius, ascending.
     seed : int
         Seed of estimators that draw random numbers.
 

@@ -1,4 +1,4 @@
-"""Fitted shallow models on disk: one .skops a fit; the same models give the same bytes, and nothing is unpickled."""
+"""Fitted shallow models on disk: one .skops per fit; the same models give the same bytes, and nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read_models(path: str | Path) -> dict[int, BaseEstimator]:
 def _skops() -> ModuleType:
     """skops.io, imported without torch.
 
-    skops lists scikit-learn's estimators by importing all its packages, one of which would import torch, 3 s a job.
+    skops lists scikit-learn's estimators by importing all its packages, one of which would import torch, 3 s per job.
     """
     import sklearn.utils  # noqa: F401  before torch is hidden: scipy, which it imports, inspects torch where listed
 

@@ -1,1 +1,1 @@
-"""Pre-trained networks: which there are, where their weights come from, what their blocks make of a micrograph."""
+"""Networks: backbones and their weights, pre-training, fine-tuning, heads, and features of blocks."""

@@ -1,7 +1,7 @@
 """Backbones: timm's networks, the ends of their blocks, and the published weights.
 
 Adding a backbone is adding a row to `BACKBONES`: timm's name and the weights. Any other network of timm is named
-``timm:NAME``, with weights of one's own. The blocks are those that timm's ``feature_info`` lists.
+``timm:NAME``, with your own weights. The blocks are those that timm's ``feature_info`` lists.
 
 torch and timm are imported where they are needed: importing this module costs nothing.
 """

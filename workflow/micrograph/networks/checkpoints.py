@@ -21,7 +21,7 @@ KEY = "micrograph"  # of safetensors' metadata, under which ours stands as JSON
 
 
 class WeightsMetadata(TypedDict, total=False):
-    """What a file of pre-trained weights says of itself."""
+    """Metadata of a file of pre-trained weights."""
 
     backbone: str
     pretraining: str
@@ -35,7 +35,7 @@ class WeightsMetadata(TypedDict, total=False):
 
 
 class NetworkMetadata(TypedDict, total=False):
-    """What a file of a fine-tuned network says of itself."""
+    """Metadata of a file of a fine-tuned network."""
 
     backbone: str
     pretraining: str

@@ -2,7 +2,7 @@
 
 A chunk of folds is a dict of arrays (`finetune.collect_outputs`): samples (n,), augmentation (n,), param_grid (JSON,
 the hyperparameters of every grid point), and outputs_{fold}_{point} (n, n_outputs), the outputs of that network for
-every row in evaluation mode. A grid point is so chosen without a network in memory.
+every row in evaluation mode. A grid point is thus chosen without a network in memory.
 """
 
 import json

@@ -543,7 +543,7 @@ def run_parallel(fits: Mapping[int, Callable[[], T]], n_jobs: int) -> dict[int, 
 
     Notes
     -----
-    Output goes where that of this process goes. The exception of a function is raised once those beside it have ended.
+    Output goes where that of this process goes. The exception of a function is raised once the others have ended.
     """
     from joblib import Parallel, delayed
 

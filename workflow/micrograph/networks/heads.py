@@ -1,8 +1,8 @@
-"""Heads and losses: what stands in the place of a backbone's classifier, and what it is trained to minimise.
+"""Heads and losses: what replaces a backbone's classifier, and the loss that it is trained with.
 
 A head is trained by a scheme (`target` says what its outputs mean). Adding one is adding a row to `HEADS`. Losses take
 several networks at a time: outputs (n_networks, batch, n_outputs), targets (n_networks, batch) or (n_networks, batch,
-n_outputs), weights (n_networks, batch), and give one loss a network, (n_networks,). A row of weight 0 is ignored.
+n_outputs), weights (n_networks, batch), and give one loss per network, (n_networks,). A row of weight 0 is ignored.
 """
 
 from collections import OrderedDict

@@ -1,6 +1,6 @@
 """The MLP on fine-tuned features: all folds and grid points of a fit trained together.
 
-Models of one shape, learning rate, batch size and number of steps an epoch are trained as one bundle (under published
+Models of one shape, learning rate, batch size and number of steps per epoch are trained as one bundle (under published
 also of one number of validation rows), five times as fast as one by one; each is what it would be alone. A stored model
 is arrays and settings: it predicts without torch.
 """
@@ -396,7 +396,7 @@ class StackedMLPs(nn.Module):
         return self.degrees(outputs) if self.scheme == "regression" else outputs
 
     def fit_label_scaling(self, labels: Sequence[NDArray]) -> None:
-        """Take mean and standard deviation of the training labels, one array a model; only regression uses them."""
+        """Take mean and standard deviation of the training labels, one array per model; only regression uses them."""
         if self.scheme == "regression":
             self.degrees.fit(labels)
             self._saved |= {f"degrees.{name}": part.clone() for name, part in self.degrees.named_buffers()}

@@ -4,8 +4,8 @@ VICReg on the training loop: the embeddings of two views of an image shall be ne
 vary between images (variance), and no two dimensions shall be correlated (covariance). The paper of this study has no
 such pre-training.
 
-A view is what another scan of the film might show: another place and magnification (0.5 to 1 of the area), rotated and
-flipped, with other brightness and contrast, out of focus, noisy. Both views of a batch are made at once.
+A view is what another scan of the film might show: another position and magnification (0.5 to 1 of the area), rotated
+and flipped, with other brightness and contrast, out of focus, noisy. Both views of a batch are made at once.
 
 References
 ----------
@@ -123,24 +123,24 @@ def pretrain(
     start_rng, projector_rng, view_rng, check_rng, dropout_rng = rng.spawn(5)
     torch_device = resolve_device(device)
     with training.explain_out_of_memory(LOG.name, LOG.memory_keys[-1]):
-        album = torch.from_numpy(transforms.resize(np.asarray(images), settings["pixels"])).to(torch_device)
-    if len(album) < MIN_IMAGES:
-        raise UserError(f"{LOG.name} on {len(album)} images; it needs {MIN_IMAGES} or more.")
+        resized = torch.from_numpy(transforms.resize(np.asarray(images), settings["pixels"])).to(torch_device)
+    if len(resized) < MIN_IMAGES:
+        raise UserError(f"{LOG.name} on {len(resized)} images; it needs {MIN_IMAGES} or more.")
     mean, std = pretraining.normalisation(backbone, start, weights)
     first = pretraining.load_backbone(backbone, start, weights, start_rng)
     siamese = Siamese(first, backbone, projector_rng)
     depthwise_conv.accelerate(siamese.to(torch_device).to(memory_format=torch.channels_last))
     backbones.set_inplace(siamese)
-    check_rows = check_rng.permutation(len(album))[:CHECK_IMAGES]
+    check_rows = check_rng.permutation(len(resized))[:CHECK_IMAGES]
     check_seed = check_rng.integers(2**63)
 
     def batches(epoch: int) -> Iterator[training.Batch]:
-        order = view_rng.permutation(len(album))
+        order = view_rng.permutation(len(resized))
         for rows in np.array_split(order, max(1, len(order) // settings["batch_size"])):
-            yield _batch(album, rows, mean, std, view_rng)
+            yield _batch(resized, rows, mean, std, view_rng)
 
     def check() -> Iterator[training.Batch]:
-        yield _batch(album, check_rows, mean, std, np.random.default_rng(check_seed))
+        yield _batch(resized, check_rows, mean, std, np.random.default_rng(check_seed))
 
     # Checked with batch statistics: the running ones need more steps than a short pre-training has.
     options = FitOptions(
@@ -152,7 +152,7 @@ def pretrain(
     )
     curve = _curve(rows)
     metadata: WeightsMetadata = {
-        "backbone": backbone, "pretraining": "films", "source": f"{len(album)} micrographs without labels",
+        "backbone": backbone, "pretraining": "films", "source": f"{len(resized)} micrographs without labels",
         "start": start, "settings": dict(settings), "precision": precision, "mean": mean, "std": std,
     }  # fmt: skip
     backbones.set_inplace(siamese, False)
@@ -206,12 +206,12 @@ class Siamese(nn.Module):
 
 
 def _batch(
-    album: Tensor, rows: NDArray[np.int64], mean: Colour, std: Colour, rng: np.random.Generator
+    resized: Tensor, rows: NDArray[np.int64], mean: Colour, std: Colour, rng: np.random.Generator
 ) -> training.Batch:
     """Return two views of n images: inputs (1, 2n, 3, side, side), first views before second; targets are zeros."""
-    index = torch.from_numpy(np.concatenate([rows, rows])).to(album.device)
-    inputs = transforms.normalise(random_views(album[index].float()[:, None], rng), mean, std)[None]
-    ones = torch.ones((1, len(index)), device=album.device)
+    index = torch.from_numpy(np.concatenate([rows, rows])).to(resized.device)
+    inputs = transforms.normalise(random_views(resized[index].float()[:, None], rng), mean, std)[None]
+    ones = torch.ones((1, len(index)), device=resized.device)
     return inputs, torch.zeros_like(ones), ones
 
 

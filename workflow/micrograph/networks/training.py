@@ -1,6 +1,6 @@
 """The training loop of fine-tuned networks, of MLPs trained together, and of pre-training without labels.
 
-It takes a bundle of models, batches and a loss, and knows neither images nor the target.
+It takes a bundle of models (`Bundle`), batches and a loss, and does not depend on images or the target.
 """
 
 import ctypes

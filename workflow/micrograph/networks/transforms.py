@@ -1,7 +1,7 @@
 """Transforms of micrographs: images of networks on one device, rotated and flipped a whole batch at a time.
 
-The paper rotates every image by 0 to 180 degrees and flips it vertically and horizontally, each with p = 0.5. One
-affine map an image does all three here, on the training device and on one grey channel, which is then repeated three
+The paper rotates every image by 0 to 180 degrees and flips it vertically and horizontally, each with p = 0.5. Here
+one affine map per image does all three, on the training device and on one grey channel, which is then repeated three
 times and normalised. What a rotated square leaves open is filled by reflection, so that no corner shows the angle; the
 paper (protocol published) takes the nearest pixel and leaves corners black.
 """

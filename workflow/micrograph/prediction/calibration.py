@@ -109,7 +109,7 @@ def _apply(samples: uncertainty.LabelledScores, fitted: Calibration) -> dict[str
 def _apply_constant(
     samples: uncertainty.LabelledScores, others: uncertainty.LabelledScores, coverage: float
 ) -> dict[str, NDArray | float]:
-    """Apply the set and the interval of other days, whatever the picture, to samples; see leave_days_out."""
+    """Apply the set and the interval of other days, which ignore the micrograph, to samples; see leave_days_out."""
     low, high = constant_interval(others, coverage)
     celsius = samples.classes[samples.true_index]
     return {
@@ -120,7 +120,7 @@ def _apply_constant(
 
 
 def constant_interval(known: uncertainty.LabelledScores, coverage: float) -> tuple[float, float]:
-    """Return the shortest interval of growth temperatures with a coverage, whatever the picture."""
+    """Return the shortest interval of growth temperatures with a coverage, which ignores the micrograph."""
     return uncertainty.constant_interval(known.classes[known.true_index], known.batches, coverage)
 
 

@@ -47,7 +47,7 @@ class FinalModelSettings:
     Parameters
     ----------
     classes : list of int
-        Celsius, rising.
+        Celsius, ascending.
     backbone, pretraining, policy, scheme, search : str
         As of `finetune.fine_tune`.
     training : dict
@@ -247,7 +247,7 @@ def most_selected(search_results: pd.DataFrame) -> dict[str, Any]:
     Parameters
     ----------
     search_results : DataFrame
-        chosen (JSON) and validation_accuracy, a row per fold.
+        best_params (JSON) and validation_accuracy, a row per fold.
 
     Returns
     -------
@@ -359,7 +359,7 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
 
 
 def _constant(known: uncertainty.LabelledScores, settings: FinalModelSettings) -> dict[str, Any]:
-    """Return the set (classes) and the interval (celsius) that are the best without looking at a scan."""
+    """Return the set (classes) and the interval (celsius) that are the best without using the scan."""
     inside = uncertainty.constant_set(known.true_index, len(known.classes))
     interval = calibration.constant_interval(known, settings.coverage)
     return {"classes": np.asarray(settings.classes)[inside].tolist(), "celsius": list(interval)}

@@ -180,7 +180,7 @@ def _calibration(facts: Facts) -> str:
 
 
 def _constant(facts: Facts) -> str:
-    """State what a set and an interval would be that do not look at the scan; "" of facts without scores."""
+    """State the set and the interval that ignore the scan; "" of facts without scores."""
     classes, (low, high) = facts["constant"]["classes"], facts["constant"]["celsius"]
     names = " and ".join(map(str, classes))
     return (

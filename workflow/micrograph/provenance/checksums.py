@@ -52,7 +52,7 @@ def _checksum(path: Path, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def files_in(folder: Path) -> list[str]:
-    """List the files below a folder, sorted, relative to it; half-written ones and Snakemake's marks are left out."""
+    """List the files below a folder, sorted, relative to it; unfinished ones and Snakemake's markers are left out."""
     names = [path.relative_to(folder) for path in Path(folder).rglob("*") if not path.is_dir()]
     return sorted(name.as_posix() for name in names if not any(map(_is_mark, name.parts)))
 

@@ -2,7 +2,7 @@
 
     python -m micrograph.provenance.compare results other/results [--files]
 
-prints one line a folder of results, with ``--files`` also one for every file that differs. The exit status is 0 where
+prints one line per folder of results, with ``--files`` also one for every file that differs. The exit status is 0 where
 all files are equal, 1 where any differs, 2 where there is nothing to compare.
 """
 

@@ -61,7 +61,7 @@ class Conditions:
     Parameters
     ----------
     celsius, seconds, torr : tuple of float
-        The different values, rising: one where the text leaves no doubt, none where it says nothing.
+        The different values, ascending: one where the text leaves no doubt, none where it says nothing.
     planes : tuple of str
         Crystal planes of the substrate, as ``c-plane sapphire``.
     """

@@ -1,4 +1,4 @@
-"""Ask web servers for JSON and files: repeated requests, resumed and checked downloads.
+"""Request JSON and files from web servers: repeated requests, resumed and checked downloads.
 
 A download that broke off leaves ``{file}.part``. It is resumed where a checksum can show that the parts fit, otherwise
 started again. No message shows a query, a user name or the value of a header.
@@ -48,7 +48,7 @@ RESERVED = (".part", ".tmp")
 
 
 class Unreachable(UserError):
-    """The server is not there, is out of order or falls silent: it has not refused, and asking again may help.
+    """The server cannot be reached, fails or stops responding: it has not refused, and a later request may succeed.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Unreachable(UserError):
 
 
 class Client:
-    """A client of one server, which sends one request at a time and repeats what may pass.
+    """A client of one server, which sends one request at a time and repeats requests that failed temporarily.
 
     That is connections that fail, break off or stall, and the statuses 408, 425, 429 and 5xx.
 

@@ -110,8 +110,8 @@ def retrieve(
     """Download one centre scan of 1 um of every sample that was grown at one of the classes.
 
     Of several scans the one as measured counts before a processed copy, then the lowest activity and file. Scans that
-    are there are not downloaded again. If the server cannot be reached and every scan is there, its earlier answers
-    serve, and a line says so.
+    are there are not downloaded again. If the server cannot be reached and every scan is there, its earlier responses
+    are used, with a message.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ class _Unpickler(PythonUnpickler):
 
 
 def _instruction(opcode: pickletools.OpcodeInfo) -> Callable[[_Unpickler], None]:
-    """Return the function that runs an instruction, paid with the memory that it takes at most beyond its argument."""
+    """Return the function that runs an instruction and first counts the memory that this takes at most."""
     name = _Unpickler.dispatch[ord(opcode.code)].__name__
     cost = 16 if opcode.name in CHEAP else 64 if opcode.arg else 300
 

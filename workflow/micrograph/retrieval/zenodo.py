@@ -32,7 +32,7 @@ def retrieve(
     """Download the files of some records that match a pattern.
 
     What is there and complete is not downloaded again. If the server cannot be reached and everything is there, its
-    earlier answer serves, and a line says so.
+    earlier response is used, with a message.
 
     Parameters
     ----------

@@ -367,7 +367,7 @@ def _flagged(samples: pd.DataFrame) -> list[str]:
 
 
 def _join_duplicates(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Give samples that are one scan one batch, so that no split parts them; return a warning for each such scan."""
+    """Give samples of one scan the same batch, so that no split separates them; return a warning for each scan."""
     prints = samples.get("fingerprint", pd.Series("", samples.index))
     width_nm = samples["width_nm"].where(samples["channel"] != IMAGE_CHANNEL)  # that of a picture was typed by hand
     groups = duplicates.find([duplicates.from_text(text) for text in prints], width_nm)
@@ -387,7 +387,7 @@ def _join_duplicates(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _remarks(samples: pd.DataFrame) -> list[str]:
-    """State of each sample how its file was read, where there is anything to say."""
+    """List the samples whose files have remarks."""
     lines = [f"  {row.sample}: {row.remarks}." for row in samples.itertuples() if _text(row.remarks)]
     return [f"Remarks on {len(lines)} of the scans read:", *lines] if lines else []
 

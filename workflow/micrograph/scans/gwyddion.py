@@ -1,7 +1,7 @@
 """All other formats, through Gwyddion's importer: an optional dependency, run as a process of its own.
 
 The importer writes a .gwy file. It is read here and not by gwyfile, which fails on strings that are not UTF-8 and
-allocates whatever a damaged length asks for.
+allocates as much memory as a damaged length states.
 """
 
 import errno

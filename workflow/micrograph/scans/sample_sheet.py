@@ -53,7 +53,7 @@ def read(
     path: str | Path,
     classes: Collection[int],
     files_must_exist: bool = True,
-    tell: Callable[[str], object] | None = None,
+    notify: Callable[[str], object] | None = None,
 ) -> pd.DataFrame:
     """Read and check a sample sheet.
 
@@ -65,7 +65,7 @@ def read(
         Growth temperatures in degrees Celsius; a sample of another temperature is an error.
     files_must_exist : bool, default True
         Whether missing scan files are errors.
-    tell : callable, optional
+    notify : callable, optional
         Called once with a text on what was read differently from how it is written, if anything was.
 
     Returns
@@ -83,9 +83,9 @@ def read(
     """
     sheet = _read(path, classes)
     frame = _check(path, sheet, sheet.frame, classes, files_must_exist)
-    if tell and sheet.notes:
+    if notify and sheet.notes:
         lines = [printable(" ".join(note.split())) for note in sheet.notes]
-        tell(f"{printable(path)}: read as follows; correct the sheet where that is wrong:\n  " + "\n  ".join(lines))
+        notify(f"{printable(path)}: read as follows; correct the sheet where that is wrong:\n  " + "\n  ".join(lines))
     return frame
 
 
@@ -352,10 +352,10 @@ def _check(
     """Return the data frame that `read` gives, of these rows; UserError that lists their errors."""
     frame = rows.copy()
     of_lines = [(line, 0, error) for line, error in sheet.errors if line in frame.index]
-    told = {(line, error.split(" ", 1)[0]) for line, _, error in of_lines}
+    reported = {(line, error.split(" ", 1)[0]) for line, _, error in of_lines}
     if sheet.complete:
         of_cells = _cell_errors(frame, classes, files_must_exist)
-        of_lines += [one for one in of_cells if (one[0], one[2].split(" ", 1)[0]) not in told]  # one error a cell
+        of_lines += [one for one in of_cells if (one[0], one[2].split(" ", 1)[0]) not in reported]  # one error a cell
     errors = [*sheet.header, *(f"line {line}: {error}" for line, _, error in sorted(of_lines))]
     if sheet.complete:
         errors += _duplicates(frame, "sample") + _duplicates(frame, "scan") + _spellings(frame, "operator")

@@ -86,19 +86,19 @@ class Reading:
     errors: list[tuple[int, str]] = field(default_factory=list)
     changed: dict[str, dict[str, tuple[str, list[int]]]] = field(default_factory=dict)
 
-    def replace(self, name: str, values: pd.Series, told: bool = True) -> None:
+    def replace(self, name: str, values: pd.Series, noted: bool = True) -> None:
         """Put values in the place of cells of a column, and note what changed."""
         before = self.frame.loc[values.index, name]
         different = before[before != values]
-        for line, cell in different.items() if told else ():
+        for line, cell in different.items() if noted else ():
             read, lines = self.changed.setdefault(name, {}).setdefault(cell, (values[line], []))
             lines.append(line)
         self.frame.loc[different.index, name] = values[different.index]
 
-    def rewrite(self, name: str, function: Callable[[str], str], told: bool = True) -> None:
+    def rewrite(self, name: str, function: Callable[[str], str], noted: bool = True) -> None:
         """Apply a function to every distinct cell of a column."""
         cells = self.frame[name]
-        self.replace(name, cells.map({cell: function(cell) for cell in cells.unique()}), told)
+        self.replace(name, cells.map({cell: function(cell) for cell in cells.unique()}), noted)
 
     def notes(self) -> list[str]:
         """State what was read differently: one line per column, with an example of each change at most three times."""
@@ -290,7 +290,7 @@ def _decimal_mark(cell: str) -> str:
 def _readings(cell: str, commas: bool, points: bool, classes: Collection[int]) -> list[str]:
     """Return what a number may be; the cell itself if it is not a number.
 
-    `commas` and `points` tell whether others of the sheet are written with a decimal comma or point.
+    `commas` and `points` state whether others of the sheet are written with a decimal comma or point.
     """
     if cell.isdigit() or not cell.isascii() and "\u2019" not in cell:
         return [cell]

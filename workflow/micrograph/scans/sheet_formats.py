@@ -173,7 +173,7 @@ def _read_text(path: str | Path, data: bytes, recognise: Recognise) -> Table:
         table.errors += [
             (line, f"{len(cells)} cells stand under {len(header)} names; quote cells that hold a comma.")
             for line, cells in table.rows.items()
-            if len(cells) > len(header) and not any(cells[len(header) :])  # others are told as cells without a name
+            if len(cells) > len(header) and not any(cells[len(header) :])  # others are reported as cells without a name
         ]
     return table
 

@@ -179,7 +179,7 @@ def _draw_size(rng: np.random.Generator) -> tuple[Size, int]:
 
 
 def write_truth(path: str | Path, masks: Mapping[str, NDArray[np.bool_]], pixel_nm: tuple[float, float]) -> None:
-    """Write the masks of a simulated scan, one bit a pixel.
+    """Write the masks of a simulated scan, one bit per pixel.
 
     Parameters
     ----------

@@ -131,7 +131,7 @@ class FitTask:
     ----------
     spec : FitSpec
     classes : sequence of int
-        Celsius, rising.
+        Celsius, ascending.
     grid : sequence of dict
         Parameter settings that are tried; of equal ones the first is taken.
     """

@@ -27,7 +27,7 @@ def by_operator(samples: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.s
 
     Of the batches in which the operator had no part, about one in five validates and the others train; other samples of
     a batch shared with the operator are unused. Every class is trained and validated on, not always tested. An operator
-    without whom a class is in too few batches has no fold; a printed line says so.
+    has no fold if a class is in too few batches without this operator; a message names the operator.
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
 The table of predictions is the interface between fitting and evaluation. Its columns: fold, split, sample,
 augmentation, batch, y_true, y_pred, y_pred_value, score_{class} ..., components; sorted by fold, split, sample,
-augmentation. Columns of search results: fold, points (size of the grid), validation_accuracy, validation_balanced,
-chosen, used (settings as JSON). Neither torch nor scikit-learn is imported here.
+augmentation. Columns of search results: fold, n_candidates (size of the grid), validation_accuracy,
+validation_balanced, best_params, refit_params (settings as JSON). Neither torch nor scikit-learn is imported here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Protocols by name: how samples are split, what leaks, and what of the study is varied.
+"""Protocols by name: how samples are split, which leaks there are, and what is varied.
 
 A name is a base, switches that are added to it or removed from it, and variations:
 

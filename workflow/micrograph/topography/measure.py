@@ -94,8 +94,8 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
     Notes
     -----
     Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of
-    about 4 nm a pixel. Parameters follow ISO 25178-2 and ISO 4287 on the levelled surface, without a further filter. A
-    map of 512 x 512 pixels takes some 50 ms on one core.
+    about 4 nm per pixel. Parameters follow ISO 25178-2 and ISO 4287 on the levelled surface, without a further filter.
+    A map of 512 x 512 pixels takes some 50 ms on one core.
     """
     height_nm, pixel_nm = _check_map(height_nm, pixel_nm)
     measures = dict.fromkeys(MEASURES, float("nan")) | roughness.height_parameters(height_nm)

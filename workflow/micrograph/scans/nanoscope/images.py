@@ -1,4 +1,4 @@
-"""The images that a header lists, and which of them is the film."""
+"""The images that a header lists, and which of them shows the heights of the film."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Read heights: choose the image of the film, look whether it holds any relief, and scale its integers."""
+"""Read heights: choose the image of the film, check that it shows relief, and scale its integers."""
 
 import warnings
 from collections.abc import Iterator
@@ -96,8 +96,8 @@ def detect(path: str | Path, head: bytes) -> bool:
 def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> HeightMap:
     """Read the heights of one scan.
 
-    A channel without relief, such as that of a sensor that was off, gives way to the next requested one with relief,
-    and the remarks say so. A file of a version that is unknown here goes to Gwyddion's importer where that is there.
+    A channel without relief, such as that of a sensor that was off, is replaced by the next requested one with relief,
+    with a remark. A file of an unknown version is read by Gwyddion's importer if that is installed.
 
     Parameters
     ----------
