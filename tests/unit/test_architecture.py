@@ -16,7 +16,7 @@ ALLOWED = {
     "models": {"splits"},
     "networks": {"splits", "scans/rendering"},
     "attribution": {"simulation", "scans", "networks"},
-    "evaluation": {"splits"},
+    "evaluation": {"splits", "models/registry"},
     "figures": {"splits", "scans", "evaluation", *MAPS},
     "report": {"splits", "scans", "evaluation", "figures", "outputs", *MAPS},
     "prediction": {"splits", "scans", "networks", "attribution", "evaluation", "figures"},
