@@ -31,7 +31,7 @@ BASES = ("strict", "published", "as_run")
 LEAKING = (
     *BASES,
     *(base + leak for base in ("strict+", "published-") for leak in protocols.LEAKS),
-    *(base + fault for base in ("published+", "as_run-") for fault in protocols.FAULTS),
+    *(base + error for base in ("published+", "as_run-") for error in protocols.NOTEBOOK_ERRORS),
 )
 FETCHED = tuple(name for name, origin in PRETRAINING.items() if origin == "retrieved")
 # Policies that train on the micrographs themselves: the features of blocks serve these alone.
@@ -113,8 +113,8 @@ REPEATS = Field(
 PROTOCOLS = Field(
     description=(
         "strict: grouped by growth day, everything fitted on training samples, each sample tested once; published: the "
-        "paper's protocol with its leaks, as its text reads; as_run: as its notebooks ran, with faults that the text "
-        "does not mention."
+        "paper's protocol with its leaks, as its text describes it; as_run: as its notebooks ran, with errors "
+        "that the text does not mention."
     )
 )
 DOMAINS = Field(
@@ -485,7 +485,7 @@ class Figures(Section):
 
     fig8_features: Annotated[Some[BlockOrTuned], Field(max_length=2)] = ["pool", "tuned"]
     """Features whose first two principal components figures 8 and 9 show, one or two; the report's map shows the first.
-    Paper: image features, not said which."""
+    Paper: image features, not stated which."""
     fig6_model: Model = "CNN"
     """Model whose predictions figure 6 shows beside the micrographs, under its first scheme; one of
     experiments.table4.models. Paper: CNN."""
@@ -577,8 +577,8 @@ class Leakage(Section):
     fitted on test samples, too), scaler_on_validation (features scaled by training and validation samples),
     selection_on_reported_split (parameters selected on the samples whose accuracy is reported),
     validation_in_train_mode (validation loss with dropout and batch statistics as in training), last_checkpoint (the
-    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold). published+FAULT
-    adds a fault of the notebooks to published, as_run-FAULT mends it. FAULT: aug1_wrong_scan (crops of another
+    last weights, not the best), ungrouped (samples of one growth day in several splits of a fold). published+ERROR
+    adds an error of the notebooks to published, as_run-ERROR corrects it. ERROR: aug1_wrong_scan (crops of another
     sample's scan), aug1_one_crop (one crop repeated), aug2_range (features of AutoAugment's images in 0..255),
     one_component_fewer (principal components), features_not_normalised (tuned features of images without the
     normalisation of training), target_not_scaled (networks learn degrees Celsius)."""

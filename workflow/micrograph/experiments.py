@@ -326,7 +326,7 @@ def _concerns_network(fit: FitSpec) -> bool:
     """Whether a fit needs no network, or its protocol is a base, or changes a leak that is about its network."""
     changed = protocols.changed_leaks(fit.protocol)
     own = {"features_from_one_fold"} if fit.features == "tuned" else protocols.NETWORK_LEAKS
-    return fit.on_components or not changed or bool(changed & (own | protocols.FAULTS.keys()))
+    return fit.on_components or not changed or bool(changed & (own | protocols.NOTEBOOK_ERRORS.keys()))
 
 
 def _learning_curve(settings: dict[str, Any]) -> list[FitSpec]:

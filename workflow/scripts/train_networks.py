@@ -16,9 +16,9 @@ with log.redirect_output(snakemake.log[0]):
     table, splits = io.read_table(inputs.images), io.read_table(inputs.splits)
     settings = TrainingSettings.from_dict(params.settings)
     spec = NetworkSpec(wildcards.protocol, wildcards.pretraining, wildcards.policy, wildcards.head)
-    faults = protocols.parse(spec.protocol).leaks & protocols.FAULTS.keys()
-    if spec.policy == "aug1" and faults:
-        table = augmentation.with_faults(table, faults, random_stream(params.seed, "aug1_wrong_scan"))
+    errors = protocols.parse(spec.protocol).leaks & protocols.NOTEBOOK_ERRORS.keys()
+    if spec.policy == "aug1" and errors:
+        table = augmentation.with_notebook_errors(table, errors, random_stream(params.seed, "aug1_wrong_scan"))
     images = transforms.read_images(table["micrograph"], settings.pixels)
     grid = finetune.param_grid(spec.head, settings, params.param_grid)
     task = finetune.TuningTask(spec, params.backbone, grid, params.classes)

@@ -225,14 +225,16 @@ def test_the_faults_of_the_papers_crops_repeat_one_and_take_it_from_another_samp
     numbers = {"a": 2, "b": 3, "c": 2}
     rows = [(name, number, f"{name}{number}.png", 1.0) for name, last in numbers.items() for number in range(last + 1)]
     images = pd.DataFrame(rows, columns=list(augmentation.COLUMNS))
-    one = augmentation.with_faults(images, {"aug1_one_crop"}, np.random.default_rng(0))
+    one = augmentation.with_notebook_errors(images, {"aug1_one_crop"}, np.random.default_rng(0))
     assert one["micrograph"].tolist() == (
         ["a0.png", "a2.png", "a2.png", "b0.png", "b3.png", "b3.png", "b3.png", "c0.png", "c2.png", "c2.png"]
     )
-    both = augmentation.with_faults(images, {"aug1_one_crop", "aug1_wrong_scan"}, np.random.default_rng(0))
+    both = augmentation.with_notebook_errors(images, {"aug1_one_crop", "aug1_wrong_scan"}, np.random.default_rng(0))
     for name, own in both.groupby("sample"):
         first, *crops = own["micrograph"]
         assert first == f"{name}0.png" and len(set(crops)) == 1 and crops[0][0] != name
-    wrong = augmentation.with_faults(images, {"aug1_wrong_scan"}, np.random.default_rng(0)).query("augmentation > 0")
+    wrong = augmentation.with_notebook_errors(images, {"aug1_wrong_scan"}, np.random.default_rng(0)).query(
+        "augmentation > 0"
+    )
     assert (wrong["micrograph"].str[0] != wrong["sample"]).all()
     assert wrong.groupby("sample")["micrograph"].nunique().to_dict() == {"a": 2, "b": 2, "c": 2}

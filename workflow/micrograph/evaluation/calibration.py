@@ -245,7 +245,7 @@ def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, 
         ``log_loss_change``: scaled less unscaled, paired; ``class_frequency_``: of predicting the class frequencies of
         training. ``covered_pct``: mean over samples, ``covered_by_day_pct`` over days, which is what is nominal;
         ``set_size``: classes; ``constant_set_pct``, ``constant_set_by_day_pct``: coverage of the set of the two
-        commonest classes of training, which needs no picture, and ``constant_set_size``; ``n_unlimited_folds``:
+        most frequent training classes, and ``constant_set_size``; ``n_unlimited_folds``:
         folds with too few validation days for a limit. Intervals are 95 %.
 
     Raises
@@ -389,7 +389,7 @@ SETS = [
     ("Samples covered, % [95 %]", _covered),
     ("Mean over days, % [95 %]", tables.interval_column("covered_by_day_pct")),
     ("Classes in the set [95 %]", tables.interval_column("set_size", 2)),
-    ("Two commonest classes as the set: mean over days, %", tables.interval_column("constant_set_by_day_pct")),
+    ("Two most frequent classes as the set: mean over days, %", tables.interval_column("constant_set_by_day_pct")),
 ]
 FOLDS = (
     "Folds with all classes in every set",

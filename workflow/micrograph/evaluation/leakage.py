@@ -47,7 +47,7 @@ LABELS = {
     "batches": "labels permuted between growth days",
     BOTH: "labels permuted in both ways",
 }
-LEAKS = {  # and faults
+LEAKS = {  # and errors
     "features_from_one_fold": "features of all folds from one network",
     "pca_on_all": "PCA fitted on all samples",
     "scaler_on_validation": "features scaled with validation samples",

@@ -179,7 +179,7 @@ def prediction_sets(probabilities: ArrayLike, limit: float) -> NDArray[np.bool_]
 
 
 def constant_set(true_index: NDArray[np.int64], n_classes: int, size: int = 2) -> NDArray[np.bool_]:
-    """Mark the commonest classes, of equals the lower: a set that needs no picture.
+    """Mark the most frequent classes, of equals the lower: a set that ignores the micrograph.
 
     Parameters
     ----------

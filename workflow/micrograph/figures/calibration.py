@@ -36,12 +36,12 @@ BELOW = (
     ("Log loss", "nats; dashed: class frequencies", "log_loss", "class_frequency_log_loss", None),
     (
         "Coverage of prediction sets",
-        "%; dotted: two commonest",
+        "%; dotted: two most frequent",
         "covered_pct",
         "nominal_coverage_pct",
         "constant_set_pct",
     ),
-    ("Size of prediction sets", "classes; dotted: two commonest", "set_size", None, "constant_set_size"),
+    ("Size of prediction sets", "classes; dotted: two most frequent", "set_size", None, "constant_set_size"),
 )
 
 

@@ -337,14 +337,14 @@ def fine_tune(
 def _inputs(data: Images, augmentation: NDArray[np.int64], spec: NetworkSpec) -> Iterator[Tensor]:
     """Yield all images, in order, as the trained network gets them.
 
-    With the fault ``features_not_normalised`` those of fine-tuned features are in 0..1; with ``aug2_range`` the
+    With the error ``features_not_normalised`` those of fine-tuned features are in 0..1; with ``aug2_range`` the
     augmented ones are 255 times as large.
     """
-    faults = protocols.parse(spec.protocol).leaks & protocols.faults_felt(spec.policy, spec.head)
-    mean, std = IDENTITY if "features_not_normalised" in faults else (data.mean, data.std)
+    errors = protocols.parse(spec.protocol).leaks & protocols.errors_affecting(spec.policy, spec.head)
+    mean, std = IDENTITY if "features_not_normalised" in errors else (data.mean, data.std)
     for part in split_batches(range(len(data.images)), INFERENCE_BATCH):
         inputs = transforms.to_input(data.images, part, mean, std)
-        if "aug2_range" in faults:
+        if "aug2_range" in errors:
             large = augmentation[part] > 0
             small, narrow = ((red / 255, green / 255, blue / 255) for red, green, blue in (mean, std))
             place = torch.from_numpy(large).to(inputs.device)

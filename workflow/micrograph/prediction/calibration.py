@@ -78,7 +78,7 @@ def leave_days_out(known: uncertainty.LabelledScores, coverage: float) -> dict[s
         loss_before, loss_after (log loss of raw and of calibrated probabilities), covered (the true class is in the
         set), size (of the set), alone (one class in it), within (the temperature is in the interval), width (of it,
         Celsius). Of what needs no picture, fitted on the other days, too: constant_covered (the true class is one of
-        the two commonest), constant_within and constant_width (of the shortest interval with the nominal coverage).
+        the two most frequent), constant_within and constant_width (of the shortest interval with the nominal coverage).
     """
     results: dict[str, NDArray[np.float64]] = {}
     for day in np.unique(known.batches):

@@ -23,7 +23,7 @@ CHECKED = {
     "covered_by_day_pct": ("covered_by_day", "the same, mean over growth days", "share"),
     "constant_set_by_day_pct": (
         "constant_covered_by_day",
-        "for comparison: the two commonest classes as the set, mean over growth days",
+        "for comparison: the two most frequent classes as the set, mean over growth days",
         "share",
     ),
     "set_size": ("size", "classes in a set", "number"),
@@ -75,7 +75,7 @@ def table(facts: Facts) -> pd.DataFrame:
         majority class, and the difference to it with its paired interval. With each day left out of the
         calibration: covered_pct and within_pct, the samples whose set or interval holds the true value, and the
         means of the days' shares (_by_day), which should be nominal_coverage_pct; constant_: the same of what needs no
-        picture, the two commonest classes and the shortest interval with the nominal coverage. flagged_pct:
+        micrograph, the two most frequent classes and the shortest interval with the nominal coverage. flagged_pct:
         samples beyond the distance limit with their own day left out of it. low, high: 95 % interval over resampled
         growth days; empty where there is none, or all values are equal.
     """

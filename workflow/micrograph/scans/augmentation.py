@@ -132,14 +132,14 @@ def collect(samples: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> pd.DataFra
     return joined.sort_values(["sample", "augmentation"], ignore_index=True)
 
 
-def with_faults(images: pd.DataFrame, faults: Set[str], rng: np.random.Generator) -> pd.DataFrame:
+def with_notebook_errors(images: pd.DataFrame, errors: Set[str], rng: np.random.Generator) -> pd.DataFrame:
     """Return the table of images as the paper's notebook had it.
 
     Parameters
     ----------
     images : DataFrame
         Of `collect`; augmented images of aug1 among them.
-    faults : set of str
+    errors : set of str
         aug1_one_crop: every augmentation of a sample is the last. aug1_wrong_scan: augmentations are those of another
         sample, the same for all of one; whether it is tested does not matter.
     rng : Generator
@@ -153,13 +153,13 @@ def with_faults(images: pd.DataFrame, faults: Set[str], rng: np.random.Generator
     made = images.sort_values(["sample", "augmentation"]).query("augmentation > 0")
     crops = {sample: rows["micrograph"].tolist() for sample, rows in made.groupby("sample")}
     shown = dict(zip(crops, crops, strict=True))
-    if "aug1_wrong_scan" in faults:
+    if "aug1_wrong_scan" in errors:
         order = rng.permutation(list(crops))
         shown = dict(zip(order, np.roll(order, 1), strict=True))
 
     def crop(sample: str, augmentation: int) -> str:
         own = crops[shown[sample]]
-        return own[-1] if "aug1_one_crop" in faults else own[(augmentation - 1) % len(own)]
+        return own[-1] if "aug1_one_crop" in errors else own[(augmentation - 1) % len(own)]
 
     rows = zip(images["sample"], images["augmentation"], images["micrograph"], strict=True)
     paths = [crop(sample, number) if number else path for sample, number, path in rows]

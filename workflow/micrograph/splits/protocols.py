@@ -4,10 +4,10 @@ A name is a base, switches that are added to it or removed from it, and variatio
 
     strict   published   strict+pca_on_all   published-ungrouped   strict.repeat1   strict+pca_on_all.shuffled_films2
 
-Switches are the leaks of the paper's procedure and further faults, which its code record (Zenodo 10534837) has and its
+Switches are the leaks of the paper's procedure and further errors, which its code record (Zenodo 10534837) has and its
 text does not mention. `strict` has none, `published` (the paper as its text reads) the leaks, `as_run` (the paper as
-its notebooks ran) the faults too. A stage of the workflow sees a protocol only as far as its switches affect that stage
-(`as_seen_by`), so that two protocols which differ later share its files.
+its notebooks ran) the errors, too. A stage of the workflow sees a protocol only as far as its switches affect that
+stage (`as_seen_by`), so that two protocols which differ later share its files.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LEAKS = {
     "ungrouped": "samples of one growth day may be on both sides of a split",
 }
 
-# The same of a fault.
-FAULTS = {
+# The same for the errors of the notebooks.
+NOTEBOOK_ERRORS = {
     "aug1_wrong_scan": "the crops of aug1 show the scan of another sample",
     "aug1_one_crop": "all crops of a sample under aug1 are one and the same",
     "aug2_range": "AutoAugment's images enter the network of the features in 0..255, micrographs in 0..1",
@@ -40,9 +40,9 @@ FAULTS = {
     "features_not_normalised": "fine-tuned features come from images without the normalisation of training",
     "target_not_scaled": "networks learn degrees Celsius, not a standardised temperature",
 }
-SWITCHES = LEAKS | FAULTS
-# Policy and head of the networks that a fault is felt by; None: any.
-FELT_BY: dict[str, tuple[str | None, str | None]] = {
+SWITCHES = LEAKS | NOTEBOOK_ERRORS
+# Policy and head of the networks that an error affects; None: any.
+AFFECTED_NETWORKS: dict[str, tuple[str | None, str | None]] = {
     "aug1_wrong_scan": ("aug1", None),
     "aug1_one_crop": ("aug1", None),
     "aug2_range": ("aug2", "tuned"),
@@ -97,7 +97,7 @@ class Protocol:
     base : str
         Of `PROTOCOLS`.
     leaks : frozenset of str
-        Its switches, of `LEAKS` and `FAULTS`.
+        Its switches, of `LEAKS` and `NOTEBOOK_ERRORS`.
     repeat : int, default 0
         Repeat of the cross-validation, each with new splits.
     shuffled : {"films", "batches"} or None, default None
@@ -256,29 +256,29 @@ def as_seen_by(stage: str, name: str, policy: str = "", head: str = "") -> str:
     name : str
         Of the protocol.
     policy, head : str, optional
-        Of the networks of the stage; no fault is felt without them.
+        Of the networks of the stage; without them no error of the notebooks affects it.
 
     Returns
     -------
     str
-        published for an as_run whose faults are not felt.
+        published for an as_run whose errors affect nothing here.
     """
-    affecting: Set[str] = lookup(stage, STAGES, "stage") | faults_felt(policy, head)
+    affecting: Set[str] = lookup(stage, STAGES, "stage") | errors_affecting(policy, head)
     protocol = parse(name)
     own = _own_leaks(protocol.base)
     seen = replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting))
-    if protocol.base == "as_run" and not seen.leaks & affecting & FAULTS.keys():
-        seen = replace(seen, base="published", leaks=seen.leaks - FAULTS.keys())
+    if protocol.base == "as_run" and not seen.leaks & affecting & NOTEBOOK_ERRORS.keys():
+        seen = replace(seen, base="published", leaks=seen.leaks - NOTEBOOK_ERRORS.keys())
     return seen.name
 
 
-def faults_felt(policy: str, head: str) -> frozenset[str]:
-    """Return the faults that networks of a policy and a head, or what is computed with them, feel."""
-    asked = (policy, head)
+def errors_affecting(policy: str, head: str) -> frozenset[str]:
+    """Return the errors of the notebooks that affect networks of a policy and a head, or what is computed with them."""
+    given = (policy, head)
     return frozenset(
-        fault
-        for fault, needed in FELT_BY.items()
-        if policy and all(need in (None, given) for need, given in zip(needed, asked, strict=True))
+        error
+        for error, needed in AFFECTED_NETWORKS.items()
+        if policy and all(need in (None, one) for need, one in zip(needed, given, strict=True))
     )
 
 
@@ -292,7 +292,7 @@ def can_change_predictions(name: str, features: str, policy: str = "", scheme: s
     features : str
         ``image``, ``tuned``, or components such as ``block2_cev85``.
     policy, scheme : str, optional
-        Of the model; no fault is felt without them.
+        Of the model; without them no error of the notebooks affects it.
 
     Returns
     -------
@@ -302,8 +302,8 @@ def can_change_predictions(name: str, features: str, policy: str = "", scheme: s
     kind = features if features in PREDICTION_LEAKS else "components"
     changed = changed_leaks(name)
     heads = {"image": (scheme,), "tuned": ("tuned", scheme)}.get(kind, ())
-    felt = frozenset().union(*(faults_felt(policy, head) for head in heads))
-    return not changed or bool(changed & (PREDICTION_LEAKS[kind] | felt))
+    affecting = frozenset().union(*(errors_affecting(policy, head) for head in heads))
+    return not changed or bool(changed & (PREDICTION_LEAKS[kind] | affecting))
 
 
 def changed_leaks(name: str) -> frozenset[str]:
