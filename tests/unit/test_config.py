@@ -103,7 +103,7 @@ def put(study, path, value):
         ("simulation.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 °C 3 of 120 films, fewer than the 4 of"),
         ("networks.backbone", "timm:{x}", "networks.backbone is 'timm:{x}'; string should match pattern"),
         ("experiments.table2.explained_variance", [0], "explained_variance.0 is 0; input should be greater than or"),
-        ("classes", [1000, 950, 900], "classes are 1000, 950, 900; write them in rising order: 900, 950, 1000"),
+        ("classes", [1000, 950, 900], "classes are 1000, 950, 900; write them in ascending order: 900, 950, 1000"),
         ("classes", [900, 950], "simulation.shares are of 900, 950, 1000, classes are 900, 950"),
         ("simulation.shares", {"hot": 0.5, 950: 0.5}, "'hot'"),
         ("simulation.operators", 100, "simulation.operators is 100, more than the"),
