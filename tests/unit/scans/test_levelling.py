@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micrograph.errors import UserError
-from micrograph.scans import formats, levelling
+from micrograph.scans import formats, levelling, quality
 
 METHODS = sorted(levelling.METHODS)
 
@@ -230,6 +230,16 @@ def test_the_film_beside_an_artefact_is_level_to_the_noise(name, method):
     artefact = (y == 64) if name in LOST else np.abs(added) > NOISE_NM
     rms, lines = beside(levelling.level(scan, method), film, artefact)
     assert rms < 2 * NOISE_NM and lines < NOISE_NM
+
+
+@pytest.mark.parametrize("method", ["median", "facet"])
+@pytest.mark.parametrize("count", [0.02, 0.16, 0.3])
+def test_heights_in_coarse_counts_are_levelled_as_fine_ones_are(count, method):
+    _, scan = film_and_scan(ARTEFACTS["no artefact"])
+    coarse = np.round(scan / count) * count
+    difference = levelling.level(coarse, method) - levelling.level(scan, method)
+    assert difference.std() < 1.4 * count / np.sqrt(12)  # the error of rounding, and no slope on top of it
+    assert quality.measure(coarse, coarse)["jumps"] == 0
 
 
 @pytest.mark.parametrize("method", ["median", "facet"])

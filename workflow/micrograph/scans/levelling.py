@@ -21,6 +21,8 @@ USUAL_SIGMAS = 4  # of noise and line offsets: a larger difference between neigh
 NOISE_SIGMAS = 3
 LEAST_SHARE = 1 / 8  # of a line, that the film must continue in
 OFFSET_ITERATIONS = 3
+COUNT_LINES = 32
+ROUNDING = 1e-9
 BLANK_RATIO = 1e-9
 MAX_HEIGHT_NM, MIN_HEIGHT_NM = 1e9, 1e-9  # a metre, and a millionth of an atom
 BLOCK_LINES = 64  # lines at a time, so that temporary arrays stay in the processor's cache
@@ -160,9 +162,10 @@ def line_offsets(height_nm: HeightArray, mask: NDArray[np.bool_] | None = None) 
 
     Notes
     -----
-    Where the film continues (`continuing`) in an eighth of a line, the offset is the median of the differences within
-    three standard deviations of the noise of where they are densest, because differences on flanks are spread. Where it
-    does not, the whole line has jumped (the tip changed, also within the line), and the offset is the median of all.
+    Where the film continues (`continuing`) in an eighth of a line, the offset is the mean of the differences within
+    three standard deviations of the noise of where they are densest, because differences on flanks are spread; a median
+    would be a whole number of counts, and the offsets of coarse heights would add up to a slope. Where it does not, the
+    whole line has jumped (the tip changed, also within the line), and the offset is the median of all.
     """
     lines, pixels = height_nm.shape
     if lines < 2:
@@ -170,7 +173,8 @@ def line_offsets(height_nm: HeightArray, mask: NDArray[np.bool_] | None = None) 
     difference = np.diff(height_nm, axis=0)
     smooth = _running_mean(difference)
     offset = np.median(difference, axis=1)
-    noise, smooth_noise = (robust_sigma(values - offset[:, None]) for values in (difference, smooth))
+    count = count_nm(difference)
+    noise, smooth_noise = (max(robust_sigma(values - offset[:, None]), count / 2) for values in (difference, smooth))
     continues = continuing(difference)
     if mask is not None:
         continues &= mask[1:] & mask[:-1]
@@ -184,7 +188,9 @@ def line_offsets(height_nm: HeightArray, mask: NDArray[np.bool_] | None = None) 
         near = inside & (np.abs(chosen - centre) <= limit)
         even = near & (np.abs(smooth - centre) <= smooth_limit)
         near = np.where(even.any(axis=1, keepdims=True), even, near)
-        centre = np.nanmedian(np.where(near, chosen, np.nan), axis=1, keepdims=True)
+        n_near = near.sum(axis=1, keepdims=True)  # 0 where a mean of equal values rounds
+        mean = np.where(near, chosen, 0).sum(axis=1, keepdims=True) / np.maximum(n_near, 1)
+        centre = np.where(n_near > 0, mean, centre)
     offset[enough] = centre[:, 0]
     return np.concatenate([[0.0], np.cumsum(offset)])[:, None]
 
@@ -203,10 +209,30 @@ def continuing(difference: HeightArray) -> NDArray[np.bool_]:
         Whether a pixel differs from the line before, and the line after from it, as neighbouring lines usually do.
     """
     offset = np.median(difference, axis=1)
-    noise = robust_sigma(difference - offset[:, None])
+    noise = max(robust_sigma(difference - offset[:, None]), count_nm(difference))
     usual = np.abs(difference - np.median(offset)) <= USUAL_SIGMAS * (noise + robust_sigma(offset))
     usual[:-1] &= usual[1:].copy()
     return usual
+
+
+def count_nm(difference: HeightArray) -> float:
+    """Return the height of one count of the instrument's converter, which a MAD of coarse heights may miss.
+
+    Parameters
+    ----------
+    difference : ndarray of shape (lines - 1, pixels)
+        As in `continuing`.
+
+    Returns
+    -------
+    float
+        The least step between the values of a line, in the middle of COUNT_LINES lines; 0 if none has any.
+    """
+    ordered = np.sort(difference[:: max(len(difference) // COUNT_LINES, 1)], axis=1)
+    steps = np.diff(ordered, axis=1)
+    steps[steps <= ROUNDING * _max_abs(difference)] = np.inf
+    least = steps.min(axis=1)
+    return float(np.median(least)) if np.isfinite(np.median(least)) else 0.0
 
 
 def background(height_nm: HeightArray) -> NDArray[np.bool_]:
