@@ -69,6 +69,17 @@ def test_every_file_is_measured_and_drawn_or_listed_with_its_reason(scans, tmp_p
     assert [path.name for path in (out / "levelling_check").iterdir()] == ["page01.png"]
 
 
+def test_files_whose_names_are_no_text_are_measured(tmp_path):
+    place = tmp_path / "scans"
+    for number, name in enumerate((b"Gl\xfchen.gwy", b"two\nlines.gwy")):
+        film(place / "film.gwy", seed=number)
+        os.rename(place / "film.gwy", os.fsencode(place) + b"/" + name)
+    folder.measure_new_folder(place, tmp_path / "out", Preprocessing())
+    table = io.read_table(tmp_path / "out" / "measures.tsv")
+    assert list(table["scan"]) == [f"{place}/Gl\\xfchen.gwy", f"{place}/two\\x0alines.gwy"]
+    assert len(set(table["Sq"])) == 2
+
+
 def test_one_file_may_be_named_in_place_of_a_folder(scans, tmp_path):
     folder.measure_new_folder(scans / "a.gwy", tmp_path / "out", Preprocessing())
     assert list(io.read_table(tmp_path / "out" / "measures.tsv")["sample"]) == ["a"]
@@ -105,7 +116,8 @@ def test_a_scan_that_cannot_be_measured_is_listed_and_the_others_go_on(scans, tm
     monkeypatch.setattr(folder, "measure_map", measure)
     folder.measure_new_folder(scans, tmp_path / "out", Preprocessing())
     rejected = io.read_table(tmp_path / "out" / "rejected.tsv").set_index("scan")["reason"]
-    assert "FloatingPointError" in rejected[f"{scans}/Probe 1/a.gwy"]
+    reason = rejected[f"{scans}/Probe 1/a.gwy"]
+    assert "FloatingPointError" in reason and f"{scans}/Probe 1/a.gwy" in reason
     assert len(io.read_table(tmp_path / "out" / "measures.tsv")) == 4
 
 

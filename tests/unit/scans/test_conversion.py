@@ -193,7 +193,7 @@ def test_an_unforeseen_failure_of_one_scan_is_listed_with_its_kind(sheet, tmp_pa
     sheet.loc[0, "scan"] = 17  # no path at all
     drawn, rejected = convert(sheet, tmp_path)
     assert "A" not in set(drawn["sample"])
-    assert rejected.set_index("sample").loc["A", "reason"].startswith("TypeError: ")
+    assert rejected.set_index("sample").loc["A", "reason"].startswith("17: TypeError: ")
 
 
 def test_a_full_disk_ends_the_job_and_rejects_no_scan(sheet, tmp_path):

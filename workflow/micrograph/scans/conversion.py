@@ -436,7 +436,8 @@ def convert_rows(
         except Exception as error:  # one bad scan must not stop the others
             if isinstance(error, UnwritableError) or disk_error(error) is not None:
                 raise
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            unforeseen = f"{printable(row['scan'])}: {type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, UserError) else unforeseen
             rejections.append({"sample": row["sample"], "scan": row["scan"], "reason": " ".join(reason.split())})
     return pd.DataFrame(results, columns=columns), pd.DataFrame(rejections, columns=REJECTED)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph import __version__
-from micrograph.errors import UserError, lookup
+from micrograph.errors import UserError, lookup, printable
 from micrograph.io import atomic_write
 
 NM_PER_M = 1e9
@@ -190,7 +190,7 @@ def write_gwy(path: str | Path, height_map: HeightMap, extra: Mapping[str, str] 
     )
     meta = {name: str(getattr(height_map, name)) for name in META} | dict(extra or {})
     meta["software"] = f"micrograph {__version__}"
-    meta = {name: text.replace("\0", " ") for name, text in sorted(meta.items())}
+    meta = {name: printable(text) for name, text in sorted(meta.items())}
     # Without the type code gwyfile stores a string of one character as a number.
     container = GwyContainer(typecodes={"/0/data/title": "s"})
     container["/0/data"] = field
