@@ -172,7 +172,7 @@ def test_what_is_no_scan_is_named_with_its_reason(study, scan, scans):
         "link": "broken symbolic link",
         "pipe": "not a regular file",
         "results": "results of a study",
-        "sub/copy of good.spm": "one scan with s/good.spm",
+        "sub/copy of good.spm": "a copy of s/good.spm",
     }.items():
         assert words in reasons.pop(name), name
     assert reasons == {}
@@ -265,6 +265,14 @@ def test_of_one_scan_in_several_files_the_raw_one_is_kept_and_the_others_are_nam
         *("A1.0_00001_1.spm.png", "A1.gwy", "A1_flat.spm", "A1_retrace.spm")
     ]
     assert all("one scan with scans/A1.0_00001.spm" in reason for _, reason in skipped)
+
+
+def test_of_copies_the_one_whose_name_tells_the_growth_day_is_kept(study, scan):
+    for name in ("scans/a.spm", "scans/of Ann/MCV1-210405a-07.spm", "scans/film (copy).spm"):
+        put_at(study, name, scan)
+    rows, skipped = make_sheet.write_sheet("scans", "samples.tsv")
+    assert [row["scan"] for row in rows] == ["scans/of Ann/MCV1-210405a-07.spm"]
+    assert [reason for _, reason in skipped] == ["a copy of scans/of Ann/MCV1-210405a-07.spm"] * 2
 
 
 def test_other_films_of_the_same_time_and_scans_of_another_time_are_kept(one_film):

@@ -253,13 +253,15 @@ def _without_copies(rows: list[Row]) -> tuple[list[Row], Skipped]:
     converted = [_convert(row) for row in progress(suspects, "files compared")] if len(suspects) > 1 else []
     prints = [duplicates.fingerprint(scan.micrograph) if scan else duplicates.from_text("") for scan in converted]
     widths = [scan.measures["width_nm"] if scan else float("nan") for scan in converted]
+    digests = {row["path"]: scan.sha256 for row, scan in zip(suspects, converted, strict=False) if scan}
     copies: dict[str, str] = {}
     for group in duplicates.find(prints, widths, [row["date"] for row in suspects][: len(prints)]):
         raw: dict[str, Row] = {}  # by time, which no file in another format than the instrument's tells
         for row in sorted((suspects[number] for number in group), key=_distance_from_raw):
             of_time = raw.get(row["date"]) or (next(iter(raw.values()), None) if not row["date"] else None)
             if of_time:
-                copies[row["path"]] = f"one scan with {printable(of_time['path'])}, which seems to be raw"
+                name, is_same = printable(of_time["path"]), digests[row["path"]] == digests[of_time["path"]]
+                copies[row["path"]] = f"a copy of {name}" if is_same else f"one scan with {name}, which seems to be raw"
             else:
                 raw[row["date"]] = row
     return [row for row in rows if row["path"] not in copies], sorted(copies.items())
@@ -273,15 +275,16 @@ def _convert(row: Row) -> conversion.ConvertedScan | None:
         return None
 
 
-def _distance_from_raw(row: Row) -> tuple[float, bool, bool, int, str]:
-    """Order files of one scan, the one that seems to be raw first."""
+def _distance_from_raw(row: Row) -> tuple[float, bool, bool, bool, int, str]:
+    """Order files of one scan, the one that seems to be raw first; of copies, one whose name tells the growth day."""
     name, is_processed = os.path.basename(row["path"]), False
     if row["format"] == "nanoscope":
         sections = nanoscope.read_header(row["path"]).sections
         filters = {values.get("offline planefit", "none").strip().casefold() for _, values in sections}
         is_processed = bool(filters - {"none", ""})
     rank = FORMATS_BY_RAWNESS.index(row["format"]) + 1.5 * name.casefold().endswith(CONVERTED)
-    return rank, is_processed, PROCESSED_NAME.search(name) is not None, len(row["path"]), row["path"]
+    is_unlabelled = not sample_sheet.batch_from_label(row["film"])
+    return rank, is_processed, PROCESSED_NAME.search(name) is not None, is_unlabelled, len(row["path"]), row["path"]
 
 
 def _label(file_name: str) -> str:
