@@ -43,7 +43,7 @@ def test_every_rule_that_the_profile_names_exists(profile, rules):
     assert set(profile["group-components"]) == {*profile["groups"].values(), "tables", "figures"}  # outputs.smk
 
 
-def test_a_gpu_is_asked_for_by_the_rules_that_use_a_device_and_no_others_but_not_by_the_small_mlps(profile, rules):
+def test_a_gpu_is_requested_by_the_rules_that_use_a_device_and_no_others_but_not_by_the_small_mlps(profile, rules):
     on_a_device = {name for name, body in rules.items() if "device=" in body}
     asking = {name for name in rules if asked_for(profile, name, "gpu", 1)}
     assert asking == on_a_device - {"fit_mlp"}

@@ -174,7 +174,7 @@ SPLICES = [b":", b"- ", b"&a ", b"*a ", b"[", b"}", b"\t", b"\xff", b"!!x ", b"?
 
 @examples(max_examples=judged.count(60, 5000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_damage_to_the_text_of_the_settings_is_read_or_refused_in_words(tmp_path_factory, data):
+def test_any_damage_to_the_text_of_the_settings_is_read_or_refused_with_a_message(tmp_path_factory, data):
     text = SMOKE.read_bytes()
     for _ in range(data.draw(st.integers(1, 5))):
         place = data.draw(st.integers(0, len(text)))
@@ -241,7 +241,7 @@ def test_folds_that_ones_own_films_cannot_fill_are_named_by_the_first_job_that_d
     assert "folds" in printed and "Traceback" not in printed
 
 
-def test_settings_may_be_json_and_are_then_checked_alike(tmp_path):
+def test_settings_may_be_json_and_are_then_checked_too(tmp_path):
     (tmp_path / "config.yaml").write_text(json.dumps(SOUND), encoding="utf-8")
     yaml_checks.check_file(tmp_path / "config.yaml")
     judge(json.loads(json.dumps({**SOUND, "seed": float("nan")})), "seed is nan")

@@ -137,7 +137,7 @@ def test_a_study_killed_while_networks_are_trained_ends_in_the_bytes_of_an_unbro
     assert "Nothing to be done" in study.run(*TARGETS)
 
 
-def test_a_second_run_in_the_same_folder_is_told_so_and_the_first_ends_well(tmp_path):
+def test_a_second_run_in_the_same_folder_is_refused_and_the_first_ends_well(tmp_path):
     study = new_study(tmp_path / "study")
     first = start(study, DRAWN)
     while not (study.folder / ".snakemake" / "locks").is_dir() or not os.listdir(study.folder / ".snakemake" / "locks"):
@@ -244,7 +244,7 @@ def test_a_clock_that_jumps_hours_ahead_during_a_run_changes_no_byte_and_nothing
     no_traces(study)
 
 
-def test_a_clock_that_jumps_hours_back_during_a_run_stops_it_in_words_and_it_goes_on_when_the_clock_is_right(
+def test_a_clock_that_jumps_hours_back_during_a_run_stops_it_with_a_message_and_it_goes_on_when_the_clock_is_right(
     tmp_path, unbroken
 ):
     targets = judged.count([FOLDS], [])

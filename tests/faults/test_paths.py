@@ -70,7 +70,7 @@ def test_a_study_in_a_folder_of_any_name_is_converted_with_scans_of_any_name(tmp
     assert "Nothing to be done" in study.run(SAMPLES)
 
 
-def test_a_new_scan_of_any_name_is_found_and_told_by_a_name_that_can_be_printed(tmp_path):
+def test_a_new_scan_of_any_name_is_found_and_reported_by_a_name_that_can_be_printed(tmp_path):
     folder = tmp_path / "new $(touch ran)"
     folder.mkdir()
     for index, name in enumerate(NAMES):

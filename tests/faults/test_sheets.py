@@ -152,25 +152,25 @@ def test_the_sound_sheet_is_read(folder):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_fault_in_a_row_is_told_with_its_line_and_no_other_is(folder, name):
+def test_an_error_in_a_row_is_reported_with_its_line_and_no_other_is(folder, name):
     change, sentence = ROWS[name]
     message = fault_of(folder, text_of({**GOOD, "sample": "sound", "scan": "b.spm"}, {**GOOD, **change}))
     assert sentence in message and "one error in the sample sheet" in message and "line 3" in message, message
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_fault_of_the_whole_sheet_is_told(folder, name):
+def test_an_error_of_the_whole_sheet_is_reported(folder, name):
     change, sentence = TEXTS[name]
     assert sentence in fault_of(folder, change(SOUND))
 
 
 @pytest.mark.parametrize("name", BYTES)
-def test_what_is_no_sheet_is_told(folder, name):
+def test_what_is_not_a_sheet_is_reported(folder, name):
     message = fault_of(folder, BYTES[name](SOUND))
     assert str(folder / "samples.tsv") in message and "Error" not in message
 
 
-def test_any_two_faults_are_both_told(folder):
+def test_any_two_errors_are_both_reported(folder):
     for (_, first), (_, second) in itertools.combinations(ROWS.items(), 2):
         message = fault_of(
             folder, text_of({**GOOD, "sample": "one", **first[0]}, {**GOOD, "sample": "two", **second[0]})
@@ -178,7 +178,7 @@ def test_any_two_faults_are_both_told(folder):
         assert first[1] in message and second[1] in message, message
 
 
-def test_all_faults_of_rows_come_in_one_message(folder):
+def test_all_errors_of_rows_come_in_one_message(folder):
     message = fault_of(
         folder, text_of(*({**GOOD, "sample": f"film{n}", **row[0]} for n, row in enumerate(ROWS.values())))
     )

@@ -140,7 +140,7 @@ def test_values_that_would_fail_later_are_refused_first(path, value, sentence):
         (b"a: [{b: 1, b: 2}]\n", "the key a.b stands twice, in lines 1 and 1"),
     ],
 )
-def test_text_that_is_no_settings_is_told_with_its_line(tmp_path, text, sentence):
+def test_text_that_is_not_settings_is_reported_with_its_line(tmp_path, text, sentence):
     (tmp_path / "config.yaml").write_bytes(text)
     with pytest.raises(UserError) as fault:
         yaml_checks.check_file(tmp_path / "config.yaml")
@@ -289,7 +289,7 @@ def _names(field):
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3)))
-def test_any_value_anywhere_is_accepted_or_refused_in_words(value):
+def test_any_value_anywhere_is_accepted_or_refused_with_a_message(value):
     for section in ("seed", "classes", "splits", "experiments"):
         study = {**EMBEDDED, section: value}
         try:

@@ -64,7 +64,7 @@ def test_what_is_no_file_gets_its_sentence_and_is_not_waited_for(strange, name, 
         formats.read_scan(strange / name)
 
 
-def test_a_folder_that_may_not_be_opened_is_listed_and_says_so(tmp_path, monkeypatch):
+def test_a_folder_that_may_not_be_opened_is_listed(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir()
     (tmp_path / "a.spm").write_text("scan")
     monkeypatch.setattr(os, "access", lambda path, mode: False)

@@ -63,7 +63,7 @@ def test_what_a_pre_training_sees_names_its_fold():
     assert [fit_spec.fold_of(seen) for seen in ("fold0", "fold12", "all")] == [0, 12, 0]
 
 
-def test_a_leak_is_asked_for_where_it_can_change_an_answer():
+def test_a_leak_is_requested_where_it_can_change_an_answer():
     words = {**TABLE, "schemes": ["nominal"], "blocks": ["pool", "tuned"], "explained_variance": [85]}
     protocols = ["strict+features_from_one_fold", "strict+pca_on_all", "strict+validation_in_train_mode"]
     asked = {(fit.protocol, fit.features) for fit in expand({**words, "protocols": protocols})}
@@ -73,7 +73,7 @@ def test_a_leak_is_asked_for_where_it_can_change_an_answer():
     }  # fmt: skip
 
 
-def test_a_fault_is_asked_for_under_the_policy_and_the_scheme_that_feel_it():
+def test_an_error_is_requested_under_the_policy_and_the_scheme_that_it_affects():
     words = {
         **TABLE,
         "schemes": ["nominal"],

@@ -114,7 +114,7 @@ def test_a_study_whose_scans_are_gone_is_not_as_recorded(copy_of_smoke):
     assert "resources/scans/0000/" in said and "is missing or cannot be read" in said
 
 
-def test_a_folder_without_a_record_cannot_be_verified_and_that_is_said(copy_of_smoke):
+def test_a_folder_without_a_record_cannot_be_verified_and_that_is_noted(copy_of_smoke):
     (copy_of_smoke.folder / record.RECORD).unlink()
     status, said = verify(copy_of_smoke)
     assert status == 1 and "there is no record of this study" in said and "Traceback" not in said

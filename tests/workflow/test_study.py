@@ -74,7 +74,7 @@ def out_of_fold(predictions):
         assert (sides == 1).all()
 
 
-def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_for(copy_of_smoke):
+def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_requested(copy_of_smoke):
     wanted = [f"results/pca/strict/imagenet/pool_cev{cev}.npz" for cev in (85, 60)]
     for path in wanted:
         (copy_of_smoke.folder / path).unlink(missing_ok=True)
@@ -89,7 +89,7 @@ def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_asked_
         np.testing.assert_allclose(fewer, more[:, : fewer.shape[1]], rtol=1e-9, atol=1e-12)
 
 
-def test_a_second_run_has_nothing_to_do_and_says_so(copy_of_smoke):
+def test_a_second_run_has_nothing_to_do_and_prints_it(copy_of_smoke):
     assert "Nothing to be done" in copy_of_smoke.run()
 
 

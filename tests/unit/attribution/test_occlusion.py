@@ -80,7 +80,7 @@ def test_images_of_another_shape_are_refused(trained, shape):
         occlusion.occlude(network, backbone, torch.zeros(shape), SETTINGS)
 
 
-def test_a_network_with_unsupported_layers_passes_whole_and_a_message_says_so(capsys):
+def test_a_network_with_unsupported_layers_passes_whole_with_a_message(capsys):
     network, _ = small_network("nominal", 32)
     inputs = images(1, 32)
     hidden, plain = occlusion.occlude(network, BACKBONE, inputs, maps.AttributionSettings(14, 10))

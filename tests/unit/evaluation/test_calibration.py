@@ -66,7 +66,7 @@ def test_training_films_have_no_part_in_predictions():
 
 
 @pytest.mark.parametrize("coverage", [0.7, 0.9])
-def test_sets_of_exchangeable_films_cover_as_promised_out_of_fold(coverage):
+def test_sets_of_exchangeable_films_cover_at_the_nominal_rate_out_of_fold(coverage):
     """One film a day and 50 validation days: the mean coverage lies between the aim and the aim plus 1/51."""
     covered = {UNSCALED: [], SCALED: []}
     for seed in range(35):
@@ -84,7 +84,7 @@ def test_too_few_validation_days_give_sets_of_every_class():
     assert np.isfinite(enough.stages[UNSCALED].limits).all()
 
 
-def test_a_fit_without_scores_or_validation_films_is_left_out_and_says_why():
+def test_a_fit_without_scores_or_validation_films_is_left_out_with_the_reason():
     silent = judge(fit(scores=lambda chances, sharpness: np.full(chances.shape, np.nan)))
     assert silent.stages == {} and "without scores" in silent.reason
     made = fit()

@@ -44,7 +44,7 @@ def test_log_loss_and_brier_score_are_those_of_a_hand():
     np.testing.assert_allclose(calibration.brier(chances, places), [0.25 + 0.5625 + 0.0625, 0.01 + 0.01 + 0.04])
 
 
-def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why():
+def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_has_the_reason():
     made = mixed()
     assert made["stage"].tolist() == ["unscaled", "scaled", "scaled", "excluded"]
     assert made["scores"].tolist() == ["probabilities", "probabilities", "decision values", "none"]
@@ -54,7 +54,7 @@ def test_a_fit_has_a_row_as_it_is_and_one_scaled_and_what_is_left_out_says_why()
     assert made[["n_samples", "n_batches", "folds"]].drop_duplicates().to_numpy().tolist() == [[120, 40, 4]]
 
 
-def test_scaling_mends_what_is_too_sure_and_the_table_shows_it():
+def test_scaling_lowers_overconfident_probabilities_and_the_table_shows_it():
     before, after = table(fit(days=120, **SURE)).to_dict("records")
     assert before["temperature"] == 1 and after["temperature"] == pytest.approx(3, rel=0.3)
     assert after["temperature_min"] <= after["temperature"] <= after["temperature_max"]
@@ -71,7 +71,7 @@ def test_class_shares_stand_beside_and_true_probabilities_beat_them():
     assert made["log_loss_high"] < made["class_frequency_log_loss"]
 
 
-def test_the_two_commonest_classes_of_training_stand_beside_the_sets():
+def test_the_two_most_frequent_classes_of_training_stand_beside_the_sets():
     """Fold 0 trains on days c and d: 900, 900, 1000, so that {900, 1000} holds 950 of day a and 1000 of day b: 0 and 1;
     fold 1 trains on a and b, {950, 1000}: 1000 of c and 900 of d. Each mean over days is that over the two folds."""
     films = pd.DataFrame({"sample": list("abcd"), "batch": list("abcd"), "y_true": [950, 1000, 1000, 900]})

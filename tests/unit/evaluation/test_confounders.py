@@ -32,7 +32,7 @@ def test_a_group_is_compared_with_all_other_films():
     )
 
 
-def test_every_kind_has_a_row_and_says_why_nothing_is_compared():
+def test_every_kind_has_a_row_or_the_reason_why_nothing_is_compared():
     sheet = films().drop(columns="operator").assign(growth_seconds=np.nan)
     table = tabled(sheet, np.arange(60) % 4 > 0)
     assert table["kind"].tolist() == [*subgroups.SUBGROUPS, *["split"] * 3]

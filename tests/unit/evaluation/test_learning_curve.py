@@ -146,7 +146,7 @@ def test_marks_stand_over_the_films_at_the_accuracies(table):
 
 
 @pytest.mark.parametrize("models", [("SVC",), ("SVC", "KRC", "RNN", "KNN", "GBC")])
-def test_the_figure_is_laid_out_well_whatever_is_asked(models):
+def test_the_figure_is_laid_out_well_whatever_is_requested(models):
     given = [
         fit(share, 8 + share // 10, model=model, features="block2_cev85", pretraining=start)
         for model in models

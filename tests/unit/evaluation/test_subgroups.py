@@ -53,7 +53,7 @@ def test_few_values_are_groups_of_their_own_and_many_are_thirds_of_the_films():
     }
 
 
-def test_words_are_groups_the_commonest_first_and_empty_cells_are_unknown():
+def test_texts_are_groups_the_most_frequent_first_and_empty_cells_are_unknown():
     substrates = [None, np.nan, ""] + ["b"] * 2 + ["a"] * 2 + ["c"] * 5
     groups = of("substrate", samples(substrate=substrates))
     assert list(groups) == ["c", "a", "b", subgroups.NOT_STATED]

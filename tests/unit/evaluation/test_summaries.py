@@ -77,7 +77,7 @@ def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
     assert right.groupby(swapped["fold"]).sum().tolist() == [1, 2]
 
 
-def test_choosing_among_models_that_guess_gains_nothing():
+def test_choosing_among_random_models_gains_nothing():
     """200 films, 40 guessers: the best row of the table is above chance, what the folds choose is not."""
     rng = np.random.default_rng(0)
     fold, place = np.divmod(np.arange(200), 20)

@@ -14,7 +14,7 @@ def test_the_temperature_that_spoilt_the_probabilities_is_found(sharpness):
     assert uncertainty.fit_temperature(known.scores, known.true_index) == pytest.approx(sharpness, rel=0.08)
 
 
-def test_temperature_one_changes_nothing_and_a_high_one_makes_all_classes_alike():
+def test_temperature_one_changes_nothing_and_a_high_one_makes_all_classes_similar():
     marks = np.array([[0.7, 0.2, 0.1]])
     np.testing.assert_allclose(uncertainty.scale(marks, 1.0), marks)
     np.testing.assert_allclose(uncertainty.scale(marks, 2.0), np.sqrt(marks) / np.sqrt(marks).sum())
@@ -53,7 +53,7 @@ def test_many_films_of_one_day_count_as_one_day():
     )
 
 
-def test_films_of_new_days_are_covered_as_promised_though_films_of_a_day_are_alike():
+def test_films_of_new_days_are_covered_at_the_nominal_rate_though_films_of_a_day_are_similar():
     """Errors that a day shares: days of 1 to 8 films, coverage over many draws of 30 days for probabilities."""
     rng, covered = np.random.default_rng(2), []
     for _ in range(800):
@@ -104,7 +104,7 @@ def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
     np.testing.assert_array_equal(known.batches, ["b", "c"])
 
 
-def test_the_constant_set_holds_the_two_commonest_classes_of_equals_the_lower():
+def test_the_constant_set_holds_the_two_most_frequent_classes_of_equals_the_lower():
     assert uncertainty.constant_set(np.array([2, 2, 2, 0, 1, 1]), 3).tolist() == [False, True, True]
     assert uncertainty.constant_set(np.array([2, 0, 1]), 3).tolist() == [True, True, False]
 

@@ -25,7 +25,7 @@ def test_a_map_is_divided_by_its_largest_absolute_value_or_by_a_scale():
     assert attribution_maps.normalise(np.zeros((2, 2))).tolist() == [[0, 0], [0, 0]]
 
 
-def test_colours_can_be_told_apart_in_grey():
+def test_colours_can_be_distinguished_in_grey():
     positive, negative = (np.dot(to_rgb(name), LUMINANCE) for name in (CAM.positive, OCCLUSION.negative))
     assert positive > negative + 0.3
     light = attribution_maps.colours(attribution_maps.HEAT)(np.linspace(0, 1, 41))[:, :3] @ LUMINANCE

@@ -34,7 +34,7 @@ def test_a_mark_is_hollow_without_an_interval_and_dark_where_the_interval_exclud
     assert rows(given, "substrate").loc["c", "difference_pct_points"] in dark and len(dark) < len(known)
 
 
-def test_nothing_overlaps_or_is_cut_off_and_what_was_not_tested_is_said():
+def test_nothing_overlaps_or_is_cut_off_and_what_was_not_tested_is_noted():
     for given in (table(), table(operator=["anna", "bo", "cy"] * 40, pressure_torr=[50, 100, 150] * 40)):
         figure = confounders_figure.draw(given)
         laid_out_well(figure)

@@ -98,7 +98,7 @@ def test_every_sample_stands_with_five_pictures(study, scheme):
     assert ("°C" in words.split("scale ±")[1][:8]) == (scheme == "regression")
 
 
-def test_fewer_samples_than_asked_for_are_all_shown(study):
+def test_fewer_samples_than_requested_are_all_shown(study):
     assert "all shown" in words_in(fig10.draw(*study(count=12, better=-0.3), CLASSES, 9))
     assert words_in(fig10.draw(*study(count=12, better=-9, unanswered=1.0), CLASSES, 4)).count("none to show") == 3
 
@@ -116,7 +116,7 @@ def test_a_sample_keeps_its_own_map_and_micrograph(study):
         assert (pictures[5 * place + 1] == attribution_maps.overlay_cam(np.asarray(Image.open(path)), summed)).all()
 
 
-def test_a_flagged_map_is_words_and_its_effect_has_no_size(study):
+def test_a_flagged_map_is_text_and_its_effect_has_no_size(study):
     maps, fits, table = study()
     before = words_in(fig10.draw(maps, fits, table, CLASSES, 4))
     flags = {selected(maps, fits)[1].samples[0]: "all zero"}

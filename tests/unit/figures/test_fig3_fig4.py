@@ -76,7 +76,7 @@ def test_the_test_split_is_shown_under_the_strict_protocol_alone():
     assert len(heights(strict, "test")) == 1 and heights(published, "test") == []
 
 
-def test_a_policy_that_was_not_run_for_a_model_is_said():
+def test_a_policy_that_was_not_run_for_a_model_is_noted():
     given = [fit for fit in fits(("SVC", "CNN"), POLICIES) if (fit.spec.policy, fit.spec.model) != ("aug2", "CNN")]
     assert words_in(figure3(given)).count("not run") == 1
     fewer = words_in(figure3(fits(("SVC", "CNN"), POLICIES[:2])))
@@ -108,7 +108,7 @@ def test_figure_4_counts_all_test_predictions_and_takes_the_paper_from_three_pla
     assert {float(line.get_ydata()[0]) for line in dashed} == {50}  # majority: of equals the lower, 900 in both folds
 
 
-def test_a_model_is_drawn_alike_whatever_stands_beside_it():
+def test_a_model_is_drawn_the_same_whatever_stands_beside_it():
     alone, among = figure4(fits(("KNN",))).axes[0], figure4(fits()).axes[0]
     assert heights(alone, "test")[0] in heights(among, "test")
     bars = [

@@ -102,7 +102,7 @@ def test_each_leak_stands_with_its_change_at_the_models_that_it_reaches(table, b
         assert low < np.nanmin(ends) and np.nanmax(ends) < high
 
 
-def test_a_leak_that_was_not_run_on_permuted_labels_says_so(table):
+def test_a_leak_that_was_not_run_on_permuted_labels_is_noted(table):
     axes = leak_panels(leakage_figure.draw(table), "strict")["films"]
     assert [text.get_text() for text in axes.texts] == ["not run"] * (len(protocols.LEAKS) - 1)
 

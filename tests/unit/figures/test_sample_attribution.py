@@ -53,12 +53,12 @@ def test_a_regressor_has_one_target_and_its_value(tmp_path):
     assert sum(text.startswith("occlusion, ") for text in words.split(" | ")) == 1
 
 
-def test_flagged_maps_are_words(tmp_path):
+def test_flagged_maps_are_text(tmp_path):
     words = words_in(drawn(tmp_path, flag="all zero")[0])
     assert words.count("is zero everywhere") == 2 + 3 + 3 and "none to show" in words
 
 
-def test_a_prediction_that_changes_when_recomputed_is_said(tmp_path):
+def test_a_prediction_that_changes_when_recomputed_is_noted(tmp_path):
     assert "recomputed for the maps" not in words_in(drawn(tmp_path)[0])
     table = made_up.samples(12)
     fit = made_up.fit(table, model="CNN")

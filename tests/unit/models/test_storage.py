@@ -18,7 +18,7 @@ FEATURES = np.random.default_rng(4).normal(size=(45, 8)) + (LABELS[:, None] - 95
 @pytest.mark.parametrize(
     ("model", "scheme"), [(model, scheme) for model in registry.SHALLOW for scheme in registry.MODELS[model].schemes]
 )
-def test_models_come_back_from_disk_answering_the_same(protocol, scheme, model, tmp_path):
+def test_models_come_back_from_disk_with_the_same_predictions(protocol, scheme, model, tmp_path):
     settings = registry.param_grid(model, scheme, protocol, "default")[0]
     settings |= {"n_estimators": 3} if model == "GBC" else {}
     truth = LABELS.astype(float) if scheme == "regression" else LABELS

@@ -42,7 +42,7 @@ def test_equal_folders_are_equal_file_by_file(both, capsys):
     assert "5 of 5 files are equal to the byte" in capsys.readouterr().out
 
 
-def test_a_changed_score_is_told_with_its_size_its_share_and_its_column(both, capsys):
+def test_a_changed_score_is_reported_with_its_size_its_share_and_its_column(both, capsys):
     (both[1] / SVC).write_text(PREDICTIONS.replace("0.25", "0.75"), encoding="utf-8")
     (one,) = differing(both).values()
     assert one.verdict == compare.CLOSE and one.relative == pytest.approx(0.5 / 0.75) and one.classes == 0
@@ -64,13 +64,13 @@ def test_a_number_that_is_missing_on_one_side_is_infinitely_far(both):
     assert differing(both)[SVC].relative == np.inf
 
 
-def test_the_same_numbers_written_otherwise_are_told_from_other_numbers(both):
+def test_the_same_numbers_written_otherwise_are_distinguished_from_other_numbers(both):
     (both[1] / SVC).write_text(PREDICTIONS.replace("0.5", "0.50"), encoding="utf-8")
     (one,) = differing(both).values()
     assert one.verdict == compare.CLOSE and one.relative == 0 and "equal as floating-point numbers" in one.detail
 
 
-def test_other_words_another_length_another_name_are_no_matter_of_tolerance(both):
+def test_other_text_another_length_another_name_are_no_matter_of_tolerance(both):
     (both[1] / "tables/table1.tsv").write_text("name\tvalue\ny\t4\n", encoding="utf-8")
     (both[1] / "tables/table1.md").write_text("| 5 |\n", encoding="utf-8")
     (both[1] / SVC).write_text(PREDICTIONS + "D\t900\t1\n", encoding="utf-8")

@@ -95,7 +95,7 @@ def test_a_part_that_is_complete_only_needs_its_name_and_a_longer_one_goes(web, 
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503, 599])
-def test_a_busy_server_is_asked_again(web, tmp_path, status):
+def test_a_busy_server_is_requested_again(web, tmp_path, status):
     web.say("/f", Answer(status=status), Answer(status=status), {"a": 1})
     assert Client(web.url, tries=3).json("f") == {"a": 1}
     web.say("/f", Answer(status=status))
@@ -190,7 +190,7 @@ def test_a_server_that_is_silent_stalls_or_trickles_is_given_up(web, tmp_path):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000])
-def test_what_is_no_json_is_refused(web, body):
+def test_what_is_not_json_is_refused(web, body):
     web.say("/j", body)
     with pytest.raises(UserError, match="/j: .*not JSON"):
         Client(web.url).json("j")
@@ -306,7 +306,7 @@ def test_nothing_secret_is_sent_without_encryption():
         session.rebuild_auth(plain, SimpleNamespace(url="https://example.org/x"))
 
 
-def test_a_machine_without_network_is_told(tmp_path):
+def test_a_machine_without_network_is_reported(tmp_path):
     for url in (loopback.closed_url(), "http://no-such-host.invalid"):
         with pytest.raises(Unreachable, match="no network"):
             Client(url, tries=2).download("f", tmp_path / "f")

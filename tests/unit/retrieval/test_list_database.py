@@ -146,7 +146,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
     assert read["operator"].tolist() == ["", "A. NAME", "A. NAME"]
 
 
-def test_a_finished_retrieval_asks_anew_and_fetches_no_scan_twice(database, study):
+def test_a_finished_retrieval_requests_again_and_fetches_no_scan_twice(database, study):
     first, _ = retrieved(database.url)
     assert sorted(os.listdir("downloads")) == ["answers", "scans"]
     asked = len(database.web.asked())

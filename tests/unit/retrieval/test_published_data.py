@@ -127,7 +127,7 @@ def test_one_picture_a_film_is_used_the_first(made):
         assert f"{words} image" in reason and "in zenodo 1/a_train.pkl" in reason
 
 
-def test_labels_of_several_films_are_told_apart_by_their_numbers(made):
+def test_labels_of_several_films_are_distinguished_by_their_numbers(made):
     told = [entry("x", 1), entry("x", 2), entry("X", 3), entry("a b", 4), entry("a_b", 5), entry("ok", 6)]
     sheet, _ = made(
         {"a.pkl": told + [entry("../../etc/passwd", 7), entry("a-1", 8), entry("a", "1-1", seed=10), entry("A-1", 9)]}
@@ -147,7 +147,7 @@ def test_the_order_of_files_changes_nothing_and_an_array_of_dicts_is_a_list(made
         assert one.equals(other)
 
 
-def test_files_that_are_no_lists_of_films_are_left_out_whole(made):
+def test_files_that_are_not_lists_of_films_are_left_out_whole(made):
     contents = {
         "a.pkl": [entry()],
         "b.pkl": b"cos\nsystem\n(S'touch owned'\ntR.",

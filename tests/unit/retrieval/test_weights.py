@@ -97,7 +97,7 @@ def test_a_bad_download_gets_its_sentence_and_leaves_nothing(web, tmp_path, pret
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_machine_without_network_is_told_what_to_fetch_and_where_to_name_it(web, tmp_path):
+def test_a_machine_without_network_is_given_what_to_fetch_and_where_to_name_it(web, tmp_path):
     url = loopback.closed_url()
     with pytest.raises(UserError) as caught:
         weights.retrieve("resnet18", "imagenet", tmp_path / "w.safetensors", base_url=url)

@@ -56,7 +56,7 @@ def test_names_in_the_config_come_first_and_others_do_not_stand_in_for_them(tmp_
     assert choose(tmp_path, ("Z Forward", "m"), ("Z Backward", "m"), options=backward).channel == "Z Backward"
 
 
-def test_a_file_with_one_length_needs_no_name_and_the_remark_says_so(tmp_path):
+def test_a_file_with_one_length_needs_no_name_and_has_a_remark(tmp_path):
     scan = choose(tmp_path, ("", "m"), ("Phase", "deg"), ("Amplitude", "m"))
     assert scan.channel == "untitled" and "only one in a unit of length" in scan.remarks[0]
     assert choose(tmp_path, ("Mine backward", "m"), ("Mine forward", "m")).channel == "Mine forward"
@@ -115,7 +115,7 @@ def test_of_several_channels_of_one_name_the_whole_scan_is_read_whatever_their_o
     assert "4 channels" in scan.remarks[0] and "number 2 (16 x 16 pixels, 1000 x 1000 nm)" in scan.remarks[0]
 
 
-def test_a_mask_is_not_used_and_that_is_said(tmp_path):
+def test_a_mask_is_not_used_and_that_is_noted(tmp_path):
     heights = relief(16, 16)
     scan = formats.read_scan(gwy(tmp_path / "a.gwy", ("Height", heights, 1000), masks=(0,)))
     np.testing.assert_allclose(scan.height_nm, heights, atol=1e-9)

@@ -351,7 +351,7 @@ def test_the_command_says_what_is_left_to_do(study, scan):
     assert again.returncode == 1 and "is kept" in again.stderr and "Traceback" not in again.stderr
 
 
-def test_the_unit_of_heights_in_an_image_is_asked_for_where_the_file_states_none(tmp_path, monkeypatch):
+def test_the_unit_of_heights_in_an_image_is_requested_where_the_file_states_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     heights = np.random.default_rng(0).normal(size=(2, 16, 16)).astype(np.float32)
     Image.fromarray(heights[0]).save("bare.tif")

@@ -71,14 +71,14 @@ REMARKS = {
 
 
 @pytest.mark.parametrize("name", REMARKS)
-def test_what_was_taken_of_a_case_is_said(shared_cases, name):
+def test_what_was_taken_of_a_case_is_noted(shared_cases, name):
     remarks = nanoscope.read(shared_cases / name).remarks
     assert bool(remarks) == bool(REMARKS[name])
     for fact in REMARKS[name]:
         assert fact in " ".join(remarks)
 
 
-def test_the_interleave_pass_is_read_when_asked_for(shared_cases):
+def test_the_interleave_pass_is_read_when_requested(shared_cases):
     path = shared_cases / "01-interleave" / "lift_main_retrace.spm"
     lift = nanoscope.read(path, ReadOptions(("Height (Interleave)",)))
     assert (lift.height_nm.min(), lift.height_nm.max()) == pytest.approx((-12.07, 13.07), abs=0.01)
@@ -87,7 +87,7 @@ def test_the_interleave_pass_is_read_when_asked_for(shared_cases):
 
 
 @pytest.mark.parametrize("name", ["sensor_off", "sensor_noise_only"])
-def test_a_dead_sensor_that_alone_is_asked_for_names_the_good_channel(shared_cases, name):
+def test_a_dead_sensor_requested_alone_names_the_good_channel(shared_cases, name):
     with pytest.raises(BlankScanError, match=f"{name}.spm: channel 'Height Sensor' .*'Height'"):
         nanoscope.read(shared_cases / "09-blank-sensor" / f"{name}.spm", ReadOptions(("Height Sensor",)))
 

@@ -80,7 +80,7 @@ def change_nth(path, key, value, n):
     "spelling", ["Interleave", "interleave", "INTERLEAVE", "Interleaved", "Lift", "Interleave scan"]
 )
 @pytest.mark.parametrize("lifted", [0, 1])
-def test_the_interleave_pass_is_not_the_film_unless_asked_for(tmp_path, spelling, lifted):
+def test_the_interleave_pass_is_not_the_film_unless_requested(tmp_path, spelling, lifted):
     heights = [film(), film()]
     heights[lifted] = -heights[lifted]
     path = change_nth(write(tmp_path / "film", *heights), "Scan Line", spelling, lifted)
@@ -337,7 +337,7 @@ def test_a_file_without_any_relief_is_refused(tmp_path, kind):
         nanoscope.read(write(tmp_path / "film", DEAD[kind], DEAD[kind]))
 
 
-def test_a_scan_that_may_have_been_levelled_before_says_so(tmp_path):
+def test_a_scan_that_may_have_been_levelled_before_is_noted(tmp_path):
     changes = [("Offline Planefit: None", "Offline Planefit: Flatten")]
     assert "Flatten" in assert_is(write(tmp_path / "film", film(), changes=changes)).remarks[0]
 

@@ -50,7 +50,7 @@ def test_two_runs_of_one_day_are_one_batch_and_other_labels_tell_none():
     assert sample_sheet.batch_from_label("film 7") == ""
 
 
-def test_all_faults_come_in_one_message_each_with_its_line(folder):
+def test_all_errors_come_in_one_message_each_with_its_line(folder):
     path = write(
         folder,
         "sample|growth_celsius|scan|batch|growth_second",

@@ -123,7 +123,7 @@ def test_validation_is_farther_from_the_test_where_that_leaves_a_class_to_train_
     assert short(group_splits.by_date(samples, 4))[:2] == ["ssstttvvvttt", "tttssstttvvv"]
 
 
-def test_a_class_of_one_block_cannot_be_told_from_time_and_the_message_says_so():
+def test_a_class_of_one_block_cannot_be_separated_from_time_and_is_refused():
     samples = one_a_day(12)
     samples["growth_celsius"] = [900] * 3 + [950, 1000, 950] * 3
     with pytest.raises(UserError, match="900 °C.*in 1 of 4 blocks"):
