@@ -99,8 +99,9 @@ def test_the_key_of_the_pass_has_several_forms(tmp_path, key):
 
 
 @pytest.mark.parametrize(("first", "second"), [(None, "Main"), ("Interleave", None), ("", "Main")])
-def test_an_image_that_does_not_state_its_pass_comes_after_main_and_before_interleave(tmp_path, first, second):
-    path = write(tmp_path / "film", -film(), film(), directions=("Trace", "Trace"))
+@pytest.mark.parametrize("way", ["Trace", "Retrace"])
+def test_an_image_that_does_not_state_its_pass_comes_after_main_and_before_interleave(tmp_path, first, second, way):
+    path = write(tmp_path / "film", -film(), film(), directions=("Trace", way))
     assert_is(change_nth(change_nth(path, "Scan Line", second, 1), "Scan Line", first, 0))
 
 
@@ -124,7 +125,9 @@ def test_one_of_several_images_of_a_name_is_taken_with_a_remark(tmp_path):
 # The height of the field
 
 
-@pytest.mark.parametrize("size", ["750 nm", "0.75 ~m", "0,75 ~m", "0.75 um", "0.75 \xb5m", "750 750 nm"])
+@pytest.mark.parametrize(
+    "size", ["750 nm", "0.75 ~m", "0,75 ~m", "0.75 um", "0.75 \xb5m", "0.75 \xc2\xb5m", "750 750 nm"]
+)
 @pytest.mark.parametrize("image", ["2 2 ~m", "2 0.5 ~m", "2 1.5 ~m"])
 @pytest.mark.parametrize("aspects", [("1:1", "1:1"), ("4:1", "1:1"), ("1:1", "4:1"), ("2:1", "2:1"), ("8:3", "8:3")])
 def test_the_slow_axis_decides_the_height(tmp_path, size, image, aspects):
@@ -278,6 +281,18 @@ def test_a_large_range_of_two_bytes_stored_in_four_is_read(tmp_path, volts, sens
     small_scan.rewrite(path, (f"{scale} V\r\n", f"{volts:.5f} V\r\n"), ("V 168.8900 nm/V", f"V {sensitivity:.5f} nm/V"))
     factor = volts * sensitivity / (float(scale) * 168.89)
     assert_is(path, film() * factor, tolerance_nm=0.51 * volts * sensitivity / 2**16)
+
+
+def test_numbers_beyond_the_bytes_that_the_header_states_are_refused(tmp_path):
+    path = write(tmp_path / "film", film() * 20, changes=[("Bytes/pixel: 4", "Bytes/pixel: 2")])
+    with pytest.raises(HeaderError, match="film: .*2 bytes per pixel"):
+        nanoscope.read(path)
+
+
+def test_data_within_the_header_are_refused(tmp_path):
+    path = change_nth(write(tmp_path / "film", film()), "Data offset", 100, 0)
+    with pytest.raises(HeaderError, match="film: .*byte 100"):
+        nanoscope.read(path)
 
 
 def test_heights_of_more_than_a_metre_are_refused(tmp_path):

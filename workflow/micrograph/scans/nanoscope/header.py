@@ -73,6 +73,8 @@ class Header:
         Version of the format, 0 where an old file states none.
     sections : tuple of (str, dict of str to str)
         Name and values of every section, in the order of the file; keys in lower case.
+    text_to : int
+        Bytes of the header's text.
     data_from : int
         Offset of the first image in bytes.
     text_from : int
@@ -87,6 +89,7 @@ class Header:
     size: int
     version: int
     sections: tuple[tuple[str, Section], ...]
+    text_to: int
     data_from: int
     text_from: int
     damage: str
@@ -158,7 +161,8 @@ def read_header(path: str | Path) -> Header:
     truncated = end < 0 and len(text) == size
     if not is_text and end >= 0 and _is_prose(head[end + len(HEADER_END) :]):
         raise UserError(f"{path}: a table of numbers under a NanoScope header; name the binary file it was made from.")
-    return Header(path, size, _version(path, sections, truncated), sections, first, text_from, damage, truncated)
+    version = _version(path, sections, truncated)
+    return Header(path, size, version, sections, len(text), first, text_from, damage, truncated)
 
 
 def truncated_header(path: str | Path) -> TruncatedError:

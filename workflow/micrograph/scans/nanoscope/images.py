@@ -12,6 +12,7 @@ IMAGE_DATA = re.compile(r'\S+\s+(?:\[(?P<internal>[^\]]{0,60})\]\s*)?"(?P<title>
 MAX_TITLE = 60
 MAX_LISTED = 12
 FIRST_KNOWN_VERSION = 0x04300000  # from here on images name their channel under a key with @
+PASSES = ("main", "", "interleave")  # values of Image.scan_line, the film's first
 INTERLEAVE = " (Interleave)"  # behind the name of a channel: its image of the interleave pass (lift)
 
 
@@ -80,7 +81,7 @@ def list_images(header: Header) -> list[Image]:
     """
     images = [image for name, values in header.sections if is_image_list(name) for image in _images(name, values)]
     if images:
-        return sorted(images, key=lambda image: ["main", "", "interleave"].index(image.scan_line))
+        return sorted(images, key=lambda image: PASSES.index(image.scan_line))
     if header.truncated:
         raise truncated_header(header.path)
     if "force" in " ".join(name.casefold() for name, _ in header.sections):
@@ -116,13 +117,11 @@ def choose_images(header: Header, options: ReadOptions) -> Iterator[Image]:
     ChannelError
         If there is none; the message says whether there is one of an interleave pass.
     """
-    images, found = list_images(header), False
+    images, directions, found = list_images(header), options.admitted_directions(), False
     for name in options.channels:
-        for direction in options.admitted_directions():
-            for image in images:
-                if image.is_named(name) and image.direction == direction:
-                    found = True
-                    yield image
+        of_name = [image for image in images if image.is_named(name) and image.direction in directions]
+        found = found or bool(of_name)
+        yield from sorted(of_name, key=lambda image: (PASSES.index(image.scan_line), directions.index(image.direction)))
     if found:
         return
     requested = " or ".join(f"'{name}'" for name in options.channels)

@@ -109,6 +109,8 @@ def find_layout(header: Header, values: Section, where: str) -> Layout:
         offset, length = (integer(values, key, where) for key in ("data offset", "data length"))
         if length < 1:
             raise ChannelError(f"{where} holds no pixels (no data); remove the scan or name another channel.")
+        if offset < header.text_to:
+            raise HeaderError(f"{where}: its data would begin at byte {offset}, within the header; export it again.")
         layout = Layout(lines, cols, lines, usual, in_header, offset)
         _check_length(header, where, offset + min(length, layout.size))
         layout = _weigh(header, values, where, layout)

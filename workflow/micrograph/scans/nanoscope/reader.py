@@ -251,6 +251,12 @@ def _heights(header: Header, image: Image) -> tuple[Channel, NDArray[np.float64]
         raise HeaderError(
             f"{header.path}: channel '{channel.title}' has heights of more than a metre; export it again."
         )
+    n_bytes = channel.layout.scale_bytes
+    if max(height_nm.max(), -height_nm.min()) > abs(channel.factor) * NM_PER_M * 256**n_bytes:
+        raise HeaderError(
+            f"{header.path}: channel '{channel.title}' holds numbers beyond the {n_bytes} bytes per pixel "
+            "of its header; export it again."
+        )
     return channel, height_nm
 
 

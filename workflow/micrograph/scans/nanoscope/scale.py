@@ -9,6 +9,7 @@ from micrograph.scans.nanoscope.header import Header, HeaderError
 from micrograph.scans.nanoscope.images import FIRST_KNOWN_VERSION, Image, old_version
 
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "\xb5": 1e-6, "~": 1e-6, "m": 1e-3, "": 1.0}
+PREFIXES |= dict.fromkeys(("\xc2\xb5", "\xce\xbc"), 1e-6)  # micro signs in UTF-8, as Latin-1
 PREFIXES |= {"k": 1e3, "M": 1e6, "G": 1e9}
 UNITS = ("Hz", "Pa", "eV", "m", "V", "N", "A", "W", "s")
 DEGREES = ("\xba", "\xb0", "deg")
