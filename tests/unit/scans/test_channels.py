@@ -75,6 +75,13 @@ def test_values_without_units_are_read_with_those_of_the_sheet(tmp_path):
     assert (scan.width_nm, scan.tall_nm) == (500.0, 375.0) and scan.height_nm[0, 1] == pytest.approx(1000)
 
 
+@pytest.mark.parametrize("unit", ["px", "1/m"])
+def test_heights_over_anything_but_lengths_are_refused_with_the_unit_of_their_width(tmp_path, unit):
+    (tmp_path / "film").write_bytes(b"any")
+    with pytest.raises(UserError, match=f"film: its width is in '{unit}'"):
+        read_heights(tmp_path / "film", [Channel(0, "Height", RELIEF, (4.0, 3.0), unit, "m")], DEFAULT_OPTIONS)
+
+
 def test_a_blank_channel_gives_way_to_one_with_relief(tmp_path):
     scan = choose(tmp_path, ("Height Sensor", "m", np.zeros((3, 4))), ("Height", "m"))
     assert scan.channel == "Height" and "'Height Sensor' is blank" in scan.remarks[0]
