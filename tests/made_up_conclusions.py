@@ -23,7 +23,7 @@ def tables(**knobs):
     return {name: globals()[name](**knobs.get(name, {})) for name in names.split()}
 
 
-def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, repeat_std=1.0):
+def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, repeat_std=1.0, discordant=60):
     """Table 2: what was selected in each fold, and the majority baseline."""
     rows = [
         ("any", "selected", accuracy, np.nan),
@@ -34,11 +34,12 @@ def table2(accuracy=78.0, majority=50.0, gain=8.0, repeats=5, repeat_std=1.0):
     made = [
         {"protocol": "strict", **FIT, "features": features, "model": model}
         | value("pooled_pct", pooled, 8)
+        | value("balanced_pct", pooled, 8)
         | value("gain_pct_points", points)
         for features, model, pooled, points in rows
     ]
-    counts = {"n_samples": FILMS, "repeats": repeats, "pooled_repeat_std": repeat_std}
-    return pd.DataFrame(made).assign(**counts, data="simulated films")
+    counts = {"repeats": repeats, "pooled_repeat_std": repeat_std, "n_discordant": discordant}
+    return pd.DataFrame(made).assign(**counts, **COUNTS, constant_balanced_pct=100 / 3)
 
 
 def table3(scratch=-20.0, films=0.0):
@@ -95,6 +96,7 @@ def _minus(points):
 def baselines(metadata=15.0, physical=-2.0, majority=25.0):
     """The table of baselines: by how many points the CNN is ahead of each, and each ahead of the majority class."""
     rows = [
+        ("image", "CNN", np.nan),
         ("metadata", "OLR", metadata),
         ("metadata", "SVC", metadata + 5),
         ("physical", "OLR", physical),
@@ -103,11 +105,12 @@ def baselines(metadata=15.0, physical=-2.0, majority=25.0):
     made = [
         {"protocol": "strict", **FIT, "features": features, "model": model}
         | value("pooled_pct", 75.0 - points, 6)
+        | value("balanced_pct", 75.0, 6)
         | value("network_gain_pct_points", points)
         | value("above_majority_pct_points", np.nan if model == "majority" else majority - points)
         for features, model, points in rows
     ]
-    return pd.DataFrame(made).assign(n_samples=FILMS)
+    return pd.DataFrame(made).assign(**COUNTS, constant_balanced_pct=100 / 3, n_discordant=60)
 
 
 def confounders(operators=-1.0, later=-12.0, substrate=15.0, reason=""):
@@ -125,7 +128,7 @@ def confounders(operators=-1.0, later=-12.0, substrate=15.0, reason=""):
     return pd.DataFrame(made).assign(**COUNTS).replace({"reason": {"": None}})
 
 
-def calibration(before=12.0, after=2.5, covered=88.0, half=2.0, change=-0.1, shares=0.98):
+def calibration(before=12.0, after=2.0, covered=88.0, half=2.0, change=-0.1, shares=0.98):
     """The table of calibration: one network, before and after scaling."""
     made = [
         {"protocol": "strict", **FIT, "features": "image", "model": "CNN", "stage": stage}

@@ -476,7 +476,7 @@ class ModelSearch(Section):
 class Evaluation(Section):
     """Evaluation."""
 
-    n_bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    n_bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     """Number of bootstrap resamples of growth days for every 95 % confidence interval and every comparison."""
 
 

@@ -29,14 +29,18 @@ def test_every_protocol_has_the_majority_then_its_fits_and_strict_ends_with_the_
     assert list(table.columns) == [*baselines.COLUMNS, *asdict(RUN)]
 
 
+def columns(name):
+    return [f"{name}{end}" for end in summaries.PAIRED]
+
+
 def test_how_far_the_network_is_ahead_and_its_interval_are_those_worked_out_by_hand():
     """The network has 3 of 4 right, the other 1 of 4, by day: 2 - 1 of two, 1 - 0 of two. So 50 points on both days."""
     table = tabled([by_hand([1, 0, 0, 0])], by_hand([1, 1, 1, 0]))
-    ours = table.iloc[1]
-    assert ours[baselines.AHEAD].tolist() == pytest.approx([50, 50, 50])
+    ours, ahead = table.iloc[1], columns(baselines.AHEAD)
+    assert ours[ahead].tolist() == pytest.approx([50, 50, 50, 2])  # samples of which one alone is right
     # Apart by 100 points on one day and by nothing on the other: drawn are one, both, or the other.
     ours = tabled([by_hand([0, 0, 1, 0])], by_hand([1, 1, 1, 0])).iloc[1]
-    assert ours[baselines.AHEAD].tolist() == pytest.approx([50, 0, 100])
+    assert ours[ahead].tolist() == pytest.approx([50, 0, 100, 2])
     # Training names 950 C, all that is tested is of 900 C: the majority is never right.
     assert table.iloc[0]["pooled_pct"] == 0 and table.iloc[0]["network_gain_pct_points"] == 75
     assert table["n_batches"].tolist() == [2, 2, 2]
@@ -48,9 +52,9 @@ def test_how_far_a_model_is_above_the_majority_class_is_paired_by_growth_day():
     table = tabled(
         [by_hand([1, 1, 1, 0], truth=(950, 900, 900, 900))], by_hand([1, 1, 1, 1], truth=(950, 900, 900, 900))
     )
-    majority, ours, network = table[baselines.ABOVE].to_numpy(float)
-    assert np.isnan(majority).all() and ours.tolist() == pytest.approx([50, 50, 50])
-    assert network.tolist() == pytest.approx([75, 50, 100])
+    majority, ours, network = table[columns(baselines.ABOVE)].to_numpy(float)
+    assert np.isnan(majority).all() and ours.tolist() == pytest.approx([50, 50, 50, 2])
+    assert network.tolist() == pytest.approx([75, 50, 100, 3])
     assert table["pooled_pct_low"].tolist() == [0, 50, 100] and table["pooled_pct_high"].tolist() == [50, 100, 100]
 
 

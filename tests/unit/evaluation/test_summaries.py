@@ -109,9 +109,10 @@ def test_the_best_of_a_row_is_sought_among_its_like_alone():
 
 def test_a_gain_is_the_difference_in_points_with_its_sign():
     worse, better = predictions((1, 1)), predictions((3, 3))
-    found = summaries.accuracy_gain(worse, better, Resampling(CLASSES, 200, 1))
-    assert found[0] == pytest.approx(50) and 0 < found[1] <= 50 <= found[2]
-    assert summaries.accuracy_gain(better, worse, Resampling(CLASSES, 200, 1))[0] == pytest.approx(-50)
+    value, low, high, discordant = summaries.accuracy_gain("x", worse, better, Resampling(CLASSES, 200, 1)).values()
+    assert value == pytest.approx(50) and 0 < low <= 50 <= high
+    assert summaries.accuracy_gain("x", better, worse, Resampling(CLASSES, 200, 1))["x"] == pytest.approx(-50)
+    assert discordant == 4
 
 
 def test_the_papers_numbers_come_as_rows_in_our_columns():

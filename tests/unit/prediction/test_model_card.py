@@ -16,6 +16,7 @@ FACTS = {
     "cross_validated": {"films": 18, "batches": 9, "macro_f1": [0.5, 0.4, 0.6], "mae_celsius": [20.0, 15.0, 25.0]}
     | {"accuracy": [0.75, 0.5, 0.875], "balanced_accuracy": [1.0, 1.0, 1.0]},
     "majority": 0.5,
+    "discordant": 8,
     "above_majority": [0.25, -0.125, 0.5],
     "calibration": {"coverage": 0.8},
     "checked": {fact: [0.5, 0.25, 0.75, 18, 9] for fact, *_ in model_card.CHECKED.values()}
@@ -32,6 +33,7 @@ def test_shares_are_in_percent_and_other_numbers_in_their_unit():
     rows = table()[["value", "low", "high"]].T.to_dict("list")
     assert rows["accuracy_pct"] == [75, 50, 87.5] and rows["above_majority_pct_points"] == [25, -12.5, 50]
     assert rows["covered_by_day_pct"] == [50, 25, 75] and rows["set_size"] == [0.5, 0.25, 0.75]
+    assert table()["n_discordant"].dropna().to_dict() == {"above_majority_pct_points": 8}
     assert rows["mae_celsius"] == [20, 15, 25]
     assert [rows[name][0] for name in ("majority_pct", "nominal_coverage_pct", "flagged_pct")] == [50, 80, 6.25]
 
@@ -60,7 +62,7 @@ def test_it_has_the_numbers_of_the_card_and_survives_the_disk(model, tmp_path):
         assert f"{label} {values[name]:.1f} %" in text
     assert f"above that, percentage points | {values['above_majority_pct_points']:+.1f} (" in text
     io.write_table(tmp_path / "performance.tsv", made)
-    read = io.read_table(tmp_path / "performance.tsv").astype({"n_samples": "Int64", "n_batches": "Int64"})
+    read = io.read_table(tmp_path / "performance.tsv").astype(dict.fromkeys(model_card.COUNTS, "Int64"))
     pd.testing.assert_frame_equal(read, made)
 
 

@@ -30,7 +30,14 @@ def table2():
     ]
     columns = ["protocol", "features", "model", "validation_pct", "pooled_pct", "pooled_pct_low", "pooled_pct_high"]
     return pd.DataFrame(rows, columns=columns).assign(
-        n_samples=118, folds=10, repeats=1, balanced_pct=41.0, balanced_pct_low=36.0, balanced_pct_high=46.0
+        n_samples=118,
+        folds=10,
+        repeats=1,
+        n_batches=44,
+        n_discordant=30,
+        balanced_pct=41.0,
+        balanced_pct_low=36.0,
+        balanced_pct_high=46.0,
     )
 
 
@@ -61,6 +68,12 @@ def test_the_headline_is_selected_in_each_fold_not_the_best_row(table2):
     assert (found.accuracy, found.majority) == ((57.0, 51.0, 65.0), 50.0)
     for part in ("of 2 combinations", "10 folds", "77 %", "118 samples"):
         assert part in found.description
+
+
+def test_too_few_growth_days_are_said_beside_the_headline(table2):
+    assert page.headline(table2, PUBLISHED, 4).caution == "" and "Too few samples" not in a_page(table2)
+    assert "8 growth days" in a_page(table2.assign(n_batches=8))
+    assert "5 samples differ" in a_page(table2.assign(n_discordant=5))
 
 
 def test_the_papers_best_is_shown_beside_the_headline(table2):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, metrics, summaries, tables
+from micrograph.evaluation import metrics, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -15,9 +15,8 @@ from micrograph.splits.fit_spec import KEYS
 
 NAME = "Baselines"
 FEATURES = {"none": "none", **summaries.ALONE, "image": "micrographs"}
-ABOVE, AHEAD = ([f"{name}{end}" for end in bootstrap.ENDS] for name in ("above_majority_pct_points",
-                                                                       "network_gain_pct_points"))  # fmt: skip
-COLUMNS = [*KEYS, *summaries.MEASURED, *ABOVE, *AHEAD]
+ABOVE, AHEAD = "above_majority_pct_points", "network_gain_pct_points"
+COLUMNS = [*KEYS, *summaries.MEASURED, *(f"{name}{end}" for name in (ABOVE, AHEAD) for end in summaries.PAIRED)]
 
 
 def make_table(fits: Sequence[Fit], network: Fit, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
@@ -59,9 +58,9 @@ def _differences(fit: Fit, network: Fit, resampling: Resampling) -> dict[str, fl
     row: dict[str, float] = {}
     if fit.spec.model != summaries.BASELINE:
         majority = metrics.majority_class_baseline(fit.predictions)
-        row |= zip(ABOVE, summaries.accuracy_gain(majority, fit.predictions, resampling), strict=True)
+        row |= summaries.accuracy_gain(ABOVE, majority, fit.predictions, resampling)
     if fit is not network:
-        row |= zip(AHEAD, summaries.accuracy_gain(fit.predictions, network.predictions, resampling), strict=True)
+        row |= summaries.accuracy_gain(AHEAD, fit.predictions, network.predictions, resampling)
     return row
 
 
@@ -83,6 +82,6 @@ SHOWN = [
     *tables.POOLED,
 ]
 STRICT = [
-    ("Above majority class, points [95 %]", tables.difference_column("above_majority_pct_points")),
-    ("CNN minus row, points [95 %]", tables.difference_column("network_gain_pct_points")),
+    ("Above majority class, points [95 %]", tables.difference_column(ABOVE)),
+    ("CNN minus row, points [95 %]", tables.difference_column(AHEAD)),
 ]

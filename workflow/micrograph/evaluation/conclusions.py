@@ -1,9 +1,11 @@
 """The table of conclusions: hypotheses about the study, each judged by a 95 % confidence interval of a finished table.
 
-CONTRASTS holds the hypotheses, one per row. A contrast is supported where the whole interval, as it is written, lies
-beyond its margin on the side of the hypothesis, and contradicted where it lies on the other side; otherwise it is
-inconclusive. A contrast of several comparisons holds either of at least one of them (``any``), with intervals that are
-widened for the number of comparisons in its family (Bonferroni), or of each one (``all``). See docs/methods.md.
+CONTRASTS holds the hypotheses, one a row. One rule gives every verdict. Percentile intervals are widened for the
+number of comparisons that their question makes (Bonferroni). A comparison is supported where its whole interval, as
+it is written, lies beyond its margin on the side of the hypothesis, contradicted where it lies on the other side,
+otherwise inconclusive; with fewer than MIN_BATCHES growth days or MIN_DISCORDANT discordant samples it is
+inconclusive. A contrast of several comparisons is supported where at least one of them is (``any``), or each one
+(``all``). See docs/methods.md.
 """
 
 from __future__ import annotations
@@ -53,6 +55,8 @@ UNITS |= {"AUC": 3}  # unit -> decimals written, which are also those judged
 MARGIN = 5.0  # points of accuracy, coverage or calibration error that count as negligible
 MARGIN_CORRELATION = attribution_tests.MARGIN
 QUANTILE = NormalDist().inv_cdf((1 + bootstrap.LEVEL) / 2)
+MIN_BATCHES = 12  # growth days: of fewer, percentile intervals are too narrow (docs/methods.md)
+MIN_DISCORDANT = 6  # samples that two models do not get right alike: a sign test of five has no p below 0.05
 MIN_REPEATS = 3  # two repeats do not give a standard deviation worth an interval
 
 
@@ -82,12 +86,10 @@ class Contrast:
         What the estimate is compared with.
     combine : {"all", "any"}
         Whether the hypothesis is about each comparison or about at least one.
-    family : str
-        Contrasts of one family share the Bonferroni correction; "" for a family of its own.
-    control : str
-        A second column whose interval must lie on the same side of 0, or "".
     skip_identical : bool
-        Whether comparisons of identical predictions are left out of the family.
+        Whether comparisons of identical predictions are left out.
+    discordant : str
+        Column of the number of discordant samples; by default ``{column}_discordant``, where the table has it.
     """
 
     question: str
@@ -100,9 +102,8 @@ class Contrast:
     unit: str = "points"
     reference: str = ""
     combine: str = "all"
-    family: str = ""
-    control: str = ""
     skip_identical: bool = False
+    discordant: str = ""
 
 
 ACCURACY = "How accurate is the prediction of growth temperature?"
@@ -155,13 +156,14 @@ def _attribution(text: str, where: dict, column: str = "gain", **how: Any) -> Co
 
 CONTRASTS = [
     Contrast(
-        ACCURACY, "Model and features selected in each fold are more accurate than the majority class", "table2",
-        STRICT | {"model": summaries.SELECTED, "features": table2.ANY}, "pooled_pct",
-        margin=("majority_low", "majority_high"), unit="%", reference=MAJORITY,
+        ACCURACY, "Balanced accuracy of model and features selected in each fold: above that of any constant",
+        "table2", STRICT | {"model": summaries.SELECTED, "features": table2.ANY}, "balanced_pct",
+        margin="constant_balanced_pct", unit="%", reference="any constant prediction", discordant="n_discordant",
     ),
     Contrast(
-        ACCURACY, "The CNN is more accurate than the majority class", "baselines",
-        STRICT | {"model": summaries.BASELINE}, "network_gain_pct_points", reference=MAJORITY,
+        ACCURACY, "Balanced accuracy of the CNN: above that of any constant", "baselines",
+        STRICT | {"features": "image"}, "balanced_pct", margin="constant_balanced_pct", unit="%",
+        reference="any constant prediction", discordant="n_discordant",
     ),
     _final("Networks trained in the same way are more accurate on new growth days than the majority class",
            "above_majority_pct_points", reference=MAJORITY),
@@ -182,7 +184,7 @@ CONTRASTS = [
         Contrast(
             LEAKAGE, f"{base.capitalize()} protocol: the {change} ({text})", "leakage",
             TRUE_LABELS | {"protocol": f"{base}{sign}{leak}"}, "change_pct_points", direction,
-            reference=f"{base} protocol", combine="any", family=f"leaks {sign}", skip_identical=True,
+            reference=f"{base} protocol", combine="any", skip_identical=True,
         )
         for base, sign, direction, change in (
             ("strict", "+", 1, "test accuracy rises with one leak added"),
@@ -241,7 +243,7 @@ CONTRASTS = [
         Contrast(
             ORDER, f"{text} has a lower mean absolute error than the nominal scheme", "table4",
             STRICT | {"scheme": scheme}, "against_nominal_celsius", -1, unit="°C", reference="nominal scheme",
-            combine="any", family="schemes",
+            combine="any",
         )
         for scheme, text in SCHEMES.items()
     ),
@@ -280,7 +282,7 @@ CONTRASTS = [
     *(
         Contrast(
             SUBGROUPS, f"The accuracy differs with {text.lower()}", "confounders", {"kind": kind},
-            "difference_pct_points", 0, reference="all other samples", combine="any", family="subgroups",
+            "difference_pct_points", 0, reference="all other samples", combine="any",
         )
         for kind, text in confounders.KINDS.items()
         if kind != confounders.SPLIT
@@ -305,8 +307,7 @@ CONTRASTS = [
     ),
     *(
         _attribution(f"{text}: more attribution lies on simulated features than in a map of another sample",
-                     {"map": name, "measure": "mass", "feature": ON_THE_FILM}, unit="% of the map", combine="any",
-                     family="features")
+                     {"map": name, "measure": "mass", "feature": ON_THE_FILM}, unit="% of the map", combine="any")
         for name, text in MAPS.items()
     ),
     *(
@@ -319,9 +320,8 @@ CONTRASTS = [
         for name, text in MAPS.items()
     ),
     *(
-        _attribution(f"{text}: less attribution lies on {place} than their share of the image",
-                     {"map": name, "measure": "mass", "feature": feature}, "ratio", direction=-1, margin=1.0,
-                     unit="ratio", reference="area share", control="gain")
+        _attribution(f"{text}: less attribution lies on {place} than in a map of another sample",
+                     {"map": name, "measure": "mass", "feature": feature}, direction=-1, unit="% of the map")
         for name, text in MAPS.items()
         for feature, place in ARTEFACTS.items()
     ),
@@ -330,7 +330,10 @@ CONTRASTS = [
 
 @dataclass(frozen=True)
 class Estimate:
-    """One comparison: value, 95 % interval (NaN for none), margin (lower, upper), numbers of samples and batches."""
+    """One comparison: value, 95 % interval (NaN for none), margin (lower, upper), and counts.
+
+    These are of samples, batches and discordant samples.
+    """
 
     label: str
     value: float
@@ -340,9 +343,12 @@ class Estimate:
     upper: float = 0.0
     n: float = np.nan
     batches: float = np.nan
+    discordant: float = np.nan
 
 
-def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label: str = "") -> Estimate:
+def of_row(
+    row: pd.Series, column: str, margin: float | str | tuple = 0.0, label: str = "", discordant: str = ""
+) -> Estimate:
     """Read one comparison from a row of a table.
 
     Parameters
@@ -354,6 +360,8 @@ def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label
         As of `Contrast`.
     label : str, optional
         What distinguishes the row from others of its family.
+    discordant : str, optional
+        As of `Contrast`.
 
     Returns
     -------
@@ -362,8 +370,8 @@ def of_row(row: pd.Series, column: str, margin: float | str | tuple = 0.0, label
     lower, upper = margin if isinstance(margin, tuple) else (margin, margin)
     lower, upper = (_number(row, bound) if isinstance(bound, str) else bound for bound in (lower, upper))
     value, low, high = (_number(row, f"{column}{end}") for end in summaries.ENDS)
-    n = _number(row, "n_samples")
-    return Estimate(label, value, low, high, lower, upper, n, _number(row, "n_batches"))
+    counts = (_number(row, name) for name in ("n_samples", "n_batches", discordant or f"{column}_discordant"))
+    return Estimate(label, value, low, high, lower, upper, *counts)
 
 
 def _number(row: pd.Series, column: str) -> float:
@@ -390,6 +398,22 @@ def widened(one: Estimate, count: int) -> Estimate:
     return replace(one, low=min(low, one.low), high=max(high, one.high))
 
 
+def too_few(batches: float, discordant: float = np.nan) -> str:
+    """Say why samples are too few to conclude anything; "" where they are enough, or their number is not known.
+
+    Parameters
+    ----------
+    batches : float
+        Growth days.
+    discordant : float, optional
+        Samples that two models do not get right alike.
+    """
+    for count, least, what in ((batches, MIN_BATCHES, "growth days"), (discordant, MIN_DISCORDANT, "samples differ")):
+        if count < least:
+            return f"too few samples to conclude: {count:.0f} {what}, at least {least} are needed"
+    return ""
+
+
 def judge(one: Estimate, direction: int, decimals: int) -> str:
     """Give the verdict on one comparison, by its interval as it is written.
 
@@ -404,10 +428,12 @@ def judge(one: Estimate, direction: int, decimals: int) -> str:
     Returns
     -------
     str
-        Supported, contradicted or inconclusive; inconclusive without an interval.
+        Supported, contradicted or inconclusive; inconclusive without an interval or with `too_few` samples.
     """
     low, high, lower, upper = (round(value, decimals) for value in (one.low, one.high, one.lower, one.upper))
     above, below = low > upper, high < lower
+    if too_few(one.batches, one.discordant):
+        return INCONCLUSIVE
     if {1: above, -1: below, 0: above or below}[direction]:
         return SUPPORTED
     return CONTRADICTED if {1: below, -1: above, 0: False}[direction] else INCONCLUSIVE
@@ -423,13 +449,11 @@ def combine(
     family : list of Estimate
         At least one.
     how : {"any", "all"}
-        ``any``: supported where one comparison, widened for `count`, supports the hypothesis; contradicted where each
-        one, as it is, contradicts it. ``all``: supported where each one, as it is, supports it; contradicted where one,
-        widened for their number, contradicts it.
+        ``any``: supported where one comparison is, contradicted where each one is; ``all``: the other way round.
     direction, decimals : int
         As of `judge`.
     count : int, default 1
-        Comparisons made at once, those of other contrasts of the family included; at least ``len(family)`` counts.
+        Comparisons that the question makes, for which each interval is widened; at least ``len(family)`` counts.
 
     Returns
     -------
@@ -438,23 +462,19 @@ def combine(
         The comparison that decided, or came nearest to deciding, with the interval that was judged.
     reason : str
     """
-
-    def verdicts(estimates: list[Estimate]) -> list[str]:
-        return [judge(one, direction, decimals) for one in estimates]
-
-    count = max(count, len(family)) if how == "any" else len(family)
-    decisive, other = (SUPPORTED, CONTRADICTED) if how == "any" else (CONTRADICTED, SUPPORTED)
+    count = max(count, len(family))
     wide = [widened(one, count) for one in family]
-    decided = [one for one, verdict in zip(wide, verdicts(wide), strict=True) if verdict == decisive]
-    verdict = decisive if decided else other if set(verdicts(family)) == {other} else INCONCLUSIVE
-    corrected = bool(decided) or (how == "any" and verdict == INCONCLUSIVE)
+    verdicts = [judge(one, direction, decimals) for one in wide]
+    one_suffices, other = (SUPPORTED, CONTRADICTED) if how == "any" else (CONTRADICTED, SUPPORTED)
+    decided = [one for one, verdict in zip(wide, verdicts, strict=True) if verdict == one_suffices]
+    verdict = one_suffices if decided else other if set(verdicts) == {other} else INCONCLUSIVE
     if how == "any":
-        shown = max(decided or (wide if corrected else family), key=lambda one: _clearness(one, direction))
+        shown = max(decided or wide, key=lambda one: _clearness(one, direction))
     elif decided:
         shown = min(decided, key=lambda one: _clearness(one, direction))
     else:
-        shown = min(family, key=lambda one: np.nan_to_num(one.low if direction > 0 else -one.high, nan=-np.inf))
-    return verdict, shown, _reason(shown, verdict, family, len(decided), count if corrected else 1)
+        shown = min(wide, key=lambda one: np.nan_to_num(one.low if direction > 0 else -one.high, nan=-np.inf))
+    return verdict, shown, _reason(shown, verdict, family, len(decided), count)
 
 
 def _clearness(one: Estimate, direction: int) -> float:
@@ -472,21 +492,20 @@ def _clearness(one: Estimate, direction: int) -> float:
 def _reason(shown: Estimate, verdict: str, family: list[Estimate], decided: int, count: int) -> str:
     """Which comparison is shown and why the verdict follows from it."""
     where = "includes" if verdict == INCONCLUSIVE else "is above" if shown.low > shown.upper else "is below"
-    parts = ["no interval" if np.isnan(shown.low) else f"95 % CI {where} the margin"]
+    interval = "no interval" if np.isnan(shown.low) else f"95 % CI {where} the margin"
+    parts = [too_few(shown.batches, shown.discordant) or interval]
     if len(family) > 1:
         parts.insert(0, f"{shown.label}, of {len(family)} comparisons" + (f", {decided} {verdict}" if decided else ""))
     return "; ".join(parts) + (f"; Bonferroni-corrected for {count}" if count > 1 else "")
 
 
 def _table2(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 2 with the majority class's interval, and standard deviations over splits and over growth days."""
-    majority = table[table["model"] == summaries.BASELINE].drop_duplicates("protocol").set_index("protocol")
-    ends = {f"majority_{end}": table["protocol"].map(majority[f"pooled_pct_{end}"]) for end in ("low", "high")}
+    """Table 2 with standard deviations over splits and over growth days."""
     repeats = table["repeats"].astype(float)
     std = table["pooled_repeat_std"].astype(float).where(repeats > 1)
     low, high = _std_interval(std.to_numpy(), repeats.to_numpy())
     batch_std = (table["pooled_pct_high"] - table["pooled_pct_low"]) / (2 * QUANTILE)
-    return table.assign(**ends, repeat_std=std, repeat_std_low=low, repeat_std_high=high, batch_std=batch_std)
+    return table.assign(repeat_std=std, repeat_std_low=low, repeat_std_high=high, batch_std=batch_std)
 
 
 def _std_interval(std: NDArray[np.float64], count: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
@@ -526,7 +545,9 @@ def _calibration(table: pd.DataFrame) -> pd.DataFrame:
 def _performance(table: pd.DataFrame) -> pd.DataFrame:
     """Return the cross-validated performance of the model for new scans, with the least coverage that counts."""
     nominal = table.loc[table["quantity"] == "nominal_coverage_pct", "value"].max()
-    return table.rename(columns={"low": "value_low", "high": "value_high"}).assign(least_pct=nominal - MARGIN)
+    return table.rename(columns={"low": "value_low", "high": "value_high", "n_discordant": "value_discordant"}).assign(
+        least_pct=nominal - MARGIN
+    )
 
 
 def _learning_curve(table: pd.DataFrame) -> pd.DataFrame:
@@ -581,12 +602,13 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
     families = [_family(contrast, rows) for contrast, rows in zip(CONTRASTS, selected, strict=True)]
     counts: Counter[str] = Counter()
     for contrast, family in zip(CONTRASTS, families, strict=True):
-        counts[contrast.family] += len(family)
+        counts[contrast.question] += len(family)
     rows = []
     for contrast, here, family in zip(CONTRASTS, selected, families, strict=True):
         named = {"question": contrast.question, "comparison": contrast.text, "reference": contrast.reference}
-        count = counts[contrast.family] if contrast.family else 1
-        rows.append(named | {"table": contrast.table} | _judged(contrast, here, family, count, data))
+        rows.append(
+            named | {"table": contrast.table} | _judged(contrast, here, family, counts[contrast.question], data)
+        )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n_samples": "Int64", "n_batches": "Int64"})
 
 
@@ -612,7 +634,7 @@ def _family(contrast: Contrast, rows: pd.DataFrame) -> list[Estimate]:
     if contrast.skip_identical and len(rows):
         rows = rows[~rows["unchanged"]]
     return [
-        of_row(row, contrast.column, contrast.margin, label)
+        of_row(row, contrast.column, contrast.margin, label, contrast.discordant)
         for (_, row), label in zip(rows.iterrows(), _labels(rows), strict=True)
     ]
 
@@ -636,14 +658,10 @@ def _judged(contrast: Contrast, rows: pd.DataFrame, family: list[Estimate], coun
     if not family:
         if contrast.skip_identical and len(rows) and rows[contrast.column].notna().any():
             row = of_row(rows[rows[contrast.column].notna()].iloc[0], contrast.column)
-            return _cells(contrast, row, CONTRADICTED, "the predictions are identical")
+            return _cells(contrast, row, INCONCLUSIVE, "the predictions are identical")
         reasons = [text for text in rows.get("reason", ()) if isinstance(text, str) and text.strip()]
         return {"verdict": NOT_TESTED, "reason": reasons[0] if reasons else "not part of this run"}
     verdict, shown, reason = combine(family, contrast.combine, contrast.direction, UNITS[contrast.unit], count)
-    if contrast.control and verdict != INCONCLUSIVE:
-        control = judge(of_row(rows.iloc[0], contrast.control), contrast.direction, UNITS["% of the map"])
-        if control != verdict:
-            verdict, reason = INCONCLUSIVE, "the map of another sample does not differ"
     return _cells(contrast, shown, verdict, reason)
 
 

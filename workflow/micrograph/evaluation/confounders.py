@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, metrics, subgroups, tables
+from micrograph.evaluation import bootstrap, metrics, subgroups, summaries, tables
 from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.evaluation.labels import model_label
 from micrograph.evaluation.summaries import Fit, RunInfo
@@ -40,7 +40,7 @@ COLUMNS = [
     *("kind", "group", "model", "features", "n_samples", "n_batches"),
     *(f"accuracy_pct{end}" for end in ENDS),
     *("majority_pct", "rest_pct"),
-    *(f"difference_pct_points{end}" for end in ENDS),
+    *(f"difference_pct_points{end}" for end in summaries.PAIRED),
     *("reason", "overall_pct", "n_train_samples", "rest_n_train_samples", "pretraining", "policy", "scheme"),
 ]
 
@@ -220,7 +220,7 @@ def _compare_split(fit: Fit, strict: Fit | None, resampling: Resampling) -> dict
     row |= {"reason": row["reason"] or (IDENTICAL if identical else "")}
     row["rest_n_train_samples"] = _training_samples(strict)
     ends = NO_ENDS if row["reason"] else bootstrap.paired_bootstrap(tested, same, "accuracy", resampling)
-    return row | _difference(row, same, ends)
+    return row | _difference(row, same, ends) | {"difference_pct_points_discordant": summaries.discordant(tested, same)}
 
 
 def _training_samples(fit: Fit) -> float:

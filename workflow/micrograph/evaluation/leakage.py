@@ -34,7 +34,7 @@ COLUMNS = [
     *(f"gap_pct_points{end}" for end in ENDS),
     *(f"chance_{part}_pct" for part in PARTS),
     *(f"above_chance_{part}_pct_points{end}" for part in PARTS for end in ENDS),
-    *(f"change_pct_points{end}" for end in ENDS),
+    *(f"change_pct_points{end}" for end in summaries.PAIRED),
     *("selection_bias_pct_points", "verdict"),
 ]
 # Settings that a network's fold compares at most, the epochs of early stopping among them.
@@ -176,7 +176,8 @@ def _scores(protocol: str, rows: pd.DataFrame, base: pd.DataFrame | None, resamp
     row |= _with_interval("gap_pct_points", _difference(list(parts.values()), resampling))
     change = np.array([np.nan])
     if base is not None and base is not rows:
-        change = _difference(_shared(parts[split], base[base["split"] == split]), resampling)
+        pair = _shared(parts[split], base[base["split"] == split])
+        change, row["change_pct_points_discordant"] = _difference(pair, resampling), summaries.discordant(*pair)
     return row | _with_interval("change_pct_points", change)
 
 

@@ -28,7 +28,7 @@ COLUMNS = [
     *KEYS,
     *("share_pct", "n_train_samples", "n_train_batches"),
     *(f"test_pct{end}" for end in bootstrap.ENDS),
-    *(f"{step}_pct_points{end}" for step in STEPS for end in bootstrap.ENDS),
+    *(f"{step}_pct_points{end}" for step in STEPS for end in summaries.PAIRED),
     *(
         "majority_pct",
         "folds",
@@ -112,8 +112,7 @@ def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, 
     ends = bootstrap.bootstrap(test, "accuracy", resampling)
     row |= bootstrap.columns("test_pct", (accuracy(test), *ends), 100)
     for step, less in {"gain": curve[place - 1], "rise": curve[0]}.items() if place else ():
-        gain = summaries.accuracy_gain(less.predictions, fit.predictions, resampling)
-        row |= bootstrap.columns(f"{step}_pct_points", gain)
+        row |= summaries.accuracy_gain(f"{step}_pct_points", less.predictions, fit.predictions, resampling)
         others = summaries.by_repeat(less.predictions)
         if len(others) == len(repeats) > 1:
             each = [accuracy(one) - accuracy(other) for one, other in zip(repeats, others, strict=True)]

@@ -27,7 +27,7 @@ PROTOCOLS = ("strict", "published", "as_run")
 FLAGS = ["best_in_row", "best_in_protocol"]
 PRIMARY = "balanced_accuracy"  # the score by which models are compared; docs/methods.md says why
 BEST = {"best_in_row": "accuracy"}  # flag of a row -> its metric
-COUNTS = ["folds", "repeats", "n_samples", "n_batches", "n_missing"]
+COUNTS = ["folds", "repeats", "n_samples", "n_batches", "n_missing", "n_discordant"]
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
 # Scores of all test predictions together: metric, column, factor.
@@ -45,8 +45,10 @@ MEASURED = [
     *("test_rmse_celsius", "test_rmse_celsius_std"),
     *(f"{name}{end}" for _, name, _ in POOLED for end in ENDS),
     "pooled_repeat_std",
+    "constant_balanced_pct",
 ]
-GAIN = [f"gain_pct_points{end}" for end in ENDS]
+PAIRED = (*ENDS, "_discordant")  # of the columns of a paired difference
+GAIN = [f"gain_pct_points{end}" for end in PAIRED]
 
 # The columns of the paper's values -> fields of FitSpec; its splits and metrics -> columns.
 PRINTED = {
@@ -225,7 +227,8 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     dict
         Keys `MEASURED`. Percentages are 0 to 100, macro F1 and kappa at most 1, errors in degrees Celsius. RMSE is
         that of the predicted values, before they become classes. Kappa and errors are NaN where a test prediction is
-        missing; ``n_missing`` counts those.
+        missing; ``n_missing`` counts those. ``n_discordant`` counts the test samples that either the fit or the
+        majority class gets right, not both; ``constant_balanced_pct`` is the balanced accuracy of any constant.
 
     Notes
     -----
@@ -241,6 +244,8 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
         "n_samples": test["sample"].nunique(),
         "n_batches": test["batch"].nunique(),
         "n_missing": int(test["y_pred"].isna().sum()),
+        "n_discordant": discordant(test, _majority(predictions)),
+        "constant_balanced_pct": 100 / max(test["y_true"].nunique(), 1),
         "pooled_repeat_std": 100 * std_over_repeats(test, lambda rows: metrics.score(rows, "accuracy", classes)),
     }
     for part in metrics.by_fold(predictions, "accuracy", classes).itertuples():
@@ -325,12 +330,14 @@ def fit_rows(
 
 
 def accuracy_gain(
-    first: pd.DataFrame, second: pd.DataFrame, resampling: Resampling, split: str = "test"
-) -> tuple[float, float, float]:
+    name: str, first: pd.DataFrame, second: pd.DataFrame, resampling: Resampling, split: str = "test"
+) -> dict[str, float]:
     """Compare the accuracies of two models on the same samples.
 
     Parameters
     ----------
+    name : str
+        Of the columns.
     first, second : DataFrame
         Predictions of the same samples.
     resampling : Resampling
@@ -338,13 +345,29 @@ def accuracy_gain(
 
     Returns
     -------
-    value, low, high : float
-        Accuracy of the second less that of the first in points, with its paired 95 % interval.
+    dict
+        The columns of `PAIRED`: accuracy of the second less that of the first in points, its paired 95 % interval, and
+        the number of samples that only one of the two gets right.
     """
     one, other = (frame[frame["split"] == split] for frame in (first, second))
-    low, high = bootstrap.paired_bootstrap(other, one, "accuracy", resampling)
+    ends = bootstrap.paired_bootstrap(other, one, "accuracy", resampling)
     first_score, second_score = (metrics.score(frame, "accuracy", resampling.classes) for frame in (one, other))
-    return 100 * (second_score - first_score), 100 * low, 100 * high
+    values = bootstrap.columns(name, (second_score - first_score, *ends), 100)
+    return values | {f"{name}_discordant": discordant(one, other)}
+
+
+def discordant(first: pd.DataFrame, second: pd.DataFrame) -> int:
+    """Count the samples that two models do not get right equally often: of one prediction each, that only one does."""
+    shares = [
+        (frame["y_pred"] == frame["y_true"]).fillna(False).groupby(frame["sample"]).mean() for frame in (first, second)
+    ]
+    return int((shares[0] - shares[1]).abs().gt(1e-9).sum())
+
+
+def _majority(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the test predictions of the majority class."""
+    baseline = metrics.majority_class_baseline(predictions)
+    return baseline[baseline["split"] == "test"]
 
 
 def _paper_rows(published: pd.DataFrame, item: str, fits: Sequence[Fit], fields: Iterable[str]) -> list[dict[str, Any]]:

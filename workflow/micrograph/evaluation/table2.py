@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import bootstrap, summaries, tables
+from micrograph.evaluation import summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -86,8 +86,8 @@ def _selected_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str
     }
     rows = {name: summaries.fit_row(fit, resampling) for name, fit in selected.items()}
     if TUNED in rows:
-        gain = summaries.accuracy_gain(selected[BLOCKS].predictions, selected[TUNED].predictions, resampling)
-        rows[TUNED] |= bootstrap.columns("gain_pct_points", gain)
+        pair = selected[BLOCKS].predictions, selected[TUNED].predictions
+        rows[TUNED] |= summaries.accuracy_gain("gain_pct_points", *pair, resampling)
     return list(rows.values())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import bootstrap, summaries, tables
+from micrograph.evaluation import summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -92,8 +92,7 @@ def _gain(fit: Fit, reference: Fit | None, split: str, resampling: Resampling) -
     """Return the gain columns of a fit or a mean; {} for the reference itself and where it was not run."""
     if reference is None or reference is fit:
         return {}
-    gain = summaries.accuracy_gain(reference.predictions, fit.predictions, resampling, split)
-    return bootstrap.columns("gain_pct_points", gain)
+    return summaries.accuracy_gain("gain_pct_points", reference.predictions, fit.predictions, resampling, split)
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:

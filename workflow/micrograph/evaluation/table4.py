@@ -29,7 +29,7 @@ COLUMNS = [
     *summaries.MEASURED,
     *summaries.FLAGS,
     *("best_rmse", "best_mae", "best_kappa"),
-    *(f"{AGAINST}{end}" for end in bootstrap.ENDS),
+    *(f"{AGAINST}{end}" for end in summaries.PAIRED),
 ]
 
 
@@ -85,6 +85,7 @@ def _rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
             one, other = (metrics.score(frame, "mae_celsius", resampling.classes) for frame in pair)
             ends = bootstrap.paired_bootstrap(*pair, "mae_celsius", resampling)
             row |= bootstrap.columns(AGAINST, (one - other, *ends))
+            row[f"{AGAINST}_discordant"] = summaries.discordant(*pair)
     return rows
 
 

@@ -273,5 +273,5 @@ def mean_interval(
     counted = int(known.sum()), int((counts > 0).sum())
     if counted[1] < 2 or np.isinf(mean) or np.ptp(values[known]) <= ROUNDING:
         return mean, float("nan"), float("nan"), *counted
-    low, high = np.nanquantile(resampled, bootstrap.TAILS)
+    low, high = bootstrap.quantiles(resampled[np.isfinite(resampled)], bootstrap.TAILS)
     return mean, float(low), float(high), *counted

@@ -75,10 +75,10 @@ def _accuracies(axes: Axes, table: pd.DataFrame, names: Sequence[str]) -> None:
 def _differences(axes: Axes, ahead: pd.DataFrame, names: Sequence[str]) -> None:
     """Draw the CNN's test accuracy less that of every row, under the strict protocol."""
     for row in ahead.to_dict("records"):
-        value, *ends = (row[name] for name in baselines.AHEAD)
+        value, *ends = (row[f"{baselines.AHEAD}{end}"] for end in summaries.ENDS)
         style.mark(axes, value, names.index(_name(row)), ends, REPORTED["strict"][1])
     style.label_rows(axes, [""] * len(names))
     axes.axvline(0, color=INK, lw=0.8, zorder=1)
-    reach = 1.1 * np.nanmax([1, *ahead[list(baselines.AHEAD)].abs().max()])
+    reach = 1.1 * np.nanmax([1, *ahead[[f"{baselines.AHEAD}{end}" for end in summaries.ENDS]].abs().max()])
     axes.set(xlim=(-reach, reach), xlabel="CNN − baseline (percentage points)")
     axes.set_title("Test accuracy, CNN less baseline (strict)", loc="left", pad=4)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from micrograph import __version__, target
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, metrics, uncertainty
+from micrograph.evaluation import bootstrap, metrics, summaries, uncertainty
 from micrograph.networks import finetune, pretraining, transforms
 from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import calibration, novelty
@@ -348,14 +348,22 @@ def _scores(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str
 
 
 def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: FinalModelSettings) -> dict[str, Any]:
-    """Compute the accuracy of the training samples' majority class, and the accuracy above it as [value, low, high]."""
+    """Compare the predictions with the majority class of the training samples.
+
+    Returns
+    -------
+    dict
+        majority (its accuracy), above_majority ([value, low, high] of the accuracy above it) and discordant (number of
+        samples that only one of the two gets right).
+    """
     known = study.splits[study.splits["split"] != "test"]
     known = known.assign(split="train", y_true=known["growth_celsius"])
     baseline = metrics.majority_class_baseline(pd.concat([known, predictions], ignore_index=True))
     baseline = baseline[baseline["split"] == "test"]
     interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", _resampling(settings))
     accuracy, majority = (metrics.score(frame, "accuracy", settings.classes) for frame in (predictions, baseline))
-    return {"majority": majority, "above_majority": [accuracy - majority, *interval]}
+    compared = {"majority": majority, "above_majority": [accuracy - majority, *interval]}
+    return compared | {"discordant": summaries.discordant(predictions, baseline)}
 
 
 def _constant(known: uncertainty.LabelledScores, settings: FinalModelSettings) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pandas as pd
 from micrograph.evaluation import uncertainty
 from micrograph.prediction import novelty
 
-COLUMNS = ["quantity", "value", "low", "high", "n_samples", "n_batches", "data"]
+COUNTS = ["n_samples", "n_batches", "n_discordant"]
+COLUMNS = ["quantity", "value", "low", "high", *COUNTS, "data"]
 # Quantity: (its name among the facts, label, kind of number).
 SCORED = {
     "accuracy_pct": ("accuracy", "accuracy", "share"),
@@ -72,7 +73,8 @@ def table(facts: Facts) -> pd.DataFrame:
     -------
     DataFrame
         COLUMNS. Scores of samples of held-out days; majority_pct and above_majority_pct_points: accuracy of the
-        majority class, and the difference to it with its paired interval. With each day left out of the
+        majority class, and the difference to it with its paired interval and n_discordant, the number of samples that
+        only one of the two gets right. With each day left out of the
         calibration: covered_pct and within_pct, the samples whose set or interval holds the true value, and the
         means of the days' shares (_by_day), which should be nominal_coverage_pct; constant_: the same of what needs no
         micrograph, the two most frequent classes and the shortest interval with the nominal coverage. flagged_pct:
@@ -87,8 +89,11 @@ def table(facts: Facts) -> pd.DataFrame:
     rows.append(_row("nominal_coverage_pct", [facts["calibration"]["coverage"], *[None] * 4], "share"))
     rows += [_row(name, checked[fact], kind) for name, (fact, _, kind) in CHECKED.items()]
     rows.append(_row("flagged_pct", [facts["novelty"]["flagged"], None, None, *counts], "share"))
-    frame = pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(data=facts["data"])
-    return frame.astype({"value": float, "low": float, "high": float, "n_samples": "Int64", "n_batches": "Int64"})
+    frame = pd.DataFrame(rows, columns=[*COLUMNS[:4], *COUNTS[:2]]).assign(data=facts["data"])
+    frame["n_discordant"] = [
+        facts["discordant"] if name.startswith("above_majority") else None for name in frame["quantity"]
+    ]
+    return frame[COLUMNS].astype(dict.fromkeys(("value", "low", "high"), float) | dict.fromkeys(COUNTS, "Int64"))
 
 
 def _row(name: str, values: Sequence[float | None], kind: str) -> list[Any]:

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph.errors import lookup
+from micrograph.evaluation import conclusions as evaluated
 from micrograph.evaluation import metrics, summaries, table2, tables
 from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
@@ -50,6 +51,8 @@ class Headline:
     paper : float, default NaN
         The paper's best test accuracy.
     paper_description : str
+    caution : str
+        Why the samples are too few to conclude anything, or "".
     """
 
     balanced: float
@@ -61,6 +64,7 @@ class Headline:
     description: str
     paper: float = np.nan
     paper_description: str = ""
+    caution: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,9 @@ def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> He
     balanced, low, high = (best[f"balanced_pct{end}"] for end in summaries.ENDS)
     accuracy = (best["pooled_pct"], best["pooled_pct_low"], best["pooled_pct_high"])
     majority = strict.loc[strict["model"] == summaries.BASELINE, "pooled_pct"].iloc[0]
-    return Headline(balanced, low, high, 100 / n_classes, accuracy, majority, description, *_published_best(published))
+    caution = evaluated.too_few(best["n_batches"], best["n_discordant"])
+    paper = _published_best(published)
+    return Headline(balanced, low, high, 100 / n_classes, accuracy, majority, description, *paper, caution)
 
 
 def _published_best(published: pd.DataFrame) -> tuple[float, str]:
