@@ -134,6 +134,9 @@ def test_the_published_tree_regressor_takes_a_point_only_where_its_training_accu
     assert plain[0].point == 3
     ruled = model_selection.select([points], [y_true], "published", training=[[0.5, 0.7, 0.6, 0.65]])
     assert ruled[0].point == 1  # 2 and 3 are better on validation, worse in training than 1
+    wrong_first = model_selection.select([[[950, 900, 900, 900], *points]], [y_true], "published",
+                                         training=[[1.0, 0.5, 0.7, 0.6, 0.7]])  # fmt: skip
+    assert wrong_first[0].point == 4  # a point that is never right is not taken, however well it is trained
     again = model_selection.select([points], [y_true], "published", training=[[0.5, 0.7, 0.6, 0.7]])
     assert again[0].point == 3
 

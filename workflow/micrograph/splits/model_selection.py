@@ -99,10 +99,12 @@ def _best(
     values = [criterion(*scores) for scores in compared.T.tolist()]
     point = values.index(max(values))
     if training is not None:
-        trained, point = np.round(np.asarray(training, dtype=float), 9), 0
-        for later in range(1, len(values)):
-            if values[later] > values[point] and trained[later] >= trained[point]:
-                point = later
+        trained = np.round(np.asarray(training, dtype=float), 9)
+        taken: list[int] = []
+        for later, value in enumerate(values):
+            if value > (values[taken[-1]] if taken else (0.0,)) and (not taken or trained[later] >= trained[taken[-1]]):
+                taken.append(later)
+        point = taken[-1] if taken else 0
     return Choice(point, float(own[0, point]), float(own[1, point]))
 
 
