@@ -232,6 +232,12 @@ def write_features(
     write_arrays(path, samples=np.asarray(samples, str), values=values, backbone=backbone, module=module, shape=shape)
 
 
+def read_shape(path: str | Path) -> tuple[int, ...]:
+    """Return channels, rows and columns of one sample's features, from a file of `write_features`."""
+    with np.load(path, allow_pickle=False) as stored:
+        return tuple(int(size) for size in stored["shape"])
+
+
 class FeatureChunks:
     """The features of one block, in several files of consecutive samples.
 

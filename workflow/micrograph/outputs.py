@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from micrograph.errors import lookup
 from micrograph.experiments import BLOCKS, POLICIES, Study
 from micrograph.models import registry
+from micrograph.splits.fit_spec import NetworkSpec, splits_path
 
 SAMPLES = "results/micrographs/samples.tsv"
 PUBLISHED = "resources/published/"  # ships with the workflow
@@ -195,6 +196,24 @@ def components_titles(study: Study) -> list[str]:
     return [f"{name} features, {study.fits('table2')[0].protocol} fold 0" for name in names]
 
 
+def _tuned_networks(study: Study) -> dict[str, Input]:
+    """Return the outputs of the networks behind the fine-tuned features of tables 2 to 4, and their splits."""
+    fits = [fit for name in ("table2", "table3", "table4") for fit in study.fits(name) if fit.features == "tuned"]
+    networks = list(dict.fromkeys(path for fit in fits for path in study.outputs(fit)))
+    protocols = list(dict.fromkeys(NetworkSpec.from_path(path).protocol for path in networks))
+    return {
+        "outputs": Input("arrays", networks, networks),
+        "splits": Input("table", [splits_path(name) for name in protocols], protocols),
+        "published": _published("tuned_networks"),
+    }
+
+
+def _blocks(study: Study) -> tuple[list[str], list[str]]:
+    """Return the features of the first chunk of micrographs, and their blocks."""
+    pretraining = study.fits("table2")[0].pretraining
+    return [f"results/features/{pretraining}/{block}/0000.npz" for block in BLOCKS], list(BLOCKS)
+
+
 def _components(study: Study) -> Input:
     return Input("arrays", list(study.components_shown.values()), components_titles(study))
 
@@ -222,10 +241,7 @@ OUTPUTS = (
             "heights": Input("paths", "results/heights/{shard}"),
             "micrographs": Input("paths", "results/micrographs/{shard}"),
             "splits": Input("table", study.fits("table2")[0].splits_path),
-            "features": Input(
-                "paths",
-                [f"results/features/{study.fits('table2')[0].pretraining}/{block}/0000.npz" for block in BLOCKS],
-            ),
+            "features": Input("paths", _blocks(study)[0]),
             "components": Input("paths", study.components("table2")),
         },
         params=lambda study: {
@@ -249,7 +265,12 @@ OUTPUTS = (
     ),
     Output(
         "table2", "Table 2", "Accuracy by network block", PERFORMANCE,
-        inputs=lambda study: {"fits": _fits(study, study.repeated("table2")), "published": _published("values")},
+        inputs=lambda study: {
+            "fits": _fits(study, study.repeated("table2")),
+            "published": _published("values"),
+            "channels": _published("channels"),
+            "shapes": Input("shapes", *_blocks(study)),
+        },
         params=_scored,
         table="table2",
     ),
@@ -272,6 +293,12 @@ OUTPUTS = (
         },
         params=_scored,
         table="table4",
+    ),
+    Output(
+        "tuned_networks", "Fine-tuned networks", "Accuracy of the networks behind the fine-tuned features", PERFORMANCE,
+        inputs=_tuned_networks,
+        params=_basic,
+        table="tuned_networks", folded=True,
     ),
     Output(
         "tableS1", "Table S1", "Hyperparameters chosen", PERFORMANCE,

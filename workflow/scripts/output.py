@@ -23,7 +23,7 @@ def read(reader, paths, keys):
         return summaries.read_permuted(paths)
     if reader == "searches":
         return tableS1.read_searches(paths)
-    one = {"table": io.read_table, "arrays": io.read_arrays}[reader]
+    one = {"table": io.read_table, "arrays": io.read_arrays, "shapes": io.read_shape}[reader]
     if keys:
         return dict(zip(keys, map(one, paths), strict=True))
     return one(paths) if isinstance(paths, str) else [one(path) for path in paths]

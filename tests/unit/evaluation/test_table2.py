@@ -10,6 +10,8 @@ from micrograph.evaluation import table2, tables
 from project import PROJECT
 
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
+CHANNELS = io.read_table(PROJECT / "resources" / "published" / "channels.tsv")
+SHAPES = {"block2": (40, 10, 10), "block3": (112, 5, 5), "block4": (320, 3, 3), "pool": (1280, 1, 1)}
 SKILLS = {"tuned": 0.75, "block2_cev85": 0.4, "pool_cev99": 0.5}
 FIELDS = {"pretraining": "imagenet", "policy": "aug3"}
 
@@ -25,7 +27,7 @@ def made(protocols=("published", "strict"), features=tuple(SKILLS), models=("SVC
 
 
 def tabled(given):
-    return table2.make_table(given, PUBLISHED, resampling=resampling(100), run=RUN)
+    return table2.make_table(given, PUBLISHED, SHAPES, CHANNELS, resampling=resampling(100), run=RUN)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,8 @@ def test_the_overview_has_the_papers_layout(table):
     lines = tables.markdown(table2.panels(table), "caption").splitlines()
     head = next(place for place, line in enumerate(lines) if line.startswith("| Accuracy"))
     assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % | fine-tuned |"
-    assert lines[head + 6] == "| paper, real films: validation | SVC | 66 ± 6 | 71 ± 6 | 80 ± 7 |"
+    assert lines[head + 9] == "| paper, real films: validation | Channels | 190 | 142 | 100 |"
+    assert lines[head + 10] == "|  | SVC | 66 ± 6 | 71 ± 6 | 80 ± 7 |"
 
 
 def test_two_policies_do_not_mix_in_one_table():
@@ -99,3 +102,13 @@ def test_two_policies_do_not_mix_in_one_table():
     ]
     with pytest.raises(UserError, match="policy: aug3, aug4"):
         tabled(given)
+
+
+def test_channels_and_values_stand_before_pca_and_the_number_of_components_after_it(table):
+    rows = table.set_index(["protocol", "features", "model"])
+    row = rows.loc["strict", "block2_cev85", "SVC"]
+    assert (row["channels"], row["values"], row["components"]) == (40, 4000, 100)
+    assert rows.loc["paper", "block2_cev85", "SVC"]["components"] == 190
+    lines = tables.markdown(table2.panels(table), "caption").splitlines()
+    assert "| before PCA | Channels (values) | 40 (4000) | 1280 (1280) | – |" in lines
+    assert [line.split("|")[3:6] for line in lines if "| Channels |" in line][-1] == [" 190 ", " 142 ", " 100 "]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,14 +22,22 @@ REPORTED = {
 }
 COLUMNS = [
     *("protocol", "pretraining", "policy", "features", "block", "explained_variance_pct"),
-    *("scheme", "model", "components"),
+    *("scheme", "model", "components", "channels", "values"),
     *summaries.MEASURED,
     *summaries.GAIN,
     *summaries.FLAGS,
 ]
 
 
-def make_table(fits: Sequence[Fit], published: pd.DataFrame, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
+def make_table(
+    fits: Sequence[Fit],
+    published: pd.DataFrame,
+    shapes: Mapping[str, Sequence[int]],
+    channels: pd.DataFrame,
+    *,
+    resampling: Resampling,
+    run: RunInfo,
+) -> pd.DataFrame:
     """Make Table 2: protocol by features by model, then the paper's values as protocol ``paper``.
 
     Parameters
@@ -37,6 +46,10 @@ def make_table(fits: Sequence[Fit], published: pd.DataFrame, *, resampling: Resa
         Of one pre-training, policy and scheme.
     published : DataFrame
         The paper's values.
+    shapes : mapping of str to (int, int, int)
+        Block -> channels, rows and columns of its output.
+    channels : DataFrame
+        The paper's row Channels: ``features``, ``channels``, the number of values that models learn from.
     resampling : Resampling
     run : RunInfo
 
@@ -45,7 +58,8 @@ def make_table(fits: Sequence[Fit], published: pd.DataFrame, *, resampling: Resa
     DataFrame
         Rows in the order of the fits, strict first, fine-tuned features last. Strict goes on with what each fold would
         select from block features, from fine-tuned ones (with the gain over the former) and from all; each protocol
-        ends with the majority class. ``components`` is the mean number of features over the folds.
+        ends with the majority class. ``components`` is the mean number of features over the folds, of the paper its
+        row Channels; ``channels`` and ``values`` are those of the block before PCA.
 
     Raises
     ------
@@ -65,6 +79,13 @@ def make_table(fits: Sequence[Fit], published: pd.DataFrame, *, resampling: Resa
     parts = [summaries.block_and_variance(name) for name in table["features"]]
     table["block"], table["explained_variance_pct"] = zip(*parts, strict=True)
     table["components"] = table["components"].mask(table["model"] == summaries.BASELINE, 0)
+    paper = table["protocol"] == summaries.PAPER
+    printed = table["features"].map(channels.set_index("features")["channels"])
+    table["components"] = table["components"].where(~paper, printed)
+    sizes = {block: (shape[0], math.prod(shape)) for block, shape in shapes.items()}
+    for place, name in enumerate(("channels", "values")):
+        numbers = table["block"].map({block: size[place] for block, size in sizes.items()})
+        table[name] = numbers.mask(paper).astype("Int64")
     return table.astype({"explained_variance_pct": "Int64"})
 
 
@@ -104,7 +125,7 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
     """Models in rows, features in columns: what each protocol reports, and the paper's."""
     fits = summaries.single_fits(table)
     features, models = fits["features"].unique(), fits["model"].unique()
-    rows = []
+    rows = [["before PCA", "Channels (values)", *(_size(table, name) for name in features)]]
     for protocol in (*protocols, summaries.PAPER):
         split = REPORTED[protocol]
         values = table[table["protocol"] == protocol].set_index(["model", "features"])
@@ -113,9 +134,17 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
             [model, *tables.cells(values, [(model, name) for name in features], text, "best_in_row")]
             for model in models
         ]
-        rows += tables.headed(tables.HEADINGS[protocol, split], lines)
+        counts = values.reset_index().groupby("features")["components"].first()
+        line = ["Channels", *(tables.number(counts.get(name)) for name in features)]
+        rows += tables.headed(tables.HEADINGS[protocol, split], [line, *lines])
     headings = ["Accuracy in %", "Model", *(_short_label(name) for name in features)]
     return Panel(tables.OVERVIEW, headings, rows, 2, tables.note_majority(table))
+
+
+def _size(table: pd.DataFrame, features: str) -> str:
+    """Write channels and values of a block; a dash for fine-tuned features, which have no PCA."""
+    row = table[(table["features"] == features) & (table["protocol"] != summaries.PAPER)].iloc[0]
+    return tables.DASH if tables.missing(row["values"]) else f"{row['channels']:.0f} ({row['values']:.0f})"
 
 
 def _short_label(features: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -148,6 +148,8 @@ class FineTuned:
         Of every row, one array a point; NaN where the point diverged.
     metadata : NetworkMetadata
         What made the network.
+    class_outputs : ndarray of shape (n, n_classes), float32, optional
+        Of every row, of the kept network, where `outputs` are fine-tuned features.
     """
 
     network: nn.Module
@@ -155,6 +157,7 @@ class FineTuned:
     grid: list[TrainingSettings]
     outputs: list[NDArray[np.float32]]
     metadata: NetworkMetadata
+    class_outputs: NDArray[np.float32] | None = None
 
     def write(self, path: str | Path, data: str = "", search: str = "default") -> None:
         """Write the network as safetensors.
@@ -319,6 +322,7 @@ def fine_tune(
         outputs.append(values if curve else np.full_like(values, np.nan))
         if len(grid) == 1 or task.best_point(outputs, fold) == point:
             kept = network.cpu(), settings, bool(curve)
+            classified = values
             backbones.set_inplace(network, False)
     assert kept is not None  # of one point or more, one is the best
     network, settings, converged = kept
@@ -331,7 +335,9 @@ def fine_tune(
         "fold": int(fold.fold), "search": "default", "mean": data.mean, "std": data.std,
         "pixels": data.images.shape[-1], "settings": asdict(settings),
     }  # fmt: skip
-    return FineTuned(network, pd.concat(curves, ignore_index=True), list(grid), outputs, metadata)
+    head = replace_head.split_head(network, task.backbone)[1]
+    class_outputs = heads.class_outputs(cast(nn.Sequential, head), classified) if spec.head == "tuned" else None
+    return FineTuned(network, pd.concat(curves, ignore_index=True), list(grid), outputs, metadata, class_outputs)
 
 
 def _inputs(data: Images, augmentation: NDArray[np.int64], spec: NetworkSpec) -> Iterator[Tensor]:
@@ -512,7 +518,8 @@ def collect_outputs(images: pd.DataFrame, tuned: Mapping[int, FineTuned]) -> tup
     curves : DataFrame
         fold, and the columns of `CURVE`.
     arrays : dict
-        samples, augmentation, param_grid (JSON) and outputs_{fold}_{point} (n, n_outputs): see `cnn_predictions`.
+        samples, augmentation, param_grid (JSON) and outputs_{fold}_{point} (n, n_outputs): see `cnn_predictions`;
+        of fine-tuned features also class_outputs_{fold} (n, n_classes).
     """
     curves = [one.curve.assign(fold=fold)[["fold", *CURVE]] for fold, one in tuned.items()]
     grid = next(iter(tuned.values())).grid
@@ -523,6 +530,7 @@ def collect_outputs(images: pd.DataFrame, tuned: Mapping[int, FineTuned]) -> tup
     }
     for fold, one in tuned.items():
         arrays |= {f"outputs_{fold}_{point}": values for point, values in enumerate(one.outputs)}
+        arrays |= {} if one.class_outputs is None else {f"class_outputs_{fold}": one.class_outputs}
     return pd.concat(curves, ignore_index=True), arrays
 
 

@@ -158,6 +158,24 @@ def output_layers(name: str, head: nn.Sequential) -> nn.Sequential:
     return head[: layers.index("hidden") + 1]
 
 
+def class_outputs(head: nn.Sequential, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the head ``tuned`` makes of its own 100 features: the outputs of its classes.
+
+    Parameters
+    ----------
+    head : Sequential
+        From `make_head`, in evaluation mode.
+    features : ndarray of shape (n, 100)
+        As of `output_layers`.
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes), float32
+    """
+    with torch.inference_mode():
+        return head[len(output_layers("tuned", head)) :](torch.tensor(features)).numpy()
+
+
 def accuracy(scheme: str, classes: Sequence[int]) -> Loss:
     """Return a function that computes the weighted share of rows decoded into their class.
 
