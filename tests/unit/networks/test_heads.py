@@ -58,6 +58,16 @@ def test_cross_entropy_by_hand():
     assert found.item() == pytest.approx((np.log(2) + np.log(3)) / 2)
 
 
+def test_the_rest_of_the_tuned_head_makes_the_outputs_of_the_classes_of_its_features():
+    head = made("tuned", 20).eval()
+    pooled = torch.randn(4, 20, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        features, outputs = heads.output_layers("tuned", head)(pooled).numpy(), head(pooled).numpy()
+    before = features.copy()
+    np.testing.assert_allclose(heads.class_outputs(head, features), outputs, rtol=1e-6)
+    assert (features == before).all() and features.min() < 0
+
+
 def test_nnrank_sums_squares_over_outputs_and_takes_the_mean_over_rows():
     found = loss_of("nnrank", [[[0.5, 0.5, 0.0], [1.0, 1.0, 1.0]]], [[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]])
     assert found.item() == pytest.approx((0.5 + 1.0) / 2)
