@@ -462,6 +462,21 @@ OUTPUTS = (
         figure="fig8_fig9:draw_fig9", image="png",
     ),
     Output(
+        "component_correlations", "Component correlations", "Principal components and topography", FILMS,
+        inputs=lambda study: {
+            "samples": Input("table", SAMPLES),
+            "components": _components(study),
+            "topography": Input("table", "results/topography/topography.tsv"),
+            **({"truth": Input("table", "resources/truth/{shard}.tsv")} if study.data == "simulated films" else {}),
+        },
+        params=lambda study: {
+            **_basic(study),
+            "n_bootstrap": study.config["evaluation"]["n_bootstrap"],
+            "seed": study.config["seed"],
+        },
+        table="component_correlations",
+    ),
+    Output(
         "conclusions", "Conclusions", "Hypotheses and verdicts", CONCLUSIONS,
         inputs=lambda study: {
             "tables": Input(

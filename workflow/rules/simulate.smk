@@ -1,6 +1,7 @@
 """Simulated films, for scans.source `simulated`.
 
-Output: the sample sheet, resources/scans (NanoScope files), resources/truth (ground truth of every pixel).
+Output: the sample sheet, resources/scans (NanoScope files), resources/truth (ground truth of every pixel,
+and the domains measured on it).
 """
 
 if SIMULATED:
@@ -36,6 +37,7 @@ if SIMULATED:
         output:
             scans=directory("resources/scans/{shard}"),
             truth=directory("resources/truth/{shard}"),
+            measured="resources/truth/{shard}.tsv",
         log:
             "logs/simulate_scans/{shard}.log",
         benchmark:

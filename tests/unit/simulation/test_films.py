@@ -83,3 +83,17 @@ def test_nuclei_come_at_the_recipe_s_density():
         inside = (nuclei.x_nm > 0) & (nuclei.x_nm < 1000) & (nuclei.y_nm > 0) & (nuclei.y_nm < 1000)
         found.append(inside.sum())
     assert np.mean(found) == pytest.approx(400, rel=0.05)
+
+
+def test_domains_are_measured_between_boundaries():
+    """Two domains of 4 x 9 and 5 x 9 pixels of 10 x 20 nm with a boundary between them, in 12 x 10 pixels."""
+    masks = {name: np.zeros((12, 10), bool) for name in ("domains", "boundaries")}
+    masks["domains"][:10, :9] = True
+    masks["boundaries"][4, :9] = True
+    found = films.measure_domains(masks, (10, 20))
+    areas = np.array([36, 45]) * 200
+    assert found["domain_diameter_nm"] == pytest.approx(np.average(np.sqrt(4 * areas / np.pi), weights=areas))
+    assert found["domain_density_um2"] == pytest.approx(2 / (120 * 200e-6))
+    assert found["domain_coverage_pct"] == pytest.approx(75)
+    bare = films.measure_domains({name: np.zeros((3, 3), bool) for name in masks}, (1, 1))
+    assert np.isnan(bare["domain_diameter_nm"]) and bare["domain_density_um2"] == 0

@@ -21,6 +21,7 @@ from micrograph.simulation import domains, random_fields
 
 LAYER_NM = 0.65
 STEP_HEIGHT_NM = {"c": 0.217, "A": 0.238, "M": 0.275}  # by plane of the sapphire
+SMALLEST_DOMAIN = 16  # pixels; what boundaries cut off is less
 MASKS = ("domains", "islands", "boundaries", "terraces", "pits", "particles")
 
 Shape = tuple[int, int]
@@ -158,6 +159,36 @@ def grow_film(
     masks["particles"] = _add_particles(height, morphology, step_edges, pixel_nm, rng)
     masks["particles"] |= _add_needles(height, morphology, pixel_nm, rng)
     return Film(height, masks, pixel_nm)
+
+
+def measure_domains(masks: dict[str, Mask], pixel_nm: PixelSize) -> dict[str, float]:
+    """Measure the domains of a film by its masks.
+
+    Parameters
+    ----------
+    masks : dict of str to ndarray of bool
+        With ``domains`` and ``boundaries``.
+    pixel_nm : (float, float)
+        Pixel size down and across.
+
+    Returns
+    -------
+    dict of str to float
+        domain_diameter_nm: mean equivalent diameter weighted by area, NaN without a domain; domain_density_um2: domains
+        of `SMALLEST_DOMAIN` pixels or more per square micrometre; domain_coverage_pct. Domains that merged without a
+        boundary are one.
+    """
+    from scipy import ndimage
+
+    label, count = ndimage.label(masks["domains"] & ~masks["boundaries"])
+    pixels = np.bincount(label.ravel(), minlength=count + 1)[1:]
+    pixel_area_nm2 = pixel_nm[0] * pixel_nm[1]
+    diameters_nm = np.sqrt(4 / np.pi * pixels * pixel_area_nm2)
+    return {
+        "domain_diameter_nm": float(np.average(diameters_nm, weights=pixels)) if count else float("nan"),
+        "domain_density_um2": float((pixels >= SMALLEST_DOMAIN).sum() / (label.size * pixel_area_nm2 / 1e6)),
+        "domain_coverage_pct": float(100 * masks["domains"].mean()),
+    }
 
 
 def terraces(
