@@ -107,13 +107,16 @@ def test_day_numbers_of_spreadsheets_are_days(tmp_path):
 
 
 def test_batches_that_differ_in_case_or_spaces_are_one_and_others_are_not(tmp_path):
-    cells = ["Run 7", "run 7", "RUN\u00a07", "Run  7", "Run7", "Run 8", "M\u00e4rz", "Ma\u0308rz"]
-    assert of_rows(tmp_path, "batch", *cells) == [*["Run 7"] * 5, "Run 8", *["M\u00e4rz"] * 2]
+    cells = ["Run 7", "run 7", "RUN\u00a07", "Run  7", "Run7", "Run 8", "M\u00e4rz", "Ma\u0308rz", "Run 1 2", "Run 12"]
+    assert of_rows(tmp_path, "batch", *cells) == [*["Run 7"] * 5, "Run 8", *["M\u00e4rz"] * 2, "Run 1 2", "Run 12"]
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("run_7", "run 7"), ("2021-04-05", "MCV1-210405"), ("MCV1-210405a", "MCV1-210405"), ("210405", "2021-04-05")],
+    [
+        *[("run_7", "run 7"), ("run7", "run-7"), ("2021-04-05a", "2021-04-05")],
+        *[("2021-04-05", "MCV1-210405"), ("MCV1-210405a", "MCV1-210405"), ("210405", "2021-04-05")],
+    ],
 )
 def test_batches_that_may_be_one_are_named(tmp_path, first, second):
     for cells in ((first, second), (second, first)):

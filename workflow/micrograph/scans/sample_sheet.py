@@ -535,13 +535,14 @@ def _spellings(frame: pd.DataFrame, name: str) -> list[str]:
 
 
 def _batch_spellings(frame: pd.DataFrame) -> list[str]:
-    """Return the errors of batches that may be one: run_7 and run-7, or one day as date, label and run."""
+    """Return the errors of batches that may be one: run7, run_7 and run-7, or one day as date, label and run."""
     same: dict[str, dict[str, None]] = {}
     batches = [batch for batch in frame["batch"].unique() if batch]
     for batch in batches:
-        same.setdefault(" ".join(re.split(r"[\s_-]+", batch.casefold())), {})[batch] = None
-        day = date_from_batch(batch) or date_from_batch(f"day-{batch}")  # also of 240503
-        for form in (day, batch.rstrip(ascii_letters)) if day else ():
+        same.setdefault(sheet_cells.batch_key(batch, r"\s_-"), {})[batch] = None
+        plain = batch.rstrip(ascii_letters)  # 2024-05-03 of 2024-05-03a
+        day = date_from_batch(plain) or date_from_batch(f"day-{plain}")  # also of 240503
+        for form in (day, plain) if day else ():
             if form != batch and form in batches:
                 same.setdefault(form, {form: None})[batch] = None
     names = [", ".join(f"'{batch}'" for batch in group) for group in same.values() if len(group) > 1]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import pairwise
 
 import pandas as pd
 
@@ -194,8 +195,27 @@ def merge_spellings(reading: Reading) -> None:
     """Give batches that differ in case or spaces alone one spelling, the first of the sheet."""
     first: dict[str, str] = {}
     for batch in filter(None, reading.frame["batch"].unique()):
-        first.setdefault("".join(batch.casefold().split()), batch)
-    reading.rewrite("batch", lambda cell: first.get("".join(cell.casefold().split()), cell))
+        first.setdefault(batch_key(batch), batch)
+    reading.rewrite("batch", lambda cell: first.get(batch_key(cell), cell))
+
+
+def batch_key(batch: str, separators: str = r"\s") -> str:
+    """Return what two spellings of one batch share: no case, and no separators but those between digits.
+
+    Parameters
+    ----------
+    batch : str
+    separators : str
+        Characters of a regular expression's set.
+
+    Returns
+    -------
+    str
+        For example run7 of "Run 7", and "run1 2" of "Run 1 2", which is not run 12.
+    """
+    words = re.split(f"[{separators}]+", batch.casefold())
+    gaps = [" " if one[-1:].isdigit() and other[:1].isdigit() else "" for one, other in pairwise(words)]
+    return "".join(word + gap for word, gap in zip(words, [*gaps, ""], strict=True))
 
 
 def _fold(name: str) -> str:
