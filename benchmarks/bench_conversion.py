@@ -20,8 +20,8 @@ def run(pairs=15):
     Both ways have one thread, as a conversion job has. Raises AssertionError where one 8-bit pixel differs.
     """
     device = "CPU, 1 thread"
-    with tempfile.TemporaryDirectory() as room, threadpool_limits(1):
-        return [_step(Path(room), size, pairs, device) for size in SIZES]
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+        return [_step(Path(folder), size, pairs, device) for size in SIZES]
 
 
 def ours(path):
@@ -48,8 +48,8 @@ def write_scan(path, size, seed=1):
     write(path, [Channel("Height Sensor", way, height_nm) for way in ("Trace", "Retrace")], frame)
 
 
-def _step(room, size, pairs, device):
-    path = room / f"film{size}.spm"
+def _step(folder, size, pairs, device):
+    path = folder / f"film{size}.spm"
     write_scan(path, size)
     differing = differing_pixels(path)
     assert differing == 0, f"{differing} pixels differ at {size} x {size}"

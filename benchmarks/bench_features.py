@@ -100,8 +100,8 @@ def network_of(backbone):
     torch.manual_seed(0)
     if backbone == "resnet18":
         return backbones.build(backbone).eval()
-    with tempfile.TemporaryDirectory() as room:
-        return checkpoints.load(backbone, weights.retrieve(backbone, "imagenet", Path(room) / "weights.safetensors"))
+    with tempfile.TemporaryDirectory() as folder:
+        return checkpoints.load(backbone, weights.retrieve(backbone, "imagenet", Path(folder) / "weights.safetensors"))
 
 
 def films(count):

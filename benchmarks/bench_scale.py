@@ -42,11 +42,11 @@ def run(pairs=3, scans=20_000):
     """
     if scans < LEAST:
         raise SystemExit(f"--scans {scans}: a tenth of these is too small a study; give {LEAST} or more.")
-    with tempfile.TemporaryDirectory() as room:
-        room = Path(room)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
         measured = [
-            *(row for size in (scans // 10, scans) for row in planned(room / str(size), size, pairs)),
-            *converted(room / "converted"),
+            *(row for size in (scans // 10, scans) for row in planned(folder / str(size), size, pairs)),
+            *converted(folder / "converted"),
         ]
     table = pd.DataFrame(measured, columns=MEASURED)
     io.write_table("results/benchmarks/scale.tsv", table, significant=4)
@@ -93,7 +93,7 @@ def converted(folder):
 
 
 def own_scans(folder, scans, distinct=False):
-    """A sheet of so many rows, and the files it names, a hundred a folder: links to a few, or each written anew."""
+    """A sheet of so many rows, and the files it names, a hundred per folder: links to a few, or distinct files."""
     folder.mkdir(parents=True)
     rows = []
     for number in range(scans):
@@ -103,20 +103,20 @@ def own_scans(folder, scans, distinct=False):
             write_scan(first := path, SIDE, seed=number)
         else:
             os.link(first, path)
-        words = (path.stem, str(CLASSES[number % 3]), str(path.relative_to(folder)), path.parent.name)
-        rows.append("\t".join(words))
+        cells = (path.stem, str(CLASSES[number % 3]), str(path.relative_to(folder)), path.parent.name)
+        rows.append("\t".join(cells))
     io.write_text(folder / "samples.tsv", "\n".join(["sample\tgrowth_celsius\tscan\tbatch", *rows]) + "\n")
 
 
 def settings(folder, source, scans, a_job):
     """The embedded study's config.yaml with this source and these sizes."""
-    words = validate(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
-    words["scans"] |= {"source": source, "sheet": SHEETS[source], "scans_per_shard": a_job}
-    days = min(words["simulation"]["days"], scans)
-    rarest = min(math.ceil(scans * share) for share in words["simulation"]["shares"].values())
-    words["simulation"] |= {"samples": scans, "days": days}
-    words["splits"]["folds"] = min(words["splits"]["folds"], days, rarest)  # plays no part up to the table of samples
-    io.write_text(folder / "config.yaml", json.dumps(words))
+    config = validate(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
+    config["scans"] |= {"source": source, "sheet": SHEETS[source], "scans_per_shard": a_job}
+    days = min(config["simulation"]["days"], scans)
+    rarest = min(math.ceil(scans * share) for share in config["simulation"]["shares"].values())
+    config["simulation"] |= {"samples": scans, "days": days}
+    config["splits"]["folds"] = min(config["splits"]["folds"], days, rarest)  # plays no part up to the table of samples
+    io.write_text(folder / "config.yaml", json.dumps(config))
 
 
 def sheet_read(folder):
@@ -133,10 +133,10 @@ def sheet_read(folder):
 def snakemake(folder, *arguments):
     """Seconds, processor seconds and peak MB of Snakemake's own process up to the table of samples."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder)]
-    words = ["--scheduler", "greedy", "--quiet", "all", *arguments, "--", GOAL]
+    options = ["--scheduler", "greedy", "--quiet", "all", *arguments, "--", GOAL]
     with open(folder / "printed.txt", "w", encoding="utf-8") as printed:
         began = time.perf_counter()
-        process = subprocess.Popen([*command, *words], stdout=printed, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen([*command, *options], stdout=printed, stderr=subprocess.STDOUT, cwd=folder)
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)

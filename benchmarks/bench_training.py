@@ -171,8 +171,8 @@ def network_of(backbone):
     normal = pretraining.normalisation(backbone, "imagenet")
     if backbone == "resnet18":
         return pretraining.random_backbone(backbone, np.random.default_rng(0)), normal
-    with tempfile.TemporaryDirectory() as room:
-        path = weights.retrieve(backbone, "imagenet", Path(room) / "weights.safetensors")
+    with tempfile.TemporaryDirectory() as folder:
+        path = weights.retrieve(backbone, "imagenet", Path(folder) / "weights.safetensors")
         return checkpoints.load(backbone, path), normal
 
 
@@ -193,7 +193,7 @@ def operations(network, pixels):
 
 
 def part_of_peak(rate, device):
-    """The rate of operations in words; of a known card also as a part of its bf16 peak."""
+    """The rate of operations as text; of a known card also as a part of its bf16 peak."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     peaks = [peak for card, peak in PEAKS.items() if card in name]
     return f"{rate / 1e9:.0f} GFLOP/s" + (f", {rate / peaks[0]:.1%} of the bf16 peak" if peaks else "")

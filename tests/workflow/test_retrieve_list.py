@@ -63,7 +63,7 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     study.run("--forcerun", "retrieve_list", "--", "resources/samples.tsv")
     assert [table.read_bytes() for table in tables] == before, "a study keeps what it has without its server"
     log = (study.folder / "logs/retrieve_list.log").read_text(encoding="utf-8")
-    assert "Continuing with its answers of 20" in log
+    assert "Continuing with its responses of 20" in log
 
 
 def test_refused_credentials_are_one_sentence_on_the_terminal(database, tmp_path, monkeypatch):

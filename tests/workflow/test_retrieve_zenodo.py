@@ -97,4 +97,4 @@ def test_without_its_server_a_study_keeps_what_it_has_fetched(archive, tmp_path)
     study.run("--forcerun", "retrieve_zenodo", "--", sheet)
     assert [(study.folder / table).read_bytes() for table in (sheet, left_out)] == before
     log = (study.folder / "logs/retrieve_zenodo.log").read_text(encoding="utf-8")
-    assert "Continuing with its answers of 20" in log
+    assert "Continuing with its responses of 20" in log

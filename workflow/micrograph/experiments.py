@@ -1,4 +1,4 @@
-"""Which fits the experiments of a config ask for, and which files they need."""
+"""Which fits the experiments of a config require, and which files they need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
 @dataclass(frozen=True)
 class Study:
-    """A checked config, as what it asks for: fits, networks, files.
+    """A checked config, and the fits, networks and files that it requires.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ class Study:
         return [*self.fits("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"]), self.explained]
 
     def untested(self) -> dict[str, str]:
-        """Return the splits by operator or date that are asked for and impossible: {protocol: why}."""
+        """Return the splits by operator or date that are requested and impossible: {protocol: why}."""
         from micrograph.splits import group_splits
 
         bases, folds = self.config["experiments"]["confounders"]["protocols"], self.config["splits"]["folds"]
-        sheet = cast("Callable[[], pd.DataFrame]", self.sheet)  # whoever asks for splits by metadata has given it
+        sheet = cast("Callable[[], pd.DataFrame]", self.sheet)  # it is given where splits by metadata are requested
         reasons = {base: group_splits.obstacle(sheet(), base, folds) for base in bases}
         return {base: why for base, why in reasons.items() if why}
 
@@ -106,7 +106,7 @@ class Study:
 
     @property
     def all_fits(self) -> list[FitSpec]:
-        """Every fit that any table or figure asks for."""
+        """Every fit that any table or figure requires."""
         tables = [fit for name in PAPER_TABLES for fit in self.repeated(name)]
         confounders = self.fits("confounders")
         more = [*self.fits("baselines"), *self.fits("leakage"), *self.fits("learning_curve"), *confounders]
@@ -116,7 +116,7 @@ class Study:
         """Group the fits of these models that share a job, those on features of one kind.
 
         Starting a job takes longer than most fits. With the paper's grids a fit takes minutes to hours, and each is a
-        job of its own; so is a fit that no table or figure asks for.
+        job of its own; so is a fit that no table or figure requires.
 
         Returns
         -------
@@ -199,7 +199,7 @@ class Study:
         }
 
     def components_by_job(self) -> dict[tuple[str, str], list[str]]:
-        """Group the principal components that are asked for: (protocol, pretraining) -> names, as block2_cev85."""
+        """Group the principal components that are requested: (protocol, pretraining) -> names, as block2_cev85."""
         groups: dict[tuple, dict] = {}
         for fit in self.all_fits:
             if fit.on_components:
@@ -256,9 +256,9 @@ class Study:
 
     @property
     def paper_protocols(self) -> list[str]:
-        """Strict and published, where any experiment asks for them or for a protocol with their splits."""
-        asked = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
-        return [name for name in ("strict", "published") if {name, SAME_SPLITS.get(name)} & asked]
+        """Strict and published, where any experiment requests them or for a protocol with their splits."""
+        requested = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
+        return [name for name in ("strict", "published") if {name, SAME_SPLITS.get(name)} & requested]
 
 
 def _stated(settings: dict[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Jobs:
         busy = sum(finished.values()) + sum(seconds for seconds, _ in spent)
         return max(left, 0) / max(busy / max(now - self.began, 1), 1)
 
-    def words(self, now):
+    def status(self, now):
         """210 of 625 jobs done, about 7 min left: train_networks, fit_models."""
         if not self.total:
             return "Planning ..."
@@ -132,24 +132,24 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_ERROR:
             self.jobs.running.pop(record.jobid, None)
             output, log = (next(iter(paths), "") for paths in (record.output, record.log))
-            self._say(record, f"FAILED: {record.rule_name}, which makes {output}" + (f"; see {log}" if log else ""))
+            self._show(record, f"FAILED: {record.rule_name}, which makes {output}" + (f"; see {log}" if log else ""))
         elif message.startswith(SHOWN) or (
             record.levelno > logging.INFO
             and not message.startswith(ENDING)
             and not message.rstrip().endswith(OWN_MESSAGE)
         ):
-            self._say(record)
+            self._show(record)
         if message.startswith(ENDING):
             self._end()
         self._draw(last=self.jobs.total > 0 and self.jobs.done == self.jobs.total)
 
-    def _say(self, record, words=None):
-        """Write a message above the line; `words` in place of Snakemake's own."""
+    def _show(self, record, text=None):
+        """Write a message above the line; `text` in place of Snakemake's own."""
         self._clear()
-        if words is None:
+        if text is None:
             self.text.handle(record)
         else:
-            self._write(self.text.decorate(record, words) + "\n")
+            self._write(self.text.decorate(record, text) + "\n")
 
     def _tick(self):
         """Redraw the line every second, for minutes pass between events, too."""
@@ -169,13 +169,13 @@ class LogHandler(LogHandlerBase):
             self._write(f"{self.jobs.total} of {self.jobs.total} jobs done in {_lasted(now - self.jobs.began)}.\n")
             self.ended.set()
         elif self.moving:
-            line = self.jobs.words(now)[: shutil.get_terminal_size().columns - 1]
+            line = self.jobs.status(now)[: shutil.get_terminal_size().columns - 1]
             if line != self.drawn:
                 self._write(f"\r\033[K{line}")
             self.drawn = line
         elif self.jobs.total and now - self.written > EVERY_SECONDS[False]:
             self.written = now
-            self._write(self.jobs.words(now) + "\n")
+            self._write(self.jobs.status(now) + "\n")
 
     def _clear(self):
         if self.drawn:
@@ -187,9 +187,9 @@ class LogHandler(LogHandlerBase):
         self._clear()
         self.ended.set()
 
-    def _write(self, words):
+    def _write(self, text):
         with suppress(OSError, ValueError):  # the terminal is gone: the run goes on
-            self.stream.write(words)
+            self.stream.write(text)
             self.stream.flush()
 
     def close(self):

@@ -211,7 +211,7 @@ def test_json_comes_packed_and_requests_carry_query_and_body(web):
 
 def test_answers_serve_when_the_server_cannot_be_reached_and_only_then(web, tmp_path, capsys):
     def client(url=web.url):
-        return Client(url, tries=2, answers=tmp_path / "answers")
+        return Client(url, tries=2, responses=tmp_path / "responses")
 
     web.say("/j", {"a": 1})
     assert client().json("j", {"q": 1}, page=1) == {"a": 1}
@@ -219,7 +219,7 @@ def test_answers_serve_when_the_server_cannot_be_reached_and_only_then(web, tmp_
     gone = client()
     assert gone.json("j", {"q": 1}, page=1) == {"a": 1} and gone.offline
     assert gone.json("j", {"q": 1}, page=1) == {"a": 1} and len(web.asked()) == 4  # two tries, then one
-    assert capsys.readouterr().out.count("Continuing with its answers of 20") == 1
+    assert capsys.readouterr().out.count("Continuing with its responses of 20") == 1
     for other in (lambda: client().json("j", {"q": 2}, page=1), lambda: client().json("j", {"q": 1})):
         with pytest.raises(Unreachable):
             other()

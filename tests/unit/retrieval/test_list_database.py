@@ -148,7 +148,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
 
 def test_a_finished_retrieval_requests_again_and_fetches_no_scan_twice(database, study):
     first, _ = retrieved(database.url)
-    assert sorted(os.listdir("downloads")) == ["answers", "scans"]
+    assert sorted(os.listdir("downloads")) == ["responses", "scans"]
     asked = len(database.web.asked())
     second, _ = retrieved(database.url)
     assert len(database.web.asked()) == 2 * asked - 3 and database.asked("/files/") == 3

@@ -70,7 +70,7 @@ def test_names_from_the_server_cannot_leave_the_folder(web, tmp_path):
     publish(web, 1, bodies)
     fetched, _ = zenodo.retrieve(web.url, [1], ["*"], tmp_path / "deep" / "down")
     assert {path.read_bytes() for path in fetched.values()} == set(bodies.values())
-    there = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "answers"]
+    there = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "responses"]
     assert {path.parent for path in there} == {tmp_path / "deep" / "down" / "1"}
     assert len({path.name.lower() for path in there}) == len(bodies)
     assert not [source for source in fetched if "\x1b" in source]
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_the_records_is_refused(web, tmp_path):
         web.say(path_of(8432222, "test.PKL"), served)
         with pytest.raises(UserError, match="test.PKL/content: "):
             zenodo.retrieve(web.url, [8432222], ["test.pkl"], tmp_path)
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "answers"] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "responses"] == []
 
 
 def test_a_file_that_is_too_large_is_left_out(web, tmp_path):

@@ -67,7 +67,7 @@ class Contrast:
     Parameters
     ----------
     question : str
-        What the reader asks; contrasts of one question stand together.
+        A question of the reader; contrasts of one question stand together.
     text : str
         The hypothesis, a statement.
     table : str

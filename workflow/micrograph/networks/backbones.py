@@ -32,7 +32,7 @@ class Weights:
     Parameters
     ----------
     source : str
-        URL, or ``PACKAGE/FILE`` of an installed Python package; empty where only a file of one's own serves.
+        URL, or ``PACKAGE/FILE`` of an installed Python package; empty where only your own file can be used.
     mean, std : tuple of 3 floats
         Normalisation of red, green and blue in 0..1 that the weights expect.
     sha256 : str

@@ -43,7 +43,7 @@ def contents(path: str | Path, scratch: str | Path) -> Iterator[tuple[str, Path 
     path : path
         Any file.
     scratch : path
-        An empty folder. A copy in it lasts until the next one is asked for.
+        An empty folder. A copy in it lasts until the next one is requested.
 
     Yields
     ------

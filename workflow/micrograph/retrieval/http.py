@@ -53,11 +53,11 @@ class Unreachable(UserError):
     Attributes
     ----------
     wait_seconds : float or None
-        How long the server asks to wait.
+        How long the server requests to wait.
     """
 
     def __init__(self, url: str, what: str, wait_seconds: float | None = None) -> None:
-        wish = f" and asks to wait {wait_seconds:.0f} s" if wait_seconds else ""
+        wish = f" and requests a wait of {wait_seconds:.0f} s" if wait_seconds else ""
         super().__init__(f"{redact(url)}: {what}{wish}; try again later.")
         self.wait_seconds = wait_seconds
 
@@ -80,10 +80,10 @@ class Client:
     timeout_seconds : float, default 60
         Longest silence of the server.
     longest_wait_seconds : float, default 120
-        Longest wait that a server may ask for (Retry-After).
-    answers : path, optional
-        A folder that keeps the JSON of every answer. It serves when the server cannot be reached; a line says so, and
-        `offline` becomes true.
+        Longest wait that a server may request (Retry-After).
+    responses : path, optional
+        A folder that keeps the JSON of every response. It is used if the server cannot be reached; a message states it,
+        and `offline` becomes true.
 
     Raises
     ------
@@ -99,11 +99,11 @@ class Client:
         tries: int = 5,
         timeout_seconds: float = 60,
         longest_wait_seconds: float = 120,
-        answers: str | Path | None = None,
+        responses: str | Path | None = None,
     ) -> None:
         self.base_url, self.tries, self.offline = base_url.rstrip("/"), tries, False
         self.timeout_seconds, self.longest_wait_seconds = timeout_seconds, longest_wait_seconds
-        self.answers = None if answers is None else Path(answers)
+        self.responses = None if responses is None else Path(responses)
         self._pause_seconds, self._next_at = 1 / per_second if per_second else 0.0, 0.0
         self._session = _Session(base_url, headers or {})
 
@@ -131,15 +131,15 @@ class Client:
         """
         url = self._url(path)
         key = hashlib.sha256(json.dumps([url, body, query], sort_keys=True).encode()).hexdigest()[:16]
-        kept = None if self.answers is None else self.answers / f"{key}.json"
+        kept = None if self.responses is None else self.responses / f"{key}.json"
         try:
             answer = self._retry(lambda: self._json(url, body, query))
         except Unreachable as error:
             if kept is None or not kept.is_file():
                 raise
             stored = json.loads(kept.read_text(encoding="utf-8"))
-            if not self.offline:  # the other answers need not be waited for as long
-                print(f"{error} Continuing with its answers of {stored['answered']} and later.", flush=True)
+            if not self.offline:  # the other responses need not be waited for as long
+                print(f"{error} Continuing with its responses of {stored['answered']} and later.", flush=True)
                 self.offline, self.tries = True, 1
             return stored["answer"]
         if kept is not None:
@@ -415,6 +415,6 @@ def _mismatch(path: Path, size: int | None, checksum: str | None) -> str:
 
 
 def _wait_seconds(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next attempt: what the server asks for, else twice as many each time."""
+    """Seconds before the next attempt: what the server requests, else twice as many each time."""
     requested = getattr(state.outcome and state.outcome.exception(), "wait_seconds", None)
     return FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1) if requested is None else requested

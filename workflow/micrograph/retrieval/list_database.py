@@ -124,7 +124,7 @@ def retrieve(
     classes : sequence of float
         Growth temperatures, in Celsius.
     folder : path
-        Where scans and answers are kept.
+        Where scans and responses are stored.
     requests_per_second : float or None
         Most requests a second.
 
@@ -138,11 +138,11 @@ def retrieve(
     Raises
     ------
     UserError
-        If the server is not there, refuses, answers in another form, or has no such scan; what was downloaded is kept.
+        If the server is not there, refuses, responds in another form, or has no such scan; what was downloaded is kept.
     """
     folder = Path(folder)
     headers = read_credentials(credentials)
-    client = http.Client(url, headers, requests_per_second, answers=folder / "answers")
+    client = http.Client(url, headers, requests_per_second, responses=folder / "responses")
     return _Retrieval(client, query, folder / "scans").tables(classes)
 
 

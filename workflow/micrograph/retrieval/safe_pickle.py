@@ -1,4 +1,4 @@
-"""Read pickles of numpy arrays and pandas tables in plain containers without running what they ask for.
+"""Read pickles of numpy arrays and pandas tables in plain containers without running what they request.
 
 A pickle is a program: it names functions and has them called. Here a name stands for one of NAMES, functions and
 classes of this module alone, each of which checks what it is given; any other name ends the reading. The interpreter is

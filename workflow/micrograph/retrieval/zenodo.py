@@ -57,7 +57,7 @@ def retrieve(
     UserError
         If a record cannot be read, a file does not come as the record lists it, or no file matches.
     """
-    client = http.Client(url, answers=Path(folder) / "answers")
+    client = http.Client(url, responses=Path(folder) / "responses")
     downloaded: dict[str, Path] = {}
     excluded = []
     for record in sorted({int(record) for record in records}):
