@@ -403,6 +403,19 @@ OUTPUTS = (
         table="confounders", figure="confounders:draw",
     ),
     Output(
+        "by_time", "Time", "Metadata and later days beside the headline", VALIDITY,
+        inputs=lambda study: {
+            "samples": Input("table", SAMPLES),
+            "fits": _fits(study, study.repeated("table2", protocol=["strict"])),
+            "network": Input("fit", study.predictions([study.explained])),
+            "metadata": _fits(study, study.fits("baselines", protocol=["strict"], features=["metadata"])),
+            "splits": _fits(study, study.regrouped()),
+            "strict": _fits(study, study.regrouped("strict")),
+        },
+        params=lambda study: {**_scored(study), "untested": study.untested()},
+        table="by_time", sentences=True,
+    ),
+    Output(
         "calibration", "Calibration", "Calibration", VALIDITY,
         inputs=lambda study: {"fits": _fits(study, study.with_probabilities)},
         params=lambda study: {**_scored(study), "coverage": study.config["final_model"]["coverage"]},

@@ -25,6 +25,7 @@ rule train_final_model:
         search=EXPLAINED.search_path,
         curves=STUDY.curves([EXPLAINED]),
         predictions=EXPLAINED.predictions_path,
+        by_time="results/tables/by_time.tsv",
         code=code_of("train_final_model"),
     output:
         model="results/final_model/model.safetensors",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from micrograph import io, log
 from micrograph.attribution import maps
-from micrograph.evaluation import summaries
+from micrograph.evaluation import by_time, summaries
 from micrograph.figures import training_curves
 from micrograph.outputs import OUTPUTS
 from micrograph.report import conclusions, contents, folder, page, similar_samples
@@ -34,6 +34,7 @@ with log.redirect_output(snakemake.log[0]):
         [contents.figure(output, captions[output.name]) for output in OUTPUTS if output.figure],
         page.confusion(fit.predictions, params.classes, explorer.model_name(fit.spec)),
         conclusions.from_table(tables["conclusions"]),
+        by_time.beside(tables["by_time"], "headline"),
     )
     pictures = explorer.pictures(rows, attributions)
     folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)

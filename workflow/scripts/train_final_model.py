@@ -15,6 +15,7 @@ with log.redirect_output(snakemake.log[0]):
         predictions=io.read_table(given.predictions),
         weights=next(iter(given.weights or []), None),
         fold_weights=list(given.fold_weights or []),
+        by_time=io.read_table(given.by_time),
     )
     model = final_model.train(final_model.FinalModelSettings(**params.settings), study, params.device)
     storage.write(snakemake.output.model, model)

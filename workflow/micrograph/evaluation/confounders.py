@@ -211,20 +211,20 @@ def _split_rows(
 def _compare_split(fit: Fit, strict: Fit | None, resampling: Resampling) -> dict[str, Any]:
     """Return the scores of a fit on other folds, with strict's on the same samples."""
     tested = _tested(fit)
-    row = {"reason": _no_interval(tested), "n_train_samples": _training_samples(fit)} | _scores(tested, resampling)
+    row = {"reason": _no_interval(tested), "n_train_samples": training_samples(fit)} | _scores(tested, resampling)
     if strict is None:
         return row | {"reason": NO_STRICT}
     same = _tested(strict)
     same = same[same["sample"].isin(tested["sample"])]
     identical = tested.groupby("sample")["right"].mean().equals(same.groupby("sample")["right"].mean())
     row |= {"reason": row["reason"] or (IDENTICAL if identical else "")}
-    row["rest_n_train_samples"] = _training_samples(strict)
+    row["rest_n_train_samples"] = training_samples(strict)
     ends = NO_ENDS if row["reason"] else bootstrap.paired_bootstrap(tested, same, "accuracy", resampling)
     return row | _difference(row, same, ends) | {"difference_pct_points_discordant": summaries.discordant(tested, same)}
 
 
-def _training_samples(fit: Fit) -> float:
-    """Return samples that a fold trains on, mean over the folds."""
+def training_samples(fit: Fit) -> float:
+    """Return the number of samples that a fold trains on, mean over the folds; NaN where none is known."""
     train = fit.split("train")
     return float(train.groupby("fold")["sample"].nunique().mean()) if len(train) else np.nan
 

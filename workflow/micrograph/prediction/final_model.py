@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from micrograph import __version__, target
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, metrics, summaries, uncertainty
+from micrograph.evaluation import bootstrap, by_time, metrics, summaries, uncertainty
 from micrograph.networks import finetune, pretraining, transforms
 from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import calibration, novelty
@@ -107,6 +107,8 @@ class StudyData:
     fold_weights : list of str
         For weights pre-trained on the study's own micrographs: a path for each fold, in order, of weights pre-trained
         on the fold's training samples alone. Otherwise empty: `weights` serve every fold.
+    by_time : DataFrame, optional
+        Table of time (`by_time.make_table`); without it the model says nothing about time.
     """
 
     samples: pd.DataFrame
@@ -118,6 +120,7 @@ class StudyData:
     predictions: pd.DataFrame
     weights: str | None = None
     fold_weights: Sequence[str] = field(default_factory=list)
+    by_time: pd.DataFrame | None = None
 
 
 def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") -> FinalModel:
@@ -161,6 +164,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
         "cross_validated": _scores(predictions, settings), "strict": _scores(study.predictions, settings),
         **_compare_to_majority(predictions, study, settings),
         "novelty": _novelty(settings, study, embeddings),
+        "time": asdict(by_time.beside(study.by_time, "network")) if study.by_time is not None else None,
         "films": {name: study.samples[name].tolist() for name in SAMPLE_COLUMNS},
     }  # fmt: skip
     return FinalModel(tuned.network, backbone, _to_json(facts), embeddings, small)

@@ -106,13 +106,14 @@ def _row(name: str, values: Sequence[float | None], kind: str) -> list[Any]:
 
 def card(facts: Facts) -> str:
     """Write the model card of a final model as Markdown."""
-    sections = (_head, _training, _performance, _calibration, _limits, _provenance)
+    sections = (_head, _training, _performance, _time, _calibration, _limits, _provenance)
     return "\n".join(section(facts) for section in sections)
 
 
 def _head(facts: Facts) -> str:
     classes, counts = ", ".join(map(str, facts["classes"])), facts["cross_validated"]
     note = SIMULATED if facts["data"] == "simulated films" else ""
+    note += "".join(f"\n**Caution.** {caution}\n" for caution in cautions(facts))
     return (
         f"# Growth temperature of thin films from micrographs: the final model\n\n{note}\n"
         f"One file, `model.safetensors`. For a new scan it predicts the growth temperature as one of the classes "
@@ -150,6 +151,24 @@ def _performance(facts: Facts) -> str:
         )
         + f"\n| accuracy of the majority class | {_number(facts['majority'], 'share')} | |"
         + f"\n| accuracy above that, percentage points | {_above_majority(facts)} | |\n"
+    )
+
+
+def cautions(facts: Facts) -> list[str]:
+    """Return the cautions about time that the study of a model calls for (`evaluation.by_time`)."""
+    return list((facts["time"] or {}).get("cautions", []))
+
+
+def _time(facts: Facts) -> str:
+    if not facts["time"]:
+        return "## Time\n\nNot tested for this model: what metadata alone reach, and what holds on later days.\n"
+    rows = [f"| {name} | {number} | {note} |" for name, number, note in facts["time"]["numbers"]]
+    outcome = "" if cautions(facts) else "No caution by this rule: "
+    return (
+        "## Time\n\n"
+        "Whether temperature can be predicted by when a film was grown: balanced accuracy beside that of the strict "
+        "networks.\n\n| | balanced accuracy | |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        f"{outcome}{facts['time']['rule']}\n"
     )
 
 

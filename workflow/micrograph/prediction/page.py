@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from micrograph import io
 from micrograph.evaluation import uncertainty
 from micrograph.figures import attribution_maps, style
-from micrograph.prediction import novelty, predict
+from micrograph.prediction import model_card, novelty, predict
 from micrograph.prediction.storage import FinalModel
 from micrograph.scans import rendering
 
@@ -92,6 +92,7 @@ def _pages(cards: list[Card], model: FinalModel, template: str | Path, parts: st
             errors=[card for card in cards if card["error"]],
             count=count,
             facts=model.facts,
+            cautions=model_card.cautions(model.facts),
             number=number,
             links=["index.html", *names] if number == 1 else ["../index.html", *(Path(name).name for name in names)],
             parts=f"{parts}/" if number == 1 else "",

@@ -16,7 +16,7 @@ from micrograph.attribution import attribute, maps
 from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
 from micrograph.networks import transforms
-from micrograph.prediction import novelty, storage
+from micrograph.prediction import model_card, novelty, storage
 from micrograph.scans import conversion
 from micrograph.scans.height_map import BlankScanError
 
@@ -74,6 +74,8 @@ class Prediction:
         Why a map cannot be drawn, else empty.
     simulated : bool
         Whether the model was trained on simulated films.
+    cautions : tuple of str
+        Why the model may have learned when films were grown; the same for all scans.
     """
 
     scan: str
@@ -100,6 +102,7 @@ class Prediction:
     cam_flag: str = ""
     occlusion_flag: str = ""
     simulated: bool = False
+    cautions: tuple[str, ...] = ()
 
 
 def predict(
@@ -189,6 +192,7 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
         },
         **{name: prediction.measures.get(name) for name in MEASURES},
         "sha256": prediction.sha256,
+        "caution": " ".join(prediction.cautions),
     }
 
 
@@ -238,6 +242,7 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: storage.FinalMode
         Prediction(
             scan.scan, sha256=scan.sha256, measures=scan.measures, channel=scan.channel, micrograph=scan.micrograph,
             pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
+            cautions=tuple(model_card.cautions(facts)),
             **calibrated, **attributed, **_compare_to_study(scan, row, model),
         )
         for scan, calibrated, attributed, row in zip(

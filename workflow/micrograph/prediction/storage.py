@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from micrograph.errors import UserError
 from micrograph.networks import backbones, checkpoints
 
-VERSION = 3  # of the file's layout
+VERSION = 4  # of the file's layout
 NETWORK, BACKBONE, EMBEDDINGS, IMAGES = "network.", "backbone.", "films.looks", "films.pictures"  # names of tensors
 COMMAND = "snakemake --cores 8 results/final_model/model.safetensors"
 

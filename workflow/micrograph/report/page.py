@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from micrograph.errors import lookup
 from micrograph.evaluation import conclusions as evaluated
 from micrograph.evaluation import metrics, summaries, table2, tables
+from micrograph.evaluation.by_time import Beside
 from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
 from micrograph.report.conclusions import Conclusions
@@ -116,6 +117,8 @@ class Report:
     figures : list of Figure
     confusion : Confusion, optional
     conclusions : Conclusions, optional
+    beside : Beside, optional
+        What metadata alone and later days give, and whether that calls for caution.
     """
 
     title: str
@@ -129,6 +132,7 @@ class Report:
     figures: list[contents.Figure] = field(default_factory=list)
     confusion: Confusion | None = None
     conclusions: Conclusions | None = None
+    beside: Beside | None = None
 
 
 def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> Headline | None:
