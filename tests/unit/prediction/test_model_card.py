@@ -97,6 +97,16 @@ def test_the_card_warns_of_simulated_films_and_of_weights_that_saw_the_study(mod
     assert model_card.PRETRAINED_ON_STUDY in model_card.card(model.facts | {"pretraining": "films"})
 
 
+def test_the_card_has_both_numbers_about_time_and_its_cautions_at_the_top(model):
+    numbers = [["The sheet", "41.2 % [30.1, 52.3]", "OLR"], ["Later days", "not tested", "no dates"]]
+    time = {"numbers": numbers, "cautions": ["Time is suspect."], "rule": "The rule."}
+    text = model_card.card(model.facts | {"time": time})
+    assert text.index("Time is suspect.") < text.index("## Training")
+    assert "| The sheet | 41.2 % [30.1, 52.3] | OLR |" in text and "| not tested | no dates |" in text
+    assert "Time is suspect." not in model_card.card(model.facts | {"time": time | {"cautions": []}})
+    assert "Not tested" in model_card.card(model.facts | {"time": None})
+
+
 def test_the_card_gives_counts_instead_of_an_interval_of_equal_values(model):
     checked = model.facts["checked"] | {"covered_900": [1.0, None, None, 13, 7], "alone": [0.5, 0.25, 0.75, 18, 9]}
     scores = model.facts["cross_validated"] | {"accuracy": [1.0, 1.0, 1.0]}

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from made_up import fit, samples
-from micrograph.evaluation import tables
+from micrograph.evaluation import by_time, tables
+from micrograph.evaluation.by_time import Beside
 from micrograph.report import contents, page
 from project import PROJECT
 
@@ -109,6 +110,17 @@ def test_the_confusion_matrix_counts_correct_wrong_and_missing_predictions():
     assert found.n_correct == (test["y_pred"] == test["y_true"]).sum() == np.trace(found.counts)
     assert found.counts[:, 3].sum() == test["y_pred"].isna().sum() > 0
     assert found.counts.sum(axis=1).tolist() == [(test["y_true"] == name).sum() for name in (900, 950, 1000)]
+
+
+def test_two_numbers_stand_beside_the_headline_and_cautions_above_it(table2):
+    numbers = [("Sheet", "41.2 % [30.1, 52.3]", "OLR <&>"), ("Later days", "not tested", "no dates")]
+    html = a_page(table2, beside=Beside(numbers, ["Time <is> suspect."]))
+    result = html[html.index('<section id="result"') : html.index('<section id="samples"')]
+    assert result.index("Time &lt;is&gt; suspect.") < result.index('class="headline"')
+    for part in ("41.2\u00a0%", "OLR &lt;&amp;&gt;", "not tested", "no dates", by_time.RULE):
+        assert part in result
+    calm = a_page(table2, beside=Beside(numbers, []))
+    assert "<strong>Caution" not in calm and "41.2\u00a0%" in calm
 
 
 def test_without_the_strict_protocol_there_is_no_headline(table2):

@@ -324,10 +324,12 @@ def _sentence(row: Mapping[str, Any], subject: str) -> str:
             f"{tables.number(row['reference_n_train_samples'])} under strict."
         )
     what = {METADATA: "The sample sheet alone", NEAREST: "The date of growth alone"}[row["quantity"]]
+    better = "predicts growth temperature better than micrographs"
+    not_worse = "is not shown to predict growth temperature worse than micrographs"
     return (
-        f"{what} predicts growth temperature no worse than micrographs, as far as these samples can tell: {reached} "
-        f"without an image, the {subject} {reference} on the same samples ({apart}). The networks may have learned "
-        "when a film was grown rather than how."
+        f"{what} {better if round(row[DIFFERENCE[1]], DECIMALS) > 0 else not_worse}: {reached} without an image, the "
+        f"{subject} {reference} on the same samples ({apart}). The accuracy on micrographs may therefore come from "
+        "when or by whom the films were grown."
     )
 
 
