@@ -3,6 +3,7 @@
 import stat
 import struct
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -46,6 +47,14 @@ def test_files_that_are_never_scans_are_refused_by_name_and_reason(tmp_path, dat
     (tmp_path / "film.spm").write_bytes(data)
     with pytest.raises(UserError, match=f"film.spm: .*{reason}"):
         formats.read_scan(tmp_path / "film.spm")
+
+
+@pytest.mark.parametrize("look", [formats.read_scan, formats.inspect])
+def test_an_archive_is_refused_with_the_way_out(tmp_path, look):
+    with zipfile.ZipFile(tmp_path / "scans.zip", "w") as archive:
+        archive.writestr("film.spm", b"any")
+    with pytest.raises(UserError, match="scans.zip: a zip archive .*extract"):
+        look(tmp_path / "scans.zip")
 
 
 def test_folders_and_missing_files_are_refused(tmp_path):

@@ -24,6 +24,7 @@ from micrograph.scans.height_map import DEFAULT_OPTIONS, HeightMap, Inspection, 
 
 INSTALL = f"pip install 'gwyddionpy[converter]' (Linux on x86-64) or pip install {surface_topography.PACKAGE}"
 MAGIC = b"GWYP"
+ZIP = b"PK\x03\x04"
 SCALAR_BYTES = {"b": 1, "c": 1, "i": 4, "q": 8, "d": 8}
 ARRAY_DTYPES = {"C": "S1", "I": "<i4", "Q": "<i8", "D": "<f8"}
 MAX_DEPTH = 8
@@ -122,8 +123,15 @@ def inspect(path: str | Path) -> Inspection:
     with open(path, "rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf")
     if Path(path).suffix.lower() not in SUFFIXES and not head.startswith(SIGNATURES):
+        _refuse_archive(path, head)
         raise UserError(f"{path}: in no known format; if Gwyddion reads it, add a row by hand.")
     return Inspection()
+
+
+def _refuse_archive(path: str | Path, head: bytes) -> None:
+    """Raise UserError for a zip file that is no scan; some makers' formats are zip files too."""
+    if head.startswith(ZIP):
+        raise UserError(f"{path}: a zip archive or an office document; extract the scans from it.")
 
 
 def is_available() -> bool:
@@ -186,6 +194,8 @@ def _convert(path: Path, timeout_seconds: float) -> bytes:
         if done.returncode != 0 and shutil.disk_usage(folder).free < min(path.stat().st_size, SMALL_BYTES):
             raise unwritable(folder, errno.ENOSPC)
         if done.returncode != 0 or not out.is_file():
+            with open(path, "rb") as file:
+                _refuse_archive(path, file.read(len(ZIP)))
             raise UserError(f"{path}: damaged, or in a format that Gwyddion's importer does not know; remove the scan.")
         return _read_bytes(path, out)
 
