@@ -75,8 +75,8 @@ def compared(backbone, pixels, pairs, steps, threads, device):
             losses[way] = train(len(images))
             seconds[way].append((time.perf_counter() - begun) / len(images))
     middle = {way: statistics.median(taken) for way, taken in seconds.items()}
-    said = (f"{way} loss {losses[way]:.3f}, {part_of_peak(work / middle[way], device)}" for way in ways)
-    print(f"{backbone} at {pixels}: " + "; ".join(said), flush=True)
+    losses_text = (f"{way} loss {losses[way]:.3f}, {part_of_peak(work / middle[way], device)}" for way in ways)
+    print(f"{backbone} at {pixels}: " + "; ".join(losses_text), flush=True)
     where = f"cpu, {threads} threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
     return [
         {

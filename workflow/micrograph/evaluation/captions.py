@@ -27,7 +27,7 @@ def fill(path: str | Path, params: Mapping, config: Mapping | None = None) -> st
 
     Raises
     ------
-    Fault
+    UserError
         If the caption needs a name that is not given.
     """
     import jinja2

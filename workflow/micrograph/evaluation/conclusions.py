@@ -56,7 +56,7 @@ MARGIN = 5.0  # points of accuracy, coverage or calibration error that count as 
 MARGIN_CORRELATION = attribution_tests.MARGIN
 QUANTILE = NormalDist().inv_cdf((1 + bootstrap.LEVEL) / 2)
 MIN_BATCHES = 12  # growth days: of fewer, percentile intervals are too narrow (docs/methods.md)
-MIN_DISCORDANT = 6  # samples that two models do not get right alike: a sign test of five has no p below 0.05
+MIN_DISCORDANT = 6  # samples that one of two models predicts correctly: a sign test of five has no p below 0.05
 MIN_REPEATS = 3  # two repeats do not give a standard deviation worth an interval
 
 
@@ -406,7 +406,7 @@ def too_few(batches: float, discordant: float = np.nan) -> str:
     batches : float
         Growth days.
     discordant : float, optional
-        Samples that two models do not get right alike.
+        Samples that only one of two models predicts correctly.
     """
     for count, least, what in ((batches, MIN_BATCHES, "growth days"), (discordant, MIN_DISCORDANT, "samples differ")):
         if count < least:

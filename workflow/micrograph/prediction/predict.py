@@ -39,7 +39,7 @@ class Prediction:
     sha256 : str
         Of the file.
     out_of_distribution : bool
-        Whether the scan is unlike the study's samples; the prediction is then not reliable.
+        Whether the scan is out of the study's distribution; the prediction is then not reliable.
     reasons : tuple of str
         Why it is, in sentences.
     y_pred : int

@@ -256,7 +256,7 @@ def _without_copies(rows: list[Row]) -> tuple[list[Row], Skipped]:
     digests = {row["path"]: scan.sha256 for row, scan in zip(suspects, converted, strict=False) if scan}
     copies: dict[str, str] = {}
     for group in duplicates.find(prints, widths, [row["date"] for row in suspects][: len(prints)]):
-        raw: dict[str, Row] = {}  # by time, which no file in another format than the instrument's tells
+        raw: dict[str, Row] = {}  # by time, which only files in the instrument's format state
         for row in sorted((suspects[number] for number in group), key=_distance_from_raw):
             of_time = raw.get(row["date"]) or (next(iter(raw.values()), None) if not row["date"] else None)
             if of_time:
@@ -276,7 +276,7 @@ def _convert(row: Row) -> conversion.ConvertedScan | None:
 
 
 def _distance_from_raw(row: Row) -> tuple[float, bool, bool, bool, int, str]:
-    """Order files of one scan, the one that seems to be raw first; of copies, one whose name tells the growth day."""
+    """Order files of one scan, the one that seems to be raw first; of copies, one whose name has the growth day."""
     name, is_processed = os.path.basename(row["path"]), False
     if row["format"] == "nanoscope":
         sections = nanoscope.read_header(row["path"]).sections

@@ -166,7 +166,7 @@ def read_channel(path: str | Path, title: str, direction: str = "any") -> tuple[
 
 
 def check_heights(header: Header) -> None:
-    """Check that at least one image of the main pass holds heights, as far as the header tells.
+    """Check that at least one image of the main pass holds heights, as far as the header states.
 
     Parameters
     ----------
