@@ -13,7 +13,19 @@ from micrograph.networks import checkpoints, mlp, replace_head, transforms
 from project import PROJECT, Study
 
 TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve")  # a table and a figure each
-TABLES = ("table1", "fidelity", "table2", "table3", "table4", "tableS1", "attribution_tests", *TRUSTED, "conclusions")
+TABLES = (
+    "table1",
+    "fidelity",
+    "table2",
+    "table3",
+    "table4",
+    "tableS1",
+    "tuned_networks",
+    "component_correlations",
+    "attribution_tests",
+    *TRUSTED,
+    "conclusions",
+)
 FIGURES = ("fig1", "fig2", "fig3", "figS2", "fig4", "fig5", "fig7", "fig8", "fig9", "fig10",
            "attribution_tests", "confusion_table2", "training_curves", *TRUSTED)  # fmt: skip
 
