@@ -200,7 +200,7 @@ def _refusal(channels: Sequence[Channel], lengths: Sequence[Channel], options: R
         return f"the file states no units {available}; fill in the columns z_unit and width_nm of the sheet."
     sides = sorted({channel.unit_xy for channel in channels if nm_per(channel.unit_z) and not nm_per(channel.unit_xy)})
     if not lengths and sides:
-        return f"its width is in '{sides[0]}', which is no length {available}; save the file with its size in nm."
+        return f"its width is in '{sides[0]}', which is not a length {available}; save the file with its size in nm."
     if not lengths:
         return f"no channel in metres or another unit of length {available}; export the height channel."
     return f"no channel {requested} {available}; set scans.channels and scans.direction."

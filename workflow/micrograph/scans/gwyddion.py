@@ -129,7 +129,7 @@ def inspect(path: str | Path) -> Inspection:
 
 
 def _refuse_archive(path: str | Path, head: bytes) -> None:
-    """Raise UserError for a zip file that is no scan; some makers' formats are zip files too."""
+    """Raise UserError for a zip file that is not a scan; some makers' formats are zip files too."""
     if head.startswith(ZIP):
         raise UserError(f"{path}: a zip archive or an office document; extract the scans from it.")
 
