@@ -207,3 +207,18 @@ def test_what_does_not_belong_into_the_table_is_a_fault():
         tabled(fit("strict", test), fit("strict", test, policy="aug4"))
     with pytest.raises(UserError, match="not known"):
         tabled(fit("lenient", test))
+
+
+def test_the_p_value_counts_the_permutations_that_reach_the_accuracy():
+    """3 of 4 on true labels; permuted 4, 3, 2 and 0 of 4, of which two reach it: (1 + 2) / (1 + 4)."""
+    truth = [900, 950, 950, 950]
+
+    def tested(name, right):
+        called = [celsius if place < right else 1000 for place, celsius in enumerate(truth)]
+        return fit(name, rows("validation", truth, called, "aabb"), rows("test", truth, called, "aabb"))
+
+    drawn = [tested(f"strict.shuffled_films{number}", right) for number, right in enumerate((4, 3, 2, 0), 1)]
+    row = one(tested("strict", 3), *drawn, labels="true")
+    assert row["p_films"] == pytest.approx(3 / 5) and row["n_draws_films"] == 4
+    assert np.isnan(row["p_batches"])
+    assert "0.600 (4)" in str(leakage.panels(tabled(tested("strict", 3), *drawn))[0].rows)

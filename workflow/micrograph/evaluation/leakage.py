@@ -36,6 +36,7 @@ COLUMNS = [
     *(f"above_chance_{part}_pct_points{end}" for part in PARTS for end in ENDS),
     *(f"change_pct_points{end}" for end in summaries.PAIRED),
     *("selection_bias_pct_points", "verdict"),
+    *(f"{name}_{labels}" for labels in ("films", "batches") for name in ("p", "n_draws")),
 ]
 # Settings that a network's fold compares at most, the epochs of early stopping among them.
 COMPARED = {"default": 1_000, "published": 10_000, "as_run": 1_000}
@@ -90,7 +91,9 @@ def make_table(
         predictions permuted among the samples of each fold; ``above``: accuracy less chance. ``change``: the reported
         accuracy less that of the same model under the protocol without changes. ``selection_bias_pct_points``: the
         most that selecting settings on validation samples adds on average to the accuracy of random predictions.
-        ``verdict``: of permuted labels, where the interval of the reported accuracy above chance lies.
+        ``verdict``: of permuted labels, where the interval of the reported accuracy above chance lies. ``p_films``,
+        ``p_batches``: of true labels, the p-value of the reported accuracy among those of the same model on labels
+        permuted between samples or growth days, (1 + b) / (1 + n): b of ``n_draws`` n permutations reach it.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def make_table(
         base = groups.get((protocols.without_leaks(key[0]), *key[1:]))
         row = constant | dict(zip(GROUP, key, strict=True)) | _scores(key[0], groups[key], base, resampling)
         row["selection_bias_pct_points"] = _selection_bias(groups[key], grids, others)
-        rows.append(row | {"verdict": _verdict(row)})
+        rows.append(row | {"verdict": _verdict(row)} | _p_values(key, groups))
     return run.add_to(pd.DataFrame(rows, columns=COLUMNS))
 
 
@@ -205,6 +208,26 @@ def _verdict(row: Mapping[str, Any]) -> str:
     if row["labels"] == "true" or np.isnan(low):
         return ""
     return ABOVE if low > 0 else BELOW if high < 0 else AT
+
+
+def _p_values(key: tuple, groups: Mapping[tuple, pd.DataFrame]) -> dict[str, float]:
+    """Return the columns of the permutation tests of a row on true labels; {} of others and without permutations."""
+    protocol, labels, *model = key
+    found: dict[str, float] = {}
+    for kind in ("films", "batches") if labels == "true" else ():
+        drawn = groups.get((protocol, kind, *model))
+        if drawn is not None:
+            split = protocols.parse(protocol).reported_split
+            (reached,), others = (_accuracies(rows[rows["split"] == split]) for rows in (groups[key], drawn))
+            better = int((others >= reached - 1e-9).sum())
+            found |= {f"p_{kind}": (1 + better) / (1 + len(others)), f"n_draws_{kind}": len(others)}
+    return found
+
+
+def _accuracies(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the accuracy of every permutation; of true labels there is one."""
+    right = (rows["y_pred"] == rows["y_true"]).fillna(False)
+    return right.groupby(rows["permutation"]).mean().to_numpy(float)
 
 
 def _selection_bias(rows: pd.DataFrame, grids: Mapping[str, int], others: int) -> float:
@@ -352,6 +375,18 @@ def _reported(name: str) -> Callable[[tables.Row], str]:
     return lambda row: tables.number(row[name.format(row["reported"])])
 
 
+def _p_value(labels: str) -> Callable[[tables.Row], str]:
+    """Return the cell of a permutation test: the p-value and the number of permutations."""
+
+    def cell(row: tables.Row) -> str:
+        if tables.missing(row[f"p_{labels}"]):
+            return tables.DASH
+        return f"{tables.number(row[f'p_{labels}'], 3)} ({row[f'n_draws_{labels}']:.0f})"
+
+    return cell
+
+
+UNITS = {"films": "samples", "batches": "growth days"}  # that labels are permuted between
 PROTOCOL = ("Protocol", lambda row: f"{row['protocol']}: reports {row['reported']}")
 TRUE = [
     PROTOCOL,
@@ -360,6 +395,7 @@ TRUE = [
     ("Validation − test, points", tables.difference_column("gap_pct_points", 1)),
     ("Chance level, %", _reported("chance_{}_pct")),
     ("Reported − chance level, points", _above()),
+    *((f"p, labels permuted between {what} (n)", _p_value(kind)) for kind, what in UNITS.items()),
     ("Samples", tables.number_column("n_samples")),
 ]
 PERMUTED = [

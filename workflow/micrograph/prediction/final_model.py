@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from micrograph import __version__, target
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, by_time, metrics, summaries, uncertainty
+from micrograph.networks import device as devices
 from micrograph.networks import finetune, pretraining, transforms
 from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import calibration, novelty
@@ -156,6 +157,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     known = uncertainty.labelled_scores(predictions, settings.classes)
     rng = random_stream(settings.seed, "checked")
     facts |= {
+        "precision": _precision(settings, device),
         "data": settings.data, "seed": settings.seed, "versions": _versions(),
         "settings_sha256": hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest(),
         "calibration": asdict(calibration.fit(known, settings.coverage)),
@@ -165,6 +167,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
         **_compare_to_majority(predictions, study, settings),
         "novelty": _novelty(settings, study, embeddings),
         "time": asdict(by_time.beside(study.by_time, "network")) if study.by_time is not None else None,
+        "cross_validated_predictions": _as_lists(predictions, settings),
         "films": {name: study.samples[name].tolist() for name in SAMPLE_COLUMNS},
     }  # fmt: skip
     return FinalModel(tuned.network, backbone, _to_json(facts), embeddings, small)
@@ -368,6 +371,18 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
     accuracy, majority = (metrics.score(frame, "accuracy", settings.classes) for frame in (predictions, baseline))
     compared = {"majority": majority, "above_majority": [accuracy - majority, *interval]}
     return compared | {"discordant": summaries.discordant(predictions, baseline)}
+
+
+def _precision(settings: FinalModelSettings, device: str) -> str:
+    """Name the arithmetic that this machine really computed in, which may not be the one of the settings."""
+    used = devices.resolve_dtype(settings.training["precision"], devices.resolve_device(device))
+    return next(name for name, dtype in devices.PRECISIONS.items() if dtype is used)
+
+
+def _as_lists(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str, list]:
+    """Return the cross-validated predictions as lists, of which scores, calibration and coverage can be recomputed."""
+    columns = ["sample", "batch", "fold", "y_true", "y_pred", *(f"score_{celsius}" for celsius in settings.classes)]
+    return {name: predictions[name].tolist() for name in columns}
 
 
 def _constant(known: uncertainty.LabelledScores, settings: FinalModelSettings) -> dict[str, Any]:

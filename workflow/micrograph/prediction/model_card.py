@@ -133,7 +133,7 @@ def _training(facts: Facts) -> str:
         "folds of the strict protocol selected, the number of epochs is the folds' median. All samples are trained on "
         "and none is held out, so the last weights are kept, and the batch normalisation statistics are recomputed "
         "over the training images at the end. "
-        f"{settings}.\n"
+        f"{settings}. Trained in {facts['precision']} arithmetic.\n"
     )
 
 
