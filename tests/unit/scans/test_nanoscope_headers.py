@@ -283,6 +283,13 @@ def test_a_large_range_of_two_bytes_stored_in_four_is_read(tmp_path, volts, sens
     assert_is(path, film() * factor, tolerance_nm=0.51 * volts * sensitivity / 2**16)
 
 
+def test_a_sensor_that_only_drifts_gives_way_to_a_channel_with_relief(tmp_path):
+    drift = np.linspace(0, 30, LINES)[:, None] + np.linspace(0, 5, PIXELS)
+    path = write(tmp_path / "film", drift, film(), directions=("Trace", "Retrace"))
+    change_nth(path, "@2:Image Data", 'S [Height] "Height"', 1)
+    assert_is(path)
+
+
 def test_numbers_beyond_the_bytes_that_the_header_states_are_refused(tmp_path):
     path = write(tmp_path / "film", film() * 20, changes=[("Bytes/pixel: 4", "Bytes/pixel: 2")])
     with pytest.raises(HeaderError, match="film: .*2 bytes per pixel"):

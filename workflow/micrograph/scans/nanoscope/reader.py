@@ -1,5 +1,6 @@
 """Read heights: choose the image of the film, check that it shows relief, and scale its integers."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -261,9 +262,15 @@ def _heights(header: Header, image: Image) -> tuple[Channel, NDArray[np.float64]
 
 
 def _spread_nm(height_nm: NDArray[np.float64]) -> float:
-    """Return the height range without its extremes, of a sample of the pixels."""
-    low, high = np.percentile(height_nm.ravel()[:: height_nm.size // SAMPLE_PIXELS + 1], SPREAD_PERCENTILES)
-    return float(high - low)
+    """Return the height range without its extremes, of a sample of the pixels; of a mere tilt or drift what is left."""
+    step = math.isqrt(height_nm.size // SAMPLE_PIXELS) + 1
+    sample = height_nm[::step, ::step]
+    x, y = np.meshgrid(*(np.linspace(-1, 1, length) for length in sample.shape[::-1]))
+    surface = np.stack([np.ones_like(x), x, y, y * y], axis=-1).reshape(-1, 4)
+    values = sample.ravel() - sample.mean()
+    level = values - surface @ np.linalg.lstsq(surface, values, rcond=None)[0]
+    spread_nm, level_nm = (float(np.ptp(np.percentile(each, SPREAD_PERCENTILES))) for each in (values, level))
+    return level_nm if level_nm <= NOISE_NM else spread_nm
 
 
 def _noise_nm(channel: Channel) -> float:
