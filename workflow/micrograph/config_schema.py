@@ -301,7 +301,7 @@ class Splits(Section):
     primary: Annotated[str, OneOf(protocols.PRIMARY)] = "strict"
     """How the protocol strict, and with it the headline, the conclusions and the final model, splits the growth days.
     strict: at random, each class in each fold; by_date: into contiguous blocks in time, each tested once, which needs
-    the growth date of every sample; repeats then differ in training alone."""
+    the growth date of every sample; repeats then differ in training alone, and permuted labels keep random folds."""
 
 
 class Networks(Section):

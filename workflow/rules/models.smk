@@ -88,7 +88,6 @@ rule permute_labels:
         seed=config["seed"],
         classes=config["classes"],
         folds=config["splits"]["folds"],
-        primary=config["splits"]["primary"],
         param_grid=config["models"]["param_grid"],
         n_permutations=config["experiments"]["leakage"]["n_permutations"],
         fits=lambda wildcards: [fit.columns() for fit in STUDY.permuted()[tuple(wildcards)]],

@@ -22,6 +22,5 @@ with log.redirect_output(snakemake.log[0]):
         params.n_permutations,
         params.folds,
         partial(random_stream, params.seed),
-        params.primary,
     )
     io.write_table(snakemake.output.predictions, predictions)

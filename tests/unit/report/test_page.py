@@ -123,6 +123,12 @@ def test_two_numbers_stand_beside_the_headline_and_cautions_above_it(table2):
     assert "<strong>Caution" not in calm and "41.2\u00a0%" in calm
 
 
+def test_the_headline_names_folds_that_are_blocks_of_days(table2):
+    blocks = {**CONFIG, "splits": {"folds": 10, "primary": "by_date"}}
+    assert "block of successive growth days" in a_page(table2, settings=blocks)
+    assert "block of successive growth days" not in a_page(table2)
+
+
 def test_without_the_strict_protocol_there_is_no_headline(table2):
     published = table2[table2["protocol"] == "published"]
     assert page.headline(published, PUBLISHED, 4) is None

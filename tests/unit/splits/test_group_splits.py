@@ -135,7 +135,7 @@ def test_blocks_need_a_day_a_fold():
     assert "column growth_date" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "by_date", 3)
 
 
-@pytest.mark.parametrize("protocol", ["strict", "strict+pca_on_all", "strict.shuffled_films1"])
+@pytest.mark.parametrize("protocol", ["strict", "strict+pca_on_all", "strict.repeat1"])
 def test_strict_splits_by_date_where_that_is_primary(protocol):
     samples = films_by_day(count=120, days=44)
     made = splitters.split(samples, protocol, 4, np.random.default_rng(0), "by_date")
@@ -153,7 +153,7 @@ def test_strict_splits_by_date_where_that_is_primary(protocol):
 
 def test_other_protocols_are_split_as_ever_where_dates_are_primary():
     samples = films_by_day(count=120, days=44)
-    for protocol in ("published", "strict+ungrouped"):
+    for protocol in ("published", "strict+ungrouped", "strict.shuffled_batches1"):
         first, second = (
             splitters.split(samples, protocol, 4, np.random.default_rng(0), name) for name in ("strict", "by_date")
         )

@@ -25,7 +25,6 @@ def permuted_predictions(
     n_permutations: dict[str, int],
     folds: int,
     stream: Callable[..., np.random.Generator],
-    primary: str = "strict",
 ) -> pd.DataFrame:
     """Fit models on permuted growth temperatures, every permutation with its own splits and principal components.
 
@@ -43,8 +42,6 @@ def permuted_predictions(
         Number of folds.
     stream : callable
         Returns the random generator named by its arguments.
-    primary : str
-        What splits the samples of the protocol strict, as of `splitters.split`.
 
     Returns
     -------
@@ -56,7 +53,7 @@ def permuted_predictions(
     frames = []
     for kind, number in [(kind, one) for kind, count in n_permutations.items() for one in range(1, count + 1)]:
         protocol = replace(protocols.parse(tasks[0].spec.protocol), shuffled=kind, permutation=number).name
-        table = _split(samples, protocol, folds, tasks[0].classes, stream, primary)
+        table = _split(samples, protocol, folds, tasks[0].classes, stream)
         features = {}
         for task in tasks:
             spec = replace(task.spec, protocol=protocol)
@@ -76,7 +73,7 @@ def permuted_predictions(
     return pd.concat(frames, ignore_index=True)[COLUMNS]
 
 
-def _split(samples, protocol, folds, classes, stream, primary):
+def _split(samples, protocol, folds, classes, stream):
     """Return the splits of one permutation, as rule make_splits makes them."""
     protocol = protocols.as_seen_by("splits", protocol)
     parsed = protocols.parse(protocol)
@@ -84,6 +81,6 @@ def _split(samples, protocol, folds, classes, stream, primary):
         samples, protocol, folds, stream("relabel", parsed.shuffled, parsed.permutation)
     )
     rng = stream("deal_folds", protocols.split_stream_name(protocol))
-    table = splitters.split(permuted, protocol, folds, rng, primary)
-    splitters.check(table, protocol, classes, permuted, primary)
+    table = splitters.split(permuted, protocol, folds, rng)
+    splitters.check(table, protocol, classes, permuted)
     return table

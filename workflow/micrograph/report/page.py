@@ -248,6 +248,7 @@ def html(template_path: str | Path, report: Report) -> str:
         "rejected": contents.panel("", report.rejected),
         "flagged": contents.panel("", _flagged(report.samples)),
         "settings": contents.flatten(report.settings),
+        "by_date": report.settings.get("splits", {}).get("primary") == "by_date",
     }
     return template.render(**(vars(report) | made))
 

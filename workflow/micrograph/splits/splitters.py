@@ -116,9 +116,13 @@ def _balanced_folds(
 
 
 def _base(protocol: str, primary: str) -> str:
-    """Return the key of SPLITTERS of a protocol; one sample at a time (ungrouped) cannot be split by date."""
+    """Return the key of SPLITTERS of a protocol.
+
+    Single samples (ungrouped) cannot be split by date, nor can permuted labels: a class may then be in one block alone.
+    """
     parsed = protocols.parse(protocol)
-    return primary if parsed.base == "strict" and "ungrouped" not in parsed.leaks else parsed.base
+    by_primary = parsed.base == "strict" and "ungrouped" not in parsed.leaks and parsed.shuffled is None
+    return primary if by_primary else parsed.base
 
 
 def check(
