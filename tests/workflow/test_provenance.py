@@ -214,7 +214,7 @@ def test_with_another_checkout_and_the_source_gone_all_outputs_are_drawn_and_the
         assert f"equal     results/{name}" in said
     assert "4 equal, 0 not made, 0 differs" in said
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-    assert said.index("Not as recorded: code sha256") < said.index("Making 4 of 4")
+    assert said.index("Not as recorded: code sha256") < said.index("Recomputing 4 of 4")
 
 
 def test_what_the_workflow_does_not_make_or_cannot_make_again_is_status_2(fetched):
