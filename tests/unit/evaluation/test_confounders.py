@@ -32,6 +32,25 @@ def test_a_group_is_compared_with_all_other_films():
     )
 
 
+def test_groups_of_another_mix_of_temperatures_are_compared_temperature_by_temperature():
+    """Both groups have 4 of 5 of 950 C right and 1 of 5 of 1000 C, in unlike numbers: accuracies of 68 and 32 %, no
+    difference. 900 C, which one group alone has, does not count."""
+    truth = np.array([950] * 20 + [1000] * 5 + [950] * 5 + [1000] * 20 + [900] * 10)
+    right = np.tile([1, 1, 1, 1, 0], 4).tolist() + [1, 0, 0, 0, 0] + [1, 1, 1, 1, 0] + [1, 0, 0, 0, 0] * 4 + [1] * 10
+    sheet = films(substrate=["c"] * 25 + ["A"] * 35)
+    fit = answered(sheet, np.ones(60, dtype=bool))
+    tested = fit.predictions["split"] == "test"
+    fit.predictions.loc[tested, "y_true"] = truth
+    fit.predictions.loc[tested, "y_pred"] = np.where(right, truth, 0)
+    given = [fit], [], [], {}
+    row = rows(confounders.make_table(sheet, [scans(sheet)], *given, resampling=resampling(400), run=RUN), "substrate")
+    assert row.loc["c", ["accuracy_pct", "n_shared_classes"]].tolist() == pytest.approx([68, 2])
+    assert row.loc["c", ["balanced_pct", "rest_balanced_pct", "difference_pct_points"]].tolist() == pytest.approx(
+        [50, 50, 0]
+    )
+    assert row.loc["c", "difference_pct_points_low"] < 0 < row.loc["c", "difference_pct_points_high"]
+
+
 def test_every_kind_has_a_row_or_the_reason_why_nothing_is_compared():
     sheet = films().drop(columns="operator").assign(growth_seconds=np.nan)
     table = tabled(sheet, np.arange(60) % 4 > 0)
@@ -89,7 +108,7 @@ def test_the_interval_of_a_difference_holds_the_truth_about_as_often_as_it_says(
     for seed in range(250):
         sheet = films(3 * (days + 25))
         right = drawn(rng, days + 25, 3, 0.6, 0.2)
-        rows = sheet.assign(right=right.astype(float))
+        rows = sheet.assign(right=right.astype(float), y_true=950)
         inside = np.arange(len(sheet)) < 3 * days
         differences = confounders._differences(rows[inside], rows[~inside], Resampling([900, 950, 1000], 300, seed))
         low, high = bootstrap.interval(differences)

@@ -39,7 +39,7 @@ EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups do not complement eac
 COLUMNS = [
     *("kind", "group", "model", "features", "n_samples", "n_batches"),
     *(f"accuracy_pct{end}" for end in ENDS),
-    *("majority_pct", "rest_pct"),
+    *("majority_pct", "rest_pct", "n_shared_classes", "balanced_pct", "rest_balanced_pct"),
     *(f"difference_pct_points{end}" for end in summaries.PAIRED),
     *("reason", "overall_pct", "n_train_samples", "rest_n_train_samples", "pretraining", "policy", "scheme"),
 ]
@@ -51,6 +51,7 @@ NOT_RUN = "not in experiments.confounders"
 NO_STRICT = "the same model was not run under strict"
 NO_OTHERS = "the same for all samples"
 FEW = f"fewer than {FEWEST} batches"
+NO_CLASS = "no temperature in common with the others"
 CONSTANT = "all predictions right, or all wrong"
 IDENTICAL = "right on the same samples as strict"
 
@@ -89,10 +90,12 @@ def make_table(
     -------
     DataFrame
         ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the majority class on them; ``rest_pct`` of
-        all other samples, for the kind ``split`` of strict on the same samples; ``difference_pct_points``: the group
-        less the rest. Where there is no interval, ``reason`` says why: fewer than FEWEST batches on either side, or
-        constant predictions, whose resamples would not vary. ``overall_pct``: of all samples. ``n_train_samples``: mean
-        over the folds, for the kind ``split``.
+        all other samples, for the kind ``split`` of strict on the same samples. ``balanced_pct`` and
+        ``rest_balanced_pct`` are the balanced accuracies over the ``n_shared_classes`` temperatures that both have, so
+        that groups of another mix of temperatures are compared alike; ``difference_pct_points`` is the group less the
+        rest, of these, for the kind ``split`` of accuracies. Where there is no interval, ``reason`` says why: fewer
+        than FEWEST batches on either side, or constant predictions, whose resamples would not vary. ``overall_pct``: of
+        all samples. ``n_train_samples``: mean over the folds, for the kind ``split``.
 
     Raises
     ------
@@ -144,8 +147,13 @@ def _group_rows(
             continue
         reason = _no_interval(rest)
         row["reason"] = row["reason"] or (f"the rest: {reason}" if reason else "")
-        ends = NO_ENDS if row["reason"] else bootstrap.interval(_differences(rows, rest, resampling))
-        yield row | _difference(row, rest, ends)
+        shared = sorted(set(rows["y_true"]) & set(rest["y_true"]))
+        row |= {"reason": row["reason"] or ("" if shared else NO_CLASS), "rest_pct": 100 * rest["right"].mean()}
+        row["n_shared_classes"] = len(shared)
+        row |= _balanced_difference(rows, rest, shared, resampling) if shared else {}
+        if row["reason"]:
+            row |= bootstrap.columns("difference_pct_points", (row.get("difference_pct_points", np.nan), *NO_ENDS))
+        yield row
     if unknown.any():
         name = subgroups.NOT_STATED
         yield {"group": name, "reason": UNKNOWN} | _scores(tested[unknown], resampling) | overall
@@ -175,20 +183,37 @@ def _difference(row: Mapping[str, Any], rest: pd.DataFrame, ends: tuple[float, f
     return {"rest_pct": rest_pct} | bootstrap.columns("difference_pct_points", values)
 
 
+def _balanced_difference(
+    rows: pd.DataFrame, rest: pd.DataFrame, classes: Sequence[int], resampling: Resampling
+) -> dict[str, float]:
+    """Return the balanced accuracies of a group and of the rest over some classes, and their difference."""
+    one, other = (frame[frame["y_true"].isin(classes)] for frame in (rows, rest))
+    balanced = [100 * frame.groupby("y_true")["right"].mean().mean() for frame in (one, other)]
+    low, high = bootstrap.interval(100 * _differences(one, other, resampling))
+    return {"balanced_pct": balanced[0], "rest_balanced_pct": balanced[1]} | bootstrap.columns(
+        "difference_pct_points", (balanced[0] - balanced[1], low, high)
+    )
+
+
 def _differences(rows: pd.DataFrame, rest: pd.DataFrame, resampling: Resampling) -> NDArray[np.float64]:
-    """(n_bootstrap,) differences of accuracy, the batches of both resampled together; NaN where one has no sample."""
-    names = np.unique([*rows["batch"], *rest["batch"]])
-    sums = [
-        bootstrap.cluster_sums(
-            np.stack([frame["right"].to_numpy(), np.ones(len(frame))], axis=1),
-            np.searchsorted(names, frame["batch"].to_numpy(str)),
-            len(names),
-        )
-        for frame in (rows, rest)
-    ]
-    resampled = bootstrap.resample(resampling.weights(len(names)), np.hstack(sums))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return resampled[:, 0] / resampled[:, 1] - resampled[:, 2] / resampled[:, 3]
+    """(n_bootstrap,) differences of balanced accuracy, the batches of both resampled together.
+
+    A class that a resample lacks on a side does not count there; NaN where no class is left.
+    """
+    names, classes = np.unique([*rows["batch"], *rest["batch"]]), np.unique([*rows["y_true"], *rest["y_true"]])
+    weights = resampling.weights(len(names))
+    balanced = []
+    for frame in (rows, rest):
+        place = np.searchsorted(classes, frame["y_true"]), np.searchsorted(names, frame["batch"].to_numpy(str))
+        sums = np.zeros((len(names), 2 * len(classes)))
+        np.add.at(sums, (place[1], place[0]), frame["right"].to_numpy(float))
+        np.add.at(sums, (place[1], place[0] + len(classes)), 1)
+        right, count = np.hsplit(bootstrap.resample(weights, sums), 2)
+        recall = np.divide(right, count, out=np.full(right.shape, np.nan), where=count > 0)
+        known = np.isfinite(recall)
+        total = np.where(known, recall, 0).sum(axis=1)
+        balanced.append(np.divide(total, known.sum(axis=1), out=np.full(len(total), np.nan), where=known.any(axis=1)))
+    return balanced[0] - balanced[1]
 
 
 def _split_rows(
@@ -256,7 +281,7 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: subgroups, a panel per model, then samples of other operators and later days."""
     grouped, split = (table[(table["kind"] == SPLIT) == is_split] for is_split in (False, True))
     made = [
-        tables.panel(f"Subgroups: {_model(rows.iloc[0])}", rows, [*FIRST, *_numbers("Others, %")], 2)
+        tables.panel(f"Subgroups: {_model(rows.iloc[0])}", rows, [*FIRST, *_numbers("Others, %", BALANCED)], 2)
         for _, rows in grouped.groupby(["model", "features"], sort=False)
     ]
     trained = split[split["n_train_samples"].notna() & split["rest_n_train_samples"].notna()].to_dict("records")
@@ -277,14 +302,26 @@ def _model(row: tables.Row) -> str:
 FIRST = [("By", lambda row: KINDS[row["kind"]]), ("Samples", group_label)]
 
 
-def _numbers(rest: str) -> list[tables.Column]:
-    """Return the columns of numbers; rest: heading of what is compared with."""
+def _balanced(row: tables.Row) -> str:
+    """Format the balanced accuracies that are compared, and over how many temperatures."""
+    if tables.missing(row["balanced_pct"]):
+        return tables.DASH
+    ours, others = (tables.number(row[name]) for name in ("balanced_pct", "rest_balanced_pct"))
+    return f"{ours} and {others} ({row['n_shared_classes']:.0f} temperatures)"
+
+
+BALANCED: list[tables.Column] = [("Balanced, group and others, %", _balanced)]
+
+
+def _numbers(rest: str, columns: Sequence[tables.Column] = ()) -> list[tables.Column]:
+    """Return the columns of numbers; rest: heading of what is compared with; columns: before the difference."""
     return [
         ("Number", tables.number_column("n_samples")),
         ("Growth days", tables.number_column("n_batches")),
         ("Accuracy, %", tables.interval_column("accuracy_pct")),
         ("Majority class, %", tables.number_column("majority_pct")),
         (rest, tables.number_column("rest_pct")),
+        *columns,
         ("Difference, points", tables.difference_column("difference_pct_points")),
         ("Reason for no interval", lambda row: row["reason"]),
     ]
