@@ -684,8 +684,8 @@ class Attribution(Section):
     """Memory for images and maps being computed, in MB; affects speed, and results only by rounding."""
     cam_values: Annotated[int, Field(ge=1, le=16)] = 7
     """Least number of values of a class activation map along each axis; a network has one per 32 pixels. Where it has
-    fewer (3 at 80 pixels), it also sees the image displaced by parts of these 32 pixels, and the values are
-    interleaved; 1 switches this off. Paper: 7, at 224."""
+    fewer (3 at 80 pixels), it also sees the image displaced by parts of these 32 pixels; the values are
+    interleaved and averaged over displacements. 1 switches this off. Paper: 7, at 224."""
     films_per_class: Annotated[int, Field(ge=1, le=8)] = 4
     """Samples of each class in figure 10. Paper: 4."""
 

@@ -94,14 +94,22 @@ def test_displaced_images_fill_the_places_between_the_values_of_a_coarse_map():
 
     np.testing.assert_array_equal(cam.interleave(every_32nd, across, 3)[0, 0], [[0, 32, 64]] * 3)
     found = cam.interleave(every_32nd, across, 7)
-    places = [8, 18, 29, 40, 50, 61, 72]  # without -3 and 82, which are off the image
+    seen = [-3 + 6, 8, 18, 29, 40, 50, 61, 72, 82 - 6]  # beyond the border its reflection: 3 for -3, 76 for 82
+    places = [np.mean(seen[place : place + 3]) for place in range(7)]  # each with its neighbours
     assert found.shape == (1, 2, 7, 7)
-    np.testing.assert_array_equal(found[0, 1], [places] * 7)
+    np.testing.assert_allclose(found[0, 1], [places] * 7, rtol=1e-6)
     down = cam.interleave(every_32nd, across.transpose(2, 3), 7)
-    np.testing.assert_array_equal(down[0, 0], np.transpose([places] * 7))
+    np.testing.assert_allclose(down[0, 0], np.transpose([places] * 7), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("side", "coarse", "fine"), [(32, 1, 7), (64, 2, 8), (80, 3, 7), (160, 5, 10), (224, 7, 7)])
+def test_displaced_images_with_other_outputs_leave_no_pattern():
+    """Maps are even, those of one displacement higher than those of another: so is the mean of all."""
+    heights = iter([0.0, *range(1, 10)])
+    found = cam.interleave(lambda shown: np.full((1, 3, 3), next(heights)), torch.zeros(1, 3, 80, 80), 7)
+    np.testing.assert_allclose(found, np.full((1, 7, 7), 5.0))  # the mean of 1 to 9
+
+
+@pytest.mark.parametrize(("side", "coarse", "fine"), [(32, 1, 7), (64, 2, 10), (80, 3, 7), (160, 5, 15), (224, 7, 7)])
 def test_maps_have_seven_values_or_more_whatever_the_size_of_the_image(starts, side, coarse, fine):
     net, inputs = network(starts, "efficientnet_lite0", "nominal"), torch.zeros(1, 3, side, side)
     for least, wanted in ((1, coarse), (7, fine)):

@@ -121,15 +121,16 @@ def interleave(maps_of: Callable[[torch.Tensor], NDArray], inputs: torch.Tensor,
     Notes
     -----
     The network sees every image at the size that it knows, displaced by k steps of 1/k of the distance between two
-    values along either axis (k = min_values / h, rounded up), with the border reflected. That distance is a power of
-    two, the product of the strides. The displacements are chosen so that the values kept, those that fit on the image,
-    lie around its middle.
+    values along either axis (k is odd and at least min_values / h), with the border reflected. That distance is a power
+    of two, the product of the strides. Each value is the mean of k x k neighbours, one of every displacement: a
+    displaced image has other outputs, and without the mean the map would show these differences. The displacements are
+    chosen so that the values kept, those that fit on the image, lie around its middle.
     """
     first = maps_of(inputs)
     count, side = first.shape[-1], inputs.shape[-1]
     if count >= min_values:
         return first
-    steps, stride = -(-min_values // count), 2 ** math.ceil(math.log2(side / count))
+    steps, stride = -(-min_values // count) // 2 * 2 + 1, 2 ** math.ceil(math.log2(side / count))
     kept = max(min_values, side * steps // stride)
     start = (count * steps - kept) // 2
     origin = side / 2 - 0.5 - stride / steps * (start + (kept - 1) / 2)
@@ -141,7 +142,9 @@ def interleave(maps_of: Callable[[torch.Tensor], NDArray], inputs: torch.Tensor,
         for column, across in enumerate(offsets):
             shown = padded[..., room + down : room + down + side, room + across : room + across + side]
             fine[..., row::steps, column::steps] = maps_of(shown.contiguous())
-    return fine[..., start : start + kept, start : start + kept]
+    around = np.pad(fine, [(0, 0)] * (fine.ndim - 2) + [(steps // 2,) * 2] * 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(around, (steps, steps), axis=(-2, -1))
+    return windows.mean((-2, -1))[..., start : start + kept, start : start + kept]
 
 
 def activate(network: nn.Module, backbone: str, inputs: torch.Tensor) -> Activations:
