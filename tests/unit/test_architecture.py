@@ -24,7 +24,7 @@ ALLOWED = {
     "retrieval": {"scans", "networks/backbones", "networks/checkpoints"},
     "provenance": {"scans/height_map", "scans/sample_sheet"},
     "experiments": {"splits", "models/registry"},
-    "outputs": {"experiments", "models/registry"},
+    "outputs": {"experiments", "models/registry", "splits/fit_spec"},
     "config": {"config_schema", "yaml_checks", "experiments", "scans"},
     "config_schema": {"splits", "scans", "models/registry", "networks/backbones", "networks/pretraining", *MAPS},
     "config_reference": {"config", "config_schema"},

@@ -13,6 +13,8 @@ from micrograph.evaluation.bootstrap import Resampling
 from project import PROJECT
 
 PUBLISHED = pd.read_csv(PROJECT / "resources" / "published" / "values.tsv", sep="\t")
+CHANNELS = pd.read_csv(PROJECT / "resources" / "published" / "channels.tsv", sep="\t")
+SHAPES = {"block2": (40, 10, 10)}
 SEEDS = 20
 
 
@@ -31,7 +33,7 @@ def judged():
     for seed in range(SEEDS):
         how = {"resampling": Resampling(CLASSES, Evaluation().n_bootstrap, seed), "run": RUN}
         tables = {
-            "table2": table2.make_table(blocks, PUBLISHED, **how),
+            "table2": table2.make_table(blocks, PUBLISHED, SHAPES, CHANNELS, **how),
             "table4": table4.make_table(schemes, PUBLISHED, **how),
             "baselines": baselines.make_table(alone, network, **how),
         }
