@@ -232,6 +232,20 @@ def test_the_film_beside_an_artefact_is_level_to_the_noise(name, method):
     assert rms < 2 * NOISE_NM and lines < NOISE_NM
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_film_of_grains_is_left_without_tilt(method):
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[0:96, 0:96]
+    places = rng.uniform(0, 96, (2, 300, 1, 1))
+    down = y - places[0]
+    down = np.where(down < 0, 3 * down, down)  # of a worn tip: steep on one side, so that most of the film goes down
+    grain = rng.uniform(3, 8, (300, 1, 1)) - np.hypot(down, x - places[1]) / 2
+    level_nm = levelling.level(grain.max(axis=0).clip(0) + 0.02 * y - 0.05 * x, method)
+    for lines in (0, 1):
+        rise = np.polyfit(np.linspace(-1, 1, 96), level_nm.mean(axis=lines), 1)[0]
+        assert abs(rise) < 0.5 * level_nm.std()
+
+
 @pytest.mark.parametrize("method", ["median", "facet"])
 @pytest.mark.parametrize("count", [0.02, 0.16, 0.3])
 def test_heights_in_coarse_counts_are_levelled_as_fine_ones_are(count, method):

@@ -131,7 +131,7 @@ def _polynomial_basis(pixels: int, degree: int = LINE_DEGREE) -> HeightArray:
 
 
 def _level_median(height_nm: HeightArray) -> HeightArray:
-    """Level by medians: tilt along the lines, offset from line to line, then the bow that all lines share.
+    """Level by medians: tilt along the lines, line offsets, the bow that all lines share, tilt across the lines.
 
     A median ignores islands and particles of less than half a line; wider ones, and scars, are ignored by the line
     offsets. A film that rises from line to line loses that rise.
@@ -143,6 +143,8 @@ def _level_median(height_nm: HeightArray) -> HeightArray:
     for _ in range(MASK_ITERATIONS):
         work -= bow @ (bow.T @ np.median(work, axis=0))
         work -= line_offsets(work, background(work))
+    across = _polynomial_basis(len(work), min(1, len(work) - 1))
+    work -= across @ (across.T @ np.median(work, axis=1, keepdims=True))
     return work - work.mean()
 
 
