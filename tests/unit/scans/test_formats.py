@@ -50,11 +50,14 @@ def test_files_that_are_never_scans_are_refused_by_name_and_reason(tmp_path, dat
 
 
 @pytest.mark.parametrize("look", [formats.read_scan, formats.inspect])
-def test_an_archive_is_refused_with_the_way_out(tmp_path, look):
+def test_archives_and_other_images_are_refused_with_the_way_out(tmp_path, look):
     with zipfile.ZipFile(tmp_path / "scans.zip", "w") as archive:
         archive.writestr("film.spm", b"any")
-    with pytest.raises(UserError, match="scans.zip: a zip archive .*extract"):
-        look(tmp_path / "scans.zip")
+    for name in ("film.bmp", "film.webp"):
+        Image.fromarray(GREYS).save(tmp_path / name)
+    for name, words in {"scans.zip": "zip .*extract", "film.bmp": "BMP .*PNG", "film.webp": "WebP .*PNG"}.items():
+        with pytest.raises(UserError, match=f"{name}: a {words}"):
+            look(tmp_path / name)
 
 
 def test_folders_and_missing_files_are_refused(tmp_path):

@@ -24,7 +24,12 @@ from micrograph.scans.height_map import DEFAULT_OPTIONS, HeightMap, Inspection, 
 
 INSTALL = f"pip install 'gwyddionpy[converter]' (Linux on x86-64) or pip install {surface_topography.PACKAGE}"
 MAGIC = b"GWYP"
-ZIP = b"PK\x03\x04"
+# Signatures of files that are not scans unless the importer knows better: some makers' formats are zip files.
+NOT_SCANS = {
+    b"PK\x03\x04": "a zip archive or an office document; extract the scans from it",
+    b"BM": "a BMP image; save it as PNG or TIFF",
+    b"RIFF": "a WebP image, a film or a sound; save an image as PNG or TIFF",
+}
 SCALAR_BYTES = {"b": 1, "c": 1, "i": 4, "q": 8, "d": 8}
 ARRAY_DTYPES = {"C": "S1", "I": "<i4", "Q": "<i8", "D": "<f8"}
 MAX_DEPTH = 8
@@ -123,15 +128,16 @@ def inspect(path: str | Path) -> Inspection:
     with open(path, "rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf")
     if Path(path).suffix.lower() not in SUFFIXES and not head.startswith(SIGNATURES):
-        _refuse_archive(path, head)
+        _refuse_known(path, head)
         raise UserError(f"{path}: in no known format; if Gwyddion reads it, add a row by hand.")
     return Inspection()
 
 
-def _refuse_archive(path: str | Path, head: bytes) -> None:
-    """Raise UserError for a zip file that is not a scan; some makers' formats are zip files too."""
-    if head.startswith(ZIP):
-        raise UserError(f"{path}: a zip archive or an office document; extract the scans from it.")
+def _refuse_known(path: str | Path, head: bytes) -> None:
+    """Raise UserError that names the format of a file that is not a scan."""
+    for signature, description in NOT_SCANS.items():
+        if head.startswith(signature):
+            raise UserError(f"{path}: {description}.")
 
 
 def is_available() -> bool:
@@ -195,7 +201,7 @@ def _convert(path: Path, timeout_seconds: float) -> bytes:
             raise unwritable(folder, errno.ENOSPC)
         if done.returncode != 0 or not out.is_file():
             with open(path, "rb") as file:
-                _refuse_archive(path, file.read(len(ZIP)))
+                _refuse_known(path, file.read(64))
             raise UserError(f"{path}: damaged, or in a format that Gwyddion's importer does not know; remove the scan.")
         return _read_bytes(path, out)
 
