@@ -11,7 +11,7 @@ import pytest
 import made_up
 from made_up import CLASSES, words_in
 from micrograph.errors import UserError
-from micrograph.figures import fig2, style
+from micrograph.figures import fig8_fig9, style
 from project import PROJECT
 
 
@@ -60,7 +60,10 @@ def test_class_colours_differ_in_grey_and_in_shape():
 
 
 def save_a_figure(folder):
-    figure = fig2.draw(made_up.samples(), CLASSES)
+    samples = made_up.samples()
+    arrays = {"samples": samples["sample"].to_numpy(str), "scores_0": np.random.default_rng(0).normal(size=(24, 2))}
+    arrays |= {"explained_0": np.array([0.5, 0.2]), "rows_0": np.arange(12)}
+    figure = fig8_fig9.draw_fig8({"features": arrays}, samples, CLASSES)
     style.save(figure, *(Path(folder) / f"figure.{kind}" for kind in ("pdf", "svg", "png")))
 
 
