@@ -38,6 +38,12 @@ def test_bins_are_of_twenty_films_and_ten_at_most(films, bins):
     assert reliability.number_of_bins(films) == bins
 
 
+def test_confidences_that_differ_by_rounding_share_a_bin():
+    below, above = np.nextafter(0.7, 0), np.nextafter(0.7, 1)
+
+    np.testing.assert_array_equal(reliability.equal_bins(np.array([below, 0.7, above, 0.9]), 4), [0, 0, 0, 1])
+
+
 def test_confidence_is_the_largest_probability_and_right_is_its_class():
     binned = reliability.confidences(
         np.array([[0.2, 0.7, 0.1], [0.5, 0.3, 0.2]]), np.array([1, 2]), ["f", "g"], ["day2", "day1"]

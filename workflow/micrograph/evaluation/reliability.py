@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from micrograph.evaluation import bootstrap, uncertainty
 
 SAMPLES_A_BIN, MOST_BINS = 20, 10
+DIGITS = 9  # to which confidences are compared: the last bits differ between machines
 FEWEST_DRAWS, MOST_CELLS = 100, 20_000_000
 TAIL = 0.05  # of true probabilities, whose error is called high
 
@@ -77,8 +78,9 @@ def number_of_bins(n_samples: int) -> int:
 def equal_bins(confidence: NDArray[np.float64], number: int) -> NDArray[np.int64]:
     """Return the bin of each confidence, ascending from 0, equally many in each.
 
-    Equal confidences share a bin, so that there may be fewer bins than `number`.
+    Confidences that are equal but for rounding share a bin, so that there may be fewer bins than `number`.
     """
+    confidence = np.round(confidence, DIGITS)
     ranked = np.sort(confidence)
     last = [ranked[int(np.ceil(len(ranked) * place / number)) - 1] for place in range(1, number)]
     return np.unique(np.searchsorted(np.unique(last), confidence, side="left"), return_inverse=True)[1]
