@@ -71,6 +71,8 @@ def test_the_embedded_study_differs_in_what_its_config_changes_and_tells_it():
     assert table.loc["backbone", "status"] == "published and as_run: networks.backbone"
     assert table.loc["tuned features, normalisation", "status"] == "published: features_not_normalised"
     assert table.loc["scaling fitted on", "status"] == fidelity.SAME
+    one_fold = table.loc["tuned features, network", "published"]
+    assert "imagenet 1" in one_fold and "10" not in one_fold  # of four folds there is no fold 9 of 10
     titles = {panel.title: len(panel.rows) for panel in fidelity.panels(table.reset_index())}
     assert sum(titles.values()) == len(fidelity.STEPS) == len(table)
     assert pd.notna(table["strict"]).all()

@@ -22,7 +22,6 @@ NAME = "Table of fidelity"
 COMPARED = ("published", "as_run", "strict")
 COLUMNS = ["step", "paper", "notebooks", *COMPARED, "switch", "status", "data"]
 SAME, UNNAMED = "as the notebooks", "differs, unnamed"
-FOLDS = 10  # those of the notebooks, by which the fold of the features is described
 
 Settings = Mapping[str, Any]
 Value = Callable[[Protocol, Settings], str]
@@ -128,8 +127,9 @@ def _tree_rule(protocol: Protocol, settings: Settings) -> str:
 def _features_network(protocol: Protocol, settings: Settings) -> str:
     if "features_from_one_fold" not in protocol.leaks:
         return "each fold's own"
-    folds = {name: feature_fold(name, FOLDS) for name in ("imagenet", *FOLD_FROM_LAST)}
-    return ", ".join(f"{name} fold {fold}" for name, fold in folds.items()) + f" of {FOLDS}"
+    folds = settings["config"]["splits"]["folds"]
+    places = {name: folds - feature_fold(name, folds) for name in ("imagenet", *FOLD_FROM_LAST)}
+    return "fold counted from the last: " + ", ".join(f"{name} {place}" for name, place in places.items())
 
 
 def _training(of: str, name: str) -> Value:
