@@ -27,8 +27,9 @@ def films(count=60, a_day=3, **columns):
 
 
 def scans(sheet):
+    """The samples with the columns of their scans."""
     shape = {"lines": 256, "pixels": 256, "lines_planned": 256, "width_nm": 1000.0, "tall_nm": 1000.0}
-    return sheet[["sample"]].assign(**shape, channel="Height Sensor", direction="trace")
+    return sheet.assign(**shape, channel="Height Sensor", direction="trace")
 
 
 def answered(sheet, right, protocol="strict", learnt=40):
@@ -43,8 +44,7 @@ def answered(sheet, right, protocol="strict", learnt=40):
 
 def tabled(sheet, right, splits=(), same=(), untested=None, n_bootstrap=300):
     return confounders.make_table(
-        sheet,
-        [scans(sheet)],
+        scans(sheet),
         [answered(sheet, right)],
         list(splits),
         list(same),

@@ -394,7 +394,6 @@ OUTPUTS = (
         "confounders", "Confounders", "Accuracy by subgroup", VALIDITY,
         inputs=lambda study: {
             "samples": Input("table", SAMPLES),
-            "levelled": Input("table", "results/heights/{shard}.tsv"),
             "fits": _fits(study, [study.explained]),
             "splits": _fits(study, study.regrouped()),
             "strict": _fits(study, study.regrouped("strict")),

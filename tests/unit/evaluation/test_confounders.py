@@ -43,7 +43,7 @@ def test_groups_of_another_mix_of_temperatures_are_compared_temperature_by_tempe
     fit.predictions.loc[tested, "y_true"] = truth
     fit.predictions.loc[tested, "y_pred"] = np.where(right, truth, 0)
     given = [fit], [], [], {}
-    row = rows(confounders.make_table(sheet, [scans(sheet)], *given, resampling=resampling(400), run=RUN), "substrate")
+    row = rows(confounders.make_table(scans(sheet), *given, resampling=resampling(400), run=RUN), "substrate")
     assert row.loc["c", ["accuracy_pct", "n_shared_classes"]].tolist() == pytest.approx([68, 2])
     assert row.loc["c", ["balanced_pct", "rest_balanced_pct", "difference_pct_points"]].tolist() == pytest.approx(
         [50, 50, 0]
@@ -154,7 +154,7 @@ def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
     given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}
     with pytest.raises(UserError, match="sample f059 has predictions and is not in samples.tsv"):
-        confounders.make_table(sheet.iloc[:-1], [scans(sheet)], *given, resampling=resampling(100), run=RUN)
+        confounders.make_table(scans(sheet.iloc[:-1]), *given, resampling=resampling(100), run=RUN)
 
 
 def test_a_film_without_an_answer_is_wrong():
@@ -163,5 +163,5 @@ def test_a_film_without_an_answer_is_wrong():
     fit.predictions["y_pred"] = fit.predictions["y_pred"].astype("Int64")
     fit.predictions.loc[:14, "y_pred"] = pd.NA
     given = [fit], [], [], {}
-    table = confounders.make_table(sheet, [scans(sheet)], *given, resampling=resampling(100), run=RUN)
+    table = confounders.make_table(scans(sheet), *given, resampling=resampling(100), run=RUN)
     assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}

@@ -20,15 +20,16 @@ def samples(count=12, **columns):
 
 
 def scans(count=12, **columns):
-    """The levelled table of as many whole square scans."""
+    """The columns of as many whole square scans."""
     shape = {"lines": 256, "pixels": 256, "lines_planned": 256, "width_nm": 1000.0, "tall_nm": 1000.0}
     fields = {"channel": "Height Sensor", "direction": "trace"}
     return pd.DataFrame({"sample": [f"f{place:02d}" for place in range(count)]} | shape | fields | columns)
 
 
-def of(kind, films, *levelled):
+def of(kind, films, scanned=None):
     """{name: numbers of its films} of a kind."""
-    known = subgroups.known_samples(films, levelled or [scans(len(films))])
+    scanned = scans(len(films)) if scanned is None else scanned
+    known = subgroups.known_samples(films.merge(scanned, on="sample", how="left"))
     return {name: np.flatnonzero(members).tolist() for name, members in subgroups.groups(known)[kind].items()}
 
 

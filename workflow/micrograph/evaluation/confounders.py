@@ -58,7 +58,6 @@ IDENTICAL = "right on the same samples as strict"
 
 def make_table(
     samples: pd.DataFrame,
-    levelled: Iterable[pd.DataFrame],
     fits: Iterable[Fit],
     splits: Sequence[Fit],
     strict: Iterable[Fit],
@@ -73,8 +72,6 @@ def make_table(
     ----------
     samples : DataFrame
         Table of samples.
-    levelled : iterable of DataFrame
-        Tables of the levelled scans of all shards.
     fits : iterable of Fit
         Strict fits whose samples are grouped.
     splits : sequence of Fit
@@ -102,7 +99,7 @@ def make_table(
     UserError
         If a predicted sample is not in the table of samples.
     """
-    known = subgroups.known_samples(samples, levelled)
+    known = subgroups.known_samples(samples)
     groups = subgroups.groups(known)
     rows = []
     for fit in fits:

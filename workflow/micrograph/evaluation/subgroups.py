@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -12,29 +12,12 @@ IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 MOST_VALUES = 4  # of a number, each of which is a group of its own; of more, thirds of the samples
 TOLERANCE = 0.02  # lengths that differ by less are the same
 NOT_STATED = "not stated"
-SCAN_COLUMNS = ("sample", "lines", "pixels", "lines_planned", "width_nm", "tall_nm", "channel", "direction")
 Named = list[tuple[str, pd.Series]]  # [(name, which samples)]
 
 
-def known_samples(samples: pd.DataFrame, levelled: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Join the table of samples with the tables of their levelled scans.
-
-    Parameters
-    ----------
-    samples : DataFrame
-        Table of accepted samples.
-    levelled : iterable of DataFrame
-        Tables of the shards.
-
-    Returns
-    -------
-    DataFrame
-        The samples with `SCAN_COLUMNS` and ``batch_size``, the number of samples of their batch.
-    """
-    scans = pd.concat([table.reindex(columns=SCAN_COLUMNS) for table in levelled], ignore_index=True)
-    kept = samples.drop(columns=[name for name in SCAN_COLUMNS[1:] if name in samples])
-    joined = kept.merge(scans.drop_duplicates("sample"), on="sample", how="left")
-    return joined.assign(batch_size=joined.groupby("batch")["sample"].transform("size"))
+def known_samples(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of accepted samples with ``batch_size``, the number of samples of their batch."""
+    return samples.assign(batch_size=samples.groupby("batch")["sample"].transform("size"))
 
 
 def groups(samples: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:

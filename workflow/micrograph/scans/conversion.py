@@ -25,11 +25,11 @@ LEVELLED = (
     *("sample", "scan", "height", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "remarks", *quality.COLUMNS),
 )
-RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:5], *LEVELLED[6:], "fingerprint")
+RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:], "fingerprint")
 REJECTED = ("sample", "scan", "reason")
 SAMPLES = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
-    *("scan", "micrograph", "pixel_nm", "lines", "pixels", "width_nm", "tall_nm"),
+    *("scan", "micrograph", "pixel_nm", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "remarks", "z_unit", "data", "quality", *quality.COLUMNS),
 )
 STOPS = {"skip": False, "stop": True}  # value of scans.on_bad_scan: whether a rejected scan ends the run
