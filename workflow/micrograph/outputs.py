@@ -78,6 +78,8 @@ class Output:
         Whether cells of the table hold sentences.
     early : bool
         Whether it is made as soon as it can be, for a first look.
+    in_final_model : bool
+        Whether the final model reads the table.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Output:
     pages: bool = False
     sentences: bool = False
     early: bool = False
+    in_final_model: bool = False
 
     @property
     def tables(self) -> dict[str, str]:
@@ -109,6 +112,11 @@ class Output:
         if self.pages:
             return {"pdf": f"{path}.pdf", "pages": path}
         return {end: f"{path}.{end}" for end in ("pdf", "svg", "png")}
+
+    @property
+    def job_group(self) -> str | None:
+        """Group of cluster jobs; none for a table that the final model reads, since further tables read that model."""
+        return None if self.in_final_model else "tables" if self.table else "figures"
 
     @property
     def page_image(self) -> str:
@@ -412,7 +420,7 @@ OUTPUTS = (
             "strict": _fits(study, study.regrouped("strict")),
         },
         params=lambda study: {**_scored(study), "untested": study.untested()},
-        table="by_time", sentences=True,
+        table="by_time", sentences=True, in_final_model=True,
     ),
     Output(
         "calibration", "Calibration", "Calibration", VALIDITY,

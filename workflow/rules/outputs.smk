@@ -43,7 +43,7 @@ for row in outputs.OUTPUTS:
             f"logs/{row.name}.tsv"
         priority: int(row.early)
         group:
-            "tables" if row.table else "figures"
+            row.job_group
         conda:
             "../../envs/learn.yaml"
         params:

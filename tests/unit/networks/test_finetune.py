@@ -221,7 +221,7 @@ def test_batches_hold_all_rows_in_order_and_none_is_single(rows, size, sizes):
     [
         ({"head": "ordinal"}, "ordinal.*nominal, nnrank, corn, regression, tuned"),
         ({"search": "all"}, "'all'.*default, published"),
-        ({"classes": [900, 950]}, "1000 C"),
+        ({"classes": [900, 950]}, "1000"),
         ({"images": np.zeros((23, 8, 8), np.uint8)}, r"\(24, rows, cols\) uint8"),
     ],
 )
