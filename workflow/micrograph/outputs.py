@@ -78,8 +78,10 @@ class Output:
         Whether cells of the table hold sentences.
     early : bool
         Whether it is made as soon as it can be, for a first look.
-    in_final_model : bool
-        Whether the final model reads the table.
+    grouped : bool
+        Whether a cluster runs it in one job with others. Not if the final model reads it, which other tables read in
+        turn; nor if other tables read it and its inputs depend on a retrieved sheet, since Snakemake (9.27) leaves
+        what it planned before the retrieval in the group, and stops.
     """
 
     name: str
@@ -96,7 +98,7 @@ class Output:
     pages: bool = False
     sentences: bool = False
     early: bool = False
-    in_final_model: bool = False
+    grouped: bool = True
 
     @property
     def tables(self) -> dict[str, str]:
@@ -115,8 +117,8 @@ class Output:
 
     @property
     def job_group(self) -> str | None:
-        """Group of cluster jobs; none for a table that the final model reads, since further tables read that model."""
-        return None if self.in_final_model else "tables" if self.table else "figures"
+        """Group of cluster jobs, if it is grouped."""
+        return ("tables" if self.table else "figures") if self.grouped else None
 
     @property
     def page_image(self) -> str:
@@ -407,7 +409,7 @@ OUTPUTS = (
             "strict": _fits(study, study.regrouped("strict")),
         },
         params=lambda study: {**_scored(study), "untested": study.untested()},
-        table="confounders", figure="confounders:draw",
+        table="confounders", figure="confounders:draw", grouped=False,
     ),
     Output(
         "by_time", "Time", "Metadata and later days beside the headline", VALIDITY,
@@ -420,7 +422,7 @@ OUTPUTS = (
             "strict": _fits(study, study.regrouped("strict")),
         },
         params=lambda study: {**_scored(study), "untested": study.untested()},
-        table="by_time", sentences=True, in_final_model=True,
+        table="by_time", sentences=True, grouped=False,
     ),
     Output(
         "calibration", "Calibration", "Calibration", VALIDITY,
