@@ -89,7 +89,7 @@ def make_table(
         ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the majority class on them; ``rest_pct`` of
         all other samples, for the kind ``split`` of strict on the same samples. ``balanced_pct`` and
         ``rest_balanced_pct`` are the balanced accuracies over the ``n_shared_classes`` temperatures that both have, so
-        that groups of another mix of temperatures are compared alike; ``difference_pct_points`` is the group less the
+        that groups with different mixes of temperatures are comparable; ``difference_pct_points`` is the group less the
         rest, of these, for the kind ``split`` of accuracies. Where there is no interval, ``reason`` says why: fewer
         than FEWEST batches on either side, or constant predictions, whose resamples would not vary. ``overall_pct``: of
         all samples. ``n_train_samples``: mean over the folds, for the kind ``split``.

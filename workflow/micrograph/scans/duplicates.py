@@ -93,8 +93,8 @@ def find(
         same_time = known & (times[rows, None] == times)
         least = np.where(same_time, CORRELATION_SAME_TIME, CORRELATION)
         contradicting = np.abs(width[rows, None] - width) > WIDTH_TOLERANCE * width  # never of NaN
-        alike = (values[rows] @ values.T >= least) & ~contradicting & ~(known & ~same_time)
-        pairs.append(np.argwhere(alike) + [start, 0])
+        similar = (values[rows] @ values.T >= least) & ~contradicting & ~(known & ~same_time)
+        pairs.append(np.argwhere(similar) + [start, 0])
     first, second = np.concatenate(pairs).T
     _, group = connected_components(coo_array((np.ones(len(first)), (first, second)), shape=(count, count)))
     order = np.argsort(group, kind="stable")

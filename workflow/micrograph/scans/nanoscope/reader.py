@@ -202,9 +202,9 @@ def _choose_heights(header: Header, options: ReadOptions) -> tuple[Channel, NDAr
     images = choose_images(header, options)
     first = next(images)
     channel, height_nm = _heights(header, first)
-    alike = sum((image.name, image.direction) == (first.name, first.direction) for image in list_images(header))
-    if alike > 1:
-        remark = f"{alike} of its images are '{channel.title}' {channel.direction}, the first was taken"
+    n_same = sum((image.name, image.direction) == (first.name, first.direction) for image in list_images(header))
+    if n_same > 1:
+        remark = f"{n_same} of its images are '{channel.title}' {channel.direction}, the first was taken"
         channel = replace(channel, remarks=(*channel.remarks, remark))
     spread_nm = _spread_nm(height_nm)
     if spread_nm > _noise_nm(channel):
