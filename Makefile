@@ -10,28 +10,30 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 READY := $(VENV)/.made-from-lock
+# The command of this folder, whatever is installed.
+MICROGRAPH := PYTHONPATH=workflow $(BIN)/python -m micrograph
 
 .PHONY: run sheet scans verify compare test nightly bench audit lock clean environment check format
 
 run: environment
-	@PYTHONPATH=workflow $(BIN)/snakemake --cores $(CORES) --scheduler greedy --rerun-incomplete --logger progress
+	@$(MICROGRAPH) run --cores $(CORES)
 
 # SHEET=samples.tsv (or .csv, .xlsx) is the sheet to write.
 SHEET ?= samples.tsv
 sheet: environment
-	@PYTHONPATH=workflow $(BIN)/python -m micrograph.scans.make_sheet "$(FOLDER)" --sheet "$(SHEET)"
+	@$(MICROGRAPH) sheet "$(FOLDER)" --sheet "$(SHEET)"
 
 # OUT is the folder to make, LEVELLING published, median or facet.
 OUT ?= scans-measured
 LEVELLING ?= published
 scans: environment
-	@PYTHONPATH=workflow $(BIN)/python -m micrograph.measurement.folder "$(FOLDER)" --out "$(OUT)" --levelling "$(LEVELLING)"
+	@$(MICROGRAPH) scans "$(FOLDER)" --out "$(OUT)" --levelling "$(LEVELLING)"
 
 # SHARE=0.1 of the results is drawn with SEED=number (default: random, and printed) from ONLY='results/tables/*' (default:
 # all) of the study in STUDY=folder.
 STUDY ?= .
 verify: environment
-	@$(BIN)/python workflow/verify.py --folder "$(STUDY)" --cores $(CORES) \
+	@$(MICROGRAPH) verify --folder "$(STUDY)" --cores $(CORES) \
 	  $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 
 compare: environment

@@ -9,6 +9,9 @@ from pathlib import Path
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
+# The command of this checkout, whatever is installed.
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from micrograph.cli import main; sys.exit(main())"
+MICROGRAPH = [sys.executable, "-c", START, str(PROJECT / "workflow")]
 SMOKE = PROJECT / "tests" / "smoke" / "config.yaml"
 
 

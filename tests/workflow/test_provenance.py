@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from micrograph.provenance import record
-from project import PROJECT
+from project import MICROGRAPH, PROJECT, START
 
 SVC = "results/predictions/strict/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
 
@@ -22,7 +22,7 @@ SVC = "results/predictions/strict/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
 def verify(study, *words):
     """(status, what is printed) of `make verify` in the study's folder."""
     done = subprocess.run(
-        [sys.executable, PROJECT / "workflow/verify.py", "--folder", study.folder, "--cores", "2", *words],
+        [*MICROGRAPH, "verify", "--folder", study.folder, "--cores", "2", *words],
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -158,10 +158,9 @@ SETTINGS = {"scans": {"source": "zenodo", "sheet": "resources/samples.tsv"}, "ad
 
 
 def checkout(folder, code="1"):
-    """A checkout of the little project, with verify.py and the real package."""
-    (folder / "workflow").mkdir(parents=True)
-    shutil.copy2(PROJECT / "workflow/verify.py", folder / "workflow/verify.py")
-    (folder / "workflow/micrograph").symlink_to(PROJECT / "workflow/micrograph")
+    """A checkout of the little project, with the real package."""
+    package, ignored = PROJECT / "workflow/micrograph", shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, folder / "workflow/micrograph", ignore=ignored)
     (folder / "Snakefile").write_text(SNAKEFILE, encoding="utf-8")
     (folder / "workflow/code.py").write_text(code, encoding="utf-8")
     return folder
@@ -195,7 +194,8 @@ def fetched(finished, tmp_path):
 
 
 def command_of(study, project, *words):
-    return [sys.executable, project / "workflow/verify.py", "--folder", study, "--cores", "1", *words]
+    """The command of a checkout."""
+    return [sys.executable, "-c", START, project / "workflow", "verify", "--folder", study, "--cores", "1", *words]
 
 
 def verified(study, project, *words):

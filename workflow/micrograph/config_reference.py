@@ -4,7 +4,6 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from inspect import cleandoc
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,8 +11,8 @@ from pydantic.fields import FieldInfo
 
 from micrograph.config import validate
 from micrograph.config_schema import Config, Section, section_of
+from micrograph.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 WIDTH = 120
 DEFAULT_YAML = """\
 # Every key of config.yaml with its default. A study's config.yaml holds only what differs from these; an unknown key is

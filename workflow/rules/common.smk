@@ -14,6 +14,7 @@ from micrograph.config import validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
 from micrograph.models import registry
+from micrograph.project import PACKAGE, export_package
 from micrograph.provenance import record
 from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
@@ -21,6 +22,7 @@ from micrograph.scans import sample_sheet
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, folds_of, splits_path
 
+export_package()  # to scripts
 config.update(exit_with_message(validate, config))
 
 RUN = record.Run(config, workflow.configfiles)
@@ -61,13 +63,8 @@ wildcard_constraints:
 
 def code_of(script, *modules):
     """The package's files that a script and further modules import: inputs, so that changed code reruns the rule."""
-    return [module_file(name) for name in code_files(workflow.source_path(f"../scripts/{script}.py"), *modules)]
-
-
-@cache
-def module_file(name):
-    """The path of a module of the package; cached, because Snakemake takes a millisecond."""
-    return workflow.source_path(f"../micrograph/{name}")
+    script = workflow.source_path(f"../scripts/{script}.py")
+    return [str(PACKAGE / name) for name in code_files(script, *modules)]
 
 
 @cache

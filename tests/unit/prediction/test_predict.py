@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 import micrograph
-from micrograph import io
+from micrograph import cli, io
 from micrograph.errors import UserError
 from micrograph.prediction import page, predict, storage
 from micrograph.scans import conversion, rendering, sample_sheet
@@ -267,3 +268,20 @@ def test_endless_intervals_are_empty_cells(model, new):
     assert prediction.low_celsius == -np.inf and prediction.prediction_set == tuple(CLASSES)
     frame = predict.table([predict.row(prediction, CLASSES)], CLASSES)
     assert frame[["low_celsius", "high_celsius"]].isna().all(axis=None)
+
+
+def test_the_command_prints_a_prediction_and_fails_where_a_file_is_no_scan(new, model_path, tmp_path, capsys):
+    assert cli.main(["predict", str(new[0]), "--model", str(model_path), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    made = predict.predict(new[0], model_path, device="cpu")
+    assert printed.startswith(f"{new[0]}: {made.y_pred} °C")
+    assert printed.count("out of distribution") == len(made.reasons)
+    shutil.copy(new[0], tmp_path / "a.spm")
+    (tmp_path / "b.spm").write_text("no scan", encoding="utf-8")
+    out = f"{tmp_path}-new"
+    arguments = ["predict", str(tmp_path), "--model", str(model_path), "--out", out, "--device", "cpu"]
+    assert cli.main(arguments) == 1
+    table = io.read_table(f"{out}/predictions.tsv")
+    assert table["error"].notna().tolist() == [False, True] and os.path.isfile(f"{out}/index.html")
+    with pytest.raises(SystemExit, match="exists and is kept"):
+        cli.main(arguments)

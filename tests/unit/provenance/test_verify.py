@@ -6,9 +6,9 @@ import shutil
 import pytest
 import yaml
 
-import verify
+from micrograph import cli
 from micrograph.errors import UserError
-from micrograph.provenance import record
+from micrograph.provenance import record, verify
 
 OUTPUTS = [verify.Output(f"results/tables/{number:03}.tsv", f"rule{number % 7}") for number in range(262)]
 
@@ -92,5 +92,5 @@ def test_recorded_results_that_no_rule_makes_are_listed_but_for_those_of_new_sca
 @pytest.mark.parametrize("share", ["0", "-1", "1.5", "all", "nan"])
 def test_a_share_that_is_none_is_refused(share, capsys):
     with pytest.raises(SystemExit):
-        verify.main(["--share", share, "--folder", os.devnull])
+        cli.main(["verify", "--share", share, "--folder", os.devnull])
     assert "--share" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from micrograph.scans import make_sheet, sample_sheet
 from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import write_gwy
 from micrograph.simulation import nanoscope_writer
-from project import PROJECT
+from project import MICROGRAPH
 
 CLASSES = [900, 950, 1000]
 
@@ -342,12 +341,11 @@ def test_no_file_vanishes_and_the_sheet_passes_whatever_the_names_are(tmp_path_f
 def test_the_command_says_what_is_left_to_do(study, scan):
     put_at(study, "scans/film.spm", scan)
     put_at(study, "scans/notes.txt", b"grown on a Monday")
-    command = [sys.executable, "-m", "micrograph.scans.make_sheet", "scans"]
-    environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    command = [*MICROGRAPH, "sheet", "scans"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "scans/notes.txt" in done.stdout and "Scans: 1;" in done.stdout
     assert "Fill in growth_celsius" in done.stdout and "snakemake --cores 8 --directory ." in done.stdout
-    again = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 1 and "is kept" in again.stderr and "Traceback" not in again.stderr
 
 

@@ -1,13 +1,12 @@
 """Convert, level, draw and measure the scans of a folder, without a sheet.
 
-PYTHONPATH=workflow python -m micrograph.measurement.folder FOLDER --out NEW_FOLDER [--levelling median]
+micrograph scans FOLDER --out NEW_FOLDER [--levelling median]
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from micrograph import io
-from micrograph.errors import UserError, exit_with_message, printable
+from micrograph.errors import UserError, printable
 from micrograph.figures import style
 from micrograph.measurement import levelling_check
-from micrograph.scans import conversion, levelling, make_sheet, quality, rendering, sample_sheet
+from micrograph.scans import conversion, make_sheet, quality, rendering, sample_sheet
 from micrograph.scans.conversion import DEFAULT_PREPROCESSING, IMAGE_CHANNEL, Preprocessing
 from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import read_gwy
@@ -28,24 +27,6 @@ from micrograph.topography.measure import MEASURES, measure_map
 DESCRIBED = ("lines", "pixels", "width_nm", "tall_nm", "channel", "direction", "remarks", "quality", *quality.COLUMNS)
 COLUMNS = ("sample", "scan", "micrograph", "height", *DESCRIBED, *MEASURES, "source_sha256")
 PICTURE_MM = 60.0
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the folder that the command line names.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Of the command line; default ``sys.argv[1:]``.
-    """
-    parser = argparse.ArgumentParser(prog="scans", description="Convert, level, draw and measure a folder of scans.")
-    parser.add_argument("folder", help="folder of the scans; subfolders are searched too")
-    parser.add_argument("--out", default="scans-measured", help="folder to make (an existing one is never overwritten)")
-    parser.add_argument("--levelling", default="published", choices=list(levelling.METHODS))
-    options = parser.parse_args(arguments)
-    print(
-        exit_with_message(measure_new_folder, options.folder, options.out, Preprocessing(levelling=options.levelling))
-    )
 
 
 def measure_new_folder(folder: str | Path, out: str | Path, preprocessing: Preprocessing) -> str:
@@ -67,7 +48,7 @@ def measure_new_folder(folder: str | Path, out: str | Path, preprocessing: Prepr
         If `out` exists and holds something, or as `measure_folder` and `sample_sheet.list_scans`.
     """
     if os.path.lexists(out) and not (os.path.isdir(out) and not os.listdir(out)):
-        raise UserError(f"{printable(out)}: exists and is kept; name a new folder (OUT=).")
+        raise UserError(f"{printable(out)}: exists and is kept; name a new folder.")
     return measure_folder(sample_sheet.list_scans(folder, "FOLDER", out), folder, out, preprocessing)
 
 
@@ -205,7 +186,3 @@ def _summary(table: pd.DataFrame, rejected: pd.DataFrame, out: Path) -> str:
     lines = [f"{len(table)} scans measured, {n_flagged} of them with a quality flag: {printable(out)}"]
     lines += [f"{len(rejected)} files cannot be read as scans:"] if len(rejected) else []
     return "\n".join([*lines, *(f"  {row.reason}" for row in rejected.itertuples())])
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1]
+from micrograph.project import PACKAGE
+
 # They word errors, write logs, fetch what a checksum then proves, or list what rules have among inputs and params: no
 # result becomes stale when they change. They compute nothing: random streams and arrays stand elsewhere.
 INDIFFERENT = frozenset({"errors", "log", "experiments", "outputs", "retrieval/http"})

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from micrograph import __version__
+from micrograph.project import IS_CHECKOUT, PACKAGE
 from micrograph.provenance.checksums import checksums, files_in, of_text
 
 INSTRUCTION_SETS = re.compile(r"\b(?:avx|fma|f16c|amx|asimd|sve|bf16|i8mm)\w*")  # they decide the last digits
@@ -19,6 +21,7 @@ VARIABLES = re.compile(
     r"\w+_NUM_THREADS|(?:MKL|OPENBLAS|ATEN|ONEDNN|DNNL|NPY|CUBLAS)_\w+|CUDA_VISIBLE_DEVICES|GLIBC_TUNABLES"
 )
 GIT_SECONDS = 20
+NOT_CODE = re.compile(r"(^|/)[._]\w*cache|\.snakemake/|^_project/|^make-environment|^snakemake_logger")
 
 
 def describe(project: Path) -> dict[str, str]:
@@ -28,16 +31,18 @@ def describe(project: Path) -> dict[str, str]:
     -------
     dict of str to str
         Facts by name; of packages, graphics cards and variables one per line. The version of the code is its git
-        commit, with ``-dirty`` where tracked files differ from it; empty without git or outside a checkout.
+        commit, with ``-dirty`` where tracked files differ from it; of an installed package its version; else empty.
     """
-    names = [name for name in files_in(project / "workflow") if not re.search(r"(^|/)[._]\w*cache|\.snakemake/", name)]
-    code = checksums(project, ["Snakefile", *(f"workflow/{name}" for name in names)])
+    code = checksums(project, ["Snakefile", *_code_in(project / "workflow", "workflow")])
+    if not (project / "workflow" / PACKAGE.name).exists():  # installed: the package lies elsewhere, the sum is the same
+        own = checksums(PACKAGE.parent, _code_in(PACKAGE, PACKAGE.name))
+        code |= {f"workflow/{name}": file for name, file in own.items()}
     processor = _text("/proc/cpuinfo")
     model = re.search(r"(?m)^model name\s*: (.*)$", processor)
     cards = [_text(path) for path in Path("/proc/driver/nvidia/gpus").glob("*/information")]
     return {
-        "code version": _version(project),
-        "code sha256": of_text("".join(f"{name} {file['sha256']}\n" for name, file in code.items())),
+        "code version": _version(project) or ("" if IS_CHECKOUT else __version__),
+        "code sha256": of_text("".join(f"{name} {file['sha256']}\n" for name, file in sorted(code.items()))),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": _lines(f"{package.name}=={package.version}" for package in metadata.distributions()),
         "system": platform.platform(),
@@ -58,6 +63,11 @@ def differences(recorded: Mapping[str, str], here: Mapping[str, str]) -> list[st
             gone, new = (", ".join(sorted(lines)[:5]) or "none" for lines in (was - now, now - was))
             found.append(f"{name}: {gone}, here {new}")
     return found
+
+
+def _code_in(folder: Path, prefix: str) -> list[str]:
+    """List the files of code in a folder, with a prefix, without caches and what only installs or shows progress."""
+    return [f"{prefix}/{name}" for name in files_in(folder) if not NOT_CODE.search(name)]
 
 
 def _version(project: Path) -> str:

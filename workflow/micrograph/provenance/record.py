@@ -25,11 +25,11 @@ import yaml
 
 from micrograph import io
 from micrograph.errors import UserError
+from micrograph.project import PROJECT
 from micrograph.provenance import environment
 from micrograph.provenance.checksums import checksums, files_in, iso_time, of_text
 from micrograph.scans import sample_sheet
 
-PROJECT = Path(__file__).resolve().parents[3]  # the folder of the workflow's code
 NAME = "ro-crate-metadata.json"
 RECORD = f"results/{NAME}"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

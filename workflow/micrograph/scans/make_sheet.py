@@ -1,20 +1,19 @@
 """Write a sample sheet to fill in: one row for every scan of a folder, with what the files state and no guesses.
 
-PYTHONPATH=workflow python -m micrograph.scans.make_sheet FOLDER [--sheet samples.tsv]
+micrograph sheet FOLDER [--sheet samples.tsv]
 """
 
-import argparse
 import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from micrograph.errors import UserError, exit_with_message, printable
+from micrograph.errors import UserError, printable
 from micrograph.log import progress
 from micrograph.scans import conversion, duplicates, formats, gwyddion, nanoscope, sample_sheet
 
@@ -43,24 +42,10 @@ Row = dict[str, Any]
 Skipped = list[tuple[str, str]]  # (path, reason)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the sheet that the command line requests and print what is left to do.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Of the command line; default ``sys.argv[1:]``.
-    """
-    parser = argparse.ArgumentParser(prog="new_sheet", description="Write a sample sheet to fill in.")
-    parser.add_argument("folder", help="folder of the scans; subfolders are searched too")
-    parser.add_argument(
-        "--sheet",
-        default="samples.tsv",
-        help="sheet to write: .tsv, .csv or .xlsx; an existing one is never overwritten",
-    )
-    options = parser.parse_args(arguments)
-    rows, skipped = exit_with_message(write_sheet, options.folder, options.sheet)
-    print("\n".join([*_skipped_lines(skipped), *_next_steps(rows, options.sheet)]))
+def write_and_explain(folder: str | Path, sheet: str | Path) -> str:
+    """Write the sheet as `write_sheet`; return what was left out, and what is left to fill in."""
+    rows, skipped = write_sheet(folder, sheet)
+    return "\n".join([*_skipped_lines(skipped), *_next_steps(rows, sheet)])
 
 
 def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipped]:
@@ -309,7 +294,3 @@ def _relative_path(path: str, folder: Path) -> str:
     if sample_sheet.PATTERNS.search(cell):
         raise UserError("its path has { } or < >, which Snakemake reads as patterns; rename the file or folder")
     return cell
-
-
-if __name__ == "__main__":
-    main()

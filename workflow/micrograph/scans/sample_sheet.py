@@ -45,7 +45,8 @@ FIRST_YEAR = 1900
 COMMANDS = {  # what names a folder: how it is given
     "new_scans": "snakemake --cores 8 predict --config new_scans=FOLDER",
     "scans_folder": "snakemake --cores 2 scans --config scans_folder=FOLDER",
-    "FOLDER": "make scans FOLDER=path/to/scans",
+    "FOLDER": "micrograph scans FOLDER",
+    "SCANS": "micrograph predict FOLDER",
 }
 
 

@@ -1,6 +1,6 @@
 """Make a random share of a study's results again, from its own inputs and settings, and compare the bytes.
 
-    python workflow/verify.py [--share 0.1] [--seed 4711] [--only 'results/tables/*'] [--folder my-study] [--cores 2]
+    micrograph verify [--share 0.1] [--seed 4711] [--only 'results/tables/*'] [--folder my-study] [--cores 2]
 
 First every recorded file is read and must be what the record says. Then outputs of the workflow are drawn (a folder
 that a rule makes counts as one), and Snakemake makes those of each rule again in a temporary folder, where links stand
@@ -8,10 +8,10 @@ for all other files of the study: the study is not touched, and no difference sp
 are equal, 1 where any file differs from the record or from what was made again, 2 where one could not be made again.
 """
 
-import argparse
+from __future__ import annotations
+
 import os
 import random
-import secrets
 import shutil
 import signal
 import subprocess
@@ -26,13 +26,13 @@ from pathlib import Path
 
 import yaml
 
-from micrograph.errors import UserError, exit_with_message
+from micrograph.errors import UserError
+from micrograph.project import PROJECT, SNAKEFILE
 from micrograph.provenance import environment
 from micrograph.provenance.checksums import files_in
 from micrograph.provenance.compare import EQUAL, compare_files
 from micrograph.provenance.record import RECORD, Record, check, read
 
-PROJECT = Path(__file__).resolve().parents[1]
 EXIT = {"equal": 0, "not made": 2, "differs": 1}  # by verdict; the worst stands last
 LAST_LINES = 10  # of a failed run, that are printed
 
@@ -47,9 +47,33 @@ class Output:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Verification:
+    """What is verified, and with what.
+
+    Parameters
+    ----------
+    study : Path
+        Its folder.
+    share : float
+        Of the outputs, above 0, up to 1; at least one is drawn.
+    seed : int
+        Of the draw.
+    only : str
+        Pattern of the names among which is drawn.
+    cores : int
+    """
+
+    study: Path
+    share: float
+    seed: int
+    only: str = "*"
+    cores: int = 1
+
+
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the project's workflow in `folder`; however this function ends, none of its jobs runs on."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder)]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--directory", str(folder)]
     process = subprocess.Popen(
         [*command, "--scheduler", "greedy", "--rerun-triggers", "mtime", "--no-hooks", *arguments],
         stdout=subprocess.PIPE,
@@ -118,21 +142,30 @@ def draw(outputs: Sequence[Output], share: float, seed: int, only: str = "*") ->
     return sorted(drawn, key=lambda output: (output.rule, output.name))
 
 
-def recompute(study: Path, record: Record, outputs: Sequence[Output], cores: int) -> list[Output]:
+def recompute(wanted: Verification, record: Record, outputs: Sequence[Output]) -> list[Output]:
     """Make outputs of one rule again and judge them.
+
+    Parameters
+    ----------
+    wanted : Verification
+    record : Record
+        Of the study.
+    outputs : sequence of Output
+        Their verdicts are set.
 
     Returns
     -------
     list of Output
         The outputs, and every other file that the same jobs made and that differs.
     """
-    rule = outputs[0].rule
+    study, rule = wanted.study, outputs[0].rule
     with tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True) as folder:
         place = mirror(study, Path(folder).resolve(), record)
         for output in outputs:
             shutil.rmtree(place / output.name) if (place / output.name).is_dir() else (place / output.name).unlink()
         names = [output.name for output in outputs]
-        done = snakemake(place, "--cores", str(cores), "--force", "--keep-going", "--allowed-rules", rule, "--", *names)
+        how = ("--cores", str(wanted.cores), "--force", "--keep-going", "--allowed-rules", rule)
+        done = snakemake(place, *how, "--", *names)
         made = [
             f"results/{name}" for name in files_in(place / "results") if not (place / "results" / name).is_symlink()
         ]
@@ -150,8 +183,15 @@ def recompute(study: Path, record: Record, outputs: Sequence[Output], cores: int
     return [*outputs, *(Output(one.name, rule, "differs", one.detail) for one in beside)]
 
 
-def verify(study: Path, share: float, seed: int, only: str, cores: int) -> int:
-    """Verify the study in a folder, print what is found, and return the exit status."""
+def verify(wanted: Verification) -> int:
+    """Verify a study, print what is found, and return the exit status (EXIT).
+
+    Raises
+    ------
+    UserError
+        If the study has no record, or no output is named so.
+    """
+    study = wanted.study
     try:
         record = read(study)
     except FileNotFoundError:
@@ -170,11 +210,11 @@ def verify(study: Path, share: float, seed: int, only: str, cores: int) -> int:
         targets = ["default", "predict"] if new_scans else ["default"]
         outputs = outputs_of(mirror(study, Path(folder).resolve(), record), targets)
     there = [output for output in outputs if (study / output.name).exists()]
-    drawn = draw(there, share, seed, only)
-    print(f"Recomputing {len(drawn)} of {len(there)} outputs; share {share:g}, seed {seed}.", flush=True)
-    judged = unmade(record, outputs, only)
+    drawn = draw(there, wanted.share, wanted.seed, wanted.only)
+    print(f"Recomputing {len(drawn)} of {len(there)} outputs; share {wanted.share:g}, seed {wanted.seed}.", flush=True)
+    judged = unmade(record, outputs, wanted.only)
     for _, same_rule in groupby(drawn, key=lambda output: output.rule):
-        judged += recompute(study, record, list(same_rule), cores)
+        judged += recompute(wanted, record, list(same_rule))
         print(".", end="", flush=True)
     print()
     for output in judged:
@@ -207,34 +247,14 @@ def _last_lines(done: subprocess.CompletedProcess) -> str:
     return " / ".join(line.strip() for line in done.stdout.splitlines()[-LAST_LINES:] if line.strip())
 
 
-def _share(text: str) -> float:
-    """Read a share from the command line."""
-    if not 0 < float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share; give a number above 0, up to 1")
-    return float(text)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify the study that the command line names and return the exit status."""
-    parser = argparse.ArgumentParser(prog="verify", description=__doc__.split("\n")[0])
-    parser.add_argument("--share", type=_share, help="share of the outputs, above 0, up to 1; 0.1, with --only 1")
-    parser.add_argument("--seed", type=int, help="seed of the draw; a new one where none is given")
-    parser.add_argument("--only", metavar="PATTERN", help="draw among outputs of such names, as 'results/tables/*'")
-    parser.add_argument("--folder", type=Path, default=Path(), help="the study's folder; the working directory")
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="cores to compute with; all")
-    options = parser.parse_args(arguments)
-    sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be in no known encoding
-    share = options.share or (1.0 if options.only else 0.1)
-    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+def verify_or_stop(wanted: Verification) -> int:
+    """Verify a study as `verify`; a signal to stop ends all jobs and is status 130."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names may be in no known encoding
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     try:
-        return exit_with_message(verify, options.folder.resolve(), share, seed, options.only or "*", options.cores)
+        return verify(wanted)
     except KeyboardInterrupt:
         print("Stopped: nothing is verified, the jobs are ended, the temporary folder is removed.", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())
