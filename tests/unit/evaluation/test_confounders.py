@@ -49,6 +49,7 @@ def test_groups_of_another_mix_of_temperatures_are_compared_temperature_by_tempe
         [50, 50, 0]
     )
     assert row.loc["c", "difference_pct_points_low"] < 0 < row.loc["c", "difference_pct_points_high"]
+    assert row[["n_900", "n_950", "n_1000"]].loc[["c", "A"]].to_numpy().tolist() == [[0, 20, 5], [10, 5, 20]]
 
 
 def test_every_kind_has_a_row_or_the_reason_why_nothing_is_compared():

@@ -36,8 +36,8 @@ KINDS = {
 }
 SPLITS = {"by_operator": "of a new operator", "by_date": "of other days", "later_days": "of later days"}
 EACH_ALONE = {"scan_quality", SPLIT}  # kinds whose groups do not complement each other
-COLUMNS = [
-    *("kind", "group", "model", "features", "n_samples", "n_batches"),
+NAMES = ["kind", "group", "model", "features", "n_samples", "n_batches"]
+NUMBERS = [
     *(f"accuracy_pct{end}" for end in ENDS),
     *("majority_pct", "rest_pct", "n_shared_classes", "balanced_pct", "rest_balanced_pct"),
     *(f"difference_pct_points{end}" for end in summaries.PAIRED),
@@ -86,13 +86,14 @@ def make_table(
     Returns
     -------
     DataFrame
-        ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the majority class on them; ``rest_pct`` of
-        all other samples, for the kind ``split`` of strict on the same samples. ``balanced_pct`` and
-        ``rest_balanced_pct`` are the balanced accuracies over the ``n_shared_classes`` temperatures that both have, so
-        that groups with different mixes of temperatures are comparable; ``difference_pct_points`` is the group less the
-        rest, of these, for the kind ``split`` of accuracies. Where there is no interval, ``reason`` says why: fewer
-        than FEWEST batches on either side, or constant predictions, whose resamples would not vary. ``overall_pct``: of
-        all samples. ``n_train_samples``: mean over the folds, for the kind ``split``.
+        ``n_{class}``: test samples of each class; ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the
+        majority class on them; ``rest_pct`` of all other samples, for the kind ``split`` of strict on the same samples.
+        ``balanced_pct`` and ``rest_balanced_pct`` are the balanced accuracies over the ``n_shared_classes``
+        temperatures that both have, so that groups with different mixes of temperatures are comparable;
+        ``difference_pct_points`` is the group less the rest, of these, for the kind ``split`` of accuracies. Where
+        there is no interval, ``reason`` says why: fewer than FEWEST batches on either side, or constant predictions,
+        whose resamples would not vary. ``overall_pct``: of all samples. ``n_train_samples``: mean over the folds, for
+        the kind ``split``.
 
     Raises
     ------
@@ -110,8 +111,19 @@ def make_table(
             members = {name: known["sample"][each] for name, each in named.items()}
             rows += [_fit_columns(fit) | {"kind": kind} | row for row in _group_rows(members, tested, resampling)]
     rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
-    table = run.add_to(pd.DataFrame(rows, columns=COLUMNS))
+    table = pd.DataFrame(rows, columns=columns(resampling.classes))
+    table = run.add_to(table.astype(dict.fromkeys(_class_counts(resampling.classes), "Int64")))
     return table.assign(reason=table["reason"].fillna(""))
+
+
+def columns(classes: Iterable[float]) -> list[str]:
+    """Return the columns of the table, but for those of the run."""
+    return [*NAMES, *_class_counts(classes), *NUMBERS]
+
+
+def _class_counts(classes: Iterable[float]) -> list[str]:
+    """Return the columns of the number of samples of each class."""
+    return [f"n_{celsius}" for celsius in classes]
 
 
 def _fit_columns(fit: Fit) -> dict[str, str]:
@@ -157,8 +169,11 @@ def _group_rows(
 
 
 def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
-    """Return samples, batches, accuracy and majority of some test rows; no interval where `_no_interval` says why."""
+    """Return samples, also of each class, batches, accuracy and majority of test rows, and an interval if possible."""
     scores: dict[str, Any] = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
+    tested = rows.drop_duplicates("sample")["y_true"]
+    counts = [(tested == one).sum() for one in resampling.classes]
+    scores |= dict(zip(_class_counts(resampling.classes), counts, strict=True))
     if rows.empty:
         return scores
     ends = NO_ENDS if _no_interval(rows) else bootstrap.bootstrap(rows, "accuracy", resampling)
@@ -299,6 +314,15 @@ def _model(row: tables.Row) -> str:
 FIRST = [("By", lambda row: KINDS[row["kind"]]), ("Samples", group_label)]
 
 
+def _counted(row: tables.Row) -> str:
+    """Format the number of samples, and of those of each class in ascending order: "40 (8/20/12)"."""
+    if not row["n_samples"]:
+        return "0"
+    names = list(row)
+    classes = names[names.index(NAMES[-1]) + 1 : names.index(NUMBERS[0])]
+    return f"{row['n_samples']:.0f} ({'/'.join(tables.number(row[name]) for name in classes)})"
+
+
 def _balanced(row: tables.Row) -> str:
     """Format the balanced accuracies that are compared, and over how many temperatures."""
     if tables.missing(row["balanced_pct"]):
@@ -313,7 +337,7 @@ BALANCED: list[tables.Column] = [("Balanced, group and others, %", _balanced)]
 def _numbers(rest: str, columns: Sequence[tables.Column] = ()) -> list[tables.Column]:
     """Return the columns of numbers; rest: heading of what is compared with; columns: before the difference."""
     return [
-        ("Number", tables.number_column("n_samples")),
+        ("Number (of each class)", _counted),
         ("Growth days", tables.number_column("n_batches")),
         ("Accuracy, %", tables.interval_column("accuracy_pct")),
         ("Majority class, %", tables.number_column("majority_pct")),
