@@ -113,12 +113,13 @@ def baselines(metadata=15.0, physical=-2.0, majority=25.0):
     return pd.DataFrame(made).assign(**COUNTS, constant_balanced_pct=100 / 3, n_discordant=60)
 
 
-def confounders(operators=-1.0, later=-12.0, substrate=15.0, reason=""):
-    """The table of confounders: growth time in three groups, substrate in two, batch size not tested, both splits."""
+def confounders(operators=-1.0, later=-12.0, blocks=None, substrate=15.0, reason=""):
+    """The table of confounders: growth time in three groups, substrate in two, batch size not tested, and splits."""
     rows = [("growth_seconds", name, 1.0, "") for name in ("short", "middle", "long")]
     rows += [("substrate", "c-plane", substrate, ""), ("substrate", "a-plane", -substrate, "")]
     rows += [("batch_size", "all", np.nan, "every growth day has three films")]
     rows += [("split", "by_operator", np.nan if reason else operators, reason), ("split", "later_days", later, "")]
+    rows += [] if blocks is None else [("split", "by_date", blocks, "")]
     made = [
         {"kind": kind, "group": group, "model": "CNN", "features": "image", "reason": reason}
         | {"accuracy_pct": 70.0 + points, "rest_pct": 70.0}

@@ -144,7 +144,7 @@ COLUMNS = {
     "table4": table4.COLUMNS,
     "leakage": leakage.COLUMNS,
     "baselines": baselines.COLUMNS,
-    "confounders": confounders.COLUMNS,
+    "confounders": confounders.columns([900, 950, 1000]),
     "calibration": calibration.columns([900, 950, 1000]),
     "learning_curve": learning_curve.COLUMNS,
     "attribution_tests": attribution_tests.COLUMNS,
@@ -196,6 +196,9 @@ VERDICT_OF = [  # table, arguments, question, part of the hypothesis, verdict
     ("calibration", {"shares": 0.75}, conclusions.CALIBRATION, "class frequencies", INCONCLUSIVE),
     ("confounders", {"later": -3.0}, conclusions.DATES, "", INCONCLUSIVE),  # -6 to 0, to exceed -5
     ("confounders", {"later": -1.9}, conclusions.DATES, "", SUPPORTED),
+    ("confounders", {"later": -1.9, "blocks": 0.0}, conclusions.DATES, "after", INCONCLUSIVE),  # two comparisons
+    ("confounders", {"blocks": 0.0}, conclusions.DATES, "blocks", SUPPORTED),
+    ("confounders", {"blocks": -20.0}, conclusions.DATES, "blocks", CONTRADICTED),
     ("learning_curve", {"gain": 8.0}, conclusions.SAMPLE_SIZE, "next smaller", SUPPORTED),
     ("attribution_tests", {"deletion": 0.05}, conclusions.ATTRIBUTION, "CAM: deletion", CONTRADICTED),
     ("attribution_tests", {"keeps": 0.05}, conclusions.ATTRIBUTION, "CAM: with randomised", SUPPORTED),  # to within 0.1

@@ -120,7 +120,7 @@ ORDER = "Do ordinal schemes help?"
 CALIBRATION = "Are the probabilities calibrated?"
 COVERAGE = "Do prediction sets reach their nominal coverage?"
 OPERATORS = "Does the accuracy hold for new operators?"
-DATES = "Does the accuracy hold for later growth dates?"
+DATES = "Does the accuracy hold for other growth dates?"
 SUBGROUPS = "Does the accuracy differ between subgroups?"
 SAMPLE_SIZE = "Do more training samples help?"
 SPLITS = "How large is the variance between splits?"
@@ -277,6 +277,7 @@ CONTRASTS = [
         for question, group, text in (
             (OPERATORS, "by_operator", "operators absent from training"),
             (DATES, "later_days", "growth dates after those of training"),
+            (DATES, "by_date", "blocks of growth dates absent from training"),
         )
     ),
     *(
