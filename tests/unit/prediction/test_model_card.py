@@ -60,6 +60,8 @@ def test_it_has_the_numbers_of_the_card_and_survives_the_disk(model, tmp_path):
     values = made.set_index("quantity")["value"]
     for label, name in (("| accuracy |", "accuracy_pct"), ("| true class in the set |", "covered_pct")):
         assert f"{label} {values[name]:.1f} %" in text
+    assert f"°C as the set covers {values['constant_set_by_day_pct']:.1f} %" in text
+    assert f"°C as the interval {values['constant_interval_by_day_pct']:.1f} %" in text
     assert f"above that, percentage points | {values['above_majority_pct_points']:+.1f} (" in text
     io.write_table(tmp_path / "performance.tsv", made)
     read = io.read_table(tmp_path / "performance.tsv").astype(dict.fromkeys(model_card.COUNTS, "Int64"))

@@ -44,6 +44,12 @@ def test_the_page_has_every_prediction(written, predictions):
         assert f"</small>{one.y_pred} °C" in card
         assert f"{one.low_celsius:.0f} to {one.high_celsius:.0f} °C" in card
         assert " or ".join(map(str, one.prediction_set)) + " °C" in card
+        constant = one.constant
+        assert f"without the scan: {' or '.join(map(str, constant.prediction_set))} °C, covers" in card
+        assert (
+            f"{constant.low_celsius:g} to {constant.high_celsius:g} °C, covers {100 * constant.interval_covered:.0f} %"
+            in card
+        )
         assert all(f"{100 * value:.0f} %" in card for value in one.probabilities.values())
         assert all(near["sample"] in card for near in one.neighbours)
         assert ("<strong>Out of distribution" in card) == one.out_of_distribution

@@ -75,6 +75,9 @@ def test_a_prediction_is_complete_and_consistent(model_path, new):
     assert prediction.temperature_celsius == pytest.approx(mean)
     assert prediction.low_celsius < prediction.temperature_celsius < prediction.high_celsius
     assert max(prediction.probabilities, key=prediction.probabilities.get) in prediction.prediction_set
+    held = set(prediction.constant.prediction_set)
+    assert len(held) == 2 and f"without the scan: {min(held)}, {max(held)} °C, covers" in str(prediction)
+    assert prediction.constant.low_celsius <= prediction.constant.high_celsius
     assert prediction.y_pred == max(prediction.probabilities, key=prediction.probabilities.get)
     distances = [near["distance"] for near in prediction.neighbours]
     assert distances == sorted(distances) and distances[-1] == prediction.distance and len(distances) == 5
@@ -255,6 +258,11 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
     assert len(good) == 4 and len(frame) == 8
     np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
     assert set(" ".join(good["set"]).split()) <= {"900", "950", "1000"}
+    checked, constant = model.facts["checked"], model.facts["constant"]
+    assert set(good["constant_set"]) == {" ".join(map(str, constant["classes"]))}
+    for name, fact in (("set", "covered"), ("interval", "within")):
+        assert set(good[f"constant_{name}_covered_pct"]) == {100 * checked[f"constant_{fact}_by_day"][0]}
+    assert good[["constant_low_celsius", "constant_high_celsius"]].to_numpy().tolist() == [constant["celsius"]] * 4
     assert (good[[f"neighbour_{place}" for place in range(1, 6)]] != "").all(axis=None)
     assert frame.loc[frame["error"] != "", "y_pred"].isna().all()
     flat = frame[frame["scan"].str.endswith("flat.spm")].iloc[0]

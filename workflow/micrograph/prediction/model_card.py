@@ -204,12 +204,15 @@ def _calibration(facts: Facts) -> str:
 
 
 def _constant(facts: Facts) -> str:
-    """State the set and the interval that ignore the scan; "" of facts without scores."""
+    """State the set and the interval that ignore the scan, with their coverage."""
     classes, (low, high) = facts["constant"]["classes"], facts["constant"]["celsius"]
-    names = " and ".join(map(str, classes))
+    covered, within = (
+        _measured(facts["checked"][f"constant_{name}_by_day"], "share") for name in ("covered", "within")
+    )
     return (
-        f"A set or interval that is no better than its constant says nothing about a scan: {names} °C as the set, "
-        f"{low:g} to {high:g} °C as the interval. "
+        "A set or interval that is no better than its constant says nothing about a scan: "
+        f"{' and '.join(map(str, classes))} °C as the set covers {covered}, {low:g} to {high:g} °C as the interval "
+        f"{within}, as means over growth days. "
     )
 
 

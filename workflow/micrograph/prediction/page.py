@@ -126,6 +126,7 @@ def _card(prediction: predict.Prediction, number: int, model: FinalModel, folder
         "low": prediction.low_celsius,
         "high": prediction.high_celsius,
         "infinite": not np.isfinite(prediction.low_celsius),
+        "constant": prediction.constant,
         "neighbours": [_neighbour(one, model, folder, drawn) for one in prediction.neighbours],
         "distance": prediction.distance,
         "threshold": prediction.threshold,

@@ -25,6 +25,27 @@ MEASURES = ("width_nm", "lines", "pixels")
 NAN = float("nan")
 
 
+@dataclass(frozen=True)
+class Constant:
+    """The set and the interval that ignore the scan, the trivial reference of those that do not.
+
+    Parameters
+    ----------
+    prediction_set : tuple of int
+        The two most frequent classes.
+    low_celsius, high_celsius : float
+        The shortest interval of the nominal coverage.
+    set_covered, interval_covered : float
+        Share that they cover of the samples of new days, 0 to 1, in cross-validation (`calibration.check`).
+    """
+
+    prediction_set: tuple[int, ...] = ()
+    low_celsius: float = NAN
+    high_celsius: float = NAN
+    set_covered: float = NAN
+    interval_covered: float = NAN
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """The prediction for one scan; temperatures are growth temperatures in degrees Celsius.
@@ -54,6 +75,8 @@ class Prediction:
         Prediction interval of the same coverage; infinite with too few days in the study.
     coverage : float
         Nominal coverage, 0 to 1.
+    constant : Constant
+        What set and interval are compared with; the same for all scans.
     neighbours : tuple of dict
         The study's five nearest samples by texture, nearest first: sample, batch, growth_celsius, growth_seconds,
         substrate, pressure_torr, distance.
@@ -90,6 +113,7 @@ class Prediction:
     low_celsius: float = NAN
     high_celsius: float = NAN
     coverage: float = NAN
+    constant: Constant = Constant()
     neighbours: tuple[dict[str, Any], ...] = ()
     distance: float = NAN
     threshold: float = NAN
@@ -103,6 +127,21 @@ class Prediction:
     occlusion_flag: str = ""
     simulated: bool = False
     cautions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Describe the prediction in a line for the terminal, set and interval beside their constants."""
+        if self.error:
+            return self.error
+        doubt = f"out of distribution ({'; '.join(self.reasons)}); " if self.reasons else ""
+        constant = self.constant
+        return (
+            f"{self.scan}: {doubt}{self.y_pred} °C ({100 * self.probabilities[self.y_pred]:.0f} %); "
+            f"{100 * self.coverage:g} % set {', '.join(map(str, self.prediction_set))} °C (without the scan: "
+            f"{', '.join(map(str, constant.prediction_set))} °C, covers {100 * constant.set_covered:.0f} %); "
+            f"{100 * self.coverage:g} % interval {self.low_celsius:.0f} to {self.high_celsius:.0f} °C (without the "
+            f"scan: {constant.low_celsius:g} to {constant.high_celsius:g} °C, covers "
+            f"{100 * constant.interval_covered:.0f} %)"
+        )
 
 
 def predict(
@@ -132,6 +171,7 @@ def predict(
     Examples
     --------
     >>> prediction = micrograph.predict("film.spm", "results/final_model/model.safetensors")
+    >>> print(prediction)
     >>> prediction.temperature_celsius, prediction.prediction_set, prediction.reasons
     """
     model = _read_model(model)
@@ -172,7 +212,7 @@ def predict_scans(
 
 def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
     """Return the row of a Prediction in the table, empty where nothing is known; set and reasons are joined."""
-    near = [one["sample"] for one in prediction.neighbours]
+    near, constant = [one["sample"] for one in prediction.neighbours], prediction.constant
     return {
         "scan": prediction.scan,
         "error": prediction.error,
@@ -184,6 +224,11 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
         "temperature_celsius": prediction.temperature_celsius,
         "low_celsius": prediction.low_celsius,
         "high_celsius": prediction.high_celsius,
+        "constant_set": " ".join(map(str, constant.prediction_set)),
+        "constant_set_covered_pct": 100 * constant.set_covered,
+        "constant_low_celsius": constant.low_celsius,
+        "constant_high_celsius": constant.high_celsius,
+        "constant_interval_covered_pct": 100 * constant.interval_covered,
         "distance": prediction.distance,
         "threshold": prediction.threshold,
         **{
@@ -242,7 +287,7 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: storage.FinalMode
         Prediction(
             scan.scan, sha256=scan.sha256, measures=scan.measures, channel=scan.channel, micrograph=scan.micrograph,
             pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
-            cautions=tuple(model_card.cautions(facts)),
+            cautions=tuple(model_card.cautions(facts)), constant=_constant(facts),
             **calibrated, **attributed, **_compare_to_study(scan, row, model),
         )
         for scan, calibrated, attributed, row in zip(
@@ -270,6 +315,13 @@ def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[d
         }
         for row in range(len(outputs))
     ]
+
+
+def _constant(facts: Mapping[str, Any]) -> Constant:
+    """Return the constant set and interval of a model."""
+    constant, checked = facts["constant"], facts["checked"]
+    covered = checked["constant_covered_by_day"][0], checked["constant_within_by_day"][0]
+    return Constant(tuple(constant["classes"]), *constant["celsius"], *covered)
 
 
 def _attribution_maps(attributions: Mapping[str, Any]) -> list[dict[str, Any]]:
