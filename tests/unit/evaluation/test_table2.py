@@ -112,3 +112,10 @@ def test_channels_and_values_stand_before_pca_and_the_number_of_components_after
     lines = tables.markdown(table2.panels(table), "caption").splitlines()
     assert "| before PCA | Channels (values) | 40 (4000) | 1280 (1280) | – |" in lines
     assert [line.split("|")[3:6] for line in lines if "| Channels |" in line][-1] == [" 190 ", " 142 ", " 100 "]
+
+
+def test_the_lowest_class_of_samples_without_neighbours_is_noted_where_it_occurs(table):
+    notes = [note for note in table2.panels(table)[0].notes if note.startswith("RNN")]
+    assert len(notes) == 1 and notes[0].startswith("RNN under published:")
+    others = tabled(made(protocols=("strict",))), tabled(made(models=("SVC",)))
+    assert not any(note.startswith("RNN") for other in others for note in table2.panels(other)[0].notes)

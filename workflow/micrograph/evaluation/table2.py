@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import summaries, tables
+from micrograph.evaluation import paper_pattern, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -20,6 +20,7 @@ REPORTED = {
     **{name: protocols.parse(name).reported_split for name in summaries.PROTOCOLS},
     summaries.PAPER: "validation",
 }
+NO_NEIGHBOURS = "a sample without neighbours within the radius gets the lowest class, as in the notebooks of the paper."
 COLUMNS = [
     *("protocol", "pretraining", "policy", "features", "block", "explained_variance_pct"),
     *("scheme", "model", "components", "channels", "values"),
@@ -138,7 +139,15 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
         line = ["Channels", *(tables.number(counts.get(name)) for name in features)]
         rows += tables.headed(tables.HEADINGS[protocol, split], [line, *lines])
     headings = ["Accuracy in %", "Model", *(_short_label(name) for name in features)]
-    return Panel(tables.OVERVIEW, headings, rows, 2, tables.note_majority(table))
+    pattern = paper_pattern.note(table, [("model", "features")], f"{REPORTED[summaries.PAPER]}_pct")
+    return Panel(tables.OVERVIEW, headings, rows, 2, (*_note_radius(fits), *pattern, *tables.note_majority(table)))
+
+
+def _note_radius(fits: pd.DataFrame) -> tuple[str, ...]:
+    """Say what explains low accuracies of the radius neighbours, where the table has them."""
+    rows = fits[fits["model"].eq("RNN") & fits["protocol"].isin(paper_pattern.FOLLOWING)]
+    named = " and ".join(rows["protocol"].unique())
+    return (f"RNN under {named}: {NO_NEIGHBOURS}",) if named else ()
 
 
 def _size(table: pd.DataFrame, features: str) -> str:

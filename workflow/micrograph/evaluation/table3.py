@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import summaries, tables
+from micrograph.evaluation import paper_pattern, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -114,8 +114,14 @@ def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
     for protocol in (*protocols, summaries.PAPER):
         rows += _block(compared[compared["protocol"] == protocol], protocol, models)
     headings = ["Accuracy in %", "Pre-training", *({summaries.MEAN: "Mean"}.get(model, model) for model in models)]
+    compared = [("model", "pretraining"), ("pretraining", "model")]
+    pattern = paper_pattern.note(table, compared, f"{REPORTED[summaries.PAPER]}_pct")
     return Panel(
-        tables.OVERVIEW, headings, rows, 2, (NOTE, *tables.note_majority(table), *tables.note_without_network(table))
+        tables.OVERVIEW,
+        headings,
+        rows,
+        2,
+        (NOTE, *pattern, *tables.note_majority(table), *tables.note_without_network(table)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import bootstrap, metrics, summaries, tables
+from micrograph.evaluation import bootstrap, metrics, paper_pattern, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.labels import SCHEMES, scheme_label
 from micrograph.evaluation.summaries import Fit, RunInfo
@@ -93,9 +93,10 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay out Table 4: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
     protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
     fits, notes = summaries.without_baselines(table), _missing_note(summaries.without_baselines(table))
+    pattern = paper_pattern.note(table, [("scheme", "model"), ("model", "scheme")], f"{SPLIT}_pct")
     return [
         _grid(fits, [*protocols, summaries.PAPER], tables.OVERVIEW, "Test", OVERVIEW,
-              (*notes, *tables.note_majority(table), *tables.note_without_network(table))),
+              (*notes, *pattern, *tables.note_majority(table), *tables.note_without_network(table))),
         _grid(fits, protocols, "Mean absolute error and kappa", "Test, pooled [95 %]", POOLED, notes),
         *(tables.detail(table, name, SPLIT, KEY_COLUMNS, after=AFTER) for name in protocols),
     ]  # fmt: skip
