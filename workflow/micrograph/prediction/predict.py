@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -135,7 +135,7 @@ class Prediction:
         doubt = f"out of distribution ({'; '.join(self.reasons)}); " if self.reasons else ""
         constant = self.constant
         return (
-            f"{self.scan}: {doubt}{self.y_pred} °C ({100 * self.probabilities[self.y_pred]:.0f} %); "
+            f"{self.scan}: {doubt}{self.y_pred} °C ({100 * self.probabilities[cast(int, self.y_pred)]:.0f} %); "
             f"{100 * self.coverage:g} % set {', '.join(map(str, self.prediction_set))} °C (without the scan: "
             f"{', '.join(map(str, constant.prediction_set))} °C, covers {100 * constant.set_covered:.0f} %); "
             f"{100 * self.coverage:g} % interval {self.low_celsius:.0f} to {self.high_celsius:.0f} °C (without the "
@@ -320,8 +320,9 @@ def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[d
 def _constant(facts: Mapping[str, Any]) -> Constant:
     """Return the constant set and interval of a model."""
     constant, checked = facts["constant"], facts["checked"]
-    covered = checked["constant_covered_by_day"][0], checked["constant_within_by_day"][0]
-    return Constant(tuple(constant["classes"]), *constant["celsius"], *covered)
+    low, high = constant["celsius"]
+    covered, within = checked["constant_covered_by_day"][0], checked["constant_within_by_day"][0]
+    return Constant(tuple(constant["classes"]), low, high, covered, within)
 
 
 def _attribution_maps(attributions: Mapping[str, Any]) -> list[dict[str, Any]]:
