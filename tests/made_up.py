@@ -100,6 +100,12 @@ def repeated(*fits):
     return Fit(fits[0].spec, pd.concat(frames, ignore_index=True))
 
 
+def seeded(*fits):
+    """Join fits of one model, each with a seed on the same splits."""
+    one = repeated(*fits)
+    return Fit(one.spec, one.predictions.rename(columns={"repeat": "seed"}).assign(repeat=0))
+
+
 def curve(folds=5, epochs=25, seed=0, points=1):
     """A table of learning curves: losses that fall, the validation one to rise again; the lowest of it is kept."""
     rng, rows = np.random.default_rng(seed), []

@@ -2,12 +2,15 @@
 
 import pandas as pd
 import pytest
+import yaml
 
 from micrograph import experiments
+from micrograph.config import validate
 from micrograph.errors import UserError
 from micrograph.experiments import Study, expand
 from micrograph.splits import fit_spec, protocols
 from micrograph.splits.fit_spec import FitSpec
+from project import PROJECT
 
 TABLE = {
     "protocols": ["strict"],
@@ -176,6 +179,33 @@ def test_repeats_deal_the_folds_anew_and_keep_the_first_deal():
     asked = experiments.repeated(expand(words), 3)
     assert [fit.protocol for fit in asked] == ["strict", "strict.repeat1", "strict.repeat2"]
     assert experiments.repeated(expand(words), 1) == expand(words)
+
+
+def test_seeds_train_every_network_of_tables_3_and_4_anew_on_the_same_splits():
+    """Table 3: 2 pre-trainings x 2 heads x 4 folds. Table 4: strict 5 heads x 4 folds, 2 heads of which Table 3 has;
+    published 4 heads x 4 folds, and for fine-tuned features one network for all folds."""
+    config = validate(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
+    once = networks(Study(config))
+    for table in ("table3", "table4"):
+        config["experiments"][table]["seeds"] = 2
+    twice = networks(Study(config))
+    more = twice - once
+    assert once < twice and len(more) == 16 + 12 + 17
+    assert {path.split("/")[2] for path, _ in more} == {"strict.seed1", "published.seed1"}
+    seeded = [fit for fit in Study(config).all_fits if protocols.parse(fit.protocol).seed]
+    assert {fit.features for fit in seeded} == {"tuned", "image"}
+    assert {fit.splits_path for fit in seeded} == {"results/splits/strict.tsv", "results/splits/published.tsv"}
+
+
+def networks(one):
+    """(folder, fold) of every network that a study needs."""
+    found = {(fit.network, fit.protocol) for fit in one.all_fits if fit.network}
+    return {
+        (network.folder, fold)
+        for network, protocol in found
+        for chunk in one.chunks(network, protocol)
+        for fold in fit_spec.folds_of(chunk, one.config["splits"]["folds"])
+    }
 
 
 def test_baselines_know_no_network():

@@ -123,3 +123,23 @@ def test_rows_that_are_not_finite_have_no_prediction():
     np.testing.assert_array_equal(value, [900, np.nan, np.nan])
     y_pred, _, scores = target.decode_finite("nominal", [[0, 1, 0], [0, np.nan, 0]], CLASSES)
     assert y_pred[0] == 950 and np.isnan(y_pred[1]) and np.isnan(scores[1]).all() and np.isfinite(scores[0]).all()
+
+
+@given(
+    st.sampled_from(["nominal", "nnrank", "corn", "regression"]),
+    arrays.arrays(float, (6, 3), elements=st.floats(0.01, 0.99)),
+)
+def test_scores_and_values_alone_give_the_same_prediction(scheme, outputs):
+    width = target.output_width(scheme, CLASSES)
+    predicted, value, scores = target.decode(
+        scheme, outputs[:, :width] * (1000 if scheme == "regression" else 1), CLASSES
+    )
+    found = target.decode_scores(scheme, scores, value, CLASSES)
+    tied = np.isclose(scores.cumsum(axis=1), 0.5).any(axis=1) | (np.diff(np.sort(scores), axis=1)[:, -1] < 1e-9)
+    assert found[~tied].tolist() == predicted[~tied].tolist()
+
+
+def test_without_scores_or_value_there_is_no_prediction():
+    none = np.full((1, 3), np.nan)
+    for scheme in target.SCHEMES:
+        assert np.isnan(target.decode_scores(scheme, none, none[:, 0], CLASSES)).all()

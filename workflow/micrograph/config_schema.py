@@ -110,6 +110,15 @@ REPEATS = Field(
         "splits beside that between growth days. Every repeat costs as much as the first."
     ),
 )
+SEEDS = Field(
+    ge=1,
+    le=99,
+    description=(
+        "Networks of each fold, and models on their features, with different random numbers on the same splits. With "
+        "2 or more the table gives the variance of the accuracy between seeds, splits and growth days, and a row for "
+        "the ensemble of the seeds. Every seed costs as much as the first, and as often as there are repeats."
+    ),
+)
 PROTOCOLS = Field(
     description=(
         "strict: grouped by growth day, everything fitted on training samples, each sample tested once; published: the "
@@ -147,6 +156,7 @@ ESTIMATORS = Field(
 )
 
 Repeats = Annotated[int, REPEATS]
+Seeds = Annotated[int, SEEDS]
 Bases = Annotated[Some[Base], PROTOCOLS]
 OneFetched = Annotated[One[Fetched], DOMAINS]
 OneResampling = Annotated[One[Resampling], AUGMENTATION]
@@ -522,6 +532,7 @@ class Table3(Section):
     time. config/full.yaml adds films."""
 
     repeats: Repeats = 1
+    seeds: Seeds = 1
     protocols: Bases = ["strict"]
     pretraining: Annotated[Some[Pretraining], DOMAINS] = ["imagenet", "scratch"]
     policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
@@ -533,6 +544,7 @@ class Table4(Section):
     """Table 4 and figures 4 to 7: one pretraining and one policy."""
 
     repeats: Repeats = 1
+    seeds: Seeds = 1
     protocols: Bases = ["strict", "published"]
     pretraining: Annotated[One[Pretraining], DOMAINS] = ["imagenet"]
     policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]

@@ -12,7 +12,7 @@ from micrograph import target
 from micrograph.errors import UserError
 from micrograph.models import registry
 from micrograph.splits import policies, protocols
-from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned, repeat
+from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned, vary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,9 @@ class Study:
         return select(expand_.get(experiment, expand)(settings), **where)
 
     def repeated(self, experiment: str, **where: Iterable[str]) -> list[FitSpec]:
-        """List the fits of an experiment in every repeat of its cross-validation, the first repeat first."""
-        return repeated(self.fits(experiment, **where), self.config["experiments"][experiment]["repeats"])
+        """List the fits of an experiment in every repeat of its cross-validation and with every seed."""
+        settings = self.config["experiments"][experiment]
+        return repeated(self.fits(experiment, **where), settings["repeats"], settings.get("seeds", 1))
 
     def first(self, experiment: str, *names: str) -> dict[str, list[str]]:
         """Return the fields of the experiment's first fit, as keywords for :meth:`fits`."""
@@ -296,9 +297,9 @@ def select(fits: Iterable[FitSpec], **where: Iterable[str]) -> list[FitSpec]:
     return [fit for fit in fits if all(getattr(fit, name) in values for name, values in where.items())]
 
 
-def repeated(fits: list[FitSpec], repeats: int) -> list[FitSpec]:
-    """List the fits in every one of ``repeats`` repeats of the cross-validation, the first repeat first."""
-    return [*fits, *(repeat(fit, number) for number in range(1, repeats) for fit in fits)]
+def repeated(fits: list[FitSpec], repeats: int, seeds: int = 1) -> list[FitSpec]:
+    """List the fits in every repeat of the cross-validation and with every seed, the first seed of the first first."""
+    return [vary(fit, number, seed) for number in range(repeats) for seed in range(seeds) for fit in fits]
 
 
 def _features(settings: dict[str, Any], model: str) -> list[str]:

@@ -190,6 +190,31 @@ def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float], ran
     return np.where(finite, y_pred, np.nan), np.where(finite, value, np.nan), np.where(finite[:, None], scores, np.nan)
 
 
+def decode_scores(scheme: str, scores: Floats, values: Floats, classes: ArrayLike) -> Floats:
+    """Predict from probabilities of classes, or values of a regression, as from those that `decode` returns.
+
+    Parameters
+    ----------
+    scheme : str
+        Row of `SCHEMES`.
+    scores : ndarray of shape (n, n_classes)
+    values : ndarray of shape (n,)
+    classes : array-like of shape (n_classes,)
+        Ascending.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        nominal: the class of the highest score, of equal ones the lower; nnrank, corn: the median class; regression:
+        the class nearest to the value. NaN where there are no scores, or no value.
+    """
+    classes = np.asarray(classes, dtype=float)
+    if scheme == "regression":
+        return to_class(values, classes)
+    index = scores.argmax(axis=1) if scheme == "nominal" else (scores.cumsum(axis=1)[:, :-1] < 0.5).sum(axis=1)
+    return np.where(np.isnan(scores).any(axis=1), np.nan, classes[index])
+
+
 def to_class(values: ArrayLike, classes: ArrayLike) -> Floats:
     """Return the class nearest to each value; halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
 

@@ -49,16 +49,16 @@ OWN = [[(fold, "test", name, 900, 900 + 50 * fold) for fold in range(2)] for nam
 @pytest.mark.parametrize(
     ("repeats", "counts", "described"),
     [
-        ([STRICT], [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1]], (5, 2, True, 1)),  # summed over folds
-        ([SHARED], [[0.25, 0.75, 0, 0]], (1, 4, False, 1)),  # means over folds that share a test set
-        ([FIRST, SECOND], [[0.5, 0.5, 0, 0], [0, 1, 0, 0]], (2, 2, True, 2)),  # means over repeats
-        (OWN, [[0.5, 0.5, 0, 0]], (1, 2, False, 2)),  # repeats with test sets of their own
+        ([STRICT], [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 1]], (5, 2, True, "")),  # summed over folds
+        ([SHARED], [[0.25, 0.75, 0, 0]], (1, 4, False, "")),  # means over folds that share a test set
+        ([FIRST, SECOND], [[0.5, 0.5, 0, 0], [0, 1, 0, 0]], (2, 2, True, "2 repeats")),  # means over repeats
+        (OWN, [[0.5, 0.5, 0, 0]], (1, 2, False, "2 repeats")),  # repeats with test sets of their own
     ],
 )
 def test_counts_equal_hand_counts(repeats, counts, described):
     matrix = fig5_fig7.count(repeated(*map(predictions, repeats)), CLASSES)
     assert matrix.counts.tolist()[: len(counts)] == counts
-    assert (matrix.samples, matrix.folds, matrix.pooled, matrix.repeats) == described
+    assert (matrix.samples, matrix.folds, matrix.pooled, matrix.runs) == described
 
 
 def test_a_split_without_predictions_is_named():
@@ -103,6 +103,8 @@ def test_repeats_are_counted():
     laid_out_well(figure)
     for text in ("24 samples, sum over 5 folds, mean of 2 repeats", "2 samples, mean over 5 folds, mean of 2 repeats"):
         assert text in words_in(figure)
+    (strict, *_) = fitted(NOMINAL)
+    assert fig5_fig7.count(made_up.seeded(strict, strict, strict).predictions, CLASSES).runs == "3 seeds"
 
 
 @pytest.mark.parametrize("classes", [[800, 900], [800, 850, 900, 950, 1000]])

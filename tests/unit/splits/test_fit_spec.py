@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograph.errors import UserError
-from micrograph.splits.fit_spec import EVERY_FOLD, FitSpec, NetworkSpec, fold_of, folds_of, repeat
+from micrograph.splits.fit_spec import EVERY_FOLD, FitSpec, NetworkSpec, fold_of, folds_of, vary
 
 CNN = FitSpec("strict+selection_on_reported_split", "imagenet", "aug1", "image", "corn", "CNN")
 
@@ -61,5 +61,8 @@ def test_chunks_of_networks_are_those_whose_networks_are_used():
     assert fold_of("fold3") == 3 and fold_of("all") == 0
 
 
-def test_a_repeat_keeps_the_other_variations():
-    assert repeat(FitSpec("strict.share25", *["x"] * 5), 1).protocol == "strict.repeat1.share25"
+def test_a_run_keeps_the_other_variations():
+    share = FitSpec("strict.share25", *["x"] * 5)
+    assert [vary(share, *run).protocol for run in ((0, 0), (1, 0), (0, 2), (1, 2))] == [
+        "strict.share25", "strict.repeat1.share25", "strict.seed2.share25", "strict.repeat1.seed2.share25",
+    ]  # fmt: skip

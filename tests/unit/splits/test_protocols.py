@@ -12,6 +12,7 @@ PROTOCOLS = st.builds(
     base=st.sampled_from(sorted(protocols.PROTOCOLS)),
     leaks=st.frozensets(st.sampled_from(sorted(protocols.SWITCHES))),
     repeat=st.integers(0, 12),
+    seed=st.integers(0, 12),
     shuffled=st.sampled_from([None, "films", "batches"]),
     permutation=st.just(0),
     share=st.integers(1, 100),
@@ -63,6 +64,7 @@ def test_strict_has_no_leak_and_published_all():
         ("strict.share50.repeat1", "strict.repeat1.share50"),
         ("strict.repeat01", "strict.repeat1"),
         ("strict.repeat0", "counts from 1"),
+        ("strict.seed1.repeat1", "strict.repeat1.seed1"),
         ("strict.share100", "from 1 to 99"),
         ("lenient", "name one of strict, published"),
         ("strict/../x", "name one of"),
@@ -96,6 +98,10 @@ def test_a_part_is_chosen_on_where_it_is_reported_only_with_the_leak():
         ("splits", "strict+ungrouped", "strict+ungrouped"),
         ("splits", "published-features_from_one_fold-ungrouped", "published-ungrouped"),
         ("components", "strict+pca_on_all+last_checkpoint.share50", "strict+pca_on_all.share50"),
+        ("splits", "strict.repeat1.seed2", "strict.repeat1"),
+        ("components", "strict.seed2.share50", "strict.share50"),
+        ("tuned", "published.seed2", "published.seed2"),
+        ("networks", "strict+pca_on_all.seed1", "strict.seed1"),
         ("networks", "strict+pca_on_all", "strict"),
         ("networks", "published-features_from_one_fold.shuffled_films2", "published.shuffled_films2"),
         ("tuned", "published-features_from_one_fold-selection_on_reported_split", "published-features_from_one_fold"),
@@ -115,7 +121,8 @@ def test_leaks_are_felt_where_they_can_change_an_answer():
 
 
 def test_names_without_leaks_and_without_variations():
-    name = "published-selection_on_reported_split.repeat2.shuffled_batches1.share50"
+    name = "published-selection_on_reported_split.repeat2.seed1.shuffled_batches1.share50"
     assert protocols.without_variations(name) == "published-selection_on_reported_split"
-    assert protocols.without_leaks(name) == "published.repeat2.shuffled_batches1.share50"
+    assert protocols.without_leaks(name) == "published.repeat2.seed1.shuffled_batches1.share50"
+    assert protocols.split_stream_name("strict.repeat2.seed1.share50") == "strict.repeat2"
     assert protocols.split_stream_name(name) == "published.repeat2.shuffled_batches1"

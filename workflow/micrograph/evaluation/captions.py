@@ -68,8 +68,8 @@ def describe(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table : DataFrame
-        Columns ``n_samples``, ``n_batches``, ``folds``, ``repeats``, ``backbone``, ``search``,
-        ``pixels`` and ``epochs`` are read where there are any.
+        Columns ``n_samples``, ``n_batches``, ``folds``, ``repeats``, ``seeds``, ``backbone``,
+        ``search``, ``pixels`` and ``epochs`` are read where there are any.
 
     Returns
     -------
@@ -90,6 +90,7 @@ _PARTS = {
     "n_batches": "growth days: {:.0f}",
     "folds": "folds: {:.0f}",
     "repeats": "repeats: {:.0f}",
+    "seeds": "seeds: {:.0f}",
     "backbone": "network: {}",
     "search": "parameter grid: {}",
     "pixels": "fine-tuned on {:.0f} pixels",

@@ -509,6 +509,11 @@ def _table2(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(repeat_std=std, repeat_std_low=low, repeat_std_high=high, batch_std=batch_std)
 
 
+def _single_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 3 or 4 without the ensembles of seeds."""
+    return table[~summaries.is_ensemble(table["model"])]
+
+
 def _std_interval(std: NDArray[np.float64], count: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """Return the 95 % chi-squared interval of standard deviations; NaN of too few values or of equal ones."""
     from scipy import stats
@@ -568,6 +573,8 @@ def _attribution_tests(table: pd.DataFrame) -> pd.DataFrame:
 # Table -> the same with the derived columns that contrasts need.
 VIEWS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "table2": _table2,
+    "table3": _single_seeds,
+    "table4": _single_seeds,
     "leakage": _leakage,
     "confounders": _confounders,
     "calibration": _calibration,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import bootstrap, metrics
+from micrograph.evaluation import bootstrap, metrics, seeds
 from micrograph.evaluation.bootstrap import ENDS, Resampling
+from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS, FitSpec
 
@@ -22,6 +23,7 @@ PERMUTED = ["labels", "permutation", "features", "model"]  # the columns that na
 BASELINE = "majority"
 SELECTED = "selected"
 MEAN = "mean"
+ENSEMBLE = "{} ensemble"  # of a model's seeds
 PAPER = "paper"
 PROTOCOLS = ("strict", "published", "as_run")
 FLAGS = ["best_in_row", "best_in_protocol"]
@@ -99,8 +101,8 @@ class Fit:
     ----------
     spec : FitSpec
     predictions : DataFrame
-        Columns of :mod:`micrograph.splits.prediction_table`; of repeated cross-validation the predictions of all
-        repeats, with the column ``repeat`` (0 for the first).
+        Columns of :mod:`micrograph.splits.prediction_table`; of repeated cross-validation, and of several seeds, all
+        predictions, with the columns ``repeat`` and ``seed`` (0 for the first).
     """
 
     spec: FitSpec
@@ -112,7 +114,7 @@ class Fit:
 
 
 def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
-    """Read tables of predictions; those of repeats of a cross-validation become one fit.
+    """Read tables of predictions; those of repeats of a cross-validation, and of seeds, become one fit.
 
     Parameters
     ----------
@@ -122,16 +124,32 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
     Returns
     -------
     list of Fit
-        In the order of the paths, named as the first repeat. Folds of later repeats are counted on from those of
+        In the order of the paths, named as the first repeat and seed. Folds of later ones are counted on from those of
         earlier ones: a fold is one fitted model.
     """
-    repeats: dict[FitSpec, dict] = {}
+    runs: dict[FitSpec, dict] = {}
     for path in paths:
         spec = FitSpec.from_path(path)
         protocol = protocols.parse(spec.protocol)
-        first = replace(spec, protocol=replace(protocol, repeat=0).name)
-        repeats.setdefault(first, {})[protocol.repeat] = path
-    return [Fit(spec, _merged(numbered)) for spec, numbered in repeats.items()]
+        first = replace(spec, protocol=replace(protocol, repeat=0, seed=0).name)
+        runs.setdefault(first, {})[protocol.repeat, protocol.seed] = path
+    return [Fit(spec, _merged(numbered)) for spec, numbered in runs.items()]
+
+
+def with_ensembles(fits: Sequence[Fit], classes: Sequence[float]) -> list[Fit]:
+    """Return the fits, networks of several seeds each followed by their ensemble, whose model is `ENSEMBLE`."""
+    made = []
+    for fit in fits:
+        made.append(fit)
+        if seeds.counts(fit.predictions)[1] > 1 and registry.MODELS[fit.spec.model].is_network:
+            spec = replace(fit.spec, model=ENSEMBLE.format(fit.spec.model))
+            made.append(Fit(spec, seeds.ensemble(fit.predictions, fit.spec.scheme, classes)))
+    return made
+
+
+def is_ensemble(models: pd.Series) -> pd.Series:
+    """Return which models are ensembles of seeds."""
+    return models.astype(str).str.endswith(ENSEMBLE.format(""))
 
 
 def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
@@ -157,12 +175,12 @@ def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
     return fits
 
 
-def _merged(paths: dict[int, str | Path]) -> pd.DataFrame:
-    """Return the predictions of all repeats, {repeat: path}, as one table."""
+def _merged(paths: dict[tuple[int, int], str | Path]) -> pd.DataFrame:
+    """Return the predictions of all runs, {(repeat, seed): path}, as one table."""
     frames, before = [], 0
-    for repeat in sorted(paths):
-        frame = io.read_table(paths[repeat])
-        frames.append(frame.assign(fold=frame["fold"] + before, repeat=repeat))
+    for repeat, seed in sorted(paths):
+        frame = io.read_table(paths[repeat, seed])
+        frames.append(frame.assign(fold=frame["fold"] + before, repeat=repeat, seed=seed))
         before += int(frame["fold"].max()) + 1
     return pd.concat(frames, ignore_index=True)
 
@@ -219,28 +237,29 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     Parameters
     ----------
     predictions : DataFrame
-        Of all folds and repeats.
+        Of all folds, repeats and seeds.
     resampling : Resampling
 
     Returns
     -------
     dict
-        Keys `MEASURED`. Percentages are 0 to 100, macro F1 and kappa at most 1, errors in degrees Celsius. RMSE is
-        that of the predicted values, before they become classes. Kappa and errors are NaN where a test prediction is
-        missing; ``n_missing`` counts those. ``n_discordant`` counts the test samples that either the fit or the
-        majority class gets right, not both; ``constant_balanced_pct`` is the balanced accuracy of any constant.
+        Keys `MEASURED`, of several seeds also `seeds.COLUMNS`. Percentages are 0 to 100, macro F1 and kappa at most 1,
+        errors in degrees Celsius. RMSE is that of the predicted values, before they become classes. Kappa and errors
+        are NaN where a test prediction is missing; ``n_missing`` counts those. ``n_discordant`` counts the test samples
+        that either the fit or the majority class gets right, not both; ``constant_balanced_pct`` is the balanced
+        accuracy of any constant.
 
     Notes
     -----
-    Of several repeats, mean and standard deviation are over the folds of all. Pooled are all their predictions; those
-    of a sample stay in its batch, so that repeats do not narrow an interval as more samples would.
+    Of several repeats or seeds, mean and standard deviation are over the folds of all. Pooled are all their
+    predictions; those of a sample stay in its batch, so that they do not narrow an interval as more samples would.
     ``pooled_repeat_std`` (points) is the standard deviation of accuracy over repeats; ``folds`` are those of one.
     """
     classes, test = resampling.classes, predictions[predictions["split"] == "test"]
-    repeats = len(by_repeat(predictions))
+    repeats, n_seeds = seeds.counts(predictions)
     row: dict[str, Any] = {
         "repeats": repeats,
-        "folds": predictions["fold"].nunique() // repeats,
+        "folds": predictions["fold"].nunique() // (repeats * n_seeds),
         "n_samples": test["sample"].nunique(),
         "n_batches": test["batch"].nunique(),
         "n_missing": int(test["y_pred"].isna().sum()),
@@ -255,7 +274,7 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     ends = bootstrap.intervals(test, [metric for metric, *_ in POOLED], resampling)
     for metric, name, factor in POOLED:
         row |= bootstrap.columns(name, (metrics.score(test, metric, classes), *ends[metric]), factor)
-    return row
+    return row | ({"seeds": n_seeds, **seeds.std_by_source(test, resampling)} if n_seeds > 1 else {})
 
 
 def fit_row(fit: Fit, resampling: Resampling) -> dict[str, Any]:
@@ -468,11 +487,12 @@ def majority_fit(fit: Fit, **fields: str) -> Fit:
 
 
 def make_frame(rows: list[dict[str, Any]], columns: Sequence[str], run: RunInfo) -> pd.DataFrame:
-    """Return the rows of a table as a data frame of these columns and those of the run."""
-    table = run.add_to(pd.DataFrame(rows, columns=list(columns)))
+    """Return the rows of a table as a data frame of these columns, `seeds.COLUMNS` if any row has them, and the run."""
+    more = [name for name in seeds.COLUMNS if any(name in row for row in rows)]
+    table = run.add_to(pd.DataFrame(rows, columns=[*columns, *more]))
     for name in [name for name in columns if name.startswith("best_")]:
         table[name] = table[name].eq(True)
-    return table.astype(dict.fromkeys(COUNTS, "Int64"))
+    return table.astype(dict.fromkeys([*COUNTS, *more[:1]], "Int64"))
 
 
 def without_baselines(table: pd.DataFrame) -> pd.DataFrame:
@@ -481,6 +501,6 @@ def without_baselines(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def single_fits(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are single fits of this run: not summaries, baselines or values of the paper."""
+    """Return the rows that are single fits of this run, or ensembles: not summaries, baselines or the paper's."""
     rows = without_baselines(table)
     return rows[~rows["model"].isin([SELECTED, MEAN]) & (rows["protocol"] != PAPER)]

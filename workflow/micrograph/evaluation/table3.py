@@ -12,6 +12,7 @@ from micrograph.evaluation import paper_pattern, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
+from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS
 
@@ -47,10 +48,11 @@ def make_table(
     Returns
     -------
     DataFrame
-        Every domain goes on with the mean of those models that all domains of the protocol have: all their predictions
-        together. ``gain_pct_points`` is the accuracy of a fit, or of the mean, less that of the same on ImageNet, on
-        the split that the protocol reports (strict: test; published: validation, as in the paper), with the paired 95 %
-        interval. Each protocol ends with the majority class.
+        Networks of several seeds are followed by their ensemble. Every domain goes on with the mean of those models
+        that all domains of the protocol have: all their predictions together. ``gain_pct_points`` is the accuracy of a
+        fit, or of the mean, less that of the same on ImageNet, on the split that the protocol reports (strict: test;
+        published: validation, as in the paper), with the paired 95 % interval. Each protocol ends with the majority
+        class.
 
     Raises
     ------
@@ -66,12 +68,13 @@ def make_table(
 
 def _rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
     """Return the rows of a protocol: domain by domain its fits, then their mean."""
+    fits = summaries.with_ensembles(fits, resampling.classes)
     compared = summaries.fit_rows(fits, "pretraining", split, resampling)
     rows = {fit.spec: row for fit, row in zip(fits, compared, strict=True)}
     domains: dict[str, dict[str, Fit]] = {}
     for fit in fits:
         domains.setdefault(fit.spec.pretraining, {})[fit.spec.model] = fit
-    shared = set.intersection(*map(set, domains.values()))
+    shared = {model for model in set.intersection(*map(set, domains.values())) if model in registry.MODELS}
     made = []
     for models in domains.values():
         if len(shared) > 1:

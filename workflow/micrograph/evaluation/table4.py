@@ -58,8 +58,8 @@ def make_table(
     -------
     DataFrame
         RMSE is that of a regression's predicted values, mean absolute error and kappa those of the classes they become.
-        A row with a missing test prediction has none of the three; ``n_missing`` counts those. Each protocol ends with
-        the majority class.
+        A row with a missing test prediction has none of the three; ``n_missing`` counts those. Networks of several
+        seeds are followed by their ensemble. Each protocol ends with the majority class.
 
     Raises
     ------
@@ -74,6 +74,7 @@ def make_table(
 
 def _rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
     """One row per fit of a protocol, scheme by scheme."""
+    fits = summaries.with_ensembles(fits, resampling.classes)
     order = list(dict.fromkeys(fit.spec.scheme for fit in fits))
     fits = sorted(fits, key=lambda fit: order.index(fit.spec.scheme))
     rows = summaries.fit_rows(fits, "scheme", SPLIT, resampling, BEST)

@@ -327,8 +327,9 @@ def detail(
         return cells(published, [key], spread_column(f"{split}_pct"))[0]
 
     repeats = REPEATS if (rows["repeats"] > 1).any() else []
-    columns = [*keys, *before, *SCORES, *repeats, *POOLED, *after, (f"Paper, real films, {split} %", paper)]
-    return panel(f"Protocol {protocol}", rows, columns, text_columns=len(keys))
+    seeds, notes = (SEEDS, (NOTE_SEEDS,)) if "seeds" in rows and rows["seeds"].notna().any() else ([], ())
+    columns = [*keys, *before, *SCORES, *repeats, *seeds, *POOLED, *after, (f"Paper, real films, {split} %", paper)]
+    return panel(f"Protocol {protocol}", rows, columns, text_columns=len(keys), notes=notes)
 
 
 SCORES: list[Column] = [
@@ -342,6 +343,16 @@ SCORES: list[Column] = [
     ("Test accuracy, pooled % [95 %]", interval_column("pooled_pct")),
 ]
 REPEATS: list[Column] = [("SD over repeats, points", number_column("pooled_repeat_std", 1))]
+SEEDS: list[Column] = [
+    ("SD by seed, points", number_column("pooled_seed_std", 1)),
+    ("SD by split, points", number_column("pooled_split_std", 1)),
+    ("SD by growth day, points", number_column("pooled_batch_std", 1)),
+]
+NOTE_SEEDS = (
+    "Scores of a model are means over its seeds; an ensemble predicts from the mean probabilities, or values, of the "
+    "networks of all seeds. SD by seed, split and growth day: of the accuracy of one run; their squares add up to its "
+    "variance."
+)
 POOLED: list[Column] = [
     ("Macro F1 [95 %]", interval_column("macro_f1", 2)),
     ("Kappa [95 %]", interval_column("kappa", 2)),

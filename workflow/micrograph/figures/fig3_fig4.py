@@ -1,7 +1,7 @@
 """Figures 3, S2 and 4: scores by augmentation policy and by model, beside the paper's values.
 
 Training, validation and test split each have a colour and a marker; filled marks are ours, hollow ones the paper's.
-Where cross-validation is repeated, short lines beside a mark are single repeats.
+Where cross-validation is repeated, or has several seeds, short lines beside a mark are single runs.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from micrograph.errors import UserError, lookup
-from micrograph.evaluation import bootstrap, metrics, summaries
+from micrograph.evaluation import bootstrap, metrics, seeds, summaries
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.labels import features_label
 from micrograph.evaluation.summaries import Fit
@@ -25,7 +25,7 @@ SHOWN: dict[str, tuple[str, ...]] = {"strict": ("train", "validation", "test"), 
 SHOWN["as_run"] = SHOWN["published"]
 ITEMS = {"train": "fig4", "validation": "table3", "test": "table4"}  # split -> where the paper has its accuracy
 SPLITS = {ours: theirs for theirs, ours in summaries.PRINTED_SPLITS.items()}
-STEP, BESIDE, REPEATS = 0.29, 0.12, 0.1  # of one slot: between splits, from ours to the paper's, to single repeats
+STEP, BESIDE, RUNS = 0.29, 0.12, 0.1  # of one slot: between splits, from ours to the paper's, to single runs
 LEFT_MM = 11.0
 
 
@@ -161,15 +161,11 @@ def _top(width: float) -> float:
     return 15.0 if width == DOUBLE_MM else 22.0
 
 
-def _n_repeats(fits: Sequence[Fit]) -> int:
-    return max(len(summaries.by_repeat(fit.predictions)) for fit in fits)
-
-
 def _protocol_title(protocol: str, fit: Fit, rows: pd.DataFrame, what: str) -> str:
-    """Return the title of a protocol: the number of samples among the rows, of folds and of repeats."""
-    repeats = _n_repeats([fit])
-    folds = f"{fit.predictions['fold'].nunique() // repeats} folds" + (f" × {repeats} repeats" if repeats > 1 else "")
-    return f"{protocol} protocol: {rows['sample'].nunique()} {what}, {folds}"
+    """Return the title of a protocol: the number of samples among the rows, of folds, repeats and seeds."""
+    runs, n_folds = seeds.by_run(fit.predictions), fit.predictions["fold"].nunique()
+    folds = [f"{n_folds // len(runs)} folds", *filter(None, [seeds.runs_label(fit.predictions)])]
+    return f"{protocol} protocol: {rows['sample'].nunique()} {what}, {' × '.join(folds)}"
 
 
 def _policy_panel(
@@ -195,7 +191,7 @@ def _policy_panel(
         scores = by_split(fit.predictions).loc[[*splits]]
         ours = {split: (mean, mean - std, mean + std) for split, mean, std in scores.itertuples()}
         papers = {split: summaries.printed(published, item, fit.spec, SPLITS[split], name) for split in splits}
-        single = [by_split(repeat)["mean"][splits[-1]] for repeat in summaries.by_repeat(fit.predictions)]
+        single = [by_split(run)["mean"][splits[-1]] for run in seeds.by_run(fit.predictions)]
         _draw_slot(axes, slot, ours, papers, single)
         majority = by_split(metrics.majority_class_baseline(fit.predictions))["mean"][splits[-1]]
         axes.plot([slot - 0.44, slot + 0.44], [majority] * 2, **DASHED)
@@ -211,14 +207,14 @@ def _model_slot(axes: Axes, slot: int, fit: Fit, published: pd.DataFrame, resamp
     low, high = bootstrap.bootstrap(test, "accuracy", resampling)
     ours["test"] = (100 * metrics.score(test, "accuracy", resampling.classes), 100 * low, 100 * high)
     papers = {split: summaries.printed(published, item, fit.spec, SPLITS[split]) for split, item in ITEMS.items()}
-    single = [100 * metrics.score(repeat, "accuracy", resampling.classes) for repeat in summaries.by_repeat(test)]
+    single = [100 * metrics.score(run, "accuracy", resampling.classes) for run in seeds.by_run(test)]
     _draw_slot(axes, slot, {split: ours[split] for split in ITEMS}, papers, single)
 
 
 def _draw_slot(axes: Axes, slot: int, ours: dict, papers: dict, single: Sequence[float]) -> None:
     """Draw the marks of one fit.
 
-    ours: split -> (value, low, high); papers: split -> (mean, deviation); single: the last split in each repeat.
+    ours: split -> (value, low, high); papers: split -> (mean, deviation); single: the last split in each run.
     """
     for place, (split, (value, *ends)) in enumerate(ours.items()):
         _, colour, marker = style.SPLITS[split]
@@ -229,7 +225,7 @@ def _draw_slot(axes: Axes, slot: int, ours: dict, papers: dict, single: Sequence
         look = style.mark_look(colour, marker, hollow=True)
         style.mark(axes, mean, middle + shift, (mean - std, mean + std), look, vertical=True)
     if len(single) > 1:
-        axes.plot([middle - shift - REPEATS] * len(single), single, "_", ms=3, mew=0.7, color=colour, zorder=2)
+        axes.plot([middle - shift - RUNS] * len(single), single, "_", ms=3, mew=0.7, color=colour, zorder=2)
 
 
 def _not_run(axes: Axes, slot: int, factor: float) -> None:
@@ -244,13 +240,13 @@ def _set_limits(axes: Axes, slots: int, factor: float) -> None:
 
 
 def _legend(figure: Figure, splits: Sequence[str], fits: Sequence[Fit], published: pd.DataFrame, item: str) -> None:
-    """Draw the legend: splits, the paper where it shows anything, single repeats, the majority class."""
+    """Draw the legend: splits, the paper where it shows anything, single runs, the majority class."""
     wide, spec = figure.get_figwidth() * style.MM_PER_INCH > SINGLE_MM + 1, fits[0].spec
     looks = {label: style.mark_look(colour, mark) for label, colour, mark in map(style.SPLITS.__getitem__, splits)}
     same = (published[["item", "pretraining", "scheme"]] == [item, spec.pretraining, spec.scheme]).all(axis=1)
     if same.any():
         looks["hollow: the paper, real films"] = style.mark_look(SOFT, hollow=True)
-    if _n_repeats(fits) > 1:
-        colour = style.SPLITS[splits[-1]][1]
-        looks["single repeats"] = {"marker": "_", "ms": 3, "mew": 0.7, "ls": "", "color": colour}
+    if several := "".join(seeds.runs_label(fit.predictions) for fit in fits):
+        colour, label = style.SPLITS[splits[-1]][1], "single runs" if "seeds" in several else "single repeats"
+        looks[label] = {"marker": "_", "ms": 3, "mew": 0.7, "ls": "", "color": colour}
     style.legend_mm(figure, LEFT_MM, 7.5, 6 if wide else 2, looks | {"majority class": DASHED}, columnspacing=1.2)

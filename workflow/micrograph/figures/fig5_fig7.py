@@ -16,7 +16,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.evaluation import metrics, summaries
+from micrograph.evaluation import metrics, seeds, summaries
 from micrograph.evaluation.labels import features_label, scheme_label
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
@@ -40,21 +40,21 @@ class Matrix:
     samples, folds : int
         Number of samples and of folds.
     pooled : bool
-        Whether counts are sums over the folds of a repeat; otherwise means over folds.
-    repeats : int, default 1
-        Number of repeats of cross-validation, over which counts are means.
+        Whether counts are sums over the folds of a run; otherwise means over folds.
+    runs : str, optional
+        Repeats of cross-validation and seeds, over which counts are means; empty for a single one.
     """
 
     counts: np.ndarray
     samples: int
     folds: int
     pooled: bool
-    repeats: int = 1
+    runs: str = ""
 
     @property
     def whole(self) -> bool:
         """Whether the counts are whole numbers."""
-        return self.pooled and self.repeats == 1
+        return self.pooled and not self.runs
 
 
 def count(predictions: pd.DataFrame, classes: Sequence[int], split: str = "test") -> Matrix:
@@ -63,7 +63,7 @@ def count(predictions: pd.DataFrame, classes: Sequence[int], split: str = "test"
     Parameters
     ----------
     predictions : DataFrame
-        Table of predictions, of one repeat of cross-validation or more.
+        Table of predictions, of one run of cross-validation or more.
     classes : sequence of int
         Temperatures in degrees Celsius.
     split : str, default "test"
@@ -82,12 +82,10 @@ def count(predictions: pd.DataFrame, classes: Sequence[int], split: str = "test"
     if rows.empty:
         raise UserError(f"Confusion matrix: the predictions have no row of split '{split}'; choose another split.")
     counts = metrics.confusion(rows, classes)
-    repeats = [
-        (repeat["sample"].nunique(), repeat["fold"].nunique(), len(repeat)) for repeat in summaries.by_repeat(rows)
-    ]
-    samples, folds = round(sum(repeat[0] for repeat in repeats) / len(repeats)), repeats[0][1]
-    pooled = all(n_samples == n_rows for n_samples, _, n_rows in repeats)
-    return Matrix(counts / len(repeats) / (1 if pooled else folds), samples, folds, pooled, len(repeats))
+    runs = [(run["sample"].nunique(), run["fold"].nunique(), len(run)) for run in seeds.by_run(rows)]
+    samples, folds = round(sum(run[0] for run in runs) / len(runs)), runs[0][1]
+    pooled = all(n_samples == n_rows for n_samples, _, n_rows in runs)
+    return Matrix(counts / len(runs) / (1 if pooled else folds), samples, folds, pooled, seeds.runs_label(rows))
 
 
 def published_matrix(
@@ -195,12 +193,12 @@ def _column_label(column: tuple[str, str]) -> str:
 
 def _how_counted(matrices: Sequence[Matrix]) -> str:
     """Write how many samples and folds the matrices count, where it is the same for all of them."""
-    ways = {(matrix.samples, matrix.folds, matrix.pooled, matrix.repeats) for matrix in matrices}
+    ways = {(matrix.samples, matrix.folds, matrix.pooled, matrix.runs) for matrix in matrices}
     if len(ways) > 1:
         return ""
-    samples, folds, pooled, repeats = ways.pop()
+    samples, folds, pooled, runs = ways.pop()
     how = f"sum over {folds} folds" if pooled else f"mean over {folds} folds"
-    return f": {samples} samples, {how}" + (f", mean of {repeats} repeats" if repeats > 1 else "")
+    return f": {samples} samples, {how}" + (f", mean of {runs}" if runs else "")
 
 
 def _draw_grid(

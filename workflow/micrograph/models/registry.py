@@ -109,6 +109,11 @@ class Model:
     standardises: bool = False
     missing_values: bool = False
 
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a network of torch."""
+        return not any(self.schemes.values())
+
 
 def _seed(classes: Sequence[int], seed: int) -> int:
     return seed
@@ -353,7 +358,7 @@ MODELS = {
     "MLP": Model(("tuned",), _OF_NETWORK),
     "CNN": Model(("image",), _OF_NETWORK),
 }
-SHALLOW = tuple(name for name, model in MODELS.items() if all(model.schemes.values()))
+SHALLOW = tuple(name for name, model in MODELS.items() if not model.is_network)
 SCHEMES = tuple(dict.fromkeys(scheme for model in MODELS.values() for scheme in model.schemes))
 
 

@@ -248,6 +248,6 @@ def fold_of(seen: str) -> int:
     return 0 if seen == "all" else int(seen.removeprefix("fold"))
 
 
-def repeat(spec: FitSpec, number: int) -> FitSpec:
-    """Return the fit in a later repeat of the cross-validation: ``strict`` becomes ``strict.repeat1``."""
-    return replace(spec, protocol=replace(protocols.parse(spec.protocol), repeat=number).name)
+def vary(spec: FitSpec, repeat: int, seed: int) -> FitSpec:
+    """Return the fit in one repeat of the cross-validation with one seed, ``strict.repeat1.seed2``; 0 is the first."""
+    return replace(spec, protocol=replace(protocols.parse(spec.protocol), repeat=repeat, seed=seed).name)

@@ -2,7 +2,7 @@
 
 A name is a base, switches that are added to it or removed from it, and variations:
 
-    strict   published   strict+pca_on_all   published-ungrouped   strict.repeat1   strict+pca_on_all.shuffled_films2
+    strict   published   strict+pca_on_all   published-ungrouped   strict.repeat1.seed2   published.shuffled_films2
 
 Switches are the leaks of the paper's procedure and further errors, which its code record (Zenodo 10534837) has and its
 text does not mention. `strict` has none, `published` (the paper as its text reads) the leaks, `as_run` (the paper as
@@ -81,7 +81,8 @@ PREDICTION_LEAKS = {
 }
 # The leaks in how networks are trained and used.
 NETWORK_LEAKS = STAGES["tuned"] - STAGES["splits"]
-VARIATIONS = ("repeat", "shuffled_films", "shuffled_batches", "share")
+VARIATIONS = ("repeat", "seed", "shuffled_films", "shuffled_batches", "share")
+UNSEEDED = ("splits", "components")  # stages that the seed of training does not affect
 WHOLE = 100  # percent
 
 # Regular expression of a name, for wildcards too.
@@ -100,6 +101,8 @@ class Protocol:
         Its switches, of `LEAKS` and `NOTEBOOK_ERRORS`.
     repeat : int, default 0
         Repeat of the cross-validation, each with new splits.
+    seed : int, default 0
+        Seed of networks and of models that draw random numbers, on the same splits.
     shuffled : {"films", "batches"} or None, default None
         Units between which the growth temperatures are permuted.
     permutation : int, default 0
@@ -111,6 +114,7 @@ class Protocol:
     base: str
     leaks: frozenset[str]
     repeat: int = 0
+    seed: int = 0
     shuffled: str | None = None
     permutation: int = 0
     share: int = WHOLE
@@ -176,6 +180,7 @@ class Protocol:
         own = _own_leaks(self.base)
         variations = [
             ("repeat", self.repeat, self.repeat > 0),
+            ("seed", self.seed, self.seed > 0),
             (f"shuffled_{self.shuffled}", self.permutation, self.shuffled is not None),
             ("share", self.share, self.share != WHOLE),
         ]
@@ -236,6 +241,8 @@ def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
         raise UserError(f"protocol '{name}': {kind} counts from 1" + (f" to {WHOLE - 1}." if kind == "share" else "."))
     if kind == "repeat":
         return replace(protocol, repeat=number)
+    if kind == "seed":
+        return replace(protocol, seed=number)
     if kind == "share":
         return replace(protocol, share=number)
     return replace(protocol, shuffled=kind.removeprefix("shuffled_"), permutation=number)
@@ -247,7 +254,7 @@ def _own_leaks(base: str) -> frozenset[str]:
 
 
 def as_seen_by(stage: str, name: str, policy: str = "", head: str = "") -> str:
-    """Name the protocol without the changes that affect neither a stage nor one before it.
+    """Name the protocol without the changes, and the seed, that affect neither a stage nor one before it.
 
     Parameters
     ----------
@@ -266,7 +273,8 @@ def as_seen_by(stage: str, name: str, policy: str = "", head: str = "") -> str:
     affecting: Set[str] = lookup(stage, STAGES, "stage") | errors_affecting(policy, head)
     protocol = parse(name)
     own = _own_leaks(protocol.base)
-    seen = replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting))
+    seed = 0 if stage in UNSEEDED else protocol.seed
+    seen = replace(protocol, leaks=own ^ ((own ^ protocol.leaks) & affecting), seed=seed)
     if protocol.base == "as_run" and not seen.leaks & affecting & NOTEBOOK_ERRORS.keys():
         seen = replace(seen, base="published", leaks=seen.leaks - NOTEBOOK_ERRORS.keys())
     return seen.name
@@ -314,7 +322,7 @@ def changed_leaks(name: str) -> frozenset[str]:
 
 def without_variations(name: str) -> str:
     """Name the protocol without its variations: ``strict+ungrouped.shuffled_films2`` gives ``strict+ungrouped``."""
-    return replace(parse(name), repeat=0, shuffled=None, permutation=0, share=WHOLE).name
+    return replace(parse(name), repeat=0, seed=0, shuffled=None, permutation=0, share=WHOLE).name
 
 
 def without_leaks(name: str) -> str:
@@ -334,5 +342,5 @@ def stream_name(name: str) -> str:
 
 
 def split_stream_name(name: str) -> str:
-    """Name the protocol whose random stream splits the samples: a share has the folds of the whole."""
-    return replace(parse(stream_name(name)), share=WHOLE).name
+    """Name the protocol whose random stream splits the samples: a share, or another seed, has the same folds."""
+    return replace(parse(stream_name(name)), share=WHOLE, seed=0).name
