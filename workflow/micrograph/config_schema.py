@@ -299,8 +299,8 @@ class Micrographs(Section):
     ]
     """Heights outside these percentiles are clipped. Paper: 0.5, 99.5."""
     aspect: Annotated[str, OneOf(ASPECTS)] = "pad"
-    """For scans that are not square, which are never distorted: pad (to a square, with the mean grey), crop (to the
-    central square), refuse (list them as rejected)."""
+    """For scans that are not square: pad (to a square, with the mean grey), crop (to the central square), stretch (to a
+    square, which distorts them, as in the paper's code), refuse (list them as rejected)."""
 
 
 class Splits(Section):
@@ -593,7 +593,8 @@ class Leakage(Section):
     adds an error of the notebooks to published, as_run-ERROR corrects it. ERROR: aug1_wrong_scan (crops of another
     sample's scan), aug1_one_crop (one crop repeated), aug2_range (features of AutoAugment's images in 0..255),
     one_component_fewer (principal components), features_not_normalised (tuned features of images without the
-    normalisation of training), target_not_scaled (networks learn degrees Celsius)."""
+    normalisation of training), target_not_scaled (networks learn degrees Celsius), nnrank_loss_summed (NNRank's loss a
+    sum over the minibatch)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
     (features_from_one_fold for tuned features, validation_in_train_mode and last_checkpoint for images); all: under all

@@ -34,7 +34,7 @@ def four_averaged(values):
     return scipy.ndimage.uniform_filter(values[::-1], 2, mode="nearest")[::-1]
 
 
-@pytest.mark.parametrize("aspect", ["pad", "crop"])
+@pytest.mark.parametrize("aspect", ["pad", "crop", "stretch"])
 @pytest.mark.parametrize(
     ("lines", "wide", "tall_nm"), [(256, 256, 1000), (384, 512, 750), (125, 256, 488), (74, 512, 290)]
 )

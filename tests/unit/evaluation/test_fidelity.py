@@ -57,13 +57,31 @@ def test_a_switch_changes_the_step_that_names_it_and_every_switch_is_named_once(
 def test_as_run_with_the_papers_config_differs_from_the_notebooks_only_where_there_is_no_switch():
     table = table_of("paper")
     assert set(table.loc[table["as_run"] != table["notebooks"], "switch"]) == {
-        "micrographs.aspect",  # scans are never stretched
         "seed",
         "methods",
     }
     regression = table.loc["CNN, regression"]
     assert regression["as_run"] == regression["notebooks"] and "243 epochs, no early stopping" in regression["as_run"]
     assert table.loc["grid points, SVC nominal", "as_run"] == "1728"
+    switched = table.loc[["scans that are not square", "nnrank loss"]]
+    assert switched["as_run"].tolist() == ["stretch", "sum over the batch"] == switched["notebooks"].tolist()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "samples before the split",
+        "random numbers",
+        "aug1 and aug2, network of the features",
+        "settings of training and test predictions",
+        "training accuracy reported",
+        "numbers in tables",
+    ],
+)
+def test_a_difference_without_a_switch_is_named_and_explained(step):
+    """The methods page has a paragraph on them."""
+    row = table_of("paper").loc[step]
+    assert row["as_run"] != row["notebooks"] and row["switch"] in ("seed", "methods")
 
 
 def test_the_embedded_study_differs_in_what_its_config_changes_and_tells_it():

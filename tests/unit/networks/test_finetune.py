@@ -138,6 +138,12 @@ def test_as_run_networks_learn_degrees_and_start_far_from_them(films):
     assert 900 < scaled.mean() < 1000 and degrees.mean() < 500
 
 
+def test_the_summed_loss_of_nnrank_changes_its_networks_and_no_others(films):
+    for head, same in (("nnrank", False), ("nominal", True)):
+        mean, summed = (tune(films, head=head, protocol=f"published{more}") for more in ("", "+nnrank_loss_summed"))
+        assert all(torch.equal(part, state(summed)[name]) for name, part in state(mean).items()) == same
+
+
 def test_test_images_are_never_used(films):
     plain, other = tune(films), tune(films, images=spoiled(films, "test"))
     assert all(torch.equal(part, state(other)[name]) for name, part in state(plain).items())

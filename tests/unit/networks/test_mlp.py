@@ -54,6 +54,17 @@ def accuracy(table, part="test"):
     return (rows["y_true"] == rows["y_pred"]).mean()
 
 
+def test_the_summed_loss_of_nnrank_changes_its_mlps_and_no_others(study):
+    samples, signal, tables = study
+    tables = tables | {"published+nnrank_loss_summed": tables["published"]}
+    for scheme, same in (("nnrank", False), ("nominal", True)):
+        mean, summed = (
+            fitted((samples, signal, tables), f"published{more}", scheme).predictions
+            for more in ("", "+nnrank_loss_summed")
+        )
+        assert mean["score_950"].equals(summed["score_950"]) == same
+
+
 @pytest.mark.parametrize("protocol", ["strict", "published"])
 @pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_the_fit_learns_and_has_the_columns_of_predictions(study, protocol, scheme):

@@ -117,6 +117,24 @@ def test_losses_are_means_over_rows_not_over_batches():
     assert curve[0]["train_loss"] == curve[0]["validation_loss"] == (1 + 4 + 9 + 16) / 4
 
 
+@pytest.mark.parametrize(("reduction", "moved"), [("mean", -1 + 0.01 / 0.19), ("sum", -1 - 0.26 / 0.19 / 2.9147)])
+def test_a_sum_over_the_minibatch_weighs_a_short_one_less(reduction, moved):
+    """Gradients 1 of four rows, then -1 of one row. Adam's second step is m / (1 - 0.9^2) over the root of
+    v / (1 - 0.999^2): of means 1 and -1 m is -0.01 and v / (...) is 1; of sums 4 and -1 they are 0.26 and 8.4955."""
+    module = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(module.weight)
+    steps = [batch_of(torch.full((4, 1), 1.0), torch.zeros(4)), batch_of(torch.full((1, 1), -1.0), torch.zeros(1))]
+    means = []
+
+    def loss(outputs, targets, weights):
+        means.append(outputs.mean(1)[:, 0])
+        return means[-1]
+
+    curve = run(training.SingleNetwork(module), lambda epoch: steps, None, loss, learning_rate=1.0, reduction=reduction)
+    assert module.weight.item() == pytest.approx(moved, rel=1e-4)
+    assert curve[0]["train_loss"] == pytest.approx((4 * means[0].item() + means[1].item()) / 5)  # a mean in both
+
+
 def test_validation_leaves_batch_statistics_unchanged_and_takes_no_gradient():
     module, seen = network(), []
 

@@ -126,6 +126,16 @@ def test_a_field_that_is_cropped_to_a_square_gives_windows_of_the_square(tmp_pat
     assert table["pixel_nm"].tolist() == pytest.approx([1000 / 60] * 4)
 
 
+def test_a_field_that_is_stretched_gives_windows_of_all_of_it(tmp_path):
+    settings = Preprocessing(pixels=24, aspect="stretch")
+    samples = converted(tmp_path, settings, A=(rough(30, 60), 1000.0, 500.0))
+    table = copied(tmp_path, samples, settings=settings, wanted=20)
+    whole = rendering.render(read_gwy(tmp_path / "heights" / "A.gwy").height_nm, 60, aspect="stretch")[0]
+    found = [places(whole, window) for window in pictures(table)]
+    assert all(len(each) == 1 for each in found) and found[0] == [(18, 18)]
+    assert np.ptp([top for ((top, _),) in found]) > 18  # not in a band of 30 lines
+
+
 def test_exported_images_are_cropped_as_pictures(tmp_path):
     grey = np.random.default_rng(3).integers(0, 256, (50, 50)).astype(np.uint8)
     Image.fromarray(grey).save(tmp_path / "p.png")

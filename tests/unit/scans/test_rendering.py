@@ -103,10 +103,21 @@ def test_a_cropped_scan_shows_the_square_in_its_middle():
     assert upright[0, 0] <= 1 and upright[-1, -1] >= 254  # the filter's window leans to one side
 
 
+def test_a_stretched_scan_fills_the_micrograph_and_its_pixels_are_as_wide_as_the_scan_allows():
+    """As the notebooks do, which resize every map to 224 x 224."""
+    low = slope(56, 224)
+    grey, pixel_nm = rendering.render(low, aspect="stretch", width_nm=1000, tall_nm=250)
+    assert (grey[0, 0], grey[-1, -1]) == (0, 255) and pixel_nm == pytest.approx(1000 / 224)
+    filtered = rendering.render(low, 224, aspect="pad", width_nm=1000, tall_nm=250)[0][84:140]
+    np.testing.assert_array_equal(grey, np.repeat(filtered, 4, axis=0))
+    frame = rendering.make_frame((56, 224), 224, "stretch", 1000, 250)
+    assert (frame.rows, frame.cols, frame.pixel_aspect) == (224, 224, 0.25)
+
+
 def test_a_scan_that_is_not_square_can_be_refused():
     with pytest.raises(UserError, match=r"not square \(1000 x 250\); set micrographs.aspect to pad or crop"):
         rendering.render(slope(100, 400), aspect="refuse", width_nm=1000, tall_nm=250)
-    with pytest.raises(UserError, match="'squash' is not known; choose one of: pad, crop, refuse"):
+    with pytest.raises(UserError, match="'squash' is not known; choose one of: pad, crop, stretch, refuse"):
         rendering.render(slope(100, 400), aspect="squash")
 
 
@@ -120,7 +131,7 @@ def test_pixels_that_are_not_square_are_judged_by_nanometres():
 @pytest.mark.parametrize("shape", [(1, 512), (2, 512), (512, 4)])
 def test_the_narrowest_scans_are_drawn(shape):
     height_nm = np.random.default_rng(0).normal(size=shape)
-    for aspect in ("pad", "crop"):
+    for aspect in ("pad", "crop", "stretch"):
         assert rendering.render(height_nm, aspect=aspect)[0].shape == (224, 224)
 
 

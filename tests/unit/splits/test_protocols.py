@@ -30,6 +30,7 @@ def test_as_run_has_faults_besides_and_is_published_wherever_none_is_felt():
     assert protocols.as_seen_by("components", "as_run-aug2_range") == "as_run"
     assert protocols.as_seen_by("components", "as_run-ungrouped-one_component_fewer") == "published-ungrouped"
     assert protocols.as_seen_by("networks", "as_run", "aug3", "nominal") == "published"
+    assert protocols.as_seen_by("networks", "as_run", "aug3", "nnrank") == "as_run"
     assert protocols.as_seen_by("networks", "as_run", "aug3", "regression") == "as_run"
     assert protocols.as_seen_by("networks", "as_run-target_not_scaled.repeat1", "aug3", "regression") == (
         "published.repeat1"

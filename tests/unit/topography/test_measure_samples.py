@@ -54,6 +54,14 @@ def test_lengths_on_the_micrograph_are_those_of_the_heights(tmp_path):
     assert table.loc["grey", "Sq"] > 10  # of 255 greys
 
 
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_stretched_image_is_measured_in_its_own_lengths(tmp_path, sized):
+    row = a_film(tmp_path, "a", lines=64, pixels=128, height=False, sized=sized, aspect="stretch")
+    found = measured(tmp_path, row, aspect="stretch").iloc[0]
+    width = 250.0 if sized else 1000.0
+    assert (found["across_nm"], found["down_nm"]) == pytest.approx((width / 128, width / 2 / 128))
+
+
 def test_the_bands_around_a_padded_image_are_not_measured(tmp_path):
     row = a_film(tmp_path, "a", lines=32, height=False)
     found = measured(tmp_path, row).iloc[0]

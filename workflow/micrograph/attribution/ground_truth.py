@@ -60,7 +60,7 @@ def feature_masks(path: str | Path, side: int, aspect: str = "pad", pixels: int 
         Truth file of `simulate.simulate_scan`.
     side : int
         Side of the network's input in pixels.
-    aspect : {"pad", "crop"}
+    aspect : {"pad", "crop", "stretch"}
     pixels : int
         How the micrograph was rendered, from which the input is averaged.
 

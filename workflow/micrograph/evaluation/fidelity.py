@@ -218,7 +218,7 @@ STEPS: dict[str, Value] = {
     "network of tuned features": _training("heads", "tuned"),
     **{f"MLP, {scheme}": _training("mlp", scheme) for scheme in ("nominal", "nnrank", "regression")},
     "regression target of networks": _by_switch("target_not_scaled", "degrees", "standardised"),
-    "nnrank loss": _always("mean over the batch"),
+    "nnrank loss": _by_switch("nnrank_loss_summed", "sum over the batch", "mean over the batch"),
     "nnrank without a leading output": lambda protocol, settings: "lowest class" if protocol.ranks_all else "wrong",
     "numbers in tables": _always("computed"),
 }

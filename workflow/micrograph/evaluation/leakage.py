@@ -62,6 +62,7 @@ LEAKS = {  # and errors
     "one_component_fewer": "one principal component fewer",
     "features_not_normalised": "features of images not normalised",
     "target_not_scaled": "networks learn degrees Celsius",
+    "nnrank_loss_summed": "NNRank's loss summed over the minibatch",
 }
 
 

@@ -441,8 +441,9 @@ def _train(
         return data.batches(held, INFERENCE_BATCH)
 
     options = FitOptions(
-        settings.learning_rate, settings.epochs, settings.patience, precision=data.dtype, **protocol.training_options
-    )
+        settings.learning_rate, settings.epochs, settings.patience, precision=data.dtype,
+        reduction=protocol.loss_reduction(spec.head), **protocol.training_options,
+    )  # fmt: skip
     key = CONFIG_KEYS[spec.head]
     log = FitLog(name, key, (f"{key}.batch_size", "training.pixels"))
     try:

@@ -207,7 +207,9 @@ def _train(
     data: list[_FoldFeatures], task: FitTask, epochs: int, patience: int, device: torch.device
 ) -> dict[tuple[int, int], MLP]:
     """Train the models of all folds and grid points, bundle by bundle; by fold and grid point."""
-    options = {"epochs": epochs, "patience": patience, **protocols.parse(task.spec.protocol).training_options}
+    protocol = protocols.parse(task.spec.protocol)
+    options = {"epochs": epochs, "patience": patience, **protocol.training_options}
+    options["reduction"] = protocol.loss_reduction(task.spec.scheme)
     groups = defaultdict(list)
     for one in data:
         # In training mode validation draws dropout too, for every row of its batch: a padded one would draw more.

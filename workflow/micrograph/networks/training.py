@@ -88,6 +88,8 @@ class FitOptions:
         statistics include the validation batches.
     tolerance : int, default 0
         Epochs that a model trains beyond its patience; 1 in the paper's code.
+    reduction : {"mean", "sum"}
+        Of the loss over a minibatch that a step minimises; training curves have means.
     precision : dtype, default float32
         Of the computations; bfloat16 keeps float32 weights.
     threads : int, default 1
@@ -100,6 +102,7 @@ class FitOptions:
     keep: str = "best"
     validate_in: str = "eval"
     tolerance: int = 0
+    reduction: str = "mean"
     precision: torch.dtype = torch.float32
     threads: int = 1
 
@@ -213,11 +216,11 @@ def fit(
     with deterministic(options.threads), seeded(rng), explain_out_of_memory(log.name, *memory_keys):
         for epoch in range(options.epochs):
             bundle.train()
-            metrics = _run_epoch(bundle, batches(epoch), loss, None, options.precision, optimiser)[:1]
+            metrics = _run_epoch(bundle, batches(epoch), loss, None, options, optimiser)[:1]
             mode()
             if validation is not None:
                 with torch.no_grad():
-                    metrics += _run_epoch(bundle, validation(), loss, score, options.precision)
+                    metrics += _run_epoch(bundle, validation(), loss, score, options)
             held = None if validation is None else metrics[1]
             curve += _curve_rows(epoch, metrics, stopping.training)
             bundle.save_weights(stopping.update(epoch, metrics[0], held, final=epoch == options.epochs - 1))
@@ -312,21 +315,20 @@ def _run_epoch(
     batches: Iterable[Batch],
     loss: Function,
     score: Function | None,
-    precision: torch.dtype,
+    options: FitOptions,
     optimiser: torch.optim.Optimizer | None = None,
 ) -> list[NDArray[np.float64]]:
     """Pass over the batches, with a step after each where there is an optimiser: [loss, score], each (n_models,)."""
     sums: list[Any] = [0.0, 0.0]  # tensors after the first batch
     count: Any = 0.0
     for inputs, targets, weights in batches:
-        with _autocast(inputs, precision):
+        with _autocast(inputs, options.precision):
             outputs = bundle(inputs)
-        losses = loss(outputs.float(), targets, weights)
+        losses, rows = loss(outputs.float(), targets, weights), weights.sum(1)
         if optimiser is not None:
             optimiser.zero_grad()
-            losses.sum().backward()
+            (losses * rows if options.reduction == "sum" else losses).sum().backward()
             optimiser.step()
-        rows = weights.sum(1)
         sums[0], count = sums[0] + losses.detach() * rows, count + rows
         if score is not None:
             sums[1] = sums[1] + score(outputs, targets, weights) * rows

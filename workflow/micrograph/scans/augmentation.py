@@ -236,6 +236,8 @@ def _native_size(
     width, tall = (width_nm, tall_nm) if width_nm and tall_nm and tall_nm > 0 else (pixels, lines)
     side = min(width, tall) if aspect == "crop" else max(width, tall)
     size = round(side / max(width / pixels, tall / lines))
+    if aspect == "stretch":
+        return size, (size, size)
     rows, cols = (min(size, max(1, round(size * extent / side))) for extent in (tall, width))
     return size, (rows, cols)
 

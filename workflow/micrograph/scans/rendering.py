@@ -20,7 +20,7 @@ LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 LOW_BIT_DEPTH = 1 / 16  # of the 16-bit range, where 12 bits end
 BLOCK_VALUES = 1 << 13  # heights filtered at a time, so that temporary arrays stay in the processor's cache
 SAMPLE_STEP = 61
-ASPECTS = ("pad", "crop", "refuse")
+ASPECTS = ("pad", "crop", "stretch", "refuse")
 
 
 def render(
@@ -43,9 +43,9 @@ def render(
         Side of the micrograph.
     clip_percentiles : sequence of two float
         Percentiles of the heights that become black and white.
-    aspect : {"pad", "crop", "refuse"}
-        What happens to a map that is not square in nanometres (the study stretched it): "pad" adds bands of its mean
-        grey, "crop" takes the central square, "refuse" raises UserError.
+    aspect : {"pad", "crop", "stretch", "refuse"}
+        What happens to a map that is not square in nanometres: "pad" adds bands of its mean grey, "crop" takes the
+        central square, "stretch" distorts it to a square (as the study did), "refuse" raises UserError.
     width_nm, tall_nm : float, optional
         Physical extent of the map. Without it pixels count as squares.
 
@@ -250,7 +250,9 @@ class Frame(NamedTuple):
     rows, cols, top, left : int
         Size and corner of the part of the micrograph that it fills.
     pixel_nm : float
-        Pixel size of the micrograph, NaN without an extent.
+        Width of a pixel of the micrograph, NaN without an extent.
+    pixel_aspect : float
+        Height of a pixel over its width; 1 unless the map is stretched.
     """
 
     pixels: int
@@ -260,6 +262,7 @@ class Frame(NamedTuple):
     top: int
     left: int
     pixel_nm: float
+    pixel_aspect: float = 1.0
 
     def crop(self, micrograph: NDArray) -> NDArray:
         """Return the view of a micrograph, (pixels, pixels), that the map fills; bands around it are left out."""
@@ -306,8 +309,11 @@ def make_frame(
         side = min(width, tall)
         spare_rows, spare_cols = rows * (1 - side / tall) / 2, cols * (1 - side / width) / 2
         box = spare_rows, rows - spare_rows, spare_cols, cols - spare_cols
+    pixel_aspect = 1.0
+    if not is_square and aspect == "stretch":
+        side, pixel_aspect = width, tall / width
     top, left = (pixels - filled[0]) // 2, (pixels - filled[1]) // 2
-    return Frame(pixels, box, *filled, top, left, side / pixels if has_size else float("nan"))
+    return Frame(pixels, box, *filled, top, left, side / pixels if has_size else float("nan"), pixel_aspect)
 
 
 def to_micrograph_frame(

@@ -39,6 +39,7 @@ NOTEBOOK_ERRORS = {
     "one_component_fewer": "one principal component fewer is kept than reaches the share of variance",
     "features_not_normalised": "fine-tuned features come from images without the normalisation of training",
     "target_not_scaled": "networks learn degrees Celsius, not a standardised temperature",
+    "nnrank_loss_summed": "the loss of nnrank is a sum over the minibatch, not a mean",
 }
 SWITCHES = LEAKS | NOTEBOOK_ERRORS
 # Policy and head of the networks that an error affects; None: any.
@@ -48,6 +49,7 @@ AFFECTED_NETWORKS: dict[str, tuple[str | None, str | None]] = {
     "aug2_range": ("aug2", "tuned"),
     "features_not_normalised": (None, "tuned"),
     "target_not_scaled": (None, "regression"),
+    "nnrank_loss_summed": (None, "nnrank"),
 }
 
 
@@ -150,6 +152,10 @@ class Protocol:
             "keep": "last" if "last_checkpoint" in self.leaks else "best",
             "tolerance": int(self.estimators == "published"),
         }
+
+    def loss_reduction(self, scheme: str) -> str:
+        """How a network of a scheme takes its loss over a minibatch, as of `networks.training.FitOptions`."""
+        return "sum" if scheme == "nnrank" and "nnrank_loss_summed" in self.leaks else "mean"
 
     @property
     def draws_as_many_as_trained(self) -> bool:

@@ -115,9 +115,9 @@ def _read_grey(row: dict[str, Any], folder: Path, aspect: str) -> Map:
     grey = rendering.read_png(folder / f"{row['sample']}.png")
     shape = int(row["lines"]), int(row["pixels"])
     frame = rendering.make_frame(shape, len(grey), aspect, row["width_nm"], row["tall_nm"])
-    if frame.pixel_nm > 0:
-        return frame.crop(grey), (frame.pixel_nm, frame.pixel_nm), KNOWN
-    return frame.crop(grey), (ASSUMED_WIDTH_NM / frame.cols, ASSUMED_WIDTH_NM / frame.cols), ASSUMED
+    is_known = frame.pixel_nm > 0
+    across_nm = frame.pixel_nm if is_known else ASSUMED_WIDTH_NM / frame.cols
+    return frame.crop(grey), (frame.pixel_aspect * across_nm, across_nm), KNOWN if is_known else ASSUMED
 
 
 def _measure(sample: str, unit: str, values: NDArray, pixel_nm: tuple[float, float], size: str) -> dict[str, Any]:
