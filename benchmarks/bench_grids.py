@@ -24,8 +24,10 @@ from threadpoolctl import threadpool_limits
 from micrograph.models import grid_search, registry
 from micrograph.splits import model_selection, prediction_table, splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
+from micrograph.target import Target
 
 CLASSES = (900, 950, 1000)
+TARGET = Target.from_config({"column": "growth_celsius", "classes": CLASSES})
 COUNTS = (29, 130, 103)
 RATES = (0.001, 0.01, 0.1, 1)
 ALGORITHMS = ("auto", "ball_tree", "kd_tree", "brute")
@@ -59,13 +61,13 @@ def searches_of(model, width, folds, points=None):
     names = [f"film{place:03d}" for place in range(len(celsius))]
     features = rng.normal(size=(len(celsius), width)) * 6 / np.sqrt(1 + np.arange(width))
     features[:, :3] += (celsius[:, None] - 950) / 25
-    table = pd.DataFrame({"sample": names, "batch": names, "growth_celsius": celsius})
-    splits = splitters.split(table, "published", 10, rng)
+    table = pd.DataFrame({"sample": names, "batch": names, "y_true": celsius, "y_true_value": 1.0 * celsius})
+    splits = splitters.split(table, "published", 10, rng, TARGET)
     made = prediction_table.make_folds(
         names, np.zeros(len(names), int), splits, protocol="published", policy="aug3", rng=rng
     )
     points = points or registry.param_grid(model, "nominal", "published", "published")
-    task = FitTask(FitSpec("published", "imagenet", "aug3", "tuned", "nominal", model), CLASSES, points)
+    task = FitTask(FitSpec("published", "imagenet", "aug3", "tuned", "nominal", model), TARGET, points)
     return [grid_search.GridSearch(features, fold, task) for fold in made[:folds]]
 
 

@@ -36,6 +36,7 @@ def samples(count=24, classes=CLASSES, seed=1):
             "sample": [f"{days[place // 3]}A-{place % 3:02d}" for place in range(count)],
             "batch": [days[place // 3] for place in range(count)],
             "growth_celsius": celsius,
+            "y_true": celsius,
             "growth_seconds": np.where(rng.uniform(size=count) < 0.1, np.nan, seconds),
             "substrate": np.where(rng.uniform(size=count) < 0.1, None, substrates),
             "pixel_nm": 1000 / 224,

@@ -10,7 +10,7 @@ from micrograph.models import registry
 from micrograph.models.fit import fit_folds
 from micrograph.splits import permutation, protocols, splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
-from tables_of_films import CLASSES
+from tables_of_films import CLASSES, TARGET
 
 FOLDS = 4
 SHALLOW = ("SVC", "KRC", "RNN", "GPC", "KNN", "DTC", "GBC")
@@ -22,7 +22,8 @@ def samples(days=30, films=3, seed=0):
         np.repeat(CLASSES, [days // 5, days // 2, days - days // 5 - days // 2])
     )
     batch = [f"MCV1-{day:06d}" for day in range(days)]
-    frame = pd.DataFrame({"batch": np.repeat(batch, films), "growth_celsius": np.repeat(celsius, films)})
+    frame = pd.DataFrame({"batch": np.repeat(batch, films), "y_true": np.repeat(celsius, films)})
+    frame["y_true_value"] = 1.0 * frame["y_true"]
     return frame.assign(sample=[f"{name}-{place % films}" for place, name in enumerate(frame["batch"])])
 
 
@@ -38,9 +39,7 @@ def known(splits, names, parts, rng):
     splits: the rows of the fold in the splits table.
     """
     rows = splits.set_index("sample").loc[names]
-    shown = (rows["growth_celsius"].to_numpy()[:, None] == np.array(CLASSES)) & rows["split"].isin(parts).to_numpy()[
-        :, None
-    ]
+    shown = (rows["y_true"].to_numpy()[:, None] == np.array(CLASSES)) & rows["split"].isin(parts).to_numpy()[:, None]
     return rng.normal(size=shown.shape) + 12.0 * shown
 
 
@@ -51,13 +50,13 @@ def fit(table, protocol, features, model="KNN", parts=(), called="block2_cev85",
     """
     rng = np.random.default_rng([seed, *protocols.without_leaks(protocol).encode()])
     named = permutation.permute_labels(table, protocol, FOLDS, rng)
-    splits = splitters.split(named, protocol, FOLDS, rng)
+    splits = splitters.split(named, protocol, FOLDS, rng, TARGET)
     names = table["sample"].to_numpy(str)
     each = [features] * FOLDS
     if parts:
         each = [np.hstack([features, known(rows, names, parts, rng)]) for _, rows in splits.groupby("fold")]
     spec = FitSpec(protocol, "imagenet", "aug4", called, "nominal", model)
-    task = FitTask(spec, CLASSES, registry.param_grid(model, "nominal", protocol, "default"))
+    task = FitTask(spec, TARGET, registry.param_grid(model, "nominal", protocol, "default"))
     made = fit_folds(FeatureSet(names, np.zeros(len(names), int), each), splits, task, rng)
     return summaries.Fit(spec, made.predictions)
 

@@ -14,6 +14,7 @@ from faults import judged, specimens
 from faults.test_readers import KEYS, NUMBERS
 from micrograph.errors import UserError
 from micrograph.scans import sample_sheet
+from tables_of_films import COLUMNS
 
 FUZZ = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 QUICK, LARGE = 250, 20_000
@@ -141,7 +142,7 @@ def read_sheet(path, data):
     path.write_bytes(data)
     with judged.within(20):
         try:
-            frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+            frame = sample_sheet.read(path, COLUMNS, files_must_exist=False)
         except UserError as fault:
             for line in str(fault).split("\n"):
                 judged.CONTROL.sub("", line).strip()

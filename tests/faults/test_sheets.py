@@ -10,8 +10,8 @@ import pytest
 from faults import judged
 from micrograph.errors import UserError
 from micrograph.scans import sample_sheet
+from tables_of_films import COLUMNS as STUDY_COLUMNS
 
-CLASSES = (900, 950, 1000)
 COLUMNS = ("sample", "growth_celsius", "scan", "batch", "growth_date", "width_nm")
 GOOD = {
     "sample": "film",
@@ -43,8 +43,11 @@ ROWS = {
     "a temperature that is no number": ({"growth_celsius": "nan"}, "growth_celsius 'nan' is not a positive number"),
     "a temperature without end": ({"growth_celsius": "1e999"}, "growth_celsius '1e999' is not a positive number"),
     "an infinite temperature": ({"growth_celsius": "inf"}, "growth_celsius 'inf' is not a positive number"),
-    "another temperature": ({"growth_celsius": "925"}, "growth_celsius 925 is not one of the classes"),
-    "a class and a half": ({"growth_celsius": "950.5"}, "growth_celsius 950.5 is not one of the classes"),
+    "another temperature": (
+        {"growth_celsius": "1030"},
+        "1030 is outside of the classes 900, 950, 1000 (875 to 1025)",
+    ),
+    "half a spacing below": ({"growth_celsius": "874.5"}, "growth_celsius 874.5 is outside of the classes"),
     "Arabic digits": ({"growth_celsius": "\u0669\u0665\u0660"}, "is not a positive number"),
     "a sample that leads elsewhere": ({"sample": "../film"}, "is not a valid file name"),
     "a sample with a folder": ({"sample": "a/b"}, "is not a valid file name"),
@@ -142,13 +145,13 @@ def fault_of(folder, content):
     """What the sheet's reader says, in bounded time."""
     (folder / "samples.tsv").write_bytes(content.encode() if isinstance(content, str) else content)
     with judged.within(20), pytest.raises(UserError) as fault:
-        sample_sheet.read(folder / "samples.tsv", CLASSES)
+        sample_sheet.read(folder / "samples.tsv", STUDY_COLUMNS)
     return str(fault.value)
 
 
 def test_the_sound_sheet_is_read(folder):
     (folder / "samples.tsv").write_text(SOUND, encoding="utf-8")
-    assert sample_sheet.read(folder / "samples.tsv", CLASSES)["sample"].tolist() == ["film0", "film1"]
+    assert sample_sheet.read(folder / "samples.tsv", STUDY_COLUMNS)["sample"].tolist() == ["film0", "film1"]
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -188,5 +191,5 @@ def test_all_errors_of_rows_come_in_one_message(folder):
 @pytest.mark.parametrize("place", ["folder", "loop", "none.tsv", "n" * 300, "a.spm/b", "pipe"])
 def test_what_is_no_file_is_refused_at_once_and_never_waited_for(folder, place):
     with judged.within(10), pytest.raises(UserError) as fault:
-        sample_sheet.read(folder / place, CLASSES)
+        sample_sheet.read(folder / place, STUDY_COLUMNS)
     assert place in str(fault.value)

@@ -31,6 +31,7 @@ def read(name):
 
 OWN = read("config.yaml")
 EMBEDDED = validate(OWN)
+TARGET = {"column": "growth_celsius", "classes": [900, 950]}
 
 
 def faults_of(change):
@@ -65,7 +66,8 @@ def test_several_faults_come_together():
 
 def test_own_scans_are_not_judged_by_the_settings_of_the_simulation():
     study = copy.deepcopy(EMBEDDED)
-    study["classes"], study["splits"]["folds"] = [900, 950], 60
+    study["target"] = {"column": "growth_celsius", "classes": [900, 950]}
+    study["splits"]["folds"] = 60
     study["scans"] |= {"source": "folder", "sheet": "samples.tsv"}
     validate(study)
 
@@ -103,8 +105,22 @@ def put(study, path, value):
         ("simulation.shares", {900: 0.02, 950: 0.53, 1000: 0.45}, "gives 900 °C 3 of 120 films, fewer than the 4 of"),
         ("networks.backbone", "timm:{x}", "networks.backbone is 'timm:{x}'; string should match pattern"),
         ("experiments.table2.explained_variance", [0], "explained_variance.0 is 0; input should be greater than or"),
-        ("classes", [1000, 950, 900], "classes are 1000, 950, 900; write them in ascending order: 900, 950, 1000"),
-        ("classes", [900, 950], "simulation.shares are of 900, 950, 1000, classes are 900, 950"),
+        (
+            "target",
+            TARGET | {"classes": [1000, 950, 900]},
+            "target.classes are 1000, 950, 900; write them in asc",
+        ),
+        ("target", TARGET, "simulation.shares are of 900, 950, 1000, target.classes are 900, 950"),
+        ("target", {"column": "growth_seconds"}, "target has neither classes nor bins; add one."),
+        ("target", TARGET | {"bins": [0, 5, 10]}, "target has classes and bins; keep one."),
+        ("target", {"column": "substrate", "classes": [1, 2]}, "but the column substrate holds texts; write texts."),
+        ("target", TARGET | {"classes": ["a", "b"]}, "but the column growth_celsius holds numbers; write numbers."),
+        ("target", {"column": "flow", "classes": [1, "b"]}, "target.classes are 1, b; write numbers alone, or names"),
+        ("target", {"column": "width_nm", "classes": [1, 2]}, "target.column is width_nm, which is not a growth var"),
+        ("target", {"column": "flow", "classes": ["a b", "A_b"]}, "of which two are one name of a file"),
+        ("target", {"classes": [900, 950]}, "the key target.column is missing"),
+        ("classes", [900, 950], "the key classes has become target; write target: {column: growth_celsius, classes:"),
+        ("scans.extra_columns", ["quality"], "scans.extra_columns is quality, which is not a growth variable"),
         ("simulation.shares", {"hot": 0.5, 950: 0.5}, "'hot'"),
         ("simulation.operators", 100, "simulation.operators is 100, more than the"),
         ("experiments.table3.pretraining", ["imagenet", "micronet"], "micronet has weights for the backbone resnet18"),
@@ -258,7 +274,7 @@ def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defau
     assert filled["training"]["mlp"]["corn"]["hidden_layer_sizes"] == [600, 150] and filled["training"]["epochs"] == 4
     assert study == given
     two = {
-        "classes": [800, 900],
+        "target": {"column": "growth_celsius", "classes": [800, 900]},
         "simulation": {"shares": {800: 0.5, 900: 0.5}},
         "list_database": {"query": {"projectId": 1}},
     }
@@ -290,7 +306,7 @@ def _names(field):
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3)))
 def test_any_value_anywhere_is_accepted_or_refused_with_a_message(value):
-    for section in ("seed", "classes", "splits", "experiments"):
+    for section in ("seed", "target", "splits", "experiments"):
         study = {**EMBEDDED, section: value}
         try:
             validate(study)

@@ -1,6 +1,7 @@
 """Targets and predictions of every scheme against numbers worked out by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 
 from micrograph import target
 from micrograph.errors import UserError
+from micrograph.target import Target
 
 CLASSES = [900, 950, 1000]
 
@@ -143,3 +145,35 @@ def test_without_scores_or_value_there_is_no_prediction():
     none = np.full((1, 3), np.nan)
     for scheme in target.SCHEMES:
         assert np.isnan(target.decode_scores(scheme, none, none[:, 0], CLASSES)).all()
+
+
+def test_exact_classes_have_limits_halfway_and_half_a_spacing_outside():
+    made = Target.from_config({"column": "growth_celsius", "classes": [900, 950, 1000]})
+    assert (made.name, made.unit, made.edges) == ("growth temperature", "°C", (875, 925, 975, 1025))
+    assert made.to_class([875, 925, 925.1, 1025]).tolist() == [900, 900, 950, 1000]
+    assert [made.within(value) for value in (874.9, 875, 1025, 1025.1)] == [False, True, True, False]
+    assert (made.label(950), made.with_unit(950), made.key(950)) == ("950", "950 °C", "950")
+    assert made.named == "growth temperature (°C)" and made.schemes == tuple(target.SCHEMES)
+    assert made.to_class([900, np.nan]).tolist()[0] == 900 and np.isnan(made.to_class([np.nan])).all()
+
+
+def test_bins_stand_for_their_middles():
+    made = Target.from_config({"column": "flow_sccm", "name": "flow", "unit": "sccm", "bins": [0, 0.1, 0.2, 20]})
+    assert made.classes == (0.05, 0.15, 10.1) and made.labels == ("0-0.1", "0.1-0.2", "0.2-20")
+    assert made.to_class([0, 0.1, 0.11, 20]).tolist() == [0.05, 0.05, 0.15, 10.1]
+    assert made.score_columns == ["score_0-0.1", "score_0.1-0.2", "score_0.2-20"]
+    assert Target.from_config({"column": "bias_volt", "bins": [-5, 0, 5]}).labels == ("-5 to 0", "0 to 5")
+
+
+def test_names_have_no_order():
+    made = Target.from_config({"column": "substrate", "classes": ["c-plane sapphire", "silicon"]})
+    assert (made.classes, made.edges, made.ordered, made.schemes) == ((0, 1), (), False, ("nominal",))
+    assert made.to_class(["silicon", "c-plane sapphire"]).tolist() == [1, 0]
+    assert made.key(0) == "c-plane_sapphire" and made.with_unit(1) == "silicon" and made.named == "substrate"
+
+
+def test_the_table_of_samples_gets_classes_and_values():
+    samples = pd.DataFrame({"sample": list("abc"), "growth_seconds": [30.0, 300.0, 301.0]})
+    made = Target.from_config({"column": "growth_seconds", "bins": [0, 300, 900]}).add_to(samples)
+    assert made["y_true"].tolist() == [150, 150, 600] and made["y_true"].dtype.kind == "i"
+    assert made["y_true_value"].tolist() == [30, 300, 301]

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from micrograph import experiments
 from micrograph.config_schema import BASES, RESAMPLING, Config, DropoutOfDomains, Section, section_of
 from micrograph.errors import UNPRINTABLE, UserError, printable
-from micrograph.scans.sample_sheet import PATTERNS
+from micrograph.scans.sample_sheet import NO_VARIABLES, PATTERNS, TEXTS
+from micrograph.scans.sheet_cells import NUMBERS
+from micrograph.target import Target
 from micrograph.yaml_checks import TOO_DEEP, joined, shown
 
 SHARES_TOLERANCE = 1e-6
@@ -72,8 +74,13 @@ def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str
     for name, field in section.model_fields.items():
         inner = section_of(field.annotation)
         if inner and isinstance(filled[name], Mapping):
-            filled[name] = _filled(inner, filled[name], defaults[name])
+            is_own = inner.is_whole and name in given
+            filled[name] = _filled(inner, filled[name], _nulls(inner) if is_own else defaults[name])
     return filled
+
+
+def _nulls(section: type[Section]) -> dict[str, Any]:
+    return {name: None for name, field in section.model_fields.items() if not field.is_required()}
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -116,6 +123,8 @@ def _sentence(named: dict[str, Any], error: Mapping[str, Any]) -> str:
     path = _path(named, error)
     place, value, kind = ".".join(map(str, path)) or "the file", shown(error["input"]), error["type"]
     if kind == "extra_forbidden":
+        if place == "classes":
+            return f"the key classes has become target; write target: {{column: growth_celsius, classes: {value}}}."
         return _unknown(path)
     if place.startswith(SECRET):  # what is there may be a secret, and is not repeated
         return (
@@ -167,9 +176,11 @@ def _unknown(path: list[str | int]) -> str:
 
 def _conflicts(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on values that are right alone and wrong together."""
-    classes, (low, high) = config["classes"], config["micrographs"]["clip_percentiles"]
-    if classes != sorted(classes):
-        yield f"classes are {_listed(classes)}; write them in ascending order: {_listed(sorted(classes))}."
+    low, high = config["micrographs"]["clip_percentiles"]
+    wrong = [*_of_target(config)]
+    yield from wrong
+    if wrong:
+        return
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
     yield from _of_sheet(config["scans"])
@@ -192,6 +203,32 @@ def _conflicts(config: dict[str, Any]) -> Iterator[str]:
         yield f"attribution.stride is {stride}, more than the {patch} of attribution.patch; no pixel may be left out."
     if config["scans"]["source"] == "simulated":
         yield from _of_simulation(config)
+
+
+def _of_target(config: dict[str, Any]) -> Iterator[str]:
+    """Sentences on a target without classes, or of a column that cannot be one."""
+    given, extra = config["target"], config["scans"]["extra_columns"]
+    column, classes, bins = given["column"], given["classes"], given["bins"]
+    for key, name in [("target.column", column), *(("scans.extra_columns", name) for name in extra)]:
+        if name in NO_VARIABLES:
+            yield f"{key} is {name}, which is not a growth variable; name another column."
+    if (classes is None) == (bins is None):
+        yield "target has " + ("neither classes nor bins; add one." if bins is None else "classes and bins; keep one.")
+        return
+    key, values = ("bins", bins) if classes is None else ("classes", classes)
+    texts = [isinstance(value, str) for value in values]
+    if any(texts) and not all(texts):
+        yield f"target.classes are {_listed(values)}; write numbers alone, or names alone (in quotes)."
+    elif not any(texts) and values != sorted(values):
+        yield f"target.{key} are {_listed(values)}; write them in ascending order: {_listed(sorted(values))}."
+    elif column in (*NUMBERS, *TEXTS) and any(texts) == (column in NUMBERS):
+        kinds = ("numbers", "texts") if any(texts) else ("texts", "numbers")
+        yield f"target.{key} are {_listed(values)}, but the column {column} holds {kinds[0]}; write {kinds[0]}."
+    else:
+        target = Target.from_config(given)
+        names = [target.key(one).casefold() for one in target.classes]
+        if len(set(names)) < len(names):
+            yield f"target.{key} are {_listed(values)}, of which two are one name of a file; write them differently."
 
 
 def _of_sheet(scans: dict[str, Any]) -> Iterator[str]:
@@ -247,12 +284,13 @@ def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
 
 def _of_simulation(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on films that cannot be simulated, or not split into folds."""
-    simulation, classes, folds = config["simulation"], config["classes"], config["splits"]["folds"]
+    simulation, target, folds = config["simulation"], config["target"], config["splits"]["folds"]
     samples, days = simulation["samples"], simulation["days"]
     shares = {int(celsius): share for celsius, share in simulation["shares"].items()}
-    if sorted(shares) != sorted(classes):
+    classes = target["classes"] if target["column"] == "growth_celsius" else None
+    if classes and sorted(shares) != sorted(classes):
         yield (
-            f"simulation.shares are of {_listed(sorted(shares))}, classes are {_listed(classes)}; "
+            f"simulation.shares are of {_listed(sorted(shares))}, target.classes are {_listed(classes)}; "
             "give every class its share."
         )
     if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:

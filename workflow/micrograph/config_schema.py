@@ -7,7 +7,7 @@ Names of models, protocols, policies and so on are read from the tables that def
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer
 from pydantic_core import PydanticCustomError, core_schema
@@ -75,6 +75,7 @@ Some = Annotated[list[T], Field(min_length=1), AfterValidator(_unique)]
 One = Annotated[list[T], Field(min_length=1, max_length=1)]
 
 Text = Annotated[str, Field(min_length=1)]
+Column = Annotated[str, Field(pattern=r"^[^\W\d]\w*$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^@?#]+$")]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -167,9 +168,36 @@ Models = Annotated[Some[Model], ESTIMATORS]
 
 
 class Section(BaseModel):
-    """A group of keys: no other key, and no value of another type, is admitted."""
+    """A group of keys: no other key, and no value of another type, is admitted.
+
+    Attributes
+    ----------
+    is_whole : bool
+        Whether a study that gives the group gives all of it: keys that it leaves out are null, not the default.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    is_whole: ClassVar[bool] = False
+
+
+class TargetSettings(Section):
+    """The growth variable that is predicted from the micrographs. A study's own target replaces this one as a whole:
+    column, and either classes or bins. Paper: growth temperature, classes of 900, 950 and 1000 °C."""
+
+    is_whole: ClassVar[bool] = True
+
+    column: Column
+    """Column of the sample sheet: growth_celsius, growth_seconds, pressure_torr, substrate, operator, or one of your
+    own. It is in no other way given to a model."""
+    name: Text | None = None
+    """How tables, figures and pages call it; null: by its column."""
+    unit: str | None = None
+    """Unit of its values; null: by its column, where that is one of the sheet's own."""
+    classes: Annotated[list[int | Number | Text], Field(min_length=2), AfterValidator(_unique)] | None = None
+    """Ascending numbers; a sample is of the nearest. Or names (substrates), which have no order: only the scheme
+    nominal exists then."""
+    bins: Annotated[list[int | Number], Field(min_length=3), AfterValidator(_unique)] | None = None
+    """In place of classes: ascending edges. [0, 5, 10, 20] has three classes; 5 is in the lowest."""
 
 
 class Scans(Section):
@@ -184,6 +212,10 @@ class Scans(Section):
     Source folder reads it; every other source writes it, and it must then lie under resources/."""
     scans_per_shard: Count = 30
     """Number of scans that one job converts; 500 or 1000 for tens of thousands of scans."""
+    extra_columns: Annotated[list[Column], AfterValidator(_unique)] = []
+    """Columns of your own in the sheet, as [precursor_flow_sccm]: numbers, or texts where a cell is not a number. They
+    are growth variables, as the sheet's own columns are. Other unknown columns are an error; the column of `target`
+    need not be named here."""
     on_bad_scan: Annotated[str, OneOf(("skip", "stop"))] = "skip"
     """skip: a scan that cannot be read is listed in results/micrographs/rejected.tsv and the run goes on without it;
     stop: the run stops and names every such scan."""
@@ -708,8 +740,9 @@ class Config(Section):
 
     seed: NotNegative = 2310
     """Seed of all random numbers: simulation, folds, resampling, networks, bootstrap."""
-    classes: Annotated[list[Count], Field(min_length=2), AfterValidator(_unique)] = [900, 950, 1000]
-    """Classes: growth temperatures in degrees Celsius, in ascending order. Paper: 900, 950, 1000."""
+    target: TargetSettings = TargetSettings.model_construct(
+        column="growth_celsius", name="growth temperature", unit="°C", classes=[900, 950, 1000], bins=None
+    )
     scans: Scans = Scans()
     zenodo: Zenodo = Zenodo()
     list_database: ListDatabase = ListDatabase()

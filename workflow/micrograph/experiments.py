@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
-from micrograph import target
 from micrograph.errors import UserError
 from micrograph.models import registry
 from micrograph.splits import policies, protocols
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned, vary
+from micrograph.target import SCHEMES as TARGET_SCHEMES
+from micrograph.target import Target
 
 if TYPE_CHECKING:
     import pandas as pd
 
 POLICIES = tuple(policies.POLICIES)
 AUGMENTING = tuple(name for name, policy in policies.POLICIES.items() if policy.makes_images)
-SCHEMES = tuple(target.SCHEMES)
+SCHEMES = tuple(TARGET_SCHEMES)
 BLOCKS = ("block2", "block3", "block4", "pool")
 SAME_SPLITS = {"published": "as_run"}
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
@@ -86,7 +87,7 @@ class Study:
 
         bases, folds = self.config["experiments"]["confounders"]["protocols"], self.config["splits"]["folds"]
         sheet = cast("Callable[[], pd.DataFrame]", self.sheet)  # it is given where splits by metadata are requested
-        reasons = {base: group_splits.obstacle(sheet(), base, folds) for base in bases}
+        reasons = {base: group_splits.obstacle(sheet(), base, folds, self.target) for base in bases}
         return {base: why for base, why in reasons.items() if why}
 
     def check_primary(self) -> None:
@@ -96,7 +97,7 @@ class Study:
         splits = self.config["splits"]
         if splits["primary"] in group_splits.SPLITTERS:
             sheet = cast("Callable[[], pd.DataFrame]", self.sheet)
-            if reason := group_splits.obstacle(sheet(), splits["primary"], splits["folds"]):
+            if reason := group_splits.obstacle(sheet(), splits["primary"], splits["folds"], self.target):
                 raise UserError(f"splits.primary is {splits['primary']}: {reason}")
 
     def regrouped(self, protocol: str = "") -> list[FitSpec]:
@@ -228,7 +229,7 @@ class Study:
     @property
     def fidelity(self) -> dict[str, Any]:
         """Return what the table of fidelity reads: settings that the paper states, too."""
-        names = ("classes", "heights", "micrographs", "splits", "networks", "models", "training")
+        names = ("target", "heights", "micrographs", "splits", "networks", "models", "training")
         heads, schemes = ("nominal", "nnrank", "regression", "tuned"), ("nominal", "nnrank", "regression")
         return {
             "config": {name: self.config[name] for name in names},
@@ -237,6 +238,11 @@ class Study:
         }
 
     # ---- what tables and figures say about the run
+
+    @property
+    def target(self) -> Target:
+        """What is predicted."""
+        return Target.from_config(self.config["target"])
 
     @property
     def data(self) -> str:

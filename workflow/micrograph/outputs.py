@@ -147,13 +147,13 @@ def _fits(study: Study, fits: Iterable) -> Input:
 
 
 def _basic(study: Study) -> dict[str, Any]:
-    return {"classes": study.config["classes"], "data": study.data}
+    return {"target": study.config["target"], "data": study.data}
 
 
 def _scored(study: Study) -> dict[str, Any]:
     """Return the parameters of tables with intervals."""
     return {
-        "classes": study.config["classes"],
+        "target": study.config["target"],
         "n_bootstrap": study.config["evaluation"]["n_bootstrap"],
         "seed": study.config["seed"],
         **study.run_info,

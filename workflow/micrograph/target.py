@@ -1,4 +1,6 @@
-"""Encodings of the target: classes as targets of a network, and its outputs as predictions. No torch is imported.
+"""The growth variable that is predicted, and its encodings for networks.
+
+No torch is imported.
 
 | scheme     | targets                          | outputs                                 | prediction               |
 |------------|----------------------------------|-----------------------------------------|--------------------------|
@@ -7,7 +9,7 @@
 | corn       | 1 if above class k, else 0 (K-1) | K-1 logits of "above k, if above k-1"   | probabilities above .5   |
 | regression | the value (1)                    | 1, in the target's unit                 | the nearest class        |
 
-Classes are ascending, in the target's unit (growth temperature in degrees Celsius).
+Classes are ascending, in the target's unit; those of a target without order are 0 .. K-1.
 
 References
 ----------
@@ -15,16 +17,167 @@ nnrank: J. Cheng, Z. Wang, G. Pollastri, IJCNN 2008, as the paper uses it. corn:
 neural networks for rank-consistent ordinal regression based on conditional probabilities", 2021 (not in the paper).
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError, lookup
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = NDArray[np.float64]
 Prediction = tuple[Floats, Floats, Floats]  # y_pred (n,), value (n,), scores (n, n_classes)
+# Name and unit of the sheet's own columns.
+NAMES = {
+    "growth_celsius": ("growth temperature", "°C"),
+    "growth_seconds": ("growth time", "s"),
+    "pressure_torr": ("pressure", "Torr"),
+    "substrate": ("substrate", ""),
+    "operator": ("operator", ""),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The growth variable that is predicted from the micrographs.
+
+    Parameters
+    ----------
+    column : str
+        Of the sample sheet.
+    name : str
+        As texts call it, for example growth temperature.
+    unit : str
+        Empty where it has none.
+    classes : tuple of float
+        The value that stands for each class, ascending, whole numbers as int. Of bins their middles, without order 0 ..
+        K-1.
+    labels : tuple of str
+        How the classes are called, without unit: 950, 5-10 (a bin), sapphire.
+    edges : tuple of float
+        The K+1 limits of ordered classes; a value on a limit is in the lower class. Of exact classes they are halfway
+        between them, and half a spacing outside. Empty without order.
+    ordered : bool
+        Whether classes have an order and values are numbers: otherwise there are no ordinal schemes, no regression and
+        no errors in units.
+    """
+
+    column: str
+    name: str
+    unit: str
+    classes: tuple[float, ...]
+    labels: tuple[str, ...]
+    edges: tuple[float, ...]
+    ordered: bool
+
+    @classmethod
+    def from_config(cls, settings: Mapping[str, Any]) -> Target:
+        """Make the target of the config's section `target`.
+
+        Parameters
+        ----------
+        settings : mapping
+            column; classes (numbers, or texts: without order) or bins (edges); optional name and unit.
+
+        Returns
+        -------
+        Target
+        """
+        column = settings["column"]
+        name, unit = NAMES.get(column, (column.replace("_", " "), ""))
+        name, unit = settings.get("name") or name, unit if settings.get("unit") is None else settings["unit"]
+        if bins := settings.get("bins"):
+            edges = tuple(_plain(edge) for edge in bins)
+            between = " to " if edges[0] < 0 else "-"
+            labels = tuple(f"{low:.9g}{between}{high:.9g}" for low, high in pairwise(edges))
+            middles = tuple(_plain((low + high) / 2) for low, high in pairwise(edges))
+            return cls(column, name, unit, middles, labels, edges, True)
+        classes = settings["classes"]
+        if isinstance(classes[0], str):
+            return cls(column, name, unit, tuple(range(len(classes))), tuple(classes), (), False)
+        values = tuple(_plain(value) for value in classes)
+        halfway = [_plain((low + high) / 2) for low, high in pairwise(values)]
+        edges = (_plain(2 * values[0] - halfway[0]), *halfway, _plain(2 * values[-1] - halfway[-1]))
+        return cls(column, name, unit, values, tuple(f"{value:.9g}" for value in values), edges, True)
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """Rows of SCHEMES that the target allows."""
+        return tuple(SCHEMES) if self.ordered else ("nominal",)
+
+    @property
+    def named(self) -> str:
+        """Name with unit, for axes and columns: growth temperature (°C)."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @cached_property
+    def _labels(self) -> dict[float, str]:
+        return dict(zip(self.classes, self.labels, strict=True))
+
+    def label(self, one: float) -> str:
+        """Return how a class is called: 950."""
+        return self._labels[one]
+
+    def with_unit(self, one: float) -> str:
+        """Return how a class is called, with its unit: 950 °C."""
+        return f"{self.label(one)} {self.unit}".strip()
+
+    def key(self, one: float) -> str:
+        """Return a class as part of names of files and columns: 950, c-plane_sapphire."""
+        return re.sub(r"[^\w.+-]+", "_", self.label(one))
+
+    @property
+    def score_columns(self) -> list[str]:
+        """Columns of predictions with the scores of the classes."""
+        return [f"score_{self.key(one)}" for one in self.classes]
+
+    def to_class(self, values: ArrayLike) -> NDArray:
+        """Return the class of each value: its bin, the nearest exact class, or of texts the class called so.
+
+        Parameters
+        ----------
+        values : array-like of shape (n,)
+            In the target's unit; values outside of the limits are in the outermost class. Without order: texts.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            int where all classes are whole numbers and every value has one; else float, NaN where there is none.
+        """
+        if not self.ordered:
+            index = {text: one for one, text in self._labels.items()}
+            found = np.array([index.get(str(value), np.nan) for value in np.asarray(values)], dtype=float)
+        else:
+            numbers, inner = np.asarray(values, dtype=float), np.asarray(self.edges[1:-1], dtype=float)
+            nearest = np.asarray(self.classes, dtype=float)[np.searchsorted(inner, numbers, side="left")]
+            found = np.where(np.isnan(numbers), np.nan, nearest)
+        is_whole = not np.isnan(found).any() and all(isinstance(one, int) for one in self.classes)
+        return found.astype(int) if is_whole else found
+
+    def add_to(self, samples: pd.DataFrame) -> pd.DataFrame:
+        """Add the columns y_true (class) and y_true_value (value; NaN without order) to a table with its column."""
+        values = samples[self.column]
+        y_true = self.to_class(values)
+        return samples.assign(y_true=y_true, y_true_value=values.astype(float) if self.ordered else np.nan)
+
+    def within(self, value: float) -> bool:
+        """Return whether a value of an ordered target is inside of the outermost limits."""
+        return self.edges[0] <= value <= self.edges[-1]
+
+
+def _plain(value: float) -> float:
+    """Return a number with the digits that tables have, as int where it is whole."""
+    value = float(f"{value:.9g}")
+    return int(value) if value.is_integer() else value
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ rule compute_attributions:
     conda:
         "../../envs/vision.yaml"
     params:
-        classes=config["classes"],
+        target=config["target"],
         device=config["networks"]["device"],
         settings=ATTRIBUTION,
     script:
@@ -52,7 +52,7 @@ rule evaluate_attributions:
         "../../envs/vision.yaml"
     params:
         seed=config["seed"],
-        classes=config["classes"],
+        target=config["target"],
         device=config["networks"]["device"],
         settings=ATTRIBUTION,
         drawn={name: config["micrographs"][name] for name in ("aspect", "pixels")},
@@ -80,7 +80,7 @@ rule draw_attribution:
     conda:
         "../../envs/learn.yaml"
     params:
-        classes=config["classes"],
+        target=config["target"],
         data=STUDY.data,
     script:
         "../scripts/draw_attribution.py"

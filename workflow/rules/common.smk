@@ -71,7 +71,8 @@ def code_of(script, *modules):
 def read_sheet(path):
     """The sample sheet on disk, checked; the main process checks that scans exist, and prints how cells were read."""
     is_main, notify = workflow.is_main_process, partial(print, file=sys.stderr)
-    return exit_with_message(sample_sheet.read, path, config["classes"], is_main, notify if is_main else None)
+    columns = sample_sheet.Columns.from_config(config["target"], config["scans"]["extra_columns"])
+    return exit_with_message(sample_sheet.read, path, columns, is_main, notify if is_main else None)
 
 
 def sheet():
@@ -92,7 +93,12 @@ def planned_sheet():
     )
 
 
-STUDY = experiments.Study(config, planned_sheet)
+def planned_samples():
+    """The samples of the sheet with their classes."""
+    return STUDY.target.add_to(planned_sheet())
+
+
+STUDY = experiments.Study(config, planned_samples)
 if not FETCHED:
     exit_with_message(STUDY.check_primary)
 EXPLAINED = STUDY.explained

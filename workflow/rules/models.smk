@@ -31,7 +31,7 @@ rule fit_models:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
-        classes=config["classes"],
+        target=config["target"],
         param_grid=config["models"]["param_grid"],
         fits=lambda wildcards: [dict(wildcards.items())],
     script:
@@ -61,7 +61,7 @@ for job, fits in STUDY.shared_jobs(registry.SHALLOW).items():
             "../../envs/learn.yaml"
         params:
             seed=config["seed"],
-            classes=config["classes"],
+            target=config["target"],
             param_grid=config["models"]["param_grid"],
             fits=[fit.columns() for fit in fits],
         script:
@@ -86,7 +86,7 @@ rule permute_labels:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
-        classes=config["classes"],
+        target=config["target"],
         folds=config["splits"]["folds"],
         param_grid=config["models"]["param_grid"],
         n_permutations=config["experiments"]["leakage"]["n_permutations"],
@@ -113,7 +113,7 @@ rule fit_mlp:
         "../../envs/vision.yaml"
     params:
         seed=config["seed"],
-        classes=config["classes"],
+        target=config["target"],
         param_grid=config["models"]["param_grid"],
         fits=lambda wildcards: [FitSpec(**wildcards, features="tuned", model="MLP").columns()],
         settings=lambda wildcards: [STUDY.mlp_settings(wildcards.scheme)],
@@ -147,7 +147,7 @@ for job, fits in STUDY.shared_jobs(["MLP"]).items():
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
         params:
             seed=config["seed"],
-            classes=config["classes"],
+            target=config["target"],
             param_grid=config["models"]["param_grid"],
             fits=[fit.columns() for fit in fits],
             settings=[STUDY.mlp_settings(fit.scheme) for fit in fits],

@@ -85,7 +85,7 @@ rule train_networks:
         folds_at_once=1,
     params:
         seed=config["seed"],
-        classes=config["classes"],
+        target=config["target"],
         backbone=BACKBONE,
         device=config["networks"]["device"],
         param_grid=config["models"]["param_grid"],
@@ -149,6 +149,6 @@ rule predict_cnn:
         "../../envs/learn.yaml"
     params:
         seed=config["seed"],
-        classes=config["classes"],
+        target=config["target"],
     script:
         "../scripts/predict_cnn.py"

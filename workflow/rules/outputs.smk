@@ -92,7 +92,7 @@ rule report:
         rows=[facts_of(row) for row in outputs.OUTPUTS],
         data=STUDY.data,
         coverage=config["final_model"]["coverage"],
-        classes=config["classes"],
+        target=config["target"],
         components=outputs.components_titles(STUDY)[0],
         settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result
     script:

@@ -41,7 +41,7 @@ rule train_final_model:
         device=config["networks"]["device"],
         settings={
             **config["final_model"],
-            "classes": config["classes"],
+            "target": config["target"],
             "backbone": BACKBONE,
             "search": config["models"]["param_grid"],
             "training": STUDY.head_settings(EXPLAINED.scheme, EXPLAINED.pretraining),

@@ -28,7 +28,7 @@ if SOURCE == "zenodo":
             "../../envs/afm.yaml"
         params:
             **config["zenodo"],
-            classes=config["classes"],
+            target=config["target"],
             folder="resources/downloads/zenodo",
         script:
             "../scripts/retrieve_zenodo.py"
@@ -52,7 +52,7 @@ if SOURCE == "list":
             "../../envs/afm.yaml"
         params:
             **config["list_database"],
-            classes=config["classes"],
+            target=config["target"],
             folder="resources/downloads/list",
         script:
             "../scripts/retrieve_list.py"

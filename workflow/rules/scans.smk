@@ -23,7 +23,8 @@ rule level_scans:
     conda:
         "../../envs/afm.yaml"
     params:
-        classes=config["classes"],
+        target=config["target"],
+        extra_columns=config["scans"]["extra_columns"],
         scans_per_shard=config["scans"]["scans_per_shard"],
         rows=rows_of_shard,
         settings={
@@ -85,7 +86,8 @@ rule collect_micrographs:
     conda:
         "../../envs/afm.yaml"
     params:
-        classes=config["classes"],
+        target=config["target"],
+        extra_columns=config["scans"]["extra_columns"],
         on_bad_scan=config["scans"]["on_bad_scan"],
         quality=config["heights"]["quality"],
         data="simulated" if SIMULATED else "real",

@@ -46,7 +46,8 @@ if SIMULATED:
             "../../envs/afm.yaml"
         params:
             seed=config["seed"],
-            classes=config["classes"],
+            target=config["target"],
+            extra_columns=config["scans"]["extra_columns"],
             pixels=config["simulation"]["pixels"],
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:

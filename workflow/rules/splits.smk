@@ -23,7 +23,7 @@ rule make_splits:
         seed=config["seed"],
         folds=config["splits"]["folds"],
         primary=config["splits"]["primary"],
-        classes=config["classes"],
+        target=config["target"],
     script:
         "../scripts/make_splits.py"
 
@@ -47,6 +47,7 @@ rule augment:
         "../../envs/vision.yaml"
     params:
         seed=config["seed"],
+        target=config["target"],
         settings=config["micrographs"],
     script:
         "../scripts/augment.py"

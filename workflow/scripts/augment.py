@@ -7,11 +7,13 @@ from micrograph import io, log
 from micrograph.rng import random_stream
 from micrograph.scans import augmentation, conversion
 from micrograph.splits import policies
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     given, params, policy = snakemake.input, snakemake.params, snakemake.wildcards.policy
     samples = io.read_table(given.samples)
-    wanted = dict(zip(samples["sample"], policies.n_augmentations(samples["growth_celsius"]), strict=True))
+    classes = Target.from_config(params.target).add_to(samples)["y_true"]
+    wanted = dict(zip(samples["sample"], policies.n_augmentations(classes), strict=True))
     Path(snakemake.output.images).mkdir(parents=True, exist_ok=True)
     table = augmentation.augment_shard(
         policy,

@@ -5,10 +5,12 @@ from micrograph.attribution import maps
 from micrograph.evaluation import summaries
 from micrograph.figures import sample_attribution, style
 from micrograph.scans import rendering
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     given, sample = snakemake.input, snakemake.wildcards.sample
-    samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
+    target = Target.from_config(snakemake.params.target)
+    samples, (fit,) = target.add_to(io.read_table(given.samples)), summaries.read_predictions([given.predictions])
     explained = maps.read(given.maps)
     film = samples.set_index("sample").loc[explained.samples[explained.index(sample)]]
     picture = rendering.read_png(film["micrograph"])

@@ -8,6 +8,7 @@ from micrograph.models.fit import fit_folds
 from micrograph.rng import random_stream
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import FitSpec, FitTask
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     given, params, output = snakemake.input, snakemake.params, snakemake.output
@@ -17,7 +18,7 @@ with log.redirect_output(snakemake.log[0]):
     for fit, path, models, choices, predictions in written:
         spec = FitSpec(**fit)
         grid = registry.param_grid(spec.model, spec.scheme, spec.protocol, params.param_grid)
-        task = FitTask(spec, params.classes, grid)
+        task = FitTask(spec, Target.from_config(params.target), grid)
         rng = random_stream(params.seed, "fit_models", protocols.stream_name(spec.protocol), *astuple(spec)[1:])
         study = fit_folds(features[path], table, task, rng, workers=snakemake.threads)
         storage.write_models(models, study.models)

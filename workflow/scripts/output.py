@@ -9,6 +9,7 @@ from micrograph.evaluation import captions, summaries, tables, tableS1
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import RunInfo
 from micrograph.rng import random_stream
+from micrograph.target import Target
 
 
 def read(reader, paths, keys):
@@ -48,6 +49,11 @@ with log.redirect_output(snakemake.log[0]):
     row = outputs.get(params.output)
     readers = {name: read(kind, snakemake.input[name], keys) for name, (kind, keys) in params.readers.items()}
     arguments = dict(params.arguments) | readers
+    if "target" in arguments:
+        target = arguments["target"] = Target.from_config(arguments["target"])
+        arguments["classes"] = list(target.classes)
+        if "samples" in readers:
+            arguments["samples"] = target.add_to(readers["samples"])
     stream = (arguments["seed"], row.name) if "seed" in arguments else None
     if row.table:
         module = import_module(f"micrograph.evaluation.{row.table}")

@@ -7,6 +7,7 @@ from micrograph import io, log
 from micrograph.models import permuted_labels, registry
 from micrograph.rng import random_stream
 from micrograph.splits.fit_spec import FitSpec, FitTask
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
@@ -15,10 +16,11 @@ with log.redirect_output(snakemake.log[0]):
         blocks.setdefault(Path(path).parent.name, []).append(path)
     specs = [FitSpec(**fit) for fit in params.fits]
     grids = [registry.param_grid(one.model, one.scheme, one.protocol, params.param_grid) for one in specs]
+    target = Target.from_config(params.target)
     predictions = permuted_labels.permuted_predictions(
-        io.read_table(given.samples),
+        target.add_to(io.read_table(given.samples)),
         {block: io.FeatureChunks(paths) for block, paths in blocks.items()},
-        [FitTask(spec, params.classes, grid) for spec, grid in zip(specs, grids, strict=True)],
+        [FitTask(spec, target, grid) for spec, grid in zip(specs, grids, strict=True)],
         params.n_permutations,
         params.folds,
         partial(random_stream, params.seed),

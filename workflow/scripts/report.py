@@ -9,30 +9,32 @@ from micrograph.figures import training_curves
 from micrograph.outputs import OUTPUTS
 from micrograph.report import conclusions, contents, folder, page, similar_samples
 from micrograph.report import samples as explorer
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    samples, (fit,) = io.read_table(given.samples), summaries.read_predictions([given.predictions])
+    target = Target.from_config(params.target)
+    samples, (fit,) = target.add_to(io.read_table(given.samples)), summaries.read_predictions([given.predictions])
     attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves).values()
     rows = explorer.tested(fit.predictions, samples)
     neighbours = similar_samples.nearest(
         rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
     )
     feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
-    study = explorer.study(rows, attributions, neighbours, feature_map, curves, fit.spec, params.classes)
+    study = explorer.study(rows, attributions, neighbours, feature_map, curves, fit.spec, target.classes)
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}
     captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     report = page.Report(
         "Growth temperature from micrographs",
         params.data,
-        page.headline(tables["table2"], io.read_table(given.published), len(params.classes)),
+        page.headline(tables["table2"], io.read_table(given.published), len(target.classes)),
         samples,
         io.read_table(given.rejected),
         params.settings,
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
         [contents.table(output, tables[output.name], captions[output.name]) for output in OUTPUTS if output.table],
         [contents.figure(output, captions[output.name]) for output in OUTPUTS if output.figure],
-        page.confusion(fit.predictions, params.classes, explorer.model_name(fit.spec)),
+        page.confusion(fit.predictions, target.classes, explorer.model_name(fit.spec)),
         conclusions.from_table(tables["conclusions"]),
         by_time.beside(tables["by_time"], "headline"),
     )

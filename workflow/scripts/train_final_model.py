@@ -2,11 +2,13 @@
 
 from micrograph import io, log
 from micrograph.prediction import final_model, model_card, storage
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
+    target = Target.from_config(params.settings["target"])
     study = final_model.StudyData(
-        samples=io.read_table(given.samples),
+        samples=target.add_to(io.read_table(given.samples)),
         images=io.read_table(given.images),
         levelled=[io.read_table(path) for path in given.levelled],
         splits=io.read_table(given.splits),

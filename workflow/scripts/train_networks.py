@@ -10,6 +10,7 @@ from micrograph.rng import random_stream
 from micrograph.scans import augmentation
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import NetworkSpec, folds_of
+from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     inputs, params, output, wildcards = snakemake.input, snakemake.params, snakemake.output, snakemake.wildcards
@@ -21,7 +22,7 @@ with log.redirect_output(snakemake.log[0]):
         table = augmentation.with_notebook_errors(table, errors, random_stream(params.seed, "aug1_wrong_scan"))
     images = transforms.read_images(table["micrograph"], settings.pixels)
     grid = finetune.param_grid(spec.head, settings, params.param_grid)
-    task = finetune.TuningTask(spec, params.backbone, grid, params.classes)
+    task = finetune.TuningTask(spec, params.backbone, grid, Target.from_config(params.target))
     stream = ("train_networks", protocols.stream_name(spec.protocol), spec.pretraining, spec.policy, spec.head)
     folds = folds_of(wildcards.chunk, splits["fold"].nunique())
     fits = {}

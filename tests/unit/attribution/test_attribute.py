@@ -57,7 +57,7 @@ def test_effects_are_decreases_of_the_score_and_targets_what_is_predicted(head):
 
 def test_a_fold_is_written_and_read_back(tmp_path):
     network, metadata, alone = network_and_maps("nominal")
-    samples = pd.DataFrame({"sample": ["a", "b", "c"], "growth_celsius": [900, 950, 1000]})
+    samples = pd.DataFrame({"sample": ["a", "b", "c"], "y_true": [900, 950, 1000]})
     arrays = attribute.attribute_fold(network, metadata, IMAGES, samples, SETTINGS, "cpu")
     io.write_arrays(tmp_path / "fold3.npz", **arrays)
     read = maps.read([tmp_path / "fold3.npz"])
@@ -96,7 +96,7 @@ def test_bad_input_is_refused():
     ):
         with pytest.raises(UserError, match=named):
             attribute.attribute(network, metadata, images, SETTINGS, "cpu")
-    two = pd.DataFrame({"sample": ["a", "b"], "growth_celsius": [900, 950]})
+    two = pd.DataFrame({"sample": ["a", "b"], "y_true": [900, 950]})
     with pytest.raises(UserError, match="fold 3: 3 images of 2 samples"):
         attribute.attribute_fold(network, metadata, IMAGES, two, SETTINGS, "cpu")
     large = maps.AttributionSettings(patch=40, stride=10)
@@ -107,14 +107,14 @@ def test_bad_input_is_refused():
 def test_tested_samples_are_those_of_the_fold_with_their_own_micrograph():
     splits = pd.DataFrame({
         "sample": ["c", "a", "b", "a"], "fold": [1, 1, 1, 0], "split": ["test", "test", "train", "train"],
-        "batch": ["x", "y", "x", "y"], "growth_celsius": [900, 950, 900, 950],
+        "batch": ["x", "y", "x", "y"], "y_true": [900, 950, 900, 950],
     })  # fmt: skip
     images = pd.DataFrame(
         {"sample": ["a", "a", "b", "c"], "augmentation": [0, 1, 0, 0], "micrograph": ["a0", "a1", "b0", "c0"]}
     )
     found = attribute.tested_samples(images, splits, 1)
     assert found.to_dict("list") == {
-        "sample": ["a", "c"], "micrograph": ["a0", "c0"], "batch": ["y", "x"], "growth_celsius": [950, 900]
+        "sample": ["a", "c"], "micrograph": ["a0", "c0"], "batch": ["y", "x"], "y_true": [950, 900]
     }  # fmt: skip
     with pytest.raises(UserError, match="fold 2"):
         attribute.tested_samples(images, splits, 2)

@@ -19,7 +19,7 @@ IMAGES = random_images(N, SIDE)
 SAMPLES = pd.DataFrame({
     "sample": [f"film-{i}" for i in range(N)],
     "batch": ["day-1", "day-1", "day-2", "day-3"],
-    "growth_celsius": [900, 950, 950, 1000],
+    "y_true": [900, 950, 950, 1000],
 })  # fmt: skip
 NAMES = SAMPLES["sample"].tolist()
 KEYS = ["sample", "map", "measure", "feature"]

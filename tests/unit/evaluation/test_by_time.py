@@ -12,7 +12,7 @@ from micrograph.io import FeatureSet
 from micrograph.models import metadata_features
 from micrograph.splits import splitters
 from micrograph.splits.fit_spec import FitSpec
-from tables_of_films import shallow_fit
+from tables_of_films import TARGET, shallow_fit
 
 CLASSES = [900, 950, 1000]
 DAYS, A_DAY, FOLDS = 44, 3, 4
@@ -26,14 +26,16 @@ def sheet(follows_time, seed=0):
     dates = pd.date_range("2021-04-01", periods=DAYS, freq="8D").strftime("%Y-%m-%d").to_numpy()
     seasons = np.array([0, 1, 2, 1, 2, 0])[np.arange(DAYS) * 6 // DAYS]
     place = seasons if follows_time else rng.permutation(np.arange(DAYS) % 3)
-    return pd.DataFrame(
-        {
-            "sample": [f"s{number:03d}" for number in range(len(day))],
-            "batch": [f"MCV1-{date[2:].replace('-', '')}" for date in dates[day]],
-            "growth_celsius": np.array(CLASSES)[place[day]],
-            "growth_date": dates[day],
-            "operator": np.where(day % 2, "anna", "bo"),
-        }
+    return TARGET.add_to(
+        pd.DataFrame(
+            {
+                "sample": [f"s{number:03d}" for number in range(len(day))],
+                "batch": [f"MCV1-{date[2:].replace('-', '')}" for date in dates[day]],
+                "growth_celsius": np.array(CLASSES)[place[day]],
+                "growth_date": dates[day],
+                "operator": np.where(day % 2, "anna", "bo"),
+            }
+        )
     )
 
 
@@ -47,7 +49,7 @@ def images(samples, follows_time, seed=1):
 
 
 def fitted(samples, values, protocol, named):
-    splits = splitters.split(samples, protocol, FOLDS, np.random.default_rng(2))
+    splits = splitters.split(samples, protocol, FOLDS, np.random.default_rng(2), TARGET)
     splits = splits[splits["split"] != "unused"]
     features = FeatureSet(samples["sample"].to_numpy(), np.zeros(len(samples), int), [values])
     made = shallow_fit(features, splits, {"protocol": protocol} | named, np.random.default_rng(3))

@@ -119,7 +119,7 @@ def test_published_reports_what_leaked_and_the_audit_says_whether_one_of_its_lea
 
 def test_a_planted_signal_is_found_survives_strict_and_is_gone_when_temperatures_are_permuted():
     signal = DAYS.copy()
-    signal[:, 0] += (SAMPLES["growth_celsius"].to_numpy() - 950) / 15
+    signal[:, 0] += (SAMPLES["y_true"].to_numpy() - 950) / 15
     table = study("strict", features=signal)
     row = of(table, labels="true")
     assert row["above_chance_test_pct_points_low"] > 10

@@ -11,6 +11,7 @@ from micrograph.errors import UserError
 from micrograph.evaluation import table1, tables
 from micrograph.splits import policies, prediction_table, splitters
 from project import PROJECT
+from tables_of_films import TARGET
 
 CLASSES = [900, 950, 1000]
 POLICIES = ("aug1", "aug2", "aug3", "aug4")
@@ -20,9 +21,8 @@ def study(counts, a_day=1):
     """The samples table of so many films a class, `a_day` of one class grown on a day."""
     labels = np.repeat(CLASSES, counts)
     days = [f"{label}-{place // a_day}" for label, count in zip(CLASSES, counts, strict=True) for place in range(count)]
-    return pd.DataFrame(
-        {"sample": [f"s{place:03d}" for place in range(len(labels))], "batch": days, "growth_celsius": labels}
-    )
+    names = [f"s{place:03d}" for place in range(len(labels))]
+    return TARGET.add_to(pd.DataFrame({"sample": names, "batch": days, "growth_celsius": labels}))
 
 
 def copies_of(samples, policy):
@@ -36,7 +36,7 @@ def published():
 
 
 def made(samples, folds, protocols=("strict", "published"), classes=CLASSES, chosen=POLICIES):
-    splits = {name: splitters.split(samples, name, folds, np.random.default_rng(1)) for name in protocols}
+    splits = {name: splitters.split(samples, name, folds, np.random.default_rng(1), TARGET) for name in protocols}
     augmentations = {policy: copies_of(samples, policy) for policy in chosen}
     rng = np.random.default_rng(0)
     return table1.make_table(augmentations, splits, published(), classes=classes, data="simulated films", rng=rng)
@@ -83,7 +83,7 @@ def test_the_papers_study_gives_the_papers_counts_but_for_its_unequal_ones():
 
 def test_no_row_trained_on_is_of_a_sample_that_is_scored():
     samples = study([6, 12, 9], a_day=2)
-    splits = splitters.split(samples, "strict", 3, np.random.default_rng(1))
+    splits = splitters.split(samples, "strict", 3, np.random.default_rng(1), TARGET)
     made_of = copies_of(samples, "aug1")
     given = made_of["sample"], made_of["augmentation"], splits
     for fold in prediction_table.make_folds(*given, protocol="strict", policy="aug1", rng=np.random.default_rng(0)):
@@ -122,7 +122,7 @@ def test_folds_that_differ_are_shown_with_their_spread():
 
 def test_copies_of_other_samples_are_a_fault():
     samples = study([6, 12, 9])
-    splits = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1))}
+    splits = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1), TARGET)}
     augmentations = {"aug4": copies_of(samples.iloc[1:], "aug4")}
     with pytest.raises(UserError, match="s000"):
         table1.make_table(augmentations, splits, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))

@@ -23,7 +23,7 @@ def splits(*rows):
             for fold, row in enumerate(rows)
             for split, sample, celsius in zip(row, "abcd", (900, 950, 950, 1000), strict=True)
         ],
-        columns=["fold", "split", "sample", "growth_celsius"],
+        columns=["fold", "split", "sample", "y_true"],
     )
 
 

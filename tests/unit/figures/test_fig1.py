@@ -27,7 +27,7 @@ def samples():
         {
             "sample": [f"MCV1-20010{day}A-0{run}" for day in range(1, 7) for run in (1, 2)],
             "batch": [f"MCV1-20010{day}" for day in range(1, 7) for _ in (1, 2)],
-            "growth_celsius": [900, 950, 1000, 950] * 3,
+            "y_true": [900, 950, 1000, 950] * 3,
             "lines": [512, 256] + [512] * 10,
             "pixels": [256, 256] + [512] * 10,
         }

@@ -19,7 +19,7 @@ def samples(tmp_path):
 
 
 def test_rows_of_micrographs_go_from_the_first_to_the_last_sample_of_a_temperature(samples):
-    samples["growth_celsius"] = [900] * 2 + [950] * 15 + [1000] * 7
+    samples["y_true"] = [900] * 2 + [950] * 15 + [1000] * 7
     figure = fig2.draw(samples[::-1], CLASSES)
     shown = [int(axes.get_images()[0].get_array()[0, 0]) // 10 for axes in figure.axes if axes.get_images()]
     assert shown == [0, 1, *range(2, 17, 2), *range(17, 24)]  # all of few, every other of 15
@@ -27,7 +27,7 @@ def test_rows_of_micrographs_go_from_the_first_to_the_last_sample_of_a_temperatu
 
 
 def test_bars_count_the_samples_of_each_temperature(samples):
-    figure, counts = fig2.draw(samples, CLASSES), samples["growth_celsius"].value_counts()
+    figure, counts = fig2.draw(samples, CLASSES), samples["y_true"].value_counts()
     laid_out_well(figure)
     for part in (*(f"{n} ({100 * n / 24:.0f} %)" for n in counts), "24 samples", "Growth time", "not stated"):
         assert part in words_in(figure)
@@ -35,7 +35,7 @@ def test_bars_count_the_samples_of_each_temperature(samples):
 
 @pytest.mark.parametrize(("columns", "n_panels"), [([], 1), (["growth_seconds"], 2)])
 def test_panels_without_data_are_left_out(samples, columns, n_panels):
-    figure = fig2.draw(samples[["sample", "micrograph", "growth_celsius", *columns]], CLASSES)
+    figure = fig2.draw(samples[["sample", "micrograph", "y_true", *columns]], CLASSES)
     panels = [axes for axes in figure.axes if not axes.get_images()]
     assert len(panels) == n_panels and "Substrate" not in words_in(figure)
 

@@ -75,7 +75,7 @@ def test_samples_keep_their_own_micrograph_and_stand_by_temperature(samples):
     table = samples(6)
     (page,) = fig6.draw_pages([made_up.fit(table)], table, CLASSES)
     shown = [axes.get_images()[0].get_array()[0, 0] for axes in page.axes if axes.get_images()][1:]
-    assert shown == [8 * place for place in table.sort_values(["growth_celsius", "sample"]).index]
+    assert shown == [8 * place for place in table.sort_values(["y_true", "sample"]).index]
 
 
 def test_votes_and_value_stand_beside_a_sample(samples):
@@ -88,7 +88,7 @@ def test_votes_and_value_stand_beside_a_sample(samples):
 
 
 def test_growth_time_and_substrate_stand_at_the_number_of_their_sample(samples):
-    table = samples(28).sort_values(["growth_celsius", "sample"], ignore_index=True)
+    table = samples(28).sort_values(["y_true", "sample"], ignore_index=True)
     table["growth_seconds"] = 60.0 * np.arange(1, 29)
     table["substrate"] = [f"s{place % 8}" for place in range(28)]  # four each of s0..s3, three each of s4..s7
     table.loc[0, ["growth_seconds", "substrate"]] = [np.nan, None]

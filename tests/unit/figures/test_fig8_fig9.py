@@ -16,7 +16,7 @@ def samples(tmp_path):
     for name in names:
         Image.fromarray(np.full((224, 224), 90, np.uint8)).save(tmp_path / f"{name}.png")
     paths = [str(tmp_path / f"{name}.png") for name in names]
-    columns = {"sample": names, "micrograph": paths, "growth_celsius": np.repeat(CLASSES, 4), "pixel_nm": 1000 / 224}
+    columns = {"sample": names, "micrograph": paths, "y_true": np.repeat(CLASSES, 4), "pixel_nm": 1000 / 224}
     return pd.DataFrame(columns)
 
 

@@ -13,7 +13,7 @@ from micrograph.errors import UserError
 from micrograph.io import FeatureSet
 from micrograph.models import registry
 from micrograph.splits import model_selection, splitters
-from tables_of_films import films, shallow_fit
+from tables_of_films import TARGET, films, shallow_fit
 
 CLASSES = [900, 950, 1000]
 FOLDS = 4
@@ -25,10 +25,10 @@ def study():
     frame = films((8, 24, 18), 20)
     rng = np.random.default_rng(4)
     features = rng.normal(size=(len(frame), 8))
-    features[:, 0] += (frame["growth_celsius"] - 950) / 25
-    features[:, 1] += 2.0 * (frame["growth_celsius"] == 950)
+    features[:, 0] += (frame["y_true"] - 950) / 25
+    features[:, 1] += 2.0 * (frame["y_true"] == 950)
     tables = {
-        protocol: splitters.split(frame, protocol, FOLDS, np.random.default_rng(2))
+        protocol: splitters.split(frame, protocol, FOLDS, np.random.default_rng(2), TARGET)
         for protocol in ("strict", "published")
     }
     return frame["sample"].to_numpy(), features, tables
@@ -54,7 +54,7 @@ def test_predictions_have_one_row_a_fold_and_sample(study, protocol, scheme, mod
     keys = ["fold", "split", "sample", "batch"]
     expected = study[2][protocol].sort_values(keys[:3], ignore_index=True)
     pd.testing.assert_frame_equal(table[keys], expected[keys])
-    assert (table["y_true"] == expected["growth_celsius"]).all()
+    assert (table["y_true"] == expected["y_true"]).all()
     assert (table["components"] == 8).all()
     marks = table[["score_900", "score_950", "score_1000"]]
     if scheme == "nominal":
@@ -84,7 +84,7 @@ def test_strict_chooses_the_first_best_point_on_validation(study):
     made = fitted(study, model="KNN", policy="aug4")
     points = registry.param_grid("KNN", "nominal", "strict", "default")
     names, features, tables = study
-    truth = tables["strict"].drop_duplicates("sample").set_index("sample").loc[names, "growth_celsius"].to_numpy()
+    truth = tables["strict"].drop_duplicates("sample").set_index("sample").loc[names, "y_true"].to_numpy()
     train, held = (splitters.split_index(tables["strict"], 1, part, names) for part in ("train", "validation"))
     merits = []
     for point in points:
@@ -159,14 +159,16 @@ from micrograph import io
 from micrograph.models import fit, registry, storage
 from micrograph.splits import splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
+from micrograph.target import Target
 
+TARGET = Target.from_config({"column": "growth_celsius", "classes": [900, 950, 1000]})
 names = [f"MCV1-{place:06d}" for place in range(25)]
 frame = pd.DataFrame({"sample": names, "batch": names, "growth_celsius": np.repeat([900, 950, 1000], [4, 12, 9])})
+frame = TARGET.add_to(frame)
 features = np.random.default_rng(4).normal(size=(25, 8))
-table = splitters.split(frame, "strict", 3, np.random.default_rng(2))
-classes = [900, 950, 1000]
+table = splitters.split(frame, "strict", 3, np.random.default_rng(2), TARGET)
 for model in ("KRC", "DTC"):
-    task = FitTask(FitSpec("strict", "imagenet", "aug3", "tuned", "nominal", model), classes,
+    task = FitTask(FitSpec("strict", "imagenet", "aug3", "tuned", "nominal", model), TARGET,
                    registry.param_grid(model, "nominal", "strict", "default"))
     made = fit.fit_folds(io.FeatureSet(np.array(names), np.zeros(25, int), [features]), table, task,
                          np.random.default_rng(1))

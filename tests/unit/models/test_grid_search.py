@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from micrograph.models import grid_search, registry
 from micrograph.splits import prediction_table, splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
-from tables_of_films import CLASSES, films
+from tables_of_films import CLASSES, TARGET, films
 
 FRAME = films((8, 24, 18), 20)
 CASES = list(product(("strict", "published"), ("KRC", "RNN", "KNN", "GBC"), ("nominal", "regression")))
@@ -20,7 +20,7 @@ CASES = list(product(("strict", "published"), ("KRC", "RNN", "KNN", "GBC"), ("no
 def smooth(rng):
     """Features without equal distances, in which temperature shows."""
     features = rng.normal(size=(len(FRAME), 12))
-    features[:, 0] += (FRAME["growth_celsius"] - 950) / 25
+    features[:, 0] += (FRAME["y_true"] - 950) / 25
     return features
 
 
@@ -35,12 +35,12 @@ def tied(rng):
 
 
 def search_of(features, protocol, model, scheme, param_grid):
-    table = splitters.split(FRAME, protocol, 4, np.random.default_rng(2))
+    table = splitters.split(FRAME, protocol, 4, np.random.default_rng(2), TARGET)
     names, augmentation = FRAME["sample"].to_numpy(), np.zeros(len(FRAME), dtype=int)
     rng = np.random.default_rng(1)
     fold = prediction_table.make_folds(names, augmentation, table, protocol=protocol, policy="aug3", rng=rng)[1]
     spec = FitSpec(protocol, "imagenet", "aug3", "tuned", scheme, model)
-    return grid_search.GridSearch(features, fold, FitTask(spec, CLASSES, param_grid))
+    return grid_search.GridSearch(features, fold, FitTask(spec, TARGET, param_grid))
 
 
 def some_points(protocol, model, scheme):

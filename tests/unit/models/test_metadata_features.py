@@ -9,7 +9,7 @@ from micrograph.errors import UserError
 from micrograph.evaluation import metrics
 from micrograph.models import metadata_features
 from micrograph.splits import splitters
-from tables_of_films import shallow_fit
+from tables_of_films import TARGET, shallow_fit
 
 CLASSES = [900, 950, 1000]
 SHEET = pd.DataFrame(
@@ -47,13 +47,15 @@ def study(labels_by_day):
     rng = np.random.default_rng(1)
     day = np.repeat(np.arange(len(labels_by_day)), 3)
     seconds = np.where(rng.random(len(day)) < 0.2, np.nan, rng.uniform(100, 1600, len(day)))
-    return pd.DataFrame(
-        {
-            "sample": [f"s{place:03d}" for place in range(len(day))],
-            "batch": [f"MCV1-{name:06d}" for name in day],
-            "growth_celsius": np.asarray(labels_by_day)[day],
-            "growth_seconds": seconds,
-        }
+    return TARGET.add_to(
+        pd.DataFrame(
+            {
+                "sample": [f"s{place:03d}" for place in range(len(day))],
+                "batch": [f"MCV1-{name:06d}" for name in day],
+                "growth_celsius": np.asarray(labels_by_day)[day],
+                "growth_seconds": seconds,
+            }
+        )
     )
 
 
@@ -61,7 +63,7 @@ def fitted(sheet, protocol, path, model="OLR", scheme="ordinal"):
     _, values = metadata_features.compute(sheet)
     io.FeatureSet(sheet["sample"], np.zeros(len(sheet), int), [values]).write(path)
     features = io.FeatureSet.read(path)
-    table = splitters.split(sheet, protocol, 4, np.random.default_rng(2))
+    table = splitters.split(sheet, protocol, 4, np.random.default_rng(2), TARGET)
     spec = {"protocol": protocol, "features": "metadata", "scheme": scheme, "model": model}
     return shallow_fit(features, table, spec, np.random.default_rng(3))
 

@@ -11,17 +11,17 @@ from micrograph.errors import UserError
 from micrograph.networks import cnn_predictions
 from micrograph.splits import fit_spec, protocols, splitters
 from micrograph.splits.fit_spec import FitSpec
-from tables_of_films import CLASSES, films
+from tables_of_films import CLASSES, TARGET, films
 
 FRAME = films((8, 24, 18), 20)
 FOLDS = 4
 NAMES = FRAME["sample"].to_numpy()
-TRUTH = FRAME["growth_celsius"].to_numpy()
+TRUTH = FRAME["y_true"].to_numpy()
 POINTS = [{"learning_rate": rate} for rate in (0.01, 0.001)]
 
 
 def split(protocol):
-    return splitters.split(FRAME, protocol, FOLDS, np.random.default_rng(2))
+    return splitters.split(FRAME, protocol, FOLDS, np.random.default_rng(2), TARGET)
 
 
 def outputs(right):

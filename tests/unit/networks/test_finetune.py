@@ -18,6 +18,7 @@ from micrograph.networks.training import TrainingSettings
 from micrograph.splits import splitters
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec
 from project import PROJECT
+from tables_of_films import TARGET
 
 BACKBONE, CLASSES = "timm:mobilenetv3_small_050", [900, 950, 1000]
 SIDE = 32
@@ -30,22 +31,23 @@ def films():
     rng = np.random.default_rng(0)
     labels = np.array([CLASSES[i % 3] for i in range(24)])
     batches = [f"b{i // 6 * 3 + i % 3:02d}" for i in range(24)]
-    samples = pd.DataFrame({"sample": [f"s{i:02d}" for i in range(24)], "batch": batches, "growth_celsius": labels})
+    samples = pd.DataFrame({"sample": [f"s{i:02d}" for i in range(24)], "batch": batches, "y_true": labels})
+    samples["y_true_value"] = 1.0 * labels
     noise = rng.integers(-20, 20, (24, SIDE, SIDE))
     images = (noise + (60 + (labels - 900))[:, None, None]).astype(np.uint8)
-    return samples, splitters.split(samples, "strict", 3, rng), images
+    return samples, splitters.split(samples, "strict", 3, rng, TARGET), images
 
 
 def tune(films, seed=1, images=None, fold=0, augmentations=(0,), search="default", **changed):
     """Fine-tune on one fold; changed: settings, parts of the spec, and classes."""
     samples, table, own = films
     settings = replace(SETTINGS, **{name: changed.pop(name) for name in list(changed) if hasattr(SETTINGS, name)})
-    classes = changed.pop("classes", CLASSES)
+    target = changed.pop("target", TARGET)
     spec = NetworkSpec(**({"protocol": "strict", "pretraining": "scratch", "policy": "aug3", "head": "nominal"}
                                    | changed))  # fmt: skip
     rng, fold_rng = np.random.default_rng(seed).spawn(2)
     selected = finetune.select_fold(rows(samples, augmentations), table, fold, spec, fold_rng)
-    task = finetune.TuningTask(spec, BACKBONE, finetune.param_grid(spec.head, settings, search), classes)
+    task = finetune.TuningTask(spec, BACKBONE, finetune.param_grid(spec.head, settings, search), target)
     return finetune.fine_tune(selected, own if images is None else images, task, None, rng, "cpu")
 
 

@@ -12,7 +12,7 @@ from micrograph.io import FeatureSet
 from micrograph.networks import checkpoints, mlp
 from micrograph.splits import splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
-from tables_of_films import films
+from tables_of_films import TARGET, films
 
 CLASSES = [900, 950, 1000]
 FOLDS = 4
@@ -26,10 +26,10 @@ def study():
     frame = films((8, 24, 18), 20)
     rng = np.random.default_rng(4)
     values = rng.normal(size=(len(frame), 10))
-    values[:, :3] += (frame["growth_celsius"].to_numpy()[:, None] - 950) / 25
-    values[:, 3:6] += 2.0 * (frame["growth_celsius"].to_numpy()[:, None] == 950)
+    values[:, :3] += (frame["y_true"].to_numpy()[:, None] - 950) / 25
+    values[:, 3:6] += 2.0 * (frame["y_true"].to_numpy()[:, None] == 950)
     tables = {
-        protocol: splitters.split(frame, protocol, FOLDS, np.random.default_rng(2))
+        protocol: splitters.split(frame, protocol, FOLDS, np.random.default_rng(2), TARGET)
         for protocol in ("strict", "published")
     }
     return frame["sample"].to_numpy(), values, tables
@@ -44,7 +44,7 @@ def fitted(study, protocol="strict", scheme="nominal", values=None, grid=None, *
     )
     settings = SETTINGS | how
     spec = FitSpec(protocol, "imagenet", "aug3", "tuned", scheme, "MLP")
-    task = FitTask(spec, CLASSES, grid or mlp.param_grid(settings, "default"))
+    task = FitTask(spec, TARGET, grid or mlp.param_grid(settings, "default"))
     rng = np.random.default_rng(3)
     return mlp.fit_folds(features, tables[protocol], task, settings["epochs"], settings["patience"], rng, "cpu")
 

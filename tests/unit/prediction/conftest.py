@@ -10,6 +10,7 @@ from micrograph.rng import random_stream
 from micrograph.scans import conversion
 from micrograph.simulation import simulate
 from micrograph.splits import splitters
+from tables_of_films import TARGET
 
 CLASSES = [900, 950, 1000]
 BACKBONE = "efficientnet_lite0"
@@ -21,7 +22,8 @@ SETTINGS = {"learning_rate": 1e-3, "batch_size": 8, "dropout": 0}
 def model_settings(**changed):
     """The settings of the final model."""
     settings = {
-        "classes": CLASSES, "backbone": BACKBONE, "pretraining": "imagenet", "policy": "aug3", "scheme": "nominal",
+        "target": {"column": "growth_celsius", "classes": CLASSES},
+        "backbone": BACKBONE, "pretraining": "imagenet", "policy": "aug3", "scheme": "nominal",
         "search": "default", "coverage": 0.8, "novelty_quantile": 0.95, "resamples": 200, "data": "simulated films",
         "seed": 5,
         "training": TRAINING | SETTINGS,
@@ -42,12 +44,12 @@ def simulate_scans(folder, count, days, seed):
 def strict_fit(table, skill=0.8):
     """Made-up predictions, search results and training curves of the strict CNN."""
     rng, rows = np.random.default_rng(3), table.reset_index(drop=True)
-    truth = rows["growth_celsius"].to_numpy()
+    truth = rows["y_true"].to_numpy()
     place = np.where(rng.random(len(rows)) < skill, np.searchsorted(CLASSES, truth), rng.integers(3, size=len(rows)))
     marks = np.full((len(rows), 3), 0.15)
     marks[np.arange(len(rows)), place] = 0.7
     predictions = rows[["fold", "split", "sample", "batch"]].assign(
-        augmentation=0, y_true=truth, y_pred=np.asarray(CLASSES)[place], y_pred_value=np.nan
+        augmentation=0, y_true=truth, y_true_value=1.0 * truth, y_pred=np.asarray(CLASSES)[place], y_pred_value=np.nan
     )
     predictions[[f"score_{celsius}" for celsius in CLASSES]] = marks
     folds = range(rows["fold"].nunique())
@@ -79,7 +81,8 @@ def study(study_folder, weights_path):
     levelled, _ = conversion.level_shard(sheet, study_folder / "heights", settings)
     drawn, _ = conversion.render_shard(levelled, study_folder / "micrographs", settings)
     films, *_ = conversion.collect(sheet, [drawn], [], "simulated")
-    table = splitters.split(films, "strict", 3, np.random.default_rng(0))
+    films = TARGET.add_to(films)
+    table = splitters.split(films, "strict", 3, np.random.default_rng(0), TARGET)
     copies = films[["sample", "micrograph"]].assign(augmentation=0)
     return final_model.StudyData(
         samples=films, images=copies, levelled=[levelled], splits=table, weights=weights_path, **strict_fit(table)

@@ -12,6 +12,7 @@ from micrograph.networks import finetune, transforms
 from micrograph.networks.training import TrainingSettings
 from micrograph.prediction import final_model, storage
 from micrograph.splits.fit_spec import NetworkSpec
+from tables_of_films import TARGET
 
 from .conftest import CLASSES, model_settings
 
@@ -124,7 +125,7 @@ def train_fixed_epochs(study, images, table, epochs=2):
     table = table.assign(fold=0)
     rng, fold_rng = np.random.default_rng(1).spawn(2)
     fold = finetune.select_fold(study.images, table, 0, spec, fold_rng)
-    task = finetune.TuningTask(spec, "efficientnet_lite0", [settings], CLASSES)
+    task = finetune.TuningTask(spec, "efficientnet_lite0", [settings], TARGET)
     return finetune.train_fixed_epochs(fold, images, task, study.weights, rng, "cpu")
 
 

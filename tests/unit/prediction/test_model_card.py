@@ -77,12 +77,12 @@ def test_the_majority_class_is_that_of_the_training_samples_and_compared_day_by_
             "split": ["train", "train", "validation"] + ["test"] * 4,
             "sample": list("abcdefg"),
             "batch": list("uvwxxyy"),
-            "growth_celsius": [950, 900, 950, 950, 900, 900, 900],
+            "y_true": [950, 900, 950, 950, 900, 900, 900],
         }
     )
     tested = films[films["split"] == "test"]
     predictions = tested[["fold", "split", "sample", "batch"]].assign(
-        augmentation=0, y_true=tested["growth_celsius"], y_pred=[950, 900, 900, 1000], y_pred_value=np.nan
+        augmentation=0, y_true=tested["y_true"], y_pred=[950, 900, 900, 1000], y_pred_value=np.nan
     )
     study = final_model.StudyData(None, None, [], films, None, [], None)
     found = final_model._compare_to_majority(predictions, study, model_settings())

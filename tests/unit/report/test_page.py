@@ -48,7 +48,7 @@ def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", 
 
 
 def a_page(table2, data="simulated films", rejected=(), **changes):
-    samples = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "growth_celsius": [900, 900, 1000]})
+    samples = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "y_true": [900, 900, 1000]})
     given = {
         "title": "Growth temperature",
         "data": data,

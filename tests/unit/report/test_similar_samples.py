@@ -8,7 +8,7 @@ from micrograph.errors import UserError
 from micrograph.io import FeatureSet
 from micrograph.report import similar_samples
 from micrograph.splits import splitters
-from tables_of_films import films
+from tables_of_films import TARGET, films
 
 NAMES = [f"film{place:02d}" for place in range(12)]
 # Twelve samples of six days, three folds; the feature is a position on a line, transformed in each fold.
@@ -63,7 +63,7 @@ def test_augmented_images_are_not_neighbours():
 
 def test_no_neighbour_is_of_the_same_day():
     table = films([20, 60, 50], days=30)
-    splits = splitters.split(table, "strict", 5, np.random.default_rng(0))
+    splits = splitters.split(table, "strict", 5, np.random.default_rng(0), TARGET)
     names, rng = sorted(table["sample"]), np.random.default_rng(1)
     scores = [rng.normal(size=(len(names), 4)) for _ in range(5)]
     neighbours = similar_samples.nearest(names, FeatureSet(names, np.zeros(len(names), int), scores), splits)

@@ -23,6 +23,7 @@ from micrograph.retrieval import http, list_database
 from micrograph.retrieval.list_database import _Scan as Scan
 from micrograph.scans import formats, sample_sheet
 from project import PROJECT
+from tables_of_films import COLUMNS
 
 API = "/list/api/v2"
 SECRET = "s3cr3t-0f-the-d4tabase"
@@ -140,7 +141,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
         "MCV1-210919A-NT (sample 10194)": "it has no centre scan of 1 um",
     }
     io.write_table("samples.tsv", sheet)
-    read = sample_sheet.read("samples.tsv", CLASSES)
+    read = sample_sheet.read("samples.tsv", COLUMNS)
     assert read["batch"].tolist() == ["MCV1-210504", "MCV1-210910", "MCV1-210917"]
     assert read["growth_date"].tolist() == ["2021-05-04", "2021-09-10", "2021-09-17"]
     assert read["operator"].tolist() == ["", "A. NAME", "A. NAME"]
@@ -257,7 +258,7 @@ def test_hostile_names_stay_in_the_folder_and_in_the_sheet_s_grammar(web, study,
         assert {path.name for path in study.iterdir()} == {"credentials.json", "downloads"}
         assert {Path(scan).parent for scan in sheet["scan"]} == {Path(f"downloads/{number}/scans")}
         io.write_table("downloads/samples.tsv", sheet)
-        assert len(sample_sheet.read("downloads/samples.tsv", CLASSES)) == 2
+        assert len(sample_sheet.read("downloads/samples.tsv", COLUMNS)) == 2
 
 
 def test_hostile_numbers_lead_nowhere_else(web, study, spm):

@@ -13,6 +13,7 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.retrieval import published_data
 from micrograph.scans import rendering, sample_sheet
+from tables_of_films import COLUMNS
 
 CLASSES = [900, 950, 1000]
 
@@ -54,7 +55,7 @@ def test_every_film_becomes_a_picture_and_a_row_that_the_workflow_takes(made, tm
     sheet, left_out = made({"all.pkl": told}, excluded=[{"source": "zenodo 1", "what": "a.md", "reason": "no"}])
     assert left_out.to_dict("records") == [{"source": "zenodo 1", "what": "a.md", "reason": "no"}]
     io.write_table(tmp_path / "samples.tsv", sheet)
-    read = sample_sheet.read(tmp_path / "samples.tsv", CLASSES).set_index("sample")
+    read = sample_sheet.read(tmp_path / "samples.tsv", COLUMNS).set_index("sample")
     assert list(read.index[:2]) == ["MCV1-210405a-07", "MCV1-210406b-01"] and read.index[2].startswith("lab_film-3-")
     assert list(read["growth_celsius"]) == [950, 1000, 900]
     assert list(read["batch"]) == ["MCV1-210405", "MCV1-210406", "lab film"]

@@ -20,8 +20,7 @@ from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import write_gwy
 from micrograph.simulation import nanoscope_writer
 from project import MICROGRAPH
-
-CLASSES = [900, 950, 1000]
+from tables_of_films import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def filled_in(sheet, **cells):
     frame = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False)
     assert (frame["growth_celsius"] == "").all()  # never guessed
     frame.assign(growth_celsius="950", **cells).to_csv(sheet, sep="\t", index=False)
-    return sample_sheet.read(sheet, CLASSES)
+    return sample_sheet.read(sheet, COLUMNS)
 
 
 def test_a_row_tells_the_path_the_day_of_the_scan_and_nothing_that_nobody_knows(study, scan):
@@ -68,7 +67,7 @@ def test_a_row_tells_the_path_the_day_of_the_scan_and_nothing_that_nobody_knows(
     ]
     assert len(rows) == 1 and skipped == []
     with pytest.raises(UserError, match="growth_celsius is empty"):
-        sample_sheet.read("samples.tsv", CLASSES)
+        sample_sheet.read("samples.tsv", COLUMNS)
     assert filled_in("samples.tsv")["batch"].tolist() == ["2021-12-15"]
 
 
@@ -305,7 +304,7 @@ def test_the_sheet_may_be_a_workbook(study, scans):
     for cell in ("B2", "B3"):
         book.active[cell] = 950
     book.save("samples.xlsx")
-    frame = sample_sheet.read("samples.xlsx", CLASSES)
+    frame = sample_sheet.read("samples.xlsx", COLUMNS)
     assert frame["scan"].tolist() == ["scans/18.spm", "scans/film 17.spm"]
     assert frame["batch"].tolist() == ["2021-12-15"] * 2
 

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograph.errors import UserError
-from micrograph.scans import sample_sheet
+from micrograph.scans import conversion, sample_sheet
+from micrograph.splits import splitters
+from micrograph.target import Target
+from tables_of_films import COLUMNS
 
 CLASSES = [900, 950, 1000]
 
@@ -34,7 +37,7 @@ def test_a_right_sheet_is_read_with_numbers_batches_and_in_order(folder):
         "b.spm|MCV1-210406b-02|1000||c-plane",
         "a.spm|MCV1-210405a-07|950|600|c-plane",
     )
-    frame = sample_sheet.read(path, CLASSES)
+    frame = sample_sheet.read(path, COLUMNS)
     assert frame["sample"].tolist() == ["MCV1-210405a-07", "MCV1-210406b-02"]
     assert frame["batch"].tolist() == ["MCV1-210405", "MCV1-210406"]
     assert frame["growth_celsius"].tolist() == [950, 1000]
@@ -55,18 +58,18 @@ def test_all_errors_come_in_one_message_each_with_its_line(folder):
         folder,
         "sample|growth_celsius|scan|batch|growth_second",
         "x1|hot|a.spm|day1|1",
-        "x1|925|missing.spm|day1|1",
+        "x1|1050|missing.spm|day1|1",
         "x3|950|a.spm||1",
         "../x4|950|b.spm|day1|",
         "x5||b.spm|day1|",
     )
     with pytest.raises(UserError) as error:
-        sample_sheet.read(path, CLASSES)
+        sample_sheet.read(path, COLUMNS)
     message = str(error.value)
     for part in (
         "line 1: column 'growth_second' is not known; did you mean 'growth_seconds'?",
         "line 2: growth_celsius 'hot'",
-        "line 3: growth_celsius 925 is not one of the classes 900, 950, 1000",
+        "line 3: growth_celsius 1050 is outside of the classes 900, 950, 1000 (875 to 1025)",
         "line 3: scan 'missing.spm' does not exist",
         "line 4: sample 'x3' holds no growth date",
         "line 5: sample '../x4'",
@@ -82,7 +85,7 @@ def test_all_errors_come_in_one_message_each_with_its_line(folder):
 def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", "", "x|950|a.spm|d", "", "y|95o|b.spm|d")
     with pytest.raises(UserError, match="line 5: growth_celsius '95o'"):
-        sample_sheet.read(path, CLASSES)
+        sample_sheet.read(path, COLUMNS)
 
 
 SPREADSHEETS = {
@@ -98,17 +101,17 @@ SPREADSHEETS = {
 def test_what_spreadsheets_add_changes_nothing(folder, kind):
     quote, end, tail, mark = SPREADSHEETS[kind]
     rows = ["sample|growth_celsius|scan|batch", "x|950|a.spm|day 1", "y|1000|b.spm|day 2"]
-    plain = sample_sheet.read(write(folder, *rows), CLASSES)
+    plain = sample_sheet.read(write(folder, *rows), COLUMNS)
     lines = ["\t".join(f"{quote}{cell}{quote}" for cell in row.split("|")) for row in rows]
     tails = ["" if tail.startswith("row") else tail, *[tail.removeprefix("row")] * 2]
     text = mark + "".join(line + tail + end for line, tail in zip(lines, tails, strict=True))
     (folder / "samples.tsv").write_bytes(text.encode())
-    assert sample_sheet.read(folder / "samples.tsv", CLASSES).equals(plain)
+    assert sample_sheet.read(folder / "samples.tsv", COLUMNS).equals(plain)
 
 
 def fault_of(folder, *lines):
     with pytest.raises(UserError) as error:
-        sample_sheet.read(write(folder, *lines), CLASSES)
+        sample_sheet.read(write(folder, *lines), COLUMNS)
     return str(error.value)
 
 
@@ -130,14 +133,14 @@ def test_a_scan_that_may_not_be_read_is_named_before_the_run(folder):
     (folder / "a.spm").chmod(0)
     write(folder, "sample|growth_celsius|scan|batch", "x|950|a.spm|d")
     with without_roots_rights(), pytest.raises(UserError, match="scan 'a.spm' is not readable"):
-        sample_sheet.read("samples.tsv", CLASSES)
+        sample_sheet.read("samples.tsv", COLUMNS)
 
 
 def test_signs_that_form_no_pattern_may_stand_in_a_path(folder):
     for name in ("scan {.spm", "5 > 3.spm", "100 % & $HOME 'quoted' # 1.spm"):
         (folder / name).write_bytes(b"")
         sheet = write(folder, "sample|growth_celsius|scan|batch", f"x|950|{name}|d")
-        assert sample_sheet.read(sheet, CLASSES)["scan"].tolist() == [name]
+        assert sample_sheet.read(sheet, COLUMNS)["scan"].tolist() == [name]
 
 
 @pytest.mark.parametrize("width", ["1e308", "-5", "1 um", "1_000", "1,2,3", "\u0661\u0660"])
@@ -150,7 +153,7 @@ def test_any_text_as_temperature_is_read_or_refused_and_never_crashes(tmp_path_f
     path = tmp_path_factory.mktemp("sheet") / "samples.tsv"
     path.write_text(f"sample\tgrowth_celsius\tscan\tbatch\nx\t{text}\ta\td\n", encoding="utf-8", newline="")
     try:
-        frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+        frame = sample_sheet.read(path, COLUMNS, files_must_exist=False)
     except UserError as error:
         assert "samples.tsv" in str(error)
     else:
@@ -159,7 +162,7 @@ def test_any_text_as_temperature_is_read_or_refused_and_never_crashes(tmp_path_f
 
 def test_shards_part_the_sheet_without_loss(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", *[f"x{i}|950|s{i}|d" for i in range(7)])
-    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    frame = sample_sheet.read(path, COLUMNS, files_must_exist=False)
     parts = [sample_sheet.shard(frame, index, 3)["sample"].tolist() for index in range(3)]
     assert [len(part) for part in parts] == [3, 3, 1]
     assert sum(parts, []) == frame["sample"].tolist()
@@ -168,19 +171,19 @@ def test_shards_part_the_sheet_without_loss(folder):
 def test_a_job_reads_its_own_rows_as_the_whole_sheet_has_them(folder):
     lines = [f"x{(7 * i) % 10}|950|s{i}|d{i % 3}|{i or ''}" for i in range(10)]
     path = write(folder, "sample|growth_celsius|scan|batch|width_nm", *lines)
-    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    frame = sample_sheet.read(path, COLUMNS, files_must_exist=False)
     for index in range(4):
-        own = sample_sheet.read_shard(path, CLASSES, index, 3)
+        own = sample_sheet.read_shard(path, COLUMNS, index, 3)
         assert own.equals(sample_sheet.shard(frame, index, 3).reset_index(drop=True)), index
 
 
 def test_a_sheet_that_was_spoilt_after_planning_is_refused_by_the_job_that_meets_it(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", "x1|950|a|d", "x2|95o|b|d", "x3||c")
-    assert sample_sheet.read_shard(path, CLASSES, 0, 1)["sample"].tolist() == ["x1"]
+    assert sample_sheet.read_shard(path, COLUMNS, 0, 1)["sample"].tolist() == ["x1"]
     with pytest.raises(UserError, match="line 3: growth_celsius '95o'"):
-        sample_sheet.read_shard(path, CLASSES, 1, 1)
+        sample_sheet.read_shard(path, COLUMNS, 1, 1)
     with pytest.raises(UserError, match="line 4: growth_celsius is empty"):
-        sample_sheet.read_shard(path, CLASSES, 2, 1)
+        sample_sheet.read_shard(path, COLUMNS, 2, 1)
 
 
 def test_every_missing_file_of_thousands_is_named_with_its_line(folder):
@@ -196,7 +199,7 @@ def test_every_missing_file_of_thousands_is_named_with_its_line(folder):
 
 def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
     message = fault_of(
-        folder, "sample|growth_celsius|scan|batch|width_nm", "?|950|a.spm|d", "x|925", "y|hot|b.spm|d|-1"
+        folder, "sample|growth_celsius|scan|batch|width_nm", "?|950|a.spm|d", "x|1050", "y|hot|b.spm|d|-1"
     )
     beginnings = [line.strip().split(" ", 3)[:3] for line in message.splitlines()[1:]]
     assert beginnings == [
@@ -211,7 +214,7 @@ def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
 
 def test_empty_columns_between_the_named_ones_are_passed_over(folder):
     path = write(folder, "sample|growth_celsius|||scan|batch", "x|950|||a.spm|d")
-    assert sample_sheet.read(path, CLASSES).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]
+    assert sample_sheet.read(path, COLUMNS).loc[0, ["scan", "batch"]].tolist() == ["a.spm", "d"]
 
 
 def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_empty(folder):
@@ -223,7 +226,7 @@ def test_the_day_of_growth_is_taken_from_batches_that_tell_it_where_its_cell_is_
         "e|950|5.spm|monday||",
     ]
     path = write(folder, "sample|growth_celsius|scan|batch|growth_date|operator", *rows)
-    frame = sample_sheet.read(path, CLASSES, files_must_exist=False).set_index("sample")
+    frame = sample_sheet.read(path, COLUMNS, files_must_exist=False).set_index("sample")
     days = {"a1": "", "MCV1-210405a-07": "2021-04-05", "c": "2021-12-15", "d": "2021-11-30", "e": ""}
     assert frame["growth_date"].to_dict() == days
     assert frame["operator"].to_dict() == {"a1": "anna", "MCV1-210405a-07": "", "c": "bo", "d": "bo", "e": ""}
@@ -247,7 +250,7 @@ def test_one_operator_in_two_spellings_is_refused_and_two_operators_are_not(fold
         folder, "sample|growth_celsius|scan|batch|operator", *rows
     )
     path = write(folder, "sample|growth_celsius|scan|batch|operator", rows[0], rows[1].replace("|ann", "|Anna"))
-    assert sample_sheet.read(path, CLASSES)["operator"].tolist() == ["Ann", "Anna"]
+    assert sample_sheet.read(path, COLUMNS)["operator"].tolist() == ["Ann", "Anna"]
 
 
 @pytest.mark.parametrize(
@@ -276,3 +279,60 @@ def test_what_is_not_written_as_a_day_is_none(text):
 
 def test_the_day_of_a_label_is_one_that_is_written():
     assert sample_sheet._is_date(sample_sheet.date_from_batch(sample_sheet.batch_from_label("MCV1-210405a-07")))
+
+
+def sheet_of(folder, header, *rows, **settings):
+    """A sheet of these rows, read for a target."""
+    (folder / "a.spm").touch()
+    lines = ["\t".join(["sample", "scan", "batch", *header])]
+    lines += ["\t".join([f"x{place}", f"{place}.spm", "d", *row]) for place, row in enumerate(rows)]
+    (folder / "samples.tsv").write_text("\n".join(lines), encoding="utf-8")
+    told = []
+    target = Target.from_config(settings["target"])
+    columns = sample_sheet.Columns(target, settings.get("extra", ()))
+    frame = sample_sheet.read(folder / "samples.tsv", columns, False, told.append)
+    return target.add_to(frame), "".join(told)
+
+
+def test_a_column_of_the_laboratory_is_the_target(tmp_path):
+    target = {"column": "precursor_flow_sccm", "bins": [-1, 0, 2.5, 10]}
+    frame, _ = sheet_of(tmp_path, ["Precursor flow (sccm)"], ["0"], ["2,5"], ["-0.5"], ["2.6"], target=target)
+    assert frame["precursor_flow_sccm"].tolist() == [0, 2.5, -0.5, 2.6]
+    assert frame["y_true"].tolist() == [-0.5, 1.25, -0.5, 6.25]
+    with pytest.raises(UserError, match="line 2: precursor_flow_sccm 11 is outside of the classes -1 to 0"):
+        sheet_of(tmp_path, ["precursor_flow_sccm"], ["11"], ["1"], target=target)
+    with pytest.raises(UserError, match="column 'precursor_flow_sccm' is missing"):
+        sheet_of(tmp_path, ["growth_celsius"], ["950"], ["900"], target=target)
+
+
+def test_a_target_of_names_is_written_as_the_config_has_it(tmp_path):
+    target = {"column": "substrate", "classes": ["c-plane sapphire", "silicon"]}
+    frame, told = sheet_of(tmp_path, ["substrate"], ["Silicon"], ["c-plane  Sapphire"], target=target)
+    assert frame["substrate"].tolist() == ["silicon", "c-plane sapphire"] and frame["y_true"].tolist() == [1, 0]
+    assert "'Silicon' as 'silicon'" in told and frame["growth_celsius"].isna().all()
+    with pytest.raises(UserError, match="line 2: substrate glass is not one of the classes c-plane sapphire, silicon;"):
+        sheet_of(tmp_path, ["substrate"], ["glass"], target=target)
+
+
+def test_a_film_between_two_classes_is_of_the_nearest_and_the_user_is_told(tmp_path):
+    target = {"column": "growth_celsius", "classes": [900, 950, 1000]}
+    frame, told = sheet_of(tmp_path, ["growth_celsius"], ["900"], ["937.5"], target=target)
+    assert frame["growth_celsius"].tolist() == [900, 937.5] and frame["y_true"].tolist() == [900, 950]
+    assert "growth_celsius: '937.5' in class 950" in told
+
+
+def test_extra_columns_are_numbers_where_every_cell_is_one(tmp_path):
+    target = {"column": "growth_celsius", "classes": [900, 950]}
+    rows = [["900", "0,5", "quartz", "n/a"], ["950", "-1", "", "3"]]
+    names = ["growth_celsius", "bias_volt", "liner", "flow"]
+    frame, _ = sheet_of(tmp_path, names, *rows, target=target, extra=("bias_volt", "liner", "flow"))
+    assert frame["bias_volt"].tolist() == [0.5, -1] and frame["liner"].tolist() == ["quartz", ""]
+    assert frame["flow"].isna().tolist() == [True, False]
+    with pytest.raises(UserError, match="column 'liner' is not known; .* scans.extra_columns"):
+        sheet_of(tmp_path, names, *rows, target=target, extra=("bias_volt", "flow"))
+
+
+def test_no_column_of_the_tables_can_be_a_growth_variable():
+    variables = {"growth_celsius", "growth_seconds", "pressure_torr", *sample_sheet.TEXTS}
+    made = {*conversion.CONDITIONS, *conversion.FILES, *splitters.COLUMNS}
+    assert made - variables <= {*sample_sheet.NO_VARIABLES}

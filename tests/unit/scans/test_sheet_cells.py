@@ -6,9 +6,7 @@ import pytest
 
 from micrograph.errors import UserError
 from micrograph.scans import sample_sheet, sheet_cells
-
-CLASSES = [900, 950, 1000]
-COLUMNS = [*sample_sheet.REQUIRED, *sample_sheet.OPTIONAL]
+from tables_of_films import COLUMNS
 
 
 def read(folder, header, *rows, separator="\t", files_must_exist=False):
@@ -16,7 +14,7 @@ def read(folder, header, *rows, separator="\t", files_must_exist=False):
     text = "\n".join(separator.join(line.split("|")) for line in (header, *rows)) + "\n"
     (folder / "samples.txt").write_text(text, encoding="utf-8")
     told = []
-    frame = sample_sheet.read(folder / "samples.txt", CLASSES, files_must_exist, told.append)
+    frame = sample_sheet.read(folder / "samples.txt", COLUMNS, files_must_exist, told.append)
     return frame, "".join(told)
 
 
@@ -53,7 +51,7 @@ def of_rows(folder, name, *cells):
     ],
 )
 def test_a_header_names_a_column_in_any_case_and_in_its_own_unit_only(written, column):
-    assert sheet_cells.find_column(written, COLUMNS) == column
+    assert sheet_cells.find_column(written, COLUMNS.known) == column
 
 
 DAY = ["2024-05-03", "2024-5-3", "2024/05/03", "2024.05.03", "03.05.2024", "3.5.2024", "3. 5. 2024", "20240503",
@@ -220,7 +218,7 @@ def test_a_job_understands_its_rows_by_the_whole_sheet(tmp_path):
     rows = ["z 1|950|1|run 7|25/4/2024|0,5", "z_0|950|2|Run 7|5/4/2024|1,250", "B|950|3|2024/4/5|5/4/2024|2"]
     frame, _ = read(tmp_path, "sample|growth_celsius|scan|batch|growth_date|width_nm", *rows)
     for index in range(3):
-        own = sample_sheet.read_shard(tmp_path / "samples.txt", CLASSES, index, 1)
+        own = sample_sheet.read_shard(tmp_path / "samples.txt", COLUMNS, index, 1)
         assert own.equals(sample_sheet.shard(frame, index, 1).reset_index(drop=True))
 
 
@@ -234,7 +232,7 @@ def test_every_sheet_of_the_cases_has_its_two_films(shared_cases, monkeypatch):
     assert len(sheets) == 8
     for path in sheets:
         told = []
-        frame = sample_sheet.read(path, CLASSES, notify=told.append)
+        frame = sample_sheet.read(path, COLUMNS, notify=told.append)
         assert frame["growth_celsius"].tolist() == [950, 1000] and frame["width_nm"].isna().all(), path
         assert frame["scan"].tolist() == ["film_17.spm", "film_18.spm"], path
         assert frame["growth_date"].tolist() == frame["batch"].tolist() == ["2024-05-03", "2024-05-04"], path
@@ -243,6 +241,6 @@ def test_every_sheet_of_the_cases_has_its_two_films(shared_cases, monkeypatch):
 
 def test_the_eight_films_of_the_case_were_grown_in_three_batches(shared_cases):
     path = shared_cases / "15-one-day-two-spellings" / "samples.tsv"
-    frame = sample_sheet.read(path, CLASSES, files_must_exist=False)
+    frame = sample_sheet.read(path, COLUMNS, files_must_exist=False)
     groups = [len(list(group)) for _, group in itertools.groupby(frame["batch"])]
     assert groups == [4, 2, 2] and frame["batch"].nunique() == 3

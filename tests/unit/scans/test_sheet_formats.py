@@ -9,8 +9,8 @@ import pytest
 
 from micrograph.errors import UserError
 from micrograph.scans import sample_sheet, sheet_formats
+from tables_of_films import COLUMNS
 
-CLASSES = [900, 950, 1000]
 HEADER = ["sample", "growth_celsius", "scan", "batch", "substrate", "width_nm"]
 ROWS = [["a", "950", "a, b.spm", "M\u00e4rz 1", "c; Al2O3", "500"], ["b", "1000", "b.spm", "day 2", "", ""]]
 
@@ -23,7 +23,7 @@ def text_of(separator, end="\r\n", quote='"'):
 
 def read(path, **options):
     told = []
-    return sample_sheet.read(path, CLASSES, files_must_exist=False, notify=told.append, **options), "".join(told)
+    return sample_sheet.read(path, COLUMNS, files_must_exist=False, notify=told.append, **options), "".join(told)
 
 
 def plain(folder):

@@ -10,7 +10,7 @@ from micrograph.errors import UserError
 from micrograph.rng import random_stream
 from micrograph.simulation import simulate
 from micrograph.splits import group_splits, splitters
-from tables_of_films import films
+from tables_of_films import TARGET, films
 
 CLASSES = [900, 950, 1000]
 
@@ -20,14 +20,16 @@ def films_by_day(count=120, days=44, operators=4, seed=0):
     sheet = simulate.plan_samples(
         count, days, {900: 0.2, 950: 0.45, 1000: 0.35}, random_stream(seed, "plan"), operators=operators
     )
-    return sheet[["sample", "batch", "growth_celsius", "operator", "growth_date"]]
+    return TARGET.add_to(sheet)[["sample", "batch", "y_true", "y_true_value", "operator", "growth_date"]]
 
 
 def table_of(samples, parts):
     """The table of splits."""
     frames = [samples.assign(fold=fold, split=part) for fold, part in enumerate(parts)]
     joined = pd.concat(frames, ignore_index=True)
-    return joined.loc[joined["split"] != group_splits.UNUSED, ["fold", "split", "sample", "batch", "growth_celsius"]]
+    return joined.loc[
+        joined["split"] != group_splits.UNUSED, ["fold", "split", "sample", "batch", "y_true", "y_true_value"]
+    ]
 
 
 def by_operator(samples, seed=0):
@@ -43,9 +45,9 @@ def test_each_fold_tests_all_films_of_one_operator_and_sees_none_of_them():
         assert ((part == "test") == (samples["operator"] == name)).all()
         assert set(part) == {"train", "validation", "test"}
         for half in ("train", "validation"):
-            assert set(samples.loc[part == half, "growth_celsius"]) == set(CLASSES)
+            assert set(samples.loc[part == half, "y_true"]) == set(CLASSES)
             assert not set(samples.loc[part == half, "batch"]) & set(samples.loc[part != half, "batch"])
-    group_splits.check(table_of(samples, parts), "by_operator", CLASSES, samples)
+    group_splits.check(table_of(samples, parts), "by_operator", TARGET, samples)
 
 
 def test_films_of_unknown_operators_and_of_days_that_were_shared_are_on_no_side():
@@ -61,13 +63,13 @@ def test_films_of_unknown_operators_and_of_days_that_were_shared_are_on_no_side(
     assert (parts[0, samples["sample"] == "z"] == group_splits.UNUSED).all()
     assert (parts[1, samples["sample"] == "z"] == "test").all()
     assert (parts[1, last] == group_splits.UNUSED).all()
-    group_splits.check(table_of(samples, parts), "by_operator", CLASSES, samples)
+    group_splits.check(table_of(samples, parts), "by_operator", TARGET, samples)
 
 
 def test_an_operator_without_whom_a_class_is_missing_is_not_left_out(capfd):
     samples = films((10, 40, 40), 30)
     samples["operator"] = np.where(samples["batch"].rank(method="dense") % 2 == 0, "bo", "cy")
-    rare = samples.loc[samples["growth_celsius"] == 900, "batch"]
+    rare = samples.loc[samples["y_true"] == 900, "batch"]
     samples.loc[samples["batch"].isin(rare), "operator"] = "anna"
     parts = by_operator(samples)
     assert len(parts) == 2
@@ -86,7 +88,7 @@ def test_fewer_than_two_operators_raise_what_to_fill_in(names):
 
 def test_when_no_operator_can_be_left_out_it_raise():
     samples = films((10, 40, 40), 30)
-    samples["operator"] = np.where(samples["growth_celsius"] == 900, "anna", "bo")
+    samples["operator"] = np.where(samples["y_true"] == 900, "anna", "bo")
     samples["batch"] = samples["batch"] + samples["operator"]
     with pytest.raises(UserError, match="by_operator"):
         by_operator(samples)
@@ -102,60 +104,61 @@ def short(parts):
 @given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(12, 60))
 def test_blocks_of_days_are_contiguous_and_each_sample_is_tested_and_validated_on_once(seed, folds, days):
     samples = films_by_day(count=120, days=days, seed=seed)
-    if group_splits.obstacle(samples, "by_date", folds):
+    if group_splits.obstacle(samples, "by_date", folds, TARGET):
         return
-    parts = group_splits.by_date(samples, folds)
+    parts = group_splits.by_date(samples, folds, TARGET)
     for name in ("test", "validation"):
         assert ((parts == name).sum(axis=0) == 1).all()
-    group_splits.check(table_of(samples, parts), "by_date", CLASSES, samples)
+    group_splits.check(table_of(samples, parts), "by_date", TARGET, samples)
     for part in parts:
         dates = samples["growth_date"]
         assert not dates[part != "test"].between(dates[part == "test"].min(), dates[part == "test"].max()).any()
 
 
 def test_each_block_is_tested_and_the_next_validates():
-    assert short(group_splits.by_date(one_a_day(9), 3)) == ["sssvvvttt", "tttsssvvv", "vvvtttsss"]
+    assert short(group_splits.by_date(one_a_day(9), 3, TARGET)) == ["sssvvvttt", "tttsssvvv", "vvvtttsss"]
 
 
 def test_validation_is_farther_from_the_test_where_that_leaves_a_class_to_train_on():
     samples = one_a_day(12)  # 900 C was grown in the first two of four blocks alone
-    samples["growth_celsius"] = [900, 950, 1000, 900, 950, 1000] + [950, 1000] * 3
-    assert short(group_splits.by_date(samples, 4))[:2] == ["ssstttvvvttt", "tttssstttvvv"]
+    samples["y_true"] = [900, 950, 1000, 900, 950, 1000] + [950, 1000] * 3
+    assert short(group_splits.by_date(samples, 4, TARGET))[:2] == ["ssstttvvvttt", "tttssstttvvv"]
 
 
 def test_a_class_of_one_block_cannot_be_separated_from_time_and_is_refused():
     samples = one_a_day(12)
-    samples["growth_celsius"] = [900] * 3 + [950, 1000, 950] * 3
+    samples["y_true"] = [900] * 3 + [950, 1000, 950] * 3
     with pytest.raises(UserError, match="900 °C.*in 1 of 4 blocks"):
-        group_splits.by_date(samples, 4)
+        group_splits.by_date(samples, 4, TARGET)
 
 
 def test_blocks_need_a_day_a_fold():
-    assert "2 growth days are known, 3 folds" in group_splits.obstacle(one_a_day(2), "by_date", 3)
-    assert "column growth_date" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "by_date", 3)
+    assert "2 growth days are known, 3 folds" in group_splits.obstacle(one_a_day(2), "by_date", 3, TARGET)
+    assert "column growth_date" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "by_date", 3, TARGET)
 
 
 @pytest.mark.parametrize("protocol", ["strict", "strict+pca_on_all", "strict.repeat1"])
 def test_strict_splits_by_date_where_that_is_primary(protocol):
     samples = films_by_day(count=120, days=44)
-    made = splitters.split(samples, protocol, 4, np.random.default_rng(0), "by_date")
-    splitters.check(made, protocol, CLASSES, samples, "by_date")
-    expected = table_of(samples, group_splits.by_date(samples, 4))
+    made = splitters.split(samples, protocol, 4, np.random.default_rng(0), TARGET, "by_date")
+    splitters.check(made, protocol, TARGET, samples, "by_date")
+    expected = table_of(samples, group_splits.by_date(samples, 4, TARGET))
     keys = ["fold", "sample"]
     pd.testing.assert_frame_equal(
         made.sort_values(keys, ignore_index=True), expected.sort_values(keys, ignore_index=True), check_dtype=False
     )
-    usual = splitters.split(samples, protocol, 4, np.random.default_rng(0))
+    usual = splitters.split(samples, protocol, 4, np.random.default_rng(0), TARGET)
     assert not usual.equals(made)
     with pytest.raises(UserError, match="one block"):
-        splitters.check(usual, protocol, CLASSES, samples, "by_date")
+        splitters.check(usual, protocol, TARGET, samples, "by_date")
 
 
 def test_other_protocols_are_split_as_ever_where_dates_are_primary():
     samples = films_by_day(count=120, days=44)
     for protocol in ("published", "strict+ungrouped", "strict.shuffled_batches1"):
         first, second = (
-            splitters.split(samples, protocol, 4, np.random.default_rng(0), name) for name in ("strict", "by_date")
+            splitters.split(samples, protocol, 4, np.random.default_rng(0), TARGET, name)
+            for name in ("strict", "by_date")
         )
         pd.testing.assert_frame_equal(first, second)
 
@@ -164,21 +167,21 @@ def test_a_primary_split_by_date_needs_the_date_of_every_sample():
     samples = one_a_day(12)
     samples.loc[3, "growth_date"] = ""
     with pytest.raises(UserError, match="sample f03 has no growth date.*column growth_date"):
-        splitters.split(samples, "strict", 3, np.random.default_rng(0), "by_date")
+        splitters.split(samples, "strict", 3, np.random.default_rng(0), TARGET, "by_date")
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), folds=st.integers(3, 6), days=st.integers(24, 60))
 def test_later_days_are_tested_earlier_days_are_trained_on(seed, folds, days):
     samples = films_by_day(count=120, days=days, seed=seed)
-    if group_splits.obstacle(samples, "later_days", folds):
+    if group_splits.obstacle(samples, "later_days", folds, TARGET):
         return
-    parts = group_splits.later_days(samples, folds)
+    parts = group_splits.later_days(samples, folds, TARGET)
     assert len(parts) == folds
     for part in parts:
         day = {half: samples.loc[part == half, "growth_date"] for half in ("train", "validation", "test")}
         assert day["train"].max() < day["validation"].min() <= day["validation"].max() < day["test"].min()
-    group_splits.check(table_of(samples, parts), "later_days", CLASSES, samples)
+    group_splits.check(table_of(samples, parts), "later_days", TARGET, samples)
 
 
 def one_a_day(count):
@@ -187,14 +190,14 @@ def one_a_day(count):
         {
             "sample": [f"f{day:02d}" for day in range(count)],
             "batch": [f"b{day:02d}" for day in range(count)],
-            "growth_celsius": [CLASSES[day % 3] for day in range(count)],
+            "y_true": [CLASSES[day % 3] for day in range(count)],
             "growth_date": [f"2021-04-{day + 1:02d}" for day in range(count)],
         }
     )
 
 
 def test_the_first_half_trains_always_then_block_by_block():
-    assert short(group_splits.later_days(one_a_day(14), 3)) == [
+    assert short(group_splits.later_days(one_a_day(14), 3, TARGET)) == [
         "tttttttvvss...",
         "tttttttttvvss.",
         "tttttttttttvvs",
@@ -205,23 +208,23 @@ def test_a_batch_of_several_days_joins_them_and_films_without_a_day_are_in_no_fo
     samples = one_a_day(20)
     samples.loc[10, "batch"] = samples.loc[12, "batch"]  # grew on the 11th and the 13th
     samples.loc[19, "growth_date"] = ""
-    parts = group_splits.later_days(samples, 3)
+    parts = group_splits.later_days(samples, 3, TARGET)
     assert (parts[:, [10, 11, 12]] == parts[:, [10]]).all()
     assert (parts[:, 19] == group_splits.UNUSED).all()
 
 
 def test_too_few_days_raise_how_many_are_needed():
-    assert group_splits.later_days(one_a_day(9), 4).shape == (4, 9)
+    assert group_splits.later_days(one_a_day(9), 4, TARGET).shape == (4, 9)
     with pytest.raises(UserError, match="8 growth days.*4 folds need 9"):
-        group_splits.later_days(one_a_day(8), 4)
-    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "later_days", 4)
+        group_splits.later_days(one_a_day(8), 4, TARGET)
+    assert "0 growth days" in group_splits.obstacle(one_a_day(9).drop(columns="growth_date"), "later_days", 4, TARGET)
 
 
 def test_a_class_that_was_grown_late_alone_raise():
     samples = one_a_day(14)
-    samples.loc[:6, "growth_celsius"] = [900, 950] * 3 + [900]
+    samples.loc[:6, "y_true"] = [900, 950] * 3 + [900]
     with pytest.raises(UserError, match="1000 °C"):
-        group_splits.later_days(samples, 3)
+        group_splits.later_days(samples, 3, TARGET)
 
 
 def spoilt_by_a_swap(table, samples):
@@ -235,7 +238,7 @@ def emptied(table, samples):
 
 
 def without_class(table, samples):
-    return table[(table["fold"] != 0) | (table["split"] != "train") | (table["growth_celsius"] != 900)]
+    return table[(table["fold"] != 0) | (table["split"] != "train") | (table["y_true"] != 900)]
 
 
 def spoilt_by_a_second_test(table, samples):
@@ -255,8 +258,8 @@ def spoilt_by_a_second_test(table, samples):
 )
 def test_check_finds_a_broken_invariant(base, spoil, match):
     samples = films_by_day()
-    splits = group_splits.SPLITTERS[base](samples, 3, np.random.default_rng(0))
+    splits = group_splits.SPLITTERS[base](samples, 3, np.random.default_rng(0), TARGET)
     table = table_of(samples, splits).reset_index(drop=True)
-    group_splits.check(table, base, CLASSES, samples)
+    group_splits.check(table, base, TARGET, samples)
     with pytest.raises(UserError, match=match):
-        group_splits.check(spoil(table, samples), base, CLASSES, samples)
+        group_splits.check(spoil(table, samples), base, TARGET, samples)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from micrograph.splits import permutation, splitters, subsampling
-from tables_of_films import films
+from tables_of_films import TARGET, films
 
 CLASSES = [900, 950, 1000]
 
@@ -16,19 +16,19 @@ def shuffled(frame, protocol, seed=0):
 def same_share(frame):
     """Share of the pairs of films of one batch that have one temperature."""
     pairs = frame.merge(frame, on="batch").query("sample_x < sample_y")
-    return (pairs["growth_celsius_x"] == pairs["growth_celsius_y"]).mean()
+    return (pairs["y_true_x"] == pairs["y_true_y"]).mean()
 
 
 def with_one_temperature_a_batch(batches=40):
     frame = films((13, 60, 47), batches)
-    return frame.assign(growth_celsius=frame["batch"].map(dict(zip(sorted(set(frame["batch"])), CLASSES * 20))))  # noqa: B905
+    return frame.assign(y_true=frame["batch"].map(dict(zip(sorted(set(frame["batch"])), CLASSES * 20))))  # noqa: B905
 
 
 @pytest.mark.parametrize("kind", ["films", "batches"])
 def test_every_temperature_stays_as_frequent_and_most_films_get_another(kind):
     frame = films((13, 60, 47), 44)
-    new = shuffled(frame, f"strict.shuffled_{kind}1").set_index("sample")["growth_celsius"]
-    old = frame.set_index("sample")["growth_celsius"]
+    new = shuffled(frame, f"strict.shuffled_{kind}1").set_index("sample")["y_true"]
+    old = frame.set_index("sample")["y_true"]
     assert new.value_counts().to_dict() == old.value_counts().to_dict()
     assert 0.3 < (new[old.index] != old).mean() < 0.9
 
@@ -46,11 +46,11 @@ def test_batch_wise_films_of_a_day_stay_together_and_film_wise_they_do_not():
 def test_shuffled_labels_can_be_split(base, kind, seed):
     protocol = f"{base}.shuffled_{kind}1"
     frame = shuffled(films((13, 60, 47), 44), protocol, seed)
-    splitters.check(splitters.split(frame, protocol, 4, np.random.default_rng(seed)), protocol, CLASSES)
+    splitters.check(splitters.split(frame, protocol, 4, np.random.default_rng(seed), TARGET), protocol, TARGET)
 
 
 def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_test():
-    table = splitters.split(films((13, 60, 47), 44), "strict", 4, np.random.default_rng(0))
+    table = splitters.split(films((13, 60, 47), 44), "strict", 4, np.random.default_rng(0), TARGET)
     cut = {
         share: subsampling.subsample_batches(table, f"strict.share{share}", np.random.default_rng(3))
         for share in (25, 50, 75)
@@ -62,7 +62,7 @@ def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_te
         assert train[25] < train[50] < train[75] < set(everyone["sample"])
         for share, some in train.items():
             assert abs(len(some) / len(everyone) - share / 100) < 0.1
-            assert set(everyone[everyone["sample"].isin(some)]["growth_celsius"]) == set(CLASSES)
+            assert set(everyone[everyone["sample"].isin(some)]["y_true"]) == set(CLASSES)
             days = everyone[everyone["sample"].isin(some)]["batch"]
             assert set(everyone[everyone["batch"].isin(days)]["sample"]) == some  # batches are whole
         for share, t in cut.items():
@@ -71,8 +71,8 @@ def test_a_share_holds_the_batches_of_a_smaller_one_and_leaves_validation_and_te
 
 
 def test_a_share_too_small_for_every_class_grows_until_it_holds_them():
-    table = splitters.split(films((6, 60, 54), 44), "strict", 3, np.random.default_rng(0))
+    table = splitters.split(films((6, 60, 54), 44), "strict", 3, np.random.default_rng(0), TARGET)
     few = subsampling.subsample_batches(table, "strict.share1", np.random.default_rng(0))
-    held = few[few["split"] == "train"].groupby("fold")["growth_celsius"].agg(set)
+    held = few[few["split"] == "train"].groupby("fold")["y_true"].agg(set)
     assert (held == set(CLASSES)).all()
     assert (few["split"] == "train").sum() < 0.5 * (table["split"] == "train").sum()

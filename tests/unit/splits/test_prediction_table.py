@@ -9,10 +9,10 @@ import pytest
 from micrograph.errors import UserError
 from micrograph.splits import prediction_table, splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
-from tables_of_films import films
+from tables_of_films import TARGET, films
 
 FRAME = films((8, 24, 18), 20)
-TABLES = {name: splitters.split(FRAME, name, 4, np.random.default_rng(2)) for name in ("strict", "published")}
+TABLES = {name: splitters.split(FRAME, name, 4, np.random.default_rng(2), TARGET) for name in ("strict", "published")}
 
 
 def rows_of(count):
@@ -78,18 +78,18 @@ def test_points_are_chosen_and_predictions_tabulated(protocol, refitted):
             y = np.where(np.arange(len(y)) == 0, np.nan, 900)
         return y, y + 1, np.tile([0.2, 0.7, 0.1], (len(y), 1))
 
-    task = FitTask(FitSpec(protocol, "imagenet", "aug4", "tuned", "nominal", "SVC"), [900, 950, 1000], grid)
+    task = FitTask(FitSpec(protocol, "imagenet", "aug4", "tuned", "nominal", "SVC"), TARGET, grid)
     points, search, table = prediction_table.select_and_predict(task, folds, predict, [7, 7, 7, 8])
     assert points == refitted and search["n_candidates"].tolist() == [2] * 4
     assert search["best_params"].map(json.loads).tolist() == [grid[fold % 2] for fold in range(4)]
     assert search["refit_params"].map(json.loads).tolist() == [grid[point] for point in refitted]
     assert search["validation_accuracy"].tolist() == search["validation_balanced"].tolist() == [1] * 4
     assert list(table.columns) == [
-        *("fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"),
+        *("fold", "split", "sample", "augmentation", "batch", "y_true", "y_true_value", "y_pred", "y_pred_value"),
         *("score_900", "score_950", "score_1000", "components"),
     ]
     pd.testing.assert_frame_equal(table, table.sort_values(prediction_table.KEYS, ignore_index=True))
-    assert (table["y_true"] == FRAME.set_index("sample").loc[table["sample"], "growth_celsius"].to_numpy()).all()
+    assert (table["y_true"] == FRAME.set_index("sample").loc[table["sample"], "y_true"].to_numpy()).all()
     assert table.groupby("fold")["components"].first().tolist() == [7, 7, 7, 8]
     own = table[(table["fold"] % 2 == 0) | (table["split"] == "validation") | (protocol == "strict")]
     assert (own["y_pred"] == own["y_true"]).all()

@@ -8,20 +8,20 @@ from hypothesis import strategies as st
 
 from micrograph.errors import UserError
 from micrograph.splits import splitters
-from tables_of_films import films
+from tables_of_films import TARGET, films
 
 CLASSES = [900, 950, 1000]
 
 
 def split(frame, protocol, folds, seed=1):
-    return splitters.split(frame, protocol, folds, np.random.default_rng(seed))
+    return splitters.split(frame, protocol, folds, np.random.default_rng(seed), TARGET)
 
 
 @pytest.mark.parametrize("counts, days, folds", [((13, 60, 47), 44, 10), ((3, 12, 9), 24, 3), ((29, 130, 103), 90, 10)])
 def test_strict_tests_each_sample_once_and_separates_no_batch(counts, days, folds):
     frame = films(counts, days)
     table = split(frame, "strict", folds)
-    splitters.check(table, "strict", CLASSES)
+    splitters.check(table, "strict", TARGET)
     tested = table[table["split"] == "test"]
     assert sorted(tested["sample"]) == sorted(frame["sample"])
     assert (table.groupby(["fold", "batch"])["split"].nunique() == 1).all()
@@ -33,7 +33,7 @@ def test_strict_tests_each_sample_once_and_separates_no_batch(counts, days, fold
 @given(seed=st.integers(0, 10**6), rare=st.integers(10, 20), days=st.integers(20, 44))
 def test_strict_succeeds_wherever_the_rare_class_lies_on_enough_days(seed, rare, days):
     frame = films((rare, 60, 47), days, seed)
-    splitters.check(split(frame, "strict", 10, seed), "strict", CLASSES)
+    splitters.check(split(frame, "strict", 10, seed), "strict", TARGET)
 
 
 def test_the_order_of_the_samples_changes_nothing():
@@ -46,7 +46,7 @@ def test_the_order_of_the_samples_changes_nothing():
 def test_published_shares_one_test_part_and_validates_the_rest_once():
     frame = films((29, 130, 103), 90)
     table = split(frame, "published", 10)
-    splitters.check(table, "published", CLASSES)
+    splitters.check(table, "published", TARGET)
     tested = table[table["split"] == "test"].groupby("sample").size()
     assert (tested == 10).all()
     assert 25 <= len(tested) <= 28  # the paper has 27 of the same 262
@@ -57,7 +57,7 @@ def test_published_shares_one_test_part_and_validates_the_rest_once():
 
 def test_a_class_on_too_few_days_raises_with_what_to_lower():
     frame = films((13, 60, 47), 44)
-    frame.loc[frame["growth_celsius"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
+    frame.loc[frame["y_true"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
     with pytest.raises(UserError, match=r"900 °C .* only 2 batches .* 10 folds .* at least 10: lower splits\.folds"):
         split(frame, "strict", 10)
 
@@ -82,7 +82,7 @@ def test_a_sample_named_twice_raise():
 def spoilt_batch(table):
     """One film at 950 C torn from its growth day: tested in fold 0, where the rest of the day trains."""
     train = table[(table["fold"] == 0) & (table["split"] == "train")]
-    together = train[train.duplicated("batch", keep=False) & (train["growth_celsius"] == 950)]
+    together = train[train.duplicated("batch", keep=False) & (train["y_true"] == 950)]
     moved = table["sample"] == together["sample"].iloc[0]
     table = table[~(moved & (table["split"] == "test"))]
     return table.assign(split=table["split"].mask(moved & (table["fold"] == 0), "test"))
@@ -96,13 +96,13 @@ def spoilt_twice(table):
 
 def spoilt_untested(table):
     """A sample that is tested nowhere."""
-    row = table[(table["fold"] == 0) & (table["split"] == "test") & (table["growth_celsius"] == 950)].index[0]
+    row = table[(table["fold"] == 0) & (table["split"] == "test") & (table["y_true"] == 950)].index[0]
     return table.drop(index=row)
 
 
 def spoilt_class(table):
     """Fold 0 tests nothing at 900 C."""
-    gone = (table["fold"] == 0) & (table["split"] == "test") & (table["growth_celsius"] == 900)
+    gone = (table["fold"] == 0) & (table["split"] == "test") & (table["y_true"] == 900)
     return table[~gone]
 
 
@@ -112,21 +112,21 @@ def spoilt_class(table):
         (spoilt_batch, "batch is in two splits"),
         (spoilt_twice, "sample is in two splits"),
         (spoilt_untested, "never held out"),
-        (spoilt_class, "fold 0 of the strict splits has no test sample at 900"),
+        (spoilt_class, "fold 0 of the strict splits has no test sample of 900"),
     ],
 )
 def test_check_finds_a_broken_invariant(spoil, sentence):
     table = spoil(split(films((13, 60, 47), 44), "strict", 10))
     with pytest.raises(UserError, match=sentence):
-        splitters.check(table, "strict", CLASSES)
+        splitters.check(table, "strict", TARGET)
 
 
 def test_the_check_finds_published_folds_with_different_test_parts():
     table = split(films((13, 60, 47), 44), "published", 10)
-    row = table[(table["fold"] == 4) & (table["split"] == "test") & (table["growth_celsius"] == 950)].index[0]
+    row = table[(table["fold"] == 4) & (table["split"] == "test") & (table["y_true"] == 950)].index[0]
     table.loc[row, "split"] = "train"
     with pytest.raises(UserError, match="one test split"):
-        splitters.check(table, "published", CLASSES)
+        splitters.check(table, "published", TARGET)
 
 
 def test_rows_are_places_in_the_given_samples():
@@ -144,7 +144,7 @@ def sides(table):
 @pytest.mark.parametrize("seed", range(4))
 def test_ungrouped_separates_batches_and_still_tests_each_sample_once(seed):
     table = split(films((13, 60, 47), 44), "strict+ungrouped", 4, seed)
-    splitters.check(table, "strict+ungrouped", CLASSES)
+    splitters.check(table, "strict+ungrouped", TARGET)
     assert (sides(table) > 1).mean() > 0.5
     assert not table[table["split"] == "test"]["sample"].duplicated().any()
 
@@ -152,7 +152,7 @@ def test_ungrouped_separates_batches_and_still_tests_each_sample_once(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_published_protocol_can_be_grouped_by_batch(seed):
     table = split(films((13, 60, 47), 44), "published-ungrouped", 4, seed)
-    splitters.check(table, "published-ungrouped", CLASSES)
+    splitters.check(table, "published-ungrouped", TARGET)
     assert (sides(table) == 1).all()
     assert (sides(split(films((13, 60, 47), 44), "published", 4, seed)) > 1).any()
 

@@ -37,7 +37,7 @@ def attribute_fold(
     Returns
     -------
     dict of ndarray
-        ``samples``, ``fold`` and ``y_true`` (growth temperature in degrees Celsius), each of shape (n,), and the arrays
+        ``samples``, ``fold`` and ``y_true`` (class), each of shape (n,), and the arrays
         of `attribute`, for `io.write_arrays`. Read them with `maps.read`.
 
     Raises
@@ -52,7 +52,7 @@ def attribute_fold(
     return {
         "samples": samples["sample"].to_numpy(str),
         "fold": np.full(len(samples), fold),
-        "y_true": samples["growth_celsius"].to_numpy(int),
+        "y_true": samples["y_true"].to_numpy(),
         **arrays,
     }
 
@@ -152,14 +152,14 @@ def tested_samples(images: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.
     Returns
     -------
     DataFrame
-        Columns sample, micrograph (path), batch and growth_celsius, sorted by sample.
+        Columns sample, micrograph (path), batch and y_true, sorted by sample.
 
     Raises
     ------
     UserError
         If the fold tests no sample, or if a sample has no micrograph.
     """
-    rows = splits.loc[(splits["fold"] == fold) & (splits["split"] == "test"), ["sample", "batch", "growth_celsius"]]
+    rows = splits.loc[(splits["fold"] == fold) & (splits["split"] == "test"), ["sample", "batch", "y_true"]]
     if rows.empty:
         raise UserError(f"fold {fold} tests no sample; choose a fold below splits.folds.")
     found = images.loc[images["augmentation"] == 0, ["sample", "micrograph"]].merge(rows, on="sample", how="right")

@@ -17,6 +17,7 @@ from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import FOLD_FROM_LAST, feature_fold
 from micrograph.splits.protocols import Protocol
+from micrograph.target import Target
 
 NAME = "Table of fidelity"
 COMPARED = ("published", "as_run", "strict")
@@ -108,13 +109,17 @@ def _grid_points(model: str, scheme: str) -> Value:
     return value
 
 
+def _target(settings: Settings) -> Target:
+    return Target.from_config(settings["config"]["target"])
+
+
 def _scaling(protocol: Protocol, settings: Settings) -> str:
-    made = registry.make_estimator("KNN", "nominal", protocol.name, {}, settings["config"]["classes"], 0)
+    made = registry.make_estimator("KNN", "nominal", protocol.name, {}, _target(settings).classes, 0)
     return type(made[0]).__name__
 
 
 def _without_neighbours(protocol: Protocol, settings: Settings) -> str:
-    made = registry.make_estimator("RNN", "regression", protocol.name, {}, settings["config"]["classes"], 0)
+    made = registry.make_estimator("RNN", "regression", protocol.name, {}, _target(settings).classes, 0)
     own = type(made[-1]).__name__ == "RadiusNeighborsRegressor"
     return "lowest class, regression highest" if own else "its nearest sample's"
 
@@ -165,7 +170,7 @@ STEPS: dict[str, Value] = {
     "clipped percentiles": _of_config("micrographs.clip_percentiles"),
     "scans that are not square": _of_config("micrographs.aspect"),
     "micrograph, pixels a side": _of_config("micrographs.pixels"),
-    "classes": _of_config("classes"),
+    "classes": lambda protocol, settings: ", ".join(_target(settings).labels),
     "folds": _of_config("splits.folds"),
     "splits keep together": _by_switch("ungrouped", "samples", "growth days"),
     "test set": lambda protocol, settings: (

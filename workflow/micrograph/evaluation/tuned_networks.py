@@ -75,7 +75,7 @@ def _accuracies(
     predicted = pd.Series(np.asarray(classes)[arrays[name].argmax(axis=1)], index=arrays["samples"].astype(str))
     predicted = predicted[arrays["augmentation"] == 0]
     rows = splits[splits["fold"] == fold]
-    right = predicted.reindex(rows["sample"]).to_numpy() == rows["growth_celsius"].to_numpy()
+    right = predicted.reindex(rows["sample"]).to_numpy() == rows["y_true"].to_numpy()
     return {split: float(right[(rows["split"] == split).to_numpy()].mean()) for split in SPLITS}
 
 

@@ -87,12 +87,12 @@ def choose_example(samples: pd.DataFrame) -> pd.Series:
     Series
         Its row; without a square scan the first of the finest.
     """
-    largest_class = samples["growth_celsius"].mode().iloc[0]
+    largest_class = samples["y_true"].mode().iloc[0]
     order = pd.DataFrame(
         {
             "oblong": samples["lines"] != samples["pixels"],
             "coarse": -samples["lines"] * samples["pixels"],
-            "rare": samples["growth_celsius"] != largest_class,
+            "rare": samples["y_true"] != largest_class,
             "sample": samples["sample"],
         }
     )
@@ -170,7 +170,7 @@ def describe(
     Run
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["split"] == "train")]
-    labels = first["growth_celsius"].to_numpy()
+    labels = first["y_true"].to_numpy()
     drawn = policies.train_index(flow["policy"], labels, np.zeros(len(labels), int), np.random.default_rng(0))
     heads = {Path(path).parent.name: read_some(path, ("backbone", "module", "shape")) for path in features}
     shapes = {block: tuple(int(size) for size in arrays["shape"]) for block, arrays in heads.items()}
@@ -182,7 +182,7 @@ def describe(
             raise UserError("Figure 1: a components file holds no fold; make it again (results/pca).")
         kept[block, int(variance)] = min(numbers), max(numbers)
     return Run(
-        counts=_counts(samples["growth_celsius"], classes),
+        counts=_counts(samples["y_true"], classes),
         before=_counts(labels, classes),
         after=_counts(labels[drawn], classes),
         batches=samples["batch"].nunique(),

@@ -36,7 +36,7 @@ def draw(samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
     -----
     Shown are the samples at evenly spaced ranks in the order of their names.
     """
-    groups = {name: samples[samples["growth_celsius"] == name] for name in classes}
+    groups = {name: samples[samples["y_true"] == name] for name in classes}
     marks = style.class_marks(classes)
     panels: list[Callable] = [_draw_counts]
     panels += [_draw_growth_times] if _is_known(samples, "growth_seconds") else []

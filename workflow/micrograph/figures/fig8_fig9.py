@@ -113,7 +113,7 @@ def draw_fig8(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataF
 
 def _draw_marks(figure: Figure, left: float, fit: Projection, classes: Sequence[int], title: str) -> None:
     """Draw a panel of figure 8."""
-    scores, seen, celsius = fit.scores, fit.seen, fit.samples["growth_celsius"].to_numpy()
+    scores, seen, celsius = fit.scores, fit.seen, fit.samples["y_true"].to_numpy()
     style.text_mm(figure, left + 12, 2.2, title, weight="bold")
     axes = style.axes_mm(figure, left + 12, 23, 66, 62)
     margins = (
@@ -225,7 +225,7 @@ def draw_fig9(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataF
 
 def _draw_map(figure: Figure, top: float, tall: float, fit: Projection, classes: Sequence[int], title: str) -> None:
     """Draw a map of figure 9."""
-    marks, scores, celsius = style.class_marks(classes), fit.scores, fit.samples["growth_celsius"].to_numpy()
+    marks, scores, celsius = style.class_marks(classes), fit.scores, fit.samples["y_true"].to_numpy()
     map_mm = np.array([WIDE_MM, tall])
     span = np.maximum(np.ptp(scores, axis=0), 1e-12) / (map_mm - PICTURE_MM - 2)  # units a millimetre
     middle = (scores.max(axis=0) + scores.min(axis=0)) / 2

@@ -101,7 +101,7 @@ class GridSearch:
 
 
 def predict(
-    estimator: BaseEstimator, features: NDArray, classes: Sequence[int]
+    estimator: BaseEstimator, features: NDArray, classes: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Predict classes, and of a regressor values.
 
@@ -110,7 +110,7 @@ def predict(
     estimator
         Fitted.
     features : ndarray of shape (n_rows, n_features)
-    classes : sequence of int
+    classes : sequence of float
         Classes in Celsius, ascending.
 
     Returns

@@ -26,12 +26,12 @@ def permuted_predictions(
     folds: int,
     stream: Callable[..., np.random.Generator],
 ) -> pd.DataFrame:
-    """Fit models on permuted growth temperatures, every permutation with its own splits and principal components.
+    """Fit models on permuted labels, every permutation with its own splits and principal components.
 
     Parameters
     ----------
     samples : DataFrame
-        One row per sample: sample, batch, growth_celsius.
+        One row per sample: sample, batch, y_true, y_true_value.
     blocks : dict of str to FeatureChunks
         Features of every block that the fits use.
     tasks : list of FitTask
@@ -53,7 +53,7 @@ def permuted_predictions(
     frames = []
     for kind, number in [(kind, one) for kind, count in n_permutations.items() for one in range(1, count + 1)]:
         protocol = replace(protocols.parse(tasks[0].spec.protocol), shuffled=kind, permutation=number).name
-        table = _split(samples, protocol, folds, tasks[0].classes, stream)
+        table = _split(samples, protocol, folds, tasks[0].target, stream)
         features = {}
         for task in tasks:
             spec = replace(task.spec, protocol=protocol)
@@ -73,7 +73,7 @@ def permuted_predictions(
     return pd.concat(frames, ignore_index=True)[COLUMNS]
 
 
-def _split(samples, protocol, folds, classes, stream):
+def _split(samples, protocol, folds, target, stream):
     """Return the splits of one permutation, as rule make_splits makes them."""
     protocol = protocols.as_seen_by("splits", protocol)
     parsed = protocols.parse(protocol)
@@ -81,6 +81,6 @@ def _split(samples, protocol, folds, classes, stream):
         samples, protocol, folds, stream("relabel", parsed.shuffled, parsed.permutation)
     )
     rng = stream("deal_folds", protocols.split_stream_name(protocol))
-    table = splitters.split(permuted, protocol, folds, rng)
-    splitters.check(table, protocol, classes, permuted)
+    table = splitters.split(permuted, protocol, folds, rng, target)
+    splitters.check(table, protocol, target, permuted)
     return table

@@ -81,7 +81,7 @@ class Estimator:
     strict: Estimator | None = None
     training_must_not_fall: bool = False
 
-    def make(self, classes: Sequence[int], seed: int) -> BaseEstimator:
+    def make(self, classes: Sequence[float], seed: int) -> BaseEstimator:
         """Make the unfitted estimator."""
         module, _, name = self.path.rpartition(".")
         params = {key: value(classes, seed) if callable(value) else value for key, value in self.params.items()}
@@ -115,27 +115,27 @@ class Model:
         return not any(self.schemes.values())
 
 
-def _seed(classes: Sequence[int], seed: int) -> int:
+def _seed(classes: Sequence[float], seed: int) -> int:
     return seed
 
 
-def _lowest_class(classes: Sequence[int], seed: int) -> int:
+def _lowest_class(classes: Sequence[float], seed: int) -> float:
     return classes[0]
 
 
-def _unit_kernel(classes: Sequence[int], seed: int) -> Kernel:
+def _unit_kernel(classes: Sequence[float], seed: int) -> Kernel:
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     return ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed")
 
 
-def _fitted_kernel(classes: Sequence[int], seed: int) -> Kernel:
+def _fitted_kernel(classes: Sequence[float], seed: int) -> Kernel:
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     return ConstantKernel(1.0) * RBF(1.0, (1e-1, 1e1))
 
 
-def _noisy_kernel(classes: Sequence[int], seed: int) -> Kernel:
+def _noisy_kernel(classes: Sequence[float], seed: int) -> Kernel:
     from sklearn.gaussian_process.kernels import WhiteKernel
 
     return _fitted_kernel(classes, seed) + WhiteKernel(0.5, (1e-3, 1e1))
@@ -398,7 +398,7 @@ def param_grid(model: str, scheme: str, protocol: str, search: str) -> list[dict
 
 
 def make_estimator(
-    model: str, scheme: str, protocol: str, params: Mapping, classes: Sequence[int], seed: int
+    model: str, scheme: str, protocol: str, params: Mapping, classes: Sequence[float], seed: int
 ) -> BaseEstimator:
     """Make an unfitted estimator.
 
@@ -408,7 +408,7 @@ def make_estimator(
         As of `param_grid`.
     params : dict
         Parameters of the bare estimator, as one point of `param_grid`.
-    classes : sequence of int
+    classes : sequence of float
         Classes in Celsius, ascending.
     seed : int
         Seed of estimators that draw random numbers.

@@ -40,7 +40,7 @@ class NetworkMetadata(TypedDict, total=False):
     backbone: str
     pretraining: str
     head: str
-    classes: list[int]  # in the target's unit, ascending
+    classes: list[float]  # in the target's unit, ascending
     policy: str
     protocol: str
     fold: int | None  # None where all samples were learnt from

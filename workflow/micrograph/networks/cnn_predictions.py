@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrograph import target
 from micrograph.errors import UserError
 from micrograph.io import FeatureSet
 from micrograph.splits import prediction_table, protocols
 from micrograph.splits.fit_spec import FitSpec, FitTask, feature_fold
+from micrograph.target import Prediction, Target, decode_finite
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 def predict_cnn(
-    chunks: Sequence[Arrays], table: pd.DataFrame, spec: FitSpec, classes: Sequence[int], rng: np.random.Generator
+    chunks: Sequence[Arrays], table: pd.DataFrame, spec: FitSpec, target: Target, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose a grid point and predict, fold by fold.
 
@@ -36,7 +36,7 @@ def predict_cnn(
     spec : FitSpec
         Protocol, policy and scheme. strict: every fold predicts with its own choice. published: validation rows with
         the fold's own best point, training and test rows with the best point of the best fold.
-    classes : sequence of int
+    target : Target
         In the target's unit, ascending.
     rng : Generator
         Draws the rows that a policy scores.
@@ -56,12 +56,12 @@ def predict_cnn(
         samples, augmentation, table, protocol=spec.protocol, policy=spec.policy, rng=rng
     )
 
-    def predict(fold: prediction_table.FoldData, point: int, split: str) -> target.Prediction:
+    def predict(fold: prediction_table.FoldData, point: int, split: str) -> Prediction:
         rows = outputs[fold.fold][point][fold.score_index[split]]
-        return target.decode_finite(spec.scheme, rows, classes, ranks_all)
+        return decode_finite(spec.scheme, rows, target.classes, ranks_all)
 
     ranks_all = protocols.parse(spec.protocol).ranks_all
-    task = FitTask(spec, classes, grid)
+    task = FitTask(spec, target, grid)
     return prediction_table.select_and_predict(task, folds, predict, [0] * len(folds))[1:]
 
 

@@ -110,14 +110,18 @@ class TuningTask:
         Name of the backbone.
     grid : sequence of TrainingSettings
         From `param_grid`. `model_selection` chooses the point; one that diverges beside others has NaN outputs.
-    classes : sequence of int
-        In the target's unit, ascending.
+    target : Target
     """
 
     spec: NetworkSpec
     backbone: str
     grid: Sequence[TrainingSettings]
-    classes: Sequence[int]
+    target: target.Target
+
+    @property
+    def classes(self) -> tuple[float, ...]:
+        """Classes of the target, ascending."""
+        return self.target.classes
 
     @property
     def scheme(self) -> str:
@@ -331,7 +335,7 @@ def fine_tune(
         raise UserError(f"{name}: the loss is not finite; {remedy}.")
     metadata: NetworkMetadata = {
         "backbone": task.backbone, "pretraining": spec.pretraining, "head": spec.head,
-        "classes": [int(value) for value in task.classes], "policy": spec.policy, "protocol": spec.protocol,
+        "classes": list(task.classes), "policy": spec.policy, "protocol": spec.protocol,
         "fold": int(fold.fold), "search": "default", "mean": data.mean, "std": data.std,
         "pixels": data.images.shape[-1], "settings": asdict(settings),
     }  # fmt: skip

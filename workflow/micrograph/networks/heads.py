@@ -84,7 +84,7 @@ class Head:
 
 
 def make_head(
-    name: str, n_inputs: int, classes: Sequence[int], dropout: float, rng: np.random.Generator
+    name: str, n_inputs: int, classes: Sequence[float], dropout: float, rng: np.random.Generator
 ) -> nn.Sequential:
     """Return a new head with random weights.
 
@@ -94,7 +94,7 @@ def make_head(
         Row of `HEADS`.
     n_inputs : int
         Pooled features of the backbone.
-    classes : sequence of int
+    classes : sequence of float
         In the target's unit, ascending.
     dropout : float
         Probability in 0..1.
@@ -176,14 +176,14 @@ def class_outputs(head: nn.Sequential, features: NDArray[np.float32]) -> NDArray
         return head[len(output_layers("tuned", head)) :](torch.tensor(features)).numpy()
 
 
-def accuracy(scheme: str, classes: Sequence[int]) -> Loss:
+def accuracy(scheme: str, classes: Sequence[float]) -> Loss:
     """Return a function that computes the weighted share of rows decoded into their class.
 
     Parameters
     ----------
     scheme : str
         Row of `target.SCHEMES`.
-    classes : sequence of int
+    classes : sequence of float
         In the target's unit, ascending.
 
     Returns

@@ -46,7 +46,7 @@ class MLP:
     ----------
     scheme : str
         Row of `target.SCHEMES`.
-    classes : list of int
+    classes : list of float
         In the target's unit, ascending.
     settings : dict
         Grid point that it was trained at.
@@ -56,7 +56,7 @@ class MLP:
     """
 
     scheme: str
-    classes: list[int]
+    classes: list[float]
     settings: dict[str, Any]
     parameters: dict[str, NDArray[np.float32]]
 

@@ -15,7 +15,7 @@ from micrograph.networks.device import deterministic
 
 
 def replace_head(
-    start: nn.Module, backbone: str, head: str, classes: Sequence[int], dropout: float, rng: np.random.Generator
+    start: nn.Module, backbone: str, head: str, classes: Sequence[float], dropout: float, rng: np.random.Generator
 ) -> nn.Module:
     """Return a copy of a network with a new head in the place of its classifier.
 
@@ -27,7 +27,7 @@ def replace_head(
         Name of the backbone.
     head : str
         Row of `heads.HEADS`.
-    classes : sequence of int
+    classes : sequence of float
         In the target's unit, ascending.
     dropout : float
         Probability in 0..1.

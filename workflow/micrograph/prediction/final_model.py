@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrograph import __version__, target
+from micrograph import __version__
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, by_time, metrics, summaries, uncertainty
 from micrograph.networks import device as devices
@@ -30,6 +30,7 @@ from micrograph.rng import random_stream
 from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import read_gwy
 from micrograph.splits.fit_spec import NetworkSpec
+from micrograph.target import Target, decode
 
 if TYPE_CHECKING:
     import torch
@@ -47,8 +48,8 @@ class FinalModelSettings:
 
     Parameters
     ----------
-    classes : list of int
-        Celsius, ascending.
+    target : dict
+        The config's section `target`.
     backbone, pretraining, policy, scheme, search : str
         As of `finetune.fine_tune`.
     training : dict
@@ -69,7 +70,7 @@ class FinalModelSettings:
         Of the study.
     """
 
-    classes: list[int]
+    target: dict[str, Any]
     backbone: str
     pretraining: str
     policy: str
@@ -83,6 +84,11 @@ class FinalModelSettings:
     resamples: int
     data: str
     seed: int
+
+    @property
+    def classes(self) -> tuple[float, ...]:
+        """Classes of the target."""
+        return Target.from_config(self.target).classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +164,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     rng = random_stream(settings.seed, "checked")
     facts |= {
         "precision": _precision(settings, device),
-        "data": settings.data, "seed": settings.seed, "versions": _versions(),
+        "target": settings.target, "data": settings.data, "seed": settings.seed, "versions": _versions(),
         "settings_sha256": hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest(),
         "calibration": asdict(calibration.fit(known, settings.coverage)),
         "constant": _constant(known, settings),
@@ -226,9 +232,13 @@ def cross_validate(
         tuned = _train(settings, replace(study, weights=weights[fold]), table, training, images, device, fold)
         samples = table[test].sort_values("sample")
         outputs = tuned.outputs[0][[row_of[name] for name in samples["sample"]]]
-        y_pred, y_value, scores = target.decode(settings.scheme, outputs, settings.classes)
+        y_pred, y_value, scores = decode(settings.scheme, outputs, settings.classes)
         frame = samples[["fold", "split", "sample", "batch"]].assign(
-            augmentation=0, y_true=samples["growth_celsius"], y_pred=y_pred, y_pred_value=y_value
+            augmentation=0,
+            y_true=samples["y_true"],
+            y_true_value=samples["y_true_value"],
+            y_pred=y_pred,
+            y_pred_value=y_value,
         )
         frame[[f"score_{celsius}" for celsius in settings.classes]] = scores
         frames.append(frame)
@@ -300,9 +310,9 @@ def _train(
     """Train on the samples of the train split; `name` (a fold, or "all") names the random stream."""
     spec = NetworkSpec("strict", settings.pretraining, settings.policy, settings.scheme)
     rng, fold_rng = random_stream(settings.seed, "train_production", name).spawn(2)
-    table = table[["sample", "batch", "growth_celsius", "split"]].assign(fold=0)
+    table = table[["sample", "batch", "y_true", "y_true_value", "split"]].assign(fold=0)
     fold = finetune.select_fold(study.images, table, 0, spec, fold_rng)
-    task = finetune.TuningTask(spec, settings.backbone, [training], settings.classes)
+    task = finetune.TuningTask(spec, settings.backbone, [training], Target.from_config(settings.target))
     return finetune.train_fixed_epochs(fold, images, task, study.weights, rng, device)
 
 
@@ -364,7 +374,7 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
         samples that only one of the two gets right).
     """
     known = study.splits[study.splits["split"] != "test"]
-    known = known.assign(split="train", y_true=known["growth_celsius"])
+    known = known.assign(split="train")
     baseline = metrics.majority_class_baseline(pd.concat([known, predictions], ignore_index=True))
     baseline = baseline[baseline["split"] == "test"]
     interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", _resampling(settings))

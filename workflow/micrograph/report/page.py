@@ -242,7 +242,7 @@ def html(template_path: str | Path, report: Report) -> str:
     made = {
         "notice": lookup(report.data, NOTICES, "data label"),
         "table_numbers": {Path(table.file).stem: i for i, table in enumerate(report.tables, 1) if table.file},
-        "counts": report.samples["growth_celsius"].value_counts().sort_index().items(),
+        "counts": report.samples["y_true"].value_counts().sort_index().items(),
         "n_samples": len(report.samples),
         "n_batches": report.samples["batch"].nunique(),
         "rejected": contents.panel("", report.rejected),

@@ -19,6 +19,7 @@ from micrograph.scans import duplicates, image_files, levelling, quality, render
 from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import CHANNELS, HeightMap, ReadOptions, read_gwy, write_gwy
 from micrograph.scans.image_files import ExportedImage
+from micrograph.scans.sample_sheet import Columns
 
 IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 LEVELLED = (
@@ -27,11 +28,14 @@ LEVELLED = (
 )
 RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:], "fingerprint")
 REJECTED = ("sample", "scan", "reason")
-SAMPLES = (
+CONDITIONS = (
     *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
+)
+FILES = (
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
     *("channel", "direction", "source_sha256", "remarks", "z_unit", "data", "quality", *quality.COLUMNS),
 )
+DEFAULT_COLUMNS = Columns()
 STOPS = {"skip": False, "stop": True}  # value of scans.on_bad_scan: whether a rejected scan ends the run
 
 
@@ -309,6 +313,7 @@ def collect(
     data: str,
     on_bad_scan: str = "skip",
     quality_thresholds: Mapping[str, float] | None = None,
+    columns: Columns = DEFAULT_COLUMNS,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Join the tables of all shards.
 
@@ -324,11 +329,14 @@ def collect(
         Whether rejected scans raise UserError. What was converted is kept either way.
     quality_thresholds : mapping of str to float, optional
         As in `quality.flags`.
+    columns : Columns
+        Those of the sheet.
 
     Returns
     -------
     samples, rejected : DataFrame
-        Of the columns SAMPLES and REJECTED, sorted by sample. Batches that share a scan, in several files, are one.
+        Of the columns CONDITIONS, those that the study has named, and FILES, and of REJECTED, sorted by sample. Batches
+        that share a scan, in several files, are one.
     summary : str
         How many scans were read, why the others were not, and what is to be known of those that were.
 
@@ -349,8 +357,8 @@ def collect(
         raise UserError(f"fewer than two samples are left: {summary}")
     known = sheet.drop(columns=["scan", "width_nm", "levelling"], errors="ignore")
     samples = quality.add_flags(samples, quality_thresholds).merge(known, on="sample", validate="1:1")
-    samples, repeated = _join_duplicates(samples.sort_values("sample", ignore_index=True))
-    samples = samples.assign(data=data).reindex(columns=SAMPLES)
+    samples, repeated = _join_duplicates(samples.sort_values("sample", ignore_index=True), columns)
+    samples = samples.assign(data=data).reindex(columns=[*CONDITIONS, *columns.own, *FILES])
     return samples, failed, "\n".join([summary, *_remarks(samples), *_flagged(samples), *repeated])
 
 
@@ -366,22 +374,24 @@ def _flagged(samples: pd.DataFrame) -> list[str]:
     return [f"{n_flagged} scans have a quality flag (column `quality` of samples.tsv)."] if n_flagged else []
 
 
-def _join_duplicates(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _join_duplicates(samples: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
     """Give samples of one scan the same batch, so that no split separates them; return a warning for each scan."""
     prints = samples.get("fingerprint", pd.Series("", samples.index))
     width_nm = samples["width_nm"].where(samples["channel"] != IMAGE_CHANNEL)  # that of a picture was typed by hand
     groups = duplicates.find([duplicates.from_text(text) for text in prints], width_nm)
+    target = [columns.target.column] if columns.target else []
     batch, lines = samples["batch"], []
     for group in groups:
         of_group = samples.iloc[group]
         kind = "identical files" if of_group["source_sha256"].nunique() == 1 else "files with the same relief"
-        batches, temperatures = batch.iloc[group].unique(), of_group["growth_celsius"].unique()
+        batches = batch.iloc[group].unique()
         line = f"samples {', '.join(of_group['sample'])} are one scan ({kind}); keep one"
         if len(batches) > 1:
             line += f"; their batches {', '.join(batches)} count as one, {batches[0]}"
             batch = batch.replace(dict.fromkeys(batches[1:], batches[0]))
-        if len(temperatures) > 1:
-            line += f"; correct growth_celsius, of which they have {' and '.join(map(str, temperatures))}"
+        for name in target:
+            if len(values := of_group[name].unique()) > 1:
+                line += f"; correct {name}, of which they have {' and '.join(map(str, values))}"
         lines.append(f"{line}.")
     return samples.assign(batch=batch), lines
 

@@ -18,7 +18,7 @@ from micrograph.log import progress
 from micrograph.scans import conversion, duplicates, formats, gwyddion, nanoscope, sample_sheet
 
 COLUMNS = (
-    *(*sample_sheet.REQUIRED, "batch", "growth_date", "operator"),
+    *("sample", "growth_celsius", "scan", "batch", "growth_date", "operator"),
     *("growth_seconds", "substrate", "pressure_torr", "width_nm"),
 )
 NEEDED = "needed"  # not a number, so that the sheet is refused until it is filled in

@@ -1,30 +1,41 @@
 """Read, check and write the sample sheet; growth batches and dates from labels; list the scans of a folder."""
 
+from __future__ import annotations
+
 import datetime
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from string import ascii_letters
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from micrograph.errors import UserError, printable
 from micrograph.scans import sheet_cells, sheet_formats
 from micrograph.scans.levelling import METHODS
-from micrograph.scans.sheet_cells import NUMBER, NUMBERS
+from micrograph.scans.quality import CHECKS
+from micrograph.scans.sheet_cells import NUMBERS, to_number
 from micrograph.scans.units import nm_per
+from micrograph.target import Target
 
-REQUIRED = ("sample", "growth_celsius", "scan")
 OPTIONAL = (
-    *("growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch"),
+    *("growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch"),
     *("width_nm", "z_unit", "levelling"),
+)
+TEXTS = ("substrate", "operator")  # growth variables that are not numbers
+# Columns of the sheet, and of the tables made from it, that are not growth variables.
+NO_VARIABLES = (
+    *("sample", "scan", "batch", "growth_date", "width_nm", "z_unit", "levelling", "height", "micrograph", "pixel_nm"),
+    *("lines", "pixels", "lines_planned", "tall_nm", "channel", "direction", "source_sha256", "remarks", "fingerprint"),
+    *("data", "quality", *CHECKS, "fold", "split", "group", "augmentation", "y_true", "y_true_value", "y_pred"),
 )
 FORMER_NAMES = {"grown": "growth_date"}  # of columns in sheets of earlier versions
 MAX_WIDTH_NM = 1e9
@@ -50,9 +61,50 @@ COMMANDS = {  # what names a folder: how it is given
 }
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a study's sheet.
+
+    Attributes
+    ----------
+    target : Target, optional
+        Its column is required.
+    extra : tuple of str
+        The study's own columns, besides the target's.
+    """
+
+    target: Target | None = None
+    extra: tuple[str, ...] = ()
+
+    @classmethod
+    def from_config(cls, target: Mapping[str, Any], extra_columns: Iterable[str]) -> Columns:
+        """Make the columns of the config's `target` and `scans.extra_columns`."""
+        return cls(Target.from_config(target), tuple(extra_columns))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns that every sheet has, without empty cells."""
+        return ("sample", *([self.target.column] if self.target else []), "scan")
+
+    @property
+    def known(self) -> list[str]:
+        """All columns."""
+        return list(dict.fromkeys([*self.required, *OPTIONAL, *self.extra]))
+
+    @property
+    def own(self) -> list[str]:
+        """Columns that the study has named: their numbers may be zero or negative."""
+        return [name for name in self.known if name not in ("sample", "scan", *OPTIONAL)]
+
+    def find(self, name: str) -> str:
+        """Return the column that a header names, by its present or former name; empty for others."""
+        column = sheet_cells.find_column(name, (*self.known, *FORMER_NAMES))
+        return FORMER_NAMES.get(column, column)
+
+
 def read(
     path: str | Path,
-    classes: Collection[int],
+    columns: Columns,
     files_must_exist: bool = True,
     notify: Callable[[str], object] | None = None,
 ) -> pd.DataFrame:
@@ -62,8 +114,8 @@ def read(
     ----------
     path : path
         The sheet: TSV, CSV (commas or semicolons) or .xlsx.
-    classes : collection of int
-        Growth temperatures in degrees Celsius; a sample of another temperature is an error.
+    columns : Columns
+        Those of the study; a sample outside of the target's limits is an error.
     files_must_exist : bool, default True
         Whether missing scan files are errors.
     notify : callable, optional
@@ -72,32 +124,31 @@ def read(
     Returns
     -------
     DataFrame
-        Of the columns REQUIRED and OPTIONAL, sorted by sample. Numbers are floats, NaN where empty. An empty `batch` is
-        filled in from labels like MCV1-YYMMDDx-XX, then an empty `growth_date` (ISO date) from the batch
-        (`date_from_batch`). Batches that differ in case, spaces or the form of a date alone are one. Columns without
-        name and content are ignored.
+        Of `columns.known`, sorted by sample. Numbers are floats, NaN where empty. An empty `batch` is filled in from
+        labels like MCV1-YYMMDDx-XX, then an empty `growth_date` (ISO date) from the batch (`date_from_batch`). Batches
+        that differ in case, spaces or the form of a date alone are one. Columns without name and content are ignored.
 
     Raises
     ------
     UserError
         Listing every error with its line of the file.
     """
-    sheet = _read(path, classes)
-    frame = _check(path, sheet, sheet.frame, classes, files_must_exist)
+    sheet = _read(path, columns)
+    frame = _check(path, sheet, sheet.frame, files_must_exist)
     if notify and sheet.notes:
         lines = [printable(" ".join(note.split())) for note in sheet.notes]
         notify(f"{printable(path)}: read as follows; correct the sheet where that is wrong:\n  " + "\n  ".join(lines))
     return frame
 
 
-def read_shard(path: str | Path, classes: Collection[int], index: int, scans_per_shard: int) -> pd.DataFrame:
+def read_shard(path: str | Path, columns: Columns, index: int, scans_per_shard: int) -> pd.DataFrame:
     """Read the rows of one conversion job, as ``shard(read(...))`` gives them.
 
     Only these rows are checked, and not whether files exist: the whole sheet was checked when the run was planned.
 
     Parameters
     ----------
-    path, classes
+    path, columns
         As in `read`.
     index : int
         Number of the shard.
@@ -113,9 +164,9 @@ def read_shard(path: str | Path, classes: Collection[int], index: int, scans_per
     UserError
         As `read`.
     """
-    sheet = _read(path, classes)
+    sheet = _read(path, columns)
     own = shard(sheet.frame.sort_values("sample", kind="stable"), index, scans_per_shard)
-    return _check(path, sheet, own.sort_index(), classes, files_must_exist=False)
+    return _check(path, sheet, own.sort_index(), files_must_exist=False)
 
 
 def list_scan_cells(path: str | Path) -> list[str]:
@@ -135,7 +186,7 @@ def list_scan_cells(path: str | Path) -> list[str]:
     UserError
         If the file cannot be read as a table.
     """
-    return [scan for scan in _read(path, ()).frame["scan"] if scan]
+    return [scan for scan in _read(path, Columns()).frame["scan"] if scan]
 
 
 def write(path: str | Path, frame: pd.DataFrame) -> None:
@@ -307,7 +358,8 @@ class _Sheet(NamedTuple):
     """A sheet as read, not yet checked.
 
     frame: all rows, DataFrame of str by line of the file; header, errors: sentences on the header, and (line, sentence)
-    on rows; complete: whether every column is there once, so that cells can be checked; notes: what was understood.
+    on rows; complete: whether every column is there once, so that cells can be checked; notes: what was understood;
+    columns: those of the study; numbers: columns of numbers.
     """
 
     frame: pd.DataFrame
@@ -315,76 +367,85 @@ class _Sheet(NamedTuple):
     errors: list[tuple[int, str]]
     complete: bool
     notes: list[str]
+    columns: Columns
+    numbers: tuple[str, ...] = NUMBERS
 
 
-def _read(path: str | Path, classes: Collection[int]) -> _Sheet:
+def _read(path: str | Path, columns: Columns) -> _Sheet:
     """Return the cells of a sheet by their meaning."""
-    known = [*REQUIRED, *OPTIONAL]
-    table = sheet_formats.read(path, lambda names: len({*map(_find_column, names)} - {""}))
-    names = [_find_column(name) or name for name in table.names]
-    if len(names) == 1 and all(name in names[0].lower() for name in REQUIRED):
+    known, target = columns.known, columns.target
+    table = sheet_formats.read(path, lambda names: len({*map(columns.find, names)} - {""}))
+    names = [columns.find(name) or name for name in table.names]
+    if len(names) == 1 and all(name in names[0].lower() for name in columns.required):
         raise UserError(f"{path}: the columns are separated by spaces; save the sheet as TSV, CSV or .xlsx.")
-    header = list(_column_errors(names, table.header_line))
+    header = list(_column_errors(names, table.header_line, columns))
     errors = [*table.errors, *_unnamed_cells(names, table)]
     renamed = [f"'{name}' as {column}" for name, column in zip(table.names, names, strict=True) if name != column]
     notes = [*table.notes, *([f"columns: {', '.join(renamed)}"] if renamed else [])]
     cells = dict(zip(names, zip_longest(*table.rows.values(), fillvalue=""), strict=False))
     frame = pd.DataFrame(cells, index=list(table.rows), columns=known, dtype=object).fillna("")
     named = [name for name in names if name]
-    if not set(REQUIRED) <= set(named) or len(set(named)) < len(named):
-        return _Sheet(frame, header, errors, False, notes)
+    if not set(columns.required) <= set(named) or len(set(named)) < len(named):
+        return _Sheet(frame, header, errors, False, notes, columns)
     places = {place: name for place, name in enumerate(names) if name in known}
     dates = {(line, places[place]) for line, place in table.dates if line in table.rows and place in places}
-    reading = sheet_cells.read_cells(frame, classes, table.separator, dates, table.epoch)
+    reading = sheet_cells.read_cells(frame, target, columns.own, table.separator, dates, table.epoch)
     frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
     sheet_cells.merge_spellings(reading)
-    return _Sheet(frame, header, errors + reading.errors, True, notes + reading.notes())
+    notes += [*reading.notes(), *(_between_classes(frame, target) if target else [])]
+    return _Sheet(frame, header, errors + reading.errors, True, notes, columns, reading.numbers)
 
 
-def _find_column(name: str) -> str:
-    """Return the column that a header names, by its present or former name; empty for others."""
-    column = sheet_cells.find_column(name, (*REQUIRED, *OPTIONAL, *FORMER_NAMES))
-    return FORMER_NAMES.get(column, column)
+def _between_classes(frame: pd.DataFrame, target: Target) -> Iterator[str]:
+    """Yield a note on values that are not a class, where classes are exact values."""
+    numbers = {cell: value for cell in frame[target.column].unique() if (value := to_number(cell)) is not None}
+    exact = target.ordered and target.labels == tuple(f"{one:.9g}" for one in target.classes)
+    between = [cell for cell, value in numbers.items() if target.within(value) and value not in target.classes]
+    if exact and between:
+        shown = [f"'{cell}' in class {target.label(target.to_class([numbers[cell]])[0])}" for cell in between]
+        yield f"{target.column}: {', '.join(shown[:3])}{f', and {len(shown) - 3} more' if len(shown) > 3 else ''}"
 
 
-def _check(
-    path: str | Path, sheet: _Sheet, rows: pd.DataFrame, classes: Collection[int], files_must_exist: bool
-) -> pd.DataFrame:
+def _check(path: str | Path, sheet: _Sheet, rows: pd.DataFrame, files_must_exist: bool) -> pd.DataFrame:
     """Return the data frame that `read` gives, of these rows; UserError that lists their errors."""
-    frame = rows.copy()
+    frame, target = rows.copy(), sheet.columns.target
     of_lines = [(line, 0, error) for line, error in sheet.errors if line in frame.index]
     reported = {(line, error.split(" ", 1)[0]) for line, _, error in of_lines}
     if sheet.complete:
-        of_cells = _cell_errors(frame, classes, files_must_exist)
+        of_cells = _cell_errors(frame, sheet, files_must_exist)
         of_lines += [one for one in of_cells if (one[0], one[2].split(" ", 1)[0]) not in reported]  # one error a cell
     errors = [*sheet.header, *(f"line {line}: {error}" for line, _, error in sorted(of_lines))]
     if sheet.complete:
-        errors += _duplicates(frame, "sample") + _duplicates(frame, "scan") + _spellings(frame, "operator")
+        errors += _duplicates(frame, "sample") + _duplicates(frame, "scan")
+        texts = [name for name in ("operator", *sheet.columns.own) if name not in sheet.numbers]
+        errors += [error for name in texts for error in _spellings(frame, name)]
         errors += _batch_spellings(frame)
     if errors:
         count = "one error" if len(errors) == 1 else f"{len(errors)} errors"
         lines = [printable(" ".join(error.split())) for error in errors]
         raise UserError(f"{path}: {count} in the sample sheet:\n  " + "\n  ".join(lines))
-    for name in NUMBERS:
+    for name in sheet.numbers:
         frame[name] = frame[name].replace("", "nan").astype(float)
-    frame["growth_celsius"] = frame["growth_celsius"].astype(int)
+    if target and target.ordered and not (frame[target.column] % 1).any():
+        frame[target.column] = frame[target.column].astype(int)
     frame["growth_date"] = frame["growth_date"].where(frame["growth_date"] != "", frame["batch"].map(date_from_batch))
     return frame.sort_values("sample", ignore_index=True)
 
 
-def _column_errors(names: list[str], line: int) -> Iterator[str]:
+def _column_errors(names: list[str], line: int, columns: Columns) -> Iterator[str]:
     """Yield the errors of the header: missing, unknown and repeated columns."""
-    known = [*REQUIRED, *OPTIONAL]
+    known = columns.known
     for name in dict.fromkeys(filter(None, names)):
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"known columns: {', '.join(known)}."
+            hint += " Name a growth variable of your own in scans.extra_columns of the config."
             if near and near[0] in NUMBERS and sheet_cells.REMARK.search(name):
                 hint = f"write it in the unit of '{near[0]}'."
             yield f"line {line}: column '{name}' is not known; {hint}"
         if names.count(name) > 1:
             yield f"line {line}: column '{name}' occurs {names.count(name)} times; keep one."
-    for name in REQUIRED:
+    for name in columns.required:
         if name not in names:
             yield f"line {line}: column '{name}' is missing; add it."
 
@@ -398,14 +459,15 @@ def _unnamed_cells(names: list[str], table: sheet_formats.Table) -> Iterator[tup
                 yield line, f"'{cell}' is in {place}; move or name it."
 
 
-def _cell_errors(frame: pd.DataFrame, classes: Collection[int], files_must_exist: bool) -> list[tuple[int, int, str]]:
+def _cell_errors(frame: pd.DataFrame, sheet: _Sheet, files_must_exist: bool) -> list[tuple[int, int, str]]:
     """Return (line, rank, error) of single cells. Every distinct value is checked once."""
+    columns, target = sheet.columns, sheet.columns.target
     file_errors = _file_errors(frame["scan"].unique()) if files_must_exist else {}
     checks: list[tuple[pd.Series, Callable[[str], str]]] = [
-        *[(frame[name], partial(_empty_error, name=name)) for name in REQUIRED],
+        *[(frame[name], partial(_empty_error, name=name)) for name in columns.required],
         (frame["sample"], _sample_error),
-        *[(frame[name], partial(_number_error, name=name)) for name in NUMBERS],
-        (frame["growth_celsius"], partial(_class_error, classes=classes)),
+        *[(frame[name], partial(_number_error, name=name, any_sign=name in columns.own)) for name in sheet.numbers],
+        *([(frame[target.column], partial(_class_error, target=target))] if target else []),
         (frame["width_nm"], _width_error),
         (frame["z_unit"], _unit_error),
         (frame["growth_date"], _date_error),
@@ -434,22 +496,27 @@ def _sample_error(sample: str) -> str:
     )
 
 
-def _number_error(cell: str, name: str) -> str:
-    is_wrong = cell and not _to_number(cell)
-    return f"{name} '{cell}' is not a positive number; write it as 950." if is_wrong else ""
-
-
-def _class_error(cell: str, classes: Collection[int]) -> str:
-    if _to_number(cell) in (None, *classes):
+def _number_error(cell: str, name: str, any_sign: bool) -> str:
+    value = to_number(cell)
+    if not cell or value is not None and (any_sign or value > 0):
         return ""
+    return f"{name} '{cell}' is not a {'' if any_sign else 'positive '}number; write it as 950."
+
+
+def _class_error(cell: str, target: Target) -> str:
+    value = to_number(cell)
+    if not cell or (value is None or target.within(value) if target.ordered else cell in target.labels):
+        return ""
+    what = "outside of" if target.ordered else "not one of"
+    limits = f" ({target.edges[0]:.9g} to {target.edges[-1]:.9g})" if target.ordered else ""
     return (
-        f"growth_celsius {cell} is not one of the classes {', '.join(map(str, classes))}; "
-        "remove the row or add it to classes in the config."
+        f"{target.column} {cell} is {what} the classes {', '.join(target.labels)}{limits}; "
+        "remove the row or change target in the config."
     )
 
 
 def _width_error(cell: str) -> str:
-    too_wide = (_to_number(cell) or 0) > MAX_WIDTH_NM
+    too_wide = (to_number(cell) or 0) > MAX_WIDTH_NM
     return f"width_nm {cell} exceeds one metre; write it in nanometres." if too_wide else ""
 
 
@@ -502,15 +569,6 @@ def _file_error(scan: str) -> str:
     if not stat.S_ISREG(mode):
         return f"is a {'folder' if stat.S_ISDIR(mode) else 'device'} and not a file; correct the path."
     return "" if os.access(scan, os.R_OK) else "is not readable; correct the permissions."
-
-
-def _to_number(text: str) -> float | None:
-    """Return a positive finite number in ASCII digits, None for any other text."""
-    try:
-        value = float(text) if NUMBER.fullmatch(text) else 0.0
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None
 
 
 def _duplicates(frame: pd.DataFrame, name: str) -> list[str]:

@@ -5,6 +5,7 @@ whether days or months come first). Everything else stays as it is, for the chec
 """
 
 import datetime
+import math
 import os
 import re
 import unicodedata
@@ -15,6 +16,8 @@ from functools import cache, partial
 from itertools import pairwise
 
 import pandas as pd
+
+from micrograph.target import Target
 
 NUMBERS = ("growth_celsius", "growth_seconds", "pressure_torr", "width_nm")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?")
@@ -81,11 +84,14 @@ class Reading:
         Line and sentence.
     changed : dict of str to dict
         Of a column: what was read differently from how it is written, {written: (read, lines)}.
+    numbers : tuple of str
+        Columns of numbers.
     """
 
     frame: pd.DataFrame
     errors: list[tuple[int, str]] = field(default_factory=list)
     changed: dict[str, dict[str, tuple[str, list[int]]]] = field(default_factory=dict)
+    numbers: tuple[str, ...] = NUMBERS
 
     def replace(self, name: str, values: pd.Series, noted: bool = True) -> None:
         """Put values in the place of cells of a column, and note what changed."""
@@ -144,8 +150,22 @@ def find_column(name: str, known: Collection[str]) -> str:
     return ""
 
 
+def to_number(text: str) -> float | None:
+    """Return a finite number in ASCII digits, None for any other text."""
+    try:
+        value = float(text) if NUMBER.fullmatch(text.removeprefix("-")) else math.inf
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def read_cells(
-    frame: pd.DataFrame, classes: Collection[int], separator: str, dates: set[tuple[int, str]], epoch: datetime.date
+    frame: pd.DataFrame,
+    target: Target | None,
+    own: Collection[str],
+    separator: str,
+    dates: set[tuple[int, str]],
+    epoch: datetime.date,
 ) -> Reading:
     """Read the cells of all rows.
 
@@ -153,8 +173,10 @@ def read_cells(
     ----------
     frame : DataFrame of str
         All known columns, by line of the file.
-    classes : collection of int
-        Growth temperatures in degrees Celsius; they decide what a temperature of 1,000 is.
+    target : Target, optional
+        Its limits decide what a temperature of 1,000 is; where it has no order, its classes how names are written.
+    own : collection of str
+        Columns that the study has named. Those whose cells are all numbers are columns of numbers.
     separator : str
         Of the file: behind semicolons commas are decimal. Empty of a workbook.
     dates : set of (int, str)
@@ -169,15 +191,18 @@ def read_cells(
     reading = Reading(frame)
     for name in frame.columns:
         reading.rewrite(name, _clean_path if name == "scan" else _clean)
-        if name not in ("sample", "scan", "growth_celsius"):
-            empty = EMPTY_NUMBERS if name in (*NUMBERS, "growth_date") else EMPTY
+    is_target = {target.column: target.ordered} if target else {}
+    reading.numbers += tuple(name for name in own if is_target.get(name, _are_numbers(frame[name])))
+    for name in frame.columns:
+        if name not in ("sample", "scan", *is_target):
+            empty = EMPTY_NUMBERS if name in (*reading.numbers, "growth_date") else EMPTY
             reading.rewrite(name, partial(_without, words=empty))
             cells = reading.frame[name]
             wrong = cells[cells.map(lambda cell: SPREADSHEET_ERRORS.fullmatch(cell) is not None)]
             reading.errors += [
                 (line, f"{name} '{cell}' is an error of the spreadsheet; write the value.")
                 for line, cell in wrong.items()
-                if name not in NUMBERS
+                if name not in reading.numbers
             ]
     reading.errors += [
         (line, f"{name} is stored as a date ({frame.at[line, name]}); format the column as text and write it again.")
@@ -186,7 +211,10 @@ def read_cells(
     ]
     reading.rewrite("sample", lambda cell: re.sub(r"\s+", "_", cell))
     reading.rewrite("scan", partial(_find_windows_path, list_folder=cache(_list_folder)))
-    _read_numbers(reading, classes, separator)
+    _read_numbers(reading, target, own, separator)
+    if target and not target.ordered:
+        classes = {" ".join(label.casefold().split()): label for label in target.labels}
+        reading.rewrite(target.column, lambda cell: classes.get(" ".join(cell.casefold().split()), cell))
     _read_dates(reading, is_workbook=not separator, epoch=epoch)
     return reading
 
@@ -279,14 +307,20 @@ def _list_folder(folder: str) -> dict[str, list[str]]:
     return names
 
 
-def _read_numbers(reading: Reading, classes: Collection[int], separator: str) -> None:
+def _are_numbers(cells: pd.Series) -> bool:
+    """Return whether cells, but empty ones, are all numbers, at least one."""
+    words = {cell for cell in cells.unique() if cell.casefold() not in EMPTY_NUMBERS | {""}}
+    return bool(words) and all(to_number(_readings(word, True, True, None, True)[0]) is not None for word in words)
+
+
+def _read_numbers(reading: Reading, target: Target | None, own: Collection[str], separator: str) -> None:
     """Write the numbers with a decimal point and nothing else beside digits."""
-    cells = [cell for name in NUMBERS for cell in reading.frame[name].unique() if not cell.isdigit()]
+    cells = [cell for name in reading.numbers for cell in reading.frame[name].unique() if not cell.isdigit()]
     marks = {_decimal_mark(cell) for cell in cells}
     commas, points = "," in marks or separator == ";", "." in marks
-    for name in NUMBERS:
-        own = classes if name == "growth_celsius" else ()
-        read = {cell: _readings(cell, commas, points, own) for cell in reading.frame[name].unique()}
+    for name in reading.numbers:
+        limits = target if target and name == target.column else None
+        read = {cell: _readings(cell, commas, points, limits, name in own) for cell in reading.frame[name].unique()}
         reading.rewrite(name, {cell: of[0] if len(of) == 1 else cell for cell, of in read.items()}.__getitem__)
         reading.errors += [
             (
@@ -307,16 +341,19 @@ def _decimal_mark(cell: str) -> str:
     return "," if COMMA.fullmatch(cell) else "." if "." in cell and NUMBER.fullmatch(cell) else ""
 
 
-def _readings(cell: str, commas: bool, points: bool, classes: Collection[int]) -> list[str]:
+def _readings(cell: str, commas: bool, points: bool, target: Target | None, any_sign: bool = False) -> list[str]:
     """Return what a number may be; the cell itself if it is not a number.
 
     `commas` and `points` state whether others of the sheet are written with a decimal comma or point.
     """
+    if any_sign and cell[:1] in ("-", "+") and cell[1:2].isdigit():
+        sign = cell[0].strip("+")
+        return [sign + read for read in _readings(cell[1:], commas, points, None)]
     if cell.isdigit() or not cell.isascii() and "\u2019" not in cell:
         return [cell]
     if THREE.fullmatch(cell):
         fraction, thousands = re.sub("[.,]", ".", cell), re.sub("[.,]", "", cell)
-        if chosen := [text for text in (fraction, thousands) if float(text) in classes]:
+        if target and (chosen := [text for text in (fraction, thousands) if target.within(float(text))]):
             return chosen
         is_decimal, is_group = (commas, points) if "," in cell else (True, commas and not points)
         return [fraction] * is_decimal + [thousands] * is_group or [fraction, thousands]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from micrograph.errors import UserError
 from micrograph.splits import protocols
+from micrograph.target import Target
 
 # The fold, counted from the last, whose network gives the fine-tuned features of all folds with the leak
 # `features_from_one_fold`: in the notebooks fold 9 of ten, of MicroNet fold 7.
@@ -130,15 +131,19 @@ class FitTask:
     Parameters
     ----------
     spec : FitSpec
-    classes : sequence of int
-        Celsius, ascending.
+    target : Target
     grid : sequence of dict
         Parameter settings that are tried; of equal ones the first is taken.
     """
 
     spec: FitSpec
-    classes: Sequence[int]
+    target: Target
     grid: Sequence[dict[str, Any]]
+
+    @property
+    def classes(self) -> tuple[float, ...]:
+        """Classes of the target, ascending."""
+        return self.target.classes
 
 
 @dataclass(frozen=True)

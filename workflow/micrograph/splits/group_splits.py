@@ -1,13 +1,11 @@
 """Split samples by operator or by growth date, to test a model on another person's samples or on other days.
 
-Samples are a table with sample, batch, growth_celsius and, as the sheet has them, operator and growth_date (a day, as
+Samples are a table with sample, batch, y_true (class) and, as the sheet has them, operator and growth_date (a day, as
 2021-04-05); samples with an empty cell are in no fold. Splits are an array (folds, n) of str in the order of the table:
 train, validation, test, or `UNUSED`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from micrograph.errors import UserError, lookup
 from micrograph.splits import protocols
 from micrograph.splits.stratified_groups import assign_folds
+from micrograph.target import Target
 
 UNUSED = "unused"
 MOST_PARTS = 5  # one in five of the other operators' batches validates
@@ -54,7 +53,7 @@ def _by_operator(
 ) -> tuple[NDArray[np.str_], list[str]]:
     """Return the splits of the first `at_most` folds, and the operators that cannot be left out."""
     operator, batch = _text(samples, "operator"), samples["batch"].to_numpy(str)
-    labels, splits, without_fold = samples["growth_celsius"].to_numpy(), [], []
+    labels, splits, without_fold = samples["y_true"].to_numpy(), [], []
     names = sorted(set(operator) - {""})
     if len(names) < 2:
         raise UserError(
@@ -94,7 +93,7 @@ def _validation(
     return None
 
 
-def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None = None) -> NDArray[np.str_]:
+def by_date(samples: pd.DataFrame, folds: int, target: Target) -> NDArray[np.str_]:
     """Test contiguous blocks of growth days, each once.
 
     The days, in order of time, are divided into `folds` blocks of about as many days. Fold i tests block i, validates
@@ -106,8 +105,7 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
     ----------
     samples : DataFrame
     folds : int
-    rng : Generator, optional
-        Not used.
+    target : Target
 
     Returns
     -------
@@ -124,7 +122,7 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
         raise UserError(
             f"by_date: {count} growth days are known, {folds} folds need {folds}: {WAY_OUT}, or do without by_date."
         )
-    labels, block = samples["growth_celsius"].to_numpy(), np.full(len(day), -1)
+    labels, block = samples["y_true"].to_numpy(), np.full(len(day), -1)
     for number, days in enumerate(np.array_split(np.arange(count), folds)):
         block[np.isin(day, days)] = number
     known = block >= 0
@@ -135,16 +133,16 @@ def by_date(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None =
             return np.where(
                 known, np.select([distance == 0, distance == apart], ["test", "validation"], "train"), UNUSED
             )
-    blocks = {celsius: len(set(block[known & (labels == celsius)])) for celsius in sorted(set(labels))}
-    rare = min(blocks, key=lambda celsius: blocks[celsius])
+    blocks = {one: len(set(block[known & (labels == one)])) for one in sorted(set(labels))}
+    rare = min(blocks, key=lambda one: blocks[one])
     raise UserError(
-        f"by_date: the samples of {rare} °C with a growth date are in {blocks[rare]} of {folds} blocks of growth days, "
-        "so that in some fold no model can be trained on this class: growth temperature and time cannot be separated; "
-        "change splits.folds, or do without by_date."
+        f"by_date: the samples of {target.with_unit(rare)} with a growth date are in {blocks[rare]} of {folds} blocks "
+        f"of growth days, so that in some fold no model can be trained on this class: {target.name} and date cannot be "
+        "separated; change splits.folds, or do without by_date."
     )
 
 
-def later_days(samples: pd.DataFrame, folds: int, rng: np.random.Generator | None = None) -> NDArray[np.str_]:
+def later_days(samples: pd.DataFrame, folds: int, target: Target) -> NDArray[np.str_]:
     """Train on earlier days, validate on later ones, test on later ones still.
 
     The first half of the days is always trained on; the others are divided into folds + 1 blocks of about as many days.
@@ -156,8 +154,7 @@ def later_days(samples: pd.DataFrame, folds: int, rng: np.random.Generator | Non
     ----------
     samples : DataFrame
     folds : int
-    rng : Generator, optional
-        Not used.
+    target : Target
 
     Returns
     -------
@@ -176,11 +173,11 @@ def later_days(samples: pd.DataFrame, folds: int, rng: np.random.Generator | Non
             f"later_days: {count} growth days are known, {folds} folds need {2 * folds + 1}: {WAY_OUT}, or do without "
             "later_days."
         )
-    labels = samples["growth_celsius"].to_numpy()
-    for celsius in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
+    labels = samples["y_true"].to_numpy()
+    for one in sorted(set(labels) - set(labels[(day >= 0) & (day < first)])):
         raise UserError(
-            f"later_days: no sample of the first half of the growth days was grown at {celsius} °C, so that no model "
-            "can be trained on this class: growth temperature and time cannot be separated; do without later_days."
+            f"later_days: no sample of the first half of the growth days is of {target.with_unit(one)}, so that no "
+            f"model can be trained on this class: {target.name} and date cannot be separated; do without later_days."
         )
     blocks = np.array_split(np.arange(first, count), folds + 1)
     splits = []
@@ -209,17 +206,17 @@ def _text(samples: pd.DataFrame, name: str) -> NDArray[np.str_]:
     return np.array(["" if pd.isna(cell) else str(cell) for cell in samples[name]], dtype=str)
 
 
-# Base of a protocol: (samples, folds, rng) -> splits.
+# Base of a protocol: (samples, folds, rng, target) -> splits.
 SPLITTERS = {
-    "by_operator": lambda samples, folds, rng: by_operator(samples, rng),
-    "by_date": by_date,
-    "later_days": later_days,
+    "by_operator": lambda samples, folds, rng, target: by_operator(samples, rng),
+    "by_date": lambda samples, folds, rng, target: by_date(samples, folds, target),
+    "later_days": lambda samples, folds, rng, target: later_days(samples, folds, target),
 }
 # These raise the same UserError sooner: one operator who can be left out is enough.
-_TRIALS = SPLITTERS | {"by_operator": lambda samples, folds, rng: _by_operator(samples, rng, at_most=1)}
+_TRIALS = SPLITTERS | {"by_operator": lambda samples, folds, rng, target: _by_operator(samples, rng, at_most=1)}
 
 
-def obstacle(samples: pd.DataFrame, base: str, folds: int) -> str:
+def obstacle(samples: pd.DataFrame, base: str, folds: int, target: Target) -> str:
     """Return why samples cannot be split by operator or by date; the empty string where they can.
 
     Parameters
@@ -228,19 +225,20 @@ def obstacle(samples: pd.DataFrame, base: str, folds: int) -> str:
     base : str
         Of `SPLITTERS`.
     folds : int
+    target : Target
 
     Returns
     -------
     str
     """
     try:
-        lookup(base, _TRIALS, "group split")(samples, folds, np.random.default_rng(0))
+        lookup(base, _TRIALS, "group split")(samples, folds, np.random.default_rng(0), target)
     except UserError as error:
         return str(error)
     return ""
 
 
-def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: pd.DataFrame | None = None) -> None:
+def check(table: pd.DataFrame, protocol: str, target: Target, samples: pd.DataFrame | None = None) -> None:
     """Check the invariants of the splits by operator or date.
 
     Every fold trains on every class and has samples to validate on and to test; no sample is tested twice. by_operator:
@@ -254,8 +252,7 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
         Splits, without unused samples.
     protocol : str
         Its name.
-    classes : iterable of int
-        Celsius.
+    target : Target
     samples : DataFrame, optional
         The samples that were split; without them operators and days are not checked.
 
@@ -271,9 +268,9 @@ def check(table: pd.DataFrame, protocol: str, classes: Iterable[int], samples: p
     for fold, rows in table.groupby("fold"):
         for split in sorted({"train", "validation", "test"} - set(rows["split"])):
             raise UserError(f"fold {fold} of the {protocol} splits has no {split} sample: make them again.")
-        for celsius in sorted(set(classes) - set(rows.loc[rows["split"] == "train", "growth_celsius"])):
+        for one in sorted(set(target.classes) - set(rows.loc[rows["split"] == "train", "y_true"])):
             raise UserError(
-                f"fold {fold} of the {protocol} splits has no train sample at {celsius} °C: make them again."
+                f"fold {fold} of the {protocol} splits has no train sample of {target.with_unit(one)}: make them again."
             )
         if samples is not None:
             _check_separation(rows, base, samples, f"fold {fold} of the {protocol} splits")

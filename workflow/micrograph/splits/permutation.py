@@ -1,4 +1,4 @@
-"""Permute growth temperatures between samples or between batches, to measure leakage."""
+"""Permute labels between samples or between batches, to measure leakage."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ ATTEMPTS = 2000  # at a permutation with every class in enough batches
 
 
 def permute_labels(samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Permute growth temperatures as the protocol says; without a permutation they stay.
+    """Permute classes and values as the protocol says; without a permutation they stay.
 
     Parameters
     ----------
     samples : DataFrame
-        sample, batch, growth_celsius.
+        sample, batch, y_true, y_true_value.
     protocol : str
-        Its name. ``shuffled_films``: permuted between samples. ``shuffled_batches``: the temperatures, listed batch by
-        batch in one random order, are given to the samples listed batch by batch in another, so that those of a batch
-        stay mostly together.
+        Its name. ``shuffled_films``: permuted between samples. ``shuffled_batches``: the labels, listed batch by batch
+        in one random order, are given to the samples listed batch by batch in another, so that those of a batch stay
+        mostly together.
     folds : int
     rng : Generator
 
     Returns
     -------
     DataFrame
-        The samples, sorted by name, with permuted growth_celsius; every temperature is as frequent as before.
+        The samples, sorted by name, with permuted y_true and y_true_value; every class is as frequent as before.
 
     Raises
     ------
@@ -38,33 +38,34 @@ def permute_labels(samples: pd.DataFrame, protocol: str, folds: int, rng: np.ran
     """
     permute = {None: _unchanged, "films": _between_samples, "batches": _between_batches}
     ordered = samples.sort_values("sample", ignore_index=True)
-    return ordered.assign(growth_celsius=permute[protocols.parse(protocol).shuffled](ordered, folds, rng))
+    source = permute[protocols.parse(protocol).shuffled](ordered, folds, rng)
+    return ordered.assign(**{name: ordered[name].to_numpy()[source] for name in ("y_true", "y_true_value")})
 
 
-def _unchanged(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray:
-    return samples["growth_celsius"].to_numpy()
+def _unchanged(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    return np.arange(len(samples))
 
 
-def _between_samples(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray:
-    return rng.permutation(samples["growth_celsius"].to_numpy())
+def _between_samples(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    return rng.permutation(len(samples))
 
 
-def _between_batches(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray:
-    celsius, batch = samples["growth_celsius"].to_numpy(), samples["batch"].to_numpy(str)
+def _between_batches(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    labels, batch = samples["y_true"].to_numpy(), samples["batch"].to_numpy(str)
     names, position = np.unique(batch, return_inverse=True)
-    needed = _n_batches(celsius, batch)
+    needed = _n_batches(labels, batch)
     for _ in range(ATTEMPTS):
         source, target = (np.argsort(rng.permutation(len(names))[position], kind="stable") for _ in range(2))
-        permuted = np.empty_like(celsius)
-        permuted[target] = celsius[source]
-        if all(count >= min(needed[label], folds + 1) for label, count in _n_batches(permuted, batch).items()):
-            return permuted
+        of = np.empty_like(source)
+        of[target] = source
+        if all(count >= min(needed[label], folds + 1) for label, count in _n_batches(labels[of], batch).items()):
+            return of
     raise UserError(
-        f"none of {ATTEMPTS} permutations of the batches' temperatures gave every class enough batches for {folds} "
-        "folds: set experiments.leakage.n_permutations.batches to 0."
+        f"none of {ATTEMPTS} permutations of the batches' labels gave every class enough batches for {folds} folds: "
+        "set experiments.leakage.n_permutations.batches to 0."
     )
 
 
-def _n_batches(celsius: NDArray, batch: NDArray[np.str_]) -> dict[int, int]:
+def _n_batches(labels: NDArray, batch: NDArray[np.str_]) -> dict[float, int]:
     """Count the batches of every class."""
-    return {label: len(set(batch[celsius == label])) for label in np.unique(celsius)}
+    return {label: len(set(batch[labels == label])) for label in np.unique(labels)}

@@ -176,7 +176,7 @@ def _augmented_by_class(labels: NDArray, augmentation: NDArray, rng: np.random.G
         rows = rng.permutation(np.flatnonzero((labels == label) & (augmentation > 0)))
         if not len(rows):
             raise UserError(
-                f"no augmented training images of the samples grown at {label} °C: aug1 and aug2 need images, or "
+                f"no augmented training images of the samples of class {label:g}: aug1 and aug2 need images, or "
                 "tuned features of the same policy; choose aug3 or aug4 for other features."
             )
         yield rows[np.argsort(augmentation[rows], kind="stable")]

@@ -1,8 +1,8 @@
 """Data of a fold, and the tables of predictions and of search results, the same for shallow models, MLP and CNN.
 
 The table of predictions is the interface between fitting and evaluation. Its columns: fold, split, sample,
-augmentation, batch, y_true, y_pred, y_pred_value, score_{class} ..., components; sorted by fold, split, sample,
-augmentation. Columns of search results: fold, n_candidates (size of the grid), validation_accuracy,
+augmentation, batch, y_true, y_true_value, y_pred, y_pred_value, score_{class} ..., components; sorted by fold, split,
+sample, augmentation. Columns of search results: fold, n_candidates (size of the grid), validation_accuracy,
 validation_balanced, best_params, refit_params (settings as JSON). Neither torch nor scikit-learn is imported here.
 """
 
@@ -21,7 +21,7 @@ from micrograph.errors import UserError
 from micrograph.splits import model_selection, policies, protocols, splitters
 from micrograph.splits.fit_spec import FitTask
 from micrograph.splits.model_selection import Choice
-from micrograph.target import Prediction
+from micrograph.target import Prediction, Target
 
 KEYS = ["fold", "split", "sample", "augmentation"]
 SEEDS = 2**31
@@ -40,14 +40,17 @@ class Samples:
     augmentation : ndarray of int, shape (n,)
         0: the micrograph itself.
     batch : ndarray of str, shape (n,)
-    y : ndarray of int, shape (n,)
-        Class in Celsius.
+    y : ndarray of shape (n,)
+        Class.
+    value : ndarray of float, shape (n,)
+        In the target's unit; NaN of a target without order.
     """
 
     sample: NDArray[np.str_]
     augmentation: NDArray[np.int64]
     batch: NDArray[np.str_]
-    y: NDArray[np.int64]
+    y: NDArray
+    value: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +181,8 @@ def match_samples(sample: ArrayLike, augmentation: ArrayLike, table: pd.DataFram
             "again."
         )
     rows = known.loc[sample]
-    return Samples(sample, augmentation, rows["batch"].to_numpy(str), rows["growth_celsius"].to_numpy(int))
+    y_true, value = rows["y_true"].to_numpy(), rows["y_true_value"].to_numpy(float)
+    return Samples(sample, augmentation, rows["batch"].to_numpy(str), y_true, value)
 
 
 def rows_in_split(samples: Samples, table: pd.DataFrame, fold: int, split: str) -> NDArray[np.intp]:
@@ -239,7 +243,7 @@ def select_and_predict(
     refitted = model_selection.refit_choice(choices, protocol)
     frames = [
         prediction_frame(
-            fold, part, predict(fold, choice.point if part == "validation" else point, part), task.classes
+            fold, part, predict(fold, choice.point if part == "validation" else point, part), task.target
         ).assign(components=width)
         for fold, choice, point, width in zip(folds, choices, refitted, n_features, strict=True)
         for part in parts
@@ -248,7 +252,7 @@ def select_and_predict(
     return refitted, search_table(choices, refitted, task.grid), table
 
 
-def prediction_frame(fold: FoldData, split: str, prediction: Prediction, classes: Sequence[int]) -> pd.DataFrame:
+def prediction_frame(fold: FoldData, split: str, prediction: Prediction, target: Target) -> pd.DataFrame:
     """Tabulate the predictions of one split of one fold.
 
     Parameters
@@ -256,10 +260,9 @@ def prediction_frame(fold: FoldData, split: str, prediction: Prediction, classes
     fold : FoldData
     split : str
     prediction : tuple of ndarray
-        Class and continuous value in Celsius, of shape (m,), and scores (m, n_classes) of the rows
+        Class and continuous value, of shape (m,), and scores (m, n_classes) of the rows
         ``fold.score_index[split]``; NaN where there is none.
-    classes : sequence of int
-        Celsius.
+    target : Target
 
     Returns
     -------
@@ -267,6 +270,8 @@ def prediction_frame(fold: FoldData, split: str, prediction: Prediction, classes
     """
     rows, samples = fold.score_index[split], fold.samples
     y_pred, y_value, scores = prediction
+    is_whole = np.issubdtype(samples.y.dtype, np.integer)
+    predicted = pd.array(np.asarray(y_pred, dtype=float), dtype="Float64")
     frame = pd.DataFrame(
         {
             "fold": fold.fold,
@@ -275,11 +280,12 @@ def prediction_frame(fold: FoldData, split: str, prediction: Prediction, classes
             "augmentation": samples.augmentation[rows],
             "batch": samples.batch[rows],
             "y_true": samples.y[rows],
-            "y_pred": pd.array(np.asarray(y_pred, dtype=float), dtype="Float64").astype("Int64"),
+            "y_true_value": samples.value[rows],
+            "y_pred": predicted.astype("Int64") if is_whole else predicted,
             "y_pred_value": np.asarray(y_value, dtype=float),
         }
     )
-    frame[[f"score_{celsius}" for celsius in classes]] = scores
+    frame[target.score_columns] = scores
     return frame
 
 

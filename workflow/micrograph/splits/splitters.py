@@ -1,12 +1,13 @@
 """Split samples into folds that keep groups together, and check the table of splits.
 
 A table of splits has one row per fold and sample: fold (0 ... K - 1), split (train, validation, test), sample, batch,
-growth_celsius; sorted by fold, then sample. Samples that a protocol leaves out of a fold have the split ``unused``.
+y_true (class), y_true_value; sorted by fold, then sample. Samples that a protocol leaves out of a fold have the split
+``unused``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -16,26 +17,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
 from micrograph.splits import group_splits, protocols, stratified_groups
+from micrograph.target import Target
 
 SPLITS = ("train", "validation", "test")
-COLUMNS = ("fold", "split", "sample", "batch", "growth_celsius")
+COLUMNS = ("fold", "split", "sample", "batch", "y_true", "y_true_value")
 
 
 def split(
-    samples: pd.DataFrame, protocol: str, folds: int, rng: np.random.Generator, primary: str = "strict"
+    samples: pd.DataFrame,
+    protocol: str,
+    folds: int,
+    rng: np.random.Generator,
+    target: Target,
+    primary: str = "strict",
 ) -> pd.DataFrame:
     """Split samples into folds.
 
     Parameters
     ----------
     samples : DataFrame
-        One row per sample, in any order: sample, batch, growth_celsius; also operator and growth_date for splits by
-        them.
+        One row per sample, in any order: sample, batch, y_true, y_true_value (`Target.add_to`); also operator and
+        growth_date for splits by them.
     protocol : str
         Its name.
     folds : int
         At least 3.
     rng : Generator
+    target : Target
     primary : str
         Of `protocols.PRIMARY`: what splits the samples of the protocol strict.
 
@@ -56,9 +64,9 @@ def split(
     ordered = samples.sort_values("sample", ignore_index=True)
     for sample in ordered.loc[ordered["sample"].duplicated(), "sample"]:
         raise UserError(f"sample {sample} is twice in the table of samples: keep one row per sample.")
-    _check_groups(ordered, protocol, folds, sorted(ordered["growth_celsius"].unique()), splitter.min_groups(folds))
+    _check_groups(ordered, protocol, folds, sorted(ordered["y_true"].unique()), target, splitter.min_groups(folds))
     group = ordered["sample" if "ungrouped" in protocols.parse(protocol).leaks else "batch"].to_numpy(str)
-    splits = splitter.split(ordered.assign(group=group), folds, rng)
+    splits = splitter.split(ordered.assign(group=group), folds, rng, target)
     if protocols.parse(protocol).base == "strict":
         for sample in ordered.loc[(splits == group_splits.UNUSED).any(axis=0), "sample"]:
             raise UserError(
@@ -69,22 +77,20 @@ def split(
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 
 
-def _split_strict(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.str_]:
+def _split_strict(samples: pd.DataFrame, folds: int, rng: np.random.Generator, target: Target) -> NDArray[np.str_]:
     """Assign every group to one fold: fold i tests the samples of i and validates on those of i + 1."""
-    own = stratified_groups.assign_folds(
-        samples["growth_celsius"].to_numpy(), samples["group"].to_numpy(str), folds, rng
-    )
+    own = stratified_groups.assign_folds(samples["y_true"].to_numpy(), samples["group"].to_numpy(str), folds, rng)
     distance = (own[None, :] - np.arange(folds)[:, None]) % folds
     return np.select([distance == 0, distance == 1], ["test", "validation"], "train")
 
 
-def _split_published(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.str_]:
+def _split_published(samples: pd.DataFrame, folds: int, rng: np.random.Generator, target: Target) -> NDArray[np.str_]:
     """Split as the paper, whose groups are the samples themselves: one test split for all folds.
 
     The paper tests fold 0 of ten, and splits the rest again into ten folds of train and validation. We take the first
     fold that leaves every class at least `folds` groups, in the paper's data fold 0 itself.
     """
-    groups, labels = samples["group"].to_numpy(str), samples["growth_celsius"].to_numpy()
+    groups, labels = samples["group"].to_numpy(str), samples["y_true"].to_numpy()
     held_out = _sklearn_folds if len(set(groups)) == len(groups) else _balanced_folds
     for test in held_out(labels, groups, folds, rng):
         rest = np.setdiff1d(np.arange(len(labels)), test)
@@ -128,7 +134,7 @@ def _base(protocol: str, primary: str) -> str:
 def check(
     table: pd.DataFrame,
     protocol: str,
-    classes: Iterable[int],
+    target: Target,
     samples: pd.DataFrame | None = None,
     primary: str = "strict",
 ) -> None:
@@ -144,8 +150,7 @@ def check(
         From `split`.
     protocol : str
         Its name.
-    classes : iterable of int
-        Celsius.
+    target : Target
     samples : DataFrame, optional
         The samples that were split, for splits by operator or date.
     primary : str
@@ -160,17 +165,18 @@ def check(
     _check_unique(table, ["fold", "sample"], "sample")
     if "ungrouped" not in protocols.parse(protocol).leaks:
         _check_unique(table.drop_duplicates(["fold", "split", "batch"]), ["fold", "batch"], "batch")
-    SPLITTERS[_base(protocol, primary)].check(table, protocol, list(classes), samples)
+    SPLITTERS[_base(protocol, primary)].check(table, protocol, target, samples)
 
 
-def _check_folds(table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None) -> None:
+def _check_folds(table: pd.DataFrame, protocol: str, target: Target, samples: pd.DataFrame | None) -> None:
     """Check strict and published: every class in every split, every sample tested, or else validated on, once."""
     folds, published = table["fold"].nunique(), protocols.parse(protocol).estimators == "published"
-    _check_groups(table, protocol, folds, classes, folds + published)
-    counts = table.groupby(["fold", "split", "growth_celsius"]).size()
-    for fold, name, celsius in pd.MultiIndex.from_product([range(folds), SPLITS, classes]).difference(counts.index):
+    _check_groups(table, protocol, folds, target.classes, target, folds + published)
+    counts = table.groupby(["fold", "split", "y_true"]).size()
+    every = pd.MultiIndex.from_product([range(folds), SPLITS, target.classes])
+    for fold, name, one in every.difference(counts.index):
         raise UserError(
-            f"fold {fold} of the {protocol} splits has no {name} sample at {celsius} °C: "
+            f"fold {fold} of the {protocol} splits has no {name} sample of {target.with_unit(one)}: "
             "lower splits.folds or change the seed."
         )
     test, validation = (table[table["split"] == name] for name in ("test", "validation"))
@@ -190,30 +196,30 @@ def _check_unique(rows: pd.DataFrame, keys: list[str], what: str) -> None:
         raise UserError(f"a {what} is in two splits of a fold or tested twice ({where}): make the splits again.")
 
 
-def _check_groups(samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[int], needed: int) -> None:
+def _check_groups(
+    samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[float], target: Target, needed: int
+) -> None:
     """Raise UserError where a class has too few groups to be in every split of every fold."""
     group, plural = (
         ("sample", "samples") if "ungrouped" in protocols.parse(protocol).leaks else ("batch", "batches (growth days)")
     )
-    for celsius in classes:
-        count = samples.loc[samples["growth_celsius"] == celsius, group].nunique()
+    for one in classes:
+        count = samples.loc[samples["y_true"] == one, group].nunique()
         if count < needed:
             raise UserError(
-                f"{celsius} °C has only {count} {plural}; {folds} folds of the {protocol} protocol need at least "
-                f"{needed}: lower splits.folds, or leave {celsius} out of the classes."
+                f"{target.with_unit(one)} has only {count} {plural}; {folds} folds of the {protocol} protocol need at "
+                f"least {needed}: lower splits.folds, or leave {target.label(one)} out of the classes."
             )
 
 
-def _check_by(
-    base: str, table: pd.DataFrame, protocol: str, classes: Sequence[int], samples: pd.DataFrame | None
-) -> None:
+def _check_by(base: str, table: pd.DataFrame, protocol: str, target: Target, samples: pd.DataFrame | None) -> None:
     """Check splits by operator or date, whatever their protocol is called."""
-    group_splits.check(table, base, classes, samples)
+    group_splits.check(table, base, target, samples)
 
 
 class _Splitter(NamedTuple):
-    split: Callable  # (samples with a column group, folds, rng) -> (folds, n) splits of every sample
-    check: Callable  # (table, protocol, classes, samples or None); raises UserError
+    split: Callable  # (samples with a column group, folds, rng, target) -> (folds, n) splits of every sample
+    check: Callable  # (table, protocol, target, samples or None); raises UserError
     min_groups: Callable  # folds -> groups that every class needs
 
 

@@ -38,7 +38,7 @@ def subsample_batches(table: pd.DataFrame, protocol: str, rng: np.random.Generat
         order = _order(rows, rng)
         samples = rows["batch"].map(rows["batch"].value_counts()).groupby(rows["batch"]).first()[order].cumsum()
         count = int(np.searchsorted(samples.to_numpy(), share / protocols.WHOLE * len(rows))) + 1
-        while set(rows.loc[rows["batch"].isin(order[:count]), "growth_celsius"]) != set(rows["growth_celsius"]):
+        while set(rows.loc[rows["batch"].isin(order[:count]), "y_true"]) != set(rows["y_true"]):
             count += 1
         left_out = rows.index[~rows["batch"].isin(order[:count])]
         kept.loc[left_out, "split"] = group_splits.UNUSED
@@ -47,7 +47,7 @@ def subsample_batches(table: pd.DataFrame, protocol: str, rng: np.random.Generat
 
 def _order(rows: pd.DataFrame, rng: np.random.Generator) -> list[str]:
     """List the batches in the order in which they are taken."""
-    counts = rows.groupby(["batch", "growth_celsius"]).size().unstack(fill_value=0)
+    counts = rows.groupby(["batch", "y_true"]).size().unstack(fill_value=0)
     proportions = counts.sum() / counts.sum().sum()
     left, taken, held = list(rng.permutation(counts.index.to_numpy(str))), [], np.zeros(counts.shape[1])
     while left:
