@@ -216,6 +216,7 @@ def test_baselines_know_no_network():
 
 def test_a_primary_split_by_date_is_refused_before_the_run_where_the_sheet_has_no_dates():
     sheet = pd.DataFrame({"sample": list("abcd"), "batch": list("wxyz"), "y_true": [900, 950] * 2})
-    Study({"splits": {"folds": 3, "primary": "strict"}}, lambda: sheet).check_primary()
+    target = {"column": "growth_celsius", "classes": [900, 950]}
+    Study({"splits": {"folds": 3, "primary": "strict"}, "target": target}, lambda: sheet).check_primary()
     with pytest.raises(UserError, match="splits.primary is by_date.*0 growth days.*column growth_date"):
-        Study({"splits": {"folds": 3, "primary": "by_date"}}, lambda: sheet).check_primary()
+        Study({"splits": {"folds": 3, "primary": "by_date"}, "target": target}, lambda: sheet).check_primary()

@@ -467,7 +467,7 @@ def _cell_errors(frame: pd.DataFrame, sheet: _Sheet, files_must_exist: bool) -> 
         *[(frame[name], partial(_empty_error, name=name)) for name in columns.required],
         (frame["sample"], _sample_error),
         *[(frame[name], partial(_number_error, name=name, any_sign=name in columns.own)) for name in sheet.numbers],
-        *([(frame[target.column], partial(_class_error, target=target))] if target else []),
+        *([(frame[target.column], partial(_class_error, target=target, columns=columns))] if target else []),
         (frame["width_nm"], _width_error),
         (frame["z_unit"], _unit_error),
         (frame["growth_date"], _date_error),
@@ -503,9 +503,11 @@ def _number_error(cell: str, name: str, any_sign: bool) -> str:
     return f"{name} '{cell}' is not a {'' if any_sign else 'positive '}number; write it as 950."
 
 
-def _class_error(cell: str, target: Target) -> str:
+def _class_error(cell: str, target: Target, columns: Columns) -> str:
     value = to_number(cell)
-    if not cell or (value is None or target.within(value) if target.ordered else cell in target.labels):
+    if not cell or (not target.ordered and cell in target.labels):
+        return ""
+    if target.ordered and (_number_error(cell, "", target.column in columns.own) or target.within(value or 0.0)):
         return ""
     what = "outside of" if target.ordered else "not one of"
     limits = f" ({target.edges[0]:.9g} to {target.edges[-1]:.9g})" if target.ordered else ""
