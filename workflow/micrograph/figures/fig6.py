@@ -89,7 +89,8 @@ def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int
         If a tested sample is not among `samples`.
     """
     (fit,) = fits
-    rows = predictions_by_sample(fit.predictions).merge(samples, on="sample", how="left", indicator=True)
+    known = samples.drop(columns=["y_true", "y_true_value"], errors="ignore")
+    rows = predictions_by_sample(fit.predictions).merge(known, on="sample", how="left", indicator=True)
     for lost in rows.loc[rows["_merge"] == "left_only", "sample"]:
         raise UserError(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
     rows = rows.sort_values(["y_true", "sample"], kind="stable", ignore_index=True)
