@@ -52,7 +52,7 @@ def test_a_typo_is_answered_with_the_nearest_key():
 
 def test_a_wrong_word_is_answered_with_the_legal_ones():
     message = faults_of(lambda study: study["micrographs"].update(aspect="padd"))
-    assert message == "config.yaml: micrographs.aspect is 'padd'; choose 'pad', or one of: pad, crop, refuse."
+    assert message == "config.yaml: micrographs.aspect is 'padd'; choose 'pad', or one of: pad, crop, stretch, refuse."
 
 
 def test_several_faults_come_together():
