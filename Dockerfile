@@ -10,7 +10,8 @@ COPY workflow/make-environment.sh workflow/make-environment.sh
 RUN PIP_NO_CACHE_DIR=1 sh workflow/make-environment.sh /opt/environment requirements.lock
 
 COPY . .
-RUN /opt/environment/bin/python -m compileall -q workflow/micrograph
+RUN /opt/environment/bin/python -m pip install --no-index --no-deps --no-build-isolation --editable . \
+    && /opt/environment/bin/python -m compileall -q workflow/micrograph
 
 # Any user may run it (docker run --user), one without a name or a home too: what libraries cache goes to a folder that
 # all may write to. Nothing is written into the project, and no package of the user's home is mixed in.

@@ -3,15 +3,15 @@
 # make scans   FOLDER=scans: level, draw and measure scans       (OUT=scans-measured LEVELLING=median, without a study)
 # make verify  recompute a tenth of the results, compare bytes   make bench    times against the published implementation
 # make compare A=results B=other/results: two runs compared      make audit    known vulnerabilities of the locked packages
-# make clean   remove results, logs and the simulated scans      make lock     resolve requirements.in again
+# make clean   remove results, logs and the simulated scans      make lock     resolve pyproject.toml again
 # (each makes the environment first, if it is missing)
 
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 READY := $(VENV)/.made-from-lock
-# The command of this folder, whatever is installed.
-MICROGRAPH := PYTHONPATH=workflow $(BIN)/python -m micrograph
+TESTABLE := $(VENV)/.made-for-tests
+MICROGRAPH := $(BIN)/micrograph
 
 .PHONY: run sheet scans verify compare test nightly bench audit lock clean environment check format
 
@@ -37,28 +37,38 @@ verify: environment
 	  $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 
 compare: environment
-	@PYTHONPATH=workflow $(BIN)/python -m micrograph.provenance.compare "$(A)" "$(B)" $(if $(FILES),--files)
+	@$(BIN)/python -m micrograph.provenance.compare "$(A)" "$(B)" $(if $(FILES),--files)
 
 # tests/README.md explains the markers; TESTS="tests/unit -k splits" runs some tests.
-test: environment
+test: $(TESTABLE)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20 $(TESTS)
 
 # Tests that kill runs, change clocks or need a cluster run one after another.
-nightly: environment
+nightly: $(TESTABLE)
 	FAULTS=nightly OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20
 	FAULTS=nightly $(BIN)/python -m pytest -m "nightly or cluster" --durations 20
 
-bench: environment
+bench: $(TESTABLE)
 	$(BIN)/python -m benchmarks
 
 environment: $(READY)
 
+# The workflow's packages and this project itself, as `pip install -e .` would. TORCH=cpu takes another build of PyTorch.
+ifdef TORCH
+.PHONY: $(READY)
+endif
 $(READY): requirements.lock
-	@sh workflow/make-environment.sh $(VENV) requirements.lock
+	@TORCH=$(TORCH) sh workflow/make-environment.sh $(VENV) requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What tests need beyond it.
+$(TESTABLE): requirements-test.lock $(READY)
+	@sh workflow/make-environment.sh $(VENV) requirements-test.lock add
 	@touch $@
 
 # Format, lint and types, as CI does.
-check: environment
+check: $(TESTABLE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -66,22 +76,21 @@ check: environment
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-format: environment
+format: $(TESTABLE)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
-	PYTHONPATH=workflow $(BIN)/python -m micrograph.config_reference
+	$(BIN)/python -m micrograph.config_reference
 
 # In an environment of its own; needs network access.
 audit:
 	python3 -m venv --clear .audit
 	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
-	.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+	.audit/bin/pip-audit --requirement requirements.lock --requirement requirements-test.lock --require-hashes \
+	  --disable-pip --strict
 
-# Needs uv. The lock holds versions and hashes, no URLs. Bring envs/*.yaml to the same versions afterwards.
 lock:
-	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 --no-header --quiet \
-	  --upgrade requirements.in --output-file requirements.lock
+	sh workflow/make-lock.sh --upgrade
 
 # Of resources/scans only simulated shards, which have ground truth in resources/truth; other scans may be a user's own.
 clean:

@@ -1,8 +1,10 @@
-"""The lock is real: hashes everywhere, and requirements.in, envs/*.yaml and the imports of the code agree with it."""
+"""The locks are real: hashes everywhere; pyproject.toml, envs/*.yaml and the imports of the code agree with them."""
 
 import ast
 import re
 import sys
+import tomllib
+from importlib.metadata import requires
 from importlib.metadata import version as installed
 
 import pytest
@@ -22,9 +24,12 @@ OPTIONAL = {"gwyddionpy", "gwyddionpy-converter", "surfacetopography", "efficien
 ENVIRONMENTS = sorted((PROJECT / "envs").glob("*.yaml"), key=lambda path: path.name)
 
 
-def locked():
-    """Requirement by name, for each entry of requirements.lock."""
-    text = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
+WORKFLOW, TESTS = "requirements.lock", "requirements-test.lock"
+
+
+def locked(lock=WORKFLOW):
+    """Requirement by name, for each entry of a lock."""
+    text = (PROJECT / lock).read_text(encoding="utf-8")
     entries = re.findall(
         r"^([a-z0-9][^\\\n]*==[^\\\n]*?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.M
     )
@@ -38,29 +43,60 @@ def conda_specs(path):
     return ours, [Requirement(spec) for entry in listed if isinstance(entry, dict) for spec in entry["pip"]]
 
 
+def groups():
+    """The requirements of pyproject.toml by group; of the package itself under its empty name."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = {"": project["dependencies"], **project["optional-dependencies"]}
+    return {
+        group: [one for one in map(Requirement, wanted) if one.name != project["name"]]
+        for group, wanted in listed.items()
+    }
+
+
 def locked_version(name):
-    (pin,) = locked()[0][name].specifier
+    (pin,) = (locked()[0] | locked(TESTS)[0])[name].specifier
     assert pin.operator == "=="
     return pin.version
 
 
-def test_every_entry_of_the_lock_is_one_exact_version_with_hashes_and_names_no_address():
-    requirements, entries, text = locked()
-    assert entries == len(requirements) == len(re.findall(r"^[a-z0-9].*==", text, re.M)) > 100
+@pytest.mark.parametrize("lock", [WORKFLOW, TESTS])
+def test_every_entry_of_a_lock_is_one_exact_version_with_hashes_and_names_no_address(lock):
+    requirements, entries, text = locked(lock)
+    assert entries == len(requirements) == len(re.findall(r"^[a-z0-9].*==", text, re.M)) > 30
     assert "http:" not in text and "https:" not in text
 
 
 def test_every_requirement_written_by_hand_is_locked_at_a_version_it_admits():
-    lines = (PROJECT / "requirements.in").read_text(encoding="utf-8").splitlines()
-    wanted = [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
-    assert len(wanted) > 20
+    wanted = [requirement for group in groups().values() for requirement in group]
+    assert len(wanted) > 40
     for requirement in wanted:
         assert requirement.specifier.contains(locked_version(requirement.name)), requirement
 
 
+def test_the_workflow_is_locked_without_tests_and_no_package_is_in_both_locks():
+    workflow, tests = locked()[0], locked(TESTS)[0]
+    assert workflow.keys() & tests.keys() == set()
+    assert {one.name for group in ("", "predict", "run") for one in groups()[group]} <= workflow.keys()
+    assert {one.name for group in ("test", "baseline") for one in groups()[group]} - workflow.keys() <= tests.keys()
+
+
+def needs_of_installed(name):
+    """The names of what an installed package requires here, without its extras."""
+    found = [need for need in map(Requirement, requires(name) or []) if not need.marker or need.marker.evaluate()]
+    return {re.sub(r"[-_.]+", "-", need.name).lower() for need in found}
+
+
+def test_the_locks_are_complete_so_that_they_install_without_resolving():
+    environment, both = default_environment(), locked()[0] | locked(TESTS)[0]
+    here = [name for name, entry in both.items() if not entry.marker or entry.marker.evaluate(environment)]
+    missing = {name: needs for name in here if (needs := needs_of_installed(name) - both.keys())}
+    assert missing == {}
+
+
 def test_what_runs_these_tests_is_what_the_lock_says():
     environment = default_environment()
-    applicable = [entry for entry in locked()[0].values() if not entry.marker or entry.marker.evaluate(environment)]
+    entries = [*locked()[0].values(), *locked(TESTS)[0].values()]
+    applicable = [entry for entry in entries if not entry.marker or entry.marker.evaluate(environment)]
     assert len(applicable) > 100
     differing = [
         entry.name for entry in applicable if not entry.specifier.contains(installed(entry.name), prereleases=True)
