@@ -1,6 +1,6 @@
 """One line that moves: what runs, how many jobs of all are done, about how many minutes are left; and errors, in full.
 
-A logger plugin of Snakemake, found by `PYTHONPATH=workflow snakemake --logger progress`. Without a terminal a line is
+A logger plugin of Snakemake, of `snakemake --logger progress`. Without a terminal a line is
 written every half minute. A dry run, and everything that warns, looks as it does without the plugin.
 """
 

@@ -281,9 +281,7 @@ def test_endless_intervals_are_empty_cells(model, new):
 def test_the_command_prints_a_prediction_and_fails_where_a_file_is_no_scan(new, model_path, tmp_path, capsys):
     assert cli.main(["predict", str(new[0]), "--model", str(model_path), "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
-    made = predict.predict(new[0], model_path, device="cpu")
-    assert printed.startswith(f"{new[0]}: {made.y_pred} °C")
-    assert printed.count("out of distribution") == len(made.reasons)
+    assert printed == f"{predict.predict(new[0], model_path, device='cpu')}\n"
     shutil.copy(new[0], tmp_path / "a.spm")
     (tmp_path / "b.spm").write_text("no scan", encoding="utf-8")
     out = f"{tmp_path}-new"

@@ -29,7 +29,7 @@ def predict_folder(
     Returns
     -------
     lines : list of str
-        One or two for each scan.
+        One for each scan, or the path of the page.
     n_errors : int
         Number of files that could not be read.
 
@@ -45,7 +45,7 @@ def predict_folder(
     predictions = predict.predict_scans(paths, loaded, device)
     if out is None:
         made = list(predictions)
-        return [line for one in made for line in _lines(one)], sum(bool(one.error) for one in made)
+        return [str(one) for one in made], sum(bool(one.error) for one in made)
     from micrograph.prediction import page  # it imports matplotlib when it draws
 
     out, template = Path(out), PROJECT / "workflow" / "report" / "new.html.j2"
@@ -53,15 +53,3 @@ def predict_folder(
     io.write_table(out / "predictions.tsv", table)
     n_errors = int(table["error"].astype(bool).sum())
     return [f"{len(table)} scans, {n_errors} of them without a prediction: {printable(out / 'index.html')}"], n_errors
-
-
-def _lines(prediction: predict.Prediction) -> list[str]:
-    """Say what was predicted for one scan."""
-    if prediction.error:
-        return [prediction.error]
-    sure = ", ".join(f"{name} °C {share:.0%}" for name, share in prediction.probabilities.items())
-    line = (
-        f"{prediction.scan}: {prediction.y_pred} °C ({sure}); {prediction.coverage:.0%} interval "
-        f"{prediction.low_celsius:.0f} to {prediction.high_celsius:.0f} °C"
-    )
-    return [line, *(f"  out of distribution: {reason}" for reason in prediction.reasons)]
