@@ -117,6 +117,6 @@ def ensemble(predictions: pd.DataFrame, scheme: str, classes: Sequence[float]) -
     rows = predictions.assign(fold_of_run=predictions["fold"] - first)
     groups = rows.groupby(["repeat", "fold_of_run", "split", "sample", "augmentation"], sort=False)
     made = groups.first().assign(**groups[means].mean()).reset_index()
-    y_pred = target.decode_scores(scheme, made[scores].to_numpy(float), made["y_pred_value"].to_numpy(float), classes)
-    made["y_pred"] = pd.array(y_pred, dtype="Float64").astype("Int64")
+    values = made["y_pred_value"].to_numpy(float)
+    made["y_pred"] = target.decode_scores(scheme, made[scores].to_numpy(float), values, classes)
     return made[[name for name in predictions if name != "seed"]]
