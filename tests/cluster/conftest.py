@@ -40,6 +40,7 @@ def settings(stub):
     cluster's four cores are two.
     """
     study = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+    study["networks"]["device"] = "cpu"  # the cluster's GPUs only count, and `auto` refuses a GPU that does not compute
     if WHOLE:
         return study
     study["networks"] |= stub

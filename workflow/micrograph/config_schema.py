@@ -357,8 +357,9 @@ class Networks(Section):
     precision: Precision = "fp32"
     """Arithmetic of the features. bf16 is about twice as fast where the processor has it (elsewhere fp32 is used, as
     the log reports), with noise in the features: about 1 % for resnet18, 7 % for efficientnet_lite0."""
-    device: Annotated[str, OneOf(("auto", "cpu", "cuda"))] = "auto"
-    """auto: a GPU if there is one."""
+    device: Annotated[str, OneOf(("auto", "cpu", "cuda", "mps"))] = "auto"
+    """auto: an NVIDIA GPU if there is one, otherwise the processor, which the log names; a job to which a scheduler
+    assigned a GPU fails where it does not work. mps: the GPU of an Apple machine (never tried)."""
     normalise: Annotated[str, OneOf(("weights", "none"))] = "weights"
     """Normalisation of images for the features of blocks. weights: as the weights expect; none: values in 0..1, as in
     the paper. For fine-tuning images are always normalised as the weights expect, in the paper too."""

@@ -72,7 +72,7 @@ def attribute(
     images : ndarray or Tensor of uint8, shape (n, side, side)
         n > 0; side is ``metadata["pixels"]``.
     settings : AttributionSettings
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         A CPU uses one thread, so that results do not depend on the number of cores.
     description : str
         Begins the progress messages.

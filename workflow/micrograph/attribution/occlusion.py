@@ -134,7 +134,7 @@ class FoldNetwork:
         Of the network's file.
     precision : {"fp32", "bf16"}, default "fp32"
         Precision of the backbone where pixels are hidden.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         A CPU uses one thread, so that results do not depend on the number of cores.
     """
 

@@ -1,8 +1,12 @@
 """Devices, precision, and the repeatability of PyTorch's computations."""
 
 import os
+import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +14,12 @@ import torch
 from micrograph.errors import UserError, lookup
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DEVICES = ("auto", "cpu", "cuda", "mps")
+ASSIGNED = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
+NO_GPU = ("", "-1", "NoDevFiles", "none")  # values of these variables that assign none
+DRIVER_FILE = "/proc/driver/nvidia/version"
+DRIVER = re.compile(r"Kernel Module\D*([\d.]+)")
+LEAST_DRIVER = {"13": "580", "12": "525"}  # of NVIDIA on Linux, by the major version of CUDA
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # unset, cuBLAS adds in an order of its own each time
 
 
@@ -61,8 +71,8 @@ def resolve_device(name: str) -> torch.device:
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda"}
-        auto is CUDA where it is available.
+    name : {"auto", "cpu", "cuda", "mps"}
+        auto is CUDA where it is available, otherwise the processor, which is logged; mps is an Apple GPU.
 
     Returns
     -------
@@ -71,13 +81,57 @@ def resolve_device(name: str) -> torch.device:
     Raises
     ------
     UserError
-        If the name is unknown, or CUDA is requested and not available.
+        If the name is unknown, or CUDA does not work where it is requested or a scheduler assigned a GPU (ASSIGNED): a
+        job that was given a GPU must not compute on the processor for hours. Or if mps is requested and not there.
     """
-    available = torch.cuda.is_available()
-    chosen = lookup(name, {"auto": "cuda" if available else "cpu", "cpu": "cpu", "cuda": "cuda"}, "device")
-    if chosen == "cuda" and not available:
-        raise UserError("device 'cuda': this machine or this PyTorch has no CUDA; choose auto or cpu.")
-    return torch.device(chosen)
+    lookup(name, dict.fromkeys(DEVICES), "device")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UserError("device 'mps': this machine or this PyTorch has no Apple GPU; choose auto or cpu.")
+    if name in ("auto", "cuda"):
+        works, assigned = torch.cuda.is_available(), _assigned_gpus()
+        if not works and (name == "cuda" or assigned):
+            given = "device 'cuda' is requested" if name == "cuda" else f"a GPU was assigned ({assigned})"
+            raise UserError(
+                f"{given}, but {_why_no_cuda()}; install a driver or another build of PyTorch (docs/cluster.md), or "
+                "set networks.device: cpu."
+            )
+        name = "cuda" if works else "cpu"
+        if not works:
+            _log_processor()
+    return torch.device(name)
+
+
+def _assigned_gpus() -> str:
+    """Return the variable by which a scheduler, or the user, assigned GPUs to this process; empty without."""
+    found = ((name, os.environ.get(name, "").strip()) for name in ASSIGNED)
+    return next((f"{name}={value}" for name, value in found if value not in NO_GPU), "")
+
+
+def _why_no_cuda() -> str:
+    """Say why CUDA does not work: the build, the driver, or what CUDA itself reports."""
+    build, driver = torch.version.cuda, DRIVER.search(_text(DRIVER_FILE))
+    if build is None:
+        return f"PyTorch {torch.__version__} is a build without CUDA"
+    needed = LEAST_DRIVER.get(build.partition(".")[0], "that its release notes name")
+    wanted = f"PyTorch {torch.__version__} needs CUDA {build} (NVIDIA driver {needed} or newer)"
+    if driver is None:
+        return f"{wanted} and there is none"
+    return f"{wanted} and does not work with the driver {driver[1]} or with the GPU here"
+
+
+@cache
+def _log_processor() -> None:
+    """Write into the log, once, that the processor computes, and why where there is an NVIDIA driver."""
+    model = re.search(r"(?m)^model name\s*: (.*)$", _text("/proc/cpuinfo"))
+    why = _why_no_cuda() if _text(DRIVER_FILE) else "no GPU"
+    print(f"{why}; computing on the processor ({model[1] if model else platform.machine()})", flush=True)
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:

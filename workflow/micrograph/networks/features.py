@@ -85,7 +85,7 @@ def extract(
         Images of a forward pass. The same number gives the same bytes, another changes the last digits.
     precision : {"fp32", "bf16"}
         bf16 adds noise, about 1 % of the largest value for resnet18, 7 % for efficientnet_lite0.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         Device to compute on.
 
     Returns

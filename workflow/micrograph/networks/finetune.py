@@ -296,7 +296,7 @@ def fine_tune(
         File of the backbone's weights; None for scratch.
     rng : Generator
         Source of all random numbers.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         Device to train on.
 
     Returns

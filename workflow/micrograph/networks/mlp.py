@@ -140,7 +140,7 @@ def fit_folds(
         As of `training.FitOptions`.
     rng : Generator
         Source of the rows of each fold and of its models' seeds.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         Device to train on.
 
     Returns

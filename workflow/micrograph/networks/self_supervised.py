@@ -103,7 +103,7 @@ def pretrain(
         File of these weights; scratch needs none.
     precision : {"fp32", "bf16"}
         Of the computations.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         Device to train on.
 
     Returns

@@ -137,7 +137,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     ----------
     settings : FinalModelSettings
     study : StudyData
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
     -------
@@ -210,7 +210,7 @@ def cross_validate(
         Of `training_settings`.
     images : Tensor of uint8, shape (n, side, side)
         Of the rows of ``study.images``.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
     -------

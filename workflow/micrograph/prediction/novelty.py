@@ -66,7 +66,7 @@ def embed(
         backbone, mean and std.
     micrographs : iterable of ndarray of uint8, shape (rows, cols)
         Of one size.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
     -------

@@ -157,7 +157,7 @@ def predict(
         Path of results/final_model/model.safetensors, or what `storage.read` returns, which saves a second a scan.
     width_nm : float, optional
         Width of an exported image (PNG, TIFF) whose file does not have it.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
     -------
