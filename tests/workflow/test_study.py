@@ -1,6 +1,7 @@
 """The real workflow, whole, at smoke size."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -217,6 +218,17 @@ def test_a_table_by_name_plans_only_what_it_needs(plan):
     rules = {rule for rule, _ in plan("fig5")}
     assert not rules & {"extract_features", "fit_pca", "pretrain", "table2", "fig4", "report"}
     assert {"train_networks", "predict_cnn", "fit_mlp"} <= rules
+
+
+def test_seeds_train_networks_and_what_follows_on_the_same_splits(tmp_path, smoke_settings):
+    tables = smoke_settings["experiments"]
+    more = {name: {**tables[name], "seeds": 2} for name in ("table3", "table4")}
+    printed = Study(tmp_path, {**smoke_settings, "experiments": {**tables, **more}}).run("-n", "table3", "table4")
+    seeded = re.findall(r"(?m)^ *rule (\w+):(?:\n .*)*?\n +output: (\S+\.seed1/\S+)", printed)
+    counts = Counter(kind(name) for name, _ in seeded)
+    # 3 pre-trainings of 2 heads, 3 more schemes; tuned features of each pre-training; SVCs on them, MLPs in one job
+    assert counts == {"train_networks": 9, "predict_cnn": 6, "collect_tuned_features": 3, "fit_models": 3, "fit_mlp": 1}
+    assert re.findall(r"output: (results/splits/\S+)", printed) == ["results/splits/strict.tsv"]
 
 
 def test_the_papers_settings_plan_every_network_of_the_published_study(tmp_path):
