@@ -115,9 +115,10 @@ SEEDS = Field(
     ge=1,
     le=99,
     description=(
-        "Networks of each fold, and models on their features, with different random numbers on the same splits. With "
-        "2 or more the table gives the variance of the accuracy between seeds, splits and growth days, and a row for "
-        "the ensemble of the seeds. Every seed costs as much as the first, and as often as there are repeats."
+        "How often the networks of each fold, and models on their features, are trained on the same splits, with other "
+        "random numbers. With 2 or more the table gives the standard deviation of the accuracy by seed, split and "
+        "growth day, and a row for the ensemble of each network's seeds. Every seed costs as much as the first, in "
+        "every repeat."
     ),
 )
 PROTOCOLS = Field(
