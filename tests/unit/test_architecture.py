@@ -26,7 +26,15 @@ ALLOWED = {
     "experiments": {"splits", "models/registry"},
     "outputs": {"experiments", "models/registry", "splits/fit_spec"},
     "config": {"config_schema", "yaml_checks", "experiments", "scans"},
-    "config_schema": {"splits", "scans", "models/registry", "networks/backbones", "networks/pretraining", *MAPS},
+    "config_schema": {
+        "outputs",
+        "splits",
+        "scans",
+        "models/registry",
+        "networks/backbones",
+        "networks/pretraining",
+        *MAPS,
+    },
     "config_reference": {"config", "config_schema"},
     "yaml_checks": set(),
     "cli": {"scans", "measurement", "prediction", "provenance"},  # inside the functions

@@ -22,6 +22,7 @@ from micrograph.config_schema import (
     section_of,
 )
 from micrograph.errors import UserError
+from micrograph.experiments import Study
 from project import PROJECT
 
 
@@ -244,7 +245,7 @@ def test_defaults_and_reference_are_those_of_the_schema():
 
 
 def test_the_file_of_defaults_is_a_whole_configuration():
-    assert validate(read("config/default.yaml")) == validate({}) == read("config/default.yaml")
+    assert validate(read("config/default.yaml")) == validate({})
 
 
 def differences(study, defaults):
@@ -282,6 +283,25 @@ def test_what_is_given_is_kept_as_it_is_and_the_rest_of_its_section_is_the_defau
     assert filled["simulation"]["shares"] == {800: 0.5, 900: 0.5} and filled["list_database"]["query"] == {
         "projectId": 1
     }
+
+
+def test_an_experiment_takes_of_the_base_what_it_knows_and_does_not_set_itself():
+    base = {"models": ["SVC", "CNN"], "protocols": ["strict"], "pretraining": ["scratch", "imagenet"], "repeats": 2}
+    found = validate({"experiments": {"base": base, "table3": {"models": ["CNN", "GBC"]}}})["experiments"]
+    assert found["table2"]["models"] == ["SVC"] and found["table4"]["models"] == ["SVC", "CNN"]
+    assert found["table3"]["models"] == ["CNN", "GBC"] and found["table3"]["pretraining"] == ["scratch", "imagenet"]
+    assert found["table2"]["pretraining"] == ["imagenet"] and found["table4"]["pretraining"] == ["scratch"]
+    assert found["table2"]["repeats"] == found["learning_curve"]["repeats"] == 2
+    assert found["leakage"]["protocols"] == validate({})["experiments"]["leakage"]["protocols"]
+    assert "repeats" not in found["leakage"] and found["baselines"]["models"] == ["OLR"]
+
+
+def test_a_list_of_experiments_chooses_and_leaves_their_settings():
+    found, all_of_them = validate({"experiments": ["table2", "fig4"]})["experiments"], validate({})["experiments"]
+    assert found == {**all_of_them, "only": ["table2", "fig4"]}
+    assert validate({"experiments": found})["experiments"] == found  # what is recorded can be run again
+    with pytest.raises(UserError, match="experiments.only.0 is 'table5'; choose 'table4', or one of: table1"):
+        validate({"experiments": ["table5"]})
 
 
 def test_names_are_those_of_the_tables_that_define_them():
@@ -333,7 +353,7 @@ def test_the_presets_are_admitted():
 
 
 def test_the_settings_of_many_films_leave_out_models_that_compare_all_films():
-    requested = {model for experiment in with_preset("scale")["experiments"].values() for model in experiment["models"]}
+    requested = {model for table in Study(with_preset("scale")).tables.values() for model in table["models"]}
     assert not requested & {"SVC", "KRC", "RNN", "GPC", "KNN"}  # quadratic or cubic in the films
 
 

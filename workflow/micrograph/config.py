@@ -5,12 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from os.path import normpath
 from pathlib import PurePosixPath
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from micrograph import experiments
-from micrograph.config_schema import BASES, RESAMPLING, Config, DropoutOfDomains, Section, section_of
+from micrograph.config_schema import (
+    BASES,
+    RESAMPLING,
+    Base,
+    Config,
+    DropoutOfDomains,
+    Experiments,
+    Section,
+    section_of,
+)
 from micrograph.errors import UNPRINTABLE, UserError, printable
 from micrograph.scans.sample_sheet import NO_VARIABLES, PATTERNS, TEXTS
 from micrograph.scans.sheet_cells import NUMBERS
@@ -56,7 +65,8 @@ def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, 
         With one sentence a problem: the path of the key, the value, what is admitted, and the nearest known name.
     """
     try:
-        filled = _filled(Config, config, Config().model_dump(warnings=False))
+        given = {**config, "experiments": _shared(config["experiments"])} if "experiments" in config else config
+        filled = _filled(Config, given, Config().model_dump(warnings=False))
         named = _with_text_keys(filled)
         messages = list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
     except RecursionError:
@@ -81,6 +91,41 @@ def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str
 
 def _nulls(section: type[Section]) -> dict[str, Any]:
     return {name: None for name, field in section.model_fields.items() if not field.is_required()}
+
+
+def _shared(given: Any) -> Any:
+    """Return the given experiments, each with the keys of `base` that it does not set and has use for."""
+    if isinstance(given, list):
+        return {"only": given}
+    if not isinstance(given, Mapping) or not isinstance(base := given.get("base"), Mapping):
+        return given
+    shared = dict(given)
+    for name, field in Experiments.model_fields.items():
+        section, own = section_of(field.annotation), given.get(name, {})
+        if section and section is not Base and isinstance(own, Mapping):
+            taken = {key: _admitted(section, key, value) for key, value in base.items() if key not in own}
+            shared[name] = {**{key: value for key, value in taken.items() if value}, **own}
+    return shared
+
+
+def _admitted(section: type[Section], key: str, value: Any) -> Any:
+    """Return what of a value of `base` an experiment admits; nothing where it has no such key."""
+    field = section.model_fields.get(key)
+    if field is None or key in section.own:
+        return None
+    check = TypeAdapter(Annotated[field.annotation, *field.metadata], config=ConfigDict(strict=True))
+    if not isinstance(value, list):
+        return value if _is_valid(check, value) else None
+    kept = [item for item in value if _is_valid(check, [item])]
+    return kept if _is_valid(check, kept) else kept[:1]
+
+
+def _is_valid(check: TypeAdapter, value: Any) -> bool:
+    try:
+        check.validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -249,7 +294,8 @@ def _of_sheet(scans: dict[str, Any]) -> Iterator[str]:
 
 def _of_networks(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on pre-trainings for which the backbone has no weights."""
-    requested = {name for experiment in config["experiments"].values() for name in experiment.get("pretraining", [])}
+    tables = experiments.Study(config).tables
+    requested = {name for table in tables.values() for name in table.get("pretraining", [])}
     requested |= {config["final_model"]["pretraining"]}
     requested |= {config["pretraining"]["self_supervised"]["start"]} if "films" in requested else set()
     backbone, own = config["networks"]["backbone"], config["networks"]["weights_file"]
@@ -259,7 +305,7 @@ def _of_networks(config: dict[str, Any]) -> Iterator[str]:
 
 def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on experiments without a fit, or without what a figure or table needs."""
-    tables, drawn = config["experiments"], config["figures"]["fig6_model"]
+    tables, drawn = experiments.Study(config).tables, config["figures"]["fig6_model"]
     if drawn not in tables["table4"]["models"]:
         models = _listed(tables["table4"]["models"])
         yield f"figures.fig6_model is {drawn}, which is not among experiments.table4.models: {models}."

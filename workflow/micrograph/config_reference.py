@@ -10,7 +10,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from micrograph.config import validate
-from micrograph.config_schema import Config, Section, section_of
+from micrograph.config_schema import Base, Config, Section, section_of
 from micrograph.project import PROJECT
 
 WIDTH = 120
@@ -68,6 +68,8 @@ def json_schema() -> dict[str, Any]:
 def _yaml(section: type[Section], defaults: dict[str, Any], indent: str, seen: set[str]) -> Iterator[str]:
     """Return the lines of a section; seen: the explanations above them."""
     for name, field in section.model_fields.items():
+        if _from_base(section, name):
+            continue
         inner = section_of(field.annotation)
         texts = [text for text in _texts(field) if text not in seen]
         seen.update(texts)
@@ -80,6 +82,12 @@ def _yaml(section: type[Section], defaults: dict[str, Any], indent: str, seen: s
             yield from _yaml(inner, defaults[name], f"{indent}  ", seen)
         else:
             yield from _value(name, defaults[name], indent)
+
+
+def _from_base(section: type[Section], name: str) -> bool:
+    """Whether an experiment takes a key from `base` by default."""
+    field, base = section.model_fields[name], Base.model_fields.get(name)
+    return base is not None and field is not base and name not in section.own and field.default == base.default
 
 
 def _value(name: str, value: Any, indent: str) -> list[str]:
@@ -121,7 +129,10 @@ def _tables(section: type[Section], defaults: dict, place: str, schema: dict, de
             continue
         texts = [text for text in _texts(field) if text not in seen]
         seen.update(texts)
-        cells = [f"`{name}`", _type(types, definitions), f"`{_flow(defaults[name])}`", " ".join(texts)]
+        if section is not Base and field.description == getattr(Base.model_fields.get(name), "description", ""):
+            texts = ["See experiments.base."]
+        default = "as in base" if _from_base(section, name) else f"`{_flow(defaults[name])}`"
+        cells = [f"`{name}`", _type(types, definitions), default, " ".join(texts)]
         rows.append(f"| {' | '.join(cells)} |")
     if rows:
         yield "\n".join(["", "| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows])

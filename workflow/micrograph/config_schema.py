@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer
 from pydantic_core import PydanticCustomError, core_schema
 
+from micrograph import outputs
 from micrograph.attribution.maps import BASELINES
 from micrograph.models import registry
 from micrograph.networks.backbones import BLOCKS
@@ -175,10 +176,13 @@ class Section(BaseModel):
     ----------
     is_whole : bool
         Whether a study that gives the group gives all of it: keys that it leaves out are null, not the default.
+    own : tuple of str
+        Keys of an experiment that mean something else than those of `base`, and are not taken from there.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
     is_whole: ClassVar[bool] = False
+    own: ClassVar[tuple[str, ...]] = ()
 
 
 class TargetSettings(Section):
@@ -535,29 +539,46 @@ class Figures(Section):
     experiments.table4.models. Paper: CNN."""
 
 
-class Table2(Section):
-    """Table 2 shows one pretraining, one policy and one scheme."""
+class Base(Section):
+    """What the experiments share. An experiment takes each of these keys that its own group does not set, as far as it
+    has use for it: of models, schemes and so on those that it knows, and the first where it shows one."""
 
     repeats: Repeats = 1
     protocols: Bases = ["strict", "published"]
-    pretraining: OneFetched = ["imagenet"]
-    policies: OneResampling = ["aug3"]
+    pretraining: Annotated[Some[Pretraining], DOMAINS] = ["imagenet"]
+    policies: Annotated[Some[Policy], AUGMENTATION] = ["aug3"]
+    blocks: Blocks = ["pool"]
+    explained_variance: Variances = [85]
+    schemes: Annotated[Some[Scheme], TARGETS] = ["nominal"]
+    models: Models = [*PAPER_MODELS]
+
+
+BASE = Base()
+
+
+class Table2(Section):
+    """Table 2 shows one pretraining, one policy and one scheme."""
+
+    repeats: Repeats = BASE.repeats
+    protocols: Bases = BASE.protocols
+    pretraining: OneFetched = BASE.pretraining
+    policies: OneResampling = BASE.policies
     blocks: Blocks = [*BLOCKS, "tuned"]
     explained_variance: Variances = [85, 99]
     schemes: Annotated[
         One[Annotated[str, OneOf(tuple(name for name in SCHEMES if name in registry.MODELS["SVC"].schemes))]], TARGETS
-    ] = ["nominal"]
+    ] = BASE.schemes
     models: Annotated[Some[Annotated[str, OneOf(SHALLOW)]], ESTIMATORS] = ["SVC", "KRC", "RNN"]
 
 
 class Fig3(Section):
     """Figures 3 and S2: one pretraining and one scheme. Paper: with the CNN, as in config/full.yaml."""
 
-    repeats: Repeats = 1
+    repeats: Repeats = BASE.repeats
     protocols: Bases = ["strict"]
-    pretraining: Annotated[One[Pretraining], DOMAINS] = ["imagenet"]
+    pretraining: Annotated[One[Pretraining], DOMAINS] = BASE.pretraining
     policies: Annotated[Some[Policy], AUGMENTATION] = [*POLICIES]
-    schemes: Annotated[One[Scheme], TARGETS] = ["nominal"]
+    schemes: Annotated[One[Scheme], TARGETS] = BASE.schemes
     models: Models = ["SVC", "KNN"]
 
 
@@ -565,31 +586,33 @@ class Table3(Section):
     """Table 3: one policy and one scheme. Paper: imagenet and micronet, published; here strict only, to save
     time. config/full.yaml adds films."""
 
-    repeats: Repeats = 1
+    repeats: Repeats = BASE.repeats
     seeds: Seeds = 1
     protocols: Bases = ["strict"]
     pretraining: Annotated[Some[Pretraining], DOMAINS] = ["imagenet", "scratch"]
-    policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
-    schemes: Annotated[One[Scheme], TARGETS] = ["nominal"]
-    models: Models = [*PAPER_MODELS]
+    policies: Annotated[One[Policy], AUGMENTATION] = BASE.policies
+    schemes: Annotated[One[Scheme], TARGETS] = BASE.schemes
+    models: Models = BASE.models
 
 
 class Table4(Section):
     """Table 4 and figures 4 to 7: one pretraining and one policy."""
 
-    repeats: Repeats = 1
+    repeats: Repeats = BASE.repeats
     seeds: Seeds = 1
-    protocols: Bases = ["strict", "published"]
-    pretraining: Annotated[One[Pretraining], DOMAINS] = ["imagenet"]
-    policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
+    protocols: Bases = BASE.protocols
+    pretraining: Annotated[One[Pretraining], DOMAINS] = BASE.pretraining
+    policies: Annotated[One[Policy], AUGMENTATION] = BASE.policies
     schemes: Annotated[Some[Scheme], TARGETS] = [*SCHEMES]
-    models: Models = [*PAPER_MODELS]
+    models: Models = BASE.models
 
 
 class Baselines(Section):
     """Baselines without a network: the table baselines, and the last rows of tables 3 and 4."""
 
-    protocols: Bases = ["strict", "published"]
+    own: ClassVar[tuple[str, ...]] = ("policies",)
+
+    protocols: Bases = BASE.protocols
     policies: OneResampling = ["aug4"]
     features: Some[Annotated[str, OneOf(WITHOUT_NETWORK)]] = [*WITHOUT_NETWORK]
     """metadata: the sheet's growth time, substrate, pressure, operator, day, batch; physical: roughness, spectrum,
@@ -608,6 +631,8 @@ class Permutations(Section):
 class Leakage(Section):
     """Data leakage of the published protocol: the table and figure leakage. By default networks are trained only for
     the leaks that concern networks; config/full.yaml has the others."""
+
+    own: ClassVar[tuple[str, ...]] = ("protocols",)
 
     protocols: Some[Leaking] = [
         "strict",
@@ -639,11 +664,11 @@ class Leakage(Section):
     """Permutations for models on block features. With 10 or more, intervals come from resampling whole permutations."""
     n_network_permutations: Permutations = Permutations(films=0, batches=0)
     """Permutations for models on tuned features and on images; networks are trained for each."""
-    pretraining: OneFetched = ["imagenet"]
-    policies: Annotated[One[Policy], AUGMENTATION] = ["aug3"]
+    pretraining: OneFetched = BASE.pretraining
+    policies: Annotated[One[Policy], AUGMENTATION] = BASE.policies
     blocks: Blocks = ["pool", "tuned"]
-    explained_variance: Variances = [85]
-    schemes: OneNominal = ["nominal"]
+    explained_variance: Variances = BASE.explained_variance
+    schemes: OneNominal = BASE.schemes
     models: Models = ["SVC", "CNN"]
 
 
@@ -658,34 +683,37 @@ class Confounders(Section):
     """by_operator: all samples of one operator are tested; by_date: contiguous blocks of growth days, each tested once;
     later_days: samples grown after all training samples. If the sheet does not name operators or days, the table states
     it."""
-    pretraining: OneFetched = ["imagenet"]
-    policies: OneResampling = ["aug3"]
-    blocks: Blocks = ["pool"]
-    explained_variance: Variances = [85]
-    schemes: OneNominal = ["nominal"]
+    pretraining: OneFetched = BASE.pretraining
+    policies: OneResampling = BASE.policies
+    blocks: Blocks = BASE.blocks
+    explained_variance: Variances = BASE.explained_variance
+    schemes: OneNominal = BASE.schemes
     models: Models = ["SVC"]
 
 
 class LearningCurve(Section):
     """Accuracy against the number of training samples: the table and figure learning_curve."""
 
-    repeats: Repeats = 1
+    repeats: Repeats = BASE.repeats
     shares: Some[Percent] = [25, 50, 75]
     """Percent of each fold's training samples, by whole growth days; 100 is always included. Every repeat leaves out
     other growth days, too."""
     protocols: Annotated[One[Annotated[str, OneOf(("strict",))]], PROTOCOLS] = ["strict"]
-    pretraining: OneFetched = ["imagenet"]
-    policies: OneResampling = ["aug3"]
-    blocks: Blocks = ["pool"]
-    explained_variance: Variances = [85]
-    schemes: OneNominal = ["nominal"]
+    pretraining: OneFetched = BASE.pretraining
+    policies: OneResampling = BASE.policies
+    blocks: Blocks = BASE.blocks
+    explained_variance: Variances = BASE.explained_variance
+    schemes: OneNominal = BASE.schemes
     models: Models = ["SVC"]
 
 
 class Experiments(Section):
     """What is fitted for each table and figure. Experiments that need the same fit share its file; every list may be
-    shortened."""
+    shortened. A list in place of this group is the list of `only`: experiments: [table2, fig4]."""
 
+    only: Some[Annotated[str, OneOf(tuple(row.name for row in outputs.OUTPUTS))]] | None = None
+    """Tables and figures that are made, with the fits that they need; null: all."""
+    base: Base = BASE
     table2: Table2 = Table2()
     fig3: Fig3 = Fig3()
     table3: Table3 = Table3()

@@ -23,6 +23,7 @@ AUGMENTING = tuple(name for name, policy in policies.POLICIES.items() if policy.
 SCHEMES = tuple(TARGET_SCHEMES)
 BLOCKS = ("block2", "block3", "block4", "pool")
 SAME_SPLITS = {"published": "as_run"}
+SHARED = ("only", "base")  # keys of `experiments` that are no experiment
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
 
 
@@ -40,6 +41,11 @@ class Study:
 
     config: dict[str, Any]
     sheet: Callable[[], pd.DataFrame] | None = None
+
+    @property
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The settings of each experiment, by its name."""
+        return {name: table for name, table in self.config["experiments"].items() if name not in SHARED}
 
     # ---- fits
 
@@ -264,7 +270,7 @@ class Study:
     @property
     def paper_protocols(self) -> list[str]:
         """Strict and published, where any experiment requests them or for a protocol with their splits."""
-        requested = {name for settings in self.config["experiments"].values() for name in settings["protocols"]}
+        requested = {name for table in self.tables.values() for name in table["protocols"]}
         return [name for name in ("strict", "published") if {name, SAME_SPLITS.get(name)} & requested]
 
 

@@ -137,6 +137,12 @@ def get(name: str) -> Output:
     return lookup(name, {output.name: output for output in OUTPUTS}, "table or figure")
 
 
+def requested(study: Study) -> list[Output]:
+    """Return the rows that the config asks for: those of `experiments.only`, or all."""
+    only = study.config["experiments"]["only"]
+    return [row for row in OUTPUTS if only is None or row.name in only]
+
+
 def readers(name: str, study: Study) -> dict[str, tuple]:
     """Return how each argument of a table or figure is read: {argument: (reader, keys)}."""
     return {argument: (given.reader, given.keys) for argument, given in get(name).inputs(study).items()}
