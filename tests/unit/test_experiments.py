@@ -1,12 +1,10 @@
 """Which fits an experiment asks for."""
 
-import pandas as pd
 import pytest
 import yaml
 
 from micrograph import experiments
 from micrograph.config import validate
-from micrograph.errors import UserError
 from micrograph.experiments import Study, expand
 from micrograph.splits import fit_spec, protocols
 from micrograph.splits.fit_spec import FitSpec
@@ -212,11 +210,3 @@ def test_baselines_know_no_network():
     words = {"protocols": ["strict"], "policies": ["aug3"], "features": ["metadata"], "models": ["OLR", "GBC"]}
     made = [(fit.pretraining, fit.features, fit.scheme, fit.model) for fit in study(baselines=words).fits("baselines")]
     assert made == [("none", "metadata", "ordinal", "OLR"), ("none", "metadata", "nominal", "GBC")]
-
-
-def test_a_primary_split_by_date_is_refused_before_the_run_where_the_sheet_has_no_dates():
-    sheet = pd.DataFrame({"sample": list("abcd"), "batch": list("wxyz"), "y_true": [900, 950] * 2})
-    target = {"column": "growth_celsius", "classes": [900, 950]}
-    Study({"splits": {"folds": 3, "primary": "strict"}, "target": target}, lambda: sheet).check_primary()
-    with pytest.raises(UserError, match="splits.primary is by_date.*0 growth days.*column growth_date"):
-        Study({"splits": {"folds": 3, "primary": "by_date"}, "target": target}, lambda: sheet).check_primary()

@@ -7,7 +7,7 @@ Names of models, protocols, policies and so on are read from the tables that def
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer
 from pydantic_core import PydanticCustomError, core_schema
@@ -97,7 +97,7 @@ Pretraining = Annotated[str, OneOf(tuple(PRETRAINING))]
 Fetched = Annotated[str, OneOf(FETCHED)]
 Policy = Annotated[str, OneOf(tuple(POLICIES))]
 Resampling = Annotated[str, OneOf(RESAMPLING)]
-Base = Annotated[str, OneOf(BASES)]
+BaseProtocol = Annotated[str, OneOf(BASES)]
 Leaking = Annotated[str, OneOf(LEAKING)]
 Unseen = Annotated[str, OneOf(tuple(name for name in protocols.PROTOCOLS if name not in BASES))]
 Nominal = Annotated[str, OneOf(("nominal",))]
@@ -160,7 +160,7 @@ ESTIMATORS = Field(
 
 Repeats = Annotated[int, REPEATS]
 Seeds = Annotated[int, SEEDS]
-Bases = Annotated[Some[Base], PROTOCOLS]
+Bases = Annotated[Some[BaseProtocol], PROTOCOLS]
 OneFetched = Annotated[One[Fetched], DOMAINS]
 OneResampling = Annotated[One[Resampling], AUGMENTATION]
 Blocks = Annotated[Some[BlockOrTuned], PLACES]
@@ -536,7 +536,7 @@ class Figures(Section):
     Paper: image features, not stated which."""
     fig6_model: Model = "CNN"
     """Model whose predictions figure 6 shows beside the micrographs, under its first scheme; one of
-    experiments.table4.models. Paper: CNN."""
+    experiments.table4.models, or the CNN. Paper: CNN."""
 
 
 class Base(Section):
@@ -709,19 +709,21 @@ class LearningCurve(Section):
 
 class Experiments(Section):
     """What is fitted for each table and figure. Experiments that need the same fit share its file; every list may be
-    shortened. A list in place of this group is the list of `only`: experiments: [table2, fig4]."""
+    shortened, and null leaves an experiment out: tables and figures that need what is left out are left out, too, and
+    the report says why. A list in place of this group is the list of `only`: experiments: [table2, fig4]."""
 
-    only: Some[Annotated[str, OneOf(tuple(row.name for row in outputs.OUTPUTS))]] | None = None
-    """Tables and figures that are made, with the fits that they need; null: all."""
+    only: Some[Annotated[str, OneOf((*(row.name for row in outputs.OUTPUTS), outputs.FINAL_MODEL))]] | None = None
+    """Tables and figures that are made, with the fits that they need, and final_model (with it the report shows every
+    film); null: all. The report is always made."""
     base: Base = BASE
-    table2: Table2 = Table2()
-    fig3: Fig3 = Fig3()
-    table3: Table3 = Table3()
-    table4: Table4 = Table4()
-    baselines: Baselines = Baselines()
-    leakage: Leakage = Leakage()
-    confounders: Confounders = Confounders()
-    learning_curve: LearningCurve = LearningCurve()
+    table2: Table2 | None = Table2()
+    fig3: Fig3 | None = Fig3()
+    table3: Table3 | None = Table3()
+    table4: Table4 | None = Table4()
+    baselines: Baselines | None = Baselines()
+    leakage: Leakage | None = Leakage()
+    confounders: Confounders | None = Confounders()
+    learning_curve: LearningCurve | None = LearningCurve()
 
 
 class FinalModel(Section):
@@ -799,4 +801,6 @@ class Config(Section):
 
 def section_of(annotation: Any) -> type[Section] | None:
     """Return the class of a key that holds a group of keys; None for a key that holds a value."""
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+    kinds = get_args(annotation) if type(None) in get_args(annotation) else (annotation,)
+    sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)]
+    return sections[0] if sections else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from micrograph.errors import UserError
 from micrograph.models import registry
@@ -24,7 +25,13 @@ SCHEMES = tuple(TARGET_SCHEMES)
 BLOCKS = ("block2", "block3", "block4", "pool")
 SAME_SPLITS = {"published": "as_run"}
 SHARED = ("only", "base")  # keys of `experiments` that are no experiment
+T = TypeVar("T")
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
+FINAL_MODEL = "final_model"  # in `experiments.only`: the final model, and the films with their maps in the report
+
+
+class Unavailable(Exception):
+    """What a table, figure or part of the report needs is not in the study; the message says what, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,29 @@ class Study:
         The whole config, with defaults.
     sheet : callable
         Returns the sample sheet, also where the run itself will write it; for splits that the sheet decides.
+    needed : frozenset of str, optional
+        Paths that the tables and figures of the study read; without them every fit of every experiment is needed.
     """
 
     config: dict[str, Any]
     sheet: Callable[[], pd.DataFrame] | None = None
+    needed: frozenset[str] | None = None
+
+    def makes(self, name: str) -> bool:
+        """Whether a table, a figure or `FINAL_MODEL` is to be made: by default everything, else `experiments.only`."""
+        only = self.config["experiments"].get("only")
+        return only is None or name in only
+
+    def settings(self, experiment: str) -> dict[str, Any]:
+        """Return the settings of an experiment; Unavailable if the config leaves it out."""
+        if experiment not in self.tables:
+            raise Unavailable(f"experiments.{experiment} is left out.")
+        return self.tables[experiment]
 
     @property
     def tables(self) -> dict[str, dict[str, Any]]:
-        """The settings of each experiment, by its name."""
-        return {name: table for name, table in self.config["experiments"].items() if name not in SHARED}
+        """The settings of each experiment that the config does not leave out, by its name."""
+        return {name: table for name, table in self.config["experiments"].items() if table and name not in SHARED}
 
     # ---- fits
 
@@ -62,14 +83,30 @@ class Study:
         Returns
         -------
         list of FitSpec
+
+        Raises
+        ------
+        Unavailable
+            If there is none.
         """
-        settings = self.config["experiments"][experiment]
         expand_ = {"leakage": _leakage, "learning_curve": _learning_curve, "baselines": _baselines}
-        return select(expand_.get(experiment, expand)(settings), **where)
+        fits = select(expand_.get(experiment, expand)(self.settings(experiment)), **where)
+        if not fits:
+            kind = ", ".join(f"{name} {' or '.join(values)}" for name, values in where.items())
+            raise Unavailable(f"experiments.{experiment} has no fit{f' with {kind}' if kind else ''}.")
+        return fits
+
+    def fits_if_any(self, *experiments: str, **where: Iterable[str]) -> list[FitSpec]:
+        """List the fits of several experiments; none of those that the config leaves out."""
+        return [fit for name in experiments for fit in if_available(partial(self.fits, name, **where))]
+
+    def repeated_if_any(self, experiment: str, **where: Iterable[str]) -> list[FitSpec]:
+        """List the fits of an experiment in every repeat; none where the config leaves them out."""
+        return if_available(lambda: self.repeated(experiment, **where))
 
     def repeated(self, experiment: str, **where: Iterable[str]) -> list[FitSpec]:
         """List the fits of an experiment in every repeat of its cross-validation and with every seed."""
-        settings = self.config["experiments"][experiment]
+        settings = self.settings(experiment)
         return repeated(self.fits(experiment, **where), settings["repeats"], settings.get("seeds", 1))
 
     def first(self, experiment: str, *names: str) -> dict[str, list[str]]:
@@ -85,40 +122,61 @@ class Study:
     @property
     def with_probabilities(self) -> list[FitSpec]:
         """The strict fits that give probabilities, or scores that can become some, the explained one among them."""
-        return [*self.fits("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"]), self.explained]
+        compared = self.fits_if_any("table4", protocol=["strict"], scheme=["nominal", "nnrank", "corn"])
+        return [*compared, self.explained]
 
     def untested(self) -> dict[str, str]:
         """Return the splits by operator or date that are requested and impossible: {protocol: why}."""
         from micrograph.splits import group_splits
 
-        bases, folds = self.config["experiments"]["confounders"]["protocols"], self.config["splits"]["folds"]
-        sheet = cast("Callable[[], pd.DataFrame]", self.sheet)  # it is given where splits by metadata are requested
-        reasons = {base: group_splits.obstacle(sheet(), base, folds, self.target) for base in bases}
+        bases = self.tables.get("confounders", {}).get("protocols", [])
+        if self.sheet is None or not bases:
+            return {}
+        sheet, folds = self.sheet(), self.config["splits"]["folds"]
+        reasons = {base: group_splits.obstacle(sheet, base, folds, self.target) for base in bases}
         return {base: why for base, why in reasons.items() if why}
 
-    def check_primary(self) -> None:
-        """Raise UserError if the samples of the sheet cannot be split as the primary protocol asks."""
-        from micrograph.splits import group_splits
+    @property
+    def split_protocols(self) -> list[str]:
+        """The protocols by which the study splits its samples, apart from operators and dates."""
+        from micrograph.splits.group_splits import SPLITTERS
 
-        splits = self.config["splits"]
-        if splits["primary"] in group_splits.SPLITTERS:
-            sheet = cast("Callable[[], pd.DataFrame]", self.sheet)
-            if reason := group_splits.obstacle(sheet(), splits["primary"], splits["folds"], self.target):
-                raise UserError(f"splits.primary is {splits['primary']}: {reason}")
+        fits = self.all_fits
+        if self.needed is None or self.explained.predictions_path in self.needed or self.makes(FINAL_MODEL):
+            fits.append(self.explained)
+        names = dict.fromkeys(protocols.as_seen_by("splits", fit.protocol) for fit in fits)
+        return [name for name in names if protocols.parse(name).base not in SPLITTERS]
+
+    def check_splits(self) -> None:
+        """Raise UserError if the samples of the sheet cannot be split as the study asks; it says what number can be."""
+        from micrograph.splits import splitters
+
+        folds, primary = self.config["splits"]["folds"], self.config["splits"]["primary"]
+        sheet, names = cast("Callable[[], pd.DataFrame]", self.sheet)(), self.split_protocols
+        obstacle = partial(splitters.obstacle, sheet, target=self.target, primary=primary)
+        reasons = [reason for name in names if (reason := obstacle(name, folds))]
+        if not reasons:
+            return
+        most = splitters.most_folds(sheet, names, folds, self.target, primary)
+        way_out = f"The largest number of folds that works is {most}." if most else "Fewer folds do not help."
+        raise UserError(f"splits.folds is {folds}, splits.primary {primary}: {reasons[0]} {way_out}")
 
     def regrouped(self, protocol: str = "") -> list[FitSpec]:
         """List the fits of `confounders` whose splits are possible; under ``protocol`` where one is named."""
         untested = self.untested()
-        fits = [fit for fit in self.fits("confounders") if fit.protocol not in untested]
+        fits = [fit for fit in self.fits_if_any("confounders") if fit.protocol not in untested]
         return [replace(fit, protocol=protocol) for fit in fits] if protocol else fits
 
     @property
     def all_fits(self) -> list[FitSpec]:
-        """Every fit that any table or figure requires."""
-        tables = [fit for name in PAPER_TABLES for fit in self.repeated(name)]
-        confounders = self.fits("confounders")
-        more = [*self.fits("baselines"), *self.fits("leakage"), *self.fits("learning_curve"), *confounders]
-        return [*tables, *more, *(replace(fit, protocol="strict") for fit in confounders)]
+        """Every fit that any table or figure of the study requires."""
+        tables = [fit for name in PAPER_TABLES for fit in self.repeated_if_any(name)]
+        more = self.fits_if_any("baselines", "leakage", "learning_curve")
+        confounders = self.fits_if_any("confounders")
+        fits = [*tables, *more, *confounders, *(replace(fit, protocol="strict") for fit in confounders)]
+        if self.needed is None:
+            return fits
+        return [fit for fit in fits if self.needed & {fit.predictions_path, fit.search_path}]
 
     def shared_jobs(self, models: Iterable[str]) -> dict[str, list[FitSpec]]:
         """Group the fits of these models that share a job, those on features of one kind.
@@ -142,9 +200,9 @@ class Study:
 
     def permuted(self) -> dict[tuple[str, ...], list[FitSpec]]:
         """Group the fits that are repeated on permuted labels, by (protocol, pretraining, policy, scheme)."""
-        settings = self.config["experiments"]["leakage"]
+        settings = self.tables.get("leakage")
         groups: dict[tuple, list] = {}
-        if any(settings["n_permutations"].values()):
+        if settings and any(settings["n_permutations"].values()):
             for fit in expand({**settings, "protocols": settings["permuted_labels"]}):
                 if fit.on_components:
                     groups.setdefault((fit.protocol, fit.pretraining, fit.policy, fit.scheme), []).append(fit)
@@ -198,12 +256,15 @@ class Study:
     @property
     def components_shown(self) -> dict[str, str]:
         """The principal components that figures 8 and 9 show: {features: file}."""
-        fit, cev = self.fits("table2")[0], self.config["experiments"]["table2"]["explained_variance"][0]
+        fit, settings = self.fits("table2")[0], self.settings("table2")
+        shown = [name for name in self.config["figures"]["fig8_features"] if name in settings["blocks"]]
+        if not shown:
+            raise Unavailable("figures.fig8_features names none of experiments.table2.blocks.")
         return {
             name: components_of_tuned(fit)
             if name == "tuned"
-            else replace(fit, features=f"{name}_cev{cev}").features_path
-            for name in self.config["figures"]["fig8_features"]
+            else replace(fit, features=f"{name}_cev{settings['explained_variance'][0]}").features_path
+            for name in shown
         }
 
     def components_by_job(self) -> dict[tuple[str, str], list[str]]:
@@ -270,8 +331,16 @@ class Study:
     @property
     def paper_protocols(self) -> list[str]:
         """Strict and published, where any experiment requests them or for a protocol with their splits."""
-        requested = {name for table in self.tables.values() for name in table["protocols"]}
+        requested = {name for settings in self.tables.values() for name in settings["protocols"]}
         return [name for name in ("strict", "published") if {name, SAME_SPLITS.get(name)} & requested]
+
+
+def if_available(made: Callable[[], list[T]]) -> list[T]:
+    """Return a list; the empty one where what it needs is not in the study."""
+    try:
+        return made()
+    except Unavailable:
+        return []
 
 
 def _stated(settings: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ function that draws; either needs one row here and a caption in `workflow/report
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, NamedTuple, NoReturn
 
-from micrograph.errors import lookup
-from micrograph.experiments import BLOCKS, POLICIES, Study
+from micrograph.errors import UserError, lookup
+from micrograph.experiments import BLOCKS, FINAL_MODEL, PAPER_TABLES, POLICIES, Study, Unavailable, if_available
 from micrograph.models import registry
-from micrograph.splits.fit_spec import NetworkSpec, splits_path
+from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned, splits_path
 
 SAMPLES = "results/micrographs/samples.tsv"
 PUBLISHED = "resources/published/"  # ships with the workflow
@@ -137,15 +138,79 @@ def get(name: str) -> Output:
     return lookup(name, {output.name: output for output in OUTPUTS}, "table or figure")
 
 
-def requested(study: Study) -> list[Output]:
-    """Return the rows that the config asks for: those of `experiments.only`, or all."""
-    only = study.config["experiments"]["only"]
-    return [row for row in OUTPUTS if only is None or row.name in only]
-
-
 def readers(name: str, study: Study) -> dict[str, tuple]:
     """Return how each argument of a table or figure is read: {argument: (reader, keys)}."""
     return {argument: (given.reader, given.keys) for argument, given in get(name).inputs(study).items()}
+
+
+def obstacle(name: str, study: Study) -> str:
+    """Return why a table or figure cannot be made from what the study fits; "" where it can."""
+    try:
+        _inputs(get(name), study)
+    except Unavailable as reason:
+        return str(reason)
+    return ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study makes of the tables and figures.
+
+    Parameters
+    ----------
+    study : Study
+        The study, with the paths that it needs.
+    available : list of Output
+        Those that can be made.
+    made : list of Output
+        Those of them that are made where nothing is named, and that the report shows.
+    obstacles : dict
+        Why the others cannot be made, by name.
+    """
+
+    study: Study
+    available: list[Output]
+    made: list[Output]
+    obstacles: dict[str, str]
+
+    @classmethod
+    def of(cls, study: Study) -> Plan:
+        """Plan a study: `experiments.only`, what the experiments fit, and what each table and figure needs."""
+        inputs, obstacles = {}, {}
+        for row in OUTPUTS:
+            try:
+                inputs[row.name] = _inputs(row, study)
+            except Unavailable as reason:
+                obstacles[row.name] = str(reason)
+        available = [row for row in OUTPUTS if row.name in inputs]
+        made = [row for row in available if study.makes(row.name)]
+        card = ["by_time"] if study.makes(FINAL_MODEL) else []  # which the model card reads
+        paths = [given.paths for name in {*card, *(row.name for row in made)} for given in inputs[name].values()]
+        needed = frozenset(path for one in paths for path in ([one] if isinstance(one, str) else one))
+        return cls(replace(study, needed=needed), available, made, obstacles)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Tables and figures that are asked for and cannot be made: {label: why}."""
+        return {get(name).label: why for name, why in self.obstacles.items() if self.study.makes(name)}
+
+    def inputs(self, name: str) -> dict[str, Input]:
+        """Return the inputs of a table or figure; UserError where the study cannot make it."""
+        if name in self.obstacles:
+            raise UserError(f"{name} cannot be made in this study: {self.obstacles[name]}")
+        return get(name).inputs(self.study)
+
+    def refuse(self, target: str) -> NoReturn:
+        """Raise UserError that lists the known targets."""
+        known = [*(row.name for row in self.available), "all", "report", "predict", "scans"]
+        near = get_close_matches(target, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"{target} is not known; {hint}Choose one of: {', '.join(known)}, or the path of a result.")
+
+
+def _inputs(row: Output, study: Study) -> dict[str, Input]:
+    """Return the inputs of a row; what a retrieval is still to write decides nothing."""
+    return row.inputs(replace(study, sheet=None))
 
 
 def _fits(study: Study, fits: Iterable) -> Input:
@@ -190,18 +255,17 @@ def _films(study: Study) -> dict[str, Input]:
 
 def _without_network(study: Study) -> Input:
     """Return the baselines at the foot of tables 3 and 4."""
-    return _fits(study, study.fits("baselines", protocol=["strict"]))
+    return _fits(study, study.fits_if_any("baselines", protocol=["strict"]))
 
 
 def _flow(study: Study) -> dict[str, Any]:
     """Return the parameters of figure 1."""
-    experiments, training = study.config["experiments"], study.config["training"]
-    fit = study.fits("table2")[0]
+    training, fit = study.config["training"], study.fits("table2")[0]
     lists = {"policies": "fig3", "pretraining": "table3", "schemes": "table4", "models": "table4"}
-    networks = {name: experiments[table][name] for name, table in lists.items()}
+    networks = {name: study.tables.get(table, study.settings("table2"))[name] for name, table in lists.items()}
     return {
         **{name: getattr(fit, name) for name in ("protocol", "pretraining", "policy", "scheme")},
-        "models": experiments["table2"]["models"],
+        "models": study.settings("table2")["models"],
         "networks": {**networks, "pixels": training["pixels"], "epochs": training["epochs"]},
     }
 
@@ -212,9 +276,20 @@ def components_titles(study: Study) -> list[str]:
     return [f"{name} features, {study.fits('table2')[0].protocol} fold 0" for name in names]
 
 
+def feature_map(study: Study) -> tuple[str, str]:
+    """Return the features of the report's map, and the file of their principal components.
+
+    They are the first that figure 8 shows, where it shows any, else those of fine-tuned networks.
+    """
+    shown = if_available(lambda: list(zip(components_titles(study), study.components_shown.values(), strict=True)))
+    return shown[0] if shown else ("fine-tuned features, strict fold 0", components_of_tuned(study.explained))
+
+
 def _tuned_networks(study: Study) -> dict[str, Input]:
     """Return the outputs of the networks behind the fine-tuned features of tables 2 to 4, and their splits."""
-    fits = [fit for name in ("table2", "table3", "table4") for fit in study.fits(name) if fit.features == "tuned"]
+    fits = [fit for fit in study.fits_if_any("table2", "table3", "table4") if fit.features == "tuned"]
+    if not fits:
+        raise Unavailable("no model of Tables 2 to 4 is fitted on fine-tuned features.")
     networks = list(dict.fromkeys(path for fit in fits for path in study.outputs(fit)))
     protocols = list(dict.fromkeys(NetworkSpec.from_path(path).protocol for path in networks))
     return {
@@ -228,6 +303,67 @@ def _blocks(study: Study) -> tuple[list[str], list[str]]:
     """Return the features of the first chunk of micrographs, and their blocks."""
     pretraining = study.fits("table2")[0].pretraining
     return [f"results/features/{pretraining}/{block}/0000.npz" for block in BLOCKS], list(BLOCKS)
+
+
+def _of_blocks(study: Study) -> list[str]:
+    """Return the principal components of Table 2."""
+    if not (paths := study.components("table2")):
+        raise Unavailable("experiments.table2.blocks names no block of the network.")
+    return paths
+
+
+def _searches(study: Study) -> list[str]:
+    """Return the grid searches of the paper's tables and figures."""
+    if not (fits := study.fits_if_any(*PAPER_TABLES)):
+        raise Unavailable("Tables 2 to 4 and Figure 3 have no fit.")
+    return study.searches(fits)
+
+
+def _curves(study: Study) -> list[str]:
+    """Return the training curves of the networks of Tables 3 and 4 and of Figure 3."""
+    if not (curves := study.curves(study.fits_if_any("table3", "table4", "fig3"))):
+        raise Unavailable("no network is fine-tuned for Tables 3 and 4 or Figure 3.")
+    return curves
+
+
+def _ordered(study: Study) -> list[FitSpec]:
+    """Return the ordinal fits and the regression of figure 7, in every repeat."""
+    study.settings("table4")
+    fits = study.repeated_if_any("table4", model=["GBC"], scheme=["regression"])
+    fits += study.repeated_if_any("table4", model=["MLP", "CNN"], scheme=["nnrank"])
+    if not fits:
+        raise Unavailable("experiments.table4 has neither the regression of GBC nor the scheme nnrank of MLP or CNN.")
+    return fits
+
+
+def _leaking(study: Study) -> list[FitSpec]:
+    """Return the fits of the table of leakage, which compares with strict or published."""
+    if not {"strict", "published", "as_run"} & {*study.settings("leakage")["protocols"]}:
+        raise Unavailable("experiments.leakage.protocols has neither strict nor published to compare with.")
+    return study.fits("leakage")
+
+
+def _shown_by_sample(study: Study) -> list[FitSpec]:
+    """Return the fit of figure 6: the CNN that is explained where Table 4 has no CNN."""
+    model = study.config["figures"]["fig6_model"]
+    if model == "CNN":
+        return [*study.fits_if_any("table4", model=[model]), study.explained][:1]
+    return study.fits("table4", model=[model])[:1]
+
+
+def _network_beside(study: Study) -> dict[str, Input]:
+    """Return the explained network for a comparison, where the study trains it anyway."""
+    return {"network": Input("fit", study.predictions([study.explained]))} if study.makes(FINAL_MODEL) else {}
+
+
+def _evidence(study: Study) -> dict[str, Input]:
+    """Return the tables that the conclusions rest on, those that the study makes."""
+    paths = {name: get(name).tables["tsv"] for name in EVIDENCE if study.makes(name) and not obstacle(name, study)}
+    if study.makes(FINAL_MODEL):
+        paths["performance"] = "results/final_model/performance.tsv"
+    if not paths:
+        raise Unavailable("no table is made that hypotheses are tested on.")
+    return {"tables": Input("table", list(paths.values()), list(paths))}
 
 
 def _components(study: Study) -> Input:
@@ -258,7 +394,7 @@ OUTPUTS = (
             "micrographs": Input("paths", "results/micrographs/{shard}"),
             "splits": Input("table", study.fits("table2")[0].splits_path),
             "features": Input("paths", _blocks(study)[0]),
-            "components": Input("paths", study.components("table2")),
+            "components": Input("paths", _of_blocks(study)),
         },
         params=lambda study: {
             **_basic(study),
@@ -321,7 +457,7 @@ OUTPUTS = (
         inputs=lambda study: {
             "searches": Input(
                 "searches",
-                study.searches([fit for name in ("table2", "fig3", "table3", "table4") for fit in study.fits(name)]),
+                _searches(study),
             ),
             "published": _published("production"),
         },
@@ -361,11 +497,7 @@ OUTPUTS = (
     Output(
         "fig7", "Figure 7", "Confusion matrices of ordinal models and regressors", PERFORMANCE,
         inputs=lambda study: {
-            "fits": _fits(
-                study,
-                study.repeated("table4", model=["GBC"], scheme=["regression"])
-                + study.repeated("table4", model=["MLP", "CNN"], scheme=["nnrank"]),
-            ),
+            "fits": _fits(study, _ordered(study)),
             "published": _published("confusion"),
         },
         params=lambda study: {**_basic(study), "item": "fig7", "title": "Test predictions of ordered models"},
@@ -383,7 +515,7 @@ OUTPUTS = (
     Output(
         "training_curves", "Training curves", "Loss by epoch", PERFORMANCE,
         inputs=lambda study: {
-            "curves": Input("paths", study.curves(study.fits("table3") + study.fits("table4") + study.fits("fig3"))),
+            "curves": Input("paths", _curves(study)),
         },
         params=lambda study: {},
         figure="training_curves:draw",
@@ -391,7 +523,7 @@ OUTPUTS = (
     Output(
         "leakage", "Data leakage", "Data leakage of the published protocol", VALIDITY,
         inputs=lambda study: {
-            "fits": _fits(study, study.fits("leakage")),
+            "fits": _fits(study, _leaking(study)),
             "permuted": Input("permuted", study.permutations()),
         },
         params=lambda study: {**_scored(study), "n_candidates": _n_candidates(study)},
@@ -401,7 +533,7 @@ OUTPUTS = (
         "baselines", "Baselines", "Baselines without images", VALIDITY,
         inputs=lambda study: {
             "fits": _fits(study, study.fits("baselines")),
-            "network": Input("fit", study.predictions([study.explained])),
+            **_network_beside(study),
         },
         params=_scored,
         table="baselines", figure="baselines:draw",
@@ -421,9 +553,9 @@ OUTPUTS = (
         "by_time", "Time", "Metadata and later days beside the headline", VALIDITY,
         inputs=lambda study: {
             "samples": Input("table", SAMPLES),
-            "fits": _fits(study, study.repeated("table2", protocol=["strict"])),
+            "fits": _fits(study, study.repeated_if_any("table2", protocol=["strict"])),
             "network": Input("fit", study.predictions([study.explained])),
-            "metadata": _fits(study, study.fits("baselines", protocol=["strict"], features=["metadata"])),
+            "metadata": _fits(study, study.fits_if_any("baselines", protocol=["strict"], features=["metadata"])),
             "splits": _fits(study, study.regrouped()),
             "strict": _fits(study, study.regrouped("strict")),
         },
@@ -446,7 +578,7 @@ OUTPUTS = (
         "fig6", "Figure 6", "Predictions by sample", FILMS,
         inputs=lambda study: {
             **_films(study),
-            "fits": _fits(study, study.fits("table4", model=[study.config["figures"]["fig6_model"]])[:1]),
+            "fits": _fits(study, _shown_by_sample(study)),
         },
         params=_basic,
         figure="fig6:draw_pages", pages=True,
@@ -506,13 +638,7 @@ OUTPUTS = (
     ),
     Output(
         "conclusions", "Conclusions", "Hypotheses and verdicts", CONCLUSIONS,
-        inputs=lambda study: {
-            "tables": Input(
-                "table",
-                [*(f"results/tables/{name}.tsv" for name in EVIDENCE), "results/final_model/performance.tsv"],
-                [*EVIDENCE, "performance"],
-            ),
-        },
+        inputs=_evidence,
         params=lambda study: {
             "data": study.data,
             "network": {name: getattr(study.explained, name) for name in ("pretraining", "policy", "scheme")},

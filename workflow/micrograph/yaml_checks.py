@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from os import PathLike
+from pathlib import Path
 
 import yaml
 
@@ -13,6 +14,32 @@ SHOWN_AT_MOST = 80  # characters of a value in a message
 PROGRAMS = ("__use_yte__", "__definitions__", "__variables__")  # with these Snakemake's reader would run code in values
 CONTAINERS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 TOO_DEEP = "groups of keys are nested more deeply than can be read; write them flat, as config/default.yaml does."
+
+
+def check_present(path: str | PathLike[str], started: float) -> None:
+    """Refuse a study without its file of settings.
+
+    Snakemake makes the folder that ``--directory`` names: an empty one, made since the program started, is removed.
+
+    Parameters
+    ----------
+    path : path-like
+    started : float
+        When the program started, in seconds since 1970.
+
+    Raises
+    ------
+    UserError
+    """
+    path = Path(path).absolute()
+    if path.is_file():
+        return
+    if not any(path.parent.iterdir()) and path.parent.stat().st_mtime >= started:
+        path.parent.rmdir()
+    raise UserError(
+        f"{path}: there is no such file. Name a folder that has one (--directory FOLDER), or copy config/own.yaml "
+        "there and fill it in (docs/own-scans.md)."
+    )
 
 
 def check_file(path: str | PathLike[str]) -> None:

@@ -98,10 +98,12 @@ def planned_samples():
     return STUDY.target.add_to(planned_sheet())
 
 
-STUDY = experiments.Study(config, planned_samples)
-if not FETCHED:
-    exit_with_message(STUDY.check_primary)
+PLAN = outputs.Plan.of(experiments.Study(config, planned_samples))
+STUDY = PLAN.study
+if not FETCHED and workflow.is_main_process:
+    exit_with_message(STUDY.check_splits)
 EXPLAINED = STUDY.explained
+WITH_FINAL_MODEL = STUDY.makes(experiments.FINAL_MODEL)
 
 
 def count_of_scans():
@@ -184,7 +186,7 @@ def network_folder(wildcards):
 
 def inputs_of(name):
     """The input files of a table or figure, by argument."""
-    return {argument: files_of(given.paths) for argument, given in outputs.get(name).inputs(STUDY).items()}
+    return {argument: files_of(given.paths) for argument, given in exit_with_message(PLAN.inputs, name).items()}
 
 
 def files_of(paths):

@@ -89,7 +89,7 @@ rule permute_labels:
         target=config["target"],
         folds=config["splits"]["folds"],
         param_grid=config["models"]["param_grid"],
-        n_permutations=config["experiments"]["leakage"]["n_permutations"],
+        n_permutations=STUDY.tables.get("leakage", {}).get("n_permutations"),
         fits=lambda wildcards: [fit.columns() for fit in STUDY.permuted()[tuple(wildcards)]],
     script:
         "../scripts/permute_labels.py"

@@ -3,7 +3,8 @@
 Input: predictions, grid searches, attribution maps, the paper's values.
 Output: results/tables (TSV, Markdown, HTML), results/figures (PDF, SVG, PNG), results/report.
 
-Each row of the registry micrograph/outputs.py is a rule, so that `snakemake table2` makes that table.
+Each row of the registry micrograph/outputs.py is a rule, so that `snakemake table2` makes that table, or says why the
+study cannot make it.
 """
 
 for row in outputs.OUTPUTS:
@@ -60,25 +61,34 @@ for row in outputs.OUTPUTS:
 # The template of the page, and the files copied beside it.
 PAGE = sorted(path for path in Path(workflow.current_basedir, "../report/page").rglob("*") if path.suffix != ".md")
 
+# What the samples with their maps are shown from, where the final model is made.
+EXPLORER = (
+    {
+        "predictions": EXPLAINED.predictions_path,
+        "maps": STUDY.attributions("fold{fold}.npz"),
+        "curves": STUDY.curves([EXPLAINED]),
+        "features": f"results/features/strict/{EXPLAINED.pretraining}/{EXPLAINED.policy}/tuned.npz",
+        "splits": "results/splits/strict.tsv",
+        "components": outputs.feature_map(STUDY)[1],
+    }
+    if WITH_FINAL_MODEL
+    else {}
+)
+
 
 rule report:
     """Write the report page: headline, conclusions, tables, figures, all samples with their maps, settings."""
     input:
-        tables=[row.tables["tsv"] for row in outputs.OUTPUTS if row.table],
-        figures=[row.page_image for row in outputs.OUTPUTS if row.figure],
-        captions=[workflow.source_path(f"../report/{row.name}.rst") for row in outputs.OUTPUTS],
+        **EXPLORER,
+        tables=[row.tables["tsv"] for row in PLAN.made if row.table],
+        figures=[row.page_image for row in PLAN.made if row.figure],
+        captions=[workflow.source_path(f"../report/{row.name}.rst") for row in PLAN.made],
         samples=SAMPLES,
         micrographs=of_all_shards("results/micrographs/{shard}"),
         rejected="results/micrographs/rejected.tsv",
-        predictions=EXPLAINED.predictions_path,
-        maps=STUDY.attributions("fold{fold}.npz"),
-        curves=STUDY.curves([EXPLAINED]),
-        features=f"results/features/strict/{EXPLAINED.pretraining}/{EXPLAINED.policy}/tuned.npz",
-        splits="results/splits/strict.tsv",
-        components=next(iter(STUDY.components_shown.values())),
         published=workflow.source_path("../../resources/published/values.tsv"),
         page=[str(path.resolve()) for path in PAGE if path.is_file()],
-        code=code_of("report", *(module for row in outputs.OUTPUTS for module in row.modules if row.table)),
+        code=code_of("report", *(module for row in PLAN.made for module in row.modules if row.table)),
     output:
         page="results/report/index.html",
         parts=directory("results/report/parts"),
@@ -89,11 +99,12 @@ rule report:
     conda:
         "../../envs/learn.yaml"
     params:
-        rows=[facts_of(row) for row in outputs.OUTPUTS],
+        rows=[facts_of(row) for row in PLAN.made],
+        left_out=PLAN.left_out,
         data=STUDY.data,
         coverage=config["final_model"]["coverage"],
         target=config["target"],
-        components=outputs.components_titles(STUDY)[0],
+        components=outputs.feature_map(STUDY)[0],
         settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result
     script:
         "../scripts/report.py"

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from micrograph import io, log
+from micrograph import io, log, outputs
 from micrograph.attribution import maps
 from micrograph.evaluation import by_time, summaries
 from micrograph.figures import training_curves
-from micrograph.outputs import OUTPUTS
 from micrograph.report import conclusions, contents, folder, page, similar_samples
 from micrograph.report import samples as explorer
 from micrograph.target import Target
@@ -14,29 +13,37 @@ from micrograph.target import Target
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     target = Target.from_config(params.target)
-    samples, (fit,) = target.add_to(io.read_table(given.samples)), summaries.read_predictions([given.predictions])
-    attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves).values()
-    rows = explorer.tested(fit.predictions, samples)
-    neighbours = similar_samples.nearest(
-        rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
-    )
-    feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
-    study = explorer.study(rows, attributions, neighbours, feature_map, curves, fit.spec, target.classes)
+    samples = target.add_to(io.read_table(given.samples))
+    study, pictures, confusion = None, None, None
+    if hasattr(given, "predictions"):
+        (fit,) = summaries.read_predictions([given.predictions])
+        attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves).values()
+        rows = explorer.tested(fit.predictions, samples)
+        neighbours = similar_samples.nearest(
+            rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
+        )
+        feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
+        study = explorer.study(rows, attributions, neighbours, feature_map, curves, fit.spec, target.classes)
+        pictures = explorer.pictures(rows, attributions)
+        confusion = page.confusion(fit.predictions, target.classes, explorer.model_name(fit.spec))
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}
+    made = [outputs.get(row["name"]) for row in params.rows]
     captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     report = page.Report(
         "Growth temperature from micrographs",
         params.data,
-        page.headline(tables["table2"], io.read_table(given.published), len(target.classes)),
+        page.headline(tables["table2"], io.read_table(given.published), len(target.classes))
+        if "table2" in tables
+        else None,
         samples,
         io.read_table(given.rejected),
         params.settings,
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
-        [contents.table(output, tables[output.name], captions[output.name]) for output in OUTPUTS if output.table],
-        [contents.figure(output, captions[output.name]) for output in OUTPUTS if output.figure],
-        page.confusion(fit.predictions, target.classes, explorer.model_name(fit.spec)),
-        conclusions.from_table(tables["conclusions"]),
-        by_time.beside(tables["by_time"], "headline"),
+        [contents.table(output, tables[output.name], captions[output.name]) for output in made if output.table],
+        [contents.figure(output, captions[output.name]) for output in made if output.figure],
+        confusion,
+        conclusions.from_table(tables["conclusions"]) if "conclusions" in tables else None,
+        by_time.beside(tables["by_time"], "headline") if "by_time" in tables else None,
+        params.left_out,
     )
-    pictures = explorer.pictures(rows, attributions)
     folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)

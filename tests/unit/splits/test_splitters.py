@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from micrograph.errors import UserError
 from micrograph.splits import splitters
+from micrograph.target import Target
 from tables_of_films import TARGET, films
 
 CLASSES = [900, 950, 1000]
@@ -165,3 +166,17 @@ def test_components_see_all_rows_only_with_the_leak():
         assert {names[row] for row in splitters.fit_index(table, protocol, 2, names)} == train
     for protocol in ("strict+pca_on_all", "published"):
         assert len(splitters.fit_index(table, protocol, 2, names)) == len(names)
+
+
+@pytest.mark.parametrize(("protocol", "most"), [("strict", 4), ("published", 5), ("published-ungrouped", 3)])
+def test_the_largest_number_of_folds_that_works(protocol, most):
+    """Six samples of each class, on four growth days."""
+    table = pd.DataFrame(
+        [(f"s{celsius}-{i}", f"day{i % 4}", celsius, celsius) for celsius in (900, 950) for i in range(6)],
+        columns=["sample", "batch", "y_true", "y_true_value"],
+    )
+    target = Target.from_config({"column": "growth_celsius", "classes": [900, 950]})
+    assert splitters.obstacle(table, protocol, most, target) == ""
+    assert f"{most + 1} folds of the {protocol} protocol" in splitters.obstacle(table, protocol, most + 1, target)
+    assert splitters.most_folds(table, [protocol], 10, target) == most
+    assert splitters.most_folds(table, [protocol], most, target) in (most - 1, 0)

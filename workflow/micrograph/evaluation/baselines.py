@@ -19,14 +19,16 @@ ABOVE, AHEAD = "above_majority_pct_points", "network_gain_pct_points"
 COLUMNS = [*KEYS, *summaries.MEASURED, *(f"{name}{end}" for name in (ABOVE, AHEAD) for end in summaries.PAIRED)]
 
 
-def make_table(fits: Sequence[Fit], network: Fit, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
+def make_table(
+    fits: Sequence[Fit], network: Fit | None = None, *, resampling: Resampling, run: RunInfo
+) -> pd.DataFrame:
     """Make the table of baselines: protocol by protocol the majority class, then the fits, with strict the network.
 
     Parameters
     ----------
     fits : sequence of Fit
         Models on metadata or physical features.
-    network : Fit
+    network : Fit, optional
         The strict network on micrographs.
     resampling : Resampling
     run : RunInfo
@@ -46,20 +48,20 @@ def make_table(fits: Sequence[Fit], network: Fit, *, resampling: Resampling, run
         raise UserError(f"{NAME}: there are no fits to show; name features and models in experiments.baselines.")
     rows = []
     for protocol, group in summaries.by_protocol(fits).items():
-        strict = protocol == network.spec.protocol
+        strict = protocol == "strict"
         majority = summaries.majority_fit(group[0], scheme="none")
-        for fit in [majority, *group, *([network] if strict else [])]:
+        for fit in [majority, *group, *([network] if strict and network else [])]:
             rows.append(summaries.fit_row(fit, resampling) | (_differences(fit, network, resampling) if strict else {}))
     return summaries.make_frame(rows, COLUMNS, run)
 
 
-def _differences(fit: Fit, network: Fit, resampling: Resampling) -> dict[str, float]:
+def _differences(fit: Fit, network: Fit | None, resampling: Resampling) -> dict[str, float]:
     """Return the columns ABOVE and AHEAD of one row; nothing is compared with itself."""
     row: dict[str, float] = {}
     if fit.spec.model != summaries.BASELINE:
         majority = metrics.majority_class_baseline(fit.predictions)
         row |= summaries.accuracy_gain(ABOVE, majority, fit.predictions, resampling)
-    if fit is not network:
+    if network and fit is not network:
         row |= summaries.accuracy_gain(AHEAD, fit.predictions, network.predictions, resampling)
     return row
 

@@ -20,7 +20,11 @@ PIXELS_PER_POINT = 96 / 72  # of CSS
 
 
 def write(
-    folder: str | Path, assets: Iterable[str | Path], report: page.Report, study: dict, pictures: sprites.Pictures
+    folder: str | Path,
+    assets: Iterable[str | Path],
+    report: page.Report,
+    study: dict | None = None,
+    pictures: sprites.Pictures | None = None,
 ) -> None:
     """Write the report; index.html comes last, so that a page on disk is complete.
 
@@ -30,9 +34,9 @@ def write(
     assets : iterable of paths
         index.html.j2, and the scripts, styles and icons, which are copied to parts/ under their names.
     report : Report
-    study : dict
-        Data of `samples.study`.
-    pictures : Pictures
+    study : dict, optional
+        Data of `samples.study`; without it the page shows no samples.
+    pictures : Pictures, optional
         Of the samples of `study`, in the same order.
 
     Raises
@@ -51,8 +55,11 @@ def write(
             figures=[_figure(figure, parts / "figures") for figure in report.figures],
             tables=[_table(table, parts / "tables") for table in report.tables],
         )
-        study = study | sprites.write(parts / "sheets", pictures, "parts/sheets")
-        (parts / "samples.js").write_text(samples.javascript(study), encoding="ascii", newline="\n")
+        if study and pictures:
+            study = study | sprites.write(parts / "sheets", pictures, "parts/sheets")
+            (parts / "samples.js").write_text(samples.javascript(study), encoding="ascii", newline="\n")
+        else:
+            report = replace(report, explorer=False)
     io.write_text(Path(folder) / "index.html", page.html(template, report))
 
 

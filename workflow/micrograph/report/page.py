@@ -119,6 +119,10 @@ class Report:
     conclusions : Conclusions, optional
     beside : Beside, optional
         What metadata alone and later days give, and whether that calls for caution.
+    left_out : mapping of str to str
+        What was requested and could not be made, and why.
+    explorer : bool
+        Whether the samples are shown, set when the page is written.
     """
 
     title: str
@@ -133,6 +137,8 @@ class Report:
     confusion: Confusion | None = None
     conclusions: Conclusions | None = None
     beside: Beside | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    explorer: bool = True
 
 
 def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> Headline | None:

@@ -48,7 +48,7 @@ class FitSpec:
     model: str
 
     def __str__(self) -> str:
-        return "/".join(asdict(self).values())
+        return "/".join(vars(self).values())
 
     @classmethod
     def from_path(cls, path: str | Path) -> FitSpec:

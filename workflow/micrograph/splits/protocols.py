@@ -286,6 +286,7 @@ def as_seen_by(stage: str, name: str, policy: str = "", head: str = "") -> str:
     return seen.name
 
 
+@cache
 def errors_affecting(policy: str, head: str) -> frozenset[str]:
     """Return the errors of the notebooks that affect networks of a policy and a head, or what is computed with them."""
     given = (policy, head)
@@ -296,6 +297,7 @@ def errors_affecting(policy: str, head: str) -> frozenset[str]:
     )
 
 
+@cache
 def can_change_predictions(name: str, features: str, policy: str = "", scheme: str = "") -> bool:
     """Return whether a protocol's changes of its base can change the predictions of a model.
 
@@ -320,6 +322,7 @@ def can_change_predictions(name: str, features: str, policy: str = "", scheme: s
     return not changed or bool(changed & (PREDICTION_LEAKS[kind] | affecting))
 
 
+@cache
 def changed_leaks(name: str) -> frozenset[str]:
     """Return the switches that either a protocol or its base has, not both."""
     protocol = parse(name)

@@ -20,6 +20,7 @@ from micrograph.splits import group_splits, protocols, stratified_groups
 from micrograph.target import Target
 
 SPLITS = ("train", "validation", "test")
+MIN_FOLDS = 3  # one each to train on, to validate on and to test
 COLUMNS = ("fold", "split", "sample", "batch", "y_true", "y_true_value")
 
 
@@ -59,8 +60,8 @@ def split(
         sample has no growth date.
     """
     splitter = SPLITTERS[_base(protocol, primary)]
-    if folds < 3:
-        raise UserError(f"{folds} folds leave nothing to train on: set splits.folds to 3 or more.")
+    if folds < MIN_FOLDS:
+        raise UserError(f"{folds} folds leave nothing to train on: set splits.folds to {MIN_FOLDS} or more.")
     ordered = samples.sort_values("sample", ignore_index=True)
     for sample in ordered.loc[ordered["sample"].duplicated(), "sample"]:
         raise UserError(f"sample {sample} is twice in the table of samples: keep one row per sample.")
@@ -75,6 +76,50 @@ def split(
             )
     frames = [ordered.assign(fold=fold, split=row) for fold, row in enumerate(splits)]
     return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+
+
+def obstacle(samples: pd.DataFrame, protocol: str, folds: int, target: Target, primary: str = "strict") -> str:
+    """Return why samples cannot be split into so many folds; the empty string where they can.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    protocol : str
+        Its name.
+    folds : int
+    target : Target
+    primary : str
+        As of `split`.
+    """
+    base, parsed = _base(protocol, primary), protocols.parse(protocol)
+    ordered = samples.sort_values("sample", ignore_index=True)
+    try:
+        if base in group_splits.SPLITTERS:
+            return group_splits.obstacle(ordered, base, folds, target)
+        _check_groups(ordered, protocol, folds, target.classes, target, SPLITTERS[base].min_groups(folds))
+        if parsed.base == "strict" and "ungrouped" not in parsed.leaks:  # days that several classes share
+            rng = np.random.default_rng(0)
+            check(split(ordered, "strict", folds, rng, target, primary), "strict", target, ordered, primary)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def most_folds(samples: pd.DataFrame, names: Iterable[str], below: int, target: Target, primary: str = "strict") -> int:
+    """Return the largest number of folds under `below` into which every one of some protocols splits; 0 for none.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    names : iterable of str
+        Of protocols.
+    below : int
+    target : Target
+    primary : str
+        As of `split`.
+    """
+    names, counts = list(names), range(below - 1, MIN_FOLDS - 1, -1)
+    return next((n for n in counts if not any(obstacle(samples, name, n, target, primary) for name in names)), 0)
 
 
 def _split_strict(samples: pd.DataFrame, folds: int, rng: np.random.Generator, target: Target) -> NDArray[np.str_]:

@@ -4,6 +4,7 @@
   Page.tables();
   Page.contents();
   const explorer = document.getElementById("explorer");
+  if (!explorer) return;
   if (!Page.study) {
     explorer.append(
       Page.make("p", {
