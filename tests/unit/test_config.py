@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from snakemake.utils import update_config
 
 from micrograph import config_reference, experiments, yaml_checks
-from micrograph.config import validate
+from micrograph.config import check_file, validate
 from micrograph.config_schema import (
     BLOCKS,
     MODELS,
@@ -158,6 +158,39 @@ def test_text_that_is_not_settings_is_reported_with_its_line(tmp_path, text, sen
     with pytest.raises(UserError) as fault:
         yaml_checks.check_file(tmp_path / "config.yaml")
     assert sentence in str(fault.value) and "\n" not in str(fault.value)
+
+
+def test_a_file_is_checked_by_itself_and_its_problems_have_their_lines(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "# mine\nsplits:\n  fold: 5\n  folds: '5'\nexperiments: [table5]\n", encoding="utf-8"
+    )
+    with pytest.raises(UserError) as fault:
+        check_file(tmp_path / "a.yaml")
+    assert {sentence.removeprefix(f"{tmp_path}/").partition(";")[0] for sentence in str(fault.value).splitlines()} == {
+        "a.yaml: line 3: the key splits.fold is not known",
+        "a.yaml: line 4: splits.folds is '5', not a whole number",
+        "a.yaml: line 5: experiments.only.0 is 'table5'",
+    }
+    check_file(tmp_path / "none.yaml")
+
+
+def test_settings_of_several_files_that_clash_are_reported_where_they_stand(tmp_path):
+    (tmp_path / "a.yaml").write_text("splits:\n  folds: 5\n", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(
+        "growth:\n  scans: {source: folder,\n    sheet: resources/a.tsv}\n", encoding="utf-8"
+    )
+    files = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for path, value, start in (
+        ("splits.folds", 1, f"{files[0]}: line 2: splits.folds is 1"),
+        ("scans.sheet", "resources/a.tsv", f"{files[1]}: line 3: scans.sheet is resources/a.tsv, but"),  # of a module
+        ("seed", -1, "config.yaml: seed is -1"),  # of --config
+    ):
+        study = {}
+        study.setdefault(path.split(".")[0], {})
+        put(study, path, value)
+        with pytest.raises(UserError) as fault:
+            validate(study, files)
+        assert str(fault.value).startswith(start)
 
 
 def test_right_settings_missing_ones_and_odd_ones_pass(tmp_path):

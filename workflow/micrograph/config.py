@@ -1,15 +1,17 @@
 """The check of a study's configuration before a run, and its defaults."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from os import PathLike
 from os.path import normpath
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, get_args
 
+import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from micrograph import experiments
+from micrograph import experiments, yaml_checks
 from micrograph.config_schema import RESAMPLING, Base, Config, DropoutOfDomains, Experiments, Section, section_of
 from micrograph.errors import UNPRINTABLE, UserError, printable
 from micrograph.scans.sample_sheet import NO_VARIABLES, PATTERNS, TEXTS
@@ -22,6 +24,7 @@ LENGTH_AT_MOST = 1000  # characters of one key or text
 MESSAGES_AT_MOST = 40
 BITS_AT_MOST = 63  # of an integer
 SECRET = "list_database.credentials"
+CONFIG = "config.yaml"  # how messages call settings that stand in no file that is known
 HELP = "config/default.yaml explains it"
 # Errors of pydantic about the type of a value, and the type in words.
 TYPES = {
@@ -35,15 +38,41 @@ TYPES = {
 }
 
 
-def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, Any]:
+def check_file(path: str | PathLike[str]) -> None:
+    """Check one file of settings by itself: also what a later file replaces.
+
+    Parameters
+    ----------
+    path : path-like
+        YAML or JSON. A file that is missing is admitted.
+
+    Raises
+    ------
+    UserError
+        With one sentence a problem, the file and the line: not YAML, a key that stands twice or is not known, a value
+        of another type.
+    """
+    yaml_checks.check_file(path)
+    if not Path(path).exists():
+        return
+    try:
+        with open(path, encoding="utf-8") as file:
+            filled, named = _completed(yaml.safe_load(file))
+        problems = list(_unprintable(named)) or _refused(named)
+    except RecursionError:
+        raise UserError(f"{path}: {TOO_DEEP}") from None
+    _raise(problems, [path])
+
+
+def validate(config: Mapping[str, Any], files: Sequence[str | PathLike[str]] = ()) -> dict[str, Any]:
     """Check a study's configuration and fill in the defaults.
 
     Parameters
     ----------
     config : mapping
         The configuration as Snakemake read it; keys that are left out take their defaults. Not modified.
-    file : str, default "config.yaml"
-        How messages call it.
+    files : sequence of path-like
+        The files that it was merged from, for messages; a later one comes first.
 
     Returns
     -------
@@ -56,17 +85,40 @@ def validate(config: Mapping[str, Any], file: str = "config.yaml") -> dict[str, 
         With one sentence a problem: the path of the key, the value, what is admitted, and the nearest known name.
     """
     try:
-        given = {**config, "experiments": _shared(config["experiments"])} if "experiments" in config else config
-        filled = _filled(Config, given, Config().model_dump(warnings=False))
-        named = _with_text_keys(filled)
-        messages = list(_unprintable(named)) or _refused(named) or list(_conflicts(named))
+        filled, named = _completed(config)
+        problems = list(_unprintable(named)) or _refused(named) or [("", text) for text in _conflicts(named)]
     except RecursionError:
-        raise UserError(f"{file}: {TOO_DEEP}") from None
-    if len(messages) > MESSAGES_AT_MOST:
-        messages[MESSAGES_AT_MOST:] = [f"and {len(messages) - MESSAGES_AT_MOST} problems more."]
-    if messages:
-        raise UserError("\n".join(f"{file}: {message}" for message in messages))
+        raise UserError(f"{CONFIG}: {TOO_DEEP}") from None
+    _raise(problems, files)
     return filled
+
+
+def _completed(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a config with the defaults, and the same with texts as keys."""
+    given = {**config, "experiments": _shared(config["experiments"])} if "experiments" in config else config
+    filled = _filled(Config, given, Config().model_dump(warnings=False))
+    return filled, _with_text_keys(filled)
+
+
+def _raise(problems: Sequence[tuple[str, str]], files: Sequence[str | PathLike[str]]) -> None:
+    """Raise UserError where there are problems: (key, sentence); each after its file and line."""
+    if not problems:
+        return
+    lines = {str(file): yaml_checks.lines(file) for file in reversed(files)}
+    sentences = [f"{_where(key or sentence.split()[0], lines)}{sentence}" for key, sentence in problems]
+    if len(sentences) > MESSAGES_AT_MOST:
+        sentences[MESSAGES_AT_MOST:] = [f"{CONFIG}: and {len(sentences) - MESSAGES_AT_MOST} problems more."]
+    raise UserError("\n".join(sentences))
+
+
+def _where(key: str, lines: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the file and the line of a key. A module's settings may stand below a key of the main workflow's."""
+    for name in (key, key.replace("experiments.only", "experiments")):
+        for file, places in lines.items():
+            for place, line in places.items():
+                if f".{place}".endswith(f".{name}"):
+                    return f"{file}: line {line}: "
+    return f"{next(iter(lines), CONFIG)}: " if len(lines) < 2 else f"{CONFIG}: "
 
 
 def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +181,7 @@ def _with_text_keys(value: Any) -> Any:
     return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
-def _unprintable(value: Any, place: str = "") -> Iterator[str]:
+def _unprintable(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Sentences on keys and texts that are too long or cannot be printed."""
     if place.startswith(SECRET):
         return
@@ -141,16 +193,17 @@ def _unprintable(value: Any, place: str = "") -> Iterator[str]:
         for index, item in enumerate(value):
             yield from _unprintable(item, joined(place, str(index)))
     elif isinstance(value, str) and (len(value) > LENGTH_AT_MOST or UNPRINTABLE.search(value)):
-        place = printable(place)[:LENGTH_AT_MOST]
-        yield f"{place}: {shown(value)} is too long, or has characters that cannot be printed."
+        shown_place = printable(place)[:LENGTH_AT_MOST]
+        yield place, f"{shown_place}: {shown(value)} is too long, or has characters that cannot be printed."
 
 
-def _refused(named: dict[str, Any]) -> list[str]:
-    """One sentence for each thing that the schema refuses."""
+def _refused(named: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the key and a sentence for each thing that the schema refuses."""
     try:
         Config.model_validate(named)
     except ValidationError as error:
-        sentences = [_sentence(named, problem) for problem in error.errors(include_url=False)]
+        problems = error.errors(include_url=False)
+        sentences = [(".".join(map(str, _path(named, one))), _sentence(named, one)) for one in problems]
         return list(dict.fromkeys(sentences))  # a value of several admitted types has an error for each
     return []
 

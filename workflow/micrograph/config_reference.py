@@ -1,4 +1,4 @@
-"""config/default.yaml and docs/config.md, written from the schema: python -m micrograph.config_reference."""
+"""config/default.yaml and docs/config.md from the schema: python -m micrograph.config_reference."""
 
 import textwrap
 import warnings
@@ -55,14 +55,18 @@ def reference() -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """Give the schema as JSON Schema.
+    """Give the schema as JSON Schema, by which editors complete and check files of settings.
 
     Returns
     -------
     dict
     """
     with warnings.catch_warnings(action="ignore"):  # keys of simulation.shares are numbers, not texts as in JSON
-        return Config.model_json_schema()
+        schema = Config.model_json_schema()
+    experiments, chosen = schema["properties"]["experiments"], schema["$defs"]["Experiments"]["properties"]["only"]
+    listed = chosen["anyOf"][0]
+    schema["properties"]["experiments"] = {"anyOf": [experiments, listed]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "growth-from-micrographs"}
 
 
 def _yaml(section: type[Section], defaults: dict[str, Any], indent: str, seen: set[str]) -> Iterator[str]:
@@ -165,7 +169,7 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write both files into the project."""
+    """Write the files into the project."""
     (PROJECT / "config" / "default.yaml").write_text(default_yaml(), encoding="utf-8")
     (PROJECT / "docs" / "config.md").write_text(reference(), encoding="utf-8")
 

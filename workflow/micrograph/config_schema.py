@@ -72,7 +72,7 @@ def _scalar(value: Any) -> Any:
 
 
 T = TypeVar("T")
-Some = Annotated[list[T], Field(min_length=1), AfterValidator(_unique)]
+Some = Annotated[list[T], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)]
 One = Annotated[list[T], Field(min_length=1, max_length=1)]
 
 Text = Annotated[str, Field(min_length=1)]

@@ -74,6 +74,30 @@ def check_file(path: str | PathLike[str]) -> None:
         raise UserError("\n".join(f"{path}: {sentence}" for sentence in sentences))
 
 
+def lines(path: str | PathLike[str]) -> dict[str, int]:
+    """Return the line of every key of a file that `check_file` admits: {"scans.sheet": 7}; items count from 0.
+
+    Of a file that is missing there is none.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            tree = yaml.compose(file, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        return {}
+    return dict(_lines(tree)) if tree else {}
+
+
+def _lines(node: yaml.Node, place: str = "") -> Iterator[tuple[str, int]]:
+    items: list[tuple[str, yaml.Node, yaml.Node]] = []
+    if isinstance(node, yaml.SequenceNode):
+        items = [(str(number), value, value) for number, value in enumerate(node.value)]
+    elif isinstance(node, yaml.MappingNode):
+        items = [(str(key.value), key, value) for key, value in node.value]
+    for name, marked, value in items:
+        yield joined(place, name), marked.start_mark.line + 1
+        yield from _lines(value, joined(place, name))
+
+
 def _of_tree(tree: yaml.Node | None) -> Iterator[str]:
     """Sentences on YAML that is not a file of settings."""
     if not isinstance(tree, yaml.MappingNode):

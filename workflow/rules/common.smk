@@ -23,7 +23,7 @@ from micrograph.splits import protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, folds_of, splits_path
 
 export_package()  # to scripts
-config.update(exit_with_message(validate, config))
+config.update(exit_with_message(validate, config, CONFIG_FILES))
 
 RUN = record.Run(config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
