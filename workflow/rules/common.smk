@@ -14,7 +14,7 @@ from micrograph.config import validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
 from micrograph.models import registry
-from micrograph.project import PACKAGE, export_package
+from micrograph.project import PACKAGE, PROJECT, export_package
 from micrograph.provenance import record
 from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
@@ -201,6 +201,13 @@ def files_of(paths):
 def facts_of(row):
     """The values of a row of the registry: in params, so that a change reruns the job."""
     return {name: value for name, value in vars(row).items() if not callable(value)}
+
+
+def add_to_main(event, own):
+    """Let the main workflow run a handler of this module before its own, which may be defined already or later."""
+    register, earlier = getattr(workflow, event), getattr(workflow, f"_{event}")
+    setattr(workflow, event, lambda later: register(lambda log: (own(), later(log))))
+    setattr(workflow, f"_{event}", lambda log: (own(), earlier(log)))
 
 
 def end_of_run(outcome):

@@ -59,7 +59,7 @@ for row in outputs.OUTPUTS:
 
 
 # The template of the page, and the files copied beside it.
-PAGE = sorted(path for path in Path(workflow.current_basedir, "../report/page").rglob("*") if path.suffix != ".md")
+PAGE = sorted(path for path in (PROJECT / "workflow/report/page").rglob("*") if path.is_file() and path.suffix != ".md")
 
 # What the samples with their maps are shown from, where the final model is made.
 EXPLORER = (
@@ -87,7 +87,7 @@ rule report:
         micrographs=of_all_shards("results/micrographs/{shard}"),
         rejected="results/micrographs/rejected.tsv",
         published=workflow.source_path("../../resources/published/values.tsv"),
-        page=[str(path.resolve()) for path in PAGE if path.is_file()],
+        page=[str(path) for path in PAGE],
         code=code_of("report", *(module for row in PLAN.made for module in row.modules if row.table)),
     output:
         page="results/report/index.html",
