@@ -2,6 +2,7 @@
 
 import re
 
+import huggingface_hub
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,6 +88,17 @@ def test_the_majority_class_is_that_of_the_training_samples_and_compared_day_by_
     study = final_model.StudyData(None, None, [], films, None, [], None)
     found = final_model._compare_to_majority(predictions, study, model_settings())
     assert found["majority"] == 0.25 and found["above_majority"] == pytest.approx([0.5, 0.5, 0.5])
+
+
+def test_the_hub_reads_the_header_and_the_scores_of_the_card(model):
+    text = model_card.card(model.facts)
+    data = huggingface_hub.ModelCard(text).data
+    assert data.pipeline_tag == "image-classification" and model.facts["backbone"] in data.tags
+    scores = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert scores["accuracy"] == round(model.facts["cross_validated"]["accuracy"][0], 3)
+    assert data.eval_results[0].dataset_name == model.facts["data"] and set(scores) == {
+        "accuracy", "balanced_accuracy", "f1"
+    }  # fmt: skip
 
 
 def test_the_card_warns_of_simulated_films_and_of_weights_that_saw_the_study(model):

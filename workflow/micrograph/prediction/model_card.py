@@ -105,9 +105,32 @@ def _row(name: str, values: Sequence[float | None], kind: str) -> list[Any]:
 
 
 def card(facts: Facts) -> str:
-    """Write the model card of a final model as Markdown."""
-    sections = (_head, _training, _performance, _time, _calibration, _limits, _provenance)
+    """Write the model card of a final model as Markdown, with the header that the Hugging Face Hub reads."""
+    sections = (_hub_header, _head, _training, _performance, _time, _calibration, _limits, _provenance)
     return "\n".join(section(facts) for section in sections)
+
+
+def _hub_header(facts: Facts) -> str:
+    """Return the metadata of the card; a licence is for the owner of the films to choose."""
+    import yaml
+
+    scores = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
+    metrics = [
+        {"type": fact.removeprefix("macro_"), "name": f"cross-validated {label}", "value": round(value, 3)}
+        for fact, label in scores.items()
+        for value in facts["cross_validated"][fact][:1]
+    ]
+    task = {"type": "image-classification", "name": "growth temperature"}
+    result = {"task": task, "dataset": {"type": "afm", "name": facts["data"]}, "metrics": metrics}
+    header = {
+        "license": "other",
+        "license_name": "not-stated",
+        "library_name": "micrograph",
+        "pipeline_tag": "image-classification",
+        "tags": ["atomic-force-microscopy", "thin-films", "materials-science", facts["backbone"]],
+        "model-index": [{"name": "growth temperature from micrographs", "results": [result]}],
+    }
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n"
 
 
 def _head(facts: Facts) -> str:
