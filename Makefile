@@ -3,7 +3,7 @@
 # make scans   FOLDER=scans: level, draw and measure scans       (OUT=scans-measured LEVELLING=median, without a study)
 # make verify  recompute a tenth of the results, compare bytes   make bench    times against the published implementation
 # make compare A=results B=other/results: two runs compared      make audit    known vulnerabilities of the locked packages
-# make clean   remove results, logs and the simulated scans      make lock     resolve pyproject.toml again
+# make clean   remove results, logs and the simulated scans      make docs     the documentation site; make lock: resolve again
 # (each makes the environment first, if it is missing)
 
 VENV := .venv
@@ -13,7 +13,7 @@ READY := $(VENV)/.made-from-lock
 TESTABLE := $(VENV)/.made-for-tests
 MICROGRAPH := $(BIN)/micrograph
 
-.PHONY: run sheet scans verify compare test nightly bench audit lock clean environment check format
+.PHONY: run sheet scans verify compare test nightly bench audit lock clean environment check docs format
 
 run: environment
 	@$(MICROGRAPH) run --cores $(CORES)
@@ -75,6 +75,11 @@ check: $(TESTABLE)
 	$(BIN)/oxlint --quiet --ignore-pattern vendor workflow/report/page
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/zensical build --strict --clean
+
+# The documentation site, into site/; a broken link or anchor is an error.
+docs: environment
+	$(BIN)/zensical build --strict --clean
 
 format: $(TESTABLE)
 	$(BIN)/ruff check --fix .

@@ -25,7 +25,7 @@ REFERENCE = """\
 
 Every key of `config.yaml`. What a study leaves out takes its default; an unknown key, or a value of another type, is
 reported before anything runs, with the nearest known name. `config/default.yaml` has the same defaults as YAML, and
-[config/README.md](../config/README.md) says how files of settings are combined.
+`config/README.md` says how files of settings are combined.
 
 Generated from `workflow/micrograph/config_schema.py` by `make format`.
 """
