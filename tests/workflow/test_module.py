@@ -124,7 +124,8 @@ def test_a_module_plans_all_runs_and_records_what_it_ran(deployed):
     found = record.read(deployed.folder)
     assert set(TARGETS) <= set(found.results) and "config/config.yaml" in found.inputs
     facts = found.facts(found.runs[-1])
-    assert yaml.safe_load(facts["config"])["splits"]["folds"] and facts["code version"] and facts["code sha256"]
+    assert yaml.safe_load(facts["config"])["heights"]["quality"]["jumps"] == 0  # a default: what is merged is recorded
+    assert facts["code version"] and facts["code sha256"]
     assert json.loads((deployed.folder / record.RECORD).read_text())["@graph"]
     assert "Nothing to be done" in deployed.run(*TARGETS)
 
