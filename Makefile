@@ -67,18 +67,17 @@ $(TESTABLE): requirements-test.lock $(READY)
 	@sh workflow/make-environment.sh $(VENV) requirements-test.lock add
 	@touch $@
 
-# Format, lint and types, as CI does.
-check: $(TESTABLE)
+# Format, lint, types and the documentation, as CI does.
+check: $(TESTABLE) docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/oxlint --quiet --ignore-pattern vendor workflow/report/page
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/zensical build --strict --clean
 
 # The documentation site, into site/; a broken link or anchor is an error.
-docs: environment
+docs: $(TESTABLE)
 	$(BIN)/zensical build --strict --clean
 
 format: $(TESTABLE)
