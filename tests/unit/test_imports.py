@@ -29,6 +29,7 @@ MAY = {
     "compute_attributions": NETWORKS,
     "evaluate_attributions": NETWORKS,
     "predict": NETWORKS | {"jinja2"},
+    "export_onnx": NETWORKS,
     "report": {"jinja2", "docutils"},
     "retrieve_list": {"requests"},
     "retrieve_weights": {"requests"},

@@ -88,6 +88,16 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
     assert (copy_of_smoke.folder / TABLE).read_bytes() == first
 
 
+def test_the_onnx_file_of_the_final_model_predicts_the_same(copy_of_smoke, tmp_path):
+    copy_of_smoke.run("--", "onnx")
+    new_film(tmp_path / "a.spm", "a", 900, pixels=256)
+    exported = copy_of_smoke.folder / "results/final_model/model.onnx"
+    ours, theirs = (micrograph.predict(tmp_path / "a.spm", model) for model in (exported, copy_of_smoke.folder / MODEL))
+    assert (ours.y_pred, ours.prediction_set) == (theirs.y_pred, theirs.prediction_set)
+    np.testing.assert_allclose(list(ours.probabilities.values()), list(theirs.probabilities.values()), atol=1e-4)
+    np.testing.assert_allclose(ours.occlusion, theirs.occlusion, atol=1e-4 * max(1, np.abs(theirs.occlusion).max()))
+
+
 @pytest.mark.parametrize(
     ("place", "part"),
     [(None, "new_scans is not set"), ("nowhere", "no such file or folder nowhere"), ("empty", "holds no files")],

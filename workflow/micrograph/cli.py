@@ -121,7 +121,9 @@ def _scans(options: argparse.Namespace) -> int:
 def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scans", help="a scan, or a folder of scans; subfolders are searched too")
     parser.add_argument(
-        "--model", default="results/final_model/model.safetensors", help="the final model (default: %(default)s)"
+        "--model",
+        default="results/final_model/model.safetensors",
+        help="the final model, .safetensors or .onnx, which needs no PyTorch (default: %(default)s)",
     )
     parser.add_argument("--out", help="new folder for predictions.tsv, index.html and its images; default: print only")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")

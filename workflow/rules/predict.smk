@@ -1,7 +1,8 @@
 """The final model and its predictions for new scans.
 
 Input: all micrographs, the selections, training curves and predictions of the strict CNN; new scans.
-Output: results/final_model (the model, its model card, its cross-validated performance), results/new (predictions).
+Output: results/final_model (the model, also as ONNX, its model card, its cross-validated performance), results/new
+(predictions).
 """
 
 # For pretraining films: the final model starts from weights pre-trained on all films, its cross-validation from those
@@ -53,6 +54,23 @@ rule train_final_model:
         },
     script:
         "../scripts/train_final_model.py"
+
+
+rule onnx:
+    """Write the final model as ONNX, for predictions without PyTorch (micrograph predict --model model.onnx)."""
+    input:
+        model="results/final_model/model.safetensors",
+        code=code_of("export_onnx"),
+    output:
+        model="results/final_model/model.onnx",
+    log:
+        "logs/onnx.log",
+    benchmark:
+        "logs/onnx.tsv"
+    conda:
+        "../../envs/vision.yaml"
+    script:
+        "../scripts/export_onnx.py"
 
 
 rule predict:

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from micrograph.attribution import cam, maps, occlusion, target_score
+from micrograph.attribution import cam, occlusion
+from micrograph.attribution.arrays import Computed
 from micrograph.attribution.maps import AttributionSettings
 from micrograph.errors import UserError
 from micrograph.networks import heads, replace_head, training, transforms
 from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
-from micrograph.target import decode
 
 BATCH_SIZE = 64  # of the forward pass that gives the outputs, as when the study's predictions were made
 
@@ -101,28 +101,13 @@ def attribute(
         dtype = resolve_dtype(metadata["settings"].get("precision", "fp32"), torch_device)
         batches = inputs.split(BATCH_SIZE)
         outputs = replace_head.forward(network, metadata["backbone"], metadata["head"], batches, dtype)
-        predicted = decode(scheme, outputs, classes)[0]
-        target = target_score.predicted_target(scheme, predicted, classes)
         summed, map_type, weighted = cam.class_activation_maps(
             network, metadata["backbone"], inputs, scheme, classes, settings.cam_values
         )
         with deterministic():
             hidden, original = occlusion.occlude(network, metadata["backbone"], inputs, settings, 1, description)
-    scores = target_score.target_scores(scheme, original, classes)[:, None, None]
-    decrease = scores - target_score.target_scores(scheme, hidden, classes)
-    effects = np.ascontiguousarray(decrease.transpose(0, 3, 1, 2), dtype=np.float32)
-    rows = np.arange(len(checked))
-    return {
-        "outputs": outputs,
-        "target_scores": target_score.target_scores(scheme, outputs, classes).astype(np.float32),
-        "target": target, "y_pred": predicted.astype(int),
-        "cam": summed, map_type: weighted, "occlusion": effects,
-        "cam_flag": maps.worst_flags(summed, weighted[rows, target]),
-        "occlusion_flag": maps.worst_flags(effects[rows, target]),
-        "patch": np.asarray(settings.patch), "stride": np.asarray(settings.stride),
-        "baseline": np.asarray(settings.baseline), "side": np.asarray(checked.shape[-1]), "scheme": np.asarray(scheme),
-        "classes": np.asarray(classes),
-    }  # fmt: skip
+    computed = Computed(outputs, summed, map_type, weighted, hidden, original, checked.shape[-1])
+    return computed.arrays(scheme, classes, settings)
 
 
 def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:

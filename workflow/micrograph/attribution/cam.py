@@ -15,8 +15,7 @@ References
    networks via gradient-based localization", ICCV 2017.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from micrograph.attribution import target_score
+from micrograph.attribution.maps import interleave
 from micrograph.errors import UserError, lookup
 from micrograph.networks import backbones
 from micrograph.networks.device import deterministic
@@ -100,51 +100,6 @@ def class_activation_maps(
     with deterministic():
         made = interleave(maps_of, inputs, min_values)
     return np.ascontiguousarray(made[:, 0]), map_types[0], np.ascontiguousarray(made[:, 1:])
-
-
-def interleave(maps_of: Callable[[torch.Tensor], NDArray], inputs: torch.Tensor, min_values: int) -> NDArray:
-    """Compute maps of images; where they are too coarse, of displaced images, and interleave their values.
-
-    Parameters
-    ----------
-    maps_of : callable
-        Images (n, 3, side, side) -> maps (..., h, h).
-    inputs : Tensor of shape (n, 3, side, side)
-    min_values : int
-        Least number of values along each axis.
-
-    Returns
-    -------
-    ndarray of shape (..., m, m)
-        The maps of the images themselves, m = h, where h is at least `min_values`.
-
-    Notes
-    -----
-    The network sees every image at the size that it knows, displaced by k steps of 1/k of the distance between two
-    values along either axis (k is odd and at least min_values / h), with the border reflected. That distance is a power
-    of two, the product of the strides. Each value is the mean of k x k neighbours, one of every displacement: a
-    displaced image has other outputs, and without the mean the map would show these differences. The displacements are
-    chosen so that the values kept, those that fit on the image, lie around its middle.
-    """
-    first = maps_of(inputs)
-    count, side = first.shape[-1], inputs.shape[-1]
-    if count >= min_values:
-        return first
-    steps, stride = -(-min_values // count) // 2 * 2 + 1, 2 ** math.ceil(math.log2(side / count))
-    kept = max(min_values, side * steps // stride)
-    start = (count * steps - kept) // 2
-    origin = side / 2 - 0.5 - stride / steps * (start + (kept - 1) / 2)
-    offsets = [math.floor(origin + step * stride / steps + 0.5) for step in range(steps)]
-    room = max(map(abs, offsets))
-    padded = nn.functional.pad(inputs, (room,) * 4, mode="reflect")
-    fine = np.empty((*first.shape[:-2], count * steps, count * steps), first.dtype)
-    for row, down in enumerate(offsets):
-        for column, across in enumerate(offsets):
-            shown = padded[..., room + down : room + down + side, room + across : room + across + side]
-            fine[..., row::steps, column::steps] = maps_of(shown.contiguous())
-    around = np.pad(fine, [(0, 0)] * (fine.ndim - 2) + [(steps // 2,) * 2] * 2, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(around, (steps, steps), axis=(-2, -1))
-    return windows.mean((-2, -1))[..., start : start + kept, start : start + kept]
 
 
 def activate(network: nn.Module, backbone: str, inputs: torch.Tensor) -> Activations:
@@ -270,6 +225,11 @@ EXCEEDANCE = {
     "nnrank": lambda outputs: outputs.cummin(1).values[:, 1:],
     "corn": lambda outputs: outputs.sigmoid().cumprod(1),
 }
+
+
+def linear_weights(activations: Activations) -> torch.Tensor | None:
+    """Return the weights (n_outputs, n_features) of a head that is linear in the pooled maps; None of another."""
+    return _last_linear(activations.head).weight if _is_linear(activations) else None
 
 
 def _last_linear(head):

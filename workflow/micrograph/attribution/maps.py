@@ -3,6 +3,7 @@
 No torch is imported, so that figures and reports can read maps without it.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ class AttributionSettings:
     memory_mb : float, default 500
         Memory that activations may take at a time, in megabytes.
     cam_values : int, default 1
-        Least number of values of a class activation map along each axis (`cam.interleave`).
+        Least number of values of a class activation map along each axis (`interleave`).
     """
 
     patch: int
@@ -384,6 +385,51 @@ def windows_to_pixels(effects: NDArray, side: int, patch: int, stride: int) -> N
         )
     weights = coverage / coverage.sum(axis=0)
     return weights.T @ effects @ weights
+
+
+def interleave(maps_of: Callable[[Any], NDArray], inputs: Any, min_values: int) -> NDArray:
+    """Compute maps of images; where they are too coarse, of displaced images, and interleave their values.
+
+    Parameters
+    ----------
+    maps_of : callable
+        Images (n, 3, side, side) -> maps (..., h, h).
+    inputs : Tensor or ndarray of shape (n, 3, side, side)
+    min_values : int
+        Least number of values along each axis.
+
+    Returns
+    -------
+    ndarray of shape (..., m, m)
+        The maps of the images themselves, m = h, where h is at least `min_values`.
+
+    Notes
+    -----
+    The network sees every image at the size that it knows, displaced by k steps of 1/k of the distance between two
+    values along either axis (k is odd and at least min_values / h), with the border reflected. That distance is a power
+    of two, the product of the strides. Each value is the mean of k x k neighbours, one of every displacement: a
+    displaced image has other outputs, and without the mean the map would show these differences. The displacements are
+    chosen so that the values kept, those that fit on the image, lie around its middle.
+    """
+    first = maps_of(inputs)
+    count, side = first.shape[-1], inputs.shape[-1]
+    if count >= min_values:
+        return first
+    steps, stride = -(-min_values // count) // 2 * 2 + 1, 2 ** math.ceil(math.log2(side / count))
+    kept = max(min_values, side * steps // stride)
+    start = (count * steps - kept) // 2
+    origin = side / 2 - 0.5 - stride / steps * (start + (kept - 1) / 2)
+    offsets = [math.floor(origin + step * stride / steps + 0.5) for step in range(steps)]
+    room = max(map(abs, offsets))
+    reflected = np.pad(np.arange(side), room, mode="reflect")
+    fine = np.empty((*first.shape[:-2], count * steps, count * steps), first.dtype)
+    for row, down in enumerate(offsets):
+        for column, across in enumerate(offsets):
+            rows, cols = (reflected[room + offset : room + offset + side] for offset in (down, across))
+            fine[..., row::steps, column::steps] = maps_of(inputs[..., rows, :][..., cols])
+    around = np.pad(fine, [(0, 0)] * (fine.ndim - 2) + [(steps // 2,) * 2] * 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(around, (steps, steps), axis=(-2, -1))
+    return windows.mean((-2, -1))[..., start : start + kept, start : start + kept]
 
 
 def upsample(values: ArrayLike, side: int) -> NDArray[np.float32]:

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional
 
-from micrograph.errors import UserError
 from micrograph.networks.backbones import Colour
 from micrograph.scans import rendering
 
@@ -28,6 +27,7 @@ class Sampling(NamedTuple):
     padding_mode: str
 
 
+resize = rendering.resize
 SMOOTH = Sampling("bilinear", "reflection")
 
 
@@ -55,33 +55,6 @@ def read_images(paths: Iterable[str | Path], pixels: int) -> torch.Tensor:
     for row, path in enumerate(paths):
         images[row] = resize(rendering.read_png(path)[None], pixels)[0]
     return torch.from_numpy(images)
-
-
-def resize(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
-    """Resize images by area averaging, rounding halves up.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, rows, cols), uint8
-        Returned unchanged where they have the size.
-    pixels : int
-        Side of the result.
-
-    Returns
-    -------
-    ndarray of shape (n, pixels, pixels), uint8
-
-    Raises
-    ------
-    UserError
-        If images are not of this shape and type.
-    """
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise UserError(f"images must be (n, rows, cols) uint8, not {images.shape} {images.dtype}.")
-    if images.shape[1:] == (pixels, pixels):
-        return images
-    resized = [rendering.to_uint8(rendering.resize_area(image.astype(float), pixels, pixels)) for image in images]
-    return np.stack(resized) if resized else np.empty((0, pixels, pixels), np.uint8)
 
 
 def random_rotations(count: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

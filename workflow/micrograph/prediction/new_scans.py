@@ -6,7 +6,7 @@ from pathlib import Path
 
 from micrograph import io
 from micrograph.errors import UserError, printable
-from micrograph.prediction import predict, storage
+from micrograph.prediction import predict
 from micrograph.project import PROJECT
 from micrograph.scans import sample_sheet
 
@@ -41,7 +41,7 @@ def predict_folder(
     if out is not None and Path(out).exists():
         raise UserError(f"{printable(out)}: exists and is kept; name a new folder.")
     paths = sample_sheet.list_scans(scans, "SCANS", out)
-    loaded = storage.read(model)
+    loaded = predict.read_model(model)
     predictions = predict.predict_scans(paths, loaded, device)
     if out is None:
         made = list(predictions)

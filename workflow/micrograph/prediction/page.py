@@ -20,7 +20,6 @@ from micrograph import io
 from micrograph.evaluation import uncertainty
 from micrograph.figures import attribution_maps, style
 from micrograph.prediction import model_card, novelty, predict
-from micrograph.prediction.storage import FinalModel
 from micrograph.scans import rendering
 
 CARDS_PER_PAGE = 100
@@ -30,7 +29,7 @@ Card = dict[str, Any]
 
 def write(
     predictions: Iterable[predict.Prediction],
-    model: FinalModel,
+    model: predict.Model,
     template: str | Path,
     index: str | Path,
     parts: str | Path,
@@ -40,7 +39,7 @@ def write(
     Parameters
     ----------
     predictions : iterable of Prediction
-    model : FinalModel
+    model : predict.Model
         That made them.
     template : str or Path
         Of new.html.j2.
@@ -71,7 +70,7 @@ def write(
     return predict.table(rows, classes)
 
 
-def _pages(cards: list[Card], model: FinalModel, template: str | Path, parts: str) -> list[str]:
+def _pages(cards: list[Card], model: predict.Model, template: str | Path, parts: str) -> list[str]:
     """Fill in the template for every page; the first has all errors and the summary."""
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -104,7 +103,7 @@ def _pages(cards: list[Card], model: FinalModel, template: str | Path, parts: st
     ]
 
 
-def _card(prediction: predict.Prediction, number: int, model: FinalModel, folder: Path, drawn: set[int]) -> Card:
+def _card(prediction: predict.Prediction, number: int, model: predict.Model, folder: Path, drawn: set[int]) -> Card:
     """Collect the text on one scan; write its images into `folder`."""
     card = {"path": prediction.scan, "name": prediction.scan, "error": prediction.error, "number": number}
     card["reasons"] = list(prediction.reasons)
@@ -145,7 +144,7 @@ def _overlays(prediction: predict.Prediction) -> dict[str, NDArray[np.uint8] | N
     return {name: attribution_maps.paint(values, side, scale) for name, (values, scale) in kinds.items()}
 
 
-def _neighbour(near: dict[str, Any], model: FinalModel, folder: Path, drawn: set[int]) -> Card:
+def _neighbour(near: dict[str, Any], model: predict.Model, folder: Path, drawn: set[int]) -> Card:
     """Describe a sample of the study; its image is written once."""
     index = model.facts["films"]["sample"].index(near["sample"])
     image = f"film_{index:05d}.png"

@@ -5,24 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph import log, target
-from micrograph.attribution import attribute, maps
+from micrograph.attribution import maps
 from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
-from micrograph.networks import transforms
-from micrograph.prediction import model_card, novelty, storage
-from micrograph.scans import conversion
+from micrograph.prediction import model_card, novelty
+from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import BlankScanError
 
 BATCH_SIZE = 16  # scans that are in memory together
 MEASURES = ("width_nm", "lines", "pixels")
 NAN = float("nan")
+
+
+class Model(Protocol):
+    """A final model: `storage.FinalModel` or `onnx_model.OnnxModel`."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """JSON values; see `final_model.train`."""
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Of the study's samples."""
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """Their micrographs, small."""
+
+    def attribute(self, images: NDArray[np.uint8], device: str) -> dict[str, NDArray[Any]]:
+        """Compute outputs and attribution maps of images."""
+
+    def embed(self, micrographs: Iterable[NDArray[np.uint8]], device: str) -> NDArray[np.float32]:
+        """Compute the embeddings of micrographs."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +166,7 @@ class Prediction:
 
 
 def predict(
-    path: str | Path, model: str | Path | storage.FinalModel, width_nm: float | None = None, device: str = "auto"
+    path: str | Path, model: str | Path | Model, width_nm: float | None = None, device: str = "auto"
 ) -> Prediction:
     """Predict one scan.
 
@@ -153,8 +174,9 @@ def predict(
     ----------
     path : str or Path
         A scan of any readable format.
-    model : str, Path or FinalModel
-        Path of results/final_model/model.safetensors, or what `storage.read` returns, which saves a second a scan.
+    model : str, Path or Model
+        Path of results/final_model/model.safetensors or model.onnx, or what `read_model` returns, which saves a second
+        a scan.
     width_nm : float, optional
         Width of an exported image (PNG, TIFF) whose file does not have it.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -179,9 +201,7 @@ def predict(
     return _predict([scan], model, device)[0]
 
 
-def predict_scans(
-    paths: Iterable[str | Path], model: str | Path | storage.FinalModel, device: str = "auto"
-) -> Iterator[Prediction]:
+def predict_scans(paths: Iterable[str | Path], model: str | Path | Model, device: str = "auto") -> Iterator[Prediction]:
     """Predict scans in order; a file that cannot be read has a Prediction with its `error`.
 
     Parameters
@@ -249,11 +269,22 @@ def table(rows: Sequence[Mapping[str, Any]], classes: Sequence[int]) -> pd.DataF
     return frame.replace([np.inf, -np.inf], np.nan)
 
 
-def _read_model(model: str | Path | storage.FinalModel) -> storage.FinalModel:
-    return model if isinstance(model, storage.FinalModel) else storage.read(model)
+def read_model(path: str | Path) -> Model:
+    """Read a final model, model.safetensors (with PyTorch) or model.onnx (with onnxruntime); UserError as of `read`."""
+    if Path(path).suffix == ".onnx":
+        from micrograph.prediction import onnx_model
+
+        return onnx_model.read(path)
+    from micrograph.prediction import storage
+
+    return storage.read(path)
 
 
-def _preprocessing(model: storage.FinalModel) -> conversion.Preprocessing:
+def _read_model(model: str | Path | Model) -> Model:
+    return read_model(model) if isinstance(model, str | Path) else model
+
+
+def _preprocessing(model: Model) -> conversion.Preprocessing:
     return conversion.Preprocessing(**model.facts["preprocessing"])
 
 
@@ -276,13 +307,11 @@ def _message(error: Exception) -> str:
     return printable(" ".join(str(error).split()))
 
 
-def _predict(scans: Sequence[conversion.ConvertedScan], model: storage.FinalModel, device: str) -> list[Prediction]:
+def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: str) -> list[Prediction]:
     facts: Any = model.facts
     micrographs = np.stack([one.micrograph for one in scans])
-    images = transforms.resize(micrographs, facts["pixels"])
-    settings = maps.AttributionSettings(**facts["attribution"])
-    attributions = attribute.attribute(model.network, facts, images, settings, device)
-    distances = novelty.distances(novelty.embed(model.backbone, facts, micrographs, device), model.embeddings)
+    attributions = model.attribute(rendering.resize(micrographs, facts["pixels"]), device)
+    distances = novelty.distances(model.embed(micrographs, device), model.embeddings)
     return [
         Prediction(
             scan.scan, sha256=scan.sha256, measures=scan.measures, channel=scan.channel, micrograph=scan.micrograph,
@@ -340,9 +369,7 @@ def _attribution_maps(attributions: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _compare_to_study(
-    scan: conversion.ConvertedScan, distances: NDArray[np.float64], model: storage.FinalModel
-) -> dict[str, Any]:
+def _compare_to_study(scan: conversion.ConvertedScan, distances: NDArray[np.float64], model: Model) -> dict[str, Any]:
     """Whether a scan is out of distribution, and the nearest samples; distances: (n,)."""
     facts, samples = model.facts["novelty"], model.facts["films"]
     distance, limit = novelty.distance_to_study(distances), _limit(facts["threshold"])

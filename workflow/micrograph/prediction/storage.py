@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from micrograph.attribution import attribute
+from micrograph.attribution.maps import AttributionSettings
 from micrograph.errors import UserError
 from micrograph.networks import backbones, checkpoints
+from micrograph.prediction import novelty
 
 VERSION = 4  # of the file's layout
 NETWORK, BACKBONE, EMBEDDINGS, IMAGES = "network.", "backbone.", "films.looks", "films.pictures"  # names of tensors
@@ -47,6 +50,17 @@ class FinalModel:
     facts: dict[str, Any]
     embeddings: NDArray[np.float32]
     images: NDArray[np.uint8]
+
+    def attribute(self, images: NDArray[np.uint8], device: str = "auto") -> dict[str, NDArray[Any]]:
+        """Compute outputs and attribution maps of images, see `attribute.attribute`."""
+        settings = AttributionSettings(**self.facts["attribution"])
+        return attribute.attribute(
+            self.network, cast(checkpoints.NetworkMetadata, self.facts), images, settings, device
+        )
+
+    def embed(self, micrographs: Iterable[NDArray[np.uint8]], device: str = "auto") -> NDArray[np.float32]:
+        """Compute the embeddings of micrographs, see `novelty.embed`."""
+        return novelty.embed(self.backbone, self.facts, micrographs, device)
 
 
 def write(path: str | Path, model: FinalModel) -> None:

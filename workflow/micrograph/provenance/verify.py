@@ -207,7 +207,8 @@ def verify(wanted: Verification) -> int:
         print(f"Not as recorded: {difference}")
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         new_scans = yaml.safe_load(facts[-1]["config"]).get("new_scans")
-        targets = ["default", "predict"] if new_scans else ["default"]
+        targets = ["default", *(["predict"] if new_scans else [])]
+        targets += ["onnx"] if "results/final_model/model.onnx" in record.results else []
         outputs = outputs_of(mirror(study, Path(folder).resolve(), record), targets)
     there = [output for output in outputs if (study / output.name).exists()]
     drawn = draw(there, wanted.share, wanted.seed, wanted.only)

@@ -197,6 +197,33 @@ def _area_weights(size_in: int, size_out: int, start: float = 0.0, stop: float |
     return overlap / overlap.sum(axis=1, keepdims=True)
 
 
+def resize(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    """Resize images by area averaging, rounding halves up.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, rows, cols), uint8
+        Returned unchanged where they have the size.
+    pixels : int
+        Side of the result.
+
+    Returns
+    -------
+    ndarray of shape (n, pixels, pixels), uint8
+
+    Raises
+    ------
+    UserError
+        If images are not of this shape and type.
+    """
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise UserError(f"images must be (n, rows, cols) uint8, not {images.shape} {images.dtype}.")
+    if images.shape[1:] == (pixels, pixels):
+        return images
+    resized = [to_uint8(resize_area(image.astype(float), pixels, pixels)) for image in images]
+    return np.stack(resized) if resized else np.empty((0, pixels, pixels), np.uint8)
+
+
 def resize_area(
     array: NDArray[np.float64], rows: int, cols: int, box: tuple[float, float, float, float] | None = None
 ) -> NDArray[np.float64]:
