@@ -1,11 +1,14 @@
 """Checking a study's configuration, and its defaults."""
 
 import copy
+import json
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from snakemake.utils import update_config
 
 from micrograph import config_reference, experiments, yaml_checks
@@ -271,6 +274,45 @@ def test_defaults_and_reference_are_those_of_the_schema():
     """After a change of the schema `make format` writes both."""
     assert (PROJECT / "config/default.yaml").read_text(encoding="utf-8") == config_reference.default_yaml()
     assert (PROJECT / "docs/config.md").read_text(encoding="utf-8") == config_reference.reference()
+    assert (PROJECT / "config/schema.json").read_text(encoding="utf-8") == config_reference.json_schema_text()
+
+
+JSON_SCHEMA = jsonschema.Draft202012Validator(json.loads((PROJECT / "config/schema.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", [*PROJECT.glob("config/*.yaml"), PROJECT / "config.yaml"], ids=lambda path: path.name)
+def test_editors_find_the_schema_and_nothing_wrong_in_a_preset(path):
+    text = path.read_text(encoding="utf-8")
+    first = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / first).resolve() == PROJECT / "config/schema.json"
+    JSON_SCHEMA.validate(json.loads(json.dumps(yaml.safe_load(text))))
+
+
+def as_json(value):
+    """The value as JSON has it: keys are texts."""
+    return json.loads(json.dumps(value))
+
+
+def whole(value):
+    """Whether a number with a point stands for an integer, which JSON does not tell apart."""
+    return isinstance(value, float) and value.is_integer()
+
+
+@given(st.data())
+def test_editors_and_the_run_refuse_the_same(data):
+    """One key of the defaults has another value. What the run checks beyond single keys is not in the schema."""
+    path, field = data.draw(st.sampled_from([one for one in keys_of(Config) if not section_of(one[1].annotation)]))
+    listed = st.lists(st.sampled_from(("SVC", "strict", "aug3", 5, 85, "x")), max_size=3)
+    plain = st.none() | st.booleans() | st.integers(-2, 2000) | st.floats(-2, 2, allow_nan=False)
+    odd = plain | st.text("ab/", max_size=3) | listed | st.sampled_from(_names(field) or ("x",))
+    value, study = data.draw(odd.filter(lambda drawn: not whole(drawn))), as_json(Config().model_dump(warnings=False))
+    put(study, path, value)
+    try:
+        Config.model_validate(study)
+        admitted = True
+    except ValidationError:
+        admitted = False
+    assert JSON_SCHEMA.is_valid(study) == admitted, (path, value)
 
 
 def test_the_file_of_defaults_is_a_whole_configuration():

@@ -1,5 +1,6 @@
-"""config/default.yaml and docs/config.md from the schema: python -m micrograph.config_reference."""
+"""config/default.yaml, schema.json and docs/config.md from the schema: python -m micrograph.config_reference."""
 
+import json
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from micrograph.project import PROJECT
 
 WIDTH = 120
 DEFAULT_YAML = """\
+# yaml-language-server: $schema=schema.json
 # Every key of config.yaml with its default. A study's config.yaml holds only what differs from these; an unknown key is
 # an error. The defaults run on two cores within minutes; each key gives what the paper did differently, and
 # config/paper.yaml has its settings together. Cores, memory, GPUs and folders belong to profiles and to --directory.
@@ -67,6 +69,14 @@ def json_schema() -> dict[str, Any]:
     listed = chosen["anyOf"][0]
     schema["properties"]["experiments"] = {"anyOf": [experiments, listed]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "growth-from-micrographs"}
+
+
+def json_schema_text() -> str:
+    """Write the JSON Schema, each group of keys on a line."""
+    schema = json_schema()
+    groups = [f"{json.dumps(name)}: {json.dumps(group)}" for name, group in schema.pop("$defs").items()]
+    rest = json.dumps(schema, indent=1).removesuffix("\n}")
+    return rest + ',\n "$defs": {\n  ' + ",\n  ".join(groups) + "\n }\n}\n"
 
 
 def _yaml(section: type[Section], defaults: dict[str, Any], indent: str, seen: set[str]) -> Iterator[str]:
@@ -171,6 +181,7 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
 def main() -> None:
     """Write the files into the project."""
     (PROJECT / "config" / "default.yaml").write_text(default_yaml(), encoding="utf-8")
+    (PROJECT / "config" / "schema.json").write_text(json_schema_text(), encoding="utf-8")
     (PROJECT / "docs" / "config.md").write_text(reference(), encoding="utf-8")
 
 

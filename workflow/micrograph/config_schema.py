@@ -59,10 +59,21 @@ class OneOf:
         return value
 
 
-def _unique(values: list) -> list:
-    if any(value in values[:index] for index, value in enumerate(values)):
-        raise PydanticCustomError("unique", "It lists something twice; keep one")
-    return values
+class Unique:
+    """Metadata of a list that holds nothing twice."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable) -> core_schema.CoreSchema:
+        """Give pydantic the check."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Callable) -> dict[str, Any]:
+        """Say so in the JSON schema."""
+        return handler(schema) | {"uniqueItems": True}
+
+    def _check(self, values: list) -> list:
+        if any(value in values[:index] for index, value in enumerate(values)):
+            raise PydanticCustomError("unique", "It lists something twice; keep one")
+        return values
 
 
 def _scalar(value: Any) -> Any:
@@ -72,7 +83,7 @@ def _scalar(value: Any) -> Any:
 
 
 T = TypeVar("T")
-Some = Annotated[list[T], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)]
+Some = Annotated[list[T], Field(min_length=1), Unique()]
 One = Annotated[list[T], Field(min_length=1, max_length=1)]
 
 Text = Annotated[str, Field(min_length=1)]
@@ -198,10 +209,10 @@ class TargetSettings(Section):
     """How tables, figures and pages call it; null: by its column."""
     unit: str | None = None
     """Unit of its values; null: by its column, where that is one of the sheet's own."""
-    classes: Annotated[list[int | Number | Text], Field(min_length=2), AfterValidator(_unique)] | None = None
+    classes: Annotated[list[int | Number | Text], Field(min_length=2), Unique()] | None = None
     """Ascending numbers; a sample is of the nearest. Or names (substrates), which have no order: only the scheme
     nominal exists then."""
-    bins: Annotated[list[int | Number], Field(min_length=3), AfterValidator(_unique)] | None = None
+    bins: Annotated[list[int | Number], Field(min_length=3), Unique()] | None = None
     """In place of classes: ascending edges. [0, 5, 10, 20] has three classes; 5 is in the lowest."""
 
 
@@ -217,7 +228,7 @@ class Scans(Section):
     Source folder reads it; every other source writes it, and it must then lie under resources/."""
     scans_per_shard: Count = 30
     """Number of scans that one job converts; 500 or 1000 for tens of thousands of scans."""
-    extra_columns: Annotated[list[Column], AfterValidator(_unique)] = []
+    extra_columns: Annotated[list[Column], Unique()] = []
     """Columns of your own in the sheet, as [precursor_flow_sccm]: numbers, or texts where a cell is not a number. They
     are growth variables, as the sheet's own columns are. Other unknown columns are an error; the column of `target`
     need not be named here."""
@@ -675,7 +686,7 @@ class Leakage(Section):
 class Confounders(Section):
     """Accuracy by subgroup, and harder splits: the table confounders."""
 
-    protocols: Annotated[list[Unseen], AfterValidator(_unique)] = [
+    protocols: Annotated[list[Unseen], Unique()] = [
         "by_operator",
         "by_date",
         "later_days",
