@@ -61,7 +61,7 @@ def test_every_rule_asks_for_time_and_memory_and_for_more_after_a_failure(profil
 def test_no_rule_asks_for_less_than_its_measured_peak_and_what_starts_it(profile, rules):
     # MB: peaks of the embedded study, and 300 for Snakemake, twice over in every job.
     peaks = {"pretrain": 1450, "train_networks": 1260, "compute_attributions": 1110, "extract_features": 1100}
-    peaks |= {"train_final_model": 1050, "predict": 1040, "evaluate_attributions": 980}
+    peaks |= {"onnx": 1040, "train_final_model": 1050, "predict": 1040, "evaluate_attributions": 980}
     peaks |= {"fit_mlp": 760, "augment": 730, "fit_models": 270}
     for name in rules:
         assert asked_for(profile, name, "mem_mb", 1) >= peaks.get(name, 220) + 300, name

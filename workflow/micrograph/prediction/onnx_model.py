@@ -154,7 +154,7 @@ def write(path: str | Path, model: FinalModel) -> None:
     path : str or Path
     model : FinalModel
         As `storage.read` returns it: layers that training replaces cannot be exported. Its head must be linear in the
-        pooled maps, as those of all schemes are.
+        pooled maps, as those of nominal and nnrank are.
 
     Raises
     ------
