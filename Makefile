@@ -1,4 +1,4 @@
-# make run     the embedded study, from scans to report         make test     the tests, on all cores; 15 min on two
+# make run     the embedded study, or that in STUDY=folder        make test     the tests, on all cores; 15 min on two
 # make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  every test, with more examples: hours
 # make scans   FOLDER=scans: level, draw and measure scans       (OUT=scans-measured LEVELLING=median, without a study)
 # make verify  recompute a tenth of the results, compare bytes   make bench    times against the published implementation
@@ -15,8 +15,10 @@ MICROGRAPH := $(BIN)/micrograph
 
 .PHONY: run sheet scans verify compare test nightly bench audit lock clean environment check docs format
 
+# STUDY is the study's folder, here and below.
+STUDY ?= .
 run: environment
-	@$(MICROGRAPH) run --cores $(CORES)
+	@$(MICROGRAPH) run --directory "$(STUDY)" --cores $(CORES)
 
 # SHEET=samples.tsv (or .csv, .xlsx) is the sheet to write.
 SHEET ?= samples.tsv
@@ -31,7 +33,6 @@ scans: environment
 
 # SHARE=0.1 of the results is drawn with SEED=number (default: random, and printed) from ONLY='results/tables/*' (default:
 # all) of the study in STUDY=folder.
-STUDY ?= .
 verify: environment
 	@$(MICROGRAPH) verify --folder "$(STUDY)" --cores $(CORES) \
 	  $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")

@@ -19,7 +19,7 @@ ALLOWED = {
     "evaluation": {"splits", "models/registry"},
     "figures": {"splits", "scans", "evaluation", *MAPS},
     "report": {"splits", "scans", "evaluation", "figures", "outputs", *MAPS},
-    "prediction": {"splits", "scans", "networks", "attribution", "evaluation", "figures"},
+    "prediction": {"splits", "scans", "topography", "networks", "attribution", "evaluation", "figures"},
     "measurement": {"scans", "topography", "figures"},
     "retrieval": {"scans", "networks/backbones", "networks/checkpoints"},
     "provenance": {"scans/height_map", "scans/sample_sheet"},

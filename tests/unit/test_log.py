@@ -51,9 +51,10 @@ def test_what_comes_after_the_block_is_printed_again(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_progress_passes_everything_on_and_prints_the_end(count, capsys):
+def test_progress_passes_everything_on_and_prints_the_end(count, caplog):
+    caplog.set_level("INFO", "micrograph")
     assert list(log.progress(range(count), "scans")) == list(range(count))
-    assert capsys.readouterr().out.endswith(f"scans: {count} of {count}\n" if count else "")
+    assert caplog.text.endswith(f"scans: {count} of {count}\n" if count else "")
 
 
 def run_with_log(tmp_path, log, body):

@@ -49,7 +49,25 @@ def said(monkeypatch, terminal, *records):
         record.__dict__.update(more)
         handler.handle(record)
     handler.close()
-    return stream.getvalue()
+    return "".join(line for line in stream.getvalue().splitlines(True) if ESTIMATE not in line)
+
+
+ESTIMATE = "an estimate from the times of earlier jobs"
+
+
+def test_the_run_begins_with_its_jobs_and_an_estimate_from_the_studys_own_times_and_number_of_scans(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(progress.SCANS_VARIABLE, str(2 * progress.SCANS))
+    (tmp_path / "logs" / "level_scans").mkdir(parents=True)
+    (tmp_path / "logs" / "level_scans" / "0000.tsv").write_text("s\th:m:s\n600\t0:10:00\n", encoding="utf-8")
+    jobs = progress.Jobs()
+    jobs.cores = 2
+    jobs.plan({"level_scans": 2, "table1": 1, "total": 3})
+    assert jobs.announce().startswith("3 jobs, about 11 min on 2 cores")
+    jobs.plan({"train_networks": 1, "total": 1})
+    assert jobs.typical["train_networks"] == 2 * progress.TYPICAL["train_networks"] - progress.OTHERS
 
 
 PLAN = ("Job stats", {"event": LogEvent.RUN_INFO, "stats": {"level_scans": 2, "total": 2}})

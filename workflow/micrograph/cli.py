@@ -9,11 +9,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from micrograph import __version__
+from micrograph import __version__, log
 from micrograph.errors import UserError, exit_with_message, lookup
 from micrograph.project import PROJECT, SNAKEFILE, export_package
 
@@ -43,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(own)
     options.passed = passed
     try:
-        return exit_with_message(options.command.run, options)
+        with log.shown(sys.stderr):
+            return exit_with_message(options.command.run, options)
     except ModuleNotFoundError as error:
         extra = EXTRA.get(options.name)
         if (error.name or "micrograph").startswith("micrograph") or not extra:
@@ -132,8 +132,7 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
 def _predict(options: argparse.Namespace) -> int:
     from micrograph.prediction import new_scans
 
-    with redirect_stdout(sys.stderr):  # progress; the predictions alone go to the output
-        lines, n_errors = new_scans.predict_folder(options.scans, options.model, options.out, options.device)
+    lines, n_errors = new_scans.predict_folder(options.scans, options.model, options.out, options.device)
     print("\n".join(lines))
     return 1 if n_errors else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -15,6 +16,25 @@ from micrograph.errors import UserError
 from micrograph.io import disk_error, unwritable
 
 T = TypeVar("T")
+LOGGER = logging.getLogger("micrograph")  # silent where the package is imported; jobs and commands show it
+
+
+def notice(text: str) -> None:
+    """Log a line on what is being done."""
+    LOGGER.info(text)
+
+
+@contextmanager
+def shown(stream: TextIO) -> Iterator[None]:
+    """Write the block's notices to a stream."""
+    handler, level = logging.StreamHandler(stream), LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
 
 
 @contextmanager
@@ -44,7 +64,7 @@ def redirect_output(path: str | Path) -> Iterator[None]:
     except OSError as error:
         _print_to_terminal(str(unwritable(path, error.errno)))
         raise SystemExit(1) from None
-    with _moved_to(log):
+    with _moved_to(log), shown(log):
         try:
             yield
         except Exception as error:
@@ -90,11 +110,11 @@ def _print_to_terminal(message: str) -> None:
 
 
 def progress(items: Iterable[T], what: str, every_seconds: float = 5.0) -> Iterator[T]:
-    """Yield the items; print lines such as "what: 12 of 30" now and then, and at the end."""
+    """Yield the items; log lines such as "what: 12 of 30" now and then, and at the end."""
     items = list(items)
     printed = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         if done == len(items) or time.monotonic() - printed > every_seconds:
             printed = time.monotonic()
-            print(f"{what}: {done} of {len(items)}", flush=True)
+            notice(f"{what}: {done} of {len(items)}")

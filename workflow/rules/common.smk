@@ -4,6 +4,7 @@ Reads config.yaml (checked and completed with defaults by micrograph/config.py) 
 sheet.
 """
 
+import os
 import sys
 from functools import cache, partial
 from math import ceil
@@ -100,8 +101,6 @@ def planned_samples():
 
 PLAN = outputs.Plan.of(experiments.Study(config, planned_samples))
 STUDY = PLAN.study
-if not FETCHED and workflow.is_main_process:
-    exit_with_message(STUDY.check_splits)
 EXPLAINED = STUDY.explained
 WITH_FINAL_MODEL = STUDY.makes(experiments.FINAL_MODEL)
 
@@ -109,6 +108,18 @@ WITH_FINAL_MODEL = STUDY.makes(experiments.FINAL_MODEL)
 def count_of_scans():
     """Number of scans, including those that will be rejected."""
     return config["simulation"]["samples"] if SIMULATED else len(sheet())
+
+
+if not FETCHED and workflow.is_main_process:
+    os.environ["MICROGRAPH_SCANS"] = str(count_of_scans())  # for the estimate of --logger progress
+
+
+@cache
+def samples_to_split():
+    """The table of samples; before the run it is checked that those of the sheet can be split as the study asks."""
+    if not FETCHED and workflow.is_main_process:
+        exit_with_message(STUDY.check_splits)
+    return SAMPLES
 
 
 def shards():
@@ -211,9 +222,16 @@ def add_to_main(event, own):
 
 
 def end_of_run(outcome):
-    """The closing message: scans read and rejected, the provenance record, the path of the report."""
-    summary = Path("results/micrographs/summary.txt")
+    """The closing message: scans read and rejected, the provenance record, the path of the report, the headline."""
+    summary, page = Path("results/micrographs/summary.txt"), Path("results/report/index.html")
     text = summary.read_text(encoding="utf-8") if summary.is_file() else ""
-    page = "results/report/index.html"
-    report_is = f"The report is {page}" if outcome == "finished" and Path(page).is_file() else ""
-    return text + record.write(Path(), RUN, outcome) + report_is
+    text += record.write(Path(), RUN, outcome)
+    predicted = Path("results/new/predictions.tsv")
+    if outcome == "finished" and predicted.is_file() and predicted.stat().st_mtime >= RUN.started:
+        from micrograph.prediction import new_scans
+
+        return "\n".join([text, *new_scans.summary(io.read_table(predicted), "results/new/index.html")])
+    if outcome != "finished" or not page.is_file():
+        return text
+    headline = page.with_name("headline.txt")
+    return f"{text}The report is {page.resolve()}\n{headline.read_text(encoding='utf-8') if headline.is_file() else ''}"

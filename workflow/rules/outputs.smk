@@ -91,6 +91,7 @@ rule report:
         code=code_of("report", *(module for row in PLAN.made for module in row.modules if row.table)),
     output:
         page="results/report/index.html",
+        headline="results/report/headline.txt",
         parts=directory("results/report/parts"),
     log:
         "logs/report.log",

@@ -8,7 +8,7 @@ Output: results/splits (folds of each protocol), results/augmented (training ima
 rule make_splits:
     """Split the samples into folds by one protocol, and check the invariants of the splits."""
     input:
-        samples=SAMPLES,
+        samples=lambda wildcards: samples_to_split(),
         code=code_of("make_splits"),
     output:
         splits="results/splits/{protocol}.tsv",

@@ -47,3 +47,4 @@ with log.redirect_output(snakemake.log[0]):
         params.left_out,
     )
     folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)
+    io.write_text(snakemake.output.headline, page.in_one_sentence(report.headline))

@@ -13,12 +13,13 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-# Seconds of a job of the embedded study on one core, until jobs of this run say better. Other rules take OTHERS.
+# Seconds of a job of the embedded study on one core, until jobs of this study say better. Other rules take OTHERS.
 TYPICAL = {
     "train_networks": 30,
     "train_explained_networks": 30,
@@ -31,6 +32,8 @@ TYPICAL = {
     "augment": 6,
 }
 OTHERS = 3
+SCANS = 120  # of the embedded study; TYPICAL grows with their number, which the workflow gives in SCANS_VARIABLE
+SCANS_VARIABLE = "MICROGRAPH_SCANS"
 TRUSTED = 20  # seconds of finished jobs from which on their speed counts more than TYPICAL
 EVERY_SECONDS = {True: 1, False: 30}  # on a terminal, and elsewhere
 NOTHING, INTERRUPTED = "Nothing to be done", "Terminating processes"
@@ -48,11 +51,23 @@ class Jobs:
         self.seconds = {}  # rule -> those of its finished jobs
         self.rules = ["..."]  # of the jobs that run, or ran last
         self.done, self.total, self.began = 0, 0, time.time()
+        self.cores = 1
+        self.typical = {}  # rule -> seconds of one of its jobs, before one of this run has ended
 
     def plan(self, stats):
         """The jobs of every rule, and their "total"."""
         self.planned = Counter({rule: count for rule, count in stats.items() if rule != "total"})
         self.total, self.began = self.planned.total(), time.time()
+        scale = int(os.environ.get(SCANS_VARIABLE, SCANS)) / SCANS
+        shipped = {rule: OTHERS + scale * max(TYPICAL.get(rule, 0) - OTHERS, 0) for rule in self.planned}
+        self.typical = {rule: recorded(rule) or seconds for rule, seconds in shipped.items()}
+
+    def announce(self):
+        """68 jobs, about 9 min on 2 cores."""
+        seconds = sum(self.typical[rule] * count for rule, count in self.planned.items()) / self.cores
+        estimate = f"about {math.ceil(seconds / 60)} min" if seconds > 60 else "about a minute"
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return f"{self.total} jobs, {estimate} on {cores}: an estimate from the times of earlier jobs."
 
     def finish(self, job, now):
         """A job is done."""
@@ -66,9 +81,9 @@ class Jobs:
         A rule without finished jobs takes its TYPICAL time, times how much slower than typical this run is.
         """
         finished = {rule: sum(seconds) for rule, seconds in self.seconds.items()}
-        typical = sum(TYPICAL.get(rule, OTHERS) * len(seconds) for rule, seconds in self.seconds.items())
+        typical = sum(self.typical.get(rule, OTHERS) * len(seconds) for rule, seconds in self.seconds.items())
         slower = (sum(finished.values()) + TRUSTED) / (typical + TRUSTED)
-        a_job = {rule: slower * TYPICAL.get(rule, OTHERS) for rule in self.planned}
+        a_job = {rule: slower * self.typical.get(rule, OTHERS) for rule in self.planned}
         a_job |= {rule: finished[rule] / len(seconds) for rule, seconds in self.seconds.items()}
         spent = [(now - began, a_job.get(rule, OTHERS)) for rule, began in self.running.values()]
         left = sum(seconds * (self.planned[rule] - len(self.seconds.get(rule, ()))) for rule, seconds in a_job.items())
@@ -84,6 +99,16 @@ class Jobs:
         left = f"about {math.ceil(seconds / 60)} min" if seconds > 60 else "under a minute"
         self.rules = list(dict.fromkeys(rule for rule, _ in self.running.values())) or self.rules
         return f"{self.done} of {self.total} jobs done, {left} left: {', '.join(self.rules)}"
+
+
+def recorded(rule):
+    """The mean seconds of a rule's jobs in this study, from Snakemake's benchmarks; None before the first."""
+    seconds = []
+    for path in [Path("logs", f"{rule}.tsv"), *Path("logs", rule).rglob("*.tsv")]:
+        with suppress(OSError, ValueError, IndexError):
+            names, values = path.read_text(encoding="utf-8").splitlines()[:2]
+            seconds.append(float(dict(zip(names.split("\t"), values.split("\t"), strict=True))["s"]))
+    return sum(seconds) / len(seconds) if seconds else None
 
 
 class LogHandler(LogHandlerBase):
@@ -121,8 +146,12 @@ class LogHandler(LogHandlerBase):
         if self.interrupted and record.levelno > logging.INFO:
             return  # of jobs that were stopped
         self.interrupted = self.interrupted or message.startswith(INTERRUPTED)
-        if event == LogEvent.RUN_INFO:
+        if event == LogEvent.RESOURCES_INFO:
+            self.jobs.cores = getattr(record, "cores", None) or self.jobs.cores
+        elif event == LogEvent.RUN_INFO:
             self.jobs.plan(record.stats)
+            self._clear()
+            self._write(self.jobs.announce() + "\n")
         elif event == LogEvent.JOB_INFO:
             self.jobs.running[record.jobid] = record.rule_name, record.created
         elif event == LogEvent.JOB_FINISHED:

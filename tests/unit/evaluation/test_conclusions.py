@@ -133,7 +133,7 @@ def test_among_twenty_null_comparisons_support_is_rare():
 def test_few_growth_days_or_discordant_samples_support_nothing(batches, discordant, verdict):
     clear = Estimate("SVC", 30.0, 20.0, 40.0, n=118, batches=batches, discordant=discordant)
     found, _, reason = conclusions.combine([clear], "all", 1, 1)
-    assert found == verdict and ("too few samples to conclude" in reason) == (verdict == INCONCLUSIVE)
+    assert found == verdict and ("too few films to conclude" in reason) == (verdict == INCONCLUSIVE)
     against, _, _ = conclusions.combine([replace(clear, value=-30.0, low=-40.0, high=-20.0)], "any", 1, 1)
     assert against == (CONTRADICTED if verdict == SUPPORTED else INCONCLUSIVE)
 

@@ -19,9 +19,10 @@ def unassigned(monkeypatch):
 
 
 @without_gpu
-def test_auto_without_a_gpu_is_the_processor_which_the_log_names_once(capsys):
+def test_auto_without_a_gpu_is_the_processor_which_the_log_names_once(caplog):
+    caplog.set_level("INFO", "micrograph")
     assert device.resolve_device("auto") == device.resolve_device("auto") == torch.device("cpu")
-    assert capsys.readouterr().out.count("computing on the processor (") == 1
+    assert caplog.text.count("computing on the processor (") == 1
 
 
 @without_gpu

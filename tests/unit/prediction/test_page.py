@@ -41,7 +41,7 @@ def test_the_page_has_every_prediction(written, predictions):
     for one in predictions[:3]:
         card = text[text.index(f'id="scan-{predictions.index(one) + 1}"') :]
         card = card[: card.index("</article>")]
-        assert f"</small>{one.y_pred} °C" in card
+        assert (f"</small>{one.y_pred} °C" in card) != one.out_of_distribution
         assert f"{one.low_celsius:.0f} to {one.high_celsius:.0f} °C" in card
         assert " or ".join(map(str, one.prediction_set)) + " °C" in card
         constant = one.constant
@@ -66,7 +66,9 @@ def test_every_image_exists_and_nothing_is_loaded_from_elsewhere(written):
     folder, text, _ = written
     sources = re.findall(r'src="([^"]+)"', text)
     assert sources and all((folder / source).is_file() for source in sources)
-    assert {path.name for path in (folder / "parts").iterdir()} == {source.removeprefix("parts/") for source in sources}
+    links = re.findall(r'href="(parts/[^"]+)"', text)
+    assert {link.rpartition(".")[2] for link in links} >= {"pdf", "svg", "png"} and 'href="predictions.tsv"' in text
+    assert {f"parts/{path.name}" for path in (folder / "parts").iterdir()} == {*sources, *links}
     assert not re.findall(r"https?://|<script", text)
     assert "default-src 'none'" in text
 

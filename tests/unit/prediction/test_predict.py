@@ -1,5 +1,6 @@
 """Predictions for new scans: films like the study's, scans out of distribution, bad files, many of them."""
 
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -13,7 +14,7 @@ from PIL import Image
 import micrograph
 from micrograph import cli, io
 from micrograph.errors import UserError
-from micrograph.prediction import page, predict, storage
+from micrograph.prediction import new_scans, page, predict, storage
 from micrograph.scans import conversion, rendering, sample_sheet
 from micrograph.simulation import nanoscope_writer
 from project import PROJECT
@@ -171,7 +172,7 @@ def test_names_that_are_not_utf8_are_written_with_their_bytes_escaped(model_path
     assert found[0].error.startswith(found[0].scan) and not found[1].error
     template, index = PROJECT / "workflow" / "report" / "new.html.j2", tmp_path / "new" / "index.html"
     io.write_table(tmp_path / "new.tsv", page.write(found, model, template, index, tmp_path / "new" / "parts"))
-    assert io.read_table(tmp_path / "new.tsv")["scan"].tolist() == [one.scan for one in found]
+    assert io.read_table(tmp_path / "new.tsv")["scan"].tolist() == [os.path.basename(one.scan) for one in found]
     assert all(name in index.read_text("utf-8") for name in ("good\\xff.spm", "<li>bad\\xfe\\x0a.spm: "))
     with pytest.raises(UserError) as error:
         predict.predict(os.fsdecode(bad), model, device="cpu")
@@ -256,13 +257,15 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
     ]
     good = frame[frame["error"] == ""]
     assert len(good) == 4 and len(frame) == 8
-    np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
+    np.testing.assert_allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1, atol=0.002)
     assert set(" ".join(good["set"]).split()) <= {"900", "950", "1000"}
     checked, constant = model.facts["checked"], model.facts["constant"]
     assert set(good["constant_set"]) == {" ".join(map(str, constant["classes"]))}
     for name, fact in (("set", "covered"), ("interval", "within")):
-        assert set(good[f"constant_{name}_covered_pct"]) == {100 * checked[f"constant_{fact}_by_day"][0]}
-    assert good[["constant_low_celsius", "constant_high_celsius"]].to_numpy().tolist() == [constant["celsius"]] * 4
+        assert set(good[f"constant_{name}_covered_pct"]) == {round(100 * checked[f"constant_{fact}_by_day"][0], 1)}
+    limits = good[["constant_low_celsius", "constant_high_celsius"]].to_numpy()
+    np.testing.assert_allclose(limits, [constant["celsius"]] * 4, atol=0.05)
+    assert good["Sq"].gt(0).all() and (good["low_celsius"] >= 900).all() and (good["high_celsius"] <= 1000).all()
     assert (good[[f"neighbour_{place}" for place in range(1, 6)]] != "").all(axis=None)
     assert frame.loc[frame["error"] != "", "y_pred"].isna().all()
     flat = frame[frame["scan"].str.endswith("flat.spm")].iloc[0]
@@ -291,3 +294,45 @@ def test_the_command_prints_a_prediction_and_fails_where_a_file_is_no_scan(new, 
     assert table["error"].notna().tolist() == [False, True] and os.path.isfile(f"{out}/index.html")
     with pytest.raises(SystemExit, match="exists and is kept"):
         cli.main(arguments)
+
+
+def test_a_scan_that_the_model_was_trained_on_is_recognised_by_its_checksum(model, new):
+    (first,) = predict.predict_scans([new[0]], model, "cpu")
+    assert first.trained_on == ""
+    films = model.facts["films"] | {
+        "source_sha256": ["other", first.sha256, *[""] * len(model.facts["films"]["sample"])]
+    }
+    (known,) = predict.predict_scans([new[0]], dataclasses.replace(model, facts=model.facts | {"films": films}), "cpu")
+    assert known.trained_on == films["sample"][1] and f"trained on this scan ({known.trained_on})" in str(known)
+    assert known.trained_on in known.answer[2]
+
+
+def test_an_interval_ends_at_what_was_grown_with_the_reason():
+    films = [900, 950, 1000]
+    assert predict._interval(950.0, 20.0, films) == {"low_celsius": 930, "high_celsius": 970, "interval_end": ""}
+    found = predict._interval(990.0, 30.0, films)
+    assert (found["low_celsius"], found["high_celsius"]) == (960, 1000) and "ends at 1000 °C" in found["interval_end"]
+
+
+def test_in_a_notebook_a_prediction_is_short_and_nothing_is_printed(model, new, capsys):
+    prediction = predict.predict(new[1], model, device="cpu")
+    assert capsys.readouterr() == ("", "")
+    assert len(repr(prediction)) < 120 and os.path.basename(new[1]) in repr(prediction)
+    html = prediction._repr_html_()
+    assert "data:image/png;base64," in html and str(prediction.y_pred) in html or prediction.out_of_distribution
+    failed = predict.Prediction("<b>.spm", error="<b>.spm: not a scan")
+    assert "<b>" not in failed._repr_html_() and "not a scan" in repr(failed)
+
+
+def test_the_terminal_shows_file_answer_set_and_flags_and_the_page(tmp_path):
+    made = [
+        predict.Prediction("a.spm", y_pred=950, probabilities={950: 1.0}, prediction_set=(900, 950)),
+        predict.Prediction("odd.spm", y_pred=950, out_of_distribution=True, reasons=("far",), trained_on="s1"),
+        predict.Prediction("none.spm", error="none.spm: empty"),
+    ]
+    table = predict.table([predict.row(one, CLASSES) for one in made], CLASSES)
+    lines = new_scans.summary(table, tmp_path / "index.html")
+    assert [line.split(maxsplit=1)[0] for line in lines[:4]] == ["file", "a.spm", "odd.spm", "none.spm"]
+    assert "950 °C" in lines[1] and "900, 950" in lines[1]
+    assert "950" not in lines[2] and "out of distribution; trained on (s1)" in lines[2] and "not read" in lines[3]
+    assert str(tmp_path / "index.html") in lines[-1]

@@ -72,7 +72,7 @@ def test_the_headline_is_selected_in_each_fold_not_the_best_row(table2):
 
 
 def test_too_few_growth_days_are_said_beside_the_headline(table2):
-    assert page.headline(table2, PUBLISHED, 4).caution == "" and "Too few samples" not in a_page(table2)
+    assert page.headline(table2, PUBLISHED, 4).caution == "" and "Too few films" not in a_page(table2)
     assert "8 growth days" in a_page(table2.assign(n_batches=8))
     assert "5 samples differ" in a_page(table2.assign(n_discordant=5))
 
@@ -110,6 +110,21 @@ def test_the_confusion_matrix_counts_correct_wrong_and_missing_predictions():
     assert found.n_correct == (test["y_pred"] == test["y_true"]).sum() == np.trace(found.counts)
     assert found.counts[:, 3].sum() == test["y_pred"].isna().sum() > 0
     assert found.counts.sum(axis=1).tolist() == [(test["y_true"] == name).sum() for name in (900, 950, 1000)]
+
+
+@pytest.mark.parametrize(("days", "discordant"), [(7, 6), (13, 5)])
+def test_14_films_have_a_banner_on_the_first_screen(table2, days, discordant):
+    few = table2.assign(n_batches=days, n_samples=14, n_discordant=discordant)
+    first_screen = a_page(few).split("<h2", 1)[0]
+    assert "Too few films to conclude" in first_screen and f"{days if days < 12 else discordant} " in first_screen
+
+
+def test_without_a_headline_the_growth_days_alone_call_for_the_banner(table2):
+    films = pd.DataFrame(
+        {"sample": list(map(str, range(14))), "batch": list(map(str, range(14))), "y_true": [900] * 14}
+    )
+    assert "Too few films to conclude: 2 growth days" in a_page(table2, headline=None)
+    assert "Too few films" not in a_page(table2, headline=None, samples=films)
 
 
 def test_two_numbers_stand_beside_the_headline_and_cautions_above_it(table2):

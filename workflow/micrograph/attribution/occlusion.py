@@ -95,7 +95,7 @@ def _method(trunk, inputs, starts, settings, description):
     dtype = resolve_dtype(settings.precision, inputs.device)
     trunk = trunk.to(dtype)
     if layers is None:
-        print(f"{description}: incremental inference lacks a layer of this network; whole passes", flush=True)
+        log.notice(f"{description}: incremental inference lacks a layer of this network; whole passes")
         masks = maps.window_masks(inputs.shape[-1], settings.patch, settings.stride)
         return _WholePasses(trunk, torch.from_numpy(masks).to(inputs.device), dtype)
     side, patch, n_images = inputs.shape[-1], settings.patch, len(inputs)

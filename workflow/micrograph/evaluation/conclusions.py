@@ -411,7 +411,7 @@ def too_few(batches: float, discordant: float = np.nan) -> str:
     """
     for count, least, what in ((batches, MIN_BATCHES, "growth days"), (discordant, MIN_DISCORDANT, "samples differ")):
         if count < least:
-            return f"too few samples to conclude: {count:.0f} {what}, at least {least} are needed"
+            return f"too few films to conclude: {count:.0f} {what}, at least {least} are needed"
     return ""
 
 

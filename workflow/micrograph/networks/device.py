@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from micrograph.errors import UserError, lookup
+from micrograph.log import notice
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -124,7 +125,7 @@ def _log_processor() -> None:
     """Write into the log, once, that the processor computes, and why where there is an NVIDIA driver."""
     model = re.search(r"(?m)^model name\s*: (.*)$", _text("/proc/cpuinfo"))
     why = _why_no_cuda() if _text(DRIVER_FILE) else "no GPU"
-    print(f"{why}; computing on the processor ({model[1] if model else platform.machine()})", flush=True)
+    notice(f"{why}; computing on the processor ({model[1] if model else platform.machine()})")
 
 
 def _text(path: str) -> str:
@@ -155,7 +156,7 @@ def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:
     """
     dtype = lookup(precision, PRECISIONS, "precision")
     if dtype is torch.bfloat16 and device.type == "cpu" and not _has_native_bf16():
-        print("this processor has no bf16 arithmetic; computing in fp32", flush=True)
+        notice("this processor has no bf16 arithmetic; computing in fp32")
         return torch.float32
     return dtype
 

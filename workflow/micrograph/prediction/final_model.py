@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import torch
 
 IMAGE_SIDE = 96  # pixels of the study's micrographs in the file, shown as neighbours
-SAMPLE_COLUMNS = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
+SAMPLE_COLUMNS = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "source_sha256")
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mae_celsius")
 PACKAGES = ("numpy", "torch", "torchvision", "timm")
 SCHEMES = ("nominal", "nnrank", "corn")  # those with probabilities

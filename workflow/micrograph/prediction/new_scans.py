@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from micrograph import io
 from micrograph.errors import UserError, printable
 from micrograph.prediction import predict
 from micrograph.project import PROJECT
 from micrograph.scans import sample_sheet
+
+LINES = 50  # of the terminal's table
 
 
 def predict_folder(
@@ -29,7 +33,7 @@ def predict_folder(
     Returns
     -------
     lines : list of str
-        One for each scan, or the path of the page.
+        One for each scan; with `out` a table of file, answer, set and flags, and the path of the page.
     n_errors : int
         Number of files that could not be read.
 
@@ -52,4 +56,33 @@ def predict_folder(
     table = page.write(predictions, loaded, template, out / "index.html", out / "parts")
     io.write_table(out / "predictions.tsv", table)
     n_errors = int(table["error"].astype(bool).sum())
-    return [f"{len(table)} scans, {n_errors} of them without a prediction: {printable(out / 'index.html')}"], n_errors
+    return summary(table, out / "index.html"), n_errors
+
+
+def summary(table: pd.DataFrame, page: str | Path) -> list[str]:
+    """Write a table of predictions for the terminal: file, answer, set and flags, then the path of the page.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `predict.table`.
+    page : path
+    """
+    rows = [("file", "answer", "set", "flags")]
+    for row in table.astype(object).fillna("").to_dict("records"):
+        doubted, known = row["out_of_distribution"] == "yes", row["trained_on"]
+        flags = (
+            ["not read"] * bool(row["error"])
+            + ["out of distribution"] * doubted
+            + [f"trained on ({known})"] * bool(known)
+        )
+        answer = "" if row["error"] else "none" if doubted else f"{row['y_pred']} °C"
+        members = "" if row["error"] or doubted else row["set"].replace(" ", ", ")
+        rows.append((row["scan"], answer, members, "; ".join(flags)))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        for row in rows
+    ]
+    cut = [f"... and {len(lines) - LINES} more"] if len(lines) > LINES else []
+    return [*lines[:LINES], *cut, f"The page is {printable(Path(page).resolve())}"]

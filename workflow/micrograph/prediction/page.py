@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from micrograph import io
 from micrograph.evaluation import uncertainty
-from micrograph.figures import attribution_maps, style
+from micrograph.figures import attribution_maps, new_scans, style
 from micrograph.prediction import model_card, novelty, predict
 from micrograph.scans import rendering
 
@@ -57,17 +57,35 @@ def write(
     rows: list[dict[str, Any]] = []
     cards: list[Card] = []
     drawn: set[int] = set()
+    shown: list[new_scans.Shown] = []
     with io.atomic_write(parts) as folder:
         folder.mkdir(parents=True)
         for prediction in predictions:
             rows.append(predict.row(prediction, classes))
             cards.append(_card(prediction, len(cards) + 1, model, folder, drawn))
+            if len(shown) < new_scans.SHOWN and not prediction.error:
+                shown.append(_for_figure(prediction))
         _shorten_names(cards)
+        if shown:
+            figure = new_scans.draw(shown, model.facts["classes"])
+            style.label_data(figure, model.facts["data"])
+            style.save(figure, *(folder / f"figure.{end}" for end in ("pdf", "svg", "png")))
         pages = _pages(cards, model, template, Path(parts).name)
         for number, text in enumerate(pages[1:], start=2):
             io.write_text(folder / f"page_{number}.html", text)
     io.write_text(index, pages[0])
-    return predict.table(rows, classes)
+    named = [row | {"scan": card["name"]} for row, card in zip(rows, cards, strict=True)]
+    return predict.table(named, classes)
+
+
+def _for_figure(prediction: predict.Prediction) -> new_scans.Shown:
+    """Return what the figure shows of a scan."""
+    answer, members, flags = prediction.answer
+    lines = (answer, members, flags)
+    return new_scans.Shown(
+        Path(prediction.scan).name, cast(NDArray, prediction.micrograph), tuple(text for text in lines if text),
+        prediction.probabilities if not prediction.out_of_distribution else {},
+    )  # fmt: skip
 
 
 def _pages(cards: list[Card], model: predict.Model, template: str | Path, parts: str) -> list[str]:
@@ -124,6 +142,8 @@ def _card(prediction: predict.Prediction, number: int, model: predict.Model, fol
         "celsius": prediction.temperature_celsius,
         "low": prediction.low_celsius,
         "high": prediction.high_celsius,
+        "interval_end": prediction.interval_end,
+        "trained_on": prediction.trained_on,
         "infinite": not np.isfinite(prediction.low_celsius),
         "constant": prediction.constant,
         "neighbours": [_neighbour(one, model, folder, drawn) for one in prediction.neighbours],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -18,10 +21,13 @@ from micrograph.evaluation import uncertainty
 from micrograph.prediction import model_card, novelty
 from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import BlankScanError
+from micrograph.topography import measure
 
 BATCH_SIZE = 16  # scans that are in memory together
 MEASURES = ("width_nm", "lines", "pixels")
 NAN = float("nan")
+# Decimals of the columns of the table whose names match.
+DIGITS = {"p_.*": 3, ".*_celsius": 1, ".*_pct": 1, "distance|threshold": 4, "width_nm": 1}
 
 
 class Model(Protocol):
@@ -80,6 +86,8 @@ class Prediction:
         of a blank scan.
     sha256 : str
         Of the file.
+    trained_on : str
+        The sample that the model was trained on whose file has this checksum, else empty.
     out_of_distribution : bool
         Whether the scan is out of the study's distribution; the prediction is then not reliable.
     reasons : tuple of str
@@ -93,7 +101,10 @@ class Prediction:
     temperature_celsius : float
         Mean of the probabilities.
     low_celsius, high_celsius : float
-        Prediction interval of the same coverage; infinite with too few days in the study.
+        Prediction interval of the same coverage, which ends at the temperatures of the study's films; infinite with
+        too few days in the study.
+    interval_end : str
+        Why the interval ends before its coverage asks for it, else empty.
     coverage : float
         Nominal coverage, 0 to 1.
     constant : Constant
@@ -104,7 +115,7 @@ class Prediction:
     distance, threshold : float
         Distance to the fifth, and the limit from which the scan is out of distribution.
     measures : dict of str to float
-        Of `conversion.ConvertedScan`.
+        Of `conversion.ConvertedScan`, and of its topography.
     channel : str
         Height channel, or "picture".
     micrograph : ndarray of uint8, shape (pixels, pixels)
@@ -125,6 +136,7 @@ class Prediction:
     scan: str
     error: str = ""
     sha256: str = ""
+    trained_on: str = ""
     out_of_distribution: bool = False
     reasons: tuple[str, ...] = ()
     y_pred: int | None = None
@@ -133,6 +145,7 @@ class Prediction:
     temperature_celsius: float = NAN
     low_celsius: float = NAN
     high_celsius: float = NAN
+    interval_end: str = ""
     coverage: float = NAN
     constant: Constant = Constant()
     neighbours: tuple[dict[str, Any], ...] = ()
@@ -153,16 +166,48 @@ class Prediction:
         """Describe the prediction in a line for the terminal, set and interval beside their constants."""
         if self.error:
             return self.error
+        known = f"the model was trained on this scan ({self.trained_on}); " if self.trained_on else ""
         doubt = f"out of distribution ({'; '.join(self.reasons)}); " if self.reasons else ""
         constant = self.constant
         return (
-            f"{self.scan}: {doubt}{self.y_pred} °C ({100 * self.probabilities[cast(int, self.y_pred)]:.0f} %); "
+            f"{self.scan}: {known}{doubt}{self.y_pred} °C ({100 * self.probabilities[cast(int, self.y_pred)]:.0f} %); "
             f"{100 * self.coverage:g} % set {', '.join(map(str, self.prediction_set))} °C (without the scan: "
             f"{', '.join(map(str, constant.prediction_set))} °C, covers {100 * constant.set_covered:.0f} %); "
             f"{100 * self.coverage:g} % interval {self.low_celsius:.0f} to {self.high_celsius:.0f} °C (without the "
             f"scan: {constant.low_celsius:g} to {constant.high_celsius:g} °C, covers "
             f"{100 * constant.interval_covered:.0f} %)"
         )
+
+    def __repr__(self) -> str:
+        """Name the scan and the answer."""
+        if self.error:
+            return f"Prediction({self.error!r})"
+        return f"Prediction({Path(self.scan).name!r}: {'; '.join(self.answer)})"
+
+    @property
+    def answer(self) -> tuple[str, str, str]:
+        """Class, prediction set and flags as text; out of distribution there is no class and no set."""
+        flags = [f"trained on ({self.trained_on})"] if self.trained_on else []
+        if self.error:
+            return "", "", "not read"
+        if self.out_of_distribution:
+            return "none", "", "; ".join([*flags, "out of distribution"])
+        share = 100 * self.probabilities[cast(int, self.y_pred)]
+        return f"{self.y_pred} °C ({share:.0f} %)", f"{' or '.join(map(str, self.prediction_set))} °C", "; ".join(flags)
+
+    def _repr_html_(self) -> str:
+        """Show the micrograph and the answer in a notebook."""
+        text = "".join(f"<div>{escape(one)}</div>" for one in (Path(self.scan).name, self.error, *self.answer) if one)
+        reasons = "".join(f"<li>{escape(one)}</li>" for one in self.reasons)
+        image = ""
+        if self.micrograph is not None:
+            from PIL import Image
+
+            Image.fromarray(self.micrograph).save(held := BytesIO(), format="PNG")
+            image = (
+                f'<img width="160" alt="micrograph" src="data:image/png;base64,{b64encode(held.getvalue()).decode()}">'
+            )
+        return f'<div style="display: flex; gap: 1em">{image}<div>{text}<ul>{reasons}</ul></div></div>'
 
 
 def predict(
@@ -255,8 +300,9 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
             f"neighbour_{rank}": near[rank - 1] if rank <= len(near) else ""
             for rank in range(1, novelty.NEIGHBOURS + 1)
         },
-        **{name: prediction.measures.get(name) for name in MEASURES},
+        **{name: prediction.measures.get(name) for name in (*MEASURES, *measure.MEASURES)},
         "sha256": prediction.sha256,
+        "trained_on": prediction.trained_on,
         "caution": " ".join(prediction.cautions),
     }
 
@@ -264,6 +310,11 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
 def table(rows: Sequence[Mapping[str, Any]], classes: Sequence[int]) -> pd.DataFrame:
     """Make the table of rows, in their order; whole numbers stay whole, infinite limits are empty."""
     frame = pd.DataFrame(rows, columns=list(row(Prediction(""), classes)))
+    for name, digits in DIGITS.items():
+        for column in frame.columns[frame.columns.str.fullmatch(name)]:
+            frame[column] = pd.to_numeric(frame[column]).round(digits)
+    for name in measure.MEASURES:
+        frame[name] = [float(f"{value:.4g}") for value in pd.to_numeric(frame[name]).astype(float)]
     for name in ("y_pred", "lines", "pixels"):
         frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
     return frame.replace([np.inf, -np.inf], np.nan)
@@ -314,7 +365,8 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: st
     distances = novelty.distances(model.embed(micrographs, device), model.embeddings)
     return [
         Prediction(
-            scan.scan, sha256=scan.sha256, measures=scan.measures, channel=scan.channel, micrograph=scan.micrograph,
+            scan.scan, sha256=scan.sha256, trained_on=_trained_on(scan.sha256, facts["films"]),
+            measures=scan.measures | _topography(scan), channel=scan.channel, micrograph=scan.micrograph,
             pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
             cautions=tuple(model_card.cautions(facts)), constant=_constant(facts),
             **calibrated, **attributed, **_compare_to_study(scan, row, model),
@@ -323,6 +375,21 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: st
             scans, _calibrate(attributions["outputs"], facts), _attribution_maps(attributions), distances, strict=True
         )
     ]  # fmt: skip
+
+
+def _topography(scan: conversion.ConvertedScan) -> dict[str, float]:
+    """Return the topography measures of a scan; none of an image, or without a width."""
+    heights = scan.levelled
+    if heights is None or not heights.width_nm:
+        return {}
+    down, across = heights.tall_nm / heights.lines, heights.width_nm / heights.pixels
+    return measure.measure_map(heights.height_nm, (down, across))
+
+
+def _trained_on(sha256: str, films: Mapping[str, Sequence]) -> str:
+    """Return the sample of the study whose file has this checksum, else ""."""
+    known = dict(zip(films.get("source_sha256", ()), films["sample"], strict=False))
+    return str(known.get(sha256, ""))
 
 
 def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -338,12 +405,28 @@ def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[d
             "probabilities": dict(zip(classes, probabilities[row].tolist(), strict=True)),
             "prediction_set": tuple(name for name, member in zip(classes, inside[row], strict=True) if member),
             "temperature_celsius": float(celsius[row]),
-            "low_celsius": float(celsius[row] - reach),
-            "high_celsius": float(celsius[row] + reach),
+            **_interval(float(celsius[row]), reach, facts["films"]["growth_celsius"]),
             "coverage": fitted["coverage"],
         }
         for row in range(len(outputs))
     ]
+
+
+def _interval(celsius: float, reach: float, grown: Sequence[float]) -> dict[str, Any]:
+    """Return the interval of this reach about a temperature, which ends at the temperatures that films were grown at.
+
+    No film was grown beyond them, so that nothing is known there and the coverage of such films stays the same.
+    """
+    low, high = celsius - reach, celsius + reach
+    if not np.isfinite(reach):
+        return {"low_celsius": low, "high_celsius": high}
+    ends = [
+        f"{end:g} °C"
+        for end, is_beyond in ((min(grown), low < min(grown)), (max(grown), high > max(grown)))
+        if is_beyond
+    ]
+    why = f"it ends at {' and '.join(ends)}: no film of the study was grown beyond" if ends else ""
+    return {"low_celsius": max(low, min(grown)), "high_celsius": min(high, max(grown)), "interval_end": why}
 
 
 def _constant(facts: Mapping[str, Any]) -> Constant:
@@ -380,7 +463,8 @@ def _compare_to_study(scan: conversion.ConvertedScan, distances: NDArray[np.floa
     if distance > limit:
         reasons += (f"its texture is far from the study's (distance {distance:.3g}, limit {limit:.3g})",)
     neighbours = tuple(
-        {name: values[index] for name, values in samples.items()} | {"distance": float(distances[index])}
+        {name: values[index] for name, values in samples.items() if name != "source_sha256"}
+        | {"distance": float(distances[index])}
         for index in novelty.nearest(distances)
     )
     return {

@@ -181,6 +181,18 @@ def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> He
     return Headline(balanced, low, high, 100 / n_classes, accuracy, majority, description, *paper, caution)
 
 
+def in_one_sentence(result: Headline | None) -> str:
+    """Write the headline for the terminal: one sentence, and a second one where samples are too few; "" without one."""
+    if result is None:
+        return ""
+    interval = f" [95 % CI {result.low:.0f}, {result.high:.0f}]" if np.isfinite(result.low) else ""
+    caution = f" {result.caution.capitalize()}." if result.caution else ""
+    return (
+        f"Balanced test accuracy: {result.balanced:.0f} %{interval}; any constant prediction has "
+        f"{result.chance:.0f} %.{caution}\n"
+    )
+
+
 def _published_best(published: pd.DataFrame) -> tuple[float, str]:
     """Return the paper's best test accuracy in percent and its description; (NaN, "") if it has none."""
     tested, validated = (_best(published, split) for split in ("test", "val"))
@@ -245,12 +257,14 @@ def html(template_path: str | Path, report: Report) -> str:
     )
     environment.tests["bold"] = lambda cell: isinstance(cell, tables.Bold)
     template = environment.from_string(Path(template_path).read_text(encoding="utf-8"))
+    n_batches = report.samples["batch"].nunique()
     made = {
         "notice": lookup(report.data, NOTICES, "data label"),
         "table_numbers": {Path(table.file).stem: i for i, table in enumerate(report.tables, 1) if table.file},
         "counts": report.samples["y_true"].value_counts().sort_index().items(),
         "n_samples": len(report.samples),
-        "n_batches": report.samples["batch"].nunique(),
+        "n_batches": n_batches,
+        "caution": report.headline.caution if report.headline else evaluated.too_few(n_batches),
         "rejected": contents.panel("", report.rejected),
         "flagged": contents.panel("", _flagged(report.samples)),
         "settings": contents.flatten(report.settings),

@@ -94,6 +94,8 @@ class ConvertedScan:
         How the file differs from scans of heights.
     remarks : tuple of str
         How the heights were read, as `HeightMap.remarks`.
+    levelled : HeightMap or None
+        The levelled heights; None of an exported image.
     """
 
     scan: str
@@ -104,6 +106,7 @@ class ConvertedScan:
     channel: str
     warnings: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    levelled: HeightMap | None = None
 
 
 def convert_scan(
@@ -152,8 +155,9 @@ def convert_scan(
     measures |= {"scan_pixel_nm": width_nm / scan.pixels, "relief_nm": height_range}
     digest = scan.source_sha256
     return ConvertedScan(
-        printable(path), digest, micrograph, pixel_size_nm, measures, channel, warnings=warnings, remarks=remarks
-    )
+        printable(path), digest, micrograph, pixel_size_nm, measures, channel, warnings=warnings, remarks=remarks,
+        levelled=scan if isinstance(scan, HeightMap) else None,
+    )  # fmt: skip
 
 
 def level_scan(scan: HeightMap, preprocessing: Preprocessing = DEFAULT_PREPROCESSING) -> HeightMap:
