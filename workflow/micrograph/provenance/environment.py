@@ -21,7 +21,7 @@ VARIABLES = re.compile(
     r"\w+_NUM_THREADS|(?:MKL|OPENBLAS|ATEN|ONEDNN|DNNL|NPY|CUBLAS)_\w+|CUDA_VISIBLE_DEVICES|GLIBC_TUNABLES"
 )
 GIT_SECONDS = 20
-NOT_CODE = re.compile(r"(^|/)[._]\w*cache|\.snakemake/|^_project/|^make-environment|^snakemake_logger")
+NOT_CODE = re.compile(r"(^|/)[._]\w*cache|\.snakemake/|^_project/|^make-[a-z]+\.sh$|^snakemake_logger")
 
 
 def describe(project: Path) -> dict[str, str]:
