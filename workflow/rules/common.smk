@@ -19,7 +19,7 @@ from micrograph.project import PACKAGE, PROJECT, export_package
 from micrograph.provenance import record
 from micrograph.provenance.code_dependencies import code_files
 from micrograph.rng import random_stream
-from micrograph.scans import sample_sheet
+from micrograph.scans import hazards, sample_sheet
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, folds_of, splits_path
 
@@ -98,6 +98,10 @@ def planned_samples():
     """The samples of the sheet with their classes."""
     return STUDY.target.add_to(planned_sheet())
 
+
+if SOURCE == "folder" and workflow.is_main_process:
+    for hazard in hazards.find(planned_sheet()):
+        print(f"Check the sheet: {hazard}", file=sys.stderr)
 
 PLAN = outputs.Plan.of(experiments.Study(config, planned_samples))
 STUDY = PLAN.study

@@ -8,6 +8,7 @@ from micrograph.evaluation import by_time, summaries
 from micrograph.figures import training_curves
 from micrograph.report import conclusions, contents, folder, page, similar_samples
 from micrograph.report import samples as explorer
+from micrograph.scans import hazards
 from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
@@ -44,6 +45,7 @@ with log.redirect_output(snakemake.log[0]):
         confusion,
         conclusions.from_table(tables["conclusions"]) if "conclusions" in tables else None,
         by_time.beside(tables["by_time"], "headline") if "by_time" in tables else None,
+        hazards.find(samples) if params.data == "real films" else (),
         params.left_out,
     )
     folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)

@@ -227,7 +227,7 @@ def test_real_files_of_instruments_are_sorted_into_scans_and_others(shared_scans
     ],
 )
 def test_a_day_is_told_or_left_empty(text, day):
-    assert make_sheet._parse_date(text) == day
+    assert make_sheet.parse_date(text) == day
 
 
 def height_map(path, height_nm, direction="Trace", date="04:49:10 PM Wed Dec 15 2021"):

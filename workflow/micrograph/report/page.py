@@ -119,6 +119,8 @@ class Report:
     conclusions : Conclusions, optional
     beside : Beside, optional
         What metadata alone and later days give, and whether that calls for caution.
+    hazards : sequence of str
+        What in the sheet may be wrong, in sentences.
     left_out : mapping of str to str
         What was requested and could not be made, and why.
     explorer : bool
@@ -137,6 +139,7 @@ class Report:
     confusion: Confusion | None = None
     conclusions: Conclusions | None = None
     beside: Beside | None = None
+    hazards: Sequence[str] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     explorer: bool = True
 

@@ -140,8 +140,8 @@ def assign_sample_names(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def _parse_date(text: str) -> str:
-    """Parse a date as NanoScope writes it (04:49:10 PM Wed Dec 15 2021)."""
+def parse_date(text: str) -> str:
+    """Parse a date as NanoScope writes it (04:49:10 PM Wed Dec 15 2021); "" for another text."""
     match = NANOSCOPE_DATE.search(text)
     if not match or match["month"] not in MONTHS or not 1 <= int(match["day"]) <= 31:
         return ""
@@ -224,7 +224,7 @@ def _row(path: str, folder: Path) -> Row:
     facts = formats.inspect(path)
     row |= dict.fromkeys(facts.missing, NEEDED)
     row["date"] = facts.date
-    row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else _parse_date(facts.date)
+    row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else parse_date(facts.date)
     return row
 
 
