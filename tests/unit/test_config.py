@@ -4,6 +4,7 @@ import copy
 import json
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from snakemake.utils import update_config
 
 from micrograph import config_reference, experiments, yaml_checks
-from micrograph.config import check_file, validate
+from micrograph.config import SIMULATED, check_file, validate
 from micrograph.config_schema import (
     BLOCKS,
     MODELS,
@@ -26,6 +27,7 @@ from micrograph.config_schema import (
 )
 from micrograph.errors import UserError
 from micrograph.experiments import Study
+from micrograph.simulation import simulate
 from project import PROJECT
 
 
@@ -459,3 +461,30 @@ def test_dropout_is_one_number_or_one_for_every_pretraining_and_faults_name_the_
     assert f"the key {key}.imagnet is not known; did you mean {key}.imagenet?" in message
     message = faults_of(lambda study: study["training"]["feature_extractor"].update(dropout=1.5))
     assert message.startswith("config.yaml: training.feature_extractor.dropout is 1.5; input should be less than 1")
+
+
+NAMES = {"column": "substrate", "classes": ["c-Sapphire", "A-Sapphire"]}
+
+
+def test_a_target_without_order_has_the_scheme_nominal_alone():
+    filled = validate({"target": NAMES})
+    tables = [table for table in filled["experiments"].values() if isinstance(table, dict)]
+    assert {tuple(table["schemes"]) for table in tables if "schemes" in table} == {("nominal",)}
+    schemes = {fit.scheme for fit in experiments.Study(filled).all_fits}
+    assert schemes == {"nominal", "unordered"}
+    with pytest.raises(UserError, match="experiments.table4.schemes has corn, regression, but substrate has no order"):
+        validate({"target": NAMES, "experiments": {"table4": {"schemes": ["nominal", "corn", "regression"]}}})
+    with pytest.raises(UserError, match="final_model.scheme has nnrank, but substrate has no order"):
+        validate({"target": NAMES, "final_model": {"scheme": "nnrank"}})
+
+
+def test_a_target_is_not_merged_with_the_default():
+    filled = validate({"target": {"column": "growth_seconds", "bins": [0, 300, 900]}})["target"]
+    assert filled == {"column": "growth_seconds", "name": None, "unit": None, "classes": None, "bins": [0, 300, 900]}
+
+
+def test_simulated_films_have_what_the_config_says():
+    sheet = simulate.plan_samples(12, 3, {900: 0.5, 950: 0.5}, np.random.default_rng(0), target_column="growth_minutes")
+    assert {*sheet} == {"sample", "scan", "batch", "growth_date", *SIMULATED} - {"growth_seconds"}
+    with pytest.raises(UserError, match="target.column is flow; simulated films have growth_celsius"):
+        validate(OWN | {"target": {"column": "flow", "bins": [0, 1, 2]}})

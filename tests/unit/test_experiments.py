@@ -21,7 +21,8 @@ TABLE = {
 
 def study(**tables):
     """A Study with these experiments alone."""
-    return Study({"experiments": tables, "models": {"param_grid": "default"}})
+    target = {"column": "growth_celsius", "classes": [900, 950]}
+    return Study({"experiments": tables, "models": {"param_grid": "default"}, "target": target})
 
 
 def test_models_without_an_ordinal_scheme_are_left_out_of_it():

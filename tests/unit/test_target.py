@@ -177,3 +177,44 @@ def test_the_table_of_samples_gets_classes_and_values():
     made = Target.from_config({"column": "growth_seconds", "bins": [0, 300, 900]}).add_to(samples)
     assert made["y_true"].tolist() == [150, 150, 600] and made["y_true"].dtype.kind == "i"
     assert made["y_true_value"].tolist() == [30, 300, 301]
+
+
+BINS = Target.from_config({"column": "growth_minutes", "bins": [0, 5, 10, 40.5]})
+
+
+def test_a_value_of_a_regression_is_in_its_bin_not_at_the_nearest_middle():
+    """Middles 2.5, 7.5 and 25.25: 12 is nearer to 7.5, and in the bin of 25.25."""
+    y_pred, value, _ = target.decode("regression", [[12.0], [5.0], [99.0], [-1.0]], BINS)
+    assert y_pred.tolist() == [25.25, 2.5, 25.25, 2.5] and value.tolist() == [12, 5, 99, -1]
+    assert target.to_class([12.0], BINS.classes).tolist() == [7.5]
+
+
+def test_a_regression_learns_values_and_other_schemes_classes():
+    y_true, values = BINS.to_class([3.0, 12.0]), [3.0, 12.0]
+    assert target.encode("regression", y_true, BINS, values).tolist() == [[3], [12]]
+    assert target.labels("regression", target.encode("regression", y_true, BINS, values), BINS).tolist() == [2.5, 25.25]
+    assert target.encode("nominal", y_true, BINS, values).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"column": "growth_celsius", "classes": [900, 950, 1000]},
+        {"column": "flow", "name": "gas flow", "unit": "sccm", "bins": [0, 0.1, 7]},
+        {"column": "substrate", "classes": ["sapphire", "silicon"]},
+    ],
+)
+def test_settings_make_the_same_target_again(settings):
+    made = Target.from_config(settings)
+    assert Target.from_config(made.settings) == made
+
+
+def test_classifiers_learn_whole_numbers():
+    assert BINS.codes.tolist() == [0, 1, 2]
+    assert Target.from_config({"column": "growth_celsius", "classes": [900, 950]}).codes.tolist() == [900, 950]
+
+
+def test_a_sample_without_a_class_is_an_error():
+    samples = pd.DataFrame({"sample": ["a"], "substrate": ["glass"]})
+    with pytest.raises(UserError, match="sample a has no substrate"):
+        Target.from_config({"column": "substrate", "classes": ["sapphire", "silicon"]}).add_to(samples)

@@ -50,7 +50,7 @@ def test_films_of_the_database_become_height_maps_and_the_key_is_in_no_file_or_m
     assert len(samples) == 9 and set(samples["growth_celsius"]) == set(TEMPERATURES)
     assert set(samples["batch"]) == {"MCV1-210501", "MCV1-210502", "MCV1-210503"}
     left_out = pd.read_csv(study.folder / "resources/excluded.tsv", sep="\t")
-    assert left_out["reason"].tolist() == ["grown at 600 °C, which is not one of the classes"]
+    assert left_out["reason"].tolist() == ["growth temperature 600 °C, which is not one of the classes 900, 950, 1000"]
     written = [path for path in study.folder.rglob("*") if path.is_file()]
     assert len(written) > 30 and not any(SECRET.encode() in path.read_bytes() for path in written)
     assert SECRET not in said

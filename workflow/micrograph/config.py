@@ -20,6 +20,8 @@ from micrograph.target import Target
 from micrograph.yaml_checks import TOO_DEEP, joined, shown
 
 SHARES_TOLERANCE = 1e-6
+# Growth variables of simulated films.
+SIMULATED = ("growth_celsius", "growth_seconds", "growth_minutes", "pressure_torr", "substrate", "operator")
 LENGTH_AT_MOST = 1000  # characters of one key or text
 MESSAGES_AT_MOST = 40
 BITS_AT_MOST = 63  # of an integer
@@ -97,6 +99,7 @@ def _completed(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     """Return a config with the defaults, and the same with texts as keys."""
     given = {**config, "experiments": _shared(config["experiments"])} if "experiments" in config else config
     filled = _filled(Config, given, Config().model_dump(warnings=False))
+    _drop_impossible_schemes(filled, given)
     return filled, _with_text_keys(filled)
 
 
@@ -130,6 +133,18 @@ def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str
             is_own = inner.is_whole and name in given
             filled[name] = _filled(inner, filled[name], _nulls(inner) if is_own else defaults[name])
     return filled
+
+
+def _drop_impossible_schemes(filled: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Leave out of the defaults the schemes that a target without order does not have."""
+    classes = filled["target"].get("classes") if isinstance(filled["target"], Mapping) else None
+    if not isinstance(classes, list) or not classes or not all(isinstance(one, str) for one in classes):
+        return
+    tables = filled["experiments"].items() if isinstance(filled["experiments"], Mapping) else ()
+    own = given.get("experiments") or {}
+    for name, table in tables:
+        if isinstance(table, dict) and "schemes" in table and "schemes" not in (own.get(name) or {}):
+            table["schemes"] = [scheme for scheme in table["schemes"] if scheme == "nominal"]
 
 
 def _nulls(section: type[Section]) -> dict[str, Any]:
@@ -271,6 +286,9 @@ def _conflicts(config: dict[str, Any]) -> Iterator[str]:
     yield from wrong
     if wrong:
         return
+    shortest, longest = config["topography"]["step_spacing_nm"]
+    if not shortest < longest:
+        yield f"topography.step_spacing_nm are {shortest}, {longest}; write the shorter first, as [16, 250]."
     if not low < high:
         yield f"micrographs.clip_percentiles are {low}, {high}; write the lower first, as [0.5, 99.5]."
     yield from _of_sheet(config["scans"])
@@ -281,6 +299,7 @@ def _conflicts(config: dict[str, Any]) -> Iterator[str]:
         if PATTERNS.search(path):
             yield f"{key} is {path}; {{ }} and < > in a path stand for patterns of names: rename the file or folder."
     yield from _of_networks(config)
+    yield from _of_schemes(config)
     yield from _of_experiments(config)
     patch, stride, pixels = (
         config["attribution"]["patch"],
@@ -358,6 +377,16 @@ def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _of_schemes(config: dict[str, Any]) -> Iterator[str]:
+    """Sentences on schemes that the target does not have."""
+    target = Target.from_config(config["target"])
+    tables = {name: table for name, table in config["experiments"].items() if isinstance(table, dict)}
+    requested = {f"experiments.{name}.schemes": table.get("schemes", []) for name, table in tables.items()}
+    for key, schemes in (requested | {"final_model.scheme": [config["final_model"]["scheme"]]}).items():
+        if wrong := [scheme for scheme in schemes if scheme not in target.schemes]:
+            yield f"{key} has {_listed(wrong)}, but {target.name} has no order; its scheme is nominal alone."
+
+
 def _of_simulation(config: dict[str, Any]) -> Iterator[str]:
     """Sentences on films that cannot be simulated, or not split into folds."""
     simulation, target, folds = config["simulation"], config["target"], config["splits"]["folds"]
@@ -369,6 +398,8 @@ def _of_simulation(config: dict[str, Any]) -> Iterator[str]:
             f"simulation.shares are of {_listed(sorted(shares))}, target.classes are {_listed(classes)}; "
             "give every class its share."
         )
+    if target["column"] not in SIMULATED:
+        yield f"target.column is {target['column']}; simulated films have {_listed(SIMULATED)}: name one of them."
     if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
         yield f"simulation.shares sum to {sum(shares.values()):g}; make them sum to 1."
     if days > samples:

@@ -351,6 +351,19 @@ class Micrographs(Section):
     square, which distorts them, as in the paper's code), refuse (list them as rejected)."""
 
 
+class Topography(Section):
+    """Physical features of the height maps. Bands of wavelengths are fixed, as they are part of the features' names."""
+
+    step_spacing_nm: Annotated[list[Positive], Field(min_length=2, max_length=2)] = [16, 250]
+    """Shortest and longest spacing of atomic steps that is looked for, in nm. Terraces of the paper's sapphires are
+    some 20 to 170 nm wide."""
+    grid_nm: Positive = 4
+    """Pixel size, in nm, on which correlation, grains and coverage are measured; coarser maps are not changed. Paper:
+    its coarsest full scans have 3.9 nm."""
+    assumed_width_nm: Positive = 1000
+    """Width of an image of unknown width, in nm. Paper: 1000."""
+
+
 class Splits(Section):
     """Cross-validation."""
 
@@ -626,10 +639,10 @@ class Baselines(Section):
     protocols: Bases = BASE.protocols
     policies: OneResampling = ["aug4"]
     features: Some[Annotated[str, OneOf(WITHOUT_NETWORK)]] = [*WITHOUT_NETWORK]
-    """metadata: the sheet's growth time, substrate, pressure, operator, day, batch; physical: roughness, spectrum,
-    grains and steps of the height map."""
+    """metadata: what the sheet tells beside the target: growth temperature, time, substrate, pressure, operator, day,
+    batch, extra columns; physical: roughness, spectrum, grains and steps of the height map."""
     models: One[Annotated[str, OneOf(registry.models_on("metadata"))]] = ["OLR"]
-    """OLR: ordinal logistic regression."""
+    """OLR: ordinal logistic regression; of a target without order multinomial."""
 
 
 class Permutations(Section):
@@ -783,6 +796,8 @@ class Config(Section):
 
     seed: NotNegative = 2310
     """Seed of all random numbers: simulation, folds, resampling, networks, bootstrap."""
+    material: Text | None = None
+    """Material of the films, for texts of pages and tables; null: thin films. Paper: MoS2."""
     target: TargetSettings = TargetSettings.model_construct(
         column="growth_celsius", name="growth temperature", unit="°C", classes=[900, 950, 1000], bins=None
     )
@@ -792,6 +807,7 @@ class Config(Section):
     simulation: Simulation = Simulation()
     heights: Heights = Heights()
     micrographs: Micrographs = Micrographs()
+    topography: Topography = Topography()
     splits: Splits = Splits()
     networks: Networks = Networks()
     features: Features = Features()

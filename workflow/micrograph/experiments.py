@@ -89,7 +89,8 @@ class Study:
         Unavailable
             If there is none.
         """
-        expand_ = {"leakage": _leakage, "learning_curve": _learning_curve, "baselines": _baselines}
+        expand_: dict[str, Callable] = {"leakage": _leakage, "learning_curve": _learning_curve}
+        expand_["baselines"] = lambda settings: _baselines(settings, self.target)
         fits = select(expand_.get(experiment, expand)(self.settings(experiment)), **where)
         if not fits:
             kind = ", ".join(f"{name} {' or '.join(values)}" for name, values in where.items())
@@ -417,10 +418,11 @@ def _learning_curve(settings: dict[str, Any]) -> list[FitSpec]:
     return repeated(expand({**settings, "protocols": [*names, *settings["protocols"]]}), settings["repeats"])
 
 
-def _baselines(settings: dict[str, Any]) -> list[FitSpec]:
-    """Return the fits on features that need no network."""
-    names = ("protocols", "policies", "features", "models")
-    return [
-        FitSpec(protocol, "none", policy, features, next(iter(registry.MODELS[model].schemes)), model)
-        for protocol, policy, features, model in product(*(settings[name] for name in names))
-    ]
+def _baselines(settings: dict[str, Any], target: Target) -> list[FitSpec]:
+    """Return the fits on features that need no network: of several schemes of a model the one of the target's kind."""
+    names, fits = ("protocols", "policies", "features", "models"), []
+    for protocol, policy, features, model in product(*(settings[name] for name in names)):
+        schemes = list(registry.MODELS[model].schemes)
+        scheme = "unordered" if "unordered" in schemes and not target.ordered else schemes[0]
+        fits.append(FitSpec(protocol, "none", policy, features, scheme, model))
+    return fits

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+Classes: TypeAlias = "Sequence[float] | Target"  # exact classes, ascending, or a target, whose bins may be uneven
 Prediction = tuple[Floats, Floats, Floats]  # y_pred (n,), value (n,), scores (n, n_classes)
 # Name and unit of the sheet's own columns.
 NAMES = {
     "growth_celsius": ("growth temperature", "°C"),
     "growth_seconds": ("growth time", "s"),
+    "growth_minutes": ("growth time", "min"),
     "pressure_torr": ("pressure", "Torr"),
     "substrate": ("substrate", ""),
     "operator": ("operator", ""),
@@ -110,6 +112,21 @@ class Target:
         return cls(column, name, unit, values, tuple(f"{value:.9g}" for value in values), edges, True)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that `from_config` makes the same target of."""
+        named = {"column": self.column, "name": self.name, "unit": self.unit}
+        if not self.ordered:
+            return named | {"classes": list(self.labels)}
+        exact = named | {"classes": list(self.classes)}
+        return exact if self == Target.from_config(exact) else named | {"bins": list(self.edges)}
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """What scikit-learn's classifiers learn as classes: 0 .. K-1 where one is a fraction, which they refuse."""
+        is_whole = all(isinstance(one, int) for one in self.classes)
+        return np.asarray(self.classes if is_whole else range(len(self.classes)))
+
+    @property
     def schemes(self) -> tuple[str, ...]:
         """Rows of SCHEMES that the target allows."""
         return tuple(SCHEMES) if self.ordered else ("nominal",)
@@ -153,13 +170,9 @@ class Target:
         ndarray of shape (n,)
             int where all classes are whole numbers and every value has one; else float, NaN where there is none.
         """
-        if not self.ordered:
-            index = {text: one for one, text in self._labels.items()}
-            found = np.array([index.get(str(value), np.nan) for value in np.asarray(values)], dtype=float)
-        else:
-            numbers, inner = np.asarray(values, dtype=float), np.asarray(self.edges[1:-1], dtype=float)
-            nearest = np.asarray(self.classes, dtype=float)[np.searchsorted(inner, numbers, side="left")]
-            found = np.where(np.isnan(numbers), np.nan, nearest)
+        index = {text: one for one, text in self._labels.items()}
+        texts = [index.get(str(value), np.nan) for value in np.asarray(values)] if not self.ordered else []
+        found = to_class(values, self) if self.ordered else np.array(texts, dtype=float)
         is_whole = not np.isnan(found).any() and all(isinstance(one, int) for one in self.classes)
         return found.astype(int) if is_whole else found
 
@@ -167,6 +180,8 @@ class Target:
         """Add the columns y_true (class) and y_true_value (value; NaN without order) to a table with its column."""
         values = samples[self.column]
         y_true = self.to_class(values)
+        for sample in samples.loc[np.isnan(y_true), "sample"]:
+            raise UserError(f"sample {sample} has no {self.name}: fill in {self.column}, or correct target.classes.")
         return samples.assign(y_true=y_true, y_true_value=values.astype(float) if self.ordered else np.nan)
 
     def within(self, value: float) -> bool:
@@ -191,25 +206,25 @@ class Scheme:
     encode : callable
         (indices of classes, classes) to targets.
     indices : callable
-        (targets, classes) to indices of classes.
+        Targets to indices of classes; of a regression its class is that of the value.
     decode : callable
         (outputs, classes) to a prediction.
     """
 
     n_outputs: Callable[[int], int]
     encode: Callable[[NDArray[np.int64], NDArray], NDArray]
-    indices: Callable[[NDArray, NDArray], NDArray[np.int64]]
+    indices: Callable[[NDArray], NDArray[np.int64]]
     decode: Callable[[Floats, Floats], Prediction]
 
 
-def output_width(scheme: str, classes: Sequence[float]) -> int:
+def output_width(scheme: str, classes: Classes) -> int:
     """Return the number of outputs of a network.
 
     Parameters
     ----------
     scheme : str
         Row of `SCHEMES`.
-    classes : sequence of float
+    classes : sequence of float, or Target
         Ascending.
 
     Returns
@@ -221,10 +236,10 @@ def output_width(scheme: str, classes: Sequence[float]) -> int:
     UserError
         If the scheme is unknown.
     """
-    return lookup(scheme, SCHEMES, "scheme").n_outputs(len(classes))
+    return lookup(scheme, SCHEMES, "scheme").n_outputs(len(_values(classes)))
 
 
-def encode(scheme: str, y: ArrayLike, classes: Sequence[float]) -> NDArray:
+def encode(scheme: str, y: ArrayLike, classes: Classes, values: ArrayLike | None = None) -> NDArray:
     """Encode classes as the targets that a network is trained towards.
 
     Parameters
@@ -233,8 +248,10 @@ def encode(scheme: str, y: ArrayLike, classes: Sequence[float]) -> NDArray:
         Row of `SCHEMES`.
     y : array-like of shape (n,)
         Classes of the samples.
-    classes : sequence of float
+    classes : sequence of float, or Target
         All classes, ascending.
+    values : array-like of shape (n,), optional
+        What a regression learns, in the target's unit; by default the classes.
 
     Returns
     -------
@@ -246,15 +263,17 @@ def encode(scheme: str, y: ArrayLike, classes: Sequence[float]) -> NDArray:
         If the scheme is unknown, or a value is not a class.
     """
     row = lookup(scheme, SCHEMES, "scheme")
-    celsius, values = np.asarray(y), np.asarray(classes)
-    indices = np.minimum(np.searchsorted(values, celsius), len(values) - 1)
-    if (values[indices] != celsius).any():
-        unknown = celsius[values[indices] != celsius][0]
-        raise UserError(f"{unknown} °C is not one of the classes ({', '.join(map(str, values))}): correct classes.")
-    return row.encode(indices, values)
+    y_true, known = np.asarray(y), _values(classes)
+    indices = np.minimum(np.searchsorted(known, y_true), len(known) - 1)
+    if (known[indices] != y_true).any():
+        unknown = y_true[known[indices] != y_true][0]
+        raise UserError(f"{unknown} is not one of the classes ({', '.join(map(str, known))}): correct the target.")
+    if scheme == "regression" and values is not None:
+        return np.asarray(values, dtype=np.float32)[:, None]
+    return row.encode(indices, known)
 
 
-def labels(scheme: str, targets: ArrayLike, classes: Sequence[float]) -> NDArray:
+def labels(scheme: str, targets: ArrayLike, classes: Classes) -> NDArray:
     """Return the classes that were encoded as these targets.
 
     Parameters
@@ -263,18 +282,20 @@ def labels(scheme: str, targets: ArrayLike, classes: Sequence[float]) -> NDArray
         Row of `SCHEMES`.
     targets : array-like of shape (..., n_outputs), or (...,) for nominal
         From `encode`.
-    classes : sequence of float
+    classes : sequence of float, or Target
         All classes, ascending.
 
     Returns
     -------
     ndarray of shape (...,)
     """
-    indices = lookup(scheme, SCHEMES, "scheme").indices(np.asarray(targets), np.asarray(classes))
-    return np.asarray(classes)[indices]
+    targets, row = np.asarray(targets), lookup(scheme, SCHEMES, "scheme")
+    if scheme == "regression":
+        return to_class(targets[..., 0], classes)
+    return _values(classes)[row.indices(targets)]
 
 
-def decode(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Prediction:
+def decode(scheme: str, outputs: ArrayLike, classes: Classes) -> Prediction:
     """Decode a network's outputs.
 
     Parameters
@@ -283,7 +304,7 @@ def decode(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Predict
         Row of `SCHEMES`.
     outputs : array-like of shape (n, n_outputs)
         As the module describes them.
-    classes : sequence of float
+    classes : sequence of float, or Target
         Ascending.
 
     Returns
@@ -310,15 +331,18 @@ def decode(scheme: str, outputs: ArrayLike, classes: Sequence[float]) -> Predict
     """
     row = lookup(scheme, SCHEMES, "scheme")
     values = np.asarray(outputs, dtype=float)
-    if values.ndim != 2 or values.shape[1] != row.n_outputs(len(classes)):
+    known = _values(classes)
+    width = row.n_outputs(len(known))
+    if values.ndim != 2 or values.shape[1] != width:
         raise UserError(
-            f"{scheme}: outputs of shape {values.shape} for {len(classes)} classes, not (n, "
-            f"{row.n_outputs(len(classes))}): use the classes that the network was trained with."
+            f"{scheme}: outputs of shape {values.shape} for {len(known)} classes, not (n, {width}): use the classes "
+            "that the network was trained with."
         )
-    return row.decode(values, np.asarray(classes, dtype=float))
+    y_pred, value, scores = row.decode(values, known.astype(float))
+    return (to_class(value, classes) if scheme == "regression" else y_pred), value, scores
 
 
-def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float], ranks_all: bool = True) -> Prediction:
+def decode_finite(scheme: str, outputs: ArrayLike, classes: Classes, ranks_all: bool = True) -> Prediction:
     """Decode a network's outputs, with NaN in the rows of a network that diverged.
 
     Parameters
@@ -343,7 +367,7 @@ def decode_finite(scheme: str, outputs: ArrayLike, classes: Sequence[float], ran
     return np.where(finite, y_pred, np.nan), np.where(finite, value, np.nan), np.where(finite[:, None], scores, np.nan)
 
 
-def decode_scores(scheme: str, scores: Floats, values: Floats, classes: ArrayLike) -> Floats:
+def decode_scores(scheme: str, scores: Floats, values: Floats, classes: Classes) -> Floats:
     """Predict from probabilities of classes, or values of a regression, as from those that `decode` returns.
 
     Parameters
@@ -361,31 +385,33 @@ def decode_scores(scheme: str, scores: Floats, values: Floats, classes: ArrayLik
         nominal: the class of the highest score, of equal ones the lower; nnrank, corn: the median class; regression:
         the class nearest to the value. NaN where there are no scores, or no value.
     """
-    classes = np.asarray(classes, dtype=float)
     if scheme == "regression":
         return to_class(values, classes)
     index = scores.argmax(axis=1) if scheme == "nominal" else (scores.cumsum(axis=1)[:, :-1] < 0.5).sum(axis=1)
-    return np.where(np.isnan(scores).any(axis=1), np.nan, classes[index])
+    return np.where(np.isnan(scores).any(axis=1), np.nan, _values(classes)[index])
 
 
-def to_class(values: ArrayLike, classes: ArrayLike) -> Floats:
-    """Return the class nearest to each value; halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
+def to_class(values: ArrayLike, classes: Classes) -> Floats:
+    """Return the class of each value; halfway values go to the lower class (<= 925 is 900, <= 975 is 950).
 
     Parameters
     ----------
     values : array-like of shape (n,)
         In the target's unit.
-    classes : array-like of shape (n_classes,)
-        Ascending.
+    classes : sequence of float, or Target
 
     Returns
     -------
     ndarray of shape (n,)
         NaN where the value is NaN.
     """
-    values, classes = np.asarray(values, dtype=float), np.asarray(classes, dtype=float)
-    halfway = (classes[1:] + classes[:-1]) / 2
-    return np.where(np.isnan(values), np.nan, classes[np.searchsorted(halfway, values, side="left")])
+    known, values = _values(classes).astype(float), np.asarray(values, dtype=float)
+    inner = np.asarray(classes.edges[1:-1]) if isinstance(classes, Target) else (known[1:] + known[:-1]) / 2
+    return np.where(np.isnan(values), np.nan, known[np.searchsorted(inner, values, side="left")])
+
+
+def _values(classes: Classes) -> NDArray:
+    return np.asarray(classes.classes if isinstance(classes, Target) else classes)
 
 
 def _decode_nominal(outputs: Floats, classes: Floats) -> Prediction:
@@ -411,32 +437,32 @@ def _decode_ranks(above: NDArray[np.floating], classes: Floats) -> Prediction:
 
 def _decode_regression(outputs: Floats, classes: Floats) -> Prediction:
     value = outputs[:, 0]
-    return to_class(value, classes), value, np.full((len(value), len(classes)), np.nan)
+    return np.full(len(value), np.nan), value, np.full((len(value), len(classes)), np.nan)
 
 
 SCHEMES = {
     "nominal": Scheme(
         n_outputs=lambda count: count,
         encode=lambda indices, classes: indices.astype(np.int64),
-        indices=lambda targets, classes: targets,
+        indices=lambda targets: targets,
         decode=_decode_nominal,
     ),
     "nnrank": Scheme(
         n_outputs=lambda count: count,
         encode=lambda indices, classes: (np.arange(len(classes)) <= indices[:, None]).astype(np.float32),
-        indices=lambda targets, classes: targets.sum(axis=-1).astype(int) - 1,
+        indices=lambda targets: targets.sum(axis=-1).astype(int) - 1,
         decode=_decode_nnrank,
     ),
     "corn": Scheme(
         n_outputs=lambda count: count - 1,
         encode=lambda indices, classes: (np.arange(len(classes) - 1) < indices[:, None]).astype(np.float32),
-        indices=lambda targets, classes: targets.sum(axis=-1).astype(int),
+        indices=lambda targets: targets.sum(axis=-1).astype(int),
         decode=_decode_corn,
     ),
     "regression": Scheme(
         n_outputs=lambda count: 1,
         encode=lambda indices, classes: classes[indices, None].astype(np.float32),
-        indices=lambda targets, classes: np.searchsorted(np.asarray(classes), targets[..., 0]),
+        indices=lambda targets: np.zeros(len(targets), int),
         decode=_decode_regression,
     ),
 }

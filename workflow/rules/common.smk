@@ -90,7 +90,12 @@ def planned_sheet():
 
     settings, rng = config["simulation"], random_stream(config["seed"], "plan_samples")
     return simulate.plan_samples(
-        settings["samples"], settings["days"], settings["shares"], rng, operators=settings["operators"]
+        settings["samples"],
+        settings["days"],
+        settings["shares"],
+        rng,
+        operators=settings["operators"],
+        target_column=config["target"]["column"],
     )
 
 

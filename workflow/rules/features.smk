@@ -25,6 +25,7 @@ rule measure_topography:
         "../../envs/afm.yaml"
     params:
         aspect=config["micrographs"]["aspect"],
+        settings=config["topography"],
     script:
         "../scripts/measure_topography.py"
 
@@ -57,7 +58,7 @@ rule collect_topography:
 
 
 rule collect_metadata:
-    """Encode growth time, substrate, pressure, operator, day and batch as features."""
+    """Encode what the sheet tells beside the target as features."""
     input:
         samples=SAMPLES,
         code=code_of("collect_metadata"),
@@ -69,6 +70,9 @@ rule collect_metadata:
         "logs/collect_metadata.tsv"
     conda:
         "../../envs/learn.yaml"
+    params:
+        target=config["target"],
+        extra_columns=config["scans"]["extra_columns"],
     script:
         "../scripts/collect_metadata.py"
 

@@ -23,6 +23,7 @@ rule scans:
         ),
         folder=config["scans_folder"],
         settings=PREPROCESSING,
+        topography=config["topography"],
         quality=config["heights"]["quality"],
     script:
         "../scripts/measure_folder.py"

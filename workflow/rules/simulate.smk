@@ -24,6 +24,7 @@ if SIMULATED:
             days=config["simulation"]["days"],
             shares=config["simulation"]["shares"],
             operators=config["simulation"]["operators"],
+            target_column=config["target"]["column"],
             folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:

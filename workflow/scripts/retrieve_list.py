@@ -7,12 +7,12 @@ from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    classes = Target.from_config(params.target).classes
+    target = Target.from_config(params.target)
     sheet, excluded = list_database.retrieve(
         params.url,
         params.credentials,
         params.query,
-        classes,
+        target,
         params.folder,
         params.requests_per_second,
     )

@@ -13,6 +13,7 @@ def small_network(head, side, dropout=0.0):
     network = replace_head.replace_head(start, BACKBONE, head, CLASSES, dropout, np.random.default_rng(1)).eval()
     heads.fit_label_scaling(network, np.array(CLASSES))
     metadata = {
+        "target": {"column": "growth_celsius", "classes": CLASSES},
         "backbone": BACKBONE, "head": head, "classes": CLASSES, "fold": 3, "pixels": side, "mean": [0.5] * 3,
         "std": [0.25] * 3, "settings": {"dropout": dropout, "precision": "fp32"},
     }  # fmt: skip

@@ -58,7 +58,7 @@ def fitted(samples, values, protocol, named):
 
 def tabled(samples, pictures, untested=None, **changes):
     strict = fitted(samples, pictures, "strict", IMAGES)
-    metadata = [fitted(samples, metadata_features.compute(samples)[1], "strict", SHEET)]
+    metadata = [fitted(samples, metadata_features.compute(samples, TARGET)[1], "strict", SHEET)]
     known = {} if untested else {name: fitted(samples, pictures, name, IMAGES) for name in ("by_date", "later_days")}
     given = {
         "fits": [strict], "network": strict, "metadata": metadata, "splits": list(known.values()), "strict": [strict],

@@ -11,8 +11,10 @@ import pytest
 
 from micrograph.errors import UserError
 from micrograph.io import FeatureSet
-from micrograph.models import registry
+from micrograph.models import fit, registry
 from micrograph.splits import model_selection, splitters
+from micrograph.splits.fit_spec import FitSpec, FitTask
+from micrograph.target import Target
 from tables_of_films import TARGET, films, shallow_fit
 
 CLASSES = [900, 950, 1000]
@@ -49,7 +51,7 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
 @pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
 def test_predictions_have_one_row_a_fold_and_sample(study, protocol, scheme, model):
     table = fitted(study, protocol, model, scheme).predictions
-    columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"]
+    columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_true_value", "y_pred", "y_pred_value"]
     assert list(table.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
     keys = ["fold", "split", "sample", "batch"]
     expected = study[2][protocol].sort_values(keys[:3], ignore_index=True)
@@ -192,3 +194,24 @@ def test_the_number_of_workers_changes_nothing(study):
     one, two = (fitted(study, model="DTC", workers=workers) for workers in (1, 3))
     pd.testing.assert_frame_equal(one.predictions, two.predictions)
     pd.testing.assert_frame_equal(one.search_results, two.search_results)
+
+
+def test_bins_with_fractions_are_fitted_by_classifiers_and_values_by_regressors():
+    """Growth times in three uneven bins: the regression learns the times themselves, not the middles of their bins."""
+    rng = np.random.default_rng(0)
+    minutes = rng.uniform(0, 20.5, 90)
+    samples = pd.DataFrame({"sample": [f"s{place:02d}" for place in range(90)], "growth_minutes": minutes})
+    samples["batch"] = samples["sample"]
+    target = Target.from_config({"column": "growth_minutes", "bins": [0, 5, 10, 20.5]})
+    table = splitters.split(target.add_to(samples), "strict", 3, rng, target)
+    features = FeatureSet(samples["sample"], np.zeros(90, int), [np.stack([minutes, np.ones(90)], 1)])
+    for model, scheme in (("GBC", "nominal"), ("DTC", "nominal"), ("GBC", "regression")):
+        spec = FitSpec("strict", "imagenet", "aug3", "tuned", scheme, model)
+        task = FitTask(spec, target, registry.param_grid(model, scheme, "strict", "default"))
+        test = fit.fit_folds(features, table, task, np.random.default_rng(1)).predictions.query("split == 'test'")
+        assert set(test["y_true"]) == set(target.classes) and (test["y_pred"] == test["y_true"]).mean() > 0.85
+        if scheme == "regression":
+            assert (test["y_pred_value"] - test["y_true_value"]).abs().mean() < 1
+            assert (test["y_pred"] == target.to_class(test["y_pred_value"])).all()
+        else:
+            assert list(test.columns)[-4:-1] == ["score_0-5", "score_5-10", "score_10-20.5"]

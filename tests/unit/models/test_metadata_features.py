@@ -9,6 +9,7 @@ from micrograph.errors import UserError
 from micrograph.evaluation import metrics
 from micrograph.models import metadata_features
 from micrograph.splits import splitters
+from micrograph.target import Target
 from tables_of_films import TARGET, shallow_fit
 
 CLASSES = [900, 950, 1000]
@@ -26,7 +27,7 @@ SHEET = pd.DataFrame(
 
 
 def test_every_column_by_hand():
-    names, values = metadata_features.compute(SHEET)
+    names, values = metadata_features.compute(SHEET, TARGET)
     found = dict(zip(names, values.T, strict=True))
     expected = {
         "log growth_seconds": [np.log(100), np.nan, np.log(100) + 1],
@@ -60,7 +61,7 @@ def study(labels_by_day):
 
 
 def fitted(sheet, protocol, path, model="OLR", scheme="ordinal"):
-    _, values = metadata_features.compute(sheet)
+    _, values = metadata_features.compute(sheet, TARGET)
     io.FeatureSet(sheet["sample"], np.zeros(len(sheet), int), [values]).write(path)
     features = io.FeatureSet.read(path)
     table = splitters.split(sheet, protocol, 4, np.random.default_rng(2), TARGET)
@@ -84,3 +85,25 @@ def test_other_models_refuse_unknown_values(tmp_path):
     sheet = study(np.repeat(CLASSES, 6))
     with pytest.raises(UserError, match="KNN .*OLR"):
         fitted(sheet, "strict", tmp_path / "metadata.npz", "KNN", "nominal")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"column": "growth_celsius", "classes": CLASSES},
+        {"column": "growth_seconds", "bins": [0, 300, 3600]},
+        {"column": "substrate", "classes": ["a", "b"]},
+        {"column": "operator", "classes": ["a", "b"]},
+        {"column": "liner", "classes": ["a", "b"]},
+        {"column": "flow", "bins": [0, 5, 10]},
+    ],
+)
+def test_the_target_is_never_among_the_features_and_every_other_column_is(target):
+    """The target is planted in every column; that of the target alone is left out."""
+    rng = np.random.default_rng(0)
+    numbers, texts = ("growth_celsius", "growth_seconds", "pressure_torr", "flow"), ("substrate", "operator", "liner")
+    sheet = pd.DataFrame({name: rng.uniform(1, 9, 12) for name in numbers})
+    sheet = sheet.assign(**{name: rng.choice(["a", "b"], 12) for name in texts}, batch="d", growth_date="2001-01-01")
+    names, _ = metadata_features.compute(sheet, Target.from_config(target), ("flow", "liner"))
+    kinds = {name.removeprefix("log ").split(" ")[0] for name in names}
+    assert kinds == {*numbers, *texts, "batch", "growth_date"} - {target["column"]}

@@ -23,12 +23,12 @@ from micrograph.retrieval import http, list_database
 from micrograph.retrieval.list_database import _Scan as Scan
 from micrograph.scans import formats, sample_sheet
 from project import PROJECT
-from tables_of_films import COLUMNS
+from tables_of_films import COLUMNS, TARGET
 
 API = "/list/api/v2"
 SECRET = "s3cr3t-0f-the-d4tabase"
 QUERY = {"projectId": "I2_inch MoS2_MOCVD1", "withCharacterization": "AFM"}
-CLASSES = [900, 950, 1000]
+MADE = f"from micrograph.target import Target\ntarget = Target.from_config({TARGET.settings})"
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def study(tmp_path, monkeypatch):
 
 
 def retrieved(url, folder="downloads", query=QUERY, credentials="credentials.json"):
-    return list_database.retrieve(url, credentials, query, CLASSES, folder, None)
+    return list_database.retrieve(url, credentials, query, TARGET, folder, None)
 
 
 def reasons(left_out):
@@ -136,7 +136,7 @@ def test_one_centre_scan_a_film_is_fetched_and_all_else_is_named_with_its_reason
         "MCV1-210910A-NT (sample 10190): center1um.0_00001_cs.spm": (
             "another scan of this sample is used: center1um.0_00001.spm"
         ),
-        "MCV1-210918A-NT (sample 10193)": "grown at 600 °C, which is not one of the classes",
+        "MCV1-210918A-NT (sample 10193)": "growth temperature 600 °C, which is not one of the classes 900, 950, 1000",
         "MCV1-210919A-NT (sample 10194): edge1um.spm": "no centre scan of 1 um by its name",
         "MCV1-210919A-NT (sample 10194)": "it has no centre scan of 1 um",
     }
@@ -159,9 +159,9 @@ def test_a_finished_retrieval_requests_again_and_fetches_no_scan_twice(database,
 def test_a_killed_retrieval_downloads_no_scan_twice(database, study):
     path = database.paths(FILMS[1][1])[1]
     database.web.say(path, Answer(database.spm, wait_seconds=600))
-    asked = f"list_database.retrieve({database.url!r}, 'credentials.json', {QUERY}, {CLASSES}, 'downloads', None)"
+    asked = f"list_database.retrieve({database.url!r}, 'credentials.json', {QUERY}, target, 'downloads', None)"
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
-    command = [sys.executable, "-c", f"from micrograph.retrieval import list_database\n{asked}"]
+    command = [sys.executable, "-c", f"from micrograph.retrieval import list_database\n{MADE}\n{asked}"]
     with subprocess.Popen(command, cwd=study, env=environment, stdout=subprocess.DEVNULL) as process:
         while not database.web.asked(path) and process.poll() is None:
             time.sleep(0.02)

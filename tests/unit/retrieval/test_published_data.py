@@ -13,7 +13,7 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.retrieval import published_data
 from micrograph.scans import rendering, sample_sheet
-from tables_of_films import COLUMNS
+from tables_of_films import COLUMNS, TARGET
 
 CLASSES = [900, 950, 1000]
 
@@ -40,7 +40,7 @@ def made(tmp_path, monkeypatch):
             path = tmp_path / name
             path.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content))
             fetched[f"zenodo 1/{name}"] = path
-        return published_data.make_samples(fetched, CLASSES, "store", **more)
+        return published_data.make_samples(fetched, TARGET, "store", **more)
 
     return made
 
@@ -93,7 +93,7 @@ ENDLESS = []
 for _ in range(60):  # 2 ** 60 numbers, in lists that are there twice
     ENDLESS = [ENDLESS, ENDLESS]
 UNFIT = {
-    "grown at 850 °C, which is not one of the classes 900, 950, 1000": {"T": 850},
+    "growth temperature 850 °C, which is not one of the classes 900, 950, 1000": {"T": 850},
     "sampleLabel, sampleId or T is empty or not a number": {"T": "hot"},
     "its sampleLabel, sampleId or T is empty or not a number": {"sampleLabel": " "},
     "its image is not an array of finite numbers": {"image": np.where(greys(2) > 254, np.nan, greys(2))},

@@ -11,7 +11,7 @@ PIXEL = (1000 / 256, 1000 / 256)
 
 
 def steps_of(height_nm, pixel_nm=PIXEL):
-    return atomic_steps.atomic_steps(spectrum.power_spectrum(height_nm - height_nm.mean(), pixel_nm))
+    return atomic_steps.atomic_steps(spectrum.power_spectrum(height_nm - height_nm.mean(), pixel_nm), (16, 250))
 
 
 def apart(one, other):

@@ -81,7 +81,7 @@ def test_one_exported_image_brings_all_films_to_grey_values_and_is_reported(tmp_
     rows = a_film(tmp_path, "a"), a_film(tmp_path, "b", height=False, sized=False)
     table, message = measure_samples.collect(samples("a", "b"), [measured(tmp_path, *rows)])
     assert table["unit"].tolist() == ["grey", "grey"]
-    assert table["size"].tolist() == ["known", "taken as 1000 nm wide"]
+    assert table["size"].tolist() == ["known", "assumed"]
     assert table["across_nm"].tolist() == pytest.approx([250 / 128, 1000 / 128])
     assert "1 of them are images" in message and "1 images of unknown width" in message
 

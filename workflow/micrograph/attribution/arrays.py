@@ -1,6 +1,5 @@
 """The arrays of attribution maps, from what a network computed. No torch is imported."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph.attribution import maps, target_score
-from micrograph.target import decode
+from micrograph.target import Target, decode
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,10 @@ class Computed:
     original: NDArray[np.float32]
     side: int
 
-    def arrays(self, scheme: str, classes: Sequence, settings: maps.AttributionSettings) -> dict[str, NDArray[Any]]:
+    def arrays(self, scheme: str, growth: Target, settings: maps.AttributionSettings) -> dict[str, NDArray[Any]]:
         """Return the arrays of `maps.Attributions` but for ``samples``, ``fold`` and ``y_true``."""
-        predicted = decode(scheme, self.outputs, classes)[0]
+        classes = growth.classes
+        predicted = decode(scheme, self.outputs, growth)[0]
         target = target_score.predicted_target(scheme, predicted, classes)
         scores = target_score.target_scores(scheme, self.original, classes)[:, None, None]
         decrease = scores - target_score.target_scores(scheme, self.occluded, classes)
@@ -50,7 +50,7 @@ class Computed:
         return {
             "outputs": self.outputs,
             "target_scores": target_score.target_scores(scheme, self.outputs, classes).astype(np.float32),
-            "target": target, "y_pred": predicted.astype(int),
+            "target": target, "y_pred": predicted.astype(np.asarray(classes).dtype),
             "cam": self.cam, self.weighted_name: self.weighted, "occlusion": effects,
             "cam_flag": maps.worst_flags(self.cam, self.weighted[rows, target]),
             "occlusion_flag": maps.worst_flags(effects[rows, target]),

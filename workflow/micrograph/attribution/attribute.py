@@ -17,6 +17,7 @@ from micrograph.errors import UserError
 from micrograph.networks import heads, replace_head, training, transforms
 from micrograph.networks.checkpoints import NetworkMetadata
 from micrograph.networks.device import deterministic, resolve_device, resolve_dtype
+from micrograph.target import Target
 
 BATCH_SIZE = 64  # of the forward pass that gives the outputs, as when the study's predictions were made
 
@@ -68,7 +69,7 @@ def attribute(
     network : Module
         A backbone with a head (`replace_head`); its mode and device change, nothing else.
     metadata : NetworkMetadata
-        Of the network's file: backbone, head, classes, mean, std, pixels, settings.
+        Of the network's file: backbone, head, target, classes, mean, std, pixels, settings.
     images : ndarray or Tensor of uint8, shape (n, side, side)
         n > 0; side is ``metadata["pixels"]``.
     settings : AttributionSettings
@@ -107,7 +108,7 @@ def attribute(
         with deterministic():
             hidden, original = occlusion.occlude(network, metadata["backbone"], inputs, settings, 1, description)
     computed = Computed(outputs, summed, map_type, weighted, hidden, original, checked.shape[-1])
-    return computed.arrays(scheme, classes, settings)
+    return computed.arrays(scheme, Target.from_config(metadata["target"]), settings)
 
 
 def _check(metadata: NetworkMetadata, images: NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:

@@ -70,7 +70,7 @@ def class_activation_maps(
     scheme : str
         Encoding of the target.
     classes : sequence of shape (n_classes,)
-        Growth temperatures in degrees Celsius, ascending.
+        Ascending.
     min_values : int, default 1
         Least number of values along each axis, see `interleave`.
 

@@ -3,8 +3,8 @@
 Pixels are ordered by the map, largest value first (of equal values the upper, then the left one), and hidden in the
 image (deletion) or shown on a hidden image (insertion) in N_STEPS equal parts. The result is the area under the curve
 over the share of pixels, by trapezoids. Hidden pixels get the baseline of the occlusion map. The curve is that of the
-target's probability, of regression that of the predicted temperature, and the area is then in degrees Celsius. A map
-that orders pixels as the network uses them has a small area in deletion and a large one in insertion.
+target's probability, of regression that of the predicted value, and the area is then in its unit. A map that orders
+pixels as the network uses them has a small area in deletion and a large one in insertion.
 
 Notes
 -----
@@ -37,12 +37,12 @@ def curve_values(scheme: str, outputs: ArrayLike, classes: Sequence) -> NDArray[
         Encoding of the target.
     outputs : array_like of shape (n, n_outputs)
     classes : sequence of shape (n_classes,)
-        Growth temperatures in degrees Celsius, ascending.
+        Ascending.
 
     Returns
     -------
     ndarray of shape (n, n_targets)
-        Probabilities of the classes; of regression the predicted temperature in degrees Celsius.
+        Probabilities of the classes; of regression the predicted value.
     """
     _, value, probabilities = target.decode(scheme, outputs, classes)
     return value[:, None] if np.isnan(probabilities).all() else probabilities

@@ -29,7 +29,7 @@ correlation with a constant map, and the control of a sample without controls.
 Notes
 -----
 Pointing and mass show what the network responds to, not whether it should: nobody knows which features determine the
-temperature. A value above the control shows where the network responds, on average over samples, not why: features that
+target. A value above the control shows where the network responds, on average over samples, not why: features that
 lie together (particles at steps, boundaries around domains) stand for each other. Features finer than the map (a CAM of
 7 x 7 values, windows of 8 pixels) are found by their density only. The randomisation test is necessary, not sufficient.
 Two maps that agree can be wrong together.

@@ -107,8 +107,8 @@ class Attributions:
     samples : ndarray of str, shape (n,)
         Names, sorted.
     fold : ndarray of int, shape (n,)
-    y_true, y_pred : ndarray of int, shape (n,)
-        Growth temperatures in degrees Celsius.
+    y_true, y_pred : ndarray, shape (n,)
+        Classes.
     target : ndarray of int, shape (n,)
         Column of the target score that belongs to the prediction.
     outputs : ndarray of float32, shape (n, n_outputs)
@@ -126,8 +126,8 @@ class Attributions:
         Why the maps of the sample's own target are invalid (`flag`); empty where they are valid.
     scheme : str
         Encoding of the target.
-    classes : ndarray of int, shape (n_classes,)
-        Growth temperatures in degrees Celsius, ascending.
+    classes : ndarray, shape (n_classes,)
+        Ascending.
     side, patch, stride : int
         Pixels of the network's input, of the window and between windows.
     baseline : str

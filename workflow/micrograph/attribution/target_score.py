@@ -4,7 +4,7 @@
 |--------------|---------------------|-------------------------------------------------------------------|
 | nominal      | one per class       | output before the softmax: no class gains by what others lose     |
 | nnrank, corn | one per class       | probability of the class, as by `target.decode`                   |
-| regression   | 1                   | predicted temperature in degrees Celsius                          |
+| regression   | 1                   | predicted value, in the unit of the growth variable               |
 
 No torch is imported; `cam.differentiable_scores` is the same in torch, for gradients.
 """
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from micrograph import target
 from micrograph.errors import UserError, lookup
 
-OUTPUTS, PROBABILITIES, CELSIUS = "outputs", "probabilities", "degrees"
+OUTPUTS, PROBABILITIES, VALUE = "outputs", "probabilities", "value"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ TARGET_SCORES = {
     "nominal": TargetScore(OUTPUTS, "output of the class before the softmax"),
     "nnrank": TargetScore(PROBABILITIES, "probability of the class"),
     "corn": TargetScore(PROBABILITIES, "probability of the class"),
-    "regression": TargetScore(CELSIUS, "predicted temperature in degrees Celsius"),
+    "regression": TargetScore(VALUE, "predicted value"),
 }
 
 
@@ -44,7 +44,7 @@ def describe(scheme: str) -> str:
 
 def n_targets(scheme: str, classes: Sequence) -> int:
     """Return the number of targets: one per class, of regression one."""
-    return 1 if lookup(scheme, TARGET_SCORES, "scheme").quantity == CELSIUS else len(classes)
+    return 1 if lookup(scheme, TARGET_SCORES, "scheme").quantity == VALUE else len(classes)
 
 
 def target_scores(scheme: str, outputs: ArrayLike, classes: Sequence) -> NDArray[np.float64]:
@@ -57,7 +57,7 @@ def target_scores(scheme: str, outputs: ArrayLike, classes: Sequence) -> NDArray
     outputs : array_like of shape (..., n_outputs)
         Raw outputs of a network; not modified.
     classes : sequence of shape (n_classes,)
-        Growth temperatures in degrees Celsius, ascending.
+        Ascending.
 
     Returns
     -------
@@ -83,9 +83,9 @@ def predicted_target(scheme: str, y_pred: ArrayLike, classes: Sequence) -> NDArr
     ----------
     scheme : str
     y_pred : array_like of shape (n,)
-        Predicted growth temperatures in degrees Celsius.
+        Predicted classes.
     classes : sequence of shape (n_classes,)
-        Growth temperatures in degrees Celsius, ascending.
+        Ascending.
 
     Returns
     -------
@@ -101,6 +101,6 @@ def predicted_target(scheme: str, y_pred: ArrayLike, classes: Sequence) -> NDArr
     unknown = predicted[known[columns] != predicted]
     if len(unknown):
         raise UserError(
-            f"{unknown[0]:g} °C is not one of the classes ({', '.join(f'{one:g}' for one in known)}); correct it."
+            f"{unknown[0]:g} is not one of the classes ({', '.join(f'{one:g}' for one in known)}); correct it."
         )
     return np.zeros_like(columns) if n_targets(scheme, classes) == 1 else columns

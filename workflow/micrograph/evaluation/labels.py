@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from micrograph.splits.fit_spec import FitSpec
 
-SCHEMES = {"nominal": "nominal", "nnrank": "NNRank", "corn": "CORN", "regression": "regression", "ordinal": "ordinal"}
+SCHEMES = {
+    "nominal": "nominal",
+    "nnrank": "NNRank",
+    "corn": "CORN",
+    "regression": "regression",
+    "ordinal": "ordinal",
+    "unordered": "nominal",
+}
 FEATURES = {  # those that are not a block of the network
     "tuned": "fine-tuned features",
     "image": "micrographs",

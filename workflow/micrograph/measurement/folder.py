@@ -22,7 +22,7 @@ from micrograph.scans.conversion import DEFAULT_PREPROCESSING, IMAGE_CHANNEL, Pr
 from micrograph.scans.formats import read_scan
 from micrograph.scans.height_map import read_gwy
 from micrograph.scans.image_files import ExportedImage
-from micrograph.topography.measure import MEASURES, measure_map
+from micrograph.topography.measure import DEFAULT_SETTINGS, MEASURES, MeasureSettings, measure_map
 
 DESCRIBED = ("lines", "pixels", "width_nm", "tall_nm", "channel", "direction", "remarks", "quality", *quality.COLUMNS)
 COLUMNS = ("sample", "scan", "micrograph", "height", *DESCRIBED, *MEASURES, "source_sha256")
@@ -58,6 +58,7 @@ def measure_folder(
     out: str | Path,
     preprocessing: Preprocessing = DEFAULT_PREPROCESSING,
     thresholds: Mapping[str, float] | None = None,
+    settings: MeasureSettings = DEFAULT_SETTINGS,
 ) -> str:
     """Measure scans.
 
@@ -73,6 +74,7 @@ def measure_folder(
     preprocessing : Preprocessing
     thresholds : mapping of str to float, optional
         As in `quality.flags`.
+    settings : MeasureSettings
 
     Returns
     -------
@@ -90,7 +92,7 @@ def measure_folder(
     rows = _name(scans, folder)
     levelled, rejected = conversion.level_shard(rows, out / "heights", preprocessing)
     levelled = quality.add_flags(levelled, thresholds)
-    measure = partial(_measure, out=out, preprocessing=preprocessing)
+    measure = partial(_measure, out=out, preprocessing=preprocessing, settings=settings)
     table, unmeasured = conversion.convert_rows(levelled, measure, "scans measured", COLUMNS)
     rejected = pd.concat([rejected, unmeasured], ignore_index=True)
     rejected = rejected.assign(scan=rejected["scan"].map(printable))
@@ -137,7 +139,7 @@ def _film(path: str, folder: str | Path) -> str:
     return make_sheet.sample_name(os.path.splitext(below)[0].replace(os.sep, "_"))
 
 
-def _measure(row: dict[str, Any], out: Path, preprocessing: Preprocessing) -> dict[str, Any]:
+def _measure(row: dict[str, Any], out: Path, preprocessing: Preprocessing, settings: MeasureSettings) -> dict[str, Any]:
     """Measure and draw one scan; return its row of COLUMNS."""
     picture = out / "micrographs" / f"{row['sample']}.png"
     row = row | {"micrograph": str(picture.relative_to(out)), "height": ""}
@@ -149,7 +151,7 @@ def _measure(row: dict[str, Any], out: Path, preprocessing: Preprocessing) -> di
     with conversion.naming_scan(row["scan"]):
         if not scan.width_nm > 0:
             raise UserError("heights without a width cannot be measured; save the file with its width.")
-        row |= measure_map(scan.height_nm, (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels))
+        row |= measure_map(scan.height_nm, (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels), settings)
     _draw_heights(row, picture, scan.height_nm)
     return row
 

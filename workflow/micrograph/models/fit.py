@@ -77,7 +77,7 @@ def fit_folds(
         if key not in models:
             models[key] = search.fit(task.grid[point])
         rows = search.features[fold.score_index[split]]
-        return *grid_search.predict(models[key], rows, task.classes), _class_scores(models[key], rows, task.classes)
+        return *grid_search.predict(models[key], rows, task.target), _class_scores(models[key], rows, task.target.codes)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -107,7 +107,7 @@ def _by_fold(values: Sequence[NDArray], folds: int, model: str) -> list[NDArray]
     return values
 
 
-def _class_scores(estimator, features, classes):
+def _class_scores(estimator, features, codes):
     """(n_rows, n_classes) probabilities where the estimator has them, otherwise decision values.
 
     NaN for a class unseen in training, and throughout for a regressor and for the one-against-one Gaussian process,
@@ -115,13 +115,13 @@ def _class_scores(estimator, features, classes):
     """
     methods = [name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)]
     last = getattr(estimator, "steps", [("model", estimator)])[-1][1]
-    scores = np.full((len(features), len(classes)), np.nan)
+    scores = np.full((len(features), len(codes)), np.nan)
     if is_regressor(estimator) or not methods or getattr(last, "multi_class", None) == "one_vs_one":
         return scores
     values = getattr(estimator, methods[0])(features)
     if values.ndim == 1:
         values = np.column_stack([-values, values])
-    scores[:, [list(classes).index(label) for label in estimator.classes_]] = values
+    scores[:, [list(codes).index(label) for label in estimator.classes_]] = values
     return scores
 
 

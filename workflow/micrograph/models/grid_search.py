@@ -7,7 +7,6 @@ as precomputed. The predictions are those of single fits; only which of equally 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -69,9 +68,11 @@ class GridSearch:
 
     @property
     def y_train(self) -> NDArray:
-        """Targets of the training rows: integers for a classifier, floats in Celsius for a regressor."""
-        labels = self.fold.samples.y[self.fold.train_index]
-        return labels.astype(float) if self.task.spec.scheme == "regression" else labels
+        """Targets of the training rows: codes of classes for a classifier, values for a regressor."""
+        samples, rows, aim = self.fold.samples, self.fold.train_index, self.task.target
+        if self.task.spec.scheme == "regression":
+            return samples.value[rows]
+        return aim.codes[np.searchsorted(aim.classes, samples.y[rows])]
 
     @cached_property
     def scaler(self) -> BaseEstimator | None:
@@ -88,7 +89,7 @@ class GridSearch:
         """Make the unfitted estimator of one point."""
         spec = self.task.spec
         return registry.make_estimator(
-            spec.model, spec.scheme, spec.protocol, params, self.task.classes, self.fold.seed
+            spec.model, spec.scheme, spec.protocol, params, self.task.target.codes.tolist(), self.fold.seed
         )
 
     def fit(self, params: dict) -> BaseEstimator:
@@ -101,7 +102,7 @@ class GridSearch:
 
 
 def predict(
-    estimator: BaseEstimator, features: NDArray, classes: Sequence[float]
+    estimator: BaseEstimator, features: NDArray, aim: target.Target
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Predict classes, and of a regressor values.
 
@@ -110,19 +111,23 @@ def predict(
     estimator
         Fitted.
     features : ndarray of shape (n_rows, n_features)
-    classes : sequence of float
-        Classes in Celsius, ascending.
+    aim : Target
 
     Returns
     -------
     y_pred, y_value : ndarray of shape (n_rows,)
-        Celsius. The value is NaN of a classifier, and of a regressor's query without neighbours, whose class is the
-        highest, as in the authors' notebook.
+        In the target's unit. The value is NaN of a classifier, and of a regressor's query without neighbours, whose
+        class is the highest, as in the authors' notebook.
     """
     output = np.asarray(estimator.predict(features), dtype=float)
     if is_regressor(estimator):
-        return np.where(np.isnan(output), classes[-1], target.to_class(output, classes)), output
-    return output, np.full(len(output), np.nan)
+        return np.where(np.isnan(output), aim.classes[-1], target.to_class(output, aim)), output
+    return _classes(output, aim), np.full(len(output), np.nan)
+
+
+def _classes(codes: NDArray, aim: target.Target) -> NDArray[np.float64]:
+    """Return the classes that a classifier's predictions stand for."""
+    return np.asarray(aim.classes, dtype=float)[np.searchsorted(aim.codes, codes)]
 
 
 def training_accuracy(search: GridSearch) -> NDArray[np.float64]:
@@ -141,7 +146,7 @@ def predict_grid(search: GridSearch) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_points, n_rows)
-        Classes in Celsius.
+        Classes.
     """
     bare = _bare(search.estimator({}))
     if hasattr(bare, "staged_predict"):
@@ -151,7 +156,7 @@ def predict_grid(search: GridSearch) -> NDArray[np.float64]:
     if {"metric", "p"} <= bare.get_params().keys():
         return _predict_precomputed(search, "metric", ("p",), _distances)
     fits = (search.fit(params) for params in search.task.grid)
-    return np.stack([predict(fitted, search.X_selection, search.task.classes)[0] for fitted in fits])
+    return np.stack([predict(fitted, search.X_selection, search.task.target)[0] for fitted in fits])
 
 
 def _predict_stages(search):
@@ -168,15 +173,15 @@ def _predict_stages(search):
 
 
 def _staged_predict(fitted, search):
-    """Classes in Celsius after 1, 2, ... trees."""
+    """Classes after 1, 2, ... trees."""
     held, last = search.scaled(search.X_selection), _last(fitted)
     if not is_regressor(last):
-        yield from last.staged_predict(held)
+        yield from (_classes(codes, search.task.target) for codes in last.staged_predict(held))
         return
     transformer = getattr(last, "transformer_", None)
     for values in getattr(last, "regressor_", last).staged_predict(held):
-        celsius = values if transformer is None else transformer.inverse_transform(values[:, None])[:, 0]
-        yield target.to_class(celsius, search.task.classes)
+        own = values if transformer is None else transformer.inverse_transform(values[:, None])[:, 0]
+        yield target.to_class(own, search.task.target)
 
 
 def _predict_precomputed(search, parameter, names, compute):
@@ -188,7 +193,7 @@ def _predict_precomputed(search, parameter, names, compute):
         within, across = compute(bare, train, train), compute(bare, held, train)
         for point in points:
             estimator = _last(search.estimator({**search.task.grid[point], parameter: "precomputed"}))
-            y_pred[point] = predict(estimator.fit(within, search.y_train), across, search.task.classes)[0]
+            y_pred[point] = predict(estimator.fit(within, search.y_train), across, search.task.target)[0]
     return y_pred
 
 

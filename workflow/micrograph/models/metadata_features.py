@@ -1,4 +1,4 @@
-"""Features from the sample sheet, growth temperature excluded, for models that predict without images.
+"""Features from the sample sheet, the target excluded, for models that predict without images.
 
 No other sample has a part in them, so that one matrix serves every fold of every protocol; what is unknown stays NaN,
 which the model imputes from its training rows (`proportional_odds.OrdinalLogit`). Every batch has a column, 0 for all
@@ -8,35 +8,54 @@ constant in training and have no influence, which is the purpose of such a split
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from micrograph.target import Target
 
 DAYS_PER_YEAR = 365.25
 UNKNOWN = "not given"
 
 
-def compute(samples: pd.DataFrame) -> tuple[list[str], NDArray[np.float64]]:
+def compute(
+    samples: pd.DataFrame, target: Target, extra_columns: Sequence[str] = ()
+) -> tuple[list[str], NDArray[np.float64]]:
     """Compute features from the sample sheet.
 
     Parameters
     ----------
     samples : DataFrame
-        One row per sample: batch and, where known, growth_seconds, pressure_torr, growth_date (2021-04-05),
-        substrate, operator.
+        One row per sample: batch and, where known, growth_celsius, growth_seconds, pressure_torr, growth_date
+        (2021-04-05), substrate, operator.
+    target : Target
+        Its column is left out.
+    extra_columns : sequence of str
+        The study's own columns: numbers or texts.
 
     Returns
     -------
     names : list of str
-        Names of the columns: natural logarithm of the growth time (s), pressure (Torr), date of growth (years since 1
-        January 2000), and every substrate, operator and batch. What is known of no sample has no column.
+        Names of the columns: growth temperature (°C), natural logarithm of the growth time (s), pressure (Torr), own
+        numbers, date of growth (years since 1 January 2000), and every substrate, operator, own text and batch. What is
+        known of no sample has no column.
     values : ndarray of shape (n_samples, n_columns)
-        NaN where unknown; substrates, operators and batches are 1 or 0, those not given a category of their own.
+        NaN where unknown; texts are 1 or 0, those not given a category of their own.
     """
-    numbers = {name: number(samples) for name, number in _NUMBERS.items()}
-    columns = {name: values for name, values in numbers.items() if not np.isnan(values).all()}
-    for kind in _CATEGORIES:
-        columns |= _one_hot(samples, kind)
+    own = {name: pd.api.types.is_numeric_dtype(samples[name]) for name in extra_columns if name in samples}
+    known = samples.drop(columns=[target.column], errors="ignore")
+    numbers: dict[str, Callable] = _NUMBERS | {
+        name: partial(_floats, name=name) for name, is_number in own.items() if is_number
+    }
+    numbers["growth_date"] = numbers.pop("growth_date")  # after the study's own
+    values = {name: number(known) for name, number in numbers.items()}
+    columns = {name: column for name, column in values.items() if not np.isnan(column).all()}
+    texts = [name for name, is_number in own.items() if not is_number]
+    for kind in (*_CATEGORIES, *texts, "batch"):
+        columns |= _one_hot(known, kind)
     return list(columns), np.column_stack(list(columns.values()))
 
 
@@ -61,12 +80,13 @@ def _floats(samples, name):
     return samples.get(name, pd.Series(np.nan, samples.index)).to_numpy(float, na_value=np.nan)
 
 
-_NUMBERS = {
+_NUMBERS: dict[str, Callable] = {
+    "growth_celsius": partial(_floats, name="growth_celsius"),
     "log growth_seconds": _log_growth_seconds,
     "pressure_torr": _pressure_torr,
     "growth_date": _growth_date_years,
 }
-_CATEGORIES = ("substrate", "operator", "batch")
+_CATEGORIES = ("substrate", "operator")
 
 
 def _one_hot(samples, kind):

@@ -1,4 +1,4 @@
-"""Permutation tests: models on block features, fitted on growth temperatures that were permuted many times."""
+"""Permutation tests: models on block features, fitted on labels that were permuted many times."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.miscmodels.ordinal_model import OrderedModel
@@ -135,3 +136,38 @@ class OrdinalLogit(ClassifierMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray:
         """Return the most probable class of every row, the lower of equals."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class NominalLogit(ClassifierMixin, BaseEstimator):
+    """Multinomial logistic regression with the preparation and penalty of `OrdinalLogit`, for classes without order.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        Penalty on the log-likelihood summed over rows, above 0.
+
+    Attributes
+    ----------
+    fitted_ : Pipeline
+        Imputer, scaler and regression.
+    classes_ : ndarray of shape (n_classes,)
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> NominalLogit:
+        """Fit on X, of shape (n_samples, n_features), NaN where unknown, and classes y."""
+        imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
+        regression = LogisticRegression(C=1 / self.alpha, max_iter=2000)
+        self.fitted_ = make_pipeline(imputer, StandardScaler(), regression).fit(X, y)
+        self.classes_ = self.fitted_.classes_
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return class probabilities, shape (n_samples, n_classes)."""
+        return self.fitted_.predict_proba(X)
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return the most probable class of every row."""
+        return self.fitted_.predict(X)

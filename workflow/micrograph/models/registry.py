@@ -7,7 +7,7 @@ The protocol ``published`` has the paper's models (scikit-learn's classes and de
 included. ``strict`` differs in:
 
 - Features: centred and scaled to unit length (`estimators.CenteredNormalizer` says why); standardised under published.
-  Regressors learn a standardised target under strict, degrees Celsius under published.
+  Regressors learn a standardised target under strict, the values themselves under published.
 - KRC: published is RidgeClassifier, which is linear; strict is kernel ridge classification.
 - RNN: published has an absolute radius; a query without neighbours gets the lowest class, of the regressor the highest
   (`grid_search.predict`). strict takes the radius from the distances of training samples; such a query gets the
@@ -15,8 +15,8 @@ included. ``strict`` differs in:
 - GPC: published keeps a kernel of unit variance and length; strict optimises it, for the regressor with a noise term.
 - DTC: the published regressor takes a point only if its training accuracy is not below that of the point taken last.
 
-SVC, KNN, DTC and GBC are the same under both. OLR (ordinal logistic regression) is not in the paper; it standardises
-its features itself, for they are a few named quantities of different units.
+SVC, KNN, DTC and GBC are the same under both. OLR (ordinal logistic regression, multinomial without order) is not in
+the paper; it standardises its features itself, for they are a few named quantities of different units.
 
 The order of names and values in a grid matters, since the first of equal points is taken. Of the authors' grids, those
 points are left out that cannot change a prediction (NO_EFFECT): the neighbour search `algorithm`, `max_iter` of the
@@ -67,7 +67,7 @@ class Estimator:
     small, paper : dict or list of dict
         Our few points, and the authors' grid without NO_EFFECT: parameter names and their values, in loop order.
     params : dict
-        Parameters of all points; a function is called with the classes in Celsius and the seed.
+        Parameters of all points; a function is called with the classes (`Target.codes`) and the seed.
     strict : Estimator, optional
         What the protocol strict takes instead.
     training_must_not_fall : bool
@@ -189,6 +189,11 @@ _BOOSTING: dict[str, Any] = {
 }
 _ON_NETWORKS = ("components", "tuned")
 _OF_NETWORK = dict.fromkeys(("nominal", "regression", "nnrank", "corn"))
+
+_PENALTIES: dict[str, Any] = {  # of logistic regression
+    "small": {"alpha": [100, 10, 1, 0.1]},
+    "paper": {"alpha": [10 ** (-halves / 2) for halves in range(-5, 6)]},
+}
 
 MODELS = {
     "SVC": Model(
@@ -346,11 +351,8 @@ MODELS = {
     "OLR": Model(
         ("metadata", "physical"),
         {
-            "ordinal": Estimator(
-                "micrograph.models.proportional_odds.OrdinalLogit",
-                small={"alpha": [100, 10, 1, 0.1]},
-                paper={"alpha": [10 ** (-halves / 2) for halves in range(-5, 6)]},
-            )
+            "ordinal": Estimator("micrograph.models.proportional_odds.OrdinalLogit", **_PENALTIES),
+            "unordered": Estimator("micrograph.models.proportional_odds.NominalLogit", **_PENALTIES),
         },
         standardises=True,
         missing_values=True,
@@ -409,7 +411,7 @@ def make_estimator(
     params : dict
         Parameters of the bare estimator, as one point of `param_grid`.
     classes : sequence of float
-        Classes in Celsius, ascending.
+        `Target.codes`.
     seed : int
         Seed of estimators that draw random numbers.
 

@@ -24,6 +24,7 @@ TRUSTED = (
     "micrograph.models.estimators.RadiusRegressor",
     "micrograph.models.estimators.CenteredNormalizer",
     "micrograph.models.proportional_odds.OrdinalLogit",
+    "micrograph.models.proportional_odds.NominalLogit",
     "numpy.dtype",  # of the features that an OrdinalLogit imputes
     f"{_GAUSSIAN}._gpc._BinaryGaussianProcessClassifierLaplace",
     *(f"{_GAUSSIAN}.kernels.{kernel}" for kernel in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")),

@@ -40,6 +40,7 @@ class NetworkMetadata(TypedDict, total=False):
     backbone: str
     pretraining: str
     head: str
+    target: dict[str, Any]  # `Target.settings`
     classes: list[float]  # in the target's unit, ascending
     policy: str
     protocol: str

@@ -58,7 +58,7 @@ def predict_cnn(
 
     def predict(fold: prediction_table.FoldData, point: int, split: str) -> Prediction:
         rows = outputs[fold.fold][point][fold.score_index[split]]
-        return decode_finite(spec.scheme, rows, target.classes, ranks_all)
+        return decode_finite(spec.scheme, rows, target, ranks_all)
 
     ranks_all = protocols.parse(spec.protocol).ranks_all
     task = FitTask(spec, target, grid)

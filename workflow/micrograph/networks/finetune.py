@@ -132,7 +132,7 @@ class TuningTask:
         """Return the point that `model_selection` chooses by the classes predicted for the validation rows."""
         held = fold.score_index["validation"]
         ranks_all = protocols.parse(self.spec.protocol).ranks_all
-        y_pred = [target.decode_finite(self.scheme, values[held], self.classes, ranks_all)[0] for values in outputs]
+        y_pred = [target.decode_finite(self.scheme, values[held], self.target, ranks_all)[0] for values in outputs]
         return model_selection.choose(np.stack(y_pred), fold.samples.y[held], self.spec.protocol).point
 
 
@@ -335,7 +335,7 @@ def fine_tune(
         raise UserError(f"{name}: the loss is not finite; {remedy}.")
     metadata: NetworkMetadata = {
         "backbone": task.backbone, "pretraining": spec.pretraining, "head": spec.head,
-        "classes": list(task.classes), "policy": spec.policy, "protocol": spec.protocol,
+        "target": task.target.settings, "classes": list(task.classes), "policy": spec.policy, "protocol": spec.protocol,
         "fold": int(fold.fold), "search": "default", "mean": data.mean, "std": data.std,
         "pixels": data.images.shape[-1], "settings": asdict(settings),
     }  # fmt: skip
@@ -403,7 +403,7 @@ def _load(
     if images.ndim != 3 or images.dtype != torch.uint8 or len(images) != len(y):
         kind = f"{tuple(images.shape)} {images.dtype}"
         raise UserError(f"images must be ({len(y)}, rows, cols) uint8, not {kind}.")
-    targets = torch.from_numpy(target.encode(task.scheme, y, task.classes))
+    targets = torch.from_numpy(target.encode(task.scheme, y, task.target, fold.samples.value))
     torch_device = resolve_device(device)
     dtype = resolve_dtype(task.grid[0].precision, torch_device)
     with training.explain_out_of_memory(f"images of fold {fold.fold}", "training.pixels"):
@@ -430,7 +430,7 @@ def _train(
     labels, augmentation = fold.samples.y[train], fold.samples.augmentation[train]
     draw = partial(policies.epoch_index, spec.policy, spec.protocol, labels, augmentation, row_rng)
     if "target_not_scaled" not in protocol.leaks:
-        heads.fit_label_scaling(network, labels)
+        heads.fit_label_scaling(network, fold.samples.value[train])
     for layer in _batchnorm(network):
         layer.momentum = settings.batch_norm_momentum
     depthwise_conv.accelerate(network.to(data.images.device).to(memory_format=torch.channels_last))
@@ -453,7 +453,7 @@ def _train(
     try:
         curve = training.fit(
             training.SingleNetwork(network), batches, validation if len(held) else None, heads.get(spec.head).loss,
-            options, dropout_rng, heads.accuracy(task.scheme, task.classes), log,
+            options, dropout_rng, heads.accuracy(task.scheme, task.target), log,
         )  # fmt: skip
     except training.Diverged as error:
         print(error, flush=True)

@@ -176,14 +176,14 @@ def class_outputs(head: nn.Sequential, features: NDArray[np.float32]) -> NDArray
         return head[len(output_layers("tuned", head)) :](torch.tensor(features)).numpy()
 
 
-def accuracy(scheme: str, classes: Sequence[float]) -> Loss:
+def accuracy(scheme: str, classes: target.Classes) -> Loss:
     """Return a function that computes the weighted share of rows decoded into their class.
 
     Parameters
     ----------
     scheme : str
         Row of `target.SCHEMES`.
-    classes : sequence of float
+    classes : sequence of float, or Target
         In the target's unit, ascending.
 
     Returns

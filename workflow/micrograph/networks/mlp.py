@@ -28,6 +28,7 @@ from micrograph.networks.heads import LabelScaling
 from micrograph.networks.training import FitLog, FitOptions
 from micrograph.splits import prediction_table, protocols
 from micrograph.splits.fit_spec import FitTask
+from micrograph.target import Prediction, Target, decode_finite
 
 BUNDLE_SIZE = {"cpu": 32, "cuda": 256}  # models; more gain nothing and take memory
 LOG_EVERY = 50  # epochs
@@ -46,8 +47,8 @@ class MLP:
     ----------
     scheme : str
         Row of `target.SCHEMES`.
-    classes : list of float
-        In the target's unit, ascending.
+    target : dict
+        Settings of the target (`Target.settings`).
     settings : dict
         Grid point that it was trained at.
     parameters : dict of str to ndarray, float32
@@ -56,7 +57,7 @@ class MLP:
     """
 
     scheme: str
-    classes: list[float]
+    target: dict[str, Any]
     settings: dict[str, Any]
     parameters: dict[str, NDArray[np.float32]]
 
@@ -71,11 +72,11 @@ class MLP:
             return 0.5 * (1 + np.tanh(last / 2))
         return part["centre"] + part["spread"] * last if self.scheme == "regression" else last
 
-    def predict(self, features: ArrayLike, ranks_all: bool = True) -> target.Prediction:
+    def predict(self, features: ArrayLike, ranks_all: bool = True) -> Prediction:
         """Predict from features (n, n_features): y_pred, value and scores of `target.decode_finite`."""
         with np.errstate(invalid="ignore", over="ignore"):
             outputs = self.outputs(features)
-        return target.decode_finite(self.scheme, outputs, self.classes, ranks_all)
+        return decode_finite(self.scheme, outputs, Target.from_config(self.target), ranks_all)
 
     def is_finite(self) -> bool:
         """Return whether there are weights: none are where the loss was never finite."""
@@ -234,14 +235,14 @@ def _train_bundle(
     members: list[Member], task: FitTask, device: torch.device, name: str, options: dict[str, Any]
 ) -> list[MLP]:
     """Train one bundle of models of one shape."""
-    scheme, classes = task.spec.scheme, list(task.classes)
+    scheme = task.spec.scheme
     data, points = [one for one, _ in members], [task.grid[point] for _, point in members]
     rngs = [np.random.default_rng([one.fold.seed, point]) for one, point in members]
     weight_rngs, order_rngs = zip(*(rng.spawn(2) for rng in rngs), strict=True)
-    sizes = (data[0].raw.shape[1], *points[0]["hidden_layer_sizes"], target.output_width(scheme, classes))
+    sizes = (data[0].raw.shape[1], *points[0]["hidden_layer_sizes"], target.output_width(scheme, task.target))
     bundle = StackedMLPs(scheme, sizes, [point["dropout"] for point in points], weight_rngs).to(device)
     if "target_not_scaled" not in protocols.parse(task.spec.protocol).leaks:
-        bundle.fit_label_scaling([one.fold.samples.y[one.fold.train_index] for one in data])
+        bundle.fit_label_scaling([one.fold.samples.value[one.fold.train_index] for one in data])
     feed = _Batches(data, task, points[0]["batch_size"], order_rngs, device)
     log = FitLog(name, f"training.mlp.{scheme}", every=LOG_EVERY)
     fit_options = FitOptions(points[0]["learning_rate"], **options)
@@ -251,7 +252,7 @@ def _train_bundle(
         bundle.restore_weights()
     scaling = [{"mean": one.mean.astype(np.float32), "std": one.std.astype(np.float32)} for one in data]
     trained = zip(points, bundle.parameters_by_model(), scaling, strict=True)
-    return [MLP(scheme, classes, point, parameters | own) for point, parameters, own in trained]
+    return [MLP(scheme, task.target.settings, point, parameters | own) for point, parameters, own in trained]
 
 
 class _Batches:
@@ -270,7 +271,7 @@ class _Batches:
         index = {number: row for row, number in enumerate(folds)}
         self.fold = torch.tensor([index[one.fold.fold] for one in data])[:, None].to(device)
         self.values = torch.from_numpy(np.stack([one.standardised() for one in folds.values()])).to(device)
-        targets = target.encode(task.spec.scheme, data[0].fold.samples.y, task.classes)
+        targets = target.encode(task.spec.scheme, data[0].fold.samples.y, task.target, data[0].fold.samples.value)
         self.targets = torch.from_numpy(targets).to(device)
         self.training = [one.fold.train_index for one in data]
         self.held = [one.fold.score_index["validation"] for one in data]

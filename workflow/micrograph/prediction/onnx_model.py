@@ -26,6 +26,7 @@ from micrograph.attribution.arrays import Computed
 from micrograph.errors import UserError
 from micrograph.io import atomic_write
 from micrograph.prediction import novelty
+from micrograph.target import Target
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +66,7 @@ class OnnxModel:
         occluded = self._occlude(inputs, settings)
         cam, weighted = np.ascontiguousarray(made[:, 0]), np.ascontiguousarray(made[:, 1:])
         computed = Computed(outputs, cam, "cam_class", weighted, occluded, outputs, images.shape[-1])
-        return computed.arrays(self.facts["head"], self.facts["classes"], settings)
+        return computed.arrays(self.facts["head"], Target.from_config(self.facts["target"]), settings)
 
     def embed(self, micrographs: Iterable[NDArray[np.uint8]], device: str = "auto") -> NDArray[np.float32]:
         """Compute the textures of micrographs, as `novelty.embed`."""

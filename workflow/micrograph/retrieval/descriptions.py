@@ -8,7 +8,11 @@ source does not, and one that names no step belongs to the step before it in its
 import html
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from micrograph.target import Target
 
 NUMBER = r"(?<![\w.,±×*-])(?<!\d[:/⁄])(?<!x )(?<!× )(\d+(?:[.,]\d+)?)"
 CELSIUS = (
@@ -151,3 +155,28 @@ def _seconds(match: re.Match[str]) -> float:
     if match["h"]:
         return 3600 * _number(match[1]) + 60 * int(match["m"] or 0)
     return _number(match[1]) * (60 if match["min"] else 1) + int(match["s"] or 0)
+
+
+def other_class(sample: Mapping[str, Any], target: Target) -> str:
+    """Return why a retrieved sample is of none of the target's classes; empty where it is of one.
+
+    Parameters
+    ----------
+    sample : mapping
+        Row of the sample sheet.
+    target : Target
+
+    Returns
+    -------
+    str
+    """
+    value = sample.get(target.column)
+    if not value:
+        return f"its {target.name} is not known"
+    if not target.ordered:
+        return "" if value in target.labels else f"{target.name} {value} is not one of {', '.join(target.labels)}"
+    exact = target.column == "growth_celsius" and "classes" in target.settings
+    if value in target.classes if exact else target.within(value):
+        return ""
+    classes = ", ".join(target.labels)
+    return f"{target.name} {f'{value:g} {target.unit}'.strip()}, which is not one of the classes {classes}"

@@ -29,6 +29,7 @@ from micrograph.errors import UserError
 from micrograph.log import progress
 from micrograph.retrieval import descriptions, http
 from micrograph.scans import formats, make_sheet, sample_sheet
+from micrograph.target import Target
 
 EXCLUDED = ("source", "what", "reason")
 SEARCH = "samples/search"
@@ -103,11 +104,11 @@ def retrieve(
     url: str,
     credentials: str | None,
     query: dict[str, Any],
-    classes: Sequence[float],
+    target: Target,
     folder: str | Path,
     requests_per_second: float | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Download one centre scan of 1 um of every sample that was grown at one of the classes.
+    """Download one centre scan of 1 um of every sample of one of the target's classes.
 
     Of several scans the one as measured counts before a processed copy, then the lowest activity and file. Scans that
     are there are not downloaded again. If the server cannot be reached and every scan is there, its earlier responses
@@ -121,8 +122,8 @@ def retrieve(
         Path of a file of request headers; see read_credentials.
     query : dict
         Criteria of the search.
-    classes : sequence of float
-        Growth temperatures, in Celsius.
+    target : Target
+        A sample without it, outside of its limits, or between exact growth temperatures (as in the paper) is excluded.
     folder : path
         Where scans and responses are stored.
     requests_per_second : float or None
@@ -143,7 +144,7 @@ def retrieve(
     folder = Path(folder)
     headers = read_credentials(credentials)
     client = http.Client(url, headers, requests_per_second, responses=folder / "responses")
-    return _Retrieval(client, query, folder / "scans").tables(classes)
+    return _Retrieval(client, query, folder / "scans").tables(target)
 
 
 def read_credentials(path: str | None = None) -> dict[str, str]:
@@ -193,9 +194,9 @@ class _Retrieval:
         self.excluded: list[tuple[str, str, str]] = []
         self.failures = 0
 
-    def tables(self, classes: Sequence[float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def tables(self, target: Target) -> tuple[pd.DataFrame, pd.DataFrame]:
         """(sample sheet, what is excluded)."""
-        found = [self.sample(answer, classes) for answer in progress(self.search(), "samples requested")]
+        found = [self.sample(answer, target) for answer in progress(self.search(), "samples requested")]
         rows = [row for row in progress(filter(None, found), "samples downloaded") if self.download(row)]
         excluded = pd.DataFrame(self.excluded, columns=EXCLUDED)
         if not rows:
@@ -226,7 +227,7 @@ class _Retrieval:
             self.excluded.append(("list", f"{hidden} samples", "the search counts them and does not show them"))
         return list(samples.values())
 
-    def sample(self, answer: dict[str, Any], classes: Sequence[float]) -> dict[str, Any] | None:
+    def sample(self, answer: dict[str, Any], target: Target) -> dict[str, Any] | None:
         """{film, label, scans, conditions ...} of a sample that is used, else None."""
         number, label = (str(_field(answer, what, SEARCH)) for what in ("id", "sampleLabel"))
         sample: dict[str, Any] = {"number": number, "label": label, "film": make_sheet.sample_name(label)}
@@ -242,8 +243,8 @@ class _Retrieval:
             if not scans:
                 raise _Unusable("it has no centre scan of 1 um")
             sample |= _conditions(answer, activities)
-            if (celsius := sample["growth_celsius"]) not in classes:
-                raise _Unusable(f"grown at {celsius:g} °C, which is not one of the classes")
+            if reason := descriptions.other_class(sample, target):
+                raise _Unusable(reason)
             sample["batch"] = sample_sheet.batch_from_label(sample["film"]) or _day(answer)
             if not sample["batch"]:
                 raise _Unusable("it has no growth day")

@@ -23,6 +23,7 @@ from micrograph.log import progress
 from micrograph.retrieval import archives, descriptions, http, safe_pickle
 from micrograph.retrieval.zenodo import shown
 from micrograph.scans import rendering, sample_sheet
+from micrograph.target import Target
 
 WIDTH_NM = 1000  # the study's scans are 1 um wide
 FIELDS = {name.lower(): name for name in ("sampleLabel", "sampleId", "image", "time", "substrate", "image_sno")}
@@ -43,7 +44,7 @@ class _Unusable(Exception):
 
 def make_samples(
     downloaded: Mapping[str, str | Path],
-    classes: Sequence[float],
+    target: Target,
     folder: str | Path,
     excluded: Sequence[Mapping[str, str]] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -53,8 +54,8 @@ def make_samples(
     ----------
     downloaded : dict of str to path
         Pickles and archives by source. The order does not count.
-    classes : sequence of float
-        Growth temperatures that are used, in Celsius.
+    target : Target
+        A sample without it, outside of its limits, or between exact growth temperatures (as in the paper) is excluded.
     folder : path
         Receives ``films/{label}-{digits of its sha256}.png``.
     excluded : sequence of dict
@@ -73,7 +74,7 @@ def make_samples(
         If nothing can be used.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    collection = _Collection(classes, Path(folder), list(excluded))
+    collection = _Collection(target, Path(folder), list(excluded))
     for source in progress(sorted(downloaded), "files read"):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             for name, path, reason in archives.contents(downloaded[source], scratch):
@@ -84,8 +85,8 @@ def make_samples(
 class _Collection:
     """The samples that are found, file by file."""
 
-    def __init__(self, classes: Sequence[float], folder: Path, excluded: list[Mapping[str, str]]) -> None:
-        self.classes, self.folder, self.excluded = classes, folder, excluded
+    def __init__(self, target: Target, folder: Path, excluded: list[Mapping[str, str]]) -> None:
+        self.target, self.folder, self.excluded = target, folder, excluded
         self.samples: dict[tuple[str, str], dict[str, Any]] = {}
         self.digests: dict[str, str] = {}  # of images: whose they are
         self.waiting: list[tuple[str, int, dict[str, Any], float]] = []  # for their conditions
@@ -139,7 +140,7 @@ class _Collection:
         """Take a sample or list it as excluded."""
         label = row.get("sampleLabel")
         try:
-            sample, grey = _sample(row, self.classes, factor)
+            sample, grey = _sample(row, self.target, factor)
             key = sample["label"], sample["number"]
             digest = hashlib.sha256(grey.tobytes()).hexdigest()
             if digest in self.digests:
@@ -253,9 +254,7 @@ def _image(entry: Mapping[str, Any]) -> NDArray | None:
     return image if np.isfinite(image).all() else None
 
 
-def _sample(
-    entry: Mapping[str, Any], classes: Sequence[float], factor: float
-) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+def _sample(entry: Mapping[str, Any], target: Target, factor: float) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     """(row of the sample sheet with the sample's label and number, its micrograph as uint8)."""
     if entry.get(AUGMENTED) is not None:
         raise _Unusable(f"an augmented copy of a micrograph ({AUGMENTED})")
@@ -264,11 +263,11 @@ def _sample(
     label, number, celsius = _text(entry["sampleLabel"]), _text(entry["sampleId"]), _number(entry["T"])
     if not label or not number or celsius is None:
         raise _Unusable("its sampleLabel, sampleId or T is empty or not a number")
-    if celsius not in classes:
-        raise _Unusable(f"grown at {celsius:g} °C, which is not one of the classes {', '.join(map(str, classes))}")
-    sample: dict[str, Any] = {"label": label, "number": number, "growth_celsius": int(celsius), "width_nm": WIDTH_NM}
+    sample: dict[str, Any] = {"label": label, "number": number, "growth_celsius": celsius, "width_nm": WIDTH_NM}
     sample |= {"batch": sample_sheet.batch_from_label(label) or label}
     sample |= {"growth_seconds": _number(entry.get("time")), "substrate": _text(entry.get("substrate"))}
+    if reason := descriptions.other_class(sample, target):
+        raise _Unusable(reason)
     return sample, _grey(_image(entry), factor)
 
 

@@ -173,7 +173,10 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     lines = [f"{printable(sheet)}: written. Scans: {len(rows)}; with a growth date in their label: {n_labelled}."]
     lines += ["These scans seem to be of one film; keep one row of each:", *_indent(repeated)] if repeated else []
     lines += [f"Scans that need Gwyddion's importer: {n_foreign} ({gwyddion.INSTALL})"] if n_foreign else []
-    lines += ["Next:", "  1. Fill in growth_celsius in every row; remove rows that you do not want."]
+    lines += [
+        "Next:",
+        "  1. Fill in growth_celsius, or in its place the column to be predicted; remove rows not wanted.",
+    ]
     batch = f"     batch: samples grown on one day. Rows filled in with the date of the scan, to correct: {n_dates}."
     lines += [batch] if n_labelled < len(rows) else []
     width = f"     width_nm: width of an image in nm, empty if unknown. Rows that need it: {n_images}."

@@ -19,6 +19,7 @@ from micrograph.rng import random_stream
 from micrograph.simulation import films, growth_conditions, microscope, nanoscope_writer
 
 WIDTH_NM = 1000.0
+MINUTES = "growth_minutes"  # the growth time of a laboratory that notes minutes
 
 
 class Size(NamedTuple):
@@ -55,6 +56,7 @@ def plan_samples(
     rng: np.random.Generator,
     folder: str | Path = "resources/scans",
     operators: int = 0,
+    target_column: str = "growth_celsius",
 ) -> pd.DataFrame:
     """Plan the sample sheet of a simulated study.
 
@@ -72,6 +74,8 @@ def plan_samples(
         Of the scans.
     operators : int, default 0
         Number of operators, one for each day; 0 leaves the column empty. Operators have no effect on films.
+    target_column : str
+        What is predicted: growth_minutes takes the place of growth_seconds.
 
     Returns
     -------
@@ -103,6 +107,8 @@ def plan_samples(
             rows += _growth_run(date, letter, celsius, temperatures.count(celsius), rng)
     sheet = pd.DataFrame(rows)
     sheet["operator"] = sheet["growth_date"].map(_assign_operators(sheet["growth_date"].unique(), operators, rng))
+    if target_column == MINUTES:
+        sheet[MINUTES] = sheet.pop("growth_seconds") / 60
     sheet["scan"] = [f"{folder}/{sample}.spm" for sample in sheet["sample"]]
     return sheet.sort_values("sample", ignore_index=True)
 
@@ -166,8 +172,9 @@ def grow(
     rng: np.random.Generator,
 ) -> films.Film:  # fmt: skip
     """Grow the film of a row of the sample sheet; shape: lines and pixels."""
-    conditions = row["growth_celsius"], row["growth_seconds"], row["substrate"]
-    return films.grow_film(*growth_conditions.draw_film(*conditions, day, rng), shape, pixel_nm, rng)
+    seconds = round(60 * row[MINUTES]) if MINUTES in row else row["growth_seconds"]
+    conditions = growth_conditions.draw_film(row["growth_celsius"], seconds, row["substrate"], day, rng)
+    return films.grow_film(*conditions, shape, pixel_nm, rng)
 
 
 def _draw_size(rng: np.random.Generator) -> tuple[Size, int]:

@@ -38,7 +38,7 @@ NOTEBOOK_ERRORS = {
     "aug2_range": "AutoAugment's images enter the network of the features in 0..255, micrographs in 0..1",
     "one_component_fewer": "one principal component fewer is kept than reaches the share of variance",
     "features_not_normalised": "fine-tuned features come from images without the normalisation of training",
-    "target_not_scaled": "networks learn degrees Celsius, not a standardised temperature",
+    "target_not_scaled": "networks learn values in their own unit, not standardised ones",
     "nnrank_loss_summed": "the loss of nnrank is a sum over the minibatch, not a mean",
 }
 SWITCHES = LEAKS | NOTEBOOK_ERRORS
@@ -106,7 +106,7 @@ class Protocol:
     seed : int, default 0
         Seed of networks and of models that draw random numbers, on the same splits.
     shuffled : {"films", "batches"} or None, default None
-        Units between which the growth temperatures are permuted.
+        Units between which the labels are permuted.
     permutation : int, default 0
         Number of the permutation, from 1.
     share : int, default 100

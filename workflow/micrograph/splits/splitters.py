@@ -154,8 +154,9 @@ def _sklearn_folds(
     """Return the samples that scikit-learn's shuffled StratifiedGroupKFold holds out, fold by fold."""
     from sklearn.model_selection import StratifiedGroupKFold
 
+    codes = np.unique(labels, return_inverse=True)[1]  # scikit-learn refuses classes that are fractions
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
-    return [held for _, held in splitter.split(np.zeros(len(labels)), labels, groups)]
+    return [held for _, held in splitter.split(np.zeros(len(labels)), codes, groups)]
 
 
 def _balanced_folds(

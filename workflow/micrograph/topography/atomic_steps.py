@@ -6,13 +6,14 @@ steps are hard to detect: of 120 simulated films, 65 were found to have steps, w
 degrees) in 50 of these and the right spacing (within a quarter) in 31.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.topography.spectrum import Spectrum
 
 NAMES = ("step_spacing_nm", "step_direction_degrees", "directionality")
-WAVELENGTHS_NM = (16.0, 250.0)  # terraces of the study's sapphires are some 20 to 170 nm wide
 BINS_PER_OCTAVE = 6
 N_ANGLES = 36  # of the half circle
 SECTOR = 7  # angles that are averaged, 35 degrees: steps meander
@@ -23,17 +24,19 @@ MIN_SIGMAS = 8.0
 MIN_RATIO = 1.6
 
 
-def atomic_steps(spectrum: Spectrum) -> dict[str, float]:
+def atomic_steps(spectrum: Spectrum, wavelengths_nm: Sequence[float]) -> dict[str, float]:
     """Detect atomic steps.
 
     Parameters
     ----------
     spectrum : Spectrum
+    wavelengths_nm : (float, float)
+        Shortest and longest spacing.
 
     Returns
     -------
     dict of str to float
-        directionality: the coherence of the structure tensor for wavelengths of 16 to 250 nm, 0 where slopes point in
+        directionality: the coherence of the structure tensor for these wavelengths, 0 where slopes point in
         all directions, 1 where all are along one line. step_direction_degrees: direction of the steps, 0 along the scan
         lines, counted towards the lines that follow, below 180: across the 35 degrees of most power, at all wavelengths
         relative to the mean of all directions. step_spacing_nm: the wavelength whose power spectral density there
@@ -44,7 +47,7 @@ def atomic_steps(spectrum: Spectrum) -> dict[str, float]:
     ----------
     Bigun & Granlund, Optimal orientation detection of linear symmetry, ICCV 1987.
     """
-    wavenumber, angle, power, modes = _modes_in_range(spectrum)
+    wavenumber, angle, power, modes = _modes_in_range(spectrum, wavelengths_nm)
     slope = power * wavenumber**2
     if not slope.sum() > 0:
         return dict.fromkeys(NAMES, float("nan"))
@@ -54,10 +57,10 @@ def atomic_steps(spectrum: Spectrum) -> dict[str, float]:
     return dict(zip(NAMES, map(float, (spacing_nm, direction, directionality)), strict=True))
 
 
-def _modes_in_range(spectrum: Spectrum) -> tuple[NDArray[np.float64], ...]:
+def _modes_in_range(spectrum: Spectrum, wavelengths_nm: Sequence[float]) -> tuple[NDArray[np.float64], ...]:
     """Return wavenumber, angle, power and number of the modes in the range of wavelengths, flat."""
-    shortest = max(WAVELENGTHS_NM[0], spectrum.shortest_nm)
-    longest = min(WAVELENGTHS_NM[1], spectrum.longest_nm / 2)
+    shortest = max(wavelengths_nm[0], spectrum.shortest_nm)
+    longest = min(wavelengths_nm[1], spectrum.longest_nm / 2)
     rows = np.flatnonzero(np.abs(spectrum.down) <= 1 / shortest)
     columns = np.arange(FIRST_COLUMN, (spectrum.across <= 1 / shortest).sum())
     down, across = np.meshgrid(spectrum.down[rows], spectrum.across[columns], indexing="ij")

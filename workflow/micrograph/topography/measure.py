@@ -1,5 +1,7 @@
 """Measure one height map: all physical features, and the grid on which they are measured."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +10,31 @@ from numpy.typing import ArrayLike, NDArray
 from micrograph.errors import UserError
 from micrograph.topography import atomic_steps, correlation, grains, roughness, spectrum
 
-GRID_NM = 4.0  # a micrometre at 256 pixels has 3.9 nm, the coarsest full scan of the study
 MIN_PIXELS = 8  # lines, and pixels of a line, for lateral measures
 BLANK_RATIO = 1e-9
 HEIGHT_UNIT = "height"  # of a measure in the unit of the heights: nm, or grey values of an exported image
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """How height maps are measured.
+
+    Attributes
+    ----------
+    step_spacing_nm : (float, float)
+        Shortest and longest spacing of atomic steps that is looked for.
+    grid_nm : float
+        Pixel size for correlation, grains and coverage; coarser maps are not changed.
+    assumed_width_nm : float
+        Width of an image of unknown width.
+    """
+
+    step_spacing_nm: Sequence[float] = (16.0, 250.0)
+    grid_nm: float = 4.0
+    assumed_width_nm: float = 1000.0
+
+
+DEFAULT_SETTINGS = MeasureSettings()
 
 
 class Measure(NamedTuple):
@@ -71,7 +94,9 @@ MEASURES = {
 }
 
 
-def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str, float]:
+def measure_map(
+    height_nm: ArrayLike, pixel_nm: tuple[float, float], settings: MeasureSettings = DEFAULT_SETTINGS
+) -> dict[str, float]:
     """Measure a levelled height map.
 
     Parameters
@@ -80,6 +105,7 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
         Heights in nm, or grey values; not modified.
     pixel_nm : (float, float)
         Pixel size down and across; they may differ.
+    settings : MeasureSettings
 
     Returns
     -------
@@ -93,9 +119,9 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
 
     Notes
     -----
-    Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of
-    about 4 nm per pixel. Parameters follow ISO 25178-2 and ISO 4287 on the levelled surface, without a further filter.
-    A map of 512 x 512 pixels takes some 50 ms on one core.
+    Roughness and spectrum are taken at the resolution of the scan; correlation, grains and coverage on a map of about
+    `grid_nm` per pixel. Parameters follow ISO 25178-2 and ISO 4287 on the levelled surface, without a further filter. A
+    map of 512 x 512 pixels takes some 50 ms on one core.
     """
     height_nm, pixel_nm = _check_map(height_nm, pixel_nm)
     measures = dict.fromkeys(MEASURES, float("nan")) | roughness.height_parameters(height_nm)
@@ -104,8 +130,8 @@ def measure_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> dict[str
     if not _is_large_enough(height_nm):
         return measures
     power = spectrum.power_spectrum(height_nm, pixel_nm)
-    measures |= spectrum.band_roughness(power) | atomic_steps.atomic_steps(power)
-    small, small_nm = _coarsen(height_nm, pixel_nm)
+    measures |= spectrum.band_roughness(power) | atomic_steps.atomic_steps(power, settings.step_spacing_nm)
+    small, small_nm = _coarsen(height_nm, pixel_nm, settings.grid_nm)
     small = small - small.mean()
     measures |= roughness.coverage(small)
     if _is_large_enough(small):
@@ -131,7 +157,7 @@ def _check_map(height_nm: ArrayLike, pixel_nm: tuple[float, float]) -> tuple[NDA
 
 
 def _coarsen(
-    height_nm: NDArray[np.float64], pixel_nm: tuple[float, float], grid_nm: float = GRID_NM
+    height_nm: NDArray[np.float64], pixel_nm: tuple[float, float], grid_nm: float
 ) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Average blocks of pixels; coarser maps are not changed."""
     blocks = [max(1, round(grid_nm / size)) for size in pixel_nm]

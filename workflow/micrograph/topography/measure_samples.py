@@ -18,12 +18,11 @@ from micrograph.log import progress
 from micrograph.scans import rendering
 from micrograph.scans.conversion import IMAGE_CHANNEL
 from micrograph.scans.height_map import read_gwy
-from micrograph.topography.measure import MEASURES, measure_map
+from micrograph.topography.measure import DEFAULT_SETTINGS, MEASURES, MeasureSettings, measure_map
 from micrograph.topography.roughness import SLOPES
 
 NM, GREY = "nm", "grey"
-ASSUMED_WIDTH_NM = 1000.0  # of an image of unknown width: that of the study's scans
-KNOWN, ASSUMED = "known", "taken as 1000 nm wide"
+KNOWN, ASSUMED = "known", "assumed"
 COLUMNS = ("sample", "unit", "size", "down_nm", "across_nm", *MEASURES)
 
 # Values, pixel size (down, across), and KNOWN or ASSUMED.
@@ -31,7 +30,11 @@ Map = tuple[NDArray, tuple[float, float], str]
 
 
 def measure_shard(
-    rendered: pd.DataFrame, heights_folder: str | Path, micrographs_folder: str | Path, aspect: str = "pad"
+    rendered: pd.DataFrame,
+    heights_folder: str | Path,
+    micrographs_folder: str | Path,
+    aspect: str = "pad",
+    settings: MeasureSettings = DEFAULT_SETTINGS,
 ) -> pd.DataFrame:
     """Measure the samples of a shard.
 
@@ -43,6 +46,7 @@ def measure_shard(
         Folders of {sample}.gwy, levelled, and of {sample}.png.
     aspect : str
         With which micrographs were rendered (`rendering.render`), so that bands around a map are left out.
+    settings : MeasureSettings
 
     Returns
     -------
@@ -55,11 +59,12 @@ def measure_shard(
     UserError
         If a file is damaged or cannot be measured, naming the sample.
     """
-    rows = []
+    rows, width_nm = [], settings.assumed_width_nm
     for row in progress(rendered.sort_values("sample").to_dict("records"), "samples measured"):
-        rows.append(_measure(row["sample"], GREY, *_read_grey(row, Path(micrographs_folder), aspect)))
+        grey = _read_grey(row, Path(micrographs_folder), aspect, width_nm)
+        rows.append(_measure(row["sample"], GREY, grey, settings))
         if row["channel"] != IMAGE_CHANNEL:
-            rows.append(_measure(row["sample"], NM, *_read_heights(row, Path(heights_folder))))
+            rows.append(_measure(row["sample"], NM, _read_heights(row, Path(heights_folder), width_nm), settings))
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(["sample", "unit"], ignore_index=True)
 
 
@@ -100,30 +105,31 @@ def _message(joined: pd.DataFrame, count: int, unit: str) -> str:
         images = count - (joined["unit"] == NM).sum()
         text = f"{count} samples measured in grey values, because {images} of them are images without heights."
     assumed = ((joined["unit"] == unit) & (joined["size"] == ASSUMED)).sum()
-    return text + (f" {assumed} images of unknown width are taken as 1000 nm wide." if assumed else "")
+    return text + (f" {assumed} images of unknown width have topography.assumed_width_nm." if assumed else "")
 
 
-def _read_heights(row: dict[str, Any], folder: Path) -> Map:
+def _read_heights(row: dict[str, Any], folder: Path, assumed_nm: float) -> Map:
     scan = read_gwy(folder / f"{row['sample']}.gwy")
     if not scan.width_nm > 0:
-        return scan.height_nm, (ASSUMED_WIDTH_NM / scan.pixels, ASSUMED_WIDTH_NM / scan.pixels), ASSUMED
+        return scan.height_nm, (assumed_nm / scan.pixels, assumed_nm / scan.pixels), ASSUMED
     return scan.height_nm, (scan.tall_nm / scan.lines, scan.width_nm / scan.pixels), KNOWN
 
 
-def _read_grey(row: dict[str, Any], folder: Path, aspect: str) -> Map:
+def _read_grey(row: dict[str, Any], folder: Path, aspect: str, assumed_nm: float) -> Map:
     """Return the micrograph of a sample without the bands around it."""
     grey = rendering.read_png(folder / f"{row['sample']}.png")
     shape = int(row["lines"]), int(row["pixels"])
     frame = rendering.make_frame(shape, len(grey), aspect, row["width_nm"], row["tall_nm"])
     is_known = frame.pixel_nm > 0
-    across_nm = frame.pixel_nm if is_known else ASSUMED_WIDTH_NM / frame.cols
+    across_nm = frame.pixel_nm if is_known else assumed_nm / frame.cols
     return frame.crop(grey), (frame.pixel_aspect * across_nm, across_nm), KNOWN if is_known else ASSUMED
 
 
-def _measure(sample: str, unit: str, values: NDArray, pixel_nm: tuple[float, float], size: str) -> dict[str, Any]:
+def _measure(sample: str, unit: str, found: Map, settings: MeasureSettings) -> dict[str, Any]:
     """Return the row of one sample in one unit."""
+    values, pixel_nm, size = found
     try:
-        measures = measure_map(values, pixel_nm)
+        measures = measure_map(values, pixel_nm, settings)
     except UserError as error:
         raise UserError(f"{sample}: {error}") from None
     if unit == GREY:
