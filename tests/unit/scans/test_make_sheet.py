@@ -80,15 +80,34 @@ def test_names_as_the_study_gave_them_tell_the_label_and_the_growth_day(study, s
     assert frame["batch"].tolist() == ["MCV1-211025", "MCV1-211026"]  # of growth, not the day of the scan
 
 
-def test_scans_of_one_film_get_names_of_their_own_and_are_said_to_be_of_one_film(study, scans):
-    names = ("MCV1-211025B-NT_a.spm", "MCV1-211025B-NT_b.spm", "x/mcv1-211025b-nt_c.spm", "MCV1-211025B-NT_2.spm")
+def test_scans_of_one_film_share_its_name_and_their_places_stand_beside(study, scans):
+    names = (
+        "MCV1-211025B-NT_center-1 um.0_00001.spm",
+        "x/mcv1-211025b-nt_edge1um.0_00003_cs.spm",
+        "MCV1-211025B-2.spm",
+    )
     for number, name in enumerate(names):
         put_at(study, name, scans(number))
     rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
-    names = [row["sample"] for row in rows]
-    assert len({name.casefold() for name in names}) == 4
-    assert any("seem to be of one film" in line for line in make_sheet._next_steps(rows, "samples.tsv"))
-    assert len(filled_in("samples.tsv")) == 4
+    assert skipped == []
+    assert [(row["sample"], row["position"], row["kind"]) for row in rows] == [
+        ("MCV1-211025B-2", "", "raw"),
+        ("MCV1-211025B-NT", "center", "raw"),
+        ("MCV1-211025B-NT", "edge", "processed"),
+    ]
+    header = Path("samples.tsv").read_text(encoding="utf-8").splitlines()[0].split("\t")
+    assert header[:6] == ["sample", "growth_celsius", "scan", "position", "kind", "batch"]
+    listed = "\n".join(make_sheet._next_steps(rows, "samples.tsv"))
+    assert names[0] in listed and names[1] in listed and names[2] not in listed
+
+
+def test_scans_of_one_film_on_several_days_have_the_first_day_as_batch(study):
+    rng = np.random.default_rng(0)
+    for number, day in enumerate(("16", "15")):
+        date = f"04:49:10 PM Wed Dec {day} 2021"
+        height_map(Path(f"scans/A1.0_0000{number}.spm"), rng.normal(size=(16, 16)), date=date)
+    rows, _ = make_sheet.write_sheet("scans", "samples.tsv")
+    assert [(row["sample"], row["batch"]) for row in rows] == [("A1", "2021-12-15")] * 2
 
 
 def test_a_name_that_another_file_has_by_nature_is_not_given_away(study, scans):
@@ -281,13 +300,13 @@ def test_other_films_of_the_same_time_and_scans_of_another_time_are_kept(one_fil
     assert {row["scan"] for row in rows} == {f"scans/{name}.spm" for name in ("A1.0_00001", "B1.0_00001", "later")}
 
 
-def test_a_picture_with_the_name_of_a_scan_is_said_to_be_of_its_film_also_where_it_looks_otherwise(study, scans):
+def test_a_picture_named_after_a_scan_is_no_scan_of_its_own_also_where_it_looks_otherwise(study, scans):
     put_at(study, "A1.0_00001.spm", scans(1))
-    Image.effect_noise((64, 64), 50).save("A1.0_00001_1.spm.png")
+    for name in ("A1.0_00001_1.spm.png", "A1.0_00002.png"):
+        Image.effect_noise((64, 64), 50).save(name)
     rows, skipped = make_sheet.write_sheet(".", "samples.tsv")
-    said = "\n".join(make_sheet._next_steps(rows, "samples.tsv"))
-    assert len(rows) == 2 and skipped == []
-    assert "A1.0_00001.spm, A1.0_00001_1.spm.png" in said
+    assert [(row["scan"], row["kind"]) for row in rows] == [("A1.0_00001.spm", "raw"), ("A1.0_00002.png", "processed")]
+    assert skipped == [("./A1.0_00001_1.spm.png", "a picture of ./A1.0_00001.spm, by its name")]
 
 
 def test_the_five_files_of_the_case_are_one_scan(shared_cases, study):

@@ -1,4 +1,4 @@
-"""Write a sample sheet to fill in: one row for every scan of a folder, with what the files state and no guesses.
+"""Write a sample sheet to fill in: one row for every scan of a folder, with what files and their names state.
 
 micrograph sheet FOLDER [--sheet samples.tsv]
 """
@@ -15,28 +15,22 @@ import pandas as pd
 
 from micrograph.errors import UserError, printable
 from micrograph.log import progress
-from micrograph.scans import conversion, duplicates, formats, gwyddion, nanoscope, sample_sheet
+from micrograph.scans import conversion, duplicates, film_names, formats, gwyddion, nanoscope, sample_sheet
 
 COLUMNS = (
     *("sample", "growth_celsius", "scan", "batch", "growth_date", "operator"),
     *("growth_seconds", "substrate", "pressure_torr", "width_nm"),
 )
+SEVERAL = ("position", "kind")  # columns of a sheet with films of several scans
 NEEDED = "needed"  # not a number, so that the sheet is refused until it is filled in
 MAX_NAME = 190  # of a sample, so that a number fits behind it within the 200 characters that a sheet takes
-# How the study named its downloads, {sampleLabel}_{sampleId}_{activityId}_{fileId}_{original name}, and its labels.
-DOWNLOAD_NAME = re.compile(r"(?P<label>.+?)_\d{3,}_\d{4,}_\d{4,}_.+", re.DOTALL)
-LABEL = re.compile(r"(?P<label>[A-Za-z0-9]+-\d{6}[A-Za-z]?-[A-Za-z0-9]+)(?![A-Za-z0-9])")
 NANOSCOPE_DATE = re.compile(r"\b(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<year>\d{4})\s*$")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # Of one scan in several files the raw one is kept.
 FORMATS_BY_RAWNESS = ("nanoscope", "gwyddion", "image")
 CONVERTED = (".gwy", ".gsf", ".txt", ".xyz", ".asc", ".csv")
-PROCESSED_NAME = re.compile(
-    r"(?<![a-z])(flat\w*|plane\w*|level\w*|proc\w*|filter\w*|crop\w*|edit\w*|corr\w*|smooth\w*|clean\w*|copy|"
-    r"(re)?trace|export\w*|mod)(?![a-z])",
-    re.IGNORECASE,
-)
+PICTURE_OF = re.compile(r"(_\d{1,2})?(\.spm)?", re.IGNORECASE)  # between the name of a scan and .png
 
 Row = dict[str, Any]
 Skipped = list[tuple[str, str]]  # (path, reason)
@@ -62,7 +56,8 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
     Returns
     -------
     rows : list of dict
-        Text by column (COLUMNS). The growth temperature is never known and left empty.
+        Text by column (COLUMNS, and SEVERAL where films have several scans). Scans of one film (`film_names`) have one
+        `sample`. The growth temperature is never known and left empty.
     skipped : list of (str, str)
         Path and reason of everything that has no row.
 
@@ -84,13 +79,16 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
             reason = str(error).removeprefix(f"{path}: ").rstrip(".")
         skipped += [(path, reason)] if reason else []
     scans, copies = _without_copies(scans)
-    skipped += copies
-    rows = assign_sample_names(scans)
+    scans, pictures = _without_pictures(scans)
+    skipped += [*copies, *pictures]
+    rows = _name_films(scans)
     if not rows:
         reasons = "\n".join(_skipped_lines(skipped))
         raise UserError(f"{reasons}\n{printable(folder)}: no scan found; name the folder that holds the scans.")
     _check_new(sheet)
-    columns = (*COLUMNS, "z_unit") if any(row["z_unit"] for row in rows) else COLUMNS
+    columns = [*COLUMNS, *(["z_unit"] if any(row["z_unit"] for row in rows) else [])]
+    if _films(rows):
+        columns[len(sample_sheet.REQUIRED) : len(sample_sheet.REQUIRED)] = SEVERAL
     sample_sheet.write(sheet, pd.DataFrame(rows).reindex(columns=columns))
     return rows, skipped
 
@@ -158,20 +156,15 @@ def _skipped_lines(skipped: Skipped) -> list[str]:
 
 def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     """State what was written and what is left to fill in."""
-    films: dict[str, list[str]] = {}
     n_dates = sum(bool(row["batch"]) for row in rows)
-    scans = {os.path.splitext(row["scan"])[0]: row["film"] for row in rows if row["format"] != "image"}
-    for row in rows:
-        beginnings = (row["scan"][:length] for length in range(len(row["scan"]), 0, -1))  # a.0_1_flat.png is of a.0_1
-        of_scan = (scans[name] for name in beginnings if name in scans and row["format"] == "image")
-        films.setdefault(next(of_scan, row["film"]).casefold(), []).append(row["scan"])
-    repeated = [", ".join(map(printable, scans)) for scans in films.values() if len(scans) > 1]
     n_labelled = sum(bool(sample_sheet.batch_from_label(row["sample"])) for row in rows)
     n_images = sum(row["width_nm"] == NEEDED for row in rows)
     n_foreign = sum(row["format"] == "gwyddion" for row in rows) if not gwyddion.is_available() else 0
     folder = Path(sheet).parent
     lines = [f"{printable(sheet)}: written. Scans: {len(rows)}; with a growth date in their label: {n_labelled}."]
-    lines += ["These scans seem to be of one film; keep one row of each:", *_indent(repeated)] if repeated else []
+    films = [f"{name}: {', '.join(map(printable, scans))}" for name, scans in _films(rows).items()]
+    lines += ["Films with several scans, by their names; give a scan of another film its own sample:"] if films else []
+    lines += _indent(films)
     lines += [f"Scans that need Gwyddion's importer: {n_foreign} ({gwyddion.INSTALL})"] if n_foreign else []
     lines += [
         "Next:",
@@ -186,6 +179,26 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     keys = f"classes, and scans.sheet: {Path(sheet).name}"
     lines += [f"  2. Copy the project's config/own.yaml to {folder}/config.yaml if it has none, and set {keys}."]
     return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (see docs/own-scans.md)"]
+
+
+def _films(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Return the scans of every film with several."""
+    films: dict[str, list[str]] = {}
+    for row in rows:
+        films.setdefault(row["sample"], []).append(row["scan"])
+    return {name: scans for name, scans in films.items() if len(scans) > 1}
+
+
+def _name_films(rows: list[Row]) -> list[Row]:
+    """Give all scans of a film one `sample`, and one batch: the first of their days."""
+    films: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        films.setdefault(row["key"], []).append(row)
+    for first, scans in zip(assign_sample_names([scans[0] for scans in films.values()]), films.values(), strict=True):
+        batch = min(filter(None, (row["batch"] for row in scans)), default="")
+        for row in scans:
+            row |= {"sample": first["sample"], "batch": batch}
+    return rows
 
 
 def _indent(lines: Iterable[str]) -> list[str]:
@@ -215,11 +228,15 @@ def _walk(folder: str | Path) -> Iterator[tuple[str, str]]:
 def _row(path: str, folder: Path) -> Row:
     """Return the row of one scan, with its format and the film that it seems to be of; UserError for other files."""
     scan, name = _relative_path(path, folder), formats.detect(path)
+    film = film_names.parse(os.path.basename(path))
     row = {
         "path": path,
         "scan": scan,
         "format": name,
-        "film": sample_name(_label(os.path.basename(path))),
+        "film": sample_name(film.film),
+        "key": ("", film.film.casefold()) if film.labelled else (os.path.dirname(path), film.film),
+        "position": film.position,
+        "kind": "processed" if name == "image" else film.kind,
         "batch": "",
         "width_nm": "",
         "z_unit": "",
@@ -229,6 +246,19 @@ def _row(path: str, folder: Path) -> Row:
     row["date"] = facts.date
     row["batch"] = "" if sample_sheet.batch_from_label(row["film"]) else parse_date(facts.date)
     return row
+
+
+def _without_pictures(rows: list[Row]) -> tuple[list[Row], Skipped]:
+    """Leave out the pictures that are named after a scan: A1.0_00001_1.spm.png beside A1.0_00001.spm."""
+    scans = {os.path.splitext(row["path"])[0]: row["path"] for row in rows if row["format"] != "image"}
+    pictures = {}
+    for row in rows:
+        stem = os.path.splitext(row["path"])[0]
+        beginnings = (stem[:length] for length in range(len(stem), 0, -1)) if row["format"] == "image" else ()
+        of_scan = (name for name in beginnings if name in scans and PICTURE_OF.fullmatch(stem[len(name) :]))
+        if name := next(of_scan, ""):
+            pictures[row["path"]] = f"a picture of {printable(scans[name])}, by its name"
+    return [row for row in rows if row["path"] not in pictures], list(pictures.items())
 
 
 def _without_copies(rows: list[Row]) -> tuple[list[Row], Skipped]:
@@ -272,17 +302,8 @@ def _distance_from_raw(row: Row) -> tuple[float, bool, bool, bool, int, str]:
         is_processed = bool(filters - {"none", ""})
     rank = FORMATS_BY_RAWNESS.index(row["format"]) + 1.5 * name.casefold().endswith(CONVERTED)
     is_unlabelled = not sample_sheet.batch_from_label(row["film"])
-    return rank, is_processed, PROCESSED_NAME.search(name) is not None, is_unlabelled, len(row["path"]), row["path"]
-
-
-def _label(file_name: str) -> str:
-    """Return the film's name in a file name: a label in the study's style, else the name without its suffix.
-
-    NanoScope files may end in a counter (.000, .001, ...), which distinguishes films and is kept.
-    """
-    stem, suffix = os.path.splitext(file_name)
-    match = DOWNLOAD_NAME.fullmatch(file_name) or LABEL.match(file_name)
-    return match["label"] if match else f"{stem}{suffix}" if suffix[1:].isdigit() else stem
+    is_secondary = film_names.SECONDARY.search(name) is not None
+    return rank, is_processed, is_secondary, is_unlabelled, len(row["path"]), row["path"]
 
 
 def _relative_path(path: str, folder: Path) -> str:
