@@ -100,3 +100,32 @@ def test_sizes_vary_and_a_few_scans_are_stopped_with_their_true_aspect(tmp_path)
     size = drawn[film][0]
     assert read.height_nm.shape == (74, size.pixels)
     assert read.tall_nm == pytest.approx(size.aspect * 1000 * lines / size.lines)
+
+
+def test_some_films_are_scanned_twice_and_everything_else_stays_as_it_was():
+    once = plan(40, 12, EQUAL)
+    twice = simulate.plan_samples(40, 12, EQUAL, random_stream(0, "plan"), scanned_twice=0.25)
+    assert len(twice) == 50 and twice["scan"].is_unique
+    pairs = twice[twice["sample"].duplicated(keep=False)].groupby("sample")["position"].agg(list)
+    assert len(pairs) == 10 and all(places == ["center", "edge"] for places in pairs)
+    first = twice[twice["position"] != "edge"].reset_index(drop=True)
+    assert first.drop(columns=["position", "scan"]).equals(once.drop(columns="scan"))
+
+
+def test_a_second_scan_shows_another_place_of_the_same_film_and_the_first_is_that_of_a_film_scanned_once(tmp_path):
+    once = made(tmp_path)
+    assert made(tmp_path, film="MCV1-180312A-01", sample="MCV1-180312A-01@center", position="center") == once
+    second = made(tmp_path, film="MCV1-180312A-01", sample="MCV1-180312A-01@edge", position="edge")
+    assert second != once
+    day = simulate.growth_conditions.draw_day(random_stream(0, "day", "MCV1-180312"))
+    row = {"growth_celsius": 950, "growth_seconds": 500, "substrate": "c-Sapphire"}
+    drawn = [simulate.draw_conditions(row, day, random_stream(0, "film", name)) for name in ("a", "a", "b")]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_some_growth_runs_lie_between_the_classes_and_nearest_to_their_own():
+    exact = plan(40, 12, EQUAL)["growth_celsius"]
+    sheet = simulate.plan_samples(40, 12, EQUAL, random_stream(0, "plan"), between_classes=0.3)
+    offset = (sheet["growth_celsius"] - exact).abs()
+    assert 0 < (offset > 0).mean() < 0.6 and offset[offset > 0].between(5, 20).all()
+    assert (offset.groupby(sheet["sample"].str.rpartition("-")[0]).nunique() == 1).all()

@@ -1,7 +1,8 @@
 """The simulated study: its sample sheet, and for every sample the scan file and the ground truth.
 
 The growth day (batch) of a sample determines the microscope and what the growths of a day share; the film is drawn for
-the sample alone, so that a sample does not depend on which others are simulated with it.
+the sample alone, so that a sample does not depend on which others are simulated with it. A second scan of a film shows
+another place, grown in the same conditions: other nuclei, steps and particles.
 """
 
 import datetime
@@ -47,6 +48,8 @@ VERSIONS = {True: "0x09400202", False: "0x08150300"}  # whether files hold 32-bi
 SUBSTRATES = {"c-Sapphire": 0.84, "A-Sapphire": 0.08, "M-Sapphire": 0.08}
 PRESSURES_TORR = {50: 0.7, 100: 0.15, 200: 0.15}
 FIRST_DAY = datetime.date(2017, 1, 2)
+PLACES = ("center", "edge")  # of the first and the second scan of a film
+BETWEEN = (0.1, 0.4)  # distance of temperatures between the classes from the nearest one, relative to the spacing
 
 
 def plan_samples(
@@ -57,6 +60,8 @@ def plan_samples(
     folder: str | Path = "resources/scans",
     operators: int = 0,
     target_column: str = "growth_celsius",
+    scanned_twice: float = 0,
+    between_classes: float = 0,
 ) -> pd.DataFrame:
     """Plan the sample sheet of a simulated study.
 
@@ -76,12 +81,16 @@ def plan_samples(
         Number of operators, one for each day; 0 leaves the column empty. Operators have no effect on films.
     target_column : str
         What is predicted: growth_minutes takes the place of growth_seconds.
+    scanned_twice : float, default 0
+        Share of the films with two scans.
+    between_classes : float, default 0
+        Share of the growth runs at temperatures off those of `shares`, by BETWEEN.
 
     Returns
     -------
     DataFrame
-        Of the columns sample, growth_celsius, growth_seconds, substrate, pressure_torr, operator, growth_date (ISO
-        date), batch and scan, sorted by sample.
+        A row per scan: sample, growth_celsius, growth_seconds, substrate, pressure_torr, operator, growth_date (ISO
+        date), batch and scan, sorted by sample; position, one of PLACES, where films have two scans.
 
     Raises
     ------
@@ -109,8 +118,14 @@ def plan_samples(
     sheet["operator"] = sheet["growth_date"].map(_assign_operators(sheet["growth_date"].unique(), operators, rng))
     if target_column == MINUTES:
         sheet[MINUTES] = sheet.pop("growth_seconds") / 60
-    sheet["scan"] = [f"{folder}/{sample}.spm" for sample in sheet["sample"]]
-    return sheet.sort_values("sample", ignore_index=True)
+    if between_classes:
+        sheet["growth_celsius"] += _offsets(sheet["sample"], between_classes, np.diff(sorted(shares)).min(), rng)
+    names = sheet["sample"]
+    if scanned_twice:
+        sheet = _scan_twice(sheet, round(scanned_twice * count), rng)
+        names = (sheet["sample"] + "_" + sheet["position"]).str.removesuffix("_")
+    sheet["scan"] = [f"{folder}/{name}.spm" for name in names]
+    return sheet.sort_values(["sample", "scan"], ignore_index=True)
 
 
 def _class_counts(count: int, shares: Mapping[int, float]) -> dict[int, int]:
@@ -145,12 +160,15 @@ def simulate_scan(
     """
     day_rng = random_stream(seed, "day", row["batch"])
     day, instrument = growth_conditions.draw_day(day_rng), microscope.draw_instrument(day_rng)
-    rng = random_stream(seed, "film", row["sample"])
+    rng = random_stream(seed, "film", row.get("film", row["sample"]))
     size, lines = _draw_size(rng)
     if pixels is not None:
         size, lines = Size(pixels, pixels, 1.0, 1.0), pixels
     pixel_nm = (size.aspect * WIDTH_NM / size.lines, WIDTH_NM / size.pixels)
-    film = grow(row, day, (size.lines, size.pixels), pixel_nm, rng)
+    conditions = draw_conditions(row, day, rng)
+    if row.get("position") == PLACES[1]:
+        rng = random_stream(seed, "scan", row["sample"])
+    film = films.grow_film(*conditions, (size.lines, size.pixels), pixel_nm, rng)
     worn = float((rng.random() < 0.05) * rng.uniform(0.1, 0.4))
     scan = microscope.scan_film(film, instrument._replace(worn_tip_share=worn), rng, lines)
     frame = nanoscope_writer.Frame(
@@ -167,14 +185,12 @@ def simulate_scan(
     return scan
 
 
-def grow(
-    row: Mapping[str, Any], day: growth_conditions.Day, shape: films.Shape, pixel_nm: films.PixelSize,
-    rng: np.random.Generator,
-) -> films.Film:  # fmt: skip
-    """Grow the film of a row of the sample sheet; shape: lines and pixels."""
+def draw_conditions(
+    row: Mapping[str, Any], day: growth_conditions.Day, rng: np.random.Generator
+) -> tuple[films.Morphology, films.VicinalSurface]:
+    """Draw the parameters of the film of a row of the sample sheet."""
     seconds = round(60 * row[MINUTES]) if MINUTES in row else row["growth_seconds"]
-    conditions = growth_conditions.draw_film(row["growth_celsius"], seconds, row["substrate"], day, rng)
-    return films.grow_film(*conditions, shape, pixel_nm, rng)
+    return growth_conditions.draw_film(row["growth_celsius"], seconds, row["substrate"], day, rng)
 
 
 def _draw_size(rng: np.random.Generator) -> tuple[Size, int]:
@@ -252,6 +268,21 @@ def _assign_operators(days: NDArray, operators: int, rng: np.random.Generator) -
         return dict.fromkeys(days, "")
     order = rng.permutation(len(days))
     return {days[day]: f"operator {1 + place % operators}" for place, day in enumerate(order)}
+
+
+def _offsets(samples: pd.Series, share: float, spacing: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return what is added to the temperature of every sample, whole degrees; that of a run to all its samples."""
+    runs, run = np.unique(samples.str.rpartition("-")[0], return_inverse=True)
+    offsets = np.rint(spacing * rng.choice([-1, 1], len(runs)) * rng.uniform(*BETWEEN, len(runs))).astype(int)
+    chosen = np.isin(np.arange(len(runs)), rng.choice(len(runs), round(share * len(runs)), replace=False))
+    return np.where(chosen, offsets, 0)[run]
+
+
+def _scan_twice(sheet: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Give some films a second row, and name the places of both."""
+    twice = np.isin(np.arange(len(sheet)), rng.choice(len(sheet), count, replace=False))
+    first = sheet.assign(position=np.where(twice, PLACES[0], ""))
+    return pd.concat([first, first[twice].assign(position=PLACES[1])], ignore_index=True)
 
 
 def _growth_run(

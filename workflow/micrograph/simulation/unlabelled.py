@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from micrograph.simulation import growth_conditions, microscope, simulate
+from micrograph.simulation import films, growth_conditions, microscope, simulate
 
 SAMPLES_PER_DAY = 3
 SCAN_PIXELS = 128
@@ -46,5 +46,6 @@ def height_maps(
     pixel_nm = (simulate.WIDTH_NM / size, simulate.WIDTH_NM / size)
     for row, film_rng in zip(sheet.to_dict("records"), rng.spawn(count), strict=True):
         day, instrument = days[row["batch"]]
-        film = simulate.grow(row, day, (size, size), pixel_nm, film_rng)
+        conditions = simulate.draw_conditions(row, day, film_rng)
+        film = films.grow_film(*conditions, (size, size), pixel_nm, film_rng)
         yield microscope.scan_film(film, instrument, film_rng).trace_nm
