@@ -18,6 +18,7 @@ from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.evaluation.labels import features_label
 from micrograph.evaluation.summaries import PRIMARY, Fit, RunInfo
 from micrograph.evaluation.tables import Panel
+from micrograph.splits import film_scans
 
 NAME = "Time"
 SUBJECTS = {"headline": "headline", "network": "CNN"}  # whose accuracy a row is about: its name in sentences
@@ -120,7 +121,8 @@ def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dates(samples: pd.DataFrame) -> pd.Series:
-    """Return the day of growth as a number of days, by sample; only samples with a date."""
+    """Return the day of growth as a number of days, by film; only films with a date."""
+    samples = film_scans.films(samples)
     column = samples.get("growth_date", pd.Series(pd.NaT, samples.index, dtype=object))
     days = pd.to_datetime(column, format="ISO8601", errors="coerce").set_axis(samples["sample"].astype(str)).dropna()
     return (days - pd.Timestamp(0)).dt.days

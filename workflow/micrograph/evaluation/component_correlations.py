@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from micrograph.evaluation import bootstrap, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.tables import Panel
+from micrograph.splits import film_scans
 
 SIZE, DENSITY = "domain size", "density"
 MEASURED, TRUE = "measured", "simulation"
@@ -62,12 +63,15 @@ def make_table(
         ``pc1``, ``pc2``: Spearman's correlation with the measure; ``contrast``: absolute value of the former less that
         of the latter; each with its 95 % interval over growth batches. NaN with fewer than three samples or batches.
     """
-    known = samples[["sample", "batch"]].merge(topography, on="sample", how="left")
+    known = samples[["sample", "batch"]].assign(film=film_scans.film_of(samples))
+    known = known.merge(topography, on="sample", how="left")
     known = known.merge(pd.concat(truth), on="sample", how="left") if truth else known
     rows = []
     for features, arrays in components.items():
         scores = pd.DataFrame(arrays[f"scores_{FOLD}"][:, :2], columns=["pc1", "pc2"])
         table = known.merge(scores.assign(sample=arrays["samples"].astype(str)), on="sample")
+        if table["film"].duplicated().any():  # a film counts once, with the means over its scans
+            table = table.groupby(["film", "batch"], as_index=False).mean(numeric_only=True)
         for name, (quantity, source, _) in MEASURES.items():
             if name in table:
                 row = {"features": features, "quantity": quantity, "measure": name, "source": source}

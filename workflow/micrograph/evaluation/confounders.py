@@ -105,10 +105,10 @@ def make_table(
     rows = []
     for fit in fits:
         tested = _tested(fit)
-        for lost in sorted(set(tested["sample"]) - set(known["sample"])):
+        for lost in sorted(set(tested["sample"]) - set(known["film"])):
             raise UserError(f"{NAME}: sample {lost} has predictions and is not in samples.tsv; fit the models again.")
         for kind, named in groups.items():
-            members = {name: known["sample"][each] for name, each in named.items()}
+            members = {name: known["film"][each] for name, each in named.items()}
             rows += [_fit_columns(fit) | {"kind": kind} | row for row in _group_rows(members, tested, resampling)]
     rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
     table = pd.DataFrame(rows, columns=columns(resampling.classes))

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrograph.splits import film_scans
+
 IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 MOST_VALUES = 4  # of a number, each of which is a group of its own; of more, thirds of the samples
 TOLERANCE = 0.02  # lengths that differ by less are the same
@@ -16,8 +18,9 @@ Named = list[tuple[str, pd.Series]]  # [(name, which samples)]
 
 
 def known_samples(samples: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of accepted samples with ``batch_size``, the number of samples of their batch."""
-    return samples.assign(batch_size=samples.groupby("batch")["sample"].transform("size"))
+    """Return the table of accepted scans with ``film`` and ``batch_size``, the number of films of their batch."""
+    samples = samples.assign(film=film_scans.film_of(samples))
+    return samples.assign(batch_size=samples.groupby("batch")["film"].transform("nunique"))
 
 
 def groups(samples: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from micrograph.evaluation import summaries, tables
 from micrograph.evaluation.tables import Panel
+from micrograph.splits import film_scans
 from micrograph.splits.fit_spec import NetworkSpec
 
 SPLITS = ("train", "validation", "test")
@@ -71,12 +72,13 @@ def make_table(
 def _accuracies(
     arrays: Mapping[str, NDArray], name: str, splits: pd.DataFrame, fold: int, classes: Sequence[int]
 ) -> dict[str, float]:
-    """Return the share of correct predictions in each split of a fold."""
+    """Return the share of correct predictions in each split of a fold; a film counts once."""
     predicted = pd.Series(np.asarray(classes)[arrays[name].argmax(axis=1)], index=arrays["samples"].astype(str))
     predicted = predicted[arrays["augmentation"] == 0]
     rows = splits[splits["fold"] == fold]
-    right = predicted.reindex(rows["sample"]).to_numpy() == rows["y_true"].to_numpy()
-    return {split: float(right[(rows["split"] == split).to_numpy()].mean()) for split in SPLITS}
+    right = rows.assign(right=predicted.reindex(rows["sample"]).to_numpy() == rows["y_true"].to_numpy())
+    by_film = right.groupby(["split", film_scans.film_of(rows)])["right"].mean()
+    return {split: float(by_film.get(split, pd.Series(dtype=float)).mean()) for split in SPLITS}
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
