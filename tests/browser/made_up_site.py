@@ -39,6 +39,9 @@ def few(home):
     """The Site of 262 samples, one of them with a hostile name, with tables and figures."""
     report, study, pictures = made_up_page.study(FEW)
     study["samples"]["name"][100] = HOSTILE
+    names = study["samples"]["name"]
+    study["samples"]["film"] = ["pair" if place in (20, 21) else name for place, name in enumerate(names)]
+    study["samples"]["film_predicted"] = study["samples"]["predicted"]
     picture = functools.cache(made_up_page.picture)
     pictures = replace(pictures, micrograph=lambda i: picture(i % 60))
     report = replace(report, tables=_tables(), figures=_figures(home), conclusions=_conclusions())

@@ -99,3 +99,15 @@ def test_going_back_closes_a_sample_and_keeps_the_filters(visit, few):
     page.wait_for_selector("dialog:not([open])", state="attached")
     until(page, "!location.hash.includes('sample=')")
     assert "outcome=wrong" in page.evaluate("location.hash")
+
+
+def test_the_other_scans_of_a_film_open_beside_its_own_prediction(visit, few):
+    samples, i = few.samples, 20
+    page = opened(visit, few, i)
+    section = page.locator("section", has_text="Other scans of the film")
+    assert section.locator("button").count() == 1
+    assert f"Film pair, all scans: {samples['film_predicted'][i]} °C predicted" in section.inner_text()
+    section.locator("button").click()
+    assert page.locator("#sample-name").inner_text() == samples["name"][i + 1]
+    page = opened(visit, few, 9)
+    assert page.locator("section", has_text="Other scans of the film").count() == 0

@@ -7,7 +7,8 @@ classes, colours ([hex, one per class]), target (the score that attribution expl
 samples     columns, one value per sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
             fold, those of `COLUMNS`, side_nm (of the square micrograph), sha256 (12 digits), scores [[one per class]
             ...], cam_flag, occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest (largest
-            absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y
+            absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y; where
+            films have several scans also film (name) and film_predicted (from all its scans)
 overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
 neighbours  description
 map         description, x, y (labels of the axes)
@@ -41,10 +42,11 @@ COLUMNS = (
     *("substrate", "growth_seconds", "pressure_torr", "scan", "pixel_nm", "width_nm", "tall_nm", "lines", "pixels"),
     *("channel", "direction", "levelling", "quality"),
 )
+FILM = ("film", "film_predicted")
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
 
 
-def tested(predictions: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+def tested(predictions: pd.DataFrame, samples: pd.DataFrame, films: pd.DataFrame | None = None) -> pd.DataFrame:
     """Join the test prediction of every sample with its row in the table of samples.
 
     Parameters
@@ -53,11 +55,13 @@ def tested(predictions: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         Table of predictions under the strict protocol.
     samples : DataFrame
         Table of accepted samples.
+    films : DataFrame, optional
+        The predictions of films, where they have several scans.
 
     Returns
     -------
     DataFrame
-        One row per tested sample, sorted by name.
+        One row per tested sample, sorted by name; with ``film_predicted`` where `films` are given.
 
     Raises
     ------
@@ -76,6 +80,9 @@ def tested(predictions: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         raise UserError(
             f"sample {rows['sample'][index < 0].iloc[0]} has predictions but is not in samples.tsv; fit again."
         )
+    if films is not None:
+        of_film = films[films["split"] == "test"].drop_duplicates("film").set_index("film")["y_pred"]
+        rows = rows.assign(film_predicted=rows["film"].map(of_film))
     described = samples.iloc[index].reset_index(drop=True)
     return pd.concat([rows, described[[name for name in described if name not in rows]]], axis=1)
 
@@ -207,6 +214,7 @@ def columns(rows: pd.DataFrame, classes: Sequence[int]) -> dict[str, list]:
         "side_nm": plain(side),
         "sha256": [str(one)[:HASH_DIGITS] for one in rows["source_sha256"]],
         "scores": [plain(row) for row in scores],
+        **({name: plain(rows[name]) for name in FILM} if set(FILM) <= set(rows) else {}),
     }
 
 

@@ -79,14 +79,12 @@
     );
   }
 
-  function neighbours(i) {
-    const nearest = (samples.neighbours && samples.neighbours[i]) || [];
-    if (!nearest.length) return make("p", { class: "note", text: "There are no similar samples." });
+  // Samples as small micrographs that open them; mark(j): symbol and class, notes(j, place): texts below.
+  function pictures(shown, mark, notes) {
     return make(
       "ul",
       { class: "neighbours" },
-      ...nearest.map((j, k) => {
-        const distance = samples.distances && samples.distances[i] ? samples.distances[i][k] : null;
+      ...shown.map((j, k) => {
         const picture = make("span", { class: "picture" });
         sprites.setBackground(picture, "micrograph", j);
         return make(
@@ -101,15 +99,38 @@
               on: { click: () => state.open(j) },
             },
             picture,
-            marks.labelled(samples.truth[j]),
-            make("span", { class: "soft", text: known(distance) ? `distance ${Number(distance).toPrecision(2)}` : "" }),
-            make("span", {
-              class: "soft",
-              text: known(study.value("growth_seconds", j)) ? `${study.value("growth_seconds", j)} s` : "",
-            }),
+            mark(j),
+            ...notes(j, k).map((text) => make("span", { class: "soft", text })),
           ),
         );
       }),
+    );
+  }
+
+  function neighbours(i) {
+    const nearest = (samples.neighbours && samples.neighbours[i]) || [];
+    if (!nearest.length) return make("p", { class: "note", text: "There are no similar samples." });
+    const distances = (samples.distances && samples.distances[i]) || [];
+    const seconds = (j) => study.value("growth_seconds", j);
+    return pictures(
+      nearest,
+      (j) => marks.labelled(samples.truth[j]),
+      (j, k) => [
+        known(distances[k]) ? `distance ${Number(distances[k]).toPrecision(2)}` : "",
+        known(seconds(j)) ? `${seconds(j)} s` : "",
+      ],
+    );
+  }
+
+  // The other scans of the film of sample i; null where it has none.
+  function scans(i) {
+    const film = study.value("film", i);
+    const others = known(film) ? d3.range(study.count).filter((j) => j !== i && samples.film[j] === film) : [];
+    if (!others.length) return null;
+    return pictures(
+      others,
+      (j) => marks.labelled(samples.predicted[j]),
+      (j) => [samples.correct[j] ? "✓ correct" : "✗ wrong"],
     );
   }
 
@@ -129,5 +150,5 @@
     );
   }
 
-  Page.details = { scores, facts, neighbours, outcome };
+  Page.details = { scores, facts, neighbours, scans, outcome };
 })(window.Page);

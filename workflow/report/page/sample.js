@@ -114,6 +114,8 @@
       order.textContent = place < 0 ? "" : `${place + 1} of ${state.sorted().length}`;
       show(i);
       const { neighbours, training, target } = study.data;
+      const scans = details.scans(i);
+      const ofFilm = () => `Film ${samples.film[i]}, all scans: ${study.celsius(samples.film_predicted[i])} predicted.`;
       body.replaceChildren(
         left,
         make(
@@ -121,6 +123,7 @@
           { class: "description" },
           details.outcome(i),
           part("Class probabilities", details.scores(i), note(target && `Attribution explains the ${target}.`)),
+          scans ? part("Other scans of the film", scans, note(ofFilm())) : null,
           part("Scan", details.facts(i)),
           part("Most similar training samples", details.neighbours(i), note(neighbours)),
           part(`Training curve, fold ${samples.fold[i]}`, Page.curve(samples.fold[i]), note(training)),
