@@ -1,6 +1,8 @@
 """The page on new scans: whole, self-contained, true to the predictions."""
 
+import os
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -122,3 +124,27 @@ def test_no_map_is_drawn_where_its_flag_is_set(predictions, stored, tmp_path):
     page.write([blank], stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "not drawn (all zero)" in text and not (tmp_path / "parts" / "0001_cam.png").exists()
+
+
+def test_films_with_several_scans_have_the_mean_of_their_scans_and_copies_do_not_count(stored, tmp_path):
+    folder = tmp_path / "new"
+    paths = simulate_scans(folder, 4, 4, seed=12)["scan"].tolist()
+    named = ["A1_center.0_00001.spm", "A1_edge.0_00001.spm", "B1_center.spm", "C1_center.0_00001.spm"]
+    for path, name in zip(paths, named, strict=True):
+        os.rename(path, folder / name)
+    for copied, name in ((named[0], "A1_center_flat.spm"), (named[3], "C1_center.0_00001Proc.spm")):
+        shutil.copy(folder / copied, folder / name)
+    made = list(predict.predict_scans(sorted(folder.glob("*.spm")), stored, "cpu"))
+    (film,) = predict.predict_films(made, stored)
+    scans = {one.scan.rpartition("/")[2]: one for one in made}
+    both = [scans[name] for name in named[:2]]
+    assert (film.film, film.n_scans) == ("A1", 2)
+    for name, probability in film.probabilities.items():
+        assert probability == pytest.approx(sum(one.probabilities[name] for one in both) / 2)
+    temperatures = [one.temperature_celsius for one in both]
+    assert film.temperature_celsius == pytest.approx(sum(temperatures) / 2)
+    assert film.spread_celsius == pytest.approx(abs(temperatures[0] - temperatures[1]) / 2**0.5)
+    frame = page.write(made, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
+    assert frame["film"].tolist() == ["A1"] * 3 + ["B1"] + ["C1"] * 2 + ["A1"]
+    assert frame["n_scans"].tolist() == [1] * 6 + [2] and frame["scan"].iloc[-1] == ""
+    assert "Films with several scans" in (tmp_path / "index.html").read_text(encoding="utf-8")

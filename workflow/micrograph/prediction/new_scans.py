@@ -49,7 +49,8 @@ def predict_folder(
     predictions = predict.predict_scans(paths, loaded, device)
     if out is None:
         made = list(predictions)
-        return [str(one) for one in made], sum(bool(one.error) for one in made)
+        lines = [str(one) for one in [*made, *predict.predict_films(made, loaded)]]
+        return lines, sum(bool(one.error) for one in made)
     from micrograph.prediction import page  # it imports matplotlib when it draws
 
     out, template = Path(out), PROJECT / "workflow" / "report" / "new.html.j2"
@@ -78,7 +79,8 @@ def summary(table: pd.DataFrame, page: str | Path) -> list[str]:
         )
         answer = "" if row["error"] else "none" if doubted else f"{row['y_pred']} °C"
         members = "" if row["error"] or doubted else row["set"].replace(" ", ", ")
-        rows.append((row["scan"], answer, members, "; ".join(flags)))
+        name = row["scan"] or f"{row['film']}, {row['n_scans']} scans"
+        rows.append((name, answer, members, "; ".join(flags)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]).rstrip()

@@ -51,17 +51,19 @@ def write(
     Returns
     -------
     DataFrame
-        The table of predictions (`predict.table`).
+        The table of predictions (`predict.table`): of the scans, then of the films with several.
     """
     classes = model.facts["classes"]
     rows: list[dict[str, Any]] = []
     cards: list[Card] = []
     drawn: set[int] = set()
     shown: list[new_scans.Shown] = []
+    scans: list[predict.Prediction] = []
     with io.atomic_write(parts) as folder:
         folder.mkdir(parents=True)
         for prediction in predictions:
             rows.append(predict.row(prediction, classes))
+            scans.append(predict.without_images(prediction))
             cards.append(_card(prediction, len(cards) + 1, model, folder, drawn))
             if len(shown) < new_scans.SHOWN and not prediction.error:
                 shown.append(_for_figure(prediction))
@@ -70,7 +72,9 @@ def write(
             figure = new_scans.draw(shown, model.facts["classes"])
             style.label_data(figure, model.facts["data"])
             style.save(figure, *(folder / f"figure.{end}" for end in ("pdf", "svg", "png")))
-        pages = _pages(cards, model, template, Path(parts).name)
+        films = predict.predict_films(scans, model)
+        rows += [predict.row(film, classes) for film in films]
+        pages = _pages(cards, films, model, template, Path(parts).name)
         for number, text in enumerate(pages[1:], start=2):
             io.write_text(folder / f"page_{number}.html", text)
     io.write_text(index, pages[0])
@@ -88,8 +92,10 @@ def _for_figure(prediction: predict.Prediction) -> new_scans.Shown:
     )  # fmt: skip
 
 
-def _pages(cards: list[Card], model: predict.Model, template: str | Path, parts: str) -> list[str]:
-    """Fill in the template for every page; the first has all errors and the summary."""
+def _pages(
+    cards: list[Card], films: list[predict.Prediction], model: predict.Model, template: str | Path, parts: str
+) -> list[str]:
+    """Fill in the template for every page; the first has all errors, the films and the summary."""
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -107,6 +113,7 @@ def _pages(cards: list[Card], model: predict.Model, template: str | Path, parts:
         page.render(
             cards=some,
             errors=[card for card in cards if card["error"]],
+            films=films,
             count=count,
             facts=model.facts,
             cautions=model_card.cautions(model.facts),

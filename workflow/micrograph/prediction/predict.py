@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from micrograph.attribution import maps
 from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
 from micrograph.prediction import model_card, novelty
-from micrograph.scans import conversion, rendering
+from micrograph.scans import conversion, duplicates, film_names, rendering
 from micrograph.scans.height_map import BlankScanError
 from micrograph.topography import measure
 
@@ -75,12 +76,12 @@ class Constant:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The prediction for one scan; temperatures are growth temperatures in degrees Celsius.
+    """The prediction for one scan, or one film; temperatures are growth temperatures in degrees Celsius.
 
     Parameters
     ----------
     scan : str
-        Path, printable.
+        Path, printable; empty for a film.
     error : str
         Why there is no prediction, else empty. What follows is then empty, but for `out_of_distribution` and `reasons`
         of a blank scan.
@@ -92,6 +93,12 @@ class Prediction:
         Whether the scan is out of the study's distribution; the prediction is then not reliable.
     reasons : tuple of str
         Why it is, in sentences.
+    film : str
+        Name of the film, as the file's name has it.
+    n_scans : int
+        Scans that the prediction is of.
+    spread_celsius : float
+        Of a film: standard deviation between the temperatures of its scans.
     y_pred : int
         The most probable class.
     probabilities : dict of int to float
@@ -131,6 +138,8 @@ class Prediction:
         Whether the model was trained on simulated films.
     cautions : tuple of str
         Why the model may have learned when films were grown; the same for all scans.
+    fingerprint : ndarray of int8
+        Of the micrograph (`scans.duplicates`).
     """
 
     scan: str
@@ -139,6 +148,9 @@ class Prediction:
     trained_on: str = ""
     out_of_distribution: bool = False
     reasons: tuple[str, ...] = ()
+    film: str = ""
+    n_scans: int = 1
+    spread_celsius: float = NAN
     y_pred: int | None = None
     probabilities: dict[int, float] = field(default_factory=dict)
     prediction_set: tuple[int, ...] = ()
@@ -161,6 +173,7 @@ class Prediction:
     occlusion_flag: str = ""
     simulated: bool = False
     cautions: tuple[str, ...] = ()
+    fingerprint: NDArray[np.int8] | None = None
 
     def __str__(self) -> str:
         """Describe the prediction in a line for the terminal, set and interval beside their constants."""
@@ -168,9 +181,9 @@ class Prediction:
             return self.error
         known = f"the model was trained on this scan ({self.trained_on}); " if self.trained_on else ""
         doubt = f"out of distribution ({'; '.join(self.reasons)}); " if self.reasons else ""
-        constant = self.constant
+        name, constant = self.scan or f"{self.film}, {self.n_scans} scans", self.constant
         return (
-            f"{self.scan}: {known}{doubt}{self.y_pred} °C ({100 * self.probabilities[cast(int, self.y_pred)]:.0f} %); "
+            f"{name}: {known}{doubt}{self.y_pred} °C ({100 * self.probabilities[cast(int, self.y_pred)]:.0f} %); "
             f"{100 * self.coverage:g} % set {', '.join(map(str, self.prediction_set))} °C (without the scan: "
             f"{', '.join(map(str, constant.prediction_set))} °C, covers {100 * constant.set_covered:.0f} %); "
             f"{100 * self.coverage:g} % interval {self.low_celsius:.0f} to {self.high_celsius:.0f} °C (without the "
@@ -275,6 +288,66 @@ def predict_scans(paths: Iterable[str | Path], model: str | Path | Model, device
             waiting, batch = [], []
 
 
+def without_images(prediction: Prediction) -> Prediction:
+    """Return what `predict_films` needs of a prediction."""
+    return replace(prediction, micrograph=None, cam=None, occlusion=None)
+
+
+def predict_films(predictions: Iterable[Prediction], model: Model) -> list[Prediction]:
+    """Predict the films of which several scans were predicted.
+
+    Parameters
+    ----------
+    predictions : iterable of Prediction
+        Of scans.
+    model : Model
+        That made them.
+
+    Returns
+    -------
+    list of Prediction
+        Of every film with several scans, by their names (`scans.film_names`), the mean of their probabilities; of
+        copies of one scan the first counts, raw ones before processed ones. Set and interval are calibrated on single
+        scans.
+    """
+    films: dict[tuple[str, str], list[Prediction]] = {}
+    for one in predictions:
+        if not one.error:
+            films.setdefault(film_names.film_key(one.scan), []).append(one)
+    merged = (_merge(_without_copies(scans), model.facts) for scans in films.values() if len(scans) > 1)
+    return [film for film in merged if film.n_scans > 1]
+
+
+def _without_copies(scans: Sequence[Prediction]) -> list[Prediction]:
+    scans = sorted(scans, key=lambda one: (film_names.parse(os.path.basename(one.scan)).kind == "processed", one.scan))
+    widths = [one.measures["width_nm"] for one in scans]
+    groups = duplicates.find([cast(NDArray, one.fingerprint) for one in scans], widths)
+    copies = {place for group in groups for place in group[1:]}
+    return [one for place, one in enumerate(scans) if place not in copies]
+
+
+def _merge(scans: Sequence[Prediction], facts: Mapping[str, Any]) -> Prediction:
+    """Return the prediction of a film from those of its scans."""
+    probabilities = np.mean([list(one.probabilities.values()) for one in scans], axis=0)
+    reasons = tuple(f"{printable(os.path.basename(one.scan))}: {reason}" for one in scans for reason in one.reasons)
+    y_pred = target.decode_scores(facts["head"], probabilities[None], np.full(1, NAN), facts["classes"])
+    (answer,) = _answers(y_pred, probabilities[None], facts)
+    return replace(
+        scans[0],
+        **answer,
+        scan="",
+        n_scans=len(scans),
+        spread_celsius=float(np.std([one.temperature_celsius for one in scans], ddof=1)) if len(scans) > 1 else NAN,
+        out_of_distribution=bool(reasons),
+        reasons=reasons,
+        sha256="",
+        trained_on=next((one.trained_on for one in scans if one.trained_on), ""),
+        neighbours=(),
+        distance=NAN,
+        measures={},
+    )
+
+
 def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
     """Return the row of a Prediction in the table, empty where nothing is known; set and reasons are joined."""
     near, constant = [one["sample"] for one in prediction.neighbours], prediction.constant
@@ -303,6 +376,9 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
         **{name: prediction.measures.get(name) for name in (*MEASURES, *measure.MEASURES)},
         "sha256": prediction.sha256,
         "trained_on": prediction.trained_on,
+        "film": prediction.film,
+        "n_scans": prediction.n_scans,
+        "spread_celsius": prediction.spread_celsius,
         "caution": " ".join(prediction.cautions),
     }
 
@@ -315,7 +391,7 @@ def table(rows: Sequence[Mapping[str, Any]], classes: Sequence[int]) -> pd.DataF
             frame[column] = pd.to_numeric(frame[column]).round(digits)
     for name in measure.MEASURES:
         frame[name] = [float(f"{value:.4g}") for value in pd.to_numeric(frame[name]).astype(float)]
-    for name in ("y_pred", "lines", "pixels"):
+    for name in ("y_pred", "lines", "pixels", "n_scans"):
         frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
     return frame.replace([np.inf, -np.inf], np.nan)
 
@@ -367,6 +443,8 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: st
         Prediction(
             scan.scan, sha256=scan.sha256, trained_on=_trained_on(scan.sha256, facts["films"]),
             measures=scan.measures | _topography(scan), channel=scan.channel, micrograph=scan.micrograph,
+            film=film_names.parse(os.path.basename(scan.scan)).film,
+            fingerprint=duplicates.fingerprint(scan.micrograph),
             pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
             cautions=tuple(model_card.cautions(facts)), constant=_constant(facts),
             **calibrated, **attributed, **_compare_to_study(scan, row, model),
@@ -394,9 +472,15 @@ def _trained_on(sha256: str, films: Mapping[str, Sequence]) -> str:
 
 def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Class, calibrated probabilities, set and temperature of every row of the outputs (n, n_outputs)."""
+    y_pred, _, scores = target.decode(facts["head"], outputs, facts["classes"])
+    return _answers(y_pred, uncertainty.scale(scores, facts["calibration"]["temperature"]), facts)
+
+
+def _answers(
+    y_pred: NDArray[np.float64], probabilities: NDArray[np.float64], facts: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Class, probabilities, set and temperature of every row of calibrated probabilities (n, n_classes)."""
     classes, fitted = facts["classes"], facts["calibration"]
-    y_pred, _, scores = target.decode(facts["head"], outputs, classes)
-    probabilities = uncertainty.scale(scores, fitted["temperature"])
     inside = uncertainty.prediction_sets(probabilities, _limit(fitted["set_limit"]))
     celsius, reach = uncertainty.expected_celsius(probabilities, classes), _limit(fitted["reach_celsius"])
     return [
@@ -408,7 +492,7 @@ def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[d
             **_interval(float(celsius[row]), reach, facts["films"]["growth_celsius"]),
             "coverage": fitted["coverage"],
         }
-        for row in range(len(outputs))
+        for row in range(len(probabilities))
     ]
 
 

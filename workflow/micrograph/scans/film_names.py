@@ -11,6 +11,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 # How the study named its downloads, {sampleLabel}_{sampleId}_{activityId}_{fileId}_{original name}, and its labels.
@@ -67,6 +68,13 @@ def parse(file_name: str) -> FileName:
         if found and found.start():
             film, place = film[: found.start()], found if ending is PLACE else place
     return FileName(film, _position(place), _kind(stem[len(film) :]), False)
+
+
+def film_key(path: str | Path) -> tuple[str, str]:
+    """Return what is equal for two files just where their names say that they are of one film."""
+    folder, file_name = os.path.split(path)
+    name = parse(file_name)
+    return ("", name.film.casefold()) if name.labelled else (folder, name.film)
 
 
 def _position(place: re.Match[str] | None) -> str:

@@ -229,12 +229,12 @@ def _row(path: str, folder: Path) -> Row:
     """Return the row of one scan, with its format and the film that it seems to be of; UserError for other files."""
     scan, name = _relative_path(path, folder), formats.detect(path)
     film = film_names.parse(os.path.basename(path))
-    row = {
+    row: Row = {
         "path": path,
         "scan": scan,
         "format": name,
         "film": sample_name(film.film),
-        "key": ("", film.film.casefold()) if film.labelled else (os.path.dirname(path), film.film),
+        "key": film_names.film_key(path),
         "position": film.position,
         "kind": "processed" if name == "image" else film.kind,
         "batch": "",
