@@ -20,7 +20,7 @@ from micrograph.networks.pretraining import PRETRAINING
 from micrograph.scans.levelling import METHODS
 from micrograph.scans.quality import CHECKS
 from micrograph.scans.rendering import ASPECTS
-from micrograph.splits import protocols
+from micrograph.splits import film_scans, protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK
 from micrograph.splits.policies import POLICIES
 from micrograph.target import SCHEMES
@@ -294,6 +294,10 @@ class Simulation(Section):
         1000: 0.39,  # type: ignore[dict-item]
     }
     """Share of the films grown at each temperature in degrees Celsius; they sum to 1. Paper: 0.11, 0.50, 0.39."""
+    between_classes: Share = 0
+    """Share of the growth runs at a temperature off these, by 10 to 40 % of the distance to the next."""
+    scanned_twice: Share = 0
+    """Share of the films with two scans, at the center and at the edge."""
     pixels: Pixels | None = None
     """Side length of every scan in pixels; null: 256 and 512, some not square, some stopped early, as in the paper's
     data."""
@@ -373,6 +377,9 @@ class Splits(Section):
     """How the protocol strict, and with it the headline, the conclusions and the final model, splits the growth days.
     strict: at random, each class in each fold; by_date: into contiguous blocks in time, each tested once, which needs
     the growth date of every sample; repeats then differ in training alone, and permuted labels keep random folds."""
+    scan_weights: Annotated[str, OneOf(film_scans.WEIGHTS)] = "film"
+    """What counts once in training where films have several scans. film: a fold trains on as many rows of each film as
+    the film with the most scans has, 4 at most, and repeats scans for it; scan: on each scan once."""
 
 
 class Networks(Section):
@@ -550,6 +557,10 @@ class Evaluation(Section):
 
     n_bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     """Number of bootstrap resamples of growth days for every 95 % confidence interval and every comparison."""
+    film_score: Annotated[str, OneOf(("mean", "majority"))] = "mean"
+    """How several scans of a film give its prediction. mean: by the mean of their probabilities, or of the values of a
+    regression (of models with neither by majority); majority: the class of most scans, of equally frequent ones the one
+    nearest to their mean."""
 
 
 class Figures(Section):

@@ -23,7 +23,10 @@ from micrograph.errors import UserError
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # the disk is full or closed
 ATTEMPTS = 10  # at making a folder that another process removes in the same moment
 # Columns of tables that stay text, whatever they look like: an operator may be called 7.
-TEXT = ("sample", "batch", "substrate", "scan", "features", "model", "operator", "growth_date", "labels", "group")
+TEXT = (
+    *("sample", "film", "batch", "substrate", "scan", "features", "model", "operator", "growth_date", "labels"),
+    "group",
+)
 RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # how writers in Rust, safetensors among them, report an error number
 
 

@@ -217,6 +217,11 @@ def _fits(study: Study, fits: Iterable) -> Input:
     return Input("fits", study.predictions(fits))
 
 
+def _scans(study: Study, fits: Iterable) -> Input:
+    """Return the predictions of scans, not of films."""
+    return Input("scans", study.predictions(fits))
+
+
 def _basic(study: Study) -> dict[str, Any]:
     return {"target": study.config["target"], "data": study.data}
 
@@ -569,6 +574,12 @@ OUTPUTS = (
         table="calibration", figure="calibration:draw",
     ),
     Output(
+        "noise_floor", "Noise floor", "Disagreement between scans of one film", VALIDITY,
+        inputs=lambda study: {"fits": _scans(study, study.fits("table4", protocol=["strict"]))},
+        params=_scored,
+        table="noise_floor", folded=True,
+    ),
+    Output(
         "learning_curve", "Learning curve", "Accuracy by number of training samples", VALIDITY,
         inputs=lambda study: {"fits": _fits(study, study.fits("learning_curve"))},
         params=_scored,
@@ -578,7 +589,7 @@ OUTPUTS = (
         "fig6", "Figure 6", "Predictions by sample", FILMS,
         inputs=lambda study: {
             **_films(study),
-            "fits": _fits(study, _shown_by_sample(study)),
+            "fits": _scans(study, _shown_by_sample(study)),
         },
         params=_basic,
         figure="fig6:draw_pages", pages=True,
@@ -588,7 +599,7 @@ OUTPUTS = (
         inputs=lambda study: {
             **_films(study),
             "maps": Input("paths", study.attributions("fold{fold}.npz")),
-            "fits": _fits(study, [study.explained]),
+            "fits": _scans(study, [study.explained]),
         },
         params=lambda study: {**_basic(study), "films_per_class": study.config["attribution"]["films_per_class"]},
         figure="fig10:draw",

@@ -89,14 +89,9 @@ def planned_sheet():
     from micrograph.simulation import simulate  # imports scipy, which other jobs do not need
 
     settings, rng = config["simulation"], random_stream(config["seed"], "plan_samples")
-    return simulate.plan_samples(
-        settings["samples"],
-        settings["days"],
-        settings["shares"],
-        rng,
-        operators=settings["operators"],
-        target_column=config["target"]["column"],
-    )
+    extra = {name: settings[name] for name in ("operators", "scanned_twice", "between_classes")}
+    extra["target_column"] = config["target"]["column"]
+    return simulate.plan_samples(settings["samples"], settings["days"], settings["shares"], rng, **extra)
 
 
 def planned_samples():
@@ -116,7 +111,8 @@ WITH_FINAL_MODEL = STUDY.makes(experiments.FINAL_MODEL)
 
 def count_of_scans():
     """Number of scans, including those that will be rejected."""
-    return config["simulation"]["samples"] if SIMULATED else len(sheet())
+    films = config["simulation"]["samples"]
+    return films + round(config["simulation"]["scanned_twice"] * films) if SIMULATED else len(sheet())
 
 
 if not FETCHED and workflow.is_main_process:

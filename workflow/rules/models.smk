@@ -88,6 +88,7 @@ rule permute_labels:
         seed=config["seed"],
         target=config["target"],
         folds=config["splits"]["folds"],
+        scan_weights=config["splits"]["scan_weights"],
         param_grid=config["models"]["param_grid"],
         n_permutations=STUDY.tables.get("leakage", {}).get("n_permutations"),
         fits=lambda wildcards: [fit.columns() for fit in STUDY.permuted()[tuple(wildcards)]],

@@ -53,6 +53,7 @@ for row in outputs.OUTPUTS:
             data=STUDY.data,
             coverage=config["final_model"]["coverage"],
             arguments=lambda wildcards, name=row.name: outputs.get(name).params(STUDY),
+            film_score=config["evaluation"]["film_score"],
             readers=lambda wildcards, name=row.name: outputs.readers(name, STUDY),
         script:
             "../scripts/output.py"
@@ -106,6 +107,7 @@ rule report:
         coverage=config["final_model"]["coverage"],
         target=config["target"],
         components=outputs.feature_map(STUDY)[0],
+        film_score=config["evaluation"]["film_score"],
         settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result
     script:
         "../scripts/report.py"

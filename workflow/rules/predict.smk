@@ -40,6 +40,8 @@ rule train_final_model:
         "../../envs/vision.yaml"
     params:
         device=config["networks"]["device"],
+        scan_weights=config["splits"]["scan_weights"],
+        film_score=config["evaluation"]["film_score"],
         settings={
             **config["final_model"],
             "target": config["target"],

@@ -23,8 +23,10 @@ if SIMULATED:
             samples=config["simulation"]["samples"],
             days=config["simulation"]["days"],
             shares=config["simulation"]["shares"],
-            operators=config["simulation"]["operators"],
-            target_column=config["target"]["column"],
+            extra={
+                **{name: config["simulation"][name] for name in ("operators", "scanned_twice", "between_classes")},
+                "target_column": config["target"]["column"],
+            },
             folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:

@@ -23,6 +23,7 @@ rule make_splits:
         seed=config["seed"],
         folds=config["splits"]["folds"],
         primary=config["splits"]["primary"],
+        scan_weights=config["splits"]["scan_weights"],
         target=config["target"],
     script:
         "../scripts/make_splits.py"

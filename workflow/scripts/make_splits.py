@@ -2,7 +2,7 @@
 
 from micrograph import io, log
 from micrograph.rng import random_stream
-from micrograph.splits import permutation, protocols, splitters, subsampling
+from micrograph.splits import film_scans, permutation, protocols, splitters, subsampling
 from micrograph.target import Target
 
 with log.redirect_output(snakemake.log[0]):
@@ -17,4 +17,5 @@ with log.redirect_output(snakemake.log[0]):
     table = splitters.split(labelled, protocol, params.folds, rng, target, params.primary)
     splitters.check(table, protocol, target, labelled, params.primary)
     kept = subsampling.subsample_batches(table, protocol, random_stream(params.seed, "thin", stream))
-    io.write_table(snakemake.output.splits, kept)
+    rng = random_stream(params.seed, "scan_weights", stream)
+    io.write_table(snakemake.output.splits, film_scans.add_repeats(kept, params.scan_weights, rng))

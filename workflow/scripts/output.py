@@ -7,21 +7,24 @@ from importlib import import_module
 from micrograph import io, log, outputs
 from micrograph.evaluation import captions, summaries, tables, tableS1
 from micrograph.evaluation.bootstrap import Resampling
+from micrograph.evaluation.films import FilmScore
 from micrograph.evaluation.summaries import RunInfo
 from micrograph.rng import random_stream
 from micrograph.target import Target
 
 
-def read(reader, paths, keys):
+def read(reader, paths, keys, film_score):
     """One argument, read as its row of the registry says."""
     if reader == "paths":
         return list(paths)
     if reader == "fits":
+        return summaries.read_predictions(paths, film_score)
+    if reader == "scans":
         return summaries.read_predictions(paths)
     if reader == "fit":
-        return summaries.read_predictions(paths)[0]
+        return summaries.read_predictions(paths, film_score)[0]
     if reader == "permuted":
-        return summaries.read_permuted(paths)
+        return summaries.read_permuted(paths, film_score)
     if reader == "searches":
         return tableS1.read_searches(paths)
     one = {"table": io.read_table, "arrays": io.read_arrays, "shapes": io.read_shape}[reader]
@@ -47,13 +50,17 @@ def call(function, arguments, stream):
 with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     row = outputs.get(params.output)
-    readers = {name: read(kind, snakemake.input[name], keys) for name, (kind, keys) in params.readers.items()}
-    arguments = dict(params.arguments) | readers
+    arguments, film_score = dict(params.arguments), None
     if "target" in arguments:
         target = arguments["target"] = Target.from_config(arguments["target"])
         arguments["classes"] = list(target.classes)
-        if "samples" in readers:
-            arguments["samples"] = target.add_to(readers["samples"])
+        film_score = FilmScore(target, params.film_score)
+    readers = {
+        name: read(kind, snakemake.input[name], keys, film_score) for name, (kind, keys) in params.readers.items()
+    }
+    arguments |= readers
+    if "target" in arguments and "samples" in readers:
+        arguments["samples"] = target.add_to(readers["samples"])
     stream = (arguments["seed"], row.name) if "seed" in arguments else None
     if row.table:
         module = import_module(f"micrograph.evaluation.{row.table}")

@@ -23,6 +23,7 @@ with log.redirect_output(snakemake.log[0]):
         [FitTask(spec, target, grid) for spec, grid in zip(specs, grids, strict=True)],
         params.n_permutations,
         params.folds,
+        params.scan_weights,
         partial(random_stream, params.seed),
     )
     io.write_table(snakemake.output.predictions, predictions)

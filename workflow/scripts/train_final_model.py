@@ -15,6 +15,8 @@ with log.redirect_output(snakemake.log[0]):
         search_results=io.read_table(given.search),
         curves=[io.read_table(path) for path in given.curves],
         predictions=io.read_table(given.predictions),
+        scan_weights=params.scan_weights,
+        film_score=params.film_score,
         weights=next(iter(given.weights or []), None),
         fold_weights=list(given.fold_weights or []),
         by_time=io.read_table(given.by_time),

@@ -15,6 +15,7 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, seeds
 from micrograph.evaluation.bootstrap import ENDS, Resampling
+from micrograph.evaluation.films import FilmScore
 from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS, FitSpec
@@ -113,13 +114,15 @@ class Fit:
         return self.predictions[self.predictions["split"] == name]
 
 
-def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
+def read_predictions(paths: Iterable[str | Path], film_score: FilmScore | None = None) -> list[Fit]:
     """Read tables of predictions; those of repeats of a cross-validation, and of seeds, become one fit.
 
     Parameters
     ----------
     paths : iterable of str or Path
         As `FitSpec.predictions_path`.
+    film_score : FilmScore, optional
+        How several scans of a film give its prediction; without it the predictions are of scans.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def read_predictions(paths: Iterable[str | Path]) -> list[Fit]:
         protocol = protocols.parse(spec.protocol)
         first = replace(spec, protocol=replace(protocol, repeat=0, seed=0).name)
         runs.setdefault(first, {})[protocol.repeat, protocol.seed] = path
-    return [Fit(spec, _merged(numbered)) for spec, numbered in runs.items()]
+    return [Fit(spec, _merged(numbered, spec.scheme, film_score)) for spec, numbered in runs.items()]
 
 
 def with_ensembles(fits: Sequence[Fit], classes: Sequence[float]) -> list[Fit]:
@@ -152,13 +155,15 @@ def is_ensemble(models: pd.Series) -> pd.Series:
     return models.astype(str).str.endswith(ENSEMBLE.format(""))
 
 
-def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
+def read_permuted(paths: Iterable[str | Path], film_score: FilmScore | None = None) -> list[Fit]:
     """Read tables of predictions on permuted labels; each permutation is a fit.
 
     Parameters
     ----------
     paths : iterable of str or Path
         As ``results/permutations/{protocol}/{pretraining}/{policy}/{scheme}.tsv``.
+    film_score : FilmScore, optional
+        As of `read_predictions`.
 
     Returns
     -------
@@ -171,15 +176,17 @@ def read_permuted(paths: Iterable[str | Path]) -> list[Fit]:
         for (labels, number, features, model), rows in io.read_table(path).groupby(PERMUTED, sort=False):
             name = replace(protocols.parse(protocol), shuffled=labels, permutation=int(number)).name
             spec = FitSpec(name, pretraining, policy, features, scheme, model)
-            fits.append(Fit(spec, rows.drop(columns=PERMUTED)))
+            rows = rows.drop(columns=PERMUTED)
+            fits.append(Fit(spec, film_score.by_film(rows, scheme) if film_score else rows))
     return fits
 
 
-def _merged(paths: dict[tuple[int, int], str | Path]) -> pd.DataFrame:
+def _merged(paths: dict[tuple[int, int], str | Path], scheme: str, film_score: FilmScore | None = None) -> pd.DataFrame:
     """Return the predictions of all runs, {(repeat, seed): path}, as one table."""
     frames, before = [], 0
     for repeat, seed in sorted(paths):
         frame = io.read_table(paths[repeat, seed])
+        frame = film_score.by_film(frame, scheme) if film_score else frame
         frames.append(frame.assign(fold=frame["fold"] + before, repeat=repeat, seed=seed))
         before += int(frame["fold"].max()) + 1
     return pd.concat(frames, ignore_index=True)

@@ -260,8 +260,8 @@ def select_fold(
     Returns
     -------
     FoldData
-        Its training rows are all of the part, once each; the policy draws from them epoch by epoch. Of the parts, only
-        validation.
+        Its training rows are all of the part, repeated as the splits say; the policy draws from them epoch by epoch.
+        Of the parts, only validation.
 
     Raises
     ------
@@ -270,6 +270,7 @@ def select_fold(
     """
     rows = prediction_table.match_samples(images["sample"], images["augmentation"], table)
     train, held = (prediction_table.rows_in_split(rows, table, fold, part) for part in ("train", "validation"))
+    train = prediction_table.repeated(rows, train, table, fold)
     held = prediction_table.scored_rows(rows, held, "validation", spec.protocol, spec.policy, rng)
     return prediction_table.FoldData(fold, rows, {"validation": held}, train, seed=0)
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from micrograph import __version__
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, by_time, metrics, summaries, uncertainty
+from micrograph.evaluation.films import FilmScore
 from micrograph.networks import device as devices
 from micrograph.networks import finetune, pretraining, transforms
 from micrograph.networks.training import TrainingSettings
@@ -29,6 +30,7 @@ from micrograph.prediction.storage import FinalModel
 from micrograph.rng import random_stream
 from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import read_gwy
+from micrograph.splits import film_scans
 from micrograph.splits.fit_spec import NetworkSpec
 from micrograph.target import Target, decode
 
@@ -109,6 +111,10 @@ class StudyData:
         Of the strict CNN.
     curves : list of DataFrame
         Training curves of the strict CNN.
+    scan_weights : str
+        What counts once in training, of `film_scans.WEIGHTS`.
+    film_score : str
+        How several scans of a film give its prediction, of `films.METHODS`.
     weights : str, optional
         Path of the weights that training starts from; None from scratch.
     fold_weights : list of str
@@ -125,6 +131,8 @@ class StudyData:
     search_results: pd.DataFrame
     curves: Sequence[pd.DataFrame]
     predictions: pd.DataFrame
+    scan_weights: str = "film"
+    film_score: str = "mean"
     weights: str | None = None
     fold_weights: Sequence[str] = field(default_factory=list)
     by_time: pd.DataFrame | None = None
@@ -160,6 +168,8 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     facts = tuned.metadata | {"preprocessing": settings.preprocessing, "attribution": settings.attribution}
     embeddings = novelty.embed(backbone, facts, _micrographs(study.samples), device)
     small = np.stack([transforms.resize(one[None], IMAGE_SIDE)[0] for one in _micrographs(study.samples)])
+    score = FilmScore(Target.from_config(settings.target), study.film_score)
+    films, strict = (score.by_film(frame, settings.scheme) for frame in (predictions, study.predictions))
     known = uncertainty.labelled_scores(predictions, settings.classes)
     rng = random_stream(settings.seed, "checked")
     facts |= {
@@ -169,8 +179,8 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
         "calibration": asdict(calibration.fit(known, settings.coverage)),
         "constant": _constant(known, settings),
         "checked": calibration.check(known, settings.coverage, settings.resamples, rng),
-        "cross_validated": _scores(predictions, settings), "strict": _scores(study.predictions, settings),
-        **_compare_to_majority(predictions, study, settings),
+        "cross_validated": _scores(films, settings), "strict": _scores(strict, settings),
+        **_compare_to_majority(films, study, settings),
         "novelty": _novelty(settings, study, embeddings),
         "time": asdict(by_time.beside(study.by_time, "network")) if study.by_time is not None else None,
         "cross_validated_predictions": _as_lists(predictions, settings),
@@ -234,6 +244,7 @@ def cross_validate(
         outputs = tuned.outputs[0][[row_of[name] for name in samples["sample"]]]
         y_pred, y_value, scores = decode(settings.scheme, outputs, settings.classes)
         frame = samples[["fold", "split", "sample", "batch"]].assign(
+            film=film_scans.film_of(samples),
             augmentation=0,
             y_true=samples["y_true"],
             y_true_value=samples["y_true_value"],
@@ -310,7 +321,9 @@ def _train(
     """Train on the samples of the train split; `name` (a fold, or "all") names the random stream."""
     spec = NetworkSpec("strict", settings.pretraining, settings.policy, settings.scheme)
     rng, fold_rng = random_stream(settings.seed, "train_production", name).spawn(2)
-    table = table[["sample", "batch", "y_true", "y_true_value", "split"]].assign(fold=0)
+    table = table[["sample", "batch", "y_true", "y_true_value", "split"]].assign(fold=0, film=film_scans.film_of(table))
+    weights_rng = random_stream(settings.seed, "train_production", name, "scan_weights")
+    table = film_scans.add_repeats(table, study.scan_weights, weights_rng)
     fold = finetune.select_fold(study.images, table, 0, spec, fold_rng)
     task = finetune.TuningTask(spec, settings.backbone, [training], Target.from_config(settings.target))
     return finetune.train_fixed_epochs(fold, images, task, study.weights, rng, device)
@@ -373,7 +386,7 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
         majority (its accuracy), above_majority ([value, low, high] of the accuracy above it) and discordant (number of
         samples that only one of the two gets right).
     """
-    known = study.splits[study.splits["split"] != "test"]
+    known = film_scans.films_by_fold(study.splits[study.splits["split"] != "test"])
     known = known.assign(split="train")
     baseline = metrics.majority_class_baseline(pd.concat([known, predictions], ignore_index=True))
     baseline = baseline[baseline["split"] == "test"]

@@ -56,12 +56,12 @@ def tested(predictions: pd.DataFrame, samples: pd.DataFrame, films: pd.DataFrame
     samples : DataFrame
         Table of accepted samples.
     films : DataFrame, optional
-        The predictions of films, where they have several scans.
+        The predictions of films.
 
     Returns
     -------
     DataFrame
-        One row per tested sample, sorted by name; with ``film_predicted`` where `films` are given.
+        One row per tested sample, sorted by name; with ``film_predicted`` where films have several scans.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def tested(predictions: pd.DataFrame, samples: pd.DataFrame, films: pd.DataFrame
         raise UserError(
             f"sample {rows['sample'][index < 0].iloc[0]} has predictions but is not in samples.tsv; fit again."
         )
-    if films is not None:
+    if films is not None and (rows["film"] != rows["sample"]).any():
         of_film = films[films["split"] == "test"].drop_duplicates("film").set_index("film")["y_pred"]
         rows = rows.assign(film_predicted=rows["film"].map(of_film))
     described = samples.iloc[index].reset_index(drop=True)

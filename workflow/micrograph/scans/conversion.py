@@ -29,7 +29,8 @@ LEVELLED = (
 RENDERED = ("sample", "scan", "micrograph", "pixel_nm", *LEVELLED[3:], "fingerprint")
 REJECTED = ("sample", "scan", "reason")
 CONDITIONS = (
-    *("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date"),
+    *("sample", "film", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator"),
+    "growth_date",
 )
 FILES = (
     *("scan", "micrograph", "pixel_nm", "lines", "pixels", "lines_planned", "width_nm", "tall_nm"),
@@ -324,7 +325,7 @@ def collect(
     Parameters
     ----------
     sheet : DataFrame
-        The sample sheet.
+        The sample sheet; without the column film every sample is a film.
     rendered, rejected : iterable of DataFrame
         Of the columns RENDERED and REJECTED.
     data : {"simulated", "real"}
@@ -340,7 +341,7 @@ def collect(
     -------
     samples, rejected : DataFrame
         Of the columns CONDITIONS, those that the study has named, and FILES, and of REJECTED, sorted by sample. Batches
-        that share a scan, in several files, are one.
+        that share a scan, in several files, are one; of one film such files are rejected, but for the first raw one.
     summary : str
         How many scans were read, why the others were not, and what is to be known of those that were.
 
@@ -360,8 +361,12 @@ def collect(
     if len(samples) < 2:
         raise UserError(f"fewer than two samples are left: {summary}")
     known = sheet.drop(columns=["scan", "width_nm", "levelling"], errors="ignore")
+    known = known if "film" in known else known.assign(film=known["sample"])
     samples = quality.add_flags(samples, quality_thresholds).merge(known, on="sample", validate="1:1")
-    samples, repeated = _join_duplicates(samples.sort_values("sample", ignore_index=True), columns)
+    samples, copies = _without_copies(samples.sort_values("sample", ignore_index=True))
+    failed = pd.concat([failed, copies]).sort_values("sample", ignore_index=True) if len(copies) else failed
+    summary += f" {len(copies)} copies of a scan of the same film left out." if len(copies) else ""
+    samples, repeated = _join_duplicates(samples, columns)
     samples = samples.assign(data=data).reindex(columns=[*CONDITIONS, *columns.own, *FILES])
     return samples, failed, "\n".join([summary, *_remarks(samples), *_flagged(samples), *repeated])
 
@@ -378,11 +383,40 @@ def _flagged(samples: pd.DataFrame) -> list[str]:
     return [f"{n_flagged} scans have a quality flag (column `quality` of samples.tsv)."] if n_flagged else []
 
 
-def _join_duplicates(samples: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
-    """Give samples of one scan the same batch, so that no split separates them; return a warning for each scan."""
+def _find_duplicates(samples: pd.DataFrame) -> list[list[int]]:
+    """Return the places of the rows of each scan that is in several files."""
     prints = samples.get("fingerprint", pd.Series("", samples.index))
     width_nm = samples["width_nm"].where(samples["channel"] != IMAGE_CHANNEL)  # that of a picture was typed by hand
-    groups = duplicates.find([duplicates.from_text(text) for text in prints], width_nm)
+    return duplicates.find([duplicates.from_text(text) for text in prints], width_nm)
+
+
+def _without_copies(samples: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out copies of another scan of the same film; return the scans kept, and the copies as rejected.
+
+    A copy shows the same relief, or is called processed beside a raw scan of the same position.
+    """
+    if not samples["film"].duplicated().any():
+        return samples, pd.DataFrame(columns=REJECTED)
+    known = samples.reindex(columns=["film", "sample", "scan", "position", "kind"]).fillna("")
+    known["processed"] = known["kind"] == "processed"
+    order = known.sort_values(["processed", "scan"], kind="stable").index
+    raw = known[~known["processed"]].drop_duplicates(["film", "position"]).set_index(["film", "position"])["sample"]
+    original: dict[int, str] = {}
+    for row in known[known["processed"]].itertuples():
+        if (row.film, row.position) in raw.index:
+            original[row.Index] = raw[row.film, row.position]
+    for group in _find_duplicates(samples):
+        for film in known.loc[group, "film"].unique():
+            first, *others = [place for place in order if place in group and known.loc[place, "film"] == film]
+            original |= {place: known.loc[first, "sample"] for place in others if first not in original}
+    reasons = [f"a copy of {name}, a scan of the same film" for name in original.values()]
+    copies = known.loc[list(original), ["sample", "scan"]].assign(reason=reasons)
+    return samples.drop(index=list(original)).reset_index(drop=True), copies
+
+
+def _join_duplicates(samples: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, list[str]]:
+    """Give samples of one scan the same batch, so that no split separates them; return a warning for each scan."""
+    groups = _find_duplicates(samples)
     target = [columns.target.column] if columns.target else []
     batch, lines = samples["batch"], []
     for group in groups:

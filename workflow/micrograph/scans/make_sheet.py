@@ -88,7 +88,7 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
     _check_new(sheet)
     columns = [*COLUMNS, *(["z_unit"] if any(row["z_unit"] for row in rows) else [])]
     if _films(rows):
-        columns[len(sample_sheet.REQUIRED) : len(sample_sheet.REQUIRED)] = SEVERAL
+        columns[columns.index("batch") : columns.index("batch")] = SEVERAL
     sample_sheet.write(sheet, pd.DataFrame(rows).reindex(columns=columns))
     return rows, skipped
 

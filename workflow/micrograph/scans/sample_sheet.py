@@ -28,12 +28,15 @@ from micrograph.target import Target
 
 OPTIONAL = (
     *("growth_celsius", "growth_seconds", "substrate", "pressure_torr", "operator", "growth_date", "batch"),
-    *("width_nm", "z_unit", "levelling"),
+    *("position", "kind", "width_nm", "z_unit", "levelling"),
 )
+OF_SCANS = ("sample", "scan", "position", "kind", "width_nm", "z_unit", "levelling")  # all others are of the film
+KINDS = ("", "raw", "processed")
+MAX_POSITION = 40  # characters in the name of a scan
 TEXTS = ("substrate", "operator")  # growth variables that are not numbers
 # Columns of the sheet, and of the tables made from it, that are not growth variables.
 NO_VARIABLES = (
-    *("sample", "scan", "batch", "growth_date", "width_nm", "z_unit", "levelling", "height", "micrograph", "pixel_nm"),
+    *(*OF_SCANS, "film", "repeats", "batch", "growth_date", "height", "micrograph", "pixel_nm"),
     *("lines", "pixels", "lines_planned", "tall_nm", "channel", "direction", "source_sha256", "remarks", "fingerprint"),
     *("data", "quality", *CHECKS, "fold", "split", "group", "augmentation", "y_true", "y_true_value", "y_pred"),
 )
@@ -44,7 +47,7 @@ PATTERNS = re.compile(r"\{.*\}|<.*>", re.DOTALL)  # Snakemake reads these in a p
 N_THREADS, PATHS_PER_TASK = 16, 500  # of the check that files exist
 # Columns of unique values: two spellings are one value if this function gives the same for both, and why.
 UNIQUE = {
-    "sample": (str.casefold, "are one file name on many disks"),
+    "film": (str.casefold, "are one file name on many disks"),
     "scan": (os.path.normpath, "are one file"),
 }
 LABEL = re.compile(r"(?P<day>.+-\d{6})[A-Za-z]?-[^-]+")
@@ -124,7 +127,9 @@ def read(
     Returns
     -------
     DataFrame
-        Of `columns.known`, sorted by sample. Numbers are floats, NaN where empty. An empty `batch` is filled in from
+        A row per scan, sorted by sample, of `columns.known` and film: the sheet's `sample` is the film; `sample` is
+        the same where the film has one scan, else film@position, or film@1, film@2, ... where positions are not given
+        or not different. Numbers are floats, NaN where empty. An empty `batch` is filled in from
         labels like MCV1-YYMMDDx-XX, then an empty `growth_date` (ISO date) from the batch (`date_from_batch`). Batches
         that differ in case, spaces or the form of a date alone are one. Columns without name and content are ignored.
 
@@ -392,8 +397,41 @@ def _read(path: str | Path, columns: Columns) -> _Sheet:
     reading = sheet_cells.read_cells(frame, target, columns.own, table.separator, dates, table.epoch)
     frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
     sheet_cells.merge_spellings(reading)
+    frame.insert(1, "film", frame["sample"])
+    frame["sample"] = _name_scans(frame)
     notes += [*reading.notes(), *(_between_classes(frame, target) if target else [])]
     return _Sheet(frame, header, errors + reading.errors, True, notes, columns, reading.numbers)
+
+
+def _name_scans(frame: pd.DataFrame) -> pd.Series:
+    """Return a name for every row that no other row has: no film's name has an @."""
+    names = frame["film"].copy()
+    for film, rows in frame[names.duplicated(keep=False) & (names != "")].groupby("film"):
+        places = rows["position"].map(lambda text: re.sub(r"[^A-Za-z0-9.+-]+", "-", text).strip("-.")[:MAX_POSITION])
+        if (places == "").any() or places.str.casefold().duplicated().any():
+            order = rows.assign(second=rows["kind"] == "processed").sort_values(["second", "scan"], kind="stable").index
+            places = pd.Series(map(str, range(1, len(order) + 1)), index=order)
+        names[places.index] = f"{film}@" + places
+    return names
+
+
+def _disagreements(frame: pd.DataFrame, numbers: Sequence[str]) -> list[str]:
+    """Return an error for every film whose rows differ in what belongs to the film."""
+    names = [name for name in frame if name not in (*OF_SCANS, "film")]
+    several = frame[frame["film"].duplicated(keep=False) & (frame["film"] != "")]
+    values = several[names].apply(lambda cells: cells.map(_comparable) if cells.name in numbers else cells)
+    errors = []
+    for film, rows in values.groupby(several["film"]):
+        differing = [name for name in names if rows[name].nunique() > 1]
+        if differing:
+            shown = [f"{name} ({', '.join(several.loc[rows.index, name].unique()) or 'empty'})" for name in differing]
+            lines = ", ".join(map(str, rows.index))
+            errors.append(f"lines {lines}: the scans of sample '{film}' differ in {'; '.join(shown)}; write one value.")
+    return errors
+
+
+def _comparable(cell: str) -> str:
+    return cell if (value := to_number(cell)) is None else str(value)
 
 
 def _between_classes(frame: pd.DataFrame, target: Target) -> Iterator[str]:
@@ -416,7 +454,7 @@ def _check(path: str | Path, sheet: _Sheet, rows: pd.DataFrame, files_must_exist
         of_lines += [one for one in of_cells if (one[0], one[2].split(" ", 1)[0]) not in reported]  # one error a cell
     errors = [*sheet.header, *(f"line {line}: {error}" for line, _, error in sorted(of_lines))]
     if sheet.complete:
-        errors += _duplicates(frame, "sample") + _duplicates(frame, "scan")
+        errors += _duplicates(frame, "film") + _duplicates(frame, "scan") + _disagreements(frame, sheet.numbers)
         texts = [name for name in ("operator", *sheet.columns.own) if name not in sheet.numbers]
         errors += [error for name in texts for error in _spellings(frame, name)]
         errors += _batch_spellings(frame)
@@ -464,15 +502,16 @@ def _cell_errors(frame: pd.DataFrame, sheet: _Sheet, files_must_exist: bool) -> 
     columns, target = sheet.columns, sheet.columns.target
     file_errors = _file_errors(frame["scan"].unique()) if files_must_exist else {}
     checks: list[tuple[pd.Series, Callable[[str], str]]] = [
-        *[(frame[name], partial(_empty_error, name=name)) for name in columns.required],
-        (frame["sample"], _sample_error),
+        *[(frame["film" if name == "sample" else name], partial(_empty_error, name=name)) for name in columns.required],
+        (frame["film"], _sample_error),
         *[(frame[name], partial(_number_error, name=name, any_sign=name in columns.own)) for name in sheet.numbers],
         *([(frame[target.column], partial(_class_error, target=target, columns=columns))] if target else []),
         (frame["width_nm"], _width_error),
         (frame["z_unit"], _unit_error),
         (frame["growth_date"], _date_error),
         (frame["levelling"], _levelling_error),
-        (frame["sample"].where(frame["batch"] == "", ""), _batch_error),
+        (frame["kind"], _kind_error),
+        (frame["film"].where(frame["batch"] == "", ""), _batch_error),
         (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
     errors = []
@@ -536,6 +575,10 @@ def _levelling_error(cell: str) -> str:
     return f"levelling '{cell}' is not a method; write {', '.join(METHODS)}, or clear the cell for heights.levelling."
 
 
+def _kind_error(cell: str) -> str:
+    return "" if cell in KINDS else f"kind '{cell}' is neither raw nor processed; write one of them, or clear the cell."
+
+
 def _batch_error(sample: str) -> str:
     if not sample or batch_from_label(sample):
         return ""
@@ -574,14 +617,19 @@ def _file_error(scan: str) -> str:
 
 
 def _duplicates(frame: pd.DataFrame, name: str) -> list[str]:
-    """Return the errors of values that occur more than once in a column, also in different spellings."""
+    """Return the errors of values that occur more than once in a column, also in different spellings.
+
+    A film may have several scans, in one spelling.
+    """
     normalise, reason = UNIQUE[name]
     filled = frame.loc[frame[name] != "", name]
     keys = filled.map(normalise)
     repeated, errors = keys.duplicated(keep=False), []
     for _, values in filled[repeated].groupby(keys[repeated], sort=True):
+        if name == "film" and values.nunique() == 1:
+            continue
         spellings = ", ".join(f"'{value}'" for value in dict.fromkeys(values))
-        lines = f"lines {', '.join(map(str, values.index))}: {name} {spellings}"
+        lines = f"lines {', '.join(map(str, values.index))}: {'sample' if name == 'film' else name} {spellings}"
         errors.append(f"{lines} {reason if values.nunique() > 1 else f'occurs {len(values)} times'}; keep one.")
     return errors
 

@@ -79,7 +79,6 @@ def film_repeats(film: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np
     return repeats
 
 
-def check_together(table: pd.DataFrame) -> list[str]:
-    """Return the films whose scans are in several splits of a fold."""
-    places = table[["fold", "split"]].assign(film=film_of(table)).drop_duplicates()
-    return sorted(places.loc[places.duplicated(["fold", "film"]), "film"].unique())
+def films_by_fold(table: pd.DataFrame) -> pd.DataFrame:
+    """Return splits of films, named in ``sample``: one row per fold, split and film."""
+    return table.assign(sample=film_of(table)).drop_duplicates(["fold", "split", "sample"])

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
-from micrograph.splits import protocols
+from micrograph.splits import film_scans, protocols
 
 ATTEMPTS = 2000  # at a permutation with every class in enough batches
 
@@ -18,7 +18,7 @@ def permute_labels(samples: pd.DataFrame, protocol: str, folds: int, rng: np.ran
     Parameters
     ----------
     samples : DataFrame
-        sample, batch, y_true, y_true_value.
+        sample, film, batch, y_true, y_true_value; the scans of a film keep one label.
     protocol : str
         Its name. ``shuffled_films``: permuted between samples. ``shuffled_batches``: the labels, listed batch by batch
         in one random order, are given to the samples listed batch by batch in another, so that those of a batch stay
@@ -37,9 +37,11 @@ def permute_labels(samples: pd.DataFrame, protocol: str, folds: int, rng: np.ran
         If no permutation between batches gave every class more batches than folds, or as many as it truly has.
     """
     permute = {None: _unchanged, "films": _between_samples, "batches": _between_batches}
+    films = film_scans.films(samples).sort_values("sample", ignore_index=True)
+    source = permute[protocols.parse(protocol).shuffled](films, folds, rng)
     ordered = samples.sort_values("sample", ignore_index=True)
-    source = permute[protocols.parse(protocol).shuffled](ordered, folds, rng)
-    return ordered.assign(**{name: ordered[name].to_numpy()[source] for name in ("y_true", "y_true_value")})
+    place = source[pd.Index(films["sample"]).get_indexer(film_scans.film_of(ordered))]
+    return ordered.assign(**{name: films[name].to_numpy()[place] for name in ("y_true", "y_true_value")})
 
 
 def _unchanged(samples: pd.DataFrame, folds: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -1,6 +1,6 @@
 """Data of a fold, and the tables of predictions and of search results, the same for shallow models, MLP and CNN.
 
-The table of predictions is the interface between fitting and evaluation. Its columns: fold, split, sample,
+The table of predictions is the interface between fitting and evaluation. Its columns: fold, split, sample, film,
 augmentation, batch, y_true, y_true_value, y_pred, y_pred_value, score_{class} ..., components; sorted by fold, split,
 sample, augmentation. Columns of search results: fold, n_candidates (size of the grid), validation_accuracy,
 validation_balanced, best_params, refit_params (settings as JSON). Neither torch nor scikit-learn is imported here.
@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
-from micrograph.splits import model_selection, policies, protocols, splitters
+from micrograph.splits import film_scans, model_selection, policies, protocols, splitters
 from micrograph.splits.fit_spec import FitTask
 from micrograph.splits.model_selection import Choice
 from micrograph.target import Prediction, Target
@@ -37,6 +37,7 @@ class Samples:
     ----------
     sample : ndarray of str, shape (n,)
         Names.
+    film : ndarray of str, shape (n,)
     augmentation : ndarray of int, shape (n,)
         0: the micrograph itself.
     batch : ndarray of str, shape (n,)
@@ -47,6 +48,7 @@ class Samples:
     """
 
     sample: NDArray[np.str_]
+    film: NDArray[np.str_]
     augmentation: NDArray[np.int64]
     batch: NDArray[np.str_]
     y: NDArray
@@ -141,7 +143,7 @@ def make_folds(
     folds = []
     for fold, fold_rng in enumerate(rng.spawn(table["fold"].nunique())):
         rows = {split: rows_in_split(samples, table, fold, split) for split in splitters.SPLITS}
-        train = rows["train"]
+        train = repeated(samples, rows["train"], table, fold)
         drawn = policies.train_index(policy, samples.y[train], samples.augmentation[train], fold_rng)
         seed = int(fold_rng.integers(SEEDS))
         score_index = {
@@ -182,13 +184,22 @@ def match_samples(sample: ArrayLike, augmentation: ArrayLike, table: pd.DataFram
         )
     rows = known.loc[sample]
     y_true, value = rows["y_true"].to_numpy(), rows["y_true_value"].to_numpy(float)
-    return Samples(sample, augmentation, rows["batch"].to_numpy(str), y_true, value)
+    film = film_scans.film_of(rows.reset_index()).to_numpy(str)
+    return Samples(sample, film, augmentation, rows["batch"].to_numpy(str), y_true, value)
 
 
 def rows_in_split(samples: Samples, table: pd.DataFrame, fold: int, split: str) -> NDArray[np.intp]:
     """Return the rows, ascending and with augmented ones, whose sample is in a split of a fold."""
     inside = table.loc[(table["fold"] == fold) & (table["split"] == split), "sample"]
     return np.flatnonzero(np.isin(samples.sample, inside.to_numpy(str)))
+
+
+def repeated(samples: Samples, rows: NDArray[np.intp], table: pd.DataFrame, fold: int) -> NDArray[np.intp]:
+    """Repeat the training rows of a fold as its splits say (`film_scans.add_repeats`)."""
+    if "repeats" not in table or (table["repeats"] == 1).all():
+        return rows
+    of_sample = table[table["fold"] == fold].set_index("sample")["repeats"]
+    return np.repeat(rows, of_sample[samples.sample[rows]])
 
 
 def scored_rows(
@@ -277,6 +288,7 @@ def prediction_frame(fold: FoldData, split: str, prediction: Prediction, target:
             "fold": fold.fold,
             "split": split,
             "sample": samples.sample[rows],
+            "film": samples.film[rows],
             "augmentation": samples.augmentation[rows],
             "batch": samples.batch[rows],
             "y_true": samples.y[rows],

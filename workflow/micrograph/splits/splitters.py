@@ -1,8 +1,8 @@
 """Split samples into folds that keep groups together, and check the table of splits.
 
-A table of splits has one row per fold and sample: fold (0 ... K - 1), split (train, validation, test), sample, batch,
-y_true (class), y_true_value; sorted by fold, then sample. Samples that a protocol leaves out of a fold have the split
-``unused``.
+A table of splits has one row per fold and sample: fold (0 ... K - 1), split (train, validation, test), sample, film,
+batch, y_true (class), y_true_value; sorted by fold, then sample. Films are split; a film's scans are its samples.
+Samples that a protocol leaves out of a fold have the split ``unused``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.errors import UserError
-from micrograph.splits import group_splits, protocols, stratified_groups
+from micrograph.splits import film_scans, group_splits, protocols, stratified_groups
 from micrograph.target import Target
 
 SPLITS = ("train", "validation", "test")
 MIN_FOLDS = 3  # one each to train on, to validate on and to test
-COLUMNS = ("fold", "split", "sample", "batch", "y_true", "y_true_value")
+COLUMNS = ("fold", "split", "sample", "film", "batch", "y_true", "y_true_value")
 
 
 def split(
@@ -37,8 +37,8 @@ def split(
     Parameters
     ----------
     samples : DataFrame
-        One row per sample, in any order: sample, batch, y_true, y_true_value (`Target.add_to`); also operator and
-        growth_date for splits by them.
+        One row per sample, in any order: sample, film, batch, y_true, y_true_value (`Target.add_to`); also operator and
+        growth_date for splits by them. Without film every sample is one.
     protocol : str
         Its name.
     folds : int
@@ -62,9 +62,9 @@ def split(
     splitter = SPLITTERS[_base(protocol, primary)]
     if folds < MIN_FOLDS:
         raise UserError(f"{folds} folds leave nothing to train on: set splits.folds to {MIN_FOLDS} or more.")
-    ordered = samples.sort_values("sample", ignore_index=True)
-    for sample in ordered.loc[ordered["sample"].duplicated(), "sample"]:
+    for sample in samples.loc[samples["sample"].duplicated(), "sample"]:
         raise UserError(f"sample {sample} is twice in the table of samples: keep one row per sample.")
+    ordered = film_scans.films(samples).sort_values("sample", ignore_index=True)
     _check_groups(ordered, protocol, folds, sorted(ordered["y_true"].unique()), target, splitter.min_groups(folds))
     group = ordered["sample" if "ungrouped" in protocols.parse(protocol).leaks else "batch"].to_numpy(str)
     splits = splitter.split(ordered.assign(group=group), folds, rng, target)
@@ -75,7 +75,7 @@ def split(
                 "or set splits.primary to strict."
             )
     frames = [ordered.assign(fold=fold, split=row) for fold, row in enumerate(splits)]
-    return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+    return film_scans.to_scans(pd.concat(frames, ignore_index=True), samples)[list(COLUMNS)]
 
 
 def obstacle(samples: pd.DataFrame, protocol: str, folds: int, target: Target, primary: str = "strict") -> str:
@@ -92,7 +92,7 @@ def obstacle(samples: pd.DataFrame, protocol: str, folds: int, target: Target, p
         As of `split`.
     """
     base, parsed = _base(protocol, primary), protocols.parse(protocol)
-    ordered = samples.sort_values("sample", ignore_index=True)
+    ordered = film_scans.films(samples).sort_values("sample", ignore_index=True)
     try:
         if base in group_splits.SPLITTERS:
             return group_splits.obstacle(ordered, base, folds, target)
@@ -186,7 +186,7 @@ def check(
 ) -> None:
     """Check that a table of splits keeps its protocol's invariants.
 
-    Every sample is in one split of a fold; without the leak `ungrouped` no batch is in two. strict and published: every
+    Every film is in one split of a fold; without the leak `ungrouped` no batch is in two. strict and published: every
     class is in every split of every fold. strict: each sample is tested exactly once. published: all folds have one
     test split, and each other sample is validated on exactly once. Splits by operator or date: `group_splits.check`.
 
@@ -209,9 +209,12 @@ def check(
     """
     table = table[table["split"] != group_splits.UNUSED]
     _check_unique(table, ["fold", "sample"], "sample")
+    table = film_scans.films_by_fold(table)
+    _check_unique(table, ["fold", "sample"], "film")
     if "ungrouped" not in protocols.parse(protocol).leaks:
         _check_unique(table.drop_duplicates(["fold", "split", "batch"]), ["fold", "batch"], "batch")
-    SPLITTERS[_base(protocol, primary)].check(table, protocol, target, samples)
+    films = None if samples is None else film_scans.films(samples)
+    SPLITTERS[_base(protocol, primary)].check(table, protocol, target, films)
 
 
 def _check_folds(table: pd.DataFrame, protocol: str, target: Target, samples: pd.DataFrame | None) -> None:

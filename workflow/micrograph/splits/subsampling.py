@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from micrograph.splits import group_splits, protocols
+from micrograph.splits import film_scans, group_splits, protocols
 
 
 def subsample_batches(table: pd.DataFrame, protocol: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Keep the protocol's share of every fold's training samples.
+    """Keep the protocol's share of every fold's training films.
 
     Parameters
     ----------
@@ -35,9 +35,10 @@ def subsample_batches(table: pd.DataFrame, protocol: str, rng: np.random.Generat
         return table
     kept = table.copy()
     for _, rows in table[table["split"] == "train"].groupby("fold"):
-        order = _order(rows, rng)
-        samples = rows["batch"].map(rows["batch"].value_counts()).groupby(rows["batch"]).first()[order].cumsum()
-        count = int(np.searchsorted(samples.to_numpy(), share / protocols.WHOLE * len(rows))) + 1
+        films = film_scans.films_by_fold(rows)
+        order = _order(films, rng)
+        samples = films["batch"].map(films["batch"].value_counts()).groupby(films["batch"]).first()[order].cumsum()
+        count = int(np.searchsorted(samples.to_numpy(), share / protocols.WHOLE * len(films))) + 1
         while set(rows.loc[rows["batch"].isin(order[:count]), "y_true"]) != set(rows["y_true"]):
             count += 1
         left_out = rows.index[~rows["batch"].isin(order[:count])]

@@ -92,6 +92,7 @@ def collect(samples: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> tuple[pd.D
     """
     tables = [table for table in tables if len(table)]
     joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
+    joined = joined[joined["sample"].isin(samples["sample"])]  # copies of a scan are measured, too
     unit = NM if (joined["unit"] == NM).sum() == len(samples) else GREY
     table = joined[joined["unit"] == unit].sort_values("sample", ignore_index=True)
     if table["sample"].tolist() != sorted(samples["sample"]):
