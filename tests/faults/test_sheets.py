@@ -94,7 +94,6 @@ TEXTS = {
     "a note beside": (lambda text: text.replace("500\n", "500\tgood\n", 1), "which has no name in line 1"),
     "an open quotation": (lambda text: text.replace("film1", '"film1'), "does not end with one"),
     "a zero byte": (lambda text: text.replace("film1", "fi\0lm1"), "not UTF-8 text"),
-    "a sample twice": (lambda text: text.replace("film1", "film0"), "sample 'film0' occurs 2 times"),
     "a sample in two cases": (lambda text: text.replace("film1", "FILM0"), "are one file name on many disks"),
     "a scan twice": (lambda text: text.replace("b.spm", "a.spm"), "scan 'a.spm' occurs 2 times"),
     "a scan in two spellings": (lambda text: text.replace("b.spm", "./a.spm"), "are one file"),

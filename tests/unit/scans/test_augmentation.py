@@ -215,13 +215,13 @@ def test_a_shard_is_known_by_the_folder_of_its_micrographs():
 
 
 def test_an_empty_shard_is_an_empty_table(tmp_path):
-    table = copied(tmp_path, pd.DataFrame(columns=conversion.SAMPLES))
+    table = copied(tmp_path, pd.DataFrame(columns=(*conversion.CONDITIONS, *conversion.FILES)))
     assert tuple(table.columns) == augmentation.COLUMNS and not len(table) and (tmp_path / "copies").is_dir()
 
 
 def test_a_policy_without_images_is_refused(tmp_path):
     with pytest.raises(UserError, match="policy 'aug3' is not known; choose one of: aug1, aug2"):
-        copied(tmp_path, pd.DataFrame(columns=conversion.SAMPLES), policy="aug3")
+        copied(tmp_path, pd.DataFrame(columns=(*conversion.CONDITIONS, *conversion.FILES)), policy="aug3")
 
 
 def test_a_damaged_height_map_is_named(tmp_path):

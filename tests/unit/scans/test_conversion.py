@@ -153,7 +153,7 @@ def test_the_sheet_overrides_the_levelling_of_a_scan_and_flags_reach_the_table_o
     drawn, rejected = convert(sheet, tmp_path, levelling="published")
     limits = {"masked_pct": 101, "line_offset_pct": 1e9, "scar_pct": 101, "noise_ratio": 1e9, "jumps": -1}
     samples, _, summary = conversion.collect(sheet, [drawn], [rejected], "real", quality_thresholds=limits)
-    assert tuple(samples.columns) == conversion.SAMPLES
+    assert tuple(samples.columns) == (*conversion.CONDITIONS, *conversion.FILES)
     assert list(samples["levelling"]) == ["published", "facet", "median", ""]
     assert list(samples["quality"]) == ["jumps", "jumps", "jumps", ""]  # the image has no heights to judge
     assert "3 scans have a quality flag" in summary
@@ -223,7 +223,7 @@ def test_scans_that_are_not_square_can_be_refused(sheet, tmp_path):
 def test_the_shards_join_to_one_table_of_all_samples(sheet, tmp_path):
     shards = [convert(sheet.iloc[rows], tmp_path / name) for rows, name in ((slice(3, 7), "0"), (slice(0, 3), "1"))]
     samples, rejected, text = conversion.collect(sheet, *zip(*shards, strict=True), data="simulated")
-    assert tuple(samples.columns) == conversion.SAMPLES
+    assert tuple(samples.columns) == (*conversion.CONDITIONS, *conversion.FILES)
     assert list(samples["sample"]) == ["A", "B", "C", "P"]
     assert set(samples["data"]) == {"simulated"} and set(samples["growth_celsius"]) == {950}
     assert list(rejected["sample"]) == ["Q", "R", "S"]
@@ -257,6 +257,28 @@ def test_one_scan_in_several_files_is_one_batch_and_is_pointed_out(tmp_path):
     assert samples["batch"].tolist() == ["m", "m", "w", "m"]
     (line,) = (line for line in text.splitlines() if "one scan" in line)
     assert all(part in line for part in ("a, b, d", "m, t, f", "950 and 1000"))
+
+
+def test_copies_of_a_scan_of_the_same_film_are_left_out_and_other_scans_stay(tmp_path):
+    rng = np.random.default_rng(5)
+    reliefs = [gaussian_filter(rng.normal(size=(64, 64)), 2) * 30 for _ in range(3)]
+    tilted = reliefs[0] + np.linspace(0, 40, 64)[:, None] + rng.normal(size=(64, 64)) * 0.2
+    for name, array in zip(("flat", "raw", "edge", "worked"), (reliefs[0], tilted, *reliefs[1:]), strict=True):
+        write_gwy(tmp_path / f"{name}.gwy", HeightMap(array, 1000, 1000, "Height", "Trace", "a", name, 64))
+    files = {"a@1": "flat.gwy", "a@2": "raw.gwy", "a@3": "edge.gwy", "a@4": "worked.gwy", "b": "edge.gwy"}
+    sheet = pd.DataFrame({"sample": list(files), "scan": [str(tmp_path / file) for file in files.values()]})
+    sheet = sheet.assign(film=[*"aaaab"], growth_celsius=950, batch=[*"mmmmt"], width_nm=np.nan)
+    sheet = sheet.assign(
+        kind=["processed", "raw", "", "processed", ""], position=["center", "center", "edge", "edge", ""]
+    )
+    tables = ([table] for table in convert(sheet, tmp_path))
+    samples, rejected, text = conversion.collect(sheet, *tables, data="real")
+    assert samples["sample"].tolist() == ["a@2", "a@3", "b"] and samples["film"].tolist() == [*"aab"]
+    assert dict(zip(rejected["sample"], rejected["reason"], strict=True)) == {
+        "a@1": "a copy of a@2, a scan of the same film",
+        "a@4": "a copy of a@3, a scan of the same film",
+    }
+    assert "2 copies" in text and samples["batch"].nunique() == 1  # of another film a copy joins the batches
 
 
 def test_fewer_than_two_samples_are_refused_with_the_reasons(sheet, tmp_path):

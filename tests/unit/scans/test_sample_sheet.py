@@ -58,7 +58,7 @@ def test_all_errors_come_in_one_message_each_with_its_line(folder):
         folder,
         "sample|growth_celsius|scan|batch|growth_second",
         "x1|hot|a.spm|day1|1",
-        "x1|1050|missing.spm|day1|1",
+        "X1|1050|missing.spm|day1|1",
         "x3|950|a.spm||1",
         "../x4|950|b.spm|day1|",
         "x5||b.spm|day1|",
@@ -74,7 +74,7 @@ def test_all_errors_come_in_one_message_each_with_its_line(folder):
         "line 4: sample 'x3' holds no growth date",
         "line 5: sample '../x4'",
         "line 6: growth_celsius is empty",
-        "lines 2, 3: sample 'x1' occurs 2 times",
+        "lines 2, 3: sample 'x1', 'X1' are one file name on many disks",
         "lines 2, 4: scan 'a.spm' occurs 2 times",
         "lines 5, 6: scan 'b.spm' occurs 2 times",
         "10 errors",
@@ -336,3 +336,33 @@ def test_no_column_of_the_tables_can_be_a_growth_variable():
     variables = {"growth_celsius", "growth_seconds", "pressure_torr", *sample_sheet.TEXTS}
     made = {*conversion.CONDITIONS, *conversion.FILES, *splitters.COLUMNS}
     assert made - variables <= {*sample_sheet.NO_VARIABLES}
+
+
+FILMS = "sample|growth_celsius|scan|batch|growth_seconds|position|kind"
+
+
+def test_scans_of_one_film_have_names_of_their_own_that_no_film_can_have(folder):
+    path = write(
+        folder,
+        FILMS,
+        "a|950|1|d|60|center 2|raw",
+        "a|950.0|2|d|60|edge|",
+        "b|950|6|d||center|",
+        "b|950|5|d||center|processed",
+        "c|950|4|d|||",
+        "c_1|950|7|d|||",
+        "c|950|3|d|||",
+    )
+    frame = sample_sheet.read(path, COLUMNS, files_must_exist=False)
+    names = dict(zip(frame["scan"], frame["sample"], strict=True))
+    assert names == {"1": "a@center-2", "2": "a@edge", "6": "b@1", "5": "b@2", "3": "c@1", "4": "c@2", "7": "c_1"}
+    assert frame["film"].tolist() == ["a", "a", "b", "b", "c", "c", "c_1"]
+    for index in range(4):
+        own = sample_sheet.read_shard(path, COLUMNS, index, 2)
+        assert own.equals(sample_sheet.shard(frame, index, 2).reset_index(drop=True)), index
+
+
+def test_what_belongs_to_a_film_must_be_the_same_in_all_its_rows(folder):
+    message = fault_of(folder, FILMS, "a|950|a.spm|d|60|center|raw", "a|900|b.spm|e||edge|cooked")
+    assert "lines 2, 3: the scans of sample 'a' differ in growth_celsius (950, 900)" in message
+    assert "growth_seconds (60, ); batch (d, e)" in message and "kind 'cooked'" in message and "2 errors" in message

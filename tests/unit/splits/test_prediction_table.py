@@ -85,7 +85,8 @@ def test_points_are_chosen_and_predictions_tabulated(protocol, refitted):
     assert search["refit_params"].map(json.loads).tolist() == [grid[point] for point in refitted]
     assert search["validation_accuracy"].tolist() == search["validation_balanced"].tolist() == [1] * 4
     assert list(table.columns) == [
-        *("fold", "split", "sample", "augmentation", "batch", "y_true", "y_true_value", "y_pred", "y_pred_value"),
+        *("fold", "split", "sample", "film", "augmentation", "batch", "y_true", "y_true_value"),
+        *("y_pred", "y_pred_value"),
         *("score_900", "score_950", "score_1000", "components"),
     ]
     pd.testing.assert_frame_equal(table, table.sort_values(prediction_table.KEYS, ignore_index=True))
