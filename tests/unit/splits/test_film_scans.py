@@ -43,10 +43,12 @@ def test_only_training_is_weighted_fold_by_fold_and_only_by_film():
 
 
 def test_scans_have_the_rows_of_their_film():
-    samples = pd.DataFrame({"sample": ["b", "a@2", "a@1"], "film": ["b", "a", "a"], "batch": ["d", "e", "e"]})
+    samples = pd.DataFrame(
+        {"sample": ["b", "a@2", "a@1"], "film": ["b", "a", "a"], "batch": ["d", "e", "e"], "scan": "s"}
+    )
     films = film_scans.films(samples)
     assert films[["sample", "batch"]].to_numpy().tolist() == [["b", "d"], ["a", "e"]]
     table = pd.concat([films.assign(fold=fold, split=split) for fold, split in enumerate(("train", "test"))])
-    scans = film_scans.to_scans(table[["fold", "split", "sample", "batch"]], samples)
-    assert scans.columns.tolist() == ["fold", "split", "sample", "film", "batch"]
+    scans = film_scans.to_scans(table[["fold", "split", "sample", "batch", "scan"]], samples)
+    assert scans.columns.tolist() == ["fold", "split", "sample", "film", "batch", "scan"]
     assert scans["sample"].tolist() == ["a@1", "a@2", "b"] * 2 and scans["film"].tolist() == ["a", "a", "b"] * 2

@@ -38,9 +38,9 @@ def to_scans(table: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Sorted by fold, then sample; ``film`` is beside ``sample``.
     """
-    scans = pd.DataFrame({"film": film_of(samples), "scan": samples["sample"]})
+    scans = pd.DataFrame({"film": film_of(samples), "name of scan": samples["sample"]})
     rows = table.drop(columns="film", errors="ignore").rename(columns={"sample": "film"}).merge(scans, on="film")
-    rows.insert(rows.columns.get_loc("film"), "sample", rows.pop("scan"))
+    rows.insert(rows.columns.get_loc("film"), "sample", rows.pop("name of scan"))
     return rows.sort_values(["fold", "sample"], kind="stable", ignore_index=True)
 
 
