@@ -16,6 +16,7 @@ from micrograph.io import UnwritableError
 from micrograph.scans import conversion, levelling, rendering
 from micrograph.scans.conversion import Preprocessing
 from micrograph.scans.height_map import HeightMap, read_gwy, write_gwy
+from tables_of_films import COLUMNS
 
 FOLDERS = ("heights", "micrographs")
 
@@ -253,7 +254,8 @@ def test_one_scan_in_several_files_is_one_batch_and_is_pointed_out(tmp_path):
     sheet = sheet.assign(
         growth_celsius=[950, 950, 950, 1000], batch=["m", "t", "w", "f"], width_nm=[np.nan, np.nan, np.nan, 500]
     )
-    samples, _, text = conversion.collect(sheet, *([table] for table in convert(sheet, tmp_path)), data="real")
+    tables = ([table] for table in convert(sheet, tmp_path))
+    samples, _, text = conversion.collect(sheet, *tables, data="real", columns=COLUMNS)
     assert samples["batch"].tolist() == ["m", "m", "w", "m"]
     (line,) = (line for line in text.splitlines() if "one scan" in line)
     assert all(part in line for part in ("a, b, d", "m, t, f", "950 and 1000"))
