@@ -73,13 +73,12 @@ def write(
             style.label_data(figure, model.facts["data"])
             style.save(figure, *(folder / f"figure.{end}" for end in ("pdf", "svg", "png")))
         films = predict.predict_films(scans, model)
-        rows += [predict.row(film, classes) for film in films]
         pages = _pages(cards, films, model, template, Path(parts).name)
         for number, text in enumerate(pages[1:], start=2):
             io.write_text(folder / f"page_{number}.html", text)
     io.write_text(index, pages[0])
     named = [row | {"scan": card["name"]} for row, card in zip(rows, cards, strict=True)]
-    return predict.table(named, classes)
+    return predict.table([*named, *(predict.row(film, classes) for film in films)], classes)
 
 
 def _for_figure(prediction: predict.Prediction) -> new_scans.Shown:
