@@ -51,7 +51,8 @@ def fitted(study, protocol="strict", model="KRC", scheme="nominal", policy="aug3
 @pytest.mark.parametrize("model", ["SVC", "RNN", "DTC"])
 def test_predictions_have_one_row_a_fold_and_sample(study, protocol, scheme, model):
     table = fitted(study, protocol, model, scheme).predictions
-    columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_true_value", "y_pred", "y_pred_value"]
+    columns = ["fold", "split", "sample", "film", "augmentation", "batch"]
+    columns += ["y_true", "y_true_value", "y_pred", "y_pred_value"]
     assert list(table.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
     keys = ["fold", "split", "sample", "batch"]
     expected = study[2][protocol].sort_values(keys[:3], ignore_index=True)

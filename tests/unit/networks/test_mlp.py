@@ -69,7 +69,8 @@ def test_the_summed_loss_of_nnrank_changes_its_mlps_and_no_others(study):
 @pytest.mark.parametrize("scheme", list(target.SCHEMES))
 def test_the_fit_learns_and_has_the_columns_of_predictions(study, protocol, scheme):
     found = fitted(study, protocol, scheme)
-    columns = ["fold", "split", "sample", "augmentation", "batch", "y_true", "y_pred", "y_pred_value"]
+    columns = ["fold", "split", "sample", "film", "augmentation", "batch"]
+    columns += ["y_true", "y_true_value", "y_pred", "y_pred_value"]
     assert list(found.predictions.columns) == [*columns, "score_900", "score_950", "score_1000", "components"]
     assert len(found.predictions) == FOLDS * len(study[0])
     assert set(found.predictions["components"]) == {10}
