@@ -84,6 +84,7 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
             "augmentation": 0,
             "batch": films["batch"],
             "y_true": films["growth_celsius"],
+            "y_true_value": films["growth_celsius"],
             "y_pred": predicted,
             "y_pred_value": value if fields["scheme"] == "regression" else np.nan,
         }

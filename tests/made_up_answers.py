@@ -47,6 +47,7 @@ def fit(days=40, films_a_day=3, folds=4, sharpness=1.0, seed=0, scores=sharpened
             "y_true": CLASSES[places].astype(int),
             "y_pred": CLASSES[chances.argmax(axis=1)].astype(int),
             "y_pred_value": np.nan,
+            "y_true_value": CLASSES[places],
         }
     )
     films[[f"score_{celsius:g}" for celsius in CLASSES]] = scores(chances, sharpness)

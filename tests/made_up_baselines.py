@@ -44,7 +44,7 @@ def by_hand(right, batches="xxyy", truth=(900, 900, 900, 900)):
             {
                 "fold": 0, "split": part, "sample": [f"s{place}" for place in range(len(part))], "augmentation": 0,
                 "batch": ["u", "v", *batches], "y_true": [950, 900, *truth],
-                "y_pred": predicted, "y_pred_value": np.nan,
+                "y_pred": predicted, "y_pred_value": np.nan, "y_true_value": [950, 900, *truth],
             }
         ),
     )  # fmt: skip

@@ -57,7 +57,7 @@ def table4(corn=-12.0, half=2.0):
     """Table 4: the CNN and the SVC nominal, the CNN as CORN, its mean absolute error less that of the nominal CNN."""
     rows = [("nominal", "CNN", np.nan), ("nominal", "SVC", np.nan), ("corn", "CNN", corn)]
     made = [
-        {"protocol": "strict", **FIT, "scheme": scheme, "model": model} | value("against_nominal_celsius", change, half)
+        {"protocol": "strict", **FIT, "scheme": scheme, "model": model} | value("against_nominal", change, half)
         for scheme, model, change in rows
     ]
     return pd.DataFrame(made).assign(n_samples=FILMS)

@@ -9,6 +9,7 @@ from made_up import RUN, resampling
 from micrograph.evaluation import confounders
 from micrograph.evaluation.summaries import Fit
 from micrograph.splits.fit_spec import FitSpec
+from tables_of_films import TARGET
 
 SPEC = FitSpec("strict", "imagenet", "aug3", "image", "nominal", "CNN")
 
@@ -39,7 +40,10 @@ def answered(sheet, right, protocol="strict", learnt=40):
     names = [f"t{place}" for place in range(learnt)]
     trained = pd.DataFrame({"sample": names, "batch": names, "y_true": truth, "y_pred": 950.0})
     rows = pd.concat([tested, trained.assign(split="train")], ignore_index=True)
-    return Fit(replace(SPEC, protocol=protocol), rows.assign(fold=0, augmentation=0, y_pred_value=np.nan))
+    return Fit(
+        replace(SPEC, protocol=protocol),
+        rows.assign(fold=0, augmentation=0, y_pred_value=np.nan, y_true_value=lambda rows: rows["y_true"]),
+    )
 
 
 def tabled(sheet, right, splits=(), same=(), untested=None, n_bootstrap=300):
@@ -49,6 +53,7 @@ def tabled(sheet, right, splits=(), same=(), untested=None, n_bootstrap=300):
         list(splits),
         list(same),
         untested or {},
+        TARGET,
         resampling=resampling(n_bootstrap),
         run=RUN,
     )

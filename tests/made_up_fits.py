@@ -62,4 +62,4 @@ def _answers(rows, skill, classes, values, gap, rng):
     lost = (rng.random(len(rows)) < gap) & (rows["split"] == "test").to_numpy()
     answer, value = np.where(lost, np.nan, answer), np.where(lost, np.nan, value)
     kept = rows[["fold", "split", "sample", "batch", "y_true"]]
-    return kept.assign(augmentation=0, y_pred=answer, y_pred_value=value, components=100)
+    return kept.assign(y_true_value=kept["y_true"], augmentation=0, y_pred=answer, y_pred_value=value, components=100)

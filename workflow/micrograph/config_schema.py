@@ -742,6 +742,16 @@ class LearningCurve(Section):
     models: Models = ["SVC"]
 
 
+class WhatCanBeRead(Section):
+    """Which growth variables of the sheet micrographs tell: the table and figure what_can_be_read. Linear models on the
+    features of the global pooling predict the target and every other column."""
+
+    repeats: Repeats = 3
+    protocols: Annotated[One[Annotated[str, OneOf(("strict",))]], PROTOCOLS] = ["strict"]
+    pretraining: OneFetched = BASE.pretraining
+    explained_variance: Annotated[One[Percent], VARIANCE] = BASE.explained_variance
+
+
 class Experiments(Section):
     """What is fitted for each table and figure. Experiments that need the same fit share its file; every list may be
     shortened, and null leaves an experiment out: tables and figures that need what is left out are left out, too, and
@@ -759,6 +769,7 @@ class Experiments(Section):
     leakage: Leakage | None = Leakage()
     confounders: Confounders | None = Confounders()
     learning_curve: LearningCurve | None = LearningCurve()
+    what_can_be_read: WhatCanBeRead | None = WhatCanBeRead()
 
 
 class FinalModel(Section):

@@ -18,6 +18,7 @@ from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned
 
 SAMPLES = "results/micrographs/samples.tsv"
 PUBLISHED = "resources/published/"  # ships with the workflow
+GROWTH_VARIABLES = "results/growth_variables/{table}.tsv"
 SCANS = "{scan}"  # the raw scans of the study
 
 # The tables that the conclusions rest on.
@@ -223,13 +224,12 @@ def _scans(study: Study, fits: Iterable) -> Input:
 
 
 def _basic(study: Study) -> dict[str, Any]:
-    return {"target": study.config["target"], "data": study.data}
+    return {"data": study.data}
 
 
 def _scored(study: Study) -> dict[str, Any]:
     """Return the parameters of tables with intervals."""
     return {
-        "target": study.config["target"],
         "n_bootstrap": study.config["evaluation"]["n_bootstrap"],
         "seed": study.config["seed"],
         **study.run_info,
@@ -375,6 +375,12 @@ def _components(study: Study) -> Input:
     return Input("arrays", list(study.components_shown.values()), components_titles(study))
 
 
+def _growth_variables(study: Study) -> dict[str, Input]:
+    """Return the predictions of growth variables."""
+    study.settings("what_can_be_read")
+    return {name: Input("table", GROWTH_VARIABLES.format(table=name)) for name in ("predictions", "variables")}
+
+
 OUTPUTS = (
     Output(
         "table1", "Table 1", "Images by policy", STUDY,
@@ -409,7 +415,7 @@ OUTPUTS = (
         figure="fig1:draw", early=True,
     ),
     Output(
-        "fig2", "Figure 2", "Samples by growth temperature", STUDY,
+        "fig2", "Figure 2", "Samples by class", STUDY,
         inputs=_films,
         params=_basic,
         figure="fig2:draw", early=True,
@@ -450,6 +456,12 @@ OUTPUTS = (
         },
         params=_scored,
         table="table4",
+    ),
+    Output(
+        "regression", "Regression", "Errors and prediction intervals of the regression", PERFORMANCE,
+        inputs=lambda study: {"fits": _fits(study, study.repeated("table4", scheme=["regression"]))},
+        params=lambda study: {**_scored(study), "coverage": study.config["final_model"]["coverage"]},
+        table="regression", figure="regression:draw",
     ),
     Output(
         "tuned_networks", "Fine-tuned networks", "Accuracy of the networks behind the fine-tuned features", PERFORMANCE,
@@ -551,7 +563,11 @@ OUTPUTS = (
             "splits": _fits(study, study.regrouped()),
             "strict": _fits(study, study.regrouped("strict")),
         },
-        params=lambda study: {**_scored(study), "untested": study.untested()},
+        params=lambda study: {
+            **_scored(study),
+            "untested": study.untested(),
+            "extra_columns": study.config["scans"]["extra_columns"],
+        },
         table="confounders", figure="confounders:draw", grouped=False,
     ),
     Output(
@@ -586,6 +602,12 @@ OUTPUTS = (
         table="learning_curve", figure="learning_curve:draw",
     ),
     Output(
+        "what_can_be_read", "What can be read", "Growth variables read off the micrographs", VALIDITY,
+        inputs=_growth_variables,
+        params=_scored,
+        table="what_can_be_read", figure="what_can_be_read:draw",
+    ),
+    Output(
         "fig6", "Figure 6", "Predictions by sample", FILMS,
         inputs=lambda study: {
             **_films(study),
@@ -618,7 +640,7 @@ OUTPUTS = (
         table="attribution_tests", figure="attribution_tests:draw",
     ),
     Output(
-        "fig8", "Figure 8", "Principal components by growth temperature", FILMS,
+        "fig8", "Figure 8", "Principal components by class", FILMS,
         inputs=lambda study: {
             "samples": Input("table", SAMPLES),
             "components": _components(study),

@@ -8,6 +8,7 @@ All fits of tables and figures on one kind of features share a job (`Study.share
 the path of its predictions.
 """
 
+READ = STUDY.tables.get("what_can_be_read")
 FIT = "{protocol}/{pretraining}/{policy}/{features}/{scheme}/{model}"
 
 
@@ -94,6 +95,33 @@ rule permute_labels:
         fits=lambda wildcards: [fit.columns() for fit in STUDY.permuted()[tuple(wildcards)]],
     script:
         "../scripts/permute_labels.py"
+
+
+if READ:
+
+    rule predict_growth_variables:
+        """Predict every growth variable of the sheet from micrographs, from metadata, and with the target known."""
+        input:
+            samples=SAMPLES,
+            features=features_of_blocks(READ["pretraining"][0], ["pool"]),
+            code=code_of("predict_growth_variables"),
+        output:
+            predictions=outputs.GROWTH_VARIABLES.format(table="predictions"),
+            variables=outputs.GROWTH_VARIABLES.format(table="variables"),
+        log:
+            "logs/predict_growth_variables.log",
+        benchmark:
+            "logs/predict_growth_variables.tsv"
+        conda:
+            "../../envs/learn.yaml"
+        params:
+            seed=config["seed"],
+            target=config["target"],
+            extra_columns=config["scans"]["extra_columns"],
+            folds=config["splits"]["folds"],
+            settings=READ,
+        script:
+            "../scripts/predict_growth_variables.py"
 
 
 rule fit_mlp:

@@ -52,6 +52,8 @@ for row in outputs.OUTPUTS:
             row=facts_of(row),
             data=STUDY.data,
             coverage=config["final_model"]["coverage"],
+            target=config["target"],
+            target_name=STUDY.target.name,
             arguments=lambda wildcards, name=row.name: outputs.get(name).params(STUDY),
             film_score=config["evaluation"]["film_score"],
             readers=lambda wildcards, name=row.name: outputs.readers(name, STUDY),
@@ -106,6 +108,7 @@ rule report:
         data=STUDY.data,
         coverage=config["final_model"]["coverage"],
         target=config["target"],
+        target_name=STUDY.target.name,
         components=outputs.feature_map(STUDY)[0],
         film_score=config["evaluation"]["film_score"],
         settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result

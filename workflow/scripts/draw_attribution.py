@@ -14,6 +14,6 @@ with log.redirect_output(snakemake.log[0]):
     explained = maps.read(given.maps)
     film = samples.set_index("sample").loc[explained.samples[explained.index(sample)]]
     picture = rendering.read_png(film["micrograph"])
-    figure = sample_attribution.draw(explained, sample, fit, samples, picture)
+    figure = sample_attribution.draw(explained, sample, fit, samples, picture, target)
     style.label_data(figure, snakemake.params.data)
     style.save(figure, snakemake.output.png, dots_per_inch=200)

@@ -39,7 +39,8 @@ def call(function, arguments, stream):
     if stream:
         made["rng"] = random_stream(*stream)
     if {"classes", "n_bootstrap"} <= made.keys():
-        made["resampling"] = Resampling(made["classes"], made["n_bootstrap"], int(made.pop("rng").integers(2**31)))
+        seed = int(made.pop("rng").integers(2**31))
+        made["resampling"] = Resampling(made["classes"], made["n_bootstrap"], seed, made["target"].ordered)
     fields = [field.name for field in dataclasses.fields(RunInfo)]
     if set(fields) <= made.keys():
         made["run"] = RunInfo(**{name: made[name] for name in fields})
@@ -50,16 +51,15 @@ def call(function, arguments, stream):
 with log.redirect_output(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     row = outputs.get(params.output)
-    arguments, film_score = dict(params.arguments), None
-    if "target" in arguments:
-        target = arguments["target"] = Target.from_config(arguments["target"])
-        arguments["classes"] = list(target.classes)
-        film_score = FilmScore(target, params.film_score)
+    target = Target.from_config(params.target)
+    film_score = FilmScore(target, params.film_score)
     readers = {
         name: read(kind, snakemake.input[name], keys, film_score) for name, (kind, keys) in params.readers.items()
     }
-    arguments |= readers
-    if "target" in arguments and "samples" in readers:
+    arguments = dict(params.arguments) | readers | {"target": target, "classes": list(target.classes)}
+    if "published" in readers and target.column != summaries.PAPER_TARGET:
+        arguments["published"] = readers["published"].iloc[:0]
+    if "samples" in readers:
         arguments["samples"] = target.add_to(readers["samples"])
     stream = (arguments["seed"], row.name) if "seed" in arguments else None
     if row.table:
@@ -68,8 +68,9 @@ with log.redirect_output(snakemake.log[0]):
         arguments["table"] = table
         caption = captions.read(snakemake.input.caption, dict(params.items()), table)
         io.write_table(output.tsv, table)
-        io.write_text(output.md, tables.markdown(module.panels(table), caption))
-        io.write_text(output.html, tables.html(module.panels(table), caption, row.label, wrap=row.sentences))
+        panels = tables.lay_out(module, table, target)
+        io.write_text(output.md, tables.markdown(panels, caption))
+        io.write_text(output.html, tables.html(panels, caption, row.label, wrap=row.sentences))
         stream = (*stream, "figure") if stream else None
     if row.figure:
         from micrograph.figures import style

@@ -42,7 +42,7 @@ with log.redirect_output(snakemake.log[0]):
         io.read_table(given.rejected),
         params.settings,
         contents.versions(["snakemake", "numpy", "scikit-learn", "torch", "timm"]),
-        [contents.table(output, tables[output.name], captions[output.name]) for output in made if output.table],
+        [contents.table(output, tables[output.name], target, captions[output.name]) for output in made if output.table],
         [contents.figure(output, captions[output.name]) for output in made if output.figure],
         confusion,
         conclusions.from_table(tables["conclusions"]) if "conclusions" in tables else None,

@@ -9,6 +9,7 @@ from made_up import RUN
 from made_up_baselines import by_hand, fit, given, network, tabled
 from micrograph.errors import UserError
 from micrograph.evaluation import baselines, summaries, tables
+from tables_of_films import TARGET
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +60,19 @@ def test_how_far_a_model_is_above_the_majority_class_is_paired_by_growth_day():
 
 
 def test_a_network_far_ahead_is_bold_and_an_equal_one_is_not(table):
-    strict = baselines.panels(table)[0]
+    strict = baselines.panels(table, TARGET)[0]
     metadata = next(line for line in strict.rows if line[0] == "growth metadata")
     assert isinstance(metadata[-1], tables.Bold)
     same = tabled([fit("metadata", 0.7)], summaries.Fit(network().spec, fit("metadata", 0.7).predictions))
     assert row(same, "strict", "metadata")["network_gain_pct_points"] == 0
-    metadata = next(line for line in baselines.panels(same)[0].rows if line[0] == "growth metadata")
+    metadata = next(line for line in baselines.panels(same, TARGET)[0].rows if line[0] == "growth metadata")
     assert not isinstance(metadata[-1], tables.Bold)
 
 
 def test_without_strict_fits_nothing_is_compared():
     table = tabled(given(("published",)))
     assert table["network_gain_pct_points"].isna().all() and "CNN" not in set(table["model"])
-    (panel,) = baselines.panels(table)
+    (panel,) = baselines.panels(table, TARGET)
     assert not {heading for heading, _ in baselines.STRICT} & set(panel.headings)
     assert all(len(line) == len(panel.headings) for line in panel.rows)
 

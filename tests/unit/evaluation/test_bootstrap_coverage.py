@@ -43,7 +43,7 @@ def of_model(table, rng, better=0.0):
     step = np.where(truth == 0, 1, np.where(truth == 2, -1, rng.choice([-1, 1], len(table))))
     answer = np.array(CLASSES)[np.where(wrong, truth + step, truth)]
     value = answer + rng.normal(0, 10, len(table))
-    return table.assign(y_pred=answer, y_pred_value=value)
+    return table.assign(y_pred=answer, y_pred_value=value, y_true_value=lambda rows: rows["y_true"])
 
 
 def coverage(intervals, truth):

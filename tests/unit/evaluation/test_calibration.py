@@ -7,13 +7,15 @@ from made_up_answers import CLASSES, fit
 from micrograph.errors import UserError
 from micrograph.evaluation import calibration, summaries
 from micrograph.evaluation.calibration import DECISIONS, NOTHING, PROBABILITIES, SCALED, UNSCALED
+from micrograph.target import Target
+from tables_of_films import TARGET
 
 NAMES = [f"score_{celsius:g}" for celsius in CLASSES]
 CELSIUS = [900, 950, 1000]
 
 
 def judge(given, coverage=0.9):
-    return calibration.calibrate(given, CELSIUS, coverage)
+    return calibration.calibrate(given, TARGET, coverage)
 
 
 def changed(given, part, change):
@@ -119,5 +121,5 @@ def test_a_strange_growth_temperature_is_refused_and_predictions_are_left_alone(
     before = made.predictions.copy()
     judge(made)
     assert made.predictions.equals(before)
-    with pytest.raises(UserError, match="not a class"):
-        calibration.calibrate(made, [900, 950, 1100], 0.9)
+    with pytest.raises(UserError, match="the target does not have"):
+        calibration.calibrate(made, Target.from_config({"column": "growth_celsius", "classes": [900, 950, 1100]}), 0.9)

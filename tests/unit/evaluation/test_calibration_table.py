@@ -13,6 +13,7 @@ from micrograph.errors import UserError
 from micrograph.evaluation import calibration, summaries, tables
 from micrograph.evaluation.labels import fit_labels
 from micrograph.splits.fit_spec import KEYS, FitSpec
+from tables_of_films import TARGET
 
 CELSIUS = [900, 950, 1000]
 SURE = {"sharpness": 3.0, "model": "CNN", "features": "image"}
@@ -27,7 +28,7 @@ def silent(chances, sharpness):
 
 
 def table(*given, coverage=0.9, seed=0):
-    return calibration.make_table(given, coverage, resampling=resampling(400, seed), run=RUN)
+    return calibration.make_table(given, coverage, TARGET, resampling=resampling(400, seed), run=RUN)
 
 
 def mixed():
@@ -98,7 +99,7 @@ def test_one_growth_day_of_tests_gives_no_interval():
 
 def test_no_predictions_are_refused():
     with pytest.raises(UserError, match="no predictions"):
-        calibration.calibrate_all([], CELSIUS, 0.9)
+        calibration.calibrate_all([], TARGET, 0.9)
 
 
 def test_labels_distinguish_fits_as_shortly_as_they_can():
@@ -120,10 +121,10 @@ def test_sets_of_reversed_probabilities_cover_too_little():
 
 def test_markdown_and_page_show_the_numbers_and_the_page_escapes_names():
     made = mixed()
-    text = tables.markdown(calibration.panels(made), "About")
+    text = tables.markdown(calibration.panels(made, TARGET), "About")
     assert "| CNN, nominal | unscaled | 1.00 |" in text and "nominal coverage 90 %" in text
     page = tables.html(
-        calibration.panels(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal")),
+        calibration.panels(made.assign(pretraining=["<a>", "<a>", "b", "c"], model="M", scheme="nominal"), TARGET),
         "x",
         "calibration",
     )
@@ -134,8 +135,10 @@ def test_the_table_reads_the_same_from_its_file(tmp_path):
     made = mixed()
     io.write_table(tmp_path / "calibration.tsv", made)
     again = io.read_table(tmp_path / "calibration.tsv")
-    assert tables.markdown(calibration.panels(again), "") == tables.markdown(calibration.panels(made), "")
+    assert tables.markdown(calibration.panels(again, TARGET), "") == tables.markdown(
+        calibration.panels(made, TARGET), ""
+    )
 
 
 def test_a_table_of_nothing_but_left_out_fits_can_be_read():
-    assert "caption" in tables.markdown(calibration.panels(table(fit(scores=silent))), "caption")
+    assert "caption" in tables.markdown(calibration.panels(table(fit(scores=silent)), TARGET), "caption")

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from made_up import resampling
-from micrograph.evaluation import component_correlations, tables
+from micrograph.evaluation import component_correlations, tables, value_scores
 
 RNG = np.random.default_rng(0)
 
@@ -15,14 +15,14 @@ RNG = np.random.default_rng(0)
 def test_weights_count_a_sample_more_than_once(decimals):
     first, second = np.round(RNG.normal(size=(2, 30)), decimals)
     weights = np.vstack([np.ones(30), RNG.integers(0, 4, (5, 30))]).astype(float)
-    found = component_correlations.rank_correlation(first, second + first, weights)
+    found = value_scores.rank_correlation(first, second + first, weights)
     for each, counts in zip(found, weights, strict=True):
         rows = np.repeat(np.arange(30), counts.astype(int))
         assert each == pytest.approx(stats.spearmanr(first[rows], (second + first)[rows]).statistic)
 
 
 def test_a_constant_has_no_correlation():
-    assert np.isnan(component_correlations.rank_correlation([1, 1, 1], [1, 2, 3], np.ones((1, 3)))).all()
+    assert np.isnan(value_scores.rank_correlation([1, 1, 1], [1, 2, 3], np.ones((1, 3)))).all()
 
 
 def test_components_that_are_size_and_density_are_found_as_such():

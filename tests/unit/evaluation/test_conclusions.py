@@ -23,6 +23,7 @@ from micrograph.evaluation import (
 from micrograph.evaluation.conclusions import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Estimate
 from micrograph.prediction import model_card
 from micrograph.splits import protocols
+from tables_of_films import TARGET
 
 SIMULATED = "simulated films"
 MORE, LESS, OTHER = (1, 0.0, 0.0), (-1, 0.0, 0.0), (0, 0.0, 0.0)  # direction, margin's lower and upper end
@@ -144,8 +145,8 @@ COLUMNS = {
     "table4": table4.COLUMNS,
     "leakage": leakage.COLUMNS,
     "baselines": baselines.COLUMNS,
-    "confounders": confounders.columns([900, 950, 1000]),
-    "calibration": calibration.columns([900, 950, 1000]),
+    "confounders": confounders.columns(TARGET),
+    "calibration": calibration.columns(TARGET),
     "learning_curve": learning_curve.COLUMNS,
     "attribution_tests": attribution_tests.COLUMNS,
     "performance": model_card.COLUMNS,
@@ -159,7 +160,7 @@ def test_contrasts_name_known_tables_columns_units_and_leaks():
     assert set(conclusions.make_table(empty, SIMULATED)["verdict"]) == {NOT_TESTED}
     quantities = {*model_card.SCORED, *model_card.CHECKED, "above_majority_pct_points"}
     for contrast in conclusions.CONTRASTS[:]:
-        assert contrast.table in {"", *COLUMNS} and contrast.unit in conclusions.UNITS
+        assert contrast.table in {"", *COLUMNS} and contrast.unit in {*conclusions.UNITS, conclusions.OF_TARGET}
         if contrast.table == "performance":
             assert contrast.where["quantity"] in quantities
     named = " ".join(str(contrast.where) for contrast in conclusions.CONTRASTS)
@@ -168,7 +169,7 @@ def test_contrasts_name_known_tables_columns_units_and_leaks():
 
 def test_simulated_samples_allow_no_conclusion_about_real_ones():
     row = row_of(made(), conclusions.SCOPE)
-    assert row["verdict"] == NOT_TESTED and "no conclusion is about real MoS2" in row["reason"]
+    assert row["verdict"] == NOT_TESTED and "no conclusion is about real films" in row["reason"]
     assert "simulated" not in row_of(made(data="real films"), conclusions.SCOPE)["reason"]
 
 

@@ -9,6 +9,7 @@ from made_up_confounders import answered, films, rows, scans, tabled
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, confounders, subgroups
 from micrograph.evaluation.bootstrap import Resampling
+from tables_of_films import TARGET
 
 
 def test_a_group_is_compared_with_all_other_films():
@@ -42,7 +43,7 @@ def test_groups_of_another_mix_of_temperatures_are_compared_temperature_by_tempe
     tested = fit.predictions["split"] == "test"
     fit.predictions.loc[tested, "y_true"] = truth
     fit.predictions.loc[tested, "y_pred"] = np.where(right, truth, 0)
-    given = [fit], [], [], {}
+    given = [fit], [], [], {}, TARGET
     row = rows(confounders.make_table(scans(sheet), *given, resampling=resampling(400), run=RUN), "substrate")
     assert row.loc["c", ["accuracy_pct", "n_shared_classes"]].tolist() == pytest.approx([68, 2])
     assert row.loc["c", ["balanced_pct", "rest_balanced_pct", "difference_pct_points"]].tolist() == pytest.approx(
@@ -153,7 +154,7 @@ def test_other_folds_without_strict_beside_them_or_without_a_difference_have_no_
 
 def test_a_film_that_is_predicted_and_not_among_the_samples_is_a_fault():
     sheet = films()
-    given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}
+    given = [answered(sheet, np.arange(60) % 4 > 0)], [], [], {}, TARGET
     with pytest.raises(UserError, match="sample f059 has predictions and is not in samples.tsv"):
         confounders.make_table(scans(sheet.iloc[:-1]), *given, resampling=resampling(100), run=RUN)
 
@@ -163,6 +164,6 @@ def test_a_film_without_an_answer_is_wrong():
     fit = answered(sheet, np.ones(60, dtype=bool))
     fit.predictions["y_pred"] = fit.predictions["y_pred"].astype("Int64")
     fit.predictions.loc[:14, "y_pred"] = pd.NA
-    given = [fit], [], [], {}
+    given = [fit], [], [], {}, TARGET
     table = confounders.make_table(scans(sheet), *given, resampling=resampling(100), run=RUN)
     assert rows(table, "substrate")["accuracy_pct"].to_dict() == {"A": 100, "c": 50}

@@ -36,7 +36,9 @@ def fit(share, right, seed=0, repeat=0, **fields):
             truth = 900 + 100 * (film % 3 == 0)
             rows.append((fold, "train", f"other{film}", f"other day{film // 2}", truth, truth))
     names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
-    frame = pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan)
+    frame = pd.DataFrame(rows, columns=names).assign(
+        augmentation=0, y_pred_value=np.nan, y_true_value=lambda rows: rows["y_true"]
+    )
     return Fit(FitSpec(name, **FIELDS | fields), frame)
 
 

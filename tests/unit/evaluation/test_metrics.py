@@ -23,6 +23,7 @@ def predictions(truth, predicted, batch=None, fold=0, part="test", value=None):
             "y_true": truth,
             "y_pred": pd.array(predicted, dtype="Int64"),
             "y_pred_value": value if value is not None else np.nan,
+            "y_true_value": truth,
         }
     )
 
@@ -36,7 +37,7 @@ def test_hand_worked_scores():
     assert metrics.score(HAND, "balanced_accuracy", CLASSES) == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
     # F1: 900 has 2*1/(2+1); 950 has 2*2/(3+3); 1000 has 2*1/(1+2)
     assert metrics.score(HAND, "macro_f1", CLASSES) == pytest.approx((2 / 3 + 2 / 3 + 2 / 3) / 3)
-    assert metrics.score(HAND, "mae_celsius", CLASSES) == pytest.approx(100 / 6)
+    assert metrics.score(HAND, "mae", CLASSES) == pytest.approx(100 / 6)
 
 
 def test_scores_agree_with_scikit_learn():
@@ -48,7 +49,7 @@ def test_scores_agree_with_scikit_learn():
         "balanced_accuracy": sklearn.metrics.balanced_accuracy_score(truth, guess),
         "macro_f1": sklearn.metrics.f1_score(truth, guess, average="macro"),
         "kappa": sklearn.metrics.cohen_kappa_score(truth, guess, weights="quadratic"),
-        "mae_celsius": sklearn.metrics.mean_absolute_error(truth, guess),
+        "mae": sklearn.metrics.mean_absolute_error(truth, guess),
     }
     assert {name: metrics.score(frame, name, CLASSES) for name in expected} == pytest.approx(expected)
 
@@ -58,18 +59,16 @@ def test_a_row_without_an_answer_is_wrong_and_leaves_no_distance():
     assert metrics.score(frame, "accuracy", CLASSES) == pytest.approx(0.75)
     assert metrics.score(frame, "balanced_accuracy", CLASSES) == pytest.approx((1 + 1 + 0.5) / 3)
     assert metrics.score(frame, "macro_f1", CLASSES) == pytest.approx((1 + 1 + 2 / 3) / 3)
-    assert np.isnan(metrics.score(frame, "mae_celsius", CLASSES))
+    assert np.isnan(metrics.score(frame, "mae", CLASSES))
     assert np.isnan(metrics.score(frame, "kappa", CLASSES))
 
 
 def test_errors_of_values_are_hand_worked():
     frame = predictions([900, 950], [900, 950], value=[930.0, 910.0])
-    assert metrics.score(frame, "rmse_celsius", CLASSES) == pytest.approx(np.sqrt((900 + 1600) / 2))
+    assert metrics.score(frame, "rmse", CLASSES) == pytest.approx(np.sqrt((900 + 1600) / 2))
     frame.loc[0, "y_pred_value"] = np.nan
-    assert np.isnan(metrics.score(frame, "rmse_celsius", CLASSES))
-    assert np.isnan(
-        bootstrap.bootstrap(frame, "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0)))
-    ).all()
+    assert np.isnan(metrics.score(frame, "rmse", CLASSES))
+    assert np.isnan(bootstrap.bootstrap(frame, "rmse", Resampling(CLASSES, 100, np.random.default_rng(0)))).all()
 
 
 def test_the_spread_of_errors_over_folds_is_hand_worked():
@@ -79,7 +78,7 @@ def test_the_spread_of_errors_over_folds_is_hand_worked():
             predictions([900], [900], fold=1, value=[870.0]),
         ]
     )
-    test = metrics.by_fold(frame, "rmse_celsius", CLASSES).set_index("split").loc["test"]
+    test = metrics.by_fold(frame, "rmse", CLASSES).set_index("split").loc["test"]
     assert (test["mean"], test["std"]) == pytest.approx((20, np.sqrt(200)))
 
 
@@ -154,11 +153,11 @@ def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
     best = days(np.random.default_rng(5)).assign(y_pred_value=955.0)
     worse, missing = best.assign(y_pred_value=980.0), best.assign(y_pred_value=np.nan)
     found = bootstrap.indistinguishable_from_best(
-        [missing, worse, best], "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0))
+        [missing, worse, best], "rmse", Resampling(CLASSES, 100, np.random.default_rng(0))
     )
     assert found.tolist() == [False, False, True]
     nothing = bootstrap.indistinguishable_from_best(
-        [missing, missing], "rmse_celsius", Resampling(CLASSES, 100, np.random.default_rng(0))
+        [missing, missing], "rmse", Resampling(CLASSES, 100, np.random.default_rng(0))
     )
     assert nothing.tolist() == [False, False]
 
@@ -166,7 +165,7 @@ def test_of_errors_the_smallest_is_best_and_a_missing_one_never():
 def test_unknown_names_are_faults():
     with pytest.raises(UserError, match="accuracy, balanced_accuracy"):
         metrics.score(HAND, "auc", CLASSES)
-    with pytest.raises(UserError, match="not a class"):
+    with pytest.raises(UserError, match="the target does not have"):
         metrics.score(HAND, "accuracy", [900, 950])
 
 

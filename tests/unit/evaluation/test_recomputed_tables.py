@@ -13,6 +13,7 @@ from micrograph.evaluation import calibration, summaries, table2, table3, table4
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.splits.fit_spec import KEYS
 from project import PROJECT
+from tables_of_films import TARGET
 
 PUBLISHED = pd.read_csv(PROJECT / "resources" / "published" / "values.tsv", sep="\t")
 SHAPES = {"block2": (24, 20, 20)}
@@ -79,10 +80,10 @@ def test_scores_are_those_of_scikit_learn(study, name):
             "balanced_pct": 100 * metrics.balanced_accuracy_score(*pair),
             "macro_f1": metrics.f1_score(*pair, average="macro"),
             "kappa": metrics.cohen_kappa_score(*pair, weights="quadratic"),
-            "mae_celsius": metrics.mean_absolute_error(*pair),
+            "mae": metrics.mean_absolute_error(*pair),
         }
         if row["scheme"] == "regression":
-            wanted["rmse_celsius"] = metrics.root_mean_squared_error(test["y_true"], test["y_pred_value"])
+            wanted["rmse"] = metrics.root_mean_squared_error(test["y_true"], test["y_pred_value"])
         assert {column: row[column] for column in wanted} == pytest.approx(wanted, abs=1e-6)
     assert seen >= 2
 
@@ -135,7 +136,7 @@ def test_coverage_and_losses_of_the_table_of_calibration_follow_from_its_file(tm
     path.parent.mkdir(parents=True)
     io.write_table(path, made.predictions)
     how = {"resampling": Resampling(CLASSES, 200, SEED), "run": RUN}
-    row = calibration.make_table(summaries.read_predictions([path]), 0.9, **how).iloc[0]  # without scaling
+    row = calibration.make_table(summaries.read_predictions([path]), 0.9, TARGET, **how).iloc[0]  # without scaling
     names, found = [f"score_{celsius}" for celsius in CLASSES], []
     for _, fold in pd.read_csv(path, sep="\t").groupby("fold"):
         known, test, train = (fold[fold["split"] == part] for part in ("validation", "test", "train"))

@@ -29,7 +29,9 @@ def predictions(right, folds=2):
                 name = f"{fold}{part}{place}"
                 rows.append((fold, part, name, f"day{fold}{place}", truth, truth if place < good else 1000))
     columns = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
-    return pd.DataFrame(rows, columns=columns).assign(augmentation=0, y_pred_value=np.nan)
+    return pd.DataFrame(rows, columns=columns).assign(
+        augmentation=0, y_pred_value=np.nan, y_true_value=lambda rows: rows["y_true"]
+    )
 
 
 def test_what_is_measured_is_hand_worked():
@@ -37,12 +39,12 @@ def test_what_is_measured_is_hand_worked():
     assert (row["folds"], row["n_samples"], row["n_missing"]) == (2, 8, 0)
     assert (row["test_pct"], row["pooled_pct"]) == (75, 75)
     assert row["balanced_pct"] == pytest.approx(100 * (1 + 4 / 6) / 2)
-    assert row["mae_celsius"] == pytest.approx(2 * 50 / 8)
+    assert row["mae"] == pytest.approx(2 * 50 / 8)
     # weights in units of (50 degrees)^2: two films off by one step; by chance 6 of 8 films, of 2 at 900 and 6 at 950,
     # against 2 called 900, 4 called 950, 2 called 1000: (2*4 + 2*2*4 + 6*2 + 6*2) / 8 = 6
     assert row["kappa"] == pytest.approx(1 - 2 / 6)
     assert row["kappa_low"] <= row["kappa"] <= row["kappa_high"]
-    assert np.isnan(row["rmse_celsius"]) and np.isnan(row["test_rmse_celsius"])
+    assert np.isnan(row["rmse"]) and np.isnan(row["test_rmse"])
     assert set(row) == set(summaries.MEASURED)
 
 
@@ -50,9 +52,9 @@ def test_a_regressors_own_values_have_an_error_per_fold_and_together():
     frame = predictions((4, 4))
     frame["y_pred_value"] = frame["y_true"] + np.where(frame["fold"] == 0, 10, -30)
     row = summaries.summarise(frame, Resampling(CLASSES, 100, 1))
-    assert (row["test_rmse_celsius"], row["test_rmse_celsius_std"]) == pytest.approx((20, np.sqrt(200)))
-    assert row["rmse_celsius"] == pytest.approx(np.sqrt(500))
-    assert 10 <= row["rmse_celsius_low"] <= row["rmse_celsius_high"] <= 30
+    assert (row["test_rmse"], row["test_rmse_std"]) == pytest.approx((20, np.sqrt(200)))
+    assert row["rmse"] == pytest.approx(np.sqrt(500))
+    assert 10 <= row["rmse_low"] <= row["rmse_high"] <= 30
 
 
 def test_test_films_without_an_answer_are_counted_and_leave_no_error():
@@ -61,7 +63,7 @@ def test_test_films_without_an_answer_are_counted_and_leave_no_error():
     frame.loc[lost, ["y_pred", "y_pred_value"]] = np.nan
     row = summaries.summarise(frame, Resampling(CLASSES, 100, 1))
     assert row["n_missing"] == 2 and row["pooled_pct"] == 75
-    assert np.isnan([row["mae_celsius"], row["kappa"], row["rmse_celsius"], row["test_rmse_celsius"]]).all()
+    assert np.isnan([row["mae"], row["kappa"], row["rmse"], row["test_rmse"]]).all()
 
 
 def test_each_fold_chooses_its_model_on_validation_whatever_the_test_says():
@@ -122,8 +124,8 @@ def test_the_papers_numbers_come_as_rows_in_our_columns():
         "protocol": "paper",
         "test_pct": 64,
         "test_pct_std": 7,
-        "test_rmse_celsius": 28,
-        "test_rmse_celsius_std": 3,
+        "test_rmse": 28,
+        "test_rmse_std": 3,
     }
     elsewhere = summaries._paper_rows(PUBLISHED, "table3", given, ("features", "model"))
     assert [(row["pretraining"], row["validation_pct"]) for row in elsewhere] == [("micronet", 71), ("imagenet", 78)]

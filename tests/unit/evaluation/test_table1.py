@@ -10,6 +10,7 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import table1, tables
 from micrograph.splits import policies, prediction_table, splitters
+from micrograph.target import Target
 from project import PROJECT
 from tables_of_films import TARGET
 
@@ -39,7 +40,14 @@ def made(samples, folds, protocols=("strict", "published"), classes=CLASSES, cho
     splits = {name: splitters.split(samples, name, folds, np.random.default_rng(1), TARGET) for name in protocols}
     augmentations = {policy: copies_of(samples, policy) for policy in chosen}
     rng = np.random.default_rng(0)
-    return table1.make_table(augmentations, splits, published(), classes=classes, data="simulated films", rng=rng)
+    return table1.make_table(
+        augmentations,
+        splits,
+        published(),
+        target=Target.from_config({"column": "growth_celsius", "classes": classes}),
+        data="simulated films",
+        rng=rng,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +57,7 @@ def table():
 
 def rows_of(table, protocol, policy, part):
     here = table[(table["protocol"] == protocol) & (table["policy"] == policy) & (table["split"] == part)]
-    return here.set_index("growth_celsius")["rows"].tolist()
+    return here.set_index("y_true")["rows"].tolist()
 
 
 def test_strict_counts_by_hand(table):
@@ -94,7 +102,7 @@ def test_no_row_trained_on_is_of_a_sample_that_is_scored():
 
 
 def test_repeats_are_counted_apart_from_pictures(table):
-    here = table[(table["protocol"] == "strict") & (table["split"] == "train")].set_index(["policy", "growth_celsius"])
+    here = table[(table["protocol"] == "strict") & (table["split"] == "train")].set_index(["policy", "y_true"])
     assert here.loc[("aug3", 900), ["rows", "images", "n_samples"]].tolist() == [4, 2, 2]
     assert here.loc[("aug1", 900), ["rows", "images", "n_samples"]].tolist() == [8, 8, 2]
     assert here.loc[("aug1", 1000), ["augmentations_min", "augmentations_max", "augmentations"]].tolist() == [2, 3, 24]
@@ -103,7 +111,7 @@ def test_repeats_are_counted_apart_from_pictures(table):
 
 
 def test_the_panels_show_ours_beside_the_papers(table):
-    strict, _, pictures = table1.panels(table)
+    strict, _, pictures = table1.panels(table, TARGET)
     assert strict.headings[2:] == [
         *("900 °C", "950 °C", "1000 °C"),
         *(f"Paper, real films: {celsius} °C" for celsius in CLASSES),
@@ -116,7 +124,7 @@ def test_the_panels_show_ours_beside_the_papers(table):
 
 def test_folds_that_differ_are_shown_with_their_spread():
     table = made(study([7, 13, 10]), folds=3, protocols=("strict",))
-    shown = table1.panels(table)[0].rows
+    shown = table1.panels(table, TARGET)[0].rows
     assert any(re.fullmatch(r"\d+\.\d ± \d+\.\d", cell) for row in shown for cell in row)
 
 
@@ -125,4 +133,4 @@ def test_copies_of_other_samples_are_a_fault():
     splits = {"strict": splitters.split(samples, "strict", 3, np.random.default_rng(1), TARGET)}
     augmentations = {"aug4": copies_of(samples.iloc[1:], "aug4")}
     with pytest.raises(UserError, match="s000"):
-        table1.make_table(augmentations, splits, published(), classes=CLASSES, data="x", rng=np.random.default_rng(0))
+        table1.make_table(augmentations, splits, published(), target=TARGET, data="x", rng=np.random.default_rng(0))

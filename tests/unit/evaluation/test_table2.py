@@ -8,6 +8,7 @@ from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import table2, tables
 from project import PROJECT
+from tables_of_films import TARGET
 
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
 CHANNELS = io.read_table(PROJECT / "resources" / "published" / "channels.tsv")
@@ -66,8 +67,8 @@ def test_the_best_of_a_models_row_is_bold_and_the_best_of_a_protocol(table):
     assert strict.loc[("tuned", "SVC"), "best_in_row"] and strict.loc[("tuned", "RNN"), "best_in_row"]
     assert not strict.loc[("block2_cev85", "SVC"), "best_in_row"]
     assert strict.loc[("tuned", "SVC"), "best_in_protocol"] and not strict.loc[("tuned", "RNN"), "best_in_protocol"]
-    assert "| **" in tables.markdown(table2.panels(table), "c") and "<b>" in tables.html(
-        table2.panels(table), "c", "table2"
+    assert "| **" in tables.markdown(table2.panels(table, TARGET), "c") and "<b>" in tables.html(
+        table2.panels(table, TARGET), "c", "table2"
     )
 
 
@@ -75,7 +76,9 @@ def test_the_table_survives_the_disk_and_is_shown_the_same(table, tmp_path):
     io.write_table(tmp_path / "table2.tsv", table)
     read = io.read_table(tmp_path / "table2.tsv")
     assert list(read.columns) == list(table.columns)
-    assert tables.html(table2.panels(read), "c", "table2") == tables.html(table2.panels(table), "c", "table2")
+    assert tables.html(table2.panels(read, TARGET), "c", "table2") == tables.html(
+        table2.panels(table, TARGET), "c", "table2"
+    )
 
 
 @pytest.mark.parametrize("features", [("tuned",), ("block2_cev85", "pool_cev99")])
@@ -83,11 +86,11 @@ def test_without_both_kinds_of_features_they_are_not_compared(features):
     table = tabled(made(protocols=("strict",), features=features))
     assert table["gain_pct_points"].isna().all()
     assert list(table.loc[table["model"] == "selected", "features"]) == ["any"]
-    assert "Protocol strict" in tables.markdown(table2.panels(table), "caption")
+    assert "Protocol strict" in tables.markdown(table2.panels(table, TARGET), "caption")
 
 
 def test_the_overview_has_the_papers_layout(table):
-    lines = tables.markdown(table2.panels(table), "caption").splitlines()
+    lines = tables.markdown(table2.panels(table, TARGET), "caption").splitlines()
     head = next(place for place, line in enumerate(lines) if line.startswith("| Accuracy"))
     assert lines[head] == "| Accuracy in % | Model | block2, 85 % | pool, 99 % | fine-tuned |"
     assert lines[head + 9] == "| paper, real films: validation | Channels | 190 | 142 | 100 |"
@@ -109,13 +112,13 @@ def test_channels_and_values_stand_before_pca_and_the_number_of_components_after
     row = rows.loc["strict", "block2_cev85", "SVC"]
     assert (row["channels"], row["values"], row["components"]) == (40, 4000, 100)
     assert rows.loc["paper", "block2_cev85", "SVC"]["components"] == 190
-    lines = tables.markdown(table2.panels(table), "caption").splitlines()
+    lines = tables.markdown(table2.panels(table, TARGET), "caption").splitlines()
     assert "| before PCA | Channels (values) | 40 (4000) | 1280 (1280) | – |" in lines
     assert [line.split("|")[3:6] for line in lines if "| Channels |" in line][-1] == [" 190 ", " 142 ", " 100 "]
 
 
 def test_the_lowest_class_of_samples_without_neighbours_is_noted_where_it_occurs(table):
-    notes = [note for note in table2.panels(table)[0].notes if note.startswith("RNN")]
+    notes = [note for note in table2.panels(table, TARGET)[0].notes if note.startswith("RNN")]
     assert len(notes) == 1 and notes[0].startswith("RNN under published:")
     others = tabled(made(protocols=("strict",))), tabled(made(models=("SVC",)))
-    assert not any(note.startswith("RNN") for other in others for note in table2.panels(other)[0].notes)
+    assert not any(note.startswith("RNN") for other in others for note in table2.panels(other, TARGET)[0].notes)

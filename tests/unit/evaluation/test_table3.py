@@ -8,6 +8,7 @@ from made_up import RUN, resampling
 from micrograph import io
 from micrograph.evaluation import table3, tables
 from project import PROJECT
+from tables_of_films import TARGET
 
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
 SKILLS = {"imagenet": 0.6, "scratch": 0.2, "films": 0.6}
@@ -61,7 +62,7 @@ def test_a_gain_is_the_difference_to_imagenet_in_the_part_that_the_protocol_repo
 
 
 def test_the_relative_difference_is_a_row_with_distinguishable_ones_marked(table):
-    panel = table3.panels(table)[0]
+    panel = table3.panels(table, TARGET)[0]
     assert panel.headings == ["Accuracy in %", "Pre-training", "SVC", "MLP", "CNN", "Mean"]
     change = next(line[2:] for line in panel.rows if line[1] == "scratch: change")
     scratch, reference = row(table, "strict", "scratch", "SVC"), row(table, "strict", "imagenet", "SVC")
@@ -76,7 +77,7 @@ def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
     table = tabled(given)
     here = table[(table["protocol"] == "strict") & (table["pretraining"] == "imagenet")].set_index("model")
     assert here.loc["mean", "test_pct"] == pytest.approx(here.loc[["SVC", "MLP"], "test_pct"].mean())
-    panel = table3.panels(table)[0]
+    panel = table3.panels(table, TARGET)[0]
     films = next(line for line in panel.rows if line[1] == "films: change")
     assert films[4] == "–" and films[5] != "–"
 
@@ -85,6 +86,6 @@ def test_a_model_that_one_domain_lacks_is_no_part_of_the_means():
 def test_without_imagenet_or_without_others_there_is_nothing_to_compare(domains):
     table = tabled(made(domains=domains, protocols=("strict",)))
     assert table["gain_pct_points"].isna().all()
-    panel = table3.panels(table)[0]
+    panel = table3.panels(table, TARGET)[0]
     assert not any("change" in line[1] for line in panel.rows[:-1])
-    assert "Protocol strict" in tables.markdown(table3.panels(table), "caption")
+    assert "Protocol strict" in tables.markdown(table3.panels(table, TARGET), "caption")

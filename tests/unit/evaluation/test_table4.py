@@ -9,6 +9,7 @@ from made_up import RUN, resampling
 from micrograph import io
 from micrograph.evaluation import summaries, table4, tables
 from project import PROJECT
+from tables_of_films import TARGET
 
 PUBLISHED = io.read_table(PROJECT / "resources" / "published" / "values.tsv")
 SCHEMES = {"nominal": ("SVC", "RNN", "MLP"), "nnrank": ("MLP",), "corn": ("MLP",), "regression": ("SVC", "RNN", "MLP")}
@@ -40,7 +41,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def overview(table):
-    return table4.panels(table)[0]
+    return table4.panels(table, TARGET)[0]
 
 
 def lines(panel, protocol):
@@ -57,9 +58,9 @@ def test_models_without_a_network_stand_below_the_strict_fits_and_in_no_overview
     (place,) = among.index[among["features"] == "physical"]
     assert among.loc[place + 1, ["protocol", "model"]].tolist() == ["strict", summaries.BASELINE]
     pd.testing.assert_frame_equal(among.drop(place).reset_index(drop=True), table)
-    for beside, without in zip(table4.panels(among)[:2], table4.panels(table)[:2], strict=True):
+    for beside, without in zip(table4.panels(among, TARGET)[:2], table4.panels(table, TARGET)[:2], strict=True):
         assert beside.rows == without.rows
-    assert any("physical features alone, SVC" in note for note in table4.panels(among)[0].notes)
+    assert any("physical features alone, SVC" in note for note in table4.panels(among, TARGET)[0].notes)
 
 
 def test_rows_run_scheme_by_scheme_strict_first(table):
@@ -89,8 +90,8 @@ def test_the_error_of_a_regression_is_that_of_its_own_values(table):
     test = fit.predictions.query("split == 'test'")
     error = np.sqrt(((test["y_pred_value"] - test["y_true"]) ** 2).mean())
     row = table.set_index(["protocol", "scheme", "model"]).loc["strict", "regression", "SVC"]
-    assert row["rmse_celsius"] == pytest.approx(error)
-    assert np.isnan(table.set_index(["protocol", "scheme", "model"]).loc[("strict", "nominal", "SVC"), "rmse_celsius"])
+    assert row["rmse"] == pytest.approx(error)
+    assert np.isnan(table.set_index(["protocol", "scheme", "model"]).loc[("strict", "nominal", "SVC"), "rmse"])
 
 
 def test_a_model_without_an_answer_shows_a_dash_and_a_note_and_under_strict_a_number(table, overview):
@@ -98,7 +99,7 @@ def test_a_model_without_an_answer_shows_a_dash_and_a_note_and_under_strict_a_nu
     assert "–" not in lines(overview, "strict")["regression, RMSE °C"][1]
     gone = int(table.set_index(["protocol", "scheme", "model"]).loc[("published", "regression", "RNN"), "n_missing"])
     assert gone > 0 and f"RNN, regression, published: {gone}" in overview.notes[0]
-    errors = table4.panels(table)[1]
+    errors = table4.panels(table, TARGET)[1]
     assert lines(errors, "published")["regression, MAE °C"][1] == "–†"
 
 
@@ -109,7 +110,7 @@ def test_of_accuracies_the_highest_and_of_errors_the_lowest_are_bold(overview):
 
 
 def test_errors_and_kappa_stand_by_scheme_with_their_intervals(table):
-    panel = table4.panels(table)[1]
+    panel = table4.panels(table, TARGET)[1]
     row = table.set_index(["protocol", "scheme", "model"]).loc["strict", "corn", "MLP"]
     shown = f"{row['kappa']:.2f} [{row['kappa_low']:.2f}, {row['kappa_high']:.2f}]"
     assert lines(panel, "strict")["CORN, kappa"] == ["–", "–", shown]

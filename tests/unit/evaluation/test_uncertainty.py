@@ -6,6 +6,7 @@ import pytest
 
 from made_up_answers import CLASSES, answers
 from micrograph.evaluation import uncertainty
+from tables_of_films import TARGET
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0, 4.0])
@@ -73,7 +74,7 @@ def test_a_set_holds_what_misses_one_by_the_limit_and_is_never_empty():
 
 
 def test_the_expected_temperature_is_the_mean_of_the_classes():
-    np.testing.assert_allclose(uncertainty.expected_celsius([[0.5, 0.0, 0.5], [0, 1, 0]], CLASSES), [950, 950])
+    np.testing.assert_allclose(uncertainty.expected_value([[0.5, 0.0, 0.5], [0, 1, 0]], CLASSES), [950, 950])
 
 
 def test_equal_values_have_no_interval_but_are_counted():
@@ -98,7 +99,7 @@ def test_answers_are_the_test_films_and_a_missing_one_counts_as_equal_scores():
             "score_1000": [0, 0.1, np.nan],
         }
     )
-    known = uncertainty.labelled_scores(rows, [900, 950, 1000])
+    known = uncertainty.labelled_scores(rows, TARGET)
     np.testing.assert_array_equal(known.true_index, [1, 2])
     np.testing.assert_allclose(known.scores, [[0.2, 0.7, 0.1], [1 / 3] * 3])
     np.testing.assert_array_equal(known.batches, ["b", "c"])

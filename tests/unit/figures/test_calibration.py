@@ -9,6 +9,7 @@ from micrograph.errors import UserError
 from micrograph.evaluation import calibration
 from micrograph.evaluation.calibration import SCALED, UNSCALED
 from micrograph.figures import calibration as calibration_figure
+from tables_of_films import TARGET
 
 
 def silent(chances, sharpness):
@@ -16,8 +17,8 @@ def silent(chances, sharpness):
 
 
 def drawn(*given):
-    table = calibration.make_table(given, 0.9, resampling=resampling(200), run=RUN)
-    return table, calibration_figure.draw(given, 0.9, table, resampling=resampling(200))
+    table = calibration.make_table(given, 0.9, TARGET, resampling=resampling(200), run=RUN)
+    return table, calibration_figure.draw(given, 0.9, table, TARGET, resampling=resampling(200))
 
 
 @pytest.fixture(scope="module")

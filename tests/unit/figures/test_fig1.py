@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from made_up import CLASSES, laid_out_well, words_in
+from made_up import laid_out_well, words_in
 from micrograph import io
 from micrograph.figures import fig1
 from micrograph.scans.height_map import HeightMap
+from tables_of_films import TARGET
 
 NETWORKS = {
     "pixels": 80,
@@ -45,7 +46,7 @@ def run(samples, tmp_path):
     for name, kept in (("block2_cev85", (3, 4)), ("pool_cev85", (2, 2))):
         components.append(tmp_path / f"{name}.npz")
         io.write_arrays(components[-1], **{f"explained_{fold}": np.zeros(count) for fold, count in enumerate(kept)})
-    return fig1.describe(samples, pd.concat(splits), features, components, CLASSES, FLOW)
+    return fig1.describe(samples, pd.concat(splits), features, components, TARGET, FLOW)
 
 
 def images(height=True):

@@ -15,6 +15,7 @@ from micrograph.attribution.maps import read
 from micrograph.errors import UserError
 from micrograph.figures import attribution_maps, fig10
 from micrograph.figures.fig10 import evenly_spaced, select
+from tables_of_films import TARGET
 
 
 def answers(*samples, truth=950):
@@ -46,7 +47,7 @@ def study(tmp_path):
 
 
 def selected(maps, fits, films_per_class=4):
-    return select(fig10.confirmed(fits[0].predictions, read(maps)), CLASSES, films_per_class)
+    return select(fig10.confirmed(fits[0].predictions, read(maps)), TARGET, films_per_class)
 
 
 @given(many=st.integers(0, 60), wanted=st.integers(1, 9))
@@ -60,7 +61,7 @@ def test_ranks_are_evenly_spaced_with_first_and_last_among_them(many, wanted):
 
 def test_correct_samples_are_selected_from_the_highest_to_the_lowest_confidence():
     samples = [(name, 950, sure) for name, sure in zip("gfedcba", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95], strict=True)]
-    none, one, _ = select(answers(*samples, ("wrong", 900, 0.99), ("none", np.nan, 0.99)), CLASSES, 4)
+    none, one, _ = select(answers(*samples, ("wrong", 900, 0.99), ("none", np.nan, 0.99)), TARGET, 4)
     assert one.samples == ("a", "c", "e", "g") and one.confidences == (0.95, 0.8, 0.6, 0.4)
     assert (one.right, one.tested) == (7, 9)
     assert (none.samples, none.right, none.tested) == ((), 0, 0)
@@ -69,24 +70,24 @@ def test_correct_samples_are_selected_from_the_highest_to_the_lowest_confidence(
 def test_equal_confidences_go_by_name_and_the_order_of_rows_does_not_matter():
     samples = [("b", 950, 0.7), ("a", 950, 0.7), ("c", 950, 0.9)]
     for order in (samples, samples[::-1]):
-        assert select(answers(*order), CLASSES, 4)[1].samples == ("c", "a", "b")
+        assert select(answers(*order), TARGET, 4)[1].samples == ("c", "a", "b")
 
 
 def test_a_regressor_is_surest_where_its_value_lies_nearest_to_the_class():
     table = answers(*((name, 950, np.nan) for name in "abc")).assign(y_pred_value=[930.0, 951.0, 968.0])
-    one = select(table, CLASSES, 2)[1]
+    one = select(table, TARGET, 2)[1]
     assert one.samples == ("b", "a") and one.confidences == (None, None)
 
 
 def test_a_sample_tested_twice_is_refused():
     with pytest.raises(UserError, match=r"a is tested more than once.*strict"):
-        select(answers(("a", 950, 0.5), ("a", 950, 0.6)), CLASSES, 4)
+        select(answers(("a", 950, 0.5), ("a", 950, 0.6)), TARGET, 4)
 
 
 @pytest.mark.parametrize("scheme", ["nominal", "nnrank", "regression"])
 def test_every_sample_stands_with_five_pictures(study, scheme):
     maps, fits, table = study(scheme=scheme)
-    figure, selections = fig10.draw(maps, fits, table, CLASSES, 4), selected(maps, fits)
+    figure, selections = fig10.draw(maps, fits, table, TARGET, 4), selected(maps, fits)
     laid_out_well(figure)
     assert sum(bool(axes.get_images()) for axes in figure.axes) == 5 * sum(len(one.samples) for one in selections) + 2
     words = words_in(figure)
@@ -99,13 +100,13 @@ def test_every_sample_stands_with_five_pictures(study, scheme):
 
 
 def test_fewer_samples_than_requested_are_all_shown(study):
-    assert "all shown" in words_in(fig10.draw(*study(count=12, better=-0.3), CLASSES, 9))
-    assert words_in(fig10.draw(*study(count=12, better=-9, unanswered=1.0), CLASSES, 4)).count("none to show") == 3
+    assert "all shown" in words_in(fig10.draw(*study(count=12, better=-0.3), TARGET, 9))
+    assert words_in(fig10.draw(*study(count=12, better=-9, unanswered=1.0), TARGET, 4)).count("none to show") == 3
 
 
 def test_a_sample_keeps_its_own_map_and_micrograph(study):
     maps, fits, table = study()
-    figure, attributions = fig10.draw(maps, fits, table, CLASSES, 1), read(maps)
+    figure, attributions = fig10.draw(maps, fits, table, TARGET, 1), read(maps)
     pictures = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
     for place, one in enumerate(selected(maps, fits, 1)):
         path = table.set_index("sample")["micrograph"][one.samples[0]]
@@ -118,9 +119,9 @@ def test_a_sample_keeps_its_own_map_and_micrograph(study):
 
 def test_a_flagged_map_is_text_and_its_effect_has_no_size(study):
     maps, fits, table = study()
-    before = words_in(fig10.draw(maps, fits, table, CLASSES, 4))
+    before = words_in(fig10.draw(maps, fits, table, TARGET, 4))
     flags = {selected(maps, fits)[1].samples[0]: "all zero"}
-    words = words_in(fig10.draw(*study(flags=flags), CLASSES, 4))
+    words = words_in(fig10.draw(*study(flags=flags), TARGET, 4))
     assert words.count("is zero everywhere") == 4 and "not drawn" not in before
     assert words.count("scale ±") == before.count("scale ±") - 1
 
@@ -129,14 +130,14 @@ def test_a_prediction_that_changes_when_recomputed_does_not_count_as_correct(stu
     maps, (fit,), _ = study()
     attributions = read(maps)
     attributions.y_pred[:] = 900
-    found = select(fig10.confirmed(fit.predictions, attributions), CLASSES, 4)
+    found = select(fig10.confirmed(fit.predictions, attributions), TARGET, 4)
     assert [one.right > 0 for one in found] == [True, False, False]
 
 
 def test_what_is_missing_is_named(study):
     maps, fits, table = study()
     with pytest.raises(UserError, match=r"not in samples\.tsv"):
-        fig10.draw(maps, fits, table[:0], CLASSES, 4)
+        fig10.draw(maps, fits, table[:0], TARGET, 4)
     more = fits[0].predictions.assign(sample=fits[0].predictions["sample"] + "x")
     with pytest.raises(UserError, match="no attribution"):
-        fig10.draw(maps, [type(fits[0])(fits[0].spec, more)], table, CLASSES, 4)
+        fig10.draw(maps, [type(fits[0])(fits[0].spec, more)], table, TARGET, 4)

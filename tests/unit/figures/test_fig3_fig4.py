@@ -45,7 +45,9 @@ def two_folds(**fields):
             rows.append((fold, part, sample, f"day{sample}", truth, predicted))
         rows.append((fold, "validation", "v", "dayv", 950, 950))
     names = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
-    predictions = pd.DataFrame(rows, columns=names).assign(augmentation=0, y_pred_value=np.nan)
+    predictions = pd.DataFrame(rows, columns=names).assign(
+        augmentation=0, y_pred_value=np.nan, y_true_value=lambda rows: rows["y_true"]
+    )
     return Fit(made_up.fit(**fields).spec, predictions)
 
 

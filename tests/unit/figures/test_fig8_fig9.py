@@ -8,6 +8,7 @@ from PIL import Image
 from made_up import CLASSES, laid_out_well, words_in
 from micrograph.errors import UserError
 from micrograph.figures import fig8_fig9
+from tables_of_films import TARGET
 
 
 @pytest.fixture
@@ -44,15 +45,15 @@ def test_what_is_missing_is_named(components, samples):
 
 
 def test_samples_outside_the_fit_are_hollow(components, samples):
-    figure = fig8_fig9.draw_fig8({"pool features": components}, samples, CLASSES)
+    figure = fig8_fig9.draw_fig8({"pool features": components}, samples, TARGET)
     laid_out_well(figure)
     assert "hollow" in words_in(figure) and "900 °C (4)" in words_in(figure)
     components["rows_0"] = np.arange(12)
-    assert "hollow" not in words_in(fig8_fig9.draw_fig8({"pool": components}, samples, CLASSES))
+    assert "hollow" not in words_in(fig8_fig9.draw_fig8({"pool": components}, samples, TARGET))
 
 
 def test_the_bar_of_the_map_is_true_to_its_micrographs(components, samples):
-    figure = fig8_fig9.draw_fig9({"pool features": components}, samples, CLASSES)
+    figure = fig8_fig9.draw_fig9({"pool features": components}, samples, TARGET)
     laid_out_well(figure)
     picture = figure.axes[0].child_axes[0].get_window_extent()
     bar = next(axes for axes in figure.axes if axes.get_gid() == "scale bar").get_window_extent()
@@ -63,7 +64,7 @@ def test_the_bar_of_the_map_is_true_to_its_micrographs(components, samples):
 @pytest.mark.parametrize("draw", [fig8_fig9.draw_fig8, fig8_fig9.draw_fig9])
 def test_two_features_stand_beside_each_other_with_their_own_components(components, samples, draw):
     tuned = components | {"explained_0": np.array([0.9, 0.05])}
-    figure = draw({"pool features": components, "fine-tuned features": tuned}, samples, CLASSES)
+    figure = draw({"pool features": components, "fine-tuned features": tuned}, samples, TARGET)
     laid_out_well(figure)
     labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
     assert ["40.0 %" in label for label in labels] == [True, False] and "90.0 %" in labels[1]
@@ -72,7 +73,7 @@ def test_two_features_stand_beside_each_other_with_their_own_components(componen
 
 @pytest.mark.parametrize("pixel_nm", [np.linspace(1, 9, 12), np.nan])
 def test_micrographs_of_different_size_get_no_common_bar(components, samples, pixel_nm):
-    figure = fig8_fig9.draw_fig9({"pool": components}, samples.assign(pixel_nm=pixel_nm), CLASSES)
+    figure = fig8_fig9.draw_fig9({"pool": components}, samples.assign(pixel_nm=pixel_nm), TARGET)
     assert "sizes of the micrographs differ" in words_in(figure)
     assert all(axes.get_gid() != "scale bar" for axes in figure.axes)
 

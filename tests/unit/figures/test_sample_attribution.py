@@ -9,6 +9,7 @@ from made_up import CLASSES, laid_out_well
 from made_up_explanations import words_in
 from micrograph.errors import UserError
 from micrograph.figures import sample_attribution
+from tables_of_films import TARGET
 
 IMAGE = np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)
 
@@ -22,7 +23,7 @@ def drawn(folder, scheme="nominal", flag="", predicted=1000, **settings):
         fit.predictions[[f"score_{name}" for name in CLASSES]] = [0.07, 0.31, 0.62]
     flags, targets = {sample: flag} if flag else {}, 1 if scheme == "regression" else 3
     explained = made_up_explanations.explained(folder, fit.predictions, scheme, targets, flags=flags, **settings)
-    return sample_attribution.draw(explained, sample, fit, table, IMAGE), explained, explained.index(sample)
+    return sample_attribution.draw(explained, sample, fit, table, IMAGE, TARGET), explained, explained.index(sample)
 
 
 def test_every_temperature_has_its_maps_and_that_of_the_prediction_is_bold(tmp_path):
@@ -49,7 +50,7 @@ def test_maps_of_a_row_share_a_scale(tmp_path):
 
 def test_a_regressor_has_one_target_and_its_value(tmp_path):
     words = words_in(drawn(tmp_path, scheme="regression", weighted="grad_cam")[0])
-    assert "Grad-CAM, temperature" in words
+    assert "Grad-CAM, growth temperature" in words
     assert sum(text.startswith("occlusion, ") for text in words.split(" | ")) == 1
 
 
@@ -64,7 +65,7 @@ def test_a_prediction_that_changes_when_recomputed_is_noted(tmp_path):
     fit = made_up.fit(table, model="CNN")
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     fit.predictions["y_pred"] = 900 if explained.y_pred[0] != 900 else 950
-    figure = sample_attribution.draw(explained, explained.samples[0], fit, table, IMAGE)
+    figure = sample_attribution.draw(explained, explained.samples[0], fit, table, IMAGE, TARGET)
     assert "recomputed for the maps" in words_in(figure)
 
 
@@ -78,6 +79,6 @@ def test_a_sample_that_is_not_there_is_named(tmp_path):
     fit = made_up.fit(table, model="CNN")
     explained = made_up_explanations.explained(tmp_path, fit.predictions)
     with pytest.raises(UserError, match="'nobody' is not among"):
-        sample_attribution.draw(explained, "nobody", fit, table, IMAGE)
+        sample_attribution.draw(explained, "nobody", fit, table, IMAGE, TARGET)
     with pytest.raises(UserError, match=table["sample"][0]):
-        sample_attribution.draw(explained, table["sample"][0], fit, table[1:], IMAGE)
+        sample_attribution.draw(explained, table["sample"][0], fit, table[1:], IMAGE, TARGET)

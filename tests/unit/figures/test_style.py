@@ -13,6 +13,7 @@ from made_up import CLASSES, words_in
 from micrograph.errors import UserError
 from micrograph.figures import fig8_fig9, style
 from project import PROJECT
+from tables_of_films import TARGET
 
 
 def test_figures_of_simulated_films_are_labelled_and_those_of_real_films_are_not():
@@ -63,7 +64,7 @@ def save_a_figure(folder):
     samples = made_up.samples()
     arrays = {"samples": samples["sample"].to_numpy(str), "scores_0": np.random.default_rng(0).normal(size=(24, 2))}
     arrays |= {"explained_0": np.array([0.5, 0.2]), "rows_0": np.arange(12)}
-    figure = fig8_fig9.draw_fig8({"features": arrays}, samples, CLASSES)
+    figure = fig8_fig9.draw_fig8({"features": arrays}, samples, TARGET)
     style.save(figure, *(Path(folder) / f"figure.{kind}" for kind in ("pdf", "svg", "png")))
 
 

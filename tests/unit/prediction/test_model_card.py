@@ -14,7 +14,7 @@ from .conftest import model_settings
 
 FACTS = {
     "data": "simulated films",
-    "cross_validated": {"films": 18, "batches": 9, "macro_f1": [0.5, 0.4, 0.6], "mae_celsius": [20.0, 15.0, 25.0]}
+    "cross_validated": {"films": 18, "batches": 9, "macro_f1": [0.5, 0.4, 0.6], "mae": [20.0, 15.0, 25.0]}
     | {"accuracy": [0.75, 0.5, 0.875], "balanced_accuracy": [1.0, 1.0, 1.0]},
     "majority": 0.5,
     "discordant": 8,
@@ -35,7 +35,7 @@ def test_shares_are_in_percent_and_other_numbers_in_their_unit():
     assert rows["accuracy_pct"] == [75, 50, 87.5] and rows["above_majority_pct_points"] == [25, -12.5, 50]
     assert rows["covered_by_day_pct"] == [50, 25, 75] and rows["set_size"] == [0.5, 0.25, 0.75]
     assert table()["n_discordant"].dropna().to_dict() == {"above_majority_pct_points": 8}
-    assert rows["mae_celsius"] == [20, 15, 25]
+    assert rows["mae"] == [20, 15, 25]
     assert [rows[name][0] for name in ("majority_pct", "nominal_coverage_pct", "flagged_pct")] == [50, 80, 6.25]
 
 

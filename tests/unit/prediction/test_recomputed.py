@@ -120,7 +120,7 @@ def test_the_scores_of_the_card_follow_from_the_stored_predictions(facts, tested
         "accuracy": metrics.accuracy_score(true, predicted),
         "balanced_accuracy": metrics.balanced_accuracy_score(true, predicted),
         "macro_f1": metrics.f1_score(true, predicted, average="macro", zero_division=0),
-        "mae_celsius": metrics.mean_absolute_error(true, predicted),
+        "mae": metrics.mean_absolute_error(true, predicted),
     }
     assert {name: facts["cross_validated"][name][0] for name in wanted} == pytest.approx(wanted, abs=1e-6)
 

@@ -10,6 +10,7 @@ from micrograph import outputs
 from micrograph.evaluation.conclusions import make_table
 from micrograph.report import conclusions, contents, page
 from project import PROJECT
+from tables_of_films import TARGET
 
 TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"
 HOSTILE = "<script>alert('x')</script>"
@@ -76,12 +77,12 @@ def test_conclusions_are_between_result_and_samples(table):
     places = [html.index(f'<section id="{name}"') for name in ("result", "conclusions", "samples")]
     assert places == sorted(places)
     assert '<a href="#conclusions">Conclusions</a>' in html
-    assert "78.0 [68.9, 87.1]" in html and "no conclusion is about real MoS2" in html
+    assert "78.0 [68.9, 87.1]" in html and "no conclusion is about real films" in html
 
 
 def test_a_row_links_its_table_where_the_page_has_it_and_nowhere_else(table):
     shown = [contents.Table("Table 2", "by block", [], "", file="parts/tables/table2.tsv")]
-    shown.append(contents.table(outputs.get("conclusions"), table))
+    shown.append(contents.table(outputs.get("conclusions"), table, TARGET))
     html = a_page(conclusions.from_table(table), shown)
     assert re.search(r'<a class="sources" href="#table-1">Table 2</a>', html)
     assert '<a href="#table-2">conclusions</a>' in html

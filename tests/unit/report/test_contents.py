@@ -13,11 +13,12 @@ from micrograph.errors import UserError
 from micrograph.evaluation import captions, tableS1
 from micrograph.report import contents
 from project import PROJECT
+from tables_of_films import TARGET
 
 FOLDER = PROJECT / "workflow" / "report"
 HOSTILE = "<script>alert('x')</script>&\"'"
 CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
-PARAMS = {"data": "simulated films", "coverage": 0.9}
+PARAMS = {"data": "simulated films", "coverage": 0.9, "target_name": "growth time"}
 FIGURE_CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst") if path.name != "workflow.rst")
 
 
@@ -82,7 +83,7 @@ def test_a_panel_of_a_frame_has_text_before_numbers():
 
 
 def test_a_table_is_shown_by_the_module_that_the_registry_names():
-    table = contents.table(outputs.get("tableS1"), pd.DataFrame(columns=tableS1.COLUMNS), "<p>Caption.</p>")
+    table = contents.table(outputs.get("tableS1"), pd.DataFrame(columns=tableS1.COLUMNS), TARGET, "<p>Caption.</p>")
     assert (table.name, table.file, table.caption) == ("Table S1", "results/tables/tableS1.tsv", "<p>Caption.</p>")
 
 

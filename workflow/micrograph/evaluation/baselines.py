@@ -12,6 +12,7 @@ from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits.fit_spec import KEYS
+from micrograph.target import Target
 
 NAME = "Baselines"
 FEATURES = {"none": "none", **summaries.ALONE, "image": "micrographs"}
@@ -66,10 +67,11 @@ def _differences(fit: Fit, network: Fit | None, resampling: Resampling) -> dict[
     return row
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay the table out, a panel per protocol."""
+    shown = [*SHOWN, *tables.pooled_columns(target)]
     return [
-        tables.panel(f"Protocol {protocol}", rows, [*SHOWN, *(STRICT if protocol == "strict" else [])], 3, n_repeated=0)
+        tables.panel(f"Protocol {protocol}", rows, [*shown, *(STRICT if protocol == "strict" else [])], 3, n_repeated=0)
         for protocol, rows in table.groupby("protocol", sort=False)
     ]
 
@@ -81,7 +83,6 @@ SHOWN = [
     ("Validation %", tables.spread_column("validation_pct")),
     ("Balanced test accuracy % [95 %]", tables.interval_column("balanced_pct")),
     ("Test accuracy, pooled % [95 %]", tables.interval_column("pooled_pct")),
-    *tables.POOLED,
 ]
 STRICT = [
     ("Above majority class, points [95 %]", tables.difference_column(ABOVE)),

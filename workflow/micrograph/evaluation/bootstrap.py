@@ -29,17 +29,20 @@ class Resampling:
     Parameters
     ----------
     classes : sequence of float
-        Growth temperatures in degrees Celsius, ascending.
+        Values of the classes in the target's unit, ascending.
     n_bootstrap : int
         Number of resamples.
     seed : int or Generator
         With an integer every interval uses the same resamples of the same batches, so that rows of a table do not
         depend on the rows beside them; a Generator continues its stream.
+    ordered : bool
+        Whether the classes have an order; otherwise there are no errors and no weighted kappa.
     """
 
     classes: Sequence[float]
     n_bootstrap: int
     seed: int | np.random.Generator
+    ordered: bool = True
 
     @property
     def rng(self) -> np.random.Generator:

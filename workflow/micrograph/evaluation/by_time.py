@@ -28,7 +28,7 @@ LATER, BLOCKS = "later_days", "by_date"
 LABELS = {
     IMAGES: "Micrographs",
     METADATA: "Metadata of the sheet, without images",
-    NEAREST: "Temperature of the nearest growth day, without images",
+    NEAREST: "Class of the nearest growth day, without images",
     MATCHED: "Rarest class against its neighbours in time",
     LATER: "On later days",
     BLOCKS: "On blocks of days apart",
@@ -190,7 +190,7 @@ def nearest_day(predictions: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The test rows of samples with a date, their ``y_pred`` the most frequent temperature of the nearest training
+        The test rows of samples with a date, their ``y_pred`` the most frequent class of the nearest training
         day (of days as near, of all; of equals the lowest), missing where a fold trains on no date.
     """
     known = predictions[predictions["sample"].astype(str).isin(dates.index)]
@@ -208,7 +208,7 @@ def nearest_day(predictions: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
 
 
 def _nearest(fit: Fit, dates: pd.Series, resampling: Resampling) -> dict[str, Any]:
-    """Return the row of the temperature of the nearest growth day."""
+    """Return the row of the class of the nearest growth day."""
     test = fit.split("test")
     same = test[test["sample"].astype(str).isin(dates.index)]
     if same.empty:
@@ -326,8 +326,8 @@ def _sentence(row: Mapping[str, Any], subject: str) -> str:
             f"{tables.number(row['reference_n_train_samples'])} under strict."
         )
     what = {METADATA: "The sample sheet alone", NEAREST: "The date of growth alone"}[row["quantity"]]
-    better = "predicts growth temperature better than micrographs"
-    not_worse = "is not shown to predict growth temperature worse than micrographs"
+    better = "predicts the class better than micrographs"
+    not_worse = "is not shown to predict the class worse than micrographs"
     return (
         f"{what} {better if round(row[DIFFERENCE[1]], DECIMALS) > 0 else not_worse}: {reached} without an image, the "
         f"{subject} {reference} on the same samples ({apart}). The accuracy on micrographs may therefore come from "

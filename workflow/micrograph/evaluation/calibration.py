@@ -18,6 +18,7 @@ from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.evaluation.uncertainty import LabelledScores
 from micrograph.splits.fit_spec import KEYS, FitSpec
+from micrograph.target import Target
 
 NAME = "Table of calibration"
 UNSCALED, SCALED, EXCLUDED = "unscaled", "scaled", "excluded"
@@ -55,7 +56,7 @@ class CalibratedFit:
     spec : FitSpec
     kind : str
         Of its scores: PROBABILITIES, DECISIONS or NOTHING.
-    classes : tuple of float
+    target : Target
     true_index : ndarray of int, shape (n,)
     samples, batches : ndarray of str, shape (n,)
     folds : int
@@ -69,7 +70,7 @@ class CalibratedFit:
 
     spec: FitSpec
     kind: str
-    classes: tuple[float, ...]
+    target: Target
     true_index: NDArray[np.int64]
     samples: NDArray[np.str_]
     batches: NDArray[np.str_]
@@ -92,14 +93,13 @@ class CalibratedFit:
         return np.argsort(order, axis=1) < CONSTANT_SIZE
 
 
-def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> CalibratedFit:
+def calibrate(fit: Fit, target: Target, coverage: float) -> CalibratedFit:
     """Fit temperature and set limit of each fold on its validation samples, and apply them to its test samples.
 
     Parameters
     ----------
     fit : Fit
-    classes : sequence of float
-        Growth temperatures in degrees Celsius, ascending.
+    target : Target
     coverage : float
         Nominal coverage of the sets, 0 to 1.
 
@@ -112,38 +112,38 @@ def calibrate(fit: Fit, classes: Sequence[float], coverage: float) -> Calibrated
     Raises
     ------
     UserError
-        If a growth temperature is not a class.
+        If a true class is not one of the target's.
     """
     rows = fit.predictions[fit.predictions["augmentation"] == 0]
-    if not rows["y_true"].isin(classes).all():
-        raise UserError("the predictions hold a growth temperature that is not a class: set classes as in the run.")
-    names = [f"score_{celsius}" for celsius in classes]
+    if not rows["y_true"].isin(target.classes).all():
+        raise UserError("the predictions hold a class that the target does not have: set target as in the run.")
+    names = target.score_columns
     kind = kind_of_scores(rows[names].to_numpy(float))
     if kind == DECISIONS:
         rows = rows.assign(**dict(zip(names, softmax(rows[names].to_numpy(float)).T, strict=True)))
     folds = [fold for _, fold in rows.groupby("fold")]
-    tested = [uncertainty.labelled_scores(fold, classes) for fold in folds]
-    validation = [uncertainty.labelled_scores(fold, classes, "validation") for fold in folds]
+    tested = [uncertainty.labelled_scores(fold, target) for fold in folds]
+    validation = [uncertainty.labelled_scores(fold, target, "validation") for fold in folds]
     reason = ""
     if kind == NOTHING:
-        reason = "the model predicts a temperature without scores"
+        reason = "the model predicts a value without scores"
     elif not all(len(part.true_index) for part in validation):
         reason = "a fold has no validation sample"
     return CalibratedFit(
         fit.spec,
         kind,
-        tuple(classes),
+        target,
         np.concatenate([part.true_index for part in tested]),
         np.concatenate([fold.loc[fold["split"] == "test", "sample"].to_numpy(str) for fold in folds]),
         np.concatenate([part.batches for part in tested]),
         len(folds),
-        np.concatenate([_class_shares(fold, classes) for fold in folds]),
+        np.concatenate([_class_shares(fold, target.classes) for fold in folds]),
         {} if reason else _stages(kind, validation, tested, coverage),
         reason,
     )
 
 
-def calibrate_all(fits: Sequence[Fit], classes: Sequence[float], coverage: float) -> list[CalibratedFit]:
+def calibrate_all(fits: Sequence[Fit], target: Target, coverage: float) -> list[CalibratedFit]:
     """Calibrate every fit, as `calibrate`.
 
     Raises
@@ -153,7 +153,7 @@ def calibrate_all(fits: Sequence[Fit], classes: Sequence[float], coverage: float
     """
     if not fits:
         raise UserError(f"{NAME}: there are no predictions; list models with probabilities in experiments.")
-    return [calibrate(fit, classes, coverage) for fit in fits]
+    return [calibrate(fit, target, coverage) for fit in fits]
 
 
 def kind_of_scores(scores: NDArray[np.float64]) -> str:
@@ -189,7 +189,7 @@ def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _class_shares(rows: pd.DataFrame, classes: Sequence[float]) -> NDArray[np.float64]:
     """Return the class shares of a fold's training samples, for each of its tested ones."""
-    true = rows.loc[rows["split"] == "train", "y_true"].to_numpy(int)
+    true = rows.loc[rows["split"] == "train", "y_true"].to_numpy(float)
     counts = np.bincount(np.searchsorted(classes, true), minlength=len(classes)).astype(float)
     share = counts / counts.sum() if counts.sum() else np.full(len(classes), 1 / len(classes))
     return np.tile(share, (int((rows["split"] == "test").sum()), 1))
@@ -225,7 +225,9 @@ def _stage(
     return Stage(np.concatenate(probabilities), np.concatenate(in_set), list(temperatures), limits)
 
 
-def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, run: RunInfo) -> pd.DataFrame:
+def make_table(
+    fits: Sequence[Fit], coverage: float, target: Target, *, resampling: Resampling, run: RunInfo
+) -> pd.DataFrame:
     """Make the table of calibration: a row per fit and stage; a fit that is left out has one row, with the reason.
 
     Parameters
@@ -233,6 +235,7 @@ def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, 
     fits : sequence of Fit
     coverage : float
         Nominal coverage of the sets, 0 to 1.
+    target : Target
     resampling : Resampling
     run : RunInfo
 
@@ -254,15 +257,15 @@ def make_table(fits: Sequence[Fit], coverage: float, *, resampling: Resampling, 
         If there are no fits.
     """
     rows = []
-    for fit in calibrate_all(fits, resampling.classes, coverage):
+    for fit in calibrate_all(fits, target, coverage):
         row = fit.spec.columns() | {"scores": fit.kind, "nominal_coverage_pct": 100 * coverage, "reason": fit.reason}
         row |= {"n_samples": len(np.unique(fit.samples)), "n_batches": len(np.unique(fit.batches)), "folds": fit.folds}
         rows += [row | {"stage": stage} | _scores(fit, stage, resampling) for stage in fit.stages]
         rows += [] if fit.stages else [row | {"stage": EXCLUDED}]
-    return run.add_to(pd.DataFrame(rows, columns=columns(resampling.classes)))
+    return run.add_to(pd.DataFrame(rows, columns=columns(target)))
 
 
-def columns(classes: Sequence[float]) -> list[str]:
+def columns(target: Target) -> list[str]:
     """Return the columns of the table, but for those of the run."""
     return [
         *(*KEYS, "stage", "scores", "temperature", "temperature_min", "temperature_max"),
@@ -272,9 +275,14 @@ def columns(classes: Sequence[float]) -> list[str]:
         *("class_frequency_log_loss", "class_frequency_brier", "nominal_coverage_pct"),
         *(f"{name}{end}" for name in SET_COLUMNS for end in ENDS),
         "constant_set_size",
-        *(f"covered_{celsius}_pct" for celsius in classes),
+        *(covered_column(target, one) for one in target.classes),
         *("n_unlimited_folds", "n_samples", "n_batches", "folds", "reason"),
     ]
+
+
+def covered_column(target: Target, one: float) -> str:
+    """Name the column of the coverage of a class."""
+    return f"covered_{target.key(one)}_pct"
 
 
 def _scores(fit: CalibratedFit, stage: str, resampling: Resampling) -> dict[str, Any]:
@@ -321,8 +329,8 @@ def _per_sample(fit: CalibratedFit, stage: str) -> dict[str, NDArray[np.float64]
     if stage == SCALED and UNSCALED in fit.stages:
         columns["log_loss_change"] = columns["log_loss"] - log_loss(fit.stages[UNSCALED].probabilities, fit.true_index)
     return columns | {
-        f"covered_{celsius}_pct": np.where(fit.true_index == place, covered, np.nan)
-        for place, celsius in enumerate(fit.classes)
+        covered_column(fit.target, one): np.where(fit.true_index == place, covered, np.nan)
+        for place, one in enumerate(fit.target.classes)
     }
 
 
@@ -342,12 +350,13 @@ def brier(probabilities: NDArray[np.float64], true_index: NDArray[np.int64]) -> 
     return ((probabilities - truth) ** 2).sum(axis=1)
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay the table out: probabilities, sets, what is left out."""
     table = table.assign(label=fit_labels(summaries.specs(table)))
     shown, excluded = (table[(table["stage"] == EXCLUDED) == is_excluded] for is_excluded in (False, True))
-    classes = [name.split("_")[1] for name in table if name.startswith("covered_") and name.split("_")[1].isdigit()]
-    by_class = [(f"{celsius} °C, %", tables.number_column(f"covered_{celsius}_pct")) for celsius in classes]
+    by_class = [
+        (f"{target.with_unit(one)}, %", tables.number_column(covered_column(target, one))) for one in target.classes
+    ]
     nominal = tables.number(table["nominal_coverage_pct"].iloc[0], 0)
     made = [
         tables.panel("Probabilities", shown, [*FIRST, *PROBABILITY_COLUMNS], 2, notes=_class_frequency_note(shown)),

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from micrograph.evaluation import bootstrap, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.tables import Panel
+from micrograph.evaluation.value_scores import CHUNK, rank_correlation
 from micrograph.splits import film_scans
 
 SIZE, DENSITY = "domain size", "density"
@@ -30,7 +31,6 @@ MEASURES = {
     "domain_coverage_pct": (DENSITY, TRUE, "coverage"),
 }
 FOLD = 0  # as in figures 8 and 9
-CHUNK = 2_000_000  # weights at a time
 
 
 def make_table(
@@ -94,37 +94,6 @@ def _correlations(table: pd.DataFrame, name: str, resampling: Resampling) -> dic
     for key, values in (("pc1", first), ("pc2", second), ("contrast", np.abs(first) - np.abs(second))):
         row |= bootstrap.columns(key, (values[0], *bootstrap.interval(values[1:])))
     return row
-
-
-def rank_correlation(first: ArrayLike, second: ArrayLike, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute Spearman's correlation of weighted samples.
-
-    Parameters
-    ----------
-    first, second : array_like of shape (n,)
-    weights : ndarray of shape (k, n)
-        How often each sample counts.
-
-    Returns
-    -------
-    ndarray of shape (k,)
-        NaN where a side has one value only.
-    """
-    ranks = [_ranks(np.asarray(values, float), weights) for values in (first, second)]
-    total = weights.sum(axis=1, keepdims=True)
-    one, other = (each - (weights * each).sum(axis=1, keepdims=True) / total for each in ranks)
-    spread = np.sqrt((weights * one**2).sum(axis=1) * (weights * other**2).sum(axis=1))
-    covariance = (weights * one * other).sum(axis=1)
-    return np.divide(covariance, spread, out=np.full(len(spread), np.nan), where=spread > 0)
-
-
-def _ranks(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return mid-ranks (k, n) of weighted samples: the weight below a value and half of that of its equals."""
-    _, place = np.unique(values, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    at_value = np.add.reduceat(weights[:, order], starts, axis=1)
-    return (np.cumsum(at_value, axis=1) - at_value / 2)[:, place]
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:

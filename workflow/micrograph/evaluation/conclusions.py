@@ -10,6 +10,7 @@ inconclusive. A contrast of several comparisons is supported where at least one 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from micrograph.evaluation import (
 )
 from micrograph.evaluation.labels import features_label
 from micrograph.splits import protocols
+from micrograph.target import Target
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = VERDICTS = (
     *("supported", "contradicted", "inconclusive", "not tested"),
@@ -50,7 +52,8 @@ COLUMNS = [
     ),
     *("verdict", "reason", "table"),
 ]
-UNITS = {"%": 1, "points": 1, "°C": 1, "% of the map": 2, "ratio": 2, "log loss": 2, "rank correlation": 2, "nats": 3}
+OF_TARGET = "unit of the target"
+UNITS = {"%": 1, "points": 1, "% of the map": 2, "ratio": 2, "log loss": 2, "rank correlation": 2, "nats": 3}
 UNITS |= {"AUC": 3}  # unit -> decimals written, which are also those judged
 MARGIN = 5.0  # points of accuracy, coverage or calibration error that count as negligible
 MARGIN_CORRELATION = attribution_tests.MARGIN
@@ -81,7 +84,7 @@ class Contrast:
     margin : float, str or tuple
         A value or a column that holds it, or (lower, upper) where the reference is itself an interval.
     unit : str
-        Key of UNITS.
+        Key of UNITS, or OF_TARGET.
     reference : str
         What the estimate is compared with.
     combine : {"all", "any"}
@@ -106,7 +109,7 @@ class Contrast:
     discordant: str = ""
 
 
-ACCURACY = "How accurate is the prediction of growth temperature?"
+ACCURACY = "How accurate is the prediction?"
 FINAL = "How accurate is the model for new scans?"
 SCOPE = "Do the conclusions extend to other samples?"
 OVERSTATED = "Does the published protocol overestimate the accuracy?"
@@ -126,7 +129,7 @@ SAMPLE_SIZE = "Do more training samples help?"
 SPLITS = "How large is the variance between splits?"
 ATTRIBUTION = "Are the attribution maps faithful?"
 
-SCOPES = {"simulated films": "all samples are simulated; no conclusion is about real MoS2 films"}
+SCOPES = {"simulated films": "all samples are simulated; no conclusion is about real films"}
 MAJORITY = "majority class"
 STRICT = {"protocol": "strict"}
 TRUE_LABELS = {"labels": "true"}
@@ -242,7 +245,7 @@ CONTRASTS = [
     *(
         Contrast(
             ORDER, f"{text} has a lower mean absolute error than the nominal scheme", "table4",
-            STRICT | {"scheme": scheme}, "against_nominal_celsius", -1, unit="°C", reference="nominal scheme",
+            STRICT | {"scheme": scheme}, "against_nominal", -1, unit=OF_TARGET, reference="nominal scheme",
             combine="any",
         )
         for scheme, text in SCHEMES.items()
@@ -584,7 +587,9 @@ VIEWS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 }
 
 
-def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, str] | None = None) -> pd.DataFrame:
+def make_table(
+    tables: dict[str, pd.DataFrame], data: str, network: dict[str, str] | None = None, target: Target | None = None
+) -> pd.DataFrame:
     """Judge every contrast.
 
     Parameters
@@ -595,6 +600,8 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
         What the samples are, as "simulated films".
     network : dict, optional
         Columns pretraining, policy and scheme of the network that predicts new scans: calibration is judged of it.
+    target : Target, optional
+        Names the unit of its errors.
 
     Returns
     -------
@@ -617,7 +624,8 @@ def make_table(tables: dict[str, pd.DataFrame], data: str, network: dict[str, st
         rows.append(
             named | {"table": contrast.table} | _judged(contrast, here, family, counts[contrast.question], data)
         )
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_samples": "Int64", "n_batches": "Int64"})
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"n_samples": "Int64", "n_batches": "Int64"})
+    return table.assign(unit=table["unit"].replace(OF_TARGET, target.unit if target else ""))
 
 
 def _rows(contrast: Contrast, table: pd.DataFrame | None) -> pd.DataFrame:
@@ -669,7 +677,8 @@ def _judged(contrast: Contrast, rows: pd.DataFrame, family: list[Estimate], coun
             return _cells(contrast, row, INCONCLUSIVE, "the predictions are identical")
         reasons = [text for text in rows.get("reason", ()) if isinstance(text, str) and text.strip()]
         return {"verdict": NOT_TESTED, "reason": reasons[0] if reasons else "not part of this run"}
-    verdict, shown, reason = combine(family, contrast.combine, contrast.direction, UNITS[contrast.unit], count)
+    digits = decimals(contrast.unit, *(end for one in family for end in (one.low, one.high)))
+    verdict, shown, reason = combine(family, contrast.combine, contrast.direction, digits, count)
     return _cells(contrast, shown, verdict, reason)
 
 
@@ -684,12 +693,18 @@ def counted(table: pd.DataFrame) -> dict[str, int]:
     return {verdict: int((table["verdict"] == verdict).sum()) for verdict in VERDICTS}
 
 
+def decimals(unit: str, *values: float) -> int:
+    """Return the decimals written and judged: those of `UNITS`; of another unit two digits of the largest value."""
+    largest = max((abs(value) for value in values if np.isfinite(value)), default=0.0)
+    return UNITS[unit] if unit in UNITS else max(1, 1 - math.floor(math.log10(largest))) if largest else 1
+
+
 def interval(row: dict) -> str:
     """Write a row's estimate with interval and unit; a dash where there is none."""
     if tables.missing(row["estimate"]):
         return tables.DASH
     ends = row["estimate"], row["ci_low"], row["ci_high"]
-    return f"{tables.interval(*ends, UNITS[row['unit']])} {row['unit']}"
+    return f"{tables.interval(*ends, decimals(row['unit'], *ends[1:]))} {_text('unit')(row)}".strip()
 
 
 def panels(table: pd.DataFrame) -> list[tables.Panel]:
@@ -710,7 +725,7 @@ SHOWN = [
         )
     ),
     ("Estimate [95 % CI]", interval),
-    ("Margin", lambda row: tables.number(row["margin"], UNITS.get(row["unit"], 0))),
+    ("Margin", lambda row: tables.number(row["margin"], UNITS.get(row["unit"], 1))),
     ("Samples", tables.number_column("n_samples")),
     ("Growth days", tables.number_column("n_batches")),
 ]  # fmt: skip

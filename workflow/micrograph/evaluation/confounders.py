@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, subgroups, summaries, tables
 from micrograph.evaluation.bootstrap import ENDS, Resampling
-from micrograph.evaluation.labels import model_label
+from micrograph.evaluation.labels import column_label, model_label
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits import group_splits, protocols
+from micrograph.target import Target
 
 NAME = "Table of confounders"
 FEWEST = 5  # batches on either side: of fewer, a bootstrap underestimates how far they differ
@@ -51,7 +52,7 @@ NOT_RUN = "not in experiments.confounders"
 NO_STRICT = "the same model was not run under strict"
 NO_OTHERS = "the same for all samples"
 FEW = f"fewer than {FEWEST} batches"
-NO_CLASS = "no temperature in common with the others"
+NO_CLASS = "no class in common with the others"
 CONSTANT = "all predictions right, or all wrong"
 IDENTICAL = "right on the same samples as strict"
 
@@ -62,6 +63,8 @@ def make_table(
     splits: Sequence[Fit],
     strict: Iterable[Fit],
     untested: Mapping[str, str],
+    target: Target,
+    extra_columns: Sequence[str] = (),
     *,
     resampling: Resampling,
     run: RunInfo,
@@ -80,6 +83,10 @@ def make_table(
         Strict fits of the same models.
     untested : mapping
         {protocol: why its folds could not be made}.
+    target : Target
+        Its column is no confounder.
+    extra_columns : sequence of str
+        Columns of the sheet that are the study's own.
     resampling : Resampling
     run : RunInfo
 
@@ -89,7 +96,7 @@ def make_table(
         ``n_{class}``: test samples of each class; ``accuracy_pct`` of the group's test samples; ``majority_pct`` of the
         majority class on them; ``rest_pct`` of all other samples, for the kind ``split`` of strict on the same samples.
         ``balanced_pct`` and ``rest_balanced_pct`` are the balanced accuracies over the ``n_shared_classes``
-        temperatures that both have, so that groups with different mixes of temperatures are comparable;
+        classes that both have, so that groups with different mixes of classes are comparable;
         ``difference_pct_points`` is the group less the rest, of these, for the kind ``split`` of accuracies. Where
         there is no interval, ``reason`` says why: fewer than FEWEST batches on either side, or constant predictions,
         whose resamples would not vary. ``overall_pct``: of all samples. ``n_train_samples``: mean over the folds, for
@@ -101,7 +108,7 @@ def make_table(
         If a predicted sample is not in the table of samples.
     """
     known = subgroups.known_samples(samples)
-    groups = subgroups.groups(known)
+    groups = subgroups.groups(known, target, extra_columns)
     rows = []
     for fit in fits:
         tested = _tested(fit)
@@ -111,19 +118,20 @@ def make_table(
             members = {name: known["film"][each] for name, each in named.items()}
             rows += [_fit_columns(fit) | {"kind": kind} | row for row in _group_rows(members, tested, resampling)]
     rows += _split_rows(splits, {replace(fit.spec, protocol="strict"): fit for fit in strict}, untested, resampling)
-    table = pd.DataFrame(rows, columns=columns(resampling.classes))
-    table = run.add_to(table.astype(dict.fromkeys(_class_counts(resampling.classes), "Int64")))
+    counted = [row | dict(zip(_class_counts(target), row.get("counts", ()), strict=False)) for row in rows]
+    table = pd.DataFrame(counted, columns=columns(target))
+    table = run.add_to(table.astype(dict.fromkeys(_class_counts(target), "Int64")))
     return table.assign(reason=table["reason"].fillna(""))
 
 
-def columns(classes: Iterable[float]) -> list[str]:
+def columns(target: Target) -> list[str]:
     """Return the columns of the table, but for those of the run."""
-    return [*NAMES, *_class_counts(classes), *NUMBERS]
+    return [*NAMES, *_class_counts(target), *NUMBERS]
 
 
-def _class_counts(classes: Iterable[float]) -> list[str]:
+def _class_counts(target: Target) -> list[str]:
     """Return the columns of the number of samples of each class."""
-    return [f"n_{celsius}" for celsius in classes]
+    return [f"n_{target.key(one)}" for one in target.classes]
 
 
 def _fit_columns(fit: Fit) -> dict[str, str]:
@@ -172,8 +180,7 @@ def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
     """Return samples, also of each class, batches, accuracy and majority of test rows, and an interval if possible."""
     scores: dict[str, Any] = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
     tested = rows.drop_duplicates("sample")["y_true"]
-    counts = [(tested == one).sum() for one in resampling.classes]
-    scores |= dict(zip(_class_counts(resampling.classes), counts, strict=True))
+    scores["counts"] = [(tested == one).sum() for one in resampling.classes]
     if rows.empty:
         return scores
     ends = NO_ENDS if _no_interval(rows) else bootstrap.bootstrap(rows, "accuracy", resampling)
@@ -311,7 +318,13 @@ def _model(row: tables.Row) -> str:
     return model_label(row["model"], row["features"]) if isinstance(row["model"], str) else ""
 
 
-FIRST = [("By", lambda row: KINDS[row["kind"]]), ("Samples", group_label)]
+def kind_label(kind: str) -> str:
+    """Name what samples are grouped by."""
+    name = column_label(kind)
+    return KINDS.get(kind, name[:1].upper() + name[1:])
+
+
+FIRST = [("By", lambda row: kind_label(row["kind"])), ("Samples", group_label)]
 
 
 def _counted(row: tables.Row) -> str:
@@ -324,11 +337,11 @@ def _counted(row: tables.Row) -> str:
 
 
 def _balanced(row: tables.Row) -> str:
-    """Format the balanced accuracies that are compared, and over how many temperatures."""
+    """Format the balanced accuracies that are compared, and over how many classes."""
     if tables.missing(row["balanced_pct"]):
         return tables.DASH
     ours, others = (tables.number(row[name]) for name in ("balanced_pct", "rest_balanced_pct"))
-    return f"{ours} and {others} ({row['n_shared_classes']:.0f} temperatures)"
+    return f"{ours} and {others} ({row['n_shared_classes']:.0f} classes)"
 
 
 BALANCED: list[tables.Column] = [("Balanced, group and others, %", _balanced)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from micrograph.splits.fit_spec import FitSpec
+from micrograph.target import NAMES
 
 SCHEMES = {
     "nominal": "nominal",
@@ -25,6 +26,12 @@ FEATURES = {  # those that are not a block of the network
 def scheme_label(scheme: str) -> str:
     """Name a scheme: ``nnrank`` is "NNRank"."""
     return SCHEMES.get(scheme, scheme)
+
+
+def column_label(column: str) -> str:
+    """Name a column of the sheet, with its unit where it is known: growth time (s)."""
+    name, unit = NAMES.get(column, (column.replace("_", " "), ""))
+    return f"{name} ({unit})" if unit else name
 
 
 def features_label(features: str) -> str:

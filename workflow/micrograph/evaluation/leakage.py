@@ -61,7 +61,7 @@ LEAKS = {  # and errors
     "aug2_range": "aug2: features of images in 0..255",
     "one_component_fewer": "one principal component fewer",
     "features_not_normalised": "features of images not normalised",
-    "target_not_scaled": "networks learn degrees Celsius",
+    "target_not_scaled": "networks learn the value in its unit",
     "nnrank_loss_summed": "NNRank's loss summed over the minibatch",
 }
 

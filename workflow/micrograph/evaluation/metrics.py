@@ -25,9 +25,9 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[float]) -> NDArray[np
     Parameters
     ----------
     predictions : DataFrame
-        Columns ``y_true`` and ``y_pred`` in degrees Celsius.
+        Columns ``y_true`` and ``y_pred``.
     classes : sequence of float
-        Growth temperatures, ascending.
+        Values of the classes in the target's unit, ascending.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[float]) -> NDArray[np
     Raises
     ------
     UserError
-        If a true temperature is not a class.
+        If a true value is not a class.
     """
     return _one_group(tally_confusion, predictions, classes)
 
@@ -53,7 +53,7 @@ def tally_confusion(
     """Count the rows of each group by true and predicted class: (n_groups, n_classes, n_classes + 1)."""
     true, predicted = (_class_index(predictions[name], classes) for name in ("y_true", "y_pred"))
     if (true == len(classes)).any():
-        raise UserError("the predictions hold a growth temperature that is not a class: set classes as in the run.")
+        raise UserError("the predictions hold a class that the target does not have: set target as in the run.")
     counts = np.zeros((n_groups, len(classes), len(classes) + 1))
     np.add.at(counts, (group, true, predicted), 1)
     return counts
@@ -63,15 +63,15 @@ def tally_squared_error(
     predictions: pd.DataFrame, group: NDArray[np.int64], n_groups: int, classes: Sequence[float]
 ) -> NDArray[np.float64]:
     """Sum the squared errors of predicted values and count the rows of each group: (n_groups, 2); NaN spreads."""
-    error = predictions["y_pred_value"].to_numpy(float) - predictions["y_true"].to_numpy(float)
+    error = predictions["y_pred_value"].to_numpy(float) - predictions["y_true_value"].to_numpy(float)
     sums = np.zeros((n_groups, 2))
     np.add.at(sums, group, np.stack([error**2, np.ones(len(error))], axis=-1))
     return sums
 
 
-def _class_index(celsius: pd.Series, classes: Sequence[float]) -> NDArray[np.int64]:
-    """Index of each temperature among the classes; len(classes) for one that is missing or not a class."""
-    values = celsius.to_numpy(float, na_value=np.nan)
+def _class_index(column: pd.Series, classes: Sequence[float]) -> NDArray[np.int64]:
+    """Index of each value among the classes; len(classes) for one that is missing or not a class."""
+    values = column.to_numpy(float, na_value=np.nan)
     return np.select([values == name for name in classes], range(len(classes)), len(classes))
 
 
@@ -106,25 +106,25 @@ def macro_f1(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[n
 
 
 def kappa(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
-    """Return Cohen's kappa with quadratic weights in degrees Celsius; NaN with a missing prediction."""
-    celsius = np.asarray(classes, dtype=float)
-    weight = (celsius[:, None] - celsius[None, :]) ** 2
+    """Return Cohen's kappa with quadratic weights of the classes' values; NaN with a missing prediction."""
+    values = np.asarray(classes, dtype=float)
+    weight = (values[:, None] - values[None, :]) ** 2
     table, total = counts[..., :-1], counts.sum(axis=(-2, -1))
     expected = table.sum(axis=-1)[..., :, None] * table.sum(axis=-2)[..., None, :]
     by_chance = _share((weight * expected).sum(axis=(-2, -1)), total)
     return _unless_missing(1 - _share((weight * table).sum(axis=(-2, -1)), by_chance), counts)
 
 
-def mae_celsius(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
-    """Return the mean absolute error between predicted and true class, in degrees; NaN with a missing prediction."""
-    celsius = np.asarray(classes, dtype=float)
-    distance = np.abs(celsius[:, None] - celsius[None, :])
+def mae(counts: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the mean absolute error between predicted and true class; NaN with a missing prediction."""
+    values = np.asarray(classes, dtype=float)
+    distance = np.abs(values[:, None] - values[None, :])
     value = _share((distance * counts[..., :-1]).sum(axis=(-2, -1)), counts.sum(axis=(-2, -1)))
     return _unless_missing(value, counts)
 
 
-def rmse_celsius(sums: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
-    """Return the root mean squared error of predicted values, in degrees, from sums of `tally_squared_error`."""
+def rmse(sums: NDArray[np.float64], classes: Sequence[float]) -> NDArray[np.float64]:
+    """Return the root mean squared error of predicted values, from sums of `tally_squared_error`."""
     return np.sqrt(_share(sums[..., 0], sums[..., 1]))
 
 
@@ -151,8 +151,8 @@ METRICS = {
     "balanced_accuracy": Metric(balanced_accuracy),
     "macro_f1": Metric(macro_f1),
     "kappa": Metric(kappa),
-    "mae_celsius": Metric(mae_celsius, higher_is_better=False),
-    "rmse_celsius": Metric(rmse_celsius, tally_squared_error, higher_is_better=False),
+    "mae": Metric(mae, higher_is_better=False),
+    "rmse": Metric(rmse, tally_squared_error, higher_is_better=False),
 }
 
 
@@ -170,7 +170,7 @@ def score(predictions: pd.DataFrame, metric: str, classes: Sequence[float]) -> f
     metric : str
         Key of `METRICS`.
     classes : sequence of float
-        Growth temperatures in degrees Celsius, ascending.
+        Values of the classes in the target's unit, ascending.
 
     Returns
     -------

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph.splits import film_scans
+from micrograph.target import NAMES, Target
 
 IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 MOST_VALUES = 4  # of a number, each of which is a group of its own; of more, thirds of the samples
@@ -23,8 +24,18 @@ def known_samples(samples: pd.DataFrame) -> pd.DataFrame:
     return samples.assign(batch_size=samples.groupby("batch")["film"].transform("nunique"))
 
 
-def groups(samples: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Group the samples of `known_samples` in every way of `SUBGROUPS`.
+def groups(
+    samples: pd.DataFrame, target: Target, extra_columns: Sequence[str] = ()
+) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Group the samples of `known_samples` in every way of `SUBGROUPS`, and by the other growth variables of the sheet.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    target : Target
+        Its column is left out.
+    extra_columns : sequence of str
+        Columns of the sheet that are the study's own.
 
     Returns
     -------
@@ -33,10 +44,24 @@ def groups(samples: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:
         or one for a kind in which the samples do not differ. Groups of ``scan_quality`` may overlap, those of the other
         kinds do not.
     """
+    others = {name: _by_column(name) for name in (*NAMES, *extra_columns) if name in samples and name not in SUBGROUPS}
     return {
         kind: {name: np.asarray(members, dtype=bool) for name, members in grouping(samples)}
-        for kind, grouping in SUBGROUPS.items()
+        for kind, grouping in (SUBGROUPS | others).items()
+        if kind != target.column
     }
+
+
+def _by_column(column: str) -> Callable[[pd.DataFrame], Named]:
+    """Group by a column: by a number with its unit, or by a text."""
+
+    def grouping(samples: pd.DataFrame) -> Named:
+        if not pd.api.types.is_numeric_dtype(samples[column]):
+            return _by_text(column)(samples)
+        _, unit = NAMES.get(column, ("", ""))
+        return _by_number(column, f"{{}} {unit}".strip())(samples)
+
+    return grouping
 
 
 def _by_number(column: str, template: str) -> Callable[[pd.DataFrame], Named]:

@@ -33,26 +33,31 @@ BEST = {"best_in_row": "accuracy"}  # flag of a row -> its metric
 COUNTS = ["folds", "repeats", "n_samples", "n_batches", "n_missing", "n_discordant"]
 ALONE = {"metadata": "growth metadata", "physical": "physical features"}  # features without a network, as baselines
 
-# Scores of all test predictions together: metric, column, factor.
+# Scores of all test predictions together: metric, column, factor. The last three need classes with an order.
 POOLED = (
     ("accuracy", "pooled_pct", 100),
     ("balanced_accuracy", "balanced_pct", 100),
     ("macro_f1", "macro_f1", 1),
     ("kappa", "kappa", 1),
-    ("mae_celsius", "mae_celsius", 1),
-    ("rmse_celsius", "rmse_celsius", 1),
+    ("mae", "mae", 1),
+    ("rmse", "rmse", 1),
 )
+ORDERED = ("kappa", "mae", "rmse")
 MEASURED = [
     *COUNTS,
     *(f"{part}_pct{std}" for part in metrics.PARTS for std in ("", "_std")),
-    *("test_rmse_celsius", "test_rmse_celsius_std"),
+    *("test_rmse", "test_rmse_std"),
     *(f"{name}{end}" for _, name, _ in POOLED for end in ENDS),
     "pooled_repeat_std",
     "constant_balanced_pct",
 ]
+# Columns that a table of a target without order does not have.
+OF_ORDER = {*(f"{name}{end}" for name in ORDERED for end in ENDS), "test_rmse", "test_rmse_std"}
+OF_ORDER |= {f"best_{name}" for name in ORDERED}
 PAIRED = (*ENDS, "_discordant")  # of the columns of a paired difference
 GAIN = [f"gain_pct_points{end}" for end in PAIRED]
 
+PAPER_TARGET = "growth_celsius"  # what the paper predicts; of another target it has no values
 # The columns of the paper's values -> fields of FitSpec; its splits and metrics -> columns.
 PRINTED = {
     "feature_set": "features",
@@ -62,7 +67,7 @@ PRINTED = {
     "model": "model",
 }
 PRINTED_SPLITS = {"train": "train", "val": "validation", "test": "test"}
-PRINTED_METRICS = {"accuracy_pct": "_pct", "rmse_celsius": "_rmse_celsius"}
+PRINTED_METRICS = {"accuracy_pct": "_pct", "rmse_celsius": "_rmse"}
 PUBLISHED_KEYS = list(PRINTED.values())
 
 
@@ -251,10 +256,10 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     -------
     dict
         Keys `MEASURED`, of several seeds also `seeds.COLUMNS`. Percentages are 0 to 100, macro F1 and kappa at most 1,
-        errors in degrees Celsius. RMSE is that of the predicted values, before they become classes. Kappa and errors
+        errors in the target's unit. RMSE is that of the predicted values, before they become classes. Kappa and errors
         are NaN where a test prediction is missing; ``n_missing`` counts those. ``n_discordant`` counts the test samples
         that either the fit or the majority class gets right, not both; ``constant_balanced_pct`` is the balanced
-        accuracy of any constant.
+        accuracy of any constant. Without order there are none of `OF_ORDER`.
 
     Notes
     -----
@@ -276,10 +281,12 @@ def summarise(predictions: pd.DataFrame, resampling: Resampling) -> dict[str, An
     }
     for part in metrics.by_fold(predictions, "accuracy", classes).itertuples():
         row[f"{part.split}_pct"], row[f"{part.split}_pct_std"] = 100 * part.mean, 100 * part.std
-    rmse = metrics.by_fold(predictions, "rmse_celsius", classes).set_index("split").loc["test"]
-    row["test_rmse_celsius"], row["test_rmse_celsius_std"] = rmse["mean"], rmse["std"]
-    ends = bootstrap.intervals(test, [metric for metric, *_ in POOLED], resampling)
-    for metric, name, factor in POOLED:
+    if resampling.ordered:
+        rmse = metrics.by_fold(predictions, "rmse", classes).set_index("split").loc["test"]
+        row["test_rmse"], row["test_rmse_std"] = rmse["mean"], rmse["std"]
+    pooled = [one for one in POOLED if resampling.ordered or one[0] not in ORDERED]
+    ends = bootstrap.intervals(test, [metric for metric, *_ in pooled], resampling)
+    for metric, name, factor in pooled:
         row |= bootstrap.columns(name, (metrics.score(test, metric, classes), *ends[metric]), factor)
     return row | ({"seeds": n_seeds, **seeds.std_by_source(test, resampling)} if n_seeds > 1 else {})
 
@@ -494,8 +501,12 @@ def majority_fit(fit: Fit, **fields: str) -> Fit:
 
 
 def make_frame(rows: list[dict[str, Any]], columns: Sequence[str], run: RunInfo) -> pd.DataFrame:
-    """Return the rows of a table as a data frame of these columns, `seeds.COLUMNS` if any row has them, and the run."""
+    """Return the rows of a table as a data frame of these columns and the run.
+
+    Of `seeds.COLUMNS` and `OF_ORDER` those that any row has.
+    """
     more = [name for name in seeds.COLUMNS if any(name in row for row in rows)]
+    columns = [name for name in columns if name not in OF_ORDER or any(name in row for row in rows)]
     table = run.add_to(pd.DataFrame(rows, columns=[*columns, *more]))
     for name in [name for name in columns if name.startswith("best_")]:
         table[name] = table[name].eq(True)

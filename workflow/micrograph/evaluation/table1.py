@@ -15,11 +15,12 @@ from micrograph.evaluation import tables
 from micrograph.evaluation.tables import Panel
 from micrograph.splits import prediction_table, splitters
 from micrograph.splits.prediction_table import FoldData, Samples
+from micrograph.target import Target
 
 NAME = "Table 1"
 PAPER = "paper"
 COLUMNS = [
-    *("protocol", "policy", "split", "growth_celsius", "rows", "rows_std", "images", "n_samples", "folds"),
+    *("protocol", "policy", "split", "y_true", "rows", "rows_std", "images", "n_samples", "folds"),
     *("all_samples", "augmentations", "augmentations_min", "augmentations_max", "data"),
 ]
 
@@ -29,7 +30,7 @@ def make_table(
     splits: Mapping[str, pd.DataFrame],
     published: pd.DataFrame,
     *,
-    classes: Sequence[float],
+    target: Target,
     data: str,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
@@ -43,8 +44,7 @@ def make_table(
         {protocol: its splits}.
     published : DataFrame
         The paper's counts: policy, split, growth_celsius, rows.
-    classes : sequence of float
-        Growth temperatures in degrees Celsius.
+    target : Target
     data : str
         What the samples are, as ``simulated films``.
     rng : Generator
@@ -67,59 +67,65 @@ def make_table(
         folds = prediction_table.make_folds(
             images["sample"], images["augmentation"], split, protocol=protocol, policy=policy, rng=rng
         )
-        counts = _fold_counts(folds, classes).join(_study_counts(folds[0].samples, classes), on="growth_celsius")
+        counts = _fold_counts(folds, target).join(_study_counts(folds[0].samples, target), on="y_true")
         made.append(counts.reset_index().assign(protocol=protocol, policy=policy, data=data))
-    paper = published.assign(protocol=PAPER, data="real films, the paper's")
-    paper = paper[paper["growth_celsius"].isin(classes) & paper["policy"].isin(augmentations)]
+    paper = published.rename(columns={"growth_celsius": "y_true"}).assign(
+        protocol=PAPER, data="real films, the paper's"
+    )
+    paper = paper[paper["y_true"].isin(target.classes) & paper["policy"].isin(augmentations)]
     return pd.concat([*made, paper], ignore_index=True)[COLUMNS]
 
 
-def _fold_counts(folds: Sequence[FoldData], classes: Sequence[float]) -> pd.DataFrame:
+def _fold_counts(folds: Sequence[FoldData], target: Target) -> pd.DataFrame:
     """Of every split and class: rows, images and samples, as means over the folds."""
     frames = []
     for number, fold in enumerate(folds):
         for split in splitters.SPLITS:
             rows = fold.train_index if split == "train" else fold.score_index[split]
-            columns = {"growth_celsius": fold.samples.y[rows], "image": rows, "sample": fold.samples.sample[rows]}
+            columns = {"y_true": fold.samples.y[rows], "image": rows, "sample": fold.samples.sample[rows]}
             frames.append(pd.DataFrame(columns).assign(fold=number, split=split))
-    names = ["split", "growth_celsius", "fold"]
+    names = ["split", "y_true", "fold"]
     counts = (
         pd.concat(frames)
         .groupby(names)
         .agg(rows=("image", "size"), images=("image", "nunique"), n_samples=("sample", "nunique"))
     )
-    every = pd.MultiIndex.from_product([splitters.SPLITS, classes, range(len(folds))], names=names)
+    every = pd.MultiIndex.from_product([splitters.SPLITS, target.classes, range(len(folds))], names=names)
     each = counts.reindex(every, fill_value=0).groupby(names[:2], sort=False)
     return each.mean().assign(rows_std=each["rows"].std(), folds=len(folds))
 
 
-def _study_counts(samples: Samples, classes: Sequence[float]) -> pd.DataFrame:
+def _study_counts(samples: Samples, target: Target) -> pd.DataFrame:
     """Of every class: samples of the study, augmentations made of them, least and most of one sample."""
-    columns = {"growth_celsius": samples.y, "sample": samples.sample, "augmentation": samples.augmentation}
-    most = pd.DataFrame(columns).groupby(["growth_celsius", "sample"])["augmentation"].max()
-    counts = most.groupby("growth_celsius").agg(["size", "sum", "min", "max"]).reindex(classes)
+    columns = {"y_true": samples.y, "sample": samples.sample, "augmentation": samples.augmentation}
+    most = pd.DataFrame(columns).groupby(["y_true", "sample"])["augmentation"].max()
+    counts = most.groupby("y_true").agg(["size", "sum", "min", "max"]).reindex(target.classes)
     counts.columns = ["all_samples", "augmentations", "augmentations_min", "augmentations_max"]
     return counts.fillna({"all_samples": 0, "augmentations": 0})
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay Table 1 out: a panel per protocol with the paper's counts, then the augmented images."""
     protocols = [name for name in table["protocol"].unique() if name != PAPER]
-    return [*(_protocol(table, name) for name in protocols), _images(table[table["protocol"] == protocols[0]])]
+    return [
+        *(_protocol(table, target, name) for name in protocols),
+        _images(table[table["protocol"] == protocols[0]], target),
+    ]
 
 
-def _protocol(table: pd.DataFrame, protocol: str) -> Panel:
+def _protocol(table: pd.DataFrame, target: Target, protocol: str) -> Panel:
     """Policies and splits in rows, classes in columns, ours and the paper's."""
     ours, paper = (
-        table[table["protocol"] == name].set_index(["policy", "split", "growth_celsius"]) for name in (protocol, PAPER)
+        table[table["protocol"] == name].set_index(["policy", "split", "y_true"]) for name in (protocol, PAPER)
     )
-    classes, rows = _classes(ours), []
+    rows = []
     for policy, split in dict.fromkeys((policy, split) for policy, split, _ in ours.index):
-        keys = [(policy, split, celsius) for celsius in classes]
-        cells = tables.cells(ours, keys, _rows) + tables.cells(paper, keys, tables.number_column("rows"))
+        keys = [(policy, split, one) for one in target.classes]
+        cells = tables.cells(ours, keys, _rows)
+        cells += tables.cells(paper, keys, tables.number_column("rows")) if len(paper) else []
         rows.append([policy, split, *cells])
-    headings = ["Policy", "Split", *(f"{celsius} °C" for celsius in classes)]
-    headings += [f"Paper, real films: {celsius} °C" for celsius in classes]
+    named = [target.with_unit(one) for one in target.classes]
+    headings = ["Policy", "Split", *named, *(f"Paper, real films: {name}" for name in named if len(paper))]
     title = f"Protocol {protocol}: images by class"
     return Panel(title, headings, tables.without_repeats(rows), text_columns=2)
 
@@ -129,15 +135,14 @@ def _rows(row: pd.Series) -> str:
     return tables.spread(row["rows"], row["rows_std"], 1) if row["rows_std"] > 0 else tables.number(row["rows"])
 
 
-def _images(rows: pd.DataFrame) -> Panel:
+def _images(rows: pd.DataFrame, target: Target) -> Panel:
     """Return what every policy made of the samples: samples x augmentations = images."""
-    first = rows.drop_duplicates(["policy", "growth_celsius"]).set_index(["policy", "growth_celsius"])
-    classes = _classes(first)
+    first = rows.drop_duplicates(["policy", "y_true"]).set_index(["policy", "y_true"])
     lines = [
-        [policy, *tables.cells(first, [(policy, celsius) for celsius in classes], _product)]
+        [policy, *tables.cells(first, [(policy, one) for one in target.classes], _product)]
         for policy in first.index.unique(level="policy")
     ]
-    headings = ["Policy", *(f"{celsius} °C" for celsius in classes)]
+    headings = ["Policy", *(target.with_unit(one) for one in target.classes)]
     return Panel("Augmented images: samples x images per sample = images", headings, lines)
 
 
@@ -148,8 +153,3 @@ def _product(row: pd.Series) -> str:
     least, most = f"{row['augmentations_min']:.0f}", f"{row['augmentations_max']:.0f}"
     each = least if least == most else f"{least} to {most}"
     return f"{row['all_samples']:.0f} x {each} = {row['augmentations']:.0f}"
-
-
-def _classes(indexed: pd.DataFrame) -> list:
-    """Return the growth temperatures of an indexed table, in its order."""
-    return list(indexed.index.unique(level="growth_celsius"))

@@ -14,6 +14,7 @@ from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits import protocols
+from micrograph.target import Target
 
 BLOCKS, TUNED, ANY = "blocks", "tuned", "any"  # features among which a fold selects
 REPORTED = {
@@ -113,21 +114,21 @@ def _selected_rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str
     return list(rows.values())
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay out Table 2: the overview in the paper's layout, then every protocol in detail."""
-    protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
+    protocols = [name for name in tables.protocols(table) if name != summaries.PAPER]
     return [
-        _overview(table, protocols),
-        *(tables.detail(table, name, REPORTED[summaries.PAPER], KEY_COLUMNS, COMPONENTS) for name in protocols),
+        _overview(table),
+        *(tables.detail(table, target, name, REPORTED[summaries.PAPER], KEY_COLUMNS, COMPONENTS) for name in protocols),
     ]
 
 
-def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
+def _overview(table: pd.DataFrame) -> Panel:
     """Models in rows, features in columns: what each protocol reports, and the paper's."""
     fits = summaries.single_fits(table)
     features, models = fits["features"].unique(), fits["model"].unique()
     rows = [["before PCA", "Channels (values)", *(_size(table, name) for name in features)]]
-    for protocol in (*protocols, summaries.PAPER):
+    for protocol in tables.protocols(table):
         split = REPORTED[protocol]
         values = table[table["protocol"] == protocol].set_index(["model", "features"])
         text = tables.spread_column(f"{split}_pct")

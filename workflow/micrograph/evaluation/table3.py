@@ -15,6 +15,7 @@ from micrograph.evaluation.tables import Panel
 from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS
+from micrograph.target import Target
 
 REFERENCE = "imagenet"  # the domain that the others are compared with
 REPORTED = {
@@ -98,23 +99,23 @@ def _gain(fit: Fit, reference: Fit | None, split: str, resampling: Resampling) -
     return summaries.accuracy_gain("gain_pct_points", reference.predictions, fit.predictions, resampling, split)
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay out Table 3: the overview in the paper's layout, then every protocol in detail."""
-    protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
+    protocols = [name for name in tables.protocols(table) if name != summaries.PAPER]
     split = REPORTED[summaries.PAPER]
     return [
-        _overview(table, protocols),
-        *(tables.detail(table, name, split, KEY_COLUMNS, after=AFTER) for name in protocols),
+        _overview(table),
+        *(tables.detail(table, target, name, split, KEY_COLUMNS, after=AFTER) for name in protocols),
     ]
 
 
-def _overview(table: pd.DataFrame, protocols: Sequence[str]) -> Panel:
+def _overview(table: pd.DataFrame) -> Panel:
     """Domains in rows, models in columns, then each domain's relative difference to ImageNet."""
     models = [*summaries.single_fits(table)["model"].unique()]
     models += [summaries.MEAN] if summaries.MEAN in set(table["model"]) else []
     compared = summaries.without_baselines(table)
     rows = []
-    for protocol in (*protocols, summaries.PAPER):
+    for protocol in tables.protocols(table):
         rows += _block(compared[compared["protocol"] == protocol], protocol, models)
     headings = ["Accuracy in %", "Pre-training", *({summaries.MEAN: "Mean"}.get(model, model) for model in models)]
     compared = [("model", "pretraining"), ("pretraining", "model")]

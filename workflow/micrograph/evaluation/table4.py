@@ -1,4 +1,4 @@
-"""Table 4: nine models by scheme, nominal, ordinal and regression, with the error in degrees."""
+"""Table 4: nine models by scheme, nominal, ordinal and regression, with errors in the target's unit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from micrograph.evaluation.labels import SCHEMES, scheme_label
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
 from micrograph.splits.fit_spec import KEYS
+from micrograph.target import Target
 
 REGRESSION = "regression"
 SPLIT = "test"  # what every protocol, and the paper, reports in this table
 BEST = {  # flag of a row -> its metric
     "best_in_row": "accuracy",
-    "best_rmse": "rmse_celsius",
-    "best_mae": "mae_celsius",
+    "best_rmse": "rmse",
+    "best_mae": "mae",
     "best_kappa": "kappa",
 }
 # Mean absolute error less that of the same model under nominal, with the paired 95 % interval.
-AGAINST = "against_nominal_celsius"
+AGAINST = "against_nominal"
 COLUMNS = [
     *KEYS,
     *summaries.MEASURED,
@@ -77,42 +78,49 @@ def _rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
     fits = summaries.with_ensembles(fits, resampling.classes)
     order = list(dict.fromkeys(fit.spec.scheme for fit in fits))
     fits = sorted(fits, key=lambda fit: order.index(fit.spec.scheme))
-    rows = summaries.fit_rows(fits, "scheme", SPLIT, resampling, BEST)
+    best = {flag: metric for flag, metric in BEST.items() if resampling.ordered or metric not in summaries.ORDERED}
+    rows = summaries.fit_rows(fits, "scheme", SPLIT, resampling, best)
     nominal = {(fit.spec.features, fit.spec.model): fit for fit in fits if fit.spec.scheme == "nominal"}
     for row, fit in zip(rows, fits, strict=True):
         reference = nominal.get((fit.spec.features, fit.spec.model), fit)
         if reference is not fit:
             pair = fit.split(SPLIT), reference.split(SPLIT)
-            one, other = (metrics.score(frame, "mae_celsius", resampling.classes) for frame in pair)
-            ends = bootstrap.paired_bootstrap(*pair, "mae_celsius", resampling)
+            one, other = (metrics.score(frame, "mae", resampling.classes) for frame in pair)
+            ends = bootstrap.paired_bootstrap(*pair, "mae", resampling)
             row |= bootstrap.columns(AGAINST, (one - other, *ends))
             row[f"{AGAINST}_discordant"] = summaries.discordant(*pair)
     return rows
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay out Table 4: accuracy and RMSE in the paper's layout, errors of the ordered scale, then the details."""
-    protocols = [name for name in summaries.PROTOCOLS if name in set(table["protocol"])]
+    protocols = [name for name in tables.protocols(table) if name != summaries.PAPER]
     fits, notes = summaries.without_baselines(table), _missing_note(summaries.without_baselines(table))
     pattern = paper_pattern.note(table, [("scheme", "model"), ("model", "scheme")], f"{SPLIT}_pct")
+    rmse, mae = (tables.in_unit(name, target) for name in ("RMSE", "MAE"))
+    digits = tables.value_digits(target) if target.ordered else 0
+    overview: Lines = [(tuple(SCHEMES), "accuracy %", tables.spread_column("test_pct"), "best_in_row", False)]
+    overview += [((REGRESSION,), rmse, tables.spread_column("test_rmse", digits), "best_rmse", True)]
+    pooled: Lines = [
+        (tuple(SCHEMES), mae, tables.interval_column("mae", digits), "best_mae", True),
+        (tuple(SCHEMES), "kappa", tables.interval_column("kappa", 2), "best_kappa", True),
+    ]
+    after = [
+        (rmse, tables.spread_column("test_rmse", digits)),
+        (f"RMSE, pooled {target.unit}".strip() + " [95 %]", tables.interval_column("rmse", digits)),
+    ]
+    title = "Mean absolute error and kappa"
     return [
-        _grid(fits, [*protocols, summaries.PAPER], tables.OVERVIEW, "Test", OVERVIEW,
+        _grid(fits, tables.protocols(table), tables.OVERVIEW, "Test", overview,
               (*notes, *pattern, *tables.note_majority(table), *tables.note_without_network(table))),
-        _grid(fits, protocols, "Mean absolute error and kappa", "Test, pooled [95 %]", POOLED, notes),
-        *(tables.detail(table, name, SPLIT, KEY_COLUMNS, after=AFTER) for name in protocols),
+        *([_grid(fits, protocols, title, "Test, pooled [95 %]", pooled, notes)] if target.ordered else []),
+        *(tables.detail(table, target, name, SPLIT, KEY_COLUMNS, after=after if target.ordered else [])
+          for name in protocols),
     ]  # fmt: skip
 
 
 # What a line of a panel shows: schemes, label, cell, flag of the bold ones, whether a missing prediction is marked.
-Lines = Sequence[tuple[Sequence[str], str, Callable[[tables.Row], str], str, bool]]
-OVERVIEW: Lines = (
-    (tuple(SCHEMES), "accuracy %", tables.spread_column("test_pct"), "best_in_row", False),
-    ((REGRESSION,), "RMSE °C", tables.spread_column("test_rmse_celsius"), "best_rmse", True),
-)
-POOLED: Lines = (
-    (tuple(SCHEMES), "MAE °C", tables.interval_column("mae_celsius"), "best_mae", True),
-    (tuple(SCHEMES), "kappa", tables.interval_column("kappa", 2), "best_kappa", True),
-)
+Lines = list[tuple[Sequence[str], str, Callable[[tables.Row], str], str, bool]]
 
 
 def _grid(
@@ -146,7 +154,3 @@ def _missing_note(table: pd.DataFrame) -> tuple[str, ...]:
 
 
 KEY_COLUMNS = [("Scheme", lambda row: scheme_label(row["scheme"])), ("Model", tables.model)]
-AFTER = [
-    ("RMSE °C", tables.spread_column("test_rmse_celsius")),
-    ("RMSE, pooled °C [95 %]", tables.interval_column("rmse_celsius")),
-]

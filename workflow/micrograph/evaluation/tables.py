@@ -6,12 +6,16 @@ import html as escaping
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
+from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from micrograph.evaluation import summaries
+from micrograph.target import Target
 
 DASH = "–"
 MINUS = "−"
@@ -120,6 +124,11 @@ def headed(heading: str, lines: Iterable[list[str]]) -> list[list[str]]:
     return [["" if place else heading, *line] for place, line in enumerate(lines)]
 
 
+def protocols(table: pd.DataFrame) -> list[str]:
+    """Return the protocols of Table 2, 3 or 4, the paper last if there are values of it."""
+    return [name for name in (*summaries.PROTOCOLS, summaries.PAPER) if name in set(table["protocol"])]
+
+
 def without_repeats(rows: Iterable[list[str]], n_columns: int = 1) -> list[list[str]]:
     """Empty those of the first cells of each row that repeat the row above, up to the first that differs."""
     before: Sequence[str | None] = [None] * n_columns
@@ -192,6 +201,18 @@ def _cell(tag: str, text: str, word: bool) -> str:
     kept_together = escaping.escape(str(text)).replace(" %", "&nbsp;%")
     shown = f"<b>{kept_together}</b>" if isinstance(text, Bold) else kept_together
     return f"<{tag}{kind}>{shown}</{tag}>"
+
+
+def value_digits(target: Target) -> int:
+    """Return the decimals of errors in the target's unit: a fiftieth of the distance of classes is shown."""
+    spacing = min(high - low for low, high in pairwise(target.classes))
+    return max(0, 1 - math.floor(math.log10(spacing)))
+
+
+def lay_out(module: ModuleType, table: pd.DataFrame, target: Target) -> list[Panel]:
+    """Return the panels of a module's table; given the target where they name it."""
+    panels = module.panels
+    return panels(table, target) if "target" in signature(panels).parameters else panels(table)
 
 
 HEADINGS = {
@@ -299,6 +320,7 @@ def panel(
 
 def detail(
     table: pd.DataFrame,
+    target: Target,
     protocol: str,
     split: str,
     keys: Sequence[Column],
@@ -311,6 +333,7 @@ def detail(
     ----------
     table : DataFrame
         Table 2, 3 or 4.
+    target : Target
     protocol, split : str
     keys, before, after : sequence of (heading, function of a row)
         Columns of text, and columns around those that all tables have.
@@ -328,7 +351,8 @@ def detail(
 
     repeats = REPEATS if (rows["repeats"] > 1).any() else []
     seeds, notes = (SEEDS, (NOTE_SEEDS,)) if "seeds" in rows and rows["seeds"].notna().any() else ([], ())
-    columns = [*keys, *before, *SCORES, *repeats, *seeds, *POOLED, *after, (f"Paper, real films, {split} %", paper)]
+    columns = [*keys, *before, *SCORES, *repeats, *seeds, *pooled_columns(target), *after]
+    columns += [(f"Paper, real films, {split} %", paper)] if len(published) else []
     return panel(f"Protocol {protocol}", rows, columns, text_columns=len(keys), notes=notes)
 
 
@@ -353,11 +377,20 @@ NOTE_SEEDS = (
     "networks of all seeds. SD by seed, split and growth day: of the accuracy of one run; their squares add up to its "
     "variance."
 )
-POOLED: list[Column] = [
-    ("Macro F1 [95 %]", interval_column("macro_f1", 2)),
-    ("Kappa [95 %]", interval_column("kappa", 2)),
-    ("MAE °C [95 %]", interval_column("mae_celsius")),
-]
+
+
+def pooled_columns(target: Target) -> list[Column]:
+    """Return the columns of scores of all test predictions; without order neither kappa nor errors."""
+    f1: Column = ("Macro F1 [95 %]", interval_column("macro_f1", 2))
+    if not target.ordered:
+        return [f1]
+    mae = (f"{in_unit('MAE', target)} [95 %]", interval_column("mae", value_digits(target)))
+    return [f1, ("Kappa [95 %]", interval_column("kappa", 2)), mae]
+
+
+def in_unit(text: str, target: Target) -> str:
+    """Return a heading with the target's unit, if it has one: MAE °C."""
+    return f"{text} {target.unit}".strip()
 
 
 def model(row: Row) -> str:

@@ -34,7 +34,7 @@ def make_table(
     published : DataFrame
         The paper's accuracies: pretraining, train_pct, validation_pct.
     classes : sequence of int
-        Temperatures in degrees Celsius, rising.
+        Values of the classes in the target's unit, ascending.
     data : str
 
     Returns

@@ -9,7 +9,6 @@ samples grouped by day; with one sample per day it is the textbook rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from micrograph.evaluation import bootstrap
+from micrograph.target import Target
 
 LEAST = 1e-6  # no temperature changes a probability of 0
 TEMPERATURES = (0.05, 20.0)
@@ -37,7 +37,7 @@ class LabelledScores:
     batches : ndarray of str, shape (n,)
         Growth days.
     classes : ndarray of shape (n_classes,)
-        Growth temperatures in degrees Celsius, ascending.
+        Values of the classes in the target's unit, ascending.
     """
 
     scores: NDArray[np.float64]
@@ -50,14 +50,14 @@ class LabelledScores:
         return LabelledScores(self.scores[rows], self.true_index[rows], self.batches[rows], self.classes)
 
 
-def labelled_scores(predictions: pd.DataFrame, classes: Sequence[float], split: str = "test") -> LabelledScores:
+def labelled_scores(predictions: pd.DataFrame, target: Target, split: str = "test") -> LabelledScores:
     """Take probabilities and true classes of one split from a table of predictions.
 
     Parameters
     ----------
     predictions : DataFrame
-        With a column ``score_{class}`` a class.
-    classes : sequence of float
+        With the target's `score_columns`.
+    target : Target
     split : str
 
     Returns
@@ -67,11 +67,12 @@ def labelled_scores(predictions: pd.DataFrame, classes: Sequence[float], split: 
         training samples) as a score of 0.
     """
     rows = predictions[predictions["split"] == split]
-    scores = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
+    scores = rows[target.score_columns].to_numpy(float)
     lost = np.isnan(scores)
     scores = np.where(lost, np.where(lost.all(axis=1, keepdims=True), 1 / scores.shape[1], 0.0), scores)
-    true_index = np.searchsorted(classes, rows["y_true"].to_numpy(int))
-    return LabelledScores(scores, true_index, rows["batch"].to_numpy(str), np.asarray(classes, dtype=float))
+    classes = np.asarray(target.classes, dtype=float)
+    true_index = np.searchsorted(classes, rows["y_true"].to_numpy(float))
+    return LabelledScores(scores, true_index, rows["batch"].to_numpy(str), classes)
 
 
 def fit_temperature(scores: NDArray[np.float64], true_index: NDArray[np.int64]) -> float:
@@ -123,8 +124,8 @@ def scale(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def expected_celsius(probabilities: ArrayLike, classes: ArrayLike) -> NDArray[np.float64]:
-    """Return the mean growth temperature of probabilities (n, n_classes), in degrees Celsius."""
+def expected_value(probabilities: ArrayLike, classes: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean value of probabilities (n, n_classes) of classes, in the target's unit."""
     return np.asarray(probabilities) @ np.asarray(classes, dtype=float)
 
 
@@ -219,14 +220,36 @@ def constant_interval(values: ArrayLike, batches: ArrayLike, coverage: float) ->
     ends, place = np.unique(values, return_inverse=True)
     held = np.cumsum(np.bincount(place, 1 / (size[day] * len(size))))
     before = np.concatenate([[0.0], held[:-1]])
-    candidates = [
-        (round(ends[last] - ends[first], 9), -round(held[last] - before[first], 9), ends[first], ends[last])
-        for first in range(len(ends))
-        for last in range(first, len(ends))
-        if held[last] - before[first] >= coverage - ROUNDING
-    ]
-    *_, low, high = min(candidates)
-    return float(low), float(high)
+    first = np.flatnonzero(held[-1] - before >= coverage - ROUNDING)
+    last = np.searchsorted(held, before[first] + coverage - ROUNDING)
+    length, share = (ends[last] - ends[first]).round(9), (held[last] - before[first]).round(9)
+    best = np.lexsort((first, -share, length))[0]
+    return float(ends[first[best]]), float(ends[last[best]])
+
+
+def reach_without_own_batch(errors: ArrayLike, batches: ArrayLike, coverage: float) -> NDArray[np.float64]:
+    """Return half the width of each sample's prediction interval: the conformal quantile of the other batches' errors.
+
+    Parameters
+    ----------
+    errors : array_like of shape (n,)
+        Absolute errors of held-out samples.
+    batches : array_like of shape (n,)
+        Growth days.
+    coverage : float
+        0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Infinite with too few batches.
+    """
+    errors, batches = np.asarray(errors, dtype=float), np.asarray(batches)
+    reach = np.empty(len(errors))
+    for name in np.unique(batches):
+        own = batches == name
+        reach[own] = conformal_quantile(errors[~own], batches[~own], coverage)
+    return reach
 
 
 def coverage_std(coverage: float, n_days: int) -> float:

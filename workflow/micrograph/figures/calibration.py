@@ -21,6 +21,7 @@ from micrograph.evaluation.summaries import ENDS, Fit
 from micrograph.figures import style
 from micrograph.figures.style import DASHED, DOUBLE_MM, FAINT, SOFT
 from micrograph.splits.fit_spec import KEYS
+from micrograph.target import Target
 
 HEAD_MM, CELL_MM, SIDE_MM, ROW_MM = 17.0, 51.0, 35.0, 6.5
 N_COLUMNS, N_DIAGRAMS = 4, 8  # diagrams a row, and diagrams at most
@@ -46,7 +47,9 @@ BELOW = (
 
 
 @style.context()
-def draw(fits: Sequence[Fit], coverage: float, table: pd.DataFrame, *, resampling: Resampling) -> Figure:
+def draw(
+    fits: Sequence[Fit], coverage: float, table: pd.DataFrame, target: Target, *, resampling: Resampling
+) -> Figure:
     """Draw reliability diagrams of up to `N_DIAGRAMS` fits, and below calibration errors and prediction sets of all.
 
     Parameters
@@ -56,6 +59,7 @@ def draw(fits: Sequence[Fit], coverage: float, table: pd.DataFrame, *, resamplin
         Nominal coverage of the prediction sets.
     table : DataFrame
         Table of `evaluation.calibration`, of the same fits.
+    target : Target
     resampling : Resampling
         Classes, number of bootstrap resamples and random generator of the intervals.
 
@@ -68,7 +72,7 @@ def draw(fits: Sequence[Fit], coverage: float, table: pd.DataFrame, *, resamplin
     UserError
         If no fit has probabilities.
     """
-    studies = calibration.calibrate_all(fits, resampling.classes, coverage)
+    studies = calibration.calibrate_all(fits, target, coverage)
     labelled = zip(studies, fit_labels([study.spec for study in studies]), strict=True)
     shown = [(study, name) for study, name in labelled if study.stages]
     if not shown:
@@ -91,7 +95,7 @@ def draw(fits: Sequence[Fit], coverage: float, table: pd.DataFrame, *, resamplin
         _draw_diagram(axes, study, resampling)
         axes.set_title(textwrap.fill(name, LINE), loc="left", pad=3, fontsize=6)
         axes.set_ylabel("accuracy (%)" if across == 0 else "")
-    _draw_below(figure, table, [name for _, name in shown], below)
+    _draw_below(figure, table, [name for _, name in shown], below, len(target.classes))
     for letter, top in zip("ab", (HEAD_MM - 2, below - 6), strict=True):
         style.letter_panel(figure, 1.5, top, letter)
     return figure
@@ -115,7 +119,7 @@ def _draw_diagram(axes: Axes, study: calibration.CalibratedFit, resampling: Resa
     axes.set(xlim=(0, 103), ylim=(-3, 103), xlabel="confidence (%)", xticks=ticks, yticks=ticks)
 
 
-def _draw_below(figure: Figure, table: pd.DataFrame, names: Sequence[str], top: float) -> None:
+def _draw_below(figure: Figure, table: pd.DataFrame, names: Sequence[str], top: float, n_classes: int) -> None:
     """Draw the table's numbers: a row per fit, a panel per measure."""
     shown = table[table["stage"] != EXCLUDED]
     fits = list(dict.fromkeys(map(tuple, shown[list(KEYS)].to_numpy())))
@@ -134,12 +138,11 @@ def _draw_below(figure: Figure, table: pd.DataFrame, names: Sequence[str], top: 
         axes.locator_params(axis="x", nbins=5)
         axes.set_title(title, loc="left", pad=4)
         axes.set_xlabel(axis, fontsize=6)
-        axes.set_xlim(**_limits(table, column))
+        axes.set_xlim(**_limits(table, column, n_classes))
 
 
-def _limits(table: pd.DataFrame, column: str) -> dict[str, Any]:
+def _limits(table: pd.DataFrame, column: str, n_classes: int) -> dict[str, Any]:
     """Return the limits of a panel: errors from 0, shares up to 100, sets of one class to all."""
-    classes = sum(name.startswith("covered_") and name.split("_")[1].isdigit() for name in table)
     lowest = np.nanmin([50, *(table["covered_pct_low"] - 3), *(table["constant_set_pct"] - 3)])
     ends = {"ece_pct": {"left": -0.5}, "covered_pct": {"left": lowest, "right": 101}}
-    return (ends | {"set_size": {"left": 0.9, "right": classes + 0.1}}).get(column, {})
+    return (ends | {"set_size": {"left": 0.9, "right": n_classes + 0.1}}).get(column, {})

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from micrograph.evaluation import confounders, tables
-from micrograph.evaluation.confounders import KINDS, SPLIT
+from micrograph.evaluation.confounders import SPLIT
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
 
@@ -65,7 +65,7 @@ def draw(table: pd.DataFrame) -> Figure:
 def _label(figure: Figure, middle: float, row: Mapping) -> None:
     """Write the name of a row: its kind, or its group and how many samples and days it has."""
     if row["group"] is None:
-        style.text_mm(figure, 4, middle, KINDS[row["kind"]], va="center", weight="bold")
+        style.text_mm(figure, 4, middle, confounders.kind_label(row["kind"]), va="center", weight="bold")
         return
     name = confounders.group_label(row)
     if row["kind"] == SPLIT and isinstance(row["model"], str):

@@ -20,6 +20,7 @@ from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.scans import formats, rendering
 from micrograph.scans.height_map import HeightMap, ReadOptions, read_gwy
 from micrograph.splits import policies
+from micrograph.target import Target
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Run:
         (block, explained variance) -> fewest and most components over folds.
     flow : dict
         As of `describe`.
+    target : Target
     """
 
     counts: dict
@@ -72,6 +74,7 @@ class Run:
     blocks: list
     components: dict
     flow: Mapping[str, Any]
+    target: Target
 
 
 def choose_example(samples: pd.DataFrame) -> pd.Series:
@@ -147,7 +150,7 @@ def describe(
     splits: pd.DataFrame,
     features: Iterable[str | Path],
     components: Iterable[str | Path],
-    classes: Sequence[int],
+    target: Target,
     flow: Mapping[str, Any],
 ) -> Run:
     """Collect the numbers of a run.
@@ -159,8 +162,7 @@ def describe(
         Files in folders named by block.
     components : iterable of path
         Files named ``{block}_cev{variance}.npz``.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     flow : mapping
         ``protocol``, ``pretraining``, ``policy``, ``scheme`` (names), ``models`` (list of names), and ``networks``:
         ``pixels``, ``epochs`` (numbers), ``policies``, ``pretraining``, ``schemes``, ``models`` (lists of names).
@@ -182,20 +184,21 @@ def describe(
             raise UserError("Figure 1: a components file holds no fold; make it again (results/pca).")
         kept[block, int(variance)] = min(numbers), max(numbers)
     return Run(
-        counts=_counts(samples["y_true"], classes),
-        before=_counts(labels, classes),
-        after=_counts(labels[drawn], classes),
+        counts=_counts(samples["y_true"], target),
+        before=_counts(labels, target),
+        after=_counts(labels[drawn], target),
         batches=samples["batch"].nunique(),
         grid=_grid(splits),
         backbone=str(next(iter(heads.values()))["backbone"]),
         blocks=[(name, str(heads[name]["module"]), shape, int(np.prod(shape))) for name, shape in shapes.items()],
         components=kept,
         flow=flow,
+        target=target,
     )
 
 
-def _counts(celsius: ArrayLike, classes: Sequence[int]) -> dict[int, int]:
-    return {name: int((np.asarray(celsius) == name).sum()) for name in classes}
+def _counts(y_true: ArrayLike, target: Target) -> dict[float, int]:
+    return {name: int((np.asarray(y_true) == name).sum()) for name in target.classes}
 
 
 def _grid(splits: pd.DataFrame) -> NDArray:
@@ -223,7 +226,7 @@ def draw(
     features: Iterable[str],
     components: Iterable[str],
     heights: Iterable[str],
-    classes: Sequence[int],
+    target: Target,
     flow: Mapping[str, Any],
     reading: Mapping[str, Any],
 ) -> Figure:
@@ -234,8 +237,7 @@ def draw(
     samples, splits : DataFrame
     features, components, heights : iterable of str
         Paths.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     flow : mapping
         As of `describe`.
     reading : mapping
@@ -246,7 +248,7 @@ def draw(
     Figure
     """
     images = read_images(choose_example(samples), heights, ReadOptions(**reading))
-    return draw_run(describe(samples, splits, features, components, classes, flow), images)
+    return draw_run(describe(samples, splits, features, components, target, flow), images)
 
 
 @style.context()
@@ -267,7 +269,7 @@ def draw_run(run: Run, images: Images) -> Figure:
     paper = style.axes_mm(figure, 0, 0, DOUBLE_MM, TALL_MM, zorder=-1)
     paper.set(xlim=(0, DOUBLE_MM), ylim=(TALL_MM, 0))
     paper.set_axis_off()
-    marks = style.class_marks(list(run.counts))
+    marks = style.class_marks(run.target.classes, run.target.ordered)
     _draw_scan(figure, paper, images)
     _draw_samples(figure, run, marks)
     _draw_folds(figure, paper, run)
@@ -348,7 +350,7 @@ def _draw_samples(figure: Figure, run: Run, marks: Mapping) -> None:
     before = 0
     for name, count in run.counts.items():
         bar.barh(0, count, left=before, height=1, color=marks[name][0])
-        bar.text(before + count / 2, 0.62, f"{name:g}", ha="center", va="top", fontsize=6)
+        bar.text(before + count / 2, 0.62, style.shorten(run.target.label(name), 10), ha="center", va="top", fontsize=6)
         ink = PAPER if np.mean(marks[name][0]) < 0.5 else INK
         bar.text(before + count / 2, 0.02, f"{count}", ha="center", va="center", fontsize=6, color=ink)
         before += count
@@ -453,8 +455,8 @@ def _draw_policy(figure: Figure, run: Run, marks: Mapping) -> None:
         axes.bar(place, run.after[name], width=0.66, color=PAPER, edgecolor=marks[name][0], lw=0.8, hatch="//////")
         axes.bar(place, run.before[name], width=0.66, color=marks[name][0])
         axes.text(place, run.after[name], f"{run.before[name]}→{run.after[name]}", ha="center", va="bottom", fontsize=6)
-    axes.set_xticks(range(len(run.counts)), [f"{name:g}" for name in run.counts])
-    axes.set(ylabel="Training samples", xlabel="Growth temperature (°C)", ylim=(0, 1.15 * max(*run.after.values(), 1)))
+    style.label_classes(axes, run.target)
+    axes.set(ylabel="Training samples", ylim=(0, 1.15 * max(*run.after.values(), 1)))
 
 
 def _draw_models(figure: Figure, paper: Axes, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Figure 10: attribution maps of correctly predicted samples of every temperature."""
+"""Figure 10: attribution maps of correctly predicted samples of every class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, SOFT
 from micrograph.scans.rendering import read_png
+from micrograph.target import Target
 
 SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 16.4, 0.8, 4.0, 90.0  # of a picture, between pictures, from sample to sample
 HEAD_MM, CLASS_MM, ROW_MM, FOOT_MM = 21.0, 6.0, 22.0, 15.0
@@ -28,34 +29,34 @@ RULE = (
 
 @dataclass(frozen=True)
 class Selection:
-    """The samples of one temperature that figure 10 shows.
+    """The samples of one class that figure 10 shows.
 
     Parameters
     ----------
-    celsius : int
+    name : float
+        The class.
     samples : tuple of str
     confidences : tuple of float or None
-        Probability of the predicted temperature; None without probabilities.
+        Probability of the predicted class; None without probabilities.
     right, tested : int
-        Number of correct and of all test samples of the temperature.
+        Number of correct and of all test samples of the class.
     """
 
-    celsius: int
+    name: float
     samples: tuple
     confidences: tuple
     right: int
     tested: int
 
 
-def select(predictions: pd.DataFrame, classes: Sequence[int], films_per_class: int) -> list[Selection]:
-    """Select correctly predicted samples of each temperature at evenly spaced ranks of confidence.
+def select(predictions: pd.DataFrame, target: Target, films_per_class: int) -> list[Selection]:
+    """Select correctly predicted samples of each class at evenly spaced ranks of confidence.
 
     Parameters
     ----------
     predictions : DataFrame
         Table of predictions; each sample is tested once.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     films_per_class : int
         Largest number of samples.
 
@@ -78,16 +79,16 @@ def select(predictions: pd.DataFrame, classes: Sequence[int], films_per_class: i
             f"Figure 10: sample {sample} is tested more than once; give predictions of the strict protocol."
         )
     selections = []
-    for celsius in classes:
-        here = test[test["y_true"] == celsius]
-        right = here[here["y_pred"].eq(celsius).fillna(False).astype(bool)]
-        scores = right.get(f"score_{celsius}")
+    for name in target.classes:
+        here = test[test["y_true"] == name]
+        right = here[here["y_pred"].eq(name).fillna(False).astype(bool)]
+        scores = right.get(f"score_{target.key(name)}")
         is_probability = scores is not None and scores.notna().all()
-        rank = scores if is_probability else -(right["y_pred_value"].astype(float) - celsius).abs()
+        rank = scores if is_probability else -(right["y_pred_value"].astype(float) - name).abs()
         order = np.lexsort((right["sample"].to_numpy(str), -rank.to_numpy(float)))
         kept = order[evenly_spaced(len(right), films_per_class)]
         confidences = tuple(scores.iloc[kept]) if is_probability else (None,) * len(kept)
-        selections.append(Selection(celsius, tuple(right["sample"].iloc[kept]), confidences, len(right), len(here)))
+        selections.append(Selection(name, tuple(right["sample"].iloc[kept]), confidences, len(right), len(here)))
     return selections
 
 
@@ -113,9 +114,9 @@ def evenly_spaced(n_items: int, wanted: int) -> NDArray[np.int_]:
 
 @style.context()
 def draw(
-    maps: Sequence[str], fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int], films_per_class: int
+    maps: Sequence[str], fits: Sequence[Fit], samples: pd.DataFrame, target: Target, films_per_class: int
 ) -> Figure:
-    """Draw figure 10: micrograph, CAM, overlay and occlusion map of samples of each temperature.
+    """Draw figure 10: micrograph, CAM, overlay and occlusion map of samples of each class.
 
     Parameters
     ----------
@@ -125,10 +126,9 @@ def draw(
         Predictions of the same networks under the strict protocol.
     samples : DataFrame
         Table of accepted samples, whose micrographs are read.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     films_per_class : int
-        Largest number of samples per temperature.
+        Largest number of samples per class.
 
     Returns
     -------
@@ -144,10 +144,10 @@ def draw(
     A sample whose prediction differs when it is recomputed for the maps counts as wrong.
     """
     attributions, (fit,) = read(maps), fits
-    selections = select(confirmed(fit.predictions, attributions), classes, films_per_class)
+    selections = select(confirmed(fit.predictions, attributions), target, films_per_class)
     down = [-(-len(one.samples) // SAMPLES_PER_ROW) for one in selections]
     tall = HEAD_MM + sum(CLASS_MM + ROW_MM * count for count in down) + FOOT_MM
-    title = f"Attribution maps for the predicted temperature: {fit_title(fit)}"
+    title = f"Attribution maps for the predicted class: {fit_title(fit)}"
     figure = style.canvas(DOUBLE_MM, tall, title, RULE)
     names = ["micrograph", "channel sum", attribution_maps.NAMES[attributions.weighted_name], "overlay", "occlusion"]
     for place, name in enumerate(names * SAMPLES_PER_ROW):
@@ -155,17 +155,17 @@ def draw(
         middle = EDGE_MM + block * SAMPLE_MM + column * (SIDE_MM + GAP_MM) + SIDE_MM / 2
         style.text_mm(figure, middle, HEAD_MM - 3.6, name, ha="center")
     rows, top = samples.set_index("sample", drop=False), HEAD_MM
-    marks = style.class_marks(classes)
+    marks = style.class_marks(target.classes, target.ordered)
     for one, count in zip(selections, down, strict=True):
-        style.draw_symbol(figure, EDGE_MM + 1.3, top + 2.4, *marks[one.celsius])
-        style.text_mm(figure, EDGE_MM + 3.6, top + 1, style.celsius(one.celsius), weight="bold")
+        style.draw_symbol(figure, EDGE_MM + 1.3, top + 2.4, *marks[one.name])
+        style.text_mm(figure, EDGE_MM + 3.6, top + 1, target.with_unit(one.name), weight="bold")
         style.text_mm(figure, EDGE_MM + 17.5, top + 1, _counted(one), color=SOFT)
         for place, (name, confidence) in enumerate(zip(one.samples, one.confidences, strict=True)):
             if name not in rows.index:
                 raise UserError(f"sample {name} has predictions and is not in samples.tsv; fit the models again.")
             row, column = divmod(place, SAMPLES_PER_ROW)
             spot = EDGE_MM + column * SAMPLE_MM, top + CLASS_MM + row * ROW_MM
-            _draw_sample(figure, *spot, attributions, rows.loc[name], confidence)
+            _draw_sample(figure, *spot, attributions, rows.loc[name], confidence, target.unit)
         top += CLASS_MM + ROW_MM * count
     attribution_maps.draw_scales(figure, top + 2, attributions, "interpolated where over the micrograph")
     return figure
@@ -219,7 +219,13 @@ def _counted(one: Selection) -> str:
 
 
 def _draw_sample(
-    figure: Figure, left: float, top: float, attributions: Attributions, row: Mapping, confidence: float | None
+    figure: Figure,
+    left: float,
+    top: float,
+    attributions: Attributions,
+    row: Mapping,
+    confidence: float | None,
+    unit: str,
 ) -> None:
     """Draw one sample: a line of text, and its five pictures."""
     i, image = attributions.index(row["sample"]), read_png(row["micrograph"])
@@ -236,6 +242,6 @@ def _draw_sample(
     text = "" if confidence is None else f", confidence {100 * confidence:.0f} %"
     style.text_mm(figure, left, top, f"{style.shorten(row['sample'], 30)}{text}", fontsize=6.5)
     if not flag:
-        unit = " °C" if target_score.n_targets(attributions.scheme, (0, 1)) == 1 else ""
+        unit = f" {unit}" if target_score.n_targets(attributions.scheme, (0, 1)) == 1 else ""
         text = f"scale ±{attribution_maps.largest(effects):#.2g}".rstrip(".") + unit
         style.text_mm(figure, spots[4] + SIDE_MM, top, text, fontsize=6, color=SOFT, ha="right")

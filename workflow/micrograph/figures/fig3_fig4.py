@@ -42,7 +42,7 @@ def draw_by_policy(fits: Sequence[Fit], published: pd.DataFrame, metric: str, cl
     metric : str
         A key of `METRICS`.
     classes : sequence of int
-        Temperatures in degrees Celsius.
+        Values of the classes, ascending.
 
     Returns
     -------

@@ -21,11 +21,13 @@ from micrograph.evaluation.labels import features_label, scheme_label
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, PAPER, SINGLE_MM, SOFT
+from micrograph.target import Target
 
 FITS_OF_THE_PAPER = 10
 LEFT_MM, TOP_MM = 15.0, 19.0  # margins of the matrices
-ROW_MM = 9.5  # between two rows of matrices: the share that is right, and the temperatures
+ROW_MM = 9.5  # between two rows of matrices: the share that is right, and the classes
 SHADES = ("#f7f9fc", "#c3d3e8", "#6d93c4", "#2a5796", "#0d2a56")  # of the share, from 0 to 100 %
+LETTERS, LETTER_MM = 4, 1.2  # of the labels that the margin has room for; width of a letter
 SMALL_MM = 7.0  # a cell less wide holds the count alone
 
 
@@ -57,15 +59,14 @@ class Matrix:
         return self.pooled and not self.runs
 
 
-def count(predictions: pd.DataFrame, classes: Sequence[int], split: str = "test") -> Matrix:
+def count(predictions: pd.DataFrame, target: Target, split: str = "test") -> Matrix:
     """Count the predictions of one fit.
 
     Parameters
     ----------
     predictions : DataFrame
         Table of predictions, of one run of cross-validation or more.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     split : str, default "test"
 
     Returns
@@ -81,16 +82,14 @@ def count(predictions: pd.DataFrame, classes: Sequence[int], split: str = "test"
     rows = predictions[predictions["split"] == split]
     if rows.empty:
         raise UserError(f"Confusion matrix: the predictions have no row of split '{split}'; choose another split.")
-    counts = metrics.confusion(rows, classes)
+    counts = metrics.confusion(rows, target.classes)
     runs = [(run["sample"].nunique(), run["fold"].nunique(), len(run)) for run in seeds.by_run(rows)]
     samples, folds = round(sum(run[0] for run in runs) / len(runs)), runs[0][1]
     pooled = all(n_samples == n_rows for n_samples, _, n_rows in runs)
     return Matrix(counts / len(runs) / (1 if pooled else folds), samples, folds, pooled, seeds.runs_label(rows))
 
 
-def published_matrix(
-    published: pd.DataFrame, item: str, scheme: str, model: str, classes: Sequence[int]
-) -> Matrix | None:
+def published_matrix(published: pd.DataFrame, item: str, scheme: str, model: str, target: Target) -> Matrix | None:
     """Take a confusion matrix of the paper, a mean over its fits.
 
     Parameters
@@ -100,32 +99,30 @@ def published_matrix(
     item : str
         "fig5" or "fig7".
     scheme, model : str
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
 
     Returns
     -------
     Matrix or None
         None where the paper has none.
     """
-    names = [f"pred_{name:g}" for name in classes]
+    names = [f"pred_{name:g}" for name in target.classes]
     rows = published[(published["item"] == item) & (published["scheme"] == scheme) & (published["model"] == model)]
     rows = rows.set_index("true_celsius")
-    if not (set(classes) == set(rows.index) and set(names) <= set(rows)):
+    if not (set(target.classes) == set(rows.index) and set(names) <= set(rows)):
         return None
-    counts = np.pad(rows.loc[list(classes), names].to_numpy(float), ((0, 0), (0, 1)))
+    counts = np.pad(rows.loc[list(target.classes), names].to_numpy(float), ((0, 0), (0, 1)))
     return Matrix(counts, round(counts.sum()), FITS_OF_THE_PAPER, pooled=False)
 
 
 @style.context()
-def draw_table2(fits: Sequence[Fit], classes: Sequence[int], title: str = "", split: str = "test") -> Figure:
+def draw_table2(fits: Sequence[Fit], target: Target, title: str = "", split: str = "test") -> Figure:
     """Draw the confusion matrices of the fits of Table 2, models in rows, features in columns.
 
     Parameters
     ----------
     fits : sequence of Fit
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     title : str, default ""
     split : str, default "test"
 
@@ -133,15 +130,15 @@ def draw_table2(fits: Sequence[Fit], classes: Sequence[int], title: str = "", sp
     -------
     Figure
     """
-    counted = {(fit.spec.model, fit.spec.features): count(fit.predictions, classes, split) for fit in fits}
-    figure, bottom = _draw_grid(counted, str, features_label, classes, title)
+    counted = {(fit.spec.model, fit.spec.features): count(fit.predictions, target, split) for fit in fits}
+    figure, bottom = _draw_grid(counted, str, features_label, target, title)
     style.text_mm(figure, LEFT_MM, bottom, f"{style.SPLITS[split][0]} split{_how_counted(list(counted.values()))}")
     return figure
 
 
 @style.context()
 def draw_beside_paper(
-    fits: Sequence[Fit], published: pd.DataFrame, item: str, classes: Sequence[int], title: str = ""
+    fits: Sequence[Fit], published: pd.DataFrame, item: str, target: Target, title: str = ""
 ) -> Figure:
     """Draw figures 5 and 7: confusion matrices, protocols in rows, the paper's last.
 
@@ -153,8 +150,7 @@ def draw_beside_paper(
         resources/published/confusion.tsv.
     item : str
         "fig5" or "fig7".
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     title : str, default ""
 
     Returns
@@ -168,14 +164,14 @@ def draw_beside_paper(
     """
     summaries.check_same(fits, ("pretraining", "policy"), title or item)
     counted = {
-        (protocol, (fit.spec.scheme, fit.spec.model)): count(fit.predictions, classes)
+        (protocol, (fit.spec.scheme, fit.spec.model)): count(fit.predictions, target)
         for protocol, here in summaries.by_protocol(fits).items()
         for fit in here
     }
     for column in dict.fromkeys(column for _, column in counted):
-        matrix = published_matrix(published, item, *column, classes)
+        matrix = published_matrix(published, item, *column, target)
         counted |= {(summaries.PAPER, column): matrix} if matrix else {}
-    figure, bottom = _draw_grid(counted, _row_label, _column_label, classes, title)
+    figure, bottom = _draw_grid(counted, _row_label, _column_label, target, title)
     for place, row in enumerate(dict.fromkeys(row for row, _ in counted)):
         how = _how_counted([matrix for (name, _), matrix in counted.items() if name == row])
         style.text_mm(figure, LEFT_MM, bottom + 3.4 * place, f"{_row_label(row)}{how}", color=SOFT)
@@ -202,7 +198,7 @@ def _how_counted(matrices: Sequence[Matrix]) -> str:
 
 
 def _draw_grid(
-    counted: dict[tuple, Matrix], row_label: Callable, column_label: Callable, classes: Sequence[int], title: str
+    counted: dict[tuple, Matrix], row_label: Callable, column_label: Callable, target: Target, title: str
 ) -> tuple[Figure, float]:
     """Draw every matrix of {(row, column): matrix}, and the colour bar.
 
@@ -211,32 +207,35 @@ def _draw_grid(
     if not counted:
         raise UserError("Confusion matrices: there are no predictions to count; list models in experiments.")
     rows, columns = (list(dict.fromkeys(key[side] for key in counted)) for side in (0, 1))
-    width = len(classes) + any(matrix.counts[:, -1].any() for matrix in counted.values())
-    names = [f"{name:g}" for name in classes] + ["none"]
+    width = len(target.classes) + any(matrix.counts[:, -1].any() for matrix in counted.values())
+    names, unit = [style.shorten(label, 10) for label in target.labels] + ["none"], target.unit and f" ({target.unit})"
+    long = max(map(len, names))
+    left_mm = LEFT_MM + max(0.0, LETTER_MM * (long - LETTERS))
     gap = 4.0 if len(columns) < 7 else 2.0
-    side = min((DOUBLE_MM - LEFT_MM) / len(columns) - gap, max(38.0, 8.5 * width))
+    side = min((DOUBLE_MM - left_mm) / len(columns) - gap, max(38.0, 8.5 * width))
     small = side / width < SMALL_MM
-    bottom = TOP_MM + len(rows) * (side + ROW_MM) + 3.5 + 4 * small
-    wide = max(LEFT_MM + len(columns) * (side + gap), SINGLE_MM)
-    figure = style.canvas(wide, bottom + 8.5 + 3.4 * len(rows), title, left=LEFT_MM)
+    upright = small or LETTER_MM * long > side / width
+    bottom = TOP_MM + len(rows) * (side + ROW_MM) + 3.5 + max(4 * small, LETTER_MM * (long - 3) * upright)
+    wide = max(left_mm + len(columns) * (side + gap), SINGLE_MM)
+    figure = style.canvas(wide, bottom + 8.5 + 3.4 * len(rows), title, left=left_mm)
     for (row, column), matrix in counted.items():
         across, down = columns.index(column), rows.index(row)
-        axes = style.axes_mm(figure, LEFT_MM + across * (side + gap), TOP_MM + down * (side + ROW_MM), side, side)
-        shown = _draw_matrix(axes, matrix.counts[:, :width], matrix.whole, names, small)
+        axes = style.axes_mm(figure, left_mm + across * (side + gap), TOP_MM + down * (side + ROW_MM), side, side)
+        shown = _draw_matrix(axes, matrix.counts[:, :width], matrix.whole, names, small, upright)
         first = column == next(name for name in columns if (row, name) in counted)
         last = down == max(place for place, name in enumerate(rows) if (name, column) in counted)
-        axes.set_ylabel("True (°C)" if first else "", labelpad=2)
-        axes.set_xlabel("Predicted (°C)" if last else "", labelpad=2)
+        axes.set_ylabel(f"True{unit}" if first else "", labelpad=2)
+        axes.set_xlabel(f"Predicted{unit}" if last else "", labelpad=2)
         axes.tick_params(labelleft=first, labelbottom=last)
     for across, column in enumerate(columns):
-        middle, text = LEFT_MM + across * (side + gap) + side / 2, _wrap(column_label(column), side + gap)
+        middle, text = left_mm + across * (side + gap) + side / 2, _wrap(column_label(column), side + gap)
         style.text_mm(figure, middle, TOP_MM - 5.2, text, ha="center", va="bottom", weight="bold")
     for down, row in enumerate(rows):
         middle = TOP_MM + down * (side + ROW_MM) + side / 2
         style.text_mm(figure, 1.5, middle, row_label(row), fontsize=8, weight="bold", va="center", rotation=90)
-    bar = style.axes_mm(figure, LEFT_MM, bottom, 40, 2.2)
+    bar = style.axes_mm(figure, left_mm, bottom, 40, 2.2)
     figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
-    style.text_mm(figure, LEFT_MM + 43, bottom, "% of true temperature")
+    style.text_mm(figure, left_mm + 43, bottom, "% of true class")
     return figure, bottom + 7.8
 
 
@@ -248,8 +247,10 @@ def _wrap(text: str, room_mm: float) -> str:
     return f"{first}\n{second}" if comma else first.replace(" ", "\n", 1)
 
 
-def _draw_matrix(axes: Axes, counts: NDArray, whole: bool, names: Sequence[str], small: bool) -> AxesImage:
-    """Draw one matrix; small: without the shares in text, temperatures upright."""
+def _draw_matrix(
+    axes: Axes, counts: NDArray, whole: bool, names: Sequence[str], small: bool, upright: bool
+) -> AxesImage:
+    """Draw one matrix; small: without the shares in text; upright: labels of predicted classes."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     shown = axes.imshow(share, cmap=LinearSegmentedColormap.from_list("share", SHADES), vmin=0, vmax=100, aspect="auto")
@@ -262,7 +263,7 @@ def _draw_matrix(axes: Axes, counts: NDArray, whole: bool, names: Sequence[str],
             axes.text(column, row - 0.04, count, va="bottom", **text | {"fontsize": 8})
             axes.text(column, row + 0.10, f"{share[row, column]:.0f} %", va="top", **text)
     axes.set_title(f"{100 * np.trace(counts) / max(counts.sum(), 1e-12):.1f} % correct", fontsize=6.5, pad=2.5)
-    axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]], rotation=90 if small else 0)
+    axes.set_xticks(range(counts.shape[1]), names[: counts.shape[1]], rotation=90 if upright else 0)
     axes.set_yticks(range(len(counts)), names[: len(counts)])
     axes.tick_params(length=0, pad=2)
     for spine in axes.spines.values():

@@ -1,4 +1,4 @@
-"""Figure 6: every test micrograph with true and predicted temperature, and growth time and substrate below."""
+"""Figure 6: every test micrograph with true and predicted class, and growth time and substrate below."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,6 +16,7 @@ from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
+from micrograph.target import Target
 
 PER_PAGE, COLUMNS = 27, 3
 TOP_MM, TALL_MM, SIDE_MM = 16.0, 19.8, 18.0
@@ -66,18 +67,17 @@ def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 @style.context()
-def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int]) -> list[Figure]:
-    """Draw figure 6: every test micrograph with its prediction, 27 per page, by temperature and name.
+def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, target: Target) -> list[Figure]:
+    """Draw figure 6: every test micrograph with its prediction, 27 per page, by class and name.
 
-    Growth time and substrate of the samples of a page stand below, where any is known.
+    Growth time and substrate of the samples of a page stand below, where any is known and not the target.
 
     Parameters
     ----------
     fits : sequence of one Fit
     samples : DataFrame
         Table of accepted samples, whose micrographs are read.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
 
     Returns
     -------
@@ -94,12 +94,16 @@ def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int
     for lost in rows.loc[rows["_merge"] == "left_only", "sample"]:
         raise UserError(f"sample {lost} has predictions and is not in samples.tsv; fit the models again.")
     rows = rows.sort_values(["y_true", "sample"], kind="stable", ignore_index=True)
-    marks, title = style.class_marks(classes), fit_label(fit.spec, ("model", "scheme", "features"))
+    marks, title = (
+        style.class_marks(target.classes, target.ordered),
+        fit_label(fit.spec, ("model", "scheme", "features")),
+    )
     n_right, n_fits, n_pages = int(rows["right"].sum()), int(rows["fits"].max()), ceil(len(rows) / PER_PAGE)
     line = f"{n_right} of {len(rows)} test samples correct ({100 * n_right / len(rows):.0f} %), "
     line += "each tested once, out of fold" if n_fits == 1 else f"each tested in {n_fits} folds; majority vote"
-    substrates = _common(rows["substrate"]) if _is_known(rows, "substrate") else []
-    panels = [(_draw_growth_times, TIME_MM)] if _is_known(rows, "growth_seconds") else []
+    others = rows.drop(columns=target.column, errors="ignore")
+    substrates = _common(rows["substrate"]) if _is_known(others, "substrate") else []
+    panels = [(_draw_growth_times, TIME_MM)] if _is_known(others, "growth_seconds") else []
     panels += [(partial(_draw_substrates, names=substrates), SUBSTRATE_MM)] if substrates else []
     rows["number"] = np.arange(1, len(rows) + 1)
     pages = []
@@ -113,7 +117,7 @@ def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, classes: Sequence[int
         style.text_mm(figure, 8.2, 10.8, "thick frame and ×: wrong prediction" + "; hollow in b and c" * bool(panels))
         for place, row in enumerate(here.to_dict("records")):
             down, across = divmod(place, COLUMNS)
-            _draw_sample(figure, 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM, row, marks)
+            _draw_sample(figure, 4 + across * (DOUBLE_MM - 4) / COLUMNS, TOP_MM + down * TALL_MM, row, marks, target)
         for letter, (draw_panel, high) in zip("bc", panels, strict=False):
             axes = style.axes_mm(figure, LEFT_MM, below + 3, DOUBLE_MM - LEFT_MM - 4, high)
             style.letter_panel(figure, 1.5, below + 1.5, letter)
@@ -160,7 +164,7 @@ def _draw_marks(axes: Axes, rows: pd.DataFrame, values: NDArray[np.float64], mar
         axes.plot([row["number"]], [value], clip_on=False, **style.mark_look(colour, marker, hollow=not row["right"]))
 
 
-def _draw_sample(figure: Figure, left: float, top: float, row: Mapping, marks: Mapping) -> None:
+def _draw_sample(figure: Figure, left: float, top: float, row: Mapping, marks: Mapping, target: Target) -> None:
     """Draw one micrograph and, beside it, its prediction."""
     axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
     style.show_image(axes, read_png(row["micrograph"]), frame=None if row["right"] else WRONG)
@@ -170,10 +174,10 @@ def _draw_sample(figure: Figure, left: float, top: float, row: Mapping, marks: M
         style.draw_symbol(figure, beside + 1.1, top + 5.3, *marks[truth])
     name = f"{row['number']}  {style.shorten(row['sample'], 24)}"
     style.text_mm(figure, beside, top + 0.2, name, fontsize=6, color=SOFT)
-    style.text_mm(figure, beside + 3, top + 4, f"true {style.celsius(truth)}")
-    verdict = "no prediction" if pd.isna(predicted) else f"predicted {style.celsius(predicted)}"
+    style.text_mm(figure, beside + 3, top + 4, style.shorten(f"true {target.with_unit(truth)}", 24))
+    verdict = "no prediction" if pd.isna(predicted) else style.shorten(f"predicted {target.with_unit(predicted)}", 24)
     look = {"color": INK} if row["right"] else {"color": WRONG, "weight": "bold"}
     style.text_mm(figure, beside, top + 8, f"{'✓' if row['right'] else '×'} {verdict}", **look)
     votes = [f"{row['votes']} of {row['fits']} folds"] if row["fits"] > 1 else []
-    votes += [] if pd.isna(row["y_pred_value"]) else [f"value {row['y_pred_value']:.0f} °C"]
+    votes += [] if pd.isna(row["y_pred_value"]) else [style.value(row["y_pred_value"], target)]
     style.text_mm(figure, beside, top + 12, ", ".join(votes), fontsize=6.5, color=SOFT)

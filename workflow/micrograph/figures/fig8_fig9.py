@@ -5,7 +5,7 @@ Scores of different folds belong to different PCAs; the figures show the first f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,13 @@ from micrograph.errors import UserError
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SINGLE_MM, SOFT
 from micrograph.scans.rendering import read_png
+from micrograph.target import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+CROWDED = 28  # letters in the legend of figure 9: with more it has two rows
 PICTURE_MM, WIDE_MM, TALL_MM = 11.5, 166, 126  # side of a micrograph, size of the map
 BOTH_MM = 92  # height of each of two maps
 
@@ -82,7 +84,7 @@ def select_fold(arrays: Mapping[str, NDArray], samples: pd.DataFrame, fold: int 
 
 
 @style.context()
-def draw_fig8(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
+def draw_fig8(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataFrame, target: Target) -> Figure:
     """Draw figure 8: a mark per sample at its first two principal components, a panel for each of the features.
 
     Parameters
@@ -91,8 +93,7 @@ def draw_fig8(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataF
         Title -> arrays of a file of principal components; samples on which the PCA was not fitted have hollow marks.
     samples : DataFrame
         Table of accepted samples.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
 
     Returns
     -------
@@ -105,15 +106,15 @@ def draw_fig8(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataF
     """
     figure = style.canvas(SINGLE_MM + (len(components) - 1) * (DOUBLE_MM - SINGLE_MM), 96)
     for place, (title, arrays) in enumerate(components.items()):
-        _draw_marks(figure, place * (DOUBLE_MM - SINGLE_MM), select_fold(arrays, samples), classes, title)
+        _draw_marks(figure, place * (DOUBLE_MM - SINGLE_MM), select_fold(arrays, samples), target, title)
         if len(components) > 1:
             style.letter_panel(figure, place * (DOUBLE_MM - SINGLE_MM) + 3, 2, "ab"[place])
     return figure
 
 
-def _draw_marks(figure: Figure, left: float, fit: Projection, classes: Sequence[int], title: str) -> None:
+def _draw_marks(figure: Figure, left: float, fit: Projection, target: Target, title: str) -> None:
     """Draw a panel of figure 8."""
-    scores, seen, celsius = fit.scores, fit.seen, fit.samples["y_true"].to_numpy()
+    scores, seen, y_true = fit.scores, fit.seen, fit.samples["y_true"].to_numpy()
     style.text_mm(figure, left + 12, 2.2, title, weight="bold")
     axes = style.axes_mm(figure, left + 12, 23, 66, 62)
     margins = (
@@ -121,20 +122,20 @@ def _draw_marks(figure: Figure, left: float, fit: Projection, classes: Sequence[
         style.axes_mm(figure, left + 78, 23, 6, 62, sharey=axes),
     )
     looks: dict[str, dict[str, Any]] = {}
-    for place, (name, (colour, marker)) in enumerate(style.class_marks(classes).items()):
-        rows = celsius == name
+    for place, (name, (colour, marker)) in enumerate(style.class_marks(target.classes, target.ordered).items()):
+        rows = y_true == name
         inside, outside = scores[rows & seen].T, scores[rows & ~seen].T
         axes.scatter(inside[0], inside[1], s=15, marker=marker, color=colour, edgecolor=PAPER, lw=0.35, zorder=3)
         axes.scatter(outside[0], outside[1], s=15, marker=marker, color=PAPER, edgecolor=colour, lw=0.9, zorder=3)
-        looks[f"{style.celsius(name)} ({rows.sum()})"] = style.mark_look(colour, marker)
+        looks[f"{target.with_unit(name)} ({rows.sum()})"] = style.mark_look(colour, marker)
         for side, margin in enumerate(margins):
             _draw_quartiles(margin, scores[rows, side], place, side, colour)
     if not seen.all():
         looks["hollow: not used in the fit"] = style.mark_look(SOFT, hollow=True)
     for margin in margins:
         margin.set_axis_off()
-    margins[0].set_ylim(len(classes) - 0.3, -1)
-    margins[1].set_xlim(-1, len(classes) - 0.3)
+    margins[0].set_ylim(len(target.classes) - 0.3, -1)
+    margins[1].set_xlim(-1, len(target.classes) - 0.3)
     _label_components(axes, fit)
     style.legend_mm(figure, left + 12, 6.8, 2, looks)
 
@@ -193,7 +194,7 @@ def thin(centres: ArrayLike, size: ArrayLike, overlap: float = 0.0) -> NDArray[n
 
 
 @style.context()
-def draw_fig9(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataFrame, classes: Sequence[int]) -> Figure:
+def draw_fig9(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataFrame, target: Target) -> Figure:
     """Draw figure 9: micrographs at their first two principal components; others are marks where they would overlap.
 
     Parameters
@@ -202,8 +203,7 @@ def draw_fig9(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataF
         Title -> arrays of a file of principal components; a map for each.
     samples : DataFrame
         Table of accepted samples, whose micrographs are read.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
 
     Returns
     -------
@@ -217,15 +217,19 @@ def draw_fig9(components: Mapping[str, Mapping[str, NDArray]], samples: pd.DataF
     tall = TALL_MM if len(components) == 1 else BOTH_MM
     figure = style.canvas(DOUBLE_MM, len(components) * (tall + 26))
     for place, (title, arrays) in enumerate(components.items()):
-        _draw_map(figure, place * (tall + 26), tall, select_fold(arrays, samples), classes, title)
+        _draw_map(figure, place * (tall + 26), tall, select_fold(arrays, samples), target, title)
         if len(components) > 1:
             style.letter_panel(figure, 3, place * (tall + 26) + 2, "ab"[place])
     return figure
 
 
-def _draw_map(figure: Figure, top: float, tall: float, fit: Projection, classes: Sequence[int], title: str) -> None:
+def _draw_map(figure: Figure, top: float, tall: float, fit: Projection, target: Target, title: str) -> None:
     """Draw a map of figure 9."""
-    marks, scores, celsius = style.class_marks(classes), fit.scores, fit.samples["y_true"].to_numpy()
+    marks, scores, y_true = (
+        style.class_marks(target.classes, target.ordered),
+        fit.scores,
+        fit.samples["y_true"].to_numpy(),
+    )
     map_mm = np.array([WIDE_MM, tall])
     span = np.maximum(np.ptp(scores, axis=0), 1e-12) / (map_mm - PICTURE_MM - 2)  # units a millimetre
     middle = (scores.max(axis=0) + scores.min(axis=0)) / 2
@@ -238,17 +242,19 @@ def _draw_map(figure: Figure, top: float, tall: float, fit: Projection, classes:
     axes.set_xlim(*(middle[0] + span[0] * map_mm[0] / 2 * np.array([-1, 1])))
     axes.set_ylim(*(middle[1] + span[1] * map_mm[1] / 2 * np.array([-1, 1])))
     for name, (colour, marker) in marks.items():
-        rows = np.setdiff1d(np.flatnonzero(celsius == name), taken)
+        rows = np.setdiff1d(np.flatnonzero(y_true == name), taken)
         axes.scatter(scores[rows, 0], scores[rows, 1], 9, color=colour, marker=marker, edgecolor=PAPER, lw=0.3)
     for row in taken:
         inset = axes.inset_axes((*(scores[row] - size / 2), *size), transform=axes.transData, zorder=3)
         image = read_png(fit.samples["micrograph"][row])
-        style.show_image(inset, image, frame=marks[celsius[row]][0] if celsius[row] in marks else SOFT)
+        style.show_image(inset, image, frame=marks[y_true[row]][0] if y_true[row] in marks else SOFT)
     _label_components(axes, fit)
-    looks = {style.celsius(name): style.mark_look(*look) for name, look in marks.items()}
-    style.legend_mm(figure, 88, top + 6.8, len(looks), looks)
+    looks = {style.shorten(target.with_unit(name), 13): style.mark_look(*look) for name, look in marks.items()}
     pixel_nm = fit.samples["pixel_nm"].to_numpy(float)[taken]
-    _draw_scale_bar(figure, 90 + 16.0 * len(classes), top + 6.4, pixel_nm, image.shape[1])
+    crowded = sum(map(len, looks)) > CROWDED
+    style.legend_mm(figure, 88, top + 6.8, 4 if crowded else len(looks), looks)
+    spot = (118.0, top + 2.2) if crowded else (90 + 16.0 * len(target.classes), top + 6.4)
+    _draw_scale_bar(figure, *spot, pixel_nm, image.shape[1])
 
 
 def _draw_scale_bar(figure: Figure, left: float, top: float, pixel_nm: NDArray, pixels: int) -> None:

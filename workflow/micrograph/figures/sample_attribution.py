@@ -1,4 +1,4 @@
-"""Attribution maps of one sample for all temperatures, with its prediction."""
+"""Attribution maps of one sample for all classes, with its prediction."""
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, fig10, style
 from micrograph.figures.fig6 import WRONG
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, SOFT
+from micrograph.target import Target
 
 EDGE_MM, GAP_MM, TITLE_MM, HEAD_MM, FOOT_MM = 4.0, 4.0, 4.6, 13.0, 15.0
 BINS = 24
@@ -23,8 +24,10 @@ DRAWING = "interpolated; in the second row ÷ the largest of the row"
 
 
 @style.context()
-def draw(attributions: Attributions, sample: str, fit: Fit, samples: pd.DataFrame, image: NDArray[np.uint8]) -> Figure:
-    """Draw the attribution maps of one sample: of the paper, and of every temperature on a common scale.
+def draw(
+    attributions: Attributions, sample: str, fit: Fit, samples: pd.DataFrame, image: NDArray[np.uint8], target: Target
+) -> Figure:
+    """Draw the attribution maps of one sample: of the paper, and of every class on a common scale.
 
     Parameters
     ----------
@@ -37,6 +40,7 @@ def draw(attributions: Attributions, sample: str, fit: Fit, samples: pd.DataFram
         Table of accepted samples.
     image : ndarray of shape (pixels, pixels)
         Micrograph of the sample.
+    target : Target
 
     Returns
     -------
@@ -50,12 +54,12 @@ def draw(attributions: Attributions, sample: str, fit: Fit, samples: pd.DataFram
     i, n_targets = attributions.index(sample), attributions.target_scores.shape[1]
     row = _row_of(samples, sample)
     prediction = _row_of(fit.predictions[fit.predictions["split"] == "test"], sample)
-    names = ["temperature"] if n_targets == 1 else [style.celsius(name) for name in attributions.classes]
+    names = [target.name] if n_targets == 1 else [target.with_unit(name) for name in attributions.classes.tolist()]
     columns = max(4, n_targets + 1)
     side = (DOUBLE_MM - 2 * EDGE_MM - (columns - 1) * GAP_MM) / columns
     tall = HEAD_MM + 3 * (TITLE_MM + side + 2)
-    title, correct = _title(prediction)
-    figure = style.canvas(DOUBLE_MM, tall + FOOT_MM, "", _network(attributions, i, fit, prediction["y_pred"]))
+    title, correct = _title(prediction, target)
+    figure = style.canvas(DOUBLE_MM, tall + FOOT_MM, "", _network(attributions, i, fit, prediction["y_pred"], target))
     style.text_mm(figure, EDGE_MM, 2.2, title, weight="bold", color=INK if correct else WRONG)
 
     def panel(down: int, across: int, title: str, inset: tuple[float, float] = (0, 0), weight: str = "normal") -> Axes:
@@ -71,9 +75,9 @@ def draw(attributions: Attributions, sample: str, fit: Fit, samples: pd.DataFram
     summed = attribution_maps.stretch(attributions.cam[i])
     attribution_maps.show_cam(panel(0, 1, "CAM of the paper (no class)"), summed, flag)
     attribution_maps.show_cam(panel(0, 2, "overlay"), summed, flag, image=image)
-    _draw_scores(panel(0, 3, "prediction", (0.24, 0.2)), prediction, attributions.classes.tolist())
+    _draw_scores(panel(0, 3, "prediction", (0.24, 0.2)), prediction, target)
     _draw_targets(panel, attributions, i, names, image)
-    _write_facts(panel(1, n_targets, "target scores"), attributions, i, names, row)
+    _write_facts(panel(1, n_targets, "target scores"), attributions, i, names, row.drop(target.column, errors="ignore"))
     windows = attributions.windows(i)
     axes = panel(2, n_targets, f"effects of {windows.size} windows", (0.12, 0.2))
     _draw_effects(axes, windows, names[attributions.target[i]])
@@ -88,36 +92,37 @@ def _row_of(table: pd.DataFrame, sample: str) -> pd.Series:
     return rows.iloc[0]
 
 
-def _title(prediction: pd.Series) -> tuple[str, bool]:
+def _title(prediction: pd.Series, target: Target) -> tuple[str, bool]:
     """Return name, truth and prediction as text, and whether it is correct."""
     truth, predicted = prediction["y_true"], prediction["y_pred"]
     correct = not pd.isna(predicted) and predicted == truth
-    text = "no prediction" if pd.isna(predicted) else f"predicted {style.celsius(predicted)}"
-    return f"{prediction['sample']}: true {style.celsius(truth)}, {text} {'✓' if correct else '×'}", correct
+    text = "no prediction" if pd.isna(predicted) else f"predicted {target.with_unit(predicted)}"
+    return f"{prediction['sample']}: true {target.with_unit(truth)}, {text} {'✓' if correct else '×'}", correct
 
 
-def _network(attributions: Attributions, i: int, fit: Fit, predicted: float) -> str:
+def _network(attributions: Attributions, i: int, fit: Fit, predicted: float, target: Target) -> str:
     """Name the network, and its prediction for the maps where that differs."""
     text = f"{fig10.fit_title(fit)}, network of fold {attributions.fold[i]}, which tests this sample"
     again = attributions.y_pred[i]
     if pd.isna(predicted) or again != predicted:
-        text += f"; recomputed for the maps: {style.celsius(again)}"
+        text += f"; recomputed for the maps: {target.with_unit(again)}"
     return text
 
 
-def _draw_scores(axes: Axes, prediction: pd.Series, classes: Sequence[int]) -> None:
-    """Draw a bar per temperature, as long as its probability; of a regressor write the value."""
-    scores = [prediction.get(f"score_{name}", np.nan) for name in classes]
+def _draw_scores(axes: Axes, prediction: pd.Series, target: Target) -> None:
+    """Draw a bar per class, as long as its probability; of a regressor write the value."""
+    classes = target.classes
+    scores = [prediction.get(name, np.nan) for name in target.score_columns]
     if not np.isfinite(scores).all():
         axes.set_axis_off()
-        text = f"{prediction['y_pred_value']:.0f} °C"
+        text = style.value(prediction["y_pred_value"], target).removeprefix("value ")
         axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12, transform=axes.transAxes)
         return
-    marks, rows = style.class_marks(classes), range(len(classes))
+    marks, rows = style.class_marks(classes, target.ordered), range(len(classes))
     axes.barh(rows, scores, height=0.56, color=[marks[name][0] for name in classes])
     for row, score in zip(rows, scores, strict=True):
         axes.annotate(f"{100 * score:.0f} %", (score, row), xytext=(2, 0), textcoords="offset points", va="center")
-    axes.set_yticks(rows, [style.celsius(name) for name in classes])
+    axes.set_yticks(rows, [style.shorten(target.with_unit(name), 12) for name in classes])
     axes.tick_params(axis="y", length=0, pad=2)
     axes.set(xlim=(0, 1.28), xticks=[0, 0.5, 1], xlabel="probability", ylim=(len(classes) - 0.4, -0.6))
     axes.spines["bottom"].set_bounds(0, 1)
@@ -151,7 +156,7 @@ def _write_facts(axes: Axes, attributions: Attributions, i: int, names: Sequence
 
 
 def _draw_effects(axes: Axes, windows: NDArray[np.floating], target: str) -> None:
-    """Draw how many windows raise and lower the score of the predicted temperature, and how strongly."""
+    """Draw how many windows raise and lower the score of the predicted class, and how strongly."""
     if maps.flag(windows):
         axes.text(0.5, 0.5, "none to show", ha="center", va="center", color=SOFT, transform=axes.transAxes)
         return

@@ -16,15 +16,19 @@ from numpy.typing import NDArray
 
 from micrograph import io
 from micrograph.errors import lookup
+from micrograph.evaluation import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
+    from micrograph.target import Target
+
 SINGLE_MM, DOUBLE_MM = 89, 183  # one and two columns of a journal page
 MM_PER_INCH = 25.4
 INK, SOFT, FAINT, PAPER = "#1c2330", "#5a6472", "#d9dee5", "#ffffff"
+QUALITATIVE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1c2330", "#8a7a00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 # Split -> (label, colour, marker): distinguishable by shape and, in grey, by lightness.
@@ -345,38 +349,68 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def class_marks(classes: Sequence[int]) -> dict[int, tuple[tuple[float, float, float], str]]:
+def class_marks(classes: Sequence[float], ordered: bool = True) -> dict[float, tuple[tuple[float, float, float], str]]:
     """Choose a colour and a marker for each class.
 
     Parameters
     ----------
-    classes : sequence of int
+    classes : sequence of float
+    ordered : bool, default True
+        Whether they have an order.
 
     Returns
     -------
     dict
-        Class -> (colour, marker). Lightness rises with the class, so that classes differ in grey.
+        Class -> (colour, marker). With order the lightness rises with the class, so that classes differ in grey;
+        without, colours are those of Okabe and Ito, which are distinguishable without red or green.
     """
     from matplotlib import colormaps
+    from matplotlib.colors import to_rgba
 
     shades = colormaps["plasma"](np.linspace(0.06, 0.80, len(classes)))
+    if not ordered:
+        shades = np.array([to_rgba(QUALITATIVE[place % len(QUALITATIVE)]) for place in range(len(classes))])
     colours = [cast(tuple[float, float, float], tuple(float(part) for part in shade[:3])) for shade in shades]
     return {name: (colours[place], MARKERS[place % len(MARKERS)]) for place, name in enumerate(classes)}
 
 
-def celsius(temperature: float) -> str:
-    """Format a temperature: 900 -> "900 °C".
+def label_classes(axes: Axes, target: Target, vertical: bool = False, room: int = 6) -> None:
+    """Label an axis with the target's classes, at 0, 1, ..., and with its name.
 
     Parameters
     ----------
-    temperature : float
-        Degrees Celsius.
-
-    Returns
-    -------
-    str
+    axes : Axes
+    target : Target
+    vertical : bool, default False
+        Whether it is the vertical axis.
+    room : int, default 6
+        Letters that fit side by side; longer labels are drawn aslant.
     """
-    return f"{temperature:g} °C"
+    labels = [shorten(label, 18) for label in target.labels]
+    if vertical:
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_ylabel(target.named)
+        return
+    aslant = aslant_mm(labels, room) > 0
+    look: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if aslant else {}
+    axes.set_xticks(range(len(labels)), labels, **look)
+    axes.set_xlabel(capitalised(target.named))
+
+
+def aslant_mm(labels: Sequence[str], room: int = 6) -> float:
+    """Return the height in mm that labels need beyond one line, drawn aslant where they are longer than `room`."""
+    longest = min(max(map(len, labels)), 18)
+    return 0.55 * longest if longest > room else 0.0
+
+
+def value(number: float, target: Target) -> str:
+    """Format a predicted value with the target's unit: "value 941 °C"."""
+    return f"value {tables.number(number, tables.value_digits(target))} {target.unit}".strip()
+
+
+def capitalised(text: str) -> str:
+    """Return a text with a capital first letter; the others stay."""
+    return text[:1].upper() + text[1:]
 
 
 def growth_facts(row: Mapping, columns: Sequence[str]) -> list[str]:

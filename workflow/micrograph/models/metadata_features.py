@@ -56,7 +56,7 @@ def compute(
     texts = [name for name, is_number in own.items() if not is_number]
     for kind in (*_CATEGORIES, *texts, "batch"):
         columns |= _one_hot(known, kind)
-    return list(columns), np.column_stack(list(columns.values()))
+    return list(columns), np.column_stack([np.empty((len(samples), 0)), *columns.values()])
 
 
 def _log_growth_seconds(samples):

@@ -59,7 +59,7 @@ def fit(known: uncertainty.LabelledScores, coverage: float) -> Calibration:
     temperature = uncertainty.fit_temperature(known.scores, known.true_index)
     probabilities = uncertainty.scale(known.scores, temperature)
     miss = 1 - probabilities[np.arange(len(probabilities)), known.true_index]
-    errors = np.abs(known.classes[known.true_index] - uncertainty.expected_celsius(probabilities, known.classes))
+    errors = np.abs(known.classes[known.true_index] - uncertainty.expected_value(probabilities, known.classes))
     set_limit, reach = (uncertainty.conformal_quantile(values, known.batches, coverage) for values in (miss, errors))
     return Calibration(temperature, set_limit, reach, coverage)
 
@@ -94,7 +94,7 @@ def _apply(samples: uncertainty.LabelledScores, fitted: Calibration) -> dict[str
     rows = np.arange(len(samples.true_index))
     raw, scaled = (uncertainty.scale(samples.scores, temperature) for temperature in (1.0, fitted.temperature))
     inside = uncertainty.prediction_sets(scaled, fitted.set_limit)
-    errors = np.abs(samples.classes[samples.true_index] - uncertainty.expected_celsius(scaled, samples.classes))
+    errors = np.abs(samples.classes[samples.true_index] - uncertainty.expected_value(scaled, samples.classes))
     return {
         "loss_before": -np.log(raw[rows, samples.true_index]),
         "loss_after": -np.log(scaled[rows, samples.true_index]),

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIDE = 96  # pixels of the study's micrographs in the file, shown as neighbours
 SAMPLE_COLUMNS = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "source_sha256")
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mae_celsius")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mae")
 PACKAGES = ("numpy", "torch", "torchvision", "timm")
 SCHEMES = ("nominal", "nnrank", "corn")  # those with probabilities
 
@@ -170,7 +170,7 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     small = np.stack([transforms.resize(one[None], IMAGE_SIDE)[0] for one in _micrographs(study.samples)])
     score = FilmScore(Target.from_config(settings.target), study.film_score)
     films, strict = (score.by_film(frame, settings.scheme) for frame in (predictions, study.predictions))
-    known = uncertainty.labelled_scores(predictions, settings.classes)
+    known = uncertainty.labelled_scores(predictions, Target.from_config(settings.target))
     rng = random_stream(settings.seed, "checked")
     facts |= {
         "precision": _precision(settings, device),

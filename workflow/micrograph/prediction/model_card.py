@@ -17,7 +17,7 @@ SCORED = {
     "accuracy_pct": ("accuracy", "accuracy", "share"),
     "balanced_accuracy_pct": ("balanced_accuracy", "balanced accuracy", "share"),
     "macro_f1": ("macro_f1", "macro F1", "number"),
-    "mae_celsius": ("mae_celsius", "mean absolute error of the class, °C", "number"),
+    "mae": ("mae", "mean absolute error of the class, °C", "number"),
 }
 CHECKED = {
     "covered_pct": ("covered", "true class in the set", "share"),

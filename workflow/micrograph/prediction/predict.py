@@ -482,7 +482,7 @@ def _answers(
     """Class, probabilities, set and temperature of every row of calibrated probabilities (n, n_classes)."""
     classes, fitted = facts["classes"], facts["calibration"]
     inside = uncertainty.prediction_sets(probabilities, _limit(fitted["set_limit"]))
-    celsius, reach = uncertainty.expected_celsius(probabilities, classes), _limit(fitted["reach_celsius"])
+    celsius, reach = uncertainty.expected_value(probabilities, classes), _limit(fitted["reach_celsius"])
     return [
         {
             "y_pred": int(y_pred[row]),

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 from docutils.core import publish_parts
 
-from micrograph.evaluation import captions
+from micrograph.evaluation import captions, tables
 from micrograph.evaluation.tables import Panel
 from micrograph.outputs import Output
+from micrograph.target import Target
 
 RST = {
     "raw_enabled": False,
@@ -87,7 +88,7 @@ class Table:
     wraps: bool = False
 
 
-def table(output: Output, frame: pd.DataFrame, caption_html: str = "") -> Table:
+def table(output: Output, frame: pd.DataFrame, target: Target, caption_html: str = "") -> Table:
     """Lay out one table of the registry.
 
     Parameters
@@ -96,13 +97,14 @@ def table(output: Output, frame: pd.DataFrame, caption_html: str = "") -> Table:
         Entry of the registry.
     frame : DataFrame
         The table as written to disk.
+    target : Target
     caption_html : str
 
     Returns
     -------
     Table
     """
-    panels = import_module(f"micrograph.evaluation.{output.table}").panels(frame)
+    panels = tables.lay_out(import_module(f"micrograph.evaluation.{output.table}"), frame, target)
     path = output.tables["tsv"]
     return Table(output.label, output.title, panels, caption_html, output.folded, path, output.group, output.sentences)
 
