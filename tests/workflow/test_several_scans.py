@@ -58,7 +58,7 @@ def test_predictions_are_of_scans_and_tables_of_films(study):
     (row,) = made[(made["protocol"] == "strict") & (made["scheme"] == "regression") & (made["model"] == "CNN")].index
     films = test.groupby("film")[["y_pred_value", "y_true_value"]].mean()
     error = films["y_pred_value"] - films["y_true_value"]
-    nearest = made.loc[row, "rmse_celsius"]
+    nearest = made.loc[row, "rmse"]
     assert abs((error**2).mean() ** 0.5 - nearest) < 15  # tables may score against the class
     floor = table(study, "tables/noise_floor.tsv")
     assert set(floor["n_samples"]) == {12} and set(floor["n_scans"]) == {24}

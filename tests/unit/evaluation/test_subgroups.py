@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from micrograph.evaluation import subgroups
+from tables_of_films import TARGET
 
 
 def samples(count=12, **columns):
@@ -30,7 +31,7 @@ def of(kind, films, scanned=None):
     """{name: numbers of its films} of a kind."""
     scanned = scans(len(films)) if scanned is None else scanned
     known = subgroups.known_samples(films.merge(scanned, on="sample", how="left"))
-    return {name: np.flatnonzero(members).tolist() for name, members in subgroups.groups(known)[kind].items()}
+    return {name: np.flatnonzero(members).tolist() for name, members in subgroups.groups(known, TARGET)[kind].items()}
 
 
 def but(usual, **changed):
