@@ -43,7 +43,7 @@ def chunk(folds, of):
 
 def scored(chunks, protocol, scheme="nominal"):
     spec = FitSpec(protocol, "imagenet", "aug3", "image", scheme, "CNN")
-    return cnn_predictions.predict_cnn(chunks, split(protocol), spec, CLASSES, np.random.default_rng(0))
+    return cnn_predictions.predict_cnn(chunks, split(protocol), spec, TARGET, np.random.default_rng(0))
 
 
 def better_point(fold):
