@@ -69,10 +69,12 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
     rng = np.random.default_rng([seed, *"".join(fields.values()).encode()])
     rows = pd.DataFrame(parts(table, fields["protocol"], folds), columns=["fold", "split", "place"])
     skill = np.clip(rows["split"].map(SKILLS) + better + rng.normal(0, 0.06, folds)[rows["fold"]], 0.05, 1)
-    truth = np.searchsorted(classes, table["growth_celsius"])[rows["place"]]
+    truth = np.searchsorted(classes, table["y_true"])[rows["place"]]
     missed = rng.uniform(size=len(rows)) > skill
     guess = np.clip(np.where(missed, truth + rng.choice([-1, 1], len(rows)), truth), 0, len(classes) - 1)
-    predicted = pd.array(np.asarray(classes)[guess], dtype="Int64")
+    predicted = pd.array(
+        np.asarray(classes)[guess], dtype="Int64" if all(one == int(one) for one in classes) else "Float64"
+    )
     predicted[rng.uniform(size=len(rows)) < unanswered] = pd.NA
     value = np.asarray(classes)[guess] + rng.uniform(-24, 24, len(rows))
     films = table.iloc[rows["place"]].reset_index(drop=True)
@@ -83,8 +85,8 @@ def fit(table=None, classes=CLASSES, folds=5, better=0.0, seed=0, unanswered=0.0
             "sample": films["sample"],
             "augmentation": 0,
             "batch": films["batch"],
-            "y_true": films["growth_celsius"],
-            "y_true_value": films["growth_celsius"],
+            "y_true": films["y_true"],
+            "y_true_value": films.get("y_true_value", films["y_true"]),
             "y_pred": predicted,
             "y_pred_value": value if fields["scheme"] == "regression" else np.nan,
         }

@@ -9,8 +9,13 @@ from micrograph.attribution import maps
 from micrograph.evaluation.by_time import Beside
 from micrograph.report import page, similar_samples, sprites
 from micrograph.report import samples as explorer
+from micrograph.target import Target
+from tables_of_films import TARGET
 
 CLASSES = made_up.CLASSES
+# Targets: the paper's, bins of a number, and names without order.
+MINUTES = Target.from_config({"column": "growth_minutes", "name": "growth time", "unit": "min", "bins": [0, 5, 10, 30]})
+SUBSTRATE = Target.from_config({"column": "substrate", "classes": ["A-Sapphire", "Al2O3 c-plane", "c-Sapphire"]})
 SPEC = made_up.fit(model="CNN").spec
 SIDE, PATCH, STRIDE = 80, 8, 4
 CHANNELS = ["Height Sensor", "Height"]
@@ -26,12 +31,16 @@ CONFIG = {
 }
 
 
-def samples(count, seed=1):
+def samples(count, seed=1, target=TARGET):
     """A table of accepted samples with every column that a page shows."""
     rng = np.random.default_rng(seed)
     table = made_up.samples(count, seed=seed)
     lines = rng.choice([512, 256, 235], count)
-    return table.assign(
+    if target is MINUTES:
+        table = table.assign(growth_minutes=np.round(rng.uniform(1, 30, count), 1)).drop(columns="growth_seconds")
+    if target is SUBSTRATE:
+        table["substrate"] = table["substrate"].fillna("c-Sapphire")
+    return target.add_to(table).assign(
         pressure_torr=rng.choice([100.0, 200.0], count),
         scan=[f"resources/scans/{name}.spm" for name in table["sample"]],
         micrograph="",
@@ -46,31 +55,31 @@ def samples(count, seed=1):
     )
 
 
-def predictions(table, folds=5, seed=0):
+def predictions(table, folds=5, seed=0, target=TARGET):
     """Predictions of the CNN, with scores."""
-    frame = made_up.fit(table, model="CNN", folds=folds, seed=seed).predictions
+    frame = made_up.fit(table, list(target.classes), model="CNN", folds=folds, seed=seed).predictions
     rng = np.random.default_rng(seed)
     marks = rng.dirichlet(np.ones(len(CLASSES)), len(frame))
-    named = np.searchsorted(CLASSES, frame["y_pred"].fillna(CLASSES[0]))
+    named = np.searchsorted(target.classes, frame["y_pred"].fillna(target.classes[0]))
     marks[np.arange(len(frame)), named] += 1
     marks /= marks.sum(axis=1, keepdims=True)
-    return frame.assign(**{f"score_{name}": marks[:, place] for place, name in enumerate(CLASSES)}, components=0)
+    return frame.assign(**dict(zip(target.score_columns, marks.T, strict=True)), components=0)
 
 
-def explained(rows, seed=0):
+def explained(rows, seed=0, target=TARGET):
     """Attributions of the samples: a hill and a valley each; the first two are flagged."""
     rng, count = np.random.default_rng(seed), len(rows)
     steps = len(maps.window_starts(SIDE, PATCH, STRIDE))
     cams, windows = _bumps(rng, count, 3), _bumps(rng, count, steps)
     flag = np.array([""] * count, dtype="U12")
     flag[: 2 if count > 4 else 0] = ["all zero", "not finite"][: 2 if count > 4 else 0]
-    target = np.searchsorted(CLASSES, rows["y_pred"].fillna(CLASSES[0]).astype(int))
+    predicted = np.searchsorted(target.classes, rows["y_pred"].fillna(target.classes[0]).astype(float))
     return maps.Attributions(
         samples=rows["sample"].to_numpy(str),
         fold=rows["fold"].to_numpy(int),
-        y_true=rows["y_true"].to_numpy(int),
+        y_true=rows["y_true"].to_numpy(float),
         y_pred=rows["y_pred"].to_numpy(float, na_value=np.nan),
-        target=target,
+        target=predicted,
         outputs=np.zeros((count, len(CLASSES)), dtype=np.float32),
         target_scores=np.zeros((count, len(CLASSES))),
         cam=cams,
@@ -80,7 +89,7 @@ def explained(rows, seed=0):
         cam_flag=flag,
         occlusion_flag=flag,
         scheme="nominal",
-        classes=np.array(CLASSES),
+        classes=np.array(target.classes),
         side=SIDE,
         patch=PATCH,
         stride=STRIDE,
@@ -122,7 +131,7 @@ def neighbours(rows, count=5, seed=0):
 def components(table, seed=0):
     """Arrays of a components file: classes that overlap."""
     rng = np.random.default_rng(seed)
-    middle = np.stack([table["growth_celsius"].to_numpy(float) / 25, np.zeros(len(table))], axis=1)
+    middle = np.stack([table["y_true"].to_numpy(float) / 25, np.zeros(len(table))], axis=1)
     return {
         "samples": table["sample"].to_numpy(str),
         "scores_0": middle + rng.normal(0, 2, middle.shape),
@@ -131,15 +140,15 @@ def components(table, seed=0):
     }
 
 
-def study(count, seed=1):
+def study(count, seed=1, target=TARGET):
     """(report without tables and figures, study, pictures) of so many samples, as folder.write takes them."""
-    table = samples(count, seed)
-    rows = explorer.tested(predictions(table), table)
-    attributions = explained(rows)
+    table = samples(count, seed, target)
+    rows = explorer.tested(predictions(table, target=target), table)
+    attributions = explained(rows, target=target)
     feature_map = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
-    study = explorer.study(rows, attributions, neighbours(rows), feature_map, made_up.curve(), SPEC, CLASSES)
+    study = explorer.study(rows, attributions, neighbours(rows), feature_map, made_up.curve(), SPEC, target)
     report = page.Report(
-        "Growth temperature from micrographs",
+        target,
         "simulated films",
         page.Headline(
             54.0, 47.1, 60.2, 33.3, (61.2, 55.0, 68.1), 49.6, "Selected in each fold.", 71.0, "The paper's best."
@@ -148,7 +157,7 @@ def study(count, seed=1):
         table.head(0)[["sample", "scan"]].assign(reason=""),
         CONFIG,
         {"numpy": np.__version__},
-        confusion=page.confusion(predictions(table), CLASSES, explorer.model_name(SPEC)),
+        confusion=page.confusion(predictions(table, target=target), target, explorer.model_name(SPEC)),
         beside=Beside(BESIDE, ["The date of growth alone predicts growth temperature better than micrographs."]),
     )
     overlays = explorer.pictures(rows, attributions)

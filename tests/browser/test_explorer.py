@@ -73,8 +73,8 @@ def test_a_cell_of_the_confusion_matrix_shows_its_samples(visit, few):
 
 def test_ranges_hold_with_handles_and_keys(visit, few):
     page, samples = visit(few.address), few.samples
-    page.locator("[data-range=time][data-end=low]").fill("600")
-    page.locator("[data-range=time][data-end=high]").fill("900")
+    page.locator("[data-range=growth_seconds][data-end=low]").fill("600")
+    page.locator("[data-range=growth_seconds][data-end=high]").fill("900")
     assert shown(page) == passing(
         samples, lambda i: samples["growth_seconds"][i] is not None and 600 <= samples["growth_seconds"][i] <= 900
     )
@@ -108,7 +108,7 @@ def test_samples_are_sorted_as_selected(visit, few):
     page.select_option(".tools select", "errors")
     wrong = sorted((i for i in range(FEW) if not samples["correct"][i]), key=lambda i: (-samples["confidence"][i], i))
     assert names(page)[:8] == [samples["name"][i] for i in wrong[:8]]
-    page.select_option(".tools select", "shortest")
+    page.select_option(".tools select", "growth_seconds_up")
     known = sorted(
         (i for i in range(FEW) if samples["growth_seconds"][i] is not None),
         key=lambda i: (samples["growth_seconds"][i], i),
@@ -135,7 +135,7 @@ def test_the_address_keeps_what_is_chosen(visit, few):
 
 
 def test_an_invalid_address_shows_all_samples(visit, few):
-    page = visit(few.address + "#sample=nobody&order=sideways&time=9-1&show=&view=[]")
+    page = visit(few.address + "#sample=nobody&order=sideways&growth_seconds=9-1&show=&view=[]")
     assert shown(page) == FEW and not page.locator("dialog").evaluate("(one) => one.open")
 
 

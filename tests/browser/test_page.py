@@ -62,7 +62,7 @@ def test_without_javascript_all_results_are_shown(visit, few):
     page = visit(few.address, ready="main", java_script_enabled=False)
     assert "54.0" in page.locator(".accuracy .value").inner_text()
     assert page.locator(".beside > div").count() == 2 and "Caution" in page.locator("#result .notice").inner_text()
-    assert page.locator(".confusion td.hit").count() == len(few.study["classes"])
+    assert page.locator(".confusion td.hit").count() == len(few.study["target"]["classes"])
     assert page.locator("table.sortable").first.locator("tbody tr").count() == 5
     assert page.locator("noscript p").is_visible()
     page.locator("img").first.scroll_into_view_if_needed()

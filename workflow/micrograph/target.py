@@ -19,8 +19,9 @@ neural networks for rank-consistent ordinal regression based on conditional prob
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -132,6 +133,16 @@ class Target:
         return tuple(SCHEMES) if self.ordered else ("nominal",)
 
     @property
+    def decimals(self) -> int:
+        """Decimals with which values are written: one more digit than the least distance of two classes has."""
+        least = min((high - low for low, high in pairwise(self.classes)), default=1)
+        return max(0, 1 - math.floor(math.log10(least)))
+
+    def amount(self, value: float) -> str:
+        """Return a value as text, with its unit: 967 °C."""
+        return f"{value:.{self.decimals}f} {self.unit}".strip()
+
+    @property
     def named(self) -> str:
         """Name with unit, for axes and columns: growth temperature (°C)."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
@@ -187,6 +198,25 @@ class Target:
     def within(self, value: float) -> bool:
         """Return whether a value of an ordered target is inside of the outermost limits."""
         return self.edges[0] <= value <= self.edges[-1]
+
+
+def growth_variables(samples: pd.DataFrame, target: Target, extra: Iterable[str] = ()) -> dict[str, tuple[str, str]]:
+    """Name what a table of samples tells about growth beside the target.
+
+    Parameters
+    ----------
+    samples : DataFrame
+    target : Target
+    extra : iterable of str
+        The study's own columns (`scans.extra_columns`).
+
+    Returns
+    -------
+    dict of str to (str, str)
+        Column -> name and unit; columns that the table lacks are left out.
+    """
+    columns = [name for name in dict.fromkeys((*NAMES, *extra)) if name in samples and name != target.column]
+    return {name: NAMES.get(name, (name.replace("_", " "), "")) for name in columns}
 
 
 def _plain(value: float) -> float:

@@ -109,6 +109,7 @@ rule report:
         coverage=config["final_model"]["coverage"],
         target=config["target"],
         target_name=STUDY.target.name,
+        extra_columns=config["scans"]["extra_columns"],
         components=outputs.feature_map(STUDY)[0],
         film_score=config["evaluation"]["film_score"],
         settings={name: value for name, value in config.items() if name != "new_scans"},  # new scans change no result

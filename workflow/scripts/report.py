@@ -26,18 +26,19 @@ with log.redirect_output(snakemake.log[0]):
             rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
         )
         feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
-        study = explorer.study(rows, attributions, neighbours, feature_map, curves, fit.spec, target.classes)
+        study = explorer.study(
+            rows, attributions, neighbours, feature_map, curves, fit.spec, target, params.extra_columns
+        )
         pictures = explorer.pictures(rows, attributions)
-        confusion = page.confusion(films.predictions, target.classes, explorer.model_name(fit.spec))
+        confusion = page.confusion(films.predictions, target, explorer.model_name(fit.spec))
+    published = io.read_table(given.published).iloc[: None if target.column == summaries.PAPER_TARGET else 0]
     tables = {Path(path).stem: io.read_table(path) for path in given.tables}
     made = [outputs.get(row["name"]) for row in params.rows]
     captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     report = page.Report(
-        "Growth temperature from micrographs",
+        target,
         params.data,
-        page.headline(tables["table2"], io.read_table(given.published), len(target.classes))
-        if "table2" in tables
-        else None,
+        page.headline(tables["table2"], published, target) if "table2" in tables else None,
         samples,
         io.read_table(given.rejected),
         params.settings,

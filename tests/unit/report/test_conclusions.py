@@ -25,9 +25,7 @@ def a_page(concluded, tables=()):
     accepted = samples(12)
     rejected = accepted.head(0)[["sample"]].assign(reason="")
     contents = {"conclusions": concluded, "tables": list(tables)}
-    return page.html(
-        TEMPLATE, page.Report("Title", "simulated films", None, accepted, rejected, CONFIG, {}, **contents)
-    )
+    return page.html(TEMPLATE, page.Report(TARGET, "simulated films", None, accepted, rejected, CONFIG, {}, **contents))
 
 
 def rows_of(concluded):

@@ -17,7 +17,8 @@ from tables_of_films import TARGET
 
 FOLDER = PROJECT / "workflow" / "report"
 HOSTILE = "<script>alert('x')</script>&\"'"
-CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
+SETTINGS = {"column": "growth_celsius", "name": None, "unit": "°C", "classes": [900, 1000], "bins": None}
+CONFIG = {"target": SETTINGS, "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
 PARAMS = {"data": "simulated films", "coverage": 0.9, "target_name": "growth time"}
 FIGURE_CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst") if path.name != "workflow.rst")
 
@@ -42,7 +43,7 @@ def rendered(name, config):
     return publish_parts(text.render(snakemake=run), writer="html", settings_overrides={"halt_level": 2})["body"]
 
 
-@pytest.mark.parametrize(("source", "text"), [("simulated", "not real MoS"), ("folder", "real films")])
+@pytest.mark.parametrize(("source", "text"), [("simulated", "not real films"), ("folder", "real films")])
 def test_the_front_page_follows_the_config(source, text):
     html = rendered("workflow.rst", CONFIG | {"scans": {"source": source}})
     assert text in html and "900, 1000 °C" in html and "10 folds" in html

@@ -1,6 +1,7 @@
 """The page as text: self-contained, escaped, with the headline selected on validation samples."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,15 @@ from made_up import fit, samples
 from micrograph.evaluation import by_time, tables
 from micrograph.evaluation.by_time import Beside
 from micrograph.report import contents, page
+from micrograph.target import Target
 from project import PROJECT
+from tables_of_films import TARGET
 
 TEMPLATE = PROJECT / "workflow" / "report" / "page" / "index.html.j2"
 PUBLISHED = pd.read_csv(PROJECT / "resources" / "published" / "values.tsv", sep="\t")
 HOSTILE = "<script>alert('x')</script>&\"'"
-CONFIG = {"classes": [900, 1000], "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
+TARGET_SETTINGS = {"column": "growth_celsius", "name": None, "unit": "°C", "classes": [900, 1000], "bins": None}
+CONFIG = {"target": TARGET_SETTINGS, "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
 
 
 @pytest.fixture
@@ -50,9 +54,9 @@ def a_figure(name="Figure 2", title="samples", caption="<p>how to read it</p>", 
 def a_page(table2, data="simulated films", rejected=(), **changes):
     samples = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "y_true": [900, 900, 1000]})
     given = {
-        "title": "Growth temperature",
+        "target": TARGET,
         "data": data,
-        "headline": page.headline(table2, PUBLISHED, 4),
+        "headline": page.headline(table2, PUBLISHED, TARGET),
         "samples": samples,
         "rejected": pd.DataFrame(rejected, columns=["sample", "scan", "reason"]),
         "settings": CONFIG,
@@ -64,21 +68,21 @@ def a_page(table2, data="simulated films", rejected=(), **changes):
 
 
 def test_the_headline_is_selected_in_each_fold_not_the_best_row(table2):
-    found = page.headline(table2, PUBLISHED, 4)
-    assert (found.balanced, found.low, found.high, found.chance) == (41.0, 36.0, 46.0, 25.0)
+    found = page.headline(table2, PUBLISHED, TARGET)
+    assert (found.balanced, found.low, found.high, found.chance) == (41.0, 36.0, 46.0, 100 / 3)
     assert (found.accuracy, found.majority) == ((57.0, 51.0, 65.0), 50.0)
     for part in ("of 2 combinations", "10 folds", "77 %", "118 samples"):
         assert part in found.description
 
 
 def test_too_few_growth_days_are_said_beside_the_headline(table2):
-    assert page.headline(table2, PUBLISHED, 4).caution == "" and "Too few films" not in a_page(table2)
+    assert page.headline(table2, PUBLISHED, TARGET).caution == "" and "Too few films" not in a_page(table2)
     assert "8 growth days" in a_page(table2.assign(n_batches=8))
     assert "5 samples differ" in a_page(table2.assign(n_discordant=5))
 
 
 def test_the_papers_best_is_shown_beside_the_headline(table2):
-    found = page.headline(table2, PUBLISHED, 4)
+    found = page.headline(table2, PUBLISHED, TARGET)
     assert found.paper == 71.0
     text = found.paper_description.replace("\u00a0", " ")
     assert "71 ± 4 % (MLP, NNRank) on 27 test films" in text
@@ -87,7 +91,7 @@ def test_the_papers_best_is_shown_beside_the_headline(table2):
 
 
 def test_numbers_that_are_missing_are_not_shown(table2):
-    found = page.headline(table2, PUBLISHED[PUBLISHED["split"] != "test"], 4)
+    found = page.headline(table2, PUBLISHED[PUBLISHED["split"] != "test"], TARGET)
     assert np.isnan(found.paper) and found.paper_description == ""
     html = a_page(table2, headline=found)
     assert "nan" not in html and "the paper, real films" not in html
@@ -105,7 +109,7 @@ def html_of_number(html, number):
 def test_the_confusion_matrix_counts_correct_wrong_and_missing_predictions():
     predictions = fit(samples(60), unanswered=0.1, model="CNN").predictions
     test = predictions[predictions["split"] == "test"]
-    found = page.confusion(predictions, [900, 950, 1000], "CNN, nominal")
+    found = page.confusion(predictions, TARGET, "CNN, nominal")
     assert found.n_samples == len(test) == found.counts.sum()
     assert found.n_correct == (test["y_pred"] == test["y_true"]).sum() == np.trace(found.counts)
     assert found.counts[:, 3].sum() == test["y_pred"].isna().sum() > 0
@@ -146,7 +150,7 @@ def test_the_headline_names_folds_that_are_blocks_of_days(table2):
 
 def test_without_the_strict_protocol_there_is_no_headline(table2):
     published = table2[table2["protocol"] == "published"]
-    assert page.headline(published, PUBLISHED, 4) is None
+    assert page.headline(published, PUBLISHED, TARGET) is None
     assert "no model under the strict protocol" in a_page(published)
 
 
@@ -196,7 +200,7 @@ def test_simulated_films_are_named_before_any_number_and_measured_ones_are_not(t
 
 def test_texts_from_files_are_escaped_everywhere(table2):
     hostile = {
-        "title": HOSTILE,
+        "target": replace(TARGET, name=HOSTILE),
         "rejected": [(HOSTILE, HOSTILE, HOSTILE)],
         "settings": {HOSTILE: {"key": HOSTILE}},
         "versions": {HOSTILE: HOSTILE},
@@ -224,11 +228,25 @@ def test_the_page_loads_its_own_files_and_nothing_else(table2):
 
 def test_the_confusion_matrix_needs_no_scripts(table2):
     counts = np.array([[31, 2, 3, 0], [4, 52, 6, 7], [8, 9, 73, 0]])
-    confusion = page.Confusion("CNN, nominal", [900, 950, 1000], counts)
+    confusion = page.Confusion("CNN, nominal", ["900 °C", "950 °C", "1000 °C"], counts)
     html = a_page(table2, confusion=confusion)
     assert html_of_number(html, "156 of 195") and "CNN, nominal" in html
     for count in (31, 52, 73):
         assert html_of_number(html, f">{count}<")
+
+
+def test_a_page_of_a_target_without_order_or_unit_has_its_names(table2):
+    target = Target.from_config({"column": "substrate", "classes": ["A-plane", "c-plane sapphire"]})
+    samples = pd.DataFrame({"sample": ["a", "b", "c"], "batch": ["x", "x", "y"], "y_true": [0, 0, 1]})
+    confusion = page.Confusion("CNN", list(target.labels), np.array([[3, 1, 0], [2, 4, 0]]))
+    html = a_page(table2, target=target, samples=samples, confusion=confusion, data="real films")
+    html = html[html.index("<body>") : html.index('<section id="made"')]
+    assert "<h1>Substrate from micrographs</h1>" in html and "classes of substrate" in html
+    assert "<dt>A-plane</dt><dd>2</dd>" in html and '<th scope="row">c-plane sapphire</th>' in html
+    assert "°C" not in html and "temperature" not in html
+    assert "<h1>Substrate of WS2 from micrographs</h1>" in a_page(
+        table2, target=target, samples=samples, settings=CONFIG | {"material": "WS2"}
+    )
 
 
 def test_rejected_scans_are_listed_with_their_reasons(table2):

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 import made_up_page
 from made_up import curve
-from made_up_page import CLASSES, SPEC
+from made_up_page import CLASSES, MINUTES, SPEC, SUBSTRATE
 from micrograph.errors import UserError
 from micrograph.report import samples
+from tables_of_films import TARGET
 
+METADATA = ("growth_seconds", "substrate", "pressure_torr")
 HOSTILE = "</script><script>alert('x')</script>&\"'\\\u2028\u2029\ud800é"
 
 
@@ -34,7 +36,7 @@ def study_of(rows, table, explained=None, **changes):
         "feature_map": samples.feature_map(made_up_page.components(table), table, rows["sample"], "pool features"),
         "curves": curve(),
         "spec": SPEC,
-        "classes": CLASSES,
+        "target": TARGET,
     }
     return samples.study(rows, **(given | changes))
 
@@ -44,7 +46,7 @@ def test_every_sample_has_its_own_test_prediction_and_metadata(table, prediction
     augmented = pd.concat([predictions, predictions.assign(augmentation=1, y_pred=900)])
     rows = samples.tested(augmented.sample(frac=1, random_state=1), shuffled)
     assert rows["sample"].tolist() == sorted(table["sample"])
-    found = samples.columns(rows, CLASSES)
+    found = samples.columns(rows, TARGET, METADATA)
     test = predictions[predictions["split"] == "test"].set_index("sample")
     facts = table.set_index("sample")
     for place, name in enumerate(found["name"]):
@@ -61,7 +63,7 @@ def test_every_sample_has_its_own_test_prediction_and_metadata(table, prediction
 def test_missing_values_are_null_and_a_missing_prediction_is_not_correct(table, predictions):
     predictions = predictions.assign(y_pred=pd.array([pd.NA] * len(predictions), dtype="Int64"))
     table = table.assign(substrate=None, growth_seconds=np.nan, pixel_nm=np.nan).drop(columns="pressure_torr")
-    found = samples.columns(samples.tested(predictions, table), CLASSES)
+    found = samples.columns(samples.tested(predictions, table), TARGET, METADATA)
     for name in (
         "predicted",
         "confidence",
@@ -79,7 +81,7 @@ def test_missing_values_are_null_and_a_missing_prediction_is_not_correct(table, 
 def test_a_regression_has_values_and_no_confidence(table, predictions):
     marks = {f"score_{name}": np.nan for name in CLASSES}
     rows = samples.tested(predictions.assign(y_pred_value=951.23456, **marks), table)
-    found = samples.columns(rows, CLASSES)
+    found = samples.columns(rows, TARGET, METADATA)
     assert found["value"] == [951.23] * 24 and found["confidence"] == [None] * 24
     assert found["scores"] == [[None] * 3] * 24
 
@@ -106,9 +108,29 @@ def test_the_study_has_columns_of_one_length_and_is_json(table, predictions):
     script = samples.javascript(made)
     assert script.startswith("window.STUDY = ") and script.endswith(";\n")
     assert json.loads(script.removeprefix("window.STUDY = ").removesuffix(";\n")) == made
-    assert made["classes"] == CLASSES and len(made["colours"]) == 3
+    assert made["target"] == {
+        "name": "growth temperature", "unit": "°C", "classes": CLASSES, "labels": ["900", "950", "1000"],
+    }  # fmt: skip
+    assert len(made["colours"]) == 3 and made["samples"]["true_value"] == [None] * 24
     assert "3 x 3 values" in made["overlays"]["cam"]["detail"]
     assert "19 x 19 windows of 8 x 8 pixels with stride 4" in made["overlays"]["occlusion"]["detail"]
+
+
+def test_a_page_of_another_target_has_its_names_and_what_the_sheet_tells_beside_it():
+    (_, bins, _), (_, names, _) = (made_up_page.study(24, target=target) for target in (MINUTES, SUBSTRATE))
+    assert bins["target"] == {
+        "name": "growth time", "unit": "min", "classes": [2.5, 7.5, 20], "labels": ["0-5", "5-10", "10-30"],
+    }  # fmt: skip
+    truth, value = bins["samples"]["truth"], bins["samples"]["true_value"]
+    assert all(low <= one <= high for one, (low, high) in zip(value, map({2.5: (0, 5), 7.5: (5, 10), 20: (10, 30)}.get,
+                                                                          truth), strict=True))  # fmt: skip
+    assert [one["column"] for one in bins["metadata"]] == ["growth_celsius", "pressure_torr", "substrate"]
+    assert bins["metadata"][0] == {
+        "column": "growth_celsius", "name": "growth temperature", "unit": "°C", "number": True,
+    }  # fmt: skip
+    assert names["target"]["unit"] == "" and names["target"]["labels"] == list(SUBSTRATE.labels)
+    assert set(names["samples"]["truth"]) <= {0, 1, 2} and set(names["samples"]["true_value"]) == {None}
+    assert [one["column"] for one in names["metadata"]] == ["growth_celsius", "growth_seconds", "pressure_torr"]
 
 
 def test_flagged_maps_are_not_drawn(table, predictions):

@@ -18,8 +18,10 @@ SPLITS = pd.DataFrame(
             fold,
             {0: "test", 1: "validation"}.get((place // 2 - fold) % 3, "train"),
             NAMES[place],
+            NAMES[place],
             f"day{place // 2}",
             900,
+            900.0,
         )
         for fold in range(3)
         for place in range(12)

@@ -22,10 +22,11 @@ from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
 from micrograph.report.conclusions import Conclusions
 from micrograph.scans import quality
+from micrograph.target import Target
 
 NOTICES = {  # label of the data -> notice at the top of the page
     "simulated films": "Simulated films, grown and scanned numerically: the numbers below show how well the method "
-    "works on them, and nothing about real MoS2. The settings of the embedded study were chosen by hand with its "
+    "works on them, and nothing about real films. The settings of the embedded study were chosen by hand with its "
     "results, test results included, in view.",
     "real films": None,
     "films": None,
@@ -76,14 +77,14 @@ class Confusion:
     ----------
     model : str
         Name of the model.
-    classes : list of int
-        Temperatures in degrees Celsius.
+    classes : list of str
+        How they are called.
     counts : ndarray of shape (n_classes, n_classes + 1)
-        True temperature by predicted one; the last column counts samples without a prediction.
+        True class by predicted one; the last column counts samples without a prediction.
     """
 
     model: str
-    classes: list[int]
+    classes: list[str]
     counts: NDArray[np.int_]
 
     @property
@@ -103,7 +104,7 @@ class Report:
 
     Parameters
     ----------
-    title : str
+    target : Target
     data : str
         Label of the data, a key of `NOTICES`.
     headline : Headline or None
@@ -127,7 +128,7 @@ class Report:
         Whether the samples are shown, set when the page is written.
     """
 
-    title: str
+    target: Target
     data: str
     headline: Headline | None
     samples: pd.DataFrame
@@ -144,7 +145,7 @@ class Report:
     explorer: bool = True
 
 
-def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> Headline | None:
+def headline(table: pd.DataFrame, published: pd.DataFrame, target: Target) -> Headline | None:
     """Take the result of the strict protocol with model and features selected on validation samples in each fold.
 
     Parameters
@@ -152,9 +153,8 @@ def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> He
     table : DataFrame
         Table 2.
     published : DataFrame
-        The paper's values, resources/published/values.tsv.
-    n_classes : int
-        How many growth temperatures.
+        The paper's values, resources/published/values.tsv; without rows where it does not predict this target.
+    target : Target
 
     Returns
     -------
@@ -181,7 +181,7 @@ def headline(table: pd.DataFrame, published: pd.DataFrame, n_classes: int) -> He
     majority = strict.loc[strict["model"] == summaries.BASELINE, "pooled_pct"].iloc[0]
     caution = evaluated.too_few(best["n_batches"], best["n_discordant"])
     paper = _published_best(published)
-    return Headline(balanced, low, high, 100 / n_classes, accuracy, majority, description, *paper, caution)
+    return Headline(balanced, low, high, 100 / len(target.classes), accuracy, majority, description, *paper, caution)
 
 
 def in_one_sentence(result: Headline | None) -> str:
@@ -221,15 +221,14 @@ def _describe(row: pd.Series) -> str:
     return f"{number} ({row['model']}, {scheme_label(row['scheme'])})"
 
 
-def confusion(predictions: pd.DataFrame, classes: Sequence[int], model: str) -> Confusion:
+def confusion(predictions: pd.DataFrame, target: Target, model: str) -> Confusion:
     """Count the test predictions of a model under the strict protocol.
 
     Parameters
     ----------
     predictions : DataFrame
         Table of predictions.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
     model : str
         Name of the model.
 
@@ -238,7 +237,8 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[int], model: str) -> 
     Confusion
     """
     test = predictions[predictions["split"] == "test"]
-    return Confusion(model, list(classes), metrics.confusion(test, classes).astype(int))
+    counts = metrics.confusion(test, target.classes).astype(int)
+    return Confusion(model, [target.with_unit(one) for one in target.classes], counts)
 
 
 def html(template_path: str | Path, report: Report) -> str:
@@ -261,10 +261,13 @@ def html(template_path: str | Path, report: Report) -> str:
     environment.tests["bold"] = lambda cell: isinstance(cell, tables.Bold)
     template = environment.from_string(Path(template_path).read_text(encoding="utf-8"))
     n_batches = report.samples["batch"].nunique()
+    material = report.settings.get("material")
+    target, present = report.target, report.samples["y_true"].value_counts().sort_index()
     made = {
         "notice": lookup(report.data, NOTICES, "data label"),
         "table_numbers": {Path(table.file).stem: i for i, table in enumerate(report.tables, 1) if table.file},
-        "counts": report.samples["y_true"].value_counts().sort_index().items(),
+        "title": f"{target.name[0].upper()}{target.name[1:]}{f' of {material}' if material else ''} from micrographs",
+        "counts": [(target.with_unit(one), count) for one, count in present.items()],
         "n_samples": len(report.samples),
         "n_batches": n_batches,
         "caution": report.headline.caution if report.headline else evaluated.too_few(n_batches),

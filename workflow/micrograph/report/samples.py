@@ -3,12 +3,15 @@
 Every sample is shown with the prediction and the attribution maps of the network of the fold that tests it. Keys of the
 study (missing values are null):
 
-classes, colours ([hex, one per class]), target (the score that attribution explains), model (name)
-samples     columns, one value per sample: name, batch, truth, predicted, value (in Celsius), confidence, correct,
-            fold, those of `COLUMNS`, side_nm (of the square micrograph), sha256 (12 digits), scores [[one per class]
-            ...], cam_flag, occlusion_flag, cam_strongest (largest value of the map), occlusion_strongest (largest
-            absolute effect of a window on `target`), neighbours [[indices] ...], distances [[...] ...], x, y; where
-            films have several scans also film (name) and film_predicted (from all its scans)
+target      name, unit, classes (values), labels (of the classes)
+colours     [hex, one per class]; explained (the score that attribution explains); model (name)
+metadata    [{column, name, unit, number (or text)}]: what the sheet tells beside the target
+samples     columns, one value per sample: name, batch, truth, predicted (classes), true_value (only where it is not the
+            class), value (predicted), confidence, correct, fold, those of metadata and of `COLUMNS`, side_nm (of the
+            square micrograph), sha256 (12 digits), scores [[one per class] ...], cam_flag, occlusion_flag,
+            cam_strongest (largest value of the map), occlusion_strongest (largest absolute effect of a window on
+            `target`), neighbours [[indices] ...], distances [[...] ...], x, y; where films have several scans also film
+            (name) and film_predicted (from all its scans)
 overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
 neighbours  description
 map         description, x, y (labels of the axes)
@@ -24,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from micrograph.attribution import target_score
 from micrograph.attribution.maps import BASELINES, Attributions
@@ -34,13 +38,13 @@ from micrograph.report import sprites
 from micrograph.report.similar_samples import Neighbours
 from micrograph.scans import rendering
 from micrograph.splits.fit_spec import FitSpec
+from micrograph.target import Target, growth_variables
 
 N_SIGNIFICANT = 5  # digits of a number on the page
 HASH_DIGITS = 12
 # Columns of the table of samples that the page shows, missing ones as null.
 COLUMNS = (
-    *("substrate", "growth_seconds", "pressure_torr", "scan", "pixel_nm", "width_nm", "tall_nm", "lines", "pixels"),
-    *("channel", "direction", "levelling", "quality"),
+    *("scan", "pixel_nm", "width_nm", "tall_nm", "lines", "pixels", "channel", "direction", "levelling", "quality"),
 )
 FILM = ("film", "film_predicted")
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
@@ -94,7 +98,8 @@ def study(
     feature_map: Mapping[str, dict],
     curves: pd.DataFrame,
     spec: FitSpec,
-    classes: Sequence[int],
+    target: Target,
+    extra_columns: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Collect window.STUDY without its pictures.
 
@@ -112,8 +117,9 @@ def study(
         Training curves of the explained networks.
     spec : FitSpec
         The fit.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
+    extra_columns : sequence of str
+        The study's own columns (`scans.extra_columns`).
 
     Returns
     -------
@@ -128,14 +134,24 @@ def study(
     from matplotlib.colors import to_hex
 
     check_samples(rows, attributions)
-    marks = style.class_marks(classes)
+    marks = style.class_marks(target.classes, target.ordered)
+    metadata = growth_variables(rows, target, extra_columns)
     return {
-        "classes": list(classes),
-        "colours": [to_hex(marks[name][0]) for name in classes],
-        "target": target_score.describe(spec.scheme),
+        "target": {
+            "name": target.name,
+            "unit": target.unit,
+            "classes": list(target.classes),
+            "labels": list(target.labels),
+        },
+        "colours": [to_hex(marks[one][0]) for one in target.classes],
+        "explained": target_score.describe(spec.scheme),
+        "metadata": [
+            {"column": column, "name": name, "unit": unit, "number": is_numeric_dtype(rows[column])}
+            for column, (name, unit) in metadata.items()
+        ],
         "model": model_name(spec),
         "samples": {
-            **columns(rows, classes),
+            **columns(rows, target, metadata),
             **_attribution_columns(attributions),
             **_neighbour_columns(neighbours),
             **feature_map["samples"],
@@ -182,35 +198,37 @@ def model_name(spec: FitSpec) -> str:
     return fit_label(spec, ("model", "scheme", "pretraining", "policy"))
 
 
-def columns(rows: pd.DataFrame, classes: Sequence[int]) -> dict[str, list]:
+def columns(rows: pd.DataFrame, target: Target, metadata: Iterable[str] = ()) -> dict[str, list]:
     """List what is known of the samples apart from attributions.
 
     Parameters
     ----------
     rows : DataFrame
         Result of `tested`.
-    classes : sequence of int
-        Temperatures in degrees Celsius.
+    target : Target
+    metadata : iterable of str
+        Columns that the sheet has beside the target.
 
     Returns
     -------
     dict of str to list
     """
     truth, predicted = rows["y_true"], rows["y_pred"]
-    scores = rows[[f"score_{celsius}" for celsius in classes]].to_numpy(float)
-    is_predicted = predicted.to_numpy(float, na_value=np.nan)[:, None] == np.asarray(classes, float)
+    scores = rows[target.score_columns].to_numpy(float)
+    is_predicted = predicted.to_numpy(float, na_value=np.nan)[:, None] == np.asarray(target.classes, float)
     confidence = np.where(is_predicted.any(axis=1), np.where(is_predicted, scores, 0).sum(axis=1), np.nan)
     side = rendering.PIXELS * rows["pixel_nm"].to_numpy(float)
     return {
         "name": plain(rows["sample"]),
         "batch": plain(rows["batch"]),
         "truth": plain(truth),
+        "true_value": plain(rows["y_true_value"].where(rows["y_true_value"] != truth)),
         "predicted": plain(predicted),
         "value": plain(rows["y_pred_value"]),
         "confidence": plain(confidence),
         "correct": [bool(one) for one in predicted.eq(truth).fillna(False)],
         "fold": plain(rows["fold"]),
-        **{name: plain(rows[name]) if name in rows else [None] * len(rows) for name in COLUMNS},
+        **{name: plain(rows[name]) if name in rows else [None] * len(rows) for name in (*metadata, *COLUMNS)},
         "side_nm": plain(side),
         "sha256": [str(one)[:HASH_DIGITS] for one in rows["source_sha256"]],
         "scores": [plain(row) for row in scores],

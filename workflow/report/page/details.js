@@ -11,22 +11,22 @@
       return make("p", {
         class: "facts-line",
         text: known(samples.value[i])
-          ? `Predicted value: ${Number(samples.value[i]).toFixed(0)} °C.`
+          ? `Predicted value: ${study.measured(Number(samples.value[i].toPrecision(4)), study.unit)}.`
           : "The network has no class probabilities.",
       });
     }
     return make(
       "dl",
       { class: "scores" },
-      ...study.classes.flatMap((temperature, k) => {
+      ...study.classes.flatMap((value, k) => {
         const bar = make("span", { class: "score-bar" });
         const share = known(given[k]) ? Math.min(1, Math.max(0, given[k])) : 0;
         bar.style.width = `${100 * share}%`;
-        bar.style.background = marks.variable(temperature);
-        const predicted = temperature === samples.predicted[i] ? "predicted" : "";
-        const truth = temperature === samples.truth[i] ? "true" : "";
+        bar.style.background = marks.variable(value);
+        const predicted = value === samples.predicted[i] ? "predicted" : "";
+        const truth = value === samples.truth[i] ? "true" : "";
         return [
-          make("dt", {}, marks.labelled(temperature)),
+          make("dt", {}, marks.labelled(value)),
           make(
             "dd",
             {},
@@ -55,9 +55,11 @@
           ? `${nm("width_nm")} nm wide`
           : null;
     const rows = [
-      ["Growth time", study.measured(column("growth_seconds"), "s")],
-      ["Substrate", column("substrate")],
-      ["Pressure", known(column("pressure_torr")) ? study.measured(column("pressure_torr"), "Torr") : null],
+      ...(known(column("true_value")) ? [[`True ${study.target}`, study.measured(column("true_value"), study.unit)]] : []),
+      ...study.data.metadata.map((one) => [
+        study.title(one.name),
+        one.number ? study.measured(column(one.column), one.unit) : column(one.column),
+      ]),
       ["Batch", column("batch")],
       ["Tested in fold", column("fold")],
       ["Field of view", field],
@@ -94,7 +96,7 @@
             "button",
             {
               type: "button",
-              "aria-label": `Open ${samples.name[j]}, true temperature ${study.celsius(samples.truth[j])}`,
+              "aria-label": `Open ${samples.name[j]}, true ${study.target} ${study.labelled(samples.truth[j])}`,
               title: samples.name[j],
               on: { click: () => state.open(j) },
             },
@@ -107,17 +109,22 @@
     );
   }
 
+  // The first growth variable of a sample that is a number, or "".
+  function condition(j) {
+    const first = study.data.metadata.find((one) => one.number && known(study.value(one.column, j)));
+    return first ? study.measured(study.value(first.column, j), first.unit) : "";
+  }
+
   function neighbours(i) {
     const nearest = (samples.neighbours && samples.neighbours[i]) || [];
     if (!nearest.length) return make("p", { class: "note", text: "There are no similar samples." });
     const distances = (samples.distances && samples.distances[i]) || [];
-    const seconds = (j) => study.value("growth_seconds", j);
     return pictures(
       nearest,
       (j) => marks.labelled(samples.truth[j]),
       (j, k) => [
         known(distances[k]) ? `distance ${Number(distances[k]).toPrecision(2)}` : "",
-        known(seconds(j)) ? `${seconds(j)} s` : "",
+        condition(j),
       ],
     );
   }

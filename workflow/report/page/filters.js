@@ -2,17 +2,17 @@
 // Selects and sorts samples, and counts how many each choice would leave; independent of the page.
 (function (Page) {
   if (!Page.study) return;
-  const { samples, count, classes, known, value, celsius } = Page.study;
+  const { data, samples, count, classes, known, value, target, labelled, title } = Page.study;
   const text = (datum) => (known(datum) && datum !== "" ? String(datum) : "unknown");
   const outcome = (i) => (samples.correct[i] ? "correct" : "wrong");
 
   // Choices: name -> {title, of(sample) -> value, label(value) -> text}. An empty set of chosen values lets all pass.
   const FACETS = {
-    truth: { title: "True temperature", of: (i) => text(samples.truth[i]), label: celsius },
+    truth: { title: `True ${target}`, of: (i) => text(samples.truth[i]), label: labelled },
     predicted: {
-      title: "Predicted temperature",
+      title: `Predicted ${target}`,
       of: (i) => text(samples.predicted[i]),
-      label: (value) => (value === "unknown" ? "none" : celsius(value)),
+      label: (one) => (one === "unknown" ? "none" : labelled(one)),
     },
     outcome: {
       title: "Prediction",
@@ -20,18 +20,22 @@
       label: (value) => (value === "correct" ? "✓ correct" : "✗ wrong"),
     },
     fold: { title: "Fold", of: (i) => text(samples.fold[i]), label: (value) => value },
-    substrate: { title: "Substrate", of: (i) => text(value("substrate", i)), label: (name) => name },
   };
+  const texts = data.metadata.filter((one) => !one.number);
+  const numbers = data.metadata.filter((one) => one.number);
+  for (const { column, name } of texts)
+    FACETS[column] = { title: title(name), of: (i) => text(value(column, i)), label: (one) => one };
   // Ranges: name -> {title, unit, of(sample) -> number or null}. A sample without the number passes a range that is not
   // set.
   const RANGES = {
-    time: { title: "Growth time", unit: "s", of: (i) => value("growth_seconds", i) },
     confidence: {
       title: "Confidence",
       unit: "%",
       of: (i) => (known(samples.confidence[i]) ? 100 * samples.confidence[i] : null),
     },
   };
+  for (const { column, name, unit } of numbers)
+    RANGES[column] = { title: title(name), unit, of: (i) => value(column, i) };
   const wrongFirst = (i) => (samples.correct[i] ? 1 : 0);
   const last = (number) => (known(number) ? number : Infinity);
   const byConfidence = (i) => -(samples.confidence[i] ?? -Infinity);
@@ -40,16 +44,24 @@
     confident: { title: "Highest confidence first", keys: [byConfidence] },
     uncertain: { title: "Lowest confidence first", keys: [(i) => last(samples.confidence[i])] },
     errors: { title: "Most confident errors first", keys: [wrongFirst, byConfidence] },
-    truth: { title: "True temperature", keys: [(i) => last(samples.truth[i]), (i) => last(samples.predicted[i])] },
+    truth: { title: `True ${target}`, keys: [(i) => last(samples.truth[i]), (i) => last(samples.predicted[i])] },
     predicted: {
-      title: "Predicted temperature",
+      title: `Predicted ${target}`,
       keys: [(i) => last(samples.predicted[i]), (i) => last(samples.truth[i])],
     },
-    shortest: { title: "Shortest growth first", keys: [(i) => last(value("growth_seconds", i))] },
-    longest: { title: "Longest growth first", keys: [(i) => -(value("growth_seconds", i) ?? -Infinity)] },
   };
+  for (const { column, name } of numbers) {
+    ORDERS[`${column}_up`] = { title: `${title(name)}, lowest first`, keys: [(i) => last(value(column, i))] };
+    ORDERS[`${column}_down`] = {
+      title: `${title(name)}, highest first`,
+      keys: [(i) => -(value(column, i) ?? -Infinity)],
+    };
+  }
   const haystacks = samples.name.map((name, i) =>
-    [name, samples.batch[i], value("substrate", i), value("scan", i)].filter(known).join("\n").toLowerCase(),
+    [name, samples.batch[i], ...texts.map((one) => value(one.column, i)), value("scan", i)]
+      .filter(known)
+      .join("\n")
+      .toLowerCase(),
   );
 
   function choices(facet) {
@@ -61,9 +73,13 @@
     );
   }
 
+  // Lowest and highest value, rounded to steps: of one, or less where the values are close.
   function bounds(range) {
     const [low, high] = d3.extent(d3.range(count), RANGES[range].of);
-    return known(low) ? [Math.floor(low), Math.ceil(high)] : null;
+    if (!known(low)) return null;
+    const step = high > low ? Math.min(1, 10 ** Math.floor(Math.log10((high - low) / 20))) : 1;
+    const rounded = (steps) => Number((steps * step).toPrecision(12));
+    return { low: rounded(Math.floor(low / step)), high: rounded(Math.ceil(high / step)), step };
   }
 
   // The first two conditions that sample i fails, as names: enough to count what would pass without one of them.
@@ -115,14 +131,9 @@
   }
 
   const empty = () => ({
-    truth: new Set(),
-    predicted: new Set(),
-    outcome: new Set(),
-    fold: new Set(),
-    substrate: new Set(),
-    time: null,
-    confidence: null,
+    ...Object.fromEntries(Object.keys(FACETS).map((name) => [name, new Set()])),
+    ...Object.fromEntries(Object.keys(RANGES).map((name) => [name, null])),
     text: "",
   });
-  Page.filters = { FACETS, RANGES, ORDERS, choices, bounds, apply, sorted, empty, pair };
+  Page.filters = { FACETS, RANGES, ORDERS, texts, numbers, choices, bounds, apply, sorted, empty, pair };
 })(window.Page);

@@ -25,8 +25,8 @@
       const truth = study.samples.truth[i];
       const predicted = study.samples.predicted[i];
       const text = (value) => make("span", { text: value });
-      const parts = [marks.symbol(truth), text(truth ?? "?")];
-      if (!study.samples.correct[i]) parts.push(text("→"), marks.symbol(predicted), text(predicted ?? "none"));
+      const parts = [marks.symbol(truth), text(study.label(truth))];
+      if (!study.samples.correct[i]) parts.push(text("→"), marks.symbol(predicted), text(study.label(predicted)));
       return make(
         "span",
         { class: study.samples.correct[i] ? "marks correct" : "marks wrong" },

@@ -1,5 +1,5 @@
 "use strict";
-// Every temperature has a colour and a symbol, the same as in the figures; colours are lighter on a dark background.
+// Every class has a colour and a symbol, the same as in the figures; colours are lighter on a dark background.
 (function (Page) {
   if (!Page.study) return;
   const { data, classes } = Page.study;
@@ -34,7 +34,7 @@
   }
 
   const colours = () => data.colours.map((colour) => (dark.matches ? lighten(colour) : colour));
-  const index = (temperature) => classes.indexOf(temperature);
+  const index = (value) => classes.indexOf(value);
 
   function apply() {
     colours().forEach((colour, k) => document.documentElement.style.setProperty(`--class-${k}`, colour));
@@ -42,23 +42,23 @@
   }
 
   Page.marks = {
-    path: (temperature, size) => d3.symbol(SYMBOLS[Math.max(0, index(temperature)) % SYMBOLS.length], size)(),
-    colour: (temperature) =>
-      colours()[index(temperature)] || getComputedStyle(document.documentElement).getPropertyValue("--soft"),
-    variable: (temperature) => (index(temperature) < 0 ? "var(--soft)" : `var(--class-${index(temperature)})`),
+    path: (value, size) => d3.symbol(SYMBOLS[Math.max(0, index(value)) % SYMBOLS.length], size)(),
+    colour: (value) =>
+      colours()[index(value)] || getComputedStyle(document.documentElement).getPropertyValue("--soft"),
+    variable: (value) => (index(value) < 0 ? "var(--soft)" : `var(--class-${index(value)})`),
     onTheme: (act) => watchers.push(act), // called when the colour scheme changes
 
-    // The symbol of a temperature as SVG.
-    symbol(temperature) {
-      if (index(temperature) < 0) return Page.makeSvg("svg", { class: "symbol", "aria-hidden": "true" });
-      const shape = Page.makeSvg("path", { d: Page.marks.path(temperature, 46) });
-      shape.style.fill = Page.marks.variable(temperature);
+    // The symbol of a class as SVG.
+    symbol(value) {
+      if (index(value) < 0) return Page.makeSvg("svg", { class: "symbol", "aria-hidden": "true" });
+      const shape = Page.makeSvg("path", { d: Page.marks.path(value, 46) });
+      shape.style.fill = Page.marks.variable(value);
       return Page.makeSvg("svg", { class: "symbol", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape);
     },
 
     // "● 900 °C" as elements: symbol and text.
-    labelled: (temperature) =>
-      Page.make("span", { class: "labelled" }, Page.marks.symbol(temperature), Page.study.celsius(temperature)),
+    labelled: (value) =>
+      Page.make("span", { class: "labelled" }, Page.marks.symbol(value), Page.study.labelled(value)),
   };
   dark.addEventListener("change", apply);
   apply();

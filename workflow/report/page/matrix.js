@@ -2,16 +2,15 @@
 // The confusion matrix as a filter.
 (function (Page) {
   if (!Page.study) return;
-  const { make, filters, state, marks } = Page;
+  const { make, filters, state, marks, study } = Page;
 
-  // A cell chooses both temperatures, a heading one.
+  // A cell chooses both classes, a heading one.
   Page.matrix = function () {
     const rows = filters.choices("truth");
     const columns = filters.choices("predicted");
     const label = (name, text) => filters.FACETS[name].label(text);
     const heading = (name, text) => {
-      const temperature = Number(text);
-      const symbol = marks.symbol(temperature);
+      const symbol = marks.symbol(Number(text));
       return make(
         "button",
         {
@@ -22,7 +21,7 @@
           on: { click: () => state.toggle(name, text) },
         },
         symbol,
-        make("span", { text: text === "unknown" ? "none" : text }),
+        make("span", { text: study.label(text) }),
       );
     };
     const cell = (truth, predicted) => {
@@ -72,7 +71,7 @@
     const element = make(
       "fieldset",
       { class: "facet" },
-      make("legend", { text: "Confusion matrix, °C" }),
+      make("legend", { text: ["Confusion matrix", study.unit].filter(Boolean).join(", ") }),
       make("div", { class: "scroll-x" }, make("table", { class: "matrix" }, head, body)),
     );
 

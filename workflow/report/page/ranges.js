@@ -6,14 +6,14 @@
   const BARS = 24;
   const HIGH = 28;
 
-  function handle(name, ends, place, title, unit) {
+  function handle(name, ends, step, place, title, unit) {
     return make("input", {
       type: "range",
       min: ends[0],
       max: ends[1],
-      step: 1,
+      step,
       value: ends[place],
-      "aria-label": `${title}, ${place ? "at most" : "at least"}, in ${unit === "%" ? "percent" : "seconds"}`,
+      "aria-label": `${title}, ${place ? "at most" : "at least"}${unit ? `, in ${unit}` : ""}`,
       "data-range": name,
       "data-end": place ? "high" : "low",
     });
@@ -47,9 +47,10 @@
   // The control of one range: {element, draw(filters, result)}; null where the samples do not differ.
   Page.range = function (name) {
     const { title, unit, of } = filters.RANGES[name];
-    const ends = filters.bounds(name);
-    if (!ends || ends[0] === ends[1]) return null;
-    const inputs = [0, 1].map((place) => handle(name, ends, place, title, unit));
+    const found = filters.bounds(name);
+    if (!found || found.low === found.high) return null;
+    const ends = [found.low, found.high];
+    const inputs = [0, 1].map((place) => handle(name, ends, found.step, place, title, unit));
     const output = make("output", { class: "range-value" });
     const { svg, draw } = histogram(of, ends);
     const track = make("div", { class: "track" });
@@ -80,7 +81,7 @@
         const share = (one) => (100 * (one - ends[0])) / (ends[1] - ends[0]);
         between.style.left = `${share(pair[0])}%`;
         between.style.right = `${100 - share(pair[1])}%`;
-        output.textContent = `${pair[0]} to ${pair[1]} ${unit}`;
+        output.textContent = `${pair[0]} to ${pair[1]} ${unit}`.trim();
         draw(result.within[name], chosen[name]);
       },
     };

@@ -113,16 +113,16 @@
       heading.textContent = samples.name[i];
       order.textContent = place < 0 ? "" : `${place + 1} of ${state.sorted().length}`;
       show(i);
-      const { neighbours, training, target } = study.data;
+      const { neighbours, training, explained } = study.data;
       const scans = details.scans(i);
-      const ofFilm = () => `Film ${samples.film[i]}, all scans: ${study.celsius(samples.film_predicted[i])} predicted.`;
+      const ofFilm = () => `Film ${samples.film[i]}, all scans: ${study.labelled(samples.film_predicted[i])} predicted.`;
       body.replaceChildren(
         left,
         make(
           "div",
           { class: "description" },
           details.outcome(i),
-          part("Class probabilities", details.scores(i), note(target && `Attribution explains the ${target}.`)),
+          part("Class probabilities", details.scores(i), note(explained && `Attribution explains the ${explained}.`)),
           scans ? part("Other scans of the film", scans, note(ofFilm())) : null,
           part("Scan", details.facts(i)),
           part("Most similar training samples", details.neighbours(i), note(neighbours)),

@@ -44,7 +44,7 @@
   function search() {
     const input = make("input", {
       type: "search",
-      placeholder: "name, batch, substrate …",
+      placeholder: ["name", "batch", ...filters.texts.map((one) => one.name)].slice(0, 3).join(", ") + " …",
       "aria-label": "Search samples",
       spellcheck: "false",
     });
@@ -63,9 +63,9 @@
       Page.matrix(),
       facet("outcome"),
       Page.range("confidence"),
-      Page.range("time"),
+      ...filters.numbers.map((one) => Page.range(one.column)),
       facet("fold"),
-      facet("substrate"),
+      ...filters.texts.map((one) => facet(one.column)),
     ].filter(Boolean);
     const summary = make("summary", { text: "Filters" });
     const folded = make("details", { class: "sidebar" }, summary, ...parts.map((one) => one.element));

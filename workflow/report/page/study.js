@@ -6,27 +6,36 @@
   const samples = data.samples;
   const known = (value) => value !== null && value !== undefined;
   const percent = (share) => (known(share) ? `${Math.round(100 * share)} %` : "unknown");
-  const celsius = (value) => (known(value) ? `${value} °C` : "no prediction");
+  const { name, unit, classes, labels } = data.target;
+  // A class is its value, as a number or as text.
+  const position = new Map(classes.map((value, k) => [String(value), k]));
+  const label = (value) => labels[position.get(String(value))];
+  const withUnit = (text, of) => [text, of].filter(Boolean).join(" ");
   const index = new Map(samples.name.map((name, i) => [name, i]));
 
   Page.study = {
     data,
     samples,
     count: samples.name.length,
-    classes: data.classes,
+    classes,
+    target: name,
+    unit,
     known,
     percent,
-    celsius,
+    label: (value) => label(value) ?? "none",
+    labelled: (value) => (known(value) ? withUnit(label(value), unit) : "no prediction"),
+    title: (text) => text.charAt(0).toUpperCase() + text.slice(1),
     indexOf: (name) => index.get(name) ?? null,
     value: (column, i) => (samples[column] ? samples[column][i] : null),
     // "3.2 s", "unknown"
-    measured: (value, unit) => (known(value) ? `${Number(value).toLocaleString("en")} ${unit}` : "unknown"),
+    measured: (value, of) => (known(value) ? withUnit(Number(value).toLocaleString("en"), of) : "unknown"),
 
-    // True and predicted temperature in one sentence.
+    // True and predicted class in one sentence.
     sentence(i) {
       const confidence = known(samples.confidence[i]) ? ` (confidence ${percent(samples.confidence[i])})` : "";
       return (
-        `True ${celsius(samples.truth[i])}, predicted ${celsius(samples.predicted[i])}${confidence}: ` +
+        `True ${Page.study.labelled(samples.truth[i])}, predicted ` +
+        `${Page.study.labelled(samples.predicted[i])}${confidence}: ` +
         `${samples.correct[i] ? "correct" : "wrong"}.`
       );
     },
