@@ -3,7 +3,7 @@
 CONTRASTS holds the hypotheses, one a row. One rule gives every verdict. Percentile intervals are widened for the
 number of comparisons that their question makes (Bonferroni). A comparison is supported where its whole interval, as
 it is written, lies beyond its margin on the side of the hypothesis, contradicted where it lies on the other side,
-otherwise inconclusive; with fewer than MIN_BATCHES growth days or MIN_DISCORDANT discordant samples it is
+otherwise inconclusive; with fewer than MIN_BATCHES growth days or `least_discordant` discordant samples it is
 inconclusive. A contrast of several comparisons is supported where at least one of them is (``any``), or each one
 (``all``). See docs/methods.md.
 """
@@ -59,7 +59,6 @@ MARGIN = 5.0  # points of accuracy, coverage or calibration error that count as 
 MARGIN_CORRELATION = attribution_tests.MARGIN
 QUANTILE = NormalDist().inv_cdf((1 + bootstrap.LEVEL) / 2)
 MIN_BATCHES = 12  # growth days: of fewer, percentile intervals are too narrow (docs/methods.md)
-MIN_DISCORDANT = 6  # samples that one of two models predicts correctly: a sign test of five has no p below 0.05
 MIN_REPEATS = 3  # two repeats do not give a standard deviation worth an interval
 
 
@@ -402,7 +401,15 @@ def widened(one: Estimate, count: int) -> Estimate:
     return replace(one, low=min(low, one.low), high=max(high, one.high))
 
 
-def too_few(batches: float, discordant: float = np.nan) -> str:
+def least_discordant(count: int = 1) -> int:
+    """Return the fewest discordant samples of which an exact sign test can give p < 0.05, corrected for `count` tests.
+
+    Were all of them on one side, p would be 2 / 2^n: 6 samples for one comparison, 7 for two, 10 for twenty.
+    """
+    return math.ceil(math.log2(2 * count / (1 - bootstrap.LEVEL)))
+
+
+def too_few(batches: float, discordant: float = np.nan, count: int = 1) -> str:
     """Say why samples are too few to conclude anything; "" where they are enough, or their number is not known.
 
     Parameters
@@ -411,14 +418,17 @@ def too_few(batches: float, discordant: float = np.nan) -> str:
         Growth days.
     discordant : float, optional
         Samples that only one of two models predicts correctly.
+    count : int, default 1
+        Comparisons that the question makes.
     """
-    for count, least, what in ((batches, MIN_BATCHES, "growth days"), (discordant, MIN_DISCORDANT, "samples differ")):
-        if count < least:
-            return f"too few films to conclude: {count:.0f} {what}, at least {least} are needed"
+    needed = ((batches, MIN_BATCHES, "growth days"), (discordant, least_discordant(count), "samples differ"))
+    for number, least, what in needed:
+        if number < least:
+            return f"too few films to conclude: {number:.0f} {what}, at least {least} are needed"
     return ""
 
 
-def judge(one: Estimate, direction: int, decimals: int) -> str:
+def judge(one: Estimate, direction: int, decimals: int, count: int = 1) -> str:
     """Give the verdict on one comparison, by its interval as it is written.
 
     Parameters
@@ -428,6 +438,8 @@ def judge(one: Estimate, direction: int, decimals: int) -> str:
         As of `Contrast`.
     decimals : int
         Decimals to which interval and margin are rounded.
+    count : int, default 1
+        Comparisons that the question makes.
 
     Returns
     -------
@@ -436,7 +448,7 @@ def judge(one: Estimate, direction: int, decimals: int) -> str:
     """
     low, high, lower, upper = (round(value, decimals) for value in (one.low, one.high, one.lower, one.upper))
     above, below = low > upper, high < lower
-    if too_few(one.batches, one.discordant):
+    if too_few(one.batches, one.discordant, count):
         return INCONCLUSIVE
     if {1: above, -1: below, 0: above or below}[direction]:
         return SUPPORTED
@@ -468,7 +480,7 @@ def combine(
     """
     count = max(count, len(family))
     wide = [widened(one, count) for one in family]
-    verdicts = [judge(one, direction, decimals) for one in wide]
+    verdicts = [judge(one, direction, decimals, count) for one in wide]
     one_suffices, other = (SUPPORTED, CONTRADICTED) if how == "any" else (CONTRADICTED, SUPPORTED)
     decided = [one for one, verdict in zip(wide, verdicts, strict=True) if verdict == one_suffices]
     verdict = one_suffices if decided else other if set(verdicts) == {other} else INCONCLUSIVE
@@ -497,7 +509,7 @@ def _reason(shown: Estimate, verdict: str, family: list[Estimate], decided: int,
     """Which comparison is shown and why the verdict follows from it."""
     where = "includes" if verdict == INCONCLUSIVE else "is above" if shown.low > shown.upper else "is below"
     interval = "no interval" if np.isnan(shown.low) else f"95 % CI {where} the margin"
-    parts = [too_few(shown.batches, shown.discordant) or interval]
+    parts = [too_few(shown.batches, shown.discordant, count) or interval]
     if len(family) > 1:
         parts.insert(0, f"{shown.label}, of {len(family)} comparisons" + (f", {decided} {verdict}" if decided else ""))
     return "; ".join(parts) + (f"; Bonferroni-corrected for {count}" if count > 1 else "")
