@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CROWDED = 28  # letters in the legend of figure 9: with more it has two rows
+LETTERS, COLUMNS = 8, 4  # in the legend of figure 9; with more the scale bar stands above it
 PICTURE_MM, WIDE_MM, TALL_MM = 11.5, 166, 126  # side of a micrograph, size of the map
 BOTH_MM = 92  # height of each of two maps
 
@@ -249,10 +249,10 @@ def _draw_map(figure: Figure, top: float, tall: float, fit: Projection, target: 
         image = read_png(fit.samples["micrograph"][row])
         style.show_image(inset, image, frame=marks[y_true[row]][0] if y_true[row] in marks else SOFT)
     _label_components(axes, fit)
-    looks = {style.shorten(target.with_unit(name), 13): style.mark_look(*look) for name, look in marks.items()}
+    looks = {style.shorten(target.with_unit(name), 11): style.mark_look(*look) for name, look in marks.items()}
     pixel_nm = fit.samples["pixel_nm"].to_numpy(float)[taken]
-    crowded = sum(map(len, looks)) > CROWDED
-    style.legend_mm(figure, 88, top + 6.8, 4 if crowded else len(looks), looks)
+    crowded = max(map(len, looks)) > LETTERS or len(looks) > COLUMNS
+    style.legend_mm(figure, 88, top + 6.8, min(COLUMNS, len(looks)), looks)
     spot = (118.0, top + 2.2) if crowded else (90 + 16.0 * len(target.classes), top + 6.4)
     _draw_scale_bar(figure, *spot, pixel_nm, image.shape[1])
 

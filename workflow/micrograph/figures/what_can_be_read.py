@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame, target: Target) -> Figure:
     room = (DOUBLE_MM - LEFT_MM - 4) / 3
     shown = (
         ("Balanced accuracy", "%", _draw_accuracy),
-        (f"Gain with {target.name} known", "percentage points", _draw_gain),
+        ("Gain beyond the target", f"points, {style.shorten(target.name, 24)} known", _draw_gain),
         ("R² of the value", "R²", _draw_r2),
     )
     for place, (title, axis, function) in enumerate(shown):
