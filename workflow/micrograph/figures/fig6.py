@@ -174,8 +174,8 @@ def _draw_sample(figure: Figure, left: float, top: float, row: Mapping, marks: M
         style.draw_symbol(figure, beside + 1.1, top + 5.3, *marks[truth])
     name = f"{row['number']}  {style.shorten(row['sample'], 24)}"
     style.text_mm(figure, beside, top + 0.2, name, fontsize=6, color=SOFT)
-    style.text_mm(figure, beside + 3, top + 4, style.shorten(f"true {target.with_unit(truth)}", 24))
-    verdict = "no prediction" if pd.isna(predicted) else style.shorten(f"predicted {target.with_unit(predicted)}", 24)
+    style.text_mm(figure, beside + 3, top + 4, style.shorten(f"true {target.with_unit(truth)}", 21))
+    verdict = "no prediction" if pd.isna(predicted) else style.shorten(f"predicted {target.with_unit(predicted)}", 21)
     look = {"color": INK} if row["right"] else {"color": WRONG, "weight": "bold"}
     style.text_mm(figure, beside, top + 8, f"{'✓' if row['right'] else '×'} {verdict}", **look)
     votes = [f"{row['votes']} of {row['fits']} folds"] if row["fits"] > 1 else []
