@@ -235,7 +235,9 @@ def end_of_run(outcome):
     if outcome == "finished" and predicted.is_file() and predicted.stat().st_mtime >= RUN.started:
         from micrograph.prediction import new_scans
 
-        return "\n".join([text, *new_scans.summary(io.read_table(predicted), "results/new/index.html")])
+        return "\n".join(
+            [text, *new_scans.summary(io.read_table(predicted), "results/new/index.html", STUDY.target.unit)]
+        )
     if outcome != "finished" or not page.is_file():
         return text
     headline = page.with_name("headline.txt")

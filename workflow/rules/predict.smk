@@ -45,6 +45,7 @@ rule train_final_model:
         settings={
             **config["final_model"],
             "target": config["target"],
+            "extra_columns": config["scans"]["extra_columns"],
             "backbone": BACKBONE,
             "search": config["models"]["param_grid"],
             "training": STUDY.head_settings(EXPLAINED.scheme, EXPLAINED.pretraining),

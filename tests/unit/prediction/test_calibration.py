@@ -5,6 +5,8 @@ import numpy as np
 from made_up_answers import CLASSES, answers
 from micrograph.evaluation import uncertainty
 from micrograph.prediction import calibration
+from micrograph.target import Target
+from tables_of_films import TARGET
 
 
 def test_leaving_days_out_reaches_the_nominal_coverage():
@@ -28,13 +30,13 @@ def test_a_day_left_out_does_not_affect_its_own_results():
 
 
 def test_what_was_reached_comes_with_intervals_and_class_by_class():
-    means = calibration.check(answers(300, days=60), 0.9, 500, np.random.default_rng(0))
+    means = calibration.check(answers(300, days=60), 0.9, 500, np.random.default_rng(0), TARGET)
     for name in ("covered", "covered_by_day", "within", "within_by_day", "size", "loss_change", "covered_950"):
         mean, low, high, films, days = means[name]
         assert low <= mean <= high and high > low
         assert days == 60 if name != "covered_950" else days < 60
         assert films == 300 if name != "covered_950" else films < 300
-    again = calibration.check(answers(300, days=60), 0.9, 500, np.random.default_rng(0))
+    again = calibration.check(answers(300, days=60), 0.9, 500, np.random.default_rng(0), TARGET)
     assert str(again) == str(means)  # NaN is not equal to itself
 
 
@@ -43,8 +45,8 @@ def test_coverage_by_day_weighs_every_day_equally(monkeypatch):
     known = uncertainty.LabelledScores(scores, true_index, np.array(["a", "a", "a", "b"]), CLASSES)
     names = ("covered", "within", "constant_covered", "constant_within", "loss_before", "loss_after")
     results = {name: np.array([1.0, 1, 1, 0]) for name in names}
-    monkeypatch.setattr(calibration, "leave_days_out", lambda known, coverage: dict(results))
-    means = calibration.check(known, 0.9, 50, np.random.default_rng(0))
+    monkeypatch.setattr(calibration, "leave_days_out", lambda known, coverage, ordered: dict(results))
+    means = calibration.check(known, 0.9, 50, np.random.default_rng(0), TARGET)
     assert means["covered"][0] == 0.75 and means["covered_by_day"][0] == means["within_by_day"][0] == 0.5
     assert means["covered_by_day"][3:] == (4, 2)
 
@@ -57,3 +59,13 @@ def test_what_needs_no_picture_is_fitted_on_the_other_days():
     assert results["constant_covered"].tolist() == [1, 1, 0, 0]  # {900, 950} twice, {900, 950}, {950, 1000}
     assert results["constant_width"].tolist() == [50, 50, 0, 0]  # 950 alone holds two thirds of the last two
     assert results["constant_within"].tolist() == [1, 1, 0, 0]
+
+
+def test_without_order_there_are_sets_and_no_intervals():
+    names = Target.from_config({"column": "substrate", "classes": ["a", "b", "c"]})
+    known = answers(120, days=30)
+    fitted, with_order = calibration.fit(known, 0.9, ordered=False), calibration.fit(known, 0.9)
+    assert (fitted.set_limit, fitted.reach) == (with_order.set_limit, np.inf) and np.isfinite(with_order.reach)
+    means = calibration.check(known, 0.9, 200, np.random.default_rng(0), names)
+    assert {"covered", "covered_by_day", "constant_covered_by_day", "covered_a"} <= set(means)
+    assert not set(means) & {"within", "width", "within_by_day", "constant_within", "constant_within_by_day"}

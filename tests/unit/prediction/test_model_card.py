@@ -14,6 +14,7 @@ from .conftest import model_settings
 
 FACTS = {
     "data": "simulated films",
+    "target": {"column": "growth_celsius", "classes": [900, 950, 1000]},
     "cross_validated": {"films": 18, "batches": 9, "macro_f1": [0.5, 0.4, 0.6], "mae": [20.0, 15.0, 25.0]}
     | {"accuracy": [0.75, 0.5, 0.875], "balanced_accuracy": [1.0, 1.0, 1.0]},
     "majority": 0.5,
@@ -40,9 +41,7 @@ def test_shares_are_in_percent_and_other_numbers_in_their_unit():
 
 
 def test_equal_values_and_bare_numbers_have_no_interval():
-    bare = table().loc[
-        ["balanced_accuracy_pct", "majority_pct", "nominal_coverage_pct", "width_celsius", "flagged_pct"]
-    ]
+    bare = table().loc[["balanced_accuracy_pct", "majority_pct", "nominal_coverage_pct", "width", "flagged_pct"]]
     assert bare["value"].notna().all() and bare[["low", "high"]].isna().all(axis=None)
 
 
@@ -133,6 +132,6 @@ def test_the_card_gives_counts_instead_of_an_interval_of_equal_values(model):
 
 def test_the_card_has_the_scatter_of_the_coverage_and_infinite_limits(model):
     assert "about 13.3 percentage points" in model_card.card(model.facts)  # sqrt(0.8 * 0.2 / 9)
-    calibration = model.facts["calibration"] | {"set_limit": None, "reach_celsius": None}
+    calibration = model.facts["calibration"] | {"set_limit": None, "reach": None}
     text = model_card.card(model.facts | {"calibration": calibration})
     assert text.count("infinite") == 2

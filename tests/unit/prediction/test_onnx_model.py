@@ -53,7 +53,7 @@ def test_predictions_and_maps_are_those_of_pytorch(new, read, onnx_path):
         )
         assert [near["sample"] for near in one.neighbours] == [near["sample"] for near in other.neighbours]
         assert_close(list(one.probabilities.values()), list(other.probabilities.values()))
-        for name in ("temperature_celsius", "distance", "cam", "occlusion"):
+        for name in ("value", "low", "distance", "cam", "occlusion"):
             assert_close(getattr(one, name), getattr(other, name))
 
 

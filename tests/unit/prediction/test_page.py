@@ -44,14 +44,11 @@ def test_the_page_has_every_prediction(written, predictions):
         card = text[text.index(f'id="scan-{predictions.index(one) + 1}"') :]
         card = card[: card.index("</article>")]
         assert (f"</small>{one.y_pred} °C" in card) != one.out_of_distribution
-        assert f"{one.low_celsius:.0f} to {one.high_celsius:.0f} °C" in card
-        assert " or ".join(map(str, one.prediction_set)) + " °C" in card
+        assert f"{one.low:.0f} to {one.high:.0f} °C" in card
+        assert " or ".join(f"{each} °C" for each in one.prediction_set) in card
         constant = one.constant
-        assert f"without the scan: {' or '.join(map(str, constant.prediction_set))} °C, covers" in card
-        assert (
-            f"{constant.low_celsius:g} to {constant.high_celsius:g} °C, covers {100 * constant.interval_covered:.0f} %"
-            in card
-        )
+        assert f"without the scan: {' or '.join(f'{each} °C' for each in constant.prediction_set)}, covers" in card
+        assert f"{constant.low:g} to {constant.high:g} °C, covers {100 * constant.interval_covered:.0f} %" in card
         assert all(f"{100 * value:.0f} %" in card for value in one.probabilities.values())
         assert all(near["sample"] in card for near in one.neighbours)
         assert ("<strong>Out of distribution" in card) == one.out_of_distribution
@@ -141,9 +138,9 @@ def test_films_with_several_scans_have_the_mean_of_their_scans_and_copies_do_not
     assert (film.film, film.n_scans) == ("A1", 2)
     for name, probability in film.probabilities.items():
         assert probability == pytest.approx(sum(one.probabilities[name] for one in both) / 2)
-    temperatures = [one.temperature_celsius for one in both]
-    assert film.temperature_celsius == pytest.approx(sum(temperatures) / 2)
-    assert film.spread_celsius == pytest.approx(abs(temperatures[0] - temperatures[1]) / 2**0.5)
+    temperatures = [one.value for one in both]
+    assert film.value == pytest.approx(sum(temperatures) / 2)
+    assert film.spread == pytest.approx(abs(temperatures[0] - temperatures[1]) / 2**0.5)
     frame = page.write(made, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     assert frame["film"].tolist() == ["A1"] * 3 + ["B1"] + ["C1"] * 2 + ["A1"]
     assert frame["n_scans"].tolist() == [1] * 6 + [2] and frame["scan"].iloc[-1] == ""

@@ -18,6 +18,7 @@ from micrograph.prediction import new_scans, page, predict, storage
 from micrograph.scans import conversion, rendering, sample_sheet
 from micrograph.simulation import nanoscope_writer
 from project import PROJECT
+from tables_of_films import TARGET
 
 from .conftest import CLASSES, PIXELS, simulate_scans
 
@@ -73,12 +74,12 @@ def test_a_prediction_is_complete_and_consistent(model_path, new):
     assert prediction.error == "" and prediction.simulated and prediction.coverage == 0.8
     assert list(prediction.probabilities) == CLASSES and sum(prediction.probabilities.values()) == pytest.approx(1)
     mean = sum(celsius * value for celsius, value in prediction.probabilities.items())
-    assert prediction.temperature_celsius == pytest.approx(mean)
-    assert prediction.low_celsius < prediction.temperature_celsius < prediction.high_celsius
+    assert prediction.value == pytest.approx(mean)
+    assert prediction.low < prediction.value < prediction.high
     assert max(prediction.probabilities, key=prediction.probabilities.get) in prediction.prediction_set
     held = set(prediction.constant.prediction_set)
-    assert len(held) == 2 and f"without the scan: {min(held)}, {max(held)} °C, covers" in str(prediction)
-    assert prediction.constant.low_celsius <= prediction.constant.high_celsius
+    assert len(held) == 2 and f"without the scan: {min(held)} °C, {max(held)} °C, covers" in str(prediction)
+    assert prediction.constant.low <= prediction.constant.high
     assert prediction.y_pred == max(prediction.probabilities, key=prediction.probabilities.get)
     distances = [near["distance"] for near in prediction.neighbours]
     assert distances == sorted(distances) and distances[-1] == prediction.distance and len(distances) == 5
@@ -92,7 +93,7 @@ def test_a_prediction_is_complete_and_consistent(model_path, new):
 
 
 def sample_columns():
-    return ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr")
+    return ("sample", "batch", "y_true", "y_true_value", "growth_seconds", "substrate", "pressure_torr")
 
 
 def test_a_film_of_the_study_is_its_own_nearest_neighbour(model, study):
@@ -250,8 +251,8 @@ def test_a_bad_file_a_missing_one_and_a_wrong_model_raise(model, weights_path, t
 
 
 def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
-    rows = [predict.row(one, CLASSES) for one in predict.predict_scans(sample_sheet.list_scans(mixed), model, "cpu")]
-    frame = predict.table(rows, CLASSES)
+    rows = [predict.row(one, TARGET) for one in predict.predict_scans(sample_sheet.list_scans(mixed), model, "cpu")]
+    frame = predict.table(rows, TARGET)
     assert frame.columns[:8].tolist() == [
         *("scan", "error", "out_of_distribution", "reasons", "y_pred", "p_900", "p_950", "p_1000")
     ]
@@ -263,22 +264,22 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(model, mixed):
     assert set(good["constant_set"]) == {" ".join(map(str, constant["classes"]))}
     for name, fact in (("set", "covered"), ("interval", "within")):
         assert set(good[f"constant_{name}_covered_pct"]) == {round(100 * checked[f"constant_{fact}_by_day"][0], 1)}
-    limits = good[["constant_low_celsius", "constant_high_celsius"]].to_numpy()
-    np.testing.assert_allclose(limits, [constant["celsius"]] * 4, atol=0.05)
-    assert good["Sq"].gt(0).all() and (good["low_celsius"] >= 900).all() and (good["high_celsius"] <= 1000).all()
+    limits = good[["constant_low", "constant_high"]].to_numpy()
+    np.testing.assert_allclose(limits, [constant["interval"]] * 4, atol=0.05)
+    assert good["Sq"].gt(0).all() and (good["low"] >= 900).all() and (good["high"] <= 1000).all()
     assert (good[[f"neighbour_{place}" for place in range(1, 6)]] != "").all(axis=None)
-    assert frame.loc[frame["error"] != "", "y_pred"].isna().all()
+    assert (frame.loc[frame["error"] != "", "y_pred"] == "").all()
     flat = frame[frame["scan"].str.endswith("flat.spm")].iloc[0]
     assert flat["out_of_distribution"] == "yes" and flat["reasons"] == "its height range is zero"
 
 
 def test_endless_intervals_are_empty_cells(model, new):
-    facts = model.facts | {"calibration": model.facts["calibration"] | {"reach_celsius": None, "set_limit": None}}
+    facts = model.facts | {"calibration": model.facts["calibration"] | {"reach": None, "set_limit": None}}
     endless = storage.FinalModel(model.network, model.backbone, facts, model.embeddings, model.images)
     prediction = predict.predict(new[0], endless, device="cpu")
-    assert prediction.low_celsius == -np.inf and prediction.prediction_set == tuple(CLASSES)
-    frame = predict.table([predict.row(prediction, CLASSES)], CLASSES)
-    assert frame[["low_celsius", "high_celsius"]].isna().all(axis=None)
+    assert prediction.low == -np.inf and prediction.prediction_set == tuple(CLASSES)
+    frame = predict.table([predict.row(prediction, TARGET)], TARGET)
+    assert frame[["low", "high"]].isna().all(axis=None)
 
 
 def test_the_command_prints_a_prediction_and_fails_where_a_file_is_no_scan(new, model_path, tmp_path, capsys):
@@ -309,9 +310,9 @@ def test_a_scan_that_the_model_was_trained_on_is_recognised_by_its_checksum(mode
 
 def test_an_interval_ends_at_what_was_grown_with_the_reason():
     films = [900, 950, 1000]
-    assert predict._interval(950.0, 20.0, films) == {"low_celsius": 930, "high_celsius": 970, "interval_end": ""}
-    found = predict._interval(990.0, 30.0, films)
-    assert (found["low_celsius"], found["high_celsius"]) == (960, 1000) and "ends at 1000 °C" in found["interval_end"]
+    assert predict._interval(950.0, 20.0, films, TARGET) == {"value": 950, "low": 930, "high": 970, "interval_end": ""}
+    found = predict._interval(990.0, 30.0, films, TARGET)
+    assert (found["low"], found["high"]) == (960, 1000) and "ends at 1000 °C" in found["interval_end"]
 
 
 def test_in_a_notebook_a_prediction_is_short_and_nothing_is_printed(model, new, capsys):
@@ -330,8 +331,8 @@ def test_the_terminal_shows_file_answer_set_and_flags_and_the_page(tmp_path):
         predict.Prediction("odd.spm", y_pred=950, out_of_distribution=True, reasons=("far",), trained_on="s1"),
         predict.Prediction("none.spm", error="none.spm: empty"),
     ]
-    table = predict.table([predict.row(one, CLASSES) for one in made], CLASSES)
-    lines = new_scans.summary(table, tmp_path / "index.html")
+    table = predict.table([predict.row(one, TARGET) for one in made], TARGET)
+    lines = new_scans.summary(table, tmp_path / "index.html", "°C")
     assert [line.split(maxsplit=1)[0] for line in lines[:4]] == ["file", "a.spm", "odd.spm", "none.spm"]
     assert "950 °C" in lines[1] and "900, 950" in lines[1]
     assert "950" not in lines[2] and "out of distribution; trained on (s1)" in lines[2] and "not read" in lines[3]

@@ -78,7 +78,7 @@ def arrays(rows):
 
 def test_the_limits_of_the_card_follow_from_the_stored_scores(facts, tested):
     found = calibrated(tested, facts["calibration"]["coverage"])
-    stored = [facts["calibration"][name] for name in ("temperature", "set_limit", "reach_celsius")]
+    stored = [facts["calibration"][name] for name in ("temperature", "set_limit", "reach")]
     assert found == pytest.approx([np.inf if value is None else value for value in stored], rel=1e-6)
 
 

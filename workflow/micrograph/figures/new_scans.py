@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph.figures import style
+from micrograph.target import Target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,18 +26,18 @@ class Shown:
     name: str
     micrograph: NDArray[np.uint8]
     lines: tuple[str, ...]
-    probabilities: Mapping[int, float]
+    probabilities: Mapping[float, float]
 
 
 @style.context()
-def draw(scans: Sequence[Shown], classes: Sequence[int]) -> Figure:
+def draw(scans: Sequence[Shown], target: Target) -> Figure:
     """Draw micrographs with the answer below and the probabilities of all classes as bars.
 
     Parameters
     ----------
     scans : sequence of Shown
         At most `SHOWN`.
-    classes : sequence of int
+    target : Target
         Of the model.
 
     Returns
@@ -47,7 +48,7 @@ def draw(scans: Sequence[Shown], classes: Sequence[int]) -> Figure:
     rows = -(-len(scans) // COLUMNS)
     wide, tall = columns * (SIDE_MM + GAP_MM) + GAP_MM, rows * (SIDE_MM + TEXT_MM) + 8
     figure = style.canvas(max(wide, 70), tall, "New scans")
-    marks = style.class_marks(classes)
+    marks = style.class_marks(target.classes, target.ordered)
     for number, scan in enumerate(scans):
         left = GAP_MM + number % COLUMNS * (SIDE_MM + GAP_MM)
         top = 8 + number // COLUMNS * (SIDE_MM + TEXT_MM)

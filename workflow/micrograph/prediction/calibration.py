@@ -2,10 +2,10 @@
 
 Everything is fitted on cross-validated predictions (`final_model.cross_validate`), of samples whose growth days the
 predicting network was not trained on. The aim: a sample of a new day, drawn like the days of the study, has its true
-class in its set, and its temperature in its interval, with at least the stated probability. This assumes exchangeable
+class in its set, and its value in its interval, with at least the stated probability. This assumes exchangeable
 days; samples of one day may be similar (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett,
 "Distribution-free inference with hierarchical data", 2023; with one sample per day it is the textbook rule). Nothing is
-guaranteed for single classes, for temperatures that the study lacks, or out of distribution. Not accounted for is that
+guaranteed for single classes, for values that the study lacks, or out of distribution. Not accounted for is that
 the cross-validated networks are not the final one: they were trained in the same way on fewer samples. `check` measures
 what was reached.
 """
@@ -18,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrograph.evaluation import bootstrap, uncertainty
+from micrograph.target import Target
+
+OF_INTERVALS = {"within", "width", "constant_within", "constant_width"}  # without order there are none
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,19 @@ class Calibration:
         Divides the logarithms of scores.
     set_limit : float
         The set holds the classes whose probability is at least 1 minus this; infinite (all classes) with too few days.
-    reach_celsius : float
-        Half the width of the temperature's interval; infinite with too few days.
+    reach : float
+        Half the width of the value's interval, in the target's unit; infinite with too few days, and without order.
     coverage : float
         Nominal coverage of sets and intervals, 0 to 1.
     """
 
     temperature: float
     set_limit: float
-    reach_celsius: float
+    reach: float
     coverage: float
 
 
-def fit(known: uncertainty.LabelledScores, coverage: float) -> Calibration:
+def fit(known: uncertainty.LabelledScores, coverage: float, ordered: bool = True) -> Calibration:
     """Fit first the temperature, then the limits of the scaled probabilities.
 
     Parameters
@@ -51,6 +54,8 @@ def fit(known: uncertainty.LabelledScores, coverage: float) -> Calibration:
         Scores, true classes and days of n samples.
     coverage : float
         0 to 1.
+    ordered : bool, default True
+        Whether classes are values, which have intervals.
 
     Returns
     -------
@@ -59,33 +64,46 @@ def fit(known: uncertainty.LabelledScores, coverage: float) -> Calibration:
     temperature = uncertainty.fit_temperature(known.scores, known.true_index)
     probabilities = uncertainty.scale(known.scores, temperature)
     miss = 1 - probabilities[np.arange(len(probabilities)), known.true_index]
-    errors = np.abs(known.classes[known.true_index] - uncertainty.expected_value(probabilities, known.classes))
-    set_limit, reach = (uncertainty.conformal_quantile(values, known.batches, coverage) for values in (miss, errors))
+    set_limit = uncertainty.conformal_quantile(miss, known.batches, coverage)
+    reach = (
+        uncertainty.conformal_quantile(_errors(known, probabilities), known.batches, coverage) if ordered else np.inf
+    )
     return Calibration(temperature, set_limit, reach, coverage)
 
 
-def leave_days_out(known: uncertainty.LabelledScores, coverage: float) -> dict[str, NDArray[np.float64]]:
+def _errors(known: uncertainty.LabelledScores, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Absolute errors (n,) of the means of probabilities."""
+    return np.abs(known.classes[known.true_index] - uncertainty.expected_value(probabilities, known.classes))
+
+
+def leave_days_out(
+    known: uncertainty.LabelledScores, coverage: float, ordered: bool = True
+) -> dict[str, NDArray[np.float64]]:
     """Calibrate every sample with its whole day left out of the fit.
 
     Parameters
     ----------
     known : uncertainty.LabelledScores
     coverage : float
+    ordered : bool, default True
+        As of `fit`.
 
     Returns
     -------
     dict of str to ndarray of shape (n,)
         loss_before, loss_after (log loss of raw and of calibrated probabilities), covered (the true class is in the
-        set), size (of the set), alone (one class in it), within (the temperature is in the interval), width (of it,
-        Celsius). Of what needs no picture, fitted on the other days, too: constant_covered (the true class is one of
-        the two most frequent), constant_within and constant_width (of the shortest interval with the nominal coverage).
+        set), size (of the set), alone (one class in it); constant_covered: the true class is one of the two most
+        frequent of the other days. With order also within (the true value is in the interval), width (of it), and, of
+        the shortest interval that needs no picture, fitted on the other days, too, constant_within and constant_width.
     """
     results: dict[str, NDArray[np.float64]] = {}
     for day in np.unique(known.batches):
         rows = np.flatnonzero(known.batches == day)
         others, own = known.take(np.flatnonzero(known.batches != day)), known.take(rows)
-        for name, values in (_apply(own, fit(others, coverage)) | _apply_constant(own, others, coverage)).items():
-            results.setdefault(name, np.zeros(len(known.true_index)))[rows] = values
+        made = _apply(own, fit(others, coverage, ordered)) | _apply_constant(own, others, coverage)
+        for name, values in made.items():
+            if ordered or name not in OF_INTERVALS:
+                results.setdefault(name, np.zeros(len(known.true_index)))[rows] = values
     return results
 
 
@@ -94,15 +112,14 @@ def _apply(samples: uncertainty.LabelledScores, fitted: Calibration) -> dict[str
     rows = np.arange(len(samples.true_index))
     raw, scaled = (uncertainty.scale(samples.scores, temperature) for temperature in (1.0, fitted.temperature))
     inside = uncertainty.prediction_sets(scaled, fitted.set_limit)
-    errors = np.abs(samples.classes[samples.true_index] - uncertainty.expected_value(scaled, samples.classes))
     return {
         "loss_before": -np.log(raw[rows, samples.true_index]),
         "loss_after": -np.log(scaled[rows, samples.true_index]),
         "covered": inside[rows, samples.true_index],
         "size": inside.sum(axis=1),
         "alone": inside.sum(axis=1) == 1,
-        "within": errors <= fitted.reach_celsius + uncertainty.ROUNDING,
-        "width": 2 * fitted.reach_celsius,
+        "within": _errors(samples, scaled) <= fitted.reach + uncertainty.ROUNDING,
+        "width": 2 * fitted.reach,
     }
 
 
@@ -111,21 +128,21 @@ def _apply_constant(
 ) -> dict[str, NDArray | float]:
     """Apply the set and the interval of other days, which ignore the micrograph, to samples; see leave_days_out."""
     low, high = constant_interval(others, coverage)
-    celsius = samples.classes[samples.true_index]
+    values = samples.classes[samples.true_index]
     return {
         "constant_covered": uncertainty.constant_set(others.true_index, len(samples.classes))[samples.true_index],
-        "constant_within": (celsius >= low) & (celsius <= high),
+        "constant_within": (values >= low) & (values <= high),
         "constant_width": high - low,
     }
 
 
 def constant_interval(known: uncertainty.LabelledScores, coverage: float) -> tuple[float, float]:
-    """Return the shortest interval of growth temperatures with a coverage, which ignores the micrograph."""
+    """Return the shortest interval of values with a coverage, which ignores the micrograph."""
     return uncertainty.constant_interval(known.classes[known.true_index], known.batches, coverage)
 
 
 def check(
-    known: uncertainty.LabelledScores, coverage: float, n_bootstrap: int, rng: np.random.Generator
+    known: uncertainty.LabelledScores, coverage: float, n_bootstrap: int, rng: np.random.Generator, target: Target
 ) -> dict[str, tuple[float, float, float, int, int]]:
     """Measure what calibration reaches, each day left out of the fit in turn.
 
@@ -136,6 +153,7 @@ def check(
     n_bootstrap : int
         Resamples of growth days.
     rng : Generator
+    target : Target
 
     Returns
     -------
@@ -144,16 +162,16 @@ def check(
         days (NaN where all values are equal). Also covered_by_day and within_by_day, the mean of the days' shares,
         which is what conformal prediction aims at; and covered_{class}, for which nothing is guaranteed.
     """
-    results = leave_days_out(known, coverage)
+    results = leave_days_out(known, coverage, target.ordered)
     results["loss_change"] = results["loss_after"] - results["loss_before"]
     results |= {
-        f"covered_{celsius:g}": np.where(known.true_index == index, results["covered"], np.nan)
-        for index, celsius in enumerate(known.classes)
+        f"covered_{target.key(one)}": np.where(known.true_index == index, results["covered"], np.nan)
+        for index, one in enumerate(target.classes)
     }
     days, batch = np.unique(known.batches, return_inverse=True)
     weights = bootstrap.cluster_weights(len(days), n_bootstrap, rng)
     means = {name: uncertainty.mean_interval(values, batch, weights) for name, values in results.items()}
-    for name in ("covered", "within", "constant_covered", "constant_within"):
+    for name in [name for name in ("covered", "within", "constant_covered", "constant_within") if name in results]:
         shares = np.bincount(batch, results[name]) / np.bincount(batch)
         interval = uncertainty.mean_interval(shares, np.arange(len(days)), weights)[:3]
         means[f"{name}_by_day"] = (*interval, len(batch), len(days))

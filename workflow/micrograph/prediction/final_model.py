@@ -32,14 +32,17 @@ from micrograph.scans import conversion, rendering
 from micrograph.scans.height_map import read_gwy
 from micrograph.splits import film_scans
 from micrograph.splits.fit_spec import NetworkSpec
-from micrograph.target import Target, decode
+from micrograph.target import Target, decode, growth_variables
 
 if TYPE_CHECKING:
     import torch
 
 IMAGE_SIDE = 96  # pixels of the study's micrographs in the file, shown as neighbours
-SAMPLE_COLUMNS = ("sample", "batch", "growth_celsius", "growth_seconds", "substrate", "pressure_torr", "source_sha256")
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mae")
+# Beside those of growth.
+SAMPLE_COLUMNS = ("sample", "batch", "y_true", "y_true_value", "source_sha256")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+OF_ORDER = "mae"  # of ordered targets, too
+PERSONAL = ["operator"]  # not written into a file that others get
 PACKAGES = ("numpy", "torch", "torchvision", "timm")
 SCHEMES = ("nominal", "nnrank", "corn")  # those with probabilities
 
@@ -52,6 +55,8 @@ class FinalModelSettings:
     ----------
     target : dict
         The config's section `target`.
+    extra_columns : list of str
+        The study's own columns (`scans.extra_columns`).
     backbone, pretraining, policy, scheme, search : str
         As of `finetune.fine_tune`.
     training : dict
@@ -73,6 +78,7 @@ class FinalModelSettings:
     """
 
     target: dict[str, Any]
+    extra_columns: list[str]
     backbone: str
     pretraining: str
     policy: str
@@ -88,9 +94,9 @@ class FinalModelSettings:
     seed: int
 
     @property
-    def classes(self) -> tuple[float, ...]:
-        """Classes of the target."""
-        return Target.from_config(self.target).classes
+    def predicted(self) -> Target:
+        """What is predicted."""
+        return Target.from_config(self.target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,23 +174,28 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     facts = tuned.metadata | {"preprocessing": settings.preprocessing, "attribution": settings.attribution}
     embeddings = novelty.embed(backbone, facts, _micrographs(study.samples), device)
     small = np.stack([transforms.resize(one[None], IMAGE_SIDE)[0] for one in _micrographs(study.samples)])
-    score = FilmScore(Target.from_config(settings.target), study.film_score)
+    predicted = settings.predicted
+    score = FilmScore(predicted, study.film_score)
     films, strict = (score.by_film(frame, settings.scheme) for frame in (predictions, study.predictions))
-    known = uncertainty.labelled_scores(predictions, Target.from_config(settings.target))
+    known = uncertainty.labelled_scores(predictions, predicted)
+    variables = growth_variables(
+        study.samples.drop(columns=PERSONAL, errors="ignore"), predicted, settings.extra_columns
+    )
     rng = random_stream(settings.seed, "checked")
     facts |= {
         "precision": _precision(settings, device),
         "target": settings.target, "data": settings.data, "seed": settings.seed, "versions": _versions(),
         "settings_sha256": hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest(),
-        "calibration": asdict(calibration.fit(known, settings.coverage)),
+        "calibration": asdict(calibration.fit(known, settings.coverage, predicted.ordered)),
         "constant": _constant(known, settings),
-        "checked": calibration.check(known, settings.coverage, settings.resamples, rng),
+        "checked": calibration.check(known, settings.coverage, settings.resamples, rng, predicted),
         "cross_validated": _scores(films, settings), "strict": _scores(strict, settings),
         **_compare_to_majority(films, study, settings),
         "novelty": _novelty(settings, study, embeddings),
         "time": asdict(by_time.beside(study.by_time, "network")) if study.by_time is not None else None,
         "cross_validated_predictions": _as_lists(predictions, settings),
-        "films": {name: study.samples[name].tolist() for name in SAMPLE_COLUMNS},
+        "growth_variables": variables,
+        "films": {name: study.samples[name].tolist() for name in (*SAMPLE_COLUMNS, *variables)},
     }  # fmt: skip
     return FinalModel(tuned.network, backbone, _to_json(facts), embeddings, small)
 
@@ -242,7 +253,7 @@ def cross_validate(
         tuned = _train(settings, replace(study, weights=weights[fold]), table, training, images, device, fold)
         samples = table[test].sort_values("sample")
         outputs = tuned.outputs[0][[row_of[name] for name in samples["sample"]]]
-        y_pred, y_value, scores = decode(settings.scheme, outputs, settings.classes)
+        y_pred, y_value, scores = decode(settings.scheme, outputs, settings.predicted.classes)
         frame = samples[["fold", "split", "sample", "batch"]].assign(
             film=film_scans.film_of(samples),
             augmentation=0,
@@ -251,7 +262,7 @@ def cross_validate(
             y_pred=y_pred,
             y_pred_value=y_value,
         )
-        frame[[f"score_{celsius}" for celsius in settings.classes]] = scores
+        frame[settings.predicted.score_columns] = scores
         frames.append(frame)
     return pd.concat(frames, ignore_index=True).sort_values("sample", ignore_index=True)
 
@@ -325,7 +336,7 @@ def _train(
     weights_rng = random_stream(settings.seed, "train_production", name, "scan_weights")
     table = film_scans.add_repeats(table, study.scan_weights, weights_rng)
     fold = finetune.select_fold(study.images, table, 0, spec, fold_rng)
-    task = finetune.TuningTask(spec, settings.backbone, [training], Target.from_config(settings.target))
+    task = finetune.TuningTask(spec, settings.backbone, [training], settings.predicted)
     return finetune.train_fixed_epochs(fold, images, task, study.weights, rng, device)
 
 
@@ -366,14 +377,15 @@ def _height_ranges(samples: pd.DataFrame, levelled: Sequence[pd.DataFrame]) -> N
 
 def _resampling(settings: FinalModelSettings) -> bootstrap.Resampling:
     """Return the resamples behind the intervals of the model card."""
-    return bootstrap.Resampling(settings.classes, settings.resamples, random_stream(settings.seed, "card"))
+    return bootstrap.Resampling(settings.predicted.classes, settings.resamples, random_stream(settings.seed, "card"))
 
 
 def _scores(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str, Any]:
     """Compute {metric: [value, low, high]} of the test predictions, with the numbers of samples and batches."""
     test = predictions[predictions["split"] == "test"]
-    intervals = bootstrap.intervals(test, METRICS, _resampling(settings))
-    scores = {name: [metrics.score(test, name, settings.classes), *intervals[name]] for name in METRICS}
+    names = [*METRICS, OF_ORDER] if settings.predicted.ordered else METRICS
+    intervals = bootstrap.intervals(test, names, _resampling(settings))
+    scores = {name: [metrics.score(test, name, settings.predicted.classes), *intervals[name]] for name in names}
     return scores | {"films": len(test), "batches": test["batch"].nunique()}
 
 
@@ -391,7 +403,9 @@ def _compare_to_majority(predictions: pd.DataFrame, study: StudyData, settings: 
     baseline = metrics.majority_class_baseline(pd.concat([known, predictions], ignore_index=True))
     baseline = baseline[baseline["split"] == "test"]
     interval = bootstrap.paired_bootstrap(predictions, baseline, "accuracy", _resampling(settings))
-    accuracy, majority = (metrics.score(frame, "accuracy", settings.classes) for frame in (predictions, baseline))
+    accuracy, majority = (
+        metrics.score(frame, "accuracy", settings.predicted.classes) for frame in (predictions, baseline)
+    )
     compared = {"majority": majority, "above_majority": [accuracy - majority, *interval]}
     return compared | {"discordant": summaries.discordant(predictions, baseline)}
 
@@ -404,15 +418,15 @@ def _precision(settings: FinalModelSettings, device: str) -> str:
 
 def _as_lists(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str, list]:
     """Return the cross-validated predictions as lists, of which scores, calibration and coverage can be recomputed."""
-    columns = ["sample", "batch", "fold", "y_true", "y_pred", *(f"score_{celsius}" for celsius in settings.classes)]
+    columns = ["sample", "batch", "fold", "y_true", "y_pred", *settings.predicted.score_columns]
     return {name: predictions[name].tolist() for name in columns}
 
 
 def _constant(known: uncertainty.LabelledScores, settings: FinalModelSettings) -> dict[str, Any]:
-    """Return the set (classes) and the interval (celsius) that are the best without using the scan."""
+    """Return the set (classes) and the interval, None without order, that are the best without using the scan."""
     inside = uncertainty.constant_set(known.true_index, len(known.classes))
-    interval = calibration.constant_interval(known, settings.coverage)
-    return {"classes": np.asarray(settings.classes)[inside].tolist(), "celsius": list(interval)}
+    interval = calibration.constant_interval(known, settings.coverage) if settings.predicted.ordered else None
+    return {"classes": np.asarray(settings.predicted.classes)[inside].tolist(), "interval": interval}
 
 
 def _versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from micrograph.evaluation import uncertainty
 from micrograph.prediction import novelty
+from micrograph.target import Target
 
 COUNTS = ["n_samples", "n_batches", "n_discordant"]
 COLUMNS = ["quantity", "value", "low", "high", *COUNTS, "data"]
@@ -17,7 +18,7 @@ SCORED = {
     "accuracy_pct": ("accuracy", "accuracy", "share"),
     "balanced_accuracy_pct": ("balanced_accuracy", "balanced accuracy", "share"),
     "macro_f1": ("macro_f1", "macro F1", "number"),
-    "mae": ("mae", "mean absolute error of the class, °C", "number"),
+    "mae": ("mae", "mean absolute error of the class", "value"),
 }
 CHECKED = {
     "covered_pct": ("covered", "true class in the set", "share"),
@@ -29,26 +30,27 @@ CHECKED = {
     ),
     "set_size": ("size", "classes in a set", "number"),
     "one_class_pct": ("alone", "sets of one class", "share"),
-    "within_pct": ("within", "true temperature in the interval", "share"),
+    "within_pct": ("within", "true value in the interval", "share"),
     "within_by_day_pct": ("within_by_day", "the same, mean over growth days", "share"),
     "constant_interval_by_day_pct": (
         "constant_within_by_day",
         "for comparison: the shortest constant interval, mean over growth days",
         "share",
     ),
-    "width_celsius": ("width", "width of the interval, °C", "number"),
-    "constant_width_celsius": ("constant_width", "width of the shortest constant interval, °C", "number"),
+    "width": ("width", "width of the interval", "value"),
+    "constant_width": ("constant_width", "width of the shortest constant interval", "value"),
     "log_loss_before": ("loss_before", "log loss of the uncalibrated probabilities", "number"),
     "log_loss_after": ("loss_after", "log loss of the calibrated probabilities", "number"),
     "log_loss_change": ("loss_change", "change by calibration (below 0 is better)", "number"),
 }
-FACTORS = {"share": 100, "points": 100, "number": 1}  # shares in percent, differences in percentage points
+# Shares in percent, differences in percentage points, values in the target's unit.
+FACTORS = {"share": 100, "points": 100, "number": 1, "value": 1}
 SIMULATED = (
     "**Trained on simulated films.** The numbers show how the method works on them; they do not apply to real films. "
     "Do not use this model on real scans.\n"
 )
 PRETRAINED_ON_STUDY = (
-    "The network before fine-tuning was pre-trained on these micrographs, without their temperatures: their distances "
+    "The network before fine-tuning was pre-trained on these micrographs, without their labels: their distances "
     "may differ from those of new samples, and the limit and this share may be too small or too large for them. "
 )
 RANGE_LABELS = {
@@ -83,11 +85,11 @@ def table(facts: Facts) -> pd.DataFrame:
     """
     scores, checked = facts["cross_validated"], facts["checked"]
     counts = [scores["films"], scores["batches"]]
-    rows = [_row(name, [*scores[fact], *counts], kind) for name, (fact, _, kind) in SCORED.items()]
+    rows = [_row(name, [*scores[fact], *counts], kind) for name, (fact, _, kind) in SCORED.items() if fact in scores]
     rows.append(_row("majority_pct", [facts["majority"], None, None, *counts], "share"))
     rows.append(_row("above_majority_pct_points", [*facts["above_majority"], *counts], "points"))
     rows.append(_row("nominal_coverage_pct", [facts["calibration"]["coverage"], *[None] * 4], "share"))
-    rows += [_row(name, checked[fact], kind) for name, (fact, _, kind) in CHECKED.items()]
+    rows += [_row(name, checked[fact], kind) for name, (fact, _, kind) in CHECKED.items() if fact in checked]
     rows.append(_row("flagged_pct", [facts["novelty"]["flagged"], None, None, *counts], "share"))
     frame = pd.DataFrame(rows, columns=[*COLUMNS[:4], *COUNTS[:2]]).assign(data=facts["data"])
     frame["n_discordant"] = [
@@ -120,7 +122,8 @@ def _hub_header(facts: Facts) -> str:
         for fact, label in scores.items()
         for value in facts["cross_validated"][fact][:1]
     ]
-    task = {"type": "image-classification", "name": "growth temperature"}
+    name = Target.from_config(facts["target"]).name
+    task = {"type": "image-classification", "name": name}
     result = {"task": task, "dataset": {"type": "afm", "name": facts["data"]}, "metrics": metrics}
     header = {
         "license": "other",
@@ -128,23 +131,29 @@ def _hub_header(facts: Facts) -> str:
         "library_name": "micrograph",
         "pipeline_tag": "image-classification",
         "tags": ["atomic-force-microscopy", "thin-films", "materials-science", facts["backbone"]],
-        "model-index": [{"name": "growth temperature from micrographs", "results": [result]}],
+        "model-index": [{"name": f"{name} from micrographs", "results": [result]}],
     }
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n"
 
 
 def _head(facts: Facts) -> str:
-    classes, counts = ", ".join(map(str, facts["classes"])), facts["cross_validated"]
+    target, counts = Target.from_config(facts["target"]), facts["cross_validated"]
     note = SIMULATED if facts["data"] == "simulated films" else ""
     note += "".join(f"\n**Caution.** {caution}\n" for caution in cautions(facts))
+    more = ", a set of classes and a value with an interval" if target.ordered else " and a set of classes"
     return (
-        f"# Growth temperature of thin films from micrographs: the final model\n\n{note}\n"
-        f"One file, `model.safetensors`. For a new scan it predicts the growth temperature as one of the classes "
-        f"{classes} °C, with calibrated probabilities, a set of classes and a temperature with an interval. It also "
+        f"# {target.name[0].upper()}{target.name[1:]} of thin films from micrographs: the final model\n\n{note}\n"
+        f"One file, `model.safetensors`. For a new scan it predicts the {target.name} as one of the classes "
+        f"{_classes(target)}, with calibrated probabilities{more}. It also "
         f"gives the study's most similar samples, attribution maps, and whether the scan is "
         f"{novelty.OUT_OF_DISTRIBUTION}."
         f"\n\nData: {facts['data']}, {counts['films']} samples of {counts['batches']} growth days.\n"
     )
+
+
+def _classes(target: Target) -> str:
+    """List the classes: 900, 950, 1000 °C."""
+    return f"{', '.join(target.labels)} {target.unit}".strip()
 
 
 def _training(facts: Facts) -> str:
@@ -169,8 +178,10 @@ def _performance(facts: Facts) -> str:
         "on all samples, so these numbers are slightly optimistic. 95 % intervals: bootstrap over growth days.\n\n"
         "| samples of held-out days | trained as the final model | strict networks |\n|---|---|---|\n"
         + "\n".join(
-            f"| {label} | {_score(facts['cross_validated'], name, kind)} | {_score(facts['strict'], name, kind)} |"
+            f"| {_label(facts, label, kind)} | {_score(facts['cross_validated'], name, kind)} "
+            f"| {_score(facts['strict'], name, kind)} |"
             for name, label, kind in SCORED.values()
+            if name in facts["cross_validated"]
         )
         + f"\n| accuracy of the majority class | {_number(facts['majority'], 'share')} | |"
         + f"\n| accuracy above that, percentage points | {_above_majority(facts)} | |\n"
@@ -189,29 +200,38 @@ def _time(facts: Facts) -> str:
     outcome = "" if cautions(facts) else "No caution by this rule: "
     return (
         "## Time\n\n"
-        "Whether temperature can be predicted by when a film was grown: balanced accuracy beside that of the strict "
+        f"Whether {Target.from_config(facts['target']).name} can be predicted by when a film was grown: balanced "
+        "accuracy beside that of the strict "
         "networks.\n\n| | balanced accuracy | |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
         f"{outcome}{facts['time']['rule']}\n"
     )
 
 
 def _calibration(facts: Facts) -> str:
-    fitted, classes, checked = facts["calibration"], facts["classes"], facts["checked"]
+    fitted, checked, target = facts["calibration"], facts["checked"], Target.from_config(facts["target"])
     aim, days = f"{100 * fitted['coverage']:g} %", facts["cross_validated"]["batches"]
     scatter = 100 * uncertainty.coverage_std(fitted["coverage"], days)
     infinite = "infinite: too few growth days"
-    reach = infinite if fitted["reach_celsius"] is None else f"{fitted['reach_celsius']:.1f} °C"
+    reach = infinite if fitted["reach"] is None else f"{fitted['reach']:.{target.decimals + 1}f} {target.unit}".strip()
     limit = infinite if fitted["set_limit"] is None else f"{fitted['set_limit']:.3f}"
+    interval = (
+        f"; the interval is the mean of the probabilities ± {reach}. Both limits are" if target.ordered else ". It is"
+    )
     covered = [
-        f"| true class in the set, samples of {celsius} °C | {_measured(checked[f'covered_{celsius}'], 'share')} |"
-        for celsius in classes
+        f"| true class in the set, samples of {target.with_unit(one)} "
+        f"| {_measured(checked[f'covered_{target.key(one)}'], 'share')} |"
+        for one in target.classes
     ]
-    checks = [f"| {label} | {_measured(checked[name], kind)} |" for name, label, kind in CHECKED.values()]
+    checks = [
+        f"| {_label(facts, label, kind)} | {_measured(checked[name], kind)} |"
+        for name, label, kind in CHECKED.values()
+        if name in checked
+    ]
     return (
         "## Calibration\n\n"
         f"Probabilities are the network's to the power 1/T, T = {fitted['temperature']:.3f}, fitted by log loss on the "
-        f"cross-validated predictions. The set holds every class whose probability p has 1 - p <= {limit}; the "
-        f"interval is the mean of the probabilities ± {reach}. Both limits are conformal, with growth days as the "
+        f"cross-validated predictions. The set holds every class whose probability p has 1 - p <= {limit}{interval} "
+        "conformal, with growth days as the "
         f"units, for a nominal coverage of {aim} of the samples of new days. {_constant(facts)}With each day left out "
         "of T and limits:"
         "\n\n"
@@ -221,22 +241,28 @@ def _calibration(facts: Facts) -> str:
         "networks, which were trained on fewer samples. It holds on average over studies: the coverage of one study of "
         f"{days} growth days varies around it with a standard deviation of about {scatter:.1f} percentage points "
         f"(the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is guaranteed for one class, for one day, "
-        f"for temperatures other than {', '.join(map(str, classes))} °C, or for scans "
+        f"for values other than {_classes(target)}, or for scans "
         f"that are {novelty.OUT_OF_DISTRIBUTION}.\n"
     )
 
 
 def _constant(facts: Facts) -> str:
     """State the set and the interval that ignore the scan, with their coverage."""
-    classes, (low, high) = facts["constant"]["classes"], facts["constant"]["celsius"]
-    covered, within = (
-        _measured(facts["checked"][f"constant_{name}_by_day"], "share") for name in ("covered", "within")
-    )
-    return (
-        "A set or interval that is no better than its constant says nothing about a scan: "
-        f"{' and '.join(map(str, classes))} °C as the set covers {covered}, {low:g} to {high:g} °C as the interval "
-        f"{within}, as means over growth days. "
-    )
+    target, constant, checked = Target.from_config(facts["target"]), facts["constant"], facts["checked"]
+    names = " and ".join(map(target.with_unit, constant["classes"]))
+    text = f"{names} as the set covers {_measured(checked['constant_covered_by_day'], 'share')}"
+    if target.ordered:
+        low, high = constant["interval"]
+        text += f", {low:g} to {high:g} {target.unit} as the interval "
+        text += _measured(checked["constant_within_by_day"], "share")
+    what = "A set or interval" if target.ordered else "A set"
+    return f"{what} that is no better than its constant says nothing about a scan: {text}, as means over growth days. "
+
+
+def _label(facts: Facts, label: str, kind: str) -> str:
+    """Name a number, a value with its unit."""
+    unit = Target.from_config(facts["target"]).unit if kind == "value" else ""
+    return f"{label}, {unit}" if unit else label
 
 
 def _limits(facts: Facts) -> str:

@@ -11,6 +11,7 @@ from micrograph.errors import UserError, printable
 from micrograph.prediction import predict
 from micrograph.project import PROJECT
 from micrograph.scans import sample_sheet
+from micrograph.target import Target
 
 LINES = 50  # of the terminal's table
 
@@ -57,10 +58,15 @@ def predict_folder(
     table = page.write(predictions, loaded, template, out / "index.html", out / "parts")
     io.write_table(out / "predictions.tsv", table)
     n_errors = int(table["error"].astype(bool).sum())
-    return summary(table, out / "index.html"), n_errors
+    return summary(table, out / "index.html", Target.from_config(loaded.facts["target"]).unit), n_errors
 
 
-def summary(table: pd.DataFrame, page: str | Path) -> list[str]:
+def _text(cell: object) -> str:
+    """Return a cell as text: names of classes that are numbers are read from a file as such."""
+    return f"{cell:g}" if isinstance(cell, int | float) else str(cell)
+
+
+def summary(table: pd.DataFrame, page: str | Path, unit: str) -> list[str]:
     """Write a table of predictions for the terminal: file, answer, set and flags, then the path of the page.
 
     Parameters
@@ -68,6 +74,8 @@ def summary(table: pd.DataFrame, page: str | Path) -> list[str]:
     table : DataFrame
         Of `predict.table`.
     page : path
+    unit : str
+        Of the target.
     """
     rows = [("file", "answer", "set", "flags")]
     for row in table.astype(object).fillna("").to_dict("records"):
@@ -77,8 +85,8 @@ def summary(table: pd.DataFrame, page: str | Path) -> list[str]:
             + ["out of distribution"] * doubted
             + [f"trained on ({known})"] * bool(known)
         )
-        answer = "" if row["error"] else "none" if doubted else f"{row['y_pred']} °C"
-        members = "" if row["error"] or doubted else row["set"].replace(" ", ", ")
+        answer = "" if row["error"] else "none" if doubted else f"{_text(row['y_pred'])} {unit}".strip()
+        members = "" if row["error"] or doubted else _text(row["set"]).replace(" ", ", ")
         name = row["scan"] or f"{row['film']}, {row['n_scans']} scans"
         rows.append((name, answer, members, "; ".join(flags)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -1,7 +1,7 @@
 """Detect scans out of distribution: by their measures, and by the texture of their micrographs.
 
 The embedding of a micrograph is its texture in the network before fine-tuning, whose weights have not been trained on
-the study's temperatures (nor, but for the pretraining `films`, on its micrographs): mean and standard deviation of
+the study's labels (nor, but for the pretraining `films`, on its micrographs): mean and standard deviation of
 every channel of the third block. Its distance is the cosine distance to the NEIGHBOURS-th nearest sample of the study.
 Pooled features of the last block do not separate noise from films: deep features discard fine texture.
 """

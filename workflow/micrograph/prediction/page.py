@@ -21,6 +21,7 @@ from micrograph.evaluation import uncertainty
 from micrograph.figures import attribution_maps, new_scans, style
 from micrograph.prediction import model_card, novelty, predict
 from micrograph.scans import rendering
+from micrograph.target import Target
 
 CARDS_PER_PAGE = 100
 SCALE_BAR_SHARE = 0.34  # of the image's width, at most
@@ -53,7 +54,7 @@ def write(
     DataFrame
         The table of predictions (`predict.table`): of the scans, then of the films with several.
     """
-    classes = model.facts["classes"]
+    target = Target.from_config(model.facts["target"])
     rows: list[dict[str, Any]] = []
     cards: list[Card] = []
     drawn: set[int] = set()
@@ -62,14 +63,14 @@ def write(
     with io.atomic_write(parts) as folder:
         folder.mkdir(parents=True)
         for prediction in predictions:
-            rows.append(predict.row(prediction, classes))
+            rows.append(predict.row(prediction, target))
             scans.append(predict.without_images(prediction))
             cards.append(_card(prediction, len(cards) + 1, model, folder, drawn))
             if len(shown) < new_scans.SHOWN and not prediction.error:
                 shown.append(_for_figure(prediction))
         _shorten_names(cards)
         if shown:
-            figure = new_scans.draw(shown, model.facts["classes"])
+            figure = new_scans.draw(shown, target)
             style.label_data(figure, model.facts["data"])
             style.save(figure, *(folder / f"figure.{end}" for end in ("pdf", "svg", "png")))
         films = predict.predict_films(scans, model)
@@ -78,7 +79,7 @@ def write(
             io.write_text(folder / f"page_{number}.html", text)
     io.write_text(index, pages[0])
     named = [row | {"scan": card["name"]} for row, card in zip(rows, cards, strict=True)]
-    return predict.table([*named, *(predict.row(film, classes) for film in films)], classes)
+    return predict.table([*named, *(predict.row(film, target) for film in films)], target)
 
 
 def _for_figure(prediction: predict.Prediction) -> new_scans.Shown:
@@ -98,6 +99,7 @@ def _pages(
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["class_label"] = Target.from_config(model.facts["target"]).with_unit
     page = environment.from_string(Path(template).read_text(encoding="utf-8"))
     predicted = [card for card in cards if not card["error"]]
     shown = [predicted[start : start + CARDS_PER_PAGE] for start in range(0, len(predicted), CARDS_PER_PAGE)] or [[]]
@@ -115,6 +117,7 @@ def _pages(
             films=films,
             count=count,
             facts=model.facts,
+            target=Target.from_config(model.facts["target"]),
             cautions=model_card.cautions(model.facts),
             number=number,
             links=["index.html", *names] if number == 1 else ["../index.html", *(Path(name).name for name in names)],
@@ -133,6 +136,7 @@ def _card(prediction: predict.Prediction, number: int, model: predict.Model, fol
     card["reasons"] = list(prediction.reasons)
     if prediction.error:
         return card
+    target = cast(Target, prediction.target)
     images = {"micrograph": prediction.micrograph} | _overlays(prediction)
     for name, pixels in images.items():
         if pixels is not None:
@@ -142,15 +146,18 @@ def _card(prediction: predict.Prediction, number: int, model: predict.Model, fol
         "flags": {"cam": prediction.cam_flag, "occlusion": prediction.occlusion_flag},
         "cells": " x ".join(map(str, cast(NDArray, prediction.cam).shape)),
         "bar": _scale_bar(prediction),
-        "predicted": prediction.y_pred,
-        "probabilities": [(celsius, 100 * value) for celsius, value in prediction.probabilities.items()],
-        "set": list(prediction.prediction_set),
-        "celsius": prediction.temperature_celsius,
-        "low": prediction.low_celsius,
-        "high": prediction.high_celsius,
+        "predicted": target.with_unit(cast(float, prediction.y_pred)),
+        "probabilities": [
+            (target.with_unit(one), 100 * value, one in prediction.prediction_set)
+            for one, value in prediction.probabilities.items()
+        ],
+        "set": [target.with_unit(one) for one in prediction.prediction_set],
+        "value": prediction.value,
+        "low": prediction.low,
+        "high": prediction.high,
         "interval_end": prediction.interval_end,
         "trained_on": prediction.trained_on,
-        "infinite": not np.isfinite(prediction.low_celsius),
+        "infinite": not np.isfinite(prediction.low),
         "constant": prediction.constant,
         "neighbours": [_neighbour(one, model, folder, drawn) for one in prediction.neighbours],
         "distance": prediction.distance,
@@ -178,13 +185,13 @@ def _neighbour(near: dict[str, Any], model: predict.Model, folder: Path, drawn: 
         drawn.add(index)
         rendering.write_png(folder / image, model.images[index])
     conditions = [
-        f"{near['growth_seconds']:g} s" if _is_known(near["growth_seconds"]) else "",
-        f"{near['pressure_torr']:g} torr" if _is_known(near["pressure_torr"]) else "",
-        near["substrate"] or "",
+        f"{near[name]:g} {unit}".strip() if _is_known(near[name]) else near[name] or ""
+        for name, (_, unit) in model.facts["growth_variables"].items()
+        if isinstance(near[name], str) or _is_known(near[name])
     ]
     return {
         "sample": near["sample"],
-        "celsius": near["growth_celsius"],
+        "label": Target.from_config(model.facts["target"]).with_unit(near["y_true"]),
         "conditions": ", ".join(text for text in conditions if text),
         "distance": near["distance"],
         "image": image,

@@ -15,20 +15,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrograph import log, target
+from micrograph import log
 from micrograph.attribution import maps
 from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
 from micrograph.prediction import model_card, novelty
 from micrograph.scans import conversion, duplicates, film_names, rendering
 from micrograph.scans.height_map import BlankScanError
+from micrograph.target import Target, decode, decode_scores
 from micrograph.topography import measure
 
 BATCH_SIZE = 16  # scans that are in memory together
 MEASURES = ("width_nm", "lines", "pixels")
+OF_ORDER = {"value", "low", "high", "constant_low", "constant_high", "constant_interval_covered_pct", "spread"}
 NAN = float("nan")
 # Decimals of the columns of the table whose names match.
-DIGITS = {"p_.*": 3, ".*_celsius": 1, ".*_pct": 1, "distance|threshold": 4, "width_nm": 1}
+DIGITS = {"p_.*": 3, ".*_pct": 1, "distance|threshold": 4, "width_nm": 1}
 
 
 class Model(Protocol):
@@ -59,24 +61,24 @@ class Constant:
 
     Parameters
     ----------
-    prediction_set : tuple of int
+    prediction_set : tuple of float
         The two most frequent classes.
-    low_celsius, high_celsius : float
-        The shortest interval of the nominal coverage.
+    low, high : float
+        The shortest interval of the nominal coverage; NaN without order.
     set_covered, interval_covered : float
         Share that they cover of the samples of new days, 0 to 1, in cross-validation (`calibration.check`).
     """
 
-    prediction_set: tuple[int, ...] = ()
-    low_celsius: float = NAN
-    high_celsius: float = NAN
+    prediction_set: tuple[float, ...] = ()
+    low: float = NAN
+    high: float = NAN
     set_covered: float = NAN
     interval_covered: float = NAN
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The prediction for one scan, or one film; temperatures are growth temperatures in degrees Celsius.
+    """The prediction for one scan, or one film; values are in the target's unit.
 
     Parameters
     ----------
@@ -97,19 +99,21 @@ class Prediction:
         Name of the film, as the file's name has it.
     n_scans : int
         Scans that the prediction is of.
-    spread_celsius : float
-        Of a film: standard deviation between the temperatures of its scans.
-    y_pred : int
+    spread : float
+        Of a film: standard deviation between the values of its scans.
+    target : Target
+        What is predicted, with names of the classes.
+    y_pred : float
         The most probable class.
-    probabilities : dict of int to float
+    probabilities : dict of float to float
         Calibrated probability by class.
-    prediction_set : tuple of int
+    prediction_set : tuple of float
         Classes; holds the true one for the share `coverage` of samples of new days (see `calibration`).
-    temperature_celsius : float
-        Mean of the probabilities.
-    low_celsius, high_celsius : float
-        Prediction interval of the same coverage, which ends at the temperatures of the study's films; infinite with
-        too few days in the study.
+    value : float
+        Mean of the probabilities; NaN without order.
+    low, high : float
+        Prediction interval of the same coverage, which ends at the values of the study's films; infinite with too few
+        days in the study, NaN without order.
     interval_end : str
         Why the interval ends before its coverage asks for it, else empty.
     coverage : float
@@ -117,8 +121,8 @@ class Prediction:
     constant : Constant
         What set and interval are compared with; the same for all scans.
     neighbours : tuple of dict
-        The study's five nearest samples by texture, nearest first: sample, batch, growth_celsius, growth_seconds,
-        substrate, pressure_torr, distance.
+        The study's five nearest samples by texture, nearest first: sample, batch, y_true, what the study's sheet tells
+        of their growth beside the target, distance.
     distance, threshold : float
         Distance to the fifth, and the limit from which the scan is out of distribution.
     measures : dict of str to float
@@ -150,13 +154,14 @@ class Prediction:
     reasons: tuple[str, ...] = ()
     film: str = ""
     n_scans: int = 1
-    spread_celsius: float = NAN
-    y_pred: int | None = None
-    probabilities: dict[int, float] = field(default_factory=dict)
-    prediction_set: tuple[int, ...] = ()
-    temperature_celsius: float = NAN
-    low_celsius: float = NAN
-    high_celsius: float = NAN
+    spread: float = NAN
+    target: Target | None = None
+    y_pred: float | None = None
+    probabilities: dict[float, float] = field(default_factory=dict)
+    prediction_set: tuple[float, ...] = ()
+    value: float = NAN
+    low: float = NAN
+    high: float = NAN
     interval_end: str = ""
     coverage: float = NAN
     constant: Constant = Constant()
@@ -179,15 +184,21 @@ class Prediction:
         """Describe the prediction in a line for the terminal, set and interval beside their constants."""
         if self.error:
             return self.error
+        target, constant = cast(Target, self.target), self.constant
         known = f"the model was trained on this scan ({self.trained_on}); " if self.trained_on else ""
         doubt = f"out of distribution ({'; '.join(self.reasons)}); " if self.reasons else ""
-        name, constant = self.scan or f"{self.film}, {self.n_scans} scans", self.constant
+        text = (
+            f"{self.scan or f'{self.film}, {self.n_scans} scans'}: {known}{doubt}"
+            f"{target.with_unit(cast(float, self.y_pred))} "
+            f"({100 * self.probabilities[cast(float, self.y_pred)]:.0f} %); {100 * self.coverage:g} % set "
+            f"{', '.join(map(target.with_unit, self.prediction_set))} (without the scan: "
+            f"{', '.join(map(target.with_unit, constant.prediction_set))}, covers {100 * constant.set_covered:.0f} %)"
+        )
+        if not target.ordered:
+            return text
         return (
-            f"{name}: {known}{doubt}{self.y_pred} °C ({100 * self.probabilities[cast(int, self.y_pred)]:.0f} %); "
-            f"{100 * self.coverage:g} % set {', '.join(map(str, self.prediction_set))} °C (without the scan: "
-            f"{', '.join(map(str, constant.prediction_set))} °C, covers {100 * constant.set_covered:.0f} %); "
-            f"{100 * self.coverage:g} % interval {self.low_celsius:.0f} to {self.high_celsius:.0f} °C (without the "
-            f"scan: {constant.low_celsius:g} to {constant.high_celsius:g} °C, covers "
+            f"{text}; {100 * self.coverage:g} % interval {target.amount(self.low)} to {target.amount(self.high)} "
+            f"(without the scan: {constant.low:g} to {constant.high:g} {target.unit}, covers "
             f"{100 * constant.interval_covered:.0f} %)"
         )
 
@@ -205,8 +216,9 @@ class Prediction:
             return "", "", "not read"
         if self.out_of_distribution:
             return "none", "", "; ".join([*flags, "out of distribution"])
-        share = 100 * self.probabilities[cast(int, self.y_pred)]
-        return f"{self.y_pred} °C ({share:.0f} %)", f"{' or '.join(map(str, self.prediction_set))} °C", "; ".join(flags)
+        target, y_pred = cast(Target, self.target), cast(float, self.y_pred)
+        members = " or ".join(map(target.with_unit, self.prediction_set))
+        return f"{target.with_unit(y_pred)} ({100 * self.probabilities[y_pred]:.0f} %)", members, "; ".join(flags)
 
     def _repr_html_(self) -> str:
         """Show the micrograph and the answer in a notebook."""
@@ -252,7 +264,7 @@ def predict(
     --------
     >>> prediction = micrograph.predict("film.spm", "results/final_model/model.safetensors")
     >>> print(prediction)
-    >>> prediction.temperature_celsius, prediction.prediction_set, prediction.reasons
+    >>> prediction.value, prediction.prediction_set, prediction.reasons
     """
     model = _read_model(model)
     scan = conversion.convert_scan(path, _preprocessing(model), width_nm)
@@ -330,14 +342,14 @@ def _merge(scans: Sequence[Prediction], facts: Mapping[str, Any]) -> Prediction:
     """Return the prediction of a film from those of its scans."""
     probabilities = np.mean([list(one.probabilities.values()) for one in scans], axis=0)
     reasons = tuple(f"{printable(os.path.basename(one.scan))}: {reason}" for one in scans for reason in one.reasons)
-    y_pred = target.decode_scores(facts["head"], probabilities[None], np.full(1, NAN), facts["classes"])
-    (answer,) = _answers(y_pred, probabilities[None], facts)
+    y_index = decode_scores(facts["head"], probabilities[None], np.full(1, NAN), range(len(probabilities)))
+    (answer,) = _answers(y_index, probabilities[None], facts)
     return replace(
         scans[0],
         **answer,
         scan="",
         n_scans=len(scans),
-        spread_celsius=float(np.std([one.temperature_celsius for one in scans], ddof=1)) if len(scans) > 1 else NAN,
+        spread=float(np.std([one.value for one in scans], ddof=1)) if len(scans) > 1 else NAN,
         out_of_distribution=bool(reasons),
         reasons=reasons,
         sha256="",
@@ -348,24 +360,27 @@ def _merge(scans: Sequence[Prediction], facts: Mapping[str, Any]) -> Prediction:
     )
 
 
-def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
-    """Return the row of a Prediction in the table, empty where nothing is known; set and reasons are joined."""
+def row(prediction: Prediction, target: Target) -> dict[str, Any]:
+    """Return the row of a Prediction in the table, empty where nothing is known; set and reasons are joined.
+
+    Classes are named by `Target.key`. Without order there are no values and intervals.
+    """
     near, constant = [one["sample"] for one in prediction.neighbours], prediction.constant
-    return {
+    made = {
         "scan": prediction.scan,
         "error": prediction.error,
         "out_of_distribution": "yes" if prediction.out_of_distribution else "no",
         "reasons": "; ".join(prediction.reasons),
-        "y_pred": prediction.y_pred,
-        **{f"p_{celsius}": prediction.probabilities.get(celsius) for celsius in classes},
-        "set": " ".join(map(str, prediction.prediction_set)),
-        "temperature_celsius": prediction.temperature_celsius,
-        "low_celsius": prediction.low_celsius,
-        "high_celsius": prediction.high_celsius,
-        "constant_set": " ".join(map(str, constant.prediction_set)),
+        "y_pred": "" if prediction.y_pred is None else target.key(prediction.y_pred),
+        **{f"p_{target.key(one)}": prediction.probabilities.get(one) for one in target.classes},
+        "set": " ".join(map(target.key, prediction.prediction_set)),
+        "value": prediction.value,
+        "low": prediction.low,
+        "high": prediction.high,
+        "constant_set": " ".join(map(target.key, constant.prediction_set)),
         "constant_set_covered_pct": 100 * constant.set_covered,
-        "constant_low_celsius": constant.low_celsius,
-        "constant_high_celsius": constant.high_celsius,
+        "constant_low": constant.low,
+        "constant_high": constant.high,
         "constant_interval_covered_pct": 100 * constant.interval_covered,
         "distance": prediction.distance,
         "threshold": prediction.threshold,
@@ -378,20 +393,21 @@ def row(prediction: Prediction, classes: Sequence[int]) -> dict[str, Any]:
         "trained_on": prediction.trained_on,
         "film": prediction.film,
         "n_scans": prediction.n_scans,
-        "spread_celsius": prediction.spread_celsius,
+        "spread": prediction.spread,
         "caution": " ".join(prediction.cautions),
     }
+    return {name: value for name, value in made.items() if target.ordered or name not in OF_ORDER}
 
 
-def table(rows: Sequence[Mapping[str, Any]], classes: Sequence[int]) -> pd.DataFrame:
+def table(rows: Sequence[Mapping[str, Any]], target: Target) -> pd.DataFrame:
     """Make the table of rows, in their order; whole numbers stay whole, infinite limits are empty."""
-    frame = pd.DataFrame(rows, columns=list(row(Prediction(""), classes)))
-    for name, digits in DIGITS.items():
+    frame = pd.DataFrame(rows, columns=list(row(Prediction(""), target)))
+    for name, digits in (DIGITS | {"value|low|high|constant_low|constant_high|spread": target.decimals + 1}).items():
         for column in frame.columns[frame.columns.str.fullmatch(name)]:
             frame[column] = pd.to_numeric(frame[column]).round(digits)
     for name in measure.MEASURES:
         frame[name] = [float(f"{value:.4g}") for value in pd.to_numeric(frame[name]).astype(float)]
-    for name in ("y_pred", "lines", "pixels", "n_scans"):
+    for name in ("lines", "pixels", "n_scans"):
         frame[name] = pd.array(pd.to_numeric(frame[name]), dtype="Int64")
     return frame.replace([np.inf, -np.inf], np.nan)
 
@@ -471,53 +487,55 @@ def _trained_on(sha256: str, films: Mapping[str, Sequence]) -> str:
 
 
 def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Class, calibrated probabilities, set and temperature of every row of the outputs (n, n_outputs)."""
-    y_pred, _, scores = target.decode(facts["head"], outputs, facts["classes"])
+    """Class, calibrated probabilities, set and value of every row of the outputs (n, n_outputs)."""
+    index = range(len(Target.from_config(facts["target"]).classes))
+    y_pred, _, scores = decode(facts["head"], outputs, index)
     return _answers(y_pred, uncertainty.scale(scores, facts["calibration"]["temperature"]), facts)
 
 
 def _answers(
-    y_pred: NDArray[np.float64], probabilities: NDArray[np.float64], facts: Mapping[str, Any]
+    y_index: NDArray[np.float64], probabilities: NDArray[np.float64], facts: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Class, probabilities, set and temperature of every row of calibrated probabilities (n, n_classes)."""
-    classes, fitted = facts["classes"], facts["calibration"]
+    """Class, probabilities, set and value of every row of calibrated probabilities (n, n_classes)."""
+    target, fitted = Target.from_config(facts["target"]), facts["calibration"]
+    classes = target.classes
     inside = uncertainty.prediction_sets(probabilities, _limit(fitted["set_limit"]))
-    celsius, reach = uncertainty.expected_value(probabilities, classes), _limit(fitted["reach_celsius"])
+    values, reach = uncertainty.expected_value(probabilities, classes), _limit(fitted["reach"])
     return [
         {
-            "y_pred": int(y_pred[row]),
+            "target": target,
+            "y_pred": classes[int(y_index[row])],
             "probabilities": dict(zip(classes, probabilities[row].tolist(), strict=True)),
-            "prediction_set": tuple(name for name, member in zip(classes, inside[row], strict=True) if member),
-            "temperature_celsius": float(celsius[row]),
-            **_interval(float(celsius[row]), reach, facts["films"]["growth_celsius"]),
+            "prediction_set": tuple(one for one, member in zip(classes, inside[row], strict=True) if member),
+            **(_interval(float(values[row]), reach, facts["films"]["y_true_value"], target) if target.ordered else {}),
             "coverage": fitted["coverage"],
         }
         for row in range(len(probabilities))
     ]
 
 
-def _interval(celsius: float, reach: float, grown: Sequence[float]) -> dict[str, Any]:
-    """Return the interval of this reach about a temperature, which ends at the temperatures that films were grown at.
+def _interval(value: float, reach: float, grown: Sequence[float], target: Target) -> dict[str, Any]:
+    """Return a value and the interval of this reach about it, which ends at the values that films were grown at.
 
     No film was grown beyond them, so that nothing is known there and the coverage of such films stays the same.
     """
-    low, high = celsius - reach, celsius + reach
+    low, high = value - reach, value + reach
     if not np.isfinite(reach):
-        return {"low_celsius": low, "high_celsius": high}
+        return {"value": value, "low": low, "high": high}
     ends = [
-        f"{end:g} °C"
+        f"{end:g} {target.unit}".strip()
         for end, is_beyond in ((min(grown), low < min(grown)), (max(grown), high > max(grown)))
         if is_beyond
     ]
     why = f"it ends at {' and '.join(ends)}: no film of the study was grown beyond" if ends else ""
-    return {"low_celsius": max(low, min(grown)), "high_celsius": min(high, max(grown)), "interval_end": why}
+    return {"value": value, "low": max(low, min(grown)), "high": min(high, max(grown)), "interval_end": why}
 
 
 def _constant(facts: Mapping[str, Any]) -> Constant:
     """Return the constant set and interval of a model."""
     constant, checked = facts["constant"], facts["checked"]
-    low, high = constant["celsius"]
-    covered, within = checked["constant_covered_by_day"][0], checked["constant_within_by_day"][0]
+    low, high = constant["interval"] or (NAN, NAN)
+    covered, within = (checked.get(f"constant_{name}_by_day", [NAN])[0] for name in ("covered", "within"))
     return Constant(tuple(constant["classes"]), low, high, covered, within)
 
 
