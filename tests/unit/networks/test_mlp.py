@@ -145,7 +145,7 @@ def test_a_model_without_weights_predicts_nan():
         width = target.output_width(scheme, CLASSES[:2])
         last = {"weight3": nothing[:, :width], "bias3": nothing[0, :width]} | {"centre": [950.0], "spread": [1.0]}
         last = {name: np.asarray(part) for name, part in last.items()}
-        model = mlp.MLP(scheme, CLASSES[:2], {}, parameters | last)
+        model = mlp.MLP(scheme, {"column": "growth_celsius", "classes": CLASSES[:2]}, {}, parameters | last)
         assert not model.is_finite()
         assert all(np.isnan(part).all() for part in model.predict(np.ones((3, 2))))
 
