@@ -108,7 +108,7 @@ def test_nothing_is_written_into_the_folder_of_the_scans_or_over_other_files(sca
 
 
 def test_a_scan_that_cannot_be_measured_is_listed_and_the_others_go_on(scans, tmp_path, monkeypatch):
-    def measure(height_nm, pixel_nm):
+    def measure(height_nm, pixel_nm, *_):
         if len(height_nm) == 30:
             raise FloatingPointError("of a kind that nobody foresaw")
         return {"Sq": 1.0}

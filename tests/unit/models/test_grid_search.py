@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from micrograph.models import grid_search, registry
 from micrograph.splits import prediction_table, splitters
 from micrograph.splits.fit_spec import FitSpec, FitTask
-from tables_of_films import CLASSES, TARGET, films
+from tables_of_films import TARGET, films
 
 FRAME = films((8, 24, 18), 20)
 CASES = list(product(("strict", "published"), ("KRC", "RNN", "KNN", "GBC"), ("nominal", "regression")))
@@ -53,7 +53,7 @@ def some_points(protocol, model, scheme):
 
 def fitted_one_by_one(search):
     fits = (search.fit(params) for params in search.task.grid)
-    return np.stack([grid_search.predict(one, search.X_selection, CLASSES)[0] for one in fits])
+    return np.stack([grid_search.predict(one, search.X_selection, TARGET)[0] for one in fits])
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -13,6 +13,7 @@ from sklearn.neighbors import RadiusNeighborsClassifier
 from micrograph import target
 from micrograph.errors import UserError
 from micrograph.models import estimators, grid_search, pca, registry
+from tables_of_films import TARGET
 
 CLASSES = [900, 950, 1000]
 ESTIMATORS = [(model, scheme) for model in registry.SHALLOW for scheme in registry.MODELS[model].schemes]
@@ -222,7 +223,7 @@ def test_a_query_without_neighbours_is_900_or_1000_as_published_and_its_nearest_
     published = built("RNN", "nominal", "published", radius=2).fit(features, labels)
     assert published.predict(far).tolist() == [900]
     nothing = built("RNN", "regression", "published", radius=3).fit(features, labels.astype(float))
-    y_pred, value = grid_search.predict(nothing, far, CLASSES)
+    y_pred, value = grid_search.predict(nothing, far, TARGET)
     assert y_pred.tolist() == [1000] and np.isnan(value).all()
     strict = estimators.RadiusClassifier(quantile=0.1).fit(features, labels)
     assert strict.radius_ < 29

@@ -201,7 +201,7 @@ def test_a_point_that_diverges_is_passed_over_and_the_network_is_that_of_the_cho
     curves, arrays = finetune.collect_outputs(rows(films[0]), dict.fromkeys(range(3), tuned))
     assert list(curves) == ["fold", *finetune.CURVE] and sorted(set(curves["point"])) == [0, 2]
     spec = FitSpec("strict", "scratch", "aug3", "image", "nominal", "CNN")
-    choices, predictions = cnn_predictions.predict_cnn([arrays], films[1], spec, CLASSES, np.random.default_rng(0))
+    choices, predictions = cnn_predictions.predict_cnn([arrays], films[1], spec, TARGET, np.random.default_rng(0))
     assert json.loads(choices["refit_params"][0]) == {
         name: tuned.metadata["settings"][name] for name in ("learning_rate", "batch_size", "dropout")
     }

@@ -236,7 +236,7 @@ def test_an_answer_of_another_shape_and_a_search_without_a_scan_say_why(database
     for words, answer in {
         "samples/search: no field 'data'": {"message": "new interface"},
         "samples/search: no field 'sampleLabel'": {"data": [{"id": 3}]},
-        "most often .*: no centre scan|most often .*: grown at 600": {"data": [FILMS[3][0], FILMS[4][0]]},
+        "most often .*: no centre scan|most often .*: growth temperature 600": {"data": [FILMS[3][0], FILMS[4][0]]},
         "the search found nothing": {"data": []},
         "'data' is not a list": {"data": "none"},
     }.items():

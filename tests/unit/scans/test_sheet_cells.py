@@ -170,7 +170,7 @@ def test_spaces_of_names_become_underscores_and_two_names_never_become_one(tmp_p
     header = "sample|growth_celsius|scan|batch"
     frame, told = read(tmp_path, header, "film 17|950|a.spm|d", "film\u00a018|950|b.spm|d", "film\u201319|950|c.spm|d")
     assert frame["sample"].tolist() == ["film-19", "film_17", "film_18"] and "'film 17' as 'film_17'" in told
-    with pytest.raises(UserError, match="lines 2, 3: sample 'film_17'"):
+    with pytest.raises(UserError, match="line 3: sample 'film_17' is written 'film 17' in line 2"):
         read(tmp_path, header, "film 17|950|a.spm|d", "film_17|950|b.spm|d")
 
 

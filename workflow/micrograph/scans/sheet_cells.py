@@ -9,7 +9,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -209,7 +209,8 @@ def read_cells(
         for line, name in sorted(dates)
         if name not in DAYS
     ]
-    reading.rewrite("sample", lambda cell: re.sub(r"\s+", "_", cell))
+    reading.errors += _samples_of_two_spellings(reading.frame["sample"])
+    reading.rewrite("sample", _with_underscores)
     reading.rewrite("scan", partial(_find_windows_path, list_folder=cache(_list_folder)))
     _read_numbers(reading, target, own, separator)
     if target and not target.ordered:
@@ -217,6 +218,20 @@ def read_cells(
         reading.rewrite(target.column, lambda cell: classes.get(" ".join(cell.casefold().split()), cell))
     _read_dates(reading, is_workbook=not separator, epoch=epoch)
     return reading
+
+
+def _with_underscores(cell: str) -> str:
+    """Return the name of a sample without spaces."""
+    return re.sub(r"\s+", "_", cell)
+
+
+def _samples_of_two_spellings(names: pd.Series) -> Iterator[tuple[int, str]]:
+    """Yield an error for every sample that is written like an earlier one but for spaces; they may be two films."""
+    first: dict[str, tuple[int, str]] = {}
+    for line, cell in names.items():
+        earlier, spelling = first.setdefault(_with_underscores(cell), (line, cell))
+        if cell != spelling:
+            yield line, f"sample '{cell}' is written '{spelling}' in line {earlier}; write one film in one way."
 
 
 def merge_spellings(reading: Reading) -> None:
