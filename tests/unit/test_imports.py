@@ -21,6 +21,7 @@ DRAWING = {"matplotlib", "PIL"}  # matplotlib brings PIL
 MAY = {
     "fit_models": {"sklearn", "scipy", "joblib"},
     "permute_labels": {"sklearn", "scipy", "joblib"},
+    "predict_growth_variables": {"sklearn", "scipy", "joblib"},
     "fit_mlp": NETWORKS,
     "extract_features": NETWORKS,
     "pretrain": NETWORKS,

@@ -69,7 +69,7 @@ def test_table_2_with_one_model_needs_nothing_else():
 
 def test_figures_without_their_models_are_left_out_by_name():
     left_out = plan(table4={"models": ["SVC"], "schemes": ["nominal"]}, leakage=None).left_out
-    assert {"Figure 5", "Figure 7", "Data leakage"} == set(left_out)
+    assert {"Figure 5", "Figure 7", "Data leakage", "Regression"} == set(left_out)
     assert "GBC" in left_out["Figure 5"] and "experiments.leakage is left out" in left_out["Data leakage"]
 
 

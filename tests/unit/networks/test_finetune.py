@@ -17,6 +17,7 @@ from micrograph.networks import checkpoints, cnn_predictions, finetune, replace_
 from micrograph.networks.training import TrainingSettings
 from micrograph.splits import splitters
 from micrograph.splits.fit_spec import FitSpec, NetworkSpec
+from micrograph.target import Target
 from project import PROJECT
 from tables_of_films import TARGET
 
@@ -229,7 +230,7 @@ def test_batches_hold_all_rows_in_order_and_none_is_single(rows, size, sizes):
     [
         ({"head": "ordinal"}, "ordinal.*nominal, nnrank, corn, regression, tuned"),
         ({"search": "all"}, "'all'.*default, published"),
-        ({"classes": [900, 950]}, "1000"),
+        ({"target": Target.from_config({"column": "growth_celsius", "classes": [900, 950]})}, "1000"),
         ({"images": np.zeros((23, 8, 8), np.uint8)}, r"\(24, rows, cols\) uint8"),
     ],
 )

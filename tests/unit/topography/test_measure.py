@@ -178,7 +178,7 @@ def test_blocks_of_pixels_are_averaged_and_a_last_part_left_out():
 
 
 def test_each_side_has_its_own_blocks_and_coarse_pixels_stay():
-    small, pixel_nm = measure._coarsen(np.ones((256, 512)), (1000 / 256, 1000 / 512))
+    small, pixel_nm = measure._coarsen(np.ones((256, 512)), (1000 / 256, 1000 / 512), 4.0)
     assert small.shape == (256, 256) and pixel_nm == (1000 / 256, 1000 / 256)
-    small, pixel_nm = measure._coarsen(np.ones((16, 16)), (10.0, 20.0))
+    small, pixel_nm = measure._coarsen(np.ones((16, 16)), (10.0, 20.0), 4.0)
     assert small.shape == (16, 16) and pixel_nm == (10.0, 20.0)
