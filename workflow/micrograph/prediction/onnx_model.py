@@ -178,6 +178,7 @@ def write(path: str | Path, model: FinalModel) -> None:
     np.savez_compressed(packed, embeddings=model.embeddings, images=model.images)
     arrays = base64.b64encode(packed.getvalue()).decode()
     graph = program.model
+    part: Any  # the four kinds have no common type with metadata_props
     for part in (graph.graph, *graph.graph.all_nodes(), *graph.graph.inputs, *graph.graph.outputs):
         part.metadata_props.clear()  # the exporter's, with paths of this machine
     graph.metadata_props.clear()
