@@ -116,7 +116,7 @@ def count_of_scans():
 
 
 if not FETCHED and workflow.is_main_process:
-    os.environ["MICROGRAPH_SCANS"] = str(count_of_scans())  # for the estimate of --logger progress
+    os.environ.update(MICROGRAPH_SCANS=str(count_of_scans()))  # for the estimate of --logger progress
 
 
 @cache
