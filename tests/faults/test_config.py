@@ -110,6 +110,8 @@ def test_an_unknown_key_is_named_and_one_that_is_left_out_has_its_default():
         wrong = path[-1] + "z"
         fault = judge(changed(path, lambda group, name, wrong=wrong: group.update({wrong: group[name]})))
         assert f"the key {'.'.join((*path[:-1], wrong))} is not known" in str(fault)
+        if path[0] == "target":  # replaced as a whole: a new column has nothing of the default's names
+            continue
         with contextlib.suppress(UserError):  # the default may clash with the rest of the smoke study
             own, default = validate(changed(path, lambda group, name: group.pop(name))), validate({})
             for name in path:

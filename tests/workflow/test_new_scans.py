@@ -49,24 +49,24 @@ def test_every_new_scan_gets_an_answer_or_a_sentence_and_the_function_says_the_s
 
     table = io.read_table(copy_of_smoke.folder / TABLE, text=("scan", "error", "reasons", "set")).set_index("scan")
     names = {str(path.relative_to(new_scans)) for path in new_scans.rglob("*") if path.is_file()} - {".DS_Store"}
-    assert {str(name).removeprefix(f"{new_scans}/") for name in table.index} == names
-    good = table.loc[[f"{new_scans}/{name}.spm" for name in ("one", "two", "süd/three")]]
+    assert set(table.index) == names
+    good = table.loc[[f"{name}.spm" for name in ("one", "two", "süd/three")]]
     assert good["error"].isna().all()
     assert set(good["y_pred"]) <= {900, 950, 1000}
     assert np.allclose(good[["p_900", "p_950", "p_1000"]].sum(axis=1), 1)
     samples = set(io.read_table(copy_of_smoke.folder / "results/micrographs/samples.tsv")["sample"])
     assert set(good[[f"neighbour_{place}" for place in range(1, 6)]].to_numpy().ravel()) <= samples
-    for name, part in (("cut.spm", "cut.spm"), ("notes.txt", "notes.txt")):
-        assert part in table.loc[f"{new_scans}/{name}", "error"]
-    assert table.loc[f"{new_scans}/beach.png", "out_of_distribution"] == "yes"
+    for name in ("cut.spm", "notes.txt"):
+        assert name in table.loc[name, "error"]
+    assert table.loc["beach.png", "out_of_distribution"] == "yes"
 
     page = (copy_of_smoke.folder / "results/new/index.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower() and "http" not in page.replace("http-equiv", "")
 
     alone = micrograph.predict(new_scans / "two.spm", copy_of_smoke.folder / MODEL)
-    row = table.loc[f"{new_scans}/two.spm"]
+    row = table.loc["two.spm"]
     for celsius, chance in alone.probabilities.items():
-        assert np.isclose(chance, row[f"p_{celsius}"], atol=0.02)  # alone and among others a picture's bf16 sums differ
+        assert np.isclose(chance, row[f"p_{celsius}"], atol=1e-4)
     assert {one["sample"] for one in alone.neighbours} == {row[f"neighbour_{place}"] for place in range(1, 6)}
 
 

@@ -103,7 +103,7 @@ if READ:
         """Predict every growth variable of the sheet from micrographs, from metadata, and with the target known."""
         input:
             samples=SAMPLES,
-            features=features_of_blocks(READ["pretraining"][0], ["pool"]),
+            features=lambda wildcards: features_of_blocks(READ["pretraining"][0], ["pool"]),
             code=code_of("predict_growth_variables"),
         output:
             predictions=outputs.GROWTH_VARIABLES.format(table="predictions"),

@@ -327,9 +327,9 @@ def _sentence(row: Mapping[str, Any], subject: str) -> str:
         )
     what = {METADATA: "The sample sheet alone", NEAREST: "The date of growth alone"}[row["quantity"]]
     better = "predicts the class better than micrographs"
-    not_worse = "is not shown to predict the class worse than micrographs"
+    as_well = "predicts the class as well as micrographs, within the uncertainty"
     return (
-        f"{what} {better if round(row[DIFFERENCE[1]], DECIMALS) > 0 else not_worse}: {reached} without an image, the "
+        f"{what} {better if round(row[DIFFERENCE[1]], DECIMALS) > 0 else as_well}: {reached} without an image, the "
         f"{subject} {reference} on the same samples ({apart}). The accuracy on micrographs may therefore come from "
         "when or by whom the films were grown."
     )

@@ -16,7 +16,6 @@ from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, metrics, seeds
 from micrograph.evaluation.bootstrap import ENDS, Resampling
 from micrograph.evaluation.films import FilmScore
-from micrograph.models import registry
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import KEYS, FitSpec
 
@@ -142,17 +141,6 @@ def read_predictions(paths: Iterable[str | Path], film_score: FilmScore | None =
         first = replace(spec, protocol=replace(protocol, repeat=0, seed=0).name)
         runs.setdefault(first, {})[protocol.repeat, protocol.seed] = path
     return [Fit(spec, _merged(numbered, spec.scheme, film_score)) for spec, numbered in runs.items()]
-
-
-def with_ensembles(fits: Sequence[Fit], classes: Sequence[float]) -> list[Fit]:
-    """Return the fits, networks of several seeds each followed by their ensemble, whose model is `ENSEMBLE`."""
-    made = []
-    for fit in fits:
-        made.append(fit)
-        if seeds.counts(fit.predictions)[1] > 1 and registry.MODELS[fit.spec.model].is_network:
-            spec = replace(fit.spec, model=ENSEMBLE.format(fit.spec.model))
-            made.append(Fit(spec, seeds.ensemble(fit.predictions, fit.spec.scheme, classes)))
-    return made
 
 
 def is_ensemble(models: pd.Series) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import paper_pattern, summaries, tables
+from micrograph.evaluation import ensembles, paper_pattern, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.summaries import Fit, RunInfo
 from micrograph.evaluation.tables import Panel
@@ -69,7 +69,7 @@ def make_table(
 
 def _rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
     """Return the rows of a protocol: domain by domain its fits, then their mean."""
-    fits = summaries.with_ensembles(fits, resampling.classes)
+    fits = ensembles.with_ensembles(fits, resampling.classes)
     compared = summaries.fit_rows(fits, "pretraining", split, resampling)
     rows = {fit.spec: row for fit, row in zip(fits, compared, strict=True)}
     domains: dict[str, dict[str, Fit]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import bootstrap, metrics, paper_pattern, summaries, tables
+from micrograph.evaluation import bootstrap, ensembles, metrics, paper_pattern, summaries, tables
 from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.labels import SCHEMES, scheme_label
 from micrograph.evaluation.summaries import Fit, RunInfo
@@ -75,7 +75,7 @@ def make_table(
 
 def _rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
     """One row per fit of a protocol, scheme by scheme."""
-    fits = summaries.with_ensembles(fits, resampling.classes)
+    fits = ensembles.with_ensembles(fits, resampling.classes)
     order = list(dict.fromkeys(fit.spec.scheme for fit in fits))
     fits = sorted(fits, key=lambda fit: order.index(fit.spec.scheme))
     best = {flag: metric for flag, metric in BEST.items() if resampling.ordered or metric not in summaries.ORDERED}

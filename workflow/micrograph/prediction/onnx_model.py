@@ -1,9 +1,8 @@
 """The final model as one ONNX file: the same predictions by onnxruntime, without PyTorch.
 
 The graph takes images and micrographs as the networks do. Its outputs are the network's outputs, its class activation
-maps and the texture of micrographs; occlusion is computed here, by batches of images with a window hidden. All is fp32:
-a network trained in bf16 answers as it does on a processor without bf16. Unlike the safetensors file, the graph has no
-checksum.
+maps and the texture of micrographs; occlusion is computed here, by batches of images with a window hidden. All is fp32,
+as `storage.FinalModel.attribute` is. Unlike the safetensors file, the graph has no checksum.
 """
 
 from __future__ import annotations

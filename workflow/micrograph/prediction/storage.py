@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,11 +52,13 @@ class FinalModel:
     images: NDArray[np.uint8]
 
     def attribute(self, images: NDArray[np.uint8], device: str = "auto") -> dict[str, NDArray[Any]]:
-        """Compute outputs and attribution maps of images, see `attribute.attribute`."""
-        settings = AttributionSettings(**self.facts["attribution"])
-        return attribute.attribute(
-            self.network, cast(checkpoints.NetworkMetadata, self.facts), images, settings, device
-        )
+        """Compute outputs and attribution maps of images, see `attribute.attribute`.
+
+        All is fp32, so that a scan has the same answer on every processor and from the ONNX file.
+        """
+        settings = replace(AttributionSettings(**self.facts["attribution"]), precision="fp32")
+        facts = self.facts | {"settings": {**self.facts["settings"], "precision": "fp32"}}
+        return attribute.attribute(self.network, cast(checkpoints.NetworkMetadata, facts), images, settings, device)
 
     def embed(self, micrographs: Iterable[NDArray[np.uint8]], device: str = "auto") -> NDArray[np.float32]:
         """Compute the embeddings of micrographs, see `novelty.embed`."""
