@@ -1,5 +1,6 @@
 """The check of a study's configuration before a run, and its defaults."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -59,11 +60,19 @@ def check_file(path: str | PathLike[str]) -> None:
         return
     try:
         with open(path, encoding="utf-8") as file:
-            filled, named = _completed(yaml.safe_load(file))
+            filled, named = _completed(_read(file.read()))
         problems = list(_unprintable(named)) or _refused(named)
     except RecursionError:
         raise UserError(f"{path}: {TOO_DEEP}") from None
     _raise(problems, [path])
+
+
+def _read(text: str) -> Any:
+    """Read JSON, else YAML, as Snakemake does: YAML does not join the two halves of a character that JSON escapes."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def validate(config: Mapping[str, Any], files: Sequence[str | PathLike[str]] = ()) -> dict[str, Any]:
