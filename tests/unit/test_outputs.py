@@ -17,8 +17,9 @@ NAMES = [row.name for row in outputs.OUTPUTS]
 
 
 def plan(**experiments):
-    """The plan of a study with the defaults, and these experiments."""
+    """The plan of a study with the defaults, with some films scanned twice, and these experiments."""
     config = copy.deepcopy(DEFAULTS)
+    config["simulation"]["scanned_twice"] = 0.5
     for name, cut in experiments.items():
         config["experiments"][name] = config["experiments"][name] | cut if isinstance(cut, dict) else cut
     return outputs.Plan.of(Study(validate(config)))
@@ -71,6 +72,13 @@ def test_figures_without_their_models_are_left_out_by_name():
     left_out = plan(table4={"models": ["SVC"], "schemes": ["nominal"]}, leakage=None).left_out
     assert {"Figure 5", "Figure 7", "Data leakage", "Regression"} == set(left_out)
     assert "GBC" in left_out["Figure 5"] and "experiments.leakage is left out" in left_out["Data leakage"]
+
+
+def test_scans_of_one_film_are_compared_unless_every_film_is_simulated_once():
+    config = copy.deepcopy(DEFAULTS)
+    assert "noise_floor" in outputs.Plan.of(Study(config)).obstacles
+    config["scans"]["source"] = "folder"
+    assert "noise_floor" not in outputs.Plan.of(Study(config)).obstacles
 
 
 def test_conclusions_rest_on_the_tables_that_are_made():

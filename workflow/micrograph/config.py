@@ -134,8 +134,9 @@ def _where(key: str, lines: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return the defaults of a section, replaced by what is given, key by key; unknown keys come last."""
-    filled = {**defaults, **given}
+    """Return the defaults of a section, replaced by what is given, in the schema's order; unknown keys come last."""
+    merged = {**defaults, **given}
+    filled = {name: merged[name] for name in [*section.model_fields, *merged] if name in merged}
     for name, field in section.model_fields.items():
         inner = section_of(field.annotation)
         if inner and isinstance(filled[name], Mapping):

@@ -341,6 +341,13 @@ def _ordered(study: Study) -> list[FitSpec]:
     return fits
 
 
+def _scanned_again(study: Study) -> list[FitSpec]:
+    """Return the strict fits of Table 4, unless every film is simulated once."""
+    if study.config["scans"]["source"] == "simulated" and not study.config["simulation"]["scanned_twice"]:
+        raise Unavailable("every film has one scan.")
+    return study.fits("table4", protocol=["strict"])
+
+
 def _leaking(study: Study) -> list[FitSpec]:
     """Return the fits of the table of leakage, which compares with strict or published."""
     if not {"strict", "published", "as_run"} & {*study.settings("leakage")["protocols"]}:
@@ -591,7 +598,7 @@ OUTPUTS = (
     ),
     Output(
         "noise_floor", "Noise floor", "Disagreement between scans of one film", VALIDITY,
-        inputs=lambda study: {"fits": _scans(study, study.fits("table4", protocol=["strict"]))},
+        inputs=lambda study: {"fits": _scans(study, _scanned_again(study))},
         params=_scored,
         table="noise_floor", folded=True,
     ),
