@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 import made_up
 from micrograph.attribution import maps
@@ -97,6 +98,14 @@ def explained(rows, seed=0, target=TARGET):
     )
 
 
+def attribution_tests():
+    """Their table: occlusion exceeds its control, the class activation map does not."""
+    rows = [(name, measure) for name in ("cam_class", "occlusion") for measure in ("deletion", "insertion")]
+    gain = np.array([0.001, -0.002, -0.1, 0.1])
+    table = pd.DataFrame(rows, columns=["map", "measure"])
+    return table.assign(gain=gain, gain_low=gain - 0.01, gain_high=gain + 0.01)
+
+
 def _bumps(rng, count, side):
     """(count, side, side) float32: a hill and a valley each."""
     grid = (np.arange(side) + 0.5) / side
@@ -146,7 +155,9 @@ def study(count, seed=1, target=TARGET):
     rows = explorer.tested(predictions(table, target=target), table)
     attributions = explained(rows, target=target)
     feature_map = explorer.feature_map(components(table), table, rows["sample"], "pool features, strict fold 0")
-    study = explorer.study(rows, attributions, neighbours(rows), feature_map, made_up.curve(), SPEC, target)
+    study = explorer.study(
+        rows, attributions, neighbours(rows), feature_map, made_up.curve(), SPEC, target, tests=attribution_tests()
+    )
     report = page.Report(
         target,
         "simulated films",

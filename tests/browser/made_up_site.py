@@ -17,7 +17,7 @@ ASSETS = [path for path in (PROJECT / "workflow/report/page").rglob("*") if path
 HOSTILE = "<img src=x onerror=alert(1)>&\"' = 7%#sample"
 # As matplotlib writes them: styles inside the picture, which the page's own policy must not forbid.
 SVG = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="144pt" height="72pt" viewBox="0 0 2 1">'
+    '<svg xmlns="http://www.w3.org/2000/svg" width="518pt" height="259pt" viewBox="0 0 2 1">'
     '<style type="text/css">*{stroke-linejoin: round}</style><path d="M0 0h2v1h-2z" style="fill: #2a5796"/></svg>'
 )
 
@@ -91,8 +91,12 @@ def _tables():
     panel = tables.Panel(
         "At a glance", ["Accuracy in %", "Model", "Test %", "Gain"], rows, text_columns=2, notes=("A note.",)
     )
+    numbers = [f"{number / 7:.1f} [{-number}.0, {number}.0]" for number in range(1, 13)]
+    headings = ["Accuracy in %", "Model", *(f"Balanced accuracy {number}" for number in range(1, 13))]
+    many = tables.Panel("Many columns", headings, [["strict: test", "SVC", *numbers]], text_columns=2)
     return [
-        contents.Table("Table 2", "Blocks by models", [panel, replace(panel, title="Details")], "<p>How to read.</p>"),
+        contents.Table("Table 2", "Blocks by models", [panel, many], "<p>How to read.</p>"),
+        contents.Table("Leakage", "Both", [replace(panel, notes=())], "<p>How to read.</p>", group="Validity"),
         contents.Table("Table 3", HOSTILE, [replace(panel, title=HOSTILE)], "<p>How to read.</p>", folded=True),
     ]
 
@@ -109,10 +113,12 @@ def _figures(home):
     from PIL import Image
 
     (home / "fig2.svg").write_text(SVG)
+    (home / "leakage.svg").write_text(SVG)
     (home / "fig6").mkdir()
     for page in (1, 2):
         Image.new("RGB", (300, 200 * page), "#88aacc").save(home / "fig6" / f"page0{page}.png")
     return [
-        contents.Figure("Figure 2", "samples", str(home / "fig2.svg"), "<p>A caption.</p>", True, "The study"),
-        contents.Figure("Figure 6", "samples", str(home / "fig6"), "<p>A caption.</p>", True, "The samples"),
+        contents.Figure("Figure 2", "samples", str(home / "fig2.svg"), "<p>A caption.</p>", "The study"),
+        contents.Figure("Leakage", "Both", str(home / "leakage.svg"), "<p>How to read.</p>", "Validity"),
+        contents.Figure("Figure 6", "samples", str(home / "fig6"), "<p>A caption.</p>", "The samples"),
     ]

@@ -60,7 +60,7 @@ def test_the_first_view_of_262_samples_takes_seconds(visit, few):
 
 def test_without_javascript_all_results_are_shown(visit, few):
     page = visit(few.address, ready="main", java_script_enabled=False)
-    assert "54.0" in page.locator(".accuracy .value").inner_text()
+    assert "54" in page.locator(".accuracy .value").inner_text()
     assert page.locator(".beside > div").count() == 2 and "Caution" in page.locator("#result .notice").inner_text()
     assert page.locator(".confusion td.hit").count() == len(few.study["target"]["classes"])
     assert page.locator("table.sortable").first.locator("tbody tr").count() == 5
@@ -91,7 +91,7 @@ def test_names_are_shown_and_never_run(visit, few):
     page.wait_for_selector("dialog[open]")
     assert page.locator("#sample-name").inner_text() == HOSTILE
     assert page.locator("img[src=x]").count() == 0
-    assert HOSTILE in page.locator("#table-2").inner_text()
+    assert HOSTILE in page.locator("#table-3").inner_text()
 
 
 def test_it_fits_a_phone_and_a_desk_in_light_and_dark(visit, few):

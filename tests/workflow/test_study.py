@@ -35,7 +35,7 @@ def test_every_table_figure_and_the_report_are_made(smoke):
     made = smoke.results()
     wanted = {f"tables/{name}.{suffix}" for name in TABLES for suffix in ("tsv", "md", "html")}
     wanted |= {f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "svg", "png")}
-    wanted |= {"figures/fig6.pdf", "figures/fig6/page01.png", "report/index.html"}
+    wanted |= {"figures/fig6.pdf", "figures/fig6/page01.svg", "report/index.html"}
     wanted |= {"report/parts/samples.js", "final_model/model.safetensors", "final_model/card.md"}
     assert wanted <= set(made)
     assert all(len(made[name]) > 500 for name in wanted)

@@ -70,10 +70,8 @@ class Output:
         ``module:function`` of ``micrograph.figures``; empty for none.
     folded : bool
         Whether the report folds the table.
-    wide : bool
-        Whether the figure is two columns wide.
     image : str
-        Ending of the image in the report.
+        Ending of the image in the report, and of single pages.
     pages : bool
         Whether the figure has pages.
     sentences : bool
@@ -95,7 +93,6 @@ class Output:
     table: str = ""
     figure: str = ""
     folded: bool = False
-    wide: bool = True
     image: str = "svg"
     pages: bool = False
     sentences: bool = False
@@ -378,6 +375,13 @@ def _evidence(study: Study) -> dict[str, Input]:
     return {"tables": Input("table", list(paths.values()), list(paths))}
 
 
+def _attribution_tests(study: Study) -> dict[str, Input]:
+    """Return the table of attribution tests, where the study makes it."""
+    name = "attribution_tests"
+    made = study.makes(name) and not obstacle(name, study)
+    return {"tests": Input("table", get(name).tables["tsv"])} if made else {}
+
+
 def _components(study: Study) -> Input:
     return Input("arrays", list(study.components_shown.values()), components_titles(study))
 
@@ -516,7 +520,7 @@ OUTPUTS = (
             "published": _published("confusion"),
         },
         params=lambda study: {**_basic(study), "item": "fig5", "title": "Test predictions of nominal models"},
-        figure="fig5_fig7:draw_beside_paper", wide=False,
+        figure="fig5_fig7:draw_beside_paper",
     ),
     Output(
         "fig7", "Figure 7", "Confusion matrices of ordinal models and regressors", PERFORMANCE,
@@ -525,7 +529,7 @@ OUTPUTS = (
             "published": _published("confusion"),
         },
         params=lambda study: {**_basic(study), "item": "fig7", "title": "Test predictions of ordered models"},
-        figure="fig5_fig7:draw_beside_paper", wide=False,
+        figure="fig5_fig7:draw_beside_paper",
     ),
     Output(
         "confusion_table2", "Confusion of Table 2", "Confusion matrices of Table 2's models", PERFORMANCE,
@@ -629,6 +633,7 @@ OUTPUTS = (
             **_films(study),
             "maps": Input("paths", study.attributions("fold{fold}.npz")),
             "fits": _scans(study, [study.explained]),
+            **_attribution_tests(study),
         },
         params=lambda study: {**_basic(study), "films_per_class": study.config["attribution"]["films_per_class"]},
         figure="fig10:draw",
@@ -659,7 +664,7 @@ OUTPUTS = (
         "fig9", "Figure 9", "Micrographs at their principal components", FILMS,
         inputs=lambda study: {**_films(study), "components": _components(study)},
         params=_basic,
-        figure="fig8_fig9:draw_fig9", image="png",
+        figure="fig8_fig9:draw_fig9",
     ),
     Output(
         "component_correlations", "Component correlations", "Principal components and topography", FILMS,

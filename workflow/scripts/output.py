@@ -81,6 +81,6 @@ with log.redirect_output(snakemake.log[0]):
         for page in figure if row.pages else [figure]:
             style.label_data(page, params.data)
         if row.pages:
-            style.save_pages(figure, output.pdf, output.pages)
+            style.save_pages(figure, output.pdf, output.pages, kind=row.image)
         else:
             style.save(figure, output.pdf, output.svg, output.png)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from micrograph import io, log, outputs
 from micrograph.attribution import maps
-from micrograph.evaluation import by_time, summaries
+from micrograph.evaluation import by_time, calibration, summaries
 from micrograph.evaluation.films import FilmScore
 from micrograph.figures import training_curves
 from micrograph.report import conclusions, contents, folder, page, similar_samples
@@ -16,23 +16,33 @@ with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     target = Target.from_config(params.target)
     samples = target.add_to(io.read_table(given.samples))
+    tables = {Path(path).stem: io.read_table(path) for path in given.tables}
     study, pictures, confusion = None, None, None
     if hasattr(given, "predictions"):
         (fit,) = summaries.read_predictions([given.predictions])
         (films,) = summaries.read_predictions([given.predictions], FilmScore(target, params.film_score))
         attributions, (curves,) = maps.read(given.maps), training_curves.read(given.curves).values()
-        rows = explorer.tested(fit.predictions, samples, films.predictions)
+        calibrated = calibration.calibrated(fit, target)
+        rows = explorer.tested(calibrated, samples, films.predictions)
         neighbours = similar_samples.nearest(
             rows["sample"], io.FeatureSet.read(given.features), io.read_table(given.splits)
         )
         feature_map = explorer.feature_map(io.read_arrays(given.components), samples, rows["sample"], params.components)
         study = explorer.study(
-            rows, attributions, neighbours, feature_map, curves, fit.spec, target, params.extra_columns
+            rows,
+            attributions,
+            neighbours,
+            feature_map,
+            curves,
+            fit.spec,
+            target,
+            params.extra_columns,
+            tables.get("attribution_tests"),
+            params.settings["micrographs"]["pixels"],
         )
         pictures = explorer.pictures(rows, attributions)
         confusion = page.confusion(films.predictions, target, explorer.model_name(fit.spec))
     published = io.read_table(given.published).iloc[: None if target.column == summaries.PAPER_TARGET else 0]
-    tables = {Path(path).stem: io.read_table(path) for path in given.tables}
     made = [outputs.get(row["name"]) for row in params.rows]
     captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     report = page.Report(

@@ -83,3 +83,28 @@ def test_a_film_tested_twice_and_unknown_names_are_faults():
             attribution_tests.make_table([rows.assign(**{name: "tea leaves"})], **GIVEN)
     with pytest.raises(UserError, match="no results of tests"):
         attribution_tests.make_table([rows[:0]], **GIVEN)
+
+
+def curves(deletion, insertion, count=12):
+    """A table of maps whose areas differ from their control's by so much on average, and by little between samples."""
+    rows = [
+        (f"f{i:02d}", f"d{i:02d}", name, measure, "whole", 0.5 + (gain + 0.01 * (-1) ** i) * (name == "cam"), np.nan)
+        for i in range(count)
+        for measure, gain in (("deletion", deletion), ("insertion", insertion))
+        for name in ("cam", "control_cam")
+    ]
+    return attribution_tests.make_table([by_hand(*rows)], **GIVEN)
+
+
+@pytest.mark.parametrize(("deletion", "insertion", "nothing"), [(0, 0, True), (0.1, -0.1, True), (-0.1, 0, False),
+                                                                 (0, 0.1, False)])  # fmt: skip
+def test_a_map_shows_nothing_where_neither_deletion_nor_insertion_exceeds_its_control(deletion, insertion, nothing):
+    sentence = attribution_tests.shows_nothing(curves(deletion, insertion), "cam")
+    assert bool(sentence) == nothing
+    if nothing:
+        assert f"deletion {tables.signed(deletion, 3)}" in sentence and "[" in sentence
+
+
+def test_a_map_without_intervals_or_tests_shows_nothing():
+    assert attribution_tests.shows_nothing(curves(-0.1, 0.1, count=1), "cam")
+    assert "deletion" not in attribution_tests.shows_nothing(curves(-0.1, 0.1), "occlusion")

@@ -1,6 +1,9 @@
 """Temperatures and set limits come from validation samples alone; sets cover as often as nominal."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from made_up_answers import CLASSES, fit
@@ -123,3 +126,23 @@ def test_a_strange_growth_temperature_is_refused_and_predictions_are_left_alone(
     assert made.predictions.equals(before)
     with pytest.raises(UserError, match="the target does not have"):
         calibration.calibrate(made, Target.from_config({"column": "growth_celsius", "classes": [900, 950, 1100]}), 0.9)
+
+
+def test_calibrated_probabilities_stand_at_their_own_test_samples_and_nowhere_else():
+    given = fit(days=120, sharpness=3.0)
+    shuffled = replace(given, predictions=given.predictions.sample(frac=1, random_state=1))
+    made = calibration.calibrated(shuffled, TARGET)
+    known = calibration.calibrate(given, TARGET, 0.9)
+    test = made[made["split"] == "test"].set_index("sample").loc[known.samples, TARGET.score_columns]
+    np.testing.assert_allclose(test.to_numpy(float), known.stages["scaled"].probabilities, rtol=1e-6)
+    before = given.predictions.query("split == 'test'").set_index("sample").loc[known.samples, TARGET.score_columns]
+    assert (test.max(axis=1) < before.max(axis=1)).mean() > 0.9  # given probabilities were overconfident
+    assert made.loc[made["split"] != "test", TARGET.score_columns].isna().all(axis=None)
+    others = [name for name in made if name not in TARGET.score_columns]
+    pd.testing.assert_frame_equal(made[others], shuffled.predictions[others])
+
+
+def test_what_cannot_be_calibrated_has_no_probabilities():
+    given = fit()
+    kept = given.predictions[given.predictions["split"] != "validation"]
+    assert calibration.calibrated(replace(given, predictions=kept), TARGET)[TARGET.score_columns].isna().all(axis=None)

@@ -109,6 +109,14 @@ def test_the_best_of_a_row_is_sought_among_its_like_alone():
     assert rows["best_in_protocol"].tolist() == [True, False, False, False]
 
 
+def test_none_is_best_where_none_is_distinguished():
+    sheet = made_up_fits.films()
+    one = made_up_fits.fit(sheet, 0.6, model="SVC", features="pool")
+    given = [one, replace(one, spec=replace(one.spec, features="block2"))]
+    rows = pd.DataFrame(summaries.fit_rows(given, "model", "test", Resampling(CLASSES, 200, 1)))
+    assert not rows[["best_in_row", "best_in_protocol"]].any(axis=None)
+
+
 def test_a_gain_is_the_difference_in_points_with_its_sign():
     worse, better = predictions((1, 1)), predictions((3, 3))
     value, low, high, discordant = summaries.accuracy_gain("x", worse, better, Resampling(CLASSES, 200, 1)).values()

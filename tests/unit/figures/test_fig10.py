@@ -13,6 +13,7 @@ from made_up import CLASSES, laid_out_well
 from made_up_explanations import words_in
 from micrograph.attribution.maps import read
 from micrograph.errors import UserError
+from micrograph.evaluation.calibration import calibrated
 from micrograph.figures import attribution_maps, fig10
 from micrograph.figures.fig10 import evenly_spaced, select
 from tables_of_films import TARGET
@@ -47,7 +48,7 @@ def study(tmp_path):
 
 
 def selected(maps, fits, films_per_class=4):
-    return select(fig10.confirmed(fits[0].predictions, read(maps)), TARGET, films_per_class)
+    return select(fig10.confirmed(calibrated(fits[0], TARGET), read(maps)), TARGET, films_per_class)
 
 
 @given(many=st.integers(0, 60), wanted=st.integers(1, 9))
@@ -141,3 +142,18 @@ def test_what_is_missing_is_named(study):
     more = fits[0].predictions.assign(sample=fits[0].predictions["sample"] + "x")
     with pytest.raises(UserError, match="no attribution"):
         fig10.draw(maps, [type(fits[0])(fits[0].spec, more)], table, TARGET, 4)
+
+
+def test_occlusion_comes_first_where_tests_find_nothing_in_cam_and_the_figure_says_so(study):
+    maps, fits, table = study()
+    columns = {"measure": "deletion", "gain_low": -0.2, "gain_high": 0.1, "gain": 0.0}
+    tests = pd.DataFrame([columns | {"map": name} for name in ("cam", read(maps).weighted_name)])
+    tests = pd.concat([tests, tests[:1].assign(map="occlusion", gain_high=-0.1)], ignore_index=True)
+    order = ["micrograph", "occlusion", "channel sum"]
+    for said, expected in ((None, ["micrograph", "channel sum", "CAM"]), (tests, order)):
+        figure = fig10.draw(maps, fits, table, TARGET, 2, said)
+        laid_out_well(figure)
+        heads = [text for text in figure.texts if text.get_text() in {*order, "CAM", "overlay"}]
+        assert [text.get_text() for text in sorted(heads, key=lambda text: text.get_position())][:3] == expected
+    words = words_in(figure)
+    assert "CAM of the paper map shows nothing beyond its control" in words and "occlusion map shows" not in words

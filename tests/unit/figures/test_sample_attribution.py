@@ -16,7 +16,7 @@ IMAGE = np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)
 
 def drawn(folder, scheme="nominal", flag="", predicted=1000, **settings):
     """The figure of a sample of 950 °C, its attributions and its place in them."""
-    table = made_up.samples(12).assign(pressure_torr=50.0)
+    table = made_up.samples(40).assign(pressure_torr=50.0)
     fit, sample = made_up.fit(table, model="CNN", scheme=scheme), table["sample"][3]
     fit.predictions.loc[fit.predictions["sample"] == sample, ["y_true", "y_pred"]] = [950, predicted]
     if scheme != "regression":
@@ -29,7 +29,13 @@ def drawn(folder, scheme="nominal", flag="", predicted=1000, **settings):
 def test_every_temperature_has_its_maps_and_that_of_the_prediction_is_bold(tmp_path):
     figure, explained, i = drawn(tmp_path)
     words = words_in(figure)
-    for part in ("true 950 °C, predicted 1000 °C ×", "62 %", "50 Torr", "effects of 49 windows", "effect on 1000 °C"):
+    for part in (
+        "true 950 °C, predicted 1000 °C ×",
+        "probability, calibrated",
+        "50 Torr",
+        "effects of 49 windows",
+        "effect on 1000 °C",
+    ):
         assert part in words
     for name in CLASSES:
         assert f"CAM, {name} °C" in words and f"occlusion, {name} °C" in words

@@ -71,7 +71,7 @@ def test_html_in_params_is_escaped(tmp_path):
 def test_settings_are_flattened_in_their_order():
     assert contents.flatten({"b": {"c": [1, 2], "a": None}, "a": 1.5}) == [
         ("b.c", "1, 2"),
-        ("b.a", "None"),
+        ("b.a", "null"),
         ("a", "1.5"),
     ]
 

@@ -72,7 +72,8 @@ def test_tables_are_copied_and_pages_of_a_figure_stand_in_order_with_their_sizes
     html = (made / "index.html").read_text(encoding="utf-8")
     pages = ["parts/figures/fig2.svg", "parts/figures/fig6/page01.png", "parts/figures/fig6/page02.png"]
     assert re.findall(r'<img src="([^"]+)"', html) == pages
-    assert 'width="96" height="48"' in html and 'width="30" height="10"' in html
+    assert re.findall(r'<source srcset="([^"]+)"', html) == ["parts/figures/fig2_dark.svg"]
+    assert 'width="168" height="84"' in html and 'width="52" height="18"' in html  # 1.75 times as large as printed
     assert (made / pages[0]).read_text() == SVG
 
 

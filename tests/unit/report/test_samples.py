@@ -57,6 +57,7 @@ def test_every_sample_has_its_own_test_prediction_and_metadata(table, prediction
         assert found["confidence"][place] == pytest.approx(row[f"score_{row['y_pred']}"], rel=1e-4)
         assert found["scores"][place][CLASSES.index(row["y_pred"])] == found["confidence"][place]
         assert found["lines"][place] == facts.loc[name, "lines"] and found["batch"][place] == facts.loc[name, "batch"]
+    assert samples.columns(rows, TARGET, pixels=112)["side_nm"] == [500] * 24
     assert found["side_nm"] == [1000] * 24 and len(found["sha256"][0]) == 12
 
 
@@ -193,3 +194,35 @@ def test_numbers_are_kept_to_five_digits_or_null(value):
         assert rounded == pytest.approx(value, rel=6e-5, abs=0)
     else:
         assert rounded is None
+
+
+def attribution_tests(cam, occlusion):
+    """Their table: how much less than their control's the areas under deletion curves of both maps are."""
+    rows = [
+        {"map": name, "measure": measure, "gain": gain, "gain_low": gain - 0.01, "gain_high": gain + 0.01}
+        for name, deletion in (("cam_class", -cam), ("occlusion", -occlusion))
+        for measure, gain in (("deletion", deletion), ("insertion", 0.0))
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("cam", "occlusion", "order", "warned"),
+    [
+        (0.1, 0.1, ["cam", "occlusion"], []),
+        (0.0, 0.1, ["occlusion", "cam"], ["cam"]),
+        (0.1, 0.0, ["cam", "occlusion"], ["occlusion"]),
+        (0.0, 0.0, ["occlusion", "cam"], ["cam", "occlusion"]),
+    ],
+)
+def test_occlusion_comes_first_where_cam_shows_nothing(table, predictions, cam, occlusion, order, warned):
+    rows = samples.tested(predictions, table)
+    overlays = study_of(rows, table, tests=attribution_tests(cam, occlusion))["overlays"]
+    assert list(overlays) == order
+    assert sorted(kind for kind, one in overlays.items() if one["warning"]) == warned
+
+
+def test_maps_that_were_not_tested_say_so(table, predictions):
+    overlays = study_of(samples.tested(predictions, table), table)["overlays"]
+    assert list(overlays) == ["cam", "occlusion"]
+    assert all("no attribution tests" in one["warning"] and one["brief"] for one in overlays.values())

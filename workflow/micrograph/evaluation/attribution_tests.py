@@ -154,6 +154,34 @@ def _means(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     return made | {"area": np.where(area > 0, made["area"], np.nan)}
 
 
+def shows_nothing(table: pd.DataFrame, map_type: str) -> str:
+    """Say that a map shows nothing beyond its control.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `make_table`.
+    map_type : str
+        A key of `MAPS`.
+
+    Returns
+    -------
+    str
+        A sentence with the differences from the control, where neither deletion nor insertion distinguishes the map of
+        a sample from that of another one; "" where one of them does.
+    """
+    rows = table[(table["map"] == map_type) & table["measure"].isin(CURVES)].set_index("measure")
+    low, high = rows["gain_low"], rows["gain_high"]
+    if high.get("deletion", np.nan) < 0 or low.get("insertion", np.nan) > 0:
+        return ""
+    text = tables.interval_column("gain", 3, tables.signed)
+    differences = ", ".join(f"{name} {text(row)}" for name, row in rows.iterrows())
+    return (
+        f"In the tests, the {MAPS[map_type].partition(',')[0]} map shows nothing beyond its control, the map of "
+        f"another film{f' (difference in {differences})' if differences else ''}."
+    )
+
+
 def panels(table: pd.DataFrame) -> list[Panel]:
     """Lay the table out: localisation, curves, similarity; panels without a row are left out."""
     percent = table.assign(**{name: 100 * table[name] for name in (*COLUMNS[3:6], "area", *GAIN)})

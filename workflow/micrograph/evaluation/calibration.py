@@ -156,6 +156,32 @@ def calibrate_all(fits: Sequence[Fit], target: Target, coverage: float) -> list[
     return [calibrate(fit, target, coverage) for fit in fits]
 
 
+def calibrated(fit: Fit, target: Target) -> pd.DataFrame:
+    """Return a fit's predictions with calibrated probabilities of the test samples in place of their scores.
+
+    Parameters
+    ----------
+    fit : Fit
+    target : Target
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``fit.predictions``. Other scores are missing, and all where the fit cannot be calibrated; predicted
+        classes stay.
+    """
+    names, rows = target.score_columns, fit.predictions
+    if not set(names) <= set(rows):
+        return rows
+    result = rows.assign(**dict.fromkeys(names, np.nan))
+    known = calibrate(fit, target, coverage=0.5)  # of sets, on which probabilities do not depend
+    if SCALED in known.stages:
+        tested = rows[(rows["augmentation"] == 0) & (rows["split"] == "test")]
+        order = [index for _, fold in tested.groupby("fold") for index in fold.index]
+        result.loc[order, names] = known.stages[SCALED].probabilities
+    return result
+
+
 def kind_of_scores(scores: NDArray[np.float64]) -> str:
     """Classify scores (m, n_classes).
 

@@ -318,6 +318,8 @@ def fit_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of a protocol's fits, with flags of the best and of those indistinguishable from it.
 
+    No fit is flagged where none is distinguished from the best.
+
     Parameters
     ----------
     fits : sequence of Fit
@@ -336,7 +338,8 @@ def fit_rows(
     """
 
     def flags(index: list[int], metric: str, split: str) -> NDArray[np.bool_]:
-        return bootstrap.indistinguishable_from_best([fits[place].split(split) for place in index], metric, resampling)
+        best = bootstrap.indistinguishable_from_best([fits[place].split(split) for place in index], metric, resampling)
+        return best if not best.all() else np.zeros_like(best)
 
     rows = [fit_row(fit, resampling) for fit in fits]
     table = pd.DataFrame(rows)

@@ -314,7 +314,9 @@ def panel(
     Panel
     """
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
-    lines = [[text(row) for _, text in columns] for row in records]
+    # An empty text of a file is read as a missing number.
+    cells = [[text(row) for _, text in columns] for row in records]
+    lines = [[cell if isinstance(cell, str) else "" for cell in line] for line in cells]
     return Panel(title, [heading for heading, _ in columns], without_repeats(lines, n_repeated), text_columns, notes)
 
 

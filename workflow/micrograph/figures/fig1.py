@@ -363,7 +363,7 @@ def _draw_folds(figure: Figure, paper: Axes, run: Run) -> None:
     (folds, batches), left, top = run.grid.shape, 152, 24.5
     shades = np.array([[to_rgb(PARTS.get(part, FAINT)) for part in row] for row in run.grid])
     axes = style.axes_mm(figure, left, top, 28, 18)
-    axes.imshow(shades, aspect="auto", interpolation="none")
+    style.show_matrix(axes, shades)
     axes.hlines(np.arange(1, folds) - 0.5, -0.5, batches - 0.5, color=PAPER, lw=0.6)
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{run.batches} batches", labelpad=1.5)

@@ -1,5 +1,6 @@
 """Figure 10: attribution maps of correctly predicted samples of every class."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from micrograph.attribution import target_score
 from micrograph.attribution.maps import Attributions, read
 from micrograph.errors import UserError
+from micrograph.evaluation import attribution_tests
+from micrograph.evaluation.calibration import calibrated
 from micrograph.evaluation.labels import fit_label
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, style
@@ -21,6 +24,7 @@ from micrograph.target import Target
 SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 16.4, 0.8, 4.0, 90.0  # of a picture, between pictures, from sample to sample
 HEAD_MM, CLASS_MM, ROW_MM, FOOT_MM = 21.0, 6.0, 22.0, 15.0
 SAMPLES_PER_ROW = 2
+LETTERS, LINE_MM = 145, 3.5  # of a line above the maps
 RULE = (
     "Each sample is explained with the network of the fold that tests it, trained without its growth day.\n"
     "Shown: correctly predicted samples at evenly spaced ranks of confidence, the highest first."
@@ -114,7 +118,12 @@ def evenly_spaced(n_items: int, wanted: int) -> NDArray[np.int_]:
 
 @style.context()
 def draw(
-    maps: Sequence[str], fits: Sequence[Fit], samples: pd.DataFrame, target: Target, films_per_class: int
+    maps: Sequence[str],
+    fits: Sequence[Fit],
+    samples: pd.DataFrame,
+    target: Target,
+    films_per_class: int,
+    tests: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw figure 10: micrograph, CAM, overlay and occlusion map of samples of each class.
 
@@ -129,6 +138,9 @@ def draw(
     target : Target
     films_per_class : int
         Largest number of samples per class.
+    tests : DataFrame, optional
+        Table of attribution tests: what it says against a map stands above the maps, and occlusion comes first where
+        it says so of class activation maps.
 
     Returns
     -------
@@ -144,17 +156,29 @@ def draw(
     A sample whose prediction differs when it is recomputed for the maps counts as wrong.
     """
     attributions, (fit,) = read(maps), fits
-    selections = select(confirmed(fit.predictions, attributions), target, films_per_class)
+    selections = select(confirmed(calibrated(fit, target), attributions), target, films_per_class)
+    warnings = {} if tests is None else _warnings(tests, attributions.weighted_name)
+    text = "\n".join([RULE, *(textwrap.fill(warning, LETTERS) for warning in warnings.values())])
+    head = HEAD_MM + LINE_MM * (text.count("\n") - RULE.count("\n"))
     down = [-(-len(one.samples) // SAMPLES_PER_ROW) for one in selections]
-    tall = HEAD_MM + sum(CLASS_MM + ROW_MM * count for count in down) + FOOT_MM
+    tall = head + sum(CLASS_MM + ROW_MM * count for count in down) + FOOT_MM
     title = f"Attribution maps for the predicted class: {fit_title(fit)}"
-    figure = style.canvas(DOUBLE_MM, tall, title, RULE)
-    names = ["micrograph", "channel sum", attribution_maps.NAMES[attributions.weighted_name], "overlay", "occlusion"]
-    for place, name in enumerate(names * SAMPLES_PER_ROW):
-        block, column = divmod(place, len(names))
+    figure = style.canvas(DOUBLE_MM, tall, title, text)
+    names = {
+        "micrograph": "micrograph",
+        "sum": "channel sum",
+        "cam": attribution_maps.NAMES[attributions.weighted_name],
+        "overlay": "overlay",
+        "occlusion": "occlusion",
+    }
+    order = list(names)
+    if attributions.weighted_name in warnings:
+        order.insert(1, order.pop())
+    for place, name in enumerate(order * SAMPLES_PER_ROW):
+        block, column = divmod(place, len(order))
         middle = EDGE_MM + block * SAMPLE_MM + column * (SIDE_MM + GAP_MM) + SIDE_MM / 2
-        style.text_mm(figure, middle, HEAD_MM - 3.6, name, ha="center")
-    rows, top = samples.set_index("sample", drop=False), HEAD_MM
+        style.text_mm(figure, middle, head - 3.6, names[name], ha="center")
+    rows, top = samples.set_index("sample", drop=False), head
     marks = style.class_marks(target.classes, target.ordered)
     for one, count in zip(selections, down, strict=True):
         style.draw_symbol(figure, EDGE_MM + 1.3, top + 2.4, *marks[one.name])
@@ -165,10 +189,16 @@ def draw(
                 raise UserError(f"sample {name} has predictions and is not in samples.tsv; fit the models again.")
             row, column = divmod(place, SAMPLES_PER_ROW)
             spot = EDGE_MM + column * SAMPLE_MM, top + CLASS_MM + row * ROW_MM
-            _draw_sample(figure, *spot, attributions, rows.loc[name], confidence, target.unit)
+            _draw_sample(figure, *spot, order, attributions, rows.loc[name], confidence, target.unit)
         top += CLASS_MM + ROW_MM * count
     attribution_maps.draw_scales(figure, top + 2, attributions, "interpolated where over the micrograph")
     return figure
+
+
+def _warnings(tests: pd.DataFrame, weighted: str) -> dict[str, str]:
+    """Return what the tests say against the maps of the figure, by type of map."""
+    said = {name: attribution_tests.shows_nothing(tests, name) for name in ("cam", weighted, "occlusion")}
+    return {name: text for name, text in said.items() if text}
 
 
 def confirmed(predictions: pd.DataFrame, attributions: Attributions) -> pd.DataFrame:
@@ -222,26 +252,28 @@ def _draw_sample(
     figure: Figure,
     left: float,
     top: float,
+    order: Sequence[str],
     attributions: Attributions,
     row: Mapping,
     confidence: float | None,
     unit: str,
 ) -> None:
-    """Draw one sample: a line of text, and its five pictures."""
+    """Draw one sample: a line of text, and its five pictures in this order."""
     i, image = attributions.index(row["sample"]), read_png(row["micrograph"])
-    spots = [left + step * (SIDE_MM + GAP_MM) for step in range(5)]
-    axes = [style.axes_mm(figure, spot, top + 3.4, SIDE_MM, SIDE_MM) for spot in spots]
-    style.show_image(axes[0], image)
-    style.scale_bar(axes[0], row.get("pixel_nm"))
+    spots = {name: left + step * (SIDE_MM + GAP_MM) for step, name in enumerate(order)}
+    axes = {name: style.axes_mm(figure, spot, top + 3.4, SIDE_MM, SIDE_MM) for name, spot in spots.items()}
+    style.show_image(axes["micrograph"], image)
+    style.scale_bar(axes["micrograph"], row.get("pixel_nm"))
     cam, flag = attributions.weighted_map(i), attributions.cam_flag[i]
-    attribution_maps.show_cam(axes[1], attribution_maps.stretch(attributions.cam[i]), flag, image=image)
-    attribution_maps.show_cam(axes[2], cam, flag)
-    attribution_maps.show_cam(axes[3], cam, flag, image=image)
+    attribution_maps.show_cam(axes["sum"], attribution_maps.stretch(attributions.cam[i]), flag, image=image)
+    attribution_maps.show_cam(axes["cam"], cam, flag)
+    attribution_maps.show_cam(axes["overlay"], cam, flag, image=image)
     effects, flag = attributions.occlusion_map(i), attributions.occlusion_flag[i]
-    attribution_maps.show_occlusion(axes[4], effects, flag, None, image)
+    attribution_maps.show_occlusion(axes["occlusion"], effects, flag, None, image)
     text = "" if confidence is None else f", confidence {100 * confidence:.0f} %"
     style.text_mm(figure, left, top, f"{style.shorten(row['sample'], 30)}{text}", fontsize=6.5)
     if not flag:
         unit = f" {unit}" if target_score.n_targets(attributions.scheme, (0, 1)) == 1 else ""
-        text = f"scale ±{attribution_maps.largest(effects):#.2g}".rstrip(".") + unit
-        style.text_mm(figure, spots[4] + SIDE_MM, top, text, fontsize=6, color=SOFT, ha="right")
+        text = f"occlusion scale ±{attribution_maps.largest(effects):#.2g}".rstrip(".") + unit
+        right = left + len(order) * (SIDE_MM + GAP_MM) - GAP_MM
+        style.text_mm(figure, right, top, text, fontsize=6, color=SOFT, ha="right")

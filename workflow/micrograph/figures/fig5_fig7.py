@@ -5,14 +5,14 @@ A cell holds the count and, below it, the share of its true class, which is also
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from micrograph.errors import UserError
@@ -234,7 +234,9 @@ def _draw_grid(
         middle = TOP_MM + down * (side + ROW_MM) + side / 2
         style.text_mm(figure, 1.5, middle, row_label(row), fontsize=8, weight="bold", va="center", rotation=90)
     bar = style.axes_mm(figure, left_mm, bottom, 40, 2.2)
-    figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100]).outline.set_linewidth(0.4)
+    scale = figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, 50, 100])
+    cast(QuadMesh, scale.solids).set_rasterized(False)
+    scale.outline.set_linewidth(0.4)
     style.text_mm(figure, left_mm + 43, bottom, "% of true class")
     return figure, bottom + 7.8
 
@@ -249,11 +251,12 @@ def _wrap(text: str, room_mm: float) -> str:
 
 def _draw_matrix(
     axes: Axes, counts: NDArray, whole: bool, names: Sequence[str], small: bool, upright: bool
-) -> AxesImage:
+) -> QuadMesh:
     """Draw one matrix; small: without the shares in text; upright: labels of predicted classes."""
     totals = counts.sum(axis=1, keepdims=True)
     share = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    shown = axes.imshow(share, cmap=LinearSegmentedColormap.from_list("share", SHADES), vmin=0, vmax=100, aspect="auto")
+    colours = LinearSegmentedColormap.from_list("share", SHADES)
+    shown = style.show_matrix(axes, share, cmap=colours, vmin=0, vmax=100)
     for (row, column), number in np.ndenumerate(counts):
         text: dict[str, Any] = {"ha": "center", "color": PAPER if share[row, column] > 58 else INK, "fontsize": 6}
         count = f"{number:.0f}" if whole or small else f"{number:.1f}"

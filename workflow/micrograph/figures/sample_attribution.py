@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from micrograph.attribution import maps, target_score
 from micrograph.attribution.maps import Attributions
 from micrograph.errors import UserError
+from micrograph.evaluation.calibration import calibrated
 from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, fig10, style
 from micrograph.figures.fig6 import WRONG
@@ -53,7 +54,7 @@ def draw(
     """
     i, n_targets = attributions.index(sample), attributions.target_scores.shape[1]
     row = _row_of(samples, sample)
-    prediction = _row_of(fit.predictions[fit.predictions["split"] == "test"], sample)
+    prediction = _row_of(calibrated(fit, target).query("split == 'test'"), sample)
     names = [target.name] if n_targets == 1 else [target.with_unit(name) for name in attributions.classes.tolist()]
     columns = max(4, n_targets + 1)
     side = (DOUBLE_MM - 2 * EDGE_MM - (columns - 1) * GAP_MM) / columns
@@ -110,13 +111,14 @@ def _network(attributions: Attributions, i: int, fit: Fit, predicted: float, tar
 
 
 def _draw_scores(axes: Axes, prediction: pd.Series, target: Target) -> None:
-    """Draw a bar per class, as long as its probability; of a regressor write the value."""
+    """Draw a bar per class, as long as its calibrated probability; of a regressor write the value."""
     classes = target.classes
     scores = [prediction.get(name, np.nan) for name in target.score_columns]
     if not np.isfinite(scores).all():
         axes.set_axis_off()
-        text = style.value(prediction["y_pred_value"], target).removeprefix("value ")
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12, transform=axes.transAxes)
+        known = np.isfinite(prediction["y_pred_value"])
+        text = style.value(prediction["y_pred_value"], target).removeprefix("value ") if known else "not calibrated"
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12 if known else 7, transform=axes.transAxes)
         return
     marks, rows = style.class_marks(classes, target.ordered), range(len(classes))
     axes.barh(rows, scores, height=0.56, color=[marks[name][0] for name in classes])
@@ -124,7 +126,7 @@ def _draw_scores(axes: Axes, prediction: pd.Series, target: Target) -> None:
         axes.annotate(f"{100 * score:.0f} %", (score, row), xytext=(2, 0), textcoords="offset points", va="center")
     axes.set_yticks(rows, [style.shorten(target.with_unit(name), 12) for name in classes])
     axes.tick_params(axis="y", length=0, pad=2)
-    axes.set(xlim=(0, 1.28), xticks=[0, 0.5, 1], xlabel="probability", ylim=(len(classes) - 0.4, -0.6))
+    axes.set(xlim=(0, 1.28), xticks=[0, 0.5, 1], xlabel="probability, calibrated", ylim=(len(classes) - 0.4, -0.6))
     axes.spines["bottom"].set_bounds(0, 1)
 
 

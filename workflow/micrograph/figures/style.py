@@ -20,6 +20,7 @@ from micrograph.evaluation import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -531,6 +532,31 @@ def scale_bar(axes: Axes, pixel_nm: float | None, share: float = 0.34, fontsize:
     return bar
 
 
+def show_matrix(axes: Axes, values: NDArray, **look: Any) -> QuadMesh:
+    """Show a matrix as coloured cells, the first row on top.
+
+    Parameters
+    ----------
+    axes : Axes
+    values : ndarray of shape (rows, columns) or (rows, columns, 3)
+        Numbers, or colours.
+    **look
+        Settings of ``Axes.pcolormesh``.
+
+    Returns
+    -------
+    QuadMesh
+
+    Notes
+    -----
+    The cells are paths: in an image they would keep their colours where a report draws the figure on a dark ground.
+    """
+    rows, columns = values.shape[:2]
+    cells = axes.pcolormesh(np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5, values, **look)
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    return cells
+
+
 def show_image(axes: Axes, image: NDArray[np.uint8], frame: Any = None) -> None:
     """Show an image in grey without ticks.
 
@@ -559,7 +585,9 @@ def set_frame(axes: Axes, **look: Any) -> None:
         spine.set(visible=True, **({"color": SOFT, "linewidth": 0.5} | look))
 
 
-def save_pages(pages: Sequence[Figure], pdf_path: str | Path, folder: str | Path, dots_per_inch: int = 200) -> None:
+def save_pages(
+    pages: Sequence[Figure], pdf_path: str | Path, folder: str | Path, dots_per_inch: int = 200, kind: str = "png"
+) -> None:
     """Write figures as the pages of one PDF, and as folder/page01.png and so on.
 
     Parameters
@@ -567,12 +595,14 @@ def save_pages(pages: Sequence[Figure], pdf_path: str | Path, folder: str | Path
     pages : sequence of Figure
     pdf_path, folder : str or Path
     dots_per_inch : int, default 200
+    kind : {"png", "svg"}, default "png"
+        Format of the single pages.
     """
     from matplotlib.backends.backend_pdf import PdfPages
 
     with io.atomic_write(folder) as partial:
         for number, page in enumerate(pages, 1):
-            save(page, partial / f"page{number:02d}.png", dots_per_inch=dots_per_inch)
+            save(page, partial / f"page{number:02d}.{kind}", dots_per_inch=dots_per_inch)
     with context(), io.atomic_write(pdf_path) as partial, PdfPages(partial, metadata=METADATA["pdf"]) as book:
         for page in pages:
             book.savefig(page, dpi=dots_per_inch)

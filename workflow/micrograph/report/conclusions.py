@@ -1,7 +1,6 @@
-"""The conclusions on the page: question by question, each hypothesis with its verdict, estimate and table."""
+"""The conclusions on the page: by verdict, each hypothesis with its estimate and table."""
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -9,45 +8,34 @@ import pandas as pd
 from micrograph.evaluation import conclusions
 from micrograph.evaluation.conclusions import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
 
-MARKS = {SUPPORTED: "✓", CONTRADICTED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}  # distinguish verdicts without colour
-N_SHOWN = 4  # hypotheses of a question that are not folded
+# Marks distinguish verdicts without colour; the order is that of the page.
+MARKS = {SUPPORTED: "✓", CONTRADICTED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}
+FOLDED = (INCONCLUSIVE, NOT_TESTED)
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question of the study.
+class Verdict:
+    """A verdict and the hypotheses that have it.
 
     Parameters
     ----------
-    question : str
-    shown, folded : list of dict
-        Rows of the table, with ``mark``, ``kind`` (class of the style sheet) and ``interval`` added.
-    folded_verdicts : str
-        Number of folded rows by verdict: "2 supported, 1 inconclusive".
+    name, mark : str
+    kind : str
+        Class of the style sheet.
+    rows : list of dict
+        Rows of the table, in its order, with ``interval`` added.
+    folded : bool
+        Whether they are folded.
     """
 
-    question: str
-    shown: list[dict]
-    folded: list[dict]
-    folded_verdicts: str
+    name: str
+    mark: str
+    kind: str
+    rows: list[dict[str, Any]]
+    folded: bool
 
 
-@dataclass(frozen=True)
-class Conclusions:
-    """All conclusions.
-
-    Parameters
-    ----------
-    counts : list of (int, str, str, str)
-        Number of rows, verdict, mark and class of the style sheet, of every verdict that occurs.
-    questions : list of Question
-    """
-
-    counts: list[tuple[int, str, str, str]]
-    questions: list[Question]
-
-
-def from_table(table: pd.DataFrame) -> Conclusions:
+def from_table(table: pd.DataFrame) -> list[Verdict]:
     """Arrange the table of conclusions for the page.
 
     Parameters
@@ -57,29 +45,13 @@ def from_table(table: pd.DataFrame) -> Conclusions:
 
     Returns
     -------
-    Conclusions
+    list of Verdict
+        Those that occur, in the order of `MARKS`.
     """
-    counts = [
-        (count, verdict, MARKS[verdict], _kind(verdict))
-        for verdict, count in conclusions.counted(table).items()
-        if count
+    rows = [row | {"interval": conclusions.interval(row)} for row in table.to_dict("records")]
+    by_verdict = {name: [row for row in rows if row["verdict"] == name] for name in MARKS}
+    return [
+        Verdict(name, MARKS[name], name.replace(" ", "-"), having, name in FOLDED)
+        for name, having in by_verdict.items()
+        if having
     ]
-    questions = groupby(table.to_dict("records"), key=lambda row: row["question"])
-    return Conclusions(counts, [_question(question, list(map(_row, rows))) for question, rows in questions])
-
-
-def _question(question: str, rows: list[dict]) -> Question:
-    shown, folded = (rows[:N_SHOWN], rows[N_SHOWN:]) if len(rows) > N_SHOWN + 1 else (rows, [])
-    verdicts = [row["verdict"] for row in folded]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in MARKS if verdict in verdicts)
-    return Question(question, shown, folded, counts)
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    verdict = row["verdict"]
-    return row | {"interval": conclusions.interval(row), "mark": MARKS[verdict], "kind": _kind(verdict)}
-
-
-def _kind(verdict: str) -> str:
-    """Class of the style sheet: "not tested" -> "not-tested"."""
-    return verdict.replace(" ", "-")

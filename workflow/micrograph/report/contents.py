@@ -1,7 +1,9 @@
 """The contents of the report page: tables and figures with their captions, rejected scans, settings, versions."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -33,15 +35,13 @@ class Figure:
     name, title : str
         "Figure 2", "Samples by growth temperature".
     image : str or Path
-        An SVG, a PNG, or a folder of PNGs, of which all but the first are folded.
+        An SVG, a PNG, or a folder of them, of which all but the first are folded.
     caption : str
         HTML.
-    wide : bool, default True
-        Whether it takes the full width.
     group : str, default ""
-        Heading over all consecutive figures of the same group; "" for none.
-    sources : tuple of str
-        Paths of the images relative to the page, set when the page is written.
+        Heading over all consecutive entries of the same group; "" for none.
+    sources, dark_sources : tuple of str
+        Paths of the images relative to the page, and of their variants on a dark ground; set when the page is written.
     sizes : tuple of (float, float) or None
         Width and height of each image in pixels, set when the page is written.
     """
@@ -50,9 +50,9 @@ class Figure:
     title: str
     image: str | Path
     caption: str
-    wide: bool = True
     group: str = ""
     sources: tuple[str, ...] = ()
+    dark_sources: tuple[str, ...] = ()
     sizes: tuple[tuple[float, float] | None, ...] = ()
 
 
@@ -73,7 +73,7 @@ class Table:
     file : str, default ""
         Path of the table as TSV; "" for none.
     group : str, default ""
-        Heading over all consecutive tables of the same group; "" for none.
+        Heading over all consecutive entries of the same group; "" for none.
     wraps : bool, default False
         Whether text cells are sentences, broken into lines.
     """
@@ -86,6 +86,85 @@ class Table:
     file: str = ""
     group: str = ""
     wraps: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table, a figure, or both of one topic, with one caption.
+
+    Parameters
+    ----------
+    anchor : str
+        Its id on the page: "table-2".
+    name, title, caption, group : str
+    table : Table or None
+    figure : Figure or None
+    """
+
+    anchor: str
+    name: str
+    title: str
+    caption: str
+    group: str
+    table: Table | None = None
+    figure: Figure | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """Entries that stand together.
+
+    Parameters
+    ----------
+    anchor, title : str
+    entries : list of Entry
+    """
+
+    anchor: str
+    title: str
+    entries: list[Entry]
+
+
+NUMBERED = re.compile(r"(Table|Figure) (S?)(\d+)")
+
+
+def sections(tables: Sequence[Table], figures: Sequence[Figure]) -> list[Section]:
+    """Arrange tables and figures for the page.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+    figures : sequence of Figure
+        Those with the name of a table share its entry and caption.
+
+    Returns
+    -------
+    list of Section
+        Numbered tables, then numbered figures, both by number with supplementary ones last; then all others in their
+        order. Empty sections are left out.
+    """
+    by_name: dict[str, Entry] = {}
+    shown: list[Table | Figure] = [*tables, *figures]
+    for one in shown:
+        entry = by_name.get(one.name) or Entry(_anchor(one.name), one.name, one.title, one.caption, one.group)
+        entry = replace(entry, table=one) if isinstance(one, Table) else replace(entry, figure=one)
+        by_name[one.name] = entry
+    numbers = {name: match.groups() for name in by_name if (match := NUMBERED.fullmatch(name))}
+    order = sorted(numbers, key=lambda name: (numbers[name][1], int(numbers[name][2])))
+    others = [entry for name, entry in by_name.items() if name not in numbers]
+    groups = list(dict.fromkeys(entry.group for entry in others))
+    made = [
+        Section("tables", "Tables", [by_name[name] for name in order if numbers[name][0] == "Table"]),
+        Section("figures", "Figures", [by_name[name] for name in order if numbers[name][0] == "Figure"]),
+        Section("further", "Further analyses", sorted(others, key=lambda entry: groups.index(entry.group))),
+    ]
+    return [section for section in made if section.entries]
+
+
+def _anchor(name: str) -> str:
+    """Make an id of a name: "Table 2" -> "table-2", "Data leakage" -> "analysis-data-leakage"."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return slug if NUMBERED.fullmatch(name) else f"analysis-{slug}"
 
 
 def table(output: Output, frame: pd.DataFrame, target: Target, caption_html: str = "") -> Table:
@@ -122,7 +201,7 @@ def figure(output: Output, caption_html: str = "") -> Figure:
     -------
     Figure
     """
-    return Figure(output.label, output.title, output.page_image, caption_html, output.wide, output.group)
+    return Figure(output.label, output.title, output.page_image, caption_html, output.group)
 
 
 def caption(path: str | Path, params: Mapping[str, Any]) -> str:
@@ -188,8 +267,13 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         if isinstance(value, dict):
             rows += flatten(value, f"{key}.")
         else:
-            rows.append((key, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
+            rows.append((key, ", ".join(map(_yaml, value)) if isinstance(value, list | tuple) else _yaml(value)))
     return rows
+
+
+def _yaml(value: Any) -> str:
+    """Write a value as config.yaml has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def panel(title: str, frame: pd.DataFrame) -> Panel:

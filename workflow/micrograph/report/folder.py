@@ -12,7 +12,7 @@ from pathlib import Path
 
 from micrograph import io
 from micrograph.errors import UserError, lookup
-from micrograph.report import page, samples, sprites
+from micrograph.report import dark_figures, page, samples, sprites
 from micrograph.report.contents import Figure, Table
 
 TEMPLATE = "index.html.j2"
@@ -80,15 +80,26 @@ def _copy(path: Path, folder: Path) -> None:
 
 
 def _figure(figure: Figure, folder: Path) -> Figure:
-    """Copy the images of a figure."""
+    """Copy the images of a figure, and write those that are SVG on a dark ground, too."""
     image = Path(figure.image)
-    images = sorted(image.glob("*.png")) if image.is_dir() else [image]
+    images = sorted(path for path in image.iterdir() if not path.name.startswith(".")) if image.is_dir() else [image]
     sizes = tuple(lookup(path.suffix.lower(), SIZES, "image format")(path) for path in images)
     subfolder = f"{images[0].parent.name}/" if len(images) > 1 else ""
     (folder / subfolder).mkdir(exist_ok=True)
     for path in images:
         _copy(path, folder / subfolder)
-    return replace(figure, sources=tuple(f"parts/figures/{subfolder}{path.name}" for path in images), sizes=sizes)
+    drawn = [path for path in images if path.suffix.lower() == ".svg"]
+    for path in drawn:
+        io.write_text(folder / subfolder / _dark(path), dark_figures.darken(path.read_text(encoding="utf-8")))
+    place = f"parts/figures/{subfolder}"
+    sources = tuple(f"{place}{path.name}" for path in images)
+    dark = tuple(f"{place}{_dark(path)}" for path in images) if len(drawn) == len(images) else ()
+    return replace(figure, sources=sources, dark_sources=dark, sizes=sizes)
+
+
+def _dark(path: Path) -> str:
+    """Name the variant of a figure on a dark ground."""
+    return f"{path.stem}_dark{path.suffix}"
 
 
 def _table(table: Table, folder: Path) -> Table:

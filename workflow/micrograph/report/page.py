@@ -5,7 +5,7 @@ files.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from micrograph.evaluation import metrics, summaries, table2, tables
 from micrograph.evaluation.by_time import Beside
 from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
-from micrograph.report.conclusions import Conclusions
+from micrograph.report.conclusions import Verdict
 from micrograph.scans import quality
 from micrograph.target import Target
 
@@ -88,14 +88,11 @@ class Confusion:
     counts: NDArray[np.int_]
 
     @property
-    def n_correct(self) -> int:
-        """Number of correct predictions."""
-        return int(np.trace(self.counts))
-
-    @property
-    def n_samples(self) -> int:
-        """Number of test samples."""
-        return int(self.counts.sum())
+    def balanced(self) -> float:
+        """Balanced accuracy in percent, over the classes that were tested."""
+        counts = self.counts[self.counts.sum(axis=1) > 0]
+        right = np.diag(self.counts)[self.counts.sum(axis=1) > 0]
+        return float(100 * np.mean(right / counts.sum(axis=1)))
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ class Report:
     tables : list of Table
     figures : list of Figure
     confusion : Confusion, optional
-    conclusions : Conclusions, optional
+    conclusions : list of Verdict, optional
     beside : Beside, optional
         What metadata alone and later days give, and whether that calls for caution.
     hazards : sequence of str
@@ -138,7 +135,7 @@ class Report:
     tables: list[contents.Table] = field(default_factory=list)
     figures: list[contents.Figure] = field(default_factory=list)
     confusion: Confusion | None = None
-    conclusions: Conclusions | None = None
+    conclusions: list[Verdict] | None = None
     beside: Beside | None = None
     hazards: Sequence[str] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -263,9 +260,17 @@ def html(template_path: str | Path, report: Report) -> str:
     n_batches = report.samples["batch"].nunique()
     material = report.settings.get("material")
     target, present = report.target, report.samples["y_true"].value_counts().sort_index()
+    sections = contents.sections(report.tables, report.figures)
+    shown = [one for part in sections for one in part.entries]
+    entries = {Path(one.table.file).stem: one for one in shown if one.table and one.table.file}
+    judged = entries.get("conclusions") if report.conclusions else None  # stands with the conclusions
     made = {
         "notice": lookup(report.data, NOTICES, "data label"),
-        "table_numbers": {Path(table.file).stem: i for i, table in enumerate(report.tables, 1) if table.file},
+        "sections": [
+            replace(part, entries=kept) for part in sections if (kept := [one for one in part.entries if one != judged])
+        ],
+        "entries": entries,
+        "judged": judged,
         "title": f"{target.name[0].upper()}{target.name[1:]}{f' of {material}' if material else ''} from micrographs",
         "counts": [(target.with_unit(one), count) for one, count in present.items()],
         "n_samples": len(report.samples),

@@ -12,7 +12,8 @@ samples     columns, one value per sample: name, batch, truth, predicted (classe
             cam_strongest (largest value of the map), occlusion_strongest (largest absolute effect of a window on
             `target`), neighbours [[indices] ...], distances [[...] ...], x, y; where films have several scans also film
             (name) and film_predicted (from all its scans)
-overlays    cam, occlusion: {description, detail, colours {positive, negative (null: not drawn)}}
+overlays    cam, occlusion, that which shows more first: {description, detail, warning and brief (what tests say against
+            it, in full and in a few words, or null), colours {positive, negative (null: not drawn)}}
 neighbours  description
 map         description, x, y (labels of the axes)
 curves      {fold: {epoch, train_loss, validation_loss, validation_accuracy: [...], kept: epoch}}; training: description
@@ -32,6 +33,7 @@ from pandas.api.types import is_numeric_dtype
 from micrograph.attribution import target_score
 from micrograph.attribution.maps import BASELINES, Attributions
 from micrograph.errors import UserError, lookup
+from micrograph.evaluation import attribution_tests
 from micrograph.evaluation.labels import fit_label
 from micrograph.figures import attribution_maps, fig8_fig9, style, training_curves
 from micrograph.report import sprites
@@ -47,6 +49,8 @@ COLUMNS = (
     *("scan", "pixel_nm", "width_nm", "tall_nm", "lines", "pixels", "channel", "direction", "levelling", "quality"),
 )
 FILM = ("film", "film_predicted")
+UNTESTED = "This study has no attribution tests: whether the map shows more than that of another film is unknown."
+BRIEF_UNTESTED, BRIEF_NOTHING = "not tested", "no more than another film's map"
 CURVES = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
 
 
@@ -100,6 +104,8 @@ def study(
     spec: FitSpec,
     target: Target,
     extra_columns: Sequence[str] = (),
+    tests: pd.DataFrame | None = None,
+    pixels: int = rendering.PIXELS,
 ) -> dict[str, Any]:
     """Collect window.STUDY without its pictures.
 
@@ -120,6 +126,10 @@ def study(
     target : Target
     extra_columns : sequence of str
         The study's own columns (`scans.extra_columns`).
+    tests : DataFrame, optional
+        Table of attribution tests.
+    pixels : int
+        Side of a micrograph.
 
     Returns
     -------
@@ -151,12 +161,12 @@ def study(
         ],
         "model": model_name(spec),
         "samples": {
-            **columns(rows, target, metadata),
+            **columns(rows, target, metadata, pixels),
             **_attribution_columns(attributions),
             **_neighbour_columns(neighbours),
             **feature_map["samples"],
         },
-        "overlays": _overlays(attributions),
+        "overlays": _overlays(attributions, tests),
         "neighbours": "Nearest training samples of the fold, by Euclidean distance of the features of the network "
         "fine-tuned for it. The growth day of the sample is not among them.",
         "map": feature_map["map"],
@@ -198,7 +208,9 @@ def model_name(spec: FitSpec) -> str:
     return fit_label(spec, ("model", "scheme", "pretraining", "policy"))
 
 
-def columns(rows: pd.DataFrame, target: Target, metadata: Iterable[str] = ()) -> dict[str, list]:
+def columns(
+    rows: pd.DataFrame, target: Target, metadata: Iterable[str] = (), pixels: int = rendering.PIXELS
+) -> dict[str, list]:
     """List what is known of the samples apart from attributions.
 
     Parameters
@@ -208,6 +220,8 @@ def columns(rows: pd.DataFrame, target: Target, metadata: Iterable[str] = ()) ->
     target : Target
     metadata : iterable of str
         Columns that the sheet has beside the target.
+    pixels : int
+        Side of a micrograph.
 
     Returns
     -------
@@ -217,7 +231,7 @@ def columns(rows: pd.DataFrame, target: Target, metadata: Iterable[str] = ()) ->
     scores = rows[target.score_columns].to_numpy(float)
     is_predicted = predicted.to_numpy(float, na_value=np.nan)[:, None] == np.asarray(target.classes, float)
     confidence = np.where(is_predicted.any(axis=1), np.where(is_predicted, scores, 0).sum(axis=1), np.nan)
-    side = rendering.PIXELS * rows["pixel_nm"].to_numpy(float)
+    side = pixels * rows["pixel_nm"].to_numpy(float)
     return {
         "name": plain(rows["sample"]),
         "batch": plain(rows["batch"]),
@@ -257,8 +271,8 @@ def _neighbour_columns(neighbours: Neighbours) -> dict[str, list]:
     }
 
 
-def _overlays(attributions: Attributions) -> dict[str, dict]:
-    """Describe the two kinds of overlay."""
+def _overlays(attributions: Attributions, tests: pd.DataFrame | None) -> dict[str, dict]:
+    """Describe the two kinds of overlay, occlusion first where class activation maps show nothing beyond a control."""
     high, wide = attributions.weighted.shape[2:]
     rows, cols = attributions.occlusion.shape[2:]
     fill = lookup(attributions.baseline, BASELINES, "baseline").text
@@ -270,8 +284,17 @@ def _overlays(attributions: Attributions) -> dict[str, dict]:
             f"{attributions.stride} in {attributions.side} x {attributions.side} pixels, filled with {fill}.",
         ),
     }
+    types = {"cam": attributions.weighted_name, "occlusion": "occlusion"}
+    warnings = {
+        kind: UNTESTED if tests is None else attribution_tests.shows_nothing(tests, name) or None
+        for kind, name in types.items()
+    }
+    if tests is not None and warnings["cam"]:
+        kinds = dict(reversed(kinds.items()))
     return {
         kind: {
+            "warning": warnings[kind],
+            "brief": BRIEF_UNTESTED if tests is None else BRIEF_NOTHING if warnings[kind] else None,
             "description": scale.description,
             "detail": f"{detail} Colours are relative to the largest value of each sample.",
             "colours": {"positive": scale.positive, "negative": scale.negative},

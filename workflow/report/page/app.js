@@ -1,7 +1,8 @@
 "use strict";
-// Starts the page: first the tables, which need no study, then the samples.
+// Starts the page: first tables and figures, which need no study, then the samples.
 (function (Page) {
   Page.tables();
+  Page.panning();
   Page.contents();
   const explorer = document.getElementById("explorer");
   if (!explorer) return;
@@ -31,6 +32,14 @@
   state.watch((now, previous) => {
     if (now.sample === null && previous.sample !== null && now.view === "grid") grid.focusSample(previous.sample);
   });
+  document.querySelectorAll('a[href="#explorer"]').forEach((link) =>
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      explorer.scrollIntoView();
+      if (state.now.view === "grid") grid.focusFirst();
+      else map.focus();
+    }),
+  );
   state.start();
   if (location.hash.includes("=") && state.now.sample === null) document.getElementById("samples").scrollIntoView();
 })(window.Page);

@@ -178,6 +178,10 @@
         const switched = !previous || previous.show !== now.show || previous.view !== now.view;
         if (!box.hidden && (changed || switched)) rebuild();
       },
+      // Focus the sample that the Tab key would reach.
+      focusFirst() {
+        if (list.length) focus(current);
+      },
       // Going back in the history takes a while after the window has closed; a focus that has moved by then is kept.
       focusSample(i) {
         const place = list.indexOf(i);

@@ -245,6 +245,7 @@
 
     return {
       element,
+      focus: () => canvas.focus(),
       draw(now) {
         element.hidden = now.view !== "map";
         if (element.hidden) return;

@@ -1,10 +1,9 @@
 "use strict";
-// The preview of one sample: micrograph, CAM and occlusion side by side, while pointer or focus is on it. On a touch
+// The preview of one sample: micrograph and overlays side by side, while pointer or focus is on it. On a touch
 // screen the first tap shows it at the lower edge, and a button opens the sample.
 (function (Page) {
   if (!Page.study) return;
   const { make, study, state, sprites, marks } = Page;
-  const TITLES = { cam: "CAM", occlusion: "Occlusion" };
 
   function picture(kind, i) {
     const flag = kind ? study.flag(kind, i) : "";
@@ -19,7 +18,8 @@
         ...layers,
         flag ? make("span", { class: "no-map", text: "no attribution" }) : null,
       ),
-      make("figcaption", { text: kind ? TITLES[kind] : "Micrograph" }),
+      make("figcaption", { text: kind ? study.kinds[kind] : "Micrograph" }),
+      kind && study.data.overlays[kind].brief ? make("p", { class: "warning", text: study.data.overlays[kind].brief }) : null,
     );
   }
 
@@ -45,7 +45,7 @@
       element.replaceChildren(
         make("p", { class: "name", text: samples.name[i] }),
         facts,
-        make("div", { class: "three" }, picture(null, i), picture("cam", i), picture("occlusion", i)),
+        make("div", { class: "three" }, picture(null, i), ...Object.keys(study.kinds).map((kind) => picture(kind, i))),
       );
       if (docked) {
         element.append(

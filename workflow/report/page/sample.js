@@ -4,7 +4,7 @@
   if (!Page.study) return;
   const { make, study, state, sprites, details } = Page;
   const { samples, known } = study;
-  const SHOWN = { micrograph: "Micrograph", cam: "CAM", occlusion: "Occlusion" };
+  const SHOWN = { micrograph: "Micrograph", ...study.kinds };
 
   // The longest of 1, 2, 5 times a power of ten that is at most `most`.
   function round(most) {
@@ -122,7 +122,7 @@
           "div",
           { class: "description" },
           details.outcome(i),
-          part("Class probabilities", details.scores(i), note(explained && `Attribution explains the ${explained}.`)),
+          part("Class probabilities, calibrated", details.scores(i), note(explained && `Attribution explains the ${explained}.`)),
           scans ? part("Other scans of the film", scans, note(ofFilm())) : null,
           part("Scan", details.facts(i)),
           part("Most similar training samples", details.neighbours(i), note(neighbours)),

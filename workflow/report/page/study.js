@@ -7,6 +7,7 @@
   const known = (value) => value !== null && value !== undefined;
   const percent = (share) => (known(share) ? `${Math.round(100 * share)} %` : "unknown");
   const { name, unit, classes, labels } = data.target;
+  const KINDS = { cam: "CAM", occlusion: "Occlusion" };
   // A class is its value, as a number or as text.
   const position = new Map(classes.map((value, k) => [String(value), k]));
   const label = (value) => labels[position.get(String(value))];
@@ -18,6 +19,8 @@
     samples,
     count: samples.name.length,
     classes,
+    // Overlays and their names, in the order of the study.
+    kinds: Object.fromEntries(Object.keys(data.overlays).map((kind) => [kind, KINDS[kind]])),
     target: name,
     unit,
     known,

@@ -3,11 +3,11 @@
 (function (Page) {
   if (!Page.study) return;
   const { make, study, filters, state } = Page;
-  const SHOWN = { micrograph: "Micrograph", cam: "CAM", occlusion: "Occlusion" };
+  const SHOWN = { micrograph: "Micrograph", ...study.kinds };
 
-  // The legend of an overlay.
+  // The legend of an overlay, after what its tests say against it.
   Page.legend = function (kind) {
-    const { colours, description, detail } = study.data.overlays[kind];
+    const { colours, description, detail, warning } = study.data.overlays[kind];
     const swatches = Object.values(colours)
       .filter(Boolean)
       .map((colour) => {
@@ -16,7 +16,12 @@
         return swatch;
       });
     const text = `${description.charAt(0).toUpperCase()}${description.slice(1).replace(/\.$/, "")}. ${detail}`;
-    return make("p", { class: "legend" }, ...swatches, text);
+    return make(
+      "div",
+      { class: "legend" },
+      warning ? make("p", { class: "warning", text: warning }) : null,
+      make("p", {}, ...swatches, text),
+    );
   };
 
   Page.tools = function () {
@@ -61,7 +66,7 @@
         const all = study.count.toLocaleString("en");
         const correct = d3.sum(state.result().shown, (i) => study.samples.correct[i]);
         const share = number
-          ? `, ${correct.toLocaleString("en")} predicted correctly (${Math.round((100 * correct) / number)} %)`
+          ? `, ${correct.toLocaleString("en")} predicted correctly`
           : "";
         count.textContent =
           number === study.count
