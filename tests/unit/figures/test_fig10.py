@@ -156,4 +156,4 @@ def test_occlusion_comes_first_where_tests_find_nothing_in_cam_and_the_figure_sa
         heads = [text for text in figure.texts if text.get_text() in {*order, "CAM", "overlay"}]
         assert [text.get_text() for text in sorted(heads, key=lambda text: text.get_position())][:3] == expected
     words = words_in(figure)
-    assert "CAM of the paper map shows nothing beyond its control" in words and "occlusion map shows" not in words
+    assert "CAM of the paper shows nothing beyond its control" in words and "occlusion shows" not in words

@@ -177,8 +177,8 @@ def shows_nothing(table: pd.DataFrame, map_type: str) -> str:
     text = tables.interval_column("gain", 3, tables.signed)
     differences = ", ".join(f"{name} {text(row)}" for name, row in rows.iterrows())
     return (
-        f"In the tests, the {MAPS[map_type].partition(',')[0]} map shows nothing beyond its control, the map of "
-        f"another film{f' (difference in {differences})' if differences else ''}."
+        f"In the tests, {MAPS[map_type].partition(',')[0]} shows nothing beyond its control, the map of another "
+        f"film{f' (difference in {differences})' if differences else ''}."
     )
 
 

@@ -24,7 +24,7 @@ from micrograph.target import Target
 SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 16.4, 0.8, 4.0, 90.0  # of a picture, between pictures, from sample to sample
 HEAD_MM, CLASS_MM, ROW_MM, FOOT_MM = 21.0, 6.0, 22.0, 15.0
 SAMPLES_PER_ROW = 2
-LETTERS, LINE_MM = 145, 3.5  # of a line above the maps
+LETTERS, LINE_MM = 120, 3.5  # of a line above the maps
 RULE = (
     "Each sample is explained with the network of the fold that tests it, trained without its growth day.\n"
     "Shown: correctly predicted samples at evenly spaced ranks of confidence, the highest first."
@@ -140,7 +140,7 @@ def draw(
         Largest number of samples per class.
     tests : DataFrame, optional
         Table of attribution tests: what it says against a map stands above the maps, and occlusion comes first where
-        it says so of class activation maps.
+        it says so of a class activation map.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def draw(
         "occlusion": "occlusion",
     }
     order = list(names)
-    if attributions.weighted_name in warnings:
+    if warnings.keys() & {"cam", attributions.weighted_name}:
         order.insert(1, order.pop())
     for place, name in enumerate(order * SAMPLES_PER_ROW):
         block, column = divmod(place, len(order))

@@ -4,6 +4,7 @@ Everything is escaped by the template; only captions (contents.caption) enter as
 files.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -255,6 +256,7 @@ def html(template_path: str | Path, report: Report) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["bound"] = lambda text: re.sub(r"(?<=\d) %", f"{NO_BREAK}%", text)
     environment.tests["bold"] = lambda cell: isinstance(cell, tables.Bold)
     template = environment.from_string(Path(template_path).read_text(encoding="utf-8"))
     n_batches = report.samples["batch"].nunique()
