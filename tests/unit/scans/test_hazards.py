@@ -38,11 +38,22 @@ def test_a_batch_that_is_the_day_of_the_scan_looks_guessed(scan):
 def test_fields_of_view_that_count_as_films_of_their_own_are_named(scan):
     rows = sheet(
         *((name, "growth 7", scan(f"{name}.spm")) for name in ("x_500nm", "x_1um", "x_center", "y-01", "y-02"))
-    )
+    )  # as in film_names, x_center is a film's place; sizes are not, since they may be its thickness
     (sentence,) = hazards.find(rows)
     assert "x_500nm, x_1um, x_center." in sentence and "y-01" not in sentence
     (sentence,) = hazards.find(rows.assign(film=["x", "x", "x", "y1", "y2"]))
     assert sentence == "Films with several scans: 1 (x); each counts as one film."
+
+
+def test_scans_are_of_one_film_where_the_names_of_films_say_so(scan, tmp_path):
+    (tmp_path / "other").mkdir()
+    names = ("film1_center.0_00001", "film1_edge.0_00002", "film1_edge.0_00002_flat", "other/film1_center.0_00003")
+    rows = sheet(*((f"s{place}", "growth 7", scan(f"{name}.spm")) for place, name in enumerate(names)))
+    (sentence,) = hazards.find(rows)
+    assert "s0, s1, s2." in sentence and "s3" not in sentence  # another folder has films of its own
+    labelled = [f"{folder}MCV1-211201A-01_{place}.spm" for folder, place in (("", "c"), ("other/", "e"))]
+    (sentence, *_) = hazards.find(sheet(*((name, "growth 7", scan(name)) for name in labelled)))
+    assert ", ".join(labelled) in sentence
 
 
 def test_a_name_with_another_day_than_the_header_is_a_contradiction(scan):

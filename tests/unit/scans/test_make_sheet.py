@@ -362,7 +362,7 @@ def test_the_command_says_what_is_left_to_do(study, scan):
     command = [*MICROGRAPH, "sheet", "scans"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "scans/notes.txt" in done.stdout and "Scans: 1;" in done.stdout
-    assert "Fill in growth_celsius" in done.stdout and "snakemake --cores 8 --directory ." in done.stdout
+    assert "Fill in growth_celsius" in done.stdout and "make run STUDY=. " in done.stdout
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 1 and "is kept" in again.stderr and "Traceback" not in again.stderr
 

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from micrograph.errors import UserError, printable
-from micrograph.scans import formats, make_sheet, sample_sheet
+from micrograph.scans import film_names, formats, make_sheet, sample_sheet
 
 FILES_AT_MOST = 2000  # whose headers are read
 NAMED = 5  # samples named in a sentence
-# Ends of file names that seem to name a place or a size on one film: _fov2, _loc3, _center, _500nm, _1um.
+# Ends of a film's name that seem to name a place or a size on it, beyond those of `film_names`: _fov2, _loc3, _500nm.
 FIELD_OF_VIEW = re.compile(
-    r"[ _.-]+((fov|field|loc|location|spot|pos|position|area|site)[ _-]?\d+|cent(er|re)|edge|left|right|middle|top"
-    r"|bottom|\d+(\.\d+)?[ _]?(nm|um|µm))$",
+    r"[ _.-]+((fov|field|loc|location|spot|pos|position|area|site)[ _-]?\d+|\d+(\.\d+)?[ _]?(nm|um|µm))$",
     re.IGNORECASE,
 )
 
@@ -72,9 +71,10 @@ def _several_scans(samples: pd.DataFrame) -> str:
 
 def _fields_of_view(rows: list[dict]) -> str:
     """Describe files whose names differ in a place or size alone, and that count as films of their own."""
-    films: dict[str, list[dict]] = {}
+    films: dict[tuple[str, str], list[dict]] = {}
     for row in rows:
-        films.setdefault(FIELD_OF_VIEW.sub("", os.path.splitext(os.path.basename(row["scan"]))[0]), []).append(row)
+        folder, name = film_names.film_key(row["scan"])
+        films.setdefault((folder, FIELD_OF_VIEW.sub("", name)), []).append(row)
     apart = [group for group in films.values() if len({row.get("film", row["sample"]) for row in group}) > 1]
     if not apart:
         return ""

@@ -5,6 +5,7 @@ micrograph sheet FOLDER [--sheet samples.tsv]
 
 import os
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -178,7 +179,9 @@ def _next_steps(rows: list[Row], sheet: str | Path) -> list[str]:
     lines += [*([width] if n_images else []), *([unit] if n_heights else [])]
     keys = f"classes, and scans.sheet: {Path(sheet).name}"
     lines += [f"  2. Copy the project's config/own.yaml to {folder}/config.yaml if it has none, and set {keys}."]
-    return [*lines, f"  3. snakemake --cores 8 --directory {folder}     (see docs/own-scans.md)"]
+    named = shlex.quote(printable(folder))
+    run = f"  3. make run STUDY={named}     (or micrograph run --directory {named}; see docs/own-scans.md)"
+    return [*lines, run]
 
 
 def _films(rows: Iterable[Row]) -> dict[str, list[str]]:
