@@ -76,3 +76,10 @@ def test_a_share_too_small_for_every_class_grows_until_it_holds_them():
     held = few[few["split"] == "train"].groupby("fold")["y_true"].agg(set)
     assert (held == set(CLASSES)).all()
     assert (few["split"] == "train").sum() < 0.5 * (table["split"] == "train").sum()
+
+
+def test_a_share_of_none_leaves_validation_and_test_alone():
+    table = splitters.split(films([10, 20, 15], 12), "strict", 4, np.random.default_rng(1), TARGET)
+    none = subsampling.subsample_batches(table, "strict.share0", np.random.default_rng(3))
+    assert none["split"].replace("unused", "train").equals(table["split"])
+    assert set(none["split"]) == {"unused", "validation", "test"}

@@ -15,7 +15,7 @@ PROTOCOLS = st.builds(
     seed=st.integers(0, 12),
     shuffled=st.sampled_from([None, "films", "batches"]),
     permutation=st.just(0),
-    share=st.integers(1, 100),
+    share=st.integers(0, 100),
 ).map(lambda made: made if made.shuffled is None else protocols.replace(made, permutation=made.repeat + 1))
 
 

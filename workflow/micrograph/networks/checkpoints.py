@@ -25,13 +25,14 @@ class WeightsMetadata(TypedDict, total=False):
 
     backbone: str
     pretraining: str
-    source: str  # URL, package file or user's file; the images of pre-training without labels
+    source: str  # URL, package file or user's file; the images of pre-training in a study
     sha256: str  # of the source
     mean: tuple[float, float, float]  # of red, green and blue in 0..1
     std: tuple[float, float, float]
-    start: str  # of pre-training without labels: the pre-training that it started from, its settings, its precision
+    start: str  # of pre-training in a study: the pre-training that it started from, its settings, its precision
     settings: dict[str, Any]
     precision: str
+    target: dict[str, Any]  # `Target.settings`, of pre-training with labels
 
 
 class NetworkMetadata(TypedDict, total=False):

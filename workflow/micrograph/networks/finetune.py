@@ -28,7 +28,7 @@ from micrograph.networks.features import IDENTITY
 from micrograph.networks.pretraining import load_backbone, normalisation
 from micrograph.networks.training import FitLog, FitOptions, TrainingSettings
 from micrograph.splits import model_selection, policies, prediction_table, protocols
-from micrograph.splits.fit_spec import NetworkSpec
+from micrograph.splits.fit_spec import ON_TARGET, NetworkSpec
 
 INFERENCE_BATCH = 64  # images of a forward pass where nothing is learned
 SETTLING_EPOCHS = 2  # passes over the training images that running statistics are averaged over
@@ -288,7 +288,7 @@ def fine_tune(
     Parameters
     ----------
     fold : FoldData
-        From `select_fold`.
+        From `select_fold`. Without training rows the network stays as it was pre-trained on the target.
     images : Tensor or ndarray of shape (n, side, side), uint8
         Image of every row (`transforms.read_images`).
     task : TuningTask
@@ -307,9 +307,13 @@ def fine_tune(
     Raises
     ------
     UserError
-        If a name or setting is unknown, images and rows do not fit, memory runs out, or the chosen point diverged.
+        If a name or setting is unknown, images and rows do not fit, memory runs out, or the chosen point diverged; or
+        if there is nothing to train on and the network has not learned the target before.
     """
     spec, grid = task.spec, task.grid
+    has_head, untrained = spec.pretraining in ON_TARGET and spec.head == "nominal", not len(fold.train_index)
+    if untrained and not has_head:
+        raise UserError(f"fold {fold.fold}: no sample to train the {spec.head} network of {spec.pretraining} on.")
     data = _load(fold, images, task, weights, device)
     name = f"{spec.head} network of "
     name += f"fold {fold.fold}" if len(fold.score_index["validation"]) else f"{len(fold.train_index)} images"
@@ -319,14 +323,18 @@ def fine_tune(
     for point, (settings, point_rng) in enumerate(zip(grid, rng.spawn(len(grid)), strict=True)):
         point_name = name + (f", point {point + 1} of {len(grid)}" if len(grid) > 1 else "")
         network = replace_head.replace_head(start, task.backbone, spec.head, task.classes, settings.dropout, point_rng)
-        curve = _train(network, data, fold, task, settings, point_rng, point_name)
+        if has_head:
+            replace_head.continue_head(network, start, task.backbone)
+        network.to(data.images.device)
+        curve = [] if untrained else _train(network, data, fold, task, settings, point_rng, point_name)
+        converged = untrained or bool(curve)
         curves.append(pd.DataFrame(curve).assign(point=point).reindex(columns=CURVE))
         batches = _inputs(data, fold.samples.augmentation, spec)
         with training.explain_out_of_memory(point_name, "training.pixels"):
             values = replace_head.forward(network, task.backbone, spec.head, batches, data.dtype)
-        outputs.append(values if curve else np.full_like(values, np.nan))
+        outputs.append(values if converged else np.full_like(values, np.nan))
         if len(grid) == 1 or task.best_point(outputs, fold) == point:
-            kept = network.cpu(), settings, bool(curve)
+            kept = network.cpu(), settings, converged
             classified = values
             backbones.set_inplace(network, False)
     assert kept is not None  # of one point or more, one is the best

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 # By name where the weights come from: a package or download, a random generator, or training inside this study
-# (`self_supervised.pretrain`).
+# (`self_supervised.pretrain`, `supervised.pretrain`).
 PRETRAINING = {
     "imagenet": "retrieved",  # labelled photographs
     "micronet": "retrieved",  # labelled micrographs of many materials
     "scratch": "random",
     "films": "self_supervised",  # micrographs of films, without labels
+    "simulated": "supervised",  # simulated films of other laboratories, with the study's target
 }
 
 
 def origin(pretraining: str) -> str:
-    """Return the origin of the weights of a pre-training: retrieved, random or self_supervised.
+    """Return the origin of the weights of a pre-training: retrieved, random, self_supervised or supervised.
 
     Raises
     ------
@@ -45,8 +46,8 @@ def normalisation(backbone: str, pretraining: str, path: str | Path | None = Non
     backbone : str
         Name of the backbone.
     pretraining : str
-        Name of the pre-training. Weights made in this study (scratch, films) take images as the backbone's first
-        published weights do, so that pre-trainings differ in nothing else.
+        Name of the pre-training. Weights made in this study (scratch, films, simulated) take images as the backbone's
+        first published weights do, so that pre-trainings differ in nothing else.
     path : path, optional
         File of the weights; what it says of itself comes first.
 

@@ -49,6 +49,33 @@ def replace_head(
     return network
 
 
+def continue_head(network: nn.Module, start: nn.Module, backbone: str) -> None:
+    """Let the last layer of a new head continue that of a backbone that learned the target.
+
+    Parameters
+    ----------
+    network : Module
+        From `replace_head`, with the head ``nominal``; changed.
+    start : Module
+        The backbone, with a classifier of as many classes.
+    backbone : str
+        Name of the backbone.
+
+    Raises
+    ------
+    UserError
+        If the classes differ in number.
+    """
+    name, learned = get_classifier(start, backbone)
+    last = cast(nn.Linear, network.get_submodule(f"{name}.last"))
+    if learned.out_features != last.out_features:
+        raise UserError(
+            f"the weights were pre-trained for {learned.out_features} classes, the target has {last.out_features}; "
+            "pre-train again."
+        )
+    last.load_state_dict(learned.state_dict())
+
+
 def get_classifier(network: nn.Module, backbone: str) -> tuple[str, nn.Linear]:
     """Return the classifier of a backbone.
 

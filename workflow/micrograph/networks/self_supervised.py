@@ -57,7 +57,8 @@ class Pretrained:
     network : Module
         In evaluation mode, on the processor.
     curve : DataFrame
-        epoch, train_loss, check_loss, spread (mean standard deviation of the embeddings between images).
+        Epoch by epoch; here epoch, train_loss, check_loss, spread (mean standard deviation of the embeddings between
+        images).
     metadata : dict
         What made the weights.
     """

@@ -16,6 +16,8 @@ from micrograph.target import Target
 FOLD_FROM_LAST = {"micronet": 3}
 # Features that need no network, and so no pre-training and no policy of their own.
 WITHOUT_NETWORK = ("metadata", "physical")
+# Pre-trainings that learned the target itself: their networks predict it before they are fine-tuned.
+ON_TARGET = ("simulated",)
 Spec = TypeVar("Spec", "FitSpec", "NetworkSpec")
 EVERY_FOLD = "all"  # the chunk of all folds, where their number is known from the splits alone
 

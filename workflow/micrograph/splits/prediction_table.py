@@ -144,7 +144,9 @@ def make_folds(
     for fold, fold_rng in enumerate(rng.spawn(table["fold"].nunique())):
         rows = {split: rows_in_split(samples, table, fold, split) for split in splitters.SPLITS}
         train = repeated(samples, rows["train"], table, fold)
-        drawn = policies.train_index(policy, samples.y[train], samples.augmentation[train], fold_rng)
+        drawn = train[:0]  # of a network that is not trained on the study
+        if len(train):
+            drawn = policies.train_index(policy, samples.y[train], samples.augmentation[train], fold_rng)
         seed = int(fold_rng.integers(SEEDS))
         score_index = {
             split: scored_rows(samples, rows[split], split, protocol, policy, fold_rng) for split in splitters.SPLITS

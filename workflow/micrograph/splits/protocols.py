@@ -110,7 +110,7 @@ class Protocol:
     permutation : int, default 0
         Number of the permutation, from 1.
     share : int, default 100
-        Percentage of each fold's training batches that is kept.
+        Percentage of each fold's training batches that is kept; 0: none, for networks that learned the target before.
     """
 
     base: str
@@ -243,8 +243,10 @@ def parse(name: str) -> Protocol:
 
 def _vary(protocol: Protocol, kind: str, number: int, name: str) -> Protocol:
     """Return the protocol with one variation."""
-    if number < 1 or (kind == "share" and number >= WHOLE):
-        raise UserError(f"protocol '{name}': {kind} counts from 1" + (f" to {WHOLE - 1}." if kind == "share" else "."))
+    if kind == "share" and number >= WHOLE:
+        raise UserError(f"protocol '{name}': share is 0 or counts from 1 to {WHOLE - 1}.")
+    if kind != "share" and number < 1:
+        raise UserError(f"protocol '{name}': {kind} counts from 1.")
     if kind == "repeat":
         return replace(protocol, repeat=number)
     if kind == "seed":

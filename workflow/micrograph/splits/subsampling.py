@@ -1,4 +1,4 @@
-"""Reduce the training batches of every fold, for the learning curve."""
+"""Reduce the training batches of every fold, for the learning curve and the experiment transfer."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def subsample_batches(table: pd.DataFrame, protocol: str, rng: np.random.Generat
     share = protocols.parse(protocol).share
     if share == protocols.WHOLE:
         return table
+    if share == 0:
+        return table.assign(split=table["split"].replace("train", group_splits.UNUSED))
     kept = table.copy()
     for _, rows in table[table["split"] == "train"].groupby("fold"):
         films = film_scans.films_by_fold(rows)
