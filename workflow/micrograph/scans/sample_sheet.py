@@ -477,7 +477,7 @@ def _column_errors(names: list[str], line: int, columns: Columns) -> Iterator[st
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"known columns: {', '.join(known)}."
-            hint += " Name a growth variable of your own in scans.extra_columns of the config."
+            hint += " Name a growth variable of your own in scans.extra_columns of the config; leave other columns out."
             if near and near[0] in NUMBERS and sheet_cells.REMARK.search(name):
                 hint = f"write it in the unit of '{near[0]}'."
             yield f"line {line}: column '{name}' is not known; {hint}"
