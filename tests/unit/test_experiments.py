@@ -5,6 +5,7 @@ import yaml
 
 from micrograph import experiments
 from micrograph.config import validate
+from micrograph.errors import UserError
 from micrograph.experiments import Study, expand
 from micrograph.splits import fit_spec, protocols
 from micrograph.splits.fit_spec import FitSpec
@@ -211,3 +212,33 @@ def test_baselines_know_no_network():
     words = {"protocols": ["strict"], "policies": ["aug3"], "features": ["metadata"], "models": ["OLR", "GBC"]}
     made = [(fit.pretraining, fit.features, fit.scheme, fit.model) for fit in study(baselines=words).fits("baselines")]
     assert made == [("none", "metadata", "ordinal", "OLR"), ("none", "metadata", "nominal", "GBC")]
+
+
+TRANSFER = {**TABLE, "schemes": ["nominal"], "shares": [25], "repeats": 1, "pretraining": ["imagenet", "simulated"]}
+
+
+def test_transfer_fits_the_cnn_on_every_share_and_what_learned_the_target_on_none():
+    fits = study(transfer=TRANSFER).fits("transfer")
+    assert {(fit.pretraining, fit.protocol) for fit in fits} == {
+        ("simulated", "strict.share0"),
+        *((name, protocol) for name in ("imagenet", "simulated") for protocol in ("strict.share25", "strict")),
+    }
+    assert {(fit.features, fit.model) for fit in fits} == {("image", "CNN")}
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ({"column": "pressure_torr", "bins": [0, 50, 100]}, "does not know pressure"),
+        ({"column": "growth_celsius", "classes": [600, 700]}, "between 850 °C and 1050 °C"),
+    ],
+)
+def test_targets_that_the_simulator_does_not_know_are_left_out_with_a_sentence(target, why):
+    one = study(transfer=TRANSFER)
+    one.config["target"] = target
+    with pytest.raises(experiments.Unavailable, match=why):
+        one.fits("transfer")
+    assert one.all_fits == []
+    with pytest.raises(UserError, match=f"pretraining simulated: the simulator.*{why}"):
+        validate({"target": target, "experiments": {"table3": {"pretraining": ["imagenet", "simulated"]}}})
+    validate({"target": target})

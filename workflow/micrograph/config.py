@@ -371,10 +371,18 @@ def _of_networks(config: dict[str, Any]) -> Iterator[str]:
     tables = experiments.Study(config).tables
     requested = {name for table in tables.values() for name in table.get("pretraining", [])}
     requested |= {config["final_model"]["pretraining"]}
-    requested |= {config["pretraining"]["self_supervised"]["start"]} if "films" in requested else set()
+    for name, key in (("films", "self_supervised"), ("simulated", "simulated")):
+        requested |= {config["pretraining"][key]["start"]} if name in requested else set()
     backbone, own = config["networks"]["backbone"], config["networks"]["weights_file"]
     if "micronet" in requested and backbone != "resnet18" and not own:
         yield f"pretraining micronet has weights for the backbone resnet18 alone, not for {backbone}; choose that."
+    shortest, longest = config["pretraining"]["simulated"]["width_nm"]
+    if shortest > longest:
+        yield f"pretraining.simulated.width_nm are {shortest}, {longest}; write the shorter first."
+    named = {name for key, table in tables.items() if key != "transfer" for name in table.get("pretraining", [])}
+    why = experiments.unknown_to_simulator(Target.from_config(config["target"]))
+    if why and "simulated" in named | {config["final_model"]["pretraining"]}:
+        yield f"pretraining simulated: {why}"
 
 
 def _of_experiments(config: dict[str, Any]) -> Iterator[str]:

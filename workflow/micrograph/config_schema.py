@@ -105,6 +105,7 @@ BlockOrTuned = Annotated[str, OneOf((*BLOCKS, "tuned"))]
 Model = Annotated[str, OneOf(MODELS)]
 Scheme = Annotated[str, OneOf(tuple(SCHEMES))]
 Pretraining = Annotated[str, OneOf(tuple(PRETRAINING))]
+Start = Annotated[str, OneOf(tuple(name for name, origin in PRETRAINING.items() if origin in ("retrieved", "random")))]
 Fetched = Annotated[str, OneOf(FETCHED)]
 Policy = Annotated[str, OneOf(tuple(POLICIES))]
 Resampling = Annotated[str, OneOf(RESAMPLING)]
@@ -143,7 +144,8 @@ PROTOCOLS = Field(
 DOMAINS = Field(
     description=(
         "imagenet, micronet (only with the backbone resnet18; its authors publish no checksum, so the first download "
-        "is trusted and later ones must equal it), scratch (random weights), films (see pretraining.self_supervised)."
+        "is trusted and later ones must equal it), scratch (random weights), films (see pretraining.self_supervised), "
+        "simulated (see pretraining.simulated)."
     )
 )
 AUGMENTATION = Field(
@@ -423,7 +425,7 @@ class SelfSupervised(Section):
     micrographs of the fold (protocol published: on all micrographs) and on simulated ones. The paper has no such
     domain."""
 
-    start: Annotated[str, OneOf(tuple(name for name in PRETRAINING if name != "films"))] = "imagenet"
+    start: Start = "imagenet"
     """Weights that the pre-training starts from; scratch: random ones."""
     simulated: Annotated[int, Field(ge=0, le=1_000_000)] = 48
     """Number of additional simulated micrographs, of films that are in no fold."""
@@ -437,19 +439,37 @@ class SelfSupervised(Section):
     """Learning rate of Adam."""
 
 
+class SimulatedSource(Section):
+    """The pre-training domain simulated: from simulated films of other laboratories the backbone learns the study's
+    target (growth temperature or growth time), with the settings of training and training.nominal. Each of their growth
+    days has a reactor, a tip and noise of its own, each scan its levelling, contrast, width and resolution. The paper
+    has no such domain."""
+
+    start: Start = "imagenet"
+    """Weights that the pre-training starts from; scratch: random ones."""
+    samples: Annotated[int, Field(ge=12, le=1_000_000)] = 240
+    """Number of simulated films, equally many of each class of the target; one growth day in five validates."""
+    epochs: Count = 6
+    """Maximum number of passes over these films; training.patience ends them earlier."""
+    width_nm: Annotated[list[Positive], Field(min_length=2, max_length=2)] = [700, 1300]
+    """Shortest and longest width of their scans in nm: those of your own scans, and somewhat more."""
+
+
 class Pretrainings(Section):
     """Pre-training within the study."""
 
     self_supervised: SelfSupervised = SelfSupervised()
+    simulated: SimulatedSource = SimulatedSource()
 
 
 class DropoutOfDomains(Section):
-    """Dropout for each pre-training."""
+    """Dropout for each pre-training; that of simulated may be left out, and is then that of imagenet."""
 
     imagenet: Dropout
     micronet: Dropout
     scratch: Dropout
     films: Dropout
+    simulated: Dropout | None = None
 
 
 def _form(value: Any) -> str:
@@ -742,6 +762,23 @@ class LearningCurve(Section):
     models: Models = ["SVC"]
 
 
+class Transfer(Section):
+    """What pre-training on simulated films gives: the table and figure transfer. From each pre-training the CNN is
+    fine-tuned on none, some and all of the training samples, on the same folds. Only for growth temperature and growth
+    time, which the simulator knows."""
+
+    own: ClassVar[tuple[str, ...]] = ("pretraining",)
+
+    repeats: Repeats = BASE.repeats
+    shares: Some[Percent] = [25, 50]
+    """Percent of each fold's training samples, by whole growth days; 100 is always included, and 0 for simulated, whose
+    network predicts the study's samples without having seen any."""
+    protocols: Annotated[One[Annotated[str, OneOf(("strict",))]], PROTOCOLS] = ["strict"]
+    pretraining: Annotated[Some[Pretraining], DOMAINS] = ["imagenet", "films", "simulated"]
+    policies: Annotated[One[Policy], AUGMENTATION] = BASE.policies
+    schemes: OneNominal = BASE.schemes
+
+
 class WhatCanBeRead(Section):
     """Which growth variables of the sheet micrographs tell: the table and figure what_can_be_read. Linear models on the
     features of the global pooling predict the target and every other column."""
@@ -769,6 +806,7 @@ class Experiments(Section):
     leakage: Leakage | None = Leakage()
     confounders: Confounders | None = Confounders()
     learning_curve: LearningCurve | None = LearningCurve()
+    transfer: Transfer | None = Transfer()
     what_can_be_read: WhatCanBeRead | None = WhatCanBeRead()
 
 

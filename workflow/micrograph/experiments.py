@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from micrograph.errors import UserError
 from micrograph.models import registry
 from micrograph.splits import policies, protocols
-from micrograph.splits.fit_spec import FitSpec, NetworkSpec, components_of_tuned, vary
+from micrograph.splits.fit_spec import ON_TARGET, FitSpec, NetworkSpec, components_of_tuned, vary
 from micrograph.target import SCHEMES as TARGET_SCHEMES
 from micrograph.target import Target
 
@@ -27,6 +27,8 @@ SAME_SPLITS = {"published": "as_run"}
 SHARED = ("only", "base")  # keys of `experiments` that are no experiment
 T = TypeVar("T")
 PAPER_TABLES = ("table2", "fig3", "table3", "table4")
+# Targets that the simulator knows, and between which values it grows films.
+SIMULATED_TARGETS = {"growth_celsius": (850, 1050), "growth_seconds": (0, 7200), "growth_minutes": (0, 120)}
 FINAL_MODEL = "final_model"  # in `experiments.only`: the final model, and the films with their maps in the report
 
 
@@ -90,6 +92,7 @@ class Study:
             If there is none.
         """
         expand_: dict[str, Callable] = {"leakage": _leakage, "learning_curve": _learning_curve}
+        expand_["transfer"] = lambda settings: _transfer(settings, self.target)
         expand_["baselines"] = lambda settings: _baselines(settings, self.target)
         fits = select(expand_.get(experiment, expand)(self.settings(experiment)), **where)
         if not fits:
@@ -172,7 +175,7 @@ class Study:
     def all_fits(self) -> list[FitSpec]:
         """Every fit that any table or figure of the study requires."""
         tables = [fit for name in PAPER_TABLES for fit in self.repeated_if_any(name)]
-        more = self.fits_if_any("baselines", "leakage", "learning_curve")
+        more = self.fits_if_any("baselines", "leakage", "learning_curve", "transfer")
         confounders = self.fits_if_any("confounders")
         fits = [*tables, *more, *confounders, *(replace(fit, protocol="strict") for fit in confounders)]
         if self.needed is None:
@@ -285,9 +288,16 @@ class Study:
         training = self.config["training"]
         own = training["feature_extractor" if head == "tuned" else head]
         settings = {name: training[name] for name in names} | _stated(own)
-        if isinstance(settings["dropout"], dict):
-            settings["dropout"] = settings["dropout"][pretraining]
+        if isinstance(dropout := settings["dropout"], dict):
+            domain = pretraining if dropout.get(pretraining) is not None else "imagenet"
+            settings["dropout"] = dropout[domain]
         return settings
+
+    @property
+    def source_settings(self) -> dict[str, Any]:
+        """The training settings of the pre-training on simulated films."""
+        own = self.config["pretraining"]["simulated"]
+        return self.head_settings("nominal", own["start"]) | {"epochs": own["epochs"]}
 
     def mlp_settings(self, scheme: str) -> dict[str, Any]:
         """Return the training settings of the MLP under one scheme."""
@@ -416,6 +426,25 @@ def _learning_curve(settings: dict[str, Any]) -> list[FitSpec]:
     """Return the fits on each share of the training batches and on all of them, in every repeat."""
     names = [f"{protocol}.share{share}" for protocol in settings["protocols"] for share in settings["shares"]]
     return repeated(expand({**settings, "protocols": [*names, *settings["protocols"]]}), settings["repeats"])
+
+
+def _transfer(settings: dict[str, Any], target: Target) -> list[FitSpec]:
+    """Return the CNNs on none, some and all training batches, in every repeat; Unavailable of an unknown target."""
+    if why := unknown_to_simulator(target):
+        raise Unavailable(why)
+    fits = _learning_curve({**settings, "models": ["CNN"], "shares": [0, *settings["shares"]]})
+    kept = [fit for fit in fits if protocols.parse(fit.protocol).share or fit.pretraining in ON_TARGET]
+    return sorted(kept, key=lambda fit: settings["pretraining"].index(fit.pretraining))
+
+
+def unknown_to_simulator(target: Target) -> str:
+    """Return why simulated films cannot be of a target, in one sentence; "" where they can."""
+    if target.column not in SIMULATED_TARGETS:
+        return f"the simulator does not know {target.name}; it knows {', '.join(SIMULATED_TARGETS)}."
+    low, high = SIMULATED_TARGETS[target.column]
+    if low <= min(target.classes) and max(target.classes) <= high:
+        return ""
+    return f"the simulator grows films between {target.amount(low)} and {target.amount(high)}; target has others."
 
 
 def _baselines(settings: dict[str, Any], target: Target) -> list[FitSpec]:

@@ -613,6 +613,12 @@ OUTPUTS = (
         table="learning_curve", figure="learning_curve:draw",
     ),
     Output(
+        "transfer", "Transfer", "Accuracy by pre-training and number of training samples", VALIDITY,
+        inputs=lambda study: {"fits": _fits(study, study.fits("transfer"))},
+        params=lambda study: {**_scored(study), "n_source": study.config["pretraining"]["simulated"]["samples"]},
+        table="transfer", figure="transfer:draw",
+    ),
+    Output(
         "what_can_be_read", "What can be read", "Growth variables read off the micrographs", VALIDITY,
         inputs=_growth_variables,
         params=_scored,

@@ -37,6 +37,7 @@ PREPROCESSING = {
     "levelling": config["heights"]["levelling"],
 }
 SAMPLES = "results/micrographs/samples.tsv"
+PRETRAINED_ON_SIMULATION = "results/pretraining/simulated.safetensors"
 # Chunks hold whole batches, so that features do not depend on the chunks.
 MICROGRAPHS_PER_JOB = (
     ceil(config["features"]["micrographs_per_job"] / config["networks"]["batch_size"])
@@ -166,12 +167,14 @@ def images_of(policy):
 
 
 def weights_path(pretraining):
-    """The retrieved weights of a pre-training; none for scratch."""
+    """The weights of a pre-training that are the same for all folds: retrieved, of simulated films, none for scratch."""
+    if pretraining == "simulated":
+        return [PRETRAINED_ON_SIMULATION]
     return [] if pretraining == "scratch" else [f"resources/weights/{BACKBONE}-{pretraining}.safetensors"]
 
 
 def weights_of(protocol, pretraining, folds):
-    """The initial weights of the networks of these folds: retrieved, none (scratch), or pre-trained for each fold."""
+    """The initial weights of the networks of these folds: those of all folds, or pre-trained for each fold."""
     if pretraining != "films":
         return weights_path(pretraining)
     seen = ["all"] if "pca_on_all" in protocols.parse(protocol).leaks else [f"fold{fold}" for fold in folds]

@@ -1,7 +1,7 @@
 """Pre-training and fine-tuning of networks, and the predictions of the CNN.
 
 Input: micrographs, augmented images, splits, weights.
-Output: results/pretraining (self-supervised backbones), results/networks (fine-tuned networks, outputs, training
+Output: results/pretraining (pre-trained backbones), results/networks (fine-tuned networks, outputs, training
 curves), results/features/.../tuned.npz, and the predictions and grid searches of the CNN.
 """
 
@@ -55,6 +55,57 @@ rule pretrain:
         settings=config["pretraining"]["self_supervised"],
     script:
         "../scripts/pretrain.py"
+
+
+rule simulate_source:
+    """Simulate films of other laboratories with their growth conditions, for supervised pre-training."""
+    input:
+        code=code_of("simulate_source"),
+    output:
+        samples="results/pretraining/source.tsv",
+        images="results/pretraining/source.npz",
+    log:
+        "logs/simulate_source.log",
+    benchmark:
+        "logs/simulate_source.tsv"
+    conda:
+        "../../envs/afm.yaml"
+    params:
+        seed=config["seed"],
+        target=config["target"],
+        samples=config["pretraining"]["simulated"]["samples"],
+        width_nm=config["pretraining"]["simulated"]["width_nm"],
+        pixels=config["training"]["pixels"],
+        shares=config["simulation"]["shares"],
+    script:
+        "../scripts/simulate_source.py"
+
+
+rule pretrain_supervised:
+    """Pre-train the backbone on the study's target, with simulated films of other laboratories."""
+    input:
+        samples=rules.simulate_source.output.samples,
+        images=rules.simulate_source.output.images,
+        weights=weights_path(config["pretraining"]["simulated"]["start"]),
+        code=code_of("pretrain_supervised"),
+    output:
+        weights=PRETRAINED_ON_SIMULATION,
+        curve="results/pretraining/simulated_curve.tsv",
+    log:
+        "logs/pretrain_supervised.log",
+    benchmark:
+        "logs/pretrain_supervised.tsv"
+    conda:
+        "../../envs/vision.yaml"
+    params:
+        seed=config["seed"],
+        target=config["target"],
+        backbone=BACKBONE,
+        device=config["networks"]["device"],
+        start=config["pretraining"]["simulated"]["start"],
+        settings=STUDY.source_settings,
+    script:
+        "../scripts/pretrain_supervised.py"
 
 
 ruleorder: train_explained_networks > train_networks

@@ -68,26 +68,26 @@ def make_table(fits: Sequence[Fit], *, resampling: Resampling, run: RunInfo) -> 
     """
     if not fits:
         raise UserError("the learning curve has no predictions to show: name models in experiments.learning_curve.")
-    rows = [_row(place, curve, resampling) for curve in _curves(fits) for place in range(len(curve))]
+    rows = [_row(place, curve, resampling) for curve in by_fit(fits) for place in range(len(curve))]
     return run.add_to(pd.DataFrame(rows, columns=COLUMNS)).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
 
 
-def _share(fit: Fit) -> int:
+def share(fit: Fit) -> int:
     """Return the share of the training samples in percent."""
     return protocols.parse(fit.spec.protocol).share
 
 
-def _whole(fit: Fit) -> FitSpec:
+def whole(fit: Fit) -> FitSpec:
     """Return the spec of a fit without its share."""
     return replace(fit.spec, protocol=replace(protocols.parse(fit.spec.protocol), share=protocols.WHOLE).name)
 
 
-def _curves(fits: Sequence[Fit]) -> list[list[Fit]]:
+def by_fit(fits: Sequence[Fit]) -> list[list[Fit]]:
     """Return the fits of every curve, by ascending share, in the order in which the curves come first."""
     curves: dict[FitSpec, list[Fit]] = {}
     for fit in fits:
-        curves.setdefault(_whole(fit), []).append(fit)
-    return [sorted(curve, key=_share) for curve in curves.values()]
+        curves.setdefault(whole(fit), []).append(fit)
+    return [sorted(curve, key=share) for curve in curves.values()]
 
 
 def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, Any]:
@@ -98,8 +98,8 @@ def _row(place: int, curve: Sequence[Fit], resampling: Resampling) -> dict[str, 
 
     fit, test = curve[place], curve[place].split("test")
     train, repeats = fit.split("train").groupby("fold"), summaries.by_repeat(fit.predictions)
-    row: dict[str, Any] = _whole(fit).columns() | {
-        "share_pct": _share(fit),
+    row: dict[str, Any] = whole(fit).columns() | {
+        "share_pct": share(fit),
         "n_train_samples": train["sample"].nunique().mean(),
         "n_train_batches": train["batch"].nunique().mean(),
         "majority_pct": 100 * accuracy(metrics.majority_class_baseline(fit.predictions)),
