@@ -185,3 +185,16 @@ def test_a_few_draws_without_a_score_do_not_undo_an_interval_or_a_comparison():
         True,
         False,
     ]
+
+
+def test_a_constant_has_its_balanced_accuracy_in_every_resample_that_holds_all_classes():
+    """Days of 900 are 4 of 40: some resamples have none, and a mean over the other two classes would be 50 %."""
+    truth = np.repeat([900, 950, 1000], [4, 24, 12])
+    frame = pd.DataFrame({"sample": range(40), "batch": range(40), "y_true": truth, "y_pred": 950})
+    drawn = Resampling(CLASSES, 4000, 1)
+    assert bootstrap.bootstrap(frame, "balanced_accuracy", drawn) == pytest.approx((1 / 3, 1 / 3))
+    assert bootstrap.paired_bootstrap(frame, frame, "balanced_accuracy", drawn) == (0, 0)
+    rarer = frame.assign(y_true=np.repeat([900, 950, 1000], [1, 27, 12]))
+    assert np.isnan(bootstrap.bootstrap(rarer, "balanced_accuracy", drawn)).all(), "a third of the resamples lack 900"
+    low, high = bootstrap.bootstrap(rarer, "accuracy", drawn)
+    assert low < 27 / 40 < high

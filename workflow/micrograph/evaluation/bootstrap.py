@@ -135,8 +135,8 @@ def quantiles(values: NDArray[np.float64], probabilities: Sequence[float]) -> ND
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return the percentile interval of resampled values, by `quantiles`.
 
-    Resamples without a value (kappa where all samples are of one class) are left out; there is no interval, (NaN, NaN),
-    where they are more than the tails.
+    Resamples without a value (kappa where all samples are of one class, balanced accuracy where a class is missing) are
+    left out; there is no interval, (NaN, NaN), where they are more than the tails.
     """
     finite = values[np.isfinite(values)]
     if not len(values) or len(finite) < LEVEL * len(values):
@@ -181,7 +181,10 @@ def intervals(
         return dict.fromkeys(rows, (np.nan, np.nan))
     weights = resampling.weights(n_batches)
     resampled = {tally: resample(weights, each) for tally, each in sums.items()}
-    return {name: interval(row.value(resampled[row.tally], resampling.classes)) for name, row in rows.items()}
+    return {
+        name: interval(row.resampled(resampled[row.tally], resampling.classes, sums[row.tally].sum(axis=0)))
+        for name, row in rows.items()
+    }
 
 
 def paired_bootstrap(
@@ -241,4 +244,4 @@ def _resampled(frames: Sequence[pd.DataFrame], metric: str, resampling: Resampli
     if len(sums) < 2:
         return np.empty((len(frames), 0))
     resampled = resample(resampling.weights(len(sums)), sums)
-    return row.value(np.moveaxis(resampled, 1, 0), resampling.classes)
+    return row.resampled(np.moveaxis(resampled, 1, 0), resampling.classes, sums[:, 0].sum(axis=0))

@@ -139,17 +139,42 @@ class Metric:
     tally : callable
         (predictions, group, n_groups, classes) -> sums of every group of rows, which add up to the sums of all.
     higher_is_better : bool
+    over_classes : bool
+        Whether it is a mean over the classes: a resample without one of them has no value.
     """
 
     value: Callable[[NDArray, Sequence[float]], NDArray]
     tally: Tally = tally_confusion
     higher_is_better: bool = True
+    over_classes: bool = False
+
+    def resampled(self, sums: NDArray, classes: Sequence[float], whole: NDArray) -> NDArray[np.float64]:
+        """Return the values of resamples.
+
+        Parameters
+        ----------
+        sums : ndarray of shape (..., n_bootstrap, ...)
+            Of the resamples.
+        classes : sequence of float
+        whole : ndarray
+            Sums of all rows.
+
+        Returns
+        -------
+        ndarray of shape (..., n_bootstrap)
+            NaN where a mean over classes lacks one that `whole` has.
+        """
+        values = self.value(sums, classes)
+        if not self.over_classes:
+            return values
+        lacking = (sums.sum(axis=-1) == 0) & (whole.sum(axis=-1) > 0)
+        return np.where(lacking.any(axis=-1), np.nan, values)
 
 
 METRICS = {
     "accuracy": Metric(accuracy),
-    "balanced_accuracy": Metric(balanced_accuracy),
-    "macro_f1": Metric(macro_f1),
+    "balanced_accuracy": Metric(balanced_accuracy, over_classes=True),
+    "macro_f1": Metric(macro_f1, over_classes=True),
     "kappa": Metric(kappa),
     "mae": Metric(mae, higher_is_better=False),
     "rmse": Metric(rmse, tally_squared_error, higher_is_better=False),
