@@ -100,14 +100,14 @@ def planned_samples():
     return STUDY.target.add_to(planned_sheet())
 
 
-if SOURCE == "folder" and workflow.is_main_process:
-    for hazard in hazards.find(planned_sheet()):
-        print(f"Check the sheet: {hazard}", file=sys.stderr)
-
 PLAN = outputs.Plan.of(experiments.Study(config, planned_samples))
 STUDY = PLAN.study
 EXPLAINED = STUDY.explained
 WITH_FINAL_MODEL = STUDY.makes(experiments.FINAL_MODEL)
+
+if SOURCE == "folder" and workflow.is_main_process:
+    for hazard in hazards.find(planned_samples(), STUDY.target):
+        print(f"Check the sheet: {hazard}", file=sys.stderr)
 
 
 def count_of_scans():

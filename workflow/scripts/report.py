@@ -58,8 +58,8 @@ with log.redirect_output(snakemake.log[0]):
         confusion,
         conclusions.from_table(tables["conclusions"]) if "conclusions" in tables else None,
         by_time.beside(tables["by_time"], "headline") if "by_time" in tables else None,
-        hazards.find(samples) if params.data == "real films" else (),
+        hazards.find(samples, target) if params.data == "real films" else (),
         params.left_out,
     )
     folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)
-    io.write_text(snakemake.output.headline, page.in_one_sentence(report.headline))
+    io.write_text(snakemake.output.headline, page.in_one_sentence(report.headline, report.beside))

@@ -280,3 +280,11 @@ def test_a_page_of_a_target_without_order_or_unit_has_its_names(table2):
 def test_rejected_scans_are_listed_with_their_reasons(table2):
     html = a_page(table2, rejected=[("d", "d.spm", "d.spm: is empty; copy it again.")])
     assert "3 of 4 scans were accepted" in html and "d.spm: is empty; copy it again." in html
+
+
+def test_the_terminal_has_the_cautions_below_the_headline(table2):
+    found = page.headline(table2, PUBLISHED, TARGET)
+    alone = page.in_one_sentence(found)
+    beside = Beside([("a", "1 %", ""), ("b", "2 %", "")], ["Time is suspect."])
+    assert page.in_one_sentence(found, beside) == f"{alone}Caution: Time is suspect.\n" and alone.count("\n") == 1
+    assert page.in_one_sentence(None, beside) == ""

@@ -8,6 +8,7 @@ import pytest
 
 from micrograph.scans import hazards
 from micrograph.simulation import nanoscope_writer
+from micrograph.target import Target
 
 
 @pytest.fixture
@@ -67,3 +68,15 @@ def test_labels_hold_the_growth_day_and_missing_files_say_nothing(scan, tmp_path
     (sentence,) = hazards.find(sheet((label, "MCV1-211216A", scan(f"{label}.spm"))))
     assert f"{label} (name 2021-12-16, header 2021-12-15)" in sentence
     assert hazards.find(sheet(("a", "2021-12-15", str(tmp_path / "none.spm")))) == []
+
+
+def test_classes_of_few_growth_days_are_named_with_their_films_and_days():
+    target = Target.from_config({"column": "growth_celsius", "classes": [900, 950]})
+    rows = [(f"a{film}", f"day {film // 2}", f"a{film}.spm", 900) for film in range(5)]
+    rows += [(f"b{film}", f"day {film}", f"b{film}.spm", 950) for film in range(hazards.FEW_DAYS)]
+    samples = pd.DataFrame(rows, columns=["sample", "batch", "scan", "y_true"])
+    (sentence,) = hazards.find(samples, target)
+    assert "900 °C: 5 on 3." in sentence and "950" not in sentence
+    assert hazards.find(samples) == []
+    (sentence,) = [text for text in hazards.find(samples.assign(film="one"), target) if "Classes" in text]
+    assert "900 °C: 1 on 3." in sentence

@@ -182,8 +182,11 @@ def headline(table: pd.DataFrame, published: pd.DataFrame, target: Target) -> He
     return Headline(balanced, low, high, 100 / len(target.classes), accuracy, majority, description, *paper, caution)
 
 
-def in_one_sentence(result: Headline | None) -> str:
-    """Write the headline for the terminal: one sentence, and a second one where samples are too few; "" without one."""
+def in_one_sentence(result: Headline | None, beside: Beside | None = None) -> str:
+    """Write the headline for the terminal; "" without one.
+
+    One sentence, a second one where samples are too few, and a line for each caution beside it.
+    """
     if result is None:
         return ""
     interval = f" [95 % CI {result.low:.0f}, {result.high:.0f}]" if np.isfinite(result.low) else ""
@@ -191,6 +194,7 @@ def in_one_sentence(result: Headline | None) -> str:
     return (
         f"Balanced test accuracy: {result.balanced:.0f} %{interval}; any constant prediction has "
         f"{result.chance:.0f} %.{caution}\n"
+        + "".join(f"Caution: {text}\n" for text in (beside.cautions if beside else ()))
     )
 
 

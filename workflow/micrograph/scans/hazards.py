@@ -10,9 +10,11 @@ import pandas as pd
 
 from micrograph.errors import UserError, printable
 from micrograph.scans import film_names, formats, make_sheet, sample_sheet
+from micrograph.target import Target
 
 FILES_AT_MOST = 2000  # whose headers are read
 NAMED = 5  # samples named in a sentence
+FEW_DAYS = 12  # growth days of a class, below which no conclusion rests on it
 # Ends of a film's name that seem to name a place or a size on it, beyond those of `film_names`: _fov2, _loc3, _500nm.
 FIELD_OF_VIEW = re.compile(
     r"[ _.-]+((fov|field|loc|location|spot|pos|position|area|site)[ _-]?\d+|\d+(\.\d+)?[ _]?(nm|um|µm))$",
@@ -20,13 +22,16 @@ FIELD_OF_VIEW = re.compile(
 )
 
 
-def find(samples: pd.DataFrame) -> list[str]:
-    """Find what in a sheet may be wrong without being an error.
+def find(samples: pd.DataFrame, target: Target | None = None) -> list[str]:
+    """Find what in a sheet may be wrong, or too little, without being an error.
 
     Parameters
     ----------
     samples : DataFrame
-        Sheet, or table of accepted samples: sample, batch, scan, and film where films have several scans.
+        Sheet, or table of accepted samples: sample, batch, scan, and film where films have several scans; with a target
+        also y_true.
+    target : Target, optional
+        Its classes of few growth days are named.
 
     Returns
     -------
@@ -36,7 +41,21 @@ def find(samples: pd.DataFrame) -> list[str]:
     rows = samples.head(FILES_AT_MOST).astype({"sample": str, "batch": str, "scan": str}).to_dict("records")
     days = {row["sample"]: _scan_day(row["scan"]) for row in rows}
     found = [_guessed(rows, days), _several_scans(samples), _fields_of_view(rows), _contradicting(rows, days)]
+    found += [] if target is None else [_rare_classes(samples, target)]
     return [sentence for sentence in found if sentence]
+
+
+def _rare_classes(samples: pd.DataFrame, target: Target) -> str:
+    """Describe classes that were grown on few days."""
+    films = samples.assign(film=samples.get("film", samples["sample"])).groupby("y_true")[["film", "batch"]].nunique()
+    rare = films[films["batch"] < FEW_DAYS]
+    if rare.empty:
+        return ""
+    named = "; ".join(f"{target.with_unit(one)}: {row.film} on {row.batch}" for one, row in rare.iterrows())
+    return (
+        f"Classes grown on fewer than {FEW_DAYS} days (films, days): {named}. Balanced accuracy counts them as much as "
+        "the others, on very few films: read the confusion matrix beside it."
+    )
 
 
 def _scan_day(scan: str) -> str:
