@@ -25,6 +25,7 @@ MAY = {
     "fit_mlp": NETWORKS,
     "extract_features": NETWORKS,
     "pretrain": NETWORKS,
+    "pretrain_supervised": NETWORKS,
     "train_networks": NETWORKS,
     "train_final_model": NETWORKS,
     "compute_attributions": NETWORKS,
