@@ -13,7 +13,14 @@ from micrograph.models import storage
 from micrograph.networks import checkpoints, mlp, replace_head, transforms
 from project import PROJECT, Study
 
-TRUSTED = ("leakage", "baselines", "confounders", "calibration", "learning_curve", "transfer")  # a table and a figure each
+TRUSTED = (
+    "leakage",
+    "baselines",
+    "confounders",
+    "calibration",
+    "learning_curve",
+    "transfer",
+)  # a table and a figure each
 TABLES = (
     "table1",
     "fidelity",

@@ -52,6 +52,7 @@ NO_DATES = "the sheet has no growth dates"
 NO_METADATA = "not in experiments.baselines"
 NO_HEADLINE = "no model of Table 2 was run under strict"
 NO_NEIGHBOURS = f"no sample of another class was grown within {WITHIN_DAYS} days of one of the rarest"
+RARE = "a class of too few growth days: more than 5 % of the resamples have none of it"
 
 
 def make_table(
@@ -147,7 +148,8 @@ def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
     few = rows["batch"].nunique() < confounders.FEWEST
     ends = {} if few else bootstrap.intervals(rows, [PRIMARY, "accuracy"], resampling)
     scores: dict[str, Any] = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
-    scores |= {"reason": confounders.FEW if few else ""}
+    lacking = not few and np.isnan(ends[PRIMARY][0])
+    scores |= {"reason": confounders.FEW if few else RARE if lacking else ""}
     for metric, names in ((PRIMARY, SCORE), ("accuracy", ACCURACY)):
         value = metrics.score(rows, metric, resampling.classes)
         scores |= zip(names, (100 * one for one in (value, *ends.get(metric, confounders.NO_ENDS))), strict=True)
@@ -267,7 +269,7 @@ def _matched(fit: Fit, dates: pd.Series, resampling: Resampling) -> dict[str, An
     two = _scores(apart, replace(resampling, classes=(0.0, 1.0)))
     return (
         row
-        | {name: two[name] for name in SCORE}
+        | {name: two[name] for name in (*SCORE, "reason")}
         | {"reference_pct": CHANCE, "days_apart": float(pairs["days"].median())}
         | {difference: two[name] - CHANCE for difference, name in zip(DIFFERENCE, SCORE, strict=True)}
     )
