@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from snakemake.utils import update_config
 
 from micrograph import config_reference, experiments, yaml_checks
-from micrograph.config import SIMULATED, check_file, validate
+from micrograph.config import SIMULATED, check_file, schemes_left_out, validate
 from micrograph.config_schema import (
     BLOCKS,
     MODELS,
@@ -478,13 +478,22 @@ def test_a_target_without_order_has_the_scheme_nominal_alone():
         validate({"target": NAMES, "final_model": {"scheme": "nnrank"}})
 
 
+def test_the_schemes_that_defaults_lose_are_named_and_no_others():
+    names = schemes_left_out({"target": NAMES})
+    assert [name.split()[-1] for name in names] == ["nnrank", "corn", "regression"]
+    assert schemes_left_out({"target": NAMES, "experiments": ["table4"]}) == names
+    own = {"table4": {"schemes": ["nominal"]}}
+    for settings in ({}, {"target": NAMES, "experiments": own}, {"target": NAMES, "experiments": {"table4": None}}):
+        assert schemes_left_out(settings) == []
+
+
 def test_a_target_is_not_merged_with_the_default():
     filled = validate({"target": {"column": "growth_seconds", "bins": [0, 300, 900]}})["target"]
     assert filled == {"column": "growth_seconds", "name": None, "unit": None, "classes": None, "bins": [0, 300, 900]}
 
 
 def test_simulated_films_have_what_the_config_says():
-    sheet = simulate.plan_samples(12, 3, {900: 0.5, 950: 0.5}, np.random.default_rng(0), target_column="growth_minutes")
+    sheet = simulate.plan_samples(12, 3, {900: 0.5, 950: 0.5}, np.random.default_rng(0), minutes=True)
     assert {*sheet} == {"sample", "scan", "batch", "growth_date", *SIMULATED} - {"growth_seconds"}
     with pytest.raises(UserError, match="target.column is flow; simulated films have growth_celsius"):
         validate(OWN | {"target": {"column": "flow", "bins": [0, 1, 2]}})

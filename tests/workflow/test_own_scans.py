@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from project import PROJECT, Study
@@ -51,6 +52,22 @@ def test_only_what_a_change_touches_is_converted_again(study):
     os.utime(study.folder / "5.png", (later, later))
     both = {(rule, shard) for rule in ("level_scans", "render_micrographs") for shard in ("0001", "0002")}
     assert steps(study.run("-n", SAMPLES)) == both
+
+
+def test_another_target_converts_no_scan_again_and_the_run_says_what_it_does_not_have(study, smoke_settings):
+    study.run(SAMPLES)
+    sheet = study.folder / "samples.tsv"
+    header, *rows = sheet.read_text(encoding="utf-8").splitlines()
+    made = [f"{header}\tsubstrate\tflow", *(f"{row}\t{'ab'[place % 2]}\t{place}" for place, row in enumerate(rows))]
+    sheet.write_text("\n".join(made) + "\n", encoding="utf-8")
+    settings = yaml.safe_load((study.folder / "config.yaml").read_text(encoding="utf-8"))
+    settings |= {"target": {"column": "substrate", "classes": ["a", "b"]}, "splits": {"folds": 2}}
+    settings["scans"]["extra_columns"] = ["flow"]
+    del settings["experiments"]["table4"]["schemes"]
+    printed = Study(study.folder, settings).run("-n", SAMPLES)
+    assert steps(printed) == set() and "collect_micrographs" in printed
+    (said,) = [line for line in printed.splitlines() if "has no order" in line]
+    assert "substrate" in said and all(scheme in said for scheme in ("nnrank", "corn", "regression"))
 
 
 def test_a_killed_run_is_taken_up_again_and_ends_in_the_same_bytes(study, tmp_path):

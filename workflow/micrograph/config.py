@@ -108,7 +108,8 @@ def _completed(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     """Return a config with the defaults, and the same with texts as keys."""
     given = {**config, "experiments": _shared(config["experiments"])} if "experiments" in config else config
     filled = _filled(Config, given, Config().model_dump(warnings=False))
-    _drop_impossible_schemes(filled, given)
+    for table, scheme in list(_impossible_schemes(filled, given)):
+        table["schemes"].remove(scheme)
     return filled, _with_text_keys(filled)
 
 
@@ -145,8 +146,26 @@ def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str
     return filled
 
 
-def _drop_impossible_schemes(filled: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Leave out of the defaults the schemes that a target without order does not have."""
+def schemes_left_out(config: Mapping[str, Any]) -> list[str]:
+    """Return the schemes of default experiments that the target does not have, because it has no order.
+
+    Parameters
+    ----------
+    config : mapping
+        A configuration that `validate` admits, as given to it.
+
+    Returns
+    -------
+    list of str
+        As scheme nnrank, each once.
+    """
+    given = {**config, "experiments": _shared(config.get("experiments", {}))}
+    filled = _filled(Config, given, Config().model_dump(warnings=False))
+    return list(dict.fromkeys(f"scheme {scheme}" for _, scheme in _impossible_schemes(filled, given)))
+
+
+def _impossible_schemes(filled: dict[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield default experiments, each with a scheme of theirs that a target without order does not have."""
     classes = filled["target"].get("classes") if isinstance(filled["target"], Mapping) else None
     if not isinstance(classes, list) or not classes or not all(isinstance(one, str) for one in classes):
         return
@@ -154,7 +173,7 @@ def _drop_impossible_schemes(filled: dict[str, Any], given: Mapping[str, Any]) -
     own = given.get("experiments") or {}
     for name, table in tables:
         if isinstance(table, dict) and "schemes" in table and "schemes" not in (own.get(name) or {}):
-            table["schemes"] = [scheme for scheme in table["schemes"] if scheme == "nominal"]
+            yield from ((table, scheme) for scheme in table["schemes"] if scheme != "nominal")
 
 
 def _nulls(section: type[Section]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from math import ceil
 from pathlib import Path
 
 from micrograph import experiments, io, outputs
-from micrograph.config import validate
+from micrograph.config import schemes_left_out, validate
 from micrograph.errors import exit_with_message
 from micrograph.experiments import BLOCKS, POLICIES, SCHEMES
 from micrograph.models import registry
@@ -22,13 +22,20 @@ from micrograph.rng import random_stream
 from micrograph.scans import hazards, sample_sheet
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, folds_of, splits_path
+from micrograph.target import Target
 
 export_package()  # to scripts
-config.update(exit_with_message(validate, config, CONFIG_FILES))
+COMPLETED = exit_with_message(validate, config, CONFIG_FILES)
+SCHEMES_LEFT_OUT = schemes_left_out(config)
+config.update(COMPLETED)
+TARGET = Target.from_config(config["target"])
+config["target"] |= {"name": TARGET.name, "unit": TARGET.unit}
 
 RUN = record.Run(config, workflow.configfiles)
 SOURCE = config["scans"]["source"]
 SIMULATED = SOURCE == "simulated"
+# What the sheet of simulated films has in place of growth_seconds, if that is predicted.
+SIMULATED_COLUMNS = [name for name in ("growth_minutes",) if SIMULATED and config["target"]["column"] == name]
 FETCHED = SOURCE in ("zenodo", "list")
 BACKBONE = config["networks"]["backbone"]
 PREPROCESSING = {
@@ -91,7 +98,7 @@ def planned_sheet():
 
     settings, rng = config["simulation"], random_stream(config["seed"], "plan_samples")
     extra = {name: settings[name] for name in ("operators", "scanned_twice", "between_classes")}
-    extra["target_column"] = config["target"]["column"]
+    extra["minutes"] = bool(SIMULATED_COLUMNS)
     return simulate.plan_samples(settings["samples"], settings["days"], settings["shares"], rng, **extra)
 
 
@@ -104,6 +111,10 @@ PLAN = outputs.Plan.of(experiments.Study(config, planned_samples))
 STUDY = PLAN.study
 EXPLAINED = STUDY.explained
 WITH_FINAL_MODEL = STUDY.makes(experiments.FINAL_MODEL)
+LEFT_OUT = {name: f"the target {STUDY.target.name} has no order." for name in SCHEMES_LEFT_OUT} | PLAN.left_out
+
+if SCHEMES_LEFT_OUT and workflow.is_main_process:
+    print(f"The target {STUDY.target.name} has no order; left out: {', '.join(SCHEMES_LEFT_OUT)}.", file=sys.stderr)
 
 if SOURCE == "folder" and workflow.is_main_process:
     for hazard in hazards.find(planned_samples(), STUDY.target):
@@ -149,10 +160,11 @@ def scans_of_shard(wildcards):
 
 
 def rows_of_shard(wildcards):
-    """The cells of the sheet that conversion reads: a change of them reruns this shard only."""
+    """The cells of the sheet that conversion reads: a change of others reruns no shard. None: of simulated films."""
     if SIMULATED:
         return None
-    return sheet_of_shard(wildcards)[["sample", "scan", "width_nm", "levelling"]].astype(str).to_numpy().tolist()
+    cells = ["sample", "scan", "width_nm", "z_unit", "levelling"]
+    return sheet_of_shard(wildcards)[cells].astype(object).to_dict("records")
 
 
 def all_scans():

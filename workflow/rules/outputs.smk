@@ -104,7 +104,7 @@ rule report:
         "../../envs/learn.yaml"
     params:
         rows=[facts_of(row) for row in PLAN.made],
-        left_out=PLAN.left_out,
+        left_out=LEFT_OUT,
         data=STUDY.data,
         coverage=config["final_model"]["coverage"],
         target=config["target"],

@@ -23,10 +23,9 @@ rule level_scans:
     conda:
         "../../envs/afm.yaml"
     params:
-        target=config["target"],
-        extra_columns=config["scans"]["extra_columns"],
         scans_per_shard=config["scans"]["scans_per_shard"],
         rows=rows_of_shard,
+        simulated_columns=SIMULATED_COLUMNS,
         settings={
             "channels": config["scans"]["channels"],
             "direction": config["scans"]["direction"],

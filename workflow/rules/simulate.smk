@@ -25,7 +25,7 @@ if SIMULATED:
             shares=config["simulation"]["shares"],
             extra={
                 **{name: config["simulation"][name] for name in ("operators", "scanned_twice", "between_classes")},
-                "target_column": config["target"]["column"],
+                "minutes": bool(SIMULATED_COLUMNS),
             },
             folder="resources/scans",
             scans_per_shard=config["scans"]["scans_per_shard"],
@@ -49,8 +49,7 @@ if SIMULATED:
             "../../envs/afm.yaml"
         params:
             seed=config["seed"],
-            target=config["target"],
-            extra_columns=config["scans"]["extra_columns"],
+            simulated_columns=SIMULATED_COLUMNS,
             pixels=config["simulation"]["pixels"],
             scans_per_shard=config["scans"]["scans_per_shard"],
         script:

@@ -11,7 +11,7 @@ from micrograph.simulation import films, simulate
 with log.redirect_output(snakemake.log[0]):
     params = snakemake.params
     shard, many = int(snakemake.wildcards.shard), params.scans_per_shard
-    columns = sample_sheet.Columns.from_config(params.target, params.extra_columns)
+    columns = sample_sheet.Columns(extra=tuple(params.simulated_columns))
     rows = sample_sheet.read_shard(snakemake.input.sheet, columns, shard, many)
     measured = []
     for row in log.progress(rows.to_dict("records"), "films grown and scanned"):

@@ -59,7 +59,7 @@ def plan_samples(
     rng: np.random.Generator,
     folder: str | Path = "resources/scans",
     operators: int = 0,
-    target_column: str = "growth_celsius",
+    minutes: bool = False,
     scanned_twice: float = 0,
     between_classes: float = 0,
 ) -> pd.DataFrame:
@@ -79,8 +79,8 @@ def plan_samples(
         Of the scans.
     operators : int, default 0
         Number of operators, one for each day; 0 leaves the column empty. Operators have no effect on films.
-    target_column : str
-        What is predicted: growth_minutes takes the place of growth_seconds.
+    minutes : bool, default False
+        Whether growth_minutes takes the place of growth_seconds.
     scanned_twice : float, default 0
         Share of the films with two scans.
     between_classes : float, default 0
@@ -116,7 +116,7 @@ def plan_samples(
             rows += _growth_run(date, letter, celsius, temperatures.count(celsius), rng)
     sheet = pd.DataFrame(rows)
     sheet["operator"] = sheet["growth_date"].map(_assign_operators(sheet["growth_date"].unique(), operators, rng))
-    if target_column == MINUTES:
+    if minutes:
         sheet[MINUTES] = sheet.pop("growth_seconds") / 60
     if between_classes:
         sheet["growth_celsius"] += _offsets(sheet["sample"], between_classes, np.diff(sorted(shares)).min(), rng)
