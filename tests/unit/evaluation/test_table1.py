@@ -9,7 +9,7 @@ import pytest
 from micrograph import io
 from micrograph.errors import UserError
 from micrograph.evaluation import table1, tables
-from micrograph.splits import policies, prediction_table, splitters
+from micrograph.splits import film_scans, policies, prediction_table, splitters
 from micrograph.target import Target
 from project import PROJECT
 from tables_of_films import TARGET
@@ -134,3 +134,18 @@ def test_copies_of_other_samples_are_a_fault():
     augmentations = {"aug4": copies_of(samples.iloc[1:], "aug4")}
     with pytest.raises(UserError, match="s000"):
         table1.make_table(augmentations, splits, published(), target=TARGET, data="x", rng=np.random.default_rng(0))
+
+
+def test_films_are_counted_with_their_scans_beside():
+    """Every film has a second scan: the same films, twice the images."""
+    samples = study([6, 12, 9])
+    scans = pd.concat([samples.assign(film=samples["sample"], sample=samples["sample"] + f"@{n}") for n in (1, 2)])
+    rng = np.random.default_rng
+    splits = {"strict": film_scans.to_scans(splitters.split(samples, "strict", 3, rng(1), TARGET), scans)}
+    table = table1.make_table(
+        {"aug4": copies_of(scans, "aug4")}, splits, published(), target=TARGET, data="x", rng=rng(0)
+    )
+    test = table[(table["protocol"] == "strict") & (table["split"] == "test")]
+    assert test[["rows", "n_samples"]].to_numpy().tolist() == [[4, 2], [8, 4], [6, 3]]
+    assert test[["all_samples", "all_scans"]].to_numpy().tolist() == [[6, 12], [12, 24], [9, 18]]
+    assert table1.panels(table, TARGET)[-1].rows[0][1:] == [f"{n}, {2 * n}, not augmented" for n in (6, 12, 9)]

@@ -49,7 +49,9 @@ def predictions():
 def table(predictions):
     facts = [("growth_celsius", False, "1 | 2 | 3", ""), ("growth_seconds", True, "1 to 2 | 2 to 4 | 4 to 9", "")]
     facts += [("substrate", False, "a | b | c", ""), ("operator", False, "", "known of 3 of 60 samples: too few.")]
-    variables = pd.DataFrame(facts, columns=["variable", "is_number", "labels", "reason"]).assign(n_known=60)
+    variables = pd.DataFrame(facts, columns=["variable", "is_number", "labels", "reason"]).assign(
+        n_known=60, n_scans=75
+    )
     return what_can_be_read.make_table(
         predictions, variables, TARGET, resampling=resampling(300), data="simulated films"
     )

@@ -117,3 +117,20 @@ def test_thirds_hold_a_third_of_the_samples_unless_values_are_equal(study):
     assert np.bincount(variable.label).tolist() == [54, 53, 53]
     mostly = samples.assign(growth_seconds=[600.0] * 130 + list(range(30)))
     assert len(growth_variables.find(mostly, "growth_seconds", FOLDS).labels) == 2
+
+
+def test_films_count_once_whatever_the_number_of_their_scans(study):
+    """Scans with the film's features twice, and noise that cancels, give the films' own predictions."""
+    samples, features = study
+    scans = pd.concat([samples.assign(film=samples["sample"], sample=samples["sample"] + f"@{n}") for n in (1, 2)])
+    noise = np.random.default_rng(5).integers(-3, 4, features.shape)
+    given = {"explained_variance": 0.95, "folds": FOLDS, "repeats": 1, "stream": partial(random_stream, 1)}
+    whole = (features * 64).round() / 64  # so that sums are exact
+    alone, facts = growth_variables.predict(samples, whole, TARGET_OF_STUDY, **given)
+    twice, counted = growth_variables.predict(
+        scans, np.concatenate([whole + noise, whole - noise]).astype(np.float32), TARGET_OF_STUDY, **given
+    )
+    pd.testing.assert_frame_equal(alone, twice)
+    assert counted["n_known"].equals(facts["n_known"])
+    read = counted["reason"] == ""
+    assert read.any() and (counted.loc[read, "n_scans"] == 2 * facts.loc[read, "n_scans"]).all()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from micrograph.errors import UserError
 from micrograph.evaluation import bootstrap, tables
 from micrograph.evaluation.tables import Panel
+from micrograph.splits import film_scans
 
 NAME = "Table of attribution tests"
 MAPS = {
@@ -133,7 +134,8 @@ def _scores(rows: pd.DataFrame, names: NDArray, weights: NDArray[np.float64]) ->
     for name, has_interval in shown.items():
         ends = bootstrap.interval(resampled[name]) if has_interval else (np.nan, np.nan)
         row |= bootstrap.columns(name, (row[name], *ends))
-    return row | {"n_samples": len(rows), "n_batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
+    n_films = rows["sample"].map(film_scans.film_of_scan).nunique()
+    return row | {"n_samples": n_films, "n_batches": rows["batch"].nunique(), "folds": rows["fold"].nunique()}
 
 
 def _varies(values: NDArray[np.float64], rows: pd.DataFrame) -> bool:

@@ -21,7 +21,7 @@ NAME = "Table 1"
 PAPER = "paper"
 COLUMNS = [
     *("protocol", "policy", "split", "y_true", "rows", "rows_std", "images", "n_samples", "folds"),
-    *("all_samples", "augmentations", "augmentations_min", "augmentations_max", "data"),
+    *("all_samples", "all_scans", "augmentations", "augmentations_min", "augmentations_max", "data"),
 ]
 
 
@@ -54,8 +54,8 @@ def make_table(
     -------
     DataFrame
         Means over the folds: ``rows`` (with repeats; those trained on, or those scored), ``images`` (different ones
-        among them), ``n_samples``. Of the whole study: ``all_samples``, ``augmentations``, and the least and most of a
-        sample; 0 where a policy makes none.
+        among them), ``n_samples`` (films). Of the whole study: ``all_samples`` (films), ``all_scans``,
+        ``augmentations``, and the least and most of a scan; 0 where a policy makes none.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _fold_counts(folds: Sequence[FoldData], target: Target) -> pd.DataFrame:
     for number, fold in enumerate(folds):
         for split in splitters.SPLITS:
             rows = fold.train_index if split == "train" else fold.score_index[split]
-            columns = {"y_true": fold.samples.y[rows], "image": rows, "sample": fold.samples.sample[rows]}
+            columns = {"y_true": fold.samples.y[rows], "image": rows, "sample": fold.samples.film[rows]}
             frames.append(pd.DataFrame(columns).assign(fold=number, split=split))
     names = ["split", "y_true", "fold"]
     counts = (
@@ -96,12 +96,14 @@ def _fold_counts(folds: Sequence[FoldData], target: Target) -> pd.DataFrame:
 
 
 def _study_counts(samples: Samples, target: Target) -> pd.DataFrame:
-    """Of every class: samples of the study, augmentations made of them, least and most of one sample."""
-    columns = {"y_true": samples.y, "sample": samples.sample, "augmentation": samples.augmentation}
-    most = pd.DataFrame(columns).groupby(["y_true", "sample"])["augmentation"].max()
+    """Of every class: films and scans of the study, augmentations made of them, least and most of one scan."""
+    columns = {name: getattr(samples, name) for name in ("sample", "film", "augmentation")}
+    frame = pd.DataFrame(columns).assign(y_true=samples.y)
+    most = frame.groupby(["y_true", "sample"])["augmentation"].max()
     counts = most.groupby("y_true").agg(["size", "sum", "min", "max"]).reindex(target.classes)
-    counts.columns = ["all_samples", "augmentations", "augmentations_min", "augmentations_max"]
-    return counts.fillna({"all_samples": 0, "augmentations": 0})
+    counts.columns = ["all_scans", "augmentations", "augmentations_min", "augmentations_max"]
+    counts.insert(0, "all_samples", frame.groupby("y_true")["film"].nunique())
+    return counts.fillna({"all_samples": 0, "all_scans": 0, "augmentations": 0})
 
 
 def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
@@ -136,20 +138,24 @@ def _rows(row: pd.Series) -> str:
 
 
 def _images(rows: pd.DataFrame, target: Target) -> Panel:
-    """Return what every policy made of the samples: samples x augmentations = images."""
+    """Return what every policy made of the samples: samples (and scans, if more) x augmentations = images."""
     first = rows.drop_duplicates(["policy", "y_true"]).set_index(["policy", "y_true"])
     lines = [
         [policy, *tables.cells(first, [(policy, one) for one in target.classes], _product)]
         for policy in first.index.unique(level="policy")
     ]
     headings = ["Policy", *(target.with_unit(one) for one in target.classes)]
-    return Panel("Augmented images: samples x images per sample = images", headings, lines)
+    several = (rows["all_scans"] > rows["all_samples"]).any()
+    title = "films, scans x images per scan" if several else "samples x images per sample"
+    return Panel(f"Augmented images: {title} = images", headings, lines)
 
 
 def _product(row: pd.Series) -> str:
-    """13 x 8 to 9 = 115; without augmentations the samples alone."""
+    """13 x 8 to 9 = 115, of several scans a film 9, 13 x 8 to 9 = 115; without augmentations the numbers alone."""
+    films, scans = f"{row['all_samples']:.0f}", f"{row['all_scans']:.0f}"
+    counted = films if films == scans else f"{films}, {scans}"
     if not row["augmentations_max"] > 0:
-        return f"{row['all_samples']:.0f}, not augmented"
+        return f"{counted}, not augmented"
     least, most = f"{row['augmentations_min']:.0f}", f"{row['augmentations_max']:.0f}"
     each = least if least == most else f"{least} to {most}"
-    return f"{row['all_samples']:.0f} x {each} = {row['augmentations']:.0f}"
+    return f"{counted} x {each} = {row['augmentations']:.0f}"

@@ -32,7 +32,7 @@ RULE = (
     "micrographs and target over the target alone lies above 0. Otherwise, and with fewer than "
     f"{conclusions.MIN_BATCHES} growth days, this is not shown, which is no evidence that the film does not hold it."
 )
-COUNTS = ("n_classes", "n_samples", "n_batches", "repeats")
+COUNTS = ("n_classes", "n_samples", "n_scans", "n_batches", "repeats")
 DECIMALS = 1  # of the intervals that are judged
 COLUMNS = [
     *("variable", "is_target", "is_number", "labels", *COUNTS, "constant_pct"),
@@ -83,6 +83,7 @@ def make_table(
         row |= {"labels": fact["labels"], "reason": fact["reason"]}
         if not fact["reason"]:
             row |= _classes(own[own["kind"] == "classes"], fact["labels"].split(" | "), n_tested, resampling)
+            row["n_scans"] = fact["n_scans"]
             row |= _values(own[own["kind"] == "value"], resampling) if fact["is_number"] else {}
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64")).assign(data=data)
@@ -163,8 +164,10 @@ def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     read, numbers = table[~out], table[~out & table["is_number"].astype(bool)]
     others = read[read["verdict_with_target"].notna()]
     first = [("Growth variable", lambda row: label(row["variable"], target))]
+    several = bool((read["n_scans"] > read["n_samples"]).any())
+    classes = [column for column in CLASSES if column[0] != "Scans" or several]
     shown = [
-        tables.panel("Classes", read, [*first, *CLASSES], 2, notes=(RULE,)),
+        tables.panel("Classes", read, [*first, *classes], 2, notes=(RULE,)),
         tables.panel(f"Classes, with the {target.name} known", others, [*first, *_given(target.name)], 1),
         tables.panel("Values of numbers", numbers, [*first, *VALUES], 1),
         tables.panel("Left out", table[out], [*first, ("Reason", lambda row: row["reason"])], 2),
@@ -197,6 +200,7 @@ def _given(name: str) -> list[tables.Column]:
 CLASSES: list[tables.Column] = [
     ("Classes", lambda row: row["labels"].replace(" | ", ", ")),
     ("Samples", tables.number_column("n_samples")),
+    ("Scans", tables.number_column("n_scans")),
     ("Growth days", tables.number_column("n_batches")),
     ("Constant, %", tables.number_column("constant_pct")),
     ("Micrographs, balanced accuracy % [95 %]", tables.interval_column("balanced_images_pct")),

@@ -12,6 +12,7 @@ from micrograph.figures import style
 from micrograph.figures.fig10 import evenly_spaced
 from micrograph.figures.style import DOUBLE_MM, PAPER, SOFT
 from micrograph.scans.rendering import read_png
+from micrograph.splits import film_scans
 from micrograph.target import Target
 
 PER_CLASS, SIDE_MM, GAP_MM, EDGE_MM = 8, 20.6, 1.2, 5.0  # micrographs of a class, in a row
@@ -35,8 +36,9 @@ def draw(samples: pd.DataFrame, target: Target) -> Figure:
 
     Notes
     -----
-    Shown are the samples at evenly spaced ranks in the order of their names.
+    Shown are the samples at evenly spaced ranks in the order of their names, each with its first scan.
     """
+    n_scans, samples = len(samples), film_scans.films(samples)
     groups = {name: samples[samples["y_true"] == name] for name in target.classes}
     marks = style.class_marks(target.classes, target.ordered)
     others = samples.drop(columns=target.column, errors="ignore")
@@ -56,6 +58,10 @@ def draw(samples: pd.DataFrame, target: Target) -> Figure:
         axes = style.axes_mm(figure, place * room + left, below + 11, room - left - 4, 40)
         draw_panel(axes, groups, marks, target)
         style.letter_panel(figure, place * room + 1.5, below + 5.4, "bcd"[place])
+    counted = f"{len(samples)} samples"
+    figure.axes[-len(panels)].set_title(
+        counted if n_scans == len(samples) else f"{counted}, {n_scans} scans", loc="left", pad=5
+    )
     return figure
 
 
@@ -88,7 +94,6 @@ def _draw_counts(axes: Axes, groups: Mapping[float, pd.DataFrame], marks: Mappin
     axes.bar_label(bars, [f"{count}{share}" for count, share in zip(counts, shares, strict=True)], padding=2)
     axes.set(ylabel="Samples", ylim=(0, 1.14 * max(*counts, 1)))
     style.label_classes(axes, target)
-    axes.set_title(f"{sum(counts)} samples", loc="left", pad=5)
 
 
 def _draw_growth_times(axes: Axes, groups: Mapping[float, pd.DataFrame], marks: Mapping, target: Target) -> None:

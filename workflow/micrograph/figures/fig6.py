@@ -16,6 +16,7 @@ from micrograph.evaluation.summaries import Fit
 from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, INK, SOFT
 from micrograph.scans.rendering import read_png
+from micrograph.splits import film_scans
 from micrograph.target import Target
 
 PER_PAGE, COLUMNS = 27, 3
@@ -99,7 +100,8 @@ def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, target: Target) -> li
         fit_label(fit.spec, ("model", "scheme", "features")),
     )
     n_right, n_fits, n_pages = int(rows["right"].sum()), int(rows["fits"].max()), ceil(len(rows) / PER_PAGE)
-    line = f"{n_right} of {len(rows)} test samples correct ({100 * n_right / len(rows):.0f} %), "
+    tested = "scans" if film_scans.film_of(rows).nunique() < len(rows) else "samples"
+    line = f"{n_right} of {len(rows)} test {tested} correct ({100 * n_right / len(rows):.0f} %), "
     line += "each tested once, out of fold" if n_fits == 1 else f"each tested in {n_fits} folds; majority vote"
     others = rows.drop(columns=target.column, errors="ignore")
     substrates = _common(rows["substrate"]) if _is_known(others, "substrate") else []

@@ -2,8 +2,9 @@
 
 One linear model serves all inputs, so that they differ in what they know: ridge regression of values, logistic
 regression of classes, which it weights equally. Image features are principal components of the training samples,
-centred and scaled to unit length. Splits are strict and the variable's own: growth batches are kept together, and the
-folds are stratified by its classes. The penalty is chosen on validation samples.
+centred and scaled to unit length; a film has the mean features of its scans. Splits are strict and the variable's own:
+growth batches are kept together, and the folds are stratified by its classes. The penalty is chosen on validation
+samples.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from micrograph.models import metadata_features
 from micrograph.models.estimators import CenteredNormalizer
-from micrograph.splits import stratified_groups
+from micrograph.splits import film_scans, stratified_groups
 from micrograph.target import NAMES, Target
 
 CLASSES, VALUE = "classes", "value"
@@ -36,7 +37,7 @@ INPUTS = {
     BOTH: (IMAGES, TARGET),
 }
 COLUMNS = ["variable", "kind", "inputs", "repeat", "fold", "split", "sample", "batch", "y_true", "y_pred"]
-VARIABLES = ["variable", "is_number", "labels", "n_known", "reason"]
+VARIABLES = ["variable", "is_number", "labels", "n_known", "n_scans", "reason"]
 LEAST_KNOWN = 0.5  # share of the samples
 MOST_VALUES = 5  # numbers that are classes of their own; of more, thirds of the samples are
 PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01)  # rows have a length of about 1
@@ -68,13 +69,38 @@ class Variable:
     value: NDArray[np.float64] | None = None
 
 
+def by_film(samples: pd.DataFrame, features: NDArray) -> tuple[pd.DataFrame, NDArray]:
+    """Merge the scans of every film.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Table of samples, a row per scan.
+    features : ndarray of shape (n_scans, n_features)
+
+    Returns
+    -------
+    films : DataFrame
+        A row per film, named in ``sample``, with ``n_scans``.
+    features : ndarray of shape (n_films, n_features)
+        Means over the scans of a film.
+    """
+    place, _ = pd.factorize(film_scans.film_of(samples))
+    films, counts = film_scans.films(samples), np.bincount(place)
+    if len(films) == len(samples):
+        return films.assign(n_scans=1), features
+    means = np.zeros((len(films), features.shape[1]))
+    np.add.at(means, place, features)
+    return films.assign(n_scans=counts), (means / counts[:, None]).astype(features.dtype)
+
+
 def find(samples: pd.DataFrame, name: str, folds: int) -> Variable | str:
     """Divide a column of the table of samples into classes.
 
     Parameters
     ----------
     samples : DataFrame
-        Table of samples.
+        Table of samples, a row per film.
     name : str
         Column.
     folds : int
@@ -139,8 +165,8 @@ def predict(
     Parameters
     ----------
     samples : DataFrame
-        Table of samples; with ``y_true``, the class of the study's target.
-    features : ndarray of shape (n_samples, n_features)
+        Table of samples, a row per scan; with ``y_true``, the class of the study's target.
+    features : ndarray of shape (n_scans, n_features)
         Features of the micrographs, in the order of the samples.
     target : Target
         Of the study; there is no row with the target known for it.
@@ -155,17 +181,21 @@ def predict(
     Returns
     -------
     predictions : DataFrame
-        Test predictions in COLUMNS: of ``classes`` y_true and y_pred are indices of the labels, of ``value`` numbers.
+        Test predictions of films in COLUMNS: of ``classes`` y_true and y_pred are indices of the labels, of ``value``
+        numbers.
     variables : DataFrame
-        A row per variable in VARIABLES: labels separated by " | ", or the reason why it is left out.
+        A row per variable in VARIABLES: labels separated by " | ", or the reason why it is left out; n_known counts
+        films, n_scans the scans of those that are predicted.
     """
+    samples, features = by_film(samples, features)
     frames, found = [], []
     for name in dict.fromkeys([target.column, *NAMES, *extra_columns]):
         variable, n_known = find(samples, name, folds), int(samples[name].notna().sum()) if name in samples else 0
         if isinstance(variable, str):
-            found.append((name, False, "", n_known, variable))
+            found.append((name, False, "", n_known, 0, variable))
             continue
-        found.append((name, variable.value is not None, " | ".join(variable.labels), n_known, ""))
+        n_scans = int(samples["n_scans"].iloc[variable.rows].sum())
+        found.append((name, variable.value is not None, " | ".join(variable.labels), n_known, n_scans, ""))
         parts = _parts(samples.iloc[variable.rows], features[variable.rows], name, target, extra_columns)
         for repeat in range(repeats):
             rng = stream("growth_variables", name, repeat)

@@ -23,6 +23,7 @@ from micrograph.evaluation.labels import scheme_label
 from micrograph.report import contents
 from micrograph.report.conclusions import Verdict
 from micrograph.scans import quality
+from micrograph.splits import film_scans
 from micrograph.target import Target
 
 NOTICES = {  # label of the data -> notice at the top of the page
@@ -265,7 +266,8 @@ def html(template_path: str | Path, report: Report) -> str:
     template = environment.from_string(Path(template_path).read_text(encoding="utf-8"))
     n_batches = report.samples["batch"].nunique()
     material = report.settings.get("material")
-    target, present = report.target, report.samples["y_true"].value_counts().sort_index()
+    films = film_scans.films(report.samples)
+    target, present = report.target, films["y_true"].value_counts().sort_index()
     sections = contents.sections(report.tables, report.figures)
     shown = [one for part in sections for one in part.entries]
     entries = {Path(one.table.file).stem: one for one in shown if one.table and one.table.file}
@@ -279,7 +281,8 @@ def html(template_path: str | Path, report: Report) -> str:
         "judged": judged,
         "title": f"{target.name[0].upper()}{target.name[1:]}{f' of {material}' if material else ''} from micrographs",
         "counts": [(target.with_unit(one), count) for one, count in present.items()],
-        "n_samples": len(report.samples),
+        "n_samples": len(films),
+        "n_scans": len(report.samples),
         "n_batches": n_batches,
         "caution": report.headline.caution if report.headline else evaluated.too_few(n_batches),
         "rejected": contents.panel("", report.rejected),

@@ -18,6 +18,11 @@ def film_of(table: pd.DataFrame) -> pd.Series:
     return table["film"] if "film" in table else table["sample"]
 
 
+def film_of_scan(sample: str) -> str:
+    """Return the film that the name of a scan has before its position: MCV1-221130B-NT of MCV1-221130B-NT@edge."""
+    return sample.partition("@")[0]
+
+
 def films(samples: pd.DataFrame) -> pd.DataFrame:
     """Return a table of films, named in ``sample``: the rows of their first scans, which agree in what films have."""
     return samples.assign(sample=film_of(samples)).drop_duplicates("sample")
