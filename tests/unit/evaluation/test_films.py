@@ -76,3 +76,11 @@ def test_folds_splits_and_augmented_images_stay_apart():
     )  # fmt: skip
     films = FilmScore(TARGET).by_film(frame, "nominal")
     assert films[["fold", "augmentation"]].to_numpy().tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+
+
+def test_a_regression_in_uneven_bins_takes_the_bin_of_its_mean_value_not_the_nearest_middle():
+    """Of the bins 0-6, 6-10 and 10-30 the middles are 3, 8 and 20: 12 is nearest to 8, and in the last bin."""
+    bins = Target.from_config({"column": "growth_minutes", "bins": [0, 6, 10, 30]})
+    rows = scans(("a", 1, 3, 5.0, *NAN), ("a", 2, 20, 19.0, *NAN))
+    rows = rows.rename(columns=dict(zip(TARGET.score_columns, bins.score_columns, strict=True)))
+    assert FilmScore(bins).by_film(rows, "regression")["y_pred"].tolist() == [20]

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from micrograph.evaluation import seeds, summaries
 from micrograph.models import registry
+from micrograph.target import Classes
 
 
-def with_ensembles(fits: Sequence[summaries.Fit], classes: Sequence[float]) -> list[summaries.Fit]:
+def with_ensembles(fits: Sequence[summaries.Fit], classes: Classes) -> list[summaries.Fit]:
     """Return the fits, networks of several seeds each followed by their ensemble, whose model is `ENSEMBLE`."""
     made = []
     for fit in fits:

@@ -25,7 +25,7 @@ class FilmScore:
     method : {"mean", "majority"}
         mean: the class follows from the mean probabilities, or the mean value of a regression, as from those of one
         scan. majority, and mean of models without either: the class of most scans, of equally frequent ones that
-        nearest to the mean of the scans' classes, then the lower.
+        nearest to the mean of the scans' classes, then the lower. Probabilities and values are means in any case.
     """
 
     target: Target
@@ -76,7 +76,7 @@ def _by_mean(films: pd.DataFrame, scheme: str, goal: Target, scores: list[str]) 
         return np.full(len(films), np.nan)
     values = films["y_pred_value"].to_numpy(float)
     scheme = scheme if scheme in target.SCHEMES else "nominal"
-    return target.decode_scores(scheme, films[scores].to_numpy(float), values, goal.classes)
+    return target.decode_scores(scheme, films[scores].to_numpy(float), values, goal)
 
 
 def _by_majority(films: pd.DataFrame, scheme: str, goal: Target, scores: list[str]) -> np.ndarray:

@@ -6,8 +6,6 @@ run is one of each. Every seed of a repeat has the same splits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -95,7 +93,7 @@ def _accuracy(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(100 * correct, rows, out=np.full(rows.shape, np.nan), where=rows > 0)
 
 
-def ensemble(predictions: pd.DataFrame, scheme: str, classes: Sequence[float]) -> pd.DataFrame:
+def ensemble(predictions: pd.DataFrame, scheme: str, classes: target.Classes) -> pd.DataFrame:
     """Return the predictions of the ensemble of all seeds: of each network's fold in every repeat.
 
     Parameters
@@ -104,7 +102,7 @@ def ensemble(predictions: pd.DataFrame, scheme: str, classes: Sequence[float]) -
         Of networks, with the columns `RUN`.
     scheme : str
         Row of `target.SCHEMES`.
-    classes : sequence of float
+    classes : sequence of float, or Target
 
     Returns
     -------

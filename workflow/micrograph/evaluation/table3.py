@@ -32,6 +32,7 @@ def make_table(
     *,
     resampling: Resampling,
     run: RunInfo,
+    target: Target | None = None,
 ) -> pd.DataFrame:
     """Make Table 3: protocol by pre-training domain by model, then the paper's values as protocol ``paper``.
 
@@ -45,6 +46,8 @@ def make_table(
         Models on features of `summaries.ALONE`, shown below strict.
     resampling : Resampling
     run : RunInfo
+    target : Target, optional
+        Whose bins regressions of ensembles become; by default the nearest of the classes.
 
     Returns
     -------
@@ -61,15 +64,16 @@ def make_table(
         If the fits differ in policy or scheme.
     """
     return summaries.comparison(
-        "table3", fits, published, lambda protocol, group: _rows(group, REPORTED[protocol], resampling), COLUMNS,
+        "table3", fits, published,
+        lambda protocol, group: _rows(group, REPORTED[protocol], resampling, target), COLUMNS,
         one=("policy", "scheme"), baselines=baselines, majority={"pretraining": "none"},
         fields=("features", "policy", "scheme", "model"), resampling=resampling, run=run,
     )  # fmt: skip
 
 
-def _rows(fits: Sequence[Fit], split: str, resampling: Resampling) -> list[dict[str, Any]]:
+def _rows(fits: Sequence[Fit], split: str, resampling: Resampling, target: Target | None) -> list[dict[str, Any]]:
     """Return the rows of a protocol: domain by domain its fits, then their mean."""
-    fits = ensembles.with_ensembles(fits, resampling.classes)
+    fits = ensembles.with_ensembles(fits, target or resampling.classes)
     compared = summaries.fit_rows(fits, "pretraining", split, resampling)
     rows = {fit.spec: row for fit, row in zip(fits, compared, strict=True)}
     domains: dict[str, dict[str, Fit]] = {}

@@ -41,6 +41,7 @@ def make_table(
     *,
     resampling: Resampling,
     run: RunInfo,
+    target: Target | None = None,
 ) -> pd.DataFrame:
     """Make Table 4: protocol by scheme by model, then the paper's values as protocol ``paper``.
 
@@ -54,6 +55,8 @@ def make_table(
         Models on features of `summaries.ALONE`, shown below strict.
     resampling : Resampling
     run : RunInfo
+    target : Target, optional
+        Whose bins regressions of ensembles become; by default the nearest of the classes.
 
     Returns
     -------
@@ -68,14 +71,15 @@ def make_table(
         If the fits differ in pre-training or policy.
     """
     return summaries.comparison(
-        "table4", fits, published, lambda _, group: _rows(group, resampling), COLUMNS, one=("pretraining", "policy"),
-        baselines=baselines, majority={"scheme": "none"}, resampling=resampling, run=run,
+        "table4", fits, published, lambda _, group: _rows(group, resampling, target), COLUMNS,
+        one=("pretraining", "policy"), baselines=baselines, majority={"scheme": "none"}, resampling=resampling,
+        run=run,
     )  # fmt: skip
 
 
-def _rows(fits: Sequence[Fit], resampling: Resampling) -> list[dict[str, Any]]:
+def _rows(fits: Sequence[Fit], resampling: Resampling, target: Target | None) -> list[dict[str, Any]]:
     """One row per fit of a protocol, scheme by scheme."""
-    fits = ensembles.with_ensembles(fits, resampling.classes)
+    fits = ensembles.with_ensembles(fits, target or resampling.classes)
     order = list(dict.fromkeys(fit.spec.scheme for fit in fits))
     fits = sorted(fits, key=lambda fit: order.index(fit.spec.scheme))
     best = {flag: metric for flag, metric in BEST.items() if resampling.ordered or metric not in summaries.ORDERED}
