@@ -580,7 +580,7 @@ class Evaluation(Section):
     film_score: Annotated[str, OneOf(("mean", "majority"))] = "mean"
     """How several scans of a film give its prediction. mean: by the mean of their probabilities, or of the values of a
     regression (of models with neither by majority); majority: the class of most scans, of equally frequent ones the one
-    nearest to their mean."""
+    nearest to their mean. Calibration, sets and intervals are of films, too, from the mean probabilities."""
 
 
 class Figures(Section):
@@ -707,8 +707,8 @@ class Leakage(Section):
     adds an error of the notebooks to published, as_run-ERROR corrects it. ERROR: aug1_wrong_scan (crops of another
     sample's scan), aug1_one_crop (one crop repeated), aug2_range (features of AutoAugment's images in 0..255),
     one_component_fewer (principal components), features_not_normalised (tuned features of images without the
-    normalisation of training), target_not_scaled (networks learn degrees Celsius), nnrank_loss_summed (NNRank's loss a
-    sum over the minibatch)."""
+    normalisation of training), target_not_scaled (networks learn values in the target's unit), nnrank_loss_summed
+    (NNRank's loss a sum over the minibatch)."""
     networks: Annotated[str, OneOf(("network_leaks", "all"))] = "network_leaks"
     """network_leaks: models on tuned features and on images are fitted under the leaks that concern their networks only
     (features_from_one_fold for tuned features, validation_in_train_mode and last_checkpoint for images); all: under all
@@ -822,7 +822,7 @@ class FinalModel(Section):
     scheme: Annotated[str, OneOf(tuple(name for name in SCHEMES if name != "regression"))] = "nominal"
     """A scheme with probabilities."""
     coverage: Annotated[Number, Field(ge=0.5, le=0.99)] = 0.9
-    """Nominal coverage of prediction sets and of temperature intervals."""
+    """Nominal coverage of prediction sets and intervals."""
     novelty_quantile: Annotated[Number, Field(ge=0.5, le=0.999)] = 0.99
     """Quantile of the distances between samples of different growth days; a new scan whose distance to the study's
     samples exceeds it is out of distribution."""

@@ -45,6 +45,7 @@ rule train_final_model:
         settings={
             **config["final_model"],
             "target": config["target"],
+            "material": config["material"],
             "extra_columns": config["scans"]["extra_columns"],
             "backbone": BACKBONE,
             "search": config["models"]["param_grid"],

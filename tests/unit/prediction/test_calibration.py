@@ -1,6 +1,7 @@
 """Probabilities, sets and intervals whose coverage is known."""
 
 import numpy as np
+import pytest
 
 from made_up_answers import CLASSES, answers
 from micrograph.evaluation import uncertainty
@@ -69,3 +70,14 @@ def test_without_order_there_are_sets_and_no_intervals():
     means = calibration.check(known, 0.9, 200, np.random.default_rng(0), names)
     assert {"covered", "covered_by_day", "constant_covered_by_day", "covered_a"} <= set(means)
     assert not set(means) & {"within", "width", "within_by_day", "constant_within", "constant_within_by_day"}
+
+
+def test_an_interval_is_of_the_true_value_where_it_is_not_that_of_the_class():
+    """All predicted 950; the true values 940 and 960 are 10 away, although their class is 950."""
+    one_each = np.array(list("abcd"))
+    known = uncertainty.LabelledScores(
+        np.tile([0.0, 1, 0], (4, 1)), np.ones(4, int), one_each, CLASSES, np.array([940, 960, 940, np.nan])
+    )
+    assert known.take(np.array([1, 3])).true_value.tolist() == [960, 950]
+    assert calibration.fit(known, 0.8).reach == pytest.approx(10, abs=1e-3)
+    assert calibration.constant_interval(known, 0.75) == (940, 950)

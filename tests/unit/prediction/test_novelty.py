@@ -76,3 +76,9 @@ def test_a_measure_outside_of_the_study_is_named_with_its_value(limits, measure,
 
 def test_a_measure_that_the_study_does_not_have_is_not_checked():
     assert "relief_nm" not in novelty.ranges({"relief_nm": [np.nan, np.nan]})
+
+
+def test_a_film_is_flagged_with_any_of_its_scans():
+    between, days = np.array([0.1, 0.9, 0.1, 0.2, 0.2, 0.2]), list("aabbcc")
+    assert novelty.flagged_share(between, days, 0.9) == pytest.approx(1 / 6)
+    assert novelty.flagged_share(between, days, 0.9, ["x", "x", "y", "y", "z", "z"]) == pytest.approx(1 / 3)

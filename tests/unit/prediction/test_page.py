@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from micrograph.prediction import page, predict, storage
@@ -136,12 +137,29 @@ def test_films_with_several_scans_have_the_mean_of_their_scans_and_copies_do_not
     scans = {one.scan.rpartition("/")[2]: one for one in made}
     both = [scans[name] for name in named[:2]]
     assert (film.film, film.n_scans) == ("A1", 2)
-    for name, probability in film.probabilities.items():
-        assert probability == pytest.approx(sum(one.probabilities[name] for one in both) / 2)
+    powers = np.mean([one.scores for one in both], axis=0) ** (1 / stored.facts["calibration"]["temperature"])
+    assert list(film.probabilities.values()) == pytest.approx(list(powers / powers.sum()))
+    assert film.value == pytest.approx(sum(name * part for name, part in film.probabilities.items()))
     temperatures = [one.value for one in both]
-    assert film.value == pytest.approx(sum(temperatures) / 2)
     assert film.spread == pytest.approx(abs(temperatures[0] - temperatures[1]) / 2**0.5)
     frame = page.write(made, stored, TEMPLATE, tmp_path / "index.html", tmp_path / "parts")
     assert frame["film"].tolist() == ["A1"] * 3 + ["B1"] + ["C1"] * 2 + ["A1"]
     assert frame["n_scans"].tolist() == [1] * 6 + [2] and frame["scan"].iloc[-1] == ""
     assert "Films with several scans" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("method", "expected"), [("mean", 950), ("majority", 900)])
+def test_the_class_of_a_film_follows_the_config_of_the_study(predictions, stored, method, expected):
+    """Two scans are just in favour of 900, the third is sure of 950."""
+    facts = stored.facts | {"film_score": method, "calibration": stored.facts["calibration"] | {"temperature": 1.0}}
+    rng, scores = np.random.default_rng(0), [(0.5, 0.45, 0.05), (0.5, 0.45, 0.05), (0.0, 1.0, 0.0)]
+    scans = [
+        replace(
+            predictions[0], scan=f"new/A1_{place}.spm", scores=each, y_pred=[900, 950][each[1] > 0.5],
+            fingerprint=rng.integers(-9, 9, predictions[0].fingerprint.shape).astype(np.int8),
+        )
+        for place, each in zip(("center", "edge", "corner"), scores, strict=True)
+    ]  # fmt: skip
+    (film,) = predict.predict_films(scans, replace(stored, facts=facts))
+    assert (film.n_scans, film.y_pred) == (3, expected)
+    assert list(film.probabilities.values()) == pytest.approx([1 / 3, 1.9 / 3, 0.1 / 3], abs=1e-5)

@@ -38,16 +38,26 @@ class LabelledScores:
         Growth days.
     classes : ndarray of shape (n_classes,)
         Values of the classes in the target's unit, ascending.
+    known_value : ndarray of shape (n,), optional
+        True values, NaN where only the class is known.
     """
 
     scores: NDArray[np.float64]
     true_index: NDArray[np.int64]
     batches: NDArray[np.str_]
     classes: NDArray[np.float64]
+    known_value: NDArray[np.float64] | None = None
+
+    @property
+    def true_value(self) -> NDArray[np.float64]:
+        """The true values (n,), those of the classes where nothing else is known."""
+        of_class, known = self.classes[self.true_index], self.known_value
+        return of_class if known is None else np.where(np.isnan(known), of_class, known)
 
     def take(self, rows: NDArray) -> LabelledScores:
         """Return some of the samples."""
-        return LabelledScores(self.scores[rows], self.true_index[rows], self.batches[rows], self.classes)
+        value = None if self.known_value is None else self.known_value[rows]
+        return LabelledScores(self.scores[rows], self.true_index[rows], self.batches[rows], self.classes, value)
 
 
 def labelled_scores(predictions: pd.DataFrame, target: Target, split: str = "test") -> LabelledScores:
@@ -72,7 +82,8 @@ def labelled_scores(predictions: pd.DataFrame, target: Target, split: str = "tes
     scores = np.where(lost, np.where(lost.all(axis=1, keepdims=True), 1 / scores.shape[1], 0.0), scores)
     classes = np.asarray(target.classes, dtype=float)
     true_index = np.searchsorted(classes, rows["y_true"].to_numpy(float))
-    return LabelledScores(scores, true_index, rows["batch"].to_numpy(str), classes)
+    value = rows["y_true_value"].to_numpy(float) if "y_true_value" in rows else None
+    return LabelledScores(scores, true_index, rows["batch"].to_numpy(str), classes, value)
 
 
 def fit_temperature(scores: NDArray[np.float64], true_index: NDArray[np.int64]) -> float:

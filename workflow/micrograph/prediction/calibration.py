@@ -1,7 +1,8 @@
 """Calibrated probabilities, prediction sets and prediction intervals of the final model.
 
 Everything is fitted on cross-validated predictions (`final_model.cross_validate`), of samples whose growth days the
-predicting network was not trained on. The aim: a sample of a new day, drawn like the days of the study, has its true
+predicting network was not trained on; a sample is a film, with the prediction that all its scans give
+(`evaluation.films`). The aim: a sample of a new day, drawn like the days of the study, has its true
 class in its set, and its value in its interval, with at least the stated probability. This assumes exchangeable
 days; samples of one day may be similar (hierarchical conformal prediction: Y. Lee, R. F. Barber, R. Willett,
 "Distribution-free inference with hierarchical data", 2023; with one sample per day it is the textbook rule). Nothing is
@@ -73,7 +74,7 @@ def fit(known: uncertainty.LabelledScores, coverage: float, ordered: bool = True
 
 def _errors(known: uncertainty.LabelledScores, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """Absolute errors (n,) of the means of probabilities."""
-    return np.abs(known.classes[known.true_index] - uncertainty.expected_value(probabilities, known.classes))
+    return np.abs(known.true_value - uncertainty.expected_value(probabilities, known.classes))
 
 
 def leave_days_out(
@@ -128,7 +129,7 @@ def _apply_constant(
 ) -> dict[str, NDArray | float]:
     """Apply the set and the interval of other days, which ignore the micrograph, to samples; see leave_days_out."""
     low, high = constant_interval(others, coverage)
-    values = samples.classes[samples.true_index]
+    values = samples.true_value
     return {
         "constant_covered": uncertainty.constant_set(others.true_index, len(samples.classes))[samples.true_index],
         "constant_within": (values >= low) & (values <= high),
@@ -138,7 +139,7 @@ def _apply_constant(
 
 def constant_interval(known: uncertainty.LabelledScores, coverage: float) -> tuple[float, float]:
     """Return the shortest interval of values with a coverage, which ignores the micrograph."""
-    return uncertainty.constant_interval(known.classes[known.true_index], known.batches, coverage)
+    return uncertainty.constant_interval(known.true_value, known.batches, coverage)
 
 
 def check(

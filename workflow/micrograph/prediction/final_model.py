@@ -75,6 +75,8 @@ class FinalModelSettings:
         "simulated films" or "real films".
     seed : int
         Of the study.
+    material : str, optional
+        Of the films.
     """
 
     target: dict[str, Any]
@@ -92,6 +94,7 @@ class FinalModelSettings:
     resamples: int
     data: str
     seed: int
+    material: str | None = None
 
     @property
     def predicted(self) -> Target:
@@ -177,14 +180,15 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
     predicted = settings.predicted
     score = FilmScore(predicted, study.film_score)
     films, strict = (score.by_film(frame, settings.scheme) for frame in (predictions, study.predictions))
-    known = uncertainty.labelled_scores(predictions, predicted)
+    known = uncertainty.labelled_scores(films, predicted)
     variables = growth_variables(
         study.samples.drop(columns=PERSONAL, errors="ignore"), predicted, settings.extra_columns
     )
     rng = random_stream(settings.seed, "checked")
     facts |= {
         "precision": _precision(settings, device),
-        "target": settings.target, "data": settings.data, "seed": settings.seed, "versions": _versions(),
+        "target": settings.target, "material": settings.material, "data": settings.data,
+        "seed": settings.seed, "versions": _versions(),
         "settings_sha256": hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest(),
         "calibration": asdict(calibration.fit(known, settings.coverage, predicted.ordered)),
         "constant": _constant(known, settings),
@@ -193,7 +197,8 @@ def train(settings: FinalModelSettings, study: StudyData, device: str = "auto") 
         **_compare_to_majority(films, study, settings),
         "novelty": _novelty(settings, study, embeddings),
         "time": asdict(by_time.beside(study.by_time, "network")) if study.by_time is not None else None,
-        "cross_validated_predictions": _as_lists(predictions, settings),
+        "film_score": study.film_score,
+        "cross_validated_predictions": _as_lists(films, settings),
         "growth_variables": variables,
         "films": {name: study.samples[name].tolist() for name in (*SAMPLE_COLUMNS, *variables)},
     }  # fmt: skip
@@ -363,7 +368,7 @@ def _novelty(settings: FinalModelSettings, study: StudyData, embeddings: NDArray
         "neighbours": novelty.NEIGHBOURS,
         "quantile": settings.novelty_quantile,
         "threshold": novelty.threshold(between, settings.novelty_quantile),
-        "flagged": novelty.flagged_share(between, batches, settings.novelty_quantile),
+        "flagged": novelty.flagged_share(between, batches, settings.novelty_quantile, film_scans.film_of(samples)),
         "ranges": novelty.ranges(measures),
     }
 
@@ -417,8 +422,8 @@ def _precision(settings: FinalModelSettings, device: str) -> str:
 
 
 def _as_lists(predictions: pd.DataFrame, settings: FinalModelSettings) -> dict[str, list]:
-    """Return the cross-validated predictions as lists, of which scores, calibration and coverage can be recomputed."""
-    columns = ["sample", "batch", "fold", "y_true", "y_pred", *settings.predicted.score_columns]
+    """Return the predictions of films as lists, of which scores, calibration and coverage can be recomputed."""
+    columns = ["sample", "batch", "fold", "y_true", "y_true_value", "y_pred", *settings.predicted.score_columns]
     return {name: predictions[name].tolist() for name in columns}
 
 

@@ -53,6 +53,8 @@ PRETRAINED_ON_STUDY = (
     "The network before fine-tuning was pre-trained on these micrographs, without their labels: their distances "
     "may differ from those of new samples, and the limit and this share may be too small or too large for them. "
 )
+# How several scans of a film give its class, by evaluation.film_score.
+OF_FILMS = {"mean": "follows from these", "majority": "is that of most scans"}
 RANGE_LABELS = {
     "width_nm": "width of the scan, nm",
     "lines": "lines",
@@ -142,12 +144,29 @@ def _head(facts: Facts) -> str:
     note += "".join(f"\n**Caution.** {caution}\n" for caution in cautions(facts))
     more = ", a set of classes and a value with an interval" if target.ordered else " and a set of classes"
     return (
-        f"# {target.name[0].upper()}{target.name[1:]} of thin films from micrographs: the final model\n\n{note}\n"
+        f"# {target.name[0].upper()}{target.name[1:]} of {facts['material'] or 'thin films'} from micrographs: "
+        f"the final model\n\n{note}\n"
         f"One file, `model.safetensors`. For a new scan it predicts the {target.name} as one of the classes "
         f"{_classes(target)}, with calibrated probabilities{more}. It also "
         f"gives the study's most similar samples, attribution maps, and whether the scan is "
         f"{novelty.OUT_OF_DISTRIBUTION}."
-        f"\n\nData: {facts['data']}, {counts['films']} samples of {counts['batches']} growth days.\n"
+        f"\n\nData: {facts['data']}, {counts['films']} samples{_scans(facts)} of {counts['batches']} growth days.\n"
+    )
+
+
+def _scans(facts: Facts) -> str:
+    """Return how many scans the samples have, where some have several, and how these give one prediction."""
+    n_scans = len(facts["films"]["sample"])
+    return f" ({n_scans} scans)" if n_scans > facts["cross_validated"]["films"] else ""
+
+
+def of_films(facts: Facts) -> str:
+    """Return sentences on films of several scans; empty where all have one."""
+    if not _scans(facts):
+        return ""
+    return (
+        f" Of several scans of a sample the probabilities are means, and the class {OF_FILMS[facts['film_score']]}; "
+        "the set of a single scan may cover less than that of a sample."
     )
 
 
@@ -242,7 +261,7 @@ def _calibration(facts: Facts) -> str:
         f"{days} growth days varies around it with a standard deviation of about {scatter:.1f} percentage points "
         f"(the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is guaranteed for one class, for one day, "
         f"for values other than {_classes(target)}, or for scans "
-        f"that are {novelty.OUT_OF_DISTRIBUTION}.\n"
+        f"that are {novelty.OUT_OF_DISTRIBUTION}.{of_films(facts)}\n"
     )
 
 

@@ -154,8 +154,10 @@ def threshold(between: NDArray[np.float64], quantile: float) -> float:
     return float(np.quantile(between, quantile)) if len(between) and np.isfinite(between).all() else float("inf")
 
 
-def flagged_share(between: NDArray[np.float64], batches: ArrayLike, quantile: float) -> float:
-    """Return the share of the study's samples beyond the threshold with their own batch left out of it.
+def flagged_share(
+    between: NDArray[np.float64], batches: ArrayLike, quantile: float, films: ArrayLike | None = None
+) -> float:
+    """Return the share of the study's films with a scan beyond the threshold with their own batch left out of it.
 
     Parameters
     ----------
@@ -163,17 +165,22 @@ def flagged_share(between: NDArray[np.float64], batches: ArrayLike, quantile: fl
         Of `distances_between_batches`.
     batches : array_like of shape (n,)
     quantile : float
+    films : array_like of shape (n,), optional
+        By default every scan is a film.
 
     Returns
     -------
     float
-        The false-alarm rate to expect of samples of new days that are like the study's.
+        The false-alarm rate to expect of films of new days that are like the study's.
     """
     batches, far = np.asarray(batches), np.zeros(len(between), dtype=bool)
     for batch in np.unique(batches):
         own = batches == batch
         far[own] = between[own] > threshold(between[~own], quantile)
-    return float(far.mean())
+    if films is None:
+        return float(far.mean())
+    _, place = np.unique(np.asarray(films, dtype=str), return_inverse=True)
+    return float((np.bincount(place, far) > 0).mean())
 
 
 def ranges(measures: Mapping[str, ArrayLike]) -> dict[str, list[float]]:

@@ -124,6 +124,7 @@ def _pages(
             parts=f"{parts}/" if number == 1 else "",
             cam_words=attribution_maps.CAM.description,
             occlusion_words=attribution_maps.OCCLUSION.description,
+            of_films=model_card.of_films(model.facts),
             scatter=100 * uncertainty.coverage_std(coverage, days),
         )
         for number, some in enumerate(shown, start=1)

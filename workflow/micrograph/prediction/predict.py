@@ -19,10 +19,11 @@ from micrograph import log
 from micrograph.attribution import maps
 from micrograph.errors import UserError, printable
 from micrograph.evaluation import uncertainty
+from micrograph.evaluation.films import FilmScore
 from micrograph.prediction import model_card, novelty
 from micrograph.scans import conversion, duplicates, film_names, rendering
 from micrograph.scans.height_map import BlankScanError
-from micrograph.target import Target, decode, decode_scores
+from micrograph.target import Target, decode
 from micrograph.topography import measure
 
 BATCH_SIZE = 16  # scans that are in memory together
@@ -107,6 +108,8 @@ class Prediction:
         The most probable class.
     probabilities : dict of float to float
         Calibrated probability by class.
+    scores : tuple of float
+        Probabilities by class before calibration.
     prediction_set : tuple of float
         Classes; holds the true one for the share `coverage` of samples of new days (see `calibration`).
     value : float
@@ -158,6 +161,7 @@ class Prediction:
     target: Target | None = None
     y_pred: float | None = None
     probabilities: dict[float, float] = field(default_factory=dict)
+    scores: tuple[float, ...] = ()
     prediction_set: tuple[float, ...] = ()
     value: float = NAN
     low: float = NAN
@@ -318,9 +322,9 @@ def predict_films(predictions: Iterable[Prediction], model: Model) -> list[Predi
     Returns
     -------
     list of Prediction
-        Of every film with several scans, by their names (`scans.film_names`), the mean of their probabilities; of
-        copies of one scan the first counts, raw ones before processed ones. Set and interval are calibrated on single
-        scans.
+        Of every film with several scans, by their names (`scans.film_names`): what all of them give, as films of the
+        study were scored when the model was calibrated (`evaluation.films`). Of copies of one scan the first counts,
+        raw ones before processed ones.
     """
     films: dict[tuple[str, str], list[Prediction]] = {}
     for one in predictions:
@@ -340,10 +344,14 @@ def _without_copies(scans: Sequence[Prediction]) -> list[Prediction]:
 
 def _merge(scans: Sequence[Prediction], facts: Mapping[str, Any]) -> Prediction:
     """Return the prediction of a film from those of its scans."""
-    probabilities = np.mean([list(one.probabilities.values()) for one in scans], axis=0)
     reasons = tuple(f"{printable(os.path.basename(one.scan))}: {reason}" for one in scans for reason in one.reasons)
-    y_index = decode_scores(facts["head"], probabilities[None], np.full(1, NAN), range(len(probabilities)))
-    (answer,) = _answers(y_index, probabilities[None], facts)
+    target = Target.from_config(facts["target"])
+    frame = pd.DataFrame([one.scores for one in scans], columns=target.score_columns)
+    frame = frame.assign(film="film", sample=[one.scan for one in scans], y_pred_value=NAN)
+    frame["y_pred"] = [one.y_pred for one in scans]
+    film = FilmScore(target, facts["film_score"]).by_film(frame, facts["head"])
+    y_index = np.searchsorted(target.classes, film["y_pred"].to_numpy(float))
+    (answer,) = _calibrate(y_index, film[target.score_columns].to_numpy(float), facts)
     return replace(
         scans[0],
         **answer,
@@ -463,10 +471,10 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: st
             fingerprint=duplicates.fingerprint(scan.micrograph),
             pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
             cautions=tuple(model_card.cautions(facts)), constant=_constant(facts),
-            **calibrated, **attributed, **_compare_to_study(scan, row, model),
+            **answer, **attributed, **_compare_to_study(scan, row, model),
         )
-        for scan, calibrated, attributed, row in zip(
-            scans, _calibrate(attributions["outputs"], facts), _attribution_maps(attributions), distances, strict=True
+        for scan, answer, attributed, row in zip(
+            scans, _decode(attributions["outputs"], facts), _attribution_maps(attributions), distances, strict=True
         )
     ]  # fmt: skip
 
@@ -486,19 +494,17 @@ def _trained_on(sha256: str, films: Mapping[str, Sequence]) -> str:
     return str(known.get(sha256, ""))
 
 
-def _calibrate(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _decode(outputs: NDArray[np.float32], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Class, calibrated probabilities, set and value of every row of the outputs (n, n_outputs)."""
     index = range(len(Target.from_config(facts["target"]).classes))
-    y_pred, _, scores = decode(facts["head"], outputs, index)
-    return _answers(y_pred, uncertainty.scale(scores, facts["calibration"]["temperature"]), facts)
+    y_index, _, scores = decode(facts["head"], outputs, index)
+    return _calibrate(y_index, scores, facts)
 
 
-def _answers(
-    y_index: NDArray[np.float64], probabilities: NDArray[np.float64], facts: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Class, probabilities, set and value of every row of calibrated probabilities (n, n_classes)."""
+def _calibrate(y_index: NDArray, scores: NDArray[np.float64], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Class, calibrated probabilities, set and value of every row of probabilities (n, n_classes)."""
     target, fitted = Target.from_config(facts["target"]), facts["calibration"]
-    classes = target.classes
+    classes, probabilities = target.classes, uncertainty.scale(scores, fitted["temperature"])
     inside = uncertainty.prediction_sets(probabilities, _limit(fitted["set_limit"]))
     values, reach = uncertainty.expected_value(probabilities, classes), _limit(fitted["reach"])
     return [
@@ -506,6 +512,7 @@ def _answers(
             "target": target,
             "y_pred": classes[int(y_index[row])],
             "probabilities": dict(zip(classes, probabilities[row].tolist(), strict=True)),
+            "scores": tuple(scores[row].tolist()),
             "prediction_set": tuple(one for one, member in zip(classes, inside[row], strict=True) if member),
             **(_interval(float(values[row]), reach, facts["films"]["y_true_value"], target) if target.ordered else {}),
             "coverage": fitted["coverage"],

@@ -22,7 +22,7 @@ from micrograph.errors import UserError
 from micrograph.networks import backbones, checkpoints
 from micrograph.prediction import novelty
 
-VERSION = 5  # of the file's layout
+VERSION = 6  # of the file's layout
 NETWORK, BACKBONE, EMBEDDINGS, IMAGES = "network.", "backbone.", "films.looks", "films.pictures"  # names of tensors
 COMMAND = "snakemake --cores 8 results/final_model/model.safetensors"
 

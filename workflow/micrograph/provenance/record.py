@@ -213,7 +213,7 @@ def _crate(entities: Mapping[str, dict], results: Mapping[str, Mapping[str, str]
 
     crate = ROCrate()
     crate.name = "Results of growth-from-micrographs"
-    crate.description = "Growth temperature of thin films from AFM scans: the results, and the runs that made them."
+    crate.description = "Growth conditions of thin films from AFM scans: the results, and the runs that made them."
     crate.license = "Not stated here; ask whoever ran the workflow."
     profile = ContextEntity(crate, PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate"})
     crate.add(*(DataEntity(crate, _id(name), {"@type": "File", **file}) for name, file in results.items()))

@@ -33,7 +33,7 @@ class Figure:
     Parameters
     ----------
     name, title : str
-        "Figure 2", "Samples by growth temperature".
+        "Figure 2", "Samples by class".
     image : str or Path
         An SVG, a PNG, or a folder of them, of which all but the first are folded.
     caption : str

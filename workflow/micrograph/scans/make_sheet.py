@@ -58,7 +58,7 @@ def write_sheet(folder: str | Path, sheet: str | Path) -> tuple[list[Row], Skipp
     -------
     rows : list of dict
         Text by column (COLUMNS, and SEVERAL where films have several scans). Scans of one film (`film_names`) have one
-        `sample`. The growth temperature is never known and left empty.
+        `sample`. What is to be predicted is never known and left empty.
     skipped : list of (str, str)
         Path and reason of everything that has no row.
 

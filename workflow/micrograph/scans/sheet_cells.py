@@ -174,7 +174,7 @@ def read_cells(
     frame : DataFrame of str
         All known columns, by line of the file.
     target : Target, optional
-        Its limits decide what a temperature of 1,000 is; where it has no order, its classes how names are written.
+        Its limits decide what 1,000 is; where it has no order, its classes how names are written.
     own : collection of str
         Columns that the study has named. Those whose cells are all numbers are columns of numbers.
     separator : str

@@ -34,7 +34,7 @@ def choose(y_pred: ArrayLike, y_true: ArrayLike, protocol: str) -> Choice:
     Parameters
     ----------
     y_pred : array_like of shape (n_points, n)
-        Classes in Celsius; NaN, a missing prediction, counts as wrong.
+        Classes; NaN, a missing prediction, counts as wrong.
     y_true : array_like of shape (n,)
     protocol : str
         Its name.

@@ -15,7 +15,7 @@ window.Page = {};
     return element;
   }
 
-  // make("button", {class: "chip", text: "900 °C", on: {click: act}}, child, ...)
+  // make("button", {class: "chip", text: "accepted", on: {click: act}}, child, ...)
   Page.make = (tag, settings, ...children) => fill(document.createElement(tag), settings, children);
   Page.makeSvg = (tag, settings, ...children) => fill(document.createElementNS(SVG, tag), settings, children);
 

@@ -56,7 +56,7 @@
       return Page.makeSvg("svg", { class: "symbol", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape);
     },
 
-    // "● 900 °C" as elements: symbol and text.
+    // Symbol and name of a class, as elements.
     labelled: (value) =>
       Page.make("span", { class: "labelled" }, Page.marks.symbol(value), Page.study.labelled(value)),
   };
