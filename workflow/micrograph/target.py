@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Classes: TypeAlias = "Sequence[float] | Target"  # exact classes, ascending, or a target, whose bins may be uneven
 Prediction = tuple[Floats, Floats, Floats]  # y_pred (n,), value (n,), scores (n, n_classes)
+PAPER_TARGET = "growth_celsius"  # what the paper predicts; of another target it has no values
 # Name and unit of the sheet's own columns.
 NAMES = {
     "growth_celsius": ("growth temperature", "°C"),

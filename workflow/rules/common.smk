@@ -22,7 +22,7 @@ from micrograph.rng import random_stream
 from micrograph.scans import hazards, sample_sheet
 from micrograph.splits import protocols
 from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, folds_of, splits_path
-from micrograph.target import Target
+from micrograph.target import PAPER_TARGET, Target
 
 export_package()  # to scripts
 COMPLETED = exit_with_message(validate, config, CONFIG_FILES)

@@ -7,6 +7,15 @@ Each row of the registry micrograph/outputs.py is a rule, so that `snakemake tab
 study cannot make it.
 """
 
+# What captions read.
+CAPTION = {
+    "data": STUDY.data,
+    "coverage": config["final_model"]["coverage"],
+    "target_name": STUDY.target.name,
+    "ordered": STUDY.target.ordered,
+    "with_paper": STUDY.target.column == PAPER_TARGET,
+}
+
 for row in outputs.OUTPUTS:
     caption = f"../report/{row.name}.rst"
 
@@ -48,12 +57,10 @@ for row in outputs.OUTPUTS:
         conda:
             "../../envs/learn.yaml"
         params:
+            **CAPTION,
             output=row.name,
             row=facts_of(row),
-            data=STUDY.data,
-            coverage=config["final_model"]["coverage"],
             target=config["target"],
-            target_name=STUDY.target.name,
             arguments=lambda wildcards, name=row.name: outputs.get(name).params(STUDY),
             film_score=config["evaluation"]["film_score"],
             readers=lambda wildcards, name=row.name: outputs.readers(name, STUDY),
@@ -103,12 +110,10 @@ rule report:
     conda:
         "../../envs/learn.yaml"
     params:
+        **CAPTION,
         rows=[facts_of(row) for row in PLAN.made],
         left_out=LEFT_OUT,
-        data=STUDY.data,
-        coverage=config["final_model"]["coverage"],
         target=config["target"],
-        target_name=STUDY.target.name,
         extra_columns=config["scans"]["extra_columns"],
         components=outputs.feature_map(STUDY)[0],
         film_score=config["evaluation"]["film_score"],

@@ -10,7 +10,7 @@ from micrograph.evaluation.bootstrap import Resampling
 from micrograph.evaluation.films import FilmScore
 from micrograph.evaluation.summaries import RunInfo
 from micrograph.rng import random_stream
-from micrograph.target import Target
+from micrograph.target import PAPER_TARGET, Target
 
 
 def read(reader, paths, keys, film_score):
@@ -57,7 +57,7 @@ with log.redirect_output(snakemake.log[0]):
         name: read(kind, snakemake.input[name], keys, film_score) for name, (kind, keys) in params.readers.items()
     }
     arguments = dict(params.arguments) | readers | {"target": target, "classes": list(target.classes)}
-    if "published" in readers and target.column != summaries.PAPER_TARGET:
+    if "published" in readers and target.column != PAPER_TARGET:
         arguments["published"] = readers["published"].iloc[:0]
     if "samples" in readers:
         arguments["samples"] = target.add_to(readers["samples"])

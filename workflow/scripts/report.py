@@ -10,7 +10,7 @@ from micrograph.figures import training_curves
 from micrograph.report import conclusions, contents, folder, page, similar_samples
 from micrograph.report import samples as explorer
 from micrograph.scans import hazards
-from micrograph.target import Target
+from micrograph.target import PAPER_TARGET, Target
 
 with log.redirect_output(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
@@ -42,7 +42,7 @@ with log.redirect_output(snakemake.log[0]):
         )
         pictures = explorer.pictures(rows, attributions)
         confusion = page.confusion(films.predictions, target, explorer.model_name(fit.spec))
-    published = io.read_table(given.published).iloc[: None if target.column == summaries.PAPER_TARGET else 0]
+    published = io.read_table(given.published).iloc[: None if target.column == PAPER_TARGET else 0]
     made = [outputs.get(row["name"]) for row in params.rows]
     captions = {Path(path).stem: contents.caption(path, dict(params.items())) for path in given.captions}
     report = page.Report(

@@ -17,9 +17,15 @@ from tables_of_films import TARGET
 
 FOLDER = PROJECT / "workflow" / "report"
 HOSTILE = "<script>alert('x')</script>&\"'"
-SETTINGS = {"column": "growth_celsius", "name": None, "unit": "°C", "classes": [900, 1000], "bins": None}
-CONFIG = {"target": SETTINGS, "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
-PARAMS = {"data": "simulated films", "coverage": 0.9, "target_name": "growth time"}
+SETTINGS = {
+    "column": "growth_celsius",
+    "name": "growth temperature",
+    "unit": "°C",
+    "classes": [900, 1000],
+    "bins": None,
+}
+CONFIG = {"target": SETTINGS, "material": None, "scans": {"source": "simulated"}, "splits": {"folds": 10}, "seed": 7}
+PARAMS = {"data": "simulated films", "coverage": 0.9, "target_name": "growth time", "ordered": True, "with_paper": True}
 FIGURE_CAPTIONS = sorted(path.name for path in FOLDER.glob("*.rst") if path.name != "workflow.rst")
 
 
@@ -92,3 +98,11 @@ def test_a_figure_is_shown_with_its_image_and_caption():
     figure = contents.figure(outputs.get("fig2"), "<p>Caption.</p>")
     assert (figure.name, figure.caption) == ("Figure 2", "<p>Caption.</p>")
     assert figure.image == "results/figures/fig2.svg"
+
+
+def test_captions_of_another_target_have_no_values_of_the_paper_and_without_order_no_ordinal_schemes():
+    for name in FIGURE_CAPTIONS:
+        text = contents.caption(FOLDER / name, PARAMS | {"with_paper": False, "ordered": False})
+        assert not re.search(r"\b262\b|\b27 (of|real)|paper's (values|settings|counts)", text), name
+        if name in ("table4.rst", "baselines.rst"):
+            assert not re.search("ordinal|RMSE|kappa", text), name

@@ -56,7 +56,6 @@ OF_ORDER |= {f"best_{name}" for name in ORDERED}
 PAIRED = (*ENDS, "_discordant")  # of the columns of a paired difference
 GAIN = [f"gain_pct_points{end}" for end in PAIRED]
 
-PAPER_TARGET = "growth_celsius"  # what the paper predicts; of another target it has no values
 # The columns of the paper's values -> fields of FitSpec; its splits and metrics -> columns.
 PRINTED = {
     "feature_set": "features",

@@ -92,7 +92,7 @@
           button.setAttribute("aria-pressed", only("truth", truth) && only("predicted", predicted));
           button.setAttribute(
             "aria-label",
-            `true ${label("truth", truth)}, predicted ${label("predicted", predicted)}: ${count} samples`,
+            `true ${label("truth", truth)}, predicted ${label("predicted", predicted)}: ${count} ${Page.study.things}`,
           );
           button.classList.toggle("out", Boolean(out("truth", truth) || out("predicted", predicted)));
         }

@@ -18,6 +18,8 @@
     data,
     samples,
     count: samples.name.length,
+    things: samples.film ? "scans" : "samples", // what is counted
+    films: samples.film ? new Set(samples.film).size : null, // where some have several scans
     classes,
     // Overlays and their names, in the order of the study.
     kinds: Object.fromEntries(Object.keys(data.overlays).map((kind) => [kind, KINDS[kind]])),

@@ -68,10 +68,11 @@
         const share = number
           ? `, ${correct.toLocaleString("en")} predicted correctly`
           : "";
+        const ofFilms = study.films === null ? "" : ` of ${study.films.toLocaleString("en")} films`;
         count.textContent =
           number === study.count
-            ? `All ${all} samples${share}`
-            : `${number.toLocaleString("en")} of ${all} samples${share}`;
+            ? `All ${all} ${study.things}${ofFilms}${share}`
+            : `${number.toLocaleString("en")} of ${all} ${study.things}${share}`;
         reset.hidden = number === study.count && !now.filters.text;
         if (!previous || previous.show !== now.show)
           legend.replaceChildren(...(now.show === "micrograph" ? [] : [Page.legend(now.show)]));
