@@ -8,6 +8,7 @@ from made_up import RUN, resampling
 from micrograph.evaluation import noise_floor, tables
 from micrograph.evaluation.summaries import Fit
 from micrograph.splits.fit_spec import FitSpec
+from tables_of_films import TARGET
 
 SPEC = FitSpec("strict", "imagenet", "aug3", "image", "regression", "CNN")
 
@@ -52,4 +53,4 @@ def test_what_disagreement_does_not_make_is_the_error_of_the_films_means():
 
 def test_films_of_one_scan_have_no_table_but_a_sentence():
     table = noise_floor.make_table([fit([("a", 1, 900, 900, 900.0)])], resampling=resampling(5), run=RUN)
-    assert table.empty and noise_floor.NONE in tables.markdown(noise_floor.panels(table), "")
+    assert table.empty and noise_floor.NONE in tables.markdown(noise_floor.panels(table, TARGET), "")

@@ -20,6 +20,7 @@ from micrograph.evaluation.confounders import FEWEST
 from micrograph.evaluation.labels import fit_labels
 from micrograph.evaluation.summaries import Fit, RunInfo, specs
 from micrograph.evaluation.tables import Panel
+from micrograph.target import Target
 
 NAME = "Table of the noise floor"
 NONE = "Every film has one scan, so that disagreement between scans cannot be measured."
@@ -123,14 +124,24 @@ def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
-def panels(table: pd.DataFrame) -> list[Panel]:
+def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     """Lay the table out: classes, and values of the regressions; one sentence where every film has one scan."""
     if table.empty:
         return [Panel("Scans of one film", ["Result"], [[NONE]])]
     named = table.assign(name=fit_labels(specs(table), always=("model", "scheme")))
     made = [tables.panel("Predicted classes", named, [*FIRST, *CLASSES])]
     values = named[named["spread"].notna()]
-    return [*made, tables.panel("Predicted values", values, [*FIRST, *VALUES])] if len(values) else made
+    return [*made, tables.panel("Predicted values", values, [*FIRST, *_values(target)])] if len(values) else made
+
+
+def _values(target: Target) -> list[tables.Column]:
+    """Return the columns of values, in the target's unit."""
+    unit, digits = f", {target.unit}" if target.unit else "", tables.value_digits(target)
+    return [
+        (f"SD between the scans of a film{unit}", tables.number_column("spread", digits)),
+        (f"RMSE of scans{unit}", tables.number_column("rmse", digits)),
+        ("Mean squared error by disagreement % [95 %]", tables.interval_column("explained_variance_pct")),
+    ]
 
 
 FIRST: list[tables.Column] = [
@@ -143,9 +154,4 @@ CLASSES: list[tables.Column] = [
     ("Films whose scans disagree % [95 %]", tables.interval_column("disagreeing_pct")),
     ("Wrong scans % [95 %]", tables.interval_column("error_pct")),
     ("of these by disagreement alone % [95 %]", tables.interval_column("explained_pct")),
-]
-VALUES: list[tables.Column] = [
-    ("SD between the scans of a film", tables.number_column("spread", 1)),
-    ("RMSE of scans", tables.number_column("rmse", 1)),
-    ("Mean squared error by disagreement % [95 %]", tables.interval_column("explained_variance_pct")),
 ]

@@ -19,7 +19,7 @@ from micrograph.figures import style
 from micrograph.figures.style import DOUBLE_MM, FAINT, INK, PAPER, SOFT
 from micrograph.scans import formats, rendering
 from micrograph.scans.height_map import HeightMap, ReadOptions, read_gwy
-from micrograph.splits import policies
+from micrograph.splits import film_scans, policies
 from micrograph.target import Target
 
 
@@ -51,7 +51,7 @@ class Run:
     Parameters
     ----------
     counts, before, after : dict of int to int
-        Class -> number of samples, and of training samples before and after augmentation.
+        Class -> number of samples (films), and of training images (scans) before and after augmentation.
     batches : int
     grid : ndarray of str, shape (n_folds, n_batches)
         Split of each batch; "" where it is mixed.
@@ -172,7 +172,8 @@ def describe(
     Run
     """
     first = splits[(splits["fold"] == splits["fold"].min()) & (splits["split"] == "train")]
-    labels = first["y_true"].to_numpy()
+    scans = first["y_true"].to_numpy()
+    labels = np.repeat(scans, first["repeats"]) if "repeats" in first else scans
     drawn = policies.train_index(flow["policy"], labels, np.zeros(len(labels), int), np.random.default_rng(0))
     heads = {Path(path).parent.name: read_some(path, ("backbone", "module", "shape")) for path in features}
     shapes = {block: tuple(int(size) for size in arrays["shape"]) for block, arrays in heads.items()}
@@ -184,8 +185,8 @@ def describe(
             raise UserError("Figure 1: a components file holds no fold; make it again (results/pca).")
         kept[block, int(variance)] = min(numbers), max(numbers)
     return Run(
-        counts=_counts(samples["y_true"], target),
-        before=_counts(labels, target),
+        counts=_counts(film_scans.films(samples)["y_true"], target),
+        before=_counts(scans, target),
         after=_counts(labels[drawn], target),
         batches=samples["batch"].nunique(),
         grid=_grid(splits),
@@ -456,7 +457,7 @@ def _draw_policy(figure: Figure, run: Run, marks: Mapping) -> None:
         axes.bar(place, run.before[name], width=0.66, color=marks[name][0])
         axes.text(place, run.after[name], f"{run.before[name]}→{run.after[name]}", ha="center", va="bottom", fontsize=6)
     style.label_classes(axes, run.target)
-    axes.set(ylabel="Training samples", ylim=(0, 1.15 * max(*run.after.values(), 1)))
+    axes.set(ylabel="Training images", ylim=(0, 1.15 * max(*run.after.values(), 1)))
 
 
 def _draw_models(figure: Figure, paper: Axes, run: Run) -> None:

@@ -141,4 +141,5 @@ def _draw_substrates(
     axes.set(xlabel="Samples", xlim=(0, 1.12 * before.max()), ylim=(len(shown) - 0.4, -0.6))
     axes.set_title("Substrate", loc="left", pad=5)
     if len(groups) < MANY:
-        axes.legend(loc="lower right", handlelength=0.9, handleheight=0.9, borderaxespad=0)
+        spacing = {"handlelength": 0.9, "handleheight": 0.9, "columnspacing": 0.9, "borderaxespad": 0}
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1.01), ncols=len(groups), **spacing)
