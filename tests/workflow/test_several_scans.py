@@ -69,6 +69,17 @@ def test_predictions_are_of_scans_and_tables_of_films(study):
     assert set(leakage.loc[leakage["reported"] == "test", "n_samples"].dropna()) == {24}
 
 
+def test_films_are_counted_and_the_final_model_is_calibrated_on_them(study):
+    read = table(study, "tables/what_can_be_read.tsv").dropna(subset=["n_samples"])
+    assert read["n_samples"].max() == 24 and read["n_scans"].max() == 36
+    images = table(study, "tables/table1.tsv")
+    ours = images[images["protocol"] == "strict"].drop_duplicates(["policy", "y_true"]).groupby("policy")
+    assert set(ours["all_samples"].sum()) == {24} and set(ours["all_scans"].sum()) == {36}
+    performance = table(study, "final_model/performance.tsv").set_index("quantity")
+    names = ["accuracy_pct", "covered_pct", "within_pct", "flagged_pct"]
+    assert set(performance.loc[names, "n_samples"]) == {24}
+
+
 def test_the_page_shows_films_with_their_scans(study):
     text = (study.folder / "results/report/parts/samples.js").read_text(encoding="utf-8")
     films = re.search(r'"film":\[(.*?)\]', text)[1].split(",")

@@ -138,8 +138,8 @@ def _draw_substrates(
         before = before + counts
     axes.bar_label(bars, [f"{count:.0f}" for count in before], padding=2)
     axes.set_yticks(range(len(shown)), [style.shorten(name, 16) for name in shown])
-    axes.set(xlabel="Samples", xlim=(0, 1.12 * before.max()), ylim=(len(shown) - 0.4, -0.6))
+    with_legend = len(groups) < MANY  # right of the bars
+    axes.set(xlabel="Samples", xlim=(0, (1.6 if with_legend else 1.12) * before.max()), ylim=(len(shown) - 0.4, -0.6))
     axes.set_title("Substrate", loc="left", pad=5)
-    if len(groups) < MANY:
-        spacing = {"handlelength": 0.9, "handleheight": 0.9, "columnspacing": 0.9, "borderaxespad": 0}
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1.01), ncols=len(groups), **spacing)
+    if with_legend:
+        axes.legend(loc="lower right", handlelength=0.9, handleheight=0.9, borderaxespad=0)
